@@ -1,0 +1,35 @@
+// Every measurement, one after another, each in a process of its own: one's garbage is not the other's pause.
+//
+//   npm run bench                    all of them, as long as they take (about 45 minutes)
+//   npm run bench -- --quick         short runs, for a look
+//   npm run bench -- commands replay only these
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+const SUITES: Record<string, string[]> = {
+  micro: [],
+  "event-store": [],
+  commands: ["--events", "100000", "--seconds", "5", "--runs", "1"],
+  replay: ["--orders", "10000", "--runs", "1"],
+  orders: ["--seconds", "15"],
+};
+
+const args = process.argv.slice(2);
+if (args.includes("--help")) {
+  console.log(`npm run bench -- [--quick] [${Object.keys(SUITES).join("|")} …]`);
+  process.exit(0);
+}
+const named = args.filter(arg => !arg.startsWith("--"));
+const unknown = named.find(name => !(name in SUITES));
+if (unknown !== undefined) {
+  console.error(`no suite "${unknown}": there are ${Object.keys(SUITES).join(", ")}`);
+  process.exit(1);
+}
+for (const name of named.length > 0 ? named : Object.keys(SUITES)) {
+  console.log(`\n== ${name}`);
+  const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
+  const quick = args.includes("--quick") ? SUITES[name]! : [];
+  const [code] = await once(spawn(process.execPath, [file, ...quick], { stdio: "inherit" }), "exit");
+  if (code !== 0) process.exitCode = 1;
+}

@@ -1,0 +1,498 @@
+// One actor in memory. Guards P1 (a reply leaves after its commit), P2 (one after another) and P3 (once per command id).
+//
+//   1. mailbox       a command takes a slot and waits its turn; a twin of one that is here joins it.
+//   2. prepare       if declared; the only place where the actor waits for others.
+//   3. decide        on the newest state, which is folded at once; the next command is decided on the result (pipelining).
+//   4. append        what was decided waits in the pipeline for its verdict, in order.
+//   5. settle        ok: the state of that version is durable, the answer leaves.
+//                    duplicate: the first answer leaves.   conflict: another owner was faster.
+//   6. recover       after anything but ok the decided states are void: when the pipeline has emptied, the stream is
+//                    loaded anew and what lost is decided again, in the original order.
+//
+// Whatever leaves saw a durable state: a refusal is an append too (recorded with its id, or, for an id that nobody can
+// repeat, a check that the stream is still where the decision saw it), and reads answer from the last durable version.
+// A crash between append and settle loses nothing: the caller repeats under the same id and meets its recorded answer.
+import { failpoint, isRefusal, Refusal, Unavailable, type CommandId } from "../kernel/index.ts";
+import type { Reply, Snapshot } from "../contract/index.ts";
+import type {
+  Append,
+  EventStore,
+  NewEvent,
+  RecordedCommand,
+  SagaRow,
+  TimerChange,
+  Verdict,
+} from "../event-store/index.ts";
+import { ABANDON, answerOf, answerToRepeat, idReused, isRepeat, recordRefusal, recordReply } from "./answers.ts";
+import { decide, decisionOf, type Outcome } from "./decision.ts";
+import type { Actor, Timer } from "./define-actor.ts";
+import type { ActorLimits } from "./limits.ts";
+
+/** A command on its way through an activation. */
+export interface Command {
+  readonly kind: string;
+  readonly params: unknown;
+  readonly commandId: CommandId;
+  /** Whether somebody else can know the id and repeat it: then its answer is recorded, a refusal included. */
+  readonly explicit: boolean;
+  readonly fingerprint: string;
+  /** On the monotonic clock. A command whose deadline has passed is not decided. */
+  readonly deadline: number;
+  readonly metadata: { readonly user?: string; readonly requestId?: string };
+  /** The actors that wait for this command. */
+  readonly chain: string;
+  readonly settle: (answer: Reply | Error) => void;
+}
+/** A read that cannot be answered from memory: it takes part in the pipeline, so that it is in order. */
+export interface Read {
+  readonly settle: (answer: Snapshot<unknown> | Error) => void;
+}
+/** Records an id as refused before its command arrives, or finds what the command answered. */
+export interface Abandon {
+  readonly abandon: CommandId;
+  readonly settle: (answer: { executed: boolean; answer?: unknown } | Error) => void;
+}
+type Request = { attempts: number } & ({ command: Command } | { read: Read } | { abandon: Abandon });
+
+/** What was decided and waits for its verdict. */
+interface Decided {
+  readonly request: Request;
+  readonly version: number;
+  readonly state: unknown;
+  /** Whether later decisions stand on it. */
+  readonly changes: boolean;
+  /** What leaves on ok. */
+  readonly answer: Reply | Refusal | undefined;
+  /** The command's own row, kept among the recent ones on ok. */
+  readonly record: RecordedCommand | undefined;
+}
+
+export interface Surroundings {
+  readonly actor: Actor;
+  readonly store: EventStore;
+  readonly limits: ActorLimits;
+  readonly monotonic: () => number;
+  /** RFC 3339, for decisions. */
+  readonly now: () => string;
+  /** Loads and folds the stream. */
+  readonly load: (stream: string) => Promise<{ version: number; state: unknown; snapshotVersion: number }>;
+  readonly prepare: (id: string, stream: string, command: Command, state: unknown) => Promise<unknown>;
+  sagaRow?: ((id: string, state: unknown) => SagaRow | undefined) | undefined;
+  readonly recordCommands: boolean;
+  readonly newId: (stream: string, version: number, n: number) => string;
+  /** In tests: freezes, so that a fold that changes a state throws. */
+  readonly keep: <S>(state: S) => S;
+  readonly onBug: (id: string, state: unknown, error: Error) => void;
+  readonly onForget: (activation: Activation) => void;
+  readonly count: (what: "command" | "conflict") => void;
+}
+
+export class Activation {
+  readonly id: string;
+  readonly stream: string;
+  /** Monotonic time of the last use, for passivation. */
+  usedAt: number;
+  readonly #house: Surroundings;
+  /** The newest decided state; ahead of the durable one by what is in the pipeline. */
+  #state: unknown;
+  #version = 0;
+  #durableState: unknown;
+  #durableVersion = 0;
+  /** Monotonic time of the last proof that the durable version is the stream's head. */
+  #provenAt = -Infinity;
+  readonly #mailbox: Request[] = [];
+  readonly #pipeline: Decided[] = [];
+  /** Lost to a conflict, to be decided again. */
+  #again: Request[] = [];
+  #phase: "loading" | "running" | "recovering" = "loading";
+  /** A command prepares: the mailbox waits, the pipeline goes on. */
+  #preparing = false;
+  #cautious = 0;
+  #slots = 0;
+  /** Callers by command id, for ids that can be repeated while they are in flight. */
+  #inFlight:
+    Map<string, { kind: string; fingerprint: string; joined: ((answer: Reply | Error) => void)[] }> | undefined;
+  #recent: Map<string, RecordedCommand> | undefined;
+  #snapshotVersion = 0;
+  #snapshotAt = -Infinity;
+
+  constructor(id: string, house: Surroundings) {
+    this.#house = house;
+    this.id = id;
+    this.stream = `${house.actor.contract.actor}.${id}`;
+    this.usedAt = house.monotonic();
+    void this.#load();
+  }
+
+  /** Nothing waits, nothing is under way: the activation may leave memory. */
+  get idle(): boolean {
+    return this.#slots === 0 && this.#phase === "running";
+  }
+
+  execute(command: Command): void {
+    const { settle } = command;
+    if (command.explicit) {
+      const twin = this.#inFlight?.get(command.commandId);
+      if (twin) {
+        if (!isRepeat(twin, command)) return settle(idReused());
+        return void (this.#takeSlot(settle) && twin.joined.push(settle));
+      }
+      const first = this.#recent?.get(command.commandId);
+      if (first) return settle(answerToRepeat(this.id, first, command));
+    }
+    if (!this.#takeSlot(settle)) return;
+    if (command.explicit) {
+      this.#inFlight ??= new Map();
+      this.#inFlight.set(command.commandId, { kind: command.kind, fingerprint: command.fingerprint, joined: [] });
+    }
+    this.#house.count("command");
+    this.#enqueue({ command, attempts: 0 });
+  }
+
+  /** Default: from memory if the last proof is younger than a second, else after a check of the head. */
+  read(consistent: boolean, settle: Read["settle"]): void {
+    const { limits, monotonic } = this.#house;
+    if (this.#phase === "running" && !consistent && monotonic() - this.#provenAt < limits.freshMs)
+      return settle({ id: this.id, version: this.#durableVersion, state: this.#durableState });
+    if (this.#takeSlot(settle)) this.#enqueue({ read: { settle }, attempts: 0 });
+  }
+
+  abandon(commandId: CommandId, settle: Abandon["settle"]): void {
+    const report = (answer: Reply | Error): void =>
+      settle(
+        !(answer instanceof Error)
+          ? { executed: true, answer }
+          : isRefusal(answer)
+            ? { executed: false, answer: { type: answer.type, message: answer.message } }
+            : answer,
+      );
+    const twin = this.#inFlight?.get(commandId);
+    if (twin) return void (this.#takeSlot(settle) && twin.joined.push(report));
+    const first = this.#recent?.get(commandId);
+    if (first) return report(answerOf(this.id, first));
+    if (this.#takeSlot(settle)) this.#enqueue({ abandon: { abandon: commandId, settle }, attempts: 0 });
+  }
+
+  #takeSlot(settle: (answer: Error) => void): boolean {
+    if (this.#slots < this.#house.limits.mailboxSlots) return ++this.#slots > 0;
+    settle(new Unavailable("MAILBOX_FULL", { message: `${this.stream}: the mailbox is full`, retryAfterMs: 100 }));
+    return false;
+  }
+
+  #enqueue(request: Request): void {
+    if (this.#mailbox.length === 0 && this.#mayDecide()) this.#take(request);
+    else this.#mailbox.push(request);
+  }
+
+  #mayDecide(): boolean {
+    return this.#phase === "running" && !this.#preparing && (this.#cautious === 0 || this.#pipeline.length === 0);
+  }
+
+  #work(): void {
+    while (this.#mailbox.length > 0 && this.#mayDecide()) this.#take(this.#mailbox.shift()!);
+  }
+
+  // ---- deciding
+
+  #take(request: Request): void {
+    if ("read" in request) return this.#append(request, { commandId: undefined, kind: "get" }, undefined);
+    if ("abandon" in request) {
+      const refusal = new Refusal("ABANDONED", { message: "this command was abandoned before it arrived" });
+      const answer = recordRefusal(refusal);
+      return this.#append(request, { commandId: request.abandon.abandon, kind: ABANDON, answer }, refusal);
+    }
+    const { command } = request;
+    if (this.#house.monotonic() > command.deadline)
+      return this.#answer(
+        request,
+        new Unavailable("DEADLINE_PASSED", { message: `${this.stream}: not decided in time` }),
+      );
+    if (this.#house.actor.prepare?.[command.kind]) void this.#prepare(request, command);
+    else this.#decide(request, command, undefined);
+  }
+
+  #decide(request: Request, command: Command, prepared: unknown): void {
+    const { actor, now, newId, keep } = this.#house;
+    const at = now();
+    let ids = 0;
+    const decision = decisionOf(this.id, at, () => newId(this.stream, this.#version, ids++));
+    let outcome: Outcome<unknown>;
+    try {
+      outcome = decide(actor, this.#state, command.kind, command.params, decision, prepared);
+    } catch (error) {
+      return this.#refuse(request, command, error as Error);
+    }
+    const { events, timers } = outcome;
+    const version = this.#version + events.length;
+    const reply: Reply = { id: this.id, version };
+    const state = events.length > 0 ? keep(outcome.state) : this.#state;
+    const extra = actor.reply?.[command.kind]?.(state as never, events as never, this.id);
+    if (extra) Object.assign(reply, extra);
+    // Events and timers are recorded under any id; "nothing happened" only where somebody can ask again.
+    const recorded = command.explicit || events.length > 0 || timers.length > 0;
+    this.#append(
+      request,
+      {
+        commandId: recorded ? command.commandId : undefined,
+        kind: command.kind,
+        fingerprint: command.fingerprint,
+        events: events.map(({ type, data }) => this.#newEvent(type, data)),
+        metadata: events.length > 0 ? this.#metadata(command, at, events) : "",
+        answer: recordReply(reply),
+        timers: timers.map(timer => this.#timerChange(timer)),
+      },
+      reply,
+      state,
+    );
+  }
+
+  #refuse(request: Request, command: Command, error: Error): void {
+    if (!(error instanceof Refusal)) {
+      this.#house.onBug(this.id, this.#state, error);
+      return this.#answer(request, error);
+    }
+    this.#append(
+      request,
+      {
+        commandId: command.explicit ? command.commandId : undefined,
+        kind: command.kind,
+        fingerprint: command.fingerprint,
+        answer: recordRefusal(error),
+      },
+      error,
+    );
+  }
+
+  async #prepare(request: Request, command: Command): Promise<void> {
+    const { store, prepare, monotonic } = this.#house;
+    this.#preparing = true;
+    let next: () => void;
+    try {
+      // A repetition is answered from the record before anything is asked of others, who may say something else today.
+      const first =
+        command.explicit && this.#version > 0 ? await store.findCommand(this.stream, command.commandId) : undefined;
+      if (first) next = () => this.#answer(request, answerToRepeat(this.id, first, command));
+      else {
+        const prepared = await prepare(this.id, this.stream, command, this.#state);
+        next =
+          monotonic() > command.deadline
+            ? () => this.#answer(request, new Unavailable("DEADLINE_PASSED", { message: `${this.stream}: too late` }))
+            : () => this.#decide(request, command, prepared);
+      }
+    } catch (error) {
+      next = () =>
+        error instanceof Refusal ? this.#refuse(request, command, error) : this.#answer(request, error as Error);
+    }
+    this.#preparing = false;
+    if (this.#phase === "running") {
+      next();
+      this.#work();
+    } else {
+      // The pipeline lost to a conflict meanwhile: the state is void, and so is what was prepared for it.
+      this.#again.push(request);
+      this.#recoverWhenEmpty();
+    }
+  }
+
+  // ---- appending and settling
+
+  #append(
+    request: Request,
+    what: Pick<Append, "commandId" | "kind"> & Partial<Append>,
+    answer: Reply | Refusal | undefined,
+    state: unknown = this.#state,
+  ): void {
+    const events = what.events ?? [];
+    const append: Append = {
+      stream: this.stream,
+      expectedVersion: this.#version,
+      fingerprint: "",
+      events,
+      metadata: "",
+      answer: null,
+      ...what,
+      ...this.#sagaRow(events, state),
+    };
+    this.#state = state;
+    this.#version += events.length;
+    const explicit = "command" in request && request.command.explicit;
+    this.#pipeline.push({
+      request,
+      version: this.#version,
+      state,
+      changes: events.length > 0,
+      answer,
+      record: explicit ? recordOf(append, this.#version) : undefined,
+    });
+    this.#house.store.append(append, verdict => this.#settle(verdict));
+  }
+
+  /** Verdicts come in the order of the appends of a stream, so each belongs to the head of the pipeline. */
+  #settle(verdict: Verdict): void {
+    const decided = this.#pipeline.shift()!;
+    const { request } = decided;
+    if (verdict.kind === "ok") {
+      this.#durableState = decided.state;
+      this.#durableVersion = decided.version;
+      this.#provenAt = this.#house.monotonic();
+      if (this.#cautious > 0) this.#cautious--;
+      failpoint("actor:before-reply");
+      if (decided.record) this.#remember(decided.record);
+      this.#answerDecided(decided);
+      this.#snapshot();
+    } else {
+      // Nothing stands on a repetition that decided nothing: its first answer leaves, the state is as good as before.
+      const harmless = verdict.kind === "duplicate" && !decided.changes && this.#pipeline.length === 0;
+      if (!harmless) this.#void();
+      if (verdict.kind === "duplicate") this.#answerFirst(request, verdict.first);
+      else if (verdict.kind === "conflict") {
+        this.#house.count("conflict");
+        this.#again.push(request);
+      } else {
+        const cause = verdict.kind === "failed" ? verdict.error : undefined;
+        this.#answer(request, cause ?? new Unavailable("FENCED", { message: `${this.stream}: has moved` }));
+      }
+    }
+    if (this.#phase === "recovering") this.#recoverWhenEmpty();
+    else this.#work();
+  }
+
+  #answerDecided({ request, answer, version, state }: Decided): void {
+    if ("read" in request) this.#answerWith(request.read.settle, { id: this.id, version, state });
+    else if ("abandon" in request) this.#answerWith(request.abandon.settle, { executed: false });
+    else this.#answer(request, answer!);
+  }
+
+  #answerFirst(request: Request, first: RecordedCommand): void {
+    if ("abandon" in request) {
+      const answer = answerOf(this.id, first);
+      const refused = answer instanceof Error && { type: answer.type, message: answer.message };
+      this.#answerWith(request.abandon.settle, { executed: !refused, answer: refused || answer });
+    } else if ("command" in request) {
+      this.#remember(first);
+      this.#answer(request, answerToRepeat(this.id, first, request.command));
+    }
+  }
+
+  /** An answer leaves, to the caller and to the twins that joined. */
+  #answer(request: Request, answer: Reply | Error): void {
+    if (!("command" in request)) {
+      const settle = "read" in request ? request.read.settle : request.abandon.settle;
+      return this.#answerWith(settle as (answer: Reply | Error) => void, answer);
+    }
+    const { commandId, explicit, settle } = request.command;
+    const joined = explicit ? this.#inFlight?.get(commandId)?.joined : undefined;
+    if (explicit) this.#inFlight?.delete(commandId);
+    this.#answerWith(settle, answer);
+    for (const twin of joined ?? []) this.#answerWith(twin, answer);
+  }
+
+  #answerWith<T>(settle: (answer: T) => void, answer: T): void {
+    this.#slots--;
+    settle(answer);
+  }
+
+  #remember(record: RecordedCommand): void {
+    this.#recent ??= new Map();
+    this.#recent.set(record.commandId, record);
+    if (this.#recent.size > this.#house.limits.recentCommands) this.#recent.delete(this.#recent.keys().next().value!);
+  }
+
+  // ---- loading and recovering
+
+  /** What was decided on top of a lost append is void. */
+  #void(): void {
+    this.#phase = "recovering";
+  }
+
+  #recoverWhenEmpty(): void {
+    if (this.#phase === "recovering" && !this.#preparing && this.#pipeline.length === 0) {
+      this.#phase = "loading";
+      this.#cautious = this.#house.limits.cautiousCommits;
+      void this.#load();
+    }
+  }
+
+  async #load(): Promise<void> {
+    try {
+      const { version, state, snapshotVersion } = await this.#house.load(this.stream);
+      this.#state = this.#durableState = this.#house.keep(state);
+      this.#version = this.#durableVersion = version;
+      this.#snapshotVersion = snapshotVersion;
+      this.#provenAt = this.#house.monotonic();
+      this.#phase = "running";
+    } catch (error) {
+      // Loaded again by the next caller: until then nothing is known, so nothing is trusted.
+      this.#phase = "recovering";
+      for (const request of [...this.#again.splice(0), ...this.#mailbox.splice(0)])
+        this.#answer(request, error as Error);
+      this.#house.onForget(this);
+      return;
+    }
+    const again = this.#again;
+    this.#again = [];
+    const lost = again.filter(request => ++request.attempts > this.#house.limits.decisionsMax);
+    for (const request of lost)
+      this.#answer(request, new Unavailable("CONTENTION", { message: `${this.stream}: decided too often in vain` }));
+    this.#mailbox.unshift(...again.filter(request => !lost.includes(request)));
+    this.#work();
+  }
+
+  // ---- what is written
+
+  #newEvent(type: string, data: unknown): NewEvent {
+    return { type, schemaVersion: this.#house.actor.contract.versions[type] ?? 1, data: JSON.stringify(data) };
+  }
+
+  /** Who and in what course, and what `whatIf` needs to decide again: the command, its instant and its params. */
+  #metadata({ kind, params, commandId, explicit, metadata }: Command, now: string, events: readonly unknown[]): string {
+    return JSON.stringify({
+      ...metadata,
+      ...(explicit && { commandId }),
+      ...(this.#house.recordCommands && {
+        command: kind,
+        params,
+        now,
+        ...(events.length > 1 && { events: events.length }),
+      }),
+    });
+  }
+
+  #timerChange(timer: Timer<any>): TimerChange {
+    if ("cancel" in timer) return { cancel: `${this.stream}/${timer.cancel}` };
+    const { set, afterMs, command, params } = timer as {
+      set: string;
+      afterMs: number;
+      command: string;
+      params: unknown;
+    };
+    return { set: `${this.stream}/${set}`, afterMs, command, params: JSON.stringify(params) };
+  }
+
+  #sagaRow(events: readonly unknown[], state: unknown): { saga?: SagaRow } {
+    const saga = events.length > 0 ? this.#house.sagaRow?.(this.id, state) : undefined;
+    return saga ? { saga } : {};
+  }
+
+  /** Of a durable version only, and off the command's path: nobody waits for it, and a lost one costs a longer load. */
+  #snapshot(): void {
+    const { actor, store, limits, monotonic } = this.#house;
+    const { snapshotEvery = 100, snapshotSchema = 1 } = actor;
+    if (this.#durableVersion - this.#snapshotVersion < snapshotEvery) return;
+    const now = monotonic();
+    if (now - this.#snapshotAt < limits.snapshotIntervalMs) return;
+    this.#snapshotAt = now;
+    this.#snapshotVersion = this.#durableVersion;
+    failpoint("snapshot:before-save");
+    const state = JSON.stringify(this.#durableState);
+    store.saveSnapshot(this.stream, { version: this.#durableVersion, schema: snapshotSchema, state }).catch(() => {});
+  }
+}
+
+const recordOf = ({ commandId, kind, fingerprint, answer }: Append, version: number): RecordedCommand => ({
+  commandId: commandId!,
+  kind,
+  fingerprint,
+  version,
+  answer,
+});

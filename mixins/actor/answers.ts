@@ -1,0 +1,43 @@
+// What is recorded with a command and given word for word to whoever repeats its id: a reply or a refusal, as JSON text.
+// A reply of nothing but `{ id, version }` is not stored: it follows from the command's row.
+import type { RecordedCommand } from "../event-store/index.ts";
+import { Refusal, type RefusalDetail } from "../kernel/index.ts";
+import type { Reply } from "../contract/index.ts";
+
+/** The command name of an id that was abandoned before it arrived. */
+export const ABANDON = "abandon";
+
+type Recorded = { reply: Reply } | { refusal: { type: string } & RefusalDetail };
+
+export const recordReply = (reply: Reply): string | null =>
+  Object.keys(reply).length === 2 ? null : JSON.stringify({ reply } satisfies Recorded);
+
+export const recordRefusal = ({ type, message, code, data }: Refusal): string =>
+  JSON.stringify({
+    refusal: { type, message, status: code, ...(data.errors && { errors: data.errors }) },
+  } satisfies Recorded);
+
+/** The recorded answer: a reply, or the refusal as an error to throw. */
+export function answerOf(id: string, { version, answer }: RecordedCommand): Reply | Refusal {
+  if (answer === null) return { id, version };
+  const recorded = JSON.parse(answer) as Recorded;
+  return "reply" in recorded ? recorded.reply : new Refusal(recorded.refusal.type, recorded.refusal);
+}
+
+interface Asked {
+  readonly kind: string;
+  readonly fingerprint: string;
+}
+export const isRepeat = (first: Asked, repeat: Asked): boolean =>
+  first.kind === repeat.kind && first.fingerprint === repeat.fingerprint;
+
+export const idReused = (): Refusal =>
+  new Refusal("COMMAND_ID_REUSED", {
+    status: 422,
+    field: "commandId",
+    message: "this command id was used before, with another command or other params",
+  });
+
+/** The first answer for a repetition, or the refusal of an id that is used for something else. */
+export const answerToRepeat = (id: string, first: RecordedCommand, repeat: Asked): Reply | Refusal =>
+  isRepeat(first, repeat) || first.kind === ABANDON ? answerOf(id, first) : idReused();

@@ -1,0 +1,101 @@
+// The pure definition of an event-sourced actor: no broker, no clock, no I/O.
+import type { Refusal, RefusalDetail } from "../kernel/index.ts";
+import type { AnyContract, Call, Data, DeepReadonly } from "../contract/index.ts";
+
+export type StateOf<K extends AnyContract> = DeepReadonly<Data<K["state"]>>;
+export type EventOf<K extends AnyContract> = {
+  [T in keyof K["events"] & string]: { readonly type: T; readonly data: Data<K["events"][T]> };
+}[keyof K["events"] & string];
+export type RefusalOf<K extends AnyContract> = K["refusals"][number];
+type Params<K extends AnyContract, C extends keyof K["commands"]> = DeepReadonly<Data<K["commands"][C]>>;
+
+/** What a decision may know besides state and command: the only way to the clock, to new ids and to "no". */
+export interface Decision<R extends string = string> {
+  /** The actor's id. */
+  readonly id: string;
+  /** RFC 3339. */
+  readonly now: string;
+  newId(this: void): string;
+  refuse(this: void, rule: R, detail?: RefusalDetail): Refusal;
+}
+
+/** A durable timer of the actor: when it fires, `command` is sent to the actor; a name that is set again moves. */
+export type Timer<K extends AnyContract> =
+  | {
+      [C in keyof K["commands"] & string]: {
+        readonly set: string;
+        readonly afterMs: number;
+        readonly command: C;
+        readonly params: Data<K["commands"][C]>;
+      };
+    }[keyof K["commands"] & string]
+  | { readonly cancel: string };
+
+/** What a decision gives: events, possibly none; with timers in the longer form. */
+export type Decided<K extends AnyContract> =
+  readonly EventOf<K>[] | { readonly events: readonly EventOf<K>[]; readonly timers: readonly Timer<K>[] };
+
+export type Prepare<K extends AnyContract, C extends keyof K["commands"]> = (
+  ctx: PrepareContext,
+  state: StateOf<K>,
+  params: Params<K, C>,
+) => Promise<unknown>;
+/** What `prepare` may use: typed calls to others and the id of the actor. */
+export interface PrepareContext {
+  readonly id: string;
+  readonly call: Call;
+}
+
+export interface Behaviour<K extends AnyContract> {
+  initial(): StateOf<K>;
+  /** (state, command, decision, what `prepare` found) → events. Throws a refusal to say no. */
+  readonly decide: {
+    readonly [C in keyof K["commands"]]: (
+      state: StateOf<K>,
+      command: Params<K, C>,
+      decision: Decision<RefusalOf<K>>,
+      prepared: any,
+    ) => Decided<K>;
+  };
+  /** (state, data) → state. A new object each time: what a fold returned is never changed. */
+  readonly evolve: {
+    readonly [T in keyof K["events"]]: (state: StateOf<K>, data: DeepReadonly<Data<K["events"][T]>>) => StateOf<K>;
+  };
+  /** What a command's answer carries besides `{ id, version }`; stored with the command. */
+  readonly reply?: {
+    readonly [C in keyof K["replies"]]: (
+      state: StateOf<K>,
+      events: readonly EventOf<K>[],
+      id: string,
+    ) => Data<K["replies"][C]>;
+  };
+  /** Before `decide`: may call others; its result is `decide`'s fourth argument. The mailbox waits meanwhile. */
+  readonly prepare?: { readonly [C in keyof K["commands"]]?: Prepare<K, C> };
+  /** Old event data to today's, version by version: `{ "order.placed": { 1: data => … } }` lifts version 1 to 2. */
+  readonly upcasters?: { readonly [T in keyof K["events"]]?: { readonly [version: number]: (data: any) => any } };
+  /** Declared number of the state's shape. Raise it with every change of a fold: older snapshots are then ignored. Default 1. */
+  readonly snapshotSchema?: number;
+  /** Events between two snapshots. Default 100. */
+  readonly snapshotEvery?: number;
+}
+export interface Actor<K extends AnyContract = any> extends Behaviour<K> {
+  readonly contract: K;
+}
+
+/** In two calls, since inference in one call widens the literals that `evolve` returns ("placed" becomes string). */
+export const defineActor =
+  <K extends AnyContract>(contract: K) =>
+  (behaviour: Behaviour<K>): Actor<K> => ({ contract, ...behaviour });
+
+export type PlainEvent = { readonly type: string; readonly data: unknown };
+
+/** Folds events into a state. Throws when an event has no fold. */
+export function evolveAll<S>(actor: Actor, state: S, events: readonly PlainEvent[]): S {
+  let next = state;
+  for (const { type, data } of events) {
+    const fold = (actor.evolve as Record<string, ((state: S, data: unknown) => S) | undefined>)[type];
+    if (!fold) throw new Error(`${actor.contract.service}: no fold for event "${type}"`);
+    next = fold(next, data);
+  }
+  return next;
+}

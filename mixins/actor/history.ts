@@ -1,0 +1,106 @@
+// The record of one actor: its history, its state at any version, and what today's code would have done.
+import { isDeepStrictEqual } from "node:util";
+import { idFrom, isRefusal, Refusal } from "../kernel/index.ts";
+import type { HistoryEntry, Snapshot, WhatIf } from "../contract/index.ts";
+import type { EventStore } from "../event-store/index.ts";
+import { decide, decisionOf } from "./decision.ts";
+import { evolveAll, type Actor } from "./define-actor.ts";
+import { decode, loadWithoutSnapshot } from "./load.ts";
+
+/** Ids that a decision makes come from stream, version and count: decided again, it makes the same ones. */
+export const decisionId = (stream: string, version: number, n: number): string => idFrom(stream, `${version}`, `${n}`);
+
+/** What is stored with the first event of a command, besides who asked: enough to decide it again. */
+interface Cause {
+  readonly command?: string;
+  readonly params?: unknown;
+  readonly now?: string;
+  /** Number of the command's events, if not one. */
+  readonly events?: number;
+}
+
+/** Events as people read them, from version `from`, at most `limit`. */
+export async function history(
+  actor: Actor,
+  store: EventStore,
+  stream: string,
+  from: number,
+  limit: number,
+): Promise<HistoryEntry[]> {
+  const events = await store.readStream(stream, from, limit);
+  return events.map(event => {
+    const { user, requestId, commandId } = JSON.parse(event.metadata || "{}");
+    const { type, data } = decode(actor, event);
+    const metadata = { ...(user && { user }), ...(requestId && { requestId }), ...(commandId && { commandId }) };
+    return { type, version: event.version, at: event.at, data: data as Record<string, unknown>, metadata };
+  });
+}
+
+/** Time travel: the state right after `version`. Refused (`VERSION_NOT_FOUND`) past the head. */
+export async function stateAt(
+  actor: Actor,
+  store: EventStore,
+  id: string,
+  stream: string,
+  version: number,
+  chunk: number,
+): Promise<Snapshot<unknown>> {
+  const reached = await loadWithoutSnapshot(actor, store, stream, chunk, version);
+  if (reached.version < version)
+    throw new Refusal("VERSION_NOT_FOUND", { field: "version", message: `${stream} is at version ${reached.version}` });
+  return { id, version, state: reached.state };
+}
+
+/**
+ * Decides every recorded command again with the code at hand and compares the events. What a `prepare` found is not on
+ * record: such commands are only folded.
+ */
+export async function whatIf(
+  actor: Actor,
+  store: EventStore,
+  id: string,
+  stream: string,
+  chunk: number,
+): Promise<WhatIf> {
+  const differences: WhatIf["differences"] = [];
+  let state: unknown = actor.initial();
+  let version = 0;
+  for (;;) {
+    const page = await store.readStream(stream, version + 1, chunk);
+    if (page.length === 0) return { id, version, differences };
+    // A page may end amid a command's events; those of the last command are then read with the next page.
+    const last = page.at(-1)!;
+    for (let i = 0; i < page.length;) {
+      const cause = JSON.parse(page[i]!.metadata || "{}") as Cause;
+      const count = Math.min(cause.events ?? 1, page.length - i);
+      if (count < (cause.events ?? 1) && i > 0 && last.version - page[0]!.version + 1 === chunk) break;
+      const recorded = page.slice(i, i + count).map(event => decode(actor, event));
+      const actual = decideAgain(actor, id, stream, version, state, cause);
+      if (actual !== undefined && !isDeepStrictEqual(plain(actual), plain(recorded)))
+        differences.push({ version: version + 1, expected: recorded, actual });
+      state = evolveAll(actor, state, recorded);
+      version += count;
+      i += count;
+    }
+  }
+}
+
+function decideAgain(actor: Actor, id: string, stream: string, version: number, state: unknown, cause: Cause): unknown {
+  const { command, params, now } = cause;
+  if (command === undefined || now === undefined || actor.prepare?.[command]) return undefined;
+  if (!(command in actor.decide)) return { refused: "UNKNOWN_COMMAND", command };
+  let ids = 0;
+  try {
+    return decide(
+      actor,
+      state,
+      command,
+      params,
+      decisionOf(id, now, () => decisionId(stream, version, ids++)),
+    ).events;
+  } catch (error) {
+    return { refused: isRefusal(error) ? error.type : String(error), command };
+  }
+}
+
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value)) as unknown;

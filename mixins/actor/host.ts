@@ -1,0 +1,272 @@
+// All activations of one actor type in this process: activated on first call, one each, and passivated when idle.
+import {
+  autoCommandId,
+  Bug,
+  CALL_CHAIN,
+  fingerprintOf,
+  isRefusal,
+  isUnderTest,
+  Refusal,
+  rfc3339,
+  systemClock,
+  Unavailable,
+  type Clock,
+  type CommandId,
+} from "../kernel/index.ts";
+import { typedCall, type HistoryEntry, type Reply, type Snapshot, type WhatIf } from "../contract/index.ts";
+import type { EventStore, SagaRow } from "../event-store/index.ts";
+import { Activation, type Command, type Surroundings } from "./activation.ts";
+import type { Actor } from "./define-actor.ts";
+import { deepFreeze } from "./given.ts";
+import { decisionId, history, stateAt, whatIf } from "./history.ts";
+import { ACTOR_LIMITS, type ActorLimits } from "./limits.ts";
+import { loadState } from "./load.ts";
+
+export interface ExecuteOptions {
+  /** Default: made by the runtime; its answer is then recorded only if something happened. */
+  readonly commandId?: string | undefined;
+  /** On the monotonic clock (`performance.now()`). Default: none. */
+  readonly deadline?: number | undefined;
+  readonly metadata?: { readonly user?: string; readonly requestId?: string } | undefined;
+  /** Actors that wait for this command, `a>b`. */
+  readonly chain?: string | undefined;
+}
+
+export interface HostOptions {
+  readonly logger: { error(...message: unknown[]): void };
+  /** What `prepare` calls with: a broker. Needed only where a command declares `prepare`. */
+  readonly broker?: object;
+  readonly limits?: Partial<ActorLimits>;
+  readonly clock?: Clock;
+  /** Row of the list of open sagas, written with each append that has events. */
+  readonly sagaRow?: (id: string, state: any) => SagaRow | undefined;
+  /** Whether events carry the command that made them, for `whatIf`. Default true. */
+  readonly recordCommands?: boolean;
+}
+
+export class ActorHost {
+  readonly actor: Actor;
+  readonly store: EventStore;
+  readonly #activations = new Map<string, Activation>();
+  readonly #house: Surroundings;
+  readonly #limits: ActorLimits;
+  readonly #clock: Clock;
+  readonly #sweeper: NodeJS.Timeout;
+  /** Owned by another node, and still busy here. */
+  #leaving = new Set<Activation>();
+  readonly #loads: { running: number; readonly waiting: (() => void)[] } = { running: 0, waiting: [] };
+  readonly counts = { commands: 0, conflicts: 0, activations: 0, passivations: 0 };
+  #draining = false;
+
+  constructor(actor: Actor, store: EventStore, options: HostOptions) {
+    this.actor = actor;
+    this.store = store;
+    this.#limits = { ...ACTOR_LIMITS, ...options.limits };
+    this.#clock = options.clock ?? systemClock;
+    this.#house = this.#surroundings(options);
+    this.#sweeper = setInterval(() => this.#passivateIdle(), 1_000).unref();
+  }
+
+  /** Actors in memory. */
+  get resident(): number {
+    return this.#activations.size;
+  }
+
+  /**
+   * Executes a command. A repeated id gets the first answer.
+   * @throws Refusal of the domain, `COMMAND_ID_REUSED`, `COMMAND_ID_TOO_LONG`; Unavailable `MAILBOX_FULL`,
+   * `DEADLINE_PASSED`, `CONTENTION`, `STREAM_QUARANTINED`, `MOVED`, all with outcome none; Bug.
+   */
+  execute(id: string, kind: string, params: unknown, options: ExecuteOptions = {}): Promise<Reply> {
+    const { commandId, deadline = Infinity, metadata = {}, chain = "" } = options;
+    return this.#ask(id, (activation, settle) => {
+      if (commandId !== undefined && (commandId.length === 0 || commandId.length > this.#limits.commandIdLength))
+        return settle(new Refusal("COMMAND_ID_TOO_LONG", { status: 400, field: "commandId" }));
+      if (chain !== "" && chain.split(">").includes(activation.stream))
+        return settle(cycle([...chain.split(">"), activation.stream]));
+      activation.execute({
+        kind,
+        params,
+        commandId: (commandId ?? autoCommandId()) as CommandId,
+        explicit: commandId !== undefined,
+        fingerprint: commandId === undefined ? "" : fingerprintOf(kind, params),
+        deadline,
+        metadata,
+        chain,
+        settle,
+      });
+    });
+  }
+
+  /** State and version. At most 1 s stale; `consistent` asks the store. */
+  get(id: string, { consistent = false }: { consistent?: boolean } = {}): Promise<Snapshot<any>> {
+    return this.#ask(id, (activation, settle) => activation.read(consistent, settle));
+  }
+
+  /** What became of a command: executed with its answer, or from now on refused as `ABANDONED`. */
+  abandon(id: string, commandId: string): Promise<{ executed: boolean; answer?: unknown }> {
+    return this.#ask(id, (activation, settle) => activation.abandon(commandId as CommandId, settle));
+  }
+
+  history(id: string, from: number, limit: number): Promise<HistoryEntry[]> {
+    return history(this.actor, this.store, this.streamOf(id), from, limit);
+  }
+  stateAt(id: string, version: number): Promise<Snapshot<any>> {
+    return stateAt(this.actor, this.store, id, this.streamOf(id), version, this.#limits.foldChunk);
+  }
+  whatIf(id: string): Promise<WhatIf> {
+    return whatIf(this.actor, this.store, id, this.streamOf(id), this.#limits.foldChunk);
+  }
+
+  streamOf(id: string): string {
+    return `${this.actor.contract.actor}.${id}`;
+  }
+
+  /** No new commands (`MOVED`); resolves when every mailbox is empty and every commit has returned. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    clearInterval(this.#sweeper);
+    while ([...this.#activations.values()].some(activation => !activation.idle))
+      await new Promise(resolve => setTimeout(resolve, 5));
+    this.#activations.clear();
+  }
+
+  /** What another node owns by the current view leaves memory: at once, or as soon as its mailbox is empty. */
+  handOver(isOurs: (id: string) => boolean): void {
+    const others = [...this.#activations.values()].filter(({ id }) => !isOurs(id));
+    this.#leaving = new Set(others.filter(activation => !this.#passivate(activation)));
+  }
+
+  // ---- activation and passivation
+
+  #ask<T>(id: string, ask: (activation: Activation, settle: (answer: T | Error) => void) => void): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const settle = (answer: T | Error): void => (answer instanceof Error ? reject(answer) : resolve(answer));
+      if (this.#draining)
+        return settle(new Unavailable("MOVED", { message: "this node is leaving", retryAfterMs: 50 }));
+      ask(this.#activate(id), settle);
+    });
+  }
+
+  #activate(id: string): Activation {
+    const now = this.#clock.monotonic();
+    let activation = this.#activations.get(id);
+    if (!activation) {
+      activation = new Activation(id, this.#house);
+      this.#activations.set(id, activation);
+      this.counts.activations++;
+      if (this.#activations.size > this.#limits.residentActors) this.#passivateOldest();
+    } else if (now - activation.usedAt > 1_000) {
+      // Least recently used first, to the second: moving an entry at every call would cost more than it tells.
+      this.#activations.delete(id);
+      this.#activations.set(id, activation);
+      activation.usedAt = now;
+    }
+    return activation;
+  }
+
+  #passivateOldest(): void {
+    for (const activation of this.#activations.values()) if (this.#passivate(activation)) return;
+  }
+
+  #passivateIdle(): void {
+    for (const activation of this.#leaving)
+      if (this.#activations.get(activation.id) !== activation || this.#passivate(activation))
+        this.#leaving.delete(activation);
+    const before = this.#clock.monotonic() - this.#limits.idleMs;
+    for (const activation of this.#activations.values()) {
+      if (activation.usedAt > before) return;
+      this.#passivate(activation);
+    }
+  }
+
+  #passivate(activation: Activation): boolean {
+    if (!activation.idle) return false;
+    this.counts.passivations++;
+    return this.#activations.delete(activation.id);
+  }
+
+  /** At most `concurrentLoads` at once; who ends hands its place on. */
+  async #bounded<T>(work: () => Promise<T>): Promise<T> {
+    const loads = this.#loads;
+    if (loads.running < this.#limits.concurrentLoads) loads.running++;
+    else await new Promise<void>(resolve => loads.waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = loads.waiting.shift();
+      if (next) next();
+      else loads.running--;
+    }
+  }
+
+  #surroundings({ logger, broker, sagaRow, recordCommands = true }: HostOptions): Surroundings {
+    const { actor, store } = this;
+    const clock = this.#clock;
+    return {
+      actor,
+      store,
+      limits: this.#limits,
+      monotonic: () => clock.monotonic(),
+      now: () => rfc3339(clock.now()),
+      newId: decisionId,
+      keep: isUnderTest ? deepFreeze : state => state,
+      sagaRow,
+      recordCommands,
+      load: stream =>
+        this.#bounded(() =>
+          loadState(actor, store, stream, this.#limits.foldChunk, reason =>
+            logger.error(`${stream} cannot be read and is put into quarantine: ${reason}`),
+          ),
+        ),
+      prepare: (id, stream, command, state) => this.#prepare(broker!, id, stream, command, state),
+      onForget: activation => this.#activations.delete(activation.id),
+      onBug: (id, state, error) => logger.error(`${actor.contract.actor}.${id}: ${error.message}`, { state, error }),
+      count: what => void (what === "command" ? this.counts.commands++ : this.counts.conflicts++),
+    };
+  }
+
+  async #prepare(broker: object, id: string, stream: string, command: Command, state: unknown): Promise<unknown> {
+    const { deadline, chain, kind, params, metadata } = command;
+    const call = typedCall(broker);
+    const headers = { [CALL_CHAIN]: chain === "" ? stream : `${chain}>${stream}` };
+    const meta = metadata.user === undefined ? {} : { preparedFor: metadata.user };
+    try {
+      return await this.actor.prepare![kind]!(
+        {
+          id,
+          call: (action, params, options) => {
+            const left = deadline - this.#clock.monotonic();
+            const timeoutMs = Math.max(1, Math.min(options?.timeoutMs ?? Infinity, left));
+            return call(action, params, {
+              ...options,
+              ...(Number.isFinite(timeoutMs) && { timeoutMs }),
+              headers: { ...options?.headers, ...headers },
+              meta: { ...options?.meta, ...meta },
+            });
+          },
+        },
+        state as never,
+        params as never,
+      );
+    } catch (error) {
+      throw preparationFailed(stream, kind, error);
+    }
+  }
+}
+
+/** The command was never decided, whatever happened to the calls that it made: outcome none. */
+function preparationFailed(stream: string, kind: string, error: unknown): Error {
+  if (error instanceof Refusal || error instanceof Bug) return error;
+  const { message, type, code } = error as Error & { type?: string; code?: number };
+  if (isRefusal(error)) return new Refusal(error.type, { message, status: error.code });
+  if (code !== undefined && code >= 500 && type !== undefined)
+    return new Unavailable("PREPARE_FAILED", {
+      message: `${stream}: ${kind} could not prepare: ${message}`,
+      cause: error,
+    });
+  return new Bug("PREPARE_FAILED", `${stream}: ${kind} could not prepare: ${message}`, { cause: error });
+}
+
+const cycle = (actors: readonly string[]): Bug =>
+  new Bug("CALL_CYCLE", `actors wait for each other: ${actors.join(" > ")}`, { cycle: actors });

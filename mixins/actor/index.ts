@@ -1,0 +1,17 @@
+export { rendezvous } from "./placement.ts";
+export {
+  defineActor,
+  evolveAll,
+  type Actor,
+  type Behaviour,
+  type Decided,
+  type Decision,
+  type EventOf,
+  type PlainEvent,
+  type PrepareContext,
+  type RefusalOf,
+  type StateOf,
+  type Timer,
+} from "./define-actor.ts";
+export { decide, decisionOf } from "./decision.ts";
+export { deepFreeze, given, GIVEN_ID, GIVEN_NOW } from "./given.ts";

@@ -1,0 +1,171 @@
+// Actors as services of real brokers.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { ServiceBroker, type Context } from "moleculer";
+import { brokerOptions } from "../../broker/index.ts";
+import { defineService } from "../contract/index.ts";
+import { appendOf, verdictOf } from "../event-store/event-store.conformance.ts";
+import { COMMAND_ID, readEnvironment } from "../kernel/index.ts";
+import type { LogPage } from "../stream/index.ts";
+import { contract, Purse, quoting } from "./account.fixture.ts";
+import { rendezvous, type Actor } from "./index.ts";
+import { Actors, type HostingService } from "./mixin.ts";
+
+let folder: string;
+const brokers: ServiceBroker[] = [];
+
+async function start({ actor = Purse, nodeId = "here" }: { actor?: Actor; nodeId?: string } = {}) {
+  const broker = new ServiceBroker({
+    ...brokerOptions(readEnvironment({ DATA_DIR: folder, NODEID: nodeId })),
+    // In this process alone: brokers find each other by its memory.
+    transporter: "Fake",
+    namespace: folder,
+    logger: false,
+    skipProcessEventRegistration: true,
+  });
+  brokers.push(broker);
+  const service: HostingService = broker.createService(defineService(contract, { mixins: [Actors(actor)] }));
+  broker.createService({
+    name: "friends",
+    actions: { giveTo: (ctx: Context<{ id: string }>) => ctx.call("purses.earn", { id: ctx.params.id, amount: 1 }) },
+  });
+  await broker.start();
+  const call = <T = any>(action: string, params: object, options: object = {}): Promise<T> =>
+    broker.call<T, object>(`purses.${action}`, params, options);
+  return { broker, call, service };
+}
+const until = async (condition: () => boolean | Promise<boolean>, ms = 5_000): Promise<void> => {
+  for (const end = Date.now() + ms; !(await condition()); await sleep(2))
+    if (Date.now() > end) throw new Error("waited in vain");
+};
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "actors-"));
+  quoting.times = 0;
+  quoting.quote = async () => 1;
+});
+afterEach(async () => {
+  for (const broker of brokers.splice(0)) await broker.stop();
+  await rm(folder, { recursive: true });
+});
+
+test("a call that comes back to the actor that waits for it fails at once with the cycle, also by way of others", async () => {
+  const { call } = await start();
+  const ways = [
+    ({ id, call }: any) => call("purses.earn", { id, amount: 1 }),
+    ({ id, call }: any) => call("friends.giveTo", { id }),
+  ];
+  for (const way of ways) {
+    quoting.quote = way;
+    await expect(call("quote", { id: "a", amount: 1 }, { timeout: 5_000 })).rejects.toMatchObject({
+      type: "CALL_CYCLE",
+      message: expect.stringContaining("purse.a > purse.a"),
+    });
+  }
+});
+
+test("P3 a command's id comes in the call's headers: repeated, it gets the first answer, and nobody else inherits it", async () => {
+  const { call } = await start();
+  const once = { headers: { [COMMAND_ID]: "client:u:1" } };
+  const first = await call("earn", { id: "a", amount: 1 }, once);
+  expect(await call("earn", { id: "a", amount: 1 }, once)).toEqual(first);
+  quoting.quote = async ({ call }: any) => (await call("purses.earn", { id: "b", amount: 1 })).version;
+  await call("quote", { id: "c", amount: 1 }, once);
+  const { events } = await call("history", { id: "b" });
+  expect(events).toMatchObject([{ version: 1, metadata: {} }]);
+  expect(events[0].metadata.commandId).toBeUndefined();
+});
+
+test("a call that `prepare` makes ends with the deadline of its command, and nothing is decided", async () => {
+  const { broker, call } = await start();
+  let timeout: number | undefined;
+  broker.createService({
+    name: "prices",
+    actions: {
+      slow: (ctx: Context) => {
+        timeout = (ctx.options as { timeout?: number }).timeout;
+        return sleep(300);
+      },
+    },
+  });
+  quoting.quote = ({ call }: any) => call("prices.slow", {});
+  await expect(call("quote", { id: "a", amount: 1 }, { timeout: 100 })).rejects.toMatchObject({ retryable: true });
+  expect(timeout).toBeLessThanOrEqual(100);
+  // Behind it in the mailbox, so its turn is over.
+  expect(await call("earn", { id: "a", amount: 1 })).toEqual({ id: "a", version: 1 });
+});
+
+test("a durable timer set by a command fires through the broker, also after a restart", async () => {
+  const first = await start();
+  await first.call("later", { id: "a", amount: 5 });
+  await first.broker.stop();
+  const { call } = await start();
+  await until(async () => (await call("get", { id: "a" })).state.balance === 5);
+});
+
+test("the log gives the actor's events, lifted to today's version; one that nobody can read says so", async () => {
+  const old = await start();
+  await old.call("earn", { id: "a", amount: 5 });
+  await old.call("both", { id: "a", amount: 1 });
+  await old.broker.stop();
+  const { ["purse.noted"]: _gone, ...events } = contract.events;
+  const { call } = await start({
+    actor: {
+      ...(Purse as Actor),
+      contract: { ...contract, events, versions: { "purse.earned": 2 } },
+      upcasters: { "purse.earned": { 1: ({ amount }: { amount: number }) => ({ amount: amount * 100 }) } },
+    },
+  });
+  const page = await call<LogPage>("readLog", { cursor: "", limit: 10 });
+  expect(page.events).toMatchObject([
+    { eventId: "purse.a@1", actor: "purse", stream: "a", version: 1, data: { amount: 500 } },
+    { eventId: "purse.a@2", data: { amount: 100 } },
+    { eventId: "purse.a@3", broken: expect.stringContaining("purse.noted") },
+  ]);
+  const tail = await call<LogPage>("readLog", { cursor: "", limit: 10, stream: { id: "a", from: 2 } });
+  expect(tail.events).toEqual(page.events.slice(1));
+  expect(await call("readLog", { cursor: page.cursor, limit: 0 })).toMatchObject({ events: [], behind: 0 });
+});
+
+test("the log passes over the streams of others in the same store, and its cursor moves past them", async () => {
+  const { call, service } = await start();
+  const { store } = service.actors;
+  const others = async (stream: string): Promise<void> => {
+    for (let version = 0; version < 3; version++) await verdictOf(store, appendOf(stream, version));
+  };
+  await others("saga.1");
+  await call("earn", { id: "a", amount: 1 });
+  await others("purses.a");
+  await call("earn", { id: "b", amount: 2 });
+  await call("earn", { id: "a", amount: 3 });
+  await others("saga.2");
+
+  const first = await call<LogPage>("readLog", { cursor: "", limit: 2 });
+  expect(first.events.map(({ eventId }) => eventId)).toEqual(["purse.a@1", "purse.b@1"]);
+  const second = await call<LogPage>("readLog", { cursor: first.cursor, limit: 2 });
+  expect(second.events.map(({ eventId }) => eventId)).toEqual(["purse.a@2"]);
+  expect(second.cursor).toBe((await store.head("")).cursor);
+});
+
+test("an actor leaves memory when another node becomes its owner: idle ones at once, a busy one when it is done", async () => {
+  const ids = Array.from({ length: 20 }, (_, i) => `p${i}`);
+  const { call, service } = await start();
+  const stay = ids.filter(id => rendezvous(id, ["here", "there"], node => node) === "here");
+  const busy = ids.find(id => !stay.includes(id))!;
+  for (const id of ids) await call("earn", { id, amount: 1 });
+  expect(service.actors.resident).toBe(20);
+  let answer = (_price: number): void => {};
+  quoting.quote = () => new Promise(resolve => (answer = resolve));
+  const quoted = call("quote", { id: busy, amount: 1 });
+  await until(() => quoting.times === 1);
+
+  const there = await start({ nodeId: "there" });
+  await until(() => service.actors.resident === stay.length + 1);
+  answer(2);
+  expect(await quoted).toEqual({ id: busy, version: 2 });
+  await until(() => service.actors.resident === stay.length);
+  expect(await there.call("get", { id: busy })).toMatchObject({ version: 2, state: { balance: 3 } });
+});

@@ -1,0 +1,185 @@
+// What a service mixes in to host an actor: its commands as actions, the record of its actors, its timers and its log.
+import type { Context, Service, ServiceBroker, ServiceSchema } from "moleculer";
+import Type, { type TProperties } from "typebox";
+import { CALL_CHAIN, COMMAND_ID, environmentOf } from "../kernel/index.ts";
+import { ActorId, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/index.ts";
+import { eventStoreOf } from "../event-store/mixin.ts";
+import type { LogPage, ReadLog } from "../stream/index.ts";
+import { startRelay } from "../stream/mixin.ts";
+import type { Actor } from "./define-actor.ts";
+import { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
+import { ACTOR_LIMITS } from "./limits.ts";
+import { readLog, toLogEvent } from "./log.ts";
+import { rendezvous } from "./placement.ts";
+import { TimerRunner } from "./timers.ts";
+
+export { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
+export { ACTOR_LIMITS, type ActorLimits } from "./limits.ts";
+
+type Ctx<P = any> = Context<P, Meta>;
+/** A service that hosts actors: `this.actors` is there from `started` on. */
+export type HostingService = Service & {
+  actors: ActorHost;
+  timers?: TimerRunner;
+  stopRelay?: () => void;
+  handOver: () => void;
+};
+
+const HISTORY_PAGE = 1_000;
+/** Streams in quarantine that are listed, the oldest first: each needs a person. */
+const QUARANTINE_PAGE = 100;
+const idOnly = { id: ActorId };
+/** The record of an actor is for other services and for administrators. */
+const internal = { visibility: "public", placement: "id", roles: ["admin"] } as const;
+
+/** Deadline, command id, chain and cause of a command, from the call that carries it. */
+export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
+  const { options, headers, meta, requestID } = ctx as Ctx & { headers?: Record<string, string> };
+  return {
+    commandId: headers?.[COMMAND_ID],
+    chain: headers?.[CALL_CHAIN],
+    ...(options.timeout && { deadline: performance.now() + options.timeout }),
+    metadata: { ...(meta.user?.id && { user: meta.user.id }), ...(requestID && { requestId: requestID }) },
+  };
+}
+
+/**
+ * Hosts an actor: one action a command (`orders.place`, answering `{ id, version }` and what `reply` adds), and
+ * `get`, `history`, `stateAt`, `whatIf`, `abandon`, `quarantined`, `releaseQuarantine`. `this.actors` is the host, for the service's own actions.
+ */
+export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partial<ServiceSchema> {
+  const { contract } = actor;
+  const commands = Object.entries(contract.commands as Record<string, TProperties>).map(([command, params]) => [
+    command,
+    {
+      visibility: "public",
+      placement: "id",
+      params: paramsOf({ ...idOnly, ...params }),
+      ...rolesOf(contract, command),
+      ...returnsOf(contract, command),
+      handler(this: HostingService, ctx: Ctx) {
+        const { id, ...params } = ctx.params;
+        return this.actors.execute(id, command, params, executeOptionsOf(ctx));
+      },
+    },
+  ]);
+
+  return {
+    metadata: {
+      actor: contract.actor,
+      events: Object.fromEntries(Object.keys(contract.events).map(type => [type, contract.versions[type] ?? 1])),
+    },
+    actions: {
+      ...Object.fromEntries(commands),
+      get: {
+        ...internal,
+        params: paramsOf({ ...idOnly, consistent: Type.Optional(Type.Boolean()) }),
+        handler(this: HostingService, ctx: Ctx) {
+          return this.actors.get(ctx.params.id, ctx.params);
+        },
+      },
+      history: {
+        ...internal,
+        params: paramsOf({
+          ...idOnly,
+          from: Type.Optional(Type.Integer({ minimum: 1 })),
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: HISTORY_PAGE })),
+        }),
+        async handler(this: HostingService, ctx: Ctx) {
+          const { id, from = 1, limit = HISTORY_PAGE } = ctx.params;
+          return { id, events: await this.actors.history(id, from, limit) };
+        },
+      },
+      stateAt: {
+        ...internal,
+        params: paramsOf({ ...idOnly, version: Type.Integer({ minimum: 0 }) }),
+        handler(this: HostingService, ctx: Ctx) {
+          return this.actors.stateAt(ctx.params.id, ctx.params.version);
+        },
+      },
+      whatIf: {
+        ...internal,
+        params: paramsOf(idOnly),
+        handler(this: HostingService, ctx: Ctx) {
+          return this.actors.whatIf(ctx.params.id);
+        },
+      },
+      abandon: {
+        ...internal,
+        params: paramsOf({
+          ...idOnly,
+          commandId: Type.String({ minLength: 1, maxLength: ACTOR_LIMITS.commandIdLength }),
+        }),
+        handler(this: HostingService, ctx: Ctx) {
+          return this.actors.abandon(ctx.params.id, ctx.params.commandId);
+        },
+      },
+      quarantined: {
+        visibility: "public",
+        roles: ["admin"],
+        async handler(this: HostingService) {
+          const streams = await this.actors.store.quarantined(QUARANTINE_PAGE);
+          const prefix = this.actors.streamOf("").length;
+          return { quarantined: streams.map(({ stream, reason, at }) => ({ id: stream.slice(prefix), reason, at })) };
+        },
+      },
+      releaseQuarantine: {
+        ...internal,
+        params: paramsOf(idOnly),
+        async handler(this: HostingService, ctx: Ctx) {
+          await this.actors.store.release(this.actors.streamOf(ctx.params.id));
+          return { id: ctx.params.id, released: true };
+        },
+      },
+      readLog: {
+        visibility: "public",
+        roles: ["admin"],
+        async handler(this: HostingService, ctx: Ctx<ReadLog>): Promise<LogPage> {
+          const { cursor, limit, stream } = ctx.params;
+          const { store } = this.actors;
+          if (limit === 0) return { events: [], cursor, behind: (await store.head(cursor)).behind };
+          if (!stream) return readLog(actor, store, cursor, limit);
+          const events = await store.readStream(this.actors.streamOf(stream.id), stream.from, limit);
+          return { events: events.map(event => toLogEvent(actor, event)), cursor };
+        },
+      },
+    },
+    async started(this: HostingService) {
+      const store = await eventStoreOf(this);
+      this.actors = new ActorHost(actor, store, { logger: this.logger, broker: this.broker, ...options });
+      this.handOver = () => {
+        const owners = nodesOf(this.broker, `${this.fullName}.get`);
+        if (owners.length > 1) this.actors.handOver(id => rendezvous(id, owners, node => node) === this.broker.nodeID);
+      };
+      this.broker.localBus.on("$services.changed", this.handOver);
+      this.timers = new TimerRunner(
+        store,
+        (id, command, params, commandId) =>
+          this.broker.call(`${this.name}.${command}`, { id, ...params }, {
+            headers: { [COMMAND_ID]: commandId },
+            timeout: environmentOf(this.broker).requestTimeoutMs,
+          } as object),
+        { ...ACTOR_LIMITS, ...options.limits },
+        error => this.logger.warn(`timers of ${this.name}: ${error.message}`),
+      );
+      this.stopRelay = startRelay({
+        broker: this.broker,
+        service: this.fullName,
+        store,
+        decode: event => toLogEvent(actor, event),
+      });
+    },
+    async stopped(this: HostingService) {
+      this.broker.localBus.off("$services.changed", this.handOver);
+      await this.timers?.stop();
+      this.stopRelay?.();
+      await this.actors?.drain();
+    },
+  } as Partial<ServiceSchema>;
+}
+
+/** Nodes that answer an action, by this node's view: those among which the placement strategy chooses. */
+function nodesOf(broker: ServiceBroker, action: string): string[] {
+  const endpoints = broker.registry.actions.get(action)?.endpoints ?? [];
+  return endpoints.filter(endpoint => endpoint.isAvailable).map(({ id }) => id);
+}

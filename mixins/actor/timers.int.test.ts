@@ -1,0 +1,136 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import type { EventStore } from "../event-store/index.ts";
+import { openEventStore } from "../event-store/mixin.ts";
+import { Unavailable } from "../kernel/index.ts";
+import { Purse } from "./account.fixture.ts";
+import { ACTOR_LIMITS, ActorHost } from "./mixin.ts";
+import { TimerRunner } from "./timers.ts";
+
+let folder: string;
+let store: EventStore;
+let host: ActorHost;
+const runners: TimerRunner[] = [];
+const logger = { error: () => {} };
+
+type Send = ConstructorParameters<typeof TimerRunner>[1];
+const toHost: Send = (id, command, params, commandId) => host.execute(id, command, params, { commandId });
+
+/** A node that fires timers. */
+function fire(send: Send = toHost, limits: Partial<typeof ACTOR_LIMITS> = {}): void {
+  const fail = (error: Error): void => void failures.push(error);
+  runners.push(new TimerRunner(store, send, { ...ACTOR_LIMITS, timerPollMs: 10, ...limits }, fail));
+}
+const failures: Error[] = [];
+const balance = async (id = "a"): Promise<number> => (await host.get(id)).state.balance;
+const noneLeft = async (): Promise<boolean> => {
+  const { due, nextInMs } = await store.dueTimers(10);
+  return due.length === 0 && nextInMs === undefined;
+};
+const until = async (condition: () => boolean | Promise<boolean>, ms = 5_000): Promise<void> => {
+  for (const end = Date.now() + ms; !(await condition()); await sleep(2))
+    if (Date.now() > end) throw new Error("waited in vain");
+};
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "timers-"));
+  store = await openEventStore({ kind: "sqlite", filename: join(folder, "purses.sqlite") });
+  host = new ActorHost(Purse, store, { logger });
+  failures.length = 0;
+});
+afterEach(async () => {
+  for (const runner of runners.splice(0)) await runner.stop();
+  await host.drain();
+  await store.close();
+  await rm(folder, { recursive: true });
+  expect(failures).toEqual([]);
+});
+
+test("a timer sends its command once it is due, under an id of its own, and is gone once it was answered", async () => {
+  const ids: string[] = [];
+  fire((id, command, params, commandId) => (ids.push(commandId), toHost(id, command, params, commandId)));
+  await host.execute("a", "later", { amount: 5 });
+  expect(await balance()).toBe(0);
+  await until(noneLeft);
+  expect(await balance()).toBe(5);
+  expect(ids).toEqual([expect.stringMatching(/^timer:purse\.a\/earn@/)]);
+});
+
+test("a refusal is an answer: the timer is gone", async () => {
+  await host.execute("a", "later", { amount: 5 });
+  let sent = 0;
+  fire(() => (sent++, host.execute("a", "spend", { amount: 1 })));
+  await until(noneLeft);
+  expect(sent).toBe(1);
+});
+
+test("P3 unavailable backs off, and the id stays: what took effect though its answer was lost takes none again", async () => {
+  await host.execute("a", "later", { amount: 5 });
+  const sent: { commandId: string; at: number }[] = [];
+  fire(async (id, command, params, commandId) => {
+    sent.push({ commandId, at: performance.now() });
+    await toHost(id, command, params, commandId);
+    if (sent.length < 3) throw new Unavailable("REQUEST_TIMEOUT", { outcome: "unknown" });
+  });
+  await until(noneLeft);
+  expect(await balance()).toBe(5);
+  expect(new Set(sent.map(({ commandId }) => commandId)).size).toBe(1);
+  const [first, second, third] = sent.map(({ at }) => at) as [number, number, number];
+  expect(second - first).toBeGreaterThan(200);
+  expect(third - second).toBeGreaterThan(450);
+});
+
+test("P3 two nodes that fire the same timer do it once", async () => {
+  await host.execute("a", "later", { amount: 5 });
+  const other = new ActorHost(Purse, store, { logger });
+  let sent = 0;
+  const arrived = Promise.withResolvers<void>();
+  const together = async (): Promise<void> => {
+    if (++sent === 2) arrived.resolve();
+    await arrived.promise;
+  };
+  fire(async (...timer) => (await together(), toHost(...timer)));
+  fire(async (id, command, params, commandId) => {
+    await together();
+    return other.execute(id, command, params, { commandId });
+  });
+  await until(noneLeft);
+  expect(sent).toBe(2);
+  expect(await balance()).toBe(5);
+  await other.drain();
+});
+
+test("a timer that its own command sets again fires again, under another id", async () => {
+  await host.execute("a", "later", { amount: 5 });
+  const ids: string[] = [];
+  fire((id, command, params, commandId) =>
+    ids.push(commandId) < 3
+      ? host.execute(id, "later", params, { commandId })
+      : host.execute(id, command, params, { commandId }),
+  );
+  await until(noneLeft);
+  expect(new Set(ids).size).toBe(3);
+  expect(await balance()).toBe(5);
+});
+
+test("after an outage what is due is caught up at a bounded rate, all of it", async () => {
+  const ids = Array.from({ length: 10 }, (_, i) => `p${i}`);
+  await Promise.all(ids.map(id => host.execute(id, "later", { amount: 1 })));
+  await until(async () => (await store.dueTimers(10)).due.length === 10);
+  let firing = 0;
+  let most = 0;
+  const send: Send = async (...timer) => {
+    most = Math.max(most, ++firing);
+    await sleep(5);
+    firing--;
+    return toHost(...timer);
+  };
+  // What is left after a full round does not wait for the next look.
+  fire(send, { timersAtOnce: 3, timerPollMs: 60_000 });
+  await until(noneLeft);
+  expect(most).toBe(3);
+  expect(await Promise.all(ids.map(balance))).toEqual(ids.map(() => 1));
+});

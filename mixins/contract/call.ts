@@ -1,0 +1,33 @@
+import { COMMAND_ID } from "../kernel/index.ts";
+import type { ActionName, ParamsOf, ResultOf } from "./contract.ts";
+
+export interface CallOptions {
+  /** Command id of the call. Travels in headers, not in meta, since nested calls inherit meta. */
+  readonly commandId?: string;
+  readonly timeoutMs?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly meta?: Readonly<Record<string, unknown>>;
+}
+
+/** `call("orders.place", params)`: params and result follow from the contract of the service that is named. */
+export type Call = <A extends ActionName>(
+  action: A,
+  params: ParamsOf<A>,
+  options?: CallOptions,
+) => Promise<ResultOf<A>>;
+
+interface Caller {
+  call(action: string, params: unknown, options: object): Promise<unknown>;
+}
+
+/** A typed `call` on a broker or a context. */
+export function typedCall(caller: object): Call {
+  return ((action: string, params: unknown, { commandId, timeoutMs, headers, meta }: CallOptions = {}) =>
+    (caller as Caller).call(action, params, {
+      ...(timeoutMs !== undefined && { timeout: timeoutMs }),
+      ...(meta && { meta }),
+      ...((headers || commandId !== undefined) && {
+        headers: { ...headers, ...(commandId !== undefined && { [COMMAND_ID]: commandId }) },
+      }),
+    })) as Call;
+}

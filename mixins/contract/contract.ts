@@ -1,0 +1,181 @@
+// What a service promises to the others: one value, from which types, validation, OpenAPI, the event catalogue and
+// the snapshot check all follow. Others use it by name (`ctx.call("orders.place", …)`) or `import type`.
+import Type, { type Static, type TObject, type TProperties, type TSchema } from "typebox";
+
+declare global {
+  /** Every service of the house by name; each contract.ts adds its line. */
+  interface Contracts {}
+}
+
+export type Data<P extends TProperties> = Static<TObject<P>>;
+export type DeepReadonly<T> = T extends (infer X)[]
+  ? readonly DeepReadonly<X>[]
+  : T extends object
+    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+    : T;
+
+type Shapes = Record<string, TProperties>;
+export type ActionShape = { readonly params: TProperties; readonly returns: TSchema };
+export type Role = "customer" | "admin";
+
+/**
+ * A service's contract.
+ *
+ * - `service`: plural, prefixes the actions (`orders.place`). `actor`: singular, prefixes the streams; default: the service.
+ * - `state`, `commands`, `events`, `replies`: an event-sourced actor. `replies` is what a command's answer carries
+ *   besides `{ id, version }`.
+ * - `versions`: current schema version of an event, default 1; upcasters bring older ones up to it.
+ * - `actions`: everything else that the service answers.
+ * - `refusals`: the rules by which it says no. One that ends in `_NOT_FOUND` is a 404 over HTTP, the others 409.
+ * - `roles`: who may use a command or action when a person asks; calls between services are not restricted.
+ */
+export interface Contract<
+  N extends string = string,
+  S extends TProperties = TProperties,
+  C extends Shapes = Shapes,
+  E extends Shapes = Shapes,
+  A extends Record<string, ActionShape> = Record<string, ActionShape>,
+  R extends string = string,
+  P extends Shapes = Shapes,
+> {
+  readonly service: N;
+  readonly actor: string;
+  readonly state: S;
+  readonly commands: C;
+  readonly replies: P;
+  readonly events: E;
+  readonly versions: { readonly [T in keyof E]?: number };
+  readonly actions: A;
+  readonly refusals: readonly R[];
+  readonly roles: { readonly [X in keyof C | keyof A]?: readonly Role[] };
+  /** The only way to write an event: an argument is checked for unknown fields, a returned literal is not. */
+  event<T extends keyof E & string>(
+    this: void,
+    type: T,
+    data: Data<E[T]>,
+  ): { readonly type: T; readonly data: Data<E[T]> };
+}
+export type AnyContract = Contract<string, any, any, any, any, any, any>;
+
+export function defineContract<
+  const N extends string,
+  S extends TProperties = {},
+  C extends Shapes = {},
+  E extends Shapes = {},
+  A extends Record<string, ActionShape> = {},
+  const R extends string = never,
+  P extends { [X in keyof C]?: TProperties } = {},
+>(contract: {
+  service: N;
+  actor?: string;
+  state?: S;
+  commands?: C;
+  replies?: P;
+  events?: E;
+  versions?: { readonly [T in keyof E]?: number };
+  actions?: A;
+  refusals?: readonly R[];
+  // No inference from here: roles of actions alone would make up commands for every string.
+  roles?: { readonly [X in NoInfer<keyof C | keyof A>]?: readonly Role[] };
+}): Contract<N, S, C, E, A, R, { [X in keyof P]: P[X] extends TProperties ? P[X] : {} }> {
+  return {
+    actor: contract.service,
+    state: {} as S,
+    commands: {} as C,
+    replies: {} as never,
+    events: {} as E,
+    versions: {},
+    actions: {} as A,
+    refusals: [],
+    roles: {},
+    ...(contract as object),
+    event: (type: string, data: unknown) => ({ type, data }),
+  } as never;
+}
+
+/** An object that refuses unknown keys. */
+export const strictObject = <P extends TProperties>(properties: P): TObject<P> =>
+  Type.Object(properties, { additionalProperties: false });
+
+/** Id of an actor: a UUID, a SKU, a slug; never a path, a separator of ours, or SQL. */
+export const ActorId = Type.String({ minLength: 1, maxLength: 64, pattern: "^[A-Za-z0-9][A-Za-z0-9_.-]*$" });
+
+// ---- what the rest of the house may ask of the contracts, by name
+
+/** An event as it was recorded. `stream` is the actor's id; (actor, stream, version) is the event's identity. */
+export interface Recorded<T extends EventName = EventName> {
+  readonly eventId: string;
+  readonly type: T;
+  readonly actor: string;
+  readonly stream: string;
+  readonly version: number;
+  /** RFC 3339, the database's clock. */
+  readonly at: string;
+  readonly data: DeepReadonly<EventData<T>>;
+  readonly metadata: EventMetadata;
+}
+/** Who caused an event, and in the course of what. */
+export interface EventMetadata {
+  readonly user?: string;
+  readonly requestId?: string;
+  readonly commandId?: string;
+}
+
+export type Reply = { id: string; version: number };
+export type Snapshot<S> = { id: string; version: number; state: S };
+/** One entry of an actor's history. */
+export type HistoryEntry = {
+  type: string;
+  version: number;
+  at: string;
+  data: Record<string, unknown>;
+  metadata: EventMetadata;
+};
+/** What `whatIf` found: where today's code would fold or decide otherwise than the record says. */
+export type WhatIf = {
+  id: string;
+  version: number;
+  differences: { version: number; expected: unknown; actual: unknown }[];
+};
+
+type ActorSignatures<S> = {
+  get: { params: { id: string; consistent?: boolean }; result: Snapshot<S> };
+  history: { params: { id: string; from?: number; limit?: number }; result: { id: string; events: HistoryEntry[] } };
+  stateAt: { params: { id: string; version: number }; result: Snapshot<S> };
+  whatIf: { params: { id: string }; result: WhatIf };
+  abandon: { params: { id: string; commandId: string }; result: { executed: boolean; answer?: unknown } };
+};
+type Signatures<K> =
+  K extends Contract<string, infer S, infer C, any, infer A, string, infer P>
+    ? {
+        [X in keyof C & string]: {
+          params: { id: string } & Data<C[X]>;
+          result: Reply & (X extends keyof P ? (P[X] extends TProperties ? Data<P[X]> : {}) : {});
+        };
+      } & {
+        [X in keyof A & string]: { params: Data<A[X]["params"]>; result: Static<A[X]["returns"]> };
+      } & (keyof C extends never ? {} : ActorSignatures<Data<S>>)
+    : never;
+type Service = keyof Contracts;
+export type ActionName = { [S in Service]: `${S}.${keyof Signatures<Contracts[S]> & string}` }[Service];
+type Signature<A extends ActionName> = A extends `${infer S extends Service}.${infer X}`
+  ? X extends keyof Signatures<Contracts[S]>
+    ? Signatures<Contracts[S]>[X] extends infer G extends { params: object; result: unknown }
+      ? G
+      : never
+    : never
+  : never;
+/** All actions of the house by name. Indexed access, not a conditional type: only so does inference keep literals ("card"). */
+export type Actions = { [A in ActionName]: Signature<A> };
+export type ParamsOf<A extends ActionName> = Actions[A]["params"];
+export type ResultOf<A extends ActionName> = Actions[A]["result"];
+
+type EventsIn<K> = K extends Contract<string, any, any, infer E, any, any, any> ? E : never;
+export type EventName = { [S in Service]: keyof EventsIn<Contracts[S]> & string }[Service];
+export type EventData<T extends EventName> = {
+  [S in Service]: T extends keyof EventsIn<Contracts[S]>
+    ? EventsIn<Contracts[S]>[T] extends infer P extends TProperties
+      ? Data<P>
+      : never
+    : never;
+}[Service];

@@ -1,0 +1,85 @@
+import type { CallingOptions, Context as MoleculerContext, Service, ServiceSchema } from "moleculer";
+import Type, { type Static, type TProperties, type TSchema } from "typebox";
+import {
+  strictObject,
+  type ActionName,
+  type ActionShape,
+  type AnyContract,
+  type Contract,
+  type Data,
+  type ParamsOf,
+  type ResultOf,
+} from "./contract.ts";
+
+/** The person on whose behalf a request runs. The gateway sets it; between services it is absent. */
+export interface User {
+  readonly id: string;
+  readonly roles: readonly string[];
+}
+export interface Meta {
+  user?: User;
+  [key: string]: unknown;
+}
+
+/** Moleculer's context with a typed `call`; the options are Moleculer's own. */
+export type Context<P = unknown> = Omit<MoleculerContext<P, Meta>, "call"> & {
+  call: <A extends ActionName>(action: A, params: ParamsOf<A>, options?: CallingOptions) => Promise<ResultOf<A>>;
+};
+
+type Handler<P, R> = (ctx: Context<P>) => Promise<R> | R;
+/** A handler, or a handler with Moleculer's action options (`cache`, `timeout`, `visibility`). */
+type Handlers<A extends Record<string, ActionShape>> = {
+  [X in keyof A]:
+    | Handler<Data<A[X]["params"]>, Static<A[X]["returns"]>>
+    | (ActionOptions & { handler: Handler<Data<A[X]["params"]>, Static<A[X]["returns"]>> });
+};
+export interface ActionOptions {
+  readonly cache?: boolean | { keys?: string[]; ttl?: number };
+  readonly timeout?: number;
+  readonly visibility?: "published" | "public" | "protected" | "private";
+  /** The param whose value chooses the node, by rendezvous hashing. */
+  readonly placement?: string;
+}
+
+/** What an author writes besides contract and handlers: Moleculer's own schema, without what the contract gives. */
+type Rest = Omit<Partial<ServiceSchema>, "name" | "actions">;
+
+/**
+ * An ordinary Moleculer service schema from a contract. Each of the contract's actions must have a handler; params are
+ * validated against the contract, unknown keys refused; roles are checked when a person asks.
+ */
+export function defineService<A extends Record<string, ActionShape>>(
+  contract: Contract<string, any, any, any, A, any, any>,
+  definition: Rest &
+    ThisType<Service & Record<string, any>> &
+    ({} extends A ? { actions?: Handlers<A> } : { actions: Handlers<A> }),
+): ServiceSchema {
+  const actions: NonNullable<ServiceSchema["actions"]> = {};
+  for (const [name, action] of Object.entries((definition.actions ?? {}) as Record<string, any>))
+    actions[name] = {
+      visibility: "public",
+      ...(typeof action === "function" ? { handler: action } : action),
+      params: paramsOf(contract.actions[name]!.params),
+      ...rolesOf(contract, name),
+      ...returnsOf(contract, name),
+    };
+  return { ...(definition as object), name: contract.service, actions } as ServiceSchema;
+}
+
+/** An action's params as Moleculer wants them: plain JSON Schema, unknown keys refused. It survives mixin merging. */
+export const paramsOf = (properties: TProperties): Record<string, any> => strictObject(properties);
+
+/** The roles that the contract asks for, as the action option that the authorization middleware reads. */
+export function rolesOf(contract: AnyContract, action: string): { roles?: readonly string[] } {
+  const roles = (contract.roles as Record<string, readonly string[] | undefined>)[action];
+  return roles ? { roles } : {};
+}
+
+/** What an action or command answers, as JSON Schema. It travels in the registry, for whoever describes the API. */
+export function returnsOf(contract: AnyContract, action: string): { returns?: TSchema } {
+  const declared = (contract.actions as Record<string, ActionShape | undefined>)[action];
+  if (declared) return { returns: declared.returns };
+  if (!(action in contract.commands)) return {};
+  const reply = (contract.replies as Record<string, TProperties | undefined>)[action];
+  return { returns: Type.Object({ id: Type.String(), version: Type.Integer(), ...reply }) };
+}

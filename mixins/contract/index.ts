@@ -1,0 +1,35 @@
+export { typedCall, type Call, type CallOptions } from "./call.ts";
+export {
+  ActorId,
+  defineContract,
+  strictObject,
+  type ActionName,
+  type ActionShape,
+  type AnyContract,
+  type Contract,
+  type Data,
+  type DeepReadonly,
+  type EventData,
+  type EventMetadata,
+  type EventName,
+  type HistoryEntry,
+  type ParamsOf,
+  type Recorded,
+  type Reply,
+  type ResultOf,
+  type Role,
+  type Snapshot,
+  type WhatIf,
+} from "./contract.ts";
+export {
+  defineService,
+  paramsOf,
+  returnsOf,
+  rolesOf,
+  type ActionOptions,
+  type Context,
+  type Meta,
+  type User,
+} from "./define-service.ts";
+export { openApi, type Operation } from "./openapi.ts";
+export { compileSchema, type Check } from "./schema.ts";

@@ -1,0 +1,112 @@
+// OpenAPI 3.1 is JSON Schema 2020-12 around paths, and our contracts are JSON Schema already: nothing is translated.
+import type { TProperties, TSchema } from "typebox";
+import { strictObject } from "./contract.ts";
+
+/** One operation as a route and the contract of its action describe it. */
+export interface Operation {
+  readonly method: string;
+  /** With `:name` for params, as routers write it. */
+  readonly url: string;
+  readonly id: string;
+  readonly summary: string;
+  /** First part of the id by default. */
+  readonly tag: string;
+  /** Whether it asks for a bearer token. */
+  readonly secured: boolean;
+  readonly path: TProperties;
+  readonly query: TProperties;
+  readonly body: TProperties;
+  /** Request headers besides the common ones, by name. */
+  readonly headers?: Readonly<Record<string, { description: string; schema: TSchema }>>;
+  readonly status: number;
+  /** What it answers; none = no body (204), or nothing known. */
+  readonly returns?: TSchema | undefined;
+  /** Default `application/json`. */
+  readonly mediaType?: string;
+}
+
+const PROBLEM = {
+  type: "object",
+  description: "RFC 9457. `errors` names the fields, dots between.",
+  required: ["type", "title", "status", "requestId"],
+  properties: {
+    type: { type: "string", description: "`/problems/<rule>`, stable: match on this." },
+    title: { type: "string" },
+    status: { type: "integer" },
+    detail: { type: "string" },
+    errors: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["field", "message"],
+        properties: { field: { type: "string" }, message: { type: "string" } },
+      },
+    },
+    requestId: { type: "string" },
+  },
+};
+
+/** The whole document. Pure: the same operations give the same text. */
+export function openApi(
+  info: { title: string; version: string; description: string },
+  operations: readonly Operation[],
+) {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const operation of operations) {
+    const template = operation.url.replaceAll(/:(\w+)/g, "{$1}");
+    (paths[template] ??= {})[operation.method.toLowerCase()] = describe(operation);
+  }
+  return {
+    openapi: "3.1.0",
+    info,
+    servers: [{ url: "/" }],
+    paths,
+    components: {
+      schemas: { Problem: PROBLEM },
+      responses: {
+        Problem: {
+          description: "Refused or not possible now.",
+          content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+        },
+      },
+      securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } },
+    },
+  };
+}
+
+function describe(operation: Operation): object {
+  const { id, tag, summary, secured, path, query, body, headers = {}, status, returns } = operation;
+  const { mediaType = "application/json" } = operation;
+  const parameters = [
+    ...Object.entries(path).map(([name, schema]) => ({ name, in: "path", required: true, schema })),
+    ...required(query).map(({ name, schema, required }) => ({ name, in: "query", required, schema })),
+    ...Object.entries(headers).map(([name, header]) => ({ name, in: "header", required: false, ...header })),
+  ];
+  const fields = required(body);
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    security: secured ? [{ bearer: [] }] : [],
+    ...(parameters.length > 0 && { parameters }),
+    ...(fields.length > 0 && {
+      requestBody: {
+        required: fields.some(field => field.required),
+        content: { "application/json": { schema: strictObject(body) } },
+      },
+    }),
+    responses: {
+      [status]: {
+        description: "Done.",
+        ...(status !== 204 && { content: { [mediaType]: { schema: returns ?? {} } } }),
+      },
+      default: { $ref: "#/components/responses/Problem" },
+    },
+  };
+}
+
+/** The schema library knows which properties are optional; the object schema says it in JSON. */
+function required(properties: TProperties): { name: string; schema: TSchema; required: boolean }[] {
+  const needed: readonly string[] = strictObject(properties).required ?? [];
+  return Object.entries(properties).map(([name, schema]) => ({ name, schema, required: needed.includes(name) }));
+}

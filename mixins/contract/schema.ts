@@ -1,0 +1,26 @@
+// JSON Schema checked by Ajv in strict mode: a misspelt keyword stops the start, an unknown field is refused by name.
+import { Ajv, type ErrorObject, type SchemaObject } from "ajv";
+import type { Issue } from "../kernel/index.ts";
+
+/** An answer to a client, not a log: enough to mend a form. */
+const ISSUES_MAX = 20;
+
+const ajv = new Ajv({ strict: true, allErrors: true });
+ajv.addFormat("uuid", /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i);
+ajv.addFormat("email", /^[^\s@]{1,64}@[^\s@.]{1,63}(\.[^\s@.]{1,63})+$/);
+ajv.addFormat("date-time", /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/);
+
+function toIssue({ instancePath, keyword, params, message = "is invalid" }: ErrorObject): Issue {
+  const key: string | undefined = params["additionalProperty"] ?? params["missingProperty"];
+  const path = key === undefined ? instancePath : `${instancePath}/${key}`;
+  const said: Record<string, string> = { required: "is required", additionalProperties: "is not allowed" };
+  return { field: path.slice(1).replaceAll("/", "."), message: said[keyword] ?? message };
+}
+
+export type Check = (value: unknown) => true | Issue[];
+
+/** Compiles a schema. The check answers true, or what is wrong, at most 20 issues. */
+export function compileSchema(schema: SchemaObject): Check {
+  const check = ajv.compile<unknown>(schema);
+  return value => check(value) || check.errors!.slice(0, ISSUES_MAX).map(toIssue);
+}

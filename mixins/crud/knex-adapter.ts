@@ -1,0 +1,158 @@
+import type { Knex } from "knex";
+import type { Service, ServiceBroker } from "moleculer";
+import type { Database } from "../database/index.ts";
+import { newId } from "../kernel/index.ts";
+import { Columns, invalid, type Entity, type Fields, type Row } from "./columns.ts";
+import { applyPage, applyQuery, applySearch, applySort, limits, type Filters } from "./filters.ts";
+
+export interface Table {
+  readonly table: string;
+  readonly fields: Fields;
+  /** Default `id`. An entity without one gets a UUIDv7. */
+  readonly idField?: string;
+  /** Text fields that `search` looks into; a scan of the table. Default none. */
+  readonly searchable?: readonly string[];
+}
+
+/**
+ * A moleculer-db adapter on knex. Whatever reaches it from a client is safe to pass on: unknown fields, operators and
+ * types are refused (`VALIDATION_ERROR`, 422), values are bound, answers end at 100 rows.
+ */
+export class KnexAdapter {
+  readonly columns: Columns;
+  readonly table: string;
+  readonly idField: string;
+  private readonly searchable: readonly string[];
+  private service!: Service & { database: Database };
+
+  constructor({ table, fields, idField = "id", searchable = [] }: Table) {
+    this.table = table;
+    this.idField = idField;
+    this.searchable = searchable;
+    this.columns = new Columns(fields);
+  }
+
+  init(_broker: ServiceBroker, service: Service): void {
+    this.service = service as typeof this.service;
+  }
+  // The database belongs to the service: opened and migrated by `Sql`, closed with the broker.
+  async connect(): Promise<void> {}
+  async disconnect(): Promise<void> {}
+
+  async find(filters: Filters = {}): Promise<Entity[]> {
+    const rows = this.filtered(filters);
+    applySort(rows, this.columns, this.idField, filters.sort);
+    applyPage(rows, filters);
+    return this.entities(await rows);
+  }
+
+  async findOne(query: unknown): Promise<Entity | null> {
+    return (await this.find({ query, limit: 1 }))[0] ?? null;
+  }
+
+  findById(id: unknown): Promise<Entity | null> {
+    return this.findOne({ [this.idField]: this.id(id) });
+  }
+
+  findByIds(ids: readonly unknown[]): Promise<Entity[]> {
+    return this.find({ query: { [this.idField]: ids } });
+  }
+
+  async count(filters: Filters = {}): Promise<number> {
+    const [row] = await this.filtered(filters).count({ rows: "*" });
+    return Number((row as { rows: number | string }).rows);
+  }
+
+  async insert(entity: Entity): Promise<Entity> {
+    return this.columns.toEntity(await this.insertRow(this.rows(), entity));
+  }
+
+  /** All or none. */
+  insertMany(entities: readonly Entity[]): Promise<Entity[]> {
+    if (entities.length > limits.rowsMax) throw invalid("entities", `must be at most ${limits.rowsMax}`);
+    return this.service.database.transaction(async trx => {
+      const inserted: Row[] = [];
+      for (const entity of entities) inserted.push(await this.insertRow(trx<Row>(this.table), entity));
+      return this.entities(inserted);
+    });
+  }
+
+  async updateById(id: unknown, update: { $set: Entity }): Promise<Entity | null> {
+    const changes = this.changes(update);
+    if (Object.keys(changes).length === 0) return this.findById(id);
+    const [row] = await this.byId(this.rows(), id).update(changes).returning("*");
+    return row ? this.columns.toEntity(row) : null;
+  }
+
+  /** Answers how many rows it changed. */
+  async updateMany(query: unknown, update: { $set: Entity }): Promise<number> {
+    const changes = this.changes(update);
+    return Object.keys(changes).length === 0 ? 0 : this.filtered({ query }).update(changes);
+  }
+
+  removeById(id: unknown): Promise<Entity | null> {
+    return this.service.database.transaction(async trx => {
+      const row = await this.byId(trx<Row>(this.table), id).first();
+      if (row) await this.byId(trx<Row>(this.table), id).del();
+      return row ? this.columns.toEntity(row) : null;
+    });
+  }
+
+  async removeMany(query: unknown): Promise<number> {
+    return this.filtered({ query }).del();
+  }
+
+  async clear(): Promise<number> {
+    return this.rows().del();
+  }
+
+  // Rows become entities on the way out, and ids are called `id` on both sides.
+  entityToObject(entity: Entity): Entity {
+    return entity;
+  }
+  beforeSaveTransformID(entity: Entity): Entity {
+    return entity;
+  }
+  afterRetrieveTransformID(entity: Entity): Entity {
+    return entity;
+  }
+
+  private rows(): Knex.QueryBuilder<Row, Row[]> {
+    return this.service.database.knex<Row>(this.table);
+  }
+
+  private filtered(filters: Filters): Knex.QueryBuilder<Row, Row[]> {
+    const rows = this.rows();
+    applyQuery(rows, this.columns, filters.query);
+    applySearch(rows, this.columns, this.searchable, filters);
+    return rows;
+  }
+
+  private byId(rows: Knex.QueryBuilder<Row, Row[]>, id: unknown): Knex.QueryBuilder<Row, Row[]> {
+    return rows.where(this.columns.find(this.idField, "query").column, this.id(id) as Knex.Value);
+  }
+
+  private id(id: unknown): unknown {
+    return this.columns.value(this.columns.find(this.idField, "query"), id, this.idField);
+  }
+
+  private async insertRow(rows: Knex.QueryBuilder<Row, Row[]>, entity: Entity): Promise<Row> {
+    const [row] = await rows.insert(this.columns.toRow({ [this.idField]: newId(), ...object(entity) })).returning("*");
+    return row!;
+  }
+
+  private changes({ $set }: { $set: Entity }): Row {
+    if (Object.hasOwn(object($set), this.idField)) throw invalid(this.idField, "cannot be changed");
+    return this.columns.toChanges($set);
+  }
+
+  private entities(rows: readonly Row[]): Entity[] {
+    return rows.map(row => this.columns.toEntity(row));
+  }
+}
+
+function object(entity: unknown): Entity {
+  if (typeof entity !== "object" || entity === null || Array.isArray(entity))
+    throw invalid("entity", "must be an object");
+  return entity as Entity;
+}

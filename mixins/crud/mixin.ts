@@ -1,0 +1,79 @@
+// A plain table as a service: moleculer-db's DbService on our adapter.
+import MoleculerDb from "moleculer-db";
+import type { Context, Service, ServiceSchema } from "moleculer";
+import { Sql, type Migration } from "../database/mixin.ts";
+import { invalid } from "./columns.ts";
+import { limits, list } from "./filters.ts";
+import { KnexAdapter, type Table } from "./knex-adapter.ts";
+
+export { KnexAdapter } from "./knex-adapter.ts";
+export type { Entity, FieldKind, Fields, Row } from "./columns.ts";
+
+/** What moleculer-db's types leave out. */
+const DbService = MoleculerDb as unknown as ServiceSchema & { methods: Record<string, (...args: any[]) => any> };
+
+const ACTIONS = ["find", "count", "list", "create", "insert", "get", "update", "remove"] as const;
+export type CrudAction = (typeof ACTIONS)[number];
+
+export interface CrudOptions extends Table {
+  readonly migrations: readonly Migration[];
+  /**
+   * moleculer-db's own actions to offer as they are. Default none: a service with a contract writes its own on
+   * `this.adapter`, since moleculer-db's params would merge with the contract's into something that is neither.
+   */
+  readonly actions?: readonly CrudAction[];
+}
+
+/**
+ * `this.adapter` (KnexAdapter), `this.database`, and moleculer-db's methods. A change cleans the service's cached
+ * actions here and, by the event `cache.clean.<service>`, on every other node.
+ */
+export function Crud({ migrations, actions = [], ...table }: CrudOptions): Partial<ServiceSchema> {
+  const withheld = ACTIONS.filter(action => !actions.includes(action)).map(action => [action, false]);
+  const schema = {
+    mixins: [Sql({ migrations }), DbService],
+    settings: {
+      idField: table.idField ?? "id",
+      fields: Object.keys(table.fields),
+      maxPageSize: limits.rowsMax,
+      maxLimit: limits.rowsMax,
+    } as ServiceSchema["settings"] & object,
+    actions: Object.fromEntries(withheld),
+    events: {
+      "cache.clean.*"(this: Service, ctx: Context) {
+        if (ctx.eventName === `cache.clean.${this.fullName}`) return this.broker.cacher?.clean(`${this.fullName}.**`);
+      },
+    },
+    methods: {
+      sanitizeParams(this: Service & Record<string, any>, ctx: Context, params: Record<string, unknown>) {
+        const { populates } = this.settings as { populates?: object };
+        refuseUnknownNames(params, this["adapter"], Object.keys(populates ?? {}));
+        return DbService.methods["sanitizeParams"]!.call(this, ctx, { ...params, query: parsed(params["query"]) });
+      },
+    },
+    // One adapter a service instance: a schema can be used twice.
+    merged(merged: { adapter?: KnexAdapter }) {
+      merged.adapter = new KnexAdapter(table);
+    },
+  };
+  return schema;
+}
+
+/** moleculer-db drops names that it does not know, which answers another question than the one that was asked. */
+function refuseUnknownNames(params: Record<string, unknown>, adapter: KnexAdapter, populates: readonly string[]): void {
+  for (const param of ["fields", "excludeFields"])
+    for (const name of list(params[param], param) ?? [])
+      if (!adapter.columns.has(name)) throw invalid(`${param}.${name}`, "is not a field");
+  for (const name of list(params["populate"], "populate") ?? [])
+    if (!populates.some(known => name === known || name.startsWith(`${known}.`)))
+      throw invalid(`populate.${name}`, "cannot be populated");
+}
+
+function parsed(query: unknown): unknown {
+  if (typeof query !== "string") return query;
+  try {
+    return JSON.parse(query);
+  } catch {
+    throw invalid("query", "must be JSON");
+  }
+}

@@ -1,0 +1,66 @@
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import knex, { type Knex } from "knex";
+import type { Database } from "../../database.ts";
+import { LockQueue } from "./lock-queue.ts";
+import { NodeSqliteClient, type SqliteSettings } from "./node-sqlite-client.ts";
+
+const limits = {
+  /**
+   * Connections. SQLite has one writer, whatever the pool; the others let reads go on beside a transaction that
+   * waits for something else (WAL). More would only be more page caches.
+   */
+  connectionsMax: 4,
+  /** Milliseconds to wait for one of them; then `DATABASE_BUSY`. As long as a statement waits for the write lock. */
+  acquireMsMax: 5_000,
+  /** Pages of WAL (4 kB) until a commit moves them into the file. SQLite's 1 000 cost a busy read model a sync each 0.1 s. */
+  checkpointPages: 4_000,
+};
+
+/** Opens a SQLite file; makes it, and its folder, when missing. */
+export async function openSqlite(filename: string, options: { rebuildable: boolean }): Promise<Database> {
+  await mkdir(dirname(filename), { recursive: true });
+  const settings: SqliteSettings = {
+    filename,
+    durability: options.rebuildable ? "normal" : "full",
+    checkpointPages: limits.checkpointPages,
+    lock: new LockQueue(),
+    open: new Set(),
+  };
+  const config: Knex.Config & { sqlite: SqliteSettings } = {
+    client: NodeSqliteClient as unknown as typeof Knex.Client,
+    connection: { filename },
+    sqlite: settings,
+    useNullAsDefault: true,
+    // Messages carry the SQL, but not the values: those are people's data.
+    compileSqlOnError: false,
+    // What it would say is thrown as well, and by whoever catches it better told.
+    log: { warn: quiet, error: quiet, debug: quiet, deprecate: quiet },
+    pool: { min: 1, max: limits.connectionsMax, idleTimeoutMillis: 30_000 },
+    acquireConnectionTimeout: limits.acquireMsMax,
+  };
+  const pool = knex(config);
+
+  return {
+    knex: pool,
+    transaction: work =>
+      pool.transaction(async trx => {
+        // Knex runs the callback even when the begin failed (knex 3.3, execution/transaction.js, `_onAcquire`).
+        if (trx.isCompleted()) throw new Error("the transaction did not begin");
+        return work(trx);
+      }),
+    // SQLite has no clock but the machine's.
+    now: async () => Date.now(),
+    requireDurability() {
+      settings.durability = "full";
+      for (const connection of settings.open) connection.setDurability("full");
+    },
+    leaveCheckpoints() {
+      settings.checkpointPages = 0;
+      for (const connection of settings.open) connection.setCheckpoint(0);
+    },
+    close: () => pool.destroy(),
+  };
+}
+
+const quiet = (): void => {};

@@ -1,0 +1,6 @@
+export { closeWithBroker } from "./closing.ts";
+export type { Database } from "./database.ts";
+export { migrate, type Migration } from "./migrate.ts";
+export { openDatabase, type DatabaseOptions } from "./open.ts";
+export { databaseOf, leaveCheckpointsOf, Sql } from "./service-database.ts";
+export { isForeignKeyViolation, isUniqueViolation } from "./violations.ts";

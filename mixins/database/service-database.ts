@@ -1,0 +1,52 @@
+import type { Service, ServiceSchema } from "moleculer";
+import { environmentOf } from "../kernel/index.ts";
+import { closeWithBroker } from "./closing.ts";
+import type { Database } from "./database.ts";
+import { migrate, type Migration } from "./migrate.ts";
+import { openDatabase, type DatabaseOptions } from "./open.ts";
+
+const databases = new WeakMap<Service, Promise<Database>>();
+const relieved = new WeakSet<Service>();
+
+/**
+ * The service's database: opened by whoever asks first, one pool for everything in the service, closed with the broker.
+ * It is rebuildable only if all who ask say so.
+ */
+export function databaseOf(service: Service, options: DatabaseOptions = {}): Promise<Database> {
+  const known = databases.get(service);
+  if (known)
+    return options.rebuildable
+      ? known
+      : known.then(database => {
+          database.requireDurability();
+          return database;
+        });
+  const opening = openDatabase(environmentOf(service.broker).databaseOf(service.name), options);
+  databases.set(service, opening);
+  if (relieved.has(service)) relieve(opening);
+  closeWithBroker(service.broker, async () => (await opening).close());
+  return opening;
+}
+
+/** The service's event store has the same file open and keeps its log short: the service's pool need not. */
+export function leaveCheckpointsOf(service: Service): void {
+  relieved.add(service);
+  const opening = databases.get(service);
+  if (opening) relieve(opening);
+}
+
+/** A database that could not be opened says so to whoever opened it. */
+const relieve = (opening: Promise<Database>): void =>
+  void opening.then(
+    database => database.leaveCheckpoints(),
+    () => {},
+  );
+
+/** Tables of a service's own: migrated at start, before the service's own `started`; then at hand as `this.database`. */
+export const Sql = ({ migrations }: { readonly migrations: readonly Migration[] }): Partial<ServiceSchema> => ({
+  async started(this: Service & Record<string, any>) {
+    const database = await databaseOf(this);
+    await migrate(database, this.name, migrations);
+    this.database = database;
+  },
+});

@@ -1,0 +1,34 @@
+// The port of a SQL dialect: it commits one batch in one transaction, and reads. What waits, joins or is withdrawn is
+// decided above it, in group-commit.ts, once for all dialects.
+import type { Append, EventStore, StoredSnapshot, Verdict } from "./event-store.ts";
+
+/** A verdict that a committed batch gives. `failed` is not one: a batch that could not be committed rejects instead. */
+export type BatchVerdict = Exclude<Verdict, { kind: "failed" }>;
+
+/** Small writes beside the appends. They ride in the transaction of the next batch: none costs a sync of its own. */
+export type Upkeep =
+  | { readonly kind: "snapshot"; readonly stream: string; readonly snapshot: StoredSnapshot }
+  | { readonly kind: "delete-timer"; readonly id: string; readonly dueAt: string }
+  | { readonly kind: "postpone-timer"; readonly id: string; readonly dueAt: string; readonly byMs: number }
+  | { readonly kind: "quarantine"; readonly stream: string; readonly reason: string }
+  | { readonly kind: "release"; readonly stream: string };
+
+type Reads = Pick<
+  EventStore,
+  "load" | "readStream" | "findCommand" | "readAll" | "head" | "streams" | "dueTimers" | "sagas" | "quarantined" | "now"
+>;
+
+export interface Dialect extends Reads {
+  /** Batches that may be in flight at once. A stream always goes to the same lane. */
+  readonly lanes: number;
+  /**
+   * Commits a batch in one transaction and gives a verdict for each append, in order. Within the batch a stream's
+   * appends form a chain: the first that is not `ok` fails the rest of that chain as `conflict`, unless their own
+   * command id is recorded already (`duplicate`), and never a neighbour's.
+   *
+   * Rejects with Unavailable: outcome none when nothing was written, unknown when re-submitting the batch could not
+   * find out. A connection lost on the way is resolved in here, by re-submitting.
+   */
+  commit(appends: readonly Append[], upkeep: readonly Upkeep[]): Promise<readonly BatchVerdict[]>;
+  close(): Promise<void>;
+}

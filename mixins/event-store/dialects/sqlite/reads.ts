@@ -1,0 +1,64 @@
+// Every read of the store, as prepared statements in the writer thread. Each is bounded by its limit: the callers ask
+// in chunks, so that a long stream does not keep commits waiting.
+import type { Connection } from "./connection.ts";
+import type { LoadedRows, Row } from "./wire.ts";
+
+const EVENT = "position, version, type, schema_version, data, metadata, recorded_at";
+
+export function reader(connection: Connection) {
+  const rows = (sql: string) => {
+    const statement = connection.prepare(sql);
+    return (...args: (string | number | null)[]) => statement.all(...args) as unknown as Row[];
+  };
+  const row = (sql: string) => {
+    const statement = connection.prepare(sql);
+    return (...args: (string | number | null)[]) => statement.get(...args) as unknown as Row | undefined;
+  };
+  const stream = row("select id, version, quarantine_reason from streams where name = ?");
+  const snapshot = row("select version, schema, state from snapshots where stream = ? and schema = ?");
+  const eventsFrom = rows(`select ${EVENT} from events where stream = ? and version >= ? order by version limit ?`);
+  const newestPosition = row("select coalesce((select seq from sqlite_sequence where name = 'events'), 0)");
+
+  return {
+    load(name: string, snapshotSchema: number, limit: number): LoadedRows | undefined {
+      const found = stream(name) as [number, number, string | null] | undefined;
+      if (!found) return undefined;
+      const [id, version, quarantine] = found;
+      const usable = snapshot(id, snapshotSchema);
+      const from = usable ? (usable[0] as number) + 1 : 1;
+      return { version, quarantine, snapshot: usable, events: version < from ? [] : eventsFrom(id, from, limit) };
+    },
+    readStream(name: string, from: number, limit: number): Row[] {
+      const found = stream(name);
+      return found ? eventsFrom(found[0]!, from, limit) : [];
+    },
+    findCommand: row(
+      `select command_id, kind, fingerprint, c.version, answer
+       from streams s join commands c on c.stream = s.id where s.name = ?1 and command_id = ?2`,
+    ),
+    /** One writer at a time makes the order of positions the order of commits: nothing appears later before a position. */
+    readAll: rows(
+      `select position, e.version, type, schema_version, data, metadata, recorded_at, s.name
+       from events e join streams s on s.id = e.stream where position > ? order by position limit ?`,
+    ),
+    head: (): number => newestPosition()![0] as number,
+    streams: rows(
+      `select name, version from streams
+       where version > 0 and id > coalesce((select id from streams where name = ?1), 0) order by id limit ?2`,
+    ),
+    timers: rows(
+      `select t.id, s.name, command, params, due_at, attempts, next_at
+       from timers t join streams s on s.id = t.stream order by next_at, t.id limit ?`,
+    ),
+    sagas: rows(
+      `select id, state, reason, started_at, updated_at from sagas
+       where state in (select value from json_each(?1)) and updated_at <= ?2
+         and (?3 is null or (started_at, id) > (select started_at, id from sagas where id = ?3))
+       order by started_at, id limit ?4`,
+    ),
+    quarantined: rows(
+      `select name, quarantine_reason, quarantined_at from streams
+       where quarantined_at is not null order by quarantined_at, id limit ?`,
+    ),
+  };
+}

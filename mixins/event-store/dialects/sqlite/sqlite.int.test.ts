@@ -1,0 +1,266 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as wait } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { appendOf, event, eventStoreConformance, verdictOf } from "../../event-store.conformance.ts";
+import type { EventStore } from "../../event-store.ts";
+import { openEventStore, type StoreOptions } from "../../open.ts";
+import { Connection } from "./connection.ts";
+
+eventStoreConformance({
+  name: "SQLite",
+  async open() {
+    const folder = await mkdtemp(join(tmpdir(), "event-store-"));
+    const location = { kind: "sqlite", filename: join(folder, "new", "things.sqlite") } as const;
+    let store = await openEventStore(location);
+    return {
+      store,
+      async reopen() {
+        await store.close();
+        return (store = await openEventStore(location));
+      },
+      async destroy() {
+        await store.close();
+        await rm(folder, { recursive: true });
+      },
+    };
+  },
+});
+
+describe("SQLite alone", () => {
+  let folder: string;
+  let filename: string;
+  const stores: EventStore[] = [];
+  const openStore = async (options: StoreOptions = {}) => {
+    const store = await openEventStore({ kind: "sqlite", filename }, options);
+    stores.push(store);
+    return store;
+  };
+  /** What another program would do to the file. */
+  const raw = <T>(work: (database: DatabaseSync) => T): T => {
+    const database = new DatabaseSync(filename, { timeout: 5_000 });
+    try {
+      return work(database);
+    } finally {
+      database.close();
+    }
+  };
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "event-store-"));
+    filename = join(folder, "things.sqlite");
+  });
+  afterEach(async () => {
+    await Promise.all(stores.splice(0).map(store => store.close()));
+    await rm(folder, { recursive: true });
+  });
+
+  test("P4 the position of a removed newest event is not used again", async () => {
+    const store = await openStore();
+    await verdictOf(store, appendOf("thing.1", 0, { events: [event(1), event(2)] }));
+    const { cursor } = await store.head("");
+    raw(database => database.exec("delete from events where version = 2; update streams set version = 1"));
+    await verdictOf(store, appendOf("thing.1", 1));
+    expect((await store.readAll(cursor, 10)).events).toMatchObject([{ stream: "thing.1", version: 2 }]);
+  });
+
+  test("its tables live beside others in one file, and are durable in full", async () => {
+    raw(database => database.exec("create table checkpoints (name text); insert into checkpoints values ('c')"));
+    const store = await openStore();
+    await verdictOf(store, appendOf("thing.1", 0));
+    await store.close();
+    await openStore();
+    const pragma = (name: string) => raw(database => Object.values(database.prepare(`pragma ${name}`).get()!)[0]);
+    expect([pragma("journal_mode"), pragma("page_size")]).toEqual(["wal", 4096]);
+    // These belong to the connection, not to the file.
+    const own = new Connection(filename);
+    const ownPragma = (name: string) => Object.values(own.database.prepare(`pragma ${name}`).get()!)[0];
+    expect([ownPragma("synchronous"), ownPragma("wal_autocheckpoint")]).toEqual([2, 16_000]);
+    own.close();
+    expect(raw(database => database.prepare("select name from checkpoints").get())).toEqual({ name: "c" });
+  });
+
+  test("a file that is no database, or of a newer release, is refused with its name and the reason", async () => {
+    await writeFile(filename, "this is a shopping list, not a database, however long it is".repeat(100));
+    await expect(openStore()).rejects.toMatchObject({
+      type: "STORE_UNREADABLE",
+      message: expect.stringContaining(filename),
+    });
+    await rm(filename);
+    await (await openStore()).close();
+    raw(database => database.exec("insert into store_schema values (999, 0)"));
+    await expect(openStore()).rejects.toMatchObject({
+      type: "STORE_SCHEMA_NEWER",
+      message: expect.stringContaining("schema 999"),
+    });
+  });
+
+  test("P2 two stores that open one new file at once see each other's commits", async () => {
+    const [one, two] = await Promise.all([openStore(), openStore()]);
+    const first = appendOf("thing.1", 0);
+    expect(await verdictOf(one, first)).toMatchObject({ kind: "ok" });
+    expect(await verdictOf(two, appendOf("thing.1", 0))).toEqual({ kind: "conflict" });
+    expect(await verdictOf(two, first)).toMatchObject({ kind: "duplicate" });
+    expect(await verdictOf(two, appendOf("thing.1", 1))).toMatchObject({ kind: "ok", version: 2 });
+    expect(await verdictOf(one, appendOf("thing.1", 1))).toEqual({ kind: "conflict" });
+  });
+
+  test("a write lock that another program holds is waited for, off the loop", async () => {
+    const store = await openStore();
+    const database = new DatabaseSync(filename);
+    database.exec("begin immediate");
+    let isSettled = false;
+    const verdict = verdictOf(store, appendOf("thing.1", 0)).finally(() => (isSettled = true));
+    await wait(50);
+    expect(isSettled).toBe(false);
+    database.exec("commit");
+    database.close();
+    expect(await verdict).toMatchObject({ kind: "ok", version: 1 });
+  });
+
+  test("an idle store moves its write-ahead log into the file", async () => {
+    const store = await openStore();
+    await verdictOf(store, appendOf("thing.1", 0));
+    const walBytes = () => statSync(`${filename}-wal`).size;
+    expect(walBytes()).toBeGreaterThan(0);
+    for (const deadline = Date.now() + 10_000; walBytes() > 0 && Date.now() < deadline;) await wait(50);
+    expect(walBytes()).toBe(0);
+  });
+
+  test("commits go between the chunks of a long stream's load", async () => {
+    const store = await openStore();
+    const events = Array.from({ length: 5_000 }, (_, i) => event(i));
+    for (let version = 0; version < 40_000; version += 5_000)
+      await verdictOf(store, appendOf("long.1", version, { events }));
+    const load = { isDone: false };
+    const loading = store.load("long.1", 1).finally(() => (load.isDone = true));
+    let commits = 0;
+    while (!load.isDone) {
+      await verdictOf(store, appendOf("short.1", commits));
+      commits += 1;
+    }
+    expect((await loading).events).toHaveLength(40_000);
+    expect(commits).toBeGreaterThan(20);
+  });
+
+  test("the loop turns between commits, however busy callers keep the store", async () => {
+    const seen = { commits: 0, sinceTurn: 0, mostInOneTurn: 0, isDone: false };
+    const onCommit = () => {
+      seen.commits += 1;
+      seen.mostInOneTurn = Math.max(seen.mostInOneTurn, ++seen.sinceTurn);
+    };
+    const store = await openStore({ onCommit });
+    const turned = () => {
+      seen.sinceTurn = 0;
+      if (!seen.isDone) setImmediate(turned);
+    };
+    turned();
+    const until = performance.now() + 500;
+    const caller = async (stream: string) => {
+      for (let version = 0; performance.now() < until; version++) {
+        await verdictOf(store, appendOf(stream, version));
+        // The work of a command on the loop, long enough that the next answer arrives within it.
+        for (const end = performance.now() + 0.05; performance.now() < end;);
+      }
+    };
+    await Promise.all(Array.from({ length: 256 }, (_, i) => caller(`thing.${i}`)));
+    seen.isDone = true;
+    expect(seen.commits).toBeGreaterThan(10);
+    expect(seen.mostInOneTurn).toBeLessThanOrEqual(2);
+  });
+
+  /** A child under load. Its acknowledgements are gathered until it ends. */
+  function load(name: string, { callers = 16, ms = 0, failpoints = "" } = {}) {
+    const child = spawn(
+      process.execPath,
+      [join(import.meta.dirname, "load.fixture.ts"), filename, name, String(callers), String(ms)],
+      { env: { ...process.env, NODE_OPTIONS: "--disable-warning=ExperimentalWarning", FAILPOINTS: failpoints } },
+    );
+    let [output, complaints] = ["", ""];
+    child.stdout.on("data", chunk => (output += chunk));
+    child.stderr.on("data", chunk => (complaints += chunk));
+    const ended = once(child, "close").then(([code, signal]) => {
+      const lines = output.split("\n").map(line => line.split(" "));
+      const acknowledged = lines
+        .filter(([word]) => word === "ack")
+        .map(([, stream, version]) => [stream, Number(version)]);
+      return { code, signal, complaints, acknowledged: acknowledged as [string, number][], lines };
+    });
+    return { child, ended, start: () => child.stdin.write("go\n"), ready: once(child.stdout, "data") };
+  }
+
+  /** Every acknowledged append is there, none is torn, no stream has a hole. Returns the number of events. */
+  async function expectWhole(acknowledged: readonly [string, number][]): Promise<number> {
+    const store = await openStore();
+    const heads = new Map<string, number>();
+    for (let cursor = ""; ;) {
+      const page = await store.readAll(cursor, 5_000);
+      for (const { stream, version } of page.events) {
+        expect(version).toBe((heads.get(stream) ?? 0) + 1);
+        heads.set(stream, version);
+      }
+      if (page.events.length === 0) break;
+      cursor = page.cursor;
+    }
+    for (const [stream, version] of acknowledged) expect(heads.get(stream)).toBeGreaterThanOrEqual(version);
+    for (const head of heads.values()) expect(head % 2).toBe(0);
+    return [...heads.values()].reduce((sum, head) => sum + head, 0);
+  }
+
+  test.each(["append:before-commit", "append:after-commit"])(
+    "P1 a process that is killed at %s under load loses nothing acknowledged and tears nothing",
+    async failpoint => {
+      for (const pass of [40, 41]) {
+        const { ended, ready, start } = load(`pass${pass}`, { failpoints: `${failpoint}=kill#${pass}` });
+        await ready;
+        start();
+        const { signal, acknowledged } = await ended;
+        expect(signal).toBe("SIGKILL");
+        expect(acknowledged.length).toBeGreaterThan(100);
+        await expectWhole(acknowledged);
+      }
+    },
+  );
+
+  test("P1 P3 a writer thread that dies after its commit: the batch is submitted anew and answered as duplicates", async () => {
+    const { ended, ready, start } = load("thing", { ms: 500, failpoints: "append:after-commit=throw#20" });
+    await ready;
+    start();
+    const { code, complaints, lines } = await ended;
+    expect({ code, complaints }).toEqual({ code: 0, complaints: "" });
+    const kinds = Map.groupBy(lines, ([kind]) => kind);
+    expect(kinds.get("duplicate")!.length).toBeGreaterThanOrEqual(16);
+    expect(new Set(kinds.keys())).toEqual(new Set(["ready", "ack", "duplicate", "longest", ""]));
+    const done = ["ack", "duplicate"].flatMap(kind => kinds.get(kind)!);
+    const events = await expectWhole(done.map(([, stream, version]) => [stream!, Number(version)]));
+    expect(events).toBe(done.length * 2);
+  });
+
+  test("P3 a batch that ends every thread it is given to fails with outcome unknown, and had its effect once", async () => {
+    const { ended, ready, start } = load("thing", { callers: 1, ms: 1, failpoints: "append:after-commit=throw" });
+    await ready;
+    start();
+    const { code, lines } = await ended;
+    expect(code).toBe(0);
+    expect(lines.filter(([word]) => word === "failed")).toEqual([["failed", "thing.0-0", "unknown"]]);
+    expect(await expectWhole([["thing.0-0", 2]])).toBe(2);
+  });
+
+  test("four processes on one file share it: none gets less than 15 % of the commits or waits for longer than 250 ms", async () => {
+    await (await openStore()).close();
+    const loads = ["a", "b", "c", "d"].map(name => load(name, { callers: 8, ms: 2_000 }));
+    await Promise.all(loads.map(({ ready }) => ready));
+    for (const { start } of loads) start();
+    const results = await Promise.all(loads.map(({ ended }) => ended));
+    const all = results.flatMap(({ acknowledged }) => acknowledged);
+    for (const { acknowledged, lines } of results) {
+      expect(acknowledged.length).toBeGreaterThan(all.length * 0.15);
+      expect(Number(lines.find(([word]) => word === "longest")![1])).toBeLessThan(250);
+    }
+    expect(await expectWhole(all)).toBe(all.length * 2);
+  });
+});

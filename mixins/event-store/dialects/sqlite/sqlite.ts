@@ -1,0 +1,137 @@
+// The SQLite dialect: the reads of the port on the writer thread of one file.
+import type { Dialect } from "../../dialect.ts";
+import type { StoredEvent, StoredSnapshot } from "../../event-store.ts";
+import { limits } from "../../limits.ts";
+import { Bug, rfc3339 } from "../../../kernel/index.ts";
+import { WriterThread, type DeathObserver } from "./thread.ts";
+import { decodeVerdicts, encodeAppends, recordedCommand, type Row } from "./wire.ts";
+
+const OPEN = ["running", "compensating", "stuck"] as const;
+
+/** Opens the file, creating folder, file and tables as needed. Throws Bug `STORE_UNREADABLE` or `STORE_SCHEMA_NEWER`. */
+export async function openSqlite(filename: string, onDeath: DeathObserver = () => {}): Promise<Dialect> {
+  const thread = new WriterThread(filename, onDeath);
+  await thread.open();
+
+  async function readStream(stream: string, from: number, limit: number): Promise<StoredEvent[]> {
+    const read = (after: StoredEvent | undefined, limit: number) =>
+      thread.request("readStream", stream, after ? after.version + 1 : from, limit);
+    return inChunks(limit, read, row => eventOf(stream, row));
+  }
+
+  return {
+    lanes: 1,
+    async commit(appends, upkeep) {
+      return decodeVerdicts(await thread.request("commit", encodeAppends(appends), upkeep));
+    },
+    async load(stream, snapshotSchema) {
+      const loaded = await thread.request("load", stream, snapshotSchema, limits.chunkEvents);
+      if (!loaded) return { version: 0, snapshot: undefined, events: [], quarantine: undefined };
+      const { version } = loaded;
+      const events = loaded.events.map(row => eventOf(stream, row));
+      // The rest up to the head seen first: a later event is found out by the next append's expected version.
+      const last = events.at(-1)?.version ?? version;
+      if (last < version && events.length === limits.chunkEvents)
+        for (const event of await readStream(stream, last + 1, version - last)) events.push(event);
+      return { version, snapshot: snapshotOf(loaded.snapshot), events, quarantine: loaded.quarantine ?? undefined };
+    },
+    readStream,
+    async findCommand(stream, commandId) {
+      const row = await thread.request("findCommand", stream, commandId);
+      return row && recordedCommand(row);
+    },
+    async readAll(cursor, limit) {
+      const start = positionOf(cursor);
+      const read = (after: StoredEvent | undefined, limit: number) =>
+        thread.request("readAll", after ? after.position : start, limit);
+      const events = await inChunks(limit, read, row => eventOf(row[7] as string, row));
+      return { events, cursor: events.length > 0 ? String(events.at(-1)!.position) : cursor };
+    },
+    async head(cursor) {
+      const position = await thread.request("head");
+      return { cursor: position === 0 ? "" : String(position), behind: Math.max(0, position - positionOf(cursor)) };
+    },
+    async streams(after, limit) {
+      const rows = await thread.request("streams", after ?? null, limit);
+      return rows.map(row => ({ stream: row[0] as string, version: row[1] as number }));
+    },
+    async dueTimers(limit) {
+      const { now, rows } = await thread.request("dueTimers", limit + 1);
+      const timers = rows.map(row => {
+        const [id, stream, command, params, dueAt, attempts, nextAt] = row as [
+          string,
+          string,
+          string,
+          string,
+          number,
+          number,
+          number,
+        ];
+        return { timer: { id, stream, command, params, dueAt: rfc3339(dueAt), attempts }, nextAt };
+      });
+      const due = timers.slice(0, limit).filter(({ nextAt }) => nextAt <= now);
+      const next = timers[due.length];
+      return { due: due.map(({ timer }) => timer), nextInMs: next && Math.max(0, next.nextAt - now) };
+    },
+    async sagas({ state = "open", olderThanMs = 0, limit, after }) {
+      const states = state === "open" ? OPEN : [state];
+      const rows = await thread.request("sagas", states, olderThanMs, after ?? null, limit);
+      return rows.map(row => {
+        const [id, state, reason, startedAt, updatedAt] = row as [
+          string,
+          (typeof OPEN)[number],
+          string,
+          number,
+          number,
+        ];
+        return { id, state, reason, startedAt: rfc3339(startedAt), updatedAt: rfc3339(updatedAt) };
+      });
+    },
+    async quarantined(limit) {
+      const rows = await thread.request("quarantined", limit);
+      return rows.map(row => ({ stream: row[0] as string, reason: row[1] as string, at: rfc3339(row[2] as number) }));
+    },
+    now: () => thread.request("now"),
+    close: () => thread.close(),
+  };
+}
+
+/** Reads until `limit` or the end, one chunk a request, so that commits go between. */
+async function inChunks<T>(
+  limit: number,
+  read: (after: T | undefined, limit: number) => Promise<readonly Row[]>,
+  itemOf: (row: Row) => T,
+): Promise<T[]> {
+  const items: T[] = [];
+  while (items.length < limit) {
+    const wanted = Math.min(limit - items.length, limits.chunkEvents);
+    const rows = await read(items.at(-1), wanted);
+    for (const row of rows) items.push(itemOf(row));
+    if (rows.length < wanted) break;
+  }
+  return items;
+}
+
+function eventOf(stream: string, row: Row): StoredEvent {
+  const [position, version, type, schemaVersion, data, metadata, at] = row as [
+    number,
+    number,
+    string,
+    number,
+    string,
+    string,
+    number,
+  ];
+  return { position, stream, version, type, schemaVersion, data, metadata, at: rfc3339(at) };
+}
+
+function snapshotOf(row: Row | undefined): StoredSnapshot | undefined {
+  return row && { version: row[0] as number, schema: row[1] as number, state: row[2] as string };
+}
+
+function positionOf(cursor: string): number {
+  const position = Number(cursor);
+  if (!Number.isSafeInteger(position) || position < 0)
+    throw new Bug("CURSOR_UNREADABLE", `"${cursor}" is not a cursor of this event store`);
+  return position;
+}

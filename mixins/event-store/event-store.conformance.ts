@@ -1,0 +1,583 @@
+// What every dialect promises: the suite that each of them runs. Appends that are made in one tick of an idle store go
+// out as one batch; the tests that speak of a batch rely on it.
+import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { outcomeOf } from "../kernel/index.ts";
+import type { Append, EventStore, NewEvent, StoredEvent, Verdict } from "./event-store.ts";
+
+/** An event store under test, on a database of its own. */
+export interface Subject {
+  readonly store: EventStore;
+  /** Closes and opens the same database anew. */
+  reopen(): Promise<EventStore>;
+  destroy(): Promise<void>;
+}
+
+export const event = (n: number): NewEvent => ({ type: "thing.done", schemaVersion: 1, data: `{"n":${n}}` });
+let lastId = 0;
+
+/** An append of one event under a new command id, unless said otherwise. */
+export function appendOf(stream: string, expectedVersion: number, rest: Partial<Append> = {}): Append {
+  const commandId = `test:${++lastId}`;
+  const events = [event(expectedVersion + 1)];
+  return {
+    stream,
+    expectedVersion,
+    commandId,
+    kind: "do",
+    fingerprint: "f",
+    events,
+    metadata: '{"user":"u"}',
+    answer: null,
+    ...rest,
+  };
+}
+
+export const verdictOf = (store: EventStore, append: Append): Promise<Verdict> =>
+  new Promise(resolve => store.append(append, resolve));
+const verdictsOf = (store: EventStore, appends: readonly Append[]): Promise<Verdict[]> =>
+  Promise.all(appends.map(append => verdictOf(store, append)));
+const ok = (version: number) => expect.objectContaining({ kind: "ok", version });
+const conflict = { kind: "conflict" };
+const versionsOf = (events: readonly StoredEvent[]) => events.map(event => event.version);
+
+export function eventStoreConformance({ name, open }: { name: string; open: () => Promise<Subject> }): void {
+  describe(`event store on ${name}`, () => {
+    let subject: Subject;
+    let store: EventStore;
+    beforeAll(async () => {
+      subject = await open();
+      store = subject.store;
+    });
+    afterAll(() => subject.destroy());
+    let streams = 0;
+    /** Tests share the database: each has streams of its own. */
+    const newStream = () => `thing.${++streams}`;
+    const append = (...args: Parameters<typeof appendOf>) => verdictOf(store, appendOf(...args));
+
+    describe("verdicts", () => {
+      test("P2 an append at the stream's version commits, one at another version is a conflict and writes nothing", async () => {
+        const stream = newStream();
+        expect(await append(stream, 0, { events: [event(1), event(2)] })).toEqual(ok(2));
+        expect(await append(stream, 2)).toEqual(ok(3));
+        expect(await append(stream, 2)).toEqual(conflict);
+        expect(await append(stream, 4)).toEqual(conflict);
+        expect(versionsOf(await store.readStream(stream, 1, 10))).toEqual([1, 2, 3]);
+      });
+
+      test("P2 a multi-event append of a stale command is not torn: none of its events is written", async () => {
+        const stream = newStream();
+        await append(stream, 0, { events: [event(1), event(2), event(3), event(4), event(5)] });
+        expect(await append(stream, 4, { events: [event(5), event(6)] })).toEqual(conflict);
+        expect(versionsOf(await store.readStream(stream, 1, 10))).toEqual([1, 2, 3, 4, 5]);
+      });
+
+      test("P3 a repeated command id gets the first answer, however stale or new the version that it expects", async () => {
+        const stream = newStream();
+        const first = appendOf(stream, 0, { kind: "open", fingerprint: "abc", answer: '{"id":"1","note":"é"}' });
+        await verdictOf(store, first);
+        await append(stream, 1);
+        const { commandId, kind, fingerprint, answer } = first;
+        const duplicate = { kind: "duplicate", first: { commandId, kind, fingerprint, answer, version: 1 } };
+        for (const expectedVersion of [0, 1, 2, 9])
+          expect(await verdictOf(store, { ...first, expectedVersion, kind: "other", fingerprint: "x" })).toEqual(
+            duplicate,
+          );
+        expect(await store.findCommand(stream, commandId!)).toEqual(duplicate.first);
+        expect(versionsOf(await store.readStream(stream, 1, 10))).toEqual([1, 2]);
+      });
+
+      test("P3 the same command id on another stream is another command", async () => {
+        const first = appendOf(newStream(), 0);
+        expect(await verdictOf(store, first)).toEqual(ok(1));
+        expect(await verdictOf(store, { ...first, stream: newStream() })).toEqual(ok(1));
+      });
+
+      test("P3 a refusal is recorded without an event and repeated word for word", async () => {
+        const stream = newStream();
+        const refusal = appendOf(stream, 0, { events: [], answer: '{"refusal":"NO_STOCK"}' });
+        expect(await verdictOf(store, refusal)).toEqual(ok(0));
+        await append(stream, 0);
+        const repeated = await verdictOf(store, { ...refusal, expectedVersion: 1, answer: '{"ok":true}' });
+        expect(repeated).toMatchObject({ kind: "duplicate", first: { answer: refusal.answer, version: 0 } });
+      });
+
+      test("P3 a refusal that was decided on a stale state is a conflict and is not recorded", async () => {
+        const stream = newStream();
+        await append(stream, 0);
+        const refusal = appendOf(stream, 0, { events: [], answer: "{}" });
+        expect(await verdictOf(store, refusal)).toEqual(conflict);
+        expect(await store.findCommand(stream, refusal.commandId!)).toBeUndefined();
+      });
+
+      test("without a command id only the version is checked, and nothing is recorded", async () => {
+        const stream = newStream();
+        const check = (version: number) => append(stream, version, { commandId: undefined, events: [] });
+        expect(await check(0)).toEqual(ok(0));
+        expect(await check(1)).toEqual(conflict);
+        await append(stream, 0);
+        expect(
+          await verdictsOf(store, [appendOf(stream, 1), appendOf(stream, 2, { commandId: undefined, events: [] })]),
+        ).toEqual([ok(2), ok(2)]);
+        expect(await check(1)).toEqual(conflict);
+        expect((await store.load(stream, 1)).version).toBe(2);
+      });
+    });
+
+    describe("one batch", () => {
+      test("a chain that fails leaves the neighbours alone", async () => {
+        const [a, b, c, fresh] = [newStream(), newStream(), newStream(), newStream()];
+        const recorded = appendOf(c, 0);
+        await verdictsOf(store, [appendOf(a, 0), appendOf(b, 0), recorded]);
+        const verdicts = await verdictsOf(store, [
+          appendOf(a, 1, { events: [event(2), event(3)] }),
+          appendOf(b, 0),
+          appendOf(a, 3),
+          appendOf(b, 1),
+          recorded,
+          appendOf(fresh, 0, { events: [event(1), event(2)] }),
+        ]);
+        expect(verdicts).toEqual([
+          ok(3),
+          conflict,
+          ok(4),
+          conflict,
+          expect.objectContaining({ kind: "duplicate" }),
+          ok(2),
+        ]);
+        expect(versionsOf(await store.readStream(b, 1, 10))).toEqual([1]);
+      });
+
+      test("after a duplicate in mid-chain the rest conflicts, unless it is recorded itself", async () => {
+        const stream = newStream();
+        const [first, second] = [appendOf(stream, 0), appendOf(stream, 1)];
+        await verdictsOf(store, [first, second]);
+        const verdicts = await verdictsOf(store, [
+          appendOf(stream, 2),
+          { ...first, expectedVersion: 3 },
+          appendOf(stream, 3),
+          { ...second, expectedVersion: 4 },
+          appendOf(stream, 3, { commandId: undefined, events: [] }),
+        ]);
+        expect(verdicts.map(verdict => verdict.kind)).toEqual(["ok", "duplicate", "conflict", "duplicate", "conflict"]);
+        expect((await store.load(stream, 1)).version).toBe(3);
+      });
+
+      test("a failed check fails the rest of its chain too", async () => {
+        const stream = newStream();
+        await append(stream, 0);
+        const stale = appendOf(stream, 0, { commandId: undefined, events: [] });
+        expect(await verdictsOf(store, [stale, appendOf(stream, 1)])).toEqual([conflict, conflict]);
+      });
+
+      test("P3 the same command id twice at once takes effect once, and no neighbour is harmed", async () => {
+        const [stream, neighbour] = [newStream(), newStream()];
+        const twin = appendOf(stream, 0, { answer: '"first"' });
+        const verdicts = await verdictsOf(store, [
+          twin,
+          { ...twin, expectedVersion: 1, answer: '"second"' },
+          appendOf(neighbour, 0),
+        ]);
+        expect(verdicts).toEqual([
+          ok(1),
+          expect.objectContaining({
+            kind: "duplicate",
+            first: expect.objectContaining({ answer: '"first"', version: 1 }),
+          }),
+          ok(1),
+        ]);
+        expect((await store.load(stream, 1)).version).toBe(1);
+      });
+
+      test("verdicts are settled after `append` has returned, together, in the order of submission", async () => {
+        const stream = newStream();
+        const settled: string[] = [];
+        const done = new Promise<void>(resolve => {
+          for (const [i, expectedVersion] of [0, 1, 1, 2].entries())
+            store.append(appendOf(stream, expectedVersion), verdict => {
+              settled.push(`${i} ${verdict.kind}`);
+              if (i === 0) queueMicrotask(() => settled.push("later"));
+              if (i === 3) resolve();
+            });
+        });
+        expect(settled).toEqual([]);
+        await done;
+        expect(settled).toEqual(["0 ok", "1 ok", "2 conflict", "3 conflict", "later"]);
+      });
+
+      test("P2 what waits behind a failed append is withdrawn, even if it would fit", async () => {
+        const stream = newStream();
+        await append(stream, 0);
+        const stale = append(stream, 0);
+        await turn();
+        const fits = append(stream, 1);
+        expect(await stale).toEqual(conflict);
+        expect(await fits).toEqual(conflict);
+        expect((await store.load(stream, 1)).version).toBe(1);
+      });
+
+      test("`at` is the store's own time, the same in the verdict and in the events", async () => {
+        const stream = newStream();
+        const verdict = (await append(stream, 0)) as Extract<Verdict, { kind: "ok" }>;
+        const [stored] = await store.readStream(stream, 1, 1);
+        expect(stored!.at).toBe(verdict.at);
+        expect(new Date(verdict.at).toISOString()).toBe(verdict.at);
+        expect(Math.abs((await store.now()) - Date.parse(verdict.at))).toBeLessThan(5_000);
+      });
+
+      test("commits are announced with the number of events written, until the listener is taken away", async () => {
+        const announced: number[] = [];
+        const undo = store.onCommit(events => announced.push(events));
+        const stream = newStream();
+        await verdictsOf(store, [
+          appendOf(stream, 0, { events: [event(1), event(2)] }),
+          appendOf(stream, 2),
+          appendOf(stream, 0),
+        ]);
+        await append(stream, 3, { events: [] });
+        undo();
+        await append(stream, 3);
+        expect(announced).toEqual([3]);
+      });
+    });
+
+    describe("reading", () => {
+      test("text comes back as it went in", async () => {
+        const stream = `thing.${newStream()} 'é"\n%_\u{1f600}`;
+        const data = JSON.stringify({ text: "'; drop table events; -- \u0000 \u{1f600}", long: "x".repeat(1_000_000) });
+        await append(stream, 0, { events: [{ type: "thing.done", schemaVersion: 7, data }], metadata: '{"u":"é"}' });
+        const [stored] = await store.readStream(stream, 1, 1);
+        expect(stored).toMatchObject({
+          stream,
+          version: 1,
+          type: "thing.done",
+          schemaVersion: 7,
+          data,
+          metadata: '{"u":"é"}',
+        });
+      });
+
+      test("a stream is read from a version on, at most as many as wanted", async () => {
+        const stream = newStream();
+        await append(stream, 0, { events: Array.from({ length: 5 }, (_, i) => event(i + 1)) });
+        expect(versionsOf(await store.readStream(stream, 2, 3))).toEqual([2, 3, 4]);
+        expect(versionsOf(await store.readStream(stream, 5, 3))).toEqual([5]);
+        expect(await store.readStream(stream, 6, 3)).toEqual([]);
+        expect(await store.readStream("thing.unknown", 1, 3)).toEqual([]);
+      });
+
+      test("a stream of thousands of events loads whole", async () => {
+        const stream = newStream();
+        for (let version = 0; version < 2_300; version += 100)
+          await append(stream, version, { events: Array.from({ length: 100 }, (_, i) => event(version + i + 1)) });
+        const expected = Array.from({ length: 2_300 }, (_, i) => i + 1);
+        expect(versionsOf((await store.load(stream, 1)).events)).toEqual(expected);
+        expect(versionsOf(await store.readStream(stream, 1, 5_000))).toEqual(expected);
+      });
+
+      test("a stream that does not exist loads as version 0", async () => {
+        expect(await store.load("thing.unknown", 1)).toEqual({
+          version: 0,
+          snapshot: undefined,
+          events: [],
+          quarantine: undefined,
+        });
+        expect(await store.findCommand("thing.unknown", "test:1")).toBeUndefined();
+      });
+
+      test("streams are listed in the order of their first append; one with refusals only is not", async () => {
+        const [a, refused, b] = [newStream(), newStream(), newStream()];
+        await append(a, 0);
+        await append(refused, 0, { events: [], answer: "{}" });
+        await append(b, 0, { events: [event(1), event(2)] });
+        const all = (await store.streams(undefined, 10_000)).map(({ stream }) => stream);
+        expect(all.slice(-2)).toEqual([a, b]);
+        expect(await store.streams(a, 10)).toEqual([{ stream: b, version: 2 }]);
+        expect(await store.streams(all.at(-3), 1)).toEqual([{ stream: a, version: 1 }]);
+      });
+
+      test("P4 the log gives every event once and each stream in order, while writers append", async () => {
+        let { cursor } = await store.head("");
+        const writers = Array.from({ length: 8 }, async () => {
+          const stream = newStream();
+          for (let version = 0; version < 60; version += 2)
+            await append(stream, version, { events: [event(version + 1), event(version + 2)] });
+          return stream;
+        });
+        const state = { isDone: false };
+        const written = Promise.all(writers).finally(() => (state.isDone = true));
+        const heads = new Map<string, number>();
+        const read = async () => {
+          const page = await store.readAll(cursor, 7);
+          cursor = page.cursor;
+          for (const { stream, version } of page.events) {
+            expect(version).toBe((heads.get(stream) ?? 0) + 1);
+            heads.set(stream, version);
+          }
+          return page.events.length;
+        };
+        while (!state.isDone) await read();
+        while ((await read()) > 0);
+        expect(Object.fromEntries(heads)).toEqual(Object.fromEntries((await written).map(stream => [stream, 60])));
+      });
+
+      test("lag is counted from a cursor to the newest event", async () => {
+        const before = await store.head("");
+        expect(before.cursor).not.toBe("");
+        await append(newStream(), 0, { events: [event(1), event(2), event(3)] });
+        expect((await store.head(before.cursor)).behind).toBe(3);
+        const now = await store.head(before.cursor);
+        expect(await store.readAll(now.cursor, 10)).toEqual({ events: [], cursor: now.cursor });
+        expect((await store.head(now.cursor)).behind).toBe(0);
+      });
+
+      test("a cursor that is none is refused", async () => {
+        await expect(store.readAll("nonsense", 1)).rejects.toMatchObject({ type: "CURSOR_UNREADABLE" });
+      });
+    });
+
+    describe("snapshots", () => {
+      const snapshot = (version: number, schema = 1) => ({ version, schema, state: `{"v":${version},"s":${schema}}` });
+      let stream: string;
+      beforeAll(async () => {
+        stream = newStream();
+        await append(stream, 0, { events: Array.from({ length: 6 }, (_, i) => event(i + 1)) });
+      });
+
+      test("a stream loads from its snapshot and the tail after it", async () => {
+        await store.saveSnapshot(stream, snapshot(4));
+        const loaded = await store.load(stream, 1);
+        expect(loaded).toMatchObject({ version: 6, snapshot: snapshot(4) });
+        expect(versionsOf(loaded.events)).toEqual([5, 6]);
+      });
+
+      test("an older snapshot does not replace a newer one", async () => {
+        await store.saveSnapshot(stream, snapshot(2));
+        expect((await store.load(stream, 1)).snapshot).toEqual(snapshot(4));
+        await store.saveSnapshot(stream, snapshot(5));
+        expect((await store.load(stream, 1)).snapshot).toEqual(snapshot(5));
+      });
+
+      test("a snapshot of another schema number is ignored", async () => {
+        const loaded = await store.load(stream, 2);
+        expect(loaded.snapshot).toBeUndefined();
+        expect(versionsOf(loaded.events)).toEqual([1, 2, 3, 4, 5, 6]);
+        await store.saveSnapshot(stream, snapshot(5, 2));
+        expect((await store.load(stream, 2)).snapshot).toEqual(snapshot(5, 2));
+      });
+
+      test("a snapshot past the stream's version is not stored", async () => {
+        await store.saveSnapshot(stream, snapshot(7, 2));
+        expect((await store.load(stream, 2)).snapshot).toEqual(snapshot(5, 2));
+      });
+    });
+
+    describe("timers", () => {
+      const due = async (stream: string) =>
+        (await store.dueTimers(1_000)).due.filter(timer => timer.stream === stream).map(timer => timer.id);
+      const set = (id: string, afterMs: number) => ({ set: id, afterMs, command: "expire", params: '{"a":1}' });
+      // What a test leaves in the table would be due in the others.
+      afterEach(async () => {
+        for (const timer of (await store.dueTimers(1_000)).due) await store.deleteTimer(timer);
+      });
+
+      test("a timer is due once its time on the database's clock has come", async () => {
+        const stream = newStream();
+        await append(stream, 0, { timers: [set(`${stream}/now`, 0), set(`${stream}/later`, 60_000)] });
+        const { due: timers, nextInMs } = await store.dueTimers(10);
+        expect(timers).toEqual([
+          { id: `${stream}/now`, stream, command: "expire", params: '{"a":1}', dueAt: expect.any(String), attempts: 0 },
+        ]);
+        expect(nextInMs).toBeGreaterThan(50_000);
+        expect(nextInMs).toBeLessThanOrEqual(60_000);
+        await append(stream, 1, { timers: [{ cancel: `${stream}/later` }] });
+      });
+
+      test("more due timers than wanted leave none to wait for", async () => {
+        const stream = newStream();
+        await append(stream, 0, { timers: [set(`${stream}/1`, 0), set(`${stream}/2`, 0)] });
+        expect(await store.dueTimers(1)).toMatchObject({ due: [{ id: `${stream}/1` }], nextInMs: 0 });
+      });
+
+      test("a timer that is set again moves, one that is cancelled is gone", async () => {
+        const stream = newStream();
+        const id = `${stream}/t`;
+        await append(stream, 0, { timers: [set(id, 60_000)] });
+        expect(await due(stream)).toEqual([]);
+        await append(stream, 1, { timers: [set(id, 0)] });
+        expect(await due(stream)).toEqual([id]);
+        await append(stream, 2, { timers: [{ cancel: id }] });
+        expect(await due(stream)).toEqual([]);
+      });
+
+      test("timers change only with their append", async () => {
+        const stream = newStream();
+        const id = `${stream}/t`;
+        await append(stream, 0, { timers: [set(id, 0)] });
+        expect(await append(stream, 0, { timers: [{ cancel: id }] })).toEqual(conflict);
+        expect(await append(stream, 0, { timers: [set(`${stream}/u`, 0)] })).toEqual(conflict);
+        expect(await due(stream)).toEqual([id]);
+      });
+
+      test("an answered timer is removed, unless it was set again since", async () => {
+        const stream = newStream();
+        const id = `${stream}/t`;
+        await append(stream, 0, { timers: [set(id, 0)] });
+        const [fired] = (await store.dueTimers(10)).due;
+        // The time it was set to is told apart by the millisecond.
+        while ((await store.now()) <= Date.parse(fired!.dueAt)) await wait(1);
+        await append(stream, 1, { timers: [set(id, 0)] });
+        await store.deleteTimer(fired!);
+        expect(await due(stream)).toEqual([id]);
+        await store.deleteTimer((await store.dueTimers(10)).due[0]!);
+        expect(await due(stream)).toEqual([]);
+      });
+
+      test("P3 a postponed timer comes back later, with one more attempt; its due time, and so its command's id, stays", async () => {
+        const stream = newStream();
+        const id = `${stream}/t`;
+        await append(stream, 0, { timers: [set(id, 0)] });
+        const [first] = (await store.dueTimers(10)).due;
+        await store.postponeTimer(first!, 30);
+        expect(await due(stream)).toEqual([]);
+        const again = await until(async () => (await store.dueTimers(10)).due.find(timer => timer.id === id));
+        expect(again).toEqual({ ...first, attempts: 1 });
+      });
+
+      test("a timer that was set again since is not postponed, and starts anew", async () => {
+        const stream = newStream();
+        const id = `${stream}/t`;
+        await append(stream, 0, { timers: [set(id, 0)] });
+        await store.postponeTimer((await store.dueTimers(10)).due[0]!, 0);
+        const [fired] = (await store.dueTimers(10)).due;
+        while ((await store.now()) <= Date.parse(fired!.dueAt)) await wait(1);
+        await append(stream, 1, { timers: [set(id, 0)] });
+        await store.postponeTimer(fired!, 60_000);
+        expect((await store.dueTimers(10)).due).toMatchObject([{ id, attempts: 0 }]);
+      });
+    });
+
+    describe("the list of sagas", () => {
+      const saga = (id: string, state: "running" | "stuck" | "completed", reason: string | null = null) => ({
+        saga: { id, state, reason },
+      });
+      const ids = async (filter: Partial<Parameters<EventStore["sagas"]>[0]> = {}) =>
+        (await store.sagas({ limit: 100, ...filter })).map(({ id }) => id);
+
+      test("P5 a saga's row moves with its append, and only with it", async () => {
+        const [a, b] = [newStream(), newStream()];
+        await append(a, 0, saga("saga-a", "running"));
+        await append(b, 0, saga("saga-b", "running"));
+        expect(await append(a, 0, saga("saga-a", "completed"))).toEqual(conflict);
+        expect(await ids()).toEqual(["saga-a", "saga-b"]);
+        await append(b, 1, saga("saga-b", "stuck", "no answer"));
+        expect(await store.sagas({ state: "stuck", limit: 10 })).toEqual([
+          {
+            id: "saga-b",
+            state: "stuck",
+            reason: "no answer",
+            startedAt: expect.any(String),
+            updatedAt: expect.any(String),
+          },
+        ]);
+        await append(a, 1, saga("saga-a", "completed"));
+        expect(await ids()).toEqual(["saga-b"]);
+        expect(await ids({ state: "completed" })).toEqual(["saga-a"]);
+      });
+
+      test("a saga's start stays when its row changes", async () => {
+        const stream = newStream();
+        await append(stream, 0, saga("saga-s", "running"));
+        const [before] = await store.sagas({ state: "running", limit: 10 });
+        while ((await store.now()) <= Date.parse(before!.startedAt)) await wait(1);
+        await append(stream, 1, saga("saga-s", "completed"));
+        const after = (await store.sagas({ state: "completed", limit: 10 })).find(({ id }) => id === "saga-s")!;
+        expect(after.startedAt).toBe(before!.startedAt);
+        expect(after.updatedAt > after.startedAt).toBe(true);
+      });
+
+      test("sagas are listed page by page, oldest first, and by the time since their last change", async () => {
+        const stream = newStream();
+        for (const i of [1, 2, 3]) await append(stream, i - 1, saga(`saga-${i}`, "running"));
+        expect(await ids({ state: "running", limit: 2 })).toEqual(["saga-1", "saga-2"]);
+        expect(await ids({ state: "running", limit: 2, after: "saga-2" })).toEqual(["saga-3"]);
+        expect(await ids({ olderThanMs: 60_000 })).toEqual([]);
+      });
+    });
+
+    describe("quarantine", () => {
+      test("a stream that is put aside takes no append until it is released; its neighbours do", async () => {
+        const [stream, neighbour] = [newStream(), newStream()];
+        const first = appendOf(stream, 0);
+        await verdictOf(store, first);
+        await store.quarantine(stream, "fold failed at 1");
+        expect((await store.load(stream, 1)).quarantine).toBe("fold failed at 1");
+        expect(await store.quarantined(10)).toEqual([{ stream, reason: "fold failed at 1", at: expect.any(String) }]);
+        expect(await verdictsOf(store, [appendOf(stream, 1), first, appendOf(neighbour, 0)])).toEqual([
+          conflict,
+          expect.objectContaining({ kind: "duplicate" }),
+          ok(1),
+        ]);
+        expect(await append(stream, 1, { commandId: undefined, events: [] })).toEqual(conflict);
+        await store.release(stream);
+        expect((await store.load(stream, 1)).quarantine).toBeUndefined();
+        expect(await store.quarantined(10)).toEqual([]);
+        expect(await append(stream, 1)).toEqual(ok(2));
+      });
+    });
+
+    describe("under load and at its end", () => {
+      test("P2 P3 whatever is repeated, stale or twice at once: versions have no hole, each command has one effect", async () => {
+        const mine = Array.from({ length: 5 }, newStream);
+        const answered = new Map<string, number>();
+        const caller = async (seed: number) => {
+          for (let i = 0; i < 40; i++) {
+            const stream = mine[(seed * 7 + i) % mine.length]!;
+            const command = appendOf(stream, 0, { commandId: `load:${(seed >> 1) * 40 + i}` });
+            for (;;) {
+              const { version } = await store.load(stream, 1);
+              const verdict = await verdictOf(store, { ...command, stream, expectedVersion: version });
+              if (verdict.kind === "conflict") continue;
+              const effect =
+                verdict.kind === "ok" ? verdict.version : verdict.kind === "duplicate" && verdict.first.version;
+              const key = `${stream} ${command.commandId}`;
+              expect(answered.get(key) ?? effect).toBe(effect);
+              answered.set(key, effect as number);
+              break;
+            }
+          }
+        };
+        await Promise.all(Array.from({ length: 12 }, (_, seed) => caller(seed)));
+        let events = 0;
+        for (const stream of mine) {
+          const versions = versionsOf(await store.readStream(stream, 1, 10_000));
+          expect(versions).toEqual(versions.map((_, i) => i + 1));
+          events += versions.length;
+        }
+        expect(events).toBe(answered.size);
+      });
+
+      test("P1 closing finishes what is queued; later appends fail without effect; everything is there afterwards", async () => {
+        const stream = newStream();
+        const queued = [0, 1, 2].map(version => append(stream, version));
+        const reopened = subject.reopen();
+        const late = await append(stream, 3);
+        expect(await Promise.all(queued)).toEqual([ok(1), ok(2), ok(3)]);
+        expect(late.kind).toBe("failed");
+        expect(late.kind === "failed" && outcomeOf(late.error)).toBe("none");
+        store = await reopened;
+        expect((await store.load(stream, 1)).version).toBe(3);
+        expect(await append(stream, 3)).toEqual(ok(4));
+      });
+    });
+  });
+}
+
+/** The first value that is there, or an error after five seconds. */
+async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (const deadline = Date.now() + 5_000; Date.now() < deadline; await wait(5)) {
+    const found = await look();
+    if (found !== undefined) return found;
+  }
+  throw new Error("waited for 5 s in vain");
+}

@@ -1,0 +1,193 @@
+// The event store of one service: streams on SQL, on the service's own database. Guards P1 (acknowledged is durable),
+// P2 (one order per actor: unique (stream, version) is the fence) and P3 (once per command id).
+//
+// Life of an append:
+//   1. queued in its lane; a twin (same command id and stream) that waits there already is joined.
+//   2. what waits when the previous commit returns goes out as one batch, in one transaction.
+//   3. each append gets its own verdict. Within a batch a stream's appends form a chain: the first conflict or
+//      duplicate turns the rest of that chain into conflicts (duplicates, where they are repetitions themselves),
+//      never a neighbour's.
+//   4. `settle` is called, in the order of submission within a stream, after the commit has returned. On a conflict or
+//      duplicate, what waits in the queue for the same stream is withdrawn and settled as a conflict, never sent.
+// A crash before the commit returns leaves all of a batch or nothing; the caller repeats under the same command id.
+
+/** A new event. `data` is JSON text: it is serialised once, on the way in. */
+export interface NewEvent {
+  readonly type: string;
+  readonly schemaVersion: number;
+  readonly data: string;
+}
+
+export interface Append {
+  /** Name of the stream: `order.<id>`. */
+  readonly stream: string;
+  /** The version that the decision saw; 0 for a stream that does not exist. */
+  readonly expectedVersion: number;
+  /** The command that decided; `undefined` only checks that the stream is still at `expectedVersion` (no event, no answer). */
+  readonly commandId: string | undefined;
+  /** Name of the command. */
+  readonly kind: string;
+  /** Fingerprint of kind and params; empty for an id that the runtime made up. */
+  readonly fingerprint: string;
+  /** Possibly none: then the answer alone is recorded, if the stream is at `expectedVersion`. */
+  readonly events: readonly NewEvent[];
+  /** JSON text, stored with each event: who, trace, request. */
+  readonly metadata: string;
+  /** JSON text of the recorded answer, given word for word to whoever repeats the command id. `null`: `{ id, version }` follows from the row. */
+  readonly answer: string | null;
+  readonly timers?: readonly TimerChange[];
+  /** Row of the list of open sagas, written in the append's transaction. */
+  readonly saga?: SagaRow;
+}
+
+/** A change to the stream's durable timers. `id` is unique in the store; setting an id again moves it. */
+export type TimerChange =
+  | {
+      readonly set: string;
+      /** Milliseconds from now on the database's clock. */
+      readonly afterMs: number;
+      /** The command to send to the stream's actor, with its params as JSON text. */
+      readonly command: string;
+      readonly params: string;
+    }
+  | { readonly cancel: string };
+
+export interface SagaRow {
+  readonly id: string;
+  readonly state: "running" | "compensating" | "stuck" | "completed" | "compensated";
+  /** Why it is stuck, or what it waits for: for people. */
+  readonly reason: string | null;
+}
+export interface OpenSaga extends SagaRow {
+  readonly startedAt: string;
+  readonly updatedAt: string;
+}
+
+export type Verdict =
+  /** Committed. `version` is the stream's version after it, `at` the commit's recorded-at (RFC 3339, database clock). */
+  | { readonly kind: "ok"; readonly version: number; readonly at: string }
+  /** The stream is not at `expectedVersion`, or an append before it in the chain failed: load the stream anew and decide again. */
+  | { readonly kind: "conflict" }
+  /** The command id was executed before on this stream; nothing was written. */
+  | { readonly kind: "duplicate"; readonly first: RecordedCommand }
+  /** This store does not own the stream's bucket. */
+  | { readonly kind: "fenced" }
+  /**
+   * The batch could not be committed. `error` is Unavailable; its outcome is none if the append had no effect (disk
+   * full, store closed, withdrawn), unknown if re-submitting the batch could not find out.
+   */
+  | { readonly kind: "failed"; readonly error: Error };
+
+/** What is known of an executed command: its row in `commands`. */
+export interface RecordedCommand {
+  readonly commandId: string;
+  readonly kind: string;
+  readonly fingerprint: string;
+  /** The stream's version after it. */
+  readonly version: number;
+  readonly answer: string | null;
+}
+
+/** An event as stored. `data` and `metadata` are JSON text. */
+export interface StoredEvent {
+  readonly position: number;
+  readonly stream: string;
+  readonly version: number;
+  readonly type: string;
+  readonly schemaVersion: number;
+  readonly data: string;
+  readonly metadata: string;
+  /** RFC 3339, the database's clock. */
+  readonly at: string;
+}
+
+export interface StoredSnapshot {
+  readonly version: number;
+  /** Declared number of the state's shape: a snapshot of another number is ignored. */
+  readonly schema: number;
+  readonly state: string;
+}
+
+/** What an activation starts from: the newest usable snapshot and the events after it, in order. */
+export interface LoadedStream {
+  /** Head version, 0 for a stream that does not exist. */
+  readonly version: number;
+  readonly snapshot: StoredSnapshot | undefined;
+  readonly events: readonly StoredEvent[];
+  /** Why the stream was put aside, if it was. */
+  readonly quarantine: string | undefined;
+}
+
+/**
+ * A place in the store's whole log; opaque to readers, JSON-serialisable, ordered by the store that made it.
+ * SQLite: `"<position>"`. Postgres: `"<xid>:<position>"`. The start is `""`.
+ */
+export type Cursor = string;
+
+export interface DueTimer {
+  readonly id: string;
+  readonly stream: string;
+  readonly command: string;
+  readonly params: string;
+  /** RFC 3339: the time that it was set to. It stays when the timer is postponed, and with it the id of its command. */
+  readonly dueAt: string;
+  readonly attempts: number;
+}
+
+export interface EventStore {
+  /**
+   * Queues an append; `settle` is called once, synchronously with the other verdicts of its batch, after the commit.
+   * Never throws and never calls `settle` before it returns.
+   */
+  append(append: Append, settle: (verdict: Verdict) => void): void;
+
+  /** Loads a stream: newest snapshot of schema `snapshotSchema` and the tail after it. */
+  load(stream: string, snapshotSchema: number): Promise<LoadedStream>;
+  /** Events of a stream from version `from` (inclusive), at most `limit`, in order. */
+  readStream(stream: string, from: number, limit: number): Promise<readonly StoredEvent[]>;
+  /** The executed command with this id on this stream, if any. A miss proves nothing while an append may be in flight. */
+  findCommand(stream: string, commandId: string): Promise<RecordedCommand | undefined>;
+
+  /** Events of all streams after `cursor`, in an order in which no event can appear later before one that was read. */
+  readAll(cursor: Cursor, limit: number): Promise<{ events: readonly StoredEvent[]; cursor: Cursor }>;
+  /** Cursor of the newest event, and how many events lie after `cursor`: lag. */
+  head(cursor: Cursor): Promise<{ cursor: Cursor; behind: number }>;
+  /** Calls back after each commit that wrote events, with their number: a hint for whoever reads. Returns its undo. */
+  onCommit(listener: (events: number) => void): () => void;
+
+  /** Stores a snapshot if it is newer than the stored one. Off the command's path. */
+  saveSnapshot(stream: string, snapshot: StoredSnapshot): Promise<void>;
+  /** Names of the streams that have events, in order of first append, after `after`. */
+  streams(after: string | undefined, limit: number): Promise<readonly { stream: string; version: number }[]>;
+
+  /** Timers that are due by the database's clock, oldest first, and the milliseconds until the next one. */
+  dueTimers(limit: number): Promise<{ due: readonly DueTimer[]; nextInMs: number | undefined }>;
+  /** Removes an answered timer, unless it was set again since (`dueAt` differs). */
+  deleteTimer(timer: Pick<DueTimer, "id" | "dueAt">): Promise<void>;
+  /** Backs an unanswered timer off. */
+  postponeTimer(timer: Pick<DueTimer, "id" | "dueAt">, byMs: number): Promise<void>;
+
+  /**
+   * Sagas by state, in order of their start; open = neither completed nor compensated. `olderThanMs`: only those whose
+   * row has not changed for so long. `after`: the id of the last one of the page before.
+   */
+  sagas(filter: {
+    state?: SagaRow["state"] | "open";
+    olderThanMs?: number;
+    limit: number;
+    after?: string;
+  }): Promise<readonly OpenSaga[]>;
+
+  /**
+   * Puts a stream aside with the reason; its actor is refused until it is released. Appends to it are conflicts, so that
+   * an activation that lives elsewhere loads the stream and finds the reason.
+   */
+  quarantine(stream: string, reason: string): Promise<void>;
+  release(stream: string): Promise<void>;
+  quarantined(limit: number): Promise<readonly { stream: string; reason: string; at: string }[]>;
+
+  /** Milliseconds since the epoch on the database's clock. */
+  now(): Promise<number>;
+  /** Finishes what is queued, then closes. Later appends fail. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,244 @@
+// Group commit. What waits when the previous commit returns goes out as one batch. There is no timer: an idle store
+// commits at once, a busy one batches by itself. Guards P2 and P3 on this side of the database:
+//
+//   1. A stream belongs to one lane and a lane has one batch in flight, so what follows a failed append is still in our
+//      queue: it is withdrawn, never sent. Sent, it could commit on top of a state that its decision never saw.
+//   2. A twin (same command id and stream) of an append that waits or is in flight is not sent. It takes its verdict
+//      from the first: sent with it, the two would collide in one transaction and fail the neighbours as well.
+//   3. Verdicts are settled synchronously, in the order of submission within a stream, the withdrawn ones after their
+//      batch's.
+import { Unavailable } from "../kernel/index.ts";
+import type { Dialect, Upkeep } from "./dialect.ts";
+import type { Append, Verdict } from "./event-store.ts";
+import { limits } from "./limits.ts";
+
+type Settle = (verdict: Verdict) => void;
+interface Waiting {
+  readonly append: Append;
+  readonly settle: Settle;
+  /** The append with the same command id and stream that came before. */
+  readonly first: Waiting | undefined;
+  verdict: Verdict | undefined;
+}
+interface WaitingUpkeep {
+  readonly upkeep: Upkeep;
+  readonly settle: (error?: Error) => void;
+}
+type Port = Pick<Dialect, "lanes" | "commit">;
+
+/** Called after each commit: appends sent, events written, milliseconds that it took. */
+export type CommitObserver = (commit: { appends: number; events: number; ms: number }) => void;
+
+export class GroupCommit {
+  readonly #lanes: readonly Lane[];
+  #closed = false;
+
+  constructor(port: Port, observe: CommitObserver = () => {}, batchAppends: number = limits.batchAppends) {
+    this.#lanes = Array.from({ length: port.lanes }, () => new Lane(port, observe, batchAppends));
+  }
+
+  append(append: Append, settle: Settle): void {
+    if (this.#closed) return queueMicrotask(() => settle({ kind: "failed", error: closed() }));
+    this.#laneOf(append.stream).append(append, settle);
+  }
+
+  write(upkeep: Upkeep): Promise<void> {
+    if (this.#closed) return Promise.reject(closed());
+    return this.#laneOf("stream" in upkeep ? upkeep.stream : upkeep.id).write(upkeep);
+  }
+
+  /** Refuses what comes from now on and resolves when everything before it is settled. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#lanes.map(lane => lane.idle()));
+  }
+
+  #laneOf(key: string): Lane {
+    return this.#lanes[this.#lanes.length === 1 ? 0 : hashOf(key) % this.#lanes.length]!;
+  }
+}
+
+class Lane {
+  readonly #port: Port;
+  readonly #observe: CommitObserver;
+  readonly #batchAppends: number;
+  #queue: Waiting[] = [];
+  #upkeep: WaitingUpkeep[] = [];
+  /** Appends with a command id that are not settled, to find twins. */
+  readonly #unsettled = new Map<string, Waiting>();
+  /** From the first arrival until a batch returns and finds nothing that waits. */
+  #busy = false;
+  /** The batch that leaves at the end of the tick. */
+  #scheduled: NodeJS.Immediate | undefined;
+  /** Appends that leave without waiting for the end of the tick. */
+  #half: number = limits.halfAppendsMin;
+  #whenIdle: (() => void)[] = [];
+
+  constructor(port: Port, observe: CommitObserver, batchAppends: number) {
+    this.#port = port;
+    this.#observe = observe;
+    this.#batchAppends = batchAppends;
+  }
+
+  append(append: Append, settle: Settle): void {
+    const key = keyOf(append);
+    const first = key === undefined ? undefined : this.#unsettled.get(key);
+    const waiting: Waiting = { append, settle, first, verdict: undefined };
+    if (key !== undefined && first === undefined) this.#unsettled.set(key, waiting);
+    this.#queue.push(waiting);
+    this.#wake();
+  }
+
+  write(upkeep: Upkeep): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#upkeep.push({ upkeep, settle: error => (error ? reject(error) : resolve()) });
+      this.#wake();
+    });
+  }
+
+  idle(): Promise<void> {
+    return new Promise(resolve => (this.#busy ? this.#whenIdle.push(resolve) : resolve()));
+  }
+
+  #wake(): void {
+    if (!this.#busy) this.#schedule();
+    else if (this.#scheduled && this.#queue.length >= this.#half) this.#send();
+  }
+
+  /**
+   * A batch leaves at the end of the tick, so that what arrives together goes together; or once half of what the last
+   * round held waits: that half commits while the loop decides the other one. With 10 µs of work a command on the loop,
+   * halves gave 75,000 appends/s instead of 50,000 for 256 callers, and 68,000 instead of 46,000 for 64 on one stream.
+   */
+  #schedule(): void {
+    this.#busy = true;
+    this.#scheduled = setImmediate(() => this.#send());
+  }
+
+  #send(): void {
+    clearImmediate(this.#scheduled);
+    this.#scheduled = undefined;
+    void this.#commit(this.#takeBatch(), this.#upkeep.splice(0));
+  }
+
+  async #commit(batch: readonly Waiting[], upkeep: readonly WaitingUpkeep[]): Promise<void> {
+    const sent = batch.filter(waiting => waiting.first === undefined);
+    const startedAt = performance.now();
+    let failure: Error | undefined;
+    try {
+      const isEmpty = sent.length === 0 && upkeep.length === 0;
+      // Twins alone wait for a turn as well: `append` never settles before it returns.
+      const verdicts = await (isEmpty
+        ? []
+        : this.#port.commit(
+            sent.map(waiting => waiting.append),
+            upkeep.map(({ upkeep }) => upkeep),
+          ));
+      for (const [i, waiting] of sent.entries()) waiting.verdict = verdicts[i]!;
+    } catch (error) {
+      failure = asUnavailable(error);
+      for (const waiting of sent) waiting.verdict = { kind: "failed", error: failure };
+    }
+    const withdrawn = this.#withdraw(batch);
+    const events = sent.reduce(
+      (sum, { append, verdict }) => sum + (verdict!.kind === "ok" ? append.events.length : 0),
+      0,
+    );
+    const ms = performance.now() - startedAt;
+    if (!failure) surfacing(() => this.#observe({ appends: sent.length, events, ms }));
+    this.#half = Math.max(limits.halfAppendsMin, Math.ceil((batch.length + this.#queue.length) / 2));
+    if (this.#queue.length > 0 || this.#upkeep.length > 0) this.#schedule();
+    else this.#busy = false;
+    const settled = withdrawn.length === 0 ? batch : [...batch, ...withdrawn];
+    // All are forgotten before the first is told: who repeats at once must not join one that has failed already.
+    for (const waiting of settled) this.#forget(waiting);
+    for (const waiting of settled) surfacing(() => waiting.settle(waiting.verdict!));
+    for (const { settle } of upkeep) settle(failure);
+    if (!this.#busy) for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+
+  /** The longest-waiting appends. A twin ends its stream's part: what was decided after it rests on its second effect. */
+  #takeBatch(): Waiting[] {
+    const batch: Waiting[] = [];
+    const rest: Waiting[] = [];
+    const ended = new Set<string>();
+    for (const waiting of this.#queue) {
+      if (batch.length >= this.#batchAppends || (ended.size > 0 && ended.has(waiting.append.stream)))
+        rest.push(waiting);
+      else {
+        batch.push(waiting);
+        if (waiting.first) ended.add(waiting.append.stream);
+      }
+    }
+    this.#queue = rest;
+    return batch;
+  }
+
+  /** Gives the twins of the batch their verdict, and takes what waits behind a failed append out of the queue. */
+  #withdraw(batch: readonly Waiting[]): readonly Waiting[] {
+    const failed = new Map<string, Verdict>();
+    for (const waiting of batch) {
+      waiting.verdict ??= twinVerdict(waiting.first!);
+      if (waiting.verdict.kind !== "ok" && !failed.has(waiting.append.stream))
+        failed.set(waiting.append.stream, withdrawal(waiting.verdict));
+    }
+    if (failed.size === 0) return [];
+    const withdrawn: Waiting[] = [];
+    this.#queue = this.#queue.filter(waiting => {
+      const verdict = failed.get(waiting.append.stream);
+      if (!verdict) return true;
+      waiting.verdict = verdict;
+      withdrawn.push(waiting);
+      return false;
+    });
+    return withdrawn;
+  }
+
+  #forget(waiting: Waiting): void {
+    const key = keyOf(waiting.append);
+    if (key !== undefined && waiting.first === undefined) this.#unsettled.delete(key);
+  }
+}
+
+/** A caller's bug must not leave the others of the batch without their verdict: it surfaces as uncaught. */
+function surfacing(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
+/** A line break cannot be in a command id (they come from headers), so two keys are equal only if both parts are. */
+const keyOf = ({ commandId, stream }: Append): string | undefined =>
+  commandId === undefined ? undefined : `${commandId}\n${stream}`;
+
+function twinVerdict({ append, verdict }: Waiting): Verdict {
+  if (verdict!.kind !== "ok") return verdict!;
+  const { commandId, kind, fingerprint, answer } = append;
+  return { kind: "duplicate", first: { commandId: commandId!, kind, fingerprint, version: verdict!.version, answer } };
+}
+
+/** What becomes of the appends that wait behind this verdict on the same stream. They were never sent. */
+function withdrawal(verdict: Verdict): Verdict {
+  if (verdict.kind !== "failed") return verdict.kind === "fenced" ? verdict : { kind: "conflict" };
+  const error = new Unavailable("STORE_UNAVAILABLE", {
+    message: "withdrawn: the commit before it failed",
+    cause: verdict.error,
+  });
+  return { kind: "failed", error };
+}
+
+const asUnavailable = (error: unknown): Error =>
+  error instanceof Unavailable ? error : new Unavailable("STORE_UNAVAILABLE", { message: String(error), cause: error });
+
+const closed = (): Error => new Unavailable("STORE_CLOSED", { message: "the event store is closed" });
+
+/** FNV-1a, 32 bits. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}

@@ -1,0 +1,16 @@
+export type {
+  Append,
+  Cursor,
+  DueTimer,
+  EventStore,
+  LoadedStream,
+  NewEvent,
+  OpenSaga,
+  RecordedCommand,
+  SagaRow,
+  StoredEvent,
+  StoredSnapshot,
+  TimerChange,
+  Verdict,
+} from "./event-store.ts";
+export { upcast, type Upcasters } from "./upcasting.ts";

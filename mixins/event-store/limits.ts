@@ -1,0 +1,13 @@
+/** Every bound of the event store, with its reason. */
+export const limits = {
+  /** Appends in one transaction: at 512 the sync is 1 % of the batch, and a larger one only delays its first caller. */
+  batchAppends: 512,
+  /** Appends below which a batch is not split in halves: two syncs would cost more than the overlap gains. */
+  halfAppendsMin: 16,
+  /** Events of one read in the writer thread: about 1 ms, which is how long a commit may wait behind it. */
+  chunkEvents: 500,
+  /** Times a request is given to a new writer thread after the old one died with it. */
+  resubmissions: 3,
+  /** Milliseconds to try for the file's write lock before the batch fails with outcome none. */
+  writeLockMs: 10_000,
+} as const;

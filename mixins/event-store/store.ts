@@ -1,0 +1,38 @@
+import type { Dialect } from "./dialect.ts";
+import type { EventStore } from "./event-store.ts";
+import { GroupCommit, type CommitObserver } from "./group-commit.ts";
+
+/** An event store on a dialect: its reads, with every write through group commit. */
+export function storeOn(dialect: Dialect, observe: CommitObserver = () => {}): EventStore {
+  const listeners = new Set<(events: number) => void>();
+  const commits = new GroupCommit(dialect, commit => {
+    observe(commit);
+    if (commit.events > 0) for (const listener of listeners) listener(commit.events);
+  });
+  return {
+    append: (append, settle) => commits.append(append, settle),
+    load: (stream, snapshotSchema) => dialect.load(stream, snapshotSchema),
+    readStream: (stream, from, limit) => dialect.readStream(stream, from, limit),
+    findCommand: (stream, commandId) => dialect.findCommand(stream, commandId),
+    readAll: (cursor, limit) => dialect.readAll(cursor, limit),
+    head: cursor => dialect.head(cursor),
+    onCommit(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    saveSnapshot: (stream, snapshot) => commits.write({ kind: "snapshot", stream, snapshot }),
+    streams: (after, limit) => dialect.streams(after, limit),
+    dueTimers: limit => dialect.dueTimers(limit),
+    deleteTimer: ({ id, dueAt }) => commits.write({ kind: "delete-timer", id, dueAt }),
+    postponeTimer: ({ id, dueAt }, byMs) => commits.write({ kind: "postpone-timer", id, dueAt, byMs }),
+    sagas: filter => dialect.sagas(filter),
+    quarantine: (stream, reason) => commits.write({ kind: "quarantine", stream, reason }),
+    release: stream => commits.write({ kind: "release", stream }),
+    quarantined: limit => dialect.quarantined(limit),
+    now: () => dialect.now(),
+    async close() {
+      await commits.close();
+      await dialect.close();
+    },
+  };
+}

@@ -1,0 +1,26 @@
+import { Bug } from "../kernel/index.ts";
+
+/** Lifts an event's data from the version that is its key to the next one. Pure. */
+export type Upcasters = { readonly [version: number]: ((data: any) => any) | undefined };
+
+/**
+ * Old event data in today's shape: one step a version, when read; what is stored never changes. Throws Bug
+ * `UPCASTER_MISSING`, and `EVENT_NEWER` for an event that a newer release wrote.
+ */
+export function upcast(
+  type: string,
+  schemaVersion: number,
+  data: unknown,
+  currentVersion: number,
+  upcasters: Upcasters,
+): unknown {
+  if (schemaVersion > currentVersion)
+    throw new Bug("EVENT_NEWER", `${type}: stored in version ${schemaVersion}, this code knows ${currentVersion}`);
+  let lifted = data;
+  for (let version = schemaVersion; version < currentVersion; version++) {
+    const step = upcasters[version];
+    if (!step) throw new Bug("UPCASTER_MISSING", `${type}: no upcaster from version ${version} to ${version + 1}`);
+    lifted = step(lifted);
+  }
+  return lifted;
+}

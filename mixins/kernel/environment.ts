@@ -1,0 +1,112 @@
+// Configuration: environment variables only, read and validated here and nowhere else. A wrong value stops the start
+// with a message that names the variable. Nothing set = embedded.
+import { availableParallelism } from "node:os";
+
+export interface Environment {
+  /** HTTP port of the gateway. `PORT`, default 3000; 0 lets the system choose. */
+  readonly port: number;
+  /** Folder of the embedded databases. `DATA_DIR`, default `data`. */
+  readonly dataDir: string;
+  /** Where the service's tables live: a SQLite file unless `<SERVICE>_DATABASE_URL` or `DATABASE_URL` says otherwise. */
+  databaseOf(service: string): DatabaseLocation;
+  /** The payment provider's base URL. `PAYMENT_PROVIDER_URL`; default: the bundled one, started with the shop. */
+  readonly paymentProviderUrl: string | undefined;
+  /** The first administrator. `ADMIN_EMAIL`, `ADMIN_PASSWORD`; default: made up and printed once. */
+  readonly adminEmail: string;
+  readonly adminPassword: string | undefined;
+  /** Issuer and audience of access tokens. `TOKEN_ISSUER`, default `valence`. */
+  readonly tokenIssuer: string;
+  /** Milliseconds a call may take unless its caller says otherwise. `REQUEST_TIMEOUT_MS`, default 10 000. */
+  readonly requestTimeoutMs: number;
+  /** Milliseconds that a stop waits for the work at hand. `SHUTDOWN_TIMEOUT_MS`, default 20 000. */
+  readonly shutdownTimeoutMs: number;
+  /** Seed catalog, stock and administrator on a first start. `SEED`, default on; `SEED=off` leaves the shop empty. */
+  readonly seed: boolean;
+  readonly logLevel: string;
+  readonly namespace: string;
+  readonly nodeId: string | undefined;
+  /** Services of this process, or undefined for all. `SERVICES`, comma-separated. */
+  readonly services: readonly string[] | undefined;
+  readonly parallelism: number;
+}
+export type DatabaseLocation = { readonly kind: "sqlite"; readonly filename: string };
+
+export class EnvironmentError extends Error {
+  constructor(variable: string, value: string, expected: string) {
+    super(`${variable}="${value}": expected ${expected}`);
+    this.name = "EnvironmentError";
+  }
+}
+
+const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"];
+
+/** Reads and checks the environment. Throws EnvironmentError naming the variable. */
+export function readEnvironment(env: Readonly<Record<string, string | undefined>> = process.env): Environment {
+  const text = (name: string): string | undefined => env[name]?.trim() || undefined;
+  const integer = (name: string, fallback: number, min: number, max: number): number => {
+    const value = text(name);
+    if (value === undefined) return fallback;
+    const number = Number(value);
+    if (!Number.isInteger(number) || number < min || number > max)
+      throw new EnvironmentError(name, value, `a whole number from ${min} to ${max}`);
+    return number;
+  };
+  const oneOf = (name: string, choices: readonly string[], fallback: string): string => {
+    const value = text(name) ?? fallback;
+    if (!choices.includes(value)) throw new EnvironmentError(name, value, `one of ${choices.join(", ")}`);
+    return value;
+  };
+  const url = (name: string, protocols: readonly string[]): string | undefined => {
+    const value = text(name);
+    if (value === undefined) return undefined;
+    if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol))
+      throw new EnvironmentError(name, value, `a URL that starts with ${protocols.join(" or ")}`);
+    return value.replace(/\/$/, "");
+  };
+  const matching = (name: string, pattern: RegExp, expected: string): string | undefined => {
+    const value = text(name);
+    if (value !== undefined && !pattern.test(value)) throw new EnvironmentError(name, value, expected);
+    return value;
+  };
+
+  for (const name of Object.keys(env))
+    if (name === "DATABASE_URL" || name.endsWith("_DATABASE_URL")) {
+      const value = text(name);
+      if (value !== undefined && !value.startsWith("sqlite:"))
+        throw new EnvironmentError(name, value, "sqlite:<folder> or sqlite:<file> (Postgres is not supported yet)");
+    }
+  const dataDir = text("DATA_DIR") ?? "data";
+  const adminPassword = text("ADMIN_PASSWORD");
+  if (adminPassword !== undefined && (adminPassword.length < 8 || adminPassword.length > 128))
+    throw new EnvironmentError("ADMIN_PASSWORD", "…", "8 to 128 characters");
+
+  return {
+    port: integer("PORT", 3000, 0, 65_535),
+    dataDir,
+    databaseOf(service) {
+      const own = text(`${service.toUpperCase().replaceAll("-", "_")}_DATABASE_URL`);
+      if (own !== undefined) return { kind: "sqlite", filename: own.slice("sqlite:".length) };
+      const folder = text("DATABASE_URL")?.slice("sqlite:".length) ?? dataDir;
+      return { kind: "sqlite", filename: `${folder}/${service}.sqlite` };
+    },
+    paymentProviderUrl: url("PAYMENT_PROVIDER_URL", ["http:", "https:"]),
+    adminEmail: matching("ADMIN_EMAIL", /^[^\s@]+@[^\s@]+$/, "an e-mail address") ?? "admin@example.com",
+    adminPassword,
+    tokenIssuer: text("TOKEN_ISSUER") ?? "valence",
+    requestTimeoutMs: integer("REQUEST_TIMEOUT_MS", 10_000, 100, 600_000),
+    shutdownTimeoutMs: integer("SHUTDOWN_TIMEOUT_MS", 20_000, 100, 600_000),
+    seed: oneOf("SEED", ["on", "off"], "on") === "on",
+    logLevel: oneOf("LOGLEVEL", LOG_LEVELS, "info"),
+    namespace: matching("NAMESPACE", /^[\w-]{1,64}$/, "letters, digits, - and _") ?? "",
+    nodeId: matching("NODEID", /^[\w.-]{1,128}$/, "letters, digits, dots, - and _"),
+    services: matching("SERVICES", /^[\w-]+(,[\w-]+)*$/, "service names, commas between")?.split(","),
+    parallelism: availableParallelism(),
+  };
+}
+
+/** Whether a test runs this code: then states are frozen, so that a fold that changes one throws. */
+export const isUnderTest: boolean = process.env["NODE_ENV"] === "test";
+
+/** The environment of a broker: what its options carry as `valence`, else the process's. */
+export const environmentOf = (broker: { options: object }): Environment =>
+  (broker.options as { valence?: Environment }).valence ?? readEnvironment();

@@ -1,0 +1,7 @@
+// What travels with a call besides its params, in Moleculer's call headers. Never in `meta`: nested calls inherit meta,
+// and a command id that a nested call inherits would make two commands one.
+
+/** Id of the command that this call is. */
+export const COMMAND_ID = "command-id";
+/** Actors that wait for this call (`order.42>stock.7`): a call that comes back to one of them is a cycle. */
+export const CALL_CHAIN = "call-chain";

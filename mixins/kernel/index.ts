@@ -1,0 +1,39 @@
+export { backoffMs } from "./backoff.ts";
+export { minutes, rfc3339, seconds, systemClock, type Clock } from "./clock.ts";
+export {
+  environmentOf,
+  EnvironmentError,
+  isUnderTest,
+  readEnvironment,
+  type DatabaseLocation,
+  type Environment,
+} from "./environment.ts";
+export {
+  Bug,
+  isRefusal,
+  isRetryable,
+  outcomeOf,
+  plainError,
+  Refusal,
+  Unavailable,
+  type ErrorData,
+  type Issue,
+  type Outcome,
+  type RefusalDetail,
+} from "./errors.ts";
+export { failpoint, FAILPOINTS, parseFailpoints, type Failpoint } from "./failpoints.ts";
+export { CALL_CHAIN, COMMAND_ID } from "./headers.ts";
+export {
+  autoCommandId,
+  clientCommandId,
+  eventCommandId,
+  eventIdOf,
+  idFrom,
+  isAutoCommandId,
+  newId,
+  sagaCommandId,
+  timerCommandId,
+  type CommandId,
+} from "./ids.ts";
+export { canonicalJson, fingerprintOf } from "./json.ts";
+export { METRICS } from "./telemetry.ts";

@@ -1,0 +1,15 @@
+/** Every metric of the house, once. Prometheus conventions: base units, `_total` for counters. */
+export const METRICS = {
+  commandsTotal: "valence.actor.commands.total",
+  conflictsTotal: "valence.actor.conflicts.total",
+  activations: "valence.actor.activations",
+  passivationsTotal: "valence.actor.passivations.total",
+  commitSeconds: "valence.store.commit.seconds",
+  commitBatch: "valence.store.commit.batch",
+  quarantinedTotal: "valence.store.quarantined.total",
+  consumerLagEvents: "valence.consumer.lag.events",
+  consumerLagSeconds: "valence.consumer.lag.seconds",
+  deadLetters: "valence.consumer.dead-letters",
+  sagasOpen: "valence.saga.open",
+  sagasStuck: "valence.saga.stuck",
+} as const;

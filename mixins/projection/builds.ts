@@ -1,0 +1,127 @@
+// The builds of one projection: physical tables with a consumer of their own. One is live; a pointer row says which.
+//
+//   building  reads the log from its start, beside the live one; resumes at its checkpoint after a crash
+//   live      what is read; one row in `projections`
+//   retired   replaced: kept and fed for a grace period, then dropped
+import type { Knex } from "knex";
+import type { Database } from "../database/index.ts";
+import { compareCursors } from "../stream/index.ts";
+import type { Shape } from "./shape.ts";
+
+export interface Build {
+  readonly version: number;
+  readonly build: number;
+  readonly tables: readonly string[];
+  readonly state: "live" | "building" | "retired";
+  /** Milliseconds since the epoch, the database's clock. */
+  readonly retiredAt: number | undefined;
+}
+type BuildId = Pick<Build, "version" | "build">;
+
+export const isSame = (a: BuildId, b: BuildId): boolean => a.version === b.version && a.build === b.build;
+/** Name of a build's consumer: `order-list@2`, its third build `order-list@2.3`. */
+export const consumerName = (name: string, { version, build }: BuildId): string =>
+  `${name}@${version}${build > 1 ? `.${build}` : ""}`;
+export const physicalName = (name: string, { version, build }: BuildId, table: string): string =>
+  `${name}_v${version}${build > 1 ? `_b${build}` : ""}_${table}`.replaceAll(/\W/g, "_");
+
+export class Builds {
+  readonly #database: Database;
+  readonly #name: string;
+  readonly #shapes: readonly Shape[];
+
+  constructor(database: Database, name: string, shapes: readonly Shape[]) {
+    this.#database = database;
+    this.#name = name;
+    this.#shapes = shapes;
+  }
+
+  /** The newest last. */
+  async all(knex: Knex = this.#database.knex): Promise<Build[]> {
+    const pointer = await knex("projections").where({ name: this.#name }).first();
+    const rows = await knex("projection_builds").where({ name: this.#name }).orderBy(["version", "build"]);
+    return rows.map(({ version, build, tables, retired_at }) => ({
+      version,
+      build,
+      tables: JSON.parse(tables) as string[],
+      retiredAt: retired_at === null ? undefined : Number(retired_at),
+      state: pointer && isSame(pointer, { version, build }) ? "live" : retired_at === null ? "building" : "retired",
+    }));
+  }
+
+  /** Makes sure that there is a build of this version. The first of all is live at once. */
+  ensure(version: number): Promise<Build[]> {
+    return this.#database.transaction(async trx => {
+      const builds = await this.all(trx);
+      if (builds.some(build => build.version === version)) return builds;
+      await this.#add(trx, { version, build: 1 });
+      if (builds.length === 0) await trx("projections").insert({ name: this.#name, version, build: 1 });
+      // What was being built for a version before this one is wanted no more.
+      for (const { version, build, state } of builds)
+        if (state === "building") await this.#retire(trx, { version, build });
+      return this.all(trx);
+    });
+  }
+
+  /** A new build of this version beside the live one, unless there is one already: one at a time. */
+  another(version: number): Promise<{ build: number; started: boolean }> {
+    return this.#database.transaction(async trx => {
+      const builds = await this.all(trx);
+      const running = builds.find(build => build.state === "building" && build.version === version);
+      if (running) return { build: running.build, started: false };
+      const own = builds.filter(build => build.version === version).map(({ build }) => build);
+      const build = Math.max(0, ...own) + 1;
+      await this.#add(trx, { version, build });
+      return { build, started: true };
+    });
+  }
+
+  /**
+   * Makes a build the live one, in one transaction, if it has passed the live one's place in every log: who has seen an
+   * event in the old rows finds it in the new ones. A build that had to set streams aside which the live one holds is
+   * no improvement; it stays a build until they are repaired.
+   */
+  switchTo(next: Build): Promise<boolean> {
+    return this.#database.transaction(async trx => {
+      const live = (await this.all(trx)).find(({ state }) => state === "live");
+      if (!live || isSame(live, next)) return false;
+      const [ours, theirs] = [consumerName(this.#name, next), consumerName(this.#name, live)];
+      const places = await trx("checkpoints").whereIn("consumer", [ours, theirs]).forUpdate();
+      const cursors = new Map(places.map(row => [`${row.consumer}/${row.source}/${row.partition}`, row.cursor]));
+      for (const { consumer, source, partition, cursor } of places) {
+        if (consumer === ours) continue;
+        if (compareCursors(cursors.get(`${ours}/${source}/${partition}`) ?? "", cursor) < 0) return false;
+      }
+      const aside = await trx("parked_streams").whereIn("consumer", [ours, theirs]);
+      const known = new Set(aside.filter(row => row.consumer === theirs).map(row => row.actor_stream));
+      if (aside.some(row => row.consumer === ours && !known.has(row.actor_stream))) return false;
+      const { version, build } = next;
+      await trx("projections").where({ name: this.#name }).update({ version, build });
+      await this.#retire(trx, live);
+      return true;
+    });
+  }
+
+  async drop(build: Build): Promise<void> {
+    await this.#database.transaction(async trx => {
+      await trx("projection_builds").where(this.#key(build)).delete();
+      for (const table of build.tables) await trx.schema.dropTableIfExists(table);
+    });
+  }
+
+  async #add(trx: Knex.Transaction, id: BuildId): Promise<void> {
+    const tables = this.#shapes.map(({ table }) => physicalName(this.#name, id, table));
+    await trx("projection_builds").insert({ ...this.#key(id), tables: JSON.stringify(tables), retired_at: null });
+    for (const [i, shape] of this.#shapes.entries()) await shape.create(trx, tables[i]!);
+  }
+
+  async #retire(trx: Knex.Transaction, id: BuildId): Promise<void> {
+    await trx("projection_builds")
+      .where(this.#key(id))
+      .update({ retired_at: await this.#database.now() });
+  }
+
+  #key({ version, build }: BuildId): { name: string } & BuildId {
+    return { name: this.#name, version, build };
+  }
+}

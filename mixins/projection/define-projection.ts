@@ -1,0 +1,33 @@
+// Read models: rows by logical table name. The runtime binds name and version to physical tables, to the transaction
+// and to the checkpoint, so a handler cannot write beside them.
+import type { TProperties } from "typebox";
+import type { Data, EventName, Recorded } from "../contract/index.ts";
+
+/**
+ * A table of a projection. The first declared column is the primary key. Writes are kept in memory and written once a
+ * batch; `find` sees them at once.
+ */
+export interface Table<Row> {
+  find(key: string): Promise<Row | undefined>;
+  upsert(row: Row): Promise<void>;
+  remove(key: string): Promise<void>;
+}
+type Tables<T extends Record<string, TProperties>> = { readonly [K in keyof T]: Table<Data<T[K]>> };
+
+/**
+ * Handlers only read and write their tables: the runtime may run them several times over a batch to find out which rows
+ * they need, and keeps the result of the last time. One that throws parks the event's stream; the others go on.
+ */
+export interface Projection<T extends Record<string, TProperties> = any> {
+  readonly name: string;
+  /** Raise it when handlers or tables change: the new version is built beside the old one, then switched to. */
+  readonly version: number;
+  /** Columns: string, integer, number, boolean; anything else is kept as JSON text. Optional = nullable. */
+  readonly tables: T;
+  /** Secondary indexes by table: lists of columns. */
+  readonly indexes?: { readonly [K in keyof T]?: readonly (readonly (keyof T[K] & string)[])[] };
+  readonly on: { readonly [E in EventName]?: (event: Recorded<E>, tables: Tables<T>) => Promise<void> };
+}
+
+export const defineProjection = <T extends Record<string, TProperties>>(projection: Projection<T>): Projection<T> =>
+  projection;

@@ -1,0 +1,242 @@
+// One projection in one service: runs the consumers of its builds, switches to a build that has caught up, answers reads.
+import type { Knex } from "knex";
+import { Refusal, Unavailable } from "../kernel/index.ts";
+import { inChunks, upsertRows, type Consumer, type Consumers } from "../stream/mixin.ts";
+import { Builds, consumerName, isSame, physicalName, type Build } from "./builds.ts";
+import type { Projection } from "./define-projection.ts";
+import { Fold, type Load } from "./fold.ts";
+import { PROJECTION_LIMITS, type ProjectionLimits } from "./limits.ts";
+import { shapesOf, type Row, type Shape } from "./shape.ts";
+
+export interface BuildStatus {
+  readonly name: string;
+  readonly version: number;
+  readonly build: number;
+  readonly state: Build["state"];
+  readonly lagEvents: number | null;
+  readonly lagMs: number;
+  readonly events: number;
+}
+
+type Logger = Record<"info" | "warn", (...message: unknown[]) => void>;
+
+export class ProjectionHost {
+  readonly projection: Projection;
+  readonly #consumers: Consumers;
+  readonly #builds: Builds;
+  readonly #shapes: readonly Shape[];
+  readonly #limits: ProjectionLimits;
+  readonly #logger: Logger;
+  /** Builds of our version whose consumers run here. */
+  readonly #fed = new Map<string, Build>();
+  /** Prefixes of the streams that it reads: `order` of `order.placed`. */
+  readonly #actors: readonly string[];
+  readonly #timer: NodeJS.Timeout;
+  #looking: Promise<void> | undefined;
+  #current!: Build;
+  /** Ends the pauses of reads that wait for a token. */
+  #waiting = new Set<() => void>();
+  #stopped = false;
+
+  private constructor(projection: Projection, consumers: Consumers, logger: Logger, limits: ProjectionLimits) {
+    this.projection = projection;
+    this.#consumers = consumers;
+    this.#logger = logger;
+    this.#limits = limits;
+    this.#shapes = shapesOf(projection);
+    this.#actors = [...new Set(Object.keys(projection.on).map(type => type.split(".")[0]!))];
+    this.#builds = new Builds(consumers.database, projection.name, this.#shapes);
+    this.#timer = setInterval(() => this.#lookSoon(), limits.lookMs).unref();
+  }
+
+  static async start(
+    projection: Projection,
+    consumers: Consumers,
+    logger: Logger,
+    limits: Partial<ProjectionLimits> = {},
+  ): Promise<ProjectionHost> {
+    const host = new ProjectionHost(projection, consumers, logger, { ...PROJECTION_LIMITS, ...limits });
+    host.#adopt(await host.#builds.ensure(projection.version));
+    return host;
+  }
+
+  /**
+   * A query on the live rows of a table. Rows come as the database keeps them: JSON columns as text, booleans on SQLite
+   * as 0 and 1. A new query each time: the live build may be another one a moment later.
+   */
+  table<R extends object = any>(name: string): Knex.QueryBuilder<R, R[]> {
+    if (!(name in this.projection.tables)) throw new Error(`projection ${this.projection.name}: no table "${name}"`);
+    return this.#consumers.database.knex(physicalName(this.projection.name, this.#current, name));
+  }
+
+  /**
+   * Read-your-writes: resolves when the rows hold the version of a token, `<actor id>@<version>`.
+   * @throws Refusal `INVALID_TOKEN`; Unavailable `NOT_CAUGHT_UP` after `timeoutMs` (default 2 000).
+   */
+  async waitFor(token: string, timeoutMs: number = this.#limits.waitMs): Promise<void> {
+    const [, id, version] = /^([^@]+)@([0-9]{1,15})$/.exec(token) ?? [];
+    if (id === undefined) throw new Refusal("INVALID_TOKEN", { status: 400, field: "after" });
+    const deadline = performance.now() + timeoutMs;
+    while (!(await this.#holds(id, Number(version)))) {
+      if (performance.now() >= deadline || this.#stopped)
+        throw new Unavailable("NOT_CAUGHT_UP", {
+          message: `${this.projection.name} has not caught up with ${token}`,
+          retryAfterMs: 500,
+        });
+      await this.#nextCommit();
+    }
+  }
+
+  /** Starts to build the projection anew beside the live one. Does nothing while such a build is under way. */
+  async rebuild(): Promise<{ name: string; version: number; build: number; started: boolean }> {
+    const { name, version } = this.projection;
+    const { build, started } = await this.#builds.another(version);
+    await this.look();
+    return { name, version, build, started };
+  }
+
+  /** Where each build stands, the newest last. */
+  async status(): Promise<BuildStatus[]> {
+    const { name } = this.projection;
+    const builds = await this.#builds.all();
+    return Promise.all(
+      builds.map(async ({ version, build, state }) => {
+        const { lagEvents, lagMs, events } = await this.#consumers.status(consumerName(name, { version, build }));
+        return { name, version, build, state, lagEvents, lagMs, events };
+      }),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    this.#wakeReads();
+    await this.#looking;
+  }
+
+  /** Sees what other nodes have done, switches to what has caught up, drops what is past its grace. */
+  look(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
+    return this.#looking;
+  }
+
+  #lookSoon(): void {
+    this.look().catch((error: unknown) =>
+      this.#logger.warn(`projection ${this.projection.name}: ${(error as Error).message}`),
+    );
+  }
+
+  async #look(): Promise<void> {
+    this.#adopt(await this.#builds.all());
+    const { name, version } = this.projection;
+    for (const build of this.#fed.values())
+      if (build.state === "building" && (await this.#builds.switchTo(build))) {
+        this.#adopt(await this.#builds.all());
+        this.#logger.info(`projection ${name}: build ${build.build} of version ${version} is live`);
+      }
+    await this.#dropRetired();
+  }
+
+  /** Takes over what the tables say: which build is read here, which are fed here. */
+  #adopt(builds: readonly Build[]): void {
+    if (this.#stopped) return;
+    const { name, version } = this.projection;
+    const own = builds.filter(build => build.version === version);
+    const live = builds.find(build => build.state === "live");
+    // Pods of another version than the live one go on with their own rows, as long as those are complete.
+    const complete = own.findLast(build => build.state !== "building");
+    this.#current = live?.version === version ? live : (complete ?? live ?? this.#current);
+    for (const build of own) {
+      const consumer = consumerName(name, build);
+      if (!this.#fed.has(consumer)) this.#consumers.add(this.#consumer(build));
+      this.#fed.set(consumer, build);
+    }
+    for (const [consumer, { build }] of this.#fed)
+      if (!own.some(other => other.build === build)) {
+        this.#fed.delete(consumer);
+        void this.#consumers.remove(consumer);
+      }
+  }
+
+  #consumer(build: Build): Consumer {
+    const { name, on } = this.projection;
+    const consumer = consumerName(name, build);
+    const physical = new Map(this.#shapes.map(({ table }) => [table, physicalName(name, build, table)]));
+    return {
+      name: consumer,
+      types: Object.keys(on),
+      ...(build.state === "building" && { limits: { batch: this.#limits.buildBatch } }),
+      write: async (trx, events) => {
+        const load: Load = async ({ table, key }, keys) => {
+          const rows = [];
+          for (const some of inChunks(keys)) rows.push(...(await trx(physical.get(table)!).whereIn(key, some)));
+          return rows;
+        };
+        const fold = new Fold(this.projection, this.#shapes, load);
+        const failures = await fold.run(events);
+        for (const table of fold.tables) {
+          const { shape } = table;
+          const target = physical.get(shape.table)!;
+          const { written, updated, columns, removed } = table.changes();
+          const encoded = (rows: readonly Row[]) => rows.map(row => shape.encode(row));
+          await upsertRows(trx, target, shape.names, [shape.key], encoded(written));
+          if (columns.size > 0) await upsertRows(trx, target, shape.names, [shape.key], encoded(updated), [...columns]);
+          for (const some of inChunks(removed)) await trx(target).whereIn(shape.key, some).delete();
+        }
+        return failures;
+      },
+      committed: () => this.#wakeReads(),
+      caughtUp: () => {
+        if (this.#fed.get(consumer)?.state === "building") this.#lookSoon();
+      },
+    };
+  }
+
+  async #dropRetired(): Promise<void> {
+    const now = await this.#consumers.database.now();
+    for (const build of await this.#builds.all()) {
+      if (build.state !== "retired" || now - build.retiredAt! < this.#limits.graceMs) continue;
+      if (isSame(build, this.#current)) continue;
+      const consumer = consumerName(this.projection.name, build);
+      this.#fed.delete(consumer);
+      await this.#consumers.remove(consumer);
+      await this.#builds.drop(build);
+      await this.#consumers.forget(consumer);
+    }
+  }
+
+  // ---- read-your-writes
+
+  /** Whether the live rows hold this version: it was taken, and does not wait in the dead-letter table. */
+  async #holds(id: string, version: number): Promise<boolean> {
+    const { knex } = this.#consumers.database;
+    const consumer = consumerName(this.projection.name, this.#current);
+    const streams = this.#actors.map(actor => `${actor}.${id}`);
+    const taken = await knex("consumer_versions")
+      .where({ consumer })
+      .whereIn("actor_stream", streams)
+      .where("version", ">=", version)
+      .first();
+    if (!taken) return false;
+    const waits = await knex("dead_letters")
+      .where({ consumer, actor_stream: taken.actor_stream })
+      .where("version", "<=", version)
+      .first();
+    return waits === undefined;
+  }
+
+  async #nextCommit(): Promise<void> {
+    await new Promise<void>(resolve => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, this.#limits.waitLookMs);
+      this.#waiting.add(end);
+    });
+  }
+  #wakeReads(): void {
+    for (const end of this.#waiting) end();
+  }
+}

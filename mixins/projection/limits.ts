@@ -1,0 +1,14 @@
+/** Bounds of a projection. */
+export const PROJECTION_LIMITS = {
+  /** Events a batch while a build catches up: rows that are touched often are written less often. Blocks the loop for about 10 ms. */
+  buildBatch: 2_000,
+  /** Milliseconds for which a replaced build is kept and fed: for roll-back, and for pods of the old version. */
+  graceMs: 10 * 60_000,
+  /** Milliseconds between two looks at the pointer, which another node may have moved. Far below the grace. */
+  lookMs: 1_000,
+  /** Milliseconds that a read waits for its token; then `NOT_CAUGHT_UP`. Less than people wait for a page. */
+  waitMs: 2_000,
+  /** Milliseconds between two looks while it waits, when another node does the writing. */
+  waitLookMs: 25,
+};
+export type ProjectionLimits = typeof PROJECTION_LIMITS;

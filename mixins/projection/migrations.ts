@@ -1,0 +1,23 @@
+// Which builds of a projection there are, and which one is read.
+import type { Knex } from "knex";
+
+export const migrations = [
+  {
+    name: "001_projections",
+    async up(knex: Knex): Promise<void> {
+      await knex.schema.createTable("projections", table => {
+        table.string("name").primary();
+        table.integer("version").notNullable();
+        table.integer("build").notNullable();
+      });
+      await knex.schema.createTable("projection_builds", table => {
+        table.string("name").notNullable();
+        table.integer("version").notNullable();
+        table.integer("build").notNullable();
+        table.text("tables").notNullable();
+        table.bigInteger("retired_at");
+        table.primary(["name", "version", "build"]);
+      });
+    },
+  },
+];

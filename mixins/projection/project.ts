@@ -1,0 +1,33 @@
+import type { TProperties } from "typebox";
+import type { Data, EventData, EventName, Recorded } from "../contract/index.ts";
+import type { Projection } from "./define-projection.ts";
+import { Fold } from "./fold.ts";
+import { shapesOf } from "./shape.ts";
+
+/** An event for a unit test; what is left out is made up: version by counting, `at` the start of 2030. */
+export type GivenEvent = {
+  [T in EventName]: { readonly type: T; readonly data: EventData<T>; readonly stream?: string; readonly at?: string };
+}[EventName];
+
+/**
+ * What a projection makes of events, without a database: the rows of each table in the order of their first writing.
+ * Throws what a handler throws.
+ *
+ *     const { orders } = await project(OrderList, { type: "order.placed", stream: "1", data });
+ */
+export async function project<T extends Record<string, TProperties>>(
+  projection: Projection<T>,
+  ...events: readonly GivenEvent[]
+): Promise<{ [K in keyof T]: Data<T[K]>[] }> {
+  const fold = new Fold(projection, shapesOf(projection), async () => []);
+  const versions = new Map<string, number>();
+  const recorded = events.map(({ type, data, stream = "1", at = "2030-01-01T00:00:00.000Z" }): Recorded => {
+    const [actor = ""] = type.split(".");
+    const name = `${actor}.${stream}`;
+    const version = (versions.get(name) ?? 0) + 1;
+    versions.set(name, version);
+    return { eventId: `${name}@${version}`, type, actor, stream, version, at, data, metadata: {} };
+  });
+  for (const { error } of (await fold.run(recorded)).values()) throw error;
+  return Object.fromEntries(fold.tables.map(table => [table.shape.table, table.changes().written])) as never;
+}

@@ -1,0 +1,300 @@
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import type { ServiceBroker } from "moleculer";
+import Type from "typebox";
+import { consumersOf } from "../stream/mixin.ts";
+import { Source, testHouse, until } from "../stream/source.fixture.ts";
+import { defineProjection, type Projection } from "./index.ts";
+import { Projections, type ProjectingService, type ProjectionHost, type ProjectionLimits } from "./mixin.ts";
+
+const TYPES = ["thing.added", "thing.renamed", "thing.removed"];
+let house: Awaited<ReturnType<typeof testHouse>>;
+let source: Source;
+beforeEach(async () => {
+  house = await testHouse();
+  source = new Source("things", "thing", TYPES);
+});
+afterEach(() => house.end());
+
+/** One row a thing, one a kind; the fold of the log is easy to say without a database. */
+const things = (over: Partial<Projection> = {}, fails: (event: any) => unknown = () => undefined): Projection =>
+  defineProjection({
+    name: "things-by-kind",
+    version: 1,
+    tables: {
+      things: {
+        id: Type.String(),
+        kind: Type.String(),
+        size: Type.Integer(),
+        name: Type.Optional(Type.String()),
+        isBig: Type.Boolean(),
+        tags: Type.Array(Type.String()),
+      },
+      kinds: { kind: Type.String(), things: Type.Integer(), size: Type.Integer() },
+    },
+    indexes: { things: [["kind", "id"]] },
+    on: {
+      "thing.added": async ({ stream, data, ...event }: any, { things, kinds }: any) => {
+        const { kind, size } = data;
+        const before = await things.find(stream);
+        await things.upsert({ ...before, id: stream, kind, size, isBig: size > 50, tags: [kind, "new"] });
+        if (fails({ stream, data, ...event })) throw new Error("poison");
+        if (before) {
+          const old = await kinds.find(before.kind);
+          await kinds.upsert({ ...old, things: old.things - 1, size: old.size - before.size });
+        }
+        const sum = (await kinds.find(kind)) ?? { kind, things: 0, size: 0 };
+        await kinds.upsert({ ...sum, things: sum.things + 1, size: sum.size + size });
+      },
+      "thing.renamed": async ({ stream, data }: any, { things }: any) => {
+        const thing = await things.find(stream);
+        if (thing) await things.upsert({ ...thing, name: data.name });
+      },
+      "thing.removed": async ({ stream }: any, { things, kinds }: any) => {
+        const thing = await things.find(stream);
+        if (!thing) return;
+        await things.remove(stream);
+        const sum = await kinds.find(thing.kind);
+        await kinds.upsert({ ...sum, things: sum.things - 1, size: sum.size - thing.size });
+      },
+    } as object,
+    ...over,
+  });
+
+/** What the log says, by a fold of our own. */
+function expected(log: readonly any[]) {
+  const things = new Map<string, any>();
+  for (const { type, stream, data } of log) {
+    if (type === "thing.removed") things.delete(stream);
+    else if (type === "thing.added") {
+      const { kind, size } = data;
+      const name = things.get(stream)?.name ?? null;
+      things.set(stream, {
+        id: stream,
+        kind,
+        size,
+        name,
+        isBig: size > 50 ? 1 : 0,
+        tags: JSON.stringify([kind, "new"]),
+      });
+    } else if (things.has(stream)) things.set(stream, { ...things.get(stream), name: data.name });
+  }
+  return [...things.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+let seed = 7;
+const random = (n: number): number => (seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648) % n;
+function someEvent(streams = 40): void {
+  const type = TYPES[[0, 0, 1, 1, 2][random(5)]!]!;
+  source.append(`${random(streams)}`, type, { kind: `k${random(5)}`, size: random(100), name: `n${random(100)}` });
+}
+
+const views = (projection: Projection, limits: Partial<ProjectionLimits> = {}) => ({
+  name: "views",
+  mixins: [Projections(projection, { lookMs: 20, ...limits })],
+});
+const serviceIn = (broker: ServiceBroker) => broker.getLocalService("views") as ProjectingService;
+const hostIn = (broker: ServiceBroker): ProjectionHost => serviceIn(broker).projection("things-by-kind");
+const rowsIn = (broker: ServiceBroker, table = "things", key = "id") => hostIn(broker).table(table).orderBy(key);
+const buildsIn = async (broker: ServiceBroker) =>
+  (await broker.call<{ projections: any[] }, object>("views.projections", {})).projections;
+const caughtUp = (broker: ServiceBroker) =>
+  until(
+    () => buildsIn(broker),
+    builds => builds.every(({ lagEvents }) => lagEvents === 0),
+  );
+
+test("P4 the rows equal a fold of the log, whatever the batches", async () => {
+  const projection = things();
+  const broker = await house.start(source.schema(), views(projection));
+  for (let round = 0; round < 40; round++) {
+    for (let i = random(120); i >= 0; i--) someEvent();
+    if (round % 5 === 0) await caughtUp(broker);
+    else await new Promise(resolve => setImmediate(resolve));
+  }
+  await caughtUp(broker);
+  const rows = await rowsIn(broker);
+  expect(rows).toEqual(expected(source.log));
+  const kinds = await rowsIn(broker, "kinds", "kind");
+  for (const { kind, things, size } of kinds) {
+    const own = rows.filter(row => row.kind === kind);
+    expect({ things, size }).toEqual({ things: own.length, size: own.reduce((sum, row) => sum + row.size, 0) });
+  }
+});
+
+test("a handler that throws leaves nothing of its event behind and parks the stream; others go on", async () => {
+  const heal = { healed: false };
+  const poison = (event: any) => !heal.healed && event.stream === "bad";
+  const broker = await house.start(source.schema(), views(things({}, poison)));
+  source.append("bad", "thing.added", { kind: "a", size: 1 });
+  source.append("bad", "thing.renamed", { name: "later" });
+  source.append("good", "thing.added", { kind: "a", size: 2 });
+  const { deadLetters } = await until(
+    () => broker.call<any, object>("views.deadLetters", {}),
+    ({ deadLetters }) => deadLetters.length === 2,
+  );
+  expect(deadLetters[0]).toMatchObject({
+    consumer: "things-by-kind@1",
+    stream: "thing.bad",
+    error: { message: "poison" },
+  });
+  expect((await rowsIn(broker)).map(row => row.id)).toEqual(["good"]);
+  expect(await rowsIn(broker, "kinds", "kind")).toEqual([{ kind: "a", things: 1, size: 2 }]);
+  await expect(hostIn(broker).waitFor("bad@1", 50)).rejects.toMatchObject({ type: "NOT_CAUGHT_UP", code: 503 });
+  heal.healed = true;
+  await broker.call("views.retryDeadLetter", { id: deadLetters[0].id });
+  await hostIn(broker).waitFor("bad@2");
+  expect(await rowsIn(broker)).toEqual(expected(source.log).sort((a, b) => (a.id < b.id ? -1 : 1)));
+});
+
+describe("read-your-writes", () => {
+  test("a read with a token waits until the rows hold that version", async () => {
+    const broker = await house.start(source.schema(), views(things()));
+    for (let i = 0; i < 30; i++) {
+      const { version } = source.append("x", "thing.added", { kind: "a", size: i });
+      await hostIn(broker).waitFor(`x@${version}`);
+      expect((await rowsIn(broker))[0].size).toBe(i);
+    }
+  });
+
+  test("it ends as NOT_CAUGHT_UP when it takes too long, and a token that is none is refused", async () => {
+    const broker = await house.start(source.schema(), views(things()));
+    source.append("x", "thing.added", { kind: "a", size: 1 });
+    await hostIn(broker).waitFor("x@1");
+    await expect(hostIn(broker).waitFor("x@2", 60)).rejects.toMatchObject({
+      type: "NOT_CAUGHT_UP",
+      code: 503,
+      data: { outcome: "none" },
+    });
+    await expect(hostIn(broker).waitFor("x'; drop table things")).rejects.toMatchObject({ code: 400 });
+  });
+});
+
+describe("rebuild", () => {
+  test("builds beside the live tables, equals them, and replaces them while events go on", async () => {
+    const broker = await house.start(source.schema(), views(things()));
+    for (let i = 0; i < 2_500; i++) someEvent();
+    await caughtUp(broker);
+    const answer = await broker.call("views.rebuildProjection", { name: "things-by-kind" });
+    expect(answer).toEqual({ name: "things-by-kind", version: 1, build: 2, started: true });
+    expect(await broker.call("views.rebuildProjection", { name: "things-by-kind" })).toMatchObject({ started: false });
+    let switched = false;
+    while (!switched) {
+      for (let i = 0; i < 20; i++) someEvent();
+      const version = source.log.filter(event => event.stream === "1").length;
+      if (version > 0) await hostIn(broker).waitFor(`1@${version}`);
+      switched = (await buildsIn(broker)).some(({ build, state }) => build === 2 && state === "live");
+    }
+    await caughtUp(broker);
+    expect(await rowsIn(broker)).toEqual(expected(source.log));
+    const { knex } = (await consumersOf(serviceIn(broker))).database;
+    expect(await knex("things_by_kind_v1_b2_things").orderBy("id")).toEqual(expected(source.log));
+    // The replaced build is still fed: a roll-back finds it complete.
+    expect(await knex("things_by_kind_v1_things").orderBy("id")).toEqual(expected(source.log));
+  });
+
+  test("goes on at its checkpoint after a restart", async () => {
+    for (let i = 0; i < 3_000; i++) someEvent();
+    const first = await house.start(source.schema(), views(things()));
+    await caughtUp(first);
+    source.tamper = events => {
+      if (events.length > 0 && source.log.indexOf(events[0]!) >= 2_000) throw new Error("the owner is away");
+      return events;
+    };
+    await first.call("views.rebuildProjection", { name: "things-by-kind" });
+    const place = async (broker: ServiceBroker) =>
+      (await consumersOf(serviceIn(broker))).database
+        .knex("checkpoints")
+        .where({ consumer: "things-by-kind@1.2" })
+        .first();
+    const reached = await until(
+      () => place(first),
+      row => Number(row?.cursor) > 0,
+    );
+    expect(Number(reached.cursor)).toBeLessThan(3_000);
+    await first.stop();
+
+    const from: string[] = [];
+    source.tamper = events => events;
+    const schema = source.schema();
+    const readLog = (schema.actions as any).readLog;
+    (schema.actions as any).readLog = (ctx: any) => {
+      from.push(ctx.params.cursor);
+      return readLog(ctx);
+    };
+    const second = await house.start(schema, views(things()));
+    await until(
+      () => buildsIn(second),
+      builds => builds.some(({ build, state }) => build === 2 && state === "live"),
+    );
+    expect(from).not.toContain("");
+    expect(await rowsIn(second)).toEqual(expected(source.log));
+  });
+
+  test("a raised version is built beside the old one, which answers until the switch", async () => {
+    const first = await house.start(source.schema(), views(things()));
+    for (let i = 0; i < 500; i++) someEvent();
+    await caughtUp(first);
+    await first.stop();
+    source.tamper = () => {
+      throw new Error("the owner is away");
+    };
+    const raised = things({ version: 2 });
+    const second = await house.start(source.schema(), views(raised));
+    expect(await rowsIn(second)).toEqual(expected(source.log));
+    expect((await buildsIn(second)).map(({ version, state }) => [version, state])).toEqual([
+      [1, "live"],
+      [2, "building"],
+    ]);
+    source.tamper = events => events;
+    await until(
+      () => buildsIn(second),
+      builds => builds.some(({ version, state }) => version === 2 && state === "live"),
+    );
+    someEvent();
+    await until(
+      () => rowsIn(second),
+      rows => JSON.stringify(rows) === JSON.stringify(expected(source.log)),
+    );
+  });
+
+  test("does not become live while a stream of it is aside that the live one holds", async () => {
+    const state = { wrong: false };
+    const broker = await house.start(source.schema(), views(things({}, event => state.wrong && event.stream === "3")));
+    for (let i = 0; i < 200; i++) source.append(`${i % 5}`, "thing.added", { kind: "a", size: i });
+    await caughtUp(broker);
+    state.wrong = true;
+    await hostIn(broker).rebuild();
+    const { deadLetters } = await until(
+      () => broker.call<any, object>("views.deadLetters", {}),
+      ({ deadLetters }) => deadLetters.length === 40,
+    );
+    await hostIn(broker).look();
+    expect((await buildsIn(broker)).map(({ state }) => state)).toEqual(["live", "building"]);
+    state.wrong = false;
+    await broker.call("views.retryDeadLetter", { id: deadLetters[0].id });
+    await until(
+      () => buildsIn(broker),
+      builds => builds.at(-1)?.state === "live",
+    );
+    expect(await rowsIn(broker)).toEqual(expected(source.log));
+  });
+
+  test("what was replaced is dropped after its grace, with its place", async () => {
+    const broker = await house.start(source.schema(), views(things(), { graceMs: 0 }));
+    for (let i = 0; i < 100; i++) someEvent();
+    await caughtUp(broker);
+    await hostIn(broker).rebuild();
+    const builds = await until(
+      () => buildsIn(broker),
+      builds => builds.length === 1 && builds[0].build === 2,
+    );
+    expect(builds[0]).toMatchObject({ state: "live", lagEvents: 0 });
+    const { knex } = (await consumersOf(serviceIn(broker))).database;
+    await until(
+      () => knex("consumer_versions").where({ consumer: "things-by-kind@1" }),
+      rows => rows.length === 0,
+    );
+    expect(await knex.schema.hasTable("things_by_kind_v1_things")).toBe(false);
+    expect(await rowsIn(broker)).toEqual(expected(source.log));
+  });
+});

@@ -1,0 +1,318 @@
+// Drives the sagas of one service. Guards P5: none is lost, each ends or is parked.
+//
+//   1. start      the starting event makes the saga: journal and row in one append (at least once; the journal makes
+//                 it once). Its owner died right after? The watchdog finds the row.
+//   2. turn       at most `sagasAtOnce` are driven; the others queue. The rows are the truth, the queue only the order.
+//   3. plan       from the journal, by the pure planner.
+//   4. call       what is planned, in parallel, under command ids that follow from the journal.
+//   5. journal    the outcomes and the next `sent`, in one append; then 3 again.
+//
+// A crash between 4 and 5 repeats the calls under the same ids: they get their first answers. What failed technically
+// leaves its place to others and comes back after a pause. Two drivers of one saga do no harm: the ids are the same, and
+// the journal takes an entry only from who has seen all others.
+import { setTimeout as pause } from "node:timers/promises";
+import type { ServiceBroker } from "moleculer";
+import { backoffMs, failpoint, isRefusal, Refusal, rfc3339, systemClock, type Clock } from "../kernel/index.ts";
+import { typedCall, type Call, type Recorded } from "../contract/index.ts";
+import { ActorHost } from "../actor/mixin.ts";
+import type { EventStore } from "../event-store/index.ts";
+import type { Failure, Saga } from "./define-saga.ts";
+import { fold, journalOf, NEW, sagaRowOf, type Entry, type SagaState, type StartingEvent } from "./journal.ts";
+import type { SagaLimits } from "./limits.ts";
+import {
+  abandonOf,
+  advance,
+  answered,
+  failureOf,
+  namesActor,
+  plan,
+  refused,
+  type Circumstances,
+  type PlannedCall,
+} from "./planner.ts";
+
+/** One saga: its definition, its id, and both as its key (`checkout.42`), which is also the name of its stream. */
+export interface SagaRef {
+  readonly saga: Saga;
+  readonly id: string;
+  readonly key: string;
+}
+interface Waiting {
+  readonly ref: SagaRef;
+  /** Turns in a row that failed without progress. */
+  readonly vain: number;
+}
+/** What calls came to: journal entries, and the last technical failure if there was one. */
+interface Outcomes {
+  readonly entries: Entry[];
+  trouble?: Failure;
+}
+
+export interface DriverOptions {
+  readonly sagas: readonly Saga[];
+  readonly store: EventStore;
+  readonly broker: ServiceBroker;
+  readonly limits: SagaLimits;
+  readonly clock?: Clock;
+}
+
+export class SagaDriver {
+  readonly store: EventStore;
+  readonly #hosts = new Map<string, { saga: Saga; host: ActorHost }>();
+  readonly #broker: ServiceBroker;
+  readonly #call: Call;
+  readonly #limits: SagaLimits;
+  readonly #clock: Clock;
+  readonly #queued = new Map<string, Waiting>();
+  readonly #running = new Map<string, Promise<void>>();
+  /** Running, and asked for once more: something was journalled that its turn may not have seen. */
+  readonly #again = new Set<string>();
+  /** Come back after a pause. */
+  readonly #resting = new Map<string, NodeJS.Timeout>();
+  #stopping = false;
+
+  constructor({ sagas, store, broker, limits, clock = systemClock }: DriverOptions) {
+    this.store = store;
+    this.#broker = broker;
+    this.#call = typedCall(broker);
+    this.#limits = limits;
+    this.#clock = clock;
+    for (const saga of sagas) {
+      const begin = (id: string, event: StartingEvent, now: string): readonly Entry[] =>
+        advance(saga, `${saga.name}.${id}`, NEW, [{ type: "saga.started", data: { event, at: now } }], { now });
+      const host = new ActorHost(journalOf(saga.name, begin), store, {
+        logger: broker.logger,
+        // Its entries say themselves what was decided, and each would carry all of its append once more.
+        recordCommands: false,
+        limits: { idleMs: limits.idleMs },
+        sagaRow: (id, state) => sagaRowOf(`${saga.name}.${id}`, state),
+      });
+      this.#hosts.set(saga.name, { saga, host });
+    }
+  }
+
+  /** Starts the saga of an event, once however often it is called. Its id is the event's stream. */
+  async start(saga: Saga, event: Recorded): Promise<void> {
+    const { host } = this.#hosts.get(saga.name)!;
+    const begin = async (id: string): Promise<void> => {
+      await host.execute(id, "start", { event });
+      this.drive(refOf(saga, id));
+    };
+    try {
+      await begin(event.stream);
+    } catch (error) {
+      // Another event of this stream has started the saga of that name: this one gets its own, by its version.
+      if (!(error instanceof Refusal) || error.type !== "SAGA_EXISTS") throw error;
+      await begin(`${event.stream}.${event.version}`);
+    }
+  }
+
+  /** Gives the saga a turn as soon as a place is free, also if it rests. */
+  drive(ref: SagaRef): void {
+    this.#enqueue({ ref, vain: 0 });
+  }
+
+  /** Whether this driver has the saga in hand. */
+  has(key: string): boolean {
+    return this.#running.has(key) || this.#queued.has(key) || this.#resting.has(key);
+  }
+
+  /** Whether it remembers as many as it may; the rows remember the others. */
+  get isFull(): boolean {
+    return this.#queued.size + this.#resting.size >= this.#limits.remembered;
+  }
+
+  /** The saga of a row, unless this service no longer has one of that name. */
+  refOf(key: string): SagaRef | undefined {
+    const name = key.slice(0, key.indexOf("."));
+    const known = this.#hosts.get(name);
+    return known && refOf(known.saga, key.slice(name.length + 1));
+  }
+
+  /** The saga that an operator means: by key, or by id where the service has one saga only. */
+  resolve(id: string): SagaRef {
+    const [only, ...others] = this.#hosts.values();
+    const ref = this.refOf(id) ?? (others.length === 0 && only ? refOf(only.saga, id) : undefined);
+    if (!ref) throw notFound(id);
+    return ref;
+  }
+
+  /** The journal as it is. Refused (`SAGA_NOT_FOUND`) when it never started. */
+  async read(ref: SagaRef): Promise<SagaState> {
+    const { state } = await this.#host(ref).get(ref.id, { consistent: true });
+    if ((state as SagaState).event === undefined) throw notFound(ref.id);
+    return state as SagaState;
+  }
+
+  history(ref: SagaRef): Promise<Awaited<ReturnType<ActorHost["history"]>>> {
+    return this.#host(ref).history(ref.id, 1, this.#limits.rows);
+  }
+
+  /**
+   * Writes an operator's entry, which `edit` makes from the state or refuses, and gives the saga a turn.
+   * Answers the new state.
+   */
+  async edit(ref: SagaRef, edit: (state: SagaState, now: string) => Entry): Promise<SagaState> {
+    for (let tries = 1; ; tries++) {
+      const state = await this.read(ref);
+      const entry = edit(state, this.#now());
+      try {
+        const next = await this.#append(ref, state, [entry]);
+        this.drive(ref);
+        return next;
+      } catch (error) {
+        if (!hasMoved(error) || tries >= this.#limits.editsMax) throw error;
+      }
+    }
+  }
+
+  /**
+   * No new steps; resolves when the calls at hand have been answered and journalled, or after `withinMs`. What is not
+   * done then goes on after a restart, under the same command ids.
+   */
+  async stop(withinMs: number): Promise<void> {
+    this.#stopping = true;
+    this.#queued.clear();
+    for (const timer of this.#resting.values()) clearTimeout(timer);
+    this.#resting.clear();
+    const late = new AbortController();
+    const timeUp = pause(withinMs, undefined, { signal: late.signal }).catch(() => {});
+    await Promise.race([Promise.all(this.#running.values()), timeUp]);
+    late.abort();
+    await Promise.all([...this.#hosts.values()].map(({ host }) => host.drain()));
+  }
+
+  /** Whether a call can be abandoned: its params name an actor, and its service answers `abandon`. */
+  readonly canAbandon = (action: string, params: unknown): boolean => {
+    const { actions } = this.#broker.registry;
+    const isKnown = (name: string): boolean => (actions.get(name)?.count() ?? 0) > 0;
+    // Of a service that is away we assume that it can: the call then waits for it, instead of being left to run late.
+    return namesActor(action, params) && (isKnown(abandonOf(action)) || !isKnown(action));
+  };
+
+  // ---- turns
+
+  #enqueue(waiting: Waiting): void {
+    const { key } = waiting.ref;
+    if (this.#stopping) return;
+    if (this.#running.has(key)) return void this.#again.add(key);
+    clearTimeout(this.#resting.get(key));
+    this.#resting.delete(key);
+    if (!this.isFull) this.#queued.set(key, waiting);
+    this.#fill();
+  }
+
+  #fill(): void {
+    for (const [key, waiting] of this.#queued) {
+      if (this.#running.size >= this.#limits.sagasAtOnce) return;
+      this.#queued.delete(key);
+      this.#running.set(key, this.#turn(waiting));
+    }
+  }
+
+  /** One saga as far as it goes. Never rejects. */
+  async #turn({ ref, vain }: Waiting): Promise<void> {
+    let next: Waiting | undefined;
+    try {
+      const trouble = await this.#pursue(ref);
+      if (trouble) next = { ref, vain: trouble.progressed ? 1 : vain + 1 };
+    } catch (error) {
+      this.#broker.logger.warn(`saga ${ref.key}: ${failureOf("", error).message}`);
+      next = { ref, vain: vain + 1 };
+    }
+    this.#running.delete(ref.key);
+    if (this.#again.delete(ref.key)) this.drive(ref);
+    else if (next) this.#rest(next);
+    this.#fill();
+  }
+
+  #rest(waiting: Waiting): void {
+    if (this.#stopping || this.isFull) return;
+    const pauseMs = backoffMs(waiting.vain, { baseMs: 100, capMs: this.#limits.retryCapMs });
+    this.#resting.set(
+      waiting.ref.key,
+      setTimeout(() => this.#enqueue(waiting), pauseMs),
+    );
+  }
+
+  /** Plans, calls and journals until there is nothing to do, or until calls fail technically. */
+  async #pursue(ref: SagaRef): Promise<{ progressed: boolean } | undefined> {
+    const { saga, key } = ref;
+    let state: SagaState = (await this.#host(ref).get(ref.id)).state;
+    let progressed = false;
+    while (!this.#stopping) {
+      const planned = plan(saga, key, state, this.#circumstances());
+      if (planned.kind === "rest") return undefined;
+      const calls = planned.kind === "calls" ? planned.calls : [];
+      const { entries: outcomes, trouble } = await this.#perform(calls);
+      // Nothing is sent while stopping, so nothing is announced as sent.
+      const entries = this.#stopping ? outcomes : advance(saga, key, state, outcomes, this.#circumstances(trouble));
+      try {
+        if (entries.length > 0) state = await this.#append(ref, state, entries);
+      } catch (error) {
+        if (!hasMoved(error)) throw error;
+        state = await this.read(ref);
+        continue;
+      }
+      progressed ||= entries.length > 0;
+      // More entries than outcomes: something follows from the failure, the time is up.
+      if (trouble && entries.length === outcomes.length) return { progressed };
+    }
+    return undefined;
+  }
+
+  /** Makes the calls, at most `itemsAtOnce` at once. After a refusal no more are begun: what was sent is undone anyway. */
+  async #perform(calls: readonly PlannedCall[]): Promise<Outcomes> {
+    const outcomes: Outcomes = { entries: [] };
+    const waiting = calls.values();
+    let isRefused = false;
+    const work = async (): Promise<void> => {
+      for (const call of waiting) {
+        if (isRefused || this.#stopping) return;
+        try {
+          outcomes.entries.push(answered(call, await this.#callOne(call), this.#now()));
+        } catch (error) {
+          // An abandon that is refused proves nothing about the call: it is tried again, and in the end a person looks.
+          if (isRefusal(error) && call.purpose !== "abandon") {
+            isRefused = true;
+            outcomes.entries.push(refused(call, error, this.#now()));
+          } else outcomes.trouble = failureOf(call.step, error);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(calls.length, this.#limits.itemsAtOnce) }, work));
+    return outcomes;
+  }
+
+  async #callOne({ purpose, action, params, commandId, timeoutMs = Infinity }: PlannedCall): Promise<unknown> {
+    failpoint(purpose === "undo" ? "saga:before-undo" : "saga:before-step");
+    const answer = await this.#call(action as never, params as never, {
+      ...(commandId !== undefined && { commandId }),
+      timeoutMs: Math.min(timeoutMs, this.#limits.callTimeoutMs),
+    });
+    failpoint("saga:after-step");
+    return answer;
+  }
+
+  async #append(ref: SagaRef, state: SagaState, entries: readonly Entry[]): Promise<SagaState> {
+    await this.#host(ref).execute(ref.id, "journal", { seen: state.entries, entries });
+    return fold(state, entries);
+  }
+
+  #host({ saga }: SagaRef): ActorHost {
+    return this.#hosts.get(saga.name)!.host;
+  }
+
+  #circumstances(trouble?: Failure): Circumstances {
+    return { now: this.#now(), trouble, canAbandon: this.canAbandon, stuckAfterMs: this.#limits.stuckAfterMs };
+  }
+
+  #now(): string {
+    return rfc3339(this.#clock.now());
+  }
+}
+
+const refOf = (saga: Saga, id: string): SagaRef => ({ saga, id, key: `${saga.name}.${id}` });
+const hasMoved = (error: unknown): boolean => error instanceof Refusal && error.type === "JOURNAL_MOVED";
+const notFound = (id: string): Refusal =>
+  new Refusal("SAGA_NOT_FOUND", { field: "id", message: `there is no saga ${id}` });

@@ -1,0 +1,16 @@
+export { defineSaga, type Failure, type Saga, type Step, type StepOptions } from "./define-saga.ts";
+export {
+  abandoned,
+  compensating,
+  done,
+  givenSaga,
+  refused,
+  retried,
+  SAGA_GIVEN_ID,
+  SAGA_GIVEN_NOW,
+  started,
+  told,
+  undone,
+  undoRefused,
+  type Given,
+} from "./given-saga.ts";

@@ -1,0 +1,218 @@
+// The journal of a saga: an event-sourced actor of its own, one event a step with its result. Guards P5 (sagas end).
+//
+//   started → (sent → done)…                                              → completed
+//                     refused → compensating → (abandoned → undone)… → otherwise → compensated
+//             anything that no rule can mend → stuck → retried, or compensating
+//
+// A step is `sent` in the journal before its call leaves, in the same append as the outcome of the step before it: so
+// what compensates knows every call that may be under way. Params are journalled with it, and what is repeated or
+// undone is exactly what was sent, whatever a newer version of the saga would compute. A crash between a call and its
+// outcome repeats the call under the same command id and gets the first answer.
+//
+// Who writes says what it saw: the number of entries. Two drivers of one saga, or a driver and an operator, therefore
+// never act on a journal that has moved on (`JOURNAL_MOVED`: read it again and plan anew).
+import Type from "typebox";
+import { defineContract, type EventMetadata } from "../contract/index.ts";
+import { defineActor, type Actor, type Behaviour, type EventOf, type StateOf } from "../actor/index.ts";
+import type { SagaRow } from "../event-store/index.ts";
+
+/** The name under which `otherwise` is journalled; no step may have it. */
+export const OTHERWISE = "otherwise";
+
+const at = Type.String();
+const call = { step: Type.String(), item: Type.Integer({ minimum: 0 }) };
+const failure = Type.Object({ type: Type.String(), message: Type.String(), step: Type.String() });
+const operator = { by: Type.String(), note: Type.Optional(Type.String()) };
+
+/** The event that started a saga: `Recorded`, whatever its type. */
+export interface StartingEvent {
+  readonly eventId: string;
+  readonly type: string;
+  readonly actor: string;
+  readonly stream: string;
+  readonly version: number;
+  readonly at: string;
+  readonly data: unknown;
+  readonly metadata: EventMetadata;
+}
+const event = Type.Unsafe<StartingEvent>(Type.Object({}));
+
+const shape = defineContract({
+  service: "saga",
+  state: {
+    phase: Type.Enum(["new", "running", "compensating", "completed", "compensated"]),
+    event: Type.Optional(event),
+    /** Every call that was sent, in order. */
+    calls: Type.Array(
+      Type.Object({
+        ...call,
+        attempt: Type.Integer({ minimum: 1 }),
+        params: Type.Unknown(),
+        /** When it was first sent, or last retried by an operator: its deadline counts from here. */
+        sentAt: at,
+        status: Type.Enum(["sent", "done", "refused", "abandoned", "undone", "undo_refused"]),
+        result: Type.Optional(Type.Unknown()),
+        failure: Type.Optional(failure),
+      }),
+    ),
+    /** Why it compensates. */
+    failure: Type.Optional(failure),
+    /** Why it is parked. */
+    stuck: Type.Optional(Type.String()),
+    /** The last progress: what `stuckAfterMs` counts from. */
+    progressAt: at,
+    /** Number of journal entries: the fence of whoever writes the next one. */
+    entries: Type.Integer({ minimum: 0 }),
+  },
+  events: {
+    "saga.started": { event, at },
+    "saga.sent": { step: Type.String(), params: Type.Array(Type.Unknown()), at },
+    "saga.done": { ...call, result: Type.Unknown(), at },
+    "saga.refused": { ...call, failure, at },
+    "saga.compensating": { failure, at, by: Type.Optional(Type.String()), note: Type.Optional(Type.String()) },
+    /** The call's late arrival will do nothing; or it was `executed`, with this answer. */
+    "saga.abandoned": { ...call, executed: Type.Boolean(), answer: Type.Optional(Type.Unknown()), at },
+    "saga.undone": { ...call, at },
+    "saga.undo_refused": { ...call, failure, at },
+    /** The pivot turned out to be done: forward again. */
+    "saga.resumed": { at },
+    "saga.completed": { at },
+    "saga.compensated": { at },
+    "saga.stuck": { reason: Type.String() },
+    "saga.retried": { ...operator, at },
+    "saga.noted": operator,
+  },
+});
+export type Entry = EventOf<typeof shape>;
+export type SagaState = StateOf<typeof shape>;
+export type SentCall = SagaState["calls"][number];
+
+const journalContract = (name: string) =>
+  defineContract({
+    service: name,
+    state: shape.state,
+    events: shape.events,
+    commands: {
+      start: { event },
+      journal: {
+        seen: Type.Integer({ minimum: 0 }),
+        entries: Type.Unsafe<readonly Entry[]>(Type.Array(Type.Object({}))),
+      },
+    },
+    refusals: ["SAGA_EXISTS", "JOURNAL_MOVED"],
+  });
+type JournalContract = ReturnType<typeof journalContract>;
+export type Journal = Actor<JournalContract>;
+
+type Folds = Behaviour<JournalContract>["evolve"];
+type Place = { readonly step: string; readonly item: number };
+
+/** The state with one call changed. */
+const changed = (state: SagaState, { step, item }: Place, change: Partial<SentCall>): SagaState => ({
+  ...state,
+  calls: state.calls.map(call => (call.step === step && call.item === item ? { ...call, ...change } : call)),
+});
+
+/** Without an optional field. */
+function without<T extends object, K extends keyof T>(value: T, field: K): Omit<T, K> {
+  const copy = { ...value };
+  delete copy[field];
+  return copy;
+}
+
+/** An operator's retry sends again what was refused, under a raised attempt: under its own it would be refused for ever. */
+function again(call: SentCall, phase: SagaState["phase"], at: string): SentCall {
+  const raised = { ...without(call, "failure"), attempt: call.attempt + 1 };
+  if (call.status === "undo_refused") return { ...raised, status: "done" };
+  // While compensating, the refusal of a step is why; only that of `otherwise` is in the way.
+  if (call.status === "refused" && (phase === "running" || call.step === OTHERWISE))
+    return { ...raised, status: "sent", sentAt: at };
+  // Not answered at all: the same attempt, since it may have been executed, and then this gets its first answer.
+  return call.status === "sent" ? { ...call, sentAt: at } : call;
+}
+
+const folds: Folds = {
+  "saga.started": (state, { event, at }) => ({ ...state, phase: "running", event, progressAt: at }),
+  "saga.sent": (state, { step, params, at }) => ({
+    ...state,
+    calls: [
+      ...state.calls,
+      ...params.map((params, item) => ({ step, item, attempt: 1, params, sentAt: at, status: "sent" as const })),
+    ],
+    progressAt: at,
+  }),
+  "saga.done": (state, { result, at, ...call }) => ({
+    ...changed(state, call, { status: "done", result }),
+    progressAt: at,
+  }),
+  "saga.refused": (state, { failure, at, ...call }) => ({
+    ...changed(state, call, { status: "refused", failure }),
+    progressAt: at,
+  }),
+  "saga.compensating": (state, { failure, at }) => ({
+    ...without(state, "stuck"),
+    phase: "compensating",
+    failure,
+    progressAt: at,
+  }),
+  "saga.abandoned": (state, { executed, answer, at, ...call }) => ({
+    ...changed(state, call, executed ? { status: "done", result: answer } : { status: "abandoned" }),
+    progressAt: at,
+  }),
+  "saga.undone": (state, { at, ...call }) => ({ ...changed(state, call, { status: "undone" }), progressAt: at }),
+  "saga.undo_refused": (state, { failure, at, ...call }) => ({
+    ...changed(state, call, { status: "undo_refused", failure }),
+    progressAt: at,
+  }),
+  "saga.resumed": (state, { at }) => ({ ...without(state, "failure"), phase: "running", progressAt: at }),
+  "saga.completed": (state, { at }) => ({ ...state, phase: "completed", progressAt: at }),
+  "saga.compensated": (state, { at }) => ({ ...state, phase: "compensated", progressAt: at }),
+  "saga.stuck": (state, { reason }) => ({ ...state, stuck: reason }),
+  "saga.retried": (state, { at }) => ({
+    ...without(state, "stuck"),
+    calls: state.calls.map(call => again(call, state.phase, at)),
+    progressAt: at,
+  }),
+  "saga.noted": state => state,
+};
+const counted = Object.fromEntries(
+  Object.entries(folds as Record<string, (state: SagaState, data: any) => SagaState>).map(([type, fold]) => [
+    type,
+    (state: SagaState, data: unknown): SagaState => ({ ...fold(state, data), entries: state.entries + 1 }),
+  ]),
+) as unknown as Folds;
+
+/** The journal's actor. `begin` gives the entries of a new saga. Its streams are `<saga>.<id>`. */
+export const journalOf = (
+  name: string,
+  begin: (id: string, event: StartingEvent, now: string) => readonly Entry[],
+): Journal =>
+  defineActor(journalContract(name))({
+    initial: () => NEW,
+    decide: {
+      // Once per starting event, however often it is delivered. A second one of the same stream makes its own saga.
+      start: (state, { event }, { id, now, refuse }) => {
+        if (state.event === undefined) return begin(id, event, now);
+        if (state.event.eventId === event.eventId) return [];
+        throw refuse("SAGA_EXISTS");
+      },
+      journal: (state, { seen, entries }, { refuse }) => {
+        if (state.entries !== seen) throw refuse("JOURNAL_MOVED");
+        return entries as readonly Entry[];
+      },
+    },
+    evolve: counted,
+  });
+
+export const NEW: SagaState = { phase: "new", calls: [], progressAt: "", entries: 0 };
+
+export const fold = (state: SagaState, entries: readonly Entry[]): SagaState =>
+  entries.reduce((state, { type, data }) => (counted as any)[type](state, data), state);
+
+/** The row by which operators and the watchdog find the saga. Written in each entry's transaction. */
+export function sagaRowOf(key: string, { phase, stuck, failure, calls }: SagaState): SagaRow {
+  if (stuck !== undefined) return { id: key, state: "stuck", reason: stuck };
+  const why = failure && `${failure.type}: ${failure.message}`;
+  if (phase === "running") return { id: key, state: phase, reason: calls.at(-1)?.step ?? null };
+  return { id: key, state: phase as SagaRow["state"], reason: why ?? null };
+}

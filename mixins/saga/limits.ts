@@ -1,0 +1,28 @@
+import { minutes, seconds } from "../kernel/index.ts";
+
+/** Bounds of a service's sagas. */
+export const SAGA_LIMITS = {
+  /** Sagas driven at once; the others queue. Each holds one call, or `itemsAtOnce`, open. */
+  sagasAtOnce: 256,
+  /** Calls of one `each` step that are open at once. */
+  itemsAtOnce: 16,
+  /** Ids that queue or wait for a retry in memory; past it a saga is left to the watchdog, which finds its row. */
+  remembered: 10_000,
+  /** Milliseconds of one call; what hangs is then repeated under the same command id. */
+  callTimeoutMs: seconds(10),
+  /** Milliseconds of the longest pause between two tries. */
+  retryCapMs: seconds(10),
+  /** Milliseconds without progress, past the pivot or while compensating, until a saga is parked as stuck. */
+  stuckAfterMs: minutes(15),
+  /** Milliseconds between two rounds of the watchdog. */
+  watchdogMs: seconds(5),
+  /** Milliseconds that an open saga of another driver may be still before the watchdog takes it up. */
+  orphanedAfterMs: seconds(30),
+  /** Milliseconds that the journal of a saga that rests or has ended stays in memory. */
+  idleMs: seconds(10),
+  /** Rows that the watchdog and the metrics read in one go. */
+  rows: 1_000,
+  /** Times that an operator's entry is written again when the saga moved meanwhile. */
+  editsMax: 10,
+};
+export type SagaLimits = typeof SAGA_LIMITS;

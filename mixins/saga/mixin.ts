@@ -1,0 +1,51 @@
+// What a service mixes in to run sagas.
+import type { ServiceSchema } from "moleculer";
+import { environmentOf } from "../kernel/index.ts";
+import { eventStoreOf } from "../event-store/mixin.ts";
+import { Consuming, consumersOf } from "../stream/mixin.ts";
+import type { Saga } from "./define-saga.ts";
+import { SagaDriver } from "./driver.ts";
+import { SAGA_LIMITS, type SagaLimits } from "./limits.ts";
+import { operations, type SagaService } from "./operations.ts";
+import { Watchdog } from "./watchdog.ts";
+
+export { SAGA_LIMITS, type SagaLimits } from "./limits.ts";
+export type { SagaDetail, SagaSummary } from "./operations.ts";
+
+type Running = SagaService & { watchdog?: Watchdog };
+
+export interface SagaOptions {
+  readonly limits?: Partial<SagaLimits>;
+}
+
+/**
+ * Runs sagas: `mixins: [Sagas(Checkout)]`. Each starting event makes one saga, which ends completed or compensated,
+ * through any crash, or is parked as stuck for an operator. Adds the operations `sagas`, `saga`, `retrySaga`,
+ * `compensateSaga`, `annotateSaga`.
+ */
+export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}): Partial<ServiceSchema> {
+  const list: readonly Saga[] = Array.isArray(sagas) ? sagas : [sagas as Saga];
+  const names = list.map(({ name }) => name);
+  const limits = { ...SAGA_LIMITS, ...options.limits };
+  return {
+    mixins: [Consuming(names)],
+    metadata: { sagas: Object.fromEntries(names.map(name => [name, true])) },
+    actions: operations,
+    async started(this: Running) {
+      const store = await eventStoreOf(this);
+      this.sagas = new SagaDriver({ sagas: list, store, broker: this.broker, limits });
+      this.watchdog = new Watchdog(this.sagas, this.broker, this.name, limits);
+      const consumers = await consumersOf(this);
+      for (const saga of list)
+        consumers.add({
+          name: saga.name,
+          types: [saga.startedBy],
+          react: event => this.sagas.start(saga, event),
+        });
+    },
+    async stopped(this: Running) {
+      await this.watchdog?.stop();
+      await this.sagas?.stop(environmentOf(this.broker).shutdownTimeoutMs);
+    },
+  } as object as Partial<ServiceSchema>;
+}

@@ -1,0 +1,144 @@
+// What operators ask and order: sagas by state and age, one saga's timeline, retry, compensate, annotate. An order is a
+// journal entry with who gave it and why.
+import type { Context, Service } from "moleculer";
+import Type from "typebox";
+import { Refusal } from "../kernel/index.ts";
+import { paramsOf, type HistoryEntry, type Meta } from "../contract/index.ts";
+import type { OpenSaga, SagaRow } from "../event-store/index.ts";
+import type { SagaDriver } from "./driver.ts";
+import { sagaRowOf, type SagaState } from "./journal.ts";
+import { isPastPivot } from "./planner.ts";
+
+export type SagaService = Service & { sagas: SagaDriver };
+type Ctx<P> = Context<P, Meta>;
+
+/** A saga as operators list it. `id` is `<saga>.<id of the event's stream>`. */
+export interface SagaSummary extends SagaRow {
+  readonly saga: string;
+  readonly startedAt: string;
+  readonly updatedAt: string;
+}
+export interface SagaDetail extends SagaRow {
+  readonly saga: string;
+  readonly startedBy: string;
+  /** What it does or waits for, in words. */
+  readonly step: string;
+  readonly startedAt: string;
+  readonly updatedAt: string;
+  readonly timeline: readonly HistoryEntry[];
+}
+
+const PAGE = 100;
+const PAGE_MAX = 1_000;
+const operation = { visibility: "public", roles: ["admin"] } as const;
+/** A saga's name, a dot, the id of a stream, and possibly the version of its event. */
+const id = Type.String({ minLength: 1, maxLength: 128, pattern: "^[A-Za-z0-9_][A-Za-z0-9_.-]*$" });
+const note = Type.String({ minLength: 1, maxLength: 1_000 });
+
+const states = ["open", "running", "compensating", "stuck", "completed", "compensated"] as const;
+
+export const operations = {
+  sagas: {
+    ...operation,
+    params: paramsOf({
+      state: Type.Optional(Type.Enum([...states])),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_MAX })),
+      after: Type.Optional(id),
+    }),
+    async handler(
+      this: SagaService,
+      ctx: Ctx<{ state?: (typeof states)[number]; limit?: number; after?: string }>,
+    ): Promise<{ sagas: SagaSummary[] }> {
+      const { state = "open", limit = PAGE, after } = ctx.params;
+      const rows = await this.sagas.store.sagas({ state, limit, ...(after !== undefined && { after }) });
+      return { sagas: rows.map(summaryOf) };
+    },
+  },
+  saga: {
+    ...operation,
+    params: paramsOf({ id }),
+    async handler(this: SagaService, ctx: Ctx<{ id: string }>): Promise<SagaDetail> {
+      const ref = this.sagas.resolve(ctx.params.id);
+      const state = await this.sagas.read(ref);
+      const timeline = await this.sagas.history(ref);
+      return {
+        ...sagaRowOf(ref.key, state),
+        saga: ref.saga.name,
+        startedBy: state.event!.eventId,
+        step: inWords(state),
+        startedAt: timeline[0]!.at,
+        updatedAt: timeline.at(-1)!.at,
+        timeline,
+      };
+    },
+  },
+  retrySaga: {
+    ...operation,
+    params: paramsOf({ id, note: Type.Optional(note) }),
+    async handler(this: SagaService, ctx: Ctx<{ id: string; note?: string }>): Promise<SagaRow> {
+      const ref = this.sagas.resolve(ctx.params.id);
+      const state = await this.sagas.edit(ref, (state, at) => {
+        if (state.stuck === undefined) throw refuse("SAGA_NOT_STUCK", ref.key, `is ${state.phase}`);
+        return { type: "saga.retried", data: { ...signed(ctx), at } };
+      });
+      return sagaRowOf(ref.key, state);
+    },
+  },
+  compensateSaga: {
+    ...operation,
+    params: paramsOf({ id, note: Type.Optional(note) }),
+    async handler(this: SagaService, ctx: Ctx<{ id: string; note?: string }>): Promise<SagaRow> {
+      const ref = this.sagas.resolve(ctx.params.id);
+      const state = await this.sagas.edit(ref, (state, at) => {
+        if (state.phase === "completed" || state.phase === "compensated")
+          throw refuse("SAGA_ENDED", ref.key, `is ${state.phase}`);
+        if (isPastPivot(ref.saga, state, this.sagas.canAbandon))
+          throw refuse("SAGA_PAST_PIVOT", ref.key, "has passed, or may have passed, its point of no return");
+        // Stuck on its way back: to go on compensating is to retry that.
+        if (state.phase === "compensating" && state.stuck !== undefined)
+          return { type: "saga.retried", data: { ...signed(ctx), at } };
+        if (state.phase === "compensating") throw refuse("SAGA_COMPENSATING", ref.key, "is compensating already");
+        const failure = { type: "COMPENSATED_BY_OPERATOR", message: ctx.params.note ?? "by an operator", step: "" };
+        return { type: "saga.compensating", data: { failure, ...signed(ctx), at } };
+      });
+      return sagaRowOf(ref.key, state);
+    },
+  },
+  annotateSaga: {
+    ...operation,
+    params: paramsOf({ id, note }),
+    async handler(this: SagaService, ctx: Ctx<{ id: string; note: string }>): Promise<SagaRow> {
+      const ref = this.sagas.resolve(ctx.params.id);
+      const state = await this.sagas.edit(ref, () => ({ type: "saga.noted", data: signed(ctx) }));
+      return sagaRowOf(ref.key, state);
+    },
+  },
+};
+
+const summaryOf = (row: OpenSaga): SagaSummary => ({ ...row, saga: row.id.slice(0, row.id.indexOf(".")) });
+
+/** Who gave the order, and why. A call from another service or the console has no user. */
+const signed = (ctx: Ctx<{ note?: string }>): { by: string; note?: string } => ({
+  by: ctx.meta.user?.id ?? "",
+  ...(ctx.params.note !== undefined && { note: ctx.params.note }),
+});
+
+const refuse = (rule: string, key: string, why: string): Refusal =>
+  new Refusal(rule, { field: "id", message: `saga ${key} ${why}` });
+
+function inWords({ phase, stuck, failure, calls }: SagaState): string {
+  if (phase === "completed" || phase === "compensated") return phase;
+  const doing =
+    phase === "running" ? callingInWords(calls) : `compensates since ${failure?.step || "an operator said so"}`;
+  return stuck === undefined ? doing : `stuck (${stuck}): ${doing}`;
+}
+
+/** `calls reserve, 1 of 3 done, attempt 2`. */
+function callingInWords(calls: SagaState["calls"]): string {
+  const open = calls.findLast(call => call.status !== "done");
+  if (!open) return "plans its next step";
+  const items = calls.filter(call => call.step === open.step);
+  const progress =
+    items.length > 1 ? `, ${items.filter(call => call.status === "done").length} of ${items.length} done` : "";
+  return `calls ${open.step}${progress}${open.attempt > 1 ? `, attempt ${open.attempt}` : ""}`;
+}

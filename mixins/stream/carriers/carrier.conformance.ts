@@ -1,0 +1,136 @@
+// What every carrier owes to its consumers (see carrier.ts). A carrier's test calls it with a way to make one.
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import type { Cursor, LogEvent } from "../source.ts";
+import { Source, until } from "../source.fixture.ts";
+import type { Carrier, Feed } from "./carrier.ts";
+
+export interface CarrierUnderTest {
+  readonly carrier: Carrier;
+  end(): Promise<void>;
+}
+
+export function carrierConformance(name: string, make: (source: Source) => Promise<CarrierUnderTest>): void {
+  describe(`${name} keeps the promises of a carrier`, () => {
+    let source: Source;
+    let made: CarrierUnderTest;
+    const feeds: Feed[] = [];
+    beforeEach(async () => {
+      source = new Source("things", "thing", ["thing.made", "thing.used"]);
+      made = await make(source);
+    });
+    afterEach(async () => {
+      for (const feed of feeds.splice(0)) feed.close();
+      await made.end();
+    });
+
+    const openAll = (at: (partition: string) => Cursor = () => ""): Feed[] => {
+      const opened = made.carrier
+        .partitions("things")
+        .map(partition => made.carrier.open("things", partition, at(partition)));
+      feeds.push(...opened);
+      return opened;
+    };
+    /** Reads all feeds until so many events have come. */
+    async function read(from: Feed[], count: number, limit = 100): Promise<LogEvent[]> {
+      const seen: LogEvent[] = [];
+      await Promise.all(
+        from.map(async feed => {
+          await until(
+            async () => {
+              const { events } = await feed.next(limit);
+              expect(events.length).toBeLessThanOrEqual(limit);
+              seen.push(...events);
+              return seen.length;
+            },
+            length => length >= count,
+          );
+        }),
+      );
+      return seen;
+    }
+    const versionsOf = (events: readonly LogEvent[], stream: string): number[] =>
+      events.filter(event => event.stream === stream).map(event => event.version);
+
+    test("delivers every event of all types, a stream's in order, in batches of at most the limit", async () => {
+      for (let i = 0; i < 250; i++) source.append(`${i % 5}`, i % 2 ? "thing.made" : "thing.used", { i });
+      const seen = await read(openAll(), 250, 40);
+      expect(seen).toHaveLength(250);
+      for (let stream = 0; stream < 5; stream++)
+        expect(versionsOf(seen, `${stream}`)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
+    });
+
+    test("delivers again, whole, to a feed that starts at the beginning: it remembers nothing", async () => {
+      for (let i = 0; i < 20; i++) source.append("a", "thing.used");
+      expect(await read(openAll(), 20)).toHaveLength(20);
+      expect(await read(openAll(), 20)).toHaveLength(20);
+    });
+
+    test("goes on after a cursor that it delivered", async () => {
+      for (let i = 0; i < 30; i++) source.append("a", "thing.used");
+      const [partition] = made.carrier.partitions("things");
+      const [feed] = openAll();
+      const { events, cursor } = await feed!.next(10);
+      const rest = await read([made.carrier.open("things", partition!, cursor)], 30 - events.length);
+      expect([...events, ...rest].map(event => event.version)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
+    });
+
+    test("delivers what is committed while it waits, at once after a hint", async () => {
+      const opened = openAll();
+      const reading = read(opened, 1);
+      await until(
+        () => source.reads,
+        reads => reads > 3,
+      );
+      const began = performance.now();
+      source.append("a", "thing.made");
+      made.carrier.wake("things");
+      expect(await reading).toHaveLength(1);
+      expect(performance.now() - began).toBeLessThan(300);
+    });
+
+    test("delivers it without a hint as well", async () => {
+      source.hints = false;
+      const reading = read(openAll(), 1);
+      await until(
+        () => source.reads,
+        reads => reads > 2,
+      );
+      source.append("a", "thing.made");
+      expect(await reading).toHaveLength(1);
+    });
+
+    test("what is committed and hinted at while it reads comes at once with the next batch", async () => {
+      const [feed] = openAll();
+      for (let i = 0; i < 6; i++) await feed!.next(10);
+      source.tamper = events => {
+        source.tamper = later => later;
+        source.append("a", "thing.made");
+        made.carrier.wake("things");
+        return events;
+      };
+      expect((await feed!.next(10)).events).toEqual([]);
+      const began = performance.now();
+      expect((await feed!.next(10)).events).toHaveLength(1);
+      expect(performance.now() - began).toBeLessThan(100);
+    });
+
+    test("answers with an empty batch after a while, and ends at once when it is closed", async () => {
+      const [feed] = openAll();
+      expect((await feed!.next(10)).events).toEqual([]);
+      const waiting = feed!.next(10);
+      feed!.close();
+      expect((await waiting).events).toEqual([]);
+    });
+
+    test("passes the owner's failure on and works again afterwards", async () => {
+      source.append("a", "thing.made");
+      source.tamper = () => {
+        throw new Error("the owner is away");
+      };
+      const [feed] = openAll();
+      await expect(feed!.next(10)).rejects.toThrow("away");
+      source.tamper = events => events;
+      expect(await read([feed!], 1)).toHaveLength(1);
+    });
+  });
+}

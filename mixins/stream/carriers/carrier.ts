@@ -1,0 +1,32 @@
+// A carrier moves events from the service that owns them to a consumer. It wakes and feeds, and remembers nothing that
+// matters: the event store is the log, the consumer's own database holds its place. What a carrier loses, delivers
+// twice or delivers late costs time, never an event: the consumer judges every event by (stream, version).
+//
+// Promises to the consumer, checked by carrier.conformance.ts:
+//   1. a feed opened at a cursor delivers every event after it, of all types, at least once.
+//   2. the events of one stream come in order of version, unless the carrier lost some (the consumer reads the hole).
+//   3. a delivered cursor can be opened again later, also by another process.
+//   4. a batch never holds more than was asked for.
+import type { Cursor, LogEvent } from "../source.ts";
+
+export interface Batch {
+  readonly events: readonly LogEvent[];
+  /** The place after these events. */
+  readonly cursor: Cursor;
+}
+
+export interface Feed {
+  /** The next events, at most `limit`; an empty batch after a while when there are none, so that the caller can see to its lease. */
+  next(limit: number): Promise<Batch>;
+  /** Ends a `next` that waits. */
+  close(): void;
+}
+
+export interface Carrier {
+  /** The parts of a source's log, each read in order by one holder. A stream lies in one part for ever. */
+  partitions(source: string): readonly string[];
+  /** Starts to deliver a partition after `cursor`; `""` is the start of the log. */
+  open(source: string, partition: string, cursor: Cursor): Feed;
+  /** There may be something new in a source's log. */
+  wake(source: string): void;
+}

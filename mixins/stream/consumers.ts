@@ -1,0 +1,232 @@
+// The consumers of one service: finds the owners of what they subscribe to, follows each, answers for their state.
+import type { Service } from "moleculer";
+import { METRICS, Refusal } from "../kernel/index.ts";
+import { databaseOf, migrate, type Database } from "../database/mixin.ts";
+import { LocalCarrier } from "./carriers/local.ts";
+import type { Carrier } from "./carriers/carrier.ts";
+import { Follower, type Consumer, type House } from "./follower.ts";
+import { STREAM_LIMITS } from "./limits.ts";
+import { migrations } from "./migrations.ts";
+import { ownersOf } from "./owners.ts";
+import type { LogPage, ReadLog } from "./source.ts";
+
+export interface ConsumerStatus {
+  readonly name: string;
+  /** `waiting`: for an owner or the lease, which another node may hold; `stopped`: at a poison event. */
+  readonly state: Follower["state"];
+  /** Events of its sources that lie after its checkpoints, of all types; null when a source cannot be asked. */
+  readonly lagEvents: number | null;
+  /** Milliseconds since the newest event that it has taken was recorded; 0 when nothing lies ahead. */
+  readonly lagMs: number;
+  readonly events: number;
+  /** Streams that wait for a person, and streams that are tried again by themselves. */
+  readonly parkedStreams: number;
+  readonly retryingStreams: number;
+  readonly sources: readonly string[];
+}
+export interface DeadLetter {
+  readonly id: string;
+  readonly consumer: string;
+  readonly stream: string;
+  readonly version: number;
+  readonly type: string;
+  /** What the first event of the stream failed with: those behind it only wait. */
+  readonly error: { readonly type: string; readonly message: string };
+  readonly attempts: number;
+  readonly at: string;
+  readonly event: unknown;
+}
+
+const registries = new WeakMap<Service, Promise<Consumers>>();
+
+/** The consumers of a service instance: one set, however many mixins add to it. */
+export function consumersOf(service: Service): Promise<Consumers> {
+  let consumers = registries.get(service);
+  if (!consumers) {
+    consumers = Consumers.open(service);
+    registries.set(service, consumers);
+  }
+  return consumers;
+}
+
+export class Consumers {
+  readonly database: Database;
+  readonly #service: Service;
+  readonly #house: House;
+  readonly #carrier: Carrier;
+  readonly #running = new Map<string, { consumer: Consumer; followers: Map<string, Follower> }>();
+  readonly #looking: NodeJS.Timeout;
+  readonly #measuring: NodeJS.Timeout | undefined;
+  readonly #look = (): void => this.#followAll();
+
+  private constructor(service: Service, database: Database) {
+    this.database = database;
+    this.#service = service;
+    this.#carrier = new LocalCarrier(service.broker);
+    this.#house = {
+      database,
+      carrier: this.#carrier,
+      logger: service.logger,
+      limits: STREAM_LIMITS,
+      readStream: async (source, id, from, limit) =>
+        (await this.#readLog(source, { cursor: "", limit, stream: { id, from } })).events,
+    };
+    service.broker.localBus.on("$services.changed", this.#look);
+    this.#looking = setInterval(this.#look, STREAM_LIMITS.lookMs).unref();
+    if (service.broker.isMetricsEnabled())
+      this.#measuring = setInterval(() => void this.#measure(), STREAM_LIMITS.metricsMs).unref();
+  }
+
+  /** What consumers write can be made again from the events, which are durable with their owner. */
+  static async open(service: Service): Promise<Consumers> {
+    const database = await databaseOf(service, { rebuildable: true });
+    await migrate(database, "stream", migrations);
+    return new Consumers(service, database);
+  }
+
+  /** Starts a consumer. It follows its sources as they appear, until it is removed or the service stops. */
+  add(consumer: Consumer): void {
+    if (this.#running.has(consumer.name))
+      throw new Error(`${this.#service.name}: two consumers named "${consumer.name}"`);
+    this.#running.set(consumer.name, { consumer, followers: new Map() });
+    this.#look();
+  }
+
+  /** Stops a consumer; its place stays. */
+  async remove(name: string): Promise<void> {
+    const { followers } = this.#running.get(name) ?? {};
+    this.#running.delete(name);
+    await Promise.all([...(followers?.values() ?? [])].map(follower => follower.stop()));
+  }
+
+  /** Forgets the place of a consumer that will not come back. */
+  async forget(name: string): Promise<void> {
+    await this.database.transaction(async trx => {
+      for (const table of ["checkpoints", "consumer_versions", "parked_streams", "dead_letters"])
+        await trx(table).where({ consumer: name }).delete();
+    });
+  }
+
+  wake(source: string): void {
+    this.#carrier.wake(source);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#looking);
+    clearInterval(this.#measuring);
+    this.#service.broker.localBus.off("$services.changed", this.#look);
+    await Promise.all([...this.#running.keys()].map(name => this.remove(name)));
+  }
+
+  /** Where a consumer stands, whichever node runs it. */
+  async status(name: string): Promise<ConsumerStatus> {
+    const { knex } = this.database;
+    const running = this.#running.get(name);
+    const rows = await knex("checkpoints").where({ consumer: name });
+    const aside: { state: string }[] = await knex("parked_streams").where({ consumer: name }).select("state");
+    const count = (state: string): number => aside.filter(row => row.state === state).length;
+    const behind = await Promise.all(rows.map(row => this.#behind(row.source, row.cursor)));
+    const lagEvents = behind.includes(null) ? null : behind.reduce<number>((sum, n) => sum + n!, 0);
+    const now = await this.database.now();
+    const newest = rows.filter((row, i) => behind[i] !== 0 && row.event_at).map(row => now - Date.parse(row.event_at));
+    const states = [...(running?.followers.values() ?? [])].map(follower => follower.state);
+    return {
+      name,
+      state: (["stopped", "following"] as const).find(state => states.includes(state)) ?? "waiting",
+      lagEvents,
+      lagMs: Math.max(0, ...newest),
+      events: rows.reduce((sum, row) => sum + Number(row.events), 0),
+      parkedStreams: count("parked"),
+      retryingStreams: count("retrying"),
+      sources: rows.map(row => row.source),
+    };
+  }
+
+  all(): Promise<ConsumerStatus[]> {
+    return Promise.all([...this.#running.keys()].map(name => this.status(name)));
+  }
+
+  /** Events of parked streams, oldest first. */
+  async deadLetters(limit: number, after: number): Promise<DeadLetter[]> {
+    const rows = await this.database
+      .knex("dead_letters as d")
+      .join("parked_streams as p", join => {
+        join.on("p.consumer", "d.consumer").andOn("p.actor_stream", "d.actor_stream");
+      })
+      .where("p.state", "parked")
+      .where("d.id", ">", after)
+      .orderBy("d.id")
+      .limit(limit)
+      .select("d.id", "d.consumer", "d.actor_stream", "d.version", "d.event", "d.at", "p.error", "p.attempts");
+    return rows.map(({ id, consumer, actor_stream, version, event, at, error, attempts }) => {
+      const parsed = JSON.parse(event) as { type: string };
+      return {
+        id: `${id}`,
+        consumer,
+        stream: actor_stream,
+        version,
+        type: parsed.type,
+        error: JSON.parse(error),
+        attempts,
+        at,
+        event: parsed,
+      };
+    });
+  }
+
+  /** Sends the stream of a dead letter back to work, in order, from its first letter on. */
+  async retry(id: string): Promise<void> {
+    const { knex } = this.database;
+    const letter = await knex("dead_letters")
+      .where({ id: Number(id) })
+      .first();
+    if (!letter) throw new Refusal("DEAD_LETTER_NOT_FOUND", { field: "id", message: `there is no dead letter ${id}` });
+    await knex("parked_streams")
+      .where({ consumer: letter.consumer, actor_stream: letter.actor_stream })
+      .update({ state: "retrying", attempts: 0, next_at: 0 });
+  }
+
+  // ---- finding and following
+
+  #followAll(): void {
+    for (const { consumer, followers } of this.#running.values())
+      for (const source of ownersOf(this.#service.broker, consumer.types))
+        for (const partition of this.#carrier.partitions(source)) {
+          const key = `${source}/${partition}`;
+          // An owner that is away for a while keeps its follower: that one waits and asks again.
+          if (!followers.has(key)) followers.set(key, new Follower(this.#house, consumer, source, partition));
+        }
+  }
+
+  async #behind(source: string, cursor: string): Promise<number | null> {
+    try {
+      return (await this.#readLog(source, { cursor, limit: 0 })).behind ?? null;
+    } catch {
+      return null;
+    }
+  }
+
+  #readLog(source: string, params: ReadLog): Promise<LogPage> {
+    return this.#service.broker.call(`${source}.readLog`, params);
+  }
+
+  async #measure(): Promise<void> {
+    const { metrics } = this.#service.broker;
+    if (!metrics) return;
+    const gauge = (name: string): void => {
+      if (!metrics.getMetric(name)) metrics.register({ type: "gauge", name, labelNames: ["service", "consumer"] });
+    };
+    try {
+      for (const { name, lagEvents, lagMs, parkedStreams } of await this.all()) {
+        const labels = { service: this.#service.name, consumer: name };
+        for (const metric of [METRICS.consumerLagEvents, METRICS.consumerLagSeconds, METRICS.deadLetters])
+          gauge(metric);
+        if (lagEvents !== null) metrics.set(METRICS.consumerLagEvents, lagEvents, labels);
+        metrics.set(METRICS.consumerLagSeconds, lagMs / 1_000, labels);
+        metrics.set(METRICS.deadLetters, parkedStreams, labels);
+      }
+    } catch (error) {
+      this.#service.logger.debug("the lag of consumers could not be measured", error);
+    }
+  }
+}

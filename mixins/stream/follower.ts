@@ -1,0 +1,374 @@
+// One consumer on one partition of one source: reads in order, applies, commits effects and place together. Guards P4
+// (each event exactly once, in stream order) for what is written; calls are made at least once.
+//
+// Life of a batch:
+//   1. read after the checkpoint. The lease says that we may; it only saves work (see lease.ts).
+//   2. judge each event by the last version of its stream: lower = ignored, next = taken, higher = a hole, which is
+//      read from the owner. All types count, not only the subscribed ones: else a skipped type looks like a hole.
+//   3. call (reactors), outside a transaction; a crash from here to 4 repeats the calls under the same command ids.
+//   4. one transaction: rows, versions, dead letters, and the checkpoint if its revision is still ours. A crash before
+//      the commit leaves nothing, after it everything; a second consumer at the same time rolls back.
+//
+// An event that fails sets its *stream* aside: it and what follows of that stream wait in the dead-letter table, in
+// order, and the others go on. A stream aside is tried again with backoff: an event that keeps failing parks it for a
+// person, one that is merely unavailable is tried for ever, at a bounded rate. When too many streams are aside the
+// consumer stops reading until some are back.
+import { backoffMs, Bug, failpoint, isRetryable, plainError } from "../kernel/index.ts";
+import type { Recorded } from "../contract/index.ts";
+import type { Database } from "../database/index.ts";
+import type { Knex } from "knex";
+import type { Carrier, Feed } from "./carriers/carrier.ts";
+import { Lease } from "./lease.ts";
+import type { StreamLimits } from "./limits.ts";
+import { Place, streamOf, Superseded, type Aside, type Letter, type PlaceKey } from "./place.ts";
+import type { Cursor, LogEvent } from "./source.ts";
+
+/** By stream, the first event that failed and why. Later events of that stream have not been applied. */
+export type Failures = Map<string, { readonly event: LogEvent; readonly error: unknown }>;
+
+export interface Consumer {
+  /** Names its place; unique in the service. */
+  readonly name: string;
+  /** Event types that it handles, or all there are. */
+  readonly types: readonly string[] | "all";
+  /** What an event does that cannot be handled: parks its stream (default), or stops the consumer until a restart. */
+  readonly onPoison?: "park" | "stop";
+  /** Calls for one event. Streams side by side, the events of one in order. */
+  readonly react?: (event: Recorded) => Promise<unknown>;
+  /** Writes for a batch, in the transaction of the checkpoint. */
+  readonly write?: (trx: Knex.Transaction, events: readonly Recorded[]) => Promise<Failures>;
+  /** After each commit. */
+  readonly committed?: () => void;
+  /** There is nothing more to read for now. */
+  readonly caughtUp?: () => void;
+  /** The consumer's rows in memory are worth nothing: another one moved on, or a transaction failed. */
+  readonly forget?: () => void;
+  readonly limits?: Partial<StreamLimits>;
+}
+
+export interface House {
+  readonly database: Database;
+  readonly carrier: Carrier;
+  /** Events of one stream from the owner's store, from a version on. */
+  readonly readStream: (source: string, id: string, from: number, limit: number) => Promise<readonly LogEvent[]>;
+  readonly logger: Record<"debug" | "info" | "warn" | "error", (...message: unknown[]) => void>;
+  readonly limits: StreamLimits;
+}
+
+/** An event that cannot be handled, for a consumer that stops at such. */
+class Poisoned extends Error {
+  readonly event: LogEvent;
+  constructor({ event, error }: { event: LogEvent; error: unknown }) {
+    super(`${event.eventId}: ${plainError(error).message}`, { cause: error });
+    this.event = event;
+  }
+}
+
+export class Follower {
+  readonly key: PlaceKey;
+  state: "waiting" | "following" | "stopped" = "waiting";
+  readonly #consumer: Consumer;
+  readonly #house: House;
+  readonly #limits: StreamLimits;
+  readonly #lease: Lease;
+  readonly #types: ReadonlySet<string> | undefined;
+  readonly #done: Promise<void>;
+  #feed: Feed | undefined;
+  #stopping = false;
+  #endPause: (() => void) | undefined;
+  /** Failures in a row of the consumer as a whole. */
+  #failures = 0;
+  /** The event at which a consumer that stops has failed, and how often. */
+  #poison = { eventId: "", attempts: 0 };
+
+  constructor(house: House, consumer: Consumer, source: string, partition: string) {
+    this.key = { consumer: consumer.name, source, partition };
+    this.#consumer = consumer;
+    this.#house = house;
+    this.#limits = { ...house.limits, ...consumer.limits };
+    this.#lease = new Lease(house.database, `${consumer.name}/${source}/${partition}`, this.#limits.leaseMs);
+    this.#types = consumer.types === "all" ? undefined : new Set(consumer.types);
+    this.#done = this.#run();
+  }
+
+  /** Finishes the batch at hand and frees the lease. */
+  stop(): Promise<void> {
+    this.#stopping = true;
+    this.#feed?.close();
+    this.#endPause?.();
+    return this.#done;
+  }
+
+  async #run(): Promise<void> {
+    const { logger } = this.#house;
+    while (!this.#stopping)
+      try {
+        if (await this.#lease.hold()) await this.#follow();
+        else await this.#pause(this.#limits.lookMs);
+      } catch (error) {
+        if (this.#stopping) break;
+        this.#consumer.forget?.();
+        if (error instanceof Poisoned && this.#mustStop(error)) {
+          this.state = "stopped";
+          logger.error(`consumer ${this.key.consumer} has stopped at ${error.message}`, error.cause);
+          break;
+        }
+        const level = isRetryable(error) || error instanceof Superseded ? "debug" : "warn";
+        logger[level](`consumer ${this.key.consumer} on ${this.key.source}: ${plainError(error).message}`, error);
+        await this.#pause(backoffMs(++this.#failures, { baseMs: this.#limits.retryMinMs, capMs: 5_000 }));
+      }
+    await this.#lease.release().catch(error => logger.debug("a lease was not released", error));
+  }
+
+  async #follow(): Promise<void> {
+    const { database, carrier } = this.#house;
+    const { source, partition } = this.key;
+    const place = await Place.read(database, this.key);
+    this.#feed = carrier.open(source, partition, place.cursor);
+    this.state = "following";
+    try {
+      while (!this.#stopping && (await this.#lease.hold())) {
+        if (place.aside.size > 0) await this.#retryDue(place);
+        if (place.aside.size >= this.#limits.asideStreams) {
+          await this.#pause(this.#limits.retryMinMs);
+          continue;
+        }
+        const { events, cursor } = await this.#feed.next(this.#limits.batch);
+        if (events.length > 0) await this.#take(place, events, cursor);
+        if (events.length < this.#limits.batch) this.#consumer.caughtUp?.();
+        await nextTurn();
+      }
+    } finally {
+      this.#feed.close();
+      this.state = "waiting";
+    }
+  }
+
+  // ---- a batch of the log
+
+  async #take(place: Place, events: readonly LogEvent[], cursor: Cursor): Promise<void> {
+    const { fresh, taken } = await this.#judge(place, events);
+    const step = { to: cursor, taken, fresh };
+    const waiting = fresh.filter(event => place.aside.has(streamOf(event)) && this.#wants(event));
+    const ready = fresh.filter(event => !place.aside.has(streamOf(event)));
+    const stops = this.#consumer.onPoison === "stop";
+    let newlyAside = new Map<string, Aside>();
+    try {
+      await this.#apply(ready, stops, async (trx, failures) => {
+        newlyAside = await this.#asideAfter(place, failures);
+        const behind = ready.filter(event => isAtOrBehind(event, failures) && this.#wants(event));
+        await place.setAside(trx, [...waiting, ...behind]);
+        await place.writeAside(trx, newlyAside);
+        await place.move(trx, step);
+      });
+    } catch (error) {
+      if (error instanceof Poisoned) await this.#takeUpTo(error.event, place, events);
+      throw error;
+    }
+    place.moved(step);
+    for (const [stream, aside] of newlyAside) this.#setAside(place, stream, aside);
+    this.#failures = 0;
+    this.#consumer.committed?.();
+  }
+
+  /** What comes before the event at which the consumer stops is committed; the cursor stays, versions tell what is done. */
+  async #takeUpTo(poison: LogEvent, place: Place, events: readonly LogEvent[]): Promise<void> {
+    const stream = streamOf(poison);
+    const index = events.findIndex(event => streamOf(event) === stream && event.version >= poison.version);
+    if (index > 0) await this.#take(place, events.slice(0, index), place.cursor);
+  }
+
+  /** Drops what was taken before, fills holes; answers what is new, in order, and the versions after it. */
+  async #judge(place: Place, events: readonly LogEvent[]): Promise<{ fresh: LogEvent[]; taken: Map<string, number> }> {
+    const known = await place.versions(new Set(events.map(streamOf)));
+    const taken = new Map<string, number>();
+    const fresh: LogEvent[] = [];
+    for (const event of events) {
+      const stream = streamOf(event);
+      const last = taken.get(stream) ?? known.get(stream) ?? 0;
+      if (event.version <= last) continue;
+      if (event.version > last + 1) fresh.push(...(await this.#hole(event, last + 1)));
+      fresh.push(event);
+      taken.set(stream, event.version);
+    }
+    return { fresh, taken };
+  }
+
+  /** The versions before `event` from `from` on, from the owner. One that is not there either is an event that is broken. */
+  async #hole(event: LogEvent, from: number): Promise<LogEvent[]> {
+    const { consumer, source } = this.key;
+    const missing = event.version - from;
+    if (missing > this.#limits.hole)
+      throw new Bug("LOG_HOLE", `${consumer}: ${source} goes from version ${from - 1} to ${event.eventId}`);
+    this.#house.logger.info(
+      `consumer ${consumer}: ${missing} events are missing before ${event.eventId}, reading them`,
+    );
+    const found = await this.#house.readStream(source, event.stream, from, missing);
+    const byVersion = new Map(found.map(event => [event.version, event]));
+    return Array.from({ length: missing }, (_, i) => byVersion.get(from + i) ?? absent(event, from + i));
+  }
+
+  /** Calls, then writes and `commit` in one transaction. Events that the consumer does not handle are passed over. */
+  async #apply(
+    events: readonly LogEvent[],
+    stops: boolean,
+    commit: (trx: Knex.Transaction, failures: Failures) => Promise<void>,
+  ): Promise<void> {
+    const failures: Failures = new Map();
+    const ready: LogEvent[] = [];
+    for (const event of events)
+      if (this.#wants(event) && !failures.has(streamOf(event)))
+        if (event.broken === undefined) ready.push(event);
+        else failures.set(streamOf(event), { event, error: new Bug("EVENT_BROKEN", event.broken) });
+    const stopAtFirst = (): void => {
+      const [first] = failures.values();
+      if (stops && first) throw new Poisoned(first);
+    };
+    stopAtFirst();
+    if (this.#consumer.react) await this.#react(ready, failures);
+    stopAtFirst();
+    // Whom we call is stopping as well: what failed now is not the event's fault, the next start repeats it.
+    if (this.#stopping && failures.size > 0) throw new Error("stopping");
+    await this.#house.database.transaction(async trx => {
+      if (this.#consumer.write)
+        for (const [stream, failure] of await this.#consumer.write(trx, ready)) failures.set(stream, failure);
+      stopAtFirst();
+      await commit(trx, failures);
+      failpoint("consumer:before-commit");
+    });
+    failpoint("consumer:after-commit");
+  }
+
+  async #react(events: readonly LogEvent[], failures: Failures): Promise<void> {
+    const streams = [...Map.groupBy(events, streamOf)];
+    const work = async (): Promise<void> => {
+      for (let next = streams.shift(); next; next = streams.shift())
+        for (const event of next[1])
+          try {
+            await this.#consumer.react!(event);
+          } catch (error) {
+            failures.set(next[0], { event, error });
+            break;
+          }
+    };
+    await Promise.all(Array.from({ length: Math.min(streams.length, this.#limits.streamsAtOnce) }, work));
+  }
+
+  // ---- streams that are set aside
+
+  async #retryDue(place: Place): Promise<void> {
+    const streams = await place.due(await this.#house.database.now(), this.#limits.retriesAtOnce);
+    if (streams.length === 0) return;
+    const letters: Letter[] = [];
+    for (const stream of streams)
+      for (const letter of await place.letters(stream, this.#limits.lettersAtOnce))
+        letters.push({ ...letter, event: await this.#mended(letter.event) });
+    const step = { to: place.cursor, taken: new Map(), fresh: [] };
+    let again = new Map<string, Aside>();
+    let free: string[] = [];
+    await this.#apply(
+      letters.map(letter => letter.event),
+      false,
+      async (trx, failures) => {
+        const done = letters.filter(letter => !isAtOrBehind(letter.event, failures));
+        const moving = new Set(done.map(letter => letter.stream));
+        again = await this.#asideAfter(place, failures, moving);
+        await place.removeLetters(trx, done);
+        free = await place.release(
+          trx,
+          streams.filter(stream => !failures.has(stream)),
+        );
+        await place.writeAside(trx, again);
+        await place.move(trx, step);
+      },
+    );
+    place.moved(step);
+    for (const [stream, aside] of again) this.#setAside(place, stream, aside);
+    for (const stream of free) place.aside.delete(stream);
+    this.#failures = 0;
+    this.#consumer.committed?.();
+  }
+
+  /** A broken event may be whole by now: the owner was deployed with the missing upcaster, or has got its log back. */
+  async #mended(event: LogEvent): Promise<LogEvent> {
+    if (event.broken === undefined) return event;
+    try {
+      const [found] = await this.#house.readStream(this.key.source, event.stream, event.version, 1);
+      return found?.version === event.version ? found : event;
+    } catch {
+      return event;
+    }
+  }
+
+  /** When to try again, or that a person has to. Progress starts the count anew; what is unavailable does not count. */
+  async #asideAfter(
+    place: Place,
+    failures: Failures,
+    moving: ReadonlySet<string> = new Set(),
+  ): Promise<Map<string, Aside>> {
+    const now = failures.size > 0 ? await this.#house.database.now() : 0;
+    const { attempts: attemptsMax, retryMinMs, retryMaxMs } = this.#limits;
+    const aside = new Map<string, Aside>();
+    for (const [stream, { error }] of failures) {
+      const attempts = (moving.has(stream) ? 0 : (place.aside.get(stream)?.attempts ?? 0)) + 1;
+      aside.set(stream, {
+        state: isRetryable(error) || attempts < attemptsMax ? "retrying" : "parked",
+        attempts,
+        nextAt: now + backoffMs(attempts, { baseMs: retryMinMs, capMs: retryMaxMs }),
+        error: JSON.stringify(plainError(error)),
+      });
+    }
+    return aside;
+  }
+
+  #setAside(place: Place, stream: string, aside: Aside): void {
+    place.aside.set(stream, aside);
+    if (aside.state === "parked")
+      this.#house.logger.error(`consumer ${this.key.consumer}: ${stream} is parked after ${aside.attempts} attempts`, {
+        error: aside.error,
+      });
+  }
+
+  // ---- small things
+
+  #wants(event: LogEvent): boolean {
+    return this.#types === undefined || this.#types.has(event.type) || isAbsent(event);
+  }
+
+  #mustStop({ event, cause }: Poisoned): boolean {
+    const attempts = this.#poison.eventId === event.eventId ? this.#poison.attempts + 1 : 1;
+    this.#poison = { eventId: event.eventId, attempts };
+    return attempts >= this.#limits.attempts && !isRetryable(cause);
+  }
+
+  async #pause(ms: number): Promise<void> {
+    if (this.#stopping) return;
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, ms);
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#endPause = undefined;
+  }
+}
+
+/** Type of an event of which only the version is known. */
+const ABSENT = "";
+const isAbsent = ({ type }: { type: string }): boolean => type === ABSENT;
+const absent = (neighbour: LogEvent, version: number): LogEvent => ({
+  ...neighbour,
+  eventId: `${streamOf(neighbour)}@${version}`,
+  version,
+  type: ABSENT as LogEvent["type"],
+  data: Object.create(null),
+  broken: "it is missing in the log",
+});
+
+const isAtOrBehind = (event: LogEvent, failures: Failures): boolean => {
+  const failure = failures.get(streamOf(event));
+  return failure !== undefined && event.version >= failure.event.version;
+};
+
+const nextTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve));

@@ -1,0 +1,10 @@
+export { defineReactor, type Reactor } from "./define-reactor.ts";
+export {
+  COMMITTED,
+  compareCursors,
+  type Committed,
+  type Cursor,
+  type LogEvent,
+  type LogPage,
+  type ReadLog,
+} from "./source.ts";

@@ -1,0 +1,29 @@
+/** Bounds of a consumer. */
+export const STREAM_LIMITS = {
+  /** Events read, applied and committed at once. 500 block the loop for a few milliseconds. */
+  batch: 500,
+  /** Milliseconds after its last sign of life until a consumer is taken for dead. */
+  leaseMs: 6_000,
+  /** Milliseconds between two looks for the lease, and for the owners of event types. */
+  lookMs: 1_000,
+  /** Streams whose events a reactor handles side by side. */
+  streamsAtOnce: 64,
+  /** Times that a poison event is tried, with backoff, until its stream is parked. */
+  attempts: 5,
+  /** Milliseconds before the first retry, doubled up to the second. */
+  retryMinMs: 100,
+  retryMaxMs: 30_000,
+  /** Streams retried at once, and events of each. */
+  retriesAtOnce: 64,
+  lettersAtOnce: 50,
+  /**
+   * Streams set aside until the consumer stops reading and only retries: when everything fails (a called service is
+   * down, a fold is wrong) the log must not move into the dead-letter table.
+   */
+  asideStreams: 1_000,
+  /** Versions missing at once in one stream. More is no hole but another log: an error for people. */
+  hole: 1_000,
+  /** Milliseconds between two measurements of the lag, when metrics are on. */
+  metricsMs: 5_000,
+};
+export type StreamLimits = typeof STREAM_LIMITS;

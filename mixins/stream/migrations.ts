@@ -1,0 +1,54 @@
+// Tables of every consumer, in the database of the service that consumes.
+import type { Knex } from "knex";
+
+export const migrations = [
+  {
+    name: "001_consumers",
+    async up(knex: Knex): Promise<void> {
+      await knex.schema.createTable("checkpoints", table => {
+        table.string("consumer").notNullable();
+        table.string("source").notNullable();
+        table.string("partition").notNullable();
+        table.string("cursor").notNullable();
+        // Moved by every commit of the consumer. The cursor alone would not tell two consumers apart: a repair or a
+        // retry commits without moving it.
+        table.bigInteger("revision").notNullable();
+        table.bigInteger("events").notNullable();
+        table.string("event_at");
+        table.primary(["consumer", "source", "partition"]);
+      });
+      await knex.schema.createTable("consumer_versions", table => {
+        table.string("consumer").notNullable();
+        table.string("actor_stream").notNullable();
+        table.integer("version").notNullable();
+        table.primary(["consumer", "actor_stream"]);
+      });
+      await knex.schema.createTable("parked_streams", table => {
+        table.string("consumer").notNullable();
+        table.string("actor_stream").notNullable();
+        table.string("source").notNullable();
+        table.string("partition").notNullable();
+        table.string("state").notNullable();
+        table.integer("attempts").notNullable();
+        table.bigInteger("next_at").notNullable();
+        table.text("error").notNullable();
+        table.primary(["consumer", "actor_stream"]);
+      });
+      await knex.schema.createTable("dead_letters", table => {
+        table.increments("id");
+        table.string("consumer").notNullable();
+        table.string("actor_stream").notNullable();
+        table.integer("version").notNullable();
+        table.text("event").notNullable();
+        table.string("at").notNullable();
+        table.unique(["consumer", "actor_stream", "version"]);
+      });
+      await knex.schema.createTable("leases", table => {
+        table.string("name").primary();
+        table.string("holder").notNullable();
+        table.integer("epoch").notNullable();
+        table.bigInteger("expires_at").notNullable();
+      });
+    },
+  },
+];

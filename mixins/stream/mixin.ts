@@ -1,0 +1,78 @@
+// What a service mixes in to react to the events of others.
+import type { Context, Service, ServiceSchema } from "moleculer";
+import Type from "typebox";
+import { paramsOf } from "../contract/index.ts";
+import { consumersOf } from "./consumers.ts";
+import type { Reactor } from "./define-reactor.ts";
+import { consumerOf } from "./reactor.ts";
+import { COMMITTED, type Committed } from "./source.ts";
+
+export { consumersOf, type ConsumerStatus, type Consumers, type DeadLetter } from "./consumers.ts";
+export type { Consumer, Failures } from "./follower.ts";
+export { STREAM_LIMITS, type StreamLimits } from "./limits.ts";
+export { streamOf } from "./place.ts";
+export { startRelay, type RelayOptions } from "./relay.ts";
+export { inChunks, upsertRows } from "./upsert.ts";
+
+const PAGE = 100;
+const operation = { visibility: "public", roles: ["admin"] } as const;
+
+/**
+ * What every service with consumers has, whatever they are: the hint that wakes them, and the operations `consumers`,
+ * `deadLetters`, `retryDeadLetter`. Consumers are added by `consumersOf(this)`.
+ */
+export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
+  return {
+    metadata: { consumers: Object.fromEntries(names.map(name => [name, true])) },
+    events: {
+      [COMMITTED]: {
+        async handler(this: Service, ctx: Context<Committed>) {
+          (await consumersOf(this)).wake(ctx.params.service);
+        },
+      },
+    },
+    actions: {
+      consumers: {
+        ...operation,
+        params: paramsOf({}),
+        async handler(this: Service) {
+          return { consumers: await (await consumersOf(this)).all() };
+        },
+      },
+      deadLetters: {
+        ...operation,
+        params: paramsOf({
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE })),
+          after: Type.Optional(Type.String({ pattern: "^[0-9]{1,15}$" })),
+        }),
+        async handler(this: Service, ctx: Context<{ limit?: number; after?: string }>) {
+          const { limit = PAGE, after = "0" } = ctx.params;
+          return { deadLetters: await (await consumersOf(this)).deadLetters(limit, Number(after)) };
+        },
+      },
+      retryDeadLetter: {
+        ...operation,
+        params: paramsOf({ id: Type.String({ pattern: "^[0-9]{1,15}$" }) }),
+        async handler(this: Service, ctx: Context<{ id: string }>) {
+          await (await consumersOf(this)).retry(ctx.params.id);
+          return { id: ctx.params.id, retried: true };
+        },
+      },
+    },
+    async stopped(this: Service) {
+      await (await consumersOf(this)).stop();
+    },
+  } as Partial<ServiceSchema>;
+}
+
+/** Runs reactors: `mixins: [Reactors(WelcomeBonus)]`. Each starts at the first event there ever was. */
+export function Reactors(reactors: Reactor | readonly Reactor[]): Partial<ServiceSchema> {
+  const list: readonly Reactor[] = Array.isArray(reactors) ? reactors : [reactors as Reactor];
+  return {
+    mixins: [Consuming(list.map(({ name }) => name))],
+    async started(this: Service) {
+      const consumers = await consumersOf(this);
+      for (const reactor of list) consumers.add(consumerOf(reactor, this.broker));
+    },
+  };
+}

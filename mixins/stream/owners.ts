@@ -1,0 +1,22 @@
+// Which service owns an event type: the registry says, by the metadata `events` of each service that hosts actors.
+import type { ServiceBroker } from "moleculer";
+
+interface Listed {
+  readonly name: string;
+  readonly fullName: string;
+  readonly metadata?: { readonly events?: Readonly<Record<string, unknown>> };
+}
+
+/**
+ * Full names of the services that own these types; "all" means every service that owns any. Only those that are known
+ * now: who starts later shows up in a later answer.
+ */
+export function ownersOf(broker: ServiceBroker, types: readonly string[] | "all"): Set<string> {
+  const owners = new Set<string>();
+  const services = broker.registry.getServiceList({ onlyAvailable: true }) as unknown as Listed[];
+  for (const { fullName, metadata } of services) {
+    const events = metadata?.events;
+    if (events && (types === "all" || types.some(type => type in events))) owners.add(fullName);
+  }
+  return owners;
+}

@@ -1,0 +1,216 @@
+// A consumer's durable place in one partition: checkpoint, last version per stream, and what was set aside. All of it
+// lies in the consumer's own database and moves in the transaction of the effects.
+import type { Knex } from "knex";
+import { rfc3339 } from "../kernel/index.ts";
+import type { Database } from "../database/index.ts";
+import type { Cursor, LogEvent } from "./source.ts";
+import { inChunks, upsertRows } from "./upsert.ts";
+
+/** Streams whose last version is kept in memory. A miss costs a query; 50 000 cost about 10 MB. */
+const VERSIONS_CACHED = 50_000;
+
+export interface PlaceKey {
+  readonly consumer: string;
+  readonly source: string;
+  readonly partition: string;
+}
+
+/** An event that waits in the dead-letter table. */
+export interface Letter {
+  readonly id: number;
+  readonly stream: string;
+  readonly event: LogEvent;
+}
+/** Why a stream is set aside, and until when. */
+export interface Aside {
+  /** `retrying` is tried again by itself; `parked` waits for a person. */
+  readonly state: "retrying" | "parked";
+  readonly attempts: number;
+  /** Milliseconds since the epoch, the database's clock. */
+  readonly nextAt: number;
+  /** JSON of the plain error. */
+  readonly error: string;
+}
+
+/** One move of the checkpoint. */
+export interface Step {
+  readonly to: Cursor;
+  /** The last version of each stream after it. */
+  readonly taken: ReadonlyMap<string, number>;
+  /** The events that it takes, in order. */
+  readonly fresh: readonly LogEvent[];
+}
+
+/** Another consumer of the same name has committed since we read our place: ours rolls back. */
+export class Superseded extends Error {
+  constructor({ consumer, source }: PlaceKey) {
+    super(`another ${consumer} moved the checkpoint on ${source}`);
+  }
+}
+
+/** `order.42`: what an event's version counts in. */
+export const streamOf = (event: Pick<LogEvent, "actor" | "stream">): string => `${event.actor}.${event.stream}`;
+
+export class Place {
+  readonly key: PlaceKey;
+  cursor: Cursor;
+  events: number;
+  /** Streams that are set aside, with the attempts made. */
+  readonly aside: Map<string, Aside>;
+  readonly #database: Database;
+  readonly #versions = new Map<string, number>();
+  #revision: number;
+
+  private constructor(database: Database, key: PlaceKey, row: CheckpointRow, aside: Map<string, Aside>) {
+    this.#database = database;
+    this.key = key;
+    this.cursor = row.cursor;
+    this.events = Number(row.events);
+    this.#revision = Number(row.revision);
+    this.aside = aside;
+  }
+
+  static async read(database: Database, key: PlaceKey): Promise<Place> {
+    const { knex } = database;
+    const start = { ...key, cursor: "", revision: 0, events: 0 };
+    await knex("checkpoints").insert(start).onConflict(["consumer", "source", "partition"]).ignore();
+    const row: CheckpointRow = await knex("checkpoints").where(key).first();
+    const parked = await knex("parked_streams").where(key);
+    const aside = parked.map(({ actor_stream, state, attempts, next_at, error }): [string, Aside] => [
+      actor_stream,
+      { state, attempts, nextAt: Number(next_at), error },
+    ]);
+    return new Place(database, key, row, new Map(aside));
+  }
+
+  /**
+   * Last version taken of each stream. Kept in memory between commits: whoever else moved them moved the checkpoint
+   * too, and then our next commit fails.
+   */
+  async versions(streams: ReadonlySet<string>): Promise<ReadonlyMap<string, number>> {
+    const unknown = [...streams].filter(stream => !this.#versions.has(stream));
+    for (const some of inChunks(unknown)) {
+      const rows = await this.#database
+        .knex("consumer_versions")
+        .select("actor_stream", "version")
+        .where("consumer", this.key.consumer)
+        .whereIn("actor_stream", some);
+      for (const { actor_stream, version } of rows) this.#versions.set(actor_stream, version);
+    }
+    return this.#versions;
+  }
+
+  /**
+   * Moves the checkpoint, in the transaction of the effects. Everything that was read before is still true exactly if
+   * the revision is still ours: a second consumer at the same time finds it moved.
+   * @throws Superseded
+   */
+  async move(trx: Knex.Transaction, { to, taken, fresh }: Step): Promise<void> {
+    const { consumer } = this.key;
+    const last = fresh.at(-1);
+    const moved = await trx("checkpoints")
+      .where({ ...this.key, revision: this.#revision })
+      .update({
+        cursor: to,
+        revision: this.#revision + 1,
+        events: this.events + fresh.length,
+        ...(last && { event_at: last.at }),
+      });
+    if (moved === 0) throw new Superseded(this.key);
+    const rows = [...taken].map(([stream, version]) => [consumer, stream, version]);
+    await upsertRows(
+      trx,
+      "consumer_versions",
+      ["consumer", "actor_stream", "version"],
+      ["consumer", "actor_stream"],
+      rows,
+    );
+  }
+
+  /** The transaction of `move` has committed. */
+  moved({ to, taken, fresh }: Step): void {
+    this.#revision++;
+    this.events += fresh.length;
+    this.cursor = to;
+    for (const [stream, version] of taken) this.#versions.set(stream, version);
+    for (const stream of this.#versions.keys()) {
+      if (this.#versions.size <= VERSIONS_CACHED) break;
+      this.#versions.delete(stream);
+    }
+  }
+
+  /** Queues events behind those of their streams that wait already. */
+  async setAside(trx: Knex.Transaction, events: readonly LogEvent[]): Promise<void> {
+    const at = rfc3339(await this.#database.now());
+    for (const some of inChunks(events, 100))
+      await trx("dead_letters").insert(
+        some.map(event => ({
+          consumer: this.key.consumer,
+          actor_stream: streamOf(event),
+          version: event.version,
+          event: JSON.stringify(event),
+          at,
+        })),
+      );
+  }
+
+  async writeAside(trx: Knex.Transaction, streams: ReadonlyMap<string, Aside>): Promise<void> {
+    for (const [actor_stream, { state, attempts, nextAt, error }] of streams)
+      await trx("parked_streams")
+        .insert({ ...this.key, actor_stream, state, attempts, next_at: nextAt, error })
+        .onConflict(["consumer", "actor_stream"])
+        .merge();
+  }
+
+  /** Streams whose next attempt is due, oldest first, by what the table says: a person may have sent one back. */
+  async due(now: number, limit: number): Promise<string[]> {
+    const rows = await this.#database
+      .knex("parked_streams")
+      .where({ ...this.key, state: "retrying" })
+      .where("next_at", "<=", now)
+      .orderBy("next_at")
+      .limit(limit);
+    for (const { actor_stream, state, attempts, next_at, error } of rows)
+      this.aside.set(actor_stream, { state, attempts, nextAt: Number(next_at), error });
+    return rows.map(row => row.actor_stream);
+  }
+
+  /** The first letters of a stream, in order. */
+  async letters(stream: string, limit: number): Promise<Letter[]> {
+    const rows = await this.#database
+      .knex("dead_letters")
+      .where({ consumer: this.key.consumer, actor_stream: stream })
+      .orderBy("version")
+      .limit(limit);
+    return rows.map(({ id, event }) => ({ id, stream, event: JSON.parse(event) as LogEvent }));
+  }
+
+  async removeLetters(trx: Knex.Transaction, letters: readonly Letter[]): Promise<void> {
+    for (const some of inChunks(letters))
+      await trx("dead_letters")
+        .whereIn(
+          "id",
+          some.map(letter => letter.id),
+        )
+        .delete();
+  }
+
+  /** Streams among these that have no letter left are not aside any more. */
+  async release(trx: Knex.Transaction, streams: readonly string[]): Promise<string[]> {
+    const { consumer } = this.key;
+    const left = await trx("dead_letters")
+      .where({ consumer })
+      .whereIn("actor_stream", streams)
+      .distinct("actor_stream");
+    const waiting = new Set(left.map(row => row.actor_stream));
+    const free = streams.filter(stream => !waiting.has(stream));
+    await trx("parked_streams").where({ consumer }).whereIn("actor_stream", free).delete();
+    return free;
+  }
+}
+
+interface CheckpointRow {
+  cursor: string;
+  revision: number | string;
+  events: number | string;
+}

@@ -1,0 +1,28 @@
+import { eventCommandId, failpoint } from "../kernel/index.ts";
+import { typedCall, type Call, type Recorded } from "../contract/index.ts";
+import type { Reactor } from "./define-reactor.ts";
+import type { Consumer } from "./follower.ts";
+
+/**
+ * A reactor as a consumer. Its n-th call for an event always has the same command id, so that what a crash repeats is
+ * executed once by actors; the order of a handler's calls must therefore not depend on chance.
+ */
+export function consumerOf(reactor: Reactor, broker: object): Consumer {
+  const call = typedCall(broker);
+  const handlers = reactor.on as Record<string, (event: Recorded, tools: { call: Call }) => Promise<unknown>>;
+  return {
+    name: reactor.name,
+    types: Object.keys(handlers),
+    ...(reactor.onPoison && { onPoison: reactor.onPoison }),
+    react(event) {
+      let n = 0;
+      const callOnce: Call = async (action, params, options) => {
+        const commandId = eventCommandId(event.eventId, reactor.name, ++n);
+        const result = await call(action, params, { ...options, commandId });
+        failpoint("reactor:after-call");
+        return result;
+      };
+      return handlers[event.type]!(event, { call: callOnce });
+    },
+  };
+}

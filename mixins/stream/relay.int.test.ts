@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import type { ServiceBroker, ServiceSchema } from "moleculer";
+import type { StoredEvent } from "../event-store/index.ts";
+import { COMMITTED, type LogEvent } from "./index.ts";
+import { startRelay } from "./mixin.ts";
+import { testHouse, until } from "./source.fixture.ts";
+
+let house: Awaited<ReturnType<typeof testHouse>>;
+beforeEach(async () => void (house = await testHouse()));
+afterEach(() => house.end());
+
+/** A store as the relay sees it. */
+function log() {
+  const events: StoredEvent[] = [];
+  const listeners = new Set<(events: number) => void>();
+  return {
+    reads: 0,
+    append(stream: string, type: string): void {
+      const position = events.length + 1;
+      const version = events.filter(event => event.stream === stream).length + 1;
+      events.push({ position, stream, version, type, schemaVersion: 1, data: "{}", metadata: "{}", at: "2030" });
+      for (const listener of listeners) listener(1);
+    },
+    onCommit(listener: (events: number) => void) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    async head() {
+      return { cursor: `${events.length}`, behind: events.length };
+    },
+    async readAll(cursor: string, limit: number) {
+      this.reads++;
+      const from = Number(cursor);
+      const page = events.slice(from, from + limit);
+      return { events: page, cursor: `${from + page.length}` };
+    },
+  };
+}
+
+const owner: ServiceSchema = { name: "things", metadata: { events: { "thing.made": 1, "thing.used": 1 } } };
+const listener = (pattern: string, heard: unknown[], name = "listener"): ServiceSchema => ({
+  name,
+  events: { [pattern]: (ctx: any) => void heard.push(ctx.params) },
+});
+const decode = ({ stream, version, type }: StoredEvent): LogEvent =>
+  ({ eventId: `${stream}@${version}`, type, ...(type === "thing.odd" && { broken: "unknown type" }) }) as LogEvent;
+const relayOn = (broker: ServiceBroker, store: ReturnType<typeof log>) =>
+  startRelay({ broker, service: "things", store, decode });
+
+test("a burst of commits is hinted at once, and once more at its end", async () => {
+  const hints: unknown[] = [];
+  const broker = await house.start(owner, listener(COMMITTED, hints));
+  const store = log();
+  const stop = relayOn(broker, store);
+  for (let i = 0; i < 500; i++) store.append("thing.a", "thing.made");
+  await until(
+    () => hints.length,
+    count => count >= 2,
+  );
+  expect(hints[0]).toEqual({ service: "things" });
+  expect(hints.length).toBeLessThan(20);
+  stop();
+});
+
+test("durable events are emitted in order as plain events, by pattern, if somebody listens", async () => {
+  const heard: any[] = [];
+  const broker = await house.start(owner);
+  const store = log();
+  const stop = relayOn(broker, store);
+  store.append("thing.a", "thing.made");
+  expect(store.reads).toBe(0);
+  broker.createService(listener("thing.*", heard));
+  await until(
+    () => store.reads,
+    reads => reads > 0,
+  );
+  store.append("thing.a", "thing.used");
+  store.append("thing.b", "thing.odd");
+  store.append("thing.b", "thing.made");
+  await until(
+    () => heard.length,
+    count => count >= 2,
+  );
+  // What was committed before somebody listened is no news; what cannot be decoded is none either.
+  expect(heard.map(event => event.eventId)).toEqual(["thing.a@2", "thing.b@2"]);
+  stop();
+  store.append("thing.a", "thing.used");
+  const { reads } = store;
+  await new Promise(resolve => setTimeout(resolve, 30));
+  expect(store.reads).toBe(reads);
+});

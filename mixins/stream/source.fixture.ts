@@ -1,0 +1,112 @@
+// A source for tests: a service that owns events kept in an array, and answers for them as an actor service does.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ServiceBroker, type ServiceSchema } from "moleculer";
+import { brokerOptions } from "../../broker/index.ts";
+import { readEnvironment } from "../kernel/index.ts";
+import { COMMITTED, type LogEvent, type LogPage, type ReadLog } from "./source.ts";
+
+export class Source {
+  readonly service: string;
+  readonly actor: string;
+  readonly types: readonly string[];
+  readonly log: LogEvent[] = [];
+  /** What the log's readers get: here tests lose, repeat and break events. */
+  tamper: (events: LogEvent[]) => LogEvent[] = events => events;
+  /** Whether commits are hinted at. */
+  hints = true;
+  reads = 0;
+  #broker: ServiceBroker | undefined;
+
+  constructor(service: string, actor: string, types: readonly string[]) {
+    this.service = service;
+    this.actor = actor;
+    this.types = types;
+  }
+
+  /** Appends an event; its version is the next of its stream. */
+  append(stream: string, type: string, data: unknown = {}): LogEvent {
+    const version = this.log.filter(event => event.stream === stream).length + 1;
+    const event = this.make(stream, version, type, data);
+    this.log.push(event);
+    if (this.hints) void this.#broker?.broadcast(COMMITTED, { service: this.service });
+    return event;
+  }
+
+  make(stream: string, version: number, type: string, data: unknown = {}): LogEvent {
+    const eventId = `${this.actor}.${stream}@${version}`;
+    const at = new Date().toISOString();
+    return { eventId, type, actor: this.actor, stream, version, at, data, metadata: {} } as unknown as LogEvent;
+  }
+
+  schema(): ServiceSchema {
+    const connect = (broker: ServiceBroker): void => void (this.#broker = broker);
+    return {
+      name: this.service,
+      metadata: { actor: this.actor, events: Object.fromEntries(this.types.map(type => [type, 1])) },
+      actions: {
+        readLog: ({ params: { cursor, limit, stream } }: { params: ReadLog }): LogPage => {
+          this.reads++;
+          const from = Number(cursor);
+          if (limit === 0) return { events: [], cursor, behind: this.log.length - from };
+          if (stream) {
+            const own = this.log.filter(event => event.stream === stream.id && event.version >= stream.from);
+            own.sort((a, b) => a.version - b.version);
+            return { events: own.slice(0, limit), cursor };
+          }
+          const events = this.log.slice(from, from + limit);
+          return { events: this.tamper(events), cursor: `${from + events.length || ""}` };
+        },
+      },
+      created() {
+        connect(this.broker);
+      },
+    };
+  }
+}
+
+/** A folder of databases, and brokers on it; `end` stops and removes all. */
+export async function testHouse(): Promise<{
+  folder: string;
+  /** Environment of the brokers to come. */
+  variables: Record<string, string>;
+  start(...schemas: ServiceSchema[]): Promise<ServiceBroker>;
+  end(): Promise<void>;
+}> {
+  const folder = await mkdtemp(join(tmpdir(), "stream-"));
+  const brokers: ServiceBroker[] = [];
+  const variables: Record<string, string> = { DATA_DIR: folder };
+  return {
+    folder,
+    variables,
+    async start(...schemas) {
+      const environment = readEnvironment({ ...variables, NODEID: `node-${brokers.length + 1}` });
+      const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
+      brokers.push(broker);
+      for (const schema of schemas) broker.createService(schema);
+      await broker.start();
+      return broker;
+    },
+    async end() {
+      await Promise.all(brokers.map(broker => broker.stop()));
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Waits until a condition holds; fails after the deadline with what it last saw. */
+export async function until<T>(
+  look: () => T | Promise<T>,
+  holds: (seen: T) => boolean,
+  deadlineMs = 8_000,
+): Promise<T> {
+  const end = performance.now() + deadlineMs;
+  for (;;) {
+    const seen = await look();
+    if (holds(seen)) return seen;
+    if (performance.now() > end) throw new Error(`not in time; last seen: ${JSON.stringify(seen)?.slice(0, 2_000)}`);
+    await sleep(5);
+  }
+}

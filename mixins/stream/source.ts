@@ -1,0 +1,51 @@
+// The port through which a consumer reads the log of the service that owns an event: an internal action,
+// `<service>.readLog`, answered by whatever mixes in an event store.
+import type { Recorded } from "../contract/index.ts";
+
+/** Opaque place in a service's log; `""` is the start. */
+export type Cursor = string;
+
+/** An event of the log. `broken` says why it could not be decoded (unknown type, missing upcaster): its stream is to be parked. */
+export type LogEvent = Recorded & { readonly broken?: string };
+
+export interface LogPage {
+  /** Upcast to today's schema, in log order. */
+  readonly events: readonly LogEvent[];
+  readonly cursor: Cursor;
+  /** Events after the cursor; only in the answer to `limit: 0`. */
+  readonly behind?: number;
+}
+
+/**
+ * Params of `<service>.readLog`: the events of all streams after `cursor`. All types, always: a consumer tells a hole
+ * from a type that it does not subscribe to only by the versions of every event of a stream.
+ */
+export interface ReadLog {
+  readonly cursor: Cursor;
+  /** 0 asks only how many events lie after the cursor. */
+  readonly limit: number;
+  /** Instead: this actor's events from version `from` on. The answer's cursor is the one that was given. */
+  readonly stream?: { readonly id: string; readonly from: number };
+}
+
+/** Broadcast on the broker after commits, as a hint that there is something to read. Lossy: consumers poll as well. */
+export const COMMITTED = "stream.committed";
+export interface Committed {
+  readonly service: string;
+}
+
+/**
+ * Orders two places in one service's log: below 0 when `a` lies before `b`. The parts of a cursor between colons are
+ * whole numbers, the most significant first.
+ */
+export function compareCursors(a: Cursor, b: Cursor): number {
+  const [left, right] = [a, b].map(cursor => (cursor === "" ? [] : cursor.split(":").map(BigInt))) as [
+    bigint[],
+    bigint[],
+  ];
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    const [x, y] = [left[i] ?? -1n, right[i] ?? -1n];
+    if (x !== y) return x < y ? -1 : 1;
+  }
+  return 0;
+}

@@ -1,0 +1,150 @@
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
+import { ServiceBroker } from "moleculer";
+import { brokerOptions } from "../../broker/index.ts";
+import { typedCall } from "../../mixins/contract/index.ts";
+import { plainError, readEnvironment, type Refusal } from "../../mixins/kernel/index.ts";
+import { limits } from "./limits.ts";
+import accounts from "./accounts.service.ts";
+
+let folder: string;
+const brokers: ServiceBroker[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "accounts-"));
+});
+afterEach(async () => {
+  await Promise.all(brokers.splice(0).map(broker => broker.stop()));
+  await rm(folder, { recursive: true });
+});
+
+async function start() {
+  const environment = readEnvironment({ DATA_DIR: folder });
+  const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
+  brokers.push(broker);
+  broker.createService(accounts);
+  await broker.start();
+  return typedCall(broker);
+}
+const ada = { email: "Ada@Example.com", password: "correct horse" };
+const register = (call: Awaited<ReturnType<typeof start>>) => call("accounts.register", { ...ada, name: "Ada" });
+const refused = (type: string, code: number) => ({ type, code, data: { family: "refusal" } });
+
+test("whoever registers is a customer, in lower case, and can log in in any case", async () => {
+  const call = await start();
+  const person = await register(call);
+  expect(person).toMatchObject({ email: "ada@example.com", name: "Ada", roles: ["customer"] });
+  const { user } = await call("accounts.login", { ...ada, email: "ADA@example.COM" });
+  expect(user).toEqual(person);
+  expect(Object.keys(user).toSorted()).toEqual(["createdAt", "email", "id", "name", "roles"]);
+});
+
+test("P6 a role in a registration is refused by name and changes nothing", async () => {
+  const call = await start();
+  await expect(call("accounts.register", { ...ada, name: "Ada", roles: ["admin"] } as never)).rejects.toMatchObject({
+    code: 422,
+    data: [{ field: "roles" }],
+  });
+  await expect(call("accounts.login", ada)).rejects.toMatchObject(refused("BAD_CREDENTIALS", 401));
+});
+
+test("an address can be taken once, however it is written, also by two at once", async () => {
+  const call = await start();
+  const results = await Promise.allSettled([
+    register(call),
+    call("accounts.register", { ...ada, email: "ada@example.com", name: "Ada" }),
+  ]);
+  expect(results.map(result => result.status).toSorted()).toEqual(["fulfilled", "rejected"]);
+  await expect(register(call)).rejects.toMatchObject(refused("EMAIL_TAKEN", 409));
+});
+
+test("an unknown account and a wrong password get the same refusal", async () => {
+  const call = await start();
+  await register(call);
+  const errors = await Promise.all(
+    [
+      { ...ada, password: "wrong" },
+      { ...ada, email: "eve@example.com" },
+    ].map(params =>
+      call("accounts.login", params).catch((error: unknown) => ({
+        ...plainError(error),
+        data: (error as Refusal).data,
+      })),
+    ),
+  );
+  expect(errors[0]).toMatchObject(refused("BAD_CREDENTIALS", 401));
+  expect(errors[1]).toEqual(errors[0]);
+});
+
+test("guessing ends after some failures, for accounts that are not there too", async () => {
+  const call = await start();
+  await register(call);
+  for (const email of [ada.email, "eve@example.com"]) {
+    const guess = () => call("accounts.login", { email, password: "guess" });
+    for (let n = 0; n < limits.failedLoginsMax; n++)
+      await expect(guess()).rejects.toMatchObject(refused("BAD_CREDENTIALS", 401));
+    await expect(guess()).rejects.toMatchObject(refused("TOO_MANY_ATTEMPTS", 429));
+  }
+});
+
+test("the access token is what RFC 9068 asks for, and verifies by the published key", async () => {
+  const call = await start();
+  const { id } = await register(call);
+  const { accessToken, expiresIn } = await call("accounts.login", ada);
+  const keys = await call("accounts.jwks", {});
+  const { payload } = await jwtVerify(accessToken, createLocalJWKSet(keys), { algorithms: ["ES256"], typ: "at+jwt" });
+  expect(payload).toMatchObject({ iss: "valence", aud: "valence", sub: id, roles: ["customer"] });
+  expect(payload.jti).toMatch(/^[\da-f-]{36}$/);
+  expect(payload.exp! - payload.iat!).toBe(900);
+  expect(expiresIn).toBe(900);
+  expect(decodeProtectedHeader(accessToken)).toEqual({ alg: "ES256", typ: "at+jwt", kid: keys.keys[0]!["kid"] });
+  expect(keys.keys[0]).not.toHaveProperty("d");
+});
+
+test("processes that start at once agree on one key, and keep it over a restart", async () => {
+  const calls = await Promise.all([start(), start(), start()]);
+  const keys = await Promise.all(calls.map(call => call("accounts.jwks", {})));
+  expect(keys[1]).toEqual(keys[0]);
+  expect(keys[2]).toEqual(keys[0]);
+  await Promise.all(brokers.splice(0).map(broker => broker.stop()));
+  expect(await (await start())("accounts.jwks", {})).toEqual(keys[0]);
+});
+
+test("refresh gives new tokens; after log-out there are none", async () => {
+  const call = await start();
+  await register(call);
+  const first = await call("accounts.login", ada);
+  const second = await call("accounts.refresh", { refreshToken: first.refreshToken });
+  expect(second.refreshToken).not.toBe(first.refreshToken);
+  expect(second.accessToken).not.toBe(first.accessToken);
+  await call("accounts.logout", { refreshToken: second.refreshToken });
+  for (const refreshToken of [first.refreshToken, second.refreshToken, "made-up"])
+    await expect(call("accounts.refresh", { refreshToken })).rejects.toMatchObject(refused("BAD_REFRESH_TOKEN", 401));
+});
+
+test("a person reads their own account only, an administrator any", async () => {
+  const call = await start();
+  const { id } = await register(call);
+  const asked = (user: object) => call("accounts.get", { id }, { meta: { user } });
+  await expect(asked({ id: "someone", roles: ["customer"] })).rejects.toMatchObject(refused("USER_NOT_FOUND", 404));
+  expect(await asked({ id, roles: ["customer"] })).toMatchObject({ id });
+  expect(await asked({ id: "root", roles: ["admin"] })).toMatchObject({ id });
+});
+
+test("the first administrator is made once, gets the newest password, and never a customer's account", async () => {
+  const call = await start();
+  const admin = { email: "admin@example.com", password: "first password" };
+  await call("accounts.seedAdmin", admin);
+  await call("accounts.seedAdmin", { ...admin, password: "second password" });
+  await expect(call("accounts.login", admin)).rejects.toMatchObject(refused("BAD_CREDENTIALS", 401));
+  const { user } = await call("accounts.login", { ...admin, password: "second password" });
+  expect(user.roles).toContain("admin");
+
+  await register(call);
+  expect(await call("accounts.seedAdmin", { ...ada, password: "another one" })).toEqual({ taken: true });
+  expect((await call("accounts.login", ada)).user.roles).toEqual(["customer"]);
+  const asCustomer = { meta: { user: { id: user.id, roles: ["customer"] } } };
+  await expect(call("accounts.seedAdmin", admin, asCustomer)).rejects.toMatchObject(refused("FORBIDDEN", 403));
+});

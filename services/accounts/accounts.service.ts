@@ -1,0 +1,97 @@
+// Users, log-in and the keys that sign access tokens. Passwords, hashes and refresh tokens never reach a log or an error.
+import { defineService, type Context } from "../../mixins/contract/index.ts";
+import { Sql } from "../../mixins/database/mixin.ts";
+import { environmentOf, Refusal, systemClock } from "../../mixins/kernel/index.ts";
+import { contract } from "./contract.ts";
+import { limits } from "./limits.ts";
+import { LoginAttempts } from "./login-attempts.ts";
+import { Passwords } from "./passwords.ts";
+import { openSigner, type Signer } from "./signing-keys.ts";
+import { sessionTables, SqlSessions } from "./sql-sessions.ts";
+import type { SessionStore } from "./session-store.ts";
+import { normalEmail, userTable, Users, type Person } from "./users.ts";
+
+interface Accounts {
+  users: Users;
+  sessions: SessionStore;
+  signer: Signer;
+  passwords: Passwords;
+  attempts: LoginAttempts;
+}
+
+export default defineService(contract, {
+  mixins: [Sql({ migrations: [userTable, sessionTables] })],
+
+  created() {
+    this.passwords = new Passwords();
+    this.attempts = new LoginAttempts(systemClock);
+  },
+  async started() {
+    this.users = new Users(this.database, systemClock);
+    this.sessions = new SqlSessions(this.database, systemClock);
+    this.signer = await openSigner(this.database, environmentOf(this.broker).tokenIssuer);
+  },
+
+  actions: {
+    async register(this: Accounts, { params: { email, password, name } }) {
+      // Before hashing, for the answer's sake; the unique index decides.
+      if (await this.users.byEmail(email)) throw new Refusal("EMAIL_TAKEN", { field: "email" });
+      const passwordHash = await this.passwords.hash(password);
+      return this.users.add({ email, name, roles: ["customer"], passwordHash });
+    },
+
+    async login(this: Accounts, { params: { email, password } }) {
+      const account = normalEmail(email);
+      this.attempts.check(account);
+      const user = await this.users.byEmail(account);
+      if (!(await this.passwords.verify(user?.passwordHash, password)) || !user) {
+        this.attempts.failed(account);
+        throw new Refusal("BAD_CREDENTIALS", { status: 401, message: "e-mail or password is wrong" });
+      }
+      this.attempts.succeeded(account);
+      return tokens(this.signer, user.person, await this.sessions.open(user.person.id));
+    },
+
+    async refresh(this: Accounts, { params: { refreshToken } }) {
+      const next = await this.sessions.rotate(refreshToken);
+      const user = next && (await this.users.byId(next.user));
+      if (!user) throw new Refusal("BAD_REFRESH_TOKEN", { status: 401, message: "log in again" });
+      return tokens(this.signer, user.person, next.token);
+    },
+
+    async logout(this: Accounts, { params: { refreshToken } }) {
+      await this.sessions.revoke(refreshToken);
+      return { loggedOut: true };
+    },
+
+    async get(this: Accounts, ctx) {
+      const user = mayRead(ctx) ? await this.users.byId(ctx.params.id) : undefined;
+      if (!user) throw new Refusal("USER_NOT_FOUND", { field: "id" });
+      return user.person;
+    },
+
+    async seedAdmin(this: Accounts, { params: { email, password } }) {
+      const passwordHash = await this.passwords.hash(password);
+      const known = await this.users.byEmail(email);
+      if (!known) await this.users.add({ email, name: "Administrator", roles: ["admin", "customer"], passwordHash });
+      else if (known.person.roles.includes("admin")) await this.users.setPassword(known.person.id, passwordHash);
+      return { taken: known !== undefined && !known.person.roles.includes("admin") };
+    },
+
+    jwks(this: Accounts) {
+      return this.signer.jwks;
+    },
+  },
+});
+
+const tokens = async (signer: Signer, user: Person, refreshToken: string) => ({
+  accessToken: await signer.sign(user),
+  refreshToken,
+  expiresIn: limits.accessTokenSeconds,
+  user,
+});
+
+/** A person sees their own account, an administrator all; another's does not exist. */
+function mayRead({ meta, params }: Context<{ id: string }>): boolean {
+  return !meta.user || meta.user.id === params.id || meta.user.roles.includes("admin");
+}

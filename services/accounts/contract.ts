@@ -1,0 +1,45 @@
+import Type from "typebox";
+import { defineContract } from "../../mixins/contract/index.ts";
+
+const email = Type.String({ format: "email", minLength: 3, maxLength: 254 });
+const password = Type.String({ minLength: 8, maxLength: 128 });
+const refreshToken = Type.String({ minLength: 1, maxLength: 200 });
+export const Person = Type.Object({
+  id: Type.String(),
+  email: Type.String(),
+  name: Type.String(),
+  roles: Type.Array(Type.String()),
+  createdAt: Type.String(),
+});
+const Tokens = Type.Object({
+  accessToken: Type.String(),
+  refreshToken: Type.String(),
+  /** Seconds. */
+  expiresIn: Type.Integer(),
+  user: Person,
+});
+
+export const contract = defineContract({
+  service: "accounts",
+  actions: {
+    register: { params: { email, password, name: Type.String({ minLength: 1, maxLength: 200 }) }, returns: Person },
+    login: { params: { email, password: Type.String({ minLength: 1, maxLength: 128 }) }, returns: Tokens },
+    refresh: { params: { refreshToken }, returns: Tokens },
+    logout: { params: { refreshToken }, returns: Type.Object({ loggedOut: Type.Boolean() }) },
+    get: { params: { id: Type.String({ format: "uuid" }) }, returns: Person },
+    /**
+     * The administrator of a first start: makes the account, or gives it this password. `taken` when the address belongs
+     * to a customer. For the seeding only; a person would have to be an administrator already.
+     */
+    seedAdmin: { params: { email, password }, returns: Type.Object({ taken: Type.Boolean() }) },
+    /** The public keys of access tokens, RFC 7517. */
+    jwks: { params: {}, returns: Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown())) }) },
+  },
+  refusals: ["EMAIL_TAKEN", "BAD_CREDENTIALS", "BAD_REFRESH_TOKEN", "USER_NOT_FOUND", "TOO_MANY_ATTEMPTS"],
+  roles: { seedAdmin: ["admin"] },
+});
+declare global {
+  interface Contracts {
+    accounts: typeof contract;
+  }
+}

@@ -1,0 +1,53 @@
+import { expect, test } from "@jest/globals";
+import { Passwords, Semaphore } from "./passwords.ts";
+
+test("passwords are kept as argon2id, 19 MiB, two passes", async () => {
+  const passwords = new Passwords();
+  const hashed = await passwords.hash("correct horse");
+  expect(hashed).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+  expect(await passwords.verify(hashed, "correct horse")).toBe(true);
+  expect(await passwords.verify(hashed, "correct house")).toBe(false);
+});
+
+test("an account that is not there costs the same work as a wrong password", async () => {
+  const passwords = new Passwords();
+  const hashed = await passwords.hash("correct horse");
+  const medianMs = async (hash: string | undefined) => {
+    const times: number[] = [];
+    for (let n = 0; n < 9; n++) {
+      const from = performance.now();
+      expect(await passwords.verify(hash, "guess")).toBe(false);
+      times.push(performance.now() - from);
+    }
+    return times.toSorted((a, b) => a - b)[4]!;
+  };
+  const [wrong, unknown] = [await medianMs(hashed), await medianMs(undefined)];
+  expect(unknown).toBeGreaterThan(wrong / 3);
+});
+
+test("no more than the limit runs at once, and what does not fit the queue is refused", async () => {
+  const semaphore = new Semaphore(2, 3);
+  let running = 0;
+  let most = 0;
+  const ends: (() => void)[] = [];
+  const work = () =>
+    semaphore.run(async () => {
+      most = Math.max(most, ++running);
+      await new Promise<void>(resolve => ends.push(resolve));
+      running--;
+    });
+  const accepted = [1, 2, 3, 4, 5].map(work);
+  await expect(work()).rejects.toMatchObject({ type: "BUSY", data: { outcome: "none" } });
+  while (ends.length > 0) {
+    ends.shift()!();
+    await new Promise(resolve => setImmediate(resolve));
+  }
+  await Promise.all(accepted);
+  expect(most).toBe(2);
+});
+
+test("work that throws gives its place back", async () => {
+  const semaphore = new Semaphore(1, 0);
+  await expect(semaphore.run(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
+  expect(await semaphore.run(async () => "yes")).toBe("yes");
+});

@@ -1,0 +1,74 @@
+import { expect, test } from "@jest/globals";
+import type { Clock } from "../../mixins/kernel/index.ts";
+import { limits } from "./limits.ts";
+import type { SessionStore } from "./session-store.ts";
+
+/** What every session store must do. `open` gives an empty one that lives by the clock. */
+export function sessionStoreConformance(open: (clock: Clock) => Promise<SessionStore>): void {
+  const start = async () => {
+    let now = Date.parse("2026-01-01T00:00:00Z");
+    const store = await open({ now: () => now, monotonic: () => now });
+    return { store, pass: (ms: number) => (now += ms) };
+  };
+
+  test("each token is used up by the next", async () => {
+    const { store } = await start();
+    const first = await store.open("ada");
+    const second = await store.rotate(first);
+    const third = await store.rotate(second!.token);
+    expect([second!.user, third!.user]).toEqual(["ada", "ada"]);
+    expect(new Set([first, second!.token, third!.token]).size).toBe(3);
+    expect(Buffer.from(third!.token, "base64url")).toHaveLength(32);
+  });
+
+  test("two tabs that refresh at once get the same successor", async () => {
+    const { store, pass } = await start();
+    const first = await store.open("ada");
+    const [one, two] = await Promise.all([store.rotate(first), store.rotate(first)]);
+    expect(two).toEqual(one);
+    pass(limits.refreshReuseMs - 1);
+    expect(await store.rotate(first)).toEqual(one);
+    expect(await store.rotate(one!.token)).toBeDefined();
+  });
+
+  test("a token that is used again later ends its family, and no other", async () => {
+    const { store, pass } = await start();
+    const [stolen, other] = [await store.open("ada"), await store.open("ada")];
+    const next = await store.rotate(stolen);
+    pass(limits.refreshReuseMs);
+    expect(await store.rotate(stolen)).toBeUndefined();
+    expect(await store.rotate(next!.token)).toBeUndefined();
+    expect(await store.rotate(other)).toBeDefined();
+  });
+
+  test("an expired token gives nothing", async () => {
+    const { store, pass } = await start();
+    const token = await store.open("ada");
+    pass(limits.refreshTokenMs);
+    expect(await store.rotate(token)).toBeUndefined();
+  });
+
+  test("log-out ends the family by any of its tokens; an unknown token is no error", async () => {
+    const { store } = await start();
+    const first = await store.open("ada");
+    const next = await store.rotate(first);
+    await store.revoke(first);
+    await store.revoke("unknown");
+    expect(await store.rotate(next!.token)).toBeUndefined();
+    expect(await store.rotate("unknown")).toBeUndefined();
+  });
+
+  test("one session more than a user may have ends the user's oldest", async () => {
+    const { store, pass } = await start();
+    const oldest = await store.open("ada");
+    const others = await store.open("bob");
+    const newer: string[] = [];
+    for (let n = 0; n < limits.sessionsPerUserMax; n++) {
+      pass(1);
+      newer.push(await store.open("ada"));
+    }
+    expect(await store.rotate(oldest)).toBeUndefined();
+    expect(await store.rotate(newer[0]!)).toBeDefined();
+    expect(await store.rotate(others)).toBeDefined();
+  });
+}

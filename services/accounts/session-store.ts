@@ -1,0 +1,17 @@
+/**
+ * Sessions. One log-in opens a family of refresh tokens, each used up by the next:
+ *
+ * - an unused token gives its successor;
+ * - a token used less than 10 s ago gives the same successor again: two tabs, or a reply that was lost;
+ * - a token used longer ago has been stolen, from the customer or by the customer's thief: the whole family ends.
+ *
+ * No store holds a token, only its SHA-256, so that who reads the database cannot log in with what it says.
+ */
+export interface SessionStore {
+  /** Opens a family; answers its first token. The user's oldest family ends when there are too many. */
+  open(user: string): Promise<string>;
+  /** The successor of a token, or undefined when it is unknown, expired, or was used too long ago. */
+  rotate(token: string): Promise<{ readonly user: string; readonly token: string } | undefined>;
+  /** Ends the family of a token. A token that is not known is no error: the session is over either way. */
+  revoke(token: string): Promise<void>;
+}

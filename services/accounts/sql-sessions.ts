@@ -1,0 +1,104 @@
+// Sessions in SQL. A successor has to be given out twice although only its hash is kept: it is an HMAC, under the family's
+// secret, of the token before it. Who has the database lacks the token, who has an old token lacks the secret.
+import { createHmac, hash, randomBytes } from "node:crypto";
+import type { Database, Migration } from "../../mixins/database/index.ts";
+import { newId, type Clock } from "../../mixins/kernel/index.ts";
+import { limits } from "./limits.ts";
+import type { SessionStore } from "./session-store.ts";
+
+export const sessionTables: Migration = {
+  name: "002-sessions",
+  async up(knex) {
+    await knex.schema.createTable("session_families", table => {
+      table.string("id").primary();
+      table.string("user").notNullable().index();
+      table.string("secret").notNullable();
+    });
+    await knex.schema.createTable("refresh_tokens", table => {
+      table.string("hash").primary();
+      table.string("family").notNullable().references("session_families.id").onDelete("CASCADE");
+      table.bigInteger("used_at");
+      table.bigInteger("expires_at").notNullable();
+      table.index(["family"]);
+      table.index(["expires_at"]);
+    });
+  },
+};
+
+const hashOf = (token: string): string => hash("sha256", token, "base64url");
+const successorOf = (token: string, secret: string): string =>
+  createHmac("sha256", Buffer.from(secret, "base64url")).update(token).digest("base64url");
+
+interface Row {
+  readonly hash: string;
+  readonly family: string;
+  readonly used_at: number | string | null;
+  readonly expires_at: number | string;
+  readonly user: string;
+  readonly secret: string;
+}
+
+export class SqlSessions implements SessionStore {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  constructor(database: Database, clock: Clock) {
+    this.#database = database;
+    this.#clock = clock;
+  }
+
+  open(user: string): Promise<string> {
+    const token = randomBytes(32).toString("base64url");
+    return this.#database.transaction(async trx => {
+      // The one unused token of a family is its newest: when that has expired, nothing can come of the family any more.
+      const expired = trx("refresh_tokens").whereNull("used_at").where("expires_at", "<=", this.#clock.now());
+      await trx("session_families").whereIn("id", expired.select("family")).delete();
+      // Ids are UUIDv7: the newest sort last.
+      const families: string[] = await trx("session_families").where({ user }).orderBy("id", "desc").pluck("id");
+      await trx("session_families")
+        .whereIn("id", families.slice(limits.sessionsPerUserMax - 1))
+        .delete();
+      const family = newId();
+      await trx("session_families").insert({ id: family, user, secret: randomBytes(32).toString("base64url") });
+      await trx("refresh_tokens").insert(this.#row(token, family));
+      return token;
+    });
+  }
+
+  rotate(token: string): Promise<{ user: string; token: string } | undefined> {
+    const now = this.#clock.now();
+    return this.#database.transaction(async trx => {
+      const row: Row | undefined = await trx("refresh_tokens")
+        .join("session_families", "session_families.id", "refresh_tokens.family")
+        .where({ hash: hashOf(token) })
+        .first("refresh_tokens.*", "session_families.user", "session_families.secret");
+      if (!row || Number(row.expires_at) <= now) return undefined;
+      const next = { user: row.user, token: successorOf(token, row.secret) };
+      if (row.used_at === null) {
+        await trx("refresh_tokens").where({ family: row.family }).where("expires_at", "<=", now).delete();
+        await trx("refresh_tokens").where({ hash: row.hash }).update({ used_at: now });
+        await trx("refresh_tokens").insert(this.#row(next.token, row.family));
+        return next;
+      }
+      if (now - Number(row.used_at) < limits.refreshReuseMs) return next;
+      await trx("session_families").where({ id: row.family }).delete();
+      return undefined;
+    });
+  }
+
+  async revoke(token: string): Promise<void> {
+    await this.#database.transaction(trx =>
+      trx("session_families")
+        .whereIn(
+          "id",
+          trx("refresh_tokens")
+            .where({ hash: hashOf(token) })
+            .select("family"),
+        )
+        .delete(),
+    );
+  }
+
+  #row(token: string, family: string) {
+    return { hash: hashOf(token), family, used_at: null, expires_at: this.#clock.now() + limits.refreshTokenMs };
+  }
+}

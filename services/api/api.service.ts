@@ -1,0 +1,178 @@
+// The gateway: moleculer-web is the router, `front-door.ts` stands before it, `exchange.ts` behind it, `problem.ts`
+// writes every error. Routes are functions, not action names: so no action is callable that no route names, params are
+// built field by field, and nothing that a service puts into a context's meta reaches the client.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Service, ServiceSchema } from "moleculer";
+import type { JSONWebKeySet } from "jose";
+import ApiGateway from "moleculer-web";
+import { typedCall } from "../../mixins/contract/index.ts";
+import { environmentOf, systemClock } from "../../mixins/kernel/index.ts";
+import { COMMITTED, type Committed } from "../../mixins/stream/index.ts";
+import { Authenticator } from "./authentication.ts";
+import { documentOf } from "./document.ts";
+import { exchange, type GatewayRequest } from "./exchange.ts";
+import { frontDoor, pathOf, requestId, type Handler } from "./front-door.ts";
+import { HttpMetrics } from "./metrics.ts";
+import { OrderStreams } from "./order-streams.ts";
+import { sendProblem, toProblem } from "./problem.ts";
+import { send } from "./respond.ts";
+import type { Route } from "./route.ts";
+import { routes } from "./routes/index.ts";
+import { HttpServer } from "./server.ts";
+
+interface Alias {
+  readonly method: string;
+  readonly fullPath: string;
+  match(path: string): object | false;
+}
+type Gateway = Service & {
+  readonly aliases: readonly Alias[];
+  errorHandler(req: IncomingMessage, res: ServerResponse, error: unknown): void;
+  regenerateAllAutoAliases: () => void;
+  express(): (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
+  authenticator: Authenticator;
+  streams: OrderStreams;
+  metrics: HttpMetrics;
+  server: HttpServer;
+  /** OpenAPI, until the services change. */
+  document: object | undefined;
+  /** Where it listens: `http://localhost:3000`. */
+  url: string;
+};
+
+/** A route for moleculer-web: synchronous, since it leaves a rejected promise of an alias unhandled. */
+const aliasOf = (route: Route) =>
+  function (this: Gateway, req: IncomingMessage, res: ServerResponse, next: (error: unknown) => void): void {
+    void exchange(this, route, req as GatewayRequest, res).catch(next);
+  };
+
+const schema: ServiceSchema<any, any, any, Gateway> = {
+  name: "api",
+  mixins: [ApiGateway],
+  settings: {
+    server: false,
+    $secureSettings: ["routes"],
+    logRequest: null,
+    logRequestParams: null,
+    logResponse: null,
+    logRouteRegistration: null,
+    routes: [
+      {
+        path: "/",
+        mappingPolicy: "restrict",
+        // Path params stay apart from the rest; query and body are read by the route itself.
+        mergeParams: false,
+        bodyParsers: false,
+        pathToRegexpOptions: { sensitive: true, trailing: false },
+        aliases: Object.fromEntries(routes.map(route => [`${route.method} ${route.url}`, aliasOf(route)])),
+      },
+    ],
+  },
+  // The mixin's own: a public list of aliases, and routes that change while it runs.
+  actions: { listAliases: false, addRoute: false, removeRoute: false },
+  events: {
+    [COMMITTED](this: Gateway, ctx: { params: Committed }) {
+      if (ctx.params.service === "orders") this.streams.wake();
+    },
+  },
+  methods: {
+    /** moleculer-web's parser (qs) makes objects of `a[b]`; each route reads its query by its own schema instead. */
+    parseQueryString: (req: IncomingMessage) => ({ url: pathOf(req), query: {} }),
+    /** The end of every error, from the router and from the routes. */
+    errorHandler(this: Gateway, req: IncomingMessage, res: ServerResponse, error: unknown): void {
+      const mapped = toProblem(error, requestId(req));
+      if (mapped.problem.status === 500)
+        this.logger.error(`${req.method} ${pathOf(req)} failed, request ${requestId(req)}:`, error);
+      sendProblem(req, res, mapped);
+    },
+  },
+
+  created(this: Gateway) {
+    const environment = environmentOf(this.broker);
+    const fetchKeys = () => typedCall(this.broker)("accounts.jwks", {}) as Promise<JSONWebKeySet>;
+    this.authenticator = new Authenticator({ fetchKeys, issuer: environment.tokenIssuer, clock: systemClock });
+    this.streams = new OrderStreams(systemClock);
+    this.metrics = new HttpMetrics();
+    // moleculer-web calls it when services come or go. It would list aliases anew, of which we have no automatic ones.
+    this.regenerateAllAutoAliases = () => (this.document = undefined);
+    const router = this.express();
+    const enter = frontDoor({
+      methodsOf: path => methodsOf(this.aliases, path),
+      plain: plainOf(this),
+      handle: (req, res) => router(req, res, error => this.errorHandler(req, res, error)),
+      fail: (req, res, error) => this.errorHandler(req, res, error),
+    });
+    this.server = new HttpServer((req, res) => {
+      const startedAt = performance.now();
+      res.once("close", () => {
+        const route = (req as { $alias?: Alias }).$alias?.fullPath ?? "none";
+        this.metrics.observe(req.method!, route, res.statusCode, (performance.now() - startedAt) / 1_000);
+      });
+      enter(req, res);
+    });
+    // Before any service stops: the requests at hand still need them all.
+    const { shutdownTimeoutMs } = environment;
+    this.broker.middlewares.add({
+      name: "GatewayDrain",
+      stopping: () => this.server.drain(shutdownTimeoutMs, () => this.streams.drain()),
+    });
+  },
+
+  async started(this: Gateway) {
+    const port = await this.server.listen(environmentOf(this.broker).port).catch((error: Error) => {
+      throw new Error(`the gateway cannot listen (PORT): ${error.message}`, { cause: error });
+    });
+    this.metrics.start();
+    this.url = `http://localhost:${port}`;
+    this.logger.info(`listening on ${this.url}`);
+    // For scripts, which must not depend on how a log is formatted.
+    if (this.broker.options.logger !== false) process.stdout.write(`LISTENING ${this.url}\n`);
+  },
+
+  stopped(this: Gateway) {
+    this.metrics.stop();
+  },
+};
+export default schema;
+
+const STREAMED = new Set(routes.filter(route => "stream" in route.target).map(route => route.url));
+/** The services that a gateway needs before it is ready. */
+const ROUTED = new Set(routes.map(({ target }) => ("stream" in target ? "orders" : target.action.split(".", 1)[0]!)));
+
+/** A stream has no HEAD: it would hold a connection that never gets a byte. */
+function methodsOf(aliases: readonly Alias[], path: string): readonly string[] {
+  const found = aliases.filter(alias => alias.match(path));
+  const head = found.some(alias => alias.method === "GET" && !STREAMED.has(alias.fullPath)) ? ["HEAD"] : [];
+  return [...found.map(alias => alias.method), ...head];
+}
+
+/** Live at once; ready when every routed service is there, until the drain begins. */
+function plainOf(gateway: Gateway): ReadonlyMap<string, Handler> {
+  const { broker } = gateway;
+  return new Map<string, Handler>([
+    ["/health/live", (_req, res) => send(res, 200, { status: "live" })],
+    [
+      "/health/ready",
+      (_req, res) => {
+        const there = broker.registry.getServiceList({ onlyAvailable: true }).map(service => service.name);
+        const missing = [...ROUTED].filter(service => !there.includes(service));
+        // A shop without its first products and administrator would turn its first customers away.
+        const seed = broker.getLocalService("seed") as { filled?: boolean } | undefined;
+        if (seed?.filled === false) missing.push("seed");
+        const ready = missing.length === 0 && !gateway.server.draining;
+        send(res, ready ? 200 : 503, {
+          status: ready ? "ready" : gateway.server.draining ? "draining" : "starting",
+          missing,
+        });
+      },
+    ],
+    [
+      "/metrics",
+      (_req, res) => {
+        const text = gateway.metrics.text({ http_event_streams: gateway.streams.size });
+        res.writeHead(200, { "Content-Type": "text/plain; version=0.0.4", "Cache-Control": "no-store" }).end(text);
+      },
+    ],
+    ["/openapi.json", (_req, res) => send(res, 200, (gateway.document ??= documentOf(broker, routes)))],
+  ]);
+}

@@ -1,0 +1,81 @@
+// One request of one route: who asks, may they, what do they send, call, answer. The token is checked before a byte of
+// the body is read.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Context } from "moleculer";
+import type { User } from "../../mixins/contract/index.ts";
+import { clientCommandId, COMMAND_ID, Refusal } from "../../mixins/kernel/index.ts";
+import { ANONYMOUS, type Authenticator, type Verified } from "./authentication.ts";
+import { readBody } from "./body.ts";
+import { parseKey } from "./idempotency.ts";
+import type { OrderStreams } from "./order-streams.ts";
+import { send } from "./respond.ts";
+import type { Access, ActionTarget, Request, Route } from "./route.ts";
+
+/** What moleculer-web adds to a request. */
+export type GatewayRequest = IncomingMessage & {
+  readonly $ctx: Context;
+  readonly $params: { readonly params?: Record<string, string> };
+  readonly originalUrl: string;
+};
+export interface Exchange {
+  readonly authenticator: Authenticator;
+  readonly streams: OrderStreams;
+}
+
+export async function exchange(
+  { authenticator, streams }: Exchange,
+  route: Route,
+  req: GatewayRequest,
+  res: ServerResponse,
+): Promise<void> {
+  const verified = await identify(authenticator, route.access, req, res);
+  const key = "action" in route.target && route.target.idempotent ? parseKey(req.headers) : undefined;
+  const body = await readBody(req, res);
+  const { user } = verified;
+  const request: Request = {
+    ...route.read({ path: req.$params.params ?? {}, search: searchOf(req.originalUrl), body }),
+    user,
+    key,
+  };
+  // A client that went away before the call was sent asks for nothing any more.
+  if (res.destroyed) return;
+  (req.$ctx.meta as { user?: User }).user = user;
+  if ("stream" in route.target)
+    return streams.open(req, res, { id: (request.path as { id: string }).id, ...verified, ctx: req.$ctx });
+  const result = await call(req.$ctx, route.target, request);
+  if (res.destroyed) return;
+  const { status, location, cacheControl } = route.target;
+  send(res, status, status === 204 ? undefined : (result ?? null), {
+    ...(location && { Location: location(result) }),
+    ...(cacheControl && { "Cache-Control": cacheControl }),
+  });
+}
+
+/** A public route does not look at the token: one that has expired must not keep its owner from logging in again. */
+async function identify(
+  authenticator: Authenticator,
+  access: Access,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<Verified> {
+  if (access === "public") return { user: ANONYMOUS, expiresAt: Infinity };
+  const { authorization } = req.headers;
+  try {
+    const verified = await authenticator.authenticate(authorization);
+    if (access === "admin" && !verified.user.roles.includes("admin"))
+      throw new Refusal("FORBIDDEN", { status: 403, message: "this asks for the role admin" });
+    return verified;
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 401)
+      res.setHeader("WWW-Authenticate", authorization === undefined ? "Bearer" : 'Bearer error="invalid_token"');
+    throw error;
+  }
+}
+
+function call(ctx: Context, { action, params }: ActionTarget, request: Request): Promise<unknown> {
+  const { key, user } = request;
+  const options = key === undefined ? {} : { headers: { [COMMAND_ID]: clientCommandId(user.id, key) } };
+  return ctx.call(action, params(request), options);
+}
+
+const searchOf = (url: string): string => (url.includes("?") ? url.slice(url.indexOf("?") + 1) : "");

@@ -1,0 +1,104 @@
+// What every request passes before moleculer-web sees it. Each check answers a way in which the router alone fails:
+// OPTIONS with `Access-Control-Request-Method: DELETE` would run the DELETE action, two Host headers would be one, a
+// wrong method would be a 404, and a path would match in any case and with `%2F` decoded into a param.
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Refusal } from "../../mixins/kernel/index.ts";
+import { limits } from "./limits.ts";
+import { SECURITY_HEADERS } from "./respond.ts";
+
+export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
+export interface FrontDoor {
+  /** Methods that the path answers, HEAD among them; none = there is no such path. */
+  readonly methodsOf: (path: string) => readonly string[];
+  /** What is answered without the router, by path: health must not wait behind anything. GET only. */
+  readonly plain: ReadonlyMap<string, Handler>;
+  /** The router. */
+  readonly handle: Handler;
+  readonly fail: (req: IncomingMessage, res: ServerResponse, error: unknown) => void;
+}
+
+const UNSAFE_PATH = /%(?![0-9a-f]{2})|%[01][0-9a-f]|%2[ef]|%5c|%7f|\\|\/\/|\/\.\.?(?:\/|$)/i;
+const BODY_METHODS = new Set(["POST", "PUT", "PATCH"]);
+
+/** The id of a request: the client's if it is harmless in logs and headers, else a new one. */
+export const requestIdOf = (given: unknown): string =>
+  typeof given === "string" && /^[\w-]{8,64}$/.test(given) ? given : randomUUID();
+
+export const requestId = (req: IncomingMessage): string => String(req.headers["x-request-id"]);
+
+export const frontDoor =
+  ({ methodsOf, plain, handle, fail }: FrontDoor): Handler =>
+  (req, res) => {
+    const id = requestIdOf(req.headers["x-request-id"]);
+    req.headers["x-request-id"] = id;
+    // moleculer-web prefers it, of any length, as the trace id.
+    delete req.headers["x-correlation-id"];
+    res.setHeaders(new Map(Object.entries({ ...SECURITY_HEADERS, "X-Request-ID": id })));
+    try {
+      checkTarget(req, res);
+      checkExpectation(req);
+      const path = pathOf(req);
+      const direct = plain.get(path);
+      const methods = direct ? ["GET", "HEAD"] : methodsOf(path);
+      if (methods.length === 0) throw new Refusal("NOT_FOUND", { status: 404, message: "no such resource" });
+      const allow = [...methods, "OPTIONS"].join(", ");
+      if (req.method === "OPTIONS") return void res.writeHead(204, { Allow: allow }).end();
+      if (!methods.includes(req.method!)) {
+        res.setHeader("Allow", allow);
+        throw new Refusal("METHOD_NOT_ALLOWED", { status: 405, message: `use ${allow}` });
+      }
+      // The router knows no HEAD; the response remembers that it answers one and leaves the body out.
+      if (req.method === "HEAD") req.method = "GET";
+      checkBody(req);
+      return (direct ?? handle)(req, res);
+    } catch (error) {
+      return fail(req, res, error);
+    }
+  };
+
+export const pathOf = (req: IncomingMessage): string => req.url!.split("?", 1)[0]!;
+
+/** Origin form only, one Host, a path that means the same to every reader. */
+function checkTarget(req: IncomingMessage, res: ServerResponse): void {
+  const url = req.url!;
+  const hosts = req.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === "host").length;
+  if (hosts > 1) {
+    // Whoever sends this takes a proxy and us for two readers: nothing more is read from there.
+    res.shouldKeepAlive = false;
+    throw new Refusal("BAD_HOST", { status: 400, message: "exactly one Host header" });
+  }
+  if (url.length > limits.urlCharsMax)
+    throw new Refusal("URL_TOO_LONG", { status: 414, message: `at most ${limits.urlCharsMax} characters` });
+  if (!url.startsWith("/") || !isSafePath(pathOf(req)))
+    throw new Refusal("BAD_PATH", { status: 400, message: "the path is malformed" });
+}
+
+/** Node answers `100-continue` itself; what else somebody expects of us we do not know how to do. */
+function checkExpectation({ headers: { expect } }: IncomingMessage): void {
+  if (expect !== undefined && expect.toLowerCase() !== "100-continue")
+    throw new Refusal("EXPECTATION_FAILED", { status: 417, message: "expect nothing but 100-continue" });
+}
+
+/** No encoded separators, dots or control characters, no `..`, no empty segment, valid percent-encoded UTF-8. */
+export function isSafePath(path: string): boolean {
+  if (UNSAFE_PATH.test(path)) return false;
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A body must be JSON: with any other type moleculer-web would ignore it and run the action all the same. */
+function checkBody(req: IncomingMessage): void {
+  const { "content-type": type, "content-length": length, "transfer-encoding": encoding } = req.headers;
+  if (encoding === undefined && (length === undefined || Number(length) === 0)) return;
+  if (!BODY_METHODS.has(req.method!))
+    throw new Refusal("UNEXPECTED_BODY", { status: 400, message: `${req.method} takes no body` });
+  if (!/^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(type ?? ""))
+    throw new Refusal("UNSUPPORTED_MEDIA_TYPE", { status: 415, message: "send application/json" });
+  if (Number(length) > limits.bodyBytesMax)
+    throw new Refusal("BODY_TOO_LARGE", { status: 413, message: `at most ${limits.bodyBytesMax} bytes` });
+}

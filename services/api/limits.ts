@@ -1,0 +1,59 @@
+/** Every limit of the gateway. Sizes are small because every body is a form, not an upload. */
+export const limits = {
+  /** Bytes of a body. A full order of 100 lines is 8 kB. */
+  bodyBytesMax: 100 * 1024,
+  /** Nesting of a body: JSON.parse takes thousands of levels, JSON.stringify then throws. */
+  bodyDepthMax: 20,
+  /** Characters of a request target. */
+  urlCharsMax: 4_096,
+  /** Milliseconds a refused request may still send what it has begun: a reply beside unread bytes becomes a reset. */
+  unreadBodyMs: 2_000,
+
+  /** Bytes of all header fields, and their number. */
+  headerBytesMax: 16 * 1024,
+  headersMax: 100,
+  /** Milliseconds for the header, and for the whole request: a client that drips is cut with 408. */
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  /** Milliseconds between two looks at the two above. */
+  connectionsCheckMs: 2_000,
+  /** Milliseconds an idle connection stays: above the 60 s of common proxies, so that the proxy closes first. */
+  keepAliveMs: 65_000,
+  /** Milliseconds without a byte in either direction. Cuts whoever does not read its response; above the heartbeat. */
+  socketIdleMs: 30_000,
+  /** Sockets: 10,000 idle ones are about 150 MB. */
+  connectionsMax: 10_000,
+
+  /** Milliseconds between the first 503 of `/health/ready` and the closed port: three looks of a balancer at 200 ms. */
+  announceMs: 600,
+  /** Milliseconds without a new connection until the port closes: longer than from an answer to the next request. */
+  settleMs: 250,
+  /** Milliseconds after which it closes all the same, though clients keep coming. */
+  settleMsMax: 2_000,
+  /** Milliseconds between two sweeps of idle connections while draining. */
+  sweepMs: 50,
+
+  /** Verified tokens remembered, and for how many milliseconds: a verification costs 0.2 ms, a hit 1 µs. */
+  tokensMax: 10_000,
+  tokenCacheMs: 60_000,
+  tokenCharsMax: 4_096,
+  /** Seconds of difference between the issuer's clock and ours. */
+  clockToleranceSeconds: 5,
+  /** Milliseconds between two fetches of the keys because of an unknown key id: anyone can send one. */
+  keysPauseMs: 5_000,
+  /** Milliseconds after which the keys are fetched anew: so long may a withdrawn key still be accepted. */
+  keysMaxAgeMs: 300_000,
+
+  /** Event streams one user may hold open. */
+  streamsPerUserMax: 5,
+  /** Milliseconds between two comments on a silent stream: proxies cut silence, often after 30 s. */
+  heartbeatMs: 15_000,
+  /** Milliseconds between two looks without a hint: hints get lost, and those of other nodes do not come. */
+  streamPollMs: 2_000,
+  /** Milliseconds between two looks at most, however many hints come. */
+  streamPauseMs: 50,
+  /** Milliseconds a reader may let its socket stay full before it is cut; it resumes by Last-Event-ID. */
+  streamStallMs: 10_000,
+  /** Bounds in milliseconds of the reconnection time given at a drain, so that not all come back at once. */
+  reconnectMs: [500, 5_000],
+} as const;

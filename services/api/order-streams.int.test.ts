@@ -1,0 +1,165 @@
+import { get, type IncomingMessage } from "node:http";
+import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
+import { newId } from "../../mixins/kernel/index.ts";
+import { COMMITTED } from "../../mixins/stream/index.ts";
+import { startGateway, until, type Gateway } from "./gateway.fixture.ts";
+import { limits } from "./limits.ts";
+
+let gateway: Gateway;
+const user = newId();
+let token: string;
+const opened: IncomingMessage[] = [];
+
+beforeAll(async () => {
+  gateway = await startGateway();
+  token = await gateway.token(user);
+});
+afterEach(async () => {
+  for (const response of opened.splice(0)) response.destroy();
+  await until(() => gateway.service.streams.size === 0, "streams of the last test are gone");
+});
+afterAll(() => gateway.stop());
+
+function newOrder(versions: number, pad = ""): { id: string; add(): void } {
+  const id = newId();
+  const events: { type: string; version: number; at: string; data: unknown }[] = [];
+  gateway.timelines.set(id, { owner: user, events });
+  const add = () => {
+    const version = events.length + 1;
+    events.push({
+      type: version === 1 ? "order.placed" : "order.paid",
+      version,
+      at: "2026-01-01T00:00:00.000Z",
+      data: { reason: pad },
+    });
+    void gateway.broker.broadcastLocal(COMMITTED, { service: "orders" });
+  };
+  for (let i = 0; i < versions; i++) add();
+  return { id, add };
+}
+
+interface Opened {
+  response: IncomingMessage;
+  text(): string;
+  ids(): number[];
+}
+const open = (id: string, headers: Record<string, string> = {}, as = token): Promise<Opened> =>
+  new Promise((resolve, reject) => {
+    get(
+      `${gateway.url}/api/v1/orders/${id}/stream`,
+      { agent: false, headers: { authorization: `Bearer ${as}`, ...headers } },
+      response => {
+        opened.push(response);
+        let text = "";
+        response.setEncoding("utf8").on("error", () => {});
+        response.on("data", (chunk: string) => (text += chunk));
+        resolve({
+          response,
+          text: () => text,
+          ids: () => [...text.matchAll(/^id: (\d+)$/gm)].map(match => Number(match[1])),
+        });
+      },
+    ).on("error", reject);
+  });
+const upTo = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+
+test("history first, then each change once as it is committed", async () => {
+  const order = newOrder(3);
+  const stream = await open(order.id);
+  expect(stream.response.headers["content-type"]).toBe("text/event-stream");
+  expect(stream.response.headers["cache-control"]).toBe("no-store, no-transform");
+  await until(() => stream.ids().length === 3, "history");
+  order.add();
+  await until(() => stream.ids().length === 4, "the change");
+  expect(stream.ids()).toEqual([1, 2, 3, 4]);
+  expect(stream.text()).toContain(`event: placed\ndata: {"id":"${order.id}","status":"placed","version":1,`);
+});
+
+test("a stream resumed after version 10 under writes has no gap and no duplicate", async () => {
+  const order = newOrder(150);
+  const writing = setInterval(() => order.add(), 2);
+  const stream = await open(order.id, { "last-event-id": "10" });
+  await until(() => stream.ids().length > 250, "250 changes");
+  clearInterval(writing);
+  expect(stream.ids()).toEqual(upTo(11, stream.ids().at(-1)!));
+});
+
+test("a hint wakes a stream long before the poll does", async () => {
+  const order = newOrder(1);
+  const stream = await open(order.id);
+  await until(() => stream.ids().length === 1, "history");
+  await new Promise(resolve => setTimeout(resolve, 2 * limits.streamPauseMs));
+  const startedAt = performance.now();
+  order.add();
+  await until(() => stream.ids().length === 2, "the change");
+  expect(performance.now() - startedAt).toBeLessThan(limits.streamPollMs / 2);
+});
+
+test("a change that is committed while the history is being read does not wait for the poll", async () => {
+  const order = newOrder(1);
+  const timeline = gateway.timelines.get(order.id)!;
+  let reads = 0;
+  // The second read finds nothing; the change comes before its reply, and its hint before anyone waits for one.
+  timeline.afterRead = () => (++reads === 2 ? order.add() : undefined);
+  const stream = await open(order.id);
+  const startedAt = performance.now();
+  await until(() => stream.ids().length === 2, "the change");
+  expect(performance.now() - startedAt).toBeLessThan(limits.streamPollMs / 2);
+});
+
+test("without a hint the poll finds the change", async () => {
+  const order = newOrder(1);
+  const stream = await open(order.id);
+  await until(() => stream.ids().length === 1, "history");
+  gateway.timelines
+    .get(order.id)!
+    .events.push({ type: "order.paid", version: 2, at: "2026-01-01T00:00:00.000Z", data: {} });
+  await until(() => stream.ids().length === 2, "the change");
+});
+
+test("another user's order is as unknown as one that does not exist", async () => {
+  const order = newOrder(1);
+  const stranger = await gateway.token(newId());
+  const path = (id: string) => `/api/v1/orders/${id}/stream`;
+  const theirs = await gateway.http("GET", path(order.id), { token: stranger });
+  const none = await gateway.http("GET", path(newId()), { token: stranger });
+  expect([theirs.status, none.status]).toEqual([404, 404]);
+  expect({ ...theirs.json, requestId: "" }).toEqual({ ...none.json, requestId: "" });
+});
+
+test("a Last-Event-ID that is no version is refused by name", async () => {
+  const { status, json } = await gateway.http("GET", `/api/v1/orders/${newOrder(1).id}/stream`, {
+    token,
+    headers: { "last-event-id": "1;2" },
+  });
+  expect([status, json.errors[0].field]).toEqual([400, "Last-Event-ID"]);
+});
+
+test("a sixth stream of a user is refused, and free again when one is closed", async () => {
+  const order = newOrder(1);
+  const streams = [];
+  for (let i = 0; i < limits.streamsPerUserMax; i++) streams.push(await open(order.id));
+  const sixth = await open(order.id);
+  expect([sixth.response.statusCode, sixth.response.headers["retry-after"]]).toEqual([429, "10"]);
+  streams[0]!.response.destroy();
+  await until(() => gateway.service.streams.size === limits.streamsPerUserMax - 1, "one closed");
+  expect((await open(order.id)).response.statusCode).toBe(200);
+});
+
+test("a reader that does not read is cut", async () => {
+  const order = newOrder(1, "x".repeat(200_000));
+  const stream = await open(order.id);
+  stream.response.pause();
+  for (let i = 0; i < 100; i++) order.add();
+  const deadline = performance.now() + limits.streamStallMs + 10_000;
+  while (gateway.service.streams.size > 0 && performance.now() < deadline)
+    await new Promise(resolve => setTimeout(resolve, 100));
+  expect(gateway.service.streams.size).toBe(0);
+});
+
+test("a stream ends with its token", async () => {
+  const soon = await gateway.signer.sign({ sub: user, roles: ["customer"] }, {}, Math.floor(Date.now() / 1_000) + 2);
+  const stream = await open(newOrder(1).id, {}, soon);
+  expect(stream.response.statusCode).toBe(200);
+  await until(() => stream.response.complete, "the end");
+});

@@ -1,0 +1,161 @@
+// The one place where an error becomes a response: RFC 9457 `application/problem+json`. What a refusal says is for the
+// client; what a failure says stays in the log, under the same request id.
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Issue } from "../../mixins/kernel/index.ts";
+import { limits } from "./limits.ts";
+import { send } from "./respond.ts";
+
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail?: string;
+  readonly errors?: readonly Issue[];
+  readonly requestId: string;
+}
+export interface Mapped {
+  readonly problem: Problem;
+  /** Milliseconds for `Retry-After`. */
+  readonly retryAfterMs: number | undefined;
+}
+
+interface ErrorLike {
+  name?: unknown;
+  message?: unknown;
+  /** Moleculer's and our own errors carry `code`, those of the body parser `status`. */
+  code?: unknown;
+  status?: unknown;
+  type?: unknown;
+  data?: unknown;
+}
+
+/** What the body parser refuses, in our words: its own messages quote the body. */
+const PARSER: Record<string, { rule: string; detail: string }> = {
+  "entity.parse.failed": { rule: "MALFORMED_JSON", detail: "the body is not JSON" },
+  "entity.too.large": { rule: "BODY_TOO_LARGE", detail: `the body is larger than ${limits.bodyBytesMax} bytes` },
+  "encoding.unsupported": { rule: "UNSUPPORTED_ENCODING", detail: "send the body without Content-Encoding, in UTF-8" },
+  "charset.unsupported": { rule: "UNSUPPORTED_ENCODING", detail: "send the body without Content-Encoding, in UTF-8" },
+  "request.size.invalid": { rule: "INCOMPLETE_BODY", detail: "the body is shorter or longer than its Content-Length" },
+  "request.aborted": { rule: "INCOMPLETE_BODY", detail: "the body ended early" },
+};
+
+/** Moleculer's own failures by what is known about the effect: 503 = it never ran, 504 = it may have. */
+const TRANSPORT: Record<string, 503 | 504> = {
+  ServiceNotFoundError: 503,
+  ServiceNotAvailableError: 503,
+  QueueIsFullError: 503,
+  BrokerDisconnectedError: 503,
+  RequestTimeoutError: 504,
+  RequestSkippedError: 504,
+  RequestRejectedError: 504,
+};
+
+/** Maps any thrown value. Everything that is neither refusal nor known to be temporary is a 500 without a word. */
+export function toProblem(error: unknown, requestId: string): Mapped {
+  const thrown = (error ?? {}) as ErrorLike;
+  const type = textOf(thrown.type);
+  const data = (thrown.data ?? {}) as { family?: unknown; errors?: unknown; retryAfterMs?: unknown; outcome?: unknown };
+  const mapped = (status: number, rule: string, detail = "", errors: readonly Issue[] = []): Mapped => ({
+    problem: {
+      type: `/problems/${rule.toLowerCase().replaceAll("_", "-")}`,
+      title: STATUS_CODES[status] ?? "Error",
+      status,
+      ...(detail && { detail }),
+      ...(errors.length > 0 && { errors }),
+      requestId,
+    },
+    retryAfterMs: typeof data.retryAfterMs === "number" ? data.retryAfterMs : RETRY_AFTER_MS[status],
+  });
+
+  if (data.family === "bug") return mapped(500, "INTERNAL");
+  if (data.family === "unavailable") {
+    const status = data.outcome === "unknown" ? 504 : thrown.code === 429 ? 429 : 503;
+    return mapped(status, type, WAIT[status]);
+  }
+  const transport = TRANSPORT[textOf(thrown.name)];
+  if (transport) return mapped(transport, "UNAVAILABLE", WAIT[transport]);
+  const parser = PARSER[type];
+  if (parser) return mapped(statusOf(thrown) ?? 400, parser.rule, parser.detail);
+
+  const status = statusOf(thrown);
+  if (status === undefined || !type) return mapped(500, "INTERNAL");
+  return type === "VALIDATION_ERROR"
+    ? mapped(status, type, "the request is not valid: see errors", issuesOf(data.errors ?? thrown.data))
+    : mapped(status, type, textOf(thrown.message).slice(0, 300), issuesOf(data.errors));
+}
+
+const WAIT: Record<number, string> = {
+  429: "too much at once: try again later",
+  503: "nothing was done: try again later",
+  504: "it is not known whether this took effect: repeat it with the same Idempotency-Key",
+};
+/** Milliseconds, when the error does not say. */
+const RETRY_AFTER_MS: Record<number, number> = { 429: 10_000, 503: 1_000, 504: 1_000 };
+const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
+
+/** A client's error only: what else carries a number (a database, a failed upstream) is no one's business. */
+function statusOf({ code, status }: ErrorLike): number | undefined {
+  const number = Number.isInteger(code) ? code : status;
+  return Number.isInteger(number) && Number(number) >= 400 && Number(number) < 500 ? Number(number) : undefined;
+}
+
+/** Field and message only: validators also tell the value, the node and the action. */
+function issuesOf(value: unknown): Issue[] {
+  if (!Array.isArray(value)) return [];
+  return value
+    .slice(0, 20)
+    .map(({ field, message }: Record<string, unknown>) => ({ field: textOf(field), message: textOf(message) }));
+}
+
+/** Writes the problem, unless the response has begun (then the connection is cut) or the client is gone. */
+export function sendProblem(req: IncomingMessage, res: ServerResponse, { problem, retryAfterMs }: Mapped): void {
+  if (res.headersSent) return void res.destroy();
+  afterBody(req, () => {
+    if (res.headersSent || res.destroyed) return;
+    // What is still on its way would be read as the next request.
+    if (!req.complete) res.shouldKeepAlive = false;
+    send(res, problem.status, problem, {
+      "Content-Type": "application/problem+json",
+      ...(retryAfterMs !== undefined && { "Retry-After": String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) }),
+    });
+  });
+}
+
+/** Calls back when the request has been read to its end, or after 2 s: closing on unread bytes resets the connection. */
+function afterBody(req: IncomingMessage, callback: () => void): void {
+  if (req.complete || req.destroyed) return callback();
+  const done = () => {
+    clearTimeout(timer);
+    req.off("end", done).off("close", done);
+    callback();
+  };
+  const timer = setTimeout(done, limits.unreadBodyMs);
+  req.once("end", done).once("close", done).resume();
+}
+
+const PROTOCOL: Record<string, number> = {
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};
+
+/** Answers bytes that never became a request: one response if none was begun, then the connection closes. */
+export function onClientError(error: Error & { code?: string }, socket: Duplex): void {
+  const begun = (socket as { _httpMessage?: { headersSent?: boolean } })._httpMessage?.headersSent;
+  if (error.code === "ECONNRESET" || !socket.writable || begun) return void socket.destroy();
+  endWith(socket, PROTOCOL[error.code ?? ""] ?? 400);
+}
+
+/** CONNECT asks for a proxy. Node would close the connection without a word. */
+export function onConnect(_req: IncomingMessage, socket: Duplex): void {
+  endWith(socket, 400);
+}
+
+function endWith(socket: Duplex, status: number): void {
+  const body = JSON.stringify({ type: "/problems/protocol", title: STATUS_CODES[status], status });
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n` +
+      `Cache-Control: no-store\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,25 @@
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
+
+/** Security headers of every response of the gateway, refusals and streams included. */
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+  "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+  "X-Content-Type-Options": "nosniff",
+  "Referrer-Policy": "no-referrer",
+  "Cross-Origin-Resource-Policy": "same-site",
+};
+
+/**
+ * Sends `body` as JSON, whatever it is: moleculer-web would send a stored `{ type: "Buffer" }` raw and `null` as
+ * nothing. `undefined` sends no body. Not cached unless `headers` say so; for HEAD Node leaves the body out.
+ */
+export function send(res: ServerResponse, status: number, body: unknown, headers: OutgoingHttpHeaders = {}): void {
+  const text = body === undefined ? "" : JSON.stringify(body);
+  res.writeHead(status, {
+    "Cache-Control": "no-store",
+    ...(status !== 204 && { "Content-Length": Buffer.byteLength(text) }),
+    ...(body !== undefined && { "Content-Type": "application/json; charset=utf-8" }),
+    ...headers,
+  });
+  res.end(text);
+}

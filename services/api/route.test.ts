@@ -1,0 +1,122 @@
+import { describe, expect, test } from "@jest/globals";
+import Type from "typebox";
+import { checkShape } from "./body.ts";
+import { isSafePath, requestIdOf } from "./front-door.ts";
+import { parseKey } from "./idempotency.ts";
+import { route } from "./route.ts";
+import { routes } from "./routes/index.ts";
+
+const sample = route("PUT /cart/items/:productId", "carts.put", {
+  summary: "",
+  path: { productId: Type.String({ format: "uuid" }) },
+  query: { page: Type.Optional(Type.Integer({ minimum: 1 })), q: Type.Optional(Type.String()) },
+  body: { quantity: Type.Integer({ minimum: 1 }) },
+  params: ({ path, body, user }) => ({ ...path, ...body, owner: user.id }),
+});
+const productId = "0190a0a0-0000-7000-8000-000000000000";
+const read = (search = "", body: unknown = { quantity: 1 }) => sample.read({ path: { productId }, search, body });
+const fields = (run: () => unknown): string[] => {
+  try {
+    run();
+    return [];
+  } catch (error) {
+    return (error as { data: { errors: { field: string }[] } }).data.errors.map(({ field }) => field);
+  }
+};
+
+describe("a route", () => {
+  test("reads each field from its place, numbers of the query as numbers", () => {
+    expect(read("page=2&q=7")).toEqual({ path: { productId }, query: { page: 2, q: "7" }, body: { quantity: 1 } });
+  });
+
+  test("names what is wrong, unknown or given twice, in every place", () => {
+    expect(fields(() => read("page=x"))).toEqual(["page"]);
+    expect(fields(() => read("page=1.5"))).toEqual(["page"]);
+    expect(fields(() => read("quantity=2"))).toEqual(["quantity"]);
+    expect(fields(() => read("q=a&q=b"))).toEqual(["q"]);
+    expect(fields(() => read("__proto__=1&toString=2")).sort()).toEqual(["__proto__", "toString"]);
+    expect(fields(() => read("page=0", { quantity: 0, price: 1 })).sort()).toEqual(["page", "price", "quantity"]);
+    expect(fields(() => read("", []))).toEqual([""]);
+  });
+
+  test("is typed by its action", () => {
+    // @ts-expect-error an action that is gone
+    void (() => route("GET /x", "carts.gone", { summary: "", params: () => ({}) }));
+    // @ts-expect-error params that the action does not take
+    void (() => route("GET /x", "carts.get", { summary: "", params: () => ({ id: "x" }) }));
+    expect(sample.access).toBe("customer");
+  });
+});
+
+test("every route with a param in its path has a schema for it, and no two are the same", () => {
+  for (const { url, path } of routes)
+    expect([url, ...[...url.matchAll(/:(\w+)/g)].map(match => match[1])]).toEqual([url, ...Object.keys(path)]);
+  expect(new Set(routes.map(({ method, url }) => `${method} ${url}`)).size).toBe(routes.length);
+});
+
+test("only what a visitor needs is public", () => {
+  const open = routes.filter(({ access }) => access === "public").map(({ method, url }) => `${method} ${url}`);
+  expect(open.sort()).toEqual([
+    "GET /.well-known/jwks.json",
+    "GET /api/v1/inventory/:sku",
+    "GET /api/v1/products",
+    "GET /api/v1/products/:id",
+    "POST /api/v1/auth/login",
+    "POST /api/v1/auth/logout",
+    "POST /api/v1/auth/refresh",
+    "POST /api/v1/auth/register",
+  ]);
+  for (const { url, access } of routes.filter(({ url }) => url.includes("/ops/")))
+    expect([url, access]).toEqual([url, "admin"]);
+});
+
+test.each([
+  ["/api/v1/products", true],
+  ["/.well-known/jwks.json", true],
+  ["/a%20b", true],
+  ["/a..b", true],
+  ["/..", false],
+  ["/a/./b", false],
+  ["/%2E%2E/", false],
+  ["/%2fa", false],
+  ["/a%5cb", false],
+  ["/a\\b", false],
+  ["/a%00", false],
+  ["/a%0d%0ab", false],
+  ["//a", false],
+  ["/%c3%28", false],
+  ["/%", false],
+])("path %s is safe: %s", (path, safe) => expect(isSafePath(path)).toBe(safe));
+
+test("Idempotency-Key: quoted or bare, 1 to 128, never a list", () => {
+  const parse = (key?: string) => parseKey(key === undefined ? {} : { "idempotency-key": key });
+  expect(parse()).toBeUndefined();
+  expect(parse('"a b c d e"')).toBe("a b c d e");
+  expect(parse("1")).toBe("1");
+  expect(parse("8e03978e-40d5-43dd-bc93-6894a57f9324")).toBe("8e03978e-40d5-43dd-bc93-6894a57f9324");
+  for (const bad of [
+    "",
+
+    "a".repeat(129),
+    "key-one, key-two",
+    '"key-one", "key-two"',
+    '"key"one-two"',
+    "key one two",
+    "ключ-ключ",
+  ])
+    expect(() => parse(bad)).toThrow(expect.objectContaining({ code: 400 }));
+});
+
+test("a body's keys and depth are looked at without recursion into what is too deep", () => {
+  expect(() => checkShape({ a: [{ b: 1 }] }, 3)).not.toThrow();
+  expect(() => checkShape({ a: [{ b: [] }] }, 3)).toThrow(expect.objectContaining({ type: "BODY_TOO_DEEP" }));
+  expect(() => checkShape(JSON.parse('{"a":[{"__proto__":{}}]}'), 20)).toThrow(
+    expect.objectContaining({ type: "FORBIDDEN_KEY" }),
+  );
+});
+
+test("a request id from outside is taken only if it is harmless", () => {
+  expect(requestIdOf("abc_DEF-12")).toBe("abc_DEF-12");
+  for (const bad of [undefined, "", "1234567", "a".repeat(65), "12345678\n", ["12345678", "12345678"]])
+    expect(requestIdOf(bad)).toMatch(/^[0-9a-f-]{36}$/);
+});

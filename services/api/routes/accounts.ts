@@ -1,0 +1,48 @@
+import Type from "typebox";
+import { route } from "../route.ts";
+
+const email = Type.String({ format: "email", minLength: 3, maxLength: 254 });
+const refreshToken = Type.String({ minLength: 1, maxLength: 200 });
+
+export const accounts = [
+  route("POST /auth/register", "accounts.register", {
+    summary: "Open an account",
+    access: "public",
+    body: {
+      email,
+      password: Type.String({ minLength: 8, maxLength: 128 }),
+      name: Type.String({ minLength: 1, maxLength: 200 }),
+    },
+    params: ({ body }) => body,
+    status: 201,
+  }),
+  route("POST /auth/login", "accounts.login", {
+    summary: "Log in: an access token for 15 minutes, and a refresh token",
+    access: "public",
+    body: { email, password: Type.String({ minLength: 1, maxLength: 128 }) },
+    params: ({ body }) => body,
+  }),
+  route("POST /auth/refresh", "accounts.refresh", {
+    summary: "New tokens for a refresh token, which is used up",
+    access: "public",
+    body: { refreshToken },
+    params: ({ body }) => body,
+  }),
+  route("POST /auth/logout", "accounts.logout", {
+    summary: "End the session of a refresh token",
+    access: "public",
+    body: { refreshToken },
+    params: ({ body }) => body,
+    status: 204,
+  }),
+  route("GET /me", "accounts.get", {
+    summary: "Who is logged in",
+    params: ({ user }) => ({ id: user.id }),
+  }),
+  route("GET /.well-known/jwks.json", "accounts.jwks", {
+    summary: "Public keys of the access tokens",
+    access: "public",
+    params: () => ({}),
+    cacheControl: "public, max-age=300",
+  }),
+];

@@ -1,0 +1,64 @@
+import Type from "typebox";
+import { ActorId } from "../../../mixins/contract/index.ts";
+import { Money } from "../../money.ts";
+import { API, route } from "../route.ts";
+
+const id = Type.String({ format: "uuid" });
+const fields = {
+  sku: ActorId,
+  name: Type.String({ minLength: 1, maxLength: 200 }),
+  description: Type.String({ maxLength: 5_000 }),
+  price: Money,
+  category: Type.String({ minLength: 1, maxLength: 60 }),
+  image: Type.Optional(Type.String({ maxLength: 500 })),
+};
+
+export const catalog = [
+  route("GET /products", "catalog.list", {
+    summary: "Search the catalog",
+    access: "public",
+    query: {
+      q: Type.Optional(Type.String({ maxLength: 100 })),
+      category: Type.Optional(Type.String({ maxLength: 60 })),
+      sort: Type.Optional(Type.Enum(["name", "-name", "price", "-price", "createdAt", "-createdAt"])),
+      page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+      pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+    },
+    params: ({ query }) => query,
+  }),
+  route("GET /products/:id", "catalog.get", {
+    summary: "One product",
+    access: "public",
+    path: { id },
+    params: ({ path }) => path,
+  }),
+  route("POST /products", "catalog.create", {
+    summary: "Add a product",
+    access: "admin",
+    body: fields,
+    params: ({ body }) => body,
+    status: 201,
+    location: product => `${API}/products/${product.id}`,
+  }),
+  route("PATCH /products/:id", "catalog.update", {
+    summary: "Change fields of a product",
+    access: "admin",
+    path: { id },
+    body: {
+      sku: Type.Optional(fields.sku),
+      name: Type.Optional(fields.name),
+      description: Type.Optional(fields.description),
+      price: Type.Optional(fields.price),
+      category: Type.Optional(fields.category),
+      image: fields.image,
+    },
+    params: ({ path, body }) => ({ ...body, id: path.id }),
+  }),
+  route("DELETE /products/:id", "catalog.remove", {
+    summary: "Remove a product",
+    access: "admin",
+    path: { id },
+    params: ({ path }) => path,
+    status: 204,
+  }),
+];

@@ -1,0 +1,10 @@
+import type { Route } from "../route.ts";
+import { accounts } from "./accounts.ts";
+import { carts } from "./carts.ts";
+import { catalog } from "./catalog.ts";
+import { inventory } from "./inventory.ts";
+import { operations } from "./operations.ts";
+import { orders } from "./orders.ts";
+
+/** Everything the gateway answers besides health, metrics and its own description. */
+export const routes: readonly Route[] = [...accounts, ...catalog, ...inventory, ...carts, ...orders, ...operations];

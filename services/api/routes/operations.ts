@@ -1,0 +1,86 @@
+import Type from "typebox";
+import { ActorId } from "../../../mixins/contract/index.ts";
+import { route } from "../route.ts";
+
+const access = "admin";
+const name = Type.String({ pattern: "^[a-z][a-z0-9-]{0,63}$" });
+const id = Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9][A-Za-z0-9_.:@-]*$" });
+const page = {
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500 })),
+  after: Type.Optional(Type.String({ maxLength: 200 })),
+};
+const note = Type.Optional(Type.String({ minLength: 1, maxLength: 500 }));
+
+export const operations = [
+  route("GET /ops/nodes", "ops.nodes", { summary: "Nodes and their services", access, params: () => ({}) }),
+  route("GET /ops/sagas", "ops.sagas", {
+    summary: "Sagas by state, oldest first",
+    access,
+    query: {
+      state: Type.Optional(Type.Enum(["open", "running", "compensating", "stuck", "completed", "compensated"])),
+      ...page,
+    },
+    params: ({ query }) => query,
+  }),
+  route("GET /ops/sagas/:id", "ops.saga", {
+    summary: "One saga with its timeline",
+    access,
+    path: { id },
+    params: ({ path }) => path,
+  }),
+  route("POST /ops/sagas/:id/retry", "ops.retrySaga", {
+    summary: "Try a stuck saga's step again",
+    access,
+    path: { id },
+    body: { note },
+    params: ({ path, body }) => ({ ...body, id: path.id }),
+  }),
+  route("POST /ops/sagas/:id/compensate", "ops.compensateSaga", {
+    summary: "Undo a stuck saga",
+    access,
+    path: { id },
+    body: { note },
+    params: ({ path, body }) => ({ ...body, id: path.id }),
+  }),
+  route("GET /ops/actors/:type/:id", "ops.actor", {
+    summary: "An actor's state, now or at a version, and its latest events",
+    access,
+    path: { type: name, id: ActorId },
+    query: { version: Type.Optional(Type.Integer({ minimum: 0 })) },
+    params: ({ path, query }) => ({ ...query, ...path }),
+  }),
+  route("GET /ops/quarantine", "ops.quarantined", {
+    summary: "Actors whose record cannot be read, with the reason",
+    access,
+    params: () => ({}),
+  }),
+  route("POST /ops/actors/:type/:id/release", "ops.releaseQuarantine", {
+    summary: "Read an actor in quarantine again",
+    access,
+    path: { type: name, id: ActorId },
+    params: ({ path }) => path,
+  }),
+  route("GET /ops/projections", "ops.projections", {
+    summary: "Projections with their lag",
+    access,
+    params: () => ({}),
+  }),
+  route("POST /ops/projections/:name/rebuild", "ops.rebuild", {
+    summary: "Build a projection anew beside the live one, then switch",
+    access,
+    path: { name },
+    params: ({ path }) => path,
+  }),
+  route("GET /ops/dead-letters", "ops.deadLetters", {
+    summary: "Events that a consumer could not handle",
+    access,
+    query: { service: Type.Optional(name), ...page },
+    params: ({ query }) => query,
+  }),
+  route("POST /ops/dead-letters/:id/retry", "ops.retryDeadLetter", {
+    summary: "Let the consumer try again, in the order of the stream",
+    access,
+    path: { id },
+    params: ({ path }) => path,
+  }),
+];

@@ -1,0 +1,72 @@
+import Type from "typebox";
+import { ActorId, strictObject } from "../../../mixins/contract/index.ts";
+import { idFrom, newId } from "../../../mixins/kernel/index.ts";
+import { Address } from "../../address.ts";
+import { API, orderStream, route } from "../route.ts";
+
+const path = { id: ActorId };
+/** What a client orders: never a price. */
+const RequestedLine = strictObject({
+  productId: Type.String({ format: "uuid" }),
+  quantity: Type.Integer({ minimum: 1, maximum: 1_000 }),
+});
+
+export const orders = [
+  route("POST /orders", "orders.place", {
+    summary: "Place an order, of lines or of the cart; prices come from the catalog",
+    body: {
+      lines: Type.Optional(Type.Array(RequestedLine, { minItems: 1, maxItems: 100 })),
+      fromCart: Type.Optional(Type.Boolean()),
+      shippingAddress: Address,
+      payment: strictObject({
+        method: Type.Enum(["card"]),
+        token: Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9_-]+$" }),
+      }),
+    },
+    idempotent: true,
+    // The same user and key name the same order, on any gateway and after any loss of cache: the actor itself then
+    // answers a repeat from its record, before it asks for cart or prices.
+    params: ({ body, user, key }) => ({
+      ...body,
+      id: key === undefined ? newId() : idFrom(user.id, key),
+      customer: user.id,
+    }),
+    status: 201,
+    location: order => `${API}/orders/${order.id}`,
+  }),
+  route("GET /orders", "order-views.list", {
+    summary: "Own orders, newest first",
+    query: {
+      page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+      pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+      after: Type.Optional(Type.String({ maxLength: 100 })),
+    },
+    params: ({ query, user }) => ({ ...query, customer: user.id }),
+  }),
+  route("GET /orders/:id", "orders.view", {
+    summary: "An own order; an administrator sees all",
+    path,
+    params: ({ path }) => path,
+  }),
+  route("GET /orders/:id/history", "orders.timeline", {
+    summary: "What happened to an order",
+    path,
+    query: { from: Type.Optional(Type.Integer({ minimum: 1 })) },
+    params: ({ path, query }) => ({ ...query, id: path.id }),
+  }),
+  route("POST /orders/:id/cancel", "orders.cancel", {
+    summary: "Cancel an order that is not confirmed yet",
+    path,
+    body: { reason: Type.Optional(Type.String({ maxLength: 500 })) },
+    idempotent: true,
+    params: ({ path, body, user }) => ({
+      ...body,
+      id: path.id,
+      ...(!user.roles.includes("admin") && { customer: user.id }),
+    }),
+  }),
+  orderStream("GET /orders/:id/stream", {
+    summary: "Status changes of an order as server-sent events; resumes by Last-Event-ID",
+    path,
+  }),
+];

@@ -1,0 +1,104 @@
+// A gateway stops under load: nobody is reset, streams end, readiness goes first.
+import { Agent, get, request } from "node:http";
+import { expect, test } from "@jest/globals";
+import { newId } from "../../mixins/kernel/index.ts";
+import { product, startGateway, until } from "./gateway.fixture.ts";
+
+const sleep = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));
+
+/** One request; the code of the error if there was no whole response. */
+const ask = (url: string, agent: Agent): Promise<string> =>
+  new Promise(resolve => {
+    const call = request(url, { agent }, response => {
+      response.on("error", (error: Error & { code?: string }) => resolve(error.code ?? error.message));
+      response.resume().on("end", () => resolve(response.complete ? String(response.statusCode) : "incomplete"));
+    });
+    call.on("error", (error: Error & { code?: string }) => resolve(error.code ?? error.message)).end();
+  });
+
+test("a stop under keep-alive load resets no one, says 503 at readiness before the port closes, and ends streams", async () => {
+  const gateway = await startGateway({
+    "catalog.get": async () => {
+      await sleep(100);
+      return product;
+    },
+  });
+  const user = newId();
+  const order = newId();
+  gateway.timelines.set(order, {
+    owner: user,
+    events: [{ type: "order.placed", version: 1, at: "2026-01-01T00:00:00.000Z", data: {} }],
+  });
+  const authorization = `Bearer ${await gateway.token(user)}`;
+  let streamed = "";
+  get(`${gateway.url}/api/v1/orders/${order}/stream`, { agent: false, headers: { authorization } }, response => {
+    response.setEncoding("utf8").on("data", (chunk: string) => (streamed += chunk));
+    response.on("end", () => (streamed += "<end>"));
+  });
+  await until(() => streamed.includes("id: 1"), "the stream");
+
+  const outcomes: string[] = [];
+  const ready: string[] = [];
+  const stop = new AbortController();
+  const callers = Array.from({ length: 20 }, async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    while (!stop.signal.aborted) {
+      const outcome = await ask(`${gateway.url}/api/v1/products/${product.id}`, agent);
+      // A port that is closed is no reset: the balancer has seen readiness by then.
+      if (outcome === "ECONNREFUSED") break;
+      outcomes.push(outcome);
+    }
+    agent.destroy();
+  });
+  const balancer = (async () => {
+    const agent = new Agent();
+    while (!stop.signal.aborted) {
+      ready.push(await ask(`${gateway.url}/health/ready`, agent));
+      await sleep(50);
+    }
+  })();
+  await until(() => outcomes.length > 40, "load");
+  const startedAt = performance.now();
+  await gateway.stop();
+  const tookMs = performance.now() - startedAt;
+  stop.abort();
+  await Promise.all([...callers, balancer]);
+
+  expect(new Set(outcomes)).toEqual(new Set(["200"]));
+  expect(ready.filter(outcome => outcome === "503").length).toBeGreaterThan(3);
+  expect(streamed).toMatch(/retry: \d+\n\n<end>$/);
+  expect(tookMs).toBeLessThan(3_000);
+});
+
+test("a call that outlives the grace is cut, and the stop returns", async () => {
+  const gateway = await startGateway({ "catalog.get": () => sleep(8_000) });
+  const asked = ask(`${gateway.url}/api/v1/products/${product.id}`, new Agent());
+  await until(() => gateway.reached.some(({ action }) => action === "catalog.get"), "the call");
+  await gateway.stop();
+  expect(await asked).toBe("ECONNRESET");
+}, 20_000);
+
+test("live at once, ready only when every routed service is there", async () => {
+  const gateway = await startGateway();
+  const carts = gateway.broker.getLocalService("carts");
+  await gateway.broker.destroyService(carts);
+  const { status, json } = await gateway.http("GET", "/health/ready");
+  expect([status, json]).toEqual([503, { status: "starting", missing: ["carts"] }]);
+  const cart = await gateway.http("GET", "/api/v1/cart", { token: await gateway.token(newId()) });
+  expect([cart.status, cart.headers.get("retry-after")]).toEqual([503, "1"]);
+  expect((await gateway.http("GET", "/health/live")).status).toBe(200);
+  await gateway.stop();
+});
+
+test("a taken port stops the start and names the variable", async () => {
+  const gateway = await startGateway();
+  const second = new (gateway.broker.constructor as any)({
+    ...gateway.broker.options,
+    nodeID: "second",
+    middlewares: [],
+    valence: { ...(gateway.broker.options as any).valence, port: gateway.port },
+  });
+  second.createService((await import("./api.service.ts")).default);
+  await expect(second.start()).rejects.toThrow("PORT");
+  await gateway.stop();
+});

@@ -1,0 +1,172 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ServiceBroker } from "moleculer";
+import { brokerOptions } from "../../broker/index.ts";
+import { typedCall, type Call } from "../../mixins/contract/index.ts";
+import { newId, readEnvironment } from "../../mixins/kernel/index.ts";
+import catalog from "./catalog.service.ts";
+import type { NewProduct } from "./product.ts";
+import { seedProducts } from "./products.seed.ts";
+
+let folder: string;
+let broker: ServiceBroker;
+let call: Call;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "catalog-"));
+  broker = new ServiceBroker({
+    ...brokerOptions(readEnvironment({ DATA_DIR: folder })),
+    logger: false,
+    cacher: { type: "MemoryLRU", options: { max: 1_000 } },
+  });
+  broker.createService(catalog);
+  await broker.start();
+  call = typedCall(broker);
+});
+afterAll(async () => {
+  await broker.stop();
+  await rm(folder, { recursive: true });
+});
+
+const service = (): any => broker.getLocalService("catalog");
+const mug: NewProduct = {
+  sku: "MUG-001",
+  name: "Harbour Mug",
+  description: "Stoneware.",
+  price: { amount: 1800, currency: "EUR" },
+  category: "mugs",
+};
+const lamp: NewProduct = {
+  ...mug,
+  sku: "LMP-001",
+  name: "Lamp",
+  category: "lamps",
+  price: { amount: 8900, currency: "EUR" },
+};
+const admin = { user: { id: newId(), roles: ["admin"] } };
+const customer = { user: { id: newId(), roles: ["customer"] } };
+
+beforeEach(async () => {
+  await service().adapter.clear();
+  await service().clearCache();
+});
+
+test("a product comes back as it was created, found by its id", async () => {
+  const created = await call("catalog.create", { ...mug, image: "/images/mug.webp" }, { meta: admin });
+  expect(created).toEqual({
+    ...mug,
+    image: "/images/mug.webp",
+    id: expect.any(String),
+    createdAt: expect.stringMatching(/Z$/),
+    updatedAt: created.createdAt,
+  });
+  expect(await call("catalog.get", { id: created.id })).toEqual(created);
+});
+
+test("a SKU belongs to one product, whether it is created or changed", async () => {
+  await call("catalog.create", mug);
+  const { id } = await call("catalog.create", lamp);
+  const taken = { code: 409, type: "SKU_TAKEN", data: { errors: [{ field: "sku" }] } };
+  await expect(call("catalog.create", mug)).rejects.toMatchObject(taken);
+  await expect(call("catalog.update", { id, sku: mug.sku })).rejects.toMatchObject(taken);
+  expect(await call("catalog.get", { id })).toMatchObject(lamp);
+});
+
+test("an unknown product is a 404 that names the field", async () => {
+  const id = newId();
+  const { id: known } = await call("catalog.create", mug);
+  const missing = (field: string) => ({ code: 404, type: "PRODUCT_NOT_FOUND", data: { errors: [{ field }] } });
+  await expect(call("catalog.get", { id })).rejects.toMatchObject(missing("id"));
+  await expect(call("catalog.update", { id, name: "x" })).rejects.toMatchObject(missing("id"));
+  await expect(call("catalog.remove", { id })).rejects.toMatchObject(missing("id"));
+  await expect(call("catalog.quote", { ids: [known, id] })).rejects.toMatchObject(missing("ids.1"));
+});
+
+test("a quote has each product once, in the order asked", async () => {
+  const [a, b] = [await call("catalog.create", mug), await call("catalog.create", lamp)];
+  expect((await call("catalog.quote", { ids: [b.id, a.id, b.id] })).products).toEqual([b, a]);
+});
+
+test("cached answers are gone after a change", async () => {
+  const { id } = await call("catalog.create", mug);
+  const readings = async () => [
+    (await call("catalog.get", { id })).price.amount,
+    (await call("catalog.quote", { ids: [id] })).products[0]!.price.amount,
+    (await call("catalog.list", {})).rows[0]!.price.amount,
+  ];
+  expect(await readings()).toEqual([1800, 1800, 1800]);
+  await service().adapter.updateById(id, { $set: { price: { amount: 1 } } });
+  expect(await readings()).toEqual([1800, 1800, 1800]);
+  const updated = await call("catalog.update", { id, price: { amount: 2100, currency: "EUR" } });
+  expect(updated).toMatchObject({ ...mug, price: { amount: 2100, currency: "EUR" } });
+  expect(await readings()).toEqual([2100, 2100, 2100]);
+  await call("catalog.remove", { id });
+  await expect(call("catalog.get", { id })).rejects.toMatchObject({ code: 404 });
+});
+
+describe("the list", () => {
+  beforeEach(() => call("catalog.seed", { products: [...seedProducts] }));
+
+  test("comes in pages, sorted by name unless asked otherwise", async () => {
+    const first = await call("catalog.list", {});
+    expect([first.rows.length, first.total, first.page, first.pageSize]).toEqual([20, 120, 1, 20]);
+    const last = await call("catalog.list", { page: 2, pageSize: 100 });
+    expect(last.rows).toHaveLength(20);
+    const names = [...(await call("catalog.list", { pageSize: 100 })).rows, ...last.rows].map(({ name }) => name);
+    expect(names).toEqual(seedProducts.map(({ name }) => name).sort());
+  });
+
+  test("finds by text in name, description or SKU, within a category", async () => {
+    const skus = async (params: object) => (await call("catalog.list", params)).rows.map(({ sku }) => sku);
+    expect(await skus({ q: "mug-001" })).toEqual(["MUG-001"]);
+    expect(await skus({ q: "bergamot" })).toEqual(["COF-006", "COF-004", "COF-005"]);
+    expect(await skus({ q: "linen", category: "notebooks" })).toHaveLength(3);
+    expect(await skus({ q: "%" })).toEqual([]);
+    expect(await skus({ category: "' or 1=1 --" })).toEqual([]);
+  });
+
+  test("sorts by price", async () => {
+    const amounts = async (sort: "price" | "-price") =>
+      (await call("catalog.list", { sort, pageSize: 100 })).rows.map(({ price }) => price.amount);
+    const ascending = await amounts("price");
+    expect(ascending).toEqual(ascending.toSorted((a, b) => a - b));
+    expect((await amounts("-price"))[0]).toBe(17400);
+  });
+
+  test("of a seed that is repeated has nothing twice", async () => {
+    expect(await call("catalog.seed", { products: [...seedProducts] })).toEqual({ created: 0 });
+    expect((await call("catalog.list", {})).total).toBe(120);
+  });
+});
+
+test("only an administrator changes the catalog", async () => {
+  const { id } = await call("catalog.create", mug);
+  for (const meta of [customer, { user: { id: "", roles: [] } }]) {
+    await expect(call("catalog.create", lamp, { meta })).rejects.toMatchObject({ code: 403 });
+    await expect(call("catalog.update", { id, name: "x" }, { meta })).rejects.toMatchObject({ code: 403 });
+    await expect(call("catalog.remove", { id }, { meta })).rejects.toMatchObject({ code: 403 });
+    expect(await call("catalog.get", { id }, { meta })).toMatchObject(mug);
+  }
+});
+
+test.each<[string, string, object, string]>([
+  ["create", "negative price", { ...mug, price: { amount: -1, currency: "EUR" } }, "price.amount"],
+  ["create", "unknown field", { ...mug, id: "x" }, "id"],
+  ["create", "SKU with a path", { ...mug, sku: "../mug" }, "sku"],
+  ["create", "NUL in a name", { ...mug, name: "a\0b" }, "name"],
+  ["create", "script for an image", { ...mug, image: "javascript:alert(1)" }, "image"],
+  ["list", "sort by SQL", { sort: "name; drop table products" }, "sort"],
+  ["list", "moleculer-db's query", { query: { id: "x" } }, "query"],
+  ["list", "huge page", { pageSize: 101 }, "pageSize"],
+  ["get", "SQL as id", { id: "' or 1=1 --" }, "id"],
+])("%s refuses %s by name and changes nothing", async (action, _, params, field) => {
+  const failure = await broker.call(`catalog.${action}`, params).then(
+    () => undefined,
+    (error: any) => error,
+  );
+  expect(failure.code).toBe(422);
+  expect((failure.data.errors ?? failure.data).map((issue: { field: string }) => issue.field)).toContain(field);
+  expect((await call("catalog.list", {})).total).toBe(0);
+});

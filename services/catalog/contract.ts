@@ -1,0 +1,71 @@
+import Type from "typebox";
+import { ActorId, defineContract } from "../../mixins/contract/index.ts";
+import { Money } from "../money.ts";
+
+const fields = {
+  sku: ActorId,
+  name: Type.String({ minLength: 1, maxLength: 200 }),
+  description: Type.String({ maxLength: 5_000 }),
+  price: Money,
+  category: Type.String({ minLength: 1, maxLength: 60 }),
+  image: Type.Optional(Type.String({ maxLength: 500, pattern: "^(https://[^\\s]+|/[^\\s]*)$" })),
+};
+export const Product = Type.Object({
+  id: Type.String(),
+  ...fields,
+  createdAt: Type.String(),
+  updatedAt: Type.String(),
+});
+const id = Type.String({ format: "uuid" });
+
+export const contract = defineContract({
+  service: "catalog",
+  actions: {
+    list: {
+      params: {
+        q: Type.Optional(Type.String({ maxLength: 100 })),
+        category: Type.Optional(Type.String({ maxLength: 60 })),
+        sort: Type.Optional(Type.Enum(["name", "-name", "price", "-price", "createdAt", "-createdAt"])),
+        page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+        pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+      },
+      returns: Type.Object({
+        rows: Type.Array(Product),
+        total: Type.Integer(),
+        page: Type.Integer(),
+        pageSize: Type.Integer(),
+      }),
+    },
+    get: { params: { id }, returns: Product },
+    /** Prices and names of several products at once; refused when one is unknown. */
+    quote: {
+      params: { ids: Type.Array(id, { minItems: 1, maxItems: 100 }) },
+      returns: Type.Object({ products: Type.Array(Product) }),
+    },
+    create: { params: fields, returns: Product },
+    update: {
+      params: {
+        id,
+        sku: Type.Optional(fields.sku),
+        name: Type.Optional(fields.name),
+        description: Type.Optional(fields.description),
+        price: Type.Optional(fields.price),
+        category: Type.Optional(fields.category),
+        image: fields.image,
+      },
+      returns: Product,
+    },
+    remove: { params: { id }, returns: Type.Object({ id: Type.String() }) },
+    seed: {
+      params: { products: Type.Array(Type.Object(fields, { additionalProperties: false }), { maxItems: 1_000 }) },
+      returns: Type.Object({ created: Type.Integer() }),
+    },
+  },
+  refusals: ["PRODUCT_NOT_FOUND", "SKU_TAKEN"],
+  roles: { create: ["admin"], update: ["admin"], remove: ["admin"], seed: ["admin"] },
+});
+declare global {
+  interface Contracts {
+    catalog: typeof contract;
+  }
+}

@@ -1,0 +1,24 @@
+import type { Static } from "typebox";
+import type { Table } from "../../mixins/crud/index.ts";
+import type { Product as Schema } from "./contract.ts";
+
+export type Product = Static<typeof Schema>;
+/** A product before the catalog has given it an id and its times. */
+export type NewProduct = Omit<Product, "id" | "createdAt" | "updatedAt">;
+
+/** How a product lies in its table. The price spreads over amount and currency, so that it can be sorted by. */
+export const products = {
+  table: "products",
+  fields: {
+    id: "text",
+    sku: "text",
+    name: "text",
+    description: "text",
+    price: { amount: "integer", currency: "text" },
+    category: "text",
+    image: "text?",
+    createdAt: "text",
+    updatedAt: "text",
+  },
+  searchable: ["name", "description", "sku"],
+} as const satisfies Table;

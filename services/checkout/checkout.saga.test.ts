@@ -1,0 +1,122 @@
+import { expect, test } from "@jest/globals";
+import { readFileSync } from "node:fs";
+import {
+  done,
+  givenSaga,
+  refused,
+  SAGA_GIVEN_ID as id,
+  started,
+  told,
+  undone,
+  undoRefused,
+} from "../../mixins/saga/index.ts";
+import type { EventData } from "../../mixins/contract/index.ts";
+import { Checkout, itemsOf } from "./checkout.saga.ts";
+
+const eur = (amount: number) => ({ amount, currency: "EUR" });
+const line = (sku: string, quantity: number) => ({
+  productId: "0190f5c2-7a3e-7c11-9d5e-2b6f1a8c4d02",
+  sku,
+  name: sku,
+  quantity,
+  unitPrice: eur(500),
+});
+const address = { name: "Ada", line1: "1 Main Street", city: "London", postalCode: "N1", country: "GB" };
+const placed = started("order.placed", {
+  customer: "0190f5c2-7a3e-7c11-9d5e-2b6f1a8c4d01",
+  lines: [line("MUG", 1), line("POT", 1), line("MUG", 2)],
+  total: eur(2_000),
+  shippingAddress: address,
+  payment: { method: "card", token: "tok_ok" },
+  fromCart: false,
+  placedAt: "2026-01-01T00:00:00.000Z",
+});
+const mugs = { id: "MUG", orderId: id, quantity: 3 };
+const pots = { id: "POT", orderId: id, quantity: 1 };
+const authorization = { id, amount: eur(2_000), token: "tok_ok" };
+const reserved = [placed, done("reserve", {}, {}), done("markReserved", {})];
+const paid = [...reserved, done("authorize", { paymentId: "pay-1", status: "authorized" }), done("markPaid", {})];
+const confirmed = [...paid, done("confirm", {})];
+
+test("reserves each SKU once, whatever the lines repeat", () => {
+  givenSaga(Checkout, placed).calls("inventory.reserve", mugs, pots);
+  givenSaga(Checkout, placed).commandIds(`saga:checkout.${id}/reserve/1/0`, `saga:checkout.${id}/reserve/1/1`);
+});
+
+test("sees an order through, step by step", () => {
+  givenSaga(Checkout, placed, done("reserve", {}, {})).calls("orders.markReserved", { id });
+  givenSaga(Checkout, ...reserved).calls("payments.authorize", authorization);
+  givenSaga(Checkout, ...reserved, done("authorize", { paymentId: "pay-1" })).calls("orders.markPaid", {
+    id,
+    paymentId: "pay-1",
+  });
+  givenSaga(Checkout, ...paid).calls("orders.confirm", { id });
+  givenSaga(Checkout, ...confirmed).calls("payments.capture", { id });
+  givenSaga(Checkout, ...confirmed, done("capture", {})).calls("inventory.commit", mugs, pots);
+  const sold = [...confirmed, done("capture", {}), done("commit", {}, {})];
+  givenSaga(Checkout, ...sold).calls("shipping.create", {
+    id,
+    address,
+    items: [
+      { sku: "MUG", quantity: 3 },
+      { sku: "POT", quantity: 1 },
+    ],
+  });
+  givenSaga(Checkout, ...sold, done("ship", {})).isCompleted();
+});
+
+test("out of stock: what was reserved is released, and the order is told why", () => {
+  const short = [placed, refused("reserve", "OUT_OF_STOCK", 1)];
+  givenSaga(Checkout, ...short).compensates("inventory.release", mugs);
+  givenSaga(Checkout, ...short, undone("reserve")).compensates("orders.reject", { id, reason: "OUT_OF_STOCK" });
+  givenSaga(Checkout, ...short, undone("reserve"), told()).isCompensated();
+});
+
+test("declined: nothing to void, the stock is released", () => {
+  const declined = [...reserved, refused("authorize", "PAYMENT_DECLINED")];
+  givenSaga(Checkout, ...declined).compensates("inventory.release", mugs, pots);
+  givenSaga(Checkout, ...declined, undone("reserve")).compensates("orders.reject", { id, reason: "PAYMENT_DECLINED" });
+});
+
+test("cancelled while it is paid: the authorization is voided, then the stock released", () => {
+  const cancelled = [...paid, refused("confirm", "ORDER_CANCELLED")];
+  givenSaga(Checkout, ...cancelled).compensates("payments.void", authorization);
+  givenSaga(Checkout, ...cancelled, undone("authorize")).compensates("inventory.release", mugs, pots);
+});
+
+test("an authorization without an answer is repeated for 30 s, then abandoned and voided", () => {
+  givenSaga(Checkout, ...reserved)
+    .afterTrouble(29_000)
+    .calls("payments.authorize", authorization);
+  givenSaga(Checkout, ...reserved)
+    .afterTrouble(31_000)
+    .compensates("payments.abandon", { id, commandId: `saga:checkout.${id}/authorize/1` });
+});
+
+test("once confirmed it only goes forward: a refusal parks it for an operator", () => {
+  givenSaga(Checkout, ...confirmed, refused("capture", "PAYMENT_VOIDED")).isStuck(/PAYMENT_VOIDED/);
+  givenSaga(Checkout, ...confirmed)
+    .afterTrouble(60_000)
+    .calls("payments.capture", { id });
+});
+
+test("a void that is refused parks it: money may have moved", () =>
+  givenSaga(
+    Checkout,
+    ...paid,
+    refused("confirm", "ORDER_CANCELLED"),
+    undoRefused("authorize", "PAYMENT_CAPTURED"),
+  ).isStuck(/PAYMENT_CAPTURED/));
+
+test("understands the golden sample of the event that starts it", () => {
+  const sample = new URL("../orders/events/order.placed.v1.json", import.meta.url);
+  const data = JSON.parse(readFileSync(sample, "utf8")) as EventData<"order.placed">;
+  const { sku, quantity } = data.lines[0]!;
+  givenSaga(Checkout, started("order.placed", data)).calls("inventory.reserve", { id: sku, orderId: id, quantity });
+});
+
+test("items are merged by SKU, in the order of the lines", () =>
+  expect(itemsOf([line("B", 1), line("A", 2), line("B", 3)])).toEqual([
+    { sku: "B", quantity: 4 },
+    { sku: "A", quantity: 2 },
+  ]));

@@ -1,0 +1,79 @@
+import Type from "typebox";
+import { ActorId, defineContract } from "../../mixins/contract/index.ts";
+
+const id = Type.String({ minLength: 1, maxLength: 200 });
+const name = Type.String({ minLength: 1, maxLength: 64 });
+const note = Type.Optional(Type.String({ minLength: 1, maxLength: 500 }));
+const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 500 }));
+const after = Type.Optional(Type.String({ maxLength: 200 }));
+
+/** What a service answers for itself, with the service's name; its other fields belong to the mixin that answers. */
+const Answer = Type.Record(Type.String(), Type.Unknown());
+const listOf = <K extends string>(key: K) =>
+  Type.Object({ [key]: Type.Array(Answer) } as Record<K, ReturnType<typeof Type.Array<typeof Answer>>>);
+
+/** Operations over all services: what needs a person, and the levers. For administrators only. */
+export const contract = defineContract({
+  service: "ops",
+  actions: {
+    nodes: { params: {}, returns: listOf("nodes") },
+    /** Of every service that has sagas, oldest first. `after` is the id of the last one seen. */
+    sagas: {
+      params: {
+        state: Type.Optional(Type.Enum(["open", "running", "compensating", "stuck", "completed", "compensated"])),
+        limit,
+        after,
+      },
+      returns: listOf("sagas"),
+    },
+    saga: { params: { id }, returns: Answer },
+    retrySaga: { params: { id, note }, returns: Answer },
+    compensateSaga: { params: { id, note }, returns: Answer },
+    /** State (now, or at a version) and the events that led there, the latest hundred. */
+    actor: {
+      params: { type: name, id: ActorId, version: Type.Optional(Type.Integer({ minimum: 0 })) },
+      returns: Type.Object({
+        type: Type.String(),
+        id: Type.String(),
+        version: Type.Integer(),
+        state: Type.Unknown(),
+        events: Type.Array(Answer),
+      }),
+    },
+    /** Actors whose record cannot be read, with the reason. */
+    quarantined: { params: {}, returns: listOf("quarantined") },
+    /** Lets the actor be read again, once its record is mended or the code knows it; if it still cannot be, it is back. */
+    releaseQuarantine: { params: { type: name, id: ActorId }, returns: Answer },
+    projections: { params: {}, returns: listOf("projections") },
+    rebuild: { params: { name }, returns: Answer },
+    /** Ids are `<service>:<id>`, since each service counts its own. `after` pages through one `service`. */
+    deadLetters: { params: { service: Type.Optional(name), limit, after }, returns: listOf("deadLetters") },
+    retryDeadLetter: { params: { id }, returns: Answer },
+  },
+  refusals: [
+    "SAGA_NOT_FOUND",
+    "ACTOR_TYPE_NOT_FOUND",
+    "PROJECTION_NOT_FOUND",
+    "DEAD_LETTER_NOT_FOUND",
+    "AFTER_NEEDS_SERVICE",
+  ],
+  roles: {
+    nodes: ["admin"],
+    sagas: ["admin"],
+    saga: ["admin"],
+    retrySaga: ["admin"],
+    compensateSaga: ["admin"],
+    actor: ["admin"],
+    quarantined: ["admin"],
+    releaseQuarantine: ["admin"],
+    projections: ["admin"],
+    rebuild: ["admin"],
+    deadLetters: ["admin"],
+    retryDeadLetter: ["admin"],
+  },
+});
+declare global {
+  interface Contracts {
+    ops: typeof contract;
+  }
+}

@@ -1,0 +1,162 @@
+// Operations: finds by the registry's metadata who has sagas, actors, projections and dead letters, and asks them. The
+// asking person travels in `meta`, so each service checks the role again.
+import type { Context as MoleculerContext, ServiceBroker } from "moleculer";
+import { defineService, type Context } from "../../mixins/contract/index.ts";
+import { isRefusal, Refusal } from "../../mixins/kernel/index.ts";
+import { contract } from "./contract.ts";
+
+type Answer = Record<string, unknown>;
+interface Metadata {
+  readonly actor?: string;
+  readonly sagas?: Readonly<Record<string, unknown>>;
+  readonly consumers?: Readonly<Record<string, unknown>>;
+  readonly projections?: Readonly<Record<string, unknown>>;
+}
+interface Listed {
+  readonly name: string;
+  readonly metadata: Metadata;
+}
+
+const limits = {
+  /** Entries of a list unless the caller says otherwise. */
+  page: 100,
+  /** Events that `actor` shows. */
+  events: 100,
+} as const;
+
+/** A service whose metadata is known only now has action names that no contract lists. */
+const ask = <R = Answer>(ctx: Context, service: string, action: string, params: object = {}): Promise<R> =>
+  (ctx as unknown as MoleculerContext).call<R, object>(`${service}.${action}`, params);
+
+/** Names of the available services whose metadata passes, each once, however many nodes run it. */
+function servicesWith(broker: ServiceBroker, test: (metadata: Metadata) => boolean): string[] {
+  const services = broker.registry.getServiceList({ onlyAvailable: true, skipInternal: true }) as Listed[];
+  return [...new Set(services.filter(({ metadata }) => test(metadata ?? {})).map(({ name }) => name))].sort();
+}
+
+/** Asks each service for its list; every entry is marked with the service it comes from. */
+async function gather(ctx: Context, services: readonly string[], action: string, key: string, params: object = {}) {
+  const lists = services.map(async service => {
+    const answer = await ask<Record<string, Answer[]>>(ctx, service, action, params);
+    return (answer[key] ?? []).map((entry): Answer & { service: string } => ({ ...entry, service }));
+  });
+  return (await Promise.all(lists)).flat();
+}
+
+const hasSagas = ({ sagas }: Metadata): boolean => sagas !== undefined;
+
+/** Asks the services with sagas in turn until one knows the id. */
+async function askOwner(ctx: Context, action: string, params: { id: string }): Promise<Answer> {
+  for (const service of servicesWith(ctx.broker, hasSagas))
+    try {
+      return { ...(await ask(ctx, service, action, params)), service };
+    } catch (error) {
+      // Moleculer's own 404 (the service has just gone) is not an answer.
+      if (!isRefusal(error) || !error.type.endsWith("_NOT_FOUND")) throw error;
+    }
+  throw new Refusal("SAGA_NOT_FOUND", { message: `no saga has the id ${params.id}` });
+}
+
+function hostOf(broker: ServiceBroker, type: string): string {
+  const [service] = servicesWith(broker, metadata => metadata.actor === type);
+  if (!service) throw new Refusal("ACTOR_TYPE_NOT_FOUND", { field: "type", message: `no service hosts "${type}"` });
+  return service;
+}
+
+const text = (value: unknown): string => (typeof value === "string" ? value : "");
+
+export default defineService(contract, {
+  actions: {
+    nodes(ctx) {
+      const nodes = ctx.broker.registry.getNodeList({ withServices: true }) as Answer[];
+      return {
+        nodes: nodes.map(({ id, available, local, hostname, cpu, uptime, services }) => ({
+          id,
+          available,
+          local,
+          hostname,
+          cpu,
+          uptime,
+          services: ((services ?? []) as Listed[]).map(({ name }) => name).sort(),
+        })),
+      };
+    },
+
+    async sagas(ctx) {
+      const { limit = limits.page } = ctx.params;
+      const services = servicesWith(ctx.broker, hasSagas);
+      const sagas = await gather(ctx, services, "sagas", "sagas", { ...ctx.params, limit });
+      const startedAt = (saga: Answer) => text(saga["startedAt"]);
+      // With one service its own order stands: `after` follows it.
+      if (services.length > 1) sagas.sort((a, b) => startedAt(a).localeCompare(startedAt(b)));
+      return { sagas: sagas.slice(0, limit) };
+    },
+    saga: ctx => askOwner(ctx, "saga", ctx.params),
+    retrySaga: ctx => askOwner(ctx, "retrySaga", ctx.params),
+    compensateSaga: ctx => askOwner(ctx, "compensateSaga", ctx.params),
+
+    async actor(ctx) {
+      const { type, id, version: at } = ctx.params;
+      const service = hostOf(ctx.broker, type);
+      const { version, state } = await (at === undefined
+        ? ask<{ version: number; state: unknown }>(ctx, service, "get", { id, consistent: true })
+        : ask<{ version: number; state: unknown }>(ctx, service, "stateAt", { id, version: at }));
+      const from = Math.max(1, version - limits.events + 1);
+      const events =
+        version === 0
+          ? []
+          : (await ask<{ events: Answer[] }>(ctx, service, "history", { id, from, limit: version - from + 1 })).events;
+      return { type, id, version, state, events };
+    },
+
+    async quarantined(ctx) {
+      const services = servicesWith(ctx.broker, ({ actor }) => actor !== undefined);
+      return { quarantined: await gather(ctx, services, "quarantined", "quarantined") };
+    },
+    async releaseQuarantine(ctx) {
+      const { type, id } = ctx.params;
+      return ask(ctx, hostOf(ctx.broker, type), "releaseQuarantine", { id });
+    },
+
+    async projections(ctx) {
+      const services = servicesWith(ctx.broker, ({ projections }) => projections !== undefined);
+      return { projections: await gather(ctx, services, "projections", "projections") };
+    },
+    async rebuild(ctx) {
+      const { name } = ctx.params;
+      const [service] = servicesWith(ctx.broker, ({ projections }) => Object.hasOwn(projections ?? {}, name));
+      if (!service)
+        throw new Refusal("PROJECTION_NOT_FOUND", {
+          field: "name",
+          message: `no service has the projection "${name}"`,
+        });
+      return { ...(await ask(ctx, service, "rebuildProjection", { name })), service };
+    },
+
+    async deadLetters(ctx) {
+      const { service: only, limit = limits.page, after } = ctx.params;
+      const services = servicesWith(ctx.broker, ({ consumers }) => consumers !== undefined);
+      if (after !== undefined && only === undefined)
+        throw new Refusal("AFTER_NEEDS_SERVICE", {
+          status: 422,
+          field: "service",
+          message: "is required with after: each service counts its own",
+        });
+      const asked = services.filter(service => only === undefined || service === only);
+      const params = { limit, ...(after !== undefined && { after: after.slice(after.indexOf(":") + 1) }) };
+      const letters = await gather(ctx, asked, "deadLetters", "deadLetters", params);
+      return {
+        deadLetters: letters
+          .slice(0, limit)
+          .map(letter => ({ ...letter, id: `${letter.service}:${String(letter["id"])}` })),
+      };
+    },
+    async retryDeadLetter(ctx) {
+      const [service = "", ...rest] = ctx.params.id.split(":");
+      const known = servicesWith(ctx.broker, ({ consumers }) => consumers !== undefined).includes(service);
+      if (!known || rest.length === 0)
+        throw new Refusal("DEAD_LETTER_NOT_FOUND", { field: "id", message: "ids look like <service>:<id>" });
+      return { ...(await ask(ctx, service, "retryDeadLetter", { id: rest.join(":") })), service, id: ctx.params.id };
+    },
+  },
+});

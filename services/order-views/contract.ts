@@ -1,0 +1,62 @@
+import Type from "typebox";
+import { defineContract } from "../../mixins/contract/index.ts";
+import { Money } from "../money.ts";
+
+const Row = Type.Object({
+  id: Type.String(),
+  version: Type.Integer(),
+  customer: Type.String(),
+  status: Type.String(),
+  total: Money,
+  items: Type.Integer(),
+  reason: Type.Optional(Type.String()),
+  placedAt: Type.String(),
+  updatedAt: Type.String(),
+});
+const page = Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 }));
+const pageSize = Type.Optional(Type.Integer({ minimum: 1, maximum: 100 }));
+
+export const contract = defineContract({
+  service: "order-views",
+  actions: {
+    /** Orders of one customer, or of all, newest first. `after` is a read-your-writes token, `<order id>@<version>`. */
+    list: {
+      params: {
+        customer: Type.Optional(Type.String()),
+        page,
+        pageSize,
+        after: Type.Optional(Type.String({ maxLength: 100 })),
+      },
+      returns: Type.Object({
+        rows: Type.Array(Row),
+        total: Type.Integer(),
+        page: Type.Integer(),
+        pageSize: Type.Integer(),
+      }),
+    },
+    /** How much a customer has ordered: orders placed, orders shipped, minor units of those confirmed. */
+    customer: {
+      params: { customer: Type.String() },
+      returns: Type.Object({
+        customer: Type.String(),
+        orders: Type.Integer(),
+        shipped: Type.Integer(),
+        spent: Type.Integer(),
+      }),
+    },
+    /** Orders confirmed and their revenue per minute, newest first. */
+    sales: {
+      params: { limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_440 })) },
+      returns: Type.Object({
+        rows: Type.Array(Type.Object({ minute: Type.String(), orders: Type.Integer(), amount: Type.Integer() })),
+      }),
+    },
+  },
+  refusals: ["INVALID_TOKEN", "FORBIDDEN"],
+  roles: { sales: ["admin"] },
+});
+declare global {
+  interface Contracts {
+    "order-views": typeof contract;
+  }
+}

@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ServiceBroker, type ServiceSchema } from "moleculer";
+import { brokerOptions } from "../../broker/index.ts";
+import { readEnvironment } from "../../mixins/kernel/index.ts";
+import type { ProjectingService } from "../../mixins/projection/mixin.ts";
+import { COMMITTED, type LogEvent, type ReadLog } from "../../mixins/stream/index.ts";
+import { OrderList } from "./order-list.projection.ts";
+import orderViews from "./order-views.service.ts";
+
+/** The log of `orders`, as its actors write it. */
+const log: LogEvent[] = [];
+const ordersService: ServiceSchema = {
+  name: "orders",
+  metadata: { actor: "order", events: Object.fromEntries(Object.keys(OrderList.on).map(type => [type, 1])) },
+  actions: {
+    readLog({ params: { cursor, limit } }: { params: ReadLog }) {
+      const from = Number(cursor);
+      const events = log.slice(from, from + limit);
+      return { events, cursor: `${from + events.length || ""}`, behind: log.length - from };
+    },
+  },
+};
+
+let folder: string;
+let broker: ServiceBroker;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "order-views-"));
+  broker = new ServiceBroker({ ...brokerOptions(readEnvironment({ DATA_DIR: folder })), logger: false });
+  broker.createService(ordersService);
+  broker.createService(orderViews);
+  await broker.start();
+});
+afterAll(async () => {
+  await broker.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const [ann, bob] = [randomUUID(), randomUUID()];
+function append(stream: string, type: string, data: object = {}): string {
+  const version = log.filter(event => event.stream === stream).length + 1;
+  const at = new Date().toISOString();
+  const eventId = `order.${stream}@${version}`;
+  log.push({ eventId, type, actor: "order", stream, version, at, data, metadata: {} } as unknown as LogEvent);
+  void broker.broadcast(COMMITTED, { service: "orders" });
+  return `${stream}@${version}`;
+}
+let placedAt = Date.parse("2026-01-01T00:00:00Z");
+function place(customer: string, amount: number): { id: string; token: string } {
+  const id = randomUUID();
+  const total = { amount, currency: "EUR" };
+  const data = { customer, total, lines: [{ quantity: 3 }], placedAt: new Date(placedAt++).toISOString() };
+  return { id, token: append(id, "order.placed", data) };
+}
+const list = (params: object, user?: object): Promise<any> =>
+  broker.call("order-views.list", params, user ? { meta: { user } } : {});
+const customerAnn = { id: ann, roles: ["customer"] };
+const admin = { id: randomUUID(), roles: ["admin"] };
+
+test("lists newest first, page by page, and reads what the token names", async () => {
+  const ids = Array.from({ length: 7 }, (_, i) => place(ann, 100 + i)).map(({ id }) => id);
+  place(bob, 1);
+  const { id, token } = place(ann, 999);
+  const first = await list({ customer: ann, pageSize: 3, after: token });
+  expect(first).toMatchObject({ total: 8, page: 1, pageSize: 3 });
+  expect(first.rows.map((row: any) => row.id)).toEqual([id, ids[6], ids[5]]);
+  expect(first.rows[0]).toMatchObject({
+    version: 1,
+    customer: ann,
+    status: "placed",
+    total: { amount: 999, currency: "EUR" },
+    items: 3,
+  });
+  const last = await list({ customer: ann, pageSize: 3, page: 3 });
+  expect(last.rows.map((row: any) => row.id)).toEqual([ids[1], ids[0]]);
+  expect((await list({ after: token })).total).toBe(9);
+});
+
+test("a person sees only the own orders, an administrator all", async () => {
+  const { token } = place(bob, 5);
+  const own = await list({ after: token }, customerAnn);
+  expect(new Set(own.rows.map((row: any) => row.customer))).toEqual(new Set([ann]));
+  expect((await list({ customer: bob }, customerAnn)).rows).toEqual(own.rows);
+  expect((await list({ customer: bob }, admin)).rows.every((row: any) => row.customer === bob)).toBe(true);
+  expect((await list({}, { id: "", roles: [] })).rows).toEqual([]);
+  await expect(
+    broker.call("order-views.customer", { customer: bob }, { meta: { user: customerAnn } }),
+  ).rejects.toMatchObject({ code: 403 });
+  await expect(broker.call("order-views.sales", {}, { meta: { user: customerAnn } })).rejects.toMatchObject({
+    code: 403,
+  });
+});
+
+test("a status follows its events, with the reason", async () => {
+  const { id } = place(ann, 70);
+  const token = append(id, "order.rejected", { reason: "no stock" });
+  const { rows } = await list({ customer: ann, pageSize: 1, after: token });
+  expect(rows[0]).toMatchObject({ id, version: 2, status: "rejected", reason: "no stock" });
+});
+
+test("totals of a customer and sales per minute", async () => {
+  const carol = randomUUID();
+  const { id } = place(carol, 250);
+  append(id, "order.confirmed");
+  const token = append(id, "order.shipped", { trackingId: "t" });
+  await list({ after: token });
+  const service = broker.getLocalService("order-views") as ProjectingService;
+  await service.projection("customers").waitFor(token);
+  await service.projection("sales").waitFor(token);
+  expect(await broker.call("order-views.customer", { customer: carol })).toEqual({
+    customer: carol,
+    orders: 1,
+    shipped: 1,
+    spent: 250,
+  });
+  const { rows } = await broker.call<{ rows: any[] }, object>("order-views.sales", { limit: 5 });
+  expect(rows).toEqual([{ minute: expect.stringMatching(/:00\.000Z$/), orders: 1, amount: 250 }]);
+});
+
+test("bad input is refused by name", async () => {
+  await expect(list({ page: 0 })).rejects.toMatchObject({ code: 422 });
+  await expect(list({ after: "nonsense" })).rejects.toMatchObject({ code: 400, type: "INVALID_TOKEN" });
+  await expect(list({ sort: "id" })).rejects.toMatchObject({ code: 422 });
+});

@@ -1,0 +1,78 @@
+import { Refusal } from "../../mixins/kernel/index.ts";
+import { defineService, type User } from "../../mixins/contract/index.ts";
+import { Projections } from "../../mixins/projection/mixin.ts";
+import { contract } from "./contract.ts";
+import { Customers } from "./customers.projection.ts";
+import { OrderList, type OrderRow } from "./order-list.projection.ts";
+import { Sales } from "./sales.projection.ts";
+
+/** People see their own orders, administrators all; a call between services carries no user. */
+const seesAll = (user: User | undefined): boolean => user === undefined || user.roles.includes("admin");
+
+const PAGE_SIZE = 20;
+const SALES_LIMIT = 60;
+
+export default defineService(contract, {
+  mixins: [Projections([OrderList, Customers, Sales])],
+  actions: {
+    async list(ctx) {
+      const { page = 1, pageSize = PAGE_SIZE, after } = ctx.params;
+      const { user } = ctx.meta;
+      const customer = seesAll(user) ? ctx.params.customer : user!.id;
+      const orderList = this.projection("order-list");
+      if (after !== undefined) await orderList.waitFor(after);
+      const matching = () => {
+        const query = orderList.table("orders");
+        return customer === undefined ? query : query.where({ customer });
+      };
+      const [counted, rows] = await Promise.all([
+        matching().count({ n: "*" }),
+        matching()
+          .orderBy([
+            { column: "placedAt", order: "desc" },
+            { column: "id", order: "desc" },
+          ])
+          .offset((page - 1) * pageSize)
+          .limit(pageSize),
+      ]);
+      return { rows: rows.map(toRow), total: Number(counted[0].n), page, pageSize };
+    },
+
+    async customer(ctx) {
+      const { customer } = ctx.params;
+      const { user } = ctx.meta;
+      if (!seesAll(user) && user!.id !== customer)
+        throw new Refusal("FORBIDDEN", { status: 403, message: "these are another customer's orders" });
+      const sum = await this.projection("customers").table("customers").where({ customer }).first();
+      return {
+        customer,
+        orders: Number(sum?.orders ?? 0),
+        shipped: Number(sum?.shipped ?? 0),
+        spent: Number(sum?.spent ?? 0),
+      };
+    },
+
+    async sales(ctx) {
+      const { limit = SALES_LIMIT } = ctx.params;
+      const rows = await this.projection("sales").table("minutes").orderBy("minute", "desc").limit(limit);
+      return {
+        rows: rows.map((row: Record<string, any>) => ({
+          minute: row["minute"],
+          orders: Number(row["orders"]),
+          amount: Number(row["amount"]),
+        })),
+      };
+    },
+  },
+});
+
+/** On Postgres a bigint comes as text. */
+function toRow({ amount, currency, reason, version, items, ...row }: Record<string, any>) {
+  return {
+    ...(row as Pick<OrderRow, "id" | "customer" | "status" | "placedAt" | "updatedAt">),
+    version: Number(version),
+    items: Number(items),
+    total: { amount: Number(amount), currency: currency as string },
+    ...(reason && { reason: reason as string }),
+  };
+}

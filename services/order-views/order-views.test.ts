@@ -1,0 +1,70 @@
+import { describe, expect, test } from "@jest/globals";
+import { readFile } from "node:fs/promises";
+import { project, type GivenEvent } from "../../mixins/projection/index.ts";
+import { Customers } from "./customers.projection.ts";
+import { OrderList } from "./order-list.projection.ts";
+import { Sales } from "./sales.projection.ts";
+
+/** The owner's golden samples: what was released stays readable. */
+const sample = async (type: string): Promise<any> =>
+  JSON.parse(await readFile(new URL(`../orders/events/${type}.v1.json`, import.meta.url), "utf8"));
+const placed = await sample("order.placed");
+const event = async (type: GivenEvent["type"], stream = "1", at = "2026-01-01T10:00:30.000Z"): Promise<GivenEvent> =>
+  ({ type, stream, at, data: await sample(type) }) as GivenEvent;
+const happy = ["order.placed", "order.stock_reserved", "order.paid", "order.confirmed", "order.shipped"] as const;
+
+describe("the order list", () => {
+  test("has one row an order, with its last status", async () => {
+    const events = await Promise.all(happy.map(type => event(type)));
+    const { orders } = await project(OrderList, ...events);
+    expect(orders).toEqual([
+      {
+        id: "1",
+        version: 5,
+        customer: placed.customer,
+        status: "shipped",
+        amount: placed.total.amount,
+        currency: placed.total.currency,
+        items: 2,
+        placedAt: placed.placedAt,
+        updatedAt: "2026-01-01T10:00:30.000Z",
+      },
+    ]);
+  });
+
+  test.each(["order.rejected", "order.cancelled"] as const)("says why after %s", async type => {
+    const last = await event(type);
+    const { orders } = await project(OrderList, await event("order.placed"), last);
+    expect(orders[0]).toMatchObject({ status: type.split(".")[1], reason: (last.data as { reason: string }).reason });
+  });
+});
+
+test("a customer's totals count orders placed and shipped, and the money of those confirmed", async () => {
+  const events = await Promise.all([
+    ...happy.map(type => event(type, "1")),
+    event("order.placed", "2"),
+    event("order.confirmed", "2"),
+    event("order.placed", "3"),
+    event("order.rejected", "3"),
+  ]);
+  const { customers } = await project(Customers, ...events);
+  expect(customers).toEqual([{ customer: placed.customer, orders: 3, shipped: 1, spent: 2 * placed.total.amount }]);
+});
+
+test("sales count confirmed orders in the minute of their confirmation", async () => {
+  const { minutes, open } = await project(
+    Sales,
+    await event("order.placed", "1"),
+    await event("order.placed", "2"),
+    await event("order.placed", "3"),
+    await event("order.confirmed", "1", "2026-01-01T10:00:59.999Z"),
+    await event("order.confirmed", "2", "2026-01-01T10:01:00.000Z"),
+    await event("order.cancelled", "3"),
+  );
+  const { amount } = placed.total;
+  expect(minutes).toEqual([
+    { minute: "2026-01-01T10:00:00.000Z", orders: 1, amount },
+    { minute: "2026-01-01T10:01:00.000Z", orders: 1, amount },
+  ]);
+  expect(open).toEqual([]);
+});

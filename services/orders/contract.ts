@@ -1,0 +1,133 @@
+import Type from "typebox";
+import { ActorId, defineContract } from "../../mixins/contract/index.ts";
+import { Address } from "../address.ts";
+import { Money } from "../money.ts";
+
+const uuid = Type.String({ format: "uuid" });
+const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
+
+export const Payment = Type.Object(
+  { method: Type.Enum(["card"]), token: Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9_-]+$" }) },
+  { additionalProperties: false },
+);
+/** What a client orders: never a price. */
+export const RequestedLine = Type.Object(
+  { productId: uuid, quantity: Type.Integer({ minimum: 1, maximum: 1_000 }) },
+  { additionalProperties: false },
+);
+/** A line as it was sold: the catalog's price at that moment. */
+export const Line = Type.Object(
+  { productId: uuid, sku: text(64), name: text(200), quantity: Type.Integer({ minimum: 1 }), unitPrice: Money },
+  { additionalProperties: false },
+);
+export const Status = Type.Enum(["placed", "stock_reserved", "paid", "confirmed", "shipped", "rejected", "cancelled"]);
+const reason = Type.String({ maxLength: 500 });
+
+/** An order as its customer sees it. */
+export const Order = Type.Object({
+  id: Type.String(),
+  version: Type.Integer(),
+  status: Status,
+  customer: Type.String(),
+  lines: Type.Array(Line),
+  total: Money,
+  shippingAddress: Address,
+  reason: Type.Optional(Type.String()),
+  trackingId: Type.Optional(Type.String()),
+  placedAt: Type.String(),
+});
+
+export const contract = defineContract({
+  service: "orders",
+  actor: "order",
+  // No payment: the token is in `order.placed`, for the saga alone, and never in a state or snapshot.
+  state: {
+    status: Type.Optional(Status),
+    customer: Type.Optional(uuid),
+    lines: Type.Array(Line),
+    total: Type.Optional(Money),
+    shippingAddress: Type.Optional(Address),
+    reason: Type.Optional(reason),
+    trackingId: Type.Optional(Type.String()),
+    placedAt: Type.Optional(Type.String()),
+  },
+  commands: {
+    /** Either `lines` or `fromCart`. Prices come from the catalog while the order prepares. */
+    place: {
+      customer: uuid,
+      lines: Type.Optional(Type.Array(RequestedLine, { minItems: 1, maxItems: 100 })),
+      fromCart: Type.Optional(Type.Boolean()),
+      shippingAddress: Address,
+      payment: Payment,
+    },
+    markReserved: {},
+    markPaid: { paymentId: Type.String() },
+    confirm: {},
+    markShipped: { trackingId: Type.String({ minLength: 1, maxLength: 100 }) },
+    reject: { reason },
+    cancel: { customer: Type.Optional(uuid), reason: Type.Optional(reason) },
+  },
+  replies: {
+    place: { status: Status, total: Money, lines: Type.Array(Line), placedAt: Type.String() },
+    cancel: { status: Status },
+  },
+  events: {
+    "order.placed": {
+      customer: uuid,
+      lines: Type.Array(Line),
+      total: Money,
+      shippingAddress: Address,
+      payment: Payment,
+      fromCart: Type.Boolean(),
+      placedAt: Type.String(),
+    },
+    "order.stock_reserved": {},
+    "order.paid": { paymentId: Type.String() },
+    "order.confirmed": {},
+    "order.shipped": { trackingId: Type.String() },
+    "order.rejected": { reason },
+    "order.cancelled": { reason },
+  },
+  actions: {
+    /** The order, if it is the asking user's own or the user is an admin; else it does not exist. */
+    view: { params: { id: ActorId }, returns: Order },
+    /** Its events, under the same rule. */
+    timeline: {
+      params: { id: ActorId, from: Type.Optional(Type.Integer({ minimum: 1 })) },
+      returns: Type.Object({
+        id: Type.String(),
+        events: Type.Array(
+          Type.Object({ type: Type.String(), version: Type.Integer(), at: Type.String(), data: Type.Unknown() }),
+        ),
+      }),
+    },
+  },
+  refusals: [
+    "ORDER_EXISTS",
+    "ORDER_NOT_FOUND",
+    "ORDER_CANCELLED",
+    "ORDER_REJECTED",
+    "ORDER_CONFIRMED",
+    "ORDER_NOT_READY",
+    "CART_EMPTY",
+    "LINES_OR_CART",
+    "MIXED_CURRENCIES",
+    "TOTAL_TOO_LARGE",
+    "PRODUCT_NOT_FOUND",
+  ],
+  // The saga's steps are nobody's to ask for.
+  roles: {
+    place: ["customer", "admin"],
+    cancel: ["customer", "admin"],
+    markReserved: [],
+    markPaid: [],
+    confirm: [],
+    markShipped: [],
+    reject: [],
+  },
+});
+declare global {
+  interface Contracts {
+    orders: typeof contract;
+  }
+}

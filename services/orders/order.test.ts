@@ -1,0 +1,204 @@
+import { expect, test } from "@jest/globals";
+import { Refusal } from "../../mixins/kernel/index.ts";
+import { evolveAll, given, GIVEN_NOW, type EventOf } from "../../mixins/actor/index.ts";
+import { checkGolden } from "../golden.fixture.ts";
+import { contract } from "./contract.ts";
+import { limits, Order } from "./order.ts";
+
+const { event } = contract;
+const customer = "0190f5c2-7a3e-7c11-9d5e-2b6f1a8c4d01";
+const stranger = "0190f5c2-7a3e-7c11-9d5e-2b6f1a8c4d99";
+const mug = "0190f5c2-7a3e-7c11-9d5e-2b6f1a8c4d02";
+const pot = "0190f5c2-7a3e-7c11-9d5e-2b6f1a8c4d03";
+const shippingAddress = { name: "Ada", line1: "1 Main Street", city: "London", postalCode: "N1", country: "GB" };
+const payment = { method: "card" as const, token: "tok_ok" };
+const placing = { customer, shippingAddress, payment };
+const eur = (amount: number) => ({ amount, currency: "EUR" });
+const line = (productId: string, quantity: number, unitPrice = eur(1_250)) => ({
+  productId,
+  sku: `SKU-${productId.slice(-2)}`,
+  name: "Enamel mug",
+  quantity,
+  unitPrice,
+});
+const lines = [line(mug, 2)];
+const wanted = [{ productId: mug, quantity: 2 }];
+const placed = event("order.placed", {
+  ...placing,
+  lines,
+  total: eur(2_500),
+  fromCart: false,
+  placedAt: GIVEN_NOW,
+});
+const reserved = event("order.stock_reserved", {});
+const paid = event("order.paid", { paymentId: "pay-1" });
+const confirmed = event("order.confirmed", {});
+const shipped = event("order.shipped", { trackingId: "track-1" });
+const rejected = event("order.rejected", { reason: "OUT_OF_STOCK" });
+const cancelled = event("order.cancelled", { reason: "cancelled by the customer" });
+
+test("golden samples decode, fold and give the golden snapshot", () => checkGolden(Order, import.meta.dirname));
+
+test("is placed at the catalog's prices", () => {
+  const placement = given(Order).when("place", { ...placing, lines: wanted }, { lines });
+  placement.yields(placed);
+  placement.replies({ status: "placed", total: eur(2_500), lines, placedAt: GIVEN_NOW });
+});
+
+test("the payment's token is in no state", () =>
+  expect(JSON.stringify(evolveAll(Order, Order.initial(), [placed]))).not.toContain(payment.token));
+
+test("is placed once", () =>
+  given(Order, placed)
+    .when("place", { ...placing, lines: wanted }, { lines: [] })
+    .refuses("ORDER_EXISTS"));
+
+test("refuses neither lines nor cart, and both", () => {
+  given(Order).when("place", placing, { lines: [] }).refuses("LINES_OR_CART", "lines");
+  given(Order)
+    .when("place", { ...placing, fromCart: false }, { lines: [] })
+    .refuses("LINES_OR_CART");
+  given(Order)
+    .when("place", { ...placing, fromCart: true, lines: wanted }, { lines: [] })
+    .refuses("LINES_OR_CART");
+});
+
+test("refuses an empty cart, two currencies and a total past the bound", () => {
+  given(Order)
+    .when("place", { ...placing, fromCart: true }, { lines: [] })
+    .refuses("CART_EMPTY", "fromCart");
+  given(Order)
+    .when(
+      "place",
+      { ...placing, lines: wanted },
+      { lines: [line(mug, 1), line(pot, 1, { amount: 1, currency: "USD" })] },
+    )
+    .refuses("MIXED_CURRENCIES", "lines.1");
+  given(Order)
+    .when("place", { ...placing, lines: wanted }, { lines: [line(mug, 2, eur(limits.totalMax))] })
+    .refuses("TOTAL_TOO_LARGE", "lines");
+});
+
+const steps = [
+  { command: "markReserved", params: {}, event: reserved },
+  { command: "markPaid", params: { paymentId: "pay-1" }, event: paid },
+  { command: "confirm", params: {}, event: confirmed },
+  { command: "markShipped", params: { trackingId: "track-1" }, event: shipped },
+] as const;
+
+test("takes the saga's steps one after another, each once", () => {
+  let past: EventOf<typeof contract>[] = [placed];
+  for (const [i, { command, params, event }] of steps.entries()) {
+    given(Order, ...past)
+      .when(command, params)
+      .yields(event);
+    for (const later of steps.slice(i + 1))
+      given(Order, ...past)
+        .when(later.command, later.params)
+        .refuses("ORDER_NOT_READY");
+    past = [...past, event];
+    for (const taken of steps.slice(0, i + 1))
+      given(Order, ...past)
+        .when(taken.command, taken.params)
+        .yields();
+  }
+});
+
+test("an order that is cancelled, rejected or missing refuses every step, so that the saga compensates", () => {
+  for (const { command, params } of steps) {
+    given(Order, placed, cancelled).when(command, params).refuses("ORDER_CANCELLED");
+    given(Order, placed, rejected).when(command, params).refuses("ORDER_REJECTED");
+    given(Order).when(command, params).refuses("ORDER_NOT_FOUND");
+  }
+});
+
+test("is rejected until it is confirmed; one that has ended already stays as it is", () => {
+  const reason = "OUT_OF_STOCK";
+  given(Order, placed).when("reject", { reason }).yields(rejected);
+  given(Order, placed, reserved, paid).when("reject", { reason }).becomes({ status: "rejected", reason });
+  given(Order, placed, cancelled).when("reject", { reason }).yields();
+  given(Order, placed, rejected).when("reject", { reason }).yields();
+  given(Order, placed, reserved, paid, confirmed).when("reject", { reason }).refuses("ORDER_CONFIRMED");
+  given(Order).when("reject", { reason }).refuses("ORDER_NOT_FOUND");
+});
+
+test("is cancelled by its customer until it is confirmed", () => {
+  given(Order, placed).when("cancel", { customer }).yields(cancelled);
+  given(Order, placed, reserved, paid).when("cancel", { customer, reason: "too late" }).becomes({ reason: "too late" });
+  given(Order, placed).when("cancel", {}).replies({ status: "cancelled" });
+  given(Order, placed, cancelled).when("cancel", { customer }).yields();
+  given(Order, placed, rejected).when("cancel", { customer }).refuses("ORDER_REJECTED");
+  given(Order, placed, reserved, paid, confirmed).when("cancel", { customer }).refuses("ORDER_CONFIRMED");
+  given(Order, placed, reserved, paid, confirmed, shipped).when("cancel", { customer }).refuses("ORDER_CONFIRMED");
+});
+
+test("to anybody else it does not exist", () => {
+  given(Order, placed).when("cancel", { customer: stranger }).refuses("ORDER_NOT_FOUND");
+  given(Order, placed, reserved, paid, confirmed).when("cancel", { customer: stranger }).refuses("ORDER_NOT_FOUND");
+  given(Order).when("cancel", { customer }).refuses("ORDER_NOT_FOUND");
+});
+
+// ---- prepare: what is asked of others, and how often
+
+const product = (id: string) => ({ id, sku: `SKU-${id.slice(-2)}`, name: "Enamel mug", price: eur(1_250) });
+
+function prepare(params: object, answers: { [action: string]: (params: any) => unknown }, state = Order.initial()) {
+  const calls: string[] = [];
+  const call = async (action: string, params: unknown) => {
+    calls.push(action);
+    return answers[action]!(params);
+  };
+  const prepared = Order.prepare!.place!({ id: "order-1", call: call as never }, state, { ...placing, ...params });
+  return prepared.then(offer => ({ offer, calls }));
+}
+
+test("lines of the same product are merged and priced by one quote", async () => {
+  const { offer, calls } = await prepare(
+    {
+      lines: [
+        { productId: mug, quantity: 1 },
+        { productId: pot, quantity: 1 },
+        { productId: mug, quantity: 2 },
+      ],
+    },
+    { "catalog.quote": ({ ids }) => ({ products: ids.map(product) }) },
+  );
+  expect(offer).toEqual({ lines: [line(mug, 3), line(pot, 1)] });
+  expect(calls).toEqual(["catalog.quote"]);
+});
+
+test("from the cart: the customer's own", async () => {
+  const { offer, calls } = await prepare(
+    { fromCart: true },
+    {
+      "carts.get": ({ owner }) => ({ items: owner === customer ? wanted : [] }),
+      "catalog.quote": ({ ids }) => ({ products: ids.map(product) }),
+    },
+  );
+  expect(offer).toEqual({ lines });
+  expect(calls).toEqual(["carts.get", "catalog.quote"]);
+});
+
+test("nothing is asked of others for an empty cart's prices, a bad request or an order that exists", async () => {
+  expect(await prepare({ fromCart: true }, { "carts.get": () => ({ items: [] }) })).toEqual({
+    offer: { lines: [] },
+    calls: ["carts.get"],
+  });
+  expect(await prepare({ fromCart: true, lines: wanted }, {})).toMatchObject({ calls: [] });
+  expect(await prepare({ lines: wanted }, {}, { lines: [], status: "placed" })).toMatchObject({ calls: [] });
+});
+
+test("an unknown product is refused in the words of the client", async () => {
+  const missing = () => {
+    throw new Refusal("PRODUCT_NOT_FOUND", { field: "ids.1" });
+  };
+  const lines = [mug, mug, pot].map(productId => ({ productId, quantity: 1 }));
+  await expect(prepare({ lines }, { "catalog.quote": missing })).rejects.toMatchObject({
+    type: "PRODUCT_NOT_FOUND",
+    code: 422,
+    data: { errors: [{ field: "lines.2.productId" }] },
+  });
+  await expect(
+    prepare({ fromCart: true }, { "carts.get": () => ({ items: lines }), "catalog.quote": missing }),
+  ).rejects.toMatchObject({ data: { errors: [{ field: "fromCart" }] } });
+});

@@ -1,0 +1,175 @@
+// An order: what was bought at which price, and how far it has come.
+//
+//   placed → stock_reserved → paid → confirmed → shipped     by the checkout saga's steps
+//   placed, stock_reserved, paid → rejected                  no stock, or payment refused: the saga compensates
+//   placed, stock_reserved, paid → cancelled                 by the customer: only marks the order. The saga's next step
+//                                                            is refused ORDER_CANCELLED, and so it compensates
+//
+// A step that the order has taken already gives no events: an operator's retry comes under another command id.
+import { isRefusal, Refusal } from "../../mixins/kernel/index.ts";
+import { defineActor, type Decision, type PrepareContext, type StateOf } from "../../mixins/actor/index.ts";
+import type { Data } from "../../mixins/contract/index.ts";
+import { contract } from "./contract.ts";
+
+const { event } = contract;
+type State = StateOf<typeof contract>;
+type Placing = Data<(typeof contract.commands)["place"]>;
+type Line = State["lines"][number];
+type Refuse = Decision<(typeof contract.refusals)[number]>["refuse"];
+
+export const limits = {
+  /** Minor units. Money's own bound: what payments and the provider accept. */
+  totalMax: 100_000_000_000,
+} as const;
+
+/** What `prepare` finds for `place`: the lines at the catalog's prices of this moment. */
+export type Offer = { readonly lines: readonly Line[] };
+
+const STEPS = ["placed", "stock_reserved", "paid", "confirmed", "shipped"] as const;
+type Step = (typeof STEPS)[number];
+
+export const Order = defineActor(contract)({
+  initial: () => ({ lines: [] }),
+  prepare: {
+    place: async ({ call }, state, params): Promise<Offer> => {
+      if (state.status !== undefined || !hasOneSource(params)) return { lines: [] };
+      const wanted = params.lines ?? (await call("carts.get", { owner: params.customer })).items;
+      return { lines: await priced(mergeByProduct(wanted), params, call) };
+    },
+  },
+  decide: {
+    place: (state, params, { now, refuse }, { lines }: Offer) => {
+      if (state.status !== undefined) throw refuse("ORDER_EXISTS", { message: "this order was placed already" });
+      if (!hasOneSource(params))
+        throw refuse("LINES_OR_CART", { status: 422, field: "lines", message: "give either lines or fromCart: true" });
+      if (lines.length === 0) throw refuse("CART_EMPTY", { status: 422, field: "fromCart" });
+      const { customer, shippingAddress, payment } = params;
+      const total = totalOf(lines, refuse);
+      const fromCart = params.fromCart === true;
+      return [
+        event("order.placed", {
+          customer,
+          lines: [...lines],
+          total,
+          shippingAddress,
+          payment,
+          fromCart,
+          placedAt: now,
+        }),
+      ];
+    },
+    markReserved: (state, _params, { refuse }) =>
+      isDue(state, "stock_reserved", refuse) ? [event("order.stock_reserved", {})] : [],
+    markPaid: (state, { paymentId }, { refuse }) =>
+      isDue(state, "paid", refuse) ? [event("order.paid", { paymentId })] : [],
+    confirm: (state, _params, { refuse }) => (isDue(state, "confirmed", refuse) ? [event("order.confirmed", {})] : []),
+    markShipped: (state, { trackingId }, { refuse }) =>
+      isDue(state, "shipped", refuse) ? [event("order.shipped", { trackingId })] : [],
+    reject: (state, { reason }, { refuse }) => {
+      if (state.status === undefined) throw refuse("ORDER_NOT_FOUND");
+      if (state.status === "cancelled" || state.status === "rejected") return [];
+      assertUnconfirmed(state, refuse);
+      return [event("order.rejected", { reason })];
+    },
+    cancel: (state, { customer, reason = "cancelled by the customer" }, { refuse }) => {
+      if (state.status === undefined || (customer !== undefined && customer !== state.customer))
+        throw refuse("ORDER_NOT_FOUND");
+      if (state.status === "cancelled") return [];
+      if (state.status === "rejected") throw refuse("ORDER_REJECTED", { message: "this order was rejected" });
+      assertUnconfirmed(state, refuse);
+      return [event("order.cancelled", { reason })];
+    },
+  },
+  evolve: {
+    "order.placed": (_state, { customer, lines, total, shippingAddress, placedAt }) => ({
+      status: "placed",
+      customer,
+      lines,
+      total,
+      shippingAddress,
+      placedAt,
+    }),
+    "order.stock_reserved": state => ({ ...state, status: "stock_reserved" }),
+    "order.paid": state => ({ ...state, status: "paid" }),
+    "order.confirmed": state => ({ ...state, status: "confirmed" }),
+    "order.shipped": (state, { trackingId }) => ({ ...state, status: "shipped", trackingId }),
+    "order.rejected": (state, { reason }) => ({ ...state, status: "rejected", reason }),
+    "order.cancelled": (state, { reason }) => ({ ...state, status: "cancelled", reason }),
+  },
+  reply: {
+    place: ({ status, total, lines, placedAt }) => ({
+      status: status!,
+      total: total!,
+      lines: [...lines],
+      placedAt: placedAt!,
+    }),
+    cancel: ({ status }) => ({ status: status! }),
+  },
+});
+
+/** Whether the order has yet to take this step. Refused when it cannot: ended, or a step before is missing. */
+function isDue({ status }: State, step: Exclude<Step, "placed">, refuse: Refuse): boolean {
+  if (status === undefined) throw refuse("ORDER_NOT_FOUND");
+  if (status === "cancelled") throw refuse("ORDER_CANCELLED", { message: "this order was cancelled" });
+  if (status === "rejected") throw refuse("ORDER_REJECTED", { message: "this order was rejected" });
+  const missing = STEPS.indexOf(step) - STEPS.indexOf(status);
+  if (missing > 1) throw refuse("ORDER_NOT_READY", { message: `an order that is ${status} cannot become ${step}` });
+  return missing === 1;
+}
+
+function assertUnconfirmed({ status }: State, refuse: Refuse): void {
+  if (status === "confirmed" || status === "shipped")
+    throw refuse("ORDER_CONFIRMED", { message: "this order is confirmed: it can no longer be withdrawn" });
+}
+
+const hasOneSource = ({ lines, fromCart = false }: Pick<Placing, "fromCart"> & { lines?: unknown }): boolean =>
+  (lines !== undefined) !== fromCart;
+
+function totalOf(lines: readonly Line[], refuse: Refuse): Line["unitPrice"] {
+  const { currency } = lines[0]!.unitPrice;
+  const other = lines.findIndex(line => line.unitPrice.currency !== currency);
+  if (other !== -1)
+    throw refuse("MIXED_CURRENCIES", {
+      status: 422,
+      field: `lines.${other}`,
+      message: `an order has one currency, this one has ${currency} and ${lines[other]!.unitPrice.currency}`,
+    });
+  const amount = lines.reduce((sum, { quantity, unitPrice }) => sum + quantity * unitPrice.amount, 0);
+  if (amount > limits.totalMax) throw refuse("TOTAL_TOO_LARGE", { status: 422, field: "lines" });
+  return { amount, currency };
+}
+
+type Wanted = { readonly productId: string; readonly quantity: number };
+
+function mergeByProduct(wanted: readonly Wanted[]): Wanted[] {
+  const merged = new Map<string, number>();
+  for (const { productId, quantity } of wanted) merged.set(productId, (merged.get(productId) ?? 0) + quantity);
+  return [...merged].map(([productId, quantity]) => ({ productId, quantity }));
+}
+
+async function priced(
+  wanted: readonly Wanted[],
+  asked: { readonly lines?: readonly Wanted[] },
+  call: PrepareContext["call"],
+): Promise<Line[]> {
+  if (wanted.length === 0) return [];
+  const ids = wanted.map(line => line.productId);
+  const { products } = await call("catalog.quote", { ids }).catch((error: unknown) => {
+    throw inClientsWords(error, ids, asked);
+  });
+  const byId = new Map(products.map(product => [product.id, product]));
+  return wanted.map(({ productId, quantity }) => {
+    const { sku, name, price } = byId.get(productId)!;
+    return { productId, sku, name, quantity, unitPrice: price };
+  });
+}
+
+/** The catalog names its own field, `ids.2`; the client wrote `lines.5.productId`. */
+function inClientsWords(error: unknown, ids: readonly string[], { lines }: { lines?: readonly Wanted[] }): unknown {
+  if (!isRefusal(error) || error.type !== "PRODUCT_NOT_FOUND") return error;
+  const { data } = error as { data?: { errors?: { field: string }[] } };
+  const missing = ids[Number(/^ids\.(\d+)$/.exec(data?.errors?.[0]?.field ?? "")?.[1] ?? 0)];
+  const line = lines?.findIndex(({ productId }) => productId === missing);
+  const field = line === undefined ? "fromCart" : `lines.${line}.productId`;
+  return new Refusal("PRODUCT_NOT_FOUND", { status: 422, field, message: `there is no product ${missing}` });
+}

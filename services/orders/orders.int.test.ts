@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { newId } from "../../mixins/kernel/index.ts";
+import { startEmbedded, type Embedded } from "../../test/embedded.ts";
+import { ADDRESS } from "../../test/shop.ts";
+import carts from "../carts/carts.service.ts";
+import catalog from "../catalog/catalog.service.ts";
+import { seedProducts } from "../catalog/products.seed.ts";
+import orders from "./orders.service.ts";
+
+let shop: Embedded;
+let product: { id: string; sku: string; price: { amount: number; currency: string } };
+let customer: string;
+let id: string;
+
+beforeAll(async () => {
+  shop = await startEmbedded([catalog, carts, orders]);
+  await shop.call("catalog.seed", { products: seedProducts.slice(0, 3) });
+  product = (await shop.call("catalog.list", {})).rows[0]!;
+});
+afterAll(() => shop.stop());
+beforeEach(() => {
+  customer = newId();
+  id = newId();
+});
+
+const as = (user: string, ...roles: string[]) => ({ meta: { user: { id: user, roles } } });
+const placing = () => ({
+  id,
+  customer,
+  shippingAddress: ADDRESS,
+  payment: { method: "card" as const, token: "tok_secret" },
+});
+const lines = (quantity = 2) => [{ productId: product.id, quantity }];
+const place = () => shop.call("orders.place", { ...placing(), lines: lines() }, as(customer, "customer"));
+
+test("is placed at the catalog's price", async () => {
+  const total = { amount: 2 * product.price.amount, currency: product.price.currency };
+  expect(await place()).toMatchObject({ id, version: 1, status: "placed", total });
+  expect(await shop.call("orders.view", { id }, as(customer, "customer"))).toMatchObject({
+    id,
+    status: "placed",
+    total,
+    lines: [{ sku: product.sku, quantity: 2, unitPrice: product.price }],
+  });
+});
+
+test("P3 a repetition gets the first answer, whatever the catalog says by then", async () => {
+  const commandId = `client:${customer}:key-1`;
+  const placeOnce = () =>
+    shop.call("orders.place", { ...placing(), lines: lines() }, { ...as(customer, "customer"), commandId });
+  const first = await placeOnce();
+  const dearer = { amount: product.price.amount + 1, currency: product.price.currency };
+  product = await shop.call("catalog.update", { id: product.id, price: dearer });
+  expect(await placeOnce()).toEqual(first);
+});
+
+test("takes what lies in the customer's cart", async () => {
+  await expect(shop.call("orders.place", { ...placing(), fromCart: true })).rejects.toMatchObject({
+    type: "CART_EMPTY",
+    code: 422,
+  });
+  await shop.call("carts.put", { owner: customer, productId: product.id, quantity: 3 });
+  expect(await shop.call("orders.place", { ...placing(), fromCart: true })).toMatchObject({
+    lines: [{ sku: product.sku, quantity: 3 }],
+  });
+});
+
+test("P6 bad input is refused by name and changes nothing", async () => {
+  const unknown = newId();
+  await expect(
+    shop.call("orders.place", { ...placing(), lines: [...lines(), { productId: unknown, quantity: 1 }] }),
+  ).rejects.toMatchObject({ type: "PRODUCT_NOT_FOUND", code: 422, data: { errors: [{ field: "lines.1.productId" }] } });
+  await expect(shop.call("orders.place", { ...placing(), lines: lines(-1) })).rejects.toMatchObject({ code: 422 });
+  await expect(shop.call("orders.place", { ...placing(), lines: lines(), total: 1 } as never)).rejects.toMatchObject({
+    code: 422,
+  });
+  await expect(shop.call("orders.place", placing())).rejects.toMatchObject({ type: "LINES_OR_CART" });
+  await expect(shop.call("orders.view", { id })).rejects.toMatchObject({ type: "ORDER_NOT_FOUND", code: 404 });
+});
+
+test("another's order does not exist; an administrator and the house see it", async () => {
+  await place();
+  for (const action of ["orders.view", "orders.timeline"] as const) {
+    await expect(shop.call(action, { id }, as(newId(), "customer"))).rejects.toMatchObject({ code: 404 });
+    await expect(shop.call(action, { id }, as(""))).rejects.toMatchObject({ code: 404 });
+    expect(await shop.call(action, { id }, as(newId(), "admin"))).toMatchObject({ id });
+    expect(await shop.call(action, { id })).toMatchObject({ id });
+  }
+});
+
+test("the timeline tells what happened, and nobody the payment's token", async () => {
+  await place();
+  await shop.call("orders.cancel", { id, customer }, as(customer, "customer"));
+  const timeline = await shop.call("orders.timeline", { id }, as(customer, "customer"));
+  expect(timeline.events.map(({ type, version }) => [type, version])).toEqual([
+    ["order.placed", 1],
+    ["order.cancelled", 2],
+  ]);
+  expect(await shop.call("orders.timeline", { id, from: 2 })).toMatchObject({ events: [{ version: 2 }] });
+  const seen = [timeline, await shop.call("orders.view", { id }), await shop.call("orders.get", { id })];
+  expect(JSON.stringify(seen)).not.toContain("tok_secret");
+});
+
+test("nobody orders in another's name", async () =>
+  expect(
+    shop.call("orders.place", { ...placing(), lines: lines() }, as(newId(), "customer", "admin")),
+  ).rejects.toMatchObject({ code: 403 }));
+
+test("a customer cancels the own order only, an administrator any", async () => {
+  await place();
+  const stranger = newId();
+  await expect(shop.call("orders.cancel", { id, customer }, as(stranger, "customer"))).rejects.toMatchObject({
+    code: 403,
+  });
+  await expect(shop.call("orders.cancel", { id }, as(stranger, "customer"))).rejects.toMatchObject({ code: 403 });
+  await expect(shop.call("orders.cancel", { id, customer: stranger }, as(stranger, "customer"))).rejects.toMatchObject({
+    code: 404,
+  });
+  expect(await shop.call("orders.cancel", { id }, as(stranger, "admin"))).toMatchObject({ status: "cancelled" });
+});
+
+test("the saga's steps are nobody's to ask for", async () => {
+  await place();
+  const admin = as(newId(), "admin", "customer");
+  for (const call of [
+    shop.call("orders.markReserved", { id }, admin),
+    shop.call("orders.markPaid", { id, paymentId: "free" }, admin),
+    shop.call("orders.confirm", { id }, admin),
+    shop.call("orders.markShipped", { id, trackingId: "none" }, admin),
+    shop.call("orders.reject", { id, reason: "no" }, admin),
+  ])
+    await expect(call).rejects.toMatchObject({ type: "FORBIDDEN", code: 403 });
+  expect(await shop.call("orders.view", { id })).toMatchObject({ status: "placed" });
+});

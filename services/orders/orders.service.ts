@@ -1,0 +1,58 @@
+import { Refusal } from "../../mixins/kernel/index.ts";
+import { defineService, type User } from "../../mixins/contract/index.ts";
+import { Actors } from "../../mixins/actor/mixin.ts";
+import { contract } from "./contract.ts";
+import { Order } from "./order.ts";
+
+type Ctx = { params: Record<string, unknown>; meta: { user?: User } };
+
+export default defineService(contract, {
+  mixins: [Actors(Order)],
+  hooks: { before: { place: actsForItself, cancel: actsForItselfOrAsAdmin } },
+  actions: {
+    view: {
+      placement: "id",
+      async handler({ params: { id }, meta }) {
+        const { version, state } = await this.actors.get(id);
+        assertVisible(state.customer, meta.user);
+        return { id, version, ...state };
+      },
+    },
+    timeline: {
+      placement: "id",
+      async handler({ params: { id, from = 1 }, meta }) {
+        const { state } = await this.actors.get(id);
+        assertVisible(state.customer, meta.user);
+        const events: { type: string; version: number; at: string; data: Record<string, unknown> }[] =
+          await this.actors.history(id, from, limits.timelineEvents);
+        return { id, events: events.map(({ type, version, at, data }) => ({ type, version, at, data: shown(data) })) };
+      },
+    },
+  },
+});
+
+const limits = {
+  /** Events in one answer. An order takes six steps: this is a bound, not a page. */
+  timelineEvents: 100,
+} as const;
+
+/** Another's order does not exist: its id must tell nothing. A call between services sees all. */
+function assertVisible(customer: string | undefined, user: User | undefined): void {
+  if (customer === undefined || (user && user.id !== customer && !isAdmin(user))) throw new Refusal("ORDER_NOT_FOUND");
+}
+
+/** The payment's token is for the saga alone. */
+function shown({ payment: _secret, ...data }: Record<string, unknown>): Record<string, unknown> {
+  return data;
+}
+
+// Hooks run before the validator: params are anything yet, and are only compared.
+function actsForItself({ params, meta }: Ctx): void {
+  if (meta.user && params["customer"] !== meta.user.id)
+    throw new Refusal("FORBIDDEN", { status: 403, field: "customer", message: "is somebody else" });
+}
+function actsForItselfOrAsAdmin(ctx: Ctx): void {
+  if (!isAdmin(ctx.meta.user)) actsForItself(ctx);
+}
+
+const isAdmin = (user: User | undefined): boolean => user?.roles.includes("admin") === true;

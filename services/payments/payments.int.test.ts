@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { newId } from "../../mixins/kernel/index.ts";
+import { startEmbedded, type Embedded } from "../../test/embedded.ts";
+import { until } from "../../test/shop.ts";
+import payments from "./payments.service.ts";
+import { startProvider, type LedgerEntry, type Provider } from "./provider/provider.ts";
+import paymentProvider from "./provider/provider.service.ts";
+
+const amount = { amount: 2_500, currency: "EUR" };
+/** Fates of tok_flaky, in order; then all goes well. */
+const fates: number[] = [];
+const LOST_AFTER_WRITING = 0.4;
+
+let folder: string;
+let provider: Provider;
+let shop: Embedded;
+let id: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "payments-"));
+  const filename = join(folder, "ledger.sqlite");
+  provider = await startProvider({ filename, slowMs: 600, random: () => fates.shift() ?? 1 });
+  shop = await startEmbedded([payments], { PAYMENT_PROVIDER_URL: provider.url });
+});
+afterAll(async () => {
+  await shop.stop();
+  await provider.close();
+  await rm(folder, { recursive: true });
+});
+beforeEach(() => {
+  id = newId();
+  fates.length = 0;
+});
+
+const authorize = (token: string, commandId = `saga:${id}/authorize/1`, timeoutMs = 5_000) =>
+  shop.call("payments.authorize", { id, amount, token }, { commandId, timeoutMs });
+const capture = (commandId = `saga:${id}/capture/1`) => shop.call("payments.capture", { id }, { commandId });
+const voidIt = (commandId = `saga:${id}/authorize/1/undo`) =>
+  shop.call("payments.void", { id, amount, token: "tok_ok" }, { commandId });
+const status = async () => (await shop.call("payments.get", { id, consistent: true })).state.status;
+const types = async () =>
+  (await shop.call("payments.history", { id })).events.map(({ type }) => type.slice("payment.".length));
+async function inLedger(): Promise<Partial<LedgerEntry> | undefined> {
+  const response = await fetch(`${provider.url}/ledger`);
+  return ((await response.json()) as { entries: LedgerEntry[] }).entries.find(({ key }) => key === id);
+}
+
+test("authorizes and captures", async () => {
+  expect(await authorize("tok_ok")).toEqual({ paymentId: id, status: "authorized" });
+  expect(await capture()).toEqual({ paymentId: id, status: "captured" });
+  expect(await types()).toEqual(["requested", "authorized", "capture_requested", "captured"]);
+  expect(await inLedger()).toMatchObject({ authorized: 2_500, captured: 2_500 });
+});
+
+test("P3 repeated, an authorization and a capture are the same ones", async () => {
+  const first = await authorize("tok_ok");
+  expect(await authorize("tok_ok")).toEqual(first);
+  const second = await capture();
+  expect(await capture()).toEqual(second);
+  expect(await capture(`saga:${id}/capture/2`)).toEqual(second);
+  expect(await types()).toHaveLength(4);
+});
+
+test("a declined payment is refused, again at every repetition and every new attempt", async () => {
+  for (const attempt of [1, 1, 2])
+    await expect(authorize("tok_declined", `saga:${id}/authorize/${attempt}`)).rejects.toMatchObject({
+      type: "PAYMENT_DECLINED",
+      retryable: false,
+    });
+  expect(await types()).toEqual(["requested", "declined"]);
+  expect(await inLedger()).toMatchObject({ authorized: 0, declined: 2_500 });
+});
+
+test("an authorization whose answer was lost is found again by whoever repeats it", async () => {
+  fates.push(LOST_AFTER_WRITING);
+  await expect(authorize("tok_flaky")).rejects.toMatchObject({
+    type: "PROVIDER_UNAVAILABLE",
+    data: { outcome: "unknown" },
+  });
+  expect(await status()).toBe("requested");
+  expect(await authorize("tok_flaky")).toMatchObject({ status: "authorized" });
+  expect(await inLedger()).toMatchObject({ authorized: 2_500 });
+});
+
+test("a void takes an authorization back; nothing is left to capture", async () => {
+  await authorize("tok_ok");
+  expect(await voidIt()).toEqual({ paymentId: id, status: "voided" });
+  expect(await voidIt()).toEqual({ paymentId: id, status: "voided" });
+  await expect(capture()).rejects.toMatchObject({ type: "PAYMENT_VOIDED" });
+  expect(await inLedger()).toMatchObject({ voided: 2_500, captured: 0 });
+});
+
+test("a void that overtakes its authorization stops it at the provider", async () => {
+  const slow = authorize("tok_slow");
+  await until("the request is recorded", async () => (await status()) === "requested");
+  expect(await voidIt()).toMatchObject({ status: "voided" });
+  await expect(slow).rejects.toMatchObject({ type: "PAYMENT_VOIDED" });
+  expect(await inLedger()).toMatchObject({ authorized: 0, captured: 0 });
+});
+
+test("a void before anything was asked for refuses the request, also the one that is under way", async () => {
+  expect(await voidIt()).toMatchObject({ status: "voided" });
+  await expect(authorize("tok_ok")).rejects.toMatchObject({ type: "PAYMENT_VOIDED" });
+  expect(await inLedger()).toMatchObject({ authorized: 0 });
+});
+
+test("abandoned before it arrives, an authorization asks nobody for money", async () => {
+  await shop.call("payments.abandon", { id, commandId: `saga:${id}/authorize/1` });
+  await expect(authorize("tok_ok")).rejects.toMatchObject({ type: "ABANDONED" });
+  expect(await inLedger()).toBeUndefined();
+});
+
+test("an authorization that is recorded after its void is voided again, by itself", async () => {
+  await shop.call("payments.request", { id, amount, token: "tok_ok" });
+  await voidIt();
+  await shop.call("payments.recordAuthorized", { id, authorizationId: "auth_late" });
+  await until("it is voided again", async () => (await types()).length === 5);
+  expect(await types()).toEqual(["requested", "void_requested", "voided", "authorized_late", "voided"]);
+});
+
+test("what was captured is not voided", async () => {
+  await authorize("tok_ok");
+  await capture();
+  await expect(voidIt()).rejects.toMatchObject({ type: "PAYMENT_CAPTURED" });
+  expect(await inLedger()).toMatchObject({ captured: 2_500, voided: 0 });
+});
+
+test("no person moves money", async () => {
+  const meta = { user: { id: newId(), roles: ["customer", "admin"] } };
+  await expect(shop.call("payments.authorize", { id, amount, token: "tok_ok" }, { meta })).rejects.toMatchObject({
+    type: "FORBIDDEN",
+  });
+  await expect(shop.call("payments.recordCaptured", { id }, { meta })).rejects.toMatchObject({ type: "FORBIDDEN" });
+  expect(await types()).toEqual([]);
+});
+
+describe("with the bundled provider", () => {
+  test("payments find it, and it keeps its ledger beside the databases", async () => {
+    const embedded = await startEmbedded([paymentProvider, payments]);
+    try {
+      expect(await embedded.call("payments.authorize", { id, amount, token: "tok_ok" })).toMatchObject({
+        status: "authorized",
+      });
+      const { url } = await embedded.call("payment-provider.url", {});
+      const { entries } = (await (await fetch(`${url}/ledger`)).json()) as { entries: LedgerEntry[] };
+      expect(entries).toMatchObject([{ key: id, authorized: 2_500 }]);
+    } finally {
+      await embedded.stop();
+    }
+  });
+
+  test("while it is away, payments are unavailable and nothing is lost", async () => {
+    const embedded = await startEmbedded([payments]);
+    try {
+      await expect(embedded.call("payments.authorize", { id, amount, token: "tok_ok" })).rejects.toMatchObject({
+        type: "PROVIDER_UNAVAILABLE",
+        retryable: true,
+      });
+    } finally {
+      await embedded.stop();
+    }
+  });
+});

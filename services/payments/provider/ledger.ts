@@ -1,0 +1,131 @@
+// The provider's books: one entry an idempotency key, for ever. What they say is on disk before it is answered.
+//
+// A void may come before its authorization. It then leaves an entry without amount, the tombstone, which refuses the
+// authorization when that arrives: else a request lost on the way would charge a customer whose order is long gone.
+import { DatabaseSync } from "node:sqlite";
+
+export interface Authorization {
+  /** Minor units. */
+  readonly amount: number;
+  /** ISO 4217. */
+  readonly currency: string;
+  readonly token: string;
+}
+export type EntryStatus = "authorized" | "captured" | "voided" | "declined";
+/** `amount` and what follows are null in a tombstone. */
+export interface Entry {
+  readonly key: string;
+  readonly status: EntryStatus;
+  readonly amount: number | null;
+  readonly currency: string | null;
+  readonly token: string | null;
+  readonly authorizationId: string | null;
+}
+type Work = { readonly run: () => void; readonly fail: (error: unknown) => void; readonly settle: () => void };
+
+export class Ledger {
+  readonly #database: DatabaseSync;
+  #waiting: Work[] = [];
+
+  constructor(filename: string) {
+    this.#database = open(filename);
+  }
+
+  find(key: string): Entry | undefined {
+    return this.#database.prepare("select * from entries where key = ?").get(key) as Entry | undefined;
+  }
+
+  /** Entries in the order of their keys, after `after`. */
+  page(after: string, limit: number): Entry[] {
+    const page = this.#database.prepare("select * from entries where key > ? order by key limit ?").all(after, limit);
+    return page as unknown as Entry[];
+  }
+
+  /** Enters an authorization, granted or declined, unless the key has an entry. The entry that is there now. */
+  authorize(
+    key: string,
+    { amount, currency, token }: Authorization,
+    status: "authorized" | "declined",
+    authorizationId: string,
+  ): Promise<Entry> {
+    return this.#commit(key, () =>
+      this.#database
+        .prepare("insert into entries values (?, ?, ?, ?, ?, ?) on conflict do nothing")
+        .run(key, status, amount, currency, token, authorizationId),
+    );
+  }
+
+  /** Captures what is authorized. The entry that is there now, if any. */
+  capture(key: string): Promise<Entry | undefined> {
+    return this.#commit(key, () =>
+      this.#database.prepare("update entries set status = 'captured' where key = ? and status = 'authorized'").run(key),
+    );
+  }
+
+  /** Voids what is authorized, or leaves a tombstone. The entry that is there now. */
+  void(key: string): Promise<Entry> {
+    return this.#commit(key, () =>
+      this.#database
+        .prepare(
+          `insert into entries (key, status) values (?, 'voided')
+           on conflict do update set status = 'voided' where status = 'authorized'`,
+        )
+        .run(key),
+    );
+  }
+
+  close(): void {
+    this.#flush();
+    this.#database.close();
+  }
+
+  /** What is asked for in one turn of the loop shares a transaction, and so its fsync. */
+  #commit<E extends Entry | undefined>(key: string, write: () => void): Promise<E> {
+    return new Promise<E>((resolve, reject) => {
+      let entry: Entry | undefined;
+      const run = (): void => {
+        write();
+        entry = this.find(key);
+      };
+      if (this.#waiting.push({ run, fail: reject, settle: () => resolve(entry as E) }) === 1)
+        setImmediate(() => this.#flush());
+    });
+  }
+
+  #flush(): void {
+    const batch = this.#waiting;
+    this.#waiting = [];
+    if (batch.length === 0) return;
+    try {
+      this.#database.exec("begin immediate");
+      for (const { run } of batch) run();
+      this.#database.exec("commit");
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("rollback");
+      for (const { fail } of batch) fail(error);
+      return;
+    }
+    for (const { settle } of batch) settle();
+  }
+}
+
+function open(filename: string): DatabaseSync {
+  try {
+    const database = new DatabaseSync(filename);
+    database.exec(`
+      pragma journal_mode = wal;
+      pragma synchronous = full;
+      create table if not exists entries (
+        key text primary key,
+        status text not null,
+        amount integer,
+        currency text,
+        token text,
+        authorizationId text
+      ) without rowid;
+    `);
+    return database;
+  } catch (error) {
+    throw new Error(`${filename}: ${(error as Error).message}`, { cause: error });
+  }
+}

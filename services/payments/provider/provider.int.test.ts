@@ -1,0 +1,193 @@
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startProvider, type LedgerEntry, type Provider, type ProviderOptions } from "./provider.ts";
+
+let folder: string;
+let provider: Provider;
+const start = async (options: Partial<ProviderOptions> = {}): Promise<void> => {
+  provider = await startProvider({ filename: join(folder, "ledger.sqlite"), slowMs: 200, ...options });
+};
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "provider-"));
+  await start();
+});
+afterEach(async () => {
+  await provider.close();
+  await rm(folder, { recursive: true });
+});
+
+async function post(path: string, body: unknown = {}, key?: string) {
+  const response = await fetch(provider.url + path, {
+    method: "POST",
+    headers: key === undefined ? {} : { "idempotency-key": key },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+const authorize = (key: string, token = "tok_ok", amount = 2_500) =>
+  post("/authorizations", { amount, currency: "EUR", token }, key);
+const capture = (key: string) => post(`/authorizations/${key}/capture`);
+const voidIt = (key: string) => post(`/authorizations/${key}/void`);
+async function ledger(query = ""): Promise<LedgerEntry[]> {
+  const response = await fetch(`${provider.url}/ledger${query}`);
+  return ((await response.json()) as { entries: LedgerEntry[] }).entries;
+}
+const entry = (key: string, amounts: Partial<LedgerEntry>) => ({
+  key,
+  currency: "EUR",
+  authorized: 0,
+  captured: 0,
+  voided: 0,
+  declined: 0,
+  ...amounts,
+});
+
+test("authorizes, and the same key gets the same authorization for ever, also after a restart", async () => {
+  const first = await authorize("a");
+  expect(first).toMatchObject({ status: 201, body: { status: "authorized", amount: 2_500 } });
+  expect(await authorize("a")).toEqual(first);
+  await provider.close();
+  await start();
+  expect(await authorize("a")).toEqual(first);
+  expect(await ledger()).toEqual([entry("a", { authorized: 2_500 })]);
+});
+
+test("authorizations that arrive together under one key are one", async () => {
+  const answers = await Promise.all(Array.from({ length: 20 }, () => authorize("a")));
+  expect(new Set(answers.map(({ body }) => body["authorizationId"])).size).toBe(1);
+});
+
+test("refuses a key that is used with another body", async () => {
+  await authorize("a");
+  expect(await authorize("a", "tok_ok", 9_999)).toMatchObject({ status: 422 });
+  expect(await authorize("a", "tok_slow")).toMatchObject({ status: 422 });
+  expect(await ledger()).toEqual([entry("a", { authorized: 2_500 })]);
+});
+
+test("declines tok_declined and tokens that it does not know, for ever", async () => {
+  for (const token of ["tok_declined", "tok_unheard_of"]) {
+    expect(await authorize(token, token)).toMatchObject({ status: 402 });
+    expect(await authorize(token, token)).toMatchObject({ status: 402 });
+    expect(await capture(token)).toMatchObject({ status: 409 });
+    expect(await voidIt(token)).toMatchObject({ status: 200, body: { status: "declined" } });
+  }
+  expect(await ledger()).toEqual([
+    entry("tok_declined", { declined: 2_500 }),
+    entry("tok_unheard_of", { declined: 2_500 }),
+  ]);
+});
+
+test("captures what is authorized, once", async () => {
+  await authorize("a");
+  expect(await capture("a")).toMatchObject({ status: 200, body: { status: "captured" } });
+  expect(await capture("a")).toMatchObject({ status: 200, body: { status: "captured" } });
+  expect(await voidIt("a")).toMatchObject({ status: 409 });
+  expect(await capture("nobody")).toMatchObject({ status: 404 });
+  expect(await ledger()).toEqual([entry("a", { authorized: 2_500, captured: 2_500 })]);
+});
+
+test("voids what is authorized; it cannot be captured any more", async () => {
+  await authorize("a");
+  expect(await voidIt("a")).toMatchObject({ status: 200, body: { status: "voided" } });
+  expect(await voidIt("a")).toMatchObject({ status: 200, body: { status: "voided" } });
+  expect(await capture("a")).toMatchObject({ status: 409 });
+  expect(await authorize("a")).toMatchObject({ status: 409 });
+  expect(await ledger()).toEqual([entry("a", { authorized: 2_500, voided: 2_500 })]);
+});
+
+test("a void before its authorization is a tombstone, which refuses the authorization", async () => {
+  expect(await voidIt("a")).toMatchObject({ status: 200, body: { status: "voided" } });
+  expect(await authorize("a")).toMatchObject({ status: 409 });
+  expect(await ledger()).toEqual([entry("a", { currency: null })]);
+});
+
+test("a void overtakes tok_slow, which enters nothing before its delay", async () => {
+  const slow = authorize("a", "tok_slow");
+  expect(await voidIt("a")).toMatchObject({ status: 200 });
+  expect(await slow).toMatchObject({ status: 409 });
+});
+
+describe("tok_flaky", () => {
+  const fates = [
+    { fate: 0.0, answer: 503, written: false },
+    { fate: 0.2, answer: undefined, written: false },
+    { fate: 0.3, answer: 503, written: true },
+    { fate: 0.4, answer: undefined, written: true },
+    { fate: 0.9, answer: 201, written: true },
+  ];
+  for (const { fate, answer, written } of fates)
+    test(`${answer ?? "a lost connection"}, ${written ? "after" : "before"} the ledger was written`, async () => {
+      await provider.close();
+      await start({ random: () => fate });
+      const asked = authorize("a", "tok_flaky").then(({ status }) => status);
+      await (answer === undefined
+        ? expect(asked).rejects.toThrow("fetch failed")
+        : expect(asked).resolves.toBe(answer));
+      expect(await ledger()).toHaveLength(written ? 1 : 0);
+    });
+});
+
+describe("bad input changes nothing", () => {
+  const good = { amount: 1, currency: "EUR", token: "tok_ok" };
+  const bad: [string, unknown, string | undefined, number][] = [
+    ["no key", good, undefined, 400],
+    ["a key that is too long", good, "k".repeat(201), 400],
+    ["broken JSON", "{", "a", 400],
+    ["no object", "null", "a", 400],
+    ["an unknown field", { ...good, tip: 1 }, "a", 400],
+    ["a negative amount", { ...good, amount: -1 }, "a", 400],
+    ["half a cent", { ...good, amount: 0.5 }, "a", 400],
+    ["a body past the bound", { ...good, token: "t".repeat(5_000) }, "a", 413],
+  ];
+  test.each(bad)("%s", async (_what, body, key, status) => {
+    expect(await post("/authorizations", body, key)).toMatchObject({ status });
+    expect(await ledger()).toEqual([]);
+  });
+
+  test("unknown paths and methods", async () => {
+    expect(await post("/nothing")).toMatchObject({ status: 404 });
+    expect(await post("/ledger")).toMatchObject({ status: 405 });
+    expect(await post("/authorizations/%E0%A4%A/void")).toMatchObject({ status: 404 });
+    expect(await ledger("?limit=0")).toBeUndefined();
+  });
+});
+
+test("the ledger comes in pages", async () => {
+  for (const key of ["a", "b", "c"]) await authorize(key);
+  expect((await ledger("?limit=2")).map(({ key }) => key)).toEqual(["a", "b"]);
+  expect((await ledger("?limit=2&after=b")).map(({ key }) => key)).toEqual(["c"]);
+});
+
+describe("as a program of its own", () => {
+  const program = fileURLToPath(new URL("server.ts", import.meta.url));
+  const run = (...args: string[]) => {
+    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, ...args]);
+    let output = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    return { child, exited: once(child, "exit"), output: () => output };
+  };
+
+  test("listens, says where, and ends on SIGTERM", async () => {
+    const { child, exited, output } = run("--port", "0", "--data", join(folder, "own.sqlite"));
+    await once(child.stdout, "data");
+    const url = /http:\S+/.exec(output())![0];
+    expect((await fetch(`${url}/ledger`)).status).toBe(200);
+    child.kill("SIGTERM");
+    expect(await exited).toEqual([0, null]);
+  });
+
+  test("explains itself, and names a wrong option", async () => {
+    const help = run("--help");
+    expect(await help.exited).toEqual([0, null]);
+    expect(help.output()).toContain("--slow-ms");
+    const wrong = run("--port", "99999");
+    expect(await wrong.exited).toEqual([2, null]);
+    expect(wrong.output()).toContain("--port 99999: expected a whole number from 0 to 65535");
+  });
+});

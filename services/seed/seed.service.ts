@@ -1,0 +1,111 @@
+// The first start: an administrator, a catalog and stock. Everything before the mark at the end can be repeated, so a
+// start that is killed half-way is completed by the next one. It runs beside the start, not in it: the services that it
+// needs may start later, or in another process.
+import { randomBytes } from "node:crypto";
+import type { Service, ServiceSchema } from "moleculer";
+import { typedCall } from "../../mixins/contract/index.ts";
+import type { Database } from "../../mixins/database/index.ts";
+import { Sql } from "../../mixins/database/mixin.ts";
+import { backoffMs, environmentOf, rfc3339, type Environment } from "../../mixins/kernel/index.ts";
+import { seedProducts } from "../catalog/products.seed.ts";
+import { readyText, type Administrator } from "./ready-text.ts";
+
+const STOCK_PER_SKU = 100;
+const NEEDED = ["accounts", "catalog", "inventory"];
+/** How long one wait for the others lasts before we look whether we are to stop. */
+const PATIENCE_MS = 1_000;
+
+/** `filled`: whether the first start's data is there, or not wanted; until then the gateway is not ready. */
+type Seed = Service & { database: Database; stopping: boolean; filled: boolean; running: Promise<void> };
+
+const schema: ServiceSchema<object, object, any> = {
+  name: "seed",
+  mixins: [
+    Sql({
+      migrations: [
+        {
+          name: "001-marks",
+          up: knex => knex.schema.createTable("marks", table => void table.string("at").notNullable()),
+        },
+      ],
+    }),
+  ],
+  created(this: Seed) {
+    this.stopping = false;
+    this.filled = false;
+  },
+  started(this: Seed) {
+    this.running = run(this).catch(error => this.logger.error("the first start's data is not complete:", error));
+  },
+  async stopped(this: Seed) {
+    this.stopping = true;
+    await this.running;
+  },
+};
+export default schema;
+
+async function run(service: Seed): Promise<void> {
+  const { broker } = service;
+  const environment = environmentOf(broker);
+  const filled = environment.seed ? await untilDone(service, () => fillOnce(service, environment)) : undefined;
+  service.filled = true;
+  const urlOf = (name: string) => (broker.getLocalService(name) as { url?: string } | undefined)?.url;
+  if (
+    !(await appear(
+      service,
+      broker.services.map(({ name }) => name),
+    ))
+  )
+    return;
+  // Not through the logger: logs are shipped and kept, and this may hold a password.
+  if (broker.options.logger !== false) {
+    const addresses = { api: urlOf("api"), provider: urlOf("payment-provider") };
+    process.stdout.write(readyText(addresses, filled?.administrator));
+  }
+  // Last of all. A start that is killed before it has shown the password makes up another one next time.
+  if (filled) await service.database.knex("marks").insert({ at: rfc3339(Date.now()) });
+}
+
+/** Fills the shop, unless an earlier start did. Whatever it does may be repeated. */
+async function fillOnce(
+  service: Seed,
+  { adminEmail: email, adminPassword }: Environment,
+): Promise<{ administrator: Administrator | undefined } | undefined> {
+  if (await service.database.knex("marks").first()) return undefined;
+  if (!(await appear(service, NEEDED))) return undefined;
+
+  const call = typedCall(service.broker);
+  const password = adminPassword ?? randomBytes(12).toString("base64url");
+  const { taken } = await call("accounts.seedAdmin", { email, password });
+  if (taken) service.logger.warn(`ADMIN_EMAIL: ${email} is a customer already; there is no administrator`);
+  await call("catalog.seed", { products: [...seedProducts] });
+  const receive = (sku: string) =>
+    call("inventory.receive", { id: sku, quantity: STOCK_PER_SKU }, { commandId: `seed:${sku}` });
+  await Promise.all(seedProducts.map(({ sku }) => receive(sku)));
+  service.logger.info(`first start: ${seedProducts.length} products, ${STOCK_PER_SKU} of each in stock`);
+  return { administrator: taken ? undefined : { email, password: adminPassword === undefined ? password : undefined } };
+}
+
+/** Waits for the services; false when we are to stop before they appear. */
+async function appear(service: Seed, names: string[]): Promise<boolean> {
+  while (!service.stopping)
+    try {
+      await service.broker.waitForServices(names, PATIENCE_MS, 20);
+      return true;
+    } catch {
+      service.logger.debug(`still waiting for ${names.join(", ")}`);
+    }
+  return false;
+}
+
+/** Tries again, ever more slowly, until the work is done or we are to stop. */
+async function untilDone<T>(service: Seed, work: () => Promise<T>): Promise<T | undefined> {
+  for (let attempt = 1; !service.stopping; attempt++)
+    try {
+      return await work();
+    } catch (error) {
+      service.logger.warn("filling the shop failed, trying again:", error);
+      await new Promise(resolve => setTimeout(resolve, backoffMs(attempt, { capMs: PATIENCE_MS })));
+    }
+  return undefined;
+}

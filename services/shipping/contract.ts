@@ -1,0 +1,35 @@
+import Type from "typebox";
+import { defineContract } from "../../mixins/contract/index.ts";
+import { Address } from "../address.ts";
+
+const Item = Type.Object(
+  { sku: Type.String(), quantity: Type.Integer({ minimum: 1 }) },
+  { additionalProperties: false },
+);
+const trackingId = Type.String({ minLength: 1, maxLength: 100 });
+
+/** One shipment an order, with the order's id. It leaves by itself, by a durable timer. */
+export const contract = defineContract({
+  service: "shipping",
+  actor: "shipment",
+  state: {
+    status: Type.Optional(Type.Enum(["created", "dispatched"])),
+    trackingId: Type.Optional(trackingId),
+    address: Type.Optional(Address),
+    items: Type.Array(Item),
+  },
+  /** `create` repeated under another command id finds the shipment that is there. */
+  commands: { create: { address: Address, items: Type.Array(Item, { minItems: 1, maxItems: 100 }) }, dispatch: {} },
+  replies: { create: { trackingId } },
+  events: {
+    "shipment.created": { trackingId, address: Address, items: Type.Array(Item) },
+    "shipment.dispatched": { trackingId },
+  },
+  refusals: ["SHIPMENT_NOT_FOUND"],
+  roles: { create: [], dispatch: [] },
+});
+declare global {
+  interface Contracts {
+    shipping: typeof contract;
+  }
+}

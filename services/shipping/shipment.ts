@@ -1,0 +1,32 @@
+// A shipment: created by the checkout saga, it leaves by itself. The timer is durable: it fires after a crash as well.
+import { seconds } from "../../mixins/kernel/index.ts";
+import { defineActor } from "../../mixins/actor/index.ts";
+import { contract } from "./contract.ts";
+
+const { event } = contract;
+
+/** Milliseconds from creation to dispatch: stands for the warehouse's work. */
+export const DISPATCH_AFTER_MS = seconds(1);
+
+export const Shipment = defineActor(contract)({
+  initial: () => ({ items: [] }),
+  decide: {
+    // One that exists is as good as created: refusing an operator's retry would leave its saga stuck for ever.
+    create: (state, { address, items }, { newId }) =>
+      state.status === undefined
+        ? {
+            events: [event("shipment.created", { trackingId: newId(), address, items: [...items] })],
+            timers: [{ set: "dispatch", afterMs: DISPATCH_AFTER_MS, command: "dispatch", params: {} }],
+          }
+        : [],
+    dispatch: ({ status, trackingId }, _params, { refuse }) => {
+      if (status === undefined || trackingId === undefined) throw refuse("SHIPMENT_NOT_FOUND");
+      return status === "dispatched" ? [] : [event("shipment.dispatched", { trackingId })];
+    },
+  },
+  evolve: {
+    "shipment.created": (_state, { trackingId, address, items }) => ({ status: "created", trackingId, address, items }),
+    "shipment.dispatched": state => ({ ...state, status: "dispatched" }),
+  },
+  reply: { create: ({ trackingId }) => ({ trackingId: trackingId! }) },
+});

@@ -1,0 +1,31 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import type { ServiceSchema } from "moleculer";
+import { newId } from "../../mixins/kernel/index.ts";
+import { startEmbedded, type Embedded } from "../../test/embedded.ts";
+import { until } from "../../test/shop.ts";
+import shipping from "./shipping.service.ts";
+
+/** What the order was told, as its own service would hear it. */
+const told: { id: string; trackingId: string }[] = [];
+const orders: ServiceSchema = {
+  name: "orders",
+  actions: { markShipped: ctx => void told.push(ctx.params) },
+};
+
+let shop: Embedded;
+beforeAll(async () => {
+  shop = await startEmbedded([shipping, orders]);
+});
+afterAll(() => shop.stop());
+
+test("a shipment leaves by itself and tells its order", async () => {
+  const id = newId();
+  const { trackingId } = await shop.call("shipping.create", {
+    id,
+    address: { name: "Ada", line1: "1 Main Street", city: "London", postalCode: "N1", country: "GB" },
+    items: [{ sku: "MUG-001", quantity: 1 }],
+  });
+  await until("the order is told", () => told.length > 0);
+  expect(told).toEqual([{ id, trackingId }]);
+  expect(await shop.call("shipping.get", { id, consistent: true })).toMatchObject({ state: { status: "dispatched" } });
+});

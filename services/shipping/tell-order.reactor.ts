@@ -1,0 +1,10 @@
+import { defineReactor } from "../../mixins/stream/index.ts";
+
+/** Tells the order that its shipment has left. */
+export const TellOrder = defineReactor({
+  name: "tell-order",
+  on: {
+    "shipment.dispatched": ({ stream, data }, { call }) =>
+      call("orders.markShipped", { id: stream, trackingId: data.trackingId }),
+  },
+});

@@ -1,0 +1,44 @@
+// docs/errors.md lists every code that a client or another service may meet, and no other.
+import { expect, test } from "@jest/globals";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { AnyContract } from "../mixins/contract/index.ts";
+
+const root = join(import.meta.dirname, "..");
+const read = (path: string): string => readFileSync(join(root, path), "utf8");
+
+const documented = new Map(
+  [...read("docs/errors.md").matchAll(/^\| `([A-Z_]+)` \| (\d+) \|/gm)].map(([, code, status]) => [code!, status!]),
+);
+const sources = globSync("{mixins,broker,services}/**/*.ts", { cwd: root })
+  .filter(path => !/\.(test|fixture|conformance)\.ts$/.test(path))
+  .map(read);
+const refusals: string[] = (
+  await Promise.all(globSync("services/*/contract.ts", { cwd: root }).map(path => import(join(root, path))))
+).flatMap(({ contract }: { contract: AnyContract }) => contract.refusals);
+const thrown = sources.flatMap(text =>
+  [...text.matchAll(/(?:new (?:Refusal|Unavailable)\(|rule: )\s*"([A-Z][A-Z_]{3,})"/g)].map(([, code]) => code!),
+);
+
+test("every code that a contract declares or code throws is documented", () => {
+  const codes = new Set([...refusals, ...thrown]);
+  expect(codes.size).toBeGreaterThan(50);
+  expect([...codes].filter(code => !documented.has(code))).toEqual([]);
+});
+
+test("every documented code exists", () => {
+  const text = sources.join("\n");
+  expect([...documented.keys()].filter(code => !text.includes(`"${code}"`))).toEqual([]);
+});
+
+test("a status that code gives to a refusal is the documented one, or named in its line", () => {
+  const page = read("docs/errors.md");
+  const wrong = sources.flatMap(text =>
+    [...text.matchAll(/(?:new Refusal|refuse)\(\s*"([A-Z_]+)",\s*\{[^}]*?status: (\d+)/g)]
+      .filter(
+        ([, code, status]) => !page.split("\n").some(line => line.includes(`\`${code}\``) && line.includes(status!)),
+      )
+      .map(([, code, status]) => `${code} ${status}`),
+  );
+  expect(wrong).toEqual([]);
+});

@@ -1,0 +1,184 @@
+// Random requests over all routes of an OpenAPI document: valid ones by schema, valid ones with a fault, and rubbish.
+import { randomOf } from "./random.ts";
+import type { Sent } from "./wire.ts";
+
+interface Schema {
+  readonly type?: string;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly format?: string;
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly items?: Schema;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+}
+interface Parameter {
+  readonly name: string;
+  readonly in: "path" | "query" | "header";
+  readonly required?: boolean;
+  readonly schema: Schema;
+}
+interface Operation {
+  readonly parameters?: readonly Parameter[];
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Schema }>> };
+}
+interface Document {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+}
+
+export interface FuzzOptions {
+  readonly seed: number;
+  /** Access tokens, of whoever they are. */
+  readonly tokens: readonly string[];
+  /** Texts that mean something to the server: ids, names. */
+  readonly known: readonly string[];
+}
+
+const RUBBISH: readonly unknown[] = [
+  "",
+  " ",
+  "null",
+  "undefined",
+  "NaN",
+  "__proto__",
+  "constructor",
+  "toString",
+  "' or 1=1 --",
+  '"; drop table events; --',
+  "../../etc/passwd",
+  "..\\..",
+  "a\0b",
+  "\ud800",
+  "🛒".repeat(40),
+  "\u202e\u0000\uffff",
+  "<script>alert(1)</script>",
+  "${7*7}{{7*7}}",
+  "%00%0d%0aSet-Cookie: a=b",
+  "x".repeat(3_000),
+  "A@999999999999999",
+  "2026-02-30T25:61:61Z",
+  -1,
+  0,
+  1,
+  1.5,
+  1e308,
+  -1e308,
+  2 ** 53,
+  999_999_999_999,
+  true,
+  false,
+  null,
+  [],
+  {},
+  [[[]]],
+  { $gt: "" },
+  { type: "Buffer", data: [1, 2, 3] },
+  { toJSON: 1, toString: 1 },
+];
+const BODIES: readonly string[] = [
+  "",
+  "{",
+  "[]",
+  "null",
+  "1",
+  '"x"',
+  '{"a":1}{"b":2}',
+  '{"__proto__":{"admin":true}}',
+  '{"constructor":{"prototype":{"admin":true}}}',
+  `${"[".repeat(5_000)}${"]".repeat(5_000)}`,
+  `{"a":"${"x".repeat(110_000)}"}`,
+  "\u0000\u0001",
+  '{"a":1e999}',
+  '{"a":"\\ud800"}',
+];
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "LINK"];
+
+/** Endless; the same document, seed and options give the same requests. */
+export function* randomRequests(document: Document, { seed, tokens, known }: FuzzOptions): Generator<Sent> {
+  const random = randomOf(seed);
+  const chance = (probability: number): boolean => random() < probability;
+  const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!;
+  const between = (min: number, max: number): number => min + Math.floor(random() * (max - min + 1));
+  const text = (length: number, letters = "abcdefghijklmnopqrstuvwxyz0123456789-_"): string =>
+    Array.from({ length }, () => letters[Math.floor(random() * letters.length)]).join("");
+  const hex = (length: number): string => text(length, "0123456789abcdef");
+
+  /** A value that the schema takes, but for patterns that we do not know. */
+  const valid = (schema: Schema): unknown => {
+    const { type, properties, items, minimum = 0, maximum = 1_000 } = schema;
+    if (schema.enum) return pick(schema.enum);
+    if (schema.const !== undefined) return schema.const;
+    if (type === "integer" || type === "number") return pick([minimum, maximum, between(minimum, maximum), 1]);
+    if (type === "boolean") return chance(0.5);
+    if (type === "array") return Array.from({ length: between(1, 3) }, () => value(items ?? {}));
+    if (type === "object") return fields(properties ?? {}, schema.required ?? []);
+    return type === "string" ? validText(schema) : pick(RUBBISH);
+  };
+  const validText = ({ format, pattern, minLength = 1, maxLength = 20 }: Schema): string => {
+    if (chance(0.5) && format !== "email") return pick(known);
+    if (format === "uuid") return `${hex(8)}-${hex(4)}-${hex(4)}-${hex(4)}-${hex(12)}`;
+    if (format === "email") return `${text(8, "abcdef")}@example.org`;
+    if (pattern === "^[A-Z]{2}$") return "GB";
+    if (pattern === "^[A-Z]{3}$") return "EUR";
+    if (pattern?.startsWith("^(https")) return `/${text(5)}.png`;
+    return `a${text(Math.min(Math.max(minLength, between(0, 12)), maxLength) - 1)}`;
+  };
+  const value = (schema: Schema): unknown => (chance(0.08) ? pick(RUBBISH) : valid(schema));
+  const fields = (properties: Readonly<Record<string, Schema>>, required: readonly string[]): object => {
+    const given = Object.entries(properties).filter(([name]) =>
+      required.includes(name) ? !chance(0.03) : chance(0.4),
+    );
+    const extra = chance(0.05) ? [[pick(["admin", "role", "price", "id", "__proto__"]), pick(RUBBISH)] as const] : [];
+    return Object.fromEntries([...given.map(([name, schema]) => [name, value(schema)] as const), ...extra]);
+  };
+  const encoded = (part: unknown): string => {
+    const plain = typeof part === "string" ? part : (JSON.stringify(part) ?? "undefined");
+    return chance(0.9) ? encodeURIComponent(plain.toWellFormed()) : plain.replaceAll(/[^!-~]|[?#]/g, "");
+  };
+
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+  );
+  const bodyOf = ({ requestBody }: Operation): string | undefined => {
+    if (chance(0.06)) return pick(BODIES);
+    const schema = requestBody?.content["application/json"]?.schema;
+    return schema && JSON.stringify(value(schema));
+  };
+
+  for (;;) {
+    const { path, method, operation } = pick(operations);
+    const parameters = operation.parameters ?? [];
+    const at = (place: string): Parameter[] => parameters.filter(parameter => parameter.in === place);
+    const target = at("path").reduce((url, { name, schema }) => url.replace(`{${name}}`, encoded(value(schema))), path);
+    const query = at("query")
+      .filter(({ required }) => required || chance(0.4))
+      .map(({ name, schema }) => `${name}=${encoded(value(schema))}`);
+    if (chance(0.05))
+      query.push(`${pick(["page", "__proto__[x]", "a[b][c]", "%", "&&", "admin"])}=${encoded(pick(RUBBISH))}`);
+    const body = bodyOf(operation);
+    const authorization = chance(0.85) ? pick(tokens) : pick(["", "x.y.z", text(40), undefined]);
+    const idempotencyKey = chance(0.3)
+      ? pick([text(12), `"${text(8)} ${text(8)}"`, "a,b", "'", "x".repeat(300)])
+      : undefined;
+    yield {
+      method: chance(0.05) ? pick(METHODS) : method,
+      path: target + (query.length > 0 ? `?${query.join("&")}` : ""),
+      headers: {
+        ...(authorization !== undefined && { Authorization: `Bearer ${authorization}` }),
+        ...(idempotencyKey !== undefined && { "Idempotency-Key": idempotencyKey }),
+        ...(body !== undefined && {
+          "Content-Type": chance(0.97) ? "application/json" : pick(["text/plain", "a", ""]),
+        }),
+        ...(chance(0.03) && { "Content-Encoding": pick(["gzip", "br", "x"]) }),
+        ...(chance(0.1) && { "Last-Event-ID": pick(["0", "1", "-1", "x", "9".repeat(30)]) }),
+        ...(chance(0.05) && { "X-HTTP-Method-Override": "DELETE", "X-Forwarded-Host": "evil.example" }),
+        ...(chance(0.05) && { "If-None-Match": "*" }),
+      },
+      ...(body !== undefined && { body }),
+    };
+  }
+}

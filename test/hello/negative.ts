@@ -1,0 +1,125 @@
+// What must not compile. Each @ts-expect-error has to be needed: `npm run types` fails if one is not. It is never run.
+import Type from "typebox";
+import { defineActor, given } from "../../mixins/actor/index.ts";
+import { defineContract, defineService, type Call, type EventData } from "../../mixins/contract/index.ts";
+import { defineProjection } from "../../mixins/projection/index.ts";
+import { defineSaga } from "../../mixins/saga/index.ts";
+import { defineReactor } from "../../mixins/stream/index.ts";
+import { Account } from "./loyalty/account.ts";
+import { contract as rewards } from "./rewards/contract.ts";
+
+const counter = defineContract({
+  service: "counters",
+  actor: "counter",
+  state: { n: Type.Integer() },
+  commands: { add: { by: Type.Integer() } },
+  events: { "counter.added": { by: Type.Integer() }, "counter.reset": {} },
+  refusals: ["NO"],
+});
+const initial = () => ({ n: 0 });
+const decide = { add: () => [] };
+const evolve = {
+  "counter.added": (state: { readonly n: number }) => state,
+  "counter.reset": (state: { readonly n: number }) => state,
+};
+
+// ---- actors
+// @ts-expect-error an event without a fold
+defineActor(counter)({ initial, decide, evolve: { "counter.added": (s, { by }) => ({ n: s.n + by }) } });
+// @ts-expect-error a fold of an unknown event
+defineActor(counter)({ initial, decide, evolve: { ...evolve, "counter.gone": s => s } });
+// @ts-expect-error a command without a decision
+defineActor(counter)({ initial, decide: {}, evolve });
+// @ts-expect-error an unknown event type
+defineActor(counter)({ initial, evolve, decide: { add: (_s, { by }) => [{ type: "counter.aded", data: { by } }] } });
+// @ts-expect-error data of the wrong type
+defineActor(counter)({ initial, evolve, decide: { add: () => [{ type: "counter.added", data: { by: "1" } }] } });
+// @ts-expect-error an unknown field of a command
+defineActor(counter)({ initial, evolve, decide: { add: (_s, { byy: _byy }) => [] } });
+// @ts-expect-error a state of the wrong shape
+defineActor(counter)({ initial: () => ({ m: 0 }), decide, evolve });
+defineActor(counter)({
+  initial,
+  evolve,
+  decide: {
+    add: (_s, _c, { refuse }) => {
+      // @ts-expect-error an unknown refusal
+      throw refuse("NOPE");
+    },
+  },
+});
+// @ts-expect-error an unknown field of an event
+counter.event("counter.added", { by: 1, why: "" });
+
+// ---- given, when, then
+// @ts-expect-error an unknown command
+given(Account).when("reedem", {});
+// @ts-expect-error wrong params
+given(Account).when("earn", { points: "4" });
+// @ts-expect-error an unknown refusal
+given(Account).when("earn", { points: 4 }).refuses("NO");
+
+// ---- calls
+declare const call: Call;
+// @ts-expect-error an unknown action
+void call("loyalty.reedem", { id: "1" });
+// @ts-expect-error a missing param
+void call("loyalty.redeem", { id: "1", points: 3 });
+// @ts-expect-error a param too many
+void call("loyalty.earn", { id: "1", points: 3, admin: true });
+// @ts-expect-error an unknown field of the result
+void call("loyalty.get", { id: "1" }).then(result => result.state.balence);
+void (call("loyalty.get", { id: "1" }).then(result => result.state.owner) satisfies Promise<string | undefined>);
+({ points: 1 }) satisfies EventData<"account.earned">;
+// @ts-expect-error the shop's contracts are not in sight: the runtime stands without them
+void call("orders.get", { id: "1" });
+
+// ---- services
+const stock = () => ({ left: 1 });
+const ship = () => ({ trackingId: "1" });
+// @ts-expect-error a handler is missing
+defineService(rewards, { actions: { reserve: stock, release: stock } });
+// @ts-expect-error a wrong result
+defineService(rewards, { actions: { reserve: () => ({ left: "1" }), release: stock, ship } });
+// @ts-expect-error no handlers at all
+defineService(rewards, {});
+
+// ---- sagas
+const refund = ["loyalty.refund", () => ({ id: "1", points: 1, reason: "" })] as ["loyalty.refund", () => any];
+// @ts-expect-error an unknown event starts it
+defineSaga("x", { startedBy: "account.redeemd", otherwise: refund });
+const saga = defineSaga("x", {
+  startedBy: "account.redeemed",
+  otherwise: [
+    "loyalty.refund",
+    ({ event }, { type }) => ({ id: event.stream, points: event.data.points, reason: type }),
+  ],
+});
+const mug = () => ({ rewardId: "mug", redemption: "1" });
+// @ts-expect-error the compensation does not take these params
+saga.step("r", "rewards.reserve", mug, { undo: "loyalty.refund" });
+// @ts-expect-error wrong params
+saga.step("r", "rewards.reserve", ({ event }) => ({ ...mug(), rewardId: event.data.points }));
+// @ts-expect-error the result of a step that has not run
+saga.step("s", "rewards.ship", ({ done }) => ({ rewardId: "x", to: "y", left: done.reserve.left }));
+const afterPivot = saga.pivot("s", "rewards.reserve", mug);
+// @ts-expect-error there is no way back after the pivot
+afterPivot.step("t", "rewards.reserve", mug, { undo: "rewards.release" });
+// @ts-expect-error there is one pivot
+void afterPivot.pivot;
+
+// ---- projections, reactors
+// @ts-expect-error an unknown event
+defineProjection({ name: "p", version: 1, tables: {}, on: { "account.gone": async () => {} } });
+defineProjection({
+  name: "p",
+  version: 1,
+  tables: { t: { id: Type.String() } },
+  // @ts-expect-error a row of the wrong type
+  on: { "account.earned": ({ data }, { t }) => t.upsert({ id: data.points }) },
+});
+defineReactor({
+  name: "r",
+  // @ts-expect-error wrong params
+  on: { "account.earned": ({ stream }, { call }) => call("loyalty.earn", { id: stream, points: "1" }) },
+});

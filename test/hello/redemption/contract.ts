@@ -1,0 +1,8 @@
+import { defineContract } from "../../../mixins/contract/index.ts";
+
+export const contract = defineContract({ service: "redemption" });
+declare global {
+  interface Contracts {
+    redemption: typeof contract;
+  }
+}

@@ -1,0 +1,196 @@
+// The laws of the shop: what must hold once it has come to rest, whatever was killed, lost or repeated on the way. They
+// are read from the records alone: the logs of the services and the payment provider's own ledger.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Call, Recorded } from "../mixins/contract/index.ts";
+import type { LogPage } from "../mixins/stream/index.ts";
+import type { LedgerEntry } from "../services/payments/provider/provider.ts";
+
+const PAGE = 1_000;
+
+export interface Books {
+  readonly orders: readonly Recorded[];
+  readonly stock: readonly Recorded[];
+  readonly payments: readonly Recorded[];
+  readonly shipments: readonly Recorded[];
+  readonly ledger: readonly LedgerEntry[];
+  /** What the stock actors say by themselves, by SKU. */
+  readonly levels: ReadonlyMap<string, { available: number; reserved: number }>;
+  /** Sagas that have not ended, stuck ones included. */
+  readonly openSagas: readonly { id: string; state: string; reason: string | null }[];
+}
+
+/** Reads the records of a running shop. */
+export async function readBooks(call: Call, providerUrl: string): Promise<Books> {
+  const [orders, stock, payments, shipments] = await Promise.all(
+    ["orders", "inventory", "payments", "shipping"].map(service => readLog(call, service)),
+  );
+  const levels = new Map<string, { available: number; reserved: number }>();
+  for (const sku of new Set(stock!.map(event => event.stream))) levels.set(sku, await call("inventory.level", { sku }));
+  const { sagas } = await operate<{ sagas: Books["openSagas"] }>(call, "checkout.sagas", {
+    state: "open",
+    limit: PAGE,
+  });
+  return {
+    orders: orders!,
+    stock: stock!,
+    payments: payments!,
+    shipments: shipments!,
+    ledger: await readLedger(providerUrl),
+    levels,
+    openSagas: sagas,
+  };
+}
+
+/** The laws that are broken, in words; none is what a test expects. `acknowledged`: ids of orders that a client was promised. */
+export function brokenLaws(books: Books, acknowledged: readonly string[] = []): string[] {
+  const orders = ordersIn(books.orders);
+  return [
+    ...[books.orders, books.stock, books.payments, books.shipments].flatMap(holes),
+    ...acknowledged.filter(id => !orders.has(id)).map(id => `order ${id} was acknowledged and is gone`),
+    ...[...orders.values()]
+      .filter(({ status }) => !ENDS.has(status))
+      .map(({ id, status }) => `order ${id} is ${status}`),
+    ...books.openSagas.map(({ id, state, reason }) => `saga ${id} is ${state}: ${reason}`),
+    ...stockLaws(books, orders),
+    ...moneyLaws(books, orders),
+    ...shipmentLaws(books, orders),
+  ];
+}
+
+/** Waits until no law is broken, at most `withinMs`. The laws that are broken by then. */
+export async function lawsBrokenAtRest(
+  call: Call,
+  providerUrl: string,
+  { withinMs = 30_000, acknowledged = [] }: { withinMs?: number; acknowledged?: readonly string[] } = {},
+): Promise<string[]> {
+  for (const end = Date.now() + withinMs; ; await sleep(100)) {
+    const broken = brokenLaws(await readBooks(call, providerUrl), acknowledged);
+    if (broken.length === 0 || Date.now() > end) return broken;
+  }
+}
+
+// ---- the laws
+
+interface OrderRecord {
+  readonly id: string;
+  readonly status: string;
+  readonly total: { readonly amount: number; readonly currency: string };
+  readonly lines: readonly { readonly sku: string; readonly quantity: number }[];
+}
+const ENDS = new Set(["shipped", "rejected", "cancelled"]);
+
+function ordersIn(events: readonly Recorded[]): Map<string, OrderRecord> {
+  const orders = new Map<string, OrderRecord>();
+  for (const { type, stream, data } of events) {
+    const before = orders.get(stream) ?? { id: stream, ...(data as Pick<OrderRecord, "total" | "lines">) };
+    orders.set(stream, { ...before, status: type.slice("order.".length) });
+  }
+  return orders;
+}
+
+/** Versions of a stream are 1, 2, 3 … in the log. */
+function holes(events: readonly Recorded[]): string[] {
+  const versions = new Map<string, number>();
+  const found: string[] = [];
+  for (const { stream, version, eventId } of events) {
+    const before = versions.get(stream) ?? 0;
+    if (version !== before + 1) found.push(`${eventId} follows version ${before}`);
+    versions.set(stream, version);
+  }
+  return found;
+}
+
+/** For every SKU received = available + sold, nothing reserved, none below zero on the way, and sold is what was shipped. */
+function stockLaws({ stock, levels }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
+  const broken: string[] = [];
+  const books = new Map<string, { available: number; reserved: number; sold: number }>();
+  for (const { eventId, type, stream: sku, data } of stock) {
+    const { quantity } = data as { quantity: number };
+    const { available, reserved, sold } = books.get(sku) ?? { available: 0, reserved: 0, sold: 0 };
+    const now =
+      type === "stock.received"
+        ? { available: available + quantity, reserved, sold }
+        : type === "stock.reserved"
+          ? { available: available - quantity, reserved: reserved + quantity, sold }
+          : type === "stock.released"
+            ? { available: available + quantity, reserved: reserved - quantity, sold }
+            : { available, reserved: reserved - quantity, sold: sold + quantity };
+    if (now.available < 0 || now.reserved < 0) broken.push(`stock below zero at ${eventId}: ${JSON.stringify(now)}`);
+    books.set(sku, now);
+  }
+  const shipped = new Map<string, number>();
+  for (const { status, lines } of orders.values())
+    if (status === "shipped")
+      for (const { sku, quantity } of lines) shipped.set(sku, (shipped.get(sku) ?? 0) + quantity);
+  for (const [sku, { available, reserved, sold }] of books) {
+    if (reserved !== 0) broken.push(`${reserved} of ${sku} are reserved by nobody`);
+    if (sold !== (shipped.get(sku) ?? 0)) broken.push(`${sold} of ${sku} sold, ${shipped.get(sku) ?? 0} shipped`);
+    const level = levels.get(sku);
+    if (level?.available !== available || level.reserved !== reserved)
+      broken.push(
+        `${sku}: the actor says ${JSON.stringify(level)}, the log ${available} available, ${reserved} reserved`,
+      );
+  }
+  for (const sku of shipped.keys()) if (!books.has(sku)) broken.push(`${sku} was shipped and never received`);
+  return broken;
+}
+
+/** One capture a shipped order, of its total; any other order neither costs nor holds money. The provider's books decide. */
+function moneyLaws({ payments, ledger }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
+  const broken: string[] = [];
+  const entries = new Map(ledger.map(entry => [entry.key, entry]));
+  const captures = new Map<string, number>();
+  const last = new Map<string, string>();
+  for (const { type, stream } of payments) {
+    last.set(stream, type);
+    if (type === "payment.captured") captures.set(stream, (captures.get(stream) ?? 0) + 1);
+  }
+  for (const { id, status, total } of orders.values()) {
+    const { authorized = 0, captured = 0, voided = 0, currency } = entries.get(id) ?? {};
+    if (status === "shipped") {
+      if (captured !== total.amount || currency !== total.currency)
+        broken.push(`order ${id} of ${total.amount} ${total.currency} was charged ${captured} ${currency}`);
+      if (captures.get(id) !== 1) broken.push(`order ${id} has ${captures.get(id) ?? 0} captures on record`);
+    } else if (captured !== 0 || authorized !== voided || captures.has(id))
+      broken.push(`order ${id} is ${status}: ${captured} charged, ${authorized - voided - captured} held`);
+  }
+  for (const id of entries.keys()) if (!orders.has(id)) broken.push(`the provider knows ${id}, the shop does not`);
+  const ends = ["payment.captured", "payment.declined", "payment.voided"];
+  for (const [id, type] of last) if (!ends.includes(type)) broken.push(`payment ${id} rests at ${type}`);
+  return broken;
+}
+
+/** One shipment a shipped order, none of any other. */
+function shipmentLaws({ shipments }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
+  const left = new Set(shipments.filter(({ type }) => type === "shipment.dispatched").map(({ stream }) => stream));
+  return [...orders.values()]
+    .filter(({ id, status }) => left.has(id) !== (status === "shipped"))
+    .map(({ id, status }) => `order ${id} is ${status}, its shipment ${left.has(id) ? "has" : "has not"} left`);
+}
+
+// ---- reading
+
+async function readLog(call: Call, service: string): Promise<Recorded[]> {
+  const events: Recorded[] = [];
+  for (let cursor = ""; ;) {
+    const page = await operate<LogPage>(call, `${service}.readLog`, { cursor, limit: PAGE });
+    if (page.events.length === 0) return events;
+    events.push(...page.events);
+    ({ cursor } = page);
+  }
+}
+
+async function readLedger(providerUrl: string): Promise<LedgerEntry[]> {
+  const ledger: LedgerEntry[] = [];
+  for (;;) {
+    const after = ledger.at(-1)?.key ?? "";
+    const response = await fetch(`${providerUrl}/ledger?after=${encodeURIComponent(after)}&limit=${PAGE}`);
+    const { entries } = (await response.json()) as { entries: LedgerEntry[] };
+    if (entries.length === 0) return ledger;
+    ledger.push(...entries);
+  }
+}
+
+/** Actions that the mixins add are in no contract. */
+const operate = <R>(call: Call, action: string, params: object): Promise<R> =>
+  (call as unknown as (action: string, params: object) => Promise<R>)(action, params);

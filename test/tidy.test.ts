@@ -1,0 +1,134 @@
+import { describe, expect, test } from "@jest/globals";
+import { globSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { AnyContract } from "../mixins/contract/index.ts";
+import * as laws from "./tidy.ts";
+
+const root = join(import.meta.dirname, "..");
+const IGNORED = ["node_modules", "data", ".git", "benchmarks/results", "benchmarks/peers"];
+const tree: laws.Tree = new Map(
+  globSync("**/*", { cwd: root, exclude: path => IGNORED.includes(path) })
+    .filter(path => statSync(join(root, path)).isFile())
+    .map(path => [path.replaceAll("\\", "/"), readFileSync(join(root, path), "utf8")]),
+);
+const contracts: laws.ServiceFolder[] = await Promise.all(
+  globSync("services/*/contract.ts", { cwd: root }).map(async path => {
+    const { contract } = (await import(join(root, path))) as { contract: AnyContract };
+    return { folder: path.split(/[\\/]/)[1]!, contract };
+  }),
+);
+
+/** Each law holds for the house, and finds what breaks it. */
+const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record<string, string>> }[] = [
+  {
+    law: laws.importsRunDownward,
+    broken: {
+      "a floor from a higher one": { "mixins/stream/relay.ts": 'import { x } from "../actor/index.ts";' },
+      "a floor from its neighbour": { "mixins/crud/mixin.ts": 'import type { x } from "../event-store/index.ts";' },
+      "the runtime from a service": { "mixins/saga/planner.ts": 'import { x } from "../../services/money.ts";' },
+      "a runtime test from a service": { "mixins/saga/a.test.ts": 'import { x } from "../../services/money.ts";' },
+      "the runtime from the broker's parts": { "mixins/actor/mixin.ts": 'import { x } from "../../broker/index.ts";' },
+      "a service from the broker's parts": { "services/a/b.ts": 'import { x } from "../../broker/index.ts";' },
+      "the broker's parts from a higher floor": { "broker/x.ts": 'import { x } from "../mixins/saga/index.ts";' },
+      "production from a test's": { "mixins/saga/x.ts": 'export * from "../actor/account.fixture.ts";' },
+      "by several lines": { "mixins/kernel/x.ts": 'import {\n  x,\n  y,\n} from "../contract/index.ts";' },
+      "by a worker's file": { "mixins/kernel/x.ts": 'new Worker(new URL("../saga/worker.ts", import.meta.url));' },
+    },
+  },
+  {
+    law: laws.onlyDoorsAreUsed,
+    broken: {
+      "an inner room of the runtime": { "services/a/x.ts": 'import { x } from "../../mixins/actor/activation.ts";' },
+      "an inner room of a lower floor": { "mixins/saga/x.ts": 'import { x } from "../actor/activation.ts";' },
+      "another service's code": { "services/a/x.ts": 'import { x } from "../b/x.ts";' },
+      "another service's contract as a value": { "services/a/x.ts": 'import { contract } from "../b/contract.ts";' },
+      "another service's seed": { "services/a/x.ts": 'import type { x } from "../b/products.seed.ts";' },
+    },
+  },
+  {
+    law: laws.pureDoorsLoadNoBroker,
+    broken: {
+      "behind the door": {
+        "mixins/actor/index.ts": 'export { x } from "./x.ts";',
+        "mixins/actor/x.ts": 'import { ServiceBroker } from "moleculer";',
+      },
+    },
+  },
+  {
+    law: laws.noFileIsDead,
+    broken: {
+      "nobody imports it": { "mixins/actor/forgotten.ts": "export const x = 1;" },
+      "only its test does": {
+        "services/a/x.ts": "export const x = 1;",
+        "services/a/x.test.ts": 'import { x } from "./x.ts";',
+      },
+      "a suite that no test runs": { "mixins/stream/carrier.conformance.ts": "export const x = 1;" },
+    },
+  },
+  {
+    law: laws.nothingIsLeftOver,
+    broken: {
+      "a note to oneself": { "mixins/x.ts": "// TODO: later" },
+      "a test alone": { "mixins/x.test.ts": 'test.only("x", () => {});' },
+      "a test skipped without a word": { "mixins/x.test.ts": '\ntest.skip("x", () => {});' },
+      "an error silenced": { "mixins/x.ts": "// @ts-ignore" },
+      "a machine's path": { "README.md": "see /home/ada/shop" },
+      "a page that is not there": { "mixins/x.ts": "// RUNTIME section 1" },
+    },
+  },
+  {
+    law: laws.oneReaderOfTheEnvironment,
+    broken: { "a second reader": { "services/a/x.ts": 'const port = process.env["PORT"];' } },
+  },
+  {
+    law: laws.failpointsAreUsed,
+    broken: {
+      "never passed": { "mixins/kernel/failpoints.ts": 'export const FAILPOINTS = [\n  "a:before",\n] as const;' },
+    },
+  },
+  {
+    law: laws.linksResolve,
+    broken: {
+      "to nothing": { "README.md": "[x](docs/gone.md)" },
+      "to no heading": { "README.md": "# Title\n[x](#other)" },
+    },
+  },
+  {
+    law: laws.commandsExist,
+    broken: {
+      "no such script": { "README.md": "`npm run fly`", "package.json": '{ "scripts": { "start": "node x" } }' },
+      "not even start": { "README.md": "`npm start`", "package.json": "{}" },
+    },
+  },
+  {
+    law: laws.oneActorAService,
+    broken: { "two of them": { "services/a/x.ts": "defineActor(a)({}); defineActor(b)({});" } },
+  },
+];
+
+describe.each(cases)("$law.name", ({ law, broken }) => {
+  test("holds for the house", () => expect(law(tree)).toEqual([]));
+  test.each(Object.entries(broken))("finds: %s", (_name, files) => {
+    expect(law(new Map(Object.entries(files)))).not.toEqual([]);
+  });
+});
+
+describe("namesAgree", () => {
+  const stock = { service: "inventory", actor: "stock", events: { "stock.received": {} } };
+  test("holds for the house", () => {
+    expect(contracts.length).toBeGreaterThan(5);
+    expect(laws.namesAgree(contracts)).toEqual([]);
+  });
+  test("finds a folder with another name, and an event of another's", () => {
+    expect(laws.namesAgree([{ folder: "inventory", contract: stock }])).toEqual([]);
+    expect(laws.namesAgree([{ folder: "stock", contract: stock }])).toHaveLength(1);
+    const events = { "order.placed": {} };
+    expect(laws.namesAgree([{ folder: "inventory", contract: { ...stock, events } }])).toHaveLength(1);
+  });
+});
+
+test("the tree is the whole house", () => {
+  for (const path of ["package.json", "mixins/kernel/index.ts", "services/orders/contract.ts"])
+    expect(tree.has(path)).toBe(true);
+  expect([...tree.keys()].some(path => path.startsWith("node_modules"))).toBe(false);
+});

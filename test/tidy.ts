@@ -1,0 +1,246 @@
+// The laws of the house, as functions of a tree of files: what they find is a list of sentences, none when all is well.
+import { dirname, join } from "node:path/posix";
+
+/** Text by path, with `/`, relative to the root. */
+export type Tree = ReadonlyMap<string, string>;
+
+interface Import {
+  readonly from: string;
+  /** A path of the tree, or a package. */
+  readonly to: string;
+  readonly typeOnly: boolean;
+}
+
+/** A floor imports only from floors of a smaller number. */
+const FLOORS: Readonly<Record<string, number>> = {
+  kernel: 0,
+  contract: 1,
+  database: 2,
+  crud: 3,
+  "event-store": 3,
+  stream: 4,
+  actor: 5,
+  projection: 6,
+  saga: 7,
+};
+
+/** Tests, what only they use, and benchmarks: they may open inner rooms. */
+const isForTests = (path: string): boolean =>
+  /\.(test|conformance|fixture)\.ts$|\.test-d\.ts$|(^|\/)negative\.ts$/.test(path) || /^(test|benchmarks)\//.test(path);
+const isCode = (path: string): boolean => /\.(ts|mjs)$/.test(path);
+
+/** `mixins/saga`, `services/orders`, `broker`: who the file belongs to. `services` alone: vocabulary that all share. */
+function ownerOf(path: string): string {
+  const [top = "", folder = ""] = path.split("/");
+  const isFile = path.split("/").length === 2;
+  return top === "mixins" || top === "services" ? (isFile ? top : `${top}/${folder}`) : top;
+}
+
+export function importsOf(path: string, text: string): Import[] {
+  const found: Import[] = [];
+  const add = (name: string, typeOnly: boolean) =>
+    found.push({ from: path, to: name.startsWith(".") ? join(dirname(path), name) : name, typeOnly });
+  const statement = /^(?:import|export)\s+(type\s)?(?:[\w*\s{},]*?\sfrom\s+)?"([^"]+)"/gm;
+  for (const [, type, name] of text.matchAll(statement)) add(name!, type !== undefined);
+  for (const [, name] of text.matchAll(/\bimport\("([^"]+)"\)/g)) add(name!, false);
+  // A worker's file, or a process that a test starts.
+  for (const [, name] of text.matchAll(/new URL\("(\.[^"]+)"/g)) add(name!, false);
+  for (const [, name] of text.matchAll(/"([\w.-]+\.ts)"/g)) add(`./${name}`, false);
+  return found;
+}
+
+const codeOf = (tree: Tree): [string, string][] => [...tree].filter(([path]) => isCode(path));
+const allImports = (tree: Tree): Import[] => codeOf(tree).flatMap(([path, text]) => importsOf(path, text));
+
+/** Imports run downward: floors of the runtime, then services, then the gateway; `broker/` stands on kernel and contract. */
+export function importsRunDownward(tree: Tree): string[] {
+  return allImports(tree)
+    .filter(({ from, to }) => isForbidden(from, to))
+    .map(({ from, to }) => `${from} must not import ${to}`);
+}
+function isForbidden(from: string, to: string): boolean {
+  const [here, there] = [ownerOf(from), ownerOf(to)];
+  if (here === there) return false;
+  if (isForTests(to) && !isForTests(from)) return true;
+  if (here.startsWith("mixins/") && there.startsWith("services")) return true;
+  if (isForTests(from)) return false;
+  if (there === "broker") return from !== "moleculer.config.ts";
+  if (here === "broker" && there.startsWith("mixins/")) {
+    // Rendezvous hashing belongs to actors and is needed where an endpoint is chosen; the pure door loads no broker.
+    if (to === "mixins/actor/index.ts") return from !== "broker/placement-strategy.ts";
+    return FLOORS[there.slice("mixins/".length)]! > FLOORS["contract"]!;
+  }
+  if (here === "broker") return there.startsWith("services");
+  if (here.startsWith("mixins/") && there.startsWith("mixins/"))
+    return !(FLOORS[there.slice("mixins/".length)]! < FLOORS[here.slice("mixins/".length)]!);
+  return false;
+}
+
+/** Others come in by a door: `index.ts` or `mixin.ts` of a runtime folder, `contract.ts` of a service, as types only. */
+export function onlyDoorsAreUsed(tree: Tree): string[] {
+  const say = ({ from, to }: Import, rule: string) => `${from} imports ${to}: ${rule}`;
+  return allImports(tree).flatMap(found => {
+    const { from, to, typeOnly } = found;
+    const there = ownerOf(to);
+    if (isForTests(from) || ownerOf(from) === there || from === "moleculer.config.ts") return [];
+    if (there.startsWith("mixins/") && !/^mixins\/[^/]+\/(index|mixin)\.ts$/.test(to))
+      return [say(found, "only index.ts and mixin.ts are doors")];
+    if (!there.startsWith("services/")) return [];
+    // What a first start puts into a service is data, and the service's own; only the seeding reads it.
+    if (from.startsWith("services/seed/") && to.endsWith(".seed.ts")) return [];
+    if (!to.endsWith("/contract.ts")) return [say(found, "of another service only contract.ts, as a type")];
+    return typeOnly ? [] : [say(found, "a contract is imported as a type")];
+  });
+}
+
+/** `index.ts` is the pure door: nothing behind it loads the broker. */
+export function pureDoorsLoadNoBroker(tree: Tree): string[] {
+  const doors = [...tree.keys()].filter(path => /^mixins\/[^/]+\/index\.ts$/.test(path));
+  return doors.flatMap(door => {
+    const reached = reachableFrom(tree, [door], ({ typeOnly }) => !typeOnly);
+    const loader = [...reached].find(path =>
+      importsOf(path, tree.get(path)!).some(({ to, typeOnly }) => to === "moleculer" && !typeOnly),
+    );
+    return loader === undefined ? [] : [`${door} loads the broker by ${loader}`];
+  });
+}
+
+/** Every file is an entry, or something reaches it. Code that only tests use is for tests, and says so by its name. */
+export function noFileIsDead(tree: Tree): string[] {
+  const code = codeOf(tree).map(([path]) => path);
+  const entries = code.filter(
+    path =>
+      !path.includes("/") ||
+      /^(scripts|benchmarks)\//.test(path) ||
+      /^mixins\/[^/]+\/(index|mixin)\.ts$/.test(path) ||
+      path.endsWith(".service.ts") ||
+      (path.startsWith("services/") && path.endsWith("/contract.ts")),
+  );
+  const tests = code.filter(path => /\.test\.ts$|(^|\/)negative\.ts$/.test(path));
+  const alive = reachableFrom(tree, entries);
+  const tested = reachableFrom(tree, tests);
+  return code
+    .filter(path => !alive.has(path) && !(isForTests(path) && tested.has(path)))
+    .map(path => `${path} is imported by nothing${isForTests(path) ? "" : " but tests, at most"}`);
+}
+
+function reachableFrom(tree: Tree, starts: readonly string[], follows: (found: Import) => boolean = () => true) {
+  const reached = new Set<string>();
+  const queue = [...starts];
+  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+    const text = tree.get(path);
+    if (text === undefined || !isCode(path) || reached.has(path)) continue;
+    reached.add(path);
+    queue.push(
+      ...importsOf(path, text)
+        .filter(follows)
+        .map(({ to }) => to),
+    );
+  }
+  return reached;
+}
+
+const LEFTOVERS: readonly [RegExp, string][] = [
+  [/\b(TODO|FIXME|XXX|HACK)\b/, "do it, or leave it"],
+  [/\b(test|describe|it)\.only\b/, "the other tests would not run"],
+  [/@ts-ignore\b/, "use @ts-expect-error, which complains when it is no longer needed"],
+  [/\/(work|home|root|Users)\/\w/, "a path of one machine"],
+  [/\b(DESIGN|RUNTIME|STYLE|PITFALLS|GATEWAY|MOLECULER)(\.md| (section )?\d)/, "a page that readers do not have"],
+];
+
+/** Nothing is left over from writing it. (These two files name what they look for.) */
+export function nothingIsLeftOver(tree: Tree): string[] {
+  return linesOf(tree).flatMap(({ path, line, number, before }) => {
+    const found = LEFTOVERS.filter(([pattern]) => pattern.test(line)).map(([, why]) => why);
+    if (/\b(test|describe|it)\.(skip|todo)\b/.test(line) && !/^\s*\/\/ \w+/.test(before))
+      found.push("a skipped test gives its reason in a comment above");
+    return found.map(why => `${path}:${number}: ${why}`);
+  });
+}
+
+function linesOf(tree: Tree) {
+  return [...tree]
+    .filter(([path]) => (isCode(path) || path.endsWith(".md")) && !path.startsWith("test/tidy."))
+    .flatMap(([path, text]) =>
+      text.split("\n").map((line, n, lines) => ({ path, line, number: n + 1, before: lines[n - 1] ?? "" })),
+    );
+}
+
+/** The environment is read and checked in one place. Scripts may set what the runner reads, tests what a process gets. */
+export function oneReaderOfTheEnvironment(tree: Tree): string[] {
+  const readers = ["mixins/kernel/environment.ts", "mixins/kernel/failpoints.ts"];
+  return codeOf(tree)
+    .filter(([path, text]) => /\bprocess\.env\b/.test(text) && !readers.includes(path))
+    .filter(([path]) => !isForTests(path) && !path.startsWith("scripts/"))
+    .map(([path]) => `${path} reads process.env: ask environmentOf(broker)`);
+}
+
+/** A failpoint that no code passes is a crash that is never tested. */
+export function failpointsAreUsed(tree: Tree): string[] {
+  const list = /FAILPOINTS = \[([^\]]*)\]/.exec(tree.get("mixins/kernel/failpoints.ts") ?? "")?.[1] ?? "";
+  const code = codeOf(tree).filter(([path]) => !isForTests(path) && path !== "mixins/kernel/failpoints.ts");
+  return [...list.matchAll(/"([^"]+)"/g)]
+    .map(([, name]) => name!)
+    .filter(name => !code.some(([, text]) => text.includes("failpoint(") && text.includes(`"${name}"`)))
+    .map(name => `failpoint ${name} is in no code`);
+}
+
+/** Links within the pages lead somewhere. */
+export function linksResolve(tree: Tree): string[] {
+  const exists = (path: string) => tree.has(path) || [...tree.keys()].some(file => file.startsWith(`${path}/`));
+  return pagesOf(tree).flatMap(([page, text]) =>
+    [...text.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link]) => {
+      if (/^[a-z]+:/.test(link!)) return [];
+      const [path = "", anchor] = link!.split("#");
+      const target = path === "" ? page : join(dirname(page), path).replace(/\/$/, "");
+      if (!exists(target)) return [`${page} links to ${link}, which is not there`];
+      if (anchor === undefined || anchorsOf(tree.get(target) ?? "").includes(anchor)) return [];
+      return [`${page} links to ${link}: no such heading`];
+    }),
+  );
+}
+const pagesOf = (tree: Tree): [string, string][] => [...tree].filter(([path]) => path.endsWith(".md"));
+const anchorsOf = (text: string): string[] =>
+  [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+
+/** Commands that the pages tell people to run are in package.json. */
+export function commandsExist(tree: Tree): string[] {
+  const { scripts } = JSON.parse(tree.get("package.json") ?? "{}") as { scripts?: Record<string, string> };
+  return pagesOf(tree).flatMap(([page, text]) =>
+    [...text.matchAll(/\bnpm (?:run ([\w:-]+)|(start|test)\b)/g)]
+      .map(([, run, short]) => (run ?? short)!)
+      .filter(name => !scripts?.[name])
+      .map(name => `${page} tells to run "${name}", which package.json does not have`),
+  );
+}
+
+export interface ServiceFolder {
+  readonly folder: string;
+  readonly contract: { readonly service: string; readonly actor: string; readonly events: object };
+}
+
+/** A service is its folder, and its actor prefixes its events. */
+export function namesAgree(services: readonly ServiceFolder[]): string[] {
+  return services.flatMap(({ folder, contract: { service, actor, events } }) => [
+    ...(service === folder ? [] : [`services/${folder} calls itself ${service}`]),
+    ...Object.keys(events)
+      .filter(type => !type.startsWith(`${actor}.`))
+      .map(type => `${service}: event ${type} does not begin with ${actor}.`),
+  ]);
+}
+
+/** Two actor types in one service would share a log, a database and an owner. */
+export function oneActorAService(tree: Tree): string[] {
+  const counts = new Map<string, number>();
+  for (const [path, text] of codeOf(tree))
+    if (path.startsWith("services/") && !isForTests(path)) {
+      const here = [...text.matchAll(/\bdefineActor\(/g)].length;
+      counts.set(ownerOf(path), (counts.get(ownerOf(path)) ?? 0) + here);
+    }
+  return [...counts].filter(([, count]) => count > 1).map(([owner]) => `${owner} defines more than one actor type`);
+}
