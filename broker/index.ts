@@ -3,6 +3,7 @@ import type { BrokerOptions } from "moleculer";
 import type { Environment } from "../mixins/kernel/index.ts";
 import { authorization } from "./middlewares/authorization.ts";
 import { callChain } from "./middlewares/call-chain.ts";
+import { stopOnce } from "./middlewares/stop-once.ts";
 import { PlacementStrategy } from "./placement-strategy.ts";
 import { Regenerator } from "./regenerator.ts";
 import { Validator } from "./validator.ts";
@@ -24,6 +25,6 @@ export function brokerOptions(environment: Environment): BrokerOptions & { valen
     // Per node, bounded: anyone can make new keys by asking for something else.
     cacher: { type: "MemoryLRU", options: { max: 10_000 } },
     registry: { strategy: PlacementStrategy, preferLocal: false },
-    middlewares: [authorization, callChain],
+    middlewares: [stopOnce, authorization, callChain],
   };
 }

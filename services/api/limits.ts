@@ -26,10 +26,12 @@ export const limits = {
 
   /** Milliseconds between the first 503 of `/health/ready` and the closed port: three looks of a balancer at 200 ms. */
   announceMs: 600,
-  /** Milliseconds without a new connection until the port closes: longer than from an answer to the next request. */
-  settleMs: 250,
-  /** Milliseconds after which it closes all the same, though clients keep coming. */
-  settleMsMax: 2_000,
+  /** Milliseconds between two looks for a new connection before the port closes. */
+  settleLookMs: 50,
+  /** Looks without one until it closes: 250 ms, longer than from an answer to the next request. */
+  settleLooks: 5,
+  /** Looks after which it closes all the same, though clients keep coming: 2 s. */
+  settleLooksMax: 40,
   /** Milliseconds between two sweeps of idle connections while draining. */
   sweepMs: 50,
 

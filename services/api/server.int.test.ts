@@ -1,20 +1,14 @@
 // A gateway stops under load: nobody is reset, streams end, readiness goes first.
-import { Agent, get, request } from "node:http";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { Agent, get, type ServerResponse } from "node:http";
 import { expect, test } from "@jest/globals";
 import { newId } from "../../mixins/kernel/index.ts";
+import { ask } from "./callers.fixture.ts";
 import { product, startGateway, until } from "./gateway.fixture.ts";
+import { HttpServer } from "./server.ts";
 
 const sleep = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));
-
-/** One request; the code of the error if there was no whole response. */
-const ask = (url: string, agent: Agent): Promise<string> =>
-  new Promise(resolve => {
-    const call = request(url, { agent }, response => {
-      response.on("error", (error: Error & { code?: string }) => resolve(error.code ?? error.message));
-      response.resume().on("end", () => resolve(response.complete ? String(response.statusCode) : "incomplete"));
-    });
-    call.on("error", (error: Error & { code?: string }) => resolve(error.code ?? error.message)).end();
-  });
 
 test("a stop under keep-alive load resets no one, says 503 at readiness before the port closes, and ends streams", async () => {
   const gateway = await startGateway({
@@ -68,6 +62,31 @@ test("a stop under keep-alive load resets no one, says 503 at readiness before t
   expect(ready.filter(outcome => outcome === "503").length).toBeGreaterThan(3);
   expect(streamed).toMatch(/retry: \d+\n\n<end>$/);
   expect(tookMs).toBeLessThan(3_000);
+});
+
+test("a gateway that is not scheduled while it drains resets no one: the kernel has accepted who came meanwhile", async () => {
+  const waiting: ServerResponse[] = [];
+  const server = new HttpServer((_req, res) => void waiting.push(res));
+  const port = await server.listen(0);
+  // In a process of their own: they go on while this one's loop stands still.
+  const outcomes: string[] = [];
+  const clients = fork(new URL("./callers.fixture.ts", import.meta.url), [`${port}`, "20"]);
+  clients.on("message", outcome => outcomes.push(outcome as string));
+  await until(() => waiting.length === 20, "the callers");
+  const answer = () => {
+    for (const res of waiting.splice(0)) res.end("ok");
+  };
+  const drained = server.drain(5_000, () =>
+    setTimeout(() => {
+      answer(); // all of them come again, while we see nothing for 3 s
+      const end = performance.now() + 3_000;
+      while (performance.now() < end);
+      setInterval(answer, 10).unref();
+    }, 10),
+  );
+  await Promise.all([drained, once(clients, "exit")]);
+  expect(outcomes.filter(outcome => outcome !== "200" && outcome !== "ECONNREFUSED")).toEqual([]);
+  expect(outcomes.filter(outcome => outcome === "200").length).toBe(40);
 });
 
 test("a call that outlives the grace is cut, and the stop returns", async () => {

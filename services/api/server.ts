@@ -12,8 +12,8 @@ export class HttpServer {
   #draining = false;
   /** While the port closes, requests wait for it here. */
   #gate: Promise<void> | undefined;
-  /** Monotonic time of the last connection. While draining, each request comes on one of its own. */
-  #arrivedAt = -Infinity;
+  /** Connections so far. While draining, each request comes on one of its own. */
+  #arrivals = 0;
 
   constructor(handler: Handler) {
     const serve: Handler = (req, res) => {
@@ -38,7 +38,7 @@ export class HttpServer {
     this.#server.maxHeadersCount = limits.headersMax;
     this.#server.maxConnections = limits.connectionsMax;
     this.#server.setTimeout(limits.socketIdleMs);
-    this.#server.on("connection", () => (this.#arrivedAt = performance.now()));
+    this.#server.on("connection", () => this.#arrivals++);
     this.#server.on("clientError", onClientError);
     this.#server.on("connect", onConnect);
     // Left alone, Node answers an unknown Expect with an empty 417.
@@ -76,11 +76,7 @@ export class HttpServer {
     endStreams();
     let open = (): void => {};
     this.#gate = new Promise(resolve => (open = resolve));
-    const until = performance.now() + limits.settleMsMax;
-    do await sleep(limits.settleMs / 5);
-    while (performance.now() - this.#arrivedAt < limits.settleMs && performance.now() < until);
-    // Right after a turn of the loop, which has accepted what had come until then.
-    await new Promise(resolve => setImmediate(resolve));
+    await this.#settled();
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
     this.#gate = undefined;
     open();
@@ -89,5 +85,21 @@ export class HttpServer {
     await closed;
     clearInterval(sweep);
     clearTimeout(cut);
+  }
+
+  /**
+   * Waits until nobody has connected for a while. The while is counted in looks, not read from a clock: a process that
+   * was not scheduled for a second has seen nothing in it, and the kernel meanwhile holds whoever came. Each look ends
+   * right after a turn of the loop, which accepts one connection at most (libuv 1.45 and later); so a look without one
+   * says that the kernel holds none.
+   */
+  async #settled(): Promise<void> {
+    let quiet = 0;
+    for (let looks = 0; quiet < limits.settleLooks && looks < limits.settleLooksMax; looks++) {
+      const before = this.#arrivals;
+      await sleep(limits.settleLookMs);
+      await new Promise(resolve => setImmediate(resolve));
+      quiet = this.#arrivals === before ? quiet + 1 : 0;
+    }
   }
 }
