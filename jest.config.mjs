@@ -1,10 +1,34 @@
 // Node strips the types itself and jest runs ES modules as they are: no transform, so tests run what production runs.
-export default {
+const common = {
   testEnvironment: "node",
-  testMatch: ["**/*.test.ts"],
   extensionsToTreatAsEsm: [".ts"],
   transform: {},
   modulePathIgnorePatterns: ["<rootDir>/benchmarks/peers", "<rootDir>/data"],
+};
+
+/** What needs a Postgres server, whatever the other services run on. */
+const POSTGRES_ONLY = "/dialects/postgres/";
+
+/** What is promised on any database: these run on SQLite and, once more, on Postgres. */
+const ON_EVERY_DATABASE = [];
+
+export default {
   maxWorkers: 2,
   testTimeout: 60_000,
+  projects: [
+    {
+      ...common,
+      displayName: "default",
+      testMatch: ["**/*.test.ts"],
+      testPathIgnorePatterns: ["/node_modules/", POSTGRES_ONLY],
+    },
+    {
+      ...common,
+      displayName: "postgres",
+      testMatch: [`**${POSTGRES_ONLY}*.test.ts`, ...ON_EVERY_DATABASE],
+      globalSetup: "<rootDir>/test/servers/postgres.setup.ts",
+      globalTeardown: "<rootDir>/test/servers/postgres.teardown.ts",
+      setupFiles: ["<rootDir>/test/servers/on-postgres.ts"],
+    },
+  ],
 };

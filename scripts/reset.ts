@@ -30,7 +30,8 @@ try {
 function databasesOf(environment: Environment): string[] {
   const services = readdirSync(join(import.meta.dirname, "../services"), { withFileTypes: true })
     .filter(entry => entry.isDirectory())
-    .map(entry => environment.databaseOf(entry.name).filename);
+    .map(entry => environment.databaseOf(entry.name))
+    .flatMap(location => (location.kind === "sqlite" ? [location.filename] : []));
   return [...new Set([...services, ...globSync(join(environment.dataDir, "*.sqlite"))])].filter(file =>
     existsSync(file),
   );

@@ -1,11 +1,9 @@
-// Some services of the shop on one broker in this process, on a folder of their own.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+// Some services of the shop on one broker in this process, on databases of their own.
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../broker/index.ts";
 import { readEnvironment } from "../mixins/kernel/index.ts";
 import { typedCall, type Call } from "../mixins/contract/index.ts";
+import { newDatabases } from "./databases.ts";
 
 export interface Embedded {
   readonly broker: ServiceBroker;
@@ -19,9 +17,9 @@ export async function startEmbedded(
   services: readonly ServiceSchema[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Embedded> {
-  const folder = await mkdtemp(join(tmpdir(), "shop-"));
+  const databases = await newDatabases();
   const broker = new ServiceBroker({
-    ...brokerOptions(readEnvironment({ DATA_DIR: folder, ...env })),
+    ...brokerOptions(readEnvironment({ ...databases.env, ...env })),
     logger: false,
   });
   for (const schema of services) broker.createService(schema);
@@ -31,7 +29,7 @@ export async function startEmbedded(
     call: typedCall(broker),
     async stop() {
       await broker.stop();
-      await rm(folder, { recursive: true, force: true });
+      await databases.remove();
     },
   };
 }

@@ -26,7 +26,8 @@ const FLOORS: Readonly<Record<string, number>> = {
 
 /** Tests, what only they use, and benchmarks: they may open inner rooms. */
 const isForTests = (path: string): boolean =>
-  /\.(test|conformance|fixture)\.ts$|\.test-d\.ts$|(^|\/)negative\.ts$/.test(path) || /^(test|benchmarks)\//.test(path);
+  /\.(test|conformance|fixture)\.ts$|\.test-d\.ts$|(^|\/)negative\.ts$/.test(path) ||
+  /^(test|benchmarks)\/|^jest\.config\.mjs$/.test(path);
 const isCode = (path: string): boolean => /\.(ts|mjs)$/.test(path);
 
 /** `mixins/saga`, `services/orders`, `broker`: who the file belongs to. `services` alone: vocabulary that all share. */
@@ -46,6 +47,8 @@ export function importsOf(path: string, text: string): Import[] {
   // A worker's file, or a process that a test starts.
   for (const [, name] of text.matchAll(/new URL\("(\.[^"]+)"/g)) add(name!, false);
   for (const [, name] of text.matchAll(/"([\w.-]+\.ts)"/g)) add(`./${name}`, false);
+  // What jest's configuration names.
+  for (const [, name] of text.matchAll(/"<rootDir>\/([^"]+\.ts)"/g)) add(name!, false);
   return found;
 }
 

@@ -1,5 +1,6 @@
 import type { DatabaseLocation } from "../kernel/index.ts";
 import type { Database } from "./database.ts";
+import { openPostgres } from "./dialects/postgres/open.ts";
 import { openSqlite } from "./dialects/sqlite/open.ts";
 
 export interface DatabaseOptions {
@@ -12,4 +13,6 @@ export interface DatabaseOptions {
 }
 
 export const openDatabase = (location: DatabaseLocation, options: DatabaseOptions = {}): Promise<Database> =>
-  openSqlite(location.filename, { rebuildable: options.rebuildable ?? false });
+  location.kind === "sqlite"
+    ? openSqlite(location.filename, { rebuildable: options.rebuildable ?? false })
+    : openPostgres(location, { rebuildable: options.rebuildable ?? false });

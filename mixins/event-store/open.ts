@@ -1,4 +1,5 @@
 import type { DatabaseLocation } from "../kernel/index.ts";
+import { openPostgres } from "./dialects/postgres/postgres.ts";
 import { openSqlite } from "./dialects/sqlite/sqlite.ts";
 import type { EventStore } from "./event-store.ts";
 import type { CommitObserver } from "./group-commit.ts";
@@ -16,5 +17,9 @@ export interface StoreOptions {
  * `STORE_UNREADABLE` or `STORE_SCHEMA_NEWER`.
  */
 export async function openEventStore(location: DatabaseLocation, options: StoreOptions = {}): Promise<EventStore> {
-  return storeOn(await openSqlite(location.filename, options.onWriterDeath), options.onCommit);
+  const dialect =
+    location.kind === "sqlite"
+      ? await openSqlite(location.filename, options.onWriterDeath)
+      : await openPostgres(location);
+  return storeOn(dialect, options.onCommit);
 }

@@ -1,13 +1,24 @@
 // Configuration: environment variables only, read and validated here and nowhere else. A wrong value stops the start
 // with a message that names the variable. Nothing set = embedded.
 import { availableParallelism } from "node:os";
+import {
+  EXPECTED_LOCATION,
+  isLocation,
+  isPostgresUrl,
+  locationOf,
+  type DatabaseLocation,
+} from "./database-locations.ts";
 
 export interface Environment {
   /** HTTP port of the gateway. `PORT`, default 3000; 0 lets the system choose. */
   readonly port: number;
   /** Folder of the embedded databases. `DATA_DIR`, default `data`. */
   readonly dataDir: string;
-  /** Where the service's tables live: a SQLite file unless `<SERVICE>_DATABASE_URL` or `DATABASE_URL` says otherwise. */
+  /**
+   * Where the service's tables live: a SQLite file unless `<SERVICE>_DATABASE_URL` or `DATABASE_URL` says otherwise.
+   * Several Postgres URLs with commas between make shards; `<SERVICE>_DATABASE_REPLICA_URL` or `DATABASE_REPLICA_URL`
+   * names a standby.
+   */
   databaseOf(service: string): DatabaseLocation;
   /** The payment provider's base URL. `PAYMENT_PROVIDER_URL`; default: the bundled one, started with the shop. */
   readonly paymentProviderUrl: string | undefined;
@@ -29,8 +40,6 @@ export interface Environment {
   readonly services: readonly string[] | undefined;
   readonly parallelism: number;
 }
-export type DatabaseLocation = { readonly kind: "sqlite"; readonly filename: string };
-
 export class EnvironmentError extends Error {
   constructor(variable: string, value: string, expected: string) {
     super(`${variable}="${value}": expected ${expected}`);
@@ -69,13 +78,23 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     return value;
   };
 
-  for (const name of Object.keys(env))
-    if (name === "DATABASE_URL" || name.endsWith("_DATABASE_URL")) {
-      const value = text(name);
-      if (value !== undefined && !value.startsWith("sqlite:"))
-        throw new EnvironmentError(name, value, "sqlite:<folder> or sqlite:<file> (Postgres is not supported yet)");
-    }
+  // A URL carries a password: the message leaves it out.
+  for (const name of Object.keys(env)) {
+    const value = text(name);
+    if (value === undefined) continue;
+    if (/(^|_)DATABASE_URL$/.test(name) && !isLocation(value))
+      throw new EnvironmentError(name, withoutPassword(value), EXPECTED_LOCATION);
+    if (/(^|_)DATABASE_REPLICA_URL$/.test(name) && !isPostgresUrl(value))
+      throw new EnvironmentError(name, withoutPassword(value), "postgres://user:password@host:port/database");
+  }
+  if (text("DATABASE_URL")?.includes(","))
+    throw new EnvironmentError(
+      "DATABASE_URL",
+      withoutPassword(text("DATABASE_URL")!),
+      "one URL; shards are a service's: ORDERS_DATABASE_URL=<a>,<b>",
+    );
   const dataDir = text("DATA_DIR") ?? "data";
+  const poolSize = integer("DATABASE_POOL_SIZE", 4, 1, 1_000);
   const adminPassword = text("ADMIN_PASSWORD");
   if (adminPassword !== undefined && (adminPassword.length < 8 || adminPassword.length > 128))
     throw new EnvironmentError("ADMIN_PASSWORD", "…", "8 to 128 characters");
@@ -83,12 +102,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   return {
     port: integer("PORT", 3000, 0, 65_535),
     dataDir,
-    databaseOf(service) {
-      const own = text(`${service.toUpperCase().replaceAll("-", "_")}_DATABASE_URL`);
-      if (own !== undefined) return { kind: "sqlite", filename: own.slice("sqlite:".length) };
-      const folder = text("DATABASE_URL")?.slice("sqlite:".length) ?? dataDir;
-      return { kind: "sqlite", filename: `${folder}/${service}.sqlite` };
-    },
+    databaseOf: service => locationOf(service, text, { dataDir, poolSize }),
     paymentProviderUrl: url("PAYMENT_PROVIDER_URL", ["http:", "https:"]),
     adminEmail: matching("ADMIN_EMAIL", /^[^\s@]+@[^\s@]+$/, "an e-mail address") ?? "admin@example.com",
     adminPassword,
@@ -103,6 +117,8 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     parallelism: availableParallelism(),
   };
 }
+
+const withoutPassword = (url: string): string => url.replaceAll(/:[^:@/]*@/g, ":…@");
 
 /** Whether a test runs this code: then states are frozen, so that a fold that changes one throws. */
 export const isUnderTest: boolean = process.env["NODE_ENV"] === "test";

@@ -1,13 +1,7 @@
 export { backoffMs } from "./backoff.ts";
+export type { DatabaseLocation, PostgresLocation, SqliteLocation } from "./database-locations.ts";
 export { minutes, rfc3339, seconds, systemClock, type Clock } from "./clock.ts";
-export {
-  environmentOf,
-  EnvironmentError,
-  isUnderTest,
-  readEnvironment,
-  type DatabaseLocation,
-  type Environment,
-} from "./environment.ts";
+export { environmentOf, EnvironmentError, isUnderTest, readEnvironment, type Environment } from "./environment.ts";
 export {
   Bug,
   isRefusal,

@@ -1,0 +1,81 @@
+// The service's role and schema: made by the first start, found by every later one.
+import pg from "pg";
+import type { PostgresLocation } from "../../../kernel/index.ts";
+import { readUrl, sessionSettings } from "./connection.ts";
+
+/** Serialises starts that find nothing there: `create … if not exists` alone still collides in the catalogue. */
+const PREPARING = 0x76616c65;
+const ATTEMPTS = 5;
+
+/**
+ * Makes what is missing: a role without login, named like the schema, and the schema, which the role owns. So no service
+ * can read another's tables. A role that logs in itself (the user of the URL is named like the schema) is made by whoever
+ * runs the server; it needs only its schema, or `create` on the database.
+ *
+ * Throws when it may not, with the statements that someone who may has to run.
+ */
+export async function prepareDatabase(url: string, { schema }: Pick<PostgresLocation, "schema">): Promise<void> {
+  for (let attempts = 1; ; attempts++)
+    try {
+      return await prepare(url, schema);
+    } catch (error) {
+      if (!isMadeByOthers(error) || attempts === ATTEMPTS) throw error;
+    }
+}
+
+/** Roles belong to the server, the lock to one database: a start on another database may have been quicker. */
+const isMadeByOthers = (error: unknown): boolean => {
+  const { code } = ((error as Error).cause ?? error) as { code?: unknown };
+  return code === DUPLICATE_OBJECT || code === UNIQUE_VIOLATION || code === INTERNAL_ERROR;
+};
+const DUPLICATE_OBJECT = "42710";
+const UNIQUE_VIOLATION = "23505";
+/** "tuple concurrently updated": two grants at once. */
+const INTERNAL_ERROR = "XX000";
+
+async function prepare(url: string, schema: string): Promise<void> {
+  const { connectionString, isPooled, user } = readUrl(url);
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 3_000 });
+  client.on("error", () => {}); // a connection that is lost rejects what waits for it
+  await client.connect();
+  const isOwnUser = user === schema;
+  const missing: string[] = [];
+  const run = async (sql: string): Promise<void> => {
+    missing.push(sql);
+    await client.query(sql);
+    missing.pop();
+  };
+  const isThere = async (sql: string): Promise<boolean> => (await client.query(sql, [schema])).rows.length > 0;
+  try {
+    await client.query("begin");
+    await client.query("select pg_advisory_xact_lock($1)", [PREPARING]);
+    if (!isOwnUser) {
+      if (!(await isThere("select from pg_roles where rolname = $1"))) await run(`create role "${schema}" nologin`);
+      // To act as a role one has to be its member; a superuser always is.
+      if (!(await isThere("select from pg_roles where rolname = $1 and pg_has_role(current_user, oid, 'member')")))
+        await run(`grant "${schema}" to current_user`);
+    }
+    if (!(await isThere("select from pg_namespace where nspname = $1")))
+      await run(`create schema "${schema}" authorization "${schema}"`);
+    if (isOwnUser && isPooled) {
+      const database = `"${new URL(url).pathname.slice(1)}"`;
+      for (const [name, value] of Object.entries(sessionSettings(schema)))
+        await run(`alter role "${schema}" in database ${database} set ${name} = ${value}`);
+    }
+    await client.query("commit");
+  } catch (error) {
+    if (missing.length === 0) throw error;
+    throw new Error(
+      `${withoutPassword(url)}: ${(error as Error).message}. Someone who may has to run once: ${missing.join("; ")};`,
+      { cause: error },
+    );
+  } finally {
+    await client.end();
+  }
+}
+
+function withoutPassword(url: string): string {
+  const parsed = new URL(url);
+  parsed.password = "";
+  return parsed.href;
+}

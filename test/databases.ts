@@ -1,0 +1,35 @@
+// The databases of a test's own, on the kind that its run is for: SQLite, or Postgres in the project of that name.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { newDatabase } from "./servers/postgres.ts";
+
+export interface Databases {
+  readonly folder: string;
+  /** What to put into the environment of a shop or a broker. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Removes them. */
+  remove(): Promise<void>;
+}
+
+export const isOnPostgres = (): boolean => process.env["TEST_DATABASE"] === "postgres";
+
+/** The server of this run. */
+export function postgresUrl(): string {
+  const url = process.env["TEST_POSTGRES_URL"];
+  if (!url) throw new Error("this test runs in the project postgres: npm test -- --selectProjects postgres");
+  return url;
+}
+
+export async function newDatabases(): Promise<Databases> {
+  const folder = await mkdtemp(join(tmpdir(), "valence-"));
+  const database = isOnPostgres() ? await newDatabase(postgresUrl()) : undefined;
+  return {
+    folder,
+    env: { DATA_DIR: folder, ...(database && { DATABASE_URL: database.url }) },
+    async remove() {
+      await database?.drop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
