@@ -16,9 +16,10 @@ const limits = {
 
 /** Counts, positions and sums (int8, numeric) arrive as numbers: none of ours passes 2^53. */
 const NUMBERS: readonly number[] = [20, 1700];
+type TypeId = Parameters<typeof pg.types.getTypeParser>[0];
 const types: NonNullable<ClientConfig["types"]> = {
-  getTypeParser: (oid: number, format: "text" | "binary" = "text") =>
-    NUMBERS.includes(oid) ? Number : pg.types.getTypeParser(oid as never, format),
+  getTypeParser: (oid: TypeId, format: "text" | "binary" = "text") =>
+    NUMBERS.includes(oid) ? Number : pg.types.getTypeParser(oid, format),
 };
 
 /**
