@@ -8,8 +8,14 @@ export type BatchVerdict = Exclude<Verdict, { kind: "failed" }>;
 /** Small writes beside the appends. They ride in the transaction of the next batch: none costs a sync of its own. */
 export type Upkeep =
   | { readonly kind: "snapshot"; readonly stream: string; readonly snapshot: StoredSnapshot }
-  | { readonly kind: "delete-timer"; readonly id: string; readonly dueAt: string }
-  | { readonly kind: "postpone-timer"; readonly id: string; readonly dueAt: string; readonly byMs: number }
+  | { readonly kind: "delete-timer"; readonly stream: string; readonly id: string; readonly dueAt: string }
+  | {
+      readonly kind: "postpone-timer";
+      readonly stream: string;
+      readonly id: string;
+      readonly dueAt: string;
+      readonly byMs: number;
+    }
   | { readonly kind: "quarantine"; readonly stream: string; readonly reason: string }
   | { readonly kind: "release"; readonly stream: string };
 

@@ -163,9 +163,9 @@ export interface EventStore {
   /** Timers that are due by the database's clock, oldest first, and the milliseconds until the next one. */
   dueTimers(limit: number): Promise<{ due: readonly DueTimer[]; nextInMs: number | undefined }>;
   /** Removes an answered timer, unless it was set again since (`dueAt` differs). */
-  deleteTimer(timer: Pick<DueTimer, "id" | "dueAt">): Promise<void>;
+  deleteTimer(timer: Pick<DueTimer, "id" | "stream" | "dueAt">): Promise<void>;
   /** Backs an unanswered timer off. */
-  postponeTimer(timer: Pick<DueTimer, "id" | "dueAt">, byMs: number): Promise<void>;
+  postponeTimer(timer: Pick<DueTimer, "id" | "stream" | "dueAt">, byMs: number): Promise<void>;
 
   /**
    * Sagas by state, in order of their start; open = neither completed nor compensated. `olderThanMs`: only those whose

@@ -8,6 +8,7 @@
 //   3. Verdicts are settled synchronously, in the order of submission within a stream, the withdrawn ones after their
 //      batch's.
 import { Unavailable } from "../kernel/index.ts";
+import { bucketOf } from "./buckets.ts";
 import type { Dialect, Upkeep } from "./dialect.ts";
 import type { Append, Verdict } from "./event-store.ts";
 import { limits } from "./limits.ts";
@@ -44,7 +45,7 @@ export class GroupCommit {
 
   write(upkeep: Upkeep): Promise<void> {
     if (this.#closed) return Promise.reject(closed());
-    return this.#laneOf("stream" in upkeep ? upkeep.stream : upkeep.id).write(upkeep);
+    return this.#laneOf(upkeep.stream).write(upkeep);
   }
 
   /** Refuses what comes from now on and resolves when everything before it is settled. */
@@ -53,8 +54,8 @@ export class GroupCommit {
     await Promise.all(this.#lanes.map(lane => lane.idle()));
   }
 
-  #laneOf(key: string): Lane {
-    return this.#lanes[this.#lanes.length === 1 ? 0 : hashOf(key) % this.#lanes.length]!;
+  #laneOf(stream: string): Lane {
+    return this.#lanes[this.#lanes.length === 1 ? 0 : bucketOf(stream) % this.#lanes.length]!;
   }
 }
 
@@ -235,10 +236,3 @@ const asUnavailable = (error: unknown): Error =>
   error instanceof Unavailable ? error : new Unavailable("STORE_UNAVAILABLE", { message: String(error), cause: error });
 
 const closed = (): Error => new Unavailable("STORE_CLOSED", { message: "the event store is closed" });
-
-/** FNV-1a, 32 bits. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
-}

@@ -10,4 +10,16 @@ export const limits = {
   resubmissions: 3,
   /** Milliseconds to try for the file's write lock before the batch fails with outcome none. */
   writeLockMs: 10_000,
+
+  /**
+   * Connections of Postgres that commit, a shard: with two, one batch is on its way while the other syncs. More make
+   * smaller batches, which cost more each.
+   */
+  lanes: 2,
+  /** Milliseconds to try for a connection before what was never sent fails: a server restarts in less. */
+  connectMs: 3_000,
+  /** Milliseconds to wait for the server's reply: longer than it lets a statement run. Then the outcome is unknown. */
+  replyMs: 20_000,
+  /** Milliseconds to find out an unknown outcome by re-submitting the batch; the lane stands still meanwhile. */
+  unknownMs: 60_000,
 } as const;

@@ -1,0 +1,129 @@
+// One connection that commits batches, one at a time. Guards P1 and P3 when a connection is lost.
+//
+//   1. plain       the batch goes out as `append_batch`. It commits, or the server undoes it.
+//   2. verdicts    undone because something was not as expected: `append_verdicts` says what, append by append.
+//   3. unknown     the connection ended before the reply. The same batch goes out again on a new connection, as
+//                  `append_verdicts`, until the server answers. If the first one has committed, or is about to, its rows
+//                  are locked until it has, and each append comes back as a duplicate with its first answer. To look
+//                  for the command ids instead would say "not there" a moment before the commit lands.
+// Until then nothing else leaves this lane: GroupCommit has one batch in flight. A crash of ours at any point leaves all
+// of the batch or nothing.
+import { setTimeout as sleep } from "node:timers/promises";
+import pg, { type ClientConfig } from "pg";
+import { backoffMs, failpoint, Unavailable } from "../../../kernel/index.ts";
+import type { BatchVerdict, Upkeep } from "../../dialect.ts";
+import type { Append } from "../../event-store.ts";
+import { limits } from "../../limits.ts";
+import { plainBatch, plainVerdicts, verdictBatch, verdictOf, type Statement, type VerdictRow } from "./batch.ts";
+import { codeOf, failureOf } from "./failures.ts";
+import { NOT_AS_EXPECTED } from "./functions.ts";
+
+const UNIQUE_VIOLATION = "23505";
+
+export class Lane {
+  readonly #config: ClientConfig;
+  #client: pg.Client | undefined;
+  #closed = false;
+
+  constructor(config: ClientConfig) {
+    // The server ends a statement that takes too long; one whose end never arrives is given up a little later.
+    this.#config = { ...config, query_timeout: limits.replyMs };
+  }
+
+  /** See `Dialect.commit`. One call at a time. */
+  async commit(appends: readonly Append[], upkeep: readonly Upkeep[]): Promise<readonly BatchVerdict[]> {
+    const plain = plainBatch(appends, upkeep);
+    let isUnknown = false;
+    if (plain)
+      try {
+        const [row] = await this.#send(plain, limits.connectMs);
+        failpoint("append:after-commit");
+        return plainVerdicts(appends, Number((row as { append_batch: number }).append_batch));
+      } catch (error) {
+        if (error instanceof Unavailable) throw error; // never sent
+        const failure = failureOf(error);
+        if (failure === "undone" && !isForVerdicts(error)) throw undone(error);
+        isUnknown = failure === "lost";
+      }
+    return this.#verdicts(appends, upkeep, isUnknown);
+  }
+
+  async #verdicts(
+    appends: readonly Append[],
+    upkeep: readonly Upkeep[],
+    isUnknown: boolean,
+  ): Promise<readonly BatchVerdict[]> {
+    const statement = verdictBatch(appends, upkeep);
+    const until = performance.now() + limits.unknownMs;
+    for (let attempts = 1; ; attempts++)
+      try {
+        const rows = await this.#send(statement, isUnknown ? until - performance.now() : limits.connectMs);
+        failpoint("append:after-commit");
+        return (rows as VerdictRow[]).map((row, i) => verdictOf(row, appends[i]!));
+      } catch (error) {
+        const failure = error instanceof Unavailable ? "undone" : failureOf(error);
+        if (failure === "lost") isUnknown = true;
+        const isOver = performance.now() > until || this.#closed;
+        if (isOver || (failure === "undone" && !isUnknown)) throw isUnknown ? unknown(error) : undone(error);
+        await sleep(backoffMs(attempts, { baseMs: 5, capMs: 500 }));
+      }
+  }
+
+  /**
+   * Sends a statement, on a new connection if there is none; tries to connect for `connectMs`. Throws Unavailable when
+   * it could not be sent at all.
+   */
+  async #send({ text, values }: Statement, connectMs: number): Promise<unknown[]> {
+    const client = await this.#connected(connectMs);
+    failpoint("append:before-commit");
+    try {
+      return (await client.query<any>(text, values)).rows;
+    } catch (error) {
+      if (failureOf(error) === "lost") this.#drop();
+      throw error;
+    }
+  }
+
+  async #connected(withinMs: number): Promise<pg.Client> {
+    const until = performance.now() + withinMs;
+    for (let attempts = 1; this.#client === undefined; attempts++) {
+      const client = new pg.Client(this.#config);
+      // Told also of a connection that is lost while it is idle; without a listener the process would end.
+      client.on("error", () => this.#client === client && this.#drop());
+      try {
+        await client.connect();
+        this.#client = client;
+      } catch (error) {
+        void client.end().catch(() => {});
+        if (performance.now() > until || this.#closed)
+          throw new Unavailable("STORE_UNAVAILABLE", { message: (error as Error).message, cause: error });
+        await sleep(backoffMs(attempts, { baseMs: 20, capMs: 500 }));
+      }
+    }
+    return this.#client;
+  }
+
+  /** Ends the connection without a word to the server, which may not listen any more. */
+  #drop(): void {
+    const client = this.#client as (pg.Client & { connection: { stream: { destroy(): void } } }) | undefined;
+    this.#client = undefined;
+    client?.connection.stream.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#client?.end();
+    this.#client = undefined;
+  }
+}
+
+/** What the verdicts can tell: a batch that is not as it expects, a command that is there already, others in the way. */
+const isForVerdicts = (error: unknown): boolean =>
+  codeOf(error) === NOT_AS_EXPECTED || codeOf(error) === UNIQUE_VIOLATION;
+
+const undone = (cause: unknown): Unavailable =>
+  cause instanceof Unavailable
+    ? cause
+    : new Unavailable("COMMIT_FAILED", { message: (cause as Error).message, outcome: "none", cause });
+const unknown = (cause: unknown): Unavailable =>
+  new Unavailable("COMMIT_FAILED", { message: (cause as Error).message, outcome: "unknown", cause });

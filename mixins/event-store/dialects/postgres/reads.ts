@@ -1,0 +1,234 @@
+// Every read of the store. All go to the primary: a standby may show commits in another order than they were made in
+// (https://jepsen.io/analyses/amazon-rds-for-postgresql-17.4), and what a decision stands on must be the newest.
+import { setTimeout as sleep } from "node:timers/promises";
+import pg, { type ClientConfig } from "pg";
+import { backoffMs, Bug, rfc3339, Unavailable } from "../../../kernel/index.ts";
+import { bucketOf } from "../../buckets.ts";
+import type { Dialect } from "../../dialect.ts";
+import type { Append, Cursor, OpenSaga, StoredEvent, Verdict } from "../../event-store.ts";
+import { limits } from "../../limits.ts";
+import { smallintArray, textArray } from "./arrays.ts";
+import { failureOf } from "./failures.ts";
+
+const EVENT = "e.position, e.xid, e.version, e.type, e.schema_version, e.data, e.metadata, e.recorded_at";
+const OPEN = ["running", "compensating", "stuck"];
+
+interface EventRow {
+  position: number;
+  xid: string;
+  version: number;
+  type: string;
+  schema_version: number;
+  data: string;
+  metadata: string;
+  recorded_at: number;
+  name?: string;
+}
+
+export class Reads implements Omit<Dialect, "lanes" | "commit" | "close"> {
+  readonly #pool: pg.Pool;
+
+  constructor(config: ClientConfig, poolSize: number) {
+    this.#pool = new pg.Pool({
+      ...config,
+      query_timeout: limits.replyMs,
+      max: poolSize,
+      min: 0,
+      idleTimeoutMillis: 30_000,
+    });
+    // A connection that is lost while it is idle: the pool has taken it out already.
+    this.#pool.on("error", () => {});
+  }
+
+  close(): Promise<void> {
+    return this.#pool.end();
+  }
+
+  /** A read may be repeated: a lost connection is tried again, for as long as a caller can be expected to wait. */
+  async #rows<R = any>(text: string, values: unknown[] = []): Promise<R[]> {
+    const until = performance.now() + limits.connectMs;
+    for (let attempts = 1; ; attempts++)
+      try {
+        return (await this.#pool.query(text, values)).rows as R[];
+      } catch (error) {
+        if (failureOf(error) === "undone" || performance.now() > until)
+          throw new Unavailable("STORE_UNAVAILABLE", { message: (error as Error).message, cause: error });
+        await sleep(backoffMs(attempts, { baseMs: 20, capMs: 500 }));
+      }
+  }
+
+  async load(stream: string, snapshotSchema: number): ReturnType<Dialect["load"]> {
+    const [found] = await this.#rows(
+      `select s.version, s.quarantine_reason, n.version as at, n.schema, n.state
+       from streams s left join snapshots n on n.stream = s.id and n.schema = $2 where s.name = $1`,
+      [stream, snapshotSchema],
+    );
+    if (!found) return { version: 0, snapshot: undefined, events: [], quarantine: undefined };
+    const snapshot = found.at === null ? undefined : { version: found.at, schema: found.schema, state: found.state };
+    const from = (snapshot?.version ?? 0) + 1;
+    const { version } = found;
+    const events = version < from ? [] : await this.readStream(stream, from, version - from + 1);
+    return { version, snapshot, events, quarantine: found.quarantine_reason ?? undefined };
+  }
+
+  /** Reads until `limit` or the end, a chunk a statement, so that the loop turns in between. */
+  async readStream(stream: string, from: number, limit: number): Promise<StoredEvent[]> {
+    const events: StoredEvent[] = [];
+    while (events.length < limit) {
+      const wanted = Math.min(limit - events.length, limits.chunkEvents);
+      const rows = await this.#rows<EventRow>(
+        `select ${EVENT} from events e where e.stream = (select id from streams where name = $1) and e.version >= $2
+         order by e.version limit $3`,
+        [stream, from + events.length, wanted],
+      );
+      for (const row of rows) events.push(eventOf(stream, row));
+      if (rows.length < wanted) break;
+    }
+    return events;
+  }
+
+  async findCommand(stream: string, commandId: string): ReturnType<Dialect["findCommand"]> {
+    const [row] = await this.#rows(
+      `select c.kind, c.fingerprint, c.version, c.answer from commands c
+       where c.command_id = $2 and c.stream = (select id from streams where name = $1)`,
+      [stream, commandId],
+    );
+    return row && { commandId, kind: row.kind, fingerprint: row.fingerprint, version: row.version, answer: row.answer };
+  }
+
+  /**
+   * Events in the order of their transactions, below the oldest one that is still under way: no event can appear later
+   * before one that was read. Position alone is no such order: it is handed out before the commit. Nor is a position
+   * below that horizon: a transaction that began late may have taken its positions early.
+   */
+  async readAll(cursor: Cursor, limit: number): ReturnType<Dialect["readAll"]> {
+    const events: StoredEvent[] = [];
+    let at = placeOf(cursor);
+    while (events.length < limit) {
+      const wanted = Math.min(limit - events.length, limits.chunkEvents);
+      const rows = await this.#rows<EventRow>(
+        `select ${EVENT}, s.name from (
+           select * from events e
+           where (e.xid, e.position) > ($1::xid8, $2::bigint) and e.xid < pg_snapshot_xmin(pg_current_snapshot())
+           order by e.xid, e.position limit $3
+         ) e join streams s on s.id = e.stream order by e.xid, e.position`,
+        [at.xid, at.position, wanted],
+      );
+      for (const row of rows) events.push(eventOf(row.name!, row));
+      const last = rows.at(-1);
+      if (last) at = last;
+      if (rows.length < wanted) break;
+    }
+    return { events, cursor: events.length === 0 ? cursor : cursorOf(at) };
+  }
+
+  /** How far the cursor is behind is exact at zero, and else as exact as positions without gaps would be. */
+  async head(cursor: Cursor): ReturnType<Dialect["head"]> {
+    const [newest] = await this.#rows<{ xid: string; position: number }>(
+      "select xid, position from events order by xid desc, position desc limit 1",
+    );
+    if (!newest) return { cursor: "", behind: 0 };
+    const at = placeOf(cursor);
+    const isBehind = BigInt(newest.xid) > BigInt(at.xid) || (newest.xid === at.xid && newest.position > at.position);
+    return { cursor: cursorOf(newest), behind: isBehind ? Math.max(1, newest.position - at.position) : 0 };
+  }
+
+  async streams(after: string | undefined, limit: number): ReturnType<Dialect["streams"]> {
+    return this.#rows(
+      `select name as stream, version from streams
+       where version > 0 and id > coalesce((select id from streams where name = $1), 0) order by id limit $2`,
+      [after ?? null, limit],
+    );
+  }
+
+  async dueTimers(limit: number): ReturnType<Dialect["dueTimers"]> {
+    const rows = await this.#rows(
+      `select t.id, s.name as stream, t.command, t.params, t.due_at, t.attempts, t.next_at - c.now as in_ms
+       from (select store_clock() as now) c, timers t join streams s on s.id = t.stream
+       order by t.next_at, t.id limit $1`,
+      [limit + 1],
+    );
+    const due = rows.slice(0, limit).filter(row => row.in_ms <= 0);
+    const next = rows[due.length];
+    return {
+      due: due.map(({ id, stream, command, params, due_at, attempts }) => ({
+        id,
+        stream,
+        command,
+        params,
+        dueAt: rfc3339(due_at),
+        attempts,
+      })),
+      nextInMs: next && Math.max(0, next.in_ms),
+    };
+  }
+
+  async sagas({ state = "open", olderThanMs = 0, limit, after }: Parameters<Dialect["sagas"]>[0]): Promise<OpenSaga[]> {
+    const rows = await this.#rows(
+      `select id, state, reason, started_at, updated_at from sagas
+       where state = any($1) and updated_at <= store_clock() - $2::bigint
+         and ($3::text is null or (started_at, id) > (select started_at, id from sagas where id = $3))
+       order by started_at, id limit $4`,
+      [state === "open" ? OPEN : [state], Math.round(olderThanMs), after ?? null, limit],
+    );
+    return rows.map(({ id, state, reason, started_at, updated_at }) => ({
+      id,
+      state,
+      reason,
+      startedAt: rfc3339(started_at),
+      updatedAt: rfc3339(updated_at),
+    }));
+  }
+
+  async quarantined(limit: number): ReturnType<Dialect["quarantined"]> {
+    const rows = await this.#rows(
+      `select name, quarantine_reason, quarantined_at from streams
+       where quarantined_at is not null order by quarantined_at, id limit $1`,
+      [limit],
+    );
+    return rows.map(row => ({ stream: row.name, reason: row.quarantine_reason, at: rfc3339(row.quarantined_at) }));
+  }
+
+  async now(): Promise<number> {
+    return (await this.#rows("select store_clock() as now"))[0].now;
+  }
+
+  /**
+   * Verdicts of appends that only look whether a stream is where they expect it: no transaction that writes, so no lock,
+   * and no hold-up for the readers of the log.
+   */
+  async check(appends: readonly Append[]): Promise<Exclude<Verdict, { kind: "failed" | "duplicate" }>[]> {
+    const streams = [...new Set(appends.map(({ stream }) => stream))];
+    const rows = await this.#rows(
+      `select t.name, b.state, s.version, s.quarantined_at is not null or s.archived_at is not null as aside, store_clock() as now
+       from unnest($1::text[], $2::smallint[]) t(name, bucket) join buckets b on b.bucket = t.bucket
+       left join streams s on s.name = t.name`,
+      [textArray(streams), smallintArray(streams.map(bucketOf))],
+    );
+    const found = new Map(rows.map(row => [row.name as string, row]));
+    const failed = new Set<string>();
+    return appends.map(({ stream, expectedVersion }) => {
+      const row = found.get(stream)!;
+      if (row.state !== "owned") return { kind: "fenced" };
+      const version = row.version ?? 0;
+      if (!failed.has(stream) && !row.aside && version === expectedVersion)
+        return { kind: "ok", version, at: rfc3339(row.now) };
+      failed.add(stream);
+      return { kind: "conflict" };
+    });
+  }
+}
+
+function eventOf(stream: string, row: EventRow): StoredEvent {
+  const { position, version, type, schema_version: schemaVersion, data, metadata, recorded_at } = row;
+  return { position, stream, version, type, schemaVersion, data, metadata, at: rfc3339(recorded_at) };
+}
+
+const cursorOf = ({ xid, position }: { xid: string; position: number }): Cursor => `${xid}:${position}`;
+
+function placeOf(cursor: Cursor): { xid: string; position: number } {
+  if (cursor === "") return { xid: "0", position: 0 };
+  const [, xid, position] = /^(\d{1,20}):(\d{1,16})$/.exec(cursor) ?? [];
+  if (xid === undefined) throw new Bug("CURSOR_UNREADABLE", `"${cursor}" is not a cursor of this event store`);
+  return { xid, position: Number(position) };
+}

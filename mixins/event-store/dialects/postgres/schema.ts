@@ -1,0 +1,115 @@
+// Tables and functions of an event store on Postgres, as numbered migrations. Released ones never change. They share the
+// schema with tables of knex (a service's own, checkpoints of consumers), so their number lives in a table of our own.
+// Times are milliseconds since the epoch, on this server's clock.
+import type { ClientBase } from "pg";
+import { Bug } from "../../../kernel/index.ts";
+import { BUCKETS } from "../../buckets.ts";
+import { FUNCTIONS } from "./functions.ts";
+
+const MIGRATIONS: readonly string[] = [
+  `
+  create table streams (
+    id bigint generated always as identity primary key,
+    name text collate "C" not null unique,
+    bucket smallint not null,
+    version integer not null,
+    archived_at bigint,
+    quarantined_at bigint,
+    quarantine_reason text
+  ) with (fillfactor = 70); -- room for the next version on the same page: no index is touched then
+  create index streams_quarantined on streams (quarantined_at) where quarantined_at is not null;
+
+  -- data and metadata are text: what was written comes back word for word, which jsonb does not promise.
+  create table events (
+    position bigint generated always as identity,
+    -- The writing transaction. Positions are handed out before the commit, so they alone are no order to read by.
+    xid xid8 not null default pg_current_xact_id(),
+    stream bigint not null,
+    version integer not null,
+    type text collate "C" not null,
+    schema_version integer not null,
+    data text not null,
+    metadata text not null,
+    recorded_at bigint not null,
+    primary key (stream, version)
+  );
+  create index events_log on events (xid, position);
+
+  create table commands (
+    command_id text collate "C" not null,
+    stream bigint not null,
+    version integer not null,
+    kind text not null,
+    fingerprint text not null,
+    answer text,
+    primary key (command_id, stream) -- this order: the other costs half the speed, and ids are looked up alone
+  );
+
+  create table snapshots (
+    stream bigint primary key,
+    version integer not null,
+    schema integer not null,
+    state text not null
+  );
+
+  create table timers (
+    id text collate "C" primary key,
+    stream bigint not null,
+    command text not null,
+    params text not null,
+    due_at bigint not null,
+    next_at bigint not null, -- when to try next; a timer that is postponed keeps due_at, its command's id comes from it
+    attempts integer not null
+  );
+  create index timers_next on timers (next_at, id);
+
+  create table sagas (
+    id text collate "C" primary key,
+    stream bigint not null,
+    state text collate "C" not null,
+    reason text,
+    started_at bigint not null,
+    updated_at bigint not null
+  );
+  create index sagas_by_state on sagas (state, started_at, id);
+
+  create table buckets (
+    bucket smallint primary key,
+    state text collate "C" not null check (state in ('owned', 'sealed', 'moved')),
+    epoch integer not null
+  );
+  insert into buckets select bucket, 'owned', 1 from generate_series(0, ${BUCKETS - 1}) bucket;
+  ${FUNCTIONS}
+  `,
+];
+
+/**
+ * Brings the tables to this code's schema, in one transaction that starts at once wait for. Throws Bug
+ * `STORE_SCHEMA_NEWER` when the database is ahead of this code.
+ */
+export async function migrate(client: ClientBase, place: string): Promise<void> {
+  await client.query("begin");
+  try {
+    await client.query("create table if not exists store_lock (nothing integer)");
+    await client.query("lock table store_lock in exclusive mode");
+    await client.query(
+      "create table if not exists store_schema (version integer primary key, applied_at bigint not null)",
+    );
+    const { rows } = await client.query("select coalesce(max(version), 0) as version from store_schema");
+    const version = Number(rows[0].version);
+    if (version > MIGRATIONS.length)
+      throw new Bug(
+        "STORE_SCHEMA_NEWER",
+        `${place}: the event store has schema ${version}, this code knows ${MIGRATIONS.length}; start the newer release`,
+      );
+    for (const [i, migration] of MIGRATIONS.entries()) {
+      if (i < version) continue;
+      await client.query(migration);
+      await client.query("insert into store_schema values ($1, store_clock())", [i + 1]);
+    }
+    await client.query("commit");
+  } catch (error) {
+    await client.query("rollback");
+    throw error;
+  }
+}
