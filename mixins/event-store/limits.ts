@@ -21,5 +21,5 @@ export const limits = {
   /** Milliseconds to wait for the server's reply: longer than it lets a statement run. Then the outcome is unknown. */
   replyMs: 20_000,
   /** Milliseconds to find out an unknown outcome by re-submitting the batch; the lane stands still meanwhile. */
-  unknownMs: 60_000,
+  unknownMs: 30_000,
 } as const;

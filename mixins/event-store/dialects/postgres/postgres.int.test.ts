@@ -1,25 +1,29 @@
-import { newDatabase, query } from "../../../../test/servers/postgres.ts";
+import { setTimeout as wait } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import pg from "pg";
 import { postgresUrl } from "../../../../test/databases.ts";
-import { eventStoreConformance } from "../../event-store.conformance.ts";
+import { newDatabase, Postgres, query } from "../../../../test/servers/postgres.ts";
+import { Proxy } from "../../../../test/servers/proxy.ts";
+import { connectionOf } from "../../../database/mixin.ts";
+import { outcomeOf } from "../../../kernel/index.ts";
+import { appendOf, event, eventStoreConformance, verdictOf } from "../../event-store.conformance.ts";
+import type { Append, EventStore, StoredEvent, Verdict } from "../../event-store.ts";
 import { openEventStore } from "../../open.ts";
+
+const SCHEMA = "things";
+const openAt = (url: string): Promise<EventStore> =>
+  openEventStore({ kind: "postgres", shards: [url], replica: undefined, schema: SCHEMA, poolSize: 4 });
 
 eventStoreConformance({
   name: "Postgres",
   async open() {
     const database = await newDatabase(postgresUrl());
-    const location = {
-      kind: "postgres",
-      shards: [database.url],
-      replica: undefined,
-      schema: "things",
-      poolSize: 4,
-    } as const;
-    let store = await openEventStore(location);
+    let store = await openAt(database.url);
     return {
       store,
       async reopen() {
         await store.close();
-        return (store = await openEventStore(location));
+        return (store = await openAt(database.url));
       },
       async destroy() {
         await store.close();
@@ -28,4 +32,344 @@ eventStoreConformance({
     };
   },
 });
-void query;
+
+let database: Awaited<ReturnType<typeof newDatabase>>;
+const open: { close(): unknown }[] = [];
+/** Closed after the test, last opened first. */
+const closing = <T extends { close(): unknown }>(thing: T): T => {
+  open.push(thing);
+  return thing;
+};
+const openStore = async (url = database.url): Promise<EventStore> => closing(await openAt(url));
+/** A session of somebody else, in the store's schema. */
+async function session(): Promise<pg.Client> {
+  const client = new pg.Client(connectionOf(database.url, { schema: SCHEMA }));
+  client.on("error", () => {});
+  await client.connect();
+  closing({ close: () => client.end() });
+  return client;
+}
+const everything = async (store: EventStore): Promise<string[]> => {
+  const seen: StoredEvent[] = [];
+  for (let cursor = ""; ;) {
+    const page = await store.readAll(cursor, 1_000);
+    if (page.events.length === 0) return seen.map(({ stream, version }) => `${stream}@${version}`);
+    seen.push(...page.events);
+    cursor = page.cursor;
+  }
+};
+/** The first value that is true, or an error after ten seconds. */
+async function until<T>(look: () => Promise<T>): Promise<T> {
+  for (const deadline = Date.now() + 10_000; Date.now() < deadline; await wait(10)) {
+    const found = await look();
+    if (found) return found;
+  }
+  throw new Error("waited for 10 s in vain");
+}
+/** How many of the store's statements wait for a lock. */
+const waiting = async (): Promise<number> =>
+  (
+    await query(
+      database.url,
+      "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%append_%'",
+    )
+  ).length;
+
+beforeEach(async () => {
+  database = await newDatabase(postgresUrl());
+});
+afterEach(async () => {
+  for (const thing of open.splice(0).reverse()) await thing.close();
+  await database.drop();
+});
+
+describe("readers of everything", () => {
+  /** Inserts an event as a transaction of its own that stays open. */
+  async function lateCommitter(stream: string): Promise<{ commit(): Promise<unknown>; insert(): Promise<unknown> }> {
+    const client = await session();
+    await client.query("begin");
+    await client.query("select pg_current_xact_id()");
+    return {
+      insert: () =>
+        client.query(
+          `with s as (insert into streams (name, bucket, version) values ($1, 0, 1) returning id)
+           insert into events (stream, version, type, schema_version, data, metadata, recorded_at)
+           select id, 1, 'thing.done', 1, '{}', '{}', 0 from s`,
+          [stream],
+        ),
+      commit: () => client.query("commit"),
+    };
+  }
+
+  test("P4 an event that was given its position early and commits late is not passed over", async () => {
+    const store = await openStore();
+    const late = await lateCommitter("thing.late");
+    await late.insert();
+    await verdictOf(store, appendOf("thing.early", 0));
+    const before = await store.readAll("", 10);
+    await late.commit();
+    const after = await store.readAll(before.cursor, 10);
+    const seen = [...before.events, ...after.events].map(({ stream }) => stream);
+    expect(seen).toEqual(["thing.late", "thing.early"]);
+  });
+
+  test("P4 nor is one whose transaction began later, got its position earlier and is still under way", async () => {
+    const store = await openStore();
+    // The first has the smaller transaction id, the second the smaller position.
+    const first = await lateCommitter("thing.first");
+    const second = await lateCommitter("thing.second");
+    await second.insert();
+    await first.insert();
+    await first.commit();
+    const before = await store.readAll("", 10);
+    expect(before.events.map(({ stream }) => stream)).toEqual(["thing.first"]);
+    await second.commit();
+    expect((await store.readAll(before.cursor, 10)).events.map(({ stream }) => stream)).toEqual(["thing.second"]);
+  });
+
+  test("P4 two nodes that append and one that reads: each event once, each stream in order", async () => {
+    const [one, two, reader] = [await openStore(), await openStore(), await openStore()];
+    const state = { isDone: false };
+    const writers = [one, two].flatMap((store, node) =>
+      Array.from({ length: 6 }, async (_, i) => {
+        for (let version = 0; version < 40; version++)
+          expect(await verdictOf(store, appendOf(`thing.${node}-${i}`, version))).toMatchObject({ kind: "ok" });
+      }),
+    );
+    const written = Promise.all(writers).finally(() => (state.isDone = true));
+    const heads = new Map<string, number>();
+    let cursor = "";
+    const read = async () => {
+      const page = await reader.readAll(cursor, 50);
+      cursor = page.cursor;
+      for (const { stream, version } of page.events) {
+        expect(`${stream}@${version}`).toBe(`${stream}@${(heads.get(stream) ?? 0) + 1}`);
+        heads.set(stream, version);
+      }
+      return page.events.length;
+    };
+    while (!state.isDone) await read();
+    await written;
+    while ((await read()) > 0);
+    expect([...heads.values()]).toEqual(Array.from({ length: 12 }, () => 40));
+  });
+
+  test("an idle transaction of ours that holds readers up is ended by the server, and a long statement too", async () => {
+    const { rows } = await (
+      await session()
+    ).query(
+      "select name, setting::int from pg_settings where name in ('statement_timeout', 'idle_in_transaction_session_timeout')",
+    );
+    for (const { setting } of rows) expect(setting).toBeGreaterThan(0);
+    expect(rows).toHaveLength(2);
+  });
+});
+
+describe("others at the same time", () => {
+  test("P3 a twin that commits while we wait for its stream is found: locked first, looked for afterwards", async () => {
+    const store = await openStore();
+    await verdictOf(store, appendOf("thing.1", 0));
+    const other = await session();
+    await other.query("begin");
+    await other.query("update streams set version = 2 where name = 'thing.1'");
+    const command = appendOf("thing.1", 1, { answer: '"second"' });
+    await other.query(
+      `insert into commands (command_id, stream, version, kind, fingerprint, answer)
+       select $1, id, 2, 'do', 'f', '"first"' from streams where name = 'thing.1'`,
+      [command.commandId],
+    );
+    const verdict = verdictOf(store, command);
+    await until(waiting);
+    await other.query("commit");
+    expect(await verdict).toMatchObject({ kind: "duplicate", first: { answer: '"first"', version: 2 } });
+  });
+
+  test("P2 two nodes that append to the same streams in any order never wait for each other, and never both win", async () => {
+    const nodes = [await openStore(), await openStore()];
+    const streams = Array.from({ length: 12 }, (_, i) => `thing.${i}`);
+    const wins = new Map<string, number>();
+    for (let version = 0; version < 15; version++)
+      await Promise.all(
+        nodes.flatMap((store, node) =>
+          (node === 0 ? streams : streams.toReversed()).map(async stream => {
+            const verdict = await verdictOf(store, appendOf(stream, version));
+            if (verdict.kind === "ok") wins.set(`${stream}@${version}`, (wins.get(`${stream}@${version}`) ?? 0) + 1);
+            else expect(verdict.kind).toBe("conflict");
+          }),
+        ),
+      );
+    expect([...wins.values()]).toEqual(Array.from({ length: 12 * 15 }, () => 1));
+  });
+
+  test("P2 a bucket that is not ours any more fences its streams, and no others", async () => {
+    const store = await openStore();
+    await verdictOf(store, appendOf("thing.1", 0));
+    const { bucket } = (await query(database.url, `select bucket from ${SCHEMA}.streams`))[0];
+    await query(database.url, `update ${SCHEMA}.buckets set state = 'sealed' where bucket = $1`, [bucket]);
+    const verdicts = await Promise.all([appendOf("thing.1", 1), appendOf("thing.2", 0)].map(a => verdictOf(store, a)));
+    expect(verdicts.map(({ kind }) => kind)).toEqual(["fenced", "ok"]);
+    expect(await verdictOf(store, appendOf("thing.1", 1, { commandId: undefined, events: [] }))).toEqual({
+      kind: "fenced",
+    });
+    expect((await store.load("thing.1", 1)).version).toBe(1);
+  });
+
+  test("stores that open at once on an empty database make their tables once", async () => {
+    const stores = await Promise.all(Array.from({ length: 4 }, () => openStore()));
+    expect(await verdictOf(stores[3]!, appendOf("thing.1", 0))).toMatchObject({ kind: "ok" });
+  });
+
+  test("a database of a newer release is left alone", async () => {
+    await (await openStore()).close();
+    await query(database.url, `insert into ${SCHEMA}.store_schema values (99, 0)`);
+    await expect(openAt(database.url)).rejects.toMatchObject({ type: "STORE_SCHEMA_NEWER" });
+  });
+});
+
+describe("a connection that is lost", () => {
+  let proxy: Proxy;
+  let store: EventStore;
+  beforeEach(async () => {
+    proxy = closing(await Proxy.to(database.url));
+    store = await openStore(proxy.url(database.url));
+    // Every lane has its connection by then.
+    await settled(Array.from({ length: 8 }, (_, i) => appendOf(`thing.warm-${i}`, 0)));
+  });
+  /** A batch of two streams, one with a chain. */
+  const batch = (): Append[] => [
+    appendOf("thing.a", 0, { answer: '"a1"' }),
+    appendOf("thing.a", 1, { answer: '"a2"' }),
+    appendOf("thing.b", 0, { events: [event(1), event(2)] }),
+  ];
+  const settled = (appends: readonly Append[]): Promise<Verdict[]> =>
+    Promise.all(appends.map(append => verdictOf(store, append)));
+
+  test("P1 P3 at COMMIT, the reply swallowed: the batch is submitted again and found executed, once", async () => {
+    const appends = batch();
+    proxy.loseReplies();
+    const verdicts = settled(appends);
+    await until(async () => (await query(database.url, `select from ${SCHEMA}.events`)).length >= 8 + 4);
+    proxy.heal();
+    // Executed by the first submission, which nobody was told: each is a repetition of itself.
+    expect(await verdicts).toMatchObject([
+      { kind: "duplicate", first: { version: 1, answer: '"a1"' } },
+      { kind: "duplicate", first: { version: 2, answer: '"a2"' } },
+      { kind: "duplicate", first: { version: 2 } },
+    ]);
+    expect((await everything(store)).filter(id => /thing\.[ab]@/.test(id)).sort()).toEqual([
+      "thing.a@1",
+      "thing.a@2",
+      "thing.b@1",
+      "thing.b@2",
+    ]);
+  });
+
+  test("P3 while the first submission is still under way, the second waits for it: never 'not there' a moment too early", async () => {
+    const other = await session();
+    await other.query("begin");
+    await other.query("select from buckets for update");
+    const appends = batch();
+    proxy.resetAfterRequests();
+    const verdicts = settled(appends);
+    await until(waiting); // the first submission is inside the server, its client gone
+    proxy.heal();
+    await until(async () => (await waiting()) >= 2);
+    await other.query("rollback");
+    // Whichever of the two was first: it was executed, once.
+    for (const { kind } of await verdicts) expect(["ok", "duplicate"]).toContain(kind);
+    await until(async () => (await waiting()) === 0);
+    expect(
+      await query(database.url, `select version from ${SCHEMA}.streams where name in ('thing.a', 'thing.b')`),
+    ).toEqual([{ version: 2 }, { version: 2 }]);
+    expect(await query(database.url, `select from ${SCHEMA}.events`)).toHaveLength(8 + 4);
+  });
+
+  test("P2 nothing of the lane leaves before the outcome is known", async () => {
+    const [first] = batch();
+    proxy.loseReplies();
+    const unknown = verdictOf(store, first!);
+    await until(async () => (await query(database.url, `select from ${SCHEMA}.events`)).length >= 8 + 1);
+    proxy.cut();
+    const behind = verdictOf(store, appendOf("thing.a", 1));
+    const order: string[] = [];
+    void unknown.then(({ kind }) => order.push(`first ${kind}`));
+    void behind.then(({ kind }) => order.push(`behind ${kind}`));
+    await wait(300);
+    expect(order).toEqual([]);
+    proxy.heal();
+    await Promise.all([unknown, behind]);
+    // What stood on the lost one was withdrawn, never sent.
+    expect(order).toEqual(["first duplicate", "behind conflict"]);
+    expect((await store.load("thing.a", 1)).version).toBe(1);
+  });
+
+  test("P6 when nobody takes the connection nothing was sent: the outcome is none, and the next append goes through", async () => {
+    proxy.cut();
+    await wait(50);
+    const verdict = await verdictOf(store, appendOf("thing.a", 0));
+    expect(verdict.kind === "failed" && outcomeOf(verdict.error)).toBe("none");
+    await expect(store.load("thing.a", 1)).rejects.toMatchObject({ type: "STORE_UNAVAILABLE", retryable: true });
+    proxy.heal();
+    expect(await verdictOf(store, appendOf("thing.a", 0))).toMatchObject({ kind: "ok", version: 1 });
+  });
+
+  test("a session that an operator ends is replaced", async () => {
+    await query(
+      database.url,
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+    );
+    const verdicts = await settled(batch());
+    for (const { kind } of verdicts) expect(["ok", "duplicate"]).toContain(kind);
+    expect((await store.load("thing.b", 1)).version).toBe(2);
+  });
+});
+
+describe("a server that restarts", () => {
+  let server: Postgres;
+  beforeAll(async () => {
+    server = await Postgres.start();
+  });
+  afterAll(() => server.stop());
+
+  test("P1 P3 every second, as if it crashed, under load: nothing acknowledged is lost, nothing is executed twice, nothing is stuck", async () => {
+    const own = await newDatabase(server.url());
+    const store = await openAt(own.url);
+    const state = { isOver: false };
+    const acknowledged = new Map<string, number>();
+    const caller = async (stream: string): Promise<number> => {
+      let commands = 0;
+      for (let version = 0; !state.isOver; commands++) {
+        const command = appendOf(stream, version);
+        for (;;) {
+          const verdict = await verdictOf(store, command);
+          if (verdict.kind === "ok" || verdict.kind === "duplicate") {
+            version = verdict.kind === "ok" ? verdict.version : verdict.first.version;
+            acknowledged.set(stream, version);
+            break;
+          }
+          // Withdrawn, or never sent; the same command again, as the caller would.
+          expect(["conflict", "failed"]).toContain(verdict.kind);
+          await wait(20);
+        }
+      }
+      return commands;
+    };
+    const callers = Array.from({ length: 20 }, (_, i) => caller(`thing.${i}`));
+    for (let i = 0; i < 4; i++) {
+      await wait(1_000);
+      await server.halt("SIGQUIT");
+      await server.start();
+    }
+    await wait(500);
+    state.isOver = true;
+    const commands = await Promise.all(callers);
+    for (const [i, count] of commands.entries()) {
+      expect(acknowledged.get(`thing.${i}`)).toBe(count);
+      expect((await store.load(`thing.${i}`, 1)).events.map(({ version }) => version)).toEqual(
+        Array.from({ length: count }, (_, n) => n + 1),
+      );
+    }
+    expect(Math.min(...commands)).toBeGreaterThan(10);
+    await store.close();
+  }, 60_000);
+});

@@ -40,8 +40,8 @@ export class Reads implements Omit<Dialect, "lanes" | "commit" | "close"> {
     this.#pool.on("error", () => {});
   }
 
-  close(): Promise<void> {
-    return this.#pool.end();
+  async close(): Promise<void> {
+    if (!this.#pool.ending) await this.#pool.end();
   }
 
   /** A read may be repeated: a lost connection is tried again, for as long as a caller can be expected to wait. */

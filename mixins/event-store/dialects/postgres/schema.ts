@@ -90,8 +90,8 @@ const MIGRATIONS: readonly string[] = [
 export async function migrate(client: ClientBase, place: string): Promise<void> {
   await client.query("begin");
   try {
-    await client.query("create table if not exists store_lock (nothing integer)");
-    await client.query("lock table store_lock in exclusive mode");
+    // Starts that find nothing there: `create … if not exists` alone still collides in the catalogue.
+    await client.query("select pg_advisory_xact_lock(hashtext('store_schema ' || current_schema))");
     await client.query(
       "create table if not exists store_schema (version integer primary key, applied_at bigint not null)",
     );
