@@ -36,5 +36,9 @@ export interface Dialect extends Reads {
    * find out. A connection lost on the way is resolved in here, by re-submitting.
    */
   commit(appends: readonly Append[], upkeep: readonly Upkeep[]): Promise<readonly BatchVerdict[]>;
+  /** Buckets that it owns, where buckets can move. Reads of a stream in another one reject with `BUCKET_MOVED`. */
+  ownedBuckets?(): Promise<readonly number[]>;
+  /** When a saga that it has in its list started, in milliseconds since the epoch: a page of several lists goes on there. */
+  sagaStart?(id: string): Promise<number | undefined>;
   close(): Promise<void>;
 }

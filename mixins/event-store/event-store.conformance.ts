@@ -41,7 +41,14 @@ const ok = (version: number) => expect.objectContaining({ kind: "ok", version })
 const conflict = { kind: "conflict" };
 const versionsOf = (events: readonly StoredEvent[]) => events.map(event => event.version);
 
-export function eventStoreConformance({ name, open }: { name: string; open: () => Promise<Subject> }): void {
+export interface Conformance {
+  readonly name: string;
+  readonly open: () => Promise<Subject>;
+  /** A store on several databases has no order between streams of different ones. Default false. */
+  readonly isSharded?: boolean;
+}
+
+export function eventStoreConformance({ name, open, isSharded = false }: Conformance): void {
   describe(`event store on ${name}`, () => {
     let subject: Subject;
     let store: EventStore;
@@ -285,7 +292,8 @@ export function eventStoreConformance({ name, open }: { name: string; open: () =
         expect(await store.findCommand("thing.unknown", "test:1")).toBeUndefined();
       });
 
-      test("streams are listed in the order of their first append; one with refusals only is not", async () => {
+      const ifOrdered = isSharded ? test.skip : test;
+      ifOrdered("streams are listed in the order of their first append; one with refusals only is not", async () => {
         const [a, refused, b] = [newStream(), newStream(), newStream()];
         await append(a, 0);
         await append(refused, 0, { events: [], answer: "{}" });
@@ -317,8 +325,11 @@ export function eventStoreConformance({ name, open }: { name: string; open: () =
           return page.events.length;
         };
         while (!state.isDone) await read();
-        while ((await read()) > 0);
-        expect(Object.fromEntries(heads)).toEqual(Object.fromEntries((await written).map(stream => [stream, 60])));
+        const expected = Object.fromEntries((await written).map(stream => [stream, 60]));
+        // What others have under way on the same server may hold the last ones back for a while.
+        const isAll = () => heads.size === 8 && [...heads.values()].every(version => version === 60);
+        await until(async () => ((await read()) === 0 && isAll() ? true : undefined));
+        expect(Object.fromEntries(heads)).toEqual(expected);
       });
 
       test("lag is counted from a cursor to the newest event", async () => {

@@ -169,13 +169,15 @@ export interface EventStore {
 
   /**
    * Sagas by state, in order of their start; open = neither completed nor compensated. `olderThanMs`: only those whose
-   * row has not changed for so long. `after`: the id of the last one of the page before.
+   * row has not changed for so long. `after`: the id of the last one of the page before; `afterStart`: when it started
+   * (milliseconds since the epoch), for a store that need not have it.
    */
   sagas(filter: {
     state?: SagaRow["state"] | "open";
     olderThanMs?: number;
     limit: number;
     after?: string;
+    afterStart?: number;
   }): Promise<readonly OpenSaga[]>;
 
   /**

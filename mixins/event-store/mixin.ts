@@ -5,6 +5,7 @@ import type { EventStore } from "./event-store.ts";
 import type { CommitObserver } from "./group-commit.ts";
 import { openEventStore } from "./open.ts";
 
+export { rebalance } from "./dialects/postgres/reshard.ts";
 export { openEventStore, type StoreOptions } from "./open.ts";
 
 const stores = new WeakMap<Service, Promise<EventStore>>();

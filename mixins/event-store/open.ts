@@ -3,6 +3,7 @@ import { openPostgres } from "./dialects/postgres/postgres.ts";
 import { openSqlite } from "./dialects/sqlite/sqlite.ts";
 import type { EventStore } from "./event-store.ts";
 import type { CommitObserver } from "./group-commit.ts";
+import { shardedStore } from "./sharded-store.ts";
 import { storeOn } from "./store.ts";
 
 export interface StoreOptions {
@@ -14,12 +15,14 @@ export interface StoreOptions {
 
 /**
  * Opens the event store at a location, creating what is missing and bringing its tables up to date. Throws Bug
- * `STORE_UNREADABLE` or `STORE_SCHEMA_NEWER`.
+ * `STORE_UNREADABLE`, `STORE_SCHEMA_NEWER`, `STORE_INCOMPLETE`, `SHARD_MISSING`, `SHARD_UNKNOWN` or `SHARD_TWICE`.
  */
 export async function openEventStore(location: DatabaseLocation, options: StoreOptions = {}): Promise<EventStore> {
-  const dialect =
-    location.kind === "sqlite"
-      ? await openSqlite(location.filename, options.onWriterDeath)
-      : await openPostgres(location);
-  return storeOn(dialect, options.onCommit);
+  if (location.kind === "sqlite")
+    return storeOn(await openSqlite(location.filename, options.onWriterDeath), options.onCommit);
+  const shards = (await openPostgres(location)).map(shard => ({
+    ...shard,
+    store: storeOn(shard.dialect, options.onCommit),
+  }));
+  return shards.length === 1 ? shards[0]!.store : shardedStore(shards);
 }

@@ -5,7 +5,7 @@
 //   retired   replaced: kept and fed for a grace period, then dropped
 import type { Knex } from "knex";
 import type { Database } from "../database/index.ts";
-import { compareCursors } from "../stream/index.ts";
+import { isAtOrPast } from "../stream/index.ts";
 import type { Shape } from "./shape.ts";
 
 export interface Build {
@@ -90,7 +90,7 @@ export class Builds {
       const cursors = new Map(places.map(row => [`${row.consumer}/${row.source}/${row.partition}`, row.cursor]));
       for (const { consumer, source, partition, cursor } of places) {
         if (consumer === ours) continue;
-        if (compareCursors(cursors.get(`${ours}/${source}/${partition}`) ?? "", cursor) < 0) return false;
+        if (!isAtOrPast(cursors.get(`${ours}/${source}/${partition}`) ?? "", cursor)) return false;
       }
       const aside = await trx("parked_streams").whereIn("consumer", [ours, theirs]);
       const known = new Set(aside.filter(row => row.consumer === theirs).map(row => row.actor_stream));

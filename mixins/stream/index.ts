@@ -1,7 +1,7 @@
 export { defineReactor, type Reactor } from "./define-reactor.ts";
 export {
   COMMITTED,
-  compareCursors,
+  isAtOrPast,
   type Committed,
   type Cursor,
   type LogEvent,

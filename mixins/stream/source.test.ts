@@ -1,10 +1,15 @@
 import { expect, test } from "@jest/globals";
-import { compareCursors } from "./index.ts";
+import { isAtOrPast } from "./index.ts";
 
-test("cursors compare as numbers, part by part, the start before all", () => {
-  const ordered = ["", "0", "9", "10", "10:3", "10:20", "11", "9007199254740993", "9007199254740993:1"];
-  const shuffled = [...ordered].sort();
-  expect(shuffled).not.toEqual(ordered);
-  expect(shuffled.sort(compareCursors)).toEqual(ordered);
-  expect(compareCursors("7", "7")).toBe(0);
+test("places are compared by number, the most significant part first", () => {
+  const ordered = ["", "7", "10", "10:3", "10:20", "11:1"];
+  for (const [i, cursor] of ordered.entries())
+    for (const [j, other] of ordered.entries()) expect(isAtOrPast(cursor, other)).toBe(i >= j);
+});
+
+test("on several databases a reader is past another only if it is on each of them", () => {
+  expect(isAtOrPast("0=5:1,1=7:2", "0=5:1,1=7:1")).toBe(true);
+  expect(isAtOrPast("0=9:9,1=7:0", "0=5:1,1=7:1")).toBe(false);
+  expect(isAtOrPast("0=9:9", "0=5:1,1=7:1")).toBe(false);
+  expect(isAtOrPast("0=9:9,1=7:1", "0=5:1")).toBe(true);
 });

@@ -35,16 +35,28 @@ export interface Committed {
 }
 
 /**
- * Orders two places in one service's log: below 0 when `a` lies before `b`. The parts of a cursor between colons are
- * whole numbers, the most significant first.
+ * Whether a reader at `cursor` has read everything that one at `other` has, in one service's log. The parts of a place
+ * between colons are whole numbers, the most significant first. The log of a service on several databases has a place in
+ * each, `<shard>=<place>` with commas between: of two such, neither may be at or past the other.
  */
-export function compareCursors(a: Cursor, b: Cursor): number {
-  const [left, right] = [a, b].map(cursor => (cursor === "" ? [] : cursor.split(":").map(BigInt))) as [
-    bigint[],
-    bigint[],
-  ];
-  for (let i = 0; i < Math.max(left.length, right.length); i++) {
-    const [x, y] = [left[i] ?? -1n, right[i] ?? -1n];
+export function isAtOrPast(cursor: Cursor, other: Cursor): boolean {
+  const places = placesOf(cursor);
+  return [...placesOf(other)].every(([shard, place]) => comparePlaces(places.get(shard) ?? [], place) >= 0);
+}
+
+function placesOf(cursor: Cursor): Map<string, bigint[]> {
+  if (cursor === "") return new Map();
+  return new Map(
+    cursor.split(",").map(part => {
+      const [place = "", shard = ""] = part.split("=").toReversed();
+      return [shard, place.split(":").map(BigInt)];
+    }),
+  );
+}
+
+function comparePlaces(a: readonly bigint[], b: readonly bigint[]): number {
+  for (let i = 0; i < Math.max(a.length, b.length); i++) {
+    const [x, y] = [a[i] ?? -1n, b[i] ?? -1n];
     if (x !== y) return x < y ? -1 : 1;
   }
   return 0;

@@ -38,7 +38,7 @@ export class Lane {
       try {
         const [row] = await this.#send(plain, limits.connectMs);
         failpoint("append:after-commit");
-        return plainVerdicts(appends, Number((row as { append_batch: number }).append_batch));
+        return plainVerdicts(appends, (row as { append_batch: number }).append_batch);
       } catch (error) {
         if (error instanceof Unavailable) throw error; // never sent
         const failure = failureOf(error);
@@ -105,7 +105,7 @@ export class Lane {
 
   /** Ends the connection without a word to the server, which may not listen any more. */
   #drop(): void {
-    const client = this.#client as (pg.Client & { connection: { stream: { destroy(): void } } }) | undefined;
+    const client = this.#client;
     this.#client = undefined;
     client?.connection.stream.destroy();
   }

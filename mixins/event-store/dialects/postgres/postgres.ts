@@ -1,6 +1,6 @@
 // The Postgres dialect: batches through lanes of one connection each, reads through a pool.
 import pg from "pg";
-import { connectionOf, prepareDatabase } from "../../../database/mixin.ts";
+import { connectionOf, shardsOf, type Shard } from "../../../database/mixin.ts";
 import { Bug, Unavailable, type PostgresLocation } from "../../../kernel/index.ts";
 import { bucketOf } from "../../buckets.ts";
 import type { Dialect } from "../../dialect.ts";
@@ -9,14 +9,39 @@ import { Lane } from "./lane.ts";
 import { Reads } from "./reads.ts";
 import { migrate } from "./schema.ts";
 
+export interface PostgresShard extends Pick<Shard, "number" | "place"> {
+  readonly dialect: Required<Dialect>;
+}
+
 /**
- * Opens the service's schema, creating role, schema and tables as needed. Throws Bug `STORE_UNREADABLE` or
- * `STORE_SCHEMA_NEWER`.
+ * Opens every shard of the service's store, creating role, schema and tables as needed. Throws Bug `STORE_UNREADABLE`,
+ * `STORE_SCHEMA_NEWER`, or what `shardsOf` throws.
  */
-export async function openPostgres(location: PostgresLocation): Promise<Dialect> {
-  const [url] = location.shards;
-  const config = connectionOf(url!, location);
-  await prepare(url!, location);
+export async function openPostgres(location: PostgresLocation): Promise<readonly PostgresShard[]> {
+  try {
+    const shards = await shardsOf(location);
+    for (const shard of shards) await prepare(shard, location);
+    return shards.map(({ number, place, url }) => ({ number, place, dialect: open(url, location) }));
+  } catch (error) {
+    if (error instanceof Bug || error instanceof Unavailable) throw error;
+    const message = `schema ${location.schema} cannot be opened as an event store: ${(error as Error).message}`;
+    throw new Bug("STORE_UNREADABLE", message, { cause: error });
+  }
+}
+
+async function prepare({ url, place }: Shard, location: PostgresLocation): Promise<void> {
+  const client = new pg.Client(connectionOf(url, location));
+  client.on("error", () => {}); // a connection that is lost rejects what waits for it
+  try {
+    await client.connect();
+    await migrate(client, `${place}, schema ${location.schema}`);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+function open(url: string, location: PostgresLocation): Required<Dialect> {
+  const config = connectionOf(url, location);
   const lanes = Array.from({ length: limits.lanes }, () => new Lane(config));
   const reads = new Reads(config, location.poolSize);
   return {
@@ -35,27 +60,11 @@ export async function openPostgres(location: PostgresLocation): Promise<Dialect>
     dueTimers: limit => reads.dueTimers(limit),
     sagas: filter => reads.sagas(filter),
     quarantined: limit => reads.quarantined(limit),
+    ownedBuckets: () => reads.ownedBuckets(),
+    sagaStart: id => reads.sagaStart(id),
     now: () => reads.now(),
     async close() {
       await Promise.all([...lanes.map(lane => lane.close()), reads.close()]);
     },
   };
-}
-
-async function prepare(url: string, location: PostgresLocation): Promise<void> {
-  const place = `${new URL(url).host}${new URL(url).pathname}, schema ${location.schema}`;
-  const client = new pg.Client(connectionOf(url, location));
-  client.on("error", () => {});
-  try {
-    await prepareDatabase(url, location);
-    await client.connect();
-    await migrate(client, place);
-  } catch (error) {
-    if (error instanceof Bug || error instanceof Unavailable) throw error;
-    throw new Bug("STORE_UNREADABLE", `${place}: cannot be opened as an event store: ${(error as Error).message}`, {
-      cause: error,
-    });
-  } finally {
-    await client.end().catch(() => {});
-  }
 }

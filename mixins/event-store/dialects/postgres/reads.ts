@@ -11,6 +11,8 @@ import { smallintArray, textArray } from "./arrays.ts";
 import { failureOf } from "./failures.ts";
 
 const EVENT = "e.position, e.xid, e.version, e.type, e.schema_version, e.data, e.metadata, e.recorded_at";
+/** Rows of a bucket that has moved, or is not here yet, are not ours to tell. */
+const OWN_STREAM = "(streams s join buckets b on b.bucket = s.bucket and b.state = 'owned')";
 const OPEN = ["running", "compensating", "stuck"];
 
 interface EventRow {
@@ -25,7 +27,7 @@ interface EventRow {
   name?: string;
 }
 
-export class Reads implements Omit<Dialect, "lanes" | "commit" | "close"> {
+export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "close"> {
   readonly #pool: pg.Pool;
 
   constructor(config: ClientConfig, poolSize: number) {
@@ -59,11 +61,13 @@ export class Reads implements Omit<Dialect, "lanes" | "commit" | "close"> {
 
   async load(stream: string, snapshotSchema: number): ReturnType<Dialect["load"]> {
     const [found] = await this.#rows(
-      `select s.version, s.quarantine_reason, n.version as at, n.schema, n.state
-       from streams s left join snapshots n on n.stream = s.id and n.schema = $2 where s.name = $1`,
-      [stream, snapshotSchema],
+      `select b.state as bucket, s.version, s.quarantine_reason, n.version as at, n.schema, n.state
+       from buckets b left join streams s on s.name = $1 left join snapshots n on n.stream = s.id and n.schema = $2
+       where b.bucket = $3`,
+      [stream, snapshotSchema, bucketOf(stream)],
     );
-    if (!found) return { version: 0, snapshot: undefined, events: [], quarantine: undefined };
+    if (found.bucket !== "owned") throw moved(stream);
+    if (found.version === null) return { version: 0, snapshot: undefined, events: [], quarantine: undefined };
     const snapshot = found.at === null ? undefined : { version: found.at, schema: found.schema, state: found.state };
     const from = (snapshot?.version ?? 0) + 1;
     const { version } = found;
@@ -84,6 +88,8 @@ export class Reads implements Omit<Dialect, "lanes" | "commit" | "close"> {
       for (const row of rows) events.push(eventOf(stream, row));
       if (rows.length < wanted) break;
     }
+    // Looked at afterwards: of a bucket that has moved meanwhile some may be gone already.
+    await this.#mustOwn(stream);
     return events;
   }
 
@@ -93,6 +99,7 @@ export class Reads implements Omit<Dialect, "lanes" | "commit" | "close"> {
        where c.command_id = $2 and c.stream = (select id from streams where name = $1)`,
       [stream, commandId],
     );
+    if (!row) await this.#mustOwn(stream);
     return row && { commandId, kind: row.kind, fingerprint: row.fingerprint, version: row.version, answer: row.answer };
   }
 
@@ -133,10 +140,23 @@ export class Reads implements Omit<Dialect, "lanes" | "commit" | "close"> {
     return { cursor: cursorOf(newest), behind: isBehind ? Math.max(1, newest.position - at.position) : 0 };
   }
 
+  async ownedBuckets(): Promise<number[]> {
+    return (await this.#rows("select bucket from buckets where state = 'owned'")).map(row => row.bucket);
+  }
+
+  async sagaStart(id: string): Promise<number | undefined> {
+    return (await this.#rows("select started_at from sagas where id = $1", [id]))[0]?.started_at;
+  }
+
+  async #mustOwn(stream: string): Promise<void> {
+    const [row] = await this.#rows("select state from buckets where bucket = $1", [bucketOf(stream)]);
+    if (row.state !== "owned") throw moved(stream);
+  }
+
   async streams(after: string | undefined, limit: number): ReturnType<Dialect["streams"]> {
     return this.#rows(
-      `select name as stream, version from streams
-       where version > 0 and id > coalesce((select id from streams where name = $1), 0) order by id limit $2`,
+      `select s.name as stream, s.version from ${OWN_STREAM}
+       where s.version > 0 and s.id > coalesce((select id from streams where name = $1), 0) order by s.id limit $2`,
       [after ?? null, limit],
     );
   }
@@ -144,7 +164,7 @@ export class Reads implements Omit<Dialect, "lanes" | "commit" | "close"> {
   async dueTimers(limit: number): ReturnType<Dialect["dueTimers"]> {
     const rows = await this.#rows(
       `select t.id, s.name as stream, t.command, t.params, t.due_at, t.attempts, t.next_at - c.now as in_ms
-       from (select store_clock() as now) c, timers t join streams s on s.id = t.stream
+       from (select store_clock() as now) c, timers t join ${OWN_STREAM} on s.id = t.stream
        order by t.next_at, t.id limit $1`,
       [limit + 1],
     );
@@ -163,13 +183,20 @@ export class Reads implements Omit<Dialect, "lanes" | "commit" | "close"> {
     };
   }
 
-  async sagas({ state = "open", olderThanMs = 0, limit, after }: Parameters<Dialect["sagas"]>[0]): Promise<OpenSaga[]> {
+  async sagas({
+    state = "open",
+    olderThanMs = 0,
+    limit,
+    after,
+    afterStart,
+  }: Parameters<Dialect["sagas"]>[0]): Promise<OpenSaga[]> {
     const rows = await this.#rows(
-      `select id, state, reason, started_at, updated_at from sagas
-       where state = any($1) and updated_at <= store_clock() - $2::bigint
-         and ($3::text is null or (started_at, id) > (select started_at, id from sagas where id = $3))
-       order by started_at, id limit $4`,
-      [state === "open" ? OPEN : [state], Math.round(olderThanMs), after ?? null, limit],
+      `select g.id, g.state, g.reason, g.started_at, g.updated_at
+       from sagas g join ${OWN_STREAM} on s.id = g.stream
+       where g.state = any($1) and g.updated_at <= store_clock() - $2::bigint
+         and ($3::text is null or (g.started_at, g.id) > (coalesce($5, (select started_at from sagas where id = $3)), $3))
+       order by g.started_at, g.id limit $4`,
+      [state === "open" ? OPEN : [state], Math.round(olderThanMs), after ?? null, limit, afterStart ?? null],
     );
     return rows.map(({ id, state, reason, started_at, updated_at }) => ({
       id,
@@ -182,8 +209,8 @@ export class Reads implements Omit<Dialect, "lanes" | "commit" | "close"> {
 
   async quarantined(limit: number): ReturnType<Dialect["quarantined"]> {
     const rows = await this.#rows(
-      `select name, quarantine_reason, quarantined_at from streams
-       where quarantined_at is not null order by quarantined_at, id limit $1`,
+      `select s.name, s.quarantine_reason, s.quarantined_at from ${OWN_STREAM}
+       where s.quarantined_at is not null order by s.quarantined_at, s.id limit $1`,
       [limit],
     );
     return rows.map(row => ({ stream: row.name, reason: row.quarantine_reason, at: rfc3339(row.quarantined_at) }));
@@ -218,6 +245,9 @@ export class Reads implements Omit<Dialect, "lanes" | "commit" | "close"> {
     });
   }
 }
+
+const moved = (stream: string): Unavailable =>
+  new Unavailable("BUCKET_MOVED", { message: `${stream} is on its way to another shard`, retryAfterMs: 200 });
 
 function eventOf(stream: string, row: EventRow): StoredEvent {
   const { position, version, type, schema_version: schemaVersion, data, metadata, recorded_at } = row;

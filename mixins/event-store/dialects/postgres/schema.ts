@@ -76,9 +76,13 @@ const MIGRATIONS: readonly string[] = [
   create table buckets (
     bucket smallint primary key,
     state text collate "C" not null check (state in ('owned', 'sealed', 'moved')),
-    epoch integer not null
+    epoch integer not null, -- one more with each move
+    moving_to smallint -- number of the shard that it is being copied to
   );
-  insert into buckets select bucket, 'owned', 1 from generate_series(0, ${BUCKETS - 1}) bucket;
+  -- Shared out evenly when the store is new; a shard that was added later begins with none.
+  insert into buckets
+  select bucket, case when bucket % shards = number and not is_late then 'owned' else 'moved' end, 1
+  from generate_series(0, ${BUCKETS - 1}) bucket, shard;
   ${FUNCTIONS}
   `,
 ];

@@ -1,0 +1,229 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { postgresUrl } from "../../../../test/databases.ts";
+import { newDatabase, query } from "../../../../test/servers/postgres.ts";
+import { addShards } from "../../../database/mixin.ts";
+import type { PostgresLocation } from "../../../kernel/index.ts";
+import { bucketOf } from "../../buckets.ts";
+import { appendOf, eventStoreConformance, verdictOf } from "../../event-store.conformance.ts";
+import type { EventStore } from "../../event-store.ts";
+import { openEventStore } from "../../open.ts";
+import { rebalance, type Progress } from "./reshard.ts";
+
+const SCHEMA = "things";
+const at = (...shards: string[]): PostgresLocation => ({
+  kind: "postgres",
+  shards,
+  replica: undefined,
+  schema: SCHEMA,
+  poolSize: 4,
+});
+type TestDatabase = Awaited<ReturnType<typeof newDatabase>>;
+const newDatabases = (count: number): Promise<TestDatabase[]> =>
+  Promise.all(Array.from({ length: count }, () => newDatabase(postgresUrl())));
+
+eventStoreConformance({
+  name: "two shards of Postgres",
+  isSharded: true,
+  async open() {
+    const databases = await newDatabases(2);
+    const location = at(...databases.map(({ url }) => url));
+    let store = await openEventStore(location);
+    return {
+      store,
+      async reopen() {
+        await store.close();
+        return (store = await openEventStore(location));
+      },
+      async destroy() {
+        await store.close();
+        await Promise.all(databases.map(database => database.drop()));
+      },
+    };
+  },
+});
+
+let databases: TestDatabase[];
+const stores: EventStore[] = [];
+const openStore = async (...shards: string[]): Promise<EventStore> => {
+  const store = await openEventStore(at(...shards));
+  stores.push(store);
+  return store;
+};
+beforeEach(async () => {
+  databases = await newDatabases(3);
+});
+afterEach(async () => {
+  await Promise.all(stores.splice(0).map(store => store.close()));
+  await Promise.all(databases.map(database => database.drop()));
+});
+const urls = (...indexes: number[]): string[] => indexes.map(i => databases[i]!.url);
+const tables = async (url: string): Promise<number> =>
+  (await query(url, "select from pg_tables where schemaname = $1", [SCHEMA])).length;
+
+describe("which databases make up a store", () => {
+  test("the order in which they are named means nothing", async () => {
+    const store = await openStore(...urls(0, 1, 2));
+    await Promise.all(Array.from({ length: 30 }, (_, i) => verdictOf(store, appendOf(`thing.${i}`, 0))));
+    const again = await openStore(...urls(2, 0, 1));
+    for (let i = 0; i < 30; i++) expect((await again.load(`thing.${i}`, 1)).version).toBe(1);
+    const counts = await Promise.all(urls(0, 1, 2).map(url => query(url, `select from ${SCHEMA}.streams`)));
+    expect(Math.min(...counts.map(rows => rows.length))).toBeGreaterThan(0);
+  });
+
+  test("one that is missing is found at the start", async () => {
+    await openStore(...urls(0, 1, 2));
+    await expect(openStore(...urls(0, 2))).rejects.toMatchObject({ type: "SHARD_MISSING" });
+    await expect(openStore(...urls(1))).rejects.toMatchObject({ type: "SHARD_MISSING" });
+  });
+
+  test("one that is new, of another store, or named twice is found at the start, and nothing is written to it", async () => {
+    await openStore(...urls(0));
+    await openStore(...urls(1));
+    await expect(openStore(...urls(0, 2))).rejects.toMatchObject({ type: "SHARD_UNKNOWN" });
+    expect(await tables(databases[2]!.url)).toBe(0);
+    await expect(openStore(...urls(0, 1))).rejects.toMatchObject({ type: "SHARD_UNKNOWN" });
+    await expect(openStore(...urls(0, 0))).rejects.toMatchObject({ type: "SHARD_TWICE" });
+  });
+
+  test("starts that meet on empty databases, in any order, make one store", async () => {
+    const opened = await Promise.all([urls(0, 1, 2), urls(2, 1, 0), urls(1, 0, 2)].map(list => openStore(...list)));
+    await verdictOf(opened[0]!, appendOf("thing.1", 0));
+    expect((await opened[2]!.load("thing.1", 1)).version).toBe(1);
+  });
+});
+
+describe("resharding", () => {
+  const STREAMS = 60;
+  /** Commands on all streams until told to stop; each under its id until it is answered. */
+  function load(store: EventStore) {
+    const state = { isOver: false, commands: 0 };
+    const callers = Array.from({ length: STREAMS }, async (_, i) => {
+      const stream = `thing.${i}`;
+      let { version } = await store.load(stream, 1);
+      while (!state.isOver) {
+        const command = appendOf(stream, version, { answer: `"${version + 1}"` });
+        for (;;) {
+          const verdict = await verdictOf(store, { ...command, expectedVersion: version });
+          if (verdict.kind === "ok" || verdict.kind === "duplicate") break;
+          expect(["fenced", "conflict"]).toContain(verdict.kind);
+          ({ version } = await store.load(stream, 1));
+        }
+        version += 1;
+        state.commands += 1;
+        await wait(5);
+      }
+      return { stream, version };
+    });
+    return async () => {
+      state.isOver = true;
+      return Promise.all(callers);
+    };
+  }
+  const owned = async (url: string): Promise<number> =>
+    (await query(url, `select from ${SCHEMA}.buckets where state = 'owned'`)).length;
+
+  test("P1 P2 P3 buckets move to a new database while commands keep coming: nothing is lost, doubled or torn", async () => {
+    const [a, b] = urls(0, 1) as [string, string];
+    await (await openStore(a)).close();
+    await addShards(at(a, b));
+    const store = await openStore(a, b);
+    const first = appendOf("thing.first", 0, {
+      answer: '"first"',
+      timers: [{ set: "t", afterMs: 0, command: "c", params: "{}" }],
+    });
+    await verdictOf(store, first);
+    await store.saveSnapshot("thing.first", { version: 1, schema: 1, state: "{}" });
+    await verdictOf(store, appendOf("thing.saga", 0, { saga: { id: "saga-1", state: "running", reason: null } }));
+    const stop = load(store);
+    await wait(200);
+    const progress: Progress[] = [];
+    expect(await rebalance(at(b, a), step => progress.push(step))).toBe(512);
+    const reached = await stop();
+    expect(progress.at(-1)).toMatchObject({ moved: 512, total: 512 });
+    expect([await owned(a), await owned(b)]).toEqual([512, 512]);
+    for (const { stream, version } of reached) {
+      expect(version).toBeGreaterThan(2);
+      expect((await store.readStream(stream, 1, 1_000)).map(event => event.version)).toEqual(
+        Array.from({ length: version }, (_, n) => n + 1),
+      );
+    }
+    // Each row lies on one side only, the one that owns its bucket.
+    const names = await Promise.all(
+      [a, b].map(url => query(url, `select name from ${SCHEMA}.streams where version > 0`)),
+    );
+    expect(names.flat().length).toBe(STREAMS + 2);
+    expect(await verdictOf(store, { ...first, expectedVersion: 9 })).toMatchObject({
+      kind: "duplicate",
+      first: { answer: '"first"' },
+    });
+    expect((await store.dueTimers(10)).due.map(({ id }) => id)).toEqual(["t"]);
+    expect((await store.load("thing.first", 1)).snapshot).toMatchObject({ version: 1 });
+    expect((await store.sagas({ limit: 10 })).map(({ id }) => id)).toEqual(["saga-1"]);
+  });
+
+  test("P4 a reader of everything misses nothing of what moves, in order of version by stream", async () => {
+    const [a, b] = urls(0, 1) as [string, string];
+    await (await openStore(a)).close();
+    await addShards(at(a, b));
+    const store = await openStore(a, b);
+    const stop = load(store);
+    const heads = new Map<string, number>();
+    let cursor = "";
+    const read = async () => {
+      const page = await store.readAll(cursor, 100);
+      cursor = page.cursor;
+      for (const { stream, version } of page.events) {
+        const head = heads.get(stream) ?? 0;
+        // Once more from the new owner; a consumer ignores what it has.
+        if (version > head + 1) throw new Error(`${stream} goes from ${head} to ${version}`);
+        heads.set(stream, Math.max(head, version));
+      }
+      return page.events.length;
+    };
+    const state = { isDone: false };
+    const moving = rebalance(at(a, b)).finally(() => (state.isDone = true));
+    while (!state.isDone) await read();
+    await moving;
+    const reached = await stop();
+    while ((await read()) > 0);
+    for (const { stream, version } of reached) expect(heads.get(stream)).toBe(version);
+  });
+
+  test("an interrupted move goes on where it was, whatever it had done", async () => {
+    const [a, b] = urls(0, 1) as [string, string];
+    const store = await openStore(a);
+    for (let i = 0; i < 40; i++) await verdictOf(store, appendOf(`thing.${i}`, 0));
+    await addShards(at(a, b));
+    const [sealed, owned, marked] = ["thing.0", "thing.1", "thing.2"].map(bucketOf);
+    await (await openStore(a, b)).close();
+    const set = (url: string, bucket: number, values: string) =>
+      query(url, `update ${SCHEMA}.buckets set ${values} where bucket = ${bucket}`);
+    await set(a, marked!, "moving_to = 1");
+    await set(a, sealed!, "moving_to = 1, state = 'sealed'");
+    // Killed between the target's word and the source's: its rows are there already.
+    await rebalance(at(a, b));
+    await set(a, owned!, "moving_to = 1, state = 'sealed'");
+    await rebalance(at(a, b));
+    const both = await openStore(a, b);
+    for (let i = 0; i < 40; i++) expect((await both.load(`thing.${i}`, 1)).version).toBe(1);
+    const left = await query(a, `select from ${SCHEMA}.buckets where moving_to is not null or state = 'sealed'`);
+    expect(left).toEqual([]);
+  });
+
+  test("what differs is not dropped: the buckets stay where they were, and it says what is wrong", async () => {
+    const [a, b] = urls(0, 1) as [string, string];
+    const store = await openStore(a);
+    await verdictOf(store, appendOf("thing.0", 0));
+    await addShards(at(a, b));
+    const other = await openStore(a, b);
+    // Somebody wrote to the target what the source does not have.
+    await query(
+      b,
+      `insert into ${SCHEMA}.streams (name, bucket, version) select 'thing.foreign-' || bucket, bucket, 3 from ${SCHEMA}.buckets`,
+    );
+    await expect(rebalance(at(a, b))).rejects.toMatchObject({ type: "RESHARD_DIFFERS" });
+    expect((await other.load("thing.0", 1)).version).toBe(1);
+    expect(await query(a, `select from ${SCHEMA}.buckets where state <> 'owned'`)).toEqual([]);
+  });
+});

@@ -1,0 +1,238 @@
+// One store on several databases. A stream lies on the shard that owns its bucket; which one that is the databases say,
+// never we: our map is a hint, and every append and read is checked against it there. When a bucket has moved, the
+// append is fenced and the read refused; we look again, and whoever decided loads the stream from its new owner.
+//
+// A bucket that is sealed is owned nowhere for the moment that its last rows need: a read waits for its new owner, an
+// append stays fenced until the actor has loaded from there.
+import { setTimeout as sleep } from "node:timers/promises";
+import { Bug, Unavailable } from "../kernel/index.ts";
+import { BUCKETS, bucketOf } from "./buckets.ts";
+import type { Dialect } from "./dialect.ts";
+import type { Append, Cursor, EventStore, OpenSaga, StoredEvent, Verdict } from "./event-store.ts";
+import { limits } from "./limits.ts";
+
+export interface StoreShard {
+  readonly number: number;
+  /** Host, port and database, for people. */
+  readonly place: string;
+  readonly store: EventStore;
+  readonly dialect: Required<Pick<Dialect, "ownedBuckets" | "sagaStart">>;
+}
+
+/** Opens the map. Throws Bug `STORE_INCOMPLETE` when not every bucket has one owner among the shards. */
+export async function shardedStore(shards: readonly StoreShard[]): Promise<EventStore> {
+  const map = await readMap(shards);
+  const store = new ShardedStore(shards, map);
+  // A bucket that is just moving has no owner for a moment; the map is asked for again when it is needed.
+  for (let looks = 0; store.ownerless.length > 0 && looks < limits.ownerLooks; looks++) {
+    await sleep(limits.ownerLookMs);
+    await store.lookAgain();
+  }
+  const missing = store.ownerless;
+  if (missing.length > 0) {
+    await store.close();
+    throw new Bug("STORE_INCOMPLETE", `${missing.length} of ${BUCKETS} buckets have no owner: is a shard missing?`);
+  }
+  return store;
+}
+
+/** Index of the owner by bucket, -1 for none. */
+async function readMap(shards: readonly StoreShard[]): Promise<Int16Array> {
+  const owned = await Promise.all(shards.map(({ dialect }) => dialect.ownedBuckets()));
+  const map = new Int16Array(BUCKETS).fill(-1);
+  for (const [index, buckets] of owned.entries()) for (const bucket of buckets) map[bucket] = index;
+  return map;
+}
+
+class ShardedStore implements EventStore {
+  readonly #shards: readonly StoreShard[];
+  #map: Int16Array;
+  #looking: Promise<void> | undefined;
+
+  constructor(shards: readonly StoreShard[], map: Int16Array) {
+    this.#shards = shards;
+    this.#map = map;
+  }
+
+  get ownerless(): number[] {
+    return [...this.#map.keys()].filter(bucket => this.#map[bucket]! < 0);
+  }
+
+  /** Reads the map anew; whoever asks meanwhile joins. */
+  lookAgain(): Promise<void> {
+    return (this.#looking ??= readMap(this.#shards)
+      .then(map => void (this.#map = map))
+      .finally(() => (this.#looking = undefined)));
+  }
+
+  #shardOf(stream: string): StoreShard | undefined {
+    return this.#shards[this.#map[bucketOf(stream)]!];
+  }
+
+  append(append: Append, settle: (verdict: Verdict) => void): void {
+    const shard = this.#shardOf(append.stream);
+    if (!shard) return queueMicrotask(() => settle({ kind: "fenced" }));
+    shard.store.append(append, verdict => {
+      // Whoever decided loads the stream next, which finds the new owner.
+      if (verdict.kind === "fenced") this.#map[bucketOf(append.stream)] = -1;
+      settle(verdict);
+    });
+  }
+
+  /** Asks the stream's owner, and its new one when it has moved; waits while it is moving. */
+  async #ask<T>(stream: string, ask: (store: EventStore) => Promise<T>): Promise<T> {
+    for (let looks = 0; ; looks++) {
+      const shard = this.#shardOf(stream);
+      try {
+        if (shard) return await ask(shard.store);
+      } catch (error) {
+        if ((error as { type?: unknown }).type !== "BUCKET_MOVED") throw error;
+      }
+      if (looks === limits.ownerLooks)
+        throw new Unavailable("BUCKET_MOVED", {
+          message: `${stream} is on its way to another shard`,
+          retryAfterMs: 500,
+        });
+      if (looks > 0) await sleep(limits.ownerLookMs);
+      await this.lookAgain();
+    }
+  }
+
+  load(stream: string, snapshotSchema: number): ReturnType<EventStore["load"]> {
+    return this.#ask(stream, store => store.load(stream, snapshotSchema));
+  }
+  readStream(stream: string, from: number, limit: number): ReturnType<EventStore["readStream"]> {
+    return this.#ask(stream, store => store.readStream(stream, from, limit));
+  }
+  findCommand(stream: string, commandId: string): ReturnType<EventStore["findCommand"]> {
+    return this.#ask(stream, store => store.findCommand(stream, commandId));
+  }
+  saveSnapshot(...args: Parameters<EventStore["saveSnapshot"]>): Promise<void> {
+    return this.#ask(args[0], store => store.saveSnapshot(...args));
+  }
+  quarantine(stream: string, reason: string): Promise<void> {
+    return this.#ask(stream, store => store.quarantine(stream, reason));
+  }
+  release(stream: string): Promise<void> {
+    return this.#ask(stream, store => store.release(stream));
+  }
+  deleteTimer(timer: Parameters<EventStore["deleteTimer"]>[0]): Promise<void> {
+    return this.#ask(timer.stream, store => store.deleteTimer(timer));
+  }
+  postponeTimer(...args: Parameters<EventStore["postponeTimer"]>): Promise<void> {
+    return this.#ask(args[0].stream, store => store.postponeTimer(...args));
+  }
+
+  /**
+   * There is no order between shards, so a place is one a shard. A stream that has moved is read once more, from its
+   * new owner's log: consumers know its versions.
+   */
+  async readAll(cursor: Cursor, limit: number): ReturnType<EventStore["readAll"]> {
+    const places = placesOf(cursor);
+    const events: StoredEvent[] = [];
+    // Equal shares, then what is left to those that have more: a page that is not full says that there is no more.
+    let having = this.#shards;
+    while (having.length > 0 && events.length < limit) {
+      const left = limit - events.length;
+      const share = Math.max(1, Math.floor(left / having.length));
+      const asked = having.slice(0, left);
+      const pages = await Promise.all(asked.map(({ number, store }) => store.readAll(places.get(number) ?? "", share)));
+      for (const [i, page] of pages.entries()) {
+        events.push(...page.events);
+        places.set(asked[i]!.number, page.cursor);
+      }
+      having = having.filter(shard => (pages[asked.indexOf(shard)]?.events.length ?? share) === share);
+    }
+    return { events, cursor: cursorOf(places) };
+  }
+
+  async head(cursor: Cursor): ReturnType<EventStore["head"]> {
+    const places = placesOf(cursor);
+    const heads = await Promise.all(this.#shards.map(({ number, store }) => store.head(places.get(number) ?? "")));
+    return {
+      cursor: cursorOf(new Map(heads.map((head, i) => [this.#shards[i]!.number, head.cursor]))),
+      behind: heads.reduce((sum, { behind }) => sum + behind, 0),
+    };
+  }
+
+  onCommit(listener: (events: number) => void): () => void {
+    const undo = this.#shards.map(({ store }) => store.onCommit(listener));
+    return () => {
+      for (const end of undo) end();
+    };
+  }
+
+  /** Shard by shard: within each in order of first append. */
+  async streams(after: string | undefined, limit: number): ReturnType<EventStore["streams"]> {
+    const found: { stream: string; version: number }[] = [];
+    const from = after === undefined ? undefined : this.#shardOf(after);
+    let skipping = from !== undefined;
+    for (const shard of this.#shards) {
+      if (skipping && shard !== from) continue;
+      found.push(...(await shard.store.streams(skipping ? after : undefined, limit - found.length)));
+      skipping = false;
+      if (found.length >= limit) break;
+    }
+    return found;
+  }
+
+  async dueTimers(limit: number): ReturnType<EventStore["dueTimers"]> {
+    const all = await Promise.all(this.#shards.map(({ store }) => store.dueTimers(limit)));
+    const due = all.flatMap(timers => timers.due).sort((a, b) => compare(a.dueAt, b.dueAt));
+    const next = all.map(({ nextInMs }) => nextInMs).filter(ms => ms !== undefined);
+    return {
+      due: due.slice(0, limit),
+      nextInMs: due.length > limit ? 0 : next.length > 0 ? Math.min(...next) : undefined,
+    };
+  }
+
+  async sagas(filter: Parameters<EventStore["sagas"]>[0]): Promise<OpenSaga[]> {
+    const { after } = filter;
+    const starts = after === undefined ? [] : await Promise.all(this.#shards.map(s => s.dialect.sagaStart(after)));
+    const afterStart = starts.find(start => start !== undefined);
+    const page = afterStart === undefined ? filter : { ...filter, afterStart };
+    const all = await Promise.all(this.#shards.map(({ store }) => store.sagas(page)));
+    return all
+      .flat()
+      .sort((a, b) => compare(a.startedAt, b.startedAt) || compare(a.id, b.id))
+      .slice(0, filter.limit);
+  }
+
+  async quarantined(limit: number): ReturnType<EventStore["quarantined"]> {
+    const all = await Promise.all(this.#shards.map(({ store }) => store.quarantined(limit)));
+    return all
+      .flat()
+      .sort((a, b) => compare(a.at, b.at))
+      .slice(0, limit);
+  }
+
+  now(): Promise<number> {
+    return this.#shards[0]!.store.now();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#shards.map(({ store }) => store.close()));
+  }
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** `<shard>=<cursor>`, commas between, by number of the shard. */
+function placesOf(cursor: Cursor): Map<number, Cursor> {
+  const places = new Map<number, Cursor>();
+  if (cursor === "") return places;
+  for (const part of cursor.split(",")) {
+    const [, shard, place] = /^(\d+)=([\d:]*)$/.exec(part) ?? [];
+    // Written before there was more than one shard: what is now shard 0 was the whole.
+    if (shard === undefined) places.set(0, part);
+    else places.set(Number(shard), place!);
+  }
+  return places;
+}
+
+const cursorOf = (places: ReadonlyMap<number, Cursor>): Cursor =>
+  [...places]
+    .filter(([, place]) => place !== "")
+    .sort(([a], [b]) => a - b)
+    .map(([shard, place]) => `${shard}=${place}`)
+    .join(",");
