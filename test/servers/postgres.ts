@@ -75,12 +75,7 @@ export class Postgres {
     this.#process.stderr!.on("data", keep);
     await until("Postgres takes connections", async () => {
       if (this.#process.exitCode !== null) throw new Error(`Postgres did not start:\n${this.#log}`);
-      const client = new pg.Client(this.url());
-      client.on("error", () => {});
-      return client.connect().then(
-        () => client.end().then(() => true),
-        () => false,
-      );
+      return takesConnections(this.url());
     });
   }
 
@@ -97,6 +92,15 @@ export class Postgres {
     await this.halt("SIGQUIT");
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+export async function takesConnections(url: string): Promise<boolean> {
+  const client = new pg.Client(url);
+  client.on("error", () => {});
+  return client.connect().then(
+    () => client.end().then(() => true),
+    () => false,
+  );
 }
 
 /** A new, empty database on the server at `url`; answers its URL and what drops it. */
@@ -128,8 +132,8 @@ const initdb = (dataDir: string, asOwner: Owner): Promise<unknown> =>
 
 const asOwner: Owner = (name, ...args) => run(join(dirname(program(POSTGRES)), name), args, { ...owner(), cwd: "/" });
 
-/** Postgres does not run as root: as root the tests run it as the user that its package made. */
-function owner(): { uid?: number; gid?: number } {
+/** Neither Postgres nor its pooler runs as root: as root the tests run them as the user that Postgres' package made. */
+export function owner(): { uid?: number; gid?: number } {
   if (process.getuid?.() !== 0) return {};
   program(POSTGRES);
   const id = (flag: string) => Number(spawnSync("id", [flag, "postgres"], { encoding: "utf8" }).stdout);

@@ -15,6 +15,8 @@ export interface Shard {
   readonly shards: number;
   /** Host, port and database, for people. */
   readonly place: string;
+  /** A pooler stands between: what belongs to a session does not last. */
+  readonly isPooled: boolean;
 }
 
 /** What a database says of itself. */
@@ -141,7 +143,14 @@ function check(known: readonly Candidate[]): void {
 
 const toShards = (candidates: readonly Candidate[]): Shard[] =>
   candidates
-    .map(({ url, place, row }) => ({ url, place, number: row!.number, isLate: row!.is_late, shards: row!.shards }))
+    .map(({ url, place, row }) => ({
+      url,
+      place,
+      number: row!.number,
+      isLate: row!.is_late,
+      shards: row!.shards,
+      isPooled: readUrl(url).isPooled,
+    }))
     .sort((a, b) => a.number - b.number);
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);

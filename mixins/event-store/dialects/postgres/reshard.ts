@@ -53,6 +53,8 @@ export async function rebalance(
   const sides: Side[] = [];
   try {
     for (const shard of await shardsOf(location)) {
+      if (shard.isPooled)
+        throw new Bug("RESHARD_POOLED", `${shard.place}: resharding needs a session of its own, not a pooler's`);
       const client = new pg.Client(connectionOf(shard.url, location));
       client.on("error", () => {}); // a connection that is lost rejects what waits for it
       await client.connect();
