@@ -10,7 +10,7 @@ const common = {
 const POSTGRES_ONLY = "/dialects/postgres/";
 
 /** What is promised on any database: these run on SQLite and, once more, on Postgres. */
-const ON_EVERY_DATABASE = [];
+const ON_EVERY_DATABASE = ["**/mixins/database/*.int.test.ts"];
 
 export default {
   maxWorkers: 2,

@@ -1,22 +1,20 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Knex } from "knex";
 import { ServiceBroker, type Service } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
-import { readEnvironment } from "../kernel/index.ts";
+import { newDatabases, isOnPostgres, type Databases } from "../../test/databases.ts";
+import { METRICS, readEnvironment } from "../kernel/index.ts";
 import { databaseOf, migrate, openDatabase, Sql, type Database, type Migration } from "./mixin.ts";
 
-let folder: string;
+let databases: Databases;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "database-"));
+  databases = await newDatabases();
 });
-afterEach(() => rm(folder, { recursive: true }));
+afterEach(() => databases.remove());
 
-const newBroker = (): ServiceBroker =>
-  new ServiceBroker({ ...brokerOptions(readEnvironment({ DATA_DIR: folder })), logger: false });
-const inFile = (name: string) => ({ kind: "sqlite" as const, filename: join(folder, name) });
+const newBroker = (options: object = {}): ServiceBroker =>
+  new ServiceBroker({ ...brokerOptions(readEnvironment(databases.env)), logger: false, ...options });
+const open = (): Promise<Database> => openDatabase(readEnvironment(databases.env).databaseOf("x"));
 
 const notes: Migration = {
   name: "001_notes",
@@ -24,7 +22,7 @@ const notes: Migration = {
 };
 
 test("migrations run once, in order, those added later too", async () => {
-  const database = await openDatabase(inFile("x.sqlite"));
+  const database = await open();
   const ran: string[] = [];
   const recording = (name: string): Migration => ({ name, up: async () => ran.push(name) });
   await migrate(database, "x", [recording("001_a")]);
@@ -34,7 +32,7 @@ test("migrations run once, in order, those added later too", async () => {
 });
 
 test("owners that share a database keep separate records", async () => {
-  const database = await openDatabase(inFile("x.sqlite"));
+  const database = await open();
   const table = (name: string): Migration => ({
     name: "001_start",
     up: knex => knex.schema.createTable(name, t => t.increments("id")),
@@ -46,7 +44,7 @@ test("owners that share a database keep separate records", async () => {
 });
 
 test("a migration that fails leaves nothing behind and can run again", async () => {
-  const database = await openDatabase(inFile("x.sqlite"));
+  const database = await open();
   const broken: Migration = {
     name: "002_broken",
     up: async (knex: Knex) => {
@@ -61,15 +59,15 @@ test("a migration that fails leaves nothing behind and can run again", async () 
   await database.close();
 });
 
-test("databases that start at once on one file migrate it once", async () => {
+test("processes that start at once on one database migrate it once", async () => {
   const migrations: Migration[] = Array.from({ length: 5 }, (_, i) => ({
     name: `00${i}_table`,
     up: knex => knex.schema.createTable(`t${i}`, table => table.increments("id")),
   }));
-  const databases = await Promise.all(Array.from({ length: 4 }, () => openDatabase(inFile("x.sqlite"))));
-  await Promise.all(databases.map(database => migrate(database, "x", migrations)));
-  expect(await databases[0]!.knex("migrations_x").select("name")).toHaveLength(5);
-  await Promise.all(databases.map(database => database.close()));
+  const processes = await Promise.all(Array.from({ length: 4 }, () => open()));
+  await Promise.all(processes.map(database => migrate(database, "x", migrations)));
+  expect(await processes[0]!.knex("migrations_x").select("name")).toHaveLength(5);
+  await Promise.all(processes.map(database => database.close()));
 });
 
 test("a service's tables are there before its own started runs; the database is opened once", async () => {
@@ -91,13 +89,18 @@ test("a service's tables are there before its own started runs; the database is 
 test("a database is rebuildable only as long as all who share it say so", async () => {
   const broker = newBroker();
   const service = broker.createService({ name: "views" });
-  const synchronous = async (database: Database) => (await database.knex.raw("pragma synchronous"))[0].synchronous;
+  const isDurable = (database: Database): Promise<boolean> =>
+    database.transaction(async trx =>
+      isOnPostgres()
+        ? (await trx.raw("show synchronous_commit")).rows[0].synchronous_commit === "on"
+        : (await trx.raw("pragma synchronous"))[0].synchronous === 2,
+    );
   const database = await databaseOf(service, { rebuildable: true });
-  expect(await synchronous(database)).toBe(1);
+  expect(await isDurable(database)).toBe(false);
   expect(await databaseOf(service, { rebuildable: true })).toBe(database);
-  expect(await synchronous(database)).toBe(1);
+  expect(await isDurable(database)).toBe(false);
   expect(await databaseOf(service)).toBe(database);
-  expect(await synchronous(database)).toBe(2);
+  expect(await isDurable(database)).toBe(true);
   await broker.stop();
 });
 
@@ -128,4 +131,63 @@ test("a database outlives its service's stop: a call at hand in another service 
   await broker.stop();
   expect(await answer).toBe(0);
   await expect(database!.knex("notes")).rejects.toThrow();
+});
+
+test("transactions of one name take turns: who reads and then writes by it sees what the others wrote", async () => {
+  const [first, second] = await Promise.all([open(), open()]);
+  await migrate(first, "x", [
+    { name: "001", up: knex => knex.schema.createTable("counters", table => table.integer("value")) },
+  ]);
+  await first.knex("counters").insert({ value: 0 });
+  await Promise.all(
+    Array.from({ length: 20 }, (_, i) =>
+      [first, second][i % 2]!.transaction(
+        async trx => {
+          const { value } = await trx("counters").first();
+          await trx("counters").update({ value: value + 1 });
+        },
+        { lock: "counters" },
+      ),
+    ),
+  );
+  expect(await second.knex("counters")).toEqual([{ value: 20 }]);
+  await Promise.all([first, second].map(database => database.close()));
+});
+
+test("integers have 64 bits, text has no limit and sorts by its bytes", async () => {
+  const database = await open();
+  await migrate(database, "x", [
+    {
+      name: "001",
+      up: knex =>
+        knex.schema.createTable("things", table => {
+          table.increments("id");
+          table.integer("number");
+          table.string("text").unique();
+          table.uuid("uuid");
+        }),
+    },
+  ]);
+  const things = database.knex("things");
+  const words = ["a", "B", "b", "A-1", "Äpfel", "a b", "ab", "\u{1f600}", "\uffff", "x".repeat(1_000)];
+  await things.clone().insert(words.map(text => ({ text, number: Number.MAX_SAFE_INTEGER, uuid: "ABC" })));
+  const sorted = [...words].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  expect(await things.clone().orderBy("text").pluck("text")).toEqual(sorted);
+  expect(await things.clone().where("number", ">=", Number.MAX_SAFE_INTEGER).where({ uuid: "abc" })).toEqual([]);
+  expect(await things.clone().where("id", "<", Number.MAX_SAFE_INTEGER).count({ n: "*" })).toEqual([
+    { n: words.length },
+  ]);
+  expect(await things.clone().sum({ n: "id" }).first()).toEqual({ n: 55 });
+  await database.close();
+});
+
+test("the wait for a connection of the pool is measured", async () => {
+  const broker = newBroker({ metrics: true });
+  const database = await databaseOf(broker.createService({ name: "waiting" }));
+  await Promise.all(Array.from({ length: 10 }, () => database.transaction(trx => trx.raw("select 1"))));
+  const labels = { service: "waiting" };
+  const metric = (name: string) => broker.metrics.getMetric(name) as any;
+  expect(metric(METRICS.poolWaitSeconds).get(labels).count).toBe(10);
+  expect(metric(METRICS.poolWaiting).get(labels).value).toBe(0);
+  await broker.stop();
 });

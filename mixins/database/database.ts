@@ -1,17 +1,36 @@
 // Knex for one service: its own database, its own migrations, run at start.
 import type { Knex } from "knex";
+import type { PoolObserver } from "./pool.ts";
+
+export interface OpenOptions {
+  readonly rebuildable: boolean;
+  readonly onAcquire?: PoolObserver | undefined;
+}
+
+export interface TransactionOptions {
+  /**
+   * Transactions of one name take turns, in whatever process. Whoever reads and then writes by what it has read needs
+   * this, unless the write itself says what must still be true. On SQLite all transactions take turns.
+   */
+  readonly lock?: string;
+  /** Its statements may take as long as they need: a migration rewrites tables. Default false. */
+  readonly isUntimed?: boolean;
+}
 
 export interface Database {
   /** The pool. Reads and single statements. */
   readonly knex: Knex;
   /**
-   * One transaction. On SQLite it begins immediate, and a busy file is waited for without blocking the loop: 5 s, then
-   * `DATABASE_BUSY` (outcome none). What the callback throws rolls back and comes out. Within the callback use `trx`
-   * only: `transaction` inside `transaction` waits for itself.
+   * One transaction. What the callback throws rolls back and comes out. Within the callback use `trx` only: whoever holds
+   * a connection and waits for another, as all may do at once, waits for itself.
+   *
+   * On SQLite it begins immediate, and a busy file is waited for without blocking the loop: 5 s, then `DATABASE_BUSY`
+   * (outcome none). On Postgres it is read committed; a server that is away is `DATABASE_UNAVAILABLE`, with outcome
+   * unknown if that happens at the commit.
    */
-  transaction<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T>;
-  /** Milliseconds since the epoch on the database's clock. */
-  now(): Promise<number>;
+  transaction<T>(work: (trx: Knex.Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  /** Milliseconds since the epoch on the database's clock. In a transaction: `now(trx)`. */
+  now(within?: Knex): Promise<number>;
   /** From now on a commit is on disk before it returns, also in a database that was opened as rebuildable. */
   requireDurability(): void;
   /**

@@ -4,7 +4,8 @@ import type { Database } from "./database.ts";
 /**
  * One step of a schema. Its name is recorded and never changes: `001_products`. SQL that both SQLite and Postgres know;
  * to drop a column write `alter table … drop column` yourself: knex rebuilds the table for it on SQLite, which the
- * foreign keys refuse within a transaction.
+ * foreign keys refuse within a transaction. Knex's `integer` has 64 bits on both, `string` and `uuid` are text that
+ * compares by its bytes.
  */
 export interface Migration {
   readonly name: string;
@@ -20,18 +21,20 @@ export interface Migration {
  * one that is killed half-way leaves nothing, not even knex's own lock row.
  */
 export async function migrate(database: Database, owner: string, migrations: readonly Migration[]): Promise<void> {
-  await database.transaction(trx =>
-    trx.migrate.latest({
-      tableName: `migrations_${owner.replaceAll("-", "_")}`,
-      migrationSource: {
-        getMigrations: async () => [...migrations],
-        getMigrationName: (migration: Migration) => migration.name,
-        getMigration: async (migration: Migration) => ({
-          up: knex => migration.up(knex),
-          down: knex => migration.down?.(knex) ?? noWayBack(),
-        }),
-      },
-    }),
+  await database.transaction(
+    trx =>
+      trx.migrate.latest({
+        tableName: `migrations_${owner.replaceAll("-", "_")}`,
+        migrationSource: {
+          getMigrations: async () => [...migrations],
+          getMigrationName: (migration: Migration) => migration.name,
+          getMigration: async (migration: Migration) => ({
+            up: knex => migration.up(knex),
+            down: knex => migration.down?.(knex) ?? noWayBack(),
+          }),
+        },
+      }),
+    { lock: "migrations", isUntimed: true },
   );
 }
 

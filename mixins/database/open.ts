@@ -2,17 +2,24 @@ import type { DatabaseLocation } from "../kernel/index.ts";
 import type { Database } from "./database.ts";
 import { openPostgres } from "./dialects/postgres/open.ts";
 import { openSqlite } from "./dialects/sqlite/open.ts";
+import type { PoolObserver } from "./pool.ts";
 
 export interface DatabaseOptions {
   /**
    * Everything in it can be made again, from events or by asking others. A commit may then return before it is on disk
-   * (SQLite: `synchronous=normal`): a power failure can take the newest commits, whole and in order; a crash of the
-   * process takes nothing. Default false.
+   * (SQLite: `synchronous=normal`, Postgres: `synchronous_commit=off`): a power failure can take the newest commits,
+   * whole and in order; a crash of the process takes nothing, one of the Postgres server less than the last second.
+   * Default false.
    */
   readonly rebuildable?: boolean;
+  /** Told whenever somebody asks the pool for a connection. */
+  readonly onAcquire?: PoolObserver | undefined;
 }
 
-export const openDatabase = (location: DatabaseLocation, options: DatabaseOptions = {}): Promise<Database> =>
+export const openDatabase = (
+  location: DatabaseLocation,
+  { rebuildable = false, onAcquire }: DatabaseOptions = {},
+): Promise<Database> =>
   location.kind === "sqlite"
-    ? openSqlite(location.filename, { rebuildable: options.rebuildable ?? false })
-    : openPostgres(location, { rebuildable: options.rebuildable ?? false });
+    ? openSqlite(location.filename, { rebuildable, onAcquire })
+    : openPostgres(location, { rebuildable, onAcquire });

@@ -1,9 +1,10 @@
 import type { Service, ServiceSchema } from "moleculer";
-import { environmentOf } from "../kernel/index.ts";
+import { environmentOf, METRICS } from "../kernel/index.ts";
 import { closeWithBroker } from "./closing.ts";
 import type { Database } from "./database.ts";
 import { migrate, type Migration } from "./migrate.ts";
 import { openDatabase, type DatabaseOptions } from "./open.ts";
+import type { PoolObserver } from "./pool.ts";
 
 const databases = new WeakMap<Service, Promise<Database>>();
 const relieved = new WeakSet<Service>();
@@ -21,7 +22,10 @@ export function databaseOf(service: Service, options: DatabaseOptions = {}): Pro
           database.requireDurability();
           return database;
         });
-  const opening = openDatabase(environmentOf(service.broker).databaseOf(service.name), options);
+  const opening = openDatabase(environmentOf(service.broker).databaseOf(service.name), {
+    ...options,
+    onAcquire: measuring(service),
+  });
   databases.set(service, opening);
   if (relieved.has(service)) relieve(opening);
   closeWithBroker(service.broker, async () => (await opening).close());
@@ -41,6 +45,21 @@ const relieve = (opening: Promise<Database>): void =>
     database => database.leaveCheckpoints(),
     () => {},
   );
+
+function measuring({ broker, name: service }: Service): PoolObserver | undefined {
+  const { metrics } = broker;
+  if (!metrics) return undefined;
+  const labelNames = ["service"];
+  if (!metrics.getMetric(METRICS.poolWaiting)) {
+    metrics.register({ type: "gauge", name: METRICS.poolWaiting, labelNames });
+    const buckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5];
+    metrics.register({ type: "histogram", name: METRICS.poolWaitSeconds, labelNames, buckets });
+  }
+  return ({ waiting, waitMs }) => {
+    metrics.set(METRICS.poolWaiting, waiting, { service });
+    if (waitMs !== undefined) metrics.observe(METRICS.poolWaitSeconds, waitMs / 1_000, { service });
+  };
+}
 
 /** Tables of a service's own: migrated at start, before the service's own `started`; then at hand as `this.database`. */
 export const Sql = ({ migrations }: { readonly migrations: readonly Migration[] }): Partial<ServiceSchema> => ({

@@ -6,6 +6,8 @@ export const METRICS = {
   passivationsTotal: "valence.actor.passivations.total",
   commitSeconds: "valence.store.commit.seconds",
   commitBatch: "valence.store.commit.batch",
+  poolWaiting: "valence.database.pool.waiting",
+  poolWaitSeconds: "valence.database.pool.wait.seconds",
   quarantinedTotal: "valence.store.quarantined.total",
   consumerLagEvents: "valence.consumer.lag.events",
   consumerLagSeconds: "valence.consumer.lag.seconds",

@@ -118,7 +118,7 @@ export class Builds {
   async #retire(trx: Knex.Transaction, id: BuildId): Promise<void> {
     await trx("projection_builds")
       .where(this.#key(id))
-      .update({ retired_at: await this.#database.now() });
+      .update({ retired_at: await this.#database.now(trx) });
   }
 
   #key({ version, build }: BuildId): { name: string } & BuildId {

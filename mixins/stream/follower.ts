@@ -155,7 +155,7 @@ export class Follower {
     let newlyAside = new Map<string, Aside>();
     try {
       await this.#apply(ready, stops, async (trx, failures) => {
-        newlyAside = await this.#asideAfter(place, failures);
+        newlyAside = await this.#asideAfter(trx, place, failures);
         const behind = ready.filter(event => isAtOrBehind(event, failures) && this.#wants(event));
         await place.setAside(trx, [...waiting, ...behind]);
         await place.writeAside(trx, newlyAside);
@@ -272,7 +272,7 @@ export class Follower {
       async (trx, failures) => {
         const done = letters.filter(letter => !isAtOrBehind(letter.event, failures));
         const moving = new Set(done.map(letter => letter.stream));
-        again = await this.#asideAfter(place, failures, moving);
+        again = await this.#asideAfter(trx, place, failures, moving);
         await place.removeLetters(trx, done);
         free = await place.release(
           trx,
@@ -302,11 +302,12 @@ export class Follower {
 
   /** When to try again, or that a person has to. Progress starts the count anew; what is unavailable does not count. */
   async #asideAfter(
+    trx: Knex.Transaction,
     place: Place,
     failures: Failures,
     moving: ReadonlySet<string> = new Set(),
   ): Promise<Map<string, Aside>> {
-    const now = failures.size > 0 ? await this.#house.database.now() : 0;
+    const now = failures.size > 0 ? await this.#house.database.now(trx) : 0;
     const { attempts: attemptsMax, retryMinMs, retryMaxMs } = this.#limits;
     const aside = new Map<string, Aside>();
     for (const [stream, { error }] of failures) {

@@ -141,7 +141,7 @@ export class Place {
 
   /** Queues events behind those of their streams that wait already. */
   async setAside(trx: Knex.Transaction, events: readonly LogEvent[]): Promise<void> {
-    const at = rfc3339(await this.#database.now());
+    const at = rfc3339(await this.#database.now(trx));
     for (const some of inChunks(events, 100))
       await trx("dead_letters").insert(
         some.map(event => ({

@@ -1,27 +1,82 @@
-import knex from "knex";
+import knex, { type Knex } from "knex";
 import type { PostgresLocation } from "../../../kernel/index.ts";
-import type { Database } from "../../database.ts";
+import type { Database, OpenOptions } from "../../database.ts";
+import { observePool } from "../../pool.ts";
 import { connectionOf } from "./connection.ts";
+import { PostgresClient, UNTIMED, type PostgresSettings } from "./postgres-client.ts";
 import { prepareDatabase } from "./prepare.ts";
 
+const limits = {
+  /** Milliseconds to wait for a connection of the pool; then `DATABASE_BUSY`. */
+  acquireMsMax: 5_000,
+  /** Milliseconds to wait for the answer to a statement: the server ends one after 15 s, so it is gone, or cut off. */
+  answerMsMax: 20_000,
+  /** Milliseconds until the pool tries again to connect: during an outage each attempt fails one of those who wait. */
+  reconnectMs: 20,
+};
+
 /** Opens the service's schema; makes it, and its role, when missing. */
-export async function openPostgres(location: PostgresLocation, _options: { rebuildable: boolean }): Promise<Database> {
+export async function openPostgres(location: PostgresLocation, options: OpenOptions): Promise<Database> {
   const [url] = location.shards;
   await prepareDatabase(url!, location);
-  const pool = knex({
-    client: "pg",
-    connection: connectionOf(url!, location) as Record<string, unknown>,
-    pool: { min: 0, max: location.poolSize },
-  });
+  const settings: PostgresSettings = {
+    connection: connectionOf(url!, location),
+    isDurable: !options.rebuildable,
+    answerMsMax: limits.answerMsMax,
+  };
+  const config: Knex.Config & { postgres: PostgresSettings } = {
+    client: PostgresClient as unknown as typeof Knex.Client,
+    connection: {},
+    postgres: settings,
+    // Messages carry the SQL, but not the values: those are people's data.
+    compileSqlOnError: false,
+    // What it would say is thrown as well, and by whoever catches it better told.
+    log: { warn: quiet, error: quiet, debug: quiet, deprecate: quiet },
+    pool: {
+      min: 0,
+      max: location.poolSize,
+      idleTimeoutMillis: 30_000,
+      createRetryIntervalMillis: limits.reconnectMs,
+    },
+    acquireConnectionTimeout: limits.acquireMsMax,
+  };
+  const pool = knex(config);
+  observePool(pool, options.onAcquire);
+
   return {
     knex: pool,
-    transaction: work => pool.transaction(work),
-    now: async () => {
-      const { rows } = await pool.raw("select (extract(epoch from clock_timestamp()) * 1000)::bigint as now");
+    async transaction(work, { lock, isUntimed = false } = {}) {
+      // A rollback on a connection that is gone fails as well, and knex would tell that in place of the reason.
+      let thrown: { error: unknown } | undefined;
+      try {
+        return await pool.transaction(async trx => {
+          // Knex runs the callback even when the begin failed (knex 3.3, execution/transaction.js, `_onAcquire`).
+          if (trx.isCompleted()) throw new Error("the transaction did not begin");
+          try {
+            if (isUntimed) await trx.raw(UNTIMED);
+            if (lock !== undefined)
+              await trx.raw("select pg_advisory_xact_lock(hashtextextended(?, 0))", [`${location.schema}/${lock}`]);
+            return await work(trx);
+          } catch (error) {
+            thrown = { error };
+            throw error;
+          }
+        });
+      } catch (error) {
+        throw thrown ? thrown.error : error;
+      }
+    },
+    now: async (within = pool) => {
+      const { rows } = await within.raw("select (extract(epoch from clock_timestamp()) * 1000)::bigint as now");
       return rows[0].now;
     },
-    requireDurability() {},
+    requireDurability() {
+      settings.isDurable = true;
+    },
+    // The server sees to its own.
     leaveCheckpoints() {},
     close: () => pool.destroy(),
   };
 }
+
+const quiet = (): void => {};

@@ -1,7 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import knex, { type Knex } from "knex";
-import type { Database } from "../../database.ts";
+import type { Database, OpenOptions } from "../../database.ts";
+import { observePool } from "../../pool.ts";
 import { LockQueue } from "./lock-queue.ts";
 import { NodeSqliteClient, type SqliteSettings } from "./node-sqlite-client.ts";
 
@@ -18,7 +19,7 @@ const limits = {
 };
 
 /** Opens a SQLite file; makes it, and its folder, when missing. */
-export async function openSqlite(filename: string, options: { rebuildable: boolean }): Promise<Database> {
+export async function openSqlite(filename: string, options: OpenOptions): Promise<Database> {
   await mkdir(dirname(filename), { recursive: true });
   const settings: SqliteSettings = {
     filename,
@@ -40,6 +41,7 @@ export async function openSqlite(filename: string, options: { rebuildable: boole
     acquireConnectionTimeout: limits.acquireMsMax,
   };
   const pool = knex(config);
+  observePool(pool, options.onAcquire);
 
   return {
     knex: pool,

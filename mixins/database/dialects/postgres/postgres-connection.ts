@@ -1,0 +1,33 @@
+import pg, { type ClientConfig, type QueryResult } from "pg";
+
+/** One connection of knex's pool. */
+export class PostgresConnection extends pg.Client {
+  /** Why it is of no more use; undefined while it is. */
+  lost: unknown;
+  /** Its transaction does not wait for the disk. */
+  isRelaxed = false;
+  /** The statements of its transaction may take as long as they need. */
+  isUntimed = false;
+  /** Set by knex while it is in a transaction. */
+  __knexTxId: string | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(config: ClientConfig) {
+    super(config);
+    // Without a listener the loss of an idle connection would end the process.
+    this.on("error", error => this.lose(error));
+    this.on("end", () => this.lose(new Error("the connection has ended")));
+  }
+
+  /** The first reason is the true one. */
+  lose(reason: unknown): void {
+    this.lost ??= reason;
+  }
+
+  /** One statement after another: pg no longer wants to queue what callers send side by side. */
+  run(statement: { text: string; values?: unknown[]; query_timeout?: number }): Promise<QueryResult | QueryResult[]> {
+    const result = this.#last.then(() => this.query(statement));
+    this.#last = result.catch(() => {});
+    return result;
+  }
+}
