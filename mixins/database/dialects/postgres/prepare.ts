@@ -40,28 +40,26 @@ async function prepare(url: string, schema: string): Promise<void> {
   await client.connect();
   const isOwnUser = user === schema;
   const missing: string[] = [];
-  const run = async (sql: string): Promise<void> => {
-    missing.push(sql);
-    await client.query(sql);
-    missing.pop();
-  };
   const isThere = async (sql: string): Promise<boolean> => (await client.query(sql, [schema])).rows.length > 0;
   try {
     await client.query("begin");
     await client.query("select pg_advisory_xact_lock($1)", [PREPARING]);
     if (!isOwnUser) {
-      if (!(await isThere("select from pg_roles where rolname = $1"))) await run(`create role "${schema}" nologin`);
-      // To act as a role one has to be its member; a superuser always is.
-      if (!(await isThere("select from pg_roles where rolname = $1 and pg_has_role(current_user, oid, 'member')")))
-        await run(`grant "${schema}" to current_user`);
+      // To act as a role one has to be its member, its maker too.
+      const grant = `grant "${schema}" to "${user}"`;
+      if (!(await isThere("select from pg_roles where rolname = $1")))
+        missing.push(`create role "${schema}" nologin`, grant);
+      else if (!(await isThere("select from pg_roles where rolname = $1 and pg_has_role(current_user, oid, 'member')")))
+        missing.push(grant);
     }
     if (!(await isThere("select from pg_namespace where nspname = $1")))
-      await run(`create schema "${schema}" authorization "${schema}"`);
+      missing.push(`create schema "${schema}" authorization "${schema}"`);
     if (isOwnUser && isPooled) {
       const database = `"${new URL(url).pathname.slice(1)}"`;
       for (const [name, value] of Object.entries(sessionSettings(schema)))
-        await run(`alter role "${schema}" in database ${database} set ${name} = ${value}`);
+        missing.push(`alter role "${schema}" in database ${database} set ${name} = ${value}`);
     }
+    for (const sql of missing) await client.query(sql);
     await client.query("commit");
   } catch (error) {
     if (missing.length === 0) throw error;
