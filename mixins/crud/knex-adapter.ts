@@ -12,6 +12,8 @@ export interface Table {
   readonly idField?: string;
   /** Text fields that `search` looks into; a scan of the table. Default none. */
   readonly searchable?: readonly string[];
+  /** Whether reads may go to a standby, up to 2 s old; what this process has written it always sees. Default false. */
+  readonly staleReads?: boolean;
 }
 
 /**
@@ -23,12 +25,16 @@ export class KnexAdapter {
   readonly table: string;
   readonly idField: string;
   private readonly searchable: readonly string[];
+  private readonly staleReads: boolean;
+  /** Monotonic time of the last write. */
+  private wroteAt = -Infinity;
   private service!: Service & { database: Database };
 
-  constructor({ table, fields, idField = "id", searchable = [] }: Table) {
+  constructor({ table, fields, idField = "id", searchable = [], staleReads = false }: Table) {
     this.table = table;
     this.idField = idField;
     this.searchable = searchable;
+    this.staleReads = staleReads;
     this.columns = new Columns(fields);
   }
 
@@ -63,47 +69,55 @@ export class KnexAdapter {
     return Number((row as { rows: number | string }).rows);
   }
 
-  async insert(entity: Entity): Promise<Entity> {
-    return this.columns.toEntity(await this.insertRow(this.rows(), entity));
+  /** Rows have changed, here or by another node that says so: what is read from now on holds the change. */
+  noteChange(): void {
+    this.wroteAt = performance.now();
+  }
+
+  insert(entity: Entity): Promise<Entity> {
+    return this.changing(async () => this.columns.toEntity(await this.insertRow(this.rows(), entity)));
   }
 
   /** All or none. */
   insertMany(entities: readonly Entity[]): Promise<Entity[]> {
     if (entities.length > limits.rowsMax) throw invalid("entities", `must be at most ${limits.rowsMax}`);
-    return this.service.database.transaction(async trx => {
+    const insert = async (trx: Knex.Transaction): Promise<Entity[]> => {
       const inserted: Row[] = [];
       for (const entity of entities) inserted.push(await this.insertRow(trx<Row>(this.table), entity));
       return this.entities(inserted);
-    });
+    };
+    return this.changing(() => this.service.database.transaction(insert));
   }
 
   async updateById(id: unknown, update: { $set: Entity }): Promise<Entity | null> {
     const changes = this.changes(update);
     if (Object.keys(changes).length === 0) return this.findById(id);
-    const [row] = await this.byId(this.rows(), id).update(changes).returning("*");
+    const [row] = await this.changing(async () => this.byId(this.rows(), id).update(changes).returning("*"));
     return row ? this.columns.toEntity(row) : null;
   }
 
   /** Answers how many rows it changed. */
   async updateMany(query: unknown, update: { $set: Entity }): Promise<number> {
     const changes = this.changes(update);
-    return Object.keys(changes).length === 0 ? 0 : this.filtered({ query }).update(changes);
+    if (Object.keys(changes).length === 0) return 0;
+    return this.changing(async () => this.filtered({ query }, this.rows()).update(changes));
   }
 
   removeById(id: unknown): Promise<Entity | null> {
-    return this.service.database.transaction(async trx => {
+    const remove = async (trx: Knex.Transaction): Promise<Entity | null> => {
       const row = await this.byId(trx<Row>(this.table), id).first();
       if (row) await this.byId(trx<Row>(this.table), id).del();
       return row ? this.columns.toEntity(row) : null;
-    });
+    };
+    return this.changing(() => this.service.database.transaction(remove));
   }
 
-  async removeMany(query: unknown): Promise<number> {
-    return this.filtered({ query }).del();
+  removeMany(query: unknown): Promise<number> {
+    return this.changing(async () => this.filtered({ query }, this.rows()).del());
   }
 
-  async clear(): Promise<number> {
-    return this.rows().del();
+  clear(): Promise<number> {
+    return this.changing(async () => this.rows().del());
   }
 
   // Rows become entities on the way out, and ids are called `id` on both sides.
@@ -121,8 +135,21 @@ export class KnexAdapter {
     return this.service.database.knex<Row>(this.table);
   }
 
-  private filtered(filters: Filters): Knex.QueryBuilder<Row, Row[]> {
-    const rows = this.rows();
+  /** Also a change that fails may have been made. */
+  private async changing<T>(change: () => Promise<T>): Promise<T> {
+    try {
+      return await change();
+    } finally {
+      this.noteChange();
+    }
+  }
+
+  private readRows(): Knex.QueryBuilder<Row, Row[]> {
+    const { database } = this.service;
+    return (this.staleReads ? database.reads(this.wroteAt) : database.knex)<Row>(this.table);
+  }
+
+  private filtered(filters: Filters, rows = this.readRows()): Knex.QueryBuilder<Row, Row[]> {
     applyQuery(rows, this.columns, filters.query);
     applySearch(rows, this.columns, this.searchable, filters);
     return rows;

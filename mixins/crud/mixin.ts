@@ -40,8 +40,10 @@ export function Crud({ migrations, actions = [], ...table }: CrudOptions): Parti
     } as ServiceSchema["settings"] & object,
     actions: Object.fromEntries(withheld),
     events: {
-      "cache.clean.*"(this: Service, ctx: Context) {
-        if (ctx.eventName === `cache.clean.${this.fullName}`) return this.broker.cacher?.clean(`${this.fullName}.**`);
+      "cache.clean.*"(this: Service & { adapter: KnexAdapter }, ctx: Context) {
+        if (ctx.eventName !== `cache.clean.${this.fullName}`) return;
+        this.adapter.noteChange();
+        return this.broker.cacher?.clean(`${this.fullName}.**`);
       },
     },
     methods: {

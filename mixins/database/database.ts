@@ -1,10 +1,12 @@
 // Knex for one service: its own database, its own migrations, run at start.
 import type { Knex } from "knex";
+import type { ReplicaObserver } from "./dialects/postgres/replica.ts";
 import type { PoolObserver } from "./pool.ts";
 
 export interface OpenOptions {
   readonly rebuildable: boolean;
   readonly onAcquire?: PoolObserver | undefined;
+  readonly onReplica?: ReplicaObserver | undefined;
 }
 
 export interface TransactionOptions {
@@ -20,6 +22,11 @@ export interface TransactionOptions {
 export interface Database {
   /** The pool. Reads and single statements. */
   readonly knex: Knex;
+  /**
+   * The pool for a read that may be up to 2 s old, but holds what was committed before `since` (monotonic milliseconds,
+   * `performance.now()`): a standby's where there is one and it does, else the primary's.
+   */
+  reads(since?: number): Knex;
   /**
    * One transaction. What the callback throws rolls back and comes out. Within the callback use `trx` only: whoever holds
    * a connection and waits for another, as all may do at once, waits for itself.

@@ -2,6 +2,7 @@ import type { DatabaseLocation } from "../kernel/index.ts";
 import type { Database } from "./database.ts";
 import { openPostgres } from "./dialects/postgres/open.ts";
 import { openSqlite } from "./dialects/sqlite/open.ts";
+import type { ReplicaObserver } from "./dialects/postgres/replica.ts";
 import type { PoolObserver } from "./pool.ts";
 
 export interface DatabaseOptions {
@@ -14,12 +15,14 @@ export interface DatabaseOptions {
   readonly rebuildable?: boolean;
   /** Told whenever somebody asks the pool for a connection. */
   readonly onAcquire?: PoolObserver | undefined;
+  /** Told at every look at the standby, where there is one. */
+  readonly onReplica?: ReplicaObserver | undefined;
 }
 
 export const openDatabase = (
   location: DatabaseLocation,
-  { rebuildable = false, onAcquire }: DatabaseOptions = {},
+  { rebuildable = false, onAcquire, onReplica }: DatabaseOptions = {},
 ): Promise<Database> =>
   location.kind === "sqlite"
     ? openSqlite(location.filename, { rebuildable, onAcquire })
-    : openPostgres(location, { rebuildable, onAcquire });
+    : openPostgres(location, { rebuildable, onAcquire, onReplica });

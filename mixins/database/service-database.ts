@@ -4,6 +4,7 @@ import { closeWithBroker } from "./closing.ts";
 import type { Database } from "./database.ts";
 import { migrate, type Migration } from "./migrate.ts";
 import { openDatabase, type DatabaseOptions } from "./open.ts";
+import type { ReplicaObserver } from "./dialects/postgres/replica.ts";
 import type { PoolObserver } from "./pool.ts";
 
 const databases = new WeakMap<Service, Promise<Database>>();
@@ -25,6 +26,7 @@ export function databaseOf(service: Service, options: DatabaseOptions = {}): Pro
   const opening = openDatabase(environmentOf(service.broker).databaseOf(service.name), {
     ...options,
     onAcquire: measuring(service),
+    onReplica: measuringReplica(service),
   });
   databases.set(service, opening);
   if (relieved.has(service)) relieve(opening);
@@ -58,6 +60,18 @@ function measuring({ broker, name: service }: Service): PoolObserver | undefined
   return ({ waiting, waitMs }) => {
     metrics.set(METRICS.poolWaiting, waiting, { service });
     if (waitMs !== undefined) metrics.observe(METRICS.poolWaitSeconds, waitMs / 1_000, { service });
+  };
+}
+
+function measuringReplica({ broker, name: service }: Service): ReplicaObserver | undefined {
+  const { metrics } = broker;
+  if (!metrics) return undefined;
+  for (const name of [METRICS.replicaUsable, METRICS.replicaLagSeconds])
+    if (!metrics.getMetric(name)) metrics.register({ type: "gauge", name, labelNames: ["service"] });
+  return lagMs => {
+    metrics.set(METRICS.replicaUsable, lagMs === undefined ? 0 : 1, { service });
+    if (lagMs !== undefined && Number.isFinite(lagMs))
+      metrics.set(METRICS.replicaLagSeconds, lagMs / 1_000, { service });
   };
 }
 

@@ -8,6 +8,8 @@ export const METRICS = {
   commitBatch: "valence.store.commit.batch",
   poolWaiting: "valence.database.pool.waiting",
   poolWaitSeconds: "valence.database.pool.wait.seconds",
+  replicaUsable: "valence.database.replica.usable",
+  replicaLagSeconds: "valence.database.replica.lag.seconds",
   quarantinedTotal: "valence.store.quarantined.total",
   consumerLagEvents: "valence.consumer.lag.events",
   consumerLagSeconds: "valence.consumer.lag.seconds",

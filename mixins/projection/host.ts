@@ -34,6 +34,8 @@ export class ProjectionHost {
   readonly #timer: NodeJS.Timeout;
   #looking: Promise<void> | undefined;
   #current!: Build;
+  /** Monotonic time at which it became the one that is read: a standby may not have its tables yet. */
+  #currentSince = 0;
   /** Ends the pauses of reads that wait for a token. */
   #waiting = new Set<() => void>();
   #stopped = false;
@@ -62,22 +64,31 @@ export class ProjectionHost {
 
   /**
    * A query on the live rows of a table. Rows come as the database keeps them: JSON columns as text, booleans on SQLite
-   * as 0 and 1. A new query each time: the live build may be another one a moment later.
+   * as 0 and 1. A new query each time: the live build may be another one a moment later. They are read from a standby,
+   * where there is one that is not far behind, or `from` what `waitFor` gave.
    */
-  table<R extends object = any>(name: string): Knex.QueryBuilder<R, R[]> {
+  table<R extends object = any>(name: string, from: Knex = this.#reads()): Knex.QueryBuilder<R, R[]> {
     if (!(name in this.projection.tables)) throw new Error(`projection ${this.projection.name}: no table "${name}"`);
-    return this.#consumers.database.knex(physicalName(this.projection.name, this.#current, name));
+    return from(physicalName(this.projection.name, this.#current, name));
+  }
+
+  #reads(): Knex {
+    return this.#consumers.database.reads(this.#currentSince);
   }
 
   /**
-   * Read-your-writes: resolves when the rows hold the version of a token, `<actor id>@<version>`.
+   * Read-your-writes: resolves when the rows hold the version of a token, `<actor id>@<version>`, with where to read
+   * them: the standby if it has that version already, else the primary.
    * @throws Refusal `INVALID_TOKEN`; Unavailable `NOT_CAUGHT_UP` after `timeoutMs` (default 2 000).
    */
-  async waitFor(token: string, timeoutMs: number = this.#limits.waitMs): Promise<void> {
+  async waitFor(token: string, timeoutMs: number = this.#limits.waitMs): Promise<Knex> {
     const [, id, version] = /^([^@]+)@([0-9]{1,15})$/.exec(token) ?? [];
     if (id === undefined) throw new Refusal("INVALID_TOKEN", { status: 400, field: "after" });
+    const { knex } = this.#consumers.database;
+    const standby = this.#reads();
+    if (standby !== knex && (await this.#holds(standby, id, Number(version)).catch(() => false))) return standby;
     const deadline = performance.now() + timeoutMs;
-    while (!(await this.#holds(id, Number(version)))) {
+    while (!(await this.#holds(knex, id, Number(version)))) {
       if (performance.now() >= deadline || this.#stopped)
         throw new Unavailable("NOT_CAUGHT_UP", {
           message: `${this.projection.name} has not caught up with ${token}`,
@@ -85,6 +96,7 @@ export class ProjectionHost {
         });
       await this.#nextCommit();
     }
+    return knex;
   }
 
   /** Starts to build the projection anew beside the live one. Does nothing while such a build is under way. */
@@ -145,7 +157,9 @@ export class ProjectionHost {
     const live = builds.find(build => build.state === "live");
     // Pods of another version than the live one go on with their own rows, as long as those are complete.
     const complete = own.findLast(build => build.state !== "building");
-    this.#current = live?.version === version ? live : (complete ?? live ?? this.#current);
+    const current = live?.version === version ? live : (complete ?? live ?? this.#current);
+    if (!this.#current || !isSame(current, this.#current)) this.#currentSince = performance.now();
+    this.#current = current;
     for (const build of own) {
       const consumer = consumerName(name, build);
       if (!this.#fed.has(consumer)) this.#consumers.add(this.#consumer(build));
@@ -208,8 +222,7 @@ export class ProjectionHost {
   // ---- read-your-writes
 
   /** Whether the live rows hold this version: it was taken, and does not wait in the dead-letter table. */
-  async #holds(id: string, version: number): Promise<boolean> {
-    const { knex } = this.#consumers.database;
+  async #holds(knex: Knex, id: string, version: number): Promise<boolean> {
     const consumer = consumerName(this.projection.name, this.#current);
     const streams = this.#actors.map(actor => `${actor}.${id}`);
     const taken = await knex("consumer_versions")

@@ -105,6 +105,7 @@ export default defineService(contract, {
         }
         return inserted;
       });
+      this.adapter.noteChange();
       await this.clearCache();
       return { created };
     },

@@ -21,4 +21,5 @@ export const products = {
     updatedAt: "text",
   },
   searchable: ["name", "description", "sku"],
+  staleReads: true,
 } as const satisfies Table;

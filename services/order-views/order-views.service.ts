@@ -20,9 +20,9 @@ export default defineService(contract, {
       const { user } = ctx.meta;
       const customer = seesAll(user) ? ctx.params.customer : user!.id;
       const orderList = this.projection("order-list");
-      if (after !== undefined) await orderList.waitFor(after);
+      const from = after === undefined ? undefined : await orderList.waitFor(after);
       const matching = () => {
-        const query = orderList.table("orders");
+        const query = orderList.table("orders", from);
         return customer === undefined ? query : query.where({ customer });
       };
       const [counted, rows] = await Promise.all([

@@ -46,6 +46,15 @@ export class Postgres {
     return server;
   }
 
+  /** A standby of this server, by streaming replication. */
+  startStandby(): Promise<Postgres> {
+    const from = ["-h", "127.0.0.1", "-p", `${this.port}`, "-U", "postgres"];
+    return Postgres.start({
+      initialize: (dataDir, asOwner) =>
+        asOwner("pg_basebackup", ...from, "-D", dataDir, "-R", "-X", "stream", "-c", "fast"),
+    });
+  }
+
   get #dataDir(): string {
     return join(this.#folder, "data");
   }

@@ -1,6 +1,6 @@
 // The servers that tests run against: found on this machine, or installed by apt where that is possible.
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync, readdirSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, realpathSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /** A program that comes with a Debian package. */
@@ -22,7 +22,9 @@ function find(name: string): string | undefined {
     "/usr/sbin",
     ...versions().map(version => join(POSTGRES_ROOT, version, "bin")),
   ];
-  return folders.map(folder => join(folder, name)).find(isExecutable);
+  const found = folders.map(folder => join(folder, name)).find(isExecutable);
+  // What a link points to lies beside its like.
+  return found && realpathSync(found);
 }
 
 function isExecutable(path: string): boolean {

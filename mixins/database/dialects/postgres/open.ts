@@ -5,6 +5,7 @@ import { observePool } from "../../pool.ts";
 import { connectionOf } from "./connection.ts";
 import { PostgresClient, UNTIMED, type PostgresSettings } from "./postgres-client.ts";
 import { prepareDatabase } from "./prepare.ts";
+import { Replica } from "./replica.ts";
 
 const limits = {
   /** Milliseconds to wait for a connection of the pool; then `DATABASE_BUSY`. */
@@ -19,32 +20,22 @@ const limits = {
 export async function openPostgres(location: PostgresLocation, options: OpenOptions): Promise<Database> {
   const [url] = location.shards;
   await prepareDatabase(url!, location);
-  const settings: PostgresSettings = {
-    connection: connectionOf(url!, location),
+  const settings = (url: string): PostgresSettings => ({
+    connection: connectionOf(url, location),
     isDurable: !options.rebuildable,
     answerMsMax: limits.answerMsMax,
-  };
-  const config: Knex.Config & { postgres: PostgresSettings } = {
-    client: PostgresClient as unknown as typeof Knex.Client,
-    connection: {},
-    postgres: settings,
-    // Messages carry the SQL, but not the values: those are people's data.
-    compileSqlOnError: false,
-    // What it would say is thrown as well, and by whoever catches it better told.
-    log: { warn: quiet, error: quiet, debug: quiet, deprecate: quiet },
-    pool: {
-      min: 0,
-      max: location.poolSize,
-      idleTimeoutMillis: 30_000,
-      createRetryIntervalMillis: limits.reconnectMs,
-    },
-    acquireConnectionTimeout: limits.acquireMsMax,
-  };
-  const pool = knex(config);
+  });
+  const primary = settings(url!);
+  const pool = poolOf(primary, location.poolSize);
   observePool(pool, options.onAcquire);
+  const replica =
+    location.replica === undefined
+      ? undefined
+      : new Replica(poolOf(settings(location.replica), location.poolSize), pool, options.onReplica);
 
   return {
     knex: pool,
+    reads: (since = -Infinity) => (replica?.holds(since) ? replica.knex : pool),
     async transaction(work, { lock, isUntimed = false } = {}) {
       // A rollback on a connection that is gone fails as well, and knex would tell that in place of the reason.
       let thrown: { error: unknown } | undefined;
@@ -71,12 +62,35 @@ export async function openPostgres(location: PostgresLocation, options: OpenOpti
       return rows[0].now;
     },
     requireDurability() {
-      settings.isDurable = true;
+      primary.isDurable = true;
     },
     // The server sees to its own.
     leaveCheckpoints() {},
-    close: () => pool.destroy(),
+    async close() {
+      await replica?.close();
+      await pool.destroy();
+    },
   };
+}
+
+function poolOf(postgres: PostgresSettings, size: number): Knex {
+  const config: Knex.Config & { postgres: PostgresSettings } = {
+    client: PostgresClient as unknown as typeof Knex.Client,
+    connection: {},
+    postgres,
+    // Messages carry the SQL, but not the values: those are people's data.
+    compileSqlOnError: false,
+    // What it would say is thrown as well, and by whoever catches it better told.
+    log: { warn: quiet, error: quiet, debug: quiet, deprecate: quiet },
+    pool: {
+      min: 0,
+      max: size,
+      idleTimeoutMillis: 30_000,
+      createRetryIntervalMillis: limits.reconnectMs,
+    },
+    acquireConnectionTimeout: limits.acquireMsMax,
+  };
+  return knex(config);
 }
 
 const quiet = (): void => {};

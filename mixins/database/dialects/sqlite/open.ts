@@ -45,6 +45,7 @@ export async function openSqlite(filename: string, options: OpenOptions): Promis
 
   return {
     knex: pool,
+    reads: () => pool,
     transaction: work =>
       pool.transaction(async trx => {
         // Knex runs the callback even when the begin failed (knex 3.3, execution/transaction.js, `_onAcquire`).
