@@ -473,6 +473,37 @@ describe("reads", () => {
     expect(appends).toBe(1);
   });
 
+  test("a proof is as old as its question: an owner that was paused before the answer asks again", async () => {
+    let time = 0;
+    const gate = gated();
+    const clock = { now: () => Date.now(), monotonic: () => time };
+    const [here, there] = [node({ clock }, Purse, gate.store), node()];
+    await here.get("a");
+    gate.close();
+    const earned = here.execute("a", "earn", { amount: 1 });
+    await until(() => gate.held === 1);
+    await there.execute("a", "earn", { amount: 1 });
+    time = 1_001;
+    gate.open();
+    await earned;
+    expect((await here.get("a")).state.balance).toBe(2);
+  });
+
+  test("a stream that was long in loading is no fresh one", async () => {
+    let time = 0;
+    const slow = gated().store;
+    slow.load = async (...args) => {
+      const loaded = await store.load(...args);
+      await node().execute("a", "earn", { amount: 1 });
+      time = 1_001;
+      return loaded;
+    };
+    const host = node({ clock: { now: () => Date.now(), monotonic: () => time } }, Purse, slow);
+    expect(await typeOf(host.execute("a", "earn", { amount: 1 }, { deadline: 0 }))).toBe("DEADLINE_PASSED");
+    slow.load = (...args) => store.load(...args);
+    expect((await host.get("a")).state.balance).toBe(1);
+  });
+
   test("a read never shows what is not committed", async () => {
     const gate = gated();
     const host = node({}, Purse, gate.store);

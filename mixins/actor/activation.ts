@@ -59,6 +59,8 @@ interface Decided {
   readonly request: Request;
   readonly version: number;
   readonly state: unknown;
+  /** Monotonic time at which the store was asked. */
+  readonly askedAt: number;
   /** Whether later decisions stand on it. */
   readonly changes: boolean;
   /** What leaves on ok. */
@@ -98,7 +100,10 @@ export class Activation {
   #version = 0;
   #durableState: unknown;
   #durableVersion = 0;
-  /** Monotonic time of the last proof that the durable version is the stream's head. */
+  /**
+   * Monotonic time of the last proof that the durable version is the stream's head. A proof is as old as its question:
+   * a process that is paused before it takes the answer in must not serve it as fresh for another second.
+   */
   #provenAt = -Infinity;
   readonly #mailbox: Request[] = [];
   readonly #pipeline: Decided[] = [];
@@ -320,6 +325,7 @@ export class Activation {
       request,
       version: this.#version,
       state,
+      askedAt: this.#house.monotonic(),
       changes: events.length > 0,
       answer,
       record: explicit ? recordOf(append, this.#version) : undefined,
@@ -334,7 +340,7 @@ export class Activation {
     if (verdict.kind === "ok") {
       this.#durableState = decided.state;
       this.#durableVersion = decided.version;
-      this.#provenAt = this.#house.monotonic();
+      this.#provenAt = decided.askedAt;
       if (this.#cautious > 0) this.#cautious--;
       failpoint("actor:before-reply");
       if (decided.record) this.#remember(decided.record);
@@ -414,12 +420,13 @@ export class Activation {
   }
 
   async #load(): Promise<void> {
+    const askedAt = this.#house.monotonic();
     try {
       const { version, state, snapshotVersion } = await this.#house.load(this.stream);
       this.#state = this.#durableState = this.#house.keep(state);
       this.#version = this.#durableVersion = version;
       this.#snapshotVersion = snapshotVersion;
-      this.#provenAt = this.#house.monotonic();
+      this.#provenAt = askedAt;
       this.#phase = "running";
     } catch (error) {
       // Loaded again by the next caller: until then nothing is known, so nothing is trusted.
