@@ -432,12 +432,17 @@ describe("prepare", () => {
     expect(await eventsOf("a")).toEqual([]);
   });
 
-  test("a call that comes back to an actor that waits for it names the cycle", async () => {
-    const back = node().execute("a", "earn", { amount: 1 }, { chain: "order.1>purse.a>stock.7" });
-    await expect(back).rejects.toMatchObject({
-      type: "CALL_CYCLE",
-      data: { cycle: ["order.1", "purse.a", "stock.7", "purse.a"] },
-    });
+  test("a call that comes back to an actor that waits for it names the cycle, a read as well as a command", async () => {
+    const host = node();
+    const chain = "order.1>purse.a>stock.7";
+    const back = [
+      host.execute("a", "earn", { amount: 1 }, { chain }),
+      host.get("a", { chain }),
+      host.abandon("a", "client:u:1", chain),
+    ];
+    const named = { type: "CALL_CYCLE", data: { cycle: ["order.1", "purse.a", "stock.7", "purse.a"] } };
+    await Promise.all(back.map(call => expect(call).rejects.toMatchObject(named)));
+    expect((await host.get("b", { chain })).version).toBe(0);
   });
 });
 

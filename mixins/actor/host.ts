@@ -32,6 +32,13 @@ export interface ExecuteOptions {
   readonly chain?: string | undefined;
 }
 
+export interface ReadOptions {
+  /** Ask the store, however fresh what is in memory. */
+  readonly consistent?: boolean | undefined;
+  /** Actors that wait for this read, `a>b`. */
+  readonly chain?: string | undefined;
+}
+
 export interface HostOptions {
   readonly logger: { error(...message: unknown[]): void };
   /** What `prepare` calls with: a broker. Needed only where a command declares `prepare`. */
@@ -79,11 +86,9 @@ export class ActorHost {
    */
   execute(id: string, kind: string, params: unknown, options: ExecuteOptions = {}): Promise<Reply> {
     const { commandId, deadline = Infinity, metadata = {}, chain = "" } = options;
-    return this.#ask(id, (activation, settle) => {
+    return this.#ask(id, chain, (activation, settle) => {
       if (commandId !== undefined && (commandId.length === 0 || commandId.length > this.#limits.commandIdLength))
         return settle(new Refusal("COMMAND_ID_TOO_LONG", { status: 400, field: "commandId" }));
-      if (chain !== "" && chain.split(">").includes(activation.stream))
-        return settle(cycle([...chain.split(">"), activation.stream]));
       activation.execute({
         kind,
         params,
@@ -99,13 +104,13 @@ export class ActorHost {
   }
 
   /** State and version. At most 1 s stale; `consistent` asks the store. */
-  get(id: string, { consistent = false }: { consistent?: boolean } = {}): Promise<Snapshot<any>> {
-    return this.#ask(id, (activation, settle) => activation.read(consistent, settle));
+  get(id: string, { consistent = false, chain = "" }: ReadOptions = {}): Promise<Snapshot<any>> {
+    return this.#ask(id, chain, (activation, settle) => activation.read(consistent, settle));
   }
 
   /** What became of a command: executed with its answer, or from now on refused as `ABANDONED`. */
-  abandon(id: string, commandId: string): Promise<{ executed: boolean; answer?: unknown }> {
-    return this.#ask(id, (activation, settle) => activation.abandon(commandId as CommandId, settle));
+  abandon(id: string, commandId: string, chain = ""): Promise<{ executed: boolean; answer?: unknown }> {
+    return this.#ask(id, chain, (activation, settle) => activation.abandon(commandId as CommandId, settle));
   }
 
   history(id: string, from: number, limit: number): Promise<HistoryEntry[]> {
@@ -139,11 +144,18 @@ export class ActorHost {
 
   // ---- activation and passivation
 
-  #ask<T>(id: string, ask: (activation: Activation, settle: (answer: T | Error) => void) => void): Promise<T> {
+  /** Who waits in the chain for what comes back to it would wait for ever, whether it is a command or a read. */
+  #ask<T>(
+    id: string,
+    chain: string,
+    ask: (activation: Activation, settle: (answer: T | Error) => void) => void,
+  ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const settle = (answer: T | Error): void => (answer instanceof Error ? reject(answer) : resolve(answer));
       if (this.#draining)
         return settle(new Unavailable("MOVED", { message: "this node is leaving", retryAfterMs: 50 }));
+      const waiting = chain === "" ? [] : chain.split(">");
+      if (waiting.includes(this.streamOf(id))) return settle(cycle([...waiting, this.streamOf(id)]));
       ask(this.#activate(id), settle);
     });
   }

@@ -57,6 +57,8 @@ test("a call that comes back to the actor that waits for it fails at once with t
   const ways = [
     ({ id, call }: any) => call("purses.earn", { id, amount: 1 }),
     ({ id, call }: any) => call("friends.giveTo", { id }),
+    // It would wait behind the command that waits for it.
+    ({ id, call }: any) => call("purses.get", { id, consistent: true }),
   ];
   for (const way of ways) {
     quoting.quote = way;

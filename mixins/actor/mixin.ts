@@ -32,12 +32,15 @@ const idOnly = { id: ActorId };
 /** The record of an actor is for other services and for administrators. */
 const internal = { visibility: "public", placement: "id", roles: ["admin"] } as const;
 
+const chainOf = (ctx: Ctx): string | undefined =>
+  (ctx as Ctx & { headers?: Record<string, string> }).headers?.[CALL_CHAIN];
+
 /** Deadline, command id, chain and cause of a command, from the call that carries it. */
 export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
   const { options, headers, meta, requestID } = ctx as Ctx & { headers?: Record<string, string> };
   return {
     commandId: headers?.[COMMAND_ID],
-    chain: headers?.[CALL_CHAIN],
+    chain: chainOf(ctx),
     ...(options.timeout && { deadline: performance.now() + options.timeout }),
     metadata: { ...(meta.user?.id && { user: meta.user.id }), ...(requestID && { requestId: requestID }) },
   };
@@ -75,7 +78,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
         ...internal,
         params: paramsOf({ ...idOnly, consistent: Type.Optional(Type.Boolean()) }),
         handler(this: HostingService, ctx: Ctx) {
-          return this.actors.get(ctx.params.id, ctx.params);
+          return this.actors.get(ctx.params.id, { ...ctx.params, chain: chainOf(ctx) });
         },
       },
       history: {
@@ -111,7 +114,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
           commandId: Type.String({ minLength: 1, maxLength: ACTOR_LIMITS.commandIdLength }),
         }),
         handler(this: HostingService, ctx: Ctx) {
-          return this.actors.abandon(ctx.params.id, ctx.params.commandId);
+          return this.actors.abandon(ctx.params.id, ctx.params.commandId, chainOf(ctx));
         },
       },
       quarantined: {
