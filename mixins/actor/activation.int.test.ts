@@ -134,6 +134,14 @@ describe("commands", () => {
     expect(await here.execute("a", "spend", { amount: 5 })).toEqual({ id: "a", version: 2, balance: 0 });
   });
 
+  test("that nothing has to be done does not leave a stale owner either: there may be something by now", async () => {
+    const [here, there] = [node(), node()];
+    await here.get("a");
+    await there.execute("a", "earn", { amount: 5 });
+    expect(await here.execute("a", "clear", {})).toEqual({ id: "a", version: 2 });
+    expect(await eventsOf("a")).toEqual(["purse.earned 5", "purse.spent 5"]);
+  });
+
   test("a refusal that saw a state which was lost is decided again", async () => {
     const [here, there] = [node(), node()];
     await here.execute("a", "earn", { amount: 1 });
@@ -686,6 +694,21 @@ describe("loading", () => {
     sql("update events set type = 'purse.earned' where type = 'purse.gone'");
     await store.release("purse.unknown");
     expect((await host.get("unknown")).state.balance).toBe(10);
+  });
+
+  test("a fold that throws on what is stored puts its stream aside, and the reason says what it threw", async () => {
+    await node().execute("a", "earn", { amount: 1 });
+    const Failing = defineActor(contract)({
+      ...Purse,
+      evolve: {
+        ...Purse.evolve,
+        "purse.earned": () => {
+          throw new TypeError("no such coin");
+        },
+      },
+    });
+    expect(await typeOf(node({}, Failing).get("a"))).toBe("STREAM_QUARANTINED");
+    expect(await store.quarantined(10)).toMatchObject([{ stream: "purse.a", reason: "no such coin" }]);
   });
 
   test("a stream that was put aside stays so, also for an activation that lives on", async () => {
