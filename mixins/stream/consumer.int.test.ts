@@ -1,12 +1,12 @@
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { join } from "node:path";
 import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
-import { COMMAND_ID, Unavailable } from "../kernel/index.ts";
+import { COMMAND_ID, METRICS, Unavailable } from "../kernel/index.ts";
 import type { Call } from "../contract/index.ts";
 import { databaseOf, migrate, type Database } from "../database/mixin.ts";
 import { defineReactor, type Reactor } from "./index.ts";
 import { Lease } from "./lease.ts";
-import { consumersOf, Consuming, Reactors, type Consumer, type Failures } from "./mixin.ts";
+import { consumersOf, Consuming, Reactors, STREAM_LIMITS, type Consumer, type Failures } from "./mixin.ts";
 import { Source, testHouse, until } from "./source.fixture.ts";
 
 const TYPES = ["thing.made", "thing.used", "thing.ended"];
@@ -99,11 +99,19 @@ describe("reading a log", () => {
   });
 
   test("types that are not subscribed to are passed over and are no holes", async () => {
-    const broker = await house.start(source.schema(), consuming("readers", writer({ types: ["thing.ended"] })));
+    const schema = source.schema();
+    const { readLog } = schema.actions as any;
+    const holes: unknown[] = [];
+    (schema.actions as any).readLog = (ctx: any) => {
+      if (ctx.params.stream) holes.push(ctx.params.stream);
+      return readLog(ctx);
+    };
+    const broker = await house.start(schema, consuming("readers", writer({ types: ["thing.ended"] })));
     source.append("a", "thing.made");
     source.append("a", "thing.used");
     source.append("a", "thing.ended");
     expect(await applied(broker, 1)).toEqual(["a@3"]);
+    expect(holes).toEqual([]);
     expect(await (await databaseIn(broker)).knex("dead_letters")).toEqual([]);
   });
 
@@ -363,6 +371,39 @@ describe("reactors", () => {
     const { consumers } = await broker.call<any, object>("readers.consumers", {});
     expect(consumers.map((consumer: any) => consumer.name).sort()).toEqual(["one", "two"]);
     expect(inside(broker).metadata).toMatchObject({ consumers: { one: true, two: true } });
+  });
+});
+
+describe("metrics", () => {
+  test("tell the lag of each consumer, in events and in time, and how many streams are parked", async () => {
+    const looking = jest.replaceProperty(STREAM_LIMITS, "metricsMs", 20);
+    house.options.metrics = { enabled: true };
+    const broker = await house.start(
+      source.schema(),
+      consuming(
+        "readers",
+        writer({}, id => (id === "thing.bad@1" ? new Error("poison") : undefined)),
+      ),
+    );
+    looking.restore();
+    const gauge = (name: string) =>
+      broker.metrics.getMetric(name)?.get({ service: "readers", consumer: "writer" })?.value;
+    const measured = (name: string, holds: (value: number) => boolean) =>
+      until(
+        () => gauge(name),
+        value => value !== undefined && value !== null && holds(value),
+      );
+    source.append("bad", "thing.made");
+    source.append("a", "thing.made");
+    await measured(METRICS.deadLetters, parked => parked === 1);
+    await measured(METRICS.consumerLagEvents, events => events === 0);
+    expect(gauge(METRICS.consumerLagSeconds)).toBe(0);
+    source.tamper = () => {
+      throw new Error("the owner is away");
+    };
+    for (let i = 0; i < 3; i++) source.append("a", "thing.used");
+    await measured(METRICS.consumerLagEvents, events => events === 3);
+    await measured(METRICS.consumerLagSeconds, seconds => seconds > 0);
   });
 });
 

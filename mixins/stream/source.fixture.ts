@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ServiceBroker, type ServiceSchema } from "moleculer";
+import { ServiceBroker, type BrokerOptions, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
 import { readEnvironment } from "../kernel/index.ts";
 import { COMMITTED, type LogEvent, type LogPage, type ReadLog } from "./source.ts";
@@ -72,18 +72,22 @@ export async function testHouse(): Promise<{
   folder: string;
   /** Environment of the brokers to come. */
   variables: Record<string, string>;
+  /** What the brokers to come have besides. */
+  options: Partial<BrokerOptions>;
   start(...schemas: ServiceSchema[]): Promise<ServiceBroker>;
   end(): Promise<void>;
 }> {
   const folder = await mkdtemp(join(tmpdir(), "stream-"));
   const brokers: ServiceBroker[] = [];
   const variables: Record<string, string> = { DATA_DIR: folder };
+  const options: Partial<BrokerOptions> = {};
   return {
     folder,
     variables,
+    options,
     async start(...schemas) {
       const environment = readEnvironment({ ...variables, NODEID: `node-${brokers.length + 1}` });
-      const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
+      const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false, ...options });
       brokers.push(broker);
       for (const schema of schemas) broker.createService(schema);
       await broker.start();
