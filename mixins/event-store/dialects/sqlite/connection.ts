@@ -18,14 +18,16 @@ const COURTESY_MS = 0.3;
 export class Connection {
   readonly database: DatabaseSync;
   readonly #filename: string;
+  readonly #walBytesMax: number;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   #contendedAt = -Infinity;
   #commits = 0;
 
   /** Creates folder, file and tables as needed. Throws Bug `STORE_UNREADABLE` or `STORE_SCHEMA_NEWER`. */
-  constructor(filename: string) {
+  constructor(filename: string, walBytesMax: number = WAL_BYTES_MAX) {
     this.#filename = filename;
+    this.#walBytesMax = walBytesMax;
     mkdirSync(dirname(filename), { recursive: true });
     this.database = new DatabaseSync(filename, { timeout: 0, enableForeignKeyConstraints: false });
     try {
@@ -98,7 +100,7 @@ export class Connection {
   afterCommit(): void {
     if (performance.now() - this.#contendedAt < CONTENDED_MS) pause(COURTESY_MS);
     this.#commits += 1;
-    if (this.#commits % COMMITS_A_LOOK === 0 && this.#walBytes() > WAL_BYTES_MAX) this.truncateWal();
+    if (this.#commits % COMMITS_A_LOOK === 0 && this.#walBytes() > this.#walBytesMax) this.truncateWal();
   }
 
   /** Moves the WAL into the file and empties it. What fails is only put off: a commit meets the cause, if it stays. */

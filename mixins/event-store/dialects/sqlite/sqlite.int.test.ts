@@ -109,6 +109,19 @@ describe("SQLite alone", () => {
     expect(await verdictOf(one, appendOf("thing.1", 1))).toEqual({ kind: "conflict" });
   });
 
+  test("P2 unique (stream, version) is the last fence: a head that lies gives no version to a second event", async () => {
+    const store = await openStore();
+    const setHead = (version: number) => raw(database => database.exec(`update streams set version = ${version}`));
+    await verdictOf(store, appendOf("thing.1", 0));
+    setHead(0);
+    const second = appendOf("thing.1", 0);
+    expect((await verdictOf(store, second)).kind).toBe("failed");
+    expect(await store.readStream("thing.1", 1, 10)).toHaveLength(1);
+    expect(await store.findCommand("thing.1", second.commandId!)).toBeUndefined();
+    setHead(1);
+    expect(await verdictOf(store, appendOf("thing.1", 1))).toMatchObject({ kind: "ok", version: 2 });
+  });
+
   test("a write lock that another program holds is waited for, off the loop", async () => {
     const store = await openStore();
     const database = new DatabaseSync(filename);
@@ -129,6 +142,22 @@ describe("SQLite alone", () => {
     expect(walBytes()).toBeGreaterThan(0);
     for (const deadline = Date.now() + 10_000; walBytes() > 0 && Date.now() < deadline;) await wait(50);
     expect(walBytes()).toBe(0);
+  });
+
+  test("a write-ahead log that grows past its bound is emptied while commits go on", async () => {
+    const own = new Connection(filename, 500_000);
+    own.database.exec("create table filler (data text)");
+    const fill = own.prepare("insert into filler values (?)");
+    let bytesMax = 0;
+    // 6 MB in all.
+    for (let i = 0; i < 300; i++) {
+      own.transaction(() => void fill.run("x".repeat(20_000)));
+      own.afterCommit();
+      bytesMax = Math.max(bytesMax, statSync(`${filename}-wal`).size);
+    }
+    own.close();
+    expect(bytesMax).toBeGreaterThan(500_000);
+    expect(bytesMax).toBeLessThan(3_000_000);
   });
 
   test("commits go between the chunks of a long stream's load", async () => {
