@@ -235,6 +235,22 @@ describe("an event that fails", () => {
     });
   });
 
+  test("is tried again after longer and longer pauses", async () => {
+    const tries: number[] = [];
+    const fails = (): Error => (tries.push(performance.now()), new Error("poison"));
+    const limits = { attempts: 3, retryMinMs: 400, retryMaxMs: 10_000 };
+    const broker = await house.start(source.schema(), consuming("readers", writer({ limits }, fails)));
+    source.append("a", "thing.used");
+    await until(
+      () => statusIn(broker),
+      ({ parkedStreams }) => parkedStreams === 1,
+    );
+    const [first, second, third] = tries as [number, number, number];
+    expect(tries).toHaveLength(3);
+    expect(second - first).toBeGreaterThan(150);
+    expect(third - second).toBeGreaterThan(350);
+  });
+
   test("an event that the owner cannot decode parks its stream", async () => {
     source.append("a", "thing.made");
     source.append("b", "thing.made");
@@ -424,6 +440,17 @@ describe("leases", () => {
     );
     await second.release();
     expect(await first.hold()).toBe(true);
+  });
+
+  test("of two that reach for it at once one gets it, new or free again", async () => {
+    const broker = await house.start(consuming("readers"));
+    const { database } = await consumersOf(inside(broker));
+    const leases = [new Lease(database, "work", 60_000), new Lease(database, "work", 60_000)];
+    for (const _ of ["new", "free again"]) {
+      const held = await Promise.all(leases.map(lease => lease.hold()));
+      expect(held.filter(Boolean)).toHaveLength(1);
+      await Promise.all(leases.map(lease => lease.release()));
+    }
   });
 
   test("a holder whose process is gone need not be waited for", async () => {
