@@ -2,9 +2,11 @@
 //
 //   events/order.placed.v1.json    the data of an event, as version 1 of it was recorded
 //   snapshots/order.v1.json        { events: ["order.placed.v1", …], state }: what state number 1 made of these samples
+//   snapshots/order.v1.paid.json   likewise, for a history that ends in order.paid
 //
+// Each event of the contract ends one of the histories: what its fold does would else be hidden by the folds after it.
 // A sample is never edited. A changed event gets a new version, an upcaster and a new sample; a changed fold gets a new
-// `snapshotSchema` and a new sample: without it, states of the old shape would be taken for new ones.
+// `snapshotSchema` and new samples: without it, states of the old shape would be taken for new ones.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -35,17 +37,23 @@ function checkEvents(actor: Actor, folder: string): void {
 }
 
 function checkSnapshots(actor: Actor, folder: string): void {
-  const current = `${actor.contract.actor}.v${actor.snapshotSchema ?? 1}`;
-  assert.ok(namesIn(join(folder, "snapshots")).includes(current), `no golden sample snapshots/${current}.json`);
-  const { events, state } = read(folder, "snapshots", current) as { events: string[]; state: unknown };
-  const folded = evolveAll(
-    actor,
-    deepFreeze(actor.initial()),
-    events.map(name => decodeSample(actor, folder, name)),
-  );
-  assert.deepEqual(folded, state, `${current}: the fold has changed; raise snapshotSchema and add a sample`);
+  const { contract } = actor;
+  const current = `${contract.actor}.v${actor.snapshotSchema ?? 1}`;
+  const samples = namesIn(join(folder, "snapshots")).filter(name => `${name}.`.startsWith(`${current}.`));
+  const ends = samples.map(name => checkSnapshot(actor, folder, name));
+  for (const type of Object.keys(contract.events))
+    assert.ok(ends.includes(type), `no golden sample snapshots/${current}.*.json ends in ${type}`);
+}
+
+/** Answers the type of the last event. */
+function checkSnapshot(actor: Actor, folder: string, name: string): string {
+  const { events: names, state } = read(folder, "snapshots", name) as { events: string[]; state: unknown };
+  const events = names.map(name => decodeSample(actor, folder, name));
+  const folded = evolveAll(actor, deepFreeze(actor.initial()), events);
+  assert.deepEqual(folded, state, `${name}: the fold has changed; raise snapshotSchema and add samples`);
   const found = compileSchema(strictObject(actor.contract.state))(folded);
-  assert.equal(found, true, `${current} breaks the contract: ${JSON.stringify(found)}`);
+  assert.equal(found, true, `${name} breaks the contract: ${JSON.stringify(found)}`);
+  return events.at(-1)!.type;
 }
 
 function decodeSample({ contract, upcasters }: Actor, folder: string, name: string): PlainEvent {
