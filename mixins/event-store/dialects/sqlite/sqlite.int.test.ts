@@ -76,10 +76,10 @@ describe("SQLite alone", () => {
     await openStore();
     const pragma = (name: string) => raw(database => Object.values(database.prepare(`pragma ${name}`).get()!)[0]);
     expect([pragma("journal_mode"), pragma("page_size")]).toEqual(["wal", 4096]);
-    // These belong to the connection, not to the file.
-    const own = new Connection(filename);
+    // These belong to the connection, or are decided by who makes the file.
+    const own = new Connection(join(folder, "own.sqlite"));
     const ownPragma = (name: string) => Object.values(own.database.prepare(`pragma ${name}`).get()!)[0];
-    expect([ownPragma("synchronous"), ownPragma("wal_autocheckpoint")]).toEqual([2, 16_000]);
+    expect(["synchronous", "wal_autocheckpoint", "page_size"].map(ownPragma)).toEqual([2, 16_000, 4096]);
     own.close();
     expect(raw(database => database.prepare("select name from checkpoints").get())).toEqual({ name: "c" });
   });
