@@ -16,6 +16,7 @@ export type Upkeep =
       readonly dueAt: string;
       readonly byMs: number;
     }
+  | { readonly kind: "archive"; readonly stream: string; readonly version: number }
   | { readonly kind: "quarantine"; readonly stream: string; readonly reason: string }
   | { readonly kind: "release"; readonly stream: string };
 

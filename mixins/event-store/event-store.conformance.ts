@@ -288,6 +288,7 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
           snapshot: undefined,
           events: [],
           quarantine: undefined,
+          archived: false,
         });
         expect(await store.findCommand("thing.unknown", "test:1")).toBeUndefined();
       });
@@ -301,8 +302,8 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         await append(b, 0, { events: [event(1), event(2)] });
         const all = (await store.streams(undefined, 10_000)).map(({ stream }) => stream);
         expect(all.slice(-2)).toEqual([a, b]);
-        expect(await store.streams(a, 10)).toEqual([{ stream: b, version: 2 }]);
-        expect(await store.streams(all.at(-3), 1)).toEqual([{ stream: a, version: 1 }]);
+        expect(await store.streams(a, 10)).toEqual([{ stream: b, version: 2, archived: false }]);
+        expect(await store.streams(all.at(-3), 1)).toEqual([{ stream: a, version: 1, archived: false }]);
       });
 
       test("P4 the log gives every event once and each stream in order, while writers append", async () => {
@@ -535,6 +536,65 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         expect((await store.load(stream, 1)).quarantine).toBeUndefined();
         expect(await store.quarantined(10)).toEqual([]);
         expect(await append(stream, 1)).toEqual(ok(2));
+      });
+    });
+
+    describe("the cold part", () => {
+      const archived = async (versions = 3) => {
+        const stream = newStream();
+        const first = appendOf(stream, 0, { answer: '"first"' });
+        await verdictOf(store, first);
+        for (let version = 1; version < versions; version++) await append(stream, version);
+        await store.saveSnapshot(stream, { version: 1, schema: 1, state: "{}" });
+        await store.archive(stream, versions);
+        return { stream, first };
+      };
+
+      test("an archived stream is read as before, by its actor and by readers of everything", async () => {
+        const { cursor } = await store.head("");
+        const { stream } = await archived();
+        const neighbour = newStream();
+        await append(neighbour, 0);
+        expect(await store.load(stream, 1)).toMatchObject({ version: 3, archived: true, snapshot: undefined });
+        expect(versionsOf((await store.load(stream, 1)).events)).toEqual([1, 2, 3]);
+        expect(versionsOf(await store.readStream(stream, 2, 9))).toEqual([2, 3]);
+        const seen: string[] = [];
+        let place = cursor;
+        await until(async () => {
+          const page = await store.readAll(place, 2);
+          place = page.cursor;
+          seen.push(...page.events.map(event => `${event.stream}@${event.version}`));
+          return seen.length >= 4 || undefined;
+        });
+        expect(seen.filter(id => id.startsWith(`${stream}@`))).toEqual(
+          [1, 2, 3].map(version => `${stream}@${version}`),
+        );
+        expect(seen).toContain(`${neighbour}@1`);
+        const listed = await store.streams(undefined, 10_000);
+        expect(listed.find(row => row.stream === stream)).toEqual({ stream, version: 3, archived: true });
+      });
+
+      test("P3 its command ids stay: a repetition gets the first answer, a new command is a conflict and writes nothing", async () => {
+        const { stream, first } = await archived();
+        expect(await verdictOf(store, { ...first, expectedVersion: 3 })).toMatchObject({
+          kind: "duplicate",
+          first: { answer: '"first"', version: 1 },
+        });
+        expect(await store.findCommand(stream, first.commandId!)).toMatchObject({ answer: '"first"' });
+        expect(await append(stream, 3)).toEqual(conflict);
+        expect(await append(stream, 3, { events: [], answer: "{}" })).toEqual(conflict);
+        expect(await append(stream, 3, { commandId: undefined, events: [] })).toEqual(ok(3));
+        expect((await store.load(stream, 1)).version).toBe(3);
+      });
+
+      test("a stream that has moved on since is left where it is", async () => {
+        const stream = newStream();
+        await append(stream, 0);
+        await store.archive(stream, 2);
+        await append(stream, 1);
+        await store.archive(stream, 1);
+        expect(await store.load(stream, 1)).toMatchObject({ version: 2, archived: false });
+        expect(await append(stream, 2)).toEqual(ok(3));
       });
     });
 

@@ -116,6 +116,8 @@ export interface LoadedStream {
   readonly events: readonly StoredEvent[];
   /** Why the stream was put aside, if it was. */
   readonly quarantine: string | undefined;
+  /** Whether its events lie in the cold part: it takes no new command. */
+  readonly archived: boolean;
 }
 
 /**
@@ -158,7 +160,15 @@ export interface EventStore {
   /** Stores a snapshot if it is newer than the stored one. Off the command's path. */
   saveSnapshot(stream: string, snapshot: StoredSnapshot): Promise<void>;
   /** Names of the streams that have events, in order of first append, after `after`. */
-  streams(after: string | undefined, limit: number): Promise<readonly { stream: string; version: number }[]>;
+  streams(
+    after: string | undefined,
+    limit: number,
+  ): Promise<readonly { stream: string; version: number; archived: boolean }[]>;
+  /**
+   * Moves the events of a stream that is still at `version` to the cold part, and drops its snapshot. They are read as
+   * before, from there. Its command ids stay where they are; appends are conflicts from then on, repetitions duplicates.
+   */
+  archive(stream: string, version: number): Promise<void>;
 
   /** Timers that are due by the database's clock, oldest first, and the milliseconds until the next one. */
   dueTimers(limit: number): Promise<{ due: readonly DueTimer[]; nextInMs: number | undefined }>;

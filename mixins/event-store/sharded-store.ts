@@ -110,6 +110,9 @@ class ShardedStore implements EventStore {
   saveSnapshot(...args: Parameters<EventStore["saveSnapshot"]>): Promise<void> {
     return this.#ask(args[0], store => store.saveSnapshot(...args));
   }
+  archive(stream: string, version: number): Promise<void> {
+    return this.#ask(stream, store => store.archive(stream, version));
+  }
   quarantine(stream: string, reason: string): Promise<void> {
     return this.#ask(stream, store => store.quarantine(stream, reason));
   }
@@ -164,7 +167,7 @@ class ShardedStore implements EventStore {
 
   /** Shard by shard: within each in order of first append. */
   async streams(after: string | undefined, limit: number): ReturnType<EventStore["streams"]> {
-    const found: { stream: string; version: number }[] = [];
+    const found: Awaited<ReturnType<EventStore["streams"]>>[number][] = [];
     const from = after === undefined ? undefined : this.#shardOf(after);
     let skipping = from !== undefined;
     for (const shard of this.#shards) {

@@ -22,6 +22,7 @@ export function storeOn(dialect: Dialect, observe: CommitObserver = () => {}): E
     },
     saveSnapshot: (stream, snapshot) => commits.write({ kind: "snapshot", stream, snapshot }),
     streams: (after, limit) => dialect.streams(after, limit),
+    archive: (stream, version) => commits.write({ kind: "archive", stream, version }),
     dueTimers: limit => dialect.dueTimers(limit),
     deleteTimer: ({ stream, id, dueAt }) => commits.write({ kind: "delete-timer", stream, id, dueAt }),
     postponeTimer: ({ stream, id, dueAt }, byMs) => commits.write({ kind: "postpone-timer", stream, id, dueAt, byMs }),

@@ -167,6 +167,8 @@ function upkeepRow(upkeep: Upkeep): object {
       return { kind, id: upkeep.id, due: Date.parse(upkeep.dueAt) };
     case "postpone-timer":
       return { kind, id: upkeep.id, due: Date.parse(upkeep.dueAt), by: Math.round(upkeep.byMs) };
+    case "archive":
+      return { kind, stream, version: upkeep.version };
     case "quarantine":
       return { kind, stream, bucket: bucketOf(stream), reason: storable(upkeep.reason) };
     case "release":

@@ -25,6 +25,7 @@ returns void language plpgsql ${PLANNER} as $$
 declare
   x jsonb;
   id_of_stream bigint;
+  cold bigint;
 begin
   for x in select value from jsonb_array_elements(extras) loop
     if x ? 'append' then
@@ -48,7 +49,7 @@ begin
       -- the stream's head, which would be a state that no event explains.
       insert into snapshots (stream, version, schema, state)
       select s.id, (x->>'version')::int, (x->>'schema')::int, x->>'state'
-      from streams s where s.name = x->>'stream' and s.version >= (x->>'version')::int
+      from streams s where s.name = x->>'stream' and s.version >= (x->>'version')::int and s.archived_at is null
       on conflict (stream) do update set version = excluded.version, schema = excluded.schema, state = excluded.state
         where (excluded.version, excluded.schema) > (snapshots.version, snapshots.schema);
     when 'delete-timer' then
@@ -56,6 +57,14 @@ begin
     when 'postpone-timer' then
       update timers set next_at = at + (x->>'by')::bigint, attempts = attempts + 1
       where id = x->>'id' and due_at = (x->>'due')::bigint;
+    when 'archive' then
+      update streams set archived_at = at
+      where name = x->>'stream' and version = (x->>'version')::int and archived_at is null returning id into cold;
+      if found then
+        insert into archived_events select * from events where stream = cold;
+        delete from events where stream = cold;
+        delete from snapshots where stream = cold;
+      end if;
     when 'quarantine' then
       insert into streams (name, bucket, version, quarantined_at, quarantine_reason)
       values (x->>'stream', (x->>'bucket')::smallint, 0, at, x->>'reason')
@@ -110,7 +119,7 @@ begin
   end if;
   if cardinality(k_name) > 0 then
     perform from unnest(k_name, k_version) t(name, version) left join streams s on s.name = t.name
-    where coalesce(s.version, 0) <> t.version or s.quarantined_at is not null or s.archived_at is not null;
+    where coalesce(s.version, 0) <> t.version or s.quarantined_at is not null;
     if found then raise exception using errcode = '${NOT_AS_EXPECTED}'; end if;
   end if;
 
@@ -143,6 +152,7 @@ declare
   ids bigint[] := array_fill(null::bigint, array[cardinality(s_name)]);
   heads integer[] := array_fill(0, array[cardinality(s_name)]);
   failed boolean[] := array_fill(false, array[cardinality(s_name)]);
+  archived boolean[] := array_fill(false, array[cardinality(s_name)]);
   fenced boolean[] := array_fill(true, array[cardinality(s_name)]);
   kept boolean[] := array_fill(false, array[cardinality(a_id)]);
   before integer[];
@@ -162,12 +172,13 @@ begin
   order by t.name on conflict (name) do nothing;
 
   -- Lock first, look in the next statements: one that does both misses a twin which committed while it waited.
-  for r in select t.n, s.id, s.version, s.quarantined_at is not null or s.archived_at is not null as aside
+  for r in select t.n, s.id, s.version, s.quarantined_at is not null as aside, s.archived_at is not null as is_cold
            from unnest(s_name) with ordinality t(name, n) join streams s on s.name = t.name
            order by s.name for update of s loop
     ids[r.n] := r.id;
     heads[r.n] := r.version;
     failed[r.n] := r.aside;
+    archived[r.n] := r.is_cold;
   end loop;
   before := heads;
 
@@ -189,7 +200,7 @@ begin
       if found then
         failed[s] := true;
         verdict := 'duplicate'; version := first.version; kind := first.kind; fingerprint := first.fingerprint; answer := first.answer;
-      elsif failed[s] or heads[s] <> a_expected[i] or ids[s] is null then
+      elsif failed[s] or archived[s] or heads[s] <> a_expected[i] or ids[s] is null then
         failed[s] := true;
         verdict := 'conflict';
       else

@@ -11,6 +11,8 @@ import { smallintArray, textArray } from "./arrays.ts";
 import { failureOf } from "./failures.ts";
 
 const EVENT = "e.position, e.xid, e.version, e.type, e.schema_version, e.data, e.metadata, e.recorded_at";
+/** A stream lies in one of them; the log is both. */
+const EVENT_TABLES = ["events", "archived_events"];
 /** Rows of a bucket that has moved, or is not here yet, are not ours to tell. */
 const OWN_STREAM = "(streams s join buckets b on b.bucket = s.bucket and b.state = 'owned')";
 const OPEN = ["running", "compensating", "stuck"];
@@ -61,18 +63,19 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
 
   async load(stream: string, snapshotSchema: number): ReturnType<Dialect["load"]> {
     const [found] = await this.#rows(
-      `select b.state as bucket, s.version, s.quarantine_reason, n.version as at, n.schema, n.state
+      `select b.state as bucket, s.version, s.quarantine_reason, s.archived_at is not null as archived, n.version as at, n.schema, n.state
        from buckets b left join streams s on s.name = $1 left join snapshots n on n.stream = s.id and n.schema = $2
        where b.bucket = $3`,
       [stream, snapshotSchema, bucketOf(stream)],
     );
     if (found.bucket !== "owned") throw moved(stream);
-    if (found.version === null) return { version: 0, snapshot: undefined, events: [], quarantine: undefined };
+    if (found.version === null)
+      return { version: 0, snapshot: undefined, events: [], quarantine: undefined, archived: false };
     const snapshot = found.at === null ? undefined : { version: found.at, schema: found.schema, state: found.state };
     const from = (snapshot?.version ?? 0) + 1;
     const { version } = found;
     const events = version < from ? [] : await this.readStream(stream, from, version - from + 1);
-    return { version, snapshot, events, quarantine: found.quarantine_reason ?? undefined };
+    return { version, snapshot, events, quarantine: found.quarantine_reason ?? undefined, archived: found.archived };
   }
 
   /** Reads until `limit` or the end, a chunk a statement, so that the loop turns in between. */
@@ -81,8 +84,11 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
     while (events.length < limit) {
       const wanted = Math.min(limit - events.length, limits.chunkEvents);
       const rows = await this.#rows<EventRow>(
-        `select ${EVENT} from events e where e.stream = (select id from streams where name = $1) and e.version >= $2
-         order by e.version limit $3`,
+        `with own as (select id from streams where name = $1)
+         ${EVENT_TABLES.map(
+           table => `(select ${EVENT} from ${table} e, own where e.stream = own.id and e.version >= $2
+             order by e.version limit $3)`,
+         ).join(" union all ")} order by version limit $3`,
         [stream, from + events.length, wanted],
       );
       for (const row of rows) events.push(eventOf(stream, row));
@@ -115,10 +121,12 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
       const wanted = Math.min(limit - events.length, limits.chunkEvents);
       const rows = await this.#rows<EventRow>(
         `select ${EVENT}, s.name from (
-           select * from events e
-           where (e.xid, e.position) > ($1::xid8, $2::bigint) and e.xid < pg_snapshot_xmin(pg_current_snapshot())
-           order by e.xid, e.position limit $3
-         ) e join streams s on s.id = e.stream order by e.xid, e.position`,
+           ${EVENT_TABLES.map(
+             table => `(select * from ${table} e
+               where (e.xid, e.position) > ($1::xid8, $2::bigint) and e.xid < pg_snapshot_xmin(pg_current_snapshot())
+               order by e.xid, e.position limit $3)`,
+           ).join(" union all ")}
+         ) e join streams s on s.id = e.stream order by e.xid, e.position limit $3`,
         [at.xid, at.position, wanted],
       );
       for (const row of rows) events.push(eventOf(row.name!, row));
@@ -132,7 +140,9 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
   /** How far the cursor is behind is exact at zero, and else as exact as positions without gaps would be. */
   async head(cursor: Cursor): ReturnType<Dialect["head"]> {
     const [newest] = await this.#rows<{ xid: string; position: number }>(
-      "select xid, position from events order by xid desc, position desc limit 1",
+      `select xid, position from (
+         ${EVENT_TABLES.map(table => `(select xid, position from ${table} order by xid desc, position desc limit 1)`).join(" union all ")}
+       ) newest order by xid desc, position desc limit 1`,
     );
     if (!newest) return { cursor: "", behind: 0 };
     const at = placeOf(cursor);
@@ -155,7 +165,7 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
 
   async streams(after: string | undefined, limit: number): ReturnType<Dialect["streams"]> {
     return this.#rows(
-      `select s.name as stream, s.version from ${OWN_STREAM}
+      `select s.name as stream, s.version, s.archived_at is not null as archived from ${OWN_STREAM}
        where s.version > 0 and s.id > coalesce((select id from streams where name = $1), 0) order by s.id limit $2`,
       [after ?? null, limit],
     );
@@ -227,7 +237,7 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
   async check(appends: readonly Append[]): Promise<Exclude<Verdict, { kind: "failed" | "duplicate" }>[]> {
     const streams = [...new Set(appends.map(({ stream }) => stream))];
     const rows = await this.#rows(
-      `select t.name, b.state, s.version, s.quarantined_at is not null or s.archived_at is not null as aside, store_clock() as now
+      `select t.name, b.state, s.version, s.quarantined_at is not null as aside, store_clock() as now
        from unnest($1::text[], $2::smallint[]) t(name, bucket) join buckets b on b.bucket = t.bucket
        left join streams s on s.name = t.name`,
       [textArray(streams), smallintArray(streams.map(bucketOf))],

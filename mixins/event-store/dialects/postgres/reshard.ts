@@ -179,7 +179,7 @@ async function leave({ from: { client }, buckets }: Move): Promise<void> {
     if (rows.length === 0) return;
     const ids = rows.map(row => row.id);
     await inTransaction(client, async () => {
-      for (const table of ["events", "commands", "snapshots", "timers", "sagas"])
+      for (const table of ["events", "archived_events", "commands", "snapshots", "timers", "sagas"])
         await client.query(`delete from ${table} where stream = any($1)`, [ids]);
       await client.query("delete from streams where id = any($1)", [ids]);
     });
@@ -200,7 +200,7 @@ async function copy({ from, to, buckets }: Move): Promise<number> {
     if (streams.length === 0) return events;
     after = streams.at(-1).id;
     const ids = await copyStreams(to.client, streams);
-    events += await copyEvents(from.client, to.client, ids);
+    for (const table of ["events", "archived_events"]) events += await copyEvents(from.client, to.client, table, ids);
     await copyCommands(from.client, to.client, ids);
     await copyRest(from.client, to.client, ids);
   }
@@ -219,12 +219,15 @@ async function copyStreams(to: ClientBase, streams: readonly any[]): Promise<Ids
     [JSON.stringify(streams)],
   );
   const byName = new Map(rows.map(row => [row.name, row.id]));
+  // Archived since the first copy: what was hot lies in the cold part now.
+  const archived = streams.filter(({ archived_at }) => archived_at !== null).map(({ name }) => byName.get(name));
+  if (archived.length > 0) await to.query("delete from events where stream = any($1)", [archived]);
   return new Map(streams.map(({ id, name }) => [id, byName.get(name)]));
 }
 
-async function copyEvents(from: ClientBase, to: ClientBase, ids: Ids): Promise<number> {
+async function copyEvents(from: ClientBase, to: ClientBase, table: string, ids: Ids): Promise<number> {
   const { rows: heads } = await to.query(
-    "select stream, max(version) as version from events where stream = any($1) group by stream",
+    `select stream, max(version) as version from ${table} where stream = any($1) group by stream`,
     [[...ids.values()]],
   );
   const known = new Map(heads.map(row => [row.stream, row.version]));
@@ -235,15 +238,15 @@ async function copyEvents(from: ClientBase, to: ClientBase, ids: Ids): Promise<n
   for (let at = { stream: 0, version: 0 }; ;) {
     const { rows } = await from.query(
       `select e.stream, ${COLUMNS} from unnest($1::bigint[], $2::integer[]) t(stream, after)
-       join events e on e.stream = t.stream and e.version > t.after
+       join ${table} e on e.stream = t.stream and e.version > t.after
        where (e.stream, e.version) > ($3::bigint, $4::integer) order by e.stream, e.version limit $5`,
       [streams.map(({ source }) => source), streams.map(({ after }) => after), at.stream, at.version, limits.rows],
     );
     if (rows.length === 0) return copied;
     at = rows.at(-1);
     await to.query(
-      `insert into events (stream, ${COLUMNS})
-       select stream, ${COLUMNS} from jsonb_to_recordset($1) as t(stream bigint, version integer, type text,
+      `insert into ${table} (stream, ${COLUMNS}, position, xid) overriding system value
+       select stream, ${COLUMNS}, nextval(pg_get_serial_sequence('events', 'position')), pg_current_xact_id() from jsonb_to_recordset($1) as t(stream bigint, version integer, type text,
          schema_version integer, data text, metadata text, recorded_at bigint) order by stream, version
        on conflict (stream, version) do nothing`,
       [JSON.stringify(rows.map(row => ({ ...row, stream: ids.get(row.stream) })))],
@@ -307,6 +310,7 @@ async function copyRest(from: ClientBase, to: ClientBase, ids: Ids): Promise<voi
 const SUMS: Readonly<Record<string, string>> = {
   streams: "s.name, s.version, s.archived_at, s.quarantined_at, s.quarantine_reason",
   events: "s.name, t.version, t.type, t.schema_version, t.data, t.metadata, t.recorded_at",
+  archived_events: "s.name, t.version, t.type, t.schema_version, t.data, t.metadata, t.recorded_at",
   commands: "s.name, t.command_id, t.version, t.kind, t.fingerprint, t.answer",
   snapshots: "s.name, t.version, t.schema, t.state",
   timers: "s.name, t.id, t.command, t.params, t.due_at, t.next_at, t.attempts",

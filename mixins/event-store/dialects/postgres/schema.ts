@@ -35,6 +35,10 @@ const MIGRATIONS: readonly string[] = [
   );
   create index events_log on events (xid, position);
 
+  -- The cold part: events of archived streams, where they were in the log.
+  create table archived_events (like events, primary key (stream, version));
+  create index archived_events_log on archived_events (xid, position);
+
   create table commands (
     command_id text collate "C" not null,
     stream bigint not null,

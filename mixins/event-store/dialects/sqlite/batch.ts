@@ -13,6 +13,8 @@ interface Chain {
   head: number;
   /** Version in the stream's row. */
   stored: number;
+  /** It takes no new command. */
+  readonly archived: boolean;
   failed: boolean;
 }
 export interface Committed {
@@ -25,7 +27,7 @@ const CONFLICT: WriterVerdict = { kind: "conflict" };
 export function batchWriter(connection: Connection) {
   const prepare = (sql: string) => connection.prepare(sql);
   const now = prepare("select cast(round(unixepoch('now', 'subsec') * 1000) as integer)");
-  const streamByName = prepare("select id, version, quarantined_at from streams where name = ?");
+  const streamByName = prepare("select id, version, quarantined_at, archived_at from streams where name = ?");
   const insertStream = prepare("insert into streams (name, version) values (?, ?)");
   const updateStream = prepare("update streams set version = ? where id = ?");
   const commandById = prepare(
@@ -54,7 +56,7 @@ export function batchWriter(connection: Connection) {
     // the stream's head, which would be a state that no event explains.
     snapshot: prepare(
       `insert into snapshots (stream, version, schema, state)
-       select id, ?2, ?3, ?4 from streams where name = ?1 and version >= ?2
+       select id, ?2, ?3, ?4 from streams where name = ?1 and version >= ?2 and archived_at is null
        on conflict (stream) do update set version = excluded.version, schema = excluded.schema, state = excluded.state
        where (excluded.version, excluded.schema) > (snapshots.version, snapshots.schema)`,
     ),
@@ -64,16 +66,22 @@ export function batchWriter(connection: Connection) {
       `insert into streams (name, version, quarantined_at, quarantine_reason) values (?1, 0, ?2, ?3)
        on conflict (name) do update set quarantined_at = ?2, quarantine_reason = ?3`,
     ),
+    archive: prepare(
+      "update streams set archived_at = ?3 where name = ?1 and version = ?2 and archived_at is null returning id",
+    ),
+    moveEvents: prepare("insert into archived_events select * from events where stream = ?"),
+    deleteEvents: prepare("delete from events where stream = ?"),
+    deleteSnapshot: prepare("delete from snapshots where stream = ?"),
     release: prepare("update streams set quarantined_at = null, quarantine_reason = null where name = ?"),
   };
 
   const clock = (): number => (now.get() as unknown as [number])[0];
 
   function openChain(stream: string): Chain {
-    const row = streamByName.get(stream) as unknown as [number, number, number | null] | undefined;
-    if (!row) return { id: 0, head: 0, stored: 0, failed: false };
+    const row = streamByName.get(stream) as unknown as [number, number, number | null, number | null] | undefined;
+    if (!row) return { id: 0, head: 0, stored: 0, archived: false, failed: false };
     // An activation that lives on while its stream was put aside reloads on the conflict, and finds the reason.
-    return { id: row[0], head: row[1], stored: row[1], failed: row[2] !== null };
+    return { id: row[0], head: row[1], stored: row[1], archived: row[3] !== null, failed: row[2] !== null };
   }
 
   function recorded(chain: Chain, commandId: string): WriterVerdict | undefined {
@@ -89,7 +97,7 @@ export function batchWriter(connection: Connection) {
 
   function write(chain: Chain, append: Append, commandId: string, recordedAt: number): WriterVerdict {
     const { stream, expectedVersion, events, kind, fingerprint, answer, metadata } = append;
-    if (chain.failed || chain.head !== expectedVersion) {
+    if (chain.failed || chain.archived || chain.head !== expectedVersion) {
       chain.failed = true;
       // A repetition is a duplicate however old its view of the stream is: it must get the first answer.
       return recorded(chain, commandId) ?? CONFLICT;
@@ -115,7 +123,7 @@ export function batchWriter(connection: Connection) {
   }
 
   function keep(upkeep: Upkeep, recordedAt: number): void {
-    const { snapshot, deleteTimer, postponeTimer, quarantine, release } = upkeepStatements;
+    const { snapshot, deleteTimer, postponeTimer, archive, quarantine, release } = upkeepStatements;
     switch (upkeep.kind) {
       case "snapshot": {
         const { version, schema, state } = upkeep.snapshot;
@@ -125,6 +133,13 @@ export function batchWriter(connection: Connection) {
         return void deleteTimer.run(upkeep.id, Date.parse(upkeep.dueAt));
       case "postpone-timer":
         return void postponeTimer.run(upkeep.id, Date.parse(upkeep.dueAt), recordedAt + Math.round(upkeep.byMs));
+      case "archive": {
+        const row = archive.get(upkeep.stream, upkeep.version, recordedAt) as unknown as [number] | undefined;
+        if (!row) return;
+        upkeepStatements.moveEvents.run(row[0]);
+        upkeepStatements.deleteEvents.run(row[0]);
+        return void upkeepStatements.deleteSnapshot.run(row[0]);
+      }
       case "quarantine":
         return void quarantine.run(upkeep.stream, recordedAt, upkeep.reason);
       case "release":

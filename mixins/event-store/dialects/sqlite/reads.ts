@@ -14,23 +14,29 @@ export function reader(connection: Connection) {
     const statement = connection.prepare(sql);
     return (...args: (string | number | null)[]) => statement.get(...args) as unknown as Row | undefined;
   };
-  const stream = row("select id, version, quarantine_reason from streams where name = ?");
+  const stream = row("select id, version, quarantine_reason, archived_at from streams where name = ?");
   const snapshot = row("select version, schema, state from snapshots where stream = ? and schema = ?");
-  const eventsFrom = rows(`select ${EVENT} from events where stream = ? and version >= ? order by version limit ?`);
+  const inStream = (table: string) =>
+    rows(`select ${EVENT} from ${table} where stream = ? and version >= ? order by version limit ?`);
+  const [hotFrom, coldFrom] = [inStream("events"), inStream("archived_events")];
+  const afterPosition = (table: string) =>
+    `select * from (select * from ${table} where position > ?1 order by position limit ?2)`;
   const newestPosition = row("select coalesce((select seq from sqlite_sequence where name = 'events'), 0)");
 
   return {
     load(name: string, snapshotSchema: number, limit: number): LoadedRows | undefined {
-      const found = stream(name) as [number, number, string | null] | undefined;
+      const found = stream(name) as [number, number, string | null, number | null] | undefined;
       if (!found) return undefined;
-      const [id, version, quarantine] = found;
+      const [id, version, quarantine, archivedAt] = found;
+      const eventsFrom = archivedAt === null ? hotFrom : coldFrom;
       const usable = snapshot(id, snapshotSchema);
       const from = usable ? (usable[0] as number) + 1 : 1;
-      return { version, quarantine, snapshot: usable, events: version < from ? [] : eventsFrom(id, from, limit) };
+      const events = version < from ? [] : eventsFrom(id, from, limit);
+      return { version, quarantine, archived: archivedAt !== null, snapshot: usable, events };
     },
     readStream(name: string, from: number, limit: number): Row[] {
-      const found = stream(name);
-      return found ? eventsFrom(found[0]!, from, limit) : [];
+      const [id, , , archivedAt] = stream(name) ?? [];
+      return id === undefined ? [] : (archivedAt === null ? hotFrom : coldFrom)(id, from, limit);
     },
     findCommand: row(
       `select command_id, kind, fingerprint, c.version, answer
@@ -39,11 +45,12 @@ export function reader(connection: Connection) {
     /** One writer at a time makes the order of positions the order of commits: nothing appears later before a position. */
     readAll: rows(
       `select position, e.version, type, schema_version, data, metadata, recorded_at, s.name
-       from events e join streams s on s.id = e.stream where position > ? order by position limit ?`,
+       from (${afterPosition("events")} union all ${afterPosition("archived_events")}) e
+       join streams s on s.id = e.stream order by position limit ?2`,
     ),
     head: (): number => newestPosition()![0] as number,
     streams: rows(
-      `select name, version from streams
+      `select name, version, archived_at is not null from streams
        where version > 0 and id > coalesce((select id from streams where name = ?1), 0) order by id limit ?2`,
     ),
     timers: rows(

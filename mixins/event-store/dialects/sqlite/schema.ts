@@ -67,6 +67,20 @@ const MIGRATIONS: readonly string[] = [
   drop index timers_due;
   create index timers_next on timers (next_at);
   `,
+  `
+  -- The cold part: events of archived streams, at the positions that they had.
+  create table archived_events (
+    position integer primary key,
+    stream integer not null references streams (id),
+    version integer not null,
+    type text not null,
+    schema_version integer not null,
+    data text not null,
+    metadata text not null,
+    recorded_at integer not null,
+    unique (stream, version)
+  );
+  `,
 ];
 
 /** Brings the tables to this code's schema, inside the caller's transaction. Throws Bug when the file is ahead of it. */

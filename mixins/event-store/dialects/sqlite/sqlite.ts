@@ -26,14 +26,15 @@ export async function openSqlite(filename: string, onDeath: DeathObserver = () =
     },
     async load(stream, snapshotSchema) {
       const loaded = await thread.request("load", stream, snapshotSchema, limits.chunkEvents);
-      if (!loaded) return { version: 0, snapshot: undefined, events: [], quarantine: undefined };
-      const { version } = loaded;
+      if (!loaded) return { version: 0, snapshot: undefined, events: [], quarantine: undefined, archived: false };
+      const { version, archived } = loaded;
       const events = loaded.events.map(row => eventOf(stream, row));
       // The rest up to the head seen first: a later event is found out by the next append's expected version.
       const last = events.at(-1)?.version ?? version;
       if (last < version && events.length === limits.chunkEvents)
         for (const event of await readStream(stream, last + 1, version - last)) events.push(event);
-      return { version, snapshot: snapshotOf(loaded.snapshot), events, quarantine: loaded.quarantine ?? undefined };
+      const quarantine = loaded.quarantine ?? undefined;
+      return { version, snapshot: snapshotOf(loaded.snapshot), events, quarantine, archived };
     },
     readStream,
     async findCommand(stream, commandId) {
@@ -53,7 +54,7 @@ export async function openSqlite(filename: string, onDeath: DeathObserver = () =
     },
     async streams(after, limit) {
       const rows = await thread.request("streams", after ?? null, limit);
-      return rows.map(row => ({ stream: row[0] as string, version: row[1] as number }));
+      return rows.map(row => ({ stream: row[0] as string, version: row[1] as number, archived: row[2] === 1 }));
     },
     async dueTimers(limit) {
       const { now, rows } = await thread.request("dueTimers", limit + 1);

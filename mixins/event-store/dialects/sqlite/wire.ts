@@ -25,6 +25,7 @@ export type Row = Cell[];
 export interface LoadedRows {
   readonly version: number;
   readonly quarantine: string | null;
+  readonly archived: boolean;
   readonly snapshot: Row | undefined;
   readonly events: Row[];
 }
