@@ -27,6 +27,7 @@ import { ABANDON, answerOf, answerToRepeat, idReused, isRepeat, recordRefusal, r
 import { decide, decisionOf, type Outcome } from "./decision.ts";
 import type { Actor, Timer } from "./define-actor.ts";
 import type { ActorLimits } from "./limits.ts";
+import type { Loaded } from "./load.ts";
 
 /** A command on its way through an activation. */
 export interface Command {
@@ -77,7 +78,7 @@ export interface Surroundings {
   /** RFC 3339, for decisions. */
   readonly now: () => string;
   /** Loads and folds the stream. */
-  readonly load: (stream: string) => Promise<{ version: number; state: unknown; snapshotVersion: number }>;
+  readonly load: (stream: string) => Promise<Loaded>;
   readonly prepare: (id: string, stream: string, command: Command, state: unknown) => Promise<unknown>;
   sagaRow?: ((id: string, state: unknown) => SagaRow | undefined) | undefined;
   readonly recordCommands: boolean;
@@ -110,6 +111,8 @@ export class Activation {
   /** Lost to a conflict, to be decided again. */
   #again: Request[] = [];
   #phase: "loading" | "running" | "recovering" = "loading";
+  /** Its events lie in the cold part: it is read, and answers what it has answered before. */
+  #archived = false;
   /** A command prepares: the mailbox waits, the pipeline goes on. */
   #preparing = false;
   #cautious = 0;
@@ -201,6 +204,7 @@ export class Activation {
 
   #take(request: Request): void {
     if ("read" in request) return this.#append(request, { commandId: undefined, kind: "get" }, undefined);
+    if (this.#archived) return void this.#answerArchived(request);
     if ("abandon" in request) {
       const refusal = new Refusal("ABANDONED", { message: "this command was abandoned before it arrived" });
       const answer = recordRefusal(refusal);
@@ -299,6 +303,20 @@ export class Activation {
     }
   }
 
+  /** What was executed before gets its first answer. Nothing else ever takes effect, so a refusal need not be recorded. */
+  async #answerArchived(request: Exclude<Request, { read: Read }>): Promise<void> {
+    const isRepeatable = "abandon" in request || request.command.explicit;
+    const commandId = "abandon" in request ? request.abandon.abandon : request.command.commandId;
+    try {
+      const first = isRepeatable ? await this.#house.store.findCommand(this.stream, commandId) : undefined;
+      if (first) this.#answerFirst(request, first);
+      else if ("abandon" in request) this.#answerWith(request.abandon.settle, { executed: false });
+      else this.#answer(request, new Refusal("ARCHIVED", { message: `${this.stream} is finished and archived` }));
+    } catch (error) {
+      this.#answer(request, error as Error);
+    }
+  }
+
   // ---- appending and settling
 
   #append(
@@ -351,12 +369,11 @@ export class Activation {
       const harmless = verdict.kind === "duplicate" && !decided.changes && this.#pipeline.length === 0;
       if (!harmless) this.#void();
       if (verdict.kind === "duplicate") this.#answerFirst(request, verdict.first);
-      else if (verdict.kind === "conflict") {
-        this.#house.count("conflict");
+      else if (verdict.kind === "failed") this.#answer(request, verdict.error);
+      else {
+        // Fenced: the stream is on another shard now, from where it is loaded.
+        if (verdict.kind === "conflict") this.#house.count("conflict");
         this.#again.push(request);
-      } else {
-        const cause = verdict.kind === "failed" ? verdict.error : undefined;
-        this.#answer(request, cause ?? new Unavailable("FENCED", { message: `${this.stream}: has moved` }));
       }
     }
     if (this.#phase === "recovering") this.#recoverWhenEmpty();
@@ -422,10 +439,11 @@ export class Activation {
   async #load(): Promise<void> {
     const askedAt = this.#house.monotonic();
     try {
-      const { version, state, snapshotVersion } = await this.#house.load(this.stream);
+      const { version, state, snapshotVersion, archived } = await this.#house.load(this.stream);
       this.#state = this.#durableState = this.#house.keep(state);
       this.#version = this.#durableVersion = version;
       this.#snapshotVersion = snapshotVersion;
+      this.#archived = archived;
       this.#provenAt = askedAt;
       this.#phase = "running";
     } catch (error) {
@@ -485,7 +503,7 @@ export class Activation {
   #snapshot(): void {
     const { actor, store, limits, monotonic } = this.#house;
     const { snapshotEvery = 100, snapshotSchema = 1 } = actor;
-    if (this.#durableVersion - this.#snapshotVersion < snapshotEvery) return;
+    if (this.#archived || this.#durableVersion - this.#snapshotVersion < snapshotEvery) return;
     const now = monotonic();
     if (now - this.#snapshotAt < limits.snapshotIntervalMs) return;
     this.#snapshotAt = now;

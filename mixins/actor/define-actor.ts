@@ -75,6 +75,8 @@ export interface Behaviour<K extends AnyContract> {
   readonly upcasters?: { readonly [T in keyof K["events"]]?: { readonly [version: number]: (data: any) => any } };
   /** Declared number of the state's shape. Raise it with every change of a fold: older snapshots are then ignored. Default 1. */
   readonly snapshotSchema?: number;
+  /** Whether nothing is expected to happen to it any more: then it may be archived. Default: never. */
+  readonly finished?: (state: StateOf<K>) => boolean;
   /** Events between two snapshots. Default 100. */
   readonly snapshotEvery?: number;
 }

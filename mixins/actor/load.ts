@@ -33,6 +33,15 @@ export async function foldStored(
   return { state, version };
 }
 
+/** What an activation starts from. */
+export interface Loaded {
+  readonly version: number;
+  readonly state: unknown;
+  readonly snapshotVersion: number;
+  /** It takes no new command. */
+  readonly archived: boolean;
+}
+
 /**
  * Loads a stream. A stream that cannot be folded is put into quarantine with the reason; it and one that was there
  * already are unavailable (`STREAM_QUARANTINED`) until an operator releases them.
@@ -43,17 +52,19 @@ export async function loadState(
   stream: string,
   chunk: number,
   onQuarantine: (reason: string) => void = () => {},
-): Promise<{ version: number; state: unknown; snapshotVersion: number }> {
+): Promise<Loaded> {
   const loaded = await store.load(stream, actor.snapshotSchema ?? 1);
+  const { archived } = loaded;
   if (loaded.quarantine !== undefined) throw quarantined(stream, loaded.quarantine);
   try {
     const snapshot = loaded.snapshot && readSnapshot(actor, loaded.snapshot, loaded.version);
-    if (loaded.snapshot && snapshot === undefined) return await loadWithoutSnapshot(actor, store, stream, chunk);
+    if (loaded.snapshot && snapshot === undefined)
+      return { ...(await loadWithoutSnapshot(actor, store, stream, chunk)), archived };
     const from = loaded.snapshot
       ? { state: snapshot, version: loaded.snapshot.version }
       : { state: actor.initial() as unknown, version: 0 };
     const { state, version } = await foldStored(actor, from, loaded.events, chunk);
-    return { state, version, snapshotVersion: from.version };
+    return { state, version, snapshotVersion: from.version, archived };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     await store.quarantine(stream, reason);

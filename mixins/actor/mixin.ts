@@ -5,7 +5,8 @@ import { CALL_CHAIN, COMMAND_ID, environmentOf } from "../kernel/index.ts";
 import { ActorId, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/index.ts";
 import { eventStoreOf } from "../event-store/mixin.ts";
 import type { LogPage, ReadLog } from "../stream/index.ts";
-import { startRelay } from "../stream/mixin.ts";
+import { startRelay, takenByAll } from "../stream/mixin.ts";
+import { archiveFinished, type StreamVersion } from "./archive.ts";
 import type { Actor } from "./define-actor.ts";
 import { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
 import { ACTOR_LIMITS } from "./limits.ts";
@@ -14,6 +15,7 @@ import { rendezvous } from "./placement.ts";
 import { TimerRunner } from "./timers.ts";
 
 export { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
+export { archiveFinished, type Archived, type ArchiveOptions } from "./archive.ts";
 export { ACTOR_LIMITS, type ActorLimits } from "./limits.ts";
 
 type Ctx<P = any> = Context<P, Meta>;
@@ -28,6 +30,14 @@ export type HostingService = Service & {
 const HISTORY_PAGE = 1_000;
 /** Streams in quarantine that are listed, the oldest first: each needs a person. */
 const QUARANTINE_PAGE = 100;
+/** Streams that one call of `archive` looks at unless it says otherwise. */
+const ARCHIVE_PAGE = 1_000;
+/** What `archive` takes: milliseconds since the last event, how many streams to look at, and where to go on. */
+export const ARCHIVE_PARAMS = {
+  olderThanMs: Type.Integer({ minimum: 0 }),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+  after: Type.Optional(Type.String({ maxLength: 200 })),
+};
 const idOnly = { id: ActorId };
 /** The record of an actor is for other services and for administrators. */
 const internal = { visibility: "public", placement: "id", roles: ["admin"] } as const;
@@ -132,6 +142,23 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
         async handler(this: HostingService, ctx: Ctx) {
           await this.actors.store.release(this.actors.streamOf(ctx.params.id));
           return { id: ctx.params.id, released: true };
+        },
+      },
+      archive: {
+        visibility: "public",
+        roles: ["admin"],
+        params: paramsOf(ARCHIVE_PARAMS),
+        handler(this: HostingService, ctx: Ctx) {
+          const { olderThanMs, limit = ARCHIVE_PAGE, after } = ctx.params;
+          const taken = (streams: readonly StreamVersion[]) =>
+            takenByAll(this.broker, { source: this.fullName, streams });
+          return archiveFinished(
+            actor,
+            this.actors.store,
+            { olderThanMs, limit, after },
+            ACTOR_LIMITS.foldChunk,
+            taken,
+          );
         },
       },
       readLog: {

@@ -14,7 +14,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import { backoffMs, failpoint, isRefusal, Refusal, rfc3339, systemClock, type Clock } from "../kernel/index.ts";
 import { typedCall, type Call, type Recorded } from "../contract/index.ts";
-import { ActorHost } from "../actor/mixin.ts";
+import { ActorHost, archiveFinished, type Archived, type ArchiveOptions } from "../actor/mixin.ts";
 import type { EventStore } from "../event-store/index.ts";
 import type { Failure, Saga } from "./define-saga.ts";
 import { fold, journalOf, NEW, sagaRowOf, type Entry, type SagaState, type StartingEvent } from "./journal.ts";
@@ -146,6 +146,22 @@ export class SagaDriver {
 
   history(ref: SagaRef): Promise<Awaited<ReturnType<ActorHost["history"]>>> {
     return this.#host(ref).history(ref.id, 1, this.#limits.rows);
+  }
+
+  /** Archives the journals of sagas that have ended. Nobody consumes their events. */
+  async archive(options: ArchiveOptions): Promise<Archived> {
+    const all = [];
+    for (const { host } of this.#hosts.values())
+      all.push(
+        await archiveFinished(
+          host.actor,
+          this.store,
+          options,
+          this.#limits.rows,
+          async streams => new Set(streams.map(({ id }) => id)),
+        ),
+      );
+    return { ...all[0]!, archived: all.reduce((sum, { archived }) => sum + archived, 0) };
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Context, Service } from "moleculer";
 import Type from "typebox";
 import { Refusal } from "../kernel/index.ts";
 import { paramsOf, type HistoryEntry, type Meta } from "../contract/index.ts";
+import { ARCHIVE_PARAMS, type Archived, type ArchiveOptions } from "../actor/mixin.ts";
 import type { OpenSaga, SagaRow } from "../event-store/index.ts";
 import type { SagaDriver } from "./driver.ts";
 import { sagaRowOf, type SagaState } from "./journal.ts";
@@ -70,6 +71,14 @@ export const operations = {
         updatedAt: timeline.at(-1)!.at,
         timeline,
       };
+    },
+  },
+  archive: {
+    ...operation,
+    params: paramsOf(ARCHIVE_PARAMS),
+    handler(this: SagaService, ctx: Ctx<Partial<ArchiveOptions> & { olderThanMs: number }>): Promise<Archived> {
+      const { olderThanMs, limit = PAGE_MAX, after } = ctx.params;
+      return this.sagas.archive({ olderThanMs, limit, after });
     },
   },
   retrySaga: {

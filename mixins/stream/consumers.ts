@@ -7,8 +7,10 @@ import type { Carrier } from "./carriers/carrier.ts";
 import { Follower, type Consumer, type House } from "./follower.ts";
 import { STREAM_LIMITS } from "./limits.ts";
 import { migrations } from "./migrations.ts";
-import { ownersOf } from "./owners.ts";
+import { actorOf, ownersOf } from "./owners.ts";
 import type { LogPage, ReadLog } from "./source.ts";
+import type { Taken } from "./taken.ts";
+import { inChunks } from "./upsert.ts";
 
 export interface ConsumerStatus {
   readonly name: string;
@@ -144,6 +146,24 @@ export class Consumers {
 
   all(): Promise<ConsumerStatus[]> {
     return Promise.all([...this.#running.keys()].map(name => this.status(name)));
+  }
+
+  /** Those of the streams that every consumer of this source here has taken up to their version, with nothing aside. */
+  async taken({ source, streams }: Taken): Promise<string[]> {
+    const { knex } = this.database;
+    const names = [...this.#running.entries()]
+      .filter(([, { consumer }]) => ownersOf(this.#service.broker, consumer.types).has(source))
+      .map(([name]) => name);
+    let left = new Map(streams.map(stream => [`${actorOf(this.#service.broker, source)}.${stream.id}`, stream]));
+    for (const name of names)
+      for (const keys of inChunks([...left.keys()])) {
+        const rows = await knex("consumer_versions").where({ consumer: name }).whereIn("actor_stream", keys);
+        const versions = new Map(rows.map(row => [row.actor_stream as string, Number(row.version)]));
+        const aside = await knex("parked_streams").where({ consumer: name }).whereIn("actor_stream", keys);
+        for (const row of aside) versions.delete(row.actor_stream);
+        left = new Map([...left].filter(([key, { version }]) => !keys.includes(key) || versions.get(key)! >= version));
+      }
+    return [...left.values()].map(({ id }) => id);
   }
 
   /** Events of parked streams, oldest first. */

@@ -6,12 +6,14 @@ import { consumersOf } from "./consumers.ts";
 import type { Reactor } from "./define-reactor.ts";
 import { consumerOf } from "./reactor.ts";
 import { COMMITTED, type Committed } from "./source.ts";
+import type { Taken } from "./taken.ts";
 
 export { consumersOf, type ConsumerStatus, type Consumers, type DeadLetter } from "./consumers.ts";
 export type { Consumer, Failures } from "./follower.ts";
 export { STREAM_LIMITS, type StreamLimits } from "./limits.ts";
 export { streamOf } from "./place.ts";
 export { startRelay, type RelayOptions } from "./relay.ts";
+export { takenByAll } from "./taken.ts";
 export { inChunks, upsertRows } from "./upsert.ts";
 
 const PAGE = 100;
@@ -48,6 +50,13 @@ export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
         async handler(this: Service, ctx: Context<{ limit?: number; after?: string }>) {
           const { limit = PAGE, after = "0" } = ctx.params;
           return { deadLetters: await (await consumersOf(this)).deadLetters(limit, Number(after)) };
+        },
+      },
+      taken: {
+        visibility: "public",
+        roles: ["admin"],
+        async handler(this: Service, ctx: Context<Taken>) {
+          return { ids: await (await consumersOf(this)).taken(ctx.params) };
         },
       },
       retryDeadLetter: {

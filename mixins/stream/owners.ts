@@ -4,7 +4,7 @@ import type { ServiceBroker } from "moleculer";
 interface Listed {
   readonly name: string;
   readonly fullName: string;
-  readonly metadata?: { readonly events?: Readonly<Record<string, unknown>> };
+  readonly metadata?: { readonly actor?: string; readonly events?: Readonly<Record<string, unknown>> };
 }
 
 /**
@@ -19,4 +19,10 @@ export function ownersOf(broker: ServiceBroker, types: readonly string[] | "all"
     if (events && (types === "all" || types.some(type => type in events))) owners.add(fullName);
   }
   return owners;
+}
+
+/** The actor type of a service, the first part of its streams' names. */
+export function actorOf(broker: ServiceBroker, owner: string): string | undefined {
+  const services = broker.registry.getServiceList({ onlyAvailable: true }) as unknown as Listed[];
+  return services.find(({ fullName }) => fullName === owner)?.metadata?.actor;
 }

@@ -44,6 +44,19 @@ export const contract = defineContract({
     quarantined: { params: {}, returns: listOf("quarantined") },
     /** Lets the actor be read again, once its record is mended or the code knows it; if it still cannot be, it is back. */
     releaseQuarantine: { params: { type: name, id: ActorId }, returns: Answer },
+    /**
+     * Moves finished actors of a type (or `sagas`), whose last event is older than so many days, to the cold part. Looks
+     * at `limit` streams; `after` in the answer says where to go on.
+     */
+    archive: {
+      params: {
+        type: name,
+        olderThanDays: Type.Number({ minimum: 0 }),
+        limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+        after,
+      },
+      returns: Answer,
+    },
     projections: { params: {}, returns: listOf("projections") },
     rebuild: { params: { name }, returns: Answer },
     /** Ids are `<service>:<id>`, since each service counts its own. `after` pages through one `service`. */
@@ -66,6 +79,7 @@ export const contract = defineContract({
     actor: ["admin"],
     quarantined: ["admin"],
     releaseQuarantine: ["admin"],
+    archive: ["admin"],
     projections: ["admin"],
     rebuild: ["admin"],
     deadLetters: ["admin"],

@@ -63,6 +63,7 @@ function hostOf(broker: ServiceBroker, type: string): string {
   return service;
 }
 
+const DAY_MS = 86_400_000;
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
 export default defineService(contract, {
@@ -112,6 +113,12 @@ export default defineService(contract, {
     async quarantined(ctx) {
       const services = servicesWith(ctx.broker, ({ actor }) => actor !== undefined);
       return { quarantined: await gather(ctx, services, "quarantined", "quarantined") };
+    },
+    async archive(ctx) {
+      const { type, olderThanDays, ...page } = ctx.params;
+      const service = type === "sagas" ? servicesWith(ctx.broker, hasSagas)[0] : hostOf(ctx.broker, type);
+      if (service === undefined) throw new Refusal("ACTOR_TYPE_NOT_FOUND", { field: "type" });
+      return ask(ctx, service, "archive", { ...page, olderThanMs: Math.round(olderThanDays * DAY_MS) });
     },
     async releaseQuarantine(ctx) {
       const { type, id } = ctx.params;

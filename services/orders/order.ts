@@ -80,6 +80,7 @@ export const Order = defineActor(contract)({
       return [event("order.cancelled", { reason })];
     },
   },
+  finished: ({ status }) => status === "shipped" || status === "rejected" || status === "cancelled",
   evolve: {
     "order.placed": (_state, { customer, lines, total, shippingAddress, placedAt }) => ({
       status: "placed",

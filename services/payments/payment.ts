@@ -78,6 +78,7 @@ export const Payment = defineActor(contract)({
     },
     recordVoided: ({ status }) => (status === "void_requested" ? [event("payment.voided", {})] : []),
   },
+  finished: ({ status }) => status === "captured" || status === "declined" || status === "voided",
   evolve: {
     "payment.requested": (_state, { amount, token }) => ({ status: "requested", amount, token }),
     "payment.authorized": (state, { authorizationId }) => ({ ...state, status: "authorized", authorizationId }),

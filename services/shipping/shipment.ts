@@ -24,6 +24,7 @@ export const Shipment = defineActor(contract)({
       return status === "dispatched" ? [] : [event("shipment.dispatched", { trackingId })];
     },
   },
+  finished: ({ status }) => status === "dispatched",
   evolve: {
     "shipment.created": (_state, { trackingId, address, items }) => ({ status: "created", trackingId, address, items }),
     "shipment.dispatched": state => ({ ...state, status: "dispatched" }),

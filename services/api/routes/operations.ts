@@ -60,6 +60,17 @@ export const operations = [
     path: { type: name, id: ActorId },
     params: ({ path }) => path,
   }),
+  route("POST /ops/archive/:type", "ops.archive", {
+    summary: "Move finished actors of a type, or `sagas`, to the cold part",
+    access,
+    path: { type: name },
+    body: {
+      olderThanDays: Type.Number({ minimum: 0 }),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+      after: Type.Optional(Type.String({ maxLength: 200 })),
+    },
+    params: ({ path, body }) => ({ ...body, type: path.type }),
+  }),
   route("GET /ops/projections", "ops.projections", {
     summary: "Projections with their lag",
     access,

@@ -1,0 +1,139 @@
+// Retention: finished orders leave the hot tables, and nobody who asks for them can tell.
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import type { Service, ServiceSchema } from "moleculer";
+import type { HostingService } from "../../mixins/actor/mixin.ts";
+import { COMMAND_ID, newId } from "../../mixins/kernel/index.ts";
+import { defineReactor } from "../../mixins/stream/index.ts";
+import { Reactors } from "../../mixins/stream/mixin.ts";
+import catalog from "../../services/catalog/catalog.service.ts";
+import { seedProducts } from "../../services/catalog/products.seed.ts";
+import checkout from "../../services/checkout/checkout.service.ts";
+import inventory from "../../services/inventory/inventory.service.ts";
+import orderViews from "../../services/order-views/order-views.service.ts";
+import orders from "../../services/orders/orders.service.ts";
+import ops from "../../services/ops/ops.service.ts";
+import payments from "../../services/payments/payments.service.ts";
+import paymentProvider from "../../services/payments/provider/provider.service.ts";
+import shipping from "../../services/shipping/shipping.service.ts";
+import { startEmbedded, type Embedded } from "../embedded.ts";
+import { ADDRESS, until } from "../shop.ts";
+
+/** A consumer that cannot digest the orders in this set. */
+const indigestible = new Set<string>();
+const slow: ServiceSchema = {
+  name: "slow",
+  mixins: [
+    Reactors(
+      defineReactor({
+        name: "slow",
+        on: {
+          "order.placed": async ({ stream }) => {
+            if (indigestible.has(stream)) throw Object.assign(new Error("not now"), { retryable: true });
+          },
+        },
+      }),
+    ),
+  ],
+};
+
+let shop: Embedded;
+let productId: string;
+const customer = newId();
+beforeAll(async () => {
+  shop = await startEmbedded([
+    catalog,
+    orders,
+    inventory,
+    paymentProvider,
+    payments,
+    shipping,
+    checkout,
+    orderViews,
+    ops,
+    slow,
+  ]);
+  await shop.call("catalog.seed", { products: seedProducts.slice(0, 1) });
+  const [product] = (await shop.call("catalog.list", {})).rows;
+  productId = product!.id;
+  await shop.call("inventory.receive", { id: product!.sku, quantity: 1_000 });
+});
+afterAll(() => shop.stop());
+
+const command = (id: string) => ({
+  id,
+  customer,
+  lines: [{ productId, quantity: 1 }],
+  shippingAddress: ADDRESS,
+  payment: { method: "card" as const, token: "tok_ok" },
+});
+const place = (id: string) => shop.broker.call<any, object>("orders.place", command(id), headers(id));
+const headers = (id: string) => ({ headers: { [COMMAND_ID]: `client:test:${id}` } }) as object;
+async function shipped(): Promise<{ id: string; answer: unknown }> {
+  const id = newId();
+  const answer = await place(id);
+  await until("it is shipped", async () => (await shop.call("orders.view", { id })).status === "shipped");
+  return { id, answer };
+}
+const archive = (type: string) =>
+  shop.broker.call<any, object>(
+    "ops.archive",
+    { type, olderThanDays: 0 },
+    { meta: { user: { id: "root", roles: ["admin"] } } },
+  );
+const store = (service: string) => (shop.broker.getLocalService(service) as Service & HostingService).actors.store;
+const isArchived = async (id: string) => (await store("orders").load(`order.${id}`, 1)).archived;
+const list = async () => (await shop.call("order-views.list", { customer })).rows;
+
+test("P3 P4 a finished order is archived once every consumer has it, and is asked, repeated and rebuilt from as before", async () => {
+  const first = await shipped();
+  const second = await shipped();
+  const held = newId();
+  indigestible.add(held);
+  await place(held);
+  await until("it is shipped", async () => (await shop.call("orders.view", { id: held })).status === "shipped");
+  const before = {
+    view: await shop.call("orders.view", { id: first.id }),
+    events: (await shop.call("orders.timeline", { id: first.id })).events,
+    rows: await list(),
+  };
+  await until("all but the held one are archived", async () => {
+    await archive("order");
+    return (await isArchived(first.id)) && isArchived(second.id);
+  });
+  expect(await archive("order")).toMatchObject({ archived: 0, waiting: 1 });
+  expect(await isArchived(held)).toBe(false);
+
+  expect(await shop.call("orders.view", { id: first.id })).toEqual(before.view);
+  expect((await shop.call("orders.timeline", { id: first.id })).events).toEqual(before.events);
+  expect(await place(first.id)).toEqual(first.answer);
+  const cancel = shop.broker.call<any, object>("orders.cancel", { id: first.id, customer }, headers("cancel"));
+  await expect(cancel).rejects.toMatchObject({
+    type: "ARCHIVED",
+    code: 409,
+  });
+
+  const { build } = await shop.broker.call<any, object>("order-views.rebuildProjection", { name: "order-list" });
+  await until("the rebuilt list is live", async () => {
+    const { projections } = await shop.broker.call<any, object>("order-views.projections", {});
+    return projections.some((row: any) => row.name === "order-list" && row.build === build && row.state === "live");
+  });
+  expect(await list()).toEqual(before.rows);
+
+  indigestible.clear();
+  await until("the held one is archived too", async () => {
+    await archive("order");
+    return isArchived(held);
+  });
+});
+
+test("the journals of sagas that have ended, payments and shipments are archived too", async () => {
+  const { id } = await shipped();
+  await until("the saga has ended", async () => {
+    const saga = await shop.broker.call<any, object>("checkout.saga", { id: `checkout.${id}` });
+    return saga.state === "completed";
+  });
+  for (const type of ["sagas", "payment", "shipment"])
+    await until(`${type} are archived`, async () => (await archive(type)).archived > 0);
+  const saga = await shop.broker.call<any, object>("checkout.saga", { id: `checkout.${id}` });
+  expect(saga.timeline.at(-1).type).toBe("saga.completed");
+});
