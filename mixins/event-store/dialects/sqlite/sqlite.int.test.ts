@@ -190,7 +190,7 @@ describe("SQLite alone", () => {
     turned();
     const until = performance.now() + 500;
     const caller = async (stream: string) => {
-      for (let version = 0; performance.now() < until; version++) {
+      for (let version = 0; performance.now() < until || seen.commits < 20; version++) {
         await verdictOf(store, appendOf(stream, version));
         // The work of a command on the loop, long enough that the next answer arrives within it.
         for (const end = performance.now() + 0.05; performance.now() < end;);
@@ -198,7 +198,6 @@ describe("SQLite alone", () => {
     };
     await Promise.all(Array.from({ length: 256 }, (_, i) => caller(`thing.${i}`)));
     seen.isDone = true;
-    expect(seen.commits).toBeGreaterThan(10);
     expect(seen.mostInOneTurn).toBeLessThanOrEqual(2);
   });
 
