@@ -19,6 +19,7 @@ import { codeOf, failureOf } from "./failures.ts";
 import { NOT_AS_EXPECTED } from "./functions.ts";
 
 const UNIQUE_VIOLATION = "23505";
+const READ_ONLY = "25006";
 
 export class Lane {
   readonly #config: ClientConfig;
@@ -79,7 +80,8 @@ export class Lane {
     try {
       return (await client.query<any>(text, values)).rows;
     } catch (error) {
-      if (failureOf(error) === "lost") this.#drop();
+      // A server that has become a standby: the next connection finds the one that has not.
+      if (failureOf(error) === "lost" || codeOf(error) === READ_ONLY) this.#drop();
       throw error;
     }
   }

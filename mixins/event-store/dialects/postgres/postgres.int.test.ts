@@ -161,6 +161,21 @@ describe("readers of everything", () => {
     expect([...heads.values()]).toEqual(Array.from({ length: 12 }, () => 40));
   });
 
+  test("P4 a dump restored on a server of younger transactions is read again, also from a cursor of the old one", async () => {
+    const before = await openStore();
+    await verdictOf(before, appendOf("thing.1", 0, { events: [event(1), event(2)] }));
+    await before.archive("thing.1", 2);
+    await verdictOf(before, appendOf("thing.2", 0));
+    await before.close();
+    for (const table of ["events", "archived_events"])
+      await query(database.url, `update ${SCHEMA}.${table} set xid = (xid::text::bigint + 1000000000)::text::xid8`);
+    const restored = await openStore();
+    await verdictOf(restored, appendOf("thing.2", 1));
+    const from = await read(restored, 4);
+    expect(from.streams).toEqual(["thing.1", "thing.1", "thing.2", "thing.2"]);
+    expect((await read(restored, 4, "1000000900:2")).streams).toEqual(from.streams);
+  });
+
   test("an idle transaction of ours that holds readers up is ended by the server, and a long statement too", async () => {
     const { rows } = await (
       await session()

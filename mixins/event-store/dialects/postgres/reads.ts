@@ -13,6 +13,8 @@ import { failureOf } from "./failures.ts";
 const EVENT = "e.position, e.xid, e.version, e.type, e.schema_version, e.data, e.metadata, e.recorded_at";
 /** A stream lies in one of them; the log is both. */
 const EVENT_TABLES = ["events", "archived_events"];
+/** A cursor of a transaction that this server has not reached is another server's: the log is read from its start. */
+const PLACE = "case when $1::xid8 < pg_snapshot_xmax(pg_current_snapshot()) then $1::xid8 else '0' end, $2::bigint";
 /** Rows of a bucket that has moved, or is not here yet, are not ours to tell. */
 const OWN_STREAM = "(streams s join buckets b on b.bucket = s.bucket and b.state = 'owned')";
 const OPEN = ["running", "compensating", "stuck"];
@@ -123,7 +125,7 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
         `select ${EVENT}, s.name from (
            ${EVENT_TABLES.map(
              table => `(select * from ${table} e
-               where (e.xid, e.position) > ($1::xid8, $2::bigint) and e.xid < pg_snapshot_xmin(pg_current_snapshot())
+               where (e.xid, e.position) > (${PLACE}) and e.xid < pg_snapshot_xmin(pg_current_snapshot())
                order by e.xid, e.position limit $3)`,
            ).join(" union all ")}
          ) e join streams s on s.id = e.stream order by e.xid, e.position limit $3`,

@@ -92,6 +92,19 @@ const MIGRATIONS: readonly string[] = [
 ];
 
 /**
+ * A dump that is restored on another server carries transaction ids that this one has not reached: readers would wait
+ * for them for ever. All of it was committed before, so it gets the oldest id there is; positions keep the order.
+ */
+async function restamp(client: ClientBase): Promise<void> {
+  for (const table of ["events", "archived_events"]) {
+    const { rows } = await client.query(
+      `select from ${table} where xid >= pg_snapshot_xmax(pg_current_snapshot()) and xid <> pg_current_xact_id() limit 1`,
+    );
+    if (rows.length > 0) await client.query(`update ${table} set xid = '3'`);
+  }
+}
+
+/**
  * Brings the tables to this code's schema, in one transaction that starts at once wait for. Throws Bug
  * `STORE_SCHEMA_NEWER` when the database is ahead of this code.
  */
@@ -115,6 +128,7 @@ export async function migrate(client: ClientBase, place: string): Promise<void> 
       await client.query(migration);
       await client.query("insert into store_schema values ($1, store_clock())", [i + 1]);
     }
+    await restamp(client);
     await client.query("commit");
   } catch (error) {
     await client.query("rollback");
