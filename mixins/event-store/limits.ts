@@ -16,6 +16,8 @@ export const limits = {
    * smaller batches, which cost more each.
    */
   lanes: 2,
+  /** Events of one read from Postgres: its server waits for nobody, but our loop decodes them in one go. */
+  pageEvents: 2_000,
   /** Milliseconds to try for a connection before what was never sent fails: a server restarts in less. */
   connectMs: 3_000,
   /** Milliseconds to wait for the server's reply: longer than it lets a statement run. Then the outcome is unknown. */

@@ -84,7 +84,7 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
   async readStream(stream: string, from: number, limit: number): Promise<StoredEvent[]> {
     const events: StoredEvent[] = [];
     while (events.length < limit) {
-      const wanted = Math.min(limit - events.length, limits.chunkEvents);
+      const wanted = Math.min(limit - events.length, limits.pageEvents);
       const rows = await this.#rows<EventRow>(
         `with own as (select id from streams where name = $1)
          ${EVENT_TABLES.map(
@@ -120,15 +120,15 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
     const events: StoredEvent[] = [];
     let at = placeOf(cursor);
     while (events.length < limit) {
-      const wanted = Math.min(limit - events.length, limits.chunkEvents);
+      const wanted = Math.min(limit - events.length, limits.pageEvents);
       const rows = await this.#rows<EventRow>(
-        `select ${EVENT}, s.name from (
+        `select ${EVENT}, (select name from streams where id = e.stream) as name from (
            ${EVENT_TABLES.map(
              table => `(select * from ${table} e
                where (e.xid, e.position) > (${PLACE}) and e.xid < pg_snapshot_xmin(pg_current_snapshot())
                order by e.xid, e.position limit $3)`,
            ).join(" union all ")}
-         ) e join streams s on s.id = e.stream order by e.xid, e.position limit $3`,
+         ) e order by e.xid, e.position limit $3`,
         [at.xid, at.position, wanted],
       );
       for (const row of rows) events.push(eventOf(row.name!, row));
