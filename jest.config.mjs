@@ -10,7 +10,9 @@ const common = {
 const POSTGRES_ONLY = "/dialects/postgres/";
 
 /** What is promised on any database: these run on SQLite and, once more, on Postgres. */
-const ON_EVERY_DATABASE = ["**/mixins/database/*.int.test.ts"];
+const ON_EVERY_DATABASE = [
+  "**/mixins/{database,crud,stream,projection,saga,actor}/**/*.int.test.ts",
+];
 
 export default {
   maxWorkers: 2,

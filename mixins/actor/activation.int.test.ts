@@ -1,18 +1,16 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { Append, EventStore, Verdict } from "../event-store/index.ts";
 import { openEventStore } from "../event-store/mixin.ts";
-import { Unavailable } from "../kernel/index.ts";
+import { newDatabases, type Databases } from "../../test/databases.ts";
+import { query } from "../../test/servers/postgres.ts";
+import { readEnvironment, Unavailable, type DatabaseLocation } from "../kernel/index.ts";
 import { contract, Purse, quoting } from "./account.fixture.ts";
 import { defineActor, type Actor } from "./index.ts";
 import { ActorHost, type HostOptions } from "./mixin.ts";
 
-let folder: string;
-let filename: string;
+let databases: Databases;
 let store: EventStore;
 const hosts: ActorHost[] = [];
 const bugs: unknown[] = [];
@@ -46,17 +44,20 @@ function gated(): { store: EventStore; open(): void; close(): void; readonly hel
   };
 }
 
-/** What another program reads in the store's file, or does to it. */
-function raw<T>(work: (database: DatabaseSync) => T): T {
-  const database = new DatabaseSync(filename, { timeout: 5_000 });
+const location = (): DatabaseLocation => readEnvironment(databases.env).databaseOf("purses");
+/** What another program reads in the store's database, or does to it. */
+async function sql(statement: string): Promise<Record<string, unknown>[]> {
+  const where = location();
+  if (where.kind === "postgres") return query(`${where.shards[0]}?options=-csearch_path%3D${where.schema}`, statement);
+  const database = new DatabaseSync(where.filename, { timeout: 5_000 });
   try {
-    return work(database);
+    return database.prepare(statement).all();
   } finally {
     database.close();
   }
 }
-const recordedIds = (): unknown[] =>
-  raw(database => database.prepare("select command_id from commands").all()).map(row => row["command_id"]);
+const recordedIds = async (): Promise<unknown[]> =>
+  (await sql("select command_id from commands")).map(row => row["command_id"]);
 
 const until = async (condition: () => boolean | Promise<boolean>, ms = 5_000): Promise<void> => {
   for (const end = Date.now() + ms; !(await condition()); await sleep(2))
@@ -73,16 +74,15 @@ const eventsOf = async (id: string): Promise<string[]> =>
   );
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "actor-"));
-  filename = join(folder, "purses.sqlite");
-  store = await openEventStore({ kind: "sqlite", filename });
+  databases = await newDatabases();
+  store = await openEventStore(location());
   bugs.length = quoting.times = 0;
   quoting.quote = async () => 1;
 });
 afterEach(async () => {
   for (const host of hosts.splice(0)) await host.drain();
   await store.close();
-  await rm(folder, { recursive: true });
+  await databases.remove();
 });
 
 describe("commands", () => {
@@ -293,9 +293,9 @@ describe("command ids", () => {
     const host = node();
     expect(await typeOf(host.execute("a", "spend", { amount: 1 }))).toBe("NOT_ENOUGH");
     await host.execute("a", "clear", {});
-    expect(recordedIds()).toEqual([]);
+    expect(await recordedIds()).toEqual([]);
     await host.execute("a", "earn", { amount: 1 });
-    expect(recordedIds()).toEqual([expect.stringMatching(/^auto:/)]);
+    expect(await recordedIds()).toEqual([expect.stringMatching(/^auto:/)]);
   });
 
   test("what was never decided is not recorded: a passed deadline, a full mailbox, a bug", async () => {
@@ -304,7 +304,7 @@ describe("command ids", () => {
     const full = node({ limits: { mailboxSlots: 0 } });
     expect(await typeOf(full.execute("a", "earn", { amount: 1 }, key))).toBe("MAILBOX_FULL");
     expect(await typeOf(host.execute("a", "crash", {}, { commandId: "client:u1:k2" }))).toBe("DECISION_FAILED");
-    expect(recordedIds()).toEqual([]);
+    expect(await recordedIds()).toEqual([]);
     expect(await host.execute("a", "earn", { amount: 1 }, key)).toEqual({ id: "a", version: 1 });
   });
 
@@ -587,7 +587,6 @@ describe("loading", () => {
     for (let i = 0; i < n; i++) await host.execute(id, "earn", { amount: 1 });
     await until(async () => (await store.load(`purse.${id}`, 1)).snapshot?.version === n - (n % 10));
   };
-  const sql = (statement: string): void => raw(database => database.exec(statement));
 
   test("from snapshot and tail; a snapshot of another schema number is ignored", async () => {
     await fill("a", 25);
@@ -669,7 +668,7 @@ describe("loading", () => {
 
   test("a corrupt snapshot is a cache miss", async () => {
     await fill("a", 12);
-    sql("update snapshots set state = '{broken'");
+    await sql("update snapshots set state = '{broken'");
     expect(await node().get("a")).toEqual({ id: "a", version: 12, state: { balance: 12, notes: 0 } });
   });
 
@@ -677,11 +676,11 @@ describe("loading", () => {
     await fill("unknown", 10);
     await fill("hole", 10);
     await fill("fine", 10);
-    sql("delete from snapshots");
-    sql(
+    await sql("delete from snapshots");
+    await sql(
       "update events set type = 'purse.gone' where version = 2 and stream = (select id from streams where name = 'purse.unknown')",
     );
-    sql("delete from events where version = 5 and stream = (select id from streams where name = 'purse.hole')");
+    await sql("delete from events where version = 5 and stream = (select id from streams where name = 'purse.hole')");
     const host = node();
     await expect(host.get("unknown")).rejects.toMatchObject({ type: "STREAM_QUARANTINED", data: { outcome: "none" } });
     expect(await typeOf(host.execute("hole", "earn", { amount: 1 }))).toBe("STREAM_QUARANTINED");
@@ -691,7 +690,7 @@ describe("loading", () => {
       expect.stringMatching(/purse.hole: .*follows/),
       expect.stringMatching(/purse.unknown: .*purse.gone/),
     ]);
-    sql("update events set type = 'purse.earned' where type = 'purse.gone'");
+    await sql("update events set type = 'purse.earned' where type = 'purse.gone'");
     await store.release("purse.unknown");
     expect((await host.get("unknown")).state.balance).toBe(10);
   });

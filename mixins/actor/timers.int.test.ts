@@ -1,16 +1,14 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { EventStore } from "../event-store/index.ts";
 import { openEventStore } from "../event-store/mixin.ts";
-import { Unavailable } from "../kernel/index.ts";
+import { newDatabases, type Databases } from "../../test/databases.ts";
+import { readEnvironment, Unavailable } from "../kernel/index.ts";
 import { Purse } from "./account.fixture.ts";
 import { ACTOR_LIMITS, ActorHost } from "./mixin.ts";
 import { TimerRunner } from "./timers.ts";
 
-let folder: string;
+let databases: Databases;
 let store: EventStore;
 let host: ActorHost;
 const runners: TimerRunner[] = [];
@@ -36,8 +34,8 @@ const until = async (condition: () => boolean | Promise<boolean>, ms = 5_000): P
 };
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "timers-"));
-  store = await openEventStore({ kind: "sqlite", filename: join(folder, "purses.sqlite") });
+  databases = await newDatabases();
+  store = await openEventStore(readEnvironment(databases.env).databaseOf("purses"));
   host = new ActorHost(Purse, store, { logger });
   failures.length = 0;
 });
@@ -45,7 +43,7 @@ afterEach(async () => {
   for (const runner of runners.splice(0)) await runner.stop();
   await host.drain();
   await store.close();
-  await rm(folder, { recursive: true });
+  await databases.remove();
   expect(failures).toEqual([]);
 });
 

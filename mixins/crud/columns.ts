@@ -124,7 +124,7 @@ export class Columns {
   }
 }
 
-/** SQLite has no booleans, Postgres gives big integers as text and JSON parsed. */
+/** SQLite has no booleans, and keeps JSON as text. */
 function read(kind: Kind, value: unknown): unknown {
   if (kind === "boolean") return Boolean(value);
   if (kind === "integer" || kind === "number") return Number(value);

@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
+import { newDatabases, type Databases } from "../../test/databases.ts";
 import { readEnvironment } from "../kernel/index.ts";
 import { Crud } from "./mixin.ts";
 
@@ -47,7 +45,7 @@ const Books: ServiceSchema = {
   ],
 };
 
-let folder: string;
+let databases: Databases;
 let broker: ServiceBroker;
 const call = <T = any>(action: string, params: object = {}): Promise<T> => broker.call(`books.${action}`, params);
 const titles = async (params: object): Promise<string[]> =>
@@ -62,9 +60,9 @@ const book = (title: string, pages: number, more: object = {}): object => ({
 });
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "crud-"));
+  databases = await newDatabases();
   broker = new ServiceBroker({
-    ...brokerOptions(readEnvironment({ DATA_DIR: folder })),
+    ...brokerOptions(readEnvironment(databases.env)),
     logger: false,
     cacher: { type: "MemoryLRU", options: { max: 100 } },
   });
@@ -85,7 +83,7 @@ beforeEach(async () => {
 });
 afterAll(async () => {
   await broker.stop();
-  await rm(folder, { recursive: true });
+  await databases.remove();
 });
 
 test("an entity comes back as it went in, nested, boolean and JSON fields too; what is absent stays absent", async () => {
@@ -127,6 +125,12 @@ test("what is removed is gone; what is not there is a 404", async () => {
     await expect(call(action, { id: dune.id })).rejects.toMatchObject({ code: 404 });
 });
 
+test("of several who remove it at once one has done it", async () => {
+  const [dune] = await call("find", { query: { title: "Dune" } });
+  const outcomes = await Promise.allSettled([1, 2, 3].map(() => call("remove", { id: dune.id })));
+  expect(outcomes.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected", "rejected"]);
+});
+
 test("an insert of many is all or none", async () => {
   const entities = [book("One", 1), { ...book("Two", 2), id: "same" }, { ...book("Three", 3), id: "same" }];
   await expect(call("insert", { entities })).rejects.toThrow();
@@ -156,6 +160,17 @@ describe("questions", () => {
 
   test("sorts up and down, by several fields", async () => {
     expect(await titles({ sort: "-inPrint,-price.amount" })).toEqual(["Dune", "100% Wool", "a_b!c", "Emma"]);
+  });
+
+  test("what is absent sorts before all that is there", async () => {
+    expect(await titles({ sort: "author,title" })).toEqual(["100% Wool", "a_b!c", "Emma", "Dune"]);
+    expect(await titles({ sort: "-author,title" })).toEqual(["Dune", "Emma", "100% Wool", "a_b!c"]);
+  });
+
+  test("numbers beyond 32 bits are numbers to ask by and to keep", async () => {
+    await call("create", book("Huge", Number.MAX_SAFE_INTEGER, { price: { amount: 2 ** 50, currency: "EUR" } }));
+    expect(await titles({ query: { pages: { $gt: 2 ** 40 } } })).toEqual(["Huge"]);
+    expect(await titles({ query: { "price.amount": 2 ** 50 } })).toEqual(["Huge"]);
   });
 
   test("a page tells how many there are, and is never larger than 100 rows", async () => {

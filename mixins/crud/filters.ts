@@ -6,7 +6,7 @@ import { invalid, type Columns } from "./columns.ts";
 export interface Filters {
   /** `{ category: "mugs", "price.amount": { $lt: 1000 } }`; a list means any of, `null` means absent. */
   readonly query?: unknown;
-  /** Text contained in one of the searched fields, upper and lower case alike (ASCII on SQLite). */
+  /** Text contained in one of the searched fields, upper and lower case alike (ASCII). */
   readonly search?: unknown;
   readonly iSearch?: unknown;
   /** Default: all that the table declares as searchable. */
@@ -86,8 +86,11 @@ export function applySort(builder: Knex.QueryBuilder, columns: Columns, idField:
   if (names.length > limits.sortsMax) throw invalid("sort", `must name at most ${limits.sortsMax} fields`);
   for (const name of names) {
     const descending = name.startsWith("-");
-    const { column } = columns.find(descending ? name.slice(1) : name, "sort");
-    builder.orderBy(column, descending ? "desc" : "asc");
+    const { column, optional } = columns.find(descending ? name.slice(1) : name, "sort");
+    // What is absent comes before all that is there: without a word it would be last on Postgres.
+    // (Raw: of `orderBy`'s own word for it knex makes an order by presence alone on SQLite.)
+    if (optional) builder.orderByRaw(descending ? "?? desc nulls last" : "?? asc nulls first", [column]);
+    else builder.orderBy(column, descending ? "desc" : "asc");
   }
   builder.orderBy(columns.find(idField, "sort").column);
 }

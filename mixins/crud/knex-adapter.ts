@@ -105,7 +105,8 @@ export class KnexAdapter {
 
   removeById(id: unknown): Promise<Entity | null> {
     const remove = async (trx: Knex.Transaction): Promise<Entity | null> => {
-      const row = await this.byId(trx<Row>(this.table), id).first();
+      // Locked: of two who remove it at once, only one may have done it.
+      const row = await this.byId(trx<Row>(this.table), id).forUpdate().first();
       if (row) await this.byId(trx<Row>(this.table), id).del();
       return row ? this.columns.toEntity(row) : null;
     };

@@ -51,7 +51,7 @@ export class Builds {
 
   /** Makes sure that there is a build of this version. The first of all is live at once. */
   ensure(version: number): Promise<Build[]> {
-    return this.#database.transaction(async trx => {
+    return this.#alone(async trx => {
       const builds = await this.all(trx);
       if (builds.some(build => build.version === version)) return builds;
       await this.#add(trx, { version, build: 1 });
@@ -65,7 +65,7 @@ export class Builds {
 
   /** A new build of this version beside the live one, unless there is one already: one at a time. */
   another(version: number): Promise<{ build: number; started: boolean }> {
-    return this.#database.transaction(async trx => {
+    return this.#alone(async trx => {
       const builds = await this.all(trx);
       const running = builds.find(build => build.state === "building" && build.version === version);
       if (running) return { build: running.build, started: false };
@@ -82,7 +82,7 @@ export class Builds {
    * no improvement; it stays a build until they are repaired.
    */
   switchTo(next: Build): Promise<boolean> {
-    return this.#database.transaction(async trx => {
+    return this.#alone(async trx => {
       const live = (await this.all(trx)).find(({ state }) => state === "live");
       if (!live || isSame(live, next)) return false;
       const [ours, theirs] = [consumerName(this.#name, next), consumerName(this.#name, live)];
@@ -107,6 +107,11 @@ export class Builds {
       await trx("projection_builds").where(this.#key(build)).delete();
       for (const table of build.tables) await trx.schema.dropTableIfExists(table);
     });
+  }
+
+  /** One change at a time, whoever makes it: each goes by what it finds. */
+  #alone<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
+    return this.#database.transaction(work, { lock: `projection/${this.#name}` });
   }
 
   async #add(trx: Knex.Transaction, id: BuildId): Promise<void> {

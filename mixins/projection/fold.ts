@@ -97,12 +97,8 @@ export class MemoryTable implements Table<Row> {
   }
 
   async upsert(row: Row): Promise<void> {
-    const key = row[this.shape.key];
-    if (typeof key !== "string") throw new Error(`table ${this.shape.table}: a row without its key`);
-    for (const { name, optional } of this.shape.columns)
-      if (!optional && (row[name] === undefined || row[name] === null))
-        throw new Error(`table ${this.shape.table}: a row without "${name}"`);
-    this.#set(key, { ...row });
+    this.shape.check(row);
+    this.#set(row[this.shape.key] as string, { ...row });
   }
 
   async remove(key: string): Promise<void> {

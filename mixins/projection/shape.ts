@@ -12,6 +12,15 @@ interface Column {
   readonly optional: boolean;
 }
 
+const holds: Record<Kind, (value: unknown) => boolean> = {
+  // Postgres refuses the NUL character in text.
+  text: value => typeof value === "string" && !value.includes("\0"),
+  integer: Number.isSafeInteger,
+  number: Number.isFinite,
+  boolean: value => typeof value === "boolean",
+  json: () => true,
+};
+
 /** One logical table: columns in their declared order, the first is the primary key. */
 export class Shape {
   readonly table: string;
@@ -34,6 +43,16 @@ export class Shape {
     this.names = this.columns.map(({ name }) => name);
     this.key = first.name;
     this.indexes = indexes;
+  }
+
+  /** Throws for a row that the table cannot hold: so its event fails, and not the whole batch when it is written. */
+  check(row: Row): void {
+    for (const { name, kind, optional } of this.columns) {
+      const value = row[name];
+      if (value === undefined || value === null) {
+        if (!optional) throw new Error(`table ${this.table}: a row without "${name}"`);
+      } else if (!holds[kind](value)) throw new Error(`table ${this.table}: "${name}" cannot hold what it is given`);
+    }
   }
 
   /** A row's values in the order of the columns. */

@@ -3,7 +3,10 @@
 import { COMMAND_ID } from "../kernel/index.ts";
 import { startFulfilment } from "./fulfilment-services.fixture.ts";
 
-const { broker, rests, happened } = await startFulfilment(process.argv[2]!);
+const { broker, rests, happened } = await startFulfilment({
+  folder: process.argv[2]!,
+  env: process.env as Record<string, string>,
+});
 const once = (commandId: string): object => ({ headers: { [COMMAND_ID]: commandId } });
 
 for (const id of ["bolts", "nuts"]) await broker.call("shelves.fill", { id, quantity: 100 }, once("fill"));

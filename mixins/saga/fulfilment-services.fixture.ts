@@ -4,6 +4,7 @@ import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { ServiceBroker, type Context } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
+import type { Databases } from "../../test/databases.ts";
 import { COMMAND_ID, readEnvironment, Refusal, Unavailable } from "../kernel/index.ts";
 import { defineService } from "../contract/index.ts";
 import { defineActor } from "../actor/index.ts";
@@ -77,7 +78,7 @@ export interface Fulfilling {
 }
 
 export async function startFulfilment(
-  folder: string,
+  { folder, env }: Pick<Databases, "folder" | "env">,
   {
     world = () => {},
     limits = {},
@@ -90,7 +91,7 @@ export async function startFulfilment(
     metrics?: boolean;
   } = {},
 ): Promise<Fulfilling> {
-  const environment = readEnvironment({ DATA_DIR: folder, SHUTDOWN_TIMEOUT_MS: "1000" });
+  const environment = readEnvironment({ ...env, SHUTDOWN_TIMEOUT_MS: "1000" });
   const options = brokerOptions(environment);
   const broker = new ServiceBroker({
     ...options,

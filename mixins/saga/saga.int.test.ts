@@ -1,28 +1,27 @@
-import { mkdtemp, rm } from "node:fs/promises";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { tmpdir } from "node:os";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { newDatabases, type Databases } from "../../test/databases.ts";
 import { COMMAND_ID, METRICS, type Failpoint } from "../kernel/index.ts";
 import { Fulfilment } from "./fulfilment.fixture.ts";
 import { lost, startFulfilment, type Fulfilling, type World } from "./fulfilment-services.fixture.ts";
 import type { SagaDetail, SagaOptions } from "./mixin.ts";
 
-let folder: string;
+let databases: Databases;
 let running: Fulfilling | undefined;
 
 beforeEach(async () => {
-  folder = await mkdtemp(`${tmpdir()}/saga-`);
+  databases = await newDatabases();
 });
 afterEach(async () => {
   await running?.broker.stop();
   running = undefined;
-  await rm(folder, { recursive: true, force: true });
+  await databases.remove();
 });
 
 async function start(world?: World, limits?: SagaOptions["limits"]): Promise<Fulfilling> {
-  running = await startFulfilment(folder, { ...(world && { world }), ...(limits && { limits }) });
+  running = await startFulfilment(databases, { ...(world && { world }), ...(limits && { limits }) });
   const { broker } = running;
   for (const id of ["bolts", "nuts"])
     await broker.call("shelves.fill", { id, quantity: 10 }, { headers: { [COMMAND_ID]: "fill" } } as object);
@@ -92,7 +91,7 @@ describe("a saga that goes through", () => {
   test("the items of a step are called side by side, at most as many at once as the limit says", async () => {
     let open = 0;
     let most = 0;
-    running = await startFulfilment(folder, {
+    running = await startFulfilment(databases, {
       limits: { itemsAtOnce: 3 },
       middlewares: [
         {
@@ -198,7 +197,7 @@ describe("a saga that goes back", () => {
 
   test("an abandon that is refused proves nothing: it is tried again before anything is undone", async () => {
     const asked: string[] = [];
-    running = await startFulfilment(folder, {
+    running = await startFulfilment(databases, {
       middlewares: [
         {
           call: (next: (...call: unknown[]) => Promise<unknown>) =>
@@ -236,7 +235,7 @@ describe("a saga that goes back", () => {
           throw tooLate;
         },
     };
-    running = await startFulfilment(folder, { middlewares: [slowLine] });
+    running = await startFulfilment(databases, { middlewares: [slowLine] });
     const { broker, wish, parts } = running;
     for (const id of ["bolts", "nuts"]) await broker.call("shelves.fill", { id, quantity: 10 });
     const saga = await wish("w1");
@@ -341,7 +340,7 @@ describe("operations", () => {
 
 describe("metrics", () => {
   test("tell how many sagas are open and stuck", async () => {
-    running = await startFulfilment(folder, {
+    running = await startFulfilment(databases, {
       metrics: true,
       limits: { watchdogMs: 20, stuckAfterMs: 0 },
       world: action => (action === "send" ? lost() : undefined),
@@ -361,7 +360,7 @@ describe("two nodes", () => {
     const slow = () => new Promise<void>(resolve => setTimeout(resolve, 30));
     const eager = { watchdogMs: 10, orphanedAfterMs: 0 };
     const { broker, rests, parts, calls } = await start(slow, eager);
-    const other = await startFulfilment(folder, { world: slow, limits: eager });
+    const other = await startFulfilment(databases, { world: slow, limits: eager });
     try {
       const ids = ["w1", "w2", "w3", "w4"];
       const lines = [{ shelf: "bolts", quantity: 1 }];
@@ -436,8 +435,8 @@ describe("stop and start", () => {
 describe("a node that is killed", () => {
   /** Runs 12 wishes, a third of them with a bad card, in a process of their own. */
   async function run(failpoints: string): Promise<{ signal: string | null; said: string }> {
-    const child = spawn(process.execPath, [new URL("crash.fixture.ts", import.meta.url).pathname, folder], {
-      env: { ...process.env, NODE_OPTIONS: "", FAILPOINTS: failpoints },
+    const child = spawn(process.execPath, [new URL("crash.fixture.ts", import.meta.url).pathname, databases.folder], {
+      env: { ...process.env, ...databases.env, NODE_OPTIONS: "", FAILPOINTS: failpoints },
       stdio: ["ignore", "pipe", "ignore"],
     });
     const [said, [, signal]] = await Promise.all([text(child.stdout), once(child, "exit")]);

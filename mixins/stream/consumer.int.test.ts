@@ -149,10 +149,7 @@ describe("reading a log", () => {
   });
 
   /** A second node with the same consumers on the same database. */
-  const twinOf = (consumer: Consumer) => {
-    house.variables["TWINS_DATABASE_URL"] = `sqlite:${join(house.folder, "readers.sqlite")}`;
-    return house.start(source.schema(), consuming("twins", consumer));
-  };
+  const twinOf = (consumer: Consumer) => house.start(source.schema(), consuming("readers", consumer));
 
   test("P4 of two consumers at the same time one loses and rolls back", async () => {
     for (let i = 0; i < 3_000; i++) source.append(`${i % 11}`, "thing.used");

@@ -14,7 +14,7 @@ const folder = process.argv[2]!;
 const source = new Source("things", "thing", ["thing.made", "thing.used"]);
 for (let i = 0; i < 600; i++) source.append(`${i % 20}`, i < 20 ? "thing.made" : "thing.used");
 
-const broker = new ServiceBroker({ ...brokerOptions(readEnvironment({ DATA_DIR: folder })), logger: false });
+const broker = new ServiceBroker({ ...brokerOptions(readEnvironment()), logger: false });
 broker.createService(source.schema());
 broker.createService({
   name: "target",

@@ -1,19 +1,19 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { newDatabases, type Databases } from "../../test/databases.ts";
 
-let folder: string;
-beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), "crash-"))));
-afterEach(() => rm(folder, { recursive: true, force: true }));
+let databases: Databases;
+beforeEach(async () => void (databases = await newDatabases()));
+afterEach(() => databases.remove());
 
 async function run(failpoints: string): Promise<{ signal: string | null; said: string; errors: string }> {
   const fixture = join(import.meta.dirname, "crash.fixture.ts");
-  const child = spawn(process.execPath, [fixture, folder], {
-    env: { ...process.env, NODE_OPTIONS: "", FAILPOINTS: failpoints },
+  const child = spawn(process.execPath, [fixture, databases.folder], {
+    env: { ...process.env, ...databases.env, NODE_OPTIONS: "", FAILPOINTS: failpoints },
   });
   const [said, errors, [, signal]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
   return { signal, said, errors };
@@ -31,7 +31,7 @@ test.each([...beforeCommit, "consumer:after-commit=kill#4", "reactor:after-call=
     const { signal, said, errors } = await run("");
     expect({ signal, errors }).toEqual({ signal: null, errors: "" });
     expect((JSON.parse(said) as string[]).sort()).toEqual([...events].sort());
-    const calls = (await readFile(join(folder, "calls"), "utf8")).trim().split("\n");
+    const calls = (await readFile(join(databases.folder, "calls"), "utf8")).trim().split("\n");
     const expected = events.filter(id => !id.endsWith("@1")).map(id => `event:${id}/hitter/1`);
     expect([...new Set(calls)].sort()).toEqual(expected.sort());
     expect(calls.length).toBeGreaterThanOrEqual(expected.length);

@@ -1,10 +1,8 @@
 // A source for tests: a service that owns events kept in an array, and answers for them as an actor service does.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ServiceBroker, type BrokerOptions, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
+import { newDatabases } from "../../test/databases.ts";
 import { readEnvironment } from "../kernel/index.ts";
 import { COMMITTED, type LogEvent, type LogPage, type ReadLog } from "./source.ts";
 
@@ -67,9 +65,8 @@ export class Source {
   }
 }
 
-/** A folder of databases, and brokers on it; `end` stops and removes all. */
+/** Databases, and brokers on them; `end` stops and removes all. */
 export async function testHouse(): Promise<{
-  folder: string;
   /** Environment of the brokers to come. */
   variables: Record<string, string>;
   /** What the brokers to come have besides. */
@@ -77,12 +74,11 @@ export async function testHouse(): Promise<{
   start(...schemas: ServiceSchema[]): Promise<ServiceBroker>;
   end(): Promise<void>;
 }> {
-  const folder = await mkdtemp(join(tmpdir(), "stream-"));
+  const databases = await newDatabases();
   const brokers: ServiceBroker[] = [];
-  const variables: Record<string, string> = { DATA_DIR: folder };
+  const variables: Record<string, string> = { ...databases.env };
   const options: Partial<BrokerOptions> = {};
   return {
-    folder,
     variables,
     options,
     async start(...schemas) {
@@ -95,7 +91,7 @@ export async function testHouse(): Promise<{
     },
     async end() {
       await Promise.all(brokers.map(broker => broker.stop()));
-      await rm(folder, { recursive: true, force: true });
+      await databases.remove();
     },
   };
 }
@@ -104,7 +100,7 @@ export async function testHouse(): Promise<{
 export async function until<T>(
   look: () => T | Promise<T>,
   holds: (seen: T) => boolean,
-  deadlineMs = 8_000,
+  deadlineMs = 20_000,
 ): Promise<T> {
   const end = performance.now() + deadlineMs;
   for (;;) {

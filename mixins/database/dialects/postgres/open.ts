@@ -6,6 +6,7 @@ import { connectionOf } from "./connection.ts";
 import { PostgresClient, UNTIMED, type PostgresSettings } from "./postgres-client.ts";
 import { prepareDatabase } from "./prepare.ts";
 import { Replica } from "./replica.ts";
+import { shardsOf } from "./shards.ts";
 
 const limits = {
   /** Milliseconds to wait for a connection of the pool; then `DATABASE_BUSY`. */
@@ -18,14 +19,13 @@ const limits = {
 
 /** Opens the service's schema; makes it, and its role, when missing. */
 export async function openPostgres(location: PostgresLocation, options: OpenOptions): Promise<Database> {
-  const [url] = location.shards;
-  await prepareDatabase(url!, location);
+  const home = await homeOf(location);
   const settings = (url: string): PostgresSettings => ({
     connection: connectionOf(url, location),
     isDurable: !options.rebuildable,
     answerMsMax: limits.answerMsMax,
   });
-  const primary = settings(url!);
+  const primary = settings(home);
   const pool = poolOf(primary, location.poolSize);
   observePool(pool, options.onAcquire);
   const replica =
@@ -91,6 +91,14 @@ function poolOf(postgres: PostgresSettings, size: number): Knex {
     acquireConnectionTimeout: limits.acquireMsMax,
   };
   return knex(config);
+}
+
+/** The database with the service's own tables: the one there is, or shard 0, whatever the order of the URLs. */
+async function homeOf(location: PostgresLocation): Promise<string> {
+  const [url, ...others] = location.shards;
+  if (others.length > 0) return (await shardsOf(location))[0]!.url;
+  await prepareDatabase(url!, location);
+  return url!;
 }
 
 const quiet = (): void => {};
