@@ -11,7 +11,11 @@ const POSTGRES_ONLY = "/dialects/postgres/";
 
 /** What is promised on any database: these run on SQLite and, once more, on Postgres. */
 const ON_EVERY_DATABASE = [
-  "**/mixins/{database,crud,stream,projection,saga,actor}/**/*.int.test.ts",
+  "**/mixins/{database,crud,stream,stream/carriers,projection,saga,actor}/*.int.test.ts",
+  "**/services/{accounts,carts,catalog,checkout,inventory,order-views,orders,seed,shipping}/*.int.test.ts",
+  "**/services/payments/payments.int.test.ts",
+  "**/test/hello/*.int.test.ts",
+  "**/test/e2e/checkout.int.test.ts",
 ];
 
 export default {

@@ -1,27 +1,25 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
 import { ServiceBroker } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
+import { newDatabases, type Databases } from "../../test/databases.ts";
 import { typedCall } from "../../mixins/contract/index.ts";
 import { plainError, readEnvironment, type Refusal } from "../../mixins/kernel/index.ts";
 import { limits } from "./limits.ts";
 import accounts from "./accounts.service.ts";
 
-let folder: string;
+let databases: Databases;
 const brokers: ServiceBroker[] = [];
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "accounts-"));
+  databases = await newDatabases();
 });
 afterEach(async () => {
   await Promise.all(brokers.splice(0).map(broker => broker.stop()));
-  await rm(folder, { recursive: true });
+  await databases.remove();
 });
 
 async function start() {
-  const environment = readEnvironment({ DATA_DIR: folder });
+  const environment = readEnvironment(databases.env);
   const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
   brokers.push(broker);
   broker.createService(accounts);

@@ -16,22 +16,25 @@ export interface Signer {
 
 export async function openSigner(database: Database, issuer: string): Promise<Signer> {
   const fresh = await generate();
-  const { kid, publicJwk, privateJwk } = await database.transaction(async trx => {
-    const known = await trx("signing_keys").orderBy("created_at", "desc").first();
-    if (known)
-      return {
-        kid: known.kid as string,
-        publicJwk: JSON.parse(known.public_jwk) as JWK,
-        privateJwk: JSON.parse(known.private_jwk) as JWK,
-      };
-    await trx("signing_keys").insert({
-      kid: fresh.kid,
-      public_jwk: JSON.stringify(fresh.publicJwk),
-      private_jwk: JSON.stringify(fresh.privateJwk),
-      created_at: rfc3339(Date.now()),
-    });
-    return fresh;
-  });
+  const { kid, publicJwk, privateJwk } = await database.transaction(
+    async trx => {
+      const known = await trx("signing_keys").orderBy("created_at", "desc").first();
+      if (known)
+        return {
+          kid: known.kid as string,
+          publicJwk: JSON.parse(known.public_jwk) as JWK,
+          privateJwk: JSON.parse(known.private_jwk) as JWK,
+        };
+      await trx("signing_keys").insert({
+        kid: fresh.kid,
+        public_jwk: JSON.stringify(fresh.publicJwk),
+        private_jwk: JSON.stringify(fresh.privateJwk),
+        created_at: rfc3339(Date.now()),
+      });
+      return fresh;
+    },
+    { lock: "signing-keys" },
+  );
 
   const key = await importJWK(privateJwk, ALGORITHM);
   return {

@@ -1,29 +1,27 @@
-import { afterAll, afterEach, describe, expect, test } from "@jest/globals";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { systemClock, type Clock } from "../../mixins/kernel/index.ts";
+import { afterEach, describe, expect, test } from "@jest/globals";
+import { readFile } from "node:fs/promises";
+import { isOnPostgres, newDatabases, type Databases } from "../../test/databases.ts";
+import { readEnvironment, systemClock, type Clock } from "../../mixins/kernel/index.ts";
 import { migrate, openDatabase, type Database } from "../../mixins/database/mixin.ts";
 import { limits } from "./limits.ts";
 import { sessionStoreConformance } from "./session-store.conformance.ts";
 import { sessionTables, SqlSessions } from "./sql-sessions.ts";
 
-const folder = await mkdtemp(join(tmpdir(), "sessions-"));
-let files = 0;
-const filename = () => join(folder, `${files}.sqlite`);
-const open: Database[] = [];
+const open: { database: Database; databases: Databases }[] = [];
 
 async function newStore(clock: Clock): Promise<SqlSessions> {
-  files++;
-  const database = await openDatabase({ kind: "sqlite", filename: filename() });
-  open.push(database);
+  const databases = await newDatabases();
+  const database = await openDatabase(readEnvironment(databases.env).databaseOf("accounts"));
+  open.push({ database, databases });
   await migrate(database, "accounts", [sessionTables]);
   return new SqlSessions(database, clock);
 }
 afterEach(async () => {
-  for (const database of open.splice(0)) await database.close();
+  for (const { database, databases } of open.splice(0)) {
+    await database.close();
+    await databases.remove();
+  }
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 describe("SQL sessions", () => sessionStoreConformance(newStore));
 
@@ -31,11 +29,13 @@ test("who reads the database finds no token", async () => {
   const store = await newStore(systemClock);
   const token = await store.open("ada");
   const next = await store.rotate(token);
-  await open.splice(0)[0]!.close();
-  const bytes = await readFile(filename(), "latin1");
-  expect(bytes).toContain("ada");
-  expect(bytes).not.toContain(token);
-  expect(bytes).not.toContain(next!.token);
+  const [{ database, databases }] = open as [(typeof open)[0]];
+  const rows = [await database.knex("session_families"), await database.knex("refresh_tokens")];
+  await database.close();
+  const found = isOnPostgres() ? JSON.stringify(rows) : await readFile(`${databases.folder}/accounts.sqlite`, "latin1");
+  expect(found).toContain("ada");
+  expect(found).not.toContain(token);
+  expect(found).not.toContain(next!.token);
 });
 
 test("expired families and used tokens do not pile up", async () => {
@@ -48,7 +48,22 @@ test("expired families and used tokens do not pile up", async () => {
   now += 2;
   await store.rotate(token);
   await store.open("eve");
-  const { knex } = open[0]!;
+  const { knex } = open[0]!.database;
   expect(await knex("session_families").orderBy("user").pluck("user")).toEqual(["ada", "eve"]);
   expect(await knex("refresh_tokens")).toHaveLength(3);
+});
+
+test("however many log in at once, a user has no more sessions than allowed", async () => {
+  const store = await newStore(systemClock);
+  await Promise.all(Array.from({ length: limits.sessionsPerUserMax + 10 }, () => store.open("ada")));
+  expect(await open[0]!.database.knex("session_families")).toHaveLength(limits.sessionsPerUserMax);
+});
+
+test("a refresh and a log-out at once end in a log-out, whichever was first", async () => {
+  const store = await newStore(systemClock);
+  for (let round = 0; round < 20; round++) {
+    const token = await store.open("ada");
+    const [next] = await Promise.all([store.rotate(token), store.revoke(token)]);
+    expect(await store.rotate(next?.token ?? token)).toBeUndefined();
+  }
 });

@@ -34,6 +34,8 @@ interface Row {
   readonly family: string;
   readonly used_at: number | string | null;
   readonly expires_at: number | string;
+}
+interface Family {
   readonly user: string;
   readonly secret: string;
 }
@@ -48,31 +50,38 @@ export class SqlSessions implements SessionStore {
 
   open(user: string): Promise<string> {
     const token = randomBytes(32).toString("base64url");
-    return this.#database.transaction(async trx => {
-      // The one unused token of a family is its newest: when that has expired, nothing can come of the family any more.
-      const expired = trx("refresh_tokens").whereNull("used_at").where("expires_at", "<=", this.#clock.now());
-      await trx("session_families").whereIn("id", expired.select("family")).delete();
-      // Ids are UUIDv7: the newest sort last.
-      const families: string[] = await trx("session_families").where({ user }).orderBy("id", "desc").pluck("id");
-      await trx("session_families")
-        .whereIn("id", families.slice(limits.sessionsPerUserMax - 1))
-        .delete();
-      const family = newId();
-      await trx("session_families").insert({ id: family, user, secret: randomBytes(32).toString("base64url") });
-      await trx("refresh_tokens").insert(this.#row(token, family));
-      return token;
-    });
+    return this.#database.transaction(
+      async trx => {
+        // The one unused token of a family is its newest: when that has expired, nothing can come of the family any more.
+        const expired = trx("refresh_tokens").whereNull("used_at").where("expires_at", "<=", this.#clock.now());
+        await trx("session_families").whereIn("id", expired.select("family")).delete();
+        // Ids are UUIDv7: the newest sort last.
+        const families: string[] = await trx("session_families").where({ user }).orderBy("id", "desc").pluck("id");
+        await trx("session_families")
+          .whereIn("id", families.slice(limits.sessionsPerUserMax - 1))
+          .delete();
+        const family = newId();
+        await trx("session_families").insert({ id: family, user, secret: randomBytes(32).toString("base64url") });
+        await trx("refresh_tokens").insert(this.#row(token, family));
+        return token;
+      },
+      // Of all users: two that clear away the same expired families would wait for each other in a circle.
+      { lock: "sessions" },
+    );
   }
 
   rotate(token: string): Promise<{ user: string; token: string } | undefined> {
     const now = this.#clock.now();
     return this.#database.transaction(async trx => {
-      const row: Row | undefined = await trx("refresh_tokens")
-        .join("session_families", "session_families.id", "refresh_tokens.family")
-        .where({ hash: hashOf(token) })
-        .first("refresh_tokens.*", "session_families.user", "session_families.secret");
+      const here = { hash: hashOf(token) };
+      // Locked, and before its tokens are read: two tabs take turns, and a log-out comes before or after.
+      const family: Family | undefined = await trx("session_families")
+        .whereIn("id", trx("refresh_tokens").where(here).select("family"))
+        .forUpdate()
+        .first();
+      const row: Row | undefined = family && (await trx("refresh_tokens").where(here).first());
       if (!row || Number(row.expires_at) <= now) return undefined;
-      const next = { user: row.user, token: successorOf(token, row.secret) };
+      const next = { user: family!.user, token: successorOf(token, family!.secret) };
       if (row.used_at === null) {
         await trx("refresh_tokens").where({ family: row.family }).where("expires_at", "<=", now).delete();
         await trx("refresh_tokens").where({ hash: row.hash }).update({ used_at: now });

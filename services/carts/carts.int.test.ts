@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { ServiceBroker } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
+import { newDatabases, type Databases } from "../../test/databases.ts";
 import { typedCall, type Call, type Recorded } from "../../mixins/contract/index.ts";
 import { newId, readEnvironment, rfc3339 } from "../../mixins/kernel/index.ts";
 import catalog from "../catalog/catalog.service.ts";
@@ -12,7 +10,7 @@ import orders from "../orders/orders.service.ts";
 import carts from "./carts.service.ts";
 import { EmptyCart } from "./empty-cart.reactor.ts";
 
-let folder: string;
+let databases: Databases;
 let broker: ServiceBroker;
 let call: Call;
 /** Ids of the products in the catalog. */
@@ -20,8 +18,8 @@ let products: string[];
 let owner: string;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "carts-"));
-  broker = new ServiceBroker({ ...brokerOptions(readEnvironment({ DATA_DIR: folder })), logger: false });
+  databases = await newDatabases();
+  broker = new ServiceBroker({ ...brokerOptions(readEnvironment(databases.env)), logger: false });
   broker.createService(catalog);
   broker.createService(carts);
   broker.createService(orders);
@@ -33,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await broker.stop();
-  await rm(folder, { recursive: true });
+  await databases.remove();
 });
 beforeEach(() => {
   owner = newId();

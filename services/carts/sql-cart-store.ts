@@ -24,18 +24,21 @@ export function sqlCartStore(database: Database): CartStore {
 
     async put(owner, productId, quantity, linesMax) {
       const at = rfc3339(await database.now());
-      return database.transaction(async trx => {
-        const others = await trx<Row>("cart_items")
-          .where({ owner })
-          .whereNot({ product_id: productId })
-          .count({ n: "*" });
-        if (Number(others[0]!["n"]) >= linesMax) return false;
-        await trx<Row>("cart_items")
-          .insert({ owner, product_id: productId, quantity, added_at: at, updated_at: at })
-          .onConflict(["owner", "product_id"])
-          .merge(["quantity", "updated_at"]);
-        return true;
-      });
+      return database.transaction(
+        async trx => {
+          const others = await trx<Row>("cart_items")
+            .where({ owner })
+            .whereNot({ product_id: productId })
+            .count({ n: "*" });
+          if (Number(others[0]!["n"]) >= linesMax) return false;
+          await trx<Row>("cart_items")
+            .insert({ owner, product_id: productId, quantity, added_at: at, updated_at: at })
+            .onConflict(["owner", "product_id"])
+            .merge(["quantity", "updated_at"]);
+          return true;
+        },
+        { lock: `cart/${owner}` },
+      );
     },
 
     async remove(owner, productId) {

@@ -1,23 +1,21 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { ServiceBroker } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
+import { newDatabases, type Databases } from "../../test/databases.ts";
 import { typedCall, type Call } from "../../mixins/contract/index.ts";
 import { newId, readEnvironment } from "../../mixins/kernel/index.ts";
 import catalog from "./catalog.service.ts";
 import type { NewProduct } from "./product.ts";
 import { seedProducts } from "./products.seed.ts";
 
-let folder: string;
+let databases: Databases;
 let broker: ServiceBroker;
 let call: Call;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "catalog-"));
+  databases = await newDatabases();
   broker = new ServiceBroker({
-    ...brokerOptions(readEnvironment({ DATA_DIR: folder })),
+    ...brokerOptions(readEnvironment(databases.env)),
     logger: false,
     cacher: { type: "MemoryLRU", options: { max: 1_000 } },
   });
@@ -27,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await broker.stop();
-  await rm(folder, { recursive: true });
+  await databases.remove();
 });
 
 const service = (): any => broker.getLocalService("catalog");

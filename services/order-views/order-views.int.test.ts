@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
+import { newDatabases, type Databases } from "../../test/databases.ts";
 import { readEnvironment } from "../../mixins/kernel/index.ts";
 import type { ProjectingService } from "../../mixins/projection/mixin.ts";
 import { COMMITTED, type LogEvent, type ReadLog } from "../../mixins/stream/index.ts";
@@ -25,18 +23,18 @@ const ordersService: ServiceSchema = {
   },
 };
 
-let folder: string;
+let databases: Databases;
 let broker: ServiceBroker;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "order-views-"));
-  broker = new ServiceBroker({ ...brokerOptions(readEnvironment({ DATA_DIR: folder })), logger: false });
+  databases = await newDatabases();
+  broker = new ServiceBroker({ ...brokerOptions(readEnvironment(databases.env)), logger: false });
   broker.createService(ordersService);
   broker.createService(orderViews);
   await broker.start();
 });
 afterAll(async () => {
   await broker.stop();
-  await rm(folder, { recursive: true, force: true });
+  await databases.remove();
 });
 
 const [ann, bob] = [randomUUID(), randomUUID()];

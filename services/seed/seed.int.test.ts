@@ -1,9 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
+import { newDatabases, type Databases } from "../../test/databases.ts";
 import { typedCall } from "../../mixins/contract/index.ts";
 import { readEnvironment } from "../../mixins/kernel/index.ts";
 import accounts from "../accounts/accounts.service.ts";
@@ -12,21 +10,21 @@ import { seedProducts } from "../catalog/products.seed.ts";
 import inventory from "../inventory/inventory.service.ts";
 import seed from "./seed.service.ts";
 
-let folder: string;
+let databases: Databases;
 const brokers: ServiceBroker[] = [];
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "seed-"));
+  databases = await newDatabases();
 });
 afterEach(async () => {
   await stopAll();
-  await rm(folder, { recursive: true });
+  await databases.remove();
 });
 const stopAll = () => Promise.all(brokers.splice(0).map(broker => broker.stop()));
 
 const ADMIN = { email: "root@example.com", password: "correct horse" };
 async function start(services: ServiceSchema[], extra: Record<string, string> = {}) {
   const environment = readEnvironment({
-    DATA_DIR: folder,
+    ...databases.env,
     ADMIN_EMAIL: ADMIN.email,
     ADMIN_PASSWORD: ADMIN.password,
     ...extra,
@@ -88,7 +86,8 @@ test("it waits for services that start later, and a stop does not wait for them"
   expect(await levels(broker)).toEqual(allOf(100));
   await stopAll();
 
-  await rm(folder, { recursive: true });
+  await databases.remove();
+  databases = await newDatabases();
   await start([seed, accounts]);
   const from = performance.now();
   await stopAll();

@@ -1,12 +1,10 @@
 // The runtime without the shop: a small domain of its own, written with nothing but `mixins/`. Its types are checked by a
 // tsconfig of their own, so that neither domain's contracts are in sight of the other.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ServiceBroker } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
+import { newDatabases, type Databases } from "../databases.ts";
 import { typedCall, type Call } from "../../mixins/contract/index.ts";
 import { readEnvironment } from "../../mixins/kernel/index.ts";
 import balances from "./balances/balances.service.ts";
@@ -14,23 +12,23 @@ import loyalty from "./loyalty/loyalty.service.ts";
 import redemption from "./redemption/redemption.service.ts";
 import rewards from "./rewards/rewards.service.ts";
 
-let folder: string;
+let databases: Databases;
 let broker: ServiceBroker;
 let call: Call;
 
 async function start() {
-  broker = new ServiceBroker({ ...brokerOptions(readEnvironment({ DATA_DIR: folder })), logger: false });
+  broker = new ServiceBroker({ ...brokerOptions(readEnvironment(databases.env)), logger: false });
   for (const service of [loyalty, rewards, redemption, balances]) broker.createService(service);
   await broker.start();
   call = typedCall(broker);
 }
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "hello-"));
+  databases = await newDatabases();
   await start();
 });
 afterAll(async () => {
   await broker.stop();
-  await rm(folder, { recursive: true });
+  await databases.remove();
 });
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
