@@ -1,11 +1,10 @@
 // `kill -9` under load, at every named failpoint and at random moments; then the laws of the shop must hold. The seed is
 // printed; CHAOS_SEED runs it again.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { FAILPOINTS, newId } from "../../mixins/kernel/index.ts";
+import { newDatabases, type Databases } from "../databases.ts";
 import { startEmbedded } from "../embedded.ts";
 import { lawsBrokenAtRest, readBooks } from "../laws.ts";
 import { randomOf } from "../random.ts";
@@ -20,7 +19,7 @@ const RANDOM_KILLS = 4;
 /** A failpoint that is not reached by then is a failpoint that tests nothing. */
 const REACHED_WITHIN_MS = 20_000;
 
-let folder: string;
+let databases: Databases;
 let provider: Child | undefined;
 let providerUrl: string;
 let shop: Shop;
@@ -32,11 +31,11 @@ const unanswered = new Map<string, object>();
 
 beforeAll(async () => {
   console.log(`CHAOS_SEED=${seed}`);
-  folder = await mkdtemp(join(tmpdir(), "chaos-"));
+  databases = await newDatabases();
   const port = await freePort();
   providerUrl = `http://127.0.0.1:${port}`;
   provider = new Child(
-    ["services/payments/provider/server.ts", "--port", `${port}`, "--data", join(folder, "provider.sqlite")],
+    ["services/payments/provider/server.ts", "--port", `${port}`, "--data", join(databases.folder, "provider.ledger")],
     {},
   );
   await until("the provider answers", () =>
@@ -47,7 +46,7 @@ beforeAll(async () => {
   );
   const admin = { email: "admin@example.com", password: "for chaos only" };
   shop = await Shop.start({
-    DATA_DIR: join(folder, "data"),
+    ...databases.env,
     PAYMENT_PROVIDER_URL: providerUrl,
     ADMIN_EMAIL: admin.email,
     ADMIN_PASSWORD: admin.password,
@@ -67,7 +66,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await shop?.stop();
   await provider?.end("SIGTERM");
-  await rm(folder, { recursive: true });
+  await databases.remove();
 });
 
 /** One order: placed, and asked again under its key until it is answered; what is cut off is asked after the restart. */
@@ -164,7 +163,7 @@ async function checkTheBooks(): Promise<void> {
   const services = await Promise.all(names.map(name => import(`../../services/${name}/${name}.service.ts`)));
   const embedded = await startEmbedded(
     services.map(module => module.default),
-    { DATA_DIR: join(folder, "data"), PAYMENT_PROVIDER_URL: providerUrl },
+    { ...databases.env, PAYMENT_PROVIDER_URL: providerUrl },
   );
   try {
     const ids = [...acknowledged.values()].map(({ id }) => id);
