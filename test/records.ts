@@ -34,8 +34,9 @@ export async function recordsOf({ folder, env }: Databases): Promise<Map<string,
   for (const file of globSync(join(folder, "*.sqlite"))) {
     const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
     try {
-      for (const { name } of database.prepare("select name from sqlite_schema where type = 'table'").all())
-        if (!BOOKKEEPING.test(String(name)))
+      const tables = database.prepare("select name from sqlite_schema where type = 'table'").all();
+      for (const { name } of tables as { name: string }[])
+        if (!BOOKKEEPING.test(name))
           records.set(
             `${basename(file, ".sqlite")}/${name}`,
             await rowsOf(`"${name}"`, async sql => database.prepare(sql).all()),

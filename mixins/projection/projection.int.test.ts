@@ -199,7 +199,7 @@ describe("rebuild", () => {
     const rebuild = () => broker.call<any, object>("views.rebuildProjection", { name: "things-by-kind" });
     const answers = await Promise.all([rebuild(), rebuild()]);
     for (const answer of answers) expect(answer).toMatchObject({ name: "things-by-kind", version: 1, build: 2 });
-    expect(answers.map(({ started }) => started).sort()).toEqual([false, true]);
+    expect(answers.filter(({ started }) => started)).toHaveLength(1);
     let switched = false;
     while (!switched) {
       for (let i = 0; i < 20; i++) someEvent();

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import { join } from "node:path";
 import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
 import { COMMAND_ID, METRICS, Unavailable } from "../kernel/index.ts";
 import type { Call } from "../contract/index.ts";

@@ -39,9 +39,9 @@ test("P1 a crash of the server under load: outcomes are true, errors are retryab
   const outcomes = new Map<string, "written" | "none" | "unknown">();
   const strange: unknown[] = [];
   let slowestMs = 0;
-  let running = true;
+  const ending = new AbortController();
   const writers = Array.from({ length: WRITERS }, async (_, writer) => {
-    for (let n = 0; running; n++) {
+    for (let n = 0; !ending.signal.aborted; n++) {
       const id = `${writer}-${n}`;
       const started = performance.now();
       try {
@@ -73,7 +73,7 @@ test("P1 a crash of the server under load: outcomes are true, errors are retryab
     }
     await progress();
   } finally {
-    running = false;
+    ending.abort();
     await Promise.all(writers);
   }
 
