@@ -4,8 +4,11 @@ import type { Cursor, LogPage, ReadLog } from "../source.ts";
 import type { Batch, Carrier, Feed } from "./carrier.ts";
 
 const limits = {
-  /** Milliseconds between two looks at an idle log: the first after activity, doubling up to the second. */
-  pollMinMs: 50,
+  /**
+   * Milliseconds between two looks at an idle log: the first after activity, doubling up to the second. The first is
+   * short: on Postgres a commit that we are told of stays hidden until the transactions beside it have ended.
+   */
+  pollMinMs: 5,
   pollMaxMs: 500,
 };
 
