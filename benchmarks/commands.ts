@@ -3,36 +3,17 @@
 // gives (fdatasync) and a bare loop that inserts the same rows in batches of the same size.
 //
 //   node benchmarks/commands.ts [--events 1000000] [--seconds 30] [--runs 5]
-import { mkdtemp, open, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { ServiceBroker, type BrokerOptions } from "moleculer";
-import Type from "typebox";
-import { brokerOptions } from "../broker/index.ts";
-import { defineContract, defineService } from "../mixins/contract/index.ts";
-import { defineActor } from "../mixins/actor/index.ts";
-import { Actors } from "../mixins/actor/mixin.ts";
-import { newId, readEnvironment } from "../mixins/kernel/index.ts";
-import { closedLoop, median, option, quantile, report, thousands } from "./harness.ts";
+import { newId } from "../mixins/kernel/index.ts";
+import { ACTORS, add, countersBroker, measureCommands } from "./counters.ts";
+import { fdatasyncP50, option, report, rounded, thousands } from "./harness.ts";
 
-const ACTORS = 5_000;
 const events = option("events", 1_000_000);
 const seconds = option("seconds", 30);
 const runs = option("runs", 5);
-
-const contract = defineContract({
-  service: "counters",
-  actor: "counter",
-  state: { count: Type.Integer() },
-  commands: { add: { by: Type.Integer({ minimum: 1, maximum: 100 }) } },
-  events: { "counter.added": { by: Type.Integer() } },
-});
-const Counter = defineActor(contract)({
-  initial: () => ({ count: 0 }),
-  decide: { add: (_state, { by }) => [contract.event("counter.added", { by })] },
-  evolve: { "counter.added": (state, { by }) => ({ count: state.count + by }) },
-});
 
 const folder = await mkdtemp(join(tmpdir(), "valence-bench-"));
 const rows: Record<string, unknown>[] = [];
@@ -46,9 +27,12 @@ try {
       [ACTORS, "5 000 actors"],
       [1, "one hot actor"],
     ] as const)
-      for (const callers of [64, 256])
-        rows.push(await measure(`${name}, ${callers} callers${label}`, actors, callers, options));
-  rows.push({ case: "fdatasync of 4 kB, p50", ms: Number((await fdatasyncP50()).toFixed(3)) });
+      for (const callers of [64, 256]) {
+        const id = (n: number) => `c${n % actors}`;
+        const commands = { name: `${name}, ${callers} callers${label}`, id, callers, seconds, runs };
+        rows.push((await measureCommands(countersBroker({ DATA_DIR: folder }, options), commands)).row);
+      }
+  rows.push({ case: "fdatasync of 4 kB, p50", ms: rounded(await fdatasyncP50(folder), 3) });
   for (const batch of [64, 256])
     rows.push({ case: `bare insert loop, batches of ${batch}`, "per second": thousands(bareInserts(batch)) });
   await report("commands", rows);
@@ -56,62 +40,17 @@ try {
   await rm(folder, { recursive: true });
 }
 
-function broker(options: Partial<BrokerOptions> = {}): ServiceBroker {
-  const environment = readEnvironment({ DATA_DIR: folder });
-  const made = new ServiceBroker({ ...brokerOptions(environment), logger: false, ...options });
-  made.createService(defineService(contract, { mixins: [Actors(Counter)] }));
-  return made;
-}
-
 async function preload(): Promise<void> {
-  const made = broker();
-  await made.start();
+  const broker = countersBroker({ DATA_DIR: folder });
+  await broker.start();
   let done = 0;
   await Promise.all(
     Array.from({ length: 1_000 }, async () => {
-      while (done < events) await made.call("counters.add", { id: `c${done++ % ACTORS}`, by: 1 });
+      while (done < events) await add(broker, `c${done++ % ACTORS}`);
     }),
   );
-  await made.stop();
+  await broker.stop();
   console.log(`preloaded ${thousands(events)} events`);
-}
-
-async function measure(
-  name: string,
-  actors: number,
-  callers: number,
-  options: object,
-): Promise<Record<string, unknown>> {
-  const made = broker(options);
-  await made.start();
-  const call = (n: number) => made.call("counters.add", { id: `c${n % actors}`, by: 1 });
-  await closedLoop(callers, Math.min(3, seconds), call);
-  const loads = [];
-  for (let run = 0; run < runs; run++) loads.push(await closedLoop(callers, seconds, call));
-  await made.stop();
-  const row = {
-    case: name,
-    "per second": thousands(median(loads.map(load => load.perSecond))),
-    "p50 ms": Number(median(loads.map(load => load.latencyMs.p50)).toFixed(2)),
-    "p99 ms": Number(median(loads.map(load => load.latencyMs.p99)).toFixed(2)),
-    "loop delay p99 ms": Number(median(loads.map(load => load.loopDelayP99Ms)).toFixed(1)),
-    CPUs: Number(median(loads.map(load => load.cpus)).toFixed(2)),
-  };
-  console.log(row);
-  return row;
-}
-
-async function fdatasyncP50(): Promise<number> {
-  const file = await open(join(folder, "fdatasync"), "w");
-  const times: number[] = [];
-  for (let i = 0; i < 500; i++) {
-    await file.write(Buffer.alloc(4_096), 0, 4_096, i * 4_096);
-    const began = performance.now();
-    await file.datasync();
-    times.push(performance.now() - began);
-  }
-  await file.close();
-  return quantile(times, 0.5);
 }
 
 /**

@@ -1,7 +1,9 @@
 // What every measurement shares: medians, event-loop delay, tables for people and JSON for machines.
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, open, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
+import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
 export function quantile(values: readonly number[], q: number): number {
@@ -26,11 +28,12 @@ export interface Load {
   readonly cpus: number;
 }
 
-/** Closed loop: `callers` callers, each with one call in flight, for `seconds`. */
+/** Closed loop: `callers` callers, each with one call in flight, for `seconds`. One latency in `sampled` is kept. */
 export async function closedLoop(
   callers: number,
   seconds: number,
   call: (n: number) => Promise<unknown>,
+  sampled = 64,
 ): Promise<Load> {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   const latencies: number[] = [];
@@ -45,7 +48,7 @@ export async function closedLoop(
         const n = calls++;
         const began = performance.now();
         await call(n);
-        if (n % 64 === 0) latencies.push(performance.now() - began);
+        if (n % sampled === 0) latencies.push(performance.now() - began);
       }
     }),
   );
@@ -61,15 +64,61 @@ export async function closedLoop(
   };
 }
 
-export const thousands = (n: number): string => Math.round(n).toLocaleString("en");
+/**
+ * Open loop: calls leave at random times (Poisson) of a given rate, whether or not those before were answered. A latency
+ * counts from when its call was due: a generator that waits for a slow system would leave out just what is slow. Timers
+ * have a resolution of 1 ms, which is part of what is reported.
+ */
+export async function openLoop(
+  perSecond: number,
+  seconds: number,
+  call: (n: number) => Promise<unknown>,
+): Promise<readonly number[]> {
+  const latencies: number[] = [];
+  const calls: Promise<void>[] = [];
+  const start = performance.now();
+  const end = start + seconds * 1_000;
+  for (let due = start, n = 0; due < end;) {
+    for (const now = performance.now(); due <= now && due < end; n++) {
+      const at = due;
+      calls.push(call(n).then(() => void latencies.push(performance.now() - at)));
+      due += (-Math.log(1 - Math.random()) * 1_000) / perSecond;
+    }
+    await sleep(1);
+  }
+  await Promise.all(calls);
+  return latencies;
+}
 
-/** Prints the rows and writes them with versions and CPU to `benchmarks/results/<name>.json`. */
-export async function report(name: string, rows: readonly Record<string, unknown>[]): Promise<void> {
+/** Milliseconds at the median for the disk to take 4 kB for good. */
+export async function fdatasyncP50(folder: string): Promise<number> {
+  const file = await open(join(folder, "fdatasync"), "w");
+  const times: number[] = [];
+  for (let i = 0; i < 500; i++) {
+    await file.write(Buffer.alloc(4_096), 0, 4_096, i * 4_096);
+    const began = performance.now();
+    await file.datasync();
+    times.push(performance.now() - began);
+  }
+  await file.close();
+  return quantile(times, 0.5);
+}
+
+export const thousands = (n: number): string => Math.round(n).toLocaleString("en");
+export const rounded = (n: number, digits: number): number => Number(n.toFixed(digits));
+
+/** Prints the rows and writes them, and what else there is to know, to `benchmarks/results/<name>.json`. */
+export async function report(
+  name: string,
+  rows: readonly Record<string, unknown>[],
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
   console.table(rows);
   const folder = new URL("results/", import.meta.url);
   await mkdir(folder, { recursive: true });
   const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length, platform: process.platform };
   const file = new URL(`${name}.json`, folder);
-  await writeFile(file, `${JSON.stringify({ name, at: new Date().toISOString(), machine, rows }, null, 2)}\n`);
+  const result = { name, at: new Date().toISOString(), machine, ...more, rows };
+  await writeFile(file, `${JSON.stringify(result, null, 2)}\n`);
   console.log(`written to benchmarks/results/${name}.json`);
 }
