@@ -1,6 +1,6 @@
 // Every measurement, one after another, each in a process of its own: one's garbage is not the other's pause.
 //
-//   npm run bench                    all of them, as long as they take (about 45 minutes)
+//   npm run bench                    all of them, as long as they take (about an hour)
 //   npm run bench -- --quick         short runs, for a look
 //   npm run bench -- commands replay only these
 import { spawn } from "node:child_process";
@@ -11,6 +11,7 @@ const SUITES: Record<string, string[]> = {
   micro: [],
   "event-store": [],
   commands: ["--events", "100000", "--seconds", "5", "--runs", "1"],
+  postgres: ["--events", "100000", "--streams", "10000", "--seconds", "3", "--runs", "1"],
   replay: ["--orders", "10000", "--runs", "1"],
   orders: ["--seconds", "15"],
 };

@@ -72,7 +72,7 @@ const lastStep = {
   },
 };
 
-const it = task<OurTask>();
+const it = task() as OurTask;
 const env = { DATABASE_URL: it.url };
 const { middlewares = [] } = brokerOptions(readEnvironment(env));
 const broker = countersBroker(env, it.kind === "process" ? { middlewares: [...middlewares, lastStep] } : {});

@@ -13,15 +13,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SignJWT } from "jose";
 import { newId } from "../mixins/kernel/index.ts";
-import { newDatabase, query } from "../test/servers/postgres.ts";
+import { newDatabase, query, type Postgres } from "../test/servers/postgres.ts";
 import { Child, freePort, Shop, until } from "../test/shop.ts";
-import type { Effort } from "./contender.ts";
 import { ACTORS } from "./counters.ts";
-import { fdatasyncP50, median, report, rounded, thousands, type Load } from "./harness.ts";
+import { fdatasyncP50, median, option, report, rounded, thousands, type Load } from "./harness.ts";
 import { OrderLoad, orderBodies, stock, type OrderRun } from "./order-load.ts";
 import type { OurTask } from "./ours.ts";
-import { ownFolder, POSTGRES_SETTINGS, postgresVersion, startPostgres } from "./server.ts";
-import { alsoEnd, assertGoingOn, endOnSignals, Started } from "./started.ts";
+import { POSTGRES_SETTINGS, postgresVersion, withPostgres } from "./server.ts";
+import { alsoEnd, assertGoingOn, endAll, Started } from "./started.ts";
 
 const CONTENDERS = ["ours", "restate", "emmett", "dbos", "fastify"] as const;
 type Contender = (typeof CONTENDERS)[number];
@@ -30,8 +29,8 @@ const PEERS = new URL("peers/", import.meta.url);
 const OURS = new URL("ours.ts", import.meta.url);
 const ROOT = new URL("../", import.meta.url);
 
-/** Connections of a peer's pool. More than the cores can use only wait on each other; fewer leave the disk idle. */
-const POOL = { fastify: 32, dbos: 50 };
+/** Connections of a peer's pool: of 8 to 100 those with which it was fastest on two cores. */
+const POOL = { fastify: option("fastify-pool", 16), dbos: option("dbos-pool", 50) };
 const ORDER_CONNECTIONS = 64;
 /** Sagas that are open at once when everything is on. */
 const OPEN_MAX = 400;
@@ -40,7 +39,10 @@ const ADMIN = { email: "admin@example.com", password: "benchmarks only" };
 
 const args = process.argv.slice(2);
 if (args.includes("--help")) {
-  console.log(`npm run bench:peers -- [--quick] [--only ${CONTENDERS.join(",")}] [--cases <text>]`);
+  console.log(
+    `npm run bench:peers -- [--quick] [--only ${CONTENDERS.join(",")}] [--cases <part of a name>,…]\n` +
+      "                       [--fastify-pool <connections>] [--dbos-pool <connections>]",
+  );
   process.exit(0);
 }
 const isQuick = args.includes("--quick");
@@ -73,24 +75,36 @@ interface Case {
   readonly aim: string;
 }
 
-endOnSignals();
-const folder = await ownFolder();
-const server = await startPostgres().catch(async (error: Error) => {
-  await folder.remove();
-  throw error;
-});
-const startedAt = Date.now();
+let server: Postgres;
+let folder: string;
 const results = new Map<Entry, Measured>();
-try {
+await withPostgres(async (started, itsFolder) => {
+  server = started;
+  folder = itsFolder;
   await installPeers();
   const cases = allCases().filter(({ name }) => !named || named.some(part => name.includes(part)));
-  const entries = [...new Set(cases.flatMap(({ ours, peer }) => (peer ? [ours, peer] : [ours])))].filter(
-    ({ contender }) => !only || only.includes(contender),
+  const all = new Set(cases.flatMap(({ ours, peer }) => (peer ? [ours, peer] : [ours])));
+  await measureAll([...all].filter(({ contender }) => !only || only.includes(contender)));
+  await report(
+    "peers",
+    cases.map(rowOf).filter(row => row !== undefined),
+    {
+      versions: await versions(),
+      postgres: { ...POSTGRES_SETTINGS, "fdatasync of 4 kB, p50 ms": rounded(await fdatasyncP50(folder), 3) },
+      effort: { ...effort, pools: POOL },
+      measurements: [...results].map(([{ contender, name }, measured]) => ({ contender, name, ...measured })),
+    },
   );
+}, endAll);
+
+/** One that fails is told and left out of the table. */
+async function measureAll(entries: readonly Entry[]): Promise<void> {
+  const startedAt = Date.now();
   for (const [i, entry] of entries.entries()) {
     const minutes = ((Date.now() - startedAt) / 60_000).toFixed(1);
     console.log(`[${i + 1}/${entries.length}, ${minutes} min] ${entry.name}`);
     assertGoingOn();
+    // What the one before has left in memory is not the next one's to write.
     await query(server.url(), "checkpoint");
     try {
       const measured = await entry.measure();
@@ -102,19 +116,6 @@ try {
       process.exitCode = 1;
     }
   }
-  await report(
-    "peers",
-    cases.map(rowOf).filter(row => row !== undefined),
-    {
-      versions: await versions(),
-      postgres: { ...POSTGRES_SETTINGS, "fdatasync of 4 kB, p50 ms": rounded(await fdatasyncP50(folder.path), 3) },
-      effort: { ...effort, pools: POOL },
-      measurements: [...results].map(([{ contender, name }, measured]) => ({ contender, name, ...measured })),
-    },
-  );
-} finally {
-  await server.stop();
-  await folder.remove();
 }
 
 // ---- the cases
@@ -198,7 +199,7 @@ async function overHttp(actors: number, callers: number): Promise<Measured> {
 /** With its defaults, which sync its log before an answer; the data lies on the same disk as that of Postgres. */
 async function restate(actors: number, callers: number): Promise<Measured> {
   const [ingress, admin, fabric, port] = [await freePort(), await freePort(), await freePort(), await freePort()];
-  const base = join(folder.path, `restate-${ingress}`);
+  const base = join(folder, `restate-${ingress}`);
   await mkdir(base);
   const binary = `node_modules/@restatedev/restate-server-${process.platform}-${process.arch}/bin/restate-server`;
   const restateServer = new Started(fileURLToPath(new URL(binary, PEERS)), ["--no-logo"], {

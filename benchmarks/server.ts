@@ -14,17 +14,33 @@ export const POSTGRES_SETTINGS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Makes a folder in which everything of this process and its children lies that is temporary; answers what removes it.
- * Open to others: Postgres runs as a user of its own.
+ * Works with a server of its own, and with a folder in which everything of this process and its children lies that is
+ * temporary. Both are gone afterwards, also when a signal comes: then `onSignal` ends what else was started.
  */
-export async function ownFolder(): Promise<{ readonly path: string; remove(): Promise<void> }> {
-  const path = await mkdtemp(join(tmpdir(), "valence-bench-"));
-  await chmod(path, 0o755);
-  process.env["TMPDIR"] = path;
-  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 5 }) };
+export async function withPostgres(
+  work: (server: Postgres, folder: string) => Promise<void>,
+  onSignal: () => void = () => {},
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "valence-bench-"));
+  // Postgres runs as a user of its own.
+  await chmod(folder, 0o755);
+  process.env["TMPDIR"] = folder;
+  const starting = Postgres.start({ settings: POSTGRES_SETTINGS });
+  const end = async (): Promise<void> => {
+    await starting.then(server => server.stop()).catch(() => {});
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  };
+  const interrupt = (): void => {
+    onSignal();
+    void end().then(() => process.exit(130));
+  };
+  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  try {
+    await work(await starting, folder);
+  } finally {
+    await end();
+  }
 }
-
-export const startPostgres = (): Promise<Postgres> => Postgres.start({ settings: POSTGRES_SETTINGS });
 
 export async function postgresVersion(server: Postgres): Promise<string> {
   const [row] = await query<{ server_version: string }>(server.url(), "show server_version");

@@ -6,16 +6,13 @@ import type { Told } from "./contender.ts";
 const running = new Set<ChildProcess>();
 let isInterrupted = false;
 
-/** From now on a signal ends every process that was started; whoever waits for one fails, and cleans up. */
-export function endOnSignals(): void {
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.on(signal, () => {
-      isInterrupted = true;
-      for (const child of running) child.kill("SIGKILL");
-    });
+/** Ends every process that was started; no other is started from then on, and whoever waits for one fails. */
+export function endAll(): void {
+  isInterrupted = true;
+  for (const child of running) child.kill("SIGKILL");
 }
 
-/** Throws when a signal came. */
+/** Throws when all were ended. */
 export function assertGoingOn(): void {
   if (isInterrupted) throw new Error("interrupted");
 }

@@ -2,7 +2,7 @@
 import { DBOS } from "@dbos-inc/dbos-sdk";
 import { measure, task, type Effort } from "../contender.ts";
 
-const { url, poolSize, ...effort } = task<{ url: string; poolSize: number } & Effort>();
+const { url, poolSize, ...effort } = task() as { url: string; poolSize: number } & Effort;
 const increment = async (n: number): Promise<{ n: number }> => ({ n: n + 1 });
 const workflow = DBOS.registerWorkflow(
   async (n: number) => {

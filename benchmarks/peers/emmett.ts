@@ -3,7 +3,7 @@
 import { getPostgreSQLEventStore } from "@event-driven-io/emmett-postgresql";
 import { measure, task, type Effort } from "../contender.ts";
 
-const { url, streams, ...effort } = task<{ url: string; streams: number } & Effort>();
+const { url, streams, ...effort } = task() as { url: string; streams: number } & Effort;
 const store = getPostgreSQLEventStore(url);
 await store.schema.migrate();
 await measure(effort, n =>

@@ -18,13 +18,13 @@ interface Body {
   readonly payment: { readonly method: string; readonly token: string };
 }
 
-const { url, poolSize, publicKey, issuer, products } = task<{
+const { url, poolSize, publicKey, issuer, products } = task() as {
   url: string;
   poolSize: number;
   publicKey: string;
   issuer: string;
   products: readonly Product[];
-}>();
+};
 const catalog = new Map(products.map(product => [product.id, product]));
 
 const pool = new pg.Pool({ connectionString: url, max: poolSize });

@@ -15,7 +15,7 @@ export interface HttpLoad extends Effort {
   readonly keys: boolean;
 }
 
-const { origin, path, ids, bodies, headers, keys, ...effort } = task<HttpLoad>();
+const { origin, path, ids, bodies, headers, keys, ...effort } = task() as HttpLoad;
 const pool = new Pool(origin, { connections: effort.callers, pipelining: 1 });
 const paths = Array.from({ length: ids }, (_, n) => path.replace("{n}", `c${n}`));
 

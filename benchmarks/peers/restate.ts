@@ -2,7 +2,7 @@
 import * as restate from "@restatedev/restate-sdk";
 import { task, tell } from "../contender.ts";
 
-const { port } = task<{ port: number }>();
+const { port } = task() as { port: number };
 const counter = restate.object({
   name: "counter",
   handlers: {
