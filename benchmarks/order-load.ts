@@ -72,7 +72,8 @@ export class OrderLoad {
     const start = performance.now();
     const end = start + forSeconds * 1_000;
     const latencies: number[] = [];
-    let open = await this.#openSagas();
+    const before = await this.#openSagas();
+    let open = before;
     let accepted = 0;
     let after10: number | undefined;
     const cpu = process.cpuUsage();
@@ -102,7 +103,7 @@ export class OrderLoad {
     const { user, system } = process.cpuUsage(cpu);
     return {
       acceptedPerSecond: accepted / elapsed,
-      completedPerSecond: isBacklogKnown ? (accepted - backlog) / elapsed : undefined,
+      completedPerSecond: isBacklogKnown ? (before + accepted - backlog) / elapsed : undefined,
       latencyMs: { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) },
       backlogAfter10s: after10,
       backlog,
