@@ -18,6 +18,9 @@ export const limits = {
   lanes: 2,
   /** Events of one read from Postgres: its server waits for nobody, but our loop decodes them in one go. */
   pageEvents: 2_000,
+  /** Streams of one statement that loads, and events of each that come with it; a longer one is read on by itself. */
+  streamsOfLoad: 64,
+  eventsOfLoad: 200,
   /** Milliseconds to try for a connection before what was never sent fails: a server restarts in less. */
   connectMs: 3_000,
   /** Milliseconds to wait for the server's reply: longer than it lets a statement run. Then the outcome is unknown. */

@@ -8,8 +8,12 @@ export interface Clock {
 
 export const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
-/** RFC 3339 in UTC, with milliseconds. */
-export const rfc3339 = (epochMs: number): string => new Date(epochMs).toISOString();
+/** RFC 3339 in UTC, with milliseconds. The last one is remembered: a busy millisecond asks for it a hundred times. */
+export function rfc3339(epochMs: number): string {
+  if (epochMs !== last.epochMs) last = { epochMs, text: new Date(epochMs).toISOString() };
+  return last.text;
+}
+let last = { epochMs: 0, text: "1970-01-01T00:00:00.000Z" };
 
 export const seconds = (n: number): number => n * 1_000;
 export const minutes = (n: number): number => n * 60_000;

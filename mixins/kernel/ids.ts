@@ -1,5 +1,6 @@
 // Ids. Entities get UUIDv7 (RFC 9562: time-ordered, so index pages fill in order); what must come out the same on
 // every retry is derived by UUIDv5 or spelled out as a command id.
+import { randomFillSync } from "node:crypto";
 import { v5, v7 } from "uuid";
 
 /** Our own UUIDv5 namespace. Never changes: an order's id is derived from it. */
@@ -9,14 +10,36 @@ declare const brand: unique symbol;
 /** Identity of one command, for the life of its stream. Its origin is its prefix, which only the runtime writes. */
 export type CommandId = string & { readonly [brand]: "CommandId" };
 
-export const newId = (): string => v7();
+/** Random bytes ahead of their use: asked for one id at a time they cost four times the id. */
+const POOL = new Uint8Array(16_384);
+const BYTES_OF_ID = 16;
+let used = POOL.length;
+/** The time and counter of the last id: those of one process grow, also within a millisecond. */
+let msecs = 0;
+let seq = 0;
+
+/** A UUIDv7. */
+export function newId(): string {
+  if (used === POOL.length) {
+    randomFillSync(POOL);
+    used = 0;
+  }
+  const random = POOL.subarray(used, (used += BYTES_OF_ID));
+  const now = Date.now();
+  if (now > msecs) {
+    msecs = now;
+    // The upper half of the counter's range is left to count into.
+    seq = new DataView(random.buffer, random.byteOffset).getUint32(0) >>> 1;
+  } else seq += 1;
+  return v7({ random, msecs, seq });
+}
 
 /** The same parts give the same UUID (v5, RFC 9562), on any node and after any loss. Parts are length-prefixed. */
 export const idFrom = (...parts: readonly string[]): string =>
   v5(parts.map(part => `${part.length}:${part}`).join(""), NAMESPACE);
 
 /** Made by the runtime for a caller that gave none: its answer is still recorded, but no one else can repeat it. */
-export const autoCommandId = (): CommandId => `auto:${v7()}` as CommandId;
+export const autoCommandId = (): CommandId => `auto:${newId()}` as CommandId;
 export const isAutoCommandId = (id: string): boolean => id.startsWith("auto:");
 /** A client's Idempotency-Key, scoped to the user. */
 export const clientCommandId = (user: string, key: string): CommandId => `client:${user}:${key}` as CommandId;

@@ -50,7 +50,12 @@ export function plainBatch(appends: readonly Append[], upkeep: readonly Upkeep[]
   const events = commands.flatMap(append =>
     append.events.map((event, i) => ({ event, append, version: append.expectedVersion + i + 1 })),
   );
-  const extras = extrasOf(appends, upkeep);
+  // The last row of a saga wins; in one statement it may come once only.
+  const sagas = new Map(
+    commands.flatMap(({ saga, stream }) => (saga ? [[saga.id, { ...saga, stream }] as const] : [])),
+  );
+  const lastRows = [...sagas.values()];
+  const extras = extrasOf(appends, upkeep, { withSagas: false });
   const buckets = new Set([...chains.keys(), ...upkeep.map(({ stream }) => stream)].map(bucketOf));
   return call("append_batch", [
     smallintArray([...buckets].sort((a, b) => a - b)),
@@ -74,6 +79,10 @@ export function plainBatch(appends: readonly Append[], upkeep: readonly Upkeep[]
     intArray(events.map(({ event }) => event.schemaVersion)),
     textArray(events.map(({ event }) => event.data)),
     textArray(events.map(({ append }) => append.metadata)),
+    intArray(lastRows.map(({ stream }) => numbers.get(stream)!)),
+    textArray(lastRows.map(({ id }) => id)),
+    textArray(lastRows.map(({ state }) => state)),
+    textArray(lastRows.map(({ reason }) => reason && storable(reason))),
     // A stream that is only looked at has no number, and its appends no extras.
     extras === null ? intArray([]) : intArray(appends.map(({ stream }) => numbers.get(stream) ?? 0)),
     extras,
@@ -111,7 +120,7 @@ export function verdictBatch(appends: readonly Append[], upkeep: readonly Upkeep
     intArray(events.map(({ event }) => event.schemaVersion)),
     textArray(events.map(({ event }) => event.data)),
     textArray(events.map(({ append }) => append.metadata)),
-    extrasOf(appends, upkeep),
+    extrasOf(appends, upkeep, { withSagas: true }),
   ]);
 }
 
@@ -137,8 +146,12 @@ export function verdictOf(row: VerdictRow, { commandId }: Append): BatchVerdict 
   }
 }
 
-/** Timers, sagas and upkeep as JSON, in order; null when there are none. `append` counts from 1. */
-function extrasOf(appends: readonly Append[], upkeep: readonly Upkeep[]): string | null {
+/** Timers, sagas (unless they go as arrays) and upkeep as JSON, in order; null for none. `append` counts from 1. */
+function extrasOf(
+  appends: readonly Append[],
+  upkeep: readonly Upkeep[],
+  { withSagas }: { readonly withSagas: boolean },
+): string | null {
   const extras: object[] = [];
   for (const [i, { commandId, timers = [], saga }] of appends.entries()) {
     if (commandId === undefined) continue;
@@ -149,7 +162,7 @@ function extrasOf(appends: readonly Append[], upkeep: readonly Upkeep[]): string
         const { set: id, afterMs, command, params } = timer;
         extras.push({ append, kind: "set-timer", id, after: Math.round(afterMs), command, params });
       }
-    if (saga) extras.push({ append, kind: "saga", ...saga, reason: saga.reason && storable(saga.reason) });
+    if (saga && withSagas) extras.push({ append, kind: "saga", ...saga, reason: saga.reason && storable(saga.reason) });
   }
   for (const item of upkeep) extras.push(upkeepRow(item));
   return extras.length === 0 ? null : JSON.stringify(extras);

@@ -8,9 +8,12 @@
 // Both take a share of the lock on the batch's buckets: a bucket that is sealed for a move waits for them, and they see
 // it sealed afterwards. Both meet streams in the order of their names, so that two batches cannot wait for each other.
 //
-// Planner settings are part of the functions: a plan made while a table was empty reads the whole of it later, and
-// hash joins over a hundred names cost more than a hundred look-ups.
-const PLANNER = "set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off";
+// load_streams   what activations start from, for many at once: most of a load's cost is the round trip and the plan.
+//
+// Planner settings are part of the functions: a plan made while a table was empty reads the whole of it later, hash joins
+// over a hundred names cost more than a hundred look-ups, and to plan anew for each batch costs more than it finds.
+const PLANNER =
+  "set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan";
 
 /** A batch is not as it expects: stale, a repetition, put aside, fenced. */
 export const NOT_AS_EXPECTED = "VA001";
@@ -84,6 +87,7 @@ create function append_batch(
   c_id text[], c_version integer[], c_kind text[], c_fingerprint text[], c_answer text[],
   e_stream integer[],                                             -- events
   e_version integer[], e_type text[], e_schema integer[], e_data text[], e_metadata text[],
+  g_stream integer[], g_id text[], g_state text[], g_reason text[], -- sagas, each once
   a_stream integer[], extras jsonb                                -- the stream of each append, for its extras
 ) returns bigint language plpgsql ${PLANNER} as $$
 declare
@@ -131,10 +135,46 @@ begin
   select ids[t.stream], t.version, t.type, t.schema, t.data, t.metadata, at
   from unnest(e_stream, e_version, e_type, e_schema, e_data, e_metadata) t(stream, version, type, schema, data, metadata);
 
+  if cardinality(g_id) > 0 then
+    insert into sagas (id, stream, state, reason, started_at, updated_at)
+    select t.id, ids[t.stream], t.state, t.reason, at, at from unnest(g_stream, g_id, g_state, g_reason) t(stream, id, state, reason)
+    on conflict (id) do update set state = excluded.state, reason = excluded.reason, updated_at = excluded.updated_at;
+  end if;
   if extras is not null then
     perform store_extras(extras, (select array_agg(ids[t.stream] order by t.n) from unnest(a_stream) with ordinality t(stream, n)), null, at);
   end if;
   return at;
+end $$;
+
+-- Stable: both statements see the same moment, so a bucket that moves meanwhile takes nothing out of between them. A
+-- row with a bucket's state for each stream, then its events, at most so many.
+create function load_streams(p_name text[], p_bucket smallint[], p_schema integer[], p_events integer)
+returns table (
+  n bigint, bucket_state text, head integer, quarantine text, archived boolean, snapshot_version integer, snapshot_state text,
+  "position" bigint, version integer, type text, schema_version integer, data text, metadata text, recorded_at bigint
+) language plpgsql stable ${PLANNER} as $$
+#variable_conflict use_column
+begin
+  return query
+  select t.n, b.state, s.version, s.quarantine_reason, s.archived_at is not null, p.version, p.state,
+    null::bigint, null::integer, null::text, null::integer, null::text, null::text, null::bigint
+  from unnest(p_name, p_bucket, p_schema) with ordinality t(name, bucket, schema, n)
+  join buckets b on b.bucket = t.bucket
+  left join streams s on s.name = t.name
+  left join snapshots p on p.stream = s.id and p.schema = t.schema;
+  return query
+  select t.n, null::text, null::integer, null::text, null::boolean, null::integer, null::text,
+    e.position, e.version, e.type, e.schema_version, e.data, e.metadata, e.recorded_at
+  from unnest(p_name, p_schema) with ordinality t(name, schema, n)
+  join streams s on s.name = t.name
+  left join snapshots p on p.stream = s.id and p.schema = t.schema
+  cross join lateral (
+    (select * from events h where h.stream = s.id and h.version > coalesce(p.version, 0) order by h.version limit p_events)
+    union all
+    (select * from archived_events c where s.archived_at is not null and c.stream = s.id and c.version > coalesce(p.version, 0)
+     order by c.version limit p_events)
+  ) e
+  order by t.n, e.version;
 end $$;
 
 create function append_verdicts(

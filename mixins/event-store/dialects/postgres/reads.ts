@@ -9,6 +9,8 @@ import type { Append, Cursor, OpenSaga, StoredEvent, Verdict } from "../../event
 import { limits } from "../../limits.ts";
 import { smallintArray, textArray } from "./arrays.ts";
 import { failureOf } from "./failures.ts";
+import { Loads } from "./loads.ts";
+import { eventOf, moved, type EventRow } from "./rows.ts";
 
 const EVENT = "e.position, e.xid, e.version, e.type, e.schema_version, e.data, e.metadata, e.recorded_at";
 /** A stream lies in one of them; the log is both. */
@@ -19,20 +21,9 @@ const PLACE = "case when $1::xid8 < pg_snapshot_xmax(pg_current_snapshot()) then
 const OWN_STREAM = "(streams s join buckets b on b.bucket = s.bucket and b.state = 'owned')";
 const OPEN = ["running", "compensating", "stuck"];
 
-interface EventRow {
-  position: number;
-  xid: string;
-  version: number;
-  type: string;
-  schema_version: number;
-  data: string;
-  metadata: string;
-  recorded_at: number;
-  name?: string;
-}
-
 export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "close"> {
   readonly #pool: pg.Pool;
+  readonly #loads: Loads;
 
   constructor(config: ClientConfig, poolSize: number) {
     this.#pool = new pg.Pool({
@@ -44,6 +35,10 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
     });
     // A connection that is lost while it is idle: the pool has taken it out already.
     this.#pool.on("error", () => {});
+    this.#loads = new Loads(
+      (text, values) => this.#rows(text, values),
+      (stream, from, limit) => this.readStream(stream, from, limit),
+    );
   }
 
   async close(): Promise<void> {
@@ -63,21 +58,8 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
       }
   }
 
-  async load(stream: string, snapshotSchema: number): ReturnType<Dialect["load"]> {
-    const [found] = await this.#rows(
-      `select b.state as bucket, s.version, s.quarantine_reason, s.archived_at is not null as archived, n.version as at, n.schema, n.state
-       from buckets b left join streams s on s.name = $1 left join snapshots n on n.stream = s.id and n.schema = $2
-       where b.bucket = $3`,
-      [stream, snapshotSchema, bucketOf(stream)],
-    );
-    if (found.bucket !== "owned") throw moved(stream);
-    if (found.version === null)
-      return { version: 0, snapshot: undefined, events: [], quarantine: undefined, archived: false };
-    const snapshot = found.at === null ? undefined : { version: found.at, schema: found.schema, state: found.state };
-    const from = (snapshot?.version ?? 0) + 1;
-    const { version } = found;
-    const events = version < from ? [] : await this.readStream(stream, from, version - from + 1);
-    return { version, snapshot, events, quarantine: found.quarantine_reason ?? undefined, archived: found.archived };
+  load(stream: string, snapshotSchema: number): ReturnType<Dialect["load"]> {
+    return this.#loads.load(stream, snapshotSchema);
   }
 
   /** Reads until `limit` or the end, a chunk a statement, so that the loop turns in between. */
@@ -121,7 +103,7 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
     let at = placeOf(cursor);
     while (events.length < limit) {
       const wanted = Math.min(limit - events.length, limits.pageEvents);
-      const rows = await this.#rows<EventRow>(
+      const rows = await this.#rows<EventRow & { xid: string }>(
         `select ${EVENT}, (select name from streams where id = e.stream) as name from (
            ${EVENT_TABLES.map(
              table => `(select * from ${table} e
@@ -256,14 +238,6 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
       return { kind: "conflict" };
     });
   }
-}
-
-const moved = (stream: string): Unavailable =>
-  new Unavailable("BUCKET_MOVED", { message: `${stream} is on its way to another shard`, retryAfterMs: 200 });
-
-function eventOf(stream: string, row: EventRow): StoredEvent {
-  const { position, version, type, schema_version: schemaVersion, data, metadata, recorded_at } = row;
-  return { position, stream, version, type, schemaVersion, data, metadata, at: rfc3339(recorded_at) };
 }
 
 const cursorOf = ({ xid, position }: { xid: string; position: number }): Cursor => `${xid}:${position}`;

@@ -74,7 +74,7 @@ const MIGRATIONS: readonly string[] = [
     reason text,
     started_at bigint not null,
     updated_at bigint not null
-  );
+  ) with (fillfactor = 70);
   create index sagas_by_state on sagas (state, started_at, id);
 
   create table buckets (
