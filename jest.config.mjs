@@ -17,6 +17,7 @@ const ON_EVERY_DATABASE = [
   "**/test/hello/*.int.test.ts",
   "**/test/e2e/{archive,checkout,hostile-input}.int.test.ts",
   "**/test/chaos/*.int.test.ts",
+  "**/scripts/doctor/*.int.test.ts",
 ];
 
 export default {

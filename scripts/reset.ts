@@ -4,6 +4,7 @@ import { existsSync, globSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { EnvironmentError, readEnvironment, type Environment } from "../mixins/kernel/index.ts";
+import { serviceNames } from "./services.ts";
 
 const SQLITE_BUSY = 5;
 const SIDE_FILES = ["", "-wal", "-shm", "-journal"];
@@ -28,9 +29,8 @@ try {
 }
 
 function databasesOf(environment: Environment): string[] {
-  const services = readdirSync(join(import.meta.dirname, "../services"), { withFileTypes: true })
-    .filter(entry => entry.isDirectory())
-    .map(entry => environment.databaseOf(entry.name))
+  const services = serviceNames()
+    .map(service => environment.databaseOf(service))
     .flatMap(location => (location.kind === "sqlite" ? [location.filename] : []));
   return [...new Set([...services, ...globSync(join(environment.dataDir, "*.sqlite"))])].filter(file =>
     existsSync(file),

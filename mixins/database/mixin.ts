@@ -1,7 +1,7 @@
 export { closeWithBroker } from "./closing.ts";
 export type { Database } from "./database.ts";
-export { connectionOf } from "./dialects/postgres/connection.ts";
-export { addShards, shardsOf, type Shard } from "./dialects/postgres/shards.ts";
+export { connectionOf, readUrl } from "./dialects/postgres/connection.ts";
+export { addShards, checkShards, shardsOf, type Shard } from "./dialects/postgres/shards.ts";
 export { migrate, type Migration } from "./migrate.ts";
 export { openDatabase, type DatabaseOptions } from "./open.ts";
 export { databaseOf, leaveCheckpointsOf, Sql } from "./service-database.ts";

@@ -5,7 +5,10 @@ import type { EventStore } from "./event-store.ts";
 import type { CommitObserver } from "./group-commit.ts";
 import { openEventStore } from "./open.ts";
 
+export { BUCKETS } from "./buckets.ts";
+export { STORE_INDEXES } from "./dialects/postgres/indexes.ts";
 export { rebalance } from "./dialects/postgres/reshard.ts";
+export { limits as STORE_LIMITS } from "./limits.ts";
 export { openEventStore, type StoreOptions } from "./open.ts";
 
 const stores = new WeakMap<Service, Promise<EventStore>>();

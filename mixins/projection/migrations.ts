@@ -21,3 +21,12 @@ export const migrations = [
     },
   },
 ];
+
+/**
+ * The indexes that they make on Postgres, by table, as `npm run doctor` looks for them. A test compares the list with a
+ * database that is new.
+ */
+export const PROJECTION_INDEXES: Readonly<Record<string, readonly string[]>> = {
+  projections: ["unique (name)"],
+  projection_builds: ["unique (name, version, build)"],
+};

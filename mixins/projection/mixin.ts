@@ -12,6 +12,7 @@ import { migrations } from "./migrations.ts";
 
 export { ProjectionHost, type BuildStatus } from "./host.ts";
 export { PROJECTION_LIMITS, type ProjectionLimits } from "./limits.ts";
+export { PROJECTION_INDEXES } from "./migrations.ts";
 
 /** A service that keeps projections: `this.projection("order-list").table("orders")` is there from `started` on. */
 export type ProjectingService = Service & {

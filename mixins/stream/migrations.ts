@@ -52,3 +52,15 @@ export const migrations = [
     },
   },
 ];
+
+/**
+ * The indexes that they make on Postgres, by table, as `npm run doctor` looks for them. A test compares the list with a
+ * database that is new.
+ */
+export const STREAM_INDEXES: Readonly<Record<string, readonly string[]>> = {
+  checkpoints: ["unique (consumer, source, partition)"],
+  consumer_versions: ["unique (consumer, actor_stream)"],
+  parked_streams: ["unique (consumer, actor_stream)"],
+  dead_letters: ["unique (id)", "unique (consumer, actor_stream, version)"],
+  leases: ["unique (name)"],
+};

@@ -11,6 +11,7 @@ import type { Taken } from "./taken.ts";
 export { consumersOf, type ConsumerStatus, type Consumers, type DeadLetter } from "./consumers.ts";
 export type { Consumer, Failures } from "./follower.ts";
 export { STREAM_LIMITS, type StreamLimits } from "./limits.ts";
+export { STREAM_INDEXES } from "./migrations.ts";
 export { streamOf } from "./place.ts";
 export { startRelay, type RelayOptions } from "./relay.ts";
 export { takenByAll } from "./taken.ts";

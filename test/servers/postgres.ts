@@ -46,10 +46,11 @@ export class Postgres {
     return server;
   }
 
-  /** A standby of this server, by streaming replication. */
+  /** A standby of this server, by streaming replication; with its settings, since it must allow no less. */
   startStandby(): Promise<Postgres> {
     const from = ["-h", "127.0.0.1", "-p", `${this.port}`, "-U", "postgres"];
     return Postgres.start({
+      settings: this.#settings,
       initialize: (dataDir, asOwner) =>
         asOwner("pg_basebackup", ...from, "-D", dataDir, "-R", "-X", "stream", "-c", "fast"),
     });

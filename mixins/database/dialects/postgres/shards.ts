@@ -26,9 +26,12 @@ interface Row {
   readonly shards: number;
   readonly is_late: boolean;
 }
-interface Candidate {
-  readonly url: string;
+interface Named {
   readonly place: string;
+  readonly row: Row | undefined;
+}
+interface Candidate extends Named {
+  readonly url: string;
   readonly client: pg.Client;
   row: Row | undefined;
 }
@@ -47,20 +50,8 @@ export const shardsOf = (location: PostgresLocation): Promise<readonly Shard[]> 
       for (const [number, candidate] of fresh.entries())
         await become(candidate, { store, number, shards: candidates.length, is_late: false });
     } else {
-      check(known);
+      checkShards(candidates);
       const { store, shards } = first.row!;
-      if (known.length + fresh.length < shards) {
-        const missing = numbers(shards).filter(number => known.every(({ row }) => row!.number !== number));
-        throw new Bug(
-          "SHARD_MISSING",
-          `the store has ${shards} shards, but of them only ${places(known)} ${known.length === 1 ? "is" : "are"} named: missing ${missing.join(", ")}`,
-        );
-      }
-      // A first start that was killed half-way has told some of them already how many they are.
-      const isUnfinished =
-        fresh.length > 0 && known.length + fresh.length === shards && known.every(({ row }) => !row!.is_late);
-      if (fresh.length > 0 && !isUnfinished)
-        throw new Bug("SHARD_UNKNOWN", `${places(fresh)} is no shard of the store: \`npm run reshard\` makes it one`);
       const free = numbers(shards).filter(number => known.every(({ row }) => row!.number !== number));
       for (const [i, candidate] of fresh.entries())
         await become(candidate, { store, number: free[i]!, shards, is_late: false });
@@ -131,7 +122,29 @@ async function become(candidate: Candidate, row: Row): Promise<void> {
   candidate.row = row;
 }
 
-function check(known: readonly Candidate[]): void {
+/**
+ * Throws Bug `SHARD_MISSING`, `SHARD_UNKNOWN` or `SHARD_TWICE` when what the URLs name is not the whole store, or more than
+ * it; at least one of them knows the store. A first start that was killed half-way has told some of them already how many
+ * they are: that is none of these.
+ */
+export function checkShards(candidates: readonly Named[]): void {
+  const known = candidates.filter(({ row }) => row !== undefined);
+  const fresh = candidates.filter(({ row }) => row === undefined);
+  check(known);
+  const { shards } = known[0]!.row!;
+  if (known.length + fresh.length < shards) {
+    const missing = numbers(shards).filter(number => known.every(({ row }) => row!.number !== number));
+    throw new Bug(
+      "SHARD_MISSING",
+      `the store has ${shards} shards, but of them only ${places(known)} ${known.length === 1 ? "is" : "are"} named: missing ${missing.join(", ")}`,
+    );
+  }
+  const isUnfinished = known.length + fresh.length === shards && known.every(({ row }) => !row!.is_late);
+  if (fresh.length > 0 && !isUnfinished)
+    throw new Bug("SHARD_UNKNOWN", `${places(fresh)} is no shard of the store: \`npm run reshard\` makes it one`);
+}
+
+function check(known: readonly Named[]): void {
   const [first] = known;
   const foreign = known.filter(({ row }) => row!.store !== first!.row!.store);
   if (foreign.length > 0)
@@ -154,7 +167,7 @@ const toShards = (candidates: readonly Candidate[]): Shard[] =>
     .sort((a, b) => a.number - b.number);
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
-const places = (candidates: readonly Candidate[]): string => candidates.map(({ place }) => place).join(", ");
+const places = (candidates: readonly Named[]): string => candidates.map(({ place }) => place).join(", ");
 const placeOf = (url: string): string => {
   const { host, pathname } = new URL(readUrl(url).connectionString);
   return host + pathname;
