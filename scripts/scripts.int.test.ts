@@ -1,8 +1,10 @@
 // The commands that people type, as processes.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -34,6 +36,13 @@ test.each([
   ["LOGLEVEL", "loud"],
   ["SEED", "maybe"],
   ["ORDERS_DATABASE_URL", "mysql://x"],
+  ["ORDERS_DATABASE_URL", "sqlite:"],
+  ["ODRERS_DATABASE_URL", "sqlite:x"],
+  ["ORDERS_DATABASE_URL", "sqlite:/"],
+  ["DATA_DIR", "/etc/passwd"],
+  ["DATA_DIR", "/proc/x/y"],
+  ["ADMIN_EMAIL", "admin@localhost"],
+  ["FAILPOINTS", "garbage"],
   ["PAYMENT_PROVIDER_URL", "ftp://x"],
   ["SERVICES", "orders,odrers"],
   ["SERVICEDIR", "nowhere"],
@@ -43,6 +52,16 @@ test.each([
   expect(stdout).toBe("");
   expect(stderr).toMatch(new RegExp(`^${variable}="[^\\n]*\\n$`));
   expect(existsSync(join(folder, "orders.sqlite"))).toBe(false);
+});
+
+test("a taken PORT stops the start with one line that names it", async () => {
+  const other = createServer().listen(0);
+  await once(other, "listening");
+  const { port } = other.address() as AddressInfo;
+  const { status, stdout, stderr } = run("start.mjs", { PORT: `${port}` });
+  other.close();
+  expect([status, stdout]).toEqual([1, ""]);
+  expect(stderr).toMatch(/^PORT="[^\n]*EADDRINUSE[^\n]*\n$/);
 });
 
 /** A shop of the services named; resolves when it has written `ready`. */
@@ -64,6 +83,16 @@ test("SERVICES starts these services only", async () => {
   expect(await stop()).toBe(0);
   const started = [...written.matchAll(/Service '(\w[\w-]*)' started/g)].map(([, name]) => name);
   expect(new Set(started)).toEqual(new Set(["catalog", "inventory"]));
+});
+
+test("DATABASE_URL moves every file, the payment provider's book too", async () => {
+  const { stop } = await startShop("started successfully", {
+    SERVICES: "payments",
+    DATABASE_URL: `sqlite:${join(folder, "elsewhere")}`,
+  });
+  expect(await stop()).toBe(0);
+  const files = [...(await readdir(folder)), ...(await readdir(join(folder, "elsewhere")))];
+  expect(files.sort()).toEqual(["elsewhere", "payment-provider.sqlite", "payments.sqlite"]);
 });
 
 test("reset removes our files and no other, and nothing while a shop runs on them", async () => {

@@ -2,8 +2,10 @@
 // flags (--repl, --instances …) and environment names (SERVICES, SERVICEDIR, NODEID …) stay as they are.
 // JavaScript, not TypeScript: on a Node that cannot strip types this file still has to be able to say so.
 import module from "node:module";
-import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { once } from "node:events";
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { createServer } from "node:net";
+import { dirname, join, resolve } from "node:path";
 
 const NODE_MAJOR_MIN = 24;
 
@@ -25,10 +27,11 @@ process.chdir(join(import.meta.dirname, ".."));
 const folder = process.env.SERVICEDIR || "services";
 const { EnvironmentError, readEnvironment } = await import("../mixins/kernel/index.ts");
 try {
-  const { services } = readEnvironment();
   const known = serviceFolders(folder);
-  const unknown = services?.find(name => !known.includes(name));
-  if (unknown !== undefined) throw new EnvironmentError("SERVICES", unknown, `some of ${known.join(",")}`);
+  const environment = readEnvironment(process.env, known);
+  const services = environment.services ?? known;
+  if (services.includes("api")) await checkPort(environment.port);
+  checkFiles(environment, services);
 } catch (error) {
   if (!(error instanceof EnvironmentError)) throw error;
   stop(error.message);
@@ -51,4 +54,48 @@ function serviceFolders(root) {
     .toSorted()
     .filter(file => file.endsWith(".service.ts"));
   return [...new Set(files.map(file => file.split(/[\\/]/)[0]))];
+}
+
+/** Every SQLite file of these services can be written, or made. */
+function checkFiles({ databaseOf, databaseVariableOf }, services) {
+  for (const service of services) {
+    const { kind, filename } = databaseOf(service);
+    if (kind !== "sqlite") continue;
+    const file = resolve(filename);
+    try {
+      makeFolder(dirname(file));
+      accessSync(existsSync(file) ? file : dirname(file), constants.W_OK);
+      if (existsSync(file) && !statSync(file).isFile()) throw new Error("not a file");
+    } catch (error) {
+      const variable = databaseVariableOf(service);
+      throw new EnvironmentError(variable, filename, `a file that can be written (${error.code ?? error.message})`);
+    }
+  }
+}
+
+/** Folder by folder: where the system makes none (`/proc`), Node's recursive way tries for ever (v24.21.0). */
+function makeFolder(path) {
+  if (existsSync(path)) {
+    if (!statSync(path).isDirectory()) throw Object.assign(new Error(path), { code: "ENOTDIR" });
+    return;
+  }
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process that starts with us was first.
+    if (error.code !== "EEXIST") throw error;
+  }
+}
+
+/** The gateway would find out last of all, with every service started for nothing. */
+async function checkPort(port) {
+  const server = createServer();
+  try {
+    await once(server.listen(port), "listening");
+  } catch (error) {
+    throw new EnvironmentError("PORT", `${port}`, `a port to listen on (${error.message})`);
+  }
+  server.close();
+  await once(server, "close");
 }

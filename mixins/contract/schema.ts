@@ -1,13 +1,13 @@
 // JSON Schema checked by Ajv in strict mode: a misspelt keyword stops the start, an unknown field is refused by name.
 import { Ajv, type ErrorObject, type SchemaObject } from "ajv";
-import type { Issue } from "../kernel/index.ts";
+import { EMAIL, type Issue } from "../kernel/index.ts";
 
 /** An answer to a client, not a log: enough to mend a form. */
 const ISSUES_MAX = 20;
 
 const ajv = new Ajv({ strict: true, allErrors: true });
 ajv.addFormat("uuid", /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i);
-ajv.addFormat("email", /^[^\s@]{1,64}@[^\s@.]{1,63}(\.[^\s@.]{1,63})+$/);
+ajv.addFormat("email", EMAIL);
 ajv.addFormat("date-time", /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/);
 
 function toIssue({ instancePath, keyword, params, message = "is invalid" }: ErrorObject): Issue {

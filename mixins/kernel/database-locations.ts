@@ -23,11 +23,24 @@ const POSTGRES = /^postgres(ql)?:$/;
 export const EXPECTED_LOCATION = "sqlite:<folder>, sqlite:<file>, or postgres://user:password@host:port/database";
 
 /** `ORDER_VIEWS` for `order-views`: what the variables of a service begin with. */
-const variablePrefix = (service: string): string => service.toUpperCase().replaceAll("-", "_");
+export const variablePrefix = (service: string): string => service.toUpperCase().replaceAll("-", "_");
+
+/** The service that a variable of this name is for, as its prefix; undefined for all, or when it names no database. */
+export const prefixIn = (variable: string): string | undefined =>
+  /^(.+)_DATABASE_(?:REPLICA_)?URL$/.exec(variable)?.[1];
+
+/** The variable that says where the service's tables live. */
+export function variableOf(service: string, text: (name: string) => string | undefined): string {
+  const own = `${variablePrefix(service)}_DATABASE_URL`;
+  return [own, "DATABASE_URL"].find(name => text(name) !== undefined) ?? "DATA_DIR";
+}
 
 /** Whether the value is a location: one SQLite path, or Postgres URLs with commas between. */
 export const isLocation = (value: string): boolean =>
-  value.startsWith(SQLITE) ? value.length > SQLITE.length : urlsOf(value).every(isPostgresUrl);
+  value.startsWith(SQLITE) ? isPath(value.slice(SQLITE.length)) : urlsOf(value).every(isPostgresUrl);
+
+/** To SQLite an empty name, `:memory:` and a `file:` URI can all mean a database that is gone with the process. */
+const isPath = (name: string): boolean => name !== "" && !/^(:|file:)/i.test(name);
 
 const urlsOf = (value: string): string[] => value.split(",").map(url => url.trim());
 

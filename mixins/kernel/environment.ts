@@ -6,8 +6,13 @@ import {
   isLocation,
   isPostgresUrl,
   locationOf,
+  prefixIn,
+  variableOf,
+  variablePrefix,
   type DatabaseLocation,
 } from "./database-locations.ts";
+import { EMAIL } from "./email.ts";
+import { areFailpoints, FAILPOINTS_FORM } from "./failpoints.ts";
 
 export interface Environment {
   /** HTTP port of the gateway. `PORT`, default 3000; 0 lets the system choose. */
@@ -20,6 +25,8 @@ export interface Environment {
    * names a standby.
    */
   databaseOf(service: string): DatabaseLocation;
+  /** The variable that says so, for messages. */
+  databaseVariableOf(service: string): string;
   /** The payment provider's base URL. `PAYMENT_PROVIDER_URL`; default: the bundled one, started with the shop. */
   readonly paymentProviderUrl: string | undefined;
   /** The first administrator. `ADMIN_EMAIL`, `ADMIN_PASSWORD`; default: made up and printed once. */
@@ -49,14 +56,20 @@ export class EnvironmentError extends Error {
 
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"];
 
-/** Reads and checks the environment. Throws EnvironmentError naming the variable. */
-export function readEnvironment(env: Readonly<Record<string, string | undefined>> = process.env): Environment {
+/**
+ * Reads and checks the environment. Throws EnvironmentError naming the variable. With the names of all services, also a
+ * variable that is for none of them: a misspelt one would leave the service's data where nobody looks for it.
+ */
+export function readEnvironment(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  known?: readonly string[],
+): Environment {
   const text = (name: string): string | undefined => env[name]?.trim() || undefined;
   const integer = (name: string, fallback: number, min: number, max: number): number => {
     const value = text(name);
     if (value === undefined) return fallback;
     const number = Number(value);
-    if (!Number.isInteger(number) || number < min || number > max)
+    if (!/^\d+$/.test(value) || number < min || number > max)
       throw new EnvironmentError(name, value, `a whole number from ${min} to ${max}`);
     return number;
   };
@@ -86,6 +99,13 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
       throw new EnvironmentError(name, withoutPassword(value), EXPECTED_LOCATION);
     if (/(^|_)DATABASE_REPLICA_URL$/.test(name) && !isPostgresUrl(value))
       throw new EnvironmentError(name, withoutPassword(value), "postgres://user:password@host:port/database");
+    const prefix = prefixIn(name);
+    if (known && prefix !== undefined && !known.some(service => variablePrefix(service) === prefix))
+      throw new EnvironmentError(
+        name,
+        withoutPassword(value),
+        `a name that begins with that of a service: ${known.map(variablePrefix).join(", ")}`,
+      );
   }
   if (text("DATABASE_URL")?.includes(","))
     throw new EnvironmentError(
@@ -95,16 +115,24 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     );
   const dataDir = text("DATA_DIR") ?? "data";
   const poolSize = integer("DATABASE_POOL_SIZE", 4, 1, 1_000);
-  const adminPassword = text("ADMIN_PASSWORD");
-  if (adminPassword !== undefined && (adminPassword.length < 8 || adminPassword.length > 128))
+  // As it is: blanks at its ends are part of it. Counted as the contract counts, by code points.
+  const adminPassword = env["ADMIN_PASSWORD"] || undefined;
+  if (adminPassword !== undefined && !/^.{8,128}$/su.test(adminPassword))
     throw new EnvironmentError("ADMIN_PASSWORD", "…", "8 to 128 characters");
+  const failpoints = text("FAILPOINTS");
+  if (failpoints !== undefined && !areFailpoints(failpoints))
+    throw new EnvironmentError("FAILPOINTS", failpoints, FAILPOINTS_FORM);
+  const services = matching("SERVICES", /^[\w-]+(,[\w-]+)*$/, "service names, commas between")?.split(",");
+  const unknown = known && services?.find(name => !known.includes(name));
+  if (unknown !== undefined) throw new EnvironmentError("SERVICES", unknown, `some of ${known!.join(",")}`);
 
   return {
     port: integer("PORT", 3000, 0, 65_535),
     dataDir,
     databaseOf: service => locationOf(service, text, { dataDir, poolSize }),
+    databaseVariableOf: service => variableOf(service, text),
     paymentProviderUrl: url("PAYMENT_PROVIDER_URL", ["http:", "https:"]),
-    adminEmail: matching("ADMIN_EMAIL", /^[^\s@]+@[^\s@]+$/, "an e-mail address") ?? "admin@example.com",
+    adminEmail: matching("ADMIN_EMAIL", EMAIL, "an e-mail address") ?? "admin@example.com",
     adminPassword,
     tokenIssuer: text("TOKEN_ISSUER") ?? "valence",
     requestTimeoutMs: integer("REQUEST_TIMEOUT_MS", 10_000, 100, 600_000),
@@ -113,7 +141,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     logLevel: oneOf("LOGLEVEL", LOG_LEVELS, "info"),
     namespace: matching("NAMESPACE", /^[\w-]{1,64}$/, "letters, digits, - and _") ?? "",
     nodeId: matching("NODEID", /^[\w.-]{1,128}$/, "letters, digits, dots, - and _"),
-    services: matching("SERVICES", /^[\w-]+(,[\w-]+)*$/, "service names, commas between")?.split(","),
+    services,
     parallelism: availableParallelism(),
   };
 }

@@ -27,6 +27,19 @@ export type Failpoint = (typeof FAILPOINTS)[number];
 
 type Action = { kind: "kill" | "throw" | "sleep"; ms: number; probability: number; pass: number | undefined };
 
+/** What the environment expects of FAILPOINTS. */
+export const FAILPOINTS_FORM = "<failpoint>=kill|throw|sleep(<ms>), then @<probability> or #<pass>, semicolons between";
+
+/** Whether the text arms failpoints: the start asks, before anything passes one. */
+export function areFailpoints(text: string): boolean {
+  try {
+    parseFailpoints(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export function parseFailpoints(text: string): Map<Failpoint, Action> {
   const actions = new Map<Failpoint, Action>();
   for (const part of text
@@ -45,10 +58,12 @@ export function parseFailpoints(text: string): Map<Failpoint, Action> {
   return actions;
 }
 
-function armed(actions: Map<Failpoint, Action>): (name: Failpoint) => void {
+/** Reads the text at the first pass: thrown while this file loads, the message would come with a stack and no name. */
+function armed(text: string): (name: Failpoint) => void {
   const passes = new Map<Failpoint, number>();
+  let actions: Map<Failpoint, Action> | undefined;
   return name => {
-    const action = actions.get(name);
+    const action = (actions ??= parseFailpoints(text)).get(name);
     if (!action) return;
     const pass = (passes.get(name) ?? 0) + 1;
     passes.set(name, pass);
@@ -62,5 +77,5 @@ function armed(actions: Map<Failpoint, Action>): (name: Failpoint) => void {
 
 /** Marks an instant. Does nothing unless FAILPOINTS names it. */
 export const failpoint: (name: Failpoint) => void = process.env["FAILPOINTS"]
-  ? armed(parseFailpoints(process.env["FAILPOINTS"]))
+  ? armed(process.env["FAILPOINTS"])
   : () => {};

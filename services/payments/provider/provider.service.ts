@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
-import { Bug, environmentOf } from "../../../mixins/kernel/index.ts";
+import { Bug, environmentOf, type Environment } from "../../../mixins/kernel/index.ts";
 import { defineService } from "../../../mixins/contract/index.ts";
 import { closeWithBroker } from "../../../mixins/database/mixin.ts";
 import { contract } from "./contract.ts";
@@ -19,13 +19,13 @@ export default defineService(contract, {
     },
   },
   async started() {
-    const { paymentProviderUrl, dataDir } = environmentOf(this.broker);
-    this.url = paymentProviderUrl ?? (await this.startBundled(dataDir));
+    const environment = environmentOf(this.broker);
+    this.url = environment.paymentProviderUrl ?? (await this.startBundled(ledgerFile(environment)));
   },
   methods: {
-    async startBundled(dataDir: string): Promise<string> {
-      mkdirSync(dataDir, { recursive: true });
-      const options: ProviderOptions = { filename: resolve(join(dataDir, "payment-provider.sqlite")) };
+    async startBundled(filename: string): Promise<string> {
+      mkdirSync(dirname(filename), { recursive: true });
+      const options: ProviderOptions = { filename };
       const worker = new Worker(new URL("./server.ts", import.meta.url), { workerData: options });
       const exited = new Promise(resolve => worker.once("exit", resolve));
       const [url] = await once(worker, "message");
@@ -40,3 +40,9 @@ export default defineService(contract, {
     },
   },
 });
+
+/** Among the shop's files, wherever those are; its own book is a file also where the shop's are on Postgres. */
+function ledgerFile({ databaseOf, dataDir }: Environment): string {
+  const location = databaseOf(contract.service);
+  return resolve(location.kind === "sqlite" ? location.filename : join(dataDir, `${contract.service}.sqlite`));
+}
