@@ -3,7 +3,7 @@ import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
 import { newDatabases, type Databases } from "../../test/databases.ts";
 import { typedCall } from "../../mixins/contract/index.ts";
-import { readEnvironment } from "../../mixins/kernel/index.ts";
+import { readEnvironment, Refusal } from "../../mixins/kernel/index.ts";
 import accounts from "../accounts/accounts.service.ts";
 import catalog from "../catalog/catalog.service.ts";
 import { seedProducts } from "../catalog/products.seed.ts";
@@ -22,7 +22,11 @@ afterEach(async () => {
 const stopAll = () => Promise.all(brokers.splice(0).map(broker => broker.stop()));
 
 const ADMIN = { email: "root@example.com", password: "correct horse" };
-async function start(services: ServiceSchema[], extra: Record<string, string> = {}) {
+async function start(
+  services: ServiceSchema[],
+  extra: Record<string, string> = {},
+  fatal: (...line: unknown[]) => void = () => {},
+) {
   const environment = readEnvironment({
     ...databases.env,
     ADMIN_EMAIL: ADMIN.email,
@@ -30,6 +34,7 @@ async function start(services: ServiceSchema[], extra: Record<string, string> = 
     ...extra,
   });
   const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
+  broker.fatal = fatal;
   brokers.push(broker);
   for (const service of services) broker.createService(service);
   await broker.start();
@@ -92,6 +97,22 @@ test("it waits for services that start later, and a stop does not wait for them"
   const from = performance.now();
   await stopAll();
   expect(performance.now() - from).toBeLessThan(5_000);
+});
+
+test("what is refused is not tried for ever: the start ends with one line that says why", async () => {
+  const refusing: ServiceSchema = {
+    name: "accounts",
+    actions: {
+      seedAdmin() {
+        throw new Refusal("VALIDATION_ERROR", { status: 422, field: "email", message: "must match format" });
+      },
+    },
+  };
+  const lines: string[] = [];
+  const broker = await start([catalog, inventory, refusing, seed], {}, (...line) => lines.push(line.join(" ")));
+  await filled(broker);
+  expect(lines).toEqual([expect.stringMatching(/VALIDATION_ERROR.*"email".*must match format/)]);
+  expect((broker.getLocalService("seed") as unknown as { filled: boolean }).filled).toBe(false);
 });
 
 test("SEED=off leaves the shop empty", async () => {

@@ -6,7 +6,7 @@ import type { Service, ServiceSchema } from "moleculer";
 import { typedCall } from "../../mixins/contract/index.ts";
 import type { Database } from "../../mixins/database/index.ts";
 import { Sql } from "../../mixins/database/mixin.ts";
-import { backoffMs, environmentOf, rfc3339, type Environment } from "../../mixins/kernel/index.ts";
+import { backoffMs, environmentOf, isRefusal, rfc3339, type Environment } from "../../mixins/kernel/index.ts";
 import { seedProducts } from "../catalog/products.seed.ts";
 import { readyText, type Administrator } from "./ready-text.ts";
 
@@ -44,10 +44,24 @@ const schema: ServiceSchema<object, object, any> = {
 };
 export default schema;
 
+type Filled = { readonly administrator: Administrator | undefined };
+/** The validator's issues are the data itself, those of a refusal are in it. */
+type Refused = { readonly type: string; readonly message: string; readonly data?: any };
+
 async function run(service: Seed): Promise<void> {
   const { broker } = service;
   const environment = environmentOf(broker);
-  const filled = environment.seed ? await untilDone(service, () => fillOnce(service, environment)) : undefined;
+  let filled: Filled | undefined;
+  if (environment.seed)
+    try {
+      filled = await untilDone(service, () => fillOnce(service, environment));
+    } catch (error) {
+      // A shop that never gets its administrator and products must not look like one that is about to.
+      const { type, message, data } = error as Refused;
+      const issues = JSON.stringify((Array.isArray(data) ? data : data?.errors) ?? []);
+      // Its second part is printed whatever it is; an error would come with its stack.
+      return broker.fatal("the first start's data is refused:", `${type} ${message} ${issues}` as never);
+    }
   service.filled = true;
   const urlOf = (name: string) => (broker.getLocalService(name) as { url?: string } | undefined)?.url;
   if (
@@ -67,10 +81,7 @@ async function run(service: Seed): Promise<void> {
 }
 
 /** Fills the shop, unless an earlier start did. Whatever it does may be repeated. */
-async function fillOnce(
-  service: Seed,
-  { adminEmail: email, adminPassword }: Environment,
-): Promise<{ administrator: Administrator | undefined } | undefined> {
+async function fillOnce(service: Seed, { adminEmail: email, adminPassword }: Environment): Promise<Filled | undefined> {
   if (await service.database.knex("marks").first()) return undefined;
   if (!(await appear(service, NEEDED))) return undefined;
 
@@ -98,12 +109,13 @@ async function appear(service: Seed, names: string[]): Promise<boolean> {
   return false;
 }
 
-/** Tries again, ever more slowly, until the work is done or we are to stop. */
+/** Tries again, ever more slowly, until the work is done or we are to stop. What is refused once is refused for ever. */
 async function untilDone<T>(service: Seed, work: () => Promise<T>): Promise<T | undefined> {
   for (let attempt = 1; !service.stopping; attempt++)
     try {
       return await work();
     } catch (error) {
+      if (isRefusal(error)) throw error;
       service.logger.warn("filling the shop failed, trying again:", error);
       await new Promise(resolve => setTimeout(resolve, backoffMs(attempt, { capMs: PATIENCE_MS })));
     }
