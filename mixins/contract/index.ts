@@ -1,6 +1,7 @@
 export { typedCall, type Call, type CallOptions } from "./call.ts";
 export {
   ActorId,
+  ReadToken,
   defineContract,
   strictObject,
   type ActionName,

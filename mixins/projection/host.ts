@@ -79,21 +79,26 @@ export class ProjectionHost {
   /**
    * Read-your-writes: resolves when the rows hold the version of a token, `<actor id>@<version>`, with where to read
    * them: the standby if it has that version already, else the primary.
-   * @throws Refusal `INVALID_TOKEN`; Unavailable `NOT_CAUGHT_UP` after `timeoutMs` (default 2 000).
+   * @throws Refusal `INVALID_TOKEN`, for one of a write that never was only after `timeoutMs` (default 2 000), since
+   * asking the owner at once would cost each read that has to wait a look into the log; Unavailable `NOT_CAUGHT_UP`.
    */
   async waitFor(token: string, timeoutMs: number = this.#limits.waitMs): Promise<Knex> {
     const [, id, version] = /^([^@]+)@([0-9]{1,15})$/.exec(token) ?? [];
-    if (id === undefined) throw new Refusal("INVALID_TOKEN", { status: 400, field: "after" });
+    if (id === undefined) throw invalidToken("must look like <id>@<version>");
     const { knex } = this.#consumers.database;
     const standby = this.#reads();
     if (standby !== knex && (await this.#holds(standby, id, Number(version)).catch(() => false))) return standby;
     const deadline = performance.now() + timeoutMs;
     while (!(await this.#holds(knex, id, Number(version)))) {
-      if (performance.now() >= deadline || this.#stopped)
+      if (performance.now() >= deadline || this.#stopped) {
+        const types = Object.keys(this.projection.on);
+        if (!this.#stopped && (await this.#consumers.isWritten(types, id, Number(version))) === false)
+          throw invalidToken("names a version that was never written");
         throw new Unavailable("NOT_CAUGHT_UP", {
           message: `${this.projection.name} has not caught up with ${token}`,
           retryAfterMs: 500,
         });
+      }
       await this.#nextCommit();
     }
     return knex;
@@ -253,3 +258,6 @@ export class ProjectionHost {
     for (const end of this.#waiting) end();
   }
 }
+
+const invalidToken = (message: string): Refusal =>
+  new Refusal("INVALID_TOKEN", { status: 422, field: "after", message });

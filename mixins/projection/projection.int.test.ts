@@ -160,16 +160,23 @@ describe("read-your-writes", () => {
     }
   });
 
-  test("it ends as NOT_CAUGHT_UP when it takes too long, and a token that is none is refused", async () => {
-    const broker = await house.start(source.schema(), views(things()));
+  test("it ends as NOT_CAUGHT_UP when it takes too long, also when the owner cannot say whether there is such a write", async () => {
+    const broker = await house.start(source.schema(), views(things({}, ({ data }) => data.size === 2)));
     source.append("x", "thing.added", { kind: "a", size: 1 });
     await hostIn(broker).waitFor("x@1");
-    await expect(hostIn(broker).waitFor("x@2", 60)).rejects.toMatchObject({
-      type: "NOT_CAUGHT_UP",
-      code: 503,
-      data: { outcome: "none" },
-    });
-    await expect(hostIn(broker).waitFor("x'; drop table things")).rejects.toMatchObject({ code: 400 });
+    source.append("x", "thing.added", { kind: "a", size: 2 });
+    const late = { type: "NOT_CAUGHT_UP", code: 503, data: { outcome: "none" } };
+    await expect(hostIn(broker).waitFor("x@2", 60)).rejects.toMatchObject(late);
+    await broker.destroyService(broker.getLocalService("things")!);
+    await expect(hostIn(broker).waitFor("y@1", 60)).rejects.toMatchObject(late);
+  });
+
+  test("P6 a token that is none, or of a write that never was, is refused", async () => {
+    const broker = await house.start(source.schema(), views(things()));
+    source.append("x", "thing.added", { kind: "a", size: 1 });
+    const refused = { type: "INVALID_TOKEN", code: 422, data: { errors: [{ field: "after" }] } };
+    for (const token of ["x@2", "y@1", "x'; drop table things"])
+      await expect(hostIn(broker).waitFor(token, 60)).rejects.toMatchObject(refused);
   });
 });
 

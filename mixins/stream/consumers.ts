@@ -144,6 +144,25 @@ export class Consumers {
     };
   }
 
+  /**
+   * Whether an owner of these types has this version of an actor's stream: none of those that answer, and all answer =
+   * false; not known, because one cannot be asked or none is there = null.
+   */
+  async isWritten(types: readonly string[], id: string, version: number): Promise<boolean | null> {
+    const owners = [...ownersOf(this.#service.broker, types)];
+    const stream = { id, from: version };
+    const found = await Promise.all(
+      owners.map(owner =>
+        this.#readLog(owner, { cursor: "", limit: 1, stream }).then(
+          ({ events }) => events.length > 0,
+          () => null,
+        ),
+      ),
+    );
+    if (found.includes(true)) return true;
+    return found.length === 0 || found.includes(null) ? null : false;
+  }
+
   all(): Promise<ConsumerStatus[]> {
     return Promise.all([...this.#running.keys()].map(name => this.status(name)));
   }

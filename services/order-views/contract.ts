@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { defineContract } from "../../mixins/contract/index.ts";
+import { defineContract, ReadToken } from "../../mixins/contract/index.ts";
 import { Money } from "../money.ts";
 
 const Row = Type.Object({
@@ -19,13 +19,13 @@ const pageSize = Type.Optional(Type.Integer({ minimum: 1, maximum: 100 }));
 export const contract = defineContract({
   service: "order-views",
   actions: {
-    /** Orders of one customer, or of all, newest first. `after` is a read-your-writes token, `<order id>@<version>`. */
+    /** Orders of one customer, or of all, newest first. `after` is a read-your-writes token. */
     list: {
       params: {
         customer: Type.Optional(Type.String()),
         page,
         pageSize,
-        after: Type.Optional(Type.String({ maxLength: 100 })),
+        after: Type.Optional(ReadToken),
       },
       returns: Type.Object({
         rows: Type.Array(Row),

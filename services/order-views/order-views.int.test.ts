@@ -15,7 +15,8 @@ const ordersService: ServiceSchema = {
   name: "orders",
   metadata: { actor: "order", events: Object.fromEntries(Object.keys(OrderList.on).map(type => [type, 1])) },
   actions: {
-    readLog({ params: { cursor, limit } }: { params: ReadLog }) {
+    readLog({ params: { cursor, limit, stream } }: { params: ReadLog }) {
+      if (stream) return { events: log.filter(event => event.stream === stream.id && event.version >= stream.from) };
       const from = Number(cursor);
       const events = log.slice(from, from + limit);
       return { events, cursor: `${from + events.length || ""}`, behind: log.length - from };
@@ -120,6 +121,13 @@ test("totals of a customer and sales per minute", async () => {
 
 test("bad input is refused by name", async () => {
   await expect(list({ page: 0 })).rejects.toMatchObject({ code: 422 });
-  await expect(list({ after: "nonsense" })).rejects.toMatchObject({ code: 400, type: "INVALID_TOKEN" });
+  await expect(list({ after: "nonsense" })).rejects.toMatchObject({ code: 422, type: "VALIDATION_ERROR" });
+  const { id } = place(ann, 1);
+  for (const token of [`${id}@2`, `${randomUUID()}@1`])
+    await expect(list({ after: token })).rejects.toMatchObject({
+      code: 422,
+      type: "INVALID_TOKEN",
+      data: { errors: [{ field: "after" }] },
+    });
   await expect(list({ sort: "id" })).rejects.toMatchObject({ code: 422 });
 });
