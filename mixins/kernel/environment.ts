@@ -24,9 +24,9 @@ export interface Environment {
    * Several Postgres URLs with commas between make shards; `<SERVICE>_DATABASE_REPLICA_URL` or `DATABASE_REPLICA_URL`
    * names a standby.
    */
-  databaseOf(service: string): DatabaseLocation;
+  databaseOf(this: void, service: string): DatabaseLocation;
   /** The variable that says so, for messages. */
-  databaseVariableOf(service: string): string;
+  databaseVariableOf(this: void, service: string): string;
   /** The payment provider's base URL. `PAYMENT_PROVIDER_URL`; default: the bundled one, started with the shop. */
   readonly paymentProviderUrl: string | undefined;
   /** The first administrator. `ADMIN_EMAIL`, `ADMIN_PASSWORD`; default: made up and printed once. */

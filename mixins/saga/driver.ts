@@ -42,10 +42,16 @@ interface Waiting {
   /** Turns in a row that failed without progress. */
   readonly vain: number;
 }
-/** What calls came to: journal entries, and the last technical failure if there was one. */
+/** What calls came to: journal entries, and the last technical failure if there was one, as it is told and as it was. */
 interface Outcomes {
   readonly entries: Entry[];
   trouble?: Failure;
+  error?: unknown;
+}
+/** Why a turn ended early. */
+interface Trouble {
+  readonly progressed: boolean;
+  readonly error: unknown;
 }
 
 export interface DriverOptions {
@@ -78,8 +84,12 @@ export class SagaDriver {
     this.#limits = limits;
     this.#clock = clock;
     for (const saga of sagas) {
-      const begin = (id: string, event: StartingEvent, now: string): readonly Entry[] =>
-        advance(saga, `${saga.name}.${id}`, NEW, [{ type: "saga.started", data: { event, at: now } }], { now });
+      const begin = (id: string, event: StartingEvent, now: string): readonly Entry[] => {
+        const key = `${saga.name}.${id}`;
+        const entries = advance(saga, key, NEW, [{ type: "saga.started", data: { event, at: now } }], { now });
+        this.#tellStuck(key, entries);
+        return entries;
+      };
       const host = new ActorHost(journalOf(saga.name, begin), store, {
         logger: broker.logger,
         // Its entries say themselves what was decided, and each would carry all of its append once more.
@@ -232,6 +242,9 @@ export class SagaDriver {
     try {
       const trouble = await this.#pursue(ref);
       if (trouble) next = { ref, vain: trouble.progressed ? 1 : vain + 1 };
+      // Once, not at each repetition: those go on until the saga is parked.
+      if (trouble && isBug(trouble.error) && next?.vain === 1)
+        this.#broker.logger.error(`saga ${ref.key}: a call has found a bug`, trouble.error);
     } catch (error) {
       this.#broker.logger.warn(`saga ${ref.key}: ${failureOf("", error).message}`);
       next = { ref, vain: vain + 1 };
@@ -252,7 +265,7 @@ export class SagaDriver {
   }
 
   /** Plans, calls and journals until there is nothing to do, or until calls fail technically. */
-  async #pursue(ref: SagaRef): Promise<{ progressed: boolean } | undefined> {
+  async #pursue(ref: SagaRef): Promise<Trouble | undefined> {
     const { saga, key } = ref;
     let state: SagaState = (await this.#host(ref).get(ref.id)).state;
     let progressed = false;
@@ -260,7 +273,7 @@ export class SagaDriver {
       const planned = plan(saga, key, state, this.#circumstances());
       if (planned.kind === "rest") return undefined;
       const calls = planned.kind === "calls" ? planned.calls : [];
-      const { entries: outcomes, trouble } = await this.#perform(calls);
+      const { entries: outcomes, trouble, error: failure } = await this.#perform(calls);
       // Nothing is sent while stopping, so nothing is announced as sent.
       const entries = this.#stopping ? outcomes : advance(saga, key, state, outcomes, this.#circumstances(trouble));
       try {
@@ -272,7 +285,7 @@ export class SagaDriver {
       }
       progressed ||= entries.length > 0;
       // More entries than outcomes: something follows from the failure, the time is up.
-      if (trouble && entries.length === outcomes.length) return { progressed };
+      if (trouble && entries.length === outcomes.length) return { progressed, error: failure };
     }
     return undefined;
   }
@@ -292,7 +305,10 @@ export class SagaDriver {
           if (isRefusal(error) && call.purpose !== "abandon") {
             isRefused = true;
             outcomes.entries.push(refused(call, error, this.#now()));
-          } else outcomes.trouble = failureOf(call.step, error);
+          } else {
+            outcomes.trouble = failureOf(call.step, error);
+            outcomes.error = error;
+          }
         }
       }
     };
@@ -312,7 +328,15 @@ export class SagaDriver {
 
   async #append(ref: SagaRef, state: SagaState, entries: readonly Entry[]): Promise<SagaState> {
     await this.#host(ref).execute(ref.id, "journal", { seen: state.entries, entries });
+    this.#tellStuck(ref.key, entries);
     return fold(state, entries);
+  }
+
+  /** A saga that waits for a person must not wait until one looks for it. */
+  #tellStuck(key: string, entries: readonly Entry[]): void {
+    for (const { type, data } of entries)
+      if (type === "saga.stuck")
+        this.#broker.logger.warn(`saga ${key} is stuck, an operator has to look: ${data.reason}`);
   }
 
   #host({ saga }: SagaRef): ActorHost {
@@ -329,6 +353,7 @@ export class SagaDriver {
 }
 
 const refOf = (saga: Saga, id: string): SagaRef => ({ saga, id, key: `${saga.name}.${id}` });
+const isBug = (error: unknown): boolean => (error as { data?: { family?: unknown } }).data?.family === "bug";
 const hasMoved = (error: unknown): boolean => error instanceof Refusal && error.type === "JOURNAL_MOVED";
 const notFound = (id: string): Refusal =>
   new Refusal("SAGA_NOT_FOUND", { field: "id", message: `there is no saga ${id}` });

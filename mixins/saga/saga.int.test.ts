@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { newDatabases, type Databases } from "../../test/databases.ts";
-import { COMMAND_ID, METRICS, type Failpoint } from "../kernel/index.ts";
+import { Bug, COMMAND_ID, METRICS, type Failpoint } from "../kernel/index.ts";
 import { Fulfilment } from "./fulfilment.fixture.ts";
 import { lost, startFulfilment, type Fulfilling, type World } from "./fulfilment-services.fixture.ts";
 import type { SagaDetail, SagaOptions } from "./mixin.ts";
@@ -335,6 +335,25 @@ describe("operations", () => {
     expect(await refusalOf(broker.call("fulfilments.saga", { id: "w9" }))).toBe("SAGA_NOT_FOUND");
     const customer = { meta: { user: { id: "bob", roles: ["customer"] } } };
     expect(await refusalOf(broker.call("fulfilments.sagas", {}, customer))).toBe("FORBIDDEN");
+  });
+});
+
+describe("the log", () => {
+  test("names a saga that parks, with the reason, and a bug in a step once, not at each repetition", async () => {
+    const { broker, wish } = await start(
+      action => {
+        if (action === "send") throw new Bug("BROKEN", "an invariant broke");
+      },
+      { stuckAfterMs: 700 },
+    );
+    const lines: string[] = [];
+    broker.logger.warn = (...line: unknown[]) => void lines.push(`WARN ${line.join(" ")}`);
+    broker.logger.error = (...line: unknown[]) => void lines.push(`ERROR ${line.join(" ")}`);
+    expect((await wish("w1")).state).toBe("stuck");
+    expect(lines).toEqual([
+      expect.stringMatching(/^ERROR saga fulfilment\.w1: .*an invariant broke/),
+      expect.stringMatching(/^WARN saga fulfilment\.w1 is stuck.*BROKEN: an invariant broke/),
+    ]);
   });
 });
 
