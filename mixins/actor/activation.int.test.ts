@@ -707,7 +707,7 @@ describe("loading", () => {
       },
     });
     expect(await typeOf(node({}, Failing).get("a"))).toBe("STREAM_QUARANTINED");
-    expect(await store.quarantined(10)).toMatchObject([{ stream: "purse.a", reason: "no such coin" }]);
+    expect(await store.quarantined(10)).toMatchObject([{ stream: "purse.a", reason: "purse.a@1: no such coin" }]);
   });
 
   test("a stream that was put aside stays so, also for an activation that lives on", async () => {

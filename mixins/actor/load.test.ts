@@ -18,3 +18,16 @@ test("a long stream is folded a chunk a turn, so that others go between", async 
   await foldStored(Watching, { state: {}, version: 0 }, events, 10);
   expect(turnsSeen.size).toBe(3);
 });
+
+test("what cannot be read is named by its place", async () => {
+  const event = { type: "purse.noted", schemaVersion: 1, data: "{}", metadata: "", at: "", stream: "purse.a" };
+  const second: StoredEvent = { ...event, position: 2, version: 2 };
+  const reading = (change: Partial<StoredEvent>, evolve: object = {}) =>
+    foldStored({ ...(Purse as Actor), evolve } as Actor, { state: {}, version: 1 }, [{ ...second, ...change }], 10);
+  const throwing = () => {
+    throw new TypeError("no purse");
+  };
+  await expect(reading({ type: "purse.lost" })).rejects.toThrow(/^purse\.a@2: .*purse\.lost/);
+  await expect(reading({ data: "{" })).rejects.toThrow(/^purse\.a@2: .*JSON/);
+  await expect(reading({}, { "purse.noted": throwing })).rejects.toThrow("purse.a@2: no purse");
+});

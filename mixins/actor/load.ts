@@ -1,16 +1,36 @@
 // From the store to a state: snapshot, upcasting, folding. What cannot be folded puts its stream aside, others go on.
 import { setImmediate as turn } from "node:timers/promises";
-import { Bug, Unavailable } from "../kernel/index.ts";
+import { Bug, eventIdOf, Unavailable } from "../kernel/index.ts";
 import { compileSchema, strictObject, type AnyContract, type Check } from "../contract/index.ts";
 import { upcast, type EventStore, type StoredEvent, type StoredSnapshot } from "../event-store/index.ts";
 import { evolveAll, type Actor, type PlainEvent } from "./define-actor.ts";
 
-/** An event as today's code knows it. Throws when its type is unknown or an upcaster is missing. */
-export function decode(actor: Actor, { type, schemaVersion, data, stream, version }: StoredEvent): PlainEvent {
+/** An event as today's code knows it. Throws, with its place, when its type is unknown or an upcaster is missing or throws. */
+export function decode(actor: Actor, event: StoredEvent): PlainEvent {
   const { contract, upcasters } = actor;
-  if (!(type in contract.events)) throw new Bug("UNKNOWN_EVENT", `${stream}@${version}: unknown event type "${type}"`);
+  const { type, schemaVersion, data } = event;
+  if (!(type in contract.events)) throw unreadable("UNKNOWN_EVENT", event, `unknown event type "${type}"`);
   const current = contract.versions[type] ?? 1;
-  return { type, data: upcast(type, schemaVersion, JSON.parse(data), current, upcasters?.[type] ?? {}) };
+  try {
+    return { type, data: upcast(type, schemaVersion, JSON.parse(data), current, upcasters?.[type] ?? {}) };
+  } catch (error) {
+    throw unreadable("CANNOT_DECODE", event, error);
+  }
+}
+
+function evolve(actor: Actor, state: unknown, event: StoredEvent): unknown {
+  const decoded = decode(actor, event);
+  try {
+    return evolveAll(actor, state, [decoded]);
+  } catch (error) {
+    throw unreadable("CANNOT_FOLD", event, error);
+  }
+}
+
+/** Whoever mends a record looks for the event. */
+function unreadable(type: string, { stream, version }: StoredEvent, cause: unknown): Bug {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new Bug(type, `${eventIdOf(stream, version)}: ${reason}`, { cause });
 }
 
 /** Folds a run of one stream's events, a chunk a turn of the loop. Throws at a hole in the versions. */
@@ -26,7 +46,7 @@ export async function foldStored(
     for (const event of events.slice(start, start + chunk)) {
       if (event.version !== version + 1)
         throw new Bug("HOLE_IN_STREAM", `${event.stream}: version ${event.version} follows ${version}`);
-      state = evolveAll(actor, state, [decode(actor, event)]);
+      state = evolve(actor, state, event);
       version = event.version;
     }
   }
