@@ -21,7 +21,7 @@ try {
   await preload();
   for (const [label, options] of [
     ["", {}],
-    [" + metrics, 10 % tracing", { metrics: true, tracing: { enabled: true, sampling: { rate: 0.1 } } }],
+    [" + Moleculer's metrics, 10 % tracing", { tracing: { enabled: true, sampling: { rate: 0.1 } } }],
   ] as const)
     for (const [actors, name] of [
       [ACTORS, "5 000 actors"],

@@ -35,7 +35,10 @@ export function countersBroker(
   options: Partial<BrokerOptions> = {},
   host: Partial<HostOptions> = {},
 ): ServiceBroker {
-  const broker = new ServiceBroker({ ...brokerOptions(readEnvironment(env)), logger: false, ...options });
+  const house = brokerOptions(readEnvironment(env));
+  // Ours are on always; with tracing on, those of Moleculer's calls are measured too.
+  const middlewares = [...house.middlewares!, ...(options.tracing ? ["Metrics"] : [])];
+  const broker = new ServiceBroker({ ...house, middlewares, logger: false, ...options });
   broker.createService(defineService(contract, { mixins: [Actors(Counter, host)] }));
   return broker;
 }

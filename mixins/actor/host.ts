@@ -62,7 +62,7 @@ export class ActorHost {
   /** Owned by another node, and still busy here. */
   #leaving = new Set<Activation>();
   readonly #loads: { running: number; readonly waiting: (() => void)[] } = { running: 0, waiting: [] };
-  readonly counts = { commands: 0, conflicts: 0, activations: 0, passivations: 0 };
+  readonly counts = { commands: 0, conflicts: 0, activations: 0, passivations: 0, quarantined: 0 };
   #draining = false;
 
   constructor(actor: Actor, store: EventStore, options: HostOptions) {
@@ -227,9 +227,10 @@ export class ActorHost {
       recordCommands,
       load: stream =>
         this.#bounded(() =>
-          loadState(actor, store, stream, this.#limits.foldChunk, reason =>
-            logger.error(`${stream} cannot be read and is put into quarantine: ${reason}`),
-          ),
+          loadState(actor, store, stream, this.#limits.foldChunk, reason => {
+            this.counts.quarantined++;
+            logger.error(`${stream} cannot be read and is put into quarantine: ${reason}`);
+          }),
         ),
       prepare: (id, stream, command, state) => this.#prepare(broker!, id, stream, command, state),
       onForget: activation => this.#activations.delete(activation.id),

@@ -26,5 +26,7 @@ export const ACTOR_LIMITS = {
   timersAtOnce: 64,
   /** Milliseconds between two looks for due timers at most. */
   timerPollMs: 500,
+  /** Milliseconds between two measurements, when metrics are on. */
+  metricsMs: 1_000,
 };
 export type ActorLimits = typeof ACTOR_LIMITS;

@@ -11,6 +11,7 @@ import type { Actor } from "./define-actor.ts";
 import { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
 import { ACTOR_LIMITS } from "./limits.ts";
 import { readLog, toLogEvent } from "./log.ts";
+import { measureActors } from "./metrics.ts";
 import { rendezvous } from "./placement.ts";
 import { TimerRunner } from "./timers.ts";
 
@@ -24,6 +25,7 @@ export type HostingService = Service & {
   actors: ActorHost;
   timers?: TimerRunner;
   stopRelay?: () => void;
+  stopMeasuring?: () => void;
   handOver: () => void;
 };
 
@@ -192,6 +194,8 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
         { ...ACTOR_LIMITS, ...options.limits },
         error => this.logger.warn(`timers of ${this.name}: ${error.message}`),
       );
+      const { metricsMs } = { ...ACTOR_LIMITS, ...options.limits };
+      this.stopMeasuring = measureActors(this.broker, this.name, this.actors, metricsMs);
       this.stopRelay = startRelay({
         broker: this.broker,
         service: this.fullName,
@@ -203,6 +207,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
       this.broker.localBus.off("$services.changed", this.handOver);
       await this.timers?.stop();
       this.stopRelay?.();
+      this.stopMeasuring?.();
       await this.actors?.drain();
     },
   } as Partial<ServiceSchema>;

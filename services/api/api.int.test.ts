@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import { connect } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { idFrom, newId, Unavailable } from "../../mixins/kernel/index.ts";
+import { idFrom, newId, Unavailable, METRICS } from "../../mixins/kernel/index.ts";
 import { newSigner, orderBody, product, raw, startGateway, until, type Gateway } from "./gateway.fixture.ts";
 import { limits } from "./limits.ts";
 import { routes } from "./routes/index.ts";
@@ -489,6 +489,29 @@ describe("beside the API", () => {
     expect((await gateway.http("GET", "/health/ready")).json).toEqual({ status: "ready", missing: [] });
     const metrics = await gateway.http("GET", "/metrics");
     expect(metrics.text).toMatch(/http_request_duration_seconds_count\{method="GET",route="none",status="200"\} \d/);
+    const { metrics: registry } = gateway.broker;
+    registry.register({ type: "gauge", name: METRICS.sagasStuck, labelNames: ["service"] });
+    registry.set(METRICS.sagasStuck, 2, { service: "checkout" });
+    registry.register({
+      type: "histogram",
+      name: METRICS.commitSeconds,
+      labelNames: ["service"],
+      buckets: [0.01, 0.1],
+    });
+    registry.observe(METRICS.commitSeconds, 0.05, { service: "orders" });
+    expect((await gateway.http("GET", "/metrics")).text).toContain(
+      [
+        "# TYPE valence_saga_stuck gauge",
+        'valence_saga_stuck{service="checkout"} 2',
+        "# TYPE valence_store_commit_seconds histogram",
+        'valence_store_commit_seconds_bucket{service="orders",le="0.01"} 0',
+        'valence_store_commit_seconds_bucket{service="orders",le="0.1"} 1',
+        'valence_store_commit_seconds_bucket{service="orders",le="+Inf"} 1',
+        'valence_store_commit_seconds_sum{service="orders"} 0.05',
+        'valence_store_commit_seconds_count{service="orders"} 1',
+        "",
+      ].join("\n"),
+    );
     const jwks = await gateway.http("GET", "/.well-known/jwks.json");
     expect([jwks.json.keys[0].kid, jwks.headers.get("cache-control")]).toEqual(["key-1", "public, max-age=300"]);
   });

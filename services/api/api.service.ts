@@ -6,13 +6,13 @@ import type { Service, ServiceSchema } from "moleculer";
 import type { JSONWebKeySet } from "jose";
 import ApiGateway from "moleculer-web";
 import { typedCall } from "../../mixins/contract/index.ts";
-import { environmentOf, systemClock } from "../../mixins/kernel/index.ts";
+import { environmentOf, METRICS, systemClock } from "../../mixins/kernel/index.ts";
 import { COMMITTED, type Committed } from "../../mixins/stream/index.ts";
 import { Authenticator } from "./authentication.ts";
 import { documentOf } from "./document.ts";
 import { exchange, type GatewayRequest } from "./exchange.ts";
 import { frontDoor, pathOf, requestId, type Handler } from "./front-door.ts";
-import { HttpMetrics } from "./metrics.ts";
+import { HttpMetrics, type Registered } from "./metrics.ts";
 import { OrderStreams } from "./order-streams.ts";
 import { sendProblem, toProblem } from "./problem.ts";
 import { send } from "./respond.ts";
@@ -169,7 +169,8 @@ function plainOf(gateway: Gateway): ReadonlyMap<string, Handler> {
     [
       "/metrics",
       (_req, res) => {
-        const text = gateway.metrics.text({ http_event_streams: gateway.streams.size });
+        const ours = broker.metrics.list({ includes: Object.values(METRICS) }) as unknown as Registered[];
+        const text = gateway.metrics.text({ http_event_streams: gateway.streams.size }, ours);
         res.writeHead(200, { "Content-Type": "text/plain; version=0.0.4", "Cache-Control": "no-store" }).end(text);
       },
     ],

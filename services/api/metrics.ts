@@ -1,4 +1,5 @@
-// A small set in the Prometheus text format: the process and its HTTP requests by route.
+// In the Prometheus text format: the process, its HTTP requests by route, and what the runtime counts in the broker's
+// registry.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
 const BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -30,7 +31,7 @@ export class HttpMetrics {
     for (const [i, bound] of BUCKETS_SECONDS.entries()) if (seconds <= bound) series.buckets[i]!++;
   }
 
-  text(gauges: Readonly<Record<string, number>> = {}): string {
+  text(gauges: Readonly<Record<string, number>> = {}, registered: readonly Registered[] = []): string {
     const memory = process.memoryUsage();
     const cpu = process.cpuUsage();
     const lines: string[] = [];
@@ -53,6 +54,36 @@ export class HttpMetrics {
         `${name}_count{${labels}} ${count}`,
       );
     }
+    for (const metric of registered) lines.push(...linesOf(metric));
     return `${lines.join("\n")}\n`;
   }
+}
+
+/** A metric of the broker's registry, with the value or the distribution of each combination of labels. */
+export interface Registered {
+  readonly type: string;
+  readonly name: string;
+  readonly values: readonly {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly value?: number;
+    readonly count?: number;
+    readonly sum?: number;
+    readonly buckets?: Readonly<Record<string, number>>;
+  }[];
+}
+
+function linesOf({ type, name: dotted, values }: Registered): string[] {
+  const name = dotted.replaceAll(/[.-]/g, "_");
+  const rows = values.flatMap(({ labels, value, count, sum, buckets }) => {
+    const text = Object.entries(labels).map(([label, of]) => `${label}="${of}"`);
+    if (buckets === undefined) return [`${name}{${text.join(",")}} ${value}`];
+    return [
+      ...Object.entries({ ...buckets, "+Inf": count }).map(
+        ([le, n]) => `${name}_bucket{${[...text, `le="${le}"`].join(",")}} ${n}`,
+      ),
+      `${name}_sum{${text.join(",")}} ${sum}`,
+      `${name}_count{${text.join(",")}} ${count}`,
+    ];
+  });
+  return [`# TYPE ${name} ${type}`, ...rows];
 }

@@ -1,6 +1,6 @@
 // An order's way through all services, and every way back.
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import { newId } from "../../mixins/kernel/index.ts";
+import { METRICS, newId } from "../../mixins/kernel/index.ts";
 import carts from "../../services/carts/carts.service.ts";
 import catalog from "../../services/catalog/catalog.service.ts";
 import { seedProducts } from "../../services/catalog/products.seed.ts";
@@ -59,6 +59,21 @@ async function inLedger(id: string): Promise<LedgerEntry | undefined> {
   const response = await fetch(`${providerUrl}/ledger`);
   return ((await response.json()) as { entries: LedgerEntry[] }).entries.find(({ key }) => key === id);
 }
+
+test("every metric of the house is measured", async () => {
+  await becomes(await place("tok_ok", [0, 1]), "shipped");
+  const valuesOf = (name: string) =>
+    shop.broker.metrics.getMetric(name)?.snapshot() as { labels: any; value?: number }[];
+  // Pools and standbys are Postgres's.
+  const names = Object.values(METRICS).filter(name => !name.startsWith("valence.database."));
+  await until("all have a value", () => names.every(name => valuesOf(name)?.length > 0));
+  await until("the commands of orders are counted", () => {
+    const orders = valuesOf(METRICS.commandsTotal).find(({ labels }) => labels.service === "orders");
+    return (orders?.value ?? 0) >= 5;
+  });
+  // Moleculer's own count of every call costs a call more than all else in it.
+  expect(shop.broker.metrics.hasMetric("moleculer.request.total")).toBe(false);
+});
 
 test("an order is reserved, paid, confirmed and shipped", async () => {
   const before = await level(0);
