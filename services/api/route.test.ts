@@ -36,7 +36,13 @@ describe("a route", () => {
     expect(fields(() => read("q=a&q=b"))).toEqual(["q"]);
     expect(fields(() => read("__proto__=1&toString=2")).sort()).toEqual(["__proto__", "toString"]);
     expect(fields(() => read("page=0", { quantity: 0, price: 1 })).sort()).toEqual(["page", "price", "quantity"]);
-    expect(fields(() => read("", []))).toEqual([""]);
+    for (const body of [[], null, 5, "x"]) expect(fields(() => read("", body))).toEqual(["body"]);
+  });
+
+  test("P6 refuses what it would keep as another text, naming the field", () => {
+    for (const q of ["%ff", "a%C3", "%ED%A0%BD", "\u00c3\u00a9"])
+      expect(fields(() => read(`page=2&q=${q}`))).toEqual(["q"]);
+    expect(read("q=%F0%9F%9B%92+100%&page=2").query).toEqual({ q: "🛒 100%", page: 2 });
   });
 
   test("is typed by its action", () => {

@@ -13,7 +13,7 @@ import {
   type User,
 } from "../../mixins/contract/index.ts";
 import { Refusal, type Issue } from "../../mixins/kernel/index.ts";
-import { brokenTextIn } from "./text.ts";
+import { brokenTextIn, isPlainUtf8 } from "./text.ts";
 
 /** Who may ask: anyone, whoever is logged in, or an administrator. */
 export type Access = "public" | "customer" | "admin";
@@ -113,12 +113,15 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
     query,
     body,
     read(raw) {
+      if (typeof raw.body !== "object" || raw.body === null || Array.isArray(raw.body))
+        throw new Refusal("VALIDATION_ERROR", { status: 422, field: "body", message: "must be an object" });
       const places = {
         path: convert(path, Object.entries(raw.path)),
         query: convert(query, [...new URLSearchParams(raw.search)]),
         body: raw.body,
       };
       const issues = [
+        ...brokenBytesIn(raw.search),
         ...[places.path, places.query, places.body].flatMap(place => brokenTextIn(place)),
         ...issuesOf(checks.path(places.path)),
         ...issuesOf(checks.query(places.query)),
@@ -133,6 +136,13 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
 
 const checkOf = (properties: TProperties): Check => compileSchema(strictObject(properties));
 const issuesOf = (found: true | Issue[]): Issue[] => (found === true ? [] : found);
+
+/** Fields of the query whose name or value is not UTF-8. */
+const brokenBytesIn = (search: string): Issue[] =>
+  search
+    .split("&")
+    .filter(part => !isPlainUtf8(part))
+    .map(part => ({ field: [...new URLSearchParams(part).keys()][0] ?? "", message: "is not UTF-8, percent-encoded" }));
 
 /**
  * Text to the types of the schema; what does not look like one stays text, so that the schema names it. A field that

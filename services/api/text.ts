@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { Issue } from "../../mixins/kernel/index.ts";
 
 /**
@@ -9,4 +10,16 @@ export function brokenTextIn(value: unknown, field = ""): Issue[] {
     return value.includes("\0") || !value.isWellFormed() ? [{ field, message: "holds what is not text" }] : [];
   if (typeof value !== "object" || value === null) return [];
   return Object.entries(value).flatMap(([key, item]) => brokenTextIn(item, field === "" ? key : `${field}.${key}`));
+}
+
+/**
+ * Whether a part of a query means the same to every reader: percent-encoded UTF-8. A decoder makes U+FFFD of any other
+ * escape, and Node reads a byte that is not escaped as Latin-1.
+ */
+export function isPlainUtf8(encoded: string): boolean {
+  if (/[^\x21-\x7e]/.test(encoded)) return false;
+  const bytes = encoded.replaceAll(/%([0-9a-f]{2})/gi, (_escape, hex: string) =>
+    String.fromCharCode(parseInt(hex, 16)),
+  );
+  return isUtf8(Buffer.from(bytes, "latin1"));
 }
