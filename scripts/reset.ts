@@ -1,22 +1,27 @@
-// `npm run reset`: removes the embedded databases, so that the next start is a first start. Only SQLite files of ours go,
-// and none while a shop runs on them.
-import { existsSync, globSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+// `npm run reset`: removes the embedded databases, so that the next start is a first start. Only the files of our
+// services go, and only those with our tables in them: a path in the environment may be a mistake, and another program's
+// database is not ours to touch. None goes while a shop runs on them.
+import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { EnvironmentError, readEnvironment, type Environment } from "../mixins/kernel/index.ts";
-import { serviceNames } from "./services.ts";
+import { serviceNames } from "./service-names.ts";
 
 const SQLITE_BUSY = 5;
 const SIDE_FILES = ["", "-wal", "-shm", "-journal"];
+/** Kept by every event store, by whatever migrates tables, and by the payment provider. */
+const OUR_TABLES = /^CREATE TABLE \W?(store_schema|migrations_\w+)\b|\bauthorizationId\b/i;
+const PROVIDER = "payment-provider";
 
 try {
-  const environment = readEnvironment();
-  const databases = databasesOf(environment);
-  const busy = databases.filter(isOpenElsewhere);
-  if (busy.length > 0) {
-    console.error(`Nothing removed: a shop is running on ${busy.join(", ")}. Stop it first.`);
-    process.exitCode = 1;
-  } else {
+  const services = serviceNames();
+  const environment = readEnvironment(process.env, services);
+  const databases = databasesOf(environment, [...services, PROVIDER]);
+  const foreign = databases.filter(file => !isOurs(file));
+  const busy = foreign.length > 0 ? [] : databases.filter(isOpenElsewhere);
+  if (foreign.length > 0) stop(`${foreign.join(", ")}: not a database of the shop. Move it away, or mend the path.`);
+  else if (busy.length > 0) stop(`a shop is running on ${busy.join(", ")}. Stop it first.`);
+  else {
     for (const file of databases) for (const suffix of SIDE_FILES) rmSync(file + suffix, { force: true });
     const { dataDir } = environment;
     if (existsSync(dataDir) && readdirSync(dataDir).length === 0) rmdirSync(dataDir);
@@ -28,13 +33,29 @@ try {
   process.exitCode = 1;
 }
 
-function databasesOf(environment: Environment): string[] {
-  const services = serviceNames()
-    .map(service => environment.databaseOf(service))
-    .flatMap(location => (location.kind === "sqlite" ? [location.filename] : []));
-  return [...new Set([...services, ...globSync(join(environment.dataDir, "*.sqlite"))])].filter(file =>
-    existsSync(file),
-  );
+function stop(why: string): void {
+  console.error(`Nothing removed: ${why}`);
+  process.exitCode = 1;
+}
+
+/** The provider's book is a file also where the services' own are on Postgres. */
+function databasesOf({ databaseOf, dataDir }: Environment, services: readonly string[]): string[] {
+  const files = services.map(databaseOf).flatMap(location => (location.kind === "sqlite" ? [location.filename] : []));
+  return [...new Set([...files, join(dataDir, `${PROVIDER}.sqlite`)])].filter(file => existsSync(file));
+}
+
+/** Reads only: whatever the file is, it stays as it is. */
+function isOurs(file: string): boolean {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(file, { readOnly: true });
+    const tables = database.prepare("select sql from sqlite_master where type = 'table'").all();
+    return tables.some(({ sql }) => OUR_TABLES.test(String(sql)));
+  } catch {
+    return false;
+  } finally {
+    database?.close();
+  }
 }
 
 /**

@@ -3,10 +3,11 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 
 let folder: string;
@@ -104,6 +105,25 @@ test("reset removes our files and no other, and nothing while a shop runs on the
   expect(existsSync(join(folder, "orders.sqlite"))).toBe(true);
   expect(await stop()).toBe(0);
 
+  new DatabaseSync(join(folder, "mine.sqlite")).exec("create table notes (text)");
   expect(run("reset.ts").status).toBe(0);
-  expect(await readdir(folder)).toEqual(["notes.txt"]);
+  expect((await readdir(folder)).sort()).toEqual(["mine.sqlite", "notes.txt"]);
+});
+
+test("reset removes nothing when a file that is configured is not ours, and leaves that as it is", async () => {
+  const mine = join(folder, "orders.sqlite");
+  const database = new DatabaseSync(mine);
+  database.exec("pragma journal_mode = wal; create table notes (text); insert into notes values ('mine')");
+  database.close();
+  await writeFile(join(folder, "photo.jpg"), "no database");
+  const before = await readFile(mine);
+  for (const extra of [{}, { ORDERS_DATABASE_URL: `sqlite:${join(folder, "photo.jpg")}` }] as Record<
+    string,
+    string
+  >[]) {
+    const { status, stderr } = run("reset.ts", extra);
+    expect([status, stderr]).toEqual([1, expect.stringContaining("not a database of the shop")]);
+  }
+  expect(await readFile(mine)).toEqual(before);
+  expect(existsSync(join(folder, "photo.jpg"))).toBe(true);
 });
