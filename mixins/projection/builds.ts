@@ -16,6 +16,11 @@ export interface Build {
   /** Milliseconds since the epoch, the database's clock. */
   readonly retiredAt: number | undefined;
 }
+/** A stream aside; one that is not parked is tried again by itself. */
+interface Blocking {
+  readonly stream: string;
+  readonly isParked: boolean;
+}
 type BuildId = Pick<Build, "version" | "build">;
 
 export const isSame = (a: BuildId, b: BuildId): boolean => a.version === b.version && a.build === b.build;
@@ -76,10 +81,19 @@ export class Builds {
     });
   }
 
+  /** Streams that a build had to set aside and the live one holds, oldest name first: until they are repaired it is no improvement. */
+  async blockedBy(next: BuildId, live: BuildId, knex: Knex = this.#database.knex): Promise<Blocking[]> {
+    const [ours, theirs] = [consumerName(this.#name, next), consumerName(this.#name, live)];
+    const aside = await knex("parked_streams").whereIn("consumer", [ours, theirs]).orderBy("actor_stream");
+    const known = new Set(aside.filter(row => row.consumer === theirs).map(row => row.actor_stream));
+    return aside
+      .filter(row => row.consumer === ours && !known.has(row.actor_stream))
+      .map(row => ({ stream: row.actor_stream, isParked: row.state === "parked" }));
+  }
+
   /**
    * Makes a build the live one, in one transaction, if it has passed the live one's place in every log: who has seen an
-   * event in the old rows finds it in the new ones. A build that had to set streams aside which the live one holds is
-   * no improvement; it stays a build until they are repaired.
+   * event in the old rows finds it in the new ones. Nothing may block it.
    */
   switchTo(next: Build): Promise<boolean> {
     return this.#alone(async trx => {
@@ -92,9 +106,7 @@ export class Builds {
         if (consumer === ours) continue;
         if (!isAtOrPast(cursors.get(`${ours}/${source}/${partition}`) ?? "", cursor)) return false;
       }
-      const aside = await trx("parked_streams").whereIn("consumer", [ours, theirs]);
-      const known = new Set(aside.filter(row => row.consumer === theirs).map(row => row.actor_stream));
-      if (aside.some(row => row.consumer === ours && !known.has(row.actor_stream))) return false;
+      if ((await this.blockedBy(next, live, trx)).length > 0) return false;
       const { version, build } = next;
       await trx("projections").where({ name: this.#name }).update({ version, build });
       await this.#retire(trx, live);

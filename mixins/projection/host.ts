@@ -16,6 +16,8 @@ export interface BuildStatus {
   readonly lagEvents: number | null;
   readonly lagMs: number;
   readonly events: number;
+  /** Of a build: streams that it had to set aside and the live one holds. Until they are repaired it stays a build. */
+  readonly blockedBy?: readonly string[];
 }
 
 type Logger = Record<"info" | "warn", (...message: unknown[]) => void>;
@@ -33,6 +35,8 @@ export class ProjectionHost {
   readonly #actors: readonly string[];
   readonly #timer: NodeJS.Timeout;
   #looking: Promise<void> | undefined;
+  /** Builds of which the log says that they cannot become live. */
+  readonly #told = new Set<string>();
   #current!: Build;
   /** Monotonic time at which it became the one that is read: a standby may not have its tables yet. */
   #currentSince = 0;
@@ -116,10 +120,23 @@ export class ProjectionHost {
   async status(): Promise<BuildStatus[]> {
     const { name } = this.projection;
     const builds = await this.#builds.all();
+    const live = builds.find(({ state }) => state === "live");
     return Promise.all(
       builds.map(async ({ version, build, state }) => {
         const { lagEvents, lagMs, events } = await this.#consumers.status(consumerName(name, { version, build }));
-        return { name, version, build, state, lagEvents, lagMs, events };
+        const blockedBy = state === "building" && live ? await this.#builds.blockedBy({ version, build }, live) : [];
+        return {
+          name,
+          version,
+          build,
+          state,
+          lagEvents,
+          lagMs,
+          events,
+          ...(blockedBy.length > 0 && {
+            blockedBy: blockedBy.slice(0, this.#limits.blockedShown).map(({ stream }) => stream),
+          }),
+        };
       }),
     );
   }
@@ -146,12 +163,29 @@ export class ProjectionHost {
   async #look(): Promise<void> {
     this.#adopt(await this.#builds.all());
     const { name, version } = this.projection;
-    for (const build of this.#fed.values())
-      if (build.state === "building" && (await this.#builds.switchTo(build))) {
+    for (const build of this.#fed.values()) {
+      if (build.state !== "building") continue;
+      if (await this.#builds.switchTo(build)) {
         this.#adopt(await this.#builds.all());
         this.#logger.info(`projection ${name}: build ${build.build} of version ${version} is live`);
-      }
+      } else await this.#tellBlocked(build);
+    }
     await this.#dropRetired();
+  }
+
+  /** Once a build, and again after it was free: it looks every second. */
+  async #tellBlocked(build: Build): Promise<void> {
+    const live = (await this.#builds.all()).find(({ state }) => state === "live");
+    const blockedBy = (live ? await this.#builds.blockedBy(build, live) : []).filter(({ isParked }) => isParked);
+    const consumer = consumerName(this.projection.name, build);
+    const [first] = blockedBy;
+    if (!first) return void this.#told.delete(consumer);
+    if (this.#told.has(consumer)) return;
+    this.#told.add(consumer);
+    this.#logger.warn(
+      `projection ${this.projection.name}: build ${build.build} of version ${build.version} cannot become live, ` +
+        `${blockedBy.length} streams that the live one holds are in its dead letters: ${first.stream}`,
+    );
   }
 
   /** Takes over what the tables say: which build is read here, which are fed here. */

@@ -6,6 +6,8 @@ export const PROJECTION_LIMITS = {
   graceMs: 10 * 60_000,
   /** Milliseconds between two looks at the pointer, which another node may have moved. Far below the grace. */
   lookMs: 1_000,
+  /** Streams that the status of a build which cannot become live names: each needs a person. */
+  blockedShown: 20,
   /** Milliseconds that a read waits for its token; then `NOT_CAUGHT_UP`. Less than people wait for a page. */
   waitMs: 2_000,
   /** Milliseconds between two looks while it waits, when another node does the writing. */

@@ -292,6 +292,8 @@ describe("rebuild", () => {
     const broker = await house.start(source.schema(), views(things({}, event => state.wrong && event.stream === "3")));
     for (let i = 0; i < 200; i++) source.append(`${i % 5}`, "thing.added", { kind: "a", size: i });
     await caughtUp(broker);
+    const warnings: string[] = [];
+    serviceIn(broker).logger.warn = (line: unknown) => void warnings.push(String(line));
     state.wrong = true;
     await hostIn(broker).rebuild();
     const { deadLetters } = await until(
@@ -299,7 +301,12 @@ describe("rebuild", () => {
       ({ deadLetters }) => deadLetters.length === 40,
     );
     await hostIn(broker).look();
-    expect((await buildsIn(broker)).map(({ state }) => state)).toEqual(["live", "building"]);
+    await hostIn(broker).look();
+    expect((await buildsIn(broker)).map(({ state, blockedBy }) => [state, blockedBy])).toEqual([
+      ["live", undefined],
+      ["building", ["thing.3"]],
+    ]);
+    expect(warnings).toEqual([expect.stringMatching(/build 2 of version 1 cannot become live.*thing\.3/)]);
     state.wrong = false;
     await broker.call("views.retryDeadLetter", { id: deadLetters[0].id });
     await until(
