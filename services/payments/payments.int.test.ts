@@ -152,8 +152,26 @@ describe("with the bundled provider", () => {
     }
   });
 
-  test("while it is away, payments are unavailable and nothing is lost", async () => {
+  test("payments that are asked before it has started wait for it, all together", async () => {
     const embedded = await startEmbedded([payments]);
+    try {
+      const lines: string[] = [];
+      for (const level of ["info", "warn"] as const)
+        embedded.broker.logger[level] = (line: unknown) => void lines.push(String(line));
+      const asked = Array.from({ length: 20 }, () =>
+        embedded.call("payments.authorize", { id: newId(), amount, token: "tok_ok" }),
+      );
+      await new Promise(resolve => setTimeout(resolve, 200));
+      embedded.broker.createService(paymentProvider);
+      expect(new Set((await Promise.all(asked)).map(({ status }) => status))).toEqual(new Set(["authorized"]));
+      expect(lines.filter(line => line.includes("payment-provider")).length).toBeLessThan(5);
+    } finally {
+      await embedded.stop();
+    }
+  });
+
+  test("while it is away, payments are unavailable and nothing is lost", async () => {
+    const embedded = await startEmbedded([payments], { REQUEST_TIMEOUT_MS: "500" });
     try {
       await expect(embedded.call("payments.authorize", { id, amount, token: "tok_ok" })).rejects.toMatchObject({
         type: "PROVIDER_UNAVAILABLE",

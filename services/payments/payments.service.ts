@@ -10,16 +10,22 @@ import { Payment } from "./payment.ts";
 import { ProviderClient, type ProviderAnswer } from "./provider-client.ts";
 import { VoidLate } from "./void-late.reactor.ts";
 
+const limits = {
+  /** Milliseconds between two looks whether the bundled provider has come. */
+  arrivalLookMs: 50,
+} as const;
+
 type Command = keyof typeof contract.commands;
 
 export default defineService(contract, {
   mixins: [Actors(Payment), Reactors(VoidLate)],
   created() {
     const { paymentProviderUrl, requestTimeoutMs } = environmentOf(this.broker);
+    // Below the caller's own time-out: it should hear what we know.
+    const deadlineMs = requestTimeoutMs * 0.8;
     this.provider = new ProviderClient({
-      url: async () => paymentProviderUrl ?? (await this.bundledUrl()),
-      // Below the caller's own time-out: it should hear what we know.
-      deadlineMs: requestTimeoutMs * 0.8,
+      url: async () => paymentProviderUrl ?? (await this.bundledUrl(deadlineMs)),
+      deadlineMs,
     });
   },
   actions: {
@@ -95,8 +101,14 @@ export default defineService(contract, {
       const { state } = await this.actors.get(id);
       return { paymentId: id, status: state.status };
     },
-    async bundledUrl() {
+    /** At a start the open sagas ask before it is there: one wait for all of them, not a warning from each. */
+    async bundledUrl(patienceMs: number) {
+      const { actions } = this.broker.registry;
       try {
+        if (!actions.isAvailable("payment-provider.url"))
+          await (this.arrival ??= this.broker
+            .waitForServices("payment-provider", patienceMs, limits.arrivalLookMs)
+            .finally(() => (this.arrival = undefined)));
         return (await typedCall(this.broker)("payment-provider.url", {})).url;
       } catch (cause) {
         throw new Unavailable("PROVIDER_UNAVAILABLE", { message: "the payment provider is not there", cause });
