@@ -43,6 +43,8 @@ export interface RefusalDetail {
   /** HTTP status. Default: 404 for a rule that ends in `_NOT_FOUND`, else 409. */
   readonly status?: number;
   readonly errors?: readonly Issue[];
+  /** Milliseconds after which the rule may say otherwise: of a limit on how often something may be done. */
+  readonly retryAfterMs?: number;
 }
 
 /** The domain says no. A repetition with the same command id gets the same refusal. */
@@ -51,7 +53,9 @@ export class Refusal extends HouseError {
     const message = detail.message ?? type.toLowerCase().replaceAll("_", " ");
     const errors = detail.errors ?? (detail.field === undefined ? undefined : [{ field: detail.field, message }]);
     const status = detail.status ?? (type.endsWith("_NOT_FOUND") ? 404 : 409);
-    super(message, status, type, false, { family: "refusal", ...(errors && { errors }) });
+    const { retryAfterMs } = detail;
+    const data = { ...(errors && { errors }), ...(retryAfterMs !== undefined && { retryAfterMs }) };
+    super(message, status, type, false, { family: "refusal", ...data });
   }
 }
 

@@ -15,7 +15,13 @@ const start = () => {
 test("past the limit an account is refused until its window ends, others are not", () => {
   const { attempts, fail, pass } = start();
   for (let n = 0; n < limits.failedLoginsMax; n++) fail("ada");
-  expect(() => attempts.check("ada")).toThrow(expect.objectContaining({ type: "TOO_MANY_ATTEMPTS", code: 429 }));
+  expect(() => attempts.check("ada")).toThrow(
+    expect.objectContaining({
+      type: "TOO_MANY_ATTEMPTS",
+      code: 429,
+      data: { family: "refusal", retryAfterMs: 60_000 },
+    }),
+  );
   attempts.check("bob");
   pass(limits.failedLoginsWindowMs);
   attempts.check("ada");

@@ -16,11 +16,13 @@ export class LoginAttempts {
    */
   check(account: string): void {
     const entry = this.#current(account);
-    if (entry && entry.failures >= limits.failedLoginsMax)
-      throw new Refusal("TOO_MANY_ATTEMPTS", {
-        status: 429,
-        message: `too many failed log-ins: try again in ${Math.ceil((entry.until - this.#clock.monotonic()) / 1_000)} s`,
-      });
+    if (!entry || entry.failures < limits.failedLoginsMax) return;
+    const retryAfterMs = entry.until - this.#clock.monotonic();
+    throw new Refusal("TOO_MANY_ATTEMPTS", {
+      status: 429,
+      message: `too many failed log-ins: try again in ${Math.ceil(retryAfterMs / 1_000)} s`,
+      retryAfterMs,
+    });
   }
 
   failed(account: string): void {
