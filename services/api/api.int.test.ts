@@ -298,6 +298,7 @@ describe("orders", () => {
     const mine = await place("key-0002");
     const other = await place("key-0002", { ...orderBody, lines: [{ productId: product.id, quantity: 3 }] });
     expect([other.status, other.json.type]).toEqual([422, "/problems/command-id-reused"]);
+    expect(other.json.errors).toEqual([{ field: "Idempotency-Key", message: expect.any(String) }]);
     const theirs = await place("key-0002", orderBody, admin.token);
     expect(theirs.json.id).not.toBe(mine.json.id);
   });
@@ -453,6 +454,10 @@ describe("the protocol", () => {
     const answer = await raw(gateway.port, bytes, 4_000);
     expect(responses(answer)).toEqual([`HTTP/1.1 ${status}`]);
     expect(answer.toLowerCase()).toContain("connection: close");
+    expect(answer).toContain("Content-Type: application/problem+json");
+    const problem = JSON.parse(answer.slice(answer.indexOf("{")));
+    expect(problem).toMatchObject({ status, detail: expect.stringMatching(/./), requestId: expect.any(String) });
+    expect(answer).toContain(`X-Request-ID: ${problem.requestId}`);
     expect(actionsReached()).toEqual([]);
   });
 

@@ -3,10 +3,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "moleculer";
 import type { User } from "../../mixins/contract/index.ts";
-import { clientCommandId, COMMAND_ID, Refusal } from "../../mixins/kernel/index.ts";
+import { clientCommandId, COMMAND_ID, isRefusal, Refusal, type Issue } from "../../mixins/kernel/index.ts";
 import { ANONYMOUS, type Authenticator, type Verified } from "./authentication.ts";
 import { readBody } from "./body.ts";
-import { parseKey } from "./idempotency.ts";
+import { KEY_FIELD, parseKey } from "./idempotency.ts";
 import type { OrderStreams } from "./order-streams.ts";
 import { send } from "./respond.ts";
 import type { Access, ActionTarget, Request, Route } from "./route.ts";
@@ -72,10 +72,25 @@ async function identify(
   }
 }
 
-function call(ctx: Context, { action, params }: ActionTarget, request: Request): Promise<unknown> {
+async function call(ctx: Context, { action, params }: ActionTarget, request: Request): Promise<unknown> {
   const { key, user } = request;
-  const options = key === undefined ? {} : { headers: { [COMMAND_ID]: clientCommandId(user.id, key) } };
-  return ctx.call(action, params(request), options);
+  if (key === undefined) return ctx.call(action, params(request));
+  try {
+    return await ctx.call(action, params(request), {
+      headers: { [COMMAND_ID]: clientCommandId(user.id, key) },
+    } as object);
+  } catch (error) {
+    throw inClientsWords(error);
+  }
 }
+
+/** The runtime names its own field, `commandId`; the client wrote a header. */
+function inClientsWords(error: unknown): unknown {
+  const { data } = error as { data?: { errors?: readonly Issue[] } };
+  if (!isRefusal(error) || !data?.errors?.some(({ field }) => field === COMMAND_ID_FIELD)) return error;
+  const errors = data.errors.map(issue => (issue.field === COMMAND_ID_FIELD ? { ...issue, field: KEY_FIELD } : issue));
+  return new Refusal(error.type, { message: error.message, status: error.code, errors });
+}
+const COMMAND_ID_FIELD = "commandId";
 
 const searchOf = (url: string): string => (url.includes("?") ? url.slice(url.indexOf("?") + 1) : "");

@@ -63,8 +63,8 @@ export const pathOf = (req: IncomingMessage): string => req.url!.split("?", 1)[0
 function checkTarget(req: IncomingMessage, res: ServerResponse): void {
   const url = req.url!;
   const hosts = req.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === "host").length;
-  if (hosts > 1) {
-    // Whoever sends this takes a proxy and us for two readers: nothing more is read from there.
+  if (hosts > 1 || (hosts === 0 && req.httpVersion !== "1.0")) {
+    // Whoever sends two takes a proxy and us for two readers: nothing more is read from there.
     res.shouldKeepAlive = false;
     throw new Refusal("BAD_HOST", { status: 400, message: "exactly one Host header" });
   }

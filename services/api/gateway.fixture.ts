@@ -70,7 +70,8 @@ export async function startGateway(
     const id = (ctx as unknown as { headers?: Record<string, string> }).headers?.[COMMAND_ID];
     const fingerprint = fingerprintOf(kind, ctx.params);
     const first = id === undefined ? undefined : commands.get(`${ctx.params.id}/${id}`);
-    if (first && first.fingerprint !== fingerprint) throw new Refusal("COMMAND_ID_REUSED", { status: 422 });
+    if (first && first.fingerprint !== fingerprint)
+      throw new Refusal("COMMAND_ID_REUSED", { status: 422, field: "commandId" });
     if (first) return first.answer;
     const given = answer();
     if (id !== undefined) commands.set(`${ctx.params.id}/${id}`, { fingerprint, answer: given });

@@ -1,5 +1,6 @@
 // The one place where an error becomes a response: RFC 9457 `application/problem+json`. What a refusal says is for the
 // client; what a failure says stays in the log, under the same request id.
+import { randomUUID } from "node:crypto";
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Issue } from "../../mixins/kernel/index.ts";
@@ -134,28 +135,31 @@ function afterBody(req: IncomingMessage, callback: () => void): void {
   req.once("end", done).once("close", done).resume();
 }
 
-const PROTOCOL: Record<string, number> = {
-  HPE_HEADER_OVERFLOW: 431,
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
-  ERR_HTTP_REQUEST_TIMEOUT: 408,
+const PROTOCOL: Record<string, { status: number; detail: string }> = {
+  HPE_HEADER_OVERFLOW: { status: 431, detail: `at most ${limits.headerBytesMax} bytes of header fields` },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: { status: 413, detail: "the chunk extensions are too large" },
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, detail: "the request did not arrive in time" },
 };
+const NOT_HTTP = { status: 400, detail: "this is no HTTP request" };
 
 /** Answers bytes that never became a request: one response if none was begun, then the connection closes. */
 export function onClientError(error: Error & { code?: string }, socket: Duplex): void {
   const begun = (socket as { _httpMessage?: { headersSent?: boolean } })._httpMessage?.headersSent;
   if (error.code === "ECONNRESET" || !socket.writable || begun) return void socket.destroy();
-  endWith(socket, PROTOCOL[error.code ?? ""] ?? 400);
+  endWith(socket, PROTOCOL[error.code ?? ""] ?? NOT_HTTP);
 }
 
 /** CONNECT asks for a proxy. Node would close the connection without a word. */
 export function onConnect(_req: IncomingMessage, socket: Duplex): void {
-  endWith(socket, 400);
+  endWith(socket, { status: 400, detail: "this is no proxy" });
 }
 
-function endWith(socket: Duplex, status: number): void {
-  const body = JSON.stringify({ type: "/problems/protocol", title: STATUS_CODES[status], status });
+/** There was no request to take an id from: this one only ties the answer to what the client reports. */
+function endWith(socket: Duplex, { status, detail }: { status: number; detail: string }): void {
+  const requestId = randomUUID();
+  const body = JSON.stringify({ type: "/problems/protocol", title: STATUS_CODES[status], status, detail, requestId });
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n` +
-      `Cache-Control: no-store\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      `X-Request-ID: ${requestId}\r\nCache-Control: no-store\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   );
 }

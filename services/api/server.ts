@@ -30,7 +30,8 @@ export class HttpServer {
         requestTimeout: limits.requestTimeoutMs,
         connectionsCheckingInterval: limits.connectionsCheckMs,
         keepAliveTimeout: limits.keepAliveMs,
-        requireHostHeader: true,
+        // The front door asks for it, and says so in a problem; Node's own 400 is empty.
+        requireHostHeader: false,
         insecureHTTPParser: false,
       },
       serve,
