@@ -4,7 +4,7 @@ import Type from "typebox";
 export const Money = Type.Object(
   {
     amount: Type.Integer({ minimum: 0, maximum: 100_000_000_000 }),
-    currency: Type.String({ pattern: "^[A-Z]{3}$" }),
+    currency: Type.String({ pattern: "^[A-Z]{3}$", format: "iso-4217" }),
   },
   { additionalProperties: false },
 );

@@ -8,6 +8,9 @@ const ISSUES_MAX = 20;
 const ajv = new Ajv({ strict: true, allErrors: true });
 ajv.addFormat("uuid", /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i);
 ajv.addFormat("email", EMAIL);
+/** As the runtime's own list has them, the historic ones too: what was sold for marks stays readable. */
+const CURRENCIES = new Set(Intl.supportedValuesOf("currency"));
+ajv.addFormat("iso-4217", (code: string) => CURRENCIES.has(code));
 ajv.addFormat("date-time", /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/);
 
 function toIssue({ instancePath, keyword, params, message = "is invalid" }: ErrorObject): Issue {

@@ -107,7 +107,7 @@ export async function startGateway(
     "inventory.level": ctx => ({ sku: ctx.params.sku, available: 3, reserved: 1 }),
     "inventory.receive": ctx => ({ id: ctx.params.id, version: 1, available: 3 }),
     "order-views.list": () => page,
-    "order-views.customer": ctx => ({ customer: ctx.params.customer, orders: 0, shipped: 0, spent: 0 }),
+    "order-views.customer": ctx => ({ customer: ctx.params.customer, orders: 0, shipped: 0, spent: [] }),
     "order-views.sales": () => ({ rows: [] }),
     "orders.place": ctx =>
       recorded(ctx, "place", () => ({

@@ -34,21 +34,21 @@ export const contract = defineContract({
         pageSize: Type.Integer(),
       }),
     },
-    /** How much a customer has ordered: orders placed, orders shipped, minor units of those confirmed. */
+    /** How much a customer has ordered: orders placed, orders shipped, the money of those confirmed by currency. */
     customer: {
       params: { customer: Type.String() },
       returns: Type.Object({
         customer: Type.String(),
         orders: Type.Integer(),
         shipped: Type.Integer(),
-        spent: Type.Integer(),
+        spent: Type.Array(Money),
       }),
     },
-    /** Orders confirmed and their revenue per minute, newest first. */
+    /** Orders confirmed and their revenue per minute and currency, newest first. */
     sales: {
       params: { limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_440 })) },
       returns: Type.Object({
-        rows: Type.Array(Type.Object({ minute: Type.String(), orders: Type.Integer(), amount: Type.Integer() })),
+        rows: Type.Array(Type.Object({ minute: Type.String(), orders: Type.Integer(), revenue: Money })),
       }),
     },
   },

@@ -113,10 +113,12 @@ test("totals of a customer and sales per minute", async () => {
     customer: carol,
     orders: 1,
     shipped: 1,
-    spent: 250,
+    spent: [{ amount: 250, currency: "EUR" }],
   });
   const { rows } = await broker.call<{ rows: any[] }, object>("order-views.sales", { limit: 5 });
-  expect(rows).toEqual([{ minute: expect.stringMatching(/:00\.000Z$/), orders: 1, amount: 250 }]);
+  expect(rows).toEqual([
+    { minute: expect.stringMatching(/:00\.000Z$/), orders: 1, revenue: { amount: 250, currency: "EUR" } },
+  ]);
 });
 
 test("bad input is refused by name", async () => {

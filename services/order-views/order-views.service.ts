@@ -4,7 +4,7 @@ import { Projections } from "../../mixins/projection/mixin.ts";
 import { contract } from "./contract.ts";
 import { Customers } from "./customers.projection.ts";
 import { OrderList, type OrderRow } from "./order-list.projection.ts";
-import { Sales } from "./sales.projection.ts";
+import { Sales, type SaleRow } from "./sales.projection.ts";
 
 /** People see their own orders, administrators all; a call between services carries no user. */
 const seesAll = (user: User | undefined): boolean => user === undefined || user.roles.includes("admin");
@@ -44,14 +44,16 @@ export default defineService(contract, {
       if (!seesAll(user) && user!.id !== customer)
         throw new Refusal("FORBIDDEN", { status: 403, message: "these are another customer's orders" });
       const sum = await this.projection("customers").table("customers").where({ customer }).first();
-      const { orders = 0, shipped = 0, spent = 0 } = sum ?? {};
-      return { customer, orders, shipped, spent };
+      const { orders = 0, shipped = 0, spent = "{}" } = sum ?? {};
+      const byCurrency = Object.entries(JSON.parse(spent) as Record<string, number>);
+      byCurrency.sort(([a], [b]) => (a < b ? -1 : 1));
+      return { customer, orders, shipped, spent: byCurrency.map(([currency, amount]) => ({ amount, currency })) };
     },
 
     async sales(ctx) {
       const { limit = SALES_LIMIT } = ctx.params;
-      const rows = await this.projection("sales").table("minutes").orderBy("minute", "desc").limit(limit);
-      return { rows };
+      const rows = await this.projection("sales").table("minutes").orderBy("id", "desc").limit(limit);
+      return { rows: rows.map(toSale) };
     },
   },
 });
@@ -59,3 +61,5 @@ export default defineService(contract, {
 function toRow({ amount, currency, reason, ...row }: Omit<OrderRow, "reason"> & { reason?: string | null }) {
   return { ...row, total: { amount, currency }, ...(reason && { reason }) };
 }
+
+const toSale = ({ minute, orders, amount, currency }: SaleRow) => ({ minute, orders, revenue: { amount, currency } });

@@ -39,19 +39,30 @@ describe("the order list", () => {
   });
 });
 
-test("a customer's totals count orders placed and shipped, and the money of those confirmed", async () => {
+const inYen = async (stream: string): Promise<GivenEvent> => ({
+  type: "order.placed",
+  stream,
+  data: { ...placed, total: { amount: 7, currency: "JPY" } },
+});
+
+test("a customer's totals count orders placed and shipped, and the money of those confirmed by currency", async () => {
   const events = await Promise.all([
     ...happy.map(type => event(type, "1")),
     event("order.placed", "2"),
     event("order.confirmed", "2"),
     event("order.placed", "3"),
     event("order.rejected", "3"),
+    inYen("4"),
+    event("order.confirmed", "4"),
   ]);
   const { customers } = await project(Customers, ...events);
-  expect(customers).toEqual([{ customer: placed.customer, orders: 3, shipped: 1, spent: 2 * placed.total.amount }]);
+  const { amount, currency } = placed.total;
+  expect(customers).toEqual([
+    { customer: placed.customer, orders: 4, shipped: 1, spent: { [currency]: 2 * amount, JPY: 7 } },
+  ]);
 });
 
-test("sales count confirmed orders in the minute of their confirmation", async () => {
+test("sales count confirmed orders in the minute of their confirmation, each currency by itself", async () => {
   const { minutes, open } = await project(
     Sales,
     await event("order.placed", "1"),
@@ -59,12 +70,22 @@ test("sales count confirmed orders in the minute of their confirmation", async (
     await event("order.placed", "3"),
     await event("order.confirmed", "1", "2026-01-01T10:00:59.999Z"),
     await event("order.confirmed", "2", "2026-01-01T10:01:00.000Z"),
+    await inYen("4"),
+    await event("order.confirmed", "4", "2026-01-01T10:01:10.000Z"),
     await event("order.cancelled", "3"),
   );
-  const { amount } = placed.total;
+  const { amount, currency } = placed.total;
+  const row = (minute: string, amount: number, currency: string) => ({
+    id: `${minute} ${currency}`,
+    minute,
+    currency,
+    orders: 1,
+    amount,
+  });
   expect(minutes).toEqual([
-    { minute: "2026-01-01T10:00:00.000Z", orders: 1, amount },
-    { minute: "2026-01-01T10:01:00.000Z", orders: 1, amount },
+    row("2026-01-01T10:00:00.000Z", amount, currency),
+    row("2026-01-01T10:01:00.000Z", amount, currency),
+    row("2026-01-01T10:01:00.000Z", 7, "JPY"),
   ]);
   expect(open).toEqual([]);
 });

@@ -1,24 +1,37 @@
-// Orders and revenue per minute. A sale is an order that was confirmed, in the minute in which it was.
+// Orders and revenue per minute and currency. A sale is an order that was confirmed, in the minute in which it was.
+// Version 2: version 1 added amounts of any currency.
 import Type from "typebox";
 import { defineProjection } from "../../mixins/projection/index.ts";
 
+/** `id` is minute and currency, so that it sorts by time. */
+const sale = {
+  id: Type.String(),
+  minute: Type.String(),
+  currency: Type.String(),
+  orders: Type.Integer(),
+  amount: Type.Integer(),
+};
+export type SaleRow = Type.Static<Type.TObject<typeof sale>>;
+
 export const Sales = defineProjection({
   name: "sales",
-  version: 1,
+  version: 2,
   tables: {
-    open: { id: Type.String(), amount: Type.Integer() },
-    minutes: { minute: Type.String(), orders: Type.Integer(), amount: Type.Integer() },
+    open: { id: Type.String(), amount: Type.Integer(), currency: Type.String() },
+    minutes: sale,
   },
   on: {
-    "order.placed": ({ stream, data }, { open }) => open.upsert({ id: stream, amount: data.total.amount }),
+    "order.placed": ({ stream, data }, { open }) => open.upsert({ id: stream, ...data.total }),
     "order.rejected": ({ stream }, { open }) => open.remove(stream),
     "order.cancelled": ({ stream }, { open }) => open.remove(stream),
     "order.confirmed": async ({ stream, at }, { open, minutes }) => {
       const order = await open.find(stream);
       if (!order) return;
       const minute = `${at.slice(0, 16)}:00.000Z`;
-      const sum = (await minutes.find(minute)) ?? { minute, orders: 0, amount: 0 };
-      await minutes.upsert({ minute, orders: sum.orders + 1, amount: sum.amount + order.amount });
+      const { amount, currency } = order;
+      const id = `${minute} ${currency}`;
+      const sum = (await minutes.find(id)) ?? { id, minute, currency, orders: 0, amount: 0 };
+      await minutes.upsert({ ...sum, orders: sum.orders + 1, amount: sum.amount + amount });
       await open.remove(stream);
     },
   },

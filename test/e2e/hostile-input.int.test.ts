@@ -211,6 +211,7 @@ const WRITING: Line[] = [
   ["a price in cents of cents", "PATCH /products/{product}", priced({ amount: 1.5 }, "price.amount")],
   ["a price beyond the limit", "PATCH /products/{product}", priced({ amount: 1e15 }, "price.amount")],
   ["no currency", "PATCH /products/{product}", priced({ currency: "euro" }, "price.currency")],
+  ["a currency that is none", "PATCH /products/{product}", priced({ currency: "QQQ" }, "price.currency")],
   ["a script for a picture", "PATCH /products/{product}", byAdmin({ image: "javascript:alert(1)" }, "image")],
   ["a NUL in a description", "PATCH /products/{product}", byAdmin({ description: "a\0" }, "description")],
   ["SQL for a SKU", "PATCH /products/{product}", byAdmin({ sku: SQL }, "sku")],
