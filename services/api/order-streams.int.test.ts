@@ -117,6 +117,31 @@ test("without a hint the poll finds the change", async () => {
   await until(() => stream.ids().length === 2, "the change");
 });
 
+test.each(["order.shipped", "order.rejected", "order.cancelled"])(
+  "after %s the stream ends, and who comes back is told to stay away",
+  async type => {
+    const order = newOrder(2);
+    const stream = await open(order.id);
+    await until(() => stream.ids().length === 2, "history");
+    const { events } = gateway.timelines.get(order.id)!;
+    events.push({ type, version: 3, at: "2026-01-01T00:00:00.000Z", data: {} });
+    await until(() => stream.response.complete, "the end");
+    expect(stream.ids()).toEqual([1, 2, 3]);
+    expect((await open(order.id, { "last-event-id": "3" })).response.statusCode).toBe(204);
+    const late = await open(order.id, { "last-event-id": "2" });
+    await until(() => late.response.complete, "the end");
+    expect(late.ids()).toEqual([3]);
+  },
+);
+
+test("a Last-Event-ID past the order's last version is refused by name", async () => {
+  const { status, json } = await gateway.http("GET", `/api/v1/orders/${newOrder(2).id}/stream`, {
+    token,
+    headers: { "last-event-id": "3" },
+  });
+  expect([status, json.errors[0].field]).toEqual([400, "Last-Event-ID"]);
+});
+
 test("another user's order is as unknown as one that does not exist", async () => {
   const order = newOrder(1);
   const stranger = await gateway.token(newId());

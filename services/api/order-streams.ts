@@ -1,6 +1,7 @@
 // `GET /orders/:id/stream`: the status changes of one order as server-sent events. The id of an event is the order's
 // version, so Last-Event-ID resumes without gap or duplicate. Each stream reads the order's timeline; a commit hint
-// only wakes it. It listens before it reads, or a change between the two would wait for the next poll.
+// only wakes it. It listens before it reads, or a change between the two would wait for the next poll. It ends with the
+// order: whoever comes back after the last change gets a 204, which tells an EventSource to stop.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "moleculer";
@@ -21,6 +22,9 @@ interface StatusChange {
   readonly at: string;
   readonly data: unknown;
 }
+
+/** After these nothing happens to an order any more. */
+const LAST = new Set(["order.shipped", "order.rejected", "order.cancelled"]);
 
 export class OrderStreams {
   readonly #open = new Set<OrderStream>();
@@ -86,9 +90,10 @@ class OrderStream {
 
   /** Reads, sends, waits, until it is closed. The first read comes before the header, so that a refusal is a problem. */
   async run(): Promise<void> {
-    let events = await this.#read();
+    let events = await this.#resume();
     if (this.#closed && !this.#res.destroyed) throw new Unavailable("STOPPING");
     if (this.#closed) return;
+    if (events === "over") return void this.#res.writeHead(204, { "Cache-Control": "no-store" }).end();
     this.#res.writeHead(200, {
       "Content-Type": "text/event-stream",
       "Cache-Control": "no-store, no-transform",
@@ -100,7 +105,10 @@ class OrderStream {
     }, limits.heartbeatMs);
     try {
       while (!this.#closed) {
-        for (const event of events) await this.#send(event);
+        for (const event of events) {
+          await this.#send(event);
+          if (LAST.has(event.type)) return this.end();
+        }
         if (events.length === 0) await this.#hint();
         if (this.#closed) return;
         events = await this.#read();
@@ -126,11 +134,24 @@ class OrderStream {
     if (this.#res.headersSent) this.#res.end(retryMs === undefined ? "" : `retry: ${retryMs}\n\n`);
   }
 
-  async #read(): Promise<readonly StatusChange[]> {
+  /** What comes after the version that the client has seen. Refuses one that the order has not reached. */
+  async #resume(): Promise<readonly StatusChange[] | "over"> {
+    if (this.#version === 0) return this.#read();
+    const [seen, ...events] = await this.#read(this.#version);
+    if (seen?.version !== this.#version)
+      throw new Refusal("BAD_LAST_EVENT_ID", {
+        status: 400,
+        field: "Last-Event-ID",
+        message: "is past the order's last version",
+      });
+    return LAST.has(seen.type) ? "over" : events;
+  }
+
+  async #read(from: number = this.#version + 1): Promise<readonly StatusChange[]> {
     this.#hinted = false;
     const { id, ctx } = this.reader;
-    const { events } = await typedCall(ctx)("orders.timeline", { id, from: this.#version + 1 });
-    return events.filter(event => event.version > this.#version);
+    const { events } = await typedCall(ctx)("orders.timeline", { id, from });
+    return events.filter(event => event.version >= from);
   }
 
   /** Sends one change; a reader that leaves its socket full is cut and resumes by Last-Event-ID. */

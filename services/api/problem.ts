@@ -106,8 +106,13 @@ function issuesOf(value: unknown): Issue[] {
   if (!Array.isArray(value)) return [];
   return value
     .slice(0, 20)
-    .map(({ field, message }: Record<string, unknown>) => ({ field: textOf(field), message: textOf(message) }));
+    .map(({ field, message }: Record<string, unknown>) => ({ field: cut(textOf(field)), message: textOf(message) }));
 }
+
+/** The name of an unknown field is the client's text, of any length. */
+const cut = (text: string): string =>
+  text.length > FIELD_CHARS ? `${text.slice(0, FIELD_CHARS).toWellFormed()}…` : text;
+const FIELD_CHARS = 200;
 
 /** Writes the problem, unless the response has begun (then the connection is cut) or the client is gone. */
 export function sendProblem(req: IncomingMessage, res: ServerResponse, { problem, retryAfterMs }: Mapped): void {

@@ -115,6 +115,8 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
     read(raw) {
       if (typeof raw.body !== "object" || raw.body === null || Array.isArray(raw.body))
         throw new Refusal("VALIDATION_ERROR", { status: 422, field: "body", message: "must be an object" });
+      if (method === "PATCH" && Object.keys(raw.body).length === 0)
+        throw new Refusal("VALIDATION_ERROR", { status: 422, field: "body", message: "must change something" });
       const places = {
         path: convert(path, Object.entries(raw.path)),
         query: convert(query, [...new URLSearchParams(raw.search)]),

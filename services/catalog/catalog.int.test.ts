@@ -155,6 +155,7 @@ test.each<[string, string, object, string]>([
   ["create", "SKU with a path", { ...mug, sku: "../mug" }, "sku"],
   ["create", "NUL in a name", { ...mug, name: "a\0b" }, "name"],
   ["create", "script for an image", { ...mug, image: "javascript:alert(1)" }, "image"],
+  ["create", "another host's image", { ...mug, image: "//evil.example/x" }, "image"],
   ["list", "sort by SQL", { sort: "name; drop table products" }, "sort"],
   ["list", "moleculer-db's query", { query: { id: "x" } }, "query"],
   ["list", "huge page", { pageSize: 101 }, "pageSize"],
@@ -167,4 +168,10 @@ test.each<[string, string, object, string]>([
   expect(failure.code).toBe(422);
   expect((failure.data.errors ?? failure.data).map((issue: { field: string }) => issue.field)).toContain(field);
   expect((await call("catalog.list", {})).total).toBe(0);
+});
+
+test("an image that is set to null is gone", async () => {
+  const { id } = await call("catalog.create", { ...mug, sku: "MUG-NULL", image: "/mug.webp" });
+  expect(await call("catalog.update", { id, image: null })).not.toHaveProperty("image");
+  expect(await call("catalog.get", { id })).not.toHaveProperty("image");
 });

@@ -1,5 +1,6 @@
 import Type from "typebox";
 import { ActorId, defineContract } from "../../mixins/contract/index.ts";
+import { Image } from "../image.ts";
 import { Money } from "../money.ts";
 
 const fields = {
@@ -8,7 +9,7 @@ const fields = {
   description: Type.String({ maxLength: 5_000 }),
   price: Money,
   category: Type.String({ minLength: 1, maxLength: 60 }),
-  image: Type.Optional(Type.String({ maxLength: 500, pattern: "^(https://[^\\s]+|/[^\\s]*)$" })),
+  image: Type.Optional(Image),
 };
 export const Product = Type.Object({
   id: Type.String(),
@@ -51,7 +52,8 @@ export const contract = defineContract({
         description: Type.Optional(fields.description),
         price: Type.Optional(fields.price),
         category: Type.Optional(fields.category),
-        image: fields.image,
+        /** `null` takes it away. */
+        image: Type.Optional(Type.Union([Image, Type.Null()])),
       },
       returns: Product,
     },

@@ -1,5 +1,6 @@
 import Type from "typebox";
 import { ActorId } from "../../../mixins/contract/index.ts";
+import { Image } from "../../image.ts";
 import { Money } from "../../money.ts";
 import { API, route } from "../route.ts";
 
@@ -10,7 +11,7 @@ const fields = {
   description: Type.String({ maxLength: 5_000 }),
   price: Money,
   category: Type.String({ minLength: 1, maxLength: 60 }),
-  image: Type.Optional(Type.String({ maxLength: 500 })),
+  image: Type.Optional(Image),
 };
 
 export const catalog = [
@@ -50,7 +51,7 @@ export const catalog = [
       description: Type.Optional(fields.description),
       price: Type.Optional(fields.price),
       category: Type.Optional(fields.category),
-      image: fields.image,
+      image: Type.Optional(Type.Union([Image, Type.Null()])),
     },
     params: ({ path, body }) => ({ ...body, id: path.id }),
   }),

@@ -66,7 +66,7 @@ export const orders = [
     }),
   }),
   orderStream("GET /orders/:id/stream", {
-    summary: "Status changes of an order as server-sent events; resumes by Last-Event-ID",
+    summary: "Status changes of an order as server-sent events, until its last; resumes by Last-Event-ID",
     path,
   }),
 ];
