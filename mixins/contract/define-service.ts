@@ -10,6 +10,7 @@ import {
   type ParamsOf,
   type ResultOf,
 } from "./contract.ts";
+import { secretsOf } from "./secrets.ts";
 
 /** The person on whose behalf a request runs. The gateway sets it; between services it is absent. */
 export interface User {
@@ -46,7 +47,8 @@ type Rest = Omit<Partial<ServiceSchema>, "name" | "actions">;
 
 /**
  * An ordinary Moleculer service schema from a contract. Each of the contract's actions must have a handler; params are
- * validated against the contract, unknown keys refused; roles are checked when a person asks.
+ * validated against the contract, unknown keys refused; roles are checked when a person asks. Fields that are marked
+ * `writeOnly` are announced in the metadata, so that no one shows them to people.
  */
 export function defineService<A extends Record<string, ActionShape>>(
   contract: Contract<string, any, any, any, A, any, any>,
@@ -63,7 +65,9 @@ export function defineService<A extends Record<string, ActionShape>>(
       ...rolesOf(contract, name),
       ...returnsOf(contract, name),
     };
-  return { ...(definition as object), name: contract.service, actions } as ServiceSchema;
+  const secrets = secretsOf(contract);
+  const metadata = { ...definition.metadata, ...(secrets.length > 0 && { secrets }) };
+  return { ...(definition as object), name: contract.service, metadata, actions } as ServiceSchema;
 }
 
 /** An action's params as Moleculer wants them: plain JSON Schema, unknown keys refused. It survives mixin merging. */

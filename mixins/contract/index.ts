@@ -1,8 +1,8 @@
 export { typedCall, type Call, type CallOptions } from "./call.ts";
 export {
   ActorId,
-  ReadToken,
   defineContract,
+  ReadToken,
   strictObject,
   type ActionName,
   type ActionShape,
@@ -32,5 +32,6 @@ export {
   type Meta,
   type User,
 } from "./define-service.ts";
+export { withoutSecrets } from "./secrets.ts";
 export { openApi, type Operation } from "./openapi.ts";
 export { compileSchema, type Check } from "./schema.ts";

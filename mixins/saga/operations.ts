@@ -2,7 +2,7 @@
 // journal entry with who gave it and why.
 import type { Context, Service } from "moleculer";
 import Type from "typebox";
-import { Refusal } from "../kernel/index.ts";
+import { isRefusal, Refusal } from "../kernel/index.ts";
 import { paramsOf, type HistoryEntry, type Meta } from "../contract/index.ts";
 import { ARCHIVE_PARAMS, type Archived, type ArchiveOptions } from "../actor/mixin.ts";
 import type { OpenSaga, SagaRow } from "../event-store/index.ts";
@@ -51,6 +51,7 @@ export const operations = {
       ctx: Ctx<{ state?: (typeof states)[number]; limit?: number; after?: string }>,
     ): Promise<{ sagas: SagaSummary[] }> {
       const { state = "open", limit = PAGE, after } = ctx.params;
+      if (after !== undefined) await assertKnown(this.sagas, after);
       const rows = await this.sagas.store.sagas({ state, limit, ...(after !== undefined && { after }) });
       return { sagas: rows.map(summaryOf) };
     },
@@ -123,6 +124,17 @@ export const operations = {
     },
   },
 };
+
+/** The page after an unknown saga would be empty, as if there were no more. */
+async function assertKnown(sagas: SagaDriver, after: string): Promise<void> {
+  const ref = sagas.refOf(after);
+  try {
+    if (ref) return void (await sagas.read(ref));
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+  }
+  throw new Refusal("VALIDATION_ERROR", { status: 422, field: "after", message: "is no saga" });
+}
 
 const summaryOf = (row: OpenSaga): SagaSummary => ({ ...row, saga: row.id.slice(0, row.id.indexOf(".")) });
 

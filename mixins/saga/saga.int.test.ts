@@ -333,6 +333,12 @@ describe("operations", () => {
     });
     expect(await refusalOf(broker.call("fulfilments.retrySaga", { id: "w1" }))).toBe("SAGA_NOT_STUCK");
     expect(await refusalOf(broker.call("fulfilments.saga", { id: "w9" }))).toBe("SAGA_NOT_FOUND");
+    for (const after of ["w1", "fulfilment.w9", "zzzz"])
+      await expect(broker.call("fulfilments.sagas", { after })).rejects.toMatchObject({
+        code: 422,
+        data: { errors: [{ field: "after" }] },
+      });
+    expect(await broker.call("fulfilments.sagas", { after: "fulfilment.w1" })).toEqual({ sagas: [] });
     const customer = { meta: { user: { id: "bob", roles: ["customer"] } } };
     expect(await refusalOf(broker.call("fulfilments.sagas", {}, customer))).toBe("FORBIDDEN");
   });

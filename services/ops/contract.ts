@@ -17,7 +17,7 @@ export const contract = defineContract({
   service: "ops",
   actions: {
     nodes: { params: {}, returns: listOf("nodes") },
-    /** Of every service that has sagas, oldest first. `after` is the id of the last one seen. */
+    /** Of every service that has sagas, oldest first. `after` is the id of the last one seen; the others are then of its service. */
     sagas: {
       params: {
         state: Type.Optional(Type.Enum(["open", "running", "compensating", "stuck", "completed", "compensated"])),
@@ -66,6 +66,7 @@ export const contract = defineContract({
   refusals: [
     "SAGA_NOT_FOUND",
     "ACTOR_TYPE_NOT_FOUND",
+    "ACTOR_NOT_FOUND",
     "PROJECTION_NOT_FOUND",
     "DEAD_LETTER_NOT_FOUND",
     "AFTER_NEEDS_SERVICE",

@@ -16,22 +16,28 @@ const saga = (name: string, ids: readonly string[]): ServiceSchema => ({
     sagas: internal(() => ({ sagas: ids.map(id => ({ id, startedAt: `2026-01-0${id.at(-1)}` })) })),
     saga: internal(ctx => {
       if (!ids.includes(ctx.params.id)) throw new Refusal("SAGA_NOT_FOUND");
-      return { id: ctx.params.id, timeline: [] };
+      return { id: ctx.params.id, timeline: [{ data: { params: [{ token: "tok_secret" }] } }] };
     }),
     retrySaga: internal(ctx => {
       if (!ids.includes(ctx.params.id)) throw new Refusal("SAGA_NOT_FOUND");
       if (ctx.params.note === "early") throw new Refusal("SAGA_NOT_STUCK");
       return { id: ctx.params.id, note: ctx.params.note };
     }),
-    deadLetters: internal(ctx => ({ deadLetters: [{ id: `${name}:7`, after: ctx.params.after }] })),
+    deadLetters: internal(ctx => ({
+      deadLetters: [{ id: `${name}:7`, after: ctx.params.after, event: { token: "tok_secret" } }],
+    })),
     retryDeadLetter: internal(ctx => ({ id: ctx.params.id, retried: 1 })),
   },
 });
 const books: ServiceSchema = {
   name: "books",
-  metadata: { actor: "book", projections: { shelf: 2 } },
+  metadata: { actor: "book", projections: { shelf: 2 }, secrets: ["token"] },
   actions: {
-    get: internal(ctx => ({ id: ctx.params.id, version: 150, state: { consistent: ctx.params.consistent } })),
+    get: internal(({ params: { id, consistent } }) => ({
+      id,
+      version: id === "none" ? 0 : 150,
+      state: { consistent, card: { token: "tok_secret" } },
+    })),
     stateAt: internal(ctx => ({ id: ctx.params.id, version: ctx.params.version, state: {} })),
     history: internal(ctx => ({ id: ctx.params.id, events: [{ from: ctx.params.from, limit: ctx.params.limit }] })),
     quarantined: internal(() => ({ quarantined: [{ id: "b2", reason: "torn" }] })),
@@ -69,7 +75,7 @@ test("sagas of all services, oldest first, each with its service", async () => {
 });
 
 test("a saga is found wherever it lives; the owner's refusal is the answer, an unknown one is not found", async () => {
-  expect(await ask("saga", { id: "saga-2" })).toEqual({ id: "saga-2", timeline: [], service: "returns" });
+  expect(await ask("saga", { id: "saga-2" })).toMatchObject({ id: "saga-2", service: "returns" });
   expect(await ask("retrySaga", { id: "saga-2", note: "now" })).toEqual({
     id: "saga-2",
     note: "now",
@@ -88,6 +94,28 @@ test("an actor by its type: now from the store, at a version, with its latest hu
   await expect(ask("actor", { type: "car", id: "b1" })).rejects.toMatchObject({ code: 404 });
 });
 
+test("an actor to which nothing ever happened is not found", () =>
+  expect(ask("actor", { type: "book", id: "none" })).rejects.toMatchObject({ type: "ACTOR_NOT_FOUND", code: 404 }));
+
+test("what a contract marks as secret is not shown, wherever it lies", async () => {
+  for (const answer of [
+    await ask("actor", { type: "book", id: "b1" }),
+    await ask("saga", { id: "saga-2" }),
+    await ask("deadLetters"),
+  ]) {
+    expect(JSON.stringify(answer)).toContain('"token":"…"');
+    expect(JSON.stringify(answer)).not.toContain("tok_secret");
+  }
+});
+
+test("a list that is narrowed to what is not there is refused by name", async () => {
+  for (const [action, params, field] of [
+    ["deadLetters", { service: "nope" }, "service"],
+    ["sagas", { after: "zzzz" }, "after"],
+  ] as const)
+    await expect(ask(action, params)).rejects.toMatchObject({ code: 422, data: { errors: [{ field }] } });
+});
+
 test("actors in quarantine with the reason, and their release by type", async () => {
   expect((await ask("quarantined")).quarantined).toEqual([{ id: "b2", reason: "torn", service: "books" }]);
   expect(await ask("releaseQuarantine", { type: "book", id: "b2" })).toEqual({ id: "b2", released: true });
@@ -103,7 +131,7 @@ test("projections and their rebuild by name", async () => {
 
 test("a dead letter's id names its service and leads back to it", async () => {
   const { deadLetters } = await ask("deadLetters", { service: "returns", after: "returns:returns:3" });
-  expect(deadLetters).toEqual([{ id: "returns:returns:7", after: "returns:3", service: "returns" }]);
+  expect(deadLetters).toMatchObject([{ id: "returns:returns:7", after: "returns:3", service: "returns" }]);
   expect(await ask("retryDeadLetter", { id: deadLetters[0].id })).toMatchObject({ retried: 1, service: "returns" });
   expect((await ask("deadLetters")).deadLetters).toHaveLength(2);
   await expect(ask("deadLetters", { after: "returns:3" })).rejects.toMatchObject({ code: 422 });

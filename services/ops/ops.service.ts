@@ -1,7 +1,7 @@
 // Operations: finds by the registry's metadata who has sagas, actors, projections and dead letters, and asks them. The
 // asking person travels in `meta`, so each service checks the role again.
 import type { Context as MoleculerContext, ServiceBroker } from "moleculer";
-import { defineService, type Context } from "../../mixins/contract/index.ts";
+import { defineService, withoutSecrets, type Context } from "../../mixins/contract/index.ts";
 import { isRefusal, Refusal } from "../../mixins/kernel/index.ts";
 import { contract } from "./contract.ts";
 
@@ -11,6 +11,7 @@ interface Metadata {
   readonly sagas?: Readonly<Record<string, unknown>>;
   readonly consumers?: Readonly<Record<string, unknown>>;
   readonly projections?: Readonly<Record<string, unknown>>;
+  readonly secrets?: readonly string[];
 }
 interface Listed {
   readonly name: string;
@@ -43,13 +44,20 @@ async function gather(ctx: Context, services: readonly string[], action: string,
   return (await Promise.all(lists)).flat();
 }
 
+/** What people see: without the fields that any contract marks as secret. */
+function shown<T>(broker: ServiceBroker, value: T): T {
+  const services = broker.registry.getServiceList({ skipInternal: true }) as Listed[];
+  const names = new Set(services.flatMap(({ metadata }) => metadata?.secrets ?? []));
+  return withoutSecrets(value, names) as T;
+}
+
 const hasSagas = ({ sagas }: Metadata): boolean => sagas !== undefined;
 
 /** Asks the services with sagas in turn until one knows the id. */
 async function askOwner(ctx: Context, action: string, params: { id: string }): Promise<Answer> {
   for (const service of servicesWith(ctx.broker, hasSagas))
     try {
-      return { ...(await ask(ctx, service, action, params)), service };
+      return shown(ctx.broker, { ...(await ask(ctx, service, action, params)), service });
     } catch (error) {
       // Moleculer's own 404 (the service has just gone) is not an answer.
       if (!isRefusal(error) || !error.type.endsWith("_NOT_FOUND")) throw error;
@@ -64,6 +72,9 @@ function hostOf(broker: ServiceBroker, type: string): string {
 }
 
 const DAY_MS = 86_400_000;
+const invalid = (field: string, message: string): Refusal =>
+  new Refusal("VALIDATION_ERROR", { status: 422, field, message });
+
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
 export default defineService(contract, {
@@ -84,8 +95,12 @@ export default defineService(contract, {
     },
 
     async sagas(ctx) {
-      const { limit = limits.page } = ctx.params;
-      const services = servicesWith(ctx.broker, hasSagas);
+      const { limit = limits.page, after } = ctx.params;
+      const name = after?.slice(0, after.indexOf("."));
+      const services = servicesWith(ctx.broker, ({ sagas }) =>
+        name === undefined ? sagas !== undefined : Object.hasOwn(sagas ?? {}, name),
+      );
+      if (services.length === 0 && after !== undefined) throw invalid("after", "is no saga");
       const sagas = await gather(ctx, services, "sagas", "sagas", { ...ctx.params, limit });
       const startedAt = (saga: Answer) => text(saga["startedAt"]);
       // With one service its own order stands: `after` follows it.
@@ -102,12 +117,14 @@ export default defineService(contract, {
       const { version, state } = await (at === undefined
         ? ask<{ version: number; state: unknown }>(ctx, service, "get", { id, consistent: true })
         : ask<{ version: number; state: unknown }>(ctx, service, "stateAt", { id, version: at }));
+      if (version === 0 && at === undefined)
+        throw new Refusal("ACTOR_NOT_FOUND", { field: "id", message: `there is no ${type} ${id}` });
       const from = Math.max(1, version - limits.events + 1);
       const events =
         version === 0
           ? []
           : (await ask<{ events: Answer[] }>(ctx, service, "history", { id, from, limit: version - from + 1 })).events;
-      return { type, id, version, state, events };
+      return shown(ctx.broker, { type, id, version, state, events });
     },
 
     async quarantined(ctx) {
@@ -149,14 +166,15 @@ export default defineService(contract, {
           field: "service",
           message: "is required with after: each service counts its own",
         });
-      const asked = services.filter(service => only === undefined || service === only);
+      if (only !== undefined && !services.includes(only))
+        throw invalid("service", "no service of this name has consumers");
+      const asked = only === undefined ? services : [only];
       const params = { limit, ...(after !== undefined && { after: after.slice(after.indexOf(":") + 1) }) };
       const letters = await gather(ctx, asked, "deadLetters", "deadLetters", params);
-      return {
-        deadLetters: letters
-          .slice(0, limit)
-          .map(letter => ({ ...letter, id: `${letter.service}:${String(letter["id"])}` })),
-      };
+      const deadLetters = letters
+        .slice(0, limit)
+        .map(letter => ({ ...letter, id: `${letter.service}:${String(letter["id"])}` }));
+      return shown(ctx.broker, { deadLetters });
     },
     async retryDeadLetter(ctx) {
       const [service = "", ...rest] = ctx.params.id.split(":");

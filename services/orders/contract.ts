@@ -7,7 +7,10 @@ const uuid = Type.String({ format: "uuid" });
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
 
 export const Payment = Type.Object(
-  { method: Type.Enum(["card"]), token: Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9_-]+$" }) },
+  {
+    method: Type.Enum(["card"]),
+    token: Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9_-]+$", writeOnly: true }),
+  },
   { additionalProperties: false },
 );
 /** What a client orders: never a price. */

@@ -2,7 +2,7 @@ import Type from "typebox";
 import { ActorId, defineContract } from "../../mixins/contract/index.ts";
 import { Money } from "../money.ts";
 
-const token = Type.String({ minLength: 1, maxLength: 200 });
+const token = Type.String({ minLength: 1, maxLength: 200, writeOnly: true });
 const authorization = { id: ActorId, amount: Money, token };
 const authorizationId = Type.String({ minLength: 1, maxLength: 100 });
 const reason = Type.String({ maxLength: 500 });

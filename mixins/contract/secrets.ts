@@ -1,0 +1,26 @@
+// What a contract marks `writeOnly` (a keyword of JSON Schema) is for machines: a payment's token. The runtime records
+// and passes it on like any other field; whoever shows records to people leaves it out. By the field's name, since a
+// journal or a dead letter holds the data of several contracts.
+
+/** Names of the fields that a contract marks, wherever in it they are. */
+export function secretsOf(contract: object): string[] {
+  const names = new Set<string>();
+  const walk = (value: unknown): void => {
+    if (typeof value !== "object" || value === null) return;
+    for (const [key, item] of Object.entries(value)) {
+      if ((item as { writeOnly?: unknown } | null)?.writeOnly === true) names.add(key);
+      walk(item);
+    }
+  };
+  walk(contract);
+  return [...names].sort();
+}
+
+/** The value with `…` for every field of these names. */
+export function withoutSecrets(value: unknown, names: ReadonlySet<string>): unknown {
+  if (Array.isArray(value)) return value.map(item => withoutSecrets(item, names));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, names.has(key) ? "…" : withoutSecrets(item, names)]),
+  );
+}
