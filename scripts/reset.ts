@@ -5,7 +5,7 @@ import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { EnvironmentError, readEnvironment, type Environment } from "../mixins/kernel/index.ts";
-import { serviceNames } from "./service-names.ts";
+import { serviceNames } from "./services.ts";
 
 const SQLITE_BUSY = 5;
 const SIDE_FILES = ["", "-wal", "-shm", "-journal"];
