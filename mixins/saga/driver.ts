@@ -75,6 +75,8 @@ export class SagaDriver {
   readonly #again = new Set<string>();
   /** Come back after a pause. */
   readonly #resting = new Map<string, NodeJS.Timeout>();
+  /** Monotonic time since which there is somebody to ask. */
+  readonly #awakeSince: number;
   #stopping = false;
 
   constructor({ sagas, store, broker, limits, clock = systemClock }: DriverOptions) {
@@ -83,6 +85,7 @@ export class SagaDriver {
     this.#call = typedCall(broker);
     this.#limits = limits;
     this.#clock = clock;
+    this.#awakeSince = clock.monotonic();
     for (const saga of sagas) {
       const begin = (id: string, event: StartingEvent, now: string): readonly Entry[] => {
         const key = `${saga.name}.${id}`;
@@ -344,7 +347,9 @@ export class SagaDriver {
   }
 
   #circumstances(trouble?: Failure): Circumstances {
-    return { now: this.#now(), trouble, canAbandon: this.canAbandon, stuckAfterMs: this.#limits.stuckAfterMs };
+    const { stuckAfterMs } = this.#limits;
+    const awakeMs = this.#clock.monotonic() - this.#awakeSince;
+    return { now: this.#now(), trouble, canAbandon: this.canAbandon, stuckAfterMs, awakeMs };
   }
 
   #now(): string {

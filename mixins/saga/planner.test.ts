@@ -146,6 +146,12 @@ describe("technical failures", () => {
     saga.afterTrouble(2_000).compensates("outside.refund", charge);
   });
 
+  test("P5 while nobody was there to ask, the deadline stands still: a start after a long stop undoes nothing", () => {
+    const saga = givenSaga(Fulfilment, wish, taken);
+    saga.afterTrouble(60_000, { awakeMs: 1_999 }).calls("outside.charge", charge);
+    saga.afterTrouble(60_000, { awakeMs: 2_000 }).compensates("outside.refund", charge);
+  });
+
   test("the pivot past its deadline is abandoned: done after all, the saga goes on; else it goes back", () => {
     const abandon = { id: "actor-1", commandId: "saga:fulfilment.actor-1/book/1" };
     givenSaga(Fulfilment, wish, taken, charged).afterTrouble(2_000).compensates("wishes.abandon", abandon);

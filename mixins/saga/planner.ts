@@ -25,6 +25,11 @@ export interface Circumstances {
   readonly canAbandon?: (action: string, params: unknown) => boolean;
   /** Default 15 minutes. */
   readonly stuckAfterMs?: number;
+  /**
+   * Milliseconds for which this driver has been there to ask. While nobody was, nobody could answer: a node that is down
+   * for longer than a step's deadline must not undo every saga at the first failure after its start. Default: always.
+   */
+  readonly awakeMs?: number;
 }
 
 export interface PlannedCall {
@@ -168,8 +173,8 @@ class Planner {
     const planned = pending.map(call => this.#call(step.name, step.call, call, step));
     const isRevocable = !isPast && (!step.pivot || pending.every(call => this.#canAbandon(step.call, call.params)));
     if (!isRevocable) return this.#persist(planned);
-    const { trouble } = this.#circumstances;
-    if (trouble && this.#msSince(pending[0]!.sentAt) >= timeoutMs)
+    const { trouble, awakeMs = Infinity } = this.#circumstances;
+    if (trouble && Math.min(this.#msSince(pending[0]!.sentAt), awakeMs) >= timeoutMs)
       return this.#compensate({ ...trouble, message: `no answer in ${timeoutMs} ms; last: ${trouble.message}` });
     return { kind: "calls", calls: planned };
   }

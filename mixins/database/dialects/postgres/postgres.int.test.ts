@@ -146,10 +146,14 @@ describe("transactions", () => {
 
 describe("what is not now, with outcome none", () => {
   test("a deadlock", async () => {
+    let holding = 0;
+    let bothHold = (): void => {};
+    const both = new Promise<void>(resolve => (bothHold = resolve));
     const swap = (first: string, second: string) =>
       database.transaction(async trx => {
         await trx("counters").where({ id: first }).increment("value", 1);
-        await sleep(100);
+        if (++holding === 2) bothHold();
+        await both;
         await trx("counters").where({ id: second }).increment("value", 1);
       });
     const outcomes = await Promise.allSettled([swap("a", "b"), swap("b", "a")]);

@@ -157,7 +157,8 @@ describe("readers of everything", () => {
     };
     while (!state.isDone) await read();
     await written;
-    await until(async () => (await read()) === 0 && [...heads.values()].every(version => version === 40));
+    const isAll = () => heads.size === 12 && [...heads.values()].every(version => version === 40);
+    await until(async () => (await read()) === 0 && isAll());
     expect([...heads.values()]).toEqual(Array.from({ length: 12 }, () => 40));
   });
 
