@@ -48,7 +48,7 @@ async function main(): Promise<void> {
       deep: values.deep,
       ...(!values.json && { onFinding: finding => console.log(lineOf(finding)) }),
       onProgress(place, done, total) {
-        if (performance.now() - toldAt < PROGRESS_MS) return;
+        if (done === total || performance.now() - toldAt < PROGRESS_MS) return;
         toldAt = performance.now();
         console.error(`      ${place}: ${done} of ${total} streams`);
       },
