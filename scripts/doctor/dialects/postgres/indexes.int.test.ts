@@ -76,12 +76,15 @@ test("a table that was dropped", async () => {
 });
 
 test("a build of a projection has the indexes of its version", async () => {
-  await set("order-views", "create table order_views.sales_v1_b2_open (like order_views.sales_v1_open)");
+  const [{ version }] = await set(
+    "order-views",
+    "select max(version) as version from projection_builds where name = 'sales'",
+  );
+  const [live, next] = [`sales_v${version}_open`, `sales_v${version}_b2_open`];
+  await set("order-views", `create table order_views.${next} (like order_views.${live})`);
   await set(
     "order-views",
-    `insert into order_views.projection_builds (name, version, build, tables) values ('sales', 1, 2, '["sales_v1_b2_open"]')`,
+    `insert into order_views.projection_builds (name, version, build, tables) values ('sales', ${version}, 2, '["${next}"]')`,
   );
-  expect(await indexes("order-views")).toEqual([
-    expect.stringMatching(/^FAIL .*sales_v1_b2_open unique \(id\) is missing/),
-  ]);
+  expect(await indexes("order-views")).toEqual([expect.stringContaining(`${next} unique (id) is missing`)]);
 });
