@@ -91,6 +91,7 @@ test("P3 P4 a finished order is archived once every consumer has it, and is aske
   indigestible.add(held);
   await place(held);
   await until("it is shipped", async () => (await shop.call("orders.view", { id: held })).status === "shipped");
+  await until("the list has caught up", async () => (await list()).every(row => row.status === "shipped"));
   const before = {
     view: await shop.call("orders.view", { id: first.id }),
     events: (await shop.call("orders.timeline", { id: first.id })).events,
