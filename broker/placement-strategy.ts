@@ -1,5 +1,6 @@
 // Which node answers a call. An action that declares `placement: "id"` goes to the owner of that id by rendezvous
-// hashing, so that every node with the same view sends it to the same place; any other stays local where it can.
+// hashing, so that every node with the same view sends it to the same place; any other stays local where it can, else in
+// the zone. Nodes that this call has tried in vain are left out, and those with an open circuit are not in the list.
 // With one endpoint Moleculer does not ask a strategy at all, so in one process this costs nothing.
 import { Strategies, type ActionEndpoint, type Context } from "moleculer";
 import { rendezvous } from "../mixins/actor/index.ts";
@@ -9,13 +10,25 @@ interface Placed {
 }
 
 export class PlacementStrategy extends Strategies.RoundRobin {
-  override select(list: ActionEndpoint[], ctx?: Context): any {
+  override select(all: ActionEndpoint[], ctx?: Context): any {
+    const tried = (ctx?.options as { tried?: ReadonlySet<string> } | undefined)?.tried;
+    const list = tried ? prefer(all, ({ id }) => !tried.has(id)) : all;
     const key = placementKey(list, ctx);
     if (key !== undefined) return rendezvous(key, list, endpoint => endpoint.id);
-    const local = list.filter(endpoint => endpoint.local);
-    return super.select(local.length > 0 ? local : list);
+    const here = list.filter(({ local }) => local);
+    if (here.length > 0) return super.select(here);
+    const zone = zoneOf(this.broker);
+    return super.select(zone === undefined ? list : prefer(list, ({ node }) => zoneOf(node) === zone));
   }
 }
+
+/** Those that fit, or all when none does. */
+function prefer(list: ActionEndpoint[], fits: (endpoint: ActionEndpoint) => boolean): ActionEndpoint[] {
+  const fitting = list.filter(fits);
+  return fitting.length > 0 ? fitting : list;
+}
+
+const zoneOf = ({ metadata }: { metadata?: Record<string, unknown> | null }): unknown => metadata?.zone;
 
 /** The gateway chooses the endpoint before it builds params: there the param is still in the request. */
 function placementKey(list: ActionEndpoint[], ctx?: Context): string | undefined {

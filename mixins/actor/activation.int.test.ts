@@ -5,7 +5,7 @@ import type { Append, EventStore, Verdict } from "../event-store/index.ts";
 import { openEventStore } from "../event-store/mixin.ts";
 import { newDatabases, type Databases } from "../../test/databases.ts";
 import { query } from "../../test/servers/postgres.ts";
-import { readEnvironment, Unavailable, type DatabaseLocation } from "../kernel/index.ts";
+import { autoCommandId, readEnvironment, Unavailable, type DatabaseLocation } from "../kernel/index.ts";
 import { contract, Purse, quoting } from "./account.fixture.ts";
 import { defineActor, type Actor } from "./index.ts";
 import { ActorHost, type HostOptions } from "./mixin.ts";
@@ -99,6 +99,15 @@ describe("commands", () => {
     gate.open();
     expect(await earned).toEqual({ id: "a", version: 1 });
     expect(await spent).toEqual({ id: "a", version: 2, balance: 1 });
+  });
+
+  test("P3 a node whose reply was lost sends the command again: it gets its first answer, not a decision on its own effect", async () => {
+    const [here, there] = [node(), node()];
+    await here.execute("a", "earn", { amount: 5 });
+    const commandId = autoCommandId();
+    const first = await here.execute("a", "spend", { amount: 5 }, { commandId });
+    expect(await there.execute("a", "spend", { amount: 5 }, { commandId, repeated: true })).toEqual(first);
+    expect(await eventsOf("a")).toEqual(["purse.earned 5", "purse.spent 5"]);
   });
 
   test("P2 a stale owner loses, loads anew and decides what it lost again, in the original order", async () => {

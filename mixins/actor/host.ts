@@ -4,6 +4,7 @@ import {
   Bug,
   CALL_CHAIN,
   fingerprintOf,
+  isAutoCommandId,
   isRefusal,
   isUnderTest,
   Refusal,
@@ -25,6 +26,8 @@ import { loadState } from "./load.ts";
 export interface ExecuteOptions {
   /** Default: made by the runtime; its answer is then recorded only if something happened. */
   readonly commandId?: string | undefined;
+  /** Whether the command may have been executed already, by another activation. */
+  readonly repeated?: boolean | undefined;
   /** On the monotonic clock (`performance.now()`). Default: none. */
   readonly deadline?: number | undefined;
   readonly metadata?: { readonly user?: string; readonly requestId?: string } | undefined;
@@ -85,7 +88,9 @@ export class ActorHost {
    * `DEADLINE_PASSED`, `CONTENTION`, `STREAM_QUARANTINED`, `MOVED`, all with outcome none; Bug.
    */
   execute(id: string, kind: string, params: unknown, options: ExecuteOptions = {}): Promise<Reply> {
-    const { commandId, deadline = Infinity, metadata = {}, chain = "" } = options;
+    const { commandId, repeated = false, deadline = Infinity, metadata = {}, chain = "" } = options;
+    // Nobody but the node that made it can repeat the id, and that one says so.
+    const isAuto = commandId === undefined || isAutoCommandId(commandId);
     return this.#ask(id, chain, (activation, settle) => {
       if (commandId !== undefined && (commandId.length === 0 || commandId.length > this.#limits.commandIdLength))
         return settle(new Refusal("COMMAND_ID_TOO_LONG", { status: 400, field: "commandId" }));
@@ -93,8 +98,8 @@ export class ActorHost {
         kind,
         params,
         commandId: (commandId ?? autoCommandId()) as CommandId,
-        explicit: commandId !== undefined,
-        fingerprint: commandId === undefined ? "" : fingerprintOf(kind, params),
+        explicit: !isAuto || repeated,
+        fingerprint: isAuto ? "" : fingerprintOf(kind, params),
         deadline,
         metadata,
         chain,

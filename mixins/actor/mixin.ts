@@ -1,7 +1,7 @@
 // What a service mixes in to host an actor: its commands as actions, the record of its actors, its timers and its log.
 import type { Context, Service, ServiceBroker, ServiceSchema } from "moleculer";
 import Type, { type TProperties } from "typebox";
-import { CALL_CHAIN, COMMAND_ID, environmentOf } from "../kernel/index.ts";
+import { CALL_CHAIN, COMMAND_ID, environmentOf, REPEATED } from "../kernel/index.ts";
 import { ActorId, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/index.ts";
 import { eventStoreOf } from "../event-store/mixin.ts";
 import type { LogPage, ReadLog } from "../stream/index.ts";
@@ -42,7 +42,7 @@ export const ARCHIVE_PARAMS = {
 };
 const idOnly = { id: ActorId };
 /** The record of an actor is for other services and for administrators. */
-const internal = { visibility: "public", placement: "id", roles: ["admin"] } as const;
+const internal = { visibility: "public", placement: "id", repeatable: true, roles: ["admin"] } as const;
 
 const chainOf = (ctx: Ctx): string | undefined =>
   (ctx as Ctx & { headers?: Record<string, string> }).headers?.[CALL_CHAIN];
@@ -52,6 +52,7 @@ export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
   const { options, headers, meta, requestID } = ctx as Ctx & { headers?: Record<string, string> };
   return {
     commandId: headers?.[COMMAND_ID],
+    repeated: headers?.[REPEATED] !== undefined,
     chain: chainOf(ctx),
     ...(options.timeout && { deadline: performance.now() + options.timeout }),
     metadata: { ...(meta.user?.id && { user: meta.user.id }), ...(requestID && { requestId: requestID }) },
@@ -69,6 +70,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
     {
       visibility: "public",
       placement: "id",
+      repeatable: true,
       params: paramsOf({ ...idOnly, ...params }),
       ...rolesOf(contract, command),
       ...returnsOf(contract, command),

@@ -40,6 +40,8 @@ export interface ActionOptions {
   readonly visibility?: "published" | "public" | "protected" | "private";
   /** The param whose value chooses the node, by rendezvous hashing. */
   readonly placement?: string;
+  /** Whether a call whose reply was lost may be sent again: a read, or a command under the id that its call carries. */
+  readonly repeatable?: boolean;
 }
 
 /** What an author writes besides contract and handlers: Moleculer's own schema, without what the contract gives. */

@@ -43,6 +43,10 @@ export interface Environment {
   readonly logLevel: string;
   readonly namespace: string;
   readonly nodeId: string | undefined;
+  /** Where this node stands: calls that any node can answer stay in its zone while they can. `ZONE`. */
+  readonly zone: string | undefined;
+  /** The bus between brokers. `NATS_URL`, several with commas between for a cluster; default: none, one process. */
+  readonly natsUrl: string | undefined;
   /** Services of this process, or undefined for all. `SERVICES`, comma-separated. */
   readonly services: readonly string[] | undefined;
   readonly parallelism: number;
@@ -81,7 +85,7 @@ export function readEnvironment(
   const url = (name: string, protocols: readonly string[]): string | undefined => {
     const value = text(name);
     if (value === undefined) return undefined;
-    if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol))
+    if (!isUrl(value, protocols))
       throw new EnvironmentError(name, value, `a URL that starts with ${protocols.join(" or ")}`);
     return value.replace(/\/$/, "");
   };
@@ -126,6 +130,14 @@ export function readEnvironment(
   const unknown = known && services?.find(name => !known.includes(name));
   if (unknown !== undefined) throw new EnvironmentError("SERVICES", unknown, `some of ${known!.join(",")}`);
 
+  const natsUrl = text("NATS_URL");
+  if (natsUrl?.split(",").some(url => !isUrl(url, ["nats:", "tls:"])))
+    throw new EnvironmentError(
+      "NATS_URL",
+      withoutPassword(natsUrl),
+      "nats://host:4222 or tls://host:4222, commas between",
+    );
+
   return {
     port: integer("PORT", 3000, 0, 65_535),
     dataDir,
@@ -141,10 +153,15 @@ export function readEnvironment(
     logLevel: oneOf("LOGLEVEL", LOG_LEVELS, "info"),
     namespace: matching("NAMESPACE", /^[\w-]{1,64}$/, "letters, digits, - and _") ?? "",
     nodeId: matching("NODEID", /^[\w.-]{1,128}$/, "letters, digits, dots, - and _"),
+    zone: matching("ZONE", /^[\w.-]{1,64}$/, "letters, digits, dots, - and _"),
+    natsUrl,
     services,
     parallelism: availableParallelism(),
   };
 }
+
+const isUrl = (value: string, protocols: readonly string[]): boolean =>
+  URL.canParse(value) && protocols.includes(new URL(value).protocol) && new URL(value).hostname !== "";
 
 const withoutPassword = (url: string): string => url.replaceAll(/:[^:@/]*@/g, ":…@");
 

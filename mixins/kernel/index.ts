@@ -17,7 +17,7 @@ export {
   type RefusalDetail,
 } from "./errors.ts";
 export { failpoint, FAILPOINTS, parseFailpoints, type Failpoint } from "./failpoints.ts";
-export { CALL_CHAIN, COMMAND_ID } from "./headers.ts";
+export { CALL_CHAIN, COMMAND_ID, REPEATED } from "./headers.ts";
 export {
   autoCommandId,
   clientCommandId,

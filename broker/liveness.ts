@@ -1,0 +1,135 @@
+// Finds out that a node is gone by asking it, not by waiting for a heartbeat that does not come: after a `kill -9` calls
+// went to the dead node for up to a minute (6 s with heartbeats every second), after this for a tenth of a second.
+//
+// Each node asks the next three in the ring of all ids, three times a second, on a subject of the node's own that its main
+// loop answers. When the process is gone the NATS server says so at once ("no responders"), to a question as to any
+// request; asked again a moment later, the node is taken out, its calls in flight are rejected, and the others are told, so
+// that each asks for itself. A node that is there but does not answer for 5 s, asked twice, is taken out as well: a hanging
+// loop is no live node, a busy one answers in time. A node that was wrongly taken out comes back with its next word.
+//
+// With N nodes that is 10 N questions and answers a second in all (1,000 and 1,000 with 100 nodes), plus their heartbeats.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ServiceBroker } from "moleculer";
+import type { Answer } from "./transporters/nats.ts";
+
+const limits = {
+  /** Milliseconds between two rounds, and how many nodes a round asks. */
+  roundMs: 300,
+  watched: 3,
+  /** Milliseconds that a loop may take to answer. */
+  silentMs: 5_000,
+  /** Milliseconds until a node that seems to be gone is asked again, and that it may take then. */
+  againMs: 100,
+  decidingMs: 1_000,
+  /** Milliseconds after a connection was made in which nobody counts as gone: the others may still be reconnecting. */
+  graceMs: 1_000,
+};
+
+/** A transporter that can ask. */
+interface Asking {
+  probe(nodeId: string, withinMs: number): Promise<Answer | undefined>;
+  tellLost(nodeId: string): void;
+  onUndelivered: (nodeId: string) => void;
+  onLost: (nodeId: string) => void;
+  connectedAt: number;
+}
+interface Node {
+  readonly id: string;
+  readonly local: boolean;
+  readonly available: boolean;
+  readonly instanceID: string;
+}
+
+export const liveness = {
+  name: "Liveness",
+  async started(broker: ServiceBroker) {
+    const transporter = (broker.transit as { tx?: Partial<Asking> } | undefined)?.tx;
+    if (!transporter?.probe) return;
+    const watch = new Watch(broker, transporter as Asking);
+    const rounds = setInterval(() => watch.round(), limits.roundMs).unref();
+    watches.set(broker, () => clearInterval(rounds));
+  },
+  async stopping(broker: ServiceBroker) {
+    watches.get(broker)?.();
+  },
+};
+const watches = new WeakMap<ServiceBroker, () => void>();
+
+class Watch {
+  readonly #broker: ServiceBroker;
+  readonly #transporter: Asking;
+  /** When a node last answered, on the monotonic clock. */
+  readonly #answeredAt = new Map<string, number>();
+  /** Nodes that seem to be gone and are asked once more. */
+  readonly #doubted = new Set<string>();
+
+  constructor(broker: ServiceBroker, transporter: Asking) {
+    this.#broker = broker;
+    this.#transporter = transporter;
+    transporter.onUndelivered = nodeId => this.#doubt(nodeId);
+    transporter.onLost = nodeId => this.#doubt(nodeId);
+  }
+
+  round(): void {
+    for (const { id } of this.#next()) void this.#ask(id);
+  }
+
+  /** The live nodes that follow this one in the ring: every node is asked by others, whoever dies. */
+  #next(): Node[] {
+    const ring = this.#nodes().filter(({ available }) => available);
+    ring.sort((a, b) => (a.id < b.id ? -1 : 1));
+    const own = ring.findIndex(({ local }) => local);
+    return [...ring.slice(own + 1), ...ring.slice(0, own)].slice(0, limits.watched);
+  }
+
+  /** Every round anew, whether the last question was answered or not: a process may have died with it. */
+  async #ask(nodeId: string): Promise<void> {
+    const askedAt = performance.now();
+    const answer = await this.#transporter.probe(nodeId, limits.silentMs);
+    if (typeof answer === "object") this.#answeredAt.set(nodeId, performance.now());
+    const isSilent = answer === "silent" && (this.#answeredAt.get(nodeId) ?? -Infinity) < askedAt;
+    if (answer === "gone" || isSilent) this.#doubt(nodeId);
+  }
+
+  #doubt(nodeId: string): void {
+    const node = this.#nodes().find(({ id }) => id === nodeId);
+    if (!node?.available || node.local || this.#doubted.has(nodeId)) return;
+    this.#doubted.add(nodeId);
+    void this.#askAgain(node).finally(() => this.#doubted.delete(nodeId));
+  }
+
+  /** Also covers a pause of our own loop, in which the first answer lay unread until its time had run out. */
+  async #askAgain(node: Node): Promise<void> {
+    const { id, instanceID } = node;
+    await sleep(limits.againMs, undefined, { ref: false });
+    const answer = await this.#transporter.probe(id, limits.decidingMs);
+    if (this.#isThere(answer, instanceID) || node.instanceID !== instanceID || !node.available) return;
+    this.#broker.logger.warn(`node '${id}' ${answer === "silent" ? "does not answer" : "is gone"}`);
+    (this.#broker.registry.nodes as unknown as Nodes).disconnected(id, true);
+    this.#answeredAt.delete(id);
+    this.#transporter.tellLost(id);
+    if (typeof answer === "object") this.#discover(id);
+  }
+
+  /** Another process under the same id is not the one that the calls in flight went to. */
+  #isThere(answer: Answer | undefined, instance: string): boolean {
+    if (answer === undefined || performance.now() - this.#transporter.connectedAt < limits.graceMs) return true;
+    return typeof answer === "object" && answer.instance === instance;
+  }
+
+  #discover(nodeId: string): void {
+    void (this.#broker.registry as unknown as { discoverer: Discoverer }).discoverer.discoverNode(nodeId);
+  }
+
+  #nodes(): Node[] {
+    return (this.#broker.registry.nodes as unknown as Nodes).toArray();
+  }
+}
+
+interface Nodes {
+  toArray(): Node[];
+  disconnected(nodeId: string, unexpected: boolean): void;
+}
+interface Discoverer {
+  discoverNode(nodeId: string): Promise<unknown>;
+}

@@ -1,0 +1,113 @@
+import { describe, expect, jest, test } from "@jest/globals";
+import { Errors, type ServiceBroker } from "moleculer";
+import { COMMAND_ID, Refusal, REPEATED, Unavailable } from "../../mixins/kernel/index.ts";
+import { retries } from "./retries.ts";
+
+/** What the middleware asks of a broker: two nodes offer the action. */
+const cluster = {
+  transit: {},
+  options: { requestTimeout: 1_000 },
+  registry: {
+    actions: new Map([["a.b", { endpoints: ["n1", "n2"].map(id => ({ id, local: false, isAvailable: true })) }]]),
+  },
+};
+const broker = cluster as unknown as ServiceBroker;
+
+interface Sent {
+  timeout?: number;
+  headers?: Record<string, string>;
+  tried?: Set<string>;
+}
+const rejected = () => new Errors.RequestRejectedError({ action: "a.b", nodeID: "n1" });
+const undelivered = () => new Errors.ServiceNotAvailableError({ action: "a.b", nodeID: "n1" });
+/** No node to send it to: there is not even a context. */
+const nobody = new Errors.ServiceNotAvailableError({ action: "a.b" });
+const late = () => new Errors.RequestTimeoutError({ action: "a.b", nodeID: "n1" });
+
+/** Calls an action whose attempts end so, one after the other. */
+function calling(ends: readonly unknown[], { repeatable = true } = {}) {
+  const sent: Sent[] = [];
+  const next = (_action: unknown, _params: unknown, options: Sent = {}) => {
+    const end = ends[Math.min(sent.length, ends.length - 1)];
+    sent.push(options);
+    // As the middleware itself does where a command leaves the node.
+    const headers = { [COMMAND_ID]: "auto:1", ...options.headers };
+    const called: any = end instanceof Error ? Promise.reject(end) : Promise.resolve(end);
+    if (end !== nobody)
+      called.ctx = { action: { name: "a.b", repeatable }, nodeID: `n${sent.length}`, options, headers };
+    return called;
+  };
+  const answer = retries(broker).call(next as never)("a.b", {});
+  return { answer, sent };
+}
+
+test("what reached nobody is sent to another node", async () => {
+  const { answer, sent } = calling([undelivered(), "done"], { repeatable: false });
+  expect(await answer).toBe("done");
+  expect(sent.map(({ tried }) => tried && [...tried])).toEqual([undefined, ["n1"]]);
+});
+
+test("a node that is leaving is one more that did nothing", async () => {
+  expect(await calling([new Unavailable("MOVED"), "done"], { repeatable: false }).answer).toBe("done");
+});
+
+test("a command that a node died with is repeated under its id, and marked; anything else is not repeated", async () => {
+  const { answer, sent } = calling([rejected(), "done"]);
+  expect(await answer).toBe("done");
+  expect(sent[1]!.headers).toEqual({ [COMMAND_ID]: "auto:1", [REPEATED]: "1" });
+  const other = calling([rejected()], { repeatable: false });
+  await expect(other.answer).rejects.toMatchObject({
+    type: "REQUEST_REJECTED",
+    code: 504,
+    data: { outcome: "unknown" },
+  });
+  expect(other.sent).toHaveLength(1);
+});
+
+test("a command keeps the id under which it may have taken effect, also past a moment without any node", async () => {
+  const { answer, sent } = calling([rejected(), nobody, "done"]);
+  expect(await answer).toBe("done");
+  expect(sent[2]!.headers).toEqual({ [COMMAND_ID]: "auto:1", [REPEATED]: "1" });
+});
+
+describe("once an attempt may have taken effect, no later failure says that nothing happened", () => {
+  test.each([
+    ["that reached nobody", undelivered()],
+    ["of the actor", new Unavailable("MAILBOX_FULL")],
+  ])("one %s", async (_name, second) => {
+    const { answer } = calling([rejected(), second]);
+    await expect(answer).rejects.toMatchObject({ type: second.type, data: { outcome: "unknown" } });
+  });
+});
+
+test.each([
+  ["a refusal", new Refusal("NO")],
+  ["a full mailbox", new Unavailable("MAILBOX_FULL")],
+  ["an outcome that an inner call left open", new Unavailable("REQUEST_REJECTED", { outcome: "unknown" })],
+])("%s is an answer and is passed on as it is", async (_name, error) => {
+  const { answer, sent } = calling([error]);
+  await expect(answer).rejects.toBe(error);
+  expect(sent).toHaveLength(1);
+});
+
+test("a time-out leaves nothing to repeat with", async () => {
+  const { answer, sent } = calling([late()]);
+  await expect(answer).rejects.toMatchObject({ type: "REQUEST_TIMEOUT", code: 504, data: { outcome: "unknown" } });
+  expect(sent).toHaveLength(1);
+});
+
+test("attempts are counted, and end with the deadline", async () => {
+  const { answer, sent } = calling([undelivered()]);
+  await expect(answer).rejects.toMatchObject({ type: "SERVICE_NOT_AVAILABLE", code: 503, data: { outcome: "none" } });
+  expect(sent.length).toBeGreaterThan(2);
+  expect(sent.length).toBeLessThanOrEqual(8);
+  const timeouts = sent.map(({ timeout }) => timeout).filter(timeout => timeout !== undefined);
+  expect([...timeouts].sort((a, b) => b - a)).toEqual(timeouts);
+});
+
+test("without a bus there is nobody else: at once", async () => {
+  const next = jest.fn(() => Promise.reject(undelivered()));
+  const alone = { ...cluster, transit: undefined } as unknown as ServiceBroker;
+  await expect(retries(alone).call(next as never)("a.b", {})).rejects.toBeInstanceOf(Unavailable);
+  expect(next).toHaveBeenCalledTimes(1);
+});

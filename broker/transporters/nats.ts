@@ -1,0 +1,185 @@
+// Moleculer's NATS transporter, made to fail at once where it would wait for ever. What it lacks (moleculer 0.15.2,
+// src/transporters/nats.js) and what calls suffered from it when the server was away for 3 s:
+//
+//   1. it does not notice that the connection is gone: calls in flight hung until their time-out, or for ever
+//   2. nats.js drops what is published meanwhile: new calls hung as well
+//   3. a request to a node that is gone is published to nobody: the server says "no responders" if it is asked to
+//   4. replies of ours that fall into a gap are lost: the caller, still connected, waited for nothing
+import { Errors, Transporters } from "moleculer";
+import { Events, type Msg, type NatsConnection } from "nats";
+
+const limits = {
+  /** Milliseconds between two attempts to reconnect. */
+  reconnectMs: 200,
+  /** Milliseconds between two pings, and how many may stay unanswered: a connection cut one way ends after 4 s. */
+  pingMs: 2_000,
+  pingsUnanswered: 2,
+  /** Replies kept while the connection is away, the newest. */
+  repliesKept: 10_000,
+  /** Milliseconds that a stop waits for what was published to leave. */
+  flushMs: 1_000,
+};
+
+/** What a node says to "are you there": the id of its process, nothing because nobody listens, or nothing at all. */
+export type Answer = { readonly instance: string } | "gone" | "silent";
+
+interface Packet {
+  readonly type: string;
+  readonly target: string | null;
+  readonly payload: unknown;
+}
+/** What there is of Moleculer's class and of what it works with; its own types know little of it. */
+interface Base {
+  client: NatsConnection | null;
+  connected: boolean;
+  prefix: string;
+  nodeID: string;
+  transit: {
+    pendingRequests: Map<string, { action: { name: string }; nodeID: string; reject(error: Error): void }>;
+    removePendingRequest(id: string): void;
+    removePendingRequestByNodeID(nodeID: string): void;
+  };
+  broker: any;
+  logger: { info(...message: unknown[]): void; warn(...message: unknown[]): void };
+  connect(): Promise<void>;
+  disconnect(): Promise<void> | undefined;
+  makeSubscriptions(topics: readonly object[]): Promise<void>;
+  prepublish(packet: Packet): Promise<void>;
+  onConnected(wasReconnect?: boolean): Promise<void>;
+}
+const Nats = Transporters.NATS as unknown as new (options: object) => Base;
+
+export class NatsTransporter extends Nats {
+  /** Called with the node that a request of ours did not reach. */
+  onUndelivered: (nodeId: string) => void = () => {};
+  /** Called with the node that another one lost. */
+  onLost: (nodeId: string) => void = () => {};
+  /** When the connection was made, on the monotonic clock: the others may take a moment longer. */
+  connectedAt = -Infinity;
+  readonly #replies: Packet[] = [];
+  #inbox!: string;
+
+  /** `url`: `nats://user:password@host:port`, `tls://…`; several with commas between are one cluster. */
+  constructor(url: string) {
+    super({
+      ...connectionOf(url),
+      reconnectTimeWait: limits.reconnectMs,
+      reconnectJitter: 50,
+      pingInterval: limits.pingMs,
+      maxPingOut: limits.pingsUnanswered,
+    });
+  }
+
+  override async connect(): Promise<void> {
+    await super.connect();
+    this.connectedAt = performance.now();
+    void this.#watch(this.client!);
+  }
+
+  /** Moleculer flushes first, which waits for a server that is away. */
+  override async disconnect(): Promise<void> {
+    const { client } = this;
+    if (!client) return;
+    const late = new Promise<void>(resolve => setTimeout(resolve, limits.flushMs).unref());
+    if (this.connected) await Promise.race([client.flush(), late]);
+    await Promise.race([client.close(), late]);
+    this.client = null;
+  }
+
+  override async makeSubscriptions(topics: readonly object[]): Promise<void> {
+    const client = this.client!;
+    this.#inbox = `${this.prefix}.UNDELIVERED.${this.nodeID}`;
+    client.subscribe(`${this.#inbox}.*`, { callback: (_error, message) => this.#undelivered(message) });
+    // Answered on the main loop: a node whose loop hangs does not count as alive.
+    client.subscribe(this.#probeSubject(this.nodeID), {
+      callback: (_error, message) => void message.respond(this.broker.instanceID),
+    });
+    client.subscribe(`${this.prefix}.LOST`, { callback: (_error, message) => this.onLost(message.string()) });
+    await super.makeSubscriptions(topics);
+  }
+
+  override prepublish(packet: Packet): Promise<void> {
+    if (!this.connected && packet.type === "RES" && this.#replies.push(packet) > limits.repliesKept)
+      this.#replies.shift();
+    return super.prepublish(packet);
+  }
+
+  send(topic: string, data: Buffer, { packet }: { packet: Packet }): Promise<void> {
+    const { client } = this;
+    if (!client) return this.broker.Promise.resolve();
+    // The server answers the reply subject itself when nobody listens to the topic; a node that does ignores it.
+    const isRequest = packet.type === "REQ" && packet.target != null;
+    client.publish(topic, data, isRequest ? { reply: `${this.#inbox}.${(packet.payload as { id: string }).id}` } : {});
+    return this.broker.Promise.resolve();
+  }
+
+  /** Whether a node is there. `withinMs`: how long its loop may take to say so. Undefined while we are cut off. */
+  async probe(nodeId: string, withinMs: number): Promise<Answer | undefined> {
+    if (!this.connected) return undefined;
+    try {
+      const answer = await this.client!.request(this.#probeSubject(nodeId), undefined, { timeout: withinMs });
+      return { instance: answer.string() };
+    } catch (error) {
+      if (!this.connected) return undefined;
+      return (error as { code?: string }).code === NO_RESPONDERS ? "gone" : "silent";
+    }
+  }
+
+  /** Tells the others of a node that we lost, so that each can look for itself. */
+  tellLost(nodeId: string): void {
+    if (this.connected) this.client!.publish(`${this.prefix}.LOST`, nodeId);
+  }
+
+  #probeSubject(nodeId: string): string {
+    return `${this.prefix}.PROBE.${nodeId}`;
+  }
+
+  #undelivered(message: Msg): void {
+    if (`${message.headers?.code}` !== NO_RESPONDERS) return;
+    const id = message.subject.slice(this.#inbox.length + 1);
+    const request = this.transit.pendingRequests.get(id);
+    if (!request) return;
+    const { action, nodeID } = request;
+    this.transit.removePendingRequest(id);
+    request.reject(new Errors.ServiceNotAvailableError({ action: action.name, nodeID }));
+    this.onUndelivered(nodeID);
+  }
+
+  async #watch(client: NatsConnection): Promise<void> {
+    for await (const { type } of client.status()) {
+      if (type === Events.Disconnect) this.#onDisconnect();
+      else if (type === Events.Reconnect) await this.#onReconnect();
+    }
+  }
+
+  #onDisconnect(): void {
+    if (!this.connected) return;
+    this.connected = false;
+    this.logger.warn("the connection to NATS is gone; reconnecting");
+    this.broker.broadcastLocal("$transporter.disconnected", { graceFul: false });
+    for (const node of this.broker.registry.nodes.toArray())
+      if (!node.local) this.transit.removePendingRequestByNodeID(node.id);
+  }
+
+  async #onReconnect(): Promise<void> {
+    this.logger.info("the connection to NATS is back");
+    this.connectedAt = performance.now();
+    const replies = this.#replies.splice(0);
+    const announced = this.onConnected(true);
+    for (const reply of replies) await this.prepublish(reply);
+    await announced;
+  }
+}
+
+const NO_RESPONDERS = "503";
+
+/** What Moleculer's own reading of the URL does not know: TLS. */
+function connectionOf(urls: string): object {
+  const parsed = urls.split(",").map(url => new URL(url));
+  const { username, password, protocol } = parsed[0]!;
+  return {
+    servers: parsed.map(({ hostname, port }) => `${hostname}:${port || "4222"}`),
+    ...(username && { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
+    ...(protocol === "tls:" && { tls: {} }),
+  };
+}

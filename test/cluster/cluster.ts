@@ -1,0 +1,136 @@
+// Brokers in processes of their own on one NATS server and one database, and a broker in the test that calls them.
+import { ServiceBroker } from "moleculer";
+import { setTimeout as sleep } from "node:timers/promises";
+import { brokerOptions } from "../../broker/index.ts";
+import { readEnvironment } from "../../mixins/kernel/index.ts";
+import { newDatabases, type Databases } from "../databases.ts";
+import { Nats } from "../servers/nats.ts";
+import { Child, until } from "../shop.ts";
+
+const NODE = new URL("node.fixture.ts", import.meta.url).pathname;
+
+/** How a call ended, on the monotonic clock. */
+export interface Ended {
+  readonly id: string;
+  readonly began: number;
+  readonly ended: number;
+  readonly error: any;
+}
+
+export class Cluster {
+  readonly nats: Nats;
+  readonly caller: ServiceBroker;
+  readonly nodes = new Map<string, Child>();
+  readonly #databases: Databases;
+  #named = 0;
+  #loads: (() => Promise<unknown>)[] = [];
+
+  private constructor(nats: Nats, databases: Databases, caller: ServiceBroker) {
+    this.nats = nats;
+    this.#databases = databases;
+    this.caller = caller;
+  }
+
+  static async start(size: number): Promise<Cluster> {
+    const nats = await Nats.start();
+    const databases = await newDatabases();
+    const environment = readEnvironment({ NATS_URL: nats.url, REQUEST_TIMEOUT_MS: "5000" });
+    const caller = new ServiceBroker({ ...brokerOptions(environment), nodeID: "caller", logger: false });
+    const cluster = new Cluster(nats, databases, caller);
+    await caller.start();
+    await Promise.all(Array.from({ length: size }, () => cluster.join()));
+    return cluster;
+  }
+
+  /** Starts one more node; answers its id when the caller sees it. */
+  async join(env: Record<string, string> = {}): Promise<string> {
+    const id = env["NODEID"] ?? `node-${++this.#named}`;
+    const child = new Child([NODE], {
+      LOGLEVEL: "warn",
+      NATS_URL: this.nats.url,
+      NODEID: id,
+      ...this.#databases.env,
+      ...env,
+    });
+    this.nodes.set(id, child);
+    await until(`${id} has started`, () => {
+      if (!child.running) throw new Error(`${id} did not start:\n${child.output}`);
+      return child.output.includes("started") && this.live().includes(id);
+    });
+    return id;
+  }
+
+  /** The nodes that the caller would send a command to. */
+  live(): string[] {
+    const { endpoints } = this.caller.registry.actions.get("tallies.add") ?? { endpoints: [] };
+    return endpoints
+      .filter(endpoint => endpoint.isAvailable)
+      .map(({ id }) => id)
+      .sort();
+  }
+
+  /** The nodes that another node would send a command to. */
+  peersOf(nodeID: string): Promise<string[]> {
+    return this.caller.call("nodes.peers", {}, { nodeID });
+  }
+
+  signal(id: string, signal: NodeJS.Signals): void {
+    this.nodes.get(id)!.process.kill(signal);
+  }
+
+  async end(id: string, signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.nodes.get(id)!;
+    this.nodes.delete(id);
+    return child.end(signal);
+  }
+
+  add(id: string): Promise<{ count: number }> {
+    return this.caller.call("tallies.add", { id });
+  }
+
+  async countOf(id: string): Promise<number> {
+    const { state } = await this.caller.call<{ state: { count: number } }, object>("tallies.get", {
+      id,
+      consistent: true,
+    });
+    return state.count;
+  }
+
+  /** Callers that add one after the other until `stop`; nobody repeats anything by hand. */
+  load(callers: number, actors: number): { readonly ended: readonly Ended[]; stop(): Promise<readonly Ended[]> } {
+    const ended: Ended[] = [];
+    const ending = new AbortController();
+    let n = 0;
+    const call = async (): Promise<void> => {
+      while (!ending.signal.aborted) {
+        const id = `t${n++ % actors}`;
+        const began = performance.now();
+        const error = await this.add(id).then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        ended.push({ id, began, ended: performance.now(), error });
+        await sleep(1);
+      }
+    };
+    const all = Array.from({ length: callers }, call);
+    const stop = async (): Promise<readonly Ended[]> => {
+      ending.abort();
+      await Promise.all(all);
+      return ended;
+    };
+    this.#loads.push(stop);
+    return { ended, stop };
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#loads.map(stop => stop()));
+    for (const id of this.nodes.keys()) {
+      this.signal(id, "SIGCONT");
+      await this.end(id, "SIGKILL");
+    }
+    await this.caller.stop();
+    await this.nats.stop();
+    await this.#databases.remove();
+  }
+}

@@ -1,0 +1,11 @@
+// A node of a test's cluster: a process of its own, set up by its environment as any broker of the house.
+import { ServiceBroker } from "moleculer";
+import { brokerOptions } from "../../broker/index.ts";
+import { readEnvironment } from "../../mixins/kernel/index.ts";
+import { nodes, tallies } from "./tallies.fixture.ts";
+
+const broker = new ServiceBroker(brokerOptions(readEnvironment()));
+broker.createService(tallies);
+broker.createService(nodes);
+await broker.start();
+console.log("started");

@@ -1,0 +1,131 @@
+// What a broker does about others that answer badly or whose packets do not arrive: brokers in this process on a NATS
+// server, one of them behind a proxy that loses what it is told to lose.
+import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
+import { ServiceBroker, type Context, type Service, type ServiceSchema } from "moleculer";
+import { brokerOptions } from "../../broker/index.ts";
+import { readEnvironment } from "../../mixins/kernel/index.ts";
+import { Nats } from "../servers/nats.ts";
+import { Proxy } from "../servers/proxy.ts";
+import { until } from "../shop.ts";
+
+let nats: Nats;
+const running: ServiceBroker[] = [];
+beforeAll(async () => {
+  nats = await Nats.start();
+});
+afterEach(async () => {
+  await Promise.all(running.splice(0).map(broker => broker.stop()));
+});
+afterAll(() => nats.stop());
+
+let namespaces = 0;
+const newNamespace = (): string => `resilience-${++namespaces}`;
+
+/** One more broker, set up by its environment as any of the house. */
+async function join(
+  NAMESPACE: string,
+  NODEID: string,
+  service?: ServiceSchema,
+  env: Record<string, string> = {},
+): Promise<ServiceBroker> {
+  const environment = readEnvironment({ NATS_URL: nats.url, NAMESPACE, NODEID, SHUTDOWN_TIMEOUT_MS: "200", ...env });
+  const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
+  if (service) broker.createService(service);
+  running.push(broker);
+  await broker.start();
+  return broker;
+}
+/** The nodes that a broker would ask. */
+const nodesOf = (broker: ServiceBroker): string[] =>
+  (broker.registry.actions.get("oracle.ask")?.endpoints ?? [])
+    .filter(({ isAvailable }) => isAvailable)
+    .map(({ id }) => id);
+
+const sees = (broker: ServiceBroker, ...ids: string[]): Promise<void> =>
+  until(`${broker.nodeID} sees ${ids.join(", ")}`, () => ids.every(id => nodesOf(broker).includes(id)));
+
+const oracle = (ask: (this: Service, ctx: Context) => unknown): ServiceSchema => ({ name: "oracle", actions: { ask } });
+const silent = oracle(() => new Promise(() => {}));
+const well = oracle(() => "42");
+const tellingNode = oracle(function () {
+  return this.broker.nodeID;
+});
+
+test("time-outs open the circuit to a node that hangs, once more after it has come back under its name", async () => {
+  const space = newNamespace();
+  const caller = await join(space, "caller");
+  await join(space, "well", well);
+  const ask = () => caller.call("oracle.ask", {}, { timeout: 300 }).catch((error: unknown) => error);
+  for (let life = 0; life < 2; life++) {
+    const hanging = await join(space, "hangs", silent);
+    await sees(caller, "well", "hangs");
+    await until("the circuit is open", async () => {
+      await Promise.all(Array.from({ length: 20 }, ask));
+      return !nodesOf(caller).includes("hangs");
+    });
+    expect(await ask()).toBe("42");
+    await hanging.stop();
+  }
+});
+
+test("the time that is left travels with the call", async () => {
+  const space = newNamespace();
+  const caller = await join(space, "caller");
+  const first = await join(space, "first", {
+    name: "first",
+    actions: { ask: (ctx: Context) => ctx.call("oracle.ask") },
+  });
+  await join(
+    space,
+    "second",
+    oracle(({ options }) => options.timeout),
+  );
+  await sees(first, "second");
+  await until("the service is there", () => caller.registry.actions.get("first.ask") !== undefined);
+  const left = await caller.call<number, object>("first.ask", {}, { timeout: 7_000 });
+  expect(left).toBeGreaterThan(0);
+  expect(left).toBeLessThan(7_000);
+});
+
+test("a connection that is cut one way: each call ends in its time, and the node is found again by itself", async () => {
+  const proxy = await Proxy.to(nats.url);
+  try {
+    const space = newNamespace();
+    const caller = await join(space, "caller");
+    await join(space, "near", well);
+    await join(space, "far", well, { NATS_URL: proxy.url(nats.url) });
+    await sees(caller, "near", "far");
+    proxy.freeze();
+    const ask = () => caller.call("oracle.ask", {}, { timeout: 500 }).catch((error: unknown) => error);
+    const answers = await Promise.all(Array.from({ length: 50 }, ask));
+    expect(answers).toContain("42");
+    expect(answers.filter(answer => answer !== "42")).not.toEqual([]);
+    await until("the node that does not answer gets no calls", () => !nodesOf(caller).includes("far"));
+    expect(await ask()).toBe("42");
+    proxy.heal();
+    await sees(caller, "far");
+  } finally {
+    await proxy.close();
+  }
+});
+
+test("what no node can answer fails with a typed error", async () => {
+  const caller = await join(newNamespace(), "caller");
+  await expect(caller.call("oracle.gone")).rejects.toMatchObject({
+    type: "SERVICE_NOT_FOUND",
+    code: 503,
+    data: { family: "unavailable", outcome: "none" },
+  });
+});
+
+test("a call that any node can answer stays in the zone while it can", async () => {
+  const space = newNamespace();
+  const caller = await join(space, "caller", undefined, { ZONE: "west" });
+  await join(space, "east", tellingNode, { ZONE: "east" });
+  const west = await join(space, "west", tellingNode, { ZONE: "west" });
+  await sees(caller, "east", "west");
+  const asked = async () => new Set(await Promise.all(Array.from({ length: 10 }, () => caller.call("oracle.ask"))));
+  expect(await asked()).toEqual(new Set(["west"]));
+  await west.stop();
+  expect(await asked()).toEqual(new Set(["east"]));
+});

@@ -1,0 +1,45 @@
+// What the nodes of the tests' clusters host: an actor that counts, and what a test does to a node from inside.
+import type { Context, Service, ServiceSchema } from "moleculer";
+import { setTimeout as sleep } from "node:timers/promises";
+import Type from "typebox";
+import { defineActor } from "../../mixins/actor/index.ts";
+import { Actors } from "../../mixins/actor/mixin.ts";
+import { defineContract, defineService } from "../../mixins/contract/index.ts";
+
+const contract = defineContract({
+  service: "tallies",
+  actor: "tally",
+  state: { count: Type.Integer() },
+  commands: { add: {} },
+  replies: { add: { count: Type.Integer() } },
+  events: { "tally.added": {} },
+});
+
+const Tally = defineActor(contract)({
+  initial: () => ({ count: 0 }),
+  decide: { add: () => [contract.event("tally.added", {})] },
+  evolve: { "tally.added": ({ count }) => ({ count: count + 1 }) },
+  reply: { add: ({ count }) => ({ count }) },
+});
+
+export const tallies = defineService(contract, { mixins: [Actors(Tally)] });
+
+/** Of each node: asked with its node id. */
+export const nodes: ServiceSchema = {
+  name: "nodes",
+  actions: {
+    whoAmI(this: Service) {
+      return this.broker.nodeID;
+    },
+    /** Busy for so long, without a pause or, as under load, with one every `pauseEveryMs`. */
+    async burn(ctx: Context<{ ms: number; pauseEveryMs: number }>) {
+      for (const end = Date.now() + ctx.params.ms; Date.now() < end; await sleep(0))
+        for (const pause = Date.now() + ctx.params.pauseEveryMs; Date.now() < pause;);
+    },
+    /** The nodes that this one would send a call to. */
+    peers(this: Service) {
+      const { endpoints } = this.broker.registry.actions.get("tallies.add") ?? { endpoints: [] };
+      return endpoints.filter(endpoint => endpoint.isAvailable).map(({ id }) => id);
+    },
+  },
+};
