@@ -11,6 +11,8 @@ import { stopOnce } from "./middlewares/stop-once.ts";
 import { PlacementStrategy } from "./placement-strategy.ts";
 import { Regenerator } from "./regenerator.ts";
 import { NatsTransporter } from "./transporters/nats.ts";
+import { TcpTransporter } from "./transporters/tcp.ts";
+import { worker } from "./worker.ts";
 import { Validator } from "./validator.ts";
 
 type Transporter = NonNullable<BrokerOptions["transporter"]>;
@@ -42,11 +44,18 @@ const MIDDLEWARES = [
   "Throttle",
   retries,
   liveness,
+  worker,
 ] as unknown as Middleware[];
+
+/** NATS where there is one, else TCP between the workers of one machine, else none. */
+function transporterOf({ natsUrl, worker }: Environment): NatsTransporter | TcpTransporter | undefined {
+  if (natsUrl) return new NatsTransporter(natsUrl);
+  return worker === undefined ? undefined : new TcpTransporter();
+}
 
 /** The options of every broker of the house. `valence` carries the environment to the mixins. */
 export function brokerOptions(environment: Environment): BrokerOptions & { valence: Environment } {
-  const { natsUrl } = environment;
+  const transporter = transporterOf(environment);
   return {
     valence: environment,
     namespace: environment.namespace,
@@ -61,8 +70,8 @@ export function brokerOptions(environment: Environment): BrokerOptions & { valen
     // The strategy prefers local endpoints itself; preferLocal would bypass it.
     // Per node, bounded: anyone can make new keys by asking for something else.
     cacher: { type: "MemoryLRU", options: { max: 10_000 } },
-    registry: { strategy: PlacementStrategy, preferLocal: false, ...(natsUrl && { stopDelay: ANNOUNCE_MS }) },
-    ...(natsUrl && { transporter: new NatsTransporter(natsUrl) as unknown as Transporter }),
+    registry: { strategy: PlacementStrategy, preferLocal: false, ...(transporter && { stopDelay: ANNOUNCE_MS }) },
+    ...(transporter && { transporter: transporter as unknown as Transporter }),
     // Liveness is proven by asking; the heartbeats are the second line, and carry changes that a node has missed.
     heartbeatInterval: 5,
     heartbeatTimeout: 30,

@@ -26,26 +26,49 @@ module.enableCompileCache();
 process.chdir(join(import.meta.dirname, ".."));
 const folder = process.env.SERVICEDIR || "services";
 const { EnvironmentError, readEnvironment } = await import("../mixins/kernel/index.ts");
+let environment;
 try {
+  takeWorkersFlag();
   const known = serviceFolders(folder);
-  const environment = readEnvironment(process.env, known);
+  environment = readEnvironment(process.env, known);
   const services = environment.services ?? known;
-  if (services.includes("api")) await checkPort(environment.port);
+  if (services.includes("api") && environment.worker === undefined) await checkPort(environment.port);
+  if (environment.workers > 1 && process.argv.includes("--repl"))
+    throw new EnvironmentError("WORKERS", `${environment.workers}`, "1 with --repl: it speaks to one process");
   checkFiles(environment, services);
 } catch (error) {
   if (!(error instanceof EnvironmentError)) throw error;
   stop(error.message);
 }
 
-// The runner looks SERVICES up under SERVICEDIR, by default the working folder, where it would find nothing and start
-// an empty broker; and with SERVICEDIR alone it reads a path argument as one below it. So it gets one of the two.
-const paths = process.env.SERVICES ? [] : [folder];
-if (process.env.SERVICES) process.env.SERVICEDIR = folder;
-else delete process.env.SERVICEDIR;
+if (environment.workers > 1 && environment.worker === undefined) {
+  const { supervise } = await import("./supervisor.ts");
+  supervise(environment);
+} else await run();
 
-const flags = ["--config", "moleculer.config.ts", "--mask", "**/*.service.ts"];
-process.argv.splice(2, 0, ...flags, ...paths);
-await import("../node_modules/moleculer/bin/moleculer-runner.mjs");
+/** Hands over to the runner. */
+async function run() {
+  // The runner looks SERVICES up under SERVICEDIR, by default the working folder, where it would find nothing and start
+  // an empty broker; and with SERVICEDIR alone it reads a path argument as one below it. So it gets one of the two.
+  const paths = process.env.SERVICES ? [] : [folder];
+  if (process.env.SERVICES) process.env.SERVICEDIR = folder;
+  else delete process.env.SERVICEDIR;
+
+  const flags = ["--config", "moleculer.config.ts", "--mask", "**/*.service.ts"];
+  process.argv.splice(2, 0, ...flags, ...paths);
+  await import("../node_modules/moleculer/bin/moleculer-runner.mjs");
+}
+
+/** `--workers 4` is WORKERS=4; the workers, which are started with the same arguments, do not see it. */
+function takeWorkersFlag() {
+  const at = process.argv.findIndex(argument => /^--workers(=|$)/.test(argument));
+  if (at === -1) return;
+  const [, inline] = process.argv[at].split("=");
+  const value = inline ?? process.argv[at + 1] ?? "";
+  process.argv.splice(at, inline === undefined ? 2 : 1);
+  // Also when it is empty: then the message says so.
+  process.env.WORKERS = value || "(nothing)";
+}
 
 /** Names of the folders that hold a service. */
 function serviceFolders(root) {

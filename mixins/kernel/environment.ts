@@ -47,6 +47,10 @@ export interface Environment {
   readonly zone: string | undefined;
   /** The bus between brokers. `NATS_URL`, several with commas between for a cluster; default: none, one process. */
   readonly natsUrl: string | undefined;
+  /** Broker processes on this machine that share its port and its limits. `WORKERS`, default 1. */
+  readonly workers: number;
+  /** Which of them this is, from 1 on; undefined for a process on its own. `WORKER`, set by the supervisor. */
+  readonly worker: number | undefined;
   /** Services of this process, or undefined for all. `SERVICES`, comma-separated. */
   readonly services: readonly string[] | undefined;
   readonly parallelism: number;
@@ -155,6 +159,8 @@ export function readEnvironment(
     nodeId: matching("NODEID", /^[\w.-]{1,128}$/, "letters, digits, dots, - and _"),
     zone: matching("ZONE", /^[\w.-]{1,64}$/, "letters, digits, dots, - and _"),
     natsUrl,
+    workers: integer("WORKERS", 1, 1, 64),
+    worker: integer("WORKER", 0, 0, Infinity) || undefined,
     services,
     parallelism: availableParallelism(),
   };

@@ -71,8 +71,8 @@ async function run(service: Seed): Promise<void> {
     ))
   )
     return;
-  // Not through the logger: logs are shipped and kept, and this may hold a password.
-  if (broker.options.logger !== false) {
+  // Not through the logger: logs are shipped and kept, and this may hold a password. Of several workers the first says it.
+  if (broker.options.logger !== false && (environment.worker ?? 1) === 1) {
     const addresses = { api: urlOf("api"), provider: urlOf("payment-provider") };
     process.stdout.write(readyText(addresses, filled?.administrator));
   }

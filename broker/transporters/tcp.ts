@@ -1,0 +1,141 @@
+// Moleculer's TCP transporter, for the workers of one machine. The supervisor tells each worker of the others, by the
+// channel between parent and child, so nothing is broadcast on the network. What it lacks for that (moleculer 0.15.2,
+// src/transporters/tcp.js):
+//
+//   1. it listens on every interface, to whoever comes: here on the loopback one only
+//   2. news travel by gossip, every two seconds: here a worker that joins, changes or leaves says so to all at once
+//   3. a worker that died is noticed by those that had a connection to it: here all have one
+//   4. a packet that could not be sent fails with the socket's error, whatever that is: here as "not available"
+import { once } from "node:events";
+import type { Server } from "node:net";
+import { Errors, Transporters } from "moleculer";
+import type { Answer } from "./nats.ts";
+
+const HOST = "127.0.0.1";
+
+/** What the supervisor says: another worker's address, or that it is gone. */
+export type FromSupervisor = { readonly peer: Peer } | { readonly gone: string };
+export interface Peer {
+  readonly nodeId: string;
+  readonly port: number;
+}
+/** What a worker says: that it can be reached, and that its services are there. */
+export type FromWorker = { readonly listening: Peer } | { readonly started: true };
+
+interface Packet {
+  readonly type: string;
+  readonly target: string | null;
+  readonly payload: unknown;
+}
+interface Node {
+  readonly id: string;
+  readonly local: boolean;
+  readonly available: boolean;
+  readonly instanceID: string;
+}
+/** What there is of Moleculer's class and of what it works with; its own types know little of it. */
+interface Base {
+  opts: { port: number };
+  connected: boolean;
+  nodeID: string;
+  reader: { server: Server };
+  nodes: {
+    get(id: string): Node | undefined;
+    toArray(): Node[];
+    delete(id: string): void;
+    disconnected(id: string, unexpected: boolean): void;
+  };
+  registry: { getNodeInfo(id: string): object };
+  broker: any;
+  startTcpServer(): Promise<void>;
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  addOfflineNode(id: string, address: string, port: number): Node;
+  publish(packet: Packet): Promise<void>;
+  send(topic: string, data: Buffer, meta: { packet: Packet }): Promise<void>;
+}
+const Tcp = Transporters.TCP as unknown as new (options: object) => Base;
+
+export class TcpTransporter extends Tcp {
+  /** Called with the node that a request of ours did not reach. */
+  onUndelivered: (nodeId: string) => void = () => {};
+  /** Called with the node that another one lost. Here each finds out by itself. */
+  onLost: (nodeId: string) => void = () => {};
+  connectedAt = -Infinity;
+  readonly #hear = (message: FromSupervisor): void => this.#onMessage(message);
+
+  constructor() {
+    super({ udpDiscovery: false });
+  }
+
+  override async startTcpServer(): Promise<void> {
+    await super.startTcpServer();
+    const { server } = this.reader;
+    server.close();
+    await once(server, "close");
+    // Exclusive: in a cluster's worker a port is shared with the others unless it says so.
+    server.listen({ host: HOST, port: 0, exclusive: true });
+    await once(server, "listening");
+    this.opts.port = (server.address() as { port: number }).port;
+  }
+
+  getNodeAddress(): string {
+    return HOST;
+  }
+
+  override async connect(): Promise<void> {
+    await super.connect();
+    this.connectedAt = performance.now();
+    process.on("message", this.#hear);
+    process.send?.({ listening: { nodeId: this.nodeID, port: this.opts.port } } satisfies FromWorker);
+  }
+
+  override async disconnect(): Promise<void> {
+    process.off("message", this.#hear);
+    await super.disconnect();
+  }
+
+  /** News of this node go to all others, as an answer to a gossip request that they have not made. */
+  override publish(packet: Packet): Promise<void> {
+    if (packet.type !== "INFO" || packet.target) return super.publish(packet);
+    for (const { id, local } of this.nodes.toArray()) if (!local) this.#introduce(id);
+    return this.broker.Promise.resolve();
+  }
+
+  override send(topic: string, data: Buffer, meta: { packet: Packet }): Promise<void> {
+    return super.send(topic, data, meta).catch((error: unknown) => {
+      const { type, target, payload } = meta.packet;
+      if (type !== "REQ") throw error;
+      this.onUndelivered(target!);
+      throw new Errors.ServiceNotAvailableError({ action: (payload as { action: string }).action, nodeID: target! });
+    });
+  }
+
+  /** A ping, which the node's main loop answers. The supervisor says when a process is gone. */
+  async probe(nodeId: string, withinMs: number): Promise<Answer | undefined> {
+    const node = this.nodes.get(nodeId);
+    if (!this.connected || !node) return undefined;
+    const answered = await this.broker.ping(nodeId, withinMs).catch(() => null);
+    return answered ? { instance: node.instanceID } : "silent";
+  }
+
+  tellLost(): void {}
+
+  #onMessage(message: FromSupervisor): void {
+    if ("gone" in message) {
+      this.nodes.disconnected(message.gone, true);
+      this.nodes.delete(message.gone);
+    } else if ("peer" in message) {
+      const { nodeId, port } = message.peer;
+      if (!this.nodes.get(nodeId)) this.addOfflineNode(nodeId, HOST, port);
+      this.#introduce(nodeId);
+    }
+  }
+
+  /** Sends what this node offers; as it opens the connection, it also lets us notice the other's end. */
+  #introduce(nodeId: string): void {
+    if (!this.broker.transit.isReady) return;
+    const online = { [this.nodeID]: [this.registry.getNodeInfo(this.nodeID), 0, 0] };
+    void this.publish({ type: "GOSSIP_RES", target: nodeId, payload: { online } }).catch(() => {});
+  }
+}
