@@ -1,5 +1,5 @@
 // A worker's word to its supervisor: its services are there. Without a supervisor there is nobody to tell.
-import type { FromWorker } from "./transporters/tcp.ts";
+import type { FromWorker } from "../mixins/kernel/index.ts";
 
 export const worker = {
   name: "Worker",

@@ -4,8 +4,13 @@
 import cluster, { type Worker } from "node:cluster";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FromSupervisor, FromWorker, Peer } from "../broker/transporters/tcp.ts";
-import { backoffMs, type Environment } from "../mixins/kernel/index.ts";
+import {
+  backoffMs,
+  type Environment,
+  type FromSupervisor,
+  type FromWorker,
+  type Peer,
+} from "../mixins/kernel/index.ts";
 
 const limits = {
   /** Milliseconds before a worker that died is replaced: doubled each time it dies young. */

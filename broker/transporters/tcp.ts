@@ -9,18 +9,10 @@
 import { once } from "node:events";
 import type { Server } from "node:net";
 import { Errors, Transporters } from "moleculer";
+import type { FromSupervisor, FromWorker } from "../../mixins/kernel/index.ts";
 import type { Answer } from "./nats.ts";
 
 const HOST = "127.0.0.1";
-
-/** What the supervisor says: another worker's address, or that it is gone. */
-export type FromSupervisor = { readonly peer: Peer } | { readonly gone: string };
-export interface Peer {
-  readonly nodeId: string;
-  readonly port: number;
-}
-/** What a worker says: that it can be reached, and that its services are there. */
-export type FromWorker = { readonly listening: Peer } | { readonly started: true };
 
 interface Packet {
   readonly type: string;

@@ -32,3 +32,4 @@ export {
 } from "./ids.ts";
 export { canonicalJson, fingerprintOf } from "./json.ts";
 export { METRICS } from "./telemetry.ts";
+export type { FromSupervisor, FromWorker, Peer } from "./workers.ts";

@@ -1,0 +1,12 @@
+// What the supervisor of one machine's workers and a worker say to each other, by the channel between parent and child.
+
+/** A worker's address for the others. */
+export interface Peer {
+  readonly nodeId: string;
+  /** TCP, on the loopback interface. */
+  readonly port: number;
+}
+/** Another worker's address, or that it is gone. */
+export type FromSupervisor = { readonly peer: Peer } | { readonly gone: string };
+/** That a worker can be reached, and that its services are there. */
+export type FromWorker = { readonly listening: Peer } | { readonly started: true };
