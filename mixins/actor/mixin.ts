@@ -5,7 +5,7 @@ import { CALL_CHAIN, COMMAND_ID, environmentOf, REPEATED } from "../kernel/index
 import { ActorId, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/index.ts";
 import { eventStoreOf } from "../event-store/mixin.ts";
 import type { LogPage, ReadLog } from "../stream/index.ts";
-import { startRelay, takenByAll } from "../stream/mixin.ts";
+import { singletonOf, startRelay, takenByAll } from "../stream/mixin.ts";
 import { archiveFinished, type StreamVersion } from "./archive.ts";
 import type { Actor } from "./define-actor.ts";
 import { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
@@ -188,6 +188,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
       this.broker.localBus.on("$services.changed", this.handOver);
       this.timers = new TimerRunner(
         store,
+        await singletonOf(this, "timers"),
         (id, command, params, commandId) =>
           this.broker.call(`${this.name}.${command}`, { id, ...params }, {
             headers: { [COMMAND_ID]: commandId },

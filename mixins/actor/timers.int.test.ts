@@ -4,6 +4,7 @@ import type { EventStore } from "../event-store/index.ts";
 import { openEventStore } from "../event-store/mixin.ts";
 import { newDatabases, type Databases } from "../../test/databases.ts";
 import { readEnvironment, Unavailable } from "../kernel/index.ts";
+import type { Singleton } from "../stream/mixin.ts";
 import { Purse } from "./account.fixture.ts";
 import { ACTOR_LIMITS, ActorHost } from "./mixin.ts";
 import { TimerRunner } from "./timers.ts";
@@ -14,13 +15,18 @@ let host: ActorHost;
 const runners: TimerRunner[] = [];
 const logger = { error: () => {} };
 
-type Send = ConstructorParameters<typeof TimerRunner>[1];
+type Send = ConstructorParameters<typeof TimerRunner>[2];
 const toHost: Send = (id, command, params, commandId) => host.execute(id, command, params, { commandId });
 
-/** A node that fires timers. */
-function fire(send: Send = toHost, limits: Partial<typeof ACTOR_LIMITS> = {}): void {
+/** A node that fires timers; alone unless it is told when to. */
+function fire(
+  send: Send = toHost,
+  limits: Partial<typeof ACTOR_LIMITS> = {},
+  holds: Singleton["holds"] = async () => true,
+): void {
   const fail = (error: Error): void => void failures.push(error);
-  runners.push(new TimerRunner(store, send, { ...ACTOR_LIMITS, timerPollMs: 10, ...limits }, fail));
+  const singleton = { holds, release: async () => {} };
+  runners.push(new TimerRunner(store, singleton, send, { ...ACTOR_LIMITS, timerPollMs: 10, ...limits }, fail));
 }
 const failures: Error[] = [];
 const balance = async (id = "a"): Promise<number> => (await host.get(id)).state.balance;
@@ -131,4 +137,26 @@ test("after an outage what is due is caught up at a bounded rate, all of it", as
   await until(noneLeft);
   expect(most).toBe(3);
   expect(await Promise.all(ids.map(balance))).toEqual(ids.map(() => 1));
+});
+
+test("P3 of several nodes one fires; a holder that was paused past its lease does no harm with what it had in hand", async () => {
+  const sent = { paused: 0, other: 0, idle: 0 };
+  const paused = Promise.withResolvers<void>();
+  fire(async (...timer) => {
+    sent.paused++;
+    await paused.promise;
+    return toHost(...timer);
+  });
+  await host.execute("a", "later", { amount: 5 });
+  await until(() => sent.paused === 1);
+  const count =
+    (name: "other" | "idle"): Send =>
+    (...timer) => (sent[name]++, toHost(...timer));
+  fire(count("idle"), {}, async () => false);
+  fire(count("other"));
+  await until(noneLeft);
+  paused.resolve();
+  for (const runner of runners.splice(0)) await runner.stop();
+  expect(sent).toEqual({ paused: 1, other: 1, idle: 0 });
+  expect(await balance()).toBe(5);
 });

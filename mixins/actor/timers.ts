@@ -1,9 +1,10 @@
 // Fires durable timers: the command that was set goes to its actor through the broker, so placement applies. Any node
 // may fire: the command id comes from the timer and the time that it was set to, so a double firing, and one whose
-// answer was lost, takes effect once. A timer is deleted once its command was answered, refusals included; unavailable
-// backs off.
+// answer was lost, takes effect once; that only one does, as a rule, saves work. A timer is deleted once its command was
+// answered, refusals included; unavailable backs off.
 import { backoffMs, failpoint, isRefusal, timerCommandId } from "../kernel/index.ts";
 import type { DueTimer, EventStore } from "../event-store/index.ts";
+import type { Singleton } from "../stream/mixin.ts";
 import type { ActorLimits } from "./limits.ts";
 
 type Send = (id: string, command: string, params: Record<string, unknown>, commandId: string) => Promise<unknown>;
@@ -13,11 +14,19 @@ export class TimerRunner {
   readonly #send: Send;
   readonly #limits: ActorLimits;
   readonly #onError: (error: Error) => void;
+  readonly #singleton: Singleton;
   #next: NodeJS.Timeout | undefined;
   #round: Promise<void> = Promise.resolve();
   #stopped = false;
 
-  constructor(store: EventStore, send: Send, limits: ActorLimits, onError: (error: Error) => void) {
+  constructor(
+    store: EventStore,
+    singleton: Singleton,
+    send: Send,
+    limits: ActorLimits,
+    onError: (error: Error) => void,
+  ) {
+    this.#singleton = singleton;
     this.#store = store;
     this.#send = send;
     this.#limits = limits;
@@ -30,6 +39,7 @@ export class TimerRunner {
     this.#stopped = true;
     clearTimeout(this.#next);
     await this.#round;
+    await this.#singleton.release().catch(this.#onError);
   }
 
   #schedule(inMs: number): void {
@@ -48,6 +58,7 @@ export class TimerRunner {
   /** Milliseconds until the next look. */
   async #fireDue(): Promise<number> {
     const { timersAtOnce, timerPollMs } = this.#limits;
+    if (!(await this.#singleton.holds())) return timerPollMs;
     const { due, nextInMs = timerPollMs } = await this.#store.dueTimers(timersAtOnce);
     await Promise.all(due.map(timer => this.#fire(timer)));
     return Math.max(1, Math.min(nextInMs, timerPollMs));

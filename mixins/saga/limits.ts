@@ -18,6 +18,8 @@ export const SAGA_LIMITS = {
   watchdogMs: seconds(5),
   /** Milliseconds that an open saga of another driver may be still before the watchdog takes it up. */
   orphanedAfterMs: seconds(30),
+  /** The same when a node of the service was lost a moment ago, or the watchdog has just come here from another node. */
+  lostAfterMs: seconds(2),
   /** Milliseconds that the journal of a saga that rests or has ended stays in memory. */
   idleMs: seconds(10),
   /** Rows that the watchdog and the metrics read in one go. */

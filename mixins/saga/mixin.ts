@@ -2,7 +2,7 @@
 import type { ServiceSchema } from "moleculer";
 import { environmentOf } from "../kernel/index.ts";
 import { eventStoreOf } from "../event-store/mixin.ts";
-import { Consuming, consumersOf } from "../stream/mixin.ts";
+import { Consuming, consumersOf, singletonOf } from "../stream/mixin.ts";
 import type { Saga } from "./define-saga.ts";
 import { SagaDriver } from "./driver.ts";
 import { SAGA_LIMITS, type SagaLimits } from "./limits.ts";
@@ -34,7 +34,7 @@ export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}):
     async started(this: Running) {
       const store = await eventStoreOf(this);
       this.sagas = new SagaDriver({ sagas: list, store, broker: this.broker, limits });
-      this.watchdog = new Watchdog(this.sagas, this.broker, this.name, limits);
+      this.watchdog = new Watchdog(this.sagas, await singletonOf(this, "watchdog"), this.broker, this.name, limits);
       const consumers = await consumersOf(this);
       for (const saga of list)
         consumers.add({

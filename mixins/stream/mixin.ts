@@ -14,6 +14,7 @@ export { STREAM_LIMITS, type StreamLimits } from "./limits.ts";
 export { STREAM_INDEXES } from "./migrations.ts";
 export { streamOf } from "./place.ts";
 export { startRelay, type RelayOptions } from "./relay.ts";
+export { singletonOf, type Singleton } from "./singleton.ts";
 export { takenByAll } from "./taken.ts";
 export { inChunks, upsertRows } from "./upsert.ts";
 

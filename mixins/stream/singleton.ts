@@ -1,0 +1,37 @@
+// Work that one node of a service does at a time: firing timers, looking after sagas. Who holds the lease does it; each
+// kind of work of each service has a lease of its own, so they spread over the nodes. Like every lease it only saves work:
+// what a paused holder does once more is guarded where it takes effect.
+import type { Service } from "moleculer";
+import { databaseOf, migrate } from "../database/mixin.ts";
+import { Lease } from "./lease.ts";
+import { STREAM_LIMITS } from "./limits.ts";
+import { migrations } from "./migrations.ts";
+
+export interface Singleton {
+  /** Whether this node is to do the work now. */
+  holds(): Promise<boolean>;
+  /** Leaves it to another node at once. */
+  release(): Promise<void>;
+}
+
+/** A process on its own holds everything, and asks nobody. */
+const ALONE: Singleton = { holds: async () => true, release: async () => {} };
+
+/** The lease of this work, in the service's own database. */
+export async function singletonOf(service: Service, work: string): Promise<Singleton> {
+  if (!service.broker.transit) return ALONE;
+  const database = await databaseOf(service);
+  await migrate(database, "stream", migrations);
+  const lease = new Lease(database, `singleton/${work}`, STREAM_LIMITS.leaseMs);
+  let lookAt = -Infinity;
+  return {
+    async holds() {
+      const now = performance.now();
+      if (now < lookAt) return false;
+      const holds = await lease.hold();
+      if (!holds) lookAt = now + STREAM_LIMITS.lookMs;
+      return holds;
+    },
+    release: () => lease.release(),
+  };
+}
