@@ -14,6 +14,7 @@ const SUITES: Record<string, string[]> = {
   postgres: ["--events", "100000", "--streams", "10000", "--seconds", "3", "--runs", "1"],
   replay: ["--orders", "10000", "--runs", "1"],
   orders: ["--seconds", "15"],
+  cluster: ["--seconds", "3", "--runs", "1", "--kills", "3"],
 };
 
 const args = process.argv.slice(2);

@@ -106,7 +106,7 @@ export class NatsTransporter extends Nats {
 
   send(topic: string, data: Buffer, { packet }: { packet: Packet }): Promise<void> {
     const { client } = this;
-    if (!client) return this.broker.Promise.resolve();
+    if (!client || client.isClosed()) return this.broker.Promise.reject(new Errors.BrokerDisconnectedError());
     // The server answers the reply subject itself when nobody listens to the topic; a node that does ignores it.
     const isRequest = packet.type === "REQ" && packet.target != null;
     client.publish(topic, data, isRequest ? { reply: `${this.#inbox}.${(packet.payload as { id: string }).id}` } : {});
@@ -115,19 +115,20 @@ export class NatsTransporter extends Nats {
 
   /** Whether a node is there. `withinMs`: how long its loop may take to say so. Undefined while we are cut off. */
   async probe(nodeId: string, withinMs: number): Promise<Answer | undefined> {
-    if (!this.connected) return undefined;
+    const { client } = this;
+    if (!this.connected || !client) return undefined;
     try {
-      const answer = await this.client!.request(this.#probeSubject(nodeId), undefined, { timeout: withinMs });
+      const answer = await client.request(this.#probeSubject(nodeId), undefined, { timeout: withinMs });
       return { instance: answer.string() };
     } catch (error) {
-      if (!this.connected) return undefined;
+      if (!this.connected || client.isClosed()) return undefined;
       return (error as { code?: string }).code === NO_RESPONDERS ? "gone" : "silent";
     }
   }
 
   /** Tells the others of a node that we lost, so that each can look for itself. */
   tellLost(nodeId: string): void {
-    if (this.connected) this.client!.publish(`${this.prefix}.LOST`, nodeId);
+    if (this.connected && !this.client!.isClosed()) this.client!.publish(`${this.prefix}.LOST`, nodeId);
   }
 
   #probeSubject(nodeId: string): string {
