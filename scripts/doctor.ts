@@ -1,6 +1,7 @@
 // `npm run doctor`: looks at the databases of the shop and says what is wrong, or soon will be.
 import { parseArgs } from "node:util";
-import { EnvironmentError, readEnvironment } from "../mixins/kernel/index.ts";
+import { readEnvironment } from "../mixins/kernel/index.ts";
+import { runCommand, UsageError } from "./command.ts";
 import { examine } from "./doctor/examination.ts";
 import { lineOf, type Finding, type Status } from "./doctor/finding.ts";
 import { serviceNames } from "./services.ts";
@@ -22,8 +23,6 @@ It exits with 1 if a check FAILs, else with 0.`;
 
 /** Milliseconds between two lines of progress. */
 const PROGRESS_MS = 1_000;
-
-class UsageError extends Error {}
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -69,12 +68,4 @@ function countsOf(findings: readonly Finding[]): Record<Status, number> {
   return counts;
 }
 
-try {
-  await main();
-} catch (error) {
-  const { code, message } = error as Error & { code?: unknown };
-  const isUsage =
-    error instanceof UsageError || error instanceof EnvironmentError || String(code).startsWith("ERR_PARSE_ARGS");
-  console.error(isUsage ? message : `doctor stopped: ${message}`);
-  process.exitCode = 1;
-}
+await runCommand("doctor", main);

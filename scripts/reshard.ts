@@ -2,7 +2,8 @@
 import { parseArgs } from "node:util";
 import { addShards } from "../mixins/database/mixin.ts";
 import { rebalance } from "../mixins/event-store/mixin.ts";
-import { EnvironmentError, readEnvironment, type PostgresLocation } from "../mixins/kernel/index.ts";
+import { readEnvironment, type PostgresLocation } from "../mixins/kernel/index.ts";
+import { runCommand, UsageError } from "./command.ts";
 
 const HELP = `Spreads a service's event store over the databases that <SERVICE>_DATABASE_URL names.
 
@@ -16,8 +17,6 @@ const HELP = `Spreads a service's event store over the databases that <SERVICE>_
 
 Commands go on all the while; those on the buckets that are being handed over wait for a moment. It may be killed at any
 point and started again: it goes on where it was. Nothing is removed before counts and checksums of both sides agree.`;
-
-class UsageError extends Error {}
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -54,12 +53,4 @@ async function move(service: string, location: PostgresLocation): Promise<void> 
   );
 }
 
-try {
-  await main();
-} catch (error) {
-  const { code, message } = error as Error & { code?: unknown };
-  const isUsage =
-    error instanceof UsageError || error instanceof EnvironmentError || String(code).startsWith("ERR_PARSE_ARGS");
-  console.error(isUsage ? message : `reshard stopped: ${message}`);
-  process.exitCode = 1;
-}
+await runCommand("reshard", main);

@@ -1,0 +1,17 @@
+import { EnvironmentError } from "../mixins/kernel/index.ts";
+
+/** What whoever typed the command can put right: its message is all that they are told. */
+export class UsageError extends Error {}
+
+/** Runs a command. What it throws becomes one line, and exit code 1. */
+export async function runCommand(name: string, main: () => Promise<void>): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    const { code, message } = error as Error & { code?: unknown };
+    const isUsage =
+      error instanceof UsageError || error instanceof EnvironmentError || String(code).startsWith("ERR_PARSE_ARGS");
+    console.error(isUsage ? message : `${name} stopped: ${message}`);
+    process.exitCode = 1;
+  }
+}
