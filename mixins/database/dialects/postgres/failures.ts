@@ -3,26 +3,41 @@ import { DatabaseError } from "pg";
 import { Unavailable, type Outcome } from "../../../kernel/index.ts";
 
 /**
- * SQLSTATEs that end the connection, whatever the severity says: connection exceptions, also PgBouncer's; the server is
- * stopped, crashed or starting; the transaction waited too long; the server has become a standby.
+ * Connection exceptions, also PgBouncer's, and the server's own end: stopped, crashed or starting. Whether what was under
+ * way has committed they do not tell: a backend that is told to go looks around before it reports, when the transaction
+ * is written already.
  */
-const ENDS_CONNECTION = /^(08...|57P0[1-5]|25P03|25006)$/;
+const GONE = /^(08...|57P0[1-5])$/;
+/** These end the connection too, whatever the severity says: the transaction waited too long; the server is a standby now. */
+const ENDS_CONNECTION = /^(25P03|25006)$/;
+/** Undone only because of others who did something at the same time: serialization failure, deadlock, lock not available. */
+const CONTENDED = /^(40001|40P01|55P03)$/;
 /**
- * The server has undone the statement, or never begun it, and a repetition may pass: too many connections, no lock in time,
- * the statement's or the transaction's time is over, a deadlock, a conflict of serializable transactions.
+ * As well undone, or never begun, and a repetition may pass: too many connections, the statement's or the transaction's
+ * time is over.
  */
-const BUSY = /^(53300|55P03|57014|25P03|40P01|40001)$/;
+const BUSY = /^(53300|57014|25P03)$/;
 /** The server ran out of disk or memory. */
 const OUT_OF_RESOURCES = /^53...$/;
 /** The value at the end of what the server says about bad input: `invalid input syntax for type bigint: "…"`. */
 const QUOTED_INPUT = /: "[^]*"$/;
 
-const stateOf = (error: unknown): string => (error instanceof DatabaseError ? (error.code ?? "") : "");
+/** SQLSTATE of what the server said; empty when it is not the server's word. */
+export const stateOf = (error: unknown): string => (error instanceof DatabaseError ? (error.code ?? "") : "");
+
+/** Whether the server, or the connection to it, ended before the outcome was known. */
+export const isGone = (error: unknown): boolean => GONE.test(stateOf(error));
+
+/** Whether the statement is undone, and may pass if it is repeated at once. */
+export const isContended = (error: unknown): boolean => CONTENDED.test(stateOf(error));
+
+const isBusy = (error: unknown): boolean => isContended(error) || BUSY.test(stateOf(error));
 
 /** Whether the server said it, and has closed the connection, or is about to. */
 export const endsConnection = (error: unknown): boolean =>
-  error instanceof DatabaseError &&
-  (ENDS_CONNECTION.test(stateOf(error)) || error.severity === "FATAL" || error.severity === "PANIC");
+  isGone(error) ||
+  ENDS_CONNECTION.test(stateOf(error)) ||
+  (error instanceof DatabaseError && (error.severity === "FATAL" || error.severity === "PANIC"));
 
 export const busy = (cause: unknown): Unavailable =>
   new Unavailable("DATABASE_BUSY", { message: "the database is busy", retryAfterMs: 200, cause });
@@ -36,17 +51,16 @@ export const unreachable = (cause: unknown, outcome: Outcome = "none"): Unavaila
   });
 
 /** A connection that could not be made. */
-export const refused = (error: unknown): Unavailable => (BUSY.test(stateOf(error)) ? busy(error) : unreachable(error));
+export const refused = (error: unknown): Unavailable => (isBusy(error) ? busy(error) : unreachable(error));
 
 /** The connection went, for this reason, before the answer came. */
 export const lost = (reason: unknown, outcome: Outcome): Unavailable =>
-  outcome === "none" && BUSY.test(stateOf(reason)) ? busy(reason) : unreachable(reason, outcome);
+  outcome === "none" && isBusy(reason) ? busy(reason) : unreachable(reason, outcome);
 
 /** The server answered with an error, and the connection goes on. */
 export function answered(error: unknown): unknown {
-  const state = stateOf(error);
-  if (BUSY.test(state)) return busy(error);
-  if (OUT_OF_RESOURCES.test(state)) return unreachable(error);
+  if (isBusy(error)) return busy(error);
+  if (OUT_OF_RESOURCES.test(stateOf(error))) return unreachable(error);
   return error instanceof DatabaseError ? withoutValues(error) : error;
 }
 

@@ -1,5 +1,5 @@
 // What an error of the driver says about the statement that it ended.
-import { DatabaseError } from "pg";
+import { isContended, isGone, stateOf } from "../../../database/mixin.ts";
 
 /**
  * How a statement, which is a transaction of its own, came to its end:
@@ -9,18 +9,7 @@ import { DatabaseError } from "pg";
  */
 export type Failure = "undone" | "contended" | "lost";
 
-/** Serialization failure, deadlock, lock not available. */
-const CONTENDED = new Set(["40001", "40P01", "55P03"]);
-/**
- * Connection exceptions and the server's own end (57P01 to 57P05). The latter too may come after the commit: a backend
- * that is told to go looks around before it reports, when the transaction is written already.
- */
-const LOST = /^(08|57P0)/;
-
 export function failureOf(error: unknown): Failure {
-  if (!(error instanceof DatabaseError) || error.code === undefined) return "lost";
-  if (LOST.test(error.code)) return "lost";
-  return CONTENDED.has(error.code) ? "contended" : "undone";
+  if (stateOf(error) === "" || isGone(error)) return "lost";
+  return isContended(error) ? "contended" : "undone";
 }
-
-export const codeOf = (error: unknown): string | undefined => (error instanceof DatabaseError ? error.code : undefined);

@@ -10,16 +10,16 @@
 // of the batch or nothing.
 import { setTimeout as sleep } from "node:timers/promises";
 import pg, { type ClientConfig } from "pg";
+import { endsConnection, stateOf } from "../../../database/mixin.ts";
 import { backoffMs, failpoint, Unavailable } from "../../../kernel/index.ts";
 import type { BatchVerdict, Upkeep } from "../../dialect.ts";
 import type { Append } from "../../event-store.ts";
 import { limits } from "../../limits.ts";
 import { plainBatch, plainVerdicts, verdictBatch, verdictOf, type Statement, type VerdictRow } from "./batch.ts";
-import { codeOf, failureOf } from "./failures.ts";
+import { failureOf } from "./failures.ts";
 import { NOT_AS_EXPECTED } from "./functions.ts";
 
 const UNIQUE_VIOLATION = "23505";
-const READ_ONLY = "25006";
 
 export class Lane {
   readonly #config: ClientConfig;
@@ -80,8 +80,7 @@ export class Lane {
     try {
       return (await client.query<any>(text, values)).rows;
     } catch (error) {
-      // A server that has become a standby: the next connection finds the one that has not.
-      if (failureOf(error) === "lost" || codeOf(error) === READ_ONLY) this.#drop();
+      if (failureOf(error) === "lost" || endsConnection(error)) this.#drop();
       throw error;
     }
   }
@@ -120,8 +119,7 @@ export class Lane {
 }
 
 /** What the verdicts can tell: a batch that is not as it expects, a command that is there already, others in the way. */
-const isForVerdicts = (error: unknown): boolean =>
-  codeOf(error) === NOT_AS_EXPECTED || codeOf(error) === UNIQUE_VIOLATION;
+const isForVerdicts = (error: unknown): boolean => [NOT_AS_EXPECTED, UNIQUE_VIOLATION].includes(stateOf(error));
 
 const undone = (cause: unknown): Unavailable =>
   cause instanceof Unavailable
