@@ -2,8 +2,9 @@
 // out as one batch; the tests that speak of a batch rely on it.
 import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import { outcomeOf } from "../kernel/index.ts";
+import { outcomeOf, type DatabaseLocation } from "../kernel/index.ts";
 import type { Append, EventStore, NewEvent, StoredEvent, Verdict } from "./event-store.ts";
+import { openEventStore } from "./open.ts";
 
 /** An event store under test, on a database of its own. */
 export interface Subject {
@@ -11,6 +12,22 @@ export interface Subject {
   /** Closes and opens the same database anew. */
   reopen(): Promise<EventStore>;
   destroy(): Promise<void>;
+}
+
+/** A subject at this location; `remove` takes away its databases. */
+export async function subjectAt(location: DatabaseLocation, remove: () => Promise<unknown>): Promise<Subject> {
+  let store = await openEventStore(location);
+  return {
+    store,
+    async reopen() {
+      await store.close();
+      return (store = await openEventStore(location));
+    },
+    async destroy() {
+      await store.close();
+      await remove();
+    },
+  };
 }
 
 export const event = (n: number): NewEvent => ({ type: "thing.done", schemaVersion: 1, data: `{"n":${n}}` });

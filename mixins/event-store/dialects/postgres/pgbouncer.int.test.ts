@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { postgresUrl } from "../../../../test/databases.ts";
 import { PgBouncer } from "../../../../test/servers/pgbouncer.ts";
 import { newDatabase, query } from "../../../../test/servers/postgres.ts";
-import { appendOf, eventStoreConformance, verdictOf, type Subject } from "../../event-store.conformance.ts";
+import { appendOf, eventStoreConformance, subjectAt, verdictOf, type Subject } from "../../event-store.conformance.ts";
 import { openEventStore } from "../../open.ts";
 import { rebalance } from "./reshard.ts";
 
@@ -23,19 +23,7 @@ async function newSubject(): Promise<Subject & { location: Parameters<typeof reb
   await query(database.url, `create schema ${USER} authorization ${USER}`);
   const url = bouncer.url(database.url, USER);
   const location = { kind: "postgres", shards: [url], replica: undefined, schema: USER, poolSize: 4 } as const;
-  let store = await openEventStore(location);
-  return {
-    location,
-    store,
-    async reopen() {
-      await store.close();
-      return (store = await openEventStore(location));
-    },
-    async destroy() {
-      await store.close();
-      await database.drop();
-    },
-  };
+  return { location, ...(await subjectAt(location, () => database.drop())) };
 }
 
 eventStoreConformance({ name: "Postgres behind PgBouncer in transaction mode", open: newSubject });

@@ -5,31 +5,26 @@ import { postgresUrl } from "../../../../test/databases.ts";
 import { newDatabase, Postgres, query } from "../../../../test/servers/postgres.ts";
 import { Proxy } from "../../../../test/servers/proxy.ts";
 import { connectionOf } from "../../../database/mixin.ts";
-import { outcomeOf } from "../../../kernel/index.ts";
-import { appendOf, event, eventStoreConformance, verdictOf } from "../../event-store.conformance.ts";
+import { outcomeOf, type PostgresLocation } from "../../../kernel/index.ts";
+import { appendOf, event, eventStoreConformance, subjectAt, verdictOf } from "../../event-store.conformance.ts";
 import type { Append, EventStore, StoredEvent, Verdict } from "../../event-store.ts";
 import { openEventStore } from "../../open.ts";
 
 const SCHEMA = "things";
-const openAt = (url: string): Promise<EventStore> =>
-  openEventStore({ kind: "postgres", shards: [url], replica: undefined, schema: SCHEMA, poolSize: 4 });
+const at = (url: string): PostgresLocation => ({
+  kind: "postgres",
+  shards: [url],
+  replica: undefined,
+  schema: SCHEMA,
+  poolSize: 4,
+});
+const openAt = (url: string): Promise<EventStore> => openEventStore(at(url));
 
 eventStoreConformance({
   name: "Postgres",
   async open() {
     const database = await newDatabase(postgresUrl());
-    let store = await openAt(database.url);
-    return {
-      store,
-      async reopen() {
-        await store.close();
-        return (store = await openAt(database.url));
-      },
-      async destroy() {
-        await store.close();
-        await database.drop();
-      },
-    };
+    return subjectAt(at(database.url), () => database.drop());
   },
 });
 

@@ -5,7 +5,7 @@ import { newDatabase, query } from "../../../../test/servers/postgres.ts";
 import { addShards } from "../../../database/mixin.ts";
 import type { PostgresLocation } from "../../../kernel/index.ts";
 import { bucketOf } from "../../buckets.ts";
-import { appendOf, eventStoreConformance, verdictOf } from "../../event-store.conformance.ts";
+import { appendOf, eventStoreConformance, subjectAt, verdictOf } from "../../event-store.conformance.ts";
 import type { EventStore } from "../../event-store.ts";
 import { openEventStore } from "../../open.ts";
 import { rebalance, type Progress } from "./reshard.ts";
@@ -28,18 +28,7 @@ eventStoreConformance({
   async open() {
     const databases = await newDatabases(2);
     const location = at(...databases.map(({ url }) => url));
-    let store = await openEventStore(location);
-    return {
-      store,
-      async reopen() {
-        await store.close();
-        return (store = await openEventStore(location));
-      },
-      async destroy() {
-        await store.close();
-        await Promise.all(databases.map(database => database.drop()));
-      },
-    };
+    return subjectAt(location, () => Promise.all(databases.map(database => database.drop())));
   },
 });
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { appendOf, event, eventStoreConformance, verdictOf } from "../../event-store.conformance.ts";
+import { appendOf, event, eventStoreConformance, subjectAt, verdictOf } from "../../event-store.conformance.ts";
 import type { EventStore } from "../../event-store.ts";
 import { openEventStore, type StoreOptions } from "../../open.ts";
 import { Connection } from "./connection.ts";
@@ -17,18 +17,7 @@ eventStoreConformance({
   async open() {
     const folder = await mkdtemp(join(tmpdir(), "event-store-"));
     const location = { kind: "sqlite", filename: join(folder, "new", "things.sqlite") } as const;
-    let store = await openEventStore(location);
-    return {
-      store,
-      async reopen() {
-        await store.close();
-        return (store = await openEventStore(location));
-      },
-      async destroy() {
-        await store.close();
-        await rm(folder, { recursive: true });
-      },
-    };
+    return subjectAt(location, () => rm(folder, { recursive: true }));
   },
 });
 
