@@ -7,6 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const READY_WITHIN_MS = 30_000;
+/** Twice what the slowest call may take, and more: a request that is not answered by then is answered never. */
+const ANSWERED_WITHIN_MS = 30_000;
 
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
@@ -62,12 +64,13 @@ export interface Answer<T = any> {
 }
 
 export class Shop {
-  readonly #env: Record<string, string>;
+  /** Of the next start. */
+  readonly env: Record<string, string>;
   readonly url: string;
   child!: Child;
 
   private constructor(env: Record<string, string>, port: number) {
-    this.#env = { ...env, PORT: `${port}` };
+    this.env = { ...env, PORT: `${port}` };
     this.url = `http://127.0.0.1:${port}`;
   }
 
@@ -84,7 +87,7 @@ export class Shop {
   async start(failpoints = ""): Promise<void> {
     this.child = new Child(["scripts/start.mjs"], {
       LOGLEVEL: "warn",
-      ...this.#env,
+      ...this.env,
       ...(failpoints && { FAILPOINTS: failpoints }),
     });
     for (const end = Date.now() + READY_WITHIN_MS; ; await sleep(50)) {
@@ -95,6 +98,7 @@ export class Shop {
     }
   }
 
+  /** Rejects when it is cut off, or with a TimeoutError when no answer comes. */
   async request<T = any>(
     method: string,
     path: string,
@@ -108,6 +112,7 @@ export class Shop {
         ...headers,
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(ANSWERED_WITHIN_MS),
     });
     const text = await response.text();
     const json = response.headers.get("content-type")?.includes("json");
