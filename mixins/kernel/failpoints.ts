@@ -22,6 +22,13 @@ export const FAILPOINTS = [
   "snapshot:before-save",
   "payments:after-request",
   "payments:after-provider",
+  "reshard:marked",
+  "reshard:copied",
+  "reshard:sealed",
+  "reshard:completed",
+  "reshard:verified",
+  "reshard:owned",
+  "reshard:moved",
 ] as const;
 export type Failpoint = (typeof FAILPOINTS)[number];
 

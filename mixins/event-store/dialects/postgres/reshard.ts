@@ -7,14 +7,15 @@
 //                 who comes later sees the seal. Appends are fenced until 6.
 //   4. completed  what came since 2 is copied. Only what differs, so it takes milliseconds.
 //   5. verified   counts and checksums of both sides are equal; else the buckets go back to the source, and it stops.
-//   6. owned      by the target, under the next epoch; then moved, at the source. The source's rows are removed.
+//   6. owned      by the target, under the next epoch; then moved, at the source. Its rows are removed, and then the mark.
 // Killed at any point it goes on from there: the state of a bucket says how far it was. Copying again changes nothing.
 //
 // A stream is copied in order of version, and its place in the target's log is a new one: readers of the log meet it
 // twice and know it by its versions.
+import { setTimeout as sleep } from "node:timers/promises";
 import pg, { type ClientBase } from "pg";
 import { connectionOf, shardsOf, type Shard } from "../../../database/mixin.ts";
-import { Bug, type PostgresLocation } from "../../../kernel/index.ts";
+import { Bug, failpoint, type PostgresLocation } from "../../../kernel/index.ts";
 import { BUCKETS } from "../../buckets.ts";
 import { migrate } from "./schema.ts";
 
@@ -24,6 +25,9 @@ const limits = {
   /** Streams of one statement, and rows of one insert. */
   streams: 500,
   rows: 2_000,
+  /** Milliseconds to wait for what a run that was killed has left at work on the servers, and between two looks. */
+  predecessorMs: 10_000,
+  lookMs: 100,
 };
 
 export interface Progress {
@@ -61,16 +65,32 @@ export async function rebalance(
       sides.push({ ...shard, client });
       await migrate(client, shard.place);
       await client.query("set statement_timeout = 0");
+      // A server that runs on Windows cannot look whether its client is still there.
+      await client.query("set client_connection_check_interval = '1s'").catch(() => {});
     }
-    // One at a time, whoever starts it: on shard 0, which every store has.
-    const { rows } = await sides[0]!.client.query(
-      "select pg_try_advisory_lock(hashtext('reshard ' || current_schema)) as is_ours",
-    );
-    if (!rows[0].is_ours) throw new Bug("RESHARD_RUNNING", "another reshard is at work on this store");
+    await beAlone(sides);
     return await moveAll(sides, onProgress);
   } finally {
     await Promise.all(sides.map(({ client }) => client.end().catch(() => {})));
   }
+}
+
+/**
+ * One at a time, whoever starts it. On every shard: when a run is killed, a statement of it may be at work on one of them
+ * for a while. A target that becomes owner behind our back would take commands, and lose them to our next copy.
+ */
+async function beAlone(sides: readonly Side[]): Promise<void> {
+  const until = performance.now() + limits.predecessorMs;
+  for (const { client, place } of sides)
+    for (; ; await sleep(limits.lookMs)) {
+      // To wait in the server would be an open snapshot, for which the other's index would wait.
+      const { rows } = await client.query(
+        "select pg_try_advisory_lock(hashtext('reshard ' || current_schema)) as is_ours",
+      );
+      if (rows[0].is_ours) break;
+      if (performance.now() > until)
+        throw new Bug("RESHARD_RUNNING", `another reshard is at work on this store, at ${place}`);
+    }
 }
 
 async function moveAll(sides: readonly Side[], onProgress: (progress: Progress) => void): Promise<number> {
@@ -79,9 +99,7 @@ async function moveAll(sides: readonly Side[], onProgress: (progress: Progress) 
   const total = moves.reduce((sum, { buckets }) => sum + buckets.length, 0);
   const sources = [...new Set(moves.map(({ from }) => from))];
   // Rows are found by stream here and nowhere else: these indexes would only slow commands down.
-  for (const { client } of sources)
-    for (const table of INDEXED)
-      await client.query(`create index concurrently if not exists ${table}_by_stream on ${table} (stream)`);
+  for (const { client } of sources) for (const table of INDEXED) await indexByStream(client, table);
   let moved = 0;
   for (const move of moves) {
     const { events, sealedMs } = await moveBuckets(move);
@@ -93,6 +111,16 @@ async function moveAll(sides: readonly Side[], onProgress: (progress: Progress) 
   return moved;
 }
 const INDEXED = ["commands", "timers", "sagas"];
+
+async function indexByStream(client: ClientBase, table: string): Promise<void> {
+  const index = `${table}_by_stream`;
+  // Killed while it was made, it is there and of no use.
+  const { rows } = await client.query("select from pg_index where indexrelid = to_regclass($1) and not indisvalid", [
+    index,
+  ]);
+  if (rows.length > 0) await client.query(`drop index concurrently ${index}`);
+  await client.query(`create index concurrently if not exists ${index} on ${table} (stream)`);
+}
 
 /** What an interrupted run has left: a bucket owned by its target already only has to be taken leave of at the source. */
 async function settleInterrupted(sides: readonly Side[]): Promise<void> {
@@ -148,14 +176,19 @@ async function plan(sides: readonly Side[]): Promise<Move[]> {
 async function moveBuckets(move: Move): Promise<{ events: number; sealedMs: number }> {
   const { from, to, buckets } = move;
   await from.client.query("update buckets set moving_to = $2 where bucket = any($1)", [buckets, to.number]);
+  failpoint("reshard:marked");
   let events = await copy(move);
+  failpoint("reshard:copied");
   const sealedAt = performance.now();
   await from.client.query(
     "update buckets set state = 'sealed', epoch = epoch + 1 where bucket = any($1) and state = 'owned'",
     [buckets],
   );
+  failpoint("reshard:sealed");
   events += await copy(move);
+  failpoint("reshard:completed");
   await verify(move);
+  failpoint("reshard:verified");
   const { rows } = await from.client.query("select bucket, epoch from buckets where bucket = any($1)", [buckets]);
   await to.client.query(
     `update buckets b set state = 'owned', epoch = t.epoch, moving_to = null
@@ -163,14 +196,21 @@ async function moveBuckets(move: Move): Promise<{ events: number; sealedMs: numb
     [rows.map(row => row.bucket), rows.map(row => row.epoch)],
   );
   const sealedMs = performance.now() - sealedAt;
+  failpoint("reshard:owned");
   await leave(move);
   return { events, sealedMs };
 }
 
-/** The source's part ends: first nobody asks it any more, then its rows go. */
+/** The source's part ends: first nobody asks it any more, then its rows go. Until they have gone it is marked. */
 async function leave({ from: { client }, buckets }: Move): Promise<void> {
   if (buckets.length === 0) return;
-  await client.query("update buckets set state = 'moved', moving_to = null where bucket = any($1)", [buckets]);
+  await client.query("update buckets set state = 'moved' where bucket = any($1)", [buckets]);
+  failpoint("reshard:moved");
+  await removeRows(client, buckets);
+  await client.query("update buckets set moving_to = null where bucket = any($1)", [buckets]);
+}
+
+async function removeRows(client: ClientBase, buckets: readonly number[]): Promise<void> {
   for (;;) {
     const { rows } = await client.query("select id from streams where bucket = any($1) order by id limit $2", [
       buckets,

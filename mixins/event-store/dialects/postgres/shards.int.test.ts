@@ -1,13 +1,16 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import pg from "pg";
 import { postgresUrl } from "../../../../test/databases.ts";
 import { newDatabase, query } from "../../../../test/servers/postgres.ts";
+import { Child, until } from "../../../../test/shop.ts";
 import { addShards } from "../../../database/mixin.ts";
 import type { PostgresLocation } from "../../../kernel/index.ts";
 import { bucketOf } from "../../buckets.ts";
 import { appendOf, eventStoreConformance, subjectAt, verdictOf } from "../../event-store.conformance.ts";
 import type { EventStore } from "../../event-store.ts";
 import { openEventStore } from "../../open.ts";
+import { leftBehind } from "./reshard.fixture.ts";
 import { rebalance, type Progress } from "./reshard.ts";
 
 const SCHEMA = "things";
@@ -200,6 +203,58 @@ describe("resharding", () => {
     for (let i = 0; i < 40; i++) expect((await both.load(`thing.${i}`, 1)).version).toBe(1);
     const left = await query(a, `select from ${SCHEMA}.buckets where moving_to is not null or state = 'sealed'`);
     expect(left).toEqual([]);
+  });
+
+  /** `npm run reshard` as a process; `things` is as good as a service to it. */
+  const reshardOf = (shards: readonly string[], failpoints = ""): Child =>
+    new Child(["scripts/reshard.ts", SCHEMA], { THINGS_DATABASE_URL: shards.join(","), FAILPOINTS: failpoints });
+
+  test("P1 killed while the source's rows go, the next run removes the rest", async () => {
+    const [a, b] = urls(0, 1) as [string, string];
+    const store = await openStore(a);
+    const streams = Array.from({ length: 300 }, (_, i) => `thing.${i}`);
+    await Promise.all(streams.map(stream => verdictOf(store, appendOf(stream, 0))));
+    await addShards(at(a, b));
+    const killed = reshardOf([a, b], "reshard:moved=kill#2");
+    await until("it is killed", () => !killed.running);
+    expect([killed.process.signalCode, killed.output]).toEqual(["SIGKILL", expect.stringContaining("reshard:moved")]);
+    await rebalance(at(a, b));
+    expect([await owned(a), await owned(b)]).toEqual([512, 512]);
+    expect([await leftBehind(a, SCHEMA), await leftBehind(b, SCHEMA)]).toEqual([[], []]);
+    const both = await openStore(a, b);
+    for (const stream of streams) expect((await both.load(stream, 1)).version).toBe(1);
+  });
+
+  test("P1 a run waits until nothing of a killed one is at work on any server: a target would become owner behind its back", async () => {
+    const [a, b] = urls(0, 1) as [string, string];
+    const store = await openStore(a);
+    await verdictOf(store, appendOf("thing.0", 0));
+    await addShards(at(a, b));
+    await openStore(a, b);
+    const holder = new pg.Client(b);
+    await holder.connect();
+    await holder.query(`begin; select from ${SCHEMA}.buckets for update`);
+    const toOwn = async (): Promise<number[]> =>
+      (
+        await query(
+          b,
+          "select pid from pg_locks join pg_stat_activity using (pid) where not granted and query like 'update buckets b%'",
+        )
+      ).map(({ pid }) => pid);
+    const killed = reshardOf([a, b]);
+    await until("its word to the target waits", async () => (await toOwn()).length === 1);
+    const [left] = await toOwn();
+    await killed.end("SIGKILL");
+    expect(await toOwn()).toEqual([left]);
+    const next = rebalance(at(a, b));
+    await until("the next one's word waits alone", async () => {
+      const waiting = await toOwn();
+      expect(waiting.length).toBeLessThan(2);
+      return waiting.length === 1 && waiting[0] !== left;
+    });
+    await holder.end();
+    await next;
+    expect([await owned(a), await owned(b)]).toEqual([512, 512]);
   });
 
   test("what differs is not dropped: the buckets stay where they were, and it says what is wrong", async () => {
