@@ -5,6 +5,13 @@ import type { Append, EventStore, StoredSnapshot, Verdict } from "./event-store.
 /** A verdict that a committed batch gives. `failed` is not one: a batch that could not be committed rejects instead. */
 export type BatchVerdict = Exclude<Verdict, { kind: "failed" }>;
 
+export interface CommittedBatch {
+  /** For each append, in order. */
+  readonly verdicts: readonly BatchVerdict[];
+  /** What was not written, because its stream's bucket is not owned here. */
+  readonly fencedUpkeep: readonly Upkeep[];
+}
+
 /** Small writes beside the appends. They ride in the transaction of the next batch: none costs a sync of its own. */
 export type Upkeep =
   | { readonly kind: "snapshot"; readonly stream: string; readonly snapshot: StoredSnapshot }
@@ -36,7 +43,7 @@ export interface Dialect extends Reads {
    * Rejects with Unavailable: outcome none when nothing was written, unknown when re-submitting the batch could not
    * find out. A connection lost on the way is resolved in here, by re-submitting.
    */
-  commit(appends: readonly Append[], upkeep: readonly Upkeep[]): Promise<readonly BatchVerdict[]>;
+  commit(appends: readonly Append[], upkeep: readonly Upkeep[]): Promise<CommittedBatch>;
   /** Buckets that it owns, where buckets can move. Reads of a stream in another one reject with `BUCKET_MOVED`. */
   ownedBuckets?(): Promise<readonly number[]>;
   /** When a saga that it has in its list started, in milliseconds since the epoch: a page of several lists goes on there. */

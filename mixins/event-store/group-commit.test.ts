@@ -2,7 +2,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
 import { outcomeOf, Unavailable } from "../kernel/index.ts";
-import type { BatchVerdict, Upkeep } from "./dialect.ts";
+import type { BatchVerdict, CommittedBatch, Upkeep } from "./dialect.ts";
 import type { Append, Verdict } from "./event-store.ts";
 import { GroupCommit } from "./group-commit.ts";
 
@@ -19,6 +19,9 @@ const append = (stream: string, commandId: string | undefined, expectedVersion =
 const ok = (version: number): BatchVerdict => ({ kind: "ok", version, at: "2020-01-01T00:00:00.000Z" });
 const conflict: BatchVerdict = { kind: "conflict" };
 
+/** The stream whose bucket is elsewhere by now. */
+const MOVED = "s.moved";
+
 function scripted({ lanes = 1, batchAppends = 512 } = {}) {
   const batches: {
     ids: (string | undefined)[];
@@ -31,11 +34,14 @@ function scripted({ lanes = 1, batchAppends = 512 } = {}) {
   const port = {
     lanes,
     commit: (appends: readonly Append[], upkeep: readonly Upkeep[]) =>
-      new Promise<readonly BatchVerdict[]>((resolve, reject) =>
+      new Promise<CommittedBatch>((resolve, reject) =>
         batches.push({
           ids: appends.map(({ commandId }) => commandId),
           upkeep,
-          answer: verdicts => (resolve(verdicts), turn().then(() => turn())),
+          answer: verdicts => (
+            resolve({ verdicts, fencedUpkeep: upkeep.filter(({ stream }) => stream === MOVED) }),
+            turn().then(() => turn())
+          ),
           fail: error => (reject(error), turn().then(() => turn())),
         }),
       ),
@@ -193,6 +199,17 @@ test("small writes ride with the next batch and resolve with it", async () => {
   await batches[0]!.answer([ok(1)]);
   expect(batches[1]).toMatchObject({ ids: ["b"], upkeep: [{ kind: "release" }, { kind: "quarantine" }] });
   await batches[1]!.answer([ok(1)]);
+  await written;
+});
+
+test("a small write whose bucket has moved rejects, so that its new owner is asked; its neighbours are written", async () => {
+  const { commits, batches } = scripted();
+  const moved = commits.write({ kind: "release", stream: MOVED });
+  const written = commits.write({ kind: "release", stream: "s.1" });
+  await turn();
+  const rejected = expect(moved).rejects.toMatchObject({ type: "BUCKET_MOVED" });
+  await batches[0]!.answer([]);
+  await rejected;
   await written;
 });
 

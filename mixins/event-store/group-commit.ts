@@ -8,8 +8,8 @@
 //   3. Verdicts are settled synchronously, in the order of submission within a stream, the withdrawn ones after their
 //      batch's.
 import { Unavailable } from "../kernel/index.ts";
-import { bucketOf } from "./buckets.ts";
-import type { Dialect, Upkeep } from "./dialect.ts";
+import { bucketOf, moved } from "./buckets.ts";
+import type { CommittedBatch, Dialect, Upkeep } from "./dialect.ts";
 import type { Append, Verdict } from "./event-store.ts";
 import { limits } from "./limits.ts";
 
@@ -26,6 +26,7 @@ interface WaitingUpkeep {
   readonly settle: (error?: Error) => void;
 }
 type Port = Pick<Dialect, "lanes" | "commit">;
+const NOTHING: CommittedBatch = { verdicts: [], fencedUpkeep: [] };
 
 /** Called after each commit: appends sent, events written, milliseconds that it took. */
 export type CommitObserver = (commit: { appends: number; events: number; ms: number }) => void;
@@ -126,16 +127,18 @@ class Lane {
     const sent = batch.filter(waiting => waiting.first === undefined);
     const startedAt = performance.now();
     let failure: Error | undefined;
+    const fenced = new Set<Upkeep>();
     try {
       const isEmpty = sent.length === 0 && upkeep.length === 0;
       // Twins alone wait for a turn as well: `append` never settles before it returns.
-      const verdicts = await (isEmpty
-        ? []
+      const { verdicts, fencedUpkeep } = await (isEmpty
+        ? NOTHING
         : this.#port.commit(
             sent.map(waiting => waiting.append),
             upkeep.map(({ upkeep }) => upkeep),
           ));
       for (const [i, waiting] of sent.entries()) waiting.verdict = verdicts[i]!;
+      for (const upkeep of fencedUpkeep) fenced.add(upkeep);
     } catch (error) {
       failure = asUnavailable(error);
       for (const waiting of sent) waiting.verdict = { kind: "failed", error: failure };
@@ -154,7 +157,8 @@ class Lane {
     // All are forgotten before the first is told: who repeats at once must not join one that has failed already.
     for (const waiting of settled) this.#forget(waiting);
     for (const waiting of settled) surfacing(() => waiting.settle(waiting.verdict!));
-    for (const { settle } of upkeep) settle(failure);
+    for (const { upkeep: item, settle } of upkeep)
+      settle(failure ?? (fenced.has(item) ? moved(item.stream) : undefined));
     if (!this.#busy) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 

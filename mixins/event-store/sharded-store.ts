@@ -5,8 +5,8 @@
 // A bucket that is sealed is owned nowhere for the moment that its last rows need: a read waits for its new owner, an
 // append stays fenced until the actor has loaded from there.
 import { setTimeout as sleep } from "node:timers/promises";
-import { Bug, Unavailable } from "../kernel/index.ts";
-import { BUCKETS, bucketOf } from "./buckets.ts";
+import { Bug } from "../kernel/index.ts";
+import { BUCKETS, bucketOf, moved } from "./buckets.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Append, Cursor, EventStore, OpenSaga, StoredEvent, Verdict } from "./event-store.ts";
 import { limits } from "./limits.ts";
@@ -88,11 +88,7 @@ class ShardedStore implements EventStore {
       } catch (error) {
         if ((error as { type?: unknown }).type !== "BUCKET_MOVED") throw error;
       }
-      if (looks === limits.ownerLooks)
-        throw new Unavailable("BUCKET_MOVED", {
-          message: `${stream} is on its way to another shard`,
-          retryAfterMs: 500,
-        });
+      if (looks === limits.ownerLooks) throw moved(stream);
       if (looks > 0) await sleep(limits.ownerLookMs);
       await this.lookAgain();
     }

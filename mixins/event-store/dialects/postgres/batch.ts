@@ -120,11 +120,12 @@ export function verdictBatch(appends: readonly Append[], upkeep: readonly Upkeep
     intArray(events.map(({ event }) => event.schemaVersion)),
     textArray(events.map(({ event }) => event.data)),
     textArray(events.map(({ append }) => append.metadata)),
+    smallintArray(upkeep.map(({ stream }) => bucketOf(stream))),
     extrasOf(appends, upkeep, { withSagas: true }),
   ]);
 }
 
-/** A row that `append_verdicts` returns. */
+/** A row that `append_verdicts` returns for an append. For upkeep it is `ok` or `fenced`, and nothing else. */
 export interface VerdictRow {
   readonly verdict: BatchVerdict["kind"];
   readonly version: number;
@@ -164,7 +165,7 @@ function extrasOf(
       }
     if (saga && withSagas) extras.push({ append, kind: "saga", ...saga, reason: saga.reason && storable(saga.reason) });
   }
-  for (const item of upkeep) extras.push(upkeepRow(item));
+  for (const item of upkeep) extras.push({ ...upkeepRow(item), bucket: bucketOf(item.stream) });
   return extras.length === 0 ? null : JSON.stringify(extras);
 }
 
@@ -183,7 +184,7 @@ function upkeepRow(upkeep: Upkeep): object {
     case "archive":
       return { kind, stream, version: upkeep.version };
     case "quarantine":
-      return { kind, stream, bucket: bucketOf(stream), reason: storable(upkeep.reason) };
+      return { kind, stream, reason: storable(upkeep.reason) };
     case "release":
       return { kind, stream };
   }

@@ -3,7 +3,7 @@
 //
 // append_batch   commits a batch in which nothing is wrong: plain inserts. It raises 'VA001' when anything is not as the
 //                batch expects, and the transaction is undone; append_verdicts then finds out what.
-// append_verdicts  looks at each append by itself, in order, and says what became of it.
+// append_verdicts  looks at each append by itself, in order, and says what became of it; then of each piece of upkeep.
 //
 // Both take a share of the lock on the batch's buckets: a bucket that is sealed for a move waits for them, and they see
 // it sealed afterwards. Both meet streams in the order of their names, so that two batches cannot wait for each other.
@@ -22,8 +22,9 @@ export const FUNCTIONS = `
 create function store_clock() returns bigint language sql volatile as
   'select (extract(epoch from clock_timestamp()) * 1000)::bigint';
 
--- Timers, sagas and upkeep, in order. A row of an append has its number; only those in 'kept' count, all when it is null.
-create function store_extras(extras jsonb, a_stream bigint[], kept boolean[], at bigint)
+-- Timers, sagas and upkeep, in order. A row of an append has its number, one of upkeep its bucket; only those in 'kept' and
+-- 'owned' count, all when these are null.
+create function store_extras(extras jsonb, a_stream bigint[], kept boolean[], owned smallint[], at bigint)
 returns void language plpgsql ${PLANNER} as $$
 declare
   x jsonb;
@@ -34,6 +35,8 @@ begin
     if x ? 'append' then
       continue when kept is not null and not kept[(x->>'append')::int];
       id_of_stream := a_stream[(x->>'append')::int];
+    else
+      continue when owned is not null and (x->>'bucket')::smallint <> all(owned);
     end if;
     case x->>'kind'
     when 'set-timer' then
@@ -141,7 +144,7 @@ begin
     on conflict (id) do update set state = excluded.state, reason = excluded.reason, updated_at = excluded.updated_at;
   end if;
   if extras is not null then
-    perform store_extras(extras, (select array_agg(ids[t.stream] order by t.n) from unnest(a_stream) with ordinality t(stream, n)), null, at);
+    perform store_extras(extras, (select array_agg(ids[t.stream] order by t.n) from unnest(a_stream) with ordinality t(stream, n)), null, null, at);
   end if;
   return at;
 end $$;
@@ -183,6 +186,7 @@ create function append_verdicts(
   a_id text[], a_kind text[], a_fingerprint text[], a_answer text[], -- id null: only looks whether the version is right
   e_append integer[],                                             -- events
   e_version integer[], e_type text[], e_schema integer[], e_data text[], e_metadata text[],
+  u_bucket smallint[],                                            -- upkeep, in order
   extras jsonb
 ) returns table (verdict text, version integer, kind text, fingerprint text, answer text, recorded_at bigint)
 language plpgsql ${PLANNER} as $$
@@ -193,21 +197,21 @@ declare
   heads integer[] := array_fill(0, array[cardinality(s_name)]);
   failed boolean[] := array_fill(false, array[cardinality(s_name)]);
   archived boolean[] := array_fill(false, array[cardinality(s_name)]);
-  fenced boolean[] := array_fill(true, array[cardinality(s_name)]);
+  owned smallint[] := '{}';
   kept boolean[] := array_fill(false, array[cardinality(a_id)]);
   before integer[];
   r record;
   first record;
   s integer;
 begin
-  for r in select t.n from unnest(s_bucket) with ordinality t(bucket, n) join buckets b on b.bucket = t.bucket
-           where b.state = 'owned' order by b.bucket for share of b loop
-    fenced[r.n] := false;
+  for r in select b.bucket from buckets b where b.bucket = any(s_bucket || u_bucket) and b.state = 'owned'
+           order by b.bucket for share loop
+    owned := owned || r.bucket;
   end loop;
 
   insert into streams (name, bucket, version)
   select t.name, t.bucket, 0 from unnest(s_name, s_bucket) with ordinality t(name, bucket, n)
-  where not fenced[t.n] and exists (
+  where t.bucket = any(owned) and exists (
     select from unnest(a_stream, a_expected, a_id) a(stream, expected, id) where a.stream = t.n and a.expected = 0 and a.id is not null)
   order by t.name on conflict (name) do nothing;
 
@@ -225,7 +229,7 @@ begin
   for i in 1..cardinality(a_id) loop
     s := a_stream[i];
     recorded_at := at; kind := null; fingerprint := null; answer := null; version := null;
-    if fenced[s] then
+    if s_bucket[s] <> all(owned) then
       verdict := 'fenced';
     elsif a_id[i] is null then
       if failed[s] or heads[s] <> a_expected[i] then
@@ -253,6 +257,11 @@ begin
     end if;
     return next;
   end loop;
+  for i in 1..cardinality(u_bucket) loop
+    verdict := case when u_bucket[i] = any(owned) then 'ok' else 'fenced' end;
+    version := null; kind := null; fingerprint := null; answer := null; recorded_at := null;
+    return next;
+  end loop;
 
   update streams s set version = heads[t.n] from unnest(ids) with ordinality t(id, n)
   where s.id = t.id and heads[t.n] <> before[t.n];
@@ -263,7 +272,7 @@ begin
   where kept[t.append];
 
   if extras is not null then
-    perform store_extras(extras, (select array_agg(ids[t.stream] order by t.n) from unnest(a_stream) with ordinality t(stream, n)), kept, at);
+    perform store_extras(extras, (select array_agg(ids[t.stream] order by t.n) from unnest(a_stream) with ordinality t(stream, n)), kept, owned, at);
   end if;
 end $$;
 `;

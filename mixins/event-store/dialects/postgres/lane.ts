@@ -12,7 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg, { type ClientConfig } from "pg";
 import { endsConnection, stateOf } from "../../../database/mixin.ts";
 import { backoffMs, failpoint, Unavailable } from "../../../kernel/index.ts";
-import type { BatchVerdict, Upkeep } from "../../dialect.ts";
+import type { CommittedBatch, Upkeep } from "../../dialect.ts";
 import type { Append } from "../../event-store.ts";
 import { limits } from "../../limits.ts";
 import { plainBatch, plainVerdicts, verdictBatch, verdictOf, type Statement, type VerdictRow } from "./batch.ts";
@@ -32,14 +32,14 @@ export class Lane {
   }
 
   /** See `Dialect.commit`. One call at a time. */
-  async commit(appends: readonly Append[], upkeep: readonly Upkeep[]): Promise<readonly BatchVerdict[]> {
+  async commit(appends: readonly Append[], upkeep: readonly Upkeep[]): Promise<CommittedBatch> {
     const plain = plainBatch(appends, upkeep);
     let isUnknown = false;
     if (plain)
       try {
         const [row] = await this.#send(plain, limits.connectMs);
         failpoint("append:after-commit");
-        return plainVerdicts(appends, (row as { append_batch: number }).append_batch);
+        return { fencedUpkeep: [], verdicts: plainVerdicts(appends, (row as { append_batch: number }).append_batch) };
       } catch (error) {
         if (error instanceof Unavailable) throw error; // never sent
         const failure = failureOf(error);
@@ -49,18 +49,18 @@ export class Lane {
     return this.#verdicts(appends, upkeep, isUnknown);
   }
 
-  async #verdicts(
-    appends: readonly Append[],
-    upkeep: readonly Upkeep[],
-    isUnknown: boolean,
-  ): Promise<readonly BatchVerdict[]> {
+  async #verdicts(appends: readonly Append[], upkeep: readonly Upkeep[], isUnknown: boolean): Promise<CommittedBatch> {
     const statement = verdictBatch(appends, upkeep);
     const until = performance.now() + limits.unknownMs;
     for (let attempts = 1; ; attempts++)
       try {
-        const rows = await this.#send(statement, isUnknown ? until - performance.now() : limits.connectMs);
+        const left = isUnknown ? until - performance.now() : limits.connectMs;
+        const rows = (await this.#send(statement, left)) as VerdictRow[];
         failpoint("append:after-commit");
-        return (rows as VerdictRow[]).map((row, i) => verdictOf(row, appends[i]!));
+        return {
+          verdicts: appends.map((append, i) => verdictOf(rows[i]!, append)),
+          fencedUpkeep: upkeep.filter((_, i) => rows[appends.length + i]!.verdict === "fenced"),
+        };
       } catch (error) {
         const failure = error instanceof Unavailable ? "undone" : failureOf(error);
         if (failure === "lost") isUnknown = true;

@@ -1,10 +1,10 @@
 // Loads of streams. What is asked for in one turn of the loop goes out as one statement: to load 64 new streams one by one
 // costs twenty times what one statement does, and a busy gateway makes as many new orders at once.
-import { bucketOf } from "../../buckets.ts";
+import { bucketOf, moved } from "../../buckets.ts";
 import type { LoadedStream, StoredEvent } from "../../event-store.ts";
 import { limits } from "../../limits.ts";
 import { intArray, smallintArray, textArray } from "./arrays.ts";
-import { eventOf, moved, type EventRow, type Read } from "./rows.ts";
+import { eventOf, type EventRow, type Read } from "./rows.ts";
 
 interface Waiting {
   readonly stream: string;

@@ -47,7 +47,8 @@ function open(url: string, location: PostgresLocation): Required<Dialect> {
   return {
     lanes: lanes.length,
     commit(appends, upkeep) {
-      if (upkeep.length === 0 && appends.every(append => append.commandId === undefined)) return reads.check(appends);
+      if (upkeep.length === 0 && appends.every(append => append.commandId === undefined))
+        return reads.check(appends).then(verdicts => ({ verdicts, fencedUpkeep: [] }));
       const { stream } = (appends[0] ?? upkeep[0])!;
       return lanes[bucketOf(stream) % lanes.length]!.commit(appends, upkeep);
     },

@@ -3,14 +3,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg, { type ClientConfig } from "pg";
 import { backoffMs, Bug, rfc3339, Unavailable } from "../../../kernel/index.ts";
-import { bucketOf } from "../../buckets.ts";
+import { bucketOf, moved } from "../../buckets.ts";
 import type { Dialect } from "../../dialect.ts";
 import type { Append, Cursor, OpenSaga, StoredEvent, Verdict } from "../../event-store.ts";
 import { limits } from "../../limits.ts";
 import { smallintArray, textArray } from "./arrays.ts";
 import { failureOf } from "./failures.ts";
 import { Loads } from "./loads.ts";
-import { eventOf, moved, type EventRow } from "./rows.ts";
+import { eventOf, type EventRow } from "./rows.ts";
 
 const EVENT = "e.position, e.xid, e.version, e.type, e.schema_version, e.data, e.metadata, e.recorded_at";
 /** A stream lies in one of them; the log is both. */

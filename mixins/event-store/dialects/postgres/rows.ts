@@ -1,5 +1,5 @@
 // What the reads of a store share: how they run, and what their rows become.
-import { rfc3339, Unavailable } from "../../../kernel/index.ts";
+import { rfc3339 } from "../../../kernel/index.ts";
 import type { StoredEvent } from "../../event-store.ts";
 
 /** Runs a read; rejects with Unavailable. */
@@ -20,7 +20,3 @@ export function eventOf(stream: string, row: EventRow): StoredEvent {
   const { position, version, type, schema_version: schemaVersion, data, metadata, recorded_at } = row;
   return { position, stream, version, type, schemaVersion, data, metadata, at: rfc3339(recorded_at) };
 }
-
-/** The stream is not to be had here at the moment. */
-export const moved = (stream: string): Unavailable =>
-  new Unavailable("BUCKET_MOVED", { message: `${stream} is on its way to another shard`, retryAfterMs: 200 });

@@ -257,6 +257,33 @@ describe("resharding", () => {
     expect([await owned(a), await owned(b)]).toEqual([512, 512]);
   });
 
+  test("P1 what is written beside appends waits for the new owner: a sealed bucket stays as it was counted", async () => {
+    const [a, b] = urls(0, 1) as [string, string];
+    await (await openStore(a)).close();
+    await addShards(at(a, b));
+    const store = await openStore(a, b);
+    const timer = { set: "t", afterMs: 0, command: "c", params: "{}" };
+    await verdictOf(store, appendOf("thing.0", 0, { timers: [timer] }));
+    const [due] = (await store.dueTimers(1)).due;
+    const set = (state: string) =>
+      query(a, `update ${SCHEMA}.buckets set state = '${state}' where bucket = ${bucketOf("thing.0")}`);
+    const written = () =>
+      query(a, `select id, (select count(*)::int from ${SCHEMA}.snapshots) as snapshots from ${SCHEMA}.timers`);
+    await set("sealed");
+    const writes = Promise.all([
+      store.saveSnapshot("thing.0", { version: 1, schema: 1, state: "{}" }),
+      store.deleteTimer(due!),
+    ]);
+    // A neighbour of the batch goes on.
+    expect(await verdictOf(store, appendOf("thing.1", 0))).toMatchObject({ kind: "ok" });
+    expect(await Promise.race([writes, wait(500, "waiting")])).toBe("waiting");
+    expect(await written()).toEqual([{ id: "t", snapshots: 0 }]);
+    await set("owned");
+    await writes;
+    expect(await query(a, `select state from ${SCHEMA}.snapshots`)).toEqual([{ state: "{}" }]);
+    expect(await written()).toEqual([]);
+  });
+
   test("what differs is not dropped: the buckets stay where they were, and it says what is wrong", async () => {
     const [a, b] = urls(0, 1) as [string, string];
     const store = await openStore(a);

@@ -22,7 +22,8 @@ export async function openSqlite(filename: string, onDeath: DeathObserver = () =
   return {
     lanes: 1,
     async commit(appends, upkeep) {
-      return decodeVerdicts(await thread.request("commit", encodeAppends(appends), upkeep));
+      const committed = await thread.request("commit", encodeAppends(appends), upkeep);
+      return { verdicts: decodeVerdicts(committed), fencedUpkeep: [] };
     },
     async load(stream, snapshotSchema) {
       const loaded = await thread.request("load", stream, snapshotSchema, limits.chunkEvents);
