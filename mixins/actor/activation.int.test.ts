@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { Errors } from "moleculer";
 import type { Append, EventStore, Verdict } from "../event-store/index.ts";
 import { openEventStore } from "../event-store/mixin.ts";
 import { newDatabases, type Databases } from "../../test/databases.ts";
@@ -430,15 +431,22 @@ describe("prepare", () => {
     expect(await eventsOf("a")).toEqual(["purse.earned 1", "purse.earned 2", "purse.earned 4"]);
   });
 
-  test("whatever became of the calls that it made, a command that could not prepare was not decided: outcome none", async () => {
-    quoting.quote = async () => {
-      throw new Unavailable("REQUEST_TIMEOUT", { outcome: "unknown" });
-    };
-    await expect(node().execute("a", "quote", { amount: 1 })).rejects.toMatchObject({
-      type: "PREPARE_FAILED",
-      data: { outcome: "none" },
-    });
-  });
+  test.each([
+    ["took too long", new Unavailable("REQUEST_TIMEOUT", { outcome: "unknown" })],
+    ["has not started yet", new Errors.ServiceNotFoundError({ action: "quotes.get" })],
+    ["is not available", new Errors.ServiceNotAvailableError({ action: "quotes.get" })],
+  ])(
+    "when the service that it asks %s, a command that could not prepare was not decided: outcome none",
+    async (_, error) => {
+      quoting.quote = async () => {
+        throw error;
+      };
+      await expect(node().execute("a", "quote", { amount: 1 })).rejects.toMatchObject({
+        type: "PREPARE_FAILED",
+        data: { outcome: "none" },
+      });
+    },
+  );
 
   test("a command whose deadline passes while it prepares is not decided", async () => {
     let time = 0;

@@ -6,6 +6,7 @@ import {
   fingerprintOf,
   isAutoCommandId,
   isRefusal,
+  isRetryable,
   isUnderTest,
   Refusal,
   rfc3339,
@@ -278,7 +279,8 @@ function preparationFailed(stream: string, kind: string, error: unknown): Error 
   if (error instanceof Refusal || error instanceof Bug) return error;
   const { message, type, code } = error as Error & { type?: string; code?: number };
   if (isRefusal(error)) return new Refusal(error.type, { message, status: error.code });
-  if (code !== undefined && code >= 500 && type !== undefined)
+  // Moleculer numbers some of what may pass like a refusal: an action that nobody offers, or not yet, is its 404.
+  if (isRetryable(error) || (code !== undefined && code >= 500 && type !== undefined))
     return new Unavailable("PREPARE_FAILED", {
       message: `${stream}: ${kind} could not prepare: ${message}`,
       cause: error,
