@@ -32,6 +32,12 @@ type Reads = Pick<
   "load" | "readStream" | "findCommand" | "readAll" | "head" | "streams" | "dueTimers" | "sagas" | "quarantined" | "now"
 >;
 
+export interface HeldBucket {
+  readonly bucket: number;
+  /** Else it is sealed: on its way to another shard. */
+  readonly isOwned: boolean;
+}
+
 export interface Dialect extends Reads {
   /** Batches that may be in flight at once. A stream always goes to the same lane. */
   readonly lanes: number;
@@ -44,8 +50,8 @@ export interface Dialect extends Reads {
    * find out. A connection lost on the way is resolved in here, by re-submitting.
    */
   commit(appends: readonly Append[], upkeep: readonly Upkeep[]): Promise<CommittedBatch>;
-  /** Buckets that it owns, where buckets can move. Reads of a stream in another one reject with `BUCKET_MOVED`. */
-  ownedBuckets?(): Promise<readonly number[]>;
+  /** Buckets that it has, where buckets can move. Reads of a stream in one that it does not own reject with `BUCKET_MOVED`. */
+  buckets?(): Promise<readonly HeldBucket[]>;
   /** When a saga that it has in its list started, in milliseconds since the epoch: a page of several lists goes on there. */
   sagaStart?(id: string): Promise<number | undefined>;
   close(): Promise<void>;

@@ -16,31 +16,39 @@ export interface StoreShard {
   /** Host, port and database, for people. */
   readonly place: string;
   readonly store: EventStore;
-  readonly dialect: Required<Pick<Dialect, "ownedBuckets" | "sagaStart">>;
+  readonly dialect: Required<Pick<Dialect, "buckets" | "sagaStart">>;
 }
 
-/** Opens the map. Throws Bug `STORE_INCOMPLETE` when not every bucket has one owner among the shards. */
+/**
+ * Opens the map. Throws Bug `STORE_INCOMPLETE` when a bucket is on none of the shards. One that is sealed is no reason: its
+ * move may have been killed, and the others' commands need not wait until somebody goes on with it.
+ */
 export async function shardedStore(shards: readonly StoreShard[]): Promise<EventStore> {
-  const map = await readMap(shards);
-  const store = new ShardedStore(shards, map);
-  // A bucket that is just moving has no owner for a moment; the map is asked for again when it is needed.
-  for (let looks = 0; store.ownerless.length > 0 && looks < limits.ownerLooks; looks++) {
+  let map = await readMap(shards);
+  // The shards are not asked at the same instant: one that is handed over in between is on neither of them.
+  for (let looks = 0; map.includes(NOWHERE) && looks < limits.ownerLooks; looks++) {
     await sleep(limits.ownerLookMs);
-    await store.lookAgain();
+    map = await readMap(shards);
   }
-  const missing = store.ownerless;
-  if (missing.length > 0) {
-    await store.close();
-    throw new Bug("STORE_INCOMPLETE", `${missing.length} of ${BUCKETS} buckets have no owner: is a shard missing?`);
+  const missing = map.filter(owner => owner === NOWHERE).length;
+  if (missing > 0) {
+    await Promise.all(shards.map(({ store }) => store.close()));
+    throw new Bug("STORE_INCOMPLETE", `${missing} of ${BUCKETS} buckets have no owner: is a shard missing?`);
   }
-  return store;
+  return new ShardedStore(shards, map);
 }
 
-/** Index of the owner by bucket, -1 for none. */
+const NOWHERE = -1;
+const SEALED = -2;
+
+/** Index of the owner by bucket, or why there is none. */
 async function readMap(shards: readonly StoreShard[]): Promise<Int16Array> {
-  const owned = await Promise.all(shards.map(({ dialect }) => dialect.ownedBuckets()));
-  const map = new Int16Array(BUCKETS).fill(-1);
-  for (const [index, buckets] of owned.entries()) for (const bucket of buckets) map[bucket] = index;
+  const held = await Promise.all(shards.map(({ dialect }) => dialect.buckets()));
+  const map = new Int16Array(BUCKETS).fill(NOWHERE);
+  for (const [index, buckets] of held.entries())
+    for (const { bucket, isOwned } of buckets)
+      if (isOwned) map[bucket] = index;
+      else if (map[bucket] === NOWHERE) map[bucket] = SEALED;
   return map;
 }
 
@@ -54,12 +62,8 @@ class ShardedStore implements EventStore {
     this.#map = map;
   }
 
-  get ownerless(): number[] {
-    return [...this.#map.keys()].filter(bucket => this.#map[bucket]! < 0);
-  }
-
   /** Reads the map anew; whoever asks meanwhile joins. */
-  lookAgain(): Promise<void> {
+  #lookAgain(): Promise<void> {
     return (this.#looking ??= readMap(this.#shards)
       .then(map => void (this.#map = map))
       .finally(() => (this.#looking = undefined)));
@@ -74,7 +78,7 @@ class ShardedStore implements EventStore {
     if (!shard) return queueMicrotask(() => settle({ kind: "fenced" }));
     shard.store.append(append, verdict => {
       // Whoever decided loads the stream next, which finds the new owner.
-      if (verdict.kind === "fenced") this.#map[bucketOf(append.stream)] = -1;
+      if (verdict.kind === "fenced") this.#map[bucketOf(append.stream)] = NOWHERE;
       settle(verdict);
     });
   }
@@ -90,7 +94,7 @@ class ShardedStore implements EventStore {
       }
       if (looks === limits.ownerLooks) throw moved(stream);
       if (looks > 0) await sleep(limits.ownerLookMs);
-      await this.lookAgain();
+      await this.#lookAgain();
     }
   }
 

@@ -61,7 +61,7 @@ function open(url: string, location: PostgresLocation): Required<Dialect> {
     dueTimers: limit => reads.dueTimers(limit),
     sagas: filter => reads.sagas(filter),
     quarantined: limit => reads.quarantined(limit),
-    ownedBuckets: () => reads.ownedBuckets(),
+    buckets: () => reads.buckets(),
     sagaStart: id => reads.sagaStart(id),
     now: () => reads.now(),
     async close() {

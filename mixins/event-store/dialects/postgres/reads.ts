@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg, { type ClientConfig } from "pg";
 import { backoffMs, Bug, rfc3339, Unavailable } from "../../../kernel/index.ts";
 import { bucketOf, moved } from "../../buckets.ts";
-import type { Dialect } from "../../dialect.ts";
+import type { Dialect, HeldBucket } from "../../dialect.ts";
 import type { Append, Cursor, OpenSaga, StoredEvent, Verdict } from "../../event-store.ts";
 import { limits } from "../../limits.ts";
 import { smallintArray, textArray } from "./arrays.ts";
@@ -134,8 +134,8 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
     return { cursor: cursorOf(newest), behind: isBehind ? Math.max(1, newest.position - at.position) : 0 };
   }
 
-  async ownedBuckets(): Promise<number[]> {
-    return (await this.#rows("select bucket from buckets where state = 'owned'")).map(row => row.bucket);
+  buckets(): Promise<HeldBucket[]> {
+    return this.#rows(`select bucket, state = 'owned' as "isOwned" from buckets where state <> 'moved'`);
   }
 
   async sagaStart(id: string): Promise<number | undefined> {

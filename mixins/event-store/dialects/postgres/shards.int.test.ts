@@ -257,6 +257,25 @@ describe("resharding", () => {
     expect([await owned(a), await owned(b)]).toEqual([512, 512]);
   });
 
+  test("a process starts while a killed run has left buckets sealed: only what lies in them waits", async () => {
+    const [a, b] = urls(0, 1) as [string, string];
+    await verdictOf(await openStore(a), appendOf("thing.0", 0));
+    await addShards(at(a, b));
+    await (await openStore(a, b)).close();
+    await query(
+      a,
+      `update ${SCHEMA}.buckets set state = 'sealed', moving_to = 1 where bucket = ${bucketOf("thing.0")}`,
+    );
+    const store = await openStore(a, b);
+    expect(await verdictOf(store, appendOf("thing.1", 0))).toMatchObject({ kind: "ok" });
+    expect(await verdictOf(store, appendOf("thing.0", 1))).toMatchObject({ kind: "fenced" });
+    await expect(store.load("thing.0", 1)).rejects.toMatchObject({ type: "BUCKET_MOVED" });
+    await rebalance(at(a, b));
+    expect((await store.load("thing.0", 1)).version).toBe(1);
+    await query(b, `update ${SCHEMA}.buckets set state = 'moved'`);
+    await expect(openStore(a, b)).rejects.toMatchObject({ type: "STORE_INCOMPLETE" });
+  });
+
   test("P1 what is written beside appends waits for the new owner: a sealed bucket stays as it was counted", async () => {
     const [a, b] = urls(0, 1) as [string, string];
     await (await openStore(a)).close();
