@@ -143,6 +143,20 @@ export class Laboratory {
     await until(`${count} more orders`, () => this.acknowledged.size >= wanted);
   }
 
+  /** Whether the shop said to try again. Then it says so as a problem, and when; any other 5xx is a fault, told with its log. */
+  isPutOff({ status, body, headers }: Answer): boolean {
+    if (status !== 429 && status < 500) return false;
+    const { requestId } = body;
+    const log = this.shop.child.output.split("\n");
+    const line = log.findIndex(text => text.includes(requestId));
+    const said = { type: headers.get("content-type"), body, log: line < 0 ? [] : log.slice(line, line + 20) };
+    if (![429, 503, 504].includes(status))
+      throw new Error(`a fault of the shop: ${JSON.stringify(said, undefined, 2)}`);
+    expect(said).toMatchObject({ type: "application/problem+json", body: { status } });
+    expect(Number(headers.get("Retry-After"))).toBeGreaterThan(0);
+    return true;
+  }
+
   /** Asks once for this order. Whether it is answered; else it is to be asked for again, under the same key. */
   async #place(key: string, order: object): Promise<boolean> {
     this.#unanswered.set(key, order);
@@ -151,7 +165,7 @@ export class Laboratory {
       token: this.#token,
       headers: { "Idempotency-Key": key },
     });
-    if (isPutOff(answer)) {
+    if (this.isPutOff(answer)) {
       this.putOff.set(answer.status, (this.putOff.get(answer.status) ?? 0) + 1);
       return false;
     }
@@ -220,17 +234,6 @@ export class Laboratory {
       await embedded.stop();
     }
   }
-}
-
-/** Whether the shop said to try again. Then it says so as a problem, and when; any other 5xx is a fault of its own. */
-export function isPutOff({ status, body, headers }: Answer): boolean {
-  if (status !== 429 && status < 500) return false;
-  const retryAfter = Number(headers.get("Retry-After"));
-  const said = { status, type: headers.get("content-type"), body, retryAfter };
-  expect(said).toMatchObject({ type: "application/problem+json", body: { status } });
-  expect([429, 503, 504]).toContain(said.body.status);
-  expect(retryAfter).toBeGreaterThan(0);
-  return true;
 }
 
 /** Few products, so that orders compete for their stock. Two run out; the others must not, or nothing would be paid. */

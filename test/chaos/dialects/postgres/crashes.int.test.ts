@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Postgres } from "../../../servers/postgres.ts";
-import { isPutOff, Laboratory, repeatedly, seeded } from "../../laboratory.ts";
+import { Laboratory, repeatedly, seeded } from "../../laboratory.ts";
 
 const CALLERS = 6;
 const CRASHES = 5;
@@ -37,7 +37,7 @@ test(
     const looked = { pages: 0, putOff: 0 };
     const look = async (): Promise<void> => {
       const answer = await lab.get(chance.pick(PAGES));
-      if (isPutOff(answer)) looked.putOff += 1;
+      if (lab.isPutOff(answer)) looked.putOff += 1;
       else {
         expect(answer).toMatchObject({ status: 200 });
         looked.pages += 1;
