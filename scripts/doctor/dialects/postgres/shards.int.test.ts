@@ -82,7 +82,8 @@ test("P4 a consumer has a place in the log of each shard", async () => {
   const views = databases[2]!.url;
   await set(
     views,
-    `create schema order_views authorization postgres; grant all on schema order_views to order_views;
+    `do $$ begin create role order_views; exception when duplicate_object then null; end $$;
+     create schema order_views authorization postgres; grant all on schema order_views to order_views;
      create table order_views.checkpoints (consumer text, source text, partition text, cursor text);
      create table order_views.leases (name text, holder text, expires_at bigint);
      insert into order_views.checkpoints values ('sales@1', 'orders', '0', '');
