@@ -106,7 +106,8 @@ export class NatsTransporter extends Nats {
 
   send(topic: string, data: Buffer, { packet }: { packet: Packet }): Promise<void> {
     const { client } = this;
-    if (!client || client.isClosed()) return this.broker.Promise.reject(new Errors.BrokerDisconnectedError());
+    if (!client || client.isClosed())
+      return this.broker.Promise.reject(new Errors.BrokerDisconnectedError("the connection to NATS is closed"));
     // The server answers the reply subject itself when nobody listens to the topic; a node that does ignores it.
     const isRequest = packet.type === "REQ" && packet.target != null;
     client.publish(topic, data, isRequest ? { reply: `${this.#inbox}.${(packet.payload as { id: string }).id}` } : {});
