@@ -15,6 +15,7 @@ interface Import {
 const FLOORS: Readonly<Record<string, number>> = {
   kernel: 0,
   contract: 1,
+  redis: 1,
   database: 2,
   crud: 3,
   "event-store": 3,
@@ -55,7 +56,7 @@ export function importsOf(path: string, text: string): Import[] {
 const codeOf = (tree: Tree): [string, string][] => [...tree].filter(([path]) => isCode(path));
 const allImports = (tree: Tree): Import[] => codeOf(tree).flatMap(([path, text]) => importsOf(path, text));
 
-/** Imports run downward: floors of the runtime, then services, then the gateway; `broker/` stands on kernel and contract. */
+/** Imports run downward: floors of the runtime, then services, then the gateway; `broker/` stands on the lowest. */
 export function importsRunDownward(tree: Tree): string[] {
   return allImports(tree)
     .filter(({ from, to }) => isForbidden(from, to))

@@ -18,6 +18,11 @@ test.each([
   ["ADMIN_EMAIL", `${"a".repeat(64)}@${"b.".repeat(95)}example`],
   ["ADMIN_PASSWORD", "🐘🐘🐘🐘"],
   ["FAILPOINTS", "garbage"],
+  ["REDIS_URL", "localhost:6379"],
+  ["REDIS_URL", "http://localhost:6379"],
+  ["REDIS_URL", "redis://"],
+  ["REDIS_URL", "redis://localhost/shop"],
+  ["REDIS_URL", "redis://localhost?enableOfflineQueue=true"],
 ])("%s=%s is refused by name", (variable, value) =>
   expect(() => readEnvironment({ [variable]: value }, ["orders", "order-views"])).toThrow(
     expect.objectContaining({ name: "EnvironmentError", message: expect.stringMatching(`^${variable}="`) }),
@@ -37,3 +42,16 @@ test("a variable of one service wins over the one for all, and says so", () => {
 
 test("a password is taken as it is, blanks at its ends too", () =>
   expect(readEnvironment({ ADMIN_PASSWORD: " correct horse " }).adminPassword).toBe(" correct horse "));
+
+test.each(["http://:s3cr3t@host", "redis://u:s3c/r3t@host", "redis://u:s3@cr3t@host/x", "u:s3cr3t@host"])(
+  "a REDIS_URL that is refused is shown without its password: %s",
+  url =>
+    expect(() => readEnvironment({ REDIS_URL: url })).toThrow(
+      expect.objectContaining({ message: expect.not.stringMatching(/s3|r3t/) }),
+    ),
+);
+
+test.each(["redis://localhost", "redis://:secret@127.0.0.1:6380/3", "rediss://user:secret@redis.example"])(
+  "REDIS_URL=%s is taken as it is",
+  url => expect(readEnvironment({ REDIS_URL: url }).redisUrl).toBe(url),
+);

@@ -27,6 +27,8 @@ export interface Environment {
   databaseOf(this: void, service: string): DatabaseLocation;
   /** The variable that says so, for messages. */
   databaseVariableOf(this: void, service: string): string;
+  /** A Redis server for sessions, carts, cache and counters. `REDIS_URL`; default: none, they are in SQL and in memory. */
+  readonly redisUrl: string | undefined;
   /** The payment provider's base URL. `PAYMENT_PROVIDER_URL`; default: the bundled one, started with the shop. */
   readonly paymentProviderUrl: string | undefined;
   /** The first administrator. `ADMIN_EMAIL`, `ADMIN_PASSWORD`; default: made up and printed once. */
@@ -147,6 +149,7 @@ export function readEnvironment(
     dataDir,
     databaseOf: service => locationOf(service, text, { dataDir, poolSize }),
     databaseVariableOf: service => variableOf(service, text),
+    redisUrl: redisUrl(text("REDIS_URL")),
     paymentProviderUrl: url("PAYMENT_PROVIDER_URL", ["http:", "https:"]),
     adminEmail: matching("ADMIN_EMAIL", EMAIL, "an e-mail address") ?? "admin@example.com",
     adminPassword,
@@ -170,6 +173,18 @@ const isUrl = (value: string, protocols: readonly string[]): boolean =>
   URL.canParse(value) && protocols.includes(new URL(value).protocol) && new URL(value).hostname !== "";
 
 const withoutPassword = (url: string): string => url.replaceAll(/:[^:@/]*@/g, ":…@");
+
+/** Without a query: the client would take its own settings from there, above ours. */
+function redisUrl(value: string | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const { protocol, hostname, pathname, search, hash } = URL.canParse(value) ? new URL(value) : ({} as Partial<URL>);
+  const isRedis = protocol === "redis:" || protocol === "rediss:";
+  if (!isRedis || !hostname || !/^(\/\d{0,4})?$/.test(pathname!) || search || hash)
+    // Whatever precedes the host, however malformed, may be a password.
+    throw new EnvironmentError("REDIS_URL", value.replace(/^([a-z]*:\/\/)?.*@/is, "$1…@"), EXPECTED_REDIS);
+  return value;
+}
+const EXPECTED_REDIS = "redis://[user:password@]host[:port][/database], or rediss:// for TLS";
 
 /** Whether a test runs this code: then states are frozen, so that a fold that changes one throws. */
 export const isUnderTest: boolean = process.env["NODE_ENV"] === "test";

@@ -10,6 +10,7 @@ export const METRICS = {
   poolWaitSeconds: "valence.database.pool.wait.seconds",
   replicaUsable: "valence.database.replica.usable",
   replicaLagSeconds: "valence.database.replica.lag.seconds",
+  redisUp: "valence.redis.up",
   quarantinedTotal: "valence.store.quarantined.total",
   consumerLagEvents: "valence.consumer.lag.events",
   consumerLagSeconds: "valence.consumer.lag.seconds",

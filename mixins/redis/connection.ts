@@ -1,0 +1,136 @@
+// One connection to Redis for all of a broker. What lies there is quick to ask or not worth asking: a command that cannot
+// be sent fails at once, one without an answer fails after a second, and takes the connection with it, so that those after
+// it fail at once too. Nothing is queued, nothing is sent twice. It connects by itself, again and again.
+import { Redis } from "ioredis";
+import type { ServiceBroker } from "moleculer";
+import { backoffMs, environmentOf, METRICS, Unavailable, type Outcome } from "../kernel/index.ts";
+
+export const limits = {
+  /** Milliseconds until what was sent counts as lost: a hundred times what a loaded server takes, a tenth of a call's time. */
+  answerMs: 1_000,
+  /** Milliseconds until an attempt to connect counts as lost, and each word of the greeting. */
+  connectMs: 2_000,
+  /** Bounds of the pause between two attempts to connect. */
+  retryMinMs: 50,
+  retryMaxMs: 2_000,
+  /** Milliseconds until a connection that we have closed is cut: a frozen server never says goodbye. */
+  goodbyeMs: 50,
+} as const;
+
+/** The server is there and will not: out of memory, a replica, loading, cannot write to its disk, busy with a script. */
+const UNWILLING = /^(OOM|READONLY|LOADING|MISCONF|BUSY|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|NOAUTH|NOPERM) /;
+
+type Logger = Pick<ServiceBroker["logger"], "info" | "warn">;
+
+export class RedisConnection {
+  /** What all keys of this shop begin with. */
+  readonly prefix: string;
+  /** The first attempt to connect has come to an end, whichever. */
+  readonly tried: Promise<void>;
+  readonly #client: Redis;
+  readonly #logger: Logger;
+  readonly #observers: ((isUp: boolean) => void)[] = [];
+  #isUp: boolean | undefined;
+  #closing = false;
+  #reason = "connection closed";
+
+  constructor(url: string, namespace: string, logger: Logger) {
+    this.#logger = logger;
+    this.prefix = namespace === "" ? "valence:" : `valence-${namespace}:`;
+    this.#client = new Redis(url, {
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+      commandTimeout: limits.connectMs,
+      connectTimeout: limits.connectMs,
+      disconnectTimeout: limits.goodbyeMs,
+      retryStrategy: attempt => backoffMs(attempt, { baseMs: limits.retryMinMs, capMs: limits.retryMaxMs }),
+      // After a fail-over the address leads to the new primary, the connection to the old one.
+      reconnectOnError: ({ message }) => message.startsWith("READONLY"),
+    });
+    this.#client.on("error", error => (this.#reason = error.message));
+    this.tried = new Promise(resolve => {
+      this.#client.on("ready", () => this.#turn(true)).once("ready", resolve);
+      this.#client.on("close", () => this.#turn(false)).once("close", resolve);
+    });
+  }
+
+  get isUp(): boolean {
+    return this.#isUp === true;
+  }
+
+  /** Calls back whenever it goes or comes. */
+  observe(observer: (isUp: boolean) => void): void {
+    this.#observers.push(observer);
+  }
+
+  /**
+   * Sends commands. Unavailable `REDIS_UNAVAILABLE` while Redis is away: outcome none if nothing was sent; `lost` when the
+   * answer did not come, none for what may be repeated without harm. Default unknown.
+   */
+  async run<T>(work: (client: Redis) => Promise<T>, lost: Outcome = "unknown"): Promise<T> {
+    if (!this.isUp) throw away("none");
+    try {
+      return await this.#inTime(work(this.#client));
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      if (error.name === "ReplyError") throw UNWILLING.test(error.message) ? away("none", error) : error;
+      throw away(error.message.startsWith("Stream isn't writeable") ? "none" : lost, error);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    if (this.isUp) await this.#client.quit().catch(() => {});
+    this.#client.disconnect();
+  }
+
+  /** Without an answer in time the connection goes. After a busy second it may be there, unread: then it is read first. */
+  async #inTime<T>(answer: Promise<T>): Promise<T> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    let isAnswered = false;
+    const giveUp = (): void => {
+      if (isAnswered) return;
+      this.#reason = `no answer in ${limits.answerMs} ms`;
+      reject(new Error(this.#reason));
+      this.#turn(false);
+      this.#client.disconnect(true);
+    };
+    const timer = setTimeout(() => setImmediate(giveUp), limits.answerMs);
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      isAnswered = true;
+      clearTimeout(timer);
+    }
+  }
+
+  #turn(isUp: boolean): void {
+    const before = this.#isUp;
+    this.#isUp = isUp;
+    if (before === isUp || this.#closing) return;
+    if (!isUp) this.#logger.warn(`Redis cannot be reached (${this.#reason}): going on without`);
+    else if (before === false) this.#logger.info("Redis is back");
+    for (const observer of this.#observers) observer(isUp);
+  }
+}
+
+const away = (outcome: Outcome, cause?: unknown): Unavailable =>
+  new Unavailable("REDIS_UNAVAILABLE", { message: "Redis cannot be reached", outcome, retryAfterMs: 1_000, cause });
+
+const connections = new WeakMap<ServiceBroker, RedisConnection>();
+
+/** The broker's connection: made by whoever asks first, closed after all services. Undefined without `REDIS_URL`. */
+export function redisOf(broker: ServiceBroker): RedisConnection | undefined {
+  const { redisUrl, namespace } = environmentOf(broker);
+  if (redisUrl === undefined) return undefined;
+  const known = connections.get(broker);
+  if (known) return known;
+  const connection = new RedisConnection(redisUrl, namespace, broker.getLogger("redis"));
+  connections.set(broker, connection);
+  broker.middlewares.add({ name: "CloseRedis", stopped: () => connection.close() });
+  const { metrics } = broker;
+  metrics.register({ type: "gauge", name: METRICS.redisUp, description: "1 while Redis can be reached" });
+  connection.observe(isUp => metrics.set(METRICS.redisUp, isUp ? 1 : 0));
+  return connection;
+}

@@ -1,0 +1,3 @@
+export { RedisConnection, redisOf } from "./connection.ts";
+export { fallingBack, MemoryCounter, RedisCounter, type Count, type Counter } from "./counter.ts";
+export { script } from "./script.ts";

@@ -1,0 +1,83 @@
+// A Redis server of the tests' own: on a free port, in a temporary folder, gone afterwards.
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { freePort, until } from "../shop.ts";
+import { program } from "./programs.ts";
+
+export class RedisServer {
+  readonly url: string;
+  readonly #folder: string;
+  readonly #port: number;
+  #process: ChildProcess | undefined;
+
+  private constructor(folder: string, port: number) {
+    this.#folder = folder;
+    this.#port = port;
+    this.url = `redis://127.0.0.1:${port}`;
+  }
+
+  static async start(): Promise<RedisServer> {
+    const server = await RedisServer.absent();
+    await server.start();
+    return server;
+  }
+
+  /** One that has not started yet: its URL leads nowhere. */
+  static async absent(): Promise<RedisServer> {
+    return new RedisServer(mkdtempSync(join(tmpdir(), "redis-")), await freePort());
+  }
+
+  /** Starts it, after a halt too; then it is empty, since it writes nothing down. Resolves when it takes connections. */
+  async start(): Promise<void> {
+    const settings = { port: `${this.#port}`, bind: "127.0.0.1", dir: this.#folder, save: "", appendonly: "no" };
+    const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+    // By name: on Debian the program is a link to redis-check-rdb, which is what it is called by.
+    const argv0 = "redis-server";
+    const child = spawn(program({ name: argv0, package: argv0 }), args, { argv0, stdio: "ignore" });
+    this.#process = child;
+    await until("Redis takes connections", () => {
+      if (child.exitCode !== null) throw new Error("Redis did not start");
+      return this.#answers();
+    });
+  }
+
+  /** As a crash: connections are reset, and new ones are refused. */
+  async halt(): Promise<void> {
+    const child = this.#process;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exit = once(child, "exit");
+    child.kill("SIGKILL");
+    await exit;
+  }
+
+  /** Connections are still taken, but nothing is answered. */
+  pause(): void {
+    this.#process?.kill("SIGSTOP");
+  }
+  resume(): void {
+    this.#process?.kill("SIGCONT");
+  }
+
+  /** Stops it and removes what it wrote. */
+  async stop(): Promise<void> {
+    await this.halt();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #answers(): Promise<boolean> {
+    const client = new Redis(this.url, { lazyConnect: true, retryStrategy: () => null, disconnectTimeout: 50 });
+    client.on("error", () => {});
+    try {
+      await client.connect();
+      return (await client.ping()) === "PONG";
+    } catch {
+      return false;
+    } finally {
+      client.disconnect();
+    }
+  }
+}
