@@ -1,6 +1,8 @@
 // What plugs into the broker. Only moleculer.config.ts (and tests that build a broker) import it.
 import type { BrokerOptions, Middleware } from "moleculer";
 import type { Environment } from "../mixins/kernel/index.ts";
+import { MemoryCacher } from "./cachers/memory-cacher.ts";
+import { RedisCacher } from "./cachers/redis-cacher.ts";
 import { liveness } from "./liveness.ts";
 import { authorization } from "./middlewares/authorization.ts";
 import { bulkhead } from "./middlewares/bulkhead.ts";
@@ -67,9 +69,8 @@ export function brokerOptions(environment: Environment): BrokerOptions & { valen
     requestTimeout: environment.requestTimeoutMs,
     // A stop waits for the calls at hand.
     tracking: { enabled: true, shutdownTimeout: environment.shutdownTimeoutMs },
+    cacher: environment.redisUrl === undefined ? new MemoryCacher() : new RedisCacher(),
     // The strategy prefers local endpoints itself; preferLocal would bypass it.
-    // Per node, bounded: anyone can make new keys by asking for something else.
-    cacher: { type: "MemoryLRU", options: { max: 10_000 } },
     registry: { strategy: PlacementStrategy, preferLocal: false, ...(transporter && { stopDelay: ANNOUNCE_MS }) },
     ...(transporter && { transporter: transporter as unknown as Transporter }),
     // Liveness is proven by asking; the heartbeats are the second line, and carry changes that a node has missed.

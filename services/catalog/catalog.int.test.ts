@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/g
 import { ServiceBroker } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
 import { newDatabases, type Databases } from "../../test/databases.ts";
+import { freePort, until } from "../../test/shop.ts";
 import { typedCall, type Call } from "../../mixins/contract/index.ts";
 import { newId, readEnvironment } from "../../mixins/kernel/index.ts";
 import catalog from "./catalog.service.ts";
@@ -14,11 +15,7 @@ let call: Call;
 
 beforeAll(async () => {
   databases = await newDatabases();
-  broker = new ServiceBroker({
-    ...brokerOptions(readEnvironment(databases.env)),
-    logger: false,
-    cacher: { type: "MemoryLRU", options: { max: 1_000 } },
-  });
+  broker = new ServiceBroker({ ...brokerOptions(readEnvironment(databases.env)), logger: false });
   broker.createService(catalog);
   await broker.start();
   call = typedCall(broker);
@@ -102,6 +99,39 @@ test("cached answers are gone after a change", async () => {
   expect(await readings()).toEqual([2100, 2100, 2100]);
   await call("catalog.remove", { id });
   await expect(call("catalog.get", { id })).rejects.toMatchObject({ code: 404 });
+});
+
+test("a change on one node is seen on another, which has a cache of its own", async () => {
+  const ids = ["catalog-1", "catalog-2"];
+  const ports = [await freePort(), await freePort()];
+  const urls = ids.map((id, n) => `tcp://127.0.0.1:${ports[n]}/${id}`);
+  const nodes = ids.map((nodeID, n) => {
+    const node = new ServiceBroker({
+      ...brokerOptions(readEnvironment(databases.env)),
+      logger: false,
+      nodeID,
+      // Its type knows one URL only.
+      transporter: { type: "TCP", options: { udpDiscovery: false, port: ports[n]!, urls: urls as never } },
+    });
+    node.createService(catalog);
+    return node;
+  });
+  try {
+    await Promise.all(nodes.map(node => node.start()));
+    const [one, other] = nodes.map(node => typedCall(node)) as [Call, Call];
+    await until("the nodes see each other", () =>
+      nodes.every(node => node.registry.getNodeList({ onlyAvailable: true }).length === 2),
+    );
+    const { id } = await one("catalog.create", mug);
+    const priceFor = async (node: Call) => (await node("catalog.quote", { ids: [id] })).products[0]!.price.amount;
+    expect(await priceFor(other)).toBe(1800);
+    await one("catalog.update", { id, price: { amount: 2100, currency: "EUR" } });
+    expect(await priceFor(one)).toBe(2100);
+    // Well within the time that a cached answer lives.
+    await until("the other node has the new price", async () => (await priceFor(other)) === 2100, 10_000);
+  } finally {
+    await Promise.all(nodes.map(node => node.stop()));
+  }
 });
 
 describe("the list", () => {

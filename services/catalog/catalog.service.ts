@@ -10,8 +10,8 @@ const limits = {
   /** Products of a page unless asked otherwise. */
   pageSize: 20,
   /**
-   * Seconds an answer is cached. A change cleans the cache at once; this bounds what a read that was under way at that
-   * moment, or an event lost on its way to another node, can leave behind.
+   * Seconds an answer is cached. A change cleans the cache at once; this bounds what an event that is lost on its way to
+   * another node, or a Redis that the changing node could not reach, can leave behind.
    */
   cacheSeconds: 30,
   /** Rows of one insert: 10 columns each, and a statement of SQLite takes 32 766 values, one of Postgres 65 535. */
