@@ -8,6 +8,8 @@ const common = {
 
 /** What needs a Postgres server, whatever the other services run on. */
 const POSTGRES_ONLY = "/dialects/postgres/";
+/** What lies in Redis, whatever the rest runs on. */
+const NO_DATABASE = "/redis-[\\w-]+\\.int\\.test\\.ts$";
 
 /** What is promised on any database: these run on SQLite and, once more, on Postgres. */
 const ON_EVERY_DATABASE = [
@@ -34,6 +36,7 @@ export default {
       ...common,
       displayName: "postgres",
       testMatch: [`**${POSTGRES_ONLY}*.test.ts`, ...ON_EVERY_DATABASE],
+      testPathIgnorePatterns: ["/node_modules/", NO_DATABASE],
       globalSetup: "<rootDir>/test/servers/postgres.setup.ts",
       globalTeardown: "<rootDir>/test/servers/postgres.teardown.ts",
       setupFiles: ["<rootDir>/test/servers/on-postgres.ts"],

@@ -2,11 +2,20 @@
 import { defineService, type Context } from "../../mixins/contract/index.ts";
 import { Sql } from "../../mixins/database/mixin.ts";
 import { environmentOf, Refusal, systemClock } from "../../mixins/kernel/index.ts";
+import {
+  fallingBack,
+  MemoryCounter,
+  RedisCounter,
+  redisOf,
+  type Counter,
+  type RedisConnection,
+} from "../../mixins/redis/index.ts";
 import { contract } from "./contract.ts";
 import { limits } from "./limits.ts";
 import { LoginAttempts } from "./login-attempts.ts";
 import { Passwords } from "./passwords.ts";
 import { openSigner, type Signer } from "./signing-keys.ts";
+import { RedisSessions } from "./redis-sessions.ts";
 import { sessionTables, SqlSessions } from "./sql-sessions.ts";
 import type { SessionStore } from "./session-store.ts";
 import { normalEmail, userTable, Users, type Person } from "./users.ts";
@@ -24,11 +33,13 @@ export default defineService(contract, {
 
   created() {
     this.passwords = new Passwords();
-    this.attempts = new LoginAttempts(systemClock);
   },
   async started() {
+    const redis = redisOf(this.broker);
+    await redis?.tried;
     this.users = new Users(this.database, systemClock);
-    this.sessions = new SqlSessions(this.database, systemClock);
+    this.sessions = redis ? new RedisSessions(redis, systemClock) : new SqlSessions(this.database, systemClock);
+    this.attempts = new LoginAttempts(failedLogins(redis, environmentOf(this.broker).workers));
     this.signer = await openSigner(this.database, environmentOf(this.broker).tokenIssuer);
   },
 
@@ -42,13 +53,13 @@ export default defineService(contract, {
 
     async login(this: Accounts, { params: { email, password } }) {
       const account = normalEmail(email);
-      this.attempts.check(account);
+      await this.attempts.check(account);
       const user = await this.users.byEmail(account);
       if (!(await this.passwords.verify(user?.passwordHash, password)) || !user) {
-        this.attempts.failed(account);
+        await this.attempts.failed(account);
         throw new Refusal("BAD_CREDENTIALS", { status: 401, message: "e-mail or password is wrong" });
       }
-      this.attempts.succeeded(account);
+      await this.attempts.succeeded(account);
       return tokens(this.signer, user.person, await this.sessions.open(user.person.id));
     },
 
@@ -83,6 +94,13 @@ export default defineService(contract, {
     },
   },
 });
+
+/** Of all processes, in Redis; without it each takes its share. */
+function failedLogins(redis: RedisConnection | undefined, processes: number): Counter {
+  const { failedLoginsWindowMs: windowMs, failedLoginAccountsMax: keysMax } = limits;
+  const memory = new MemoryCounter({ windowMs, keysMax, processes, clock: systemClock });
+  return redis ? fallingBack(new RedisCounter(redis, "failed-logins", windowMs), memory) : memory;
+}
 
 const tokens = async (signer: Signer, user: Person, refreshToken: string) => ({
   accessToken: await signer.sign(user),

@@ -41,6 +41,15 @@ export function sessionStoreConformance(open: (clock: Clock) => Promise<SessionS
     expect(await store.rotate(other)).toBeDefined();
   });
 
+  test("within its moments a token gives its successor, however far that has been used up", async () => {
+    const { store } = await start();
+    const first = await store.open("ada");
+    const second = await store.rotate(first);
+    const third = await store.rotate(second!.token);
+    expect(await store.rotate(first)).toEqual(second);
+    expect(await store.rotate(third!.token)).toBeDefined();
+  });
+
   test("an expired token gives nothing", async () => {
     const { store, pass } = await start();
     const token = await store.open("ada");
@@ -70,5 +79,21 @@ export function sessionStoreConformance(open: (clock: Clock) => Promise<SessionS
     expect(await store.rotate(oldest)).toBeUndefined();
     expect(await store.rotate(newer[0]!)).toBeDefined();
     expect(await store.rotate(others)).toBeDefined();
+  });
+
+  test("however many log in at once, a user has no more sessions than allowed", async () => {
+    const { store } = await start();
+    const tokens = await Promise.all(Array.from({ length: limits.sessionsPerUserMax + 10 }, () => store.open("ada")));
+    const rotated = await Promise.all(tokens.map(token => store.rotate(token)));
+    expect(rotated.filter(next => next !== undefined)).toHaveLength(limits.sessionsPerUserMax);
+  });
+
+  test("a refresh and a log-out at once end in a log-out, whichever was first", async () => {
+    const { store } = await start();
+    for (let round = 0; round < 20; round++) {
+      const token = await store.open("ada");
+      const [next] = await Promise.all([store.rotate(token), store.revoke(token)]);
+      expect(await store.rotate(next?.token ?? token)).toBeUndefined();
+    }
   });
 }

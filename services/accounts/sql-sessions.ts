@@ -1,9 +1,8 @@
-// Sessions in SQL. A successor has to be given out twice although only its hash is kept: it is an HMAC, under the family's
-// secret, of the token before it. Who has the database lacks the token, who has an old token lacks the secret.
-import { createHmac, hash, randomBytes } from "node:crypto";
+// Sessions in SQL: a row a family, a row a token.
 import type { Database, Migration } from "../../mixins/database/index.ts";
 import { newId, type Clock } from "../../mixins/kernel/index.ts";
 import { limits } from "./limits.ts";
+import { hashOf, randomText, successorOf } from "./refresh-token.ts";
 import type { SessionStore } from "./session-store.ts";
 
 export const sessionTables: Migration = {
@@ -25,10 +24,6 @@ export const sessionTables: Migration = {
   },
 };
 
-const hashOf = (token: string): string => hash("sha256", token, "base64url");
-const successorOf = (token: string, secret: string): string =>
-  createHmac("sha256", Buffer.from(secret, "base64url")).update(token).digest("base64url");
-
 interface Row {
   readonly hash: string;
   readonly family: string;
@@ -49,7 +44,7 @@ export class SqlSessions implements SessionStore {
   }
 
   open(user: string): Promise<string> {
-    const token = randomBytes(32).toString("base64url");
+    const token = randomText(32);
     return this.#database.transaction(
       async trx => {
         // The one unused token of a family is its newest: when that has expired, nothing can come of the family any more.
@@ -61,7 +56,7 @@ export class SqlSessions implements SessionStore {
           .whereIn("id", families.slice(limits.sessionsPerUserMax - 1))
           .delete();
         const family = newId();
-        await trx("session_families").insert({ id: family, user, secret: randomBytes(32).toString("base64url") });
+        await trx("session_families").insert({ id: family, user, secret: randomText(32) });
         await trx("refresh_tokens").insert(this.#row(token, family));
         return token;
       },
@@ -81,7 +76,7 @@ export class SqlSessions implements SessionStore {
         .first();
       const row: Row | undefined = family && (await trx("refresh_tokens").where(here).first());
       if (!row || Number(row.expires_at) <= now) return undefined;
-      const next = { user: family!.user, token: successorOf(token, family!.secret) };
+      const next = { user: family!.user, token: successorOf(token, family!.secret).toString("base64url") };
       if (row.used_at === null) {
         await trx("refresh_tokens").where({ family: row.family }).where("expires_at", "<=", now).delete();
         await trx("refresh_tokens").where({ hash: row.hash }).update({ used_at: now });
