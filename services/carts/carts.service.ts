@@ -2,11 +2,13 @@ import type { Service } from "moleculer";
 import { defineService, type Context } from "../../mixins/contract/index.ts";
 import { Sql } from "../../mixins/database/mixin.ts";
 import { plainError, Refusal } from "../../mixins/kernel/index.ts";
+import { redisOf } from "../../mixins/redis/index.ts";
 import { Reactors } from "../../mixins/stream/mixin.ts";
 import type { Cart } from "./cart-store.ts";
 import { contract } from "./contract.ts";
 import { EmptyCart } from "./empty-cart.reactor.ts";
 import { cartItems } from "./migrations/001-cart-items.ts";
+import { redisCartStore } from "./redis-cart-store.ts";
 import { sqlCartStore } from "./sql-cart-store.ts";
 
 const limits = {
@@ -57,7 +59,9 @@ export default defineService(contract, {
   },
 
   async started(this: Service & Record<string, any>) {
-    this["carts"] = sqlCartStore(this["database"]);
+    const redis = redisOf(this.broker);
+    await redis?.tried;
+    this["carts"] = redis ? redisCartStore(redis) : sqlCartStore(this["database"]);
   },
 });
 

@@ -1,0 +1,21 @@
+import { afterAll, beforeAll, describe } from "@jest/globals";
+import { newDatabases, type Databases } from "../../test/databases.ts";
+import { readEnvironment } from "../../mixins/kernel/index.ts";
+import { migrate, openDatabase, type Database } from "../../mixins/database/mixin.ts";
+import { cartStoreConformance } from "./cart-store.conformance.ts";
+import { cartItems } from "./migrations/001-cart-items.ts";
+import { sqlCartStore } from "./sql-cart-store.ts";
+
+let databases: Databases;
+let database: Database;
+beforeAll(async () => {
+  databases = await newDatabases();
+  database = await openDatabase(readEnvironment(databases.env).databaseOf("carts"));
+  await migrate(database, "carts", [cartItems]);
+});
+afterAll(async () => {
+  await database.close();
+  await databases.remove();
+});
+
+describe("carts in SQL", () => cartStoreConformance(async () => sqlCartStore(database)));
