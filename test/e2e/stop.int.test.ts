@@ -87,6 +87,7 @@ test.each([
   ["DATABASE_URL", "mysql://localhost/shop"],
   ["REQUEST_TIMEOUT_MS", "0"],
   ["SEED", "maybe"],
+  ["REDIS_URL", "http://localhost"],
 ])("%s=%s stops the start with one line that names it", async (name, value) => {
   const child = new Child(["scripts/start.mjs"], { DATA_DIR: folder, [name]: value });
   await until("it has ended", () => !child.running, 10_000);
