@@ -16,12 +16,19 @@ export const BREAKER = {
   check: isFailureOfNode,
 };
 
-/** Unavailable because of one actor: the node's others are well. */
-const OF_ONE_ACTOR = new Set(["MAILBOX_FULL", "CONTENTION", "STREAM_QUARANTINED", "PREPARE_FAILED", "DEADLINE_PASSED"]);
+/** Unavailable because of one actor: the node's others are well. Or because of the one Redis: no other node has it. */
+const NOT_OF_NODE = new Set([
+  "MAILBOX_FULL",
+  "CONTENTION",
+  "STREAM_QUARANTINED",
+  "PREPARE_FAILED",
+  "DEADLINE_PASSED",
+  "REDIS_UNAVAILABLE",
+]);
 
 function isFailureOfNode(error: Error): boolean {
   const { code, type } = error as { code?: unknown; type?: string };
-  return typeof code === "number" && code >= 500 && !OF_ONE_ACTOR.has(type ?? "");
+  return typeof code === "number" && code >= 500 && !NOT_OF_NODE.has(type ?? "");
 }
 
 type Store = Map<string, { ep: { id: string }; cbTimer: NodeJS.Timeout | null }>;

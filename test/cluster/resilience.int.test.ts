@@ -3,7 +3,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { ServiceBroker, type Context, type Service, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
-import { readEnvironment } from "../../mixins/kernel/index.ts";
+import { readEnvironment, Unavailable } from "../../mixins/kernel/index.ts";
 import { Nats } from "../servers/nats.ts";
 import { Proxy } from "../servers/proxy.ts";
 import { until } from "../shop.ts";
@@ -49,6 +49,22 @@ const silent = oracle(() => new Promise(() => {}));
 const well = oracle(() => "42");
 const tellingNode = oracle(function () {
   return this.broker.nodeID;
+});
+
+test("what no node has opens no circuit: the caller is told what it is, not that nobody is there", async () => {
+  const space = newNamespace();
+  const caller = await join(space, "caller");
+  await join(
+    space,
+    "well",
+    oracle(() => Promise.reject(new Unavailable("REDIS_UNAVAILABLE"))),
+  );
+  await sees(caller, "well");
+  const ask = () => caller.call("oracle.ask").catch((error: unknown) => error);
+  for (let round = 0; round < 3; round++)
+    for (const error of await Promise.all(Array.from({ length: 20 }, ask)))
+      expect(error).toMatchObject({ type: "REDIS_UNAVAILABLE", code: 503 });
+  expect(nodesOf(caller)).toEqual(["well"]);
 });
 
 test("time-outs open the circuit to a node that hangs, once more after it has come back under its name", async () => {
