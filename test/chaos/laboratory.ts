@@ -65,11 +65,15 @@ export class Laboratory {
     this.#products = customer.products;
   }
 
-  /** Opens a shop on the databases that `env` names; the provider's ledger lies in `folder`. */
+  /**
+   * Opens a shop on the databases that `env` names; the provider's ledger lies in `folder`. `alongside` starts what else
+   * belongs to the shop, in the same environment, before it.
+   */
   static async open(
     folder: string,
     env: Readonly<Record<string, string>>,
     chance: ReturnType<typeof seeded>,
+    alongside: (env: Record<string, string>) => Promise<void> = async () => {},
   ): Promise<Laboratory> {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
@@ -85,12 +89,9 @@ export class Laboratory {
           () => false,
         ),
       );
-      shop = await Shop.start({
-        ...env,
-        PAYMENT_PROVIDER_URL: url,
-        ADMIN_EMAIL: ADMIN.email,
-        ADMIN_PASSWORD: ADMIN.password,
-      });
+      const settings = { ...env, PAYMENT_PROVIDER_URL: url, ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password };
+      await alongside(settings);
+      shop = await Shop.start(settings);
       const token = await shop.customer("chaos");
       const products = await stock(shop);
       return new Laboratory(shop, { child: provider, url }, chance, { token, products });

@@ -1,0 +1,94 @@
+// The shop in pods, as in a cluster: gateway, core, and what follows the events, each a process of its own, on NATS, Redis
+// and Postgres. Pods are killed, and replaced one after another, while customers order.
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { newDatabases, type Databases } from "../../../databases.ts";
+import { Nats } from "../../../servers/nats.ts";
+import { RedisServer } from "../../../servers/redis.ts";
+import { Child, until } from "../../../shop.ts";
+import { Laboratory, repeatedly, seeded } from "../../laboratory.ts";
+
+const CALLERS = 5;
+const KILLS = 3;
+const GATEWAY = "api,ops,seed";
+const PODS = {
+  core: "accounts,catalog,carts,orders,inventory,payments,shipping",
+  flow: "checkout,order-views",
+} as const;
+type Kind = keyof typeof PODS;
+
+const chance = seeded();
+let databases: Databases;
+let nats: Nats;
+let redis: RedisServer;
+let lab: Laboratory;
+let settings: Record<string, string>;
+const pods = new Map<string, { kind: Kind; child: Child }>();
+let named = 0;
+
+/** Starts a pod; resolves when it has its services. */
+async function join(kind: Kind): Promise<void> {
+  const NODEID = `${kind}-${++named}`;
+  const child = new Child(["scripts/start.mjs"], { ...settings, NODEID, SERVICES: PODS[kind], LOGLEVEL: "info" });
+  pods.set(NODEID, { kind, child });
+  await until(`${NODEID} has started`, () => {
+    if (!child.running) throw new Error(`${NODEID} did not start:\n${child.output}`);
+    return child.output.includes("started successfully");
+  });
+}
+async function leave(name: string, signal: NodeJS.Signals): Promise<number | null> {
+  const { child } = pods.get(name)!;
+  pods.delete(name);
+  return child.end(signal);
+}
+
+const timesPutOff = (): number => [...lab.putOff.values()].reduce((sum, times) => sum + times, 0);
+
+beforeAll(async () => {
+  databases = await newDatabases();
+  nats = await Nats.start();
+  redis = await RedisServer.start();
+  const env = { ...databases.env, NATS_URL: nats.url, REDIS_URL: redis.url, SERVICES: GATEWAY, NODEID: "gateway" };
+  lab = await Laboratory.open(databases.folder, env, chance, async all => {
+    settings = all;
+    await Promise.all((["core", "core", "flow", "flow"] as const).map(join));
+  });
+});
+afterAll(async () => {
+  await lab?.close();
+  for (const name of pods.keys()) await leave(name, "SIGKILL");
+  await redis?.stop();
+  await nats?.stop();
+  await databases?.remove();
+});
+
+test(
+  "P1 P3 P4 P5 pods are killed under load, then replaced one after another: no order is lost, none fails while pods leave in order",
+  async () => {
+    const stop = repeatedly(CALLERS, () => lab.order({ mayBeCut: false }));
+    try {
+      for (let kill = 0; kill < KILLS; kill++) {
+        await lab.moreOrders(10);
+        const name = chance.pick([...pods.keys()]);
+        const { kind } = pods.get(name)!;
+        await leave(name, "SIGKILL");
+        await lab.moreOrders(5);
+        await join(kind);
+      }
+      const before = timesPutOff();
+      const old = [...pods];
+      for (const [name, { kind }] of old) {
+        await join(kind);
+        expect(await leave(name, "SIGTERM")).toBe(0);
+        await lab.moreOrders(5);
+      }
+      expect(timesPutOff()).toBe(before);
+    } finally {
+      await stop();
+    }
+    await lab.comesToRest();
+    expect(await lab.shop.child.end("SIGTERM")).toBe(0);
+    for (const name of pods.keys()) expect(await leave(name, "SIGTERM")).toBe(0);
+    await lab.checkTheBooks();
+  },
+  5 * 60_000,
+);
