@@ -683,6 +683,15 @@ describe("loading", () => {
     expect((await store.readStream("purse.a", 1, 10)).map(({ schemaVersion }) => schemaVersion)).toEqual([1, 3]);
   });
 
+  test("a node that leaves takes a snapshot of its hot actors, so that the next owner need not fold what they have done", async () => {
+    const host = node({ limits: { snapshotIntervalMs: 60_000 } });
+    for (let n = 0; n < 35; n++) await host.execute("hot", "earn", { amount: 1 });
+    await host.execute("cold", "earn", { amount: 1 });
+    await host.drain();
+    expect((await store.load("purse.hot", 1)).snapshot?.version).toBe(35);
+    expect((await store.load("purse.cold", 1)).snapshot).toBeUndefined();
+  });
+
   test("a corrupt snapshot is a cache miss", async () => {
     await fill("a", 12);
     await sql("update snapshots set state = '{broken'");

@@ -133,12 +133,13 @@ export class ActorHost {
     return `${this.actor.contract.actor}.${id}`;
   }
 
-  /** No new commands (`MOVED`); resolves when every mailbox is empty and every commit has returned. */
+  /** No new commands (`MOVED`); resolves when every mailbox is empty, every commit has returned and hot actors have a snapshot. */
   async drain(): Promise<void> {
     this.#draining = true;
     clearInterval(this.#sweeper);
     while ([...this.#activations.values()].some(activation => !activation.idle))
       await new Promise(resolve => setTimeout(resolve, 5));
+    await Promise.all([...this.#activations.values()].map(activation => activation.takeLeave()));
     this.#activations.clear();
   }
 
