@@ -46,11 +46,11 @@ export const limits = {
   /** Milliseconds after which the keys are fetched anew: so long may a withdrawn key still be accepted. */
   keysMaxAgeMs: 300_000,
 
-  /** Event streams one user may hold open. */
+  /** Event streams one user may hold open; of several workers each allows its part. */
   streamsPerUserMax: 5,
   /** Milliseconds between two comments on a silent stream: proxies cut silence, often after 30 s. */
   heartbeatMs: 15_000,
-  /** Milliseconds between two looks without a hint: hints get lost, and those of other nodes do not come. */
+  /** Milliseconds between two looks without a hint: hints get lost. */
   streamPollMs: 2_000,
   /** Milliseconds between two looks at most, however many hints come. */
   streamPauseMs: 50,

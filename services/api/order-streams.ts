@@ -29,22 +29,25 @@ const LAST = new Set(["order.shipped", "order.rejected", "order.cancelled"]);
 export class OrderStreams {
   readonly #open = new Set<OrderStream>();
   readonly #clock: Clock;
+  readonly #perUserMax: number;
 
-  constructor(clock: Clock) {
+  /** `processes`: how many share the limit of a user: each takes its part, at least one stream. */
+  constructor(clock: Clock, processes: number) {
     this.#clock = clock;
+    this.#perUserMax = Math.ceil(limits.streamsPerUserMax / processes);
   }
 
   get size(): number {
     return this.#open.size;
   }
 
-  /** Opens a stream that lasts until either side ends it. Refuses a sixth of one user, a bad id, another's order. */
+  /** Opens a stream that lasts until either side ends it. Refuses one too many of a user, a bad id, another's order. */
   async open(req: IncomingMessage, res: ServerResponse, reader: Reader): Promise<void> {
     const last = req.headers["last-event-id"] ?? "0";
     if (typeof last !== "string" || !/^\d{1,15}$/.test(last))
       throw new Refusal("BAD_LAST_EVENT_ID", { status: 400, field: "Last-Event-ID", message: "must be a version" });
     const own = [...this.#open].filter(stream => stream.reader.user.id === reader.user.id).length;
-    if (own >= limits.streamsPerUserMax)
+    if (own >= this.#perUserMax)
       throw new Refusal("TOO_MANY_STREAMS", { status: 429, message: `at most ${limits.streamsPerUserMax} streams` });
     const stream = new OrderStream(res, reader, Number(last));
     this.#open.add(stream);
