@@ -91,7 +91,7 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
     const environment = environmentOf(this.broker);
     const fetchKeys = () => typedCall(this.broker)("accounts.jwks", {}) as Promise<JSONWebKeySet>;
     this.authenticator = new Authenticator({ fetchKeys, issuer: environment.tokenIssuer, clock: systemClock });
-    this.streams = new OrderStreams(systemClock, environmentOf(this.broker).workers);
+    this.streams = new OrderStreams(systemClock, environment.workers);
     this.metrics = new HttpMetrics();
     // moleculer-web calls it when services come or go. It would list aliases anew, of which we have no automatic ones.
     this.regenerateAllAutoAliases = () => (this.document = undefined);
