@@ -10,6 +10,7 @@ import { brokerOptions } from "../broker/index.ts";
 import { readEnvironment } from "../mixins/kernel/index.ts";
 import { Cluster } from "../test/cluster/cluster.ts";
 import { Nats } from "../test/servers/nats.ts";
+import { newDatabase, Postgres } from "../test/servers/postgres.ts";
 import { until } from "../test/shop.ts";
 import { closedLoop, median, option, quantile, report, rounded, thousands } from "./harness.ts";
 
@@ -145,22 +146,28 @@ async function handOver(): Promise<Record<string, unknown>[]> {
   ];
 }
 
-/** Commands a second of CPU that the nodes spent; the caller's own is not counted. */
+/** Commands a second of CPU that the nodes spent; the caller's own, and the server's, are not counted. */
 async function scaling(): Promise<Record<string, unknown>[]> {
+  const server = await Postgres.start();
   const rows: Record<string, unknown>[] = [];
   for (const size of [1, 2, 4]) {
-    const cluster = await Cluster.start(size);
-    await closedLoop(CALLERS, 2, n => cluster.add(`t${n % ACTORS}`));
+    const database = await newDatabase(server.url());
+    const databases = { folder: "", env: { DATABASE_URL: database.url }, remove: () => database.drop() };
+    const cluster = await Cluster.start(size, databases);
+    // As many callers a process: who adds processes has more to do.
+    const callers = CALLERS * size;
+    await closedLoop(callers, 2, n => cluster.add(`t${n % ACTORS}`));
     const before = cpuSeconds(cluster);
-    const load = await closedLoop(CALLERS, seconds, n => cluster.add(`t${n % ACTORS}`));
+    const load = await closedLoop(callers, seconds, n => cluster.add(`t${n % ACTORS}`));
     const cpu = cpuSeconds(cluster) - before;
     await cluster.stop();
     rows.push({
-      case: `commands from one caller to ${size} process${size > 1 ? "es" : ""} on one SQLite file`,
+      case: `commands to ${size} process${size > 1 ? "es" : ""} on Postgres, ${callers} callers`,
       "per second": thousands(load.perSecond),
       "per CPU second": thousands((load.perSecond * seconds) / cpu),
     });
   }
+  await server.stop();
   return rows;
 }
 

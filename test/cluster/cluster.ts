@@ -31,9 +31,10 @@ export class Cluster {
     this.caller = caller;
   }
 
-  static async start(size: number): Promise<Cluster> {
+  /** On databases of its own, of the kind that the run is for, unless it gets others; it removes them in the end. */
+  static async start(size: number, own?: Databases): Promise<Cluster> {
     const nats = await Nats.start();
-    const databases = await newDatabases();
+    const databases = own ?? (await newDatabases());
     const environment = readEnvironment({ NATS_URL: nats.url, REQUEST_TIMEOUT_MS: "5000" });
     const caller = new ServiceBroker({ ...brokerOptions(environment), nodeID: "caller", logger: false });
     const cluster = new Cluster(nats, databases, caller);
