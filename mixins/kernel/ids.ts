@@ -1,10 +1,10 @@
 // Ids. Entities get UUIDv7 (RFC 9562: time-ordered, so index pages fill in order); what must come out the same on
 // every retry is derived by UUIDv5 or spelled out as a command id.
-import { randomFillSync } from "node:crypto";
-import { v5, v7 } from "uuid";
+import { hash, randomFillSync } from "node:crypto";
+import { v7 } from "uuid";
 
-/** Our own UUIDv5 namespace. Never changes: an order's id is derived from it. */
-const NAMESPACE = "5b0f6d52-6f0d-5d0f-9a57-1c4b3f7e2a10";
+/** Our own UUIDv5 namespace, 5b0f6d52-6f0d-5d0f-9a57-1c4b3f7e2a10. Never changes: an order's id is derived from it. */
+const NAMESPACE = Buffer.from("5b0f6d526f0d5d0f9a571c4b3f7e2a10", "hex");
 
 declare const brand: unique symbol;
 /** Identity of one command, for the life of its stream. Its origin is its prefix, which only the runtime writes. */
@@ -34,9 +34,16 @@ export function newId(): string {
   return v7({ random, msecs, seq });
 }
 
-/** The same parts give the same UUID (v5, RFC 9562), on any node and after any loss. Parts are length-prefixed. */
-export const idFrom = (...parts: readonly string[]): string =>
-  v5(parts.map(part => `${part.length}:${part}`).join(""), NAMESPACE);
+/**
+ * The same parts give the same UUID (v5, RFC 9562), on any node and after any loss. Parts are length-prefixed. By Node's
+ * own hash in one call: the package's v5 takes four times as long, and each order's id is made this way.
+ */
+export function idFrom(...parts: readonly string[]): string {
+  const name = Buffer.from(parts.map(part => `${part.length}:${part}`).join(""));
+  const hex = hash("sha1", Buffer.concat([NAMESPACE, name]), "hex");
+  const variant = ((Number.parseInt(hex[16]!, 16) & 0b0011) | 0b1000).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
 
 /** Made by the runtime for a caller that gave none: its answer is still recorded, but no one else can repeat it. */
 export const autoCommandId = (): CommandId => `auto:${newId()}` as CommandId;
