@@ -24,9 +24,17 @@ interface Alias {
   readonly method: string;
   readonly fullPath: string;
   match(path: string): object | false;
+  toString: () => string;
+}
+interface Match {
+  readonly alias: Alias;
+  readonly params: object;
 }
 type Gateway = Service & {
   readonly aliases: readonly Alias[];
+  /** Where the last path leads, whatever the method: the front door asks first, the router next. */
+  matches: { readonly path: string; readonly found: readonly Match[] };
+  matching(path: string): readonly Match[];
   errorHandler(req: IncomingMessage, res: ServerResponse, error: unknown): void;
   regenerateAllAutoAliases: () => void;
   express(): (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
@@ -78,6 +86,17 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
   methods: {
     /** moleculer-web's parser (qs) makes objects of `a[b]`; each route reads its query by its own schema instead. */
     parseQueryString: (req: IncomingMessage) => ({ url: pathOf(req), query: {} }),
+    matching(this: Gateway, path: string): readonly Match[] {
+      if (this.matches.path !== path) {
+        const found = this.aliases.map(alias => ({ alias, params: alias.match(path) }));
+        this.matches = { path, found: found.filter((match): match is Match => match.params !== false) };
+      }
+      return this.matches.found;
+    },
+    /** In place of moleculer-web's, which matches every alias once more. */
+    resolveAlias(this: Gateway, path: string, method: string): Match | false {
+      return this.matching(path).find(({ alias }) => alias.method === method) ?? false;
+    },
     /** The end of every error, from the router and from the routes. */
     errorHandler(this: Gateway, req: IncomingMessage, res: ServerResponse, error: unknown): void {
       const mapped = toProblem(error, requestId(req));
@@ -95,9 +114,12 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
     this.metrics = new HttpMetrics();
     // moleculer-web calls it when services come or go. It would list aliases anew, of which we have no automatic ones.
     this.regenerateAllAutoAliases = () => (this.document = undefined);
+    this.matches = { path: "", found: [] };
+    // For a line of its debug log moleculer-web draws the alias in colours at each request, whatever the level.
+    for (const alias of this.aliases) alias.toString = () => alias.fullPath;
     const router = this.express();
     const enter = frontDoor({
-      methodsOf: path => methodsOf(this.aliases, path),
+      methodsOf: path => methodsOf(this.matching(path)),
       plain: plainOf(this),
       handle: (req, res) => router(req, res, error => this.errorHandler(req, res, error)),
       fail: (req, res, error) => this.errorHandler(req, res, error),
@@ -140,10 +162,9 @@ const STREAMED = new Set(routes.filter(route => "stream" in route.target).map(ro
 const ROUTED = new Set(routes.map(({ target }) => ("stream" in target ? "orders" : target.action.split(".", 1)[0]!)));
 
 /** A stream has no HEAD: it would hold a connection that never gets a byte. */
-function methodsOf(aliases: readonly Alias[], path: string): readonly string[] {
-  const found = aliases.filter(alias => alias.match(path));
-  const head = found.some(alias => alias.method === "GET" && !STREAMED.has(alias.fullPath)) ? ["HEAD"] : [];
-  return [...found.map(alias => alias.method), ...head];
+function methodsOf(found: readonly Match[]): readonly string[] {
+  const head = found.some(({ alias }) => alias.method === "GET" && !STREAMED.has(alias.fullPath)) ? ["HEAD"] : [];
+  return [...found.map(({ alias }) => alias.method), ...head];
 }
 
 /** Live at once; ready when every routed service is there, until the drain begins. */

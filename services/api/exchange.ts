@@ -30,7 +30,7 @@ export async function exchange(
 ): Promise<void> {
   const verified = await identify(authenticator, route.access, req, res);
   const key = "action" in route.target && route.target.idempotent ? parseKey(req.headers) : undefined;
-  const body = await readBody(req, res);
+  const body = await readBody(req);
   const { user } = verified;
   const request: Request = {
     ...route.read({ path: req.$params.params ?? {}, search: searchOf(req.originalUrl), body }),

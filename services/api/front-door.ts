@@ -4,6 +4,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Refusal } from "../../mixins/kernel/index.ts";
+import { hasBody, tooLarge } from "./body.ts";
 import { limits } from "./limits.ts";
 import { SECURITY_HEADERS } from "./respond.ts";
 
@@ -34,7 +35,8 @@ export const frontDoor =
     req.headers["x-request-id"] = id;
     // moleculer-web prefers it, of any length, as the trace id.
     delete req.headers["x-correlation-id"];
-    res.setHeaders(new Map(Object.entries({ ...SECURITY_HEADERS, "X-Request-ID": id })));
+    for (const [name, value] of SECURITY_HEADERS) res.setHeader(name, value);
+    res.setHeader("X-Request-ID", id);
     try {
       checkTarget(req, res);
       checkExpectation(req);
@@ -93,12 +95,11 @@ export function isSafePath(path: string): boolean {
 
 /** A body must be JSON: with any other type moleculer-web would ignore it and run the action all the same. */
 function checkBody(req: IncomingMessage): void {
-  const { "content-type": type, "content-length": length, "transfer-encoding": encoding } = req.headers;
-  if (encoding === undefined && (length === undefined || Number(length) === 0)) return;
+  const { "content-type": type, "content-length": length } = req.headers;
+  if (!hasBody(req.headers)) return;
   if (!BODY_METHODS.has(req.method!))
     throw new Refusal("UNEXPECTED_BODY", { status: 400, message: `${req.method} takes no body` });
   if (!/^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(type ?? ""))
     throw new Refusal("UNSUPPORTED_MEDIA_TYPE", { status: 415, message: "send application/json" });
-  if (Number(length) > limits.bodyBytesMax)
-    throw new Refusal("BODY_TOO_LARGE", { status: 413, message: `at most ${limits.bodyBytesMax} bytes` });
+  if (Number(length) > limits.bodyBytesMax) throw tooLarge();
 }

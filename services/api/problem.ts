@@ -24,22 +24,10 @@ export interface Mapped {
 interface ErrorLike {
   name?: unknown;
   message?: unknown;
-  /** Moleculer's and our own errors carry `code`, those of the body parser `status`. */
   code?: unknown;
-  status?: unknown;
   type?: unknown;
   data?: unknown;
 }
-
-/** What the body parser refuses, in our words: its own messages quote the body. */
-const PARSER: Record<string, { rule: string; detail: string }> = {
-  "entity.parse.failed": { rule: "MALFORMED_JSON", detail: "the body is not JSON" },
-  "entity.too.large": { rule: "BODY_TOO_LARGE", detail: `the body is larger than ${limits.bodyBytesMax} bytes` },
-  "encoding.unsupported": { rule: "UNSUPPORTED_ENCODING", detail: "send the body without Content-Encoding, in UTF-8" },
-  "charset.unsupported": { rule: "UNSUPPORTED_ENCODING", detail: "send the body without Content-Encoding, in UTF-8" },
-  "request.size.invalid": { rule: "INCOMPLETE_BODY", detail: "the body is shorter or longer than its Content-Length" },
-  "request.aborted": { rule: "INCOMPLETE_BODY", detail: "the body ended early" },
-};
 
 /** Moleculer's own failures by what is known about the effect: 503 = it never ran, 504 = it may have. */
 const TRANSPORT: Record<string, 503 | 504> = {
@@ -76,8 +64,6 @@ export function toProblem(error: unknown, requestId: string): Mapped {
   }
   const transport = TRANSPORT[textOf(thrown.name)];
   if (transport) return mapped(transport, "UNAVAILABLE", WAIT[transport]);
-  const parser = PARSER[type];
-  if (parser) return mapped(statusOf(thrown) ?? 400, parser.rule, parser.detail);
 
   const status = statusOf(thrown);
   if (status === undefined || !type) return mapped(500, "INTERNAL");
@@ -96,9 +82,8 @@ const RETRY_AFTER_MS: Record<number, number> = { 429: 10_000, 503: 1_000, 504: 1
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
 
 /** A client's error only: what else carries a number (a database, a failed upstream) is no one's business. */
-function statusOf({ code, status }: ErrorLike): number | undefined {
-  const number = Number.isInteger(code) ? code : status;
-  return Number.isInteger(number) && Number(number) >= 400 && Number(number) < 500 ? Number(number) : undefined;
+function statusOf({ code }: ErrorLike): number | undefined {
+  return Number.isInteger(code) && Number(code) >= 400 && Number(code) < 500 ? Number(code) : undefined;
 }
 
 /** Field and message only: validators also tell the value, the node and the action. */

@@ -1,13 +1,13 @@
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 
 /** Security headers of every response of the gateway, refusals and streams included. */
-export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
-  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-  "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
-  "X-Content-Type-Options": "nosniff",
-  "Referrer-Policy": "no-referrer",
-  "Cross-Origin-Resource-Policy": "same-site",
-};
+export const SECURITY_HEADERS: readonly (readonly [name: string, value: string])[] = [
+  ["Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"],
+  ["Strict-Transport-Security", "max-age=31536000; includeSubDomains"],
+  ["X-Content-Type-Options", "nosniff"],
+  ["Referrer-Policy", "no-referrer"],
+  ["Cross-Origin-Resource-Policy", "same-site"],
+];
 
 /**
  * Sends `body` as JSON, whatever it is: moleculer-web would send a stored `{ type: "Buffer" }` raw and `null` as

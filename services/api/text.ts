@@ -18,6 +18,7 @@ export function brokenTextIn(value: unknown, field = ""): Issue[] {
  */
 export function isPlainUtf8(encoded: string): boolean {
   if (/[^\x21-\x7e]/.test(encoded)) return false;
+  if (!encoded.includes("%")) return true;
   const bytes = encoded.replaceAll(/%([0-9a-f]{2})/gi, (_escape, hex: string) =>
     String.fromCharCode(parseInt(hex, 16)),
   );
