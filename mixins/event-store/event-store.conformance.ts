@@ -533,6 +533,18 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         expect(await ids({ state: "running", limit: 2, after: "saga-2" })).toEqual(["saga-3"]);
         expect(await ids({ olderThanMs: 60_000 })).toEqual([]);
       });
+
+      test("P5 a saga's row that first comes with a later append is there, beside those that change", async () => {
+        const [a, b, c] = [newStream(), newStream(), newStream()];
+        await Promise.all([append(a, 0), append(b, 0, saga("saga-y", "running"))]);
+        await Promise.all([
+          append(a, 1, saga("saga-x", "running")),
+          append(b, 1, saga("saga-y", "stuck")),
+          append(c, 0, saga("saga-z", "running")),
+        ]);
+        expect(await ids({ state: "running" })).toEqual(expect.arrayContaining(["saga-x", "saga-z"]));
+        expect(await ids({ state: "stuck" })).toContain("saga-y");
+      });
     });
 
     describe("quarantine", () => {

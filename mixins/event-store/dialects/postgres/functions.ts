@@ -98,6 +98,7 @@ declare
   ids bigint[];
   known bigint[];
   n integer;
+  changed integer;
 begin
   perform from buckets where bucket = any(b_bucket) and state = 'owned' for share;
   get diagnostics n = row_count;
@@ -139,9 +140,16 @@ begin
   from unnest(e_stream, e_version, e_type, e_schema, e_data, e_metadata) t(stream, version, type, schema, data, metadata);
 
   if cardinality(g_id) > 0 then
+    -- A saga's row is as old as its stream, so we know which it is: an insert that runs into its row costs twice an update.
     insert into sagas (id, stream, state, reason, started_at, updated_at)
     select t.id, ids[t.stream], t.state, t.reason, at, at from unnest(g_stream, g_id, g_state, g_reason) t(stream, id, state, reason)
-    on conflict (id) do update set state = excluded.state, reason = excluded.reason, updated_at = excluded.updated_at;
+    where t.stream <= cardinality(n_name);
+    get diagnostics n = row_count;
+    update sagas s set state = t.state, reason = t.reason, updated_at = at
+    from unnest(g_stream, g_id, g_state, g_reason) t(stream, id, state, reason)
+    where t.stream > cardinality(n_name) and s.id = t.id;
+    get diagnostics changed = row_count;
+    if n + changed <> cardinality(g_id) then raise exception using errcode = '${NOT_AS_EXPECTED}'; end if;
   end if;
   if extras is not null then
     perform store_extras(extras, (select array_agg(ids[t.stream] order by t.n) from unnest(a_stream) with ordinality t(stream, n)), null, null, at);
