@@ -43,6 +43,7 @@ declare global {
 }
 const Job = defineActor(jobs)({
   initial: () => ({}),
+  begins: ["request"],
   decide: { request: (_state, { n }) => [jobs.event("job.requested", { n })] },
   evolve: { "job.requested": state => state },
 });

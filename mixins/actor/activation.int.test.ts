@@ -818,3 +818,110 @@ describe("leaving memory", () => {
     expect(await earned).toEqual({ id: "a", version: 1 });
   });
 });
+
+describe("a command that begins an actor", () => {
+  const Begun = { ...(Purse as Actor), begins: ["earn", "spend", "crash", "quote"] };
+  let loads: string[];
+  /** A node that tells which streams it loads. */
+  const watched = (actor: Actor = Begun): ActorHost => {
+    loads = [];
+    const watching = Object.create(store) as EventStore;
+    watching.append = (append, settle) => store.append(append, settle);
+    watching.readStream = (...args) => store.readStream(...args);
+    watching.findCommand = (...args) => store.findCommand(...args);
+    watching.load = (stream, schema) => {
+      loads.push(stream);
+      return store.load(stream, schema);
+    };
+    return node({}, actor, watching);
+  };
+
+  test("is decided without a load, and so is what follows", async () => {
+    const host = watched();
+    const answers = [host.execute("a", "earn", { amount: 5 }), host.execute("a", "spend", { amount: 4 })];
+    expect(await Promise.all(answers)).toEqual([
+      { id: "a", version: 1 },
+      { id: "a", version: 2, balance: 1 },
+    ]);
+    expect(loads).toEqual([]);
+    expect(await host.get("a")).toEqual({ id: "a", version: 2, state: { balance: 1, notes: 0 } });
+    await host.execute("b", "both", { amount: 1 });
+    expect(loads).toEqual(["purse.b"]);
+  });
+
+  test("P2 finds the stream that is there, and so do the commands and reads behind it", async () => {
+    await node().execute("a", "earn", { amount: 5 });
+    const host = watched();
+    const answers = [
+      host.execute("a", "spend", { amount: 3 }),
+      host.get("a"),
+      host.execute("a", "earn", { amount: 1 }),
+    ];
+    expect(await Promise.all(answers)).toEqual([
+      { id: "a", version: 2, balance: 2 },
+      { id: "a", version: 2, state: { balance: 2, notes: 0 } },
+      { id: "a", version: 3 },
+    ]);
+    expect(loads).toEqual(["purse.a"]);
+    expect(host.counts.conflicts).toBe(0);
+  });
+
+  test("P3 gets its first answer when it is repeated, and nothing that comes after it rests on a stream that is not", async () => {
+    const other = node();
+    await other.execute("a", "earn", { amount: 5 });
+    await other.execute("a", "spend", { amount: 5 }, { commandId: "client:u:1" });
+    const refused = typeOf(other.execute("a", "spend", { amount: 5 }, { commandId: "client:u:2" }));
+    expect(await refused).toBe("NOT_ENOUGH");
+    await other.execute("a", "earn", { amount: 9 });
+    const host = watched();
+    expect(await host.execute("a", "spend", { amount: 5 }, { commandId: "client:u:1" })).toMatchObject({ balance: 0 });
+    expect(await host.execute("a", "spend", { amount: 5 })).toMatchObject({ balance: 4 });
+    const again = watched();
+    expect(await typeOf(again.execute("a", "spend", { amount: 5 }, { commandId: "client:u:2" }))).toBe("NOT_ENOUGH");
+    expect(await again.execute("a", "spend", { amount: 4 })).toMatchObject({ balance: 0 });
+  });
+
+  test("a refusal and a bug that see nothing do not leave before the store was asked", async () => {
+    await node().execute("a", "earn", { amount: 5 });
+    const picky: Actor = {
+      ...Begun,
+      decide: {
+        ...Begun.decide,
+        crash: ({ balance }: Record<string, unknown>) => {
+          if (balance === 0) throw new TypeError("nothing there");
+          return [];
+        },
+      },
+    };
+    expect(await watched(picky).execute("a", "spend", { amount: 5 })).toMatchObject({ version: 2 });
+    await node().execute("a", "earn", { amount: 5 });
+    expect(await watched(picky).execute("a", "crash", {})).toEqual({ id: "a", version: 3 });
+    expect(bugs).toEqual([]);
+    expect(await typeOf(watched(picky).execute("new", "crash", {}))).toBe("DECISION_FAILED");
+  });
+
+  test("P3 gets its first answer, whatever those say who are asked while it prepares", async () => {
+    const id = { commandId: "client:u:1" };
+    await node().execute("a", "quote", { amount: 3 }, id);
+    const repeated = async (quote: () => Promise<number>) => {
+      quoting.quote = quote;
+      return watched().execute("a", "quote", { amount: 3 }, id);
+    };
+    const first = { id: "a", version: 1 };
+    expect(await repeated(async () => 7)).toEqual(first);
+    expect(await repeated(async () => 0)).toEqual(first);
+    const down = async (): Promise<number> => {
+      throw new Unavailable("DOWN");
+    };
+    expect(await repeated(down)).toEqual(first);
+    expect(await typeOf(watched().execute("new", "quote", { amount: 3 }, id))).toBe("PREPARE_FAILED");
+    expect(await eventsOf("a")).toEqual(["purse.earned 3"]);
+    expect(await eventsOf("new")).toEqual([]);
+  });
+
+  test("is refused by a stream that is put aside", async () => {
+    await node().execute("a", "earn", { amount: 5 });
+    await store.quarantine("purse.a", "broken");
+    expect(await typeOf(watched().execute("a", "earn", { amount: 5 }))).toBe("STREAM_QUARANTINED");
+  });
+});

@@ -9,6 +9,9 @@
 //   6. recover       after anything but ok the decided states are void: when the pipeline has emptied, the stream is
 //                    loaded anew and what lost is decided again, in the original order.
 //
+// An activation that a first command makes (`begins`) does not load: it presumes that there is no stream, and its append
+// proves it. Nothing that rests on the presumption leaves before; proved wrong, it is a conflict like any other.
+//
 // Whatever leaves saw a durable state: a refusal is an append too (recorded with its id, or, for an id that nobody can
 // repeat, a check that the stream is still where the decision saw it), and reads answer from the last durable version.
 // A crash between append and settle loses nothing: the caller repeats under the same id and meets its recorded answer.
@@ -111,6 +114,8 @@ export class Activation {
   /** Lost to a conflict, to be decided again. */
   #again: Request[] = [];
   #phase: "loading" | "running" | "recovering" = "loading";
+  /** Nobody has looked yet whether there is a stream. */
+  #presumed = false;
   /** Its events lie in the cold part: it is read, and answers what it has answered before. */
   #archived = false;
   /** A command prepares: the mailbox waits, the pipeline goes on. */
@@ -124,12 +129,17 @@ export class Activation {
   #snapshotVersion = 0;
   #snapshotAt = -Infinity;
 
-  constructor(id: string, house: Surroundings) {
+  /** `begins`: presumes a new actor instead of loading it. */
+  constructor(id: string, house: Surroundings, begins = false) {
     this.#house = house;
     this.id = id;
     this.stream = `${house.actor.contract.actor}.${id}`;
     this.usedAt = house.monotonic();
-    void this.#load();
+    if (begins) {
+      this.#state = this.#durableState = house.keep(house.actor.initial());
+      this.#presumed = true;
+      this.#phase = "running";
+    } else void this.#load();
   }
 
   /** Nothing waits, nothing is under way: the activation may leave memory. */
@@ -262,6 +272,7 @@ export class Activation {
 
   #refuse(request: Request, command: Command, error: Error): void {
     if (!(error instanceof Refusal)) {
+      if (this.#presumed) return this.#lookFirst(request);
       this.#house.onBug(this.id, this.#state, error);
       return this.#answer(request, error);
     }
@@ -294,8 +305,11 @@ export class Activation {
             : () => this.#decide(request, command, prepared);
       }
     } catch (error) {
-      next = () =>
-        error instanceof Refusal ? this.#refuse(request, command, error) : this.#answer(request, error as Error);
+      next = () => {
+        if (error instanceof Refusal) this.#refuse(request, command, error);
+        else if (this.#presumed) this.#lookFirst(request);
+        else this.#answer(request, error as Error);
+      };
     }
     this.#preparing = false;
     if (this.#phase === "running") {
@@ -364,6 +378,7 @@ export class Activation {
       this.#durableState = decided.state;
       this.#durableVersion = decided.version;
       this.#provenAt = decided.askedAt;
+      this.#presumed = false;
       if (this.#cautious > 0) this.#cautious--;
       failpoint("actor:before-reply");
       if (decided.record) this.#remember(decided.record);
@@ -377,7 +392,7 @@ export class Activation {
       else if (verdict.kind === "failed") this.#answer(request, verdict.error);
       else {
         // Fenced: the stream is on another shard now, from where it is loaded.
-        if (verdict.kind === "conflict") this.#house.count("conflict");
+        if (verdict.kind === "conflict" && !this.#presumed) this.#house.count("conflict");
         this.#again.push(request);
       }
     }
@@ -433,9 +448,17 @@ export class Activation {
     this.#phase = "recovering";
   }
 
+  /** What has failed may be a repetition, which gets its first answer, or fail on the presumption alone. */
+  #lookFirst(request: Request): void {
+    this.#again.push(request);
+    this.#void();
+    this.#recoverWhenEmpty();
+  }
+
   #recoverWhenEmpty(): void {
     if (this.#phase === "recovering" && !this.#preparing && this.#pipeline.length === 0) {
       this.#phase = "loading";
+      this.#presumed = false;
       this.#cautious = this.#house.limits.cautiousCommits;
       void this.#load();
     }

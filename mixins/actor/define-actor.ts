@@ -71,6 +71,13 @@ export interface Behaviour<K extends AnyContract> {
   };
   /** Before `decide`: may call others; its result is `decide`'s fourth argument. The mailbox waits meanwhile. */
   readonly prepare?: { readonly [C in keyof K["commands"]]?: Prepare<K, C> };
+  /**
+   * Commands that as a rule are an actor's first: one to an actor that is not in memory is decided on `initial()` without
+   * a load, which saves a read of the store for each new actor. It is never wrong: the append tells whether the stream is
+   * there already, and then it is loaded and the command decided again, or answered as the first time. A `prepare` of
+   * such a command must have no effects: for a repetition it may run in vain. Default: none.
+   */
+  readonly begins?: readonly (keyof K["commands"] & string)[];
   /** Old event data to today's, version by version: `{ "order.placed": { 1: data => … } }` lifts version 1 to 2. */
   readonly upcasters?: { readonly [T in keyof K["events"]]?: { readonly [version: number]: (data: any) => any } };
   /** Declared number of the state's shape. Raise it with every change of a fold: older snapshots are then ignored. Default 1. */

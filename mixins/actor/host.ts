@@ -92,7 +92,8 @@ export class ActorHost {
     const { commandId, repeated = false, deadline = Infinity, metadata = {}, chain = "" } = options;
     // Nobody but the node that made it can repeat the id, and that one says so.
     const isAuto = commandId === undefined || isAutoCommandId(commandId);
-    return this.#ask(id, chain, (activation, settle) => {
+    const begins = this.actor.begins?.includes(kind) === true;
+    const ask = (activation: Activation, settle: (answer: Reply | Error) => void): void => {
       if (commandId !== undefined && (commandId.length === 0 || commandId.length > this.#limits.commandIdLength))
         return settle(new Refusal("COMMAND_ID_TOO_LONG", { status: 400, field: "commandId" }));
       activation.execute({
@@ -106,7 +107,8 @@ export class ActorHost {
         chain,
         settle,
       });
-    });
+    };
+    return this.#ask(id, chain, ask, begins);
   }
 
   /** State and version. At most 1 s stale; `consistent` asks the store. */
@@ -156,6 +158,7 @@ export class ActorHost {
     id: string,
     chain: string,
     ask: (activation: Activation, settle: (answer: T | Error) => void) => void,
+    begins = false,
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const settle = (answer: T | Error): void => (answer instanceof Error ? reject(answer) : resolve(answer));
@@ -163,15 +166,15 @@ export class ActorHost {
         return settle(new Unavailable("MOVED", { message: "this node is leaving", retryAfterMs: 50 }));
       const waiting = chain === "" ? [] : chain.split(">");
       if (waiting.includes(this.streamOf(id))) return settle(cycle([...waiting, this.streamOf(id)]));
-      ask(this.#activate(id), settle);
+      ask(this.#activate(id, begins), settle);
     });
   }
 
-  #activate(id: string): Activation {
+  #activate(id: string, begins: boolean): Activation {
     const now = this.#clock.monotonic();
     let activation = this.#activations.get(id);
     if (!activation) {
-      activation = new Activation(id, this.#house);
+      activation = new Activation(id, this.#house, begins);
       this.#activations.set(id, activation);
       this.counts.activations++;
       if (this.#activations.size > this.#limits.residentActors) this.#passivateOldest();

@@ -189,6 +189,7 @@ export const journalOf = (
 ): Journal =>
   defineActor(journalContract(name))({
     initial: () => NEW,
+    begins: ["start"],
     finished: ({ phase }) => phase === "completed" || phase === "compensated",
     decide: {
       // Once per starting event, however often it is delivered. A second one of the same stream makes its own saga.

@@ -13,6 +13,7 @@ const { event } = contract;
 
 export const Payment = defineActor(contract)({
   initial: () => ({}),
+  begins: ["request"],
   decide: {
     request: (state, { amount, token }, { refuse }) => {
       switch (state.status) {

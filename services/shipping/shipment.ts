@@ -10,6 +10,7 @@ export const DISPATCH_AFTER_MS = seconds(1);
 
 export const Shipment = defineActor(contract)({
   initial: () => ({ items: [] }),
+  begins: ["create"],
   decide: {
     // One that exists is as good as created: refusing an operator's retry would leave its saga stuck for ever.
     create: (state, { address, items }, { newId }) =>
