@@ -30,6 +30,7 @@ type Step = (typeof STEPS)[number];
 
 export const Order = defineActor(contract)({
   initial: () => ({ lines: [] }),
+  begins: ["place"],
   prepare: {
     place: async ({ call }, state, params): Promise<Offer> => {
       if (state.status !== undefined || !hasOneSource(params)) return { lines: [] };

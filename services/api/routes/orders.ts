@@ -25,7 +25,7 @@ export const orders = [
     },
     idempotent: true,
     // The same user and key name the same order, on any gateway and after any loss of cache: the actor itself then
-    // answers a repeat from its record, before it asks for cart or prices.
+    // answers a repeat from its record, whatever cart and prices have become.
     params: ({ body, user, key }) => ({
       ...body,
       id: key === undefined ? newId() : idFrom(user.id, key),
