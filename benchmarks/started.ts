@@ -40,7 +40,10 @@ export class Started {
     child.stdout!.on("data", keep);
     child.stderr!.on("data", keep);
     child.on("error", error => (this.#output += `\n${error.message}`));
-    child.on("message", message => this.#told.push(message as Told));
+    // A broker of ours tells its parent too, what a supervisor of workers wants to know.
+    child.on("message", (message: object) => {
+      if ("ready" in message || "loads" in message) this.#told.push(message as Told);
+    });
     this.#child = child;
   }
 
