@@ -3,6 +3,7 @@ import type { BrokerOptions, Middleware } from "moleculer";
 import type { Environment } from "../mixins/kernel/index.ts";
 import { MemoryCacher } from "./cachers/memory-cacher.ts";
 import { RedisCacher } from "./cachers/redis-cacher.ts";
+import { health } from "./health.ts";
 import { liveness } from "./liveness.ts";
 import { authorization } from "./middlewares/authorization.ts";
 import { bulkhead } from "./middlewares/bulkhead.ts";
@@ -28,6 +29,7 @@ const ANNOUNCE_MS = 200;
  * time-out and never saw one; its Bulkhead executed what nobody waited for any more. Its Retry stays off.
  */
 const MIDDLEWARES = [
+  health,
   stopOnce,
   authorization,
   callChain,

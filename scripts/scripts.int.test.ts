@@ -55,14 +55,14 @@ test.each([
   expect(existsSync(join(folder, "orders.sqlite"))).toBe(false);
 });
 
-test("a taken PORT stops the start with one line that names it", async () => {
+test.each(["PORT", "HEALTH_PORT"])("a taken %s stops the start with one line that names it", async variable => {
   const other = createServer().listen(0);
   await once(other, "listening");
   const { port } = other.address() as AddressInfo;
-  const { status, stdout, stderr } = run("start.mjs", { PORT: `${port}` });
+  const { status, stdout, stderr } = run("start.mjs", { [variable]: `${port}` });
   other.close();
   expect([status, stdout]).toEqual([1, ""]);
-  expect(stderr).toMatch(/^PORT="[^\n]*EADDRINUSE[^\n]*\n$/);
+  expect(stderr).toMatch(new RegExp(`^${variable}="[^\\n]*EADDRINUSE[^\\n]*\\n$`));
 });
 
 /** A shop of the services named; resolves when it has written `ready`. */

@@ -32,7 +32,11 @@ try {
   const known = serviceFolders(folder);
   environment = readEnvironment(process.env, known);
   const services = environment.services ?? known;
-  if (services.includes("api") && environment.worker === undefined) await checkPort(environment.port);
+  // Workers get theirs from the supervisor, who has asked before.
+  if (environment.worker === undefined) {
+    if (services.includes("api")) await checkPort("PORT", environment.port);
+    if (environment.healthPort !== undefined) await checkPort("HEALTH_PORT", environment.healthPort);
+  }
   if (environment.workers > 1 && process.argv.includes("--repl"))
     throw new EnvironmentError("WORKERS", `${environment.workers}`, "1 with --repl: it speaks to one process");
   checkFiles(environment, services);
@@ -112,12 +116,12 @@ function makeFolder(path) {
 }
 
 /** The gateway would find out last of all, with every service started for nothing. */
-async function checkPort(port) {
+async function checkPort(variable, port) {
   const server = createServer();
   try {
     await once(server.listen(port), "listening");
   } catch (error) {
-    throw new EnvironmentError("PORT", `${port}`, `a port to listen on (${error.message})`);
+    throw new EnvironmentError(variable, `${port}`, `a port to listen on (${error.message})`);
   }
   server.close();
   await once(server, "close");

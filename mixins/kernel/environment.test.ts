@@ -14,6 +14,8 @@ test.each([
   ["PORT", "1e3"],
   ["PORT", "-1"],
   ["PORT", "65536"],
+  ["HEALTH_PORT", "65536"],
+  ["HEALTH_PORT", "off"],
   ["ADMIN_EMAIL", "admin@localhost"],
   ["ADMIN_EMAIL", `${"a".repeat(64)}@${"b.".repeat(95)}example`],
   ["ADMIN_PASSWORD", "🐘🐘🐘🐘"],
@@ -38,6 +40,11 @@ test("a variable of one service wins over the one for all, and says so", () => {
   expect(databaseOf("order-views")).toEqual({ kind: "sqlite", filename: "views.sqlite" });
   expect(["orders", "order-views"].map(databaseVariableOf)).toEqual(["DATABASE_URL", "ORDER_VIEWS_DATABASE_URL"]);
   expect(readEnvironment({}).databaseVariableOf("orders")).toBe("DATA_DIR");
+});
+
+test("health is told nowhere unless a port is named", () => {
+  expect(readEnvironment({}).healthPort).toBeUndefined();
+  expect(readEnvironment({ HEALTH_PORT: "0" }).healthPort).toBe(0);
 });
 
 test("a password is taken as it is, blanks at its ends too", () =>

@@ -17,6 +17,8 @@ import { areFailpoints, FAILPOINTS_FORM } from "./failpoints.ts";
 export interface Environment {
   /** HTTP port of the gateway. `PORT`, default 3000; 0 lets the system choose. */
   readonly port: number;
+  /** HTTP port where this process tells whether it is well. `HEALTH_PORT`, default: none; 0 lets the system choose. */
+  readonly healthPort: number | undefined;
   /** Folder of the embedded databases. `DATA_DIR`, default `data`. */
   readonly dataDir: string;
   /**
@@ -146,6 +148,7 @@ export function readEnvironment(
 
   return {
     port: integer("PORT", 3000, 0, 65_535),
+    healthPort: text("HEALTH_PORT") === undefined ? undefined : integer("HEALTH_PORT", 0, 0, 65_535),
     dataDir,
     databaseOf: service => locationOf(service, text, { dataDir, poolSize }),
     databaseVariableOf: service => variableOf(service, text),

@@ -1,5 +1,6 @@
 // What the nodes of the tests' clusters host: an actor that counts, and what a test does to a node from inside.
 import type { Context, Service, ServiceSchema } from "moleculer";
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import Type from "typebox";
 import { defineActor } from "../../mixins/actor/index.ts";
@@ -35,6 +36,10 @@ export const nodes: ServiceSchema = {
     async burn(ctx: Context<{ ms: number; pauseEveryMs: number }>) {
       for (const end = Date.now() + ctx.params.ms; Date.now() < end; await sleep(0))
         for (const pause = Date.now() + ctx.params.pauseEveryMs; Date.now() < pause;);
+    },
+    /** A call at hand, for as long as the file is there. */
+    async hold(ctx: Context<{ file: string }>) {
+      while (existsSync(ctx.params.file)) await sleep(10);
     },
     /** The nodes that this one would send a call to. */
     peers(this: Service) {
