@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { globSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 const FOLDER = join(import.meta.dirname, "../services");
@@ -11,3 +11,9 @@ export const serviceNames = (): string[] =>
     .sort();
 
 export const serviceFile = (service: string, file: string): string => join(FOLDER, service, file);
+
+/** Where a service's folder has schemas: the service's own, and that of what it brings along. */
+export const serviceFiles = (service: string): string[] =>
+  globSync("**/*.service.ts", { cwd: join(FOLDER, service) })
+    .sort()
+    .map(file => serviceFile(service, file));

@@ -3,6 +3,7 @@ import type { Context, Service, ServiceBroker, ServiceSchema } from "moleculer";
 import Type, { type TProperties } from "typebox";
 import { CALL_CHAIN, COMMAND_ID, environmentOf, REPEATED } from "../kernel/index.ts";
 import { ActorId, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/index.ts";
+import { keepsTables } from "../database/mixin.ts";
 import { eventStoreOf } from "../event-store/mixin.ts";
 import type { LogPage, ReadLog } from "../stream/index.ts";
 import { singletonOf, startRelay, takenByAll } from "../stream/mixin.ts";
@@ -177,6 +178,9 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
           return { events: events.map(event => toLogEvent(actor, event)), cursor };
         },
       },
+    },
+    created(this: HostingService) {
+      keepsTables(this, () => eventStoreOf(this));
     },
     async started(this: HostingService) {
       const store = await eventStoreOf(this);

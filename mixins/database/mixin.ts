@@ -6,4 +6,5 @@ export { addShards, checkShards, shardsOf, type Shard } from "./dialects/postgre
 export { migrate, type Migration } from "./migrate.ts";
 export { openDatabase, type DatabaseOptions } from "./open.ts";
 export { databaseOf, leaveCheckpointsOf, Sql } from "./service-database.ts";
+export { keepsTables, updateTables } from "./tables.ts";
 export { isForeignKeyViolation, isUniqueViolation } from "./violations.ts";

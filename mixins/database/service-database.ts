@@ -6,6 +6,7 @@ import { migrate, type Migration } from "./migrate.ts";
 import { openDatabase, type DatabaseOptions } from "./open.ts";
 import type { ReplicaObserver } from "./dialects/postgres/replica.ts";
 import type { PoolObserver } from "./pool.ts";
+import { keepsTables } from "./tables.ts";
 
 const databases = new WeakMap<Service, Promise<Database>>();
 const relieved = new WeakSet<Service>();
@@ -76,10 +77,18 @@ function measuringReplica({ broker, name: service }: Service): ReplicaObserver |
 }
 
 /** Tables of a service's own: migrated at start, before the service's own `started`; then at hand as `this.database`. */
-export const Sql = ({ migrations }: { readonly migrations: readonly Migration[] }): Partial<ServiceSchema> => ({
-  async started(this: Service & Record<string, any>) {
-    const database = await databaseOf(this);
-    await migrate(database, this.name, migrations);
-    this.database = database;
-  },
-});
+export const Sql = ({ migrations }: { readonly migrations: readonly Migration[] }): Partial<ServiceSchema> => {
+  const tables = async (service: Service): Promise<Database> => {
+    const database = await databaseOf(service);
+    await migrate(database, service.name, migrations);
+    return database;
+  };
+  return {
+    created(this: Service) {
+      keepsTables(this, () => tables(this));
+    },
+    async started(this: Service & Record<string, any>) {
+      this.database = await tables(this);
+    },
+  };
+};

@@ -1,6 +1,7 @@
 // One projection in one service: runs the consumers of its builds, switches to a build that has caught up, answers reads.
 import type { Knex } from "knex";
 import { Refusal, Unavailable } from "../kernel/index.ts";
+import type { Database } from "../database/index.ts";
 import { inChunks, upsertRows, type Consumer, type Consumers } from "../stream/mixin.ts";
 import { Builds, consumerName, isSame, physicalName, type Build } from "./builds.ts";
 import type { Projection } from "./define-projection.ts";
@@ -64,6 +65,11 @@ export class ProjectionHost {
     const host = new ProjectionHost(projection, consumers, logger, { ...PROJECTION_LIMITS, ...limits });
     host.#adopt(await host.#builds.ensure(projection.version));
     return host;
+  }
+
+  /** Makes the tables of this version of a projection, and fills none: what `start` begins with. */
+  static async prepare(projection: Projection, database: Database): Promise<void> {
+    await new Builds(database, projection.name, shapesOf(projection)).ensure(projection.version);
   }
 
   /**

@@ -3,8 +3,8 @@ import type { Context, Service, ServiceSchema } from "moleculer";
 import Type from "typebox";
 import { Refusal } from "../kernel/index.ts";
 import { paramsOf } from "../contract/index.ts";
-import { migrate } from "../database/mixin.ts";
-import { consumersOf, Consuming } from "../stream/mixin.ts";
+import { keepsTables, migrate } from "../database/mixin.ts";
+import { consumersOf, consumerTables, Consuming } from "../stream/mixin.ts";
 import type { Projection } from "./define-projection.ts";
 import { ProjectionHost } from "./host.ts";
 import type { ProjectionLimits } from "./limits.ts";
@@ -60,6 +60,11 @@ export function Projections(
     },
     created(this: ProjectingService) {
       this.projections = new Map();
+      keepsTables(this, async () => {
+        const database = await consumerTables(this);
+        await migrate(database, "projection", migrations);
+        for (const projection of list) await ProjectionHost.prepare(projection, database);
+      });
     },
     async started(this: ProjectingService) {
       const consumers = await consumersOf(this);

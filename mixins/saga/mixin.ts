@@ -1,6 +1,7 @@
 // What a service mixes in to run sagas.
 import type { ServiceSchema } from "moleculer";
 import { environmentOf } from "../kernel/index.ts";
+import { keepsTables } from "../database/mixin.ts";
 import { eventStoreOf } from "../event-store/mixin.ts";
 import { Consuming, consumersOf, singletonOf } from "../stream/mixin.ts";
 import type { Saga } from "./define-saga.ts";
@@ -31,6 +32,9 @@ export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}):
     mixins: [Consuming(names)],
     metadata: { sagas: Object.fromEntries(names.map(name => [name, true])) },
     actions: operations,
+    created(this: Running) {
+      keepsTables(this, () => eventStoreOf(this));
+    },
     async started(this: Running) {
       const store = await eventStoreOf(this);
       this.sagas = new SagaDriver({ sagas: list, store, broker: this.broker, limits });

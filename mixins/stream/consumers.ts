@@ -39,6 +39,16 @@ export interface DeadLetter {
   readonly event: unknown;
 }
 
+/**
+ * The database of a service with consumers, their tables up to date. What consumers write can be made again from the
+ * events, which are durable with their owner.
+ */
+export async function consumerTables(service: Service): Promise<Database> {
+  const database = await databaseOf(service, { rebuildable: true });
+  await migrate(database, "stream", migrations);
+  return database;
+}
+
 const registries = new WeakMap<Service, Promise<Consumers>>();
 
 /** The consumers of a service instance: one set, however many mixins add to it. */
@@ -79,11 +89,8 @@ export class Consumers {
       this.#measuring = setInterval(() => void this.#measure(), STREAM_LIMITS.metricsMs).unref();
   }
 
-  /** What consumers write can be made again from the events, which are durable with their owner. */
   static async open(service: Service): Promise<Consumers> {
-    const database = await databaseOf(service, { rebuildable: true });
-    await migrate(database, "stream", migrations);
-    return new Consumers(service, database);
+    return new Consumers(service, await consumerTables(service));
   }
 
   /** Starts a consumer. It follows its sources as they appear, until it is removed or the service stops. */

@@ -2,13 +2,14 @@
 import type { Context, Service, ServiceSchema } from "moleculer";
 import Type from "typebox";
 import { paramsOf } from "../contract/index.ts";
-import { consumersOf } from "./consumers.ts";
+import { keepsTables } from "../database/mixin.ts";
+import { consumersOf, consumerTables } from "./consumers.ts";
 import type { Reactor } from "./define-reactor.ts";
 import { consumerOf } from "./reactor.ts";
 import { COMMITTED, type Committed } from "./source.ts";
 import type { Taken } from "./taken.ts";
 
-export { consumersOf, type ConsumerStatus, type Consumers, type DeadLetter } from "./consumers.ts";
+export { consumersOf, consumerTables, type ConsumerStatus, type Consumers, type DeadLetter } from "./consumers.ts";
 export type { Consumer, Failures } from "./follower.ts";
 export { STREAM_LIMITS, type StreamLimits } from "./limits.ts";
 export { STREAM_INDEXES } from "./migrations.ts";
@@ -69,6 +70,9 @@ export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
           return { id: ctx.params.id, retried: true };
         },
       },
+    },
+    created(this: Service) {
+      keepsTables(this, () => consumerTables(this));
     },
     async stopped(this: Service) {
       await (await consumersOf(this)).stop();

@@ -2,9 +2,11 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
 import { ServiceBroker } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
-import { newDatabases, type Databases } from "../../test/databases.ts";
+import { isOnPostgres, newDatabases, type Databases } from "../../test/databases.ts";
+import { until } from "../../test/shop.ts";
 import { typedCall } from "../../mixins/contract/index.ts";
-import { plainError, readEnvironment, type Refusal } from "../../mixins/kernel/index.ts";
+import type { Database } from "../../mixins/database/index.ts";
+import { newId, plainError, readEnvironment, type Refusal } from "../../mixins/kernel/index.ts";
 import { limits } from "./limits.ts";
 import accounts from "./accounts.service.ts";
 
@@ -129,6 +131,24 @@ test("a person reads their own account only, an administrator any", async () => 
   await expect(asked({ id: "someone", roles: ["customer"] })).rejects.toMatchObject(refused("USER_NOT_FOUND", 404));
   expect(await asked({ id, roles: ["customer"] })).toMatchObject({ id });
   expect(await asked({ id: "root", roles: ["admin"] })).toMatchObject({ id });
+});
+
+test("a first start that another one overtakes finds its administrator", async () => {
+  const call = await start();
+  const admin = { email: "admin@example.com", password: "first password" };
+  const { database } = brokers[0]!.getLocalService("accounts") as unknown as { database: Database };
+  const row = { id: newId(), email: admin.email, name: "Administrator", password_hash: "", created_at: "" };
+  const seeded = await database.transaction(async trx => {
+    await trx("users").insert({ ...row, roles: '["admin","customer"]' });
+    const seeding = call("accounts.seedAdmin", admin);
+    // On SQLite it comes no further than to its first read.
+    const waiting = `select from pg_locks join pg_stat_activity using (pid) where not granted and datname = current_database()`;
+    if (isOnPostgres())
+      await until("it waits for the other's row", async () => (await database.knex.raw(waiting)).rows.length > 0);
+    return { seeding };
+  });
+  expect(await seeded.seeding).toEqual({ taken: false });
+  expect((await call("accounts.login", admin)).user.roles).toContain("admin");
 });
 
 test("the first administrator is made once, gets the newest password, and never a customer's account", async () => {
