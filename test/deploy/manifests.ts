@@ -1,0 +1,31 @@
+// The manifests as the cluster gets them.
+import { execFileSync, spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { parseAllDocuments } from "yaml";
+
+export const ROOT = join(import.meta.dirname, "../..");
+
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { name: string; labels?: Record<string, string> };
+  spec?: any;
+  data?: Record<string, string>;
+  automountServiceAccountToken?: boolean;
+}
+
+export const hasKubectl = (): boolean => spawnSync("kubectl", ["version", "--client"]).status === 0;
+
+/** What `kubectl apply -k` would send; no cluster is asked. */
+export const render = (folder: string): Manifest[] =>
+  manifestsOf(execFileSync("kubectl", ["kustomize", join(ROOT, folder)], { encoding: "utf8" }));
+
+/** Throws at what is no YAML, or says a key twice. */
+export function manifestsOf(text: string): Manifest[] {
+  return parseAllDocuments(text, { uniqueKeys: true, merge: true }).map(document => {
+    if (document.errors.length > 0) throw document.errors[0]!;
+    return document.toJS() as Manifest;
+  });
+}
+
+export const idOf = ({ kind, metadata }: Manifest): string => `${kind} ${metadata.name}`;
