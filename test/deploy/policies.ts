@@ -1,0 +1,284 @@
+// What the schemas cannot know: how manifests belong together, and what our processes need. Each policy is a function
+// that answers sentences, none when all is well.
+import { brokerOptions } from "../../broker/index.ts";
+import { EnvironmentError, readEnvironment } from "../../mixins/kernel/index.ts";
+import { serviceNames } from "../../scripts/services.ts";
+import { idOf, type Manifest } from "./manifests.ts";
+import {
+  containersOf,
+  isOurs,
+  matches,
+  nodesOf,
+  ofKind,
+  variablesOf,
+  workloadsOf,
+  type Workload,
+} from "./workloads.ts";
+
+const limits = {
+  /** Seconds for sockets and pools to close, after what the work at hand may take. */
+  closingSeconds: 5,
+};
+
+const services = serviceNames();
+/** Services that keep nothing. */
+const STATELESS = ["api", "ops"];
+/** Variables that Node reads itself. */
+const OF_NODE = ["NODE_OPTIONS"];
+
+/** Whoever selects pods finds some: a workload its own, a Service and a budget those of somebody. */
+export function selectorsMatch(manifests: readonly Manifest[]): string[] {
+  const workloads = workloadsOf(manifests);
+  const own = workloads
+    .filter(({ manifest }) => manifest.kind !== "Job")
+    .filter(({ manifest, labels }) => !matches(manifest.spec.selector?.matchLabels ?? {}, labels));
+  const lost = ofKind(manifests, "Service", "PodDisruptionBudget").filter(({ spec }) => {
+    const selector = spec.selector?.matchLabels ?? spec.selector ?? {};
+    return !workloads.some(({ labels }) => matches(selector, labels));
+  });
+  return [...own.map(({ id }) => id), ...lost.map(idOf)].map(id => `${id} selects no pod`);
+}
+
+/** What a manifest names is there: ConfigMaps, Secrets and their keys, accounts, what an autoscaler scales. */
+export function referencesExist(manifests: readonly Manifest[]): string[] {
+  const find = (kind: string, name: string) => manifests.find(one => one.kind === kind && one.metadata.name === name);
+  const missing = (from: string, kind: string, { name, key }: { name: string; key?: string }): string[] => {
+    const found = find(kind, name);
+    if (found && (key === undefined || found.data?.[key] !== undefined)) return [];
+    return [`${from} names ${kind} ${name}${key === undefined ? "" : `, key ${key}`}, which is not there`];
+  };
+  return [
+    ...ofKind(manifests, "HorizontalPodAutoscaler").flatMap(one =>
+      missing(idOf(one), one.spec.scaleTargetRef.kind, one.spec.scaleTargetRef),
+    ),
+    ...workloadsOf(manifests).flatMap(workload => [
+      ...(workload.pod.serviceAccountName
+        ? missing(workload.id, "ServiceAccount", { name: workload.pod.serviceAccountName })
+        : []),
+      ...(workload.pod.volumes ?? []).flatMap((volume: any) =>
+        volume.configMap ? missing(workload.id, "ConfigMap", volume.configMap) : [],
+      ),
+      ...containersOf(workload).flatMap(({ env = [], envFrom = [] }) => [
+        ...envFrom.flatMap((from: any) => missing(workload.id, "ConfigMap", from.configMapRef)),
+        ...env.flatMap(({ valueFrom = {} }: any) => [
+          ...(valueFrom.secretKeyRef ? missing(workload.id, "Secret", valueFrom.secretKeyRef) : []),
+          ...(valueFrom.configMapKeyRef ? missing(workload.id, "ConfigMap", valueFrom.configMapKeyRef) : []),
+        ]),
+      ]),
+    ]),
+  ];
+}
+
+/** Every port has a name, once in a pod; probes and Services go by these names. */
+export function portsHaveNames(manifests: readonly Manifest[]): string[] {
+  const workloads = workloadsOf(manifests);
+  const namesIn = (workload: Workload): string[] =>
+    containersOf(workload).flatMap(({ ports = [] }) => ports.map(({ name }: any) => name));
+  return [
+    ...workloads.flatMap(workload => {
+      const names = namesIn(workload);
+      const probed = containersOf(workload).flatMap(({ startupProbe, livenessProbe, readinessProbe }) =>
+        [startupProbe, livenessProbe, readinessProbe].flatMap(probe => probe?.httpGet?.port ?? []),
+      );
+      return [
+        ...names.filter((name, i) => !name || names.indexOf(name) !== i).map(name => `has the port name ${name} twice`),
+        ...probed.filter(port => !names.includes(port)).map(port => `is probed on ${port}, which is no port of its`),
+      ].map(what => `${workload.id} ${what}`);
+    }),
+    ...ofKind(manifests, "Service").flatMap(service => {
+      const there = workloads.filter(({ labels }) => matches(service.spec.selector, labels)).flatMap(namesIn);
+      return service.spec.ports
+        .filter(({ name, targetPort }: any) => !name || !there.includes(targetPort))
+        .map(({ targetPort }: any) => `${idOf(service)} leads to ${targetPort}, which is no port there`);
+    }),
+  ];
+}
+
+/** A server that speaks first is named tcp-*: a proxy that waits for HTTP from the client would wait for ever. */
+export function serversThatSpeakFirst(manifests: readonly Manifest[]): string[] {
+  const ports = workloadsOf(manifests)
+    .flatMap(containersOf)
+    .flatMap(({ ports = [] }) => ports);
+  const ofServices = ofKind(manifests, "Service").flatMap(({ spec }) =>
+    spec.ports.map(({ name, port }: any) => ({ name, containerPort: port })),
+  );
+  return [...ports, ...ofServices]
+    .filter(({ containerPort, name }) => SPEAK_FIRST.includes(containerPort) && !name.startsWith("tcp-"))
+    .map(({ containerPort, name }) => `port ${containerPort} is named ${name}, not tcp-*`);
+}
+const SPEAK_FIRST = [4222, 6222, 5432, 6379];
+
+/** The health port of ours is the one that they listen on. */
+export function healthIsProbed(manifests: readonly Manifest[]): string[] {
+  return nodesOf(manifests).flatMap(({ id, container }) => {
+    const port = container.ports?.find(({ name }: any) => name === "health")?.containerPort;
+    const said = variablesOf(container, manifests).find(({ name }) => name === "HEALTH_PORT")?.value;
+    const probes = ["startupProbe", "livenessProbe", "readinessProbe"].filter(probe => !container[probe]?.httpGet);
+    return [
+      ...(said !== undefined && Number(said) === port ? [] : [`${id} listens on HEALTH_PORT ${said}, not on ${port}`]),
+      ...probes.map(probe => `${id} has no ${probe}`),
+      ...(container.livenessProbe?.httpGet.path === "/health/live" ? [] : [`${id}: liveness asks for more than life`]),
+    ];
+  });
+}
+
+/** The grace period, which begins with preStop, is longer than a stop may take. */
+export function graceCoversTheDrain(manifests: readonly Manifest[]): string[] {
+  return nodesOf(manifests).flatMap(({ id, workload, container }) => {
+    const env = Object.fromEntries(variablesOf(container, manifests).map(({ name, value }) => [name, value]));
+    const { registry, valence } = brokerOptions(
+      readEnvironment({ SHUTDOWN_TIMEOUT_MS: env["SHUTDOWN_TIMEOUT_MS"], NATS_URL: "nats://nats" }),
+    );
+    const announceMs = (registry as { stopDelay: number }).stopDelay;
+    const needed =
+      (container.lifecycle?.preStop?.sleep?.seconds ?? 0) +
+      (announceMs + valence.shutdownTimeoutMs) / 1_000 +
+      limits.closingSeconds;
+    const given = workload.pod.terminationGracePeriodSeconds ?? 30;
+    return given >= needed ? [] : [`${id} gets ${given} s, and may need ${needed}`];
+  });
+}
+
+/** Variables of ours are among those that are read, and their values pass. */
+export function environmentIsRead(manifests: readonly Manifest[]): string[] {
+  const known = [...namesThatAreRead(), ...OF_NODE];
+  return workloadsOf(manifests).flatMap(workload =>
+    containersOf(workload)
+      .filter(isOurs)
+      .flatMap(container => {
+        const variables = variablesOf(container, manifests);
+        const unread = variables.filter(({ name }) => !known.includes(name));
+        const env = Object.fromEntries(variables.flatMap(({ name, value }) => (value ? [[name, value]] : [])));
+        return [
+          ...unread.map(({ name }) => `${workload.id}: nobody reads ${name}`),
+          ...refusalOf(env).map(why => `${workload.id}: ${why}`),
+        ];
+      }),
+  );
+}
+
+/** No pod keeps a file, or a payment provider, of its own: what each needs of the others' servers is named. */
+export function nothingIsKeptInAPod(manifests: readonly Manifest[]): string[] {
+  return nodesOf(manifests).flatMap(({ id, container, runs }) => {
+    const names = variablesOf(container, manifests).map(({ name }) => name);
+    const needed = [
+      "NATS_URL",
+      ...(runs.every(service => STATELESS.includes(service)) ? [] : ["DATABASE_URL"]),
+      ...(runs.includes("payments") ? ["PAYMENT_PROVIDER_URL"] : []),
+    ];
+    return needed.filter(name => !names.includes(name)).map(name => `${id} needs ${name}`);
+  });
+}
+
+/** Every service runs in one Deployment. */
+export function servicesRunOnce(manifests: readonly Manifest[]): string[] {
+  const running = nodesOf(manifests).flatMap(({ runs }) => runs);
+  return [...new Set([...services, ...running])]
+    .map(service => ({ service, times: running.filter(name => name === service).length }))
+    .filter(({ service, times }) => times !== 1 || !services.includes(service))
+    .map(({ service, times }) =>
+      services.includes(service) ? `${service} is in ${times} Deployments` : `there is no service ${service}`,
+    );
+}
+
+/** An image is one version. */
+export function imagesAreOfAVersion(manifests: readonly Manifest[]): string[] {
+  return workloadsOf(manifests).flatMap(workload =>
+    containersOf(workload)
+      .filter(({ image }) => !/@sha256:[0-9a-f]{64}$|:(?!latest$)[\w.-]+$/.test(image))
+      .map(({ image }) => `${workload.id} runs ${image}, of no version`),
+  );
+}
+
+/** What opens something comes from a Secret. */
+export function secretsAreReferences(manifests: readonly Manifest[]): string[] {
+  const isSecret = (name: string, value: string): boolean =>
+    /PASSWORD|SECRET|TOKEN$|(DATABASE|NATS|REDIS)_URL$/i.test(name) || /:\/\/[^/\s]*:[^/\s]*@/.test(value);
+  return workloadsOf(manifests).flatMap(workload =>
+    containersOf(workload).flatMap(container =>
+      variablesOf(container, manifests)
+        .filter(({ name, value, isLiteral }) => isLiteral && isSecret(name, value ?? ""))
+        .map(({ name }) => `${workload.id} has ${name} in plain sight`),
+    ),
+  );
+}
+
+/** A container may do nothing but run: as nobody, on a root that it cannot write, without a word to the API server. */
+export function podsAreRestricted(manifests: readonly Manifest[]): string[] {
+  const accounts = ofKind(manifests, "ServiceAccount").filter(one => one.automountServiceAccountToken !== false);
+  return [
+    ...accounts.map(one => `${idOf(one)} hands out its token`),
+    ...workloadsOf(manifests).flatMap(({ id, pod }) => {
+      const { runAsNonRoot, runAsUser, seccompProfile } = pod.securityContext ?? {};
+      const isRestricted = (container: any): boolean => {
+        const { allowPrivilegeEscalation, readOnlyRootFilesystem, capabilities } = container.securityContext ?? {};
+        return (
+          allowPrivilegeEscalation === false && readOnlyRootFilesystem === true && capabilities?.drop?.[0] === "ALL"
+        );
+      };
+      return [
+        ...(runAsNonRoot === true && runAsUser > 0 && seccompProfile?.type === "RuntimeDefault"
+          ? []
+          : [`${id} may run as root`]),
+        ...(pod.automountServiceAccountToken === false ? [] : [`${id} mounts the account's token`]),
+        ...pod.containers.filter((one: any) => !isRestricted(one)).map((one: any) => `${id}: ${one.name} may do more`),
+      ];
+    }),
+  ];
+}
+
+/** CPU and memory are asked for; memory is bounded, CPU is not: a bound would only make a busy process wait. */
+export function resourcesAreAskedFor(manifests: readonly Manifest[]): string[] {
+  return workloadsOf(manifests).flatMap(workload =>
+    containersOf(workload)
+      .filter(({ resources }) => {
+        const { requests = {}, limits = {} } = resources ?? {};
+        return !requests.cpu || !requests.memory || !limits.memory || limits.cpu;
+      })
+      .map(({ name }) => `${workload.id}: ${name} needs requests for cpu and memory, a limit for memory, none for cpu`),
+  );
+}
+
+/** A roll-out, a drain of a machine and an autoscaler take one pod at a time, and do not fight. */
+export function disruptionsAreBounded(manifests: readonly Manifest[]): string[] {
+  const budgets = ofKind(manifests, "PodDisruptionBudget");
+  const scaled = ofKind(manifests, "HorizontalPodAutoscaler").map(({ spec }) => spec.scaleTargetRef.name);
+  return ofKind(manifests, "Deployment").flatMap(one => {
+    const { template, replicas, strategy } = one.spec;
+    const labels = template.metadata.labels;
+    const budget = budgets.find(({ spec }) => matches(spec.selector.matchLabels, labels))?.spec ?? {};
+    const { maxSurge, maxUnavailable } = strategy?.rollingUpdate ?? {};
+    const spread: any[] = template.spec.topologySpreadConstraints ?? [];
+    const isSpread = (key: string): boolean =>
+      spread.some(
+        ({ topologyKey, labelSelector }) => topologyKey === key && matches(labelSelector.matchLabels, labels),
+      );
+    return [
+      ...(budget.maxUnavailable === 1 && budget.unhealthyPodEvictionPolicy === "AlwaysAllow" ? [] : ["has no budget"]),
+      ...(maxSurge === 1 && maxUnavailable === 0 ? [] : ["has fewer pods during a roll-out"]),
+      ...(isSpread("kubernetes.io/hostname") && isSpread("topology.kubernetes.io/zone") ? [] : ["may lie on one host"]),
+      ...(scaled.includes(one.metadata.name) && replicas !== undefined ? ["has replicas, and an autoscaler"] : []),
+    ].map(what => `${idOf(one)} ${what}`);
+  });
+}
+
+// ---- what our processes read
+
+/** Asked of the reader itself: there is no second list. */
+function namesThatAreRead(): string[] {
+  const names = new Set<string>();
+  const env: Record<string, undefined> = new Proxy({}, { get: (_env, name) => void names.add(String(name)) });
+  const { databaseOf } = readEnvironment(env, services);
+  for (const service of services) databaseOf(service);
+  return [...names];
+}
+
+function refusalOf(env: Readonly<Record<string, string>>): string[] {
+  try {
+    readEnvironment(env, services);
+    return [];
+  } catch (error) {
+    if (!(error instanceof EnvironmentError)) throw error;
+    return [error.message];
+  }
+}

@@ -1,0 +1,67 @@
+// What runs, by the manifests, and with which variables.
+import { serviceNames } from "../../scripts/services.ts";
+import { idOf, type Manifest } from "./manifests.ts";
+
+type Labels = Readonly<Record<string, string>>;
+/** A manifest that makes pods. */
+export interface Workload {
+  readonly id: string;
+  readonly manifest: Manifest;
+  readonly labels: Labels;
+  readonly pod: any;
+}
+export interface Variable {
+  readonly name: string;
+  /** Undefined when it is not known here: of the pod, or in a Secret that an overlay brings. */
+  readonly value: string | undefined;
+  readonly isLiteral: boolean;
+}
+
+export const ofKind = (manifests: readonly Manifest[], ...kinds: string[]): Manifest[] =>
+  manifests.filter(({ kind }) => kinds.includes(kind));
+export const workloadsOf = (manifests: readonly Manifest[]): Workload[] =>
+  ofKind(manifests, "Deployment", "StatefulSet", "Job").map(manifest => {
+    const { metadata, spec } = manifest.spec.template;
+    return { id: idOf(manifest), manifest, labels: metadata?.labels ?? {}, pod: spec };
+  });
+export const containersOf = ({ pod }: Workload): any[] => pod.containers;
+/** Ours run our image; those that are nodes of the cluster say which services. */
+export const isOurs = ({ image }: any): boolean => /^valence[:@]/.test(image);
+export const matches = (selector: Labels, labels: Labels): boolean =>
+  Object.entries(selector).length > 0 && Object.entries(selector).every(([key, value]) => labels[key] === value);
+
+/** Containers of the Moleculer cluster's nodes, with the services that they run. */
+export function nodesOf(manifests: readonly Manifest[]) {
+  return workloadsOf(manifests)
+    .filter(({ manifest }) => manifest.kind === "Deployment")
+    .flatMap(workload => containersOf(workload).map(container => ({ id: workload.id, workload, container })))
+    .filter(({ container }) => isOurs(container))
+    .map(node => ({
+      ...node,
+      runs:
+        variablesOf(node.container, manifests)
+          .find(({ name }) => name === "SERVICES")
+          ?.value?.split(",") ?? serviceNames(),
+    }));
+}
+
+/** The variables of a container, of its own and of the ConfigMaps that it takes whole. */
+export function variablesOf({ env = [], envFrom = [] }: any, manifests: readonly Manifest[]): Variable[] {
+  const data = (kind: string, name: string): Record<string, string> =>
+    manifests.find(one => one.kind === kind && one.metadata.name === name)?.data ?? {};
+  const referred = ({ secretKeyRef, configMapKeyRef }: any): string | undefined => {
+    if (configMapKeyRef) return data("ConfigMap", configMapKeyRef.name)[configMapKeyRef.key];
+    const encoded = secretKeyRef && data("Secret", secretKeyRef.name)[secretKeyRef.key];
+    return encoded && Buffer.from(encoded, "base64").toString();
+  };
+  return [
+    ...envFrom.flatMap(({ configMapRef }: any) =>
+      Object.entries(data("ConfigMap", configMapRef.name)).map(([name, value]) => ({ name, value, isLiteral: true })),
+    ),
+    ...env.map(({ name, value, valueFrom }: any) => ({
+      name,
+      value: valueFrom ? referred(valueFrom) : value,
+      isLiteral: valueFrom === undefined || valueFrom.configMapKeyRef !== undefined,
+    })),
+  ];
+}
