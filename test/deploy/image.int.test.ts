@@ -62,11 +62,13 @@ test("what the image holds runs by itself, and writes nothing beside itself", ()
   const run = (script: string, env: Record<string, string>) => {
     const all = { PATH: process.env["PATH"]!, NODE_ENV: "production", DATA_DIR: join(folder, "data"), ...env };
     const options = { cwd: app, env: all, encoding: "utf8", timeout: 30_000 } as const;
-    const { status, stdout, stderr } = spawnSync(
+    const { error, status, stdout, stderr } = spawnSync(
       process.execPath,
       ["--disable-warning=ExperimentalWarning", script],
       options,
     );
+    // One that does not end is told to, after the time-out, and then ends well.
+    if (error) throw error;
     return { status, stdout, stderr };
   };
   // The two lines that fill the compile cache: both end by themselves, HEALTH_PORT or not.

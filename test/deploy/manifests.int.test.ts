@@ -134,8 +134,18 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
       () => broken("StatefulSet", /redis/, one => (container(one).ports[0].name = "redis")),
     ],
     [
-      policies.healthIsProbed,
-      "another port",
+      policies.portsAreListenedOn,
+      "the gateway's port",
+      () => broken("Deployment", /gateway/, one => (container(one).ports[1].containerPort = 8080)),
+    ],
+    [
+      policies.portsAreListenedOn,
+      "the port of a gateway that is not there",
+      () => broken("Deployment", /gateway/, one => (variable(one, "SERVICES").value = "ops")),
+    ],
+    [
+      policies.portsAreListenedOn,
+      "the health port",
       () => broken("Deployment", /core/, one => (variable(one, "HEALTH_PORT").value = "8080")),
     ],
     [

@@ -108,14 +108,30 @@ export function serversThatSpeakFirst(manifests: readonly Manifest[]): string[] 
 }
 const SPEAK_FIRST = [4222, 6222, 5432, 6379];
 
-/** The health port of ours is the one that they listen on. */
+/** Ours listen on the ports that the manifests name. */
+export function portsAreListenedOn(manifests: readonly Manifest[]): string[] {
+  return nodesOf(manifests).flatMap(({ id, container, runs }) => {
+    const valueOf = (variable: string) =>
+      variablesOf(container, manifests).find(({ name }) => name === variable)?.value;
+    const { port, healthPort } = readEnvironment({ PORT: valueOf("PORT"), HEALTH_PORT: valueOf("HEALTH_PORT") });
+    const listened: Record<string, number | undefined> = {
+      health: healthPort,
+      ...(runs.includes("api") && { http: port }),
+    };
+    return (container.ports as { name: string; containerPort: number }[])
+      .filter(({ name, containerPort }) => listened[name] !== containerPort)
+      .map(
+        ({ name, containerPort }) =>
+          `${id} listens for ${name} on ${listened[name] ?? "no port"}, not ${containerPort}`,
+      );
+  });
+}
+
+/** Each probe of ours is there, and liveness asks for nothing that a restart would not mend. */
 export function healthIsProbed(manifests: readonly Manifest[]): string[] {
   return nodesOf(manifests).flatMap(({ id, container }) => {
-    const port = container.ports?.find(({ name }: any) => name === "health")?.containerPort;
-    const said = variablesOf(container, manifests).find(({ name }) => name === "HEALTH_PORT")?.value;
     const probes = ["startupProbe", "livenessProbe", "readinessProbe"].filter(probe => !container[probe]?.httpGet);
     return [
-      ...(said !== undefined && Number(said) === port ? [] : [`${id} listens on HEALTH_PORT ${said}, not on ${port}`]),
       ...probes.map(probe => `${id} has no ${probe}`),
       ...(container.livenessProbe?.httpGet.path === "/health/live" ? [] : [`${id}: liveness asks for more than life`]),
     ];
