@@ -19,6 +19,7 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
   let nats: Nats;
   let redis: RedisServer;
   let provider: Child;
+  let migration: Child;
   let gateway: Shop;
   const nodes = new Map<string, Child>();
   const health = new Map<string, string>();
@@ -38,7 +39,7 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
       PAYMENT_PROVIDER_URL: `http://127.0.0.1:${port}`,
     };
 
-    const migration = new Child(["scripts/migrate.ts"], servers);
+    migration = new Child(["scripts/migrate.ts"], servers);
     await until("the tables are there", () => !migration.running, 60_000);
     expect(migration.process.exitCode).toBe(0);
 
@@ -57,7 +58,7 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
   }, 120_000);
   afterAll(async () => {
     await gateway?.stop();
-    await Promise.all([provider, ...nodes.values()].map(child => child?.end("SIGKILL")));
+    await Promise.all([provider, migration, ...nodes.values()].map(child => child?.end("SIGKILL")));
     await Promise.all([nats?.stop(), redis?.stop()]);
     await databases?.remove();
     await rm(files, { recursive: true, force: true });
