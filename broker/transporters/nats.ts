@@ -7,6 +7,7 @@
 //   4. replies of ours that fall into a gap are lost: the caller, still connected, waited for nothing
 import { Errors, Transporters } from "moleculer";
 import { Events, type Msg, type NatsConnection } from "nats";
+import { natsOptions } from "../../mixins/kernel/index.ts";
 
 const limits = {
   /** Milliseconds between two attempts to reconnect. */
@@ -59,10 +60,10 @@ export class NatsTransporter extends Nats {
   readonly #replies: Packet[] = [];
   #inbox!: string;
 
-  /** `url`: `nats://user:password@host:port`, `tls://…`; several with commas between are one cluster. */
+  /** `url`: several with commas between are one cluster. Moleculer's own reading of it knows neither these nor TLS. */
   constructor(url: string) {
     super({
-      ...connectionOf(url),
+      ...natsOptions(url),
       reconnectTimeWait: limits.reconnectMs,
       reconnectJitter: 50,
       pingInterval: limits.pingMs,
@@ -174,14 +175,3 @@ export class NatsTransporter extends Nats {
 }
 
 const NO_RESPONDERS = "503";
-
-/** What Moleculer's own reading of the URL does not know: TLS. */
-function connectionOf(urls: string): object {
-  const parsed = urls.split(",").map(url => new URL(url));
-  const { username, password, protocol } = parsed[0]!;
-  return {
-    servers: parsed.map(({ hostname, port }) => `${hostname}:${port || "4222"}`),
-    ...(username && { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
-    ...(protocol === "tls:" && { tls: {} }),
-  };
-}

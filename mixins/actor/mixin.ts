@@ -6,7 +6,7 @@ import { ActorId, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/in
 import { keepsTables } from "../database/mixin.ts";
 import { eventStoreOf } from "../event-store/mixin.ts";
 import type { LogPage, ReadLog } from "../stream/index.ts";
-import { singletonOf, startRelay, takenByAll } from "../stream/mixin.ts";
+import { publishLog, Publishing, singletonOf, startRelay, takenByAll, type Publisher } from "../stream/mixin.ts";
 import { archiveFinished, type StreamVersion } from "./archive.ts";
 import type { Actor } from "./define-actor.ts";
 import { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
@@ -26,6 +26,7 @@ export type HostingService = Service & {
   actors: ActorHost;
   timers?: TimerRunner;
   stopRelay?: () => void;
+  publisher?: Publisher | undefined;
   stopMeasuring?: () => void;
   handOver: () => void;
 };
@@ -83,6 +84,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
   ]);
 
   return {
+    mixins: [Publishing],
     metadata: {
       actor: contract.actor,
       events: Object.fromEntries(Object.keys(contract.events).map(type => [type, contract.versions[type] ?? 1])),
@@ -173,7 +175,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
           const { cursor, limit, stream } = ctx.params;
           const { store } = this.actors;
           if (limit === 0) return { events: [], cursor, behind: (await store.head(cursor)).behind };
-          if (!stream) return readLog(actor, store, cursor, limit);
+          if (!stream) return { ...(await readLog(actor, store, cursor, limit)), origin: this.publisher?.origin };
           const events = await store.readStream(this.actors.streamOf(stream.id), stream.from, limit);
           return { events: events.map(event => toLogEvent(actor, event)), cursor };
         },
@@ -209,11 +211,17 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
         store,
         decode: event => toLogEvent(actor, event),
       });
+      this.publisher = await publishLog(this, {
+        read: (cursor, limit) => readLog(actor, store, cursor, limit),
+        head: cursor => store.head(cursor),
+        onCommit: listener => store.onCommit(listener),
+      });
     },
     async stopped(this: HostingService) {
       this.broker.localBus.off("$services.changed", this.handOver);
       await this.timers?.stop();
       this.stopRelay?.();
+      await this.publisher?.stop();
       this.stopMeasuring?.();
       await this.actors?.drain();
     },

@@ -13,4 +13,5 @@ export type {
   TimerChange,
   Verdict,
 } from "./event-store.ts";
+export { bucketOf } from "./buckets.ts";
 export { upcast, type Upcasters } from "./upcasting.ts";

@@ -25,6 +25,8 @@ test.each([
   ["REDIS_URL", "redis://"],
   ["REDIS_URL", "redis://localhost/shop"],
   ["REDIS_URL", "redis://localhost?enableOfflineQueue=true"],
+  ["CARRIER", "pigeon"],
+  ["CARRIER", "jetstream"],
 ])("%s=%s is refused by name", (variable, value) =>
   expect(() => readEnvironment({ [variable]: value }, ["orders", "order-views"])).toThrow(
     expect.objectContaining({ name: "EnvironmentError", message: expect.stringMatching(`^${variable}="`) }),
@@ -62,3 +64,10 @@ test.each(["redis://localhost", "redis://:secret@127.0.0.1:6380/3", "rediss://us
   "REDIS_URL=%s is taken as it is",
   url => expect(readEnvironment({ REDIS_URL: url }).redisUrl).toBe(url),
 );
+
+test("durable events go by JetStream where there is NATS, unless it is said otherwise", () => {
+  const NATS_URL = "nats://localhost:4222";
+  expect(readEnvironment({}).carrier).toBe("local");
+  expect(readEnvironment({ NATS_URL }).carrier).toBe("jetstream");
+  expect(readEnvironment({ NATS_URL, CARRIER: "local" }).carrier).toBe("local");
+});

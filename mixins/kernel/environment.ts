@@ -55,6 +55,11 @@ export interface Environment {
   readonly workers: number;
   /** Which of them this is, from 1 on; undefined for a process on its own. `WORKER`, set by the supervisor. */
   readonly worker: number | undefined;
+  /**
+   * What moves durable events between services. `CARRIER`, `local` or `jetstream`; default: `jetstream` where there is a
+   * `NATS_URL`.
+   */
+  readonly carrier: "local" | "jetstream";
   /** Services of this process, or undefined for all. `SERVICES`, comma-separated. */
   readonly services: readonly string[] | undefined;
   readonly parallelism: number;
@@ -145,6 +150,9 @@ export function readEnvironment(
       withoutPassword(natsUrl),
       "nats://host:4222 or tls://host:4222, commas between",
     );
+  const carrier = oneOf("CARRIER", ["local", "jetstream"], natsUrl === undefined ? "local" : "jetstream");
+  if (carrier === "jetstream" && natsUrl === undefined)
+    throw new EnvironmentError("CARRIER", carrier, "local, or NATS_URL to be set as well");
 
   return {
     port: integer("PORT", 3000, 0, 65_535),
@@ -167,6 +175,7 @@ export function readEnvironment(
     natsUrl,
     workers: integer("WORKERS", 1, 1, 64),
     worker: integer("WORKER", 0, 0, Infinity) || undefined,
+    carrier: carrier as Environment["carrier"],
     services,
     parallelism: availableParallelism(),
   };

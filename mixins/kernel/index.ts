@@ -31,5 +31,6 @@ export {
   type CommandId,
 } from "./ids.ts";
 export { canonicalJson, fingerprintOf } from "./json.ts";
+export { natsOptions } from "./nats-url.ts";
 export { METRICS } from "./telemetry.ts";
 export type { FromSupervisor, FromWorker, Peer } from "./workers.ts";

@@ -2,8 +2,8 @@
 import type { Service } from "moleculer";
 import { METRICS, Refusal } from "../kernel/index.ts";
 import { databaseOf, migrate, type Database } from "../database/mixin.ts";
-import { LocalCarrier } from "./carriers/local.ts";
 import type { Carrier } from "./carriers/carrier.ts";
+import { carrierOf } from "./carriers/resolve.ts";
 import { Follower, type Consumer, type House } from "./follower.ts";
 import { STREAM_LIMITS } from "./limits.ts";
 import { migrations } from "./migrations.ts";
@@ -74,7 +74,7 @@ export class Consumers {
   private constructor(service: Service, database: Database) {
     this.database = database;
     this.#service = service;
-    this.#carrier = new LocalCarrier(service.broker);
+    this.#carrier = carrierOf(service.broker);
     this.#house = {
       database,
       carrier: this.#carrier,

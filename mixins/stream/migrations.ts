@@ -51,6 +51,17 @@ export const migrations = [
       });
     },
   },
+  {
+    // Of a service that owns events: how far its log has been published.
+    name: "002_relays",
+    up: (knex: Knex) =>
+      knex.schema.createTable("relays", table => {
+        table.string("source").primary();
+        // A new one with each new database: what was published of another is not of this log.
+        table.string("log").notNullable();
+        table.string("cursor").notNullable();
+      }),
+  },
 ];
 
 /**
@@ -63,4 +74,5 @@ export const STREAM_INDEXES: Readonly<Record<string, readonly string[]>> = {
   parked_streams: ["unique (consumer, actor_stream)"],
   dead_letters: ["unique (id)", "unique (consumer, actor_stream, version)"],
   leases: ["unique (name)"],
+  relays: ["unique (source)"],
 };

@@ -3,12 +3,14 @@ import type { Context, Service, ServiceSchema } from "moleculer";
 import Type from "typebox";
 import { paramsOf } from "../contract/index.ts";
 import { keepsTables } from "../database/mixin.ts";
+import type { Publisher } from "./carriers/resolve.ts";
 import { consumersOf, consumerTables } from "./consumers.ts";
 import type { Reactor } from "./define-reactor.ts";
 import { consumerOf } from "./reactor.ts";
 import { COMMITTED, type Committed } from "./source.ts";
 import type { Taken } from "./taken.ts";
 
+export { publishLog, type Publisher } from "./carriers/resolve.ts";
 export { consumersOf, consumerTables, type ConsumerStatus, type Consumers, type DeadLetter } from "./consumers.ts";
 export type { Consumer, Failures } from "./follower.ts";
 export { STREAM_LIMITS, type StreamLimits } from "./limits.ts";
@@ -79,6 +81,17 @@ export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
     },
   } as Partial<ServiceSchema>;
 }
+
+/** The hint that wakes the publisher of a service that owns events: another node has committed, and this one publishes. */
+export const Publishing = {
+  events: {
+    [COMMITTED]: {
+      handler(this: Service & { publisher?: Publisher }, ctx: Context<Committed>) {
+        if (ctx.params.service === this.fullName) this.publisher?.wake();
+      },
+    },
+  },
+} as Partial<ServiceSchema>;
 
 /** Runs reactors: `mixins: [Reactors(WelcomeBonus)]`. Each starts at the first event there ever was. */
 export function Reactors(reactors: Reactor | readonly Reactor[]): Partial<ServiceSchema> {

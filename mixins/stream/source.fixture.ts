@@ -1,10 +1,12 @@
 // A source for tests: a service that owns events kept in an array, and answers for them as an actor service does.
 import { setTimeout as sleep } from "node:timers/promises";
-import { ServiceBroker, type BrokerOptions, type ServiceSchema } from "moleculer";
+import { ServiceBroker, type BrokerOptions, type Service, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
 import { newDatabases } from "../../test/databases.ts";
 import { readEnvironment } from "../kernel/index.ts";
-import { COMMITTED, type LogEvent, type LogPage, type ReadLog } from "./source.ts";
+import { publishLog, type Publisher } from "./carriers/resolve.ts";
+import type { RelayLimits } from "./carriers/jetstream/relay.ts";
+import { COMMITTED, type Cursor, type LogEvent, type LogPage, type ReadLog } from "./source.ts";
 
 export class Source {
   readonly service: string;
@@ -15,8 +17,10 @@ export class Source {
   tamper: (events: LogEvent[]) => LogEvent[] = events => events;
   /** Whether commits are hinted at. */
   hints = true;
+  relayLimits: Partial<RelayLimits> = {};
   reads = 0;
   #broker: ServiceBroker | undefined;
+  readonly #listeners = new Set<() => void>();
 
   constructor(service: string, actor: string, types: readonly string[]) {
     this.service = service;
@@ -29,7 +33,10 @@ export class Source {
     const version = this.log.filter(event => event.stream === stream).length + 1;
     const event = this.make(stream, version, type, data);
     this.log.push(event);
-    if (this.hints) void this.#broker?.broadcast(COMMITTED, { service: this.service });
+    if (this.hints) {
+      void this.#broker?.broadcast(COMMITTED, { service: this.service });
+      for (const listener of this.#listeners) listener();
+    }
     return event;
   }
 
@@ -39,8 +46,29 @@ export class Source {
     return { eventId, type, actor: this.actor, stream, version, at, data, metadata: {} } as unknown as LogEvent;
   }
 
+  /** A page of the log, as it is. */
+  #page(cursor: Cursor, limit: number): LogPage {
+    const from = Number(cursor);
+    const events = this.log.slice(from, from + limit);
+    return { events, cursor: `${from + events.length || ""}` };
+  }
+
   schema(): ServiceSchema {
     const connect = (broker: ServiceBroker): void => void (this.#broker = broker);
+    const publish = (service: Service): Promise<Publisher | undefined> =>
+      publishLog(
+        service,
+        {
+          read: async (cursor, limit) => this.#page(cursor, limit),
+          head: async cursor => ({ cursor: `${this.log.length || ""}`, behind: this.log.length - Number(cursor) }),
+          onCommit: listener => {
+            this.#listeners.add(listener);
+            return () => void this.#listeners.delete(listener);
+          },
+        },
+        this.relayLimits,
+      );
+    let publisher: Publisher | undefined;
     return {
       name: this.service,
       metadata: { actor: this.actor, events: Object.fromEntries(this.types.map(type => [type, 1])) },
@@ -54,12 +82,18 @@ export class Source {
             own.sort((a, b) => a.version - b.version);
             return { events: own.slice(0, limit), cursor };
           }
-          const events = this.log.slice(from, from + limit);
-          return { events: this.tamper(events), cursor: `${from + events.length || ""}` };
+          const page = this.#page(cursor, limit);
+          return { events: this.tamper([...page.events]), cursor: page.cursor, origin: publisher?.origin };
         },
       },
       created() {
         connect(this.broker);
+      },
+      async started(this: Service) {
+        publisher = await publish(this);
+      },
+      async stopped() {
+        await publisher?.stop();
       },
     };
   }

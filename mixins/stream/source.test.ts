@@ -12,4 +12,7 @@ test("on several databases a reader is past another only if it is on each of the
   expect(isAtOrPast("0=9:9,1=7:0", "0=5:1,1=7:1")).toBe(false);
   expect(isAtOrPast("0=9:9", "0=5:1,1=7:1")).toBe(false);
   expect(isAtOrPast("0=9:9,1=7:1", "0=5:1")).toBe(true);
+  // Before there was another one, shard 0 was the whole.
+  expect(isAtOrPast("0=9:9,1=7:1", "9:9")).toBe(true);
+  expect(isAtOrPast("9:9", "0=9:9,1=7:1")).toBe(false);
 });

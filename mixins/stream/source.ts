@@ -12,6 +12,11 @@ export interface LogPage {
   /** Upcast to today's schema, in log order. */
   readonly events: readonly LogEvent[];
   readonly cursor: Cursor;
+  /**
+   * Which log it is, and in which shape its events are told: another one after a reset of the database, or with another
+   * version of an event. Only where a carrier brings events that were told before, and has to tell them from today's.
+   */
+  readonly origin?: string | undefined;
   /** Events after the cursor; only in the answer to `limit: 0`. */
   readonly behind?: number;
 }
@@ -37,7 +42,8 @@ export interface Committed {
 /**
  * Whether a reader at `cursor` has read everything that one at `other` has, in one service's log. The parts of a place
  * between colons are whole numbers, the most significant first. The log of a service on several databases has a place in
- * each, `<shard>=<place>` with commas between: of two such, neither may be at or past the other.
+ * each, `<shard>=<place>` with commas between: of two such, neither may be at or past the other. A place alone was written
+ * when shard 0 was the whole.
  */
 export function isAtOrPast(cursor: Cursor, other: Cursor): boolean {
   const places = placesOf(cursor);
@@ -48,7 +54,7 @@ function placesOf(cursor: Cursor): Map<string, bigint[]> {
   if (cursor === "") return new Map();
   return new Map(
     cursor.split(",").map(part => {
-      const [place = "", shard = ""] = part.split("=").toReversed();
+      const [place = "", shard = "0"] = part.split("=").toReversed();
       return [shard, place.split(":").map(BigInt)];
     }),
   );

@@ -74,13 +74,15 @@ export function carrierConformance(name: string, make: (source: Source) => Promi
       expect([...events, ...rest].map(event => event.version)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
     });
 
+    /** Until the feed has nothing more to do: several looks have found nothing. */
+    async function idle(feed: Feed): Promise<void> {
+      for (let empty = 0; empty < 8;) empty = (await feed.next(10)).events.length === 0 ? empty + 1 : 0;
+    }
+
     test("delivers what is committed while it waits, at once after a hint", async () => {
-      const opened = openAll();
-      const reading = read(opened, 1);
-      await until(
-        () => source.reads,
-        reads => reads > 3,
-      );
+      const [feed] = openAll();
+      await idle(feed!);
+      const reading = read([feed!], 1);
       const began = performance.now();
       source.append("a", "thing.made");
       made.carrier.wake("things");
@@ -90,28 +92,25 @@ export function carrierConformance(name: string, make: (source: Source) => Promi
 
     test("delivers it without a hint as well", async () => {
       source.hints = false;
-      const reading = read(openAll(), 1);
-      await until(
-        () => source.reads,
-        reads => reads > 2,
-      );
+      const [feed] = openAll();
+      await idle(feed!);
       source.append("a", "thing.made");
-      expect(await reading).toHaveLength(1);
+      expect(await read([feed!], 1)).toHaveLength(1);
     });
 
-    test("what is committed and hinted at while it reads comes at once with the next batch", async () => {
+    test("what is committed and hinted at while it reads comes at once afterwards", async () => {
       const [feed] = openAll();
-      for (let i = 0; i < 6; i++) await feed!.next(10);
+      await idle(feed!);
+      let committed = 0;
       source.tamper = events => {
         source.tamper = later => later;
+        committed = performance.now();
         source.append("a", "thing.made");
         made.carrier.wake("things");
         return events;
       };
-      expect((await feed!.next(10)).events).toEqual([]);
-      const began = performance.now();
-      expect((await feed!.next(10)).events).toHaveLength(1);
-      expect(performance.now() - began).toBeLessThan(100);
+      expect(await read([feed!], 1)).toHaveLength(1);
+      expect(performance.now() - committed).toBeLessThan(300);
     });
 
     test("answers with an empty batch after a while, and ends at once when it is closed", async () => {

@@ -1,0 +1,43 @@
+// The carrier for brokers on NATS: the relay of each owner reads the log once and publishes it to JetStream, which feeds
+// every consumer. It costs the owner's database one read of the log, however many consumers there are.
+//
+// A consumer follows all of an owner's events, in one part: with sixteen it would read the log sixteen times after each
+// hole, hold sixteen leases, and have a place that means nothing to another carrier.
+import type { ServiceBroker } from "moleculer";
+import { environmentOf } from "../../kernel/index.ts";
+import type { Cursor } from "../source.ts";
+import type { Carrier, Feed } from "./carrier.ts";
+import { Channel } from "./jetstream/channel.ts";
+import { connectionOf } from "./jetstream/connection.ts";
+import { JetStreamFeed } from "./jetstream/feed.ts";
+import { logOf } from "./local.ts";
+
+export class JetStreamCarrier implements Carrier {
+  readonly #broker: ServiceBroker;
+  readonly #feeds = new Set<JetStreamFeed>();
+  constructor(broker: ServiceBroker) {
+    this.#broker = broker;
+  }
+
+  partitions(): readonly string[] {
+    return ["0"];
+  }
+
+  open(source: string, _partition: string, cursor: Cursor): Feed {
+    const channel = new Channel(environmentOf(this.#broker).namespace, source);
+    const feed = new JetStreamFeed(
+      source,
+      cursor,
+      logOf(this.#broker, source),
+      connectionOf(this.#broker),
+      channel,
+      () => this.#feeds.delete(feed),
+    );
+    this.#feeds.add(feed);
+    return feed;
+  }
+
+  wake(source: string): void {
+    for (const feed of this.#feeds) if (feed.source === source) feed.wake();
+  }
+}

@@ -1,0 +1,75 @@
+// The JetStream stream of one owner: its names, its bounds, and what a message in it says.
+import { DiscardPolicy, nanos, StorageType, type JetStreamManager, type NatsError, type StreamConfig } from "nats";
+import { bucketOf } from "../../../event-store/index.ts";
+import type { Cursor, LogEvent } from "../../source.ts";
+
+const limits = {
+  /** Subjects that the streams of an owner spread over: whoever wants a part of its events subscribes to some. */
+  partitions: 16,
+  /**
+   * What JetStream keeps, for readers that are slower than the log for a while; whatever is older is read from the log.
+   * A day, and 256 MB an owner: some 500,000 events.
+   */
+  maxAgeMs: 24 * 60 * 60 * 1_000,
+  maxBytes: 256 * 1024 * 1024,
+  /** Milliseconds within which an event that is published again is dropped: longer than a relay is taken for alive. */
+  duplicateMs: 120_000,
+};
+
+/**
+ * A message: one event, and where in the log it stands. The relay reads the log page by page; from the place `after` to
+ * the place `upTo` lie `count` events, of which this is number `index`, from 1 on. Who has all of them has the log
+ * between the two places, and who misses one sees it by these numbers at the next.
+ */
+export interface Carried {
+  /** Whose log, in which shape: see LogPage. */
+  readonly origin: string;
+  readonly after: Cursor;
+  readonly upTo: Cursor;
+  readonly index: number;
+  readonly count: number;
+  /** Not there when it is larger than a message may be: it has to be read from the log. */
+  readonly event?: LogEvent;
+}
+
+export class Channel {
+  readonly #subject: string;
+  /** Of the stream. */
+  readonly name: string;
+
+  constructor(namespace: string, source: string) {
+    // Dots and blanks have a meaning in names: of a service only a version has one, `v2.orders`.
+    const tokens = [namespace === "" ? "EVENTS" : `EVENTS-${namespace}`, source.replaceAll(/[^\w-]/g, "=")];
+    this.#subject = tokens.join(".");
+    this.name = tokens.join("=");
+  }
+
+  /** One stream's events always have the same subject. */
+  subjectOf({ actor, stream }: Pick<LogEvent, "actor" | "stream">): string {
+    return `${this.#subject}.${bucketOf(`${actor}.${stream}`) % limits.partitions}`;
+  }
+
+  /** Makes sure that it is there, with today's bounds. Whoever comes first makes it; several at once do no harm. */
+  async ensure({ streams }: JetStreamManager): Promise<void> {
+    const config: Partial<StreamConfig> & { name: string } = {
+      name: this.name,
+      subjects: [`${this.#subject}.*`],
+      storage: StorageType.File,
+      // What a lost disk loses is read from the log.
+      num_replicas: 1,
+      discard: DiscardPolicy.Old,
+      max_age: nanos(limits.maxAgeMs),
+      max_bytes: limits.maxBytes,
+      duplicate_window: nanos(limits.duplicateMs),
+    };
+    try {
+      await streams.add(config);
+    } catch (error) {
+      if ((error as NatsError).api_error?.err_code !== NAME_IN_USE) throw error;
+      await streams.update(this.name, config);
+    }
+  }
+}
+
+/** A stream of this name exists with other bounds. */
+const NAME_IN_USE = 10_058;

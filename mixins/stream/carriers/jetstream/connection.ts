@@ -1,0 +1,94 @@
+// One connection to JetStream a broker, made in the background and again for ever: whoever needs it does without it
+// while the server is away. It is not the transporter's: what carries calls may be set up, and fail, by itself.
+import type { ServiceBroker } from "moleculer";
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect, Events, type JetStreamClient, type JetStreamManager, type NatsConnection } from "nats";
+import { closeWithBroker } from "../../../database/mixin.ts";
+import { environmentOf, natsOptions } from "../../../kernel/index.ts";
+
+const limits = {
+  /** Milliseconds between two attempts to connect. */
+  reconnectMs: 200,
+  /** Milliseconds that one attempt, or one request, may take. */
+  requestMs: 2_000,
+  /** Milliseconds between two pings, and how many may stay unanswered. */
+  pingMs: 2_000,
+  pingsUnanswered: 2,
+};
+
+export interface JetStream {
+  readonly nats: NatsConnection;
+  readonly client: JetStreamClient;
+  readonly manager: JetStreamManager;
+}
+
+export class Connection {
+  readonly #url: string;
+  readonly #listeners = new Set<() => void>();
+  #made: JetStream | undefined;
+  #isUp = false;
+  #closed = false;
+
+  constructor(url: string) {
+    this.#url = url;
+    void this.#connect();
+  }
+
+  /** Undefined while the server is away. */
+  get jetStream(): JetStream | undefined {
+    return this.#isUp ? this.#made : undefined;
+  }
+
+  /** Calls back when it comes or goes. Returns its undo. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#change(false);
+    await this.#made?.nats.close();
+  }
+
+  async #connect(): Promise<void> {
+    while (!this.#closed)
+      try {
+        const nats = await connect({
+          ...natsOptions(this.#url),
+          timeout: limits.requestMs,
+          maxReconnectAttempts: -1,
+          reconnectTimeWait: limits.reconnectMs,
+          pingInterval: limits.pingMs,
+          maxPingOut: limits.pingsUnanswered,
+        });
+        const options = { timeout: limits.requestMs, checkAPI: false };
+        this.#made = { nats, client: nats.jetstream(options), manager: await nats.jetstreamManager(options) };
+        if (this.#closed) return await nats.close();
+        this.#change(true);
+        for await (const { type } of nats.status())
+          if (type === Events.Disconnect) this.#change(false);
+          else if (type === Events.Reconnect) this.#change(true);
+        return;
+      } catch {
+        await sleep(limits.reconnectMs, undefined, { ref: false });
+      }
+  }
+
+  #change(isUp: boolean): void {
+    this.#isUp = isUp;
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+const connections = new WeakMap<ServiceBroker, Connection>();
+
+/** The broker's connection, closed with it. */
+export function connectionOf(broker: ServiceBroker): Connection {
+  const known = connections.get(broker);
+  if (known) return known;
+  const connection = new Connection(environmentOf(broker).natsUrl!);
+  connections.set(broker, connection);
+  closeWithBroker(broker, () => connection.close());
+  return connection;
+}

@@ -1,0 +1,205 @@
+// A feed that takes what the relay publishes, and reads the owner's log wherever that does not reach. Its place is a
+// place in the log, as with any carrier: JetStream's own numbers are nowhere kept.
+//
+//   on the log    at first, after a hole, whenever JetStream is away: page after page, to the end; there it opens a tail
+//                 of what is published from then on, and once that flows and the log is at its end again, goes over.
+//   on the tail   a message is taken if it follows what we have (its page begins at our place or before it, and none of
+//                 the page is missing); what we have had is dropped. Anything else is a hole, whatever made it: messages
+//                 lost or out of order, a stream deleted or begun anew, two relays, an event too large for a message, one
+//                 in the shape of another version of the owner, the log of another database: back to the log.
+//
+// A hole shows at the next message. If there is none, we look at the log, soon after a hint, else every 2 s.
+import type { Batch, Feed } from "../carrier.ts";
+import { LocalFeed, type ReadPage } from "../local.ts";
+import { isAtOrPast, type Cursor, type LogEvent } from "../../source.ts";
+import type { Carried, Channel } from "./channel.ts";
+import type { Connection } from "./connection.ts";
+import { Tail } from "./tail.ts";
+
+const limits = {
+  /** Milliseconds that `next` waits for a message. */
+  waitMs: 500,
+  /** Milliseconds without a new event until we look at the log; after a hint, within which the event must have come. */
+  silentMs: 2_000,
+  hintedMs: 500,
+  /** Milliseconds on the log after a hole: what made it may make more, and a look at the log costs the owner a read. */
+  onLogMs: 250,
+};
+
+export class JetStreamFeed implements Feed {
+  readonly source: string;
+  readonly #read: ReadPage;
+  readonly #connection: Connection;
+  readonly #channel: Channel;
+  readonly #ends: (() => void)[];
+  #cursor: Cursor;
+  /** On the log: what reads it. On the tail: undefined. */
+  #log: LocalFeed | undefined;
+  #tail: Tail | undefined;
+  /** The page of which some messages have been taken, up to this one. */
+  #within: Carried | undefined;
+  /** Of the log, as its owner told it last. */
+  #origin: string | undefined;
+  /** Messages kept when the last read of the log began: that read has covered them. */
+  #covered = 0;
+  /** When to go over to the tail at the earliest, and when to look at the log at the latest; monotonic. */
+  #tailFrom = 0;
+  #lookAt = 0;
+  /** The log is being looked at because the tail is silent. */
+  #isLooking = false;
+  #closed = false;
+  #endWait: (() => void) | undefined;
+
+  constructor(
+    source: string,
+    cursor: Cursor,
+    read: ReadPage,
+    connection: Connection,
+    channel: Channel,
+    onClose: () => void,
+  ) {
+    this.source = source;
+    this.#cursor = cursor;
+    this.#connection = connection;
+    this.#channel = channel;
+    this.#ends = [connection.onChange(() => this.#onConnection()), onClose];
+    this.#read = async (cursor, limit) => {
+      this.#covered = this.#tail?.size ?? 0;
+      const page = await read(cursor, limit);
+      this.#origin = page.origin;
+      return page;
+    };
+    this.#toLog();
+  }
+
+  async next(limit: number): Promise<Batch> {
+    if (this.#log) return this.#nextOfLog(this.#log, limit);
+    await this.#arrival();
+    const events = this.#take(limit);
+    if (events.length > 0) this.#lookAt = performance.now() + limits.silentMs;
+    else if (!this.#closed && this.#lookAround()) return this.next(limit);
+    return { events, cursor: this.#cursor };
+  }
+
+  wake(): void {
+    this.#log?.wake();
+    this.#lookAt = Math.min(this.#lookAt, performance.now() + limits.hintedMs);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const end of this.#ends) end();
+    this.#log?.close();
+    this.#tail?.close();
+    this.#endWait?.();
+  }
+
+  // ---- on the log
+
+  async #nextOfLog(log: LocalFeed, limit: number): Promise<Batch> {
+    const batch = await log.next(limit);
+    if (this.#closed) return batch;
+    this.#cursor = batch.cursor;
+    this.#within = undefined;
+    const isFull = batch.events.length === limit;
+    // Far behind, or the tail lacks what the log has: another one will do better.
+    if (isFull || (this.#isLooking && batch.events.length > 0)) this.#dropTail();
+    this.#isLooking = false;
+    if (!isFull) this.#towardsTail(log);
+    return batch;
+  }
+
+  #towardsTail(log: LocalFeed): void {
+    const { jetStream } = this.#connection;
+    if (this.#tail?.state === "ended") this.#tail = undefined;
+    if (this.#tail?.state === "flowing") {
+      if (performance.now() < this.#tailFrom) return;
+      this.#tail.drop(this.#covered);
+      this.#log = undefined;
+      this.#lookAt = performance.now() + limits.silentMs;
+      log.close();
+    } else if (this.#tail === undefined && jetStream)
+      this.#tail = new Tail(jetStream, this.#channel, () => this.#onTail());
+  }
+
+  #toLog(): void {
+    this.#log = new LocalFeed(this.source, this.#cursor, this.#read, () => {});
+  }
+
+  #dropTail(): void {
+    this.#tail?.close();
+    this.#tail = undefined;
+    this.#covered = 0;
+  }
+
+  // ---- on the tail
+
+  /** What follows our place, in order; less than is kept when there is a hole. */
+  #take(limit: number): LogEvent[] {
+    const events: LogEvent[] = [];
+    const tail = this.#tail!;
+    for (let next = tail.first; next && events.length < limit; next = tail.first) {
+      if (this.#follows(next)) {
+        events.push(next.event!);
+        this.#within = next;
+        if (next.index === next.count) {
+          this.#cursor = next.upTo;
+          this.#within = undefined;
+        }
+      } else if (!this.#isHad(next)) break;
+      tail.drop(1);
+    }
+    return events;
+  }
+
+  #follows({ origin, after, upTo, index, event }: Carried): boolean {
+    if (event === undefined || origin !== this.#origin) return false;
+    const within = this.#within;
+    if (within?.after === after && within.upTo === upTo) return index === within.index + 1;
+    return index === 1 && isAtOrPast(this.#cursor, after) && !isAtOrPast(this.#cursor, upTo);
+  }
+
+  #isHad({ origin, after, upTo, index }: Carried): boolean {
+    const within = this.#within;
+    if (within?.after === after && within.upTo === upTo) return index <= within.index;
+    return origin === this.#origin && isAtOrPast(this.#cursor, upTo);
+  }
+
+  /** Nothing could be taken: goes back to the log if there is a reason. */
+  #lookAround(): boolean {
+    const now = performance.now();
+    const isHole = this.#tail!.first !== undefined;
+    if (!isHole && this.#tail!.state === "flowing" && now < this.#lookAt) return false;
+    this.#isLooking = !isHole;
+    if (isHole) this.#tailFrom = now + limits.onLogMs;
+    this.#toLog();
+    return true;
+  }
+
+  /** Resolves when a message is there, or something else is to be seen to, or after a while. */
+  async #arrival(): Promise<void> {
+    const end = performance.now() + limits.waitMs;
+    for (;;) {
+      const ms = Math.min(end, this.#lookAt) - performance.now();
+      if (this.#closed || this.#tail!.size > 0 || this.#tail!.state === "ended" || ms <= 0) return;
+      await new Promise<void>(resolve => {
+        const timer = setTimeout(resolve, ms);
+        this.#endWait = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#endWait = undefined;
+    }
+  }
+
+  #onTail(): void {
+    if (this.#log && this.#tail?.state === "flowing" && this.#tail.size === 0) this.#log.wake();
+    this.#endWait?.();
+  }
+
+  #onConnection(): void {
+    if (!this.#connection.jetStream) this.#tail?.close();
+    this.#log?.wake();
+  }
+}

@@ -1,0 +1,192 @@
+// The relay of one owner: reads its log in order and publishes it to JetStream. The log is the truth and the outbox; the
+// relay's cursor lies in the owner's own database and moves by conditional update once JetStream has taken a page.
+//
+//   1. one node publishes, by lease. A second one, as after a pause, does no harm: JetStream drops an id that it has
+//      seen lately, readers tell by the message's place in the log what they have had, and the cursor moves once.
+//   2. a crash between publish and move publishes the page again.
+//   3. a stream that is gone (deleted, another server) is made anew, and publishing goes on. What it held readers find in
+//      the log: they see that a message does not follow the last one they had.
+//
+// History is not published: it is read from the log, which is faster. A relay that finds itself far behind (a log that is
+// older than it, a server that was away for long) goes on at the log's end.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Service } from "moleculer";
+import { backoffMs, fingerprintOf, newId, plainError } from "../../../kernel/index.ts";
+import type { Database } from "../../../database/index.ts";
+import { databaseOf, migrate } from "../../../database/mixin.ts";
+import { Lease } from "../../lease.ts";
+import { STREAM_LIMITS } from "../../limits.ts";
+import { migrations } from "../../migrations.ts";
+import { Poll } from "../../poll.ts";
+import type { Cursor, LogPage } from "../../source.ts";
+import type { Carried, Channel } from "./channel.ts";
+import type { Connection, JetStream } from "./connection.ts";
+
+export const RELAY_LIMITS = {
+  /** Events read, published and acknowledged at once. */
+  batch: 500,
+  /** Events behind from which on it begins with the next one that is written. */
+  history: 10_000,
+  /** Milliseconds within which JetStream must have taken a message. */
+  ackMs: 2_000,
+  /** Milliseconds between two pages of a log that is being written: many commits, one page. */
+  gatherMs: 5,
+  /** Milliseconds after its last sign of life until a relay is taken for dead. */
+  leaseMs: STREAM_LIMITS.leaseMs,
+  lookMs: STREAM_LIMITS.lookMs,
+  /** Bytes that a message needs beside its event. */
+  envelopeBytes: 2_048,
+};
+export type RelayLimits = typeof RELAY_LIMITS;
+
+/** The owner's log. */
+export interface OwnLog {
+  read(cursor: Cursor, limit: number): Promise<LogPage>;
+  /** The place of the newest event, and how many lie after `cursor`. */
+  head(cursor: Cursor): Promise<{ cursor: Cursor; behind: number }>;
+  /** Calls back after commits of this process. Returns its undo. */
+  onCommit(listener: () => void): () => void;
+}
+
+export class JetStreamRelay {
+  /** What its messages say of the log. */
+  readonly origin: string;
+  readonly #service: Service;
+  readonly #database: Database;
+  readonly #log: OwnLog;
+  readonly #connection: Connection;
+  readonly #channel: Channel;
+  readonly #limits: RelayLimits;
+  readonly #lease: Lease;
+  readonly #poll = new Poll();
+  readonly #stopping = new AbortController();
+  readonly #ends: (() => void)[];
+  readonly #done: Promise<void>;
+  #failures = 0;
+
+  private constructor(
+    service: Service,
+    database: Database,
+    log: OwnLog,
+    origin: string,
+    connection: Connection,
+    channel: Channel,
+    limits: RelayLimits,
+  ) {
+    this.origin = origin;
+    this.#service = service;
+    this.#database = database;
+    this.#log = log;
+    this.#connection = connection;
+    this.#channel = channel;
+    this.#limits = limits;
+    this.#lease = new Lease(database, `relay/${service.fullName}`, limits.leaseMs);
+    this.#ends = [log.onCommit(() => this.wake()), connection.onChange(() => this.wake())];
+    this.#done = this.#run();
+  }
+
+  static async start(
+    service: Service,
+    log: OwnLog,
+    connection: Connection,
+    channel: Channel,
+    limits: Partial<RelayLimits> = {},
+  ): Promise<JetStreamRelay> {
+    // The cursor can be set back: what is published twice is dropped.
+    const database = await databaseOf(service, { rebuildable: true });
+    await migrate(database, "stream", migrations);
+    const first = { source: service.fullName, log: newId(), cursor: "" };
+    await database.knex("relays").insert(first).onConflict("source").ignore();
+    const row = await database.knex("relays").where({ source: service.fullName }).first();
+    const origin = `${row.log}/${fingerprintOf("events", service.metadata["events"])}`;
+    return new JetStreamRelay(service, database, log, origin, connection, channel, { ...RELAY_LIMITS, ...limits });
+  }
+
+  /** There may be something new in the log. */
+  wake(): void {
+    this.#poll.wake();
+  }
+
+  /** Finishes the page at hand and frees the lease. */
+  stop(): Promise<void> {
+    this.#stopping.abort();
+    for (const end of this.#ends) end();
+    this.#poll.close();
+    return this.#done;
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  async #run(): Promise<void> {
+    const { logger, fullName } = this.#service;
+    while (!this.#isStopping)
+      try {
+        this.#poll.begin();
+        const { jetStream } = this.#connection;
+        if (!jetStream) await this.#poll.pause();
+        else if (await this.#lease.hold()) await this.#publish(jetStream);
+        else await this.#pause(this.#limits.lookMs);
+      } catch (error) {
+        if (this.#isStopping) break;
+        // Once aloud: readers go on with the log meanwhile.
+        logger[this.#failures === 0 ? "warn" : "debug"](`relay of ${fullName}: ${plainError(error).message}`, error);
+        await this.#pause(backoffMs(++this.#failures, { baseMs: 50, capMs: 2_000 }));
+      }
+    await this.#lease.release().catch(error => logger.debug("a lease was not released", error));
+  }
+
+  async #publish(jetStream: JetStream): Promise<void> {
+    await this.#channel.ensure(jetStream.manager);
+    let cursor = await this.#start();
+    while (!this.#isStopping && this.#connection.jetStream && (await this.#lease.hold())) {
+      this.#poll.begin();
+      const page = await this.#log.read(cursor, this.#limits.batch);
+      if (page.events.length > 0) {
+        await this.#send(jetStream, cursor, page);
+        this.#poll.found();
+        this.#failures = 0;
+      }
+      if (page.cursor !== cursor && !(await this.#move(cursor, page.cursor))) return;
+      cursor = page.cursor;
+      if (page.events.length < this.#limits.batch) {
+        if (page.events.length > 0) await this.#pause(this.#limits.gatherMs);
+        await this.#poll.pause();
+      }
+    }
+  }
+
+  /** Publishes a page, in order, and waits until JetStream has taken all of it. */
+  async #send({ client, nats }: JetStream, after: Cursor, { events, cursor: upTo }: LogPage): Promise<void> {
+    const room = nats.info!.max_payload - this.#limits.envelopeBytes;
+    const taken = events.map((event, i) => {
+      const place = { origin: this.origin, after, upTo, index: i + 1, count: events.length };
+      let message = JSON.stringify({ ...place, event } satisfies Carried);
+      if (Buffer.byteLength(message) > room) message = JSON.stringify(place satisfies Carried);
+      return client.publish(this.#channel.subjectOf(event), message, {
+        msgID: event.eventId,
+        timeout: this.#limits.ackMs,
+        expect: { streamName: this.#channel.name },
+      });
+    });
+    const failed = (await Promise.allSettled(taken)).find(({ status }) => status === "rejected");
+    if (failed) throw (failed as PromiseRejectedResult).reason;
+  }
+
+  async #start(): Promise<Cursor> {
+    const { cursor } = await this.#database.knex("relays").where({ source: this.#service.fullName }).first();
+    const head = await this.#log.head(cursor);
+    return head.behind > this.#limits.history && (await this.#move(cursor, head.cursor)) ? head.cursor : cursor;
+  }
+
+  /** Whether the cursor was still ours to move. */
+  async #move(from: Cursor, to: Cursor): Promise<boolean> {
+    const own = { source: this.#service.fullName, cursor: from };
+    return (await this.#database.knex("relays").where(own).update({ cursor: to })) > 0;
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => {});
+  }
+}

@@ -1,0 +1,49 @@
+// When to look at a log again: soon after activity, then ever more seldom; at once when a commit is hinted at.
+
+const limits = {
+  /**
+   * Milliseconds between two looks at an idle log: the first after activity, doubling up to the second. The first is
+   * short: on Postgres a commit that we are told of stays hidden until the transactions beside it have ended.
+   */
+  pauseMinMs: 5,
+  pauseMaxMs: 500,
+};
+
+export class Poll {
+  #pauseMs = limits.pauseMinMs;
+  /** A hint that came since the last look began: that look may have missed the commit. */
+  #hinted = false;
+  #closed = false;
+  #endPause: (() => void) | undefined;
+
+  /** A look begins. */
+  begin(): void {
+    this.#hinted = false;
+  }
+  /** It found something. */
+  found(): void {
+    this.#pauseMs = limits.pauseMinMs;
+  }
+  wake(): void {
+    this.#hinted = true;
+    this.#endPause?.();
+  }
+  close(): void {
+    this.#closed = true;
+    this.#endPause?.();
+  }
+
+  /** Resolves when it is time for the next look, or when there will be none. */
+  async pause(): Promise<void> {
+    if (this.#hinted || this.#closed) return;
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, this.#pauseMs);
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#endPause = undefined;
+    this.#pauseMs = this.#hinted ? limits.pauseMinMs : Math.min(limits.pauseMaxMs, this.#pauseMs * 2);
+  }
+}
