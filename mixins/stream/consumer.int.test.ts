@@ -1,14 +1,13 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
+import type { ServiceSchema } from "moleculer";
 import { COMMAND_ID, METRICS, Unavailable } from "../kernel/index.ts";
 import type { Call } from "../contract/index.ts";
-import { databaseOf, migrate, type Database } from "../database/mixin.ts";
 import { defineReactor, type Reactor } from "./index.ts";
 import { Lease } from "./lease.ts";
-import { consumersOf, Consuming, Reactors, STREAM_LIMITS, type Consumer, type Failures } from "./mixin.ts";
+import { consumersOf, Reactors, STREAM_LIMITS, type Consumer } from "./mixin.ts";
 import { Source, testHouse, until } from "./source.fixture.ts";
+import { TYPES, applied, appliedIn, consuming, databaseIn, inside, statusIn, writer } from "./writer.fixture.ts";
 
-const TYPES = ["thing.made", "thing.used", "thing.ended"];
 let house: Awaited<ReturnType<typeof testHouse>>;
 let source: Source;
 
@@ -17,58 +16,6 @@ beforeEach(async () => {
   source = new Source("things", "thing", TYPES);
 });
 afterEach(() => house.end());
-
-/** A consumer that writes each event into a table without a key: what is applied twice is there twice. */
-const writer = (over: Partial<Consumer> = {}, fails: (eventId: string) => unknown = () => undefined): Consumer => ({
-  name: "writer",
-  types: TYPES,
-  limits: { retryMinMs: 5, retryMaxMs: 20 },
-  async write(trx, events) {
-    const failures: Failures = new Map();
-    for (const event of events) {
-      const stream = `${event.actor}.${event.stream}`;
-      const error = failures.has(stream) ? undefined : fails(event.eventId);
-      if (error !== undefined) failures.set(stream, { event, error });
-      if (!failures.has(stream)) await trx("applied").insert({ stream: event.stream, version: event.version });
-    }
-    return failures;
-  },
-  ...over,
-});
-
-const consuming = (name: string, ...list: Consumer[]): ServiceSchema => ({
-  name,
-  mixins: [Consuming(list.map(consumer => consumer.name))],
-  async started(this: Service) {
-    const consumers = await consumersOf(this);
-    await migrate(consumers.database, "test", [
-      {
-        name: "applied",
-        up: knex =>
-          knex.schema.createTable("applied", table => {
-            table.increments("id");
-            table.string("stream");
-            table.integer("version");
-          }),
-      },
-    ]);
-    for (const consumer of list) consumers.add(consumer);
-  },
-});
-
-const inside = (broker: ServiceBroker, name = "readers"): Service => broker.getLocalService(name);
-const databaseIn = (broker: ServiceBroker, name?: string): Promise<Database> =>
-  databaseOf(inside(broker, name), { rebuildable: true });
-const appliedIn = async (broker: ServiceBroker): Promise<string[]> => {
-  const rows = await (await databaseIn(broker)).knex("applied").orderBy("id");
-  return rows.map(({ stream, version }) => `${stream}@${version}`);
-};
-const applied = (broker: ServiceBroker, count: number): Promise<string[]> =>
-  until(
-    () => appliedIn(broker),
-    list => list.length >= count,
-  );
-const statusIn = async (broker: ServiceBroker, name = "writer") => (await consumersOf(inside(broker))).status(name);
 
 describe("reading a log", () => {
   test("P4 every event is applied once, in stream order, and again none after a restart", async () => {

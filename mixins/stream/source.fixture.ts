@@ -18,6 +18,8 @@ export class Source {
   /** Whether commits are hinted at. */
   hints = true;
   relayLimits: Partial<RelayLimits> = {};
+  /** Awaited before a relay reads a page, with its broker. */
+  beforePage: (broker: ServiceBroker) => Promise<void> = async () => {};
   reads = 0;
   #broker: ServiceBroker | undefined;
   readonly #listeners = new Set<() => void>();
@@ -59,7 +61,11 @@ export class Source {
       publishLog(
         service,
         {
-          read: async (cursor, limit) => this.#page(cursor, limit),
+          read: async (cursor, limit) => {
+            const page = this.#page(cursor, limit);
+            await this.beforePage(service.broker);
+            return page;
+          },
           head: async cursor => ({ cursor: `${this.log.length || ""}`, behind: this.log.length - Number(cursor) }),
           onCommit: listener => {
             this.#listeners.add(listener);

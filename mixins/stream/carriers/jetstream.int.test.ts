@@ -1,7 +1,13 @@
-import { afterAll, beforeAll } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import type { ServiceBroker } from "moleculer";
+import { connect, type JetStreamManager, type NatsConnection } from "nats";
 import { Nats } from "../../../test/servers/nats.ts";
-import { testHouse } from "../source.fixture.ts";
+import { databaseOf } from "../../database/mixin.ts";
+import { consumersOf } from "../mixin.ts";
+import { Source, testHouse, until } from "../source.fixture.ts";
+import { applied, appliedIn, consuming, inside, TYPES, writer } from "../writer.fixture.ts";
 import { carrierConformance } from "./carrier.conformance.ts";
+import { Channel } from "./jetstream/channel.ts";
 import { carrierOf } from "./resolve.ts";
 
 let nats: Nats;
@@ -11,7 +17,288 @@ let shops = 0;
 
 carrierConformance("JetStream", async source => {
   const house = await testHouse();
-  Object.assign(house.variables, { NATS_URL: nats.url, NAMESPACE: `shop-${++shops}` });
+  Object.assign(house.variables, { NATS_URL: nats.url, NAMESPACE: `conform-${++shops}` });
   const broker = await house.start(source.schema());
   return { carrier: carrierOf(broker), end: () => house.end() };
+});
+
+let house: Awaited<ReturnType<typeof testHouse>>;
+let source: Source;
+let admin: NatsConnection;
+let manager: JetStreamManager;
+/** JetStream's stream of the source. */
+let stream: string;
+
+beforeEach(async () => {
+  house = await testHouse();
+  source = new Source("things", "thing", TYPES);
+  const namespace = `shop-${++shops}`;
+  Object.assign(house.variables, { NATS_URL: nats.url, NAMESPACE: namespace });
+  stream = new Channel(namespace, "things").name;
+  admin = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+  manager = await admin.jetstreamManager();
+});
+afterEach(async () => {
+  await house.end();
+  await admin.close();
+});
+
+/** Every event of the log has been applied once, those of each stream in order. */
+async function allApplied(broker: ServiceBroker, name?: string): Promise<void> {
+  const seen = await until(
+    () => appliedIn(broker, name),
+    list => list.length >= source.log.length,
+  );
+  const byStream = (ids: string[]): object =>
+    Object.fromEntries([...Map.groupBy(ids, id => id.split("@")[0]!)].sort(([a], [b]) => a.localeCompare(b)));
+  expect(byStream(seen)).toEqual(byStream(source.log.map(({ stream, version }) => `${stream}@${version}`)));
+}
+
+const messages = async (): Promise<number> => (await manager.streams.info(stream)).state.messages;
+const published = (count: number): Promise<number> =>
+  until(
+    () => messages().catch(() => 0),
+    stored => stored >= count,
+  );
+/** The readers follow JetStream, and the log is not read. */
+const onTail = (consumers: number): Promise<number> =>
+  until(
+    async () => (await manager.streams.info(stream).catch(() => undefined))?.state.consumer_count ?? 0,
+    count => count === consumers,
+  );
+const relayOf = async (broker: ServiceBroker): Promise<{ cursor: string; log: string }> =>
+  (await databaseOf(inside(broker, "things"), { rebuildable: true })).knex("relays").first();
+const cursorAt = (broker: ServiceBroker, cursor: string) =>
+  until(
+    () => relayOf(broker),
+    row => row.cursor === cursor,
+  );
+function append(count: number): void {
+  for (let i = 0; i < count; i++) source.append(`${i % 7}`, TYPES[i % 3]!);
+}
+
+describe("the relay", () => {
+  test("publishes each event under its id, one actor's under one subject, spread over several", async () => {
+    await house.start(source.schema());
+    append(70);
+    await published(70);
+    const subjects = new Map<string, Set<string>>();
+    for (let seq = 1; seq <= 70; seq++) {
+      const { subject, header, data } = await manager.streams.getMessage(stream, { seq });
+      const { event } = JSON.parse(Buffer.from(data).toString());
+      expect(header.get("Nats-Msg-Id")).toBe(event.eventId);
+      expect(event).toEqual(JSON.parse(JSON.stringify(source.log[seq - 1])));
+      subjects.set(event.stream, (subjects.get(event.stream) ?? new Set()).add(subject));
+    }
+    expect([...subjects.values()].every(({ size }) => size === 1)).toBe(true);
+    expect(new Set([...subjects.values()].flatMap(set => [...set])).size).toBeGreaterThan(1);
+  });
+
+  test("several nodes make the stream at once, on disk and with bounds; other bounds are made today's", async () => {
+    const channel = new Channel(house.variables["NAMESPACE"]!, "things");
+    await Promise.all(Array.from({ length: 5 }, () => channel.ensure(manager)));
+    const { config } = await manager.streams.info(stream);
+    expect(config).toMatchObject({ storage: "file", discard: "old", duplicate_window: 120e9 });
+    expect(config.max_age).toBeGreaterThan(0);
+    expect(config.max_bytes).toBeGreaterThan(0);
+    await manager.streams.update(stream, { ...config, max_age: 1e12 });
+    await Promise.all(Array.from({ length: 5 }, () => channel.ensure(manager)));
+    expect((await manager.streams.info(stream)).config.max_age).toBe(config.max_age);
+  });
+
+  test("what is published again is in the stream once", async () => {
+    const first = await house.start(source.schema());
+    append(50);
+    await cursorAt(first, "50");
+    await (await databaseOf(inside(first, "things"))).knex("relays").update({ cursor: "10" });
+    await first.stop();
+    append(1);
+    await cursorAt(await house.start(source.schema()), "51");
+    expect(await messages()).toBe(51);
+  });
+
+  test("goes on where it stood after a restart, and elsewhere when its node goes", async () => {
+    const first = await house.start(source.schema());
+    const second = await house.start(source.schema());
+    append(30);
+    await cursorAt(first, "30");
+    await first.stop();
+    append(10);
+    await cursorAt(second, "40");
+    expect(await messages()).toBe(40);
+  });
+
+  test("one of two nodes publishes, as long as it is there", async () => {
+    const read = new Map<ServiceBroker, number>();
+    source.beforePage = async broker => void read.set(broker, (read.get(broker) ?? 0) + 1);
+    const first = await house.start(source.schema());
+    append(1);
+    await cursorAt(first, "1");
+    await house.start(source.schema());
+    for (let i = 2; i < 60; i++) {
+      append(1);
+      await cursorAt(first, `${i}`);
+    }
+    expect([...read.keys()]).toEqual([first]);
+  });
+
+  test("one that was paused and overtaken does not set the cursor back, and nobody reads an event twice", async () => {
+    const paused = Promise.withResolvers<void>();
+    const pausing: ServiceBroker[] = [];
+    source.relayLimits = { leaseMs: 200, lookMs: 20 };
+    source.beforePage = async broker => {
+      if (source.log.length === 0 || (pausing.length > 0 && broker !== pausing[0])) return;
+      pausing.push(broker);
+      if (pausing.length === 1) await paused.promise;
+    };
+    const first = await house.start(source.schema());
+    const second = await house.start(source.schema(), consuming("readers", writer()));
+    await onTail(1);
+    append(40);
+    const overtaker = await until(
+      () => pausing[0],
+      broker => broker !== undefined,
+    ).then(broker => (broker === first ? second : first));
+    await cursorAt(overtaker, "40");
+    source.append("0", TYPES[0]!);
+    await cursorAt(overtaker, "41");
+    paused.resolve();
+    // It has published, found the cursor moved, and started from there.
+    await until(
+      () => pausing.length,
+      times => times > 1,
+    ).catch(() => {});
+    expect((await relayOf(overtaker)).cursor).toBe("41");
+    await allApplied(second);
+    expect(await messages()).toBe(41);
+  });
+
+  test("history is not published, and is read all the same", async () => {
+    source.relayLimits = { history: 100 };
+    append(500);
+    const broker = await house.start(source.schema(), consuming("readers", writer()));
+    await cursorAt(broker, "500");
+    source.append("0", TYPES[0]!);
+    await published(1);
+    await allApplied(broker);
+    expect(await messages()).toBe(1);
+  });
+
+  test("an event larger than a message may be reaches its consumers, and so do those behind it", async () => {
+    const broker = await house.start(source.schema(), consuming("readers", writer()));
+    await onTail(1);
+    source.append("a", TYPES[0]!, { text: "x".repeat(1_500_000) });
+    source.append("a", TYPES[0]!);
+    await allApplied(broker);
+    await cursorAt(broker, "2");
+  });
+});
+
+describe("consumers", () => {
+  test("P4 the stream is deleted, again and again, while events flow: each is applied once, in order", async () => {
+    const readers = [consuming("readers", writer()), consuming("others", writer({ name: "other" }))];
+    const broker = await house.start(source.schema(), ...readers);
+    await onTail(2);
+    for (let round = 0; round < 3; round++) {
+      append(300);
+      await until(
+        () => appliedIn(broker),
+        list => list.length > round * 300,
+      );
+      await manager.streams.delete(stream);
+    }
+    append(300);
+    await allApplied(broker);
+    await allApplied(broker, "others");
+    await onTail(2);
+    const { reads } = source;
+    append(50);
+    await allApplied(broker);
+    await allApplied(broker, "others");
+    expect(await messages()).toBeGreaterThan(0);
+    // A hole may have been left; a read each then mends it.
+    expect(source.reads - reads).toBeLessThan(10);
+  });
+
+  test("P4 the server is away for a while and comes back empty: events flow on meanwhile, and go by JetStream again", async () => {
+    const own = await Nats.start();
+    try {
+      house.variables["NATS_URL"] = own.url;
+      const broker = await house.start(source.schema(), consuming("readers", writer()));
+      append(200);
+      await allApplied(broker);
+      await own.halt();
+      append(200);
+      await allApplied(broker);
+      await own.start({ empty: true });
+      append(200);
+      await allApplied(broker);
+      const admin = await connect({ servers: own.url });
+      const { streams } = await admin.jetstreamManager();
+      await until(
+        async () => {
+          append(1);
+          const { state } = await streams.info(stream).catch(() => ({ state: { messages: 0, consumer_count: 0 } }));
+          return state.messages > 0 && state.consumer_count === 1;
+        },
+        both => both,
+      );
+      await admin.close();
+      await allApplied(broker);
+    } finally {
+      await house.end();
+      await own.stop();
+    }
+  });
+
+  test("P4 two nodes read at once, as if no lease held: one loses and rolls back", async () => {
+    const careless = () => consuming("readers", writer({ limits: { leaseMs: 0, batch: 50 } }));
+    const broker = await house.start(source.schema(), careless());
+    await house.start(source.schema(), careless());
+    for (let i = 0; i < 20; i++) {
+      append(100);
+      await applied(broker, i * 100);
+    }
+    await allApplied(broker);
+  });
+
+  test("P4 another carrier goes on at the same place, and what was parked stays parked", async () => {
+    const fails = (id: string) => (id === "thing.3@2" ? new Error("poison") : undefined);
+    append(70);
+    const readers = () => consuming("readers", writer({}, fails));
+    for (const [i, carrier] of ["local", "jetstream", "local"].entries()) {
+      house.variables["CARRIER"] = carrier;
+      const broker = await house.start(source.schema(), readers());
+      append(70);
+      const others = source.log.filter(({ stream }) => stream !== "3").length;
+      const seen = await applied(broker, others + 1);
+      expect(seen.filter(id => id.startsWith("3@"))).toEqual(["3@1"]);
+      expect(new Set(seen).size).toBe(seen.length);
+      const { deadLetters } = await until(
+        () => broker.call<{ deadLetters: object[] }, object>("readers.deadLetters", {}),
+        ({ deadLetters }) => deadLetters.length === 20 + i * 10 - 1,
+      );
+      expect(deadLetters[0]).toMatchObject({ stream: "thing.3", version: 2 });
+      await broker.stop();
+    }
+  });
+
+  test("P4 a new database under the same names is another log: nothing of the old one comes back", async () => {
+    const old = await house.start(source.schema(), consuming("readers", writer()));
+    append(70);
+    await allApplied(old);
+    await house.end();
+    const { NATS_URL, NAMESPACE } = house.variables;
+    house = await testHouse();
+    Object.assign(house.variables, { NATS_URL, NAMESPACE });
+    source = new Source("things", "thing", TYPES);
+    const broker = await house.start(source.schema(), consuming("readers", writer()));
+    source.append("0", TYPES[0]!);
+    source.append("z", TYPES[0]!);
+    await allApplied(broker);
+    await cursorAt(broker, "2");
+    source.append("0", TYPES[0]!);
+    await allApplied(broker);
+    expect((await (await consumersOf(inside(broker))).status("writer")).events).toBe(3);
+  });
 });
