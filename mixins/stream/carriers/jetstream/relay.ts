@@ -1,9 +1,9 @@
 // The relay of one owner: reads its log in order and publishes it to JetStream. The log is the truth and the outbox; the
-// relay's cursor lies in the owner's own database and moves by conditional update once JetStream has taken a page.
+// relay's cursor lies in the owner's own database and moves by conditional update after JetStream has taken what it passes.
 //
 //   1. one node publishes, by lease. A second one, as after a pause, does no harm: JetStream drops an id that it has
 //      seen lately, readers tell by the message's place in the log what they have had, and the cursor moves once.
-//   2. a crash between publish and move publishes the page again.
+//   2. a crash between publish and move publishes some pages again.
 //   3. a stream that is gone (deleted, another server) is made anew, and publishing goes on. What it held readers find in
 //      the log: they see that a message does not follow the last one they had.
 //
@@ -11,6 +11,7 @@
 // older than it, a server that was away for long) goes on at the log's end.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Service } from "moleculer";
+import type { NatsConnection } from "nats";
 import { backoffMs, fingerprintOf, newId, plainError } from "../../../kernel/index.ts";
 import type { Database } from "../../../database/index.ts";
 import { databaseOf, migrate } from "../../../database/mixin.ts";
@@ -21,16 +22,19 @@ import { Poll } from "../../poll.ts";
 import type { Cursor, LogPage } from "../../source.ts";
 import type { Carried, Channel } from "./channel.ts";
 import type { Connection, JetStream } from "./connection.ts";
+import { publishAll } from "./publish.ts";
 
 export const RELAY_LIMITS = {
   /** Events read, published and acknowledged at once. */
   batch: 500,
   /** Events behind from which on it begins with the next one that is written. */
   history: 10_000,
-  /** Milliseconds within which JetStream must have taken a message. */
+  /** Milliseconds within which JetStream must have taken them. */
   ackMs: 2_000,
   /** Milliseconds between two pages of a log that is being written: many commits, one page. */
-  gatherMs: 5,
+  gatherMs: 10,
+  /** Milliseconds between two moves of the stored cursor: on SQLite each waits for, and holds up, the commits of actors. */
+  moveMs: 500,
   /** Milliseconds after its last sign of life until a relay is taken for dead. */
   leaseMs: STREAM_LIMITS.leaseMs,
   lookMs: STREAM_LIMITS.lookMs,
@@ -140,38 +144,40 @@ export class JetStreamRelay {
   async #publish(jetStream: JetStream): Promise<void> {
     await this.#channel.ensure(jetStream.manager);
     let cursor = await this.#start();
+    let stored = { cursor, at: performance.now() };
+    const store = async (): Promise<boolean> => {
+      const isOurs = cursor === stored.cursor || (await this.#move(stored.cursor, cursor));
+      stored = { cursor, at: performance.now() };
+      return isOurs;
+    };
     while (!this.#isStopping && this.#connection.jetStream && (await this.#lease.hold())) {
+      if (performance.now() - stored.at >= this.#limits.moveMs && !(await store())) return;
       this.#poll.begin();
       const page = await this.#log.read(cursor, this.#limits.batch);
       if (page.events.length > 0) {
-        await this.#send(jetStream, cursor, page);
+        await this.#send(jetStream.nats, cursor, page);
         this.#poll.found();
         this.#failures = 0;
       }
-      if (page.cursor !== cursor && !(await this.#move(cursor, page.cursor))) return;
       cursor = page.cursor;
       if (page.events.length < this.#limits.batch) {
         if (page.events.length > 0) await this.#pause(this.#limits.gatherMs);
         await this.#poll.pause();
       }
     }
+    await store();
   }
 
-  /** Publishes a page, in order, and waits until JetStream has taken all of it. */
-  async #send({ client, nats }: JetStream, after: Cursor, { events, cursor: upTo }: LogPage): Promise<void> {
+  /** Publishes a page and waits until JetStream has taken all of it. */
+  async #send(nats: NatsConnection, after: Cursor, { events, cursor: upTo }: LogPage): Promise<void> {
     const room = nats.info!.max_payload - this.#limits.envelopeBytes;
-    const taken = events.map((event, i) => {
+    const messages = events.map((event, i) => {
       const place = { origin: this.origin, after, upTo, index: i + 1, count: events.length };
-      let message = JSON.stringify({ ...place, event } satisfies Carried);
-      if (Buffer.byteLength(message) > room) message = JSON.stringify(place satisfies Carried);
-      return client.publish(this.#channel.subjectOf(event), message, {
-        msgID: event.eventId,
-        timeout: this.#limits.ackMs,
-        expect: { streamName: this.#channel.name },
-      });
+      let text = JSON.stringify({ ...place, event } satisfies Carried);
+      if (Buffer.byteLength(text) > room) text = JSON.stringify(place satisfies Carried);
+      return { subject: this.#channel.subjectOf(event), id: event.eventId, text };
     });
-    const failed = (await Promise.allSettled(taken)).find(({ status }) => status === "rejected");
-    if (failed) throw (failed as PromiseRejectedResult).reason;
+    await publishAll(nats, this.#channel.name, messages, this.#limits.ackMs);
   }
 
   async #start(): Promise<Cursor> {

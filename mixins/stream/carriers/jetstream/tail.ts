@@ -1,6 +1,6 @@
 // What is published from now on, as it comes: an ephemeral consumer of JetStream, without acknowledgements, since whoever
 // reads keeps its place in its own database. It ends at the first trouble; whoever reads opens another.
-import { AckPolicy, DeliverPolicy, nanos, type ConsumerMessages } from "nats";
+import { AckPolicy, DeliverPolicy, nanos, type ConsumerMessages, type FetchOptions, type JsMsg } from "nats";
 import type { Carried, Channel } from "./channel.ts";
 import type { JetStream } from "./connection.ts";
 
@@ -59,12 +59,19 @@ export class Tail {
     });
     const consumer = await client.consumers.get(channel.name, name);
     this.#become("flowing");
+    // The client knows a callback here as well, its types do not: iterating costs twice as much.
+    const callback = (message: JsMsg): void => {
+      this.#messages.push(message.json());
+      this.#onChange();
+    };
     while (this.state === "flowing") {
-      this.#pulling = await consumer.fetch({ max_messages: limits.pull, expires: limits.pullMs });
-      for await (const message of this.#pulling) {
-        this.#messages.push(message.json());
-        this.#onChange();
-      }
+      this.#pulling = await consumer.fetch({
+        max_messages: limits.pull,
+        expires: limits.pullMs,
+        callback,
+      } as FetchOptions);
+      const trouble = await this.#pulling.closed();
+      if (trouble) throw trouble;
       if (this.size >= limits.kept) await new Promise<void>(resolve => (this.#room = resolve));
     }
     await manager.consumers.delete(channel.name, name);
