@@ -1,10 +1,10 @@
-// Work that one node of a service does at a time: firing timers, looking after sagas. Who holds the lease does it; each
+// Work that one node of a service does at a time: firing timers, looking after sagas, publishing its log. Who holds the lease does it; each
 // kind of work of each service has a lease of its own, so they spread over the nodes. Like every lease it only saves work:
 // what a paused holder does once more is guarded where it takes effect.
 import type { Service } from "moleculer";
 import { databaseOf, migrate } from "../database/mixin.ts";
 import { Lease } from "./lease.ts";
-import { STREAM_LIMITS } from "./limits.ts";
+import { STREAM_LIMITS, type StreamLimits } from "./limits.ts";
 import { migrations } from "./migrations.ts";
 
 export interface Singleton {
@@ -18,18 +18,22 @@ export interface Singleton {
 const ALONE: Singleton = { holds: async () => true, release: async () => {} };
 
 /** The lease of this work, in the service's own database. */
-export async function singletonOf(service: Service, work: string): Promise<Singleton> {
+export async function singletonOf(
+  service: Service,
+  work: string,
+  limits: Pick<StreamLimits, "leaseMs" | "lookMs"> = STREAM_LIMITS,
+): Promise<Singleton> {
   if (!service.broker.transit) return ALONE;
   const database = await databaseOf(service);
   await migrate(database, "stream", migrations);
-  const lease = new Lease(database, `singleton/${work}`, STREAM_LIMITS.leaseMs);
+  const lease = new Lease(database, `singleton/${work}`, limits.leaseMs);
   let lookAt = -Infinity;
   return {
     async holds() {
       const now = performance.now();
       if (now < lookAt) return false;
       const holds = await lease.hold();
-      if (!holds) lookAt = now + STREAM_LIMITS.lookMs;
+      if (!holds) lookAt = now + limits.lookMs;
       return holds;
     },
     release: () => lease.release(),

@@ -61,6 +61,11 @@ export class Cluster {
     return id;
   }
 
+  /** Where the nodes' databases lie. */
+  get folder(): string {
+    return this.#databases.folder;
+  }
+
   /** The nodes that the caller would send a command to. */
   live(): string[] {
     const { endpoints } = this.caller.registry.actions.get("tallies.add") ?? { endpoints: [] };

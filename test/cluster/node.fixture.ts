@@ -2,10 +2,11 @@
 import { ServiceBroker } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
 import { readEnvironment } from "../../mixins/kernel/index.ts";
-import { nodes, tallies } from "./tallies.fixture.ts";
+import { nodes, readers, tallies } from "./tallies.fixture.ts";
 
 const broker = new ServiceBroker(brokerOptions(readEnvironment()));
 broker.createService(tallies);
 broker.createService(nodes);
+if (process.env["READERS"]) broker.createService(readers);
 await broker.start();
 console.log("started");

@@ -6,6 +6,7 @@ import Type from "typebox";
 import { defineActor } from "../../mixins/actor/index.ts";
 import { Actors } from "../../mixins/actor/mixin.ts";
 import { defineContract, defineService } from "../../mixins/contract/index.ts";
+import { consuming, writer } from "../../mixins/stream/writer.fixture.ts";
 
 const contract = defineContract({
   service: "tallies",
@@ -24,6 +25,9 @@ const Tally = defineActor(contract)({
 });
 
 export const tallies = defineService(contract, { mixins: [Actors(Tally)] });
+
+/** Of nodes with `READERS`: keeps a row for each event of the tallies. */
+export const readers = consuming("readers", writer({ types: ["tally.added"] }));
 
 /** Of each node: asked with its node id. */
 export const nodes: ServiceSchema = {

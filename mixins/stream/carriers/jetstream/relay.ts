@@ -14,11 +14,10 @@ import type { Service } from "moleculer";
 import type { NatsConnection } from "nats";
 import { backoffMs, fingerprintOf, newId, plainError } from "../../../kernel/index.ts";
 import type { Database } from "../../../database/index.ts";
-import { databaseOf, migrate } from "../../../database/mixin.ts";
-import { Lease } from "../../lease.ts";
+import { databaseOf } from "../../../database/mixin.ts";
 import { STREAM_LIMITS } from "../../limits.ts";
-import { migrations } from "../../migrations.ts";
 import { Poll } from "../../poll.ts";
+import { singletonOf, type Singleton } from "../../singleton.ts";
 import type { Cursor, LogPage } from "../../source.ts";
 import type { Carried, Channel } from "./channel.ts";
 import type { Connection, JetStream } from "./connection.ts";
@@ -61,7 +60,7 @@ export class JetStreamRelay {
   readonly #connection: Connection;
   readonly #channel: Channel;
   readonly #limits: RelayLimits;
-  readonly #lease: Lease;
+  readonly #lease: Singleton;
   readonly #poll = new Poll();
   readonly #stopping = new AbortController();
   readonly #ends: (() => void)[];
@@ -71,6 +70,7 @@ export class JetStreamRelay {
   private constructor(
     service: Service,
     database: Database,
+    lease: Singleton,
     log: OwnLog,
     origin: string,
     connection: Connection,
@@ -84,7 +84,7 @@ export class JetStreamRelay {
     this.#connection = connection;
     this.#channel = channel;
     this.#limits = limits;
-    this.#lease = new Lease(database, `relay/${service.fullName}`, limits.leaseMs);
+    this.#lease = lease;
     this.#ends = [log.onCommit(() => this.wake()), connection.onChange(() => this.wake())];
     this.#done = this.#run();
   }
@@ -94,16 +94,17 @@ export class JetStreamRelay {
     log: OwnLog,
     connection: Connection,
     channel: Channel,
-    limits: Partial<RelayLimits> = {},
+    own: Partial<RelayLimits> = {},
   ): Promise<JetStreamRelay> {
-    // The cursor can be set back: what is published twice is dropped.
+    const limits = { ...RELAY_LIMITS, ...own };
+    const lease = await singletonOf(service, "relay", limits);
+    // The cursor may be set back: what is published twice is dropped.
     const database = await databaseOf(service, { rebuildable: true });
-    await migrate(database, "stream", migrations);
     const first = { source: service.fullName, log: newId(), cursor: "" };
     await database.knex("relays").insert(first).onConflict("source").ignore();
     const row = await database.knex("relays").where({ source: service.fullName }).first();
     const origin = `${row.log}/${fingerprintOf("events", service.metadata["events"])}`;
-    return new JetStreamRelay(service, database, log, origin, connection, channel, { ...RELAY_LIMITS, ...limits });
+    return new JetStreamRelay(service, database, lease, log, origin, connection, channel, limits);
   }
 
   /** There may be something new in the log. */
@@ -130,7 +131,7 @@ export class JetStreamRelay {
         this.#poll.begin();
         const { jetStream } = this.#connection;
         if (!jetStream) await this.#poll.pause();
-        else if (await this.#lease.hold()) await this.#publish(jetStream);
+        else if (await this.#lease.holds()) await this.#publish(jetStream);
         else await this.#pause(this.#limits.lookMs);
       } catch (error) {
         if (this.#isStopping) break;
@@ -150,7 +151,7 @@ export class JetStreamRelay {
       stored = { cursor, at: performance.now() };
       return isOurs;
     };
-    while (!this.#isStopping && this.#connection.jetStream && (await this.#lease.hold())) {
+    while (!this.#isStopping && this.#connection.jetStream && (await this.#lease.holds())) {
       if (performance.now() - stored.at >= this.#limits.moveMs && !(await store())) return;
       this.#poll.begin();
       const page = await this.#log.read(cursor, this.#limits.batch);
