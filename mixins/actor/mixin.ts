@@ -6,7 +6,15 @@ import { ActorId, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/in
 import { keepsTables } from "../database/mixin.ts";
 import { eventStoreOf } from "../event-store/mixin.ts";
 import type { LogPage, ReadLog } from "../stream/index.ts";
-import { publishLog, Publishing, singletonOf, startRelay, takenByAll, type Publisher } from "../stream/mixin.ts";
+import {
+  consumerTables,
+  publishLog,
+  Publishing,
+  singletonOf,
+  startRelay,
+  takenByAll,
+  type Publisher,
+} from "../stream/mixin.ts";
 import { archiveFinished, type StreamVersion } from "./archive.ts";
 import type { Actor } from "./define-actor.ts";
 import { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
@@ -183,6 +191,8 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
     },
     created(this: HostingService) {
       keepsTables(this, () => eventStoreOf(this));
+      // Leases, and how far the log is published: for when there are several nodes, which may be later.
+      keepsTables(this, () => consumerTables(this));
     },
     async started(this: HostingService) {
       const store = await eventStoreOf(this);

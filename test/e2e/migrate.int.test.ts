@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import pg from "pg";
 import { isOnPostgres, newDatabases, type Databases } from "../databases.ts";
+import { Nats } from "../servers/nats.ts";
 import { Child, Shop, until } from "../shop.ts";
 
 const ADMIN = { ADMIN_EMAIL: "root@example.com", ADMIN_PASSWORD: "correct horse" };
@@ -73,6 +74,20 @@ test("after migrate a start finds every table, and makes none", async () => {
   expect(await schema()).toEqual(made);
   expect((await migrate()).status).toBe(0);
   expect(await schema()).toEqual(made);
+});
+
+test("so does the start of one of several nodes", async () => {
+  await migrate();
+  const made = await schema();
+  const nats = await Nats.start();
+  try {
+    const shop = await Shop.start({ ...databases.env, SEED: "off", NATS_URL: nats.url });
+    children.push(shop.child);
+    expect(await schema()).toEqual(made);
+    await shop.stop();
+  } finally {
+    await nats.stop();
+  }
 });
 
 test("it ends, whatever servers its environment names beside the databases", async () => {
