@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import type { StoredEvent } from "../event-store/index.ts";
 import { COMMITTED, type LogEvent } from "./index.ts";
-import { startRelay } from "./mixin.ts";
+import { Publishing, startRelay } from "./mixin.ts";
 import { testHouse, until } from "./source.fixture.ts";
 
 let house: Awaited<ReturnType<typeof testHouse>>;
@@ -88,4 +88,23 @@ test("durable events are emitted in order as plain events, by pattern, if somebo
   const { reads } = store;
   await new Promise(resolve => setTimeout(resolve, 30));
   expect(store.reads).toBe(reads);
+});
+
+test("a commit on another node wakes the one that publishes, another service's does not", async () => {
+  let wakes = 0;
+  const publisher = { origin: "", wake: () => void wakes++, stop: async () => {} };
+  const broker = await house.start({
+    ...owner,
+    mixins: [Publishing],
+    created() {
+      this["publisher"] = publisher;
+    },
+  });
+  await broker.broadcast(COMMITTED, { service: "others" });
+  await broker.broadcast(COMMITTED, { service: "things" });
+  await until(
+    () => wakes,
+    count => count > 0,
+  );
+  expect(wakes).toBe(1);
 });

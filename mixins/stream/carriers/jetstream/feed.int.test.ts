@@ -208,6 +208,29 @@ test("P4 the stream is deleted, and again when it has been made anew", async () 
   expect(reads).toBe(0);
 });
 
+test("a tail that the server has lost without a word is replaced", async () => {
+  await openAt(1);
+  const consumer = async () => (await jetStream.manager.consumers.list(channel.name).next())[0];
+  // More than is kept: the feed asks for no more, so there is nobody whom the server could tell.
+  await publish(...page(2_000));
+  await until(consumer, info => info?.num_waiting === 0 && info.num_pending > 0);
+  await jetStream.manager.consumers.delete(channel.name, (await consumer())!.name);
+  expect(await takeAll(2, 1_000)).toHaveLength(1_000);
+  await until(
+    async () => {
+      const next = source.log.length + 1;
+      await publish(written());
+      const before = reads;
+      await until(
+        async () => (await feed.next(3_000)).events.some(({ version }) => version === next),
+        came => came,
+      );
+      return reads === before;
+    },
+    isOnTail => isOnTail,
+  );
+});
+
 /** The feed has gone over to JetStream: two looks in a row did not read the log. */
 async function feedOnTail(): Promise<void> {
   await until(

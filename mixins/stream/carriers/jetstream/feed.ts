@@ -22,8 +22,6 @@ const limits = {
   /** Milliseconds without a new event until we look at the log; after a hint, within which the event must have come. */
   silentMs: 2_000,
   hintedMs: 500,
-  /** Milliseconds on the log after a hole: what made it may make more, and a look at the log costs the owner a read. */
-  onLogMs: 250,
 };
 
 export class JetStreamFeed implements Feed {
@@ -42,10 +40,9 @@ export class JetStreamFeed implements Feed {
   #origin: string | undefined;
   /** Messages kept when the last read of the log began: that read has covered them. */
   #covered = 0;
-  /** When to go over to the tail at the earliest, and when to look at the log at the latest; monotonic. */
-  #tailFrom = 0;
+  /** On the tail: when to look at the log unless something comes; monotonic. */
   #lookAt = 0;
-  /** The log is being looked at because the tail is silent. */
+  /** On the log because the tail is silent. */
   #isLooking = false;
   #closed = false;
   #endWait: (() => void) | undefined;
@@ -101,11 +98,13 @@ export class JetStreamFeed implements Feed {
     if (this.#closed) return batch;
     this.#cursor = batch.cursor;
     this.#within = undefined;
-    const isFull = batch.events.length === limit;
-    // Far behind, or the tail lacks what the log has: another one will do better.
-    if (isFull || (this.#isLooking && batch.events.length > 0)) this.#dropTail();
+    if (this.#isLooking && batch.events.length > 0) {
+      // It is silent and should not be: a consumer that the server has lost between two pulls gets no word of that.
+      this.#tail?.close();
+      this.#covered = 0;
+    }
     this.#isLooking = false;
-    if (!isFull) this.#towardsTail(log);
+    if (batch.events.length < limit) this.#towardsTail(log);
     return batch;
   }
 
@@ -113,7 +112,6 @@ export class JetStreamFeed implements Feed {
     const { jetStream } = this.#connection;
     if (this.#tail?.state === "ended") this.#tail = undefined;
     if (this.#tail?.state === "flowing") {
-      if (performance.now() < this.#tailFrom) return;
       this.#tail.drop(this.#covered);
       this.#log = undefined;
       this.#lookAt = performance.now() + limits.silentMs;
@@ -124,12 +122,6 @@ export class JetStreamFeed implements Feed {
 
   #toLog(): void {
     this.#log = new LocalFeed(this.source, this.#cursor, this.#read, () => {});
-  }
-
-  #dropTail(): void {
-    this.#tail?.close();
-    this.#tail = undefined;
-    this.#covered = 0;
   }
 
   // ---- on the tail
@@ -167,11 +159,9 @@ export class JetStreamFeed implements Feed {
 
   /** Nothing could be taken: goes back to the log if there is a reason. */
   #lookAround(): boolean {
-    const now = performance.now();
-    const isHole = this.#tail!.first !== undefined;
-    if (!isHole && this.#tail!.state === "flowing" && now < this.#lookAt) return false;
-    this.#isLooking = !isHole;
-    if (isHole) this.#tailFrom = now + limits.onLogMs;
+    const { first, state } = this.#tail!;
+    if (first === undefined && state === "flowing" && performance.now() < this.#lookAt) return false;
+    this.#isLooking = first === undefined;
     this.#toLog();
     return true;
   }
