@@ -171,7 +171,7 @@ describe("with the bundled provider", () => {
   });
 
   test("while it is away, payments are unavailable and nothing is lost", async () => {
-    const embedded = await startEmbedded([payments], { REQUEST_TIMEOUT_MS: "500" });
+    const embedded = await startEmbedded([payments], { REQUEST_TIMEOUT_MS: "3000" });
     try {
       await expect(embedded.call("payments.authorize", { id, amount, token: "tok_ok" })).rejects.toMatchObject({
         type: "PROVIDER_UNAVAILABLE",
