@@ -24,12 +24,12 @@ export async function publishAll(
   let waiting = messages.length;
   const acks = nats.subscribe(inbox, {
     callback: (error, ack) => {
-      const failure = error ?? failureOf(ack);
+      const failure = error ?? failureOf(ack, stream);
       if (failure) reject(failure);
       else if (--waiting === 0) resolve();
     },
   });
-  const timer = setTimeout(() => reject(new Error(`JetStream has not taken ${waiting} messages`)), timeoutMs);
+  const timer = setTimeout(() => reject(new Error(`${stream}: JetStream has not taken ${waiting} messages`)), timeoutMs);
   try {
     for (const { subject, id, text } of messages) {
       const own = headers();
@@ -44,8 +44,9 @@ export async function publishAll(
   }
 }
 
-function failureOf(ack: Msg): Error | undefined {
-  if (ack.headers?.hasError) return new Error(`no stream takes ${ack.subject}: ${ack.headers.status}`);
+function failureOf(ack: Msg, stream: string): Error | undefined {
+  // Nobody listens to the subject: the stream is gone, or JetStream is off.
+  if (ack.headers?.hasError) return new Error(`JetStream has no stream ${stream}`);
   const { error } = ack.json<{ error?: { description: string } }>();
-  return error && new Error(error.description);
+  return error && new Error(`${stream}: ${error.description}`);
 }
