@@ -29,7 +29,10 @@ export async function publishAll(
       else if (--waiting === 0) resolve();
     },
   });
-  const timer = setTimeout(() => reject(new Error(`${stream}: JetStream has not taken ${waiting} messages`)), timeoutMs);
+  const timer = setTimeout(
+    () => reject(new Error(`${stream}: JetStream has not taken ${waiting} messages`)),
+    timeoutMs,
+  );
   try {
     for (const { subject, id, text } of messages) {
       const own = headers();
