@@ -218,7 +218,11 @@ describe("consumers", () => {
         () => appliedIn(broker),
         list => list.length > round * 300,
       );
-      await manager.streams.delete(stream);
+      // It may not have been made anew yet.
+      await until(
+        () => manager.streams.delete(stream).catch(() => false),
+        isDeleted => isDeleted,
+      );
     }
     append(300);
     // Until all of them come by JetStream again, and nobody reads the log.

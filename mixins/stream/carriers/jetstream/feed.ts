@@ -22,6 +22,8 @@ const limits = {
   /** Milliseconds without a new event until we look at the log; after a hint, within which the event must have come. */
   silentMs: 2_000,
   hintedMs: 500,
+  /** Milliseconds until a tail that has ended, or could not be opened, is followed by another. */
+  reopenMs: 1_000,
 };
 
 export class JetStreamFeed implements Feed {
@@ -29,11 +31,13 @@ export class JetStreamFeed implements Feed {
   readonly #read: ReadPage;
   readonly #connection: Connection;
   readonly #channel: Channel;
-  readonly #ends: (() => void)[];
+  readonly #onClose: () => void;
   #cursor: Cursor;
   /** On the log: what reads it. On the tail: undefined. */
   #log: LocalFeed | undefined;
   #tail: Tail | undefined;
+  /** When the last tail was opened; monotonic. */
+  #openedAt = -Infinity;
   /** The page of which some messages have been taken, up to this one. */
   #within: Carried | undefined;
   /** Of the log, as its owner told it last. */
@@ -59,7 +63,7 @@ export class JetStreamFeed implements Feed {
     this.#cursor = cursor;
     this.#connection = connection;
     this.#channel = channel;
-    this.#ends = [connection.onChange(() => this.#onConnection()), onClose];
+    this.#onClose = onClose;
     this.#read = async (cursor, limit) => {
       this.#covered = this.#tail?.size ?? 0;
       const page = await read(cursor, limit);
@@ -85,7 +89,7 @@ export class JetStreamFeed implements Feed {
 
   close(): void {
     this.#closed = true;
-    for (const end of this.#ends) end();
+    this.#onClose();
     this.#log?.close();
     this.#tail?.close();
     this.#endWait?.();
@@ -116,8 +120,10 @@ export class JetStreamFeed implements Feed {
       this.#log = undefined;
       this.#lookAt = performance.now() + limits.silentMs;
       log.close();
-    } else if (this.#tail === undefined && jetStream)
+    } else if (this.#tail === undefined && jetStream && performance.now() - this.#openedAt > limits.reopenMs) {
+      this.#openedAt = performance.now();
       this.#tail = new Tail(jetStream, this.#channel, () => this.#onTail());
+    }
   }
 
   #toLog(): void {
@@ -186,10 +192,5 @@ export class JetStreamFeed implements Feed {
   #onTail(): void {
     if (this.#log && this.#tail?.state === "flowing" && this.#tail.size === 0) this.#log.wake();
     this.#endWait?.();
-  }
-
-  #onConnection(): void {
-    if (!this.#connection.jetStream) this.#tail?.close();
-    this.#log?.wake();
   }
 }

@@ -12,7 +12,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Service } from "moleculer";
 import type { NatsConnection } from "nats";
-import { backoffMs, fingerprintOf, newId, plainError } from "../../../kernel/index.ts";
+import { fingerprintOf, newId, plainError } from "../../../kernel/index.ts";
 import type { Database } from "../../../database/index.ts";
 import { databaseOf } from "../../../database/mixin.ts";
 import { STREAM_LIMITS } from "../../limits.ts";
@@ -28,6 +28,11 @@ export const RELAY_LIMITS = {
   batch: 500,
   /** Events behind from which on it begins with the next one that is written. */
   history: 10_000,
+  /**
+   * Milliseconds until it tries again. A stream that is deleted must not be made anew at once: the server (seen with 2.9)
+   * is still removing files and takes the new one's with them, which then can neither be written nor read.
+   */
+  retryMs: 1_000,
   /** Milliseconds within which JetStream must have taken them. */
   ackMs: 2_000,
   /** Milliseconds between two pages of a log that is being written: many commits, one page. */
@@ -137,7 +142,8 @@ export class JetStreamRelay {
         if (this.#isStopping) break;
         // Once aloud: readers go on with the log meanwhile.
         logger[this.#failures === 0 ? "warn" : "debug"](`relay of ${fullName}: ${plainError(error).message}`, error);
-        await this.#pause(backoffMs(++this.#failures, { baseMs: 50, capMs: 2_000 }));
+        this.#failures++;
+        await this.#pause(this.#limits.retryMs);
       }
     await this.#lease.release().catch(error => logger.debug("a lease was not released", error));
   }

@@ -50,7 +50,6 @@ export class Tail {
   }
 
   async #run({ client, manager }: JetStream, channel: Channel): Promise<void> {
-    await channel.ensure(manager);
     const { name } = await manager.consumers.add(channel.name, {
       deliver_policy: DeliverPolicy.New,
       ack_policy: AckPolicy.None,
