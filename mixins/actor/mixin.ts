@@ -7,7 +7,7 @@ import { keepsTables } from "../database/mixin.ts";
 import { eventStoreOf } from "../event-store/mixin.ts";
 import type { LogPage, ReadLog } from "../stream/index.ts";
 import {
-  consumerTables,
+  streamTables,
   publishLog,
   Publishing,
   singletonOf,
@@ -192,7 +192,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
     created(this: HostingService) {
       keepsTables(this, () => eventStoreOf(this));
       // Leases, and how far the log is published: for when there are several nodes, which may be later.
-      keepsTables(this, () => consumerTables(this));
+      keepsTables(this, () => streamTables(this));
     },
     async started(this: HostingService) {
       const store = await eventStoreOf(this);

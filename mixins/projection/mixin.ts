@@ -4,7 +4,7 @@ import Type from "typebox";
 import { Refusal } from "../kernel/index.ts";
 import { paramsOf } from "../contract/index.ts";
 import { keepsTables, migrate } from "../database/mixin.ts";
-import { consumersOf, consumerTables, Consuming } from "../stream/mixin.ts";
+import { consumersOf, streamTables, Consuming } from "../stream/mixin.ts";
 import type { Projection } from "./define-projection.ts";
 import { ProjectionHost } from "./host.ts";
 import type { ProjectionLimits } from "./limits.ts";
@@ -61,7 +61,7 @@ export function Projections(
     created(this: ProjectingService) {
       this.projections = new Map();
       keepsTables(this, async () => {
-        const database = await consumerTables(this);
+        const database = await streamTables(this);
         await migrate(database, "projection", migrations);
         for (const projection of list) await ProjectionHost.prepare(projection, database);
       });

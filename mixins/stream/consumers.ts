@@ -1,14 +1,14 @@
 // The consumers of one service: finds the owners of what they subscribe to, follows each, answers for their state.
 import type { Service } from "moleculer";
 import { METRICS, Refusal } from "../kernel/index.ts";
-import { databaseOf, migrate, type Database } from "../database/mixin.ts";
+import type { Database } from "../database/index.ts";
 import type { Carrier } from "./carriers/carrier.ts";
 import { carrierOf } from "./carriers/resolve.ts";
 import { Follower, type Consumer, type House } from "./follower.ts";
 import { STREAM_LIMITS } from "./limits.ts";
-import { migrations } from "./migrations.ts";
 import { actorOf, ownersOf } from "./owners.ts";
 import type { LogPage, ReadLog } from "./source.ts";
+import { streamTables } from "./tables.ts";
 import type { Taken } from "./taken.ts";
 import { inChunks } from "./upsert.ts";
 
@@ -37,16 +37,6 @@ export interface DeadLetter {
   readonly attempts: number;
   readonly at: string;
   readonly event: unknown;
-}
-
-/**
- * The database of a service with consumers, their tables up to date. What consumers write can be made again from the
- * events, which are durable with their owner.
- */
-export async function consumerTables(service: Service): Promise<Database> {
-  const database = await databaseOf(service, { rebuildable: true });
-  await migrate(database, "stream", migrations);
-  return database;
 }
 
 const registries = new WeakMap<Service, Promise<Consumers>>();
@@ -90,7 +80,7 @@ export class Consumers {
   }
 
   static async open(service: Service): Promise<Consumers> {
-    return new Consumers(service, await consumerTables(service));
+    return new Consumers(service, await streamTables(service));
   }
 
   /** Starts a consumer. It follows its sources as they appear, until it is removed or the service stops. */

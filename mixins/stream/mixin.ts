@@ -4,20 +4,22 @@ import Type from "typebox";
 import { paramsOf } from "../contract/index.ts";
 import { keepsTables } from "../database/mixin.ts";
 import type { Publisher } from "./carriers/resolve.ts";
-import { consumersOf, consumerTables } from "./consumers.ts";
+import { consumersOf } from "./consumers.ts";
 import type { Reactor } from "./define-reactor.ts";
 import { consumerOf } from "./reactor.ts";
 import { COMMITTED, type Committed } from "./source.ts";
+import { streamTables } from "./tables.ts";
 import type { Taken } from "./taken.ts";
 
 export { publishLog, type Publisher } from "./carriers/resolve.ts";
-export { consumersOf, consumerTables, type ConsumerStatus, type Consumers, type DeadLetter } from "./consumers.ts";
+export { consumersOf, type ConsumerStatus, type Consumers, type DeadLetter } from "./consumers.ts";
 export type { Consumer, Failures } from "./follower.ts";
 export { STREAM_LIMITS, type StreamLimits } from "./limits.ts";
 export { STREAM_INDEXES } from "./migrations.ts";
 export { streamOf } from "./place.ts";
 export { startRelay, type RelayOptions } from "./relay.ts";
 export { singletonOf, type Singleton } from "./singleton.ts";
+export { streamTables } from "./tables.ts";
 export { takenByAll } from "./taken.ts";
 export { inChunks, upsertRows } from "./upsert.ts";
 
@@ -74,7 +76,7 @@ export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
       },
     },
     created(this: Service) {
-      keepsTables(this, () => consumerTables(this));
+      keepsTables(this, () => streamTables(this));
     },
     async stopped(this: Service) {
       await (await consumersOf(this)).stop();

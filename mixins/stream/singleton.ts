@@ -1,11 +1,10 @@
-// Work that one node of a service does at a time: firing timers, looking after sagas, publishing its log. Who holds the lease does it; each
-// kind of work of each service has a lease of its own, so they spread over the nodes. Like every lease it only saves work:
-// what a paused holder does once more is guarded where it takes effect.
+// Work that one node of a service does at a time: firing timers, looking after sagas, publishing its log. Who holds the
+// lease does it; each kind of work of each service has a lease of its own, so they spread over the nodes. Like every lease
+// it only saves work: what a paused holder does once more is guarded where it takes effect.
 import type { Service } from "moleculer";
-import { databaseOf, migrate } from "../database/mixin.ts";
 import { Lease } from "./lease.ts";
 import { STREAM_LIMITS, type StreamLimits } from "./limits.ts";
-import { migrations } from "./migrations.ts";
+import { streamTables } from "./tables.ts";
 
 export interface Singleton {
   /** Whether this node is to do the work now. */
@@ -24,9 +23,7 @@ export async function singletonOf(
   limits: Pick<StreamLimits, "leaseMs" | "lookMs"> = STREAM_LIMITS,
 ): Promise<Singleton> {
   if (!service.broker.transit) return ALONE;
-  const database = await databaseOf(service);
-  await migrate(database, "stream", migrations);
-  const lease = new Lease(database, `singleton/${work}`, limits.leaseMs);
+  const lease = new Lease(await streamTables(service), `singleton/${work}`, limits.leaseMs);
   let lookAt = -Infinity;
   return {
     async holds() {

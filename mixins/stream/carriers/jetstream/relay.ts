@@ -14,11 +14,11 @@ import type { Service } from "moleculer";
 import type { NatsConnection } from "nats";
 import { fingerprintOf, newId, plainError } from "../../../kernel/index.ts";
 import type { Database } from "../../../database/index.ts";
-import { databaseOf } from "../../../database/mixin.ts";
 import { STREAM_LIMITS } from "../../limits.ts";
 import { Poll } from "../../poll.ts";
 import { singletonOf, type Singleton } from "../../singleton.ts";
 import type { Cursor, LogPage } from "../../source.ts";
+import { streamTables } from "../../tables.ts";
 import type { Carried, Channel } from "./channel.ts";
 import type { Connection, JetStream } from "./connection.ts";
 import { publishAll } from "./publish.ts";
@@ -104,7 +104,7 @@ export class JetStreamRelay {
     const limits = { ...RELAY_LIMITS, ...own };
     const lease = await singletonOf(service, "relay", limits);
     // The cursor may be set back: what is published twice is dropped.
-    const database = await databaseOf(service, { rebuildable: true });
+    const database = await streamTables(service);
     const first = { source: service.fullName, log: newId(), cursor: "" };
     await database.knex("relays").insert(first).onConflict("source").ignore();
     const row = await database.knex("relays").where({ source: service.fullName }).first();

@@ -1,0 +1,13 @@
+import type { Service } from "moleculer";
+import { databaseOf, migrate, type Database } from "../database/mixin.ts";
+import { migrations } from "./migrations.ts";
+
+/**
+ * The database of a service with this floor's tables up to date: places of consumers, leases, how far a log is published.
+ * What is lost of them can be made again: events are durable with their owner, a lease is taken anew.
+ */
+export async function streamTables(service: Service): Promise<Database> {
+  const database = await databaseOf(service, { rebuildable: true });
+  await migrate(database, "stream", migrations);
+  return database;
+}
