@@ -10,7 +10,7 @@
 // With N nodes that is 10 N questions and answers a second in all (1,000 and 1,000 with 100 nodes), plus their heartbeats.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
-import type { Answer } from "./transporters/nats.ts";
+import type { Answer, Asking } from "./transporters/asking.ts";
 
 const limits = {
   /** Milliseconds between two rounds, and how many nodes a round asks. */
@@ -25,14 +25,6 @@ const limits = {
   graceMs: 1_000,
 };
 
-/** A transporter that can ask. */
-interface Asking {
-  probe(nodeId: string, withinMs: number): Promise<Answer | undefined>;
-  tellLost(nodeId: string): void;
-  onUndelivered: (nodeId: string) => void;
-  onLost: (nodeId: string) => void;
-  connectedAt: number;
-}
 interface Node {
   readonly id: string;
   readonly local: boolean;

@@ -3,6 +3,7 @@
 // given up: here a call whose time has run out while it waited is not begun.
 import type { ActionSchema, Context } from "moleculer";
 import { Unavailable } from "../../mixins/kernel/index.ts";
+import { elapsedMs } from "./elapsed.ts";
 
 const limits = { concurrency: 1_000, queue: 4_000 };
 
@@ -52,8 +53,5 @@ export const bulkhead = {
   },
 };
 
-function isLate({ options: { timeout }, startHrTime }: Ctx): boolean {
-  if (!timeout || !startHrTime) return false;
-  const [seconds, nanoseconds] = process.hrtime(startHrTime);
-  return seconds * 1_000 + nanoseconds / 1e6 > timeout;
-}
+const isLate = ({ options: { timeout }, startHrTime }: Ctx): boolean =>
+  Boolean(timeout && startHrTime && elapsedMs(startHrTime) > timeout);

@@ -18,6 +18,7 @@ import {
   Unavailable,
   type Outcome,
 } from "../../mixins/kernel/index.ts";
+import { elapsedMs } from "./elapsed.ts";
 
 const limits = {
   attempts: 8,
@@ -151,8 +152,3 @@ const withOutcome = (error: Unavailable, outcome: Outcome): Unavailable =>
   outcome === "none" || outcomeOf(error) === "unknown"
     ? error
     : new Unavailable(error.type, { message: error.message, outcome, cause: error });
-
-function elapsedMs(since: [number, number]): number {
-  const [seconds, nanoseconds] = process.hrtime(since);
-  return seconds * 1_000 + nanoseconds / 1e6;
-}

@@ -8,6 +8,7 @@
 import { Errors, Transporters } from "moleculer";
 import { Events, type Msg, type NatsConnection } from "nats";
 import { natsOptions } from "../../mixins/kernel/index.ts";
+import type { Answer, Asking, Packet } from "./asking.ts";
 
 const limits = {
   /** Milliseconds between two attempts to reconnect. */
@@ -21,14 +22,6 @@ const limits = {
   flushMs: 1_000,
 };
 
-/** What a node says to "are you there": the id of its process, nothing because nobody listens, or nothing at all. */
-export type Answer = { readonly instance: string } | "gone" | "silent";
-
-interface Packet {
-  readonly type: string;
-  readonly target: string | null;
-  readonly payload: unknown;
-}
 /** What there is of Moleculer's class and of what it works with; its own types know little of it. */
 interface Base {
   client: NatsConnection | null;
@@ -50,12 +43,9 @@ interface Base {
 }
 const Nats = Transporters.NATS as unknown as new (options: object) => Base;
 
-export class NatsTransporter extends Nats {
-  /** Called with the node that a request of ours did not reach. */
-  onUndelivered: (nodeId: string) => void = () => {};
-  /** Called with the node that another one lost. */
-  onLost: (nodeId: string) => void = () => {};
-  /** When the connection was made, on the monotonic clock: the others may take a moment longer. */
+export class NatsTransporter extends Nats implements Asking {
+  onUndelivered: Asking["onUndelivered"] = () => {};
+  onLost: Asking["onLost"] = () => {};
   connectedAt = -Infinity;
   readonly #replies: Packet[] = [];
   #inbox!: string;
@@ -115,7 +105,6 @@ export class NatsTransporter extends Nats {
     return this.broker.Promise.resolve();
   }
 
-  /** Whether a node is there. `withinMs`: how long its loop may take to say so. Undefined while we are cut off. */
   async probe(nodeId: string, withinMs: number): Promise<Answer | undefined> {
     const { client } = this;
     if (!this.connected || !client) return undefined;
@@ -128,7 +117,6 @@ export class NatsTransporter extends Nats {
     }
   }
 
-  /** Tells the others of a node that we lost, so that each can look for itself. */
   tellLost(nodeId: string): void {
     if (this.connected && !this.client!.isClosed()) this.client!.publish(`${this.prefix}.LOST`, nodeId);
   }

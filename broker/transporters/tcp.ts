@@ -10,15 +10,10 @@ import { once } from "node:events";
 import type { Server } from "node:net";
 import { Errors, Transporters } from "moleculer";
 import type { FromSupervisor, FromWorker } from "../../mixins/kernel/index.ts";
-import type { Answer } from "./nats.ts";
+import type { Answer, Asking, Packet } from "./asking.ts";
 
 const HOST = "127.0.0.1";
 
-interface Packet {
-  readonly type: string;
-  readonly target: string | null;
-  readonly payload: unknown;
-}
 interface Node {
   readonly id: string;
   readonly local: boolean;
@@ -48,11 +43,9 @@ interface Base {
 }
 const Tcp = Transporters.TCP as unknown as new (options: object) => Base;
 
-export class TcpTransporter extends Tcp {
-  /** Called with the node that a request of ours did not reach. */
-  onUndelivered: (nodeId: string) => void = () => {};
-  /** Called with the node that another one lost. Here each finds out by itself. */
-  onLost: (nodeId: string) => void = () => {};
+export class TcpTransporter extends Tcp implements Asking {
+  onUndelivered: Asking["onUndelivered"] = () => {};
+  onLost: Asking["onLost"] = () => {};
   connectedAt = -Infinity;
   readonly #hear = (message: FromSupervisor): void => this.#onMessage(message);
 
@@ -111,6 +104,7 @@ export class TcpTransporter extends Tcp {
     return answered ? { instance: node.instanceID } : "silent";
   }
 
+  /** Each finds out by itself. */
   tellLost(): void {}
 
   #onMessage(message: FromSupervisor): void {
