@@ -1,21 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { RedisServer } from "../../test/servers/redis.ts";
+import { connectedRedis, type RedisServer } from "../../test/servers/redis.ts";
 import { until } from "../../test/shop.ts";
 import { newId, systemClock } from "../kernel/index.ts";
 import { counterConformance, WINDOW_MS } from "./counter.conformance.ts";
-import { fallingBack, MemoryCounter, RedisConnection, RedisCounter } from "./index.ts";
+import { fallingBack, MemoryCounter, RedisCounter, type RedisConnection } from "./index.ts";
 
 let server: RedisServer;
 let connection: RedisConnection;
+let stop: () => Promise<void>;
 beforeAll(async () => {
-  server = await RedisServer.start();
-  connection = new RedisConnection(server.url, "", { info: () => {}, warn: () => {} });
-  await connection.tried;
+  ({ server, connection, stop } = await connectedRedis());
 });
-afterAll(async () => {
-  await connection.close();
-  await server.stop();
-});
+afterAll(() => stop());
 
 describe("in Redis", () => counterConformance(async () => new RedisCounter(connection, newId(), WINDOW_MS)));
 

@@ -1,23 +1,19 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { RedisServer } from "../../test/servers/redis.ts";
+import { connectedRedis, type RedisServer } from "../../test/servers/redis.ts";
 import { until } from "../../test/shop.ts";
 import { systemClock, type Clock } from "../../mixins/kernel/index.ts";
-import { RedisConnection } from "../../mixins/redis/index.ts";
+import type { RedisConnection } from "../../mixins/redis/index.ts";
 import { limits } from "./limits.ts";
 import { RedisSessions } from "./redis-sessions.ts";
 import { sessionStoreConformance } from "./session-store.conformance.ts";
 
 let server: RedisServer;
 let redis: RedisConnection;
+let stop: () => Promise<void>;
 beforeAll(async () => {
-  server = await RedisServer.start();
-  redis = new RedisConnection(server.url, "", { info: () => {}, warn: () => {} });
-  await redis.tried;
+  ({ server, connection: redis, stop } = await connectedRedis());
 });
-afterAll(async () => {
-  await redis.close();
-  await server.stop();
-});
+afterAll(() => stop());
 beforeEach(() => redis.run(client => client.flushall()));
 
 const newStore = async (clock: Clock = systemClock) => new RedisSessions(redis, clock);

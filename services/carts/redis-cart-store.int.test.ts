@@ -1,22 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { RedisServer } from "../../test/servers/redis.ts";
+import { connectedRedis, type RedisServer } from "../../test/servers/redis.ts";
 import { until } from "../../test/shop.ts";
 import { newId } from "../../mixins/kernel/index.ts";
-import { RedisConnection } from "../../mixins/redis/index.ts";
+import type { RedisConnection } from "../../mixins/redis/index.ts";
 import { cartStoreConformance } from "./cart-store.conformance.ts";
 import { limits, redisCartStore } from "./redis-cart-store.ts";
 
 let server: RedisServer;
 let redis: RedisConnection;
+let stop: () => Promise<void>;
 beforeAll(async () => {
-  server = await RedisServer.start();
-  redis = new RedisConnection(server.url, "", { info: () => {}, warn: () => {} });
-  await redis.tried;
+  ({ server, connection: redis, stop } = await connectedRedis());
 });
-afterAll(async () => {
-  await redis.close();
-  await server.stop();
-});
+afterAll(() => stop());
 
 describe("carts in Redis", () => cartStoreConformance(async () => redisCartStore(redis)));
 

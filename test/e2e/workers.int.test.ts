@@ -10,13 +10,13 @@ import { Child, freePort, orderOf, Shop, until } from "../shop.ts";
 const WORKERS = 3;
 const ADMIN = { email: "admin@example.com", password: "for workers only" };
 let folder: string;
-let shop: Shop | undefined;
+let running: Shop | undefined;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "workers-"));
 });
 afterEach(async () => {
-  await shop?.stop();
-  shop = undefined;
+  await running?.stop();
+  running = undefined;
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -32,6 +32,20 @@ async function nodesOf(shop: Shop, token: string): Promise<string[]> {
   return nodes.filter(({ available, services }) => available && services.includes("orders")).map(({ id }) => id);
 }
 
+/** Starts the shop, and waits until all of its workers are there. */
+async function open(): Promise<{ shop: Shop; admin: string }> {
+  const shop = await Shop.start({
+    DATA_DIR: folder,
+    WORKERS: `${WORKERS}`,
+    ADMIN_EMAIL: ADMIN.email,
+    ADMIN_PASSWORD: ADMIN.password,
+  });
+  running = shop;
+  const admin = await shop.login(ADMIN.email, ADMIN.password);
+  await until("all workers see each other", async () => (await nodesOf(shop, admin)).length === WORKERS);
+  return { shop, admin };
+}
+
 /** Places an order, and asks again under its key for as long as the connection is cut or the answer is "not now". */
 async function place(shop: Shop, token: string, productId: string): Promise<string> {
   const headers = { "Idempotency-Key": newId() };
@@ -45,21 +59,13 @@ async function place(shop: Shop, token: string, productId: string): Promise<stri
 }
 
 test("P1 P3 P5 one of them is killed under load: the others go on, it is replaced, each order is there once and ends", async () => {
-  shop = await Shop.start({
-    DATA_DIR: folder,
-    WORKERS: `${WORKERS}`,
-    ADMIN_EMAIL: ADMIN.email,
-    ADMIN_PASSWORD: ADMIN.password,
-  });
-  const running = shop;
-  const admin = await shop.login(ADMIN.email, ADMIN.password);
-  await until("all workers see each other", async () => (await nodesOf(running, admin)).length === WORKERS);
+  const { shop, admin } = await open();
   const before = await nodesOf(shop, admin);
   const token = await shop.customer("workers");
   const { rows } = (await shop.request("GET", "/api/v1/products?pageSize=10")).body;
   const placed: string[] = [];
   const callers = Array.from({ length: 6 }, async (_, caller) => {
-    for (let n = 0; n < 8; n++) placed.push(await place(running, token, rows[(caller + n) % rows.length].id));
+    for (let n = 0; n < 8; n++) placed.push(await place(shop, token, rows[(caller + n) % rows.length].id));
   });
   await until("the load is under way", () => placed.length > 6);
   const [, victim] = await workersOf(shop);
@@ -67,11 +73,11 @@ test("P1 P3 P5 one of them is killed under load: the others go on, it is replace
   await Promise.all(callers);
   expect(new Set(placed).size).toBe(48);
   await until("another one has come", async () => {
-    const now = await nodesOf(running, admin).catch(() => []);
+    const now = await nodesOf(shop, admin).catch(() => []);
     return now.length === WORKERS && now.some(id => !before.includes(id));
   });
   await until("every order has ended", async () => {
-    const { body } = await running.request("GET", "/api/v1/orders?pageSize=100", { token });
+    const { body } = await shop.request("GET", "/api/v1/orders?pageSize=100", { token });
     return body.total === 48 && body.rows.every(({ status }: { status: string }) => status === "shipped");
   });
   for (const { sku } of rows) {
@@ -83,15 +89,7 @@ test("P1 P3 P5 one of them is killed under load: the others go on, it is replace
 });
 
 test("what one worker changes, another one answers at once", async () => {
-  shop = await Shop.start({
-    DATA_DIR: folder,
-    WORKERS: `${WORKERS}`,
-    ADMIN_EMAIL: ADMIN.email,
-    ADMIN_PASSWORD: ADMIN.password,
-  });
-  const running = shop;
-  const admin = await shop.login(ADMIN.email, ADMIN.password);
-  await until("all workers see each other", async () => (await nodesOf(running, admin)).length === WORKERS);
+  const { shop } = await open();
   const token = await shop.customer("worker");
   const [product] = (await shop.request("GET", "/api/v1/products?pageSize=1")).body.rows;
   for (let quantity = 1; quantity <= 12; quantity++) {

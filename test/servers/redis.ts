@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
+import { RedisConnection } from "../../mixins/redis/index.ts";
 import { freePort, until } from "../shop.ts";
 import { program } from "./programs.ts";
 
@@ -80,4 +81,23 @@ export class RedisServer {
       client.disconnect();
     }
   }
+}
+
+/** A server, and the house's connection to it. */
+export async function connectedRedis(): Promise<{
+  server: RedisServer;
+  connection: RedisConnection;
+  stop: () => Promise<void>;
+}> {
+  const server = await RedisServer.start();
+  const connection = new RedisConnection(server.url, "", { info: () => {}, warn: () => {} });
+  await connection.tried;
+  return {
+    server,
+    connection,
+    async stop() {
+      await connection.close();
+      await server.stop();
+    },
+  };
 }
