@@ -85,7 +85,7 @@ async function remoteCalls(): Promise<Record<string, unknown>[]> {
 /** From the kill to the first answer of an actor that the dead node owned, under load. */
 async function failOver(): Promise<Record<string, unknown>[]> {
   const cluster = await Cluster.start(3);
-  const load = cluster.load(20, ACTORS);
+  const load = cluster.load(20, ACTORS, 1);
   const times: number[] = [];
   for (let kill = 0; kill < kills; kill++) {
     await until("the load is under way", () => load.ended.length > 200 * (kill + 1));
@@ -127,7 +127,7 @@ async function ownedBy(cluster: Cluster, node: string): Promise<string> {
 /** What a caller notices of a node that is asked to leave while another one comes. */
 async function handOver(): Promise<Record<string, unknown>[]> {
   const cluster = await Cluster.start(3);
-  const load = cluster.load(20, ACTORS);
+  const load = cluster.load(20, ACTORS, 1);
   for (const id of cluster.live()) {
     await cluster.join();
     await cluster.end(id, "SIGTERM");

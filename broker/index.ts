@@ -10,7 +10,7 @@ import { bulkhead } from "./middlewares/bulkhead.ts";
 import { callChain } from "./middlewares/call-chain.ts";
 import { BREAKER, circuitBreaker } from "./middlewares/circuit-breaker.ts";
 import { retries } from "./middlewares/retries.ts";
-import { stopOnce } from "./middlewares/stop-once.ts";
+import { stopping } from "./middlewares/stopping.ts";
 import { PlacementStrategy } from "./placement-strategy.ts";
 import { Regenerator } from "./regenerator.ts";
 import { NatsTransporter } from "./transporters/nats.ts";
@@ -30,7 +30,7 @@ const ANNOUNCE_MS = 200;
  */
 const MIDDLEWARES = [
   health,
-  stopOnce,
+  stopping,
   authorization,
   callChain,
   "ActionHook",

@@ -77,7 +77,7 @@ function takeWorkersFlag() {
 /** Names of the folders that hold a service. */
 function serviceFolders(root) {
   if (!existsSync(root)) throw new EnvironmentError("SERVICEDIR", root, "a folder of services");
-  const files = readdirSync(root, { recursive: true })
+  const files = readdirSync(root, { encoding: "utf8", recursive: true })
     .toSorted()
     .filter(file => file.endsWith(".service.ts"));
   return [...new Set(files.map(file => file.split(/[\\/]/)[0]))];

@@ -21,9 +21,10 @@ export function postgresUrl(): string {
   return url;
 }
 
-export async function newDatabases(): Promise<Databases> {
+/** On the run's server, unless another one's URL is given. */
+export async function newDatabases(server?: string): Promise<Databases> {
   const folder = await mkdtemp(join(tmpdir(), "valence-"));
-  const database = isOnPostgres() ? await newDatabase(postgresUrl()) : undefined;
+  const database = isOnPostgres() ? await newDatabase(server ?? postgresUrl()) : undefined;
   return {
     folder,
     env: { DATA_DIR: folder, ...(database && { DATABASE_URL: database.url }) },

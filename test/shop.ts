@@ -36,7 +36,12 @@ export class Child {
   constructor(args: readonly string[], env: Record<string, string>) {
     this.process = spawn(process.execPath, [...args], {
       cwd: ROOT,
-      env: { PATH: process.env["PATH"]!, NODE_OPTIONS: "--disable-warning=ExperimentalWarning", ...env },
+      env: {
+        PATH: process.env["PATH"]!,
+        NODE_OPTIONS: "--disable-warning=ExperimentalWarning",
+        NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"]!,
+        ...env,
+      },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const keep = (chunk: Buffer): void => void (this.output = (this.output + chunk.toString()).slice(-200_000));

@@ -32,5 +32,6 @@ export {
 } from "./ids.ts";
 export { canonicalJson, fingerprintOf } from "./json.ts";
 export { natsOptions } from "./nats-url.ts";
+export { beginStop, stopTimeLeft } from "./stop-deadline.ts";
 export { METRICS } from "./telemetry.ts";
 export type { FromSupervisor, FromWorker, Peer } from "./workers.ts";

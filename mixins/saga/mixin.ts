@@ -1,6 +1,6 @@
 // What a service mixes in to run sagas.
 import type { ServiceSchema } from "moleculer";
-import { environmentOf } from "../kernel/index.ts";
+import { stopTimeLeft } from "../kernel/index.ts";
 import { keepsTables } from "../database/mixin.ts";
 import { eventStoreOf } from "../event-store/mixin.ts";
 import { Consuming, consumersOf, singletonOf } from "../stream/mixin.ts";
@@ -49,7 +49,7 @@ export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}):
     },
     async stopped(this: Running) {
       await this.watchdog?.stop();
-      await this.sagas?.stop(environmentOf(this.broker).shutdownTimeoutMs);
+      await this.sagas?.stop(stopTimeLeft(this.broker));
     },
   } as object as Partial<ServiceSchema>;
 }

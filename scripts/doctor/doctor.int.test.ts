@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { isOnPostgres, newDatabases, type Databases } from "../../test/databases.ts";
-import { query } from "../../test/servers/postgres.ts";
+import { Postgres, query } from "../../test/servers/postgres.ts";
 import { orderOf, Shop, until } from "../../test/shop.ts";
 import { serviceNames } from "../services.ts";
 import { change, examined } from "./examined.fixture.ts";
@@ -13,6 +13,7 @@ import { change, examined } from "./examined.fixture.ts";
 const DOCTOR = join(import.meta.dirname, "../doctor.ts");
 const ORDERS = 3;
 
+let server: Postgres | undefined;
 let databases: Databases;
 let shop: Shop;
 
@@ -27,11 +28,14 @@ function run(...args: string[]) {
 }
 
 beforeAll(async () => {
-  databases = await newDatabases();
+  // The run's own server does not wait for the disk, and the doctor would say so.
+  server = isOnPostgres() ? await Postgres.start() : undefined;
+  databases = await newDatabases(server?.url());
 });
 afterAll(async () => {
   await shop?.stop();
-  await databases.remove();
+  await databases?.remove();
+  await server?.stop();
 });
 
 test("where no shop has been, nothing is wrong, and nothing is made", async () => {

@@ -489,6 +489,20 @@ describe("the protocol", () => {
 });
 
 describe("beside the API", () => {
+  test("a gateway stays ready when a service is away: only that one's routes are put off", async () => {
+    const own = await startGateway();
+    try {
+      expect((await own.http("GET", "/health/ready")).status).toBe(200);
+      await own.broker.destroyService("order-views");
+      const { status, json } = await own.http("GET", "/health/ready");
+      expect([status, json]).toEqual([200, { status: "ready", missing: ["order-views"] }]);
+      expect((await own.http("GET", "/api/v1/products")).status).toBe(200);
+      expect((await own.http("GET", "/api/v1/orders", { token: await own.token(newId()) })).status).toBe(503);
+    } finally {
+      await own.stop();
+    }
+  });
+
   test("health, metrics and the keys", async () => {
     expect((await gateway.http("GET", "/health/live")).json).toEqual({ status: "live" });
     expect((await gateway.http("GET", "/health/ready")).json).toEqual({ status: "ready", missing: [] });

@@ -6,7 +6,7 @@ import type { Service, ServiceSchema } from "moleculer";
 import type { JSONWebKeySet } from "jose";
 import ApiGateway from "moleculer-web";
 import { typedCall } from "../../mixins/contract/index.ts";
-import { environmentOf, METRICS, systemClock } from "../../mixins/kernel/index.ts";
+import { environmentOf, METRICS, stopTimeLeft, systemClock } from "../../mixins/kernel/index.ts";
 import { COMMITTED, type Committed } from "../../mixins/stream/index.ts";
 import { Authenticator } from "./authentication.ts";
 import { documentOf } from "./document.ts";
@@ -42,6 +42,8 @@ type Gateway = Service & {
   streams: OrderStreams;
   metrics: HttpMetrics;
   server: HttpServer;
+  /** Whether every routed service has been there. */
+  complete: boolean;
   /** OpenAPI, until the services change. */
   document: object | undefined;
   /** Where it listens: `http://localhost:3000`. */
@@ -133,10 +135,9 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
       enter(req, res);
     });
     // Before any service stops: the requests at hand still need them all.
-    const { shutdownTimeoutMs } = environment;
     this.broker.middlewares.add({
       name: "GatewayDrain",
-      stopping: () => this.server.drain(shutdownTimeoutMs, () => this.streams.drain()),
+      stopping: () => this.server.drain(stopTimeLeft(this.broker), () => this.streams.drain()),
     });
   },
 
@@ -167,7 +168,7 @@ function methodsOf(found: readonly Match[]): readonly string[] {
   return [...found.map(({ alias }) => alias.method), ...head];
 }
 
-/** Live at once; ready when every routed service is there, until the drain begins. */
+/** Live at once; ready from when every routed service is there until the drain begins. */
 function plainOf(gateway: Gateway): ReadonlyMap<string, Handler> {
   const { broker } = gateway;
   return new Map<string, Handler>([
@@ -180,11 +181,11 @@ function plainOf(gateway: Gateway): ReadonlyMap<string, Handler> {
         // A shop without its first products and administrator would turn its first customers away.
         const seed = broker.getLocalService("seed") as { filled?: boolean } | undefined;
         if (seed?.filled === false) missing.push("seed");
-        const ready = missing.length === 0 && !gateway.server.draining;
-        send(res, ready ? 200 : 503, {
-          status: ready ? "ready" : gateway.server.draining ? "draining" : "starting",
-          missing,
-        });
+        // Complete once, it stays: the routes of a service that leaves answer 503. Were the gateway unready, so would all
+        // be, at once, and no balancer would send anybody to the routes that are left.
+        gateway.complete ||= missing.length === 0;
+        const status = gateway.server.draining ? "draining" : gateway.complete ? "ready" : "starting";
+        send(res, status === "ready" ? 200 : 503, { status, missing });
       },
     ],
     [

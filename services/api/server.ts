@@ -64,14 +64,15 @@ export class HttpServer {
   /**
    * Stops without a reset: 1. every response says `Connection: close`, and readiness says 503, while the server goes
    * on serving for the announce delay; 2. requests are taken but wait, until whoever sends one after the other waits for
-   * an answer; 3. the port closes, the waiting are served, and connections close as they fall idle; 4. after `graceMs`
-   * the rest is cut. Closing at once resets whoever is between two requests, and every connection that the kernel holds
+   * an answer; 3. the port closes, the waiting are served, and connections close as they fall idle; 4. `graceMs`
+   * after the call the rest is cut. Closing at once resets whoever is between two requests, and every connection that the kernel holds
    * for us: 13 of 20 busy callers. Only closing the port serves on for ever.
    * `endStreams` is called before the port closes: what never falls idle by itself must end there.
    */
   async drain(graceMs: number, endStreams: () => void): Promise<void> {
     if (this.#draining || !this.#server.listening) return;
     this.#draining = true;
+    const by = performance.now() + graceMs;
     for (const response of this.#responses) if (!response.headersSent) response.shouldKeepAlive = false;
     await sleep(limits.announceMs);
     endStreams();
@@ -82,7 +83,7 @@ export class HttpServer {
     this.#gate = undefined;
     open();
     const sweep = setInterval(() => this.#server.closeIdleConnections(), limits.sweepMs);
-    const cut = setTimeout(() => this.#server.closeAllConnections(), graceMs);
+    const cut = setTimeout(() => this.#server.closeAllConnections(), by - performance.now());
     await closed;
     clearInterval(sweep);
     clearTimeout(cut);

@@ -27,6 +27,8 @@ let lab: Laboratory;
 beforeAll(async () => {
   databases = await newDatabases();
   lab = await Laboratory.open(databases.folder, databases.env, chance);
+  // Who ends in peace leaves what it has compiled to all those that are killed.
+  await lab.shop.child.end("SIGTERM");
 });
 afterAll(async () => {
   await lab?.close();

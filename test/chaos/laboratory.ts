@@ -23,11 +23,14 @@ export function seeded(): { random: () => number; pick: <T>(from: readonly T[]) 
   return { random, pick: from => from[Math.floor(random() * from.length)]! };
 }
 
-/** So many callers who do this again and again. The function ends them, and rejects with the first thing that befell one. */
-export function repeatedly(callers: number, work: () => Promise<void>): () => Promise<void> {
+/**
+ * So many callers who do this again and again, with a pause between two times. The function ends them, and rejects with
+ * the first thing that befell one.
+ */
+export function repeatedly(callers: number, work: () => Promise<void>, pauseMs = 0): () => Promise<void> {
   const state = { isOver: false };
   const call = async (): Promise<void> => {
-    while (!state.isOver) await work();
+    for (; !state.isOver; await sleep(pauseMs)) await work();
   };
   const all = Promise.allSettled(Array.from({ length: callers }, call));
   return async () => {

@@ -102,8 +102,12 @@ export class Cluster {
     return state.count;
   }
 
-  /** Callers that add one after the other until `stop`; nobody repeats anything by hand. */
-  load(callers: number, actors: number): { readonly ended: readonly Ended[]; stop(): Promise<readonly Ended[]> } {
+  /** Callers that add one after the other, with a pause, until `stop`; nobody repeats anything by hand. */
+  load(
+    callers: number,
+    actors: number,
+    pauseMs = 5,
+  ): { readonly ended: readonly Ended[]; stop(): Promise<readonly Ended[]> } {
     const ended: Ended[] = [];
     const ending = new AbortController();
     let n = 0;
@@ -116,7 +120,7 @@ export class Cluster {
           (error: unknown) => error,
         );
         ended.push({ id, began, ended: performance.now(), error });
-        await sleep(1);
+        await sleep(pauseMs);
       }
     };
     const all = Array.from({ length: callers }, call);

@@ -1,4 +1,5 @@
-// A Postgres server of the tests' own: on a free port, in a temporary folder, durable as in production, gone afterwards.
+// A Postgres server of the tests' own: on a free port, in a temporary folder, durable as in production unless a setting says otherwise, gone
+// afterwards.
 import { execFile, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, mkdtempSync, rmSync } from "node:fs";

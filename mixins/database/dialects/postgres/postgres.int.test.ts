@@ -55,7 +55,8 @@ const terminate = async (): Promise<number> =>
   (
     await query(
       server.url,
-      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'valence things'",
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where application_name = 'valence things' and datname = current_database()`,
     )
   ).length;
 

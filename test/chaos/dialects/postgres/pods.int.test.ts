@@ -8,6 +8,8 @@ import { Child, until } from "../../../shop.ts";
 import { Laboratory, repeatedly, seeded } from "../../laboratory.ts";
 
 const CALLERS = 5;
+/** Between the orders of a caller: the faults take long, and the machine is shared. */
+const PAUSE_MS = 50;
 const KILLS = 3;
 const GATEWAY = "api,ops,seed";
 const PODS = {
@@ -64,7 +66,7 @@ afterAll(async () => {
 test(
   "P1 P3 P4 P5 pods are killed under load, then replaced one after another: no order is lost, none fails while pods leave in order",
   async () => {
-    const stop = repeatedly(CALLERS, () => lab.order({ mayBeCut: false }));
+    const stop = repeatedly(CALLERS, () => lab.order({ mayBeCut: false }), PAUSE_MS);
     try {
       for (let kill = 0; kill < KILLS; kill++) {
         await lab.moreOrders(10);

@@ -10,6 +10,8 @@ import { Child, until } from "../../../shop.ts";
 import { Laboratory, repeatedly, seeded } from "../../laboratory.ts";
 
 const CALLERS = 4;
+/** Between the orders of a caller: the faults take long, and the machine is shared. */
+const PAUSE_MS = 50;
 /** Their stores move: actors that are born and end, sagas with their timers, and few actors that take every order. */
 const SERVICES = ["orders", "checkout", "inventory"];
 const RANDOM_KILLS = 4;
@@ -66,7 +68,7 @@ const finished = async (...args: string[]): Promise<string> => {
 test(
   "P1 P2 P3 P5 a reshard that is killed in every phase and started again moves the stores of a running shop, and no order is lost",
   async () => {
-    const stop = repeatedly(CALLERS, () => lab.order({ mayBeCut: true }));
+    const stop = repeatedly(CALLERS, () => lab.order({ mayBeCut: true }), PAUSE_MS);
     try {
       await lab.moreOrders(100);
       for (const service of SERVICES) {
