@@ -13,7 +13,7 @@ const REACHED_WITHIN_MS = 20_000;
 /** Those of the reshard are passed by another process. */
 const points = FAILPOINTS.filter(name => !name.startsWith("reshard:"));
 /** So many of them on Postgres, others in each run: where its connections end has tests of its own. */
-const ON_POSTGRES = 6;
+const ON_POSTGRES = 4;
 
 const chance = seeded();
 const drawn = (count: number): string[] =>

@@ -276,6 +276,9 @@ describe("SQLite alone", () => {
       await Promise.all(loads.map(({ ready }) => ready));
       for (const { start } of loads) start();
       const results = await Promise.all(loads.map(({ ended }) => ended));
+      expect(results.map(({ code, complaints }) => ({ code, complaints }))).toEqual(
+        loads.map(() => ({ code: 0, complaints: "" })),
+      );
       const counts = results.map(({ acknowledged }) => acknowledged.length);
       everything.push(...results.flatMap(({ acknowledged }) => acknowledged));
       return {

@@ -10,7 +10,7 @@ import { Laboratory, repeatedly, seeded } from "../../laboratory.ts";
 const CALLERS = 5;
 /** Between the orders of a caller: the faults take long, and the machine is shared. */
 const PAUSE_MS = 50;
-const KILLS = 3;
+const KILLS = 2;
 const GATEWAY = "api,ops,seed";
 const PODS = {
   core: "accounts,catalog,carts,orders,inventory,payments,shipping",
