@@ -103,6 +103,7 @@ async function latencies(url: string, perSecond: number): Promise<Record<string,
   const row = {
     case: "5 000 actors, open loop (Poisson) at half the maximum rate",
     "per second": thousands(waits.length / (seconds * 2)),
+    refused: waits.filter(wait => wait === Infinity).length,
     "p50 ms": rounded(quantile(waits, 0.5), 2),
     "p99 ms": rounded(quantile(waits, 0.99), 2),
     "p99.9 ms": rounded(quantile(waits, 0.999), 2),

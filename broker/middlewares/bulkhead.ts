@@ -2,8 +2,7 @@
 // slow dependency fills neither memory nor the loop. Moleculer's own (0.15.2) goes on to execute calls whose callers have
 // given up: here a call whose time has run out while it waited is not begun.
 import type { ActionSchema, Context } from "moleculer";
-import { Unavailable } from "../../mixins/kernel/index.ts";
-import { elapsedMs } from "./elapsed.ts";
+import { elapsedMs, Unavailable } from "../../mixins/kernel/index.ts";
 
 const limits = { concurrency: 1_000, queue: 4_000 };
 

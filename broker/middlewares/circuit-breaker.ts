@@ -16,7 +16,10 @@ export const BREAKER = {
   check: isFailureOfNode,
 };
 
-/** Unavailable because of one actor: the node's others are well. Or because of the one Redis: no other node has it. */
+/**
+ * Unavailable because of one actor: the node's others are well. Or because of what no other node has: the one Redis, a
+ * read model that has caught up.
+ */
 const NOT_OF_NODE = new Set([
   "MAILBOX_FULL",
   "CONTENTION",
@@ -24,6 +27,7 @@ const NOT_OF_NODE = new Set([
   "PREPARE_FAILED",
   "DEADLINE_PASSED",
   "REDIS_UNAVAILABLE",
+  "NOT_CAUGHT_UP",
 ]);
 
 function isFailureOfNode(error: Error): boolean {

@@ -25,7 +25,7 @@ const nobody = new Errors.ServiceNotAvailableError({ action: "a.b" });
 const late = () => new Errors.RequestTimeoutError({ action: "a.b", nodeID: "n1" });
 
 /** Calls an action whose attempts end so, one after the other. */
-function calling(ends: readonly unknown[], { repeatable = true } = {}) {
+function calling(ends: readonly unknown[], { repeatable = true, own = undefined as Sent | undefined } = {}) {
   const sent: Sent[] = [];
   const next = (_action: unknown, _params: unknown, options: Sent = {}) => {
     const end = ends[Math.min(sent.length, ends.length - 1)];
@@ -37,7 +37,7 @@ function calling(ends: readonly unknown[], { repeatable = true } = {}) {
       called.ctx = { action: { name: "a.b", repeatable }, nodeID: `n${sent.length}`, options, headers };
     return called;
   };
-  const answer = retries(broker).call(next as never)("a.b", {});
+  const answer = retries(broker).call(next as never)("a.b", {}, own);
   return { answer, sent };
 }
 
@@ -62,6 +62,13 @@ test("a command that a node died with is repeated under its id, and marked; anyt
     data: { outcome: "unknown" },
   });
   expect(other.sent).toHaveLength(1);
+});
+
+test("while no node has the action, the time that the caller gives is the deadline", async () => {
+  const { answer, sent } = calling([nobody], { own: { timeout: 60 } });
+  await expect(answer).rejects.toMatchObject({ type: "SERVICE_NOT_AVAILABLE", data: { outcome: "none" } });
+  expect(sent.slice(1).map(({ timeout }) => timeout! <= 60)).not.toContain(false);
+  expect(sent.length).toBeLessThan(8);
 });
 
 test("a command keeps the id under which it may have taken effect, also past a moment without any node", async () => {

@@ -13,12 +13,12 @@ import {
   autoCommandId,
   backoffMs,
   COMMAND_ID,
+  elapsedMs,
+  type Outcome,
   outcomeOf,
   REPEATED,
   Unavailable,
-  type Outcome,
 } from "../../mixins/kernel/index.ts";
-import { elapsedMs } from "./elapsed.ts";
 
 const limits = {
   attempts: 8,
@@ -62,7 +62,7 @@ export const retries = (broker: ServiceBroker) => ({
         if (!failure) throw error;
         const name = typeof action === "string" ? action : action.action.name;
         const send: Send = again => next(name, params, { ...options, ...again });
-        return repeat(broker, send, { called: first, headers: options.headers, failure });
+        return repeat(broker, send, { called: first, options, failure });
       });
       // A caller merges the meta of the call into its own.
       if (first.ctx) called.ctx = first.ctx;
@@ -101,11 +101,13 @@ function failureOf(error: unknown): Failure | undefined {
 async function repeat(
   broker: ServiceBroker,
   send: Send,
-  first: { called: Called; headers: Options["headers"]; failure: Failure },
+  first: { called: Called; options: Options; failure: Failure },
 ): Promise<unknown> {
-  let { called, headers = {}, failure } = first;
+  let { called, failure } = first;
+  let { headers = {} } = first.options;
   const began = called.ctx?.startHrTime ?? process.hrtime();
-  const timeout = called.ctx?.options.timeout ?? broker.options.requestTimeout ?? 0;
+  // Where no node has the action, Moleculer makes no context.
+  const timeout = called.ctx?.options.timeout ?? first.options.timeout ?? broker.options.requestTimeout ?? 0;
   const leftMs = (): number => (timeout > 0 ? timeout - elapsedMs(began) : Infinity);
   const tried = new Set<string>();
   let outcome: Outcome = "none";

@@ -32,9 +32,14 @@ interface Base {
     pendingRequests: Map<string, { action: { name: string }; nodeID: string; reject(error: Error): void }>;
     removePendingRequest(id: string): void;
     removePendingRequestByNodeID(nodeID: string): void;
+    sendResponse(nodeId: string, id: string, meta: object, headers: object, data: unknown, error: Error): Promise<void>;
   };
   broker: any;
-  logger: { info(...message: unknown[]): void; warn(...message: unknown[]): void };
+  logger: {
+    info(...message: unknown[]): void;
+    warn(...message: unknown[]): void;
+    error(...message: unknown[]): void;
+  };
   connect(): Promise<void>;
   disconnect(): Promise<void> | undefined;
   makeSubscriptions(topics: readonly object[]): Promise<void>;
@@ -139,7 +144,11 @@ export class NatsTransporter extends Nats implements Asking {
   async #watch(client: NatsConnection): Promise<void> {
     for await (const { type } of client.status()) {
       if (type === Events.Disconnect) this.#onDisconnect();
-      else if (type === Events.Reconnect) await this.#onReconnect();
+      // Whoever watches must not end: it would never notice the next outage.
+      else if (type === Events.Reconnect)
+        await this.#onReconnect().catch((error: unknown) =>
+          this.logger.error("not all is as before the outage", error),
+        );
     }
   }
 
@@ -157,8 +166,18 @@ export class NatsTransporter extends Nats implements Asking {
     this.connectedAt = performance.now();
     const replies = this.#replies.splice(0);
     const announced = this.onConnected(true);
-    for (const reply of replies) await this.prepublish(reply);
+    for (const reply of replies) await this.#publishKept(reply);
     await announced;
+  }
+
+  /** One that cannot be sent, as when it is too large, becomes an error, as it would have been without the outage. */
+  async #publishKept(reply: Packet): Promise<void> {
+    try {
+      await this.prepublish(reply);
+    } catch (error) {
+      const { id, meta, headers } = reply.payload as { id: string; meta: object; headers: object };
+      await this.transit.sendResponse(reply.target!, id, meta, headers, null, error as Error);
+    }
   }
 }
 

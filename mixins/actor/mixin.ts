@@ -1,7 +1,7 @@
 // What a service mixes in to host an actor: its commands as actions, the record of its actors, its timers and its log.
 import type { Context, Service, ServiceBroker, ServiceSchema } from "moleculer";
 import Type, { type TProperties } from "typebox";
-import { CALL_CHAIN, COMMAND_ID, environmentOf, REPEATED } from "../kernel/index.ts";
+import { CALL_CHAIN, COMMAND_ID, elapsedMs, environmentOf, REPEATED } from "../kernel/index.ts";
 import { ActorId, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/index.ts";
 import { keepsTables } from "../database/mixin.ts";
 import { eventStoreOf } from "../event-store/mixin.ts";
@@ -59,12 +59,17 @@ const chainOf = (ctx: Ctx): string | undefined =>
 
 /** Deadline, command id, chain and cause of a command, from the call that carries it. */
 export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
-  const { options, headers, meta, requestID } = ctx as Ctx & { headers?: Record<string, string> };
+  const { options, headers, meta, requestID, startHrTime } = ctx as Ctx & {
+    headers?: Record<string, string>;
+    startHrTime?: [number, number];
+  };
+  // What it has waited in the bulkhead is gone.
+  const spentMs = startHrTime ? elapsedMs(startHrTime) : 0;
   return {
     commandId: headers?.[COMMAND_ID],
     repeated: headers?.[REPEATED] !== undefined,
     chain: chainOf(ctx),
-    ...(options.timeout && { deadline: performance.now() + options.timeout }),
+    ...(options.timeout && { deadline: performance.now() + options.timeout - spentMs }),
     metadata: { ...(meta.user?.id && { user: meta.user.id }), ...(requestID && { requestId: requestID }) },
   };
 }

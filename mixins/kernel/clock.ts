@@ -15,5 +15,11 @@ export function rfc3339(epochMs: number): string {
 }
 let last = { epochMs: 0, text: "1970-01-01T00:00:00.000Z" };
 
+/** Milliseconds since a call began, by the time that Moleculer's Timeout notes on its context (`startHrTime`). */
+export function elapsedMs(since: [number, number]): number {
+  const [seconds, nanoseconds] = process.hrtime(since);
+  return seconds * 1_000 + nanoseconds / 1e6;
+}
+
 export const seconds = (n: number): number => n * 1_000;
 export const minutes = (n: number): number => n * 60_000;

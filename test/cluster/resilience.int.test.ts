@@ -1,5 +1,6 @@
 // What a broker does about others that answer badly or whose packets do not arrive: brokers in this process on a NATS
 // server, one of them behind a proxy that loses what it is told to lose.
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { ServiceBroker, type Context, type Service, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
@@ -51,21 +52,24 @@ const tellingNode = oracle(function () {
   return this.broker.nodeID;
 });
 
-test("what no node has opens no circuit: the caller is told what it is, not that nobody is there", async () => {
-  const space = newNamespace();
-  const caller = await join(space, "caller");
-  await join(
-    space,
-    "well",
-    oracle(() => Promise.reject(new Unavailable("REDIS_UNAVAILABLE"))),
-  );
-  await sees(caller, "well");
-  const ask = () => caller.call("oracle.ask").catch((error: unknown) => error);
-  for (let round = 0; round < 3; round++)
-    for (const error of await Promise.all(Array.from({ length: 20 }, ask)))
-      expect(error).toMatchObject({ type: "REDIS_UNAVAILABLE", code: 503 });
-  expect(nodesOf(caller)).toEqual(["well"]);
-});
+test.each(["REDIS_UNAVAILABLE", "NOT_CAUGHT_UP"])(
+  "what no node has opens no circuit: %s is what the caller is told",
+  async type => {
+    const space = newNamespace();
+    const caller = await join(space, "caller");
+    await join(
+      space,
+      "well",
+      oracle(() => Promise.reject(new Unavailable(type))),
+    );
+    await sees(caller, "well");
+    const ask = () => caller.call("oracle.ask").catch((error: unknown) => error);
+    for (let round = 0; round < 3; round++)
+      for (const error of await Promise.all(Array.from({ length: 20 }, ask)))
+        expect(error).toMatchObject({ type, code: 503 });
+    expect(nodesOf(caller)).toEqual(["well"]);
+  },
+);
 
 test("time-outs open the circuit to a node that hangs, once more after it has come back under its name", async () => {
   const space = newNamespace();
@@ -81,6 +85,45 @@ test("time-outs open the circuit to a node that hangs, once more after it has co
     });
     expect(await ask()).toBe("42");
     await hanging.stop();
+  }
+});
+
+test("a reply that is too large when NATS is back costs its caller an answer, and the next outage is noticed too", async () => {
+  const own = await Nats.start();
+  try {
+    const space = newNamespace();
+    const caller = await join(space, "caller", undefined, { NATS_URL: own.url });
+    let finish = (): void => {};
+    const large = new Promise<string>(resolve => (finish = () => resolve("x".repeat(2_000_000))));
+    let asked = false;
+    const tell = (): Promise<string> => {
+      asked = true;
+      return large;
+    };
+    const server = await join(
+      space,
+      "server",
+      { name: "oracle", actions: { ask: () => "42", tell } },
+      { NATS_URL: own.url },
+    );
+    await sees(caller, "server");
+    let outages = 0;
+    server.localBus.on("$transporter.disconnected", () => outages++);
+    const told = caller.call("oracle.tell").catch((error: unknown) => error);
+    await until("the question has come", () => asked);
+    for (const outage of [1, 2]) {
+      await own.halt();
+      await until("the outage is noticed", () => outages === outage);
+      finish();
+      await sleep(100);
+      await own.start({ empty: true });
+      await sees(caller, "server");
+      await until("calls are answered", async () => (await caller.call("oracle.ask").catch(() => "")) === "42");
+    }
+    expect(await told).toBeInstanceOf(Error);
+  } finally {
+    await Promise.all(running.splice(0).map(broker => broker.stop()));
+    await own.stop();
   }
 });
 

@@ -1,4 +1,5 @@
 // What an error of the driver says about the statement that it ended.
+import { DatabaseError } from "pg";
 import { isContended, isGone, stateOf } from "../../../database/mixin.ts";
 
 /**
@@ -9,7 +10,11 @@ import { isContended, isGone, stateOf } from "../../../database/mixin.ts";
  */
 export type Failure = "undone" | "contended" | "lost";
 
+/** The server's last word. It may end at a commit that is written already: a sync of the log that fails is a PANIC. */
+const isEnd = (error: unknown): boolean =>
+  error instanceof DatabaseError && (error.severity === "FATAL" || error.severity === "PANIC");
+
 export function failureOf(error: unknown): Failure {
-  if (stateOf(error) === "" || isGone(error)) return "lost";
+  if (stateOf(error) === "" || isGone(error) || isEnd(error)) return "lost";
   return isContended(error) ? "contended" : "undone";
 }

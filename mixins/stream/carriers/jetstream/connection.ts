@@ -69,7 +69,8 @@ export class Connection {
         for await (const { type } of nats.status())
           if (type === Events.Disconnect) this.#change(false);
           else if (type === Events.Reconnect) this.#change(true);
-        return;
+        // The client gave the connection up: another one.
+        this.#change(false);
       } catch {
         await sleep(limits.reconnectMs, undefined, { ref: false });
       }
