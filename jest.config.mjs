@@ -29,8 +29,8 @@ const ON_EVERY_DATABASE = [
 ];
 
 export default {
-  // Much of what they do is to wait for others: four keep two cores busy.
-  maxWorkers: 4,
+  // Much of what they do is to wait for others: three keep two cores busy.
+  maxWorkers: 3,
   testSequencer: "<rootDir>/scripts/longest-first.mjs",
   testTimeout: 60_000,
   projects: [

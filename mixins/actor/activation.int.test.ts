@@ -102,6 +102,20 @@ describe("commands", () => {
     expect(await spent).toEqual({ id: "a", version: 2, balance: 1 });
   });
 
+  test("P3 a commit whose reply was lost, and whose stream has moved meanwhile, is not decided on its own effect", async () => {
+    const moving = gated().store;
+    const append = moving.append.bind(moving);
+    const host = node({}, Purse, moving);
+    await host.execute("a", "earn", { amount: 5 });
+    moving.append = (one, settle) => {
+      moving.append = append;
+      append(one, () => settle({ kind: "fenced" }));
+    };
+    // Decided on what it did itself, it would be refused: the purse is empty.
+    expect(await host.execute("a", "spend", { amount: 5 })).toEqual({ id: "a", version: 2, balance: 0 });
+    expect(await eventsOf("a")).toEqual(["purse.earned 5", "purse.spent 5"]);
+  });
+
   test("P3 a node whose reply was lost sends the command again: it gets its first answer, not a decision on its own effect", async () => {
     const [here, there] = [node(), node()];
     await here.execute("a", "earn", { amount: 5 });

@@ -391,7 +391,9 @@ export class Activation {
       if (verdict.kind === "duplicate") this.#answerFirst(request, verdict.first);
       else if (verdict.kind === "failed") this.#answer(request, verdict.error);
       else {
-        // Fenced: the stream is on another shard now, from where it is loaded.
+        // Fenced: the stream is on another shard now, from where it is loaded. The append may have moved with it, when its
+        // reply was lost before: decided again, the command is a repetition, and must not meet its own effect.
+        if (verdict.kind === "fenced" && "command" in request) request.command = { ...request.command, explicit: true };
         if (verdict.kind === "conflict" && !this.#presumed) this.#house.count("conflict");
         this.#again.push(request);
       }

@@ -60,7 +60,7 @@ export class Replica {
   async #look(): Promise<void> {
     const at = performance.now();
     try {
-      const [primary] = await rows(this.#primary, "select (pg_current_wal_lsn() - '0/0')::text as position");
+      const [primary] = await rows(this.#primary, "select (pg_current_wal_insert_lsn() - '0/0')::text as position");
       this.#ahead.push({ at, position: BigInt(primary.position) });
       const [standby] = await rows(
         this.knex,

@@ -93,14 +93,14 @@ const MIGRATIONS: readonly string[] = [
 
 /**
  * A dump that is restored on another server carries transaction ids that this one has not reached: readers would wait
- * for them for ever. All of it was committed before, so it gets the oldest id there is; positions keep the order.
+ * for them for ever. Those rows get the id of this transaction, which lies behind every cursor that this server can take for
+ * one of its own; positions keep their order.
  */
 async function restamp(client: ClientBase): Promise<void> {
   for (const table of ["events", "archived_events"]) {
-    const { rows } = await client.query(
-      `select from ${table} where xid >= pg_snapshot_xmax(pg_current_snapshot()) and xid <> pg_current_xact_id() limit 1`,
-    );
-    if (rows.length > 0) await client.query(`update ${table} set xid = '3'`);
+    const ahead = "xid >= pg_snapshot_xmax(pg_current_snapshot()) and xid <> pg_current_xact_id()";
+    const { rows } = await client.query(`select from ${table} where ${ahead} limit 1`);
+    if (rows.length > 0) await client.query(`update ${table} set xid = pg_current_xact_id() where ${ahead}`);
   }
 }
 

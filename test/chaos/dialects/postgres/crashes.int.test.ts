@@ -58,8 +58,7 @@ test(
       for (const stop of stops) await stop();
     }
     expect(lab.shop.child.running).toBe(true);
-    // They were met by the crashes, and not by them alone.
-    expect(lab.putOff.size).toBeGreaterThan(0);
+    // They were met by the crashes, and not by them alone. An order may outlast one; who looks is told at once.
     expect(Math.min(looked.pages, looked.putOff)).toBeGreaterThan(0);
     await lab.comesToRest();
     expect(await lab.shop.child.end("SIGTERM")).toBe(0);
