@@ -4,7 +4,7 @@ import { ServiceBroker, type Service } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
 import { newDatabases, isOnPostgres, type Databases } from "../../test/databases.ts";
 import { METRICS, readEnvironment } from "../kernel/index.ts";
-import { databaseOf, migrate, openDatabase, Sql, type Database, type Migration } from "./mixin.ts";
+import { databaseOf, migrate, openDatabase, Sql, type Database, type Migration, type Upsert } from "./mixin.ts";
 
 let databases: Databases;
 beforeEach(async () => {
@@ -20,6 +20,39 @@ const notes: Migration = {
   name: "001_notes",
   up: knex => knex.schema.createTable("notes", table => table.increments("id")),
 };
+
+test("an upsert writes many rows of every type, and of those that are there only what is to be set", async () => {
+  const database = await open();
+  await database.knex.schema.createTable("things", table => {
+    table.text("id").primary();
+    table.bigInteger("count");
+    table.double("size");
+    table.boolean("is_big");
+    table.text("note");
+  });
+  const columns = ["id", "count", "size", "is_big", "note"];
+  const upsert = (rows: Upsert["rows"], set?: string[]): Promise<void> =>
+    database.transaction(trx =>
+      database.upsert(trx, { table: "things", columns, keys: ["id"], rows, ...(set && { set }) }),
+    );
+  const text = "'; drop table things; -- \"\\ \n {a,b} ? :x \u{1f600}";
+  await upsert([]);
+  await upsert(Array.from({ length: 2_345 }, (_, i) => [`t${i}`, i, i / 3, i % 2 === 0, i === 0 ? null : text]));
+  await upsert([["t1", Number.MAX_SAFE_INTEGER, -1e-300, null, "half \ud83d"]]);
+  await upsert([["t2", 7, 7, true, "other"]], ["count"]);
+  const rows = await database.knex("things").select().orderBy("count");
+  const read = Object.fromEntries(
+    rows.map(({ id, is_big, ...row }) => [id, { ...row, is_big: is_big && Boolean(is_big) }]),
+  );
+  expect(rows.length).toBe(2_345);
+  expect(read).toMatchObject({
+    t0: { count: 0, size: 0, is_big: true, note: null },
+    t1: { count: Number.MAX_SAFE_INTEGER, size: -1e-300, is_big: null, note: "half \ufffd" },
+    t2: { count: 7, size: 2 / 3, is_big: true, note: text },
+    t2344: { count: 2_344, size: 2_344 / 3, is_big: true, note: text },
+  });
+  await database.close();
+});
 
 test("migrations run once, in order, those added later too", async () => {
   const database = await open();

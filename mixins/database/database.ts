@@ -2,6 +2,7 @@
 import type { Knex } from "knex";
 import type { ReplicaObserver } from "./dialects/postgres/replica.ts";
 import type { PoolObserver } from "./pool.ts";
+import type { Upsert } from "./upsert.ts";
 
 export interface OpenOptions {
   readonly rebuildable: boolean;
@@ -36,6 +37,8 @@ export interface Database {
    * unknown if that happens at the commit.
    */
   transaction<T>(work: (trx: Knex.Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  /** Inserts rows, or updates those whose key is there already, in few statements. Not for one row: knex does that. */
+  upsert(trx: Knex.Transaction, upsert: Upsert): Promise<void>;
   /** Milliseconds since the epoch on the database's clock. In a transaction: `now(trx)`. */
   now(within?: Knex): Promise<number>;
   /** From now on a commit is on disk before it returns, also in a database that was opened as rebuildable. */

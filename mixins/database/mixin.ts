@@ -8,3 +8,4 @@ export { openDatabase, type DatabaseOptions } from "./open.ts";
 export { databaseOf, leaveCheckpointsOf, Sql } from "./service-database.ts";
 export { keepsTables, updateTables } from "./tables.ts";
 export { isForeignKeyViolation, isUniqueViolation } from "./violations.ts";
+export type { Upsert } from "./upsert.ts";

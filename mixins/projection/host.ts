@@ -2,7 +2,7 @@
 import type { Knex } from "knex";
 import { Refusal, Unavailable } from "../kernel/index.ts";
 import type { Database } from "../database/index.ts";
-import { inChunks, upsertRows, type Consumer, type Consumers } from "../stream/mixin.ts";
+import { inChunks, type Consumer, type Consumers } from "../stream/mixin.ts";
 import { Builds, consumerName, isSame, physicalName, type Build } from "./builds.ts";
 import type { Projection } from "./define-projection.ts";
 import { Fold, type Load } from "./fold.ts";
@@ -237,9 +237,16 @@ export class ProjectionHost {
           const { shape } = table;
           const target = physical.get(shape.table)!;
           const { written, updated, columns, removed } = table.changes();
-          const encoded = (rows: readonly Row[]) => rows.map(row => shape.encode(row));
-          await upsertRows(trx, target, shape.names, [shape.key], encoded(written));
-          if (columns.size > 0) await upsertRows(trx, target, shape.names, [shape.key], encoded(updated), [...columns]);
+          const upsert = (rows: readonly Row[], set = shape.names): Promise<void> =>
+            this.#consumers.database.upsert(trx, {
+              table: target,
+              columns: shape.names,
+              keys: [shape.key],
+              rows: rows.map(row => shape.encode(row)),
+              set,
+            });
+          await upsert(written);
+          if (columns.size > 0) await upsert(updated, [...columns]);
           for (const some of inChunks(removed)) await trx(target).whereIn(shape.key, some).delete();
         }
         return failures;

@@ -56,11 +56,11 @@ export class Shape {
   }
 
   /** A row's values in the order of the columns. */
-  encode(row: Row): Knex.Value[] {
+  encode(row: Row): (string | number | boolean | null)[] {
     return this.columns.map(({ name, kind }) => {
       const value = row[name];
       if (value === undefined || value === null) return null;
-      return kind === "json" ? JSON.stringify(value) : (value as Knex.Value);
+      return kind === "json" ? JSON.stringify(value) : (value as string | number | boolean);
     });
   }
 

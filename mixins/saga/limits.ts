@@ -4,6 +4,8 @@ import { minutes, seconds } from "../kernel/index.ts";
 export const SAGA_LIMITS = {
   /** Sagas driven at once; the others queue. Each holds one call, or `itemsAtOnce`, open. */
   sagasAtOnce: 256,
+  /** Sagas of one batch of events that are started side by side: an append each, of our own store. */
+  startsAtOnce: 500,
   /** Calls of one `each` step that are open at once. */
   itemsAtOnce: 16,
   /** Ids that queue or wait for a retry in memory; past it a saga is left to the watchdog, which finds its row. */

@@ -45,6 +45,7 @@ export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}):
           name: saga.name,
           types: [saga.startedBy],
           react: event => this.sagas.start(saga, event),
+          limits: { streamsAtOnce: limits.startsAtOnce },
         });
     },
     async stopped(this: Running) {

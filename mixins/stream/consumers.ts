@@ -10,7 +10,7 @@ import { actorOf, ownersOf } from "./owners.ts";
 import type { LogPage, ReadLog } from "./source.ts";
 import { streamTables } from "./tables.ts";
 import type { Taken } from "./taken.ts";
-import { inChunks } from "./upsert.ts";
+import { inChunks } from "./chunks.ts";
 
 export interface ConsumerStatus {
   readonly name: string;

@@ -21,7 +21,7 @@ export { startRelay, type RelayOptions } from "./relay.ts";
 export { singletonOf, type Singleton } from "./singleton.ts";
 export { streamTables } from "./tables.ts";
 export { takenByAll } from "./taken.ts";
-export { inChunks, upsertRows } from "./upsert.ts";
+export { inChunks } from "./chunks.ts";
 
 const PAGE = 100;
 const operation = { visibility: "public", roles: ["admin"] } as const;

@@ -4,7 +4,7 @@ import type { Knex } from "knex";
 import { rfc3339 } from "../kernel/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Cursor, LogEvent } from "./source.ts";
-import { inChunks, upsertRows } from "./upsert.ts";
+import { inChunks } from "./chunks.ts";
 
 /** Streams whose last version is kept in memory. A miss costs a query; 50 000 cost about 10 MB. */
 const VERSIONS_CACHED = 50_000;
@@ -117,14 +117,12 @@ export class Place {
         ...(last && { event_at: last.at }),
       });
     if (moved === 0) throw new Superseded(this.key);
-    const rows = [...taken].map(([stream, version]) => [consumer, stream, version]);
-    await upsertRows(
-      trx,
-      "consumer_versions",
-      ["consumer", "actor_stream", "version"],
-      ["consumer", "actor_stream"],
-      rows,
-    );
+    await this.#database.upsert(trx, {
+      table: "consumer_versions",
+      columns: ["consumer", "actor_stream", "version"],
+      keys: ["consumer", "actor_stream"],
+      rows: [...taken].map(([stream, version]) => [consumer, stream, version]),
+    });
   }
 
   /** The transaction of `move` has committed. */
@@ -141,6 +139,7 @@ export class Place {
 
   /** Queues events behind those of their streams that wait already. */
   async setAside(trx: Knex.Transaction, events: readonly LogEvent[]): Promise<void> {
+    if (events.length === 0) return;
     const at = rfc3339(await this.#database.now(trx));
     for (const some of inChunks(events, 100))
       await trx("dead_letters").insert(

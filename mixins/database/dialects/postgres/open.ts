@@ -7,6 +7,7 @@ import { PostgresClient, UNTIMED, type PostgresSettings } from "./postgres-clien
 import { prepareDatabase } from "./prepare.ts";
 import { Replica } from "./replica.ts";
 import { shardsOf } from "./shards.ts";
+import { upsertPostgres } from "./upsert.ts";
 
 const limits = {
   /** Milliseconds to wait for a connection of the pool; then `DATABASE_BUSY`. */
@@ -57,6 +58,7 @@ export async function openPostgres(location: PostgresLocation, options: OpenOpti
         throw thrown ? thrown.error : error;
       }
     },
+    upsert: upsertPostgres,
     now: async (within = pool) => {
       const { rows } = await within.raw("select (extract(epoch from clock_timestamp()) * 1000)::bigint as now");
       return rows[0].now;

@@ -5,6 +5,7 @@ import type { Database, OpenOptions } from "../../database.ts";
 import { observePool } from "../../pool.ts";
 import { LockQueue } from "./lock-queue.ts";
 import { NodeSqliteClient, type SqliteSettings } from "./node-sqlite-client.ts";
+import { upsertSqlite } from "./upsert.ts";
 
 const limits = {
   /**
@@ -52,6 +53,7 @@ export async function openSqlite(filename: string, options: OpenOptions): Promis
         if (trx.isCompleted()) throw new Error("the transaction did not begin");
         return work(trx);
       }),
+    upsert: upsertSqlite,
     // SQLite has no clock but the machine's.
     now: async () => Date.now(),
     requireDurability() {
