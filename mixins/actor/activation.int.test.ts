@@ -394,10 +394,19 @@ describe("command ids", () => {
     expect(await node().abandon("a", key.commandId)).toEqual(told);
   });
 
-  test("an overlong id is refused before anything happens", async () => {
-    expect(await typeOf(node().execute("a", "earn", { amount: 1 }, { commandId: "x".repeat(300) }))).toBe(
-      "COMMAND_ID_TOO_LONG",
-    );
+  test.each([
+    ["overlong", "x".repeat(300), "COMMAND_ID_TOO_LONG"],
+    ["empty", "", "BAD_COMMAND_ID"],
+    ["with a NUL", "client:u:\0", "BAD_COMMAND_ID"],
+    ["with a line break", "client:u:1\n", "BAD_COMMAND_ID"],
+    ["with half a character", "client:u:\ud83d", "BAD_COMMAND_ID"],
+  ])("a command id that is %s is refused before anything happens, and fails no neighbour", async (_what, id, code) => {
+    const host = node();
+    const neighbour = host.execute("b", "earn", { amount: 1 });
+    expect(await typeOf(host.execute("a", "earn", { amount: 1 }, { commandId: id }))).toBe(code);
+    expect(await typeOf(host.abandon("a", id))).toBe(code);
+    expect(await neighbour).toEqual({ id: "b", version: 1 });
+    expect(await eventsOf("a")).toEqual([]);
   });
 });
 

@@ -5,6 +5,7 @@ import {
   CALL_CHAIN,
   fingerprintOf,
   isAutoCommandId,
+  isPrintable,
   isRefusal,
   isRetryable,
   isUnderTest,
@@ -85,7 +86,7 @@ export class ActorHost {
 
   /**
    * Executes a command. A repeated id gets the first answer.
-   * @throws Refusal of the domain, `COMMAND_ID_REUSED`, `COMMAND_ID_TOO_LONG`; Unavailable `MAILBOX_FULL`,
+   * @throws Refusal of the domain, `COMMAND_ID_REUSED`, `COMMAND_ID_TOO_LONG`, `BAD_COMMAND_ID`; Unavailable `MAILBOX_FULL`,
    * `DEADLINE_PASSED`, `CONTENTION`, `STREAM_QUARANTINED`, `MOVED`, all with outcome none; Bug.
    */
   execute(id: string, kind: string, params: unknown, options: ExecuteOptions = {}): Promise<Reply> {
@@ -94,8 +95,8 @@ export class ActorHost {
     const isAuto = commandId === undefined || isAutoCommandId(commandId);
     const begins = this.actor.begins?.includes(kind) === true;
     const ask = (activation: Activation, settle: (answer: Reply | Error) => void): void => {
-      if (commandId !== undefined && (commandId.length === 0 || commandId.length > this.#limits.commandIdLength))
-        return settle(new Refusal("COMMAND_ID_TOO_LONG", { status: 400, field: "commandId" }));
+      const wrong = commandId === undefined ? undefined : this.#wrongIn(commandId);
+      if (wrong) return settle(wrong);
       activation.execute({
         kind,
         params,
@@ -118,7 +119,12 @@ export class ActorHost {
 
   /** What became of a command: executed with its answer, or from now on refused as `ABANDONED`. */
   abandon(id: string, commandId: string, chain = ""): Promise<{ executed: boolean; answer?: unknown }> {
-    return this.#ask(id, chain, (activation, settle) => activation.abandon(commandId as CommandId, settle));
+    const abandon = (activation: Activation, settle: (answer: { executed: boolean } | Error) => void): void => {
+      const wrong = this.#wrongIn(commandId);
+      if (wrong) settle(wrong);
+      else activation.abandon(commandId as CommandId, settle);
+    };
+    return this.#ask(id, chain, abandon);
   }
 
   history(id: string, from: number, limit: number): Promise<HistoryEntry[]> {
@@ -149,6 +155,15 @@ export class ActorHost {
   handOver(isOurs: (id: string) => boolean): void {
     const others = [...this.#activations.values()].filter(({ id }) => !isOurs(id));
     this.#leaving = new Set(others.filter(activation => !this.#passivate(activation)));
+  }
+
+  /** An id that the store cannot keep word for word would fail its batch, and the neighbours with it. */
+  #wrongIn(commandId: string): Refusal | undefined {
+    if (commandId.length > this.#limits.commandIdLength)
+      return new Refusal("COMMAND_ID_TOO_LONG", { status: 400, field: "commandId" });
+    if (commandId === "" || !isPrintable(commandId))
+      return new Refusal("BAD_COMMAND_ID", { status: 400, field: "commandId", message: "is not printable text" });
+    return undefined;
   }
 
   // ---- activation and passivation

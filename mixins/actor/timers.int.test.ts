@@ -6,6 +6,7 @@ import { newDatabases, type Databases } from "../../test/databases.ts";
 import { readEnvironment, Unavailable } from "../kernel/index.ts";
 import type { Singleton } from "../stream/mixin.ts";
 import { Purse } from "./account.fixture.ts";
+import type { Actor } from "./index.ts";
 import { ACTOR_LIMITS, ActorHost } from "./mixin.ts";
 import { TimerRunner } from "./timers.ts";
 
@@ -61,6 +62,22 @@ test("a timer sends its command once it is due, under an id of its own, and is g
   await until(noneLeft);
   expect(await balance()).toBe(5);
   expect(ids).toEqual([expect.stringMatching(/^timer:purse\.a\/earn@/)]);
+});
+
+test.each([
+  ["a time that is none", { afterMs: Number.NaN }],
+  ["a time without end", { afterMs: Infinity }],
+  ["a name with a NUL", { set: "\0" }],
+  ["a name that no command id can hold", { set: "x".repeat(300) }],
+])("%s is a bug of one decision, and fails no neighbour", async (_what, wrong) => {
+  const timers = [{ set: "earn", afterMs: 20, command: "earn", params: { amount: 1 }, ...wrong }];
+  const Wrong = { ...Purse, decide: { ...Purse.decide, later: () => ({ events: [], timers }) } } as unknown as Actor;
+  const other = new ActorHost(Wrong, store, { logger });
+  const neighbour = other.execute("b", "earn", { amount: 1 });
+  await expect(other.execute("a", "later", { amount: 5 })).rejects.toMatchObject({ type: "DECISION_FAILED" });
+  expect(await neighbour).toEqual({ id: "b", version: 1 });
+  expect(await noneLeft()).toBe(true);
+  await other.drain();
 });
 
 test("a refusal is an answer: the timer is gone", async () => {

@@ -216,7 +216,7 @@ function surfacing(call: () => void): void {
   }
 }
 
-/** A line break cannot be in a command id (they come from headers), so two keys are equal only if both parts are. */
+/** No command id has a line break in it, so two keys are equal only if both parts are. */
 const keyOf = ({ commandId, stream }: Append): string | undefined =>
   commandId === undefined ? undefined : `${commandId}\n${stream}`;
 
