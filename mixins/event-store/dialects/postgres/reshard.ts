@@ -25,6 +25,8 @@ const limits = {
   /** Streams of one statement, and rows of one insert. */
   streams: 500,
   rows: 2_000,
+  /** Characters of one insert, unless one row has more. */
+  statementChars: 16_000_000,
   /** Milliseconds to wait for what a run that was killed has left at work on the servers, and between two looks. */
   predecessorMs: 10_000,
   lookMs: 100,
@@ -284,13 +286,14 @@ async function copyEvents(from: ClientBase, to: ClientBase, table: string, ids: 
     );
     if (rows.length === 0) return copied;
     at = rows.at(-1);
-    await to.query(
-      `insert into ${table} (stream, ${COLUMNS}, position, xid) overriding system value
-       select stream, ${COLUMNS}, nextval(pg_get_serial_sequence('events', 'position')), pg_current_xact_id() from jsonb_to_recordset($1) as t(stream bigint, version integer, type text,
-         schema_version integer, data text, metadata text, recorded_at bigint) order by stream, version
-       on conflict (stream, version) do nothing`,
-      [JSON.stringify(rows.map(row => ({ ...row, stream: ids.get(row.stream) })))],
-    );
+    for (const some of jsonOf(rows, ids))
+      await to.query(
+        `insert into ${table} (stream, ${COLUMNS}, position, xid) overriding system value
+         select stream, ${COLUMNS}, nextval(pg_get_serial_sequence('events', 'position')), pg_current_xact_id() from jsonb_to_recordset($1) as t(stream bigint, version integer, type text,
+           schema_version integer, data text, metadata text, recorded_at bigint) order by stream, version
+         on conflict (stream, version) do nothing`,
+        [some],
+      );
     copied += rows.length;
   }
 }
@@ -313,12 +316,13 @@ async function copyCommands(from: ClientBase, to: ClientBase, ids: Ids): Promise
     );
     if (rows.length === 0) return;
     at = rows.at(-1);
-    await to.query(
-      `insert into commands (stream, command_id, version, kind, fingerprint, answer)
-       select * from jsonb_to_recordset($1) as t(stream bigint, command_id text, version integer, kind text, fingerprint text, answer text)
-       on conflict do nothing`,
-      [JSON.stringify(rows.map(row => ({ ...row, stream: ids.get(row.stream) })))],
-    );
+    for (const some of jsonOf(rows, ids))
+      await to.query(
+        `insert into commands (stream, command_id, version, kind, fingerprint, answer)
+         select * from jsonb_to_recordset($1) as t(stream bigint, command_id text, version integer, kind text, fingerprint text, answer text)
+         on conflict do nothing`,
+        [some],
+      );
   }
 }
 
@@ -336,12 +340,30 @@ async function copyRest(from: ClientBase, to: ClientBase, ids: Ids): Promise<voi
     ]);
     await inTransaction(to, async () => {
       await to.query(`delete from ${table} where stream = any($1)`, [[...ids.values()]]);
-      await to.query(
-        `insert into ${table} (stream, ${columns}) select stream, ${columns} from jsonb_to_recordset($1) as t(stream bigint, ${types})`,
-        [JSON.stringify(rows.map(row => ({ ...row, stream: ids.get(row.stream) })))],
-      );
+      for (const some of jsonOf(rows, ids))
+        await to.query(
+          `insert into ${table} (stream, ${columns}) select stream, ${columns} from jsonb_to_recordset($1) as t(stream bigint, ${types})`,
+          [some],
+        );
     });
   }
+}
+
+/** Rows as JSON, with the target's ids of their streams; in parts, since a jsonb value holds no more than 256 MB. */
+function* jsonOf(rows: readonly { readonly stream: number }[], ids: Ids): Generator<string> {
+  let part: string[] = [];
+  let chars = 0;
+  for (const row of rows) {
+    const json = JSON.stringify({ ...row, stream: ids.get(row.stream) });
+    if (chars > 0 && chars + json.length > limits.statementChars) {
+      yield `[${part.join(",")}]`;
+      part = [];
+      chars = 0;
+    }
+    part.push(json);
+    chars += json.length;
+  }
+  if (part.length > 0) yield `[${part.join(",")}]`;
 }
 
 // ---- verifying

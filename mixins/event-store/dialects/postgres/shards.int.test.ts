@@ -205,6 +205,24 @@ describe("resharding", () => {
     expect(left).toEqual([]);
   });
 
+  test("rows that are too long for one statement go in several", async () => {
+    const [a, b] = urls(0, 1) as [string, string];
+    const store = await openStore(a);
+    await addShards(at(a, b));
+    const moving = Array.from({ length: 4_000 }, (_, i) => `thing.${i}`).filter(stream => bucketOf(stream) === 1_023);
+    const [one, two] = moving.slice(0, 2) as [string, string];
+    const state = JSON.stringify("x".repeat(9_000_000));
+    for (const stream of [one, two]) {
+      await verdictOf(store, appendOf(stream, 0));
+      await store.saveSnapshot(stream, { version: 1, schema: 1, state });
+    }
+    await (await openStore(a, b)).close();
+    await rebalance(at(a, b));
+    const both = await openStore(a, b);
+    for (const stream of [one, two]) expect((await both.load(stream, 1)).snapshot?.state).toBe(state);
+    expect((await query(b, `select from ${SCHEMA}.snapshots`)).length + (await owned(a))).toBe(514);
+  });
+
   /** `npm run reshard` as a process; `things` is as good as a service to it. */
   const reshardOf = (shards: readonly string[], failpoints = ""): Child =>
     new Child(["scripts/reshard.ts", SCHEMA], { THINGS_DATABASE_URL: shards.join(","), FAILPOINTS: failpoints });
