@@ -80,10 +80,35 @@ test("one that dies is left out, reads go on at the primary, and it comes back b
   expect(lag.at(-1)).toBeGreaterThanOrEqual(0);
 });
 
-test("a server that is no standby is never asked", async () => {
+const neverAsked = async (server: Postgres): Promise<void> => {
   const seen: (number | undefined)[] = [];
-  const wrong = await open(primary.url(), lagMs => seen.push(lagMs));
+  const wrong = await open(server.url(), lagMs => seen.push(lagMs));
   await until("it was looked at", () => seen.length > 2);
   expect(new Set(seen)).toEqual(new Set([undefined]));
   await wrong.close();
+};
+test("a server that is no standby is never asked", () => neverAsked(primary));
+test("another server's standby is never asked, however far its WAL goes", async () => {
+  const other = await Postgres.start();
+  const itsStandby = await other.startStandby();
+  try {
+    // Past the primary's, and with the service's schema and role, as a copy of another stage has them.
+    await query(other.url(), "create table filler as select repeat('x', 1000) from generate_series(1, 60000)");
+    const service = {
+      kind: "postgres",
+      shards: [other.url()],
+      replica: undefined,
+      schema: "views",
+      poolSize: 1,
+    } as const;
+    await (await openPostgres(service, { rebuildable: false })).close();
+    const position = async (server: Postgres, which: string): Promise<bigint> =>
+      BigInt((await query(server.url(), `select (${which}() - '0/0')::text as at`))[0]!.at);
+    const reached = await position(primary, "pg_current_wal_insert_lsn");
+    await until("it is ahead", async () => (await position(itsStandby, "pg_last_wal_replay_lsn")) > reached);
+    await neverAsked(itsStandby);
+  } finally {
+    await itsStandby.stop();
+    await other.stop();
+  }
 });

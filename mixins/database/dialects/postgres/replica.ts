@@ -19,6 +19,9 @@ const limits = {
 /** Milliseconds that a replica is behind, at least; undefined when it cannot be asked. */
 export type ReplicaObserver = (lagMs: number | undefined) => void;
 
+/** The same on a server and on its standbys: positions in the WAL of two servers say nothing of each other. */
+const SERVER = "(select system_identifier::text from pg_control_system()) as server";
+
 interface Sample {
   readonly at: number;
   readonly position: bigint;
@@ -60,17 +63,20 @@ export class Replica {
   async #look(): Promise<void> {
     const at = performance.now();
     try {
-      const [primary] = await rows(this.#primary, "select (pg_current_wal_insert_lsn() - '0/0')::text as position");
+      const [primary] = await rows(
+        this.#primary,
+        `select ${SERVER}, (pg_current_wal_insert_lsn() - '0/0')::text as position`,
+      );
       this.#ahead.push({ at, position: BigInt(primary.position) });
       const [standby] = await rows(
         this.knex,
-        "select pg_is_in_recovery() as is_standby, (coalesce(pg_last_wal_replay_lsn(), '0/0') - '0/0')::text as position",
+        `select ${SERVER}, pg_is_in_recovery() as is_standby, (coalesce(pg_last_wal_replay_lsn(), '0/0') - '0/0')::text as position`,
       );
       const replayed = BigInt(standby.position);
       const reached = this.#ahead.findLast(({ position }) => position <= replayed);
       if (reached) this.#holds = reached.at;
       this.#ahead = this.#ahead.filter(({ at }) => at > this.#holds && performance.now() - at < limits.lagMsMax);
-      this.#isUsable = standby.is_standby;
+      this.#isUsable = standby.is_standby && standby.server === primary.server;
     } catch {
       this.#isUsable = false;
     }
