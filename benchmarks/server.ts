@@ -35,6 +35,9 @@ export async function withPostgres(
     void end().then(() => process.exit(130));
   };
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  // A benchmark that crashes, as when nobody reads its output any more, leaves no server behind either.
+  const abandon = (server: Postgres) => process.once("exit", () => server.abandon());
+  void starting.then(abandon, () => {});
   try {
     await work(await starting, folder);
   } finally {

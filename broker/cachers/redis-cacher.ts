@@ -141,6 +141,8 @@ export class RedisCacher extends Cachers.Redis {
     // First, so that what is asked meanwhile is not answered by what is to go.
     this.#missed.add(service);
     if ((await this.#send(client => client.incr(this.#cleansOf(service)))) !== undefined) this.#missed.delete(service);
+    // Another clean of it, that began before this one, may have succeeded meanwhile.
+    else this.#missed.add(service);
   }
 
   async #catchUp(): Promise<void> {

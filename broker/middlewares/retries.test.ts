@@ -33,8 +33,9 @@ function calling(ends: readonly unknown[], { repeatable = true, own = undefined 
     // As the middleware itself does where a command leaves the node.
     const headers = { [COMMAND_ID]: "auto:1", ...options.headers };
     const called: any = end instanceof Error ? Promise.reject(end) : Promise.resolve(end);
+    const nodeID = `n${sent.length}`;
     if (end !== nobody)
-      called.ctx = { action: { name: "a.b", repeatable }, nodeID: `n${sent.length}`, options, headers };
+      called.ctx = { action: { name: "a.b", repeatable }, nodeID, options, headers, meta: { answeredBy: nodeID } };
     return called;
   };
   const answer = retries(broker).call(next as never)("a.b", {}, own);
@@ -45,6 +46,12 @@ test("what reached nobody is sent to another node", async () => {
   const { answer, sent } = calling([undelivered(), "done"], { repeatable: false });
   expect(await answer).toBe("done");
   expect(sent.map(({ tried }) => tried && [...tried])).toEqual([undefined, ["n1"]]);
+});
+
+test("the caller gets the meta of the attempt that was answered", async () => {
+  const { answer } = calling([undelivered(), undelivered(), "done"]);
+  await answer;
+  expect(answer.ctx).toMatchObject({ meta: { answeredBy: "n3" } });
 });
 
 test("a node that is leaving is one more that did nothing", async () => {

@@ -125,7 +125,9 @@ async function repeat(
     headers = { ...headers, ...ctx?.headers, ...(outcome === "unknown" && { [REPEATED]: "1" }) };
     called = send({ ...(timeout > 0 && { timeout: leftMs() }), headers, tried });
     try {
-      return await called;
+      const answer = await called;
+      if (first.called.ctx) Object.assign(first.called.ctx.meta, called.ctx?.meta);
+      return answer;
     } catch (error) {
       const next = failureOf(error);
       if (!next) throw error instanceof Unavailable ? withOutcome(error, outcome) : error;

@@ -77,7 +77,9 @@ export class NatsTransporter extends Nats implements Asking {
     const { client } = this;
     if (!client) return;
     const late = new Promise<void>(resolve => setTimeout(resolve, limits.flushMs).unref());
-    if (this.connected) await Promise.race([client.flush(), late]);
+    // A connection that ends meanwhile has nothing left to send.
+    const left = (this.connected ? client.flush() : Promise.resolve()).catch(() => {});
+    await Promise.race([left, late]);
     await Promise.race([client.close(), late]);
     this.client = null;
   }

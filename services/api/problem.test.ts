@@ -39,6 +39,7 @@ test.each([
   [503, new Errors.ServiceNotFoundError({ action: "a" })],
   [503, new Errors.ServiceNotAvailableError({ action: "a", nodeID: "n" })],
   [503, new Errors.QueueIsFullError({ action: "a", nodeID: "n" })],
+  [503, new Errors.RequestSkippedError({ action: "a", nodeID: "n" })],
 ])("%s for what may be tried again, with a time to wait: %s", (status, error) => {
   const { problem, retryAfterMs } = map(error);
   expect(problem.status).toBe(status);

@@ -35,8 +35,8 @@ const TRANSPORT: Record<string, 503 | 504> = {
   ServiceNotAvailableError: 503,
   QueueIsFullError: 503,
   BrokerDisconnectedError: 503,
+  RequestSkippedError: 503,
   RequestTimeoutError: 504,
-  RequestSkippedError: 504,
   RequestRejectedError: 504,
 };
 

@@ -98,6 +98,12 @@ export class Postgres {
     await exit;
   }
 
+  /** Ends it without waiting, for a process that ends itself. */
+  abandon(): void {
+    this.#process.kill("SIGQUIT");
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
   /** Stops it and removes what it wrote. */
   async stop(): Promise<void> {
     await this.halt("SIGQUIT");
