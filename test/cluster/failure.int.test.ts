@@ -59,6 +59,10 @@ test("a node that hangs is left out, though its machine answers, and comes back 
   cluster.signal(id!, "SIGCONT");
   await until("the node is back", () => cluster.live().includes(id!), 10_000);
   await expectCounts(await load.stop());
+  // Nor does a stop wait for those that were given up.
+  const stopping = performance.now();
+  await cluster.caller.stop();
+  expect(performance.now() - stopping).toBeLessThan(5_000);
 });
 
 test("nodes that are busy without end are slow, and nobody takes them for dead", async () => {
