@@ -290,6 +290,12 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         expect(await store.readStream("thing.unknown", 1, 3)).toEqual([]);
       });
 
+      test.each([2 ** 31, 2 ** 32, Number.MAX_SAFE_INTEGER])("past version %d there is nothing", async version => {
+        const stream = newStream();
+        await append(stream, 0, { events: [event(1)] });
+        expect(await store.readStream(stream, version, 3)).toEqual([]);
+      });
+
       test("a stream of thousands of events loads whole", async () => {
         const stream = newStream();
         for (let version = 0; version < 2_300; version += 100)

@@ -62,7 +62,10 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
     return this.#loads.load(stream, snapshotSchema);
   }
 
-  /** Reads until `limit` or the end, a chunk a statement, so that the loop turns in between. */
+  /**
+   * Reads until `limit` or the end, a chunk a statement, so that the loop turns in between. `from` comes from clients and
+   * may be past what an integer column holds: as one, Postgres would refuse the statement.
+   */
   async readStream(stream: string, from: number, limit: number): Promise<StoredEvent[]> {
     const events: StoredEvent[] = [];
     while (events.length < limit) {
@@ -70,7 +73,7 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
       const rows = await this.#rows<EventRow>(
         `with own as (select id from streams where name = $1)
          ${EVENT_TABLES.map(
-           table => `(select ${EVENT} from ${table} e, own where e.stream = own.id and e.version >= $2
+           table => `(select ${EVENT} from ${table} e, own where e.stream = own.id and e.version >= $2::bigint
              order by e.version limit $3)`,
          ).join(" union all ")} order by version limit $3`,
         [stream, from + events.length, wanted],
