@@ -4,8 +4,16 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { EnvironmentError, readEnvironment, type Environment } from "../mixins/kernel/index.ts";
+import { parseArgs } from "node:util";
+import { readEnvironment, type Environment } from "../mixins/kernel/index.ts";
+import { runCommand, UsageError } from "./command.ts";
 import { serviceNames } from "./services.ts";
+
+const HELP = `Removes the embedded databases that the environment names, so that the next start is a first start.
+
+  npm run reset
+
+Only files with the shop's own tables go, and none while a shop runs on them. Postgres and Redis are left as they are.`;
 
 const SQLITE_BUSY = 5;
 const SIDE_FILES = ["", "-wal", "-shm", "-journal"];
@@ -13,29 +21,24 @@ const SIDE_FILES = ["", "-wal", "-shm", "-journal"];
 const OUR_TABLES = /^CREATE TABLE \W?(store_schema|migrations_\w+)\b|\bauthorizationId\b/i;
 const PROVIDER = "payment-provider";
 
-try {
+async function main(): Promise<void> {
+  // Whoever asks what it does must not find out by it.
+  const { values } = parseArgs({ options: { help: { type: "boolean", short: "h", default: false } } });
+  if (values.help) return console.log(HELP);
   const services = serviceNames();
   const environment = readEnvironment(process.env, services);
   const databases = databasesOf(environment, [...services, PROVIDER]);
   const foreign = databases.filter(file => !isOurs(file));
-  const busy = foreign.length > 0 ? [] : databases.filter(isOpenElsewhere);
-  if (foreign.length > 0) stop(`${foreign.join(", ")}: not a database of the shop. Move it away, or mend the path.`);
-  else if (busy.length > 0) stop(`a shop is running on ${busy.join(", ")}. Stop it first.`);
-  else {
-    for (const file of databases) for (const suffix of SIDE_FILES) rmSync(file + suffix, { force: true });
-    const { dataDir } = environment;
-    if (existsSync(dataDir) && readdirSync(dataDir).length === 0) rmdirSync(dataDir);
-    console.log(databases.length > 0 ? `Removed ${databases.join(", ")}.` : "Nothing to remove.");
-  }
-} catch (error) {
-  if (!(error instanceof EnvironmentError)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
-}
-
-function stop(why: string): void {
-  console.error(`Nothing removed: ${why}`);
-  process.exitCode = 1;
+  if (foreign.length > 0)
+    throw new UsageError(
+      `Nothing removed: ${foreign.join(", ")}: not a database of the shop. Move it away, or mend the path.`,
+    );
+  const busy = databases.filter(isOpenElsewhere);
+  if (busy.length > 0) throw new UsageError(`Nothing removed: a shop is running on ${busy.join(", ")}. Stop it first.`);
+  for (const file of databases) for (const suffix of SIDE_FILES) rmSync(file + suffix, { force: true });
+  const { dataDir } = environment;
+  if (existsSync(dataDir) && readdirSync(dataDir).length === 0) rmdirSync(dataDir);
+  console.log(databases.length > 0 ? `Removed ${databases.join(", ")}.` : "Nothing to remove.");
 }
 
 /** The provider's book is a file also where the services' own are on Postgres. */
@@ -73,3 +76,5 @@ function isOpenElsewhere(file: string): boolean {
     database.close();
   }
 }
+
+await runCommand("reset", main);

@@ -23,8 +23,8 @@ const environment = (extra: Record<string, string>) => ({
   PORT: "0",
   ...extra,
 });
-function run(name: string, extra: Record<string, string> = {}) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script(name)], {
+function run(name: string, extra: Record<string, string> = {}, args: readonly string[] = []) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script(name), ...args], {
     env: environment(extra),
     encoding: "utf8",
     timeout: 20_000,
@@ -64,6 +64,19 @@ test.each(["PORT", "HEALTH_PORT"])("a taken %s stops the start with one line tha
   expect([status, stdout]).toEqual([1, ""]);
   expect(stderr).toMatch(new RegExp(`^${variable}="[^\\n]*EADDRINUSE[^\\n]*\\n$`));
 });
+
+test.each(["reset.ts", "migrate.ts", "doctor.ts", "reshard.ts"])(
+  "%s --help says what it does, and does nothing",
+  async name => {
+    const file = join(folder, "orders.sqlite");
+    new DatabaseSync(file).exec("create table store_schema (version integer)");
+    const before = await readFile(file);
+    expect(run(name, {}, ["--help"])).toEqual({ status: 0, stdout: expect.stringContaining("npm run "), stderr: "" });
+    expect(run(name, {}, ["--nonsense"])).toMatchObject({ status: 1, stdout: "" });
+    expect(await readdir(folder)).toEqual(["orders.sqlite"]);
+    expect(await readFile(file)).toEqual(before);
+  },
+);
 
 /** A shop of the services named; resolves when it has written `ready`. */
 async function startShop(ready: string, extra: Record<string, string>) {
