@@ -16,14 +16,18 @@ const sources = globSync("{mixins,broker,services}/**/*.ts", { cwd: root })
 const refusals: string[] = (
   await Promise.all(globSync("services/*/contract.ts", { cwd: root }).map(path => import(join(root, path))))
 ).flatMap(({ contract }: { contract: AnyContract }) => contract.refusals);
+/** Between a saga and its own journal: nobody else meets them. */
+const INTERNAL = ["SAGA_EXISTS", "JOURNAL_MOVED"];
 const thrown = sources.flatMap(text =>
-  [...text.matchAll(/(?:new (?:Refusal|Unavailable)\(|rule: )\s*"([A-Z][A-Z_]{3,})"/g)].map(([, code]) => code!),
+  [...text.matchAll(/(?:new (?:Refusal|Unavailable)\(|\brefuse\(|rule: )\s*"([A-Z][A-Z_]{3,})"/g)].map(
+    ([, code]) => code!,
+  ),
 );
 
 test("every code that a contract declares or code throws is documented", () => {
   const codes = new Set([...refusals, ...thrown]);
   expect(codes.size).toBeGreaterThan(50);
-  expect([...codes].filter(code => !documented.has(code))).toEqual([]);
+  expect([...codes].filter(code => !documented.has(code) && !INTERNAL.includes(code))).toEqual([]);
 });
 
 test("every documented code exists", () => {

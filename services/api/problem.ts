@@ -47,7 +47,7 @@ export function toProblem(error: unknown, requestId: string): Mapped {
   const data = (thrown.data ?? {}) as { family?: unknown; errors?: unknown; retryAfterMs?: unknown; outcome?: unknown };
   const mapped = (status: number, rule: string, detail = "", errors: readonly Issue[] = []): Mapped => ({
     problem: {
-      type: `/problems/${rule.toLowerCase().replaceAll("_", "-")}`,
+      type: typeOf(rule),
       title: STATUS_CODES[status] ?? "Error",
       status,
       ...(detail && { detail }),
@@ -71,6 +71,8 @@ export function toProblem(error: unknown, requestId: string): Mapped {
     ? mapped(status, type, "the request is not valid: see errors", issuesOf(data.errors ?? thrown.data))
     : mapped(status, type, textOf(thrown.message).slice(0, 300), issuesOf(data.errors));
 }
+
+const typeOf = (rule: string): string => `/problems/${rule.toLowerCase().replaceAll("_", "-")}`;
 
 const WAIT: Record<number, string> = {
   429: "too much at once: try again later",
@@ -147,7 +149,7 @@ export function onConnect(_req: IncomingMessage, socket: Duplex): void {
 /** There was no request to take an id from: this one only ties the answer to what the client reports. */
 function endWith(socket: Duplex, { status, detail }: { status: number; detail: string }): void {
   const requestId = randomUUID();
-  const body = JSON.stringify({ type: "/problems/protocol", title: STATUS_CODES[status], status, detail, requestId });
+  const body = JSON.stringify({ type: typeOf("PROTOCOL"), title: STATUS_CODES[status], status, detail, requestId });
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n` +
       `X-Request-ID: ${requestId}\r\nCache-Control: no-store\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
