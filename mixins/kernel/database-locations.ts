@@ -39,8 +39,11 @@ export function variableOf(service: string, text: (name: string) => string | und
 export const isLocation = (value: string): boolean =>
   value.startsWith(SQLITE) ? isPath(value.slice(SQLITE.length)) : urlsOf(value).every(isPostgresUrl);
 
-/** To SQLite an empty name, `:memory:` and a `file:` URI can all mean a database that is gone with the process. */
-const isPath = (name: string): boolean => name !== "" && !/^(:|file:)/i.test(name);
+/**
+ * To SQLite an empty name, `:memory:` and a `file:` URI can all mean a database that is gone with the process. A second
+ * location after a comma means shards, which SQLite has not: the list would be the name of one file.
+ */
+const isPath = (name: string): boolean => name !== "" && !/^(:|file:)|,\s*(sqlite|postgres(ql)?):/i.test(name);
 
 const urlsOf = (value: string): string[] => value.split(",").map(url => url.trim());
 

@@ -16,6 +16,10 @@ test.each([
   ["PORT", "65536"],
   ["HEALTH_PORT", "65536"],
   ["HEALTH_PORT", "off"],
+  ["HEALTH_PORT", "3000"],
+  ["PAYMENT_PROVIDER_URL", "http://user:s3cr3t@host"],
+  ["PAYMENT_PROVIDER_URL", "http://host/?key=1"],
+  ["ORDERS_DATABASE_URL", "sqlite:a,sqlite:b"],
   ["ADMIN_EMAIL", "admin@localhost"],
   ["ADMIN_EMAIL", `${"a".repeat(64)}@${"b.".repeat(95)}example`],
   ["ADMIN_PASSWORD", "🐘🐘🐘🐘"],
@@ -47,6 +51,8 @@ test("a variable of one service wins over the one for all, and says so", () => {
 test("health is told nowhere unless a port is named", () => {
   expect(readEnvironment({}).healthPort).toBeUndefined();
   expect(readEnvironment({ HEALTH_PORT: "0" }).healthPort).toBe(0);
+  // A process without the gateway does not listen on PORT.
+  expect(readEnvironment({ HEALTH_PORT: "3000", SERVICES: "orders" }).healthPort).toBe(3_000);
 });
 
 test("a password is taken as it is, blanks at its ends too", () =>

@@ -100,6 +100,10 @@ export function readEnvironment(
     if (value === undefined) return undefined;
     if (!isUrl(value, protocols))
       throw new EnvironmentError(name, value, `a URL that starts with ${protocols.join(" or ")}`);
+    // Paths are put at its end; and credentials in a URL are refused by fetch, at each request.
+    const { username, password, search, hash } = new URL(value);
+    if (username || password || search || hash)
+      throw new EnvironmentError(name, withoutPassword(value), "a URL without user, query or fragment");
     return value.replace(/\/$/, "");
   };
   const matching = (name: string, pattern: RegExp, expected: string): string | undefined => {
@@ -154,9 +158,14 @@ export function readEnvironment(
   if (carrier === "jetstream" && natsUrl === undefined)
     throw new EnvironmentError("CARRIER", carrier, "local, or NATS_URL to be set as well");
 
+  const port = integer("PORT", 3000, 0, 65_535);
+  const healthPort = text("HEALTH_PORT") === undefined ? undefined : integer("HEALTH_PORT", 0, 0, 65_535);
+  if (healthPort === port && port !== 0 && services?.includes("api") !== false)
+    throw new EnvironmentError("HEALTH_PORT", `${port}`, "another than PORT");
+
   return {
-    port: integer("PORT", 3000, 0, 65_535),
-    healthPort: text("HEALTH_PORT") === undefined ? undefined : integer("HEALTH_PORT", 0, 0, 65_535),
+    port,
+    healthPort,
     dataDir,
     databaseOf: service => locationOf(service, text, { dataDir, poolSize }),
     databaseVariableOf: service => variableOf(service, text),
