@@ -195,15 +195,17 @@ export class SagaDriver {
     }
   }
 
-  /**
-   * No new steps; resolves when the calls at hand have been answered and journalled, or after `withinMs`. What is not
-   * done then goes on after a restart, under the same command ids.
-   */
-  async stop(withinMs: number): Promise<void> {
+  /** No new steps. What is not done goes on elsewhere, or after a restart, under the same command ids. */
+  leave(): void {
     this.#stopping = true;
     this.#queued.clear();
     for (const timer of this.#resting.values()) clearTimeout(timer);
     this.#resting.clear();
+  }
+
+  /** Leaves; resolves when the calls at hand have been answered and journalled, or after `withinMs`. */
+  async stop(withinMs: number): Promise<void> {
+    this.leave();
     const late = new AbortController();
     const timeUp = pause(withinMs, undefined, { signal: late.signal }).catch(() => {});
     await Promise.race([Promise.all(this.#running.values()), timeUp]);

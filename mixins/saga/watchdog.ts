@@ -12,14 +12,24 @@ export class Watchdog {
   readonly #service: string;
   readonly #limits: SagaLimits;
   readonly #singleton: Singleton;
-  readonly #onLost = ({ node }: { node: { services?: { name: string }[] } }): void => {
-    if (node.services?.some(({ name }) => name === this.#service)) this.#olderThanMs = this.#limits.lostAfterMs;
+  /** Nodes that run the service. One that leaves says first that it has no services any more. */
+  readonly #nodes = new Set<string>();
+  readonly #onSeen = ({ node }: { node: Node }): void => {
+    if (node.services?.some(({ name }) => name === this.#service)) this.#nodes.add(node.id);
   };
-  /** How long a saga must have been still for the next round. */
-  #olderThanMs: number;
+  readonly #onLost = ({ node }: { node: Node }): void => {
+    if (this.#nodes.delete(node.id)) this.#lost();
+  };
+  /**
+   * Until when, on the monotonic clock, a saga that is still for a moment is taken up: one round begins when all that the
+   * lost node had in hand have been still for so long. Those that moved just before it was lost have not in the first.
+   */
+  #hurryUntil = -Infinity;
   #next: NodeJS.Timeout | undefined;
   #round: Promise<void>;
   #stopped = false;
+  /** A process on its own takes up every open saga once. */
+  #isFirst = true;
 
   /** The first round is at once, and takes up every open saga; among other nodes, only what has been still for a moment. */
   constructor(driver: SagaDriver, singleton: Singleton, broker: ServiceBroker, service: string, limits: SagaLimits) {
@@ -28,7 +38,10 @@ export class Watchdog {
     this.#broker = broker;
     this.#service = service;
     this.#limits = limits;
-    this.#olderThanMs = broker.transit ? limits.lostAfterMs : 0;
+    this.#lost();
+    for (const node of (broker.registry.nodes as unknown as { toArray(): Node[] }).toArray())
+      if (!node.local) this.#onSeen({ node });
+    for (const event of SEEN) broker.localBus.on(event, this.#onSeen);
     broker.localBus.on("$node.disconnected", this.#onLost);
     this.#round = this.#look();
   }
@@ -36,6 +49,7 @@ export class Watchdog {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#next);
+    for (const event of SEEN) this.#broker.localBus.off(event, this.#onSeen);
     this.#broker.localBus.off("$node.disconnected", this.#onLost);
     await this.#round;
     await this.#singleton
@@ -43,17 +57,28 @@ export class Watchdog {
       .catch((error: unknown) => this.#broker.logger.debug("a lease was not released", error));
   }
 
+  #lost(): void {
+    const { lostAfterMs, watchdogMs } = this.#limits;
+    this.#hurryUntil = performance.now() + lostAfterMs + 2 * watchdogMs;
+  }
+
+  /** How long a saga must have been still. */
+  get #olderThanMs(): number {
+    const { lostAfterMs, orphanedAfterMs } = this.#limits;
+    if (!this.#broker.transit && this.#isFirst) return 0;
+    return performance.now() < this.#hurryUntil ? lostAfterMs : orphanedAfterMs;
+  }
+
   async #look(): Promise<void> {
     const olderThanMs = this.#olderThanMs;
     try {
       if (await this.#singleton.holds()) {
-        this.#olderThanMs = this.#limits.orphanedAfterMs;
+        this.#isFirst = false;
         for (const state of ["compensating", "running"] as const) await this.#takeUp(state, olderThanMs);
         if (this.#broker.isMetricsEnabled()) await this.#measure();
-      } else this.#olderThanMs = this.#limits.lostAfterMs;
+      } else this.#lost();
     } catch (error) {
       this.#broker.logger.warn(`the watchdog of ${this.#service}'s sagas could not look`, error);
-      this.#olderThanMs = olderThanMs;
     }
     if (this.#stopped) return;
     this.#next = setTimeout(() => {
@@ -88,3 +113,11 @@ export class Watchdog {
     }
   }
 }
+
+/** Of Moleculer's registry. */
+interface Node {
+  readonly id: string;
+  readonly local: boolean;
+  readonly services?: readonly { name: string }[];
+}
+const SEEN = ["$node.connected", "$node.updated"];

@@ -84,6 +84,14 @@ export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
   } as Partial<ServiceSchema>;
 }
 
+/**
+ * What calls on its own account begins to stop with the broker, before the services do: the broker waits for its calls,
+ * and while events keep coming there would always be some, until `SHUTDOWN_TIMEOUT_MS` is over.
+ */
+export function stopsFirst(service: Service, begin: () => void): void {
+  service.broker.middlewares.add({ name: `${service.fullName}:stops-first`, stopping: async () => begin() });
+}
+
 /** The hint that wakes the publisher of a service that owns events: another node has committed, and this one publishes. */
 export const Publishing = {
   events: {
@@ -100,6 +108,9 @@ export function Reactors(reactors: Reactor | readonly Reactor[]): Partial<Servic
   const list: readonly Reactor[] = Array.isArray(reactors) ? reactors : [reactors as Reactor];
   return {
     mixins: [Consuming(list.map(({ name }) => name))],
+    created(this: Service) {
+      stopsFirst(this, () => void consumersOf(this).then(consumers => consumers.stop()));
+    },
     async started(this: Service) {
       const consumers = await consumersOf(this);
       for (const reactor of list) consumers.add(consumerOf(reactor, this.broker));

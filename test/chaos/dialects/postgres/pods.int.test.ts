@@ -11,6 +11,8 @@ const CALLERS = 5;
 /** Between the orders of a caller: the faults take long, and the machine is shared. */
 const PAUSE_MS = 50;
 const KILLS = 2;
+/** Milliseconds of a stop under load: a call to what is well takes less. */
+const PROMPT_MS = 5_000;
 const GATEWAY = "api,ops,seed";
 const PODS = {
   core: "accounts,catalog,carts,orders,inventory,payments,shipping",
@@ -80,7 +82,10 @@ test(
       const old = [...pods];
       for (const [name, { kind }] of old) {
         await join(kind);
+        const leaving = performance.now();
         expect(await leave(name, "SIGTERM")).toBe(0);
+        // New orders do not hold it up.
+        expect(performance.now() - leaving).toBeLessThan(PROMPT_MS);
         await lab.moreOrders(5);
       }
       expect(timesPutOff()).toBe(before);

@@ -1,0 +1,40 @@
+import { EventEmitter } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "@jest/globals";
+import { SAGA_LIMITS } from "./limits.ts";
+import { Watchdog } from "./watchdog.ts";
+
+const limits = { ...SAGA_LIMITS, watchdogMs: 20, lostAfterMs: 60, orphanedAfterMs: 10_000 };
+const nodeWith = (...names: string[]) => ({ id: "other", local: false, services: names.map(name => ({ name })) });
+
+test("P5 what a lost node had in hand is found, also what moved just before and what it left in order", async () => {
+  const asked: { at: number; olderThanMs: number }[] = [];
+  const localBus = new EventEmitter();
+  const broker = { transit: {}, localBus, registry: { nodes: { toArray: () => [] } }, isMetricsEnabled: () => false };
+  const store = {
+    sagas: async ({ olderThanMs }: { olderThanMs: number }) => {
+      asked.push({ at: performance.now(), olderThanMs });
+      return [];
+    },
+  };
+  const driver = { store, refOf: () => undefined, has: () => false, isFull: false };
+  const singleton = { holds: async () => true, release: async () => {} };
+  const watchdog = new Watchdog(driver as never, singleton, broker as never, "checkout", limits);
+  try {
+    const rounds = limits.lostAfterMs + 4 * limits.watchdogMs;
+    await sleep(rounds);
+    expect(asked.at(-1)).toMatchObject({ olderThanMs: limits.orphanedAfterMs });
+
+    localBus.emit("$node.connected", { node: nodeWith("checkout") });
+    // As a node that leaves does: first it offers nothing more, then it is gone.
+    localBus.emit("$node.updated", { node: nodeWith() });
+    const lostAt = performance.now();
+    localBus.emit("$node.disconnected", { node: nodeWith() });
+    await sleep(rounds);
+    const whole = asked.filter(({ at }) => at - lostAt > limits.lostAfterMs);
+    expect(whole[0]).toMatchObject({ olderThanMs: limits.lostAfterMs });
+    expect(asked.at(-1)).toMatchObject({ olderThanMs: limits.orphanedAfterMs });
+  } finally {
+    await watchdog.stop();
+  }
+});
