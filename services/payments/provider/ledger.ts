@@ -4,6 +4,13 @@
 // authorization when that arrives: else a request lost on the way would charge a customer whose order is long gone.
 import { DatabaseSync } from "node:sqlite";
 
+const limits = {
+  /** Milliseconds, and up to twice as many, until a batch is tried again that met another writer. */
+  busyMs: 1,
+  /** Milliseconds that opening the file waits for others who do: once, at the start. */
+  openMs: 2_000,
+};
+
 export interface Authorization {
   /** Minor units. */
   readonly amount: number;
@@ -26,6 +33,7 @@ type Work = { readonly run: () => void; readonly fail: (error: unknown) => void;
 export class Ledger {
   readonly #database: DatabaseSync;
   #waiting: Work[] = [];
+  #closed = false;
 
   constructor(filename: string) {
     this.#database = open(filename);
@@ -75,6 +83,7 @@ export class Ledger {
   }
 
   close(): void {
+    this.#closed = true;
     this.#flush();
     this.#database.close();
   }
@@ -92,12 +101,24 @@ export class Ledger {
     });
   }
 
+  /** Each of several workers keeps these books. SQLite's own way to wait would stop the loop. */
+  #again(batch: Work[]): void {
+    this.#waiting = [...batch, ...this.#waiting];
+    setTimeout(() => this.#flush(), limits.busyMs * (1 + Math.random()));
+  }
+
   #flush(): void {
     const batch = this.#waiting;
     this.#waiting = [];
     if (batch.length === 0) return;
     try {
       this.#database.exec("begin immediate");
+    } catch (error) {
+      if ((error as { errcode?: number }).errcode === SQLITE_BUSY && !this.#closed) return this.#again(batch);
+      for (const { fail } of batch) fail(error);
+      return;
+    }
+    try {
       for (const { run } of batch) run();
       this.#database.exec("commit");
     } catch (error) {
@@ -109,9 +130,12 @@ export class Ledger {
   }
 }
 
+/** Another connection is writing. */
+const SQLITE_BUSY = 5;
+
 function open(filename: string): DatabaseSync {
   try {
-    const database = new DatabaseSync(filename);
+    const database = new DatabaseSync(filename, { timeout: limits.openMs });
     database.exec(`
       pragma journal_mode = wal;
       pragma synchronous = full;
@@ -123,6 +147,7 @@ function open(filename: string): DatabaseSync {
         token text,
         authorizationId text
       ) without rowid;
+      pragma busy_timeout = 0;
     `);
     return database;
   } catch (error) {

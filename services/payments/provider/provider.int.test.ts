@@ -4,6 +4,8 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { startProvider, type LedgerEntry, type Provider, type ProviderOptions } from "./provider.ts";
 
@@ -60,6 +62,28 @@ test("authorizes, and the same key gets the same authorization for ever, also af
 test("authorizations that arrive together under one key are one", async () => {
   const answers = await Promise.all(Array.from({ length: 20 }, () => authorize("a")));
   expect(new Set(answers.map(({ body }) => body["authorizationId"])).size).toBe(1);
+});
+
+test("two providers keep the same books, as workers do: neither fails while the other writes", async () => {
+  const other = await startProvider({ filename: join(folder, "ledger.sqlite"), slowMs: 200 });
+  try {
+    const ask = (url: string, key: string) =>
+      fetch(`${url}/authorizations`, {
+        method: "POST",
+        headers: { "idempotency-key": key },
+        body: JSON.stringify({ amount: 1, currency: "EUR", token: "tok_ok" }),
+      }).then(({ status }) => status);
+    // On one loop they would never meet: the lock is held across turns, as by another process.
+    const holder = new DatabaseSync(join(folder, "ledger.sqlite"));
+    holder.exec("begin immediate");
+    const asked = [provider.url, other.url].map((url, i) => ask(url, `busy-${i}`));
+    await sleep(50);
+    holder.exec("commit");
+    holder.close();
+    expect(await Promise.all(asked)).toEqual([201, 201]);
+  } finally {
+    await other.close();
+  }
 });
 
 test("refuses a key that is used with another body", async () => {
