@@ -75,10 +75,13 @@ export default defineService(contract, {
       return { loggedOut: true };
     },
 
-    async get(this: Accounts, ctx) {
-      const user = mayRead(ctx) ? await this.users.byId(ctx.params.id) : undefined;
-      if (!user) throw new Refusal("USER_NOT_FOUND", { field: "id" });
-      return user.person;
+    get: {
+      repeatable: true,
+      async handler(this: Accounts, ctx) {
+        const user = mayRead(ctx) ? await this.users.byId(ctx.params.id) : undefined;
+        if (!user) throw new Refusal("USER_NOT_FOUND", { field: "id" });
+        return user.person;
+      },
     },
 
     async seedAdmin(this: Accounts, { params: { email, password } }) {
@@ -96,8 +99,11 @@ export default defineService(contract, {
       return { taken: !isAdmin };
     },
 
-    jwks(this: Accounts) {
-      return this.signer.jwks;
+    jwks: {
+      repeatable: true,
+      handler(this: Accounts) {
+        return this.signer.jwks;
+      },
     },
   },
 });

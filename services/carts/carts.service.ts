@@ -20,8 +20,11 @@ export default defineService(contract, {
   mixins: [Sql({ migrations: [cartItems] }), Reactors(EmptyCart)],
 
   actions: {
-    get(ctx) {
-      return this.cartOf(ctx);
+    get: {
+      repeatable: true,
+      handler(ctx) {
+        return this.cartOf(ctx);
+      },
     },
 
     async put(ctx) {

@@ -28,6 +28,7 @@ export default defineService(contract, {
   actions: {
     list: {
       cache: cachedBy("q", "category", "sort", "page", "pageSize"),
+      repeatable: true,
       async handler(ctx) {
         const { q, category, sort = "name", page = 1, pageSize = limits.pageSize } = ctx.params;
         const adapter: KnexAdapter = this.adapter;
@@ -47,6 +48,7 @@ export default defineService(contract, {
 
     get: {
       cache: cachedBy("id"),
+      repeatable: true,
       async handler(ctx) {
         const { id } = ctx.params;
         const product = await this.adapter.findById(id);
@@ -57,6 +59,7 @@ export default defineService(contract, {
 
     quote: {
       cache: cachedBy("ids"),
+      repeatable: true,
       async handler(ctx) {
         const { ids } = ctx.params;
         const found: Product[] = await this.adapter.findByIds([...new Set(ids)]);

@@ -9,6 +9,7 @@ export default defineService(contract, {
   actions: {
     level: {
       placement: "sku",
+      repeatable: true,
       async handler({ params: { sku } }) {
         const { state } = await this.actors.get(sku);
         if (state.received === 0) throw new Refusal("STOCK_NOT_FOUND", { field: "sku", message: `no stock of ${sku}` });

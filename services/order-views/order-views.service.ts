@@ -15,27 +15,30 @@ const SALES_LIMIT = 60;
 export default defineService(contract, {
   mixins: [Projections([OrderList, Customers, Sales])],
   actions: {
-    async list(ctx) {
-      const { page = 1, pageSize = PAGE_SIZE, after } = ctx.params;
-      const { user } = ctx.meta;
-      const customer = seesAll(user) ? ctx.params.customer : user!.id;
-      const orderList = this.projection("order-list");
-      const from = after === undefined ? undefined : await orderList.waitFor(after);
-      const matching = () => {
-        const query = orderList.table("orders", from);
-        return customer === undefined ? query : query.where({ customer });
-      };
-      const [counted, rows] = await Promise.all([
-        matching().count({ n: "*" }),
-        matching()
-          .orderBy([
-            { column: "placedAt", order: "desc" },
-            { column: "id", order: "desc" },
-          ])
-          .offset((page - 1) * pageSize)
-          .limit(pageSize),
-      ]);
-      return { rows: rows.map(toRow), total: Number(counted[0].n), page, pageSize };
+    list: {
+      repeatable: true,
+      async handler(ctx) {
+        const { page = 1, pageSize = PAGE_SIZE, after } = ctx.params;
+        const { user } = ctx.meta;
+        const customer = seesAll(user) ? ctx.params.customer : user!.id;
+        const orderList = this.projection("order-list");
+        const from = after === undefined ? undefined : await orderList.waitFor(after);
+        const matching = () => {
+          const query = orderList.table("orders", from);
+          return customer === undefined ? query : query.where({ customer });
+        };
+        const [counted, rows] = await Promise.all([
+          matching().count({ n: "*" }),
+          matching()
+            .orderBy([
+              { column: "placedAt", order: "desc" },
+              { column: "id", order: "desc" },
+            ])
+            .offset((page - 1) * pageSize)
+            .limit(pageSize),
+        ]);
+        return { rows: rows.map(toRow), total: Number(counted[0].n), page, pageSize };
+      },
     },
 
     async customer(ctx) {

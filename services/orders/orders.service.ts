@@ -12,6 +12,7 @@ export default defineService(contract, {
   actions: {
     view: {
       placement: "id",
+      repeatable: true,
       async handler({ params: { id }, meta }) {
         const { version, state } = await this.actors.get(id);
         assertVisible(state.customer, meta.user);
@@ -20,6 +21,7 @@ export default defineService(contract, {
     },
     timeline: {
       placement: "id",
+      repeatable: true,
       async handler({ params: { id, from = 1 }, meta }) {
         const { state } = await this.actors.get(id);
         assertVisible(state.customer, meta.user);
