@@ -5,6 +5,7 @@
 //
 // One that is behind by more than the limit, gone, or no standby at all (promoted, or the wrong server) is left out;
 // looks go on, and it comes back by itself.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Knex } from "knex";
 
 const limits = {
@@ -85,8 +86,10 @@ export class Replica {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#looking;
-    await this.knex.destroy();
+    // A server that is frozen answers neither: what is asked of a standby may be given up.
+    const late = sleep(limits.answerMs, undefined, { ref: false });
+    await Promise.race([this.#looking, late]);
+    await Promise.race([this.knex.destroy(), late]);
   }
 }
 
