@@ -108,7 +108,7 @@ function makeFolder(path) {
   }
   makeFolder(dirname(path));
   try {
-    mkdirSync(path);
+    mkdirSync(path, { mode: 0o700 });
   } catch (error) {
     // Another process that starts with us was first.
     if (error.code !== "EEXIST") throw error;

@@ -109,7 +109,12 @@ export function Reactors(reactors: Reactor | readonly Reactor[]): Partial<Servic
   return {
     mixins: [Consuming(list.map(({ name }) => name))],
     created(this: Service) {
-      stopsFirst(this, () => void consumersOf(this).then(consumers => consumers.stop()));
+      stopsFirst(this, () => {
+        // What fails here fails in `stopped` as well, and is told there.
+        void consumersOf(this)
+          .then(consumers => consumers.stop())
+          .catch(() => {});
+      });
     },
     async started(this: Service) {
       const consumers = await consumersOf(this);

@@ -77,7 +77,7 @@ const typeOf = (rule: string): string => `/problems/${rule.toLowerCase().replace
 const WAIT: Record<number, string> = {
   429: "too much at once: try again later",
   503: "nothing was done: try again later",
-  504: "it is not known whether this took effect: repeat it with the same Idempotency-Key",
+  504: "it is not known whether this took effect: repeat it, with the same Idempotency-Key if it had one",
 };
 /** Milliseconds, when the error does not say. */
 const RETRY_AFTER_MS: Record<number, number> = { 429: 10_000, 503: 1_000, 504: 1_000 };

@@ -24,7 +24,7 @@ export default defineService(contract, {
   },
   methods: {
     async startBundled(filename: string): Promise<string> {
-      mkdirSync(dirname(filename), { recursive: true });
+      mkdirSync(dirname(filename), { recursive: true, mode: 0o700 });
       const options: ProviderOptions = { filename };
       const worker = new Worker(new URL("./server.ts", import.meta.url), { workerData: options });
       const exited = new Promise(resolve => worker.once("exit", resolve));

@@ -14,6 +14,8 @@ const limits = {
   acquireMsMax: 5_000,
   /** Milliseconds to wait for the answer to a statement: the server ends one after 15 s, so it is gone, or cut off. */
   answerMsMax: 20_000,
+  /** The same of a standby: it serves reads of pages, and one that is frozen must not keep a request until its time is up. */
+  standbyAnswerMsMax: 3_000,
   /** Milliseconds until the pool tries again to connect: during an outage each attempt fails one of those who wait. */
   reconnectMs: 20,
 };
@@ -26,13 +28,14 @@ export async function openPostgres(location: PostgresLocation, options: OpenOpti
     isDurable: !options.rebuildable,
     answerMsMax: limits.answerMsMax,
   });
+  const ofStandby = (url: string) => ({ ...settings(url), answerMsMax: limits.standbyAnswerMsMax });
   const primary = settings(home);
   const pool = poolOf(primary, location.poolSize);
   observePool(pool, options.onAcquire);
   const replica =
     location.replica === undefined
       ? undefined
-      : new Replica(poolOf(settings(location.replica), location.poolSize), pool, options.onReplica);
+      : new Replica(poolOf(ofStandby(location.replica), location.poolSize), pool, options.onReplica);
 
   return {
     knex: pool,

@@ -21,7 +21,8 @@ const limits = {
 
 /** Opens a SQLite file; makes it, and its folder, when missing. */
 export async function openSqlite(filename: string, options: OpenOptions): Promise<Database> {
-  await mkdir(dirname(filename), { recursive: true });
+  // Keys and passwords lie in it: for this user alone.
+  await mkdir(dirname(filename), { recursive: true, mode: 0o700 });
   const settings: SqliteSettings = {
     filename,
     durability: options.rebuildable ? "normal" : "full",

@@ -28,7 +28,7 @@ export class Connection {
   constructor(filename: string, walBytesMax: number = WAL_BYTES_MAX) {
     this.#filename = filename;
     this.#walBytesMax = walBytesMax;
-    mkdirSync(dirname(filename), { recursive: true });
+    mkdirSync(dirname(filename), { recursive: true, mode: 0o700 });
     this.database = new DatabaseSync(filename, { timeout: 0, enableForeignKeyConstraints: false });
     try {
       // Two processes that open a new file at once: one of them finds it locked while the other turns to WAL.
