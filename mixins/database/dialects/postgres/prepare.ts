@@ -37,7 +37,12 @@ async function prepare(url: string, schema: string): Promise<void> {
   const { connectionString, isPooled, user } = readUrl(url);
   const client = new pg.Client({ connectionString, connectionTimeoutMillis: 3_000 });
   client.on("error", () => {}); // a connection that is lost rejects what waits for it
-  await client.connect();
+  await client.connect().catch((error: Error) => {
+    // Where a name has several addresses, only the code says what is wrong.
+    const why = error.message || (error as NodeJS.ErrnoException).code;
+    const message = `the database of ${schema} cannot be reached, ${withoutPassword(url)}: ${why}`;
+    throw new Error(message, { cause: error });
+  });
   const isOwnUser = user === schema;
   const missing: string[] = [];
   const isThere = async (sql: string): Promise<boolean> => (await client.query(sql, [schema])).rows.length > 0;
