@@ -78,8 +78,7 @@ export class NatsTransporter extends Nats implements Asking {
     if (!client) return;
     const late = new Promise<void>(resolve => setTimeout(resolve, limits.flushMs).unref());
     // A connection that ends meanwhile has nothing left to send.
-    const left = (this.connected ? client.flush() : Promise.resolve()).catch(() => {});
-    await Promise.race([left, late]);
+    if (this.connected) await Promise.race([client.flush().catch(() => {}), late]);
     await Promise.race([client.close(), late]);
     this.client = null;
   }

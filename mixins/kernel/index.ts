@@ -32,7 +32,7 @@ export {
 } from "./ids.ts";
 export { canonicalJson, fingerprintOf } from "./json.ts";
 export { natsOptions } from "./nats-url.ts";
-export { beginStop, stopTimeLeft } from "./stop-deadline.ts";
+export { beginStop, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
 export { METRICS } from "./telemetry.ts";
 export { isPrintable } from "./text.ts";
 export type { FromSupervisor, FromWorker, Peer } from "./workers.ts";

@@ -1,4 +1,4 @@
-// How long a broker that stops may still wait for the work at hand.
+// How a broker stops: what ends before its services, and how long it may still wait for the work at hand.
 import { environmentOf } from "./environment.ts";
 
 /** When it must be over, on the monotonic clock. */
@@ -14,4 +14,16 @@ export function beginStop(broker: { options: object }): () => void {
 export function stopTimeLeft(broker: { options: object }): number {
   const by = deadlines.get(broker);
   return by === undefined ? environmentOf(broker).shutdownTimeoutMs : Math.max(0, by - performance.now());
+}
+
+/**
+ * `begin` runs as the broker begins to stop, and is waited for, before any service stops: of who serves others, since the
+ * work at hand still needs all services; of who calls on its own account, since the broker waits for its calls, and while
+ * events keep coming there would always be some.
+ */
+export function stopsFirst(
+  { fullName, broker }: { fullName: string; broker: { middlewares: { add(middleware: object): void } } },
+  begin: () => Promise<void>,
+): void {
+  broker.middlewares.add({ name: `${fullName}:stops-first`, stopping: begin });
 }

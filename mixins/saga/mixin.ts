@@ -1,9 +1,9 @@
 // What a service mixes in to run sagas.
 import type { ServiceSchema } from "moleculer";
-import { stopTimeLeft } from "../kernel/index.ts";
+import { stopsFirst, stopTimeLeft } from "../kernel/index.ts";
 import { keepsTables } from "../database/mixin.ts";
 import { eventStoreOf } from "../event-store/mixin.ts";
-import { Consuming, consumersOf, singletonOf, stopsFirst } from "../stream/mixin.ts";
+import { Consuming, consumersOf, singletonOf } from "../stream/mixin.ts";
 import type { Saga } from "./define-saga.ts";
 import { SagaDriver } from "./driver.ts";
 import { SAGA_LIMITS, type SagaLimits } from "./limits.ts";
@@ -34,7 +34,7 @@ export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}):
     actions: operations,
     created(this: Running) {
       keepsTables(this, () => eventStoreOf(this));
-      stopsFirst(this, () => this.sagas?.leave());
+      stopsFirst(this, async () => this.sagas?.leave());
     },
     async started(this: Running) {
       const store = await eventStoreOf(this);

@@ -1,6 +1,7 @@
 // What a service mixes in to react to the events of others.
 import type { Context, Service, ServiceSchema } from "moleculer";
 import Type from "typebox";
+import { stopsFirst } from "../kernel/index.ts";
 import { paramsOf } from "../contract/index.ts";
 import { keepsTables } from "../database/mixin.ts";
 import type { Publisher } from "./carriers/resolve.ts";
@@ -84,14 +85,6 @@ export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
   } as Partial<ServiceSchema>;
 }
 
-/**
- * What calls on its own account begins to stop with the broker, before the services do: the broker waits for its calls,
- * and while events keep coming there would always be some, until `SHUTDOWN_TIMEOUT_MS` is over.
- */
-export function stopsFirst(service: Service, begin: () => void): void {
-  service.broker.middlewares.add({ name: `${service.fullName}:stops-first`, stopping: async () => begin() });
-}
-
 /** The hint that wakes the publisher of a service that owns events: another node has committed, and this one publishes. */
 export const Publishing = {
   events: {
@@ -109,7 +102,7 @@ export function Reactors(reactors: Reactor | readonly Reactor[]): Partial<Servic
   return {
     mixins: [Consuming(list.map(({ name }) => name))],
     created(this: Service) {
-      stopsFirst(this, () => {
+      stopsFirst(this, async () => {
         // What fails here fails in `stopped` as well, and is told there.
         void consumersOf(this)
           .then(consumers => consumers.stop())

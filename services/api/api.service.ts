@@ -6,7 +6,7 @@ import type { Service, ServiceSchema } from "moleculer";
 import type { JSONWebKeySet } from "jose";
 import ApiGateway from "moleculer-web";
 import { typedCall } from "../../mixins/contract/index.ts";
-import { environmentOf, METRICS, stopTimeLeft, systemClock } from "../../mixins/kernel/index.ts";
+import { environmentOf, METRICS, stopsFirst, stopTimeLeft, systemClock } from "../../mixins/kernel/index.ts";
 import { COMMITTED, type Committed } from "../../mixins/stream/index.ts";
 import { Authenticator } from "./authentication.ts";
 import { documentOf } from "./document.ts";
@@ -134,11 +134,7 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
       });
       enter(req, res);
     });
-    // Before any service stops: the requests at hand still need them all.
-    this.broker.middlewares.add({
-      name: "GatewayDrain",
-      stopping: () => this.server.drain(stopTimeLeft(this.broker), () => this.streams.drain()),
-    });
+    stopsFirst(this, () => this.server.drain(stopTimeLeft(this.broker), () => this.streams.drain()));
   },
 
   async started(this: Gateway) {
