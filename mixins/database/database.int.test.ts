@@ -64,6 +64,17 @@ test("migrations run once, in order, those added later too", async () => {
   await database.close();
 });
 
+test("a release that is rolled back starts on the tables of the one after it, which goes on from there", async () => {
+  const database = await open();
+  const ran: string[] = [];
+  const recording = (name: string): Migration => ({ name, up: async () => ran.push(name) });
+  await migrate(database, "x", [recording("001_a"), recording("002_b")]);
+  await migrate(database, "x", [recording("001_a")]);
+  await migrate(database, "x", [recording("001_a"), recording("002_b"), recording("003_c")]);
+  expect(ran).toEqual(["001_a", "002_b", "003_c"]);
+  await database.close();
+});
+
 test("owners that share a database keep separate records", async () => {
   const database = await open();
   const table = (name: string): Migration => ({
