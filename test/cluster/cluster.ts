@@ -17,27 +17,36 @@ export interface Ended {
   readonly error: any;
 }
 
+/** The program of a node and the action by which the caller sees that it has joined. */
+export interface NodeKind {
+  readonly script: string;
+  readonly serves: string;
+}
+const TALLIES: NodeKind = { script: NODE, serves: "tallies.add" };
+
 export class Cluster {
   readonly nats: Nats;
   readonly caller: ServiceBroker;
   readonly nodes = new Map<string, Child>();
   readonly #databases: Databases;
+  readonly #kind: NodeKind;
   #named = 0;
   #loads: (() => Promise<unknown>)[] = [];
 
-  private constructor(nats: Nats, databases: Databases, caller: ServiceBroker) {
+  private constructor(nats: Nats, databases: Databases, caller: ServiceBroker, kind: NodeKind) {
     this.nats = nats;
+    this.#kind = kind;
     this.#databases = databases;
     this.caller = caller;
   }
 
   /** On databases of its own, of the kind that the run is for, unless it gets others; it removes them in the end. */
-  static async start(size: number, own?: Databases): Promise<Cluster> {
+  static async start(size: number, own?: Databases, kind: NodeKind = TALLIES): Promise<Cluster> {
     const nats = await Nats.start();
     const databases = own ?? (await newDatabases());
     const environment = readEnvironment({ NATS_URL: nats.url, REQUEST_TIMEOUT_MS: "5000" });
     const caller = new ServiceBroker({ ...brokerOptions(environment), nodeID: "caller", logger: false });
-    const cluster = new Cluster(nats, databases, caller);
+    const cluster = new Cluster(nats, databases, caller, kind);
     await caller.start();
     await Promise.all(Array.from({ length: size }, () => cluster.join()));
     return cluster;
@@ -46,7 +55,7 @@ export class Cluster {
   /** Starts one more node; answers its id when the caller sees it. */
   async join(env: Record<string, string> = {}): Promise<string> {
     const id = env["NODEID"] ?? `node-${++this.#named}`;
-    const child = new Child([NODE], {
+    const child = new Child([this.#kind.script], {
       LOGLEVEL: "warn",
       NATS_URL: this.nats.url,
       NODEID: id,
@@ -68,7 +77,7 @@ export class Cluster {
 
   /** The nodes that the caller would send a command to. */
   live(): string[] {
-    const { endpoints } = this.caller.registry.actions.get("tallies.add") ?? { endpoints: [] };
+    const { endpoints } = this.caller.registry.actions.get(this.#kind.serves) ?? { endpoints: [] };
     return endpoints
       .filter(endpoint => endpoint.isAvailable)
       .map(({ id }) => id)

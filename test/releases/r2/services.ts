@@ -1,0 +1,229 @@
+// The second release. What it changed, one of each kind that a release may change:
+//
+//   a new event type          `parcel.scanned`, which an old command (`stamp`) gives too
+//   a new event version       `parcel.registered` 2 has a unit
+//   a new shape of the state  `scans`, with a new snapshot number
+//   a new projection version  `board` 2: a column renamed, two added
+//   new saga steps            `insure` before the pivot, `thank` after it
+//   a new table column        `depots.opens`
+import Type from "typebox";
+import { defineActor } from "../../../mixins/actor/index.ts";
+import { Actors } from "../../../mixins/actor/mixin.ts";
+import { defineContract, defineService } from "../../../mixins/contract/index.ts";
+import { Crud } from "../../../mixins/crud/mixin.ts";
+import { defineProjection, type Table } from "../../../mixins/projection/index.ts";
+import { Projections } from "../../../mixins/projection/mixin.ts";
+import { defineSaga } from "../../../mixins/saga/index.ts";
+import { Sagas } from "../../../mixins/saga/mixin.ts";
+import { defineReactor } from "../../../mixins/stream/index.ts";
+import { Reactors } from "../../../mixins/stream/mixin.ts";
+
+const parcels = defineContract({
+  service: "parcels",
+  actor: "parcel",
+  state: { status: Type.Optional(Type.String()), grams: Type.Integer(), stamps: Type.Integer(), scans: Type.Integer() },
+  commands: {
+    register: { grams: Type.Integer({ minimum: 1 }) },
+    stamp: {},
+    deliver: {},
+    giveBack: { reason: Type.String() },
+  },
+  replies: { stamp: { stamps: Type.Integer() } },
+  events: {
+    "parcel.registered": { grams: Type.Integer(), unit: Type.String() },
+    "parcel.stamped": {},
+    "parcel.scanned": { at: Type.String() },
+    "parcel.delivered": {},
+    "parcel.given_back": { reason: Type.String() },
+  },
+  versions: { "parcel.registered": 2 },
+  refusals: ["PARCEL_EXISTS", "PARCEL_NOT_FOUND", "TOO_HEAVY"],
+});
+const slots = defineContract({
+  service: "slots",
+  actor: "slot",
+  state: { taken: Type.Array(Type.String()), takings: Type.Integer() },
+  commands: { take: { parcel: Type.String() }, free: { parcel: Type.String() } },
+  events: { "slot.taken": { parcel: Type.String() }, "slot.freed": { parcel: Type.String() } },
+});
+const delivery = defineContract({ service: "delivery" });
+const Row = {
+  id: Type.String(),
+  weight: Type.Integer(),
+  unit: Type.String(),
+  stamps: Type.Integer(),
+  scans: Type.Integer(),
+  status: Type.String(),
+};
+/** Callers of the first release read `grams`. */
+const Answer = Type.Object({ ...Row, grams: Type.Integer() });
+const boards = defineContract({
+  service: "boards",
+  actions: { of: { params: { id: Type.String(), after: Type.Optional(Type.String()) }, returns: Answer } },
+});
+const tickets = defineContract({ service: "tickets" });
+const Depot = Type.Object({ id: Type.String(), name: Type.String(), opens: Type.Optional(Type.String()) });
+const depots = defineContract({
+  service: "depots",
+  actions: {
+    add: { params: { name: Type.String(), opens: Type.Optional(Type.String()) }, returns: Depot },
+    get: { params: { id: Type.String() }, returns: Depot },
+  },
+});
+declare global {
+  interface Contracts {
+    parcels: typeof parcels;
+    slots: typeof slots;
+    delivery: typeof delivery;
+    boards: typeof boards;
+    tickets: typeof tickets;
+    depots: typeof depots;
+  }
+}
+
+const HEAVY_GRAMS = 10_000;
+
+const Parcel = defineActor(parcels)({
+  initial: () => ({ grams: 0, stamps: 0, scans: 0 }),
+  decide: {
+    register: (state, { grams }, { refuse }) => {
+      if (state.status !== undefined) throw refuse("PARCEL_EXISTS");
+      return [parcels.event("parcel.registered", { grams, unit: "g" })];
+    },
+    stamp: (state, _, { refuse }) => {
+      if (state.status === undefined) throw refuse("PARCEL_NOT_FOUND");
+      return [parcels.event("parcel.stamped", {}), parcels.event("parcel.scanned", { at: "gate" })];
+    },
+    deliver: ({ grams }, _, { refuse }) => {
+      if (grams >= HEAVY_GRAMS) throw refuse("TOO_HEAVY");
+      return [parcels.event("parcel.delivered", {})];
+    },
+    giveBack: (_, { reason }) => [parcels.event("parcel.given_back", { reason })],
+  },
+  evolve: {
+    "parcel.registered": (state, { grams }) => ({ ...state, status: "registered", grams }),
+    "parcel.stamped": state => ({ ...state, stamps: state.stamps + 1 }),
+    "parcel.scanned": state => ({ ...state, scans: state.scans + 1 }),
+    "parcel.delivered": state => ({ ...state, status: "delivered" }),
+    "parcel.given_back": state => ({ ...state, status: "given back" }),
+  },
+  reply: { stamp: ({ stamps }) => ({ stamps }) },
+  upcasters: { "parcel.registered": { 1: data => ({ ...data, unit: "g" }) } },
+  snapshotSchema: 2,
+  snapshotEvery: 4,
+});
+
+const Slot = defineActor(slots)({
+  initial: () => ({ taken: [], takings: 0 }),
+  decide: {
+    take: ({ taken }, { parcel }) => (taken.includes(parcel) ? [] : [slots.event("slot.taken", { parcel })]),
+    free: ({ taken }, { parcel }) => (taken.includes(parcel) ? [slots.event("slot.freed", { parcel })] : []),
+  },
+  evolve: {
+    "slot.taken": ({ taken, takings }, { parcel }) => ({ taken: [...taken, parcel], takings: takings + 1 }),
+    "slot.freed": ({ taken, takings }, { parcel }) => ({ taken: taken.filter(other => other !== parcel), takings }),
+  },
+});
+
+const slotOf = (parcel: string) => ({ id: `s${parcel.length % 4}`, parcel });
+
+const Delivery = defineSaga("delivery", {
+  startedBy: "parcel.registered",
+  otherwise: ["parcels.giveBack", ({ event }, { type }) => ({ id: event.stream, reason: type })],
+})
+  .step("reserve", "slots.take", ({ event }) => slotOf(event.stream), { undo: "slots.free" })
+  .step("insure", "slots.take", ({ event }) => ({ id: `insured-${event.stream}`, parcel: event.stream }), {
+    undo: "slots.free",
+  })
+  .pivot("deliver", "parcels.deliver", ({ event }) => ({ id: event.stream }))
+  .step("clear", "slots.free", ({ event }) => slotOf(event.stream))
+  .step("thank", "slots.take", ({ event }) => ({ id: `thanked-${event.stream}`, parcel: event.stream }));
+
+interface BoardRow {
+  id: string;
+  weight: number;
+  unit: string;
+  stamps: number;
+  scans: number;
+  status: string;
+}
+const change = async (rows: Table<BoardRow>, id: string, with_: (row: BoardRow) => Partial<BoardRow>) => {
+  const row = (await rows.find(id)) ?? { id, weight: 0, unit: "", stamps: 0, scans: 0, status: "" };
+  await rows.upsert({ ...row, ...with_(row) });
+};
+const Board = defineProjection({
+  name: "board",
+  version: 2,
+  tables: { rows: Row },
+  on: {
+    "parcel.registered": ({ stream, data: { grams, unit } }, { rows }) =>
+      change(rows, stream, () => ({ weight: grams, unit, status: "registered" })),
+    "parcel.stamped": ({ stream }, { rows }) => change(rows, stream, ({ stamps }) => ({ stamps: stamps + 1 })),
+    "parcel.scanned": ({ stream }, { rows }) => change(rows, stream, ({ scans }) => ({ scans: scans + 1 })),
+    "parcel.delivered": ({ stream }, { rows }) => change(rows, stream, () => ({ status: "delivered" })),
+    "parcel.given_back": ({ stream }, { rows }) => change(rows, stream, () => ({ status: "given back" })),
+  },
+});
+
+const Ticket = defineReactor({
+  name: "ticket",
+  on: {
+    "parcel.delivered": ({ stream }, { call }) => call("slots.take", { id: `ticket-${stream}`, parcel: stream }),
+  },
+});
+
+export const services = [
+  defineService(parcels, { mixins: [Actors(Parcel)] }),
+  defineService(slots, { mixins: [Actors(Slot)] }),
+  defineService(delivery, { mixins: [Sagas(Delivery)] }),
+  defineService(boards, {
+    mixins: [Projections(Board)],
+    actions: {
+      async of({ params: { id, after } }) {
+        const board = this["projection"]("board");
+        if (after !== undefined) await board.waitFor(after);
+        const row: BoardRow | undefined = await board.table("rows").where({ id }).first();
+        const { weight, unit, stamps, scans, status } = row ?? {
+          id,
+          weight: 0,
+          unit: "",
+          stamps: 0,
+          scans: 0,
+          status: "",
+        };
+        return { id, grams: weight, weight, unit, stamps, scans, status };
+      },
+    },
+  }),
+  defineService(tickets, { mixins: [Reactors(Ticket)] }),
+  defineService(depots, {
+    mixins: [
+      Crud({
+        table: "depots",
+        fields: { id: "text", name: "text", opens: "text?" },
+        migrations: [
+          {
+            name: "001_depots",
+            up: knex =>
+              knex.schema.createTable("depots", table => {
+                table.string("id").primary();
+                table.string("name").notNullable();
+              }),
+          },
+          {
+            name: "002_opens",
+            up: knex => knex.schema.alterTable("depots", table => void table.string("opens")),
+          },
+        ],
+      }),
+    ],
+    actions: {
+      async add({ params }) {
+        return this["adapter"].insert(params);
+      },
+      async get({ params }) {
+        return this["adapter"].findById(params.id);
+      },
+    },
+  }),
+];
