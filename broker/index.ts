@@ -31,12 +31,13 @@ const ANNOUNCE_MS = 200;
 const MIDDLEWARES = [
   health,
   stopping,
-  authorization,
   callChain,
   "ActionHook",
   "Validator",
   bulkhead,
   "Cacher",
+  // Outside of the cacher, which answers everybody once an entry is there.
+  authorization,
   "ContextTracker",
   "Timeout",
   circuitBreaker,

@@ -13,6 +13,8 @@ export interface Asking {
   onUndelivered: (nodeId: string) => void;
   /** Called with the node that another one lost. */
   onLost: (nodeId: string) => void;
+  /** Bytes of the largest packet that it carries. */
+  readonly payloadBytesMax: number;
   /** When the connection was made, on the monotonic clock: the others may take a moment longer. */
   connectedAt: number;
 }

@@ -5,10 +5,12 @@
 //   2. nats.js drops what is published meanwhile: new calls hung as well
 //   3. a request to a node that is gone is published to nobody: the server says "no responders" if it is asked to
 //   4. replies of ours that fall into a gap are lost: the caller, still connected, waited for nothing
+//   5. what is larger than the server takes fails with an error of the client, as a 500
 import { Errors, Transporters } from "moleculer";
 import { Events, type Msg, type NatsConnection } from "nats";
-import { natsOptions } from "../../mixins/kernel/index.ts";
+import { natsOptions, PAYLOAD_BYTES } from "../../mixins/kernel/index.ts";
 import type { Answer, Asking, Packet } from "./asking.ts";
+import { refuseOversize } from "./oversize.ts";
 
 const limits = {
   /** Milliseconds between two attempts to reconnect. */
@@ -66,6 +68,11 @@ export class NatsTransporter extends Nats implements Asking {
     });
   }
 
+  /** Of the server that we are connected to; it may be another one after an outage. */
+  get payloadBytesMax(): number {
+    return this.client?.info?.max_payload ?? PAYLOAD_BYTES;
+  }
+
   override async connect(): Promise<void> {
     await super.connect();
     this.connectedAt = performance.now();
@@ -105,6 +112,8 @@ export class NatsTransporter extends Nats implements Asking {
     const { client } = this;
     if (!client || client.isClosed())
       return this.broker.Promise.reject(new Errors.BrokerDisconnectedError("the connection to NATS is closed"));
+    if (data.length > this.payloadBytesMax)
+      return refuseOversize(this.transit, packet, data.length, this.payloadBytesMax);
     // The server answers the reply subject itself when nobody listens to the topic; a node that does ignores it.
     const isRequest = packet.type === "REQ" && packet.target != null;
     client.publish(topic, data, isRequest ? { reply: `${this.#inbox}.${(packet.payload as { id: string }).id}` } : {});

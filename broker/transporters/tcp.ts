@@ -6,13 +6,22 @@
 //   2. news travel by gossip, every two seconds: here a worker that joins, changes or leaves says so to all at once
 //   3. a worker that died is noticed by those that had a connection to it: here all have one
 //   4. a packet that could not be sent fails with the socket's error, whatever that is: here as "not available"
+//   5. one that is too large closes the line, and with it goes what others have in flight: here it is not sent
 import { once } from "node:events";
 import type { Server } from "node:net";
 import { Errors, Transporters } from "moleculer";
-import type { FromSupervisor, FromWorker } from "../../mixins/kernel/index.ts";
+import { PAYLOAD_BYTES, type FromSupervisor, type FromWorker } from "../../mixins/kernel/index.ts";
 import type { Answer, Asking, Packet } from "./asking.ts";
+import { refuseOversize } from "./oversize.ts";
 
 const HOST = "127.0.0.1";
+const limits = {
+  /**
+   * Bytes that a reader keeps before it closes the line: it counts a packet that is not whole yet together with what has
+   * just come, 64 KiB at most, and the next packet's begin.
+   */
+  unreadBytes: PAYLOAD_BYTES + 128 * 1_024,
+};
 
 interface Node {
   readonly id: string;
@@ -47,10 +56,12 @@ export class TcpTransporter extends Tcp implements Asking {
   onUndelivered: Asking["onUndelivered"] = () => {};
   onLost: Asking["onLost"] = () => {};
   connectedAt = -Infinity;
+  /** As much as NATS carries: what works between workers works between pods. */
+  readonly payloadBytesMax = PAYLOAD_BYTES;
   readonly #hear = (message: FromSupervisor): void => this.#onMessage(message);
 
   constructor() {
-    super({ udpDiscovery: false });
+    super({ udpDiscovery: false, maxPacketSize: limits.unreadBytes });
   }
 
   override async startTcpServer(): Promise<void> {
@@ -88,6 +99,8 @@ export class TcpTransporter extends Tcp implements Asking {
   }
 
   override send(topic: string, data: Buffer, meta: { packet: Packet }): Promise<void> {
+    if (data.length > this.payloadBytesMax)
+      return refuseOversize(this.broker.transit, meta.packet, data.length, this.payloadBytesMax);
     return super.send(topic, data, meta).catch((error: unknown) => {
       const { type, target, payload } = meta.packet;
       if (type !== "REQ") throw error;

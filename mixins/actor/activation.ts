@@ -31,6 +31,7 @@ import { decide, decisionOf, type Outcome } from "./decision.ts";
 import type { Actor, Timer } from "./define-actor.ts";
 import type { ActorLimits } from "./limits.ts";
 import type { Loaded } from "./load.ts";
+import { oversizeOf } from "./oversize.ts";
 
 /** A command on its way through an activation. */
 export interface Command {
@@ -85,6 +86,8 @@ export interface Surroundings {
   readonly prepare: (id: string, stream: string, command: Command, state: unknown) => Promise<unknown>;
   sagaRow?: ((id: string, state: unknown) => SagaRow | undefined) | undefined;
   readonly recordCommands: boolean;
+  /** Bytes of an event's data, and of a command's answer. */
+  readonly bytesMax: () => number;
   readonly newId: (stream: string, version: number, n: number) => string;
   /** In tests: freezes, so that a fold that changes a state throws. */
   readonly keep: <S>(state: S) => S;
@@ -254,20 +257,18 @@ export class Activation {
     if (extra) Object.assign(reply, extra);
     // Events and timers are recorded under any id; "nothing happened" only where somebody can ask again.
     const recorded = command.explicit || events.length > 0 || timers.length > 0;
-    this.#append(
-      request,
-      {
-        commandId: recorded ? command.commandId : undefined,
-        kind: command.kind,
-        fingerprint: command.fingerprint,
-        events: events.map(({ type, data }) => this.#newEvent(type, data)),
-        metadata: events.length > 0 ? this.#metadata(command, at, events) : "",
-        answer: recordReply(reply),
-        timers: timers.map(timer => this.#timerChange(timer)),
-      },
-      reply,
-      state,
-    );
+    const what = {
+      commandId: recorded ? command.commandId : undefined,
+      kind: command.kind,
+      fingerprint: command.fingerprint,
+      events: events.map(({ type, data }) => this.#newEvent(type, data)),
+      metadata: events.length > 0 ? this.#metadata(command, at, events) : "",
+      answer: recordReply(reply),
+      timers: timers.map(timer => this.#timerChange(timer)),
+    };
+    const oversize = oversizeOf(what, this.#house.bytesMax());
+    if (oversize) return this.#refuse(request, command, oversize);
+    this.#append(request, what, reply, state);
   }
 
   #refuse(request: Request, command: Command, error: Error): void {

@@ -54,6 +54,8 @@ export interface HostOptions {
   readonly sagaRow?: (id: string, state: any) => SagaRow | undefined;
   /** Whether events carry the command that made them, for `whatIf`. Default true. */
   readonly recordCommands?: boolean;
+  /** Bytes of an event's data, and of a command's answer: what is committed must be carried. Default: no limit. */
+  readonly bytesMax?: () => number;
 }
 
 export class ActorHost {
@@ -239,7 +241,13 @@ export class ActorHost {
     }
   }
 
-  #surroundings({ logger, broker, sagaRow, recordCommands = true }: HostOptions): Surroundings {
+  #surroundings({
+    logger,
+    broker,
+    sagaRow,
+    recordCommands = true,
+    bytesMax = () => Infinity,
+  }: HostOptions): Surroundings {
     const { actor, store } = this;
     const clock = this.#clock;
     return {
@@ -252,6 +260,7 @@ export class ActorHost {
       keep: isUnderTest ? deepFreeze : state => state,
       sagaRow,
       recordCommands,
+      bytesMax,
       load: stream =>
         this.#bounded(() =>
           loadState(actor, store, stream, this.#limits.foldChunk, reason => {

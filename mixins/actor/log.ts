@@ -3,6 +3,7 @@ import { eventIdOf } from "../kernel/index.ts";
 import type { EventStore, StoredEvent } from "../event-store/index.ts";
 import type { Cursor, LogEvent, LogPage } from "../stream/index.ts";
 import type { Actor } from "./define-actor.ts";
+import { bytesOf, readPage } from "./log-page.ts";
 import { decode } from "./load.ts";
 
 /** Pages of the store read for one page of the log: a store that holds mostly others' streams must not keep a caller waiting. */
@@ -10,16 +11,25 @@ const STORE_PAGES_MAX = 20;
 
 /**
  * The next events of this actor's streams after `cursor`. The journals of sagas that share the store are passed over:
- * the cursor moves past them. At the log's end, or after 20 pages of the store, the page has fewer than `limit` events.
+ * the cursor moves past them. At the log's end, after 20 pages of the store, or where more would have more than `bytesMax`,
+ * the page has fewer than `limit` events.
  */
-export async function readLog(actor: Actor, store: EventStore, cursor: Cursor, limit: number): Promise<LogPage> {
+export async function readLog(
+  actor: Actor,
+  store: EventStore,
+  cursor: Cursor,
+  limit: number,
+  bytesMax = Infinity,
+): Promise<LogPage> {
   const prefix = `${actor.contract.actor}.`;
   const events: LogEvent[] = [];
   let reached = cursor;
-  for (let pages = 0; pages < STORE_PAGES_MAX && events.length < limit; pages++) {
+  let bytesLeft = bytesMax;
+  for (let pages = 0; pages < STORE_PAGES_MAX && events.length < limit && bytesLeft > 0; pages++) {
     const wanted = limit - events.length;
-    const page = await store.readAll(reached, wanted);
+    const page = await readPage(store, reached, wanted, bytesLeft);
     reached = page.cursor;
+    bytesLeft -= bytesOf(page.events);
     for (const event of page.events) if (event.stream.startsWith(prefix)) events.push(toLogEvent(actor, event));
     if (page.events.length < wanted) break;
   }

@@ -1,7 +1,7 @@
 // What a service mixes in to host an actor: its commands as actions, the record of its actors, its timers and its log.
 import type { Context, Service, ServiceBroker, ServiceSchema } from "moleculer";
 import Type, { type TProperties } from "typebox";
-import { CALL_CHAIN, COMMAND_ID, elapsedMs, environmentOf, REPEATED } from "../kernel/index.ts";
+import { CALL_CHAIN, COMMAND_ID, contentBytesMax, elapsedMs, environmentOf, REPEATED } from "../kernel/index.ts";
 import { ActorId, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/index.ts";
 import { keepsTables } from "../database/mixin.ts";
 import { eventStoreOf } from "../event-store/mixin.ts";
@@ -19,6 +19,7 @@ import { archiveFinished, type StreamVersion } from "./archive.ts";
 import type { Actor } from "./define-actor.ts";
 import { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
 import { ACTOR_LIMITS } from "./limits.ts";
+import { fittingOf } from "./log-page.ts";
 import { readLog, toLogEvent } from "./log.ts";
 import { measureActors } from "./metrics.ts";
 import { rendezvous } from "./placement.ts";
@@ -188,8 +189,11 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
           const { cursor, limit, stream } = ctx.params;
           const { store } = this.actors;
           if (limit === 0) return { events: [], cursor, behind: (await store.head(cursor)).behind };
-          if (!stream) return { ...(await readLog(actor, store, cursor, limit)), origin: this.publisher?.origin };
-          const events = await store.readStream(this.actors.streamOf(stream.id), stream.from, limit);
+          const bytesMax = contentBytesMax(this.broker);
+          if (!stream)
+            return { ...(await readLog(actor, store, cursor, limit, bytesMax)), origin: this.publisher?.origin };
+          const found = await store.readStream(this.actors.streamOf(stream.id), stream.from, limit);
+          const events = found.slice(0, fittingOf(found, bytesMax));
           return { events: events.map(event => toLogEvent(actor, event)), cursor };
         },
       },
@@ -201,7 +205,12 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
     },
     async started(this: HostingService) {
       const store = await eventStoreOf(this);
-      this.actors = new ActorHost(actor, store, { logger: this.logger, broker: this.broker, ...options });
+      this.actors = new ActorHost(actor, store, {
+        logger: this.logger,
+        broker: this.broker,
+        bytesMax: () => contentBytesMax(this.broker),
+        ...options,
+      });
       this.handOver = () => {
         const owners = nodesOf(this.broker, `${this.fullName}.get`);
         if (owners.length > 1) this.actors.handOver(id => rendezvous(id, owners, node => node) === this.broker.nodeID);

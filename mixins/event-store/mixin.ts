@@ -23,6 +23,7 @@ export function eventStoreOf(service: Service): Promise<EventStore> {
   const opening = openEventStore(environmentOf(service.broker).databaseOf(service.name), {
     onCommit: measuring(service),
     onWriterDeath: cause => service.logger.error("The event store's writer died and is started anew", cause),
+    onOpening: message => service.logger.warn(message),
   });
   stores.set(service, opening);
   leaveCheckpointsOf(service);

@@ -11,6 +11,8 @@ export interface StoreOptions {
   readonly onCommit?: CommitObserver;
   /** Called when the writer has died and is started anew; nothing acknowledged is lost. */
   readonly onWriterDeath?: (cause: Error) => void;
+  /** Told what takes long while the store opens: the events of a restored dump get new transaction ids first. */
+  readonly onOpening?: (message: string) => void;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface StoreOptions {
 export async function openEventStore(location: DatabaseLocation, options: StoreOptions = {}): Promise<EventStore> {
   if (location.kind === "sqlite")
     return storeOn(await openSqlite(location.filename, options.onWriterDeath), options.onCommit);
-  const shards = (await openPostgres(location)).map(shard => ({
+  const shards = (await openPostgres(location, options.onOpening)).map(shard => ({
     ...shard,
     store: storeOn(shard.dialect, options.onCommit),
   }));

@@ -32,6 +32,7 @@ export {
 } from "./ids.ts";
 export { canonicalJson, fingerprintOf } from "./json.ts";
 export { natsOptions } from "./nats-url.ts";
+export { contentBytesMax, isLonger, PAYLOAD_BYTES, payloadBytesMax } from "./payload.ts";
 export { beginStop, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
 export { METRICS } from "./telemetry.ts";
 export { isPrintable } from "./text.ts";

@@ -7,7 +7,7 @@ import { carrierOf } from "./carriers/resolve.ts";
 import { Follower, type Consumer, type House } from "./follower.ts";
 import { STREAM_LIMITS } from "./limits.ts";
 import { actorOf, ownersOf } from "./owners.ts";
-import type { LogPage, ReadLog } from "./source.ts";
+import type { LogEvent, LogPage, ReadLog } from "./source.ts";
 import { streamTables } from "./tables.ts";
 import type { Taken } from "./taken.ts";
 import { inChunks } from "./chunks.ts";
@@ -70,8 +70,7 @@ export class Consumers {
       carrier: this.#carrier,
       logger: service.logger,
       limits: STREAM_LIMITS,
-      readStream: async (source, id, from, limit) =>
-        (await this.#readLog(source, { cursor: "", limit, stream: { id, from } })).events,
+      readStream: (source, id, from, limit) => this.#readStream(source, id, from, limit),
     };
     service.broker.localBus.on("$services.changed", this.#look);
     this.#looking = setInterval(this.#look, STREAM_LIMITS.lookMs).unref();
@@ -240,6 +239,18 @@ export class Consumers {
     } catch {
       return null;
     }
+  }
+
+  /** Page by page: how much one has the bus decides. */
+  async #readStream(source: string, id: string, from: number, limit: number): Promise<LogEvent[]> {
+    const events: LogEvent[] = [];
+    while (events.length < limit) {
+      const stream = { id, from: (events.at(-1)?.version ?? from - 1) + 1 };
+      const page = await this.#readLog(source, { cursor: "", limit: limit - events.length, stream });
+      if (page.events.length === 0) break;
+      events.push(...page.events);
+    }
+    return events;
   }
 
   #readLog(source: string, params: ReadLog): Promise<LogPage> {

@@ -18,6 +18,8 @@ export class Source {
   /** Whether commits are hinted at. */
   hints = true;
   relayLimits: Partial<RelayLimits> = {};
+  /** Events of one stream that an answer holds, as if more were larger than the bus carries. */
+  streamPage = Infinity;
   /** Awaited before a relay reads a page, with its broker. */
   beforePage: (broker: ServiceBroker) => Promise<void> = async () => {};
   reads = 0;
@@ -86,7 +88,7 @@ export class Source {
           if (stream) {
             const own = this.log.filter(event => event.stream === stream.id && event.version >= stream.from);
             own.sort((a, b) => a.version - b.version);
-            return { events: own.slice(0, limit), cursor };
+            return { events: own.slice(0, Math.min(limit, this.streamPage)), cursor };
           }
           const page = this.#page(cursor, limit);
           return { events: this.tamper([...page.events]), cursor: page.cursor, origin: publisher?.origin };

@@ -1,7 +1,7 @@
 // A NATS server of the tests' own: on a free port, gone afterwards. It can be stopped and started again, empty.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,8 +20,10 @@ export class Nats {
     this.port = port;
   }
 
-  static async start(): Promise<Nats> {
+  /** `payloadBytesMax`: of one message; its own default is 1 MiB. */
+  static async start({ payloadBytesMax = 1_048_576 } = {}): Promise<Nats> {
     const server = new Nats(mkdtempSync(join(tmpdir(), "nats-")), await freePort());
+    writeFileSync(join(server.#folder, "nats.conf"), `max_payload: ${payloadBytesMax}\n`);
     await server.start();
     return server;
   }
@@ -34,7 +36,17 @@ export class Nats {
   async start({ empty = false } = {}): Promise<void> {
     const store = join(this.#folder, "jetstream");
     if (empty) rmSync(store, { recursive: true, force: true });
-    const args = ["--addr", "127.0.0.1", "--port", `${this.port}`, "--jetstream", "--store_dir", store];
+    const args = [
+      "--config",
+      "nats.conf",
+      "--addr",
+      "127.0.0.1",
+      "--port",
+      `${this.port}`,
+      "--jetstream",
+      "--store_dir",
+      store,
+    ];
     this.#process = spawn(program(NATS), args, { cwd: this.#folder, stdio: "ignore" });
     await until("NATS takes connections", () => {
       if (this.#process.exitCode !== null) throw new Error("the NATS server did not start");

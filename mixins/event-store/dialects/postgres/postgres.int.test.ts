@@ -9,6 +9,8 @@ import { outcomeOf, type PostgresLocation } from "../../../kernel/index.ts";
 import { appendOf, event, eventStoreConformance, subjectAt, verdictOf } from "../../event-store.conformance.ts";
 import type { Append, EventStore, StoredEvent, Verdict } from "../../event-store.ts";
 import { openEventStore } from "../../open.ts";
+import { restamp } from "./restamp.ts";
+import { migrate } from "./schema.ts";
 
 const SCHEMA = "things";
 const at = (url: string): PostgresLocation => ({
@@ -182,6 +184,59 @@ describe("readers of everything", () => {
       `update ${SCHEMA}.events set xid = (xid::text::bigint + 1000000000)::text::xid8 where position > 1`,
     );
     expect((await read(await openStore(), 2, cursor)).streams).toEqual(["thing.2", "thing.3"]);
+  });
+
+  /** Forty events of four streams, as another server's dump brings them. */
+  async function restoredDump(): Promise<string[]> {
+    const before = await openStore();
+    const streams = ["thing.1", "thing.2", "thing.3", "thing.4"];
+    for (let version = 0; version < 10; version++)
+      for (const stream of streams) await verdictOf(before, appendOf(stream, version));
+    const log = await everything(before);
+    await before.close();
+    await query(database.url, `update ${SCHEMA}.events set xid = (xid::text::bigint + 1000000000)::text::xid8`);
+    return log;
+  }
+
+  test("P4 a large dump that is restored is mended in spite of the time-out of statements, and it is said", async () => {
+    const log = await restoredDump();
+    const client = await session();
+    await client.query(
+      "create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(0.02); return new; end $$",
+    );
+    await client.query("create trigger slow before update on events for each row execute function slow()");
+    await client.query("set statement_timeout = 200");
+    const told: string[] = [];
+    await migrate(client, "here", message => told.push(message));
+    expect(told).toEqual([
+      expect.stringContaining("40 so far"),
+      expect.stringContaining("40 events of a restored dump"),
+    ]);
+    expect((await client.query("show statement_timeout")).rows).toEqual([{ statement_timeout: "200ms" }]);
+    expect(await everything(await openStore())).toEqual(log);
+    // The next start has nothing to do.
+    await migrate(client, "here", message => told.push(message));
+    expect(told).toHaveLength(2);
+  });
+
+  test("P4 a start that is killed while it mends a dump has not worked for nothing: the next one goes on, in the log's order", async () => {
+    const log = await restoredDump();
+    const client = await session();
+    const AHEAD = "select from events where xid > '1000000000'";
+    const killed = restamp(
+      client,
+      () => {
+        throw new Error("killed");
+      },
+      7,
+    );
+    await expect(killed).rejects.toThrow("killed");
+    expect((await client.query(AHEAD)).rows).toHaveLength(33);
+    // Two starts take turns.
+    await Promise.all([restamp(client, undefined, 3), restamp(await session(), undefined, 4)]);
+    expect((await client.query(AHEAD)).rows).toHaveLength(0);
+    expect((await client.query("select distinct xid from events")).rows.length).toBeGreaterThan(5);
+    expect(await everything(await openStore())).toEqual(log);
   });
 
   test("an idle transaction of ours that holds readers up is ended by the server, and a long statement too", async () => {

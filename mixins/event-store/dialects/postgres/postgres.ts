@@ -14,13 +14,16 @@ export interface PostgresShard extends Pick<Shard, "number" | "place"> {
 }
 
 /**
- * Opens every shard of the service's store, creating role, schema and tables as needed. Throws Bug `STORE_UNREADABLE`,
+ * Opens every shard of the service's store, creating role, schema and tables as needed; `tell` is told what takes long. Throws Bug `STORE_UNREADABLE`,
  * `STORE_SCHEMA_NEWER`, or what `shardsOf` throws.
  */
-export async function openPostgres(location: PostgresLocation): Promise<readonly PostgresShard[]> {
+export async function openPostgres(
+  location: PostgresLocation,
+  tell?: (message: string) => void,
+): Promise<readonly PostgresShard[]> {
   try {
     const shards = await shardsOf(location);
-    for (const shard of shards) await prepare(shard, location);
+    for (const shard of shards) await prepare(shard, location, tell);
     return shards.map(({ number, place, url }) => ({ number, place, dialect: open(url, location) }));
   } catch (error) {
     if (error instanceof Bug || error instanceof Unavailable) throw error;
@@ -29,12 +32,17 @@ export async function openPostgres(location: PostgresLocation): Promise<readonly
   }
 }
 
-async function prepare({ url, place }: Shard, location: PostgresLocation): Promise<void> {
+async function prepare(
+  { url, place }: Shard,
+  location: PostgresLocation,
+  tell: (message: string) => void = () => {},
+): Promise<void> {
   const client = new pg.Client(connectionOf(url, location));
   client.on("error", () => {}); // a connection that is lost rejects what waits for it
   try {
     await client.connect();
-    await migrate(client, `${place}, schema ${location.schema}`);
+    const name = `${place}, schema ${location.schema}`;
+    await migrate(client, name, message => tell(`${name}: ${message}`));
   } finally {
     await client.end().catch(() => {});
   }

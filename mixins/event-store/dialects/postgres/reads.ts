@@ -86,14 +86,17 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
     return events;
   }
 
+  /** In one statement with the bucket's state: one that has moved must not say that the command was never executed. */
   async findCommand(stream: string, commandId: string): ReturnType<Dialect["findCommand"]> {
     const [row] = await this.#rows(
-      `select c.kind, c.fingerprint, c.version, c.answer from commands c
-       where c.command_id = $2 and c.stream = (select id from streams where name = $1)`,
-      [stream, commandId],
+      `select b.state, c.kind, c.fingerprint, c.version, c.answer from buckets b
+       left join commands c on c.command_id = $2 and c.stream = (select id from streams where name = $1) where b.bucket = $3`,
+      [stream, commandId, bucketOf(stream)],
     );
-    if (!row) await this.#mustOwn(stream);
-    return row && { commandId, kind: row.kind, fingerprint: row.fingerprint, version: row.version, answer: row.answer };
+    if (row.kind !== null)
+      return { commandId, kind: row.kind, fingerprint: row.fingerprint, version: row.version, answer: row.answer };
+    if (row.state !== "owned") throw moved(stream);
+    return undefined;
   }
 
   /**

@@ -8,7 +8,11 @@ export async function leftBehind(url: string, schema: string): Promise<string[]>
     "stream that is torn": `select name from streams s
       left join (select * from events union all select * from archived_events) e on e.stream = s.id
       group by s.id having count(e.version) <> s.version or coalesce(max(e.version), 0) <> s.version`,
-    index: "select indexname from pg_indexes where schemaname = current_schema and indexname like '%by_stream'",
+    index:
+      "select indexname from pg_indexes where schemaname = current_schema and indexname similar to '%by_(stream|bucket)'",
+    trigger:
+      "select tgname, tgrelid::regclass from pg_trigger where tgname like 'reshard%' and tgrelid::regclass::text !~ '\\.'",
+    table: "select tablename from pg_tables where schemaname = current_schema and tablename like 'reshard%'",
     ...Object.fromEntries(
       ["events", "archived_events", "commands", "snapshots", "timers", "sagas"].map(table => [
         `row of no stream in ${table}`,

@@ -1,32 +1,51 @@
 // Moves buckets to other shards while commands keep coming.
 //
 // Life of a move, a group of buckets at a time:
-//   1. marked     the source remembers where they go; commands still commit there.
-//   2. copied     streams, events, command ids, snapshots, timers, sagas. Nobody reads them on the target yet.
+//   1. marked     the source remembers where they go; commands still commit there, and what they change is noted.
+//   2. copied     streams, events, command ids, snapshots, timers, sagas; then compared, by checksums of what they say.
+//                 Nobody reads them on the target yet. What has changed meanwhile is copied and compared again, until
+//                 that is little.
 //   3. sealed     the source takes no more appends for them: whoever holds a share of a bucket's lock is waited for, and
 //                 who comes later sees the seal. Appends are fenced until 6.
-//   4. completed  what came since 2 is copied. Only what differs, so it takes milliseconds.
-//   5. verified   counts and checksums of both sides are equal; else the buckets go back to the source, and it stops.
+//   4. completed  what was noted since is copied: as long as commands had to wait grows with their rate, not with their
+//                 history.
+//   5. verified   the same is compared. What differs, here or in 2, goes back to the source, and it stops.
 //   6. owned      by the target, under the next epoch; then moved, at the source. Its rows are removed, and then the mark.
-// Killed at any point it goes on from there: the state of a bucket says how far it was. Copying again changes nothing.
-//
-// A stream is copied in order of version, and its place in the target's log is a new one: readers of the log meet it
-// twice and know it by its versions.
+// Killed at any point it goes on from there: the state of a bucket says how far it was. Copying again changes nothing. What
+// was sealed is the source's again until all is copied and compared anew.
 import { setTimeout as sleep } from "node:timers/promises";
 import pg, { type ClientBase } from "pg";
 import { connectionOf, shardsOf, type Shard } from "../../../database/mixin.ts";
 import { Bug, failpoint, type PostgresLocation } from "../../../kernel/index.ts";
 import { BUCKETS } from "../../buckets.ts";
+import { changedOf, endWatch, takeChanges, watchChanges } from "./reshard-changes.ts";
+import {
+  compareCommands,
+  compareCommandsOf,
+  compareStreams,
+  type Compared,
+  type Difference,
+} from "./reshard-compare.ts";
+import {
+  copyCommands,
+  copyCommandsOf,
+  copyEvents,
+  copyRest,
+  copyStreams,
+  inTransaction,
+  STREAM_COLUMNS,
+  type StreamRow,
+} from "./reshard-copy.ts";
 import { migrate } from "./schema.ts";
 
 const limits = {
-  /** Buckets that are sealed at once: a sixteenth of the store at most, for well under a second. */
+  /** Buckets that are sealed at once: one in 64 of the store, for well under a second. */
   bucketsAtOnce: 16,
-  /** Streams of one statement, and rows of one insert. */
+  /** Streams of one statement. */
   streams: 500,
-  rows: 2_000,
-  /** Characters of one insert, unless one row has more. */
-  statementChars: 16_000_000,
+  /** Streams that have changed at the most when their buckets are sealed, and rounds to come down to it. */
+  changedAtSeal: 50,
+  rounds: 10,
   /** Milliseconds to wait for what a run that was killed has left at work on the servers, and between two looks. */
   predecessorMs: 10_000,
   lookMs: 100,
@@ -96,32 +115,49 @@ async function beAlone(sides: readonly Side[]): Promise<void> {
 }
 
 async function moveAll(sides: readonly Side[], onProgress: (progress: Progress) => void): Promise<number> {
-  await settleInterrupted(sides);
-  const moves = await plan(sides);
+  // Rows are found by stream and streams by bucket here and nowhere else: these indexes would only slow commands down.
+  for (const { client } of sides) {
+    for (const [index, on] of Object.entries(INDEXES)) await makeIndex(client, index, on);
+    await watchChanges(client);
+  }
+  try {
+    await settleInterrupted(sides);
+    return await moveAsPlanned(await plan(sides), onProgress);
+  } finally {
+    // A failure is what the operator is to read; the next run tidies up as well.
+    for (const { client } of sides) await tidyUp(client).catch(() => {});
+  }
+}
+
+async function moveAsPlanned(moves: readonly Move[], onProgress: (progress: Progress) => void): Promise<number> {
   const total = moves.reduce((sum, { buckets }) => sum + buckets.length, 0);
-  const sources = [...new Set(moves.map(({ from }) => from))];
-  // Rows are found by stream here and nowhere else: these indexes would only slow commands down.
-  for (const { client } of sources) for (const table of INDEXED) await indexByStream(client, table);
   let moved = 0;
   for (const move of moves) {
     const { events, sealedMs } = await moveBuckets(move);
     moved += move.buckets.length;
     onProgress({ moved, total, from: move.from.place, to: move.to.place, events, sealedMs });
   }
-  for (const { client } of sides)
-    for (const table of INDEXED) await client.query(`drop index concurrently if exists ${table}_by_stream`);
   return moved;
 }
-const INDEXED = ["commands", "timers", "sagas"];
 
-async function indexByStream(client: ClientBase, table: string): Promise<void> {
-  const index = `${table}_by_stream`;
+async function tidyUp(client: ClientBase): Promise<void> {
+  await endWatch(client);
+  for (const index of Object.keys(INDEXES)) await client.query(`drop index concurrently if exists ${index}`);
+}
+const INDEXES: Readonly<Record<string, string>> = {
+  streams_by_bucket: "streams (bucket, id)",
+  commands_by_stream: "commands (stream, command_id)",
+  timers_by_stream: "timers (stream)",
+  sagas_by_stream: "sagas (stream)",
+};
+
+async function makeIndex(client: ClientBase, index: string, on: string): Promise<void> {
   // Killed while it was made, it is there and of no use.
   const { rows } = await client.query("select from pg_index where indexrelid = to_regclass($1) and not indisvalid", [
     index,
   ]);
   if (rows.length > 0) await client.query(`drop index concurrently ${index}`);
-  await client.query(`create index concurrently if not exists ${index} on ${table} (stream)`);
+  await client.query(`create index concurrently if not exists ${index} on ${on}`);
 }
 
 /** What an interrupted run has left: a bucket owned by its target already only has to be taken leave of at the source. */
@@ -177,9 +213,20 @@ async function plan(sides: readonly Side[]): Promise<Move[]> {
 
 async function moveBuckets(move: Move): Promise<{ events: number; sealedMs: number }> {
   const { from, to, buckets } = move;
-  await from.client.query("update buckets set moving_to = $2 where bucket = any($1)", [buckets, to.number]);
+  // One that a killed run has left sealed has no owner: commands need not wait for all of it.
+  await from.client.query(
+    "update buckets set moving_to = $2, state = 'owned' where bucket = any($1) and state in ('owned', 'sealed')",
+    [buckets, to.number],
+  );
   failpoint("reshard:marked");
-  let events = await copy(move);
+  const copied: Copied = { move, targets: new Map(), equalUpTo: new Map() };
+  let events = await copyAll(copied);
+  for (let round = 1; round <= limits.rounds; round++) {
+    const changes = await copyChanges(copied);
+    await changes.compare();
+    events += changes.events;
+    if (changes.streams <= limits.changedAtSeal) break;
+  }
   failpoint("reshard:copied");
   const sealedAt = performance.now();
   await from.client.query(
@@ -187,9 +234,10 @@ async function moveBuckets(move: Move): Promise<{ events: number; sealedMs: numb
     [buckets],
   );
   failpoint("reshard:sealed");
-  events += await copy(move);
+  const last = await copyChanges(copied);
+  events += last.events;
   failpoint("reshard:completed");
-  await verify(move);
+  await last.compare();
   failpoint("reshard:verified");
   const { rows } = await from.client.query("select bucket, epoch from buckets where bucket = any($1)", [buckets]);
   await to.client.query(
@@ -228,184 +276,107 @@ async function removeRows(client: ClientBase, buckets: readonly number[]): Promi
   }
 }
 
-// ---- copying
+// ---- copying and comparing
 
-/** Copies what the target lacks. Resolves with the number of events. */
-async function copy({ from, to, buckets }: Move): Promise<number> {
+/** What the target has of a group of buckets. */
+interface Copied {
+  readonly move: Move;
+  /** The target's ids of the streams by the source's. */
+  readonly targets: Map<number, number>;
+  readonly equalUpTo: Map<number, number>;
+}
+
+/** Copies all that the target lacks, and compares it. Resolves with the number of events. */
+async function copyAll(copied: Copied): Promise<number> {
+  const { from, to, buckets } = copied.move;
+  await takeChanges(from.client, buckets);
   let events = 0;
   for (let after = 0; ;) {
-    const { rows: streams } = await from.client.query(
-      `select id, name, bucket, version, archived_at, quarantined_at, quarantine_reason
-       from streams where bucket = any($1) and id > $2 order by id limit $3`,
+    const { rows: streams } = await from.client.query<StreamRow>(
+      `select ${STREAM_COLUMNS} from streams where bucket = any($1) and id > $2 order by id limit $3`,
       [buckets, after, limits.streams],
     );
-    if (streams.length === 0) return events;
-    after = streams.at(-1).id;
+    if (streams.length === 0) break;
+    after = streams.at(-1)!.id;
     const ids = await copyStreams(to.client, streams);
-    for (const table of ["events", "archived_events"]) events += await copyEvents(from.client, to.client, table, ids);
+    remember(copied, ids);
+    events += await copyEvents(from.client, to.client, streams, ids);
     await copyCommands(from.client, to.client, ids);
     await copyRest(from.client, to.client, ids);
+    const compared = { streams, ids, equalUpTo: copied.equalUpTo };
+    await mustBeEqual(copied.move, await compareCommands(sidesOf(copied.move), compared), { isSettled: true });
+    await mustBeEqual(copied.move, await compareStreams(sidesOf(copied.move), compared));
   }
+  await mustHaveNoOthers(copied);
+  return events;
 }
 
-/** Ids on the target by id on the source. */
-type Ids = ReadonlyMap<number, number>;
-
-async function copyStreams(to: ClientBase, streams: readonly any[]): Promise<Ids> {
-  const { rows } = await to.query(
-    `insert into streams (name, bucket, version, archived_at, quarantined_at, quarantine_reason)
-     select * from jsonb_to_recordset($1) as t(name text, bucket smallint, version integer, archived_at bigint, quarantined_at bigint, quarantine_reason text)
-     on conflict (name) do update set version = excluded.version, archived_at = excluded.archived_at,
-       quarantined_at = excluded.quarantined_at, quarantine_reason = excluded.quarantine_reason
-     returning id, name`,
-    [JSON.stringify(streams)],
-  );
-  const byName = new Map(rows.map(row => [row.name, row.id]));
-  // Archived since the first copy: what was hot lies in the cold part now.
-  const archived = streams.filter(({ archived_at }) => archived_at !== null).map(({ name }) => byName.get(name));
-  if (archived.length > 0) await to.query("delete from events where stream = any($1)", [archived]);
-  return new Map(streams.map(({ id, name }) => [id, byName.get(name)]));
-}
-
-async function copyEvents(from: ClientBase, to: ClientBase, table: string, ids: Ids): Promise<number> {
-  const { rows: heads } = await to.query(
-    `select stream, max(version) as version from ${table} where stream = any($1) group by stream`,
-    [[...ids.values()]],
-  );
-  const known = new Map(heads.map(row => [row.stream, row.version]));
-  const streams = [...ids].map(([source, target]) => ({ source, after: known.get(target) ?? 0 }));
-  const COLUMNS = "version, type, schema_version, data, metadata, recorded_at";
-  let copied = 0;
-  // A page ends within a stream at times: then the next one goes on from there.
-  for (let at = { stream: 0, version: 0 }; ;) {
-    const { rows } = await from.query(
-      `select e.stream, ${COLUMNS} from unnest($1::bigint[], $2::integer[]) t(stream, after)
-       join ${table} e on e.stream = t.stream and e.version > t.after
-       where (e.stream, e.version) > ($3::bigint, $4::integer) order by e.stream, e.version limit $5`,
-      [streams.map(({ source }) => source), streams.map(({ after }) => after), at.stream, at.version, limits.rows],
+/** Copies what has changed since it was copied last. `compare` then compares it. */
+async function copyChanges(copied: Copied): Promise<{ streams: number; events: number; compare: () => Promise<void> }> {
+  const { from, to, buckets } = copied.move;
+  const changes = await takeChanges(from.client, buckets);
+  const pages: { compared: Compared; commands: Map<number, readonly string[]> }[] = [];
+  const changed = [...changes.keys()];
+  let events = 0;
+  for (let at = 0; at < changed.length; at += limits.streams) {
+    const { rows: streams } = await from.client.query<StreamRow>(
+      `select ${STREAM_COLUMNS} from streams where id = any($1) order by id`,
+      [changed.slice(at, at + limits.streams)],
     );
-    if (rows.length === 0) return copied;
-    at = rows.at(-1);
-    for (const some of jsonOf(rows, ids))
-      await to.query(
-        `insert into ${table} (stream, ${COLUMNS}, position, xid) overriding system value
-         select stream, ${COLUMNS}, nextval(pg_get_serial_sequence('events', 'position')), pg_current_xact_id() from jsonb_to_recordset($1) as t(stream bigint, version integer, type text,
-           schema_version integer, data text, metadata text, recorded_at bigint) order by stream, version
-         on conflict (stream, version) do nothing`,
-        [some],
-      );
-    copied += rows.length;
+    const ids = await copyStreams(to.client, streams);
+    remember(copied, ids);
+    const commands = new Map(streams.map(({ id }) => [id, changes.get(id)!]));
+    events += await copyEvents(from.client, to.client, streams, ids);
+    await copyCommandsOf(from.client, to.client, commands, ids);
+    await copyRest(from.client, to.client, ids);
+    pages.push({ compared: { streams, ids, equalUpTo: copied.equalUpTo }, commands });
   }
-}
-
-/** Only of the streams that have another number of them: they are never changed and never removed. */
-async function copyCommands(from: ClientBase, to: ClientBase, ids: Ids): Promise<void> {
-  const COUNT = "select stream, count(*) as count from commands where stream = any($1) group by stream";
-  const [source, target] = await Promise.all([
-    from.query(COUNT, [[...ids.keys()]]),
-    to.query(COUNT, [[...ids.values()]]),
-  ]);
-  const known = new Map(target.rows.map(row => [row.stream, row.count]));
-  const differing = source.rows.filter(row => row.count !== known.get(ids.get(row.stream))).map(row => row.stream);
-  if (differing.length === 0) return;
-  for (let at = { stream: 0, command_id: "" }; ;) {
-    const { rows } = await from.query(
-      `select stream, command_id, version, kind, fingerprint, answer from commands
-       where stream = any($1) and (stream, command_id) > ($2::bigint, $3::text) order by stream, command_id limit $4`,
-      [differing, at.stream, at.command_id, limits.rows],
-    );
-    if (rows.length === 0) return;
-    at = rows.at(-1);
-    for (const some of jsonOf(rows, ids))
-      await to.query(
-        `insert into commands (stream, command_id, version, kind, fingerprint, answer)
-         select * from jsonb_to_recordset($1) as t(stream bigint, command_id text, version integer, kind text, fingerprint text, answer text)
-         on conflict do nothing`,
-        [some],
-      );
-  }
-}
-
-/** What changes and goes: the target gets what the source has now. */
-async function copyRest(from: ClientBase, to: ClientBase, ids: Ids): Promise<void> {
-  const TABLES = {
-    snapshots: "version integer, schema integer, state text",
-    timers: "id text, command text, params text, due_at bigint, next_at bigint, attempts integer",
-    sagas: "id text, state text, reason text, started_at bigint, updated_at bigint",
-  };
-  for (const [table, types] of Object.entries(TABLES)) {
-    const columns = types.replaceAll(/ (text|integer|bigint)/g, "");
-    const { rows } = await from.query(`select stream, ${columns} from ${table} where stream = any($1)`, [
-      [...ids.keys()],
-    ]);
-    await inTransaction(to, async () => {
-      await to.query(`delete from ${table} where stream = any($1)`, [[...ids.values()]]);
-      for (const some of jsonOf(rows, ids))
-        await to.query(
-          `insert into ${table} (stream, ${columns}) select stream, ${columns} from jsonb_to_recordset($1) as t(stream bigint, ${types})`,
-          [some],
-        );
-    });
-  }
-}
-
-/** Rows as JSON, with the target's ids of their streams; in parts, since a jsonb value holds no more than 256 MB. */
-function* jsonOf(rows: readonly { readonly stream: number }[], ids: Ids): Generator<string> {
-  let part: string[] = [];
-  let chars = 0;
-  for (const row of rows) {
-    const json = JSON.stringify({ ...row, stream: ids.get(row.stream) });
-    if (chars > 0 && chars + json.length > limits.statementChars) {
-      yield `[${part.join(",")}]`;
-      part = [];
-      chars = 0;
+  const compare = async (): Promise<void> => {
+    for (const { compared, commands } of pages) {
+      const differing = await compareCommandsOf(sidesOf(copied.move), compared, commands);
+      await mustBeEqual(copied.move, differing, { isSettled: true });
+      await mustBeEqual(copied.move, await compareStreams(sidesOf(copied.move), compared));
     }
-    part.push(json);
-    chars += json.length;
-  }
-  if (part.length > 0) yield `[${part.join(",")}]`;
+  };
+  return { streams: changed.length, events, compare };
 }
 
-// ---- verifying
-
-/** Counts and checksums of a group of buckets, by table. Streams by name: their ids differ. */
-const SUMS: Readonly<Record<string, string>> = {
-  streams: "s.name, s.version, s.archived_at, s.quarantined_at, s.quarantine_reason",
-  events: "s.name, t.version, t.type, t.schema_version, t.data, t.metadata, t.recorded_at",
-  archived_events: "s.name, t.version, t.type, t.schema_version, t.data, t.metadata, t.recorded_at",
-  commands: "s.name, t.command_id, t.version, t.kind, t.fingerprint, t.answer",
-  snapshots: "s.name, t.version, t.schema, t.state",
-  timers: "s.name, t.id, t.command, t.params, t.due_at, t.next_at, t.attempts",
-  sagas: "s.name, t.id, t.state, t.reason, t.started_at, t.updated_at",
-};
-
-/** @throws Bug `RESHARD_DIFFERS`; the buckets are the source's again. */
-async function verify({ from, to, buckets }: Move): Promise<void> {
-  for (const [table, columns] of Object.entries(SUMS)) {
-    const rows = table === "streams" ? "streams s" : `streams s join ${table} t on t.stream = s.id`;
-    const sql = `select count(*) as count, coalesce(sum(('x' || left(md5(row(${columns})::text), 15))::bit(60)::bigint), 0)::text as sum
-      from ${rows} where s.bucket = any($1)`;
-    const [source, target] = await Promise.all([from, to].map(({ client }) => client.query(sql, [buckets])));
-    const [a, b] = [source!.rows[0], target!.rows[0]];
-    if (a.count === b.count && a.sum === b.sum) continue;
-    await from.client.query("update buckets set state = 'owned', moving_to = null where bucket = any($1)", [buckets]);
-    throw new Bug(
-      "RESHARD_DIFFERS",
-      `${table} of buckets ${buckets.join(", ")}: ${from.place} has ${a.count} rows, ${to.place} has ${b.count}` +
-        `${a.count === b.count ? " of other content" : ""}; they stay at ${from.place}`,
-    );
-  }
+function remember({ targets }: Copied, ids: ReadonlyMap<number, number>): void {
+  for (const [source, target] of ids) targets.set(source, target);
 }
 
-async function inTransaction(client: ClientBase, work: () => Promise<unknown>): Promise<void> {
-  await client.query("begin");
-  try {
-    await work();
-    await client.query("commit");
-  } catch (error) {
-    await client.query("rollback");
-    throw error;
-  }
+const sidesOf = ({ from, to }: Move): { from: ClientBase; to: ClientBase } => ({ from: from.client, to: to.client });
+
+/**
+ * What has changed since it was copied may differ: it is noted, and comes again. `isSettled`: it cannot have.
+ * @throws Bug `RESHARD_DIFFERS`; the buckets are the source's again.
+ */
+async function mustBeEqual(move: Move, differences: readonly Difference[], { isSettled = false } = {}): Promise<void> {
+  if (differences.length === 0) return;
+  const streams = differences.map(({ stream }) => stream);
+  const changed = isSettled ? new Set() : await changedOf(move.from.client, streams);
+  const wrong = differences.find(({ stream }) => !changed.has(stream));
+  if (!wrong) return;
+  const { name, table, source, target } = wrong;
+  await giveBack(
+    move,
+    `${table} of ${name}: ${move.from.place} has ${source.count} rows, ${move.to.place} has ${target.count}` +
+      (source.count === target.count ? " of other content" : ""),
+  );
+}
+
+/** Streams of these buckets that the target has from somebody else. */
+async function mustHaveNoOthers({ move, targets }: Copied): Promise<void> {
+  const { rows } = await move.to.client.query("select count(*) as count from streams where bucket = any($1)", [
+    move.buckets,
+  ]);
+  if (rows[0].count !== targets.size)
+    await giveBack(move, `${move.from.place} has ${targets.size} streams, ${move.to.place} has ${rows[0].count}`);
+}
+
+async function giveBack({ from, buckets }: Move, why: string): Promise<never> {
+  await from.client.query("update buckets set state = 'owned', moving_to = null where bucket = any($1)", [buckets]);
+  throw new Bug("RESHARD_DIFFERS", `buckets ${buckets.join(", ")} stay at ${from.place}: ${why}`);
 }
 
 function inGroups(buckets: readonly number[]): number[][] {

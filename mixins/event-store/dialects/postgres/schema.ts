@@ -5,6 +5,7 @@ import type { ClientBase } from "pg";
 import { Bug } from "../../../kernel/index.ts";
 import { BUCKETS } from "../../buckets.ts";
 import { FUNCTIONS } from "./functions.ts";
+import { LOCK_STORE, restamp } from "./restamp.ts";
 
 const MIGRATIONS: readonly string[] = [
   `
@@ -92,27 +93,15 @@ const MIGRATIONS: readonly string[] = [
 ];
 
 /**
- * A dump that is restored on another server carries transaction ids that this one has not reached: readers would wait
- * for them for ever. Those rows get the id of this transaction, which lies behind every cursor that this server can take for
- * one of its own; positions keep their order.
+ * Brings the tables to this code's schema, in one transaction that starts at once wait for, then mends a restored dump,
+ * of which it tells. Throws Bug `STORE_SCHEMA_NEWER` when the database is ahead of this code.
  */
-async function restamp(client: ClientBase): Promise<void> {
-  for (const table of ["events", "archived_events"]) {
-    const ahead = "xid >= pg_snapshot_xmax(pg_current_snapshot()) and xid <> pg_current_xact_id()";
-    const { rows } = await client.query(`select from ${table} where ${ahead} limit 1`);
-    if (rows.length > 0) await client.query(`update ${table} set xid = pg_current_xact_id() where ${ahead}`);
-  }
-}
-
-/**
- * Brings the tables to this code's schema, in one transaction that starts at once wait for. Throws Bug
- * `STORE_SCHEMA_NEWER` when the database is ahead of this code.
- */
-export async function migrate(client: ClientBase, place: string): Promise<void> {
+export async function migrate(client: ClientBase, place: string, tell?: (message: string) => void): Promise<void> {
   await client.query("begin");
   try {
-    // Starts that find nothing there: `create … if not exists` alone still collides in the catalogue.
-    await client.query("select pg_advisory_xact_lock(hashtext('store_schema ' || current_schema))");
+    // Starts that find nothing there: `create … if not exists` alone still collides in the catalogue. How long a step of
+    // a migration takes depends on the store.
+    await client.query(LOCK_STORE);
     await client.query(
       "create table if not exists store_schema (version integer primary key, applied_at bigint not null)",
     );
@@ -128,10 +117,10 @@ export async function migrate(client: ClientBase, place: string): Promise<void> 
       await client.query(migration);
       await client.query("insert into store_schema values ($1, store_clock())", [i + 1]);
     }
-    await restamp(client);
     await client.query("commit");
   } catch (error) {
     await client.query("rollback");
     throw error;
   }
+  await restamp(client, tell);
 }

@@ -336,4 +336,157 @@ describe("resharding", () => {
     expect((await other.load("thing.0", 1)).version).toBe(1);
     expect(await query(a, `select from ${SCHEMA}.buckets where state <> 'owned'`)).toEqual([]);
   });
+
+  /** Streams of the first group of buckets that moves from `a` to `b`. */
+  const movingFirst = (count: number): string[] =>
+    Array.from({ length: 4_000 }, (_, i) => `thing.${i}`)
+      .filter(stream => bucketOf(stream) >= 512 && bucketOf(stream) < 528)
+      .slice(0, count);
+  /** From now on the database changes what is written into a table: one character, one number. Undone by what it answers. */
+  async function tamper(url: string, table: string, change: string, condition = "true"): Promise<() => Promise<void>> {
+    const run = (...statements: string[]) => query(url, [`set search_path = ${SCHEMA}`, ...statements].join("; "));
+    await run(
+      `create function tamper() returns trigger language plpgsql as $$ begin ${change}; return new; end $$`,
+      `create trigger tamper before insert on ${table} for each row when (${condition}) execute function tamper()`,
+    );
+    return async () =>
+      void (await run(
+        "drop function tamper() cascade",
+        "truncate streams, events, archived_events, commands, snapshots, timers, sagas",
+      ));
+  }
+
+  test("what is copied is compared by what it says: one character of any column, and the buckets stay where they were", async () => {
+    const [a, b] = urls(0, 1) as [string, string];
+    const store = await openStore(a);
+    const [one, cold] = movingFirst(2) as [string, string];
+    const timers = [{ set: "t", afterMs: 60_000, command: "c", params: "{}" }];
+    const saga = { id: "saga-1", state: "stuck", reason: "because" } as const;
+    await verdictOf(store, appendOf(one, 0, { answer: '"first"', timers, saga }));
+    await store.saveSnapshot(one, { version: 1, schema: 1, state: "{}" });
+    await verdictOf(store, appendOf(cold, 0));
+    await store.archive(cold, 1);
+    await addShards(at(a, b));
+    const both = await openStore(a, b);
+    const texts: Record<string, readonly string[]> = {
+      events: ["type", "data", "metadata"],
+      archived_events: ["data"],
+      commands: ["kind", "fingerprint", "answer"],
+      snapshots: ["state"],
+      timers: ["id", "command", "params"],
+      sagas: ["id", "state", "reason"],
+    };
+    const numbers: Record<string, readonly string[]> = {
+      streams: ["archived_at"],
+      events: ["schema_version", "recorded_at"],
+      commands: ["version"],
+      snapshots: ["schema"],
+      timers: ["due_at", "next_at", "attempts"],
+      sagas: ["started_at", "updated_at"],
+    };
+    const changes = [
+      ...Object.entries(texts).flatMap(([table, columns]) =>
+        columns.map(column => [table, `new.${column} = overlay(new.${column} placing '#' from length(new.${column}))`]),
+      ),
+      ...Object.entries(numbers).flatMap(([table, columns]) =>
+        columns.map(column => [table, `new.${column} = new.${column} + 1`]),
+      ),
+    ] as [string, string][];
+    for (const [table, change] of changes) {
+      const undo = await tamper(b, table, change);
+      const failure = await rebalance(at(a, b)).catch((error: unknown) => error);
+      expect([table, change, failure]).toEqual([
+        table,
+        change,
+        expect.objectContaining({ type: "RESHARD_DIFFERS", message: expect.stringContaining(`${table} of thing.`) }),
+      ]);
+      expect([table, change, failure]).toEqual([
+        table,
+        change,
+        expect.objectContaining({ message: expect.stringMatching(/has (\d+) rows.* has \1 of other content/) }),
+      ]);
+      await undo();
+    }
+    expect(await query(a, `select from ${SCHEMA}.buckets where state <> 'owned' or moving_to is not null`)).toEqual([]);
+    expect(await leftBehind(a, SCHEMA)).toEqual([]);
+    await rebalance(at(a, b));
+    expect((await both.load(one, 1)).snapshot).toMatchObject({ state: "{}" });
+  });
+
+  test.each([
+    ["events", "new.data = overlay(new.data placing '#' from 2)", "new.version = 2"],
+    ["commands", "new.answer = '\"seconx\"'", "new.answer = '\"second\"'"],
+    ["snapshots", "new.state = '[]'", "new.version = 2"],
+  ])(
+    "what came after the copy is compared by what it says as well, in the seal: %s",
+    async (table, change, condition) => {
+      const [a, b] = urls(0, 1) as [string, string];
+      const store = await openStore(a);
+      const [stream] = movingFirst(1) as [string];
+      await verdictOf(store, appendOf(stream, 0));
+      await addShards(at(a, b));
+      const both = await openStore(a, b);
+      const undo = await tamper(b, table, change, condition);
+      const moving = reshardOf([a, b], "reshard:copied=sleep(1500)#1");
+      await until("the stream is copied", async () => (await query(b, `select from ${SCHEMA}.events`)).length === 1);
+      await wait(500);
+      await verdictOf(both, appendOf(stream, 1, { answer: '"second"' }));
+      await both.saveSnapshot(stream, { version: 2, schema: 1, state: "{}" });
+      await until("it ends", () => !moving.running);
+      expect([moving.process.exitCode, moving.output]).toEqual([1, expect.stringContaining(`${table} of ${stream}`)]);
+      // It had been sealed, and takes commands again.
+      expect(
+        await query(a, `select epoch, state from ${SCHEMA}.buckets where bucket = $1`, [bucketOf(stream)]),
+      ).toEqual([{ epoch: 2, state: "owned" }]);
+      expect(await verdictOf(both, appendOf(stream, 2))).toMatchObject({ kind: "ok" });
+      await undo();
+      await rebalance(at(a, b));
+      expect((await both.load(stream, 1)).version).toBe(3);
+    },
+  );
+
+  test("while buckets are sealed nothing of their history is read, however long it is", async () => {
+    const [a, b] = urls(0, 1) as [string, string];
+    const store = await openStore(a);
+    const [quiet, busy] = movingFirst(2) as [string, string];
+    for (const stream of [quiet, busy]) await verdictOf(store, appendOf(stream, 0));
+    await addShards(at(a, b));
+    await openStore(a, b);
+    const moving = reshardOf([a, b], "reshard:copied=sleep(1500)#1");
+    await until("they are copied", async () => (await query(b, `select from ${SCHEMA}.events`)).length === 2);
+    await wait(500);
+    // Whoever reads these waits.
+    const locks = await Promise.all(
+      [a, b].map(async url => {
+        const client = new pg.Client(url);
+        await client.connect();
+        const tables = ["events", "archived_events", "commands", "snapshots", "timers", "sagas"];
+        await client.query(`begin; lock table ${tables.map(table => `${SCHEMA}.${table}`).join(", ")}`);
+        return client;
+      }),
+    );
+    await until("they are the target's", async () => {
+      const of = `select state from ${SCHEMA}.buckets where bucket = $1`;
+      return (await query(b, of, [bucketOf(quiet)]))[0].state === "owned";
+    });
+    await Promise.all(locks.map(client => client.end()));
+    await until("it ends", () => !moving.running);
+    expect([moving.process.exitCode, moving.output]).toEqual([0, expect.stringContaining("moved and verified")]);
+  });
+
+  test("P3 a command is found at the bucket's new owner by who still asks the old one, and never said not to have been executed", async () => {
+    const [a, b] = urls(0, 1) as [string, string];
+    await (await openStore(a)).close();
+    await addShards(at(a, b));
+    const store = await openStore(a, b);
+    const [stream] = movingFirst(1) as [string];
+    const command = appendOf(stream, 0, { answer: '"first"' });
+    await verdictOf(store, command);
+    // The bucket's rows are gone here, and this store does not know yet.
+    await rebalance(at(a, b));
+    expect(await store.findCommand(stream, command.commandId!)).toMatchObject({ answer: '"first"' });
+    expect(await store.findCommand(stream, "another")).toBeUndefined();
+    await query(b, `update ${SCHEMA}.buckets set state = 'sealed' where bucket = $1`, [bucketOf(stream)]);
+    await expect(store.findCommand(stream, "another")).rejects.toMatchObject({ type: "BUCKET_MOVED" });
+  });
 });

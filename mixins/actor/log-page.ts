@@ -1,0 +1,31 @@
+// Pages of events that are bounded by their bytes as well: what is read here travels on the bus.
+import type { Cursor, EventStore, StoredEvent } from "../event-store/index.ts";
+
+/** Bytes of an event beside its data, as others see it: ids, times, who. */
+const ENVELOPE_BYTES = 500;
+
+export const bytesOf = (events: readonly StoredEvent[]): number =>
+  events.reduce((sum, { data }) => sum + Buffer.byteLength(data) + ENVELOPE_BYTES, 0);
+
+/** How many of the first events have no more than so many bytes together; at least one, whatever it has. */
+export function fittingOf(events: readonly StoredEvent[], bytesMax: number): number {
+  let bytes = 0;
+  const first = events.findIndex(event => (bytes += bytesOf([event])) > bytesMax);
+  return first < 0 ? events.length : Math.max(1, first);
+}
+
+/** As `readAll`; the page ends before the event with which it would have more than `bytesMax`. */
+export async function readPage(
+  store: EventStore,
+  cursor: Cursor,
+  limit: number,
+  bytesMax: number,
+): ReturnType<EventStore["readAll"]> {
+  // Only the store can say which cursor lies amid a page: so it is read again, shorter. That is seldom.
+  for (let wanted = limit; ;) {
+    const page = await store.readAll(cursor, wanted);
+    const fitting = fittingOf(page.events, bytesMax);
+    if (fitting >= page.events.length) return page;
+    wanted = fitting;
+  }
+}
