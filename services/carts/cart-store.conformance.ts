@@ -146,7 +146,7 @@ export function cartStoreConformance(open: () => Promise<CartStore>): void {
     const { store, owner, put, get } = await start();
     for (const product of [a, b, c]) await put(product, 1);
     const taken = await Promise.all(Array.from({ length: 8 }, () => store.take(owner, claimOf())));
-    expect(taken.map(({ items }) => items.length).toSorted()).toEqual([0, 0, 0, 0, 0, 0, 0, 3]);
+    expect(taken.map(({ items }) => items.length).filter(n => n > 0)).toEqual([3]);
     expect(await get()).toMatchObject({ items: [], claims: [{}] });
   });
 
