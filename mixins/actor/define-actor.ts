@@ -40,9 +40,11 @@ export type Prepare<K extends AnyContract, C extends keyof K["commands"]> = (
   state: StateOf<K>,
   params: Params<K, C>,
 ) => Promise<unknown>;
-/** What `prepare` may use: typed calls to others and the id of the actor. */
+/** What `prepare` may use: typed calls to others, and the ids of the actor and of the command. */
 export interface PrepareContext {
   readonly id: string;
+  /** The same at every repetition of the command. */
+  readonly commandId: string;
   readonly call: Call;
 }
 
@@ -75,7 +77,7 @@ export interface Behaviour<K extends AnyContract> {
    * Commands that as a rule are an actor's first: one to an actor that is not in memory is decided on `initial()` without
    * a load, which saves a read of the store for each new actor. It is never wrong: the append tells whether the stream is
    * there already, and then it is loaded and the command decided again, or answered as the first time. A `prepare` of
-   * such a command must have no effects: for a repetition it may run in vain. Default: none.
+   * such a command must have no effects but what its command id makes harmless: for a repetition it may run in vain. Default: none.
    */
   readonly begins?: readonly (keyof K["commands"] & string)[];
   /** Old event data to today's, version by version: `{ "order.placed": { 1: data => … } }` lifts version 1 to 2. */

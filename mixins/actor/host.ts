@@ -276,7 +276,7 @@ export class ActorHost {
   }
 
   async #prepare(broker: object, id: string, stream: string, command: Command, state: unknown): Promise<unknown> {
-    const { deadline, chain, kind, params, metadata } = command;
+    const { commandId, deadline, chain, kind, params, metadata } = command;
     const call = typedCall(broker);
     const headers = { [CALL_CHAIN]: chain === "" ? stream : `${chain}>${stream}` };
     const meta = metadata.user === undefined ? {} : { preparedFor: metadata.user };
@@ -284,6 +284,7 @@ export class ActorHost {
       return await this.actor.prepare![kind]!(
         {
           id,
+          commandId,
           call: (action, params, options) => {
             const left = deadline - this.#clock.monotonic();
             const timeoutMs = Math.max(1, Math.min(options?.timeoutMs ?? Infinity, left));

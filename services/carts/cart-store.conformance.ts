@@ -1,11 +1,12 @@
 import { expect, test } from "@jest/globals";
 import { newId, rfc3339 } from "../../mixins/kernel/index.ts";
 import { until } from "../../test/shop.ts";
-import type { Cart, CartStore } from "./cart-store.ts";
+import type { CartStore, StoredCart } from "./cart-store.ts";
 
 /** Three products, in the order of their ids. */
 const [a, b, c] = Array.from({ length: 3 }, newId).toSorted() as [string, string, string];
 const MAX = 100;
+const LIMITS = { linesMax: 4, quantityMax: 1_000 };
 
 /** What every cart store must do. `open` gives one; carts of other owners may lie in it. */
 export function cartStoreConformance(open: () => Promise<CartStore>): void {
@@ -14,7 +15,7 @@ export function cartStoreConformance(open: () => Promise<CartStore>): void {
     const owner = newId();
     const put = (productId: string, quantity: number, linesMax = MAX) =>
       store.put(owner, productId, quantity, linesMax);
-    const get = (): Promise<Cart> => store.get(owner);
+    const get = (): Promise<StoredCart> => store.get(owner);
     /** So that the next line is put at a later moment, by whatever clock. */
     const laterThan = async (moment: string) => {
       const other = newId();
@@ -25,11 +26,13 @@ export function cartStoreConformance(open: () => Promise<CartStore>): void {
     };
     return { store, owner, put, get, laterThan };
   };
+  /** The cart of an order: taken by command `by` of `order`. */
+  const claimOf = (order = newId(), by = "command-1") => ({ orderId: order, commandId: by });
   const line = (productId: string, quantity: number) => ({ productId, quantity });
 
   test("a cart that was never filled is empty", async () => {
     const { get } = await start();
-    expect(await get()).toEqual({ items: [] });
+    expect(await get()).toEqual({ items: [], version: 0, claims: [] });
   });
 
   test("putting sets the quantity; lines stay in the order in which they came", async () => {
@@ -54,7 +57,7 @@ export function cartStoreConformance(open: () => Promise<CartStore>): void {
     await store.remove(owner, a);
     expect((await get()).items).toEqual([line(b, 2)]);
     await store.remove(owner, b);
-    expect(await get()).toEqual({ items: [] });
+    expect((await get()).items).toEqual([]);
   });
 
   test("no line is put past the limit, also when many are put at once; those there can still change", async () => {
@@ -85,7 +88,7 @@ export function cartStoreConformance(open: () => Promise<CartStore>): void {
     expect((await get()).items).toEqual([line(b, 2), line(c, 3)]);
     await store.clear(owner);
     await store.clear(owner);
-    expect(await get()).toEqual({ items: [] });
+    expect((await get()).items).toEqual([]);
   });
 
   test("a cart is its owner's alone", async () => {
@@ -98,5 +101,135 @@ export function cartStoreConformance(open: () => Promise<CartStore>): void {
     await store.clear(other);
     expect((await get()).items).toEqual([line(a, 1)]);
     expect((await store.get(other)).items).toEqual([]);
+  });
+
+  test("each change makes a new version, and nothing else does", async () => {
+    const { store, owner, put, get } = await start();
+    const versions: number[] = [];
+    const note = async () => void versions.push((await get()).version);
+    for (const change of [
+      () => put(a, 1),
+      () => put(a, 1),
+      () => store.remove(owner, a),
+      () => store.remove(owner, a),
+      () => store.clear(owner),
+      () => put(b, 1),
+      () => put(c, 1, 1),
+      () => store.clear(owner, rfc3339(0)),
+      () => store.clear(owner),
+    ]) {
+      await change();
+      await note();
+    }
+    expect(versions).toEqual([1, 2, 3, 3, 3, 4, 4, 4, 5]);
+  });
+
+  test("an order takes all that lies in the cart, of one version; repeated, it takes the same and no more", async () => {
+    const { store, owner, put, get } = await start();
+    await put(a, 1);
+    await put(b, 2);
+    const claim = claimOf();
+    const taken = await store.take(owner, claim);
+    expect(taken.version).toBe(2);
+    expect(taken.items.toSorted((x, y) => (x.productId < y.productId ? -1 : 1))).toEqual([line(a, 1), line(b, 2)]);
+    expect(await get()).toMatchObject({ items: [], version: 3, claims: [{ orderId: claim.orderId }] });
+    await put(a, 5);
+    expect(await store.take(owner, claim)).toEqual(taken);
+    expect((await get()).items).toEqual([line(a, 5)]);
+    expect(await store.claim(claim.orderId)).toEqual({ ...claim, version: 2 });
+    const { ageMs } = (await get()).claims[0]!;
+    expect(ageMs).toBeGreaterThanOrEqual(0);
+    expect(ageMs).toBeLessThan(30_000);
+  });
+
+  test("of orders that take at once one gets everything, the others nothing", async () => {
+    const { store, owner, put, get } = await start();
+    for (const product of [a, b, c]) await put(product, 1);
+    const taken = await Promise.all(Array.from({ length: 8 }, () => store.take(owner, claimOf())));
+    expect(taken.map(({ items }) => items.length).filter(n => n > 0)).toEqual([3]);
+    expect(await get()).toMatchObject({ items: [], claims: [{}] });
+  });
+
+  test("what is put, removed or taken at once is in the order or in the cart, never in both or neither", async () => {
+    const { store, owner, put, get } = await start();
+    for (let round = 0; round < 20; round++) {
+      await store.clear(owner);
+      await put(a, 1);
+      const [taken] = await Promise.all([store.take(owner, claimOf()), put(b, 2), store.remove(owner, c)]);
+      const both = [...taken.items, ...(await get()).items];
+      expect(both.toSorted((x, y) => x.quantity - y.quantity)).toEqual([line(a, 1), line(b, 2)]);
+    }
+  });
+
+  test("another command of an order takes nothing until the first one's claim has been returned", async () => {
+    const { store, owner, put } = await start();
+    await put(a, 1);
+    const claim = claimOf();
+    await store.take(owner, claim);
+    await put(b, 1);
+    const other = claimOf(claim.orderId, "command-2");
+    expect((await store.take(owner, other)).items).toEqual([]);
+    await store.settle(claim.orderId, "returned", LIMITS);
+    expect((await store.take(owner, other)).items).toHaveLength(2);
+    await store.settle(claim.orderId, "kept", LIMITS);
+    await put(c, 1);
+    expect((await store.take(owner, claim)).items).toEqual([]);
+    expect((await store.take(owner, claimOf(claim.orderId, "command-3"))).items).toEqual([]);
+  });
+
+  test("an order that met an empty cart takes nothing later", async () => {
+    const { store, owner, put, get } = await start();
+    const claim = claimOf();
+    expect(await store.take(owner, claim)).toEqual({ version: 0, items: [] });
+    expect(await store.claim(claim.orderId)).toBeUndefined();
+    await put(a, 1);
+    expect((await store.take(owner, claim)).items).toEqual([]);
+    expect((await get()).items).toEqual([line(a, 1)]);
+  });
+
+  test("what is kept is gone; what is returned is added to what the cart holds, in its old order, once", async () => {
+    const { store, owner, put, get, laterThan } = await start();
+    await put(b, 1);
+    await laterThan((await get()).updatedAt!);
+    await put(a, 2);
+    const [first, second] = [claimOf(), claimOf()];
+    await store.take(owner, first);
+    await store.settle(first.orderId, "kept", LIMITS);
+    await store.settle(first.orderId, "returned", LIMITS);
+    expect(await get()).toMatchObject({ items: [], version: 3, claims: [] });
+    await put(b, 1);
+    await laterThan((await get()).updatedAt!);
+    await put(a, 2);
+    await store.take(owner, second);
+    await put(a, 3);
+    for (let n = 0; n < 2; n++) await store.settle(second.orderId, "returned", LIMITS);
+    expect(await get()).toMatchObject({ items: [line(b, 1), line(a, 5)], version: 8, claims: [] });
+    expect(await store.claim(second.orderId)).toBeUndefined();
+    expect((await store.take(owner, second)).items).toEqual([]);
+  });
+
+  test("what is returned fills a cart up to its limits", async () => {
+    const { store, owner, put, get } = await start();
+    for (const product of [a, b]) await put(product, 600);
+    const claim = claimOf();
+    await store.take(owner, claim);
+    await put(a, 500);
+    for (let n = 0; n < 3; n++) await put(newId(), 1);
+    await store.settle(claim.orderId, "returned", LIMITS);
+    const { items } = await get();
+    expect(items).toHaveLength(LIMITS.linesMax);
+    expect(items.find(({ productId }) => productId === a)?.quantity).toBe(LIMITS.quantityMax);
+    await store.settle("never-heard-of", "returned", LIMITS);
+  });
+
+  test("a claim is its owner's alone", async () => {
+    const { store, owner, put } = await start();
+    const other = newId();
+    await put(a, 1);
+    await store.put(other, b, 1, MAX);
+    const claim = claimOf();
+    await store.take(owner, claim);
+    expect((await store.take(other, claim)).items).toEqual([]);
+    expect(await store.get(other)).toMatchObject({ items: [line(b, 1)], claims: [] });
   });
 }

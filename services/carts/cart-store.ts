@@ -1,16 +1,67 @@
-/** Where carts are kept. One line a product, in the order in which the products came in. */
+/**
+ * Where carts are kept. One line a product, in the order in which the products came in.
+ *
+ * Cart and order are joined by identity, never by time. An order takes all lines at once, which leave the cart for a
+ * claim that bears the order's id and the id of the command that places it:
+ *
+ *   take → open → kept       the order is confirmed: the lines are sold
+ *               → returned   it was refused, rejected or cancelled: the lines go back into the cart
+ *
+ * A claim that has ended is remembered, so that a late repetition of its command takes nothing more.
+ */
 export interface CartStore {
-  get(owner: string): Promise<Cart>;
+  get(owner: string): Promise<StoredCart>;
   /** Sets the quantity of a product. False, and nothing changed, when that needs a line more than `linesMax`. */
   put(owner: string, productId: string, quantity: number, linesMax: number): Promise<boolean>;
   /** Nothing happens when the product is not in the cart. */
   remove(owner: string, productId: string): Promise<void>;
   /** Takes out all lines, or those last put at or before a moment (RFC 3339). */
   clear(owner: string, before?: string): Promise<void>;
+  /**
+   * Moves all lines into the claim of an order. Repeated by the same command it gives the same lines; none for another
+   * command of that order while the claim is open or kept, and none once it has ended. An empty cart is remembered too.
+   */
+  take(owner: string, claim: ClaimId): Promise<Taken>;
+  /** The open claim of an order, if any. */
+  claim(orderId: string): Promise<Claim | undefined>;
+  /**
+   * Ends an open claim; a second time nothing happens. What is returned is added to what the cart holds by then, up to
+   * the limits: what does not fit is gone.
+   */
+  settle(orderId: string, outcome: Outcome, limits: CartLimits): Promise<void>;
 }
 
+export interface CartLimits {
+  readonly linesMax: number;
+  readonly quantityMax: number;
+}
+export interface ClaimId {
+  readonly orderId: string;
+  readonly commandId: string;
+}
+export interface Claim extends ClaimId {
+  /** Of the cart that was taken. */
+  readonly version: number;
+}
+export type Outcome = "kept" | "returned";
+
+export interface Line {
+  productId: string;
+  quantity: number;
+}
 export interface Cart {
-  items: { productId: string; quantity: number }[];
+  items: Line[];
   /** RFC 3339; when a line of it was last put. Absent when the cart is empty. */
   updatedAt?: string;
+  /** Grows with every change; 0 when nothing was ever changed. */
+  version: number;
+}
+export interface StoredCart extends Cart {
+  /** Open claims on what has lain in the cart, with their age by the store's clock. */
+  claims: { orderId: string; ageMs: number }[];
+}
+export interface Taken {
+  /** Of the cart that was taken. */
+  version: number;
+  items: Line[];
 }

@@ -1,23 +1,34 @@
 import type { Service } from "moleculer";
-import { defineService, type Context } from "../../mixins/contract/index.ts";
+import { defineService, typedCall, type Context } from "../../mixins/contract/index.ts";
 import { Sql } from "../../mixins/database/mixin.ts";
 import { plainError, Refusal } from "../../mixins/kernel/index.ts";
 import { redisOf } from "../../mixins/redis/index.ts";
 import { Reactors } from "../../mixins/stream/mixin.ts";
-import type { Cart } from "./cart-store.ts";
+import type { Cart, Claim, Outcome, StoredCart } from "./cart-store.ts";
 import { contract } from "./contract.ts";
 import { EmptyCart } from "./empty-cart.reactor.ts";
 import { cartItems } from "./migrations/001-cart-items.ts";
+import { cartClaims } from "./migrations/002-cart-claims.ts";
 import { redisCartStore } from "./redis-cart-store.ts";
 import { sqlCartStore } from "./sql-cart-store.ts";
 
 const limits = {
   /** Lines of a cart: what an order takes. */
   linesMax: 100,
+  /** Of a line, as the contract has it: what is returned to a cart is added up to here. */
+  quantityMax: 1_000,
+  /**
+   * Milliseconds, on the store's clock, until a claim is old: the order is then asked what has become of it. An order
+   * that is placed settles its claim by its events, and one whose node died is repeated by its client within moments.
+   */
+  claimPatienceMs: 60_000,
+  /** Old claims that one look at a cart settles, and milliseconds that it waits for an order's answer. */
+  settledAtOnce: 5,
+  settleMs: 1_000,
 };
 
 export default defineService(contract, {
-  mixins: [Sql({ migrations: [cartItems] }), Reactors(EmptyCart)],
+  mixins: [Sql({ migrations: [cartItems, cartClaims] }), Reactors(EmptyCart)],
 
   actions: {
     get: {
@@ -52,12 +63,60 @@ export default defineService(contract, {
       await this.carts.clear(owner, before);
       return this.cartOf(ctx);
     },
+
+    take({ params: { owner, ...claim } }) {
+      return this.carts.take(owner, claim);
+    },
+
+    async settle({ params: { orderId, outcome } }) {
+      await this.settle(orderId, outcome);
+      return {};
+    },
   },
 
   methods: {
-    cartOf(ctx: Context<{ owner: string }>): Promise<Cart> {
+    async cartOf(ctx: Context<{ owner: string }>): Promise<Cart> {
       refuseOthers(ctx);
-      return this.carts.get(ctx.params.owner);
+      const cart: StoredCart = await this.carts.get(ctx.params.owner);
+      const old = cart.claims.filter(({ ageMs }) => ageMs >= limits.claimPatienceMs);
+      if (old.length === 0) return shown(cart);
+      await Promise.all(
+        old.slice(0, limits.settledAtOnce).map(({ orderId }) =>
+          this.settle(orderId).catch((error: Error) => {
+            // The next look asks again; the cart is shown as it is.
+            this.logger.warn(
+              `cart of ${ctx.params.owner}: what became of order ${orderId} is not known: ${error.message}`,
+            );
+          }),
+        ),
+      );
+      return shown(await this.carts.get(ctx.params.owner));
+    },
+
+    /** `known`: what an event of the order has told. */
+    async settle(orderId: string, known?: Outcome): Promise<void> {
+      const claim = await this.carts.claim(orderId);
+      const outcome = claim && (await this.outcomeOf(claim, known));
+      if (outcome) await this.carts.settle(orderId, outcome, limits);
+    },
+
+    /**
+     * Whether the order is of this cart, and stands. A command that was not executed is abandoned: it never will be, and
+     * so what it took can go back. Undefined while the order is on its way.
+     */
+    async outcomeOf({ orderId: id, commandId, version }: Claim, known?: Outcome): Promise<Outcome | undefined> {
+      const call = typedCall(this.broker);
+      const { settleMs: timeoutMs } = limits;
+      const [placed] = (await call("orders.history", { id, limit: 1 }, { timeoutMs })).events;
+      if (!placed) {
+        const { executed } = await call("orders.abandon", { id, commandId }, { timeoutMs });
+        return executed ? undefined : "returned";
+      }
+      if ((placed.data as { cartVersion?: number }).cartVersion !== version) return "returned";
+      if (known) return known;
+      const { status } = (await call("orders.get", { id, consistent: true }, { timeoutMs })).state;
+      if (status === "confirmed" || status === "shipped") return "kept";
+      return status === "rejected" || status === "cancelled" ? "returned" : undefined;
     },
   },
 
@@ -67,6 +126,8 @@ export default defineService(contract, {
     this["carts"] = redis ? redisCartStore(redis) : sqlCartStore(this["database"]);
   },
 });
+
+const shown = ({ claims: _ours, ...cart }: StoredCart): Cart => cart;
 
 /** A cart is its owner's alone; other services (an order that is placed) may ask for any. */
 function refuseOthers({ meta, params }: Context<{ owner: string }>): void {

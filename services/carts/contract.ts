@@ -1,15 +1,15 @@
 import Type from "typebox";
-import { defineContract } from "../../mixins/contract/index.ts";
+import { ActorId, defineContract } from "../../mixins/contract/index.ts";
 
 const owner = Type.String({ format: "uuid" });
 const productId = Type.String({ format: "uuid" });
 /** RFC 3339 in UTC with milliseconds, as events have it: such moments compare as text. */
 const moment = Type.String({ format: "date-time", pattern: "\\.\\d{3}Z$" });
 const quantity = Type.Integer({ minimum: 1, maximum: 1_000 });
-const Cart = Type.Object({
-  items: Type.Array(Type.Object({ productId: Type.String(), quantity: Type.Integer() })),
-  updatedAt: Type.Optional(Type.String()),
-});
+const items = Type.Array(Type.Object({ productId: Type.String(), quantity: Type.Integer() }));
+/** Grows with every change of the cart. Nodes of the release before do not say it. */
+const version = Type.Integer({ minimum: 0 });
+const Cart = Type.Object({ items, updatedAt: Type.Optional(Type.String()), version: Type.Optional(version) });
 
 export const contract = defineContract({
   service: "carts",
@@ -17,10 +17,31 @@ export const contract = defineContract({
     get: { params: { owner }, returns: Cart },
     put: { params: { owner, productId, quantity }, returns: Cart },
     removeItem: { params: { owner, productId }, returns: Cart },
-    /** Empties it; with `before`, of what was last put at or before that moment. Safe to repeat. */
+    /**
+     * Empties it. Safe to repeat. `before` leaves what was put in after that moment: nodes of the release before empty
+     * the cart of an order so, and for orders that they have placed we do as well.
+     */
     clear: { params: { owner, before: Type.Optional(moment) }, returns: Cart },
+    /**
+     * Takes the whole cart for an order, as the command that places it prepares: no other order gets these lines. Safe
+     * to repeat. Empty when there is nothing to take, or another command of this order has taken it.
+     */
+    take: {
+      params: { owner, orderId: ActorId, commandId: Type.String({ minLength: 1, maxLength: 256 }) },
+      returns: Type.Object({ items, version }),
+    },
+    /**
+     * Ends what an order has claimed: kept for good, or returned to the cart. Without an outcome the order is asked. Safe
+     * to repeat; nothing happens for an order that was not taken from a cart.
+     */
+    settle: {
+      params: { orderId: ActorId, outcome: Type.Optional(Type.Enum(["kept", "returned"])) },
+      returns: Type.Object({}),
+    },
   },
   refusals: ["CART_FULL", "PRODUCT_NOT_FOUND", "NOT_YOURS"],
+  // Between services only.
+  roles: { take: [], settle: [] },
 });
 declare global {
   interface Contracts {

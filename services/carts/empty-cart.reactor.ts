@@ -1,14 +1,19 @@
 import { defineReactor } from "../../mixins/stream/index.ts";
 
 /**
- * Empties the cart that became an order. Only of what lay in it then: a reactor may run late, and twice, and must not
- * take what the customer has put in since.
+ * Settles what an order has taken from a cart, once it is known whether the order stands. The cart was emptied before
+ * the order was placed: see `cart-store.ts`.
  */
 export const EmptyCart = defineReactor({
   name: "empty-cart",
   on: {
     "order.placed": async ({ data }, { call }) => {
-      if (data.fromCart) await call("carts.clear", { owner: data.customer, before: data.placedAt });
+      // A node of the release before has only read the cart: it is emptied of what lay in it then, as that release does.
+      if (data.fromCart && data.cartVersion === undefined)
+        await call("carts.clear", { owner: data.customer, before: data.placedAt });
     },
+    "order.confirmed": ({ stream }, { call }) => call("carts.settle", { orderId: stream, outcome: "kept" }),
+    "order.rejected": ({ stream }, { call }) => call("carts.settle", { orderId: stream, outcome: "returned" }),
+    "order.cancelled": ({ stream }, { call }) => call("carts.settle", { orderId: stream, outcome: "returned" }),
   },
 });

@@ -4,6 +4,7 @@ import { readEnvironment } from "../../mixins/kernel/index.ts";
 import { migrate, openDatabase, type Database } from "../../mixins/database/mixin.ts";
 import { cartStoreConformance } from "./cart-store.conformance.ts";
 import { cartItems } from "./migrations/001-cart-items.ts";
+import { cartClaims } from "./migrations/002-cart-claims.ts";
 import { sqlCartStore } from "./sql-cart-store.ts";
 
 let databases: Databases;
@@ -11,7 +12,7 @@ let database: Database;
 beforeAll(async () => {
   databases = await newDatabases();
   database = await openDatabase(readEnvironment(databases.env).databaseOf("carts"));
-  await migrate(database, "carts", [cartItems]);
+  await migrate(database, "carts", [cartItems, cartClaims]);
 });
 afterAll(async () => {
   await database.close();

@@ -82,6 +82,8 @@ export const contract = defineContract({
       shippingAddress: Address,
       payment: Payment,
       fromCart: Type.Boolean(),
+      /** Version of the cart that the order took. Absent without a cart, and in orders of releases that only read it. */
+      cartVersion: Type.Optional(Type.Integer({ minimum: 0 })),
       placedAt: Type.String(),
     },
     "order.stock_reserved": {},

@@ -148,7 +148,10 @@ function prepare(params: object, answers: { [action: string]: (params: any) => u
     calls.push(action);
     return answers[action]!(params);
   };
-  const prepared = Order.prepare!.place!({ id: "order-1", call: call as never }, state, { ...placing, ...params });
+  const prepared = Order.prepare!.place!({ id: "order-1", commandId: "command-1", call: call as never }, state, {
+    ...placing,
+    ...params,
+  });
   return prepared.then(offer => ({ offer, calls }));
 }
 
@@ -167,22 +170,30 @@ test("lines of the same product are merged and priced by one quote", async () =>
   expect(calls).toEqual(["catalog.quote"]);
 });
 
-test("from the cart: the customer's own", async () => {
+test("from the cart: the customer's own, taken in the name of order and command", async () => {
+  const claim = { owner: customer, orderId: "order-1", commandId: "command-1" };
   const { offer, calls } = await prepare(
     { fromCart: true },
     {
-      "carts.get": ({ owner }) => ({ items: owner === customer ? wanted : [] }),
+      "carts.take": asked => {
+        expect(asked).toEqual(claim);
+        return { version: 7, items: wanted };
+      },
       "catalog.quote": ({ ids }) => ({ products: ids.map(product) }),
     },
   );
-  expect(offer).toEqual({ lines });
-  expect(calls).toEqual(["carts.get", "catalog.quote"]);
+  expect(offer).toEqual({ lines, cartVersion: 7 });
+  expect(calls).toEqual(["carts.take", "catalog.quote"]);
+  const { data } = placed;
+  given(Order)
+    .when("place", { ...placing, fromCart: true }, offer)
+    .yields(event("order.placed", { ...data, fromCart: true, cartVersion: 7 }));
 });
 
 test("nothing is asked of others for an empty cart's prices, a bad request or an order that exists", async () => {
-  expect(await prepare({ fromCart: true }, { "carts.get": () => ({ items: [] }) })).toEqual({
-    offer: { lines: [] },
-    calls: ["carts.get"],
+  expect(await prepare({ fromCart: true }, { "carts.take": () => ({ version: 0, items: [] }) })).toEqual({
+    offer: { lines: [], cartVersion: 0 },
+    calls: ["carts.take"],
   });
   expect(await prepare({ fromCart: true, lines: wanted }, {})).toMatchObject({ calls: [] });
   expect(await prepare({ lines: wanted }, {}, { lines: [], status: "placed" })).toMatchObject({ calls: [] });
@@ -199,6 +210,6 @@ test("an unknown product is refused in the words of the client", async () => {
     data: { errors: [{ field: "lines.2.productId" }] },
   });
   await expect(
-    prepare({ fromCart: true }, { "carts.get": () => ({ items: lines }), "catalog.quote": missing }),
+    prepare({ fromCart: true }, { "carts.take": () => ({ version: 1, items: lines }), "catalog.quote": missing }),
   ).rejects.toMatchObject({ data: { errors: [{ field: "fromCart" }] } });
 });

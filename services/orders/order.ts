@@ -22,8 +22,8 @@ export const limits = {
   totalMax: 100_000_000_000,
 } as const;
 
-/** What `prepare` finds for `place`: the lines at the catalog's prices of this moment. */
-export type Offer = { readonly lines: readonly Line[] };
+/** What `prepare` finds for `place`: the lines at the catalog's prices of this moment, and of which cart they are. */
+export type Offer = { readonly lines: readonly Line[]; readonly cartVersion?: number };
 
 const STEPS = ["placed", "stock_reserved", "paid", "confirmed", "shipped"] as const;
 type Step = (typeof STEPS)[number];
@@ -32,14 +32,17 @@ export const Order = defineActor(contract)({
   initial: () => ({ lines: [] }),
   begins: ["place"],
   prepare: {
-    place: async ({ call }, state, params): Promise<Offer> => {
+    // Taking the cart is the one effect. It is the command's own and the same however often it is repeated, so it may be
+    // in vain: the carts give back what a command took that did not place the order.
+    place: async ({ id, commandId, call }, state, params): Promise<Offer> => {
       if (state.status !== undefined || !hasOneSource(params)) return { lines: [] };
-      const wanted = params.lines ?? (await call("carts.get", { owner: params.customer })).items;
-      return { lines: await priced(mergeByProduct(wanted), params, call) };
+      if (params.lines) return { lines: await priced(mergeByProduct(params.lines), params, call) };
+      const { version, items } = await call("carts.take", { owner: params.customer, orderId: id, commandId });
+      return { lines: await priced(items, params, call), cartVersion: version };
     },
   },
   decide: {
-    place: (state, params, { now, refuse }, { lines }: Offer) => {
+    place: (state, params, { now, refuse }, { lines, cartVersion }: Offer) => {
       if (state.status !== undefined) throw refuse("ORDER_EXISTS", { message: "this order was placed already" });
       if (!hasOneSource(params))
         throw refuse("LINES_OR_CART", { status: 422, field: "lines", message: "give either lines or fromCart: true" });
@@ -55,6 +58,7 @@ export const Order = defineActor(contract)({
           shippingAddress,
           payment,
           fromCart,
+          ...(cartVersion !== undefined && { cartVersion }),
           placedAt: now,
         }),
       ];

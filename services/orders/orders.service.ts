@@ -1,5 +1,6 @@
-import { Refusal } from "../../mixins/kernel/index.ts";
-import { defineService, type User } from "../../mixins/contract/index.ts";
+import type { Service } from "moleculer";
+import { isRefusal, Refusal } from "../../mixins/kernel/index.ts";
+import { defineService, typedCall, type User } from "../../mixins/contract/index.ts";
 import { Actors } from "../../mixins/actor/mixin.ts";
 import { contract } from "./contract.ts";
 import { Order } from "./order.ts";
@@ -8,7 +9,10 @@ type Ctx = { params: Record<string, unknown>; meta: { user?: User } };
 
 export default defineService(contract, {
   mixins: [Actors(Order)],
-  hooks: { before: { place: actsForItself, cancel: actsForItselfOrAsAdmin } },
+  hooks: {
+    before: { place: actsForItself, cancel: actsForItselfOrAsAdmin },
+    error: { place: returnsCart },
+  },
   actions: {
     view: {
       placement: "id",
@@ -56,5 +60,20 @@ function actsForItself({ params, meta }: Ctx): void {
 function actsForItselfOrAsAdmin(ctx: Ctx): void {
   if (!isAdmin(ctx.meta.user)) actsForItself(ctx);
 }
+
+/**
+ * A refused order has its cart back before the refusal is answered. Of anything else it is not known whether it will be
+ * repeated: then the carts ask, after a while.
+ */
+async function returnsCart(this: Service, { params }: Ctx, error: Error): Promise<never> {
+  const { id, fromCart } = params;
+  if (fromCart === true && typeof id === "string" && isRefusal(error) && !NEVER_DECIDED.has(error.type))
+    await typedCall(this.broker)("carts.settle", { orderId: id }).catch((failed: Error) => {
+      this.logger.warn(`order ${id} was refused, its cart is returned later: ${failed.message}`);
+    });
+  throw error;
+}
+/** Refused before the cart was asked for. */
+const NEVER_DECIDED: ReadonlySet<string> = new Set(["VALIDATION_ERROR", "FORBIDDEN"]);
 
 const isAdmin = (user: User | undefined): boolean => user?.roles.includes("admin") === true;

@@ -1,0 +1,25 @@
+import type { Migration } from "../../../mixins/database/index.ts";
+
+/** Carts that are there already have no row here, which is version 0. Nodes of the release before go on with `cart_items`. */
+export const cartClaims: Migration = {
+  name: "002_cart_claims",
+  up: async knex => {
+    await knex.schema.createTable("carts", table => {
+      table.uuid("owner").primary();
+      table.bigInteger("version").notNullable();
+    });
+    await knex.schema.createTable("cart_claims", table => {
+      table.string("order_id").primary();
+      table.string("command_id").notNullable();
+      table.uuid("owner").notNullable().index();
+      table.bigInteger("version").notNullable();
+      table.string("state").notNullable();
+      table.text("lines").notNullable();
+      table.bigInteger("taken_at").notNullable();
+    });
+  },
+  down: async knex => {
+    await knex.schema.dropTable("cart_claims");
+    await knex.schema.dropTable("carts");
+  },
+};
