@@ -78,7 +78,7 @@ export function defineContract<
   // No inference from here: roles of actions alone would make up commands for every string.
   roles?: { readonly [X in NoInfer<keyof C | keyof A>]?: readonly Role[] };
 }): Contract<N, S, C, E, A, R, { [X in keyof P]: P[X] extends TProperties ? P[X] : {} }> {
-  return {
+  const whole = {
     actor: contract.service,
     state: {} as S,
     commands: {} as C,
@@ -90,8 +90,14 @@ export function defineContract<
     roles: {},
     ...(contract as object),
     event: (type: string, data: unknown) => ({ type, data }),
-  } as never;
+  };
+  defined.set(contract.service, whole as unknown as AnyContract);
+  return whole as never;
 }
+
+const defined = new Map<string, AnyContract>();
+/** The contract of a service, if its module is loaded. For tests: in production services know each other by type only. */
+export const contractOf = (service: string): AnyContract | undefined => defined.get(service);
 
 /** An object that refuses unknown keys. */
 export const strictObject = <P extends TProperties>(properties: P): TObject<P> =>

@@ -1,6 +1,7 @@
 export { typedCall, type Call, type CallOptions } from "./call.ts";
 export {
   ActorId,
+  contractOf,
   defineContract,
   ReadToken,
   strictObject,

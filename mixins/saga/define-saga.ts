@@ -1,13 +1,20 @@
 // A saga is data: steps by action name, typed by the contracts. The pivot closes the road back: no `undo` after it.
 import type { ActionName, EventName, ParamsOf, Recorded, ResultOf } from "../contract/index.ts";
 
-/** The compensation takes the params of what it undoes. (Checked per use: a search over all actions costs seconds of tsc.) */
-type Undo<A extends ActionName, U extends ActionName> = ParamsOf<A> extends ParamsOf<U> ? U : never;
+/** Whether two actions take the same params: neither lacks a field of the other, nor demands one that is optional there. */
+type SameParams<A, B> = [A, keyof A] extends [B, keyof B] ? ([B, keyof B] extends [A, keyof A] ? true : false) : false;
+/** The short form of an undo. (Checked per use: a search over all actions costs seconds of tsc.) */
+type SameAs<A extends ActionName, U extends ActionName> = SameParams<ParamsOf<A>, ParamsOf<U>> extends true ? U : never;
 export interface StepOptions {
-  /** Milliseconds until the step's technical failures compensate (before the pivot). Default 60 000. */
+  /** Milliseconds of trying until the step's technical failures compensate (before the pivot). Default 60 000. */
   readonly timeoutMs?: number;
 }
 type Scope<T extends EventName, D> = { readonly sagaId: string; readonly event: Recorded<T>; readonly done: D };
+/** What an undo sees: `sent`, the params of the call that it undoes, and among `done` that call's result if it has answered. */
+type UndoScope<T extends EventName, D, N extends string, A extends ActionName> = Scope<
+  T,
+  D & { readonly [X in N]?: ResultOf<A> }
+> & { readonly sent: ParamsOf<A> };
 export interface Failure {
   readonly type: string;
   readonly message: string;
@@ -21,23 +28,31 @@ export interface Step extends StepOptions {
   /** One call an item: items of the step, fixed by the scope. */
   readonly over?: (scope: any) => readonly any[];
   readonly params: (scope: any, item?: any) => any;
-  readonly undo?: string;
+  /** Without `params` it takes those of the call that it undoes. */
+  readonly undo?: { readonly call: string; readonly params?: (scope: any) => any };
   readonly pivot?: boolean;
 }
 export interface Saga {
   readonly name: string;
+  readonly version: number;
   readonly startedBy: string;
   readonly steps: readonly Step[];
   readonly otherwise: { readonly call: string; readonly params: (scope: any, failure: Failure) => any };
 }
 
-type WithUndo<A extends ActionName, U extends ActionName> = { undo?: U & Undo<A, U> } & StepOptions;
+type WithUndo<T extends EventName, D, N extends string, A extends ActionName, U extends ActionName> = StepOptions & {
+  /**
+   * What undoes the step, also when it has no answer; of nothing it does nothing. By name alone only an action that takes
+   * the very params of the step; any other with its own: `["charges.refund", ({ sent, done }) => ({ … })]`.
+   */
+  undo?: (U & SameAs<A, U>) | readonly [call: U, params: (scope: UndoScope<T, D, N, A>) => ParamsOf<U>];
+};
 export interface Back<T extends EventName, D> extends Saga {
   step<N extends string, A extends ActionName, U extends ActionName = never>(
     name: N,
     call: A,
     params: (scope: Scope<T, D>) => ParamsOf<A>,
-    options?: WithUndo<A, U>,
+    options?: WithUndo<T, D, N, A, U>,
   ): Back<T, D & Record<N, ResultOf<A>>>;
   /** One call an item; a crash in the middle repeats none; one refused → the others are compensated. */
   each<N extends string, A extends ActionName, X, U extends ActionName = never>(
@@ -45,7 +60,7 @@ export interface Back<T extends EventName, D> extends Saga {
     over: (scope: Scope<T, D>) => readonly X[],
     call: A,
     params: (scope: Scope<T, D>, item: X) => ParamsOf<A>,
-    options?: WithUndo<A, U>,
+    options?: WithUndo<T, D, N, A, U>,
   ): Back<T, D & Record<N, ResultOf<A>[]>>;
   pivot<N extends string, A extends ActionName>(
     name: N,
@@ -73,13 +88,32 @@ export interface Forward<T extends EventName, D> extends Saga {
 /** Names are parts of command ids and stream names: no separators of ours. */
 const NAME = /^[\w-]{1,40}$/;
 
+/** An undo as the author writes it. */
+type Undo = string | readonly [call: string, params: (scope: any) => any];
+interface Options extends StepOptions {
+  readonly undo?: Undo;
+}
+const stepOptions = ({ undo, ...rest }: Options = {}): Pick<Step, "undo" | "timeoutMs"> => ({
+  ...rest,
+  ...(undo && { undo: typeof undo === "string" ? { call: undo } : { call: undo[0], params: undo[1] } }),
+});
+
 /**
  * `otherwise` runs last when the saga compensates: it tells the initiator why. Throws when two steps share a name, and
  * on a name that is not letters, digits, `-` and `_`, at most 40.
+ *
+ * Sagas that are under way go on by their journal when the definition changes: a step that is added is begun wherever the
+ * saga has not passed its pivot, and a node that does not know a step of a journal leaves the saga to one that does.
+ * Raise `version` (default 1) when a step is removed or renamed, or when no saga may go without a step that is added: a
+ * saga is driven only by nodes with the version under which it began, or a later one.
  */
 export function defineSaga<T extends EventName, A extends ActionName>(
   name: string,
-  head: { startedBy: T; otherwise: [call: A, params: (scope: Scope<T, {}>, failure: Failure) => ParamsOf<A>] },
+  head: {
+    startedBy: T;
+    otherwise: [call: A, params: (scope: Scope<T, {}>, failure: Failure) => ParamsOf<A>];
+    version?: number;
+  },
 ): Back<T, {}> {
   const [call, params] = head.otherwise;
   if (!NAME.test(name)) throw new Error(`saga "${name}": letters, digits, - and _ only, at most 40`);
@@ -91,15 +125,16 @@ export function defineSaga<T extends EventName, A extends ActionName>(
     const add = (step: Step) => grow([...steps, step]);
     return {
       name,
+      version: head.version ?? 1,
       startedBy: head.startedBy,
       steps,
       otherwise: { call, params },
-      step: (step: string, call: string, params: Step["params"], options?: object) =>
-        add({ name: step, call, params, ...options }),
-      each: (step: string, over: NonNullable<Step["over"]>, call: string, params: Step["params"], options?: object) =>
-        add({ name: step, over, call, params, ...options }),
-      pivot: (step: string, call: string, params: Step["params"], options?: object) =>
-        add({ name: step, call, params, pivot: true, ...options }),
+      step: (step: string, call: string, params: Step["params"], options?: Options) =>
+        add({ name: step, call, params, ...stepOptions(options) }),
+      each: (step: string, over: NonNullable<Step["over"]>, call: string, params: Step["params"], options?: Options) =>
+        add({ name: step, over, call, params, ...stepOptions(options) }),
+      pivot: (step: string, call: string, params: Step["params"], options?: Options) =>
+        add({ name: step, call, params, pivot: true, ...stepOptions(options) }),
     };
   };
   return grow([]);

@@ -8,7 +8,8 @@
 //   5. journal    the outcomes and the next `sent`, in one append; then 3 again.
 //
 // A crash between 4 and 5 repeats the calls under the same ids: they get their first answers. What failed technically
-// leaves its place to others and comes back after a pause. Two drivers of one saga do no harm: the ids are the same, and
+// leaves its place to others and comes back after a pause. A saga that a newer release began, or sent a step of, stays as
+// it is here, and a node of that release goes on with it. Two drivers of one saga do no harm: the ids are the same, and
 // the journal takes an entry only from who has seen all others.
 import { setTimeout as pause } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
@@ -17,17 +18,20 @@ import { typedCall, type Call, type Recorded } from "../contract/index.ts";
 import { ActorHost, archiveFinished, type Archived, type ArchiveOptions } from "../actor/mixin.ts";
 import type { EventStore } from "../event-store/index.ts";
 import type { Failure, Saga } from "./define-saga.ts";
-import { fold, journalOf, NEW, sagaRowOf, type Entry, type SagaState, type StartingEvent } from "./journal.ts";
+import { fold, journalOf, sagaRowOf, type Entry, type SagaState, type StartingEvent } from "./journal.ts";
 import type { SagaLimits } from "./limits.ts";
+import { Patience } from "./patience.ts";
 import {
   abandonOf,
   advance,
   answered,
+  begun,
   failureOf,
   namesActor,
   plan,
   refused,
   type Circumstances,
+  type Plan,
   type PlannedCall,
 } from "./planner.ts";
 
@@ -75,8 +79,11 @@ export class SagaDriver {
   readonly #again = new Set<string>();
   /** Come back after a pause. */
   readonly #resting = new Map<string, NodeJS.Timeout>();
-  /** Monotonic time since which there is somebody to ask. */
-  readonly #awakeSince: number;
+  readonly #patience: Patience;
+  /** Sagas that another release has to drive. */
+  readonly #elsewhere = new Set<string>();
+  /** Why, as it was told. */
+  readonly #told = new Set<string>();
   #stopping = false;
 
   constructor({ sagas, store, broker, limits, clock = systemClock }: DriverOptions) {
@@ -85,11 +92,14 @@ export class SagaDriver {
     this.#call = typedCall(broker);
     this.#limits = limits;
     this.#clock = clock;
-    this.#awakeSince = clock.monotonic();
+    this.#patience = new Patience({
+      gapMs: 2 * (limits.callTimeoutMs + limits.retryCapMs),
+      sagas: 10 * limits.remembered,
+    });
     for (const saga of sagas) {
       const begin = (id: string, event: StartingEvent, now: string): readonly Entry[] => {
         const key = `${saga.name}.${id}`;
-        const entries = advance(saga, key, NEW, [{ type: "saga.started", data: { event, at: now } }], { now });
+        const entries = begun(saga, key, event, now);
         this.#tellStuck(key, entries);
         return entries;
       };
@@ -133,6 +143,13 @@ export class SagaDriver {
   /** Whether it remembers as many as it may; the rows remember the others. */
   get isFull(): boolean {
     return this.#queued.size + this.#resting.size >= this.#limits.remembered;
+  }
+
+  /** Whether it met an open saga that only another release can drive, since it was asked last. */
+  metForeign(): boolean {
+    const { size } = this.#elsewhere;
+    this.#elsewhere.clear();
+    return size > 0;
   }
 
   /** The saga of a row, unless this service no longer has one of that name. */
@@ -248,7 +265,7 @@ export class SagaDriver {
       const trouble = await this.#pursue(ref);
       if (trouble) next = { ref, vain: trouble.progressed ? 1 : vain + 1 };
       // Once, not at each repetition: those go on until the saga is parked.
-      if (trouble && isBug(trouble.error) && next?.vain === 1)
+      if (trouble && isBug(trouble.error) && next?.vain === 1 && !this.#stopping)
         this.#broker.logger.error(`saga ${ref.key}: a call has found a bug`, trouble.error);
     } catch (error) {
       this.#broker.logger.warn(`saga ${ref.key}: ${failureOf("", error).message}`);
@@ -262,7 +279,7 @@ export class SagaDriver {
 
   #rest(waiting: Waiting): void {
     if (this.#stopping || this.isFull) return;
-    const pauseMs = backoffMs(waiting.vain, { baseMs: 100, capMs: this.#limits.retryCapMs });
+    const pauseMs = backoffMs(waiting.vain, { baseMs: this.#limits.retryBaseMs, capMs: this.#limits.retryCapMs });
     this.#resting.set(
       waiting.ref.key,
       setTimeout(() => this.#enqueue(waiting), pauseMs),
@@ -276,16 +293,19 @@ export class SagaDriver {
     let progressed = false;
     while (!this.#stopping) {
       const planned = plan(saga, key, state, this.#circumstances());
-      if (planned.kind === "rest") return undefined;
+      this.#note(ref, planned);
+      if (planned.kind === "rest" || planned.kind === "elsewhere") return undefined;
       const calls = planned.kind === "calls" ? planned.calls : [];
+      const beganAt = this.#clock.monotonic();
       const { entries: outcomes, trouble, error: failure } = await this.#perform(calls);
-      // Nothing is sent while stopping, so nothing is announced as sent.
-      const entries = this.#stopping ? outcomes : advance(saga, key, state, outcomes, this.#circumstances(trouble));
+      const circumstances = this.#circumstances(trouble && { trouble, key, state: fold(state, outcomes), beganAt });
+      // Nothing is sent while stopping, so nothing is announced as sent; what failed may have failed for that.
+      const entries = this.#stopping ? outcomes : advance(saga, key, state, outcomes, circumstances);
       try {
         if (entries.length > 0) state = await this.#append(ref, state, entries);
       } catch (error) {
-        if (!hasMoved(error)) throw error;
-        state = await this.read(ref);
+        if (hasMoved(error)) state = await this.read(ref);
+        else state = await this.#park(ref, state, error);
         continue;
       }
       progressed ||= entries.length > 0;
@@ -293,6 +313,27 @@ export class SagaDriver {
       if (trouble && entries.length === outcomes.length) return { progressed, error: failure };
     }
     return undefined;
+  }
+
+  /** Remembers what is another release's to drive, and tells it once a reason; forgets the tries of what rests. */
+  #note({ key }: SagaRef, planned: Plan): void {
+    if (planned.kind === "elsewhere") {
+      this.#elsewhere.add(key);
+      if (this.#elsewhere.size > this.#limits.remembered)
+        this.#elsewhere.delete(this.#elsewhere.values().next().value!);
+      if (!this.#told.has(planned.reason))
+        this.#broker.logger.warn(`saga ${key}: ${planned.reason}; it waits for a node of that release`);
+      if (this.#told.size < REASONS_MAX) this.#told.add(planned.reason);
+    } else this.#elsewhere.delete(key);
+    if (planned.kind === "rest" || planned.kind === "elsewhere") this.#patience.forget(key);
+  }
+
+  /** What came of it cannot be journalled at all, and never will: a person has to know. Throws what may pass. */
+  async #park(ref: SagaRef, state: SagaState, error: unknown): Promise<SagaState> {
+    if (!isBug(error) && !isRefusal(error)) throw error;
+    const { type, message } = failureOf("", error);
+    const reason = `its journal does not take what came of its calls: ${type}: ${message}`;
+    return this.#append(ref, state, [{ type: "saga.stuck", data: { reason } }]);
   }
 
   /** Makes the calls, at most `itemsAtOnce` at once. After a refusal no more are begun: what was sent is undone anyway. */
@@ -304,7 +345,7 @@ export class SagaDriver {
       for (const call of waiting) {
         if (isRefused || this.#stopping) return;
         try {
-          outcomes.entries.push(answered(call, await this.#callOne(call), this.#now()));
+          outcomes.entries.push(answered(call, asAnswered(await this.#callOne(call)), this.#now()));
         } catch (error) {
           // An abandon that is refused proves nothing about the call: it is tried again, and in the end a person looks.
           if (isRefusal(error) && call.purpose !== "abandon") {
@@ -348,10 +389,11 @@ export class SagaDriver {
     return this.#hosts.get(saga.name)!.host;
   }
 
-  #circumstances(trouble?: Failure): Circumstances {
+  #circumstances(failed?: { trouble: Failure; key: string; state: SagaState; beganAt: number }): Circumstances {
     const { stuckAfterMs } = this.#limits;
-    const awakeMs = this.#clock.monotonic() - this.#awakeSince;
-    return { now: this.#now(), trouble, canAbandon: this.canAbandon, stuckAfterMs, awakeMs };
+    const { trouble, key, state, beganAt } = failed ?? {};
+    const driven = failed && this.#patience.failed(key!, state!, beganAt!, this.#clock.monotonic());
+    return { now: this.#now(), trouble, canAbandon: this.canAbandon, stuckAfterMs, ...(driven && { driven }) };
   }
 
   #now(): string {
@@ -359,6 +401,11 @@ export class SagaDriver {
   }
 }
 
+/** Reasons for leaving a saga to another release that are told. */
+const REASONS_MAX = 100;
+/** An answer as the journal will hold it. Throws if it cannot: that call has failed, like one without an answer. */
+const asAnswered = (answer: unknown): unknown =>
+  answer === undefined ? undefined : JSON.parse(JSON.stringify(answer));
 const refOf = (saga: Saga, id: string): SagaRef => ({ saga, id, key: `${saga.name}.${id}` });
 const isBug = (error: unknown): boolean => (error as { data?: { family?: unknown } }).data?.family === "bug";
 const hasMoved = (error: unknown): boolean => error instanceof Refusal && error.type === "JOURNAL_MOVED";

@@ -44,6 +44,10 @@ const Shelf = defineActor(shelves)({
     },
     giveBack: (state, { wish, quantity }) =>
       state.taken[wish] === undefined ? [] : [shelves.event("shelf.given_back", { wish, quantity })],
+    sweep: (state, { wish }) => {
+      const quantity = state.taken[wish];
+      return quantity === undefined ? [] : [shelves.event("shelf.given_back", { wish, quantity })];
+    },
   },
   evolve: {
     "shelf.filled": (state, { quantity }) => ({ ...state, parts: state.parts + quantity }),

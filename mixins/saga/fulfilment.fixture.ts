@@ -30,6 +30,7 @@ export const shelves = defineContract({
     fill: { quantity: Type.Integer() },
     take: { wish: Type.String(), quantity: Type.Integer() },
     giveBack: { wish: Type.String(), quantity: Type.Integer() },
+    sweep: { wish: Type.String() },
   },
   events: {
     "shelf.filled": { quantity: Type.Integer() },

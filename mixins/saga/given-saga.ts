@@ -1,27 +1,35 @@
 // givenSaga(Checkout, started("order.placed", {…}), done("reserve", […])).calls("payments.authorize", {…}): one line,
 // no broker, no test framework. Between the outcomes that are given, the saga does what it would do by itself.
 import assert from "node:assert/strict";
-import type { EventData, EventName } from "../contract/index.ts";
+import {
+  ActorId,
+  compileSchema,
+  contractOf,
+  strictObject,
+  type Check,
+  type EventData,
+  type EventName,
+} from "../contract/index.ts";
 import type { Saga } from "./define-saga.ts";
 import { fold, NEW, OTHERWISE, type Entry, type SagaState } from "./journal.ts";
-import { advance, plan, type Circumstances, type PlannedCall } from "./planner.ts";
+import { advance, begun, plan, type Circumstances, type PlannedCall } from "./planner.ts";
 
 /** Time and id of every saga under `givenSaga`. */
 export const SAGA_GIVEN_ID = "actor-1";
 export const SAGA_GIVEN_NOW = "2026-01-01T00:00:00.000Z";
 
 /** What happened to a saga: journal entries that depend on what it was doing. */
-export type Given = (state: SagaState, calls: readonly PlannedCall[]) => readonly Entry[];
+export type Given = (state: SagaState, calls: readonly PlannedCall[], saga: Saga) => readonly Entry[];
 
 const at = SAGA_GIVEN_NOW;
 
 /** The event that starts it. */
 export const started =
   <T extends EventName>(type: T, data: EventData<T>, stream = SAGA_GIVEN_ID): Given =>
-  () => {
+  (_state, _calls, saga) => {
     const actor = type.split(".")[0]!;
     const event = { eventId: `${actor}.${stream}@1`, type, actor, stream, version: 1, at, data, metadata: {} };
-    return [{ type: "saga.started", data: { event, at } }];
+    return begun(saga, `${saga.name}.${stream}`, event, at);
   };
 
 /** The step was answered with this result; a step of items with one result each. */
@@ -75,14 +83,21 @@ function underWay(step: string, calls: readonly PlannedCall[]): readonly Planned
   return found;
 }
 
+/**
+ * A saga after what happened to it. The params of all that it calls on its way, compensations included, are checked
+ * against the contracts of those services whose `contract.ts` the test has loaded: what they would refuse fails the test.
+ */
 export function givenSaga(saga: Saga, ...past: readonly Given[]) {
   const key = `${saga.name}.${SAGA_GIVEN_ID}`;
   const planned = (state: SagaState, circumstances: Partial<Circumstances> = {}): readonly PlannedCall[] => {
     const next = plan(saga, key, state, { now: at, ...circumstances });
-    return next.kind === "calls" ? next.calls : [];
+    const calls = next.kind === "calls" ? next.calls : [];
+    for (const call of calls) assertInContract(saga, call);
+    return calls;
   };
   let state = NEW;
-  for (const given of past) state = fold(state, advance(saga, key, state, given(state, planned(state)), { now: at }));
+  for (const given of past)
+    state = fold(state, advance(saga, key, state, given(state, planned(state), saga), { now: at }));
 
   const then = (state: SagaState, circumstances: Partial<Circumstances> = {}) => {
     const calls = planned(state, circumstances);
@@ -112,19 +127,52 @@ export function givenSaga(saga: Saga, ...past: readonly Given[]) {
         ),
       isCompleted: () => assert.equal(state.phase, "completed"),
       isCompensated: () => assert.equal(state.phase, "compensated"),
+      /** This release does not understand its journal, and leaves it to one that does. */
+      restsElsewhere: (reason: RegExp) => {
+        const next = plan(saga, key, state, { now: at, ...circumstances });
+        assert.match(next.kind === "elsewhere" ? next.reason : `not elsewhere: ${next.kind}`, reason);
+      },
+      isNotStuck: () => assert.equal(state.stuck, undefined),
       isStuck: (reason: RegExp) => assert.match(state.stuck ?? "not stuck", reason),
     };
   };
   return {
     ...then(state),
-    /** What it does when its calls have failed technically until `ms` after they were sent. */
-    afterTrouble(ms: number, options: Omit<Circumstances, "now" | "trouble"> = {}) {
+    /**
+     * What it does when its calls have failed technically until `ms` after they were sent; `awakeMs` of these somebody was
+     * there to try, all of them by default.
+     */
+    afterTrouble(
+      ms: number,
+      { awakeMs = ms, ...options }: Omit<Circumstances, "now" | "trouble" | "driven"> & { awakeMs?: number } = {},
+    ) {
       const step = planned(state, options)[0]?.step ?? "";
       const trouble = { type: "REQUEST_TIMEOUT", message: "no answer", step };
-      const circumstances = { ...options, trouble, now: new Date(Date.parse(at) + ms).toISOString() };
+      const driven = { stepMs: awakeMs, vainMs: awakeMs };
+      const circumstances = { ...options, driven, trouble, now: new Date(Date.parse(at) + ms).toISOString() };
       const next = fold(state, advance(saga, key, state, [], circumstances));
       // What it turns to has had no trouble yet.
       return then(next, next === state ? circumstances : { ...options, now: circumstances.now });
     },
   };
+}
+
+const checks = new Map<string, Check | undefined>();
+
+function assertInContract(saga: Saga, { purpose, step, action, params }: PlannedCall): void {
+  if (purpose === "abandon") return;
+  if (!checks.has(action)) checks.set(action, checkOf(action));
+  const found = checks.get(action)?.(params) ?? true;
+  const says = found === true ? "" : found.map(({ field, message }) => `${field} ${message}`).join(", ");
+  const what = `${saga.name}: ${purpose === "undo" ? "the undo of " : ""}${step}`;
+  assert.equal(found, true, `${what} breaks the contract of ${action}: ${says}`);
+}
+
+/** None for an action of a contract that is not loaded. */
+function checkOf(action: string): Check | undefined {
+  const dot = action.lastIndexOf(".");
+  const contract = contractOf(action.slice(0, dot));
+  const command = contract?.commands[action.slice(dot + 1)];
+  const params = command ? { id: ActorId, ...command } : contract?.actions[action.slice(dot + 1)]?.params;
+  return params && compileSchema(strictObject(params));
 }

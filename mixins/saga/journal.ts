@@ -7,12 +7,13 @@
 // A step is `sent` in the journal before its call leaves, in the same append as the outcome of the step before it: so
 // what compensates knows every call that may be under way. Params are journalled with it, and what is repeated or
 // undone is exactly what was sent, whatever a newer version of the saga would compute. A crash between a call and its
-// outcome repeats the call under the same command id and gets the first answer.
+// outcome repeats the call under the same command id and gets the first answer. Likewise an undo that has params of its
+// own: they are journalled before it is called.
 //
 // Who writes says what it saw: the number of entries. Two drivers of one saga, or a driver and an operator, therefore
 // never act on a journal that has moved on (`JOURNAL_MOVED`: read it again and plan anew).
 import Type from "typebox";
-import { defineContract, type EventMetadata } from "../contract/index.ts";
+import { defineContract, type DeepReadonly, type EventMetadata } from "../contract/index.ts";
 import { defineActor, type Actor, type Behaviour, type EventOf, type StateOf } from "../actor/index.ts";
 import type { SagaRow } from "../event-store/index.ts";
 
@@ -22,6 +23,8 @@ export const OTHERWISE = "otherwise";
 const at = Type.String();
 const call = { step: Type.String(), item: Type.Integer({ minimum: 0 }) };
 const failure = Type.Object({ type: Type.String(), message: Type.String(), step: Type.String() });
+/** The definition under which the saga began. Journals of earlier releases have none. */
+const definition = Type.Object({ version: Type.Integer({ minimum: 1 }), pivot: Type.Optional(Type.String()) });
 const operator = { by: Type.String(), note: Type.Optional(Type.String()) };
 
 /** The event that started a saga: `Recorded`, whatever its type. */
@@ -42,34 +45,56 @@ const shape = defineContract({
   state: {
     phase: Type.Enum(["new", "running", "compensating", "completed", "compensated"]),
     event: Type.Optional(event),
+    definition: Type.Optional(definition),
     /** Every call that was sent, in order. */
     calls: Type.Array(
       Type.Object({
         ...call,
         attempt: Type.Integer({ minimum: 1 }),
         params: Type.Unknown(),
-        /** When it was first sent, or last retried by an operator: its deadline counts from here. */
+        action: Type.Optional(Type.String()),
+        /** When it was first sent, or last retried by an operator. */
         sentAt: at,
         status: Type.Enum(["sent", "done", "refused", "abandoned", "undone", "undo_refused"]),
         result: Type.Optional(Type.Unknown()),
         failure: Type.Optional(failure),
+        /** How it is undone, where the step has an undo with params of its own. */
+        undo: Type.Optional(Type.Object({ action: Type.String(), params: Type.Unknown() })),
       }),
     ),
     /** Why it compensates. */
     failure: Type.Optional(failure),
     /** Why it is parked. */
     stuck: Type.Optional(Type.String()),
-    /** The last progress: what `stuckAfterMs` counts from. */
+    /** The last progress. */
     progressAt: at,
     /** Number of journal entries: the fence of whoever writes the next one. */
     entries: Type.Integer({ minimum: 0 }),
   },
   events: {
-    "saga.started": { event, at },
-    "saga.sent": { step: Type.String(), params: Type.Array(Type.Unknown()), at },
+    "saga.started": { event, definition: Type.Optional(definition), at },
+    "saga.sent": {
+      step: Type.String(),
+      action: Type.Optional(Type.String()),
+      params: Type.Array(Type.Unknown()),
+      at,
+    },
     "saga.done": { ...call, result: Type.Unknown(), at },
     "saga.refused": { ...call, failure, at },
-    "saga.compensating": { failure, at, by: Type.Optional(Type.String()), note: Type.Optional(Type.String()) },
+    /** It goes back; on its way back once more for each step whose undo has params of its own, before that is called. */
+    "saga.compensating": {
+      failure,
+      at,
+      by: Type.Optional(Type.String()),
+      note: Type.Optional(Type.String()),
+      undo: Type.Optional(
+        Type.Object({
+          step: Type.String(),
+          action: Type.String(),
+          calls: Type.Array(Type.Object({ item: call.item, params: Type.Unknown() })),
+        }),
+      ),
+    },
     /** The call's late arrival will do nothing; or it was `executed`, with this answer. */
     "saga.abandoned": { ...call, executed: Type.Boolean(), answer: Type.Optional(Type.Unknown()), at },
     "saga.undone": { ...call, at },
@@ -106,6 +131,8 @@ export type Journal = Actor<JournalContract>;
 
 type Folds = Behaviour<JournalContract>["evolve"];
 type Place = { readonly step: string; readonly item: number };
+/** How the calls of a step are undone, as it is journalled. */
+type Undo = DeepReadonly<NonNullable<Extract<Entry, { type: "saga.compensating" }>["data"]["undo"]>>;
 
 /** The state with one call changed. */
 const changed = (state: SagaState, { step, item }: Place, change: Partial<SentCall>): SagaState => ({
@@ -120,24 +147,51 @@ function without<T extends object, K extends keyof T>(value: T, field: K): Omit<
   return copy;
 }
 
+/** The calls with how they are undone. */
+function withUndo(calls: SagaState["calls"], undo: Undo): SagaState["calls"] {
+  const { step, action } = undo;
+  const paramsOf = new Map(undo.calls.map(({ item, params }) => [item, params]));
+  return calls.map(call =>
+    call.step === step && paramsOf.has(call.item)
+      ? { ...call, undo: { action, params: paramsOf.get(call.item) } }
+      : call,
+  );
+}
+
 /** An operator's retry sends again what was refused, under a raised attempt: under its own it would be refused for ever. */
 function again(call: SentCall, phase: SagaState["phase"], at: string): SentCall {
   const raised = { ...without(call, "failure"), attempt: call.attempt + 1 };
-  if (call.status === "undo_refused") return { ...raised, status: "done" };
+  // With params of its own it is computed anew: what refused them may have been mended by a deploy.
+  if (call.status === "undo_refused") return { ...without(raised, "undo"), status: "done" };
   // While compensating, the refusal of a step is why; only that of `otherwise` is in the way.
   if (call.status === "refused" && (phase === "running" || call.step === OTHERWISE))
     return { ...raised, status: "sent", sentAt: at };
+  if (call.status === "abandoned" && phase === "running") return { ...raised, status: "sent", sentAt: at };
   // Not answered at all: the same attempt, since it may have been executed, and then this gets its first answer.
   return call.status === "sent" ? { ...call, sentAt: at } : call;
 }
 
 const folds: Folds = {
-  "saga.started": (state, { event, at }) => ({ ...state, phase: "running", event, progressAt: at }),
-  "saga.sent": (state, { step, params, at }) => ({
+  "saga.started": (state, { event, definition, at }) => ({
+    ...state,
+    phase: "running",
+    event,
+    ...(definition && { definition }),
+    progressAt: at,
+  }),
+  "saga.sent": (state, { step, action, params, at }) => ({
     ...state,
     calls: [
       ...state.calls,
-      ...params.map((params, item) => ({ step, item, attempt: 1, params, sentAt: at, status: "sent" as const })),
+      ...params.map((params, item) => ({
+        step,
+        item,
+        attempt: 1,
+        params,
+        ...(action !== undefined && { action }),
+        sentAt: at,
+        status: "sent" as const,
+      })),
     ],
     progressAt: at,
   }),
@@ -149,8 +203,9 @@ const folds: Folds = {
     ...changed(state, call, { status: "refused", failure }),
     progressAt: at,
   }),
-  "saga.compensating": (state, { failure, at }) => ({
+  "saga.compensating": (state, { failure, undo, at }) => ({
     ...without(state, "stuck"),
+    ...(undo && { calls: withUndo(state.calls, undo) }),
     phase: "compensating",
     failure,
     progressAt: at,
@@ -190,6 +245,8 @@ export const journalOf = (
   defineActor(journalContract(name))({
     initial: () => NEW,
     begins: ["start"],
+    // 2: the definition under which it began, and how calls are undone. The release before would fold them away.
+    snapshotSchema: 2,
     finished: ({ phase }) => phase === "completed" || phase === "compensated",
     decide: {
       // Once per starting event, however often it is delivered. A second one of the same stream makes its own saga.

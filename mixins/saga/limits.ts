@@ -12,9 +12,10 @@ export const SAGA_LIMITS = {
   remembered: 10_000,
   /** Milliseconds of one call; what hangs is then repeated under the same command id. */
   callTimeoutMs: seconds(10),
-  /** Milliseconds of the longest pause between two tries. */
+  /** Milliseconds of the first pause between two tries, and of the longest. */
+  retryBaseMs: 100,
   retryCapMs: seconds(10),
-  /** Milliseconds without progress, past the pivot or while compensating, until a saga is parked as stuck. */
+  /** Milliseconds of tries without progress, past the pivot or while compensating, until a saga is parked as stuck. */
   stuckAfterMs: minutes(15),
   /** Milliseconds between two rounds of the watchdog. */
   watchdogMs: seconds(5),
@@ -22,6 +23,9 @@ export const SAGA_LIMITS = {
   orphanedAfterMs: seconds(30),
   /** The same when a node of the service was lost a moment ago, or the watchdog has just come here from another node. */
   lostAfterMs: seconds(2),
+  /** Milliseconds for which a node that met a saga of another release leaves the watch to others, and how often at most. */
+  yieldMs: seconds(30),
+  yieldEveryMs: minutes(5),
   /** Milliseconds that the journal of a saga that rests or has ended stays in memory. */
   idleMs: seconds(10),
   /** Rows that the watchdog and the metrics read in one go. */

@@ -2,13 +2,13 @@
 // journal entry with who gave it and why.
 import type { Context, Service } from "moleculer";
 import Type from "typebox";
-import { isRefusal, Refusal } from "../kernel/index.ts";
+import { isRefusal, Refusal, Unavailable } from "../kernel/index.ts";
 import { paramsOf, type HistoryEntry, type Meta } from "../contract/index.ts";
 import { ARCHIVE_PARAMS, type Archived, type ArchiveOptions } from "../actor/mixin.ts";
 import type { OpenSaga, SagaRow } from "../event-store/index.ts";
-import type { SagaDriver } from "./driver.ts";
+import type { SagaDriver, SagaRef } from "./driver.ts";
 import { sagaRowOf, type SagaState } from "./journal.ts";
-import { isPastPivot } from "./planner.ts";
+import { beyond, isPastPivot } from "./planner.ts";
 
 export type SagaService = Service & { sagas: SagaDriver };
 type Ctx<P> = Context<P, Meta>;
@@ -67,7 +67,7 @@ export const operations = {
         ...sagaRowOf(ref.key, state),
         saga: ref.saga.name,
         startedBy: state.event!.eventId,
-        step: inWords(state),
+        step: inWords(ref, state),
         startedAt: timeline[0]!.at,
         updatedAt: timeline.at(-1)!.at,
         timeline,
@@ -102,6 +102,9 @@ export const operations = {
       const state = await this.sagas.edit(ref, (state, at) => {
         if (state.phase === "completed" || state.phase === "compensated")
           throw refuse("SAGA_ENDED", ref.key, `is ${state.phase}`);
+        const foreign = beyond(ref.saga, state);
+        if (foreign !== undefined)
+          throw new Unavailable("SAGA_OF_ANOTHER_RELEASE", { message: `saga ${ref.key}: ${foreign}` });
         if (isPastPivot(ref.saga, state, this.sagas.canAbandon))
           throw refuse("SAGA_PAST_PIVOT", ref.key, "has passed, or may have passed, its point of no return");
         // Stuck on its way back: to go on compensating is to retry that.
@@ -147,8 +150,11 @@ const signed = (ctx: Ctx<{ note?: string }>): { by: string; note?: string } => (
 const refuse = (rule: string, key: string, why: string): Refusal =>
   new Refusal(rule, { field: "id", message: `saga ${key} ${why}` });
 
-function inWords({ phase, stuck, failure, calls }: SagaState): string {
+function inWords({ saga }: SagaRef, state: SagaState): string {
+  const { phase, stuck, failure, calls } = state;
   if (phase === "completed" || phase === "compensated") return phase;
+  const foreign = beyond(saga, state);
+  if (foreign !== undefined && stuck === undefined) return `waits for a node of another release: ${foreign}`;
   const doing =
     phase === "running" ? callingInWords(calls) : `compensates since ${failure?.step || "an operator said so"}`;
   return stuck === undefined ? doing : `stuck (${stuck}): ${doing}`;

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { Fulfilment } from "./fulfilment.fixture.ts";
-import { defineSaga } from "./index.ts";
+import { defineSaga, type Saga } from "./index.ts";
+import { fold, NEW, type Entry } from "./journal.ts";
+import { randomRun } from "./random-run.fixture.ts";
 import {
   abandoned,
   compensating,
@@ -13,7 +15,9 @@ import {
   told,
   undone,
   undoRefused,
+  type Given,
 } from "./given-saga.ts";
+import { advance, plan, refused as refusedEntry } from "./planner.ts";
 import { minutes, seconds } from "../kernel/index.ts";
 
 const wish = started("wish.made", {
@@ -54,15 +58,154 @@ describe("forward", () => {
 
   test("a step of no items is passed over", () =>
     givenSaga(Fulfilment, started("wish.made", { lines: [], card: "good" })).calls("outside.charge", charge));
+});
 
-  test("P5 a definition that throws parks the saga with the reason", () => {
-    const Broken = defineSaga("broken", {
-      startedBy: "wish.made",
-      otherwise: ["wishes.fail", () => ({ id: "x", reason: "x" })],
-    }).step("book", "wishes.book", () => {
-      throw new Error("no such line");
+describe("the author's code", () => {
+  const head = { startedBy: "wish.made", otherwise: ["wishes.fail", () => ({ id: "x", reason: "x" })] } as const;
+  const cycle: Record<string, unknown> = { id: "x" };
+  cycle["itself"] = cycle;
+  const bad = (): never => {
+    throw new Error("no such line");
+  };
+
+  /** What params may come to, whatever the types say. */
+  const wrong: [string, () => unknown, RegExp][] = [
+    ["throws", bad, /no such line/],
+    ["gives nothing", () => undefined, /gave undefined instead of params/],
+    ["gives a promise", async () => bad(), /gave a promise instead of params/],
+    ["gives what JSON cannot hold", () => ({ id: "x", quantity: 1n }), /BigInt/],
+    ["gives a cycle", () => cycle, /circular/],
+  ];
+  test.each(wrong)("P5 a definition that %s parks the saga with the reason, and the step", (_, params, reason) => {
+    const give = params as () => any;
+    const saga = defineSaga("broken", { ...head, otherwise: [...head.otherwise] });
+    const inStep = givenSaga(saga.step("book", "wishes.book", give), wish);
+    inStep.isStuck(reason);
+    inStep.isStuck(/^step book: the definition of broken threw: /);
+    givenSaga(
+      saga.each("take", give, "shelves.take", () => bolts),
+      wish,
+    ).isStuck(reason);
+    const undoing = saga.step("take", "shelves.take", () => bolts, { undo: ["shelves.giveBack", give] });
+    givenSaga(undoing, wish, done("take", {}), compensating()).isStuck(reason);
+    const mute = defineSaga("mute", { ...head, otherwise: ["wishes.fail", give] });
+    givenSaga(
+      mute.step("book", "wishes.book", () => ({ id: "x" })),
+      wish,
+      refused("book", "NO"),
+    ).isStuck(reason);
+  });
+
+  test("cannot change what the journal holds", () => {
+    const saga = defineSaga("rude", { ...head, otherwise: [...head.otherwise] }).step("book", "wishes.book", scope => {
+      (scope.event.data as { card: string }).card = "stolen";
+      return { id: "x" };
     });
-    givenSaga(Broken, wish).isStuck(/definition of broken threw: no such line/);
+    givenSaga(saga, wish).isStuck(/read only/);
+  });
+
+  test("what it gives is sent as JSON holds it: a repetition from the journal sends the same", () => {
+    const when = new Date(0) as unknown as string;
+    const saga = defineSaga("dated", { ...head, otherwise: [...head.otherwise] });
+    const dated = saga.step("take", "shelves.take", () => ({ ...bolts, wish: when }));
+    givenSaga(dated, wish).calls("shelves.take", { ...bolts, wish: "1970-01-01T00:00:00.000Z" });
+  });
+});
+
+describe("an undo with params of its own", () => {
+  const head = { startedBy: "wish.made", otherwise: ["wishes.fail", () => ({ id: "x", reason: "x" })] } as const;
+  const Hotel = defineSaga("hotel", { ...head, otherwise: [...head.otherwise] })
+    .each(
+      "take",
+      ({ event }) => event.data.lines,
+      "shelves.take",
+      ({ event }, { shelf, quantity }) => ({ id: shelf, wish: event.stream, quantity }),
+      { undo: ["shelves.sweep", ({ sent, event }) => ({ id: sent.id, wish: event.stream })] },
+    )
+    .step("charge", "outside.charge", ({ event }) => ({ wish: event.stream, card: event.data.card }), {
+      undo: [
+        "outside.send",
+        ({ event, done }) => ({ wish: event.stream, paymentId: done.charge?.paymentId ?? "none" }),
+      ],
+    })
+    .step("book", "wishes.book", ({ event }) => ({ id: event.stream }));
+
+  test("sees the answer of what it undoes, and that there is none", () => {
+    givenSaga(Hotel, wish, taken, charged, refused("book", "NO")).compensates("outside.send", send);
+    givenSaga(Hotel, wish, taken, compensating()).compensates("outside.send", { ...send, paymentId: "none" });
+  });
+
+  test("sees what was sent, item by item", () => {
+    const past = [wish, taken, refused("charge", "CARD_DECLINED")];
+    givenSaga(Hotel, ...past).compensates(
+      "shelves.sweep",
+      { id: "bolts", wish: "actor-1" },
+      { id: "nuts", wish: "actor-1" },
+    );
+    givenSaga(Hotel, ...past).commandIds("saga:hotel.actor-1/take/1/0/undo", "saga:hotel.actor-1/take/1/1/undo");
+    givenSaga(Hotel, ...past, undone("take")).compensates("wishes.fail", { id: "x", reason: "x" });
+  });
+
+  test("is journalled before it is called: what a deploy changes meanwhile does not reach a repetition", () => {
+    let card = "first";
+    const saga = defineSaga("refunds", { ...head, otherwise: [...head.otherwise] }).step(
+      "charge",
+      "outside.charge",
+      () => charge,
+      { undo: ["outside.refund", () => ({ wish: "actor-1", card })] },
+    );
+    const undoing = givenSaga(saga, wish, done("charge", {}), compensating());
+    card = "second";
+    undoing.afterTrouble(0).compensates("outside.refund", { wish: "actor-1", card: "first" });
+  });
+
+  test("is computed anew for an operator's retry of its refusal: a deploy may have mended it", () => {
+    let card = "first";
+    const saga = defineSaga("refunds", { ...head, otherwise: [...head.otherwise] }).step(
+      "charge",
+      "outside.charge",
+      () => charge,
+      { undo: ["outside.refund", () => ({ wish: "actor-1", card })] },
+    );
+    const past = [wish, done("charge", {}), compensating(), undoRefused("charge", "UNKNOWN_CARD")];
+    givenSaga(saga, ...past).isStuck(/cannot undo: charge: UNKNOWN_CARD/);
+    const deploy = () => ((card = "second"), retried()({} as never, [], saga));
+    givenSaga(saga, ...past, deploy).compensates("outside.refund", { wish: "actor-1", card: "second" });
+  });
+
+  test("the reason names the field that was not liked", () => {
+    const call = { purpose: "undo", step: "take", item: 0, action: "shelves.sweep", params: {} } as const;
+    const errors = [
+      { field: "from", message: "is required" },
+      { field: "quantity", message: "is not allowed" },
+    ];
+    const invalid = Object.assign(new Error("invalid"), { type: "VALIDATION_ERROR", code: 422, data: { errors } });
+    const entry = refusedEntry(call, invalid, SAGA_GIVEN_NOW);
+    givenSaga(Hotel, wish, taken, compensating(), undone("charge"), () => [entry]).isStuck(
+      /cannot undo: take: VALIDATION_ERROR: invalid \(from is required, quantity is not allowed\)/,
+    );
+  });
+});
+
+describe("givenSaga", () => {
+  const head = { startedBy: "wish.made", otherwise: ["wishes.fail", () => ({ id: "x", reason: "x" })] } as const;
+  const saga = defineSaga("s", { ...head, otherwise: [...head.otherwise] });
+
+  test("checks the params of every call against the contract, undo and last word included, and names the field", () => {
+    const extra = (() => ({ ...bolts, colour: "red" })) as () => typeof bolts;
+    const less = (() => ({ id: "bolts" })) as () => typeof bolts;
+    expect(() => givenSaga(saga.step("take", "shelves.take", extra), wish).isNotStuck()).toThrow(
+      "s: take breaks the contract of shelves.take: colour is not allowed",
+    );
+    expect(() => givenSaga(saga.step("take", "shelves.take", less), wish).isNotStuck()).toThrow("wish is required");
+    const undo = saga.step("take", "shelves.take", () => bolts, { undo: ["shelves.sweep", extra] });
+    expect(() => givenSaga(undo, wish, done("take", {}), compensating(), undone("take"))).toThrow(
+      "s: the undo of take breaks the contract of shelves.sweep: quantity is not allowed, colour is not allowed",
+    );
+    const mute = defineSaga("s", { ...head, otherwise: ["wishes.fail", less as never] });
+    expect(() => givenSaga(mute.step("book", "wishes.book", less), wish, refused("book", "NO"), told())).toThrow(
+      "reason is required",
+    );
   });
 });
 
@@ -109,11 +252,6 @@ describe("back, by a refusal before the pivot or of the pivot", () => {
   test("a call whose service has no abandon is undone unanswered", () => {
     const { compensates } = givenSaga(Fulfilment, wish, compensating()).afterTrouble(0, { canAbandon: () => false });
     compensates("shelves.giveBack", bolts, nuts);
-  });
-
-  test("a step that was sent and that the saga no longer has parks it: nobody knows how to undo it", () => {
-    const sent = () => [{ type: "saga.sent" as const, data: { step: "wrap", params: [{}], at: SAGA_GIVEN_NOW } }];
-    givenSaga(Fulfilment, wish, sent, compensating()).isStuck(/step wrap was sent, but fulfilment no longer knows/);
   });
 
   test("a refused undo parks the saga", () =>
@@ -166,6 +304,14 @@ describe("technical failures", () => {
     saga.afterTrouble(minutes(15), { canAbandon: () => false }).isStuck(/no progress/);
   });
 
+  test("P5 while nobody was there to ask, a saga past its pivot or on its way back is not parked either", () => {
+    for (const past of [[charged, booked], [refused("charge", "CARD_DECLINED")]]) {
+      const saga = givenSaga(Fulfilment, wish, taken, ...past);
+      saga.afterTrouble(minutes(600), { awakeMs: minutes(15) - 1 }).isNotStuck();
+      saga.afterTrouble(minutes(600), { awakeMs: minutes(15) }).isStuck(/no progress/);
+    }
+  });
+
   test("past the pivot the call is repeated until stuck, never undone", () => {
     const saga = givenSaga(Fulfilment, wish, taken, charged, booked);
     saga.afterTrouble(minutes(14)).calls("outside.send", send);
@@ -195,6 +341,192 @@ describe("past the pivot, and by an operator", () => {
       "saga:fulfilment.actor-1/take/1/0/undo",
       "saga:fulfilment.actor-1/take/2/1/undo",
     );
+  });
+});
+
+describe("two releases", () => {
+  const head = { startedBy: "wish.made", otherwise: ["wishes.fail", () => ({ id: "x", reason: "x" })] } as const;
+  const saga = (version = 1) => defineSaga("s", { ...head, otherwise: [...head.otherwise], version });
+  const params = (id: string) => () => ({ ...bolts, id });
+  const undo = { undo: "shelves.giveBack" } as const;
+  const was = saga()
+    .step("first", "shelves.take", params("first"), undo)
+    .pivot("book", "shelves.take", params("book"))
+    .step("last", "shelves.take", params("last"));
+  /** The journal that the release before has left, whichever release reads it. */
+  const journalOf =
+    (from: Saga, ...past: Given[]): Given =>
+    (_state, _calls) => {
+      let state = NEW;
+      const entries: Entry[] = [];
+      for (const given of past) {
+        const planned = plan(from, "s.actor-1", state, { now: SAGA_GIVEN_NOW });
+        const calls = planned.kind === "calls" ? planned.calls : [];
+        const next = advance(from, "s.actor-1", state, given(state, calls, from), { now: SAGA_GIVEN_NOW });
+        entries.push(...next);
+        state = fold(state, next);
+      }
+      return entries;
+    };
+  const entry =
+    (...entries: Entry[]): Given =>
+    () =>
+      entries;
+  const at = SAGA_GIVEN_NOW;
+  const sent = (step: string) => entry({ type: "saga.sent", data: { step, params: [{ ...bolts, id: step }], at } });
+
+  describe("a step that is added before the pivot", () => {
+    const now = saga()
+      .step("first", "shelves.take", params("first"), undo)
+      .step("added", "shelves.take", params("added"))
+      .pivot("book", "shelves.take", params("book"))
+      .step("last", "shelves.take", params("last"));
+
+    test("is begun by sagas that have not come to the pivot", () =>
+      givenSaga(now, journalOf(was, wish), done("first", {})).calls("shelves.take", { ...bolts, id: "added" }));
+
+    test("P5 is not begun by those past it: they complete without", () => {
+      const past = journalOf(was, wish, done("first", {}), done("book", {}));
+      givenSaga(now, past).calls("shelves.take", { ...bolts, id: "last" });
+      givenSaga(now, past, done("last", {})).isCompleted();
+      givenSaga(now, past, refused("last", "NO")).isStuck(/last: NO/);
+    });
+
+    test("P5 is not begun while the pivot is under way: refused, it could undo what the pivot has closed", () =>
+      givenSaga(now, journalOf(was, wish, done("first", {})), refused("book", "NO")).compensates("shelves.giveBack", {
+        ...bolts,
+        id: "first",
+      }));
+
+    test("P5 that an earlier release begun past the pivot is refused: parked, not to and fro without end", () => {
+      const past = [journalOf(was, wish, done("first", {}), done("book", {})), sent("added")];
+      givenSaga(now, ...past).calls("shelves.take", { ...bolts, id: "added" });
+      givenSaga(now, ...past, refused("added", "NO")).isStuck(/added: NO/);
+      givenSaga(now, ...past)
+        .afterTrouble(minutes(2))
+        .isNotStuck();
+      givenSaga(now, ...past)
+        .afterTrouble(minutes(15))
+        .isStuck(/no progress/);
+    });
+  });
+
+  test("a step that is added past the pivot is done by every saga that has not ended", () => {
+    const now = saga()
+      .step("first", "shelves.take", params("first"), undo)
+      .pivot("book", "shelves.take", params("book"))
+      .step("added", "shelves.take", params("added"))
+      .step("last", "shelves.take", params("last"));
+    const past = journalOf(was, wish, done("first", {}), done("book", {}), done("last", {}));
+    givenSaga(now, journalOf(was, wish, done("first", {}), done("book", {}))).calls("shelves.take", {
+      ...bolts,
+      id: "added",
+    });
+    givenSaga(now, past).isCompleted();
+  });
+
+  test("P5 an abandoned step is not a done one: it is not passed over, and an operator's retry sends it again", () => {
+    const abandonedLast = entry(
+      { type: "saga.compensating", data: { failure: { type: "NO", message: "no", step: "" }, at } },
+      { type: "saga.abandoned", data: { step: "last", item: 0, executed: false, at } },
+      { type: "saga.resumed", data: { at } },
+    );
+    const past = [journalOf(was, wish, done("first", {}), done("book", {})), abandonedLast];
+    givenSaga(was, ...past).isStuck(/step last is abandoned, and not done/);
+    givenSaga(was, ...past, retried()).commandIds("saga:s.actor-1/last/2");
+    givenSaga(was, ...past, retried(), done("last", {})).isCompleted();
+  });
+
+  test("the pivot is asked about before anything is undone: executed after all, nothing is", () => {
+    const moved = saga()
+      .pivot("book", "shelves.take", params("book"))
+      .step("first", "shelves.take", params("first"))
+      .step("last", "shelves.take", params("last"));
+    const past = [journalOf(was, wish, done("first", {})), compensating()];
+    const abandon = { id: "book", commandId: "saga:s.actor-1/book/1" };
+    givenSaga(moved, ...past).compensates("shelves.abandon", abandon);
+    givenSaga(moved, ...past, abandoned("book", true, {})).calls("shelves.take", { ...bolts, id: "last" });
+  });
+
+  test("P5 a pivot that turns out not to be abandonable is gone on with, not undone around", () => {
+    const past = [journalOf(was, wish, done("first", {})), compensating()];
+    const saga = givenSaga(was, ...past).afterTrouble(0, { canAbandon: () => false });
+    saga.calls("shelves.take", { ...bolts, id: "book" });
+  });
+
+  test("P5 what says now this, now that cannot make it turn to and fro: it is parked", () => {
+    let asked = 0;
+    const past = [journalOf(was, wish, done("first", {}))];
+    givenSaga(was, ...past)
+      .afterTrouble(minutes(2), { canAbandon: () => asked++ % 2 === 1 })
+      .isStuck(/contradicts itself/);
+  });
+
+  test("what was sent is repeated and undone as it was sent, whatever its step calls now", () => {
+    const now = saga()
+      .step("first", "shelves.giveBack", params("other"), { timeoutMs: 1_000 })
+      .pivot("book", "shelves.take", params("book"));
+    const past = journalOf(was, wish);
+    givenSaga(now, past).calls("shelves.take", { ...bolts, id: "first" });
+    givenSaga(now, past).afterTrouble(1_000).compensates("shelves.abandon", {
+      id: "first",
+      commandId: "saga:s.actor-1/first/1",
+    });
+  });
+
+  describe("a journal of a newer one", () => {
+    const newer = (version = 1) =>
+      saga(version)
+        .step("first", "shelves.take", params("first"), undo)
+        .step("added", "shelves.take", params("added"))
+        .pivot("book", "shelves.take", params("book"))
+        .step("last", "shelves.take", params("last"));
+
+    test("P5 is left to a node that knows its steps: not parked, not skipped, not undone", () => {
+      for (const past of [[], [done("added", {})], [compensating()], [compensating(), abandoned("added", false)]]) {
+        const left = givenSaga(was, journalOf(newer(), wish, done("first", {}), ...past));
+        left.restsElsewhere(/step added was sent, which s does not have on this node/);
+        left.isNotStuck();
+        left.afterTrouble(minutes(60)).isNotStuck();
+      }
+    });
+
+    test("with a raised version is left to it before such a step is sent, too", () =>
+      givenSaga(was, journalOf(newer(2), wish)).restsElsewhere(
+        /began under version 2 of s, and this node has version 1/,
+      ));
+
+    test("without a raised version goes on as far as it is understood", () =>
+      givenSaga(was, journalOf(newer(), wish)).calls("shelves.take", { ...bolts, id: "first" }));
+  });
+
+  describe("a step that is removed, under a raised version", () => {
+    const now = saga(2).pivot("paid", "shelves.take", params("paid")).step("last", "shelves.take", params("last"));
+
+    test("P5 parks the sagas that would have to undo it, or are waiting for it", () => {
+      const undoing = [journalOf(was, wish, done("first", {})), compensating()];
+      givenSaga(now, ...undoing).isStuck(/step first was sent, but s no longer knows how to undo it/);
+      givenSaga(now, journalOf(was, wish)).isStuck(/step first was sent, but s no longer has it/);
+    });
+
+    test("P5 stays the pivot of those that have passed it", () =>
+      givenSaga(now, journalOf(was, wish, done("first", {}), done("book", {})), refused("paid", "NO")).isStuck(
+        /paid: NO/,
+      ));
+  });
+
+  test("a journal of the first release, without its definition and actions, is gone on with", () => {
+    const old = entry(
+      { type: "saga.started", data: { event: { stream: "x" } as never, at } },
+      { type: "saga.sent", data: { step: "first", params: [bolts], at } },
+    );
+    givenSaga(was, old).calls("shelves.take", bolts);
+    givenSaga(was, old, refused("first", "NO")).compensates("wishes.fail", { id: "x", reason: "x" });
+  });
+
+  test("P5 any journal that any release has left is gone on with, and ends, whatever the next release has made of it", () => {
+    const seed = Number(process.env["SEED"] ?? Date.now() % 1e9);
+    for (let n = 0; n < 400; n++) randomRun(seed + n);
   });
 });
 

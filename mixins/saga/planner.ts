@@ -1,5 +1,5 @@
-// What a saga does next: a pure function of its definition, its journal and the time. Guards P5: for every state of the
-// journal there is a next step, or the saga has ended, or it is parked with the reason.
+// What a saga does next: a pure function of its definition, its journal and how long it was tried. Guards P5: for every
+// state of the journal there is a next call, or the saga has ended, or it is parked with the reason.
 //
 //   before the pivot   a refusal compensates at once; a call without an answer is repeated until the step's deadline,
 //                      then the saga compensates.
@@ -9,9 +9,15 @@
 //   compensating       in reverse order, each step that was sent, answered or not: what has no answer is abandoned, so
 //                      that its late arrival does nothing, then everything is undone (an undo of nothing does nothing);
 //                      last `otherwise`. A refusal here, or no progress for `stuckAfterMs`, parks it as stuck.
-import { sagaCommandId, plainError } from "../kernel/index.ts";
+//
+// The journal may be of another release, with other steps. It decides: what was sent is repeated as it was sent; a step
+// that now stands before a pivot that was sent is not begun, since nothing past the pivot can be undone for it; a step
+// that was abandoned is not done. Only a saga that may go back turns to compensating, and only one that may not resumes,
+// so no journal makes it turn to and fro. A journal that only a later release understands is left to a node that has it.
+import { sagaCommandId, plainError, type Issue } from "../kernel/index.ts";
+import { deepFreeze } from "../actor/index.ts";
 import type { Failure, Saga, Step } from "./define-saga.ts";
-import { fold, OTHERWISE, type Entry, type SagaState, type SentCall } from "./journal.ts";
+import { fold, NEW, OTHERWISE, type Entry, type SagaState, type SentCall, type StartingEvent } from "./journal.ts";
 import { SAGA_LIMITS } from "./limits.ts";
 
 const STEP_TIMEOUT_MS = 60_000;
@@ -21,16 +27,25 @@ export interface Circumstances {
   readonly now: string;
   /** What the last try came to, if it failed technically. Deadlines only count then: a saga that waited for its turn, or for a restart, gets its try. */
   readonly trouble?: Failure | undefined;
+  /** For how long the saga has been tried in vain. Default: not at all. */
+  readonly driven?: Driven;
   /** Whether a call can be abandoned. Default: if its params name an actor by `id`. */
   readonly canAbandon?: (action: string, params: unknown) => boolean;
   /** Default 15 minutes. */
   readonly stuckAfterMs?: number;
-  /**
-   * Milliseconds for which this driver has been there to ask. While nobody was, nobody could answer: a node that is down
-   * for longer than a step's deadline must not undo every saga at the first failure after its start. Default: always.
-   */
-  readonly awakeMs?: number;
 }
+
+/**
+ * Milliseconds in which somebody tried, on a clock that only grows. While nobody did, nobody could answer: a night
+ * without nodes, or a clock that jumps, must not undo or park every saga at its first failure after it.
+ */
+export interface Driven {
+  /** Since the step under way was first tried. */
+  readonly stepMs: number;
+  /** Since the journal last grew. */
+  readonly vainMs: number;
+}
+const NOT_DRIVEN: Driven = { stepMs: 0, vainMs: 0 };
 
 export interface PlannedCall {
   readonly purpose: "step" | "abandon" | "undo";
@@ -49,24 +64,50 @@ export type Plan =
   | { readonly kind: "calls"; readonly calls: readonly PlannedCall[] }
   /** To be written before anything else is done. */
   | { readonly kind: "journal"; readonly entry: Entry }
+  /** Nothing here: this release does not understand the journal. A node of the release that does goes on. */
+  | { readonly kind: "elsewhere"; readonly reason: string }
   /** Nothing: it has ended, or waits for an operator. */
   | { readonly kind: "rest" };
 
 const REST: Plan = { kind: "rest" };
+/** Characters of a reason: for a person and a list. What an author throws, or an answer says, may be longer. */
+const REASON_MAX = 1_000;
+/** Entries that follow from one another without a call. The longest chain has five; more would never end. */
+const CHAIN_MAX = 20;
+const ENDLESS = `${CHAIN_MAX} entries without a call: what it plans contradicts itself`;
 
 /**
  * `key` is the saga's name and id, `checkout.42`: what makes its command ids unique. A definition that throws (its
  * params, its items) parks the saga.
  */
 export function plan(saga: Saga, key: string, state: SagaState, circumstances: Circumstances): Plan {
-  if (state.stuck !== undefined) return REST;
+  if (state.stuck !== undefined || (state.phase !== "running" && state.phase !== "compensating")) return REST;
+  const reason = beyond(saga, state);
+  if (reason !== undefined) return { kind: "elsewhere", reason };
   const planner = new Planner(saga, key, state, circumstances);
   try {
-    if (state.phase === "running") return planner.forward();
-    return state.phase === "compensating" ? planner.back() : REST;
+    return state.phase === "running" ? planner.forward() : planner.back();
   } catch (error) {
-    return stuck(`the definition of ${saga.name} threw: ${plainError(error).message}`);
+    const { step } = planner;
+    return stuck(`${step && `step ${step}: `}the definition of ${saga.name} threw: ${plainError(error).message}`);
   }
+}
+
+/** Why this release cannot go on with a saga, if so: another one knows a step of its journal, or more of its steps. */
+export function beyond({ name, version, steps }: Saga, state: SagaState): string | undefined {
+  const began = state.definition?.version ?? 1;
+  if (began > version) return `it began under version ${began} of ${name}, and this node has version ${version}`;
+  // One that began under an earlier version has steps that were removed since.
+  if (began < version) return undefined;
+  const unknown = state.calls.find(({ step }) => !isKnown(steps, step));
+  return unknown && `step ${unknown.step} was sent, which ${name} does not have on this node`;
+}
+
+/** The entries that make a new saga: its start, and what follows from it. */
+export function begun(saga: Saga, key: string, event: StartingEvent, now: string): Entry[] {
+  const pivot = saga.steps.find(step => step.pivot)?.name;
+  const definition = { version: saga.version, ...(pivot !== undefined && { pivot }) };
+  return advance(saga, key, NEW, [{ type: "saga.started", data: { event, definition, at: now } }], { now });
 }
 
 /** What to journal next: these outcomes and all that follows from them without another call, in one append. */
@@ -79,22 +120,40 @@ export function advance(
 ): Entry[] {
   const entries = [...outcomes];
   let next = fold(state, outcomes);
-  for (;;) {
-    const planned = plan(saga, key, next, circumstances);
+  for (let links = 1; ; links++) {
+    const planned = links > CHAIN_MAX ? stuck(ENDLESS) : plan(saga, key, next, circumstances);
     if (planned.kind !== "journal") return entries;
     entries.push(planned.entry);
     next = fold(next, [planned.entry]);
   }
 }
 
-/** Whether the saga can still go back: not once its pivot is done, nor while nobody can know whether it is. */
+/**
+ * Whether the saga can no longer go back: its pivot is done, or nobody can know whether it is. The pivot is the
+ * definition's, and the one of the definition under which it began.
+ */
 export function isPastPivot(saga: Saga, state: SagaState, canAbandon = namesActor): boolean {
-  const pivot = saga.steps.find(step => step.pivot);
-  const call = pivot && state.calls.find(call => call.step === pivot.name);
-  return call?.status === "done" || (call?.status === "sent" && !canAbandon(pivot!.call, call.params));
+  return pivotCalls(saga, state).some(
+    ({ step, status, action = actionOf(saga, step), params }) =>
+      status === "done" || (status === "sent" && !(action !== undefined && canAbandon(action, params))),
+  );
+}
+
+const pivotCalls = ({ steps }: Saga, { calls, definition }: SagaState): SentCall[] =>
+  calls.filter(({ step }) => step === definition?.pivot || steps.some(({ name, pivot }) => pivot && name === step));
+const actionOf = ({ steps }: Saga, step: string): string | undefined => steps.find(({ name }) => name === step)?.call;
+const isKnown = (steps: readonly Step[], step: string): boolean =>
+  step === OTHERWISE || steps.some(({ name }) => name === step);
+
+interface Scope {
+  readonly sagaId: string;
+  readonly event: unknown;
+  readonly done: Record<string, unknown>;
 }
 
 class Planner {
+  /** The step whose definition was asked last. */
+  step = "";
   readonly #saga: Saga;
   readonly #key: string;
   readonly #state: SagaState;
@@ -110,57 +169,112 @@ class Planner {
   }
 
   forward(): Plan {
+    const { steps } = this.#saga;
+    const isPast = this.#isPast();
+    const lost = this.#removed().find(({ status }) => status === "sent" || status === "refused");
+    if (lost) return stuck(`step ${lost.step} was ${lost.status}, but ${this.#saga.name} no longer has it`);
+    const pivotAt = pivotCalls(this.#saga, this.#state).length > 0 ? steps.findIndex(step => step.pivot) : -1;
     const scope = this.#scope();
-    let isPast = false;
-    for (const step of this.#saga.steps) {
+    for (const [i, step] of steps.entries()) {
       const calls = this.#callsOf(step.name);
-      if (calls.length === 0) {
-        const params = step.over ? step.over(scope).map(item => step.params(scope, item)) : [step.params(scope)];
-        if (params.length > 0) return this.#send(step.name, params);
+      const isPassed = i < pivotAt;
+      if (calls.length === 0 && !isPassed) {
+        const params = this.#paramsOf(step, scope);
+        if (params.length > 0) return this.#send(step.name, step.call, params);
       }
       const refused = calls.find(call => call.status === "refused");
       if (refused) return isPast ? stuck(reasonOf(refused.failure!)) : this.#compensate(refused.failure!);
       const pending = calls.filter(call => call.status === "sent");
       if (pending.length > 0) return this.#pursue(step, pending, isPast);
-      scope.done[step.name] = step.over ? calls.map(call => call.result) : calls[0]!.result;
-      isPast ||= step.pivot === true;
+      const undone = calls.find(call => call.status !== "done" && !(isPassed && call.status === "abandoned"));
+      if (undone) return stuck(`step ${step.name} is ${undone.status.replace("_", " ")}, and not done`);
+      this.#tell(scope, step);
     }
     return { kind: "journal", entry: { type: "saga.completed", data: { at: this.#circumstances.now } } };
   }
 
   back(): Plan {
-    const { calls, failure } = this.#state;
-    const known = (step: string) => step === OTHERWISE || this.#saga.steps.some(({ name }) => name === step);
-    const unknown = calls.find(call => !known(call.step));
-    if (unknown) return stuck(`step ${unknown.step} was sent, but ${this.#saga.name} no longer knows how to undo it`);
-    for (const step of this.#saga.steps.toReversed()) {
+    const { failure } = this.#state;
+    if (this.#isPast())
+      return { kind: "journal", entry: { type: "saga.resumed", data: { at: this.#circumstances.now } } };
+    const lost = this.#removed().find(call => isUndoable(call) || call.status === "undo_refused");
+    if (lost) return stuck(`step ${lost.step} was sent, but ${this.#saga.name} no longer knows how to undo it`);
+    // The pivot first: if it had been executed, nothing is undone.
+    const backwards = this.#saga.steps.toReversed().sort((a, b) => Number(b.pivot ?? 0) - Number(a.pivot ?? 0));
+    for (const step of backwards) {
       const calls = this.#callsOf(step.name);
-      if (step.pivot && calls[0]?.status === "done")
-        return { kind: "journal", entry: { type: "saga.resumed", data: { at: this.#circumstances.now } } };
       const refused = calls.find(call => call.status === "undo_refused");
       if (refused) return stuck(`cannot undo: ${reasonOf(refused.failure!)}`);
-      const open = calls.filter(call => call.status === "sent" && this.#canAbandon(step.call, call.params));
+      const open = calls.filter(
+        call => call.status === "sent" && this.#canAbandon(this.#actionOf(step, call), call.params),
+      );
       if (open.length > 0) return this.#persist(open.map(call => this.#abandon(step, call)));
-      const undo = step.undo ? calls.filter(({ status }) => ["sent", "done", "abandoned"].includes(status)) : [];
-      if (undo.length > 0) return this.#persist(undo.map(call => this.#undo(step, call)));
+      const undoable = step.undo ? calls.filter(isUndoable) : [];
+      const unannounced = step.undo?.params ? undoable.filter(call => call.undo === undefined) : [];
+      if (unannounced.length > 0) return this.#announce(step, unannounced);
+      if (undoable.length > 0) return this.#persist(undoable.map(call => this.#undo(step, call)));
     }
     const last = this.#callsOf(OTHERWISE)[0];
-    if (!last) return this.#send(OTHERWISE, [this.#saga.otherwise.params(this.#scope(), failure!)]);
+    const { call, params } = this.#saga.otherwise;
+    this.step = OTHERWISE;
+    if (!last) return this.#send(OTHERWISE, call, [asSent(params(this.#scope(), failure!))]);
     if (last.status === "refused") return stuck(reasonOf(last.failure!));
-    if (last.status === "sent") return this.#persist([this.#call(OTHERWISE, this.#saga.otherwise.call, last)]);
+    if (last.status === "sent") return this.#persist([this.#call(OTHERWISE, last.action ?? call, last)]);
     return { kind: "journal", entry: { type: "saga.compensated", data: { at: this.#circumstances.now } } };
+  }
+
+  #isPast(): boolean {
+    return isPastPivot(this.#saga, this.#state, this.#canAbandon);
+  }
+
+  /** Calls of steps that a later version of the saga no longer has. */
+  #removed(): SentCall[] {
+    return this.#state.calls.filter(({ step }) => !isKnown(this.#saga.steps, step));
+  }
+
+  /** The author's code: what it gives is taken as JSON holds it, so that a repetition sends the same. */
+  #paramsOf(step: Step, scope: Scope): unknown[] {
+    this.step = step.name;
+    const params = step.over
+      ? asSent(step.over(scope)).map((item: unknown) => step.params(scope, item))
+      : [step.params(scope)];
+    return params.map(asSent);
+  }
+
+  /** Journals how the calls are undone, before they are: a repetition undoes with the same params, whatever is deployed meanwhile. */
+  #announce(step: Step, calls: readonly SentCall[]): Plan {
+    this.step = step.name;
+    const { call: action, params } = step.undo!;
+    const scope = this.#scope();
+    for (const before of this.#saga.steps.slice(0, this.#saga.steps.indexOf(step))) this.#tell(scope, before);
+    const undo = calls.map(({ item, params: sent, status, result }) => {
+      const done = status === "done" ? { ...scope.done, [step.name]: deepFreeze(result) } : scope.done;
+      return { item, params: asSent(params!({ ...scope, done, sent: deepFreeze(sent) })) };
+    });
+    const data = { failure: this.#state.failure!, at: this.#circumstances.now };
+    const entry = { ...data, undo: { step: step.name, action, calls: undo } };
+    return { kind: "journal", entry: { type: "saga.compensating", data: entry } };
+  }
+
+  /** Adds to the scope what a step has answered, if it has. */
+  #tell(scope: Scope, { name, over }: Step): void {
+    const calls = this.#callsOf(name);
+    if (over) scope.done[name] = calls.map(call => deepFreeze(call.result));
+    else if (calls[0]?.status === "done") scope.done[name] = deepFreeze(calls[0].result);
   }
 
   #callsOf(step: string): SentCall[] {
     return this.#state.calls.filter(call => call.step === step);
   }
 
-  #scope(): { sagaId: string; event: unknown; done: Record<string, unknown> } {
-    return { sagaId: this.#key.slice(this.#saga.name.length + 1), event: this.#state.event, done: {} };
+  /** What the author's code sees. It cannot change it: the journal's own state lies behind it. */
+  #scope(): Scope {
+    return { sagaId: this.#key.slice(this.#saga.name.length + 1), event: deepFreeze(this.#state.event), done: {} };
   }
 
-  #send(step: string, params: unknown[]): Plan {
-    return { kind: "journal", entry: { type: "saga.sent", data: { step, params, at: this.#circumstances.now } } };
+  #send(step: string, action: string, params: unknown[]): Plan {
+    const data = { step, action, params, at: this.#circumstances.now };
+    return { kind: "journal", entry: { type: "saga.sent", data } };
   }
 
   #compensate(failure: Failure): Plan {
@@ -170,25 +284,25 @@ class Planner {
   /** Calls the step's open items, unless its time is up. */
   #pursue(step: Step, pending: readonly SentCall[], isPast: boolean): Plan {
     const { timeoutMs = STEP_TIMEOUT_MS } = step;
-    const planned = pending.map(call => this.#call(step.name, step.call, call, step));
-    const isRevocable = !isPast && (!step.pivot || pending.every(call => this.#canAbandon(step.call, call.params)));
-    if (!isRevocable) return this.#persist(planned);
-    const { trouble, awakeMs = Infinity } = this.#circumstances;
-    if (trouble && Math.min(this.#msSince(pending[0]!.sentAt), awakeMs) >= timeoutMs)
+    const planned = pending.map(call => this.#call(step.name, this.#actionOf(step, call), call, step));
+    if (isPast) return this.#persist(planned);
+    const { trouble, driven = NOT_DRIVEN } = this.#circumstances;
+    if (trouble && driven.stepMs >= timeoutMs)
       return this.#compensate({ ...trouble, message: `no answer in ${timeoutMs} ms; last: ${trouble.message}` });
     return { kind: "calls", calls: planned };
   }
 
   /** Calls what must succeed, until it has been in vain for too long. */
   #persist(calls: readonly PlannedCall[]): Plan {
-    const { trouble, stuckAfterMs = SAGA_LIMITS.stuckAfterMs } = this.#circumstances;
-    if (trouble && this.#msSince(this.#state.progressAt) >= stuckAfterMs)
+    const { trouble, stuckAfterMs = SAGA_LIMITS.stuckAfterMs, driven = NOT_DRIVEN } = this.#circumstances;
+    if (trouble && driven.vainMs >= stuckAfterMs)
       return stuck(`no progress for ${stuckAfterMs} ms; last: ${reasonOf(trouble)}`);
     return { kind: "calls", calls };
   }
 
-  #msSince(at: string): number {
-    return Date.parse(this.#circumstances.now) - Date.parse(at);
+  /** What was called, whatever the step calls in this release. */
+  #actionOf(step: Step, { action = step.call }: SentCall): string {
+    return action;
   }
 
   #call(name: string, action: string, { item, params, attempt }: SentCall, step?: Step): PlannedCall {
@@ -205,18 +319,32 @@ class Planner {
   }
 
   #abandon(step: Step, call: SentCall): PlannedCall {
-    const { commandId, params } = this.#call(step.name, step.call, call, step);
-    const abandon = { action: abandonOf(step.call), params: { id: params.id, commandId } };
+    const { action, commandId, params } = this.#call(step.name, this.#actionOf(step, call), call, step);
+    const abandon = { action: abandonOf(action), params: { id: params.id, commandId } };
     return { purpose: "abandon", step: step.name, item: call.item, ...abandon };
   }
 
-  #undo(step: Step, { item, params, attempt }: SentCall): PlannedCall {
+  #undo(step: Step, { item, params, attempt, undo = { action: step.undo!.call, params } }: SentCall): PlannedCall {
     const commandId = sagaCommandId(this.#key, step.name, attempt, { ...(step.over && { item }), undo: true });
-    return { purpose: "undo", step: step.name, item, action: step.undo!, params, commandId };
+    return { purpose: "undo", step: step.name, item, ...undo, commandId };
   }
 }
 
-const stuck = (reason: string): Plan => ({ kind: "journal", entry: { type: "saga.stuck", data: { reason } } });
+/** What is undone: every call that was sent, but one that was refused, or undone already. */
+const isUndoable = ({ status }: SentCall): boolean => status === "sent" || status === "done" || status === "abandoned";
+
+/** Params, or the items of a step, as JSON holds them. Throws where it cannot hold them, or where they are no object. */
+function asSent(value: any): any {
+  // Its rejection would be nobody's, and end the process.
+  if (typeof value?.then === "function") Promise.resolve(value).catch(() => {});
+  else if (typeof value === "object" && value !== null) return JSON.parse(JSON.stringify(value));
+  throw new Error(`gave ${typeof value?.then === "function" ? "a promise" : String(value)} instead of params`);
+}
+
+const stuck = (reason: string): Plan => ({
+  kind: "journal",
+  entry: { type: "saga.stuck", data: { reason: reason.slice(0, REASON_MAX) } },
+});
 const reasonOf = ({ step, type, message }: Failure): string => `${step}: ${type}: ${message}`;
 /** Whether a call is for an actor, which could be told to ignore it. */
 export const namesActor = (_action: string, params: unknown): boolean =>
@@ -241,5 +369,13 @@ export function refused({ purpose, step, item }: PlannedCall, error: unknown, at
 
 export function failureOf(step: string, error: unknown): Failure {
   const { type, message } = plainError(error);
-  return { type, message, step };
+  return { type, message: `${message}${fieldsOf(error)}`.slice(0, REASON_MAX), step };
+}
+
+/** ` (quantity is required)`: without it nobody knows what a validator did not like. */
+function fieldsOf(error: unknown): string {
+  const { errors } = (error as { data?: { errors?: unknown } } | undefined)?.data ?? {};
+  if (!Array.isArray(errors) || errors.length === 0) return "";
+  const told = (error as Error).message;
+  return ` (${errors.map(({ field, message }: Issue) => (message === told ? field : `${field} ${message}`)).join(", ")})`;
 }

@@ -17,7 +17,7 @@ test("P5 what a lost node had in hand is found, also what moved just before and 
       return [];
     },
   };
-  const driver = { store, refOf: () => undefined, has: () => false, isFull: false };
+  const driver = { store, refOf: () => undefined, has: () => false, isFull: false, metForeign: () => false };
   const singleton = { holds: async () => true, release: async () => {} };
   const watchdog = new Watchdog(driver as never, singleton, broker as never, "checkout", limits);
   try {

@@ -25,6 +25,9 @@ export class Watchdog {
    * lost node had in hand have been still for so long. Those that moved just before it was lost have not in the first.
    */
   #hurryUntil = -Infinity;
+  /** When it last left the watch to others, on the monotonic clock, and whether it has found what it cannot drive since. */
+  #yieldedAt = -Infinity;
+  #foundForeign = false;
   #next: NodeJS.Timeout | undefined;
   #round: Promise<void>;
   #stopped = false;
@@ -72,10 +75,11 @@ export class Watchdog {
   async #look(): Promise<void> {
     const olderThanMs = this.#olderThanMs;
     try {
-      if (await this.#singleton.holds()) {
+      if (performance.now() - this.#yieldedAt >= this.#limits.yieldMs && (await this.#singleton.holds())) {
         this.#isFirst = false;
         for (const state of ["compensating", "running"] as const) await this.#takeUp(state, olderThanMs);
         if (this.#broker.isMetricsEnabled()) await this.#measure();
+        await this.#yield();
       } else this.#lost();
     } catch (error) {
       this.#broker.logger.warn(`the watchdog of ${this.#service}'s sagas could not look`, error);
@@ -86,6 +90,19 @@ export class Watchdog {
     }, this.#limits.watchdogMs);
   }
 
+  /**
+   * Lets another node watch when this one cannot drive all that is open: during a roll-out it may be of the release that
+   * these sagas need. Once in a while only, since there may be none.
+   */
+  async #yield(): Promise<void> {
+    const now = performance.now();
+    const foundForeign = this.#driver.metForeign() || this.#foundForeign;
+    this.#foundForeign = false;
+    if (!foundForeign || this.#nodes.size === 0 || now - this.#yieldedAt < this.#limits.yieldEveryMs) return;
+    this.#yieldedAt = now;
+    await this.#singleton.release();
+  }
+
   async #takeUp(state: "running" | "compensating", olderThanMs: number): Promise<void> {
     const limit = this.#limits.rows;
     let after: string | undefined;
@@ -93,7 +110,8 @@ export class Watchdog {
       const rows = await this.#driver.store.sagas({ state, olderThanMs, limit, ...(after && { after }) });
       for (const { id } of rows) {
         const ref = this.#driver.refOf(id);
-        if (ref && !this.#driver.has(id)) this.#driver.drive(ref);
+        if (!ref) this.#foundForeign = true;
+        else if (!this.#driver.has(id)) this.#driver.drive(ref);
       }
       after = rows.length === limit ? rows.at(-1)!.id : undefined;
     } while (after !== undefined && !this.#driver.isFull && !this.#stopped);

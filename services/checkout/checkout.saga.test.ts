@@ -11,6 +11,11 @@ import {
   undoRefused,
 } from "../../mixins/saga/index.ts";
 import type { EventData } from "../../mixins/contract/index.ts";
+// Loaded, so that `givenSaga` checks the params of every call against them.
+import "../inventory/contract.ts";
+import "../orders/contract.ts";
+import "../payments/contract.ts";
+import "../shipping/contract.ts";
 import { Checkout, itemsOf } from "./checkout.saga.ts";
 
 const eur = (amount: number) => ({ amount, currency: "EUR" });
@@ -80,7 +85,7 @@ test("declined: nothing to void, the stock is released", () => {
 
 test("cancelled while it is paid: the authorization is voided, then the stock released", () => {
   const cancelled = [...paid, refused("confirm", "ORDER_CANCELLED")];
-  givenSaga(Checkout, ...cancelled).compensates("payments.void", authorization);
+  givenSaga(Checkout, ...cancelled).compensates("payments.void", { id });
   givenSaga(Checkout, ...cancelled, undone("authorize")).compensates("inventory.release", mugs, pots);
 });
 

@@ -25,7 +25,7 @@ export const Checkout = defineSaga("checkout", {
     "authorize",
     "payments.authorize",
     ({ event }) => ({ id: event.stream, amount: event.data.total, token: event.data.payment.token }),
-    { undo: "payments.void", timeoutMs: seconds(30) },
+    { undo: ["payments.void", ({ sent }) => ({ id: sent.id })], timeoutMs: seconds(30) },
   )
   .step("markPaid", "orders.markPaid", ({ event, done }) => ({
     id: event.stream,
