@@ -201,7 +201,13 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
     },
     async started(this: HostingService) {
       const store = await eventStoreOf(this);
-      this.actors = new ActorHost(actor, store, { logger: this.logger, broker: this.broker, ...options });
+      const prepareMs = environmentOf(this.broker).requestTimeoutMs;
+      this.actors = new ActorHost(actor, store, {
+        logger: this.logger,
+        broker: this.broker,
+        ...options,
+        limits: { prepareMs, ...options.limits },
+      });
       this.handOver = () => {
         const owners = nodesOf(this.broker, `${this.fullName}.get`);
         if (owners.length > 1) this.actors.handOver(id => rendezvous(id, owners, node => node) === this.broker.nodeID);

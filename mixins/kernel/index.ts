@@ -30,7 +30,7 @@ export {
   timerCommandId,
   type CommandId,
 } from "./ids.ts";
-export { canonicalJson, fingerprintOf } from "./json.ts";
+export { canonicalJson, fingerprintOf, storableJson } from "./json.ts";
 export { natsOptions } from "./nats-url.ts";
 export { beginStop, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
 export { METRICS } from "./telemetry.ts";
