@@ -950,7 +950,45 @@ describe("loading", () => {
     expect((await store.load("purse.a", 1)).snapshot).toBeUndefined();
   });
 
-  test("a fold that changes the state it was given is found in tests: states are frozen", async () => {
+  test("a node that leaves takes its snapshots in parts: not all of them are in memory at once", async () => {
+    const gate = gated();
+    let [saving, most, saved] = [0, 0, 0];
+    gate.store.saveSnapshot = async (...args) => {
+      most = Math.max(most, ++saving);
+      await store.saveSnapshot(...args);
+      saving--;
+      saved++;
+    };
+    const host = node({ limits: { snapshotIntervalMs: 60_000, snapshotsAtOnce: 3 } }, Purse, gate.store);
+    const ids = Array.from({ length: 10 }, (_, i) => `p${i}`);
+    for (let n = 0; n < 21; n++) await Promise.all(ids.map(id => host.execute(id, "earn", { amount: 1 })));
+    [most, saved] = [0, 0];
+    await host.drain();
+    expect([saved, most]).toEqual([10, 3]);
+  });
+
+  test("a decision that changes the state it was given is a bug, named, and changes nothing: states are frozen", async () => {
+    const Greedy = defineActor(contract)({
+      ...Purse,
+      decide: {
+        ...Purse.decide,
+        spend: (state, { amount }, { refuse }) => {
+          (state as { balance: number }).balance += amount;
+          throw refuse("NOT_ENOUGH");
+        },
+      },
+    });
+    const host = node({}, Greedy);
+    await host.execute("a", "earn", { amount: 5 });
+    expect(await typeOf(host.execute("a", "spend", { amount: 9 }))).toBe("DECISION_FAILED");
+    expect(bugs).toEqual([[expect.stringMatching(/purse\.a: spend threw TypeError: .*read only/), expect.anything()]]);
+    expect((await host.get("a")).state.balance).toBe(5);
+    // What a read gives is the actor's own state.
+    const { state } = await host.get("a");
+    expect(() => Object.assign(state, { balance: 9 })).toThrow(TypeError);
+  });
+
+  test("a fold that changes the state it was given is a bug: states are frozen", async () => {
     const Changing = defineActor(contract)({
       ...Purse,
       evolve: {

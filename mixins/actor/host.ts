@@ -9,7 +9,6 @@ import {
   isPrintable,
   isRefusal,
   isRetryable,
-  isUnderTest,
   plainError,
   Refusal,
   rfc3339,
@@ -22,7 +21,7 @@ import { typedCall, type HistoryEntry, type Reply, type Snapshot, type WhatIf } 
 import type { EventStore, SagaRow } from "../event-store/index.ts";
 import { Activation, type Command, type Surroundings } from "./activation.ts";
 import type { Actor } from "./define-actor.ts";
-import { deepFreeze, stateFreezer } from "./frozen.ts";
+import { stateFreezer } from "./frozen.ts";
 import { decisionId, history, stateAt, whatIf } from "./history.ts";
 import { ACTOR_LIMITS, type ActorLimits } from "./limits.ts";
 import { loadState } from "./load.ts";
@@ -256,7 +255,7 @@ export class ActorHost {
       monotonic: () => clock.monotonic(),
       now: () => rfc3339(clock.now()),
       newId: decisionId,
-      keep: isUnderTest ? deepFreeze : stateFreezer(),
+      keep: stateFreezer(),
       sagaRow,
       recordCommands,
       load: stream =>
