@@ -58,6 +58,41 @@ test("a node that is leaving is one more that did nothing", async () => {
   expect(await calling([new Unavailable("MOVED"), "done"], { repeatable: false }).answer).toBe("done");
 });
 
+describe("a node that cannot read the actor's events", () => {
+  const unreadable = () => new Unavailable("UNREADABLE_HERE", { retryAfterMs: 1_000 });
+
+  test("is one more that did nothing: another may", async () => {
+    const { answer, sent } = calling([unreadable(), "done"], { repeatable: false });
+    expect(await answer).toBe("done");
+    expect(sent.map(({ tried }) => tried && [...tried])).toEqual([undefined, ["n1"]]);
+  });
+
+  test("is not asked again when no other is left", async () => {
+    const { answer, sent } = calling([unreadable()]);
+    await expect(answer).rejects.toMatchObject({ type: "UNREADABLE_HERE", code: 503, data: { outcome: "none" } });
+    expect(sent).toHaveLength(2);
+  });
+
+  test("says so for a command that may be stored as well: only what is repeatable is sent on", async () => {
+    const stored = () => new Unavailable("UNREADABLE_HERE", { outcome: "unknown" });
+    expect(await calling([stored(), "done"]).answer).toBe("done");
+    const other = calling([stored(), "done"], { repeatable: false });
+    await expect(other.answer).rejects.toMatchObject({ data: { outcome: "unknown" } });
+    expect(other.sent).toHaveLength(1);
+  });
+});
+
+test.each(["UNREADABLE_HERE", "MOVED"])(
+  "%s that an inner call has given up is passed on: it is not tried at every node by every hop",
+  async type => {
+    const inner = calling([new Unavailable(type)]);
+    const givenUp = await inner.answer.catch((error: unknown) => error);
+    const { answer, sent } = calling([givenUp, "done"]);
+    await expect(answer).rejects.toBe(givenUp);
+    expect(sent).toHaveLength(1);
+  },
+);
+
 test("a command that a node died with is repeated under its id, and marked; anything else is not repeated", async () => {
   const { answer, sent } = calling([rejected(), "done"]);
   expect(await answer).toBe("done");

@@ -1,11 +1,13 @@
 // What a failed call means, and whether it is sent once more. Moleculer's own failures say nothing of the effect and some
 // of them are 404s; here each becomes Unavailable with its outcome, and what may be repeated is, at another node:
 //
-//   outcome none     it reached nobody, or a node that is leaving: any call may be sent again
+//   outcome none     it reached nobody, a node that is leaving, or one whose release cannot read the actor: any call may be
+//                    sent again
 //   outcome unknown  the node died with it: only what is repeatable (`repeatable`: an actor's commands, which always
 //                    carry a command id, and its reads)
 //
-// Only this hop repeats: what an inner call failed with is passed on as it is, or gateway, actor and saga would multiply.
+// Only this hop repeats: what an inner call failed with is passed on as it is, marked where it was given up, or gateway,
+// actor and saga would multiply.
 // It stops at the caller's deadline. A time-out leaves nothing to repeat with; and Moleculer forgets the request then, but
 // not its context (0.15.2, middlewares/error-handler.js), for which a stop would wait: so that is taken out here.
 import { Errors, type ActionSchema, type CallingOptions, type Context, type ServiceBroker } from "moleculer";
@@ -39,6 +41,15 @@ const FAILURES: Readonly<Record<string, Omit<Failure, "error">>> = {
   RequestSkippedError: { rule: "REQUEST_SKIPPED", outcome: "none", again: false },
   RequestTimeoutError: { rule: "REQUEST_TIMEOUT", outcome: "unknown", again: false },
 };
+
+/** Answers that say where, not what: another node may answer otherwise. */
+const ELSEWHERE: Readonly<Record<string, { readonly untriedOnly: boolean }>> = {
+  MOVED: { untriedOnly: false },
+  // The same node says the same until it is deployed anew.
+  UNREADABLE_HERE: { untriedOnly: true },
+};
+/** Set in the data of such an answer once a hop has given up: to the next one it is an answer like any other. */
+const GIVEN_UP = "givenUp";
 
 interface Options extends CallingOptions {
   headers?: Record<string, string>;
@@ -90,12 +101,16 @@ interface Failure {
   readonly rule: string;
   readonly outcome: Outcome;
   readonly again: boolean;
+  /** Whether only a node that was not tried yet can help. */
+  readonly untriedOnly?: boolean;
 }
 
 /** Undefined: not a failure of the way there, but an answer. */
 function failureOf(error: unknown): Failure | undefined {
-  if (error instanceof Unavailable)
-    return error.type === "MOVED" ? { error, rule: error.type, outcome: "none", again: true } : undefined;
+  if (error instanceof Unavailable) {
+    const elsewhere = error.data[GIVEN_UP] === true ? undefined : ELSEWHERE[error.type];
+    return elsewhere && { error, rule: error.type, outcome: outcomeOf(error), again: true, ...elsewhere };
+  }
   const known = error instanceof Errors.MoleculerError ? FAILURES[error.name] : undefined;
   return known && { error: error as Error, ...known };
 }
@@ -120,7 +135,9 @@ async function repeat(
     const mayRepeat = failure.outcome === "none" || (ctx?.action as Repeatable | undefined)?.repeatable === true;
     if (!broker.transit || !failure.again || !mayRepeat || attempt === limits.attempts)
       throw unavailable(failure, outcome);
-    const pauseMs = exclude(broker, tried, failure, ctx) ? 0 : backoffMs(attempt, limits.pause);
+    const isOneLeft = exclude(broker, tried, failure, ctx);
+    if (!isOneLeft && failure.untriedOnly) throw unavailable(failure, outcome);
+    const pauseMs = isOneLeft ? 0 : backoffMs(attempt, limits.pause);
     if (leftMs() - pauseMs < limits.leastMs) throw unavailable(failure, outcome);
     if (pauseMs > 0) await sleep(pauseMs);
     // An attempt that left this node may have made the command id: it is the same command.
@@ -159,7 +176,10 @@ function exclude(broker: ServiceBroker, tried: Set<string>, { error }: Failure, 
 }
 
 function unavailable({ error, rule }: Failure, outcome: Outcome): Unavailable {
-  if (error instanceof Unavailable) return withOutcome(error, outcome);
+  if (error instanceof Unavailable) {
+    const last = withOutcome(error, outcome);
+    return Object.assign(last, { data: { ...last.data, [GIVEN_UP]: true } });
+  }
   return new Unavailable(rule, { message: error.message, outcome, cause: error });
 }
 

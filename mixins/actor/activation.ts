@@ -1,13 +1,17 @@
 // One actor in memory. Guards P1 (a reply leaves after its commit), P2 (one after another) and P3 (once per command id).
 //
 //   1. mailbox       a command takes a slot and waits its turn; a twin of one that is here joins it.
-//   2. prepare       if declared; the only place where the actor waits for others.
+//   2. prepare       if declared; the only place where the actor waits for others, until the command's deadline.
 //   3. decide        on the newest state, which is folded at once; the next command is decided on the result (pipelining).
-//   4. append        what was decided waits in the pipeline for its verdict, in order.
+//                    All that the author's code gives is made and serialised before anything here changes: what throws is a
+//                    bug of that command alone.
+//   4. append        what was decided waits in the pipeline for its verdict, in order. A verdict names its append; one that
+//                    comes out of turn is a bug of the store: it is told, waits for its turn, and the state is void.
 //   5. settle        ok: the state of that version is durable, the answer leaves.
 //                    duplicate: the first answer leaves.   conflict: another owner was faster.
-//   6. recover       after anything but ok the decided states are void: when the pipeline has emptied, the stream is
-//                    loaded anew and what lost is decided again, in the original order.
+//   6. recover       after anything but ok, and after a bug, the decided states are void: when the pipeline has emptied, the
+//                    stream is loaded anew and what lost is decided again, in the original order. A bug leaves only when it
+//                    is met again on that state: the first may have seen one that was not the stored one.
 //
 // An activation that a first command makes (`begins`) does not load: it presumes that there is no stream, and its append
 // proves it. Nothing that rests on the presumption leaves before; proved wrong, it is a conflict like any other.
@@ -15,7 +19,16 @@
 // Whatever leaves saw a durable state: a refusal is an append too (recorded with its id, or, for an id that nobody can
 // repeat, a check that the stream is still where the decision saw it), and reads answer from the last durable version.
 // A crash between append and settle loses nothing: the caller repeats under the same id and meets its recorded answer.
-import { failpoint, isRefusal, Refusal, Unavailable, type CommandId } from "../kernel/index.ts";
+import {
+  Bug,
+  failpoint,
+  isRefusal,
+  outcomeOf,
+  Refusal,
+  storableJson,
+  Unavailable,
+  type CommandId,
+} from "../kernel/index.ts";
 import type { Reply, Snapshot } from "../contract/index.ts";
 import type {
   Append,
@@ -27,7 +40,7 @@ import type {
   Verdict,
 } from "../event-store/index.ts";
 import { ABANDON, answerOf, answerToRepeat, idReused, isRepeat, recordRefusal, recordReply } from "./answers.ts";
-import { decide, decisionOf, type Outcome } from "./decision.ts";
+import { decide, decisionFailed, decisionOf } from "./decision.ts";
 import type { Actor, Timer } from "./define-actor.ts";
 import type { ActorLimits } from "./limits.ts";
 import type { Loaded } from "./load.ts";
@@ -57,7 +70,14 @@ export interface Abandon {
   readonly abandon: CommandId;
   readonly settle: (answer: { executed: boolean; answer?: unknown } | Error) => void;
 }
-type Request = { attempts: number } & ({ command: Command } | { read: Read } | { abandon: Abandon });
+type Request = {
+  attempts: number;
+  /** One of its appends was sent and its outcome is not known: from now on no answer says that nothing happened. */
+  mayBeStored: boolean;
+  /** Its decision was a bug on a state that may not have been the stored one. */
+  hasFailed: boolean;
+} & ({ command: Command } | { read: Read } | { abandon: Abandon });
+const UNTRIED = { attempts: 0, mayBeStored: false, hasFailed: false };
 
 /** What was decided and waits for its verdict. */
 interface Decided {
@@ -72,6 +92,8 @@ interface Decided {
   readonly answer: Reply | Refusal | undefined;
   /** The command's own row, kept among the recent ones on ok. */
   readonly record: RecordedCommand | undefined;
+  /** The store's answer, until it is this one's turn. */
+  verdict: Verdict | undefined;
 }
 
 export interface Surroundings {
@@ -89,7 +111,7 @@ export interface Surroundings {
   /** Bytes of an event's data, and of a command's answer. */
   readonly bytesMax: () => number;
   readonly newId: (stream: string, version: number, n: number) => string;
-  /** In tests: freezes, so that a fold that changes a state throws. */
+  /** Freezes, so that a decision or a fold that changes a state throws. */
   readonly keep: <S>(state: S) => S;
   readonly onBug: (id: string, state: unknown, error: Error) => void;
   readonly onForget: (activation: Activation) => void;
@@ -172,7 +194,7 @@ export class Activation {
       this.#inFlight.set(command.commandId, { kind: command.kind, fingerprint: command.fingerprint, joined: [] });
     }
     this.#house.count("command");
-    this.#enqueue({ command, attempts: 0 });
+    this.#enqueue({ ...UNTRIED, command });
   }
 
   /** Default: from memory if the last proof is younger than a second, else after a check of the head. */
@@ -180,7 +202,7 @@ export class Activation {
     const { limits, monotonic } = this.#house;
     if (this.#phase === "running" && !consistent && monotonic() - this.#provenAt < limits.freshMs)
       return settle({ id: this.id, version: this.#durableVersion, state: this.#durableState });
-    if (this.#takeSlot(settle)) this.#enqueue({ read: { settle }, attempts: 0 });
+    if (this.#takeSlot(settle)) this.#enqueue({ ...UNTRIED, read: { settle } });
   }
 
   abandon(commandId: CommandId, settle: Abandon["settle"]): void {
@@ -196,7 +218,7 @@ export class Activation {
     if (twin) return void (this.#takeSlot(settle) && twin.joined.push(report));
     const first = this.#recent?.get(commandId);
     if (first) return report(answerOf(this.id, first));
-    if (this.#takeSlot(settle)) this.#enqueue({ abandon: { abandon: commandId, settle }, attempts: 0 });
+    if (this.#takeSlot(settle)) this.#enqueue({ ...UNTRIED, abandon: { abandon: commandId, settle } });
   }
 
   #takeSlot(settle: (answer: Error) => void): boolean {
@@ -221,12 +243,12 @@ export class Activation {
   // ---- deciding
 
   #take(request: Request): void {
-    if ("read" in request) return this.#append(request, { commandId: undefined, kind: "get" }, undefined);
+    if ("read" in request) return this.#append(request, this.#check("get"), undefined);
     if (this.#archived) return void this.#answerArchived(request);
     if ("abandon" in request) {
       const refusal = new Refusal("ABANDONED", { message: "this command was abandoned before it arrived" });
-      const answer = recordRefusal(refusal);
-      return this.#append(request, { commandId: request.abandon.abandon, kind: ABANDON, answer }, refusal);
+      const { abandon: commandId } = request.abandon;
+      return this.#append(request, { ...this.#check(ABANDON), commandId, answer: recordRefusal(refusal) }, refusal);
     }
     const { command } = request;
     if (this.#house.monotonic() > command.deadline)
@@ -239,54 +261,75 @@ export class Activation {
   }
 
   #decide(request: Request, command: Command, prepared: unknown): void {
-    const { actor, now, newId, keep } = this.#house;
+    let made: Made;
+    try {
+      made = this.#make(command, prepared);
+    } catch (error) {
+      return error instanceof Refusal ? this.#refuse(request, command, error) : this.#fail(request, error as Bug);
+    }
+    const oversize = oversizeOf(made.append, this.#house.bytesMax());
+    if (oversize) return this.#refuse(request, command, oversize);
+    this.#append(request, made.append, made.reply, made.state);
+  }
+
+  /** Everything that the author's code is asked for, as it will be stored. Changes nothing here, so that it may throw. */
+  #make(command: Command, prepared: unknown): Made {
+    const { actor, now, newId, keep, sagaRow } = this.#house;
+    const { kind, explicit, fingerprint } = command;
     const at = now();
     let ids = 0;
     const decision = decisionOf(this.id, at, () => newId(this.stream, this.#version, ids++));
-    let outcome: Outcome<unknown>;
+    const { events, timers, state: folded } = decide(actor, this.#state, kind, command.params, decision, prepared);
+    const hasEvents = events.length > 0;
     try {
-      outcome = decide(actor, this.#state, command.kind, command.params, decision, prepared);
+      const state = hasEvents ? keep(folded) : this.#state;
+      const reply: Reply = { id: this.id, version: this.#version + events.length };
+      const extra = actor.reply?.[kind]?.(state as never, events as never, this.id);
+      if (extra) Object.assign(reply, extra);
+      // Events and timers are recorded under any id; "nothing happened" only where somebody can ask again.
+      const isRecorded = explicit || hasEvents || timers.length > 0;
+      const append = {
+        stream: this.stream,
+        expectedVersion: this.#version,
+        commandId: isRecorded ? command.commandId : undefined,
+        kind,
+        fingerprint,
+        events: events.map(({ type, data }) => this.#newEvent(type, data)),
+        metadata: hasEvents ? this.#metadata(command, at, events) : "",
+        answer: recordReply(reply),
+        timers: timers.map(timer => this.#timerChange(timer)),
+      };
+      const saga = hasEvents ? sagaRow?.(this.id, state) : undefined;
+      return { append: saga ? { ...append, saga } : append, reply, state };
     } catch (error) {
-      return this.#refuse(request, command, error as Error);
+      // Also a refusal: it is for `decide` alone.
+      throw decisionFailed(actor, this.id, kind, error);
     }
-    const { events, timers } = outcome;
-    const version = this.#version + events.length;
-    const reply: Reply = { id: this.id, version };
-    const state = events.length > 0 ? keep(outcome.state) : this.#state;
-    const extra = actor.reply?.[command.kind]?.(state as never, events as never, this.id);
-    if (extra) Object.assign(reply, extra);
-    // Events and timers are recorded under any id; "nothing happened" only where somebody can ask again.
-    const recorded = command.explicit || events.length > 0 || timers.length > 0;
-    const what = {
-      commandId: recorded ? command.commandId : undefined,
-      kind: command.kind,
-      fingerprint: command.fingerprint,
-      events: events.map(({ type, data }) => this.#newEvent(type, data)),
-      metadata: events.length > 0 ? this.#metadata(command, at, events) : "",
-      answer: recordReply(reply),
-      timers: timers.map(timer => this.#timerChange(timer)),
-    };
-    const oversize = oversizeOf(what, this.#house.bytesMax());
-    if (oversize) return this.#refuse(request, command, oversize);
-    this.#append(request, what, reply, state);
   }
 
-  #refuse(request: Request, command: Command, error: Error): void {
-    if (!(error instanceof Refusal)) {
-      if (this.#presumed) return this.#lookFirst(request);
-      this.#house.onBug(this.id, this.#state, error);
-      return this.#answer(request, error);
+  #refuse(request: Request, command: Command, refusal: Refusal): void {
+    const { kind, fingerprint, explicit } = command;
+    const commandId = explicit ? command.commandId : undefined;
+    let answer: string;
+    try {
+      answer = recordRefusal(refusal);
+    } catch (error) {
+      return this.#fail(request, decisionFailed(this.#house.actor, this.id, kind, error));
     }
-    this.#append(
-      request,
-      {
-        commandId: command.explicit ? command.commandId : undefined,
-        kind: command.kind,
-        fingerprint: command.fingerprint,
-        answer: recordRefusal(error),
-      },
-      error,
-    );
+    this.#append(request, { ...this.#check(kind), commandId, fingerprint, answer }, refusal);
+  }
+
+  /**
+   * A bug of the author's code, or one that it has met. It drops what is in memory, and leaves when it is met again on the
+   * state that the store has: a command that the store has executed gets its first answer instead.
+   */
+  #fail(request: Request, bug: Bug): void {
+    if (request.hasFailed && this.#pipeline.length === 0) {
+      this.#house.onBug(this.id, this.#state, bug);
+      return this.#answer(request, bug);
+    }
+    request.hasFailed = true;
+    this.#lookFirst(request);
   }
 
   async #prepare(request: Request, command: Command): Promise<void> {
@@ -308,6 +351,7 @@ export class Activation {
     } catch (error) {
       next = () => {
         if (error instanceof Refusal) this.#refuse(request, command, error);
+        else if (error instanceof Bug) this.#fail(request, error);
         else if (this.#presumed) this.#lookFirst(request);
         else this.#answer(request, error as Error);
       };
@@ -339,41 +383,59 @@ export class Activation {
 
   // ---- appending and settling
 
-  #append(
-    request: Request,
-    what: Pick<Append, "commandId" | "kind"> & Partial<Append>,
-    answer: Reply | Refusal | undefined,
-    state: unknown = this.#state,
-  ): void {
-    const events = what.events ?? [];
-    const append: Append = {
+  /** An append that writes nothing: it only finds out whether the stream is still where the state was seen. */
+  #check(kind: string): Append {
+    return {
       stream: this.stream,
       expectedVersion: this.#version,
+      commandId: undefined,
+      kind,
       fingerprint: "",
-      events,
+      events: [],
       metadata: "",
       answer: null,
-      ...what,
-      ...this.#sagaRow(events, state),
     };
+  }
+
+  #append(request: Request, append: Append, answer: Reply | Refusal | undefined, state: unknown = this.#state): void {
     this.#state = state;
-    this.#version += events.length;
+    this.#version += append.events.length;
     const explicit = "command" in request && request.command.explicit;
-    this.#pipeline.push({
+    const decided: Decided = {
       request,
       version: this.#version,
       state,
       askedAt: this.#house.monotonic(),
-      changes: events.length > 0,
+      changes: append.events.length > 0,
       answer,
       record: explicit ? recordOf(append, this.#version) : undefined,
-    });
-    this.#house.store.append(append, verdict => this.#settle(verdict));
+      verdict: undefined,
+    };
+    this.#pipeline.push(decided);
+    this.#house.store.append(append, verdict => this.#settle(decided, verdict));
   }
 
-  /** Verdicts come in the order of the appends of a stream, so each belongs to the head of the pipeline. */
-  #settle(verdict: Verdict): void {
-    const decided = this.#pipeline.shift()!;
+  #settle(decided: Decided, verdict: Verdict): void {
+    const isSecond = decided.verdict !== undefined;
+    if (isSecond || this.#pipeline[0] !== decided) this.#misled(decided, verdict, isSecond);
+    if (!isSecond) decided.verdict = verdict;
+    for (let first = this.#pipeline[0]; first?.verdict; first = this.#pipeline[0]) {
+      this.#pipeline.shift();
+      this.#conclude(first, first.verdict);
+    }
+    if (this.#phase === "recovering") this.#recoverWhenEmpty();
+    else this.#work();
+  }
+
+  /** The store breaks its word, so nothing that was decided on it is trusted. */
+  #misled({ version }: Decided, { kind }: Verdict, isSecond: boolean): void {
+    const what = isSecond ? "a second verdict" : "a verdict ahead of those before it";
+    const message = `${this.stream}: the store gave ${what}, ${kind}, for version ${version}`;
+    this.#house.onBug(this.id, this.#state, new Bug("VERDICT_OUT_OF_TURN", message));
+    if (this.#phase === "running") this.#void();
+  }
+
+  #conclude(decided: Decided, verdict: Verdict): void {
     const { request } = decided;
     if (verdict.kind === "ok") {
       this.#durableState = decided.state;
@@ -385,22 +447,23 @@ export class Activation {
       if (decided.record) this.#remember(decided.record);
       this.#answerDecided(decided);
       this.#snapshot();
-    } else {
-      // Nothing stands on a repetition that decided nothing: its first answer leaves, the state is as good as before.
-      const harmless = verdict.kind === "duplicate" && !decided.changes && this.#pipeline.length === 0;
-      if (!harmless) this.#void();
-      if (verdict.kind === "duplicate") this.#answerFirst(request, verdict.first);
-      else if (verdict.kind === "failed") this.#answer(request, verdict.error);
-      else {
-        // Fenced: the stream is on another shard now, from where it is loaded. The append may have moved with it, when its
-        // reply was lost before: decided again, the command is a repetition, and must not meet its own effect.
-        if (verdict.kind === "fenced" && "command" in request) request.command = { ...request.command, explicit: true };
-        if (verdict.kind === "conflict" && !this.#presumed) this.#house.count("conflict");
-        this.#again.push(request);
-      }
+      return;
     }
-    if (this.#phase === "recovering") this.#recoverWhenEmpty();
-    else this.#work();
+    // Nothing stands on a repetition that decided nothing: its first answer leaves, the state is as good as before.
+    const harmless = verdict.kind === "duplicate" && !decided.changes && this.#pipeline.length === 0;
+    if (!harmless) this.#void();
+    if (verdict.kind === "duplicate") this.#answerFirst(request, verdict.first);
+    else if (verdict.kind === "failed") this.#answer(request, verdict.error);
+    else {
+      // Fenced: the stream is on another shard now, from where it is loaded. The append may have moved with it, when its
+      // reply was lost before: decided again, the command is a repetition, and must not meet its own effect.
+      if (verdict.kind === "fenced" && !verdict.unsent) {
+        request.mayBeStored = true;
+        if ("command" in request) request.command = { ...request.command, explicit: true };
+      }
+      if (verdict.kind === "conflict" && !this.#presumed) this.#house.count("conflict");
+      this.#again.push(request);
+    }
   }
 
   #answerDecided({ request, answer, version, state }: Decided): void {
@@ -421,7 +484,8 @@ export class Activation {
   }
 
   /** An answer leaves, to the caller and to the twins that joined. */
-  #answer(request: Request, answer: Reply | Error): void {
+  #answer(request: Request, given: Reply | Error): void {
+    const answer = request.mayBeStored ? withUnknownOutcome(given) : given;
     if (!("command" in request)) {
       const settle = "read" in request ? request.read.settle : request.abandon.settle;
       return this.#answerWith(settle as (answer: Reply | Error) => void, answer);
@@ -451,7 +515,7 @@ export class Activation {
     this.#phase = "recovering";
   }
 
-  /** What has failed may be a repetition, which gets its first answer, or fail on the presumption alone. */
+  /** What has failed may be a repetition, which gets its first answer, or fail on what was presumed or is out of date. */
   #lookFirst(request: Request): void {
     this.#again.push(request);
     this.#void();
@@ -471,12 +535,16 @@ export class Activation {
     const askedAt = this.#house.monotonic();
     try {
       const { version, state, snapshotVersion, archived } = await this.#house.load(this.stream);
+      // After the load: what it did not find yet has no effect on the state that is loaded.
+      const executed = await this.#executedBefore(this.#again);
       this.#state = this.#durableState = this.#house.keep(state);
       this.#version = this.#durableVersion = version;
       this.#snapshotVersion = snapshotVersion;
       this.#archived = archived;
       this.#provenAt = askedAt;
       this.#phase = "running";
+      for (const [request, first] of executed) this.#answerFirst(request, first);
+      if (executed.size > 0) this.#again = this.#again.filter(request => !executed.has(request));
     } catch (error) {
       // Loaded again by the next caller: until then nothing is known, so nothing is trusted.
       this.#phase = "recovering";
@@ -494,10 +562,22 @@ export class Activation {
     this.#work();
   }
 
+  /** Of the commands whose decision has failed, those that the store has executed: nothing else tells their repetitions. */
+  async #executedBefore(requests: readonly Request[]): Promise<Map<Request, RecordedCommand>> {
+    const executed = new Map<Request, RecordedCommand>();
+    for (const request of requests) {
+      if (!request.hasFailed || !("command" in request) || !request.command.explicit) continue;
+      const first = await this.#house.store.findCommand(this.stream, request.command.commandId);
+      if (first) executed.set(request, first);
+    }
+    return executed;
+  }
+
   // ---- what is written
 
   #newEvent(type: string, data: unknown): NewEvent {
-    return { type, schemaVersion: this.#house.actor.contract.versions[type] ?? 1, data: JSON.stringify(data) };
+    const { versions } = this.#house.actor.contract;
+    return { type, schemaVersion: versions[type] ?? 1, data: storableJson(data, type) };
   }
 
   /** Who and in what course, and what `whatIf` needs to decide again: the command, its instant and its params. */
@@ -522,12 +602,7 @@ export class Activation {
       command: string;
       params: unknown;
     };
-    return { set: `${this.stream}/${set}`, afterMs, command, params: JSON.stringify(params) };
-  }
-
-  #sagaRow(events: readonly unknown[], state: unknown): { saga?: SagaRow } {
-    const saga = events.length > 0 ? this.#house.sagaRow?.(this.id, state) : undefined;
-    return saga ? { saga } : {};
+    return { set: `${this.stream}/${set}`, afterMs, command, params: storableJson(params, `timer ${set}`) };
   }
 
   /** Of a durable version only, and off the command's path: nobody waits for it, and a lost one costs a longer load. */
@@ -549,10 +624,34 @@ export class Activation {
     const { actor, store } = this.#house;
     this.#snapshotVersion = this.#durableVersion;
     failpoint("snapshot:before-save");
-    const snapshot = { version: this.#durableVersion, schema: actor.snapshotSchema ?? 1 };
+    let state: string;
+    try {
+      state = storableJson(this.#durableState, "state");
+    } catch (error) {
+      const bug = new Bug("SNAPSHOT_FAILED", `${this.stream}@${this.#durableVersion}: ${String(error)}`, {
+        cause: error,
+      });
+      return this.#house.onBug(this.id, this.#durableState, bug);
+    }
+    const snapshot = { version: this.#durableVersion, schema: actor.snapshotSchema ?? 1, state };
     // Without it the next activation folds more events, that is all.
-    await store.saveSnapshot(this.stream, { ...snapshot, state: JSON.stringify(this.#durableState) }).catch(() => {});
+    await store.saveSnapshot(this.stream, snapshot).catch(() => {});
   }
+}
+
+/** What a decision comes to. */
+interface Made {
+  readonly append: Append;
+  readonly reply: Reply;
+  readonly state: unknown;
+}
+
+/** Whatever fails after an append that may be stored: the caller may repeat it only under the same id. */
+function withUnknownOutcome<T>(answer: T): T | Unavailable {
+  if (!(answer instanceof Unavailable) || outcomeOf(answer) === "unknown") return answer;
+  const { type, message, data } = answer;
+  const { retryAfterMs = 100 } = data;
+  return new Unavailable(type, { message, outcome: "unknown", retryAfterMs, cause: answer });
 }
 
 const recordOf = ({ commandId, kind, fingerprint, answer }: Append, version: number): RecordedCommand => ({

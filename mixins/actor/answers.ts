@@ -1,7 +1,7 @@
 // What is recorded with a command and given word for word to whoever repeats its id: a reply or a refusal, as JSON text.
 // A reply of nothing but `{ id, version }` is not stored: it follows from the command's row.
 import type { RecordedCommand } from "../event-store/index.ts";
-import { Refusal, type RefusalDetail } from "../kernel/index.ts";
+import { Refusal, storableJson, type RefusalDetail } from "../kernel/index.ts";
 import type { Reply } from "../contract/index.ts";
 
 /** The command name of an id that was abandoned before it arrived. */
@@ -10,12 +10,12 @@ export const ABANDON = "abandon";
 type Recorded = { reply: Reply } | { refusal: { type: string } & RefusalDetail };
 
 export const recordReply = (reply: Reply): string | null =>
-  Object.keys(reply).length === 2 ? null : JSON.stringify({ reply } satisfies Recorded);
+  Object.keys(reply).length === 2 ? null : storableJson({ reply } satisfies Recorded, "answer");
 
-export const recordRefusal = ({ type, message, code, data }: Refusal): string =>
-  JSON.stringify({
-    refusal: { type, message, status: code, ...(data.errors && { errors: data.errors }) },
-  } satisfies Recorded);
+export function recordRefusal({ type, message, code, data }: Refusal): string {
+  const refusal = { type, message, status: code, ...(data.errors && { errors: data.errors }) };
+  return storableJson({ refusal } satisfies Recorded, "refusal");
+}
 
 /** The recorded answer: a reply, or the refusal as an error to throw. */
 export function answerOf(id: string, { version, answer }: RecordedCommand): Reply | Refusal {

@@ -1,5 +1,5 @@
 // One decision: command in, events out, the new state folded. Pure but for the clock and ids in its arguments.
-import { Bug, isPrintable, Refusal } from "../kernel/index.ts";
+import { Bug, isPrintable, plainError, Refusal } from "../kernel/index.ts";
 import { evolveAll, type Actor, type Decision, type PlainEvent, type Timer } from "./define-actor.ts";
 
 export interface Outcome<S> {
@@ -24,26 +24,46 @@ export function decide<S>(
   decision: Decision,
   prepared?: unknown,
 ): Outcome<S> {
+  let decided: unknown;
   try {
-    const decided = actor.decide[command]!(state as never, params as never, decision, prepared);
-    const { events, timers } = Array.isArray(decided) ? { events: decided, timers: [] } : (decided as any);
-    for (const timer of timers) checkTimer(timer);
+    decided = actor.decide[command]!(state as never, params as never, decision, prepared);
+  } catch (error) {
+    throw error instanceof Refusal ? error : decisionFailed(actor, decision.id, command, error);
+  }
+  try {
+    const { events, timers } = Array.isArray(decided) ? { events: decided, timers: [] } : decidedOf(decided);
+    for (const timer of timers) checkTimer(actor, timer);
     return { events, timers, state: evolveAll(actor, state, events) };
   } catch (error) {
-    if (error instanceof Refusal) throw error;
-    throw new Bug("DECISION_FAILED", `${actor.contract.actor}.${decision.id}: ${command} threw ${String(error)}`, {
-      cause: error,
-    });
+    throw decisionFailed(actor, decision.id, command, error);
   }
 }
 
+/** Code of the definition threw, or gave what cannot be stored. */
+export function decisionFailed(actor: Actor, id: string, command: string, cause: unknown): Bug {
+  if (cause instanceof Bug) return cause;
+  const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : plainError(cause).message;
+  return new Bug("DECISION_FAILED", `${actor.contract.actor}.${id}: ${command} threw ${reason}`, { cause });
+}
+
+function decidedOf(decided: unknown): { events: readonly PlainEvent[]; timers: readonly Timer<any>[] } {
+  // Its own throw would come when nobody listens any more, and end the process.
+  if (decided instanceof Promise) decided.catch(() => {});
+  const { events, timers } = (decided ?? {}) as Partial<Outcome<unknown>>;
+  if (!Array.isArray(events) || !Array.isArray(timers))
+    throw new TypeError("a decision is a list of events, or `{ events, timers }`");
+  return { events, timers };
+}
+
 /** Of a timer that the store cannot keep the decision must hear: in a batch it would fail the neighbours as well. */
-function checkTimer(timer: Timer<any>): void {
+function checkTimer(actor: Actor, timer: Timer<any>): void {
   const name = "cancel" in timer ? timer.cancel : timer.set;
   if (typeof name !== "string" || name.length > TIMER_NAME_MAX || !isPrintable(name))
     throw new Error(`a timer's name is up to ${TIMER_NAME_MAX} printable characters, not ${JSON.stringify(name)}`);
-  if ("set" in timer && !(Math.abs(timer.afterMs) <= AFTER_MS_MAX))
-    throw new Error(`timer ${name}: afterMs is ${timer.afterMs}`);
+  if ("cancel" in timer) return;
+  if (!(Math.abs(timer.afterMs) <= AFTER_MS_MAX)) throw new Error(`timer ${name}: afterMs is ${timer.afterMs}`);
+  if (!Object.hasOwn(actor.decide, timer.command))
+    throw new Error(`timer ${name}: ${String(timer.command)} is no command`);
 }
 /** Characters: the id of the command that it fires holds it, beside the stream. */
 const TIMER_NAME_MAX = 100;

@@ -15,6 +15,7 @@ import {
   type StateOf,
   type Timer,
 } from "./define-actor.ts";
+import { deepFreeze } from "./frozen.ts";
 
 /** The id and the instant of every decision under `given`. */
 export const GIVEN_ID = "actor-1";
@@ -77,12 +78,4 @@ function inContract(schema: TProperties, value: unknown, what: string): void {
   checks.set(schema, check);
   const found = check(value);
   assert.equal(found, true, `${what} breaks the contract: ${JSON.stringify(found)}`);
-}
-
-export function deepFreeze<T>(value: T): T {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const inner of Object.values(value)) deepFreeze(inner);
-  }
-  return value;
 }

@@ -1,6 +1,6 @@
 // The record of one actor: its history, its state at any version, and what today's code would have done.
 import { isDeepStrictEqual } from "node:util";
-import { idFrom, isRefusal, Refusal } from "../kernel/index.ts";
+import { Bug, idFrom, isRefusal, Refusal } from "../kernel/index.ts";
 import type { HistoryEntry, Snapshot, WhatIf } from "../contract/index.ts";
 import type { EventStore } from "../event-store/index.ts";
 import { decide, decisionOf } from "./decision.ts";
@@ -46,6 +46,8 @@ export async function stateAt(
   chunk: number,
 ): Promise<Snapshot<unknown>> {
   const reached = await loadWithoutSnapshot(actor, store, stream, chunk, version);
+  if (reached.version < version && (await store.load(stream, actor.snapshotSchema ?? 1)).version >= version)
+    throw new Bug("HOLE_IN_STREAM", `${stream}: its events end at version ${reached.version}`);
   if (reached.version < version)
     throw new Refusal("VERSION_NOT_FOUND", { field: "version", message: `${stream} is at version ${reached.version}` });
   return { id, version, state: reached.state };

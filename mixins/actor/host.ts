@@ -1,4 +1,5 @@
 // All activations of one actor type in this process: activated on first call, one each, and passivated when idle.
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   autoCommandId,
   Bug,
@@ -8,7 +9,7 @@ import {
   isPrintable,
   isRefusal,
   isRetryable,
-  isUnderTest,
+  plainError,
   Refusal,
   rfc3339,
   systemClock,
@@ -20,7 +21,7 @@ import { typedCall, type HistoryEntry, type Reply, type Snapshot, type WhatIf } 
 import type { EventStore, SagaRow } from "../event-store/index.ts";
 import { Activation, type Command, type Surroundings } from "./activation.ts";
 import type { Actor } from "./define-actor.ts";
-import { deepFreeze } from "./given.ts";
+import { stateFreezer } from "./frozen.ts";
 import { decisionId, history, stateAt, whatIf } from "./history.ts";
 import { ACTOR_LIMITS, type ActorLimits } from "./limits.ts";
 import { loadState } from "./load.ts";
@@ -45,7 +46,7 @@ export interface ReadOptions {
 }
 
 export interface HostOptions {
-  readonly logger: { error(...message: unknown[]): void };
+  readonly logger: { error(...message: unknown[]): void; warn?(...message: unknown[]): void };
   /** What `prepare` calls with: a broker. Needed only where a command declares `prepare`. */
   readonly broker?: object;
   readonly limits?: Partial<ActorLimits>;
@@ -68,6 +69,8 @@ export class ActorHost {
   readonly #sweeper: NodeJS.Timeout;
   /** Owned by another node, and still busy here. */
   #leaving = new Set<Activation>();
+  /** When the log was last told of a stream that cannot be read here. */
+  readonly #unreadable = new Map<string, number>();
   readonly #loads: { running: number; readonly waiting: (() => void)[] } = { running: 0, waiting: [] };
   readonly counts = { commands: 0, conflicts: 0, activations: 0, passivations: 0, quarantined: 0 };
   #draining = false;
@@ -89,7 +92,8 @@ export class ActorHost {
   /**
    * Executes a command. A repeated id gets the first answer.
    * @throws Refusal of the domain, `COMMAND_ID_REUSED`, `COMMAND_ID_TOO_LONG`, `BAD_COMMAND_ID`; Unavailable `MAILBOX_FULL`,
-   * `DEADLINE_PASSED`, `CONTENTION`, `STREAM_QUARANTINED`, `MOVED`, all with outcome none; Bug.
+   * `DEADLINE_PASSED`, `CONTENTION`, `STREAM_QUARANTINED`, `UNREADABLE_HERE`, `MOVED`, with outcome none unless an append of
+   * the command was sent before and may be stored; Bug.
    */
   execute(id: string, kind: string, params: unknown, options: ExecuteOptions = {}): Promise<Reply> {
     const { commandId, repeated = false, deadline = Infinity, metadata = {}, chain = "" } = options;
@@ -149,7 +153,9 @@ export class ActorHost {
     clearInterval(this.#sweeper);
     while ([...this.#activations.values()].some(activation => !activation.idle))
       await new Promise(resolve => setTimeout(resolve, 5));
-    await Promise.all([...this.#activations.values()].map(activation => activation.takeLeave()));
+    const leaving = [...this.#activations.values()];
+    while (leaving.length > 0)
+      await Promise.all(leaving.splice(-this.#limits.snapshotsAtOnce).map(activation => activation.takeLeave()));
     this.#activations.clear();
   }
 
@@ -257,7 +263,7 @@ export class ActorHost {
       monotonic: () => clock.monotonic(),
       now: () => rfc3339(clock.now()),
       newId: decisionId,
-      keep: isUnderTest ? deepFreeze : state => state,
+      keep: stateFreezer(),
       sagaRow,
       recordCommands,
       bytesMax,
@@ -267,21 +273,49 @@ export class ActorHost {
             this.counts.quarantined++;
             logger.error(`${stream} cannot be read and is put into quarantine: ${reason}`);
           }),
-        ),
+        ).catch((error: unknown) => {
+          if (plainError(error).type === "UNREADABLE_HERE") this.#tellUnreadable(logger, stream, error as Error);
+          throw error;
+        }),
       prepare: (id, stream, command, state) => this.#prepare(broker!, id, stream, command, state),
-      onForget: activation => this.#activations.delete(activation.id),
-      onBug: (id, state, error) => logger.error(`${actor.contract.actor}.${id}: ${error.message}`, { state, error }),
+      onForget: activation => {
+        if (this.#activations.get(activation.id) === activation) this.#activations.delete(activation.id);
+      },
+      onBug: (id, state, error) => {
+        const message = `${actor.contract.actor}.${id}: ${error.message}`;
+        try {
+          logger.error(message, { state, error });
+        } catch {
+          // A logger that writes JSON cannot write every state that is a bug.
+          logger.error(message);
+        }
+      },
       count: what => void (what === "command" ? this.counts.commands++ : this.counts.conflicts++),
     };
   }
 
+  /** Callers come again and again; the log is told now and then. */
+  #tellUnreadable(logger: HostOptions["logger"], stream: string, { message }: Error): void {
+    const now = this.#clock.monotonic();
+    if (now - (this.#unreadable.get(stream) ?? -Infinity) < this.#limits.unreadableTellMs) return;
+    if (this.#unreadable.size >= this.#limits.unreadableTold) this.#unreadable.clear();
+    this.#unreadable.set(stream, now);
+    logger.warn?.(`${stream} cannot be read by this node, another may: ${message}`);
+  }
+
   async #prepare(broker: object, id: string, stream: string, command: Command, state: unknown): Promise<unknown> {
-    const { commandId, deadline, chain, kind, params, metadata } = command;
+    const { commandId, chain, kind, params, metadata } = command;
+    const now = this.#clock.monotonic();
+    const deadline = Number.isFinite(command.deadline) ? command.deadline : now + this.#limits.prepareMs;
     const call = typedCall(broker);
     const headers = { [CALL_CHAIN]: chain === "" ? stream : `${chain}>${stream}` };
     const meta = metadata.user === undefined ? {} : { preparedFor: metadata.user };
+    // Whatever it waits for, not only its calls: the mailbox waits with it. What comes later is not listened to.
+    const ended = new AbortController();
+    const timeUp = sleep(Math.min(deadline - now, TIMER_MS_MAX), LATE, { signal: ended.signal }).catch(() => LATE);
+    let prepared: unknown;
     try {
-      return await this.actor.prepare![kind]!(
+      const preparing = this.actor.prepare![kind]!(
         {
           id,
           commandId,
@@ -299,16 +333,21 @@ export class ActorHost {
         state as never,
         params as never,
       );
+      prepared = await Promise.race([preparing, timeUp]);
     } catch (error) {
       throw preparationFailed(stream, kind, error);
+    } finally {
+      ended.abort();
     }
+    if (prepared !== LATE) return prepared;
+    throw new Unavailable("DEADLINE_PASSED", { message: `${stream}: ${kind} was not prepared in time` });
   }
 }
 
 /** The command was never decided, whatever happened to the calls that it made: outcome none. */
 function preparationFailed(stream: string, kind: string, error: unknown): Error {
   if (error instanceof Refusal || error instanceof Bug) return error;
-  const { message, type, code } = error as Error & { type?: string; code?: number };
+  const { message, type, code } = (error ?? {}) as Error & { type?: string; code?: number };
   if (isRefusal(error)) return new Refusal(error.type, { message, status: error.code });
   // Moleculer numbers some of what may pass like a refusal: an action that nobody offers, or not yet, is its 404.
   if (isRetryable(error) || (code !== undefined && code >= 500 && type !== undefined))
@@ -318,6 +357,10 @@ function preparationFailed(stream: string, kind: string, error: unknown): Error 
     });
   return new Bug("PREPARE_FAILED", `${stream}: ${kind} could not prepare: ${message}`, { cause: error });
 }
+
+const LATE = Symbol("late");
+/** Node's timers take no more: longer ones fire at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 const cycle = (actors: readonly string[]): Bug =>
   new Bug("CALL_CYCLE", `actors wait for each other: ${actors.join(" > ")}`, { cycle: actors });

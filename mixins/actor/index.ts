@@ -14,4 +14,5 @@ export {
   type Timer,
 } from "./define-actor.ts";
 export { decide, decisionOf } from "./decision.ts";
-export { deepFreeze, given, GIVEN_ID, GIVEN_NOW } from "./given.ts";
+export { deepFreeze } from "./frozen.ts";
+export { given, GIVEN_ID, GIVEN_NOW } from "./given.ts";

@@ -12,6 +12,8 @@ export const ACTOR_LIMITS = {
   foldChunk: 1_000,
   /** Times that a command is decided again after a conflict, then it is unavailable. */
   decisionsMax: 5,
+  /** Milliseconds that `prepare` may take for a command without a deadline of its own. */
+  prepareMs: 10_000,
   /** Commits after a conflict that are done one by one, so that two owners do not roll back each other for ever. */
   cautiousCommits: 16,
   /** Milliseconds for which a read trusts the last commit or head check. */
@@ -22,6 +24,11 @@ export const ACTOR_LIMITS = {
   commandIdLength: 256,
   /** Milliseconds between two snapshots of one actor at least: a hot one would write hundreds a second. */
   snapshotIntervalMs: 1_000,
+  /** Actors of which a node that leaves takes a snapshot at once: their text is in memory meanwhile. */
+  snapshotsAtOnce: 64,
+  /** Streams that cannot be read here of which the log is told, and milliseconds between two words about one of them. */
+  unreadableTold: 1_000,
+  unreadableTellMs: 60_000,
   /** Timers fired at once: the rate at which a long outage is caught up. */
   timersAtOnce: 64,
   /** Milliseconds between two looks for due timers at most. */

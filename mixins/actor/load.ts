@@ -1,21 +1,57 @@
-// From the store to a state: snapshot, upcasting, folding. What cannot be folded puts its stream aside, others go on.
+// From the store to a state: snapshot, upcasting, folding. What cannot be read is one of three, and others go on:
+//
+//   damage          a hole in the versions, also at the end; text that is no JSON. Quarantine, believed by every node.
+//   not by us       a fold or an upcaster throws. Quarantine for this release (quarantine.ts); others try for themselves.
+//   newer           an event type or version that this node does not know: a newer release wrote it. Unavailable here, and
+//                   nothing is written about it.
+// A read that fails is none of them: it is thrown on as it is.
 import { setImmediate as turn } from "node:timers/promises";
-import { Bug, eventIdOf, Unavailable } from "../kernel/index.ts";
+import { Bug, eventIdOf, plainError, Unavailable } from "../kernel/index.ts";
 import { compileSchema, strictObject, type AnyContract, type Check } from "../contract/index.ts";
-import { upcast, type EventStore, type StoredEvent, type StoredSnapshot } from "../event-store/index.ts";
+import {
+  upcast,
+  type EventStore,
+  type LoadedStream,
+  type StoredEvent,
+  type StoredSnapshot,
+} from "../event-store/index.ts";
 import { evolveAll, type Actor, type PlainEvent } from "./define-actor.ts";
+import { deepFreeze } from "./frozen.ts";
+import { beliefIn, damagedReason, releaseOf, unreadableReason } from "./quarantine.ts";
 
-/** An event as today's code knows it. Throws, with its place, when its type is unknown or an upcaster is missing or throws. */
+/** What every node would see. */
+const DAMAGE: readonly unknown[] = ["HOLE_IN_STREAM", "EVENT_DAMAGED"];
+/** What another release may see differently. */
+const OF_THIS_CODE: readonly unknown[] = ["CANNOT_DECODE", "CANNOT_FOLD"];
+
+/**
+ * An event as today's code knows it. Throws, with its place, Unavailable `UNREADABLE_HERE` for a type or version that only
+ * a newer release knows; Bug `EVENT_DAMAGED`; Bug `CANNOT_DECODE` when an upcaster is missing or throws.
+ */
 export function decode(actor: Actor, event: StoredEvent): PlainEvent {
   const { contract, upcasters } = actor;
   const { type, schemaVersion, data } = event;
-  if (!(type in contract.events)) throw unreadable("UNKNOWN_EVENT", event, `unknown event type "${type}"`);
+  if (!Object.hasOwn(contract.events, type)) throw newer(event, `unknown event type "${type}"`);
   const current = contract.versions[type] ?? 1;
+  if (schemaVersion > current)
+    throw newer(event, `${type} is stored in version ${schemaVersion}, this code knows ${current}`);
+  const stored = parsed(event, data);
   try {
-    return { type, data: upcast(type, schemaVersion, JSON.parse(data), current, upcasters?.[type] ?? {}) };
+    return { type, data: upcast(type, schemaVersion, stored, current, upcasters?.[type] ?? {}) };
   } catch (error) {
     throw unreadable("CANNOT_DECODE", event, error);
   }
+}
+
+function parsed(event: StoredEvent, data: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(data);
+  } catch (error) {
+    throw unreadable("EVENT_DAMAGED", event, error);
+  }
+  if (typeof value !== "object" || value === null) throw unreadable("EVENT_DAMAGED", event, `its data is ${data}`);
+  return value;
 }
 
 function evolve(actor: Actor, state: unknown, event: StoredEvent): unknown {
@@ -29,9 +65,15 @@ function evolve(actor: Actor, state: unknown, event: StoredEvent): unknown {
 
 /** Whoever mends a record looks for the event. */
 function unreadable(type: string, { stream, version }: StoredEvent, cause: unknown): Bug {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new Bug(type, `${eventIdOf(stream, version)}: ${reason}`, { cause });
+  return new Bug(type, `${eventIdOf(stream, version)}: ${plainError(cause).message}`, { cause });
 }
+
+const newer = ({ stream, version }: StoredEvent, reason: string): Unavailable =>
+  unreadableHere(`${eventIdOf(stream, version)}: ${reason}`);
+
+/** A node of another release may answer; all nodes do once the roll-out is over. */
+const unreadableHere = (message: string): Unavailable =>
+  new Unavailable("UNREADABLE_HERE", { message, retryAfterMs: 1_000 });
 
 /** Folds a run of one stream's events, a chunk a turn of the loop. Throws at a hole in the versions. */
 export async function foldStored(
@@ -63,8 +105,9 @@ export interface Loaded {
 }
 
 /**
- * Loads a stream. A stream that cannot be folded is put into quarantine with the reason; it and one that was there
- * already are unavailable (`STREAM_QUARANTINED`) until an operator releases them.
+ * Loads a stream. Throws Unavailable `STREAM_QUARANTINED` for one that is damaged or that several releases cannot read,
+ * until an operator releases it; `UNREADABLE_HERE` for one that only this release cannot read; and whatever a read of the
+ * store throws.
  */
 export async function loadState(
   actor: Actor,
@@ -74,23 +117,78 @@ export async function loadState(
   onQuarantine: (reason: string) => void = () => {},
 ): Promise<Loaded> {
   const loaded = await store.load(stream, actor.snapshotSchema ?? 1);
-  const { archived } = loaded;
-  if (loaded.quarantine !== undefined) throw quarantined(stream, loaded.quarantine);
-  try {
-    const snapshot = loaded.snapshot && readSnapshot(actor, loaded.snapshot, loaded.version);
-    if (loaded.snapshot && snapshot === undefined)
-      return { ...(await loadWithoutSnapshot(actor, store, stream, chunk)), archived };
-    const from = loaded.snapshot
-      ? { state: snapshot, version: loaded.snapshot.version }
-      : { state: actor.initial() as unknown, version: 0 };
-    const { state, version } = await foldStored(actor, from, loaded.events, chunk);
-    return { state, version, snapshotVersion: from.version, archived };
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+  const { quarantine } = loaded;
+  if (quarantine !== undefined) mustBeTried(actor, stream, quarantine);
+  const putAside = async (reason: string): Promise<never> => {
     await store.quarantine(stream, reason);
     onQuarantine(reason);
+    mustBeTried(actor, stream, reason);
     throw quarantined(stream, reason);
+  };
+  try {
+    const state = await readTwice(actor, store, loaded, stream, chunk);
+    if (quarantine !== undefined) await store.release(stream);
+    return state;
+  } catch (error) {
+    const { type, message } = plainError(error);
+    if (error instanceof Bug && DAMAGE.includes(type)) return putAside(damagedReason(message));
+    if (error instanceof Bug && OF_THIS_CODE.includes(type))
+      return putAside(unreadableReason(quarantine, releaseOf(actor), message));
+    throw error;
   }
+}
+
+/** Throws unless this node has to find out for itself whether the stream can be read. */
+function mustBeTried(actor: Actor, stream: string, reason: string): void {
+  const belief = beliefIn(reason, releaseOf(actor));
+  if (belief === "unreadable here") throw unreadableHere(`${stream}: ${reason}`);
+  if (belief !== "to be tried") throw quarantined(stream, reason);
+}
+
+/**
+ * Rows are counted as missing only if they are missing twice: between two statements of a read its stream may be archived,
+ * or grow.
+ */
+async function readTwice(
+  actor: Actor,
+  store: EventStore,
+  loaded: LoadedStream,
+  stream: string,
+  chunk: number,
+): Promise<Loaded> {
+  let reached: number | undefined;
+  try {
+    const state = await readState(actor, store, loaded, stream, chunk);
+    if (state.version === loaded.version) return state;
+    reached = state.version;
+  } catch (error) {
+    if (plainError(error).type !== "HOLE_IN_STREAM") throw error;
+  }
+  const again = await store.load(stream, actor.snapshotSchema ?? 1);
+  const state = await readState(actor, store, again, stream, chunk);
+  const head = again.version;
+  if (state.version < head || (reached !== undefined && reached > head))
+    throw new Bug(
+      "HOLE_IN_STREAM",
+      `${stream}: its head is version ${head}, its events end at ${Math.max(state.version, reached ?? 0)}`,
+    );
+  return state;
+}
+
+async function readState(
+  actor: Actor,
+  store: EventStore,
+  { version: head, snapshot, events, archived }: LoadedStream,
+  stream: string,
+  chunk: number,
+): Promise<Loaded> {
+  const kept = snapshot && readSnapshot(actor, snapshot, head);
+  if (snapshot && kept === undefined) return { ...(await loadWithoutSnapshot(actor, store, stream, chunk)), archived };
+  const from = snapshot
+    ? { state: kept, version: snapshot.version }
+    : { state: deepFreeze(actor.initial()) as unknown, version: 0 };
+  const { state, version } = await foldStored(actor, from, events, chunk);
+  return { state, version, snapshotVersion: from.version, archived };
 }
 
 /**
@@ -123,7 +221,7 @@ export async function loadWithoutSnapshot(
   chunk: number,
   upTo = Number.MAX_SAFE_INTEGER,
 ): Promise<{ version: number; state: unknown; snapshotVersion: number }> {
-  let folded: { state: unknown; version: number } = { state: actor.initial(), version: 0 };
+  let folded: { state: unknown; version: number } = { state: deepFreeze(actor.initial()), version: 0 };
   while (folded.version < upTo) {
     const page = await store.readStream(stream, folded.version + 1, Math.min(chunk, upTo - folded.version));
     if (page.length === 0) break;

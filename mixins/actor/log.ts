@@ -1,5 +1,5 @@
 // The log of a service's actors, as other services see it: decoded, in the store's order.
-import { eventIdOf } from "../kernel/index.ts";
+import { eventIdOf, plainError } from "../kernel/index.ts";
 import type { EventStore, StoredEvent } from "../event-store/index.ts";
 import type { Cursor, LogEvent, LogPage } from "../stream/index.ts";
 import type { Actor } from "./define-actor.ts";
@@ -36,7 +36,10 @@ export async function readLog(
   return { events, cursor: reached };
 }
 
-/** A stored event as other services see it. One that cannot be decoded says so and stays raw: its readers park the stream. */
+/**
+ * A stored event as other services see it. One that cannot be decoded stays raw and says why (`broken`): its readers park the
+ * stream; unless a newer release wrote it (`isNewer`): then they ask a node that can read it.
+ */
 export function toLogEvent(actor: Actor, event: StoredEvent): LogEvent {
   const prefix = actor.contract.actor.length + 1;
   const { user, requestId, commandId } = JSON.parse(event.metadata || "{}");
@@ -51,6 +54,8 @@ export function toLogEvent(actor: Actor, event: StoredEvent): LogEvent {
   try {
     return { ...log, ...decode(actor, event) } as LogEvent;
   } catch (error) {
-    return { ...log, type: event.type, data: event.data, broken: (error as Error).message } as unknown as LogEvent;
+    const { type, message } = plainError(error);
+    const isNewer = type === "UNREADABLE_HERE" && { isNewer: true };
+    return { ...log, type: event.type, data: event.data, broken: message, ...isNewer } as unknown as LogEvent;
   }
 }

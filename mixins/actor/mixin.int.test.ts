@@ -125,7 +125,7 @@ test("the log gives the actor's events, lifted to today's version; one that nobo
   expect(page.events).toMatchObject([
     { eventId: "purse.a@1", actor: "purse", stream: "a", version: 1, data: { amount: 500 } },
     { eventId: "purse.a@2", data: { amount: 100 } },
-    { eventId: "purse.a@3", broken: expect.stringContaining("purse.noted") },
+    { eventId: "purse.a@3", broken: expect.stringContaining("purse.noted"), isNewer: true },
   ]);
   const tail = await call<LogPage>("readLog", { cursor: "", limit: 10, stream: { id: "a", from: 2 } });
   expect(tail.events).toEqual(page.events.slice(1));
@@ -156,6 +156,35 @@ test("the log passes over the streams of others in the same store, and its curso
     return cursor === end;
   });
   expect(pages.flat()).toEqual(["purse.a@1", "purse.b@1", "purse.a@2"]);
+});
+
+test("P2 in a roll-out a node that cannot read an actor's events sends callers on to one that can", async () => {
+  const Next = {
+    ...(Purse as Actor),
+    contract: { ...contract, events: { ...contract.events, "purse.melted": {} } },
+    decide: { ...Purse.decide, clear: () => [{ type: "purse.melted", data: {} }] },
+    evolve: { ...Purse.evolve, "purse.melted": () => ({ balance: 0, notes: 0 }) },
+  } as never;
+  const here = await start();
+  const there = await start({ nodeId: "there", actor: Next });
+  await until(() => here.broker.registry.actions.get("purses.get")!.endpoints.length === 2);
+  const id = Array.from({ length: 100 }, (_, i) => `p${i}`).find(
+    id => rendezvous(id, ["here", "there"], node => node) === "here",
+  )!;
+  await here.call("earn", { id, amount: 5 });
+  await there.service.actors.execute(id, "clear", {});
+  // Its owner by placement is the node of the release before.
+  for (const { call } of [here, there]) {
+    expect(await call("get", { id, consistent: true })).toMatchObject({ state: { balance: 0 } });
+    expect(await call("earn", { id, amount: 1 })).toMatchObject({ id });
+    expect((await call("history", { id })).events.map(({ type }: { type: string }) => type)).toContain("purse.melted");
+    await call("clear", { id });
+  }
+  expect((await here.call("quarantined", {})).quarantined).toEqual([]);
+  // Nobody else is there to be asked.
+  await there.broker.stop();
+  await until(() => here.broker.registry.actions.get("purses.get")!.endpoints.length === 1);
+  await expect(here.call("get", { id })).rejects.toMatchObject({ type: "UNREADABLE_HERE", data: { outcome: "none" } });
 });
 
 test("an actor leaves memory when another node becomes its owner: idle ones at once, a busy one when it is done", async () => {

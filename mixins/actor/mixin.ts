@@ -205,11 +205,13 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
     },
     async started(this: HostingService) {
       const store = await eventStoreOf(this);
+      const prepareMs = environmentOf(this.broker).requestTimeoutMs;
       this.actors = new ActorHost(actor, store, {
         logger: this.logger,
         broker: this.broker,
         bytesMax: () => contentBytesMax(this.broker),
         ...options,
+        limits: { prepareMs, ...options.limits },
       });
       this.handOver = () => {
         const owners = nodesOf(this.broker, `${this.fullName}.get`);

@@ -8,7 +8,8 @@
 //      duplicate turns the rest of that chain into conflicts (duplicates, where they are repetitions themselves),
 //      never a neighbour's.
 //   4. `settle` is called, in the order of submission within a stream, after the commit has returned. On a conflict or
-//      duplicate, what waits in the queue for the same stream is withdrawn and settled as a conflict, never sent.
+//      duplicate, what waits in the queue for the same stream is withdrawn and settled as a conflict, never sent. What
+//      cannot be sent at all (the store is closed, the bucket has moved) waits for what the stream has in flight.
 // A crash before the commit returns leaves all of a batch or nothing; the caller repeats under the same command id.
 
 /** A new event. `data` is JSON text: it is serialised once, on the way in. */
@@ -70,8 +71,11 @@ export type Verdict =
   | { readonly kind: "conflict" }
   /** The command id was executed before on this stream; nothing was written. */
   | { readonly kind: "duplicate"; readonly first: RecordedCommand }
-  /** This store does not own the stream's bucket. */
-  | { readonly kind: "fenced" }
+  /**
+   * This store does not own the stream's bucket. Unless it is `unsent`, the append may be stored all the same: its reply
+   * was lost, and the bucket moved before it was asked for again.
+   */
+  | { readonly kind: "fenced"; readonly unsent?: true }
   /**
    * The batch could not be committed. `error` is Unavailable; its outcome is none if the append had no effect (disk
    * full, store closed, withdrawn), unknown if re-submitting the batch could not find out.
@@ -138,8 +142,8 @@ export interface DueTimer {
 
 export interface EventStore {
   /**
-   * Queues an append; `settle` is called once, synchronously with the other verdicts of its batch, after the commit.
-   * Never throws and never calls `settle` before it returns.
+   * Queues an append; `settle` is called once, synchronously with the other verdicts of its batch, after the commit, and
+   * after the verdicts of the stream's earlier appends. Never throws and never calls `settle` before it returns.
    */
   append(append: Append, settle: (verdict: Verdict) => void): void;
 

@@ -5,6 +5,7 @@ import { outcomeOf, Unavailable } from "../kernel/index.ts";
 import type { BatchVerdict, CommittedBatch, Upkeep } from "./dialect.ts";
 import type { Append, Verdict } from "./event-store.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { limits } from "./limits.ts";
 
 const append = (stream: string, commandId: string | undefined, expectedVersion = 0): Append => ({
   stream,
@@ -183,8 +184,41 @@ test("a commit that throws fails its batch and what waits for its streams; other
   const outcome = (name: string) => outcomeOf((verdicts.get(name) as { error?: Error }).error);
   expect([outcome("a"), outcome("b")]).toEqual(["unknown", "none"]);
   expect(batches[1]!.ids).toEqual(["c"]);
-  await batches[1]!.fail(new Error("disk on fire"));
+  await batches[1]!.fail(new Unavailable("STORE_UNAVAILABLE"));
   expect(outcome("c")).toBe("none");
+  // What does not say what became of the batch has not ruled out that it is stored.
+  submit("d", append("s.4", "d"));
+  await turn();
+  await batches[2]!.fail(new Error("disk on fire"));
+  submit("e", append("s.5", "e"));
+  await turn();
+  await batches[3]!.answer([]);
+  expect([outcome("d"), outcome("e")]).toEqual(["unknown", "unknown"]);
+});
+
+test("P2 what waits behind a fenced append is fenced, and says that it was not sent", async () => {
+  const { batches, verdicts, submit } = scripted();
+  submit("a", append("s.1", "a"));
+  await turn();
+  submit("b", append("s.1", "b", 1));
+  await batches[0]!.answer([{ kind: "fenced" }]);
+  expect([verdicts.get("a"), verdicts.get("b")]).toEqual([{ kind: "fenced" }, { kind: "fenced", unsent: true }]);
+  expect(batches).toHaveLength(1);
+});
+
+test("small writes go in bounded parts, by number and by the size of snapshots, in their order", async () => {
+  const { commits, batches } = scripted();
+  const snapshot = (i: number, state: string) =>
+    commits.write({ kind: "snapshot", stream: `s.${i}`, snapshot: { version: 1, schema: 1, state } });
+  const [half, whole] = ["x".repeat(limits.batchUpkeepChars / 2), "x".repeat(limits.batchUpkeepChars + 1)];
+  const writes = [half, half, half, whole].map((state, i) => snapshot(i, state));
+  for (let i = 4; i < 4 + limits.batchUpkeep; i++) writes.push(snapshot(i, "{}"));
+  await turn();
+  for (let sent = 0; sent < batches.length; sent++) await batches[sent]!.answer([]);
+  await Promise.all(writes);
+  const sizes = batches.map(({ upkeep }) => upkeep.length);
+  expect(sizes).toEqual([2, 1, 1, limits.batchUpkeep]);
+  expect(batches.flatMap(({ upkeep }) => upkeep.map(({ stream }) => stream))).toEqual(writes.map((_, i) => `s.${i}`));
 });
 
 test("small writes ride with the next batch and resolve with it", async () => {
@@ -225,7 +259,7 @@ test("P2 a stream stays in its lane: with several in flight, never two of one st
   expect(batches[2]!.ids).toEqual(batches[0]!.ids.map(id => `${id}+`));
 });
 
-test("closing waits for what is queued; what comes later fails without effect, after `append` has returned", async () => {
+test("P1 closing waits for what is queued; what comes later fails without effect, after what is in flight", async () => {
   const { commits, batches, settled, verdicts, submit } = scripted();
   submit("a", append("s.1", "a"));
   let isClosed = false;
@@ -234,9 +268,11 @@ test("closing waits for what is queued; what comes later fails without effect, a
   expect(settled).toEqual([]);
   await turn();
   expect(isClosed).toBe(false);
-  expect(outcomeOf((verdicts.get("late") as { error?: Error }).error)).toBe("none");
+  // Told at once, it would be taken for the verdict of `a`.
+  expect(settled).toEqual([]);
   await batches[0]!.answer([ok(1)]);
   await closing;
-  expect(settled).toEqual(["late failed", "a ok"]);
+  expect(settled).toEqual(["a ok", "late failed"]);
+  expect(outcomeOf((verdicts.get("late") as { error?: Error }).error)).toBe("none");
   await expect(commits.write({ kind: "release", stream: "s.1" })).rejects.toMatchObject({ type: "STORE_CLOSED" });
 });

@@ -6,7 +6,8 @@
 //   2. A twin (same command id and stream) of an append that waits or is in flight is not sent. It takes its verdict
 //      from the first: sent with it, the two would collide in one transaction and fail the neighbours as well.
 //   3. Verdicts are settled synchronously, in the order of submission within a stream, the withdrawn ones after their
-//      batch's.
+//      batch's. What comes after the close fails once its lane is idle: answered at once, it would overtake what is in
+//      flight.
 import { Unavailable } from "../kernel/index.ts";
 import { bucketOf, moved } from "./buckets.ts";
 import type { CommittedBatch, Dialect, Upkeep } from "./dialect.ts";
@@ -40,8 +41,9 @@ export class GroupCommit {
   }
 
   append(append: Append, settle: Settle): void {
-    if (this.#closed) return queueMicrotask(() => settle({ kind: "failed", error: closed() }));
-    this.#laneOf(append.stream).append(append, settle);
+    const lane = this.#laneOf(append.stream);
+    if (this.#closed) return void lane.idle().then(() => settle({ kind: "failed", error: closed() }));
+    lane.append(append, settle);
   }
 
   write(upkeep: Upkeep): Promise<void> {
@@ -120,7 +122,7 @@ class Lane {
   #send(): void {
     clearImmediate(this.#scheduled);
     this.#scheduled = undefined;
-    void this.#commit(this.#takeBatch(), this.#upkeep.splice(0));
+    void this.#commit(this.#takeBatch(), this.#takeUpkeep());
   }
 
   async #commit(batch: readonly Waiting[], upkeep: readonly WaitingUpkeep[]): Promise<void> {
@@ -137,6 +139,7 @@ class Lane {
             sent.map(waiting => waiting.append),
             upkeep.map(({ upkeep }) => upkeep),
           ));
+      if (verdicts.length !== sent.length) throw new Error(`${verdicts.length} verdicts for ${sent.length} appends`);
       for (const [i, waiting] of sent.entries()) waiting.verdict = verdicts[i]!;
       for (const upkeep of fencedUpkeep) fenced.add(upkeep);
     } catch (error) {
@@ -177,6 +180,18 @@ class Lane {
     }
     this.#queue = rest;
     return batch;
+  }
+
+  /** The longest-waiting small writes: a drain asks for a snapshot of every hot actor at once. */
+  #takeUpkeep(): WaitingUpkeep[] {
+    let chars = 0;
+    let taken = 0;
+    for (const { upkeep } of this.#upkeep) {
+      chars += upkeep.kind === "snapshot" ? upkeep.snapshot.state.length : 0;
+      if (taken === limits.batchUpkeep || (taken > 0 && chars > limits.batchUpkeepChars)) break;
+      taken += 1;
+    }
+    return this.#upkeep.splice(0, taken);
   }
 
   /** Gives the twins of the batch their verdict, and takes what waits behind a failed append out of the queue. */
@@ -228,7 +243,8 @@ function twinVerdict({ append, verdict }: Waiting): Verdict {
 
 /** What becomes of the appends that wait behind this verdict on the same stream. They were never sent. */
 function withdrawal(verdict: Verdict): Verdict {
-  if (verdict.kind !== "failed") return verdict.kind === "fenced" ? verdict : { kind: "conflict" };
+  if (verdict.kind === "fenced") return { kind: "fenced", unsent: true };
+  if (verdict.kind !== "failed") return { kind: "conflict" };
   const error = new Unavailable("STORE_UNAVAILABLE", {
     message: "withdrawn: the commit before it failed",
     cause: verdict.error,
@@ -236,7 +252,10 @@ function withdrawal(verdict: Verdict): Verdict {
   return { kind: "failed", error };
 }
 
+/** A dialect says what became of the batch; an error that does not is a bug of ours, and the batch may be stored. */
 const asUnavailable = (error: unknown): Error =>
-  error instanceof Unavailable ? error : new Unavailable("STORE_UNAVAILABLE", { message: String(error), cause: error });
+  error instanceof Unavailable
+    ? error
+    : new Unavailable("STORE_UNAVAILABLE", { message: String(error), outcome: "unknown", cause: error });
 
 const closed = (): Error => new Unavailable("STORE_CLOSED", { message: "the event store is closed" });

@@ -4,6 +4,9 @@ export const limits = {
   batchAppends: 512,
   /** Appends below which a batch is not split in halves: two syncs would cost more than the overlap gains. */
   halfAppendsMin: 16,
+  /** Small writes in one transaction, and characters of the snapshots among them: commits wait behind it. */
+  batchUpkeep: 128,
+  batchUpkeepChars: 4_000_000,
   /** Events of one read in the writer thread: about 1 ms, which is how long a commit may wait behind it. */
   chunkEvents: 500,
   /** Times a request is given to a new writer thread after the old one died with it. */

@@ -4,6 +4,10 @@
 //
 // A bucket that is sealed is owned nowhere for the moment that its last rows need: a read waits for its new owner, an
 // append stays fenced until the actor has loaded from there.
+//
+// A stream's verdicts come in the order of its appends, also while the map changes. The appends that a stream has in
+// flight (its flight) are all at one shard. One that belongs elsewhere by now, or comes after a `fenced` one, is fenced
+// without being sent, once the flight has landed: sent to the new owner, it would overtake what the old one still has.
 import { setTimeout as sleep } from "node:timers/promises";
 import { Bug } from "../kernel/index.ts";
 import { BUCKETS, bucketOf, moved } from "./buckets.ts";
@@ -52,8 +56,18 @@ async function readMap(shards: readonly StoreShard[]): Promise<Int16Array> {
   return map;
 }
 
+/** What a stream has in flight, and who waits for it to land. */
+interface Flight {
+  readonly shard: number;
+  appends: number;
+  isFenced: boolean;
+  readonly waiting: ((verdict: Verdict) => void)[];
+}
+const UNSENT: Verdict = { kind: "fenced", unsent: true };
+
 class ShardedStore implements EventStore {
   readonly #shards: readonly StoreShard[];
+  readonly #flights = new Map<string, Flight>();
   #map: Int16Array;
   #looking: Promise<void> | undefined;
 
@@ -74,12 +88,33 @@ class ShardedStore implements EventStore {
   }
 
   append(append: Append, settle: (verdict: Verdict) => void): void {
-    const shard = this.#shardOf(append.stream);
-    if (!shard) return queueMicrotask(() => settle({ kind: "fenced" }));
-    shard.store.append(append, verdict => {
-      // Whoever decided loads the stream next, which finds the new owner.
-      if (verdict.kind === "fenced") this.#map[bucketOf(append.stream)] = NOWHERE;
-      settle(verdict);
+    const { stream } = append;
+    const bucket = bucketOf(stream);
+    const owner = this.#map[bucket]!;
+    let flight = this.#flights.get(stream);
+    if (flight && (flight.isFenced || flight.shard !== owner)) {
+      flight.isFenced = true;
+      flight.waiting.push(settle);
+      return;
+    }
+    if (owner < 0) return queueMicrotask(() => settle(UNSENT));
+    if (!flight) this.#flights.set(stream, (flight = { shard: owner, appends: 0, isFenced: false, waiting: [] }));
+    const own = flight;
+    own.appends += 1;
+    this.#shards[owner]!.store.append(append, verdict => {
+      own.appends -= 1;
+      if (own.appends === 0) this.#flights.delete(stream);
+      if (verdict.kind === "fenced") {
+        own.isFenced = true;
+        // Whoever decided loads the stream next, which finds the new owner, unless the map knows it already.
+        if (this.#map[bucket] === owner) this.#map[bucket] = NOWHERE;
+      }
+      try {
+        settle(verdict);
+      } finally {
+        // Not at once: what throws here must not keep the others from their verdict.
+        if (own.appends === 0) for (const waiting of own.waiting.splice(0)) queueMicrotask(() => waiting(UNSENT));
+      }
     });
   }
 

@@ -207,9 +207,6 @@ function redisUrl(value: string | undefined): string | undefined {
 }
 const EXPECTED_REDIS = "redis://[user:password@]host[:port][/database], or rediss:// for TLS";
 
-/** Whether a test runs this code: then states are frozen, so that a fold that changes one throws. */
-export const isUnderTest: boolean = process.env["NODE_ENV"] === "test";
-
 /** The environment of a broker: what its options carry as `valence`, else the process's. */
 export const environmentOf = (broker: { options: object }): Environment =>
   (broker.options as { valence?: Environment }).valence ?? readEnvironment();

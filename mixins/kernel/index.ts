@@ -1,7 +1,7 @@
 export { backoffMs } from "./backoff.ts";
 export type { DatabaseLocation, PostgresLocation, SqliteLocation } from "./database-locations.ts";
 export { elapsedMs, minutes, rfc3339, seconds, systemClock, type Clock } from "./clock.ts";
-export { environmentOf, EnvironmentError, isUnderTest, readEnvironment, type Environment } from "./environment.ts";
+export { environmentOf, EnvironmentError, readEnvironment, type Environment } from "./environment.ts";
 export { EMAIL } from "./email.ts";
 export {
   Bug,
@@ -30,7 +30,7 @@ export {
   timerCommandId,
   type CommandId,
 } from "./ids.ts";
-export { canonicalJson, fingerprintOf } from "./json.ts";
+export { canonicalJson, fingerprintOf, storableJson } from "./json.ts";
 export { natsOptions } from "./nats-url.ts";
 export { contentBytesMax, isLonger, PAYLOAD_BYTES, payloadBytesMax } from "./payload.ts";
 export { beginStop, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";

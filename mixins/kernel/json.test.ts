@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { canonicalJson, fingerprintOf } from "./json.ts";
+import { canonicalJson, fingerprintOf, storableJson } from "./json.ts";
 
 test("P3 equal values have equal text, whatever the order of their keys", () => {
   expect(canonicalJson({ b: [1, { d: null, c: "x" }], a: true })).toBe('{"a":true,"b":[1,{"c":"x","d":null}]}');
@@ -18,4 +18,24 @@ test("P3 the fingerprint of a command is the one that is recorded with it", () =
   expect(fingerprintOf("place", { lines: [{ quantity: 1, productId: "p" }], note: 'a "b"' })).toBe(
     "y8WzAbN-ZyRFPsPogasU5YPTfMy0fdwXwP9DtnacLtY",
   );
+});
+
+test("what is stored of a value is what is read of it", () => {
+  const value = { text: "null", nothing: null, list: [null, 1], left: undefined, nested: { n: -0.5 } };
+  expect(JSON.parse(storableJson(value, "x"))).toEqual(value);
+});
+
+const cycle: Record<string, unknown> = {};
+cycle["self"] = cycle;
+test.each([
+  ["nothing", undefined, "x: JSON cannot hold undefined"],
+  ["a function", () => 1, "x: JSON cannot hold function"],
+  ["a number that is none", { a: [{ b: Number.NaN }] }, "x.a.0.b: JSON cannot hold NaN"],
+  ["a number without end", { a: Infinity }, "x.a: JSON cannot hold Infinity"],
+  ["an item that is left out of a list", { a: [1, undefined] }, "x.a.1: JSON cannot hold undefined in a list"],
+  ["a BigInt", { a: 1n }, "BigInt"],
+  ["a cycle", cycle, "circular"],
+])("what JSON cannot hold is not stored: %s", (_what, value, message) => {
+  expect(() => storableJson(value, "x")).toThrow(message);
+  expect(() => storableJson(value, "x")).toThrow(TypeError);
 });

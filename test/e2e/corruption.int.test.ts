@@ -96,7 +96,12 @@ test("a snapshot that cannot be read is as good as none", async () => {
 });
 
 test("an order whose events cannot be read is unavailable and says so, to whoever asks", async () => {
-  for (const id of [orders.unknownType, orders.unfoldable, orders.brokenEvent]) {
+  const types = [
+    [orders.unknownType, "unreadable-here"],
+    [orders.unfoldable, "stream-quarantined"],
+    [orders.brokenEvent, "stream-quarantined"],
+  ] as const;
+  for (const [id, type] of types) {
     for (const answer of [
       await show(id),
       await show(id),
@@ -106,7 +111,7 @@ test("an order whose events cannot be read is unavailable and says so, to whoeve
     ])
       expect({ status: answer.status, body: answer.body }).toMatchObject({
         status: 503,
-        body: { type: "/problems/stream-quarantined" },
+        body: { type: `/problems/${type}` },
       });
   }
 });
@@ -115,8 +120,11 @@ test("an operator sees which and why, and lets one go once it is mended", async 
   expect(shop.child.output).toMatch(/cannot be read and is put into quarantine/);
   const { quarantined } = (await ops("quarantine")).body as { quarantined: { id: string; reason: string }[] };
   const reasons = new Map(quarantined.map(({ id, reason }) => [id, reason]));
-  expect(reasons.size).toBe(3);
-  expect(reasons.get(orders.unknownType)).toContain('unknown event type "order.teleported"');
+  // An unknown event is no damage: a newer release may have written it.
+  expect(shop.child.output).toMatch(
+    /cannot be read by this node, another may: .*unknown event type "order.teleported"/,
+  );
+  expect(reasons.size).toBe(2);
   expect(reasons.get(orders.unfoldable)).toContain("null");
   expect(reasons.get(orders.brokenEvent)).toContain("JSON");
 
