@@ -8,6 +8,7 @@ export {
   isRefusal,
   isRetryable,
   outcomeOf,
+  asError,
   plainError,
   Refusal,
   Unavailable,
@@ -32,7 +33,7 @@ export {
 } from "./ids.ts";
 export { canonicalJson, fingerprintOf } from "./json.ts";
 export { natsOptions } from "./nats-url.ts";
-export { beginStop, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
+export { beginStop, isStopping, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
 export { METRICS } from "./telemetry.ts";
 export { isPrintable } from "./text.ts";
 export type { FromSupervisor, FromWorker, Peer } from "./workers.ts";
