@@ -147,7 +147,7 @@ describe("two releases of the owner at once", () => {
   beforeEach(() => void (house.options.transporter = "Fake"));
 
   test.each([
-    ["this release", { isUnavailable: true }],
+    ["this release", { isNewer: true }],
     ["the release before", {}],
   ])("an event that a node of %s cannot decode is read from one that can", async (_release, marks) => {
     const got: unknown[] = [];
@@ -170,7 +170,7 @@ describe("two releases of the owner at once", () => {
   test("one that no node can decode yet waits, unparked, with what follows of its stream; others go on", async () => {
     const got: string[] = [];
     const consumer = handling(event => got.push(event.eventId));
-    const broker = await house.start(older({ isUnavailable: true }), consuming("readers", consumer));
+    const broker = await house.start(older({ isNewer: true }), consuming("readers", consumer));
     source.append("a", "thing.used");
     source.append("a", "thing.ended");
     source.append("b", "thing.made");

@@ -331,7 +331,8 @@ export class Follower {
 
   /**
    * Events of one stream, in order, as its owner tells them today: in the shape of its release, and whole where it has got
-   * what was missing. What it does not have stays as it was read; if it cannot be asked, none can be handled now.
+   * what was missing. What it does not have stays as it was read. If it cannot be asked, none can be handled now, as if a
+   * newer release had written them.
    */
   async #asTheOwnerTells(events: readonly LogEvent[]): Promise<readonly LogEvent[]> {
     const [first, last] = [events[0]!, events.at(-1)!];
@@ -346,7 +347,7 @@ export class Follower {
       return events.map(event => byVersion.get(event.version) ?? event);
     } catch (error) {
       const broken = `${this.key.source} cannot be asked: ${plainError(error).message}`;
-      return events.map(event => ({ ...event, broken, isUnavailable: true }));
+      return events.map(event => ({ ...event, broken, isNewer: true }));
     }
   }
 
@@ -461,8 +462,8 @@ const absent = (neighbour: LogEvent, version: number): LogEvent => ({
 });
 
 /** The event of another release is unavailable here, not damaged: another node reads it, or this one after a deploy. */
-const unreadable = ({ eventId, broken, isUnavailable }: LogEvent): Error =>
-  isUnavailable
+const unreadable = ({ eventId, broken, isNewer }: LogEvent): Error =>
+  isNewer
     ? new Unavailable("UNREADABLE_HERE", { message: `${eventId}: ${broken}` })
     : new Bug("EVENT_BROKEN", broken ?? "");
 

@@ -9,7 +9,7 @@ export type LogEvent = Recorded & {
   /** Why the owner's node could not decode it: an unknown type, an upcaster that is missing or throws. `data` is then raw. */
   readonly broken?: string;
   /** It is not damaged: another release wrote it, whose nodes read it. Beside `broken`, which older releases know. */
-  readonly isUnavailable?: true;
+  readonly isNewer?: true;
 };
 
 export interface LogPage {
