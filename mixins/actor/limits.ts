@@ -29,8 +29,15 @@ export const ACTOR_LIMITS = {
   /** Streams that cannot be read here of which the log is told, and milliseconds between two words about one of them. */
   unreadableTold: 1_000,
   unreadableTellMs: 60_000,
-  /** Timers fired at once: the rate at which a long outage is caught up. */
+  /** Timers fired at once, each of another actor. */
   timersAtOnce: 64,
+  /**
+   * Timers fired in a second. After an outage all of them are due: 500 are a hundredth of the commands that a store takes,
+   * so live ones hardly notice, and 100,000 are through in 200 s.
+   */
+  timersPerSecond: 500,
+  /** Due timers read to find one whose actor has none under way. */
+  timersRead: 4_096,
   /** Milliseconds between two looks for due timers at most. */
   timerPollMs: 500,
   /** Milliseconds between two measurements, when metrics are on. */

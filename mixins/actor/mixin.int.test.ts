@@ -50,6 +50,15 @@ afterEach(async () => {
   await databases.remove();
 });
 
+test("of a service with a version the timers fire, too", async () => {
+  const { broker } = await start();
+  broker.createService({ ...defineService(contract, { mixins: [Actors(Purse)] }), version: 2 });
+  await broker.waitForServices({ name: "purses", version: 2 });
+  await broker.destroyService(broker.getLocalService("purses"));
+  await broker.call("v2.purses.later", { id: "a", amount: 5 });
+  await until(async () => (await broker.call<any, object>("v2.purses.get", { id: "a" })).state.balance === 5);
+});
+
 test("a call that comes back to the actor that waits for it fails at once with the cycle, also by way of others", async () => {
   const { call } = await start();
   const ways = [

@@ -222,15 +222,15 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
         store,
         await singletonOf(this, "timers"),
         (id, command, params, commandId) =>
-          this.broker.call(`${this.name}.${command}`, { id, ...params }, {
+          this.broker.call(`${this.fullName}.${command}`, { id, ...params }, {
             headers: { [COMMAND_ID]: commandId },
             timeout: environmentOf(this.broker).requestTimeoutMs,
           } as object),
         { ...ACTOR_LIMITS, ...options.limits },
-        error => this.logger.warn(`timers of ${this.name}: ${error.message}`),
+        error => this.logger.warn(`timers of ${this.fullName}: ${error.message}`),
       );
       const { metricsMs } = { ...ACTOR_LIMITS, ...options.limits };
-      this.stopMeasuring = measureActors(this.broker, this.name, this.actors, metricsMs);
+      this.stopMeasuring = measureActors(this.broker, this.fullName, this.actors, metricsMs);
       this.stopRelay = startRelay({
         broker: this.broker,
         service: this.fullName,

@@ -99,6 +99,10 @@ test("P3 unavailable backs off, and the id stays: what took effect though its an
   await until(noneLeft);
   expect(await balance()).toBe(5);
   expect(new Set(sent.map(({ commandId }) => commandId)).size).toBe(1);
+  // Told once for a while: an outage fails all timers.
+  expect(failures.splice(0).map(({ message }) => message)).toEqual([
+    expect.stringMatching(/purse\.a\/earn .*attempt 1: REQUEST_TIMEOUT/),
+  ]);
   const [first, second, third] = sent.map(({ at }) => at) as [number, number, number];
   expect(second - first).toBeGreaterThan(200);
   expect(third - second).toBeGreaterThan(450);
@@ -154,6 +158,79 @@ test("after an outage what is due is caught up at a bounded rate, all of it", as
   await until(noneLeft);
   expect(most).toBe(3);
   expect(await Promise.all(ids.map(balance))).toEqual(ids.map(() => 1));
+});
+
+test("and no more of them in a second than the limit says, so that live commands come first", async () => {
+  const ids = Array.from({ length: 45 }, (_, i) => `p${i}`);
+  await Promise.all(ids.map(id => host.execute(id, "later", { amount: 1 })));
+  await until(async () => (await store.dueTimers(45)).due.length === 45);
+  const sent: number[] = [];
+  const send: Send = (...timer) => (sent.push(performance.now()), toHost(...timer));
+  fire(send, { timersPerSecond: 50 });
+  await until(noneLeft);
+  expect(sent).toHaveLength(45);
+  // Of five in each tenth of a second the last begin in the ninth.
+  expect(sent.at(-1)! - sent[0]!).toBeGreaterThan(700);
+  expect(sent.filter(at => at - sent[0]! < 90)).toHaveLength(5);
+});
+
+test("an actor that hangs holds up its own timers, in order, and nobody else's", async () => {
+  const hang = Promise.withResolvers<void>();
+  const sent: string[] = [];
+  const Twice = {
+    ...Purse,
+    decide: {
+      ...Purse.decide,
+      later: (_state: unknown, { amount }: { amount: number }) => ({
+        events: [],
+        timers: [1, 2, 3].map(n => ({
+          set: `earn-${n}`,
+          afterMs: 10 + n,
+          command: "earn",
+          params: { amount: amount * n },
+        })),
+      }),
+    },
+  } as unknown as Actor;
+  const other = new ActorHost(Twice, store, { logger });
+  await other.execute("hung", "later", { amount: 1 });
+  await until(async () => (await store.dueTimers(10)).due.length === 3);
+  const send: Send = async (id, command, params, commandId) => {
+    sent.push(`${id} ${String(params["amount"])}`);
+    if (id === "hung") await hang.promise;
+    return host.execute(id, command, params, { commandId });
+  };
+  // All that is read first is the hung one's.
+  fire(send, { timersAtOnce: 2, timersRead: 100 });
+  await until(() => sent.length === 1);
+  await host.execute("fine", "later", { amount: 9 });
+  await until(async () => (await balance("fine")) === 9);
+  expect(sent).toEqual(["hung 1", "fine 9"]);
+  hang.resolve();
+  await until(noneLeft);
+  expect(sent).toEqual(["hung 1", "fine 9", "hung 2", "hung 3"]);
+  expect(await balance("hung")).toBe(6);
+  await other.drain();
+});
+
+test("a timer that fails while its node leaves is left as it was: the next node fires it at once", async () => {
+  await host.execute("a", "later", { amount: 5 });
+  const leaving = Promise.withResolvers<void>();
+  let sent = 0;
+  fire(async () => {
+    sent++;
+    await leaving.promise;
+    throw new Unavailable("MOVED");
+  });
+  await until(() => sent === 1);
+  const [runner] = runners.splice(0);
+  const stopped = runner!.stop();
+  leaving.resolve();
+  await stopped;
+  expect((await store.dueTimers(1)).due).toMatchObject([{ attempts: 0 }]);
+  fire();
+  await until(noneLeft);
+  expect(await balance()).toBe(5);
 });
 
 test("P3 of several nodes one fires; a holder that was paused past its lease does no harm with what it had in hand", async () => {

@@ -1,13 +1,25 @@
 // Fires durable timers: the command that was set goes to its actor through the broker, so placement applies. Any node
 // may fire: the command id comes from the timer and the time that it was set to, so a double firing, and one whose
 // answer was lost, takes effect once; that only one does, as a rule, saves work. A timer is deleted once its command was
-// answered, refusals included; unavailable backs off.
-import { backoffMs, failpoint, isRefusal, timerCommandId } from "../kernel/index.ts";
+// answered, refusals included; unavailable backs off and is told.
+//
+// Of one actor one timer is under way at a time, so that an actor that hangs holds up nobody else. What an outage has left
+// is caught up at a bounded rate.
+import { backoffMs, failpoint, isRefusal, plainError, timerCommandId } from "../kernel/index.ts";
 import type { DueTimer, EventStore } from "../event-store/index.ts";
 import type { Singleton } from "../stream/mixin.ts";
 import type { ActorLimits } from "./limits.ts";
 
 type Send = (id: string, command: string, params: Record<string, unknown>, commandId: string) => Promise<unknown>;
+
+const limits = {
+  /** Milliseconds between two portions of what is caught up. */
+  portionMs: 100,
+  /** Milliseconds after the end of a timer that others waited for until the next look: several ends, one look. */
+  gatherMs: 5,
+  /** Milliseconds between two words about timers that fail: an outage fails all of them. */
+  tellMs: 10_000,
+};
 
 export class TimerRunner {
   readonly #store: EventStore;
@@ -15,8 +27,16 @@ export class TimerRunner {
   readonly #limits: ActorLimits;
   readonly #onError: (error: Error) => void;
   readonly #singleton: Singleton;
-  #next: NodeJS.Timeout | undefined;
-  #round: Promise<void> = Promise.resolve();
+  /** By stream, the timer that is under way. */
+  readonly #firing = new Map<string, Promise<void>>();
+  #next: { readonly timer: NodeJS.Timeout; readonly at: number } | undefined;
+  #look: Promise<void> | undefined;
+  /** Due timers wait for one that is under way to end. */
+  #isCrowded = false;
+  /** What is left of the portion, and when it began; monotonic. */
+  #portion = { left: 0, beganAt: -Infinity };
+  /** Failures since the last word about them, and when the next one is due; monotonic. */
+  #failed = { timers: 0, tellAt: -Infinity };
   #stopped = false;
 
   constructor(
@@ -31,37 +51,84 @@ export class TimerRunner {
     this.#send = send;
     this.#limits = limits;
     this.#onError = onError;
-    this.#schedule(0);
+    this.#lookIn(0);
   }
 
-  /** Waits for the round that is under way; timers that are due stay due. */
+  /** Waits for what is under way; timers that are due stay due. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#next);
-    await this.#round;
+    clearTimeout(this.#next?.timer);
+    await this.#look;
+    await Promise.all(this.#firing.values());
     await this.#singleton.release().catch(this.#onError);
   }
 
-  #schedule(inMs: number): void {
-    if (this.#stopped) return;
-    this.#next = setTimeout(() => {
-      this.#round = this.#fireDue().then(
-        nextInMs => this.#schedule(nextInMs),
-        (error: Error) => {
+  #lookIn(ms: number): void {
+    const at = performance.now() + ms;
+    if (this.#stopped || this.#look || (this.#next && this.#next.at <= at)) return;
+    clearTimeout(this.#next?.timer);
+    const timer = setTimeout(() => {
+      this.#next = undefined;
+      this.#look = this.#fireDue()
+        .catch((error: Error) => {
           this.#onError(error);
-          this.#schedule(this.#limits.timerPollMs);
-        },
-      );
-    }, inMs);
+          return this.#limits.timerPollMs;
+        })
+        .then(nextInMs => {
+          this.#look = undefined;
+          this.#lookIn(nextInMs);
+        });
+    }, ms);
+    this.#next = { timer, at };
   }
 
   /** Milliseconds until the next look. */
   async #fireDue(): Promise<number> {
     const { timersAtOnce, timerPollMs } = this.#limits;
     if (!(await this.#singleton.holds())) return timerPollMs;
-    const { due, nextInMs = timerPollMs } = await this.#store.dueTimers(timersAtOnce);
-    await Promise.all(due.map(timer => this.#fire(timer)));
-    return Math.max(1, Math.min(nextInMs, timerPollMs));
+    const { ready, isPast, nextInMs } = await this.#due();
+    const room = timersAtOnce - this.#firing.size;
+    const portion = this.#take(Math.min(ready.length, room));
+    for (const timer of ready.slice(0, portion)) this.#begin(timer);
+    const isFull = portion === 0 ? isPast : portion === room;
+    this.#isCrowded = isPast || isFull;
+    if (portion < Math.min(ready.length, room)) return limits.portionMs;
+    // With nothing to begin, or no room for more, the end of one that is under way makes the next look.
+    return isFull ? timerPollMs : Math.max(1, Math.min(nextInMs, timerPollMs));
+  }
+
+  /** The oldest due timer of each actor that has none under way; it reads on past what waits behind those that have. */
+  async #due(): Promise<{ ready: DueTimer[]; isPast: boolean; nextInMs: number }> {
+    const { timersAtOnce, timersRead, timerPollMs } = this.#limits;
+    for (let limit = timersAtOnce + this.#firing.size; ; limit *= 2) {
+      const { due, nextInMs = timerPollMs } = await this.#store.dueTimers(limit);
+      const ready = new Map<string, DueTimer>();
+      for (const timer of due)
+        if (!this.#firing.has(timer.stream) && !ready.has(timer.stream)) ready.set(timer.stream, timer);
+      if (ready.size > 0 || due.length < limit || limit >= timersRead)
+        return { ready: [...ready.values()], isPast: due.length > ready.size, nextInMs };
+    }
+  }
+
+  /** How many of them may be begun now. */
+  #take(timers: number): number {
+    const now = performance.now();
+    const { timersPerSecond } = this.#limits;
+    if (now - this.#portion.beganAt >= limits.portionMs)
+      this.#portion = { left: Math.ceil((timersPerSecond * limits.portionMs) / 1_000), beganAt: now };
+    const taken = Math.min(timers, this.#portion.left);
+    this.#portion.left -= taken;
+    return taken;
+  }
+
+  #begin(timer: DueTimer): void {
+    const fired = this.#fire(timer)
+      .catch(this.#onError)
+      .then(() => {
+        this.#firing.delete(timer.stream);
+        if (this.#isCrowded) this.#lookIn(limits.gatherMs);
+      });
+    this.#firing.set(timer.stream, fired);
   }
 
   async #fire(timer: DueTimer): Promise<void> {
@@ -71,9 +138,25 @@ export class TimerRunner {
       await this.#send(id, timer.command, JSON.parse(timer.params), timerCommandId(`${timer.id}@${timer.dueAt}`));
       failpoint("timer:after-fire");
     } catch (error) {
-      if (!isRefusal(error))
+      if (!isRefusal(error)) {
+        // It may have failed because this node leaves: the next one to fire it need not wait.
+        if (this.#stopped) return;
+        this.#tell(timer, error);
         return this.#store.postponeTimer(timer, backoffMs(timer.attempts + 1, { baseMs: 500, capMs: 60_000 }));
+      }
     }
     await this.#store.deleteTimer(timer);
+  }
+
+  #tell({ id, command, attempts }: DueTimer, error: unknown): void {
+    const failed = this.#failed;
+    failed.timers++;
+    if (performance.now() < failed.tellAt) return;
+    const others = failed.timers > 1 ? ` (and ${failed.timers - 1} others meanwhile)` : "";
+    this.#failed = { timers: 0, tellAt: performance.now() + limits.tellMs };
+    const { type, message } = plainError(error);
+    this.#onError(
+      new Error(`timer ${id} could not send "${command}"${others}, attempt ${attempts + 1}: ${type} ${message}`),
+    );
   }
 }

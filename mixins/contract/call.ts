@@ -23,11 +23,19 @@ interface Caller {
 /** A typed `call` on a broker or a context. */
 export function typedCall(caller: object): Call {
   return ((action: string, params: unknown, { commandId, timeoutMs, headers, meta }: CallOptions = {}) =>
-    (caller as Caller).call(action, params, {
-      ...(timeoutMs !== undefined && { timeout: timeoutMs }),
-      ...(meta && { meta }),
-      ...((headers || commandId !== undefined) && {
-        headers: { ...headers, ...(commandId !== undefined && { [COMMAND_ID]: commandId }) },
+    floating(
+      (caller as Caller).call(action, params, {
+        ...(timeoutMs !== undefined && { timeout: timeoutMs }),
+        ...(meta && { meta }),
+        ...((headers || commandId !== undefined) && {
+          headers: { ...headers, ...(commandId !== undefined && { [COMMAND_ID]: commandId }) },
+        }),
       }),
-    })) as Call;
+    )) as Call;
+}
+
+/** The same promise; that an author's code does not wait for it must not end the process when it rejects. */
+export function floating<T>(call: Promise<T>): Promise<T> {
+  call.catch(() => {});
+  return call;
 }

@@ -1,4 +1,4 @@
-export { typedCall, type Call, type CallOptions } from "./call.ts";
+export { floating, typedCall, type Call, type CallOptions } from "./call.ts";
 export {
   ActorId,
   contractOf,

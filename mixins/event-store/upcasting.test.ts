@@ -19,3 +19,18 @@ test("a missing step and a version from the future are errors that name the even
   );
   expect(() => upcast("a.b", 4, {}, 3, upcasters)).toThrow(expect.objectContaining({ type: "EVENT_NEWER" }));
 });
+
+const cyclic: Record<string, unknown> = {};
+cyclic["self"] = cyclic;
+test.each<[string, () => unknown]>([
+  ["nothing", () => undefined],
+  ["null", () => null],
+  ["a text", () => "Ada"],
+  ["a promise", async () => ({ first: "Ada" })],
+  ["a BigInt", () => ({ first: 1n })],
+  ["a cycle", () => cyclic],
+])("a step that gives %s is an error that names the event and the step", (_what, step) =>
+  expect(() => upcast("a.b", 1, { name: "Ada" }, 3, { ...upcasters, 1: step })).toThrow(
+    expect.objectContaining({ type: "UPCASTER_WRONG", message: expect.stringMatching(/a\.b: .*version 1 /) }),
+  ),
+);

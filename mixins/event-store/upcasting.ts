@@ -5,7 +5,8 @@ export type Upcasters = { readonly [version: number]: ((data: any) => any) | und
 
 /**
  * Old event data in today's shape: one step a version, when read; what is stored never changes. Throws Bug
- * `UPCASTER_MISSING`, and `EVENT_NEWER` for an event that a newer release wrote.
+ * `UPCASTER_MISSING`, `UPCASTER_WRONG` for a step whose result is no data, and `EVENT_NEWER` for an event that a newer
+ * release wrote; and what a step throws.
  */
 export function upcast(
   type: string,
@@ -21,6 +22,22 @@ export function upcast(
     const step = upcasters[version];
     if (!step) throw new Bug("UPCASTER_MISSING", `${type}: no upcaster from version ${version} to ${version + 1}`);
     lifted = step(lifted);
+    if (!isData(lifted))
+      throw new Bug(
+        "UPCASTER_WRONG",
+        `${type}: the upcaster from version ${version} gave no object that JSON can hold`,
+      );
   }
   return lifted;
+}
+
+/** An object that others can be told: a page of the log with a BigInt or a cycle in it could not be sent to anyone. */
+function isData(lifted: unknown): boolean {
+  if (typeof lifted !== "object" || lifted === null || lifted instanceof Promise) return false;
+  try {
+    JSON.stringify(lifted);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -60,6 +60,11 @@ export interface Environment {
    * `NATS_URL`.
    */
   readonly carrier: "local" | "jetstream";
+  /**
+   * The release that runs here, such as an image's tag or a commit: a start with another one tries parked streams again.
+   * `RELEASE`; default: the version in package.json where npm starts it.
+   */
+  readonly release: string;
   /** Services of this process, or undefined for all. `SERVICES`, comma-separated. */
   readonly services: readonly string[] | undefined;
   readonly parallelism: number;
@@ -185,6 +190,7 @@ export function readEnvironment(
     workers: integer("WORKERS", 1, 1, 64),
     worker: integer("WORKER", 0, 0, Infinity) || undefined,
     carrier: carrier as Environment["carrier"],
+    release: text("RELEASE") ?? text("npm_package_version") ?? "",
     services,
     parallelism: availableParallelism(),
   };

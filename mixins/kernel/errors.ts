@@ -80,7 +80,16 @@ export class Bug extends HouseError {
 }
 
 type Coded = { code?: unknown; retryable?: unknown; data?: { family?: unknown; outcome?: unknown } };
-const coded = (error: unknown): Coded => (typeof error === "object" && error !== null ? error : {});
+/** The fields that decide. What an author's code threw may be anything, also an object whose getters throw. */
+function coded(error: unknown): Coded {
+  if (typeof error !== "object" || error === null) return {};
+  try {
+    const { code, retryable, data } = error as Coded;
+    return { code, retryable, ...(data && { data: { family: data.family, outcome: data.outcome } }) };
+  } catch {
+    return {};
+  }
+}
 
 /** Whether the domain said no, for our own errors and for Moleculer's (a ValidationError is a refusal too). */
 export function isRefusal(error: unknown): error is Error & { type: string; code: number } {
@@ -99,12 +108,47 @@ export function outcomeOf(error: unknown): Outcome {
   return coded(error).data?.outcome === "none" ? "none" : "unknown";
 }
 
-/** An error as plain data, for journals and dead letters: no stack, no cause. */
+/** Characters of a message in a journal or a dead letter: a longer one helps nobody, and has to pass the bus. */
+const MESSAGE_MAX = 2_000;
+
+/** An error as plain data, for journals and dead letters: no stack, no cause. Never throws, whatever was thrown. */
 export function plainError(error: unknown): { type: string; message: string; code: number } {
-  const { type, message, code } = (error ?? {}) as { type?: unknown; message?: unknown; code?: unknown };
+  const { type, message, code } = fieldsOf(error);
   return {
-    type: typeof type === "string" ? type : "ERROR",
-    message: typeof message === "string" ? message : String(error),
+    type: typeof type === "string" ? type.slice(0, MESSAGE_MAX) : "ERROR",
+    message: (typeof message === "string" ? message : textOf(error)).slice(0, MESSAGE_MAX),
     code: typeof code === "number" ? code : 500,
   };
+}
+
+function fieldsOf(error: unknown): { type?: unknown; message?: unknown; code?: unknown } {
+  try {
+    const { type, message, code } = (error ?? {}) as { type?: unknown; message?: unknown; code?: unknown };
+    return { type, message, code };
+  } catch {
+    return {};
+  }
+}
+
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return "what was thrown cannot be shown";
+  }
+}
+
+/**
+ * What an author's code threw, as an Error that can be logged: one that can be read is passed on as it is, anything else
+ * becomes a plain Error with what can be read of it.
+ */
+export function asError(thrown: unknown): Error {
+  try {
+    if (thrown instanceof Error && typeof thrown.message === "string" && typeof `${thrown.stack}` === "string")
+      return thrown;
+  } catch {
+    // Its getters throw.
+  }
+  const { type, message, code } = plainError(thrown);
+  return Object.assign(new Error(message), { type, code });
 }

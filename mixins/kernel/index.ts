@@ -8,6 +8,7 @@ export {
   isRefusal,
   isRetryable,
   outcomeOf,
+  asError,
   plainError,
   Refusal,
   Unavailable,
@@ -33,7 +34,7 @@ export {
 export { canonicalJson, fingerprintOf, storableJson } from "./json.ts";
 export { natsOptions } from "./nats-url.ts";
 export { contentBytesMax, isLonger, PAYLOAD_BYTES, payloadBytesMax } from "./payload.ts";
-export { beginStop, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
+export { beginStop, isStopping, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
 export { METRICS } from "./telemetry.ts";
 export { isPrintable } from "./text.ts";
 export type { FromSupervisor, FromWorker, Peer } from "./workers.ts";

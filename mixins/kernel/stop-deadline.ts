@@ -10,6 +10,9 @@ export function beginStop(broker: { options: object }): () => void {
   return () => void deadlines.delete(broker);
 }
 
+/** Whether the broker is stopping: what fails from now on may fail because of that. */
+export const isStopping = (broker: object): boolean => deadlines.has(broker);
+
 /** Milliseconds that are left of `SHUTDOWN_TIMEOUT_MS`: all of them until a stop begins, 0 when they are over. */
 export function stopTimeLeft(broker: { options: object }): number {
   const by = deadlines.get(broker);

@@ -15,6 +15,8 @@ export const METRICS = {
   consumerLagEvents: "valence.consumer.lag.events",
   consumerLagSeconds: "valence.consumer.lag.seconds",
   deadLetters: "valence.consumer.dead-letters",
+  /** 1 while so many streams are set aside that the consumer reads no further. */
+  consumerFull: "valence.consumer.full",
   sagasOpen: "valence.saga.open",
   sagasStuck: "valence.saga.stuck",
 } as const;

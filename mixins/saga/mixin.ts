@@ -39,7 +39,7 @@ export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}):
     async started(this: Running) {
       const store = await eventStoreOf(this);
       this.sagas = new SagaDriver({ sagas: list, store, broker: this.broker, limits });
-      this.watchdog = new Watchdog(this.sagas, await singletonOf(this, "watchdog"), this.broker, this.name, limits);
+      this.watchdog = new Watchdog(this.sagas, await singletonOf(this, "watchdog"), this.broker, this.fullName, limits);
       const consumers = await consumersOf(this);
       for (const saga of list)
         consumers.add({

@@ -5,7 +5,11 @@ import { SAGA_LIMITS } from "./limits.ts";
 import { Watchdog } from "./watchdog.ts";
 
 const limits = { ...SAGA_LIMITS, watchdogMs: 20, lostAfterMs: 60, orphanedAfterMs: 10_000 };
-const nodeWith = (...names: string[]) => ({ id: "other", local: false, services: names.map(name => ({ name })) });
+const nodeWith = (...names: string[]) => ({
+  id: "other",
+  local: false,
+  services: names.map(name => ({ name, fullName: name })),
+});
 
 test("P5 what a lost node had in hand is found, also what moved just before and what it left in order", async () => {
   const asked: { at: number; olderThanMs: number }[] = [];

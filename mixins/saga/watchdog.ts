@@ -15,7 +15,7 @@ export class Watchdog {
   /** Nodes that run the service. One that leaves says first that it has no services any more. */
   readonly #nodes = new Set<string>();
   readonly #onSeen = ({ node }: { node: Node }): void => {
-    if (node.services?.some(({ name }) => name === this.#service)) this.#nodes.add(node.id);
+    if (node.services?.some(({ fullName }) => fullName === this.#service)) this.#nodes.add(node.id);
   };
   readonly #onLost = ({ node }: { node: Node }): void => {
     if (this.#nodes.delete(node.id)) this.#lost();
@@ -136,6 +136,6 @@ export class Watchdog {
 interface Node {
   readonly id: string;
   readonly local: boolean;
-  readonly services?: readonly { name: string }[];
+  readonly services?: readonly { fullName: string }[];
 }
 const SEEN = ["$node.connected", "$node.updated"];

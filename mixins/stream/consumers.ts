@@ -1,21 +1,26 @@
 // The consumers of one service: finds the owners of what they subscribe to, follows each, answers for their state.
 import type { Service } from "moleculer";
-import { METRICS, Refusal } from "../kernel/index.ts";
+import { environmentOf, isStopping, METRICS, Refusal } from "../kernel/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Carrier } from "./carriers/carrier.ts";
 import { carrierOf } from "./carriers/resolve.ts";
 import { Follower, type Consumer, type House } from "./follower.ts";
 import { STREAM_LIMITS } from "./limits.ts";
 import { actorOf, ownersOf } from "./owners.ts";
-import type { LogEvent, LogPage, ReadLog } from "./source.ts";
+import { unparkGroup, type ParkedFilter } from "./parked.ts";
+import { streamReader } from "./read-stream.ts";
+import type { LogPage, ReadLog } from "./source.ts";
 import { streamTables } from "./tables.ts";
 import type { Taken } from "./taken.ts";
 import { inChunks } from "./chunks.ts";
 
 export interface ConsumerStatus {
   readonly name: string;
-  /** `waiting`: for an owner or the lease, which another node may hold; `stopped`: at a poison event. */
-  readonly state: Follower["state"];
+  /**
+   * `waiting`: for an owner or the lease, which another node may hold; `stopped`: at a poison event; `full`: of some source
+   * as many streams are set aside as may be, and until some are back it reads no further.
+   */
+  readonly state: Follower["state"] | "full";
   /** Events of its sources that lie after its checkpoints, of all types; null when a source cannot be asked. */
   readonly lagEvents: number | null;
   /** Milliseconds since the newest event that it has taken was recorded; 0 when nothing lies ahead. */
@@ -38,6 +43,13 @@ export interface DeadLetter {
   readonly at: string;
   readonly event: unknown;
 }
+
+const MEASURED = [
+  METRICS.consumerLagEvents,
+  METRICS.consumerLagSeconds,
+  METRICS.deadLetters,
+  METRICS.consumerFull,
+] as const;
 
 const registries = new WeakMap<Service, Promise<Consumers>>();
 
@@ -70,7 +82,9 @@ export class Consumers {
       carrier: this.#carrier,
       logger: service.logger,
       limits: STREAM_LIMITS,
-      readStream: (source, id, from, limit) => this.#readStream(source, id, from, limit),
+      readStream: streamReader(service.broker),
+      release: environmentOf(service.broker).release,
+      isStopping: () => isStopping(service.broker),
     };
     service.broker.localBus.on("$services.changed", this.#look);
     this.#looking = setInterval(this.#look, STREAM_LIMITS.lookMs).unref();
@@ -85,7 +99,7 @@ export class Consumers {
   /** Starts a consumer. It follows its sources as they appear, until it is removed or the service stops. */
   add(consumer: Consumer): void {
     if (this.#running.has(consumer.name))
-      throw new Error(`${this.#service.name}: two consumers named "${consumer.name}"`);
+      throw new Error(`${this.#service.fullName}: two consumers named "${consumer.name}"`);
     this.#running.set(consumer.name, { consumer, followers: new Map() });
     this.#look();
   }
@@ -121,8 +135,17 @@ export class Consumers {
     const { knex } = this.database;
     const running = this.#running.get(name);
     const rows = await knex("checkpoints").where({ consumer: name });
-    const aside: { state: string }[] = await knex("parked_streams").where({ consumer: name }).select("state");
-    const count = (state: string): number => aside.filter(row => row.state === state).length;
+    const aside: { source: string; partition: string; state: string; streams: number | string }[] = await knex(
+      "parked_streams",
+    )
+      .where({ consumer: name })
+      .groupBy("source", "partition", "state")
+      .select("source", "partition", "state", knex.raw("count(*) as streams"));
+    const count = (rows: typeof aside): number => rows.reduce((sum, { streams }) => sum + Number(streams), 0);
+    const { asideStreams } = { ...STREAM_LIMITS, ...running?.consumer.limits };
+    const isFull = [...Map.groupBy(aside, ({ source, partition }) => `${source}/${partition}`).values()].some(
+      rows => count(rows) >= asideStreams,
+    );
     const behind = await Promise.all(rows.map(row => this.#behind(row.source, row.cursor)));
     const lagEvents = behind.includes(null) ? null : behind.reduce<number>((sum, n) => sum + n!, 0);
     const now = await this.database.now();
@@ -130,12 +153,12 @@ export class Consumers {
     const states = [...(running?.followers.values() ?? [])].map(follower => follower.state);
     return {
       name,
-      state: (["stopped", "following"] as const).find(state => states.includes(state)) ?? "waiting",
+      state: isFull ? "full" : ((["stopped", "following"] as const).find(state => states.includes(state)) ?? "waiting"),
       lagEvents,
       lagMs: Math.max(0, ...newest),
       events: rows.reduce((sum, row) => sum + Number(row.events), 0),
-      parkedStreams: count("parked"),
-      retryingStreams: count("retrying"),
+      parkedStreams: count(aside.filter(({ state }) => state === "parked")),
+      retryingStreams: count(aside.filter(({ state }) => state === "retrying")),
       sources: rows.map(row => row.source),
     };
   }
@@ -218,7 +241,12 @@ export class Consumers {
     if (!letter) throw new Refusal("DEAD_LETTER_NOT_FOUND", { field: "id", message: `there is no dead letter ${id}` });
     await knex("parked_streams")
       .where({ consumer: letter.consumer, actor_stream: letter.actor_stream })
-      .update({ state: "retrying", attempts: 0, next_at: 0 });
+      .update({ state: "retrying", attempts: 0, charged: 0, next_at: 0 });
+  }
+
+  /** Sends all parked streams of a group back to work, each in order, at a bounded rate. Answers how many, by consumer. */
+  async retryGroup(filter: ParkedFilter): Promise<{ consumer: string; streams: number }[]> {
+    return [...(await unparkGroup(this.database, filter))].map(([consumer, streams]) => ({ consumer, streams }));
   }
 
   // ---- finding and following
@@ -241,18 +269,6 @@ export class Consumers {
     }
   }
 
-  /** Page by page: how much one has the bus decides. */
-  async #readStream(source: string, id: string, from: number, limit: number): Promise<LogEvent[]> {
-    const events: LogEvent[] = [];
-    while (events.length < limit) {
-      const stream = { id, from: (events.at(-1)?.version ?? from - 1) + 1 };
-      const page = await this.#readLog(source, { cursor: "", limit: limit - events.length, stream });
-      if (page.events.length === 0) break;
-      events.push(...page.events);
-    }
-    return events;
-  }
-
   #readLog(source: string, params: ReadLog): Promise<LogPage> {
     return this.#service.broker.call(`${source}.readLog`, params);
   }
@@ -264,13 +280,13 @@ export class Consumers {
       if (!metrics.getMetric(name)) metrics.register({ type: "gauge", name, labelNames: ["service", "consumer"] });
     };
     try {
-      for (const { name, lagEvents, lagMs, parkedStreams } of await this.all()) {
-        const labels = { service: this.#service.name, consumer: name };
-        for (const metric of [METRICS.consumerLagEvents, METRICS.consumerLagSeconds, METRICS.deadLetters])
-          gauge(metric);
+      for (const { name, state, lagEvents, lagMs, parkedStreams } of await this.all()) {
+        const labels = { service: this.#service.fullName, consumer: name };
+        for (const metric of MEASURED) gauge(metric);
         if (lagEvents !== null) metrics.set(METRICS.consumerLagEvents, lagEvents, labels);
         metrics.set(METRICS.consumerLagSeconds, lagMs / 1_000, labels);
         metrics.set(METRICS.deadLetters, parkedStreams, labels);
+        metrics.set(METRICS.consumerFull, state === "full" ? 1 : 0, labels);
       }
     } catch (error) {
       this.#service.logger.debug("the lag of consumers could not be measured", error);

@@ -11,16 +11,19 @@
 //
 // An event that fails sets its *stream* aside: it and what follows of that stream wait in the dead-letter table, in
 // order, and the others go on. A stream aside is tried again with backoff: an event that keeps failing parks it for a
-// person, one that is merely unavailable is tried for ever, at a bounded rate. When too many streams are aside the
-// consumer stops reading until some are back.
-import { backoffMs, Bug, failpoint, isRetryable, plainError } from "../kernel/index.ts";
+// person, one that is merely unavailable is tried for ever, at a bounded rate. What is tried again is read again from the
+// owner: a deploy may have changed its shape, and what is stored is for people. Another release of the consumer tries what
+// is parked once more by itself. When too many streams are aside the consumer says so and stops reading until some are back.
+import { asError, backoffMs, Bug, failpoint, isRetryable, plainError, Unavailable } from "../kernel/index.ts";
 import type { Recorded } from "../contract/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Knex } from "knex";
 import type { Carrier, Feed } from "./carriers/carrier.ts";
 import { Lease } from "./lease.ts";
 import type { StreamLimits } from "./limits.ts";
+import { notParkedBy, parkedBy, releaseName, unpark } from "./parked.ts";
 import { Place, streamOf, Superseded, type Aside, type Letter, type PlaceKey } from "./place.ts";
+import type { ReadStream } from "./read-stream.ts";
 import type { Cursor, LogEvent } from "./source.ts";
 
 /** By stream, the first event that failed and why. Later events of that stream have not been applied. */
@@ -33,6 +36,8 @@ export interface Consumer {
   readonly types: readonly string[] | "all";
   /** What an event does that cannot be handled: parks its stream (default), or stops the consumer until a restart. */
   readonly onPoison?: "park" | "stop";
+  /** Source of the code that handles events: with other code, what was parked is tried again. Default: the release tells. */
+  readonly definition?: string;
   /** Calls for one event. Streams side by side, the events of one in order. */
   readonly react?: (event: Recorded) => Promise<unknown>;
   /** Writes for a batch, in the transaction of the checkpoint. */
@@ -49,8 +54,11 @@ export interface Consumer {
 export interface House {
   readonly database: Database;
   readonly carrier: Carrier;
-  /** Events of one stream from the owner's store, from a version on. */
-  readonly readStream: (source: string, id: string, from: number, limit: number) => Promise<readonly LogEvent[]>;
+  readonly readStream: ReadStream;
+  /** What runs here; see Environment. */
+  readonly release: string;
+  /** Whether the node is leaving: what fails from now on is not the fault of events. */
+  readonly isStopping: () => boolean;
   readonly logger: Record<"debug" | "info" | "warn" | "error", (...message: unknown[]) => void>;
   readonly limits: StreamLimits;
 }
@@ -64,14 +72,24 @@ class Poisoned extends Error {
   }
 }
 
+/** The node is leaving, and events failed: nothing of the batch is kept. */
+class Leaving extends Error {
+  constructor() {
+    super("the node is leaving");
+  }
+}
+
 export class Follower {
   readonly key: PlaceKey;
   state: "waiting" | "following" | "stopped" = "waiting";
+  /** As many streams are aside as may be: it reads no further. */
+  isFull = false;
   readonly #consumer: Consumer;
   readonly #house: House;
   readonly #limits: StreamLimits;
   readonly #lease: Lease;
   readonly #types: ReadonlySet<string> | undefined;
+  readonly #release: string;
   readonly #done: Promise<void>;
   #feed: Feed | undefined;
   #stopping = false;
@@ -88,7 +106,12 @@ export class Follower {
     this.#limits = { ...house.limits, ...consumer.limits };
     this.#lease = new Lease(house.database, `${consumer.name}/${source}/${partition}`, this.#limits.leaseMs);
     this.#types = consumer.types === "all" ? undefined : new Set(consumer.types);
+    this.#release = releaseName(house.release, consumer.definition ?? "");
     this.#done = this.#run();
+  }
+
+  get #isLeaving(): boolean {
+    return this.#stopping || this.#house.isStopping();
   }
 
   /** Finishes the batch at hand and frees the lease. */
@@ -113,7 +136,8 @@ export class Follower {
           logger.error(`consumer ${this.key.consumer} has stopped at ${error.message}`, error.cause);
           break;
         }
-        const level = isRetryable(error) || error instanceof Superseded ? "debug" : "warn";
+        const isExpected = isRetryable(error) || error instanceof Superseded || error instanceof Leaving;
+        const level = isExpected ? "debug" : "warn";
         logger[level](`consumer ${this.key.consumer} on ${this.key.source}: ${plainError(error).message}`, error);
         await this.#pause(backoffMs(++this.#failures, { baseMs: this.#limits.retryMinMs, capMs: 5_000 }));
       }
@@ -123,13 +147,14 @@ export class Follower {
   async #follow(): Promise<void> {
     const { database, carrier } = this.#house;
     const { source, partition } = this.key;
+    await this.#tryParkedAgain();
     const place = await Place.read(database, this.key);
     this.#feed = carrier.open(source, partition, place.cursor);
     this.state = "following";
     try {
       while (!this.#stopping && (await this.#lease.hold())) {
         if (place.aside.size > 0) await this.#retryDue(place);
-        if (place.aside.size >= this.#limits.asideStreams) {
+        if (this.#isFull(place)) {
           await this.#pause(this.#limits.retryMinMs);
           continue;
         }
@@ -150,7 +175,7 @@ export class Follower {
     const { fresh, taken } = await this.#judge(place, events);
     const step = { to: cursor, taken, fresh };
     const waiting = fresh.filter(event => place.aside.has(streamOf(event)) && this.#wants(event));
-    const ready = fresh.filter(event => !place.aside.has(streamOf(event)));
+    const ready = await this.#readable(fresh.filter(event => !place.aside.has(streamOf(event))));
     const stops = this.#consumer.onPoison === "stop";
     let newlyAside = new Map<string, Aside>();
     try {
@@ -219,7 +244,7 @@ export class Follower {
     for (const event of events)
       if (this.#wants(event) && !failures.has(streamOf(event)))
         if (event.broken === undefined) ready.push(event);
-        else failures.set(streamOf(event), { event, error: new Bug("EVENT_BROKEN", event.broken) });
+        else failures.set(streamOf(event), { event, error: unreadable(event) });
     const stopAtFirst = (): void => {
       const [first] = failures.values();
       if (stops && first) throw new Poisoned(first);
@@ -227,11 +252,11 @@ export class Follower {
     stopAtFirst();
     if (this.#consumer.react) await this.#react(ready, failures);
     stopAtFirst();
-    // Whom we call is stopping as well: what failed now is not the event's fault, the next start repeats it.
-    if (this.#stopping && failures.size > 0) throw new Error("stopping");
+    this.#chargeNone(failures);
     await this.#house.database.transaction(async trx => {
       if (this.#consumer.write)
         for (const [stream, failure] of await this.#consumer.write(trx, ready)) failures.set(stream, failure);
+      this.#chargeNone(failures);
       stopAtFirst();
       await commit(trx, failures);
       failpoint("consumer:before-commit");
@@ -239,19 +264,29 @@ export class Follower {
     failpoint("consumer:after-commit");
   }
 
+  /** What we call is stopping as well: what fails now is not the event's fault, and the next start repeats it. */
+  #chargeNone(failures: Failures): void {
+    if (this.#isLeaving && failures.size > 0) throw new Leaving();
+  }
+
   async #react(events: readonly LogEvent[], failures: Failures): Promise<void> {
-    const streams = [...Map.groupBy(events, streamOf)];
-    const work = async (): Promise<void> => {
-      for (let next = streams.shift(); next; next = streams.shift())
-        for (const event of next[1])
-          try {
-            await this.#consumer.react!(event);
-          } catch (error) {
-            failures.set(next[0], { event, error });
-            break;
-          }
-    };
-    await Promise.all(Array.from({ length: Math.min(streams.length, this.#limits.streamsAtOnce) }, work));
+    await this.#sideBySide([...Map.groupBy(events, streamOf)], async ([stream, own]) => {
+      for (const event of own)
+        try {
+          await within(this.#limits.reactMs, event, this.#consumer.react!(event));
+        } catch (error) {
+          failures.set(stream, { event, error: asError(error) });
+          return;
+        }
+    });
+  }
+
+  async #sideBySide<T>(streams: readonly T[], work: (stream: T) => Promise<void>): Promise<void> {
+    const left = streams.values();
+    const workers = Array.from({ length: Math.min(streams.length, this.#limits.streamsAtOnce) }, async () => {
+      for (const stream of left) await work(stream);
+    });
+    await Promise.all(workers);
   }
 
   // ---- streams that are set aside
@@ -260,9 +295,14 @@ export class Follower {
     const streams = await place.due(await this.#house.database.now(), this.#limits.retriesAtOnce);
     if (streams.length === 0) return;
     const letters: Letter[] = [];
-    for (const stream of streams)
-      for (const letter of await place.letters(stream, this.#limits.lettersAtOnce))
-        letters.push({ ...letter, event: await this.#mended(letter.event) });
+    await this.#sideBySide(streams, async stream => {
+      const [first, ...more] = await place.letters(stream, this.#limits.lettersAtOnce);
+      if (first === undefined) return;
+      // Between them lie those of types that the consumer does not handle: no more than a page is read.
+      const near = more.filter(({ event }) => event.version < first.event.version + this.#limits.batch);
+      const events = await this.#asTheOwnerTells([first.event, ...near.map(({ event }) => event)]);
+      letters.push(...[first, ...near].map((letter, i) => ({ ...letter, event: events[i]! })));
+    });
     const step = { to: place.cursor, taken: new Map(), fresh: [] };
     let again = new Map<string, Aside>();
     let free: string[] = [];
@@ -289,18 +329,66 @@ export class Follower {
     this.#consumer.committed?.();
   }
 
-  /** A broken event may be whole by now: the owner was deployed with the missing upcaster, or has got its log back. */
-  async #mended(event: LogEvent): Promise<LogEvent> {
-    if (event.broken === undefined) return event;
+  /**
+   * Events of one stream, in order, as its owner tells them today: in the shape of its release, and whole where it has got
+   * what was missing. What it does not have stays as it was read. If it cannot be asked, none can be handled now, as if a
+   * newer release had written them.
+   */
+  async #asTheOwnerTells(events: readonly LogEvent[]): Promise<readonly LogEvent[]> {
+    const [first, last] = [events[0]!, events.at(-1)!];
     try {
-      const [found] = await this.#house.readStream(this.key.source, event.stream, event.version, 1);
-      return found?.version === event.version ? found : event;
-    } catch {
-      return event;
+      const found = await this.#house.readStream(
+        this.key.source,
+        first.stream,
+        first.version,
+        last.version - first.version + 1,
+      );
+      const byVersion = new Map(found.map(event => [event.version, event]));
+      return events.map(event => byVersion.get(event.version) ?? event);
+    } catch (error) {
+      const broken = `${this.key.source} cannot be asked: ${plainError(error).message}`;
+      return events.map(event => ({ ...event, broken, isNewer: true }));
     }
   }
 
-  /** When to try again, or that a person has to. Progress starts the count anew; what is unavailable does not count. */
+  /** Those that the node which told them could not read, as another node of the owner reads them. */
+  async #readable(events: readonly LogEvent[]): Promise<readonly LogEvent[]> {
+    const broken = events.filter(event => event.broken !== undefined && !isAbsent(event) && this.#wants(event));
+    if (broken.length === 0) return events;
+    const read = new Map<string, LogEvent>();
+    await this.#sideBySide([...Map.groupBy(broken, streamOf).values()], async own => {
+      for (const event of await this.#asTheOwnerTells(own)) read.set(event.eventId, event);
+    });
+    return events.map(event => read.get(event.eventId) ?? event);
+  }
+
+  /** Streams that another release has parked get one attempt more: its mistake may be mended. */
+  async #tryParkedAgain(): Promise<void> {
+    const { attempts, unparkedPerSecond } = this.#limits;
+    const sent = await unpark(this.#house.database, parked => notParkedBy(this.#release, parked.where(this.key)), {
+      charged: attempts - 1,
+      perSecond: unparkedPerSecond,
+    });
+    for (const [consumer, streams] of sent)
+      this.#house.logger.info(`consumer ${consumer}: another release parked ${streams} streams, trying them again`);
+  }
+
+  /** Whether so many streams are aside that no more is read; told when it begins and when it ends. */
+  #isFull({ aside }: Place): boolean {
+    const isFull = aside.size >= this.#limits.asideStreams;
+    if (isFull === this.isFull) return isFull;
+    this.isFull = isFull;
+    const { consumer, source } = this.key;
+    if (!isFull) this.#house.logger.info(`consumer ${consumer} on ${source} reads on`);
+    else
+      this.#house.logger.error(
+        `consumer ${consumer} on ${source} reads no further: ${aside.size} streams are set aside. ` +
+          "Mend what they fail with, then POST /ops/dead-letters/retry",
+      );
+    return isFull;
+  }
+
+  /** When to try again, or that a person has to. Progress starts the count anew; what is unavailable is not charged. */
   async #asideAfter(
     trx: Knex.Transaction,
     place: Place,
@@ -311,10 +399,16 @@ export class Follower {
     const { attempts: attemptsMax, retryMinMs, retryMaxMs } = this.#limits;
     const aside = new Map<string, Aside>();
     for (const [stream, { error }] of failures) {
-      const attempts = (moving.has(stream) ? 0 : (place.aside.get(stream)?.attempts ?? 0)) + 1;
+      const before = place.aside.get(stream);
+      const counted = moving.has(stream) ? undefined : before;
+      const attempts = (counted?.attempts ?? 0) + 1;
+      const charged = (counted?.charged ?? 0) + (isRetryable(error) ? 0 : 1);
+      const isParked = charged >= attemptsMax;
       aside.set(stream, {
-        state: isRetryable(error) || attempts < attemptsMax ? "retrying" : "parked",
+        state: isParked ? "parked" : "retrying",
         attempts,
+        charged,
+        releases: isParked ? parkedBy(this.#release, before?.releases ?? "") : (before?.releases ?? ""),
         nextAt: now + backoffMs(attempts, { baseMs: retryMinMs, capMs: retryMaxMs }),
         error: JSON.stringify(plainError(error)),
       });
@@ -337,9 +431,9 @@ export class Follower {
   }
 
   #mustStop({ event, cause }: Poisoned): boolean {
-    const attempts = this.#poison.eventId === event.eventId ? this.#poison.attempts + 1 : 1;
-    this.#poison = { eventId: event.eventId, attempts };
-    return attempts >= this.#limits.attempts && !isRetryable(cause);
+    const before = this.#poison.eventId === event.eventId ? this.#poison.attempts : 0;
+    this.#poison = { eventId: event.eventId, attempts: before + (isRetryable(cause) ? 0 : 1) };
+    return this.#poison.attempts >= this.#limits.attempts;
   }
 
   async #pause(ms: number): Promise<void> {
@@ -366,6 +460,26 @@ const absent = (neighbour: LogEvent, version: number): LogEvent => ({
   data: Object.create(null),
   broken: "it is missing in the log",
 });
+
+/** The event of another release is unavailable here, not damaged: another node reads it, or this one after a deploy. */
+const unreadable = ({ eventId, broken, isNewer }: LogEvent): Error =>
+  isNewer
+    ? new Unavailable("UNREADABLE_HERE", { message: `${eventId}: ${broken}` })
+    : new Bug("EVENT_BROKEN", broken ?? "");
+
+/** The reaction, or a Bug once it takes too long; what it comes to later is of no interest. */
+async function within(ms: number, { eventId }: LogEvent, reaction: Promise<unknown>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Bug("REACTION_TOO_LONG", `${eventId} was not handled within ${ms} ms`)),
+    ms,
+  );
+  try {
+    await Promise.race([reaction, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 const isAtOrBehind = (event: LogEvent, failures: Failures): boolean => {
   const failure = failures.get(streamOf(event));

@@ -8,6 +8,11 @@ export const STREAM_LIMITS = {
   lookMs: 1_000,
   /** Streams whose events a reactor handles side by side. */
   streamsAtOnce: 64,
+  /**
+   * Milliseconds that a reactor may take for one event, its calls included: three of them at the default time-out. What
+   * takes longer counts as an attempt that failed, since the events of a batch wait for each other.
+   */
+  reactMs: 30_000,
   /** Times that a poison event is tried, with backoff, until its stream is parked. */
   attempts: 5,
   /** Milliseconds before the first retry, doubled up to the second. */
@@ -16,6 +21,10 @@ export const STREAM_LIMITS = {
   /** Streams retried at once, and events of each. */
   retriesAtOnce: 64,
   lettersAtOnce: 50,
+  /** Parked streams that go back to work in a second, of a group or after a deploy: beside live events, not before them. */
+  unparkedPerSecond: 50,
+  /** Releases by which a parked stream has been tried that are remembered: those among which deploys go back and forth. */
+  releasesKept: 8,
   /**
    * Streams set aside until the consumer stops reading and only retries: when everything fails (a called service is
    * down, a fold is wrong) the log must not move into the dead-letter table.

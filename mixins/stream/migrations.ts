@@ -62,6 +62,16 @@ export const migrations = [
         table.string("cursor").notNullable();
       }),
   },
+  {
+    name: "003_tries",
+    up: (knex: Knex) =>
+      knex.schema.alterTable("parked_streams", table => {
+        // Attempts that were the event's fault: those that meet what is unavailable lengthen the backoff only.
+        table.integer("charged").notNullable().defaultTo(0);
+        // The releases by which the stream was parked, commas between.
+        table.text("releases").notNullable().defaultTo("");
+      }),
+  },
 ];
 
 /**

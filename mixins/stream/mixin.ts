@@ -9,6 +9,7 @@ import { consumersOf } from "./consumers.ts";
 import type { Reactor } from "./define-reactor.ts";
 import { consumerOf } from "./reactor.ts";
 import { COMMITTED, type Committed } from "./source.ts";
+import type { ParkedFilter } from "./parked.ts";
 import { streamTables } from "./tables.ts";
 import type { Taken } from "./taken.ts";
 
@@ -27,9 +28,16 @@ export { inChunks } from "./chunks.ts";
 const PAGE = 100;
 const operation = { visibility: "public", roles: ["admin"] } as const;
 
+/** Which parked streams go back to work: of a consumer, of a type of error, set aside for so many milliseconds at least. */
+const GROUP = {
+  consumer: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  error: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  olderThanMs: Type.Optional(Type.Integer({ minimum: 0 })),
+};
+
 /**
  * What every service with consumers has, whatever they are: the hint that wakes them, and the operations `consumers`,
- * `deadLetters`, `retryDeadLetter`. Consumers are added by `consumersOf(this)`.
+ * `deadLetters`, `retryDeadLetter`, `retryDeadLetters`. Consumers are added by `consumersOf(this)`.
  */
 export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
   return {
@@ -73,6 +81,13 @@ export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
         async handler(this: Service, ctx: Context<{ id: string }>) {
           await (await consumersOf(this)).retry(ctx.params.id);
           return { id: ctx.params.id, retried: true };
+        },
+      },
+      retryDeadLetters: {
+        ...operation,
+        params: paramsOf(GROUP),
+        async handler(this: Service, ctx: Context<ParkedFilter>) {
+          return { retried: await (await consumersOf(this)).retryGroup(ctx.params) };
         },
       },
     },

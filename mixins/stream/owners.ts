@@ -16,9 +16,17 @@ export function ownersOf(broker: ServiceBroker, types: readonly string[] | "all"
   const services = broker.registry.getServiceList({ onlyAvailable: true }) as unknown as Listed[];
   for (const { fullName, metadata } of services) {
     const events = metadata?.events;
-    if (events && (types === "all" || types.some(type => type in events))) owners.add(fullName);
+    // What another node announces may be anything, and this runs where nobody catches.
+    if (typeof events === "object" && events !== null && (types === "all" || types.some(type => type in events)))
+      owners.add(fullName);
   }
   return owners;
+}
+
+/** Nodes that answer an action, as far as this one knows. */
+export function nodesOf(broker: ServiceBroker, action: string): string[] {
+  const endpoints = broker.registry.actions.get(action)?.endpoints ?? [];
+  return endpoints.filter(endpoint => endpoint.isAvailable).map(({ id }) => id);
 }
 
 /** The actor type of a service, the first part of its streams' names. */

@@ -26,6 +26,10 @@ export interface Aside {
   /** `retrying` is tried again by itself; `parked` waits for a person. */
   readonly state: "retrying" | "parked";
   readonly attempts: number;
+  /** Attempts among them that were the event's fault. */
+  readonly charged: number;
+  /** The releases that have parked it, commas between. */
+  readonly releases: string;
   /** Milliseconds since the epoch, the database's clock. */
   readonly nextAt: number;
   /** JSON of the plain error. */
@@ -76,11 +80,7 @@ export class Place {
     await knex("checkpoints").insert(start).onConflict(["consumer", "source", "partition"]).ignore();
     const row: CheckpointRow = await knex("checkpoints").where(key).first();
     const parked = await knex("parked_streams").where(key);
-    const aside = parked.map(({ actor_stream, state, attempts, next_at, error }): [string, Aside] => [
-      actor_stream,
-      { state, attempts, nextAt: Number(next_at), error },
-    ]);
-    return new Place(database, key, row, new Map(aside));
+    return new Place(database, key, row, new Map(parked.map(row => [row.actor_stream, asideOf(row)])));
   }
 
   /**
@@ -154,9 +154,9 @@ export class Place {
   }
 
   async writeAside(trx: Knex.Transaction, streams: ReadonlyMap<string, Aside>): Promise<void> {
-    for (const [actor_stream, { state, attempts, nextAt, error }] of streams)
+    for (const [actor_stream, { nextAt, ...aside }] of streams)
       await trx("parked_streams")
-        .insert({ ...this.key, actor_stream, state, attempts, next_at: nextAt, error })
+        .insert({ ...this.key, actor_stream, ...aside, next_at: nextAt })
         .onConflict(["consumer", "actor_stream"])
         .merge();
   }
@@ -169,8 +169,7 @@ export class Place {
       .where("next_at", "<=", now)
       .orderBy("next_at")
       .limit(limit);
-    for (const { actor_stream, state, attempts, next_at, error } of rows)
-      this.aside.set(actor_stream, { state, attempts, nextAt: Number(next_at), error });
+    for (const row of rows) this.aside.set(row.actor_stream, asideOf(row));
     return rows.map(row => row.actor_stream);
   }
 
@@ -207,6 +206,16 @@ export class Place {
     return free;
   }
 }
+
+const asideOf = ({ state, attempts, charged, releases, next_at, error }: ParkedRow): Aside => ({
+  state,
+  attempts,
+  charged,
+  releases,
+  nextAt: Number(next_at),
+  error,
+});
+type ParkedRow = Omit<Aside, "nextAt"> & { readonly next_at: number | string };
 
 interface CheckpointRow {
   cursor: string;

@@ -1,5 +1,5 @@
 import { eventCommandId, failpoint } from "../kernel/index.ts";
-import { typedCall, type Call, type Recorded } from "../contract/index.ts";
+import { floating, typedCall, type Call, type Recorded } from "../contract/index.ts";
 import type { Reactor } from "./define-reactor.ts";
 import type { Consumer } from "./follower.ts";
 
@@ -13,15 +13,17 @@ export function consumerOf(reactor: Reactor, broker: object): Consumer {
   return {
     name: reactor.name,
     types: Object.keys(handlers),
+    definition: Object.values(handlers).map(String).join("\n"),
     ...(reactor.onPoison && { onPoison: reactor.onPoison }),
     react(event) {
       let n = 0;
-      const callOnce: Call = async (action, params, options) => {
+      const callInOrder: Call = async (action, params, options) => {
         const commandId = eventCommandId(event.eventId, reactor.name, ++n);
         const result = await call(action, params, { ...options, commandId });
         failpoint("reactor:after-call");
         return result;
       };
+      const callOnce: Call = (...args) => floating(callInOrder(...args));
       return handlers[event.type]!(event, { call: callOnce });
     },
   };

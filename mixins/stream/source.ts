@@ -5,8 +5,12 @@ import type { Recorded } from "../contract/index.ts";
 /** Opaque place in a service's log; `""` is the start. */
 export type Cursor = string;
 
-/** An event of the log. `broken` says why it could not be decoded (unknown type, missing upcaster): its stream is to be parked. */
-export type LogEvent = Recorded & { readonly broken?: string };
+export type LogEvent = Recorded & {
+  /** Why the owner's node could not decode it: an unknown type, an upcaster that is missing or throws. `data` is then raw. */
+  readonly broken?: string;
+  /** It is not damaged: another release wrote it, whose nodes read it. Beside `broken`, which older releases know. */
+  readonly isNewer?: true;
+};
 
 export interface LogPage {
   /** Upcast to today's schema, in log order. */

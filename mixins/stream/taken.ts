@@ -8,7 +8,7 @@ export interface Taken {
 }
 
 interface Listed {
-  readonly name: string;
+  readonly fullName: string;
   readonly metadata?: { readonly consumers?: object };
 }
 
@@ -18,7 +18,7 @@ interface Listed {
  */
 export async function takenByAll(broker: ServiceBroker, asked: Taken): Promise<ReadonlySet<string>> {
   const services = broker.registry.getServiceList({ onlyAvailable: true }) as unknown as Listed[];
-  const consuming = new Set(services.filter(({ metadata }) => metadata?.consumers).map(({ name }) => name));
+  const consuming = new Set(services.filter(({ metadata }) => metadata?.consumers).map(({ fullName }) => fullName));
   let taken = new Set(asked.streams.map(({ id }) => id));
   for (const service of consuming) {
     const answer: { ids: string[] } = await broker.call(`${service}.taken`, asked);

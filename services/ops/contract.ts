@@ -62,6 +62,20 @@ export const contract = defineContract({
     /** Ids are `<service>:<id>`, since each service counts its own. `after` pages through one `service`. */
     deadLetters: { params: { service: Type.Optional(name), limit, after }, returns: listOf("deadLetters") },
     retryDeadLetter: { params: { id }, returns: Answer },
+    /**
+     * All parked streams of a group, each in order and at a bounded rate: of a service, of a consumer, with the type of
+     * error, set aside for so many minutes at least. Answers how many of each consumer; `consumers` of a service tells how
+     * many are left.
+     */
+    retryDeadLetters: {
+      params: {
+        service: Type.Optional(name),
+        consumer: Type.Optional(id),
+        error: Type.Optional(id),
+        olderThanMinutes: Type.Optional(Type.Number({ minimum: 0, maximum: 100_000_000 })),
+      },
+      returns: Type.Object({ streams: Type.Integer(), retried: Type.Array(Answer) }),
+    },
   },
   refusals: [
     "SAGA_NOT_FOUND",
@@ -85,6 +99,7 @@ export const contract = defineContract({
     rebuild: ["admin"],
     deadLetters: ["admin"],
     retryDeadLetter: ["admin"],
+    retryDeadLetters: ["admin"],
   },
 });
 declare global {

@@ -27,6 +27,9 @@ const saga = (name: string, ids: readonly string[]): ServiceSchema => ({
       deadLetters: [{ id: `${name}:7`, after: ctx.params.after, event: { token: "tok_secret" } }],
     })),
     retryDeadLetter: internal(ctx => ({ id: ctx.params.id, retried: 1 })),
+    retryDeadLetters: internal(ctx => ({
+      retried: ctx.params.consumer === "none" ? [] : [{ consumer: `${name}-starter`, streams: 3, asked: ctx.params }],
+    })),
   },
 });
 const books: ServiceSchema = {
@@ -136,6 +139,32 @@ test("a dead letter's id names its service and leads back to it", async () => {
   expect((await ask("deadLetters")).deadLetters).toHaveLength(2);
   await expect(ask("deadLetters", { after: "returns:3" })).rejects.toMatchObject({ code: 422 });
   await expect(ask("retryDeadLetter", { id: "books:1" })).rejects.toMatchObject({ type: "DEAD_LETTER_NOT_FOUND" });
+});
+
+test("a group of parked streams goes back to work in all services, or in one", async () => {
+  const group = { error: "TEAPOT", olderThanMinutes: 2.5 };
+  const asked = { error: "TEAPOT", olderThanMs: 150_000 };
+  expect(await ask("retryDeadLetters", group)).toEqual({
+    streams: 6,
+    retried: ["checkout", "returns"].map(service => ({
+      service,
+      consumer: `${service}-starter`,
+      streams: 3,
+      asked,
+    })),
+  });
+  expect(await ask("retryDeadLetters", { service: "returns" })).toMatchObject({ streams: 3, retried: [{ asked: {} }] });
+  expect(await ask("retryDeadLetters", { consumer: "none" })).toEqual({ streams: 0, retried: [] });
+  await expect(ask("retryDeadLetters", { service: "nope" })).rejects.toMatchObject({ code: 422 });
+});
+
+test("a service with a version is asked by its full name", async () => {
+  const service = broker.createService({ ...saga("refunds", ["saga-4"]), version: 2 });
+  await broker.waitForServices({ name: "refunds", version: 2 });
+  expect(await ask("saga", { id: "saga-4" })).toMatchObject({ service: "v2.refunds" });
+  const { deadLetters } = await ask("deadLetters", { service: "v2.refunds" });
+  expect(await ask("retryDeadLetter", { id: deadLetters[0].id })).toMatchObject({ service: "v2.refunds", retried: 1 });
+  await broker.destroyService(service);
 });
 
 test("nodes with their services", async () => {

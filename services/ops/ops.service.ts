@@ -14,7 +14,7 @@ interface Metadata {
   readonly secrets?: readonly string[];
 }
 interface Listed {
-  readonly name: string;
+  readonly fullName: string;
   readonly metadata: Metadata;
 }
 
@@ -29,10 +29,10 @@ const limits = {
 const ask = <R = Answer>(ctx: Context, service: string, action: string, params: object = {}): Promise<R> =>
   (ctx as unknown as MoleculerContext).call<R, object>(`${service}.${action}`, params);
 
-/** Names of the available services whose metadata passes, each once, however many nodes run it. */
+/** Full names, `v2.orders` of one with a version, of the available services whose metadata passes, each once, however many nodes run it. */
 function servicesWith(broker: ServiceBroker, test: (metadata: Metadata) => boolean): string[] {
   const services = broker.registry.getServiceList({ onlyAvailable: true, skipInternal: true }) as Listed[];
-  return [...new Set(services.filter(({ metadata }) => test(metadata ?? {})).map(({ name }) => name))].sort();
+  return [...new Set(services.filter(({ metadata }) => test(metadata ?? {})).map(({ fullName }) => fullName))].sort();
 }
 
 /** Asks each service for its list; every entry is marked with the service it comes from. */
@@ -72,6 +72,7 @@ function hostOf(broker: ServiceBroker, type: string): string {
 }
 
 const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
 const invalid = (field: string, message: string): Refusal =>
   new Refusal("VALIDATION_ERROR", { status: 422, field, message });
 
@@ -89,7 +90,7 @@ export default defineService(contract, {
           hostname,
           cpu,
           uptime,
-          services: ((services ?? []) as Listed[]).map(({ name }) => name).sort(),
+          services: ((services ?? []) as Listed[]).map(({ fullName }) => fullName).sort(),
         })),
       };
     },
@@ -175,6 +176,18 @@ export default defineService(contract, {
         .slice(0, limit)
         .map(letter => ({ ...letter, id: `${letter.service}:${String(letter["id"])}` }));
       return shown(ctx.broker, { deadLetters });
+    },
+    async retryDeadLetters(ctx) {
+      const { service: only, olderThanMinutes, ...narrow } = ctx.params;
+      const services = servicesWith(ctx.broker, ({ consumers }) => consumers !== undefined);
+      if (only !== undefined && !services.includes(only))
+        throw invalid("service", "no service of this name has consumers");
+      const params = {
+        ...narrow,
+        ...(olderThanMinutes !== undefined && { olderThanMs: Math.round(olderThanMinutes * MINUTE_MS) }),
+      };
+      const retried = await gather(ctx, only === undefined ? services : [only], "retryDeadLetters", "retried", params);
+      return { streams: retried.reduce((sum, { streams }) => sum + Number(streams), 0), retried };
     },
     async retryDeadLetter(ctx) {
       const [service = "", ...rest] = ctx.params.id.split(":");

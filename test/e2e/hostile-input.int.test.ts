@@ -195,9 +195,13 @@ const OTHERS: Line[] = [
   ...["nodes", "sagas", "sagas/checkout.{bobs}", "actors/order/{bobs}", "projections", "dead-letters"].map(
     (path): Line => [`a customer at ops/${path}`, `GET /ops/${path}`, { status: 403 }],
   ),
-  ...["sagas/x/retry", "sagas/x/compensate", "projections/order-list/rebuild", "dead-letters/x/retry"].map(
-    (path): Line => [`a customer at ops/${path}`, `POST /ops/${path}`, { body: {}, status: 403 }],
-  ),
+  ...[
+    "sagas/x/retry",
+    "sagas/x/compensate",
+    "projections/order-list/rebuild",
+    "dead-letters/x/retry",
+    "dead-letters/retry",
+  ].map((path): Line => [`a customer at ops/${path}`, `POST /ops/${path}`, { body: {}, status: 403 }]),
   ...["Bearer", "Bearer x.y.z", `Bearer ${SQL}`, "Basic cm9vdDpyb290", `Bearer ${"a".repeat(5_000)}`, ""].map(
     (value): Line => [
       `the authorization "${value.slice(0, 20)}"`,

@@ -220,5 +220,5 @@ test("P1-P5 two releases side by side, forward, back and forward again: nothing 
   for (const [id, name] of load.depots) expect(await call("depots.get", { id })).toMatchObject({ id, name });
 }, 300_000);
 
-const asText = ({ action, id, error }: Failed): string =>
-  `${action} ${id}: ${error.type ?? error.name} ${error.message}`;
+const asText = ({ action, params, error }: Failed): string =>
+  `${action} ${JSON.stringify(params)}: ${error.type ?? error.name} ${error.message}`;

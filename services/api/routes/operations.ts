@@ -4,6 +4,8 @@ import { route } from "../route.ts";
 
 const access = "admin";
 const name = Type.String({ pattern: "^[a-z][a-z0-9-]{0,63}$" });
+/** Its full name: with a version before a dot, if it has one. */
+const service = Type.String({ pattern: "^(v[0-9A-Za-z.-]{1,32}[.])?[a-z][a-z0-9-]{0,63}$", maxLength: 64 });
 const id = Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9][A-Za-z0-9_.:@-]*$" });
 const page = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500 })),
@@ -85,7 +87,7 @@ export const operations = [
   route("GET /ops/dead-letters", "ops.deadLetters", {
     summary: "Events that a consumer could not handle",
     access,
-    query: { service: Type.Optional(name), ...page },
+    query: { service: Type.Optional(service), ...page },
     params: ({ query }) => query,
   }),
   route("POST /ops/dead-letters/:id/retry", "ops.retryDeadLetter", {
@@ -93,5 +95,16 @@ export const operations = [
     access,
     path: { id },
     params: ({ path }) => path,
+  }),
+  route("POST /ops/dead-letters/retry", "ops.retryDeadLetters", {
+    summary: "Let consumers try a group of parked streams again, each in its order, at a bounded rate",
+    access,
+    body: {
+      service: Type.Optional(service),
+      consumer: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+      error: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+      olderThanMinutes: Type.Optional(Type.Number({ minimum: 0, maximum: 100_000_000 })),
+    },
+    params: ({ body }) => body,
   }),
 ];
