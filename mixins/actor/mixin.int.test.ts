@@ -208,3 +208,26 @@ test("two services that host one actor type: the second does not start, on this 
   await call("earn", { id: "p", amount: 1 });
   expect(await call("get", { id: "p" })).toMatchObject({ version: 1 });
 });
+
+test("two services that host one actor type and start at once: one does not, or the log of either says so", async () => {
+  const told: string[] = [];
+  const join = async (name: string): Promise<void> => {
+    const broker = new ServiceBroker({
+      ...brokerOptions(readEnvironment({ ...databases.env, NODEID: name })),
+      transporter: "Fake",
+      namespace: databases.folder,
+      logger: false,
+      skipProcessEventRegistration: true,
+    });
+    brokers.push(broker);
+    const { logger } = broker.createService({ ...defineService(contract, { mixins: [Actors(Purse)] }), name });
+    logger.error = (message: unknown) => void told.push(String(message));
+    await broker.start();
+  };
+  const names = ["bags", "pouches"];
+  const started = await Promise.allSettled(names.map(join));
+  const isRefused = started.some(result => result.status === "rejected" && result.reason.type === "ACTOR_HOSTED_TWICE");
+  const isTold = (name: string) =>
+    told.some(message => message.startsWith(`${name} hosts actors of type "purse", and so`));
+  await until(() => isRefused || names.every(isTold));
+});
