@@ -16,7 +16,7 @@ const HELP = `Spreads a service's event store over the databases that <SERVICE>_
   4. npm run reshard -- orders
 
 Commands go on all the while; those on the buckets that are being handed over wait for a moment. It may be killed at any
-point and started again: it goes on where it was. Nothing is removed before counts and checksums of both sides agree.`;
+point and started again: it goes on where it was. Nothing is removed before checksums of what both sides hold agree.`;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({

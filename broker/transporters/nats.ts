@@ -6,10 +6,12 @@
 //   3. a request to a node that is gone is published to nobody: the server says "no responders" if it is asked to
 //   4. replies of ours that fall into a gap are lost: the caller, still connected, waited for nothing
 //   5. what is larger than the server takes fails with an error of the client, as a 500
+//   6. a second process of the same node id ends the first one
 import { Errors, Transporters } from "moleculer";
 import { Events, type Msg, type NatsConnection } from "nats";
-import { natsOptions, PAYLOAD_BYTES } from "../../mixins/kernel/index.ts";
+import { Bug, natsOptions, PAYLOAD_BYTES } from "../../mixins/kernel/index.ts";
 import type { Answer, Asking, Packet } from "./asking.ts";
+import { rivalOf } from "./claim.ts";
 import { refuseOversize } from "./oversize.ts";
 
 const limits = {
@@ -31,6 +33,9 @@ interface Base {
   prefix: string;
   nodeID: string;
   transit: {
+    connect(): Promise<unknown>;
+    /** No failure is followed by another attempt. */
+    disconnecting: boolean;
     pendingRequests: Map<string, { action: { name: string }; nodeID: string; reject(error: Error): void }>;
     removePendingRequest(id: string): void;
     removePendingRequestByNodeID(nodeID: string): void;
@@ -42,6 +47,7 @@ interface Base {
     warn(...message: unknown[]): void;
     error(...message: unknown[]): void;
   };
+  init(transit: Base["transit"], ...handlers: unknown[]): void;
   connect(): Promise<void>;
   disconnect(): Promise<void> | undefined;
   makeSubscriptions(topics: readonly object[]): Promise<void>;
@@ -55,6 +61,7 @@ export class NatsTransporter extends Nats implements Asking {
   onLost: Asking["onLost"] = () => {};
   connectedAt = -Infinity;
   readonly #replies: Packet[] = [];
+  readonly #refused = Promise.withResolvers<never>();
   #inbox!: string;
 
   /** `url`: several with commas between are one cluster. Moleculer's own reading of it knows neither these nor TLS. */
@@ -66,6 +73,13 @@ export class NatsTransporter extends Nats implements Asking {
       pingInterval: limits.pingMs,
       maxPingOut: limits.pingsUnanswered,
     });
+  }
+
+  /** Moleculer tries for ever to connect: here the start fails where that is of no use. */
+  override init(transit: Base["transit"], ...handlers: unknown[]): void {
+    super.init(transit, ...handlers);
+    const connect = transit.connect.bind(transit);
+    transit.connect = () => Promise.race([connect(), this.#refused.promise]);
   }
 
   /** Of the server that we are connected to; it may be another one after an outage. */
@@ -92,6 +106,7 @@ export class NatsTransporter extends Nats implements Asking {
 
   override async makeSubscriptions(topics: readonly object[]): Promise<void> {
     const client = this.client!;
+    await this.#claim(client);
     this.#inbox = `${this.prefix}.UNDELIVERED.${this.nodeID}`;
     client.subscribe(`${this.#inbox}.*`, { callback: (_error, message) => this.#undelivered(message) });
     // Answered on the main loop: a node whose loop hangs does not count as alive.
@@ -100,6 +115,20 @@ export class NatsTransporter extends Nats implements Asking {
     });
     client.subscribe(`${this.prefix}.LOST`, { callback: (_error, message) => this.onLost(message.string()) });
     await super.makeSubscriptions(topics);
+  }
+
+  async #claim(client: NatsConnection): Promise<void> {
+    const { broker, nodeID, prefix, transit } = this;
+    const subjects = { probe: this.#probeSubject(nodeID), claim: `${prefix}.CLAIM.${nodeID}` };
+    const rival = await rivalOf(client, subjects, broker.instanceID);
+    if (rival === undefined) return;
+    const refusal = new Bug("NODEID_TAKEN", `NODEID ${nodeID} is another running process's: give each its own`);
+    // What it says at its end, as the node that it is not, would take the other one out.
+    this.connected = false;
+    transit.disconnecting = true;
+    this.#refused.reject(refusal);
+    await client.close();
+    throw refusal;
   }
 
   override prepublish(packet: Packet): Promise<void> {

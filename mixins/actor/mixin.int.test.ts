@@ -1,7 +1,7 @@
 // Actors as services of real brokers.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { ServiceBroker, type Context } from "moleculer";
+import { ServiceBroker, type Context, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
 import { newDatabases, type Databases } from "../../test/databases.ts";
 import { defineService } from "../contract/index.ts";
@@ -214,4 +214,58 @@ test("an actor leaves memory when another node becomes its owner: idle ones at o
   expect(await quoted).toEqual({ id: busy, version: 2 });
   await until(() => service.actors.resident === stay.length);
   expect(await there.call("get", { id: busy })).toMatchObject({ version: 2, state: { balance: 3 } });
+});
+
+test("two services that host one actor type: the second does not start, on this node or another, and both are named", async () => {
+  const { call } = await start();
+  const twin = (name: string, version?: number) => ({
+    ...defineService(contract, { mixins: [Actors(Purse)] }),
+    name,
+    ...(version !== undefined && { version }),
+  });
+  const join = async (nodeId: string, ...schemas: ServiceSchema[]): Promise<void> => {
+    const broker = new ServiceBroker({
+      ...brokerOptions(readEnvironment({ ...databases.env, NODEID: nodeId })),
+      transporter: "Fake",
+      namespace: databases.folder,
+      logger: false,
+      skipProcessEventRegistration: true,
+    });
+    brokers.push(broker);
+    for (const schema of schemas) broker.createService(schema);
+    await broker.start();
+  };
+  await expect(join("there", twin("wallets"))).rejects.toMatchObject({
+    type: "ACTOR_HOSTED_TWICE",
+    message: expect.stringMatching(/^wallets hosts actors of type "purse", and so does purses on here/),
+  });
+  await expect(join("elsewhere", twin("pouches"), twin("bags"))).rejects.toMatchObject({ type: "ACTOR_HOSTED_TWICE" });
+  // Another node of the same service, and another release of it.
+  await join("there-2", twin("purses"));
+  await join("there-3", twin("purses", 2));
+  await call("earn", { id: "p", amount: 1 });
+  expect(await call("get", { id: "p" })).toMatchObject({ version: 1 });
+});
+
+test("two services that host one actor type and start at once: one does not, or the log of either says so", async () => {
+  const told: string[] = [];
+  const join = async (name: string): Promise<void> => {
+    const broker = new ServiceBroker({
+      ...brokerOptions(readEnvironment({ ...databases.env, NODEID: name })),
+      transporter: "Fake",
+      namespace: databases.folder,
+      logger: false,
+      skipProcessEventRegistration: true,
+    });
+    brokers.push(broker);
+    const { logger } = broker.createService({ ...defineService(contract, { mixins: [Actors(Purse)] }), name });
+    logger.error = (message: unknown) => void told.push(String(message));
+    await broker.start();
+  };
+  const names = ["bags", "pouches"];
+  const started = await Promise.allSettled(names.map(join));
+  const isRefused = started.some(result => result.status === "rejected" && result.reason.type === "ACTOR_HOSTED_TWICE");
+  const isTold = (name: string) =>
+    told.some(message => message.startsWith(`${name} hosts actors of type "purse", and so`));
+  await until(() => isRefused || names.every(isTold));
 });

@@ -23,6 +23,7 @@ import { fittingOf } from "./log-page.ts";
 import { readLog, toLogEvent } from "./log.ts";
 import { measureActors } from "./metrics.ts";
 import { rendezvous } from "./placement.ts";
+import { hostAlone } from "./sole-host.ts";
 import { TimerRunner } from "./timers.ts";
 
 export { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
@@ -37,7 +38,8 @@ export type HostingService = Service & {
   stopRelay?: () => void;
   publisher?: Publisher | undefined;
   stopMeasuring?: () => void;
-  handOver: () => void;
+  handOver?: () => void;
+  endHosting?: () => void;
 };
 
 const HISTORY_PAGE = 1_000;
@@ -204,6 +206,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
       keepsTables(this, () => streamTables(this));
     },
     async started(this: HostingService) {
+      this.endHosting = hostAlone(this);
       const store = await eventStoreOf(this);
       const prepareMs = environmentOf(this.broker).requestTimeoutMs;
       this.actors = new ActorHost(actor, store, {
@@ -244,7 +247,9 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
       });
     },
     async stopped(this: HostingService) {
-      this.broker.localBus.off("$services.changed", this.handOver);
+      this.endHosting?.();
+      // One that did not start has none.
+      if (this.handOver) this.broker.localBus.off("$services.changed", this.handOver);
       await this.timers?.stop();
       this.stopRelay?.();
       await this.publisher?.stop();

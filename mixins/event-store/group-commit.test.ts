@@ -276,3 +276,17 @@ test("P1 closing waits for what is queued; what comes later fails without effect
   expect(outcomeOf((verdicts.get("late") as { error?: Error }).error)).toBe("none");
   await expect(commits.write({ kind: "release", stream: "s.1" })).rejects.toMatchObject({ type: "STORE_CLOSED" });
 });
+
+test("a batch is bounded by what its events hold as well; what is over goes with the next", async () => {
+  const { batches, submit } = scripted();
+  const large = { type: "thing.done", schemaVersion: 1, data: "x".repeat(9_000_000) };
+  for (const name of ["a", "b", "c", "d"]) submit(name, { ...append(`s.${name}`, name), events: [large] });
+  submit("small", append("s.small", "small"));
+  await turn();
+  expect(batches.map(({ ids }) => ids)).toEqual([["a", "b"]]);
+  await batches[0]!.answer([ok(1), ok(1)]);
+  expect(batches[1]!.ids).toEqual(["c", "d"]);
+  await batches[1]!.answer([ok(1), ok(1)]);
+  expect(batches[2]!.ids).toEqual(["small"]);
+  await batches[2]!.answer([ok(1)]);
+});

@@ -170,11 +170,14 @@ class Lane {
     const batch: Waiting[] = [];
     const rest: Waiting[] = [];
     const ended = new Set<string>();
+    let chars = 0;
+    let isFull = false;
     for (const waiting of this.#queue) {
-      if (batch.length >= this.#batchAppends || (ended.size > 0 && ended.has(waiting.append.stream)))
-        rest.push(waiting);
+      isFull ||= batch.length >= this.#batchAppends || chars > limits.batchChars;
+      if (isFull || (ended.size > 0 && ended.has(waiting.append.stream))) rest.push(waiting);
       else {
         batch.push(waiting);
+        for (const { data } of waiting.append.events) chars += data.length;
         if (waiting.first) ended.add(waiting.append.stream);
       }
     }

@@ -2,6 +2,8 @@
 export const limits = {
   /** Appends in one transaction: at 512 the sync is 1 % of the batch, and a larger one only delays its first caller. */
   batchAppends: 512,
+  /** Characters of their events, and of one append more: a server takes no statement of a gigabyte. */
+  batchChars: 16_000_000,
   /** Appends below which a batch is not split in halves: two syncs would cost more than the overlap gains. */
   halfAppendsMin: 16,
   /** Small writes in one transaction, and characters of the snapshots among them: commits wait behind it. */

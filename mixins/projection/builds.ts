@@ -6,6 +6,7 @@
 import type { Knex } from "knex";
 import type { Database } from "../database/index.ts";
 import { isAtOrPast } from "../stream/index.ts";
+import { physicalName } from "./physical-name.ts";
 import type { Shape } from "./shape.ts";
 
 export interface Build {
@@ -27,8 +28,7 @@ export const isSame = (a: BuildId, b: BuildId): boolean => a.version === b.versi
 /** Name of a build's consumer: `order-list@2`, its third build `order-list@2.3`. */
 export const consumerName = (name: string, { version, build }: BuildId): string =>
   `${name}@${version}${build > 1 ? `.${build}` : ""}`;
-export const physicalName = (name: string, { version, build }: BuildId, table: string): string =>
-  `${name}_v${version}${build > 1 ? `_b${build}` : ""}_${table}`.replaceAll(/\W/g, "_");
+export { physicalName };
 
 export class Builds {
   readonly #database: Database;

@@ -150,6 +150,43 @@ test("a handler that throws leaves nothing of its event behind and parks the str
   expect(await rowsIn(broker)).toEqual(expected(source.log).sort((a, b) => (a.id < b.id ? -1 : 1)));
 });
 
+test("projections and tables of long names that begin alike have tables of their own", async () => {
+  const long = "the-orders-of-each-customer-by-month-and-by-the-country-it-went-to";
+  const twin = (end: string): Projection =>
+    defineProjection({
+      name: `${long}-${end}`,
+      version: 1,
+      tables: {
+        rows: { id: Type.String(), size: Type.Integer() },
+        rows_too: { id: Type.String(), size: Type.Integer() },
+      },
+      indexes: { rows: [["size"]], rows_too: [["size"]] },
+      on: {
+        "thing.added": async ({ stream, data }: any, tables: any) => {
+          await tables.rows.upsert({ id: `${end}-${stream}`, size: data.size });
+          await tables.rows_too.upsert({ id: `${end}-${stream}-too`, size: data.size });
+        },
+      } as object,
+    });
+  const broker = await house.start(source.schema(), {
+    name: "views",
+    mixins: [Projections([twin("now"), twin("then")])],
+  });
+  source.append("a", "thing.added", { size: 7 });
+  const service = broker.getLocalService("views") as unknown as ProjectingService;
+  for (const end of ["now", "then"])
+    for (const [table, id] of [
+      ["rows", `${end}-a`],
+      ["rows_too", `${end}-a-too`],
+    ] as const)
+      expect(
+        await until(
+          () => service.projection(`${long}-${end}`).table(table).select("id"),
+          rows => rows.length > 0,
+        ),
+      ).toEqual([{ id }]);
+});
+
 describe("read-your-writes", () => {
   test("a read with a token waits until the rows hold that version", async () => {
     const broker = await house.start(source.schema(), views(things()));

@@ -117,3 +117,14 @@ test("SIGTERM to each node in turn, under load: no call fails, though nobody rep
   expect(failed(ended)).toEqual([]);
   await expectCounts(ended);
 });
+
+test("a process that is started with the NODEID of another ends and names it; the other one goes on", async () => {
+  cluster = await Cluster.start(1);
+  const first = cluster.nodes.get("node-1")!;
+  const load = cluster.load(5, ACTORS);
+  await until("the load is under way", () => load.ended.length > 100);
+  await expect(cluster.join({ NODEID: "node-1", LOGLEVEL: "error" })).rejects.toThrow(/did not start[^]*NODEID node-1/);
+  cluster.nodes.set("node-1", first);
+  expect(failed(await load.stop())).toEqual([]);
+  expect(cluster.live()).toEqual(["node-1"]);
+});

@@ -188,3 +188,36 @@ test("a call that any node can answer stays in the zone while it can", async () 
   await west.stop();
   expect(await asked()).toEqual(new Set(["east"]));
 });
+
+test("a second process of the same NODEID does not start, and the first one and its callers notice nothing", async () => {
+  const space = newNamespace();
+  const first = await join(space, "same", tellingNode);
+  const caller = await join(space, "caller");
+  await sees(caller, "same");
+  const lost: unknown[] = [];
+  for (const { localBus } of [caller, first])
+    for (const event of ["$node.disconnected", "$transporter.disconnected"])
+      localBus.on(event, (payload: unknown) => lost.push(event, payload));
+  const second = join(space, "same", well);
+  await expect(second).rejects.toMatchObject({ type: "NODEID_TAKEN", message: expect.stringContaining("NODEID same") });
+  // What it says when it ends is not said in the other's name.
+  await running.pop()!.stop();
+  for (let i = 0; i < 20; i++) expect(await caller.call("oracle.ask")).toBe("same");
+  expect(lost).toEqual([]);
+  // Once it is free it can be had, without a time to wait.
+  await first.stop();
+  running.splice(running.indexOf(first), 1);
+  await join(space, "same", well);
+  await sees(caller, "same");
+  expect(await caller.call("oracle.ask")).toBe("42");
+});
+
+test("of processes with one NODEID that start at once one lives", async () => {
+  const space = newNamespace();
+  const caller = await join(space, "caller");
+  const started = await Promise.allSettled([1, 2, 3].map(() => join(space, "same", well)));
+  const refused = started.filter(({ status }) => status === "rejected") as PromiseRejectedResult[];
+  expect(refused.map(({ reason }) => reason.type)).toEqual(["NODEID_TAKEN", "NODEID_TAKEN"]);
+  await sees(caller, "same");
+  expect(await caller.call("oracle.ask")).toBe("42");
+});

@@ -308,3 +308,12 @@ test("now() is the server's clock, in a transaction too", async () => {
   const [outside, inside] = [await database.now(), await database.transaction(trx => database.now(trx))];
   for (const seen of [outside, inside]) expect(Math.abs(seen - Number(now))).toBeLessThan(2_000);
 });
+
+test("a service whose name is longer than a schema's is refused, before it shares one with another", async () => {
+  const opening = openPostgres(
+    { kind: "postgres", shards: [server.url], replica: undefined, schema: "s".repeat(64), poolSize: 1 },
+    { rebuildable: false },
+  );
+  await expect(opening).rejects.toThrow(/sssss is too long: Postgres keeps 63/);
+  expect(await query(server.url, "select from pg_namespace where nspname like 'sss%'")).toEqual([]);
+});

@@ -6,6 +6,8 @@ import { readUrl, sessionSettings } from "./connection.ts";
 /** Serialises starts that find nothing there: `create … if not exists` alone still collides in the catalogue. */
 const PREPARING = 0x76616c65;
 const ATTEMPTS = 5;
+/** Bytes of an identifier; the names of services have no others than ASCII's. */
+const NAME_MAX = 63;
 
 /**
  * Makes what is missing: a role without login, named like the schema, and the schema, which the role owns. So no service
@@ -15,6 +17,11 @@ const ATTEMPTS = 5;
  * Throws when it may not, with the statements that someone who may has to run.
  */
 export async function prepareDatabase(url: string, { schema }: Pick<PostgresLocation, "schema">): Promise<void> {
+  // It would be cut without a word, and be another service's whose name begins alike.
+  if (schema.length > NAME_MAX)
+    throw new Error(
+      `the service's name ${schema} is too long: Postgres keeps ${NAME_MAX} characters of a schema's name`,
+    );
   for (let attempts = 1; ; attempts++)
     try {
       return await prepare(url, schema);

@@ -33,8 +33,10 @@ export async function watchChanges(client: ClientBase): Promise<void> {
     'create unlogged table if not exists reshard_changes (stream bigint not null, command_id text collate "C")',
   );
   await client.query("truncate reshard_changes");
+  // With a path of its own: somebody who writes by hand may have another.
   await client.query(`
-    create or replace function reshard_note() returns trigger language plpgsql set enable_seqscan = off as $$
+    create or replace function reshard_note() returns trigger language plpgsql
+    set enable_seqscan = off set search_path from current as $$
     begin
       if tg_table_name = 'streams' then
         insert into reshard_changes select c.id, null from changed c join buckets b on b.bucket = c.bucket
