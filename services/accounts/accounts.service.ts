@@ -38,7 +38,7 @@ export default defineService(contract, {
     const redis = redisOf(this.broker);
     await redis?.tried;
     this.users = new Users(this.database, systemClock);
-    this.sessions = redis ? new RedisSessions(redis, systemClock) : new SqlSessions(this.database, systemClock);
+    this.sessions = redis ? new RedisSessions(redis) : new SqlSessions(this.database);
     this.attempts = new LoginAttempts(failedLogins(redis, environmentOf(this.broker).workers));
     this.signer = await openSigner(this.database, environmentOf(this.broker).tokenIssuer);
   },

@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { connectedRedis, type RedisServer } from "../../test/servers/redis.ts";
 import { until } from "../../test/shop.ts";
-import { systemClock, type Clock } from "../../mixins/kernel/index.ts";
 import type { RedisConnection } from "../../mixins/redis/index.ts";
 import { limits } from "./limits.ts";
 import { RedisSessions } from "./redis-sessions.ts";
@@ -16,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => stop());
 beforeEach(() => redis.run(client => client.flushall()));
 
-const newStore = async (clock: Clock = systemClock) => new RedisSessions(redis, clock);
+const newStore = async (now?: () => number) => new RedisSessions(redis, now);
 
 /** Everything in the server, as text. */
 const everything = () =>
@@ -43,9 +42,23 @@ test("who reads the server finds no token, nor the part of one that is secret", 
   }
 });
 
+test("nodes whose clocks differ agree on what was used just now: they ask the server's", async () => {
+  const [here, there] = [await newStore(), await newStore()];
+  const token = await here.open("ada");
+  const next = await here.rotate(token);
+  const real = Date.now();
+  const ahead = jest.spyOn(Date, "now").mockImplementation(() => real + 2 * limits.refreshTokenMs);
+  try {
+    expect(await there.rotate(token)).toEqual(next);
+  } finally {
+    ahead.mockRestore();
+  }
+  expect(await here.rotate(next!.token)).toBeDefined();
+});
+
 test("of a family that is refreshed however often only the last moments are kept", async () => {
   let now = 1_000;
-  const store = await newStore({ now: () => now, monotonic: () => now });
+  const store = await newStore(() => now);
   let token = await store.open("ada");
   for (let n = 0; n < 50; n++) {
     now += limits.refreshReuseMs;

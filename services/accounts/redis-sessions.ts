@@ -6,9 +6,8 @@
 //   session:<family>:used   hashes of used tokens by the time of their use; the last moments only
 //   sessions:<user>         the user's families by the time of their log-in
 //
-// Each step is one script. All may be repeated, so what is lost on the way has no outcome worth knowing: a log-in whose
+// Each step is one script, by the server's clock: a token is used at one node and again at another. All may be repeated, so what is lost on the way has no outcome worth knowing: a log-in whose
 // answer is lost leaves a session that nobody has, a refresh gives the same token again.
-import type { Clock } from "../../mixins/kernel/index.ts";
 import { script, type RedisConnection } from "../../mixins/redis/index.ts";
 import { limits } from "./limits.ts";
 import { hashOf, randomText, successorOf } from "./refresh-token.ts";
@@ -17,8 +16,15 @@ import type { SessionStore } from "./session-store.ts";
 const FAMILY_BYTES = 16;
 const TOKEN_BYTES = 32;
 
+/** Milliseconds since the epoch; what a test gives instead comes as `now`. */
+const NOW = `
+  if now == '' then
+    local time = redis.call('time')
+    now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+  end`;
+
 const OPEN = script(`
-  local prefix, family, user, secret, next, now, life, max = unpack(ARGV)
+  local prefix, family, user, secret, next, now, life, max = unpack(ARGV)${NOW}
   for _, other in ipairs(redis.call('zrange', KEYS[1], 0, -1)) do
     if redis.call('exists', prefix .. other) == 0 then redis.call('zrem', KEYS[1], other) end
   end
@@ -33,7 +39,7 @@ const OPEN = script(`
 
 /** 1: the successor is the token to come; 0: there is none. A token that is neither next nor just used ends its family. */
 const ROTATE = script<0 | 1>(`
-  local token, successor, now, life, reuse = unpack(ARGV)
+  local token, successor, now, life, reuse = unpack(ARGV)${NOW}
   local next, ends = unpack(redis.call('hmget', KEYS[1], 'next', 'ends'))
   if not next or tonumber(ends) <= tonumber(now) then return 0 end
   if token == next then
@@ -52,17 +58,18 @@ const ROTATE = script<0 | 1>(`
 
 export class RedisSessions implements SessionStore {
   readonly #redis: RedisConnection;
-  readonly #clock: Clock;
-  constructor(redis: RedisConnection, clock: Clock) {
+  readonly #now: () => number | "";
+  /** `now`: milliseconds since the epoch, for tests. Default: on the server's clock. */
+  constructor(redis: RedisConnection, now: () => number | "" = () => "") {
     this.#redis = redis;
-    this.#clock = clock;
+    this.#now = now;
   }
 
   async open(user: string): Promise<string> {
     const id = randomText(FAMILY_BYTES);
     const token = tokenOf(id, Buffer.from(randomText(TOKEN_BYTES - FAMILY_BYTES), "base64url"));
     const { refreshTokenMs, sessionsPerUserMax } = limits;
-    const args = [this.#keyOf(""), id, user, randomText(32), hashOf(token), this.#clock.now(), refreshTokenMs];
+    const args = [this.#keyOf(""), id, user, randomText(32), hashOf(token), this.#now(), refreshTokenMs];
     await this.#redis.run(client => OPEN(client, [this.#familiesOf(user)], [...args, sessionsPerUserMax]), "none");
     return token;
   }
@@ -78,7 +85,7 @@ export class RedisSessions implements SessionStore {
       const successor = tokenOf(id, successorOf(token, secret!));
       const keys = [family, `${family}:used`, this.#familiesOf(user)];
       const { refreshTokenMs, refreshReuseMs } = limits;
-      const args = [hashOf(token), hashOf(successor), this.#clock.now(), refreshTokenMs, refreshReuseMs];
+      const args = [hashOf(token), hashOf(successor), this.#now(), refreshTokenMs, refreshReuseMs];
       return (await ROTATE(client, keys, args)) === 1 ? { user, token: successor } : undefined;
     }, "none");
   }

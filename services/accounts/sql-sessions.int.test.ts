@@ -1,7 +1,7 @@
-import { afterEach, describe, expect, test } from "@jest/globals";
+import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import { readFile } from "node:fs/promises";
 import { isOnPostgres, newDatabases, type Databases } from "../../test/databases.ts";
-import { readEnvironment, systemClock, type Clock } from "../../mixins/kernel/index.ts";
+import { readEnvironment } from "../../mixins/kernel/index.ts";
 import { migrate, openDatabase, type Database } from "../../mixins/database/mixin.ts";
 import { limits } from "./limits.ts";
 import { sessionStoreConformance } from "./session-store.conformance.ts";
@@ -9,12 +9,12 @@ import { sessionTables, SqlSessions } from "./sql-sessions.ts";
 
 const open: { database: Database; databases: Databases }[] = [];
 
-async function newStore(clock: Clock): Promise<SqlSessions> {
+async function newStore(now?: () => number): Promise<SqlSessions> {
   const databases = await newDatabases();
   const database = await openDatabase(readEnvironment(databases.env).databaseOf("accounts"));
   open.push({ database, databases });
   await migrate(database, "accounts", [sessionTables]);
-  return new SqlSessions(database, clock);
+  return new SqlSessions(database, now && (async () => now()));
 }
 afterEach(async () => {
   for (const { database, databases } of open.splice(0)) {
@@ -26,7 +26,7 @@ afterEach(async () => {
 describe("SQL sessions", () => sessionStoreConformance(newStore));
 
 test("who reads the database finds no token", async () => {
-  const store = await newStore(systemClock);
+  const store = await newStore();
   const token = await store.open("ada");
   const next = await store.rotate(token);
   const [{ database, databases }] = open as [(typeof open)[0]];
@@ -40,7 +40,7 @@ test("who reads the database finds no token", async () => {
 
 test("expired families and used tokens do not pile up", async () => {
   let now = 1_000;
-  const store = await newStore({ now: () => now, monotonic: () => now });
+  const store = await newStore(() => now);
   let token = await store.open("ada");
   await store.open("bob");
   now += limits.refreshTokenMs - 1;
@@ -51,4 +51,22 @@ test("expired families and used tokens do not pile up", async () => {
   const { knex } = open[0]!.database;
   expect(await knex("session_families").orderBy("user").pluck("user")).toEqual(["ada", "eve"]);
   expect(await knex("refresh_tokens")).toHaveLength(3);
+});
+
+test("nodes whose clocks differ agree on what was used just now: they ask the database's", async () => {
+  await newStore();
+  let now = Date.now();
+  const database: Database = { ...open[0]!.database, now: async () => now };
+  const [here, there] = [new SqlSessions(database), new SqlSessions(database)];
+  const token = await here.open("ada");
+  const next = await here.rotate(token);
+  const ahead = jest.spyOn(Date, "now").mockImplementation(() => now + 2 * limits.refreshTokenMs);
+  try {
+    expect(await there.rotate(token)).toEqual(next);
+  } finally {
+    ahead.mockRestore();
+  }
+  expect(await here.rotate(next!.token)).toBeDefined();
+  now += limits.refreshReuseMs;
+  expect(await there.rotate(token)).toBeUndefined();
 });

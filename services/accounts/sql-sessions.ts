@@ -1,6 +1,7 @@
-// Sessions in SQL: a row a family, a row a token.
+// Sessions in SQL: a row a family, a row a token. Time is the database's: a token is used at one node and again at another.
+import type { Knex } from "knex";
 import type { Database, Migration } from "../../mixins/database/index.ts";
-import { newId, type Clock } from "../../mixins/kernel/index.ts";
+import { newId } from "../../mixins/kernel/index.ts";
 import { limits } from "./limits.ts";
 import { hashOf, randomText, successorOf } from "./refresh-token.ts";
 import type { SessionStore } from "./session-store.ts";
@@ -37,18 +38,20 @@ interface Family {
 
 export class SqlSessions implements SessionStore {
   readonly #database: Database;
-  readonly #clock: Clock;
-  constructor(database: Database, clock: Clock) {
+  readonly #now: (within: Knex) => Promise<number>;
+  /** `now`: milliseconds since the epoch, for tests. Default: on the database's clock. */
+  constructor(database: Database, now = (within: Knex): Promise<number> => database.now(within)) {
     this.#database = database;
-    this.#clock = clock;
+    this.#now = now;
   }
 
   open(user: string): Promise<string> {
     const token = randomText(32);
     return this.#database.transaction(
       async trx => {
+        const now = await this.#now(trx);
         // The one unused token of a family is its newest: when that has expired, nothing can come of the family any more.
-        const expired = trx("refresh_tokens").whereNull("used_at").where("expires_at", "<=", this.#clock.now());
+        const expired = trx("refresh_tokens").whereNull("used_at").where("expires_at", "<=", now);
         await trx("session_families").whereIn("id", expired.select("family")).delete();
         // Ids are UUIDv7: the newest sort last.
         const families: string[] = await trx("session_families").where({ user }).orderBy("id", "desc").pluck("id");
@@ -57,7 +60,7 @@ export class SqlSessions implements SessionStore {
           .delete();
         const family = newId();
         await trx("session_families").insert({ id: family, user, secret: randomText(32) });
-        await trx("refresh_tokens").insert(this.#row(token, family));
+        await trx("refresh_tokens").insert(rowOf(token, family, now));
         return token;
       },
       // Of all users: two that clear away the same expired families would wait for each other in a circle.
@@ -66,7 +69,6 @@ export class SqlSessions implements SessionStore {
   }
 
   rotate(token: string): Promise<{ user: string; token: string } | undefined> {
-    const now = this.#clock.now();
     return this.#database.transaction(async trx => {
       const here = { hash: hashOf(token) };
       // Locked, and before its tokens are read: two tabs take turns, and a log-out comes before or after.
@@ -75,12 +77,15 @@ export class SqlSessions implements SessionStore {
         .forUpdate()
         .first();
       const row: Row | undefined = family && (await trx("refresh_tokens").where(here).first());
-      if (!row || Number(row.expires_at) <= now) return undefined;
+      if (!row) return undefined;
+      // After the lock: who has waited for the other tab must not be earlier than that one.
+      const now = await this.#now(trx);
+      if (Number(row.expires_at) <= now) return undefined;
       const next = { user: family!.user, token: successorOf(token, family!.secret).toString("base64url") };
       if (row.used_at === null) {
         await trx("refresh_tokens").where({ family: row.family }).where("expires_at", "<=", now).delete();
         await trx("refresh_tokens").where({ hash: row.hash }).update({ used_at: now });
-        await trx("refresh_tokens").insert(this.#row(next.token, row.family));
+        await trx("refresh_tokens").insert(rowOf(next.token, row.family, now));
         return next;
       }
       if (now - Number(row.used_at) < limits.refreshReuseMs) return next;
@@ -101,8 +106,11 @@ export class SqlSessions implements SessionStore {
         .delete(),
     );
   }
-
-  #row(token: string, family: string) {
-    return { hash: hashOf(token), family, used_at: null, expires_at: this.#clock.now() + limits.refreshTokenMs };
-  }
 }
+
+const rowOf = (token: string, family: string, now: number) => ({
+  hash: hashOf(token),
+  family,
+  used_at: null,
+  expires_at: now + limits.refreshTokenMs,
+});

@@ -1,15 +1,19 @@
 import Type from "typebox";
 import { ActorId, defineContract } from "../../mixins/contract/index.ts";
+import type { Reservations } from "./reservations.ts";
 
 const quantity = Type.Integer({ minimum: 1, maximum: 1_000_000 });
 const count = Type.Integer({ minimum: 0 });
 const orderId = Type.String({ minLength: 1, maxLength: 64 });
 
+/** Open reservations, each an order's quantity: a tree, which only `reservations.ts` reads. */
+const reservations = Type.Unsafe<Reservations>(Type.Array(Type.Unknown()));
+
 /** One stock actor a SKU; its id is the SKU. received = available + reserved + sold. */
 export const contract = defineContract({
   service: "inventory",
   actor: "stock",
-  state: { available: count, received: count, sold: count, reservations: Type.Record(Type.String(), count) },
+  state: { available: count, received: count, sold: count, reservations },
   commands: {
     receive: { quantity },
     /** An order reserves a SKU once: asked again for the same quantity, nothing happens. */

@@ -4,16 +4,25 @@
 // reserve twice, and giving back or selling what is not reserved does nothing.
 import { defineActor } from "../../mixins/actor/index.ts";
 import { contract } from "./contract.ts";
+import { quantityOf, withoutReservation, withReservation } from "./reservations.ts";
 
 const { event } = contract;
 
 export const limits = {
   /** Units of one SKU ever received: keeps every count a safe integer, and a slip of the keyboard out of the books. */
   receivedMax: 1_000_000_000,
+  /**
+   * Events between two snapshots. One of 30,000 open reservations is 1.2 MB and 7 ms of JSON: among 1,000 commands that is
+   * 7 µs each. To load what has come since the last one takes some 10 ms.
+   */
+  snapshotEvery: 1_000,
 } as const;
 
 export const Stock = defineActor(contract)({
-  initial: () => ({ available: 0, received: 0, sold: 0, reservations: {} }),
+  // 2: the open reservations as a tree.
+  snapshotSchema: 2,
+  snapshotEvery: limits.snapshotEvery,
+  initial: () => ({ available: 0, received: 0, sold: 0, reservations: [] }),
   decide: {
     receive: ({ received }, { quantity }, { refuse }) => {
       if (received + quantity > limits.receivedMax)
@@ -22,7 +31,7 @@ export const Stock = defineActor(contract)({
     },
     reserve: ({ received, available, reservations }, { orderId, quantity }, { id, refuse }) => {
       if (received === 0) throw refuse("STOCK_NOT_FOUND", { message: `nothing of ${id} was ever received` });
-      const reserved = reservations[orderId];
+      const reserved = quantityOf(reservations, orderId);
       if (reserved === quantity) return [];
       if (reserved !== undefined)
         throw refuse("ALREADY_RESERVED", { field: "quantity", message: `order ${orderId} has reserved ${reserved}` });
@@ -31,11 +40,11 @@ export const Stock = defineActor(contract)({
       return [event("stock.reserved", { orderId, quantity })];
     },
     release: ({ reservations }, { orderId }) => {
-      const quantity = reservations[orderId];
+      const quantity = quantityOf(reservations, orderId);
       return quantity === undefined ? [] : [event("stock.released", { orderId, quantity })];
     },
     commit: ({ reservations }, { orderId }) => {
-      const quantity = reservations[orderId];
+      const quantity = quantityOf(reservations, orderId);
       return quantity === undefined ? [] : [event("stock.sold", { orderId, quantity })];
     },
   },
@@ -48,23 +57,18 @@ export const Stock = defineActor(contract)({
     "stock.reserved": (state, { orderId, quantity }) => ({
       ...state,
       available: state.available - quantity,
-      reservations: { ...state.reservations, [orderId]: quantity },
+      reservations: withReservation(state.reservations, orderId, quantity),
     }),
     "stock.released": (state, { orderId, quantity }) => ({
       ...state,
       available: state.available + quantity,
-      reservations: without(state.reservations, orderId),
+      reservations: withoutReservation(state.reservations, orderId),
     }),
     "stock.sold": (state, { orderId, quantity }) => ({
       ...state,
       sold: state.sold + quantity,
-      reservations: without(state.reservations, orderId),
+      reservations: withoutReservation(state.reservations, orderId),
     }),
   },
   reply: { receive: ({ available }) => ({ available }) },
 });
-
-function without<V>(record: { readonly [key: string]: V }, key: string): { [key: string]: V } {
-  const { [key]: _gone, ...rest } = record;
-  return rest;
-}

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { newId } from "../../mixins/kernel/index.ts";
 import { startEmbedded, type Embedded } from "../../test/embedded.ts";
 import { until } from "../../test/shop.ts";
@@ -135,6 +138,75 @@ test("no person moves money", async () => {
   });
   await expect(shop.call("payments.recordCaptured", { id }, { meta })).rejects.toMatchObject({ type: "FORBIDDEN" });
   expect(await types()).toEqual([]);
+});
+
+/** Passes requests on to the provider, and holds back its answers to authorizations until `release`. */
+async function heldBack() {
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const server = createServer(async (request, response) => {
+    const { method = "GET", url, headers } = request;
+    const body = method === "POST" ? await buffer(request) : undefined;
+    const key = headers["idempotency-key"] as string;
+    const answer = await fetch(provider.url + url, { method, headers: { "idempotency-key": key }, body: body ?? null });
+    const text = await answer.text();
+    if (url === "/authorizations") await released;
+    response.writeHead(answer.status, { "content-type": "application/json" }).end(text);
+  });
+  await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, release, close: () => server.close() };
+}
+
+test("a void between the provider's yes and its record: the authorization is not answered ok, and is voided again", async () => {
+  const held = await heldBack();
+  const late = await startEmbedded([payments], { PAYMENT_PROVIDER_URL: held.url });
+  const eventsOf = async () => (await late.call("payments.history", { id })).events.map(({ type }) => type);
+  try {
+    const authorizing = late
+      .call("payments.authorize", { id, amount, token: "tok_ok" })
+      .catch((error: unknown) => error);
+    await until("the provider has authorized", async () => (await inLedger())?.authorized === 2_500);
+    expect(await late.call("payments.void", { id })).toEqual({ paymentId: id, status: "voided" });
+    held.release();
+    expect(await authorizing).toMatchObject({ type: "PAYMENT_VOIDED", retryable: false });
+    await until("it is voided again", async () => (await eventsOf()).length === 5);
+    expect((await eventsOf()).map(type => type.slice("payment.".length))).toEqual([
+      "requested",
+      "void_requested",
+      "voided",
+      "authorized_late",
+      "voided",
+    ]);
+    expect(await inLedger()).toMatchObject({ authorized: 2_500, voided: 2_500, captured: 0 });
+  } finally {
+    held.release();
+    await late.stop();
+    held.close();
+  }
+});
+
+test.each([
+  ["404 of a proxy", 404, { message: "no route" }],
+  ["it is authorized", 200, { status: "authorized", authorizationId: "auth_1" }],
+])("a void that the provider does not confirm, but answers %s, is asked for again", async (_, code, body) => {
+  let isDeaf = true;
+  const server = createServer((request, response) => {
+    const [status, said] = isDeaf ? [code, body] : [200, { status: "voided" }];
+    request.resume().on("end", () => response.writeHead(status).end(JSON.stringify(said)));
+  });
+  await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const embedded = await startEmbedded([payments], { PAYMENT_PROVIDER_URL: `http://127.0.0.1:${port}` });
+  try {
+    const ask = () => embedded.call("payments.void", { id }, { commandId: `saga:${id}/authorize/1/undo` });
+    await expect(ask()).rejects.toMatchObject({ type: "PROVIDER_UNAVAILABLE", data: { outcome: "unknown" } });
+    expect((await embedded.call("payments.get", { id })).state.status).toBe("void_requested");
+    isDeaf = false;
+    expect(await ask()).toEqual({ paymentId: id, status: "voided" });
+  } finally {
+    await embedded.stop();
+    server.close();
+  }
 });
 
 describe("with the bundled provider", () => {

@@ -73,6 +73,13 @@ export default defineService(contract, {
         const { status } = await this.ask(() => this.provider.void(id));
         if (status === "captured")
           throw new Refusal("PAYMENT_CAPTURED", { message: `the provider has captured payment ${id}` });
+        // Only these two say that no money is held. A 404 is a proxy's, or of a provider that will authorize yet.
+        if (status !== "voided" && status !== "declined")
+          throw new Unavailable("PROVIDER_UNAVAILABLE", {
+            message: `the provider has not confirmed the void of payment ${id}: ${status}`,
+            outcome: "unknown",
+            retryAfterMs: 500,
+          });
         await this.record(ctx, "recordVoided", {});
         return this.result(id);
       },

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -57,6 +57,41 @@ test("authorizes, and the same key gets the same authorization for ever, also af
   await start();
   expect(await authorize("a")).toEqual(first);
   expect(await ledger()).toEqual([entry("a", { authorized: 2_500 })]);
+});
+
+test("each answer follows a commit of its entry, by a connection that syncs what it commits", async () => {
+  /** What lay in the file after each commit, as another connection sees it, and how the one that committed does so. */
+  const commits: object[] = [];
+  let isAnswered = false;
+  const reader = new DatabaseSync(join(folder, "ledger.sqlite"), { readOnly: true });
+  const exec = DatabaseSync.prototype.exec;
+  const spy = jest.spyOn(DatabaseSync.prototype, "exec").mockImplementation(function (this: DatabaseSync, sql) {
+    exec.call(this, sql);
+    if (sql !== "commit") return;
+    const { synchronous } = this.prepare("pragma synchronous").get()!;
+    const { journal_mode } = this.prepare("pragma journal_mode").get()!;
+    const { status } = reader.prepare("select status from entries where key = 'a'").get() ?? {};
+    commits.push({ synchronous, journal_mode, status, isAnswered });
+  });
+  try {
+    for (const [ask, code] of [
+      [() => authorize("a"), 201],
+      [() => voidIt("a"), 200],
+    ] as const) {
+      isAnswered = false;
+      expect((await ask()).status).toBe(code);
+      isAnswered = true;
+    }
+  } finally {
+    spy.mockRestore();
+    reader.close();
+  }
+  // 2 is FULL: in this journal mode each commit waits for its fsync; 1 (NORMAL) would leave that to a checkpoint.
+  const synced = { synchronous: 2, journal_mode: "wal", isAnswered: false };
+  expect(commits).toEqual([
+    { ...synced, status: "authorized" },
+    { ...synced, status: "voided" },
+  ]);
 });
 
 test("authorizations that arrive together under one key are one", async () => {
