@@ -74,7 +74,6 @@ const REST: Plan = { kind: "rest" };
 const REASON_MAX = 1_000;
 /** Entries that follow from one another without a call. The longest chain has five; more would never end. */
 const CHAIN_MAX = 20;
-const ENDLESS = `${CHAIN_MAX} entries without a call: what it plans contradicts itself`;
 
 /**
  * `key` is the saga's name and id, `checkout.42`: what makes its command ids unique. A definition that throws (its
@@ -120,12 +119,14 @@ export function advance(
 ): Entry[] {
   const entries = [...outcomes];
   let next = fold(state, outcomes);
-  for (let links = 1; ; links++) {
-    const planned = links > CHAIN_MAX ? stuck(ENDLESS) : plan(saga, key, next, circumstances);
+  for (let links = 0; links < CHAIN_MAX; links++) {
+    const planned = plan(saga, key, next, circumstances);
     if (planned.kind !== "journal") return entries;
     entries.push(planned.entry);
     next = fold(next, [planned.entry]);
   }
+  const reason = `${CHAIN_MAX} entries without a call: what it plans contradicts itself`;
+  return [...entries, { type: "saga.stuck", data: { reason } }];
 }
 
 /**
