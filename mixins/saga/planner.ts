@@ -200,9 +200,7 @@ class Planner {
       return { kind: "journal", entry: { type: "saga.resumed", data: { at: this.#circumstances.now } } };
     const lost = this.#removed().find(call => isUndoable(call) || call.status === "undo_refused");
     if (lost) return stuck(`step ${lost.step} was sent, but ${this.#saga.name} no longer knows how to undo it`);
-    // The pivot first: if it had been executed, nothing is undone.
-    const backwards = this.#saga.steps.toReversed().sort((a, b) => Number(b.pivot ?? 0) - Number(a.pivot ?? 0));
-    for (const step of backwards) {
+    for (const step of this.#saga.steps.toReversed()) {
       const calls = this.#callsOf(step.name);
       const refused = calls.find(call => call.status === "undo_refused");
       if (refused) return stuck(`cannot undo: ${reasonOf(refused.failure!)}`);

@@ -62,6 +62,14 @@ export const migrations = [
         table.string("cursor").notNullable();
       }),
   },
+  {
+    // Of a service that owns events: the services that consume or have sagas, also while they are away.
+    name: "005_subscribers",
+    up: (knex: Knex) =>
+      knex.schema.createTable("subscribers", table => {
+        table.string("service").primary();
+      }),
+  },
 ];
 
 /**
@@ -75,4 +83,5 @@ export const STREAM_INDEXES: Readonly<Record<string, readonly string[]>> = {
   dead_letters: ["unique (id)", "unique (consumer, actor_stream, version)"],
   leases: ["unique (name)"],
   relays: ["unique (source)"],
+  subscribers: ["unique (service)"],
 };
