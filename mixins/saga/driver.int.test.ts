@@ -72,17 +72,16 @@ function clockAt(aheadMs = 0) {
   const clock = { aheadMs, now: () => Date.now() + clock.aheadMs, monotonic: () => performance.now() };
   return clock;
 }
-const wish = (id: string): Recorded =>
-  ({
-    eventId: `wish.${id}@1`,
-    type: "wish.made",
-    actor: "wish",
-    stream: id,
-    version: 1,
-    at: "2026-01-01T00:00:00.000Z",
-    data: { lines: [{ shelf: "bolts", quantity: 1 }], card: "good" },
-    metadata: {},
-  }) as Recorded;
+const wish = (id: string): Recorded => ({
+  eventId: `wish.${id}@1`,
+  type: "wish.made",
+  actor: "wish",
+  stream: id,
+  version: 1,
+  at: "2026-01-01T00:00:00.000Z",
+  data: { lines: [{ shelf: "bolts", quantity: 1 }], card: "good" },
+  metadata: {},
+});
 const refTo = (driver: SagaDriver, id = "w1"): SagaRef => driver.resolve(`fulfilment.${id}`);
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
@@ -162,7 +161,7 @@ describe("time", () => {
 
 describe("two drivers", () => {
   test("P2 one that has not seen what the other journalled journals nothing, and plans anew", async () => {
-    let answer = (_: unknown): void => {};
+    let answer: (value: unknown) => void = () => {};
     const isCharging = new Promise<void>(charging =>
       world.set("outside.charge", () => {
         charging();
@@ -304,7 +303,7 @@ describe("a bug is that saga's alone", () => {
     const choosy = Object.create(store) as EventStore;
     choosy.append = (append: Append, settle: (verdict: Verdict) => void) =>
       append.events.some(({ data }) => data.includes("indigestible"))
-        ? settle({ kind: "failed", error: new Bug("TOO_LARGE", "of 3 MB") } as Verdict)
+        ? settle({ kind: "failed", error: new Bug("TOO_LARGE", "of 3 MB") })
         : store.append(append, settle);
     for (const name of ["load", "readStream", "findCommand", "saveSnapshot"] as const)
       choosy[name] = ((...args: never[]) => (store[name] as (...args: never[]) => unknown)(...args)) as never;
