@@ -344,7 +344,9 @@ export class SagaDriver {
       if (this.#elsewhere.size > this.#limits.remembered)
         this.#elsewhere.delete(this.#elsewhere.values().next().value!);
       if (!this.#told.has(planned.reason))
-        this.#broker.logger.warn(`saga ${key}: ${planned.reason}; it waits for a node of that release`);
+        this.#broker.logger.warn(
+          `saga ${key}: ${planned.reason}; it waits for a node of that release (of a step that was removed, raise the version)`,
+        );
       if (this.#told.size < REASONS_MAX) this.#told.add(planned.reason);
     } else this.#elsewhere.delete(key);
     if (planned.kind === "rest" || planned.kind === "elsewhere") this.#patience.forget(key);

@@ -2,6 +2,7 @@
 // consumes has to have taken them, and no open saga may still call their actors. What is not known stays.
 import type { ServiceBroker } from "moleculer";
 import { plainError } from "../kernel/index.ts";
+import { inChunks } from "./chunks.ts";
 import type { Subscriber } from "./subscribers.ts";
 
 /** Params of `<service>.taken`: actors of one source, each with the version that has to have been taken. */
@@ -24,16 +25,32 @@ export interface Released {
   readonly kept: readonly Kept[];
 }
 
+/** Streams of one question: at most 100 bytes each, far below what a message may be. */
+const ASKED_AT_ONCE = 1_000;
+
 /** Asks every service that consumes or has sagas. One that is away, or does not answer, keeps all that it is asked about. */
 export async function releasedByAll(
   broker: ServiceBroker,
-  asked: Taken,
+  { source, streams }: Taken,
   subscribers: readonly Subscriber[],
 ): Promise<Released> {
+  const ids = new Set<string>();
+  const kept = new Map<string, number>();
+  const keep = (reason: string, n: number): unknown => kept.set(reason, (kept.get(reason) ?? 0) + n);
+  for (const some of inChunks(streams, ASKED_AT_ONCE))
+    for (const id of await releasedOf(broker, { source, streams: some }, subscribers, keep)) ids.add(id);
+  return { ids, kept: [...kept].map(([reason, streams]) => ({ reason, streams })) };
+}
+
+async function releasedOf(
+  broker: ServiceBroker,
+  asked: Taken,
+  subscribers: readonly Subscriber[],
+  onKept: (reason: string, streams: number) => void,
+): Promise<ReadonlySet<string>> {
   let left = new Set(asked.streams.map(({ id }) => id));
-  const kept: Kept[] = [];
   const keep = (ids: ReadonlySet<string>, reason: string): void => {
-    if (ids.size > 0) kept.push({ reason, streams: ids.size });
+    if (ids.size > 0) onKept(reason, ids.size);
     left = left.difference(ids);
   };
   const ask = async (service: string, action: string, params: object): Promise<ReadonlySet<string> | undefined> => {
@@ -54,5 +71,5 @@ export async function releasedByAll(
     const held = left.size > 0 ? await ask(service, "held", { ids: [...left] } satisfies Held) : undefined;
     if (held) keep(left.intersection(held), `open sagas of ${service} may call them`);
   }
-  return { ids: left, kept };
+  return left;
 }
