@@ -1,8 +1,9 @@
 // Retention: what is finished and old leaves the hot tables. A stream goes only when every consumer of its events has
-// taken all of it, so that a slow one is not made to read the cold part; and only if it has not moved since it was
-// looked at. A repetition finds nothing left to do.
+// taken all of it, so that a slow one is not made to read the cold part; only when no open saga may still call its actor,
+// which would be refused; and only if it has not moved since it was looked at. A repetition finds nothing left to do.
 import { isRefusal } from "../kernel/index.ts";
 import type { EventStore } from "../event-store/index.ts";
+import type { Kept, Released } from "../stream/mixin.ts";
 import type { Actor } from "./define-actor.ts";
 import { loadState } from "./load.ts";
 
@@ -13,13 +14,16 @@ export interface ArchiveOptions {
   readonly limit: number;
   /** Goes on after this stream. */
   readonly after?: string | undefined;
+  /** Services with consumers or sagas that will not come back, and are no longer waited for. */
+  readonly gone?: readonly string[] | undefined;
 }
 export interface Archived {
   /** Streams looked at, and moved. */
   readonly examined: number;
   readonly archived: number;
-  /** Finished and old enough, but not taken by every consumer yet. */
+  /** Finished and old enough, but still needed, or nobody knows: `kept` says by whom. */
   readonly waiting: number;
+  readonly kept: readonly Kept[];
   /** Where to go on; absent at the end. */
   readonly after?: string;
 }
@@ -28,13 +32,13 @@ export interface StreamVersion {
   readonly version: number;
 }
 
-/** Archives finished streams of an actor. `taken` answers which of them every consumer has taken in full. */
+/** Archives finished streams of an actor. `release` answers which of them nobody needs, and why the others stay. */
 export async function archiveFinished(
   actor: Actor,
   store: EventStore,
   { olderThanMs, limit, after }: ArchiveOptions,
   foldChunk: number,
-  taken: (streams: readonly StreamVersion[]) => Promise<ReadonlySet<string>>,
+  release: (streams: readonly StreamVersion[]) => Promise<Released>,
 ): Promise<Archived> {
   const prefix = `${actor.contract.actor}.`;
   const rows = await store.streams(after, limit);
@@ -43,14 +47,15 @@ export async function archiveFinished(
   for (const { stream, version, archived } of rows)
     if (!archived && stream.startsWith(prefix) && (await isFinished(actor, store, stream, version, before, foldChunk)))
       ready.push({ id: stream.slice(prefix.length), version });
-  const free = ready.length === 0 ? new Set<string>() : await taken(ready);
-  const going = ready.filter(({ id }) => free.has(id));
+  const { ids, kept } = ready.length === 0 ? { ids: new Set<string>(), kept: [] } : await release(ready);
+  const going = ready.filter(({ id }) => ids.has(id));
   for (const { id, version } of going) await store.archive(prefix + id, version);
   const last = rows.at(-1)?.stream;
   return {
     examined: rows.length,
     archived: going.length,
     waiting: ready.length - going.length,
+    kept,
     ...(last !== undefined && rows.length === limit && { after: last }),
   };
 }

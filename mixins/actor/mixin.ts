@@ -10,9 +10,10 @@ import {
   streamTables,
   publishLog,
   Publishing,
+  releasedByAll,
   singletonOf,
   startRelay,
-  takenByAll,
+  Subscribers,
   type Publisher,
 } from "../stream/mixin.ts";
 import { archiveFinished, type StreamVersion } from "./archive.ts";
@@ -37,6 +38,7 @@ export type HostingService = Service & {
   timers?: TimerRunner;
   stopRelay?: () => void;
   publisher?: Publisher | undefined;
+  subscribers: Subscribers;
   stopMeasuring?: () => void;
   handOver?: () => void;
   endHosting?: () => void;
@@ -47,11 +49,12 @@ const HISTORY_PAGE = 1_000;
 const QUARANTINE_PAGE = 100;
 /** Streams that one call of `archive` looks at unless it says otherwise. */
 const ARCHIVE_PAGE = 1_000;
-/** What `archive` takes: milliseconds since the last event, how many streams to look at, and where to go on. */
+/** What `archive` takes: milliseconds since the last event, how many streams to look at, where to go on, services that are gone. */
 export const ARCHIVE_PARAMS = {
   olderThanMs: Type.Integer({ minimum: 0 }),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
   after: Type.Optional(Type.String({ maxLength: 200 })),
+  gone: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems: 100 })),
 };
 const idOnly = { id: ActorId };
 /** The record of an actor is for other services and for administrators. */
@@ -171,16 +174,17 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
         visibility: "public",
         roles: ["admin"],
         params: paramsOf(ARCHIVE_PARAMS),
-        handler(this: HostingService, ctx: Ctx) {
-          const { olderThanMs, limit = ARCHIVE_PAGE, after } = ctx.params;
-          const taken = (streams: readonly StreamVersion[]) =>
-            takenByAll(this.broker, { source: this.fullName, streams });
+        async handler(this: HostingService, ctx: Ctx) {
+          const { olderThanMs, limit = ARCHIVE_PAGE, after, gone = [] } = ctx.params;
+          if (gone.length > 0) await this.subscribers.forget(gone);
+          const release = async (streams: readonly StreamVersion[]) =>
+            releasedByAll(this.broker, { source: this.fullName, streams }, await this.subscribers.all());
           return archiveFinished(
             actor,
             this.actors.store,
             { olderThanMs, limit, after },
             ACTOR_LIMITS.foldChunk,
-            taken,
+            release,
           );
         },
       },
@@ -208,6 +212,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
     async started(this: HostingService) {
       this.endHosting = hostAlone(this);
       const store = await eventStoreOf(this);
+      this.subscribers = await Subscribers.open(this);
       const prepareMs = environmentOf(this.broker).requestTimeoutMs;
       this.actors = new ActorHost(actor, store, {
         logger: this.logger,
@@ -250,6 +255,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
       this.endHosting?.();
       // One that did not start has none.
       if (this.handOver) this.broker.localBus.off("$services.changed", this.handOver);
+      this.subscribers?.stop();
       await this.timers?.stop();
       this.stopRelay?.();
       await this.publisher?.stop();

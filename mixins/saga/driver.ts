@@ -178,20 +178,42 @@ export class SagaDriver {
     return this.#host(ref).history(ref.id, 1, this.#limits.rows);
   }
 
-  /** Archives the journals of sagas that have ended. Nobody consumes their events. */
+  /** Archives the journals of sagas that have ended. Nobody consumes their events, nobody calls them. */
   async archive(options: ArchiveOptions): Promise<Archived> {
     const all = [];
     for (const { host } of this.#hosts.values())
       all.push(
-        await archiveFinished(
-          host.actor,
-          this.store,
-          options,
-          this.#limits.rows,
-          async streams => new Set(streams.map(({ id }) => id)),
-        ),
+        await archiveFinished(host.actor, this.store, options, this.#limits.rows, async streams => ({
+          ids: new Set(streams.map(({ id }) => id)),
+          kept: [],
+        })),
       );
     return { ...all[0]!, archived: all.reduce((sum, { archived }) => sum + archived, 0) };
+  }
+
+  /**
+   * Those of the actors that an open saga, a stuck one too, may still call: which its journal names, or whose id is made of
+   * that of its starting stream. All of them where there are more open sagas than can be looked through, or one that this
+   * release does not have.
+   */
+  async held(ids: readonly string[]): Promise<string[]> {
+    const free = new Set(ids);
+    let after: string | undefined;
+    for (let seen = 0; free.size > 0;) {
+      const limit = this.#limits.rows;
+      const rows = await this.store.sagas({ state: "open", limit, ...(after !== undefined && { after }) });
+      seen += rows.length;
+      if (seen > this.#limits.remembered) return [...ids];
+      for (let i = 0; i < rows.length; i += this.#limits.sagasAtOnce) {
+        const refs = rows.slice(i, i + this.#limits.sagasAtOnce).map(({ id }) => this.refOf(id));
+        if (refs.includes(undefined)) return [...ids];
+        for (const state of await Promise.all(refs.map(ref => this.read(ref!))))
+          for (const id of namedIn(state, free)) free.delete(id);
+      }
+      if (rows.length < limit) break;
+      after = rows.at(-1)!.id;
+    }
+    return ids.filter(id => !free.has(id));
   }
 
   /**
@@ -322,7 +344,9 @@ export class SagaDriver {
       if (this.#elsewhere.size > this.#limits.remembered)
         this.#elsewhere.delete(this.#elsewhere.values().next().value!);
       if (!this.#told.has(planned.reason))
-        this.#broker.logger.warn(`saga ${key}: ${planned.reason}; it waits for a node of that release`);
+        this.#broker.logger.warn(
+          `saga ${key}: ${planned.reason}; it waits for a node of that release (of a step that was removed, raise the version)`,
+        );
       if (this.#told.size < REASONS_MAX) this.#told.add(planned.reason);
     } else this.#elsewhere.delete(key);
     if (planned.kind === "rest" || planned.kind === "elsewhere") this.#patience.forget(key);
@@ -401,6 +425,16 @@ export class SagaDriver {
   }
 }
 
+/** Those of the ids that a journal names anywhere, or that are made of the id of the stream that started it. */
+function namedIn({ event, calls }: SagaState, ids: ReadonlySet<string>): string[] {
+  const named = new Set<string>();
+  const look = (value: unknown): void => {
+    if (typeof value === "string") named.add(value);
+    else if (typeof value === "object" && value !== null) for (const inner of Object.values(value)) look(inner);
+  };
+  look([event?.stream, event?.data, calls]);
+  return [...ids].filter(id => named.has(id) || id.includes(event!.stream));
+}
 /** Reasons for leaving a saga to another release that are told. */
 const REASONS_MAX = 100;
 /** An answer as the journal will hold it. Throws if it cannot: that call has failed, like one without an answer. */

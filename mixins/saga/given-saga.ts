@@ -22,6 +22,7 @@ export const SAGA_GIVEN_NOW = "2026-01-01T00:00:00.000Z";
 export type Given = (state: SagaState, calls: readonly PlannedCall[], saga: Saga) => readonly Entry[];
 
 const at = SAGA_GIVEN_NOW;
+const keyOf = ({ name }: Saga): string => `${name}.${SAGA_GIVEN_ID}`;
 
 /** The event that starts it. */
 export const started =
@@ -29,7 +30,7 @@ export const started =
   (_state, _calls, saga) => {
     const actor = type.split(".")[0]!;
     const event = { eventId: `${actor}.${stream}@1`, type, actor, stream, version: 1, at, data, metadata: {} };
-    return begun(saga, `${saga.name}.${stream}`, event, at);
+    return begun(saga, keyOf(saga), event, at);
   };
 
 /** The step was answered with this result; a step of items with one result each. */
@@ -88,7 +89,7 @@ function underWay(step: string, calls: readonly PlannedCall[]): readonly Planned
  * against the contracts of those services whose `contract.ts` the test has loaded: what they would refuse fails the test.
  */
 export function givenSaga(saga: Saga, ...past: readonly Given[]) {
-  const key = `${saga.name}.${SAGA_GIVEN_ID}`;
+  const key = keyOf(saga);
   const planned = (state: SagaState, circumstances: Partial<Circumstances> = {}): readonly PlannedCall[] => {
     const next = plan(saga, key, state, { now: at, ...circumstances });
     const calls = next.kind === "calls" ? next.calls : [];

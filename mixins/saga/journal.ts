@@ -53,6 +53,8 @@ const shape = defineContract({
         attempt: Type.Integer({ minimum: 1 }),
         params: Type.Unknown(),
         action: Type.Optional(Type.String()),
+        /** Of the definition that sent it, where it is not the one under which the saga began. */
+        version: Type.Optional(Type.Integer()),
         /** When it was first sent, or last retried by an operator. */
         sentAt: at,
         status: Type.Enum(["sent", "done", "refused", "abandoned", "undone", "undo_refused"]),
@@ -76,6 +78,7 @@ const shape = defineContract({
     "saga.sent": {
       step: Type.String(),
       action: Type.Optional(Type.String()),
+      version: Type.Optional(Type.Integer()),
       params: Type.Array(Type.Unknown()),
       at,
     },
@@ -179,7 +182,7 @@ const folds: Folds = {
     ...(definition && { definition }),
     progressAt: at,
   }),
-  "saga.sent": (state, { step, action, params, at }) => ({
+  "saga.sent": (state, { step, action, version, params, at }) => ({
     ...state,
     calls: [
       ...state.calls,
@@ -189,6 +192,7 @@ const folds: Folds = {
         attempt: 1,
         params,
         ...(action !== undefined && { action }),
+        ...(version !== undefined && { version }),
         sentAt: at,
         status: "sent" as const,
       })),

@@ -6,6 +6,7 @@ import { isRefusal, Refusal, Unavailable } from "../kernel/index.ts";
 import { paramsOf, type HistoryEntry, type Meta } from "../contract/index.ts";
 import { ARCHIVE_PARAMS, type Archived, type ArchiveOptions } from "../actor/mixin.ts";
 import type { OpenSaga, SagaRow } from "../event-store/index.ts";
+import type { Held } from "../stream/mixin.ts";
 import type { SagaDriver, SagaRef } from "./driver.ts";
 import { sagaRowOf, type SagaState } from "./journal.ts";
 import { beyond, isPastPivot } from "./planner.ts";
@@ -80,6 +81,13 @@ export const operations = {
     handler(this: SagaService, ctx: Ctx<Partial<ArchiveOptions> & { olderThanMs: number }>): Promise<Archived> {
       const { olderThanMs, limit = PAGE_MAX, after } = ctx.params;
       return this.sagas.archive({ olderThanMs, limit, after });
+    },
+  },
+  held: {
+    ...operation,
+    params: paramsOf({ ids: Type.Array(Type.String({ maxLength: 200 })) }),
+    async handler(this: SagaService, ctx: Ctx<Held>): Promise<{ ids: string[] }> {
+      return { ids: await this.sagas.held(ctx.params.ids) };
     },
   },
   retrySaga: {

@@ -475,6 +475,7 @@ describe("two releases", () => {
   });
 
   describe("a journal of a newer one", () => {
+    const doneFirst: Entry[] = [{ type: "saga.done", data: { step: "first", item: 0, result: {}, at } }];
     const newer = (version = 1) =>
       saga(version)
         .step("first", "shelves.take", params("first"), undo)
@@ -495,6 +496,14 @@ describe("two releases", () => {
       givenSaga(was, journalOf(newer(2), wish)).restsElsewhere(
         /began under version 2 of s, and this node has version 1/,
       ));
+
+    test("P5 that began under an earlier one than both is left to it, too", () => {
+      const past = journalOf(was, wish);
+      const third = newer(3);
+      const both = [past, (state => advance(third, "s.actor-1", state, doneFirst, { now: at })) as Given];
+      givenSaga(saga(2).step("first", "shelves.take", params("first")), ...both).restsElsewhere(/step added was sent/);
+      givenSaga(third, ...both, done("added", {})).isNotStuck();
+    });
 
     test("without a raised version goes on as far as it is understood", () =>
       givenSaga(was, journalOf(newer(), wish)).calls("shelves.take", { ...bolts, id: "first" }));

@@ -74,7 +74,6 @@ const REST: Plan = { kind: "rest" };
 const REASON_MAX = 1_000;
 /** Entries that follow from one another without a call. The longest chain has five; more would never end. */
 const CHAIN_MAX = 20;
-const ENDLESS = `${CHAIN_MAX} entries without a call: what it plans contradicts itself`;
 
 /**
  * `key` is the saga's name and id, `checkout.42`: what makes its command ids unique. A definition that throws (its
@@ -94,18 +93,20 @@ export function plan(saga: Saga, key: string, state: SagaState, circumstances: C
 }
 
 /** Why this release cannot go on with a saga, if so: another one knows a step of its journal, or more of its steps. */
-export function beyond({ name, version, steps }: Saga, state: SagaState): string | undefined {
-  const began = state.definition?.version ?? 1;
+export function beyond(saga: Saga, state: SagaState): string | undefined {
+  const { name, version } = saga;
+  const began = beganUnder(state);
   if (began > version) return `it began under version ${began} of ${name}, and this node has version ${version}`;
-  // One that began under an earlier version has steps that were removed since.
-  if (began < version) return undefined;
-  const unknown = state.calls.find(({ step }) => !isKnown(steps, step));
+  const { names } = shapeOf(saga);
+  // What an earlier version has sent was removed since.
+  const unknown = state.calls.find(call => !names.has(call.step) && (call.version ?? began) >= version);
   return unknown && `step ${unknown.step} was sent, which ${name} does not have on this node`;
 }
+const beganUnder = ({ definition }: SagaState): number => definition?.version ?? 1;
 
 /** The entries that make a new saga: its start, and what follows from it. */
 export function begun(saga: Saga, key: string, event: StartingEvent, now: string): Entry[] {
-  const pivot = saga.steps.find(step => step.pivot)?.name;
+  const { pivot } = shapeOf(saga);
   const definition = { version: saga.version, ...(pivot !== undefined && { pivot }) };
   return advance(saga, key, NEW, [{ type: "saga.started", data: { event, definition, at: now } }], { now });
 }
@@ -120,12 +121,14 @@ export function advance(
 ): Entry[] {
   const entries = [...outcomes];
   let next = fold(state, outcomes);
-  for (let links = 1; ; links++) {
-    const planned = links > CHAIN_MAX ? stuck(ENDLESS) : plan(saga, key, next, circumstances);
+  for (let links = 0; links < CHAIN_MAX; links++) {
+    const planned = plan(saga, key, next, circumstances);
     if (planned.kind !== "journal") return entries;
     entries.push(planned.entry);
     next = fold(next, [planned.entry]);
   }
+  const reason = `${CHAIN_MAX} entries without a call: what it plans contradicts itself`;
+  return [...entries, { type: "saga.stuck", data: { reason } }];
 }
 
 /**
@@ -139,11 +142,25 @@ export function isPastPivot(saga: Saga, state: SagaState, canAbandon = namesActo
   );
 }
 
-const pivotCalls = ({ steps }: Saga, { calls, definition }: SagaState): SentCall[] =>
-  calls.filter(({ step }) => step === definition?.pivot || steps.some(({ name, pivot }) => pivot && name === step));
+function pivotCalls(saga: Saga, { calls, definition }: SagaState): SentCall[] {
+  const { pivot } = shapeOf(saga);
+  return calls.filter(({ step }) => step === pivot || step === definition?.pivot);
+}
 const actionOf = ({ steps }: Saga, step: string): string | undefined => steps.find(({ name }) => name === step)?.call;
-const isKnown = (steps: readonly Step[], step: string): boolean =>
-  step === OTHERWISE || steps.some(({ name }) => name === step);
+/** Names of its steps, and its pivot. Once a saga: they are looked at in every turn. */
+function shapeOf(saga: Saga): Shape {
+  let shape = shapes.get(saga);
+  if (!shape) {
+    const names = new Set([OTHERWISE, ...saga.steps.map(({ name }) => name)]);
+    shapes.set(saga, (shape = { names, pivot: saga.steps.find(step => step.pivot)?.name }));
+  }
+  return shape;
+}
+interface Shape {
+  readonly names: ReadonlySet<string>;
+  readonly pivot: string | undefined;
+}
+const shapes = new WeakMap<Saga, Shape>();
 
 interface Scope {
   readonly sagaId: string;
@@ -199,9 +216,7 @@ class Planner {
       return { kind: "journal", entry: { type: "saga.resumed", data: { at: this.#circumstances.now } } };
     const lost = this.#removed().find(call => isUndoable(call) || call.status === "undo_refused");
     if (lost) return stuck(`step ${lost.step} was sent, but ${this.#saga.name} no longer knows how to undo it`);
-    // The pivot first: if it had been executed, nothing is undone.
-    const backwards = this.#saga.steps.toReversed().sort((a, b) => Number(b.pivot ?? 0) - Number(a.pivot ?? 0));
-    for (const step of backwards) {
+    for (const step of this.#saga.steps.toReversed()) {
       const calls = this.#callsOf(step.name);
       const refused = calls.find(call => call.status === "undo_refused");
       if (refused) return stuck(`cannot undo: ${reasonOf(refused.failure!)}`);
@@ -229,7 +244,8 @@ class Planner {
 
   /** Calls of steps that a later version of the saga no longer has. */
   #removed(): SentCall[] {
-    return this.#state.calls.filter(({ step }) => !isKnown(this.#saga.steps, step));
+    const { names } = shapeOf(this.#saga);
+    return this.#state.calls.filter(({ step }) => !names.has(step));
   }
 
   /** The author's code: what it gives is taken as JSON holds it, so that a repetition sends the same. */
@@ -273,7 +289,9 @@ class Planner {
   }
 
   #send(step: string, action: string, params: unknown[]): Plan {
-    const data = { step, action, params, at: this.#circumstances.now };
+    const { version } = this.#saga;
+    const isOther = version !== beganUnder(this.#state);
+    const data = { step, action, ...(isOther && { version }), params, at: this.#circumstances.now };
     return { kind: "journal", entry: { type: "saga.sent", data } };
   }
 

@@ -2,7 +2,7 @@
 // What the planner promises is asserted at every entry; in the end all calls are answered, and the saga has to end.
 import assert from "node:assert/strict";
 import { defineSaga, type Saga, type Step } from "./define-saga.ts";
-import { fold, NEW, OTHERWISE, type Entry, type SagaState } from "./journal.ts";
+import { fold, NEW, OTHERWISE, type Entry } from "./journal.ts";
 import { advance, begun, isPastPivot, plan, type Circumstances, type PlannedCall } from "./planner.ts";
 
 const ROUNDS = { wild: 60, calm: 60 };
@@ -125,7 +125,7 @@ export function randomRun(seed: number): void {
 
   function story(): string {
     const steps = saga.steps.map(({ name, pivot }) => (pivot ? name.toUpperCase() : name)).join("");
-    const calls = (state as SagaState).calls.map(({ step, item, status }) => `${step}${item}:${status}`).join(" ");
+    const calls = state.calls.map(({ step, item, status }) => `${step}${item}:${status}`).join(" ");
     return `SEED=${seed}: ${steps}, ${state.phase}, ${calls}`;
   }
 }

@@ -7,6 +7,7 @@ import { Bug, COMMAND_ID, METRICS, type Failpoint } from "../kernel/index.ts";
 import { Fulfilment } from "./fulfilment.fixture.ts";
 import { lost, startFulfilment, type Fulfilling, type World } from "./fulfilment-services.fixture.ts";
 import type { SagaDetail, SagaOptions } from "./mixin.ts";
+import type { SagaService } from "./operations.ts";
 
 let databases: Databases;
 let running: Fulfilling | undefined;
@@ -321,6 +322,27 @@ describe("operations", () => {
     });
     expect((await again.wish("w2")).state).toBe("stuck");
     expect(await refusalOf(again.broker.call("fulfilments.compensateSaga", { id: "w2" }))).toBe("SAGA_PAST_PIVOT");
+  });
+
+  test("a saga that a newer release sent a step of says what it waits for, and is undone by that release only", async () => {
+    const { broker, saga } = await start(action => {
+      if (action === "charge") lost();
+    });
+    await broker.call("wishes.make", { id: "w1", card: "good", lines: [{ shelf: "bolts", quantity: 2 }] });
+    while ((await saga("w1").catch(() => undefined))?.step !== "calls charge")
+      await new Promise(r => setTimeout(r, 10));
+    const { sagas } = broker.getLocalService("fulfilments") as SagaService;
+    const data = { step: "wrap", params: [{}], at: "2026-01-01T00:00:00.000Z" };
+    await sagas.edit(sagas.resolve("w1"), () => ({ type: "saga.sent", data }));
+    const waits = "step wrap was sent, which fulfilment does not have on this node";
+    expect(await saga("w1")).toMatchObject({ state: "running", step: `waits for a node of another release: ${waits}` });
+    await expect(broker.call("fulfilments.compensateSaga", { id: "w1" })).rejects.toMatchObject({
+      type: "SAGA_OF_ANOTHER_RELEASE",
+      code: 503,
+      message: `saga fulfilment.w1: ${waits}`,
+    });
+    await broker.call("fulfilments.annotateSaga", { id: "w1", note: "seen" }, admin);
+    expect(types(await saga("w1")).slice(-2)).toEqual(["sent", "noted"]);
   });
 
   test("notes go to the journal; what does not exist or is not stuck is refused, and so are customers", async () => {

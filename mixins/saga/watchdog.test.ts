@@ -42,3 +42,33 @@ test("P5 what a lost node had in hand is found, also what moved just before and 
     await watchdog.stop();
   }
 });
+
+test("P5 a node that meets sagas of another release leaves the watch to others, once in a while, if there are any", async () => {
+  const localBus = new EventEmitter();
+  const broker = { transit: {}, localBus, registry: { nodes: { toArray: () => [] } }, isMetricsEnabled: () => false };
+  let [held, released, isForeign] = [0, 0, false];
+  const singleton = { holds: async () => ++held > 0, release: async () => void released++ };
+  // A row of a saga that this release does not have is as foreign as one whose journal it does not understand.
+  let rows = [{ id: "gone.1" }];
+  const store = { sagas: async () => rows };
+  const metForeign = (): boolean => isForeign;
+  const driver = { store, refOf: () => undefined, has: () => false, isFull: false, metForeign };
+  const rare = { ...limits, yieldMs: 200, yieldEveryMs: 100_000 };
+  const watchdog = new Watchdog(driver as never, singleton, broker as never, "checkout", rare);
+  try {
+    await sleep(3 * limits.watchdogMs);
+    expect([held > 0, released]).toEqual([true, 0]);
+    localBus.emit("$node.connected", { node: nodeWith("checkout") });
+    await sleep(3 * limits.watchdogMs);
+    expect(released).toBe(1);
+    const before = held;
+    await sleep(3 * limits.watchdogMs);
+    expect(held).toBe(before);
+    rows = [];
+    isForeign = true;
+    await sleep(rare.yieldMs + 3 * limits.watchdogMs);
+    expect([held > before, released]).toEqual([true, 1]);
+  } finally {
+    await watchdog.stop();
+  }
+});

@@ -72,6 +72,14 @@ export const migrations = [
         table.text("releases").notNullable().defaultTo("");
       }),
   },
+  {
+    // Of a service that owns events: the services that consume or have sagas, also while they are away.
+    name: "005_subscribers",
+    up: (knex: Knex) =>
+      knex.schema.createTable("subscribers", table => {
+        table.string("service").primary();
+      }),
+  },
 ];
 
 /**
@@ -85,4 +93,5 @@ export const STREAM_INDEXES: Readonly<Record<string, readonly string[]>> = {
   dead_letters: ["unique (id)", "unique (consumer, actor_stream, version)"],
   leases: ["unique (name)"],
   relays: ["unique (source)"],
+  subscribers: ["unique (service)"],
 };

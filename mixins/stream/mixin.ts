@@ -22,7 +22,8 @@ export { streamOf } from "./place.ts";
 export { startRelay, type RelayOptions } from "./relay.ts";
 export { singletonOf, type Singleton } from "./singleton.ts";
 export { streamTables } from "./tables.ts";
-export { takenByAll } from "./taken.ts";
+export { Subscribers } from "./subscribers.ts";
+export { releasedByAll, type Held, type Kept, type Released } from "./taken.ts";
 export { inChunks } from "./chunks.ts";
 
 const PAGE = 100;

@@ -46,7 +46,8 @@ export const contract = defineContract({
     releaseQuarantine: { params: { type: name, id: ActorId }, returns: Answer },
     /**
      * Moves finished actors of a type (or `sagas`), whose last event is older than so many days, to the cold part. Looks
-     * at `limit` streams; `after` in the answer says where to go on.
+     * at `limit` streams; `after` in the answer says where to go on, `kept` what stays and why. `gone` names services that
+     * will not come back: while one of them may, what it has not taken stays.
      */
     archive: {
       params: {
@@ -54,6 +55,7 @@ export const contract = defineContract({
         olderThanDays: Type.Number({ minimum: 0 }),
         limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
         after,
+        gone: Type.Optional(Type.Array(name, { maxItems: 100 })),
       },
       returns: Answer,
     },

@@ -45,7 +45,7 @@ export const contract = defineContract({
     /** Command `request` → the provider, idempotent by the payment's id → command `recordAuthorized` or `recordDeclined`. */
     authorize: { params: authorization, returns: result },
     capture: { params: { id: ActorId }, returns: result },
-    /** Void at the provider by idempotency key, also before the authorization has arrived there. Undoes `authorize`, hence its params. */
+    /** Void at the provider by idempotency key, also before the authorization has arrived there. `amount` and `token` come from nodes of earlier releases. */
     void: {
       params: { id: ActorId, amount: Type.Optional(Money), token: Type.Optional(token) },
       returns: result,

@@ -1,4 +1,5 @@
 // Retention: finished orders leave the hot tables, and nobody who asks for them can tell.
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { Service, ServiceSchema } from "moleculer";
 import type { HostingService } from "../../mixins/actor/mixin.ts";
@@ -59,14 +60,15 @@ beforeAll(async () => {
 });
 afterAll(() => shop.stop());
 
-const command = (id: string) => ({
+const command = (id: string, token = "tok_ok") => ({
   id,
   customer,
   lines: [{ productId, quantity: 1 }],
   shippingAddress: ADDRESS,
-  payment: { method: "card" as const, token: "tok_ok" },
+  payment: { method: "card" as const, token },
 });
-const place = (id: string) => shop.broker.call<any, object>("orders.place", command(id), headers(id));
+const place = (id: string, token?: string) =>
+  shop.broker.call<any, object>("orders.place", command(id, token), headers(id));
 const headers = (id: string) => ({ headers: { [COMMAND_ID]: `client:test:${id}` } }) as object;
 async function shipped(): Promise<{ id: string; answer: unknown }> {
   const id = newId();
@@ -74,10 +76,10 @@ async function shipped(): Promise<{ id: string; answer: unknown }> {
   await until("it is shipped", async () => (await shop.call("orders.view", { id })).status === "shipped");
   return { id, answer };
 }
-const archive = (type: string) =>
+const archive = (type: string, more: object = {}) =>
   shop.broker.call<any, object>(
     "ops.archive",
-    { type, olderThanDays: 0 },
+    { type, olderThanDays: 0, ...more },
     { meta: { user: { id: "root", roles: ["admin"] } } },
   );
 const store = (service: string) => (shop.broker.getLocalService(service) as Service & HostingService).actors.store;
@@ -101,7 +103,8 @@ test("P3 P4 a finished order is archived once every consumer has it, and is aske
     await archive("order");
     return (await isArchived(first.id)) && isArchived(second.id);
   });
-  expect(await archive("order")).toMatchObject({ archived: 0, waiting: 1 });
+  const kept = [{ reason: "slow has not taken all of their events", streams: 1 }];
+  expect(await archive("order")).toMatchObject({ archived: 0, waiting: 1, kept });
   expect(await isArchived(held)).toBe(false);
 
   expect(await shop.call("orders.view", { id: first.id })).toEqual(before.view);
@@ -137,4 +140,36 @@ test("the journals of sagas that have ended, payments and shipments are archived
     await until(`${type} are archived`, async () => (await archive(type)).archived > 0);
   const saga = await shop.broker.call<any, object>("checkout.saga", { id: `checkout.${id}` });
   expect(saga.timeline.at(-1).type).toBe("saga.completed");
+});
+
+test("P5 a finished order stays while its saga is open, which would be refused by it", async () => {
+  const id = newId();
+  await place(id, "tok_slow");
+  await until("it is being paid", async () => (await shop.call("orders.view", { id })).status === "stock_reserved");
+  await shop.call("orders.cancel", { id, customer });
+  await until("only its saga needs it", async () => {
+    const { kept } = await archive("order");
+    expect(await isArchived(id)).toBe(false);
+    return isDeepStrictEqual(kept, [{ reason: "open sagas of checkout may call them", streams: 1 }]);
+  });
+  const saga = () => shop.broker.call<any, object>("checkout.saga", { id: `checkout.${id}` });
+  await until("the saga has told it", async () => (await saga()).state === "compensated");
+  await until("it is archived", async () => {
+    await archive("order");
+    return isArchived(id);
+  });
+});
+
+test("P4 what a service that is away has not taken stays, until it is back or said to be gone", async () => {
+  await shop.broker.destroyService("slow");
+  const { id } = await shipped();
+  await until("the others have it", async () => {
+    const { kept } = await archive("order");
+    expect(await isArchived(id)).toBe(false);
+    return isDeepStrictEqual(kept, [{ reason: "slow is away: nobody knows what it needs", streams: 1 }]);
+  });
+  await until("it is archived without it", async () => {
+    await archive("order", { gone: ["slow"] });
+    return isArchived(id);
+  });
 });

@@ -98,6 +98,15 @@ const saga = defineSaga("x", {
 const mug = () => ({ rewardId: "mug", redemption: "1" });
 // @ts-expect-error the compensation does not take these params
 saga.step("r", "rewards.reserve", mug, { undo: "loyalty.refund" });
+// @ts-expect-error by name alone only what takes the very params of the step: earn takes fewer than refund
+saga.step("r", "loyalty.refund", () => ({ id: "1", points: 1, reason: "" }), { undo: "loyalty.earn" });
+// @ts-expect-error an undo with wrong params of its own
+saga.step("r", "rewards.reserve", mug, { undo: ["loyalty.earn", ({ sent }) => ({ id: sent.rewardId, points: "1" })] });
+// @ts-expect-error what it undoes may have no answer
+saga.step("r", "rewards.reserve", mug, { undo: ["loyalty.earn", ({ done }) => ({ id: "1", points: done.r.left })] });
+saga.step("r", "rewards.reserve", mug, {
+  undo: ["loyalty.earn", ({ sent, done, event }) => ({ id: event.stream + sent.rewardId, points: done.r?.left ?? 0 })],
+});
 // @ts-expect-error wrong params
 saga.step("r", "rewards.reserve", ({ event }) => ({ ...mug(), rewardId: event.data.points }));
 // @ts-expect-error the result of a step that has not run

@@ -70,6 +70,7 @@ export const operations = [
       olderThanDays: Type.Number({ minimum: 0 }),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
       after: Type.Optional(Type.String({ maxLength: 200 })),
+      gone: Type.Optional(Type.Array(Type.String({ pattern: "^[a-z0-9][a-z0-9.-]{0,63}$" }), { maxItems: 100 })),
     },
     params: ({ path, body }) => ({ ...body, type: path.type }),
   }),

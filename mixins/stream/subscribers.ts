@@ -1,0 +1,74 @@
+// Which services consume, or have sagas: remembered by a service that owns events, in its own database. The registry
+// forgets a service that is away, and what it has not taken must not be archived meanwhile.
+import type { Service, ServiceBroker } from "moleculer";
+import type { Database } from "../database/index.ts";
+import { streamTables } from "./tables.ts";
+
+interface Listed {
+  readonly fullName: string;
+  readonly metadata?: { readonly consumers?: object; readonly sagas?: object };
+}
+
+/** A service that may still need events, or call actors. */
+export interface Subscriber {
+  readonly service: string;
+  readonly isAvailable: boolean;
+  readonly hasSagas: boolean;
+}
+
+export class Subscribers {
+  readonly #database: Database;
+  readonly #broker: ServiceBroker;
+  readonly #written = new Set<string>();
+  readonly #look = (): void => {
+    this.#remember().catch((error: unknown) => this.#broker.logger.debug("consumers were not remembered", error));
+  };
+
+  private constructor(database: Database, broker: ServiceBroker) {
+    this.#database = database;
+    this.#broker = broker;
+    broker.localBus.on("$services.changed", this.#look);
+  }
+
+  /** From now on every service with consumers or sagas that shows up is remembered. */
+  static async open(service: Service): Promise<Subscribers> {
+    const subscribers = new Subscribers(await streamTables(service), service.broker);
+    subscribers.#look();
+    return subscribers;
+  }
+
+  stop(): void {
+    this.#broker.localBus.off("$services.changed", this.#look);
+  }
+
+  /** All that there ever were, but those that are gone for good. */
+  async all(): Promise<Subscriber[]> {
+    await this.#remember();
+    const here = new Map(this.#listed().map(({ fullName, metadata }) => [fullName, metadata]));
+    const rows: { service: string }[] = await this.#database.knex("subscribers").orderBy("service").select("service");
+    return rows.map(({ service }) => ({
+      service,
+      isAvailable: here.has(service),
+      hasSagas: here.get(service)?.sagas !== undefined,
+    }));
+  }
+
+  /** Waits no longer for services that will not come back. Those that are there are remembered again. */
+  async forget(services: readonly string[]): Promise<void> {
+    await this.#database.knex("subscribers").whereIn("service", services).delete();
+    for (const service of services) this.#written.delete(service);
+  }
+
+  #listed(): Listed[] {
+    const services = this.#broker.registry.getServiceList({ onlyAvailable: true }) as unknown as Listed[];
+    return services.filter(({ metadata }) => metadata?.consumers !== undefined || metadata?.sagas !== undefined);
+  }
+
+  async #remember(): Promise<void> {
+    const names = new Set(this.#listed().map(({ fullName }) => fullName)).difference(this.#written);
+    if (names.size === 0) return;
+    const rows = [...names].map(service => ({ service }));
+    await this.#database.knex("subscribers").insert(rows).onConflict("service").ignore();
+    for (const name of names) this.#written.add(name);
+  }
+}

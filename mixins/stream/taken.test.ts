@@ -1,0 +1,66 @@
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { ServiceBroker, type Context } from "moleculer";
+import type { Subscriber } from "./subscribers.ts";
+import { releasedByAll, type Held, type Taken } from "./taken.ts";
+
+let broker: ServiceBroker;
+const asked: number[] = [];
+const all = ({ params }: Context<Taken>) => {
+  asked.push(params.streams.length);
+  return { ids: params.streams.map(({ id }) => id) };
+};
+
+beforeEach(async () => {
+  asked.length = 0;
+  broker = new ServiceBroker({ logger: false, skipProcessEventRegistration: true });
+  broker.createService({ name: "readers", actions: { taken: all } });
+  broker.createService({
+    name: "behind",
+    actions: { taken: (ctx: Context<Taken>) => ({ ids: all(ctx).ids.filter(id => id !== "b") }) },
+  });
+  broker.createService({
+    name: "sagas",
+    actions: {
+      taken: all,
+      held: ({ params }: Context<Held>) => ({ ids: params.ids.filter(id => id === "c") }),
+    },
+  });
+  // Of the release before: it has sagas, and cannot say what they need.
+  broker.createService({ name: "older", actions: { taken: all } });
+  await broker.start();
+});
+afterEach(() => broker.stop());
+
+const here = (service: string, hasSagas = false): Subscriber => ({ service, isAvailable: true, hasSagas });
+const release = (subscribers: Subscriber[], ids = ["a", "b", "c"]) =>
+  releasedByAll(broker, { source: "orders", streams: ids.map(id => ({ id, version: 1 })) }, subscribers);
+
+test("P4 what all have taken and no open saga may call is free; of the others it is said why they stay", async () => {
+  expect(await release([here("readers"), here("behind"), here("sagas", true)])).toEqual({
+    ids: new Set(["a"]),
+    kept: [
+      { reason: "behind has not taken all of their events", streams: 1 },
+      { reason: "open sagas of sagas may call them", streams: 1 },
+    ],
+  });
+});
+
+test("P5 a service that is away, or cannot say what it needs, keeps all that is left", async () => {
+  const away = { service: "gone", isAvailable: false, hasSagas: false };
+  expect(await release([here("behind"), away])).toEqual({
+    ids: new Set(),
+    kept: [
+      { reason: "behind has not taken all of their events", streams: 1 },
+      { reason: "gone is away: nobody knows what it needs", streams: 2 },
+    ],
+  });
+  expect((await release([here("older", true)])).kept).toEqual([
+    { reason: "older does not say what it needs: SERVICE_NOT_FOUND", streams: 3 },
+  ]);
+});
+
+test("asks about a thousand at a time: a question fits into a message", async () => {
+  const ids = Array.from({ length: 2_500 }, (_, i) => `${i}`);
+  expect((await release([here("readers")], ids)).ids.size).toBe(2_500);
+  expect(asked).toEqual([1_000, 1_000, 500]);
+});
