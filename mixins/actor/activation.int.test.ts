@@ -1052,7 +1052,7 @@ describe("loading", () => {
       hole: "damaged: purse.hole: version 6 follows 4",
       end: "damaged: purse.end: its head is version 10, its events end at 8",
       torn: expect.stringMatching(/^damaged: purse.torn@2: .*JSON/),
-      nothing: "damaged: purse.nothing@2: its data is null",
+      nothing: "damaged: purse.nothing@2: it holds null",
       past: "damaged: purse.past: its head is version 7, its events end at 10",
     };
     const host = node();
@@ -1068,6 +1068,16 @@ describe("loading", () => {
     expect(await typeOf(node({}, Newer).get("torn"))).toBe("STREAM_QUARANTINED");
     await store.release("purse.torn");
     expect((await host.get("torn")).state.balance).toBe(10);
+  });
+
+  test("an event whose metadata are torn is read as its data say, and stops no reader of the log", async () => {
+    await fill("a", 12);
+    await sql(`update events set metadata = '{"user":' ${eventOf(2, "a")}`);
+    expect((await node().get("a")).state.balance).toBe(12);
+    let log: readonly object[] = [];
+    await until(async () => (log = (await readLog(Purse, store, "", 20)).events).length === 12);
+    expect(log.map(event => "broken" in event).indexOf(true)).toBe(1);
+    expect(log.filter(event => "broken" in event)).toEqual([expect.not.objectContaining({ isNewer: true })]);
   });
 
   test("a state at a version whose events are missing is no version that was never there", async () => {

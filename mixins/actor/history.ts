@@ -5,7 +5,7 @@ import type { HistoryEntry, Snapshot, WhatIf } from "../contract/index.ts";
 import type { EventStore } from "../event-store/index.ts";
 import { decide, decisionOf } from "./decision.ts";
 import { evolveAll, type Actor } from "./define-actor.ts";
-import { decode, loadWithoutSnapshot } from "./load.ts";
+import { decode, loadWithoutSnapshot, publicMetadata } from "./load.ts";
 
 /** Ids that a decision makes come from stream, version and count: decided again, it makes the same ones. */
 export const decisionId = (stream: string, version: number, n: number): string => idFrom(stream, `${version}`, `${n}`);
@@ -29,9 +29,8 @@ export async function history(
 ): Promise<HistoryEntry[]> {
   const events = await store.readStream(stream, from, limit);
   return events.map(event => {
-    const { user, requestId, commandId } = JSON.parse(event.metadata || "{}");
     const { type, data } = decode(actor, event);
-    const metadata = { ...(user && { user }), ...(requestId && { requestId }), ...(commandId && { commandId }) };
+    const metadata = publicMetadata(event);
     return { type, version: event.version, at: event.at, data: data as Record<string, unknown>, metadata };
   });
 }

@@ -7,7 +7,7 @@
 // A read that fails is none of them: it is thrown on as it is.
 import { setImmediate as turn } from "node:timers/promises";
 import { Bug, eventIdOf, plainError, Unavailable } from "../kernel/index.ts";
-import { compileSchema, strictObject, type AnyContract, type Check } from "../contract/index.ts";
+import { compileSchema, strictObject, type AnyContract, type Check, type HistoryEntry } from "../contract/index.ts";
 import {
   upcast,
   type EventStore,
@@ -43,14 +43,20 @@ export function decode(actor: Actor, event: StoredEvent): PlainEvent {
   }
 }
 
-function parsed(event: StoredEvent, data: string): unknown {
+/** Who made an event, in what course and by which command. Throws Bug `EVENT_DAMAGED`. */
+export function publicMetadata(event: StoredEvent): HistoryEntry["metadata"] {
+  const { user, requestId, commandId } = parsed(event, event.metadata || "{}") as Record<string, string | undefined>;
+  return { ...(user && { user }), ...(requestId && { requestId }), ...(commandId && { commandId }) };
+}
+
+function parsed(event: StoredEvent, text: string): object {
   let value: unknown;
   try {
-    value = JSON.parse(data);
+    value = JSON.parse(text);
   } catch (error) {
     throw unreadable("EVENT_DAMAGED", event, error);
   }
-  if (typeof value !== "object" || value === null) throw unreadable("EVENT_DAMAGED", event, `its data is ${data}`);
+  if (typeof value !== "object" || value === null) throw unreadable("EVENT_DAMAGED", event, `it holds ${text}`);
   return value;
 }
 

@@ -4,7 +4,7 @@ import type { EventStore, StoredEvent } from "../event-store/index.ts";
 import type { Cursor, LogEvent, LogPage } from "../stream/index.ts";
 import type { Actor } from "./define-actor.ts";
 import { bytesOf, readPage } from "./log-page.ts";
-import { decode } from "./load.ts";
+import { decode, publicMetadata } from "./load.ts";
 
 /** Pages of the store read for one page of the log: a store that holds mostly others' streams must not keep a caller waiting. */
 const STORE_PAGES_MAX = 20;
@@ -42,17 +42,16 @@ export async function readLog(
  */
 export function toLogEvent(actor: Actor, event: StoredEvent): LogEvent {
   const prefix = actor.contract.actor.length + 1;
-  const { user, requestId, commandId } = JSON.parse(event.metadata || "{}");
   const log = {
     eventId: eventIdOf(event.stream, event.version),
     actor: actor.contract.actor as string,
     stream: event.stream.slice(prefix),
     version: event.version,
     at: event.at,
-    metadata: { ...(user && { user }), ...(requestId && { requestId }), ...(commandId && { commandId }) },
+    metadata: {},
   };
   try {
-    return { ...log, ...decode(actor, event) } as LogEvent;
+    return { ...log, metadata: publicMetadata(event), ...decode(actor, event) } as LogEvent;
   } catch (error) {
     const { type, message } = plainError(error);
     const isNewer = type === "UNREADABLE_HERE" && { isNewer: true };
