@@ -21,6 +21,9 @@ USER 1000:1000
 # A start compiles nothing then. Here, since the cache is of a user, of a path and of a Node: the first loads all services,
 # the second the runner, with a service that has nothing to wait for.
 RUN DATA_DIR=/tmp/baked node scripts/migrate.ts && SERVICES=ops node scripts/start.mjs && rm -r /tmp/baked
+# What runs here, by any name: a start with another one tries parked streams once more.
+ARG RELEASE=
+ENV RELEASE=$RELEASE
 VOLUME /data
 EXPOSE 3000 8081
 HEALTHCHECK --interval=10s --start-period=60s --start-interval=1s \

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { Errors } from "moleculer";
 import type { EventStore } from "../event-store/index.ts";
 import { openEventStore } from "../event-store/mixin.ts";
 import { newDatabases, type Databases } from "../../test/databases.ts";
@@ -86,6 +87,18 @@ test("a refusal is an answer: the timer is gone", async () => {
   fire(() => (sent++, host.execute("a", "spend", { amount: 1 })));
   await until(noneLeft);
   expect(sent).toBe(1);
+});
+
+test("params that a node of another release refuses are no answer: the timer stays, and is told", async () => {
+  await host.execute("a", "later", { amount: 5 });
+  let sent = 0;
+  fire(async (...timer) => {
+    if (++sent === 1) throw new Errors.ValidationError("Parameters validation error!", "VALIDATION_ERROR", []);
+    return toHost(...timer);
+  });
+  await until(noneLeft);
+  expect(await balance()).toBe(5);
+  expect(failures.splice(0)).toMatchObject([{ message: expect.stringContaining("VALIDATION_ERROR") }]);
 });
 
 test("P3 unavailable backs off, and the id stays: what took effect though its answer was lost takes none again", async () => {

@@ -21,6 +21,13 @@ const limits = {
   tellMs: 10_000,
 };
 
+/**
+ * Whether the actor said no. Params that a node refuses are none: while two releases serve side by side, one may refuse
+ * what the other has set, and once the actor decides, its answer counts.
+ */
+const isAnswer = (error: unknown): boolean =>
+  isRefusal(error) && (error as { data?: { family?: unknown } }).data?.family === "refusal";
+
 export class TimerRunner {
   readonly #store: EventStore;
   readonly #send: Send;
@@ -138,7 +145,7 @@ export class TimerRunner {
       await this.#send(id, timer.command, JSON.parse(timer.params), timerCommandId(`${timer.id}@${timer.dueAt}`));
       failpoint("timer:after-fire");
     } catch (error) {
-      if (!isRefusal(error)) {
+      if (!isAnswer(error)) {
         // It may have failed because this node leaves: the next one to fire it need not wait.
         if (this.#stopped) return;
         this.#tell(timer, error);

@@ -1,6 +1,6 @@
 // JSON Schema checked by Ajv in strict mode: a misspelt keyword stops the start, an unknown field is refused by name.
 import { Ajv, type ErrorObject, type SchemaObject } from "ajv";
-import { EMAIL, type Issue } from "../kernel/index.ts";
+import { Bug, EMAIL, plainError, type Issue } from "../kernel/index.ts";
 
 /** An answer to a client, not a log: enough to mend a form. */
 const ISSUES_MAX = 20;
@@ -22,8 +22,17 @@ function toIssue({ instancePath, keyword, params, message = "is invalid" }: Erro
 
 export type Check = (value: unknown) => true | Issue[];
 
-/** Compiles a schema. The check answers true, or what is wrong, at most 20 issues. */
+/**
+ * Compiles a schema. The check answers true, or what is wrong, at most 20 issues. Throws Bug `CHECK_FAILED` where a value
+ * cannot be looked at (a getter that throws), or a format's own function throws.
+ */
 export function compileSchema(schema: SchemaObject): Check {
   const check = ajv.compile<unknown>(schema);
-  return value => check(value) || check.errors!.slice(0, ISSUES_MAX).map(toIssue);
+  return value => {
+    try {
+      return check(value) || check.errors!.slice(0, ISSUES_MAX).map(toIssue);
+    } catch (cause) {
+      throw new Bug("CHECK_FAILED", `the value could not be checked: ${plainError(cause).message}`, { cause });
+    }
+  };
 }

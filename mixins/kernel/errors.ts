@@ -139,16 +139,23 @@ function textOf(thrown: unknown): string {
 }
 
 /**
- * What an author's code threw, as an Error that can be logged: one that can be read is passed on as it is, anything else
- * becomes a plain Error with what can be read of it.
+ * What an author's code threw, as an Error that can be logged and sent: one that can be read is passed on as it is, anything
+ * else becomes a plain Error with what can be read of it.
  */
 export function asError(thrown: unknown): Error {
-  try {
-    if (thrown instanceof Error && typeof thrown.message === "string" && typeof `${thrown.stack}` === "string")
-      return thrown;
-  } catch {
-    // Its getters throw.
-  }
+  if (isReadableError(thrown)) return thrown;
   const { type, message, code } = plainError(thrown);
   return Object.assign(new Error(message), { type, code });
+}
+
+/** What a logger and the wire read of an error. */
+const READ = ["name", "message", "stack", "code", "type", "retryable", "data"];
+function isReadableError(thrown: unknown): thrown is Error {
+  try {
+    if (!(thrown instanceof Error)) return false;
+    for (const field of READ) Reflect.get(thrown, field);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -224,6 +224,7 @@ export class ProjectionHost {
     return {
       name: consumer,
       types: Object.keys(on),
+      definition: Object.values(on).map(String).join("\n"),
       ...(build.state === "building" && { limits: { batch: this.#limits.buildBatch } }),
       write: async (trx, events) => {
         const load: Load = async ({ table, key }, keys) => {

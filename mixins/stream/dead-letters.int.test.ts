@@ -6,7 +6,7 @@ import type { Recorded } from "../contract/index.ts";
 import { defineReactor, type Reactor } from "./index.ts";
 import { consumersOf, Reactors, STREAM_LIMITS, type Consumer } from "./mixin.ts";
 import { Source, testHouse, until } from "./source.fixture.ts";
-import { TYPES, applied, appliedIn, consuming, databaseIn, inside, statusIn, writer } from "./writer.fixture.ts";
+import { TYPES, consuming, databaseIn, inside, statusIn } from "./writer.fixture.ts";
 
 let house: Awaited<ReturnType<typeof testHouse>>;
 let source: Source;
@@ -363,11 +363,6 @@ describe("the author's code", () => {
       throw new Error("x".repeat(5_000_000));
     },
     "never settles": () => new Promise(() => {}),
-    "answers a thenable that throws": () => ({
-      get then() {
-        throw poison();
-      },
-    }),
     "calls with a BigInt": (_event, { call }) => call("target.hit", { id: "a", n: 1n }),
     "calls with a cycle": (_event, { call }) => call("target.hit", { id: "a", cyclic }),
   };

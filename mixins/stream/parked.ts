@@ -56,7 +56,7 @@ export async function unparkGroup(
   const begins = error === undefined ? undefined : `{"type":${JSON.stringify(error)},`;
   return unpark(database, parked => {
     if (consumer !== undefined) parked.where({ consumer });
-    if (begins !== undefined) parked.whereRaw("substr(error, 1, ?) = ?", [[...begins].length, begins]);
+    if (begins !== undefined) parked.whereRaw("substr(error, 1, ?) = ?", [Array.from(begins).length, begins]);
     if (before !== undefined)
       parked.whereExists(
         database

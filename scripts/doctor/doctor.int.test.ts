@@ -163,12 +163,12 @@ describe("a shop that has been stopped", () => {
     );
     const parked = async () => (await examined(env(), { only: "shipping" })).of("parked");
     expect(await parked()).toEqual([
-      expect.stringMatching(/^warn .*tell-order: 0 streams parked, 1 being retried, 1 dead letter/),
+      expect.stringMatching(/^warn .*tell-order on shipping: 0 streams parked, 1 being retried, 1 dead letter/),
     ]);
     await set("shipping", "update parked_streams set state = 'parked'");
     const [line] = await parked();
     expect(line).toMatch(
-      /^FAIL .*tell-order: 1 stream parked, 0 .*, the first shipment\.1 with TEAPOT → .*dead-letters/,
+      /^FAIL .*tell-order on shipping: 1 stream parked, 0 .*, the first shipment\.1 with TEAPOT → .*dead-letters/,
     );
     expect(line).not.toContain("stout");
     await set("shipping", "delete from dead_letters");
