@@ -2,17 +2,20 @@
 // with a message that names the variable. Nothing set = embedded.
 import { availableParallelism } from "node:os";
 import {
-  EXPECTED_LOCATION,
-  isLocation,
-  isPostgresUrl,
   locationOf,
+  locationProblem,
+  meantPrefix,
   prefixIn,
   variableOf,
   variablePrefix,
   type DatabaseLocation,
 } from "./database-locations.ts";
 import { EMAIL } from "./email.ts";
+import { Misconfigured } from "./errors.ts";
 import { areFailpoints, FAILPOINTS_FORM } from "./failpoints.ts";
+import { natsUrlProblem } from "./nats-url.ts";
+import { postgresUrlProblem } from "./postgres-url.ts";
+import { shownValue } from "./secrets.ts";
 
 export interface Environment {
   /** HTTP port of the gateway. `PORT`, default 3000; 0 lets the system choose. */
@@ -64,10 +67,10 @@ export interface Environment {
   readonly services: readonly string[] | undefined;
   readonly parallelism: number;
 }
-export class EnvironmentError extends Error {
+export class EnvironmentError extends Misconfigured {
+  /** `value` is shown without what may be a secret. */
   constructor(variable: string, value: string, expected: string) {
-    super(`${variable}="${value}": expected ${expected}`);
-    this.name = "EnvironmentError";
+    super(`${variable}="${shownValue(variable, value)}": expected ${expected}`);
   }
 }
 
@@ -101,9 +104,7 @@ export function readEnvironment(
     if (!isUrl(value, protocols))
       throw new EnvironmentError(name, value, `a URL that starts with ${protocols.join(" or ")}`);
     // Paths are put at its end; and credentials in a URL are refused by fetch, at each request.
-    const { username, password, search, hash } = new URL(value);
-    if (username || password || search || hash)
-      throw new EnvironmentError(name, withoutPassword(value), "a URL without user, query or fragment");
+    if (/[@?#]/.test(value)) throw new EnvironmentError(name, value, "a URL without user, query or fragment");
     return value.replace(/\/$/, "");
   };
   const matching = (name: string, pattern: RegExp, expected: string): string | undefined => {
@@ -112,26 +113,35 @@ export function readEnvironment(
     return value;
   };
 
-  // A URL carries a password: the message leaves it out.
-  for (const name of Object.keys(env)) {
+  const location = (name: string): string | undefined => {
     const value = text(name);
-    if (value === undefined) continue;
-    if (/(^|_)DATABASE_URL$/.test(name) && !isLocation(value))
-      throw new EnvironmentError(name, withoutPassword(value), EXPECTED_LOCATION);
-    if (/(^|_)DATABASE_REPLICA_URL$/.test(name) && !isPostgresUrl(value))
-      throw new EnvironmentError(name, withoutPassword(value), "postgres://user:password@host:port/database");
+    const problem = value === undefined ? undefined : locationProblem(value);
+    if (problem !== undefined) throw new EnvironmentError(name, value!, problem);
+    return value;
+  };
+  const replica = (name: string): string | undefined => {
+    const value = text(name);
+    const problem = value === undefined ? undefined : postgresUrlProblem(value);
+    if (problem !== undefined) throw new EnvironmentError(name, value!, problem);
+    return value;
+  };
+
+  const prefixes = (known ?? []).map(variablePrefix);
+  for (const name of Object.keys(env)) {
     const prefix = prefixIn(name);
-    if (known && prefix !== undefined && !known.some(service => variablePrefix(service) === prefix))
-      throw new EnvironmentError(
-        name,
-        withoutPassword(value),
-        `a name that begins with that of a service: ${known.map(variablePrefix).join(", ")}`,
-      );
+    if (prefix === undefined || prefixes.includes(prefix) || text(name) === undefined) continue;
+    const meant = meantPrefix(prefix, prefixes);
+    if (meant !== undefined)
+      throw new EnvironmentError(name, text(name)!, `another name: ${name.replace(prefix, meant)}`);
+  }
+  for (const name of ["", ...prefixes.map(prefix => `${prefix}_`)]) {
+    location(`${name}DATABASE_URL`);
+    replica(`${name}DATABASE_REPLICA_URL`);
   }
   if (text("DATABASE_URL")?.includes(","))
     throw new EnvironmentError(
       "DATABASE_URL",
-      withoutPassword(text("DATABASE_URL")!),
+      text("DATABASE_URL")!,
       "one URL; shards are a service's: ORDERS_DATABASE_URL=<a>,<b>",
     );
   const dataDir = text("DATA_DIR") ?? "data";
@@ -148,12 +158,8 @@ export function readEnvironment(
   if (unknown !== undefined) throw new EnvironmentError("SERVICES", unknown, `some of ${known!.join(",")}`);
 
   const natsUrl = text("NATS_URL");
-  if (natsUrl?.split(",").some(url => !isUrl(url, ["nats:", "tls:"])))
-    throw new EnvironmentError(
-      "NATS_URL",
-      withoutPassword(natsUrl),
-      "nats://host:4222 or tls://host:4222, commas between",
-    );
+  const natsProblem = natsUrl === undefined ? undefined : natsUrlProblem(natsUrl);
+  if (natsProblem !== undefined) throw new EnvironmentError("NATS_URL", natsUrl!, natsProblem);
   const carrier = oneOf("CARRIER", ["local", "jetstream"], natsUrl === undefined ? "local" : "jetstream");
   if (carrier === "jetstream" && natsUrl === undefined)
     throw new EnvironmentError("CARRIER", carrier, "local, or NATS_URL to be set as well");
@@ -167,7 +173,7 @@ export function readEnvironment(
     port,
     healthPort,
     dataDir,
-    databaseOf: service => locationOf(service, text, { dataDir, poolSize }),
+    databaseOf: service => locationOf(service, { location, replica }, { dataDir, poolSize }),
     databaseVariableOf: service => variableOf(service, text),
     redisUrl: redisUrl(text("REDIS_URL")),
     paymentProviderUrl: url("PAYMENT_PROVIDER_URL", ["http:", "https:"]),
@@ -193,16 +199,13 @@ export function readEnvironment(
 const isUrl = (value: string, protocols: readonly string[]): boolean =>
   URL.canParse(value) && protocols.includes(new URL(value).protocol) && new URL(value).hostname !== "";
 
-const withoutPassword = (url: string): string => url.replaceAll(/:[^:@/]*@/g, ":…@");
-
 /** Without a query: the client would take its own settings from there, above ours. */
 function redisUrl(value: string | undefined): string | undefined {
   if (value === undefined) return undefined;
   const { protocol, hostname, pathname, search, hash } = URL.canParse(value) ? new URL(value) : ({} as Partial<URL>);
   const isRedis = protocol === "redis:" || protocol === "rediss:";
   if (!isRedis || !hostname || !/^(\/\d{0,4})?$/.test(pathname!) || search || hash)
-    // Whatever precedes the host, however malformed, may be a password.
-    throw new EnvironmentError("REDIS_URL", value.replace(/^([a-z]*:\/\/)?.*@/is, "$1…@"), EXPECTED_REDIS);
+    throw new EnvironmentError("REDIS_URL", value, EXPECTED_REDIS);
   return value;
 }
 const EXPECTED_REDIS = "redis://[user:password@]host[:port][/database], or rediss:// for TLS";

@@ -7,6 +7,7 @@ export {
   Bug,
   isRefusal,
   isRetryable,
+  Misconfigured,
   outcomeOf,
   plainError,
   Refusal,
@@ -32,6 +33,8 @@ export {
 } from "./ids.ts";
 export { canonicalJson, fingerprintOf } from "./json.ts";
 export { natsOptions } from "./nats-url.ts";
+export { readPostgresUrl } from "./postgres-url.ts";
+export { withoutSecrets } from "./secrets.ts";
 export { beginStop, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
 export { METRICS } from "./telemetry.ts";
 export { isPrintable } from "./text.ts";

@@ -23,12 +23,12 @@ const limits = {
 /** Opens the service's schema; makes it, and its role, when missing. */
 export async function openPostgres(location: PostgresLocation, options: OpenOptions): Promise<Database> {
   const home = await homeOf(location);
-  const settings = (url: string): PostgresSettings => ({
-    connection: connectionOf(url, location),
+  const settings = (url: string, isStandby = false): PostgresSettings => ({
+    connection: connectionOf(url, location, { isStandby }),
     isDurable: !options.rebuildable,
     answerMsMax: limits.answerMsMax,
   });
-  const ofStandby = (url: string) => ({ ...settings(url), answerMsMax: limits.standbyAnswerMsMax });
+  const ofStandby = (url: string) => ({ ...settings(url, true), answerMsMax: limits.standbyAnswerMsMax });
   const primary = settings(home);
   const pool = poolOf(primary, location.poolSize);
   observePool(pool, options.onAcquire);
