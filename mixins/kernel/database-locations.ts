@@ -58,10 +58,12 @@ export function variableOf(service: string, text: (name: string) => string | und
 }
 
 /** What the value should have been; undefined for a location: one SQLite path, or Postgres URLs with commas between. */
-export function locationProblem(value: string): string | undefined {
+export function locationProblem(value: string, defaultUser: string): string | undefined {
   if (value.startsWith(SQLITE)) return isPath(value.slice(SQLITE.length)) ? undefined : EXPECTED_LOCATION;
   if (!/^postgres(ql)?:/i.test(value)) return EXPECTED_LOCATION;
-  return urlsOf(value).map(postgresUrlProblem).find(Boolean);
+  return urlsOf(value)
+    .map(url => postgresUrlProblem(url, defaultUser))
+    .find(Boolean);
 }
 
 /**

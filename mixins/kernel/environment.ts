@@ -14,7 +14,7 @@ import { EMAIL } from "./email.ts";
 import { Misconfigured } from "./errors.ts";
 import { areFailpoints, FAILPOINTS_FORM } from "./failpoints.ts";
 import { natsUrlProblem } from "./nats-url.ts";
-import { postgresUrlProblem } from "./postgres-url.ts";
+import { partsOfPostgresUrl, postgresUrlProblem, type PostgresUrl } from "./postgres-url.ts";
 import { shownValue } from "./secrets.ts";
 
 export interface Environment {
@@ -115,13 +115,13 @@ export function readEnvironment(
 
   const location = (name: string): string | undefined => {
     const value = text(name);
-    const problem = value === undefined ? undefined : locationProblem(value);
+    const problem = value === undefined ? undefined : locationProblem(value, defaultUser());
     if (problem !== undefined) throw new EnvironmentError(name, value!, problem);
     return value;
   };
   const replica = (name: string): string | undefined => {
     const value = text(name);
-    const problem = value === undefined ? undefined : postgresUrlProblem(value);
+    const problem = value === undefined ? undefined : postgresUrlProblem(value, defaultUser());
     if (problem !== undefined) throw new EnvironmentError(name, value!, problem);
     return value;
   };
@@ -209,6 +209,12 @@ function redisUrl(value: string | undefined): string | undefined {
   return value;
 }
 const EXPECTED_REDIS = "redis://[user:password@]host[:port][/database], or rediss:// for TLS";
+
+/** Who logs in to Postgres when a URL names no user: as the driver sees it, and libpq. */
+const defaultUser = (): string => process.env["PGUSER"] || process.env["USER"] || "";
+
+/** The parts of a checked connection URL of Postgres. */
+export const readPostgresUrl = (url: string): PostgresUrl => partsOfPostgresUrl(url, defaultUser());
 
 /** Whether a test runs this code: then states are frozen, so that a fold that changes one throws. */
 export const isUnderTest: boolean = process.env["NODE_ENV"] === "test";

@@ -1,7 +1,14 @@
 export { backoffMs } from "./backoff.ts";
 export type { DatabaseLocation, PostgresLocation, SqliteLocation } from "./database-locations.ts";
 export { elapsedMs, minutes, rfc3339, seconds, systemClock, type Clock } from "./clock.ts";
-export { environmentOf, EnvironmentError, isUnderTest, readEnvironment, type Environment } from "./environment.ts";
+export {
+  environmentOf,
+  EnvironmentError,
+  isUnderTest,
+  readEnvironment,
+  readPostgresUrl,
+  type Environment,
+} from "./environment.ts";
 export { EMAIL } from "./email.ts";
 export {
   Bug,
@@ -33,7 +40,6 @@ export {
 } from "./ids.ts";
 export { canonicalJson, fingerprintOf } from "./json.ts";
 export { natsOptions } from "./nats-url.ts";
-export { readPostgresUrl } from "./postgres-url.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { beginStop, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
 export { METRICS } from "./telemetry.ts";

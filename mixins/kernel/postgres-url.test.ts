@@ -1,13 +1,7 @@
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { postgresUrlProblem, readPostgresUrl } from "./postgres-url.ts";
+import { expect, test } from "@jest/globals";
+import { partsOfPostgresUrl, postgresUrlProblem } from "./postgres-url.ts";
 
-const before = { ...process.env };
-beforeEach(() => {
-  process.env["PGUSER"] = "from-pguser";
-});
-afterEach(() => {
-  process.env = { ...before };
-});
+const USER = "from-pguser";
 
 test.each([
   ["postgres://u:p@db.example:5433/shop", { user: "u", place: "db.example:5433/shop", database: "shop" }],
@@ -25,8 +19,8 @@ test.each([
   ["postgres://u@db/shop?pgbouncer=true", { isPooled: true }],
   ["postgres://u@db/shop?application_name=mine", { applicationName: "mine" }],
 ])("%s is taken", (url, parts) => {
-  expect(postgresUrlProblem(url)).toBeUndefined();
-  const read = readPostgresUrl(url);
+  expect(postgresUrlProblem(url, USER)).toBeUndefined();
+  const read = partsOfPostgresUrl(url, USER);
   expect(read).toMatchObject(parts);
   expect(read.connectionString).not.toMatch(/options|pgbouncer|application_name|invalid/);
 });
@@ -45,10 +39,7 @@ test.each([
   ["postgres://u@db/shop?options=-csynchronous_commit%3Doff", '"synchronous_commit"'],
   ["postgres://u@db/shop?options=--statement-timeout%3D0", '"statement_timeout"'],
   ["postgres://u@db/shop?options=-c%20default_transaction_isolation%3Dserializable", '"default_transaction_isolation"'],
-])("%s is refused by what it says", (url, name) => expect(postgresUrlProblem(url)).toContain(name));
+])("%s is refused by what it says", (url, name) => expect(postgresUrlProblem(url, USER)).toContain(name));
 
-test("a URL without a user is refused where nothing else names one", () => {
-  delete process.env["PGUSER"];
-  delete process.env["USER"];
-  expect(postgresUrlProblem("postgres://db/shop")).toContain("PGUSER");
-});
+test("a URL without a user is refused where nothing else names one", () =>
+  expect(postgresUrlProblem("postgres://db/shop", "")).toContain("PGUSER"));

@@ -21,7 +21,7 @@ const shownName = (name: string): string => (KNOWN.test(name) || SET_BY_US.test(
 export interface PostgresUrl {
   /** For the driver, without what is not for it. */
   readonly connectionString: string;
-  /** Who logs in: the URL's, else PGUSER's or the system's user, as with libpq. */
+  /** Who logs in. */
   readonly user: string;
   /** Host, port and database, for people. */
   readonly place: string;
@@ -37,14 +37,14 @@ export interface PostgresUrl {
 const FORM =
   "postgres://user:password@host:port/database, in a password %2F, %3F, %23, %40 and %2C for the characters / ? # @ and comma";
 
-/** What the URL should have been; undefined when it is as it should be. */
-export function postgresUrlProblem(value: string): string | undefined {
+/** What the URL should have been; undefined when it is as it should be. `defaultUser`: who logs in when it names none. */
+export function postgresUrlProblem(value: string, defaultUser: string): string | undefined {
   const url = parse(value);
   // With a database in its path: libpq's default, the user's name, would be a surprise.
   if (!url || !/^postgres(ql)?:$/.test(url.protocol) || url.pathname.length < 2) return FORM;
   // The rest of a password, most likely.
   if (url.hash || `${url.pathname}${url.search}`.includes("@")) return FORM;
-  if (userOf(url) === "") return "a URL with a user, or PGUSER to be set";
+  if ((userOf(url) || defaultUser) === "") return "a URL with a user, or PGUSER to be set";
   for (const [name, value] of url.searchParams) {
     if (!REACHING.has(name) && !OURS.has(name)) return `a URL without ${shownName(name)} in its query`;
     if (name === "pgbouncer" && !["true", "false"].includes(value)) return `"pgbouncer" to be true or false`;
@@ -58,11 +58,11 @@ export function postgresUrlProblem(value: string): string | undefined {
 }
 
 /** The parts of a URL that has no problem. */
-export function readPostgresUrl(value: string): PostgresUrl {
+export function partsOfPostgresUrl(value: string, defaultUser: string): PostgresUrl {
   const url = parse(value)!;
   const { searchParams } = url;
   const server = searchParams.get("host") || (url.host === NO_HOST ? "" : url.host) || "localhost";
-  const user = userOf(url);
+  const user = userOf(url) || defaultUser;
   const settings = settingsIn(searchParams.get("options") ?? "") ?? [];
   const isPooled = searchParams.get("pgbouncer") === "true";
   const applicationName = searchParams.get("application_name") ?? undefined;
@@ -86,9 +86,7 @@ const parse = (value: string): URL | undefined => {
   return URL.canParse(whole) ? new URL(whole) : undefined;
 };
 
-/** As the driver does it. */
-const userOf = ({ searchParams, username }: URL): string =>
-  searchParams.get("user") || decoded(username) || process.env["PGUSER"] || process.env["USER"] || "";
+const userOf = ({ searchParams, username }: URL): string => searchParams.get("user") || decoded(username);
 
 /** `-c name=value`, `-cname=value`, `--name=value`, blanks between; a blank in a value has a backslash before it. */
 function settingsIn(options: string): string[] | undefined {
