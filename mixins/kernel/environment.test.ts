@@ -16,6 +16,7 @@ test.each([
   ["DATABASE_REPLICA_URL", "postgres://u@localhost/shop?client_encoding=latin1"],
   ["ORDERS_DATABASE_URL", "postgres://u@localhost/a,postgres://u@localhost/b?connect_timeout=1"],
   ["NATS_URL", "nats://u:12/secret@host:4222"],
+  ["DATA_DIR", "file:data"],
   ["SERVICES", "orders,odrers"],
   ["PORT", "0x10"],
   ["PORT", "1e3"],

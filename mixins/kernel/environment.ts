@@ -144,7 +144,7 @@ export function readEnvironment(
       text("DATABASE_URL")!,
       "one URL; shards are a service's: ORDERS_DATABASE_URL=<a>,<b>",
     );
-  const dataDir = text("DATA_DIR") ?? "data";
+  const dataDir = matching("DATA_DIR", /^(?!file:)/i, "a folder; file: begins what SQLite takes for a URI") ?? "data";
   const poolSize = integer("DATABASE_POOL_SIZE", 4, 1, 1_000);
   // As it is: blanks at its ends are part of it. Counted as the contract counts, by code points.
   const adminPassword = env["ADMIN_PASSWORD"] || undefined;

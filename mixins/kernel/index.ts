@@ -39,7 +39,7 @@ export {
   type CommandId,
 } from "./ids.ts";
 export { canonicalJson, fingerprintOf } from "./json.ts";
-export { natsOptions } from "./nats-url.ts";
+export { natsOptions, PAYLOAD_BYTES_MIN } from "./nats-url.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { beginStop, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
 export { METRICS } from "./telemetry.ts";

@@ -1,5 +1,11 @@
 import { decoded } from "./text.ts";
 
+/**
+ * Bytes that one message on the bus may have at least: what a NATS server takes unless it is told otherwise. A reply, a
+ * page or an event is sent in one.
+ */
+export const PAYLOAD_BYTES_MIN = 1_048_576;
+
 const NATS_FORM =
   "nats://user:password@host:4222 or tls://…, commas between, in a password % and two digits for / ? # @ ,";
 

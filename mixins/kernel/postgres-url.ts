@@ -4,8 +4,16 @@ import { decoded } from "./text.ts";
 
 /** How to reach the server, for the driver: these stay in the URL. */
 const REACHING = new Set([
-  ...["host", "port", "user", "password"],
-  ...["ssl", "sslmode", "sslcert", "sslkey", "sslrootcert", "sslnegotiation", "uselibpqcompat"],
+  "host",
+  "port",
+  "user",
+  "password",
+  "ssl",
+  "sslmode",
+  "sslcert",
+  "sslkey",
+  "sslrootcert",
+  "sslnegotiation",
 ]);
 /** Read here, and taken out. */
 const OURS = new Set(["pgbouncer", "options", "application_name"]);

@@ -11,8 +11,8 @@ const random = randomOf(SEED);
 const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!;
 
 /** Letters and digits that are in no message of ours, and what makes another URL of the one that was meant. */
-const PLAIN = [..."QXZJKVW0789"];
-const ODD = [..."/:@#?%&=,'\"\\+ "];
+const PLAIN = "QXZJKVW0789".split("");
+const ODD = "/:@#?%&=,'\"\\+ ".split("");
 const passwordOf = (odd: readonly string[]): string =>
   Array.from({ length: 8 + Math.floor(random() * 12) }, () => pick(random() < 0.2 ? odd : PLAIN)).join("");
 
@@ -41,8 +41,16 @@ const MISSHAPEN: typeof FORMS = [
   (s, p) => `sqlite:data,${s}://shop:${p}@db/shop`,
 ];
 const VARIABLES = [
-  ...["DATABASE_URL", "ORDERS_DATABASE_URL", "ODRERS_DATABASE_URL", "DATABASE_REPLICA_URL", "NATS_URL", "REDIS_URL"],
-  ...["PAYMENT_PROVIDER_URL", "SERVICES", "LOGLEVEL", "NODEID"],
+  "DATABASE_URL",
+  "ORDERS_DATABASE_URL",
+  "ODRERS_DATABASE_URL",
+  "DATABASE_REPLICA_URL",
+  "NATS_URL",
+  "REDIS_URL",
+  "PAYMENT_PROVIDER_URL",
+  "SERVICES",
+  "LOGLEVEL",
+  "NODEID",
 ];
 
 function shows(text: string, password: string): string | undefined {

@@ -1,7 +1,7 @@
 // A NATS server of the tests' own: on a free port, gone afterwards. It can be stopped and started again, empty.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,10 +20,16 @@ export class Nats {
     this.port = port;
   }
 
-  static async start(): Promise<Nats> {
+  /** `settings`: as in a configuration file of the server's. */
+  static async start(settings = ""): Promise<Nats> {
     const server = new Nats(mkdtempSync(join(tmpdir(), "nats-")), await freePort());
+    writeFileSync(server.#config, settings);
     await server.start();
     return server;
+  }
+
+  get #config(): string {
+    return join(this.#folder, "nats.conf");
   }
 
   get url(): string {
@@ -34,7 +40,17 @@ export class Nats {
   async start({ empty = false } = {}): Promise<void> {
     const store = join(this.#folder, "jetstream");
     if (empty) rmSync(store, { recursive: true, force: true });
-    const args = ["--addr", "127.0.0.1", "--port", `${this.port}`, "--jetstream", "--store_dir", store];
+    const args = [
+      "--config",
+      this.#config,
+      "--addr",
+      "127.0.0.1",
+      "--port",
+      `${this.port}`,
+      "--jetstream",
+      "--store_dir",
+      store,
+    ];
     this.#process = spawn(program(NATS), args, { cwd: this.#folder, stdio: "ignore" });
     await until("NATS takes connections", () => {
       if (this.#process.exitCode !== null) throw new Error("the NATS server did not start");
