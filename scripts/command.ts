@@ -1,4 +1,4 @@
-import { EnvironmentError } from "../mixins/kernel/index.ts";
+import { Misconfigured, withoutSecrets } from "../mixins/kernel/index.ts";
 
 /** What whoever typed the command can put right: its message is all that they are told. */
 export class UsageError extends Error {}
@@ -10,8 +10,8 @@ export async function runCommand(name: string, main: () => Promise<void>): Promi
   } catch (error) {
     const { code, message } = error as Error & { code?: unknown };
     const isUsage =
-      error instanceof UsageError || error instanceof EnvironmentError || String(code).startsWith("ERR_PARSE_ARGS");
-    console.error(isUsage ? message : `${name} stopped: ${message}`);
+      error instanceof UsageError || error instanceof Misconfigured || String(code).startsWith("ERR_PARSE_ARGS");
+    console.error(isUsage ? message : `${name} stopped: ${withoutSecrets(message)}`);
     process.exitCode = 1;
   }
 }

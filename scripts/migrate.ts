@@ -1,11 +1,11 @@
 // `npm run migrate`: makes the tables of all services, or brings them up to date, and ends. A start does the same; a
 // roll-out does it before, so that no process of the new release waits for it, or fails at it.
 import { parseArgs } from "node:util";
-import { ServiceBroker, type ServiceSchema } from "moleculer";
+import { ServiceBroker } from "moleculer";
 import { updateTables } from "../mixins/database/mixin.ts";
 import { readEnvironment } from "../mixins/kernel/index.ts";
 import { runCommand } from "./command.ts";
-import { serviceFiles, serviceNames } from "./services.ts";
+import { schemaIn, serviceFiles, serviceNames } from "./services.ts";
 
 const HELP = `Makes the tables of all services, or brings them up to date, in the databases that the environment names.
 
@@ -21,8 +21,7 @@ async function main(): Promise<void> {
   // No node of the cluster, and never started: a signal has nothing to stop.
   const alone = { transporter: null, logLevel: "fatal", skipProcessEventRegistration: true } as const;
   const broker = new ServiceBroker({ ...options, ...alone });
-  for (const file of services.flatMap(serviceFiles))
-    broker.createService(((await import(file)) as { default: ServiceSchema }).default);
+  for (const file of services.flatMap(serviceFiles)) broker.createService(await schemaIn(file));
   await updateTables(broker, service => console.log(`${service}: up to date`));
 }
 

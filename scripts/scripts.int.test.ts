@@ -3,12 +3,13 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Child, until } from "../test/shop.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -91,6 +92,76 @@ async function startShop(ready: string, extra: Record<string, string>) {
     if (Date.now() > end || shop.exitCode !== null) throw new Error(`no "${ready}" in: ${written}`);
   return { written, stop: () => (shop.kill("SIGTERM"), ended) };
 }
+
+test.each(["an empty folder", "a file"])("SERVICEDIR that is %s stops the start", async what => {
+  const root = join(folder, "services");
+  await (what === "a file" ? writeFile(root, "") : mkdir(join(root, "orders"), { recursive: true }));
+  const { status, stdout, stderr } = run("start.mjs", { SERVICEDIR: root });
+  expect([status, stdout]).toEqual([1, ""]);
+  expect(stderr).toMatch(/^SERVICEDIR="[^\n]*\n$/);
+});
+
+test("a folder whose service has another name stops a start that asks for it by SERVICES", async () => {
+  const root = join(folder, "services");
+  await mkdir(join(root, "greeter"), { recursive: true });
+  await writeFile(join(root, "greeter", "greeter.service.ts"), 'export default { name: "greeting" };');
+  const { status, stderr } = run("start.mjs", { SERVICEDIR: root, SERVICES: "greeter" });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^SERVICES="greeter": [^\n]*\n$/);
+});
+
+test("an argument that is no flag stops the start", () => {
+  expect(run("start.mjs", {}, ["services/orders"])).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/^services\/orders: [^\n]*SERVICES\n$/),
+  });
+});
+
+test("on a Node that is too old one line says what helps, in production too", () => {
+  const old = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.1.0' } })";
+  const args = ["--import", `data:text/javascript,${encodeURIComponent(old)}`, script("start.mjs")];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { env: environment({}), encoding: "utf8" });
+  expect([status, stdout]).toEqual([1, ""]);
+  expect(stderr).toMatch(/^Node 20\.1\.0 is too old[^\n]*NODE_ENV=production: npm ci --include=dev[^\n]*\n$/);
+});
+
+test("variables of other tools stop no start", async () => {
+  const { stop } = await startShop("started successfully", {
+    SERVICES: "ops",
+    TEST_DATABASE_URL: "mysql://root@localhost/test",
+    SHADOW_DATABASE_URL: "postgres://localhost",
+    HTTP_PROXY: "http://127.0.0.1:9",
+  });
+  expect(await stop()).toBe(0);
+});
+
+const SECRET = "s3cr/3t@w0rd";
+test.each([
+  ["DATABASE_URL", `postgres://shop:${SECRET}@127.0.0.1:9/shop`],
+  ["DATABASE_URL", `postgres://shop:${encodeURIComponent(SECRET)}@127.0.0.1:9/shop`],
+  ["DATABASE_URL", `postgres://127.0.0.1:9/shop?user=shop&password=${encodeURIComponent(SECRET)}`],
+  ["DATABASE_URL", `host=127.0.0.1 password=${SECRET} dbname=shop`],
+  ["DATABASE_URL", `postgers://shop:${SECRET}@127.0.0.1:9/shop`],
+  ["CATALOG_DATABASE_URL", `postgres://a:${SECRET}@127.0.0.1:9/a,postgres://a:${SECRET}@127.0.0.1:9/b`],
+  ["CATALOG_DATABASE_URL", `postgres://a:${encodeURIComponent(SECRET)}@127.0.0.1:9/a`],
+  ["REDIS_URL", `redis://:${SECRET}@127.0.0.1:9`],
+  ["NATS_URL", `nats://shop:${SECRET}@127.0.0.1:9`],
+  ["PAYMENT_PROVIDER_URL", `https://shop:${SECRET}@127.0.0.1:9`],
+  ["SERVICES", `postgres://shop:${SECRET}@127.0.0.1:9/shop`],
+])("a start that fails by %s=%s shows no part of the password", (variable, value) => {
+  const { status, stdout, stderr } = run("start.mjs", { SERVICES: "catalog", [variable]: value });
+  expect([status, `${stdout}${stderr}`]).toEqual([1, expect.not.stringMatching(/s3cr|cr.*3t|w0rd/)]);
+  const last = stderr.trim().split("\n").at(-1);
+  expect(last).toMatch(new RegExp(`^${variable}="|^the database of catalog cannot be reached`));
+});
+
+test("a server that is away shows no part of the password", async () => {
+  const url = `redis://shop:${encodeURIComponent(SECRET)}@127.0.0.1:9`;
+  const shop = new Child([script("start.mjs")], { DATA_DIR: folder, SERVICES: "ops", REDIS_URL: url });
+  await until("it says that it goes on without", () => shop.output.includes("Redis cannot be reached"));
+  await shop.end("SIGTERM");
+  expect(shop.output).not.toMatch(/s3cr|w0rd/);
+});
 
 test("SERVICES starts these services only", async () => {
   const { written, stop } = await startShop("started successfully", { SERVICES: "inventory,catalog" });

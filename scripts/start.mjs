@@ -1,9 +1,9 @@
-// `npm start`: checks what would otherwise fail far from its cause, then hands over to the stock moleculer-runner, whose
-// flags (--repl, --instances …) and environment names (SERVICES, SERVICEDIR, NODEID …) stay as they are.
+// `npm start`: checks what would otherwise fail far from its cause, then hands over to Moleculer's runner, whose flags
+// (--repl, --instances …) and environment names (SERVICES, SERVICEDIR, NODEID …) stay as they are.
 // JavaScript, not TypeScript: on a Node that cannot strip types this file still has to be able to say so.
 import module from "node:module";
 import { once } from "node:events";
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
 
@@ -17,7 +17,7 @@ function stop(message) {
 if (Number.parseInt(process.versions.node, 10) < NODE_MAJOR_MIN)
   stop(
     `Node ${process.versions.node} is too old, ${NODE_MAJOR_MIN} is needed: \`npm ci\` brings it, \`npm start\` uses it. ` +
-      "(If npm was told to skip install scripts: npm rebuild node)",
+      "(Under NODE_ENV=production: npm ci --include=dev. If npm was told to skip install scripts: npm rebuild node)",
   );
 
 // A quarter of a second sooner at every start but the first.
@@ -25,11 +25,18 @@ module.enableCompileCache();
 
 process.chdir(join(import.meta.dirname, ".."));
 const folder = process.env.SERVICEDIR || "services";
-const { EnvironmentError, readEnvironment } = await import("../mixins/kernel/index.ts");
+const { outliveOutput } = await import("./output.ts");
+outliveOutput();
+// A terminal that is closed tells all processes in it: each drains, workers too.
+process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"));
+bypassProxies();
+
+const { EnvironmentError, Misconfigured, readEnvironment } = await import("../mixins/kernel/index.ts");
+const { servicesIn } = await import("./services.ts");
 let environment;
 try {
   takeWorkersFlag();
-  const known = serviceFolders(folder);
+  const known = serviceNamesIn(folder);
   environment = readEnvironment(process.env, known);
   const services = environment.services ?? known;
   // Workers get theirs from the supervisor, who has asked before.
@@ -40,8 +47,12 @@ try {
   if (environment.workers > 1 && process.argv.includes("--repl"))
     throw new EnvironmentError("WORKERS", `${environment.workers}`, "1 with --repl: it speaks to one process");
   checkFiles(environment, services);
+  if (environment.worker === undefined && (environment.natsUrl ?? environment.redisUrl) !== undefined) {
+    const { checkServers } = await import("./preflight.ts");
+    await checkServers(environment);
+  }
 } catch (error) {
-  if (!(error instanceof EnvironmentError)) throw error;
+  if (!(error instanceof Misconfigured)) throw error;
   stop(error.message);
 }
 
@@ -52,15 +63,14 @@ if (environment.workers > 1 && environment.worker === undefined) {
 
 /** Hands over to the runner. */
 async function run() {
-  // The runner looks SERVICES up under SERVICEDIR, by default the working folder, where it would find nothing and start
-  // an empty broker; and with SERVICEDIR alone it reads a path argument as one below it. So it gets one of the two.
-  const paths = process.env.SERVICES ? [] : [folder];
-  if (process.env.SERVICES) process.env.SERVICEDIR = folder;
-  else delete process.env.SERVICEDIR;
+  const { ShopRunner } = await import("./runner.ts");
+  await new ShopRunner(folder, environment.services).start(process.argv);
+}
 
-  const flags = ["--config", "moleculer.config.ts", "--mask", "**/*.service.ts"];
-  process.argv.splice(2, 0, ...flags, ...paths);
-  await import("../node_modules/moleculer/bin/moleculer-runner.mjs");
+/** What listens on this machine, such as the bundled payment provider, is not reached by way of another. */
+function bypassProxies() {
+  const name = process.env.no_proxy === undefined ? "NO_PROXY" : "no_proxy";
+  process.env[name] = [process.env[name], "localhost", "127.0.0.1", "::1"].filter(Boolean).join(",");
 }
 
 /** `--workers 4` is WORKERS=4; the workers, which are started with the same arguments, do not see it. */
@@ -74,13 +84,13 @@ function takeWorkersFlag() {
   process.env.WORKERS = value || "(nothing)";
 }
 
-/** Names of the folders that hold a service. */
-function serviceFolders(root) {
-  if (!existsSync(root)) throw new EnvironmentError("SERVICEDIR", root, "a folder of services");
-  const files = readdirSync(root, { encoding: "utf8", recursive: true })
-    .toSorted()
-    .filter(file => file.endsWith(".service.ts"));
-  return [...new Set(files.map(file => file.split(/[\\/]/)[0]))];
+/** Names of the services under `root`. */
+function serviceNamesIn(root) {
+  const expected = "a folder of services: <service>/<service>.service.ts";
+  if (!existsSync(root) || !statSync(root).isDirectory()) throw new EnvironmentError("SERVICEDIR", root, expected);
+  const names = [...servicesIn(root).keys()];
+  if (names.length === 0) throw new EnvironmentError("SERVICEDIR", root, expected);
+  return names;
 }
 
 /** Every SQLite file of these services can be written, or made. */
@@ -95,7 +105,8 @@ function checkFiles({ databaseOf, databaseVariableOf }, services) {
       if (existsSync(file) && !statSync(file).isFile()) throw new Error("not a file");
     } catch (error) {
       const variable = databaseVariableOf(service);
-      throw new EnvironmentError(variable, filename, `a file that can be written (${error.code ?? error.message})`);
+      const shown = variable === "DATA_DIR" ? filename : `sqlite:${filename}`;
+      throw new EnvironmentError(variable, shown, `a file that can be written (${error.code ?? error.message})`);
     }
   }
 }

@@ -1,7 +1,8 @@
 export { closeWithBroker } from "./closing.ts";
 export type { Database } from "./database.ts";
-export { connectionOf, readUrl } from "./dialects/postgres/connection.ts";
+export { connectionOf } from "./dialects/postgres/connection.ts";
 export { endsConnection, isContended, isGone, stateOf } from "./dialects/postgres/failures.ts";
+export { Session, type SessionConfig } from "./dialects/postgres/session.ts";
 export { addShards, checkShards, shardsOf, type Shard } from "./dialects/postgres/shards.ts";
 export { migrate, type Migration } from "./migrate.ts";
 export { openDatabase, type DatabaseOptions } from "./open.ts";

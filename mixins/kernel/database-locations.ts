@@ -1,4 +1,6 @@
 // Where each service's tables live, as the environment says it.
+import { postgresUrlProblem } from "./postgres-url.ts";
+
 export type DatabaseLocation = SqliteLocation | PostgresLocation;
 
 export interface SqliteLocation {
@@ -19,8 +21,7 @@ export interface PostgresLocation {
 }
 
 const SQLITE = "sqlite:";
-const POSTGRES = /^postgres(ql)?:$/;
-export const EXPECTED_LOCATION = "sqlite:<folder>, sqlite:<file>, or postgres://user:password@host:port/database";
+const EXPECTED_LOCATION = "sqlite:<folder>, sqlite:<file>, or postgres://user:password@host:port/database";
 
 /** `ORDER_VIEWS` for `order-views`: what the variables of a service begin with. */
 export const variablePrefix = (service: string): string => service.toUpperCase().replaceAll("-", "_");
@@ -29,15 +30,41 @@ export const variablePrefix = (service: string): string => service.toUpperCase()
 export const prefixIn = (variable: string): string | undefined =>
   /^(.+)_DATABASE_(?:REPLICA_)?URL$/.exec(variable)?.[1];
 
+/**
+ * The prefix that was meant, when `prefix` is a slip of the pen: one letter more, less or other in five, two in six or more.
+ * Variables of other tools (`TEST_DATABASE_URL`) are none of ours, and short names have too many neighbours (`APP`, `API`).
+ */
+export function meantPrefix(prefix: string, known: readonly string[]): string | undefined {
+  const slips = (name: string): number => (name.length < 4 ? 0 : name.length < 6 ? 1 : 2);
+  return known.find(name => distance(prefix, name) <= slips(name));
+}
+
+/** Letters to insert, remove or replace. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    row = next;
+  }
+  return row[b.length]!;
+}
+
 /** The variable that says where the service's tables live. */
 export function variableOf(service: string, text: (name: string) => string | undefined): string {
   const own = `${variablePrefix(service)}_DATABASE_URL`;
   return [own, "DATABASE_URL"].find(name => text(name) !== undefined) ?? "DATA_DIR";
 }
 
-/** Whether the value is a location: one SQLite path, or Postgres URLs with commas between. */
-export const isLocation = (value: string): boolean =>
-  value.startsWith(SQLITE) ? isPath(value.slice(SQLITE.length)) : urlsOf(value).every(isPostgresUrl);
+/** What the value should have been; undefined for a location: one SQLite path, or Postgres URLs with commas between. */
+export function locationProblem(value: string, defaultUser: string): string | undefined {
+  if (value.startsWith(SQLITE)) return isPath(value.slice(SQLITE.length)) ? undefined : EXPECTED_LOCATION;
+  if (!/^postgres(ql)?:/i.test(value)) return EXPECTED_LOCATION;
+  return urlsOf(value)
+    .map(url => postgresUrlProblem(url, defaultUser))
+    .find(Boolean);
+}
 
 /**
  * To SQLite an empty name, `:memory:` and a `file:` URI can all mean a database that is gone with the process. A second
@@ -47,29 +74,27 @@ const isPath = (name: string): boolean => name !== "" && !/^(:|file:)|,\s*(sqlit
 
 const urlsOf = (value: string): string[] => value.split(",").map(url => url.trim());
 
-/** With a database in its path: libpq's default, the user's name, would be a surprise. */
-export const isPostgresUrl = (value: string): boolean =>
-  URL.canParse(value) && POSTGRES.test(new URL(value).protocol) && new URL(value).pathname.length > 1;
-
-/** The location of a service, from checked variables. A variable of the service's own wins over the one for all. */
+/**
+ * The location of a service. A variable of the service's own wins over the one for all. `location` and `replica` give the
+ * value of a variable, checked.
+ */
 export function locationOf(
   service: string,
-  text: (name: string) => string | undefined,
+  { location, replica }: Record<"location" | "replica", (name: string) => string | undefined>,
   fallback: { readonly dataDir: string; readonly poolSize: number },
 ): DatabaseLocation {
   const prefix = variablePrefix(service);
-  const own = text(`${prefix}_DATABASE_URL`);
-  const value = own ?? text("DATABASE_URL") ?? SQLITE + fallback.dataDir;
+  const own = location(`${prefix}_DATABASE_URL`);
+  const value = own ?? location("DATABASE_URL") ?? SQLITE + fallback.dataDir;
   if (value.startsWith(SQLITE)) {
     const path = value.slice(SQLITE.length);
     return { kind: "sqlite", filename: own === undefined ? `${path}/${service}.sqlite` : path };
   }
-  const replica =
-    text(`${prefix}_DATABASE_REPLICA_URL`) ?? (own === undefined ? text("DATABASE_REPLICA_URL") : undefined);
   return {
     kind: "postgres",
     shards: urlsOf(value),
-    replica,
+    replica:
+      replica(`${prefix}_DATABASE_REPLICA_URL`) ?? (own === undefined ? replica("DATABASE_REPLICA_URL") : undefined),
     schema: prefix.toLowerCase(),
     poolSize: fallback.poolSize,
   };

@@ -2,17 +2,20 @@
 // with a message that names the variable. Nothing set = embedded.
 import { availableParallelism } from "node:os";
 import {
-  EXPECTED_LOCATION,
-  isLocation,
-  isPostgresUrl,
   locationOf,
+  locationProblem,
+  meantPrefix,
   prefixIn,
   variableOf,
   variablePrefix,
   type DatabaseLocation,
 } from "./database-locations.ts";
 import { EMAIL } from "./email.ts";
+import { Misconfigured } from "./errors.ts";
 import { areFailpoints, FAILPOINTS_FORM } from "./failpoints.ts";
+import { natsUrlProblem } from "./nats-url.ts";
+import { partsOfPostgresUrl, postgresUrlProblem, type PostgresUrl } from "./postgres-url.ts";
+import { shownValue } from "./secrets.ts";
 
 export interface Environment {
   /** HTTP port of the gateway. `PORT`, default 3000; 0 lets the system choose. */
@@ -69,10 +72,10 @@ export interface Environment {
   readonly services: readonly string[] | undefined;
   readonly parallelism: number;
 }
-export class EnvironmentError extends Error {
+export class EnvironmentError extends Misconfigured {
+  /** `value` is shown without what may be a secret. */
   constructor(variable: string, value: string, expected: string) {
-    super(`${variable}="${value}": expected ${expected}`);
-    this.name = "EnvironmentError";
+    super(`${variable}="${shownValue(variable, value)}": expected ${expected}`);
   }
 }
 
@@ -106,9 +109,7 @@ export function readEnvironment(
     if (!isUrl(value, protocols))
       throw new EnvironmentError(name, value, `a URL that starts with ${protocols.join(" or ")}`);
     // Paths are put at its end; and credentials in a URL are refused by fetch, at each request.
-    const { username, password, search, hash } = new URL(value);
-    if (username || password || search || hash)
-      throw new EnvironmentError(name, withoutPassword(value), "a URL without user, query or fragment");
+    if (/[@?#]/.test(value)) throw new EnvironmentError(name, value, "a URL without user, query or fragment");
     return value.replace(/\/$/, "");
   };
   const matching = (name: string, pattern: RegExp, expected: string): string | undefined => {
@@ -117,29 +118,38 @@ export function readEnvironment(
     return value;
   };
 
-  // A URL carries a password: the message leaves it out.
-  for (const name of Object.keys(env)) {
+  const location = (name: string): string | undefined => {
     const value = text(name);
-    if (value === undefined) continue;
-    if (/(^|_)DATABASE_URL$/.test(name) && !isLocation(value))
-      throw new EnvironmentError(name, withoutPassword(value), EXPECTED_LOCATION);
-    if (/(^|_)DATABASE_REPLICA_URL$/.test(name) && !isPostgresUrl(value))
-      throw new EnvironmentError(name, withoutPassword(value), "postgres://user:password@host:port/database");
+    const problem = value === undefined ? undefined : locationProblem(value, defaultUser());
+    if (problem !== undefined) throw new EnvironmentError(name, value!, problem);
+    return value;
+  };
+  const replica = (name: string): string | undefined => {
+    const value = text(name);
+    const problem = value === undefined ? undefined : postgresUrlProblem(value, defaultUser());
+    if (problem !== undefined) throw new EnvironmentError(name, value!, problem);
+    return value;
+  };
+
+  const prefixes = (known ?? []).map(variablePrefix);
+  for (const name of Object.keys(env)) {
     const prefix = prefixIn(name);
-    if (known && prefix !== undefined && !known.some(service => variablePrefix(service) === prefix))
-      throw new EnvironmentError(
-        name,
-        withoutPassword(value),
-        `a name that begins with that of a service: ${known.map(variablePrefix).join(", ")}`,
-      );
+    if (prefix === undefined || prefixes.includes(prefix) || text(name) === undefined) continue;
+    const meant = meantPrefix(prefix, prefixes);
+    if (meant !== undefined)
+      throw new EnvironmentError(name, text(name)!, `another name: ${name.replace(prefix, meant)}`);
+  }
+  for (const name of ["", ...prefixes.map(prefix => `${prefix}_`)]) {
+    location(`${name}DATABASE_URL`);
+    replica(`${name}DATABASE_REPLICA_URL`);
   }
   if (text("DATABASE_URL")?.includes(","))
     throw new EnvironmentError(
       "DATABASE_URL",
-      withoutPassword(text("DATABASE_URL")!),
+      text("DATABASE_URL")!,
       "one URL; shards are a service's: ORDERS_DATABASE_URL=<a>,<b>",
     );
-  const dataDir = text("DATA_DIR") ?? "data";
+  const dataDir = matching("DATA_DIR", /^(?!file:)/i, "a folder; file: begins what SQLite takes for a URI") ?? "data";
   const poolSize = integer("DATABASE_POOL_SIZE", 4, 1, 1_000);
   // As it is: blanks at its ends are part of it. Counted as the contract counts, by code points.
   const adminPassword = env["ADMIN_PASSWORD"] || undefined;
@@ -153,12 +163,8 @@ export function readEnvironment(
   if (unknown !== undefined) throw new EnvironmentError("SERVICES", unknown, `some of ${known!.join(",")}`);
 
   const natsUrl = text("NATS_URL");
-  if (natsUrl?.split(",").some(url => !isUrl(url, ["nats:", "tls:"])))
-    throw new EnvironmentError(
-      "NATS_URL",
-      withoutPassword(natsUrl),
-      "nats://host:4222 or tls://host:4222, commas between",
-    );
+  const natsProblem = natsUrl === undefined ? undefined : natsUrlProblem(natsUrl);
+  if (natsProblem !== undefined) throw new EnvironmentError("NATS_URL", natsUrl!, natsProblem);
   const carrier = oneOf("CARRIER", ["local", "jetstream"], natsUrl === undefined ? "local" : "jetstream");
   if (carrier === "jetstream" && natsUrl === undefined)
     throw new EnvironmentError("CARRIER", carrier, "local, or NATS_URL to be set as well");
@@ -172,7 +178,7 @@ export function readEnvironment(
     port,
     healthPort,
     dataDir,
-    databaseOf: service => locationOf(service, text, { dataDir, poolSize }),
+    databaseOf: service => locationOf(service, { location, replica }, { dataDir, poolSize }),
     databaseVariableOf: service => variableOf(service, text),
     redisUrl: redisUrl(text("REDIS_URL")),
     paymentProviderUrl: url("PAYMENT_PROVIDER_URL", ["http:", "https:"]),
@@ -199,19 +205,22 @@ export function readEnvironment(
 const isUrl = (value: string, protocols: readonly string[]): boolean =>
   URL.canParse(value) && protocols.includes(new URL(value).protocol) && new URL(value).hostname !== "";
 
-const withoutPassword = (url: string): string => url.replaceAll(/:[^:@/]*@/g, ":…@");
-
 /** Without a query: the client would take its own settings from there, above ours. */
 function redisUrl(value: string | undefined): string | undefined {
   if (value === undefined) return undefined;
   const { protocol, hostname, pathname, search, hash } = URL.canParse(value) ? new URL(value) : ({} as Partial<URL>);
   const isRedis = protocol === "redis:" || protocol === "rediss:";
   if (!isRedis || !hostname || !/^(\/\d{0,4})?$/.test(pathname!) || search || hash)
-    // Whatever precedes the host, however malformed, may be a password.
-    throw new EnvironmentError("REDIS_URL", value.replace(/^([a-z]*:\/\/)?.*@/is, "$1…@"), EXPECTED_REDIS);
+    throw new EnvironmentError("REDIS_URL", value, EXPECTED_REDIS);
   return value;
 }
 const EXPECTED_REDIS = "redis://[user:password@]host[:port][/database], or rediss:// for TLS";
+
+/** Who logs in to Postgres when a URL names no user: as the driver sees it, and libpq. */
+const defaultUser = (): string => process.env["PGUSER"] || process.env["USER"] || "";
+
+/** The parts of a checked connection URL of Postgres. */
+export const readPostgresUrl = (url: string): PostgresUrl => partsOfPostgresUrl(url, defaultUser());
 
 /** The environment of a broker: what its options carry as `valence`, else the process's. */
 export const environmentOf = (broker: { options: object }): Environment =>

@@ -19,6 +19,19 @@ export interface ErrorData {
   readonly [detail: string]: unknown;
 }
 
+/**
+ * A start, or a command that an operator typed, cannot go on until they put something right: one line that says what. It
+ * has no stack, which would tell them nothing. Beside the three families: no caller ever meets it.
+ */
+export class Misconfigured extends Error {
+  constructor(message: string) {
+    super(message);
+    // Not enumerable, as else a log would add it.
+    Object.defineProperty(this, "name", { value: new.target.name });
+    this.stack = message;
+  }
+}
+
 abstract class HouseError extends Error {
   /** HTTP status. */
   readonly code: number;

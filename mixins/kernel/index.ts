@@ -1,12 +1,13 @@
 export { backoffMs } from "./backoff.ts";
 export type { DatabaseLocation, PostgresLocation, SqliteLocation } from "./database-locations.ts";
 export { elapsedMs, minutes, rfc3339, seconds, systemClock, type Clock } from "./clock.ts";
-export { environmentOf, EnvironmentError, readEnvironment, type Environment } from "./environment.ts";
+export { environmentOf, EnvironmentError, readEnvironment, readPostgresUrl, type Environment } from "./environment.ts";
 export { EMAIL } from "./email.ts";
 export {
   Bug,
   isRefusal,
   isRetryable,
+  Misconfigured,
   outcomeOf,
   asError,
   plainError,
@@ -34,6 +35,7 @@ export {
 export { canonicalJson, fingerprintOf, storableJson } from "./json.ts";
 export { natsOptions } from "./nats-url.ts";
 export { contentBytesMax, isLonger, PAYLOAD_BYTES, payloadBytesMax } from "./payload.ts";
+export { withoutSecrets } from "./secrets.ts";
 export { beginStop, isStopping, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
 export { METRICS } from "./telemetry.ts";
 export { isPrintable } from "./text.ts";

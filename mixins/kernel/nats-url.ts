@@ -1,3 +1,19 @@
+import { decoded } from "./text.ts";
+
+const NATS_FORM =
+  "nats://user:password@host:4222 or tls://…, commas between, in a password % and two digits for / ? # @ ,";
+
+/** What `NATS_URL` should have been; undefined when it is as it should be. */
+export function natsUrlProblem(urls: string): string | undefined {
+  const isUsable = (url: string): boolean => {
+    if (!URL.canParse(url)) return false;
+    const { protocol, hostname, pathname, search, hash } = new URL(url);
+    // What follows the port would be the rest of a password, most likely.
+    return /^(nats|tls):$/.test(protocol) && hostname !== "" && /^\/?$/.test(pathname) && !search && !hash;
+  };
+  return urls.split(",").every(url => isUsable(url.trim())) ? undefined : NATS_FORM;
+}
+
 /**
  * Connection options of the NATS client for a checked `NATS_URL`: `nats://user:password@host:port` or `tls://…`, several
  * with commas between for a cluster.
@@ -9,11 +25,11 @@ export function natsOptions(urls: string): {
   tls?: object;
   ignoreAuthErrorAbort: true;
 } {
-  const parsed = urls.split(",").map(url => new URL(url));
+  const parsed = urls.split(",").map(url => new URL(url.trim()));
   const { username, password, protocol } = parsed[0]!;
   return {
     servers: parsed.map(({ hostname, port }) => `${hostname}:${port || "4222"}`),
-    ...(username && { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
+    ...(username && { user: decoded(username), pass: decoded(password) }),
     ...(protocol === "tls:" && { tls: {} }),
     // A server that refuses us twice, as while its passwords change, would end the reconnecting for good.
     ignoreAuthErrorAbort: true,

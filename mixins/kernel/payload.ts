@@ -1,6 +1,9 @@
 // How large a packet may be. The bus decides: its server takes no larger one, and what is committed must be carried later.
 
-/** Bytes of a packet, where no bus says otherwise: what NATS carries unless it is told to carry more. */
+/**
+ * Bytes of a packet, where no bus says otherwise: what NATS carries unless it is told to carry more. A start refuses a
+ * server that carries less.
+ */
 export const PAYLOAD_BYTES = 1_048_576;
 
 /** Bytes of the largest packet that this broker's bus carries. A service may move to a bus later: so there is always one. */

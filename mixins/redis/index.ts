@@ -1,3 +1,4 @@
+export { redisProblem } from "./check.ts";
 export { RedisConnection, redisOf } from "./connection.ts";
 export { fallingBack, MemoryCounter, RedisCounter, type Count, type Counter } from "./counter.ts";
 export { script } from "./script.ts";

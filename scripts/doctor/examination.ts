@@ -1,7 +1,7 @@
 // All checks of the services named, one after another. Nothing is written, and a check that fails is a finding.
 import { existsSync } from "node:fs";
 import { STORE_LIMITS } from "../../mixins/event-store/mixin.ts";
-import type { Environment, PostgresLocation } from "../../mixins/kernel/index.ts";
+import { readPostgresUrl, type Environment, type PostgresLocation } from "../../mixins/kernel/index.ts";
 import { clockOf } from "./dialects/postgres/clock.ts";
 import { Connection } from "./dialects/postgres/connection.ts";
 import { durabilityOf, standbysOf } from "./dialects/postgres/durability.ts";
@@ -108,7 +108,7 @@ class Examination {
         if (database) databases.push(database);
       } catch (error) {
         if (!this.#isAsked(service)) continue;
-        const message = `${location.kind === "sqlite" ? place : placeOf(place)}: ${reasonOf(error)}`;
+        const message = `${location.kind === "sqlite" ? place : readPostgresUrl(place).place}: ${reasonOf(error)}`;
         this.#add(service, [fail("database", message, "is it running, reachable, and are user and password right?")]);
       }
     // A database that is new is of interest beside others: it is no shard of theirs.
@@ -215,8 +215,3 @@ class Examination {
 
 const schemasOf = (databases: readonly (Schema | SqliteFile)[]): Schema[] =>
   databases.filter(database => database instanceof Schema);
-
-const placeOf = (url: string): string => {
-  const { host, pathname } = new URL(url);
-  return host + pathname;
-};

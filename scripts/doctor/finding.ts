@@ -1,4 +1,5 @@
 // What a check says: one line.
+import { withoutSecrets } from "../../mixins/kernel/index.ts";
 
 /**
  * `warn` is to be looked at before it grows. `FAIL`: what was acknowledged is at risk, or something stands still until
@@ -46,7 +47,7 @@ export async function attempt(check: string, make: () => Promise<readonly Result
 /** A connection that is refused on every address of a host is an error without words, around those that have some. */
 export function reasonOf(error: unknown): string {
   const { message, code, errors } = error as Error & { code?: string; errors?: Error[] };
-  return (message || errors?.[0]?.message || code || String(error)).replaceAll(/\s+/g, " ");
+  return withoutSecrets((message || errors?.[0]?.message || code || String(error)).replaceAll(/\s+/g, " "));
 }
 
 export const lineOf = ({ status, subject, check, message, advice }: Finding): string =>

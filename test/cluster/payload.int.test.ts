@@ -37,7 +37,7 @@ async function join(NODEID: string, services: readonly ServiceSchema[], env: Rec
 }
 
 beforeAll(async () => {
-  nats = await Nats.start({ payloadBytesMax: PAYLOAD_BYTES });
+  nats = await Nats.start(`max_payload: ${PAYLOAD_BYTES}`);
   databases = await newDatabases();
   const PORT = `${await freePort()}`;
   url = `http://127.0.0.1:${PORT}/api/v1`;

@@ -20,12 +20,16 @@ export class Nats {
     this.port = port;
   }
 
-  /** `payloadBytesMax`: of one message; its own default is 1 MiB. */
-  static async start({ payloadBytesMax = 1_048_576 } = {}): Promise<Nats> {
+  /** `settings`: as in a configuration file of the server's. */
+  static async start(settings = ""): Promise<Nats> {
     const server = new Nats(mkdtempSync(join(tmpdir(), "nats-")), await freePort());
-    writeFileSync(join(server.#folder, "nats.conf"), `max_payload: ${payloadBytesMax}\n`);
+    writeFileSync(server.#config, settings);
     await server.start();
     return server;
+  }
+
+  get #config(): string {
+    return join(this.#folder, "nats.conf");
   }
 
   get url(): string {
@@ -38,7 +42,7 @@ export class Nats {
     if (empty) rmSync(store, { recursive: true, force: true });
     const args = [
       "--config",
-      "nats.conf",
+      this.#config,
       "--addr",
       "127.0.0.1",
       "--port",

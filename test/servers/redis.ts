@@ -13,29 +13,32 @@ export class RedisServer {
   readonly url: string;
   readonly #folder: string;
   readonly #port: number;
+  readonly #settings: Readonly<Record<string, string>>;
   #process: ChildProcess | undefined;
 
-  private constructor(folder: string, port: number) {
+  private constructor(folder: string, port: number, settings: Readonly<Record<string, string>>) {
     this.#folder = folder;
     this.#port = port;
+    this.#settings = settings;
     this.url = `redis://127.0.0.1:${port}`;
   }
 
-  static async start(): Promise<RedisServer> {
-    const server = await RedisServer.absent();
+  /** `settings`: beside ours, as in redis.conf. */
+  static async start(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
+    const server = await RedisServer.absent(settings);
     await server.start();
     return server;
   }
 
   /** One that has not started yet: its URL leads nowhere. */
-  static async absent(): Promise<RedisServer> {
-    return new RedisServer(mkdtempSync(join(tmpdir(), "redis-")), await freePort());
+  static async absent(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
+    return new RedisServer(mkdtempSync(join(tmpdir(), "redis-")), await freePort(), settings);
   }
 
   /** Starts it, after a halt too; then it is empty, since it writes nothing down. Resolves when it takes connections. */
   async start(): Promise<void> {
     const settings = { port: `${this.#port}`, bind: "127.0.0.1", dir: this.#folder, save: "", appendonly: "no" };
-    const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+    const args = Object.entries({ ...settings, ...this.#settings }).flatMap(([name, value]) => [`--${name}`, value]);
     // By name: on Debian the program is a link to redis-check-rdb, which is what it is called by.
     const argv0 = "redis-server";
     const child = spawn(program({ name: argv0, package: argv0 }), args, { argv0, stdio: "ignore" });
@@ -70,13 +73,14 @@ export class RedisServer {
   }
 
   async #answers(): Promise<boolean> {
-    const client = new Redis(this.url, { lazyConnect: true, retryStrategy: () => null, disconnectTimeout: 50 });
+    const options = { lazyConnect: true, enableReadyCheck: false, disconnectTimeout: 50 };
+    const client = new Redis(this.url, { ...options, retryStrategy: () => null });
     client.on("error", () => {});
     try {
       await client.connect();
       return (await client.ping()) === "PONG";
-    } catch {
-      return false;
+    } catch (error) {
+      return (error as Error).message.startsWith("NOAUTH");
     } finally {
       client.disconnect();
     }

@@ -1,6 +1,7 @@
 // How every connection of a service to Postgres is made: knex's pool and the event store's alike.
 import pg, { type ClientConfig } from "pg";
-import type { PostgresLocation } from "../../../kernel/index.ts";
+import { readPostgresUrl, type PostgresLocation } from "../../../kernel/index.ts";
+import type { SessionConfig } from "./session.ts";
 
 const limits = {
   /** Milliseconds until a server answers that it takes the connection. */
@@ -25,21 +26,31 @@ const types: NonNullable<ClientConfig["types"]> = {
 /**
  * Settings that each session starts with: the service's role, so that it reads no other service's tables whoever logs
  * in; its schema; and the time-outs. They travel in the start-up packet: what a pooler in transaction mode would hand on
- * to others as `SET` never is one.
+ * to others as `SET` never is one. `Session` asks the server whether it took them.
  *
  * PgBouncer refuses such a packet. With `?pgbouncer=true` in the URL nothing is sent: the user of the URL is the service's
  * role itself, and has the same settings as its defaults (see `prepareDatabase`).
  */
-export function connectionOf(url: string, { schema }: Pick<PostgresLocation, "schema">): ClientConfig {
-  const { connectionString, isPooled, user } = readUrl(url);
-  const role = user === schema ? "" : `-c role=${schema} `;
-  const settings = Object.entries(sessionSettings(schema)).map(([name, value]) => `-c ${name}=${value}`);
+export function connectionOf(
+  url: string,
+  { schema }: Pick<PostgresLocation, "schema">,
+  { isStandby = false }: { readonly isStandby?: boolean } = {},
+): ClientConfig & SessionConfig {
+  const { connectionString, isPooled, user, settings, place, applicationName = "valence" } = readPostgresUrl(url);
+  const ours = sessionSettings(schema);
+  const role = user === schema ? {} : { role: schema };
+  // Of two of one name the last one counts.
+  const sent = [...settings, ...Object.entries({ ...role, ...ours }).map(([name, value]) => `${name}=${value}`)];
   return {
     connectionString,
-    ...(!isPooled && { options: role + settings.join(" "), application_name: `valence ${schema}` }),
+    ...(!isPooled && {
+      options: sent.map(setting => `-c ${setting}`).join(" "),
+      application_name: `${applicationName} ${schema}`,
+    }),
     connectionTimeoutMillis: limits.connectMs,
     keepAlive: true,
     types,
+    session: { place, schema, isStandby, settings: isPooled ? {} : ours },
   };
 }
 
@@ -48,11 +59,3 @@ export const sessionSettings = (schema: string): Readonly<Record<string, string>
   statement_timeout: String(limits.statementMs),
   idle_in_transaction_session_timeout: String(limits.idleInTransactionMs),
 });
-
-/** The parts of a connection URL. `pgbouncer=true` is for us, the server does not know it. */
-export function readUrl(url: string): { connectionString: string; isPooled: boolean; user: string } {
-  const parsed = new URL(url);
-  const isPooled = parsed.searchParams.get("pgbouncer") === "true";
-  parsed.searchParams.delete("pgbouncer");
-  return { connectionString: parsed.href, isPooled, user: decodeURIComponent(parsed.username) };
-}

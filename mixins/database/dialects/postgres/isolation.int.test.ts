@@ -76,7 +76,7 @@ test("a user that may make neither roles nor schemas is told what somebody has t
 
 test("a server that is away at the start is named, and who wanted it, without the password", async () => {
   const failure = await open(orders, "postgres://u:hidden@127.0.0.1:9/shop").catch((error: Error) => error.message);
-  expect(failure).toMatch(new RegExp(`^the database of ${orders} .*//u@127.0.0.1:9/shop: connect ECONNREFUSED`));
+  expect(failure).toMatch(new RegExp(`^the database of ${orders} .*127.0.0.1:9/shop as u: connect ECONNREFUSED`));
 });
 
 test("services that start at once on an empty server, on two databases, all come up", async () => {

@@ -1,5 +1,5 @@
 import knex, { type Knex } from "knex";
-import type { PostgresLocation } from "../../../kernel/index.ts";
+import { Misconfigured, type PostgresLocation } from "../../../kernel/index.ts";
 import type { Database, OpenOptions } from "../../database.ts";
 import { observePool } from "../../pool.ts";
 import { connectionOf } from "./connection.ts";
@@ -23,14 +23,15 @@ const limits = {
 /** Opens the service's schema; makes it, and its role, when missing. */
 export async function openPostgres(location: PostgresLocation, options: OpenOptions): Promise<Database> {
   const home = await homeOf(location);
-  const settings = (url: string): PostgresSettings => ({
-    connection: connectionOf(url, location),
+  const settings = (url: string, isStandby = false): PostgresSettings => ({
+    connection: connectionOf(url, location, { isStandby }),
     isDurable: !options.rebuildable,
     answerMsMax: limits.answerMsMax,
   });
-  const ofStandby = (url: string) => ({ ...settings(url), answerMsMax: limits.standbyAnswerMsMax });
+  const ofStandby = (url: string) => ({ ...settings(url, true), answerMsMax: limits.standbyAnswerMsMax });
   const primary = settings(home);
   const pool = poolOf(primary, location.poolSize);
+  await connectOnce(pool);
   observePool(pool, options.onAcquire);
   const replica =
     location.replica === undefined
@@ -76,6 +77,17 @@ export async function openPostgres(location: PostgresLocation, options: OpenOpti
       await pool.destroy();
     },
   };
+}
+
+/** The first connection, kept for whoever asks next: a start that gets another session than it needs ends here. */
+async function connectOnce(pool: Knex): Promise<void> {
+  try {
+    await pool.raw("select 1");
+  } catch (error) {
+    await pool.destroy();
+    const { cause } = error as Error;
+    throw cause instanceof Misconfigured ? cause : error;
+  }
 }
 
 function poolOf(postgres: PostgresSettings, size: number): Knex {

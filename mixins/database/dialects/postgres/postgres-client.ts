@@ -6,10 +6,11 @@ import KnexPostgresClient from "knex/lib/dialects/postgres/index.js";
 import KnexColumnCompiler from "knex/lib/dialects/postgres/schema/pg-columncompiler.js";
 import { answered, busy, endsConnection, lost, refused } from "./failures.ts";
 import { PostgresConnection } from "./postgres-connection.ts";
+import type { SessionConfig } from "./session.ts";
 
 /** What this dialect keeps in knex's configuration, as `postgres`: not in `connection`, of which knex makes a copy. */
 export interface PostgresSettings {
-  readonly connection: ClientConfig;
+  readonly connection: ClientConfig & SessionConfig;
   /** Whether a commit is on disk before it returns. */
   isDurable: boolean;
   /** Milliseconds to wait for an answer; then the connection is given up. Later than the server's own time-outs. */

@@ -1,7 +1,8 @@
-import pg, { type ClientConfig, type QueryResult } from "pg";
+import type { ClientConfig, QueryResult } from "pg";
+import { Session, type SessionConfig } from "./session.ts";
 
 /** One connection of knex's pool. */
-export class PostgresConnection extends pg.Client {
+export class PostgresConnection extends Session {
   /** Why it is of no more use; undefined while it is. */
   lost: unknown;
   /** Its transaction does not wait for the disk. */
@@ -12,7 +13,7 @@ export class PostgresConnection extends pg.Client {
   __knexTxId: string | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(config: ClientConfig) {
+  constructor(config: ClientConfig & SessionConfig) {
     super(config);
     // Without a listener the loss of an idle connection would end the process.
     this.on("error", error => this.lose(error));

@@ -1,7 +1,7 @@
 // The service's role and schema: made by the first start, found by every later one.
 import pg from "pg";
-import type { PostgresLocation } from "../../../kernel/index.ts";
-import { readUrl, sessionSettings } from "./connection.ts";
+import { Misconfigured, readPostgresUrl, withoutSecrets, type PostgresLocation } from "../../../kernel/index.ts";
+import { sessionSettings } from "./connection.ts";
 
 /** Serialises starts that find nothing there: `create … if not exists` alone still collides in the catalogue. */
 const PREPARING = 0x76616c65;
@@ -32,7 +32,7 @@ export async function prepareDatabase(url: string, { schema }: Pick<PostgresLoca
 
 /** Roles belong to the server, the lock to one database: a start on another database may have been quicker. */
 const isMadeByOthers = (error: unknown): boolean => {
-  const { code } = ((error as Error).cause ?? error) as { code?: unknown };
+  const { code } = error as { code?: unknown };
   return code === DUPLICATE_OBJECT || code === UNIQUE_VIOLATION || code === INTERNAL_ERROR;
 };
 const DUPLICATE_OBJECT = "42710";
@@ -41,21 +41,32 @@ const UNIQUE_VIOLATION = "23505";
 const INTERNAL_ERROR = "XX000";
 
 async function prepare(url: string, schema: string): Promise<void> {
-  const { connectionString, isPooled, user } = readUrl(url);
+  const { connectionString, isPooled, user, place, database } = readPostgresUrl(url);
+  const isOwnUser = user === schema;
+  if (isPooled && !isOwnUser) {
+    const variable = `${schema.toUpperCase()}_DATABASE_URL`;
+    const why = "no role can be set through PgBouncer, so all services would share one schema";
+    throw new Misconfigured(
+      `${schema} on ${place}: with pgbouncer=true the user has to be ${schema}, not ${user}: ${why}. Set ${variable}`,
+    );
+  }
   const client = new pg.Client({ connectionString, connectionTimeoutMillis: 3_000 });
   client.on("error", () => {}); // a connection that is lost rejects what waits for it
   await client.connect().catch((error: Error) => {
     // Where a name has several addresses, only the code says what is wrong.
-    const why = error.message || (error as NodeJS.ErrnoException).code;
-    const message = `the database of ${schema} cannot be reached, ${withoutPassword(url)}: ${why}`;
-    throw new Error(message, { cause: error });
+    const why = error.message || (error as NodeJS.ErrnoException).code || "no answer";
+    throw new Misconfigured(`the database of ${schema} cannot be reached, ${place} as ${user}: ${withoutSecrets(why)}`);
   });
-  const isOwnUser = user === schema;
   const missing: string[] = [];
   const isThere = async (sql: string): Promise<boolean> => (await client.query(sql, [schema])).rows.length > 0;
   try {
     await client.query("begin");
     await client.query("select pg_advisory_xact_lock($1)", [PREPARING]);
+    if (await isThere(STRAYED))
+      throw new Misconfigured(
+        `${schema} on ${place}: its tables lie in the schema public, where a start with other settings put them; ` +
+          `move or drop what is there (alter table public.… set schema ${schema}), then start again`,
+      );
     if (!isOwnUser) {
       // To act as a role one has to be its member, its maker too.
       const grant = `grant "${schema}" to "${user}"`;
@@ -66,26 +77,22 @@ async function prepare(url: string, schema: string): Promise<void> {
     }
     if (!(await isThere("select from pg_namespace where nspname = $1")))
       missing.push(`create schema "${schema}" authorization "${schema}"`);
-    if (isOwnUser && isPooled) {
-      const database = `"${new URL(url).pathname.slice(1)}"`;
+    if (isOwnUser && isPooled)
       for (const [name, value] of Object.entries(sessionSettings(schema)))
-        missing.push(`alter role "${schema}" in database ${database} set ${name} = ${value}`);
-    }
+        missing.push(`alter role "${schema}" in database "${database}" set ${name} = ${value}`);
     for (const sql of missing) await client.query(sql);
     await client.query("commit");
   } catch (error) {
-    if (missing.length === 0) throw error;
-    throw new Error(
-      `${withoutPassword(url)}: ${(error as Error).message}. Someone who may has to run once: ${missing.join("; ")};`,
-      { cause: error },
+    if (missing.length === 0 || isMadeByOthers(error)) throw error;
+    throw new Misconfigured(
+      `${schema} on ${place}: ${(error as Error).message}. Someone who may has to run once: ${missing.join("; ")};`,
     );
   } finally {
     await client.end();
   }
 }
 
-function withoutPassword(url: string): string {
-  const parsed = new URL(url);
-  parsed.password = "";
-  return parsed.href;
-}
+/** The schema has no table yet, and `public` has those that a service of this name makes first. */
+const STRAYED = `select from pg_tables where schemaname = 'public' and $1 <> 'public'
+  and tablename in ('shard', 'store_schema', 'migrations_' || $1)
+  and not exists (select from pg_tables where schemaname = $1)`;

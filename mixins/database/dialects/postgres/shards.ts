@@ -1,9 +1,10 @@
 // Which databases make up a service's store. Each says so itself, in a row of its own: so the order of the URLs means
 // nothing, and one that is missing, named twice or of another store is found before anything is written.
-import pg, { type ClientBase } from "pg";
-import { Bug, newId, type PostgresLocation } from "../../../kernel/index.ts";
-import { connectionOf, readUrl } from "./connection.ts";
+import type { ClientBase } from "pg";
+import { Bug, newId, readPostgresUrl, type PostgresLocation } from "../../../kernel/index.ts";
+import { connectionOf } from "./connection.ts";
 import { prepareDatabase } from "./prepare.ts";
+import { Session } from "./session.ts";
 
 export interface Shard {
   readonly url: string;
@@ -32,7 +33,7 @@ interface Named {
 }
 interface Candidate extends Named {
   readonly url: string;
-  readonly client: pg.Client;
+  readonly client: Session;
   row: Row | undefined;
 }
 
@@ -89,10 +90,10 @@ async function withCandidates<T>(
   try {
     for (const url of location.shards) {
       await prepareDatabase(url, location);
-      const client = new pg.Client(connectionOf(url, location));
+      const client = new Session(connectionOf(url, location));
       client.on("error", () => {}); // a connection that is lost rejects what waits for it
       await client.connect();
-      candidates.push({ url, place: placeOf(url), client, row: undefined });
+      candidates.push({ url, place: readPostgresUrl(url).place, client, row: undefined });
     }
     // The same one for all starts, in whatever order they name the databases.
     const guard = candidates.toSorted((a, b) => (a.place < b.place ? -1 : 1))[0]!.client;
@@ -162,13 +163,9 @@ const toShards = (candidates: readonly Candidate[]): Shard[] =>
       number: row!.number,
       isLate: row!.is_late,
       shards: row!.shards,
-      isPooled: readUrl(url).isPooled,
+      isPooled: readPostgresUrl(url).isPooled,
     }))
     .sort((a, b) => a.number - b.number);
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const places = (candidates: readonly Named[]): string => candidates.map(({ place }) => place).join(", ");
-const placeOf = (url: string): string => {
-  const { host, pathname } = new URL(readUrl(url).connectionString);
-  return host + pathname;
-};

@@ -9,8 +9,8 @@
 // Until then nothing else leaves this lane: GroupCommit has one batch in flight. A crash of ours at any point leaves all
 // of the batch or nothing.
 import { setTimeout as sleep } from "node:timers/promises";
-import pg, { type ClientConfig } from "pg";
-import { endsConnection, stateOf } from "../../../database/mixin.ts";
+import type { ClientConfig } from "pg";
+import { endsConnection, Session, stateOf, type SessionConfig } from "../../../database/mixin.ts";
 import { backoffMs, failpoint, Unavailable } from "../../../kernel/index.ts";
 import type { CommittedBatch, Upkeep } from "../../dialect.ts";
 import type { Append } from "../../event-store.ts";
@@ -22,11 +22,11 @@ import { NOT_AS_EXPECTED } from "./functions.ts";
 const UNIQUE_VIOLATION = "23505";
 
 export class Lane {
-  readonly #config: ClientConfig;
-  #client: pg.Client | undefined;
+  readonly #config: ClientConfig & SessionConfig;
+  #client: Session | undefined;
   #closed = false;
 
-  constructor(config: ClientConfig) {
+  constructor(config: ClientConfig & SessionConfig) {
     // The server ends a statement that takes too long; one whose end never arrives is given up a little later.
     this.#config = { ...config, query_timeout: limits.replyMs };
   }
@@ -85,10 +85,10 @@ export class Lane {
     }
   }
 
-  async #connected(withinMs: number): Promise<pg.Client> {
+  async #connected(withinMs: number): Promise<Session> {
     const until = performance.now() + withinMs;
     for (let attempts = 1; this.#client === undefined; attempts++) {
-      const client = new pg.Client(this.#config);
+      const client = new Session(this.#config);
       // Told also of a connection that is lost while it is idle; without a listener the process would end.
       client.on("error", () => this.#client === client && this.#drop());
       try {

@@ -1,7 +1,6 @@
 // The Postgres dialect: batches through lanes of one connection each, reads through a pool.
-import pg from "pg";
-import { connectionOf, shardsOf, type Shard } from "../../../database/mixin.ts";
-import { Bug, Unavailable, type PostgresLocation } from "../../../kernel/index.ts";
+import { connectionOf, Session, shardsOf, type Shard } from "../../../database/mixin.ts";
+import { Bug, Misconfigured, Unavailable, type PostgresLocation } from "../../../kernel/index.ts";
 import { bucketOf } from "../../buckets.ts";
 import type { Dialect } from "../../dialect.ts";
 import { limits } from "../../limits.ts";
@@ -26,7 +25,7 @@ export async function openPostgres(
     for (const shard of shards) await prepare(shard, location, tell);
     return shards.map(({ number, place, url }) => ({ number, place, dialect: open(url, location) }));
   } catch (error) {
-    if (error instanceof Bug || error instanceof Unavailable) throw error;
+    if ([Bug, Misconfigured, Unavailable].some(known => error instanceof known)) throw error;
     const message = `schema ${location.schema} cannot be opened as an event store: ${(error as Error).message}`;
     throw new Bug("STORE_UNREADABLE", message, { cause: error });
   }
@@ -37,7 +36,7 @@ async function prepare(
   location: PostgresLocation,
   tell: (message: string) => void = () => {},
 ): Promise<void> {
-  const client = new pg.Client(connectionOf(url, location));
+  const client = new Session(connectionOf(url, location));
   client.on("error", () => {}); // a connection that is lost rejects what waits for it
   try {
     await client.connect();

@@ -2,6 +2,7 @@
 // (https://jepsen.io/analyses/amazon-rds-for-postgresql-17.4), and what a decision stands on must be the newest.
 import { setTimeout as sleep } from "node:timers/promises";
 import pg, { type ClientConfig } from "pg";
+import { Session, type SessionConfig } from "../../../database/mixin.ts";
 import { backoffMs, Bug, rfc3339, Unavailable } from "../../../kernel/index.ts";
 import { bucketOf, moved } from "../../buckets.ts";
 import type { Dialect, HeldBucket } from "../../dialect.ts";
@@ -25,9 +26,10 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
   readonly #pool: pg.Pool;
   readonly #loads: Loads;
 
-  constructor(config: ClientConfig, poolSize: number) {
+  constructor(config: ClientConfig & SessionConfig, poolSize: number) {
     this.#pool = new pg.Pool({
       ...config,
+      Client: Session as unknown as typeof pg.Client,
       query_timeout: limits.replyMs,
       max: poolSize,
       min: 0,

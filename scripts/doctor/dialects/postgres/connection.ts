@@ -1,7 +1,8 @@
 // One connection to one database, for one check after another. Whatever is asked is asked in a transaction that cannot
 // write.
 import pg from "pg";
-import { connectionOf, readUrl } from "../../../../mixins/database/mixin.ts";
+import { connectionOf } from "../../../../mixins/database/mixin.ts";
+import { readPostgresUrl } from "../../../../mixins/kernel/index.ts";
 
 const limits = {
   /** Milliseconds that one statement may take: with --deep it counts many events. */
@@ -24,17 +25,16 @@ export class Connection {
 
   private constructor(url: string, client: pg.Client) {
     this.url = url;
-    const { connectionString, user } = readUrl(url);
-    const { host, pathname } = new URL(connectionString);
-    this.server = host;
-    this.place = host + pathname;
+    const { server, place, user } = readPostgresUrl(url);
+    this.server = server;
+    this.place = place;
     this.#user = user;
     this.#client = client;
   }
 
   static async open(url: string): Promise<Connection> {
     // As whoever logs in: a role that is not there yet must not keep us out.
-    const { isPooled, user } = readUrl(url);
+    const { isPooled, user } = readPostgresUrl(url);
     const client = new pg.Client({
       ...connectionOf(url, { schema: user }),
       ...(!isPooled && { application_name: "valence doctor" }),

@@ -1,0 +1,96 @@
+// A connection that knows what it is: as soon as it is made it asks the server who it is, which schema it is in, and
+// whether what the runtime rests upon holds. What a URL, a role's defaults, a database's or a pooler's say is not believed:
+// they can put all services into one schema, lift the time-outs, or make a commit not wait for the disk.
+import pg, { type ClientConfig } from "pg";
+import { Misconfigured } from "../../../kernel/index.ts";
+
+const limits = {
+  /** Milliseconds until the server says what the session is; as long as it may take to connect. */
+  answerMs: 3_000,
+};
+
+/** What a session has to be. */
+export interface SessionConfig {
+  readonly session: {
+    /** Host, port and database, for people. */
+    readonly place: string;
+    /** The schema, and the role that acts in it. */
+    readonly schema: string;
+    /** A standby's may only read. */
+    readonly isStandby: boolean;
+    /** Settings that were sent and must have been taken. */
+    readonly settings: Readonly<Record<string, string>>;
+  };
+}
+
+interface Answer {
+  readonly user: string;
+  readonly schema: string | null;
+  readonly encoding: string;
+  readonly isolation: string;
+  readonly readOnly: string;
+  readonly commit: string;
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** Time-outs as plain milliseconds: `current_setting` would say `15s`. */
+const QUESTION = `select current_user as "user", current_schema() as schema,
+  current_setting('server_encoding') as encoding, current_setting('transaction_isolation') as isolation,
+  current_setting('transaction_read_only') as "readOnly", current_setting('synchronous_commit') as commit,
+  (select json_object_agg(name, setting) from pg_settings where name = any($1)) as settings`;
+
+/** Connecting rejects with Misconfigured when the session is not what it has to be. */
+export class Session extends pg.Client {
+  readonly #expected: SessionConfig["session"];
+
+  constructor(config: ClientConfig & SessionConfig) {
+    super(config);
+    this.#expected = config.session;
+  }
+
+  override connect(): Promise<any>;
+  override connect(callback: (error: Error) => void): void;
+  override connect(callback?: (error: Error) => void): any {
+    const connected = this.#connect();
+    if (!callback) return connected;
+    // pg's pool tells success by undefined.
+    connected.then(() => callback(undefined as unknown as Error), callback);
+  }
+
+  async #connect(): Promise<this> {
+    await super.connect();
+    try {
+      const names = Object.keys(this.#expected.settings);
+      const question = { text: QUESTION, values: [names], query_timeout: limits.answerMs };
+      const { rows } = await this.query<Answer>(question);
+      const wrong = mismatch(rows[0]!, this.#expected);
+      if (wrong !== undefined) throw new Misconfigured(`${this.#expected.schema} on ${this.#expected.place}: ${wrong}`);
+      return this;
+    } catch (error) {
+      this.connection.stream.destroy();
+      throw error;
+    }
+  }
+}
+
+/** What is not as it has to be, and what to do. */
+function mismatch(
+  { user, schema, encoding, isolation, readOnly, commit, settings }: Answer,
+  expected: SessionConfig["session"],
+): string | undefined {
+  const role = expected.schema;
+  const reset = (name: string): string => `reset it: alter role … reset ${name}, or alter database … reset ${name}`;
+  if (user !== role) return `the session acts as ${user}, not as ${role}: a pooler or a role's defaults changed it`;
+  if (schema !== role) return `the session's schema is ${schema ?? "none"}, not ${role}: ${reset("search_path")}`;
+  if (encoding !== "UTF8") return `the database's encoding is ${encoding}: make one with encoding 'UTF8'`;
+  if (isolation !== "read committed")
+    return `transactions are ${isolation}, not read committed: ${reset("default_transaction_isolation")}`;
+  if (readOnly === "on" && !expected.isStandby)
+    return "transactions can only read: name the primary, or reset default_transaction_read_only";
+  if (commit === "off")
+    return `synchronous_commit is off, so what was acknowledged can be lost: ${reset("synchronous_commit")}`;
+  const name = Object.keys(expected.settings).find(name => settings[name] !== expected.settings[name]);
+  return name === undefined
+    ? undefined
+    : `${name} is ${settings[name] ?? "not there"}, not ${expected.settings[name]}: a pooler did not pass it on`;
+}
