@@ -99,8 +99,8 @@ const stepOptions = ({ undo, ...rest }: Options = {}): Pick<Step, "undo" | "time
 });
 
 /**
- * `otherwise` runs last when the saga compensates: it tells the initiator why. Throws when two steps share a name, and
- * on a name that is not letters, digits, `-` and `_`, at most 40.
+ * `otherwise` runs last when the saga compensates: it tells the initiator why. Throws when two steps share a name, on a
+ * name that is not letters, digits, `-` and `_`, at most 40, and on a version that is no whole number from 1 on.
  *
  * Sagas that are under way go on by their journal when the definition changes: a step that is added is begun wherever the
  * saga has not passed its pivot, and a node that does not know a step of a journal leaves the saga to one that does.
@@ -117,6 +117,9 @@ export function defineSaga<T extends EventName, A extends ActionName>(
 ): Back<T, {}> {
   const [call, params] = head.otherwise;
   if (!NAME.test(name)) throw new Error(`saga "${name}": letters, digits, - and _ only, at most 40`);
+  const { version = 1 } = head;
+  if (!Number.isSafeInteger(version) || version < 1)
+    throw new Error(`saga ${name}: version ${version} is not 1, 2, 3, …`);
   const grow = (steps: readonly Step[]): any => {
     const names = ["otherwise", ...steps.map(step => step.name)];
     if (!NAME.test(names.at(-1)!))
@@ -125,7 +128,7 @@ export function defineSaga<T extends EventName, A extends ActionName>(
     const add = (step: Step) => grow([...steps, step]);
     return {
       name,
-      version: head.version ?? 1,
+      version,
       startedBy: head.startedBy,
       steps,
       otherwise: { call, params },

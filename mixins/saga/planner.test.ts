@@ -546,11 +546,13 @@ describe("defineSaga", () => {
   } as const;
   const book = () => ({ id: "x" });
 
-  test("refuses two steps of one name, and names that would break command ids", () => {
+  test("refuses two steps of one name, names that would break command ids, and versions that do not count", () => {
     const saga = defineSaga("s", { ...head, otherwise: [...head.otherwise] }).step("book", "wishes.book", book);
     expect(() => saga.step("book", "wishes.book", book)).toThrow('two steps named "book"');
     expect(() => saga.step("otherwise", "wishes.book", book)).toThrow('two steps named "otherwise"');
     expect(() => saga.step("a/b", "wishes.book", book)).toThrow("letters, digits");
+    for (const version of [0, 1.5, NaN])
+      expect(() => defineSaga("s", { ...head, otherwise: [...head.otherwise], version })).toThrow("is not 1, 2, 3");
     expect(() => defineSaga("a.b", { ...head, otherwise: [...head.otherwise] })).toThrow("letters, digits");
   });
 });
