@@ -238,6 +238,7 @@ async function moveBuckets(move: Move): Promise<{ events: number; sealedMs: numb
   events += last.events;
   failpoint("reshard:completed");
   await last.compare();
+  await mustAddUp(move);
   failpoint("reshard:verified");
   const { rows } = await from.client.query("select bucket, epoch from buckets where bucket = any($1)", [buckets]);
   await to.client.query(
@@ -372,6 +373,21 @@ async function mustHaveNoOthers({ move, targets }: Copied): Promise<void> {
   ]);
   if (rows[0].count !== targets.size)
     await giveBack(move, `${move.from.place} has ${targets.size} streams, ${move.to.place} has ${rows[0].count}`);
+}
+
+/** Whatever was noted: no event may be missing. It reads the streams of the group, not what is in them. */
+async function mustAddUp(move: Move): Promise<void> {
+  const [source, target] = await Promise.all(
+    [move.from, move.to].map(async ({ client }) => {
+      const { rows } = await client.query(
+        `select count(*) as streams, coalesce(sum(version), 0) as versions, count(archived_at) as archived,
+           count(quarantined_at) as quarantined from streams where bucket = any($1)`,
+        [move.buckets],
+      );
+      return JSON.stringify(rows[0]);
+    }),
+  );
+  if (source !== target) await giveBack(move, `${move.from.place} has ${source}, ${move.to.place} has ${target}`);
 }
 
 async function giveBack({ from, buckets }: Move, why: string): Promise<never> {

@@ -445,6 +445,71 @@ describe("resharding", () => {
     },
   );
 
+  test("P1 P3 whatever happens to a stream between its copy and the seal arrives", async () => {
+    const [a, b] = urls(0, 1) as [string, string];
+    const store = await openStore(a);
+    const [kept, cold, asked, ill, born] = movingFirst(5) as [string, string, string, string, string];
+    const timer = (id: string) => ({ set: id, afterMs: 0, command: "c", params: "{}" });
+    const saga = { id: "saga-1", reason: null } as const;
+    const timers = [timer("answered"), timer("postponed"), timer("cancelled")];
+    await verdictOf(store, appendOf(kept, 0, { timers, saga: { ...saga, state: "running" } }));
+    for (const stream of [cold, asked, ill]) await verdictOf(store, appendOf(stream, 0));
+    await store.saveSnapshot(cold, { version: 1, schema: 1, state: "{}" });
+    await addShards(at(a, b));
+    const both = await openStore(a, b);
+    const moving = reshardOf([a, b], "reshard:copied=sleep(2000)#1");
+    await until("all is copied", async () => (await query(b, `select from ${SCHEMA}.events`)).length === 4);
+    await wait(500);
+    const { due } = await both.dueTimers(10);
+    const of = (id: string) => due.find(timer => timer.id === id)!;
+    await Promise.all([both.deleteTimer(of("answered")), both.postponeTimer(of("postponed"), 60_000)]);
+    const changed = { timers: [{ cancel: "cancelled" }, timer("new")], saga: { ...saga, state: "stuck" } as const };
+    await verdictOf(both, appendOf(kept, 1, changed));
+    await both.saveSnapshot(kept, { version: 2, schema: 1, state: "[]" });
+    await both.archive(cold, 1);
+    // Without an event: only the id is new.
+    const refused = appendOf(asked, 1, { events: [], answer: '"refused"' });
+    await verdictOf(both, refused);
+    await both.quarantine(ill, "ill");
+    await verdictOf(both, appendOf(born, 0));
+    expect((await query(b, `select from ${SCHEMA}.buckets where state = 'owned'`)).length).toBe(0);
+    await until("it ends", () => !moving.running);
+    expect([moving.process.exitCode, moving.output]).toEqual([0, expect.stringContaining("moved and verified")]);
+    const ids = (await both.dueTimers(10)).due.map(({ id }) => id);
+    expect(ids).toEqual(["new"]);
+    expect(await query(b, `select id, attempts from ${SCHEMA}.timers order by id`)).toEqual([
+      { id: "new", attempts: 0 },
+      { id: "postponed", attempts: 1 },
+    ]);
+    expect(await both.load(kept, 1)).toMatchObject({ version: 2, snapshot: { state: "[]" } });
+    expect(await both.sagas({ limit: 10 })).toMatchObject([{ id: "saga-1", state: "stuck" }]);
+    expect(await both.load(cold, 1)).toMatchObject({ version: 1, archived: true, snapshot: undefined });
+    expect(await query(b, `select from ${SCHEMA}.archived_events`)).toHaveLength(1);
+    expect(await both.findCommand(asked, refused.commandId!)).toMatchObject({ answer: '"refused"' });
+    expect(await both.load(ill, 1)).toMatchObject({ quarantine: "ill" });
+    expect(await both.load(born, 1)).toMatchObject({ version: 1 });
+    expect([await leftBehind(a, SCHEMA), await leftBehind(b, SCHEMA)]).toEqual([[], []]);
+  });
+
+  test("P1 a change that was not noted, whoever took the triggers away, keeps the buckets where they are", async () => {
+    const [a, b] = urls(0, 1) as [string, string];
+    const store = await openStore(a);
+    const [stream] = movingFirst(1) as [string];
+    await verdictOf(store, appendOf(stream, 0));
+    await addShards(at(a, b));
+    const both = await openStore(a, b);
+    const moving = reshardOf([a, b], "reshard:copied=sleep(1500)#1");
+    await until("it is copied", async () => (await query(b, `select from ${SCHEMA}.events`)).length === 1);
+    await wait(500);
+    for (const table of ["streams", "commands"]) await query(a, `alter table ${SCHEMA}.${table} disable trigger user`);
+    await verdictOf(both, appendOf(stream, 1));
+    await until("it ends", () => !moving.running);
+    expect([moving.process.exitCode, moving.output]).toEqual([1, expect.stringContaining("versions")]);
+    expect((await both.load(stream, 1)).version).toBe(2);
+    await rebalance(at(a, b));
+    expect((await both.load(stream, 1)).version).toBe(2);
+  });
+
   test("while buckets are sealed nothing of their history is read, however long it is", async () => {
     const [a, b] = urls(0, 1) as [string, string];
     const store = await openStore(a);
