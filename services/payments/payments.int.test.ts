@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -143,15 +143,16 @@ test("no person moves money", async () => {
 /** Passes requests on to the provider, and holds back its answers to authorizations until `release`. */
 async function heldBack() {
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
-  const server = createServer(async (request, response) => {
-    const { method = "GET", url, headers } = request;
-    const body = method === "POST" ? await buffer(request) : undefined;
+  const pass = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { url, headers } = request;
     const key = headers["idempotency-key"] as string;
-    const answer = await fetch(provider.url + url, { method, headers: { "idempotency-key": key }, body: body ?? null });
+    const body = await buffer(request);
+    const answer = await fetch(provider.url + url, { method: "POST", headers: { "idempotency-key": key }, body });
     const text = await answer.text();
     if (url === "/authorizations") await released;
     response.writeHead(answer.status, { "content-type": "application/json" }).end(text);
-  });
+  };
+  const server = createServer((request, response) => void pass(request, response));
   await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   return { url: `http://127.0.0.1:${port}`, release, close: () => server.close() };

@@ -1,24 +1,22 @@
 // A cart becomes an order in two databases. `kill -9` in between: what lay in it is in the order or in the cart.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "../../mixins/kernel/index.ts";
+import { newDatabases, type Databases } from "../databases.ts";
 import { ADDRESS, Shop, until } from "../shop.ts";
 
-let folder: string;
+let databases: Databases;
 let shop: Shop;
 let token: string;
 let mug: string;
 let pot: string;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "cart-"));
-  shop = await Shop.start({ DATA_DIR: folder });
+  databases = await newDatabases();
+  shop = await Shop.start({ ...databases.env });
   [mug, pot] = (await shop.request("GET", "/api/v1/products?pageSize=2")).body.rows.map(({ id }: any) => id);
 });
 afterAll(async () => {
   await shop.stop();
-  await rm(folder, { recursive: true, force: true });
+  await databases.remove();
 });
 beforeEach(async () => {
   token = await shop.customer(`cart-${newId()}`);

@@ -64,6 +64,7 @@ test("each answer follows a commit of its entry, by a connection that syncs what
   const commits: object[] = [];
   let isAnswered = false;
   const reader = new DatabaseSync(join(folder, "ledger.sqlite"), { readOnly: true });
+  // oxlint-disable-next-line typescript/unbound-method -- bound by each call below
   const exec = DatabaseSync.prototype.exec;
   const spy = jest.spyOn(DatabaseSync.prototype, "exec").mockImplementation(function (this: DatabaseSync, sql) {
     exec.call(this, sql);
