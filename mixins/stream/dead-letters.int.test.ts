@@ -387,11 +387,15 @@ describe("the author's code", () => {
     await house.start({ name: "target", actions: { hit: () => ({}) } });
     const broker = await house.start(source.schema(), { name: "readers", mixins: [Reactors(reactor)] });
     await broker.waitForServices("target");
+    const warn = jest.spyOn(inside(broker).logger, "warn");
     for (const how of Object.keys(wrong)) source.append(how.replaceAll(" ", "-"), "thing.used", { how });
     source.append("fine", "thing.made");
     const count = Object.keys(wrong).length;
     await parkedIn(broker, count, "odd");
     expect(got).toEqual(["fine"]);
+    expect(warn.mock.calls.map(([text]) => text)).toContain(
+      "consumer odd: thing.never-settles@1 was not handled within 50 ms",
+    );
     for (const { error, stream } of await lettersOf(broker)) {
       expect([stream, error.type]).toEqual([stream, expect.any(String)]);
       expect(error.message.length).toBeLessThanOrEqual(2_000);

@@ -276,6 +276,7 @@ export class Follower {
           await within(this.#limits.reactMs, event, this.#consumer.react!(event));
         } catch (error) {
           failures.set(stream, { event, error: asError(error) });
+          if (error instanceof LateReaction) this.#house.logger.warn(`consumer ${this.key.consumer}: ${error.message}`);
           return;
         }
     });
@@ -467,13 +468,17 @@ const unreadable = ({ eventId, broken, isNewer }: LogEvent): Error =>
     ? new Unavailable("UNREADABLE_HERE", { message: `${eventId}: ${broken}` })
     : new Bug("EVENT_BROKEN", broken ?? "");
 
+/** It has held up the events of all streams; told each time. */
+class LateReaction extends Bug {
+  constructor(eventId: string, ms: number) {
+    super("REACTION_TOO_LONG", `${eventId} was not handled within ${ms} ms`);
+  }
+}
+
 /** The reaction, or a Bug once it takes too long; what it comes to later is of no interest. */
 async function within(ms: number, { eventId }: LogEvent, reaction: Promise<unknown>): Promise<void> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => late.reject(new Bug("REACTION_TOO_LONG", `${eventId} was not handled within ${ms} ms`)),
-    ms,
-  );
+  const timer = setTimeout(() => late.reject(new LateReaction(eventId, ms)), ms);
   try {
     await Promise.race([reaction, late.promise]);
   } finally {
