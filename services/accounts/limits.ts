@@ -9,7 +9,7 @@ export const limits = {
   refreshTokenMs: days(30),
   /** Two tabs, or a reply that got lost, present the same token twice within moments; a thief comes later. */
   refreshReuseMs: 10_000,
-  /** Sessions of one user; the oldest goes. Nobody has more devices, and a script that only ever logs in fills no disk. */
+  /** Sessions of one user; the longest unused goes. Nobody has more devices, and a script that only ever logs in fills no disk. */
   sessionsPerUserMax: 20,
   /** Argon2 runs on libuv's pool of four: two at once leave two for files and DNS (p99 of a file's stat 12 ms, with 16 at once 248 ms). */
   hashesAtOnce: 2,

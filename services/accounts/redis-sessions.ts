@@ -4,7 +4,7 @@
 //
 //   session:<family>        user, secret, the next token's hash and its end; expires with it
 //   session:<family>:used   hashes of used tokens by the time of their use; the last moments only
-//   sessions:<user>         the user's families by the time of their log-in
+//   sessions:<user>         the user's families by the time of their last use
 //
 // Each step is one script, by the server's clock: a token is used at one node and again at another. All may be repeated, so what is lost on the way has no outcome worth knowing: a log-in whose
 // answer is lost leaves a session that nobody has, a refresh gives the same token again.
@@ -39,12 +39,13 @@ const OPEN = script(`
 
 /** 1: the successor is the token to come; 0: there is none. A token that is neither next nor just used ends its family. */
 const ROTATE = script<0 | 1>(`
-  local token, successor, now, life, reuse = unpack(ARGV)${NOW}
+  local family, token, successor, now, life, reuse = unpack(ARGV)${NOW}
   local next, ends = unpack(redis.call('hmget', KEYS[1], 'next', 'ends'))
   if not next or tonumber(ends) <= tonumber(now) then return 0 end
   if token == next then
     redis.call('hset', KEYS[1], 'next', successor, 'ends', now + life)
     redis.call('pexpire', KEYS[1], life)
+    redis.call('zadd', KEYS[3], 'XX', now, family)
     redis.call('pexpire', KEYS[3], life)
     redis.call('zremrangebyscore', KEYS[2], '-inf', now - reuse)
     redis.call('zadd', KEYS[2], now, token)
@@ -85,7 +86,7 @@ export class RedisSessions implements SessionStore {
       const successor = tokenOf(id, successorOf(token, secret!));
       const keys = [family, `${family}:used`, this.#familiesOf(user)];
       const { refreshTokenMs, refreshReuseMs } = limits;
-      const args = [hashOf(token), hashOf(successor), this.#now(), refreshTokenMs, refreshReuseMs];
+      const args = [id, hashOf(token), hashOf(successor), this.#now(), refreshTokenMs, refreshReuseMs];
       return (await ROTATE(client, keys, args)) === 1 ? { user, token: successor } : undefined;
     }, "none");
   }

@@ -66,7 +66,19 @@ export function sessionStoreConformance(open: (now?: () => number) => Promise<Se
     expect(await store.rotate("unknown")).toBeUndefined();
   });
 
-  test("one session more than a user may have ends the user's oldest", async () => {
+  test("one session more than a user may have ends the one that was used longest ago", async () => {
+    const { store, pass } = await start();
+    const tokens: string[] = [];
+    for (let n = 0; n < limits.sessionsPerUserMax; n++, pass(1)) tokens.push(await store.open("ada"));
+    const used = await store.rotate(tokens[0]!);
+    pass(1);
+    await store.open("ada");
+    expect(await store.rotate(tokens[1]!)).toBeUndefined();
+    expect(await store.rotate(used!.token)).toBeDefined();
+    expect(await store.rotate(tokens[2]!)).toBeDefined();
+  });
+
+  test("of unused ones the user's oldest ends", async () => {
     const { store, pass } = await start();
     const oldest = await store.open("ada");
     const others = await store.open("bob");

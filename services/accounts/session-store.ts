@@ -8,7 +8,7 @@
  * No store holds a token, only its SHA-256, so that who reads the database cannot log in with what it says.
  */
 export interface SessionStore {
-  /** Opens a family; answers its first token. The user's oldest family ends when there are too many. */
+  /** Opens a family; answers its first token. Of too many the user's longest unused one ends. */
   open(user: string): Promise<string>;
   /** The successor of a token, or undefined when it is unknown, expired, or was used too long ago. */
   rotate(token: string): Promise<{ readonly user: string; readonly token: string } | undefined>;

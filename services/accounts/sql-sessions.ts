@@ -53,8 +53,16 @@ export class SqlSessions implements SessionStore {
         // The one unused token of a family is its newest: when that has expired, nothing can come of the family any more.
         const expired = trx("refresh_tokens").whereNull("used_at").where("expires_at", "<=", now);
         await trx("session_families").whereIn("id", expired.select("family")).delete();
-        // Ids are UUIDv7: the newest sort last.
-        const families: string[] = await trx("session_families").where({ user }).orderBy("id", "desc").pluck("id");
+        // By the end of their unused tokens, one a family, on the database's clock: ids have the time of their nodes.
+        const families: string[] = await trx("session_families")
+          .join("refresh_tokens", "refresh_tokens.family", "session_families.id")
+          .where({ user })
+          .whereNull("used_at")
+          .orderBy([
+            { column: "expires_at", order: "desc" },
+            { column: "session_families.id", order: "desc" },
+          ])
+          .pluck("session_families.id");
         await trx("session_families")
           .whereIn("id", families.slice(limits.sessionsPerUserMax - 1))
           .delete();
