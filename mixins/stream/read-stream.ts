@@ -1,6 +1,6 @@
 // Events of one stream from the service that owns it, as it tells them today: its upcasters run when they are read. While
 // two releases serve side by side, what a node of the older one does not know is asked of the others.
-import type { ServiceBroker } from "moleculer";
+import type { CallingOptions, ServiceBroker } from "moleculer";
 import { nodesOf } from "./owners.ts";
 import type { LogEvent, LogPage, ReadLog } from "./source.ts";
 
@@ -10,26 +10,33 @@ export type ReadStream = (source: string, id: string, from: number, limit: numbe
 export const streamReader =
   (broker: ServiceBroker): ReadStream =>
   async (source, id, from, limit) => {
-    const events: LogEvent[] = [];
-    // Page by page: the bus decides how many bytes one has.
-    while (events.length < limit) {
-      const stream = { id, from: (events.at(-1)?.version ?? from - 1) + 1 };
-      const page = await readPage(broker, `${source}.readLog`, { cursor: "", limit: limit - events.length, stream });
-      if (page.length === 0) break;
-      events.push(...page);
+    const action = `${source}.readLog`;
+    let events = await pagesOf(broker, action, id, from, limit);
+    for (const nodeID of nodesOf(broker, action)) {
+      if (events.every(event => event.broken === undefined)) break;
+      const others = await pagesOf(broker, action, id, from, limit, { nodeID }).catch(() => []);
+      const whole = new Map(others.filter(({ broken }) => broken === undefined).map(event => [event.version, event]));
+      events = events.map(event => whole.get(event.version) ?? event);
     }
     return events;
   };
 
-async function readPage(broker: ServiceBroker, action: string, params: ReadLog): Promise<readonly LogEvent[]> {
-  let { events }: LogPage = await broker.call(action, params);
-  for (const nodeID of nodesOf(broker, action)) {
-    if (events.every(event => event.broken === undefined)) break;
-    const other = await broker.call<LogPage, ReadLog>(action, params, { nodeID }).catch(() => undefined);
-    const whole = new Map(
-      other?.events.filter(event => event.broken === undefined).map(event => [event.version, event]),
-    );
-    events = events.map(event => whole.get(event.version) ?? event);
+/** Page by page: how many events one holds the owner decides. */
+async function pagesOf(
+  broker: ServiceBroker,
+  action: string,
+  id: string,
+  from: number,
+  limit: number,
+  options: CallingOptions = {},
+): Promise<LogEvent[]> {
+  const events: LogEvent[] = [];
+  while (events.length < limit) {
+    const stream = { id, from: (events.at(-1)?.version ?? from - 1) + 1 };
+    const params: ReadLog = { cursor: "", limit: limit - events.length, stream };
+    const page = await broker.call<LogPage, ReadLog>(action, params, options);
+    if (page.events.length === 0) break;
+    events.push(...page.events);
   }
   return events;
 }
