@@ -69,6 +69,13 @@ test("a URL without a user takes PGUSER, and user and host may stand in the quer
   expect(await session(await open(noHost))).toMatchObject({ user: role, schema: role });
 });
 
+test("a socket in place of a host is taken", async () => {
+  const { port, pathname } = new URL(server.url);
+  const [{ folder }] = await query(server.url, "select current_setting('unix_socket_directories') as folder");
+  const url = `postgres://${pathname}?host=${encodeURIComponent(folder)}&port=${port}&user=postgres`;
+  expect(await session(await open(url))).toMatchObject({ user: role, schema: role });
+});
+
 /** As the service's own user, whose defaults count where nothing is sent. */
 async function asOwner(): Promise<string> {
   await query(server.url, `create role ${role} login`);
