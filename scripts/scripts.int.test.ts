@@ -126,12 +126,12 @@ test("on a Node that is too old one line says what helps, in production too", ()
 });
 
 test("a command whose reader goes away goes on to its end", async () => {
-  const doctor = spawn(process.execPath, [script("doctor.ts")], {
+  const migrate = spawn(process.execPath, [script("migrate.ts")], {
     env: environment({}),
     stdio: ["ignore", "pipe", "ignore"],
   });
-  doctor.stdout.destroy();
-  expect((await once(doctor, "exit"))[0]).toBe(0);
+  migrate.stdout.destroy();
+  expect((await once(migrate, "exit"))[0]).toBe(0);
 });
 
 test("variables of other tools stop no start", async () => {
