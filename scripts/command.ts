@@ -1,10 +1,12 @@
 import { Misconfigured, withoutSecrets } from "../mixins/kernel/index.ts";
+import { outliveOutput } from "./output.ts";
 
 /** What whoever typed the command can put right: its message is all that they are told. */
 export class UsageError extends Error {}
 
 /** Runs a command. What it throws becomes one line, and exit code 1. */
 export async function runCommand(name: string, main: () => Promise<void>): Promise<void> {
+  outliveOutput();
   try {
     await main();
   } catch (error) {

@@ -41,7 +41,7 @@ async function main(): Promise<void> {
     throw new UsageError(`there is no service "${only}", but ${all.join(", ")}`);
   let toldAt = performance.now();
   const findings = await examine(
-    readEnvironment(),
+    readEnvironment(process.env, all),
     { all, only },
     {
       deep: values.deep,

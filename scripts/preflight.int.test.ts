@@ -1,6 +1,6 @@
 // Servers that are there and cannot serve, as a start meets them.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { freePort } from "../test/shop.ts";
+import { Child, freePort, until } from "../test/shop.ts";
 import { Nats } from "../test/servers/nats.ts";
 import { RedisServer } from "../test/servers/redis.ts";
 import { readEnvironment } from "../mixins/kernel/index.ts";
@@ -51,6 +51,15 @@ test("a database that the Redis server has not is refused", () =>
 
 test("a Redis Cluster is refused, and that it is one is said", () =>
   expect(check({ REDIS_URL: cluster.url })).rejects.toThrow(/^REDIS_URL=.*Redis Cluster is not supported$/));
+
+test("a start ends there, with that line alone", async () => {
+  for (const env of [{ NATS_URL: locked.url }, { REDIS_URL: cluster.url }]) {
+    const start = new Child(["scripts/start.mjs"], { ...env, SERVICES: "ops", PORT: "0" });
+    await until("it has ended", () => !start.running);
+    const line = new RegExp(`^${Object.keys(env)[0]}="[^\n]*\n$`);
+    expect([start.process.exitCode, start.output]).toEqual([1, expect.stringMatching(line)]);
+  }
+});
 
 test("a server that is away stops no start", async () => {
   const port = await freePort();

@@ -4,6 +4,7 @@ import { addShards } from "../mixins/database/mixin.ts";
 import { rebalance } from "../mixins/event-store/mixin.ts";
 import { readEnvironment, type PostgresLocation } from "../mixins/kernel/index.ts";
 import { runCommand, UsageError } from "./command.ts";
+import { serviceNames } from "./services.ts";
 
 const HELP = `Spreads a service's event store over the databases that <SERVICE>_DATABASE_URL names.
 
@@ -26,7 +27,7 @@ async function main(): Promise<void> {
   if (values.help) return console.log(HELP);
   const [service] = positionals;
   if (service === undefined || positionals.length > 1) throw new UsageError(`name one service\n\n${HELP}`);
-  const location = readEnvironment().databaseOf(service);
+  const location = readEnvironment(process.env, serviceNames()).databaseOf(service);
   if (location.kind !== "postgres")
     throw new UsageError(`${service} is on SQLite, which has no shards: set ${service.toUpperCase()}_DATABASE_URL`);
   if (values.add) await add(location);

@@ -125,6 +125,15 @@ test("on a Node that is too old one line says what helps, in production too", ()
   expect(stderr).toMatch(/^Node 20\.1\.0 is too old[^\n]*NODE_ENV=production: npm ci --include=dev[^\n]*\n$/);
 });
 
+test("a command whose reader goes away goes on to its end", async () => {
+  const migrate = spawn(process.execPath, [script("migrate.ts")], {
+    env: environment({}),
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  migrate.stdout.destroy();
+  expect((await once(migrate, "exit"))[0]).toBe(0);
+});
+
 test("variables of other tools stop no start", async () => {
   const { stop } = await startShop("started successfully", {
     SERVICES: "ops",

@@ -87,6 +87,11 @@ export class NatsTransporter extends Nats implements Asking {
     return this.client?.info?.max_payload ?? PAYLOAD_BYTES;
   }
 
+  /** What `$node.options` lists of it: user and password are among the rest. */
+  toJSON(): object {
+    return { type: "NATS" };
+  }
+
   override async connect(): Promise<void> {
     await super.connect();
     this.connectedAt = performance.now();

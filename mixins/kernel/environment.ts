@@ -174,7 +174,7 @@ export function readEnvironment(
   if (healthPort === port && port !== 0 && services?.includes("api") !== false)
     throw new EnvironmentError("HEALTH_PORT", `${port}`, "another than PORT");
 
-  return {
+  const environment: Environment = {
     port,
     healthPort,
     dataDir,
@@ -200,6 +200,10 @@ export function readEnvironment(
     services,
     parallelism: availableParallelism(),
   };
+  // Moleculer lists a broker's options, and these among them, by the REPL's `info` and to whoever calls `$node.options`.
+  for (const name of ["redisUrl", "natsUrl", "adminPassword"] as const)
+    Object.defineProperty(environment, name, { enumerable: false });
+  return environment;
 }
 
 const isUrl = (value: string, protocols: readonly string[]): boolean =>

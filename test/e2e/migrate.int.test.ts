@@ -117,5 +117,5 @@ test("a database that cannot be reached ends it with one line", async () => {
   const child = new Child(["scripts/migrate.ts"], { DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" });
   await until("it has ended", () => !child.running);
   expect(child.process.exitCode).toBe(1);
-  expect(child.output).toMatch(/^migrate stopped: [^\n]+\n$/);
+  expect(child.output).toMatch(/^the database of accounts cannot be reached, [^\n]+\n$/);
 });

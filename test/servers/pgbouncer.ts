@@ -19,8 +19,16 @@ export class PgBouncer {
     this.#process = process;
   }
 
-  /** Before the server at `url`, for these users, with so many connections of the server a user and database. */
-  static async start(url: string, users: readonly string[], connections: number): Promise<PgBouncer> {
+  /**
+   * Before the server at `url`, for these users, with so many connections of the server a user and database. `more`:
+   * settings beside ours, as in pgbouncer.ini.
+   */
+  static async start(
+    url: string,
+    users: readonly string[],
+    connections: number,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<PgBouncer> {
     const folder = mkdtempSync(join(tmpdir(), "pgbouncer-"));
     const port = await freePort();
     const { hostname, port: serverPort } = new URL(url);
@@ -33,6 +41,7 @@ export class PgBouncer {
       pool_mode: "transaction",
       default_pool_size: connections,
       max_client_conn: 500,
+      ...more,
     };
     writeFileSync(join(folder, "users.txt"), users.map(user => `"${user}" ""\n`).join(""));
     writeFileSync(

@@ -94,5 +94,5 @@ async function prepare(url: string, schema: string): Promise<void> {
 
 /** The schema has no table yet, and `public` has those that a service of this name makes first. */
 const STRAYED = `select from pg_tables where schemaname = 'public' and $1 <> 'public'
-  and tablename in ('shard', 'store_schema', 'migrations_' || $1)
+  and tablename in ('store_schema', 'migrations_' || $1)
   and not exists (select from pg_tables where schemaname = $1)`;

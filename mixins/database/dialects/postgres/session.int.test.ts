@@ -69,6 +69,13 @@ test("a URL without a user takes PGUSER, and user and host may stand in the quer
   expect(await session(await open(noHost))).toMatchObject({ user: role, schema: role });
 });
 
+test("a socket in place of a host is taken", async () => {
+  const { port, pathname } = new URL(server.url);
+  const [{ folder }] = await query(server.url, "select current_setting('unix_socket_directories') as folder");
+  const url = `postgres://${pathname}?host=${encodeURIComponent(folder)}&port=${port}&user=postgres`;
+  expect(await session(await open(url))).toMatchObject({ user: role, schema: role });
+});
+
 /** As the service's own user, whose defaults count where nothing is sent. */
 async function asOwner(): Promise<string> {
   await query(server.url, `create role ${role} login`);
@@ -121,7 +128,8 @@ let bouncer: PgBouncer;
 const SHARED = `shared_${process.pid}`;
 beforeAll(async () => {
   await query(postgresUrl(), `create role ${SHARED} login`);
-  bouncer = await PgBouncer.start(postgresUrl(), [SHARED], 2);
+  // It takes what we send and drops it, which is what is usually advised for drivers that send something.
+  bouncer = await PgBouncer.start(postgresUrl(), [SHARED], 2, { ignore_startup_parameters: "options" });
 });
 afterAll(async () => {
   await bouncer.stop();
@@ -134,8 +142,10 @@ test("one user for all services through PgBouncer is refused, since they would s
   expect(await query(server.url, "select from pg_tables where schemaname = 'public'")).toEqual([]);
 });
 
-test("a pooler that is not said to be one is found out", async () => {
+test("a pooler that is not said to be one, and drops our settings, is found out", async () => {
+  await query(postgresUrl(), `alter role ${SHARED} createrole`);
+  await query(server.url, `grant create on database "${new URL(server.url).pathname.slice(1)}" to ${SHARED}`);
   const url = new URL(bouncer.url(server.url, SHARED));
   url.searchParams.delete("pgbouncer");
-  expect(await refusal(url.href)).not.toBe("it was taken");
+  expect(await refusal(url.href)).toMatch(new RegExp(`^${role} on .*: the session acts as ${SHARED}, not as ${role}`));
 });
