@@ -2,6 +2,7 @@
 // of them are 404s; here each becomes Unavailable with its outcome, and what may be repeated is, at another node:
 //
 //   outcome none     it reached nobody, or a node that is leaving: any call may be sent again
+//   elsewhere        this node lacks what another may have (a read model of its release): each of the others is asked once
 //   outcome unknown  the node died with it: only what is repeatable (`repeatable`: an actor's commands, which always
 //                    carry a command id, and its reads)
 //
@@ -90,12 +91,18 @@ interface Failure {
   readonly rule: string;
   readonly outcome: Outcome;
   readonly again: boolean;
+  /** The node has answered, and would answer the same again. */
+  readonly elsewhere?: boolean;
 }
 
 /** Undefined: not a failure of the way there, but an answer. */
 function failureOf(error: unknown): Failure | undefined {
-  if (error instanceof Unavailable)
-    return error.type === "MOVED" ? { error, rule: error.type, outcome: "none", again: true } : undefined;
+  if (error instanceof Unavailable) {
+    const elsewhere = error.data.elsewhere === true;
+    return elsewhere || error.type === "MOVED"
+      ? { error, rule: error.type, outcome: "none", again: true, elsewhere }
+      : undefined;
+  }
   const known = error instanceof Errors.MoleculerError ? FAILURES[error.name] : undefined;
   return known && { error: error as Error, ...known };
 }
@@ -120,7 +127,9 @@ async function repeat(
     const mayRepeat = failure.outcome === "none" || (ctx?.action as Repeatable | undefined)?.repeatable === true;
     if (!broker.transit || !failure.again || !mayRepeat || attempt === limits.attempts)
       throw unavailable(failure, outcome);
-    const pauseMs = exclude(broker, tried, failure, ctx) ? 0 : backoffMs(attempt, limits.pause);
+    const areOthersLeft = exclude(broker, tried, failure, ctx);
+    if (failure.elsewhere && !areOthersLeft) throw unavailable(failure, outcome);
+    const pauseMs = areOthersLeft ? 0 : backoffMs(attempt, limits.pause);
     if (leftMs() - pauseMs < limits.leastMs) throw unavailable(failure, outcome);
     if (pauseMs > 0) await sleep(pauseMs);
     // An attempt that left this node may have made the command id: it is the same command.
@@ -158,9 +167,16 @@ function exclude(broker: ServiceBroker, tried: Set<string>, { error }: Failure, 
   return endpoints.some(endpoint => endpoint.isAvailable && !tried.has(endpoint.id));
 }
 
-function unavailable({ error, rule }: Failure, outcome: Outcome): Unavailable {
-  if (error instanceof Unavailable) return withOutcome(error, outcome);
-  return new Unavailable(rule, { message: error.message, outcome, cause: error });
+function unavailable({ error, rule, elsewhere = false }: Failure, outcome: Outcome): Unavailable {
+  if (error instanceof Unavailable && !elsewhere) return withOutcome(error, outcome);
+  // Without the mark: a hop before this one has asked nobody else, and shall not begin anew.
+  const { retryAfterMs } = (error as { data?: { retryAfterMs?: number } }).data ?? {};
+  return new Unavailable(rule, {
+    message: error.message,
+    outcome,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    cause: error,
+  });
 }
 
 const withOutcome = (error: Unavailable, outcome: Outcome): Unavailable =>
