@@ -7,7 +7,7 @@ import { Builds, consumerName, isSame, physicalName, type Build } from "./builds
 import type { Projection } from "./define-projection.ts";
 import { Fold, type Load } from "./fold.ts";
 import { PROJECTION_LIMITS, type ProjectionLimits } from "./limits.ts";
-import { shapesOf, type Row, type Shape } from "./shape.ts";
+import { shapesOf, type Kept, type Shape } from "./shape.ts";
 
 export interface BuildStatus {
   readonly name: string;
@@ -231,13 +231,13 @@ export class ProjectionHost {
           for (const some of inChunks(keys)) rows.push(...(await trx(physical.get(table)!).whereIn(key, some)));
           return rows;
         };
-        const fold = new Fold(this.projection, this.#shapes, load);
+        const fold = new Fold(this.projection, this.#shapes, load, this.#limits);
         const failures = await fold.run(events);
         for (const table of fold.tables) {
           const { shape } = table;
           const target = physical.get(shape.table)!;
           const { written, updated, columns, removed } = table.changes();
-          const upsert = (rows: readonly Row[], set = shape.names): Promise<void> =>
+          const upsert = (rows: readonly Kept[], set = shape.names): Promise<void> =>
             this.#consumers.database.upsert(trx, {
               table: target,
               columns: shape.names,
