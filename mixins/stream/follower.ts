@@ -37,6 +37,8 @@ export interface Consumer {
   readonly react?: (event: Recorded) => Promise<unknown>;
   /** Writes for a batch, in the transaction of the checkpoint. */
   readonly write?: (trx: Knex.Transaction, events: readonly Recorded[]) => Promise<Failures>;
+  /** Instead of the database's: lets followers that write the same rows take turns before each takes a connection. */
+  readonly transactions?: Pick<Database, "transaction">;
   /** After each commit. */
   readonly committed?: () => void;
   /** There is nothing more to read for now. */
@@ -229,7 +231,8 @@ export class Follower {
     stopAtFirst();
     // Whom we call is stopping as well: what failed now is not the event's fault, the next start repeats it.
     if (this.#stopping && failures.size > 0) throw new Error("stopping");
-    await this.#house.database.transaction(async trx => {
+    const transactions = this.#consumer.transactions ?? this.#house.database;
+    await transactions.transaction(async trx => {
       if (this.#consumer.write)
         for (const [stream, failure] of await this.#consumer.write(trx, ready)) failures.set(stream, failure);
       stopAtFirst();
