@@ -16,8 +16,8 @@ const sources = globSync("{mixins,broker,services}/**/*.ts", { cwd: root })
 const refusals: string[] = (
   await Promise.all(globSync("services/*/contract.ts", { cwd: root }).map(path => import(join(root, path))))
 ).flatMap(({ contract }: { contract: AnyContract }) => contract.refusals);
-/** Between a saga and its own journal: nobody else meets them. */
-const INTERNAL = ["SAGA_EXISTS", "JOURNAL_MOVED"];
+/** Between a saga and its own journal, a projection and its consumer: nobody else meets them. */
+const INTERNAL = ["SAGA_EXISTS", "JOURNAL_MOVED", "HANDLERS_HANG"];
 const thrown = sources.flatMap(text =>
   [...text.matchAll(/(?:new (?:Refusal|Unavailable)\(|\brefuse\(|rule: )\s*"([A-Z][A-Z_]{3,})"/g)].map(
     ([, code]) => code!,

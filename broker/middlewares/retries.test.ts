@@ -54,12 +54,36 @@ test("the caller gets the meta of the attempt that was answered", async () => {
   expect(answer.ctx).toMatchObject({ meta: { answeredBy: "n3" } });
 });
 
+describe("what a node lacks and another may have", () => {
+  const lacking = () => new Unavailable("NOT_CAUGHT_UP", { retryAfterMs: 700, elsewhere: true });
+
+  test("each of the others is asked once, whatever is asked", async () => {
+    const { answer, sent } = calling([lacking(), "done"], { repeatable: false });
+    expect(await answer).toBe("done");
+    expect(sent.map(({ tried }) => tried && [...tried])).toEqual([undefined, ["n1"]]);
+  });
+
+  test("when all lack it the caller is told, and a hop before this one does not begin anew", async () => {
+    const { answer, sent } = calling([lacking(), lacking(), "never"]);
+    const failure = await answer.catch((error: unknown) => error);
+    expect(failure).toMatchObject({ type: "NOT_CAUGHT_UP", data: { outcome: "none", retryAfterMs: 700 } });
+    expect(sent).toHaveLength(2);
+    expect(await calling([failure, "never"]).answer.catch((error: unknown) => error)).toBe(failure);
+  });
+
+  test("a plain unavailable answer is an answer", async () => {
+    const { answer, sent } = calling([new Unavailable("NOT_CAUGHT_UP"), "never"]);
+    await expect(answer).rejects.toMatchObject({ type: "NOT_CAUGHT_UP" });
+    expect(sent).toHaveLength(1);
+  });
+});
+
 test("a node that is leaving is one more that did nothing", async () => {
   expect(await calling([new Unavailable("MOVED"), "done"], { repeatable: false }).answer).toBe("done");
 });
 
 describe("a node that cannot read the actor's events", () => {
-  const unreadable = () => new Unavailable("UNREADABLE_HERE", { retryAfterMs: 1_000 });
+  const unreadable = () => new Unavailable("UNREADABLE_HERE", { retryAfterMs: 1_000, elsewhere: true });
 
   test("is one more that did nothing: another may", async () => {
     const { answer, sent } = calling([unreadable(), "done"], { repeatable: false });
@@ -74,7 +98,7 @@ describe("a node that cannot read the actor's events", () => {
   });
 
   test("says so for a command that may be stored as well: only what is repeatable is sent on", async () => {
-    const stored = () => new Unavailable("UNREADABLE_HERE", { outcome: "unknown" });
+    const stored = () => new Unavailable("UNREADABLE_HERE", { outcome: "unknown", elsewhere: true });
     expect(await calling([stored(), "done"]).answer).toBe("done");
     const other = calling([stored(), "done"], { repeatable: false });
     await expect(other.answer).rejects.toMatchObject({ data: { outcome: "unknown" } });

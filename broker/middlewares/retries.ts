@@ -1,8 +1,9 @@
 // What a failed call means, and whether it is sent once more. Moleculer's own failures say nothing of the effect and some
 // of them are 404s; here each becomes Unavailable with its outcome, and what may be repeated is, at another node:
 //
-//   outcome none     it reached nobody, a node that is leaving, or one whose release cannot read the actor: any call may be
-//                    sent again
+//   outcome none     it reached nobody, or a node that is leaving: any call may be sent again
+//   elsewhere        this node lacks what another may have (the code that can read an actor, a read model of its release):
+//                    each of the others is asked once
 //   outcome unknown  the node died with it: only what is repeatable (`repeatable`: an actor's commands, which always
 //                    carry a command id, and its reads)
 //
@@ -42,13 +43,7 @@ const FAILURES: Readonly<Record<string, Omit<Failure, "error">>> = {
   RequestTimeoutError: { rule: "REQUEST_TIMEOUT", outcome: "unknown", again: false },
 };
 
-/** Answers that say where, not what: another node may answer otherwise. */
-const ELSEWHERE: Readonly<Record<string, { readonly untriedOnly: boolean }>> = {
-  MOVED: { untriedOnly: false },
-  // The same node says the same until it is deployed anew.
-  UNREADABLE_HERE: { untriedOnly: true },
-};
-/** Set in the data of such an answer once a hop has given up: to the next one it is an answer like any other. */
+/** Set in the data of an answer that says where, once a hop has given up: to the next one it is an answer like any other. */
 const GIVEN_UP = "givenUp";
 
 interface Options extends CallingOptions {
@@ -101,15 +96,16 @@ interface Failure {
   readonly rule: string;
   readonly outcome: Outcome;
   readonly again: boolean;
-  /** Whether only a node that was not tried yet can help. */
+  /** Whether only a node that was not tried yet can help: this one would answer the same again. */
   readonly untriedOnly?: boolean;
 }
 
 /** Undefined: not a failure of the way there, but an answer. */
 function failureOf(error: unknown): Failure | undefined {
   if (error instanceof Unavailable) {
-    const elsewhere = error.data[GIVEN_UP] === true ? undefined : ELSEWHERE[error.type];
-    return elsewhere && { error, rule: error.type, outcome: outcomeOf(error), again: true, ...elsewhere };
+    const untriedOnly = error.data.elsewhere === true;
+    if (error.data[GIVEN_UP] === true || !(untriedOnly || error.type === "MOVED")) return undefined;
+    return { error, rule: error.type, outcome: outcomeOf(error), again: true, untriedOnly };
   }
   const known = error instanceof Errors.MoleculerError ? FAILURES[error.name] : undefined;
   return known && { error: error as Error, ...known };

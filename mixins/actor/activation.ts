@@ -650,8 +650,8 @@ interface Made {
 function withUnknownOutcome<T>(answer: T): T | Unavailable {
   if (!(answer instanceof Unavailable) || outcomeOf(answer) === "unknown") return answer;
   const { type, message, data } = answer;
-  const { retryAfterMs = 100 } = data;
-  return new Unavailable(type, { message, outcome: "unknown", retryAfterMs, cause: answer });
+  const { retryAfterMs = 100, elsewhere = false } = data;
+  return new Unavailable(type, { message, outcome: "unknown", retryAfterMs, elsewhere, cause: answer });
 }
 
 const recordOf = ({ commandId, kind, fingerprint, answer }: Append, version: number): RecordedCommand => ({

@@ -79,7 +79,7 @@ const newer = ({ stream, version }: StoredEvent, reason: string): Unavailable =>
 
 /** A node of another release may answer; all nodes do once the roll-out is over. */
 const unreadableHere = (message: string): Unavailable =>
-  new Unavailable("UNREADABLE_HERE", { message, retryAfterMs: 1_000 });
+  new Unavailable("UNREADABLE_HERE", { message, retryAfterMs: 1_000, elsewhere: true });
 
 /** Folds a run of one stream's events, a chunk a turn of the loop. Throws at a hole in the versions. */
 export async function foldStored(

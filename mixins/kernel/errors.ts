@@ -16,6 +16,8 @@ export interface ErrorData {
   /** Milliseconds after which a repetition makes sense. */
   readonly retryAfterMs?: number;
   readonly outcome?: Outcome;
+  /** Another node may have what this one lacks: the hop that called asks each of the others once. */
+  readonly elsewhere?: true;
   readonly [detail: string]: unknown;
 }
 
@@ -76,11 +78,13 @@ export class Refusal extends HouseError {
 export class Unavailable extends HouseError {
   constructor(
     type: string,
-    detail: { message?: string; outcome?: Outcome; retryAfterMs?: number; cause?: unknown } = {},
+    detail: { message?: string; outcome?: Outcome; retryAfterMs?: number; elsewhere?: boolean; cause?: unknown } = {},
   ) {
     const { outcome = "none", retryAfterMs = 100, cause } = detail;
     const message = detail.message ?? type.toLowerCase().replaceAll("_", " ");
-    super(message, outcome === "none" ? 503 : 504, type, true, { family: "unavailable", outcome, retryAfterMs }, cause);
+    const elsewhere = detail.elsewhere === true && ({ elsewhere: true } as const);
+    const data = { family: "unavailable", outcome, retryAfterMs, ...elsewhere } as const;
+    super(message, outcome === "none" ? 503 : 504, type, true, data, cause);
   }
 }
 

@@ -2,10 +2,26 @@
 //
 //   building  reads the log from its start, beside the live one; resumes at its checkpoint after a crash
 //   live      what is read; one row in `projections`
-//   retired   replaced: kept and fed for a grace period, then dropped
+//   retired   replaced: kept and fed for a grace period, and for as long as nodes of its version run; then dropped
+//
+// Which build a node reads, by its own version and the live one's. A node's queries know the columns of its own version
+// only: with none of these builds to read it is unavailable, and the caller asks another node.
+//
+//   node N,   live N      the live one
+//   node N+1, live N      none until N+1 is live; nodes of N answer
+//   node N+1, live N+1    the live one
+//   node N,   live N+1    its own, retired and still fed (a roll-out that is not over, or a roll-back)
+//
+// A newer version becomes live when it has caught up. An older one, or a retired one, becomes live again only when nobody
+// feeds the live one any more: else nodes of two versions would take it from each other for ever.
+//
+// One row, one order of effects: all followers of a build (of several sources, of a carrier's partitions, on whatever
+// node) hold the build's row while they read, fold and write. Locks are taken in one order: the row of the build, its
+// tables, its places.
 import type { Knex } from "knex";
 import type { Database } from "../database/index.ts";
 import { isAtOrPast } from "../stream/index.ts";
+import { forgetConsumer } from "../stream/mixin.ts";
 import { physicalName } from "./physical-name.ts";
 import type { Shape } from "./shape.ts";
 
@@ -30,6 +46,11 @@ export const consumerName = (name: string, { version, build }: BuildId): string 
   `${name}@${version}${build > 1 ? `.${build}` : ""}`;
 export { physicalName };
 
+/** Another node has dropped the build. The follower rolls back; its node stops it at the next look. */
+class Dropped extends Error {
+  readonly retryable = true;
+}
+
 export class Builds {
   readonly #database: Database;
   readonly #name: string;
@@ -43,15 +64,33 @@ export class Builds {
 
   /** The newest last. */
   async all(knex: Knex = this.#database.knex): Promise<Build[]> {
-    const pointer = await knex("projections").where({ name: this.#name }).first();
-    const rows = await knex("projection_builds").where({ name: this.#name }).orderBy(["version", "build"]);
-    return rows.map(({ version, build, tables, retired_at }) => ({
-      version,
-      build,
-      tables: JSON.parse(tables) as string[],
-      retiredAt: retired_at === null ? undefined : Number(retired_at),
-      state: pointer && isSame(pointer, { version, build }) ? "live" : retired_at === null ? "building" : "retired",
-    }));
+    // One statement: between two the pointer may have moved, and what it named may be dropped.
+    const rows = await knex("projection_builds as b")
+      .leftJoin("projections as p", "p.name", "b.name")
+      .where("b.name", this.#name)
+      .orderBy(["b.version", "b.build"])
+      .select("b.version", "b.build", "b.tables", "b.retired_at", "p.version as liveVersion", "p.build as liveBuild");
+    return rows.map(({ version, build, tables, retired_at, liveVersion, liveBuild }) => {
+      const isLive = version === liveVersion && build === liveBuild;
+      return {
+        version,
+        build,
+        tables: JSON.parse(tables) as string[],
+        retiredAt: retired_at === null ? undefined : Number(retired_at),
+        state: isLive ? "live" : retired_at === null ? "building" : "retired",
+      };
+    });
+  }
+
+  /**
+   * Keeps all other followers of the build waiting until the end of the transaction, in whatever process they run: what
+   * it reads from here on is what it changes.
+   * @throws Dropped
+   */
+  async hold(trx: Knex.Transaction, build: BuildId): Promise<void> {
+    const held = await trx("projection_builds").where(this.#key(build)).forUpdate().first("name");
+    if (!held)
+      throw new Dropped(`projection ${this.#name}: build ${build.build} of version ${build.version} is dropped`);
   }
 
   /** Makes sure that there is a build of this version. The first of all is live at once. */
@@ -61,9 +100,6 @@ export class Builds {
       if (builds.some(build => build.version === version)) return builds;
       await this.#add(trx, { version, build: 1 });
       if (builds.length === 0) await trx("projections").insert({ name: this.#name, version, build: 1 });
-      // What was being built for a version before this one is wanted no more.
-      for (const { version, build, state } of builds)
-        if (state === "building") await this.#retire(trx, { version, build });
       return this.all(trx);
     });
   }
@@ -92,15 +128,25 @@ export class Builds {
   }
 
   /**
-   * Makes a build the live one, in one transaction, if it has passed the live one's place in every log: who has seen an
-   * event in the old rows finds it in the new ones. Nothing may block it.
+   * Makes a build the live one, in one transaction, if it has passed the places of all that were ever read: who has seen
+   * an event in other rows finds it in these. Nothing may block it.
    */
-  switchTo(next: Build): Promise<boolean> {
+  switchTo(next: BuildId): Promise<boolean> {
     return this.#alone(async trx => {
-      const live = (await this.all(trx)).find(({ state }) => state === "live");
-      if (!live || isSame(live, next)) return false;
-      const [ours, theirs] = [consumerName(this.#name, next), consumerName(this.#name, live)];
-      const places = await trx("checkpoints").whereIn("consumer", [ours, theirs]).forUpdate();
+      const builds = await this.all(trx);
+      const live = builds.find(({ state }) => state === "live");
+      const mine = builds.find(build => isSame(build, next));
+      if (!live || !mine || !(await this.#mayReplace(trx, live, mine))) return false;
+      // Their followers wait until we are done, and hold no place then.
+      await trx("projection_builds")
+        .where({ name: this.#name })
+        .orderBy(["version", "build"])
+        .forUpdate()
+        .select("name");
+      const complete = builds.filter(build => build !== mine && build.state !== "building");
+      const ours = consumerName(this.#name, next);
+      const theirs = complete.map(build => consumerName(this.#name, build));
+      const places = await trx("checkpoints").whereIn("consumer", [ours, ...theirs]);
       const cursors = new Map(places.map(row => [`${row.consumer}/${row.source}/${row.partition}`, row.cursor]));
       for (const { consumer, source, partition, cursor } of places) {
         if (consumer === ours) continue;
@@ -109,15 +155,43 @@ export class Builds {
       if ((await this.blockedBy(next, live, trx)).length > 0) return false;
       const { version, build } = next;
       await trx("projections").where({ name: this.#name }).update({ version, build });
+      await trx("projection_builds").where(this.#key(next)).update({ retired_at: null });
       await this.#retire(trx, live);
+      // What is being built of a version before this one, by nobody, is wanted no more.
+      for (const other of builds)
+        if (other.state === "building" && other.version < version && !(await this.#isFed(trx, other)))
+          await this.#remove(trx, other);
       return true;
     });
   }
 
-  async drop(build: Build): Promise<void> {
-    await this.#database.transaction(async trx => {
-      await trx("projection_builds").where(this.#key(build)).delete();
-      for (const table of build.tables) await trx.schema.dropTableIfExists(table);
+  async #mayReplace(trx: Knex.Transaction, live: Build, next: Build): Promise<boolean> {
+    if (next.state === "building" && next.version >= live.version) return true;
+    return next.version !== live.version && !(await this.#isFed(trx, live));
+  }
+
+  /** Whether a node of the build's version runs: its followers hold leases. */
+  async #isFed(knex: Knex, build: BuildId): Promise<boolean> {
+    const consumer = consumerName(this.#name, build);
+    const lease = await knex("leases")
+      .where("name", ">=", `${consumer}/`)
+      .where("name", "<", `${consumer}0`)
+      .where("expires_at", ">", await this.#database.now(knex))
+      .first("name");
+    return lease !== undefined;
+  }
+
+  /**
+   * Drops a build that was replaced, its tables and its place; whether it did. Not while nodes of another version than
+   * `ownVersion` feed it: they read it.
+   */
+  drop(build: BuildId, ownVersion: number): Promise<boolean> {
+    return this.#alone(async trx => {
+      const found = (await this.all(trx)).find(other => isSame(other, build));
+      if (found?.state !== "retired") return false;
+      if (found.version !== ownVersion && (await this.#isFed(trx, found))) return false;
+      await this.#remove(trx, found);
+      return true;
     });
   }
 
@@ -128,8 +202,16 @@ export class Builds {
 
   async #add(trx: Knex.Transaction, id: BuildId): Promise<void> {
     const tables = this.#shapes.map(({ table }) => physicalName(this.#name, id, table));
+    // It begins at the start of the log, whatever an earlier build of this name has left.
+    await forgetConsumer(trx, consumerName(this.#name, id));
     await trx("projection_builds").insert({ ...this.#key(id), tables: JSON.stringify(tables), retired_at: null });
     for (const [i, shape] of this.#shapes.entries()) await shape.create(trx, tables[i]!);
+  }
+
+  async #remove(trx: Knex.Transaction, build: Build): Promise<void> {
+    await trx("projection_builds").where(this.#key(build)).delete();
+    for (const table of build.tables) await trx.schema.dropTableIfExists(table);
+    await forgetConsumer(trx, consumerName(this.#name, build));
   }
 
   async #retire(trx: Knex.Transaction, id: BuildId): Promise<void> {

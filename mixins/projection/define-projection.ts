@@ -5,7 +5,8 @@ import type { Data, EventName, Recorded } from "../contract/index.ts";
 
 /**
  * A table of a projection. The first declared column is the primary key. Writes are kept in memory and written once a
- * batch; `find` sees them at once.
+ * batch; `find` sees them at once, and gives a copy that the handler may change. A row or key that the table cannot hold
+ * (`ROW_NOT_STORABLE`: NaN, a BigInt, a NUL character, 2 600 bytes of text in an index) fails its event.
  */
 export interface Table<Row> {
   find(key: string): Promise<Row | undefined>;
@@ -16,11 +17,17 @@ type Tables<T extends Record<string, TProperties>> = { readonly [K in keyof T]: 
 
 /**
  * Handlers only read and write their tables: the runtime may run them several times over a batch to find out which rows
- * they need, and keeps the result of the last time. One that throws parks the event's stream; the others go on.
+ * they need, and keeps the result of the last time. One that throws parks the event's stream; the others go on. So does
+ * one that waits for something else than its tables for 0.5 s (`HANDLER_HANGS`), changes the event, or goes on after its
+ * promise is resolved. Rows that events of several sources change are folded one batch after the other, in whatever order
+ * the batches come: the result must not depend on the order between sources.
  */
 export interface Projection<T extends Record<string, TProperties> = any> {
   readonly name: string;
-  /** Raise it when handlers or tables change: the new version is built beside the old one, then switched to. */
+  /**
+   * Raise it when handlers or tables change: the new version is built beside the old one, then switched to. Until then
+   * queries of the new release are `NOT_CAUGHT_UP` and go to nodes of the old one, which keep their rows as long as they run.
+   */
   readonly version: number;
   /** Columns: string, integer, number, boolean; anything else is kept as JSON text. Optional = nullable. */
   readonly tables: T;

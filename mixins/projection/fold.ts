@@ -5,10 +5,16 @@
 // is answered as absent and noted, what was noted is read together, and the batch is folded again from the start. A fold
 // that asked for nothing new is the result. Keys that depend on rows need a round each; after the last round whatever is
 // still unknown is read singly.
-import { plainError } from "../kernel/index.ts";
+//
+// A handler is the author's code. What it throws, a row that the table cannot hold, a call after its end, and a handler
+// that does not end are failures of its event alone: what it wrote is undone, and the others go on. Events are frozen and
+// rows are copies: a handler that changes either in place changes nothing, however often the batch is folded.
+import { deepFreeze } from "../actor/index.ts";
+import { Bug, plainError, Unavailable } from "../kernel/index.ts";
 import type { Recorded } from "../contract/index.ts";
 import type { Projection, Table } from "./define-projection.ts";
-import type { Row, Shape } from "./shape.ts";
+import { PROJECTION_LIMITS } from "./limits.ts";
+import type { Kept, Row, Shape } from "./shape.ts";
 
 /** Rounds in which unknown rows are only noted. Two cover a key found in a row; more seldom pay. */
 const ROUNDS = 3;
@@ -16,25 +22,58 @@ const ROUNDS = 3;
 export type Load = (shape: Shape, keys: readonly string[]) => Promise<Row[]>;
 export type FoldFailures = Map<string, { readonly event: Recorded; readonly error: unknown }>;
 type Handler = (event: Recorded, tables: Record<string, Table<Row>>) => Promise<void>;
+type FoldLimits = Pick<typeof PROJECTION_LIMITS, "handlerMs" | "handlersHanging" | "handlerCalls">;
 
 export class Fold {
   readonly tables: readonly MemoryTable[];
-  readonly #byName: Record<string, MemoryTable>;
+  readonly #projection: Projection;
   readonly #handlers: Record<string, Handler | undefined>;
+  readonly #limits: FoldLimits;
+  /** Events that fail without being handled again: their handler did not end, or went on after its end. */
+  readonly #condemned = new Map<Recorded, Bug | Unavailable>();
+  /** The event at its handler. A round that finds another one here, or none, was given up. */
+  #call: HandlerCall | undefined;
+  #hanging = 0;
+  #endRound: () => void = () => {};
 
-  constructor(projection: Projection, shapes: readonly Shape[], load: Load) {
+  constructor(projection: Projection, shapes: readonly Shape[], load: Load, limits: Partial<FoldLimits> = {}) {
+    this.#projection = projection;
     this.#handlers = projection.on as Record<string, Handler>;
+    this.#limits = { ...PROJECTION_LIMITS, ...limits };
     this.tables = shapes.map(shape => new MemoryTable(shape, load));
-    this.#byName = Object.fromEntries(this.tables.map(table => [table.shape.table, table]));
   }
 
-  /** Folds the batch. Answers, by stream, the first event whose handler threw; its own writes are undone. */
+  /** Folds the batch. Answers, by stream, the first event whose handler failed; its own writes are undone. */
   async run(events: readonly Recorded[]): Promise<FoldFailures> {
-    for (let round = 1; ; round++) {
+    for (let round = 1; ;) {
       for (const table of this.tables) table.begin(round <= ROUNDS);
-      const failures = await this.#round(events);
+      const condemned = this.#condemned.size;
+      const failures = await this.#watched(events);
       const asked = await Promise.all(this.tables.map(table => table.loadMissed()));
-      if (!asked.includes(true)) return failures;
+      const isDone = failures !== undefined && !asked.includes(true) && this.#condemned.size === condemned;
+      if (isDone) return failures;
+      if (failures) round++;
+    }
+  }
+
+  /** A round, or undefined: it is given up when a handler waits for something that is none of its tables. */
+  async #watched(events: readonly Recorded[]): Promise<FoldFailures | undefined> {
+    const { handlerMs } = this.#limits;
+    let before: HandlerCall | undefined;
+    // Two looks at the same call, with nothing to wait for: reads of the tables have time-outs of their own.
+    const watch = setInterval(() => {
+      const call = this.#call;
+      if (call && call === before && !this.tables.some(table => table.isReading)) {
+        this.#giveUp(call, "HANDLER_HANGS", `has not ended after ${handlerMs} ms`);
+        if (++this.#hanging === this.#limits.handlersHanging) this.#putOff(events.slice(events.indexOf(call.event)));
+      }
+      before = call;
+    }, handlerMs);
+    try {
+      const givenUp = new Promise<undefined>(resolve => (this.#endRound = () => resolve(undefined)));
+      return await Promise.race([this.#round(events), givenUp]);
+    } finally {
+      clearInterval(watch);
     }
   }
 
@@ -43,79 +82,208 @@ export class Fold {
     for (const event of events) {
       const stream = `${event.actor}.${event.stream}`;
       if (failures.size > 0 && failures.has(stream)) continue;
+      const condemned = this.#condemned.size > 0 ? this.#condemned.get(event) : undefined;
+      if (condemned) failures.set(stream, { event, error: condemned });
+      const handler = condemned ? undefined : this.#handlers[event.type];
+      if (!handler) continue;
+      const call = (this.#call = new HandlerCall(event, this.tables, this.#limits.handlerCalls, this.#watcher));
       try {
-        await this.#handlers[event.type]?.(event, this.#byName);
+        deepFreeze(event);
+        await handler(event, call.handles);
+        if (this.#call !== call) return failures;
+        if (call.failure) throw call.failure.error;
         for (const table of this.tables) table.keep();
       } catch (error) {
+        if (this.#call !== call) return failures;
         for (const table of this.tables) table.undo();
         failures.set(stream, { event, error });
       }
+      call.isOver = true;
       // A database that fails is no fault of the event: the whole batch fails and is repeated.
       for (const { broken } of this.tables) if (broken) throw broken.error;
     }
+    this.#call = undefined;
     return failures;
   }
+
+  readonly #watcher: CallWatcher = {
+    late: call => this.#condemn(call, "HANDLER_LATE", "reads or writes after its end: it has to await what it does"),
+    endless: call => this.#giveUp(call, "HANDLER_ENDLESS", "reads and writes without end"),
+  };
+
+  #giveUp(call: HandlerCall, type: string, what: string): void {
+    call.isOver = true;
+    this.#call = undefined;
+    this.#condemn(call, type, what);
+    this.#endRound();
+  }
+
+  #condemn({ event }: HandlerCall, type: string, what: string): void {
+    if (this.#condemned.has(event)) return;
+    const { name } = this.#projection;
+    this.#condemned.set(event, new Bug(type, `projection ${name}: the handler of "${event.type}" ${what}`));
+  }
+
+  /** To wait for one more handler would take longer than a transaction may. They are tried again by themselves. */
+  #putOff(events: readonly Recorded[]): void {
+    this.#hanging = 0;
+    const error = new Unavailable("HANDLERS_HANG", {
+      message: `projection ${this.#projection.name}: not handled yet, since handlers before it did not end`,
+    });
+    for (const event of events) if (!this.#condemned.has(event)) this.#condemned.set(event, error);
+  }
+}
+
+type CallWatcher = Record<"late" | "endless", (call: HandlerCall) => void>;
+
+/** One event at its handler: what it does with its tables counts until it ends. */
+class HandlerCall {
+  readonly event: Recorded;
+  readonly handles: Record<string, Table<Row>> = {};
+  isOver = false;
+  /** The first thing that the tables refused, whether or not the handler waited for it, or caught it. */
+  failure: { readonly error: unknown } | undefined;
+  readonly #watcher: CallWatcher;
+  #left: number;
+
+  constructor(event: Recorded, tables: readonly MemoryTable[], calls: number, watcher: CallWatcher) {
+    this.event = event;
+    this.#left = calls;
+    this.#watcher = watcher;
+    for (const table of tables) this.handles[table.shape.table] = new Handle(table, this);
+  }
+
+  /** Whether the tables may be used. Who may not never goes on: a loop that catches what it meets would not end. */
+  mayGoOn(): boolean {
+    if (this.isOver) this.#watcher.late(this);
+    else if (--this.#left < 0) this.#watcher.endless(this);
+    else return true;
+    return false;
+  }
+
+  /** A rejection for which the handler does not wait does not end the process: it is the event's failure. */
+  refuse(error: unknown): Promise<never> {
+    this.failure ??= { error };
+    return quietly(Promise.reject(error));
+  }
+}
+
+/** A table in the hands of one handler, for one event. */
+class Handle implements Table<Row> {
+  readonly #table: MemoryTable;
+  readonly #call: HandlerCall;
+  constructor(table: MemoryTable, call: HandlerCall) {
+    this.#table = table;
+    this.#call = call;
+  }
+
+  find(key: string): Promise<Row | undefined> {
+    if (!this.#call.mayGoOn()) return never();
+    try {
+      const row = this.#table.find(key);
+      return row instanceof Promise ? quietly(row) : Promise.resolve(row);
+    } catch (error) {
+      return this.#call.refuse(error);
+    }
+  }
+
+  upsert(row: Row): Promise<void> {
+    if (!this.#call.mayGoOn()) return never();
+    try {
+      this.#table.upsert(row);
+      return DONE;
+    } catch (error) {
+      return this.#call.refuse(error);
+    }
+  }
+
+  remove(key: string): Promise<void> {
+    if (!this.#call.mayGoOn()) return never();
+    try {
+      this.#table.remove(key);
+      return DONE;
+    } catch (error) {
+      return this.#call.refuse(error);
+    }
+  }
+}
+
+const DONE = Promise.resolve();
+const never = (): Promise<never> => new Promise(() => {});
+function quietly<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }
 
 export interface Changes {
   /** Rows of which it is not known what the table holds: mostly new ones. */
-  readonly written: readonly Row[];
-  /** Rows that were read, and the columns in which any of them has changed. */
-  readonly updated: readonly Row[];
+  readonly written: readonly Kept[];
+  /** Rows that were read and are another now, and the columns in which any of them is. */
+  readonly updated: readonly Kept[];
   readonly columns: ReadonlySet<string>;
   readonly removed: readonly string[];
 }
 
-export class MemoryTable implements Table<Row> {
+export class MemoryTable {
   readonly shape: Shape;
   broken: { error: Error } | undefined;
   readonly #load: Load;
   /** Rows as the database has them; undefined = it has none. */
-  readonly #stored = new Map<string, Row | undefined>();
+  readonly #stored = new Map<string, Kept | undefined>();
   /** Rows as the events of this round have made them; undefined = removed. */
-  #changed = new Map<string, Row | undefined>();
+  #changed = new Map<string, Kept | undefined>();
   #missed = new Set<string>();
   #noting = true;
+  #readsAtHand = 0;
   /** How to undo what the event at hand has written. */
-  #before: { key: string; had: boolean; row: Row | undefined }[] = [];
+  #before: { key: string; had: boolean; row: Kept | undefined }[] = [];
 
   constructor(shape: Shape, load: Load) {
     this.shape = shape;
     this.#load = load;
   }
 
-  async find(key: string): Promise<Row | undefined> {
+  get isReading(): boolean {
+    return this.#readsAtHand > 0;
+  }
+
+  find(wanted: string): Row | undefined | Promise<Row | undefined> {
+    const key = this.shape.keepKey(wanted);
     const row = this.#changed.has(key) ? this.#changed.get(key) : this.#stored.get(key);
-    if (row !== undefined) return { ...row };
+    if (row !== undefined) return this.shape.give(row);
     if (this.#changed.has(key) || this.#stored.has(key)) return undefined;
     if (this.#noting) {
       this.#missed.add(key);
       return undefined;
     }
-    await this.#read([key]);
-    return this.find(key);
+    return this.#read([key]).then(() => this.find(key));
   }
 
-  async upsert(row: Row): Promise<void> {
-    this.shape.check(row);
-    this.#set(row[this.shape.key] as string, { ...row });
+  upsert(row: Row): void {
+    const kept = this.shape.keep(row);
+    this.#set(kept[this.shape.key] as string, kept);
   }
 
-  async remove(key: string): Promise<void> {
-    this.#set(key, undefined);
+  remove(key: string): void {
+    this.#set(this.shape.keepKey(key), undefined);
   }
 
   /** What to write after the last round. */
   changes(): Changes {
-    const changes = { written: [] as Row[], updated: [] as Row[], columns: new Set<string>(), removed: [] as string[] };
+    const changes = {
+      written: [] as Kept[],
+      updated: [] as Kept[],
+      columns: new Set<string>(),
+      removed: [] as string[],
+    };
     for (const [key, row] of this.#changed) {
       const stored = this.#stored.get(key);
       if (!row) changes.removed.push(key);
       else if (!stored) changes.written.push(row);
       else {
-        changes.updated.push(row);
-        for (const { name, kind } of this.shape.columns)
-          if (kind === "json" || row[name] !== stored[name]) changes.columns.add(name);
+        const other = this.shape.names.filter(name => row[name] !== stored[name]);
+        if (other.length > 0) changes.updated.push(row);
+        for (const name of other) changes.columns.add(name);
       }
     }
     return changes;
@@ -146,17 +314,20 @@ export class MemoryTable implements Table<Row> {
   }
 
   async #read(keys: readonly string[]): Promise<void> {
+    this.#readsAtHand++;
     try {
+      const rows = await this.#load(this.shape, keys);
       for (const key of keys) this.#stored.set(key, undefined);
-      for (const row of await this.#load(this.shape, keys))
-        this.#stored.set(row[this.shape.key] as string, this.shape.decode(row));
+      for (const row of rows) this.#stored.set(row[this.shape.key] as string, this.shape.decode(row));
     } catch (error) {
       this.broken = { error: error instanceof Error ? error : new Error(plainError(error).message) };
       throw error;
+    } finally {
+      this.#readsAtHand--;
     }
   }
 
-  #set(key: string, row: Row | undefined): void {
+  #set(key: string, row: Kept | undefined): void {
     this.#before.push({ key, had: this.#changed.has(key), row: this.#changed.get(key) });
     this.#changed.set(key, row);
   }

@@ -7,7 +7,7 @@ import { Builds, consumerName, isSame, physicalName, type Build } from "./builds
 import type { Projection } from "./define-projection.ts";
 import { Fold, type Load } from "./fold.ts";
 import { PROJECTION_LIMITS, type ProjectionLimits } from "./limits.ts";
-import { shapesOf, type Row, type Shape } from "./shape.ts";
+import { shapesOf, type Kept, type Shape } from "./shape.ts";
 
 export interface BuildStatus {
   readonly name: string;
@@ -38,7 +38,8 @@ export class ProjectionHost {
   #looking: Promise<void> | undefined;
   /** Builds of which the log says that they cannot become live. */
   readonly #told = new Set<string>();
-  #current!: Build;
+  /** The one that is read here; none while the first one of our version is built beside another version's. */
+  #current: Build | undefined;
   /** Monotonic time at which it became the one that is read: a standby may not have its tables yet. */
   #currentSince = 0;
   /** Ends the pauses of reads that wait for a token. */
@@ -51,7 +52,7 @@ export class ProjectionHost {
     this.#logger = logger;
     this.#limits = limits;
     this.#shapes = shapesOf(projection);
-    this.#actors = [...new Set(Object.keys(projection.on).map(type => type.split(".")[0]!))];
+    this.#actors = [...new Set(Object.keys(projection.on).map(actorOf))];
     this.#builds = new Builds(consumers.database, projection.name, this.#shapes);
     this.#timer = setInterval(() => this.#lookSoon(), limits.lookMs).unref();
   }
@@ -76,10 +77,21 @@ export class ProjectionHost {
    * A query on the live rows of a table. Rows come as the database keeps them: JSON columns as text, booleans on SQLite
    * as 0 and 1. A new query each time: the live build may be another one a moment later. They are read from a standby,
    * where there is one that is not far behind, or `from` what `waitFor` gave.
+   * @throws Unavailable `NOT_CAUGHT_UP` while this version is built beside another one's: nodes of that one answer.
    */
   table<R extends object = any>(name: string, from: Knex = this.#reads()): Knex.QueryBuilder<R, R[]> {
     if (!(name in this.projection.tables)) throw new Error(`projection ${this.projection.name}: no table "${name}"`);
-    return from(physicalName(this.projection.name, this.#current, name));
+    return from(physicalName(this.projection.name, this.#readable(), name));
+  }
+
+  #readable(): Build {
+    if (this.#current) return this.#current;
+    const { name, version } = this.projection;
+    throw new Unavailable("NOT_CAUGHT_UP", {
+      message: `${name}: its version ${version} is still being built`,
+      retryAfterMs: this.#limits.lookMs,
+      elsewhere: true,
+    });
   }
 
   #reads(): Knex {
@@ -87,28 +99,37 @@ export class ProjectionHost {
   }
 
   /**
-   * Read-your-writes: resolves when the rows hold the version of a token, `<actor id>@<version>`, with where to read
-   * them: the standby if it has that version already, else the primary.
+   * Read-your-writes: resolves when the rows hold the version of a token, with where to read them: the standby if it has
+   * that version already, else the primary. A token is `<actor>:<id>@<version>` (`order:42@3`). Without the actor it means
+   * whichever of the projection's actors has written that version of this id: with more than one of them their owners are
+   * asked, so the actor should be named there.
    * @throws Refusal `INVALID_TOKEN`, for one of a write that never was only after `timeoutMs` (default 2 000), since
    * asking the owner at once would cost each read that has to wait a look into the log; Unavailable `NOT_CAUGHT_UP`.
    */
   async waitFor(token: string, timeoutMs: number = this.#limits.waitMs): Promise<Knex> {
-    const [, id, version] = /^([^@]+)@([0-9]{1,15})$/.exec(token) ?? [];
-    if (id === undefined) throw invalidToken("must look like <id>@<version>");
+    const write = this.#parse(token);
     const { knex } = this.#consumers.database;
     const standby = this.#reads();
-    if (standby !== knex && (await this.#holds(standby, id, Number(version)).catch(() => false))) return standby;
+    if (standby !== knex && (await this.#holds(standby, write).catch(() => false))) return standby;
     const deadline = performance.now() + timeoutMs;
-    while (!(await this.#holds(knex, id, Number(version)))) {
-      if (performance.now() >= deadline || this.#stopped) {
-        const types = Object.keys(this.projection.on);
-        if (!this.#stopped && (await this.#consumers.isWritten(types, id, Number(version))) === false)
-          throw invalidToken("names a version that was never written");
+    let { actors } = write;
+    let isWriterKnown = actors.length === 1;
+    while (!(await this.#holds(knex, { ...write, actors }))) {
+      const isOver = performance.now() >= deadline || this.#stopped;
+      if (!isWriterKnown || (isOver && !this.#stopped)) {
+        const writers = await this.#writersOf({ ...write, actors });
+        if (writers.length === 0) throw invalidToken("names a version that was never written");
+        if (!isWriterKnown) {
+          actors = writers;
+          isWriterKnown = true;
+          continue;
+        }
+      }
+      if (isOver)
         throw new Unavailable("NOT_CAUGHT_UP", {
           message: `${this.projection.name} has not caught up with ${token}`,
           retryAfterMs: 500,
         });
-      }
       await this.#nextCommit();
     }
     return knex;
@@ -167,14 +188,22 @@ export class ProjectionHost {
   }
 
   async #look(): Promise<void> {
-    this.#adopt(await this.#builds.all());
     const { name, version } = this.projection;
+    const builds = await this.#builds.all();
+    if (builds.some(build => build.version === version)) this.#adopt(builds);
+    else {
+      // A node of another release has dropped ours: what their followers know is of no use to the next one.
+      for (const consumer of this.#fed.keys()) await this.#consumers.remove(consumer);
+      this.#fed.clear();
+      this.#adopt(await this.#builds.ensure(version));
+    }
     for (const build of this.#fed.values()) {
-      if (build.state !== "building") continue;
+      const wasReplaced = build.state === "retired" && build === this.#current;
+      if (build.state !== "building" && !wasReplaced) continue;
       if (await this.#builds.switchTo(build)) {
         this.#adopt(await this.#builds.all());
         this.#logger.info(`projection ${name}: build ${build.build} of version ${version} is live`);
-      } else await this.#tellBlocked(build);
+      } else if (!wasReplaced) await this.#tellBlocked(build);
     }
     await this.#dropRetired();
   }
@@ -200,10 +229,9 @@ export class ProjectionHost {
     const { name, version } = this.projection;
     const own = builds.filter(build => build.version === version);
     const live = builds.find(build => build.state === "live");
-    // Pods of another version than the live one go on with their own rows, as long as those are complete.
-    const complete = own.findLast(build => build.state !== "building");
-    const current = live?.version === version ? live : (complete ?? live ?? this.#current);
-    if (!this.#current || !isSame(current, this.#current)) this.#currentSince = performance.now();
+    // Nodes of another version than the live one go on with their own rows, as long as those are complete.
+    const current = live?.version === version ? live : own.findLast(build => build.state === "retired");
+    if (!current || !this.#current || !isSame(current, this.#current)) this.#currentSince = performance.now();
     this.#current = current;
     for (const build of own) {
       const consumer = consumerName(name, build);
@@ -220,25 +248,31 @@ export class ProjectionHost {
   #consumer(build: Build): Consumer {
     const { name, on } = this.projection;
     const consumer = consumerName(name, build);
+    const turns = new Turns();
     const physical = new Map(this.#shapes.map(({ table }) => [table, physicalName(name, build, table)]));
     return {
       name: consumer,
       types: Object.keys(on),
       definition: Object.values(on).map(String).join("\n"),
       ...(build.state === "building" && { limits: { batch: this.#limits.buildBatch } }),
+      // Whoever waited for the row of the build in the database would hold a connection of the pool meanwhile.
+      transactions: {
+        transaction: (work, options) => turns.take(() => this.#consumers.database.transaction(work, options)),
+      },
       write: async (trx, events) => {
+        await this.#builds.hold(trx, build);
         const load: Load = async ({ table, key }, keys) => {
           const rows = [];
           for (const some of inChunks(keys)) rows.push(...(await trx(physical.get(table)!).whereIn(key, some)));
           return rows;
         };
-        const fold = new Fold(this.projection, this.#shapes, load);
+        const fold = new Fold(this.projection, this.#shapes, load, this.#limits);
         const failures = await fold.run(events);
         for (const table of fold.tables) {
           const { shape } = table;
           const target = physical.get(shape.table)!;
           const { written, updated, columns, removed } = table.changes();
-          const upsert = (rows: readonly Row[], set = shape.names): Promise<void> =>
+          const upsert = (rows: readonly Kept[], set = shape.names): Promise<void> =>
             this.#consumers.database.upsert(trx, {
               table: target,
               columns: shape.names,
@@ -263,29 +297,45 @@ export class ProjectionHost {
     const now = await this.#consumers.database.now();
     for (const build of await this.#builds.all()) {
       if (build.state !== "retired" || now - build.retiredAt! < this.#limits.graceMs) continue;
-      if (isSame(build, this.#current)) continue;
+      if (this.#current && isSame(build, this.#current)) continue;
+      if (!(await this.#builds.drop(build, this.projection.version))) continue;
       const consumer = consumerName(this.projection.name, build);
       this.#fed.delete(consumer);
       await this.#consumers.remove(consumer);
-      await this.#builds.drop(build);
-      await this.#consumers.forget(consumer);
     }
   }
 
   // ---- read-your-writes
 
-  /** Whether the live rows hold this version: it was taken, and does not wait in the dead-letter table. */
-  async #holds(knex: Knex, id: string, version: number): Promise<boolean> {
-    const consumer = consumerName(this.projection.name, this.#current);
-    const streams = this.#actors.map(actor => `${actor}.${id}`);
+  #parse(token: string): Write {
+    const [, actor, id, version] = /^(?:([^:@]+):)?([^:@]+)@([0-9]{1,15})$/.exec(token) ?? [];
+    if (id === undefined) throw invalidToken("must look like <id>@<version> or <actor>:<id>@<version>");
+    if (actor === undefined) return { actors: this.#actors, id, version: Number(version) };
+    if (this.#actors.includes(actor)) return { actors: [actor], id, version: Number(version) };
+    throw invalidToken(`names no actor of this list: it has ${this.#actors.join(", ")}`);
+  }
+
+  /** Those of the actors that have this version, as far as their owners can say. */
+  async #writersOf({ actors, id, version }: Write): Promise<string[]> {
+    const types = Object.keys(this.projection.on);
+    const own = (actor: string): string[] => types.filter(type => actorOf(type) === actor);
+    const isWritten = await Promise.all(actors.map(actor => this.#consumers.isWritten(own(actor), id, version)));
+    return actors.filter((_, i) => isWritten[i] !== false);
+  }
+
+  /** Whether the live rows hold this version of each of the actors: it was taken, and does not wait as a dead letter. */
+  async #holds(knex: Knex, { actors, id, version }: Write): Promise<boolean> {
+    const consumer = consumerName(this.projection.name, this.#readable());
+    const streams = actors.map(actor => `${actor}.${id}`);
     const taken = await knex("consumer_versions")
       .where({ consumer })
       .whereIn("actor_stream", streams)
       .where("version", ">=", version)
-      .first();
-    if (!taken) return false;
+      .select("actor_stream");
+    if (taken.length < streams.length) return false;
     const waits = await knex("dead_letters")
-      .where({ consumer, actor_stream: taken.actor_stream })
+      .where({ consumer })
+      .whereIn("actor_stream", streams)
       .where("version", "<=", version)
       .first();
     return waits === undefined;
@@ -304,6 +354,26 @@ export class ProjectionHost {
   }
   #wakeReads(): void {
     for (const end of this.#waiting) end();
+  }
+}
+
+/** What a token names: a version of an id, of one actor or of any of several. */
+interface Write {
+  readonly actors: readonly string[];
+  readonly id: string;
+  readonly version: number;
+}
+
+/** `order` of `order.placed`. */
+const actorOf = (type: string): string => type.split(".", 1)[0]!;
+
+/** One after the other, in the order in which they asked. */
+class Turns {
+  #last: Promise<unknown> = Promise.resolve();
+  take<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => {});
+    return turn;
   }
 }
 

@@ -82,7 +82,7 @@ test("rows come back from the database as they went in", () => {
     note: Type.Optional(Type.String()),
   });
   const row = { id: "1", kind: "a", ratio: 0.5, on: true, list: [1, 2] };
-  const stored = Object.fromEntries(shape.names.map((name, i) => [name, shape.encode(row)[i]]));
+  const stored = Object.fromEntries(shape.names.map((name, i) => [name, shape.encode(shape.keep(row))[i]]));
   expect(stored).toEqual({ ...row, list: "[1,2]", note: null });
-  expect(shape.decode({ ...stored, on: 1 })).toEqual(row);
+  expect(shape.give(shape.decode({ ...stored, on: 1 }))).toEqual(row);
 });

@@ -29,5 +29,7 @@ export async function project<T extends Record<string, TProperties>>(
     return { eventId: `${name}@${version}`, type, actor, stream, version, at, data, metadata: {} };
   });
   for (const { error } of (await fold.run(recorded)).values()) throw error;
-  return Object.fromEntries(fold.tables.map(table => [table.shape.table, table.changes().written])) as never;
+  return Object.fromEntries(
+    fold.tables.map(table => [table.shape.table, table.changes().written.map(row => table.shape.give(row))]),
+  ) as never;
 }

@@ -37,7 +37,7 @@ const things = (over: Partial<Projection> = {}, fails: (event: any) => unknown =
         const { kind, size } = data;
         const before = await things.find(stream);
         await things.upsert({ ...before, id: stream, kind, size, isBig: size > 50, tags: [kind, "new"] });
-        if (fails({ stream, data, ...event })) throw new Error("poison");
+        if (await fails({ stream, data, ...event })) throw new Error("poison");
         if (before) {
           const old = await kinds.find(before.kind);
           await kinds.upsert({ ...old, things: old.things - 1, size: old.size - before.size });
@@ -217,6 +217,60 @@ describe("read-your-writes", () => {
   });
 });
 
+describe("a token of a projection that reads several actors, which share ids", () => {
+  /** Whether the one who ships is held up. */
+  let isHeld: boolean;
+  let shipments: Source;
+  const parcels = (): Projection =>
+    defineProjection({
+      name: "things-by-kind",
+      version: 1,
+      tables: { things: { id: Type.String(), isShipped: Type.Boolean() } },
+      on: {
+        "thing.added": async ({ stream }: any, { things }: any) =>
+          things.upsert({ isShipped: false, ...(await things.find(stream)), id: stream }),
+        "shipment.made": async ({ stream }: any, { things }: any) => {
+          if (isHeld) throw Object.assign(new Error("slow"), { retryable: true });
+          await things.upsert({ ...(await things.find(stream)), id: stream, isShipped: true });
+        },
+      } as object,
+    });
+  const isShipped = async (broker: ServiceBroker): Promise<boolean> =>
+    Boolean((await hostIn(broker).table("things").where({ id: "42" }).first())?.isShipped);
+  let broker: ServiceBroker;
+  beforeEach(async () => {
+    isHeld = true;
+    shipments = new Source("shipments", "shipment", ["shipment.made"]);
+    broker = await house.start(source.schema(), shipments.schema(), views(parcels()));
+    source.append("42", "thing.added");
+    await hostIn(broker).waitFor("thing:42@1");
+  });
+
+  test("names its actor: another one's write of the same id and version does not satisfy it", async () => {
+    shipments.append("42", "shipment.made");
+    await expect(hostIn(broker).waitFor("shipment:42@1", 60)).rejects.toMatchObject({ type: "NOT_CAUGHT_UP" });
+    isHeld = false;
+    await hostIn(broker).waitFor("shipment:42@1");
+    expect(await isShipped(broker)).toBe(true);
+  });
+
+  test("without an actor it waits for each that has written that version", async () => {
+    await hostIn(broker).waitFor("42@1");
+    shipments.append("42", "shipment.made");
+    setTimeout(() => (isHeld = false), 200);
+    await hostIn(broker).waitFor("42@1");
+    expect(await isShipped(broker)).toBe(true);
+    source.append("42", "thing.added");
+    await hostIn(broker).waitFor("42@2");
+  });
+
+  test("what was never written, and an actor that is not in the list, is refused", async () => {
+    const refused = { type: "INVALID_TOKEN", code: 422, data: { errors: [{ field: "after" }] } };
+    for (const token of ["42@2", "shipment:42@1", "thing:42@2", "order:42@1", ":42@1", "thing:@1"])
+      await expect(hostIn(broker).waitFor(token, 60)).rejects.toMatchObject(refused);
+  });
+});
+
 test("nodes that start at once make one first build", async () => {
   const brokers = await Promise.all([1, 2, 3].map(() => house.start(source.schema(), views(things()))));
   for (const broker of brokers) expect(await buildsIn(broker)).toMatchObject([{ version: 1, build: 1, state: "live" }]);
@@ -233,6 +287,50 @@ test("a value that a database would refuse parks its stream, not the batch", asy
   );
   expect(deadLetters.map((letter: any) => letter.stream).sort()).toEqual(bad.map((_, i) => `thing.${i}`));
   expect((await rowsIn(broker)).map(({ id }) => id)).toEqual(["good"]);
+});
+
+test("whatever a handler throws parks its stream, and no other", async () => {
+  const thrown: Record<string, unknown> = { text: "text", nothing: undefined, bare: Object.create(null) };
+  const projection = things({}, ({ stream }) => {
+    if (stream in thrown) throw thrown[stream];
+  });
+  const broker = await house.start(source.schema(), views(projection));
+  for (const stream of [...Object.keys(thrown), "good"]) source.append(stream, "thing.added", { kind: "a", size: 1 });
+  const { deadLetters } = await until(
+    () => broker.call<any, object>("views.deadLetters", {}),
+    ({ deadLetters }) => deadLetters.length === 3,
+  );
+  expect(Object.fromEntries(deadLetters.map(({ stream, error }: any) => [stream, error.message]))).toEqual({
+    "thing.text": "text",
+    "thing.nothing": "undefined",
+    "thing.bare": "a value of type object",
+  });
+  expect((await rowsIn(broker)).map(({ id }) => id)).toEqual(["good"]);
+});
+
+test("a handler that never ends parks its stream; others go on, and other writes to the database too", async () => {
+  const never = new Promise(() => {});
+  const hanging = things({}, ({ stream }) => (stream.startsWith("bad") ? never : false));
+  const broker = await house.start(source.schema(), views(hanging, { handlerMs: 20 }));
+  for (let i = 0; i < 5; i++) source.append(`bad${i}`, "thing.added", { kind: "a", size: 1 });
+  for (let i = 0; i < 20; i++) source.append(`good${i}`, "thing.added", { kind: "a", size: 1 });
+  const { knex } = (await consumersOf(serviceIn(broker))).database;
+  let slowestMs = 0;
+  const deadLetters = await until(
+    async () => {
+      const began = performance.now();
+      await knex("leases").where({ name: "nobody's" }).update({ epoch: 1 });
+      slowestMs = Math.max(slowestMs, performance.now() - began);
+      return (await broker.call<any, object>("views.deadLetters", {})).deadLetters;
+    },
+    letters => letters.length === 5,
+  );
+  expect(new Set(deadLetters.map(({ error }: any) => error.type))).toEqual(new Set(["HANDLER_HANGS"]));
+  expect(slowestMs).toBeLessThan(2_000);
+  await until(
+    () => rowsIn(broker),
+    rows => rows.length === 20,
+  );
 });
 
 describe("rebuild", () => {
@@ -297,7 +395,7 @@ describe("rebuild", () => {
     expect(await rowsIn(second)).toEqual(expected(source.log));
   });
 
-  test("a raised version is built beside the old one, which answers until the switch", async () => {
+  test("a raised version is built beside the old one, and reads no rows but its own", async () => {
     const first = await house.start(source.schema(), views(things()));
     for (let i = 0; i < 500; i++) someEvent();
     await caughtUp(first);
@@ -307,7 +405,9 @@ describe("rebuild", () => {
     };
     const raised = things({ version: 2 });
     const second = await house.start(source.schema(), views(raised));
-    expect(await rowsIn(second)).toEqual(expected(source.log));
+    const unbuilt = { type: "NOT_CAUGHT_UP", code: 503, retryable: true, data: { outcome: "none", elsewhere: true } };
+    await expect(rowsIn(second)).rejects.toMatchObject(unbuilt);
+    await expect(hostIn(second).waitFor("1@1")).rejects.toMatchObject(unbuilt);
     expect((await buildsIn(second)).map(({ version, state }) => [version, state])).toEqual([
       [1, "live"],
       [2, "building"],

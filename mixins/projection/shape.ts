@@ -1,16 +1,22 @@
 // Physical tables from TypeBox columns, and rows to and from them.
 import type { Knex } from "knex";
 import type { TProperties } from "typebox";
+import { Bug } from "../kernel/index.ts";
 import { strictObject } from "../contract/index.ts";
 import type { Projection } from "./define-projection.ts";
 
 export type Row = Record<string, unknown>;
+/** A row in memory as the database keeps it: JSON columns are text, an optional column without a value is left out. */
+export type Kept = Record<string, string | number | boolean>;
 type Kind = "text" | "integer" | "number" | "boolean" | "json";
 interface Column {
   readonly name: string;
   readonly kind: Kind;
   readonly optional: boolean;
 }
+
+/** Bytes of text in one entry of an index. Postgres refuses entries of more than 2 704 bytes, with what a row adds. */
+const INDEXED_BYTES_MAX = 2_600;
 
 const holds: Record<Kind, (value: unknown) => boolean> = {
   // Postgres refuses the NUL character in text.
@@ -28,8 +34,16 @@ export class Shape {
   readonly names: readonly string[];
   readonly key: string;
   readonly indexes: readonly (readonly string[])[];
+  readonly #projection: string;
+  /** Columns of text by index, the primary key's among them. */
+  readonly #indexedText: readonly (readonly string[])[];
 
-  constructor(table: string, properties: TProperties, indexes: readonly (readonly string[])[] = []) {
+  constructor(
+    table: string,
+    properties: TProperties,
+    indexes: readonly (readonly string[])[] = [],
+    projection: string = "",
+  ) {
     const required = new Set<string>(strictObject(properties).required ?? []);
     this.table = table;
     this.columns = Object.entries(properties).map(([name, schema]) => ({
@@ -43,39 +57,66 @@ export class Shape {
     this.names = this.columns.map(({ name }) => name);
     this.key = first.name;
     this.indexes = indexes;
+    this.#projection = projection;
+    const text = new Set(this.columns.filter(({ kind }) => kind === "text" || kind === "json").map(({ name }) => name));
+    this.#indexedText = [[this.key], ...indexes].map(columns => columns.filter(name => text.has(name)));
   }
 
-  /** Throws for a row that the table cannot hold: so its event fails, and not the whole batch when it is written. */
-  check(row: Row): void {
+  /**
+   * What is kept of a row that a handler gives: a copy, so that later changes of the handler's value change nothing.
+   * @throws Bug `ROW_NOT_STORABLE` for a row that the table cannot hold, with the column: its event fails then, and not
+   * the whole batch when it is written.
+   */
+  keep(row: Row): Kept {
+    if (typeof row !== "object" || row === null) throw this.#unfit(`a row is an object, not ${described(row)}`);
+    const kept: Kept = {};
+    let characters = 0;
     for (const { name, kind, optional } of this.columns) {
       const value = row[name];
       if (value === undefined || value === null) {
-        if (!optional) throw new Error(`table ${this.table}: a row without "${name}"`);
-      } else if (!holds[kind](value)) throw new Error(`table ${this.table}: "${name}" cannot hold what it is given`);
+        if (!optional) throw this.#unfit(`a row without "${name}"`);
+      } else if (!holds[kind](value)) throw this.#unfit(`"${name}" (${kind}) cannot hold ${described(value)}`);
+      else {
+        const stored = kind === "json" ? this.#json(name, value) : (value as string | number | boolean);
+        if (typeof stored === "string") characters += stored.length;
+        kept[name] = stored;
+      }
     }
+    kept[this.key] = wellFormed(kept[this.key]);
+    // A character has at most three bytes: most rows need not be measured.
+    if (characters * 3 > INDEXED_BYTES_MAX) this.#checkIndexes(kept);
+    return kept;
   }
 
-  /** A row's values in the order of the columns. */
-  encode(row: Row): (string | number | boolean | null)[] {
-    return this.columns.map(({ name, kind }) => {
-      const value = row[name];
-      if (value === undefined || value === null) return null;
-      return kind === "json" ? JSON.stringify(value) : (value as string | number | boolean);
-    });
+  /** A key as it is kept, for `find` and `remove`. @throws Bug `ROW_NOT_STORABLE` */
+  keepKey(key: unknown): string {
+    if (!holds.text(key)) throw this.#unfit(`the key "${this.key}" is text, not ${described(key)}`);
+    return wellFormed(key);
   }
 
-  decode(stored: Row): Row {
-    const row: Row = {};
-    for (const { name, kind, optional } of this.columns) {
-      const value = stored[name];
-      if (value === null || value === undefined) {
-        if (!optional) row[name] = null;
-      } else if (kind === "json") row[name] = JSON.parse(value as string);
-      else if (kind === "boolean") row[name] = Boolean(value);
-      else if (kind === "text") row[name] = value;
-      else row[name] = Number(value);
-    }
+  /** A kept row for a handler, which may change it: every call gives a copy, of JSON columns too. */
+  give(kept: Kept): Row {
+    const row: Row = { ...kept };
+    for (const { name, kind } of this.columns)
+      if (kind === "json" && kept[name] !== undefined) row[name] = JSON.parse(kept[name] as string);
     return row;
+  }
+
+  /** Values in the order of the columns. */
+  encode(kept: Kept): (string | number | boolean | null)[] {
+    return this.names.map(name => kept[name] ?? null);
+  }
+
+  /** A row of the database as it is kept. SQLite has no booleans, and Postgres may give numbers as text. */
+  decode(stored: Row): Kept {
+    const kept: Kept = {};
+    for (const { name, kind } of this.columns) {
+      const value = stored[name];
+      if (value === null || value === undefined) continue;
+      kept[name] =
+        kind === "boolean" ? Boolean(value) : kind === "text" || kind === "json" ? (value as string) : Number(value);
+    }
+    return kept;
   }
 
   async create(trx: Knex.Transaction, physical: string): Promise<void> {
@@ -94,12 +135,54 @@ export class Shape {
       for (const [i, columns] of this.indexes.entries()) table.index([...columns], `${physical}_i${i + 1}`);
     });
   }
+
+  #json(name: string, value: unknown): string {
+    let reason = described(value);
+    try {
+      const text = JSON.stringify(value) as string | undefined;
+      // `null` is also what JSON makes of numbers that are none.
+      if (text?.includes("null")) JSON.stringify(value, onlyFinite);
+      if (text !== undefined) return text;
+    } catch (error) {
+      reason = (error as Error).message.split("\n", 1)[0]!;
+    }
+    throw this.#unfit(`"${name}" (json) cannot hold what it is given: ${reason}`);
+  }
+
+  #checkIndexes(kept: Kept): void {
+    for (const columns of this.#indexedText) {
+      const bytes = columns.reduce((sum, name) => sum + Buffer.byteLength((kept[name] as string | undefined) ?? ""), 0);
+      if (bytes > INDEXED_BYTES_MAX)
+        throw this.#unfit(`${bytes} bytes of text in "${columns.join(", ")}": an index holds ${INDEXED_BYTES_MAX}`);
+    }
+  }
+
+  #unfit(message: string): Bug {
+    return new Bug("ROW_NOT_STORABLE", `projection ${this.#projection}, table ${this.table}: ${message}`);
+  }
 }
 
 export const shapesOf = (projection: Projection): Shape[] =>
   Object.entries(projection.tables as Record<string, TProperties>).map(
-    ([table, properties]) => new Shape(table, properties, projection.indexes?.[table] as string[][] | undefined),
+    ([table, properties]) =>
+      new Shape(table, properties, projection.indexes?.[table] as string[][] | undefined, projection.name),
   );
+
+/** Half a surrogate pair is no text to Postgres: two keys that it stores as one must be one here as well. */
+const wellFormed = (value: unknown): string => (value as string).toWellFormed();
+
+/** What a value is, not what it says: that is people's data. */
+function described(value: unknown): string {
+  if (typeof value === "number" && !Number.isInteger(value)) return Number.isFinite(value) ? "a fraction" : `${value}`;
+  if (typeof value === "number") return "a number of more than 53 bits";
+  if (typeof value === "string" && value.includes("\0")) return "text with a NUL character";
+  return value === null || value === undefined ? `${value}` : `a value of type ${typeof value}`;
+}
+
+function onlyFinite(_key: string, value: unknown): unknown {
+  if (typeof value === "number" && !Number.isFinite(value)) throw new Error(`${value}`);
+  return value;
+}
 
 function kindOf(schema: { type?: unknown; enum?: readonly unknown[]; const?: unknown }): Kind {
   const values = schema.enum ?? (schema.const === undefined ? undefined : [schema.const]);

@@ -1,4 +1,5 @@
 // The consumers of one service: finds the owners of what they subscribe to, follows each, answers for their state.
+import type { Knex } from "knex";
 import type { Service } from "moleculer";
 import { environmentOf, isStopping, METRICS, Refusal } from "../kernel/index.ts";
 import type { Database } from "../database/index.ts";
@@ -50,6 +51,12 @@ const MEASURED = [
   METRICS.deadLetters,
   METRICS.consumerFull,
 ] as const;
+
+/** Deletes the place of a consumer that will not come back, in the transaction that removes its rows. */
+export async function forgetConsumer(trx: Knex.Transaction, name: string): Promise<void> {
+  for (const table of ["checkpoints", "consumer_versions", "parked_streams", "dead_letters"])
+    await trx(table).where({ consumer: name }).delete();
+}
 
 const registries = new WeakMap<Service, Promise<Consumers>>();
 
@@ -109,14 +116,6 @@ export class Consumers {
     const { followers } = this.#running.get(name) ?? {};
     this.#running.delete(name);
     await Promise.all([...(followers?.values() ?? [])].map(follower => follower.stop()));
-  }
-
-  /** Forgets the place of a consumer that will not come back. */
-  async forget(name: string): Promise<void> {
-    await this.database.transaction(async trx => {
-      for (const table of ["checkpoints", "consumer_versions", "parked_streams", "dead_letters"])
-        await trx(table).where({ consumer: name }).delete();
-    });
   }
 
   wake(source: string): void {

@@ -42,6 +42,8 @@ export interface Consumer {
   readonly react?: (event: Recorded) => Promise<unknown>;
   /** Writes for a batch, in the transaction of the checkpoint. */
   readonly write?: (trx: Knex.Transaction, events: readonly Recorded[]) => Promise<Failures>;
+  /** Instead of the database's: lets followers that write the same rows take turns before each takes a connection. */
+  readonly transactions?: Pick<Database, "transaction">;
   /** After each commit. */
   readonly committed?: () => void;
   /** There is nothing more to read for now. */
@@ -253,7 +255,8 @@ export class Follower {
     if (this.#consumer.react) await this.#react(ready, failures);
     stopAtFirst();
     this.#chargeNone(failures);
-    await this.#house.database.transaction(async trx => {
+    const transactions = this.#consumer.transactions ?? this.#house.database;
+    await transactions.transaction(async trx => {
       if (this.#consumer.write)
         for (const [stream, failure] of await this.#consumer.write(trx, ready)) failures.set(stream, failure);
       this.#chargeNone(failures);

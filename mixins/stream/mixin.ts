@@ -14,7 +14,7 @@ import { streamTables } from "./tables.ts";
 import type { Taken } from "./taken.ts";
 
 export { publishLog, type Publisher } from "./carriers/resolve.ts";
-export { consumersOf, type ConsumerStatus, type Consumers, type DeadLetter } from "./consumers.ts";
+export { consumersOf, forgetConsumer, type ConsumerStatus, type Consumers, type DeadLetter } from "./consumers.ts";
 export type { Consumer, Failures } from "./follower.ts";
 export { STREAM_LIMITS, type StreamLimits } from "./limits.ts";
 export { STREAM_INDEXES } from "./migrations.ts";
