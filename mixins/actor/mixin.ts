@@ -4,6 +4,7 @@ import Type, { type TProperties } from "typebox";
 import { CALL_CHAIN, COMMAND_ID, elapsedMs, environmentOf, REPEATED } from "../kernel/index.ts";
 import { ActorId, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/index.ts";
 import { keepsTables } from "../database/mixin.ts";
+import { PlaceChecks } from "../event-store/index.ts";
 import { eventStoreOf } from "../event-store/mixin.ts";
 import type { LogPage, ReadLog } from "../stream/index.ts";
 import {
@@ -32,6 +33,7 @@ type Ctx<P = any> = Context<P, Meta>;
 /** A service that hosts actors: `this.actors` is there from `started` on. */
 export type HostingService = Service & {
   actors: ActorHost;
+  places: PlaceChecks;
   timers?: TimerRunner;
   stopRelay?: () => void;
   publisher?: Publisher | undefined;
@@ -185,10 +187,12 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
         visibility: "public",
         roles: ["admin"],
         async handler(this: HostingService, ctx: Ctx<ReadLog>): Promise<LogPage> {
-          const { cursor, limit, stream } = ctx.params;
+          const { cursor, mark, limit, stream } = ctx.params;
           const { store } = this.actors;
-          if (limit === 0) return { events: [], cursor, behind: (await store.head(cursor)).behind };
-          if (!stream) return { ...(await readLog(actor, store, cursor, limit)), origin: this.publisher?.origin };
+          if (!stream) {
+            const page = await readLog(actor, store, this.places, cursor, limit, mark);
+            return { ...page, origin: this.publisher?.origin };
+          }
           const events = await store.readStream(this.actors.streamOf(stream.id), stream.from, limit);
           return { events: events.map(event => toLogEvent(actor, event)), cursor };
         },
@@ -201,6 +205,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
     },
     async started(this: HostingService) {
       const store = await eventStoreOf(this);
+      this.places = new PlaceChecks(store);
       this.actors = new ActorHost(actor, store, { logger: this.logger, broker: this.broker, ...options });
       this.handOver = () => {
         const owners = nodesOf(this.broker, `${this.fullName}.get`);
@@ -227,7 +232,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
         decode: event => toLogEvent(actor, event),
       });
       this.publisher = await publishLog(this, {
-        read: (cursor, limit) => readLog(actor, store, cursor, limit),
+        read: (cursor, limit, mark) => readLog(actor, store, this.places, cursor, limit, mark),
         head: cursor => store.head(cursor),
         onCommit: listener => store.onCommit(listener),
       });

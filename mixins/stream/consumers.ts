@@ -5,17 +5,24 @@ import type { Database } from "../database/index.ts";
 import type { Carrier } from "./carriers/carrier.ts";
 import { carrierOf } from "./carriers/resolve.ts";
 import { Follower, type Consumer, type House } from "./follower.ts";
+import { stoppedOf } from "./identity.ts";
 import { STREAM_LIMITS } from "./limits.ts";
 import { actorOf, ownersOf } from "./owners.ts";
-import type { LogPage, ReadLog } from "./source.ts";
+import { resetConsumer, type Reset, type ResetReport } from "./reset.ts";
+import { STOPPED, type ConsumerStopped, type LogPage, type ReadLog } from "./source.ts";
 import { streamTables } from "./tables.ts";
 import type { Taken } from "./taken.ts";
 import { inChunks } from "./chunks.ts";
 
 export interface ConsumerStatus {
   readonly name: string;
-  /** `waiting`: for an owner or the lease, which another node may hold; `stopped`: at a poison event. */
+  /**
+   * `waiting`: for an owner or the lease, which another node may hold; `stopped`: at a poison event, or because its place
+   * is not in the log, which `stopped` says.
+   */
   readonly state: Follower["state"];
+  /** Logs in which its place is not: it stands still there until an operator says how it goes on. */
+  readonly stopped?: readonly { readonly source: string; readonly reason: string; readonly since: string }[];
   /** Events of its sources that lie after its checkpoints, of all types; null when a source cannot be asked. */
   readonly lagEvents: number | null;
   /** Milliseconds since the newest event that it has taken was recorded; 0 when nothing lies ahead. */
@@ -72,6 +79,11 @@ export class Consumers {
       limits: STREAM_LIMITS,
       readStream: async (source, id, from, limit) =>
         (await this.#readLog(source, { cursor: "", limit, stream: { id, from } })).events,
+      readLog: (source, params) => this.#readLog(source, params),
+      tellStopped: (consumer, source) =>
+        void service.broker
+          .broadcast(STOPPED, { service: service.name, consumer, source } satisfies ConsumerStopped)
+          .catch(() => {}),
     };
     service.broker.localBus.on("$services.changed", this.#look);
     this.#looking = setInterval(this.#look, STREAM_LIMITS.lookMs).unref();
@@ -124,14 +136,23 @@ export class Consumers {
     const rows = await knex("checkpoints").where({ consumer: name });
     const aside: { state: string }[] = await knex("parked_streams").where({ consumer: name }).select("state");
     const count = (state: string): number => aside.filter(row => row.state === state).length;
-    const behind = await Promise.all(rows.map(row => this.#behind(row.source, row.cursor)));
+    const stopped = rows.flatMap(row => {
+      const { reason, at } = stoppedOf(row) ?? {};
+      return reason === undefined ? [] : [{ source: row.source as string, reason, since: at! }];
+    });
+    // Of a place that is not in the log nobody knows how much lies after it.
+    const behind = await Promise.all(rows.map(row => (stoppedOf(row) ? null : this.#behind(row.source, row.cursor))));
     const lagEvents = behind.includes(null) ? null : behind.reduce<number>((sum, n) => sum + n!, 0);
     const now = await this.database.now();
     const newest = rows.filter((row, i) => behind[i] !== 0 && row.event_at).map(row => now - Date.parse(row.event_at));
     const states = [...(running?.followers.values() ?? [])].map(follower => follower.state);
     return {
       name,
-      state: (["stopped", "following"] as const).find(state => states.includes(state)) ?? "waiting",
+      state:
+        stopped.length > 0
+          ? "stopped"
+          : ((["stopped", "following"] as const).find(state => states.includes(state)) ?? "waiting"),
+      ...(stopped.length > 0 && { stopped }),
       lagEvents,
       lagMs: Math.max(0, ...newest),
       events: rows.reduce((sum, row) => sum + Number(row.events), 0),
@@ -164,12 +185,32 @@ export class Consumers {
     return Promise.all([...this.#running.keys()].map(name => this.status(name)));
   }
 
+  /**
+   * Sends a consumer on that has stopped because its place is not in a log (reset.ts). A repetition is refused.
+   * @throws Refusal `CONSUMER_NOT_FOUND`, `CONSUMER_NOT_STOPPED`
+   */
+  async reset(name: string, reset: Reset): Promise<ResetReport> {
+    const report = await resetConsumer(this.database, name, reset);
+    if (!reset.dryRun) {
+      this.#service.logger.warn(`consumer ${name} is sent to the ${reset.to} of its log`, report.places);
+      for (const follower of this.#running.get(name)?.followers.values() ?? []) follower.lookNow();
+    }
+    return report;
+  }
+
   /** Those of the streams that every consumer of this source here has taken up to their version, with nothing aside. */
   async taken({ source, streams }: Taken): Promise<string[]> {
     const { knex } = this.database;
     const names = [...this.#running.entries()]
       .filter(([, { consumer }]) => ownersOf(this.#service.broker, consumer.types).has(source))
       .map(([name]) => name);
+    // What a consumer has taken of another log says nothing of this one.
+    const stopped = await knex("checkpoints")
+      .where({ source })
+      .whereIn("consumer", names)
+      .whereNotNull("stopped")
+      .first();
+    if (stopped) return [];
     let left = new Map(streams.map(stream => [`${actorOf(this.#service.broker, source)}.${stream.id}`, stream]));
     for (const name of names)
       for (const keys of inChunks([...left.keys()])) {
@@ -253,13 +294,14 @@ export class Consumers {
       if (!metrics.getMetric(name)) metrics.register({ type: "gauge", name, labelNames: ["service", "consumer"] });
     };
     try {
-      for (const { name, lagEvents, lagMs, parkedStreams } of await this.all()) {
+      for (const { name, lagEvents, lagMs, parkedStreams, stopped } of await this.all()) {
         const labels = { service: this.#service.name, consumer: name };
-        for (const metric of [METRICS.consumerLagEvents, METRICS.consumerLagSeconds, METRICS.deadLetters])
-          gauge(metric);
+        const { consumerLagEvents, consumerLagSeconds, consumerStopped, deadLetters } = METRICS;
+        for (const metric of [consumerLagEvents, consumerLagSeconds, consumerStopped, deadLetters]) gauge(metric);
         if (lagEvents !== null) metrics.set(METRICS.consumerLagEvents, lagEvents, labels);
         metrics.set(METRICS.consumerLagSeconds, lagMs / 1_000, labels);
         metrics.set(METRICS.deadLetters, parkedStreams, labels);
+        metrics.set(METRICS.consumerStopped, stopped?.length ?? 0, labels);
       }
     } catch (error) {
       this.#service.logger.debug("the lag of consumers could not be measured", error);

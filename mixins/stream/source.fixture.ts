@@ -6,7 +6,11 @@ import { newDatabases } from "../../test/databases.ts";
 import { readEnvironment } from "../kernel/index.ts";
 import { publishLog, type Publisher } from "./carriers/resolve.ts";
 import type { RelayLimits } from "./carriers/jetstream/relay.ts";
+import type { PlaceFault } from "./identity.ts";
 import { COMMITTED, type Cursor, type LogEvent, type LogPage, type ReadLog } from "./source.ts";
+
+const serials = new WeakMap<LogEvent, number>();
+let lastSerial = 0;
 
 export class Source {
   readonly service: string;
@@ -21,6 +25,8 @@ export class Source {
   /** Awaited before a relay reads a page, with its broker. */
   beforePage: (broker: ServiceBroker) => Promise<void> = async () => {};
   reads = 0;
+  /** Whether it is of a release that knows no marks. */
+  isOld = false;
   #broker: ServiceBroker | undefined;
   readonly #listeners = new Set<() => void>();
 
@@ -48,11 +54,33 @@ export class Source {
     return { eventId, type, actor: this.actor, stream, version, at, data, metadata: {} } as unknown as LogEvent;
   }
 
+  /** The log is put back from a copy that had so many events. */
+  restore(events: number): void {
+    this.log.splice(events);
+  }
+
+  /** What is at a place: no two events are the same object, whatever they say. */
+  markAt(cursor: Cursor): string | undefined {
+    const event = this.log[Number(cursor) - 1];
+    if (this.isOld || event === undefined) return undefined;
+    if (!serials.has(event)) serials.set(event, ++lastSerial);
+    return `${cursor}/${serials.get(event)}`;
+  }
+
+  #faultAt(cursor: Cursor, mark: string | undefined): PlaceFault | undefined {
+    if (this.isOld || (Number(cursor) <= this.log.length && (mark === undefined || mark === this.markAt(cursor))))
+      return undefined;
+    return { reason: `${mark} is not in the log`, head: `${this.log.length || ""}`, actor: this.actor };
+  }
+
   /** A page of the log, as it is. */
-  #page(cursor: Cursor, limit: number): LogPage {
+  #page(cursor: Cursor, limit: number, mark?: string): LogPage {
+    const fault = this.#faultAt(cursor, mark);
+    if (fault) return { events: [], cursor, fault };
     const from = Number(cursor);
     const events = this.log.slice(from, from + limit);
-    return { events, cursor: `${from + events.length || ""}` };
+    const next = `${from + events.length || ""}`;
+    return { events, cursor: next, mark: this.markAt(next) };
   }
 
   schema(): ServiceSchema {
@@ -61,8 +89,8 @@ export class Source {
       publishLog(
         service,
         {
-          read: async (cursor, limit) => {
-            const page = this.#page(cursor, limit);
+          read: async (cursor, limit, mark) => {
+            const page = this.#page(cursor, limit, mark);
             await this.beforePage(service.broker);
             return page;
           },
@@ -79,17 +107,23 @@ export class Source {
       name: this.service,
       metadata: { actor: this.actor, events: Object.fromEntries(this.types.map(type => [type, 1])) },
       actions: {
-        readLog: ({ params: { cursor, limit, stream } }: { params: ReadLog }): LogPage => {
+        readLog: ({ params: { cursor, mark, limit, stream } }: { params: ReadLog }): LogPage => {
           this.reads++;
           const from = Number(cursor);
-          if (limit === 0) return { events: [], cursor, behind: this.log.length - from };
+          if (limit === 0) {
+            const head = {
+              behind: Math.max(0, this.log.length - from),
+              ...(!this.isOld && { head: `${this.log.length || ""}` }),
+            };
+            return { ...this.#page(cursor, 0, mark), ...head };
+          }
           if (stream) {
             const own = this.log.filter(event => event.stream === stream.id && event.version >= stream.from);
             own.sort((a, b) => a.version - b.version);
             return { events: own.slice(0, limit), cursor };
           }
-          const page = this.#page(cursor, limit);
-          return { events: this.tamper([...page.events]), cursor: page.cursor, origin: publisher?.origin };
+          const page = this.#page(cursor, limit, mark);
+          return { ...page, events: this.tamper([...page.events]), origin: publisher?.origin };
         },
       },
       created() {

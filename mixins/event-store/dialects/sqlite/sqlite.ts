@@ -53,6 +53,7 @@ export async function openSqlite(filename: string, onDeath: DeathObserver = () =
       const position = await thread.request("head");
       return { cursor: position === 0 ? "" : String(position), behind: Math.max(0, position - positionOf(cursor)) };
     },
+    identity: () => thread.request("identity"),
     async streams(after, limit) {
       const rows = await thread.request("streams", after ?? null, limit);
       return rows.map(row => ({ stream: row[0] as string, version: row[1] as number, archived: row[2] === 1 }));

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/
 import { Nats } from "../../../../test/servers/nats.ts";
 import type { LogEvent } from "../../source.ts";
 import { Source, until } from "../../source.fixture.ts";
-import { Channel, type Carried } from "./channel.ts";
+import { Channel, digestOfMark, type Carried } from "./channel.ts";
 import { Connection, type JetStream } from "./connection.ts";
 import { JetStreamFeed } from "./feed.ts";
 
@@ -44,9 +44,10 @@ async function openAt(events: number): Promise<void> {
   const read = async (cursor: string, limit: number) => {
     reads++;
     const page = source.log.slice(Number(cursor), Number(cursor) + limit);
-    return { events: page, cursor: `${Number(cursor) + page.length}`, origin: ORIGIN };
+    const next = `${Number(cursor) + page.length}`;
+    return { events: page, cursor: next, mark: source.markAt(next), origin: ORIGIN };
   };
-  feed = new JetStreamFeed("things", "", read, connection, channel, () => {});
+  feed = new JetStreamFeed("things", "", undefined, read, connection, channel, () => {});
   await take(events);
   await until(
     async () => {
@@ -73,14 +74,19 @@ async function take(count: number): Promise<number[]> {
 function written(over: Partial<Carried> = {}): Carried {
   const event = source.append("a", "thing.made");
   const place = source.log.length;
-  return { origin: ORIGIN, after: `${place - 1}`, upTo: `${place}`, index: 1, count: 1, event, ...over };
+  return { origin: ORIGIN, ...between(place - 1, place), index: 1, count: 1, event, ...over };
+}
+/** Two places, with what a page between them says of the log. */
+function between(after: number, upTo: number): Pick<Carried, "after" | "upTo" | "follows" | "mark"> {
+  const [follows, mark] = [digestOfMark(source.markAt(`${after}`)), source.markAt(`${upTo}`)];
+  return { after: `${after}`, upTo: `${upTo}`, ...(follows && { follows }), ...(mark && { mark }) };
 }
 /** One page of several. */
 function page(count: number): Carried[] {
-  const after = `${source.log.length}`;
+  const after = source.log.length;
   const events = Array.from({ length: count }, () => source.append("a", "thing.made"));
-  const upTo = `${source.log.length}`;
-  return events.map((event, i) => ({ origin: ORIGIN, after, upTo, index: i + 1, count, event }));
+  const place = between(after, source.log.length);
+  return events.map((event, i) => ({ origin: ORIGIN, ...place, index: i + 1, count, event }));
 }
 async function publish(...messages: Carried[]): Promise<void> {
   for (const message of messages)
