@@ -190,7 +190,16 @@ export class Consumers {
    * @throws Refusal `CONSUMER_NOT_FOUND`, `CONSUMER_NOT_STOPPED`
    */
   async reset(name: string, reset: Reset): Promise<ResetReport> {
-    const report = await resetConsumer(this.database, name, reset);
+    const { consumer } = this.#running.get(name) ?? {};
+    const restart = reset.to === "start" ? consumer?.restart : undefined;
+    const report = await resetConsumer(this.database, name, {
+      ...reset,
+      dryRun: reset.dryRun || restart !== undefined,
+    });
+    if (restart) {
+      if (!reset.dryRun) await restart();
+      return { ...report, dryRun: reset.dryRun, rebuild: true };
+    }
     if (!reset.dryRun) {
       this.#service.logger.warn(`consumer ${name} is sent to the ${reset.to} of its log`, report.places);
       for (const follower of this.#running.get(name)?.followers.values() ?? []) follower.lookNow();

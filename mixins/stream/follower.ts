@@ -42,6 +42,8 @@ export interface Consumer {
   readonly committed?: () => void;
   /** There is nothing more to read for now. */
   readonly caughtUp?: () => void;
+  /** Makes its rows anew beside those that it has: they cannot take an event again. In place of a reset to the start. */
+  readonly restart?: () => Promise<void>;
   /** The consumer's rows in memory are worth nothing: another one moved on, or a transaction failed. */
   readonly forget?: () => void;
   readonly limits?: Partial<StreamLimits>;

@@ -1,7 +1,7 @@
 // How a consumer goes on after it has stopped because its place is not in the owner's log. An operator chooses:
 //
 //   start  it forgets what it has taken of that owner and reads the log from its start. A reactor calls again, under the
-//          same command ids; a saga that exists is not started again.
+//          same command ids; a saga that exists is not started again. A projection is built anew beside the live rows.
 //   head   it takes none of the events that the log has now, and goes on with what is written next.
 //
 // Both only change rows; the follower, on whichever node it is, finds them changed. Dead letters of that owner go: they
@@ -30,6 +30,8 @@ export interface ResetPlace {
 export interface ResetReport extends Reset {
   readonly consumer: string;
   readonly places: readonly ResetPlace[];
+  /** Its rows are built anew beside those that are read, which are replaced once the new ones have caught up. */
+  readonly rebuild?: true;
 }
 
 /** @throws Refusal `CONSUMER_NOT_FOUND`, `CONSUMER_NOT_STOPPED` */

@@ -27,6 +27,8 @@ const saga = (name: string, ids: readonly string[]): ServiceSchema => ({
       deadLetters: [{ id: `${name}:7`, after: ctx.params.after, event: { token: "tok_secret" } }],
     })),
     retryDeadLetter: internal(ctx => ({ id: ctx.params.id, retried: 1 })),
+    consumers: internal(() => ({ consumers: [{ name: "mails" }, { name }] })),
+    resetConsumer: internal(ctx => ({ consumer: ctx.params.name, ...ctx.params })),
   },
 });
 const books: ServiceSchema = {
@@ -136,6 +138,22 @@ test("a dead letter's id names its service and leads back to it", async () => {
   expect((await ask("deadLetters")).deadLetters).toHaveLength(2);
   await expect(ask("deadLetters", { after: "returns:3" })).rejects.toMatchObject({ code: 422 });
   await expect(ask("retryDeadLetter", { id: "books:1" })).rejects.toMatchObject({ type: "DEAD_LETTER_NOT_FOUND" });
+});
+
+test("a consumer that stands still is sent on by its name; where two have it, by the service's too", async () => {
+  const { consumers } = await ask("consumers");
+  expect(consumers).toHaveLength(4);
+  expect(consumers).toContainEqual({ name: "mails", service: "returns" });
+  expect(await ask("resetConsumer", { name: "returns", to: "start", dryRun: true })).toMatchObject({
+    service: "returns",
+    consumer: "returns",
+    to: "start",
+    dryRun: true,
+  });
+  const mails = { name: "mails", to: "head" };
+  await expect(ask("resetConsumer", mails)).rejects.toMatchObject({ type: "CONSUMER_AMBIGUOUS", code: 422 });
+  expect(await ask("resetConsumer", { ...mails, service: "checkout" })).toMatchObject({ service: "checkout" });
+  await expect(ask("resetConsumer", { ...mails, name: "none" })).rejects.toMatchObject({ type: "CONSUMER_NOT_FOUND" });
 });
 
 test("nodes with their services", async () => {
