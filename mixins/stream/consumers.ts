@@ -133,6 +133,8 @@ export class Consumers {
   async status(name: string): Promise<ConsumerStatus> {
     const { knex } = this.database;
     const running = this.#running.get(name);
+    // Before the rows: a follower writes why it has stopped before it says so.
+    const states = [...(running?.followers.values() ?? [])].map(follower => follower.state);
     const rows = await knex("checkpoints").where({ consumer: name });
     const aside: { state: string }[] = await knex("parked_streams").where({ consumer: name }).select("state");
     const count = (state: string): number => aside.filter(row => row.state === state).length;
@@ -145,7 +147,6 @@ export class Consumers {
     const lagEvents = behind.includes(null) ? null : behind.reduce<number>((sum, n) => sum + n!, 0);
     const now = await this.database.now();
     const newest = rows.filter((row, i) => behind[i] !== 0 && row.event_at).map(row => now - Date.parse(row.event_at));
-    const states = [...(running?.followers.values() ?? [])].map(follower => follower.state);
     return {
       name,
       state:
