@@ -26,6 +26,7 @@ module.enableCompileCache();
 process.chdir(join(import.meta.dirname, ".."));
 const folder = process.env.SERVICEDIR || "services";
 const { EnvironmentError, readEnvironment } = await import("../mixins/kernel/index.ts");
+const { isTornCopy, tornCopyMessage } = await import("../mixins/database/index.ts");
 let environment;
 try {
   takeWorkersFlag();
@@ -97,6 +98,7 @@ function checkFiles({ databaseOf, databaseVariableOf }, services) {
       const variable = databaseVariableOf(service);
       throw new EnvironmentError(variable, filename, `a file that can be written (${error.code ?? error.message})`);
     }
+    if (isTornCopy(file)) stop(tornCopyMessage(filename));
   }
 }
 
