@@ -42,8 +42,8 @@ export class JetStreamFeed implements Feed {
   #openedAt = -Infinity;
   /** The page of which some messages have been taken, up to this one. */
   #within: Carried | undefined;
-  /** On the tail, and no page of it has been taken to its end. */
-  #isFresh = false;
+  /** A page that begins before our place, after whose arrival the owner has looked our place up. */
+  #lookedUp: Carried | undefined;
   /** Of the log, as its owner told it last. */
   #origin: string | undefined;
   /** Messages kept when the last read of the log began: that read has covered them. */
@@ -82,6 +82,7 @@ export class JetStreamFeed implements Feed {
   async next(limit: number): Promise<Batch> {
     if (this.#log) return this.#nextOfLog(this.#log, limit);
     await this.#arrival();
+    await this.#lookUp(this.#tail?.first);
     const events = this.#take(limit);
     if (events.length > 0) this.#lookAt = performance.now() + limits.silentMs;
     else if (!this.#closed && this.#lookAround()) return this.next(limit);
@@ -125,7 +126,6 @@ export class JetStreamFeed implements Feed {
     if (this.#tail?.state === "flowing") {
       this.#tail.drop(this.#covered);
       this.#log = undefined;
-      this.#isFresh = true;
       this.#lookAt = performance.now() + limits.silentMs;
       log.close();
     } else if (this.#tail === undefined && jetStream && performance.now() - this.#openedAt > limits.reopenMs) {
@@ -152,7 +152,6 @@ export class JetStreamFeed implements Feed {
           this.#cursor = next.upTo;
           this.#mark = next.mark;
           this.#within = undefined;
-          this.#isFresh = false;
         }
       } else if (!this.#isHad(next)) break;
       tail.drop(1);
@@ -168,13 +167,21 @@ export class JetStreamFeed implements Feed {
     return index === 1 && !isAtOrPast(this.#cursor, upTo) && this.#isSameLog(message);
   }
 
-  /**
-   * A page that begins at our place tells by its mark whether it is our log's. The first one after the log may begin
-   * before our place: the owner has looked our place up a moment ago.
-   */
-  #isSameLog({ after, follows }: Carried): boolean {
-    if (after !== this.#cursor) return this.#isFresh && isAtOrPast(this.#cursor, after);
+  /** A page that begins at our place tells by its mark whether it is our log's; of one that began before, the owner does. */
+  #isSameLog({ after, upTo, follows }: Carried): boolean {
+    if (after !== this.#cursor) return this.#lookedUp?.after === after && this.#lookedUp.upTo === upTo;
     return after === "" || (follows !== undefined && follows === digestOfMark(this.#mark));
+  }
+
+  /**
+   * A relay's pages lie otherwise than ours: the first after the log mostly begins before our place. Throws PlaceNotInLog.
+   * Looked up after it has arrived: whoever published it reads the same log as the owner by then.
+   */
+  async #lookUp(message: Carried | undefined): Promise<void> {
+    if (message?.index !== 1 || message.after === this.#cursor || message.origin !== this.#origin) return;
+    if (!isAtOrPast(this.#cursor, message.after) || isAtOrPast(this.#cursor, message.upTo)) return;
+    await this.#read(this.#cursor, 1, this.#mark);
+    this.#lookedUp = message;
   }
 
   #isHad({ origin, after, upTo, index, mark }: Carried): boolean {
