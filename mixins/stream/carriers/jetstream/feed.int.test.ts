@@ -194,6 +194,15 @@ test.each([
   expect(await untilThrown()).toBeInstanceOf(PlaceNotInLog);
 });
 
+test("P4 nor is it behind a message of the log as it was", async () => {
+  await openAt(5);
+  const last = written();
+  source.restore(2);
+  await publish(last, ...page(6));
+  expect(await take(1)).toEqual([6]);
+  expect(await untilThrown()).toBeInstanceOf(PlaceNotInLog);
+});
+
 test("a page that begins before our place is taken once the owner has looked our place up", async () => {
   await openAt(3);
   const [, , third] = source.log;

@@ -184,10 +184,9 @@ export class JetStreamFeed implements Feed {
     this.#lookedUp = message;
   }
 
-  #isHad({ origin, after, upTo, index, mark }: Carried): boolean {
+  #isHad({ origin, after, upTo, index }: Carried): boolean {
     const within = this.#within;
     if (within?.after === after && within.upTo === upTo) return index <= within.index;
-    if (upTo === this.#cursor && mark !== undefined && mark !== this.#mark) return false;
     return origin === this.#origin && isAtOrPast(this.#cursor, upTo);
   }
 
