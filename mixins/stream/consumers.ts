@@ -143,7 +143,9 @@ export class Consumers {
       return reason === undefined ? [] : [{ source: row.source as string, reason, since: at! }];
     });
     // Of a place that is not in the log nobody knows how much lies after it.
-    const behind = await Promise.all(rows.map(row => (stoppedOf(row) ? null : this.#behind(row.source, row.cursor))));
+    const behind = await Promise.all(
+      rows.map(async row => (stoppedOf(row) ? null : this.#behind(row.source, row.cursor))),
+    );
     const lagEvents = behind.includes(null) ? null : behind.reduce<number>((sum, n) => sum + n!, 0);
     const now = await this.database.now();
     const newest = rows.filter((row, i) => behind[i] !== 0 && row.event_at).map(row => now - Date.parse(row.event_at));

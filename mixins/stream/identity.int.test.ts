@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globa
 import type { ServiceBroker } from "moleculer";
 import { METRICS } from "../kernel/index.ts";
 import { STOPPED } from "./index.ts";
+import { consumersOf } from "./mixin.ts";
 import { Source, testHouse, until } from "./source.fixture.ts";
 import { TYPES, applied, appliedIn, consuming, databaseIn, inside, statusIn, writer } from "./writer.fixture.ts";
 
@@ -103,7 +104,6 @@ describe("P4 a log that was put back from an older copy", () => {
     const broker = await house.start(source.schema(), consuming("readers"), listener);
     const service = inside(broker);
     Object.assign(service.logger, { error: errors });
-    const { consumersOf } = await import("./mixin.ts");
     const consumers = await consumersOf(service);
     consumers.add(writer({ limits }));
     await applied(broker, 10);
@@ -116,7 +116,7 @@ describe("P4 a log that was put back from an older copy", () => {
     expect(errors.mock.calls.map(([message]) => message)).toEqual([
       expect.stringMatching(/^consumer writer has stopped: its place is not in the log of things: .*npm run consumer/),
     ]);
-    const gauge = () => broker.metrics!.getMetric(METRICS.consumerStopped) as any;
+    const gauge = (): any => broker.metrics!.getMetric(METRICS.consumerStopped);
     const values = await until(
       () => gauge()?.snapshot() ?? [],
       (seen: any[]) => seen.some(({ value }) => value === 1),

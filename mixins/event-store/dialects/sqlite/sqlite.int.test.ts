@@ -166,6 +166,26 @@ describe("SQLite alone", () => {
     expect(walBytes()).toBeLessThan(left);
   });
 
+  test("P1 a copy of the file alone is refused, of a store that has just been opened and after each pause", async () => {
+    const store = await openStore();
+    const tornCopy = async () => {
+      await copyFile(filename, `${filename}.copy`);
+      return expect(openEventStore({ kind: "sqlite", filename: `${filename}.copy` })).rejects.toMatchObject({
+        type: "STORE_TORN",
+      });
+    };
+    for (let version = 0; version < 60; version++) await verdictOf(store, appendOf("thing.1", version));
+    await tornCopy();
+    await wait(1_500);
+    for (let version = 60; version < 70; version++) await verdictOf(store, appendOf("thing.1", version));
+    await tornCopy();
+    await store.close();
+    await copyFile(filename, `${filename}.copy`);
+    const whole = await openEventStore({ kind: "sqlite", filename: `${filename}.copy` });
+    stores.push(whole);
+    expect(await whole.readStream("thing.1", 1, 100)).toHaveLength(70);
+  });
+
   test("a write-ahead log that grows past its bound is emptied while commits go on", async () => {
     const own = new Connection(filename, 500_000);
     own.database.exec("create table filler (data text)");

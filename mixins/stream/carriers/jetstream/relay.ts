@@ -168,7 +168,7 @@ export class JetStreamRelay {
       if (performance.now() - stored.at >= this.#limits.moveMs && !(await store())) return;
       this.#poll.begin();
       const page = await this.#log.read(cursor, this.#limits.batch, mark);
-      if (page.fault) return void (await this.#goToEnd(stored.cursor, page.fault));
+      if (page.fault) return this.#goToEnd(stored.cursor, page.fault);
       if (page.events.length > 0) {
         await this.#send(jetStream.nats, cursor, mark, page);
         this.#poll.found();
