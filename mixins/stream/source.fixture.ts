@@ -9,8 +9,8 @@ import type { RelayLimits } from "./carriers/jetstream/relay.ts";
 import type { PlaceFault } from "./identity.ts";
 import { COMMITTED, type Cursor, type LogEvent, type LogPage, type ReadLog } from "./source.ts";
 
-const serials = new WeakMap<LogEvent, number>();
-let lastSerial = 0;
+/** How often the log had been put back when an event was written; a process that was killed begins the same log again. */
+const lives = new WeakMap<LogEvent, number>();
 
 export class Source {
   readonly service: string;
@@ -27,6 +27,7 @@ export class Source {
   reads = 0;
   /** Whether it is of a release that knows no marks. */
   isOld = false;
+  #life = 0;
   #broker: ServiceBroker | undefined;
   readonly #listeners = new Set<() => void>();
 
@@ -40,6 +41,7 @@ export class Source {
   append(stream: string, type: string, data: unknown = {}): LogEvent {
     const version = this.log.filter(event => event.stream === stream).length + 1;
     const event = this.make(stream, version, type, data);
+    lives.set(event, this.#life);
     this.log.push(event);
     if (this.hints) {
       void this.#broker?.broadcast(COMMITTED, { service: this.service });
@@ -57,14 +59,14 @@ export class Source {
   /** The log is put back from a copy that had so many events. */
   restore(events: number): void {
     this.log.splice(events);
+    this.#life++;
   }
 
-  /** What is at a place: no two events are the same object, whatever they say. */
+  /** What is at a place: an event that was written after the log was put back is another, whatever it says. */
   markAt(cursor: Cursor): string | undefined {
     const event = this.log[Number(cursor) - 1];
     if (this.isOld || event === undefined) return undefined;
-    if (!serials.has(event)) serials.set(event, ++lastSerial);
-    return `${cursor}/${serials.get(event)}`;
+    return `${cursor}/${lives.get(event) ?? 0}`;
   }
 
   #faultAt(cursor: Cursor, mark: string | undefined): PlaceFault | undefined {
