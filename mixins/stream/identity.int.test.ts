@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import type { ServiceBroker } from "moleculer";
 import { METRICS } from "../kernel/index.ts";
-import { STOPPED } from "./index.ts";
+import { markIn, STOPPED } from "./index.ts";
 import { consumersOf } from "./mixin.ts";
 import { Source, testHouse, until } from "./source.fixture.ts";
 import { TYPES, applied, appliedIn, consuming, databaseIn, inside, statusIn, writer } from "./writer.fixture.ts";
@@ -219,8 +219,8 @@ describe("an operator's reset", () => {
 
 describe("two releases", () => {
   const marks = async (broker: ServiceBroker) => {
-    const [row] = await (await databaseIn(broker)).knex("checkpoints").select("cursor", "mark", "stopped");
-    return row;
+    const [row] = await (await databaseIn(broker)).knex("checkpoints").select("cursor", "mark", "stopped", "revision");
+    return { cursor: row.cursor, mark: markIn(row) ?? null, stopped: row.stopped };
   };
 
   test("an owner of an older release is read on; its successor is told from another log by the next event", async () => {
@@ -246,6 +246,23 @@ describe("two releases", () => {
     source.isOld = false;
     source.restore(5);
     await stopped(broker);
+  });
+
+  test("a node of an older release moves the place and leaves the mark of another one: that is not held against it", async () => {
+    append(10);
+    const first = await start();
+    await applied(first, 10);
+    await first.stop();
+    append(2);
+    const between = await house.start(consuming("readers"));
+    const { knex } = await databaseIn(between);
+    await knex("checkpoints").update({ cursor: "12", revision: knex.raw("revision + 1") });
+    await between.stop();
+    const second = await start();
+    append(1);
+    expect(await applied(second, 13)).toEqual(versions("a", 1, 13));
+    expect((await statusIn(second)).state).toBe("following");
+    expect((await marks(second)).mark).toBe(source.markAt("13"));
   });
 
   test("a consumer that has stopped does not go on at the word of an owner that knows no marks", async () => {

@@ -30,5 +30,18 @@ export class PlaceNotInLog extends Error {
 export const stoppedOf = ({ stopped }: { readonly stopped?: string | null }): Stopped | undefined =>
   stopped ? (JSON.parse(stopped) as Stopped) : undefined;
 
+/**
+ * A mark as its row keeps it, with the revision that wrote it: a node of an older release moves the place and knows of no
+ * mark, and the one that it leaves behind is of another place.
+ */
+export const keptMark = (mark: string | undefined, revision: number): string | null =>
+  mark === undefined ? null : `${revision} ${mark}`;
+
+export function markIn({ mark, revision }: { mark?: string | null; revision: number | string }): string | undefined {
+  if (!mark) return undefined;
+  const [written] = mark.split(" ", 1);
+  return written === `${revision}` ? mark.slice(written.length + 1) : undefined;
+}
+
 export const HOW_TO_GO_ON =
   "bring the right log back, or see `npm run consumer -- --help` for how it goes on with this one";

@@ -1,5 +1,5 @@
 export { defineReactor, type Reactor } from "./define-reactor.ts";
-export { stoppedOf, type PlaceFault, type Stopped } from "./identity.ts";
+export { markIn, stoppedOf, type PlaceFault, type Stopped } from "./identity.ts";
 export {
   COMMITTED,
   isAtOrPast,

@@ -3,7 +3,7 @@
 import type { Knex } from "knex";
 import { rfc3339 } from "../kernel/index.ts";
 import type { Database } from "../database/index.ts";
-import { stoppedOf, type PlaceFault, type Stopped } from "./identity.ts";
+import { keptMark, markIn, stoppedOf, type PlaceFault, type Stopped } from "./identity.ts";
 import type { Cursor, LogEvent } from "./source.ts";
 import { inChunks } from "./chunks.ts";
 
@@ -73,7 +73,7 @@ export class Place {
     this.#database = database;
     this.key = key;
     this.cursor = row.cursor;
-    this.mark = row.mark ?? undefined;
+    this.mark = markIn(row);
     this.stopped = stoppedOf(row);
     this.passesOver = row.passes_over === 1;
     this.events = Number(row.events);
@@ -123,7 +123,7 @@ export class Place {
       .where({ ...this.key, revision: this.#revision })
       .update({
         cursor: to,
-        mark: mark ?? null,
+        mark: keptMark(mark, this.#revision + 1),
         revision: this.#revision + 1,
         events: this.events + fresh.length,
         ...(last && { event_at: last.at }),

@@ -1,7 +1,7 @@
 // How far each consumer is behind the logs that it reads, in events and in time.
 import { digestOf, partsOf } from "../../mixins/event-store/index.ts";
 import { rfc3339 } from "../../mixins/kernel/index.ts";
-import { stoppedOf } from "../../mixins/stream/index.ts";
+import { markIn, stoppedOf } from "../../mixins/stream/index.ts";
 import { count, duration, fail, ok, warn, type Result } from "./finding.ts";
 import { limits } from "./limits.ts";
 import { eventTables, type Service, type Tables, type Unread } from "./tables.ts";
@@ -12,6 +12,7 @@ interface Checkpoint {
   readonly source: string;
   readonly partition: string;
   readonly cursor: string;
+  readonly revision: number;
   readonly mark?: string | null;
   readonly stopped?: string | null;
 }
@@ -53,7 +54,8 @@ async function lagAt(at: Checkpoint, tables: Tables, owner: Service | undefined)
 }
 
 /** Whether the last event before the place is in the log, and the same. One that has moved lies on another shard. */
-async function faultOf({ cursor, mark }: Checkpoint, logs: readonly Tables[]): Promise<string | undefined> {
+async function faultOf({ cursor, ...row }: Checkpoint, logs: readonly Tables[]): Promise<string | undefined> {
+  const mark = markIn(row);
   const parts = (mark && partsOf(mark)) || {};
   for (const [shard, place] of placesOf(cursor)) {
     const [, stream, version, digest] = parts[shard] ?? [];

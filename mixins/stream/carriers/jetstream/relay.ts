@@ -215,7 +215,9 @@ export class JetStreamRelay {
     const head = await this.#log.head(row.cursor);
     const end = { cursor: head.cursor, mark: undefined };
     if (head.behind > this.#limits.history && (await this.#move(row.cursor, end))) return end;
-    return { cursor: row.cursor, mark: row.mark ?? undefined };
+    // A relay of an older release moves the cursor and leaves the mark: then it is of another place.
+    const isOfCursor = row.mark?.startsWith(`${row.cursor} `);
+    return { cursor: row.cursor, mark: isOfCursor ? row.mark.slice(row.cursor.length + 1) : undefined };
   }
 
   /** The log is not the one that was published. */
@@ -233,7 +235,7 @@ export class JetStreamRelay {
       (await this.#database
         .knex("relays")
         .where(own)
-        .update({ cursor, mark: mark ?? null })) > 0
+        .update({ cursor, mark: mark === undefined ? null : `${cursor} ${mark}` })) > 0
     );
   }
 
