@@ -3,12 +3,14 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
+import { migrate, openDatabase } from "../mixins/database/mixin.ts";
+import { migrations } from "../mixins/stream/migrations.ts";
 import { Child, until } from "../test/shop.ts";
 
 let folder: string;
@@ -219,4 +221,63 @@ test("reset removes nothing when a file that is configured is not ours, and leav
   }
   expect(await readFile(mine)).toEqual(before);
   expect(existsSync(join(folder, "photo.jpg"))).toBe(true);
+});
+
+test("a database that was copied without its log stops the start in one line, until it is taken for what it is", async () => {
+  const filename = join(folder, "carts.sqlite");
+  const database = await openDatabase({ kind: "sqlite", filename });
+  await database.knex.schema.createTable("lost", table => void table.text("text"));
+  await copyFile(filename, `${filename}.copy`);
+  await database.close();
+  await copyFile(`${filename}.copy`, filename);
+  const { status, stdout, stderr } = run("start.mjs", { SERVICES: "carts" });
+  expect([status, stdout]).toEqual([1, ""]);
+  expect(stderr).toMatch(
+    /^[^\n]*carts\.sqlite is a copy that was made without its write-ahead log[^\n]*npm run accept-copy\n$/,
+  );
+  expect(run("accept-copy.ts").stderr).toContain("name one service");
+  expect(run("accept-copy.ts", {}, ["cart"]).stderr).toContain('there is no service "cart"');
+  expect(run("accept-copy.ts", {}, ["--help"]).stdout).toContain("npm run accept-copy -- <service>");
+  expect(run("accept-copy.ts", {}, ["carts"]).stdout).toMatch(/carts\.sqlite is taken as it is/);
+  expect(run("accept-copy.ts", {}, ["carts"]).stdout).toContain("nothing is changed");
+  await (await openDatabase({ kind: "sqlite", filename })).close();
+});
+
+test("a consumer that stands still is listed, and sent on by its name, with a word first", async () => {
+  const filename = join(folder, "carts.sqlite");
+  const database = await openDatabase({ kind: "sqlite", filename });
+  await migrate(database, "stream", migrations);
+  const stopped = { reason: "it is another log", head: "7", actor: "order", at: "2030-01-01T00:00:00.000Z" };
+  const place = { consumer: "mails", partition: "0", revision: 3, events: 9 };
+  await database.knex("checkpoints").insert([
+    { ...place, source: "orders", cursor: "9", mark: "{}", stopped: JSON.stringify(stopped) },
+    { ...place, source: "payments", cursor: "5", mark: "{}", stopped: null },
+  ]);
+  const versions = [
+    ["order.a", 4],
+    ["order.b", 5],
+    ["order-list.c", 2],
+    ["payment.a", 1],
+  ].map(([actor_stream, version]) => ({ consumer: "mails", actor_stream, version }));
+  await database.knex("consumer_versions").insert(versions);
+  const consumer = (...args: string[]) => run("consumer.ts", {}, args);
+  expect(consumer().stdout).toBe("carts  mails on orders, since 2030-01-01T00:00:00.000Z: it is another log\n");
+  expect(consumer("--help").stdout).toContain("npm run consumer -- reset <name> --to start");
+  expect(consumer("reset", "mails").stderr).toContain("--to head or --to start");
+  expect(consumer("reset", "nobody", "--to", "head").stderr).toBe('no service has a consumer "nobody"\n');
+  expect(consumer("reset", "mails", "--to", "start", "--dry-run").stdout).toMatch(
+    /^mails on orders would go to the start of the log, from 9: 2 streams and 0 dead letters/,
+  );
+  expect(await database.knex("consumer_versions")).toHaveLength(4);
+  expect(consumer("reset", "mails", "--to", "head").stdout).toMatch(/^mails on orders goes to the head of the log/);
+  const left = await database.knex("consumer_versions").orderBy("actor_stream");
+  expect(left.map(({ actor_stream }) => actor_stream)).toEqual(["order-list.c", "payment.a"]);
+  expect(await database.knex("checkpoints").orderBy("source")).toMatchObject([
+    { cursor: "", mark: null, stopped: null, passes_over: 1, revision: 4 },
+    { cursor: "5", mark: "{}", stopped: null, passes_over: null, revision: 3 },
+  ]);
+  const again = consumer("reset", "mails", "--to", "head");
+  expect([again.status, again.stderr]).toEqual([1, expect.stringContaining("has not stopped")]);
+  expect(consumer().stdout).toBe("None stands still.\n");
+  await database.close();
 });

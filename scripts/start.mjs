@@ -33,6 +33,7 @@ bypassProxies();
 
 const { EnvironmentError, Misconfigured, readEnvironment } = await import("../mixins/kernel/index.ts");
 const { servicesIn } = await import("./services.ts");
+const { isTornCopy, tornCopyMessage } = await import("../mixins/database/index.ts");
 let environment;
 try {
   takeWorkersFlag();
@@ -108,6 +109,7 @@ function checkFiles({ databaseOf, databaseVariableOf }, services) {
       const shown = variable === "DATA_DIR" ? filename : `sqlite:${filename}`;
       throw new EnvironmentError(variable, shown, `a file that can be written (${error.code ?? error.message})`);
     }
+    if (isTornCopy(file)) stop(tornCopyMessage(filename));
   }
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Errors } from "moleculer";
-import type { Append, EventStore, Verdict } from "../event-store/index.ts";
+import { PlaceChecks, type Append, type EventStore, type Verdict } from "../event-store/index.ts";
 import { openEventStore } from "../event-store/mixin.ts";
 import { newDatabases, type Databases } from "../../test/databases.ts";
 import { query } from "../../test/servers/postgres.ts";
@@ -1075,7 +1075,7 @@ describe("loading", () => {
     await sql(`update events set metadata = '{"user":' ${eventOf(2, "a")}`);
     expect((await node().get("a")).state.balance).toBe(12);
     let log: readonly object[] = [];
-    await until(async () => (log = (await readLog(Purse, store, "", 20)).events).length === 12);
+    await until(async () => (log = (await readLog(Purse, store, new PlaceChecks(store), "", 20)).events).length === 12);
     expect(log.map(event => "broken" in event).indexOf(true)).toBe(1);
     expect(log.filter(event => "broken" in event)).toEqual([expect.not.objectContaining({ isNewer: true })]);
   });
@@ -1149,7 +1149,7 @@ describe("loading", () => {
       expect((await old.stateAt("a", 1)).state.balance).toBe(1);
       let log: readonly object[] = [];
       // On Postgres what others have under way on the server may hold events back for a while.
-      await until(async () => (log = (await readLog(Purse, store, "", 10)).events).length === 3);
+      await until(async () => (log = (await readLog(Purse, store, new PlaceChecks(store), "", 10)).events).length === 3);
       expect(log.map(event => "broken" in event)).toEqual([false, true, true]);
       expect(log.slice(1)).toEqual([2, 3].map(version => expect.objectContaining({ version, isNewer: true })));
     },

@@ -1,6 +1,6 @@
 // The log of a service's actors, as other services see it: decoded, in the store's order.
 import { eventIdOf, plainError } from "../kernel/index.ts";
-import type { EventStore, StoredEvent } from "../event-store/index.ts";
+import { nextMark, type EventStore, type PlaceChecks, type StoredEvent } from "../event-store/index.ts";
 import type { Cursor, LogEvent, LogPage } from "../stream/index.ts";
 import type { Actor } from "./define-actor.ts";
 import { bytesOf, readPage } from "./log-page.ts";
@@ -10,30 +10,43 @@ import { decode, publicMetadata } from "./load.ts";
 const STORE_PAGES_MAX = 20;
 
 /**
- * The next events of this actor's streams after `cursor`. The journals of sagas that share the store are passed over:
- * the cursor moves past them. At the log's end, after 20 pages of the store, or where more would have more than `bytesMax`,
- * the page has fewer than `limit` events.
+ * The next events of this actor's streams after `cursor`, or why that place is not in this log. The journals of sagas
+ * that share the store are passed over: the cursor moves past them. At the log's end, after 20 pages of the store, or where
+ * more would have more than `bytesMax`, the page has fewer than `limit` events; with a `limit` of 0 it says where the end is.
  */
 export async function readLog(
   actor: Actor,
   store: EventStore,
+  checks: PlaceChecks,
   cursor: Cursor,
   limit: number,
+  markBefore?: string,
   bytesMax = Infinity,
 ): Promise<LogPage> {
+  const reason = await checks.faultOf(cursor, markBefore);
+  if (reason !== undefined) {
+    const { cursor: head } = await store.head("");
+    return { events: [], cursor, fault: { reason, head, actor: actor.contract.actor } };
+  }
+  if (limit === 0) {
+    const { cursor: head, behind } = await store.head(cursor);
+    return { events: [], cursor, mark: markBefore, behind, head };
+  }
   const prefix = `${actor.contract.actor}.`;
   const events: LogEvent[] = [];
-  let reached = cursor;
+  let [reached, mark] = [cursor, markBefore];
   let bytesLeft = bytesMax;
   for (let pages = 0; pages < STORE_PAGES_MAX && events.length < limit && bytesLeft > 0; pages++) {
     const wanted = limit - events.length;
     const page = await readPage(store, reached, wanted, bytesLeft);
     reached = page.cursor;
     bytesLeft -= bytesOf(page.events);
+    mark = nextMark(mark, page.mark);
     for (const event of page.events) if (event.stream.startsWith(prefix)) events.push(toLogEvent(actor, event));
     if (page.events.length < wanted) break;
   }
-  return { events, cursor: reached };
+  checks.given(reached, mark);
+  return { events, cursor: reached, mark };
 }
 
 /**

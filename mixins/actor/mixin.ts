@@ -4,6 +4,7 @@ import Type, { type TProperties } from "typebox";
 import { CALL_CHAIN, COMMAND_ID, contentBytesMax, elapsedMs, environmentOf, REPEATED } from "../kernel/index.ts";
 import { ActorId, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/index.ts";
 import { keepsTables } from "../database/mixin.ts";
+import { PlaceChecks } from "../event-store/index.ts";
 import { eventStoreOf } from "../event-store/mixin.ts";
 import type { LogPage, ReadLog } from "../stream/index.ts";
 import {
@@ -35,6 +36,7 @@ type Ctx<P = any> = Context<P, Meta>;
 /** A service that hosts actors: `this.actors` is there from `started` on. */
 export type HostingService = Service & {
   actors: ActorHost;
+  places: PlaceChecks;
   timers?: TimerRunner;
   stopRelay?: () => void;
   publisher?: Publisher | undefined;
@@ -192,12 +194,13 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
         visibility: "public",
         roles: ["admin"],
         async handler(this: HostingService, ctx: Ctx<ReadLog>): Promise<LogPage> {
-          const { cursor, limit, stream } = ctx.params;
+          const { cursor, mark, limit, stream } = ctx.params;
           const { store } = this.actors;
-          if (limit === 0) return { events: [], cursor, behind: (await store.head(cursor)).behind };
           const bytesMax = contentBytesMax(this.broker);
-          if (!stream)
-            return { ...(await readLog(actor, store, cursor, limit, bytesMax)), origin: this.publisher?.origin };
+          if (!stream) {
+            const page = await readLog(actor, store, this.places, cursor, limit, mark, bytesMax);
+            return { ...page, origin: this.publisher?.origin };
+          }
           const found = await store.readStream(this.actors.streamOf(stream.id), stream.from, limit);
           const events = found.slice(0, fittingOf(found, bytesMax));
           return { events: events.map(event => toLogEvent(actor, event)), cursor };
@@ -212,6 +215,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
     async started(this: HostingService) {
       this.endHosting = hostAlone(this);
       const store = await eventStoreOf(this);
+      this.places = new PlaceChecks(store);
       this.subscribers = await Subscribers.open(this);
       const prepareMs = environmentOf(this.broker).requestTimeoutMs;
       this.actors = new ActorHost(actor, store, {
@@ -246,7 +250,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
         decode: event => toLogEvent(actor, event),
       });
       this.publisher = await publishLog(this, {
-        read: (cursor, limit) => readLog(actor, store, cursor, limit),
+        read: (cursor, limit, mark) => readLog(actor, store, this.places, cursor, limit, mark),
         head: cursor => store.head(cursor),
         onCommit: listener => store.onCommit(listener),
       });

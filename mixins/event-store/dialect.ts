@@ -50,6 +50,8 @@ export interface Dialect extends Reads {
    * find out. A connection lost on the way is resolved in here, by re-submitting.
    */
   commit(appends: readonly Append[], upkeep: readonly Upkeep[]): Promise<CommittedBatch>;
+  /** What the log is called: chosen at random when the database was made. */
+  identity(): Promise<string>;
   /** Buckets that it has, where buckets can move. Reads of a stream in one that it does not own reject with `BUCKET_MOVED`. */
   buckets?(): Promise<readonly HeldBucket[]>;
   /** When a saga that it has in its list started, in milliseconds since the epoch: a page of several lists goes on there. */

@@ -4,6 +4,7 @@ import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { outcomeOf, type DatabaseLocation } from "../kernel/index.ts";
 import type { Append, EventStore, NewEvent, StoredEvent, Verdict } from "./event-store.ts";
+import { PlaceChecks } from "./marks.ts";
 import { openEventStore } from "./open.ts";
 
 /** An event store under test, on a database of its own. */
@@ -365,6 +366,34 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         const now = await store.head(before.cursor);
         expect(await store.readAll(now.cursor, 10)).toEqual({ events: [], cursor: now.cursor });
         expect((await store.head(now.cursor)).behind).toBe(0);
+      });
+
+      test("P4 a place that it gave is in its log, also after a reopening and in the cold part; another is not", async () => {
+        const before = await store.head("");
+        const stream = newStream();
+        await append(stream, 0, { events: [event(1), event(2)] });
+        const place = await until(async () => {
+          const page = await store.readAll(before.cursor, 10);
+          return page.events.some(found => found.stream === stream && found.version === 2) ? page : undefined;
+        });
+        const faultOf = (cursor: string, mark: string | undefined) => new PlaceChecks(store).faultOf(cursor, mark);
+        expect(place.mark).toBeDefined();
+        expect(await faultOf(place.cursor, place.mark)).toBeUndefined();
+        await store.archive(stream, 2);
+        expect(await faultOf(place.cursor, place.mark)).toBeUndefined();
+        store = await subject.reopen();
+        expect(await faultOf(place.cursor, place.mark)).toBeUndefined();
+        // A number that was set by hand, of which nothing or the wrong thing is known.
+        const beyond = place.cursor.replaceAll(/\d+(?=,|$)/g, position => `${Number(position) + 1_000}`);
+        expect(await faultOf(beyond, place.mark)).toMatch(/another one/);
+        expect(await faultOf("nonsense", undefined)).toMatch(/no place/);
+        expect(await faultOf(place.cursor, "nonsense")).toMatch(/no mark/);
+        if (!beyond.includes("=")) expect(await faultOf(beyond, undefined)).toMatch(/past the log's end/);
+        expect(await faultOf(place.cursor, undefined)).toBeUndefined();
+        const identities = await store.identities();
+        expect(identities[0]).toMatch(/^[0-9a-f-]{32,36}$/);
+        const elsewhere = place.mark!.replaceAll(identities.at(-1)!, "another").replaceAll(identities[0]!, "another");
+        expect(await faultOf(place.cursor, elsewhere)).toMatch(/the log is another one/);
       });
 
       test("a cursor that is none is refused", async () => {

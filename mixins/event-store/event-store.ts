@@ -154,8 +154,16 @@ export interface EventStore {
   /** The executed command with this id on this stream, if any. A miss proves nothing while an append may be in flight. */
   findCommand(stream: string, commandId: string): Promise<RecordedCommand | undefined>;
 
-  /** Events of all streams after `cursor`, in an order in which no event can appear later before one that was read. */
-  readAll(cursor: Cursor, limit: number): Promise<{ events: readonly StoredEvent[]; cursor: Cursor }>;
+  /**
+   * Events of all streams after `cursor`, in an order in which no event can appear later before one that was read. `mark`
+   * tells the place after them from the same number in another log (marks.ts); undefined when there are none.
+   */
+  readAll(
+    cursor: Cursor,
+    limit: number,
+  ): Promise<{ events: readonly StoredEvent[]; cursor: Cursor; mark?: string | undefined }>;
+  /** What the logs of the store's databases are called: chosen at random when each was made. */
+  identities(): Promise<readonly string[]>;
   /** Cursor of the newest event, and how many events lie after `cursor`: lag. */
   head(cursor: Cursor): Promise<{ cursor: Cursor; behind: number }>;
   /** Calls back after each commit that wrote events, with their number: a hint for whoever reads. Returns its undo. */

@@ -14,4 +14,5 @@ export type {
   Verdict,
 } from "./event-store.ts";
 export { bucketOf } from "./buckets.ts";
+export { digestOf, nextMark, partsOf, PlaceChecks } from "./marks.ts";
 export { upcast, type Upcasters } from "./upcasting.ts";

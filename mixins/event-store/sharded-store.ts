@@ -11,9 +11,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Bug } from "../kernel/index.ts";
 import { BUCKETS, bucketOf, moved } from "./buckets.ts";
+import { cursorOf, placesOf } from "./cursors.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Append, Cursor, EventStore, OpenSaga, StoredEvent, Verdict } from "./event-store.ts";
 import { limits } from "./limits.ts";
+import { markOfShards, type Mark } from "./marks.ts";
 
 export interface StoreShard {
   readonly number: number;
@@ -168,6 +170,7 @@ class ShardedStore implements EventStore {
   async readAll(cursor: Cursor, limit: number): ReturnType<EventStore["readAll"]> {
     const places = placesOf(cursor);
     const events: StoredEvent[] = [];
+    const marks = new Map<number, Mark>();
     // Equal shares, then what is left to those that have more: a page that is not full says that there is no more.
     let having = this.#shards;
     while (having.length > 0 && events.length < limit) {
@@ -178,10 +181,11 @@ class ShardedStore implements EventStore {
       for (const [i, page] of pages.entries()) {
         events.push(...page.events);
         places.set(asked[i]!.number, page.cursor);
+        if (page.mark !== undefined) marks.set(asked[i]!.number, page.mark);
       }
       having = having.filter(shard => (pages[asked.indexOf(shard)]?.events.length ?? share) === share);
     }
-    return { events, cursor: cursorOf(places) };
+    return { events, cursor: cursorOf(places), mark: markOfShards(marks) };
   }
 
   async head(cursor: Cursor): ReturnType<EventStore["head"]> {
@@ -191,6 +195,10 @@ class ShardedStore implements EventStore {
       cursor: cursorOf(new Map(heads.map((head, i) => [this.#shards[i]!.number, head.cursor]))),
       behind: heads.reduce((sum, { behind }) => sum + behind, 0),
     };
+  }
+
+  async identities(): Promise<readonly string[]> {
+    return (await Promise.all(this.#shards.map(({ store }) => store.identities()))).flat();
   }
 
   onCommit(listener: (events: number) => void): () => void {
@@ -254,23 +262,3 @@ class ShardedStore implements EventStore {
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
-/** `<shard>=<cursor>`, commas between, by number of the shard. */
-function placesOf(cursor: Cursor): Map<number, Cursor> {
-  const places = new Map<number, Cursor>();
-  if (cursor === "") return places;
-  for (const part of cursor.split(",")) {
-    const [, shard, place] = /^(\d+)=([\d:]*)$/.exec(part) ?? [];
-    // Written before there was more than one shard: what is now shard 0 was the whole.
-    if (shard === undefined) places.set(0, part);
-    else places.set(Number(shard), place!);
-  }
-  return places;
-}
-
-const cursorOf = (places: ReadonlyMap<number, Cursor>): Cursor =>
-  [...places]
-    .filter(([, place]) => place !== "")
-    .sort(([a], [b]) => a - b)
-    .map(([shard, place]) => `${shard}=${place}`)
-    .join(",");

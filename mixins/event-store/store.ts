@@ -1,6 +1,7 @@
 import type { Dialect } from "./dialect.ts";
 import type { EventStore } from "./event-store.ts";
 import { GroupCommit, type CommitObserver } from "./group-commit.ts";
+import { markOf } from "./marks.ts";
 
 /** An event store on a dialect: its reads, with every write through group commit. */
 export function storeOn(dialect: Dialect, observe: CommitObserver = () => {}): EventStore {
@@ -9,12 +10,23 @@ export function storeOn(dialect: Dialect, observe: CommitObserver = () => {}): E
     observe(commit);
     if (commit.events > 0) for (const listener of listeners) listener(commit.events);
   });
+  let known: Promise<string> | undefined;
+  const identity = (): Promise<string> => {
+    known ??= dialect.identity();
+    known.catch(() => (known = undefined));
+    return known;
+  };
   return {
     append: (append, settle) => commits.append(append, settle),
     load: (stream, snapshotSchema) => dialect.load(stream, snapshotSchema),
     readStream: (stream, from, limit) => dialect.readStream(stream, from, limit),
     findCommand: (stream, commandId) => dialect.findCommand(stream, commandId),
-    readAll: (cursor, limit) => dialect.readAll(cursor, limit),
+    async readAll(cursor, limit) {
+      const page = await dialect.readAll(cursor, limit);
+      const last = page.events.at(-1);
+      return last ? { ...page, mark: markOf(await identity(), page.cursor, last) } : page;
+    },
+    identities: async () => [await identity()],
     head: cursor => dialect.head(cursor),
     onCommit(listener) {
       listeners.add(listener);

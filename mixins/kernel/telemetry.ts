@@ -14,6 +14,7 @@ export const METRICS = {
   quarantinedTotal: "valence.store.quarantined.total",
   consumerLagEvents: "valence.consumer.lag.events",
   consumerLagSeconds: "valence.consumer.lag.seconds",
+  consumerStopped: "valence.consumer.stopped",
   deadLetters: "valence.consumer.dead-letters",
   /** 1 while so many streams are set aside that the consumer reads no further. */
   consumerFull: "valence.consumer.full",

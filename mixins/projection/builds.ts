@@ -20,7 +20,7 @@
 // tables, its places.
 import type { Knex } from "knex";
 import type { Database } from "../database/index.ts";
-import { isAtOrPast } from "../stream/index.ts";
+import { isAtOrPast, stoppedOf } from "../stream/index.ts";
 import { forgetConsumer } from "../stream/mixin.ts";
 import { physicalName } from "./physical-name.ts";
 import type { Shape } from "./shape.ts";
@@ -109,7 +109,9 @@ export class Builds {
     return this.#alone(async trx => {
       const builds = await this.all(trx);
       const running = builds.find(build => build.state === "building" && build.version === version);
-      if (running) return { build: running.build, started: false };
+      if (running && !(await this.#hasStopped(trx, running))) return { build: running.build, started: false };
+      // What it has read is of another log: nobody will read its rows.
+      if (running) await this.#retire(trx, running, 0);
       const own = builds.filter(build => build.version === version).map(({ build }) => build);
       const build = Math.max(0, ...own) + 1;
       await this.#add(trx, { version, build });
@@ -148,15 +150,22 @@ export class Builds {
       const theirs = complete.map(build => consumerName(this.#name, build));
       const places = await trx("checkpoints").whereIn("consumer", [ours, ...theirs]);
       const cursors = new Map(places.map(row => [`${row.consumer}/${row.source}/${row.partition}`, row.cursor]));
-      for (const { consumer, source, partition, cursor } of places) {
-        if (consumer === ours) continue;
-        if (!isAtOrPast(cursors.get(`${ours}/${source}/${partition}`) ?? "", cursor)) return false;
+      for (const place of places) {
+        const { consumer, source, partition } = place;
+        if (consumer === ours) {
+          if (stoppedOf(place)) return false;
+          continue;
+        }
+        // A place in another log says nothing of this one: then what this log had when the live one stopped has to do.
+        const reached = stoppedOf(place)?.head ?? place.cursor;
+        if (!isAtOrPast(cursors.get(`${ours}/${source}/${partition}`) ?? "", reached)) return false;
       }
       if ((await this.blockedBy(next, live, trx)).length > 0) return false;
       const { version, build } = next;
       await trx("projections").where({ name: this.#name }).update({ version, build });
       await trx("projection_builds").where(this.#key(next)).update({ retired_at: null });
-      await this.#retire(trx, live);
+      // Nobody goes back to rows of another log.
+      await this.#retire(trx, live, (await this.#hasStopped(trx, live)) ? 0 : undefined);
       // What is being built of a version before this one, by nobody, is wanted no more.
       for (const other of builds)
         if (other.state === "building" && other.version < version && !(await this.#isFed(trx, other)))
@@ -214,10 +223,16 @@ export class Builds {
     await forgetConsumer(trx, consumerName(this.#name, build));
   }
 
-  async #retire(trx: Knex.Transaction, id: BuildId): Promise<void> {
+  async #retire(trx: Knex.Transaction, id: BuildId, at?: number): Promise<void> {
     await trx("projection_builds")
       .where(this.#key(id))
-      .update({ retired_at: await this.#database.now(trx) });
+      .update({ retired_at: at ?? (await this.#database.now(trx)) });
+  }
+
+  /** Whether one of its places is not in the log. */
+  async #hasStopped(trx: Knex.Transaction, id: BuildId): Promise<boolean> {
+    const places = await trx("checkpoints").where({ consumer: consumerName(this.#name, id) });
+    return places.some(place => stoppedOf(place) !== undefined);
   }
 
   #key({ version, build }: BuildId): { name: string } & BuildId {

@@ -2,7 +2,7 @@
 import type { Knex } from "knex";
 import { Refusal, Unavailable } from "../kernel/index.ts";
 import type { Database } from "../database/index.ts";
-import { inChunks, type Consumer, type Consumers } from "../stream/mixin.ts";
+import { inChunks, type Consumer, type Consumers, type ConsumerStatus } from "../stream/mixin.ts";
 import { Builds, consumerName, isSame, physicalName, type Build } from "./builds.ts";
 import type { Projection } from "./define-projection.ts";
 import { Fold, type Load } from "./fold.ts";
@@ -17,6 +17,8 @@ export interface BuildStatus {
   readonly lagEvents: number | null;
   readonly lagMs: number;
   readonly events: number;
+  /** Logs in which its place is not: it is built anew by a rebuild. */
+  readonly stopped?: ConsumerStatus["stopped"];
   /** Of a build: streams that it had to set aside and the live one holds. Until they are repaired it stays a build. */
   readonly blockedBy?: readonly string[];
 }
@@ -150,7 +152,9 @@ export class ProjectionHost {
     const live = builds.find(({ state }) => state === "live");
     return Promise.all(
       builds.map(async ({ version, build, state }) => {
-        const { lagEvents, lagMs, events } = await this.#consumers.status(consumerName(name, { version, build }));
+        const { lagEvents, lagMs, events, stopped } = await this.#consumers.status(
+          consumerName(name, { version, build }),
+        );
         const blockedBy = state === "building" && live ? await this.#builds.blockedBy({ version, build }, live) : [];
         return {
           name,
@@ -160,6 +164,7 @@ export class ProjectionHost {
           lagEvents,
           lagMs,
           events,
+          ...(stopped && { stopped }),
           ...(blockedBy.length > 0 && {
             blockedBy: blockedBy.slice(0, this.#limits.blockedShown).map(({ stream }) => stream),
           }),
@@ -286,6 +291,7 @@ export class ProjectionHost {
         }
         return failures;
       },
+      restart: async () => void (await this.rebuild()),
       committed: () => this.#wakeReads(),
       caughtUp: () => {
         if (this.#fed.get(consumer)?.state === "building") this.#lookSoon();

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { ServiceBroker } from "moleculer";
 import Type from "typebox";
-import { consumersOf } from "../stream/mixin.ts";
+import { consumersOf, STREAM_LIMITS } from "../stream/mixin.ts";
 import { Source, testHouse, until } from "../stream/source.fixture.ts";
 import { defineProjection, type Projection } from "./index.ts";
 import { Projections, type ProjectingService, type ProjectionHost, type ProjectionLimits } from "./mixin.ts";
@@ -355,6 +355,41 @@ describe("rebuild", () => {
     expect(readable(await knex("things_by_kind_v1_b2_things").orderBy("id"))).toEqual(expected(source.log));
     // The replaced build is still fed: a roll-back finds it complete.
     expect(readable(await knex("things_by_kind_v1_things").orderBy("id"))).toEqual(expected(source.log));
+  });
+
+  test("P4 after the log was put back from an older copy: by a reset, with the rows of this log alone, and once more", async () => {
+    const limits = STREAM_LIMITS as { notInLogMs: number };
+    const usual = limits.notInLogMs;
+    limits.notInLogMs = 50;
+    try {
+      const broker = await house.start(source.schema(), views(things()));
+      for (let i = 0; i < 300; i++) someEvent();
+      await caughtUp(broker);
+      for (let build = 2; build <= 3; build++) {
+        source.restore(source.log.length - 100);
+        for (let i = 0; i < 50; i++) someEvent();
+        const [live] = await until(
+          () => buildsIn(broker),
+          builds => builds.some(({ stopped }) => stopped),
+        );
+        expect(live.stopped).toMatchObject([{ source: "things" }]);
+        const name = build === 2 ? "things-by-kind@1" : "things-by-kind@1.2";
+        const reset = (dryRun: boolean) => broker.call("views.resetConsumer", { name, to: "start", dryRun });
+        expect(await reset(true)).toMatchObject({ rebuild: true, dryRun: true });
+        expect(await buildsIn(broker)).toHaveLength(1);
+        await reset(false);
+        const builds = await until(
+          () => buildsIn(broker),
+          list => list.length === 1 && list[0].build === build,
+        );
+        expect(builds[0]).toMatchObject({ state: "live" });
+        someEvent();
+        await caughtUp(broker);
+        expect(await rowsIn(broker)).toEqual(expected(source.log));
+      }
+    } finally {
+      limits.notInLogMs = usual;
+    }
   });
 
   test("goes on at its checkpoint after a restart", async () => {

@@ -6,11 +6,13 @@ import type { Database } from "../database/index.ts";
 import type { Carrier } from "./carriers/carrier.ts";
 import { carrierOf } from "./carriers/resolve.ts";
 import { Follower, type Consumer, type House } from "./follower.ts";
+import { stoppedOf } from "./identity.ts";
 import { STREAM_LIMITS } from "./limits.ts";
 import { actorOf, ownersOf } from "./owners.ts";
 import { unparkGroup, type ParkedFilter } from "./parked.ts";
 import { streamReader } from "./read-stream.ts";
-import type { LogPage, ReadLog } from "./source.ts";
+import { resetConsumer, type Reset, type ResetReport } from "./reset.ts";
+import { STOPPED, type ConsumerStopped, type LogPage, type ReadLog } from "./source.ts";
 import { streamTables } from "./tables.ts";
 import type { Taken } from "./taken.ts";
 import { inChunks } from "./chunks.ts";
@@ -18,10 +20,13 @@ import { inChunks } from "./chunks.ts";
 export interface ConsumerStatus {
   readonly name: string;
   /**
-   * `waiting`: for an owner or the lease, which another node may hold; `stopped`: at a poison event; `full`: of some source
-   * as many streams are set aside as may be, and until some are back it reads no further.
+   * `waiting`: for an owner or the lease, which another node may hold; `stopped`: at a poison event, or because its place
+   * is not in the log, which `stopped` says; `full`: of some source as many streams are set aside as may be, and until some
+   * are back it reads no further.
    */
   readonly state: Follower["state"] | "full";
+  /** Logs in which its place is not: it stands still there until an operator says how it goes on. */
+  readonly stopped?: readonly { readonly source: string; readonly reason: string; readonly since: string }[];
   /** Events of its sources that lie after its checkpoints, of all types; null when a source cannot be asked. */
   readonly lagEvents: number | null;
   /** Milliseconds since the newest event that it has taken was recorded; 0 when nothing lies ahead. */
@@ -50,6 +55,7 @@ const MEASURED = [
   METRICS.consumerLagSeconds,
   METRICS.deadLetters,
   METRICS.consumerFull,
+  METRICS.consumerStopped,
 ] as const;
 
 /** Deletes the place of a consumer that will not come back, in the transaction that removes its rows. */
@@ -92,6 +98,11 @@ export class Consumers {
       readStream: streamReader(service.broker),
       release: environmentOf(service.broker).release,
       isStopping: () => isStopping(service.broker),
+      readLog: (source, params) => this.#readLog(source, params),
+      tellStopped: (consumer, source) =>
+        void service.broker
+          .broadcast(STOPPED, { service: service.fullName, consumer, source } satisfies ConsumerStopped)
+          .catch(() => {}),
     };
     service.broker.localBus.on("$services.changed", this.#look);
     this.#looking = setInterval(this.#look, STREAM_LIMITS.lookMs).unref();
@@ -133,6 +144,8 @@ export class Consumers {
   async status(name: string): Promise<ConsumerStatus> {
     const { knex } = this.database;
     const running = this.#running.get(name);
+    // Before the rows: a follower writes why it has stopped before it says so.
+    const states = [...(running?.followers.values() ?? [])].map(follower => follower.state);
     const rows = await knex("checkpoints").where({ consumer: name });
     const aside: { source: string; partition: string; state: string; streams: number | string }[] = await knex(
       "parked_streams",
@@ -145,14 +158,26 @@ export class Consumers {
     const isFull = [...Map.groupBy(aside, ({ source, partition }) => `${source}/${partition}`).values()].some(
       rows => count(rows) >= asideStreams,
     );
-    const behind = await Promise.all(rows.map(row => this.#behind(row.source, row.cursor)));
+    const stopped = rows.flatMap(row => {
+      const { reason, at } = stoppedOf(row) ?? {};
+      return reason === undefined ? [] : [{ source: row.source as string, reason, since: at! }];
+    });
+    // Of a place that is not in the log nobody knows how much lies after it.
+    const behind = await Promise.all(
+      rows.map(async row => (stoppedOf(row) ? null : this.#behind(row.source, row.cursor))),
+    );
     const lagEvents = behind.includes(null) ? null : behind.reduce<number>((sum, n) => sum + n!, 0);
     const now = await this.database.now();
     const newest = rows.filter((row, i) => behind[i] !== 0 && row.event_at).map(row => now - Date.parse(row.event_at));
-    const states = [...(running?.followers.values() ?? [])].map(follower => follower.state);
     return {
       name,
-      state: isFull ? "full" : ((["stopped", "following"] as const).find(state => states.includes(state)) ?? "waiting"),
+      state:
+        stopped.length > 0
+          ? "stopped"
+          : isFull
+            ? "full"
+            : ((["stopped", "following"] as const).find(state => states.includes(state)) ?? "waiting"),
+      ...(stopped.length > 0 && { stopped }),
       lagEvents,
       lagMs: Math.max(0, ...newest),
       events: rows.reduce((sum, row) => sum + Number(row.events), 0),
@@ -185,12 +210,41 @@ export class Consumers {
     return Promise.all([...this.#running.keys()].map(name => this.status(name)));
   }
 
+  /**
+   * Sends a consumer on that has stopped because its place is not in a log (reset.ts). A repetition is refused.
+   * @throws Refusal `CONSUMER_NOT_FOUND`, `CONSUMER_NOT_STOPPED`
+   */
+  async reset(name: string, reset: Reset): Promise<ResetReport> {
+    const { consumer } = this.#running.get(name) ?? {};
+    const restart = reset.to === "start" ? consumer?.restart : undefined;
+    const report = await resetConsumer(this.database, name, {
+      ...reset,
+      dryRun: reset.dryRun || restart !== undefined,
+    });
+    if (restart) {
+      if (!reset.dryRun) await restart();
+      return { ...report, dryRun: reset.dryRun, rebuild: true };
+    }
+    if (!reset.dryRun) {
+      this.#service.logger.warn(`consumer ${name} is sent to the ${reset.to} of its log`, report.places);
+      for (const follower of this.#running.get(name)?.followers.values() ?? []) follower.lookNow();
+    }
+    return report;
+  }
+
   /** Those of the streams that every consumer of this source here has taken up to their version, with nothing aside. */
   async taken({ source, streams }: Taken): Promise<string[]> {
     const { knex } = this.database;
     const names = [...this.#running.entries()]
       .filter(([, { consumer }]) => ownersOf(this.#service.broker, consumer.types).has(source))
       .map(([name]) => name);
+    // What a consumer has taken of another log says nothing of this one.
+    const stopped = await knex("checkpoints")
+      .where({ source })
+      .whereIn("consumer", names)
+      .whereNotNull("stopped")
+      .first();
+    if (stopped) return [];
     let left = new Map(streams.map(stream => [`${actorOf(this.#service.broker, source)}.${stream.id}`, stream]));
     for (const name of names)
       for (const keys of inChunks([...left.keys()])) {
@@ -279,13 +333,14 @@ export class Consumers {
       if (!metrics.getMetric(name)) metrics.register({ type: "gauge", name, labelNames: ["service", "consumer"] });
     };
     try {
-      for (const { name, state, lagEvents, lagMs, parkedStreams } of await this.all()) {
+      for (const { name, state, lagEvents, lagMs, parkedStreams, stopped } of await this.all()) {
         const labels = { service: this.#service.fullName, consumer: name };
         for (const metric of MEASURED) gauge(metric);
         if (lagEvents !== null) metrics.set(METRICS.consumerLagEvents, lagEvents, labels);
         metrics.set(METRICS.consumerLagSeconds, lagMs / 1_000, labels);
         metrics.set(METRICS.deadLetters, parkedStreams, labels);
         metrics.set(METRICS.consumerFull, state === "full" ? 1 : 0, labels);
+        metrics.set(METRICS.consumerStopped, stopped?.length ?? 0, labels);
       }
     } catch (error) {
       this.#service.logger.debug("the lag of consumers could not be measured", error);

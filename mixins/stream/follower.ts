@@ -19,12 +19,13 @@ import type { Recorded } from "../contract/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Knex } from "knex";
 import type { Carrier, Feed } from "./carriers/carrier.ts";
+import { HOW_TO_GO_ON, PlaceNotInLog } from "./identity.ts";
 import { Lease } from "./lease.ts";
 import type { StreamLimits } from "./limits.ts";
 import { notParkedBy, parkedBy, releaseName, unpark } from "./parked.ts";
 import { Place, streamOf, Superseded, type Aside, type Letter, type PlaceKey } from "./place.ts";
 import type { ReadStream } from "./read-stream.ts";
-import type { Cursor, LogEvent } from "./source.ts";
+import { isAtOrPast, type Cursor, type LogEvent, type LogPage, type ReadLog } from "./source.ts";
 
 /** By stream, the first event that failed and why. Later events of that stream have not been applied. */
 export type Failures = Map<string, { readonly event: LogEvent; readonly error: unknown }>;
@@ -48,6 +49,8 @@ export interface Consumer {
   readonly committed?: () => void;
   /** There is nothing more to read for now. */
   readonly caughtUp?: () => void;
+  /** Makes its rows anew beside those that it has: they cannot take an event again. In place of a reset to the start. */
+  readonly restart?: () => Promise<void>;
   /** The consumer's rows in memory are worth nothing: another one moved on, or a transaction failed. */
   readonly forget?: () => void;
   readonly limits?: Partial<StreamLimits>;
@@ -61,6 +64,9 @@ export interface House {
   readonly release: string;
   /** Whether the node is leaving: what fails from now on is not the fault of events. */
   readonly isStopping: () => boolean;
+  readonly readLog: (source: string, params: ReadLog) => Promise<LogPage>;
+  /** Tells everybody, every few seconds, that a consumer has stopped because its place is not in the log. */
+  readonly tellStopped: (consumer: string, source: string) => void;
   readonly logger: Record<"debug" | "info" | "warn" | "error", (...message: unknown[]) => void>;
   readonly limits: StreamLimits;
 }
@@ -96,6 +102,8 @@ export class Follower {
   #feed: Feed | undefined;
   #stopping = false;
   #endPause: (() => void) | undefined;
+  /** When the log is told again that the place is not in the log; monotonic. */
+  #tellAt = -Infinity;
   /** Failures in a row of the consumer as a whole. */
   #failures = 0;
   /** The event at which a consumer that stops has failed, and how often. */
@@ -124,6 +132,11 @@ export class Follower {
     return this.#done;
   }
 
+  /** Its row was changed by somebody: looks at it at once if it stands still. */
+  lookNow(): void {
+    if (this.state === "stopped") this.#endPause?.();
+  }
+
   async #run(): Promise<void> {
     const { logger } = this.#house;
     while (!this.#stopping)
@@ -133,6 +146,11 @@ export class Follower {
       } catch (error) {
         if (this.#stopping) break;
         this.#consumer.forget?.();
+        if (error instanceof PlaceNotInLog) {
+          this.#tellNotInLog(error);
+          await this.#pause(this.#limits.notInLogMs);
+          continue;
+        }
         if (error instanceof Poisoned && this.#mustStop(error)) {
           this.state = "stopped";
           logger.error(`consumer ${this.key.consumer} has stopped at ${error.message}`, error.cause);
@@ -151,7 +169,9 @@ export class Follower {
     const { source, partition } = this.key;
     await this.#tryParkedAgain();
     const place = await Place.read(database, this.key);
-    this.#feed = carrier.open(source, partition, place.cursor);
+    await this.#mustBeInLog(place);
+    if (place.passesOver) await this.#passOver(place);
+    this.#feed = carrier.open(source, partition, place.cursor, place.mark);
     this.state = "following";
     try {
       while (!this.#stopping && (await this.#lease.hold())) {
@@ -160,22 +180,79 @@ export class Follower {
           await this.#pause(this.#limits.retryMinMs);
           continue;
         }
-        const { events, cursor } = await this.#feed.next(this.#limits.batch);
-        if (events.length > 0) await this.#take(place, events, cursor);
+        const { events, cursor, mark } = await this.#feed.next(this.#limits.batch);
+        if (events.length > 0) await this.#take(place, events, cursor, mark);
         if (events.length < this.#limits.batch) this.#consumer.caughtUp?.();
         await nextTurn();
       }
+    } catch (error) {
+      if (error instanceof PlaceNotInLog) await place.stop(error.fault);
+      throw error;
     } finally {
       this.#feed.close();
       this.state = "waiting";
     }
   }
 
+  // ---- whose log it is
+
+  /** Asked before anything is done, retries of what is aside too. An owner that is away says nothing: the feed asks again. */
+  async #mustBeInLog(place: Place): Promise<void> {
+    const { source } = this.key;
+    const { cursor, mark } = place;
+    const page = await this.#house.readLog(source, { cursor, mark, limit: 0 }).catch(() => undefined);
+    if (page?.fault) {
+      await place.stop(page.fault);
+      throw new PlaceNotInLog(source, page.fault);
+    }
+    if (place.stopped === undefined) return;
+    // Only an owner that has looked the place up can say that it is there again; one of an older release gives no head.
+    if (page?.head === undefined) throw new PlaceNotInLog(source, place.stopped);
+    await place.goOn();
+    this.#tellAt = -Infinity;
+    this.#house.logger.warn(`consumer ${this.key.consumer}: its place is in the log of ${source} again, it goes on`);
+  }
+
+  /** An error a minute, as long as it lasts. */
+  #tellNotInLog(error: PlaceNotInLog): void {
+    const { consumer, source } = this.key;
+    this.state = "stopped";
+    this.#house.tellStopped(consumer, source);
+    if (performance.now() < this.#tellAt) return;
+    this.#tellAt = performance.now() + this.#limits.tellMs;
+    this.#house.logger.error(`consumer ${consumer} has stopped: ${error.message}; ${HOW_TO_GO_ON}`);
+  }
+
+  /** Takes the version of every stream, to the end that the log has now, and none of the events. */
+  async #passOver(place: Place): Promise<void> {
+    const { source, consumer } = this.key;
+    const { batch: limit } = this.#limits;
+    const { head = "" } = await this.#house.readLog(source, { cursor: "", limit: 0 });
+    const taken = new Map<string, number>();
+    let [to, mark]: [Cursor, string | undefined] = ["", undefined];
+    for (;;) {
+      const page = await this.#house.readLog(source, { cursor: to, mark, limit });
+      if (page.fault) throw new PlaceNotInLog(source, page.fault);
+      for (const event of page.events)
+        taken.set(streamOf(event), Math.max(event.version, taken.get(streamOf(event)) ?? 0));
+      ({ cursor: to, mark } = page);
+      if (this.#stopping) throw new Error("stopping");
+      if (page.events.length < limit && isAtOrPast(to, head)) break;
+      await this.#lease.hold();
+    }
+    const step = { to, mark, taken, fresh: [] };
+    await this.#house.database.transaction(trx => place.passedOver(trx, step));
+    place.moved(step);
+    this.#house.logger.warn(
+      `consumer ${consumer} goes on at the head of the log of ${source}: ${taken.size} streams passed over`,
+    );
+  }
+
   // ---- a batch of the log
 
-  async #take(place: Place, events: readonly LogEvent[], cursor: Cursor): Promise<void> {
+  async #take(place: Place, events: readonly LogEvent[], cursor: Cursor, mark: string | undefined): Promise<void> {
     const { fresh, taken } = await this.#judge(place, events);
-    const step = { to: cursor, taken, fresh };
+    const step = { to: cursor, mark, taken, fresh };
     const waiting = fresh.filter(event => place.aside.has(streamOf(event)) && this.#wants(event));
     const ready = await this.#readable(fresh.filter(event => !place.aside.has(streamOf(event))));
     const stops = this.#consumer.onPoison === "stop";
@@ -202,7 +279,7 @@ export class Follower {
   async #takeUpTo(poison: LogEvent, place: Place, events: readonly LogEvent[]): Promise<void> {
     const stream = streamOf(poison);
     const index = events.findIndex(event => streamOf(event) === stream && event.version >= poison.version);
-    if (index > 0) await this.#take(place, events.slice(0, index), place.cursor);
+    if (index > 0) await this.#take(place, events.slice(0, index), place.cursor, place.mark);
   }
 
   /** Drops what was taken before, fills holes; answers what is new, in order, and the versions after it. */
@@ -307,7 +384,7 @@ export class Follower {
       const events = await this.#asTheOwnerTells([first.event, ...near.map(({ event }) => event)]);
       letters.push(...[first, ...near].map((letter, i) => ({ ...letter, event: events[i]! })));
     });
-    const step = { to: place.cursor, taken: new Map(), fresh: [] };
+    const step = { to: place.cursor, mark: place.mark, taken: new Map(), fresh: [] };
     let again = new Map<string, Aside>();
     let free: string[] = [];
     await this.#apply(

@@ -32,6 +32,10 @@ export const STREAM_LIMITS = {
   asideStreams: 1_000,
   /** Versions missing at once in one stream. More is no hole but another log: an error for people. */
   hole: 1_000,
+  /** Milliseconds between two looks whether a place that is not in the log is there by now, or was reset. */
+  notInLogMs: 5_000,
+  /** Milliseconds between two lines in the log while it is not. */
+  tellMs: 60_000,
   /** Milliseconds between two measurements of the lag, when metrics are on. */
   metricsMs: 5_000,
 };

@@ -73,6 +73,20 @@ export const migrations = [
       }),
   },
   {
+    // A place says whose log it is in. Of what an older release has written it is not known until the next event.
+    name: "004_marks",
+    async up(knex: Knex): Promise<void> {
+      await knex.schema.alterTable("checkpoints", table => {
+        table.text("mark");
+        // JSON: why the place is not in the log. The consumer stands still until it is null again.
+        table.text("stopped");
+        // 1: everything that the log has is passed over first.
+        table.integer("passes_over");
+      });
+      await knex.schema.alterTable("relays", table => void table.text("mark"));
+    },
+  },
+  {
     // Of a service that owns events: the services that consume or have sagas, also while they are away.
     name: "005_subscribers",
     up: (knex: Knex) =>

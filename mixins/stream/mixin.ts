@@ -20,6 +20,7 @@ export { STREAM_LIMITS, type StreamLimits } from "./limits.ts";
 export { STREAM_INDEXES } from "./migrations.ts";
 export { streamOf } from "./place.ts";
 export { startRelay, type RelayOptions } from "./relay.ts";
+export { resetConsumer, type Reset, type ResetPlace, type ResetReport } from "./reset.ts";
 export { singletonOf, type Singleton } from "./singleton.ts";
 export { streamTables } from "./tables.ts";
 export { Subscribers } from "./subscribers.ts";
@@ -38,7 +39,7 @@ const GROUP = {
 
 /**
  * What every service with consumers has, whatever they are: the hint that wakes them, and the operations `consumers`,
- * `deadLetters`, `retryDeadLetter`, `retryDeadLetters`. Consumers are added by `consumersOf(this)`.
+ * `deadLetters`, `retryDeadLetter`, `retryDeadLetters`, `resetConsumer`. Consumers are added by `consumersOf(this)`.
  */
 export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
   return {
@@ -67,6 +68,18 @@ export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
         async handler(this: Service, ctx: Context<{ limit?: number; after?: string }>) {
           const { limit = PAGE, after = "0" } = ctx.params;
           return { deadLetters: await (await consumersOf(this)).deadLetters(limit, Number(after)) };
+        },
+      },
+      resetConsumer: {
+        ...operation,
+        params: paramsOf({
+          name: Type.String({ minLength: 1, maxLength: 200 }),
+          to: Type.Enum(["head", "start"]),
+          dryRun: Type.Optional(Type.Boolean()),
+        }),
+        async handler(this: Service, ctx: Context<{ name: string; to: "head" | "start"; dryRun?: boolean }>) {
+          const { name, to, dryRun = false } = ctx.params;
+          return (await consumersOf(this)).reset(name, { to, dryRun });
         },
       },
       taken: {

@@ -3,6 +3,7 @@
 import type { Knex } from "knex";
 import { rfc3339 } from "../kernel/index.ts";
 import type { Database } from "../database/index.ts";
+import { keptMark, markIn, stoppedOf, type PlaceFault, type Stopped } from "./identity.ts";
 import type { Cursor, LogEvent } from "./source.ts";
 import { inChunks } from "./chunks.ts";
 
@@ -39,6 +40,8 @@ export interface Aside {
 /** One move of the checkpoint. */
 export interface Step {
   readonly to: Cursor;
+  /** That came with it. */
+  readonly mark: string | undefined;
   /** The last version of each stream after it. */
   readonly taken: ReadonlyMap<string, number>;
   /** The events that it takes, in order. */
@@ -58,7 +61,12 @@ export const streamOf = (event: Pick<LogEvent, "actor" | "stream">): string => `
 export class Place {
   readonly key: PlaceKey;
   cursor: Cursor;
+  mark: string | undefined;
   events: number;
+  /** Why the consumer has stopped: the place is not in the log. */
+  stopped: Stopped | undefined;
+  /** What the log has is to be passed over: an operator has sent the consumer to its head. */
+  readonly passesOver: boolean;
   /** Streams that are set aside, with the attempts made. */
   readonly aside: Map<string, Aside>;
   readonly #database: Database;
@@ -69,6 +77,9 @@ export class Place {
     this.#database = database;
     this.key = key;
     this.cursor = row.cursor;
+    this.mark = markIn(row);
+    this.stopped = stoppedOf(row);
+    this.passesOver = row.passes_over === 1;
     this.events = Number(row.events);
     this.#revision = Number(row.revision);
     this.aside = aside;
@@ -105,13 +116,14 @@ export class Place {
    * the revision is still ours: a second consumer at the same time finds it moved.
    * @throws Superseded
    */
-  async move(trx: Knex.Transaction, { to, taken, fresh }: Step): Promise<void> {
+  async move(trx: Knex.Transaction, { to, mark, taken, fresh }: Step): Promise<void> {
     const { consumer } = this.key;
     const last = fresh.at(-1);
     const moved = await trx("checkpoints")
       .where({ ...this.key, revision: this.#revision })
       .update({
         cursor: to,
+        mark: keptMark(mark, this.#revision + 1),
         revision: this.#revision + 1,
         events: this.events + fresh.length,
         ...(last && { event_at: last.at }),
@@ -126,15 +138,38 @@ export class Place {
   }
 
   /** The transaction of `move` has committed. */
-  moved({ to, taken, fresh }: Step): void {
+  moved({ to, mark, taken, fresh }: Step): void {
     this.#revision++;
     this.events += fresh.length;
     this.cursor = to;
+    this.mark = mark;
     for (const [stream, version] of taken) this.#versions.set(stream, version);
     for (const stream of this.#versions.keys()) {
       if (this.#versions.size <= VERSIONS_CACHED) break;
       this.#versions.delete(stream);
     }
+  }
+
+  /** Says in the row that the place is not in the log, unless the row is another's by now. */
+  async stop(fault: PlaceFault): Promise<void> {
+    this.stopped = { ...fault, at: this.stopped?.at ?? rfc3339(await this.#database.now()) };
+    await this.#own().update({ stopped: JSON.stringify(this.stopped) });
+  }
+
+  /** The place is in the log again. */
+  async goOn(): Promise<void> {
+    await this.#own().update({ stopped: null });
+    this.stopped = undefined;
+  }
+
+  /** What the log has was passed over: takes the versions of its streams, in one transaction with the place after them. */
+  async passedOver(trx: Knex.Transaction, step: Step): Promise<void> {
+    await this.move(trx, step);
+    await trx("checkpoints").where(this.key).update({ passes_over: null });
+  }
+
+  #own(): Knex.QueryBuilder {
+    return this.#database.knex("checkpoints").where({ ...this.key, revision: this.#revision });
   }
 
   /** Queues events behind those of their streams that wait already. */
@@ -219,6 +254,9 @@ type ParkedRow = Omit<Aside, "nextAt"> & { readonly next_at: number | string };
 
 interface CheckpointRow {
   cursor: string;
+  mark?: string | null;
+  stopped?: string | null;
+  passes_over?: number | null;
   revision: number | string;
   events: number | string;
 }

@@ -6,7 +6,11 @@ import { newDatabases } from "../../test/databases.ts";
 import { readEnvironment } from "../kernel/index.ts";
 import { publishLog, type Publisher } from "./carriers/resolve.ts";
 import type { RelayLimits } from "./carriers/jetstream/relay.ts";
+import type { PlaceFault } from "./identity.ts";
 import { COMMITTED, type Cursor, type LogEvent, type LogPage, type ReadLog } from "./source.ts";
+
+/** How often the log had been put back when an event was written; a process that was killed begins the same log again. */
+const lives = new WeakMap<LogEvent, number>();
 
 export class Source {
   readonly service: string;
@@ -23,6 +27,9 @@ export class Source {
   /** Awaited before a relay reads a page, with its broker. */
   beforePage: (broker: ServiceBroker) => Promise<void> = async () => {};
   reads = 0;
+  /** Whether it is of a release that knows no marks. */
+  isOld = false;
+  #life = 0;
   #broker: ServiceBroker | undefined;
   readonly #listeners = new Set<() => void>();
 
@@ -36,6 +43,7 @@ export class Source {
   append(stream: string, type: string, data: unknown = {}): LogEvent {
     const version = this.log.filter(event => event.stream === stream).length + 1;
     const event = this.make(stream, version, type, data);
+    lives.set(event, this.#life);
     this.log.push(event);
     if (this.hints) {
       void this.#broker?.broadcast(COMMITTED, { service: this.service });
@@ -50,11 +58,33 @@ export class Source {
     return { eventId, type, actor: this.actor, stream, version, at, data, metadata: {} } as unknown as LogEvent;
   }
 
+  /** The log is put back from a copy that had so many events. */
+  restore(events: number): void {
+    this.log.splice(events);
+    this.#life++;
+  }
+
+  /** What is at a place: an event that was written after the log was put back is another, whatever it says. */
+  markAt(cursor: Cursor): string | undefined {
+    const event = this.log[Number(cursor) - 1];
+    if (this.isOld || event === undefined) return undefined;
+    return `${cursor}/${lives.get(event) ?? 0}`;
+  }
+
+  #faultAt(cursor: Cursor, mark: string | undefined): PlaceFault | undefined {
+    if (this.isOld || (Number(cursor) <= this.log.length && (mark === undefined || mark === this.markAt(cursor))))
+      return undefined;
+    return { reason: `${mark} is not in the log`, head: `${this.log.length || ""}`, actor: this.actor };
+  }
+
   /** A page of the log, as it is. */
-  #page(cursor: Cursor, limit: number): LogPage {
+  #page(cursor: Cursor, limit: number, mark?: string): LogPage {
+    const fault = this.#faultAt(cursor, mark);
+    if (fault) return { events: [], cursor, fault };
     const from = Number(cursor);
     const events = this.log.slice(from, from + limit);
-    return { events, cursor: `${from + events.length || ""}` };
+    const next = `${from + events.length || ""}`;
+    return { events, cursor: next, mark: this.markAt(next) };
   }
 
   schema(): ServiceSchema {
@@ -63,8 +93,8 @@ export class Source {
       publishLog(
         service,
         {
-          read: async (cursor, limit) => {
-            const page = this.#page(cursor, limit);
+          read: async (cursor, limit, mark) => {
+            const page = this.#page(cursor, limit, mark);
             await this.beforePage(service.broker);
             return page;
           },
@@ -81,17 +111,23 @@ export class Source {
       name: this.service,
       metadata: { actor: this.actor, events: Object.fromEntries(this.types.map(type => [type, 1])) },
       actions: {
-        readLog: ({ params: { cursor, limit, stream } }: { params: ReadLog }): LogPage => {
+        readLog: ({ params: { cursor, mark, limit, stream } }: { params: ReadLog }): LogPage => {
           this.reads++;
           const from = Number(cursor);
-          if (limit === 0) return { events: [], cursor, behind: this.log.length - from };
+          if (limit === 0) {
+            const head = {
+              behind: Math.max(0, this.log.length - from),
+              ...(!this.isOld && { head: `${this.log.length || ""}` }),
+            };
+            return { ...this.#page(cursor, 0, mark), ...head };
+          }
           if (stream) {
             const own = this.log.filter(event => event.stream === stream.id && event.version >= stream.from);
             own.sort((a, b) => a.version - b.version);
             return { events: own.slice(0, Math.min(limit, this.streamPage)), cursor };
           }
-          const page = this.#page(cursor, limit);
-          return { events: this.tamper([...page.events]), cursor: page.cursor, origin: publisher?.origin };
+          const page = this.#page(cursor, limit, mark);
+          return { ...page, events: this.tamper([...page.events]), origin: publisher?.origin };
         },
       },
       created() {

@@ -1,6 +1,7 @@
 // The port through which a consumer reads the log of the service that owns an event: an internal action,
 // `<service>.readLog`, answered by whatever mixes in an event store.
 import type { Recorded } from "../contract/index.ts";
+import type { PlaceFault } from "./identity.ts";
 
 /** Opaque place in a service's log; `""` is the start. */
 export type Cursor = string;
@@ -16,6 +17,10 @@ export interface LogPage {
   /** Upcast to today's schema, in log order. */
   readonly events: readonly LogEvent[];
   readonly cursor: Cursor;
+  /** What tells the place at `cursor` from the same number in another log; opaque. Not there from an older release. */
+  readonly mark?: string | undefined;
+  /** Instead of events: the place that was asked from is not in this log. */
+  readonly fault?: PlaceFault;
   /**
    * Which log it is, and in which shape its events are told: another one after a reset of the database, or with another
    * version of an event. Only where a carrier brings events that were told before, and has to tell them from today's.
@@ -23,6 +28,8 @@ export interface LogPage {
   readonly origin?: string | undefined;
   /** Events after the cursor; only in the answer to `limit: 0`. */
   readonly behind?: number;
+  /** End of the log; only in the answer to `limit: 0`. */
+  readonly head?: Cursor;
 }
 
 /**
@@ -31,6 +38,8 @@ export interface LogPage {
  */
 export interface ReadLog {
   readonly cursor: Cursor;
+  /** That came with the cursor. The owner looks whether the place is in its log before it reads on from there. */
+  readonly mark?: string | undefined;
   /** 0 asks only how many events lie after the cursor. */
   readonly limit: number;
   /** Instead: this actor's events from version `from` on. The answer's cursor is the one that was given. */
@@ -41,6 +50,14 @@ export interface ReadLog {
 export const COMMITTED = "stream.committed";
 export interface Committed {
   readonly service: string;
+}
+
+/** Broadcast every few seconds while a consumer has stopped because its place is not in the log. */
+export const STOPPED = "stream.stopped";
+export interface ConsumerStopped {
+  readonly service: string;
+  readonly consumer: string;
+  readonly source: string;
 }
 
 /**

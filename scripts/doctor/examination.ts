@@ -1,5 +1,6 @@
 // All checks of the services named, one after another. Nothing is written, and a check that fails is a finding.
 import { existsSync } from "node:fs";
+import { isTornCopy, tornCopyMessage } from "../../mixins/database/index.ts";
 import { STORE_LIMITS } from "../../mixins/event-store/mixin.ts";
 import { readPostgresUrl, type Environment, type PostgresLocation } from "../../mixins/kernel/index.ts";
 import { clockOf } from "./dialects/postgres/clock.ts";
@@ -47,6 +48,8 @@ export async function examine(
   }
   return examination.findings;
 }
+
+class TornCopy extends Error {}
 
 class Examination {
   readonly findings: Finding[] = [];
@@ -108,6 +111,10 @@ class Examination {
         if (database) databases.push(database);
       } catch (error) {
         if (!this.#isAsked(service)) continue;
+        if (error instanceof TornCopy) {
+          this.#add(service, [fail("database", error.message, "its -wal file belongs beside it: copy both")]);
+          continue;
+        }
         const message = `${location.kind === "sqlite" ? place : readPostgresUrl(place).place}: ${reasonOf(error)}`;
         this.#add(service, [fail("database", message, "is it running, reachable, and are user and password right?")]);
       }
@@ -117,6 +124,8 @@ class Examination {
 
   #openFile(filename: string): SqliteFile | undefined {
     if (!existsSync(filename)) return undefined;
+    // To open it, even to read, would make a log beside it, and it would pass for whole.
+    if (isTornCopy(filename)) throw new TornCopy(tornCopyMessage(filename));
     const file = new SqliteFile(filename);
     this.#files.push(file);
     return file;

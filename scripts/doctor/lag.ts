@@ -1,20 +1,25 @@
 // How far each consumer is behind the logs that it reads, in events and in time.
+import { digestOf, partsOf } from "../../mixins/event-store/index.ts";
+import { rfc3339 } from "../../mixins/kernel/index.ts";
+import { markIn, stoppedOf } from "../../mixins/stream/index.ts";
 import { count, duration, fail, ok, warn, type Result } from "./finding.ts";
 import { limits } from "./limits.ts";
-import type { Service, Tables, Unread } from "./tables.ts";
+import { eventTables, type Service, type Tables, type Unread } from "./tables.ts";
 
+/** As rows come; of an older release without the last two. */
 interface Checkpoint {
   readonly consumer: string;
   readonly source: string;
   readonly partition: string;
   readonly cursor: string;
+  readonly revision: number;
+  readonly mark?: string | null;
+  readonly stopped?: string | null;
 }
 
 export async function lagOf(tables: Tables, services: ReadonlyMap<string, Service>): Promise<readonly Result[]> {
   if (!tables.names.has("checkpoints")) return [];
-  const checkpoints = await tables.rows<Checkpoint>(
-    "select consumer, source, partition, cursor from checkpoints order by consumer, source, partition",
-  );
+  const checkpoints = await tables.rows<Checkpoint>("select * from checkpoints order by consumer, source, partition");
   const results: Result[] = [];
   for (const checkpoint of checkpoints) results.push(await lagAt(checkpoint, tables, services.get(checkpoint.source)));
   return results;
@@ -31,11 +36,13 @@ async function lagAt(at: Checkpoint, tables: Tables, owner: Service | undefined)
     );
   const places = placesOf(at.cursor);
   const unread = await Promise.all(logs.map(log => log.after(places.get(log.shard) ?? "")));
-  if (unread.some(({ isAhead }) => isAhead))
+  const stopped = stoppedOf(at)?.reason;
+  const reason = unread.some(({ isAhead }) => isAhead) ? "it lies past the log's end" : await faultOf(at, logs);
+  if (reason !== undefined || stopped !== undefined)
     return fail(
       "lag",
-      `${name}: has read what the log does not have; ${at.source} is an older copy`,
-      "restore the newer one, or rebuild what was read: the consumer passes over what is written next",
+      `${name}: its place is not in the log, ${at.source} is an older copy or another one: ${reason ?? stopped}`,
+      "bring the newer log back, or see npm run consumer -- --help: it stands still until then",
     );
   const events = unread.reduce((sum, log) => sum + log.events, 0);
   if (events === 0) return ok("lag", `${name}: 0 events`);
@@ -44,6 +51,38 @@ async function lagAt(at: Checkpoint, tables: Tables, owner: Service | undefined)
   if (oldestMs < limits.lagMs.warn) return ok("lag", message);
   const advice = await cause(at, tables);
   return oldestMs < limits.lagMs.fail ? warn("lag", message, advice) : fail("lag", message, advice);
+}
+
+/** Whether the last event before the place is in the log, and the same. One that has moved lies on another shard. */
+async function faultOf({ cursor, ...row }: Checkpoint, logs: readonly Tables[]): Promise<string | undefined> {
+  const mark = markIn(row);
+  const parts = (mark && partsOf(mark)) || {};
+  for (const [shard, place] of placesOf(cursor)) {
+    const [, stream, version, digest] = parts[shard] ?? [];
+    if (place === "" || stream === undefined || version === undefined) continue;
+    const tables = logs.flatMap(log => eventTables(log).map(table => ({ log, table })));
+    const found = await Promise.all(
+      tables.map(({ log, table }) =>
+        log.rows(
+          `select e.type, e.schema_version, e.data, e.metadata, e.recorded_at from ${table} e
+           join streams s on s.id = e.stream where s.name = $1 and e.version = $2`,
+          [stream, version],
+        ),
+      ),
+    );
+    const digests = found.flat().map(({ schema_version: schemaVersion, recorded_at, ...event }) =>
+      digestOf(place, {
+        ...event,
+        stream,
+        version,
+        schemaVersion,
+        at: rfc3339(recorded_at),
+      }),
+    );
+    if (!digests.includes(digest!))
+      return `${stream}@${version} is ${digests.length > 0 ? "another one there" : "not there"}`;
+  }
+  return undefined;
 }
 
 const counted = (unread: readonly Unread[], events: number): string =>

@@ -2,6 +2,7 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { idFrom, newId, Unavailable, METRICS } from "../../mixins/kernel/index.ts";
+import { STOPPED, type ConsumerStopped } from "../../mixins/stream/index.ts";
 import { newSigner, orderBody, product, raw, startGateway, until, type Gateway } from "./gateway.fixture.ts";
 import { limits } from "./limits.ts";
 import { routes } from "./routes/index.ts";
@@ -498,6 +499,21 @@ describe("beside the API", () => {
       expect([status, json]).toEqual([200, { status: "ready", missing: ["order-views"] }]);
       expect((await own.http("GET", "/api/v1/products")).status).toBe(200);
       expect((await own.http("GET", "/api/v1/orders", { token: await own.token(newId()) })).status).toBe(503);
+    } finally {
+      await own.stop();
+    }
+  });
+
+  test("a consumer that stands still is told, and is no reason to send nobody", async () => {
+    const own = await startGateway();
+    try {
+      const stopped = { service: "checkout", consumer: "checkout", source: "orders" } satisfies ConsumerStopped;
+      await own.broker.broadcast(STOPPED, stopped);
+      const { status, json } = await own.http("GET", "/health/ready");
+      expect([status, json]).toEqual([
+        200,
+        { status: "ready", missing: [], stopped: ["checkout: checkout on orders"] },
+      ]);
     } finally {
       await own.stop();
     }

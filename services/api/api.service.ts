@@ -7,11 +7,12 @@ import type { JSONWebKeySet } from "jose";
 import ApiGateway from "moleculer-web";
 import { typedCall } from "../../mixins/contract/index.ts";
 import { environmentOf, METRICS, stopsFirst, stopTimeLeft, systemClock } from "../../mixins/kernel/index.ts";
-import { COMMITTED, type Committed } from "../../mixins/stream/index.ts";
+import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../../mixins/stream/index.ts";
 import { Authenticator } from "./authentication.ts";
 import { documentOf } from "./document.ts";
 import { exchange, type GatewayRequest } from "./exchange.ts";
 import { frontDoor, pathOf, requestId, type Handler } from "./front-door.ts";
+import { limits } from "./limits.ts";
 import { HttpMetrics, type Registered } from "./metrics.ts";
 import { OrderStreams } from "./order-streams.ts";
 import { sendProblem, toProblem } from "./problem.ts";
@@ -44,6 +45,8 @@ type Gateway = Service & {
   server: HttpServer;
   /** Whether every routed service has been there. */
   complete: boolean;
+  /** Consumers that stand still, and when that was said last; monotonic. */
+  stopped: Map<string, number>;
   /** OpenAPI, until the services change. */
   document: object | undefined;
   /** Where it listens: `http://localhost:3000`. */
@@ -84,6 +87,10 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
     [COMMITTED](this: Gateway, ctx: { params: Committed }) {
       if (ctx.params.service === "orders") this.streams.wake();
     },
+    [STOPPED](this: Gateway, ctx: { params: ConsumerStopped }) {
+      const { service, consumer, source } = ctx.params;
+      this.stopped.set(`${service}: ${consumer} on ${source}`, performance.now());
+    },
   },
   methods: {
     /** moleculer-web's parser (qs) makes objects of `a[b]`; each route reads its query by its own schema instead. */
@@ -114,6 +121,7 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
     this.authenticator = new Authenticator({ fetchKeys, issuer: environment.tokenIssuer, clock: systemClock });
     this.streams = new OrderStreams(systemClock, environment.workers);
     this.metrics = new HttpMetrics();
+    this.stopped = new Map();
     // moleculer-web calls it when services come or go. It would list aliases anew, of which we have no automatic ones.
     this.regenerateAllAutoAliases = () => (this.document = undefined);
     this.matches = { path: "", found: [] };
@@ -164,6 +172,12 @@ function methodsOf(found: readonly Match[]): readonly string[] {
   return [...found.map(({ alias }) => alias.method), ...head];
 }
 
+/** Consumers of which it was said lately that they stand still: it is said again every few seconds. */
+function stoppedBy({ stopped }: Gateway): string[] {
+  for (const [name, at] of stopped) if (performance.now() - at > limits.stoppedMs) stopped.delete(name);
+  return [...stopped.keys()].sort();
+}
+
 /** Live at once; ready from when every routed service is there until the drain begins. */
 function plainOf(gateway: Gateway): ReadonlyMap<string, Handler> {
   const { broker } = gateway;
@@ -181,7 +195,9 @@ function plainOf(gateway: Gateway): ReadonlyMap<string, Handler> {
         // be, at once, and no balancer would send anybody to the routes that are left.
         gateway.complete ||= missing.length === 0;
         const status = gateway.server.draining ? "draining" : gateway.complete ? "ready" : "starting";
-        send(res, status === "ready" ? 200 : 503, { status, missing });
+        // Neither is a consumer that stands still: what does not need it goes on.
+        const stopped = stoppedBy(gateway);
+        send(res, status === "ready" ? 200 : 503, { status, missing, ...(stopped.length > 0 && { stopped }) });
       },
     ],
     [

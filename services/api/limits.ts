@@ -26,6 +26,8 @@ export const limits = {
 
   /** Milliseconds between the first 503 of `/health/ready` and the closed port: three looks of a balancer at 200 ms. */
   announceMs: 600,
+  /** Milliseconds after its last word that a consumer which stands still is told by `/health/ready`: it says so every 5 s. */
+  stoppedMs: 20_000,
   /** Milliseconds between two looks for a new connection before the port closes. */
   settleLookMs: 50,
   /** Looks without one until it closes: 250 ms, longer than from an answer to the next request. */

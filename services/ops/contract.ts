@@ -59,6 +59,21 @@ export const contract = defineContract({
       },
       returns: Answer,
     },
+    /** Readers of other services' logs, and which of them stand still because their place is not in the log. */
+    consumers: { params: {}, returns: listOf("consumers") },
+    /**
+     * Sends a consumer on whose place is not in the log of its owner: to the log's start, or to its head, passing over what
+     * it has. `service` is needed where two have a consumer of this name.
+     */
+    resetConsumer: {
+      params: {
+        name: id,
+        to: Type.Enum(["head", "start"]),
+        dryRun: Type.Optional(Type.Boolean()),
+        service: Type.Optional(name),
+      },
+      returns: Answer,
+    },
     projections: { params: {}, returns: listOf("projections") },
     rebuild: { params: { name }, returns: Answer },
     /** Ids are `<service>:<id>`, since each service counts its own. `after` pages through one `service`. */
@@ -83,6 +98,8 @@ export const contract = defineContract({
     "SAGA_NOT_FOUND",
     "ACTOR_TYPE_NOT_FOUND",
     "ACTOR_NOT_FOUND",
+    "CONSUMER_NOT_FOUND",
+    "CONSUMER_AMBIGUOUS",
     "PROJECTION_NOT_FOUND",
     "DEAD_LETTER_NOT_FOUND",
     "AFTER_NEEDS_SERVICE",
@@ -97,6 +114,8 @@ export const contract = defineContract({
     quarantined: ["admin"],
     releaseQuarantine: ["admin"],
     archive: ["admin"],
+    consumers: ["admin"],
+    resetConsumer: ["admin"],
     projections: ["admin"],
     rebuild: ["admin"],
     deadLetters: ["admin"],

@@ -30,6 +30,8 @@ const saga = (name: string, ids: readonly string[]): ServiceSchema => ({
     retryDeadLetters: internal(ctx => ({
       retried: ctx.params.consumer === "none" ? [] : [{ consumer: `${name}-starter`, streams: 3, asked: ctx.params }],
     })),
+    consumers: internal(() => ({ consumers: [{ name: "mails" }, { name }] })),
+    resetConsumer: internal(ctx => ({ consumer: ctx.params.name, ...ctx.params })),
   },
 });
 const books: ServiceSchema = {
@@ -165,6 +167,22 @@ test("a service with a version is asked by its full name", async () => {
   const { deadLetters } = await ask("deadLetters", { service: "v2.refunds" });
   expect(await ask("retryDeadLetter", { id: deadLetters[0].id })).toMatchObject({ service: "v2.refunds", retried: 1 });
   await broker.destroyService(service);
+});
+
+test("a consumer that stands still is sent on by its name; where two have it, by the service's too", async () => {
+  const { consumers } = await ask("consumers");
+  expect(consumers).toHaveLength(4);
+  expect(consumers).toContainEqual({ name: "mails", service: "returns" });
+  expect(await ask("resetConsumer", { name: "returns", to: "start", dryRun: true })).toMatchObject({
+    service: "returns",
+    consumer: "returns",
+    to: "start",
+    dryRun: true,
+  });
+  const mails = { name: "mails", to: "head" };
+  await expect(ask("resetConsumer", mails)).rejects.toMatchObject({ type: "CONSUMER_AMBIGUOUS", code: 422 });
+  expect(await ask("resetConsumer", { ...mails, service: "checkout" })).toMatchObject({ service: "checkout" });
+  await expect(ask("resetConsumer", { ...mails, name: "none" })).rejects.toMatchObject({ type: "CONSUMER_NOT_FOUND" });
 });
 
 test("nodes with their services", async () => {

@@ -52,6 +52,7 @@ function shown<T>(broker: ServiceBroker, value: T): T {
 }
 
 const hasSagas = ({ sagas }: Metadata): boolean => sagas !== undefined;
+const hasConsumers = ({ consumers }: Metadata): boolean => consumers !== undefined;
 
 /** Asks the services with sagas in turn until one knows the id. */
 async function askOwner(ctx: Context, action: string, params: { id: string }): Promise<Answer> {
@@ -141,6 +142,31 @@ export default defineService(contract, {
     async releaseQuarantine(ctx) {
       const { type, id } = ctx.params;
       return ask(ctx, hostOf(ctx.broker, type), "releaseQuarantine", { id });
+    },
+
+    async consumers(ctx) {
+      const services = servicesWith(ctx.broker, hasConsumers);
+      return { consumers: await gather(ctx, services, "consumers", "consumers") };
+    },
+    async resetConsumer(ctx) {
+      const { service: only, ...params } = ctx.params;
+      const all = await gather(ctx, servicesWith(ctx.broker, hasConsumers), "consumers", "consumers");
+      const owners = all
+        .filter(({ name, service }) => name === params.name && (only === undefined || service === only))
+        .map(({ service }) => service);
+      const [service] = owners;
+      if (service === undefined)
+        throw new Refusal("CONSUMER_NOT_FOUND", {
+          field: "name",
+          message: `no service has the consumer "${params.name}"`,
+        });
+      if (owners.length > 1)
+        throw new Refusal("CONSUMER_AMBIGUOUS", {
+          status: 422,
+          field: "service",
+          message: `is required: ${owners.join(" and ")} have a consumer of this name`,
+        });
+      return { ...(await ask(ctx, service, "resetConsumer", params)), service };
     },
 
     async projections(ctx) {

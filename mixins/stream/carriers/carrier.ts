@@ -7,12 +7,15 @@
 //   2. the events of one stream come in order of version, unless the carrier lost some (the consumer reads the hole).
 //   3. a delivered cursor can be opened again later, also by another process.
 //   4. a batch never holds more than was asked for.
+//   5. `next` throws PlaceNotInLog when the owner says that the place is not in its log; no event is delivered from there.
 import type { Cursor, LogEvent } from "../source.ts";
 
 export interface Batch {
   readonly events: readonly LogEvent[];
   /** The place after these events. */
   readonly cursor: Cursor;
+  /** What tells that place from the same number in another log. */
+  readonly mark?: string | undefined;
 }
 
 export interface Feed {
@@ -25,8 +28,8 @@ export interface Feed {
 export interface Carrier {
   /** The parts of a source's log, each read in order by one holder. A stream lies in one part for ever. */
   partitions(source: string): readonly string[];
-  /** Starts to deliver a partition after `cursor`; `""` is the start of the log. */
-  open(source: string, partition: string, cursor: Cursor): Feed;
+  /** Starts to deliver a partition after `cursor`, which came with `mark`; `""` is the start of the log. */
+  open(source: string, partition: string, cursor: Cursor, mark?: string): Feed;
   /** There may be something new in a source's log. */
   wake(source: string): void;
 }

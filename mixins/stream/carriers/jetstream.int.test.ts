@@ -5,7 +5,7 @@ import { Nats } from "../../../test/servers/nats.ts";
 import { databaseOf } from "../../database/mixin.ts";
 import { consumersOf } from "../mixin.ts";
 import { Source, testHouse, until } from "../source.fixture.ts";
-import { applied, appliedIn, consuming, inside, TYPES, writer } from "../writer.fixture.ts";
+import { applied, appliedIn, consuming, inside, statusIn, TYPES, writer } from "../writer.fixture.ts";
 import { carrierConformance } from "./carrier.conformance.ts";
 import { Channel, type Carried } from "./jetstream/channel.ts";
 import { carrierOf } from "./resolve.ts";
@@ -108,11 +108,34 @@ describe("the relay", () => {
     expect((await manager.streams.info(stream)).config.max_age).toBe(config.max_age);
   });
 
+  test("P4 goes on at the end of a log that was put back from a copy; consumers stop, and go on after a reset", async () => {
+    const limits = { notInLogMs: 50, retryMinMs: 5, retryMaxMs: 20 };
+    const broker = await house.start(source.schema(), consuming("readers", writer({ limits })));
+    append(30);
+    await allApplied(broker);
+    await cursorAt(broker, "30");
+    await onTail(1);
+    source.restore(20);
+    append(5);
+    await until(
+      () => statusIn(broker),
+      ({ state }) => state === "stopped",
+    );
+    expect(await appliedIn(broker)).toHaveLength(30);
+    await cursorAt(broker, "25");
+    await broker.call("readers.resetConsumer", { name: "writer", to: "start" });
+    await applied(broker, 55);
+    await onTail(1);
+    append(5);
+    await cursorAt(broker, "30");
+    expect(await applied(broker, 60)).toHaveLength(60);
+  });
+
   test("what is published again is in the stream once", async () => {
     const first = await house.start(source.schema());
     append(50);
     await cursorAt(first, "50");
-    await (await databaseOf(inside(first, "things"))).knex("relays").update({ cursor: "10" });
+    await (await databaseOf(inside(first, "things"))).knex("relays").update({ cursor: "10", mark: null });
     await first.stop();
     append(1);
     await cursorAt(await house.start(source.schema()), "51");

@@ -23,11 +23,12 @@ export class JetStreamCarrier implements Carrier {
     return ["0"];
   }
 
-  open(source: string, _partition: string, cursor: Cursor): Feed {
+  open(source: string, _partition: string, cursor: Cursor, mark?: string): Feed {
     const channel = new Channel(environmentOf(this.#broker).namespace, source);
     const feed = new JetStreamFeed(
       source,
       cursor,
+      mark,
       logOf(this.#broker, source),
       connectionOf(this.#broker),
       channel,

@@ -1,5 +1,6 @@
 // The carrier that needs no server: each feed reads the owner's log by its action, at once when a commit is hinted at,
 // else by polling. It costs one read of the log a consumer, and nothing when nothing happens.
+import { PlaceNotInLog } from "../identity.ts";
 import { Poll } from "../poll.ts";
 import type { Cursor, LogPage, ReadLog } from "../source.ts";
 import type { Batch, Carrier, Feed } from "./carrier.ts";
@@ -9,12 +10,15 @@ export interface Caller {
   call(action: string, params: unknown): Promise<unknown>;
 }
 
-export type ReadPage = (cursor: Cursor, limit: number) => Promise<LogPage>;
-/** The log of a service, by its action. */
+export type ReadPage = (cursor: Cursor, limit: number, mark?: string) => Promise<LogPage>;
+/** The log of a service, by its action. Throws PlaceNotInLog. */
 export const logOf =
   (broker: Caller, source: string): ReadPage =>
-  (cursor, limit) =>
-    broker.call(`${source}.readLog`, { cursor, limit } satisfies ReadLog) as Promise<LogPage>;
+  async (cursor, limit, mark) => {
+    const page = (await broker.call(`${source}.readLog`, { cursor, mark, limit } satisfies ReadLog)) as LogPage;
+    if (page.fault) throw new PlaceNotInLog(source, page.fault);
+    return page;
+  };
 
 export class LocalCarrier implements Carrier {
   readonly #broker: Caller;
@@ -27,8 +31,8 @@ export class LocalCarrier implements Carrier {
     return ["0"];
   }
 
-  open(source: string, _partition: string, cursor: Cursor): Feed {
-    const feed = new LocalFeed(source, cursor, logOf(this.#broker, source), () => this.#feeds.delete(feed));
+  open(source: string, _partition: string, cursor: Cursor, mark?: string): Feed {
+    const feed = new LocalFeed(source, cursor, mark, logOf(this.#broker, source), () => this.#feeds.delete(feed));
     this.#feeds.add(feed);
     return feed;
   }
@@ -45,14 +49,16 @@ export class LocalFeed implements Feed {
   readonly #onClose: () => void;
   readonly #poll = new Poll();
   #cursor: Cursor;
+  #mark: string | undefined;
   /** The page after the one that was delivered, read while that one is being worked on. */
   #ahead: Promise<LogPage> | undefined;
   #atEnd = false;
   #closed = false;
 
-  constructor(source: string, cursor: Cursor, read: ReadPage, onClose: () => void) {
+  constructor(source: string, cursor: Cursor, mark: string | undefined, read: ReadPage, onClose: () => void) {
     this.source = source;
     this.#cursor = cursor;
+    this.#mark = mark;
     this.#read = read;
     this.#onClose = onClose;
   }
@@ -61,11 +67,12 @@ export class LocalFeed implements Feed {
     // At the end of the log we wait for a hint, also after a page that was not full: reading on at once would make many
     // small batches of what one hint a few milliseconds later brings in one.
     if (this.#atEnd) await this.#poll.pause();
-    if (this.#closed) return { events: [], cursor: this.#cursor };
+    if (this.#closed) return { events: [], cursor: this.#cursor, mark: this.#mark };
     const reading = this.#ahead ?? this.#begin(limit);
     this.#ahead = undefined;
     const page = await reading;
     this.#cursor = page.cursor;
+    this.#mark = page.mark;
     this.#atEnd = page.events.length < limit;
     if (page.events.length > 0) this.#poll.found();
     if (!this.#atEnd) {
@@ -87,6 +94,6 @@ export class LocalFeed implements Feed {
 
   #begin(limit: number): Promise<LogPage> {
     this.#poll.begin();
-    return this.#read(this.#cursor, limit);
+    return this.#read(this.#cursor, limit, this.#mark);
   }
 }

@@ -74,6 +74,22 @@ export const operations = [
     },
     params: ({ path, body }) => ({ ...body, type: path.type }),
   }),
+  route("GET /ops/consumers", "ops.consumers", {
+    summary: "Readers of other services' logs, with their lag, and those that have stopped",
+    access,
+    params: () => ({}),
+  }),
+  route("POST /ops/consumers/:name/reset", "ops.resetConsumer", {
+    summary: "Send a consumer on whose place is not in the log, to the log's start or its head",
+    access,
+    path: { name: id },
+    body: {
+      to: Type.Enum(["head", "start"]),
+      dryRun: Type.Optional(Type.Boolean()),
+      service: Type.Optional(name),
+    },
+    params: ({ path, body }) => ({ ...body, name: path.name }),
+  }),
   route("GET /ops/projections", "ops.projections", {
     summary: "Projections with their lag",
     access,

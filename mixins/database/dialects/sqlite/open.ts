@@ -1,10 +1,13 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import knex, { type Knex } from "knex";
+import { Bug } from "../../../kernel/index.ts";
 import type { Database, OpenOptions } from "../../database.ts";
 import { observePool } from "../../pool.ts";
-import { LockQueue } from "./lock-queue.ts";
+import { isBusy, LockQueue } from "./lock-queue.ts";
 import { NodeSqliteClient, type SqliteSettings } from "./node-sqlite-client.ts";
+import { ARM, checkpoint, isTornCopy, SEEN, tornCopyMessage } from "./torn.ts";
 import { upsertSqlite } from "./upsert.ts";
 
 const limits = {
@@ -19,15 +22,18 @@ const limits = {
   checkpointPages: 4_000,
 };
 
-/** Opens a SQLite file; makes it, and its folder, when missing. */
+/** Opens a SQLite file; makes it, and its folder, when missing. Throws Bug `FILE_TORN` for a copy without its log. */
 export async function openSqlite(filename: string, options: OpenOptions): Promise<Database> {
   // Keys and passwords lie in it: for this user alone.
   await mkdir(dirname(filename), { recursive: true, mode: 0o700 });
+  if (isTornCopy(filename)) throw new Bug("FILE_TORN", tornCopyMessage(filename));
+  const lock = new LockQueue();
+  const guard = await Guard.of(filename, lock);
   const settings: SqliteSettings = {
     filename,
     durability: options.rebuildable ? "normal" : "full",
     checkpointPages: limits.checkpointPages,
-    lock: new LockQueue(),
+    lock,
     open: new Set(),
   };
   const config: Knex.Config & { sqlite: SqliteSettings } = {
@@ -65,8 +71,66 @@ export async function openSqlite(filename: string, options: OpenOptions): Promis
       settings.checkpointPages = 0;
       for (const connection of settings.open) connection.setCheckpoint(0);
     },
-    close: () => pool.destroy(),
+    async close() {
+      await pool.destroy();
+      await guard.close();
+    },
   };
+}
+
+/** A connection that arms the file (torn.ts), and stays: if it were the only one its end would move the log into the file. */
+class Guard {
+  readonly #database: DatabaseSync;
+  readonly #lock: LockQueue;
+
+  private constructor(database: DatabaseSync, lock: LockQueue) {
+    this.#database = database;
+    this.#lock = lock;
+  }
+
+  static async of(filename: string, lock: LockQueue): Promise<Guard> {
+    let database: DatabaseSync | undefined;
+    try {
+      database = new DatabaseSync(filename, { timeout: 0 });
+      const guard = new Guard(database, lock);
+      await lock.run(() => database!.exec("pragma journal_mode=wal"), { inTurn: false });
+      await guard.#arm();
+      return guard;
+    } catch (error) {
+      database?.close();
+      throw isBusy(error) ? error : new Error(`${filename}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  /** After the first time it does nothing. */
+  async close(): Promise<void> {
+    if (!this.#database.isOpen) return;
+    await this.#write(SEEN).catch(() => {});
+    this.#database.close();
+  }
+
+  async #arm(): Promise<void> {
+    try {
+      await this.#write(ARM);
+      checkpoint(this.#database);
+      await this.#write(SEEN);
+    } catch {
+      // A full disk, or a lock that is held for long.
+    }
+  }
+
+  async #write(sql: string): Promise<void> {
+    await this.#lock.run(() => this.#database.exec("begin immediate"), { inTurn: true });
+    try {
+      this.#database.exec(sql);
+      this.#database.exec("commit");
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("rollback");
+      throw error;
+    } finally {
+      this.#lock.released();
+    }
+  }
 }
 
 const quiet = (): void => {};

@@ -8,6 +8,7 @@ import { connectionOf } from "../../../database/mixin.ts";
 import { outcomeOf, type PostgresLocation } from "../../../kernel/index.ts";
 import { appendOf, event, eventStoreConformance, subjectAt, verdictOf } from "../../event-store.conformance.ts";
 import type { Append, EventStore, StoredEvent, Verdict } from "../../event-store.ts";
+import { PlaceChecks } from "../../marks.ts";
 import { openEventStore } from "../../open.ts";
 import { restamp } from "./restamp.ts";
 import { migrate } from "./schema.ts";
@@ -237,6 +238,30 @@ describe("readers of everything", () => {
     expect((await client.query(AHEAD)).rows).toHaveLength(0);
     expect((await client.query("select distinct xid from events")).rows.length).toBeGreaterThan(5);
     expect(await everything(await openStore())).toEqual(log);
+  });
+
+  test("P4 a place is in a dump that was restored elsewhere if its last event is, and not in an older one", async () => {
+    const before = await openStore();
+    for (const n of [1, 2, 3]) await verdictOf(before, appendOf(`thing.${n}`, 0));
+    const placeOf = async (events: number) => {
+      await read(before, events);
+      return before.readAll("", events);
+    };
+    const [common, place] = [await placeOf(2), await placeOf(3)];
+    await before.close();
+    // As from a server of younger transactions: the start gives the rows such of this one.
+    await query(database.url, `update ${SCHEMA}.events set xid = (xid::text::bigint + 1000000000)::text::xid8`);
+    const same = await openStore();
+    expect(await new PlaceChecks(same).faultOf(place.cursor, place.mark)).toBeUndefined();
+    await same.close();
+    await query(database.url, `delete from ${SCHEMA}.events where stream = 3`);
+    await query(database.url, `update ${SCHEMA}.streams set version = 0 where id = 3`);
+    const older = await openStore();
+    const faultOf = ({ cursor, mark }: typeof place) => new PlaceChecks(older).faultOf(cursor, mark);
+    expect(await faultOf(place)).toMatch(/^thing\.3@1, .* is not in the log/);
+    for (let version = 0; version < 4; version++) await verdictOf(older, appendOf("thing.3", version));
+    expect(await faultOf(place)).toMatch(/^thing\.3@1, .* is another one in the log/);
+    expect(await faultOf(common)).toBeUndefined();
   });
 
   test("an idle transaction of ours that holds readers up is ended by the server, and a long statement too", async () => {

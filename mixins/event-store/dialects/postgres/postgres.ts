@@ -64,6 +64,7 @@ function open(url: string, location: PostgresLocation): Required<Dialect> {
     findCommand: (stream, commandId) => reads.findCommand(stream, commandId),
     readAll: (cursor, limit) => reads.readAll(cursor, limit),
     head: cursor => reads.head(cursor),
+    identity: () => reads.identity(),
     streams: (after, limit) => reads.streams(after, limit),
     dueTimers: limit => reads.dueTimers(limit),
     sagas: filter => reads.sagas(filter),

@@ -142,6 +142,10 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
     return { cursor: cursorOf(newest), behind: isBehind ? Math.max(1, newest.position - at.position) : 0 };
   }
 
+  async identity(): Promise<string> {
+    return (await this.#rows<{ identity: string }>("select identity from log_identity"))[0]!.identity;
+  }
+
   buckets(): Promise<HeldBucket[]> {
     return this.#rows(`select bucket, state = 'owned' as "isOwned" from buckets where state <> 'moved'`);
   }

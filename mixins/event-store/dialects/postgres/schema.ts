@@ -90,6 +90,11 @@ const MIGRATIONS: readonly string[] = [
   from generate_series(0, ${BUCKETS - 1}) bucket, shard;
   ${FUNCTIONS}
   `,
+  `
+  -- What the log is called. It stays with the log when that is dumped and loaded, and a new database has another.
+  create table log_identity (identity text not null);
+  insert into log_identity values (gen_random_uuid());
+  `,
 ];
 
 /**

@@ -9,6 +9,7 @@ import type { PostgresLocation } from "../../../kernel/index.ts";
 import { bucketOf } from "../../buckets.ts";
 import { appendOf, eventStoreConformance, subjectAt, verdictOf } from "../../event-store.conformance.ts";
 import type { EventStore } from "../../event-store.ts";
+import { PlaceChecks } from "../../marks.ts";
 import { openEventStore } from "../../open.ts";
 import { leftBehind } from "./reshard.fixture.ts";
 import { rebalance, type Progress } from "./reshard.ts";
@@ -182,6 +183,23 @@ describe("resharding", () => {
     const isAll = () => reached.every(({ stream, version }) => heads.get(stream) === version);
     for (const end = Date.now() + 10_000; !isAll() && Date.now() < end; await wait(10)) await read();
     for (const { stream, version } of reached) expect(heads.get(stream)).toBe(version);
+  });
+
+  test("P4 a place stays in the log when its last event moves", async () => {
+    const store = await openStore(...urls(0));
+    await Promise.all(Array.from({ length: 40 }, (_, i) => verdictOf(store, appendOf(`thing.${i}`, 0))));
+    // A place after each event: some of them move.
+    const places: { cursor: string; mark?: string | undefined }[] = [];
+    for (let cursor = ""; places.length < 40;) {
+      const page = await store.readAll(cursor, 1);
+      if (page.events.length > 0) places.push(page);
+      cursor = page.cursor;
+    }
+    await addShards(at(...urls(0, 1)));
+    await rebalance(at(...urls(0, 1)), () => {});
+    const sharded = await openStore(...urls(0, 1));
+    const checks = new PlaceChecks(sharded);
+    for (const { cursor, mark } of places) expect(await checks.faultOf(cursor, mark)).toBeUndefined();
   });
 
   test("an interrupted move goes on where it was, whatever it had done", async () => {

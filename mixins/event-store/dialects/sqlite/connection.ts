@@ -3,6 +3,7 @@ import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { Bug, Unavailable } from "../../../kernel/index.ts";
+import { ARM, checkpoint, SEEN } from "../../../database/index.ts";
 import { limits } from "../../limits.ts";
 import { migrate } from "./schema.ts";
 
@@ -38,6 +39,7 @@ export class Connection {
       this.#begin = this.database.prepare("begin immediate");
       this.#commit = this.database.prepare("commit");
       this.transaction(() => migrate(this.database, filename));
+      this.#arm();
     } catch (error) {
       this.database.close();
       if (error instanceof Bug) throw error;
@@ -103,19 +105,29 @@ export class Connection {
     if (this.#commits % COMMITS_A_LOOK === 0 && this.#walBytes() > this.#walBytesMax) this.truncateWal();
   }
 
-  /** Moves the WAL into the file and empties it. What fails is only put off: a commit meets the cause, if it stays. */
+  /** Moves the WAL into the file and empties it, but for what tells a copy of the file alone (database/…/torn.ts). */
   truncateWal(): void {
-    if (this.#walBytes() === 0) return;
-    try {
-      this.database.exec("pragma wal_checkpoint(truncate)");
-    } catch {
-      // A reader in the way, or a full disk.
-    }
+    if (this.#walBytes() > 0) this.#arm();
   }
 
   close(): void {
-    this.truncateWal();
+    try {
+      this.transaction(() => this.database.exec(SEEN));
+    } catch {
+      // A full disk.
+    }
+    if (this.#walBytes() > 0) checkpoint(this.database);
     this.database.close();
+  }
+
+  #arm(): void {
+    try {
+      this.transaction(() => this.database.exec(ARM));
+      checkpoint(this.database);
+      this.transaction(() => this.database.exec(SEEN));
+    } catch {
+      // A full disk, or a lock that is held for long. A commit meets the cause, if it stays.
+    }
   }
 
   #walBytes(): number {

@@ -22,6 +22,7 @@ export function reader(connection: Connection) {
   const afterPosition = (table: string) =>
     `select * from (select * from ${table} where position > ?1 order by position limit ?2)`;
   const newestPosition = row("select coalesce((select seq from sqlite_sequence where name = 'events'), 0)");
+  const identity = row("select identity from log_identity");
 
   return {
     load(name: string, snapshotSchema: number, limit: number): LoadedRows | undefined {
@@ -49,6 +50,7 @@ export function reader(connection: Connection) {
        join streams s on s.id = e.stream order by position limit ?2`,
     ),
     head: (): number => newestPosition()![0] as number,
+    identity: (): string => identity()![0] as string,
     streams: rows(
       `select name, version, archived_at is not null from streams
        where version > 0 and id > coalesce((select id from streams where name = ?1), 0) order by id limit ?2`,

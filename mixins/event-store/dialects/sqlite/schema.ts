@@ -81,6 +81,11 @@ const MIGRATIONS: readonly string[] = [
     unique (stream, version)
   );
   `,
+  `
+  -- What the log is called. It stays with the log when its file is copied, and a new file has another.
+  create table log_identity (identity text not null);
+  insert into log_identity values (lower(hex(randomblob(16))));
+  `,
 ];
 
 /** Brings the tables to this code's schema, inside the caller's transaction. Throws Bug when the file is ahead of it. */

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { appendOf, event, eventStoreConformance, subjectAt, verdictOf } from "../../event-store.conformance.ts";
 import type { EventStore } from "../../event-store.ts";
+import { PlaceChecks } from "../../marks.ts";
 import { openEventStore, type StoreOptions } from "../../open.ts";
 import { Connection } from "./connection.ts";
 
@@ -55,6 +56,36 @@ describe("SQLite alone", () => {
     raw(database => database.exec("delete from events where version = 2; update streams set version = 1"));
     await verdictOf(store, appendOf("thing.1", 1));
     expect((await store.readAll(cursor, 10)).events).toMatchObject([{ stream: "thing.1", version: 2 }]);
+  });
+
+  test("P4 of a file that is put back from an older copy, and of a new one, a place in the newer is not in the log", async () => {
+    const write = async (store: EventStore, stream: string, count: number) => {
+      for (let version = 0; version < count; version++) await verdictOf(store, appendOf(stream, version));
+    };
+    const first = await openStore();
+    await write(first, "thing.1", 5);
+    await first.close();
+    await copyFile(filename, `${filename}.copy`);
+    const newer = await openStore();
+    const common = await newer.readAll("", 5);
+    await write(newer, "thing.2", 5);
+    const place = await newer.readAll("", 100);
+    await newer.close();
+    await copyFile(`${filename}.copy`, filename);
+    const restored = await openStore();
+    const checks = () => new PlaceChecks(restored);
+    expect(await checks().faultOf(place.cursor, place.mark)).toMatch(/^thing\.2@5, .* is not in the log/);
+    expect(await checks().faultOf(place.cursor, undefined)).toMatch(/past the log's end at 5/);
+    // It has grown past the place, and once more has a fifth event of that stream.
+    await write(restored, "thing.2", 20);
+    expect(await checks().faultOf(place.cursor, place.mark)).toMatch(/^thing\.2@5, .* is another one in the log/);
+    // What it still has is the same log.
+    expect(await checks().faultOf(common.cursor, common.mark)).toBeUndefined();
+    await restored.close();
+    await rm(filename);
+    const fresh = await openStore();
+    await write(fresh, "thing.1", 5);
+    expect(await new PlaceChecks(fresh).faultOf(common.cursor, common.mark)).toMatch(/the log is another one/);
   });
 
   test("its tables live beside others in one file, and are durable in full", async () => {
@@ -126,11 +157,33 @@ describe("SQLite alone", () => {
 
   test("an idle store moves its write-ahead log into the file", async () => {
     const store = await openStore();
-    await verdictOf(store, appendOf("thing.1", 0));
+    for (let version = 0; version < 50; version++) await verdictOf(store, appendOf("thing.1", version));
     const walBytes = () => statSync(`${filename}-wal`).size;
-    expect(walBytes()).toBeGreaterThan(0);
-    for (const deadline = Date.now() + 10_000; walBytes() > 0 && Date.now() < deadline;) await wait(50);
-    expect(walBytes()).toBe(0);
+    expect(walBytes()).toBeGreaterThan(200_000);
+    // What is left tells a copy of the file alone.
+    const left = 20_000;
+    for (const deadline = Date.now() + 10_000; walBytes() > left && Date.now() < deadline;) await wait(50);
+    expect(walBytes()).toBeLessThan(left);
+  });
+
+  test("P1 a copy of the file alone is refused, of a store that has just been opened and after each pause", async () => {
+    const store = await openStore();
+    const tornCopy = async () => {
+      await copyFile(filename, `${filename}.copy`);
+      return expect(openEventStore({ kind: "sqlite", filename: `${filename}.copy` })).rejects.toMatchObject({
+        type: "STORE_TORN",
+      });
+    };
+    for (let version = 0; version < 60; version++) await verdictOf(store, appendOf("thing.1", version));
+    await tornCopy();
+    await wait(1_500);
+    for (let version = 60; version < 70; version++) await verdictOf(store, appendOf("thing.1", version));
+    await tornCopy();
+    await store.close();
+    await copyFile(filename, `${filename}.copy`);
+    const whole = await openEventStore({ kind: "sqlite", filename: `${filename}.copy` });
+    stores.push(whole);
+    expect(await whole.readStream("thing.1", 1, 100)).toHaveLength(70);
   });
 
   test("a write-ahead log that grows past its bound is emptied while commits go on", async () => {

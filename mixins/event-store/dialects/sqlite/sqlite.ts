@@ -2,14 +2,16 @@
 import type { Dialect } from "../../dialect.ts";
 import type { StoredEvent, StoredSnapshot } from "../../event-store.ts";
 import { limits } from "../../limits.ts";
+import { isTornCopy, tornCopyMessage } from "../../../database/index.ts";
 import { Bug, rfc3339 } from "../../../kernel/index.ts";
 import { WriterThread, type DeathObserver } from "./thread.ts";
 import { decodeVerdicts, encodeAppends, recordedCommand, type Row } from "./wire.ts";
 
 const OPEN = ["running", "compensating", "stuck"] as const;
 
-/** Opens the file, creating folder, file and tables as needed. Throws Bug `STORE_UNREADABLE` or `STORE_SCHEMA_NEWER`. */
+/** Opens the file, creating folder, file and tables as needed. Throws Bug `STORE_UNREADABLE`, `STORE_TORN` or `STORE_SCHEMA_NEWER`. */
 export async function openSqlite(filename: string, onDeath: DeathObserver = () => {}): Promise<Dialect> {
+  if (isTornCopy(filename)) throw new Bug("STORE_TORN", tornCopyMessage(filename));
   const thread = new WriterThread(filename, onDeath);
   await thread.open();
 
@@ -53,6 +55,7 @@ export async function openSqlite(filename: string, onDeath: DeathObserver = () =
       const position = await thread.request("head");
       return { cursor: position === 0 ? "" : String(position), behind: Math.max(0, position - positionOf(cursor)) };
     },
+    identity: () => thread.request("identity"),
     async streams(after, limit) {
       const rows = await thread.request("streams", after ?? null, limit);
       return rows.map(row => ({ stream: row[0] as string, version: row[1] as number, archived: row[2] === 1 }));

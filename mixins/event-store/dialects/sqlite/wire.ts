@@ -13,6 +13,7 @@ export interface Requests {
   findCommand: { args: [stream: string, commandId: string]; result: Row | undefined };
   readAll: { args: [after: number, limit: number]; result: Row[] };
   head: { args: []; result: number };
+  identity: { args: []; result: string };
   streams: { args: [after: string | null, limit: number]; result: Row[] };
   dueTimers: { args: [limit: number]; result: { now: number; rows: Row[] } };
   sagas: { args: [states: readonly string[], olderThanMs: number, after: string | null, limit: number]; result: Row[] };

@@ -59,6 +59,8 @@ function serve(connection: Connection): void {
         return read.readAll(...request.args);
       case "head":
         return read.head();
+      case "identity":
+        return read.identity();
       case "streams":
         return read.streams(...request.args);
       case "dueTimers":

@@ -1,4 +1,5 @@
 // The JetStream stream of one owner: its names, its bounds, and what a message in it says.
+import { hash } from "node:crypto";
 import { DiscardPolicy, nanos, StorageType, type JetStreamManager, type NatsError, type StreamConfig } from "nats";
 import { bucketOf } from "../../../event-store/index.ts";
 import type { Cursor, LogEvent } from "../../source.ts";
@@ -28,9 +29,16 @@ export interface Carried {
   readonly upTo: Cursor;
   readonly index: number;
   readonly count: number;
+  /** Digest of the mark at `after`. A page without it does not follow, unless it begins where the log does. */
+  readonly follows?: string;
+  /** Of the place `upTo`; in the last message of a page. */
+  readonly mark?: string;
   /** Not there when it is larger than a message may be: it has to be read from the log. */
   readonly event?: LogEvent;
 }
+
+export const digestOfMark = (mark: string | undefined): string | undefined =>
+  mark === undefined ? undefined : hash("sha256", mark, "base64url").slice(0, 22);
 
 export class Channel {
   readonly #subject: string;

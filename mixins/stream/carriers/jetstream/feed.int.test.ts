@@ -2,8 +2,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { Nats } from "../../../../test/servers/nats.ts";
 import type { LogEvent } from "../../source.ts";
+import { PlaceNotInLog } from "../../identity.ts";
 import { Source, until } from "../../source.fixture.ts";
-import { Channel, type Carried } from "./channel.ts";
+import { Channel, digestOfMark, type Carried } from "./channel.ts";
 import { Connection, type JetStream } from "./connection.ts";
 import { JetStreamFeed } from "./feed.ts";
 
@@ -41,12 +42,15 @@ afterEach(() => feed.close());
 /** A feed at the end of a log of so many events, fed by JetStream from now on. */
 async function openAt(events: number): Promise<void> {
   for (let i = 0; i < events; i++) source.append("a", "thing.made");
-  const read = async (cursor: string, limit: number) => {
+  const read = async (cursor: string, limit: number, mark?: string) => {
     reads++;
+    if (mark !== undefined && mark !== source.markAt(cursor))
+      throw new PlaceNotInLog("things", { reason: "it is another log", head: "", actor: "thing" });
     const page = source.log.slice(Number(cursor), Number(cursor) + limit);
-    return { events: page, cursor: `${Number(cursor) + page.length}`, origin: ORIGIN };
+    const next = `${Number(cursor) + page.length}`;
+    return { events: page, cursor: next, mark: source.markAt(next), origin: ORIGIN };
   };
-  feed = new JetStreamFeed("things", "", read, connection, channel, () => {});
+  feed = new JetStreamFeed("things", "", undefined, read, connection, channel, () => {});
   await take(events);
   await until(
     async () => {
@@ -73,14 +77,19 @@ async function take(count: number): Promise<number[]> {
 function written(over: Partial<Carried> = {}): Carried {
   const event = source.append("a", "thing.made");
   const place = source.log.length;
-  return { origin: ORIGIN, after: `${place - 1}`, upTo: `${place}`, index: 1, count: 1, event, ...over };
+  return { origin: ORIGIN, ...between(place - 1, place), index: 1, count: 1, event, ...over };
+}
+/** Two places, with what a page between them says of the log. */
+function between(after: number, upTo: number): Pick<Carried, "after" | "upTo" | "follows" | "mark"> {
+  const [follows, mark] = [digestOfMark(source.markAt(`${after}`)), source.markAt(`${upTo}`)];
+  return { after: `${after}`, upTo: `${upTo}`, ...(follows && { follows }), ...(mark && { mark }) };
 }
 /** One page of several. */
 function page(count: number): Carried[] {
-  const after = `${source.log.length}`;
+  const after = source.log.length;
   const events = Array.from({ length: count }, () => source.append("a", "thing.made"));
-  const upTo = `${source.log.length}`;
-  return events.map((event, i) => ({ origin: ORIGIN, after, upTo, index: i + 1, count, event }));
+  const place = between(after, source.log.length);
+  return events.map((event, i) => ({ origin: ORIGIN, ...place, index: i + 1, count, event }));
 }
 async function publish(...messages: Carried[]): Promise<void> {
   for (const message of messages)
@@ -159,6 +168,66 @@ test("P4 an event of another log, or told by another version of its owner, is re
   const event = await next();
   expect(event.version).toBe(2);
   expect(event.data).toEqual({});
+});
+
+/** What it brings until it throws. */
+async function untilThrown(): Promise<unknown> {
+  const events: LogEvent[] = [];
+  try {
+    for (let i = 0; i < 20; i++) events.push(...(await feed.next(100)).events);
+  } catch (error) {
+    expect(events).toEqual([]);
+    return error;
+  }
+  return events;
+}
+
+test.each([
+  ["event by event", () => [written(), written(), written(), written(), written()]],
+  ["event by event, of which some come late", () => [written(), written(), written(), written(), written()].slice(3)],
+  ["in one page past our place", () => page(5)],
+  ["up to our place", () => page(3)],
+])("P4 nothing is taken from a log that was put back from a copy and has grown: %s", async (_how, grow) => {
+  await openAt(5);
+  source.restore(2);
+  await publish(...grow());
+  expect(await untilThrown()).toBeInstanceOf(PlaceNotInLog);
+});
+
+test("P4 nor is it behind a message of the log as it was", async () => {
+  await openAt(5);
+  const last = written();
+  source.restore(2);
+  await publish(last, ...page(6));
+  expect(await take(1)).toEqual([6]);
+  expect(await untilThrown()).toBeInstanceOf(PlaceNotInLog);
+});
+
+test("a page that begins before our place is taken once the owner has looked our place up", async () => {
+  await openAt(3);
+  const [, , third] = source.log;
+  const rest = page(2);
+  const ours = between(2, 5);
+  await publish(
+    ...[third!, ...rest.map(({ event }) => event!)].map((event, i) => ({
+      ...rest[0]!,
+      ...ours,
+      index: i + 1,
+      count: 3,
+      event,
+    })),
+  );
+  await publish(written());
+  expect(await takeAll(4, 3)).toEqual([4, 5, 6]);
+  expect(reads).toBe(1);
+});
+
+test("a page of a relay that says nothing of what it follows is read from the log", async () => {
+  await openAt(1);
+  const { follows: _, ...older } = written();
+  await publish(older);
+  expect(await take(1)).toEqual([2]);
+  expect(reads).toBeGreaterThan(0);
 });
 
 test("a message of another log that leads nowhere in ours is passed over", async () => {

@@ -6,13 +6,14 @@
 //   on the tail   a message is taken if it follows what we have (its page begins at our place or before it, and none of
 //                 the page is missing); what we have had is dropped. Anything else is a hole, whatever made it: messages
 //                 lost or out of order, a stream deleted or begun anew, two relays, an event too large for a message, one
-//                 in the shape of another version of the owner, the log of another database: back to the log.
+//                 in the shape of another version of the owner, the log of another database: back to the log. A page says
+//                 which event it follows (`follows`), since a log that was put back from a copy has the same numbers.
 //
 // A hole shows at the next message. If there is none, we look at the log, soon after a hint, else every 2 s.
 import type { Batch, Feed } from "../carrier.ts";
 import { LocalFeed, type ReadPage } from "../local.ts";
 import { isAtOrPast, type Cursor, type LogEvent } from "../../source.ts";
-import type { Carried, Channel } from "./channel.ts";
+import { digestOfMark, type Carried, type Channel } from "./channel.ts";
 import type { Connection } from "./connection.ts";
 import { Tail } from "./tail.ts";
 
@@ -33,6 +34,7 @@ export class JetStreamFeed implements Feed {
   readonly #channel: Channel;
   readonly #onClose: () => void;
   #cursor: Cursor;
+  #mark: string | undefined;
   /** On the log: what reads it. On the tail: undefined. */
   #log: LocalFeed | undefined;
   #tail: Tail | undefined;
@@ -40,6 +42,8 @@ export class JetStreamFeed implements Feed {
   #openedAt = -Infinity;
   /** The page of which some messages have been taken, up to this one. */
   #within: Carried | undefined;
+  /** A page that begins before our place, after whose arrival the owner has looked our place up. */
+  #lookedUp: Carried | undefined;
   /** Of the log, as its owner told it last. */
   #origin: string | undefined;
   /** Messages kept when the last read of the log began: that read has covered them. */
@@ -54,6 +58,7 @@ export class JetStreamFeed implements Feed {
   constructor(
     source: string,
     cursor: Cursor,
+    mark: string | undefined,
     read: ReadPage,
     connection: Connection,
     channel: Channel,
@@ -61,12 +66,13 @@ export class JetStreamFeed implements Feed {
   ) {
     this.source = source;
     this.#cursor = cursor;
+    this.#mark = mark;
     this.#connection = connection;
     this.#channel = channel;
     this.#onClose = onClose;
-    this.#read = async (cursor, limit) => {
+    this.#read = async (cursor, limit, mark) => {
       this.#covered = this.#tail?.size ?? 0;
-      const page = await read(cursor, limit);
+      const page = await read(cursor, limit, mark);
       this.#origin = page.origin;
       return page;
     };
@@ -76,10 +82,11 @@ export class JetStreamFeed implements Feed {
   async next(limit: number): Promise<Batch> {
     if (this.#log) return this.#nextOfLog(this.#log, limit);
     await this.#arrival();
+    await this.#lookUp(this.#tail?.first);
     const events = this.#take(limit);
     if (events.length > 0) this.#lookAt = performance.now() + limits.silentMs;
     else if (!this.#closed && this.#lookAround()) return this.next(limit);
-    return { events, cursor: this.#cursor };
+    return { events, cursor: this.#cursor, mark: this.#mark };
   }
 
   wake(): void {
@@ -101,6 +108,7 @@ export class JetStreamFeed implements Feed {
     const batch = await log.next(limit);
     if (this.#closed) return batch;
     this.#cursor = batch.cursor;
+    this.#mark = batch.mark;
     this.#within = undefined;
     if (this.#isLooking && batch.events.length > 0) {
       // It is silent and should not be: a consumer that the server has lost between two pulls gets no word of that.
@@ -127,7 +135,7 @@ export class JetStreamFeed implements Feed {
   }
 
   #toLog(): void {
-    this.#log = new LocalFeed(this.source, this.#cursor, this.#read, () => {});
+    this.#log = new LocalFeed(this.source, this.#cursor, this.#mark, this.#read, () => {});
   }
 
   // ---- on the tail
@@ -142,6 +150,7 @@ export class JetStreamFeed implements Feed {
         this.#within = next;
         if (next.index === next.count) {
           this.#cursor = next.upTo;
+          this.#mark = next.mark;
           this.#within = undefined;
         }
       } else if (!this.#isHad(next)) break;
@@ -150,11 +159,29 @@ export class JetStreamFeed implements Feed {
     return events;
   }
 
-  #follows({ origin, after, upTo, index, event }: Carried): boolean {
+  #follows(message: Carried): boolean {
+    const { origin, after, upTo, index, event } = message;
     if (event === undefined || origin !== this.#origin) return false;
     const within = this.#within;
     if (within?.after === after && within.upTo === upTo) return index === within.index + 1;
-    return index === 1 && isAtOrPast(this.#cursor, after) && !isAtOrPast(this.#cursor, upTo);
+    return index === 1 && !isAtOrPast(this.#cursor, upTo) && this.#isSameLog(message);
+  }
+
+  /** A page that begins at our place tells by its mark whether it is our log's; of one that began before, the owner does. */
+  #isSameLog({ after, upTo, follows }: Carried): boolean {
+    if (after !== this.#cursor) return this.#lookedUp?.after === after && this.#lookedUp.upTo === upTo;
+    return after === "" || (follows !== undefined && follows === digestOfMark(this.#mark));
+  }
+
+  /**
+   * A relay's pages lie otherwise than ours: the first after the log mostly begins before our place. Throws PlaceNotInLog.
+   * Looked up after it has arrived: whoever published it reads the same log as the owner by then.
+   */
+  async #lookUp(message: Carried | undefined): Promise<void> {
+    if (message?.index !== 1 || message.after === this.#cursor || message.origin !== this.#origin) return;
+    if (!isAtOrPast(this.#cursor, message.after) || isAtOrPast(this.#cursor, message.upTo)) return;
+    await this.#read(this.#cursor, 1, this.#mark);
+    this.#lookedUp = message;
   }
 
   #isHad({ origin, after, upTo, index }: Carried): boolean {

@@ -8,7 +8,8 @@
 //      the log: they see that a message does not follow the last one they had.
 //
 // History is not published: it is read from the log, which is faster. A relay that finds itself far behind (a log that is
-// older than it, a server that was away for long) goes on at the log's end.
+// older than it, a server that was away for long) goes on at the log's end; so does one whose place is not in the log,
+// which was put back from a copy. Readers tell that by the marks, and ask the owner.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Service } from "moleculer";
 import type { NatsConnection } from "nats";
@@ -17,9 +18,10 @@ import type { Database } from "../../../database/index.ts";
 import { STREAM_LIMITS } from "../../limits.ts";
 import { Poll } from "../../poll.ts";
 import { singletonOf, type Singleton } from "../../singleton.ts";
+import type { PlaceFault } from "../../identity.ts";
 import type { Cursor, LogPage } from "../../source.ts";
 import { streamTables } from "../../tables.ts";
-import type { Carried, Channel } from "./channel.ts";
+import { digestOfMark, type Carried, type Channel } from "./channel.ts";
 import type { Connection, JetStream } from "./connection.ts";
 import { publishAll } from "./publish.ts";
 
@@ -43,17 +45,22 @@ export const RELAY_LIMITS = {
   leaseMs: STREAM_LIMITS.leaseMs,
   lookMs: STREAM_LIMITS.lookMs,
   /** Bytes that a message needs beside its event. */
-  envelopeBytes: 2_048,
+  envelopeBytes: 4_096,
 };
 export type RelayLimits = typeof RELAY_LIMITS;
 
 /** The owner's log. */
 export interface OwnLog {
-  read(cursor: Cursor, limit: number): Promise<LogPage>;
+  read(cursor: Cursor, limit: number, mark?: string): Promise<LogPage>;
   /** The place of the newest event, and how many lie after `cursor`. */
   head(cursor: Cursor): Promise<{ cursor: Cursor; behind: number }>;
   /** Calls back after commits of this process. Returns its undo. */
   onCommit(listener: () => void): () => void;
+}
+
+interface Reached {
+  readonly cursor: Cursor;
+  readonly mark: string | undefined;
 }
 
 export class JetStreamRelay {
@@ -150,23 +157,25 @@ export class JetStreamRelay {
 
   async #publish(jetStream: JetStream): Promise<void> {
     await this.#channel.ensure(jetStream.manager);
-    let cursor = await this.#start();
+    let { cursor, mark } = await this.#start();
     let stored = { cursor, at: performance.now() };
     const store = async (): Promise<boolean> => {
-      const isOurs = cursor === stored.cursor || (await this.#move(stored.cursor, cursor));
+      const isOurs = cursor === stored.cursor || (await this.#move(stored.cursor, { cursor, mark }));
       stored = { cursor, at: performance.now() };
       return isOurs;
     };
     while (!this.#isStopping && this.#connection.jetStream && (await this.#lease.holds())) {
       if (performance.now() - stored.at >= this.#limits.moveMs && !(await store())) return;
       this.#poll.begin();
-      const page = await this.#log.read(cursor, this.#limits.batch);
+      const page = await this.#log.read(cursor, this.#limits.batch, mark);
+      if (page.fault) return this.#goToEnd(stored.cursor, page.fault);
       if (page.events.length > 0) {
-        await this.#send(jetStream.nats, cursor, page);
+        await this.#send(jetStream.nats, cursor, mark, page);
         this.#poll.found();
         this.#failures = 0;
       }
       cursor = page.cursor;
+      mark = page.mark;
       if (page.events.length < this.#limits.batch) {
         if (page.events.length > 0) await this.#pause(this.#limits.gatherMs);
         await this.#poll.pause();
@@ -176,10 +185,24 @@ export class JetStreamRelay {
   }
 
   /** Publishes a page and waits until JetStream has taken all of it. */
-  async #send(nats: NatsConnection, after: Cursor, { events, cursor: upTo }: LogPage): Promise<void> {
+  async #send(
+    nats: NatsConnection,
+    after: Cursor,
+    markAfter: string | undefined,
+    { events, cursor: upTo, mark }: LogPage,
+  ): Promise<void> {
     const room = nats.info!.max_payload - this.#limits.envelopeBytes;
+    const follows = digestOfMark(markAfter);
     const messages = events.map((event, i) => {
-      const place = { origin: this.origin, after, upTo, index: i + 1, count: events.length };
+      const place = {
+        origin: this.origin,
+        after,
+        upTo,
+        index: i + 1,
+        count: events.length,
+        ...(follows !== undefined && { follows }),
+        ...(mark !== undefined && i + 1 === events.length && { mark }),
+      };
       let text = JSON.stringify({ ...place, event } satisfies Carried);
       if (Buffer.byteLength(text) > room) text = JSON.stringify(place satisfies Carried);
       return { subject: this.#channel.subjectOf(event), id: event.eventId, text };
@@ -187,16 +210,33 @@ export class JetStreamRelay {
     await publishAll(nats, this.#channel.name, messages, this.#limits.ackMs);
   }
 
-  async #start(): Promise<Cursor> {
-    const { cursor } = await this.#database.knex("relays").where({ source: this.#service.fullName }).first();
-    const head = await this.#log.head(cursor);
-    return head.behind > this.#limits.history && (await this.#move(cursor, head.cursor)) ? head.cursor : cursor;
+  async #start(): Promise<Reached> {
+    const row = await this.#database.knex("relays").where({ source: this.#service.fullName }).first();
+    const head = await this.#log.head(row.cursor);
+    const end = { cursor: head.cursor, mark: undefined };
+    if (head.behind > this.#limits.history && (await this.#move(row.cursor, end))) return end;
+    // A relay of an older release moves the cursor and leaves the mark: then it is of another place.
+    const isOfCursor = row.mark?.startsWith(`${row.cursor} `);
+    return { cursor: row.cursor, mark: isOfCursor ? row.mark.slice(row.cursor.length + 1) : undefined };
+  }
+
+  /** The log is not the one that was published. */
+  async #goToEnd(from: Cursor, { reason, head }: PlaceFault): Promise<void> {
+    this.#service.logger.warn(
+      `relay of ${this.#service.fullName}: its place is not in the log (${reason}); it goes on at the log's end, and readers read the log`,
+    );
+    await this.#move(from, { cursor: head, mark: undefined });
   }
 
   /** Whether the cursor was still ours to move. */
-  async #move(from: Cursor, to: Cursor): Promise<boolean> {
+  async #move(from: Cursor, { cursor, mark }: Reached): Promise<boolean> {
     const own = { source: this.#service.fullName, cursor: from };
-    return (await this.#database.knex("relays").where(own).update({ cursor: to })) > 0;
+    return (
+      (await this.#database
+        .knex("relays")
+        .where(own)
+        .update({ cursor, mark: mark === undefined ? null : `${cursor} ${mark}` })) > 0
+    );
   }
 
   async #pause(ms: number): Promise<void> {

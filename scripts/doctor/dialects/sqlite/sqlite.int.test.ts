@@ -1,5 +1,5 @@
 // What can be wrong with a file.
-import { mkdtemp, open, rm, truncate, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, open, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
@@ -41,6 +41,20 @@ test("what is no database", async () => {
   expect((await word()).troubles).toEqual([
     expect.stringMatching(/^FAIL +carts +database .*carts\.sqlite: file is not a database/),
   ]);
+});
+
+test("a copy without its log, which stays one", async () => {
+  const database = await openDatabase({ kind: "sqlite", filename: file });
+  await database.knex("notes").insert({ text: "new" });
+  await copyFile(file, `${file}.copy`);
+  await database.close();
+  await copyFile(`${file}.copy`, file);
+  for (let i = 0; i < 2; i++)
+    expect((await word()).troubles).toEqual([
+      expect.stringMatching(
+        /^FAIL +carts +database .*carts\.sqlite is a copy that was made without its write-ahead log/,
+      ),
+    ]);
 });
 
 test("a log that is not emptied", async () => {
