@@ -62,8 +62,7 @@ function checkTimer(actor: Actor, timer: Timer<any>): void {
     throw new Error(`a timer's name is up to ${TIMER_NAME_MAX} printable characters, not ${JSON.stringify(name)}`);
   if ("cancel" in timer) return;
   if (!(Math.abs(timer.afterMs) <= AFTER_MS_MAX)) throw new Error(`timer ${name}: afterMs is ${timer.afterMs}`);
-  if (!Object.hasOwn(actor.decide, timer.command))
-    throw new Error(`timer ${name}: ${String(timer.command)} is no command`);
+  if (!Object.hasOwn(actor.decide, timer.command)) throw new Error(`timer ${name}: ${timer.command} is no command`);
 }
 /** Characters: the id of the command that it fires holds it, beside the stream. */
 const TIMER_NAME_MAX = 100;

@@ -45,12 +45,8 @@ const releases = new WeakMap<Actor, string>();
 export function releaseOf(actor: Actor): string {
   let release = releases.get(actor);
   if (release === undefined) {
-    const { contract, evolve, upcasters = {}, initial } = actor;
-    const code = [
-      initial,
-      ...Object.values(evolve),
-      ...Object.values(upcasters).flatMap(steps => Object.values(steps!)),
-    ];
+    const { contract, evolve, upcasters = {} } = actor;
+    const code = [...Object.values(evolve), ...Object.values(upcasters).flatMap(steps => Object.values(steps!))];
     const text = JSON.stringify([contract.events, contract.versions, contract.state, code.map(String)]);
     release = createHash("sha256").update(text).digest("base64url").slice(0, 8);
     releases.set(actor, release);
