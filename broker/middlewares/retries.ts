@@ -174,7 +174,8 @@ function exclude(broker: ServiceBroker, tried: Set<string>, { error }: Failure, 
 function unavailable({ error, rule }: Failure, outcome: Outcome): Unavailable {
   if (error instanceof Unavailable) {
     const last = withOutcome(error, outcome);
-    return Object.assign(last, { data: { ...last.data, [GIVEN_UP]: true } });
+    const { elsewhere: _asked, ...data } = last.data;
+    return Object.assign(last, { data: { ...data, [GIVEN_UP]: true } });
   }
   return new Unavailable(rule, { message: error.message, outcome, cause: error });
 }

@@ -1149,7 +1149,9 @@ describe("loading", () => {
       expect((await old.stateAt("a", 1)).state.balance).toBe(1);
       let log: readonly object[] = [];
       // On Postgres what others have under way on the server may hold events back for a while.
-      await until(async () => (log = (await readLog(Purse, store, new PlaceChecks(store), "", 10)).events).length === 3);
+      await until(
+        async () => (log = (await readLog(Purse, store, new PlaceChecks(store), "", 10)).events).length === 3,
+      );
       expect(log.map(event => "broken" in event)).toEqual([false, true, true]);
       expect(log.slice(1)).toEqual([2, 3].map(version => expect.objectContaining({ version, isNewer: true })));
     },

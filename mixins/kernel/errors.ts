@@ -151,7 +151,7 @@ function textOf(thrown: unknown): string {
   try {
     return String(thrown);
   } catch {
-    return "what was thrown cannot be shown";
+    return `a value of type ${typeof thrown}`;
   }
 }
 
