@@ -333,8 +333,25 @@ describe("others at the same time", () => {
 
   test("a database of a newer release is left alone", async () => {
     await (await openStore()).close();
-    await query(database.url, `insert into ${SCHEMA}.store_schema values (99, 0)`);
+    await query(database.url, `insert into ${SCHEMA}.store_schema (version, applied_at) values (99, 0)`);
     await expect(openAt(database.url)).rejects.toMatchObject({ type: "STORE_SCHEMA_NEWER" });
+    await query(database.url, `update ${SCHEMA}.store_schema set readable_from = 98 where version = 99`);
+    await expect(openAt(database.url)).rejects.toMatchObject({ type: "STORE_SCHEMA_NEWER" });
+  });
+
+  test("a database of a later release that says that this one may go on is opened, and stays as it is", async () => {
+    await (await openStore()).close();
+    for (const table of ["events", "archived_events"])
+      await query(database.url, `alter table ${SCHEMA}.${table} add column later text`);
+    await query(
+      database.url,
+      `insert into ${SCHEMA}.store_schema select 99, 0, max(version) from ${SCHEMA}.store_schema`,
+    );
+    const store = await openStore();
+    expect(await verdictOf(store, appendOf("thing.1", 0))).toMatchObject({ kind: "ok" });
+    expect((await store.load("thing.1", 1)).events).toHaveLength(1);
+    const [newest] = await query(database.url, `select max(version) as version from ${SCHEMA}.store_schema`);
+    expect(newest).toEqual({ version: 99 });
   });
 });
 

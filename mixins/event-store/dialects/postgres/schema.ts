@@ -2,8 +2,8 @@
 // schema with tables of knex (a service's own, checkpoints of consumers), so their number lives in a table of our own.
 // Times are milliseconds since the epoch, on this server's clock.
 import type { ClientBase } from "pg";
-import { Bug } from "../../../kernel/index.ts";
 import { BUCKETS } from "../../buckets.ts";
+import { mustBeReadable } from "../../schema-version.ts";
 import { FUNCTIONS } from "./functions.ts";
 import { LOCK_STORE, restamp } from "./restamp.ts";
 
@@ -95,11 +95,20 @@ const MIGRATIONS: readonly string[] = [
   create table log_identity (identity text not null);
   insert into log_identity values (gen_random_uuid());
   `,
+  `
+  alter table store_schema add column readable_from integer;
+  `,
 ];
+/**
+ * The oldest schema whose code may serve on these tables, beside this release or after a roll-back to it. A step that only
+ * adds leaves it (nullable columns of `events` go to `archived_events` as well: rows move between them whole); one that
+ * older code would read or write wrongly raises it to its own number.
+ */
+const READABLE_FROM = 3;
 
 /**
  * Brings the tables to this code's schema, in one transaction that starts at once wait for, then mends a restored dump,
- * of which it tells. Throws Bug `STORE_SCHEMA_NEWER` when the database is ahead of this code.
+ * of which it tells. Throws Bug `STORE_SCHEMA_NEWER` when the database is of a later release that this code cannot serve with.
  */
 export async function migrate(client: ClientBase, place: string, tell?: (message: string) => void): Promise<void> {
   await client.query("begin");
@@ -110,18 +119,19 @@ export async function migrate(client: ClientBase, place: string, tell?: (message
     await client.query(
       "create table if not exists store_schema (version integer primary key, applied_at bigint not null)",
     );
-    const { rows } = await client.query("select coalesce(max(version), 0) as version from store_schema");
-    const version = Number(rows[0].version);
-    if (version > MIGRATIONS.length)
-      throw new Bug(
-        "STORE_SCHEMA_NEWER",
-        `${place}: the event store has schema ${version}, this code knows ${MIGRATIONS.length}; start the newer release`,
-      );
+    const { rows } = await client.query("select * from store_schema order by version desc limit 1");
+    const version = Number(rows[0]?.version ?? 0);
+    mustBeReadable(place, { version, readableFrom: rows[0]?.readable_from ?? null }, MIGRATIONS.length);
     for (const [i, migration] of MIGRATIONS.entries()) {
       if (i < version) continue;
       await client.query(migration);
-      await client.query("insert into store_schema values ($1, store_clock())", [i + 1]);
+      await client.query("insert into store_schema (version, applied_at) values ($1, store_clock())", [i + 1]);
     }
+    if (version < MIGRATIONS.length)
+      await client.query("update store_schema set readable_from = $1 where version = $2", [
+        READABLE_FROM,
+        MIGRATIONS.length,
+      ]);
     await client.query("commit");
   } catch (error) {
     await client.query("rollback");

@@ -1,7 +1,7 @@
 // Tables of an event store on SQLite, as numbered migrations. Released ones never change. They share the file with
 // tables of knex (a service's own, checkpoints of consumers), so their number lives in a table of our own.
 import type { DatabaseSync } from "node:sqlite";
-import { Bug } from "../../../kernel/index.ts";
+import { mustBeReadable } from "../../schema-version.ts";
 
 const MIGRATIONS: readonly string[] = [
   `
@@ -86,22 +86,36 @@ const MIGRATIONS: readonly string[] = [
   create table log_identity (identity text not null);
   insert into log_identity values (lower(hex(randomblob(16))));
   `,
+  `
+  alter table store_schema add column readable_from integer;
+  `,
 ];
+/**
+ * The oldest schema whose code may serve on these tables, beside this release or after a roll-back to it. A step that only
+ * adds leaves it (nullable columns of `events` go to `archived_events` as well: rows move between them whole); one that
+ * older code would read or write wrongly raises it to its own number.
+ */
+const READABLE_FROM = 5;
 
-/** Brings the tables to this code's schema, inside the caller's transaction. Throws Bug when the file is ahead of it. */
+/**
+ * Brings the tables to this code's schema, inside the caller's transaction. Throws Bug `STORE_SCHEMA_NEWER` when the file is
+ * of a later release that this code cannot serve with.
+ */
 export function migrate(database: DatabaseSync, filename: string): void {
   database.exec("create table if not exists store_schema (version integer primary key, applied_at integer not null)");
-  const row = database.prepare("select coalesce(max(version), 0) version from store_schema").get();
-  const version = Number(row!["version"]);
-  if (version > MIGRATIONS.length)
-    throw new Bug(
-      "STORE_SCHEMA_NEWER",
-      `${filename}: the event store has schema ${version}, this code knows ${MIGRATIONS.length}; start the newer release`,
-    );
-  const applied = database.prepare("insert into store_schema values (?, unixepoch() * 1000)");
+  const row = database.prepare("select * from store_schema order by version desc limit 1").get();
+  const version = Number(row?.["version"] ?? 0);
+  mustBeReadable(
+    filename,
+    { version, readableFrom: (row?.["readable_from"] ?? null) as number | null },
+    MIGRATIONS.length,
+  );
+  if (version >= MIGRATIONS.length) return;
+  const applied = database.prepare("insert into store_schema (version, applied_at) values (?, unixepoch() * 1000)");
   for (const [i, migration] of MIGRATIONS.entries()) {
     if (i < version) continue;
     database.exec(migration);
     applied.run(i + 1);
   }
+  database.prepare("update store_schema set readable_from = ? where version = ?").run(READABLE_FROM, MIGRATIONS.length);
 }

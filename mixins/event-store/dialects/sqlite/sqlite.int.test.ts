@@ -112,10 +112,28 @@ describe("SQLite alone", () => {
     });
     await rm(filename);
     await (await openStore()).close();
-    raw(database => database.exec("insert into store_schema values (999, 0)"));
+    raw(database => database.exec("insert into store_schema (version, applied_at) values (999, 0)"));
     await expect(openStore()).rejects.toMatchObject({
       type: "STORE_SCHEMA_NEWER",
       message: expect.stringContaining("schema 999"),
+    });
+    raw(database => database.exec("update store_schema set readable_from = 998 where version = 999"));
+    await expect(openStore()).rejects.toMatchObject({ type: "STORE_SCHEMA_NEWER" });
+  });
+
+  test("a file of a later release that says that this one may go on is opened, and stays as it is", async () => {
+    await (await openStore()).close();
+    raw(database =>
+      database.exec(`
+        alter table events add column later text;
+        alter table archived_events add column later text;
+        insert into store_schema select 999, 0, max(version) from store_schema`),
+    );
+    const store = await openStore();
+    expect(await verdictOf(store, appendOf("thing.1", 0))).toMatchObject({ kind: "ok" });
+    expect((await store.load("thing.1", 1)).events).toHaveLength(1);
+    expect(raw(database => database.prepare("select max(version) version from store_schema").get())).toEqual({
+      version: 999,
     });
   });
 
