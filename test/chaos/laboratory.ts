@@ -53,19 +53,22 @@ export class Laboratory {
   readonly #chance: ReturnType<typeof seeded>;
   readonly #token: string;
   readonly #products: readonly string[];
+  readonly #skus: readonly string[];
+  #admin: string | undefined;
 
   private constructor(
     shop: Shop,
     provider: { child: Child; url: string },
     chance: ReturnType<typeof seeded>,
-    customer: { token: string; products: readonly string[] },
+    customer: { token: string; products: readonly { id: string; sku: string }[] },
   ) {
     this.shop = shop;
     this.#provider = provider.child;
     this.#providerUrl = provider.url;
     this.#chance = chance;
     this.#token = customer.token;
-    this.#products = customer.products;
+    this.#products = customer.products.map(({ id }) => id);
+    this.#skus = customer.products.map(({ sku }) => sku);
   }
 
   /**
@@ -108,6 +111,13 @@ export class Laboratory {
   async close(): Promise<void> {
     await this.shop.stop();
     await this.#provider.end("SIGTERM");
+  }
+
+  /** One more event of a stock. The answer may be cut off, and the piece be there or not: the books count what is there. */
+  async receive(): Promise<void> {
+    this.#admin ??= await this.shop.login(ADMIN.email, ADMIN.password);
+    const path = `/api/v1/inventory/${this.#skus.at(-1)}/receive`;
+    await this.shop.request("POST", path, { token: this.#admin, body: { quantity: 1 } }).catch(() => {});
   }
 
   /** As the customer whose orders they are. */
@@ -241,7 +251,7 @@ export class Laboratory {
 }
 
 /** Few products, so that orders compete for their stock. Two run out; the others must not, or nothing would be paid. */
-async function stock(shop: Shop): Promise<string[]> {
+async function stock(shop: Shop): Promise<{ id: string; sku: string }[]> {
   const rows: { id: string; sku: string }[] = (await shop.request("GET", "/api/v1/products?pageSize=6")).body.rows;
   const token = await shop.login(ADMIN.email, ADMIN.password);
   for (const { sku } of rows.slice(2)) {
@@ -249,5 +259,5 @@ async function stock(shop: Shop): Promise<string[]> {
     const { status } = await shop.request("POST", path, { token, body: { quantity: 100_000 } });
     expect(status).toBeLessThan(300);
   }
-  return rows.map(({ id }) => id);
+  return rows;
 }
