@@ -44,7 +44,7 @@ test("is corrected up and down, never below what is reserved", () => {
   given(Stock, ...past)
     .when("adjust", { quantity: 0, reason: "nothing" })
     .refuses("NOTHING_TO_ADJUST", "quantity");
-  given(Stock).when("adjust", { quantity: -1, reason: "broken" }).refuses("BELOW_RESERVED", "quantity");
+  given(Stock).when("adjust", { quantity: -1, reason: "broken" }).refuses("STOCK_NOT_FOUND", "sku");
   given(Stock, received(5), adjusted(-5)).when("reserve", { orderId: "a", quantity: 1 }).refuses("OUT_OF_STOCK");
   given(Stock, adjusted(2)).when("reserve", { orderId: "a", quantity: 1 }).yields(reserved("a", 1));
 });

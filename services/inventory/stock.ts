@@ -41,6 +41,8 @@ export const Stock = defineActor(contract)({
         throw refuse("NOTHING_TO_ADJUST", { status: 422, field: "quantity", message: "must not be 0" });
       if (broughtIn(state) + quantity > limits.receivedMax)
         throw refuse("TOO_MUCH_STOCK", { status: 422, field: "quantity", message: "more than a SKU can hold" });
+      if (quantity < 0 && !wasEverThere(state))
+        throw refuse("STOCK_NOT_FOUND", { field: "sku", message: `no stock of ${id}` });
       if (state.available + quantity < 0)
         throw refuse("BELOW_RESERVED", {
           field: "quantity",
