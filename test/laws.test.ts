@@ -6,7 +6,7 @@ const event = (stream: string, version: number, type: string, data: object = {})
   ({ eventId: `${stream}@${version}`, stream, version, type, data }) as unknown as Recorded;
 
 const total = { amount: 1_000, currency: "EUR" };
-/** A shop at rest: order `o` has shipped two mugs of ten. */
+/** A shop at rest: order `o` has shipped two mugs of ten, of which one was broken. */
 const books: Books = {
   orders: [
     event("o", 1, "order.placed", { total, lines: [{ sku: "MUG", quantity: 2 }] }),
@@ -16,11 +16,12 @@ const books: Books = {
     event("MUG", 1, "stock.received", { quantity: 10 }),
     event("MUG", 2, "stock.reserved", { quantity: 2 }),
     event("MUG", 3, "stock.sold", { quantity: 2 }),
+    event("MUG", 4, "stock.adjusted", { quantity: -1 }),
   ],
   payments: [event("o", 1, "payment.requested"), event("o", 2, "payment.captured")],
   shipments: [event("o", 1, "shipment.created"), event("o", 2, "shipment.dispatched")],
   ledger: [{ key: "o", currency: "EUR", authorized: 1_000, captured: 1_000, voided: 0, declined: 0 }],
-  levels: new Map([["MUG", { available: 8, reserved: 0 }]]),
+  levels: new Map([["MUG", { available: 7, reserved: 0 }]]),
   openSagas: [],
 };
 

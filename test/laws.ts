@@ -100,7 +100,7 @@ function holes(events: readonly Recorded[]): string[] {
   return found;
 }
 
-/** For every SKU received = available + sold, nothing reserved, none below zero on the way, and sold is what was shipped. */
+/** For every SKU received + adjusted = available + sold, nothing reserved, none below zero on the way, and sold is what was shipped. */
 function stockLaws({ stock, levels }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
   const broken: string[] = [];
   const books = new Map<string, { available: number; reserved: number; sold: number }>();
@@ -108,7 +108,7 @@ function stockLaws({ stock, levels }: Books, orders: ReadonlyMap<string, OrderRe
     const { quantity } = data as { quantity: number };
     const { available, reserved, sold } = books.get(sku) ?? { available: 0, reserved: 0, sold: 0 };
     const now =
-      type === "stock.received"
+      type === "stock.received" || type === "stock.adjusted"
         ? { available: available + quantity, reserved, sold }
         : type === "stock.reserved"
           ? { available: available - quantity, reserved: reserved + quantity, sold }

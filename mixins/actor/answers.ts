@@ -13,7 +13,8 @@ export const recordReply = (reply: Reply): string | null =>
   Object.keys(reply).length === 2 ? null : storableJson({ reply } satisfies Recorded, "answer");
 
 export function recordRefusal({ type, message, code, data }: Refusal): string {
-  const refusal = { type, message, status: code, ...(data.errors && { errors: data.errors }) };
+  const { errors, members } = data;
+  const refusal = { type, message, status: code, ...(errors && { errors }), ...(members && { members }) };
   return storableJson({ refusal } satisfies Recorded, "refusal");
 }
 

@@ -27,7 +27,7 @@ export interface Operation {
 
 const PROBLEM = {
   type: "object",
-  description: "RFC 9457. `errors` names the fields, dots between.",
+  description: "RFC 9457. `errors` names the fields, dots between. Some rules add members of their own.",
   required: ["type", "title", "status", "requestId"],
   properties: {
     type: { type: "string", description: "`/problems/<rule>`, stable: match on this." },

@@ -15,6 +15,7 @@ export interface ErrorData {
   readonly errors?: readonly Issue[];
   /** Milliseconds after which a repetition makes sense. */
   readonly retryAfterMs?: number;
+  readonly members?: Readonly<Record<string, unknown>>;
   readonly outcome?: Outcome;
   /** Another node may have what this one lacks: the hop that called asks each of the others once. */
   readonly elsewhere?: true;
@@ -60,6 +61,8 @@ export interface RefusalDetail {
   readonly errors?: readonly Issue[];
   /** Milliseconds after which the rule may say otherwise: of a limit on how often something may be done. */
   readonly retryAfterMs?: number;
+  /** What the client needs to go on, by name: further members of the problem over HTTP (RFC 9457, 3.2). */
+  readonly members?: Readonly<Record<string, unknown>>;
 }
 
 /** The domain says no. A repetition with the same command id gets the same refusal. */
@@ -68,8 +71,12 @@ export class Refusal extends HouseError {
     const message = detail.message ?? type.toLowerCase().replaceAll("_", " ");
     const errors = detail.errors ?? (detail.field === undefined ? undefined : [{ field: detail.field, message }]);
     const status = detail.status ?? (type.endsWith("_NOT_FOUND") ? 404 : 409);
-    const { retryAfterMs } = detail;
-    const data = { ...(errors && { errors }), ...(retryAfterMs !== undefined && { retryAfterMs }) };
+    const { retryAfterMs, members } = detail;
+    const data = {
+      ...(errors && { errors }),
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+      ...(members && { members }),
+    };
     super(message, status, type, false, { family: "refusal", ...data });
   }
 }

@@ -22,6 +22,12 @@ export interface Failure {
   readonly step: string;
 }
 
+/** Why the saga compensates, as `otherwise` is told. */
+export interface Cause extends Failure {
+  /** Every call of that step that was refused, with what it had sent: of an `each` there may be several. */
+  readonly refused: readonly { readonly type: string; readonly message: string; readonly params: any }[];
+}
+
 export interface Step extends StepOptions {
   readonly name: string;
   readonly call: string;
@@ -37,7 +43,7 @@ export interface Saga {
   readonly version: number;
   readonly startedBy: string;
   readonly steps: readonly Step[];
-  readonly otherwise: { readonly call: string; readonly params: (scope: any, failure: Failure) => any };
+  readonly otherwise: { readonly call: string; readonly params: (scope: any, cause: Cause) => any };
 }
 
 type WithUndo<T extends EventName, D, N extends string, A extends ActionName, U extends ActionName> = StepOptions & {
@@ -111,7 +117,7 @@ export function defineSaga<T extends EventName, A extends ActionName>(
   name: string,
   head: {
     startedBy: T;
-    otherwise: [call: A, params: (scope: Scope<T, {}>, failure: Failure) => ParamsOf<A>];
+    otherwise: [call: A, params: (scope: Scope<T, {}>, cause: Cause) => ParamsOf<A>];
     version?: number;
   },
 ): Back<T, {}> {

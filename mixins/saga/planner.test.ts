@@ -254,6 +254,33 @@ describe("back, by a refusal before the pivot or of the pivot", () => {
     compensates("shelves.giveBack", bolts, nuts);
   });
 
+  test("`otherwise` is told of every call that was refused side by side, with what it had sent", () => {
+    const saga = defineSaga("s", {
+      startedBy: "wish.made",
+      otherwise: [
+        "wishes.fail",
+        (_scope, { type, refused }) => ({ id: "x", reason: JSON.stringify({ type, refused }) }),
+      ],
+    }).each(
+      "take",
+      () => ["a", "b", "c"],
+      "shelves.take",
+      (_scope, id) => ({ ...bolts, id }),
+    );
+    // Two in one append, as the driver journals the outcomes of calls that it made in parallel.
+    const none = { type: "NOT_ENOUGH_PARTS", message: "refused" };
+    const both = (): Entry[] =>
+      [0, 2].map(item => ({
+        type: "saga.refused",
+        data: { step: "take", item, failure: { ...none, step: "take" }, at: "2026-01-01T00:00:00.000Z" },
+      }));
+    const refused = ["a", "c"].map(id => ({ ...none, params: { ...bolts, id } }));
+    givenSaga(saga, wish, both, abandoned("take", false)).compensates("wishes.fail", {
+      id: "x",
+      reason: JSON.stringify({ type: none.type, refused }),
+    });
+  });
+
   test("a refused undo parks the saga", () =>
     givenSaga(Fulfilment, wish, taken, refused("charge", "CARD_DECLINED"), undoRefused("take", "NO_SHELF", 1)).isStuck(
       /cannot undo: take: NO_SHELF/,

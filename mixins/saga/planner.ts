@@ -16,7 +16,7 @@
 // so no journal makes it turn to and fro. A journal that only a later release understands is left to a node that has it.
 import { sagaCommandId, plainError, type Issue } from "../kernel/index.ts";
 import { deepFreeze } from "../actor/index.ts";
-import type { Failure, Saga, Step } from "./define-saga.ts";
+import type { Cause, Failure, Saga, Step } from "./define-saga.ts";
 import { fold, NEW, OTHERWISE, type Entry, type SagaState, type SentCall, type StartingEvent } from "./journal.ts";
 import { SAGA_LIMITS } from "./limits.ts";
 
@@ -232,10 +232,20 @@ class Planner {
     const last = this.#callsOf(OTHERWISE)[0];
     const { call, params } = this.#saga.otherwise;
     this.step = OTHERWISE;
-    if (!last) return this.#send(OTHERWISE, call, [asSent(params(this.#scope(), failure!))]);
+    if (!last) return this.#send(OTHERWISE, call, [asSent(params(this.#scope(), this.#causeOf(failure!)))]);
     if (last.status === "refused") return stuck(reasonOf(last.failure!));
     if (last.status === "sent") return this.#persist([this.#call(OTHERWISE, last.action ?? call, last)]);
     return { kind: "journal", entry: { type: "saga.compensated", data: { at: this.#circumstances.now } } };
+  }
+
+  /** From the journal alone: of the calls that were refused side by side, `failure` is one. */
+  #causeOf(failure: Failure): Cause {
+    const calls = this.#callsOf(failure.step).filter(call => call.status === "refused" && call.failure);
+    const refused = calls.map(({ failure, params }) => {
+      const { type, message } = failure!;
+      return { type, message, params: deepFreeze(params) };
+    });
+    return { ...failure, refused };
   }
 
   #isPast(): boolean {

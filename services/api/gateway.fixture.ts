@@ -105,6 +105,8 @@ export async function startGateway(
     "carts.removeItem": () => ({ items: [] }),
     "carts.clear": () => ({ items: [] }),
     "inventory.level": ctx => ({ sku: ctx.params.sku, available: 3, reserved: 1 }),
+    "inventory.list": () => page,
+    "inventory.adjust": ctx => ({ id: ctx.params.id, version: 2, available: 2 }),
     "inventory.receive": ctx => ({ id: ctx.params.id, version: 1, available: 3 }),
     "order-views.list": () => page,
     "order-views.customer": ctx => ({ customer: ctx.params.customer, orders: 0, shipped: 0, spent: [] }),

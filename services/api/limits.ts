@@ -4,6 +4,8 @@ export const limits = {
   bodyBytesMax: 100 * 1024,
   /** Nesting of a body: JSON.parse takes thousands of levels, JSON.stringify then throws. */
   bodyDepthMax: 20,
+  /** Issues of a problem: every line of an order can have one. */
+  issuesMax: 100,
   /** Characters of a request target. */
   urlCharsMax: 4_096,
   /** Milliseconds a refused request may still send what it has begun: a reply beside unread bytes becomes a reset. */

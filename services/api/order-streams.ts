@@ -161,9 +161,9 @@ class OrderStream {
   async #send({ type, version, at, data }: StatusChange): Promise<void> {
     if (this.#closed) return;
     this.#version = version;
-    const { reason, trackingId } = (data ?? {}) as { reason?: unknown; trackingId?: unknown };
+    const { reason, outOfStock, trackingId } = (data ?? {}) as Record<string, unknown>;
     const status = type.replace(/^order\./, "");
-    const text = JSON.stringify({ id: this.reader.id, status, version, at, reason, trackingId });
+    const text = JSON.stringify({ id: this.reader.id, status, version, at, reason, outOfStock, trackingId });
     if (this.#res.write(`id: ${version}\nevent: ${status}\ndata: ${text}\n\n`)) return;
     await new Promise<void>(resolve => {
       const cut = setTimeout(() => this.#res.destroy(), limits.streamStallMs);

@@ -20,6 +20,12 @@ test("a refusal keeps its status, rule, words and fields", () => {
   expect(map(new Refusal("ORDER_NOT_FOUND")).problem.status).toBe(404);
 });
 
+test("a refusal's members are the problem's, and never in the place of its own", () => {
+  const members = { total: { amount: 2_600, currency: "EUR" }, status: 200, requestId: "x" };
+  const { problem } = map(new Refusal("PRICE_CHANGED", { members }));
+  expect(problem).toMatchObject({ total: members.total, status: 409, requestId: "request-1" });
+});
+
 test("a validation error gives field and message, and none of what else the validator knows", () => {
   const { problem } = map(
     new Errors.ValidationError("Parameters validation error!", "VALIDATION_ERROR", [

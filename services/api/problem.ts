@@ -14,6 +14,8 @@ export interface Problem {
   readonly detail?: string;
   readonly errors?: readonly Issue[];
   readonly requestId: string;
+  /** Further members of a rule that has them. */
+  readonly [member: string]: unknown;
 }
 export interface Mapped {
   readonly problem: Problem;
@@ -27,6 +29,14 @@ interface ErrorLike {
   code?: unknown;
   type?: unknown;
   data?: unknown;
+}
+
+interface Data {
+  family?: unknown;
+  errors?: unknown;
+  retryAfterMs?: unknown;
+  outcome?: unknown;
+  members?: object;
 }
 
 /** Moleculer's own failures by what is known about the effect: 503 = it never ran, 504 = it may have. */
@@ -44,9 +54,10 @@ const TRANSPORT: Record<string, 503 | 504> = {
 export function toProblem(error: unknown, requestId: string): Mapped {
   const thrown = (error ?? {}) as ErrorLike;
   const type = textOf(thrown.type);
-  const data = (thrown.data ?? {}) as { family?: unknown; errors?: unknown; retryAfterMs?: unknown; outcome?: unknown };
+  const data = (thrown.data ?? {}) as Data;
   const mapped = (status: number, rule: string, detail = "", errors: readonly Issue[] = []): Mapped => ({
     problem: {
+      ...(data.family === "refusal" && data.members),
       type: typeOf(rule),
       title: STATUS_CODES[status] ?? "Error",
       status,
@@ -92,7 +103,7 @@ function statusOf({ code }: ErrorLike): number | undefined {
 function issuesOf(value: unknown): Issue[] {
   if (!Array.isArray(value)) return [];
   return value
-    .slice(0, 20)
+    .slice(0, limits.issuesMax)
     .map(({ field, message }: Record<string, unknown>) => ({ field: cut(textOf(field)), message: textOf(message) }));
 }
 

@@ -9,6 +9,7 @@ import { typedCall, type Call, type Recorded } from "../../mixins/contract/index
 import { newId, readEnvironment, rfc3339 } from "../../mixins/kernel/index.ts";
 import catalog from "../catalog/catalog.service.ts";
 import { seedProducts } from "../catalog/products.seed.ts";
+import inventory from "../inventory/inventory.service.ts";
 import orders from "../orders/orders.service.ts";
 import type { CartStore } from "./cart-store.ts";
 import carts from "./carts.service.ts";
@@ -25,6 +26,7 @@ beforeAll(async () => {
   databases = await newDatabases();
   broker = new ServiceBroker({ ...brokerOptions(readEnvironment(databases.env)), logger: false });
   broker.createService(catalog);
+  broker.createService(inventory);
   broker.createService(carts);
   broker.createService(orders);
   await broker.start();

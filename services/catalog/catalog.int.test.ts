@@ -5,6 +5,7 @@ import { newDatabases, type Databases } from "../../test/databases.ts";
 import { freePort, until } from "../../test/shop.ts";
 import { typedCall, type Call } from "../../mixins/contract/index.ts";
 import { newId, readEnvironment } from "../../mixins/kernel/index.ts";
+import inventory from "../inventory/inventory.service.ts";
 import catalog from "./catalog.service.ts";
 import type { NewProduct } from "./product.ts";
 import { seedProducts } from "./products.seed.ts";
@@ -17,6 +18,7 @@ beforeAll(async () => {
   databases = await newDatabases();
   broker = new ServiceBroker({ ...brokerOptions(readEnvironment(databases.env)), logger: false });
   broker.createService(catalog);
+  broker.createService(inventory);
   await broker.start();
   call = typedCall(broker);
 });
@@ -76,7 +78,47 @@ test("an unknown product is a 404 that names the field", async () => {
   await expect(call("catalog.get", { id })).rejects.toMatchObject(missing("id"));
   await expect(call("catalog.update", { id, name: "x" })).rejects.toMatchObject(missing("id"));
   await expect(call("catalog.remove", { id })).rejects.toMatchObject(missing("id"));
-  await expect(call("catalog.quote", { ids: [known, id] })).rejects.toMatchObject(missing("ids.1"));
+  const others = [newId(), known, newId()];
+  await expect(call("catalog.quote", { ids: [known, id, ...others] })).rejects.toMatchObject({
+    type: "PRODUCT_NOT_FOUND",
+    data: { errors: [{ field: "ids.1" }, { field: "ids.2" }, { field: "ids.4" }] },
+  });
+});
+
+describe("a SKU with goods", () => {
+  const inStock = { code: 409, type: "SKU_IN_STOCK", data: { errors: [{ field: "sku" }] } };
+  const order = { orderId: newId(), quantity: 2 };
+  let id: string;
+  let sku: string;
+  beforeEach(async () => {
+    sku = `SKU-${newId().slice(-8)}`;
+    ({ id } = await call("catalog.create", { ...mug, sku }));
+    await call("inventory.receive", { id: sku, quantity: 2 });
+  });
+  const empty = (quantity: number) => call("inventory.adjust", { id: sku, quantity: -quantity, reason: "sold out" });
+
+  test("stays that of its product until they are gone", async () => {
+    await expect(call("catalog.update", { id, sku: `${sku}-B` })).rejects.toMatchObject(inStock);
+    expect(await call("catalog.update", { id, sku, name: "Another name" })).toMatchObject({ sku });
+    await empty(2);
+    expect(await call("catalog.update", { id, sku: `${sku}-B` })).toMatchObject({ sku: `${sku}-B` });
+  });
+
+  test("is no other product's once its own is removed: neither a new one's nor one that takes it", async () => {
+    await call("catalog.remove", { id });
+    await expect(call("catalog.create", { ...mug, sku })).rejects.toMatchObject(inStock);
+    const { id: other } = await call("catalog.create", lamp);
+    await expect(call("catalog.update", { id: other, sku })).rejects.toMatchObject(inStock);
+    await empty(2);
+    expect(await call("catalog.create", { ...mug, sku })).toMatchObject({ sku });
+  });
+
+  test("has them while they are reserved", async () => {
+    await call("inventory.reserve", { id: sku, ...order });
+    await expect(call("catalog.update", { id, sku: `${sku}-B` })).rejects.toMatchObject(inStock);
+    await call("inventory.commit", { id: sku, ...order });
+    expect(await call("catalog.update", { id, sku: `${sku}-B` })).toMatchObject({ sku: `${sku}-B` });
+  });
 });
 
 test("a quote has each product once, in the order asked", async () => {
@@ -114,6 +156,7 @@ test("a change on one node is seen on another, which has a cache of its own", as
       transporter: { type: "TCP", options: { udpDiscovery: false, port: ports[n]!, urls: urls as never } },
     });
     node.createService(catalog);
+    node.createService(inventory);
     return node;
   });
   try {

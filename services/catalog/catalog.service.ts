@@ -1,4 +1,4 @@
-import { defineService } from "../../mixins/contract/index.ts";
+import { defineService, type Context } from "../../mixins/contract/index.ts";
 import { Crud, type KnexAdapter } from "../../mixins/crud/mixin.ts";
 import { isUniqueViolation, type Database } from "../../mixins/database/mixin.ts";
 import { newId, Refusal, rfc3339 } from "../../mixins/kernel/index.ts";
@@ -21,6 +21,19 @@ const cachedBy = (...keys: string[]) => ({ keys, ttl: limits.cacheSeconds });
 
 const notFound = (field: string, id: string): Refusal =>
   new Refusal("PRODUCT_NOT_FOUND", { field, message: `there is no product ${id}` });
+
+const skuTaken = (sku: string): Refusal =>
+  new Refusal("SKU_TAKEN", { field: "sku", message: `there is another product with the SKU ${sku}` });
+
+/** Refused while pieces of a SKU are in the house, reserved ones too: they are those of the product that had it. */
+async function assertNoStock(ctx: Context, sku: string): Promise<void> {
+  const { state } = await ctx.call("inventory.get", { id: sku, consistent: true });
+  const { received, adjusted = 0, available, sold } = state;
+  const held = received + adjusted - sold;
+  if (held === 0) return;
+  const message = `${available} of ${sku} are in stock and ${held - available} reserved: adjust the stock to 0 first`;
+  throw new Refusal("SKU_IN_STOCK", { field: "sku", message });
+}
 
 export default defineService(contract, {
   mixins: [Crud({ ...products, migrations: [migration] })],
@@ -64,20 +77,34 @@ export default defineService(contract, {
         const { ids } = ctx.params;
         const found: Product[] = await this.adapter.findByIds([...new Set(ids)]);
         const byId = new Map(found.map(product => [product.id, product]));
-        ids.forEach((id, index) => {
-          if (!byId.has(id)) throw notFound(`ids.${index}`, id);
-        });
+        const errors = ids.flatMap((id, index) =>
+          byId.has(id) ? [] : [{ field: `ids.${index}`, message: `there is no product ${id}` }],
+        );
+        if (errors.length > 0) throw new Refusal("PRODUCT_NOT_FOUND", { message: errors[0]!.message, errors });
         return { products: [...new Set(ids)].map(id => byId.get(id)!) };
       },
     },
 
+    bySku: {
+      repeatable: true,
+      async handler(ctx) {
+        const { sku } = ctx.params;
+        const product = await this.withSku(sku);
+        if (!product)
+          throw new Refusal("PRODUCT_NOT_FOUND", { field: "sku", message: `no product has the SKU ${sku}` });
+        return product;
+      },
+    },
+
     async create(ctx) {
+      await this.assertFree(ctx, ctx.params.sku);
       const at = await this.now();
       return this.changed(this.adapter.insert({ ...ctx.params, createdAt: at, updatedAt: at }), ctx.params.sku);
     },
 
     async update(ctx) {
       const { id, ...changes } = ctx.params;
+      if (changes.sku !== undefined) await this.assertMovable(ctx, id, changes.sku);
       const product = await this.changed(
         this.adapter.updateById(id, { $set: { ...changes, updatedAt: await this.now() } }),
         changes.sku,
@@ -118,6 +145,23 @@ export default defineService(contract, {
     async now(): Promise<string> {
       return rfc3339(await this.database.now());
     },
+    /** Read from the primary: a product that was created a moment ago has its SKU. */
+    async withSku(sku: string): Promise<Product | undefined> {
+      const row = await this.database.knex("products").where({ sku }).first();
+      return row && (this.adapter as KnexAdapter).columns.toEntity(row);
+    },
+    /** Stock is the SKU's. A product whose SKU changes would leave it behind, and could take over what another has left. */
+    async assertMovable(ctx: Context, id: string, sku: string): Promise<void> {
+      const product: { sku: string } | undefined = await this.database.knex("products").where({ id }).first("sku");
+      if (!product) throw notFound("id", id);
+      if (product.sku === sku) return;
+      await this.assertFree(ctx, sku);
+      await assertNoStock(ctx, product.sku);
+    },
+    async assertFree(ctx: Context, sku: string): Promise<void> {
+      if (await this.withSku(sku)) throw skuTaken(sku);
+      await assertNoStock(ctx, sku);
+    },
     /** The answer of a change, once the cached answers are gone; a SKU that is there already is refused. */
     async changed<T>(change: Promise<T>, sku?: string): Promise<T> {
       try {
@@ -126,7 +170,7 @@ export default defineService(contract, {
         return changed;
       } catch (error) {
         if (!isUniqueViolation(error)) throw error;
-        throw new Refusal("SKU_TAKEN", { field: "sku", message: `there is another product with the SKU ${sku}` });
+        throw skuTaken(sku!);
       }
     },
   },

@@ -38,7 +38,9 @@ export const contract = defineContract({
       }),
     },
     get: { params: { id }, returns: Product },
-    /** Prices and names of several products at once; refused when one is unknown. */
+    /** The product that has this SKU now, never a cached answer. */
+    bySku: { params: { sku: ActorId }, returns: Product },
+    /** Prices and names of several products at once; refused when some are unknown, naming each. */
     quote: {
       params: { ids: Type.Array(id, { minItems: 1, maxItems: 100 }) },
       returns: Type.Object({ products: Type.Array(Product) }),
@@ -63,8 +65,9 @@ export const contract = defineContract({
       returns: Type.Object({ created: Type.Integer() }),
     },
   },
-  refusals: ["PRODUCT_NOT_FOUND", "SKU_TAKEN"],
-  roles: { create: ["admin"], update: ["admin"], remove: ["admin"], seed: ["admin"] },
+  refusals: ["PRODUCT_NOT_FOUND", "SKU_TAKEN", "SKU_IN_STOCK"],
+  // `bySku` is between services only.
+  roles: { bySku: [], create: ["admin"], update: ["admin"], remove: ["admin"], seed: ["admin"] },
 });
 declare global {
   interface Contracts {

@@ -73,14 +73,16 @@ test("sees an order through, step by step", () => {
 test("out of stock: what was reserved is released, and the order is told why", () => {
   const short = [placed, refused("reserve", "OUT_OF_STOCK", 1)];
   givenSaga(Checkout, ...short).compensates("inventory.release", mugs);
-  givenSaga(Checkout, ...short, undone("reserve")).compensates("orders.reject", { id, reason: "OUT_OF_STOCK" });
+  const why = { id, reason: "OUT_OF_STOCK", outOfStock: ["POT"] };
+  givenSaga(Checkout, ...short, undone("reserve")).compensates("orders.rejectFor", why);
   givenSaga(Checkout, ...short, undone("reserve"), told()).isCompensated();
 });
 
 test("declined: nothing to void, the stock is released", () => {
   const declined = [...reserved, refused("authorize", "PAYMENT_DECLINED")];
   givenSaga(Checkout, ...declined).compensates("inventory.release", mugs, pots);
-  givenSaga(Checkout, ...declined, undone("reserve")).compensates("orders.reject", { id, reason: "PAYMENT_DECLINED" });
+  const why = { id, reason: "PAYMENT_DECLINED", outOfStock: [] };
+  givenSaga(Checkout, ...declined, undone("reserve")).compensates("orders.rejectFor", why);
 });
 
 test("cancelled while it is paid: the authorization is voided, then the stock released", () => {

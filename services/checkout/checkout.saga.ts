@@ -11,7 +11,14 @@ interface Item {
 
 export const Checkout = defineSaga("checkout", {
   startedBy: "order.placed",
-  otherwise: ["orders.reject", ({ event }, failure) => ({ id: event.stream, reason: failure.type })],
+  otherwise: [
+    "orders.rejectFor",
+    ({ event }, { type, refused }) => ({
+      id: event.stream,
+      reason: type,
+      outOfStock: refused.filter(call => isShortage(call.type)).map(({ params }) => params.id),
+    }),
+  ],
 })
   .each(
     "reserve",
@@ -44,6 +51,9 @@ export const Checkout = defineSaga("checkout", {
     address: event.data.shippingAddress,
     items: itemsOf(event.data.lines),
   }));
+
+/** Less than was ordered, or none ever. */
+const isShortage = (type: string): boolean => type === "OUT_OF_STOCK" || type === "STOCK_NOT_FOUND";
 
 /** Lines with the same SKU are one item: an order reserves a SKU once. */
 export function itemsOf(lines: readonly Item[]): Item[] {

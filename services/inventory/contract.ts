@@ -3,19 +3,34 @@ import { ActorId, defineContract } from "../../mixins/contract/index.ts";
 import type { Reservations } from "./reservations.ts";
 
 const quantity = Type.Integer({ minimum: 1, maximum: 1_000_000 });
+/** A correction, either way. */
+const signed = Type.Integer({ minimum: -1_000_000, maximum: 1_000_000 });
+const reason = Type.String({ minLength: 1, maxLength: 500, pattern: "\\S" });
 const count = Type.Integer({ minimum: 0 });
 const orderId = Type.String({ minLength: 1, maxLength: 64 });
 
 /** Open reservations, each an order's quantity: a tree, which only `reservations.ts` reads. */
 const reservations = Type.Unsafe<Reservations>(Type.Array(Type.Unknown()));
 
-/** One stock actor a SKU; its id is the SKU. received = available + reserved + sold. */
+const Level = Type.Object({ sku: Type.String(), available: count, reserved: count });
+
+/** One stock actor a SKU; its id is the SKU. received + adjusted = available + reserved + sold. */
 export const contract = defineContract({
   service: "inventory",
   actor: "stock",
-  state: { available: count, received: count, sold: count, reservations },
+  state: {
+    available: count,
+    received: count,
+    /** The sum of all corrections; absent when there was none. */
+    adjusted: Type.Optional(Type.Integer()),
+    sold: count,
+    reservations,
+  },
   commands: {
+    /** Refused for a SKU that no product has. */
     receive: { quantity },
+    /** Corrects what is available: a count, a loss, a return. Never below nothing: what is reserved stays. */
+    adjust: { quantity: signed, reason },
     /** An order reserves a SKU once: asked again for the same quantity, nothing happens. */
     reserve: { orderId, quantity },
     /** Gives a reservation back; nothing happens when there is none. */
@@ -23,21 +38,40 @@ export const contract = defineContract({
     /** The reservation leaves the house; nothing happens when there is none. */
     commit: { orderId, quantity },
   },
-  replies: { receive: { available: count } },
+  replies: { receive: { available: count }, adjust: { available: count } },
   events: {
     "stock.received": { quantity },
+    "stock.adjusted": { quantity: signed, reason },
     "stock.reserved": { orderId, quantity },
     "stock.released": { orderId, quantity },
     "stock.sold": { orderId, quantity },
   },
   actions: {
-    level: {
-      params: { sku: ActorId },
-      returns: Type.Object({ sku: Type.String(), available: count, reserved: count }),
+    level: { params: { sku: ActorId }, returns: Level },
+    /** Every SKU of which something was ever in stock, in the order of the SKUs, also of products that are gone. */
+    list: {
+      params: {
+        page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+        pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+      },
+      returns: Type.Object({
+        rows: Type.Array(Level),
+        total: Type.Integer(),
+        page: Type.Integer(),
+        pageSize: Type.Integer(),
+      }),
     },
   },
-  refusals: ["OUT_OF_STOCK", "STOCK_NOT_FOUND", "ALREADY_RESERVED", "TOO_MUCH_STOCK"],
-  roles: { receive: ["admin"], reserve: [], release: [], commit: [] },
+  refusals: [
+    "OUT_OF_STOCK",
+    "STOCK_NOT_FOUND",
+    "ALREADY_RESERVED",
+    "TOO_MUCH_STOCK",
+    "BELOW_RESERVED",
+    "NOTHING_TO_ADJUST",
+    "PRODUCT_NOT_FOUND",
+  ],
+  roles: { receive: ["admin"], adjust: ["admin"], list: ["admin"], reserve: [], release: [], commit: [] },
 });
 declare global {
   interface Contracts {

@@ -1,13 +1,24 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "../../mixins/kernel/index.ts";
 import { startEmbedded, type Embedded } from "../../test/embedded.ts";
+import catalog from "../catalog/catalog.service.ts";
 import inventory from "./inventory.service.ts";
 
 let shop: Embedded;
 beforeAll(async () => {
-  shop = await startEmbedded([inventory]);
+  shop = await startEmbedded([catalog, inventory]);
+  await Promise.all(["MUG-001", "MUG-002", "MUG-003", "MUG-004", "RARE-1"].map(productOf));
 });
 afterAll(() => shop.stop());
+
+const productOf = (sku: string) =>
+  shop.call("catalog.create", {
+    sku,
+    name: sku,
+    description: "",
+    price: { amount: 100, currency: "EUR" },
+    category: "x",
+  });
 
 const reserve = (sku: string, orderId: string, quantity: number) =>
   shop.call("inventory.reserve", { id: sku, orderId, quantity }, { commandId: `saga:${orderId}/reserve/1/0` });
@@ -44,13 +55,72 @@ test("P3 a reservation that is repeated reserves once", async () => {
   expect(await shop.call("inventory.level", { sku: "MUG-002" })).toMatchObject({ available: 3, reserved: 2 });
 });
 
-test("only an administrator receives goods, and no person reserves or sells", async () => {
+test("goods of a SKU that no product has are refused, whatever was there before", async () => {
+  const missing = { code: 404, type: "PRODUCT_NOT_FOUND", data: { errors: [{ field: "sku" }] } };
+  await expect(shop.call("inventory.receive", { id: "NO-MUG", quantity: 1 })).rejects.toMatchObject(missing);
+  await expect(shop.call("inventory.level", { sku: "NO-MUG" })).rejects.toMatchObject({ type: "STOCK_NOT_FOUND" });
+  const { id } = await productOf("OLD-MUG");
+  const commandId = "client:receive-once";
+  const receive = () => shop.call("inventory.receive", { id: "OLD-MUG", quantity: 3 }, { commandId });
+  const first = await receive();
+  await shop.call("catalog.remove", { id });
+  expect(await receive()).toEqual(first);
+  await expect(shop.call("inventory.receive", { id: "OLD-MUG", quantity: 1 })).rejects.toMatchObject(missing);
+  const found = { id: "OLD-MUG", quantity: 1, reason: "found" };
+  await expect(shop.call("inventory.adjust", found)).rejects.toMatchObject(missing);
+  // What is left of it can be taken out.
+  await shop.call("inventory.adjust", { id: "OLD-MUG", quantity: -3, reason: "given away" });
+  expect(await shop.call("inventory.level", { sku: "OLD-MUG" })).toMatchObject({ available: 0, reserved: 0 });
+});
+
+test("P3 a correction that is repeated is made once", async () => {
+  await shop.call("inventory.receive", { id: "MUG-004", quantity: 5 });
+  await reserve("MUG-004", "order-4", 2);
+  const adjust = (quantity: number, commandId?: string) =>
+    shop.call("inventory.adjust", { id: "MUG-004", quantity, reason: "counted" }, commandId ? { commandId } : {});
+  const first = await adjust(-2, "client:adjust-once");
+  expect(first).toMatchObject({ available: 1 });
+  expect(await adjust(-2, "client:adjust-once")).toEqual(first);
+  await expect(adjust(-2)).rejects.toMatchObject({ code: 409, type: "BELOW_RESERVED" });
+  expect(await shop.call("inventory.level", { sku: "MUG-004" })).toMatchObject({ available: 1, reserved: 2 });
+});
+
+test("the list has every SKU that was ever in stock, page by page", async () => {
+  const skus = Array.from({ length: 7 }, (_, n) => `LIST-${7 - n}`);
+  for (const sku of skus) {
+    await productOf(sku);
+    await shop.call("inventory.receive", { id: sku, quantity: 4 });
+  }
+  await shop.call("inventory.adjust", { id: "LIST-1", quantity: -4, reason: "gone" });
+  await reserve("LIST-2", "order-5", 1);
+  const all = await shop.call("inventory.list", { pageSize: 100 });
+  expect(all.total).toBe(all.rows.length);
+  expect(all.rows.map(({ sku }) => sku)).toEqual(all.rows.map(({ sku }) => sku).toSorted());
+  const listed = all.rows.filter(({ sku }) => sku.startsWith("LIST-"));
+  expect(listed).toHaveLength(7);
+  expect(listed.slice(0, 3)).toEqual([
+    { sku: "LIST-1", available: 0, reserved: 0 },
+    { sku: "LIST-2", available: 3, reserved: 1 },
+    { sku: "LIST-3", available: 4, reserved: 0 },
+  ]);
+  const pages = [];
+  for (let page = 1; page <= Math.ceil(all.total / 3); page++)
+    pages.push(...(await shop.call("inventory.list", { page, pageSize: 3 })).rows);
+  expect(pages).toEqual(all.rows);
+});
+
+test("only an administrator receives goods, corrects and lists them, and no person reserves or sells", async () => {
   const as = (...roles: string[]) => ({ meta: { user: { id: newId(), roles } } });
   const id = "MUG-003";
   await expect(shop.call("inventory.receive", { id, quantity: 1 }, as("customer"))).rejects.toMatchObject({
     code: 403,
   });
+  const correct = (role: string) => shop.call("inventory.adjust", { id, quantity: 1, reason: "found" }, as(role));
+  await expect(correct("customer")).rejects.toMatchObject({ code: 403 });
+  await expect(shop.call("inventory.list", {}, as("customer"))).rejects.toMatchObject({ code: 403 });
   await shop.call("inventory.receive", { id, quantity: 1 }, as("admin"));
+  await correct("admin");
+  expect((await shop.call("inventory.list", {}, as("admin"))).total).toBeGreaterThan(0);
   for (const action of ["inventory.reserve", "inventory.release", "inventory.commit"] as const)
     await expect(shop.call(action, { id, orderId: "order-3", quantity: 1 }, as("admin"))).rejects.toMatchObject({
       code: 403,

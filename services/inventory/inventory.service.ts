@@ -1,8 +1,15 @@
 import { Refusal } from "../../mixins/kernel/index.ts";
 import { defineService } from "../../mixins/contract/index.ts";
-import { Actors } from "../../mixins/actor/mixin.ts";
+import { Actors, type ActorHost } from "../../mixins/actor/mixin.ts";
 import { contract } from "./contract.ts";
-import { Stock } from "./stock.ts";
+import { reservedOf, Stock, wasEverThere } from "./stock.ts";
+
+const limits = {
+  /** SKUs of a page unless asked otherwise. */
+  pageSize: 20,
+  /** Names of SKUs that are read at once. */
+  namesAtOnce: 1_000,
+} as const;
 
 export default defineService(contract, {
   mixins: [Actors(Stock)],
@@ -12,9 +19,33 @@ export default defineService(contract, {
       repeatable: true,
       async handler({ params: { sku } }) {
         const { state } = await this.actors.get(sku);
-        if (state.received === 0) throw new Refusal("STOCK_NOT_FOUND", { field: "sku", message: `no stock of ${sku}` });
-        return { sku, available: state.available, reserved: state.received - state.available - state.sold };
+        if (!wasEverThere(state)) throw new Refusal("STOCK_NOT_FOUND", { field: "sku", message: `no stock of ${sku}` });
+        return { sku, available: state.available, reserved: reservedOf(state) };
       },
+    },
+    list: {
+      repeatable: true,
+      async handler(ctx) {
+        const { page = 1, pageSize = limits.pageSize } = ctx.params;
+        const skus: string[] = await this.skus();
+        const shown = skus.slice((page - 1) * pageSize, page * pageSize);
+        const rows = await Promise.all(shown.map(sku => ctx.call("inventory.level", { sku })));
+        return { rows, total: skus.length, page, pageSize };
+      },
+    },
+  },
+  methods: {
+    /** In their order: the store has them in that of their first goods. */
+    async skus(): Promise<string[]> {
+      const actors: ActorHost = this.actors;
+      const prefix = actors.streamOf("").length;
+      const names: string[] = [];
+      for (let after: string | undefined; ; after = names.at(-1)) {
+        const some = await actors.store.streams(after, limits.namesAtOnce);
+        names.push(...some.map(({ stream }) => stream));
+        if (some.length < limits.namesAtOnce) break;
+      }
+      return names.map(name => name.slice(prefix)).sort();
     },
   },
 });

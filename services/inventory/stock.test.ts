@@ -10,6 +10,7 @@ const { event } = contract;
 const received = (quantity: number) => event("stock.received", { quantity });
 const reserved = (orderId: string, quantity: number) => event("stock.reserved", { orderId, quantity });
 const released = (orderId: string, quantity: number) => event("stock.released", { orderId, quantity });
+const adjusted = (quantity: number, reason = "counted") => event("stock.adjusted", { quantity, reason });
 const sold = (orderId: string, quantity: number) => event("stock.sold", { orderId, quantity });
 
 test("golden samples decode, fold and give the golden snapshot", () => checkGolden(Stock, import.meta.dirname));
@@ -22,6 +23,38 @@ test("receives, and answers what is available", () => {
 test("refuses to receive more than a SKU can hold", () => {
   const past = Array.from({ length: limits.receivedMax / 1_000_000 }, () => received(1_000_000));
   given(Stock, ...past)
+    .when("receive", { quantity: 1 })
+    .refuses("TOO_MUCH_STOCK", "quantity");
+});
+
+test("is corrected up and down, never below what is reserved", () => {
+  const past = [received(5), reserved("a", 2)];
+  given(Stock, ...past)
+    .when("adjust", { quantity: -3, reason: "broken" })
+    .yields(adjusted(-3, "broken"));
+  given(Stock, ...past)
+    .when("adjust", { quantity: -3, reason: "broken" })
+    .replies({ available: 0 });
+  given(Stock, ...past)
+    .when("adjust", { quantity: -4, reason: "broken" })
+    .refuses("BELOW_RESERVED", "quantity");
+  given(Stock, ...past)
+    .when("adjust", { quantity: 4, reason: "found" })
+    .replies({ available: 7 });
+  given(Stock, ...past)
+    .when("adjust", { quantity: 0, reason: "nothing" })
+    .refuses("NOTHING_TO_ADJUST", "quantity");
+  given(Stock).when("adjust", { quantity: -1, reason: "broken" }).refuses("STOCK_NOT_FOUND", "sku");
+  given(Stock, received(5), adjusted(-5)).when("reserve", { orderId: "a", quantity: 1 }).refuses("OUT_OF_STOCK");
+  given(Stock, adjusted(2)).when("reserve", { orderId: "a", quantity: 1 }).yields(reserved("a", 1));
+});
+
+test("refuses a correction to more than a SKU can hold", () => {
+  const past = Array.from({ length: limits.receivedMax / 1_000_000 }, () => received(1_000_000));
+  given(Stock, ...past)
+    .when("adjust", { quantity: 1, reason: "found" })
+    .refuses("TOO_MUCH_STOCK", "quantity");
+  given(Stock, ...past.slice(1), adjusted(1_000_000))
     .when("receive", { quantity: 1 })
     .refuses("TOO_MUCH_STOCK", "quantity");
 });
@@ -55,7 +88,7 @@ test("sells what is reserved, once", () => {
   given(Stock, received(5)).when("commit", { orderId: "a", quantity: 2 }).yields();
 });
 
-test("received = available + reserved + sold, none below zero, after any commands", () => {
+test("received + adjusted = available + reserved + sold, none below zero, after any commands", () => {
   const seed = Date.now();
   const random = generator(seed);
   const pick = (n: number): number => Math.floor(random() * n);
@@ -63,8 +96,11 @@ test("received = available + reserved + sold, none below zero, after any command
   for (let run = 0; run < 200; run++) {
     let state = Stock.initial();
     for (let step = 0; step < 60; step++) {
-      const command = ["receive", "reserve", "reserve", "release", "commit"][pick(5)]!;
-      const params = { quantity: 1 + pick(8), ...(command !== "receive" && { orderId: `order-${pick(5)}` }) };
+      const command = ["receive", "reserve", "reserve", "release", "commit", "adjust"][pick(6)]!;
+      const params =
+        command === "adjust"
+          ? { quantity: pick(17) - 8, reason: "counted" }
+          : { quantity: 1 + pick(8), ...(command !== "receive" && { orderId: `order-${pick(5)}` }) };
       try {
         ({ state } = decide(Stock, state, command, params, decisionOf("sku", "", String)));
       } catch (error) {
@@ -73,7 +109,8 @@ test("received = available + reserved + sold, none below zero, after any command
       }
       const open = Array.from({ length: 5 }, (_, n) => quantityOf(state.reservations, `order-${n}`) ?? 0);
       const books = { seed, command, params, state, lowest: Math.min(state.available, state.sold, ...open) };
-      if (books.lowest < 0 || state.received !== state.available + state.sold + open.reduce((a, b) => a + b, 0))
+      const all = state.received + (state.adjusted ?? 0);
+      if (books.lowest < 0 || all !== state.available + state.sold + open.reduce((a, b) => a + b, 0))
         throw new Error(`the books do not balance: ${JSON.stringify(books)}`);
     }
   }

@@ -1,12 +1,14 @@
-// The stock of one SKU. Invariant: received = available + Σ reservations + sold, none of them below zero.
+// The stock of one SKU. Invariant: received + adjusted = available + Σ reservations + sold, none of the four but
+// `adjusted` below zero.
 //
 // A reservation is the order's, not the command's: an operator's retry comes under another command id and must not
 // reserve twice, and giving back or selling what is not reserved does nothing.
-import { defineActor } from "../../mixins/actor/index.ts";
+import { defineActor, type PrepareContext, type StateOf } from "../../mixins/actor/index.ts";
 import { contract } from "./contract.ts";
 import { quantityOf, withoutReservation, withReservation } from "./reservations.ts";
 
 const { event } = contract;
+type State = StateOf<typeof contract>;
 
 export const limits = {
   /** Units of one SKU ever received: keeps every count a safe integer, and a slip of the keyboard out of the books. */
@@ -23,14 +25,34 @@ export const Stock = defineActor(contract)({
   snapshotSchema: 2,
   snapshotEvery: limits.snapshotEvery,
   initial: () => ({ available: 0, received: 0, sold: 0, reservations: [] }),
+  prepare: {
+    receive: hasProduct,
+    // What a product that is gone has left can still be taken out.
+    adjust: async (context, _state, { quantity }) => (quantity > 0 ? hasProduct(context) : undefined),
+  },
   decide: {
-    receive: ({ received }, { quantity }, { refuse }) => {
-      if (received + quantity > limits.receivedMax)
+    receive: (state, { quantity }, { refuse }) => {
+      if (broughtIn(state) + quantity > limits.receivedMax)
         throw refuse("TOO_MUCH_STOCK", { status: 422, field: "quantity", message: "more than a SKU can hold" });
       return [event("stock.received", { quantity })];
     },
-    reserve: ({ received, available, reservations }, { orderId, quantity }, { id, refuse }) => {
-      if (received === 0) throw refuse("STOCK_NOT_FOUND", { message: `nothing of ${id} was ever received` });
+    adjust: (state, { quantity, reason }, { id, refuse }) => {
+      if (quantity === 0)
+        throw refuse("NOTHING_TO_ADJUST", { status: 422, field: "quantity", message: "must not be 0" });
+      if (broughtIn(state) + quantity > limits.receivedMax)
+        throw refuse("TOO_MUCH_STOCK", { status: 422, field: "quantity", message: "more than a SKU can hold" });
+      if (quantity < 0 && !wasEverThere(state))
+        throw refuse("STOCK_NOT_FOUND", { field: "sku", message: `no stock of ${id}` });
+      if (state.available + quantity < 0)
+        throw refuse("BELOW_RESERVED", {
+          field: "quantity",
+          message: `${state.available} of ${id} can be taken out, ${reservedOf(state)} are reserved`,
+        });
+      return [event("stock.adjusted", { quantity, reason })];
+    },
+    reserve: (state, { orderId, quantity }, { id, refuse }) => {
+      const { available, reservations } = state;
+      if (!wasEverThere(state)) throw refuse("STOCK_NOT_FOUND", { message: `nothing of ${id} was ever received` });
       const reserved = quantityOf(reservations, orderId);
       if (reserved === quantity) return [];
       if (reserved !== undefined)
@@ -54,6 +76,11 @@ export const Stock = defineActor(contract)({
       received: state.received + quantity,
       available: state.available + quantity,
     }),
+    "stock.adjusted": (state, { quantity }) => ({
+      ...state,
+      adjusted: (state.adjusted ?? 0) + quantity,
+      available: state.available + quantity,
+    }),
     "stock.reserved": (state, { orderId, quantity }) => ({
       ...state,
       available: state.available - quantity,
@@ -70,5 +97,18 @@ export const Stock = defineActor(contract)({
       reservations: withoutReservation(state.reservations, orderId),
     }),
   },
-  reply: { receive: ({ available }) => ({ available }) },
+  reply: { receive: ({ available }) => ({ available }), adjust: ({ available }) => ({ available }) },
 });
+
+/** Whether any of it was ever in stock. */
+export const wasEverThere = ({ received, adjusted }: State): boolean => received > 0 || adjusted !== undefined;
+
+export const reservedOf = (state: State): number => broughtIn(state) - state.available - state.sold;
+
+/** All that came in, as corrected. */
+const broughtIn = ({ received, adjusted = 0 }: State): number => received + adjusted;
+
+/** Goods of a SKU that no product has could be neither ordered nor seen. */
+async function hasProduct({ id, call }: PrepareContext): Promise<void> {
+  await call("catalog.bySku", { sku: id });
+}

@@ -25,6 +25,8 @@ export const Line = Type.Object(
 );
 export const Status = Type.Enum(["placed", "stock_reserved", "paid", "confirmed", "shipped", "rejected", "cancelled"]);
 const reason = Type.String({ maxLength: 500 });
+/** SKUs of which there were fewer than ordered: of a rejected order. */
+const outOfStock = Type.Array(Type.String({ maxLength: 64 }), { maxItems: 100 });
 
 /** An order as its customer sees it. */
 export const Order = Type.Object({
@@ -36,6 +38,7 @@ export const Order = Type.Object({
   total: Money,
   shippingAddress: Address,
   reason: Type.Optional(Type.String()),
+  outOfStock: Type.Optional(outOfStock),
   trackingId: Type.Optional(Type.String()),
   placedAt: Type.String(),
 });
@@ -51,6 +54,7 @@ export const contract = defineContract({
     total: Type.Optional(Money),
     shippingAddress: Type.Optional(Address),
     reason: Type.Optional(reason),
+    outOfStock: Type.Optional(outOfStock),
     trackingId: Type.Optional(Type.String()),
     placedAt: Type.Optional(Type.String()),
   },
@@ -60,6 +64,8 @@ export const contract = defineContract({
       customer: uuid,
       lines: Type.Optional(Type.Array(RequestedLine, { minItems: 1, maxItems: 100 })),
       fromCart: Type.Optional(Type.Boolean()),
+      /** What the customer has seen. A higher total, or another currency, is refused (`PRICE_CHANGED`). */
+      expectedTotal: Type.Optional(Money),
       shippingAddress: Address,
       payment: Payment,
     },
@@ -67,7 +73,10 @@ export const contract = defineContract({
     markPaid: { paymentId: Type.String() },
     confirm: {},
     markShipped: { trackingId: Type.String({ minLength: 1, maxLength: 100 }) },
+    /** As sagas of the release before send it. */
     reject: { reason },
+    /** A command of its own: nodes of the release before refuse params of `reject` that they do not know. */
+    rejectFor: { reason, outOfStock },
     cancel: { customer: Type.Optional(uuid), reason: Type.Optional(reason) },
   },
   replies: {
@@ -90,7 +99,7 @@ export const contract = defineContract({
     "order.paid": { paymentId: Type.String() },
     "order.confirmed": {},
     "order.shipped": { trackingId: Type.String() },
-    "order.rejected": { reason },
+    "order.rejected": { reason, outOfStock: Type.Optional(outOfStock) },
     "order.cancelled": { reason },
   },
   actions: {
@@ -118,6 +127,8 @@ export const contract = defineContract({
     "LINES_OR_CART",
     "MIXED_CURRENCIES",
     "TOTAL_TOO_LARGE",
+    "QUANTITY_TOO_LARGE",
+    "PRICE_CHANGED",
     "PRODUCT_NOT_FOUND",
   ],
   // The saga's steps are nobody's to ask for.
@@ -129,6 +140,7 @@ export const contract = defineContract({
     confirm: [],
     markShipped: [],
     reject: [],
+    rejectFor: [],
   },
 });
 declare global {

@@ -1,9 +1,9 @@
 import { expect, test } from "@jest/globals";
 import { Refusal } from "../../mixins/kernel/index.ts";
-import { evolveAll, given, GIVEN_NOW, type EventOf } from "../../mixins/actor/index.ts";
+import { decide, decisionOf, evolveAll, given, GIVEN_NOW, type EventOf } from "../../mixins/actor/index.ts";
 import { checkGolden } from "../golden.fixture.ts";
 import { contract } from "./contract.ts";
-import { limits, Order } from "./order.ts";
+import { limits, Order, type Offer } from "./order.ts";
 
 const { event } = contract;
 const customer = "0190f5c2-7a3e-7c11-9d5e-2b6f1a8c4d01";
@@ -70,13 +70,74 @@ test("refuses an empty cart, two currencies and a total past the bound", () => {
   given(Order)
     .when(
       "place",
-      { ...placing, lines: wanted },
-      { lines: [line(mug, 1), line(pot, 1, { amount: 1, currency: "USD" })] },
+      { ...placing, lines: [mug, mug, pot].map(productId => ({ productId, quantity: 1 })) },
+      { lines: [line(mug, 2), line(pot, 1, { amount: 1, currency: "USD" })] },
     )
-    .refuses("MIXED_CURRENCIES", "lines.1");
+    .refuses("MIXED_CURRENCIES", "lines.2");
   given(Order)
     .when("place", { ...placing, lines: wanted }, { lines: [line(mug, 2, eur(limits.totalMax))] })
     .refuses("TOTAL_TOO_LARGE", "lines");
+});
+
+const refusalOf = (params: object, offer: Offer): Refusal => {
+  try {
+    decide(Order, Order.initial(), "place", { ...placing, ...params }, decisionOf("order-1", GIVEN_NOW, String), offer);
+  } catch (error) {
+    return error as Refusal;
+  }
+  throw new Error("was not refused");
+};
+const fieldsIn = ({ data }: Refusal) => data.errors?.map(({ field }) => field);
+
+test("the bound on a product's pieces is one on what is ordered, however many lines it comes in", () => {
+  const asked = { lines: [mug, pot, mug].map(productId => ({ productId, quantity: 600 })) };
+  const refusal = refusalOf(asked, { lines: [line(mug, 1_200), line(pot, 600)] });
+  expect(refusal).toMatchObject({ type: "QUANTITY_TOO_LARGE", code: 422 });
+  expect(fieldsIn(refusal)).toEqual(["lines.0.quantity", "lines.2.quantity"]);
+  const total = { amount: 1_000 * 1_250, currency: "EUR" };
+  given(Order)
+    .when("place", { ...placing, lines: wanted }, { lines: [line(mug, limits.quantityMax)] })
+    .replies({ status: "placed", total, lines: [line(mug, 1_000)], placedAt: GIVEN_NOW });
+  const ofCart = refusalOf({ fromCart: true }, { lines: [line(mug, 1), line(pot, 1_001)], cartVersion: 1 });
+  expect(fieldsIn(ofCart)).toEqual(["items.1.quantity"]);
+});
+
+test("every line in another currency is named, those of the cart by its items", () => {
+  const dollars = { amount: 1, currency: "USD" };
+  const offer = { lines: [line(mug, 1), line(pot, 1, dollars), line(customer, 1, dollars)], cartVersion: 1 };
+  expect(fieldsIn(refusalOf({ fromCart: true }, offer))).toEqual(["items.1", "items.2"]);
+});
+
+test("dearer than the customer has seen is refused with the new total; cheaper is not", () => {
+  const place = (expectedTotal: { amount: number; currency: string }) => ({
+    ...placing,
+    lines: wanted,
+    expectedTotal,
+  });
+  const refusal = refusalOf(place(eur(2_499)), { lines });
+  expect(refusal).toMatchObject({ type: "PRICE_CHANGED", code: 409, data: { members: { total: eur(2_500) } } });
+  expect(fieldsIn(refusal)).toEqual(["expectedTotal"]);
+  expect(refusalOf(place({ amount: 9_999, currency: "USD" }), { lines })).toMatchObject({ type: "PRICE_CHANGED" });
+  for (const seen of [2_500, 2_501])
+    given(Order)
+      .when("place", place(eur(seen)), { lines })
+      .yields(placed);
+});
+
+test("a rejected order says which SKUs were out of stock", () => {
+  const short = event("order.rejected", { reason: "OUT_OF_STOCK", outOfStock: ["MUG", "POT"] });
+  given(Order, placed)
+    .when("rejectFor", { reason: "OUT_OF_STOCK", outOfStock: ["MUG", "POT"] })
+    .yields(short);
+  expect(evolveAll(Order, Order.initial(), [placed, short])).toMatchObject({ outOfStock: ["MUG", "POT"] });
+  given(Order, placed)
+    .when("rejectFor", { reason: "PAYMENT_DECLINED", outOfStock: [] })
+    .yields(event("order.rejected", { reason: "PAYMENT_DECLINED" }));
+  given(Order, placed, short).when("rejectFor", { reason: "x", outOfStock: [] }).yields();
+  given(Order, placed, reserved, paid, confirmed)
+    .when("rejectFor", { reason: "x", outOfStock: [] })
+    .refuses("ORDER_CONFIRMED");
+  given(Order).when("rejectFor", { reason: "x", outOfStock: [] }).refuses("ORDER_NOT_FOUND");
 });
 
 const steps = [
@@ -199,17 +260,28 @@ test("nothing is asked of others for an empty cart's prices, a bad request or an
   expect(await prepare({ lines: wanted }, {}, { lines: [], status: "placed" })).toMatchObject({ calls: [] });
 });
 
-test("an unknown product is refused in the words of the client", async () => {
-  const missing = () => {
-    throw new Refusal("PRODUCT_NOT_FOUND", { field: "ids.1" });
+test("unknown products are refused all at once, in the words of the client", async () => {
+  const missing = ({ ids }: { ids: string[] }) => {
+    const message = "there is no such product";
+    throw new Refusal("PRODUCT_NOT_FOUND", {
+      errors: ids.slice(1).map((_, n) => ({ field: `ids.${n + 1}`, message })),
+    });
   };
-  const lines = [mug, mug, pot].map(productId => ({ productId, quantity: 1 }));
+  const lines = [mug, mug, pot, customer, pot].map(productId => ({ productId, quantity: 1 }));
   await expect(prepare({ lines }, { "catalog.quote": missing })).rejects.toMatchObject({
     type: "PRODUCT_NOT_FOUND",
     code: 422,
-    data: { errors: [{ field: "lines.2.productId" }] },
+    data: {
+      errors: [
+        { field: "lines.2.productId", message: `there is no product ${pot}` },
+        { field: "lines.4.productId", message: `there is no product ${pot}` },
+        { field: "lines.3.productId", message: `there is no product ${customer}` },
+      ],
+      members: { missing: [pot, customer] },
+    },
   });
+  const items = [mug, pot, customer].map(productId => ({ productId, quantity: 1 }));
   await expect(
-    prepare({ fromCart: true }, { "carts.take": () => ({ version: 1, items: lines }), "catalog.quote": missing }),
-  ).rejects.toMatchObject({ data: { errors: [{ field: "fromCart" }] } });
+    prepare({ fromCart: true }, { "carts.take": () => ({ version: 1, items }), "catalog.quote": missing }),
+  ).rejects.toMatchObject({ data: { errors: [{ field: "items.1.productId" }, { field: "items.2.productId" }] } });
 });

@@ -6,7 +6,7 @@
 //                                                            is refused ORDER_CANCELLED, and so it compensates
 //
 // A step that the order has taken already gives no events: an operator's retry comes under another command id.
-import { isRefusal, Refusal } from "../../mixins/kernel/index.ts";
+import { isRefusal, Refusal, type Issue } from "../../mixins/kernel/index.ts";
 import { defineActor, type Decision, type PrepareContext, type StateOf } from "../../mixins/actor/index.ts";
 import type { Data } from "../../mixins/contract/index.ts";
 import { contract } from "./contract.ts";
@@ -20,6 +20,8 @@ type Refuse = Decision<(typeof contract.refusals)[number]>["refuse"];
 export const limits = {
   /** Minor units. Money's own bound: what payments and the provider accept. */
   totalMax: 100_000_000_000,
+  /** Pieces of one product, however many lines name it: as the contract has it of one line. */
+  quantityMax: 1_000,
 } as const;
 
 /** What `prepare` finds for `place`: the lines at the catalog's prices of this moment, and of which cart they are. */
@@ -47,8 +49,15 @@ export const Order = defineActor(contract)({
       if (!hasOneSource(params))
         throw refuse("LINES_OR_CART", { status: 422, field: "lines", message: "give either lines or fromCart: true" });
       if (lines.length === 0) throw refuse("CART_EMPTY", { status: 422, field: "fromCart" });
-      const { customer, shippingAddress, payment } = params;
-      const total = totalOf(lines, refuse);
+      const { customer, shippingAddress, payment, expectedTotal } = params;
+      assertQuantities(lines, params, refuse);
+      const total = totalOf(lines, params, refuse);
+      if (expectedTotal && (total.currency !== expectedTotal.currency || total.amount > expectedTotal.amount))
+        throw refuse("PRICE_CHANGED", {
+          field: "expectedTotal",
+          message: `the total is ${total.amount} ${total.currency} now, in minor units`,
+          members: { total },
+        });
       const fromCart = params.fromCart === true;
       return [
         event("order.placed", {
@@ -70,12 +79,11 @@ export const Order = defineActor(contract)({
     confirm: (state, _params, { refuse }) => (isDue(state, "confirmed", refuse) ? [event("order.confirmed", {})] : []),
     markShipped: (state, { trackingId }, { refuse }) =>
       isDue(state, "shipped", refuse) ? [event("order.shipped", { trackingId })] : [],
-    reject: (state, { reason }, { refuse }) => {
-      if (state.status === undefined) throw refuse("ORDER_NOT_FOUND");
-      if (state.status === "cancelled" || state.status === "rejected") return [];
-      assertUnconfirmed(state, refuse);
-      return [event("order.rejected", { reason })];
-    },
+    reject: (state, { reason }, { refuse }) => (canReject(state, refuse) ? [event("order.rejected", { reason })] : []),
+    rejectFor: (state, { reason, outOfStock }, { refuse }) =>
+      canReject(state, refuse)
+        ? [event("order.rejected", { reason, ...(outOfStock.length > 0 && { outOfStock: [...outOfStock] }) })]
+        : [],
     cancel: (state, { customer, reason = "cancelled by the customer" }, { refuse }) => {
       if (state.status === undefined || (customer !== undefined && customer !== state.customer))
         throw refuse("ORDER_NOT_FOUND");
@@ -99,7 +107,12 @@ export const Order = defineActor(contract)({
     "order.paid": state => ({ ...state, status: "paid" }),
     "order.confirmed": state => ({ ...state, status: "confirmed" }),
     "order.shipped": (state, { trackingId }) => ({ ...state, status: "shipped", trackingId }),
-    "order.rejected": (state, { reason }) => ({ ...state, status: "rejected", reason }),
+    "order.rejected": (state, { reason, outOfStock }) => ({
+      ...state,
+      status: "rejected",
+      reason,
+      ...(outOfStock && { outOfStock }),
+    }),
     "order.cancelled": (state, { reason }) => ({ ...state, status: "cancelled", reason }),
   },
   reply: {
@@ -123,6 +136,14 @@ function isDue({ status }: State, step: Exclude<Step, "placed">, refuse: Refuse)
   return missing === 1;
 }
 
+/** Whether the order has yet to end. */
+function canReject(state: State, refuse: Refuse): boolean {
+  if (state.status === undefined) throw refuse("ORDER_NOT_FOUND");
+  if (state.status === "cancelled" || state.status === "rejected") return false;
+  assertUnconfirmed(state, refuse);
+  return true;
+}
+
 function assertUnconfirmed({ status }: State, refuse: Refuse): void {
   if (status === "confirmed" || status === "shipped")
     throw refuse("ORDER_CONFIRMED", { message: "this order is confirmed: it can no longer be withdrawn" });
@@ -131,17 +152,42 @@ function assertUnconfirmed({ status }: State, refuse: Refuse): void {
 const hasOneSource = ({ lines, fromCart = false }: Pick<Placing, "fromCart"> & { lines?: unknown }): boolean =>
   (lines !== undefined) !== fromCart;
 
-function totalOf(lines: readonly Line[], refuse: Refuse): Line["unitPrice"] {
+/** What an order is placed of, as the client has it. */
+interface Asked {
+  readonly lines?: readonly Wanted[] | undefined;
+}
+/** Where the client has named a product: in its lines, several of which may be one of ours, or in the cart. */
+function fieldsOf(productId: string, item: number, { lines }: Asked): string[] {
+  if (lines === undefined) return [`items.${item}`];
+  return lines.flatMap((line, index) => (line.productId === productId ? [`lines.${index}`] : []));
+}
+
+function assertQuantities(lines: readonly Line[], asked: Asked, refuse: Refuse): void {
+  const errors = lines.flatMap(({ productId, quantity }, item) =>
+    quantity <= limits.quantityMax
+      ? []
+      : fieldsOf(productId, item, asked).map(field => ({
+          field: `${field}.quantity`,
+          message: `these are ${quantity} of one product, ${limits.quantityMax} is the most`,
+        })),
+  );
+  if (errors.length > 0) throw refuse("QUANTITY_TOO_LARGE", { status: 422, message: errors[0]!.message, errors });
+}
+
+function totalOf(lines: readonly Line[], asked: Asked, refuse: Refuse): Line["unitPrice"] {
   const { currency } = lines[0]!.unitPrice;
-  const other = lines.findIndex(line => line.unitPrice.currency !== currency);
-  if (other !== -1)
-    throw refuse("MIXED_CURRENCIES", {
-      status: 422,
-      field: `lines.${other}`,
-      message: `an order has one currency, this one has ${currency} and ${lines[other]!.unitPrice.currency}`,
-    });
+  const others = lines.flatMap(({ productId, unitPrice }, item) =>
+    unitPrice.currency === currency
+      ? []
+      : fieldsOf(productId, item, asked).map(field => ({
+          field,
+          message: `an order has one currency, this one has ${currency} and ${unitPrice.currency}`,
+        })),
+  );
+  if (others.length > 0) throw refuse("MIXED_CURRENCIES", { status: 422, message: others[0]!.message, errors: others });
   const amount = lines.reduce((sum, { quantity, unitPrice }) => sum + quantity * unitPrice.amount, 0);
-  if (amount > limits.totalMax) throw refuse("TOTAL_TOO_LARGE", { status: 422, field: "lines" });
+  if (amount > limits.totalMax)
+    throw refuse("TOTAL_TOO_LARGE", { status: 422, field: asked.lines === undefined ? "fromCart" : "lines" });
   return { amount, currency };
 }
 
@@ -153,11 +199,7 @@ function mergeByProduct(wanted: readonly Wanted[]): Wanted[] {
   return [...merged].map(([productId, quantity]) => ({ productId, quantity }));
 }
 
-async function priced(
-  wanted: readonly Wanted[],
-  asked: { readonly lines?: readonly Wanted[] },
-  call: PrepareContext["call"],
-): Promise<Line[]> {
+async function priced(wanted: readonly Wanted[], asked: Asked, call: PrepareContext["call"]): Promise<Line[]> {
   if (wanted.length === 0) return [];
   const ids = wanted.map(line => line.productId);
   const { products } = await call("catalog.quote", { ids }).catch((error: unknown) => {
@@ -170,12 +212,17 @@ async function priced(
   });
 }
 
-/** The catalog names its own field, `ids.2`; the client wrote `lines.5.productId`. */
-function inClientsWords(error: unknown, ids: readonly string[], { lines }: { lines?: readonly Wanted[] }): unknown {
+/** The catalog names its own fields, `ids.2`; the client wrote `lines.5.productId`. All that are missing are named. */
+function inClientsWords(error: unknown, ids: readonly string[], asked: Asked): unknown {
   if (!isRefusal(error) || error.type !== "PRODUCT_NOT_FOUND") return error;
-  const { data } = error as { data?: { errors?: { field: string }[] } };
-  const missing = ids[Number(/^ids\.(\d+)$/.exec(data?.errors?.[0]?.field ?? "")?.[1] ?? 0)];
-  const line = lines?.findIndex(({ productId }) => productId === missing);
-  const field = line === undefined ? "fromCart" : `lines.${line}.productId`;
-  return new Refusal("PRODUCT_NOT_FOUND", { status: 422, field, message: `there is no product ${missing}` });
+  const { data } = error as { data?: { errors?: Issue[] } };
+  const items = (data?.errors ?? []).map(({ field }) => Number(/^ids\.(\d+)$/.exec(field)?.[1] ?? 0));
+  const missing = items.map(item => ids[item]!);
+  const errors = items.flatMap(item =>
+    fieldsOf(ids[item]!, item, asked).map(field => ({
+      field: `${field}.productId`,
+      message: `there is no product ${ids[item]}`,
+    })),
+  );
+  return new Refusal("PRODUCT_NOT_FOUND", { status: 422, message: errors[0]!.message, errors, members: { missing } });
 }

@@ -54,6 +54,43 @@ test("P3 a repetition gets the first answer, whatever the catalog says by then",
   expect(await placeOnce()).toEqual(first);
 });
 
+test("P3 a price that has changed is a 409 with the new total, to every repetition; the cart is there again", async () => {
+  const [seen, total] = [1, 2].map(n => ({ amount: n * product.price.amount, currency: product.price.currency }));
+  const commandId = `client:${customer}:key-1`;
+  const asked = { fromCart: true, expectedTotal: seen! };
+  const refused = { type: "PRICE_CHANGED", code: 409, data: { members: { total } } };
+  await shop.call("carts.put", { owner: customer, productId: product.id, quantity: 2 });
+  for (let n = 0; n < 2; n++)
+    await expect(shop.call("orders.place", { ...placing(), ...asked }, { commandId })).rejects.toMatchObject(refused);
+  expect((await shop.call("carts.get", { owner: customer })).items).toHaveLength(1);
+  id = newId();
+  const placed = await shop.call("orders.place", { ...placing(), fromCart: true, expectedTotal: total! });
+  expect(placed).toMatchObject({ status: "placed", total });
+});
+
+test("products that are gone are named all at once, whether by lines or in the cart", async () => {
+  const gone = [newId(), newId()];
+  const lines = [gone[0]!, product.id, gone[1]!, gone[0]!].map(productId => ({ productId, quantity: 1 }));
+  await expect(shop.call("orders.place", { ...placing(), lines })).rejects.toMatchObject({
+    type: "PRODUCT_NOT_FOUND",
+    code: 422,
+    data: {
+      errors: [{ field: "lines.0.productId" }, { field: "lines.3.productId" }, { field: "lines.2.productId" }],
+      members: { missing: gone },
+    },
+  });
+});
+
+test("more than a thousand of one product are refused, in however many lines", async () => {
+  const halves = [1_000, 1].map(quantity => ({ productId: product.id, quantity }));
+  await expect(shop.call("orders.place", { ...placing(), lines: halves })).rejects.toMatchObject({
+    type: "QUANTITY_TOO_LARGE",
+    code: 422,
+    data: { errors: [{ field: "lines.0.quantity" }, { field: "lines.1.quantity" }] },
+  });
+  await expect(shop.call("orders.view", { id })).rejects.toMatchObject({ type: "ORDER_NOT_FOUND" });
+});
+
 test("takes what lies in the customer's cart", async () => {
   await expect(shop.call("orders.place", { ...placing(), fromCart: true })).rejects.toMatchObject({
     type: "CART_EMPTY",

@@ -112,6 +112,25 @@ test("not enough stock: the order is rejected, what was reserved of others is re
   expect(await inLedger(id)).toBeUndefined();
 });
 
+test("every SKU that was out of stock is named, and only those", async () => {
+  const none = await shop.call("catalog.create", {
+    sku: "NEVER-1",
+    name: "Never in stock",
+    description: "",
+    price: { amount: 100, currency: "EUR" },
+    category: "x",
+  });
+  const wanted = [products[0]!.id, products[3]!.id, none.id].map(productId => ({ productId, quantity: 3 }));
+  const id = newId();
+  const payment = { method: "card", token: "tok_ok" } as const;
+  await shop.call("orders.place", { id, customer, lines: wanted, shippingAddress: ADDRESS, payment });
+  await becomes(id, "rejected");
+  const outOfStock = [products[3]!.sku, "NEVER-1"];
+  expect(await view(id)).toMatchObject({ reason: "OUT_OF_STOCK", outOfStock });
+  const { events } = await shop.call("orders.timeline", { id });
+  expect(events.at(-1)).toMatchObject({ type: "order.rejected", data: { reason: "OUT_OF_STOCK", outOfStock } });
+});
+
 test("cancelled before it is confirmed: the stock is released, nothing captured", async () => {
   const before = await level(0);
   // Three seconds at the provider: the time to cancel.

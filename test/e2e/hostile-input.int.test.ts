@@ -94,6 +94,20 @@ const PLACING: Line[] = [
   ["an id of the client's", "POST /orders", { body: order({ id: "mine" }), field: "id" }],
   ["no quantity", "POST /orders", { body: line({ quantity: undefined }), field: "lines.0.quantity" }],
   ["a quantity beyond integers", "POST /orders", { body: line({ quantity: 2 ** 60 }), field: "lines.0.quantity" }],
+  [
+    "a hundred lines of a thousand",
+    "POST /orders",
+    {
+      body: order({ lines: Array.from({ length: 100 }, () => ({ productId: "{product}", quantity: 1_000 })) }),
+      field: "lines.99.quantity",
+    },
+  ],
+  [
+    "a total that is too low",
+    "POST /orders",
+    { body: order({ expectedTotal: { amount: 1, currency: "EUR" } }), status: 409, field: "expectedTotal" },
+  ],
+  ["a total without currency", "POST /orders", { body: order({ expectedTotal: 1 }), field: "expectedTotal" }],
   ["SQL for a product", "POST /orders", { body: line({ productId: SQL }), field: "lines.0.productId" }],
   ["a path for a product", "POST /orders", { body: line({ productId: "../../x" }), field: "lines.0.productId" }],
   ["lines that are no list", "POST /orders", { body: order({ lines: { 0: {} } }), field: "lines" }],
@@ -226,6 +240,16 @@ const WRITING: Line[] = [
   ["a product that lacks everything", "POST /products", byAdmin({}, "sku")],
   ["goods in a huge number", "POST /inventory/{sku}/receive", byAdmin({ quantity: 1e9 }, "quantity")],
   ["goods under SQL", `POST /inventory/${IN_URL}/receive`, byAdmin({ quantity: 1 }, "sku")],
+  ["goods that no product has", "POST /inventory/NO-SUCH/receive", { ...byAdmin({ quantity: 1 }, "sku"), status: 404 }],
+  ["a SKU that leaves its goods", "PATCH /products/{product}", { ...byAdmin({ sku: "OTHER-1" }, "sku"), status: 409 }],
+  ["a correction by nothing", "POST /inventory/{sku}/adjust", byAdmin({ quantity: 0, reason: "counted" }, "quantity")],
+  ["a correction by half", "POST /inventory/{sku}/adjust", byAdmin({ quantity: -0.5, reason: "counted" }, "quantity")],
+  ["a correction without a reason", "POST /inventory/{sku}/adjust", byAdmin({ quantity: -1, reason: " " }, "reason")],
+  [
+    "a correction below nothing",
+    "POST /inventory/{sku}/adjust",
+    { ...byAdmin({ quantity: -1_000_000, reason: "counted" }, "quantity"), status: 409 },
+  ],
   ["a negative quantity in the cart", "PUT /cart/items/{product}", { body: { quantity: -1 }, field: "quantity" }],
   ["a fraction in the cart", "PUT /cart/items/{product}", { body: { quantity: 0.5 }, field: "quantity" }],
   [

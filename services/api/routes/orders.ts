@@ -2,6 +2,7 @@ import Type from "typebox";
 import { ActorId, ReadToken, strictObject } from "../../../mixins/contract/index.ts";
 import { idFrom, newId } from "../../../mixins/kernel/index.ts";
 import { Address } from "../../address.ts";
+import { Money } from "../../money.ts";
 import { API, orderStream, route } from "../route.ts";
 
 const path = { id: ActorId };
@@ -17,6 +18,7 @@ export const orders = [
     body: {
       lines: Type.Optional(Type.Array(RequestedLine, { minItems: 1, maxItems: 100 })),
       fromCart: Type.Optional(Type.Boolean()),
+      expectedTotal: Type.Optional(Money),
       shippingAddress: Address,
       payment: strictObject({
         method: Type.Enum(["card"]),
