@@ -402,6 +402,33 @@ describe("commands", () => {
     "a timer without params": {
       decide: () => ({ events: [], timers: [{ set: "t", afterMs: 1, command: "earn", params: undefined }] }),
     },
+    "an event that is a text": { decide: () => [{ type: "purse.noted", data: "noted" }] },
+    "an event that is a date": { decide: () => [{ type: "purse.noted", data: new Date() }] },
+    "an event that comes later": { decide: () => [Promise.reject(new Error("nobody listens"))] },
+    "an event whose data comes later": {
+      decide: () => [{ type: "purse.noted", data: Promise.reject(new Error("nobody listens")) }],
+    },
+    "an event that every object has": { decide: () => [{ type: "constructor", data: {} }] },
+    "a fold that gives nothing": {
+      actor: { evolve: { ...Purse.evolve, "purse.noted": () => undefined } },
+      decide: () => [{ type: "purse.noted", data: {} }],
+    },
+    "a fold whose state comes later": {
+      actor: { evolve: { ...Purse.evolve, "purse.noted": () => Promise.reject(new Error("nobody listens")) } },
+      decide: () => [{ type: "purse.noted", data: {} }],
+    },
+    "a reply that comes later": { actor: { reply: { clear: () => Promise.reject(new Error("nobody listens")) } } },
+    "an error that cannot be read": {
+      decide: () => {
+        throw Object.defineProperty(new Error("unread"), "message", { get: throwing });
+      },
+    },
+    "a timer after a text": {
+      decide: () => ({ events: [], timers: [{ set: "t", afterMs: "10", command: "earn", params: { amount: 1 } }] }),
+    },
+    "a timer after nothing": {
+      decide: () => ({ events: [], timers: [{ set: "t", afterMs: null, command: "earn", params: { amount: 1 } }] }),
+    },
     "a timer for no command": {
       decide: () => ({ events: [], timers: [{ set: "t", afterMs: 1, command: undefined, params: {} }] }),
     },
@@ -434,6 +461,15 @@ describe("commands", () => {
       await host.drain();
     },
   );
+
+  test("P3 a reply cannot say whose answer it is: the first one is what a repetition gets", async () => {
+    const reply = { earn: () => ({ id: "b", version: 9 }) };
+    const host = node({ limits: { recentCommands: 0 } }, { ...Purse, reply } as never);
+    const earn = () => host.execute("a", "earn", { amount: 1 }, { commandId: "client:u:1" });
+    const first = await earn();
+    expect(first).toEqual({ id: "a", version: 1 });
+    expect(await earn()).toEqual(first);
+  });
 
   test("a state that JSON cannot hold is told when its snapshot is due, and ends nothing", async () => {
     const Odd = { ...Purse, evolve: { ...Purse.evolve, "purse.earned": () => ({ balance: 5n, notes: 0 }) } } as never;

@@ -22,6 +22,7 @@
 import {
   Bug,
   failpoint,
+  isPromise,
   isRefusal,
   outcomeOf,
   Refusal,
@@ -41,7 +42,7 @@ import type {
 } from "../event-store/index.ts";
 import { ABANDON, answerOf, answerToRepeat, idReused, isRepeat, recordRefusal, recordReply } from "./answers.ts";
 import { decide, decisionFailed, decisionOf } from "./decision.ts";
-import type { Actor, Timer } from "./define-actor.ts";
+import { initialOf, type Actor, type Timer } from "./define-actor.ts";
 import type { ActorLimits } from "./limits.ts";
 import type { Loaded } from "./load.ts";
 import { oversizeOf } from "./oversize.ts";
@@ -161,7 +162,7 @@ export class Activation {
     this.stream = `${house.actor.contract.actor}.${id}`;
     this.usedAt = house.monotonic();
     if (begins) {
-      this.#state = this.#durableState = house.keep(house.actor.initial());
+      this.#state = this.#durableState = house.keep(initialOf(house.actor));
       this.#presumed = true;
       this.#phase = "running";
     } else void this.#load();
@@ -285,7 +286,9 @@ export class Activation {
       const state = hasEvents ? keep(folded) : this.#state;
       const reply: Reply = { id: this.id, version: this.#version + events.length };
       const extra = actor.reply?.[kind]?.(state as never, events as never, this.id);
-      if (extra) Object.assign(reply, extra);
+      if (isPromise(extra)) throw new TypeError("a reply is an object, not a promise");
+      // Whose answer it is says the runtime, as it does to a repetition.
+      if (extra) Object.assign(reply, extra, { id: reply.id, version: reply.version });
       // Events and timers are recorded under any id; "nothing happened" only where somebody can ask again.
       const isRecorded = explicit || hasEvents || timers.length > 0;
       const append = {
@@ -577,7 +580,10 @@ export class Activation {
 
   #newEvent(type: string, data: unknown): NewEvent {
     const { versions } = this.#house.actor.contract;
-    return { type, schemaVersion: versions[type] ?? 1, data: storableJson(data, type) };
+    const text = storableJson(data, type);
+    // Stored, it would be damage: every node would put the stream into quarantine.
+    if (isPromise(data) || !text.startsWith("{")) throw new TypeError(`${type}: its data is no object`);
+    return { type, schemaVersion: versions[type] ?? 1, data: text };
   }
 
   /** Who and in what course, and what `whatIf` needs to decide again: the command, its instant and its params. */

@@ -4,7 +4,8 @@ import { Bug, idFrom, isRefusal, Refusal } from "../kernel/index.ts";
 import type { HistoryEntry, Snapshot, WhatIf } from "../contract/index.ts";
 import type { EventStore } from "../event-store/index.ts";
 import { decide, decisionOf } from "./decision.ts";
-import { evolveAll, type Actor } from "./define-actor.ts";
+import { evolveAll, initialOf, type Actor } from "./define-actor.ts";
+import { deepFreeze } from "./frozen.ts";
 import { decode, loadWithoutSnapshot, publicMetadata } from "./load.ts";
 
 /** Ids that a decision makes come from stream, version and count: decided again, it makes the same ones. */
@@ -64,7 +65,7 @@ export async function whatIf(
   chunk: number,
 ): Promise<WhatIf> {
   const differences: WhatIf["differences"] = [];
-  let state: unknown = actor.initial();
+  let state: unknown = deepFreeze(initialOf(actor));
   let version = 0;
   for (;;) {
     const page = await store.readStream(stream, version + 1, chunk);
@@ -79,7 +80,7 @@ export async function whatIf(
       const actual = decideAgain(actor, id, stream, version, state, cause);
       if (actual !== undefined && !isDeepStrictEqual(plain(actual), plain(recorded)))
         differences.push({ version: version + 1, expected: recorded, actual });
-      state = evolveAll(actor, state, recorded);
+      state = deepFreeze(evolveAll(actor, state, recorded));
       version += count;
       i += count;
     }

@@ -15,7 +15,7 @@ import {
   type StoredEvent,
   type StoredSnapshot,
 } from "../event-store/index.ts";
-import { evolveAll, type Actor, type PlainEvent } from "./define-actor.ts";
+import { evolveAll, initialOf, type Actor, type PlainEvent } from "./define-actor.ts";
 import { deepFreeze } from "./frozen.ts";
 import { beliefIn, damagedReason, releaseOf, unreadableReason } from "./quarantine.ts";
 
@@ -192,7 +192,7 @@ async function readState(
   if (snapshot && kept === undefined) return { ...(await loadWithoutSnapshot(actor, store, stream, chunk)), archived };
   const from = snapshot
     ? { state: kept, version: snapshot.version }
-    : { state: deepFreeze(actor.initial()) as unknown, version: 0 };
+    : { state: deepFreeze(initialOf(actor)), version: 0 };
   const { state, version } = await foldStored(actor, from, events, chunk);
   return { state, version, snapshotVersion: from.version, archived };
 }
@@ -227,7 +227,7 @@ export async function loadWithoutSnapshot(
   chunk: number,
   upTo = Number.MAX_SAFE_INTEGER,
 ): Promise<{ version: number; state: unknown; snapshotVersion: number }> {
-  let folded: { state: unknown; version: number } = { state: deepFreeze(actor.initial()), version: 0 };
+  let folded: { state: unknown; version: number } = { state: deepFreeze(initialOf(actor)), version: 0 };
   while (folded.version < upTo) {
     const page = await store.readStream(stream, folded.version + 1, Math.min(chunk, upTo - folded.version));
     if (page.length === 0) break;

@@ -14,7 +14,7 @@
 // that now stands before a pivot that was sent is not begun, since nothing past the pivot can be undone for it; a step
 // that was abandoned is not done. Only a saga that may go back turns to compensating, and only one that may not resumes,
 // so no journal makes it turn to and fro. A journal that only a later release understands is left to a node that has it.
-import { sagaCommandId, plainError, type Issue } from "../kernel/index.ts";
+import { isPromise, sagaCommandId, plainError, type Issue } from "../kernel/index.ts";
 import { deepFreeze } from "../actor/index.ts";
 import type { Failure, Saga, Step } from "./define-saga.ts";
 import { fold, NEW, OTHERWISE, type Entry, type SagaState, type SentCall, type StartingEvent } from "./journal.ts";
@@ -353,10 +353,9 @@ const isUndoable = ({ status }: SentCall): boolean => status === "sent" || statu
 
 /** Params, or the items of a step, as JSON holds them. Throws where it cannot hold them, or where they are no object. */
 function asSent(value: any): any {
-  // Its rejection would be nobody's, and end the process.
-  if (typeof value?.then === "function") Promise.resolve(value).catch(() => {});
-  else if (typeof value === "object" && value !== null) return JSON.parse(JSON.stringify(value));
-  throw new Error(`gave ${typeof value?.then === "function" ? "a promise" : String(value)} instead of params`);
+  const isLate = isPromise(value) || (Array.isArray(value) && value.filter(isPromise).length > 0);
+  if (!isLate && typeof value === "object" && value !== null) return JSON.parse(JSON.stringify(value));
+  throw new Error(`gave ${isLate ? "a promise" : String(value)} instead of params`);
 }
 
 const stuck = (reason: string): Plan => ({
