@@ -1193,6 +1193,21 @@ describe("loading", () => {
     },
   );
 
+  test("P4 a place is looked up again and again while its reader waits there: the log may be put back under the node", async () => {
+    const host = node();
+    for (let i = 0; i < 3; i++) await host.execute("a", "earn", { amount: 1 });
+    let now = 0;
+    const places = new PlaceChecks(store, () => now);
+    type Place = Pick<Awaited<ReturnType<typeof readLog>>, "cursor" | "mark" | "fault">;
+    let place: Place = { cursor: "" };
+    const read = async () => (place = await readLog(Purse, store, places, place.cursor, 10, place.mark));
+    // On Postgres what others have under way on the server may hold events back for a while.
+    await until(async () => (await read()).mark?.includes('"purse.a",3') === true);
+    await sql(`update events set data = '{"amount":2}' ${eventOf(3, "a")}`);
+    for (; now <= 10_000 && place.fault === undefined; now += 500) await read();
+    expect(place.fault).toMatchObject({ reason: expect.stringMatching(/purse\.a@3.* is another one/) });
+  });
+
   const folding = (earned: () => never): Actor =>
     ({ ...Purse, evolve: { ...Purse.evolve, "purse.earned": earned } }) as never;
   const One = folding(() => {
