@@ -8,6 +8,7 @@ import { newDatabases, type Databases } from "../../test/databases.ts";
 import { query } from "../../test/servers/postgres.ts";
 import { autoCommandId, readEnvironment, Refusal, Unavailable, type DatabaseLocation } from "../kernel/index.ts";
 import { contract, Purse, quoting } from "./account.fixture.ts";
+import { archiveFinished } from "./archive.ts";
 import { defineActor, type Actor } from "./index.ts";
 import { readLog } from "./log.ts";
 import { ActorHost, type HostOptions } from "./mixin.ts";
@@ -936,7 +937,7 @@ describe("loading", () => {
   const fill = async (id: string, n: number): Promise<void> => {
     const host = node({ limits: { snapshotIntervalMs: 0 } });
     for (let i = 0; i < n; i++) await host.execute(id, "earn", { amount: 1 });
-    await until(async () => (await store.load(`purse.${id}`, 1)).snapshot?.version === n - (n % 10));
+    if (n >= 10) await until(async () => (await store.load(`purse.${id}`, 1)).snapshot?.version === n - (n % 10));
   };
 
   test("from snapshot and tail; a snapshot of another schema number is ignored", async () => {
@@ -1124,6 +1125,69 @@ describe("loading", () => {
     expect(await typeOf(host.stateAt("a", 12))).toBe("HOLE_IN_STREAM");
     expect(await typeOf(host.stateAt("a", 13))).toBe("VERSION_NOT_FOUND");
   });
+
+  test.each([0, -1, 99])("a snapshot whose version is damaged, %d, is as good as none", async version => {
+    await fill("a", 12);
+    await sql(`update snapshots set version = ${version}`);
+    expect(await node().get("a")).toEqual({ id: "a", version: 12, state: { balance: 12, notes: 0 } });
+    expect(await aside()).toEqual({});
+  });
+
+  test.each([1, 5, 12])("what if: an event that is missing, %d, is told", async version => {
+    await fill("a", 12);
+    await sql(`delete from events ${eventOf(version, "a")}`);
+    expect(await typeOf(node().whatIf("a"))).toBe("HOLE_IN_STREAM");
+  });
+
+  test.each(["nonsense", "null", "5"])("what if: metadata that is damaged, %s, is told", async metadata => {
+    await fill("a", 3);
+    await sql(`update events set metadata = '${metadata}' ${eventOf(2, "a")}`);
+    expect(await typeOf(node().whatIf("a"))).toBe("EVENT_DAMAGED");
+  });
+
+  test("what if: a number of events that cannot be is not believed, and does not go round for ever", async () => {
+    await fill("a", 3);
+    await sql(`update events set metadata = '{"events":0}' ${eventOf(2, "a")}`);
+    expect(await node().whatIf("a")).toEqual({ id: "a", version: 3, differences: [] });
+  });
+
+  test("what if: a decision of today that cannot be stored is a difference", async () => {
+    await fill("a", 1);
+    const decide = { ...Purse.decide, earn: () => [{ type: "purse.earned", data: { amount: 1, by: 5n } }] };
+    const { differences } = await node({}, { ...Purse, decide } as never).whatIf("a");
+    expect(differences).toMatchObject([{ version: 1, actual: { refused: expect.stringContaining("BigInt") } }]);
+  });
+
+  test("what is hidden by a snapshot only is not archived", async () => {
+    await fill("a", 12);
+    await fill("b", 12);
+    await sql(`delete from events ${eventOf(5, "a")}`);
+    const all = { olderThanMs: -60_000, limit: 10 };
+    const release = async (streams: readonly { id: string }[]) => ({
+      ids: new Set(streams.map(({ id }) => id)),
+      kept: [],
+    });
+    const Finished = { ...Purse, finished: () => true } as Actor;
+    expect(await archiveFinished(Finished, store, all, 100, release)).toMatchObject({ examined: 2, archived: 1 });
+    expect((await node().get("a")).version).toBe(12);
+  });
+
+  test.each(["nonsense", "null", "{}", '{"reply":5}', '{"refusal":null}'])(
+    "a recorded answer that is damaged, %s, is a bug of that repetition alone, and nothing is said about its effect",
+    async answer => {
+      const key = { commandId: "client:u:1" };
+      await node().execute("a", "earn", { amount: 2 });
+      await node().execute("a", "spend", { amount: 1 }, key);
+      await sql(`update commands set answer = '${answer}' where command_id = '${key.commandId}'`);
+      const host = node({ limits: { mailboxSlots: 2 } });
+      for (let i = 0; i < 3; i++) {
+        expect(await typeOf(host.execute("a", "spend", { amount: 1 }, key))).toBe("ANSWER_DAMAGED");
+        expect(await typeOf(host.abandon("a", key.commandId))).toBe("ANSWER_DAMAGED");
+      }
+      expect(await typeOf(node().abandon("a", key.commandId))).toBe("ANSWER_DAMAGED");
+      expect(await host.execute("a", "earn", { amount: 1 })).toEqual({ id: "a", version: 3 });
+    },
+  );
 
   test("a read that fails beside an unusable snapshot is not damage: nothing is written about it", async () => {
     await fill("a", 12);

@@ -23,7 +23,6 @@ import {
   Bug,
   failpoint,
   isPromise,
-  isRefusal,
   outcomeOf,
   Refusal,
   storableJson,
@@ -40,7 +39,16 @@ import type {
   TimerChange,
   Verdict,
 } from "../event-store/index.ts";
-import { ABANDON, answerOf, answerToRepeat, idReused, isRepeat, recordRefusal, recordReply } from "./answers.ts";
+import {
+  ABANDON,
+  answerOf,
+  answerToRepeat,
+  idReused,
+  isRepeat,
+  recordRefusal,
+  recordReply,
+  toAbandoner,
+} from "./answers.ts";
 import { decide, decisionFailed, decisionOf } from "./decision.ts";
 import { initialOf, type Actor, type Timer } from "./define-actor.ts";
 import type { ActorLimits } from "./limits.ts";
@@ -207,14 +215,7 @@ export class Activation {
   }
 
   abandon(commandId: CommandId, settle: Abandon["settle"]): void {
-    const report = (answer: Reply | Error): void =>
-      settle(
-        !(answer instanceof Error)
-          ? { executed: true, answer }
-          : isRefusal(answer)
-            ? { executed: false, answer: { type: answer.type, message: answer.message } }
-            : answer,
-      );
+    const report = (answer: Reply | Error): void => settle(toAbandoner(answer));
     const twin = this.#inFlight?.get(commandId);
     if (twin) return void (this.#takeSlot(settle) && twin.joined.push(report));
     const first = this.#recent?.get(commandId);
@@ -476,11 +477,8 @@ export class Activation {
   }
 
   #answerFirst(request: Request, first: RecordedCommand): void {
-    if ("abandon" in request) {
-      const answer = answerOf(this.id, first);
-      const refused = answer instanceof Error && { type: answer.type, message: answer.message };
-      this.#answerWith(request.abandon.settle, { executed: !refused, answer: refused || answer });
-    } else if ("command" in request) {
+    if ("abandon" in request) this.#answerWith(request.abandon.settle, toAbandoner(answerOf(this.id, first)));
+    else if ("command" in request) {
       this.#remember(first);
       this.#answer(request, answerToRepeat(this.id, first, request.command));
     }

@@ -5,7 +5,7 @@ import { isPromise, isRefusal } from "../kernel/index.ts";
 import type { EventStore } from "../event-store/index.ts";
 import type { Kept, Released } from "../stream/mixin.ts";
 import type { Actor } from "./define-actor.ts";
-import { loadState } from "./load.ts";
+import { loadState, loadWithoutSnapshot } from "./load.ts";
 
 export interface ArchiveOptions {
   /** Milliseconds since the stream's last event, by the database's clock. */
@@ -73,9 +73,12 @@ async function isFinished(
   try {
     const loaded = await loadState(actor, store, stream, foldChunk);
     const finished: unknown = actor.finished?.(loaded.state as never);
-    return !isPromise(finished) && finished === true && loaded.version === version;
+    if (isPromise(finished) || finished !== true || loaded.version !== version) return false;
+    // In the cold part it has no snapshot: what nothing but a snapshot hides would come to light only there.
+    if (loaded.snapshotVersion > 0) await loadWithoutSnapshot(actor, store, stream, foldChunk);
+    return true;
   } catch (error) {
-    // In quarantine: whoever mends it needs it where it is.
+    // Damaged, or not for this release to read: whoever mends it needs it where it is.
     if (isRefusal(error)) throw error;
     return false;
   }

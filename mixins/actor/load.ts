@@ -43,9 +43,12 @@ export function decode(actor: Actor, event: StoredEvent): PlainEvent {
   }
 }
 
+/** All that is stored with an event. Throws Bug `EVENT_DAMAGED`. */
+export const metadataOf = (event: StoredEvent): object => parsed(event, event.metadata || "{}");
+
 /** Who made an event, in what course and by which command. Throws Bug `EVENT_DAMAGED`. */
 export function publicMetadata(event: StoredEvent): HistoryEntry["metadata"] {
-  const { user, requestId, commandId } = parsed(event, event.metadata || "{}") as Record<string, string | undefined>;
+  const { user, requestId, commandId } = metadataOf(event) as Record<string, string | undefined>;
   return { ...(user && { user }), ...(requestId && { requestId }), ...(commandId && { commandId }) };
 }
 
@@ -198,11 +201,11 @@ async function readState(
 }
 
 /**
- * A snapshot is a cache: one that cannot be read, that is no state of this actor or that is ahead of its stream is as
+ * A snapshot is a cache: one that cannot be read, that is no state of this actor or that is not of its stream is as
  * good as none. Folded on, a damaged one would lie without anybody noticing.
  */
 function readSnapshot({ contract }: Actor, snapshot: StoredSnapshot, head: number): unknown {
-  if (snapshot.version > head) return undefined;
+  if (!(snapshot.version > 0 && snapshot.version <= head)) return undefined;
   const isState = stateCheckOf(contract);
   try {
     const state: unknown = JSON.parse(snapshot.state);
