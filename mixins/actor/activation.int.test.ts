@@ -1167,7 +1167,7 @@ describe("loading", () => {
       ids: new Set(streams.map(({ id }) => id)),
       kept: [],
     });
-    const Finished = { ...Purse, finished: () => true } as Actor;
+    const Finished: Actor = { ...(Purse as Actor), finished: () => true };
     expect(await archiveFinished(Finished, store, all, 100, release)).toMatchObject({ examined: 2, archived: 1 });
     expect((await node().get("a")).version).toBe(12);
   });
