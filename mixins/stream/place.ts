@@ -1,7 +1,7 @@
 // A consumer's durable place in one partition: checkpoint, last version per stream, and what was set aside. All of it
 // lies in the consumer's own database and moves in the transaction of the effects.
 import type { Knex } from "knex";
-import { rfc3339 } from "../kernel/index.ts";
+import { eventIdOf, rfc3339 } from "../kernel/index.ts";
 import type { Database } from "../database/index.ts";
 import { keptMark, markIn, stoppedOf, type PlaceFault, type Stopped } from "./identity.ts";
 import type { Cursor, LogEvent } from "./source.ts";
@@ -215,7 +215,7 @@ export class Place {
       .where({ consumer: this.key.consumer, actor_stream: stream })
       .orderBy("version")
       .limit(limit);
-    return rows.map(({ id, event }) => ({ id, stream, event: JSON.parse(event) as LogEvent }));
+    return rows.map(row => ({ id: row.id, stream, event: eventIn(row) }));
   }
 
   async removeLetters(trx: Knex.Transaction, letters: readonly Letter[]): Promise<void> {
@@ -239,6 +239,18 @@ export class Place {
     const free = streams.filter(stream => !waiting.has(stream));
     await trx("parked_streams").where({ consumer }).whereIn("actor_stream", free).delete();
     return free;
+  }
+}
+
+/** What a letter's row holds. Of one that cannot be read the stream and the version are left: its owner knows the rest. */
+export function eventIn(row: { actor_stream: string; version: number; event: string; at: string }): LogEvent {
+  try {
+    return JSON.parse(row.event) as LogEvent;
+  } catch {
+    const { actor_stream, version, at } = row;
+    const [actor, stream] = [actor_stream.split(".", 1)[0]!, actor_stream.slice(actor_stream.indexOf(".") + 1)];
+    const event = { eventId: eventIdOf(actor_stream, version), actor, stream, version, type: "", at };
+    return { ...event, data: {}, metadata: {}, broken: "its dead letter cannot be read" } as unknown as LogEvent;
   }
 }
 
