@@ -68,6 +68,20 @@ describe("a retry", () => {
     ]);
   });
 
+  test("does not wait for the hour by which the clock was put back", async () => {
+    const { state, consumer } = patient();
+    const broker = await house.start(source.schema(), consuming("readers", consumer));
+    source.append("a", "thing.used", { cents: 1 });
+    await parkedIn(broker, 1);
+    state.healed = true;
+    const { knex } = await databaseIn(broker);
+    await knex("parked_streams").update({ state: "retrying", next_at: Date.now() + 3_600_000 });
+    await until(
+      () => state.got.length,
+      count => count === 1,
+    );
+  });
+
   test("of an event that its row does not hold any more asks its owner; the list says so, and nothing else waits", async () => {
     const { state, consumer } = patient();
     const broker = await house.start(source.schema(), consuming("readers", consumer));

@@ -10,6 +10,9 @@ import { inChunks } from "./chunks.ts";
 /** Streams whose last version is kept in memory. A miss costs a query; 50 000 cost about 10 MB. */
 const VERSIONS_CACHED = 50_000;
 
+/** Milliseconds until the next attempt at most: of a thousand streams that an operator sends back in turn. */
+const PAUSE_MS_MAX = 15 * 60_000;
+
 export interface PlaceKey {
   readonly consumer: string;
   readonly source: string;
@@ -196,12 +199,15 @@ export class Place {
         .merge();
   }
 
-  /** Streams whose next attempt is due, oldest first, by what the table says: a person may have sent one back. */
+  /**
+   * Streams whose next attempt is due, oldest first, by what the table says: a person may have sent one back. Due is also
+   * what would have to wait longer than anything has to: the clock was put back.
+   */
   async due(now: number, limit: number): Promise<string[]> {
     const rows = await this.#database
       .knex("parked_streams")
       .where({ ...this.key, state: "retrying" })
-      .where("next_at", "<=", now)
+      .where(time => time.where("next_at", "<=", now).orWhere("next_at", ">", now + PAUSE_MS_MAX))
       .orderBy("next_at")
       .limit(limit);
     for (const row of rows) this.aside.set(row.actor_stream, asideOf(row));
