@@ -22,7 +22,7 @@
 import {
   Bug,
   failpoint,
-  isRefusal,
+  isPromise,
   outcomeOf,
   Refusal,
   storableJson,
@@ -39,9 +39,18 @@ import type {
   TimerChange,
   Verdict,
 } from "../event-store/index.ts";
-import { ABANDON, answerOf, answerToRepeat, idReused, isRepeat, recordRefusal, recordReply } from "./answers.ts";
+import {
+  ABANDON,
+  answerOf,
+  answerToRepeat,
+  idReused,
+  isRepeat,
+  recordRefusal,
+  recordReply,
+  toAbandoner,
+} from "./answers.ts";
 import { decide, decisionFailed, decisionOf } from "./decision.ts";
-import type { Actor, Timer } from "./define-actor.ts";
+import { initialOf, type Actor, type Timer } from "./define-actor.ts";
 import type { ActorLimits } from "./limits.ts";
 import type { Loaded } from "./load.ts";
 import { oversizeOf } from "./oversize.ts";
@@ -161,7 +170,7 @@ export class Activation {
     this.stream = `${house.actor.contract.actor}.${id}`;
     this.usedAt = house.monotonic();
     if (begins) {
-      this.#state = this.#durableState = house.keep(house.actor.initial());
+      this.#state = this.#durableState = house.keep(initialOf(house.actor));
       this.#presumed = true;
       this.#phase = "running";
     } else void this.#load();
@@ -206,14 +215,7 @@ export class Activation {
   }
 
   abandon(commandId: CommandId, settle: Abandon["settle"]): void {
-    const report = (answer: Reply | Error): void =>
-      settle(
-        !(answer instanceof Error)
-          ? { executed: true, answer }
-          : isRefusal(answer)
-            ? { executed: false, answer: { type: answer.type, message: answer.message } }
-            : answer,
-      );
+    const report = (answer: Reply | Error): void => settle(toAbandoner(answer));
     const twin = this.#inFlight?.get(commandId);
     if (twin) return void (this.#takeSlot(settle) && twin.joined.push(report));
     const first = this.#recent?.get(commandId);
@@ -285,7 +287,9 @@ export class Activation {
       const state = hasEvents ? keep(folded) : this.#state;
       const reply: Reply = { id: this.id, version: this.#version + events.length };
       const extra = actor.reply?.[kind]?.(state as never, events as never, this.id);
-      if (extra) Object.assign(reply, extra);
+      if (isPromise(extra)) throw new TypeError("a reply is an object, not a promise");
+      // Whose answer it is says the runtime, as it does to a repetition.
+      if (extra) Object.assign(reply, extra, { id: reply.id, version: reply.version });
       // Events and timers are recorded under any id; "nothing happened" only where somebody can ask again.
       const isRecorded = explicit || hasEvents || timers.length > 0;
       const append = {
@@ -473,11 +477,8 @@ export class Activation {
   }
 
   #answerFirst(request: Request, first: RecordedCommand): void {
-    if ("abandon" in request) {
-      const answer = answerOf(this.id, first);
-      const refused = answer instanceof Error && { type: answer.type, message: answer.message };
-      this.#answerWith(request.abandon.settle, { executed: !refused, answer: refused || answer });
-    } else if ("command" in request) {
+    if ("abandon" in request) this.#answerWith(request.abandon.settle, toAbandoner(answerOf(this.id, first)));
+    else if ("command" in request) {
       this.#remember(first);
       this.#answer(request, answerToRepeat(this.id, first, request.command));
     }
@@ -577,7 +578,10 @@ export class Activation {
 
   #newEvent(type: string, data: unknown): NewEvent {
     const { versions } = this.#house.actor.contract;
-    return { type, schemaVersion: versions[type] ?? 1, data: storableJson(data, type) };
+    const text = storableJson(data, type);
+    // Stored, it would be damage: every node would put the stream into quarantine.
+    if (isPromise(data) || !text.startsWith("{")) throw new TypeError(`${type}: its data is no object`);
+    return { type, schemaVersion: versions[type] ?? 1, data: text };
   }
 
   /** Who and in what course, and what `whatIf` needs to decide again: the command, its instant and its params. */

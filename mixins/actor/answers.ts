@@ -1,7 +1,7 @@
 // What is recorded with a command and given word for word to whoever repeats its id: a reply or a refusal, as JSON text.
 // A reply of nothing but `{ id, version }` is not stored: it follows from the command's row.
 import type { RecordedCommand } from "../event-store/index.ts";
-import { Refusal, storableJson, type RefusalDetail } from "../kernel/index.ts";
+import { Bug, isRefusal, Refusal, storableJson, type RefusalDetail } from "../kernel/index.ts";
 import type { Reply } from "../contract/index.ts";
 
 /** The command name of an id that was abandoned before it arrived. */
@@ -18,12 +18,26 @@ export function recordRefusal({ type, message, code, data }: Refusal): string {
   return storableJson({ refusal } satisfies Recorded, "refusal");
 }
 
-/** The recorded answer: a reply, or the refusal as an error to throw. */
-export function answerOf(id: string, { version, answer }: RecordedCommand): Reply | Refusal {
+/** The recorded answer: a reply, the refusal as an error to throw, or Bug `ANSWER_DAMAGED` if it cannot be read. */
+export function answerOf(id: string, { commandId, version, answer }: RecordedCommand): Reply | Refusal | Bug {
   if (answer === null) return { id, version };
-  const recorded = JSON.parse(answer) as Recorded;
-  return "reply" in recorded ? recorded.reply : new Refusal(recorded.refusal.type, recorded.refusal);
+  try {
+    const recorded = JSON.parse(answer) as Recorded;
+    if (!("reply" in recorded)) return new Refusal(recorded.refusal.type, recorded.refusal);
+    if (typeof recorded.reply === "object" && recorded.reply !== null) return recorded.reply;
+    throw new TypeError("its reply is no object");
+  } catch (cause) {
+    return new Bug("ANSWER_DAMAGED", `${id}: the recorded answer of ${commandId} cannot be read`, { cause });
+  }
 }
+
+/** What who abandons a command hears of the answer that it had. One that cannot be read says nothing about its effect. */
+export const toAbandoner = (answer: Reply | Error): { executed: boolean; answer: unknown } | Error =>
+  !(answer instanceof Error)
+    ? { executed: true, answer }
+    : isRefusal(answer)
+      ? { executed: false, answer: { type: answer.type, message: answer.message } }
+      : answer;
 
 interface Asked {
   readonly kind: string;
@@ -40,5 +54,5 @@ export const idReused = (): Refusal =>
   });
 
 /** The first answer for a repetition, or the refusal of an id that is used for something else. */
-export const answerToRepeat = (id: string, first: RecordedCommand, repeat: Asked): Reply | Refusal =>
+export const answerToRepeat = (id: string, first: RecordedCommand, repeat: Asked): Reply | Refusal | Bug =>
   isRepeat(first, repeat) || first.kind === ABANDON ? answerOf(id, first) : idReused();

@@ -1,11 +1,11 @@
 // Retention: what is finished and old leaves the hot tables. A stream goes only when every consumer of its events has
 // taken all of it, so that a slow one is not made to read the cold part; only when no open saga may still call its actor,
 // which would be refused; and only if it has not moved since it was looked at. A repetition finds nothing left to do.
-import { isRefusal } from "../kernel/index.ts";
+import { isPromise, isRefusal } from "../kernel/index.ts";
 import type { EventStore } from "../event-store/index.ts";
 import type { Kept, Released } from "../stream/mixin.ts";
 import type { Actor } from "./define-actor.ts";
-import { loadState } from "./load.ts";
+import { loadState, loadWithoutSnapshot } from "./load.ts";
 
 export interface ArchiveOptions {
   /** Milliseconds since the stream's last event, by the database's clock. */
@@ -72,9 +72,13 @@ async function isFinished(
   if (!newest || Date.parse(newest.at) > before) return false;
   try {
     const loaded = await loadState(actor, store, stream, foldChunk);
-    return loaded.version === version && actor.finished?.(loaded.state as never) === true;
+    const finished: unknown = actor.finished?.(loaded.state as never);
+    if (isPromise(finished) || finished !== true || loaded.version !== version) return false;
+    // In the cold part it has no snapshot: what nothing but a snapshot hides would come to light only there.
+    if (loaded.snapshotVersion > 0) await loadWithoutSnapshot(actor, store, stream, foldChunk);
+    return true;
   } catch (error) {
-    // In quarantine: whoever mends it needs it where it is.
+    // Damaged, or not for this release to read: whoever mends it needs it where it is.
     if (isRefusal(error)) throw error;
     return false;
   }

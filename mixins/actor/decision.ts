@@ -1,5 +1,5 @@
 // One decision: command in, events out, the new state folded. Pure but for the clock and ids in its arguments.
-import { Bug, isPrintable, plainError, Refusal } from "../kernel/index.ts";
+import { asError, Bug, isPrintable, isPromise, Refusal } from "../kernel/index.ts";
 import { evolveAll, type Actor, type Decision, type PlainEvent, type Timer } from "./define-actor.ts";
 
 export interface Outcome<S> {
@@ -42,15 +42,13 @@ export function decide<S>(
 /** Code of the definition threw, or gave what cannot be stored. */
 export function decisionFailed(actor: Actor, id: string, command: string, cause: unknown): Bug {
   if (cause instanceof Bug) return cause;
-  const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : plainError(cause).message;
-  return new Bug("DECISION_FAILED", `${actor.contract.actor}.${id}: ${command} threw ${reason}`, { cause });
+  const { name, message } = asError(cause);
+  return new Bug("DECISION_FAILED", `${actor.contract.actor}.${id}: ${command} threw ${name}: ${message}`, { cause });
 }
 
 function decidedOf(decided: unknown): { events: readonly PlainEvent[]; timers: readonly Timer<any>[] } {
-  // Its own throw would come when nobody listens any more, and end the process.
-  if (decided instanceof Promise) decided.catch(() => {});
   const { events, timers } = (decided ?? {}) as Partial<Outcome<unknown>>;
-  if (!Array.isArray(events) || !Array.isArray(timers))
+  if (isPromise(decided) || !Array.isArray(events) || !Array.isArray(timers))
     throw new TypeError("a decision is a list of events, or `{ events, timers }`");
   return { events, timers };
 }
@@ -61,7 +59,9 @@ function checkTimer(actor: Actor, timer: Timer<any>): void {
   if (typeof name !== "string" || name.length > TIMER_NAME_MAX || !isPrintable(name))
     throw new Error(`a timer's name is up to ${TIMER_NAME_MAX} printable characters, not ${JSON.stringify(name)}`);
   if ("cancel" in timer) return;
-  if (!(Math.abs(timer.afterMs) <= AFTER_MS_MAX)) throw new Error(`timer ${name}: afterMs is ${timer.afterMs}`);
+  const { afterMs } = timer;
+  if (typeof afterMs !== "number" || !(Math.abs(afterMs) <= AFTER_MS_MAX))
+    throw new Error(`timer ${name}: afterMs is ${JSON.stringify(afterMs)}`);
   if (!Object.hasOwn(actor.decide, timer.command)) throw new Error(`timer ${name}: ${timer.command} is no command`);
 }
 /** Characters: the id of the command that it fires holds it, beside the stream. */

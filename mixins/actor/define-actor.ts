@@ -1,5 +1,5 @@
 // The pure definition of an event-sourced actor: no broker, no clock, no I/O.
-import type { Refusal, RefusalDetail } from "../kernel/index.ts";
+import { isPromise, type Refusal, type RefusalDetail } from "../kernel/index.ts";
 import type { AnyContract, Call, Data, DeepReadonly } from "../contract/index.ts";
 
 export type StateOf<K extends AnyContract> = DeepReadonly<Data<K["state"]>>;
@@ -100,13 +100,26 @@ export const defineActor =
 
 export type PlainEvent = { readonly type: string; readonly data: unknown };
 
-/** Folds events into a state. Throws when an event has no fold. */
+/** The state before the first event. Throws when the definition gives none. */
+export const initialOf = (actor: Actor): unknown => asState(actor.initial(), "initial()");
+
+/** Folds events into a state. Throws when an event has no fold, or its fold gives no state. */
 export function evolveAll<S>(actor: Actor, state: S, events: readonly PlainEvent[]): S {
+  const { evolve, contract } = actor;
   let next = state;
-  for (const { type, data } of events) {
-    const fold = (actor.evolve as Record<string, ((state: S, data: unknown) => S) | undefined>)[type];
-    if (!fold) throw new Error(`${actor.contract.service}: no fold for event "${type}"`);
-    next = fold(next, data);
+  for (const event of events) {
+    const { type, data } = event;
+    // Own ones only: "constructor" is no event because every object has one.
+    if (!Object.hasOwn(evolve, type))
+      throw new Error(`${contract.service}: no fold for ${isPromise(event) ? "a promise" : `event "${type}"`}`);
+    next = asState((evolve as Record<string, (state: S, data: unknown) => S>)[type]!(next, data), type);
   }
   return next;
+}
+
+function asState<S>(given: S, by: string): S {
+  if (typeof given === "object" && given !== null && !isPromise(given)) return given;
+  throw new TypeError(
+    `${by} gave ${typeof given === "object" && given !== null ? "a promise" : String(given)}, no state`,
+  );
 }

@@ -4,8 +4,9 @@ import { Bug, idFrom, isRefusal, Refusal } from "../kernel/index.ts";
 import type { HistoryEntry, Snapshot, WhatIf } from "../contract/index.ts";
 import type { EventStore } from "../event-store/index.ts";
 import { decide, decisionOf } from "./decision.ts";
-import { evolveAll, type Actor } from "./define-actor.ts";
-import { decode, loadWithoutSnapshot, publicMetadata } from "./load.ts";
+import { initialOf, type Actor } from "./define-actor.ts";
+import { deepFreeze } from "./frozen.ts";
+import { decode, foldStored, loadWithoutSnapshot, metadataOf, publicMetadata } from "./load.ts";
 
 /** Ids that a decision makes come from stream, version and count: decided again, it makes the same ones. */
 export const decisionId = (stream: string, version: number, n: number): string => idFrom(stream, `${version}`, `${n}`);
@@ -64,41 +65,47 @@ export async function whatIf(
   chunk: number,
 ): Promise<WhatIf> {
   const differences: WhatIf["differences"] = [];
-  let state: unknown = actor.initial();
-  let version = 0;
+  let before = { state: deepFreeze(initialOf(actor)), version: 0 };
   for (;;) {
-    const page = await store.readStream(stream, version + 1, chunk);
-    if (page.length === 0) return { id, version, differences };
+    const page = await store.readStream(stream, before.version + 1, chunk);
+    if (page.length === 0) {
+      await mustHaveEnded(actor, store, stream, before.version);
+      return { id, version: before.version, differences };
+    }
     // A page may end amid a command's events; those of the last command are then read with the next page.
     const last = page.at(-1)!;
     for (let i = 0; i < page.length;) {
-      const cause = JSON.parse(page[i]!.metadata || "{}") as Cause;
-      const count = Math.min(cause.events ?? 1, page.length - i);
-      if (count < (cause.events ?? 1) && i > 0 && last.version - page[0]!.version + 1 === chunk) break;
-      const recorded = page.slice(i, i + count).map(event => decode(actor, event));
-      const actual = decideAgain(actor, id, stream, version, state, cause);
-      if (actual !== undefined && !isDeepStrictEqual(plain(actual), plain(recorded)))
-        differences.push({ version: version + 1, expected: recorded, actual });
-      state = evolveAll(actor, state, recorded);
-      version += count;
+      const cause = metadataOf(page[i]!) as Cause;
+      const made = Number.isSafeInteger(cause.events) ? Math.max(1, cause.events!) : 1;
+      const count = Math.min(made, page.length - i);
+      if (count < made && i > 0 && last.version - page[0]!.version + 1 === chunk) break;
+      const events = page.slice(i, i + count);
+      const after = await foldStored(actor, before, events, chunk);
+      const recorded = events.map(event => decode(actor, event));
+      const actual = decideAgain(actor, id, stream, before.version, before.state, cause);
+      if (actual !== undefined && !isDeepStrictEqual(actual, plain(recorded)))
+        differences.push({ version: before.version + 1, expected: recorded, actual });
+      before = { state: deepFreeze(after.state), version: after.version };
       i += count;
     }
   }
 }
 
+/** Throws Bug `HOLE_IN_STREAM` where the stream goes on past its last event. */
+async function mustHaveEnded(actor: Actor, store: EventStore, stream: string, version: number): Promise<void> {
+  const { version: head } = await store.load(stream, actor.snapshotSchema ?? 1);
+  if (head > version && (await store.readStream(stream, version + 1, 1)).length === 0)
+    throw new Bug("HOLE_IN_STREAM", `${stream}: its events end at version ${version}`);
+}
+
 function decideAgain(actor: Actor, id: string, stream: string, version: number, state: unknown, cause: Cause): unknown {
   const { command, params, now } = cause;
   if (command === undefined || now === undefined || actor.prepare?.[command]) return undefined;
-  if (!(command in actor.decide)) return { refused: "UNKNOWN_COMMAND", command };
+  if (!Object.hasOwn(actor.decide, command)) return { refused: "UNKNOWN_COMMAND", command };
   let ids = 0;
   try {
-    return decide(
-      actor,
-      state,
-      command,
-      params,
-      decisionOf(id, now, () => decisionId(stream, version, ids++)),
-    ).events;
+    const decision = decisionOf(id, now, () => decisionId(stream, version, ids++));
+    return plain(decide(actor, state, command, params, decision).events);
   } catch (error) {
     return { refused: isRefusal(error) ? error.type : String(error), command };
   }

@@ -1,6 +1,7 @@
 // All activations of one actor type in this process: activated on first call, one each, and passivated when idle.
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  asError,
   autoCommandId,
   Bug,
   CALL_CHAIN,
@@ -347,7 +348,7 @@ export class ActorHost {
 /** The command was never decided, whatever happened to the calls that it made: outcome none. */
 function preparationFailed(stream: string, kind: string, error: unknown): Error {
   if (error instanceof Refusal || error instanceof Bug) return error;
-  const { message, type, code } = (error ?? {}) as Error & { type?: string; code?: number };
+  const { message, type, code } = asError(error) as Error & { type?: string; code?: number };
   if (isRefusal(error)) return new Refusal(error.type, { message, status: error.code });
   // Moleculer numbers some of what may pass like a refusal: an action that nobody offers, or not yet, is its 404.
   if (isRetryable(error) || (code !== undefined && code >= 500 && type !== undefined))

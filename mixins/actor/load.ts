@@ -15,7 +15,7 @@ import {
   type StoredEvent,
   type StoredSnapshot,
 } from "../event-store/index.ts";
-import { evolveAll, type Actor, type PlainEvent } from "./define-actor.ts";
+import { evolveAll, initialOf, type Actor, type PlainEvent } from "./define-actor.ts";
 import { deepFreeze } from "./frozen.ts";
 import { beliefIn, damagedReason, releaseOf, unreadableReason } from "./quarantine.ts";
 
@@ -43,9 +43,12 @@ export function decode(actor: Actor, event: StoredEvent): PlainEvent {
   }
 }
 
+/** All that is stored with an event. Throws Bug `EVENT_DAMAGED`. */
+export const metadataOf = (event: StoredEvent): object => parsed(event, event.metadata || "{}");
+
 /** Who made an event, in what course and by which command. Throws Bug `EVENT_DAMAGED`. */
 export function publicMetadata(event: StoredEvent): HistoryEntry["metadata"] {
-  const { user, requestId, commandId } = parsed(event, event.metadata || "{}") as Record<string, string | undefined>;
+  const { user, requestId, commandId } = metadataOf(event) as Record<string, string | undefined>;
   return { ...(user && { user }), ...(requestId && { requestId }), ...(commandId && { commandId }) };
 }
 
@@ -192,17 +195,17 @@ async function readState(
   if (snapshot && kept === undefined) return { ...(await loadWithoutSnapshot(actor, store, stream, chunk)), archived };
   const from = snapshot
     ? { state: kept, version: snapshot.version }
-    : { state: deepFreeze(actor.initial()) as unknown, version: 0 };
+    : { state: deepFreeze(initialOf(actor)), version: 0 };
   const { state, version } = await foldStored(actor, from, events, chunk);
   return { state, version, snapshotVersion: from.version, archived };
 }
 
 /**
- * A snapshot is a cache: one that cannot be read, that is no state of this actor or that is ahead of its stream is as
+ * A snapshot is a cache: one that cannot be read, that is no state of this actor or that is not of its stream is as
  * good as none. Folded on, a damaged one would lie without anybody noticing.
  */
 function readSnapshot({ contract }: Actor, snapshot: StoredSnapshot, head: number): unknown {
-  if (snapshot.version > head) return undefined;
+  if (!(snapshot.version > 0 && snapshot.version <= head)) return undefined;
   const isState = stateCheckOf(contract);
   try {
     const state: unknown = JSON.parse(snapshot.state);
@@ -227,7 +230,7 @@ export async function loadWithoutSnapshot(
   chunk: number,
   upTo = Number.MAX_SAFE_INTEGER,
 ): Promise<{ version: number; state: unknown; snapshotVersion: number }> {
-  let folded: { state: unknown; version: number } = { state: deepFreeze(actor.initial()), version: 0 };
+  let folded: { state: unknown; version: number } = { state: deepFreeze(initialOf(actor)), version: 0 };
   while (folded.version < upTo) {
     const page = await store.readStream(stream, folded.version + 1, Math.min(chunk, upTo - folded.version));
     if (page.length === 0) break;

@@ -387,7 +387,8 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         const beyond = place.cursor.replaceAll(/\d+(?=,|$)/g, position => `${Number(position) + 1_000}`);
         expect(await faultOf(beyond, place.mark)).toMatch(/another one/);
         expect(await faultOf("nonsense", undefined)).toMatch(/no place/);
-        expect(await faultOf(place.cursor, "nonsense")).toMatch(/no mark/);
+        for (const mark of ["nonsense", "null", "5", '{"0":null}', '{"0":[]}', '["0"]'])
+          expect(await faultOf(place.cursor, mark)).toMatch(/no mark/);
         if (!beyond.includes("=")) expect(await faultOf(beyond, undefined)).toMatch(/past the log's end/);
         expect(await faultOf(place.cursor, undefined)).toBeUndefined();
         const identities = await store.identities();

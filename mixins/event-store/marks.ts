@@ -50,11 +50,15 @@ export function nextMark(before: Mark | undefined, page: Mark | undefined): Mark
 /** The event that each part of a mark names. Undefined for what is no mark. */
 export function partsOf(mark: Mark): Parts | undefined {
   try {
-    return JSON.parse(mark) as Parts;
+    const parts: unknown = JSON.parse(mark);
+    const isMark = typeof parts === "object" && parts !== null && Object.values(parts).every(isPart);
+    return isMark ? (parts as Parts) : undefined;
   } catch {
     return undefined;
   }
 }
+const isPart = (part: unknown): boolean =>
+  Array.isArray(part) && ["string", "string", "number", "string"].every((type, i) => typeof part[i] === type);
 
 type Log = Pick<EventStore, "readStream" | "head" | "identities">;
 
@@ -68,28 +72,38 @@ const limits = {
 /** Asks one store whether places are in its log. */
 export class PlaceChecks {
   readonly #log: Log;
+  readonly #monotonic: () => number;
   readonly #good = new Map<string, number>();
 
-  constructor(log: Log) {
+  constructor(log: Log, monotonic = (): number => performance.now()) {
     this.#log = log;
+    this.#monotonic = monotonic;
   }
 
-  /** A place that this store has just given. */
+  /**
+   * A place that this store has just given. One that it has given before, as to a reader that waits at the log's end, is
+   * good no longer for that: the log may be put back under the node.
+   */
   given(cursor: Cursor, mark: Mark | undefined): void {
-    this.#good.set(`${cursor} ${mark}`, performance.now() + limits.goodMs);
-    for (const key of this.#good.keys()) {
-      if (this.#good.size <= limits.places) break;
-      this.#good.delete(key);
-    }
+    if (!this.#good.has(`${cursor} ${mark}`)) this.#remember(cursor, mark);
   }
 
   /** Why a place is not in this log; undefined if it is, as far as its mark can tell. */
   async faultOf(cursor: Cursor, mark: Mark | undefined): Promise<string | undefined> {
     const until = this.#good.get(`${cursor} ${mark}`);
-    if (until !== undefined && performance.now() < until) return undefined;
+    if (until !== undefined && this.#monotonic() < until) return undefined;
     const fault = await faultOf(this.#log, cursor, mark);
-    if (fault === undefined) this.given(cursor, mark);
+    if (fault === undefined) this.#remember(cursor, mark);
+    else this.#good.delete(`${cursor} ${mark}`);
     return fault;
+  }
+
+  #remember(cursor: Cursor, mark: Mark | undefined): void {
+    this.#good.set(`${cursor} ${mark}`, this.#monotonic() + limits.goodMs);
+    for (const key of this.#good.keys()) {
+      if (this.#good.size <= limits.places) break;
+      this.#good.delete(key);
+    }
   }
 }
 

@@ -27,6 +27,7 @@ test.each<[string, () => unknown]>([
   ["null", () => null],
   ["a text", () => "Ada"],
   ["a promise", async () => ({ first: "Ada" })],
+  ["a promise that nobody waits for", () => Promise.reject(new Error("nobody listens"))],
   ["a BigInt", () => ({ first: 1n })],
   ["a cycle", () => cyclic],
 ])("a step that gives %s is an error that names the event and the step", (_what, step) =>

@@ -1,4 +1,4 @@
-import { Bug } from "../kernel/index.ts";
+import { Bug, isPromise } from "../kernel/index.ts";
 
 /** Lifts an event's data from the version that is its key to the next one. Pure. */
 export type Upcasters = { readonly [version: number]: ((data: any) => any) | undefined };
@@ -33,7 +33,7 @@ export function upcast(
 
 /** An object that others can be told: a page of the log with a BigInt or a cycle in it could not be sent to anyone. */
 function isData(lifted: unknown): boolean {
-  if (typeof lifted !== "object" || lifted === null || lifted instanceof Promise) return false;
+  if (isPromise(lifted) || typeof lifted !== "object" || lifted === null) return false;
   try {
     JSON.stringify(lifted);
     return true;

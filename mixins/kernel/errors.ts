@@ -172,6 +172,16 @@ export function asError(thrown: unknown): Error {
   return Object.assign(new Error(message), { type, code });
 }
 
+/**
+ * Whether an author's code gave a promise where a value is due, as an `async` function does. It is taken care of: its
+ * rejection would be nobody's, and end the process.
+ */
+export function isPromise(given: unknown): boolean {
+  if (typeof (given as { then?: unknown } | null | undefined)?.then !== "function") return false;
+  Promise.resolve(given).catch(() => {});
+  return true;
+}
+
 /** What a logger and the wire read of an error. */
 const READ = ["name", "message", "stack", "code", "type", "retryable", "data"];
 function isReadableError(thrown: unknown): thrown is Error {

@@ -5,6 +5,7 @@ export { environmentOf, EnvironmentError, readEnvironment, readPostgresUrl, type
 export { EMAIL } from "./email.ts";
 export {
   Bug,
+  isPromise,
   isRefusal,
   isRetryable,
   Misconfigured,

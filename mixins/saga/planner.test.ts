@@ -17,7 +17,7 @@ import {
   undoRefused,
   type Given,
 } from "./given-saga.ts";
-import { advance, plan, refused as refusedEntry } from "./planner.ts";
+import { advance, answered, plan, refused as refusedEntry } from "./planner.ts";
 import { minutes, seconds } from "../kernel/index.ts";
 
 const wish = started("wish.made", {
@@ -73,6 +73,8 @@ describe("the author's code", () => {
     ["throws", bad, /no such line/],
     ["gives nothing", () => undefined, /gave undefined instead of params/],
     ["gives a promise", async () => bad(), /gave a promise instead of params/],
+    ["gives a list of promises", () => [1, 2].map(async () => bad()), /gave a promise instead of params/],
+    ["gives what JSON makes a text", () => new Date(0), /instead of params/],
     ["gives what JSON cannot hold", () => ({ id: "x", quantity: 1n }), /BigInt/],
     ["gives a cycle", () => cycle, /circular/],
   ];
@@ -84,6 +86,10 @@ describe("the author's code", () => {
     inStep.isStuck(/^step book: the definition of broken threw: /);
     givenSaga(
       saga.each("take", give, "shelves.take", () => bolts),
+      wish,
+    ).isStuck(reason);
+    givenSaga(
+      saga.each("take", () => [1, 2], "shelves.take", give),
       wish,
     ).isStuck(reason);
     const undoing = saga.step("take", "shelves.take", () => bolts, { undo: ["shelves.giveBack", give] });
@@ -172,6 +178,23 @@ describe("an undo with params of its own", () => {
     const deploy = () => ((card = "second"), retried()({} as never, [], saga));
     givenSaga(saga, ...past, deploy).compensates("outside.refund", { wish: "actor-1", card: "second" });
   });
+
+  test.each([undefined, null, {}, { executed: "yes" }])(
+    "an abandon that is answered with %j says nothing about its call: it is no outcome",
+    answer => {
+      const call = { purpose: "abandon", step: "take", item: 0, action: "shelves.abandon", params: {} } as const;
+      expect(() => answered(call, answer, SAGA_GIVEN_NOW)).toThrow(/shelves\.abandon did not say/);
+    },
+  );
+
+  test.each([[[null]], [5], [[{ message: 5n }]], [{ length: 1 }]])(
+    "an error whose fields are none that we know, %#, is journalled without them",
+    errors => {
+      const call = { purpose: "step", step: "take", item: 0, action: "shelves.take", params: {} } as const;
+      const odd = Object.assign(new Error("odd"), { type: "ODD", data: { errors } });
+      expect(refusedEntry(call, odd, SAGA_GIVEN_NOW).data).toMatchObject({ failure: { type: "ODD", step: "take" } });
+    },
+  );
 
   test("the reason names the field that was not liked", () => {
     const call = { purpose: "undo", step: "take", item: 0, action: "shelves.sweep", params: {} } as const;

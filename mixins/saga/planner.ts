@@ -14,7 +14,7 @@
 // that now stands before a pivot that was sent is not begun, since nothing past the pivot can be undone for it; a step
 // that was abandoned is not done. Only a saga that may go back turns to compensating, and only one that may not resumes,
 // so no journal makes it turn to and fro. A journal that only a later release understands is left to a node that has it.
-import { sagaCommandId, plainError, type Issue } from "../kernel/index.ts";
+import { isPromise, sagaCommandId, plainError, type Issue } from "../kernel/index.ts";
 import { deepFreeze } from "../actor/index.ts";
 import type { Cause, Failure, Saga, Step } from "./define-saga.ts";
 import { fold, NEW, OTHERWISE, type Entry, type SagaState, type SentCall, type StartingEvent } from "./journal.ts";
@@ -261,10 +261,8 @@ class Planner {
   /** The author's code: what it gives is taken as JSON holds it, so that a repetition sends the same. */
   #paramsOf(step: Step, scope: Scope): unknown[] {
     this.step = step.name;
-    const params = step.over
-      ? asSent(step.over(scope)).map((item: unknown) => step.params(scope, item))
-      : [step.params(scope)];
-    return params.map(asSent);
+    if (!step.over) return [asSent(step.params(scope))];
+    return asSent(step.over(scope)).map((item: unknown) => asSent(step.params(scope, item)));
   }
 
   /** Journals how the calls are undone, before they are: a repetition undoes with the same params, whatever is deployed meanwhile. */
@@ -363,10 +361,10 @@ const isUndoable = ({ status }: SentCall): boolean => status === "sent" || statu
 
 /** Params, or the items of a step, as JSON holds them. Throws where it cannot hold them, or where they are no object. */
 function asSent(value: any): any {
-  // Its rejection would be nobody's, and end the process.
-  if (typeof value?.then === "function") Promise.resolve(value).catch(() => {});
-  else if (typeof value === "object" && value !== null) return JSON.parse(JSON.stringify(value));
-  throw new Error(`gave ${typeof value?.then === "function" ? "a promise" : String(value)} instead of params`);
+  const isLate = isPromise(value) || (Array.isArray(value) && value.filter(isPromise).length > 0);
+  const sent = isLate || typeof value !== "object" || value === null ? undefined : JSON.parse(JSON.stringify(value));
+  if (typeof sent === "object" && sent !== null) return sent;
+  throw new Error(`gave ${isLate ? "a promise" : String(value)} instead of params`);
 }
 
 const stuck = (reason: string): Plan => ({
@@ -381,11 +379,14 @@ export const namesActor = (_action: string, params: unknown): boolean =>
 /** `inventory.reserve` → `inventory.abandon`. */
 export const abandonOf = (action: string): string => `${action.slice(0, action.lastIndexOf("."))}.abandon`;
 
-/** The journal entry of a call that was answered. */
-export function answered({ purpose, step, item }: PlannedCall, answer: any, at: string): Entry {
+/** The journal entry of a call that was answered. Throws where an `abandon` did not say what became of its call. */
+export function answered({ purpose, step, item, action }: PlannedCall, answer: any, at: string): Entry {
   if (purpose === "undo") return { type: "saga.undone", data: { step, item, at } };
-  if (purpose === "abandon")
-    return { type: "saga.abandoned", data: { step, item, executed: answer.executed, answer: answer.answer, at } };
+  if (purpose === "abandon") {
+    const executed: unknown = answer?.executed;
+    if (typeof executed !== "boolean") throw new Error(`${action} did not say whether the call was executed`);
+    return { type: "saga.abandoned", data: { step, item, executed, answer: answer.answer, at } };
+  }
   return { type: "saga.done", data: { step, item, result: answer, at } };
 }
 
@@ -402,8 +403,13 @@ export function failureOf(step: string, error: unknown): Failure {
 
 /** ` (quantity is required)`: without it nobody knows what a validator did not like. */
 function fieldsOf(error: unknown): string {
-  const { errors } = (error as { data?: { errors?: unknown } } | undefined)?.data ?? {};
-  if (!Array.isArray(errors) || errors.length === 0) return "";
-  const told = (error as Error).message;
-  return ` (${errors.map(({ field, message }: Issue) => (message === told ? field : `${field} ${message}`)).join(", ")})`;
+  try {
+    const { errors } = (error as { data?: { errors?: unknown } } | undefined)?.data ?? {};
+    if (!Array.isArray(errors) || errors.length === 0) return "";
+    const told = (error as Error).message;
+    return ` (${errors.map(({ field, message }: Issue) => (message === told ? field : `${field} ${message}`)).join(", ")})`;
+  } catch {
+    // Another's error need not have what ours have.
+    return "";
+  }
 }

@@ -426,4 +426,13 @@ describe("leases", () => {
     expect(await elsewhere.hold()).toBe(true);
     expect(await new Lease(database, "other work", 1_000).hold()).toBe(false);
   });
+
+  test("one that was given before the clock was put back is not waited for, for an hour", async () => {
+    const broker = await house.start(consuming("readers"));
+    const { database } = await consumersOf(inside(broker));
+    const elsewhere = new Lease(database, "work", 1_000, "another-machine/1/other/1");
+    expect(await elsewhere.hold()).toBe(true);
+    await database.knex("leases").update({ expires_at: database.knex.raw("expires_at + 3600000") });
+    expect(await new Lease(database, "work", 1_000).hold()).toBe(true);
+  });
 });

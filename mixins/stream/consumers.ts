@@ -10,6 +10,7 @@ import { stoppedOf } from "./identity.ts";
 import { STREAM_LIMITS } from "./limits.ts";
 import { actorOf, ownersOf } from "./owners.ts";
 import { unparkGroup, type ParkedFilter } from "./parked.ts";
+import { eventIn } from "./place.ts";
 import { streamReader } from "./read-stream.ts";
 import { resetConsumer, type Reset, type ResetReport } from "./reset.ts";
 import { STOPPED, type ConsumerStopped, type LogPage, type ReadLog } from "./source.ts";
@@ -269,19 +270,10 @@ export class Consumers {
       .orderBy("d.id")
       .limit(limit)
       .select("d.id", "d.consumer", "d.actor_stream", "d.version", "d.event", "d.at", "p.error", "p.attempts");
-    return rows.map(({ id, consumer, actor_stream, version, event, at, error, attempts }) => {
-      const parsed = JSON.parse(event) as { type: string };
-      return {
-        id: `${id}`,
-        consumer,
-        stream: actor_stream,
-        version,
-        type: parsed.type,
-        error: JSON.parse(error),
-        attempts,
-        at,
-        event: parsed,
-      };
+    return rows.map(row => {
+      const { id, consumer, actor_stream: stream, version, at, error, attempts } = row;
+      const event = eventIn(row);
+      return { id: `${id}`, consumer, stream, version, type: event.type, error: errorIn(error), attempts, at, event };
     });
   }
 
@@ -345,5 +337,14 @@ export class Consumers {
     } catch (error) {
       this.#service.logger.debug("the lag of consumers could not be measured", error);
     }
+  }
+}
+
+/** Why a stream was set aside, as its row says. */
+function errorIn(text: string): DeadLetter["error"] {
+  try {
+    return JSON.parse(text) as DeadLetter["error"];
+  } catch {
+    return { type: "ERROR", message: "why it failed cannot be read" };
   }
 }

@@ -68,6 +68,44 @@ describe("a retry", () => {
     ]);
   });
 
+  test("does not wait for the hour by which the clock was put back", async () => {
+    const { state, consumer } = patient();
+    const broker = await house.start(source.schema(), consuming("readers", consumer));
+    source.append("a", "thing.used", { cents: 1 });
+    await parkedIn(broker, 1);
+    state.healed = true;
+    const { knex } = await databaseIn(broker);
+    await knex("parked_streams").update({ state: "retrying", next_at: Date.now() + 3_600_000 });
+    await until(
+      () => state.got.length,
+      count => count === 1,
+    );
+  });
+
+  test("of an event that its row does not hold any more asks its owner; the list says so, and nothing else waits", async () => {
+    const { state, consumer } = patient();
+    const broker = await house.start(source.schema(), consuming("readers", consumer));
+    for (const stream of ["a", "b"]) source.append(stream, "thing.used", { of: stream });
+    await parkedIn(broker, 2);
+    const { knex } = await databaseIn(broker);
+    await knex("dead_letters").where({ actor_stream: "thing.a" }).update({ event: "nonsense" });
+    await knex("parked_streams").where({ actor_stream: "thing.a" }).update({ error: "nonsense" });
+    expect(await lettersOf(broker)).toMatchObject([
+      { stream: "thing.a", version: 1, type: "", error: { message: expect.stringContaining("cannot be read") } },
+      { stream: "thing.b", version: 1, type: "thing.used", error: { message: "poison" } },
+    ]);
+    state.healed = true;
+    for (const { id } of await lettersOf(broker)) await broker.call("readers.retryDeadLetter", { id });
+    await until(
+      () => state.got.toSorted(),
+      got => got.length === 2,
+    );
+    expect(state.got.toSorted()).toEqual([
+      ["thing.a@1", { of: "a" }],
+      ["thing.b@1", { of: "b" }],
+    ]);
+  });
+
   test("reads the stream page by page, however few events the owner puts into one", async () => {
     const { state, consumer } = patient();
     const schema = source.schema();

@@ -51,7 +51,7 @@ export class Lease {
       if (made.length === 0) return false;
       this.#epoch = 1;
     } else {
-      if (Number(row.expires_at) > now && !isGone(row.holder)) return false;
+      if (isHeld(Number(row.expires_at) - now, this.#lengthMs) && !isGone(row.holder)) return false;
       const epoch = Number(row.epoch) + 1;
       const taken = await knex("leases")
         .where({ name: this.#name, epoch: row.epoch, expires_at: row.expires_at })
@@ -76,6 +76,13 @@ export class Lease {
     return this.#database.knex("leases").where({ name: this.#name, holder: this.#holder, epoch });
   }
 }
+
+/**
+ * Whether so many milliseconds are left to a holder. More than it can have been given are none: the clock was put back
+ * since, and whoever is alive renews. The length may differ between two releases.
+ */
+const isHeld = (leftMs: number, lengthMs: number): boolean => leftMs > 0 && leftMs <= Math.max(lengthMs, LENGTH_MS_MAX);
+const LENGTH_MS_MAX = 15 * 60_000;
 
 /**
  * Whether a holder is a process of this machine that is no more: then the next one need not wait for the end, and what

@@ -1,7 +1,7 @@
 // A consumer's durable place in one partition: checkpoint, last version per stream, and what was set aside. All of it
 // lies in the consumer's own database and moves in the transaction of the effects.
 import type { Knex } from "knex";
-import { rfc3339 } from "../kernel/index.ts";
+import { eventIdOf, rfc3339 } from "../kernel/index.ts";
 import type { Database } from "../database/index.ts";
 import { keptMark, markIn, stoppedOf, type PlaceFault, type Stopped } from "./identity.ts";
 import type { Cursor, LogEvent } from "./source.ts";
@@ -9,6 +9,9 @@ import { inChunks } from "./chunks.ts";
 
 /** Streams whose last version is kept in memory. A miss costs a query; 50 000 cost about 10 MB. */
 const VERSIONS_CACHED = 50_000;
+
+/** Milliseconds until the next attempt at most: of a thousand streams that an operator sends back in turn. */
+const PAUSE_MS_MAX = 15 * 60_000;
 
 export interface PlaceKey {
   readonly consumer: string;
@@ -196,12 +199,15 @@ export class Place {
         .merge();
   }
 
-  /** Streams whose next attempt is due, oldest first, by what the table says: a person may have sent one back. */
+  /**
+   * Streams whose next attempt is due, oldest first, by what the table says: a person may have sent one back. Due is also
+   * what would have to wait longer than anything has to: the clock was put back.
+   */
   async due(now: number, limit: number): Promise<string[]> {
     const rows = await this.#database
       .knex("parked_streams")
       .where({ ...this.key, state: "retrying" })
-      .where("next_at", "<=", now)
+      .where(time => time.where("next_at", "<=", now).orWhere("next_at", ">", now + PAUSE_MS_MAX))
       .orderBy("next_at")
       .limit(limit);
     for (const row of rows) this.aside.set(row.actor_stream, asideOf(row));
@@ -215,7 +221,7 @@ export class Place {
       .where({ consumer: this.key.consumer, actor_stream: stream })
       .orderBy("version")
       .limit(limit);
-    return rows.map(({ id, event }) => ({ id, stream, event: JSON.parse(event) as LogEvent }));
+    return rows.map(row => ({ id: row.id, stream, event: eventIn(row) }));
   }
 
   async removeLetters(trx: Knex.Transaction, letters: readonly Letter[]): Promise<void> {
@@ -239,6 +245,18 @@ export class Place {
     const free = streams.filter(stream => !waiting.has(stream));
     await trx("parked_streams").where({ consumer }).whereIn("actor_stream", free).delete();
     return free;
+  }
+}
+
+/** What a letter's row holds. Of one that cannot be read the stream and the version are left: its owner knows the rest. */
+export function eventIn(row: { actor_stream: string; version: number; event: string; at: string }): LogEvent {
+  try {
+    return JSON.parse(row.event) as LogEvent;
+  } catch {
+    const { actor_stream, version, at } = row;
+    const [actor, stream] = [actor_stream.split(".", 1)[0]!, actor_stream.slice(actor_stream.indexOf(".") + 1)];
+    const event = { eventId: eventIdOf(actor_stream, version), actor, stream, version, type: "", at };
+    return { ...event, data: {}, metadata: {}, broken: "its dead letter cannot be read" } as unknown as LogEvent;
   }
 }
 

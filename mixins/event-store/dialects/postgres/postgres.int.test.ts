@@ -106,6 +106,15 @@ describe("readers of everything", () => {
       return page.events.length >= events && { cursor: page.cursor, streams: page.events.map(({ stream }) => stream) };
     });
 
+  test("P5 a saga that changed before the clock was put back is in the list, as one that has long been still", async () => {
+    const store = await openStore();
+    await verdictOf(store, appendOf("thing.1", 0, { saga: { id: "s", state: "running", reason: null } }));
+    const later = "started_at = started_at + 3600000, updated_at = updated_at + 3600000";
+    await query(database.url, `update ${SCHEMA}.sagas set ${later}`);
+    expect(await store.sagas({ limit: 10 })).toMatchObject([{ id: "s" }]);
+    expect(await store.sagas({ olderThanMs: 60_000, limit: 10 })).toMatchObject([{ id: "s" }]);
+  });
+
   test("P4 an event that was given its position early and commits late is not passed over", async () => {
     const store = await openStore();
     const late = await lateCommitter("thing.late");

@@ -199,7 +199,7 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
     const rows = await this.#rows(
       `select g.id, g.state, g.reason, g.started_at, g.updated_at
        from sagas g join ${OWN_STREAM} on s.id = g.stream
-       where g.state = any($1) and g.updated_at <= store_clock() - $2::bigint
+       where g.state = any($1) and (g.updated_at <= store_clock() - $2::bigint or g.updated_at > store_clock())
          and ($3::text is null or (g.started_at, g.id) > (coalesce($5, (select started_at from sagas where id = $3)), $3))
        order by g.started_at, g.id limit $4`,
       [state === "open" ? OPEN : [state], Math.round(olderThanMs), after ?? null, limit, afterStart ?? null],

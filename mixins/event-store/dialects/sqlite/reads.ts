@@ -61,9 +61,9 @@ export function reader(connection: Connection) {
     ),
     sagas: rows(
       `select id, state, reason, started_at, updated_at from sagas
-       where state in (select value from json_each(?1)) and updated_at <= ?2
-         and (?3 is null or (started_at, id) > (select started_at, id from sagas where id = ?3))
-       order by started_at, id limit ?4`,
+       where state in (select value from json_each(?1)) and (updated_at <= ?2 - ?3 or updated_at > ?2)
+         and (?4 is null or (started_at, id) > (select started_at, id from sagas where id = ?4))
+       order by started_at, id limit ?5`,
     ),
     quarantined: rows(
       `select name, quarantine_reason, quarantined_at from streams

@@ -88,6 +88,16 @@ describe("SQLite alone", () => {
     expect(await new PlaceChecks(fresh).faultOf(common.cursor, common.mark)).toMatch(/the log is another one/);
   });
 
+  test("P5 a saga that changed before the clock was put back is in the list, as one that has long been still", async () => {
+    const store = await openStore();
+    await verdictOf(store, appendOf("thing.1", 0, { saga: { id: "s", state: "running", reason: null } }));
+    raw(database =>
+      database.exec("update sagas set started_at = started_at + 3600000, updated_at = updated_at + 3600000"),
+    );
+    expect(await store.sagas({ limit: 10 })).toMatchObject([{ id: "s" }]);
+    expect(await store.sagas({ olderThanMs: 60_000, limit: 10 })).toMatchObject([{ id: "s" }]);
+  });
+
   test("its tables live beside others in one file, and are durable in full", async () => {
     raw(database => database.exec("create table checkpoints (name text); insert into checkpoints values ('c')"));
     const store = await openStore();

@@ -67,7 +67,7 @@ function serve(connection: Connection): void {
         return { now: batch.clock(), rows: read.timers(...request.args) };
       case "sagas": {
         const [states, olderThanMs, after, limit] = request.args;
-        return read.sagas(JSON.stringify(states), batch.clock() - olderThanMs, after, limit);
+        return read.sagas(JSON.stringify(states), batch.clock(), olderThanMs, after, limit);
       }
       case "quarantined":
         return read.quarantined(...request.args);
