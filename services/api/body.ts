@@ -40,7 +40,7 @@ function bytesOf(req: IncomingMessage): Promise<Buffer> {
       reject(tooLarge());
     });
     req.once("end", () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
-    req.once("error", endedEarly);
+    req.once("error", endedEarly).once("close", endedEarly);
   });
 }
 

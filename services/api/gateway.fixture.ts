@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exportJWK, generateKeyPair, SignJWT, type JWTHeaderParameters } from "jose";
-import { ServiceBroker, type Context, type Service, type ServiceSchema } from "moleculer";
+import { ServiceBroker, type Context, type Middleware, type Service, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
 import { ActorId, defineService, paramsOf, returnsOf, rolesOf } from "../../mixins/contract/index.ts";
 import { COMMAND_ID, fingerprintOf, newId, readEnvironment, Refusal } from "../../mixins/kernel/index.ts";
@@ -51,7 +51,10 @@ export async function startGateway(
 ) {
   const dataDir = await mkdtemp(join(tmpdir(), "gateway-"));
   const environment = readEnvironment({ DATA_DIR: dataDir, PORT: "0", SHUTDOWN_TIMEOUT_MS: "3000" });
-  const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
+  const options = brokerOptions(environment);
+  const running = { requests: 0 };
+  const middlewares = [...options.middlewares!, countingRequests(running)];
+  const broker = new ServiceBroker({ ...options, middlewares, logger: false });
   const reached: Reached[] = [];
   const signer = await newSigner("key-1");
   const timelines = new Map<
@@ -176,6 +179,8 @@ export async function startGateway(
     port: Number(new URL(url).port),
     service,
     reached,
+    /** Requests that the router has begun and not ended. */
+    running,
     timelines,
     signer,
     /** An access token as `accounts` makes it. */
@@ -200,6 +205,18 @@ export async function startGateway(
     },
   };
 }
+const countingRequests = (running: { requests: number }): Middleware =>
+  ({
+    name: "Counting",
+    localAction(next: (ctx: Context) => Promise<unknown>, action: { rawName?: string }) {
+      if (action.rawName !== "rest") return next;
+      return (ctx: Context) => {
+        running.requests++;
+        return next(ctx).finally(() => running.requests--);
+      };
+    },
+  }) as unknown as Middleware;
+
 interface Call {
   token?: string;
   body?: unknown;
