@@ -35,7 +35,7 @@ export const bulkhead = {
       } catch (error) {
         // Thrown, not rejected: it gives its place back all the same.
         end();
-        return Promise.reject(error as Error);
+        return Promise.reject(error);
       }
     };
     const end = (): void => {

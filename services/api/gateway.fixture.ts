@@ -24,6 +24,7 @@ export interface Reached {
   readonly params: any;
   readonly commandId: string | undefined;
   readonly user: { id: string; roles: readonly string[] } | undefined;
+  readonly address: string | undefined;
 }
 export type Gateway = Awaited<ReturnType<typeof startGateway>>;
 
@@ -146,7 +147,7 @@ export async function startGateway(
   };
   const handle = (name: string) => (ctx: Context<any, any>) => {
     const commandId = (ctx as unknown as { headers?: Record<string, string> }).headers?.[COMMAND_ID];
-    reached.push({ action: name, params: ctx.params, commandId, user: ctx.meta.user });
+    reached.push({ action: name, params: ctx.params, commandId, user: ctx.meta.user, address: ctx.meta.address });
     return answers[name]!(ctx);
   };
   for (const contract of [accounts, carts, catalog, inventory, orderViews, orders] as any[]) {

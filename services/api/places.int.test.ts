@@ -83,6 +83,11 @@ test("a client that pipelines a packet full of requests and hangs up leaves noth
   expect(reached("catalog.get")).toBe(before + 2);
 });
 
+test("actions are told where a request comes from, by the connection and not by what the client says", async () => {
+  await gateway.http("GET", PRODUCT, { headers: { "x-forwarded-for": "192.0.2.1" } });
+  expect(gateway.reached.at(-1)).toMatchObject({ action: "catalog.get", address: "127.0.0.1" });
+});
+
 test("pipelined requests are begun one after the other and answered in their order", async () => {
   const release = hold();
   const before = reached("catalog.get");
