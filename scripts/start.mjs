@@ -31,7 +31,8 @@ outliveOutput();
 process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"));
 bypassProxies();
 
-const { EnvironmentError, Misconfigured, readEnvironment } = await import("../mixins/kernel/index.ts");
+const { closeToOthers, EnvironmentError, exposedOf, Misconfigured, readEnvironment } =
+  await import("../mixins/kernel/index.ts");
 const { servicesIn } = await import("./services.ts");
 let environment;
 try {
@@ -93,8 +94,9 @@ function serviceNamesIn(root) {
   return names;
 }
 
-/** Every SQLite file of these services can be written, or made. */
+/** Every SQLite file of these services can be written, or made, and by this user alone: what cannot be mended is said. */
 function checkFiles({ databaseOf, databaseVariableOf }, services) {
+  const exposed = new Set();
   for (const service of services) {
     const { kind, filename } = databaseOf(service);
     if (kind !== "sqlite") continue;
@@ -103,12 +105,16 @@ function checkFiles({ databaseOf, databaseVariableOf }, services) {
       makeFolder(dirname(file));
       accessSync(existsSync(file) ? file : dirname(file), constants.W_OK);
       if (existsSync(file) && !statSync(file).isFile()) throw new Error("not a file");
+      closeToOthers(file);
+      for (const path of exposedOf(file)) exposed.add(path);
     } catch (error) {
       const variable = databaseVariableOf(service);
       const shown = variable === "DATA_DIR" ? filename : `sqlite:${filename}`;
       throw new EnvironmentError(variable, shown, `a file that can be written (${error.code ?? error.message})`);
     }
   }
+  if (environment.worker !== undefined) return;
+  for (const path of exposed) console.error(`warning: other users of this machine can look into ${path}: chmod go= it`);
 }
 
 /** Folder by folder: where the system makes none (`/proc`), Node's recursive way tries for ever (v24.21.0). */

@@ -1,6 +1,5 @@
-import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
 import knex, { type Knex } from "knex";
+import { makePrivate } from "../../../kernel/index.ts";
 import type { Database, OpenOptions } from "../../database.ts";
 import { observePool } from "../../pool.ts";
 import { LockQueue } from "./lock-queue.ts";
@@ -21,8 +20,8 @@ const limits = {
 
 /** Opens a SQLite file; makes it, and its folder, when missing. */
 export async function openSqlite(filename: string, options: OpenOptions): Promise<Database> {
-  // Keys and passwords lie in it: for this user alone.
-  await mkdir(dirname(filename), { recursive: true, mode: 0o700 });
+  // Keys and passwords lie in it.
+  makePrivate(filename);
   const settings: SqliteSettings = {
     filename,
     durability: options.rebuildable ? "normal" : "full",
