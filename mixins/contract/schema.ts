@@ -20,6 +20,18 @@ function toIssue({ instancePath, keyword, params, message = "is invalid" }: Erro
   return { field: path.slice(1).replaceAll("/", "."), message: said[keyword] ?? message };
 }
 
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+
+/** The first of the keys that a schema does not know. */
+function strangersIn(value: object, properties: object): Issue[] {
+  const strangers: Issue[] = [];
+  for (const key of Object.keys(value)) {
+    if (!Object.hasOwn(properties, key)) strangers.push({ field: key, message: "is not allowed" });
+    if (strangers.length === ISSUES_MAX) break;
+  }
+  return strangers;
+}
+
 export type Check = (value: unknown) => true | Issue[];
 
 /**
@@ -28,8 +40,12 @@ export type Check = (value: unknown) => true | Issue[];
  */
 export function compileSchema(schema: SchemaObject): Check {
   const check = ajv.compile<unknown>(schema);
+  const properties = schema["additionalProperties"] === false ? (schema["properties"] as object) : undefined;
+  const keysMax = properties ? Object.keys(properties).length + ISSUES_MAX : Infinity;
   return value => {
     try {
+      // Ajv complains of each: 12,000 keys cost 16 ms, and nobody is told of more than 20.
+      if (properties && isObject(value) && Object.keys(value).length > keysMax) return strangersIn(value, properties);
       return check(value) || check.errors!.slice(0, ISSUES_MAX).map(toIssue);
     } catch (cause) {
       throw new Bug("CHECK_FAILED", `the value could not be checked: ${plainError(cause).message}`, { cause });
