@@ -7,16 +7,17 @@ import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs"
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
 
-const NODE_MAJOR_MIN = 24;
+/** Before 24.18.1 Node drops header fields past a server's limit without a word, an Idempotency-Key among them. */
+const NODE_MIN = "24.18.1";
 
 function stop(message) {
   console.error(message);
   process.exit(1);
 }
 
-if (Number.parseInt(process.versions.node, 10) < NODE_MAJOR_MIN)
+if (process.versions.node.localeCompare(NODE_MIN, "en", { numeric: true }) < 0)
   stop(
-    `Node ${process.versions.node} is too old, ${NODE_MAJOR_MIN} is needed: \`npm ci\` brings it, \`npm start\` uses it. ` +
+    `Node ${process.versions.node} is too old, ${NODE_MIN} is needed: \`npm ci\` brings it, \`npm start\` uses it. ` +
       "(Under NODE_ENV=production: npm ci --include=dev. If npm was told to skip install scripts: npm rebuild node)",
   );
 

@@ -22,14 +22,28 @@ function toIssue({ instancePath, keyword, params, message = "is invalid" }: Erro
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 
-/** The first of the keys that a schema does not know. */
-function strangersIn(value: object, properties: object): Issue[] {
-  const strangers: Issue[] = [];
-  for (const key of Object.keys(value)) {
-    if (!Object.hasOwn(properties, key)) strangers.push({ field: key, message: "is not allowed" });
-    if (strangers.length === ISSUES_MAX) break;
-  }
-  return strangers;
+/** What is too much of an object that a schema knows whole, before Ajv complains of each key and item of it. */
+function excessOf(schema: SchemaObject): (value: object) => Issue[] | undefined {
+  if (schema["additionalProperties"] !== false) return () => undefined;
+  const properties = schema["properties"] as Record<string, SchemaObject>;
+  const keysMax = Object.keys(properties).length + ISSUES_MAX;
+  const itemsMax = Object.entries(properties).flatMap(([field, { maxItems }]): [string, number][] =>
+    typeof maxItems === "number" ? [[field, maxItems]] : [],
+  );
+  return value => {
+    const keys = Object.keys(value);
+    if (keys.length > keysMax)
+      return keys
+        .filter(key => !Object.hasOwn(properties, key))
+        .slice(0, ISSUES_MAX)
+        .map(field => ({ field, message: "is not allowed" }));
+    for (const [field, max] of itemsMax) {
+      const items = (value as Record<string, unknown>)[field];
+      if (Array.isArray(items) && items.length > max)
+        return [{ field, message: `must NOT have more than ${max} items` }];
+    }
+    return undefined;
+  };
 }
 
 export type Check = (value: unknown) => true | Issue[];
@@ -40,12 +54,12 @@ export type Check = (value: unknown) => true | Issue[];
  */
 export function compileSchema(schema: SchemaObject): Check {
   const check = ajv.compile<unknown>(schema);
-  const properties = schema["additionalProperties"] === false ? (schema["properties"] as object) : undefined;
-  const keysMax = properties ? Object.keys(properties).length + ISSUES_MAX : Infinity;
+  const excess = excessOf(schema);
   return value => {
     try {
-      // Ajv complains of each: 12,000 keys cost 16 ms, and nobody is told of more than 20.
-      if (properties && isObject(value) && Object.keys(value).length > keysMax) return strangersIn(value, properties);
+      // 12,000 unknown keys cost 16 ms, as many items more: nobody is told of more than 20.
+      const tooMuch = isObject(value) ? excess(value) : undefined;
+      if (tooMuch) return tooMuch;
       return check(value) || check.errors!.slice(0, ISSUES_MAX).map(toIssue);
     } catch (cause) {
       throw new Bug("CHECK_FAILED", `the value could not be checked: ${plainError(cause).message}`, { cause });

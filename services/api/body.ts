@@ -104,13 +104,13 @@ function parse(text: string): unknown {
 export function checkShape(value: unknown, depth: number, valuesMax: number = limits.bodyValuesMax): number {
   if (typeof value !== "object" || value === null) return valuesMax;
   if (depth === 0) throw tooDeep();
-  const keys = Array.isArray(value) ? undefined : Object.keys(value);
-  let left = valuesMax - (keys ?? (value as unknown[])).length;
-  if (left < 0) throw tooManyValues();
-  for (const key of keys ?? [])
+  let left = valuesMax;
+  // Not by `Object.entries`, which makes an array of each.
+  for (const key in value) {
+    if (--left < 0) throw tooManyValues();
     if (key === "__proto__" || key === "constructor" || key === "prototype")
       throw new Refusal("FORBIDDEN_KEY", { status: 400, field: key, message: "is not allowed" });
-  for (const item of keys === undefined ? (value as unknown[]) : Object.values(value))
-    left = checkShape(item, depth - 1, left);
+    left = checkShape((value as Record<string, unknown>)[key], depth - 1, left);
+  }
   return left;
 }

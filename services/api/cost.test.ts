@@ -102,7 +102,7 @@ test("no input of any route costs more than ten times what the median of its siz
 test("a body of too many keys and items is refused, wherever they are, and an order of 100 lines is not", () => {
   const tooMany = expect.objectContaining({ type: "TOO_MANY_VALUES", code: 413 });
   const { bodyValuesMax: max } = limits;
-  for (const text of [`[${"0,".repeat(max)}0]`, `{"a":{${many(key, 20_000)}}}`, `[${"[0,0],".repeat(max / 2)}[0]]`])
+  for (const text of [`[${"0,".repeat(max)}0]`, `{"a":{${many(key)}}}`, `[${"[0,0],".repeat(max / 2)}[0]]`])
     expect(() => parseBody(Buffer.from(text))).toThrow(tooMany);
   const lines = Array.from({ length: 100 }, () => ({ productId: "x", quantity: 1 }));
   parseBody(Buffer.from(JSON.stringify({ lines, shippingAddress: {}, payment: {} })));

@@ -51,7 +51,8 @@ export class HttpServer {
       },
       serve,
     );
-    this.#server.maxHeadersCount = limits.headersMax;
+    // The front door counts them: Node before 24.18.1 drops what is past its limit, and later ones call it too many bytes.
+    this.#server.maxHeadersCount = 0;
     this.#server.maxConnections = limits.connectionsMax;
     this.#server.setTimeout(limits.socketIdleMs);
     this.#server.on("connection", socket => {

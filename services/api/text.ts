@@ -15,8 +15,10 @@ export function brokenTextIn(value: unknown): Issue[] {
 function look(value: unknown, field: string, found: Issue[]): void {
   if (isBroken(value)) found.push({ field, message: "holds what is not text" });
   if (typeof value !== "object" || value === null) return;
-  for (const [key, item] of Object.entries(value))
+  for (const key in value) {
+    const item = (value as Record<string, unknown>)[key];
     if (isBroken(item) || typeof item === "object") look(item, field === "" ? key : `${field}.${key}`, found);
+  }
 }
 
 const isBroken = (value: unknown): boolean =>
