@@ -32,11 +32,11 @@ function excessOf(schema: SchemaObject): (value: object) => Issue[] | undefined 
   );
   return value => {
     const keys = Object.keys(value);
-    if (keys.length > keysMax)
-      return keys
-        .filter(key => !Object.hasOwn(properties, key))
-        .slice(0, ISSUES_MAX)
-        .map(field => ({ field, message: "is not allowed" }));
+    if (keys.length > keysMax) {
+      // Among so many there are as many unknown ones as are told of.
+      const some = keys.slice(0, keysMax).filter(key => !Object.hasOwn(properties, key));
+      return some.slice(0, ISSUES_MAX).map(field => ({ field, message: "is not allowed" }));
+    }
     for (const [field, max] of itemsMax) {
       const items = (value as Record<string, unknown>)[field];
       if (Array.isArray(items) && items.length > max)
