@@ -13,7 +13,7 @@ ENV NODE_ENV=production \
     DATA_DIR=/data \
     HEALTH_PORT=8081
 WORKDIR /app
-RUN install --directory --owner=1000 --group=1000 "$DATA_DIR" "$NODE_COMPILE_CACHE"
+RUN install --directory --mode=0700 --owner=1000 --group=1000 "$DATA_DIR" "$NODE_COMPILE_CACHE"
 COPY --from=dependencies /app/node_modules node_modules
 COPY . .
 # By number: Kubernetes cannot tell of a name whether it is root.

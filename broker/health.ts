@@ -11,8 +11,9 @@ import type { Middleware, ServiceBroker } from "moleculer";
 import { environmentOf } from "../mixins/kernel/index.ts";
 
 const limits = {
-  /** Milliseconds that a request may take to arrive. */
+  /** Milliseconds that a request may take to arrive, and between two looks for those that do: Node looks every 30 s. */
   requestMs: 5_000,
+  checkMs: 1_000,
   /** Connections at once: whoever probes is one, or a few. */
   connectionsMax: 64,
 };
@@ -51,7 +52,9 @@ export const health: Middleware = {
 };
 
 function serverOf(broker: ServiceBroker): Server {
-  const server = createServer({ requestTimeout: limits.requestMs, headersTimeout: limits.requestMs }, (req, res) => {
+  const { requestMs: requestTimeout, checkMs: connectionsCheckingInterval } = limits;
+  const options = { requestTimeout, headersTimeout: requestTimeout, connectionsCheckingInterval };
+  const server = createServer(options, (req, res) => {
     // A connection that stays open would only have to be closed at the end.
     res.shouldKeepAlive = false;
     if (req.method !== "GET" && req.method !== "HEAD") return problem(res, 405, "METHOD_NOT_ALLOWED", "GET or HEAD");

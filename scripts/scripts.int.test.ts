@@ -119,12 +119,17 @@ test("an argument that is no flag stops the start", () => {
   });
 });
 
-test("on a Node that is too old one line says what helps, in production too", () => {
-  const old = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.1.0' } })";
+test.each(["20.1.0", "24.0.0", "24.9.1", "24.18.0"])("on Node %s one line says what helps, in production too", node => {
+  const old = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${node}' } })`;
   const args = ["--import", `data:text/javascript,${encodeURIComponent(old)}`, script("start.mjs")];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { env: environment({}), encoding: "utf8" });
   expect([status, stdout]).toEqual([1, ""]);
-  expect(stderr).toMatch(/^Node 20\.1\.0 is too old[^\n]*NODE_ENV=production: npm ci --include=dev[^\n]*\n$/);
+  expect(stderr).toMatch(/^Node [\d.]+ is too old, 24\.18\.1 [^\n]*NODE_ENV=production: npm ci --include=dev[^\n]*\n$/);
+});
+
+test("the Node that package.json asks for is the one that a start asks for", async () => {
+  const { engines } = JSON.parse(await readFile(join(import.meta.dirname, "../package.json"), "utf8"));
+  expect(await readFile(script("start.mjs"), "utf8")).toContain(`NODE_MIN = "${engines.node.replace(">=", "")}"`);
 });
 
 test("a command whose reader goes away goes on to its end", async () => {

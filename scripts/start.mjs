@@ -7,16 +7,17 @@ import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs"
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
 
-const NODE_MAJOR_MIN = 24;
+/** Before 24.18.1 Node drops header fields past a server's limit without a word, an Idempotency-Key among them. */
+const NODE_MIN = "24.18.1";
 
 function stop(message) {
   console.error(message);
   process.exit(1);
 }
 
-if (Number.parseInt(process.versions.node, 10) < NODE_MAJOR_MIN)
+if (process.versions.node.localeCompare(NODE_MIN, "en", { numeric: true }) < 0)
   stop(
-    `Node ${process.versions.node} is too old, ${NODE_MAJOR_MIN} is needed: \`npm ci\` brings it, \`npm start\` uses it. ` +
+    `Node ${process.versions.node} is too old, ${NODE_MIN} is needed: \`npm ci\` brings it, \`npm start\` uses it. ` +
       "(Under NODE_ENV=production: npm ci --include=dev. If npm was told to skip install scripts: npm rebuild node)",
   );
 
@@ -31,7 +32,8 @@ outliveOutput();
 process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"));
 bypassProxies();
 
-const { EnvironmentError, Misconfigured, readEnvironment } = await import("../mixins/kernel/index.ts");
+const { closeToOthers, EnvironmentError, exposedOf, Misconfigured, readEnvironment } =
+  await import("../mixins/kernel/index.ts");
 const { servicesIn } = await import("./services.ts");
 const { isTornCopy, tornCopyMessage } = await import("../mixins/database/index.ts");
 let environment;
@@ -94,8 +96,9 @@ function serviceNamesIn(root) {
   return names;
 }
 
-/** Every SQLite file of these services can be written, or made. */
+/** Every SQLite file of these services can be written, or made, and by this user alone: what cannot be mended is said. */
 function checkFiles({ databaseOf, databaseVariableOf }, services) {
+  const exposed = new Set();
   for (const service of services) {
     const { kind, filename } = databaseOf(service);
     if (kind !== "sqlite") continue;
@@ -104,6 +107,8 @@ function checkFiles({ databaseOf, databaseVariableOf }, services) {
       makeFolder(dirname(file));
       accessSync(existsSync(file) ? file : dirname(file), constants.W_OK);
       if (existsSync(file) && !statSync(file).isFile()) throw new Error("not a file");
+      closeToOthers(file);
+      for (const path of exposedOf(file)) exposed.add(path);
     } catch (error) {
       const variable = databaseVariableOf(service);
       const shown = variable === "DATA_DIR" ? filename : `sqlite:${filename}`;
@@ -111,6 +116,8 @@ function checkFiles({ databaseOf, databaseVariableOf }, services) {
     }
     if (isTornCopy(file)) stop(tornCopyMessage(filename));
   }
+  if (environment.worker !== undefined) return;
+  for (const path of exposed) console.error(`warning: other users of this machine can look into ${path}: chmod go= it`);
 }
 
 /** Folder by folder: where the system makes none (`/proc`), Node's recursive way tries for ever (v24.21.0). */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { ServiceBroker } from "moleculer";
 import { brokerOptions } from "../index.ts";
+import { bulkhead } from "./bulkhead.ts";
 import { readEnvironment } from "../../mixins/kernel/index.ts";
 
 let broker: ServiceBroker;
@@ -40,4 +41,12 @@ test("an action works on so many calls at once, so many wait, and what nobody wa
   expect(names()).toEqual(["first", "patient"]);
   begun[1]!.end();
   await patient;
+});
+
+test("a place is given back whatever the call does, also when it throws at once", async () => {
+  const fails = () => {
+    throw new Error("at once");
+  };
+  const bounded = bulkhead.localAction(fails, { name: "a", bulkhead: { concurrency: 1, queue: 0 } });
+  for (let n = 0; n < 3; n++) await expect(bounded({} as never)).rejects.toThrow("at once");
 });

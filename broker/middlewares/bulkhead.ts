@@ -6,7 +6,7 @@ import { elapsedMs, Unavailable } from "../../mixins/kernel/index.ts";
 
 const limits = { concurrency: 1_000, queue: 4_000 };
 
-/** What an action may say for itself: `bulkhead: { concurrency: 10, queue: 100 }`. */
+/** What an action may say for itself: `bulkhead: { concurrency: 10, queue: 100 }`; `bulkhead: false` is none. */
 export interface Bulkhead {
   readonly concurrency?: number;
   readonly queue?: number;
@@ -20,16 +20,23 @@ interface Waiting {
 
 export const bulkhead = {
   name: "Bulkhead",
-  localAction(next: (ctx: Ctx) => Promise<unknown>, action: ActionSchema & { bulkhead?: Bulkhead }) {
+  localAction(next: (ctx: Ctx) => Promise<unknown>, action: ActionSchema & { bulkhead?: Bulkhead | false }) {
+    if (action.bulkhead === false) return next;
     const { concurrency, queue } = { ...limits, ...action.bulkhead };
     const waiting: Waiting[] = [];
     let running = 0;
 
     const begin = (ctx: Ctx): Promise<unknown> => {
       running++;
-      const answer = next(ctx);
-      answer.then(end, end);
-      return answer;
+      try {
+        const answer = next(ctx);
+        answer.then(end, end);
+        return answer;
+      } catch (error) {
+        // Thrown, not rejected: it gives its place back all the same.
+        end();
+        return Promise.reject(error);
+      }
     };
     const end = (): void => {
       running--;

@@ -19,6 +19,8 @@ export interface User {
 }
 export interface Meta {
   user?: User;
+  /** The network that the request came from, as the gateway saw it. */
+  address?: string;
   [key: string]: unknown;
 }
 

@@ -20,6 +20,32 @@ function toIssue({ instancePath, keyword, params, message = "is invalid" }: Erro
   return { field: path.slice(1).replaceAll("/", "."), message: said[keyword] ?? message };
 }
 
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+
+/** What is too much of an object that a schema knows whole, before Ajv complains of each key and item of it. */
+function excessOf(schema: SchemaObject): (value: object) => Issue[] | undefined {
+  if (schema["additionalProperties"] !== false) return () => undefined;
+  const properties = schema["properties"] as Record<string, SchemaObject>;
+  const keysMax = Object.keys(properties).length + ISSUES_MAX;
+  const itemsMax = Object.entries(properties).flatMap(([field, { maxItems }]): [string, number][] =>
+    typeof maxItems === "number" ? [[field, maxItems]] : [],
+  );
+  return value => {
+    const keys = Object.keys(value);
+    if (keys.length > keysMax) {
+      // Among so many there are as many unknown ones as are told of.
+      const some = keys.slice(0, keysMax).filter(key => !Object.hasOwn(properties, key));
+      return some.slice(0, ISSUES_MAX).map(field => ({ field, message: "is not allowed" }));
+    }
+    for (const [field, max] of itemsMax) {
+      const items = (value as Record<string, unknown>)[field];
+      if (Array.isArray(items) && items.length > max)
+        return [{ field, message: `must NOT have more than ${max} items` }];
+    }
+    return undefined;
+  };
+}
+
 export type Check = (value: unknown) => true | Issue[];
 
 /**
@@ -28,8 +54,12 @@ export type Check = (value: unknown) => true | Issue[];
  */
 export function compileSchema(schema: SchemaObject): Check {
   const check = ajv.compile<unknown>(schema);
+  const excess = excessOf(schema);
   return value => {
     try {
+      // 12,000 unknown keys cost 16 ms, as many items more: nobody is told of more than 20.
+      const tooMuch = isObject(value) ? excess(value) : undefined;
+      if (tooMuch) return tooMuch;
       return check(value) || check.errors!.slice(0, ISSUES_MAX).map(toIssue);
     } catch (cause) {
       throw new Bug("CHECK_FAILED", `the value could not be checked: ${plainError(cause).message}`, { cause });

@@ -22,6 +22,11 @@ export interface Environment {
   readonly port: number;
   /** HTTP port where this process tells whether it is well. `HEALTH_PORT`, default: none; 0 lets the system choose. */
   readonly healthPort: number | undefined;
+  /**
+   * Proxies between clients and the gateway, each of which appends to X-Forwarded-For: a client's address is read there,
+   * so many from its end. `TRUSTED_PROXIES`, default 0: it is the connection's.
+   */
+  readonly trustedProxies: number;
   /** Folder of the embedded databases. `DATA_DIR`, default `data`. */
   readonly dataDir: string;
   /**
@@ -177,6 +182,7 @@ export function readEnvironment(
   const environment: Environment = {
     port,
     healthPort,
+    trustedProxies: integer("TRUSTED_PROXIES", 0, 0, 10),
     dataDir,
     databaseOf: service => locationOf(service, { location, replica }, { dataDir, poolSize }),
     databaseVariableOf: service => variableOf(service, text),

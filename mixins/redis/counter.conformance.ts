@@ -23,6 +23,21 @@ export function counterConformance(open: () => Promise<Counter>): void {
     expect(counts.map(({ count }) => count).toSorted((a, b) => a - b)).toEqual(counts.map((_, index) => index + 1));
   });
 
+  test("takes back one of an open window, and no more than there are", async () => {
+    const counter = await open();
+    await counter.add("ada");
+    await counter.add("ada");
+    await counter.giveBack("ada");
+    const { count, endsInMs } = await counter.read("ada");
+    expect([count, endsInMs > 0]).toEqual([1, true]);
+    for (let n = 0; n < 3; n++) await counter.giveBack("ada");
+    await counter.giveBack("nobody");
+    expect((await counter.read("ada")).count).toBe(0);
+    expect(await counter.read("nobody")).toEqual({ count: 0, endsInMs: 0 });
+    const { count: next, endsInMs: left } = await counter.add("ada");
+    expect([next, left > 0 && left <= WINDOW_MS]).toEqual([1, true]);
+  });
+
   test("forgets what is cleared, and nothing else", async () => {
     const counter = await open();
     await counter.add("ada");

@@ -9,6 +9,8 @@ export interface Counter {
   read(key: string): Promise<Count>;
   /** Counts one more; the first opens the window. */
   add(key: string): Promise<Count>;
+  /** Takes one back, of a window that is still open. */
+  giveBack(key: string): Promise<void>;
   /** Closes the window. */
   clear(key: string): Promise<void>;
 }
@@ -57,6 +59,11 @@ export class MemoryCounter implements Counter {
     return this.read(key);
   }
 
+  async giveBack(key: string): Promise<void> {
+    const window = this.#windows.get(key);
+    if (window && window.count > 0) window.count--;
+  }
+
   async clear(key: string): Promise<void> {
     this.#windows.delete(key);
   }
@@ -66,8 +73,12 @@ const READ = script<[count: number, endsInMs: number]>(`
   return { tonumber(redis.call('get', KEYS[1]) or 0), math.max(redis.call('pttl', KEYS[1]), 0) }`);
 const ADD = script<[count: number, endsInMs: number]>(`
   local count = redis.call('incr', KEYS[1])
-  if count == 1 then redis.call('pexpire', KEYS[1], ARGV[1]) end
+  if redis.call('pttl', KEYS[1]) < 0 then redis.call('pexpire', KEYS[1], ARGV[1]) end
   return { count, redis.call('pttl', KEYS[1]) }`);
+
+const GIVE_BACK = script<number>(`
+  if tonumber(redis.call('get', KEYS[1]) or 0) > 0 then return redis.call('decr', KEYS[1]) end
+  return 0`);
 
 export class RedisCounter implements Counter {
   readonly #redis: RedisConnection;
@@ -91,6 +102,10 @@ export class RedisCounter implements Counter {
     return { count, endsInMs };
   }
 
+  async giveBack(key: string): Promise<void> {
+    await this.#redis.run(client => GIVE_BACK(client, [this.#keyOf(key)], []));
+  }
+
   async clear(key: string): Promise<void> {
     await this.#redis.run(client => client.del(this.#keyOf(key)));
   }
@@ -106,6 +121,7 @@ export function fallingBack(first: Counter, second: Counter): Counter {
   return {
     read: key => either(counter => counter.read(key)),
     add: key => either(counter => counter.add(key)),
+    giveBack: key => either(counter => counter.giveBack(key)),
     clear: key => either(counter => counter.clear(key)),
   };
 }

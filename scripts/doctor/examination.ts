@@ -14,7 +14,7 @@ import { connectionsOf, waitingOf } from "./dialects/postgres/sessions.ts";
 import { bucketsOf, shardsOf } from "./dialects/postgres/shards.ts";
 import { slotsOf, transactionsOf, visibilityOf } from "./dialects/postgres/transactions.ts";
 import { SqliteFile } from "./dialects/sqlite/file.ts";
-import { integrityOf, walOf } from "./dialects/sqlite/health.ts";
+import { integrityOf, modesOf, walOf } from "./dialects/sqlite/health.ts";
 import { attempt, fail, ok, reasonOf, type Finding, type Result } from "./finding.ts";
 import { gapsOf, type Progress } from "./gaps.ts";
 import { lagOf } from "./lag.ts";
@@ -199,6 +199,7 @@ class Examination {
       if (database instanceof SqliteFile) {
         await this.#check(name, "quick_check", () => integrityOf(database));
         await this.#check(name, "wal", () => walOf(database));
+        await this.#check(name, "modes", () => modesOf(database));
       } else {
         await this.#check(name, "indexes", () => indexesOf(name, database));
         await this.#check(name, "log", () => logOf(database));

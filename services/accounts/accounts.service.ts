@@ -1,7 +1,7 @@
 // Users, log-in and the keys that sign access tokens. Passwords, hashes and refresh tokens never reach a log or an error.
 import { defineService, type Context } from "../../mixins/contract/index.ts";
 import { Sql } from "../../mixins/database/mixin.ts";
-import { environmentOf, isRefusal, Refusal, systemClock } from "../../mixins/kernel/index.ts";
+import { environmentOf, Refusal, systemClock } from "../../mixins/kernel/index.ts";
 import {
   fallingBack,
   MemoryCounter,
@@ -11,14 +11,16 @@ import {
   type RedisConnection,
 } from "../../mixins/redis/index.ts";
 import { contract } from "./contract.ts";
+import { FirstAdministrator, firstAdministratorTable, type Made } from "./first-administrator.ts";
+import { KnownAddresses, knownAddressTable } from "./known-addresses.ts";
 import { limits } from "./limits.ts";
-import { LoginAttempts } from "./login-attempts.ts";
+import { LoginAttempts, type Attempt } from "./login-attempts.ts";
 import { Passwords } from "./passwords.ts";
 import { openSigner, type Signer } from "./signing-keys.ts";
 import { RedisSessions } from "./redis-sessions.ts";
 import { sessionTables, SqlSessions } from "./sql-sessions.ts";
 import type { SessionStore } from "./session-store.ts";
-import { normalEmail, userTable, Users, type Person } from "./users.ts";
+import { normalEmail, userTable, Users, type Person, type User } from "./users.ts";
 
 interface Accounts {
   users: Users;
@@ -26,10 +28,13 @@ interface Accounts {
   signer: Signer;
   passwords: Passwords;
   attempts: LoginAttempts;
+  registrations: Counter;
+  known: KnownAddresses;
+  first: FirstAdministrator;
 }
 
 export default defineService(contract, {
-  mixins: [Sql({ migrations: [userTable, sessionTables] })],
+  mixins: [Sql({ migrations: [userTable, sessionTables, firstAdministratorTable, knownAddressTable] })],
 
   created() {
     this.passwords = new Passwords();
@@ -39,27 +44,48 @@ export default defineService(contract, {
     await redis?.tried;
     this.users = new Users(this.database, systemClock);
     this.sessions = redis ? new RedisSessions(redis) : new SqlSessions(this.database);
-    this.attempts = new LoginAttempts(failedLogins(redis, environmentOf(this.broker).workers));
+    const counter = counterIn(redis, environmentOf(this.broker).workers);
+    this.attempts = new LoginAttempts({
+      byAccount: counter("failed-logins", limits.failedLoginsWindowMs),
+      byAddress: counter("failed-logins-by-address", limits.failedLoginsWindowMs),
+    });
+    this.registrations = counter("registrations", limits.registrationsWindowMs);
+    this.known = new KnownAddresses(this.database, systemClock);
+    this.first = new FirstAdministrator(this.database, systemClock);
     this.signer = await openSigner(this.database, environmentOf(this.broker).tokenIssuer);
   },
 
+  methods: {
+    /** For the seeding of this process, which says `administratorShown` when a person knows the password. */
+    async makeAdministrator(this: Accounts, email: string, password: string): Promise<Made> {
+      return this.first.make(email, await this.passwords.hash(password));
+    },
+    administratorShown(this: Accounts): Promise<void> {
+      return this.first.shown();
+    },
+  },
+
   actions: {
-    async register(this: Accounts, { params: { email, password, name } }) {
+    async register(this: Accounts, { params: { email, password, name }, meta: { address } }) {
+      if (address !== undefined) await countRegistration(this.registrations, address);
       // Before hashing, for the answer's sake; the unique index decides.
       if (await this.users.byEmail(email)) throw new Refusal("EMAIL_TAKEN", { field: "email" });
       const passwordHash = await this.passwords.hash(password);
-      return this.users.add({ email, name, roles: ["customer"], passwordHash });
+      const person = await this.users.add({ email, name, roles: ["customer"], passwordHash });
+      if (address !== undefined) await this.known.remember({ person, passwordHash }, address);
+      return person;
     },
 
-    async login(this: Accounts, { params: { email, password } }) {
+    async login(this: Accounts, { params: { email, password }, meta: { address } }) {
       const account = normalEmail(email);
-      await this.attempts.check(account);
-      const user = await this.users.byEmail(account);
-      if (!(await this.passwords.verify(user?.passwordHash, password)) || !user) {
-        await this.attempts.failed(account);
-        throw new Refusal("BAD_CREDENTIALS", { status: 401, message: "e-mail or password is wrong" });
-      }
-      await this.attempts.succeeded(account);
+      const attempt = await this.attempts.begin(account, address, async () => {
+        const user = await this.users.byEmail(account);
+        return user !== undefined && this.known.has(user, address!);
+      });
+      const user = await rightUser(this, attempt, account, password);
+      if (!user) throw new Refusal("BAD_CREDENTIALS", { status: 401, message: "e-mail or password is wrong" });
+      await attempt.succeeded();
+      if (address !== undefined) await this.known.remember(user, address);
       return tokens(this.signer, user.person, await this.sessions.open(user.person.id));
     },
 
@@ -84,21 +110,6 @@ export default defineService(contract, {
       },
     },
 
-    async seedAdmin(this: Accounts, { params: { email, password } }) {
-      const passwordHash = await this.passwords.hash(password);
-      if (!(await this.users.byEmail(email)))
-        try {
-          await this.users.add({ email, name: "Administrator", roles: ["admin", "customer"], passwordHash });
-        } catch (error) {
-          // Another start of the same shop was quicker; or somebody who registered.
-          if (!isRefusal(error)) throw error;
-        }
-      const { person } = (await this.users.byEmail(email))!;
-      const isAdmin = person.roles.includes("admin");
-      if (isAdmin) await this.users.setPassword(person.id, passwordHash);
-      return { taken: !isAdmin };
-    },
-
     jwks: {
       repeatable: true,
       handler(this: Accounts) {
@@ -108,12 +119,37 @@ export default defineService(contract, {
   },
 });
 
-/** Of all processes, in Redis; without it each takes its share. */
-function failedLogins(redis: RedisConnection | undefined, processes: number): Counter {
-  const { failedLoginsWindowMs: windowMs, failedLoginAccountsMax: keysMax } = limits;
-  const memory = new MemoryCounter({ windowMs, keysMax, processes, clock: systemClock });
-  return redis ? fallingBack(new RedisCounter(redis, "failed-logins", windowMs), memory) : memory;
+/** The user whose password this is. What was not looked at, since too many wait or a database is away, does not count. */
+async function rightUser(
+  { users, passwords }: Accounts,
+  attempt: Attempt,
+  account: string,
+  password: string,
+): Promise<User | undefined> {
+  try {
+    const user = await users.byEmail(account);
+    return (await passwords.verify(user?.passwordHash, password)) ? user : undefined;
+  } catch (error) {
+    await attempt.undo();
+    throw error;
+  }
 }
+
+/** Refuses (429) a registration too many of an address, before anything is asked or hashed. */
+async function countRegistration(registrations: Counter, address: string): Promise<void> {
+  const { count, endsInMs: retryAfterMs } = await registrations.add(address);
+  if (count <= limits.registrationsPerAddressMax) return;
+  const message = `too many registrations: try again in ${Math.ceil(retryAfterMs / 1_000)} s`;
+  throw new Refusal("TOO_MANY_REGISTRATIONS", { status: 429, message, retryAfterMs });
+}
+
+/** Counters of all processes, in Redis; without it each takes its share. */
+const counterIn =
+  (redis: RedisConnection | undefined, processes: number) =>
+  (name: string, windowMs: number): Counter => {
+    const memory = new MemoryCounter({ windowMs, keysMax: limits.countedMax, processes, clock: systemClock });
+    return redis ? fallingBack(new RedisCounter(redis, name, windowMs), memory) : memory;
+  };
 
 const tokens = async (signer: Signer, user: Person, refreshToken: string) => ({
   accessToken: await signer.sign(user),

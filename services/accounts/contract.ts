@@ -27,16 +27,17 @@ export const contract = defineContract({
     refresh: { params: { refreshToken }, returns: Tokens },
     logout: { params: { refreshToken }, returns: Type.Object({ loggedOut: Type.Boolean() }) },
     get: { params: { id: Type.String({ format: "uuid" }) }, returns: Person },
-    /**
-     * The administrator of a first start: makes the account, or gives it this password. `taken` when the address belongs
-     * to a customer. For the seeding only; a person would have to be an administrator already.
-     */
-    seedAdmin: { params: { email, password }, returns: Type.Object({ taken: Type.Boolean() }) },
     /** The public keys of access tokens, RFC 7517. */
     jwks: { params: {}, returns: Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown())) }) },
   },
-  refusals: ["EMAIL_TAKEN", "BAD_CREDENTIALS", "BAD_REFRESH_TOKEN", "USER_NOT_FOUND", "TOO_MANY_ATTEMPTS"],
-  roles: { seedAdmin: ["admin"] },
+  refusals: [
+    "EMAIL_TAKEN",
+    "BAD_CREDENTIALS",
+    "BAD_REFRESH_TOKEN",
+    "USER_NOT_FOUND",
+    "TOO_MANY_ATTEMPTS",
+    "TOO_MANY_REGISTRATIONS",
+  ],
 });
 declare global {
   interface Contracts {

@@ -15,9 +15,21 @@ export const limits = {
   hashesAtOnce: 2,
   /** About half a second of waiting at 18 ms a hash, two at once. */
   hashQueueMax: 50,
-  /** Failed log-ins of one account in a window: a guesser gets nowhere, and a typist is not locked out for long. */
+  /**
+   * Failed log-ins of one account in a window, those under way included: a guesser gets nowhere, and a typist is not
+   * locked out for long. At an address that the account knows, as many again.
+   */
   failedLoginsMax: 10,
+  /** Of one address in a window, over all accounts: a company may have one, and one who tries stolen lists as well. */
+  failedLoginsPerAddressMax: 100,
   failedLoginsWindowMs: minutes(1),
-  /** Accounts whose failures are remembered; the oldest are forgotten first. */
-  failedLoginAccountsMax: 10_000,
+  /** Accounts, and addresses, that are counted; the oldest are forgotten first. */
+  countedMax: 10_000,
+  /** Addresses that an account knows, for how long, and after how long they are noted anew. */
+  knownAddressesMax: 20,
+  knownAddressMs: days(90),
+  knownAddressRenewMs: days(1),
+  /** Registrations of one address in a window, refused ones too, since those tell who has an account. */
+  registrationsPerAddressMax: 200,
+  registrationsWindowMs: minutes(10),
 } as const;

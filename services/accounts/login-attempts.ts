@@ -1,34 +1,56 @@
+// How often a password may be guessed. An attempt is counted before its password is looked at, by account and by address,
+// and given back when the password was right: of any number of guesses at once no more are looked at than the limit says.
 import { Refusal } from "../../mixins/kernel/index.ts";
-import type { Counter } from "../../mixins/redis/index.ts";
+import type { Count, Counter } from "../../mixins/redis/index.ts";
 import { limits } from "./limits.ts";
 
-/** Failed log-ins by account in a fixed window. Known and unknown accounts count alike. */
-export class LoginAttempts {
-  readonly #failures: Counter;
+export interface Counters {
+  readonly byAccount: Counter;
+  readonly byAddress: Counter;
+}
 
-  constructor(failures: Counter) {
-    this.#failures = failures;
+export interface Attempt {
+  /** The password was right: its account, or its account at this address, begins anew. */
+  succeeded(): Promise<void>;
+  /** It was not looked at. */
+  undo(): Promise<void>;
+}
+
+export class LoginAttempts {
+  readonly #counters: Counters;
+
+  constructor(counters: Counters) {
+    this.#counters = counters;
   }
 
   /**
-   * Refuses (429) an account with too many failures, before its password is hashed. What is being hashed at that moment
-   * is not counted: parallel guesses gain the length of the queue, and a customer's parallel log-ins lose nothing.
+   * Counts an attempt. Refuses (429) one too many of the account or of the address; known and unknown accounts count
+   * alike. An address that the account knows (`isKnown`, asked only then) has a count of its own, which strangers cannot
+   * use up. Without an address only the account counts.
    */
-  async check(account: string): Promise<void> {
-    const { count, endsInMs: retryAfterMs } = await this.#failures.read(account);
-    if (count < limits.failedLoginsMax) return;
-    throw new Refusal("TOO_MANY_ATTEMPTS", {
-      status: 429,
-      message: `too many failed log-ins: try again in ${Math.ceil(retryAfterMs / 1_000)} s`,
-      retryAfterMs,
-    });
+  async begin(account: string, address: string | undefined, isKnown: () => Promise<boolean>): Promise<Attempt> {
+    const { byAccount, byAddress } = this.#counters;
+    if (address !== undefined) refuseAbove(limits.failedLoginsPerAddressMax, await byAddress.add(address));
+    let key = account;
+    let counted = await byAccount.add(key);
+    if (counted.count > limits.failedLoginsMax && address !== undefined && (await isKnown())) {
+      key = `${account} ${address}`;
+      counted = await byAccount.add(key);
+    }
+    refuseAbove(limits.failedLoginsMax, counted);
+    const leaveAddress = async () => void (address !== undefined && (await byAddress.giveBack(address)));
+    return {
+      succeeded: async () => void (await Promise.all([byAccount.clear(key), leaveAddress()])),
+      undo: async () => void (await Promise.all([byAccount.giveBack(key), leaveAddress()])),
+    };
   }
+}
 
-  async failed(account: string): Promise<void> {
-    await this.#failures.add(account);
-  }
-
-  async succeeded(account: string): Promise<void> {
-    await this.#failures.clear(account);
-  }
+function refuseAbove(max: number, { count, endsInMs: retryAfterMs }: Count): void {
+  if (count <= max) return;
+  throw new Refusal("TOO_MANY_ATTEMPTS", {
+    status: 429,
+    message: `too many failed log-ins: try again in ${Math.ceil(retryAfterMs / 1_000)} s`,
+    retryAfterMs,
+  });
 }

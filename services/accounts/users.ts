@@ -38,9 +38,9 @@ export interface User {
 export const normalEmail = (email: string): string => email.toLowerCase();
 
 export class Users {
-  readonly #database: Database;
+  readonly #database: Pick<Database, "knex">;
   readonly #clock: Clock;
-  constructor(database: Database, clock: Clock) {
+  constructor(database: Pick<Database, "knex">, clock: Clock) {
     this.#database = database;
     this.#clock = clock;
   }

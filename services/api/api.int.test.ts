@@ -462,6 +462,23 @@ describe("the protocol", () => {
     expect(actionsReached()).toEqual([]);
   });
 
+  test("header fields are counted, none is dropped, and the refusal says fields", async () => {
+    const withFields = (n: number) =>
+      raw(gateway.port, `GET /health/live HTTP/1.1\r\nHost: a\r\n${"a:\r\n".repeat(n - 2)}Connection: close\r\n\r\n`);
+    expect(await withFields(limits.headersMax)).toMatch(/^HTTP\/1\.1 200 /);
+    for (const n of [limits.headersMax + 1, 1_500]) {
+      const answer = await withFields(n);
+      expect(answer).toMatch(/^HTTP\/1\.1 431 /);
+      expect(answer).toContain('"/problems/too-many-fields"');
+      expect(answer).toContain(`at most ${limits.headersMax} header fields`);
+    }
+    // The last of them is the one that matters.
+    const fields = "a:\r\n".repeat(limits.headersMax);
+    const order = `POST /api/v1/orders HTTP/1.1\r\nHost: a\r\n${fields}Idempotency-Key: a-key-of-mine\r\nContent-Length: 0\r\n\r\n`;
+    expect(await raw(gateway.port, order)).toMatch(/^HTTP\/1\.1 431 /);
+    expect(actionsReached()).toEqual([]);
+  });
+
   test("input cannot make a header", async () => {
     const answer = await raw(gateway.port, `GET /api/v1/inventory/a%0d%0aSet-Cookie:x=1 HTTP/1.1\r\n${host}\r\n`);
     expect(answer.toLowerCase()).not.toContain("set-cookie");

@@ -15,6 +15,7 @@ import { frontDoor, pathOf, requestId, type Handler } from "./front-door.ts";
 import { limits } from "./limits.ts";
 import { HttpMetrics, type Registered } from "./metrics.ts";
 import { OrderStreams } from "./order-streams.ts";
+import { Places } from "./places.ts";
 import { sendProblem, toProblem } from "./problem.ts";
 import { send } from "./respond.ts";
 import type { Route } from "./route.ts";
@@ -43,6 +44,8 @@ type Gateway = Service & {
   streams: OrderStreams;
   metrics: HttpMetrics;
   server: HttpServer;
+  places: Places;
+  proxies: number;
   /** Whether every routed service has been there. */
   complete: boolean;
   /** Consumers that stand still, and when that was said last; monotonic. */
@@ -53,10 +56,16 @@ type Gateway = Service & {
   url: string;
 };
 
-/** A route for moleculer-web: synchronous, since it leaves a rejected promise of an alias unhandled. */
+/** What ends a request that nobody waits for any more; it is no failure, and nobody is told. */
+const GONE = new Error("the client has left");
+
+/**
+ * A route for moleculer-web: synchronous, since it leaves a rejected promise of an alias unhandled. It waits for the
+ * response to finish or close, from when it routes: one that was closed by then does neither any more.
+ */
 const aliasOf = (route: Route) =>
   function (this: Gateway, req: IncomingMessage, res: ServerResponse, next: (error: unknown) => void): void {
-    void exchange(this, route, req as GatewayRequest, res).catch(next);
+    void exchange(this, route, req as GatewayRequest, res).then(() => res.destroyed && next(GONE), next);
   };
 
 const schema: ServiceSchema<any, any, any, Gateway> = {
@@ -82,7 +91,13 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
     ],
   },
   // The mixin's own: a public list of aliases, and routes that change while it runs.
-  actions: { listAliases: false, addRoute: false, removeRoute: false },
+  actions: {
+    // A request is at work here for as long as its client takes to send and to read: `places.ts` bounds what we do.
+    rest: { bulkhead: false } as object,
+    listAliases: false,
+    addRoute: false,
+    removeRoute: false,
+  },
   events: {
     [COMMITTED](this: Gateway, ctx: { params: Committed }) {
       if (ctx.params.service === "orders") this.streams.wake();
@@ -108,6 +123,7 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
     },
     /** The end of every error, from the router and from the routes. */
     errorHandler(this: Gateway, req: IncomingMessage, res: ServerResponse, error: unknown): void {
+      if (error === GONE) return;
       const mapped = toProblem(error, requestId(req));
       if (mapped.problem.status === 500)
         this.logger.error(`${req.method} ${pathOf(req)} failed, request ${requestId(req)}:`, error);
@@ -122,6 +138,9 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
     this.streams = new OrderStreams(systemClock, environment.workers);
     this.metrics = new HttpMetrics();
     this.stopped = new Map();
+    this.proxies = environment.trustedProxies;
+    const say = (message: string) => this.logger.warn(message);
+    this.places = new Places({ clock: systemClock, say });
     // moleculer-web calls it when services come or go. It would list aliases anew, of which we have no automatic ones.
     this.regenerateAllAutoAliases = () => (this.document = undefined);
     this.matches = { path: "", found: [] };
@@ -134,14 +153,15 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
       handle: (req, res) => router(req, res, error => this.errorHandler(req, res, error)),
       fail: (req, res, error) => this.errorHandler(req, res, error),
     });
-    this.server = new HttpServer((req, res) => {
+    const serve: Handler = (req, res) => {
       const startedAt = performance.now();
       res.once("close", () => {
         const route = (req as { $alias?: Alias }).$alias?.fullPath ?? "none";
         this.metrics.observe(req.method!, route, res.statusCode, (performance.now() - startedAt) / 1_000);
       });
       enter(req, res);
-    });
+    };
+    this.server = new HttpServer(serve, { proxies: this.proxies, say });
     stopsFirst(this, () => this.server.drain(stopTimeLeft(this.broker), () => this.streams.drain()));
   },
 
@@ -194,17 +214,35 @@ function plainOf(gateway: Gateway): ReadonlyMap<string, Handler> {
         // Complete once, it stays: the routes of a service that leaves answer 503. Were the gateway unready, so would all
         // be, at once, and no balancer would send anybody to the routes that are left.
         gateway.complete ||= missing.length === 0;
-        const status = gateway.server.draining ? "draining" : gateway.complete ? "ready" : "starting";
+        const { server, places, complete } = gateway;
+        const status = server.draining ? "draining" : !complete ? "starting" : places.isStuck ? "stuck" : "ready";
         // Neither is a consumer that stands still: what does not need it goes on.
         const stopped = stoppedBy(gateway);
-        send(res, status === "ready" ? 200 : 503, { status, missing, ...(stopped.length > 0 && { stopped }) });
+        // Full but moving is ready: were it not, a rush would take one gateway after the other from the balancer.
+        send(res, status === "ready" ? 200 : 503, {
+          status,
+          missing,
+          ...(places.isFull && { saturated: true }),
+          ...(stopped.length > 0 && { stopped }),
+        });
       },
     ],
     [
       "/metrics",
       (_req, res) => {
         const ours = broker.metrics.list({ includes: Object.values(METRICS) }) as unknown as Registered[];
-        const text = gateway.metrics.text({ http_event_streams: gateway.streams.size }, ours);
+        const { streams, places, server, metrics } = gateway;
+        const gauges = {
+          http_event_streams: streams.size,
+          http_places_taken: places.taken,
+          http_places_max: limits.requestsMax,
+          http_requests_waiting: places.waiting,
+        };
+        const counters = {
+          http_requests_saturated_total: places.refused,
+          http_connections_dropped_total: server.dropped,
+        };
+        const text = metrics.text(gauges, ours, counters);
         res.writeHead(200, { "Content-Type": "text/plain; version=0.0.4", "Cache-Control": "no-store" }).end(text);
       },
     ],

@@ -19,7 +19,13 @@ export async function readBody(req: IncomingMessage): Promise<unknown> {
   // 50 kB inflate to 50 MB before any limit looks.
   if ((req.headers["content-encoding"] ?? "identity").toLowerCase() !== "identity")
     throw new Refusal("UNSUPPORTED_ENCODING", { status: 415, message: "send the body without Content-Encoding" });
-  const text = textOf(await bytesOf(req));
+  return parseBody(await bytesOf(req));
+}
+
+/** What the bytes of a body say. */
+export function parseBody(bytes: Uint8Array): unknown {
+  checkBytes(bytes);
+  const text = textOf(bytes);
   if (text === "") return {};
   const body = parse(text);
   checkShape(body, limits.bodyDepthMax);
@@ -40,14 +46,48 @@ function bytesOf(req: IncomingMessage): Promise<Buffer> {
       reject(tooLarge());
     });
     req.once("end", () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
-    req.once("error", endedEarly);
+    req.once("error", endedEarly).once("close", endedEarly);
   });
 }
 
 export const tooLarge = (): Refusal =>
   new Refusal("BODY_TOO_LARGE", { status: 413, message: `at most ${limits.bodyBytesMax} bytes` });
 
-function textOf(bytes: Buffer): string {
+const [QUOTE, COMMA, COLON, OPEN, CLOSE, BACKSLASH, CASE] = [0x22, 0x2c, 0x3a, 0x5b, 0x5d, 0x5c, 0x20];
+
+/**
+ * Refuses what would have too many values or levels before it is parsed: that takes thirty times as long for 100 kB of keys
+ * as for 100 kB of one text. What is no JSON may pass.
+ */
+function checkBytes(bytes: Uint8Array): void {
+  let keys = 0;
+  let items = 1;
+  let depth = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at]!;
+    if (byte === QUOTE) {
+      for (at++; at < bytes.length && bytes[at] !== QUOTE; at++) if (bytes[at] === BACKSLASH) at++;
+    } else if (byte === COLON) {
+      if (++keys > limits.bodyKeysMax) throw tooManyValues();
+    } else if (byte === COMMA) {
+      if (++items > limits.bodyItemsMax) throw tooManyValues();
+    }
+    // `[` and `{` differ in the bit that makes small letters of capitals; so do their ends.
+    else if ((byte & ~CASE) === OPEN) {
+      if (++depth > limits.bodyDepthMax) throw tooDeep();
+    } else if ((byte & ~CASE) === CLOSE) depth--;
+  }
+}
+
+const tooManyValues = (): Refusal =>
+  new Refusal("TOO_MANY_VALUES", {
+    status: 413,
+    message: `at most ${limits.bodyKeysMax} keys and ${limits.bodyItemsMax} items`,
+  });
+const tooDeep = (): Refusal =>
+  new Refusal("BODY_TOO_DEEP", { status: 400, message: `at most ${limits.bodyDepthMax} levels` });
+
+function textOf(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch {
@@ -66,11 +106,11 @@ function parse(text: string): unknown {
 /** `__proto__` in a body becomes the prototype of whatever copies it by assignment, and with it any field's value. */
 export function checkShape(value: unknown, depth: number): void {
   if (typeof value !== "object" || value === null) return;
-  if (depth === 0)
-    throw new Refusal("BODY_TOO_DEEP", { status: 400, message: `at most ${limits.bodyDepthMax} levels` });
-  for (const [key, item] of Object.entries(value)) {
+  if (depth === 0) throw tooDeep();
+  // Not by `Object.entries`, which makes an array of each.
+  for (const key in value) {
     if (key === "__proto__" || key === "constructor" || key === "prototype")
       throw new Refusal("FORBIDDEN_KEY", { status: 400, field: key, message: "is not allowed" });
-    checkShape(item, depth - 1);
+    checkShape((value as Record<string, unknown>)[key], depth - 1);
   }
 }

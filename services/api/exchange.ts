@@ -2,12 +2,14 @@
 // the body is read.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "moleculer";
-import type { User } from "../../mixins/contract/index.ts";
+import type { Meta } from "../../mixins/contract/index.ts";
 import { clientCommandId, COMMAND_ID, isRefusal, Refusal, type Issue } from "../../mixins/kernel/index.ts";
+import { addressOf } from "./address.ts";
 import { ANONYMOUS, type Authenticator, type Verified } from "./authentication.ts";
 import { readBody } from "./body.ts";
 import { KEY_FIELD, parseKey } from "./idempotency.ts";
 import type { OrderStreams } from "./order-streams.ts";
+import type { Places } from "./places.ts";
 import { send } from "./respond.ts";
 import type { Access, ActionTarget, Request, Route } from "./route.ts";
 
@@ -20,10 +22,13 @@ export type GatewayRequest = IncomingMessage & {
 export interface Exchange {
   readonly authenticator: Authenticator;
   readonly streams: OrderStreams;
+  readonly places: Places;
+  /** Proxies before the gateway. */
+  readonly proxies: number;
 }
 
 export async function exchange(
-  { authenticator, streams }: Exchange,
+  { authenticator, streams, places, proxies }: Exchange,
   route: Route,
   req: GatewayRequest,
   res: ServerResponse,
@@ -39,12 +44,14 @@ export async function exchange(
   };
   // A client that went away before the call was sent asks for nothing any more.
   if (res.destroyed) return;
-  (req.$ctx.meta as { user?: User }).user = user;
+  const address = addressOf(req, proxies);
+  Object.assign(req.$ctx.meta as Meta, { user, address });
   if ("stream" in route.target)
-    return streams.open(req, res, { id: (request.path as { id: string }).id, ...verified, ctx: req.$ctx });
-  const result = await call(req.$ctx, route.target, request);
+    return streams.open(req, res, { id: (request.path as { id: string }).id, ...verified, address, ctx: req.$ctx });
+  const { target } = route;
+  const result = await places.run(address, res, () => call(req.$ctx, target, request));
   if (res.destroyed) return;
-  const { status, location, cacheControl } = route.target;
+  const { status, location, cacheControl } = target;
   send(res, status, status === 204 ? undefined : (result ?? null), {
     ...(location && { Location: location(result) }),
     ...(cacheControl && { "Cache-Control": cacheControl }),

@@ -38,6 +38,7 @@ export const frontDoor =
     for (const [name, value] of SECURITY_HEADERS) res.setHeader(name, value);
     res.setHeader("X-Request-ID", id);
     try {
+      checkFields(req, res);
       checkTarget(req, res);
       checkExpectation(req);
       const path = pathOf(req);
@@ -60,6 +61,12 @@ export const frontDoor =
   };
 
 export const pathOf = (req: IncomingMessage): string => req.url!.split("?", 1)[0]!;
+
+function checkFields(req: IncomingMessage, res: ServerResponse): void {
+  if (req.rawHeaders.length <= 2 * limits.headersMax) return;
+  res.shouldKeepAlive = false;
+  throw new Refusal("TOO_MANY_FIELDS", { status: 431, message: `at most ${limits.headersMax} header fields` });
+}
 
 /** Origin form only, one Host, a path that means the same to every reader. */
 function checkTarget(req: IncomingMessage, res: ServerResponse): void {

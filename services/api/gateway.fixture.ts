@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exportJWK, generateKeyPair, SignJWT, type JWTHeaderParameters } from "jose";
-import { ServiceBroker, type Context, type Service, type ServiceSchema } from "moleculer";
+import { ServiceBroker, type Context, type Middleware, type Service, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
 import { ActorId, defineService, paramsOf, returnsOf, rolesOf } from "../../mixins/contract/index.ts";
 import { COMMAND_ID, fingerprintOf, newId, readEnvironment, Refusal } from "../../mixins/kernel/index.ts";
@@ -24,6 +24,7 @@ export interface Reached {
   readonly params: any;
   readonly commandId: string | undefined;
   readonly user: { id: string; roles: readonly string[] } | undefined;
+  readonly address: string | undefined;
 }
 export type Gateway = Awaited<ReturnType<typeof startGateway>>;
 
@@ -51,7 +52,10 @@ export async function startGateway(
 ) {
   const dataDir = await mkdtemp(join(tmpdir(), "gateway-"));
   const environment = readEnvironment({ DATA_DIR: dataDir, PORT: "0", SHUTDOWN_TIMEOUT_MS: "3000" });
-  const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
+  const options = brokerOptions(environment);
+  const running = { requests: 0 };
+  const middlewares = [...options.middlewares!, countingRequests(running)];
+  const broker = new ServiceBroker({ ...options, middlewares, logger: false });
   const reached: Reached[] = [];
   const signer = await newSigner("key-1");
   const timelines = new Map<
@@ -145,7 +149,7 @@ export async function startGateway(
   };
   const handle = (name: string) => (ctx: Context<any, any>) => {
     const commandId = (ctx as unknown as { headers?: Record<string, string> }).headers?.[COMMAND_ID];
-    reached.push({ action: name, params: ctx.params, commandId, user: ctx.meta.user });
+    reached.push({ action: name, params: ctx.params, commandId, user: ctx.meta.user, address: ctx.meta.address });
     return answers[name]!(ctx);
   };
   for (const contract of [accounts, carts, catalog, inventory, orderViews, orders] as any[]) {
@@ -178,6 +182,8 @@ export async function startGateway(
     port: Number(new URL(url).port),
     service,
     reached,
+    /** Requests that the router has begun and not ended. */
+    running,
     timelines,
     signer,
     /** An access token as `accounts` makes it. */
@@ -202,6 +208,18 @@ export async function startGateway(
     },
   };
 }
+const countingRequests = (running: { requests: number }): Middleware =>
+  ({
+    name: "Counting",
+    localAction(next: (ctx: Context) => Promise<unknown>, action: { rawName?: string }) {
+      if (action.rawName !== "rest") return next;
+      return (ctx: Context) => {
+        running.requests++;
+        return next(ctx).finally(() => running.requests--);
+      };
+    },
+  }) as unknown as Middleware;
+
 interface Call {
   token?: string;
   body?: unknown;

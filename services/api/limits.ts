@@ -4,8 +4,17 @@ export const limits = {
   bodyBytesMax: 100 * 1024,
   /** Nesting of a body: JSON.parse takes thousands of levels, JSON.stringify then throws. */
   bodyDepthMax: 20,
-  /** Issues of a problem: every line of an order can have one. */
+  /**
+   * Keys and items of a body, in all its levels. An order of 100 lines has 210 and 100; ones of 1,000 lines, and of 10,000
+   * empty ones, are told that these are too many lines. Checks and their complaints go by their number, not by bytes:
+   * 12,000 unknown keys cost 40 ms.
+   */
+  bodyKeysMax: 2_500,
+  bodyItemsMax: 12_000,
+  /** Issues of a body past which nothing else is looked for: every line of an order can have one. */
   issuesMax: 100,
+  /** Fields of a query, for the same reason. */
+  queryFieldsMax: 50,
   /** Characters of a request target. */
   urlCharsMax: 4_096,
   /** Milliseconds a refused request may still send what it has begun: a reply beside unread bytes becomes a reset. */
@@ -23,8 +32,21 @@ export const limits = {
   keepAliveMs: 65_000,
   /** Milliseconds without a byte in either direction. Cuts whoever does not read its response; above the heartbeat. */
   socketIdleMs: 30_000,
-  /** Sockets: 10,000 idle ones are about 150 MB. */
+  /** Sockets: 10,000 idle ones are about 150 MB. Of one address a quarter, unless that is a proxy (TRUSTED_PROXIES). */
   connectionsMax: 10_000,
+  connectionsPerAddressMax: 2_500,
+  /** Requests that wait behind another one of their connection. Browsers and proxies send none. */
+  pipelinedMax: 16,
+
+  /** Requests whose call is under way at once, and that wait for it: as many as one action of a node takes. */
+  requestsMax: 1_000,
+  requestsWaitingMax: 4_000,
+  /** Of them, of one address: half of the places, so that one client leaves the others theirs. */
+  requestsPerAddressMax: 500,
+  /** Milliseconds with all places taken and none given back until readiness says so: longer than a call may take. */
+  stuckMs: 15_000,
+  /** Milliseconds between two lines of the log that say that all places, or all sockets, are taken. */
+  saidAgainMs: 10_000,
 
   /** Milliseconds between the first 503 of `/health/ready` and the closed port: three looks of a balancer at 200 ms. */
   announceMs: 600,
@@ -52,6 +74,9 @@ export const limits = {
 
   /** Event streams one user may hold open; of several workers each allows its part. */
   streamsPerUserMax: 5,
+  /** Of one address, and in all: each looks every 2 s, so 4,000 are 2,000 reads a second. Of a process. */
+  streamsPerAddressMax: 1_000,
+  streamsMax: 4_000,
   /** Milliseconds between two comments on a silent stream: proxies cut silence, often after 30 s. */
   heartbeatMs: 15_000,
   /** Milliseconds between two looks without a hint: hints get lost. */

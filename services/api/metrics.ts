@@ -31,7 +31,11 @@ export class HttpMetrics {
     for (const [i, bound] of BUCKETS_SECONDS.entries()) if (seconds <= bound) series.buckets[i]!++;
   }
 
-  text(gauges: Readonly<Record<string, number>> = {}, registered: readonly Registered[] = []): string {
+  text(
+    gauges: Readonly<Record<string, number>> = {},
+    registered: readonly Registered[] = [],
+    counters: Readonly<Record<string, number>> = {},
+  ): string {
     const memory = process.memoryUsage();
     const cpu = process.cpuUsage();
     const lines: string[] = [];
@@ -43,6 +47,7 @@ export class HttpMetrics {
     metric("gauge", "nodejs_heap_size_used_bytes", memory.heapUsed);
     metric("gauge", "nodejs_eventloop_delay_p99_seconds", this.#delay.percentile(99) / 1e9);
     for (const [name, value] of Object.entries(gauges)) metric("gauge", name, value);
+    for (const [name, value] of Object.entries(counters)) metric("counter", name, value);
     lines.push("# TYPE http_request_duration_seconds histogram");
     const name = "http_request_duration_seconds";
     for (const [labels, { count, sum, buckets }] of this.#requests) {

@@ -14,6 +14,8 @@ interface Reader {
   readonly user: User;
   /** Milliseconds since the epoch: the stream ends with its token. */
   readonly expiresAt: number;
+  /** Where the reader comes from. */
+  readonly address: string;
   readonly ctx: Context;
 }
 interface StatusChange {
@@ -49,6 +51,11 @@ export class OrderStreams {
     const own = [...this.#open].filter(stream => stream.reader.user.id === reader.user.id).length;
     if (own >= this.#perUserMax)
       throw new Refusal("TOO_MANY_STREAMS", { status: 429, message: `at most ${limits.streamsPerUserMax} streams` });
+    const near = [...this.#open].filter(stream => stream.reader.address === reader.address).length;
+    if (near >= limits.streamsPerAddressMax)
+      throw new Refusal("TOO_MANY_STREAMS", { status: 429, message: "too many streams of one address" });
+    if (this.#open.size >= limits.streamsMax)
+      throw new Unavailable("SATURATED", { message: "too many streams at once", retryAfterMs: 10_000 });
     const stream = new OrderStream(res, reader, Number(last));
     this.#open.add(stream);
     res.once("close", () => {

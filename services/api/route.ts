@@ -13,6 +13,7 @@ import {
   type User,
 } from "../../mixins/contract/index.ts";
 import { Refusal, type Issue } from "../../mixins/kernel/index.ts";
+import { limits } from "./limits.ts";
 import { brokenTextIn, isPlainUtf8 } from "./text.ts";
 
 /** Who may ask: anyone, whoever is logged in, or an administrator. */
@@ -117,17 +118,26 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
         throw new Refusal("VALIDATION_ERROR", { status: 422, field: "body", message: "must be an object" });
       if (method === "PATCH" && Object.keys(raw.body).length === 0)
         throw new Refusal("VALIDATION_ERROR", { status: 422, field: "body", message: "must change something" });
+      if (raw.search.split("&", limits.queryFieldsMax + 1).length > limits.queryFieldsMax)
+        throw new Refusal("VALIDATION_ERROR", {
+          status: 422,
+          field: "query",
+          message: `must have at most ${limits.queryFieldsMax} fields`,
+        });
       const places = {
         path: convert(path, Object.entries(raw.path)),
         query: convert(query, [...new URLSearchParams(raw.search)]),
         body: raw.body,
       };
+      // A body whose fields are wrong by the dozen is not gone through for its texts as well.
+      const inBody = issuesOf(checks.body(places.body));
+      const texts = [places.path, places.query, ...(inBody.length < limits.issuesMax ? [places.body] : [])];
       const issues = [
         ...brokenBytesIn(raw.search),
-        ...[places.path, places.query, places.body].flatMap(place => brokenTextIn(place)),
+        ...texts.flatMap(place => brokenTextIn(place)),
         ...issuesOf(checks.path(places.path)),
         ...issuesOf(checks.query(places.query)),
-        ...issuesOf(checks.body(places.body)),
+        ...inBody,
       ];
       if (issues.length > 0)
         throw new Refusal("VALIDATION_ERROR", { status: 422, message: "see errors", errors: issues });
@@ -139,12 +149,17 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
 const checkOf = (properties: TProperties): Check => compileSchema(strictObject(properties));
 const issuesOf = (found: true | Issue[]): Issue[] => (found === true ? [] : found);
 
-/** Fields of the query whose name or value is not UTF-8. */
+/** Fields of the query whose name or value is not UTF-8. A whole that is holds none that is not. */
 const brokenBytesIn = (search: string): Issue[] =>
-  search
-    .split("&")
-    .filter(part => !isPlainUtf8(part))
-    .map(part => ({ field: [...new URLSearchParams(part).keys()][0] ?? "", message: "is not UTF-8, percent-encoded" }));
+  isPlainUtf8(search)
+    ? []
+    : search
+        .split("&")
+        .filter(part => !isPlainUtf8(part))
+        .map(part => ({
+          field: [...new URLSearchParams(part).keys()][0] ?? "",
+          message: "is not UTF-8, percent-encoded",
+        }));
 
 /**
  * Text to the types of the schema; what does not look like one stays text, so that the schema names it. A field that

@@ -1,10 +1,19 @@
 // The gateway's own HTTP server: Node's limits set to what an API needs, and a stop that resets no one.
 import { createServer, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Handler } from "./front-door.ts";
+import { networkOf } from "./address.ts";
 import { limits } from "./limits.ts";
 import { onClientError, onConnect } from "./problem.ts";
+import { Turns } from "./turns.ts";
+
+export interface HttpServerOptions {
+  /** Proxies before it: their addresses are not those of clients. Default 0. */
+  readonly proxies?: number;
+  /** Told when connections are dropped, not more often than every 10 s. */
+  readonly say?: (message: string) => void;
+}
 
 export class HttpServer {
   readonly #server: Server;
@@ -14,15 +23,21 @@ export class HttpServer {
   #gate: Promise<void> | undefined;
   /** Connections so far. While draining, each request comes on one of its own. */
   #arrivals = 0;
+  readonly #byAddress = new Map<string, number>();
+  readonly #say: (message: string) => void;
+  #dropped = 0;
+  #saidAt = -Infinity;
 
-  constructor(handler: Handler) {
-    const serve: Handler = (req, res) => {
+  constructor(handler: Handler, { proxies = 0, say = () => {} }: HttpServerOptions = {}) {
+    this.#say = say;
+    const turns = new Turns((req, res) => {
       this.#responses.add(res);
       res.once("close", () => this.#responses.delete(res));
       if (this.#draining) res.shouldKeepAlive = false;
-      if (this.#gate) void this.#gate.then(() => handler(req, res));
+      if (this.#gate) void this.#gate.then(() => res.destroyed || handler(req, res));
       else handler(req, res);
-    };
+    });
+    const serve: Handler = (req, res) => turns.take(req, res);
     this.#server = createServer(
       {
         maxHeaderSize: limits.headerBytesMax,
@@ -36,14 +51,47 @@ export class HttpServer {
       },
       serve,
     );
-    this.#server.maxHeadersCount = limits.headersMax;
+    // The front door counts them: Node before 24.18.1 drops what is past its limit, and later ones call it too many bytes.
+    this.#server.maxHeadersCount = 0;
     this.#server.maxConnections = limits.connectionsMax;
     this.#server.setTimeout(limits.socketIdleMs);
-    this.#server.on("connection", () => this.#arrivals++);
+    this.#server.on("connection", socket => {
+      this.#arrivals++;
+      if (proxies === 0) this.#admit(socket);
+    });
+    this.#server.on("drop", () => this.#drop(`all ${limits.connectionsMax} connections are taken`));
     this.#server.on("clientError", onClientError);
     this.#server.on("connect", onConnect);
     // Left alone, Node answers an unknown Expect with an empty 417.
     this.#server.on("checkExpectation", serve);
+  }
+
+  /** Closes a connection too many of one address: the others keep theirs. */
+  #admit(socket: Socket): void {
+    const address = networkOf(socket.remoteAddress ?? "");
+    const own = this.#byAddress.get(address) ?? 0;
+    if (own >= limits.connectionsPerAddressMax) {
+      this.#drop(`${address} has ${own} connections, the most that one address may`);
+      return void socket.destroy();
+    }
+    this.#byAddress.set(address, own + 1);
+    socket.once("close", () => {
+      const left = this.#byAddress.get(address)! - 1;
+      if (left > 0) this.#byAddress.set(address, left);
+      else this.#byAddress.delete(address);
+    });
+  }
+
+  #drop(why: string): void {
+    this.#dropped++;
+    if (performance.now() - this.#saidAt < limits.saidAgainMs) return;
+    this.#saidAt = performance.now();
+    this.#say(`a connection is closed unheard: ${why}`);
+  }
+
+  /** Connections closed unheard, since the start. */
+  get dropped(): number {
+    return this.#dropped;
   }
 
   /** Starts to listen; 0 lets the system choose. Answers the port. Rejects when it is taken. */

@@ -5,12 +5,24 @@ import type { Issue } from "../../mixins/kernel/index.ts";
  * Fields whose text is not kept as it was sent: Postgres refuses a NUL (a 500 out of an input), half of a surrogate pair
  * comes back as another character, and with it an id or a fingerprint that no longer matches.
  */
-export function brokenTextIn(value: unknown, field = ""): Issue[] {
-  if (typeof value === "string")
-    return value.includes("\0") || !value.isWellFormed() ? [{ field, message: "holds what is not text" }] : [];
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([key, item]) => brokenTextIn(item, field === "" ? key : `${field}.${key}`));
+export function brokenTextIn(value: unknown): Issue[] {
+  const found: Issue[] = [];
+  look(value, "", found);
+  return found;
 }
+
+/** A field's name is put together only where there is something to say of it. */
+function look(value: unknown, field: string, found: Issue[]): void {
+  if (isBroken(value)) found.push({ field, message: "holds what is not text" });
+  if (typeof value !== "object" || value === null) return;
+  for (const key in value) {
+    const item = (value as Record<string, unknown>)[key];
+    if (isBroken(item) || typeof item === "object") look(item, field === "" ? key : `${field}.${key}`, found);
+  }
+}
+
+const isBroken = (value: unknown): boolean =>
+  typeof value === "string" && (value.includes("\0") || !value.isWellFormed());
 
 /**
  * Whether a part of a query means the same to every reader: percent-encoded UTF-8. A decoder makes U+FFFD of any other

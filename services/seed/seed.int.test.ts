@@ -102,8 +102,8 @@ test("it waits for services that start later, and a stop does not wait for them"
 test("what is refused is not tried for ever: the start ends with one line that says why", async () => {
   const refusing: ServiceSchema = {
     name: "accounts",
-    actions: {
-      seedAdmin() {
+    methods: {
+      makeAdministrator() {
         throw new Refusal("VALIDATION_ERROR", { status: 422, field: "email", message: "must match format" });
       },
     },

@@ -72,29 +72,61 @@ async function run(service: Seed): Promise<void> {
   )
     return;
   // Not through the logger: logs are shipped and kept, and this may hold a password. Of several workers the first says it.
-  if (broker.options.logger !== false && (environment.worker ?? 1) === 1) {
+  if (broker.options.logger !== false && isFirst(environment)) {
     const addresses = { api: urlOf("api"), provider: urlOf("payment-provider") };
     process.stdout.write(readyText(addresses, filled?.administrator));
   }
   // Last of all. A start that is killed before it has shown the password makes up another one next time.
-  if (filled) await service.database.knex("marks").insert({ at: rfc3339(Date.now()) });
+  if (!filled || !isFirst(environment)) return;
+  await accountsOf(service)?.administratorShown();
+  await service.database.knex("marks").insert({ at: rfc3339(Date.now()) });
 }
 
+/** Of several workers only the first makes the administrator: each would make up another password. */
+const isFirst = ({ worker = 1 }: Environment): boolean => worker === 1;
+
+/**
+ * Asked as an object, not by the bus: what is an action can be called by any node of it, and an administrator is made by
+ * this process or not at all.
+ */
+interface LocalAccounts {
+  makeAdministrator(email: string, password: string): Promise<"made" | "kept" | "taken">;
+  administratorShown(): Promise<void>;
+}
+const accountsOf = ({ broker }: Seed): LocalAccounts | undefined =>
+  broker.getLocalService("accounts") as unknown as LocalAccounts | undefined;
+
 /** Fills the shop, unless an earlier start did. Whatever it does may be repeated. */
-async function fillOnce(service: Seed, { adminEmail: email, adminPassword }: Environment): Promise<Filled | undefined> {
+async function fillOnce(service: Seed, environment: Environment): Promise<Filled | undefined> {
   if (await service.database.knex("marks").first()) return undefined;
   if (!(await appear(service, NEEDED))) return undefined;
 
   const call = typedCall(service.broker);
-  const password = adminPassword ?? randomBytes(12).toString("base64url");
-  const { taken } = await call("accounts.seedAdmin", { email, password });
-  if (taken) service.logger.warn(`ADMIN_EMAIL: ${email} is a customer already; there is no administrator`);
+  const administrator = isFirst(environment) ? await makeAdministrator(service, environment) : undefined;
   await call("catalog.seed", { products: [...seedProducts] });
   const receive = (sku: string) =>
     call("inventory.receive", { id: sku, quantity: STOCK_PER_SKU }, { commandId: `seed:${sku}` });
   await Promise.all(seedProducts.map(({ sku }) => receive(sku)));
   service.logger.info(`first start: ${seedProducts.length} products, ${STOCK_PER_SKU} of each in stock`);
-  return { administrator: taken ? undefined : { email, password: adminPassword === undefined ? password : undefined } };
+  return { administrator };
+}
+
+/** Undefined when there is one already, or the address is a customer's. */
+async function makeAdministrator(
+  service: Seed,
+  { adminEmail: email, adminPassword }: Environment,
+): Promise<Administrator | undefined> {
+  const accounts = accountsOf(service);
+  if (!accounts) {
+    service.logger.error("there is no administrator: SERVICES must have accounts where it has seed");
+    return undefined;
+  }
+  const password = adminPassword ?? randomBytes(12).toString("base64url");
+  const outcome = await accounts.makeAdministrator(email, password);
+  if (outcome === "taken")
+    service.logger.warn(`ADMIN_EMAIL: ${email} is a customer already; there is no administrator`);
+  if (outcome === "kept") service.logger.info("there is an administrator already");
+  return outcome === "made" ? { email, password: adminPassword === undefined ? password : undefined } : undefined;
 }
 
 /** Waits for the services; false when we are to stop before they appear. */

@@ -1,7 +1,7 @@
 // The shop as a process in surroundings that nobody thought of: odd folders, a log that nobody reads, a closed terminal.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdir, mkdtemp, open, readdir, rm, symlink } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, open, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -148,6 +148,31 @@ test.each(["1", "2"])("P1 a closed terminal drains: %s workers answer what they 
   expect(answers.filter(answer => ![201, 503, "ECONNREFUSED"].includes(answer!))).toEqual([]);
   expect((await exited)[0]).toBe(0);
 });
+
+test("the databases are for their user alone, also in a folder that was there, with what lies in it", async () => {
+  const data = join(folder, "data");
+  await mkdir(data);
+  await chmod(data, 0o755);
+  await writeFile(join(data, "accounts.sqlite"), "");
+  await chmod(join(data, "accounts.sqlite"), 0o644);
+  shop = await Shop.start({ DATA_DIR: data });
+  await serves(shop);
+  const modes = async () =>
+    Promise.all(
+      [data, ...(await readdir(data)).map(name => join(data, name))].map(async path => {
+        const { mode } = await stat(path);
+        return `${path} ${(mode & 0o777).toString(8)}`;
+      }),
+    );
+  expect(await modes()).toContain(`${data} 700`);
+  expect((await modes()).filter(line => !/data 700$|sqlite(-\w+)? 600$/.test(line))).toEqual([]);
+  await shop.child.end("SIGTERM");
+
+  await writeFile(join(data, "of somebody else"), "");
+  await chmod(data, 0o755);
+  await shop.start();
+  expect(shop.child.output).toContain(`warning: other users of this machine can look into ${data}:`);
+}, 60_000);
 
 test("the bundled provider is reached directly, whatever proxy the environment names", async () => {
   let asked = 0;

@@ -1,8 +1,7 @@
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
-import { Bug, environmentOf, type Environment } from "../../../mixins/kernel/index.ts";
+import { Bug, environmentOf, makePrivate, type Environment } from "../../../mixins/kernel/index.ts";
 import { defineService } from "../../../mixins/contract/index.ts";
 import { closeWithBroker } from "../../../mixins/database/mixin.ts";
 import { contract } from "./contract.ts";
@@ -24,7 +23,7 @@ export default defineService(contract, {
   },
   methods: {
     async startBundled(filename: string): Promise<string> {
-      mkdirSync(dirname(filename), { recursive: true, mode: 0o700 });
+      makePrivate(filename);
       const options: ProviderOptions = { filename };
       const worker = new Worker(new URL("./server.ts", import.meta.url), { workerData: options });
       const exited = new Promise(resolve => worker.once("exit", resolve));

@@ -1,8 +1,6 @@
-import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import knex, { type Knex } from "knex";
-import { Bug } from "../../../kernel/index.ts";
+import { Bug, makePrivate } from "../../../kernel/index.ts";
 import type { Database, OpenOptions } from "../../database.ts";
 import { observePool } from "../../pool.ts";
 import { isBusy, LockQueue } from "./lock-queue.ts";
@@ -24,9 +22,9 @@ const limits = {
 
 /** Opens a SQLite file; makes it, and its folder, when missing. Throws Bug `FILE_TORN` for a copy without its log. */
 export async function openSqlite(filename: string, options: OpenOptions): Promise<Database> {
-  // Keys and passwords lie in it: for this user alone.
-  await mkdir(dirname(filename), { recursive: true, mode: 0o700 });
   if (isTornCopy(filename)) throw new Bug("FILE_TORN", tornCopyMessage(filename));
+  // Keys and passwords lie in it.
+  makePrivate(filename);
   const lock = new LockQueue();
   const guard = await Guard.of(filename, lock);
   const settings: SqliteSettings = {

@@ -1,8 +1,7 @@
 // The one connection that the writer thread holds, and how it shares its file with other processes.
-import { mkdirSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { Bug, Unavailable } from "../../../kernel/index.ts";
+import { Bug, makePrivate, Unavailable } from "../../../kernel/index.ts";
 import { ARM, checkpoint, SEEN } from "../../../database/index.ts";
 import { limits } from "../../limits.ts";
 import { migrate } from "./schema.ts";
@@ -29,7 +28,7 @@ export class Connection {
   constructor(filename: string, walBytesMax: number = WAL_BYTES_MAX) {
     this.#filename = filename;
     this.#walBytesMax = walBytesMax;
-    mkdirSync(dirname(filename), { recursive: true, mode: 0o700 });
+    makePrivate(filename);
     this.database = new DatabaseSync(filename, { timeout: 0, enableForeignKeyConstraints: false });
     try {
       // Two processes that open a new file at once: one of them finds it locked while the other turns to WAL.

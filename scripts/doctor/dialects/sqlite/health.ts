@@ -1,4 +1,5 @@
 // Whether a file is whole, and its log short.
+import { exposedOf } from "../../../../mixins/kernel/index.ts";
 import { fail, megabytes, ok, reasonOf, warn, type Result } from "../../finding.ts";
 import { limits } from "../../limits.ts";
 import type { SqliteFile } from "./file.ts";
@@ -23,6 +24,14 @@ async function problemsOf(file: SqliteFile): Promise<string[]> {
   } catch (error) {
     return [reasonOf(error)];
   }
+}
+
+/** Whether others can read the keys in it. A start takes that from them where it may. */
+export async function modesOf({ place }: SqliteFile): Promise<readonly Result[]> {
+  const exposed = exposedOf(place);
+  if (exposed.length === 0) return [ok("modes", `${place} is for its user alone`)];
+  const paths = exposed.join(", ");
+  return [warn("modes", `other users of this machine can look into ${paths}`, `chmod go= ${exposed.join(" ")}`)];
 }
 
 export async function walOf(file: SqliteFile): Promise<readonly Result[]> {

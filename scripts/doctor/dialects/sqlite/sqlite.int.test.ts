@@ -1,5 +1,5 @@
 // What can be wrong with a file.
-import { copyFile, mkdtemp, open, rm, truncate, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdtemp, open, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
@@ -58,9 +58,18 @@ test("a copy without its log, which stays one", async () => {
 });
 
 test("a log that is not emptied", async () => {
-  await writeFile(`${file}-wal`, "");
+  await writeFile(`${file}-wal`, "", { mode: 0o600 });
   await truncate(`${file}-wal`, 301 * 1024 ** 2);
   expect((await word()).troubles).toEqual([
     expect.stringMatching(/^warn +carts +wal +301 MB → a reader that never ends/),
+  ]);
+});
+
+test("a file that other users can read", async () => {
+  await chmod(file, 0o644);
+  expect((await word()).troubles).toEqual([
+    expect.stringMatching(
+      /^warn +carts +modes +other users of this machine can look into .*carts\.sqlite.* → chmod go= /,
+    ),
   ]);
 });
