@@ -89,8 +89,18 @@ export class KnexAdapter {
     return this.changing(() => this.service.database.transaction(insert));
   }
 
-  async updateById(id: unknown, update: { $set: Entity }): Promise<Entity | null> {
+  /** `guard` looks at the entity as it is, which nobody can change meanwhile; nothing happens when it throws. */
+  async updateById(id: unknown, update: { $set: Entity }, guard?: (entity: Entity) => void): Promise<Entity | null> {
     const changes = this.changes(update);
+    if (guard)
+      return this.changing(() =>
+        this.service.database.transaction(async trx => {
+          const row = await this.locked(trx, id, guard);
+          if (!row || Object.keys(changes).length === 0) return row && this.columns.toEntity(row);
+          const [changed] = await this.byId(trx<Row>(this.table), id).update(changes).returning("*");
+          return this.columns.toEntity(changed!);
+        }),
+      );
     if (Object.keys(changes).length === 0) return this.findById(id);
     const [row] = await this.changing(async () => this.byId(this.rows(), id).update(changes).returning("*"));
     return row ? this.columns.toEntity(row) : null;
@@ -103,10 +113,11 @@ export class KnexAdapter {
     return this.changing(async () => this.filtered({ query }, this.rows()).update(changes));
   }
 
-  removeById(id: unknown): Promise<Entity | null> {
+  /** `guard`: as of `updateById`. */
+  removeById(id: unknown, guard?: (entity: Entity) => void): Promise<Entity | null> {
     const remove = async (trx: Knex.Transaction): Promise<Entity | null> => {
       // Locked: of two who remove it at once, only one may have done it.
-      const row = await this.byId(trx<Row>(this.table), id).forUpdate().first();
+      const row = await this.locked(trx, id, guard);
       if (row) await this.byId(trx<Row>(this.table), id).del();
       return row ? this.columns.toEntity(row) : null;
     };
@@ -158,6 +169,12 @@ export class KnexAdapter {
 
   private byId(rows: Knex.QueryBuilder<Row, Row[]>, id: unknown): Knex.QueryBuilder<Row, Row[]> {
     return rows.where(this.columns.find(this.idField, "query").column, this.id(id) as Knex.Value);
+  }
+
+  private async locked(trx: Knex.Transaction, id: unknown, guard?: (entity: Entity) => void): Promise<Row | null> {
+    const row: Row | undefined = await this.byId(trx<Row>(this.table), id).forUpdate().first();
+    if (row) guard?.(this.columns.toEntity(row));
+    return row ?? null;
   }
 
   private id(id: unknown): unknown {

@@ -89,7 +89,7 @@ export class ProjectionHost {
   /**
    * Read-your-writes: resolves when the rows hold the version of a token, `<actor id>@<version>`, with where to read
    * them: the standby if it has that version already, else the primary.
-   * @throws Refusal `INVALID_TOKEN`, for one of a write that never was only after `timeoutMs` (default 2 000), since
+   * @throws Refusal `BAD_READ_TOKEN`, for one of a write that never was only after `timeoutMs` (default 2 000), since
    * asking the owner at once would cost each read that has to wait a look into the log; Unavailable `NOT_CAUGHT_UP`.
    */
   async waitFor(token: string, timeoutMs: number = this.#limits.waitMs): Promise<Knex> {
@@ -308,4 +308,4 @@ export class ProjectionHost {
 }
 
 const invalidToken = (message: string): Refusal =>
-  new Refusal("INVALID_TOKEN", { status: 422, field: "after", message });
+  new Refusal("BAD_READ_TOKEN", { status: 422, field: "after", message });

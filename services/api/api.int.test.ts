@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/g
 import { idFrom, newId, Unavailable, METRICS } from "../../mixins/kernel/index.ts";
 import { newSigner, orderBody, product, raw, startGateway, until, type Gateway } from "./gateway.fixture.ts";
 import { limits } from "./limits.ts";
+import { SECURITY_HEADERS } from "./respond.ts";
 import { routes } from "./routes/index.ts";
 
 let gateway: Gateway;
@@ -288,6 +289,7 @@ describe("orders", () => {
     const again = await place("key-0001");
     expect(first.status).toBe(201);
     expect([again.status, again.text]).toEqual([first.status, first.text]);
+    expect([first, again].map(({ headers }) => headers.get("idempotency-replayed"))).toEqual([null, "true"]);
     expect(first.json).toMatchObject({ id: idFrom(ann.id, "key-0001"), status: "placed", total: { amount: 1800 } });
     expect(first.headers.get("location")).toBe(`/api/v1/orders/${first.json.id}`);
     expect(gateway.reached.map(({ commandId }) => commandId)).toEqual(Array(2).fill(`client:${ann.id}:key-0001`));
@@ -297,7 +299,8 @@ describe("orders", () => {
   test("P3 the same key with another body is refused, and is another order for another user", async () => {
     const mine = await place("key-0002");
     const other = await place("key-0002", { ...orderBody, lines: [{ productId: product.id, quantity: 3 }] });
-    expect([other.status, other.json.type]).toEqual([422, "/problems/command-id-reused"]);
+    expect([other.status, other.json.type]).toEqual([422, "/problems/idempotency-key-reused"]);
+    expect(other.headers.get("idempotency-replayed")).toBeNull();
     expect(other.json.errors).toEqual([{ field: "Idempotency-Key", message: expect.any(String) }]);
     const theirs = await place("key-0002", orderBody, admin.token);
     expect(theirs.json.id).not.toBe(mine.json.id);
@@ -318,13 +321,14 @@ describe("orders", () => {
     },
   );
 
-  test("If-None-Match: * does not make a POST a 304", async () => {
-    const { status } = await gateway.http("POST", "/api/v1/orders", {
+  test("If-None-Match: * does not make a POST a 304: there are orders, so nothing is done", async () => {
+    const { status, json } = await gateway.http("POST", "/api/v1/orders", {
       token: ann.token,
       body: orderBody,
       headers: { "if-none-match": "*" },
     });
-    expect(status).toBe(201);
+    expect([status, json.type]).toEqual([412, "/problems/precondition-failed"]);
+    expect(actionsReached()).toEqual([]);
   });
 
   test("a customer cancels as themselves, an administrator as no one, both under the key", async () => {
@@ -423,7 +427,8 @@ describe("the protocol", () => {
   test.each([
     ["two Host headers", "GET /health/live HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400],
     ["no Host header", "GET /health/live HTTP/1.1\r\n\r\n", 400],
-    ["an absolute target", `GET http://evil.example/health/live HTTP/1.1\r\n${host}\r\n`, 400],
+    ["an absolute target of another kind", `GET ftp://evil.example/health/live HTTP/1.1\r\n${host}\r\n`, 400],
+    ["an absolute target with a user", `GET http://a@evil.example/health/live HTTP/1.1\r\n${host}\r\n`, 400],
     [
       "Content-Length and chunked",
       "POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /health/live HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -455,6 +460,7 @@ describe("the protocol", () => {
     expect(responses(answer)).toEqual([`HTTP/1.1 ${status}`]);
     expect(answer.toLowerCase()).toContain("connection: close");
     expect(answer).toContain("Content-Type: application/problem+json");
+    for (const [name, value] of SECURITY_HEADERS) expect(answer).toContain(`${name}: ${value}\r\n`);
     const problem = JSON.parse(answer.slice(answer.indexOf("{")));
     expect(problem).toMatchObject({ status, detail: expect.stringMatching(/./), requestId: expect.any(String) });
     expect(answer).toContain(`X-Request-ID: ${problem.requestId}`);

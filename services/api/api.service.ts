@@ -168,6 +168,11 @@ function methodsOf(found: readonly Match[]): readonly string[] {
 function plainOf(gateway: Gateway): ReadonlyMap<string, Handler> {
   const { broker } = gateway;
   return new Map<string, Handler>([
+    [
+      "/",
+      (_req, res) =>
+        send(res, 200, { name: "Valence commerce API", description: "/openapi.json", health: "/health/ready" }),
+    ],
     ["/health/live", (_req, res) => send(res, 200, { status: "live" })],
     [
       "/health/ready",

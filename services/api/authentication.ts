@@ -31,7 +31,7 @@ export class Authenticator {
 
   /** Who sends this `Authorization` header. Refuses (401) a missing, malformed, expired or forged token. */
   async authenticate(authorization: string | undefined): Promise<Verified> {
-    const token = /^Bearer ([\w.~+/-]+=*)$/i.exec(authorization ?? "")?.[1];
+    const token = /^Bearer +([\w.~+/-]+=*)$/i.exec(authorization ?? "")?.[1];
     if (token === undefined || token.length > limits.tokenCharsMax)
       throw new Refusal("UNAUTHENTICATED", { status: 401, message: "send Authorization: Bearer <access token>" });
     const key = hash("sha256", token, "base64url");

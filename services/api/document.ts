@@ -3,12 +3,9 @@
 import type { ServiceBroker } from "moleculer";
 import Type, { type TSchema } from "typebox";
 import { openApi, type Operation } from "../../mixins/contract/index.ts";
+import { KEY_FIELD, KEY_HEADER } from "./idempotency.ts";
 import type { Route } from "./route.ts";
 
-const IDEMPOTENCY_KEY = {
-  description: "1 to 128 characters. A repeat with the same key gets the first answer.",
-  schema: Type.String({ minLength: 8, maxLength: 130 }),
-};
 const LAST_EVENT_ID = { description: "Version after which to go on.", schema: Type.String({ pattern: "^\\d{1,15}$" }) };
 
 /** OpenAPI 3.1 of the routes. Answers of a service that is not there yet are left open. */
@@ -45,7 +42,9 @@ function operationsOf(routes: readonly Route[], returns: ReadonlyMap<string, TSc
       ...common,
       id: action,
       tag: action.split(".", 1)[0]!,
-      ...(idempotent && { headers: { "Idempotency-Key": IDEMPOTENCY_KEY } }),
+      ...(idempotent && {
+        headers: { [KEY_FIELD]: KEY_HEADER },
+      }),
       status,
       returns: returns.get(action),
     };

@@ -1,4 +1,4 @@
-import { defineService } from "../../mixins/contract/index.ts";
+import { assertConditions, defineService, entityTag, type Conditions } from "../../mixins/contract/index.ts";
 import { Crud, type KnexAdapter } from "../../mixins/crud/mixin.ts";
 import { isUniqueViolation, type Database } from "../../mixins/database/mixin.ts";
 import { newId, Refusal, rfc3339 } from "../../mixins/kernel/index.ts";
@@ -77,9 +77,13 @@ export default defineService(contract, {
     },
 
     async update(ctx) {
-      const { id, ...changes } = ctx.params;
+      const { id, if: conditions, unchanged, ...changes } = ctx.params;
       const product = await this.changed(
-        this.adapter.updateById(id, { $set: { ...changes, updatedAt: await this.now() } }),
+        this.adapter.updateById(
+          id,
+          { $set: { ...changes, updatedAt: await this.now() } },
+          guardOf(conditions, unchanged),
+        ),
         changes.sku,
       );
       if (!product) throw notFound("id", id);
@@ -87,8 +91,8 @@ export default defineService(contract, {
     },
 
     async remove(ctx) {
-      const { id } = ctx.params;
-      if (!(await this.changed(this.adapter.removeById(id)))) throw notFound("id", id);
+      const { id, if: conditions } = ctx.params;
+      if (!(await this.changed(this.adapter.removeById(id, guardOf(conditions))))) throw notFound("id", id);
       return { id };
     },
 
@@ -131,3 +135,16 @@ export default defineService(contract, {
     },
   },
 });
+
+type Times = Partial<Pick<Product, "createdAt" | "updatedAt">>;
+/** Looks at a product just before it changes: whether it is the one that the client has seen. */
+function guardOf(conditions?: Conditions, unchanged: Times = {}): ((product: Product) => void) | undefined {
+  const times = Object.entries(unchanged) as [keyof Times, string][];
+  if (!conditions && times.length === 0) return undefined;
+  return product => {
+    if (conditions) assertConditions(conditions, { tag: entityTag(product), modifiedAt: product.updatedAt });
+    for (const [field, time] of times)
+      if (product[field] !== time)
+        throw new Refusal("VALIDATION_ERROR", { status: 422, field, message: "is the catalog's own, and another" });
+  };
+}

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId, defineContract } from "../../mixins/contract/index.ts";
+import { ActorId, Conditions, defineContract } from "../../mixins/contract/index.ts";
 import { Image } from "../image.ts";
 import { Money } from "../money.ts";
 
@@ -54,16 +54,24 @@ export const contract = defineContract({
         category: Type.Optional(fields.category),
         /** `null` takes it away. */
         image: Type.Optional(Type.Union([Image, Type.Null()])),
+        /** What the client believes the catalog's own fields to be: refused when they are not. */
+        unchanged: Type.Optional(
+          Type.Object(
+            { createdAt: Type.Optional(Type.String()), updatedAt: Type.Optional(Type.String()) },
+            { additionalProperties: false },
+          ),
+        ),
+        if: Type.Optional(Conditions),
       },
       returns: Product,
     },
-    remove: { params: { id }, returns: Type.Object({ id: Type.String() }) },
+    remove: { params: { id, if: Type.Optional(Conditions) }, returns: Type.Object({ id: Type.String() }) },
     seed: {
       params: { products: Type.Array(Type.Object(fields, { additionalProperties: false }), { maxItems: 1_000 }) },
       returns: Type.Object({ created: Type.Integer() }),
     },
   },
-  refusals: ["PRODUCT_NOT_FOUND", "SKU_TAKEN"],
+  refusals: ["PRODUCT_NOT_FOUND", "SKU_TAKEN", "PRECONDITION_FAILED"],
   roles: { create: ["admin"], update: ["admin"], remove: ["admin"], seed: ["admin"] },
 });
 declare global {

@@ -52,7 +52,7 @@ export const contract = defineContract({
       }),
     },
   },
-  refusals: ["INVALID_TOKEN", "FORBIDDEN"],
+  refusals: ["BAD_READ_TOKEN", "FORBIDDEN"],
   roles: { sales: ["admin"] },
 });
 declare global {

@@ -128,7 +128,7 @@ test("bad input is refused by name", async () => {
   for (const token of [`${id}@2`, `${randomUUID()}@1`])
     await expect(list({ after: token })).rejects.toMatchObject({
       code: 422,
-      type: "INVALID_TOKEN",
+      type: "BAD_READ_TOKEN",
       data: { errors: [{ field: "after" }] },
     });
   await expect(list({ sort: "id" })).rejects.toMatchObject({ code: 422 });

@@ -5,6 +5,7 @@ import { Money } from "../../money.ts";
 import { API, route } from "../route.ts";
 
 const id = Type.String({ format: "uuid" });
+const moment = Type.String({ maxLength: 40 });
 const fields = {
   sku: ActorId,
   name: Type.String({ minLength: 1, maxLength: 200 }),
@@ -31,6 +32,7 @@ export const catalog = [
     summary: "One product",
     access: "public",
     path: { id },
+    versioned: true,
     params: ({ path }) => path,
   }),
   route("POST /products", "catalog.create", {
@@ -52,14 +54,26 @@ export const catalog = [
       price: Type.Optional(fields.price),
       category: Type.Optional(fields.category),
       image: Type.Optional(Type.Union([Image, Type.Null()])),
+      // The catalog's own: a product that is sent back as it was got has them.
+      createdAt: Type.Optional(moment),
+      updatedAt: Type.Optional(moment),
     },
-    params: ({ path, body }) => ({ ...body, id: path.id }),
+    versioned: true,
+    params: ({ path, body: { createdAt, updatedAt, ...changes }, conditions }) => ({
+      ...changes,
+      ...((createdAt ?? updatedAt) !== undefined && {
+        unchanged: { ...(createdAt && { createdAt }), ...(updatedAt && { updatedAt }) },
+      }),
+      ...conditions,
+      id: path.id,
+    }),
   }),
   route("DELETE /products/:id", "catalog.remove", {
     summary: "Remove a product",
     access: "admin",
     path: { id },
-    params: ({ path }) => path,
+    versioned: true,
+    params: ({ path, conditions }) => ({ ...conditions, ...path }),
     status: 204,
   }),
 ];

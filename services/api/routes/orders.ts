@@ -1,10 +1,10 @@
 import Type from "typebox";
-import { ActorId, ReadToken, strictObject } from "../../../mixins/contract/index.ts";
+import { EntityId, ReadToken, strictObject } from "../../../mixins/contract/index.ts";
 import { idFrom, newId } from "../../../mixins/kernel/index.ts";
 import { Address } from "../../address.ts";
 import { API, orderStream, route } from "../route.ts";
 
-const path = { id: ActorId };
+const path = { id: EntityId };
 /** What a client orders: never a price. */
 const RequestedLine = strictObject({
   productId: Type.String({ format: "uuid" }),
