@@ -512,7 +512,7 @@ describe("beside the API", () => {
   test("health, metrics and the keys", async () => {
     expect((await gateway.http("GET", "/health/live")).json).toEqual({ status: "live" });
     expect((await gateway.http("GET", "/health/ready")).json).toEqual({ status: "ready", missing: [] });
-    const metrics = await gateway.http("GET", "/metrics");
+    const metrics = await gateway.http("GET", "/metrics", { token: admin.token });
     expect(metrics.text).toMatch(/http_request_duration_seconds_count\{method="GET",route="none",status="200"\} \d/);
     const { metrics: registry } = gateway.broker;
     registry.register({ type: "gauge", name: METRICS.sagasStuck, labelNames: ["service"] });
@@ -524,7 +524,7 @@ describe("beside the API", () => {
       buckets: [0.01, 0.1],
     });
     registry.observe(METRICS.commitSeconds, 0.05, { service: "orders" });
-    expect((await gateway.http("GET", "/metrics")).text).toContain(
+    expect((await gateway.http("GET", "/metrics", { token: admin.token })).text).toContain(
       [
         "# TYPE valence_saga_stuck gauge",
         'valence_saga_stuck{service="checkout"} 2',
@@ -542,7 +542,7 @@ describe("beside the API", () => {
   });
 
   test("the OpenAPI document describes every route, resolves every reference and names what actions answer", async () => {
-    const { json: document } = await gateway.http("GET", "/openapi.json");
+    const { json: document } = await gateway.http("GET", "/openapi.json", { token: admin.token });
     expect(document.openapi).toBe("3.1.0");
     const ids = new Set<string>();
     for (const { method, url, path } of routes) {

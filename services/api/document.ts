@@ -8,8 +8,11 @@ import type { Route } from "./route.ts";
 
 const LAST_EVENT_ID = { description: "Version after which to go on.", schema: Type.String({ pattern: "^\\d{1,15}$" }) };
 
-/** OpenAPI 3.1 of the routes. Answers of a service that is not there yet are left open. */
-export function documentOf(broker: ServiceBroker, routes: readonly Route[]): object {
+/**
+ * OpenAPI 3.1 of the routes: to administrators of all, to anyone else of what they may ask for. Answers of a service that is not there yet are left open.
+ */
+export function documentOf(broker: ServiceBroker, all: readonly Route[], forAdmin: boolean): object {
+  const routes = forAdmin ? all : all.filter(({ access }) => access !== "admin");
   const info = {
     title: "Valence commerce API",
     version: "1",

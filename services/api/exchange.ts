@@ -18,6 +18,8 @@ export type GatewayRequest = IncomingMessage & {
   readonly $ctx: Context;
   readonly $params: { readonly params?: Record<string, string> };
   readonly originalUrl: string;
+  /** Ours: the address that a log-in or registration is about. */
+  $email?: string;
 };
 export interface Exchange {
   readonly authenticator: Authenticator;
@@ -44,6 +46,8 @@ export async function exchange(
     key,
     conditions: conditions && req.method !== "GET" ? { if: conditions } : {},
   };
+  const { email } = request.body as { email?: unknown };
+  if (route.access === "public" && typeof email === "string") req.$email = email;
   // A client that went away before the call was sent asks for nothing any more.
   if (res.destroyed) return;
   (req.$ctx.meta as { user?: User }).user = user;
@@ -67,9 +71,11 @@ export async function exchange(
 }
 
 /** A public route does not look at the token: one that has expired must not keep its owner from logging in again. */
-async function identify(authenticator: Authenticator, access: Access, req: IncomingMessage): Promise<Verified> {
+async function identify(authenticator: Authenticator, access: Access, req: GatewayRequest): Promise<Verified> {
   if (access === "public") return { user: ANONYMOUS, expiresAt: Infinity };
   const verified = await authenticator.authenticate(req.headers.authorization);
+  // Also for the log: of a role that is missing, it says whose.
+  (req.$ctx.meta as { user?: User }).user = verified.user;
   if (access === "admin" && !verified.user.roles.includes("admin"))
     throw new Refusal("FORBIDDEN", { status: 403, message: "this asks for the role admin" });
   return verified;

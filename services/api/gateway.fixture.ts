@@ -48,9 +48,10 @@ export const orderBody = {
 export async function startGateway(
   handlers: Record<string, (ctx: any) => unknown> = {},
   extra: readonly ServiceSchema[] = [],
+  env: Readonly<Record<string, string>> = {},
 ) {
   const dataDir = await mkdtemp(join(tmpdir(), "gateway-"));
-  const environment = readEnvironment({ DATA_DIR: dataDir, PORT: "0", SHUTDOWN_TIMEOUT_MS: "3000" });
+  const environment = readEnvironment({ DATA_DIR: dataDir, PORT: "0", SHUTDOWN_TIMEOUT_MS: "3000", ...env });
   const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
   const reached: Reached[] = [];
   const signer = await newSigner("key-1");

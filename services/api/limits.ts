@@ -46,6 +46,10 @@ export const limits = {
   /** Milliseconds after which the keys are fetched anew: so long may a withdrawn key still be accepted. */
   keysMaxAgeMs: 300_000,
 
+  /** Lines about refused requests in a window of so many milliseconds; what comes on top of them is counted. */
+  securityLinesMax: 100,
+  securityWindowMs: 10_000,
+
   /** Event streams one user may hold open; of several workers each allows its part. */
   streamsPerUserMax: 5,
   /** Milliseconds between two comments on a silent stream: proxies cut silence, often after 30 s. */
