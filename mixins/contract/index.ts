@@ -1,3 +1,4 @@
+export { badCursor, Cursor, cursorOf, oneOfPageAndCursor, readCursor, type CursorValue } from "./cursor.ts";
 export { floating, typedCall, type Call, type CallOptions } from "./call.ts";
 export { assertConditions, conditionFailed, Conditions, entityTag, type Current } from "./conditions.ts";
 export {

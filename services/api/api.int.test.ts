@@ -18,6 +18,7 @@ beforeAll(async () => {
       if (fails.has("catalog.get")) throw fails.get("catalog.get");
       return product;
     },
+    "catalog.list": () => fails.get("catalog.list") ?? { rows: [], total: 0, page: 1, pageSize: 20 },
     "carts.get": () => (fails.has("carts.get") ? fails.get("carts.get") : { items: [] }),
   });
   const [a, b] = [newId(), newId()];
@@ -394,6 +395,16 @@ describe("what is answered", () => {
     ]);
     fails.set("carts.get", null);
     expect((await gateway.http("GET", "/api/v1/cart", { token: ann.token })).text).toBe("null");
+  });
+
+  test("a list links to its next page, with what else was asked for", async () => {
+    fails.set("catalog.list", { rows: [], total: 3, page: 1, pageSize: 1, nextCursor: "abc" });
+    const { headers } = await gateway.http("GET", "/api/v1/products?page=1&pageSize=1&q=a%26b&utm_source=x");
+    expect(headers.get("link")).toBe('</api/v1/products?pageSize=1&q=a%26b&cursor=abc>; rel="next"');
+    fails.set("catalog.list", { rows: [], total: 0, pageSize: 1 });
+    expect((await gateway.http("GET", "/api/v1/products?cursor=abc")).headers.get("link")).toBeNull();
+    expect(gateway.reached.at(-1)!.params).toEqual({ cursor: "abc" });
+    expect((await gateway.http("GET", "/api/v1/orders?cursor=%00", { token: ann.token })).status).toBe(422);
   });
 
   test("204 has no body", async () => {

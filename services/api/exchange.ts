@@ -9,6 +9,7 @@ import { readBody } from "./body.ts";
 import { conditionsOf, isUnchanged, refuseConditions, validatorHeaders, validatorsOf } from "./conditions.ts";
 import { inClientsWords, parseKey } from "./idempotency.ts";
 import { MERGE_PATCH, mediaTypeOf } from "./media-type.ts";
+import { pathOf } from "./front-door.ts";
 import type { OrderStreams } from "./order-streams.ts";
 import { send } from "./respond.ts";
 import type { Access, ActionTarget, Request, Route } from "./route.ts";
@@ -62,6 +63,7 @@ export async function exchange(
     ...(cacheControl && { "Cache-Control": cacheControl }),
     ...(contentLocation && { "Content-Location": contentLocation }),
     ...(validators && validatorHeaders(validators)),
+    ...linkToNext(req, request, result),
   };
   if (req.method === "GET") {
     if (validators && isUnchanged(req.headers, conditions, validators)) return send(res, 304, undefined, headers);
@@ -99,6 +101,16 @@ async function call(
     if (isReplay() && isRefusal(error)) res.setHeader("Idempotency-Replayed", "true");
     throw inClientsWords(error, isReplay());
   }
+}
+
+/** RFC 8288: where the next page is, with what else was asked for. */
+function linkToNext(req: GatewayRequest, { query }: Request, result: unknown): { Link?: string } {
+  const { nextCursor } = (result ?? {}) as { nextCursor?: unknown };
+  if (typeof nextCursor !== "string") return {};
+  const { page: _page, ...asked } = query as Record<string, unknown>;
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries({ ...asked, cursor: nextCursor })) search.set(name, String(value));
+  return { Link: `<${pathOf(req)}?${search.toString()}>; rel="next"` };
 }
 
 const searchOf = (url: string): string => (url.includes("?") ? url.slice(url.indexOf("?") + 1) : "");

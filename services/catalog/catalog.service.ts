@@ -1,4 +1,10 @@
-import { assertConditions, defineService, entityTag, type Conditions } from "../../mixins/contract/index.ts";
+import {
+  assertConditions,
+  defineService,
+  entityTag,
+  oneOfPageAndCursor,
+  type Conditions,
+} from "../../mixins/contract/index.ts";
 import { Crud, type KnexAdapter } from "../../mixins/crud/mixin.ts";
 import { isUniqueViolation, type Database } from "../../mixins/database/mixin.ts";
 import { newId, Refusal, rfc3339 } from "../../mixins/kernel/index.ts";
@@ -27,22 +33,30 @@ export default defineService(contract, {
 
   actions: {
     list: {
-      cache: cachedBy("q", "category", "sort", "page", "pageSize"),
+      cache: cachedBy("q", "category", "sort", "page", "pageSize", "cursor"),
       repeatable: true,
       async handler(ctx) {
-        const { q, category, sort = "name", page = 1, pageSize = limits.pageSize } = ctx.params;
+        oneOfPageAndCursor(ctx.params);
+        const { q, category, sort = "name", page = 1, pageSize = limits.pageSize, cursor } = ctx.params;
         const adapter: KnexAdapter = this.adapter;
         const asked = { search: q, query: category === undefined ? {} : { category } };
-        const [rows, total] = await Promise.all([
-          adapter.find({
+        const [{ rows, nextCursor }, total] = await Promise.all([
+          adapter.page({
             ...asked,
             sort: sort.replace("price", "price.amount"),
             limit: pageSize,
             offset: (page - 1) * pageSize,
+            cursor,
           }),
           adapter.count(asked),
         ]);
-        return { rows: rows as Product[], total, page, pageSize };
+        return {
+          rows: rows as Product[],
+          total,
+          ...(cursor === undefined && { page }),
+          pageSize,
+          ...(nextCursor !== undefined && { nextCursor }),
+        };
       },
     },
 

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId, Conditions, defineContract } from "../../mixins/contract/index.ts";
+import { ActorId, Conditions, Cursor, defineContract } from "../../mixins/contract/index.ts";
 import { Image } from "../image.ts";
 import { Money } from "../money.ts";
 
@@ -28,13 +28,17 @@ export const contract = defineContract({
         category: Type.Optional(Type.String({ maxLength: 60 })),
         sort: Type.Optional(Type.Enum(["name", "-name", "price", "-price", "createdAt", "-createdAt"])),
         page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+        cursor: Type.Optional(Cursor),
         pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
       },
       returns: Type.Object({
         rows: Type.Array(Product),
         total: Type.Integer(),
-        page: Type.Integer(),
+        /** Of a page that was asked for by number. */
+        page: Type.Optional(Type.Integer()),
         pageSize: Type.Integer(),
+        /** Where the next page begins; absent on the last. */
+        nextCursor: Type.Optional(Type.String()),
       }),
     },
     get: { params: { id }, returns: Product },

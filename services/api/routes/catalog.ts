@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId } from "../../../mixins/contract/index.ts";
+import { ActorId, Cursor } from "../../../mixins/contract/index.ts";
 import { Image } from "../../image.ts";
 import { Money } from "../../money.ts";
 import { API, route } from "../route.ts";
@@ -24,6 +24,7 @@ export const catalog = [
       category: Type.Optional(Type.String({ maxLength: 60 })),
       sort: Type.Optional(Type.Enum(["name", "-name", "price", "-price", "createdAt", "-createdAt"])),
       page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+      cursor: Type.Optional(Cursor),
       pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
     },
     params: ({ query }) => query,

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { EntityId, ReadToken, strictObject } from "../../../mixins/contract/index.ts";
+import { Cursor, EntityId, ReadToken, strictObject } from "../../../mixins/contract/index.ts";
 import { idFrom, newId } from "../../../mixins/kernel/index.ts";
 import { Address } from "../../address.ts";
 import { API, orderStream, route } from "../route.ts";
@@ -39,6 +39,7 @@ export const orders = [
     query: {
       page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
       pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+      cursor: Type.Optional(Cursor),
       after: Type.Optional(ReadToken),
     },
     params: ({ query, user }) => ({ ...query, customer: user.id }),
