@@ -587,6 +587,12 @@ describe("beside the API", () => {
       name: "Idempotency-Key",
       in: "header",
     });
+    const headersOf = (url: string, method: string) =>
+      (document.paths[url][method].parameters as { in: string; name: string }[])
+        .filter(parameter => parameter.in === "header")
+        .map(({ name }) => name);
+    expect(headersOf("/api/v1/products/{id}", "get")).toEqual(["If-None-Match"]);
+    expect(headersOf("/api/v1/cart/items/{productId}", "put")).toContain("If-Match");
     expect(document.paths["/api/v1/products"].get.security).toEqual([]);
   });
 });

@@ -6,6 +6,14 @@ import { openApi, type Operation } from "../../mixins/contract/index.ts";
 import { KEY_FIELD, KEY_HEADER } from "./idempotency.ts";
 import type { Route } from "./route.ts";
 
+const condition = (description: string) => ({ description, schema: Type.String({ maxLength: 2_000 }) });
+const NONE_MATCH = condition("Entity tags, or `*`.");
+const READ_CONDITIONS = { "If-None-Match": NONE_MATCH };
+const CHANGE_CONDITIONS = {
+  "If-Match": condition("Entity tags of which the resource must have one, or `*`; else 412, and nothing is done."),
+  "If-None-Match": NONE_MATCH,
+  "If-Unmodified-Since": condition("A date as HTTP has it."),
+};
 const LAST_EVENT_ID = { description: "Version after which to go on.", schema: Type.String({ pattern: "^\\d{1,15}$" }) };
 
 /**
@@ -40,14 +48,15 @@ function operationsOf(routes: readonly Route[], returns: ReadonlyMap<string, TSc
         mediaType: "text/event-stream",
         returns: Type.String(),
       };
-    const { action, status, idempotent } = target;
+    const { action, status, idempotent, versioned } = target;
     return {
       ...common,
       id: action,
       tag: action.split(".", 1)[0]!,
-      ...(idempotent && {
-        headers: { [KEY_FIELD]: KEY_HEADER },
-      }),
+      headers: {
+        ...(idempotent && { [KEY_FIELD]: KEY_HEADER }),
+        ...(versioned && (method === "GET" ? READ_CONDITIONS : CHANGE_CONDITIONS)),
+      },
       status,
       returns: returns.get(action),
     };

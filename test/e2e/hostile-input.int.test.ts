@@ -136,7 +136,7 @@ const PLACING: Line[] = [
     "POST /orders",
     { body: "{}", headers: { "Content-Type": "application/json;charset=utf-16" }, status: 415 },
   ],
-  ...["", " ", SQL, '"open', "../../etc/passwd", "x".repeat(129), "k\u00e9y"].map((key): Line => {
+  ...["", " ", SQL, '"open', "a;b=1", "a\\b", "x".repeat(129), "k\u00e9y"].map((key): Line => {
     const headers = { "Idempotency-Key": key };
     return [
       `the idempotency key "${key.slice(0, 20)}"`,
