@@ -1,7 +1,7 @@
 // Params that are JSON Schema (ours) go through Ajv; everything else (moleculer-db, moleculer-web, $node) stays with
 // Moleculer's fastest-validator.
 import { Validators } from "moleculer";
-import { compileSchema } from "../mixins/contract/index.ts";
+import { compileParams } from "../mixins/contract/index.ts";
 
 const isJsonSchema = (schema: Record<string, any>): boolean =>
   schema["type"] === "object" && typeof schema["properties"] === "object";
@@ -11,6 +11,6 @@ export class Validator extends Validators.Fastest {
     super({}); // its type demands options
   }
   override compile(schema: Record<string, any>): any {
-    return isJsonSchema(schema) ? compileSchema(schema) : super.compile(schema);
+    return isJsonSchema(schema) ? compileParams(schema) : super.compile(schema);
   }
 }

@@ -95,6 +95,8 @@ const BODIES: readonly string[] = [
   '{"a":1e999}',
   '{"a":"\\ud800"}',
 ];
+const TAGS = ["*", '"x"', 'W/"x", "y"', "x", '"', ",,,", `"${"a".repeat(5_000)}"`];
+const DATES = ["Sun, 06 Nov 1994 08:49:37 GMT", "Sat, 01 Jan 2050 00:00:00 GMT", "2026-01-01", "", "x".repeat(500)];
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "LINK"];
 
 /** Endless; the same document, seed and options give the same requests. */
@@ -162,7 +164,7 @@ export function* randomRequests(document: Document, { seed, tokens, known }: Fuz
     const body = bodyOf(operation);
     const authorization = chance(0.85) ? pick(tokens) : pick(["", "x.y.z", text(40), undefined]);
     const idempotencyKey = chance(0.3)
-      ? pick([text(12), `"${text(8)} ${text(8)}"`, "a,b", "'", "x".repeat(300)])
+      ? pick([text(12), `"${text(8)} ${text(8)}"`, `${text(22)}+/==`, "a,b", "'", "x".repeat(300)])
       : undefined;
     yield {
       method: chance(0.05) ? pick(METHODS) : method,
@@ -171,14 +173,43 @@ export function* randomRequests(document: Document, { seed, tokens, known }: Fuz
         ...(authorization !== undefined && { Authorization: `Bearer ${authorization}` }),
         ...(idempotencyKey !== undefined && { "Idempotency-Key": idempotencyKey }),
         ...(body !== undefined && {
-          "Content-Type": chance(0.97) ? "application/json" : pick(["text/plain", "a", ""]),
+          "Content-Type": chance(0.97)
+            ? "application/json"
+            : pick(["text/plain", "a", "", "application/json;;", "application/json; charset=latin1"]),
         }),
         ...(chance(0.03) && { "Content-Encoding": pick(["gzip", "br", "x"]) }),
         ...(chance(0.1) && { "Last-Event-ID": pick(["0", "1", "-1", "x", "9".repeat(30)]) }),
         ...(chance(0.05) && { "X-HTTP-Method-Override": "DELETE", "X-Forwarded-Host": "evil.example" }),
-        ...(chance(0.05) && { "If-None-Match": "*" }),
+        ...(chance(0.05) && { "If-None-Match": pick(TAGS) }),
+        ...(chance(0.05) && { "If-Match": pick(TAGS) }),
+        ...(chance(0.03) && { "If-Unmodified-Since": pick(DATES) }),
       },
       ...(body !== undefined && { body }),
     };
   }
+}
+
+const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
+
+/** A read as other clients and proxies would write it: what it means is the same. `origin` is `http://host:port`. */
+export function respelled({ method, path, headers }: Sent, seed: number, origin: string): Sent {
+  const random = randomOf(seed);
+  const chance = (probability: number): boolean => random() < probability;
+  const { Authorization: authorization, ...others } = headers ?? {};
+  const [target, query] = path.split("?", 2) as [string, string?];
+  const upper = target.replaceAll(UUID, uuid => (chance(0.7) ? uuid.toUpperCase() : uuid));
+  const isPublic = /^\/api\/v1\/products(?:\/|$)/.test(target);
+  const asked = [...(query === undefined ? [] : [query]), ...(isPublic && chance(0.5) ? ["utm_source=x&_=1"] : [])];
+  const whole = upper + (asked.length > 0 ? `?${asked.join("&")}` : "");
+  return {
+    method,
+    path: chance(0.3) ? origin + whole : whole,
+    headers: {
+      ...others,
+      ...(typeof authorization === "string" && {
+        Authorization: authorization.replace(" ", chance(0.5) ? "   " : " "),
+      }),
+      ...(chance(0.5) && { "Transfer-Encoding": "chunked" }),
+    },
+  };
 }

@@ -69,6 +69,8 @@ export interface Command {
   /** The actors that wait for this command. */
   readonly chain: string;
   readonly settle: (answer: Reply | Error) => void;
+  /** Told, before it is settled, that its answer is that of an earlier attempt. */
+  readonly onReplay?: (() => void) | undefined;
 }
 /** A read that cannot be answered from memory: it takes part in the pipeline, so that it is in order. */
 export interface Read {
@@ -192,10 +194,11 @@ export class Activation {
       const twin = this.#inFlight?.get(command.commandId);
       if (twin) {
         if (!isRepeat(twin, command)) return settle(idReused());
+        command.onReplay?.();
         return void (this.#takeSlot(settle) && twin.joined.push(settle));
       }
       const first = this.#recent?.get(command.commandId);
-      if (first) return settle(answerToRepeat(this.id, first, command));
+      if (first) return settle(replayOf(this.id, first, command));
     }
     if (!this.#takeSlot(settle)) return;
     if (command.explicit) {
@@ -344,7 +347,7 @@ export class Activation {
       // A repetition is answered from the record before anything is asked of others, who may say something else today.
       const first =
         command.explicit && this.#version > 0 ? await store.findCommand(this.stream, command.commandId) : undefined;
-      if (first) next = () => this.#answer(request, answerToRepeat(this.id, first, command));
+      if (first) next = () => this.#answer(request, replayOf(this.id, first, command));
       else {
         const prepared = await prepare(this.id, this.stream, command, this.#state);
         next =
@@ -480,7 +483,9 @@ export class Activation {
     if ("abandon" in request) this.#answerWith(request.abandon.settle, toAbandoner(answerOf(this.id, first)));
     else if ("command" in request) {
       this.#remember(first);
-      this.#answer(request, answerToRepeat(this.id, first, request.command));
+      // What it has appended itself, with a reply that got lost, is no repetition.
+      const { command, mayBeStored } = request;
+      this.#answer(request, (mayBeStored ? answerToRepeat : replayOf)(this.id, first, command));
     }
   }
 
@@ -656,6 +661,11 @@ function withUnknownOutcome<T>(answer: T): T | Unavailable {
   const { type, message, data } = answer;
   const { retryAfterMs = 100, elsewhere = false } = data;
   return new Unavailable(type, { message, outcome: "unknown", retryAfterMs, elsewhere, cause: answer });
+}
+
+function replayOf(id: string, first: RecordedCommand, command: Command): Reply | Refusal {
+  if (isRepeat(first, command)) command.onReplay?.();
+  return answerToRepeat(id, first, command);
 }
 
 const recordOf = ({ commandId, kind, fingerprint, answer }: Append, version: number): RecordedCommand => ({

@@ -37,6 +37,8 @@ export interface ExecuteOptions {
   readonly metadata?: { readonly user?: string; readonly requestId?: string } | undefined;
   /** Actors that wait for this command, `a>b`. */
   readonly chain?: string | undefined;
+  /** Told, before the answer, that it is the recorded one of an earlier attempt. */
+  readonly onReplay?: (() => void) | undefined;
 }
 
 export interface ReadOptions {
@@ -97,7 +99,7 @@ export class ActorHost {
    * the command was sent before and may be stored; Bug.
    */
   execute(id: string, kind: string, params: unknown, options: ExecuteOptions = {}): Promise<Reply> {
-    const { commandId, repeated = false, deadline = Infinity, metadata = {}, chain = "" } = options;
+    const { commandId, repeated = false, deadline = Infinity, metadata = {}, chain = "", onReplay } = options;
     // Nobody but the node that made it can repeat the id, and that one says so.
     const isAuto = commandId === undefined || isAutoCommandId(commandId);
     const begins = this.actor.begins?.includes(kind) === true;
@@ -114,6 +116,7 @@ export class ActorHost {
         metadata,
         chain,
         settle,
+        onReplay,
       });
     };
     return this.#ask(id, chain, ask, begins);

@@ -6,7 +6,7 @@ import { brokerOptions } from "../../broker/index.ts";
 import { newDatabases, type Databases } from "../../test/databases.ts";
 import { defineService } from "../contract/index.ts";
 import { appendOf, verdictOf } from "../event-store/event-store.conformance.ts";
-import { COMMAND_ID, readEnvironment } from "../kernel/index.ts";
+import { COMMAND_ID, readEnvironment, REPEATED, REPLAYED } from "../kernel/index.ts";
 import type { LogPage } from "../stream/index.ts";
 import { contract, Purse, quoting } from "./account.fixture.ts";
 import { rendezvous, type Actor } from "./index.ts";
@@ -268,4 +268,53 @@ test("two services that host one actor type and start at once: one does not, or 
   const isTold = (name: string) =>
     told.some(message => message.startsWith(`${name} hosts actors of type "purse", and so`));
   await until(() => isRefused || names.every(isTold));
+});
+
+test("P3 the answer to a client's repetition says that it is one, a refusal too; nothing else does", async () => {
+  const { broker, service } = await start();
+  broker.createService({
+    name: "door",
+    actions: {
+      async ask(ctx: Context<{ command: string; params: object; headers: object }>) {
+        const { command, params, headers } = ctx.params;
+        const answer = await ctx
+          .call(`purses.${command}`, params, { headers } as object)
+          .catch((error: Error) => error);
+        return { refused: answer instanceof Error, replayed: (ctx.meta as Record<string, unknown>)[REPLAYED] };
+      },
+    },
+  });
+  const ask = (command: string, id: string, headers = {}, amount = 1) =>
+    broker.call("door.ask", { command, params: { id: "a", amount }, headers: { [COMMAND_ID]: id, ...headers } });
+  const first = { refused: false, replayed: undefined };
+
+  expect(await ask("earn", "client:u:1")).toEqual(first);
+  expect(await ask("earn", "client:u:1")).toEqual({ refused: false, replayed: "client:u:1" });
+  // The same id with other params is refused, and is no repetition.
+  expect(await ask("earn", "client:u:1", {}, 2)).toEqual({ refused: true, replayed: undefined });
+  expect(await ask("spend", "client:u:2", {}, 99)).toEqual({ refused: true, replayed: undefined });
+  expect(await ask("spend", "client:u:2", {}, 99)).toEqual({ refused: true, replayed: "client:u:2" });
+  expect(await ask("quote", "client:u:3")).toEqual(first);
+  expect(await ask("quote", "client:u:3")).toEqual({ refused: false, replayed: "client:u:3" });
+
+  // From the record as well, when nothing is in memory.
+  service.actors.handOver(() => false);
+  await until(() => service.actors.resident === 0);
+  for (const command of ["earn", "quote"] as const)
+    expect(await ask(command, `client:u:${command === "earn" ? 1 : 3}`)).toMatchObject({
+      replayed: expect.any(String),
+    });
+
+  // Two at once: one is carried out.
+  const twins = await Promise.all([ask("quote", "client:u:4"), ask("quote", "client:u:4")]);
+  expect(twins).toEqual(expect.arrayContaining([first, { refused: false, replayed: "client:u:4" }]));
+
+  // Of a saga's step, and of what this side of the gateway sent again, nobody is told.
+  for (const [id, headers] of [
+    ["saga:s/step/1", {}],
+    ["client:u:5", { [REPEATED]: "1" }],
+  ] as const) {
+    await ask("earn", id);
+    expect(await ask("earn", id, headers)).toEqual(first);
+  }
 });

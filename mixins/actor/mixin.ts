@@ -1,7 +1,16 @@
 // What a service mixes in to host an actor: its commands as actions, the record of its actors, its timers and its log.
 import type { Context, Service, ServiceBroker, ServiceSchema } from "moleculer";
 import Type, { type TProperties } from "typebox";
-import { CALL_CHAIN, COMMAND_ID, contentBytesMax, elapsedMs, environmentOf, REPEATED } from "../kernel/index.ts";
+import {
+  CALL_CHAIN,
+  COMMAND_ID,
+  contentBytesMax,
+  elapsedMs,
+  environmentOf,
+  isClientCommandId,
+  REPEATED,
+  REPLAYED,
+} from "../kernel/index.ts";
 import { ActorId, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/index.ts";
 import { keepsTables } from "../database/mixin.ts";
 import { PlaceChecks } from "../event-store/index.ts";
@@ -73,9 +82,14 @@ export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
   };
   // What it has waited in the bulkhead is gone.
   const spentMs = startHrTime ? elapsedMs(startHrTime) : 0;
+  const commandId = headers?.[COMMAND_ID];
+  const repeated = headers?.[REPEATED] !== undefined;
+  // What was sent again on its way is no repetition of the client's.
+  const isClients = commandId !== undefined && !repeated && isClientCommandId(commandId);
   return {
-    commandId: headers?.[COMMAND_ID],
-    repeated: headers?.[REPEATED] !== undefined,
+    commandId,
+    repeated,
+    ...(isClients && { onReplay: () => (meta[REPLAYED] = commandId) }),
     chain: chainOf(ctx),
     ...(options.timeout && { deadline: performance.now() + options.timeout - spentMs }),
     metadata: { ...(meta.user?.id && { user: meta.user.id }), ...(requestID && { requestId: requestID }) },

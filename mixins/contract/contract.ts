@@ -106,10 +106,19 @@ export const strictObject = <P extends TProperties>(properties: P): TObject<P> =
 /** Id of an actor: a UUID, a SKU, a slug; never a path, a separator of ours, or SQL. */
 export const ActorId = Type.String({ minLength: 1, maxLength: 64, pattern: "^[A-Za-z0-9][A-Za-z0-9_.-]*$" });
 
+/** Id of an actor that is a UUID unless somebody chose another: one in capitals is the same actor. */
+export const EntityId = Type.String({
+  minLength: 1,
+  maxLength: 64,
+  pattern: "^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+  format: "entity-id",
+});
+
 /** A read-your-writes token: an actor's id and the version that a command answered, and the actor where it is not plain. */
 export const ReadToken = Type.String({
   maxLength: 160,
   pattern: "^([A-Za-z][A-Za-z0-9_-]{0,63}:)?[A-Za-z0-9][A-Za-z0-9_.-]{0,63}@[1-9][0-9]{0,14}$",
+  format: "entity-id",
   description:
     "`<id>@<version>` of a write, or `<actor>:<id>@<version>`: the answer holds it, or is a 503 that says to try again.",
 });

@@ -1,8 +1,11 @@
+export { badCursor, Cursor, cursorOf, oneOfPageAndCursor, readCursor, type CursorValue } from "./cursor.ts";
 export { floating, typedCall, type Call, type CallOptions } from "./call.ts";
+export { assertConditions, conditionFailed, Conditions, entityTag, type Current } from "./conditions.ts";
 export {
   ActorId,
   contractOf,
   defineContract,
+  EntityId,
   ReadToken,
   strictObject,
   type ActionName,
@@ -35,4 +38,4 @@ export {
 } from "./define-service.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { openApi, type Operation } from "./openapi.ts";
-export { compileSchema, type Check } from "./schema.ts";
+export { compileParams, compileSchema, type Check } from "./schema.ts";

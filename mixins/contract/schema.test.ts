@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import Type from "typebox";
-import { compileSchema, strictObject } from "./index.ts";
+import { compileParams, compileSchema, EntityId, strictObject } from "./index.ts";
 
 const check = compileSchema(strictObject({ amount: Type.Integer() }));
 
@@ -25,4 +25,43 @@ test("of unknown keys and of items past the limit so many are told as help, with
   expect(bounded({ amount: 1, lines: Array.from({ length: 5_000 }, () => 0) })).toEqual([
     { field: "lines", message: "must NOT have more than 3 items" },
   ]);
+});
+
+test("what comes in has its UUIDs in lower case, wherever the schema has their format, and nothing else changed", () => {
+  const uuid = Type.String({ format: "uuid" });
+  const Line = strictObject({ productId: uuid, note: Type.Optional(Type.String()) });
+  const checkParams = compileParams(
+    strictObject({
+      id: Type.Optional(EntityId),
+      owner: Type.Optional(uuid),
+      ids: Type.Optional(Type.Array(uuid)),
+      lines: Type.Optional(Type.Array(Line)),
+      either: Type.Optional(Type.Union([Line, Type.Null()])),
+    }),
+  );
+  const lower = "0190a0a0-abcd-7000-8000-00000000ffff";
+  const upper = lower.toUpperCase();
+  const params = {
+    id: upper,
+    owner: upper,
+    ids: [upper, lower],
+    lines: [{ productId: upper, note: upper }],
+    either: { productId: upper },
+  };
+  expect(checkParams(params)).toBe(true);
+  expect(params).toEqual({
+    id: lower,
+    owner: lower,
+    ids: [lower, lower],
+    lines: [{ productId: lower, note: upper }],
+    either: { productId: lower },
+  });
+  const sku = { id: "MUG-ABC" };
+  expect([checkParams(sku), sku]).toEqual([true, { id: "MUG-ABC" }]);
+  expect(checkParams(Object.freeze({ owner: lower }))).toBe(true);
+  for (const bad of [null, 7, { owner: 7 }, { ids: {} }, { lines: [null] }, { lines: 1 }])
+    expect(checkParams(bad)).not.toBe(true);
+  // What was recorded is checked as it is.
+  const recorded = { owner: upper };
+  expect([compileSchema(strictObject({ owner: uuid }))(recorded), recorded]).toEqual([true, { owner: upper }]);
 });

@@ -7,6 +7,8 @@ const ISSUES_MAX = 20;
 
 const ajv = new Ajv({ strict: true, allErrors: true });
 ajv.addFormat("uuid", /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i);
+/** An id that may be a UUID, as an order's is, or begins with one: `compileParams` lower-cases it like any other. */
+ajv.addFormat("entity-id", true);
 ajv.addFormat("email", EMAIL);
 /** As the runtime's own list has them, the historic ones too: what was sold for marks stays readable. */
 const CURRENCIES = new Set(Intl.supportedValuesOf("currency"));
@@ -20,7 +22,7 @@ function toIssue({ instancePath, keyword, params, message = "is invalid" }: Erro
   return { field: path.slice(1).replaceAll("/", "."), message: said[keyword] ?? message };
 }
 
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 
 /** What is too much of an object that a schema knows whole, before Ajv complains of each key and item of it. */
 function excessOf(schema: SchemaObject): (value: object) => Issue[] | undefined {
@@ -62,7 +64,76 @@ export function compileSchema(schema: SchemaObject): Check {
       if (tooMuch) return tooMuch;
       return check(value) || check.errors!.slice(0, ISSUES_MAX).map(toIssue);
     } catch (cause) {
-      throw new Bug("CHECK_FAILED", `the value could not be checked: ${plainError(cause).message}`, { cause });
+      throw checkFailed(cause);
+    }
+  };
+}
+
+const checkFailed = (cause: unknown): Bug =>
+  new Bug("CHECK_FAILED", `the value could not be checked: ${plainError(cause).message}`, { cause });
+
+const CAPITALS = /[A-F]/;
+/** First, or after the actor's name in a token. */
+const UUID_FIRST = /(?<=^(?:[a-z][\w-]{0,63}:)?)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i;
+const withLowerCaseUuid = (text: string): string =>
+  CAPITALS.test(text) ? text.replace(UUID_FIRST, uuid => uuid.toLowerCase()) : text;
+
+/** The one form in which text of a format is kept and compared, whatever form a client writes it in. */
+const NORMAL_FORMS: Readonly<Record<string, (text: string) => string>> = {
+  // RFC 9562 reads them in any case; some systems (Swift's) write capitals.
+  uuid: withLowerCaseUuid,
+  "entity-id": withLowerCaseUuid,
+};
+
+/** Compiles a schema of what comes from outside. The check first brings what has a normal form into it, in place. */
+export function compileParams(schema: SchemaObject): Check {
+  const check = compileSchema(schema);
+  const normalize = normalizerOf(schema);
+  if (!normalize) return check;
+  return value => {
+    try {
+      normalize(value);
+    } catch (cause) {
+      throw checkFailed(cause);
+    }
+    return check(value);
+  };
+}
+
+/** Changes a value in place. */
+type Normalize = (value: unknown) => void;
+
+/** What normalizes the texts below the value that it is given; undefined where the schema has none. */
+function normalizerOf(schema: SchemaObject): Normalize | undefined {
+  const branches = [schema["anyOf"], schema["allOf"], schema["oneOf"]].flat() as (SchemaObject | undefined)[];
+  const inside = branches.map(branch => branch && normalizerOf(branch));
+  for (const [key, property] of Object.entries((schema["properties"] ?? {}) as Record<string, SchemaObject>)) {
+    const within = normalizerOf(property);
+    inside.push(within && (value => isObject(value) && Object.hasOwn(value, key) && within(value[key])));
+    inside.push(replacing(property, value => (isObject(value) && Object.hasOwn(value, key) ? [key] : [])));
+  }
+  const items = schema["items"] as SchemaObject | undefined;
+  if (items) {
+    const within = normalizerOf(items);
+    inside.push(within && (list => Array.isArray(list) && list.forEach(item => within(item))));
+    inside.push(replacing(items, list => (Array.isArray(list) ? Object.keys(list) : [])));
+  }
+  const all = inside.filter(normalize => normalize !== undefined);
+  return all.length === 0 ? undefined : value => all.forEach(normalize => normalize(value));
+}
+
+/** What replaces the texts under some keys of an object or list by their normal form. */
+function replacing({ format }: SchemaObject, keysOf: (holder: unknown) => string[]): Normalize | undefined {
+  const form = typeof format === "string" && Object.hasOwn(NORMAL_FORMS, format) ? NORMAL_FORMS[format] : undefined;
+  if (!form) return undefined;
+  return holder => {
+    for (const key of keysOf(holder)) {
+      const texts = holder as Record<string, unknown>;
+      const text = texts[key];
+      if (typeof text !== "string") continue;
+      const normal = form(text);
+      // What is in order is not touched: it may be frozen.
+      if (normal !== text) texts[key] = normal;
     }
   };
 }

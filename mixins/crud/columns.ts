@@ -16,7 +16,7 @@ export interface Fields {
 export type Entity = Record<string, unknown>;
 export type Row = Record<string, unknown>;
 
-interface Column {
+export interface Column {
   readonly path: readonly string[];
   /** Dots between: as clients write it. */
   readonly name: string;

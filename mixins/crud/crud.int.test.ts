@@ -248,3 +248,73 @@ test("a service offers no action that it did not ask for", async () => {
   for (const action of ["find", "count", "list", "create", "insert", "get", "update", "remove"])
     await expect(broker.call(`closed.${action}`, { id: "x" })).rejects.toMatchObject({ type: "SERVICE_NOT_FOUND" });
 });
+
+describe("pages by cursor", () => {
+  interface Book {
+    id: string;
+    title: string;
+    pages: number;
+  }
+  const adapter = () => (broker.getLocalService("books") as any).adapter;
+  /** Reads page after page; `between` happens after each. */
+  async function walk(asked: object, between: () => Promise<void> = async () => {}): Promise<Book[]> {
+    const seen: Book[] = [];
+    for (let cursor: string | undefined; ;) {
+      const { rows, nextCursor } = await adapter().page({ ...asked, limit: 3, cursor });
+      seen.push(...rows);
+      if (nextCursor === undefined) return seen;
+      expect(rows).toHaveLength(3);
+      await between();
+      cursor = nextCursor;
+    }
+  }
+
+  test.each(["title", "-title", "pages", "-pages,title", "price.amount,-pages", "inPrint,-title", "id"])(
+    "sorted by %s give what one page gives, equal rows too",
+    async sort => {
+      for (let i = 0; i < 8; i++) await call("create", book(`Twin ${i % 3}`, 100 + (i % 2), { inPrint: i % 3 > 0 }));
+      const whole = await adapter().find({ sort });
+      expect(whole).toHaveLength(12);
+      expect(await walk({ sort })).toEqual(whole);
+      expect(await walk({ sort, query: { inPrint: true } })).toEqual(whole.filter((one: any) => one.inPrint));
+    },
+  );
+
+  test.each(["title", "-title", "-pages"])("by %s neither repeat nor skip while rows come and go", async sort => {
+    const there: Book[] = await adapter().find({ sort });
+    let n = 0;
+    const seen = await walk({ sort }, async () => {
+      // Before the place that is read, and behind it.
+      await call("create", book(`AAA ${n}`, 1 + n));
+      await call("create", book(`zzz ${n}`, 5_000 + n++));
+      if (n === 1) await call("remove", { id: there[0]!.id });
+    });
+    const ids = seen.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.filter(id => there.some(one => one.id === id))).toEqual(there.map(({ id }) => id));
+  });
+
+  test("an end is told, on a full last page too", async () => {
+    const { rows, nextCursor } = await adapter().page({ limit: 4 });
+    expect([rows.length, nextCursor]).toEqual([4, undefined]);
+  });
+
+  test("a cursor of another order, or of nobody's, is refused by name", async () => {
+    const { nextCursor } = await adapter().page({ sort: "title", limit: 1 });
+    const made = (...values: unknown[]) => Buffer.from(JSON.stringify(values)).toString("base64url");
+    for (const [sort, cursor] of [
+      ["-title", nextCursor],
+      ["title", "nonsense"],
+      ["title", made("title,id")],
+      ["title", made("title,id", 7, "x")],
+      ["title", made("title,id", null, "x")],
+      ["title", made("title,id", { $ne: 1 }, "x")],
+      ["pages", made("pages,id", "1 or 1=1", "x")],
+    ])
+      await expect(adapter().page({ sort, cursor, limit: 1 })).rejects.toMatchObject({
+        code: 422,
+        data: { errors: [{ field: "cursor" }] },
+      });
+    await expect(adapter().page({ sort: "author" })).rejects.toMatchObject({ code: 422 });
+  });
+});

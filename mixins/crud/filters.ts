@@ -1,7 +1,7 @@
 // What a client may ask of a table: filters in moleculer-db's shape, turned into knex calls. Fields are looked up among
 // the declared ones, operators in the list below, values are bound; anything else is refused with the field's name.
 import type { Knex } from "knex";
-import { invalid, type Columns } from "./columns.ts";
+import { invalid, type Column, type Columns } from "./columns.ts";
 
 export interface Filters {
   /** `{ category: "mugs", "price.amount": { $lt: 1000 } }`; a list means any of, `null` means absent. */
@@ -80,26 +80,50 @@ export function applySearch(
   });
 }
 
-/** The order always ends with the id: equal rows would otherwise move between pages. */
-export function applySort(builder: Knex.QueryBuilder, columns: Columns, idField: string, sort: unknown): void {
+export interface SortKey extends Column {
+  readonly descending: boolean;
+}
+
+/** What a list is sorted by. It always ends with the id: equal rows would otherwise move between pages. */
+export function sortKeys(columns: Columns, idField: string, sort: unknown): SortKey[] {
   const names = list(sort, "sort") ?? [];
   if (names.length > limits.sortsMax) throw invalid("sort", `must name at most ${limits.sortsMax} fields`);
-  for (const name of names) {
+  return [...names, idField].map(name => {
     const descending = name.startsWith("-");
-    const { column, optional } = columns.find(descending ? name.slice(1) : name, "sort");
+    return { ...columns.find(descending ? name.slice(1) : name, "sort"), descending };
+  });
+}
+
+export function applySort(builder: Knex.QueryBuilder, keys: readonly SortKey[]): void {
+  for (const { column, optional, descending } of keys) {
     // What is absent comes before all that is there: without a word it would be last on Postgres.
     // (Raw: of `orderBy`'s own word for it knex makes an order by presence alone on SQLite.)
     if (optional) builder.orderByRaw(descending ? "?? desc nulls last" : "?? asc nulls first", [column]);
     else builder.orderBy(column, descending ? "desc" : "asc");
   }
-  builder.orderBy(columns.find(idField, "sort").column);
 }
 
-export function applyPage(builder: Knex.QueryBuilder, { limit, offset }: Filters): void {
-  const asked = whole(limit, "limit");
-  builder.limit(Math.min(asked ?? limits.rowsMax, limits.rowsMax));
+/** Only rows that come after one with these values of the keys. */
+export function applyAfter(builder: Knex.QueryBuilder, keys: readonly SortKey[], values: readonly Knex.Value[]): void {
+  const beyond = ({ descending }: SortKey): string => (descending ? "<" : ">");
+  // Implied by what follows; an index begins to read there.
+  builder.where(keys[0]!.column, `${beyond(keys[0]!)}=`, values[0]!);
+  builder.where(any => {
+    for (const [last, key] of keys.entries())
+      void any.orWhere(all => {
+        for (const [n, { column }] of keys.slice(0, last).entries()) void all.where(column, values[n]!);
+        void all.where(key.column, beyond(key), values[last]!);
+      });
+  });
+}
+
+/** Answers how many rows it lets through; `more`: besides these, to see whether there are any. */
+export function applyPage(builder: Knex.QueryBuilder, { limit, offset }: Filters, more = 0): number {
+  const most = Math.min(whole(limit, "limit") ?? limits.rowsMax, limits.rowsMax);
+  builder.limit(most + more);
   const skipped = whole(offset, "offset");
   if (skipped) builder.offset(skipped);
+  return most;
 }
 
 function whole(value: unknown, field: string): number | undefined {

@@ -1,9 +1,20 @@
 import type { Knex } from "knex";
 import type { Service, ServiceBroker } from "moleculer";
 import type { Database } from "../database/index.ts";
+import { cursorOf, readCursor } from "../contract/index.ts";
 import { newId } from "../kernel/index.ts";
 import { Columns, invalid, type Entity, type Fields, type Row } from "./columns.ts";
-import { applyPage, applyQuery, applySearch, applySort, limits, type Filters } from "./filters.ts";
+import {
+  applyAfter,
+  applyPage,
+  applyQuery,
+  applySearch,
+  applySort,
+  limits,
+  sortKeys,
+  type Filters,
+  type SortKey,
+} from "./filters.ts";
 
 export interface Table {
   readonly table: string;
@@ -47,9 +58,42 @@ export class KnexAdapter {
 
   async find(filters: Filters = {}): Promise<Entity[]> {
     const rows = this.filtered(filters);
-    applySort(rows, this.columns, this.idField, filters.sort);
+    applySort(rows, sortKeys(this.columns, this.idField, filters.sort));
     applyPage(rows, filters);
     return this.entities(await rows);
+  }
+
+  /**
+   * A page of what `find` gives, and the cursor of the next one if there is one. `cursor` begins after the page that it
+   * came with, whatever was added or removed since. Fields that may be absent cannot be sorted by here.
+   */
+  async page(filters: Filters & { readonly cursor?: string | undefined }): Promise<Page> {
+    const keys = sortKeys(this.columns, this.idField, filters.sort);
+    const order = keys.map(({ name, descending }) => (descending ? `-${name}` : name)).join();
+    for (const { name, optional } of keys) if (optional) throw invalid(`sort.${name}`, "cannot be paged by");
+    const builder = this.filtered(filters);
+    if (filters.cursor !== undefined) {
+      const values = readCursor(filters.cursor, order, keys.length);
+      applyAfter(
+        builder,
+        keys,
+        keys.map((key, n) => this.columns.value(key, values[n], "cursor") as Knex.Value),
+      );
+    }
+    applySort(builder, keys);
+    const most = applyPage(builder, filters, 1);
+    const found = this.entities(await builder);
+    const rows = found.slice(0, most);
+    const last = found.length > most ? rows.at(-1) : undefined;
+    return {
+      rows,
+      ...(last && {
+        nextCursor: cursorOf(
+          order,
+          keys.map(key => valueIn(last, key)),
+        ),
+      }),
+    };
   }
 
   async findOne(query: unknown): Promise<Entity | null> {
@@ -89,8 +133,18 @@ export class KnexAdapter {
     return this.changing(() => this.service.database.transaction(insert));
   }
 
-  async updateById(id: unknown, update: { $set: Entity }): Promise<Entity | null> {
+  /** `guard` looks at the entity as it is, which nobody can change meanwhile; nothing happens when it throws. */
+  async updateById(id: unknown, update: { $set: Entity }, guard?: (entity: Entity) => void): Promise<Entity | null> {
     const changes = this.changes(update);
+    if (guard)
+      return this.changing(() =>
+        this.service.database.transaction(async trx => {
+          const row = await this.locked(trx, id, guard);
+          if (!row || Object.keys(changes).length === 0) return row && this.columns.toEntity(row);
+          const [changed] = await this.byId(trx<Row>(this.table), id).update(changes).returning("*");
+          return this.columns.toEntity(changed!);
+        }),
+      );
     if (Object.keys(changes).length === 0) return this.findById(id);
     const [row] = await this.changing(async () => this.byId(this.rows(), id).update(changes).returning("*"));
     return row ? this.columns.toEntity(row) : null;
@@ -103,10 +157,11 @@ export class KnexAdapter {
     return this.changing(async () => this.filtered({ query }, this.rows()).update(changes));
   }
 
-  removeById(id: unknown): Promise<Entity | null> {
+  /** `guard`: as of `updateById`. */
+  removeById(id: unknown, guard?: (entity: Entity) => void): Promise<Entity | null> {
     const remove = async (trx: Knex.Transaction): Promise<Entity | null> => {
       // Locked: of two who remove it at once, only one may have done it.
-      const row = await this.byId(trx<Row>(this.table), id).forUpdate().first();
+      const row = await this.locked(trx, id, guard);
       if (row) await this.byId(trx<Row>(this.table), id).del();
       return row ? this.columns.toEntity(row) : null;
     };
@@ -160,6 +215,12 @@ export class KnexAdapter {
     return rows.where(this.columns.find(this.idField, "query").column, this.id(id) as Knex.Value);
   }
 
+  private async locked(trx: Knex.Transaction, id: unknown, guard?: (entity: Entity) => void): Promise<Row | null> {
+    const row: Row | undefined = await this.byId(trx<Row>(this.table), id).forUpdate().first();
+    if (row) guard?.(this.columns.toEntity(row));
+    return row ?? null;
+  }
+
   private id(id: unknown): unknown {
     return this.columns.value(this.columns.find(this.idField, "query"), id, this.idField);
   }
@@ -178,6 +239,14 @@ export class KnexAdapter {
     return rows.map(row => this.columns.toEntity(row));
   }
 }
+
+export interface Page {
+  readonly rows: Entity[];
+  readonly nextCursor?: string;
+}
+
+const valueIn = (entity: Entity, { path }: SortKey): unknown =>
+  path.reduce<unknown>((value, key) => (value as Entity)[key], entity);
 
 function object(entity: unknown): Entity {
   if (typeof entity !== "object" || entity === null || Array.isArray(entity))

@@ -31,6 +31,8 @@ test.each([
   ["ADMIN_EMAIL", "admin@localhost"],
   ["ADMIN_EMAIL", `${"a".repeat(64)}@${"b.".repeat(95)}example`],
   ["ADMIN_PASSWORD", "🐘🐘🐘🐘"],
+  ["METRICS_TOKEN", "short"],
+  ["METRICS_TOKEN", "with a blank in it, long"],
   ["FAILPOINTS", "garbage"],
   ["REDIS_URL", "localhost:6379"],
   ["REDIS_URL", "http://localhost:6379"],

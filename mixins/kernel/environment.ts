@@ -46,6 +46,8 @@ export interface Environment {
   readonly adminPassword: string | undefined;
   /** Issuer and audience of access tokens. `TOKEN_ISSUER`, default `valence`. */
   readonly tokenIssuer: string;
+  /** What may read `/metrics` besides administrators: a bearer token. `METRICS_TOKEN`; default: nothing else may. */
+  readonly metricsToken: string | undefined;
   /** Milliseconds a call may take unless its caller says otherwise. `REQUEST_TIMEOUT_MS`, default 10 000. */
   readonly requestTimeoutMs: number;
   /** Milliseconds that a stop waits for the work at hand. `SHUTDOWN_TIMEOUT_MS`, default 20 000. */
@@ -160,6 +162,9 @@ export function readEnvironment(
   const adminPassword = env["ADMIN_PASSWORD"] || undefined;
   if (adminPassword !== undefined && !/^.{8,128}$/su.test(adminPassword))
     throw new EnvironmentError("ADMIN_PASSWORD", "…", "8 to 128 characters");
+  const metricsToken = text("METRICS_TOKEN");
+  if (metricsToken !== undefined && !/^[\w.~+/-]{16,200}=*$/.test(metricsToken))
+    throw new EnvironmentError("METRICS_TOKEN", "…", "16 to 200 characters as a bearer token has them");
   const failpoints = text("FAILPOINTS");
   if (failpoints !== undefined && !areFailpoints(failpoints))
     throw new EnvironmentError("FAILPOINTS", failpoints, FAILPOINTS_FORM);
@@ -190,6 +195,7 @@ export function readEnvironment(
     paymentProviderUrl: url("PAYMENT_PROVIDER_URL", ["http:", "https:"]),
     adminEmail: matching("ADMIN_EMAIL", EMAIL, "an e-mail address") ?? "admin@example.com",
     adminPassword,
+    metricsToken,
     tokenIssuer: text("TOKEN_ISSUER") ?? "valence",
     requestTimeoutMs: integer("REQUEST_TIMEOUT_MS", 10_000, 100, 600_000),
     shutdownTimeoutMs: integer("SHUTDOWN_TIMEOUT_MS", 20_000, 100, 600_000),

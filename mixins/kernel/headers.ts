@@ -7,3 +7,9 @@ export const COMMAND_ID = "command-id";
 export const REPEATED = "command-repeated";
 /** Actors that wait for this call (`order.42>stock.7`): a call that comes back to one of them is a cycle. */
 export const CALL_CHAIN = "call-chain";
+
+/**
+ * Set in an answer's meta: id of the client's command whose recorded answer this is. By its id, since a caller merges the
+ * meta of all the calls that it makes.
+ */
+export const REPLAYED = "replayed";

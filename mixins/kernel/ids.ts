@@ -50,6 +50,7 @@ export const autoCommandId = (): CommandId => `auto:${newId()}` as CommandId;
 export const isAutoCommandId = (id: string): boolean => id.startsWith("auto:");
 /** A client's Idempotency-Key, scoped to the user. */
 export const clientCommandId = (user: string, key: string): CommandId => `client:${user}:${key}` as CommandId;
+export const isClientCommandId = (id: string): boolean => id.startsWith("client:");
 /** A saga's step: `saga:<id>/<step>/<attempt>[/<item>]`, compensations end in `/undo`. */
 export const sagaCommandId = (
   saga: string,

@@ -20,7 +20,7 @@ export {
   type RefusalDetail,
 } from "./errors.ts";
 export { failpoint, FAILPOINTS, parseFailpoints, type Failpoint } from "./failpoints.ts";
-export { CALL_CHAIN, COMMAND_ID, REPEATED } from "./headers.ts";
+export { CALL_CHAIN, COMMAND_ID, REPEATED, REPLAYED } from "./headers.ts";
 export {
   autoCommandId,
   clientCommandId,
@@ -28,6 +28,7 @@ export {
   eventIdOf,
   idFrom,
   isAutoCommandId,
+  isClientCommandId,
   newId,
   sagaCommandId,
   timerCommandId,

@@ -105,7 +105,7 @@ export class ProjectionHost {
    * that version already, else the primary. A token is `<actor>:<id>@<version>` (`order:42@3`). Without the actor it means
    * whichever of the projection's actors has written that version of this id: with more than one of them their owners are
    * asked, so the actor should be named there.
-   * @throws Refusal `INVALID_TOKEN`, for one of a write that never was only after `timeoutMs` (default 2 000), since
+   * @throws Refusal `BAD_READ_TOKEN`, for one of a write that never was only after `timeoutMs` (default 2 000), since
    * asking the owner at once would cost each read that has to wait a look into the log; Unavailable `NOT_CAUGHT_UP`.
    */
   async waitFor(token: string, timeoutMs: number = this.#limits.waitMs): Promise<Knex> {
@@ -384,4 +384,4 @@ class Turns {
 }
 
 const invalidToken = (message: string): Refusal =>
-  new Refusal("INVALID_TOKEN", { status: 422, field: "after", message });
+  new Refusal("BAD_READ_TOKEN", { status: 422, field: "after", message });

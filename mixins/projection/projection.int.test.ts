@@ -211,7 +211,7 @@ describe("read-your-writes", () => {
   test("P6 a token that is none, or of a write that never was, is refused", async () => {
     const broker = await house.start(source.schema(), views(things()));
     source.append("x", "thing.added", { kind: "a", size: 1 });
-    const refused = { type: "INVALID_TOKEN", code: 422, data: { errors: [{ field: "after" }] } };
+    const refused = { type: "BAD_READ_TOKEN", code: 422, data: { errors: [{ field: "after" }] } };
     for (const token of ["x@2", "y@1", "x'; drop table things"])
       await expect(hostIn(broker).waitFor(token, 60)).rejects.toMatchObject(refused);
   });

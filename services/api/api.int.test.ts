@@ -5,6 +5,7 @@ import { idFrom, newId, Unavailable, METRICS } from "../../mixins/kernel/index.t
 import { STOPPED, type ConsumerStopped } from "../../mixins/stream/index.ts";
 import { newSigner, orderBody, product, raw, startGateway, until, type Gateway } from "./gateway.fixture.ts";
 import { limits } from "./limits.ts";
+import { SECURITY_HEADERS } from "./respond.ts";
 import { routes } from "./routes/index.ts";
 
 let gateway: Gateway;
@@ -18,6 +19,7 @@ beforeAll(async () => {
       if (fails.has("catalog.get")) throw fails.get("catalog.get");
       return product;
     },
+    "catalog.list": () => fails.get("catalog.list") ?? { rows: [], total: 0, page: 1, pageSize: 20 },
     "carts.get": () => (fails.has("carts.get") ? fails.get("carts.get") : { items: [] }),
   });
   const [a, b] = [newId(), newId()];
@@ -289,6 +291,7 @@ describe("orders", () => {
     const again = await place("key-0001");
     expect(first.status).toBe(201);
     expect([again.status, again.text]).toEqual([first.status, first.text]);
+    expect([first, again].map(({ headers }) => headers.get("idempotency-replayed"))).toEqual([null, "true"]);
     expect(first.json).toMatchObject({ id: idFrom(ann.id, "key-0001"), status: "placed", total: { amount: 1800 } });
     expect(first.headers.get("location")).toBe(`/api/v1/orders/${first.json.id}`);
     expect(gateway.reached.map(({ commandId }) => commandId)).toEqual(Array(2).fill(`client:${ann.id}:key-0001`));
@@ -298,7 +301,8 @@ describe("orders", () => {
   test("P3 the same key with another body is refused, and is another order for another user", async () => {
     const mine = await place("key-0002");
     const other = await place("key-0002", { ...orderBody, lines: [{ productId: product.id, quantity: 3 }] });
-    expect([other.status, other.json.type]).toEqual([422, "/problems/command-id-reused"]);
+    expect([other.status, other.json.type]).toEqual([422, "/problems/idempotency-key-reused"]);
+    expect(other.headers.get("idempotency-replayed")).toBeNull();
     expect(other.json.errors).toEqual([{ field: "Idempotency-Key", message: expect.any(String) }]);
     const theirs = await place("key-0002", orderBody, admin.token);
     expect(theirs.json.id).not.toBe(mine.json.id);
@@ -319,13 +323,14 @@ describe("orders", () => {
     },
   );
 
-  test("If-None-Match: * does not make a POST a 304", async () => {
-    const { status } = await gateway.http("POST", "/api/v1/orders", {
+  test("If-None-Match: * does not make a POST a 304: there are orders, so nothing is done", async () => {
+    const { status, json } = await gateway.http("POST", "/api/v1/orders", {
       token: ann.token,
       body: orderBody,
       headers: { "if-none-match": "*" },
     });
-    expect(status).toBe(201);
+    expect([status, json.type]).toEqual([412, "/problems/precondition-failed"]);
+    expect(actionsReached()).toEqual([]);
   });
 
   test("a customer cancels as themselves, an administrator as no one, both under the key", async () => {
@@ -393,6 +398,16 @@ describe("what is answered", () => {
     expect((await gateway.http("GET", "/api/v1/cart", { token: ann.token })).text).toBe("null");
   });
 
+  test("a list links to its next page, with what else was asked for", async () => {
+    fails.set("catalog.list", { rows: [], total: 3, page: 1, pageSize: 1, nextCursor: "abc" });
+    const { headers } = await gateway.http("GET", "/api/v1/products?page=1&pageSize=1&q=a%26b&utm_source=x");
+    expect(headers.get("link")).toBe('</api/v1/products?pageSize=1&q=a%26b&cursor=abc>; rel="next"');
+    fails.set("catalog.list", { rows: [], total: 0, pageSize: 1 });
+    expect((await gateway.http("GET", "/api/v1/products?cursor=abc")).headers.get("link")).toBeNull();
+    expect(gateway.reached.at(-1)!.params).toEqual({ cursor: "abc" });
+    expect((await gateway.http("GET", "/api/v1/orders?cursor=%00", { token: ann.token })).status).toBe(422);
+  });
+
   test("204 has no body", async () => {
     const { status, text } = await gateway.http("DELETE", `/api/v1/products/${product.id}`, { token: admin.token });
     expect([status, text]).toEqual([204, ""]);
@@ -424,7 +439,8 @@ describe("the protocol", () => {
   test.each([
     ["two Host headers", "GET /health/live HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400],
     ["no Host header", "GET /health/live HTTP/1.1\r\n\r\n", 400],
-    ["an absolute target", `GET http://evil.example/health/live HTTP/1.1\r\n${host}\r\n`, 400],
+    ["an absolute target of another kind", `GET ftp://evil.example/health/live HTTP/1.1\r\n${host}\r\n`, 400],
+    ["an absolute target with a user", `GET http://a@evil.example/health/live HTTP/1.1\r\n${host}\r\n`, 400],
     [
       "Content-Length and chunked",
       "POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /health/live HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -456,6 +472,7 @@ describe("the protocol", () => {
     expect(responses(answer)).toEqual([`HTTP/1.1 ${status}`]);
     expect(answer.toLowerCase()).toContain("connection: close");
     expect(answer).toContain("Content-Type: application/problem+json");
+    for (const [name, value] of SECURITY_HEADERS) expect(answer).toContain(`${name}: ${value}\r\n`);
     const problem = JSON.parse(answer.slice(answer.indexOf("{")));
     expect(problem).toMatchObject({ status, detail: expect.stringMatching(/./), requestId: expect.any(String) });
     expect(answer).toContain(`X-Request-ID: ${problem.requestId}`);
@@ -539,7 +556,7 @@ describe("beside the API", () => {
   test("health, metrics and the keys", async () => {
     expect((await gateway.http("GET", "/health/live")).json).toEqual({ status: "live" });
     expect((await gateway.http("GET", "/health/ready")).json).toEqual({ status: "ready", missing: [] });
-    const metrics = await gateway.http("GET", "/metrics");
+    const metrics = await gateway.http("GET", "/metrics", { token: admin.token });
     expect(metrics.text).toMatch(/http_request_duration_seconds_count\{method="GET",route="none",status="200"\} \d/);
     const { metrics: registry } = gateway.broker;
     registry.register({ type: "gauge", name: METRICS.sagasStuck, labelNames: ["service"] });
@@ -551,7 +568,7 @@ describe("beside the API", () => {
       buckets: [0.01, 0.1],
     });
     registry.observe(METRICS.commitSeconds, 0.05, { service: "orders" });
-    expect((await gateway.http("GET", "/metrics")).text).toContain(
+    expect((await gateway.http("GET", "/metrics", { token: admin.token })).text).toContain(
       [
         "# TYPE valence_saga_stuck gauge",
         'valence_saga_stuck{service="checkout"} 2',
@@ -569,7 +586,7 @@ describe("beside the API", () => {
   });
 
   test("the OpenAPI document describes every route, resolves every reference and names what actions answer", async () => {
-    const { json: document } = await gateway.http("GET", "/openapi.json");
+    const { json: document } = await gateway.http("GET", "/openapi.json", { token: admin.token });
     expect(document.openapi).toBe("3.1.0");
     const ids = new Set<string>();
     for (const { method, url, path } of routes) {
@@ -603,6 +620,12 @@ describe("beside the API", () => {
       name: "Idempotency-Key",
       in: "header",
     });
+    const headersOf = (url: string, method: string) =>
+      (document.paths[url][method].parameters as { in: string; name: string }[])
+        .filter(parameter => parameter.in === "header")
+        .map(({ name }) => name);
+    expect(headersOf("/api/v1/products/{id}", "get")).toEqual(["If-None-Match"]);
+    expect(headersOf("/api/v1/cart/items/{productId}", "put")).toContain("If-Match");
     expect(document.paths["/api/v1/products"].get.security).toEqual([]);
   });
 });

@@ -6,9 +6,9 @@ import type { Service, ServiceSchema } from "moleculer";
 import type { JSONWebKeySet } from "jose";
 import ApiGateway from "moleculer-web";
 import { typedCall } from "../../mixins/contract/index.ts";
-import { environmentOf, METRICS, stopsFirst, stopTimeLeft, systemClock } from "../../mixins/kernel/index.ts";
+import { environmentOf, METRICS, Refusal, stopsFirst, stopTimeLeft, systemClock } from "../../mixins/kernel/index.ts";
 import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../../mixins/stream/index.ts";
-import { Authenticator } from "./authentication.ts";
+import { Authenticator, isBearer } from "./authentication.ts";
 import { documentOf } from "./document.ts";
 import { exchange, type GatewayRequest } from "./exchange.ts";
 import { frontDoor, pathOf, requestId, type Handler } from "./front-door.ts";
@@ -18,6 +18,7 @@ import { OrderStreams } from "./order-streams.ts";
 import { Places } from "./places.ts";
 import { sendProblem, toProblem } from "./problem.ts";
 import { send } from "./respond.ts";
+import { concernsSecurity, SecurityLog, securityLine, type Told } from "./security-log.ts";
 import type { Route } from "./route.ts";
 import { routes } from "./routes/index.ts";
 import { HttpServer } from "./server.ts";
@@ -50,8 +51,11 @@ type Gateway = Service & {
   complete: boolean;
   /** Consumers that stand still, and when that was said last; monotonic. */
   stopped: Map<string, number>;
-  /** OpenAPI, until the services change. */
-  document: object | undefined;
+  /** OpenAPI, until the services change: of administrators, and of all others. */
+  documents: { admin?: object; all?: object };
+  securityLog: SecurityLog;
+  /** Whether an administrator asks. Refuses (401) who brings no valid token. */
+  isAdmin(req: IncomingMessage): Promise<boolean>;
   /** Where it listens: `http://localhost:3000`. */
   url: string;
 };
@@ -127,7 +131,12 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
       const mapped = toProblem(error, requestId(req));
       if (mapped.problem.status === 500)
         this.logger.error(`${req.method} ${pathOf(req)} failed, request ${requestId(req)}:`, error);
+      if (concernsSecurity(mapped.problem)) this.securityLog.tell(securityLine(mapped.problem, toldOf(req)));
       sendProblem(req, res, mapped);
+    },
+    async isAdmin(this: Gateway, req: IncomingMessage): Promise<boolean> {
+      const { user } = await this.authenticator.authenticate(req.headers.authorization);
+      return user.roles.includes("admin");
     },
   },
 
@@ -141,8 +150,10 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
     this.proxies = environment.trustedProxies;
     const say = (message: string) => this.logger.warn(message);
     this.places = new Places({ clock: systemClock, say });
+    this.documents = {};
+    this.securityLog = new SecurityLog(line => this.logger.warn(line));
     // moleculer-web calls it when services come or go. It would list aliases anew, of which we have no automatic ones.
-    this.regenerateAllAutoAliases = () => (this.document = undefined);
+    this.regenerateAllAutoAliases = () => (this.documents = {});
     this.matches = { path: "", found: [] };
     // For a line of its debug log moleculer-web draws the alias in colours at each request, whatever the level.
     for (const alias of this.aliases) alias.toString = () => alias.fullPath;
@@ -201,7 +212,17 @@ function stoppedBy({ stopped }: Gateway): string[] {
 /** Live at once; ready from when every routed service is there until the drain begins. */
 function plainOf(gateway: Gateway): ReadonlyMap<string, Handler> {
   const { broker } = gateway;
+  /** For a handler that waits; what it throws becomes a problem. */
+  const waiting =
+    (handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>): Handler =>
+    (req, res) =>
+      void handle(req, res).catch((error: unknown) => gateway.errorHandler(req, res, error));
   return new Map<string, Handler>([
+    [
+      "/",
+      (_req, res) =>
+        send(res, 200, { name: "Valence commerce API", description: "/openapi.json", health: "/health/ready" }),
+    ],
     ["/health/live", (_req, res) => send(res, 200, { status: "live" })],
     [
       "/health/ready",
@@ -229,7 +250,10 @@ function plainOf(gateway: Gateway): ReadonlyMap<string, Handler> {
     ],
     [
       "/metrics",
-      (_req, res) => {
+      waiting(async (req, res) => {
+        const { metricsToken } = environmentOf(broker);
+        if ((metricsToken === undefined || !isBearer(req, metricsToken)) && !(await gateway.isAdmin(req)))
+          throw new Refusal("FORBIDDEN", { status: 403, message: "this asks for the role admin" });
         const ours = broker.metrics.list({ includes: Object.values(METRICS) }) as unknown as Registered[];
         const { streams, places, server, metrics } = gateway;
         const gauges = {
@@ -244,8 +268,28 @@ function plainOf(gateway: Gateway): ReadonlyMap<string, Handler> {
         };
         const text = metrics.text(gauges, ours, counters);
         res.writeHead(200, { "Content-Type": "text/plain; version=0.0.4", "Cache-Control": "no-store" }).end(text);
-      },
+      }),
     ],
-    ["/openapi.json", (_req, res) => send(res, 200, (gateway.document ??= documentOf(broker, routes)))],
+    [
+      "/openapi.json",
+      waiting(async (req, res) => {
+        const isAdmin = req.headers.authorization !== undefined && (await gateway.isAdmin(req));
+        res.setHeader("Vary", "Authorization");
+        const { documents } = gateway;
+        documents[isAdmin ? "admin" : "all"] ??= documentOf(broker, routes, isAdmin);
+        send(res, 200, documents[isAdmin ? "admin" : "all"]);
+      }),
+    ],
   ]);
 }
+
+const toldOf = (req: IncomingMessage): Told => {
+  const { $alias, $ctx, $email } = req as Partial<GatewayRequest> & { $alias?: Alias };
+  const { user } = ($ctx?.meta ?? {}) as { user?: { id: string } };
+  return {
+    req,
+    route: $alias?.fullPath ?? (pathOf(req) === "/metrics" ? "/metrics" : "none"),
+    user: user?.id,
+    email: $email,
+  };
+};

@@ -1,6 +1,7 @@
 // Bearer access tokens, verified here against the public keys of `accounts`. What a token may look like is pinned:
 // algorithm, type, issuer, audience, claims and a key id; everything else that a JWT can say is refused.
-import { hash } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import { createLocalJWKSet, decodeProtectedHeader, errors, jwtVerify, type JSONWebKeySet } from "jose";
 import type { User } from "../../mixins/contract/index.ts";
 import { Refusal, type Clock } from "../../mixins/kernel/index.ts";
@@ -14,6 +15,13 @@ export interface Verified {
 export const ANONYMOUS: User = Object.freeze({ id: "", roles: Object.freeze([]) });
 
 type Keys = { readonly find: ReturnType<typeof createLocalJWKSet>; readonly fetchedAt: number };
+
+/** Whether the request brings this secret as its bearer token; how long that takes tells nothing about it. */
+export function isBearer({ headers: { authorization = "" } }: IncomingMessage, secret: string): boolean {
+  const digest = (text: string): Buffer => hash("sha256", text, "buffer");
+  return timingSafeEqual(digest(BEARER.exec(authorization)?.[1] ?? ""), digest(secret));
+}
+const BEARER = /^Bearer +([\w.~+/-]+=*)$/i;
 
 export class Authenticator {
   readonly #fetchKeys: () => Promise<JSONWebKeySet>;
@@ -31,7 +39,7 @@ export class Authenticator {
 
   /** Who sends this `Authorization` header. Refuses (401) a missing, malformed, expired or forged token. */
   async authenticate(authorization: string | undefined): Promise<Verified> {
-    const token = /^Bearer ([\w.~+/-]+=*)$/i.exec(authorization ?? "")?.[1];
+    const token = BEARER.exec(authorization ?? "")?.[1];
     if (token === undefined || token.length > limits.tokenCharsMax)
       throw new Refusal("UNAUTHENTICATED", { status: 401, message: "send Authorization: Bearer <access token>" });
     const key = hash("sha256", token, "base64url");

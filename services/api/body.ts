@@ -11,6 +11,30 @@ export const hasBody = ({ "content-length": length, "transfer-encoding": encodin
   encoding !== undefined || Number(length ?? 0) > 0;
 
 /**
+ * Calls back once it is known whether chunks bring a body: with their first byte, or their end. Proxies frame an empty
+ * body so, on probes and GETs too: it is no body, and from then on the header says so. Nothing is called back when the
+ * client leaves before.
+ */
+export function whenBodyKnown(req: IncomingMessage, callback: () => void): void {
+  const known = (): void => {
+    req.off("readable", look).off("end", empty);
+    // The stream takes in that nobody waits for `readable` any more, else whoever reads next would not be served.
+    setImmediate(callback);
+  };
+  const look = (): void => {
+    const chunk: Buffer | null = req.read();
+    if (chunk === null) return;
+    req.unshift(chunk);
+    known();
+  };
+  const empty = (): void => {
+    delete req.headers["transfer-encoding"];
+    known();
+  };
+  req.on("readable", look).once("end", empty);
+}
+
+/**
  * The JSON body, `{}` when there is none. Every JSON value is read, and the route says that it wants an object: `null`
  * is JSON, whatever else it is. Refuses broken, too large, too deep and poisoned ones.
  */

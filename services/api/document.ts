@@ -3,16 +3,24 @@
 import type { ServiceBroker } from "moleculer";
 import Type, { type TSchema } from "typebox";
 import { openApi, type Operation } from "../../mixins/contract/index.ts";
+import { KEY_FIELD, KEY_HEADER } from "./idempotency.ts";
 import type { Route } from "./route.ts";
 
-const IDEMPOTENCY_KEY = {
-  description: "1 to 128 characters. A repeat with the same key gets the first answer.",
-  schema: Type.String({ minLength: 8, maxLength: 130 }),
+const condition = (description: string) => ({ description, schema: Type.String({ maxLength: 2_000 }) });
+const NONE_MATCH = condition("Entity tags, or `*`.");
+const READ_CONDITIONS = { "If-None-Match": NONE_MATCH };
+const CHANGE_CONDITIONS = {
+  "If-Match": condition("Entity tags of which the resource must have one, or `*`; else 412, and nothing is done."),
+  "If-None-Match": NONE_MATCH,
+  "If-Unmodified-Since": condition("A date as HTTP has it."),
 };
 const LAST_EVENT_ID = { description: "Version after which to go on.", schema: Type.String({ pattern: "^\\d{1,15}$" }) };
 
-/** OpenAPI 3.1 of the routes. Answers of a service that is not there yet are left open. */
-export function documentOf(broker: ServiceBroker, routes: readonly Route[]): object {
+/**
+ * OpenAPI 3.1 of the routes: to administrators of all, to anyone else of what they may ask for. Answers of a service that is not there yet are left open.
+ */
+export function documentOf(broker: ServiceBroker, all: readonly Route[], forAdmin: boolean): object {
+  const routes = forAdmin ? all : all.filter(({ access }) => access !== "admin");
   const info = {
     title: "Valence commerce API",
     version: "1",
@@ -40,12 +48,15 @@ function operationsOf(routes: readonly Route[], returns: ReadonlyMap<string, TSc
         mediaType: "text/event-stream",
         returns: Type.String(),
       };
-    const { action, status, idempotent } = target;
+    const { action, status, idempotent, versioned } = target;
     return {
       ...common,
       id: action,
       tag: action.split(".", 1)[0]!,
-      ...(idempotent && { headers: { "Idempotency-Key": IDEMPOTENCY_KEY } }),
+      headers: {
+        ...(idempotent && { [KEY_FIELD]: KEY_HEADER }),
+        ...(versioned && (method === "GET" ? READ_CONDITIONS : CHANGE_CONDITIONS)),
+      },
       status,
       returns: returns.get(action),
     };

@@ -4,8 +4,9 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Refusal } from "../../mixins/kernel/index.ts";
-import { hasBody, tooLarge } from "./body.ts";
+import { hasBody, tooLarge, whenBodyKnown } from "./body.ts";
 import { limits } from "./limits.ts";
+import { isAcceptedType } from "./media-type.ts";
 import { SECURITY_HEADERS } from "./respond.ts";
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
@@ -21,6 +22,8 @@ export interface FrontDoor {
 
 const UNSAFE_PATH = /%(?![0-9a-f]{2})|%[01][0-9a-f]|%2[ef]|%5c|%7f|\\|\/\/|\/\.\.?(?:\/|$)/i;
 const BODY_METHODS = new Set(["POST", "PUT", "PATCH"]);
+/** Of the server as a whole, which is what `OPTIONS *` asks about. */
+const ALL_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /** The id of a request: the client's if it is harmless in logs and headers, else a new one. */
 export const requestIdOf = (given: unknown): string =>
@@ -39,8 +42,11 @@ export const frontDoor =
     res.setHeader("X-Request-ID", id);
     try {
       checkFields(req, res);
-      checkTarget(req, res);
+      checkHost(req, res);
       checkExpectation(req);
+      req.url = originForm(req);
+      if (req.method === "OPTIONS" && req.url === "*") return void res.writeHead(204, { Allow: ALL_METHODS }).end();
+      checkTarget(req.url);
       const path = pathOf(req);
       const direct = plain.get(path);
       const methods = direct ? ["GET", "HEAD"] : methodsOf(path);
@@ -53,8 +59,18 @@ export const frontDoor =
       }
       // The router knows no HEAD; the response remembers that it answers one and leaves the body out.
       if (req.method === "HEAD") req.method = "GET";
-      checkBody(req);
-      return (direct ?? handle)(req, res);
+      const enter = (): void => {
+        checkBody(req);
+        (direct ?? handle)(req, res);
+      };
+      if (req.headers["transfer-encoding"] === undefined) return enter();
+      whenBodyKnown(req, () => {
+        try {
+          enter();
+        } catch (error) {
+          fail(req, res, error);
+        }
+      });
     } catch (error) {
       return fail(req, res, error);
     }
@@ -68,18 +84,33 @@ function checkFields(req: IncomingMessage, res: ServerResponse): void {
   throw new Refusal("TOO_MANY_FIELDS", { status: 431, message: `at most ${limits.headersMax} header fields` });
 }
 
-/** Origin form only, one Host, a path that means the same to every reader. */
-function checkTarget(req: IncomingMessage, res: ServerResponse): void {
-  const url = req.url!;
+function checkHost(req: IncomingMessage, res: ServerResponse): void {
   const hosts = req.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === "host").length;
   if (hosts > 1 || (hosts === 0 && req.httpVersion !== "1.0")) {
     // Whoever sends two takes a proxy and us for two readers: nothing more is read from there.
     res.shouldKeepAlive = false;
     throw new Refusal("BAD_HOST", { status: 400, message: "exactly one Host header" });
   }
+}
+
+/**
+ * The target without scheme and authority: whoever sends them (RFC 9112, 3.2.2: a client that takes us for a proxy) asks
+ * for the same resource, since we are one host by all our names. An absolute target without a path asks for `*` with
+ * OPTIONS, else for `/`.
+ */
+function originForm({ url = "", method }: IncomingMessage): string {
+  const absolute = /^https?:\/\/[\w.:[\]-]+(?<rest>[/?].*)?$/is.exec(url);
+  if (!absolute) return url;
+  const { rest = "" } = absolute.groups!;
+  if (rest === "") return method === "OPTIONS" ? "*" : "/";
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
+/** Not too long, and a path that means the same to every reader. */
+function checkTarget(url: string): void {
   if (url.length > limits.urlCharsMax)
     throw new Refusal("URL_TOO_LONG", { status: 414, message: `at most ${limits.urlCharsMax} characters` });
-  if (!url.startsWith("/") || !isSafePath(pathOf(req)))
+  if (!url.startsWith("/") || !isSafePath(url.split("?", 1)[0]!))
     throw new Refusal("BAD_PATH", { status: 400, message: "the path is malformed" });
 }
 
@@ -106,7 +137,7 @@ function checkBody(req: IncomingMessage): void {
   if (!hasBody(req.headers)) return;
   if (!BODY_METHODS.has(req.method!))
     throw new Refusal("UNEXPECTED_BODY", { status: 400, message: `${req.method} takes no body` });
-  if (!/^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(type ?? ""))
-    throw new Refusal("UNSUPPORTED_MEDIA_TYPE", { status: 415, message: "send application/json" });
+  if (!isAcceptedType(type, req.method!))
+    throw new Refusal("UNSUPPORTED_MEDIA_TYPE", { status: 415, message: "send application/json, in UTF-8" });
   if (Number(length) > limits.bodyBytesMax) throw tooLarge();
 }

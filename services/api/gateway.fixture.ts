@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { exportJWK, generateKeyPair, SignJWT, type JWTHeaderParameters } from "jose";
 import { ServiceBroker, type Context, type Middleware, type Service, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
-import { ActorId, defineService, paramsOf, returnsOf, rolesOf } from "../../mixins/contract/index.ts";
-import { COMMAND_ID, fingerprintOf, newId, readEnvironment, Refusal } from "../../mixins/kernel/index.ts";
+import { ActorId, defineService, paramsOf, returnsOf, rolesOf, type Meta } from "../../mixins/contract/index.ts";
+import { COMMAND_ID, fingerprintOf, newId, readEnvironment, Refusal, REPLAYED } from "../../mixins/kernel/index.ts";
 import { contract as accounts } from "../accounts/contract.ts";
 import { contract as carts } from "../carts/contract.ts";
 import { contract as catalog } from "../catalog/contract.ts";
@@ -49,9 +49,10 @@ export const orderBody = {
 export async function startGateway(
   handlers: Record<string, (ctx: any) => unknown> = {},
   extra: readonly ServiceSchema[] = [],
+  env: Readonly<Record<string, string>> = {},
 ) {
   const dataDir = await mkdtemp(join(tmpdir(), "gateway-"));
-  const environment = readEnvironment({ DATA_DIR: dataDir, PORT: "0", SHUTDOWN_TIMEOUT_MS: "3000" });
+  const environment = readEnvironment({ DATA_DIR: dataDir, PORT: "0", SHUTDOWN_TIMEOUT_MS: "3000", ...env });
   const options = brokerOptions(environment);
   const running = { requests: 0 };
   const middlewares = [...options.middlewares!, countingRequests(running)];
@@ -76,7 +77,10 @@ export async function startGateway(
     const first = id === undefined ? undefined : commands.get(`${ctx.params.id}/${id}`);
     if (first && first.fingerprint !== fingerprint)
       throw new Refusal("COMMAND_ID_REUSED", { status: 422, field: "commandId" });
-    if (first) return first.answer;
+    if (first) {
+      (ctx.meta as Meta)[REPLAYED] = id;
+      return first.answer;
+    }
     const given = answer();
     if (id !== undefined) commands.set(`${ctx.params.id}/${id}`, { fingerprint, answer: given });
     return given;

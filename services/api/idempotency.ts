@@ -1,20 +1,59 @@
 import type { IncomingMessage } from "node:http";
-import { Refusal } from "../../mixins/kernel/index.ts";
+import Type from "typebox";
+import { isRefusal, Refusal, type Issue } from "../../mixins/kernel/index.ts";
 
 export const KEY_FIELD = "Idempotency-Key";
-/** An sf-string as in draft-ietf-httpapi-idempotency-key-header-07; bare tokens are accepted as well. No comma: two fields arrive joined. */
-const KEY = /^(?:"(?<quoted>[\x20\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,128})"|(?<bare>[\w.:-]{1,128}))$/;
+/**
+ * The header as it is sent: an sf-string (RFC 9651, as draft-ietf-httpapi-idempotency-key-header has it), or the key
+ * bare, which is what most clients send: a UUID, a ULID, base64. Bare text has no comma or semicolon: two fields arrive
+ * joined by a comma, and parameters follow a semicolon. The API's description shows this same schema.
+ */
+const PATTERN = String.raw`^(?:"(?:[ !#-\[\]-~]|\\["\\]){1,128}"|[!#-+\--:<-\[\]-~]{1,128})$`;
+const KEY = new RegExp(PATTERN);
+export const KEY_HEADER = {
+  description:
+    "1 to 128 printable ASCII characters, in quotes (an sf-string) or, without comma, semicolon, backslash, quote and " +
+    "blank, bare. A repeat with the same key gets the first answer, marked `Idempotency-Replayed: true`.",
+  schema: Type.String({ pattern: PATTERN }),
+};
 
-/** The client's key, or undefined without one. Refuses a malformed one, naming the header. */
+/** The client's key, or undefined without one: quoted and bare it is the same. Refuses a malformed one, naming the header. */
 export function parseKey(headers: IncomingMessage["headers"]): string | undefined {
   const text = headers["idempotency-key"];
   if (text === undefined) return undefined;
-  const groups = typeof text === "string" ? KEY.exec(text)?.groups : undefined;
-  if (!groups)
+  if (typeof text !== "string" || !KEY.test(text))
     throw new Refusal("BAD_IDEMPOTENCY_KEY", {
       status: 400,
       field: KEY_FIELD,
-      message: "one key of 1 to 128 printable characters, without comma, backslash or quote",
+      message:
+        "one key of 1 to 128 printable ASCII characters: in quotes, or without comma, semicolon, backslash, quote and blank",
     });
-  return groups["quoted"] ?? groups["bare"];
+  return text.startsWith('"') ? text.slice(1, -1).replaceAll(/\\(.)/g, "$1") : text;
+}
+
+/** Refusals of the runtime that are about the command's id, which the client knows as its key. */
+const OF_KEYS: Readonly<Record<string, { type: string; status: number; message: string }>> = {
+  COMMAND_ID_REUSED: {
+    type: "IDEMPOTENCY_KEY_REUSED",
+    status: 422,
+    message: "this key was used before, for another request: send a new key",
+  },
+  COMMAND_ID_TOO_LONG: { type: "BAD_IDEMPOTENCY_KEY", status: 400, message: "is too long" },
+  BAD_COMMAND_ID: { type: "BAD_IDEMPOTENCY_KEY", status: 400, message: "is not one plain key" },
+  ABANDONED: {
+    type: "IDEMPOTENCY_KEY_ABANDONED",
+    status: 409,
+    message: "the request with this key was given up before it was carried out: send a new key",
+  },
+};
+
+/** What a request with a key failed with, as its client knows the matter; a recorded refusal says that it is one. */
+export function inClientsWords(error: unknown, isReplay: boolean): unknown {
+  if (!isRefusal(error)) return error;
+  const ofKey = OF_KEYS[error.type];
+  if (ofKey) return new Refusal(ofKey.type, { ...ofKey, field: KEY_FIELD });
+  if (!isReplay) return error;
+  const { errors } = (error as { data?: { errors?: readonly Issue[] } }).data ?? {};
+  const message = `${error.message} (the first answer to this Idempotency-Key; to try again, send a new key)`;
+  return new Refusal(error.type, { message, status: error.code, ...(errors && { errors }) });
 }

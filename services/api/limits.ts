@@ -11,8 +11,10 @@ export const limits = {
    */
   bodyKeysMax: 2_500,
   bodyItemsMax: 12_000,
-  /** Issues of a body past which nothing else is looked for: every line of an order can have one. */
-  issuesMax: 100,
+  /** Issues of a body past which nothing else is looked for: as many as a check tells of. */
+  issuesMax: 20,
+  /** Issues of a problem: every line of an order can have one. */
+  problemIssuesMax: 100,
   /** Fields of a query, for the same reason. */
   queryFieldsMax: 50,
   /** Characters of a request target. */
@@ -71,6 +73,10 @@ export const limits = {
   keysPauseMs: 5_000,
   /** Milliseconds after which the keys are fetched anew: so long may a withdrawn key still be accepted. */
   keysMaxAgeMs: 300_000,
+
+  /** Lines about refused requests in a window of so many milliseconds; what comes on top of them is counted. */
+  securityLinesMax: 100,
+  securityWindowMs: 10_000,
 
   /** Event streams one user may hold open; of several workers each allows its part. */
   streamsPerUserMax: 5,

@@ -182,6 +182,24 @@ test("a reader that does not read is cut", async () => {
   expect(gateway.service.streams.size).toBe(0);
 });
 
+test("a stream that is opened just past its token's end says that the token has expired", async () => {
+  // Taken for some seconds more, since clocks differ.
+  const past = await gateway.signer.sign({ sub: user, roles: ["customer"] }, {}, Math.floor(Date.now() / 1_000) - 1);
+  const path = `/api/v1/orders/${newOrder(1).id}`;
+  expect((await gateway.http("GET", path, { token: past })).status).toBe(200);
+  const { status, json, headers } = await gateway.http("GET", `${path}/stream`, { token: past });
+  expect([status, json.type, json.detail]).toEqual([401, "/problems/invalid-token", "the access token has expired"]);
+  expect(headers.get("www-authenticate")).toBe('Bearer error="invalid_token"');
+});
+
+test("a token that expires while the first read is under way is told as well", async () => {
+  const soon = await gateway.signer.sign({ sub: user, roles: ["customer"] }, {}, Math.floor(Date.now() / 1_000) + 1);
+  const order = newOrder(1);
+  gateway.timelines.get(order.id)!.afterRead = () => new Promise(resolve => setTimeout(resolve, 1_500));
+  const { status, json } = await gateway.http("GET", `/api/v1/orders/${order.id}/stream`, { token: soon });
+  expect([status, json.type]).toEqual([401, "/problems/invalid-token"]);
+});
+
 test("a stream ends with its token", async () => {
   const soon = await gateway.signer.sign({ sub: user, roles: ["customer"] }, {}, Math.floor(Date.now() / 1_000) + 2);
   const stream = await open(newOrder(1).id, {}, soon);

@@ -48,6 +48,9 @@ export class OrderStreams {
     const last = req.headers["last-event-id"] ?? "0";
     if (typeof last !== "string" || !/^\d{1,15}$/.test(last))
       throw new Refusal("BAD_LAST_EVENT_ID", { status: 400, field: "Last-Event-ID", message: "must be a version" });
+    // A token is taken for some seconds more than it lives; a stream lives no longer than its token.
+    const lifeMs = Math.min(reader.expiresAt - this.#clock.now(), 2 ** 31 - 1);
+    if (lifeMs <= 0) throw tokenExpired();
     const own = [...this.#open].filter(stream => stream.reader.user.id === reader.user.id).length;
     if (own >= this.#perUserMax)
       throw new Refusal("TOO_MANY_STREAMS", { status: 429, message: `at most ${limits.streamsPerUserMax} streams` });
@@ -62,8 +65,7 @@ export class OrderStreams {
       stream.close();
       this.#open.delete(stream);
     });
-    const lifeMs = Math.min(reader.expiresAt - this.#clock.now(), 2 ** 31 - 1);
-    const expiry = setTimeout(() => stream.end(), lifeMs);
+    const expiry = setTimeout(() => stream.expire(), lifeMs);
     try {
       await stream.run();
     } finally {
@@ -84,11 +86,15 @@ export class OrderStreams {
   }
 }
 
+const tokenExpired = (): Refusal =>
+  new Refusal("INVALID_TOKEN", { status: 401, message: "the access token has expired" });
+
 class OrderStream {
   readonly reader: Reader;
   readonly #res: ServerResponse;
   #version: number;
   #hinted = false;
+  #expired = false;
   #closed = false;
   #wake: (() => void) | undefined;
 
@@ -101,7 +107,7 @@ class OrderStream {
   /** Reads, sends, waits, until it is closed. The first read comes before the header, so that a refusal is a problem. */
   async run(): Promise<void> {
     let events = await this.#resume();
-    if (this.#closed && !this.#res.destroyed) throw new Unavailable("STOPPING");
+    if (this.#closed && !this.#res.destroyed) throw this.#expired ? tokenExpired() : new Unavailable("STOPPING");
     if (this.#closed) return;
     if (events === "over") return void this.#res.writeHead(204, { "Cache-Control": "no-store" }).end();
     this.#res.writeHead(200, {
@@ -136,6 +142,12 @@ class OrderStream {
   close(): void {
     this.#closed = true;
     this.#wake?.();
+  }
+
+  /** Its token has expired. */
+  expire(): void {
+    this.#expired = true;
+    this.end();
   }
 
   end(retryMs?: number): void {

@@ -5,7 +5,7 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:ht
 import type { Duplex } from "node:stream";
 import type { Issue } from "../../mixins/kernel/index.ts";
 import { limits } from "./limits.ts";
-import { send } from "./respond.ts";
+import { SECURITY_HEADERS, send } from "./respond.ts";
 
 export interface Problem {
   readonly type: string;
@@ -40,14 +40,14 @@ interface Data {
 }
 
 /** Moleculer's own failures by what is known about the effect: 503 = it never ran, 504 = it may have. */
-const TRANSPORT: Record<string, 503 | 504> = {
-  ServiceNotFoundError: 503,
-  ServiceNotAvailableError: 503,
-  QueueIsFullError: 503,
-  BrokerDisconnectedError: 503,
-  RequestSkippedError: 503,
-  RequestTimeoutError: 504,
-  RequestRejectedError: 504,
+const TRANSPORT: Record<string, readonly [rule: string, status: 503 | 504]> = {
+  ServiceNotFoundError: ["SERVICE_NOT_FOUND", 503],
+  ServiceNotAvailableError: ["SERVICE_NOT_AVAILABLE", 503],
+  QueueIsFullError: ["TOO_MANY_CALLS", 503],
+  BrokerDisconnectedError: ["BROKER_DISCONNECTED", 503],
+  RequestSkippedError: ["REQUEST_SKIPPED", 503],
+  RequestTimeoutError: ["REQUEST_TIMEOUT", 504],
+  RequestRejectedError: ["REQUEST_REJECTED", 504],
 };
 
 /** Maps any thrown value. Everything that is neither refusal nor known to be temporary is a 500 without a word. */
@@ -74,7 +74,7 @@ export function toProblem(error: unknown, requestId: string): Mapped {
     return mapped(status, type, WAIT[status]);
   }
   const transport = TRANSPORT[textOf(thrown.name)];
-  if (transport) return mapped(transport, "UNAVAILABLE", WAIT[transport]);
+  if (transport) return mapped(transport[1], transport[0], WAIT[transport[1]]);
 
   const status = statusOf(thrown);
   if (status === undefined || !type) return mapped(500, "INTERNAL");
@@ -103,7 +103,7 @@ function statusOf({ code }: ErrorLike): number | undefined {
 function issuesOf(value: unknown): Issue[] {
   if (!Array.isArray(value)) return [];
   return value
-    .slice(0, limits.issuesMax)
+    .slice(0, limits.problemIssuesMax)
     .map(({ field, message }: Record<string, unknown>) => ({ field: cut(textOf(field)), message: textOf(message) }));
 }
 
@@ -121,10 +121,16 @@ export function sendProblem(req: IncomingMessage, res: ServerResponse, { problem
     if (!req.complete) res.shouldKeepAlive = false;
     send(res, problem.status, problem, {
       "Content-Type": "application/problem+json",
+      ...(problem.status === 401 && { "WWW-Authenticate": challengeOf(req, problem) }),
       ...(retryAfterMs !== undefined && { "Retry-After": String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) }),
     });
   });
 }
+
+/** RFC 6750: `invalid_token` only of a token that was looked at; at a log-in it is the password that is wrong. */
+const challengeOf = ({ headers: { authorization } }: IncomingMessage, { type }: Problem): string =>
+  authorization !== undefined && TOKEN_PROBLEMS.has(type) ? 'Bearer error="invalid_token"' : "Bearer";
+const TOKEN_PROBLEMS = new Set(["UNAUTHENTICATED", "INVALID_TOKEN"].map(typeOf));
 
 /** Calls back when the request has been read to its end, or after 2 s: closing on unread bytes resets the connection. */
 function afterBody(req: IncomingMessage, callback: () => void): void {
@@ -138,12 +144,20 @@ function afterBody(req: IncomingMessage, callback: () => void): void {
   req.once("end", done).once("close", done).resume();
 }
 
-const PROTOCOL: Record<string, { status: number; detail: string }> = {
-  HPE_HEADER_OVERFLOW: { status: 431, detail: `at most ${limits.headerBytesMax} bytes of header fields` },
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: { status: 413, detail: "the chunk extensions are too large" },
-  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, detail: "the request did not arrive in time" },
+const PROTOCOL: Record<string, { rule: string; status: number; detail: string }> = {
+  HPE_HEADER_OVERFLOW: {
+    rule: "HEADERS_TOO_LARGE",
+    status: 431,
+    detail: `at most ${limits.headerBytesMax} bytes of header fields`,
+  },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: {
+    rule: "CHUNK_EXTENSIONS_TOO_LARGE",
+    status: 413,
+    detail: "the chunk extensions are too large",
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: { rule: "REQUEST_TOO_SLOW", status: 408, detail: "the request did not arrive in time" },
 };
-const NOT_HTTP = { status: 400, detail: "this is no HTTP request" };
+const NOT_HTTP = { rule: "PROTOCOL", status: 400, detail: "this is no HTTP request" };
 
 /** Answers bytes that never became a request: one response if none was begun, then the connection closes. */
 export function onClientError(error: Error & { code?: string }, socket: Duplex): void {
@@ -154,15 +168,16 @@ export function onClientError(error: Error & { code?: string }, socket: Duplex):
 
 /** CONNECT asks for a proxy. Node would close the connection without a word. */
 export function onConnect(_req: IncomingMessage, socket: Duplex): void {
-  endWith(socket, { status: 400, detail: "this is no proxy" });
+  endWith(socket, { rule: "PROTOCOL", status: 400, detail: "this is no proxy" });
 }
 
 /** There was no request to take an id from: this one only ties the answer to what the client reports. */
-function endWith(socket: Duplex, { status, detail }: { status: number; detail: string }): void {
+function endWith(socket: Duplex, { rule, status, detail }: { rule: string; status: number; detail: string }): void {
   const requestId = randomUUID();
-  const body = JSON.stringify({ type: typeOf("PROTOCOL"), title: STATUS_CODES[status], status, detail, requestId });
+  const body = JSON.stringify({ type: typeOf(rule), title: STATUS_CODES[status], status, detail, requestId });
+  const security = SECURITY_HEADERS.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n` +
-      `X-Request-ID: ${requestId}\r\nCache-Control: no-store\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      `${security}X-Request-ID: ${requestId}\r\nCache-Control: no-store\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   );
 }

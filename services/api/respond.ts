@@ -17,7 +17,7 @@ export function send(res: ServerResponse, status: number, body: unknown, headers
   const text = body === undefined ? "" : JSON.stringify(body);
   res.writeHead(status, {
     "Cache-Control": "no-store",
-    ...(status !== 204 && { "Content-Length": Buffer.byteLength(text) }),
+    ...(status !== 204 && status !== 304 && { "Content-Length": Buffer.byteLength(text) }),
     ...(body !== undefined && { "Content-Type": "application/json; charset=utf-8" }),
     ...headers,
   });

@@ -3,10 +3,11 @@
 // gone, or with params that it does not take, does not compile.
 import type { TProperties, TSchema } from "typebox";
 import {
-  compileSchema,
+  compileParams,
   strictObject,
   type ActionName,
   type Check,
+  type Conditions,
   type Data,
   type ParamsOf,
   type ResultOf,
@@ -25,6 +26,8 @@ export interface Request<P = unknown, Q = unknown, B = unknown> {
   readonly query: Q;
   readonly body: B;
   readonly user: User;
+  /** What must be true of the resource, as the param of an action that changes a `versioned` one; else empty. */
+  readonly conditions: { readonly if?: Conditions };
   /** The client's Idempotency-Key, on routes that are `idempotent`. */
   readonly key: string | undefined;
 }
@@ -45,6 +48,13 @@ interface Answers<A extends ActionName> {
   readonly location?: (result: ResultOf<A>) => string;
   /** Default `no-store`. */
   readonly cacheControl?: string;
+  /**
+   * Whether what it answers has a version: an ETag, and Last-Modified if it has `updatedAt`. Of a change: whether the
+   * action takes `conditions`; those of a client that names them for any other are refused.
+   */
+  readonly versioned?: boolean;
+  /** `Content-Location` of what is answered, where that is not what the request names. */
+  readonly contentLocation?: string;
   /** Whether an Idempotency-Key is taken: it becomes the command's id, so that a repeat gets the first answer. */
   readonly idempotent?: boolean;
 }
@@ -63,7 +73,9 @@ export interface Route {
     path: Record<string, string>;
     search: string;
     body: unknown;
-  }) => Omit<Request, "user" | "key">;
+    /** Whether `null` stands for itself: a merge patch (RFC 7396) removes by it. Else what is null is not given. */
+    keepsNull?: boolean;
+  }) => Pick<Request, "path" | "query" | "body">;
   /** An action, or a stream of events by the name of its source. */
   readonly target: ActionTarget | { readonly stream: "order" };
 }
@@ -73,6 +85,8 @@ export interface ActionTarget {
   readonly status: number;
   readonly location: ((result: any) => string) | undefined;
   readonly cacheControl: string | undefined;
+  readonly contentLocation: string | undefined;
+  readonly versioned: boolean;
   readonly idempotent: boolean;
 }
 
@@ -91,8 +105,9 @@ export function route<
   spec: Places<P, Q, B> &
     Answers<A> & { readonly params: (request: Request<Data<P>, Data<Q>, Data<B>>) => ParamsOf<A> },
 ): Route {
-  const { params, status = 200, location, cacheControl, idempotent = false } = spec;
-  return { ...placed(line, spec), target: { action, params, status, location, cacheControl, idempotent } };
+  const { params, status = 200, location, cacheControl, contentLocation, versioned = false, idempotent = false } = spec;
+  const answers = { status, location, cacheControl, contentLocation, versioned, idempotent };
+  return { ...placed(line, spec), target: { action, params, ...answers } };
 }
 
 /** A route whose answer is a stream of an order's status changes. */
@@ -104,6 +119,7 @@ export const orderStream = <P extends TProperties>(line: string, spec: Places<P,
 function placed(line: string, spec: Places<TProperties, TProperties, TProperties>): Omit<Route, "target"> {
   const [method, url] = line.split(" ") as [string, string];
   const { summary, access = "customer", path = {}, query = {}, body = {} } = spec;
+  const shape = strictObject(body);
   const checks = { path: checkOf(path), query: checkOf(query), body: checkOf(body) };
   return {
     method,
@@ -116,8 +132,6 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
     read(raw) {
       if (typeof raw.body !== "object" || raw.body === null || Array.isArray(raw.body))
         throw new Refusal("VALIDATION_ERROR", { status: 422, field: "body", message: "must be an object" });
-      if (method === "PATCH" && Object.keys(raw.body).length === 0)
-        throw new Refusal("VALIDATION_ERROR", { status: 422, field: "body", message: "must change something" });
       if (raw.search.split("&", limits.queryFieldsMax + 1).length > limits.queryFieldsMax)
         throw new Refusal("VALIDATION_ERROR", {
           status: 422,
@@ -126,9 +140,10 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
         });
       const places = {
         path: convert(path, Object.entries(raw.path)),
-        query: convert(query, [...new URLSearchParams(raw.search)]),
-        body: raw.body,
+        query: convert(query, meantFields(raw.search, method === "GET" && access === "public")),
+        body: raw.keepsNull ? { ...raw.body } : withoutNulls(raw.body as Record<string, unknown>, shape),
       };
+      dropNamed(places.body, places.path, body);
       // A body whose fields are wrong by the dozen is not gone through for its texts as well.
       const inBody = issuesOf(checks.body(places.body));
       const texts = [places.path, places.query, ...(inBody.length < limits.issuesMax ? [places.body] : [])];
@@ -139,6 +154,8 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
         ...issuesOf(checks.query(places.query)),
         ...inBody,
       ];
+      if (issues.length === 0 && method === "PATCH" && Object.keys(places.body).length === 0)
+        issues.push({ field: "body", message: "must change something" });
       if (issues.length > 0)
         throw new Refusal("VALIDATION_ERROR", { status: 422, message: "see errors", errors: issues });
       return places;
@@ -146,7 +163,42 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
   };
 }
 
-const checkOf = (properties: TProperties): Check => compileSchema(strictObject(properties));
+/** What advertisers and browsers' libraries append to any link: no question to the API. */
+const APPENDED = /^(?:utm_\w{1,30}|gclid|gbraid|wbraid|dclid|fbclid|msclkid|_)$/;
+
+const meantFields = (search: string, isPublic: boolean): [string, string][] =>
+  [...new URLSearchParams(search)].filter(([name]) => !(isPublic && APPENDED.test(name)));
+
+/**
+ * The value without what is null where the schema has an optional field that cannot be: some clients write so what they
+ * do not set. What is required, or unknown, or may be null stays, for the check to tell.
+ */
+function withoutNulls(value: Record<string, unknown>, schema: TSchema): Record<string, unknown> {
+  const { properties = {}, required = [] } = schema as { properties?: Record<string, TSchema>; required?: string[] };
+  const kept = Object.entries(value).filter(([name, item]) => {
+    const field = Object.hasOwn(properties, name) ? properties[name]! : undefined;
+    return item !== null || field === undefined || required.includes(name) || mayBeNull(field);
+  });
+  return Object.fromEntries(kept.map(([name, item]) => [name, inside(item, properties[name])]));
+}
+function inside(item: unknown, schema: TSchema | undefined): unknown {
+  if (schema === undefined || typeof item !== "object" || item === null) return item;
+  const { items } = schema as { items?: TSchema };
+  if (Array.isArray(item)) return items ? item.map(each => inside(each, items)) : item;
+  return "properties" in schema ? withoutNulls(item as Record<string, unknown>, schema) : item;
+}
+const mayBeNull = (schema: TSchema & { type?: unknown; anyOf?: TSchema[] }): boolean =>
+  schema.type === "null" || (schema.anyOf ?? []).some(mayBeNull);
+
+/** An answer that is sent back names in its body what the path names: the same is no change of it. */
+function dropNamed(body: Record<string, unknown>, path: Record<string, unknown>, fields: TProperties): void {
+  for (const [name, named] of Object.entries(path)) {
+    const said = Object.hasOwn(fields, name) ? undefined : body[name];
+    if (typeof said === "string" && said.toLowerCase() === String(named).toLowerCase()) delete body[name];
+  }
+}
+
+const checkOf = (properties: TProperties): Check => compileParams(strictObject(properties));
 const issuesOf = (found: true | Issue[]): Issue[] => (found === true ? [] : found);
 
 /** Fields of the query whose name or value is not UTF-8. A whole that is holds none that is not. */

@@ -35,6 +35,22 @@ export function cartStoreConformance(open: () => Promise<CartStore>): void {
     expect(await get()).toEqual({ items: [], version: 0, claims: [] });
   });
 
+  test("a change of another version than the one that is asked for is refused, and changes nothing", async () => {
+    const { store, owner, put, get } = await start();
+    const refused = { type: "PRECONDITION_FAILED", code: 412 };
+    await expect(store.put(owner, a, 1, MAX, 7)).rejects.toMatchObject(refused);
+    expect(await store.put(owner, a, 1, MAX, 0)).toBe(true);
+    await put(b, 1);
+    const before = await get();
+    await expect(store.put(owner, a, 5, MAX, 1)).rejects.toMatchObject(refused);
+    await expect(store.remove(owner, a, 1)).rejects.toMatchObject(refused);
+    await expect(store.clear(owner, undefined, 1)).rejects.toMatchObject(refused);
+    expect(await get()).toEqual(before);
+    await store.remove(owner, a, 2);
+    await store.clear(owner, undefined, 3);
+    expect(await get()).toEqual({ items: [], version: 4, claims: [] });
+  });
+
   test("putting sets the quantity; lines stay in the order in which they came", async () => {
     const { put, get, laterThan } = await start();
     expect(await put(c, 1)).toBe(true);

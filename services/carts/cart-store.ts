@@ -11,12 +11,13 @@
  */
 export interface CartStore {
   get(owner: string): Promise<StoredCart>;
+  // With `ifVersion` these three refuse `PRECONDITION_FAILED`, and change nothing, unless the cart has that version.
   /** Sets the quantity of a product. False, and nothing changed, when that needs a line more than `linesMax`. */
-  put(owner: string, productId: string, quantity: number, linesMax: number): Promise<boolean>;
+  put(owner: string, productId: string, quantity: number, linesMax: number, ifVersion?: number): Promise<boolean>;
   /** Nothing happens when the product is not in the cart. */
-  remove(owner: string, productId: string): Promise<void>;
+  remove(owner: string, productId: string, ifVersion?: number): Promise<void>;
   /** Takes out all lines, or those last put at or before a moment (RFC 3339). */
-  clear(owner: string, before?: string): Promise<void>;
+  clear(owner: string, before?: string, ifVersion?: number): Promise<void>;
   /**
    * Moves all lines into the claim of an order. Repeated by the same command it gives the same lines; none for another
    * command of that order while the claim is open or kept, and none once it has ended. An empty cart is remembered too.

@@ -1,5 +1,12 @@
 import type { Service } from "moleculer";
-import { defineService, typedCall, type Context } from "../../mixins/contract/index.ts";
+import {
+  assertConditions,
+  defineService,
+  entityTag,
+  typedCall,
+  type Conditions,
+  type Context,
+} from "../../mixins/contract/index.ts";
 import { Sql } from "../../mixins/database/mixin.ts";
 import { plainError, Refusal } from "../../mixins/kernel/index.ts";
 import { redisOf } from "../../mixins/redis/index.ts";
@@ -42,7 +49,8 @@ export default defineService(contract, {
       const { owner, productId, quantity } = ctx.params;
       refuseOthers(ctx);
       await refuseUnknown(ctx, productId);
-      if (!(await this.carts.put(owner, productId, quantity, limits.linesMax)))
+      const version = await this.versionFor(ctx.params, productId);
+      if (!(await this.carts.put(owner, productId, quantity, limits.linesMax, version)))
         throw new Refusal("CART_FULL", {
           field: "productId",
           message: `a cart holds ${limits.linesMax} different products`,
@@ -53,14 +61,14 @@ export default defineService(contract, {
     async removeItem(ctx) {
       const { owner, productId } = ctx.params;
       refuseOthers(ctx);
-      await this.carts.remove(owner, productId);
+      await this.carts.remove(owner, productId, await this.versionFor(ctx.params, productId));
       return this.cartOf(ctx);
     },
 
     async clear(ctx) {
       const { owner, before } = ctx.params;
       refuseOthers(ctx);
-      await this.carts.clear(owner, before);
+      await this.carts.clear(owner, before, await this.versionFor(ctx.params));
       return this.cartOf(ctx);
     },
 
@@ -91,6 +99,18 @@ export default defineService(contract, {
         ),
       );
       return shown(await this.carts.get(ctx.params.owner));
+    },
+
+    /**
+     * The version of the cart of which a client's conditions hold, if it has any: the store changes no other. Of a line
+     * `*` asks whether it is there.
+     */
+    async versionFor(asked: { owner: string; if?: Conditions }, productId?: string): Promise<number | undefined> {
+      if (!asked.if) return undefined;
+      const cart = shown(await this.carts.get(asked.owner));
+      const exists = productId === undefined || cart.items.some(item => item.productId === productId);
+      assertConditions(asked.if, { tag: entityTag(cart), modifiedAt: cart.updatedAt, exists });
+      return cart.version;
     },
 
     /** `known`: what an event of the order has told. */

@@ -1,11 +1,12 @@
 import Type from "typebox";
-import { ActorId, defineContract } from "../../mixins/contract/index.ts";
+import { ActorId, Conditions, defineContract } from "../../mixins/contract/index.ts";
 
 const owner = Type.String({ format: "uuid" });
 const productId = Type.String({ format: "uuid" });
 /** RFC 3339 in UTC with milliseconds, as events have it: such moments compare as text. */
 const moment = Type.String({ format: "date-time", pattern: "\\.\\d{3}Z$" });
 const quantity = Type.Integer({ minimum: 1, maximum: 1_000 });
+const conditions = Type.Optional(Conditions);
 const items = Type.Array(Type.Object({ productId: Type.String(), quantity: Type.Integer() }));
 /** Grows with every change of the cart. Nodes of the release before do not say it. */
 const version = Type.Integer({ minimum: 0 });
@@ -15,13 +16,13 @@ export const contract = defineContract({
   service: "carts",
   actions: {
     get: { params: { owner }, returns: Cart },
-    put: { params: { owner, productId, quantity }, returns: Cart },
-    removeItem: { params: { owner, productId }, returns: Cart },
+    put: { params: { owner, productId, quantity, if: conditions }, returns: Cart },
+    removeItem: { params: { owner, productId, if: conditions }, returns: Cart },
     /**
      * Empties it. Safe to repeat. `before` leaves what was put in after that moment: nodes of the release before empty
      * the cart of an order so, and for orders that they have placed we do as well.
      */
-    clear: { params: { owner, before: Type.Optional(moment) }, returns: Cart },
+    clear: { params: { owner, before: Type.Optional(moment), if: conditions }, returns: Cart },
     /**
      * Takes the whole cart for an order, as the command that places it prepares: no other order gets these lines. Safe
      * to repeat. Empty when there is nothing to take, or another command of this order has taken it.
@@ -39,7 +40,7 @@ export const contract = defineContract({
       returns: Type.Object({}),
     },
   },
-  refusals: ["CART_FULL", "PRODUCT_NOT_FOUND", "NOT_YOURS"],
+  refusals: ["CART_FULL", "PRECONDITION_FAILED", "PRODUCT_NOT_FOUND", "NOT_YOURS"],
   // Between services only.
   roles: { take: [], settle: [] },
 });

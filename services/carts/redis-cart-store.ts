@@ -4,6 +4,7 @@
 //   cart-version:<owner>   counts the changes
 //   cart-claims:<owner>    open claims, order ids by the time at which they took
 //   cart-claim:<order>     hash: owner, command, version, state, lines (what left the cart, as HGETALL gives it, in JSON)
+import { conditionFailed } from "../../mixins/contract/index.ts";
 import { rfc3339 } from "../../mixins/kernel/index.ts";
 import { script, type RedisConnection } from "../../mixins/redis/index.ts";
 import type { CartStore } from "./cart-store.ts";
@@ -33,12 +34,17 @@ const CHANGED = `
     redis.call('pexpire', key, kept)
   end`;
 
+/** Answers `MOVED` unless the cart has the version that is asked for; `''` asks for none. */
+const MOVED = 2;
+const IN_TIME = `
+  if version ~= '' and version ~= (redis.call('get', KEYS[2]) or '0') then return ${MOVED} end`;
+
 const GET = script<[lines: Flat, version: string, claims: Flat, now: string]>(`${NOW}
   local claims = redis.call('zrange', KEYS[3], 0, -1, 'withscores')
   return { redis.call('hgetall', KEYS[1]), redis.call('get', KEYS[2]) or '0', claims, now }`);
 
-const PUT = script<0 | 1>(`${NOW}${CHANGED}
-  local product, quantity, max, kept = unpack(ARGV)
+const PUT = script<0 | 1 | typeof MOVED>(`${NOW}${CHANGED}
+  local product, quantity, max, kept, version = unpack(ARGV)${IN_TIME}
   local old = redis.call('hget', KEYS[1], product)
   if not old and redis.call('hlen', KEYS[1]) >= tonumber(max) then return 0 end
   local added = old and string.match(old, ' (%d+) ') or now
@@ -47,10 +53,12 @@ const PUT = script<0 | 1>(`${NOW}${CHANGED}
   changed(KEYS[2], kept)
   return 1`);
 
-const REMOVE = script(`${CHANGED}
+const REMOVE = script<null | typeof MOVED>(`${CHANGED}
+  local version = ARGV[3]${IN_TIME}
   if redis.call('hdel', KEYS[1], ARGV[1]) == 1 then changed(KEYS[2], ARGV[2]) end`);
 
-const CLEAR = script(`${CHANGED}
+const CLEAR = script<null | typeof MOVED>(`${CHANGED}
+  local version = ARGV[3]${IN_TIME}
   local lines = redis.call('hgetall', KEYS[1])
   local removed = 0
   for n = 1, #lines, 2 do
@@ -104,6 +112,11 @@ const SETTLE = script(`${NOW}${CHANGED}
   redis.call('pexpire', cart, kept)
   changed(prefix .. 'cart-version:' .. owner, kept)`);
 
+function inTime<T>(answer: T): T {
+  if (answer === MOVED) throw conditionFailed();
+  return answer;
+}
+
 export function redisCartStore(redis: RedisConnection): CartStore {
   const cartKey = (owner: string): string => `${redis.prefix}cart:${owner}`;
   const versionKey = (owner: string): string => `${redis.prefix}cart-version:${owner}`;
@@ -126,18 +139,19 @@ export function redisCartStore(redis: RedisConnection): CartStore {
       };
     },
 
-    async put(owner, productId, quantity, linesMax) {
-      const args = [productId, quantity, linesMax, keptMs];
-      return (await redis.run(client => PUT(client, [cartKey(owner), versionKey(owner)], args))) === 1;
+    async put(owner, productId, quantity, linesMax, ifVersion) {
+      const args = [productId, quantity, linesMax, keptMs, ifVersion ?? ""];
+      return inTime(await redis.run(client => PUT(client, [cartKey(owner), versionKey(owner)], args))) === 1;
     },
 
-    async remove(owner, productId) {
-      await redis.run(client => REMOVE(client, [cartKey(owner), versionKey(owner)], [productId, keptMs]));
+    async remove(owner, productId, ifVersion) {
+      const args = [productId, keptMs, ifVersion ?? ""];
+      inTime(await redis.run(client => REMOVE(client, [cartKey(owner), versionKey(owner)], args)));
     },
 
-    async clear(owner, before) {
-      const args = [before === undefined ? "" : Date.parse(before), keptMs];
-      await redis.run(client => CLEAR(client, [cartKey(owner), versionKey(owner)], args));
+    async clear(owner, before, ifVersion) {
+      const args = [before === undefined ? "" : Date.parse(before), keptMs, ifVersion ?? ""];
+      inTime(await redis.run(client => CLEAR(client, [cartKey(owner), versionKey(owner)], args)));
     },
 
     // Repeated by the same command it gives the same lines: whether a lost one was executed is not worth knowing.

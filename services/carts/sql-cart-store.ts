@@ -1,6 +1,7 @@
 // Carts in SQL: a row a line, a row a cart for its version, a row a claim. Whatever reads a cart and then writes by what
 // it has read takes turns under the cart's lock.
 import type { Knex } from "knex";
+import { conditionFailed } from "../../mixins/contract/index.ts";
 import type { Database } from "../../mixins/database/mixin.ts";
 import { rfc3339 } from "../../mixins/kernel/index.ts";
 import type { CartLimits, CartStore, Outcome, Taken } from "./cart-store.ts";
@@ -38,6 +39,12 @@ export function sqlCartStore(database: Database): CartStore {
       .onConflict("owner")
       .merge({ version: trx.raw("carts.version + 1") });
 
+  const mustHave = async (owner: string, version: number | undefined, trx: Knex.Transaction): Promise<void> => {
+    if (version === undefined) return;
+    const cart: { version: number } | undefined = await trx("carts").where({ owner }).first("version");
+    if ((cart?.version ?? 0) !== version) throw conditionFailed();
+  };
+
   return {
     async get(owner) {
       // The version first: it may be older than the lines, never newer.
@@ -57,9 +64,10 @@ export function sqlCartStore(database: Database): CartStore {
       };
     },
 
-    async put(owner, productId, quantity, linesMax) {
+    async put(owner, productId, quantity, linesMax, ifVersion) {
       const at = rfc3339(await database.now());
       return inTurn(owner, async trx => {
+        await mustHave(owner, ifVersion, trx);
         const others = await trx<Row>("cart_items")
           .where({ owner })
           .whereNot({ product_id: productId })
@@ -74,14 +82,16 @@ export function sqlCartStore(database: Database): CartStore {
       });
     },
 
-    remove: (owner, productId) =>
+    remove: (owner, productId, ifVersion) =>
       inTurn(owner, async trx => {
+        await mustHave(owner, ifVersion, trx);
         const removed = await trx<Row>("cart_items").where({ owner, product_id: productId }).del();
         if (removed > 0) await changed(owner, trx);
       }),
 
-    clear: (owner, before) =>
+    clear: (owner, before, ifVersion) =>
       inTurn(owner, async trx => {
+        await mustHave(owner, ifVersion, trx);
         const lines = trx<Row>("cart_items").where({ owner });
         const removed = await (before === undefined ? lines : lines.where("updated_at", "<=", before)).del();
         if (removed > 0) await changed(owner, trx);

@@ -180,6 +180,28 @@ test("a change on one node is seen on another, which has a cache of its own", as
 describe("the list", () => {
   beforeEach(() => call("catalog.seed", { products: [...seedProducts] }));
 
+  test.each([undefined, "-price", "createdAt"] as const)("comes in pages by cursor, sorted by %s", async sort => {
+    const asked = { pageSize: 50, ...(sort && { sort }) };
+    const pages = [await call("catalog.list", asked)];
+    for (let cursor = pages[0]!.nextCursor; cursor !== undefined; cursor = pages.at(-1)!.nextCursor) {
+      // What comes in meanwhile moves no other; the page by number would show one twice.
+      await call("catalog.create", {
+        ...mug,
+        sku: `NEW-${pages.length}`,
+        name: "AAA",
+        price: { ...mug.price, amount: 1e6 },
+      });
+      pages.push(await call("catalog.list", { ...asked, cursor }));
+    }
+    const ids = pages.flatMap(({ rows }) => rows.map(({ id }) => id));
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.length).toBeGreaterThanOrEqual(120);
+    await expect(call("catalog.list", { page: 1, cursor: pages[0]!.nextCursor! })).rejects.toMatchObject({
+      code: 422,
+      data: { errors: [{ field: "page" }] },
+    });
+  });
+
   test("comes in pages, sorted by name unless asked otherwise", async () => {
     const first = await call("catalog.list", {});
     expect([first.rows.length, first.total, first.page, first.pageSize]).toEqual([20, 120, 1, 20]);

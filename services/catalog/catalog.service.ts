@@ -1,4 +1,11 @@
-import { defineService, type Context } from "../../mixins/contract/index.ts";
+import {
+  assertConditions,
+  defineService,
+  entityTag,
+  oneOfPageAndCursor,
+  type Conditions,
+  type Context,
+} from "../../mixins/contract/index.ts";
 import { Crud, type KnexAdapter } from "../../mixins/crud/mixin.ts";
 import { isUniqueViolation, type Database } from "../../mixins/database/mixin.ts";
 import { newId, Refusal, rfc3339 } from "../../mixins/kernel/index.ts";
@@ -40,22 +47,30 @@ export default defineService(contract, {
 
   actions: {
     list: {
-      cache: cachedBy("q", "category", "sort", "page", "pageSize"),
+      cache: cachedBy("q", "category", "sort", "page", "pageSize", "cursor"),
       repeatable: true,
       async handler(ctx) {
-        const { q, category, sort = "name", page = 1, pageSize = limits.pageSize } = ctx.params;
+        oneOfPageAndCursor(ctx.params);
+        const { q, category, sort = "name", page = 1, pageSize = limits.pageSize, cursor } = ctx.params;
         const adapter: KnexAdapter = this.adapter;
         const asked = { search: q, query: category === undefined ? {} : { category } };
-        const [rows, total] = await Promise.all([
-          adapter.find({
+        const [{ rows, nextCursor }, total] = await Promise.all([
+          adapter.page({
             ...asked,
             sort: sort.replace("price", "price.amount"),
             limit: pageSize,
             offset: (page - 1) * pageSize,
+            cursor,
           }),
           adapter.count(asked),
         ]);
-        return { rows: rows as Product[], total, page, pageSize };
+        return {
+          rows: rows as Product[],
+          total,
+          ...(cursor === undefined && { page }),
+          pageSize,
+          ...(nextCursor !== undefined && { nextCursor }),
+        };
       },
     },
 
@@ -103,10 +118,14 @@ export default defineService(contract, {
     },
 
     async update(ctx) {
-      const { id, ...changes } = ctx.params;
+      const { id, if: conditions, unchanged, ...changes } = ctx.params;
       if (changes.sku !== undefined) await this.assertMovable(ctx, id, changes.sku);
       const product = await this.changed(
-        this.adapter.updateById(id, { $set: { ...changes, updatedAt: await this.now() } }),
+        this.adapter.updateById(
+          id,
+          { $set: { ...changes, updatedAt: await this.now() } },
+          guardOf(conditions, unchanged),
+        ),
         changes.sku,
       );
       if (!product) throw notFound("id", id);
@@ -114,8 +133,8 @@ export default defineService(contract, {
     },
 
     async remove(ctx) {
-      const { id } = ctx.params;
-      if (!(await this.changed(this.adapter.removeById(id)))) throw notFound("id", id);
+      const { id, if: conditions } = ctx.params;
+      if (!(await this.changed(this.adapter.removeById(id, guardOf(conditions))))) throw notFound("id", id);
       return { id };
     },
 
@@ -175,3 +194,16 @@ export default defineService(contract, {
     },
   },
 });
+
+type Times = Partial<Pick<Product, "createdAt" | "updatedAt">>;
+/** Looks at a product just before it changes: whether it is the one that the client has seen. */
+function guardOf(conditions?: Conditions, unchanged: Times = {}): ((product: Product) => void) | undefined {
+  const times = Object.entries(unchanged) as [keyof Times, string][];
+  if (!conditions && times.length === 0) return undefined;
+  return product => {
+    if (conditions) assertConditions(conditions, { tag: entityTag(product), modifiedAt: product.updatedAt });
+    for (const [field, time] of times)
+      if (product[field] !== time)
+        throw new Refusal("VALIDATION_ERROR", { status: 422, field, message: "is the catalog's own, and another" });
+  };
+}

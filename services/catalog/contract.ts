@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId, defineContract } from "../../mixins/contract/index.ts";
+import { ActorId, Conditions, Cursor, defineContract } from "../../mixins/contract/index.ts";
 import { Image } from "../image.ts";
 import { Money } from "../money.ts";
 
@@ -28,13 +28,17 @@ export const contract = defineContract({
         category: Type.Optional(Type.String({ maxLength: 60 })),
         sort: Type.Optional(Type.Enum(["name", "-name", "price", "-price", "createdAt", "-createdAt"])),
         page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+        cursor: Type.Optional(Cursor),
         pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
       },
       returns: Type.Object({
         rows: Type.Array(Product),
         total: Type.Integer(),
-        page: Type.Integer(),
+        /** Of a page that was asked for by number. */
+        page: Type.Optional(Type.Integer()),
         pageSize: Type.Integer(),
+        /** Where the next page begins; absent on the last. */
+        nextCursor: Type.Optional(Type.String()),
       }),
     },
     get: { params: { id }, returns: Product },
@@ -56,16 +60,24 @@ export const contract = defineContract({
         category: Type.Optional(fields.category),
         /** `null` takes it away. */
         image: Type.Optional(Type.Union([Image, Type.Null()])),
+        /** What the client believes the catalog's own fields to be: refused when they are not. */
+        unchanged: Type.Optional(
+          Type.Object(
+            { createdAt: Type.Optional(Type.String()), updatedAt: Type.Optional(Type.String()) },
+            { additionalProperties: false },
+          ),
+        ),
+        if: Type.Optional(Conditions),
       },
       returns: Product,
     },
-    remove: { params: { id }, returns: Type.Object({ id: Type.String() }) },
+    remove: { params: { id, if: Type.Optional(Conditions) }, returns: Type.Object({ id: Type.String() }) },
     seed: {
       params: { products: Type.Array(Type.Object(fields, { additionalProperties: false }), { maxItems: 1_000 }) },
       returns: Type.Object({ created: Type.Integer() }),
     },
   },
-  refusals: ["PRODUCT_NOT_FOUND", "SKU_TAKEN", "SKU_IN_STOCK"],
+  refusals: ["PRODUCT_NOT_FOUND", "SKU_TAKEN", "SKU_IN_STOCK", "PRECONDITION_FAILED"],
   // `bySku` is between services only.
   roles: { bySku: [], create: ["admin"], update: ["admin"], remove: ["admin"], seed: ["admin"] },
 });

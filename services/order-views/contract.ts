@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { defineContract, ReadToken } from "../../mixins/contract/index.ts";
+import { Cursor, defineContract, ReadToken } from "../../mixins/contract/index.ts";
 import { Money } from "../money.ts";
 
 const Row = Type.Object({
@@ -25,13 +25,17 @@ export const contract = defineContract({
         customer: Type.Optional(Type.String()),
         page,
         pageSize,
+        cursor: Type.Optional(Cursor),
         after: Type.Optional(ReadToken),
       },
       returns: Type.Object({
         rows: Type.Array(Row),
         total: Type.Integer(),
-        page: Type.Integer(),
+        /** Of a page that was asked for by number. */
+        page: Type.Optional(Type.Integer()),
         pageSize: Type.Integer(),
+        /** Where the next page begins; absent on the last. */
+        nextCursor: Type.Optional(Type.String()),
       }),
     },
     /** How much a customer has ordered: orders placed, orders shipped, the money of those confirmed by currency. */
@@ -52,7 +56,7 @@ export const contract = defineContract({
       }),
     },
   },
-  refusals: ["INVALID_TOKEN", "FORBIDDEN"],
+  refusals: ["BAD_READ_TOKEN", "FORBIDDEN"],
   roles: { sales: ["admin"] },
 });
 declare global {

@@ -128,8 +128,40 @@ test("bad input is refused by name", async () => {
   for (const token of [`${id}@2`, `${randomUUID()}@1`])
     await expect(list({ after: token })).rejects.toMatchObject({
       code: 422,
-      type: "INVALID_TOKEN",
+      type: "BAD_READ_TOKEN",
       data: { errors: [{ field: "after" }] },
     });
   await expect(list({ sort: "id" })).rejects.toMatchObject({ code: 422 });
+});
+
+test("pages by cursor neither repeat nor skip while orders are placed, also within one millisecond", async () => {
+  const eve = randomUUID();
+  placedAt += 1_000;
+  let token = "";
+  const placed = Array.from({ length: 10 }, (_, i) => {
+    if (i % 2 === 1) placedAt--;
+    const order = place(eve, i);
+    ({ token } = order);
+    return order.id;
+  });
+  const seen: string[] = [];
+  let page = await list({ customer: eve, pageSize: 3, after: token });
+  expect(page).toMatchObject({ total: 10, page: 1 });
+  for (;;) {
+    seen.push(...page.rows.map((row: { id: string }) => row.id));
+    if (page.nextCursor === undefined) break;
+    ({ token } = place(eve, 1));
+    page = await list({ customer: eve, pageSize: 3, after: token, cursor: page.nextCursor });
+    expect(page.page).toBeUndefined();
+  }
+  expect(new Set(seen).size).toBe(seen.length);
+  expect(seen.toSorted()).toEqual(placed.toSorted());
+});
+
+test("a cursor that is none of this list is refused by name, and one beside a page", async () => {
+  const made = (...values: unknown[]) => Buffer.from(JSON.stringify(values)).toString("base64url");
+  for (const cursor of ["x", made("name,id", "a", "b"), made("-placedAt,-id", 1, true), made("-placedAt,-id", "a")])
+    await expect(list({ cursor })).rejects.toMatchObject({ code: 422, data: { errors: [{ field: "cursor" }] } });
+  const cursor = made("-placedAt,-id", "2026-01-01T00:00:00.000Z", "x");
+  await expect(list({ cursor, page: 1 })).rejects.toMatchObject({ code: 422, data: { errors: [{ field: "page" }] } });
 });

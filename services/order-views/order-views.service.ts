@@ -1,5 +1,13 @@
+import type { Knex } from "knex";
 import { Refusal } from "../../mixins/kernel/index.ts";
-import { defineService, type User } from "../../mixins/contract/index.ts";
+import {
+  badCursor,
+  cursorOf,
+  defineService,
+  oneOfPageAndCursor,
+  readCursor,
+  type User,
+} from "../../mixins/contract/index.ts";
 import { Projections } from "../../mixins/projection/mixin.ts";
 import { contract } from "./contract.ts";
 import { Customers } from "./customers.projection.ts";
@@ -10,6 +18,8 @@ import { Sales, type SaleRow } from "./sales.projection.ts";
 const seesAll = (user: User | undefined): boolean => user === undefined || user.roles.includes("admin");
 
 const PAGE_SIZE = 20;
+/** Newest first. */
+const ORDER = "-placedAt,-id";
 const SALES_LIMIT = 60;
 
 export default defineService(contract, {
@@ -18,7 +28,9 @@ export default defineService(contract, {
     list: {
       repeatable: true,
       async handler(ctx) {
-        const { page = 1, pageSize = PAGE_SIZE, after } = ctx.params;
+        oneOfPageAndCursor(ctx.params);
+        const { page = 1, pageSize = PAGE_SIZE, after, cursor } = ctx.params;
+        const seen = cursor === undefined ? undefined : placeOf(cursor);
         const { user } = ctx.meta;
         const customer = seesAll(user) ? ctx.params.customer : user!.id;
         const orderList = this.projection("order-list");
@@ -27,17 +39,25 @@ export default defineService(contract, {
           const query = orderList.table("orders", from);
           return customer === undefined ? query : query.where({ customer });
         };
-        const [counted, rows] = await Promise.all([
+        const [counted, found] = await Promise.all([
           matching().count({ n: "*" }),
-          matching()
+          following(matching(), seen)
             .orderBy([
               { column: "placedAt", order: "desc" },
               { column: "id", order: "desc" },
             ])
             .offset((page - 1) * pageSize)
-            .limit(pageSize),
+            .limit(pageSize + 1),
         ]);
-        return { rows: rows.map(toRow), total: Number(counted[0].n), page, pageSize };
+        const rows: OrderRow[] = found.slice(0, pageSize);
+        const last = found.length > pageSize ? rows.at(-1) : undefined;
+        return {
+          rows: rows.map(toRow),
+          total: Number(counted[0].n),
+          ...(cursor === undefined && { page }),
+          pageSize,
+          ...(last && { nextCursor: cursorOf(ORDER, [last.placedAt, last.id]) }),
+        };
       },
     },
 
@@ -60,6 +80,25 @@ export default defineService(contract, {
     },
   },
 });
+
+interface Place {
+  readonly placedAt: string;
+  readonly id: string;
+}
+function placeOf(cursor: string): Place {
+  const [placedAt, id] = readCursor(cursor, ORDER, 2);
+  if (typeof placedAt !== "string" || typeof id !== "string") throw badCursor();
+  return { placedAt, id };
+}
+
+/** Only orders that come after a place in the list. The first condition follows from the others; an index begins there. */
+function following(orders: Knex.QueryBuilder, seen: Place | undefined): Knex.QueryBuilder {
+  if (!seen) return orders;
+  const { placedAt, id } = seen;
+  return orders
+    .where("placedAt", "<=", placedAt)
+    .where(any => any.where("placedAt", "<", placedAt).orWhere("id", "<", id));
+}
 
 function toRow({ amount, currency, reason, ...row }: Omit<OrderRow, "reason"> & { reason?: string | null }) {
   return { ...row, total: { amount, currency }, ...(reason && { reason }) };

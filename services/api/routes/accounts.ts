@@ -37,6 +37,7 @@ export const accounts = [
   }),
   route("GET /me", "accounts.get", {
     summary: "Who is logged in",
+    versioned: true,
     params: ({ user }) => ({ id: user.id }),
   }),
   route("GET /.well-known/jwks.json", "accounts.jwks", {

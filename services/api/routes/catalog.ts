@@ -1,10 +1,11 @@
 import Type from "typebox";
-import { ActorId } from "../../../mixins/contract/index.ts";
+import { ActorId, Cursor } from "../../../mixins/contract/index.ts";
 import { Image } from "../../image.ts";
 import { Money } from "../../money.ts";
 import { API, route } from "../route.ts";
 
 const id = Type.String({ format: "uuid" });
+const moment = Type.String({ maxLength: 40 });
 const fields = {
   sku: ActorId,
   name: Type.String({ minLength: 1, maxLength: 200 }),
@@ -23,6 +24,7 @@ export const catalog = [
       category: Type.Optional(Type.String({ maxLength: 60 })),
       sort: Type.Optional(Type.Enum(["name", "-name", "price", "-price", "createdAt", "-createdAt"])),
       page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+      cursor: Type.Optional(Cursor),
       pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
     },
     params: ({ query }) => query,
@@ -31,6 +33,7 @@ export const catalog = [
     summary: "One product",
     access: "public",
     path: { id },
+    versioned: true,
     params: ({ path }) => path,
   }),
   route("POST /products", "catalog.create", {
@@ -52,14 +55,26 @@ export const catalog = [
       price: Type.Optional(fields.price),
       category: Type.Optional(fields.category),
       image: Type.Optional(Type.Union([Image, Type.Null()])),
+      // The catalog's own: a product that is sent back as it was got has them.
+      createdAt: Type.Optional(moment),
+      updatedAt: Type.Optional(moment),
     },
-    params: ({ path, body }) => ({ ...body, id: path.id }),
+    versioned: true,
+    params: ({ path, body: { createdAt, updatedAt, ...changes }, conditions }) => ({
+      ...changes,
+      ...((createdAt ?? updatedAt) !== undefined && {
+        unchanged: { ...(createdAt && { createdAt }), ...(updatedAt && { updatedAt }) },
+      }),
+      ...conditions,
+      id: path.id,
+    }),
   }),
   route("DELETE /products/:id", "catalog.remove", {
     summary: "Remove a product",
     access: "admin",
     path: { id },
-    params: ({ path }) => path,
+    versioned: true,
+    params: ({ path, conditions }) => ({ ...conditions, ...path }),
     status: 204,
   }),
 ];

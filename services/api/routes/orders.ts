@@ -1,11 +1,11 @@
 import Type from "typebox";
-import { ActorId, ReadToken, strictObject } from "../../../mixins/contract/index.ts";
+import { Cursor, EntityId, ReadToken, strictObject } from "../../../mixins/contract/index.ts";
 import { idFrom, newId } from "../../../mixins/kernel/index.ts";
 import { Address } from "../../address.ts";
 import { Money } from "../../money.ts";
 import { API, orderStream, route } from "../route.ts";
 
-const path = { id: ActorId };
+const path = { id: EntityId };
 /** What a client orders: never a price. */
 const RequestedLine = strictObject({
   productId: Type.String({ format: "uuid" }),
@@ -41,6 +41,7 @@ export const orders = [
     query: {
       page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
       pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+      cursor: Type.Optional(Cursor),
       after: Type.Optional(ReadToken),
     },
     params: ({ query, user }) => ({ ...query, customer: user.id }),

@@ -1,0 +1,54 @@
+// Conditional requests (RFC 9110, 13): a client says of which state of a resource it speaks, and nothing is done to
+// another. The gateway reads the headers; whoever owns the resource decides, where nothing can change in between.
+import { hash } from "node:crypto";
+import Type, { type Static } from "typebox";
+import { canonicalJson, Refusal } from "../kernel/index.ts";
+import { strictObject } from "./contract.ts";
+
+/** `*` alone, or entity tags with their quotes. */
+const tags = Type.Array(Type.String({ maxLength: 200 }), { minItems: 1, maxItems: 50 });
+
+/** What must be true of a resource, as the last param (`if`) of an action that changes it. */
+export const Conditions = strictObject({
+  /** If-Match: it has one of these tags; `*`: it is there. */
+  match: Type.Optional(tags),
+  /** If-None-Match: it has none of these tags; `*`: it is not there. */
+  noneMatch: Type.Optional(tags),
+  /** If-Unmodified-Since, RFC 3339: it was not changed after that second. */
+  unmodifiedSince: Type.Optional(Type.String({ format: "date-time" })),
+});
+export type Conditions = Static<typeof Conditions>;
+
+/** The strong entity tag of what a resource's GET answers: equal answers have equal tags, on any node of any release. */
+export const entityTag = (representation: unknown): string =>
+  `"${hash("sha256", canonicalJson(representation), "base64url").slice(0, TAG_CHARS)}"`;
+/** 132 bits: no two states of one resource meet. */
+const TAG_CHARS = 22;
+
+export interface Current {
+  readonly tag: string;
+  /** RFC 3339. Absent when it has none: then nobody can say that it was not modified. */
+  readonly modifiedAt?: string | undefined;
+  /** Whether what `*` asks for is there. Default true. */
+  readonly exists?: boolean;
+}
+
+/** Refuses `PRECONDITION_FAILED` (412) unless all is true. The date counts only without tags, as RFC 9110 has it. */
+export function assertConditions({ match, noneMatch, unmodifiedSince }: Conditions, current: Current): void {
+  const { tag, modifiedAt, exists = true } = current;
+  const isAny = (list: readonly string[]): boolean => (list[0] === "*" ? exists : list.includes(tag));
+  const holds =
+    match !== undefined
+      ? isAny(match)
+      : unmodifiedSince === undefined ||
+        (modifiedAt !== undefined && secondOf(modifiedAt) <= secondOf(unmodifiedSince));
+  // Compared weakly: a proxy that compresses makes a tag weak.
+  if (!holds || (noneMatch && isAny(noneMatch.map(text => text.replace(/^W\//, ""))))) throw conditionFailed();
+}
+
+export const conditionFailed = (
+  message = "it is not in the state that the request speaks of: read it again",
+): Refusal => new Refusal("PRECONDITION_FAILED", { status: 412, message });
+
+/** HTTP's dates have no parts of a second. */
+const secondOf = (moment: string): number => Math.floor(Date.parse(moment) / 1_000);

@@ -1,0 +1,43 @@
+// A cursor names a place in a list by what stands there, not by how much stands before it: rows that come or go meanwhile
+// make no other appear twice or never. It is opaque to clients, and holds nothing that the row itself did not show.
+import Type from "typebox";
+import { Refusal } from "../kernel/index.ts";
+
+export const Cursor = Type.String({
+  minLength: 1,
+  maxLength: 2_000,
+  pattern: "^[A-Za-z0-9_-]+$",
+  description: "`nextCursor` of the page before, in the same order. Instead of `page`.",
+});
+export type CursorValue = string | number | boolean;
+
+/** The place after a row, by the values of what the list is sorted by. `order` names the sorting. */
+export const cursorOf = (order: string, values: readonly unknown[]): string =>
+  Buffer.from(JSON.stringify([order, ...values])).toString("base64url");
+
+/** The values in a cursor. Refuses (422, field `cursor`) one of another order, or one that nobody has made. */
+export function readCursor(cursor: string, order: string, length: number): CursorValue[] {
+  const [of, ...values] = parsed(cursor);
+  const isOurs = of === order && values.length === length;
+  if (isOurs && values.every(value => ["string", "number", "boolean"].includes(typeof value)))
+    return values as CursorValue[];
+  throw badCursor();
+}
+
+export const badCursor = (): Refusal =>
+  new Refusal("VALIDATION_ERROR", { status: 422, field: "cursor", message: "is not one of this list in this order" });
+
+/** Refuses a page that is asked for by number and by cursor at once. */
+export function oneOfPageAndCursor({ page, cursor }: { page?: number; cursor?: string }): void {
+  if (page !== undefined && cursor !== undefined)
+    throw new Refusal("VALIDATION_ERROR", { status: 422, field: "page", message: "is given beside cursor: send one" });
+}
+
+function parsed(cursor: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString());
+    return Array.isArray(value) ? value : [];
+  } catch {
+    return [];
+  }
+}
