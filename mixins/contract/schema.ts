@@ -90,8 +90,11 @@ export function compileParams(schema: SchemaObject): Check {
   const check = compileSchema(schema);
   const normalize = normalizerOf(schema);
   if (!normalize) return check;
+  const excess = excessOf(schema);
   return value => {
     try {
+      const tooMuch = isObject(value) ? excess(value) : undefined;
+      if (tooMuch) return tooMuch;
       normalize(value);
     } catch (cause) {
       throw checkFailed(cause);

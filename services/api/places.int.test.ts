@@ -175,7 +175,7 @@ test("a gateway whose places are all taken says so: in metrics, and for whom it 
   const release = hold();
   const clients = Array.from({ length: limits.requestsPerAddressMax + 1 }, () => gateway.http("GET", PRODUCT));
   await until(() => inside.places.taken === limits.requestsPerAddressMax, "its part is taken");
-  const { text } = await gateway.http("GET", "/metrics");
+  const { text } = await gateway.http("GET", "/metrics", { token: await gateway.token(newId(), ["admin"]) });
   expect(text).toContain(`http_places_taken ${limits.requestsPerAddressMax}\n`);
   expect(text).toContain("http_requests_saturated_total 1\n");
   release();
