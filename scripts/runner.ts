@@ -6,10 +6,10 @@
 //   3. where it finds nothing it warns, and starts an empty broker
 //   4. it tells of a start that fails by a stack
 import { resolve } from "node:path";
-import { inspect } from "node:util";
 import { pathToFileURL } from "node:url";
 import { Runner } from "moleculer";
-import { EnvironmentError, Misconfigured, withoutSecrets } from "../mixins/kernel/index.ts";
+import { EnvironmentError } from "../mixins/kernel/index.ts";
+import { reasonOf } from "./reason.ts";
 import { schemaIn, servicesIn } from "./services.ts";
 
 export class ShopRunner extends Runner {
@@ -53,18 +53,11 @@ export class ShopRunner extends Runner {
     try {
       await Promise.resolve(this.loadEnvFile());
       this.mergeOptions(await this.loadConfigFile());
+      if (this.flags?.repl) (await import("./repl.ts")).speakPlainly();
       await this.startBroker();
     } catch (error) {
       console.error(reasonOf(error));
       process.exit(1);
     }
   }
-}
-
-/** One line for what an operator, or a look at the database, can mend; the broker's log has the rest. */
-export function reasonOf(error: unknown): string {
-  const { message, type } = (error ?? {}) as { message?: unknown; type?: unknown };
-  if (error instanceof Misconfigured || typeof type === "string") return withoutSecrets(String(message));
-  const lines = inspect(error).split("\n");
-  return lines.map(line => (/^\s+at /.test(line) ? line : withoutSecrets(line))).join("\n");
 }
