@@ -5,7 +5,9 @@
 //   2. it imports what it finds by path, where `%`, `#` and `?` mean something else
 //   3. where it finds nothing it warns, and starts an empty broker
 //   4. it tells of a start that fails by a stack
-import { resolve } from "node:path";
+//   5. it looks for its own version beside a main module, which ES modules have not, and ends by a stack
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Runner } from "moleculer";
 import { EnvironmentError } from "../mixins/kernel/index.ts";
@@ -24,6 +26,10 @@ export class ShopRunner extends Runner {
   }
 
   override processFlags(args: string[]): void {
+    if (args.slice(2).some(flag => /^(-v|(--)?version)$/.test(flag))) {
+      console.log(JSON.parse(readFileSync(join(import.meta.dirname, "../package.json"), "utf8")).version);
+      process.exit(0);
+    }
     super.processFlags(args);
     const [path] = (this as unknown as { servicePaths: string[] }).servicePaths;
     if (path === undefined) return;

@@ -58,6 +58,14 @@ test.each([
   expect(existsSync(join(folder, "orders.sqlite"))).toBe(false);
 });
 
+test.each(["--version", "-v", "version"])("start %s says the version and ends", flag => {
+  expect(run("start.mjs", {}, [flag])).toEqual({
+    status: 0,
+    stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    stderr: "",
+  });
+});
+
 test.each(["PORT", "HEALTH_PORT"])("a taken %s stops the start with one line that names it", async variable => {
   const other = createServer().listen(0);
   await once(other, "listening");

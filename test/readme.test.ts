@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 const read = (name: string): string => readFileSync(join(import.meta.dirname, "..", name), "utf8");
 const { satisfies } = createRequire(import.meta.url)("semver") as {
-  satisfies(version: string, range: string): boolean;
+  satisfies: (version: string, range: string) => boolean;
 };
 const readme = read("README.md");
 const { engines, scripts } = JSON.parse(read("package.json")) as { engines: { node: string }; scripts: object };
