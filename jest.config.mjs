@@ -6,7 +6,7 @@ process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), "node-compile-cache");
 
 // Node strips the types itself and jest runs ES modules as they are: no transform, so tests run what production runs.
 const common = {
-  testEnvironment: "node",
+  testEnvironment: "<rootDir>/test/servers/environment.ts",
   extensionsToTreatAsEsm: [".ts"],
   transform: {},
   modulePathIgnorePatterns: ["<rootDir>/benchmarks/peers", "<rootDir>/data"],
@@ -29,11 +29,26 @@ const ON_EVERY_DATABASE = [
   "**/scripts/doctor/*.int.test.ts",
 ];
 
+const PROJECTS = ["default", "postgres"];
+// Jest takes every word that follows this option for a project's name, a path too, and runs all of the others.
+const at = process.argv.indexOf("--selectProjects") + 1;
+for (const word of at === 0 ? [] : process.argv.slice(at)) {
+  if (word.startsWith("-")) break;
+  if (!PROJECTS.includes(word))
+    throw new Error(
+      `"${word}" is no project. A path comes before --selectProjects, or after: npm run test:postgres -- ${word}`,
+    );
+}
+
 export default {
   // Much of what they do is to wait for others: three keep two cores busy.
   maxWorkers: 3,
   testSequencer: "<rootDir>/scripts/longest-first.mjs",
   testTimeout: 60_000,
+  // Jest would say after a second that it waits; it does not wait long.
+  openHandlesTimeout: 0,
+  globalSetup: "<rootDir>/test/servers/jest.setup.ts",
+  globalTeardown: "<rootDir>/test/servers/jest.teardown.ts",
   projects: [
     {
       ...common,

@@ -5,11 +5,13 @@
 //   2. it imports what it finds by path, where `%`, `#` and `?` mean something else
 //   3. where it finds nothing it warns, and starts an empty broker
 //   4. it tells of a start that fails by a stack
-import { resolve } from "node:path";
-import { inspect } from "node:util";
+//   5. it looks for its own version beside a main module, which ES modules have not, and ends by a stack
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Runner } from "moleculer";
-import { EnvironmentError, Misconfigured, withoutSecrets } from "../mixins/kernel/index.ts";
+import { EnvironmentError } from "../mixins/kernel/index.ts";
+import { reasonOf } from "./reason.ts";
 import { schemaIn, servicesIn } from "./services.ts";
 
 export class ShopRunner extends Runner {
@@ -24,6 +26,10 @@ export class ShopRunner extends Runner {
   }
 
   override processFlags(args: string[]): void {
+    if (args.slice(2).some(flag => /^(-v|(--)?version)$/.test(flag))) {
+      console.log(JSON.parse(readFileSync(join(import.meta.dirname, "../package.json"), "utf8")).version);
+      process.exit(0);
+    }
     super.processFlags(args);
     const [path] = (this as unknown as { servicePaths: string[] }).servicePaths;
     if (path === undefined) return;
@@ -53,18 +59,11 @@ export class ShopRunner extends Runner {
     try {
       await Promise.resolve(this.loadEnvFile());
       this.mergeOptions(await this.loadConfigFile());
+      if (this.flags?.repl) (await import("./repl.ts")).speakPlainly();
       await this.startBroker();
     } catch (error) {
       console.error(reasonOf(error));
       process.exit(1);
     }
   }
-}
-
-/** One line for what an operator, or a look at the database, can mend; the broker's log has the rest. */
-export function reasonOf(error: unknown): string {
-  const { message, type } = (error ?? {}) as { message?: unknown; type?: unknown };
-  if (error instanceof Misconfigured || typeof type === "string") return withoutSecrets(String(message));
-  const lines = inspect(error).split("\n");
-  return lines.map(line => (/^\s+at /.test(line) ? line : withoutSecrets(line))).join("\n");
 }

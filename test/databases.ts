@@ -17,7 +17,7 @@ export const isOnPostgres = (): boolean => process.env["TEST_DATABASE"] === "pos
 /** The server of this run. */
 export function postgresUrl(): string {
   const url = process.env["TEST_POSTGRES_URL"];
-  if (!url) throw new Error("this test runs in the project postgres: npm test -- --selectProjects postgres");
+  if (!url) throw new Error("this test runs in the project postgres: npm run test:postgres -- <path>");
   return url;
 }
 

@@ -65,3 +65,16 @@ test("what comes in has its UUIDs in lower case, wherever the schema has their f
   const recorded = { owner: upper };
   expect([compileSchema(strictObject({ owner: uuid }))(recorded), recorded]).toEqual([true, { owner: upper }]);
 });
+
+test("which values are allowed is said", () => {
+  const mug = compileSchema(
+    strictObject({
+      state: Type.Optional(Type.Enum(["open", "stuck"])),
+      size: Type.Optional(Type.Literal(3)),
+      code: Type.Optional(Type.Enum(Array.from({ length: 249 }, (_, n) => `C${n}`))),
+    }),
+  );
+  expect(mug({ state: "lost" })).toEqual([{ field: "state", message: "must be one of open, stuck" }]);
+  expect(mug({ size: 4 })).toEqual([{ field: "size", message: "must be one of 3" }]);
+  expect(mug({ code: "X" })).toEqual([{ field: "code", message: "must be one of the 249 allowed values" }]);
+});

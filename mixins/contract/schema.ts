@@ -15,11 +15,21 @@ const CURRENCIES = new Set(Intl.supportedValuesOf("currency"));
 ajv.addFormat("iso-4217", (code: string) => CURRENCIES.has(code));
 ajv.addFormat("date-time", /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/);
 
+/** Values that a message lists: of more it says how many there are. */
+const LISTED_MAX = 30;
+const oneOf = (values: readonly unknown[]): string =>
+  values.length > LISTED_MAX
+    ? `must be one of the ${values.length} allowed values`
+    : `must be one of ${values.map(value => (typeof value === "string" ? value : JSON.stringify(value))).join(", ")}`;
+
 function toIssue({ instancePath, keyword, params, message = "is invalid" }: ErrorObject): Issue {
   const key: string | undefined = params["additionalProperty"] ?? params["missingProperty"];
   const path = key === undefined ? instancePath : `${instancePath}/${key}`;
+  const field = path.slice(1).replaceAll("/", ".");
+  if (keyword === "enum") return { field, message: oneOf(params["allowedValues"]) };
+  if (keyword === "const") return { field, message: oneOf([params["allowedValue"]]) };
   const said: Record<string, string> = { required: "is required", additionalProperties: "is not allowed" };
-  return { field: path.slice(1).replaceAll("/", "."), message: said[keyword] ?? message };
+  return { field, message: said[keyword] ?? message };
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;

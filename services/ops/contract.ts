@@ -17,14 +17,17 @@ export const contract = defineContract({
   service: "ops",
   actions: {
     nodes: { params: {}, returns: listOf("nodes") },
-    /** Of every service that has sagas, oldest first. `after` is the id of the last one seen; the others are then of its service. */
+    /**
+     * Of every service that has sagas, oldest first: those in a `state`, unless it is said those that are open, which is
+     * running, compensating or stuck. `after` is the id of the last one seen; the others are then of its service.
+     */
     sagas: {
       params: {
         state: Type.Optional(Type.Enum(["open", "running", "compensating", "stuck", "completed", "compensated"])),
         limit,
         after,
       },
-      returns: listOf("sagas"),
+      returns: Type.Object({ state: Type.String(), sagas: Type.Array(Answer) }),
     },
     saga: { params: { id }, returns: Answer },
     retrySaga: { params: { id, note }, returns: Answer },

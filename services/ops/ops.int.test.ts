@@ -70,13 +70,15 @@ const ask = (action: string, params: object = {}, meta: object = admin) =>
   broker.call<any, object>(`ops.${action}`, params, { meta });
 
 test("sagas of all services, oldest first, each with its service", async () => {
-  const { sagas } = await ask("sagas");
+  const { state, sagas } = await ask("sagas");
+  expect(state).toBe("open");
   expect(sagas.map(({ id, service }: any) => [id, service])).toEqual([
     ["saga-1", "checkout"],
     ["saga-2", "returns"],
     ["saga-3", "checkout"],
   ]);
   expect((await ask("sagas", { limit: 1 })).sagas).toHaveLength(1);
+  expect((await ask("sagas", { state: "completed" })).state).toBe("completed");
 });
 
 test("a saga is found wherever it lives; the owner's refusal is the answer, an unknown one is not found", async () => {

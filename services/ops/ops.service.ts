@@ -97,17 +97,18 @@ export default defineService(contract, {
     },
 
     async sagas(ctx) {
-      const { limit = limits.page, after } = ctx.params;
+      const { state = "open", limit = limits.page, after } = ctx.params;
       const name = after?.slice(0, after.indexOf("."));
       const services = servicesWith(ctx.broker, ({ sagas }) =>
         name === undefined ? sagas !== undefined : Object.hasOwn(sagas ?? {}, name),
       );
       if (services.length === 0 && after !== undefined) throw invalid("after", "is no saga");
-      const sagas = await gather(ctx, services, "sagas", "sagas", { ...ctx.params, limit });
+      const sagas = await gather(ctx, services, "sagas", "sagas", { ...ctx.params, state, limit });
       const startedAt = (saga: Answer) => text(saga["startedAt"]);
       // With one service its own order stands: `after` follows it.
       if (services.length > 1) sagas.sort((a, b) => startedAt(a).localeCompare(startedAt(b)));
-      return { sagas: sagas.slice(0, limit) };
+      // Who asked for none in particular sees which ones these are: those that have ended are not among them.
+      return { state, sagas: sagas.slice(0, limit) };
     },
     saga: ctx => askOwner(ctx, "saga", ctx.params),
     retrySaga: ctx => askOwner(ctx, "retrySaga", ctx.params),

@@ -35,7 +35,10 @@ afterAll(async () => {
 const tryIt = hasCurl ? test : test.skip;
 tryIt("the first order of the README is placed and ships", () => {
   expect(script).toContain("http://localhost:3000/");
-  const out = execFileSync("sh", ["-c", script.replaceAll("http://localhost:3000", url)], { encoding: "utf8" });
+  const theirs = `${script}\ncurl -s $API/products/$PRODUCT`;
+  const out = execFileSync("sh", ["-c", theirs.replaceAll("http://localhost:3000", url)], { encoding: "utf8" });
   expect(out).toContain('"status":"placed"');
   expect(out).toContain('"status":"shipped"');
+  // It says that it orders a mug.
+  expect(out).toContain('"name":"Harbour Mug');
 });

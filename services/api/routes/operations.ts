@@ -16,7 +16,7 @@ const note = Type.Optional(Type.String({ minLength: 1, maxLength: 500 }));
 export const operations = [
   route("GET /ops/nodes", "ops.nodes", { summary: "Nodes and their services", access, params: () => ({}) }),
   route("GET /ops/sagas", "ops.sagas", {
-    summary: "Sagas by state, oldest first",
+    summary: "Sagas by state, oldest first; the open ones unless a state is said",
     access,
     query: {
       state: Type.Optional(Type.Enum(["open", "running", "compensating", "stuck", "completed", "compensated"])),

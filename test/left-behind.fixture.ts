@@ -1,0 +1,17 @@
+// A test file that fails in the midst of things: a server runs, a process of its own does, and nothing ends them.
+import { beforeAll, test } from "@jest/globals";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+
+beforeAll(async () => {
+  await once(createServer().listen(0), "listening");
+  const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1_000)"], { stdio: "ignore" });
+  await once(child, "spawn");
+  writeFileSync(process.env["LEFT_BEHIND"]!, `${child.pid}`);
+  if (process.env["HANGS"]) await new Promise(() => {});
+  throw new Error("in the midst of things");
+});
+
+test("never runs", () => {});
