@@ -15,15 +15,20 @@ export const hasBody = ({ "content-length": length, "transfer-encoding": encodin
  * is JSON, whatever else it is. Refuses broken, too large, too deep and poisoned ones.
  */
 export async function readBody(req: IncomingMessage): Promise<unknown> {
-  if (!hasBody(req.headers)) return {};
-  // 50 kB inflate to 50 MB before any limit looks.
-  if ((req.headers["content-encoding"] ?? "identity").toLowerCase() !== "identity")
-    throw new Refusal("UNSUPPORTED_ENCODING", { status: 415, message: "send the body without Content-Encoding" });
-  const text = textOf(await bytesOf(req));
+  const text = await readText(req);
   if (text === "") return {};
   const body = parse(text);
   checkShape(body, limits.bodyDepthMax);
   return body;
+}
+
+/** The body as it was sent, for whoever checks its signature; "" when there is none. */
+export async function readText(req: IncomingMessage): Promise<string> {
+  if (!hasBody(req.headers)) return "";
+  // 50 kB inflate to 50 MB before any limit looks.
+  if ((req.headers["content-encoding"] ?? "identity").toLowerCase() !== "identity")
+    throw new Refusal("UNSUPPORTED_ENCODING", { status: 415, message: "send the body without Content-Encoding" });
+  return textOf(await bytesOf(req));
 }
 
 function bytesOf(req: IncomingMessage): Promise<Buffer> {

@@ -9,6 +9,10 @@ const IDEMPOTENCY_KEY = {
   description: "1 to 128 characters. A repeat with the same key gets the first answer.",
   schema: Type.String({ minLength: 8, maxLength: 130 }),
 };
+const SIGNATURE = {
+  description: "`t=<seconds since the epoch>,v1=<HMAC-SHA256 of `<t>.<body>`, in hexadecimal>`.",
+  schema: Type.String({ maxLength: 200 }),
+};
 const LAST_EVENT_ID = { description: "Version after which to go on.", schema: Type.String({ pattern: "^\\d{1,15}$" }) };
 
 /** OpenAPI 3.1 of the routes. Answers of a service that is not there yet are left open. */
@@ -40,9 +44,11 @@ function operationsOf(routes: readonly Route[], returns: ReadonlyMap<string, TSc
         mediaType: "text/event-stream",
         returns: Type.String(),
       };
-    const { action, status, idempotent } = target;
+    const { action, status, idempotent, signedBy } = target;
     return {
       ...common,
+      // What it sends is the signer's to say.
+      ...(signedBy !== undefined && { body: {}, headers: { [signedBy]: SIGNATURE } }),
       id: action,
       tag: action.split(".", 1)[0]!,
       ...(idempotent && { headers: { "Idempotency-Key": IDEMPOTENCY_KEY } }),

@@ -5,7 +5,7 @@ import type { Context } from "moleculer";
 import type { User } from "../../mixins/contract/index.ts";
 import { clientCommandId, COMMAND_ID, isRefusal, Refusal, type Issue } from "../../mixins/kernel/index.ts";
 import { ANONYMOUS, type Authenticator, type Verified } from "./authentication.ts";
-import { readBody } from "./body.ts";
+import { readBody, readText } from "./body.ts";
 import { KEY_FIELD, parseKey } from "./idempotency.ts";
 import type { OrderStreams } from "./order-streams.ts";
 import { send } from "./respond.ts";
@@ -30,7 +30,11 @@ export async function exchange(
 ): Promise<void> {
   const verified = await identify(authenticator, route.access, req, res);
   const key = "action" in route.target && route.target.idempotent ? parseKey(req.headers) : undefined;
-  const body = await readBody(req);
+  const signedBy = "action" in route.target ? route.target.signedBy : undefined;
+  const body =
+    signedBy === undefined
+      ? await readBody(req)
+      : { body: await readText(req), signature: String(req.headers[signedBy] ?? "") };
   const { user } = verified;
   const request: Request = {
     ...route.read({ path: req.$params.params ?? {}, search: searchOf(req.originalUrl), body }),

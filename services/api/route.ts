@@ -44,6 +44,8 @@ interface Answers<A extends ActionName> {
   readonly location?: (result: ResultOf<A>) => string;
   /** Default `no-store`. */
   readonly cacheControl?: string;
+  /** A header that signs the body: the route's own `body` is then `{ body, signature }`, byte for byte as they were sent. */
+  readonly signedBy?: string;
   /** Whether an Idempotency-Key is taken: it becomes the command's id, so that a repeat gets the first answer. */
   readonly idempotent?: boolean;
 }
@@ -73,6 +75,7 @@ export interface ActionTarget {
   readonly location: ((result: any) => string) | undefined;
   readonly cacheControl: string | undefined;
   readonly idempotent: boolean;
+  readonly signedBy: string | undefined;
 }
 
 /** Everything is under this, except lines that begin with `/.`. */
@@ -90,8 +93,8 @@ export function route<
   spec: Places<P, Q, B> &
     Answers<A> & { readonly params: (request: Request<Data<P>, Data<Q>, Data<B>>) => ParamsOf<A> },
 ): Route {
-  const { params, status = 200, location, cacheControl, idempotent = false } = spec;
-  return { ...placed(line, spec), target: { action, params, status, location, cacheControl, idempotent } };
+  const { params, status = 200, location, cacheControl, idempotent = false, signedBy } = spec;
+  return { ...placed(line, spec), target: { action, params, status, location, cacheControl, idempotent, signedBy } };
 }
 
 /** A route whose answer is a stream of an order's status changes. */

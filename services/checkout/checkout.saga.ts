@@ -1,7 +1,7 @@
 // Sees an order through: reserve its stock, authorize its payment, confirm; then capture, sell the stock, ship. Before
 // the confirmation everything can be undone, and an order that was cancelled or cannot be paid is; after it, the saga
-// only goes forward.
-import { seconds } from "../../mixins/kernel/index.ts";
+// only goes forward, unless an operator says otherwise: then money, stock and order go back, until the goods have left.
+import { minutes, seconds } from "../../mixins/kernel/index.ts";
 import { defineSaga } from "../../mixins/saga/index.ts";
 
 interface Item {
@@ -10,6 +10,8 @@ interface Item {
 }
 
 export const Checkout = defineSaga("checkout", {
+  // 2: an order waits (`settle`) for a payment that is pending. None may go without that, on a node of before.
+  version: 2,
   startedBy: "order.placed",
   otherwise: ["orders.reject", ({ event }, failure) => ({ id: event.stream, reason: failure.type })],
 })
@@ -25,19 +27,23 @@ export const Checkout = defineSaga("checkout", {
     "authorize",
     "payments.authorize",
     ({ event }) => ({ id: event.stream, amount: event.data.total, token: event.data.payment.token }),
-    { undo: ["payments.void", ({ sent }) => ({ id: sent.id })], timeoutMs: seconds(30) },
+    { undo: ["payments.void", ({ sent }) => ({ id: sent.id, amount: sent.amount })], timeoutMs: seconds(30) },
   )
+  // The payment itself has a deadline: this one is only longer than any of them.
+  .step("settle", "payments.settle", ({ event }) => ({ id: event.stream }), { timeoutMs: minutes(43_200) })
   .step("markPaid", "orders.markPaid", ({ event, done }) => ({
     id: event.stream,
     paymentId: done.authorize.paymentId,
   }))
-  .pivot("confirm", "orders.confirm", ({ event }) => ({ id: event.stream }))
-  .step("capture", "payments.capture", ({ event }) => ({ id: event.stream }))
+  .pivot("confirm", "orders.confirm", ({ event }) => ({ id: event.stream }), { undo: "orders.withdraw" })
+  .step("capture", "payments.capture", ({ event }) => ({ id: event.stream }), { undo: "payments.giveBack" })
   .each(
     "commit",
     ({ event }) => itemsOf(event.data.lines),
     "inventory.commit",
     ({ event }, { sku, quantity }) => ({ id: sku, orderId: event.stream, quantity }),
+    // What was never sold is still reserved, and is released.
+    { undo: ["inventory.takeBack", ({ sent, done }) => ({ ...sent, wasSold: done.commit !== undefined })] },
   )
   .step("ship", "shipping.create", ({ event }) => ({
     id: event.stream,

@@ -22,6 +22,8 @@ export const contract = defineContract({
     release: { orderId, quantity },
     /** The reservation leaves the house; nothing happens when there is none. */
     commit: { orderId, quantity },
+    /** What was sold comes back; nothing happens when it was not (`wasSold: false`). Once a command id. */
+    takeBack: { orderId, quantity, wasSold: Type.Optional(Type.Boolean()) },
   },
   replies: { receive: { available: count } },
   events: {
@@ -29,6 +31,7 @@ export const contract = defineContract({
     "stock.reserved": { orderId, quantity },
     "stock.released": { orderId, quantity },
     "stock.sold": { orderId, quantity },
+    "stock.returned": { orderId, quantity },
   },
   actions: {
     level: {
@@ -36,8 +39,8 @@ export const contract = defineContract({
       returns: Type.Object({ sku: Type.String(), available: count, reserved: count }),
     },
   },
-  refusals: ["OUT_OF_STOCK", "STOCK_NOT_FOUND", "ALREADY_RESERVED", "TOO_MUCH_STOCK"],
-  roles: { receive: ["admin"], reserve: [], release: [], commit: [] },
+  refusals: ["OUT_OF_STOCK", "STOCK_NOT_FOUND", "ALREADY_RESERVED", "TOO_MUCH_STOCK", "NOT_SOLD"],
+  roles: { receive: ["admin"], reserve: [], release: [], commit: [], takeBack: [] },
 });
 declare global {
   interface Contracts {

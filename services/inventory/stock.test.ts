@@ -55,6 +55,21 @@ test("sells what is reserved, once", () => {
   given(Stock, received(5)).when("commit", { orderId: "a", quantity: 2 }).yields();
 });
 
+const returned = (orderId: string, quantity: number) => event("stock.returned", { orderId, quantity });
+test("takes back what was sold, never more", () => {
+  const past = [received(5), reserved("a", 2), sold("a", 2)];
+  given(Stock, ...past)
+    .when("takeBack", { orderId: "a", quantity: 2 })
+    .yields(returned("a", 2));
+  given(Stock, ...past)
+    .when("takeBack", { orderId: "a", quantity: 3 })
+    .refuses("NOT_SOLD", "quantity");
+  given(Stock, ...past, returned("a", 2))
+    .when("takeBack", { orderId: "a", quantity: 1 })
+    .refuses("NOT_SOLD");
+  given(Stock, received(5), reserved("a", 2)).when("takeBack", { orderId: "a", quantity: 2, wasSold: false }).yields();
+});
+
 test("received = available + reserved + sold, none below zero, after any commands", () => {
   const seed = Date.now();
   const random = generator(seed);
@@ -63,7 +78,7 @@ test("received = available + reserved + sold, none below zero, after any command
   for (let run = 0; run < 200; run++) {
     let state = Stock.initial();
     for (let step = 0; step < 60; step++) {
-      const command = ["receive", "reserve", "reserve", "release", "commit"][pick(5)]!;
+      const command = ["receive", "reserve", "reserve", "release", "commit", "takeBack"][pick(6)]!;
       const params = { quantity: 1 + pick(8), ...(command !== "receive" && { orderId: `order-${pick(5)}` }) };
       try {
         ({ state } = decide(Stock, state, command, params, decisionOf("sku", "", String)));

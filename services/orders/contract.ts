@@ -4,6 +4,20 @@ import { Address } from "../address.ts";
 import { Money } from "../money.ts";
 
 const uuid = Type.String({ format: "uuid" });
+/** A card's number in its place is refused, and so never stored. */
+export const NewPayment = Type.Object(
+  {
+    method: Type.Enum(["card"]),
+    token: Type.String({
+      minLength: 1,
+      maxLength: 200,
+      pattern: "^[A-Za-z0-9_-]+$",
+      format: "no-card-number",
+      writeOnly: true,
+    }),
+  },
+  { additionalProperties: false },
+);
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
 
 export const Payment = Type.Object(
@@ -25,6 +39,18 @@ export const Line = Type.Object(
 );
 export const Status = Type.Enum(["placed", "stock_reserved", "paid", "confirmed", "shipped", "rejected", "cancelled"]);
 const reason = Type.String({ maxLength: 500 });
+const refundId = text(64);
+const RefundLine = Type.Object(
+  { productId: uuid, quantity: Type.Integer({ minimum: 1 }) },
+  { additionalProperties: false },
+);
+const refund = {
+  lines: Type.Array(RefundLine),
+  amount: Money,
+  /** Whether the goods go back into stock. */
+  restock: Type.Boolean(),
+};
+const Refund = Type.Object({ id: refundId, ...refund, status: Type.Enum(["requested", "refunded", "failed"]) });
 
 /** An order as its customer sees it. */
 export const Order = Type.Object({
@@ -38,6 +64,7 @@ export const Order = Type.Object({
   reason: Type.Optional(Type.String()),
   trackingId: Type.Optional(Type.String()),
   placedAt: Type.String(),
+  refunds: Type.Optional(Type.Array(Refund)),
 });
 
 export const contract = defineContract({
@@ -53,6 +80,7 @@ export const contract = defineContract({
     reason: Type.Optional(reason),
     trackingId: Type.Optional(Type.String()),
     placedAt: Type.Optional(Type.String()),
+    refunds: Type.Optional(Type.Array(Refund)),
   },
   commands: {
     /** Either `lines` or `fromCart`. Prices come from the catalog while the order prepares. */
@@ -61,7 +89,7 @@ export const contract = defineContract({
       lines: Type.Optional(Type.Array(RequestedLine, { minItems: 1, maxItems: 100 })),
       fromCart: Type.Optional(Type.Boolean()),
       shippingAddress: Address,
-      payment: Payment,
+      payment: NewPayment,
     },
     markReserved: {},
     markPaid: { paymentId: Type.String() },
@@ -69,10 +97,22 @@ export const contract = defineContract({
     markShipped: { trackingId: Type.String({ minLength: 1, maxLength: 100 }) },
     reject: { reason },
     cancel: { customer: Type.Optional(uuid), reason: Type.Optional(reason) },
+    /** An operator takes a confirmed order back, by its saga. */
+    withdraw: {},
+    /** Money back for lines, or for all that is left of the order; once a `refundId`. */
+    refund: {
+      refundId,
+      lines: Type.Optional(Type.Array(RefundLine, { minItems: 1, maxItems: 100 })),
+      restock: Type.Boolean(),
+      reason: Type.Optional(reason),
+    },
+    markRefunded: { refundId },
+    failRefund: { refundId, reason },
   },
   replies: {
     place: { status: Status, total: Money, lines: Type.Array(Line), placedAt: Type.String() },
     cancel: { status: Status },
+    refund: { refundId, amount: Money },
   },
   events: {
     "order.placed": {
@@ -92,6 +132,17 @@ export const contract = defineContract({
     "order.shipped": { trackingId: Type.String() },
     "order.rejected": { reason },
     "order.cancelled": { reason },
+    "order.refund_requested": {
+      refundId,
+      ...refund,
+      /** What goes back into stock. */
+      items: Type.Array(
+        Type.Object({ sku: text(64), quantity: Type.Integer({ minimum: 1 }) }, { additionalProperties: false }),
+      ),
+      reason: Type.Optional(reason),
+    },
+    "order.refunded": { refundId },
+    "order.refund_failed": { refundId, reason },
   },
   actions: {
     /** The order, if it is the asking user's own or the user is an admin; else it does not exist. */
@@ -119,6 +170,11 @@ export const contract = defineContract({
     "MIXED_CURRENCIES",
     "TOTAL_TOO_LARGE",
     "PRODUCT_NOT_FOUND",
+    "REFUND_EXISTS",
+    "REFUND_NOT_FOUND",
+    "REFUND_TOO_LARGE",
+    "TOO_MANY_REFUNDS",
+    "LINE_NOT_FOUND",
   ],
   // The saga's steps are nobody's to ask for.
   roles: {
@@ -129,6 +185,10 @@ export const contract = defineContract({
     confirm: [],
     markShipped: [],
     reject: [],
+    withdraw: [],
+    refund: ["admin"],
+    markRefunded: [],
+    failRefund: [],
   },
 });
 declare global {

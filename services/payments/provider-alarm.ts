@@ -1,0 +1,72 @@
+// A provider that refuses our requests as such loses every order in silence, unless somebody is told: at once, and again
+// each minute for as long as it lasts, with what it last said. The first answer that is one ends it.
+import { METRICS, minutes, rfc3339, systemClock } from "../../mixins/kernel/index.ts";
+
+const limits = {
+  /** Milliseconds between two lines of the log. */
+  everyMs: minutes(1),
+  /** Characters of a reason: a line of a log. */
+  reasonChars: 300,
+} as const;
+
+/** What it needs of a broker. */
+export interface Told {
+  readonly logger: { error(this: unknown, line: string): void; info(this: unknown, line: string): void };
+  readonly metrics?:
+    | {
+        getMetric(name: string): unknown;
+        register(metric: object): unknown;
+        increment(name: string, labels: object): void;
+      }
+    | undefined;
+}
+
+export class ProviderAlarm {
+  readonly #broker: Told;
+  readonly #now: () => number;
+  #refused = 0;
+  #reason = "";
+  #since: number | undefined;
+  #toldAt = -Infinity;
+
+  /** `now` is monotonic, in milliseconds. */
+  constructor(broker: Told, now: () => number = () => performance.now()) {
+    this.#broker = broker;
+    this.#now = now;
+  }
+
+  raise(reason: string): void {
+    this.#refused++;
+    this.#reason = reason.slice(0, limits.reasonChars);
+    this.#since ??= systemClock.now();
+    this.#count();
+    if (this.#now() - this.#toldAt < limits.everyMs) return;
+    this.#toldAt = this.#now();
+    this.#broker.logger.error(
+      `the payment provider refuses our requests (credentials, address or currency?): ${this.#reason}. Orders are held until ` +
+        `it takes them; ${this.#refused} refused so far`,
+    );
+  }
+
+  /** The provider has answered as one that understands us. */
+  end(): void {
+    if (this.#since === undefined) return;
+    this.#broker.logger.info("the payment provider takes our requests again");
+    this.#refused = 0;
+    this.#since = undefined;
+    this.#toldAt = -Infinity;
+  }
+
+  state(): { misconfigured: boolean; refused: number; reason?: string; since?: string } {
+    if (this.#since === undefined) return { misconfigured: false, refused: 0 };
+    return { misconfigured: true, refused: this.#refused, reason: this.#reason, since: rfc3339(this.#since) };
+  }
+
+  #count(): void {
+    const { metrics } = this.#broker;
+    if (!metrics) return;
+    const name = METRICS.outsideRefusedTotal;
+    if (!metrics.getMetric(name)) metrics.register({ type: "counter", name, labelNames: ["service"] });
+    metrics.increment(name, { service: "payments" });
+  }
+}
