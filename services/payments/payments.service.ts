@@ -217,7 +217,8 @@ export default defineService(contract, {
       failpoint("payments:after-provider");
       if (outcome.status === "unknown" && performance.now() - began < this.deadlineMs * limits.lookWithin) {
         const found: Outcome = await this.lookup.find(key);
-        if (found.status !== "unknown") outcome = found;
+        // A look that is refused says nothing about the request.
+        if (found.status !== "unknown" && found.status !== "misconfigured") outcome = found;
       }
       this.hear(outcome);
       return outcome;

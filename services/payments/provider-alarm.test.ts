@@ -25,6 +25,13 @@ test("is told at once, then once a minute for as long as it lasts, counted each 
   alarm.end();
   expect(lines).toHaveLength(3);
   expect(alarm.state()).toEqual({ misconfigured: false, refused: 0 });
+  // Some are refused and some are taken.
+  for (let i = 0; i < 100; i++) {
+    alarm.raise("HTTP 403");
+    alarm.end();
+  }
+  expect(lines).toHaveLength(3);
+  now += 60_000;
   alarm.raise("HTTP 403");
   expect(lines).toHaveLength(4);
 });

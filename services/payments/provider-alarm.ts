@@ -1,5 +1,6 @@
 // A provider that refuses our requests as such loses every order in silence, unless somebody is told: at once, and again
-// each minute for as long as it lasts, with what it last said. The first answer that is one ends it.
+// each minute for as long as it lasts, with what it last said. The first answer that is one ends it; where it refuses some
+// requests and takes others, it is told once a minute all the same.
 import { METRICS, minutes, rfc3339, systemClock } from "../../mixins/kernel/index.ts";
 
 const limits = {
@@ -28,6 +29,7 @@ export class ProviderAlarm {
   #reason = "";
   #since: number | undefined;
   #toldAt = -Infinity;
+  #isTold = false;
 
   /** `now` is monotonic, in milliseconds. */
   constructor(broker: Told, now: () => number = () => performance.now()) {
@@ -42,6 +44,7 @@ export class ProviderAlarm {
     this.#count();
     if (this.#now() - this.#toldAt < limits.everyMs) return;
     this.#toldAt = this.#now();
+    this.#isTold = true;
     this.#broker.logger.error(
       `the payment provider refuses our requests (credentials, address or currency?): ${this.#reason}. Orders are held until ` +
         `it takes them; ${this.#refused} refused so far`,
@@ -51,10 +54,10 @@ export class ProviderAlarm {
   /** The provider has answered as one that understands us. */
   end(): void {
     if (this.#since === undefined) return;
-    this.#broker.logger.info("the payment provider takes our requests again");
+    if (this.#isTold) this.#broker.logger.info("the payment provider takes our requests again");
+    this.#isTold = false;
     this.#refused = 0;
     this.#since = undefined;
-    this.#toldAt = -Infinity;
   }
 
   state(): { misconfigured: boolean; refused: number; reason?: string; since?: string } {

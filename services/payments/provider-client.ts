@@ -58,7 +58,9 @@ export class ProviderClient implements PaymentProvider {
   }
 
   async find(key: string): Promise<Outcome> {
-    return outcomeOf(await this.#ask("GET", pathOf(key), { key }));
+    const said = await this.#ask("GET", pathOf(key), { key });
+    // Who speaks the rest need not have this one.
+    return outcomeOf("code" in said && said.code === 405 ? { ...said, code: 404 } : said);
   }
 
   async refund(key: string, refund: Refund): Promise<RefundOutcome> {
