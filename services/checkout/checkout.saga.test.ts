@@ -43,7 +43,8 @@ const pots = { id: "POT", orderId: id, quantity: 1 };
 const authorization = { id, amount: eur(2_000), token: "tok_ok" };
 const reserved = [placed, done("reserve", {}, {}), done("markReserved", {})];
 const authorized = [...reserved, done("authorize", { paymentId: "pay-1", status: "authorized" })];
-const paid = [...authorized, done("settle", { paymentId: "pay-1", status: "authorized" }), done("markPaid", {})];
+const paid = [...authorized, done("markPaid", {})];
+const pending = [...reserved, done("authorize", { paymentId: "pay-1", status: "pending" })];
 const confirmed = [...paid, done("confirm", {})];
 
 test("reserves each SKU once, whatever the lines repeat", () => {
@@ -54,8 +55,7 @@ test("reserves each SKU once, whatever the lines repeat", () => {
 test("sees an order through, step by step", () => {
   givenSaga(Checkout, placed, done("reserve", {}, {})).calls("orders.markReserved", { id });
   givenSaga(Checkout, ...reserved).calls("payments.authorize", authorization);
-  givenSaga(Checkout, ...authorized).calls("payments.settle", { id });
-  givenSaga(Checkout, ...authorized, done("settle", {})).calls("orders.markPaid", {
+  givenSaga(Checkout, ...authorized).calls("orders.markPaid", {
     id,
     paymentId: "pay-1",
   });
@@ -110,10 +110,15 @@ test("once confirmed it only goes forward: a refusal parks it for an operator", 
 });
 
 test("a payment that is pending, or held, is waited for without end: the payment itself has a deadline", () => {
-  givenSaga(Checkout, ...authorized)
+  givenSaga(Checkout, ...pending)
     .afterTrouble(20 * 86_400_000)
     .calls("payments.settle", { id });
-  givenSaga(Checkout, ...authorized, refused("settle", "PAYMENT_EXPIRED")).compensates("payments.void", {
+  givenSaga(Checkout, ...pending, done("settle", {})).calls("orders.markPaid", { id, paymentId: "pay-1" });
+  givenSaga(Checkout, ...reserved, done("authorize", { paymentId: "pay-1", status: "requested" })).calls(
+    "payments.settle",
+    { id },
+  );
+  givenSaga(Checkout, ...pending, refused("settle", "PAYMENT_EXPIRED")).compensates("payments.void", {
     id,
     amount: eur(2_000),
   });

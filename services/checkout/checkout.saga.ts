@@ -29,8 +29,14 @@ export const Checkout = defineSaga("checkout", {
     ({ event }) => ({ id: event.stream, amount: event.data.total, token: event.data.payment.token }),
     { undo: ["payments.void", ({ sent }) => ({ id: sent.id, amount: sent.amount })], timeoutMs: seconds(30) },
   )
-  // The payment itself has a deadline: this one is only longer than any of them.
-  .step("settle", "payments.settle", ({ event }) => ({ id: event.stream }), { timeoutMs: minutes(43_200) })
+  // As a rule there is nothing to wait for. The payment itself has a deadline: this one is only longer than any of them.
+  .each(
+    "settle",
+    ({ event, done }) => (isOpen(done.authorize.status) ? [event.stream] : []),
+    "payments.settle",
+    (_scope, id) => ({ id }),
+    { timeoutMs: minutes(43_200) },
+  )
   .step("markPaid", "orders.markPaid", ({ event, done }) => ({
     id: event.stream,
     paymentId: done.authorize.paymentId,
@@ -50,6 +56,9 @@ export const Checkout = defineSaga("checkout", {
     address: event.data.shippingAddress,
     items: itemsOf(event.data.lines),
   }));
+
+/** Pending, or held since the provider refuses our requests as such. */
+const isOpen = (status: string): boolean => status === "pending" || status === "requested";
 
 /** Lines with the same SKU are one item: an order reserves a SKU once. */
 export function itemsOf(lines: readonly Item[]): Item[] {

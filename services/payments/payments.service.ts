@@ -173,8 +173,7 @@ export default defineService(contract, {
     },
     async notify(ctx) {
       const { body, signature } = ctx.params;
-      const secret =
-        environmentOf(this.broker).paymentWebhookSecret ?? (await this.bundled(this.deadlineMs)).webhookSecret;
+      const secret = await this.webhookSecret();
       const notice =
         secret && (this.provider as PaymentProvider).readNotice(body, signature, secret, systemClock.now());
       if (!notice)
@@ -304,6 +303,13 @@ export default defineService(contract, {
     async result(id: string) {
       const { state } = await this.actors.get(id);
       return { paymentId: id, status: state.status };
+    },
+    /** Anybody may send a webhook: what is not there is not waited for. */
+    async webhookSecret(): Promise<string | undefined> {
+      const { paymentProviderUrl, paymentWebhookSecret } = environmentOf(this.broker);
+      const isBundled =
+        paymentProviderUrl === undefined && this.broker.registry.actions.isAvailable("payment-provider.url");
+      return paymentWebhookSecret ?? (isBundled ? (await this.bundled(this.deadlineMs)).webhookSecret : undefined);
     },
     /** At a start the open sagas ask before it is there: one wait for all of them, not a warning from each. */
     async bundled(patienceMs: number): Promise<{ url: string; webhookSecret?: string }> {

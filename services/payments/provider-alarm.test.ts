@@ -7,7 +7,11 @@ test("is told at once, then once a minute for as long as it lasts, counted each 
   let now = 5_000;
   const broker = {
     logger: { error: (line: string) => void lines.push(line), info: (line: string) => void lines.push(line) },
-    metrics: { getMetric: () => ({}), register: () => {}, increment: () => void counted++ },
+    metrics: {
+      getMetric: () => ({}),
+      register: () => {},
+      increment: (_name: string, _labels: object, by = 1) => void (counted += by),
+    },
   };
   const alarm = new ProviderAlarm(broker, () => now);
   expect(alarm.state()).toEqual({ misconfigured: false, refused: 0 });
@@ -26,12 +30,15 @@ test("is told at once, then once a minute for as long as it lasts, counted each 
   expect(lines).toHaveLength(3);
   expect(alarm.state()).toEqual({ misconfigured: false, refused: 0 });
   // Some are refused and some are taken.
+  alarm.raise("HTTP 403");
+  alarm.end();
+  expect(lines).toHaveLength(5);
   for (let i = 0; i < 100; i++) {
     alarm.raise("HTTP 403");
     alarm.end();
   }
-  expect(lines).toHaveLength(3);
+  expect(lines).toHaveLength(5);
   now += 60_000;
   alarm.raise("HTTP 403");
-  expect(lines).toHaveLength(4);
+  expect(lines).toHaveLength(6);
 });

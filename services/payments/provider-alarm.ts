@@ -17,7 +17,7 @@ export interface Told {
     | {
         getMetric(name: string): unknown;
         register(metric: object): unknown;
-        increment(name: string, labels: object): void;
+        increment(name: string, labels: object, by?: number): void;
       }
     | undefined;
 }
@@ -35,13 +35,15 @@ export class ProviderAlarm {
   constructor(broker: Told, now: () => number = () => performance.now()) {
     this.#broker = broker;
     this.#now = now;
+    // So that it is there before it is needed: an alarm on nothing never goes off.
+    this.#count(0);
   }
 
   raise(reason: string): void {
     this.#refused++;
     this.#reason = reason.slice(0, limits.reasonChars);
     this.#since ??= systemClock.now();
-    this.#count();
+    this.#count(1);
     if (this.#now() - this.#toldAt < limits.everyMs) return;
     this.#toldAt = this.#now();
     this.#isTold = true;
@@ -65,11 +67,11 @@ export class ProviderAlarm {
     return { misconfigured: true, refused: this.#refused, reason: this.#reason, since: rfc3339(this.#since) };
   }
 
-  #count(): void {
+  #count(by: number): void {
     const { metrics } = this.#broker;
     if (!metrics) return;
     const name = METRICS.outsideRefusedTotal;
     if (!metrics.getMetric(name)) metrics.register({ type: "counter", name, labelNames: ["service"] });
-    metrics.increment(name, { service: "payments" });
+    metrics.increment(name, { service: "payments" }, by);
   }
 }
