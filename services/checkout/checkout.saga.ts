@@ -10,8 +10,6 @@ interface Item {
 }
 
 export const Checkout = defineSaga("checkout", {
-  // 2: an order waits (`settle`) for a payment that is pending. None may go without that, on a node of before.
-  version: 2,
   startedBy: "order.placed",
   otherwise: ["orders.reject", ({ event }, failure) => ({ id: event.stream, reason: failure.type })],
 })
@@ -29,6 +27,7 @@ export const Checkout = defineSaga("checkout", {
     ({ event }) => ({ id: event.stream, amount: event.data.total, token: event.data.payment.token }),
     { undo: ["payments.void", ({ sent }) => ({ id: sent.id, amount: sent.amount })], timeoutMs: seconds(30) },
   )
+  // Not for a new version of the saga: a node of before confirms an order whose payment is pending, and its capture waits.
   // As a rule there is nothing to wait for. The payment itself has a deadline: this one is only longer than any of them.
   .each(
     "settle",

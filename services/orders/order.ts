@@ -122,7 +122,10 @@ export const Order = defineActor(contract)({
     failRefund: ({ refunds }, { refundId, reason }, { refuse }) =>
       isOpenRefund(refunds, refundId, refuse) ? [event("order.refund_failed", { refundId, reason })] : [],
   },
-  finished: ({ status }) => status === "shipped" || status === "rejected" || status === "cancelled",
+  finished: ({ status, refunds = [] }) =>
+    (status === "shipped" && !refunds.some(refund => refund.status === "requested")) ||
+    status === "rejected" ||
+    status === "cancelled",
   evolve: {
     "order.placed": (_state, { customer, lines, total, shippingAddress, placedAt }) => ({
       status: "placed",

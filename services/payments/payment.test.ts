@@ -1,5 +1,5 @@
-import { test } from "@jest/globals";
-import { given } from "../../mixins/actor/index.ts";
+import { expect, test } from "@jest/globals";
+import { evolveAll, given, type EventOf } from "../../mixins/actor/index.ts";
 import { checkGolden } from "../golden.fixture.ts";
 import { contract } from "./contract.ts";
 import { Payment } from "./payment.ts";
@@ -144,6 +144,17 @@ test("its money is asked back also after a capture was asked for: whether it has
   given(Payment, ...paid, refundRequested("return", 2_500), refunded("return", 2_500))
     .when("requestVoid", {})
     .yields();
+});
+
+test("what still has to be refunded, or authorized anew, is not finished", () => {
+  const isFinished = (...past: EventOf<typeof contract>[]) =>
+    Payment.finished!(evolveAll(Payment, Payment.initial(), past));
+  expect(isFinished(...paid)).toBe(true);
+  expect(isFinished(...paid, refundRequested("r1", 500))).toBe(false);
+  expect(isFinished(...paid, refundRequested("r1", 500), refunded("r1", 500))).toBe(true);
+  expect(isFinished(requested, pending)).toBe(false);
+  expect(isFinished(requested, declined)).toBe(true);
+  expect(isFinished(requested, authorized, captureRequested, renewed, declined)).toBe(false);
 });
 
 test("refunds once a key, never above what was captured", () => {

@@ -145,7 +145,11 @@ export const Payment = defineActor(contract)({
         ? [event("payment.refund_failed", { refundId, reason })]
         : [],
   },
-  finished: ({ status }) => status === "captured" || status === "declined" || status === "voided",
+  finished: ({ status, attempt = 1, refunds = [] }) =>
+    (status === "captured" && !refunds.some(refund => refund.status === "requested")) ||
+    // A second authorization that is declined leaves its saga to an operator.
+    (status === "declined" && attempt === 1) ||
+    status === "voided",
   evolve: {
     "payment.requested": (_state, { amount, token }) => ({ status: "requested", amount, token }),
     "payment.pending": state => ({ ...state, status: "pending" }),
