@@ -50,6 +50,9 @@ export function brokenLaws(books: Books, acknowledged: readonly string[] = []): 
     ...[...orders.values()]
       .filter(({ status }) => !ENDS.has(status))
       .map(({ id, status }) => `order ${id} is ${status}`),
+    ...[...orders.values()].flatMap(({ id, refunds }) =>
+      refunds.filter(({ open }) => open).map(refund => `refund ${refund.id} of order ${id} has not ended`),
+    ),
     ...books.openSagas.map(({ id, state, reason }) => `saga ${id} is ${state}: ${reason}`),
     ...stockLaws(books, orders),
     ...moneyLaws(books, orders),
@@ -75,17 +78,42 @@ interface OrderRecord {
   readonly id: string;
   readonly status: string;
   readonly total: { readonly amount: number; readonly currency: string };
-  readonly lines: readonly { readonly sku: string; readonly quantity: number }[];
+  readonly lines: readonly Item[];
+  readonly refunds: readonly RefundRecord[];
+}
+interface Item {
+  readonly sku: string;
+  readonly quantity: number;
+}
+interface RefundRecord {
+  readonly id: string;
+  readonly amount: number;
+  /** What went back into stock. */
+  readonly items: readonly Item[];
+  readonly open: boolean;
 }
 const ENDS = new Set(["shipped", "rejected", "cancelled"]);
 
 function ordersIn(events: readonly Recorded[]): Map<string, OrderRecord> {
   const orders = new Map<string, OrderRecord>();
   for (const { type, stream, data } of events) {
-    const before = orders.get(stream) ?? { id: stream, ...(data as Pick<OrderRecord, "total" | "lines">) };
-    orders.set(stream, { ...before, status: type.slice("order.".length) });
+    const placed = data as Pick<OrderRecord, "total" | "lines">;
+    const before: OrderRecord = orders.get(stream) ?? { id: stream, status: "", refunds: [], ...placed };
+    if (!type.startsWith("order.refund")) orders.set(stream, { ...before, status: type.slice("order.".length) });
+    else orders.set(stream, { ...before, refunds: refundsAfter(before.refunds, type, data as Requested) });
   }
   return orders;
+}
+
+type Requested = { refundId: string; amount: { amount: number }; items: RefundRecord["items"] };
+/** A refund keeps no status: one that failed is none. */
+function refundsAfter(refunds: readonly RefundRecord[], type: string, data: Requested): readonly RefundRecord[] {
+  const { refundId: id } = data;
+  if (type === "order.refund_requested")
+    return [...refunds, { id, amount: data.amount.amount, items: data.items, open: true }];
+  return refunds.flatMap(refund =>
+    refund.id !== id ? [refund] : type === "order.refund_failed" ? [] : [{ ...refund, open: false }],
+  );
 }
 
 /** Versions of a stream are 1, 2, 3 … in the log. */
@@ -100,7 +128,10 @@ function holes(events: readonly Recorded[]): string[] {
   return found;
 }
 
-/** For every SKU received + adjusted = available + sold, nothing reserved, none below zero on the way, and sold is what was shipped. */
+/**
+ * For every SKU received + adjusted = available + sold, nothing reserved, none below zero on the way, and sold is what was shipped
+ * without what came back by refunds.
+ */
 function stockLaws({ stock, levels }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
   const broken: string[] = [];
   const books = new Map<string, { available: number; reserved: number; sold: number }>();
@@ -114,14 +145,21 @@ function stockLaws({ stock, levels }: Books, orders: ReadonlyMap<string, OrderRe
           ? { available: available - quantity, reserved: reserved + quantity, sold }
           : type === "stock.released"
             ? { available: available + quantity, reserved: reserved - quantity, sold }
-            : { available, reserved: reserved - quantity, sold: sold + quantity };
-    if (now.available < 0 || now.reserved < 0) broken.push(`stock below zero at ${eventId}: ${JSON.stringify(now)}`);
+            : type === "stock.returned"
+              ? { available: available + quantity, reserved, sold: sold - quantity }
+              : { available, reserved: reserved - quantity, sold: sold + quantity };
+    if (now.available < 0 || now.reserved < 0 || now.sold < 0)
+      broken.push(`stock below zero at ${eventId}: ${JSON.stringify(now)}`);
     books.set(sku, now);
   }
   const shipped = new Map<string, number>();
-  for (const { status, lines } of orders.values())
-    if (status === "shipped")
-      for (const { sku, quantity } of lines) shipped.set(sku, (shipped.get(sku) ?? 0) + quantity);
+  const count = (items: readonly Item[], sign: 1 | -1): void => {
+    for (const { sku, quantity } of items) shipped.set(sku, (shipped.get(sku) ?? 0) + sign * quantity);
+  };
+  for (const { status, lines, refunds } of orders.values()) {
+    if (status === "shipped") count(lines, 1);
+    for (const { items } of refunds) count(items, -1);
+  }
   for (const [sku, { available, reserved, sold }] of books) {
     if (reserved !== 0) broken.push(`${reserved} of ${sku} are reserved by nobody`);
     if (sold !== (shipped.get(sku) ?? 0)) broken.push(`${sold} of ${sku} sold, ${shipped.get(sku) ?? 0} shipped`);
@@ -135,29 +173,58 @@ function stockLaws({ stock, levels }: Books, orders: ReadonlyMap<string, OrderRe
   return broken;
 }
 
-/** One capture a shipped order, of its total; any other order neither costs nor holds money. The provider's books decide. */
+/**
+ * One capture a shipped order, of its total, and of nothing none is asked for; given back what its refunds say and never
+ * more than was captured. Any other order neither costs nor holds money. The provider's books decide.
+ */
 function moneyLaws({ payments, ledger }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
   const broken: string[] = [];
-  const entries = new Map(ledger.map(entry => [entry.key, entry]));
+  const entries = entriesByOrder(ledger);
   const captures = new Map<string, number>();
   const last = new Map<string, string>();
   for (const { type, stream } of payments) {
     last.set(stream, type);
     if (type === "payment.captured") captures.set(stream, (captures.get(stream) ?? 0) + 1);
   }
-  for (const { id, status, total } of orders.values()) {
-    const { authorized = 0, captured = 0, voided = 0, currency } = entries.get(id) ?? {};
-    if (status === "shipped") {
+  for (const { id, status, total, refunds } of orders.values()) {
+    const { authorized = 0, captured = 0, voided = 0, refunded = 0, currency } = entries.get(id) ?? {};
+    const due = refunds.reduce((sum, { amount }) => sum + amount, 0);
+    if (refunded > captured) broken.push(`order ${id}: ${refunded} given back of ${captured}`);
+    if (status === "shipped" && refunded !== due) broken.push(`order ${id}: ${refunded} given back, ${due} were due`);
+    if (status === "shipped" && total.amount === 0) {
+      if (entries.has(id)) broken.push(`order ${id} of nothing was asked for at the provider`);
+    } else if (status === "shipped") {
       if (captured !== total.amount || currency !== total.currency)
         broken.push(`order ${id} of ${total.amount} ${total.currency} was charged ${captured} ${currency}`);
       if (captures.get(id) !== 1) broken.push(`order ${id} has ${captures.get(id) ?? 0} captures on record`);
-    } else if (captured !== 0 || authorized !== voided || captures.has(id))
-      broken.push(`order ${id} is ${status}: ${captured} charged, ${authorized - voided - captured} held`);
+    } else if (captured !== refunded || authorized !== voided + captured)
+      broken.push(`order ${id} is ${status}: ${captured - refunded} charged, ${authorized - voided - captured} held`);
   }
   for (const id of entries.keys()) if (!orders.has(id)) broken.push(`the provider knows ${id}, the shop does not`);
-  const ends = ["payment.captured", "payment.declined", "payment.voided"];
+  const ends = ["captured", "declined", "voided", "refunded", "refund_failed"].map(end => `payment.${end}`);
   for (const [id, type] of last) if (!ends.includes(type)) broken.push(`payment ${id} rests at ${type}`);
   return broken;
+}
+
+/** A payment that was authorized anew has several keys at the provider: `<order>`, `<order>:2`. */
+function entriesByOrder(ledger: readonly LedgerEntry[]): Map<string, LedgerEntry> {
+  const entries = new Map<string, LedgerEntry>();
+  for (const entry of ledger) {
+    const key = entry.key.split(":")[0]!;
+    const sum = entries.get(key);
+    const add = (field: "authorized" | "captured" | "voided" | "declined" | "refunded"): number =>
+      (sum?.[field] ?? 0) + entry[field];
+    entries.set(key, {
+      key,
+      currency: entry.currency ?? sum?.currency ?? null,
+      authorized: add("authorized"),
+      captured: add("captured"),
+      voided: add("voided"),
+      declined: add("declined"),
+      refunded: add("refunded"),
+    });
+  }
+  return entries;
 }
 
 /** One shipment a shipped order, none of any other. */

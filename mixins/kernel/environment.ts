@@ -41,6 +41,10 @@ export interface Environment {
   readonly redisUrl: string | undefined;
   /** The payment provider's base URL. `PAYMENT_PROVIDER_URL`; default: the bundled one, started with the shop. */
   readonly paymentProviderUrl: string | undefined;
+  /** What a provider of one's own signs its webhooks with. `PAYMENT_WEBHOOK_SECRET`; the bundled one has its own. */
+  readonly paymentWebhookSecret: string | undefined;
+  /** Milliseconds that a customer has to agree to a payment at their bank. `PAYMENT_PENDING_MS`, default an hour. */
+  readonly paymentPendingMs: number;
   /** The first administrator. `ADMIN_EMAIL`, `ADMIN_PASSWORD`; default: made up and printed once. */
   readonly adminEmail: string;
   readonly adminPassword: string | undefined;
@@ -165,6 +169,9 @@ export function readEnvironment(
   const metricsToken = text("METRICS_TOKEN");
   if (metricsToken !== undefined && !/^[\w.~+/-]{16,200}=*$/.test(metricsToken))
     throw new EnvironmentError("METRICS_TOKEN", "…", "16 to 200 characters as a bearer token has them");
+  const paymentWebhookSecret = text("PAYMENT_WEBHOOK_SECRET");
+  if (paymentWebhookSecret !== undefined && paymentWebhookSecret.length < 16)
+    throw new EnvironmentError("PAYMENT_WEBHOOK_SECRET", "…", "at least 16 characters");
   const failpoints = text("FAILPOINTS");
   if (failpoints !== undefined && !areFailpoints(failpoints))
     throw new EnvironmentError("FAILPOINTS", failpoints, FAILPOINTS_FORM);
@@ -193,6 +200,8 @@ export function readEnvironment(
     databaseVariableOf: service => variableOf(service, text),
     redisUrl: redisUrl(text("REDIS_URL")),
     paymentProviderUrl: url("PAYMENT_PROVIDER_URL", ["http:", "https:"]),
+    paymentWebhookSecret,
+    paymentPendingMs: integer("PAYMENT_PENDING_MS", 3_600_000, 100, 604_800_000),
     adminEmail: matching("ADMIN_EMAIL", EMAIL, "an e-mail address") ?? "admin@example.com",
     adminPassword,
     metricsToken,

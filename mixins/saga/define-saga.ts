@@ -1,4 +1,5 @@
-// A saga is data: steps by action name, typed by the contracts. The pivot closes the road back: no `undo` after it.
+// A saga is data: steps by action name, typed by the contracts. The pivot closes the road back: an `undo` of it, or after
+// it, is for an operator alone, who takes back what can neither succeed nor go back by itself.
 import type { ActionName, EventName, ParamsOf, Recorded, ResultOf } from "../contract/index.ts";
 
 /** Whether two actions take the same params: neither lacks a field of the other, nor demands one that is optional there. */
@@ -68,26 +69,28 @@ export interface Back<T extends EventName, D> extends Saga {
     params: (scope: Scope<T, D>, item: X) => ParamsOf<A>,
     options?: WithUndo<T, D, N, A, U>,
   ): Back<T, D & Record<N, ResultOf<A>[]>>;
-  pivot<N extends string, A extends ActionName>(
+  /** `undo`: how an operator takes back a saga that is stuck past it. Without one nobody can. */
+  pivot<N extends string, A extends ActionName, U extends ActionName = never>(
     name: N,
     call: A,
     params: (scope: Scope<T, D>) => ParamsOf<A>,
-    options?: StepOptions,
+    options?: WithUndo<T, D, N, A, U>,
   ): Forward<T, D & Record<N, ResultOf<A>>>;
 }
 export interface Forward<T extends EventName, D> extends Saga {
-  step<N extends string, A extends ActionName>(
+  /** `undo`: as of the pivot, also where the step was refused. A step that has none, and was done, cannot be taken back. */
+  step<N extends string, A extends ActionName, U extends ActionName = never>(
     name: N,
     call: A,
     params: (scope: Scope<T, D>) => ParamsOf<A>,
-    options?: StepOptions,
+    options?: WithUndo<T, D, N, A, U>,
   ): Forward<T, D & Record<N, ResultOf<A>>>;
-  each<N extends string, A extends ActionName, X>(
+  each<N extends string, A extends ActionName, X, U extends ActionName = never>(
     name: N,
     over: (scope: Scope<T, D>) => readonly X[],
     call: A,
     params: (scope: Scope<T, D>, item: X) => ParamsOf<A>,
-    options?: StepOptions,
+    options?: WithUndo<T, D, N, A, U>,
   ): Forward<T, D & Record<N, ResultOf<A>[]>>;
 }
 

@@ -159,10 +159,10 @@ export class SagaDriver {
     return known && refOf(known.saga, key.slice(name.length + 1));
   }
 
-  /** The saga that an operator means: by key, or by id where the service has one saga only. */
+  /** The saga that an operator means: by key, or by id of the service's first saga. */
   resolve(id: string): SagaRef {
-    const [only, ...others] = this.#hosts.values();
-    const ref = this.refOf(id) ?? (others.length === 0 && only ? refOf(only.saga, id) : undefined);
+    const [first] = this.#hosts.values();
+    const ref = this.refOf(id) ?? (first && refOf(first.saga, id));
     if (!ref) throw notFound(id);
     return ref;
   }

@@ -78,6 +78,12 @@ export const compensating = (): Given => () => [
   { type: "saga.compensating", data: { failure: { type: "BY_OPERATOR", message: "by operator", step: "" }, at } },
 ];
 
+/** An operator took it back although it is past its pivot. */
+export const forced = (): Given => () => {
+  const failure = { type: "BY_OPERATOR", message: "by operator", step: "" };
+  return [{ type: "saga.compensating", data: { failure, pastPivot: true, at } }];
+};
+
 function underWay(step: string, calls: readonly PlannedCall[]): readonly PlannedCall[] {
   const found = calls.filter(call => call.step === step);
   assert.ok(found.length > 0, `${step} is not under way, but ${calls.map(call => call.step).join(", ") || "nothing"}`);

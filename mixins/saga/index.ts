@@ -3,6 +3,7 @@ export {
   abandoned,
   compensating,
   done,
+  forced,
   givenSaga,
   refused,
   retried,

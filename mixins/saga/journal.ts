@@ -64,6 +64,8 @@ const shape = defineContract({
         undo: Type.Optional(Type.Object({ action: Type.String(), params: Type.Unknown() })),
       }),
     ),
+    /** An operator takes it back although it is past its pivot. */
+    forced: Type.Optional(Type.Boolean()),
     /** Why it compensates. */
     failure: Type.Optional(failure),
     /** Why it is parked. */
@@ -90,6 +92,7 @@ const shape = defineContract({
       at,
       by: Type.Optional(Type.String()),
       note: Type.Optional(Type.String()),
+      pastPivot: Type.Optional(Type.Boolean()),
       undo: Type.Optional(
         Type.Object({
           step: Type.String(),
@@ -207,8 +210,9 @@ const folds: Folds = {
     ...changed(state, call, { status: "refused", failure }),
     progressAt: at,
   }),
-  "saga.compensating": (state, { failure, undo, at }) => ({
+  "saga.compensating": (state, { failure, undo, pastPivot, at }) => ({
     ...without(state, "stuck"),
+    ...(pastPivot && { forced: true }),
     ...(undo && { calls: withUndo(state.calls, undo) }),
     phase: "compensating",
     failure,
@@ -250,7 +254,8 @@ export const journalOf = (
     initial: () => NEW,
     begins: ["start"],
     // 2: the definition under which it began, and how calls are undone. The release before would fold them away.
-    snapshotSchema: 2,
+    // 3: that an operator takes it back past its pivot.
+    snapshotSchema: 3,
     finished: ({ phase }) => phase === "completed" || phase === "compensated",
     decide: {
       // Once per starting event, however often it is delivered. A second one of the same stream makes its own saga.

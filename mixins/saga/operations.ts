@@ -9,7 +9,7 @@ import type { OpenSaga, SagaRow } from "../event-store/index.ts";
 import type { Held } from "../stream/mixin.ts";
 import type { SagaDriver, SagaRef } from "./driver.ts";
 import { sagaRowOf, type SagaState } from "./journal.ts";
-import { beyond, isPastPivot } from "./planner.ts";
+import { beyond, canBeForced, isPastPivot } from "./planner.ts";
 
 export type SagaService = Service & { sagas: SagaDriver };
 type Ctx<P> = Context<P, Meta>;
@@ -104,8 +104,8 @@ export const operations = {
   },
   compensateSaga: {
     ...operation,
-    params: paramsOf({ id, note: Type.Optional(note) }),
-    async handler(this: SagaService, ctx: Ctx<{ id: string; note?: string }>): Promise<SagaRow> {
+    params: paramsOf({ id, note: Type.Optional(note), pastPivot: Type.Optional(Type.Boolean()) }),
+    async handler(this: SagaService, ctx: Ctx<{ id: string; note?: string; pastPivot?: boolean }>): Promise<SagaRow> {
       const ref = this.sagas.resolve(ctx.params.id);
       const state = await this.sagas.edit(ref, (state, at) => {
         if (state.phase === "completed" || state.phase === "compensated")
@@ -113,14 +113,15 @@ export const operations = {
         const foreign = beyond(ref.saga, state);
         if (foreign !== undefined)
           throw new Unavailable("SAGA_OF_ANOTHER_RELEASE", { message: `saga ${ref.key}: ${foreign}` });
-        if (isPastPivot(ref.saga, state, this.sagas.canAbandon))
-          throw refuse("SAGA_PAST_PIVOT", ref.key, "has passed, or may have passed, its point of no return");
+        const isPast = isPastPivot(ref.saga, state, this.sagas.canAbandon);
+        if (isPast && !(ctx.params.pastPivot && state.stuck !== undefined && canBeForced(ref.saga)))
+          throw refuse("SAGA_PAST_PIVOT", ref.key, pastPivotBecause(ref, state));
         // Stuck on its way back: to go on compensating is to retry that.
         if (state.phase === "compensating" && state.stuck !== undefined)
           return { type: "saga.retried", data: { ...signed(ctx), at } };
         if (state.phase === "compensating") throw refuse("SAGA_COMPENSATING", ref.key, "is compensating already");
         const failure = { type: "COMPENSATED_BY_OPERATOR", message: ctx.params.note ?? "by an operator", step: "" };
-        return { type: "saga.compensating", data: { failure, ...signed(ctx), at } };
+        return { type: "saga.compensating", data: { failure, ...signed(ctx), ...(isPast && { pastPivot: true }), at } };
       });
       return sagaRowOf(ref.key, state);
     },
@@ -154,6 +155,12 @@ const signed = (ctx: Ctx<{ note?: string }>): { by: string; note?: string } => (
   by: ctx.meta.user?.id ?? "",
   ...(ctx.params.note !== undefined && { note: ctx.params.note }),
 });
+
+const pastPivotBecause = ({ saga }: SagaRef, { stuck }: SagaState): string => {
+  const passed = "has passed, or may have passed, its point of no return";
+  if (!canBeForced(saga)) return passed;
+  return `${passed}: ${stuck === undefined ? "once it is stuck, it" : "it"} is taken back with pastPivot`;
+};
 
 const refuse = (rule: string, key: string, why: string): Refusal =>
   new Refusal(rule, { field: "id", message: `saga ${key} ${why}` });

@@ -7,6 +7,7 @@ import {
   abandoned,
   compensating,
   done,
+  forced,
   givenSaga,
   refused,
   retried,
@@ -391,6 +392,40 @@ describe("past the pivot, and by an operator", () => {
       "saga:fulfilment.actor-1/take/1/0/undo",
       "saga:fulfilment.actor-1/take/2/1/undo",
     );
+  });
+});
+
+describe("taken back by an operator past the pivot", () => {
+  const params = (id: string) => () => ({ ...bolts, id });
+  const undo = { undo: "shelves.giveBack" } as const;
+  const saga = defineSaga("s", { startedBy: "wish.made", otherwise: ["wishes.fail", () => fail("x")] })
+    .step("first", "shelves.take", params("first"), undo)
+    .pivot("book", "shelves.take", params("book"), undo)
+    .step("last", "shelves.take", params("last"), undo)
+    .step("end", "shelves.take", params("end"));
+  const past = [wish, done("first", {}), done("book", {})];
+  const of = (id: string) => ({ ...bolts, id });
+
+  test("undoes from the last step on, also the one that was refused, which may have begun", () => {
+    const back = [...past, refused("last", "NO_SHELF"), forced()];
+    givenSaga(saga, ...back).compensates("shelves.giveBack", of("last"));
+    givenSaga(saga, ...back, undone("last")).compensates("shelves.giveBack", of("book"));
+    givenSaga(saga, ...back, undone("last"), undone("book")).compensates("shelves.giveBack", of("first"));
+    const all = [...back, undone("last"), undone("book"), undone("first"), told()];
+    givenSaga(saga, ...all).isCompensated();
+  });
+
+  test("a call that is under way is abandoned first; done after all without an undo, it parks the saga again", () => {
+    const back = [...past, done("last", {}), forced()];
+    givenSaga(saga, ...back).compensates("shelves.abandon", { id: "end", commandId: "saga:s.actor-1/end/1" });
+    givenSaga(saga, ...back, abandoned("end", true, {})).isStuck(/step end is done, and cannot be taken back/);
+    givenSaga(saga, ...back, abandoned("end", false)).compensates("shelves.giveBack", of("last"));
+  });
+
+  test("by itself a saga never undoes its pivot, nor what comes after it", () => {
+    const late = [wish, done("first", {}), compensating(), abandoned("book", false)];
+    givenSaga(saga, ...late).compensates("shelves.giveBack", of("first"));
+    givenSaga(saga, ...past, refused("last", "NO_SHELF")).isStuck(/NO_SHELF/);
   });
 });
 

@@ -6,6 +6,8 @@
 //   the pivot itself   likewise; past its deadline it is abandoned first, and if it had been executed the saga goes on.
 //                      One that cannot be abandoned is repeated like a step past the pivot: nobody knows the outcome.
 //   past the pivot     calls are repeated; a refusal, or no progress for `stuckAfterMs`, parks the saga as stuck.
+//                      An operator may then have it taken back, where the pivot has an undo: as below, from its last
+//                      step on, also of steps that were refused; one that was done and has no undo parks it again.
 //   compensating       in reverse order, each step that was sent, answered or not: what has no answer is abandoned, so
 //                      that its late arrival does nothing, then everything is undone (an undo of nothing does nothing);
 //                      last `otherwise`. A refusal here, or no progress for `stuckAfterMs`, parks it as stuck.
@@ -136,6 +138,7 @@ export function advance(
  * definition's, and the one of the definition under which it began.
  */
 export function isPastPivot(saga: Saga, state: SagaState, canAbandon = namesActor): boolean {
+  if (state.forced) return false;
   return pivotCalls(saga, state).some(
     ({ step, status, action = actionOf(saga, step), params }) =>
       status === "done" || (status === "sent" && !(action !== undefined && canAbandon(action, params))),
@@ -214,6 +217,7 @@ class Planner {
     const { failure } = this.#state;
     if (this.#isPast())
       return { kind: "journal", entry: { type: "saga.resumed", data: { at: this.#circumstances.now } } };
+    const pivotAt = this.#saga.steps.findIndex(step => step.pivot);
     const lost = this.#removed().find(call => isUndoable(call) || call.status === "undo_refused");
     if (lost) return stuck(`step ${lost.step} was sent, but ${this.#saga.name} no longer knows how to undo it`);
     for (const step of this.#saga.steps.toReversed()) {
@@ -224,7 +228,13 @@ class Planner {
         call => call.status === "sent" && this.#canAbandon(this.#actionOf(step, call), call.params),
       );
       if (open.length > 0) return this.#persist(open.map(call => this.#abandon(step, call)));
-      const undoable = step.undo ? calls.filter(isUndoable) : [];
+      const isAfter = pivotAt >= 0 && this.#saga.steps.indexOf(step) >= pivotAt;
+      const isPast = isAfter && this.#state.forced === true;
+      const fixed = isPast && !step.undo && calls.some(({ status }) => status === "done" || status === "sent");
+      if (fixed) return stuck(`step ${step.name} is done, and cannot be taken back`);
+      // An action of several steps that was refused past the pivot may have left its first ones.
+      const isToUndo = (call: SentCall): boolean => isUndoable(call) || (isPast && call.status === "refused");
+      const undoable = step.undo && (isPast || !isAfter) ? calls.filter(isToUndo) : [];
       const unannounced = step.undo?.params ? undoable.filter(call => call.undo === undefined) : [];
       if (unannounced.length > 0) return this.#announce(step, unannounced);
       if (undoable.length > 0) return this.#persist(undoable.map(call => this.#undo(step, call)));
@@ -355,6 +365,9 @@ class Planner {
     return { purpose: "undo", step: step.name, item, ...undo, commandId };
   }
 }
+
+/** Whether an operator may have it taken back past its pivot. */
+export const canBeForced = ({ steps }: Saga): boolean => steps.some(({ pivot, undo }) => pivot && undo !== undefined);
 
 /** What is undone: every call that was sent, but one that was refused, or undone already. */
 const isUndoable = ({ status }: SentCall): boolean => status === "sent" || status === "done" || status === "abandoned";

@@ -322,6 +322,9 @@ describe("operations", () => {
     });
     expect((await again.wish("w2")).state).toBe("stuck");
     expect(await refusalOf(again.broker.call("fulfilments.compensateSaga", { id: "w2" }))).toBe("SAGA_PAST_PIVOT");
+    // Its pivot has no undo: nobody can take it back.
+    const forced = again.broker.call("fulfilments.compensateSaga", { id: "w2", pastPivot: true });
+    expect(await refusalOf(forced)).toBe("SAGA_PAST_PIVOT");
   });
 
   test("a saga that a newer release sent a step of says what it waits for, and is undone by that release only", async () => {

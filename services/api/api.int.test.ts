@@ -195,6 +195,8 @@ describe("what is sent", () => {
     ["lines.0.productId", { ...orderBody, lines: [{ productId: "' or 1=1", quantity: 1 }] }],
     ["lines", { ...orderBody, lines: Array.from({ length: 1_000 }, () => orderBody.lines[0]) }],
     ["payment.token", { ...orderBody, payment: { method: "card", token: "a b" } }],
+    ["payment.token", { ...orderBody, payment: { method: "card", token: "4242-4242-4242-4242" } }],
+    ["payment.token", { ...orderBody, payment: { method: "card", token: "378282246310005" } }],
     ["shippingAddress.country", { ...orderBody, shippingAddress: { ...orderBody.shippingAddress, country: 49 } }],
   ])("P6 an order with a bad %s is refused by name", async (field, body) => {
     const { status, json } = await order(body);
@@ -348,6 +350,39 @@ describe("orders", () => {
     expect((await gateway.http("GET", "/api/v1/orders?page=2", { token: admin.token })).status).toBe(200);
     expect(gateway.reached[0]!.params).toEqual({ customer: admin.id, page: 2 });
     expect((await gateway.http("GET", `/api/v1/orders?customer=${ann.id}`, { token: admin.token })).status).toBe(422);
+  });
+});
+
+describe("money", () => {
+  test("a webhook reaches payments byte for byte, with its signature, from anybody", async () => {
+    const body = '{"key": "order-1",  "status":"authorized"}';
+    const { status } = await gateway.http("POST", "/api/v1/payments/webhook", {
+      body,
+      headers: { "webhook-signature": "t=1,v1=00" },
+    });
+    expect(status).toBe(200);
+    expect(gateway.reached.at(-1)).toMatchObject({
+      action: "payments.notify",
+      params: { body, signature: "t=1,v1=00" },
+    });
+    const unsigned = await gateway.http("POST", "/api/v1/payments/webhook", { body });
+    expect(unsigned.status).toBe(200);
+    expect(gateway.reached.at(-1)!.params).toEqual({ body, signature: "" });
+  });
+
+  test("a refund is an administrator's, and the same one under the same key", async () => {
+    const path = `/api/v1/orders/${newId()}/refunds`;
+    const headers = { "idempotency-key": "refund-key-1" };
+    const body = { restock: true };
+    const customer = await gateway.token(newId());
+    expect((await gateway.http("POST", path, { token: customer, body, headers })).status).toBe(403);
+    const token = await gateway.token(newId(), ["admin"]);
+    const first = await gateway.http("POST", path, { token, body, headers });
+    expect(first.status).toBe(201);
+    expect((await gateway.http("POST", path, { token, body, headers })).json).toEqual(first.json);
+    expect((await gateway.http("POST", path, { token, body: {}, headers })).json.errors).toMatchObject([
+      { field: "restock" },
+    ]);
   });
 });
 

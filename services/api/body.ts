@@ -39,11 +39,7 @@ export function whenBodyKnown(req: IncomingMessage, callback: () => void): void 
  * is JSON, whatever else it is. Refuses broken, too large, too deep and poisoned ones.
  */
 export async function readBody(req: IncomingMessage): Promise<unknown> {
-  if (!hasBody(req.headers)) return {};
-  // 50 kB inflate to 50 MB before any limit looks.
-  if ((req.headers["content-encoding"] ?? "identity").toLowerCase() !== "identity")
-    throw new Refusal("UNSUPPORTED_ENCODING", { status: 415, message: "send the body without Content-Encoding" });
-  return parseBody(await bytesOf(req));
+  return hasBody(req.headers) ? parseBody(await plainBytesOf(req)) : {};
 }
 
 /** What the bytes of a body say. */
@@ -54,6 +50,18 @@ export function parseBody(bytes: Uint8Array): unknown {
   const body = parse(text);
   checkShape(body, limits.bodyDepthMax);
   return body;
+}
+
+/** The body as it was sent, for whoever checks its signature; "" when there is none. */
+export async function readText(req: IncomingMessage): Promise<string> {
+  return hasBody(req.headers) ? textOf(await plainBytesOf(req)) : "";
+}
+
+async function plainBytesOf(req: IncomingMessage): Promise<Buffer> {
+  // 50 kB inflate to 50 MB before any limit looks.
+  if ((req.headers["content-encoding"] ?? "identity").toLowerCase() !== "identity")
+    throw new Refusal("UNSUPPORTED_ENCODING", { status: 415, message: "send the body without Content-Encoding" });
+  return bytesOf(req);
 }
 
 function bytesOf(req: IncomingMessage): Promise<Buffer> {

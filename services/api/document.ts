@@ -14,6 +14,10 @@ const CHANGE_CONDITIONS = {
   "If-None-Match": NONE_MATCH,
   "If-Unmodified-Since": condition("A date as HTTP has it."),
 };
+const SIGNATURE = {
+  description: "`t=<seconds since the epoch>,v1=<HMAC-SHA256 of `<t>.<body>`, in hexadecimal>`.",
+  schema: Type.String({ maxLength: 200 }),
+};
 const LAST_EVENT_ID = { description: "Version after which to go on.", schema: Type.String({ pattern: "^\\d{1,15}$" }) };
 
 /**
@@ -48,12 +52,15 @@ function operationsOf(routes: readonly Route[], returns: ReadonlyMap<string, TSc
         mediaType: "text/event-stream",
         returns: Type.String(),
       };
-    const { action, status, idempotent, versioned } = target;
+    const { action, status, idempotent, versioned, signedBy } = target;
     return {
       ...common,
+      // What it sends is the signer's to say.
+      ...(signedBy !== undefined && { body: {} }),
       id: action,
       tag: action.split(".", 1)[0]!,
       headers: {
+        ...(signedBy !== undefined && { [signedBy]: SIGNATURE }),
         ...(idempotent && { [KEY_FIELD]: KEY_HEADER }),
         ...(versioned && (method === "GET" ? READ_CONDITIONS : CHANGE_CONDITIONS)),
       },

@@ -6,7 +6,7 @@ import type { Meta } from "../../mixins/contract/index.ts";
 import { clientCommandId, COMMAND_ID, isRefusal, Refusal, REPLAYED, type Issue } from "../../mixins/kernel/index.ts";
 import { addressOf } from "./address.ts";
 import { ANONYMOUS, type Authenticator, type Verified } from "./authentication.ts";
-import { readBody } from "./body.ts";
+import { readBody, readText } from "./body.ts";
 import { conditionsOf, isUnchanged, refuseConditions, validatorHeaders, validatorsOf } from "./conditions.ts";
 import { inClientsWords, parseKey } from "./idempotency.ts";
 import { MERGE_PATCH, mediaTypeOf } from "./media-type.ts";
@@ -43,7 +43,11 @@ export async function exchange(
   const conditions = conditionsOf(req.headers);
   if (conditions && req.method !== "GET" && !("action" in route.target && route.target.versioned))
     refuseConditions(conditions);
-  const body = await readBody(req);
+  const signedBy = "action" in route.target ? route.target.signedBy : undefined;
+  const body =
+    signedBy === undefined
+      ? await readBody(req)
+      : { body: await readText(req), signature: String(req.headers[signedBy] ?? "") };
   const { user } = verified;
   const keepsNull = mediaTypeOf(req.headers["content-type"]) === MERGE_PATCH;
   const request: Request = {

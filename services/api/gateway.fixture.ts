@@ -15,6 +15,7 @@ import { contract as carts } from "../carts/contract.ts";
 import { contract as catalog } from "../catalog/contract.ts";
 import { contract as inventory } from "../inventory/contract.ts";
 import { contract as orderViews } from "../order-views/contract.ts";
+import { contract as payments } from "../payments/contract.ts";
 import { contract as orders } from "../orders/contract.ts";
 import api from "./api.service.ts";
 import ops from "../ops/ops.service.ts";
@@ -128,6 +129,10 @@ export async function startGateway(
         lines: [],
         placedAt: "2026-01-01T00:00:00.000Z",
       })),
+    "orders.refund": ctx => ({ id: ctx.params.id, version: 7, refundId: ctx.params.refundId, amount: product.price }),
+    "payments.reauthorize": ctx => ({ paymentId: ctx.params.id, status: "authorized" }),
+    "payments.provider": () => ({ misconfigured: false, refused: 0 }),
+    "payments.notify": () => ({ received: true }),
     "orders.cancel": ctx => recorded(ctx, "cancel", () => ({ id: ctx.params.id, version: 2, status: "cancelled" })),
     "orders.view": ctx => ({
       id: ctx.params.id,
@@ -156,7 +161,7 @@ export async function startGateway(
     reached.push({ action: name, params: ctx.params, commandId, user: ctx.meta.user, address: ctx.meta.address });
     return answers[name]!(ctx);
   };
-  for (const contract of [accounts, carts, catalog, inventory, orderViews, orders] as any[]) {
+  for (const contract of [accounts, carts, catalog, inventory, orderViews, orders, payments] as any[]) {
     const actions: Record<string, unknown> = {};
     for (const action of Object.keys(contract.actions)) actions[action] = handle(`${contract.service}.${action}`);
     const schema = defineService(contract, { actions } as never);

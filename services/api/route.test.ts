@@ -72,6 +72,7 @@ test("only what a visitor needs is public", () => {
     "POST /api/v1/auth/logout",
     "POST /api/v1/auth/refresh",
     "POST /api/v1/auth/register",
+    "POST /api/v1/payments/webhook",
   ]);
   for (const { url, access } of routes.filter(({ url }) => url.includes("/ops/")))
     expect([url, access]).toEqual([url, "admin"]);

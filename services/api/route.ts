@@ -55,6 +55,8 @@ interface Answers<A extends ActionName> {
   readonly versioned?: boolean;
   /** `Content-Location` of what is answered, where that is not what the request names. */
   readonly contentLocation?: string;
+  /** A header that signs the body: the route's own `body` is then `{ body, signature }`, byte for byte as they were sent. */
+  readonly signedBy?: string;
   /** Whether an Idempotency-Key is taken: it becomes the command's id, so that a repeat gets the first answer. */
   readonly idempotent?: boolean;
 }
@@ -88,6 +90,7 @@ export interface ActionTarget {
   readonly contentLocation: string | undefined;
   readonly versioned: boolean;
   readonly idempotent: boolean;
+  readonly signedBy: string | undefined;
 }
 
 /** Everything is under this, except lines that begin with `/.`. */
@@ -105,8 +108,9 @@ export function route<
   spec: Places<P, Q, B> &
     Answers<A> & { readonly params: (request: Request<Data<P>, Data<Q>, Data<B>>) => ParamsOf<A> },
 ): Route {
-  const { params, status = 200, location, cacheControl, contentLocation, versioned = false, idempotent = false } = spec;
-  const answers = { status, location, cacheControl, contentLocation, versioned, idempotent };
+  const { params, status = 200, location, cacheControl, contentLocation } = spec;
+  const { versioned = false, idempotent = false, signedBy } = spec;
+  const answers = { status, location, cacheControl, contentLocation, versioned, idempotent, signedBy };
   return { ...placed(line, spec), target: { action, params, ...answers } };
 }
 

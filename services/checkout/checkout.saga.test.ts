@@ -1,7 +1,9 @@
 import { expect, test } from "@jest/globals";
 import { readFileSync } from "node:fs";
 import {
+  abandoned,
   done,
+  forced,
   givenSaga,
   refused,
   SAGA_GIVEN_ID as id,
@@ -40,7 +42,9 @@ const mugs = { id: "MUG", orderId: id, quantity: 3 };
 const pots = { id: "POT", orderId: id, quantity: 1 };
 const authorization = { id, amount: eur(2_000), token: "tok_ok" };
 const reserved = [placed, done("reserve", {}, {}), done("markReserved", {})];
-const paid = [...reserved, done("authorize", { paymentId: "pay-1", status: "authorized" }), done("markPaid", {})];
+const authorized = [...reserved, done("authorize", { paymentId: "pay-1", status: "authorized" })];
+const paid = [...authorized, done("markPaid", {})];
+const pending = [...reserved, done("authorize", { paymentId: "pay-1", status: "pending" })];
 const confirmed = [...paid, done("confirm", {})];
 
 test("reserves each SKU once, whatever the lines repeat", () => {
@@ -51,7 +55,7 @@ test("reserves each SKU once, whatever the lines repeat", () => {
 test("sees an order through, step by step", () => {
   givenSaga(Checkout, placed, done("reserve", {}, {})).calls("orders.markReserved", { id });
   givenSaga(Checkout, ...reserved).calls("payments.authorize", authorization);
-  givenSaga(Checkout, ...reserved, done("authorize", { paymentId: "pay-1" })).calls("orders.markPaid", {
+  givenSaga(Checkout, ...authorized).calls("orders.markPaid", {
     id,
     paymentId: "pay-1",
   });
@@ -87,7 +91,7 @@ test("declined: nothing to void, the stock is released", () => {
 
 test("cancelled while it is paid: the authorization is voided, then the stock released", () => {
   const cancelled = [...paid, refused("confirm", "ORDER_CANCELLED")];
-  givenSaga(Checkout, ...cancelled).compensates("payments.void", { id });
+  givenSaga(Checkout, ...cancelled).compensates("payments.void", { id, amount: eur(2_000) });
   givenSaga(Checkout, ...cancelled, undone("authorize")).compensates("inventory.release", mugs, pots);
 });
 
@@ -105,6 +109,46 @@ test("once confirmed it only goes forward: a refusal parks it for an operator", 
   givenSaga(Checkout, ...confirmed)
     .afterTrouble(60_000)
     .calls("payments.capture", { id });
+});
+
+test("a payment that is pending, or held, is waited for without end: the payment itself has a deadline", () => {
+  givenSaga(Checkout, ...pending)
+    .afterTrouble(20 * 86_400_000)
+    .calls("payments.settle", { id });
+  givenSaga(Checkout, ...pending, done("settle", {})).calls("orders.markPaid", { id, paymentId: "pay-1" });
+  givenSaga(Checkout, ...reserved, done("authorize", { paymentId: "pay-1", status: "requested" })).calls(
+    "payments.settle",
+    { id },
+  );
+  givenSaga(Checkout, ...pending, refused("settle", "PAYMENT_EXPIRED")).compensates("payments.void", {
+    id,
+    amount: eur(2_000),
+  });
+});
+
+test("taken back by an operator past its pivot: money, order and stock go back, in that order", () => {
+  const takenBack = [...confirmed, refused("capture", "PAYMENT_VOIDED"), forced()];
+  givenSaga(Checkout, ...takenBack).compensates("payments.giveBack", { id });
+  const back = [...takenBack, undone("capture")];
+  givenSaga(Checkout, ...back).compensates("orders.withdraw", { id });
+  givenSaga(Checkout, ...back, undone("confirm")).compensates("payments.void", { id, amount: eur(2_000) });
+  const free = [...back, undone("confirm"), undone("authorize")];
+  givenSaga(Checkout, ...free).compensates("inventory.release", mugs, pots);
+  givenSaga(Checkout, ...free, undone("reserve"), told()).isCompensated();
+});
+
+test("taken back once its stock is sold: what was sold comes back, what was not is released", () => {
+  const sold = [...confirmed, done("capture", {}), done("commit", {}, {})];
+  givenSaga(Checkout, ...sold, refused("ship", "SHIPMENT_NOT_FOUND"), forced()).compensates(
+    "inventory.takeBack",
+    { ...mugs, wasSold: true },
+    { ...pots, wasSold: true },
+  );
+});
+
+test("goods that have left cannot be taken back: it is parked again", () => {
+  const shipped = [...confirmed, done("capture", {}), done("commit", {}, {}), forced(), abandoned("ship", true, {})];
+  givenSaga(Checkout, ...shipped).isStuck(/step ship is done, and cannot be taken back/);
 });
 
 test("a void that is refused parks it: money may have moved", () =>

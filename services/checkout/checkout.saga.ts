@@ -1,7 +1,7 @@
 // Sees an order through: reserve its stock, authorize its payment, confirm; then capture, sell the stock, ship. Before
 // the confirmation everything can be undone, and an order that was cancelled or cannot be paid is; after it, the saga
-// only goes forward.
-import { seconds } from "../../mixins/kernel/index.ts";
+// only goes forward, unless an operator says otherwise: then money, stock and order go back, until the goods have left.
+import { minutes, seconds } from "../../mixins/kernel/index.ts";
 import { defineSaga } from "../../mixins/saga/index.ts";
 
 interface Item {
@@ -32,19 +32,30 @@ export const Checkout = defineSaga("checkout", {
     "authorize",
     "payments.authorize",
     ({ event }) => ({ id: event.stream, amount: event.data.total, token: event.data.payment.token }),
-    { undo: ["payments.void", ({ sent }) => ({ id: sent.id })], timeoutMs: seconds(30) },
+    { undo: ["payments.void", ({ sent }) => ({ id: sent.id, amount: sent.amount })], timeoutMs: seconds(30) },
+  )
+  // Not for a new version of the saga: a node of before confirms an order whose payment is pending, and its capture waits.
+  // As a rule there is nothing to wait for. The payment itself has a deadline: this one is only longer than any of them.
+  .each(
+    "settle",
+    ({ event, done }) => (isOpen(done.authorize.status) ? [event.stream] : []),
+    "payments.settle",
+    (_scope, id) => ({ id }),
+    { timeoutMs: minutes(43_200) },
   )
   .step("markPaid", "orders.markPaid", ({ event, done }) => ({
     id: event.stream,
     paymentId: done.authorize.paymentId,
   }))
-  .pivot("confirm", "orders.confirm", ({ event }) => ({ id: event.stream }))
-  .step("capture", "payments.capture", ({ event }) => ({ id: event.stream }))
+  .pivot("confirm", "orders.confirm", ({ event }) => ({ id: event.stream }), { undo: "orders.withdraw" })
+  .step("capture", "payments.capture", ({ event }) => ({ id: event.stream }), { undo: "payments.giveBack" })
   .each(
     "commit",
     ({ event }) => itemsOf(event.data.lines),
     "inventory.commit",
     ({ event }, { sku, quantity }) => ({ id: sku, orderId: event.stream, quantity }),
+    // What was never sold is still reserved, and is released.
+    { undo: ["inventory.takeBack", ({ sent, done }) => ({ ...sent, wasSold: done.commit !== undefined })] },
   )
   .step("ship", "shipping.create", ({ event }) => ({
     id: event.stream,
@@ -54,6 +65,8 @@ export const Checkout = defineSaga("checkout", {
 
 /** Less than was ordered, or none ever. */
 const isShortage = (type: string): boolean => type === "OUT_OF_STOCK" || type === "STOCK_NOT_FOUND";
+/** Pending, or held since the provider refuses our requests as such. */
+const isOpen = (status: string): boolean => status === "pending" || status === "requested";
 
 /** Lines with the same SKU are one item: an order reserves a SKU once. */
 export function itemsOf(lines: readonly Item[]): Item[] {

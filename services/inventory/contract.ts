@@ -37,6 +37,8 @@ export const contract = defineContract({
     release: { orderId, quantity },
     /** The reservation leaves the house; nothing happens when there is none. */
     commit: { orderId, quantity },
+    /** What was sold comes back; nothing happens when it was not (`wasSold: false`). Once a command id. */
+    takeBack: { orderId, quantity, wasSold: Type.Optional(Type.Boolean()) },
   },
   replies: { receive: { available: count }, adjust: { available: count } },
   events: {
@@ -45,6 +47,7 @@ export const contract = defineContract({
     "stock.reserved": { orderId, quantity },
     "stock.released": { orderId, quantity },
     "stock.sold": { orderId, quantity },
+    "stock.returned": { orderId, quantity },
   },
   actions: {
     level: { params: { sku: ActorId }, returns: Level },
@@ -70,8 +73,9 @@ export const contract = defineContract({
     "BELOW_RESERVED",
     "NOTHING_TO_ADJUST",
     "PRODUCT_NOT_FOUND",
+    "NOT_SOLD",
   ],
-  roles: { receive: ["admin"], adjust: ["admin"], list: ["admin"], reserve: [], release: [], commit: [] },
+  roles: { receive: ["admin"], adjust: ["admin"], list: ["admin"], reserve: [], release: [], commit: [], takeBack: [] },
 });
 declare global {
   interface Contracts {

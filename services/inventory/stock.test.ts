@@ -88,6 +88,21 @@ test("sells what is reserved, once", () => {
   given(Stock, received(5)).when("commit", { orderId: "a", quantity: 2 }).yields();
 });
 
+const returned = (orderId: string, quantity: number) => event("stock.returned", { orderId, quantity });
+test("takes back what was sold, never more", () => {
+  const past = [received(5), reserved("a", 2), sold("a", 2)];
+  given(Stock, ...past)
+    .when("takeBack", { orderId: "a", quantity: 2 })
+    .yields(returned("a", 2));
+  given(Stock, ...past)
+    .when("takeBack", { orderId: "a", quantity: 3 })
+    .refuses("NOT_SOLD", "quantity");
+  given(Stock, ...past, returned("a", 2))
+    .when("takeBack", { orderId: "a", quantity: 1 })
+    .refuses("NOT_SOLD");
+  given(Stock, received(5), reserved("a", 2)).when("takeBack", { orderId: "a", quantity: 2, wasSold: false }).yields();
+});
+
 test("received + adjusted = available + reserved + sold, none below zero, after any commands", () => {
   const seed = Date.now();
   const random = generator(seed);
@@ -96,7 +111,7 @@ test("received + adjusted = available + reserved + sold, none below zero, after 
   for (let run = 0; run < 200; run++) {
     let state = Stock.initial();
     for (let step = 0; step < 60; step++) {
-      const command = ["receive", "reserve", "reserve", "release", "commit", "adjust"][pick(6)]!;
+      const command = ["receive", "reserve", "reserve", "release", "commit", "adjust", "takeBack"][pick(7)]!;
       const params =
         command === "adjust"
           ? { quantity: pick(17) - 8, reason: "counted" }

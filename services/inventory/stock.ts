@@ -69,6 +69,11 @@ export const Stock = defineActor(contract)({
       const quantity = quantityOf(reservations, orderId);
       return quantity === undefined ? [] : [event("stock.sold", { orderId, quantity })];
     },
+    takeBack: ({ sold }, { orderId, quantity, wasSold = true }, { refuse }) => {
+      if (!wasSold) return [];
+      if (quantity > sold) throw refuse("NOT_SOLD", { field: "quantity", message: `${sold} were sold` });
+      return [event("stock.returned", { orderId, quantity })];
+    },
   },
   evolve: {
     "stock.received": (state, { quantity }) => ({
@@ -95,6 +100,11 @@ export const Stock = defineActor(contract)({
       ...state,
       sold: state.sold + quantity,
       reservations: withoutReservation(state.reservations, orderId),
+    }),
+    "stock.returned": (state, { quantity }) => ({
+      ...state,
+      available: state.available + quantity,
+      sold: state.sold - quantity,
     }),
   },
   reply: { receive: ({ available }) => ({ available }), adjust: ({ available }) => ({ available }) },

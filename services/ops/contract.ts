@@ -31,7 +31,8 @@ export const contract = defineContract({
     },
     saga: { params: { id }, returns: Answer },
     retrySaga: { params: { id, note }, returns: Answer },
-    compensateSaga: { params: { id, note }, returns: Answer },
+    /** `pastPivot`: also past its point of no return, where it is stuck. */
+    compensateSaga: { params: { id, note, pastPivot: Type.Optional(Type.Boolean()) }, returns: Answer },
     /** State (now, or at a version) and the events that led there, the latest hundred. */
     actor: {
       params: { type: name, id: ActorId, version: Type.Optional(Type.Integer({ minimum: 0 })) },

@@ -4,6 +4,20 @@ import { Address } from "../address.ts";
 import { Money } from "../money.ts";
 
 const uuid = Type.String({ format: "uuid" });
+/** A card's number in its place is refused, and so never stored. */
+export const NewPayment = Type.Object(
+  {
+    method: Type.Enum(["card"]),
+    token: Type.String({
+      minLength: 1,
+      maxLength: 200,
+      pattern: "^[A-Za-z0-9_-]+$",
+      format: "no-card-number",
+      writeOnly: true,
+    }),
+  },
+  { additionalProperties: false },
+);
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
 
 export const Payment = Type.Object(
@@ -27,6 +41,18 @@ export const Status = Type.Enum(["placed", "stock_reserved", "paid", "confirmed"
 const reason = Type.String({ maxLength: 500 });
 /** SKUs of which there were fewer than ordered: of a rejected order. */
 const outOfStock = Type.Array(Type.String({ maxLength: 64 }), { maxItems: 100 });
+const refundId = text(64);
+const RefundLine = Type.Object(
+  { productId: uuid, quantity: Type.Integer({ minimum: 1 }) },
+  { additionalProperties: false },
+);
+const refund = {
+  lines: Type.Array(RefundLine),
+  amount: Money,
+  /** Whether the goods go back into stock. */
+  restock: Type.Boolean(),
+};
+const Refund = Type.Object({ id: refundId, ...refund, status: Type.Enum(["requested", "refunded", "failed"]) });
 
 /** An order as its customer sees it. */
 export const Order = Type.Object({
@@ -41,6 +67,7 @@ export const Order = Type.Object({
   outOfStock: Type.Optional(outOfStock),
   trackingId: Type.Optional(Type.String()),
   placedAt: Type.String(),
+  refunds: Type.Optional(Type.Array(Refund)),
 });
 
 export const contract = defineContract({
@@ -57,6 +84,7 @@ export const contract = defineContract({
     outOfStock: Type.Optional(outOfStock),
     trackingId: Type.Optional(Type.String()),
     placedAt: Type.Optional(Type.String()),
+    refunds: Type.Optional(Type.Array(Refund)),
   },
   commands: {
     /** Either `lines` or `fromCart`. Prices come from the catalog while the order prepares. */
@@ -67,7 +95,7 @@ export const contract = defineContract({
       /** What the customer has seen. A higher total, or another currency, is refused (`PRICE_CHANGED`). */
       expectedTotal: Type.Optional(Money),
       shippingAddress: Address,
-      payment: Payment,
+      payment: NewPayment,
     },
     markReserved: {},
     markPaid: { paymentId: Type.String() },
@@ -78,10 +106,22 @@ export const contract = defineContract({
     /** A command of its own: nodes of the release before refuse params of `reject` that they do not know. */
     rejectFor: { reason, outOfStock },
     cancel: { customer: Type.Optional(uuid), reason: Type.Optional(reason) },
+    /** An operator takes a confirmed order back, by its saga. */
+    withdraw: {},
+    /** Money back for lines, or for all that is left of the order; once a `refundId`. */
+    refund: {
+      refundId,
+      lines: Type.Optional(Type.Array(RefundLine, { minItems: 1, maxItems: 100 })),
+      restock: Type.Boolean(),
+      reason: Type.Optional(reason),
+    },
+    markRefunded: { refundId },
+    failRefund: { refundId, reason },
   },
   replies: {
     place: { status: Status, total: Money, lines: Type.Array(Line), placedAt: Type.String() },
     cancel: { status: Status },
+    refund: { refundId, amount: Money },
   },
   events: {
     "order.placed": {
@@ -101,6 +141,17 @@ export const contract = defineContract({
     "order.shipped": { trackingId: Type.String() },
     "order.rejected": { reason, outOfStock: Type.Optional(outOfStock) },
     "order.cancelled": { reason },
+    "order.refund_requested": {
+      refundId,
+      ...refund,
+      /** What goes back into stock. */
+      items: Type.Array(
+        Type.Object({ sku: text(64), quantity: Type.Integer({ minimum: 1 }) }, { additionalProperties: false }),
+      ),
+      reason: Type.Optional(reason),
+    },
+    "order.refunded": { refundId },
+    "order.refund_failed": { refundId, reason },
   },
   actions: {
     /** The order, if it is the asking user's own or the user is an admin; else it does not exist. */
@@ -130,6 +181,11 @@ export const contract = defineContract({
     "QUANTITY_TOO_LARGE",
     "PRICE_CHANGED",
     "PRODUCT_NOT_FOUND",
+    "REFUND_EXISTS",
+    "REFUND_NOT_FOUND",
+    "REFUND_TOO_LARGE",
+    "TOO_MANY_REFUNDS",
+    "LINE_NOT_FOUND",
   ],
   // The saga's steps are nobody's to ask for.
   roles: {
@@ -141,6 +197,10 @@ export const contract = defineContract({
     markShipped: [],
     reject: [],
     rejectFor: [],
+    withdraw: [],
+    refund: ["admin"],
+    markRefunded: [],
+    failRefund: [],
   },
 });
 declare global {

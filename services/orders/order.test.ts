@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { Refusal } from "../../mixins/kernel/index.ts";
 import { decide, decisionOf, evolveAll, given, GIVEN_NOW, type EventOf } from "../../mixins/actor/index.ts";
 import { checkGolden } from "../golden.fixture.ts";
@@ -284,4 +284,96 @@ test("unknown products are refused all at once, in the words of the client", asy
   await expect(
     prepare({ fromCart: true }, { "carts.take": () => ({ version: 1, items }), "catalog.quote": missing }),
   ).rejects.toMatchObject({ data: { errors: [{ field: "items.1.productId" }, { field: "items.2.productId" }] } });
+});
+
+test("a confirmed order is taken back by an operator's saga, a shipped one is not", () => {
+  const past = [placed, reserved, paid, confirmed];
+  given(Order, ...past)
+    .when("withdraw", {})
+    .yields(event("order.cancelled", { reason: "taken back by the shop" }));
+  given(Order, ...past, shipped)
+    .when("withdraw", {})
+    .refuses("ORDER_CONFIRMED");
+  given(Order, placed, cancelled).when("withdraw", {}).yields();
+  given(Order).when("withdraw", {}).refuses("ORDER_NOT_FOUND");
+});
+
+describe("a refund", () => {
+  const two = event("order.placed", {
+    ...placing,
+    lines: [line(mug, 3), line(pot, 1, eur(4_000))],
+    total: eur(7_750),
+    fromCart: false,
+    placedAt: GIVEN_NOW,
+  });
+  const past = [two, reserved, paid, confirmed, shipped];
+  const asked = (refundId: string, lines: { productId: string; quantity: number }[], amount: number, restock = true) =>
+    event("order.refund_requested", {
+      refundId,
+      lines,
+      amount: eur(amount),
+      restock,
+      items: restock ? lines.map(({ productId, quantity }) => ({ sku: `SKU-${productId.slice(-2)}`, quantity })) : [],
+    });
+  const mugs = (quantity: number) => [{ productId: mug, quantity }];
+
+  test("by line: at the price that was paid, with what goes back into stock", () => {
+    const refund = given(Order, ...past).when("refund", { refundId: "r1", lines: mugs(2), restock: true });
+    refund.yields(asked("r1", mugs(2), 2_500));
+    refund.replies({ refundId: "r1", amount: eur(2_500) });
+    given(Order, ...past)
+      .when("refund", { refundId: "r1", lines: [...mugs(1), ...mugs(1)], restock: false, reason: "broken" })
+      .yields(
+        event("order.refund_requested", {
+          refundId: "r1",
+          lines: mugs(2),
+          amount: eur(2_500),
+          restock: false,
+          items: [],
+          reason: "broken",
+        }),
+      );
+  });
+
+  test("in full: all that is left, whatever was refunded by line before", () => {
+    given(Order, ...past, asked("r1", mugs(2), 2_500))
+      .when("refund", { refundId: "r2", restock: true })
+      .yields(asked("r2", [...mugs(1), { productId: pot, quantity: 1 }], 5_250));
+    const all = [asked("r1", mugs(3), 3_750), asked("r2", [{ productId: pot, quantity: 1 }], 4_000)];
+    given(Order, ...past, ...all)
+      .when("refund", { refundId: "r3", restock: true })
+      .refuses("REFUND_TOO_LARGE");
+  });
+
+  test("never of more than was bought; one that failed leaves its pieces to others", () => {
+    given(Order, ...past, asked("r1", mugs(2), 2_500))
+      .when("refund", { refundId: "r2", lines: mugs(2), restock: true })
+      .refuses("REFUND_TOO_LARGE", "lines");
+    given(Order, ...past, asked("r1", mugs(2), 2_500), event("order.refund_failed", { refundId: "r1", reason: "no" }))
+      .when("refund", { refundId: "r2", lines: mugs(3), restock: false })
+      .yields(asked("r2", mugs(3), 3_750, false));
+    given(Order, ...past)
+      .when("refund", { refundId: "r1", lines: [{ productId: customer, quantity: 1 }], restock: true })
+      .refuses("LINE_NOT_FOUND", "lines");
+  });
+
+  test("once an id, only of what has shipped, and ended once", () => {
+    given(Order, ...past, asked("r1", mugs(1), 1_250))
+      .when("refund", { refundId: "r1", lines: mugs(1), restock: true })
+      .refuses("REFUND_EXISTS");
+    given(Order, ...past.slice(0, -1))
+      .when("refund", { refundId: "r1", restock: true })
+      .refuses("ORDER_NOT_READY");
+    given(Order).when("refund", { refundId: "r1", restock: true }).refuses("ORDER_NOT_FOUND");
+    const done = event("order.refunded", { refundId: "r1" });
+    given(Order, ...past, asked("r1", mugs(1), 1_250))
+      .when("markRefunded", { refundId: "r1" })
+      .yields(done);
+    given(Order, ...past, asked("r1", mugs(1), 1_250), done)
+      .when("failRefund", { refundId: "r1", reason: "late" })
+      .yields();
+    given(Order, ...past)
+      .when("markRefunded", { refundId: "r1" })
+      .refuses("REFUND_NOT_FOUND");
+  });
 });

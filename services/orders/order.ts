@@ -2,6 +2,8 @@
 //
 //   placed → stock_reserved → paid → confirmed → shipped     by the checkout saga's steps
 //   placed, stock_reserved, paid → rejected                  no stock, or payment refused: the saga compensates
+//   confirmed → cancelled                                    by an operator, whose saga takes it back
+//   shipped → (refund_requested → refunded or refund_failed)…  by an administrator: the refund saga
 //   placed, stock_reserved, paid → cancelled                 by the customer: only marks the order. The saga's next step
 //                                                            is refused ORDER_CANCELLED, and so it compensates
 //
@@ -22,6 +24,8 @@ export const limits = {
   totalMax: 100_000_000_000,
   /** Pieces of one product, however many lines name it: as the contract has it of one line. */
   quantityMax: 1_000,
+  /** Refunds of one order: each is in its state. */
+  refunds: 100,
 } as const;
 
 /** What `prepare` finds for `place`: the lines at the catalog's prices of this moment, and of which cart they are. */
@@ -92,8 +96,44 @@ export const Order = defineActor(contract)({
       assertUnconfirmed(state, refuse);
       return [event("order.cancelled", { reason })];
     },
+    withdraw: ({ status }, _params, { refuse }) => {
+      if (status === undefined) throw refuse("ORDER_NOT_FOUND");
+      if (status === "cancelled" || status === "rejected") return [];
+      if (status === "shipped") throw refuse("ORDER_CONFIRMED", { message: "this order has shipped: refund it" });
+      return [event("order.cancelled", { reason: "taken back by the shop" })];
+    },
+    refund: (state, { refundId, lines: wanted, restock, reason }, { refuse }) => {
+      const { status, total, refunds = [] } = state;
+      if (status === undefined || total === undefined) throw refuse("ORDER_NOT_FOUND");
+      if (status !== "shipped")
+        throw refuse("ORDER_NOT_READY", { message: `an order that is ${status} is not refunded` });
+      if (refunds.some(({ id }) => id === refundId)) throw refuse("REFUND_EXISTS", { field: "refundId" });
+      if (refunds.length >= limits.refunds) throw refuse("TOO_MANY_REFUNDS");
+      const lines = wanted ? mergeByProduct(wanted) : leftOf(state);
+      const sold = lines.map(line => refundable(state, line, refuse));
+      if (lines.length === 0) throw refuse("REFUND_TOO_LARGE", { message: "all of this order is refunded" });
+      const amount = lines.reduce((sum, { quantity }, i) => sum + quantity * sold[i]!.unitPrice.amount, 0);
+      const items = restock ? lines.map(({ quantity }, i) => ({ sku: sold[i]!.sku, quantity })) : [];
+      return [
+        event("order.refund_requested", {
+          refundId,
+          lines,
+          amount: { ...total, amount },
+          restock,
+          items,
+          ...(reason !== undefined && { reason }),
+        }),
+      ];
+    },
+    markRefunded: ({ refunds }, { refundId }, { refuse }) =>
+      isOpenRefund(refunds, refundId, refuse) ? [event("order.refunded", { refundId })] : [],
+    failRefund: ({ refunds }, { refundId, reason }, { refuse }) =>
+      isOpenRefund(refunds, refundId, refuse) ? [event("order.refund_failed", { refundId, reason })] : [],
   },
-  finished: ({ status }) => status === "shipped" || status === "rejected" || status === "cancelled",
+  finished: ({ status, refunds = [] }) =>
+    (status === "shipped" && !refunds.some(refund => refund.status === "requested")) ||
+    status === "rejected" ||
+    status === "cancelled",
   evolve: {
     "order.placed": (_state, { customer, lines, total, shippingAddress, placedAt }) => ({
       status: "placed",
@@ -114,6 +154,12 @@ export const Order = defineActor(contract)({
       ...(outOfStock && { outOfStock }),
     }),
     "order.cancelled": (state, { reason }) => ({ ...state, status: "cancelled", reason }),
+    "order.refund_requested": (state, { refundId, lines, amount, restock }) => ({
+      ...state,
+      refunds: [...(state.refunds ?? []), { id: refundId, lines, amount, restock, status: "requested" }],
+    }),
+    "order.refunded": (state, { refundId }) => withRefund(state, refundId, "refunded"),
+    "order.refund_failed": (state, { refundId }) => withRefund(state, refundId, "failed"),
   },
   reply: {
     place: ({ status, total, lines, placedAt }) => ({
@@ -123,6 +169,7 @@ export const Order = defineActor(contract)({
       placedAt: placedAt!,
     }),
     cancel: ({ status }) => ({ status: status! }),
+    refund: ({ refunds }) => ({ refundId: refunds!.at(-1)!.id, amount: refunds!.at(-1)!.amount }),
   },
 });
 
@@ -148,6 +195,42 @@ function assertUnconfirmed({ status }: State, refuse: Refuse): void {
   if (status === "confirmed" || status === "shipped")
     throw refuse("ORDER_CONFIRMED", { message: "this order is confirmed: it can no longer be withdrawn" });
 }
+
+type Refund = NonNullable<State["refunds"]>[number];
+
+/** Pieces of a product whose money was asked back, failures apart. */
+const refundedPieces = ({ refunds = [] }: State, productId: string): number =>
+  refunds
+    .filter(({ status }) => status !== "failed")
+    .flatMap(({ lines }) => lines)
+    .reduce((sum, line) => (line.productId === productId ? sum + line.quantity : sum), 0);
+
+const leftOf = (state: State): Wanted[] =>
+  state.lines
+    .map(({ productId, quantity }) => ({ productId, quantity: quantity - refundedPieces(state, productId) }))
+    .filter(({ quantity }) => quantity > 0);
+
+/** The line as it was sold. Refused when the order has none, or fewer pieces that are not refunded. */
+function refundable(state: State, { productId, quantity }: Wanted, refuse: Refuse): Line {
+  const line = state.lines.find(sold => sold.productId === productId);
+  if (!line)
+    throw refuse("LINE_NOT_FOUND", { status: 422, field: "lines", message: `the order has no product ${productId}` });
+  const left = line.quantity - refundedPieces(state, productId);
+  if (quantity > left)
+    throw refuse("REFUND_TOO_LARGE", { field: "lines", message: `${left} of ${productId} can still be refunded` });
+  return line;
+}
+
+function isOpenRefund(refunds: readonly Refund[] = [], refundId: string, refuse: Refuse): boolean {
+  const refund = refunds.find(({ id }) => id === refundId);
+  if (!refund) throw refuse("REFUND_NOT_FOUND");
+  return refund.status === "requested";
+}
+
+const withRefund = (state: State, refundId: string, status: Refund["status"]): State => ({
+  ...state,
+  refunds: (state.refunds ?? []).map(refund => (refund.id === refundId ? { ...refund, status } : refund)),
+});
 
 const hasOneSource = ({ lines, fromCart = false }: Pick<Placing, "fromCart"> & { lines?: unknown }): boolean =>
   (lines !== undefined) !== fromCart;

@@ -3,10 +3,15 @@ import { ActorId, defineContract } from "../../mixins/contract/index.ts";
 import { Money } from "../money.ts";
 
 const token = Type.String({ minLength: 1, maxLength: 200, writeOnly: true });
-const authorization = { id: ActorId, amount: Money, token };
+/** A card's number in its place is refused: it would lie in every log and journal, in clear. */
+const newToken = Type.String({ minLength: 1, maxLength: 200, format: "no-card-number", writeOnly: true });
+const authorization = { id: ActorId, amount: Money, token: newToken };
 const authorizationId = Type.String({ minLength: 1, maxLength: 100 });
 const reason = Type.String({ maxLength: 500 });
-const Status = Type.Enum(["requested", "authorized", "declined", "captured", "void_requested", "voided"]);
+const attempt = Type.Integer({ minimum: 2, maximum: 1_000 });
+const refundId = Type.String({ minLength: 1, maxLength: 64 });
+const minorUnits = Type.Integer({ minimum: 0, maximum: 100_000_000_000 });
+const Status = Type.Enum(["requested", "pending", "authorized", "declined", "captured", "void_requested", "voided"]);
 const result = Type.Object({ paymentId: Type.String(), status: Status });
 
 /** One payment actor an order, with the order's id. Outside effects are in the actions, between two commands. */
@@ -20,18 +25,38 @@ export const contract = defineContract({
     authorizationId: Type.Optional(authorizationId),
     reason: Type.Optional(reason),
     captureRequested: Type.Optional(Type.Boolean()),
+    /** The customer did not agree in time. */
+    expired: Type.Optional(Type.Boolean()),
+    /** Of the authorization, from the second on. */
+    attempt: Type.Optional(attempt),
+    refunds: Type.Optional(
+      Type.Array(
+        Type.Object({ id: refundId, amount: minorUnits, status: Type.Enum(["requested", "refunded", "failed"]) }),
+      ),
+    ),
   },
   commands: {
-    request: { amount: Money, token },
+    request: { amount: Money, token: newToken },
     recordAuthorized: { authorizationId },
     recordDeclined: { reason },
+    recordPending: { deadlineMs: Type.Integer({ minimum: 1 }) },
+    expire: {},
     requestCapture: {},
     recordCaptured: {},
     requestVoid: {},
+    /** As `requestVoid`, also once a capture was asked for: whether the money has moved, the provider will say. */
+    requestReturn: {},
     recordVoided: {},
+    renew: { token: Type.Optional(newToken) },
+    requestRefund: { refundId, amount: minorUnits },
+    recordRefunded: { refundId },
+    recordRefundFailed: { refundId, reason },
   },
   events: {
     "payment.requested": { amount: Money, token },
+    /** The customer has to agree first, at their bank. */
+    "payment.pending": {},
+    "payment.expired": {},
     "payment.authorized": { authorizationId },
     /** The provider's yes arrived after the void was asked for: it has to be voided again. */
     "payment.authorized_late": { authorizationId },
@@ -40,37 +65,99 @@ export const contract = defineContract({
     "payment.captured": {},
     "payment.void_requested": {},
     "payment.voided": {},
+    /** Another authorization in place of one that could not be captured any more. Without `token` by the same. */
+    "payment.renewed": { attempt, token: Type.Optional(token) },
+    "payment.refund_requested": { refundId, amount: minorUnits },
+    "payment.refunded": { refundId, amount: minorUnits },
+    "payment.refund_failed": { refundId, reason },
   },
   actions: {
-    /** Command `request` → the provider, idempotent by the payment's id → command `recordAuthorized` or `recordDeclined`. */
+    /**
+     * Command `request` → the provider, idempotent by the payment's id → command `recordAuthorized`, `recordDeclined` or
+     * `recordPending`. The status may be `pending`, or `requested` where the provider refuses our requests as such: `settle`
+     * then goes on.
+     */
     authorize: { params: authorization, returns: result },
+    /**
+     * Answers once the payment is authorized; until then unavailable (`PAYMENT_PENDING`, `PROVIDER_MISCONFIGURED`): ask
+     * again. Refused when it is declined, or has expired.
+     */
+    settle: { params: { id: ActorId }, returns: result },
     capture: { params: { id: ActorId }, returns: result },
-    /** Void at the provider by idempotency key, also before the authorization has arrived there. `amount` and `token` come from nodes of earlier releases. */
+    /** Void at the provider by idempotency key, also before the authorization has arrived there. `token` comes from nodes of earlier releases. */
     void: {
       params: { id: ActorId, amount: Type.Optional(Money), token: Type.Optional(token) },
       returns: result,
+    },
+    /** All of the money back, whether it was captured or not. */
+    giveBack: { params: { id: ActorId }, returns: result },
+    /** After the command `requestRefund`: has the provider give it back, once a `refundId`. `failed`: the provider will not. */
+    refund: {
+      params: { id: ActorId, refundId },
+      returns: Type.Object({ refundId: Type.String(), status: Type.Enum(["refunded", "failed"]) }),
+    },
+    /**
+     * For an operator, when the authorization can no longer be captured (it expired): voids it for sure, then authorizes
+     * anew, by another `token` if one is given. Then the saga is tried again.
+     */
+    reauthorize: { params: { id: ActorId, token: Type.Optional(newToken) }, returns: result },
+    /** The provider's webhook: its raw body, and the header that signs it. */
+    notify: {
+      params: { body: Type.String({ maxLength: 20_000 }), signature: Type.String({ maxLength: 200 }) },
+      returns: Type.Object({ received: Type.Boolean() }),
+    },
+    /** What this node knows of the provider: whether it refuses our requests as such, since when and why. */
+    provider: {
+      params: {},
+      returns: Type.Object({
+        misconfigured: Type.Boolean(),
+        refused: Type.Integer(),
+        reason: Type.Optional(Type.String()),
+        since: Type.Optional(Type.String()),
+      }),
     },
   },
   refusals: [
     "PAYMENT_DECLINED",
     "PAYMENT_VOIDED",
+    "PAYMENT_EXPIRED",
     "PAYMENT_NOT_FOUND",
     "PAYMENT_NOT_AUTHORIZED",
     "PAYMENT_CAPTURED",
     "PAYMENT_EXISTS",
+    "PAYMENT_NOT_CAPTURED",
+    "PAYMENT_NOT_RENEWABLE",
+    "REFUND_EXISTS",
+    "REFUND_TOO_LARGE",
+    "REFUND_DECLINED",
+    "REFUND_NOT_FOUND",
+    "TOO_MANY_REFUNDS",
+    "BAD_SIGNATURE",
   ],
-  // Money moves by the saga's hand alone.
+  // Money moves by the sagas' hands alone; an operator helps where they cannot go on.
   roles: {
     request: [],
     recordAuthorized: [],
     recordDeclined: [],
+    recordPending: [],
+    expire: [],
     requestCapture: [],
     recordCaptured: [],
     requestVoid: [],
+    requestReturn: [],
     recordVoided: [],
+    renew: [],
+    requestRefund: [],
+    recordRefunded: [],
+    recordRefundFailed: [],
     authorize: [],
+    settle: [],
     capture: [],
     void: [],
+    giveBack: [],
+    refund: [],
+    reauthorize: ["admin"],
+    provider: ["admin"],
   },
 });
 declare global {

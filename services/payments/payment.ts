@@ -1,17 +1,35 @@
 // One payment, as we know it. Intents are recorded before the provider is asked, results after:
 //
-//   requested → authorized → (capture_requested) → captured
-//   requested → declined
+//   requested → (pending) → authorized → (capture_requested) → captured → (refund_requested → refunded or refund_failed)…
+//   requested, pending → declined
 //   any of them before a capture was asked for, or nothing at all → void_requested → voided
+//   a capture that can never succeed → renewed: requested once more, under a key of its own
 //
 // A void may overtake its authorization. The provider then refuses the authorization (its tombstone); should its yes
 // arrive nevertheless, it is recorded as late, and the void is due once more.
-import { defineActor } from "../../mixins/actor/index.ts";
+import { defineActor, type Decision, type StateOf } from "../../mixins/actor/index.ts";
 import { contract } from "./contract.ts";
 
 const { event } = contract;
+type State = StateOf<typeof contract>;
+type Refunds = NonNullable<State["refunds"]>;
+
+export const limits = {
+  /** Refunds of one payment: each is in its state. An order has at most 100 lines. */
+  refunds: 200,
+} as const;
+
+/** Minor units of what was asked to be given back, failures apart. */
+export const refundedOf = ({ refunds = [] }: State): number =>
+  refunds.reduce((sum, { amount, status }) => (status === "failed" ? sum : sum + amount), 0);
+
+/** Minor units of what was captured and nobody has asked back. */
+export const keptOf = (state: State): number =>
+  state.status === "captured" ? (state.amount?.amount ?? 0) - refundedOf(state) : 0;
 
 export const Payment = defineActor(contract)({
+  // 2: pending, renewed and refunded ones. A release before would take their states for others.
+  snapshotSchema: 2,
   initial: () => ({}),
   begins: ["request"],
   decide: {
@@ -35,7 +53,11 @@ export const Payment = defineActor(contract)({
     recordAuthorized: ({ status }, { authorizationId }, { refuse }) => {
       switch (status) {
         case "requested":
-          return [event("payment.authorized", { authorizationId })];
+        case "pending":
+          return {
+            events: [event("payment.authorized", { authorizationId })],
+            timers: status === "pending" ? [{ cancel: "expire" }] : [],
+          };
         case "void_requested":
         case "voided":
           return [event("payment.authorized_late", { authorizationId })];
@@ -49,13 +71,23 @@ export const Payment = defineActor(contract)({
     },
     recordDeclined: ({ status }, { reason }, { refuse }) => {
       if (status === undefined) throw refuse("PAYMENT_NOT_FOUND");
-      return status === "requested" ? [event("payment.declined", { reason })] : [];
+      return status === "requested" || status === "pending" ? [event("payment.declined", { reason })] : [];
     },
+    recordPending: ({ status }, { deadlineMs }, { refuse }) => {
+      if (status === undefined) throw refuse("PAYMENT_NOT_FOUND");
+      if (status !== "requested") return [];
+      return {
+        events: [event("payment.pending", {})],
+        timers: [{ set: "expire", afterMs: deadlineMs, command: "expire", params: {} }],
+      };
+    },
+    expire: ({ status, expired }) => (status === "pending" && !expired ? [event("payment.expired", {})] : []),
     requestCapture: ({ status, captureRequested, reason }, _params, { refuse }) => {
       switch (status) {
         case undefined:
           throw refuse("PAYMENT_NOT_FOUND");
         case "requested":
+        case "pending":
           throw refuse("PAYMENT_NOT_AUTHORIZED");
         case "declined":
           throw refuse("PAYMENT_DECLINED", { message: reason ?? "the payment was declined" });
@@ -71,17 +103,57 @@ export const Payment = defineActor(contract)({
       if (!captureRequested) throw refuse("PAYMENT_NOT_AUTHORIZED");
       return [event("payment.captured", {})];
     },
-    requestVoid: ({ status, captureRequested }, _params, { refuse }) => {
+    requestVoid: (state, _params, { refuse }) => {
+      const { status, captureRequested } = state;
+      if (status === "voided" || isGivenBack(state)) return [];
       // Once the capture was asked for, the money may have moved: nothing takes the intent back.
       if (captureRequested) throw refuse("PAYMENT_CAPTURED", { message: "this payment was captured" });
-      const open = status === undefined || status === "requested" || status === "authorized";
-      return open ? [event("payment.void_requested", {})] : [];
+      return isOpen(status) ? [event("payment.void_requested", {})] : [];
     },
+    requestReturn: ({ status }) => (isOpen(status) ? [event("payment.void_requested", {})] : []),
     recordVoided: ({ status }) => (status === "void_requested" ? [event("payment.voided", {})] : []),
+    renew: ({ status, captureRequested, attempt = 1 }, { token }, { refuse }) => {
+      if (status === undefined) throw refuse("PAYMENT_NOT_FOUND");
+      if (status === "captured") throw refuse("PAYMENT_CAPTURED", { message: "this payment was captured" });
+      // Before a capture was asked for, the saga itself still decides what becomes of it.
+      if (status === "void_requested" || status === "voided" || !(captureRequested || attempt > 1))
+        throw refuse("PAYMENT_NOT_RENEWABLE", { message: `this payment is ${status}: nothing was to be captured` });
+      return [event("payment.renewed", { attempt: attempt + 1, ...(token !== undefined && { token }) })];
+    },
+    requestRefund: (state, { refundId, amount }, { refuse }) => {
+      const { status, refunds = [] } = state;
+      if (status === undefined) throw refuse("PAYMENT_NOT_FOUND");
+      if (status !== "captured") throw refuse("PAYMENT_NOT_CAPTURED", { message: `this payment is ${status}` });
+      const known = refunds.find(({ id }) => id === refundId);
+      if (known && known.amount !== amount)
+        throw refuse("REFUND_EXISTS", { field: "amount", message: `refund ${refundId} is of ${known.amount}` });
+      if (known) return [];
+      if (amount > keptOf(state))
+        throw refuse("REFUND_TOO_LARGE", {
+          field: "amount",
+          message: `${keptOf(state)} of it can still be given back`,
+        });
+      if (refunds.length >= limits.refunds) throw refuse("TOO_MANY_REFUNDS");
+      return [event("payment.refund_requested", { refundId, amount })];
+    },
+    recordRefunded: ({ refunds }, { refundId }, { refuse }) => {
+      const { amount, status } = refundIn(refunds, refundId, refuse);
+      return status === "requested" ? [event("payment.refunded", { refundId, amount })] : [];
+    },
+    recordRefundFailed: ({ refunds }, { refundId, reason }, { refuse }) =>
+      refundIn(refunds, refundId, refuse).status === "requested"
+        ? [event("payment.refund_failed", { refundId, reason })]
+        : [],
   },
-  finished: ({ status }) => status === "captured" || status === "declined" || status === "voided",
+  finished: ({ status, attempt = 1, refunds = [] }) =>
+    (status === "captured" && !refunds.some(refund => refund.status === "requested")) ||
+    // A second authorization that is declined leaves its saga to an operator.
+    (status === "declined" && attempt === 1) ||
+    status === "voided",
   evolve: {
     "payment.requested": (_state, { amount, token }) => ({ status: "requested", amount, token }),
+    "payment.pending": state => ({ ...state, status: "pending" }),
+    "payment.expired": state => ({ ...state, expired: true }),
     "payment.authorized": (state, { authorizationId }) => ({ ...state, status: "authorized", authorizationId }),
     "payment.authorized_late": (state, { authorizationId }) => ({
       ...state,
@@ -93,5 +165,38 @@ export const Payment = defineActor(contract)({
     "payment.captured": state => ({ ...state, status: "captured" }),
     "payment.void_requested": state => ({ ...state, status: "void_requested" }),
     "payment.voided": state => ({ ...state, status: "voided" }),
+    "payment.renewed": ({ amount, token }, renewed) => ({
+      status: "requested",
+      ...(amount && { amount }),
+      ...(token !== undefined && { token }),
+      ...renewed,
+    }),
+    "payment.refund_requested": (state, { refundId, amount }) => ({
+      ...state,
+      refunds: [...(state.refunds ?? []), { id: refundId, amount, status: "requested" }],
+    }),
+    "payment.refunded": (state, { refundId }) => withRefund(state, refundId, "refunded"),
+    "payment.refund_failed": (state, { refundId }) => withRefund(state, refundId, "failed"),
   },
+});
+
+const isOpen = (status: State["status"]): boolean =>
+  status === undefined || status === "requested" || status === "pending" || status === "authorized";
+
+/** Whether what was captured has been asked back to the last unit. */
+export const isGivenBack = (state: State): boolean => state.status === "captured" && keptOf(state) === 0;
+
+function refundIn(
+  refunds: Refunds = [],
+  refundId: string,
+  refuse: Decision<(typeof contract.refusals)[number]>["refuse"],
+): Refunds[number] {
+  const refund = refunds.find(({ id }) => id === refundId);
+  if (!refund) throw refuse("REFUND_NOT_FOUND");
+  return refund;
+}
+
+const withRefund = (state: State, refundId: string, status: Refunds[number]["status"]): State => ({
+  ...state,
+  refunds: (state.refunds ?? []).map(refund => (refund.id === refundId ? { ...refund, status } : refund)),
 });

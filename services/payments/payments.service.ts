@@ -1,66 +1,106 @@
 // Each action is three steps: a command that makes the intent durable, the provider over HTTP, a command that records
 // its answer. Whoever repeats the action under the same command id repeats all three: the commands are answered from
-// their record, the provider by its idempotency key.
-import { environmentOf, failpoint, Refusal, Unavailable } from "../../mixins/kernel/index.ts";
+// their record, the provider by its idempotency key. What the provider's answer leaves unknown is looked up by the key; if
+// that does not say either, the action is unavailable, and whoever called it comes back.
+import { environmentOf, failpoint, Refusal, systemClock, Unavailable } from "../../mixins/kernel/index.ts";
 import { defineService, typedCall } from "../../mixins/contract/index.ts";
 import { Actors, executeOptionsOf } from "../../mixins/actor/mixin.ts";
 import { Reactors } from "../../mixins/stream/mixin.ts";
 import { contract } from "./contract.ts";
-import { Payment } from "./payment.ts";
-import { ProviderClient, type ProviderAnswer } from "./provider-client.ts";
+import { isGivenBack, keptOf, Payment } from "./payment.ts";
+import { ProviderAlarm } from "./provider-alarm.ts";
+import { ProviderClient } from "./provider-client.ts";
+import type { Outcome, PaymentProvider, RefundOutcome } from "./provider-port.ts";
 import { VoidLate } from "./void-late.reactor.ts";
 
 const limits = {
   /** Milliseconds between two looks whether the bundled provider has come. */
   arrivalLookMs: 50,
+  /** Part of the deadline within which an unclear answer leaves time to look up what has become of the key. */
+  lookWithin: 0.5,
 } as const;
 
 type Command = keyof typeof contract.commands;
+/** The authorization of a total of zero: nobody was asked. */
+const NOTHING_DUE = "nothing-due";
+/** A key of the provider is the payment's id; of its second authorization `<id>:2`. No id has a colon. */
+const keyOf = (id: string, attempt = 1): string => (attempt === 1 ? id : `${id}:${attempt}`);
+const refundKeyOf = (id: string, refundId: string): string => `${id}:refund:${refundId}`;
+/** The refund of all that is left, when an order is taken back. */
+const RETURN_ID = "return";
 
 export default defineService(contract, {
   mixins: [Actors(Payment), Reactors(VoidLate)],
   created() {
     const { paymentProviderUrl, requestTimeoutMs } = environmentOf(this.broker);
     // Below the caller's own time-out: it should hear what we know.
-    const deadlineMs = requestTimeoutMs * 0.8;
-    this.provider = new ProviderClient({
-      url: async () => paymentProviderUrl ?? (await this.bundledUrl(deadlineMs)),
-      deadlineMs,
-    });
+    this.deadlineMs = requestTimeoutMs * 0.8;
+    const options = {
+      url: async () => paymentProviderUrl ?? (await this.bundled(this.deadlineMs)).url,
+      deadlineMs: this.deadlineMs,
+    };
+    this.provider = new ProviderClient(options);
+    // The look comes after a request and has what is left.
+    this.lookup = new ProviderClient({ ...options, deadlineMs: this.deadlineMs * (1 - limits.lookWithin) });
+    this.alarm = new ProviderAlarm(this.broker);
   },
   actions: {
     authorize: {
       placement: "id",
       async handler(ctx) {
-        const { id, ...authorization } = ctx.params;
+        const { id: _id, ...authorization } = ctx.params;
         await this.intend(ctx, "request", authorization);
-        const { status, authorizationId } = await this.ask(() => this.provider.authorize(id, authorization));
-        if (status === "declined") {
-          const reason = "the provider declined the payment";
-          await this.record(ctx, "recordDeclined", { reason });
-          throw new Refusal("PAYMENT_DECLINED", { message: reason });
+        return this.advance(ctx);
+      },
+    },
+    settle: {
+      placement: "id",
+      async handler(ctx) {
+        const { id } = ctx.params;
+        const { state } = await this.actors.get(id, { consistent: true });
+        switch (state.status) {
+          case undefined:
+            throw new Refusal("PAYMENT_NOT_FOUND");
+          case "declined":
+            throw declined(state.reason);
+          case "void_requested":
+          case "voided":
+            throw new Refusal("PAYMENT_VOIDED", { message: `payment ${id} was voided` });
+          case "requested":
+          case "pending": {
+            const { status } = await this.advance(ctx);
+            if (status === "requested") throw misconfigured();
+            if (status !== "pending") return this.result(id);
+            if (state.expired)
+              throw new Refusal("PAYMENT_EXPIRED", { message: "the customer did not agree to the payment in time" });
+            throw pending(id);
+          }
+          default:
+            return this.result(id);
         }
-        if (status === "voided") throw new Refusal("PAYMENT_VOIDED", { message: `payment ${id} was voided` });
-        if (authorizationId === undefined)
-          throw new Unavailable("PROVIDER_UNAVAILABLE", { message: `${status} without an id`, outcome: "unknown" });
-        await this.record(ctx, "recordAuthorized", { authorizationId });
-        const result = await this.result(id);
-        // Its void was asked for meanwhile: the record is a late one, and a reactor voids again.
-        if (result.status === "void_requested" || result.status === "voided")
-          throw new Refusal("PAYMENT_VOIDED", { message: `payment ${id} was voided` });
-        return result;
       },
     },
     capture: {
       placement: "id",
       async handler(ctx) {
         const { id } = ctx.params;
+        const before = (await this.actors.get(id, { consistent: true })).state;
+        if (before.status === "requested" || before.status === "pending") throw pending(id);
         await this.intend(ctx, "requestCapture", {});
-        const { status } = await this.ask(() => this.provider.capture(id));
-        if (status !== "captured")
-          throw new Refusal(status === "voided" ? "PAYMENT_VOIDED" : "PAYMENT_NOT_AUTHORIZED", {
-            message: `the provider cannot capture payment ${id}: ${status}`,
-          });
+        const outcome = await this.ask(id, (provider: PaymentProvider, key: string) => provider.capture(key), {
+          status: "captured",
+        });
+        switch (outcome.status) {
+          case "captured":
+            break;
+          case "voided":
+          case "declined":
+            throw new Refusal("PAYMENT_VOIDED", {
+              message: `the provider holds nothing any more for payment ${id}: authorize it anew, or take the order back`,
+            });
+          default:
+            throw unclear(`the capture of payment ${id}`, outcome);
+        }
         await this.record(ctx, "recordCaptured", {});
         return this.result(id);
       },
@@ -68,21 +108,89 @@ export default defineService(contract, {
     void: {
       placement: "id",
       async handler(ctx) {
-        const { id } = ctx.params;
+        const { id, amount } = ctx.params;
         await this.intend(ctx, "requestVoid", {});
-        const { status } = await this.ask(() => this.provider.void(id));
-        if (status === "captured")
-          throw new Refusal("PAYMENT_CAPTURED", { message: `the provider has captured payment ${id}` });
-        // Only these two say that no money is held. A 404 is a proxy's, or of a provider that will authorize yet.
-        if (status !== "voided" && status !== "declined")
-          throw new Unavailable("PROVIDER_UNAVAILABLE", {
-            message: `the provider has not confirmed the void of payment ${id}: ${status}`,
-            outcome: "unknown",
-            retryAfterMs: 500,
-          });
-        await this.record(ctx, "recordVoided", {});
+        if (isGivenBack((await this.actors.get(id)).state)) return this.result(id);
+        return this.voidAtProvider(ctx, amount?.amount);
+      },
+    },
+    giveBack: {
+      placement: "id",
+      async handler(ctx) {
+        const { id } = ctx.params;
+        await this.intend(ctx, "requestReturn", {});
+        const { status } = (await this.actors.get(id, { consistent: true })).state;
+        if (status === "declined" || status === "voided") return this.result(id);
+        if (status === "void_requested")
+          try {
+            return await this.voidAtProvider(ctx);
+          } catch (error) {
+            if (!(error instanceof Refusal) || error.type !== "PAYMENT_CAPTURED") throw error;
+            await this.record(ctx, "recordCaptured", {});
+          }
+        const { state } = await this.actors.get(id);
+        const isAsked = state.refunds?.some((refund: { id: string }) => refund.id === RETURN_ID);
+        if (!isAsked && keptOf(state) > 0)
+          await this.record(ctx, "requestRefund", { refundId: RETURN_ID, amount: keptOf(state) });
+        if ((isAsked || keptOf(state) > 0) && (await this.refundAtProvider(ctx, RETURN_ID)) === "failed")
+          throw new Refusal("REFUND_DECLINED", { message: `the provider does not give back payment ${id}` });
         return this.result(id);
       },
+    },
+    refund: {
+      placement: "id",
+      async handler(ctx) {
+        const { refundId } = ctx.params;
+        return { refundId, status: await this.refundAtProvider(ctx, refundId) };
+      },
+    },
+    reauthorize: {
+      placement: "id",
+      async handler(ctx) {
+        const { id, token } = ctx.params;
+        const { state } = await this.actors.get(id, { consistent: true });
+        const { status, attempt = 1 } = state;
+        const isOther = token !== undefined && token !== state.token;
+        const isWaiting = attempt > 1 && (status === "requested" || status === "pending") && !state.expired;
+        if (!isWaiting || isOther) {
+          // Whether it may be renewed, before the provider is asked for anything.
+          if (!(state.captureRequested || attempt > 1) || status === "void_requested" || status === "voided")
+            throw new Refusal(status === undefined ? "PAYMENT_NOT_FOUND" : "PAYMENT_NOT_RENEWABLE");
+          if (status === "captured") throw new Refusal("PAYMENT_CAPTURED", { message: "this payment was captured" });
+          // Two holds would be two charges: the one before has to be gone for sure.
+          const gone = await this.ask(id, (provider: PaymentProvider, key: string) => provider.void(key), {
+            status: "voided",
+          });
+          if (gone.status === "captured") {
+            await this.record(ctx, "recordCaptured", {});
+            return this.result(id);
+          }
+          if (gone.status !== "voided" && gone.status !== "declined") throw unclear(`the void of payment ${id}`, gone);
+          await this.record(ctx, "renew", token === undefined ? {} : { token });
+        }
+        return this.advance(ctx);
+      },
+    },
+    async notify(ctx) {
+      const { body, signature } = ctx.params;
+      const secret = await this.webhookSecret();
+      const notice =
+        secret && (this.provider as PaymentProvider).readNotice(body, signature, secret, systemClock.now());
+      if (!notice)
+        throw new Refusal("BAD_SIGNATURE", {
+          status: 401,
+          message: "the webhook is not signed by the provider, or is old",
+        });
+      const [id = "", attempt = "1"] = notice.key.split(":");
+      const { state } = isActorId(id) ? await this.actors.get(id, { consistent: true }) : { state: {} };
+      if (state.status === undefined) throw new Refusal("PAYMENT_NOT_FOUND");
+      // An earlier authorization is known to be gone.
+      if (attempt === String(state.attempt ?? 1))
+        await this.recordOutcome(Object.assign(Object.create(ctx), { params: { id } }), notice.outcome);
+      return { received: true };
+    },
+    provider() {
+      return this.alarm.state();
     },
   },
   methods: {
@@ -91,10 +199,98 @@ export default defineService(contract, {
       await this.actors.execute(ctx.params.id, command, params, executeOptionsOf(ctx));
       failpoint("payments:after-request");
     },
-    async ask(request: () => Promise<ProviderAnswer>) {
-      const answer = await request();
+    /**
+     * What the provider says of the payment's key; `free` of a payment of nothing, for which nobody is asked. Alarms when
+     * our requests are refused as such.
+     */
+    async ask<O extends { status: string }>(
+      id: string,
+      request: (provider: PaymentProvider, key: string) => Promise<O>,
+      free: O,
+    ): Promise<O | Outcome> {
+      const { state } = await this.actors.get(id);
+      if (state.amount?.amount === 0) return free;
+      const key = keyOf(id, state.attempt);
+      const began = performance.now();
+      let outcome: O | Outcome = await request(this.provider, key);
       failpoint("payments:after-provider");
-      return answer;
+      if (outcome.status === "unknown" && performance.now() - began < this.deadlineMs * limits.lookWithin) {
+        const found: Outcome = await this.lookup.find(key);
+        // A look that is refused says nothing about the request.
+        if (found.status !== "unknown" && found.status !== "misconfigured") outcome = found;
+      }
+      this.hear(outcome);
+      return outcome;
+    },
+    hear(outcome: { status: string; reason?: string }) {
+      if (outcome.status === "misconfigured") this.alarm.raise(outcome.reason ?? "");
+      else if (outcome.status !== "unknown") this.alarm.end();
+    },
+    /** Asks for the authorization, or what has become of it, and records the answer. Refused when there will be none. */
+    async advance(ctx: any) {
+      const { id } = ctx.params;
+      const { state } = await this.actors.get(id);
+      const { amount, token, status: before } = state;
+      const outcome: Outcome = await this.ask(
+        id,
+        (provider: PaymentProvider, key: string) =>
+          before === "pending" ? provider.find(key) : provider.authorize(key, { amount, token }),
+        { status: "authorized", authorizationId: NOTHING_DUE },
+      );
+      await this.recordOutcome(ctx, outcome);
+      if (outcome.status === "declined") throw declined();
+      const result = await this.result(id);
+      // Its void was asked for meanwhile: the record is a late one, and a reactor voids again.
+      if (outcome.status === "voided" || result.status === "void_requested" || result.status === "voided")
+        throw new Refusal("PAYMENT_VOIDED", { message: `payment ${id} was voided` });
+      if (outcome.status === "captured" || (outcome.status === "unknown" && before !== "pending"))
+        throw unclear(`the authorization of payment ${id}`, outcome);
+      return result;
+    },
+    /** What an authorization has come to. */
+    async recordOutcome(ctx: any, outcome: Outcome) {
+      const deadlineMs = environmentOf(this.broker).paymentPendingMs;
+      const { status } = (await this.actors.get(ctx.params.id)).state;
+      if (outcome.status === "authorized")
+        await this.record(ctx, "recordAuthorized", { authorizationId: outcome.authorizationId });
+      if (outcome.status === "declined") await this.record(ctx, "recordDeclined", { reason: DECLINED });
+      if (outcome.status === "pending" && status === "requested")
+        await this.record(ctx, "recordPending", { deadlineMs });
+    },
+    /** `amount` where the payment itself does not know it yet: its request has not come. */
+    async voidAtProvider(ctx: any, amount?: number) {
+      const { id } = ctx.params;
+      const outcome: Outcome =
+        amount === 0
+          ? { status: "voided" }
+          : await this.ask(id, (provider: PaymentProvider, key: string) => provider.void(key), { status: "voided" });
+      if (outcome.status === "captured")
+        throw new Refusal("PAYMENT_CAPTURED", { message: `the provider has captured payment ${id}` });
+      // Only these two say that no money is held. A 404 is a proxy's, or of a provider that will authorize yet.
+      if (outcome.status !== "voided" && outcome.status !== "declined")
+        throw unclear(`the void of payment ${id}`, outcome);
+      await this.record(ctx, "recordVoided", {});
+      return this.result(id);
+    },
+    /** What has become of a refund that was asked for. */
+    async refundAtProvider(ctx: any, refundId: string): Promise<"refunded" | "failed"> {
+      const { id } = ctx.params;
+      const { state } = await this.actors.get(id, { consistent: true });
+      const asked = state.refunds?.find((refund: { id: string }) => refund.id === refundId);
+      if (!asked) throw new Refusal("REFUND_NOT_FOUND");
+      if (asked.status !== "requested") return asked.status;
+      const refund = { key: refundKeyOf(id, refundId), amount: { ...state.amount!, amount: asked.amount } };
+      const outcome: RefundOutcome =
+        asked.amount === 0 ? { status: "refunded" } : await this.provider.refund(keyOf(id, state.attempt), refund);
+      failpoint("payments:after-provider");
+      this.hear(outcome);
+      if (outcome.status === "declined") {
+        await this.record(ctx, "recordRefundFailed", { refundId, reason: "the provider declined the refund" });
+        return "failed";
+      }
+      if (outcome.status !== "refunded") throw unclear(`refund ${refundId} of payment ${id}`, outcome);
+      await this.record(ctx, "recordRefunded", { refundId });
+      return "refunded";
     },
     /** What the provider has done is recorded even when the caller's deadline has passed meanwhile. */
     async record(ctx: any, command: Command, params: object) {
@@ -108,18 +304,49 @@ export default defineService(contract, {
       const { state } = await this.actors.get(id);
       return { paymentId: id, status: state.status };
     },
+    /** Anybody may send a webhook: what is not there is not waited for. */
+    async webhookSecret(): Promise<string | undefined> {
+      const { paymentProviderUrl, paymentWebhookSecret } = environmentOf(this.broker);
+      const isBundled =
+        paymentProviderUrl === undefined && this.broker.registry.actions.isAvailable("payment-provider.url");
+      return paymentWebhookSecret ?? (isBundled ? (await this.bundled(this.deadlineMs)).webhookSecret : undefined);
+    },
     /** At a start the open sagas ask before it is there: one wait for all of them, not a warning from each. */
-    async bundledUrl(patienceMs: number) {
+    async bundled(patienceMs: number): Promise<{ url: string; webhookSecret?: string }> {
       const { actions } = this.broker.registry;
       try {
         if (!actions.isAvailable("payment-provider.url"))
           await (this.arrival ??= this.broker
             .waitForServices("payment-provider", patienceMs, limits.arrivalLookMs)
             .finally(() => (this.arrival = undefined)));
-        return (await typedCall(this.broker)("payment-provider.url", {})).url;
+        return await typedCall(this.broker)("payment-provider.url", {});
       } catch (cause) {
         throw new Unavailable("PROVIDER_UNAVAILABLE", { message: "the payment provider is not there", cause });
       }
     },
   },
 });
+
+const DECLINED = "the provider declined the payment";
+const declined = (reason = DECLINED): Refusal => new Refusal("PAYMENT_DECLINED", { message: reason });
+
+/** Not an end: whoever repeats the command learns it. */
+function unclear(what: string, outcome: { readonly status: string; readonly reason?: string }): Unavailable {
+  if (outcome.status === "misconfigured") return misconfigured(outcome.reason);
+  const said = outcome.status === "unknown" ? outcome.reason : `the provider says ${outcome.status}`;
+  return new Unavailable("PROVIDER_UNAVAILABLE", {
+    message: `${what} is not confirmed: ${said}`,
+    outcome: "unknown",
+    retryAfterMs: 500,
+  });
+}
+const misconfigured = (reason = "see the log"): Unavailable =>
+  new Unavailable("PROVIDER_MISCONFIGURED", {
+    message: `the payment provider refuses our requests: ${reason}`,
+    outcome: "unknown",
+    retryAfterMs: 5_000,
+  });
+const pending = (id: string): Unavailable =>
+  new Unavailable("PAYMENT_PENDING", { message: `payment ${id} waits for its customer`, retryAfterMs: 5_000 });
+
+const isActorId = (id: string): boolean => /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(id);

@@ -1,21 +1,15 @@
-// The provider over HTTP, in our own words. Every request carries the payment's id as idempotency key, so it may be
-// repeated; what is not answered clearly has an unknown outcome, and is.
+// The bundled provider's interface over HTTP, and that of whoever speaks the same. Every request carries the payment's id
+// as idempotency key, so it may be repeated. The body says what has become of the key; a status code decides only where
+// it cannot be another's word: 5xx and what asks to come again say nothing, the other 4xx are our own mistakes.
 import Type, { type Static } from "typebox";
-import { Bug, Unavailable } from "../../mixins/kernel/index.ts";
 import { compileSchema } from "../../mixins/contract/index.ts";
-import type { Money } from "../money.ts";
+import type { Authorization, Notice, Outcome, PaymentProvider, Refund, RefundOutcome } from "./provider-port.ts";
+import { isSigned } from "./signature.ts";
 
 export const limits = {
   /** Bytes of an answer that are read. The provider's own have some 200. */
   answerBytes: 16_384,
 } as const;
-
-/** What has become of a payment, according to the provider. `unknown`: it knows no such authorization. */
-export interface ProviderAnswer {
-  readonly status: "authorized" | "captured" | "declined" | "voided" | "unknown";
-  /** There when it was authorized. */
-  readonly authorizationId?: string;
-}
 
 export interface ProviderClientOptions {
   /** Where the provider is, asked before each request: the bundled one may come back on another port. */
@@ -25,92 +19,135 @@ export interface ProviderClientOptions {
 }
 
 // A provider may add fields to its answers: unknown ones are let through.
-const checkAnswer = compileSchema(
-  Type.Object({
-    status: Type.Enum(["authorized", "captured", "voided", "declined"]),
-    authorizationId: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
-  }),
-);
+const Body = Type.Object({
+  status: Type.Enum(["authorized", "captured", "voided", "declined", "pending", "refunded"]),
+  authorizationId: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+  key: Type.Optional(Type.String()),
+  amount: Type.Optional(Type.Integer()),
+  currency: Type.Optional(Type.String()),
+});
+type Body = Static<typeof Body>;
+const checkBody = compileSchema(Body);
 
-export class ProviderClient {
+/** What an answer has to be about: that of another key, or over another amount, is not ours. */
+interface Asked {
+  readonly key: string;
+  readonly amount?: Authorization["amount"];
+}
+type Said = { readonly body: Body } | { readonly code: number; readonly reason: string } | { readonly reason: string };
+
+export class ProviderClient implements PaymentProvider {
   readonly #options: ProviderClientOptions;
 
   constructor(options: ProviderClientOptions) {
     this.#options = options;
   }
 
-  /**
-   * Authorizes once a key, whoever repeats it. `voided` when a void came before.
-   * @throws Unavailable `PROVIDER_UNAVAILABLE`, outcome unknown; Bug `PROVIDER_KEY_REUSED` for another amount or token.
-   */
-  authorize(key: string, { amount, token }: { amount: Static<typeof Money>; token: string }): Promise<ProviderAnswer> {
-    return this.#post("/authorizations", key, "voided", { ...amount, token });
+  async authorize(key: string, { amount, token }: Authorization): Promise<Outcome> {
+    const said = await this.#ask("POST", "/authorizations", { key, amount }, { ...amount, token });
+    // No such address: this is the only one that does not name a key.
+    return outcomeOf("code" in said && said.code === 404 ? { ...said, code: 400 } : said);
   }
 
-  /** Captures what is authorized under the key; a repetition changes nothing. `voided` when a void came before. */
-  capture(key: string): Promise<ProviderAnswer> {
-    return this.#post(`/authorizations/${encodeURIComponent(key)}/capture`, key, "voided");
+  async capture(key: string): Promise<Outcome> {
+    return outcomeOf(await this.#ask("POST", `${pathOf(key)}/capture`, { key }, {}));
   }
 
-  /** Voids what is, or will be, authorized under the key; a repetition changes nothing. `captured`: too late. */
-  void(key: string): Promise<ProviderAnswer> {
-    return this.#post(`/authorizations/${encodeURIComponent(key)}/void`, key, "captured");
+  async void(key: string): Promise<Outcome> {
+    return outcomeOf(await this.#ask("POST", `${pathOf(key)}/void`, { key }, {}));
   }
 
-  /** `conflict`: what it means when the provider says that something stands in the way (409, 410). */
-  async #post(
-    path: string,
-    key: string,
-    conflict: ProviderAnswer["status"],
-    body: object = {},
-  ): Promise<ProviderAnswer> {
+  async find(key: string): Promise<Outcome> {
+    const said = await this.#ask("GET", pathOf(key), { key });
+    // Who speaks the rest need not have this one.
+    return outcomeOf("code" in said && said.code === 405 ? { ...said, code: 404 } : said);
+  }
+
+  async refund(key: string, refund: Refund): Promise<RefundOutcome> {
+    const { amount } = refund;
+    const said = await this.#ask("POST", `${pathOf(key)}/refunds`, { key: refund.key, amount }, amount);
+    if (!("body" in said)) return unclear(said);
+    const { status } = said.body;
+    if (status === "refunded" || status === "declined" || status === "pending") return { status };
+    return { status: "unknown", reason: `a refund cannot be ${status}` };
+  }
+
+  readNotice(body: string, signature: string, secret: string, now: number): Notice | undefined {
+    if (!isSigned(body, signature, secret, now)) return undefined;
+    const read = parse(body);
+    if (read?.key === undefined) return undefined;
+    return { key: read.key, outcome: outcomeOf({ body: read }) };
+  }
+
+  async #ask(method: "GET" | "POST", path: string, asked: Asked, body?: object): Promise<Said> {
     const { url, deadlineMs } = this.#options;
-    const target = `${await url()}${path}`;
-    let status: number;
+    let code: number;
     let text: string;
     try {
-      const response = await fetch(target, {
-        method: "POST",
-        headers: { "content-type": "application/json", "idempotency-key": key },
-        body: JSON.stringify(body),
+      const response = await fetch(`${await url()}${path}`, {
+        method,
+        headers: { "content-type": "application/json", "idempotency-key": asked.key },
+        ...(body && { body: JSON.stringify(body) }),
         redirect: "error",
         signal: AbortSignal.timeout(deadlineMs),
       });
-      status = response.status;
+      code = response.status;
       text = await readCapped(response);
     } catch (error) {
-      throw unclear(`${path}: ${(error as Error).message}`, error);
+      return { reason: `${path}: ${(error as Error).message}` };
     }
-    if (status === 402) return { status: "declined" };
-    if (status === 404) return { status: "unknown" };
-    if (status === 409 || status === 410) return { status: conflict };
-    if (status === 422) throw new Bug("PROVIDER_KEY_REUSED", `${path}: ${key} was used with another amount or token`);
-    if (status < 200 || status >= 300) throw unclear(`${path}: HTTP ${status}`);
-    return answerIn(path, text);
+    const said = code < 500 ? parse(text) : undefined;
+    if (!said) return { code, reason: `${path}: HTTP ${code}, and the body does not say what has become of it` };
+    if (!isAbout(said, asked)) return { reason: `${path}: the answer is about another payment` };
+    return { body: said };
   }
 }
 
-function answerIn(path: string, text: string): ProviderAnswer {
+const pathOf = (key: string): string => `/authorizations/${encodeURIComponent(key)}`;
+
+function isAbout({ key, amount, currency }: Body, asked: Asked): boolean {
+  if (key !== undefined && key !== asked.key) return false;
+  if (asked.amount === undefined) return true;
+  return (
+    (amount ?? asked.amount.amount) === asked.amount.amount &&
+    (currency ?? asked.amount.currency) === asked.amount.currency
+  );
+}
+
+/** The body of an answer, if it says what has become of the key. Earlier releases of the bundled provider say so as `error`. */
+function parse(text: string): Body | undefined {
   let body: unknown;
   try {
     body = JSON.parse(text);
-  } catch (error) {
-    throw unclear(`${path}: the answer is not JSON`, error);
+  } catch {
+    return undefined;
   }
-  const found = checkAnswer(body);
-  if (found !== true) throw unclear(`${path}: ${found.map(({ field, message }) => `${field} ${message}`).join("; ")}`);
-  const { status, authorizationId } = body as ProviderAnswer;
-  return { status, ...(authorizationId !== undefined && { authorizationId }) };
+  if (typeof body !== "object" || body === null) return undefined;
+  const { status = (body as { error?: unknown }).error } = body as { status?: unknown };
+  const said = { ...body, status };
+  return checkBody(said) === true ? (said as Body) : undefined;
 }
 
-/** Nothing can be said about the effect: whoever repeats the command repeats the request. */
-const unclear = (message: string, cause?: unknown): Unavailable =>
-  new Unavailable("PROVIDER_UNAVAILABLE", {
-    message: `payment provider, ${message}`,
-    outcome: "unknown",
-    retryAfterMs: 500,
-    cause,
-  });
+function outcomeOf(said: Said): Outcome {
+  if (!("body" in said)) return unclear(said);
+  const { status, authorizationId } = said.body;
+  if (status === "authorized")
+    return authorizationId === undefined
+      ? { status: "unknown", reason: "authorized without an id" }
+      : { status, authorizationId };
+  return status === "refunded" ? { status: "captured" } : { status };
+}
+
+/**
+ * What a status code says of an answer whose body says nothing. A 404 is of a key that the provider has never seen, or of
+ * a proxy; 402 a decline that is none until it says so; the others here ask to come again.
+ */
+const AGAIN = new Set([402, 404, 408, 409, 410, 423, 425, 429]);
+function unclear(said: Exclude<Said, { body: Body }>): Extract<Outcome, { status: "unknown" | "misconfigured" }> {
+  const code = "code" in said ? said.code : 0;
+  const isOurs = code >= 400 && code < 500 && !AGAIN.has(code);
+  return { status: isOurs ? "misconfigured" : "unknown", reason: said.reason };
+}
 
 async function readCapped(response: Response): Promise<string> {
   const chunks: Uint8Array[] = [];

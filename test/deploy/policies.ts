@@ -42,8 +42,10 @@ export function selectorsMatch(manifests: readonly Manifest[]): string[] {
 /** What a manifest names is there: ConfigMaps, Secrets and their keys, accounts, what an autoscaler scales. */
 export function referencesExist(manifests: readonly Manifest[]): string[] {
   const find = (kind: string, name: string) => manifests.find(one => one.kind === kind && one.metadata.name === name);
-  const missing = (from: string, kind: string, { name, key }: { name: string; key?: string }): string[] => {
+  type Named = { name: string; key?: string; optional?: boolean };
+  const missing = (from: string, kind: string, { name, key, optional = false }: Named): string[] => {
     const found = find(kind, name);
+    if (optional) return [];
     if (found && (key === undefined || found.data?.[key] !== undefined)) return [];
     return [`${from} names ${kind} ${name}${key === undefined ? "" : `, key ${key}`}, which is not there`];
   };

@@ -112,8 +112,10 @@ saga.step("r", "rewards.reserve", ({ event }) => ({ ...mug(), rewardId: event.da
 // @ts-expect-error the result of a step that has not run
 saga.step("s", "rewards.ship", ({ done }) => ({ rewardId: "x", to: "y", left: done.reserve.left }));
 const afterPivot = saga.pivot("s", "rewards.reserve", mug);
-// @ts-expect-error there is no way back after the pivot
+// Past the pivot an undo is an operator's, and checked all the same.
 afterPivot.step("t", "rewards.reserve", mug, { undo: "rewards.release" });
+// @ts-expect-error the operator's undo does not take these params
+afterPivot.step("t", "rewards.reserve", mug, { undo: "loyalty.refund" });
 // @ts-expect-error there is one pivot
 void afterPivot.pivot;
 

@@ -38,11 +38,24 @@ export const operations = [
     params: ({ path, body }) => ({ ...body, id: path.id }),
   }),
   route("POST /ops/sagas/:id/compensate", "ops.compensateSaga", {
-    summary: "Undo a stuck saga",
+    summary: "Undo a stuck saga; with pastPivot also one past its point of no return: money, stock and order go back",
     access,
     path: { id },
-    body: { note },
+    body: { note, pastPivot: Type.Optional(Type.Boolean()) },
     params: ({ path, body }) => ({ ...body, id: path.id }),
+  }),
+  route("POST /ops/payments/:id/reauthorize", "payments.reauthorize", {
+    summary:
+      "Authorize anew what could not be captured any more, by another token if one is given; then retry the saga",
+    access,
+    path: { id: ActorId },
+    body: { token: Type.Optional(Type.String({ minLength: 1, maxLength: 200, format: "no-card-number" })) },
+    params: ({ path, body }) => ({ ...body, id: path.id }),
+  }),
+  route("GET /ops/payments/provider", "payments.provider", {
+    summary: "Whether the payment provider refuses our requests as such, since when and why, as one node knows it",
+    access,
+    params: () => ({}),
   }),
   route("GET /ops/actors/:type/:id", "ops.actor", {
     summary: "An actor's state, now or at a version, and its latest events",

@@ -22,7 +22,7 @@ export const orders = [
       shippingAddress: Address,
       payment: strictObject({
         method: Type.Enum(["card"]),
-        token: Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9_-]+$" }),
+        token: Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9_-]+$", format: "no-card-number" }),
       }),
     },
     idempotent: true,
@@ -67,6 +67,30 @@ export const orders = [
       id: path.id,
       ...(!user.roles.includes("admin") && { customer: user.id }),
     }),
+  }),
+  route("POST /orders/:id/refunds", "orders.refund", {
+    summary: "Give money back: for lines, or for all that is left of a shipped order; `restock` puts the goods back",
+    access: "admin",
+    path,
+    body: {
+      lines: Type.Optional(Type.Array(RequestedLine, { minItems: 1, maxItems: 100 })),
+      restock: Type.Boolean(),
+      reason: Type.Optional(Type.String({ maxLength: 500 })),
+    },
+    idempotent: true,
+    params: ({ path, body, user, key }) => ({
+      ...body,
+      id: path.id,
+      refundId: key === undefined ? newId() : idFrom(user.id, key),
+    }),
+    status: 201,
+  }),
+  route("POST /payments/webhook", "payments.notify", {
+    summary: "What the payment provider tells by itself, signed by `Webhook-Signature`",
+    access: "public",
+    body: { body: Type.String({ maxLength: 20_000 }), signature: Type.String({ maxLength: 200 }) },
+    signedBy: "webhook-signature",
+    params: ({ body }) => body,
   }),
   orderStream("GET /orders/:id/stream", {
     summary: "Status changes of an order as server-sent events, until its last; resumes by Last-Event-ID",

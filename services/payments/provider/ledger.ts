@@ -2,6 +2,7 @@
 //
 // A void may come before its authorization. It then leaves an entry without amount, the tombstone, which refuses the
 // authorization when that arrives: else a request lost on the way would charge a customer whose order is long gone.
+import { randomBytes } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 
 const limits = {
@@ -18,7 +19,8 @@ export interface Authorization {
   readonly currency: string;
   readonly token: string;
 }
-export type EntryStatus = "authorized" | "captured" | "voided" | "declined";
+/** `pending`: the customer still has to agree, at their bank. */
+export type EntryStatus = "authorized" | "captured" | "voided" | "declined" | "pending";
 /** `amount` and what follows are null in a tombstone. */
 export interface Entry {
   readonly key: string;
@@ -27,6 +29,12 @@ export interface Entry {
   readonly currency: string | null;
   readonly token: string | null;
   readonly authorizationId: string | null;
+}
+/** What was given back of the amount that was captured under `key`. */
+export interface RefundEntry {
+  readonly refundKey: string;
+  readonly key: string;
+  readonly amount: number;
 }
 type Work = { readonly run: () => void; readonly fail: (error: unknown) => void; readonly settle: () => void };
 
@@ -53,7 +61,7 @@ export class Ledger {
   authorize(
     key: string,
     { amount, currency, token }: Authorization,
-    status: "authorized" | "declined",
+    status: "authorized" | "declined" | "pending",
     authorizationId: string,
   ): Promise<Entry> {
     return this.#commit(key, () =>
@@ -76,10 +84,58 @@ export class Ledger {
       this.#database
         .prepare(
           `insert into entries (key, status) values (?, 'voided')
-           on conflict do update set status = 'voided' where status = 'authorized'`,
+           on conflict do update set status = 'voided' where status in ('authorized', 'pending')`,
         )
         .run(key),
     );
+  }
+
+  /** The customer's answer to what is pending. The entry that is there now, if any. */
+  settle(key: string, status: "authorized" | "declined"): Promise<Entry | undefined> {
+    return this.#commit(key, () =>
+      this.#database.prepare("update entries set status = ? where key = ? and status = 'pending'").run(status, key),
+    );
+  }
+
+  /** Keys of what is pending. */
+  pending(): string[] {
+    return this.#database
+      .prepare("select key from entries where status = 'pending'")
+      .all()
+      .map(row => row["key"] as string);
+  }
+
+  /** Enters a refund unless its key has one, or more would be given back than was captured. */
+  refund(key: string, refundKey: string, amount: number): Promise<Entry | undefined> {
+    return this.#commit(key, () =>
+      this.#database
+        .prepare(
+          `insert into refunds (refundKey, key, amount)
+           select ?, key, ? from entries where key = ? and status = 'captured'
+             and amount >= ? + (select coalesce(sum(amount), 0) from refunds where key = entries.key)
+           on conflict do nothing`,
+        )
+        .run(refundKey, amount, key, amount),
+    );
+  }
+
+  findRefund(refundKey: string): RefundEntry | undefined {
+    return this.#database.prepare("select * from refunds where refundKey = ?").get(refundKey) as
+      RefundEntry | undefined;
+  }
+
+  /** Minor units that were given back of a key. */
+  refunded(key: string): number {
+    const row = this.#database.prepare("select coalesce(sum(amount), 0) as amount from refunds where key = ?").get(key);
+    return row!["amount"] as number;
+  }
+
+  /** What webhooks are signed with: made once, and the same for all who keep these books. */
+  secret(): string {
+    this.#database
+      .prepare("insert into settings values ('webhookSecret', ?) on conflict do nothing")
+      .run(randomBytes(32).toString("base64url"));
+    return this.#database.prepare("select value from settings where name = 'webhookSecret'").get()!["value"] as string;
   }
 
   close(): void {
@@ -147,6 +203,13 @@ function open(filename: string): DatabaseSync {
         token text,
         authorizationId text
       ) without rowid;
+      create table if not exists refunds (
+        refundKey text primary key,
+        key text not null,
+        amount integer not null
+      ) without rowid;
+      create index if not exists refunds_key on refunds (key);
+      create table if not exists settings (name text primary key, value text not null) without rowid;
       pragma busy_timeout = 0;
     `);
     return database;

@@ -1,12 +1,15 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createServer } from "node:http";
+import { text } from "node:stream/consumers";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { isSigned } from "../signature.ts";
 import { startProvider, type LedgerEntry, type Provider, type ProviderOptions } from "./provider.ts";
 
 let folder: string;
@@ -46,6 +49,7 @@ const entry = (key: string, amounts: Partial<LedgerEntry>) => ({
   captured: 0,
   voided: 0,
   declined: 0,
+  refunded: 0,
   ...amounts,
 });
 
@@ -127,6 +131,88 @@ test("refuses a key that is used with another body", async () => {
   expect(await authorize("a", "tok_ok", 9_999)).toMatchObject({ status: 422 });
   expect(await authorize("a", "tok_slow")).toMatchObject({ status: 422 });
   expect(await ledger()).toEqual([entry("a", { authorized: 2_500 })]);
+});
+
+const refund = (key: string, amount: number, refundKey: string) =>
+  post(`/authorizations/${key}/refunds`, { amount, currency: "EUR" }, refundKey);
+
+test("refunds what was captured, once a key, and never more", async () => {
+  await authorize("a");
+  expect(await refund("a", 500, "r1")).toMatchObject({ status: 409, body: { status: "declined" } });
+  await capture("a");
+  const first = await refund("a", 500, "r1");
+  expect(first).toMatchObject({ status: 201, body: { status: "refunded", key: "r1", amount: 500 } });
+  expect(await refund("a", 500, "r1")).toEqual(first);
+  expect(await refund("a", 600, "r1")).toMatchObject({ status: 422 });
+  expect(await refund("a", 2_001, "r2")).toMatchObject({ status: 409, body: { status: "declined" } });
+  expect(await refund("a", 2_000, "r3")).toMatchObject({ status: 201 });
+  expect(await refund("a", 1, "r4")).toMatchObject({ status: 409 });
+  expect(await refund("nobody", 1, "r5")).toMatchObject({ status: 404 });
+  expect(await ledger()).toEqual([entry("a", { authorized: 2_500, captured: 2_500, refunded: 2_500 })]);
+});
+
+test("tok_pending waits for its customer, and a webhook tells what they said, signed", async () => {
+  const told: { body: string; signature: string }[] = [];
+  const listener = createServer((request, response) => {
+    void text(request).then(body => {
+      told.push({ body, signature: String(request.headers["webhook-signature"]) });
+      // The first time nobody is at home.
+      response.writeHead(told.length === 1 ? 503 : 200).end();
+    });
+  }).listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const webhookUrl = `http://127.0.0.1:${(listener.address() as { port: number }).port}/hook`;
+  await provider.close();
+  await start({ pendingMs: 0, webhookUrl });
+  try {
+    expect(await authorize("a", "tok_pending")).toMatchObject({ status: 202, body: { status: "pending" } });
+    expect(await capture("a")).toMatchObject({ status: 409, body: { status: "pending" } });
+    expect(await ledger()).toEqual([entry("a", {})]);
+    expect(await post("/authorizations/a/settle", { status: "authorized" })).toMatchObject({ status: 200 });
+    // Once: they cannot change their mind.
+    expect(await post("/authorizations/a/settle", { status: "declined" })).toMatchObject({
+      body: { status: "authorized" },
+    });
+    while (told.length < 2) await sleep(20);
+    const { body, signature } = told[1]!;
+    expect(JSON.parse(body)).toMatchObject({ key: "a", status: "authorized", authorizationId: expect.any(String) });
+    expect(isSigned(body, signature, provider.webhookSecret, Date.now())).toBe(true);
+    expect(told[0]!.body).toBe(body);
+  } finally {
+    listener.close();
+  }
+});
+
+test("what is pending is agreed to after a while, also when the provider was away meanwhile", async () => {
+  await provider.close();
+  await start({ pendingMs: 0 });
+  await authorize("a", "tok_pending");
+  const { webhookSecret } = provider;
+  await provider.close();
+  await start({ pendingMs: 50 });
+  expect(provider.webhookSecret).toBe(webhookSecret);
+  const status = async () => (await (await fetch(`${provider.url}/authorizations/a`)).json()) as { status: string };
+  while ((await status()).status === "pending") await sleep(20);
+  expect(await status()).toMatchObject({ key: "a", status: "authorized" });
+});
+
+test("a void takes back what is pending", async () => {
+  await provider.close();
+  await start({ pendingMs: 0 });
+  await authorize("a", "tok_pending");
+  expect(await voidIt("a")).toMatchObject({ status: 200, body: { status: "voided" } });
+  expect(await post("/authorizations/a/settle", { status: "authorized" })).toMatchObject({
+    body: { status: "voided" },
+  });
+});
+
+test("each answer that refuses a key says what has become of it", async () => {
+  await authorize("a");
+  await capture("a");
+  expect(await voidIt("a")).toMatchObject({ status: 409, body: { status: "captured" } });
+  await voidIt("b");
+  expect(await authorize("b")).toMatchObject({ status: 409, body: { status: "voided" } });
+  expect((await fetch(`${provider.url}/authorizations/nobody`)).status).toBe(404);
 });
 
 test("declines tok_declined and tokens that it does not know, for ever", async () => {

@@ -14,20 +14,27 @@ import type { ProviderOptions } from "./provider.ts";
 export default defineService(contract, {
   actions: {
     url() {
-      return { url: this.url as string };
+      return { url: this.url as string, ...(this.secret !== undefined && { webhookSecret: this.secret as string }) };
     },
   },
   async started() {
     const environment = environmentOf(this.broker);
-    this.url = environment.paymentProviderUrl ?? (await this.startBundled(ledgerFile(environment)));
+    this.url = environment.paymentProviderUrl ?? (await this.startBundled(environment));
   },
   methods: {
-    async startBundled(filename: string): Promise<string> {
+    async startBundled(environment: Environment): Promise<string> {
+      const filename = ledgerFile(environment);
       makePrivate(filename);
-      const options: ProviderOptions = { filename };
+      // On a port that the system chooses nobody knows the gateway's yet: payments ask then, as they do anyhow.
+      const { port } = environment;
+      const options: ProviderOptions = {
+        filename,
+        ...(port > 0 && { webhookUrl: `http://127.0.0.1:${port}/api/v1/payments/webhook` }),
+      };
       const worker = new Worker(new URL("./server.ts", import.meta.url), { workerData: options });
       const exited = new Promise(resolve => worker.once("exit", resolve));
-      const [url] = await once(worker, "message");
+      const [{ url, webhookSecret }] = await once(worker, "message");
+      this.secret = webhookSecret;
       worker.on("error", error => this.logger.error(new Bug("PROVIDER_CRASHED", error.message, { cause: error })));
       // Payments may ask until the last service has stopped.
       closeWithBroker(this.broker, async () => {

@@ -11,9 +11,12 @@ const HELP = `The bundled payment provider.
   --host <name>   address to listen on (127.0.0.1)
   --data <file>   SQLite file of the ledger (payment-provider.sqlite)
   --slow-ms <n>   milliseconds before tok_slow is looked at (3000)
+  --pending-ms <n>     milliseconds until the customer of a tok_pending agrees (3000; 0: only by POST …/settle)
+  --webhook-url <url>  where a webhook tells what has become of a pending one (nowhere)
+  --webhook-secret <text>  what it is signed with (made up, once a ledger)
   --help          this text
 
-Tokens: tok_ok, tok_declined, tok_slow, tok_flaky. Any other token is declined.
+Tokens: tok_ok, tok_declined, tok_slow, tok_pending, tok_flaky. Any other token is declined.
 `;
 
 if (isMainThread) await runAlone();
@@ -30,7 +33,7 @@ async function runAsWorker(): Promise<void> {
   const provider = await startProvider(workerData as ProviderOptions);
   parentPort!.once("message", () => void provider.close().then(() => parentPort!.close()));
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-  parentPort!.postMessage(provider.url);
+  parentPort!.postMessage({ url: provider.url, webhookSecret: provider.webhookSecret });
 }
 
 function readArguments(): ProviderOptions {
@@ -41,6 +44,9 @@ function readArguments(): ProviderOptions {
         host: { type: "string", default: "127.0.0.1" },
         data: { type: "string", default: "payment-provider.sqlite" },
         "slow-ms": { type: "string", default: "3000" },
+        "pending-ms": { type: "string", default: "3000" },
+        "webhook-url": { type: "string" },
+        "webhook-secret": { type: "string" },
         help: { type: "boolean", default: false },
       },
     });
@@ -53,6 +59,9 @@ function readArguments(): ProviderOptions {
       host: values.host,
       port: wholeNumber("--port", values.port, 65_535),
       slowMs: wholeNumber("--slow-ms", values["slow-ms"], 600_000),
+      pendingMs: wholeNumber("--pending-ms", values["pending-ms"], 600_000),
+      ...(values["webhook-url"] !== undefined && { webhookUrl: values["webhook-url"] }),
+      ...(values["webhook-secret"] !== undefined && { webhookSecret: values["webhook-secret"] }),
     };
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n\n${HELP}`);

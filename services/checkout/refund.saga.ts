@@ -1,0 +1,35 @@
+// Gives money back: the payment takes it on, if so much was captured and is not given back already; then the provider pays,
+// and the goods go back into stock if they were said to.
+import { defineSaga } from "../../mixins/saga/index.ts";
+
+export const Refund = defineSaga("refund", {
+  startedBy: "order.refund_requested",
+  otherwise: [
+    "orders.failRefund",
+    ({ event }, failure) => ({ id: event.stream, refundId: event.data.refundId, reason: failure.type }),
+  ],
+})
+  .pivot("request", "payments.requestRefund", ({ event }) => ({
+    id: event.stream,
+    refundId: event.data.refundId,
+    amount: event.data.amount.amount,
+  }))
+  .step("refund", "payments.refund", ({ event }) => ({ id: event.stream, refundId: event.data.refundId }))
+  .each(
+    "restock",
+    ({ event, done }) => (done.refund.status === "refunded" ? event.data.items : []),
+    "inventory.takeBack",
+    ({ event }, { sku, quantity }) => ({ id: sku, orderId: event.stream, quantity }),
+  )
+  .each(
+    "tell",
+    ({ event, done }) => (done.refund.status === "refunded" ? [event.data.refundId] : []),
+    "orders.markRefunded",
+    ({ event }, refundId) => ({ id: event.stream, refundId }),
+  )
+  .each(
+    "tellFailed",
+    ({ event, done }) => (done.refund.status === "failed" ? [event.data.refundId] : []),
+    "orders.failRefund",
+    ({ event }, refundId) => ({ id: event.stream, refundId, reason: "REFUND_DECLINED" }),
+  );
