@@ -108,7 +108,8 @@ function linkToNext(req: GatewayRequest, { query }: Request, result: unknown): {
   const { nextCursor } = (result ?? {}) as { nextCursor?: unknown };
   if (typeof nextCursor !== "string") return {};
   const { page: _page, ...asked } = query as Record<string, string | number>;
-  const search = new URLSearchParams(Object.entries(asked).map(([name, value]) => [name, String(value)]));
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(asked)) search.set(name, String(value));
   search.set("cursor", nextCursor);
   return { Link: `<${pathOf(req)}?${search.toString()}>; rel="next"` };
 }
