@@ -46,3 +46,14 @@ test("a status that code gives to a refusal is the documented one, or named in i
   );
   expect(wrong).toEqual([]);
 });
+
+test("a code has one meaning: code gives it one status", () => {
+  const statuses = new Map<string, Set<string>>();
+  for (const text of sources)
+    for (const [, code, status] of text.matchAll(
+      /(?:new Refusal|refuse)\(\s*(?:"([A-Z_]+)"),\s*\{[^}]*?status: (\d+)/g,
+    ))
+      statuses.set(code!, (statuses.get(code!) ?? new Set()).add(status!));
+  expect(statuses.size).toBeGreaterThan(30);
+  expect([...statuses].filter(([, of]) => of.size > 1).map(([code]) => code)).toEqual([]);
+});

@@ -118,9 +118,10 @@ async function call(
 function linkToNext(req: GatewayRequest, { query }: Request, result: unknown): { Link?: string } {
   const { nextCursor } = (result ?? {}) as { nextCursor?: unknown };
   if (typeof nextCursor !== "string") return {};
-  const { page: _page, ...asked } = query as Record<string, unknown>;
+  const { page: _page, ...asked } = query as Record<string, string | number>;
   const search = new URLSearchParams();
-  for (const [name, value] of Object.entries({ ...asked, cursor: nextCursor })) search.set(name, String(value));
+  for (const [name, value] of Object.entries(asked)) search.set(name, String(value));
+  search.set("cursor", nextCursor);
   return { Link: `<${pathOf(req)}?${search.toString()}>; rel="next"` };
 }
 

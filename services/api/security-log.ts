@@ -47,7 +47,7 @@ export class SecurityLog {
   }
 
   tell(line: string): void {
-    this.#window ??= setTimeout(() => this.#end(), limits.securityWindowMs).unref();
+    if (!this.#window) this.#window = setTimeout(() => this.#end(), limits.securityWindowMs).unref();
     if (this.#said++ < limits.securityLinesMax) this.#say(line);
     else this.#more++;
   }

@@ -95,9 +95,9 @@ function placeOf(cursor: string): Place {
 function following(orders: Knex.QueryBuilder, seen: Place | undefined): Knex.QueryBuilder {
   if (!seen) return orders;
   const { placedAt, id } = seen;
-  return orders
-    .where("placedAt", "<=", placedAt)
-    .where(any => any.where("placedAt", "<", placedAt).orWhere("id", "<", id));
+  return orders.where("placedAt", "<=", placedAt).where(any => {
+    void any.where("placedAt", "<", placedAt).orWhere("id", "<", id);
+  });
 }
 
 function toRow({ amount, currency, reason, ...row }: Omit<OrderRow, "reason"> & { reason?: string | null }) {
