@@ -116,6 +116,20 @@ test.each([
   ["DATA_DIR", "two\nlines", "two lines"],
 ])("%s=%s is shown as far as it can be", (variable, value, shown) => expect(shownValue(variable, value)).toBe(shown));
 
+test.each([
+  'connection string "shop:QXZJKVW0@db/shop"',
+  "postgres:/shop:QXZJKVW0@db/shop cannot be parsed",
+  "postgres//shop:QXZJKVW0@db/shop cannot be parsed",
+  'it holds {"user":"shop","password":"QXZJKVW0"}',
+  "user: shop, password: QXZJKVW0",
+  "PGPASSWORD=QXZJKVW0",
+  "DATABASE_PASSWORD = 'QXZJKVW0'",
+  "api_key=QXZJKVW0",
+])("a secret without a URL that can be read is hidden as well: %s", text => {
+  expect(withoutSecrets(text)).not.toContain("QXZJKVW0");
+  expect(shownValue("SERVICES", text)).not.toContain("QXZJKVW0");
+});
+
 test("a sentence keeps what is no secret", () => {
   expect(withoutSecrets("connect ECONNREFUSED 127.0.0.1:5432")).toBe("connect ECONNREFUSED 127.0.0.1:5432");
   expect(withoutSecrets("cannot reach redis://:secret@db:6379/0: refused (password=hidden)")).toBe(

@@ -6,7 +6,11 @@ const HIDDEN = "…";
 const SCHEME = /[a-z][a-z0-9+.-]*:\/\//i;
 /** Host, port and path, several hosts with commas between. A port has five digits at most; more may be a password. */
 const ADDRESS = /^[\w.-]*(\[[\da-f:.]+\])?(:\d{1,5})?(,[\w.-]+(:\d{1,5})?)*(\/[\w.~%+-]*)*$/i;
-const PASSWORD = /\b(\w*(?:pass\w*|pwd|secret|token))\s*=\s*("[^"]*"|'[^']*'|[^\s&;,)]+)/gi;
+/** By its name, as in a query, a keyword form, JSON or a list of settings. */
+const PASSWORD =
+  /\b(\w*(?:pass\w*|pwd|secret|token|api_?key)\s*=|\w*(?:password|passwd|pwd|secret)"?\s*:)(\s*)("[^"]*"|'[^']*'|[^\s&;,)}]+)/gi;
+/** Of a URL whose scheme is missing or misspelt. */
+const CREDENTIALS = /[^\s"'`(]+:[^\s"'`]*@(?=[\w[.-])/g;
 /** What a sentence puts behind a URL. */
 const PUNCTUATION = /[)\]"'`:;,.]*$/;
 
@@ -16,7 +20,7 @@ const PUNCTUATION = /[)\]"'`:;,.]*$/;
  */
 export function withoutSecrets(text: string): string {
   const found = SCHEME.exec(text);
-  if (!found) return text.replaceAll(PASSWORD, `$1=${HIDDEN}`);
+  if (!found) return text.replaceAll(CREDENTIALS, `${HIDDEN}@`).replaceAll(PASSWORD, `$1$2${HIDDEN}`);
   const before = withoutSecrets(text.slice(0, found.index));
   const rest = text.slice(found.index + found[0].length);
   const at = rest.lastIndexOf("@");
@@ -36,7 +40,7 @@ export function shownValue(variable: string, value: string): string {
   const line = value.replaceAll(/\p{Cc}+/gu, " ");
   if (variable.endsWith("URL")) return line.startsWith("sqlite:") ? shownPath(line) : shownWholeUrl(line);
   if (SCHEME.test(line)) return shownWholeUrl(line);
-  return /:.*@|\bpass\w*\s*=/i.test(line) ? HIDDEN : line;
+  return /:.*@/.test(line) || withoutSecrets(line) !== line ? HIDDEN : line;
 }
 
 const shownPath = (value: string): string => (SCHEME.test(value) || value.includes("@") ? `sqlite:${HIDDEN}` : value);
