@@ -207,7 +207,7 @@ export class Place {
     const rows = await this.#database
       .knex("parked_streams")
       .where({ ...this.key, state: "retrying" })
-      .where(time => time.where("next_at", "<=", now).orWhere("next_at", ">", now + PAUSE_MS_MAX))
+      .where(time => void time.where("next_at", "<=", now).orWhere("next_at", ">", now + PAUSE_MS_MAX))
       .orderBy("next_at")
       .limit(limit);
     for (const row of rows) this.aside.set(row.actor_stream, asideOf(row));

@@ -131,7 +131,8 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
       const mapped = toProblem(error, requestId(req));
       if (mapped.problem.status === 500)
         this.logger.error(`${req.method} ${pathOf(req)} failed, request ${requestId(req)}:`, error);
-      if (concernsSecurity(mapped.problem)) this.securityLog.tell(securityLine(mapped.problem, toldOf(req)));
+      if (concernsSecurity(mapped.problem))
+        this.securityLog.tell(securityLine(mapped.problem, toldOf(req, this.proxies)));
       sendProblem(req, res, mapped);
     },
     async isAdmin(this: Gateway, req: IncomingMessage): Promise<boolean> {
@@ -283,11 +284,12 @@ function plainOf(gateway: Gateway): ReadonlyMap<string, Handler> {
   ]);
 }
 
-const toldOf = (req: IncomingMessage): Told => {
+const toldOf = (req: IncomingMessage, proxies: number): Told => {
   const { $alias, $ctx, $email } = req as Partial<GatewayRequest> & { $alias?: Alias };
   const { user } = ($ctx?.meta ?? {}) as { user?: { id: string } };
   return {
     req,
+    proxies,
     route: $alias?.fullPath ?? (pathOf(req) === "/metrics" ? "/metrics" : "none"),
     user: user?.id,
     email: $email,

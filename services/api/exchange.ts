@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "moleculer";
 import type { Meta } from "../../mixins/contract/index.ts";
-import { clientCommandId, COMMAND_ID, isRefusal, Refusal, REPLAYED, type Issue } from "../../mixins/kernel/index.ts";
+import { clientCommandId, COMMAND_ID, isRefusal, Refusal, REPLAYED } from "../../mixins/kernel/index.ts";
 import { addressOf } from "./address.ts";
 import { ANONYMOUS, type Authenticator, type Verified } from "./authentication.ts";
 import { readBody, readText } from "./body.ts";

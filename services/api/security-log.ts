@@ -2,6 +2,7 @@
 // Whoever watches them sees guessing and probing; they hold no token, no password and no e-mail address.
 import { hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { addressOf } from "./address.ts";
 import { limits } from "./limits.ts";
 import type { Problem } from "./problem.ts";
 
@@ -14,6 +15,8 @@ export const concernsSecurity = ({ status, type }: Problem): boolean => STATUSES
 /** What the gateway knows of a request that is refused. */
 export interface Told {
   readonly req: IncomingMessage;
+  /** Proxies that stand before the gateway; see `addressOf`. */
+  readonly proxies: number;
   /** The pattern of its route: a path would be the client's own text. */
   readonly route: string;
   readonly user?: string | undefined;
@@ -22,11 +25,11 @@ export interface Told {
 }
 
 /** `refused 401 bad-credentials: POST /api/v1/auth/login, account 5f2d8a…, from 192.0.2.1, request …` */
-export function securityLine({ status, type, requestId }: Problem, { req, route, user, email }: Told): string {
+export function securityLine({ status, type, requestId }: Problem, { req, proxies, route, user, email }: Told): string {
   const who = [
     ...(user ? [`user ${user}`] : []),
     ...(email === undefined ? [] : [`account ${accountMark(email)}`]),
-    `from ${req.socket.remoteAddress ?? "a closed connection"}`,
+    `from ${addressOf(req, proxies) || "a closed connection"}`,
   ];
   return `refused ${status} ${type.replace("/problems/", "")}: ${req.method} ${route}, ${who.join(", ")}, request ${requestId}`;
 }

@@ -65,7 +65,7 @@ describe("what only operators read", () => {
     const strangers = await pathsOf({});
     const everything = await pathsOf({ token: admin });
     expect(strangers.paths).toContain("/api/v1/orders");
-    expect(strangers.all).not.toMatch(/\/ops\/|receive|catalog\.(create|update|remove)/);
+    expect(strangers.all).not.toMatch(/\/ops\/|\/receive|catalog\.(create|update|remove)/);
     expect((await pathsOf({ token: ann.token })).all).toBe(strangers.all);
     expect(everything.paths).toContain("/api/v1/ops/sagas/{id}/compensate");
     expect((await gateway.http("GET", "/openapi.json", { token: "x.y.z" })).status).toBe(401);
