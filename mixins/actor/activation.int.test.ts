@@ -405,7 +405,7 @@ describe("commands", () => {
     },
     "an event that is a text": { decide: () => [{ type: "purse.noted", data: "noted" }] },
     "an event that is a date": { decide: () => [{ type: "purse.noted", data: new Date() }] },
-    "an event that comes later": { decide: () => [Promise.reject(new Error("nobody listens"))] },
+    "events that come later": { decide: () => [1, 2].map(() => Promise.reject(new Error("nobody listens"))) },
     "an event whose data comes later": {
       decide: () => [{ type: "purse.noted", data: Promise.reject(new Error("nobody listens")) }],
     },
@@ -1156,6 +1156,13 @@ describe("loading", () => {
     const decide = { ...Purse.decide, earn: () => [{ type: "purse.earned", data: { amount: 1, by: 5n } }] };
     const { differences } = await node({}, { ...Purse, decide } as never).whatIf("a");
     expect(differences).toMatchObject([{ version: 1, actual: { refused: expect.stringContaining("BigInt") } }]);
+  });
+
+  test("what if: a decision of today whose data comes later is a difference, and its rejection ends nothing", async () => {
+    await fill("a", 1);
+    const late = () => [{ type: "purse.earned", data: Promise.reject(new Error("nobody listens")) }];
+    const { differences } = await node({}, { ...Purse, decide: { ...Purse.decide, earn: late } } as never).whatIf("a");
+    expect(differences).toMatchObject([{ version: 1, actual: { refused: expect.stringContaining("promise") } }]);
   });
 
   test("what is hidden by a snapshot only is not archived", async () => {

@@ -585,7 +585,7 @@ export class Activation {
     const { versions } = this.#house.actor.contract;
     const text = storableJson(data, type);
     // Stored, it would be damage: every node would put the stream into quarantine.
-    if (isPromise(data) || !text.startsWith("{")) throw new TypeError(`${type}: its data is no object`);
+    if (!text.startsWith("{")) throw new TypeError(`${type}: its data is no object`);
     return { type, schemaVersion: versions[type] ?? 1, data: text };
   }
 

@@ -33,6 +33,7 @@ export function decide<S>(
   try {
     const { events, timers } = Array.isArray(decided) ? { events: decided, timers: [] } : decidedOf(decided);
     for (const timer of timers) checkTimer(actor, timer);
+    mustBeHere(events);
     return { events, timers, state: evolveAll(actor, state, events) };
   } catch (error) {
     throw decisionFailed(actor, decision.id, command, error);
@@ -51,6 +52,13 @@ function decidedOf(decided: unknown): { events: readonly PlainEvent[]; timers: r
   if (isPromise(decided) || !Array.isArray(events) || !Array.isArray(timers))
     throw new TypeError("a decision is a list of events, or `{ events, timers }`");
   return { events, timers };
+}
+
+/** All of them are looked at: each promise that is left alone may end the process. */
+function mustBeHere(events: readonly (PlainEvent | null)[]): void {
+  let late = 0;
+  for (const event of events) if (isPromise(event) || isPromise(event?.data)) late++;
+  if (late > 0) throw new TypeError(`${late} of its events are promises, or have one for data`);
 }
 
 /** Of a timer that the store cannot keep the decision must hear: in a batch it would fail the neighbours as well. */

@@ -107,11 +107,9 @@ export const initialOf = (actor: Actor): unknown => asState(actor.initial(), "in
 export function evolveAll<S>(actor: Actor, state: S, events: readonly PlainEvent[]): S {
   const { evolve, contract } = actor;
   let next = state;
-  for (const event of events) {
-    const { type, data } = event;
+  for (const { type, data } of events) {
     // Own ones only: "constructor" is no event because every object has one.
-    if (!Object.hasOwn(evolve, type))
-      throw new Error(`${contract.service}: no fold for ${isPromise(event) ? "a promise" : `event "${type}"`}`);
+    if (!Object.hasOwn(evolve, type)) throw new Error(`${contract.service}: no fold for event "${type}"`);
     next = asState((evolve as Record<string, (state: S, data: unknown) => S>)[type]!(next, data), type);
   }
   return next;
