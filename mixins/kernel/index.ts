@@ -38,5 +38,5 @@ export { contentBytesMax, isLonger, PAYLOAD_BYTES, payloadBytesMax } from "./pay
 export { withoutSecrets } from "./secrets.ts";
 export { beginStop, isStopping, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
 export { METRICS } from "./telemetry.ts";
-export { isPrintable } from "./text.ts";
+export { foldedText, isPrintable, normalText, trimmed } from "./text.ts";
 export type { FromSupervisor, FromWorker, Peer } from "./workers.ts";

@@ -18,7 +18,7 @@ import { openSigner, type Signer } from "./signing-keys.ts";
 import { RedisSessions } from "./redis-sessions.ts";
 import { sessionTables, SqlSessions } from "./sql-sessions.ts";
 import type { SessionStore } from "./session-store.ts";
-import { normalEmail, userTable, Users, type Person } from "./users.ts";
+import { emailKeys, normalEmail, userTable, Users, type Person } from "./users.ts";
 
 interface Accounts {
   users: Users;
@@ -29,7 +29,7 @@ interface Accounts {
 }
 
 export default defineService(contract, {
-  mixins: [Sql({ migrations: [userTable, sessionTables] })],
+  mixins: [Sql({ migrations: [userTable, sessionTables, emailKeys] })],
 
   created() {
     this.passwords = new Passwords();
@@ -38,6 +38,7 @@ export default defineService(contract, {
     const redis = redisOf(this.broker);
     await redis?.tried;
     this.users = new Users(this.database, systemClock);
+    await this.users.completeKeys();
     this.sessions = redis ? new RedisSessions(redis) : new SqlSessions(this.database);
     this.attempts = new LoginAttempts(failedLogins(redis, environmentOf(this.broker).workers));
     this.signer = await openSigner(this.database, environmentOf(this.broker).tokenIssuer);
@@ -54,12 +55,14 @@ export default defineService(contract, {
     async login(this: Accounts, { params: { email, password } }) {
       const account = normalEmail(email);
       await this.attempts.check(account);
-      const user = await this.users.byEmail(account);
+      const user = await this.users.byEmail(email);
       if (!(await this.passwords.verify(user?.passwordHash, password)) || !user) {
         await this.attempts.failed(account);
         throw new Refusal("BAD_CREDENTIALS", { status: 401, message: "e-mail or password is wrong" });
       }
       await this.attempts.succeeded(account);
+      if (await this.passwords.isOfOlderForm(user.passwordHash, password))
+        await this.users.replaceHash(user, await this.passwords.hash(password));
       return tokens(this.signer, user.person, await this.sessions.open(user.person.id));
     },
 

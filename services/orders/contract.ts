@@ -1,6 +1,6 @@
 import Type from "typebox";
-import { ActorId, defineContract } from "../../mixins/contract/index.ts";
-import { Address } from "../address.ts";
+import { ActorId, defineContract, PersonLines } from "../../mixins/contract/index.ts";
+import { Address, PostalAddress } from "../address.ts";
 import { Money } from "../money.ts";
 
 const uuid = Type.String({ format: "uuid" });
@@ -60,7 +60,7 @@ export const contract = defineContract({
       customer: uuid,
       lines: Type.Optional(Type.Array(RequestedLine, { minItems: 1, maxItems: 100 })),
       fromCart: Type.Optional(Type.Boolean()),
-      shippingAddress: Address,
+      shippingAddress: PostalAddress,
       payment: Payment,
     },
     markReserved: {},
@@ -68,7 +68,7 @@ export const contract = defineContract({
     confirm: {},
     markShipped: { trackingId: Type.String({ minLength: 1, maxLength: 100 }) },
     reject: { reason },
-    cancel: { customer: Type.Optional(uuid), reason: Type.Optional(reason) },
+    cancel: { customer: Type.Optional(uuid), reason: Type.Optional(PersonLines({ maxLength: 500, blank: true })) },
   },
   replies: {
     place: { status: Status, total: Money, lines: Type.Array(Line), placedAt: Type.String() },

@@ -9,6 +9,7 @@
 import { isRefusal, Refusal } from "../../mixins/kernel/index.ts";
 import { defineActor, type Decision, type PrepareContext, type StateOf } from "../../mixins/actor/index.ts";
 import type { Data } from "../../mixins/contract/index.ts";
+import { filledIn } from "../address.ts";
 import { contract } from "./contract.ts";
 
 const { event } = contract;
@@ -55,7 +56,7 @@ export const Order = defineActor(contract)({
           customer,
           lines: [...lines],
           total,
-          shippingAddress,
+          shippingAddress: filledIn(shippingAddress),
           payment,
           fromCart,
           ...(cartVersion !== undefined && { cartVersion }),
