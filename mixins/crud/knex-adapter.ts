@@ -3,7 +3,8 @@ import type { Service, ServiceBroker } from "moleculer";
 import type { Database } from "../database/index.ts";
 import { newId } from "../kernel/index.ts";
 import { Columns, invalid, type Entity, type Fields, type Row } from "./columns.ts";
-import { applyPage, applyQuery, applySearch, applySort, limits, type Filters } from "./filters.ts";
+import { applyPage, applyQuery, applySearch, applySort, limits, list, searchText, type Filters } from "./filters.ts";
+import { SearchIndex, type Searched } from "./search/search.ts";
 
 export interface Table {
   readonly table: string;
@@ -12,6 +13,11 @@ export interface Table {
   readonly idField?: string;
   /** Text fields that `search` looks into; a scan of the table. Default none. */
   readonly searchable?: readonly string[];
+  /**
+   * Instead of `searchable`: fields whose words are kept in an index, folded and ranked, and those that are sorted by as
+   * people sort. Its tables come with `searchMigration`.
+   */
+  readonly search?: Searched;
   /** Whether reads may go to a standby, up to 2 s old; what this process has written it always sees. Default false. */
   readonly staleReads?: boolean;
 }
@@ -26,16 +32,18 @@ export class KnexAdapter {
   readonly idField: string;
   private readonly searchable: readonly string[];
   private readonly staleReads: boolean;
+  readonly index: SearchIndex | undefined;
   /** Monotonic time of the last write. */
   private wroteAt = -Infinity;
   private service!: Service & { database: Database };
 
-  constructor({ table, fields, idField = "id", searchable = [], staleReads = false }: Table) {
+  constructor({ table, fields, idField = "id", searchable = [], search, staleReads = false }: Table) {
     this.table = table;
     this.idField = idField;
     this.searchable = searchable;
     this.staleReads = staleReads;
     this.columns = new Columns(fields);
+    this.index = search && new SearchIndex({ table, idField, search });
   }
 
   init(_broker: ServiceBroker, service: Service): void {
@@ -46,8 +54,11 @@ export class KnexAdapter {
   async disconnect(): Promise<void> {}
 
   async find(filters: Filters = {}): Promise<Entity[]> {
+    await this.caughtUp(filters);
     const rows = this.filtered(filters);
-    applySort(rows, this.columns, this.idField, filters.sort);
+    // Unless asked otherwise, what was searched for comes by its rank.
+    if (this.index && searchText(filters) !== undefined && !filters.sort) this.index.byRank(rows);
+    applySort(rows, this.columns, this.idField, filters.sort, this.index);
     applyPage(rows, filters);
     return this.entities(await rows);
   }
@@ -65,7 +76,8 @@ export class KnexAdapter {
   }
 
   async count(filters: Filters = {}): Promise<number> {
-    const [row] = await this.filtered(filters).count({ rows: "*" });
+    await this.caughtUp(filters);
+    const [row] = await this.filtered(filters).clearSelect().count({ rows: "*" });
     return Number((row as { rows: number | string }).rows);
   }
 
@@ -75,7 +87,14 @@ export class KnexAdapter {
   }
 
   insert(entity: Entity): Promise<Entity> {
-    return this.changing(async () => this.columns.toEntity(await this.insertRow(this.rows(), entity)));
+    const insert = async (knex: Knex): Promise<Entity> => {
+      const row = await this.insertRow(knex<Row>(this.table), entity);
+      await this.indexed(knex, [row]);
+      return this.columns.toEntity(row);
+    };
+    return this.changing(() =>
+      this.index ? this.service.database.transaction(insert) : insert(this.service.database.knex),
+    );
   }
 
   /** All or none. */
@@ -84,6 +103,7 @@ export class KnexAdapter {
     const insert = async (trx: Knex.Transaction): Promise<Entity[]> => {
       const inserted: Row[] = [];
       for (const entity of entities) inserted.push(await this.insertRow(trx<Row>(this.table), entity));
+      await this.indexed(trx, inserted);
       return this.entities(inserted);
     };
     return this.changing(() => this.service.database.transaction(insert));
@@ -92,7 +112,14 @@ export class KnexAdapter {
   async updateById(id: unknown, update: { $set: Entity }): Promise<Entity | null> {
     const changes = this.changes(update);
     if (Object.keys(changes).length === 0) return this.findById(id);
-    const [row] = await this.changing(async () => this.byId(this.rows(), id).update(changes).returning("*"));
+    const change = async (knex: Knex): Promise<Row | undefined> => {
+      const [row] = await this.byId(knex<Row>(this.table), id).update(changes).returning("*");
+      if (row) await this.indexed(knex, [row]);
+      return row;
+    };
+    const row = await this.changing(() =>
+      this.index ? this.service.database.transaction(change) : change(this.service.database.knex),
+    );
     return row ? this.columns.toEntity(row) : null;
   }
 
@@ -100,21 +127,24 @@ export class KnexAdapter {
   async updateMany(query: unknown, update: { $set: Entity }): Promise<number> {
     const changes = this.changes(update);
     if (Object.keys(changes).length === 0) return 0;
-    return this.changing(async () => this.filtered({ query }, this.rows()).update(changes));
+    return this.changing(async () => this.filtered({ query }, this.service.database.knex).update(changes));
   }
 
   removeById(id: unknown): Promise<Entity | null> {
     const remove = async (trx: Knex.Transaction): Promise<Entity | null> => {
       // Locked: of two who remove it at once, only one may have done it.
       const row = await this.byId(trx<Row>(this.table), id).forUpdate().first();
-      if (row) await this.byId(trx<Row>(this.table), id).del();
+      if (row) {
+        await this.byId(trx<Row>(this.table), id).del();
+        await this.indexed(trx, [row]);
+      }
       return row ? this.columns.toEntity(row) : null;
     };
     return this.changing(() => this.service.database.transaction(remove));
   }
 
   removeMany(query: unknown): Promise<number> {
-    return this.changing(async () => this.filtered({ query }, this.rows()).del());
+    return this.changing(async () => this.filtered({ query }, this.service.database.knex).del());
   }
 
   clear(): Promise<number> {
@@ -145,15 +175,37 @@ export class KnexAdapter {
     }
   }
 
-  private readRows(): Knex.QueryBuilder<Row, Row[]> {
+  private readKnex(): Knex {
     const { database } = this.service;
-    return (this.staleReads ? database.reads(this.wroteAt) : database.knex)<Row>(this.table);
+    return this.staleReads ? database.reads(this.wroteAt) : database.knex;
   }
 
-  private filtered(filters: Filters, rows = this.readRows()): Knex.QueryBuilder<Row, Row[]> {
+  /** Once it has returned, the index holds what this read needs of it. */
+  private async caughtUp(filters: Filters): Promise<void> {
+    const { index } = this;
+    if (!index) return;
+    const isSorted = (list(filters.sort, "sort") ?? []).some(
+      name => index.sortedBy(name.replace("-", "")) !== undefined,
+    );
+    if (searchText(filters) === undefined && !isSorted) return;
+    if (await index.catchUp(this.service.database, this.readKnex())) this.noteChange();
+  }
+
+  private filtered(filters: Filters, knex = this.readKnex()): Knex.QueryBuilder<Row, Row[]> {
+    const rows = knex<Row>(this.table);
     applyQuery(rows, this.columns, filters.query);
-    applySearch(rows, this.columns, this.searchable, filters);
+    if (!this.index) applySearch(rows, this.columns, this.searchable, filters);
+    else if (searchText(filters) !== undefined) this.index.narrow(rows, knex, searchText(filters)!);
     return rows;
+  }
+
+  /** In the transaction that has written these rows. */
+  private async indexed(trx: Knex, rows: readonly Row[]): Promise<void> {
+    const { column } = this.columns.find(this.idField, "query");
+    await this.index?.complete(
+      trx,
+      rows.map(row => row[column] as string),
+    );
   }
 
   private byId(rows: Knex.QueryBuilder<Row, Row[]>, id: unknown): Knex.QueryBuilder<Row, Row[]> {

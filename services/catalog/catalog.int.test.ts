@@ -149,10 +149,41 @@ describe("the list", () => {
   test("finds by text in name, description or SKU, within a category", async () => {
     const skus = async (params: object) => (await call("catalog.list", params)).rows.map(({ sku }) => sku);
     expect(await skus({ q: "mug-001" })).toEqual(["MUG-001"]);
-    expect(await skus({ q: "bergamot" })).toEqual(["COF-006", "COF-004", "COF-005"]);
+    expect((await skus({ q: "bergamot" })).toSorted()).toEqual(["COF-004", "COF-005", "COF-006"]);
     expect(await skus({ q: "linen", category: "notebooks" })).toHaveLength(3);
-    expect(await skus({ q: "%" })).toEqual([]);
+    for (const q of ["%", "*", '"', "🛒", "' --"]) expect(await skus({ q })).toEqual([]);
+    expect(await skus({ q: " \u00a0" })).toHaveLength(20);
     expect(await skus({ category: "' or 1=1 --" })).toEqual([]);
+  });
+
+  test("finds words in any order, however they are written, and mugs first for mug", async () => {
+    const names = async (params: object) =>
+      (await call("catalog.list", { pageSize: 100, ...params })).rows.map(p => p.name);
+    expect(await names({ q: "oat mug" })).toEqual(await names({ q: "MUG, oat" }));
+    expect((await names({ q: "oat mug" })).slice(0, 2).toSorted()).toEqual(["Camp Mug, Oat", "Harbour Mug, Oat"]);
+    const mugs = await names({ q: "mug" });
+    expect(mugs.slice(0, 6).every(name => name.includes("Mug"))).toBe(true);
+    expect(mugs.slice(6).some(name => name.includes("Mug"))).toBe(false);
+    for (const q of ["cafe", "CAFÉ", "cafe\u0301"]) expect(await names({ q })).toContain("Breakfast Bowl, Oat");
+    expect((await names({ q: "mug", sort: "-name" }))[0]).toBe("Travel Cup, Slate");
+    const { total } = await call("catalog.list", { q: "mug", pageSize: 1 });
+    expect(total).toBe(mugs.length);
+  });
+
+  test("sorts names as people do, and shows a change in its new place", async () => {
+    for (const [sku, name] of Object.entries({ A: "Zebra", B: "apple", C: "Éclair", D: "E\u0301clair B" }))
+      await call("catalog.create", { ...mug, sku, name, category: "sorted" });
+    const names = async (sort: "name" | "-name") =>
+      (await call("catalog.list", { category: "sorted", sort })).rows.map(({ name }) => name);
+    expect(await names("name")).toEqual(["apple", "Éclair", "Éclair B", "Zebra"]);
+    expect(await names("-name")).toEqual(["Zebra", "Éclair B", "Éclair", "apple"]);
+    const found = async (q: string) => (await call("catalog.list", { q, category: "sorted" })).rows;
+    const [eclair] = await found("eclair");
+    await call("catalog.update", { id: eclair!.id, name: "Ähre" });
+    expect(await names("name")).toEqual(["Ähre", "apple", "Éclair B", "Zebra"]);
+    expect([(await found("éclair")).length, (await found("ahre")).length]).toEqual([1, 1]);
+    await call("catalog.remove", { id: eclair!.id });
+    expect(await found("ahre")).toEqual([]);
   });
 
   test("sorts by price", async () => {
@@ -183,6 +214,9 @@ test.each<[string, string, object, string]>([
   ["create", "negative price", { ...mug, price: { amount: -1, currency: "EUR" } }, "price.amount"],
   ["create", "unknown field", { ...mug, id: "x" }, "id"],
   ["create", "SKU with a path", { ...mug, sku: "../mug" }, "sku"],
+  ["create", "name of blanks", { ...mug, name: "\u00a0\u200b" }, "name"],
+  ["create", "name that turns the line around", { ...mug, name: "Mug \u202eguM" }, "name"],
+  ["create", "control characters in a description", { ...mug, description: "\u001b[2J" }, "description"],
   ["create", "NUL in a name", { ...mug, name: "a\0b" }, "name"],
   ["create", "script for an image", { ...mug, image: "javascript:alert(1)" }, "image"],
   ["create", "another host's image", { ...mug, image: "//evil.example/x" }, "image"],
