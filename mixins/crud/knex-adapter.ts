@@ -50,7 +50,10 @@ export class KnexAdapter {
     this.service = service as typeof this.service;
   }
   // The database belongs to the service: opened and migrated by `Sql`, closed with the broker.
-  async connect(): Promise<void> {}
+  // A standby may not have replayed yet what the migrations of this start have made.
+  async connect(): Promise<void> {
+    this.noteChange();
+  }
   async disconnect(): Promise<void> {}
 
   async find(filters: Filters = {}): Promise<Entity[]> {

@@ -219,6 +219,7 @@ test.each<[string, string, object, string]>([
   ["create", "control characters in a description", { ...mug, description: "\u001b[2J" }, "description"],
   ["create", "NUL in a name", { ...mug, name: "a\0b" }, "name"],
   ["create", "script for an image", { ...mug, image: "javascript:alert(1)" }, "image"],
+  ["create", "image with something invisible in it", { ...mug, image: "/mug\u202egnp.exe" }, "image"],
   ["create", "another host's image", { ...mug, image: "//evil.example/x" }, "image"],
   ["list", "sort by SQL", { sort: "name; drop table products" }, "sort"],
   ["list", "moleculer-db's query", { query: { id: "x" } }, "query"],
