@@ -111,7 +111,7 @@ export class SearchIndex {
     }
     const found = wordIndexOf(knex, table, search.fields.length).found(knex, words);
     void rows.select(`${table}.*`);
-    void rows.joinRaw(`join (?) found on found.found_id = ${table}.${this.#id}`, [found as unknown as Knex.Value]);
+    void rows.joinRaw(`join (?) found on found.found_id = ${table}.${this.#id}`, [found]);
   }
 
   /** The best first, then by the first sorted field. */
@@ -162,4 +162,4 @@ export class SearchIndex {
 }
 
 const foldedFor = (text: string | null | undefined): string | null =>
-  text === null || text === undefined ? null : [...foldedText(text)].slice(0, limits.foldedMax).join("");
+  text === null || text === undefined ? null : Array.from(foldedText(text)).slice(0, limits.foldedMax).join("");

@@ -68,7 +68,7 @@ export function wordIndexConformance(open: () => Promise<{ knex: Knex; index: Wo
     const random = randomOf(20_261_129);
     const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!;
     const PIECES = [
-      ..."abAB09 -\"'*:^()+&|!<>\\%_{}\0é\u0301ß茶ﬁ🛒",
+      ...Array.from("abAB09 -\"'*:^()+&|!<>\\%_{}\0é\u0301ß茶ﬁ🛒"),
       ..." AND , OR , NOT , NEAR ,NEAR(a b, 2),c0:,{c0 c1}:,rank,words match, --,;drop table,<->,:*,$$,?".split(","),
     ];
     const text = (pieces: number) =>

@@ -25,7 +25,7 @@ export interface WordIndex {
 
 /** Of SQLite (FTS5) or Postgres (tsvector), of so many fields. */
 export const wordIndexOf = (knex: Knex, table: string, fields: number): WordIndex =>
-  isPostgres(knex) ? tsvectorIndex(table, fields) : ftsIndex(table, fields);
+  isPostgres(knex) ? tsvectorIndex(table) : ftsIndex(table, fields);
 
 export const isPostgres = ({ client }: Knex): boolean => (client as { dialect: string }).dialect === "postgresql";
 

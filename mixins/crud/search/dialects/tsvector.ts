@@ -1,4 +1,3 @@
-import type { Knex } from "knex";
 import type { WordIndex } from "../word-index.ts";
 
 const LETTERS = ["A", "B", "C", "D"];
@@ -8,7 +7,7 @@ const WEIGHTS = "{0.015,0.05,0.3,1}";
 const PLACE_MAX = 16_383;
 
 /** Postgres's text search, without its parser and dictionaries: those are not the same on every server. */
-export function tsvectorIndex(table: string, _fields: number): WordIndex {
+export function tsvectorIndex(table: string): WordIndex {
   const words = `${table}_words`;
   return {
     async create(knex) {
@@ -29,7 +28,7 @@ export function tsvectorIndex(table: string, _fields: number): WordIndex {
         `select id as found_id, ts_rank('${WEIGHTS}', words, beginnings) + ts_rank('${WEIGHTS}', words, whole) as found_rank
          from ${words}, (select ?::tsquery as beginnings, ?::tsquery as whole) asked where words @@ beginnings`,
         [asked.map(word => `'${word}':*`).join(" & "), asked.map(word => `'${word}'`).join(" | ")],
-      ) as Knex.Raw,
+      ),
   };
 }
 
