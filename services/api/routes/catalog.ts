@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId, Cursor } from "../../../mixins/contract/index.ts";
+import { ActorId, Cursor, PersonLines, PersonText } from "../../../mixins/contract/index.ts";
 import { Image } from "../../image.ts";
 import { Money } from "../../money.ts";
 import { API, route } from "../route.ts";
@@ -8,10 +8,10 @@ const id = Type.String({ format: "uuid" });
 const moment = Type.String({ maxLength: 40 });
 const fields = {
   sku: ActorId,
-  name: Type.String({ minLength: 1, maxLength: 200 }),
-  description: Type.String({ maxLength: 5_000 }),
+  name: PersonText({ maxLength: 200 }),
+  description: PersonLines({ maxLength: 5_000, blank: true }),
   price: Money,
-  category: Type.String({ minLength: 1, maxLength: 60 }),
+  category: PersonText({ maxLength: 60 }),
   image: Type.Optional(Image),
 };
 
@@ -21,10 +21,13 @@ export const catalog = [
     access: "public",
     query: {
       q: Type.Optional(Type.String({ maxLength: 100 })),
-      category: Type.Optional(Type.String({ maxLength: 60 })),
+      category: Type.Optional(PersonText({ maxLength: 60, blank: true })),
       sort: Type.Optional(Type.Enum(["name", "-name", "price", "-price", "createdAt", "-createdAt"])),
       page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
-      cursor: Type.Optional(Cursor),
+      cursor: Type.Optional({
+        ...Cursor,
+        description: `${Cursor.description} A search without \`sort\` is ranked, has no \`nextCursor\` and refuses one.`,
+      }),
       pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
     },
     params: ({ query }) => query,
