@@ -17,17 +17,14 @@ const fields = {
 
 export const catalog = [
   route("GET /products", "catalog.list", {
-    summary: "Search the catalog",
+    summary: "Search the catalog. A search without `sort` comes by rank, in pages by number only: no `cursor`",
     access: "public",
     query: {
       q: Type.Optional(Type.String({ maxLength: 100 })),
       category: Type.Optional(PersonText({ maxLength: 60, blank: true })),
       sort: Type.Optional(Type.Enum(["name", "-name", "price", "-price", "createdAt", "-createdAt"])),
       page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
-      cursor: Type.Optional({
-        ...Cursor,
-        description: `${Cursor.description} A search without \`sort\` is ranked, has no \`nextCursor\` and refuses one.`,
-      }),
+      cursor: Type.Optional(Cursor),
       pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
     },
     params: ({ query }) => query,
