@@ -102,6 +102,20 @@ test("a password is taken as another system types it, and one that was hashed as
   expect(await verify(renewed, passwords[0])).toBe(true);
 });
 
+test("the address of a log-in that hashes the password anew is known under the new hash", async () => {
+  const call = await start();
+  const password = "pass cafe\u0301";
+  const { id } = await call("accounts.register", { ...ada, password, name: "Ada" });
+  const { database, known, users } = brokers[0]!.getLocalService("accounts") as unknown as {
+    database: Database;
+    known: KnownAddresses;
+    users: Users;
+  };
+  await database.knex("users").update({ password_hash: await hash(password) });
+  await call("accounts.login", { ...ada, password }, from("192.0.2.1"));
+  expect(await known.has((await users.byId(id))!, "192.0.2.1")).toBe(true);
+});
+
 test.each(["", "\u00a0\u200b", "a\u202eb", "a\u0007"])("the name %j is refused", async name => {
   const call = await start();
   await expect(call("accounts.register", { ...ada, name })).rejects.toMatchObject({
