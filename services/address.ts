@@ -1,16 +1,47 @@
-import Type from "typebox";
+import Type, { type Static } from "typebox";
+import { PersonText, PhoneNumber, WITHOUT_POSTAL_CODES } from "../mixins/contract/index.ts";
 
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
+const country = Type.String({ pattern: "^[A-Z]{2}$" });
 
-/** A postal address; the country is ISO 3166-1 alpha-2. */
+/** A postal address as it was recorded, by this release or an earlier one. */
 export const Address = Type.Object(
   {
     name: text(200),
+    company: Type.Optional(text(200)),
     line1: text(200),
     line2: Type.Optional(Type.String({ maxLength: 200 })),
     city: text(100),
-    postalCode: text(20),
-    country: Type.String({ pattern: "^[A-Z]{2}$" }),
+    region: Type.Optional(text(100)),
+    postalCode: Type.Optional(text(20)),
+    country,
+    phone: Type.Optional(text(40)),
   },
   { additionalProperties: false },
 );
+
+const optional = (maxLength: number) => Type.Optional(PersonText({ maxLength, blank: true }));
+
+/** A postal address as a person types it. The country is ISO 3166-1 alpha-2; not all have postal codes. */
+export const PostalAddress = Type.Object(
+  {
+    name: PersonText({ maxLength: 200 }),
+    company: optional(200),
+    line1: PersonText({ maxLength: 200 }),
+    line2: optional(200),
+    city: PersonText({ maxLength: 100 }),
+    region: optional(100),
+    postalCode: optional(20),
+    country: Type.String({ pattern: "^[A-Z]{2}$", format: "iso-3166" }),
+    phone: Type.Optional(PhoneNumber({ maxLength: 40, blank: true })),
+  },
+  {
+    additionalProperties: false,
+    if: { properties: { country: { enum: WITHOUT_POSTAL_CODES } } },
+    else: { properties: { postalCode: PersonText({ maxLength: 20 }) }, required: ["postalCode"] },
+  },
+);
+
+/** The address without the lines that were left blank. */
+export const filledIn = <A extends Static<typeof Address>>(address: A): A =>
+  Object.fromEntries(Object.entries(address).filter(([, line]) => line !== "")) as A;

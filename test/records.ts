@@ -7,10 +7,11 @@ import type { Databases } from "./databases.ts";
 import { query } from "./servers/postgres.ts";
 
 /**
- * Not records of what happened: who holds a lease, how far a consumer has looked, and which commands were refused (a
- * refusal is recorded under its command id on purpose, on a stream that stays at its version).
+ * Not records of what happened: who holds a lease, how far a consumer has looked, how often a SQLite file was armed, and
+ * which commands were refused (a refusal is recorded under its command id on purpose, on a stream that stays at its
+ * version).
  */
-const BOOKKEEPING = /^(sqlite_|migrations_|leases$|checkpoints$|commands$)/;
+const BOOKKEEPING = /^(sqlite_|migrations_|file_state$|leases$|checkpoints$|commands$)/;
 
 type Ask = (sql: string) => Promise<object[]>;
 const rowsOf = async (table: string, ask: Ask): Promise<string[]> => {

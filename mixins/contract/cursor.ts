@@ -5,7 +5,8 @@ import { Refusal } from "../kernel/index.ts";
 
 export const Cursor = Type.String({
   minLength: 1,
-  maxLength: 2_000,
+  // A folded name, the name itself and an id: each name may have 200 characters of four bytes.
+  maxLength: 4_000,
   pattern: "^[A-Za-z0-9_-]+$",
   description: "`nextCursor` of the page before, in the same order. Instead of `page`.",
 });

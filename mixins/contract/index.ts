@@ -36,6 +36,8 @@ export {
   type Meta,
   type User,
 } from "./define-service.ts";
+export { WITHOUT_POSTAL_CODES } from "./countries.ts";
+export { EmailAddress, NewPassword, PersonLines, PersonText, PhoneNumber } from "./person-text.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { openApi, type Operation } from "./openapi.ts";
 export { compileParams, compileSchema, type Check } from "./schema.ts";

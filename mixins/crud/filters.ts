@@ -1,7 +1,9 @@
 // What a client may ask of a table: filters in moleculer-db's shape, turned into knex calls. Fields are looked up among
 // the declared ones, operators in the list below, values are bound; anything else is refused with the field's name.
 import type { Knex } from "knex";
+import { trimmed } from "../kernel/index.ts";
 import { invalid, type Column, type Columns } from "./columns.ts";
+import type { SearchIndex } from "./search/search.ts";
 
 export interface Filters {
   /** `{ category: "mugs", "price.amount": { $lt: 1000 } }`; a list means any of, `null` means absent. */
@@ -63,15 +65,13 @@ export function applySearch(
   builder: Knex.QueryBuilder,
   columns: Columns,
   searchable: readonly string[],
-  { search, iSearch, searchFields }: Filters,
+  filters: Filters,
 ): void {
-  const names = list(searchFields, "searchFields") ?? searchable;
+  const names = list(filters.searchFields, "searchFields") ?? searchable;
   for (const name of names)
     if (!searchable.includes(name)) throw invalid(`searchFields.${name}`, "is not a field to search in");
-  const text = search ?? iSearch;
-  if (text === undefined || text === null || text === "") return;
-  if (typeof text !== "string" || text.length > limits.searchMax || text.includes("\0"))
-    throw invalid("search", `must be text of at most ${limits.searchMax} characters`);
+  const text = searchText(filters);
+  if (text === undefined) return;
   // Both databases know `escape`; without it `%` finds everything, and SQLite has no escape character of its own.
   const pattern = `%${text.replaceAll(/[!%_]/g, "!$&")}%`;
   builder.where(any => {
@@ -80,17 +80,33 @@ export function applySearch(
   });
 }
 
-export interface SortKey extends Column {
-  readonly descending: boolean;
+/** What is searched for, if anything is. */
+export function searchText({ search, iSearch }: Filters): string | undefined {
+  const text = search ?? iSearch;
+  if (text === undefined || text === null) return undefined;
+  if (typeof text !== "string" || text.length > limits.searchMax || text.includes("\0"))
+    throw invalid("search", `must be text of at most ${limits.searchMax} characters`);
+  return trimmed(text) === "" ? undefined : text;
 }
 
-/** What a list is sorted by. It always ends with the id: equal rows would otherwise move between pages. */
-export function sortKeys(columns: Columns, idField: string, sort: unknown): SortKey[] {
+export interface SortKey extends Column {
+  readonly descending: boolean;
+  /** A folded copy of a field; rows that nobody has completed yet have none. */
+  readonly folded: boolean;
+}
+
+/**
+ * What a list is sorted by. It always ends with the id: equal rows would otherwise move between pages. A field that
+ * people sort by comes folded first, then as it is written.
+ */
+export function sortKeys(columns: Columns, idField: string, sort: unknown, index?: SearchIndex): SortKey[] {
   const names = list(sort, "sort") ?? [];
   if (names.length > limits.sortsMax) throw invalid("sort", `must name at most ${limits.sortsMax} fields`);
-  return [...names, idField].map(name => {
+  return [...names, idField].flatMap(name => {
     const descending = name.startsWith("-");
-    return { ...columns.find(descending ? name.slice(1) : name, "sort"), descending };
+    const key = { ...columns.find(descending ? name.slice(1) : name, "sort"), descending, folded: false };
+    const folded = index?.sortedBy(key.name);
+    return folded === undefined ? [key] : [{ ...key, name: folded, column: folded, folded: true }, key];
   });
 }
 

@@ -11,10 +11,13 @@ import {
   applySearch,
   applySort,
   limits,
+  list,
+  searchText,
   sortKeys,
   type Filters,
   type SortKey,
 } from "./filters.ts";
+import { SearchIndex, type Searched } from "./search/search.ts";
 
 export interface Table {
   readonly table: string;
@@ -23,6 +26,11 @@ export interface Table {
   readonly idField?: string;
   /** Text fields that `search` looks into; a scan of the table. Default none. */
   readonly searchable?: readonly string[];
+  /**
+   * Instead of `searchable`: fields whose words are kept in an index, folded and ranked, and those that are sorted by as
+   * people sort. Its tables come with `searchMigration`.
+   */
+  readonly search?: Searched;
   /** Whether reads may go to a standby, up to 2 s old; what this process has written it always sees. Default false. */
   readonly staleReads?: boolean;
 }
@@ -37,63 +45,68 @@ export class KnexAdapter {
   readonly idField: string;
   private readonly searchable: readonly string[];
   private readonly staleReads: boolean;
+  readonly index: SearchIndex | undefined;
   /** Monotonic time of the last write. */
   private wroteAt = -Infinity;
   private service!: Service & { database: Database };
 
-  constructor({ table, fields, idField = "id", searchable = [], staleReads = false }: Table) {
+  constructor({ table, fields, idField = "id", searchable = [], search, staleReads = false }: Table) {
     this.table = table;
     this.idField = idField;
     this.searchable = searchable;
     this.staleReads = staleReads;
     this.columns = new Columns(fields);
+    this.index = search && new SearchIndex({ table, idField, search });
   }
 
   init(_broker: ServiceBroker, service: Service): void {
     this.service = service as typeof this.service;
   }
   // The database belongs to the service: opened and migrated by `Sql`, closed with the broker.
-  async connect(): Promise<void> {}
+  // A standby may not have replayed yet what the migrations of this start have made.
+  async connect(): Promise<void> {
+    this.noteChange();
+  }
   async disconnect(): Promise<void> {}
 
   async find(filters: Filters = {}): Promise<Entity[]> {
+    await this.caughtUp(filters);
     const rows = this.filtered(filters);
-    applySort(rows, sortKeys(this.columns, this.idField, filters.sort));
+    if (this.isRanked(filters)) this.index!.byRank(rows);
+    applySort(rows, this.sortKeys(filters));
     applyPage(rows, filters);
     return this.entities(await rows);
   }
 
   /**
    * A page of what `find` gives, and the cursor of the next one if there is one. `cursor` begins after the page that it
-   * came with, whatever was added or removed since. Fields that may be absent cannot be sorted by here.
+   * came with, whatever was added or removed since. Fields that may be absent cannot be sorted by here. A search by rank
+   * has no cursors: the rank of a row changes with every other row.
    */
   async page(filters: Filters & { readonly cursor?: string | undefined }): Promise<Page> {
-    const keys = sortKeys(this.columns, this.idField, filters.sort);
+    const keys = this.sortKeys(filters);
     const order = keys.map(({ name, descending }) => (descending ? `-${name}` : name)).join();
-    for (const { name, optional } of keys) if (optional) throw invalid(`sort.${name}`, "cannot be paged by");
+    for (const { name, optional, folded } of keys)
+      if (optional && !folded) throw invalid(`sort.${name}`, "cannot be paged by");
+    const isRanked = this.isRanked(filters);
+    if (isRanked && filters.cursor !== undefined)
+      throw invalid("cursor", "does not go with a search that is sorted by rank: give a sort, or ask by page");
+    const values = filters.cursor === undefined ? undefined : readCursor(filters.cursor, order, keys.length);
+    const after = values && keys.map((key, n) => this.columns.value(key, values[n], "cursor") as Knex.Value);
+    await this.caughtUp(filters);
     const builder = this.filtered(filters);
-    if (filters.cursor !== undefined) {
-      const values = readCursor(filters.cursor, order, keys.length);
-      applyAfter(
-        builder,
-        keys,
-        keys.map((key, n) => this.columns.value(key, values[n], "cursor") as Knex.Value),
-      );
-    }
+    if (isRanked) this.index!.byRank(builder);
+    // What a node of the release before has added since has no place in the order yet.
+    for (const { column, folded } of keys) if (folded) builder.whereNotNull(column);
+    if (after) applyAfter(builder, keys, after);
     applySort(builder, keys);
     const most = applyPage(builder, filters, 1);
-    const found = this.entities(await builder);
-    const rows = found.slice(0, most);
-    const last = found.length > most ? rows.at(-1) : undefined;
-    return {
-      rows,
-      ...(last && {
-        nextCursor: cursorOf(
-          order,
-          keys.map(key => valueIn(last, key)),
-        ),
-      }),
-    };
+    const found: Row[] = await builder;
+    const rows = this.entities(found.slice(0, most));
+    if (found.length <= most || rows.length === 0 || isRanked) return { rows };
+    const [row, entity] = [found[most - 1]!, rows.at(-1)!];
+    const last = keys.map(key => (key.folded ? row[key.column] : valueIn(entity, key)));
+    return { rows, nextCursor: cursorOf(order, last) };
   }
 
   async findOne(query: unknown): Promise<Entity | null> {
@@ -109,7 +122,8 @@ export class KnexAdapter {
   }
 
   async count(filters: Filters = {}): Promise<number> {
-    const [row] = await this.filtered(filters).count({ rows: "*" });
+    await this.caughtUp(filters);
+    const [row] = await this.filtered(filters).clearSelect().count({ rows: "*" });
     return Number((row as { rows: number | string }).rows);
   }
 
@@ -119,7 +133,14 @@ export class KnexAdapter {
   }
 
   insert(entity: Entity): Promise<Entity> {
-    return this.changing(async () => this.columns.toEntity(await this.insertRow(this.rows(), entity)));
+    const insert = async (knex: Knex): Promise<Entity> => {
+      const row = await this.insertRow(knex<Row>(this.table), entity);
+      await this.indexed(knex, [row]);
+      return this.columns.toEntity(row);
+    };
+    return this.changing(() =>
+      this.index ? this.service.database.transaction(insert) : insert(this.service.database.knex),
+    );
   }
 
   /** All or none. */
@@ -128,6 +149,7 @@ export class KnexAdapter {
     const insert = async (trx: Knex.Transaction): Promise<Entity[]> => {
       const inserted: Row[] = [];
       for (const entity of entities) inserted.push(await this.insertRow(trx<Row>(this.table), entity));
+      await this.indexed(trx, inserted);
       return this.entities(inserted);
     };
     return this.changing(() => this.service.database.transaction(insert));
@@ -136,25 +158,28 @@ export class KnexAdapter {
   /** `guard` looks at the entity as it is, which nobody can change meanwhile; nothing happens when it throws. */
   async updateById(id: unknown, update: { $set: Entity }, guard?: (entity: Entity) => void): Promise<Entity | null> {
     const changes = this.changes(update);
-    if (guard)
-      return this.changing(() =>
-        this.service.database.transaction(async trx => {
-          const row = await this.locked(trx, id, guard);
-          if (!row || Object.keys(changes).length === 0) return row && this.columns.toEntity(row);
-          const [changed] = await this.byId(trx<Row>(this.table), id).update(changes).returning("*");
-          return this.columns.toEntity(changed!);
-        }),
-      );
-    if (Object.keys(changes).length === 0) return this.findById(id);
-    const [row] = await this.changing(async () => this.byId(this.rows(), id).update(changes).returning("*"));
-    return row ? this.columns.toEntity(row) : null;
+    const isEmpty = Object.keys(changes).length === 0;
+    if (isEmpty && !guard) return this.findById(id);
+    const change = async (knex: Knex): Promise<Row | null> => {
+      if (guard) {
+        const row = await this.locked(knex, id, guard);
+        if (!row || isEmpty) return row;
+      }
+      const [row] = await this.byId(knex<Row>(this.table), id).update(changes).returning("*");
+      if (row) await this.indexed(knex, [row]);
+      return row ?? null;
+    };
+    const row = await this.changing(() =>
+      guard || this.index ? this.service.database.transaction(change) : change(this.service.database.knex),
+    );
+    return row && this.columns.toEntity(row);
   }
 
   /** Answers how many rows it changed. */
   async updateMany(query: unknown, update: { $set: Entity }): Promise<number> {
     const changes = this.changes(update);
     if (Object.keys(changes).length === 0) return 0;
-    return this.changing(async () => this.filtered({ query }, this.rows()).update(changes));
+    return this.changing(async () => this.filtered({ query }, this.service.database.knex).update(changes));
   }
 
   /** `guard`: as of `updateById`. */
@@ -162,14 +187,17 @@ export class KnexAdapter {
     const remove = async (trx: Knex.Transaction): Promise<Entity | null> => {
       // Locked: of two who remove it at once, only one may have done it.
       const row = await this.locked(trx, id, guard);
-      if (row) await this.byId(trx<Row>(this.table), id).del();
+      if (row) {
+        await this.byId(trx<Row>(this.table), id).del();
+        await this.indexed(trx, [row]);
+      }
       return row ? this.columns.toEntity(row) : null;
     };
     return this.changing(() => this.service.database.transaction(remove));
   }
 
   removeMany(query: unknown): Promise<number> {
-    return this.changing(async () => this.filtered({ query }, this.rows()).del());
+    return this.changing(async () => this.filtered({ query }, this.service.database.knex).del());
   }
 
   clear(): Promise<number> {
@@ -200,22 +228,53 @@ export class KnexAdapter {
     }
   }
 
-  private readRows(): Knex.QueryBuilder<Row, Row[]> {
+  private readKnex(): Knex {
     const { database } = this.service;
-    return (this.staleReads ? database.reads(this.wroteAt) : database.knex)<Row>(this.table);
+    return this.staleReads ? database.reads(this.wroteAt) : database.knex;
   }
 
-  private filtered(filters: Filters, rows = this.readRows()): Knex.QueryBuilder<Row, Row[]> {
+  /** Once it has returned, the index holds what this read needs of it. */
+  private async caughtUp(filters: Filters): Promise<void> {
+    const { index } = this;
+    if (!index) return;
+    const isSorted = (list(filters.sort, "sort") ?? []).some(
+      name => index.sortedBy(name.replace("-", "")) !== undefined,
+    );
+    if (searchText(filters) === undefined && !isSorted) return;
+    if (await index.catchUp(this.service.database, this.readKnex())) this.noteChange();
+  }
+
+  private filtered(filters: Filters, knex = this.readKnex()): Knex.QueryBuilder<Row, Row[]> {
+    const rows = knex<Row>(this.table);
     applyQuery(rows, this.columns, filters.query);
-    applySearch(rows, this.columns, this.searchable, filters);
+    if (!this.index) applySearch(rows, this.columns, this.searchable, filters);
+    else if (searchText(filters) !== undefined) this.index.narrow(rows, knex, searchText(filters)!);
     return rows;
+  }
+
+  /** Unless asked otherwise, what was searched for comes by its rank. */
+  private isRanked(filters: Filters): boolean {
+    return this.index !== undefined && searchText(filters) !== undefined && !filters.sort;
+  }
+
+  private sortKeys({ sort }: Filters): SortKey[] {
+    return sortKeys(this.columns, this.idField, sort, this.index);
+  }
+
+  /** In the transaction that has written these rows. */
+  private async indexed(trx: Knex, rows: readonly Row[]): Promise<void> {
+    const { column } = this.columns.find(this.idField, "query");
+    await this.index?.complete(
+      trx,
+      rows.map(row => row[column] as string),
+    );
   }
 
   private byId(rows: Knex.QueryBuilder<Row, Row[]>, id: unknown): Knex.QueryBuilder<Row, Row[]> {
     return rows.where(this.columns.find(this.idField, "query").column, this.id(id) as Knex.Value);
   }
 
-  private async locked(trx: Knex.Transaction, id: unknown, guard?: (entity: Entity) => void): Promise<Row | null> {
+  private async locked(trx: Knex, id: unknown, guard?: (entity: Entity) => void): Promise<Row | null> {
     const row: Row | undefined = await this.byId(trx<Row>(this.table), id).forUpdate().first();
     if (row) guard?.(this.columns.toEntity(row));
     return row ?? null;

@@ -7,6 +7,7 @@ import { limits, list } from "./filters.ts";
 import { KnexAdapter, type Table } from "./knex-adapter.ts";
 
 export { KnexAdapter } from "./knex-adapter.ts";
+export { searchMigration, type Searched } from "./search/search.ts";
 export type { Entity, FieldKind, Fields, Row } from "./columns.ts";
 
 /** What moleculer-db's types leave out. */

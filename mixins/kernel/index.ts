@@ -41,5 +41,5 @@ export { closeToOthers, exposedOf, makePrivate } from "./private-file.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { beginStop, isStopping, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
 export { METRICS } from "./telemetry.ts";
-export { isPrintable } from "./text.ts";
+export { foldedText, isPrintable, normalText, trimmed } from "./text.ts";
 export type { FromSupervisor, FromWorker, Peer } from "./workers.ts";

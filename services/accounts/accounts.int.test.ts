@@ -1,18 +1,21 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { hash, verify } from "@node-rs/argon2";
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
 import { ServiceBroker } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
 import { isOnPostgres, newDatabases, type Databases } from "../../test/databases.ts";
 import { until } from "../../test/shop.ts";
 import { typedCall } from "../../mixins/contract/index.ts";
-import type { Database } from "../../mixins/database/index.ts";
-import { newId, plainError, readEnvironment, type Refusal } from "../../mixins/kernel/index.ts";
+import { migrate, openDatabase, type Database } from "../../mixins/database/mixin.ts";
+import { newId, plainError, readEnvironment, rfc3339, type Refusal } from "../../mixins/kernel/index.ts";
 import type { Counter } from "../../mixins/redis/index.ts";
 import type { KnownAddresses } from "./known-addresses.ts";
 import { limits } from "./limits.ts";
 import type { LoginAttempts } from "./login-attempts.ts";
 import type { Users } from "./users.ts";
 import accounts from "./accounts.service.ts";
+import { sessionTables } from "./sql-sessions.ts";
+import { userTable } from "./users.ts";
 
 let databases: Databases;
 const brokers: ServiceBroker[] = [];
@@ -62,6 +65,98 @@ test("an address can be taken once, however it is written, also by two at once",
   ]);
   expect(results.map(result => result.status).toSorted()).toEqual(["fulfilled", "rejected"]);
   await expect(register(call)).rejects.toMatchObject(refused("EMAIL_TAKEN", 409));
+});
+
+const [composed, decomposed] = ["ren\u00e9@example.com", "rene\u0301@example.com"];
+const databaseOf = (broker: ServiceBroker) =>
+  (broker.getLocalService("accounts") as unknown as { database: Database }).database;
+
+test("an address is one account, composed or not, with blanks around it, in letters or as DNS has it", async () => {
+  const call = await start();
+  const { id, email } = await call("accounts.register", {
+    ...ada,
+    email: ` ${decomposed}\u00a0`,
+    name: " Rene\u0301\u200b",
+  });
+  expect(email).toBe(composed);
+  expect((await call("accounts.get", { id })).name).toBe("Ren\u00e9");
+  for (const email of [composed, decomposed, composed.toUpperCase()]) {
+    await expect(call("accounts.register", { ...ada, email, name: "R" })).rejects.toMatchObject(
+      refused("EMAIL_TAKEN", 409),
+    );
+    expect((await call("accounts.login", { ...ada, email: `${email} ` })).user.id).toBe(id);
+  }
+  const b = await call("accounts.register", { ...ada, email: "ada@b\u00fccher.example", name: "B" });
+  expect((await call("accounts.login", { ...ada, email: "ada@xn--bcher-kva.example" })).user.id).toBe(b.id);
+});
+
+test("a password is taken as another system types it, and one that was hashed as typed is hashed anew", async () => {
+  const call = await start();
+  const passwords = ["pass caf\u00e9", "pass cafe\u0301"] as const;
+  const { id } = await call("accounts.register", { ...ada, password: passwords[1], name: "Ada" });
+  for (const password of passwords) await call("accounts.login", { ...ada, password });
+  const { knex } = databaseOf(brokers[0]!);
+  await knex("users").update({ password_hash: await hash(passwords[1]) });
+  for (const password of passwords) expect((await call("accounts.login", { ...ada, password })).user.id).toBe(id);
+  const { password_hash: renewed } = await knex("users").first();
+  expect(await verify(renewed, passwords[0])).toBe(true);
+});
+
+test("the address of a log-in that hashes the password anew is known under the new hash", async () => {
+  const call = await start();
+  const password = "pass cafe\u0301";
+  const { id } = await call("accounts.register", { ...ada, password, name: "Ada" });
+  const { database, known, users } = brokers[0]!.getLocalService("accounts") as unknown as {
+    database: Database;
+    known: KnownAddresses;
+    users: Users;
+  };
+  await database.knex("users").update({ password_hash: await hash(password) });
+  await call("accounts.login", { ...ada, password }, from("192.0.2.1"));
+  expect(await known.has((await users.byId(id))!, "192.0.2.1")).toBe(true);
+});
+
+test.each(["", "\u00a0\u200b", "a\u202eb", "a\u0007"])("the name %j is refused", async name => {
+  const call = await start();
+  await expect(call("accounts.register", { ...ada, name })).rejects.toMatchObject({
+    code: 422,
+    data: [{ field: "name" }],
+  });
+});
+
+test("accounts of the release before keep their address in its form; of two for one, each keeps his own", async () => {
+  const database = await openDatabase(readEnvironment(databases.env).databaseOf("accounts"));
+  await migrate(database, "accounts", [userTable, sessionTables]);
+  const { knex } = database;
+  const add = (email: string) =>
+    knex("users").insert({
+      id: newId(),
+      email,
+      name: email,
+      roles: '["customer"]',
+      password_hash: HASH,
+      created_at: rfc3339(Date.now()),
+    });
+  const HASH = await hash(ada.password);
+  const lone = "zoe\u0308@example.com";
+  for (const email of [decomposed, composed, lone, "ada@example.com"]) await add(email);
+  const call = await start();
+  const nameOf = async (email: string) => (await call("accounts.login", { ...ada, email })).user.name;
+  expect(await nameOf(decomposed)).toBe(decomposed);
+  expect(await nameOf(composed)).toBe(composed);
+  expect(await nameOf("zo\u00eb@example.com")).toBe(lone);
+  expect(await nameOf("ADA@example.com")).toBe("ada@example.com");
+
+  // A node of the release before goes on adding accounts, and knows nothing of keys.
+  const late = "noe\u0308l@example.com";
+  await add(late);
+  expect(await nameOf(late)).toBe(late);
+  await start();
+  expect(await nameOf("no\u00ebl@example.com")).toBe(late);
+  await expect(call("accounts.register", { ...ada, email: "no\u00ebl@example.com", name: "N" })).rejects.toMatchObject(
+    refused("EMAIL_TAKEN", 409),
+  );
+  await database.close();
 });
 
 test("an unknown account and a wrong password get the same refusal", async () => {

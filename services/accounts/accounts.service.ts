@@ -20,7 +20,7 @@ import { openSigner, type Signer } from "./signing-keys.ts";
 import { RedisSessions } from "./redis-sessions.ts";
 import { sessionTables, SqlSessions } from "./sql-sessions.ts";
 import type { SessionStore } from "./session-store.ts";
-import { normalEmail, userTable, Users, type Person, type User } from "./users.ts";
+import { emailKeys, normalEmail, userTable, Users, type Person, type User } from "./users.ts";
 
 interface Accounts {
   users: Users;
@@ -34,7 +34,7 @@ interface Accounts {
 }
 
 export default defineService(contract, {
-  mixins: [Sql({ migrations: [userTable, sessionTables, firstAdministratorTable, knownAddressTable] })],
+  mixins: [Sql({ migrations: [userTable, sessionTables, firstAdministratorTable, knownAddressTable, emailKeys] })],
 
   created() {
     this.passwords = new Passwords();
@@ -43,6 +43,7 @@ export default defineService(contract, {
     const redis = redisOf(this.broker);
     await redis?.tried;
     this.users = new Users(this.database, systemClock);
+    await this.users.completeKeys();
     this.sessions = redis ? new RedisSessions(redis) : new SqlSessions(this.database);
     const counter = counterIn(redis, environmentOf(this.broker).workers);
     this.attempts = new LoginAttempts({
@@ -79,12 +80,13 @@ export default defineService(contract, {
     async login(this: Accounts, { params: { email, password }, meta: { address } }) {
       const account = normalEmail(email);
       const attempt = await this.attempts.begin(account, address, async () => {
-        const user = await this.users.byEmail(account);
+        const user = await this.users.byEmail(email);
         return user !== undefined && this.known.has(user, address!);
       });
-      const user = await rightUser(this, attempt, account, password);
-      if (!user) throw new Refusal("BAD_CREDENTIALS", { status: 401, message: "e-mail or password is wrong" });
+      const found = await rightUser(this, attempt, email, password);
+      if (!found) throw new Refusal("BAD_CREDENTIALS", { status: 401, message: "e-mail or password is wrong" });
       await attempt.succeeded();
+      const user = await withTodaysHash(this, found, password);
       if (address !== undefined) await this.known.remember(user, address);
       return tokens(this.signer, user.person, await this.sessions.open(user.person.id));
     },
@@ -123,16 +125,24 @@ export default defineService(contract, {
 async function rightUser(
   { users, passwords }: Accounts,
   attempt: Attempt,
-  account: string,
+  email: string,
   password: string,
 ): Promise<User | undefined> {
   try {
-    const user = await users.byEmail(account);
+    const user = await users.byEmail(email);
     return (await passwords.verify(user?.passwordHash, password)) ? user : undefined;
   } catch (error) {
     await attempt.undo();
     throw error;
   }
+}
+
+/** A hash of the form that a release before took is replaced, while the password is at hand. */
+async function withTodaysHash({ users, passwords }: Accounts, user: User, password: string): Promise<User> {
+  if (!(await passwords.isOfOlderForm(user.passwordHash, password))) return user;
+  const passwordHash = await passwords.hash(password);
+  await users.replaceHash(user, passwordHash);
+  return { ...user, passwordHash };
 }
 
 /** Refuses (429) a registration too many of an address, before anything is asked or hashed. */

@@ -1,8 +1,10 @@
 import Type from "typebox";
-import { defineContract } from "../../mixins/contract/index.ts";
+import { defineContract, EmailAddress, NewPassword, PersonText } from "../../mixins/contract/index.ts";
 
-const email = Type.String({ format: "email", minLength: 3, maxLength: 254 });
-const password = Type.String({ minLength: 8, maxLength: 128 });
+const email = EmailAddress();
+const password = NewPassword({ minLength: 8, maxLength: 128 });
+/** As it is typed: a character of it may be four code points on another system. */
+const typedPassword = Type.String({ minLength: 1, maxLength: 512 });
 const refreshToken = Type.String({ minLength: 1, maxLength: 200 });
 export const Person = Type.Object({
   id: Type.String(),
@@ -22,8 +24,8 @@ const Tokens = Type.Object({
 export const contract = defineContract({
   service: "accounts",
   actions: {
-    register: { params: { email, password, name: Type.String({ minLength: 1, maxLength: 200 }) }, returns: Person },
-    login: { params: { email, password: Type.String({ minLength: 1, maxLength: 128 }) }, returns: Tokens },
+    register: { params: { email, password, name: PersonText({ maxLength: 200 }) }, returns: Person },
+    login: { params: { email, password: typedPassword }, returns: Tokens },
     refresh: { params: { refreshToken }, returns: Tokens },
     logout: { params: { refreshToken }, returns: Type.Object({ loggedOut: Type.Boolean() }) },
     get: { params: { id: Type.String({ format: "uuid" }) }, returns: Person },

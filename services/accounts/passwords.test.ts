@@ -1,4 +1,5 @@
 import { expect, test } from "@jest/globals";
+import { hash } from "@node-rs/argon2";
 import { Passwords, Semaphore } from "./passwords.ts";
 
 test("passwords are kept as argon2id, 19 MiB, two passes", async () => {
@@ -7,6 +8,24 @@ test("passwords are kept as argon2id, 19 MiB, two passes", async () => {
   expect(hashed).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
   expect(await passwords.verify(hashed, "correct horse")).toBe(true);
   expect(await passwords.verify(hashed, "correct house")).toBe(false);
+});
+
+test("a password is the same on every system, and what an earlier release hashed still opens", async () => {
+  const passwords = new Passwords();
+  const [composed, decomposed] = ["caf\u00e9 au lait", "cafe\u0301 au lait"];
+  const today = await passwords.hash(decomposed);
+  for (const typed of [composed, decomposed]) {
+    expect(await passwords.verify(today, typed)).toBe(true);
+    expect(await passwords.isOfOlderForm(today, typed)).toBe(false);
+  }
+  const [older, ligature] = [await hash(decomposed), await hash("\ufb01nally")];
+  for (const typed of [composed, decomposed]) {
+    expect(await passwords.verify(older, typed)).toBe(true);
+    expect(await passwords.isOfOlderForm(older, typed)).toBe(true);
+  }
+  expect(await passwords.verify(ligature, "\ufb01nally")).toBe(true);
+  expect(await passwords.isOfOlderForm(ligature, "\ufb01nally")).toBe(true);
+  expect(await passwords.verify(older, "cafe au lait")).toBe(false);
 });
 
 test("an account that is not there costs the same work as a wrong password", async () => {

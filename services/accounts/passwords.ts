@@ -15,13 +15,32 @@ export class Passwords {
 
   /** Unavailable `BUSY` (outcome none) when too many wait. */
   hash(password: string): Promise<string> {
-    return this.#turn.run(() => hash(password, PARAMETERS));
+    return this.#turn.run(() => hash(normalPassword(password), PARAMETERS));
   }
   /** False for a wrong password and, after the same work, for an account that is not there. */
   verify(hashed: string | undefined, password: string): Promise<boolean> {
-    return this.#turn.run(async () => (await verify(hashed ?? NOBODY, password)) && hashed !== undefined);
+    return this.#turn.run(async () => {
+      for (const form of formsOf(password)) if (await verify(hashed ?? NOBODY, form)) return hashed !== undefined;
+      return false;
+    });
+  }
+  /** Whether the hash, which this password verifies, is of another form of it than we hash today. */
+  async isOfOlderForm(hashed: string, password: string): Promise<boolean> {
+    const [normal, ...others] = formsOf(password);
+    return others.length > 0 && !(await this.#turn.run(() => verify(hashed, normal!)));
   }
 }
+
+/** The same keys give other code points on another system: what is hashed is NFKC. */
+const normalPassword = (password: string): string => password.normalize("NFKC");
+
+/**
+ * What a password may have been hashed as, today's form first. Releases before took it as it was typed, and systems type
+ * composed or decomposed letters. One form only, and so one hash, where it is plain.
+ */
+const formsOf = (password: string): string[] => [
+  ...new Set([normalPassword(password), password, password.normalize("NFC"), password.normalize("NFD")]),
+];
 
 /** At most `atOnce` pieces of work run, at most `queueMax` wait; the next one is refused. */
 export class Semaphore {

@@ -1,3 +1,5 @@
+import { domainToASCII } from "node:url";
+import type { Knex } from "knex";
 import { isUniqueViolation, type Database, type Migration } from "../../mixins/database/index.ts";
 import { newId, Refusal, rfc3339, type Clock } from "../../mixins/kernel/index.ts";
 
@@ -21,6 +23,25 @@ export const userTable: Migration = {
   },
 };
 
+/** Nodes of the release before add accounts without a key: they are found as they are written, and get theirs at a start. */
+export const emailKeys: Migration = {
+  name: "005-email-keys",
+  async up(knex) {
+    await knex.schema.alterTable("users", table => void table.string("email_key").unique());
+    // Who wrote their address in its normal form has it; of two that differ in form only, the other one keeps his account.
+    await knex("users").update({ email_key: knex.ref("email") });
+    await eachPage(
+      knex,
+      users => users,
+      async ({ id, email }) => {
+        if (normalEmail(email) === email) return;
+        await knex("users").where({ id }).update({ email_key: null });
+        await setKey(knex, id, email);
+      },
+    );
+  },
+};
+
 /** What others may see of a user: everything but the password's hash. */
 export interface Person {
   id: string;
@@ -34,8 +55,46 @@ export interface User {
   readonly passwordHash: string;
 }
 
-/** Addresses are compared without case: to most servers, and to all customers, they are the same mailbox. */
-export const normalEmail = (email: string): string => email.toLowerCase();
+/**
+ * What addresses are compared by: NFKC without case, a domain in letters as DNS has it. To most servers, and to all
+ * customers, addresses that differ in nothing else are the same mailbox.
+ */
+export function normalEmail(email: string): string {
+  const normal = email.normalize("NFKC").toLowerCase().normalize("NFKC");
+  const at = normal.lastIndexOf("@");
+  const domain = normal.slice(at + 1);
+  // Of ASCII it would decode escapes, and read numbers as an address of the network.
+  const isLetters = /[^ -~]/.test(domain) && !domain.includes("%");
+  return isLetters ? `${normal.slice(0, at)}@${domainToASCII(domain) || domain}` : normal;
+}
+
+/** Rows of one page. */
+const PAGE = 500;
+
+/** Accounts in the order of their ids, page by page. */
+async function eachPage(
+  knex: Knex,
+  of: (users: Knex.QueryBuilder) => Knex.QueryBuilder,
+  work: (user: Pick<Row, "id" | "email">) => Promise<unknown>,
+): Promise<void> {
+  for (let after = ""; ;) {
+    const rows: Pick<Row, "id" | "email">[] = await of(knex("users"))
+      .where("id", ">", after)
+      .orderBy("id")
+      .limit(PAGE)
+      .select("id", "email");
+    for (const row of rows) await work(row);
+    if (rows.length < PAGE) return;
+    after = rows.at(-1)!.id;
+  }
+}
+
+/** Gives an account its key, unless another one has it. */
+const setKey = (knex: Knex, id: string, email: string): Knex.QueryBuilder => {
+  const key = normalEmail(email);
+  const taken = knex("users as others").where("others.email_key", key).select(knex.raw("1"));
+  return knex("users").where({ id }).whereNotExists(taken).update({ email_key: key });
+};
 
 export class Users {
   readonly #database: Pick<Database, "knex">;
@@ -49,7 +108,8 @@ export class Users {
   async add(user: { email: string; name: string; roles: string[]; passwordHash: string }): Promise<Person> {
     const row = {
       id: newId(),
-      email: normalEmail(user.email),
+      email: writtenEmail(user.email),
+      email_key: normalEmail(user.email),
       name: user.name,
       roles: JSON.stringify(user.roles),
       password_hash: user.passwordHash,
@@ -64,21 +124,47 @@ export class Users {
     return toUser(row).person;
   }
 
-  byEmail(email: string): Promise<User | undefined> {
-    return this.#find({ email: normalEmail(email) });
+  /** In whichever form it is written. An account that is written just so goes before one that has its normal form. */
+  async byEmail(email: string): Promise<User | undefined> {
+    const written = email.toLowerCase();
+    const rows: Row[] = await this.#database
+      .knex("users")
+      .whereIn("email", [written, writtenEmail(email)])
+      .orWhere("email_key", normalEmail(email));
+    const row = rows.find(row => row.email === written) ?? rows[0];
+    return row && toUser(row);
   }
-  byId(id: string): Promise<User | undefined> {
-    return this.#find({ id });
+  async byId(id: string): Promise<User | undefined> {
+    const row: Row | undefined = await this.#database.knex("users").where({ id }).first();
+    return row && toUser(row);
+  }
+  /** Keys for the accounts that nodes of the release before have added. */
+  async completeKeys(): Promise<void> {
+    const { knex } = this.#database;
+    await eachPage(
+      knex,
+      users => users.whereNull("email_key"),
+      ({ id, email }) =>
+        setKey(knex, id, email).catch((error: unknown) => {
+          // Another start was quicker.
+          if (!isUniqueViolation(error)) throw error;
+        }),
+    );
   }
   async setPassword(id: string, passwordHash: string): Promise<void> {
     await this.#database.knex("users").where({ id }).update({ password_hash: passwordHash });
   }
-
-  async #find(where: { id: string } | { email: string }): Promise<User | undefined> {
-    const row: Row | undefined = await this.#database.knex("users").where(where).first();
-    return row && toUser(row);
+  /** A new hash of the same password; nothing happens when the password has changed meanwhile. */
+  async replaceHash({ person, passwordHash }: User, fresh: string): Promise<void> {
+    await this.#database
+      .knex("users")
+      .where({ id: person.id, password_hash: passwordHash })
+      .update({ password_hash: fresh });
   }
 }
+
+/** As it is kept and shown: nodes of the release before look for it. */
+const writtenEmail = (email: string): string => email.normalize("NFC").toLowerCase();
 
 interface Row {
   readonly id: string;

@@ -8,9 +8,10 @@ import {
 } from "../../mixins/contract/index.ts";
 import { Crud, type KnexAdapter } from "../../mixins/crud/mixin.ts";
 import { isUniqueViolation, type Database } from "../../mixins/database/mixin.ts";
-import { newId, Refusal, rfc3339 } from "../../mixins/kernel/index.ts";
+import { newId, Refusal, rfc3339, trimmed } from "../../mixins/kernel/index.ts";
 import { contract } from "./contract.ts";
 import { products as migration } from "./migrations/001-products.ts";
+import { productSearch } from "./migrations/002-product-search.ts";
 import { products, type NewProduct, type Product } from "./product.ts";
 
 const limits = {
@@ -24,6 +25,7 @@ const limits = {
   /** Rows of one insert: 10 columns each, and a statement of SQLite takes 32 766 values, one of Postgres 65 535. */
   insertRowsMax: 100,
 };
+const isBlank = (text: string | undefined): boolean => text === undefined || trimmed(text) === "";
 const cachedBy = (...keys: string[]) => ({ keys, ttl: limits.cacheSeconds });
 
 const notFound = (field: string, id: string): Refusal =>
@@ -43,7 +45,7 @@ async function assertNoStock(ctx: Context, sku: string): Promise<void> {
 }
 
 export default defineService(contract, {
-  mixins: [Crud({ ...products, migrations: [migration] })],
+  mixins: [Crud({ ...products, migrations: [migration, productSearch] })],
 
   actions: {
     list: {
@@ -51,13 +53,14 @@ export default defineService(contract, {
       repeatable: true,
       async handler(ctx) {
         oneOfPageAndCursor(ctx.params);
-        const { q, category, sort = "name", page = 1, pageSize = limits.pageSize, cursor } = ctx.params;
+        const { q, category, sort, page = 1, pageSize = limits.pageSize, cursor } = ctx.params;
         const adapter: KnexAdapter = this.adapter;
         const asked = { search: q, query: category === undefined ? {} : { category } };
         const [{ rows, nextCursor }, total] = await Promise.all([
           adapter.page({
             ...asked,
-            sort: sort.replace("price", "price.amount"),
+            // What is searched for comes by its rank, unless asked otherwise.
+            sort: (sort ?? (isBlank(q) ? "name" : "")).replace("price", "price.amount"),
             limit: pageSize,
             offset: (page - 1) * pageSize,
             cursor,
@@ -141,16 +144,21 @@ export default defineService(contract, {
     /** Creates those whose SKU is not there yet; a repetition creates nothing. All or none. */
     async seed(ctx) {
       const at = await this.now();
-      const { columns }: KnexAdapter = this.adapter;
+      const adapter: KnexAdapter = this.adapter;
       const rows = ctx.params.products.map((product: NewProduct) =>
-        columns.toRow({ ...product, id: newId(), createdAt: at, updatedAt: at }),
+        adapter.columns.toRow({ ...product, id: newId(), createdAt: at, updatedAt: at }),
       );
       const database: Database = this.database;
       const created = await database.transaction(async trx => {
         let inserted = 0;
         for (let from = 0; from < rows.length; from += limits.insertRowsMax) {
           const some = rows.slice(from, from + limits.insertRowsMax);
-          inserted += (await trx("products").insert(some).onConflict("sku").ignore().returning("id")).length;
+          const added: { id: string }[] = await trx("products").insert(some).onConflict("sku").ignore().returning("id");
+          await adapter.index!.complete(
+            trx,
+            added.map(({ id }) => id),
+          );
+          inserted += added.length;
         }
         return inserted;
       });

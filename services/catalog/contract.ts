@@ -1,14 +1,14 @@
 import Type from "typebox";
-import { ActorId, Conditions, Cursor, defineContract } from "../../mixins/contract/index.ts";
+import { ActorId, Conditions, Cursor, defineContract, PersonLines, PersonText } from "../../mixins/contract/index.ts";
 import { Image } from "../image.ts";
 import { Money } from "../money.ts";
 
 const fields = {
   sku: ActorId,
-  name: Type.String({ minLength: 1, maxLength: 200 }),
-  description: Type.String({ maxLength: 5_000 }),
+  name: PersonText({ maxLength: 200 }),
+  description: PersonLines({ maxLength: 5_000, blank: true }),
   price: Money,
-  category: Type.String({ minLength: 1, maxLength: 60 }),
+  category: PersonText({ maxLength: 60 }),
   image: Type.Optional(Image),
 };
 export const Product = Type.Object({
@@ -25,7 +25,7 @@ export const contract = defineContract({
     list: {
       params: {
         q: Type.Optional(Type.String({ maxLength: 100 })),
-        category: Type.Optional(Type.String({ maxLength: 60 })),
+        category: Type.Optional(PersonText({ maxLength: 60, blank: true })),
         sort: Type.Optional(Type.Enum(["name", "-name", "price", "-price", "createdAt", "-createdAt"])),
         page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
         cursor: Type.Optional(Cursor),

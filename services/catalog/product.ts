@@ -20,6 +20,6 @@ export const products = {
     createdAt: "text",
     updatedAt: "text",
   },
-  searchable: ["name", "description", "sku"],
+  search: { fields: ["name", "sku", "description"], sorted: ["name"] },
   staleReads: true,
 } as const satisfies Table;

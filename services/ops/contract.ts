@@ -1,9 +1,9 @@
 import Type from "typebox";
-import { ActorId, defineContract } from "../../mixins/contract/index.ts";
+import { ActorId, defineContract, PersonLines } from "../../mixins/contract/index.ts";
 
 const id = Type.String({ minLength: 1, maxLength: 200 });
 const name = Type.String({ minLength: 1, maxLength: 64 });
-const note = Type.Optional(Type.String({ minLength: 1, maxLength: 500 }));
+const note = Type.Optional(PersonLines({ maxLength: 500 }));
 const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 500 }));
 const after = Type.Optional(Type.String({ maxLength: 200 }));
 

@@ -1,6 +1,6 @@
 import Type from "typebox";
-import { ActorId, defineContract } from "../../mixins/contract/index.ts";
-import { Address } from "../address.ts";
+import { ActorId, defineContract, PersonLines } from "../../mixins/contract/index.ts";
+import { Address, PostalAddress } from "../address.ts";
 import { Money } from "../money.ts";
 
 const uuid = Type.String({ format: "uuid" });
@@ -94,7 +94,7 @@ export const contract = defineContract({
       fromCart: Type.Optional(Type.Boolean()),
       /** What the customer has seen. A higher total, or another currency, is refused (`PRICE_CHANGED`). */
       expectedTotal: Type.Optional(Money),
-      shippingAddress: Address,
+      shippingAddress: PostalAddress,
       payment: NewPayment,
     },
     markReserved: {},
@@ -105,7 +105,7 @@ export const contract = defineContract({
     reject: { reason },
     /** A command of its own: nodes of the release before refuse params of `reject` that they do not know. */
     rejectFor: { reason, outOfStock },
-    cancel: { customer: Type.Optional(uuid), reason: Type.Optional(reason) },
+    cancel: { customer: Type.Optional(uuid), reason: Type.Optional(PersonLines({ maxLength: 500, blank: true })) },
     /** An operator takes a confirmed order back, by its saga. */
     withdraw: {},
     /** Money back for lines, or for all that is left of the order; once a `refundId`. */
@@ -113,7 +113,7 @@ export const contract = defineContract({
       refundId,
       lines: Type.Optional(Type.Array(RefundLine, { minItems: 1, maxItems: 100 })),
       restock: Type.Boolean(),
-      reason: Type.Optional(reason),
+      reason: Type.Optional(PersonLines({ maxLength: 500, blank: true })),
     },
     markRefunded: { refundId },
     failRefund: { refundId, reason },

@@ -11,6 +11,7 @@
 import { isRefusal, Refusal, type Issue } from "../../mixins/kernel/index.ts";
 import { defineActor, type Decision, type PrepareContext, type StateOf } from "../../mixins/actor/index.ts";
 import type { Data } from "../../mixins/contract/index.ts";
+import { filledIn } from "../address.ts";
 import { contract } from "./contract.ts";
 
 const { event } = contract;
@@ -68,7 +69,7 @@ export const Order = defineActor(contract)({
           customer,
           lines: [...lines],
           total,
-          shippingAddress,
+          shippingAddress: filledIn(shippingAddress),
           payment,
           fromCart,
           ...(cartVersion !== undefined && { cartVersion }),

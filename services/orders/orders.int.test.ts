@@ -44,6 +44,30 @@ test("is placed at the catalog's price", async () => {
   });
 });
 
+test("goes to where there are no postal codes, with the lines that were filled in, as they are written anywhere", async () => {
+  const shippingAddress = {
+    name: " Zoe\u0308\u00a0",
+    company: "Analytical Ltd",
+    line1: "1 Queen's Road",
+    line2: "",
+    city: "Central",
+    region: "Hong Kong Island",
+    postalCode: " ",
+    country: "HK",
+    phone: "\u202a+852 2123 4567\u202c",
+  };
+  await shop.call("orders.place", { ...placing(), shippingAddress, lines: lines() }, as(customer, "customer"));
+  expect((await shop.call("orders.view", { id })).shippingAddress).toEqual({
+    name: "Zo\u00eb",
+    company: "Analytical Ltd",
+    line1: "1 Queen's Road",
+    city: "Central",
+    region: "Hong Kong Island",
+    country: "HK",
+    phone: "+852 2123 4567",
+  });
+});
+
 test("P3 a repetition gets the first answer, whatever the catalog says by then", async () => {
   const commandId = `client:${customer}:key-1`;
   const placeOnce = () =>

@@ -3,7 +3,7 @@
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { SignJWT, importJWK, type JWK, type JWTPayload } from "jose";
-import { newId } from "../../mixins/kernel/index.ts";
+import { newId, normalText } from "../../mixins/kernel/index.ts";
 import { newDatabases, type Databases } from "../databases.ts";
 import { randomRequests, respelled } from "../fuzz.ts";
 import { recordsAtRest, recordsOf } from "../records.ts";
@@ -90,6 +90,16 @@ const registration = (change: object, field: string): Case => ({
   field,
 });
 
+/** Text that nobody can read. */
+const UNFIT = {
+  blanks: " \u00a0\u2003",
+  "invisible characters": "\u200b\u2060\u3164",
+  "a bell": "A\u0007da",
+  "two lines": "A\nda",
+  "a turn of direction": "Ada \u202e",
+  "a hundred accents": `A${"\u0301".repeat(100)}`,
+};
+
 const PLACING: Line[] = [
   ["another customer", "POST /orders", { body: order({ customer: newId() }), field: "customer" }],
   ["an id of the client's", "POST /orders", { body: order({ id: "mine" }), field: "id" }],
@@ -125,6 +135,17 @@ const PLACING: Line[] = [
   ["a name with a NUL", "POST /orders", { body: address({ name: "A\0da" }), field: "shippingAddress.name" }],
   ["half an emoji", "POST /orders", { body: address({ city: "\ud83d" }), field: "shippingAddress.city" }],
   ["an emoji for a country", "POST /orders", { body: address({ country: "🇬🇧" }), field: "shippingAddress.country" }],
+  ["a country that is none", "POST /orders", { body: address({ country: "QQ" }), field: "shippingAddress.country" }],
+  [
+    "no postal code where there are some",
+    "POST /orders",
+    { body: address({ postalCode: undefined }), field: "shippingAddress.postalCode" },
+  ],
+  ...Object.entries(UNFIT).map(([what, text]): Line => [
+    `${what} for a name`,
+    "POST /orders",
+    { body: address({ name: text }), field: "shippingAddress.name" },
+  ]),
   ["a prototype", "POST /orders", { body: `{"__proto__":{"fromCart":true}}`, status: 400, field: "__proto__" }],
   [
     "a constructor further in",
@@ -262,6 +283,15 @@ const WRITING: Line[] = [
   ["a short password", "POST /auth/register", registration({ password: "short" }, "password")],
   ["a password that is a number", "POST /auth/register", registration({ password: 12_345_678 }, "password")],
   ["a NUL in a name", "POST /auth/register", registration({ name: "\0" }, "name")],
+  ...Object.entries(UNFIT).flatMap(([what, text]): Line[] => [
+    [`${what} for a name`, "POST /auth/register", registration({ name: text }, "name")],
+    [`${what} for a product`, "PATCH /products/{product}", byAdmin({ name: text }, "name")],
+  ]),
+  [
+    "something invisible in an address",
+    "POST /auth/register",
+    registration({ email: "e\u200bve@example.org" }, "email"),
+  ],
   ["a taken address", "POST /auth/register", { ...registration({ email: "ANN@example.org" }, "email"), status: 409 }],
   ["SQL for an address", "POST /auth/login", { body: { email: SQL, password: "x" }, field: "email" }],
   [
@@ -397,7 +427,8 @@ test.each([
 });
 
 test("P6 what looks like SQL is plain text to a search", async () => {
-  for (const q of [SQL, "%", "_", "\\", "'", '"', "🛒", "*", "a OR b"]) {
+  const words = ["qqq OR mug", "name:mug", "mug NEAR qqq", "mug NOT qqq", "mug & qqq", "mug <-> qqq:*"];
+  for (const q of [SQL, "%", "_", "\\", "'", '"', "🛒", "*", ...words]) {
     const { status, json } = await client.send({ method: "GET", path: `/api/v1/products?q=${encodeURIComponent(q)}` });
     expect([q, status, json.rows]).toEqual([q, 200, []]);
   }
@@ -419,6 +450,17 @@ test("P6 after all that every record of the shop is what it was, and the shop se
   expect(changed).toEqual([]);
   await shipped(ann);
 });
+
+const PEOPLES = ["name", "description", "category", "company", "line1", "line2", "city", "region"];
+/** Whether a field that people fill in has text that is not in its normal form. */
+function holdsUnfitText(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return Object.entries(value).some(([key, item]) =>
+    typeof item === "string"
+      ? PEOPLES.includes(key) && normalText(item, { lines: true }) !== item
+      : holdsUnfitText(item),
+  );
+}
 
 test("P6 whatever is sent at random, the answer is the route's own or a problem, and never a 5xx", async () => {
   const seed = Number(process.env["FUZZ_SEED"] ?? Date.now() % 2 ** 31);
@@ -445,6 +487,7 @@ test("P6 whatever is sent at random, the answer is the route's own or a problem,
         statuses.add(answer.status);
         if (answer.status >= 400) expectProblem(answer, sent.method);
         if (answer.status >= 500) failures.push({ sent, answer: answer.text });
+        if (answer.status < 300 && holdsUnfitText(answer.json)) failures.push({ sent, answer: answer.text });
       } catch (error) {
         failures.push({ sent, error: String(error) });
       }

@@ -1,7 +1,8 @@
 import Type from "typebox";
+import { EmailAddress, NewPassword, PersonText } from "../../../mixins/contract/index.ts";
 import { route } from "../route.ts";
 
-const email = Type.String({ format: "email", minLength: 3, maxLength: 254 });
+const email = EmailAddress();
 const refreshToken = Type.String({ minLength: 1, maxLength: 200 });
 
 export const accounts = [
@@ -10,8 +11,8 @@ export const accounts = [
     access: "public",
     body: {
       email,
-      password: Type.String({ minLength: 8, maxLength: 128 }),
-      name: Type.String({ minLength: 1, maxLength: 200 }),
+      password: NewPassword({ minLength: 8, maxLength: 128 }),
+      name: PersonText({ maxLength: 200 }),
     },
     params: ({ body }) => body,
     status: 201,
@@ -19,7 +20,7 @@ export const accounts = [
   route("POST /auth/login", "accounts.login", {
     summary: "Log in: an access token for 15 minutes, and a refresh token",
     access: "public",
-    body: { email, password: Type.String({ minLength: 1, maxLength: 128 }) },
+    body: { email, password: Type.String({ minLength: 1, maxLength: 512 }) },
     params: ({ body }) => body,
   }),
   route("POST /auth/refresh", "accounts.refresh", {

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId, Cursor } from "../../../mixins/contract/index.ts";
+import { ActorId, Cursor, PersonLines, PersonText } from "../../../mixins/contract/index.ts";
 import { Image } from "../../image.ts";
 import { Money } from "../../money.ts";
 import { API, route } from "../route.ts";
@@ -8,20 +8,20 @@ const id = Type.String({ format: "uuid" });
 const moment = Type.String({ maxLength: 40 });
 const fields = {
   sku: ActorId,
-  name: Type.String({ minLength: 1, maxLength: 200 }),
-  description: Type.String({ maxLength: 5_000 }),
+  name: PersonText({ maxLength: 200 }),
+  description: PersonLines({ maxLength: 5_000, blank: true }),
   price: Money,
-  category: Type.String({ minLength: 1, maxLength: 60 }),
+  category: PersonText({ maxLength: 60 }),
   image: Type.Optional(Image),
 };
 
 export const catalog = [
   route("GET /products", "catalog.list", {
-    summary: "Search the catalog",
+    summary: "Search the catalog. A search without `sort` comes by rank, in pages by number only: no `cursor`",
     access: "public",
     query: {
       q: Type.Optional(Type.String({ maxLength: 100 })),
-      category: Type.Optional(Type.String({ maxLength: 60 })),
+      category: Type.Optional(PersonText({ maxLength: 60, blank: true })),
       sort: Type.Optional(Type.Enum(["name", "-name", "price", "-price", "createdAt", "-createdAt"])),
       page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
       cursor: Type.Optional(Cursor),

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId } from "../../../mixins/contract/index.ts";
+import { ActorId, PersonLines } from "../../../mixins/contract/index.ts";
 import { route } from "../route.ts";
 
 const access = "admin";
@@ -11,7 +11,7 @@ const page = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500 })),
   after: Type.Optional(Type.String({ maxLength: 200 })),
 };
-const note = Type.Optional(Type.String({ minLength: 1, maxLength: 500 }));
+const note = Type.Optional(PersonLines({ maxLength: 500 }));
 
 export const operations = [
   route("GET /ops/nodes", "ops.nodes", { summary: "Nodes and their services", access, params: () => ({}) }),

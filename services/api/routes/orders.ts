@@ -1,7 +1,7 @@
 import Type from "typebox";
-import { Cursor, EntityId, ReadToken, strictObject } from "../../../mixins/contract/index.ts";
+import { Cursor, EntityId, PersonLines, ReadToken, strictObject } from "../../../mixins/contract/index.ts";
 import { idFrom, newId } from "../../../mixins/kernel/index.ts";
-import { Address } from "../../address.ts";
+import { PostalAddress } from "../../address.ts";
 import { Money } from "../../money.ts";
 import { API, orderStream, route } from "../route.ts";
 
@@ -19,7 +19,7 @@ export const orders = [
       lines: Type.Optional(Type.Array(RequestedLine, { minItems: 1, maxItems: 100 })),
       fromCart: Type.Optional(Type.Boolean()),
       expectedTotal: Type.Optional(Money),
-      shippingAddress: Address,
+      shippingAddress: PostalAddress,
       payment: strictObject({
         method: Type.Enum(["card"]),
         token: Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9_-]+$", format: "no-card-number" }),
@@ -60,7 +60,7 @@ export const orders = [
   route("POST /orders/:id/cancel", "orders.cancel", {
     summary: "Cancel an order that is not confirmed yet",
     path,
-    body: { reason: Type.Optional(Type.String({ maxLength: 500 })) },
+    body: { reason: Type.Optional(PersonLines({ maxLength: 500, blank: true })) },
     idempotent: true,
     params: ({ path, body, user }) => ({
       ...body,
@@ -75,7 +75,7 @@ export const orders = [
     body: {
       lines: Type.Optional(Type.Array(RequestedLine, { minItems: 1, maxItems: 100 })),
       restock: Type.Boolean(),
-      reason: Type.Optional(Type.String({ maxLength: 500 })),
+      reason: Type.Optional(PersonLines({ maxLength: 500, blank: true })),
     },
     idempotent: true,
     params: ({ path, body, user, key }) => ({
