@@ -265,7 +265,7 @@ describe("a token of a projection that reads several actors, which share ids", (
   });
 
   test("what was never written, and an actor that is not in the list, is refused", async () => {
-    const refused = { type: "INVALID_TOKEN", code: 422, data: { errors: [{ field: "after" }] } };
+    const refused = { type: "BAD_READ_TOKEN", code: 422, data: { errors: [{ field: "after" }] } };
     for (const token of ["42@2", "shipment:42@1", "thing:42@2", "order:42@1", ":42@1", "thing:@1"])
       await expect(hostIn(broker).waitFor(token, 60)).rejects.toMatchObject(refused);
   });

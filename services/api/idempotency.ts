@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import Type from "typebox";
-import { isRefusal, Refusal, type Issue } from "../../mixins/kernel/index.ts";
+import { isRefusal, Refusal, type RefusalDetail } from "../../mixins/kernel/index.ts";
 
 export const KEY_FIELD = "Idempotency-Key";
 /**
@@ -53,7 +53,12 @@ export function inClientsWords(error: unknown, isReplay: boolean): unknown {
   const ofKey = OF_KEYS[error.type];
   if (ofKey) return new Refusal(ofKey.type, { ...ofKey, field: KEY_FIELD });
   if (!isReplay) return error;
-  const { errors } = (error as { data?: { errors?: readonly Issue[] } }).data ?? {};
+  const { errors, members } = (error as { data?: Pick<RefusalDetail, "errors" | "members"> }).data ?? {};
   const message = `${error.message} (the first answer to this Idempotency-Key; to try again, send a new key)`;
-  return new Refusal(error.type, { message, status: error.code, ...(errors && { errors }) });
+  return new Refusal(error.type, {
+    message,
+    status: error.code,
+    ...(errors && { errors }),
+    ...(members && { members }),
+  });
 }

@@ -145,10 +145,19 @@ test("the others go on: old orders are there, new ones ship", async () => {
 });
 
 test("a consumer that meets an event that it cannot read parks that stream alone, for an operator to see", async () => {
-  await until("the stream is parked", async () => (await ops("dead-letters")).body.deadLetters.length > 0);
-  const { deadLetters } = (await ops("dead-letters")).body as { deadLetters: { stream: string }[] };
+  let deadLetters: { service: string; stream: string }[] = [];
+  await until("the stream is parked", async () => {
+    ({ deadLetters } = (await ops("dead-letters")).body);
+    return deadLetters.some(({ service }) => service === "order-views");
+  });
   expect(new Set(deadLetters.map(({ stream }) => stream))).toEqual(new Set([`order.${orders.brokenEvent}`]));
-  expect(deadLetters[0]).toMatchObject({ service: "order-views", version: 6, error: { type: "EVENT_BROKEN" } });
+  expect(deadLetters).toContainEqual(
+    expect.objectContaining({
+      service: "order-views",
+      version: 6,
+      error: expect.objectContaining({ type: "EVENT_BROKEN" }),
+    }),
+  );
   const list = await shop.request("GET", "/api/v1/orders?pageSize=100", { token: customer });
   expect(list.body.rows).toHaveLength(10);
 });
@@ -162,7 +171,7 @@ test.each(["catalog", "checkout", "payment-provider"])(
     const child = new Child(["scripts/start.mjs"], { DATA_DIR: other, PORT: "0", LOGLEVEL: "fatal" });
     await until("it has ended", () => !child.running, 20_000);
     expect(child.process.exitCode).toBe(1);
-    expect(child.output).toContain(`[Runner] ${file}: `);
+    expect(child.output).toContain(`${file}: `);
     expect(child.output).toContain("file is not a database");
     await rm(other, { recursive: true });
   },

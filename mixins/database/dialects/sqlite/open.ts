@@ -20,7 +20,7 @@ const limits = {
   checkpointPages: 4_000,
 };
 
-/** Opens a SQLite file; makes it, and its folder, when missing. Throws Bug `FILE_TORN` for a copy without its log. */
+/** Opens a SQLite file; makes it, and its folder, when missing. Throws Bug `FILE_TORN` for a copy without its log, `FILE_UNREADABLE` for what is no database. */
 export async function openSqlite(filename: string, options: OpenOptions): Promise<Database> {
   if (isTornCopy(filename)) throw new Bug("FILE_TORN", tornCopyMessage(filename));
   // Keys and passwords lie in it.
@@ -96,7 +96,9 @@ class Guard {
       return guard;
     } catch (error) {
       database?.close();
-      throw isBusy(error) ? error : new Error(`${filename}: ${(error as Error).message}`, { cause: error });
+      throw isBusy(error)
+        ? error
+        : new Bug("FILE_UNREADABLE", `${filename}: ${(error as Error).message}`, { cause: error });
     }
   }
 
