@@ -41,8 +41,8 @@ for (const word of at === 0 ? [] : process.argv.slice(at)) {
 }
 
 export default {
-  // Much of what they do is to wait for others: three keep two cores busy.
-  maxWorkers: 3,
+  // One for each of two cores: each starts servers and processes besides, and with three what has a deadline missed it at times.
+  maxWorkers: 2,
   testSequencer: "<rootDir>/scripts/longest-first.mjs",
   testTimeout: 60_000,
   // Jest would say after a second that it waits; it does not wait long.

@@ -359,13 +359,19 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
       });
 
       test("lag is counted from a cursor to the newest event", async () => {
-        const before = await store.head("");
+        // What others have under way on the same server may keep the newest events from readers for a while.
+        const before = await until(async () => {
+          const head = await store.head("");
+          return (await store.head(head.cursor)).behind === 0 ? head : undefined;
+        });
         expect(before.cursor).not.toBe("");
         await append(newStream(), 0, { events: [event(1), event(2), event(3)] });
         expect((await store.head(before.cursor)).behind).toBe(3);
-        const now = await store.head(before.cursor);
+        const now = await until(async () => {
+          const head = await store.head(before.cursor);
+          return (await store.head(head.cursor)).behind === 0 ? head : undefined;
+        });
         expect(await store.readAll(now.cursor, 10)).toEqual({ events: [], cursor: now.cursor });
-        expect((await store.head(now.cursor)).behind).toBe(0);
       });
 
       test("P4 a place that it gave is in its log, also after a reopening and in the cold part; another is not", async () => {

@@ -79,7 +79,7 @@ export function paymentProviderConformance(name: string, open: (deadlineMs: numb
   describe(`payment provider: ${name}`, () => {
     let company: Company;
     beforeAll(async () => {
-      company = await open(200);
+      company = await open(1_000);
     });
     afterAll(() => company.close());
 
