@@ -22,6 +22,9 @@ test("of unknown keys and of items past the limit so many are told as help, with
   const issues = bounded({ ...many, amount: 1 });
   expect(issues).toHaveLength(20);
   expect(issues).toContainEqual({ field: "k0", message: "is not allowed" });
+  const outer = compileSchema(strictObject({ price: strictObject({ amount: Type.Integer() }) }));
+  expect(outer({ price: { ...many, amount: 1 } })).toHaveLength(20);
+  expect(outer({ price: { ...many, amount: 1 } })).toContainEqual({ field: "price.k0", message: "is not allowed" });
   expect(bounded({ amount: 1, lines: Array.from({ length: 5_000 }, () => 0) })).toEqual([
     { field: "lines", message: "must NOT have more than 3 items" },
   ]);

@@ -86,13 +86,17 @@ function toIssue({ instancePath, keyword, params, message = "is invalid" }: Erro
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 
+const none = (_value: object): Issue[] | undefined => undefined;
 /** What is too much of an object that a schema knows whole, before Ajv complains of each key and item of it. */
 function excessOf(schema: SchemaObject): (value: object) => Issue[] | undefined {
-  if (schema["additionalProperties"] !== false) return () => undefined;
+  if (schema["additionalProperties"] !== false) return none;
   const properties = schema["properties"] as Record<string, SchemaObject>;
   const keysMax = Object.keys(properties).length + ISSUES_MAX;
   const itemsMax = Object.entries(properties).flatMap(([field, { maxItems }]): [string, number][] =>
     typeof maxItems === "number" ? [[field, maxItems]] : [],
+  );
+  const inside = Object.entries(properties).flatMap(([field, property]): [string, typeof none][] =>
+    property["additionalProperties"] === false ? [[field, excessOf(property)]] : [],
   );
   return value => {
     const keys = Object.keys(value);
@@ -105,6 +109,11 @@ function excessOf(schema: SchemaObject): (value: object) => Issue[] | undefined 
       const items = (value as Record<string, unknown>)[field];
       if (Array.isArray(items) && items.length > max)
         return [{ field, message: `must NOT have more than ${max} items` }];
+    }
+    for (const [field, excess] of inside) {
+      const inner = (value as Record<string, unknown>)[field];
+      const found = isObject(inner) ? excess(inner) : undefined;
+      if (found) return found.map(issue => ({ ...issue, field: `${field}.${issue.field}` }));
     }
     return undefined;
   };

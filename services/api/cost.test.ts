@@ -61,6 +61,7 @@ function queriesOf({ query }: Route): string[] {
 interface Cost {
   readonly what: string;
   readonly nanosPerByte: number;
+  again(): Cost;
 }
 function costOf(route: Route, search: string, text: string): Cost {
   const bytes = Buffer.from(text);
@@ -81,7 +82,8 @@ function costOf(route: Route, search: string, text: string): Cost {
   });
   const size = BYTES_OF_A_REQUEST + bytes.length + search.length;
   const shown = `${route.method} ${route.url}?${search.slice(0, 40)} ${text.slice(0, 40)}`;
-  return { what: shown, nanosPerByte: Math.min(...runs) / size };
+  const again = (): Cost => costOf(route, search, text);
+  return { what: shown, nanosPerByte: Math.min(...runs) / size, again };
 }
 
 test("no input of any route costs more than ten times what the median of its size does", () => {
@@ -96,7 +98,9 @@ test("no input of any route costs more than ten times what the median of its siz
   const median = sorted[sorted.length >> 1]!.nanosPerByte;
   // A text is parsed at 2 ns a byte. Were that the measure, ten keys in it would be dear: 10 ns is cheap for anything.
   const most = 10 * Math.max(median, 10);
-  expect(sorted.filter(({ nanosPerByte }) => nanosPerByte > most)).toEqual([]);
+  // Others run on this machine: what seems dear is measured again.
+  const dear = sorted.filter(({ nanosPerByte }) => nanosPerByte > most).map(cost => cost.again());
+  expect(dear.filter(({ nanosPerByte }) => nanosPerByte > most)).toEqual([]);
 }, 120_000);
 
 test("a body of too many keys or items is refused, wherever they are, and commas and colons of a text are none", () => {
