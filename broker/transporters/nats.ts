@@ -82,7 +82,7 @@ export class NatsTransporter extends Nats implements Asking {
     transit.connect = () => Promise.race([connect(), this.#refused.promise]);
   }
 
-  /** Of the server that we are connected to; it may be another one after an outage. */
+  /** Bytes that the connected server takes in one message; after an outage it may be another server. */
   get payloadBytesMax(): number {
     return this.client?.info?.max_payload ?? PAYLOAD_BYTES;
   }
@@ -128,7 +128,7 @@ export class NatsTransporter extends Nats implements Asking {
     const rival = await rivalOf(client, subjects, broker.instanceID);
     if (rival === undefined) return;
     const refusal = new Bug("NODEID_TAKEN", `NODEID ${nodeID} is another running process's: give each its own`);
-    // What it says at its end, as the node that it is not, would take the other one out.
+    // A farewell under this id would take the node out that owns it.
     this.connected = false;
     transit.disconnecting = true;
     this.#refused.reject(refusal);

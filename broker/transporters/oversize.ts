@@ -1,6 +1,6 @@
-// What is larger than the bus carries is refused where it is sent, with a name. NATS closes the connection of whoever
-// sends it, a worker the one that brings it, and with it goes all that others have in flight; a reply that is not sent is
-// a time-out for whoever waits.
+// A packet larger than the bus carries is refused by name where it is sent. Sent, it would cost NATS's connection to the
+// sender, or a worker's to its peer, and all that others have in flight on it; a reply dropped in silence would be a
+// time-out for its caller.
 import { Refusal } from "../../mixins/kernel/index.ts";
 import type { Packet } from "./asking.ts";
 

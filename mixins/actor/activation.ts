@@ -521,7 +521,7 @@ export class Activation {
     this.#phase = "recovering";
   }
 
-  /** What has failed may be a repetition, which gets its first answer, or fail on what was presumed or is out of date. */
+  /** Loads the stream before a failure leaves: the command may be a repetition, or the state out of date or presumed. */
   #lookFirst(request: Request): void {
     this.#again.push(request);
     this.#void();
@@ -568,7 +568,7 @@ export class Activation {
     this.#work();
   }
 
-  /** Of the commands whose decision has failed, those that the store has executed: nothing else tells their repetitions. */
+  /** Finds which failed commands the store has executed already: a repetition whose decision fails gets its first answer. */
   async #executedBefore(requests: readonly Request[]): Promise<Map<Request, RecordedCommand>> {
     const executed = new Map<Request, RecordedCommand>();
     for (const request of requests) {
@@ -648,7 +648,7 @@ export class Activation {
   }
 }
 
-/** What a decision comes to. */
+/** The append, reply and state that a decision makes. */
 interface Made {
   readonly append: Append;
   readonly reply: Reply;
