@@ -44,7 +44,7 @@ export default {
   // One for each of two cores: each starts servers and processes besides, and with three what has a deadline missed it at times.
   maxWorkers: 2,
   testSequencer: "<rootDir>/scripts/longest-first.mjs",
-  testTimeout: 60_000,
+  testTimeout: 120_000,
   // Jest would say after a second that it waits; it does not wait long.
   openHandlesTimeout: 0,
   globalSetup: "<rootDir>/test/servers/jest.setup.ts",

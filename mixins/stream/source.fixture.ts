@@ -178,7 +178,7 @@ export async function testHouse(): Promise<{
 export async function until<T>(
   look: () => T | Promise<T>,
   holds: (seen: T) => boolean,
-  deadlineMs = 20_000,
+  deadlineMs = 45_000,
 ): Promise<T> {
   const end = performance.now() + deadlineMs;
   for (;;) {
