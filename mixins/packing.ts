@@ -24,13 +24,16 @@ export interface Manifest {
 
 /** Files that are not compiled but belong to the package: plain JavaScript, data, and the generators' templates as they are. */
 const COPIED = ["**/*.{mjs,json,sql}", "cli/templates/**/*"];
-const NOT_COPIED = ["package.json", "package.source.json", "tsconfig.json"];
+const NOT_COPIED = ["package.json", "package.source.json", "tsconfig.build.json"];
 
 /** Compiles the runtime into `folder`, which is made anew. Throws with the compiler's messages if it does not compile. */
 export function build(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
   try {
-    execFileSync("tsc", ["-p", ROOT, "--outDir", folder], { encoding: "utf8", stdio: "pipe" });
+    execFileSync("tsc", ["-p", join(ROOT, "tsconfig.build.json"), "--outDir", folder], {
+      encoding: "utf8",
+      stdio: "pipe",
+    });
   } catch (error) {
     throw new Error(`the runtime does not compile:\n${(error as { stdout?: string }).stdout}`, { cause: error });
   }

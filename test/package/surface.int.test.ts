@@ -37,7 +37,8 @@ test("every report is of a door", () => {
 
 test("every door is there, as JavaScript with declarations and a source map that carries its source", () => {
   for (const { types, default: code } of doors) {
-    for (const file of [types, code, `${code}.map`]) expect([file, existsSync(join(built, file))]).toEqual([file, true]);
+    for (const file of [types, code, `${code}.map`])
+      expect([file, existsSync(join(built, file))]).toEqual([file, true]);
     const { sourcesContent } = JSON.parse(readFileSync(join(built, `${code}.map`), "utf8")) as SourceMap;
     expect(sourcesContent).toHaveLength(1);
   }
