@@ -27,13 +27,13 @@ test("is declined with a reason, and not once it has been approved", () => {
 
 test("is held and freed", () => {
   given(Thing, opened).when("hold", {}).yields(event("thing.held", {}));
-  given(Thing, opened, event("thing.held", {}))
-    .when("free", {})
-    .yields(event("thing.freed", {}));
+  given(Thing, opened, event("thing.held", {})).when("free", {}).yields(event("thing.freed", {}));
   given(Thing, opened).when("free", {}).yields();
 });
 // #endregion
 
 test.each(["approve", "decline"] as const)("there must be one to %s", command =>
-  given(Thing).when(command, { reason: "too late" } as never).refuses("THING_NOT_FOUND"),
+  given(Thing)
+    .when(command, { reason: "too late" } as never)
+    .refuses("THING_NOT_FOUND"),
 );

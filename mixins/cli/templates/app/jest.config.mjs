@@ -1,0 +1,3 @@
+import { jestConfig } from "@valence/runtime/testing/jest";
+
+export default jestConfig({ ignore: ["<rootDir>/data"] });
