@@ -29,7 +29,7 @@ export function namesOf(plural: string, singular = singularOf(plural)): Names {
 
 function singularOf(plural: string): string | undefined {
   if (/[^aeiou]ies$/.test(plural)) return plural.replace(/ies$/, "y");
-  if (/(?:[sxz]|[cs]h)es$/.test(plural)) return plural.replace(/es$/, "");
+  if (/(?:ss|[xz]|[cs]h)es$/.test(plural)) return plural.replace(/es$/, "");
   return /[^s]s$/.test(plural) ? plural.slice(0, -1) : undefined;
 }
 
