@@ -11,7 +11,7 @@ import { bucketOf } from "../mixins/event-store/buckets.ts";
 import { intArray, textArray } from "../mixins/event-store/dialects/postgres/arrays.ts";
 import { ACTOR_LIMITS } from "@valence/runtime/actor/mixin";
 import { newId } from "@valence/runtime/kernel";
-import { newDatabase } from "../mixins/testing/servers/postgres.ts";
+import { newDatabase } from "@valence/runtime/testing/servers";
 import { ACTORS, add, countersBroker, measureCommands } from "./counters.ts";
 import { fdatasyncP50, openLoop, option, quantile, report, rounded, thousands } from "./harness.ts";
 import { POSTGRES_SETTINGS, postgresVersion, withPostgres } from "./server.ts";

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Errors } from "moleculer";
 import { PlaceChecks, type Append, type EventStore, type Verdict } from "../event-store/index.ts";
 import { openEventStore } from "../event-store/mixin.ts";
-import { newDatabases, type Databases } from "../testing/databases.ts";
-import { query } from "../testing/servers/postgres.ts";
+import { until } from "../testing/index.ts";
+import { newDatabases, query, type Databases } from "../testing/servers.ts";
 import { autoCommandId, readEnvironment, Refusal, Unavailable, type DatabaseLocation } from "../kernel/index.ts";
 import { contract, Purse, quoting } from "./account.fixture.ts";
 import { archiveFinished } from "./archive.ts";
@@ -62,10 +62,6 @@ async function sql(statement: string): Promise<Record<string, unknown>[]> {
 const recordedIds = async (): Promise<unknown[]> =>
   (await sql("select command_id from commands")).map(row => row["command_id"]);
 
-const until = async (condition: () => boolean | Promise<boolean>, ms = 5_000): Promise<void> => {
-  for (const end = Date.now() + ms; !(await condition()); await sleep(2))
-    if (Date.now() > end) throw new Error("waited in vain");
-};
 const typeOf = (promise: Promise<unknown>): Promise<string> =>
   promise.then(
     () => "ok",

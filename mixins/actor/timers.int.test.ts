@@ -3,7 +3,8 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { Errors } from "moleculer";
 import type { EventStore } from "../event-store/index.ts";
 import { openEventStore } from "../event-store/mixin.ts";
-import { newDatabases, type Databases } from "../testing/databases.ts";
+import { until } from "../testing/index.ts";
+import { newDatabases, type Databases } from "../testing/servers.ts";
 import { readEnvironment, Unavailable } from "../kernel/index.ts";
 import type { Singleton } from "../stream/mixin.ts";
 import { Purse } from "./account.fixture.ts";
@@ -35,10 +36,6 @@ const balance = async (id = "a"): Promise<number> => (await host.get(id)).state.
 const noneLeft = async (): Promise<boolean> => {
   const { due, nextInMs } = await store.dueTimers(10);
   return due.length === 0 && nextInMs === undefined;
-};
-const until = async (condition: () => boolean | Promise<boolean>, ms = 5_000): Promise<void> => {
-  for (const end = Date.now() + ms; !(await condition()); await sleep(2))
-    if (Date.now() > end) throw new Error("waited in vain");
 };
 
 beforeEach(async () => {

@@ -1,7 +1,8 @@
 import { connect, type Socket } from "node:net";
 import { test } from "@jest/globals";
 import { ServiceBroker } from "moleculer";
-import { freePort, until } from "../../test/support/shop.ts";
+import { until } from "../testing/index.ts";
+import { freePort } from "../testing/servers.ts";
 import { readEnvironment } from "../kernel/index.ts";
 import { brokerOptions } from "./index.ts";
 

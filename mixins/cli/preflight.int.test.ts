@@ -1,8 +1,7 @@
 // Servers that are there and cannot serve, as a start meets them.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { Child, freePort, until } from "../../test/support/shop.ts";
-import { Nats } from "../testing/servers/nats.ts";
-import { RedisServer } from "../testing/servers/redis.ts";
+import { until } from "../testing/index.ts";
+import { Child, freePort, Nats, RedisServer } from "../testing/servers.ts";
 import { readEnvironment } from "../kernel/index.ts";
 import { checkServers } from "./preflight.ts";
 

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { until } from "../../test/support/shop.ts";
+import { until } from "../testing/index.ts";
 
 const PROMPT = "mol $ ";
 let folder: string;

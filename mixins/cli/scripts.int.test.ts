@@ -11,7 +11,8 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { migrate, openDatabase } from "../database/mixin.ts";
 import { migrations } from "../stream/migrations.ts";
-import { Child, until } from "../../test/support/shop.ts";
+import { until } from "../testing/index.ts";
+import { Child } from "../testing/servers.ts";
 
 let folder: string;
 beforeEach(async () => {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { Knex } from "knex";
 import { ServiceBroker, type Service } from "moleculer";
 import { brokerOptions } from "../broker/index.ts";
-import { newDatabases, isOnPostgres, type Databases } from "../testing/databases.ts";
+import { isOnPostgres, newDatabases, type Databases } from "../testing/servers.ts";
 import { METRICS, readEnvironment } from "../kernel/index.ts";
 import { databaseOf, migrate, openDatabase, Sql, type Database, type Migration, type Upsert } from "./mixin.ts";
 

@@ -5,17 +5,19 @@ import type { Call } from "../contract/index.ts";
 import { defineReactor, type Reactor } from "./index.ts";
 import { Lease } from "./lease.ts";
 import { consumersOf, Reactors, STREAM_LIMITS, type Consumer } from "./mixin.ts";
-import { Source, testHouse, until } from "./source.fixture.ts";
+import { until } from "../testing/index.ts";
+import { newBrokers } from "../testing/broker.ts";
+import { Source } from "./source.fixture.ts";
 import { TYPES, applied, appliedIn, consuming, databaseIn, inside, statusIn, writer } from "./writer.fixture.ts";
 
-let house: Awaited<ReturnType<typeof testHouse>>;
+let house: Awaited<ReturnType<typeof newBrokers>>;
 let source: Source;
 
 beforeEach(async () => {
-  house = await testHouse();
+  house = await newBrokers();
   source = new Source("things", "thing", TYPES);
 });
-afterEach(() => house.end());
+afterEach(() => house.stop());
 
 describe("reading a log", () => {
   test("P4 every event is applied once, in stream order, and again none after a restart", async () => {

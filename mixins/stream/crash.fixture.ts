@@ -8,7 +8,8 @@ import { COMMAND_ID, readEnvironment } from "../kernel/index.ts";
 import { migrate } from "../database/mixin.ts";
 import { defineReactor } from "./index.ts";
 import { consumersOf, Consuming, Reactors } from "./mixin.ts";
-import { Source, until } from "./source.fixture.ts";
+import { until } from "../testing/index.ts";
+import { Source } from "./source.fixture.ts";
 
 const folder = process.argv[2]!;
 const source = new Source("things", "thing", ["thing.made", "thing.used"]);

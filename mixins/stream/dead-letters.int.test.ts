@@ -5,18 +5,20 @@ import { Bug, METRICS, Unavailable } from "../kernel/index.ts";
 import type { Recorded } from "../contract/index.ts";
 import { defineReactor, type Reactor } from "./index.ts";
 import { consumersOf, Reactors, STREAM_LIMITS, type Consumer } from "./mixin.ts";
-import { Source, testHouse, until } from "./source.fixture.ts";
+import { until } from "../testing/index.ts";
+import { newBrokers } from "../testing/broker.ts";
+import { Source } from "./source.fixture.ts";
 import { TYPES, consuming, databaseIn, inside, statusIn } from "./writer.fixture.ts";
 
-let house: Awaited<ReturnType<typeof testHouse>>;
+let house: Awaited<ReturnType<typeof newBrokers>>;
 let source: Source;
 beforeEach(async () => {
-  house = await testHouse();
+  house = await newBrokers();
   source = new Source("things", "thing", TYPES);
 });
 afterEach(async () => {
   jest.restoreAllMocks();
-  await house.end();
+  await house.stop();
 });
 
 const poison = (): Error => new Error("poison");

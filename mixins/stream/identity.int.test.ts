@@ -4,16 +4,18 @@ import type { ServiceBroker } from "moleculer";
 import { METRICS } from "../kernel/index.ts";
 import { markIn, STOPPED } from "./index.ts";
 import { consumersOf } from "./mixin.ts";
-import { Source, testHouse, until } from "./source.fixture.ts";
+import { until } from "../testing/index.ts";
+import { newBrokers } from "../testing/broker.ts";
+import { Source } from "./source.fixture.ts";
 import { TYPES, applied, appliedIn, consuming, databaseIn, inside, statusIn, writer } from "./writer.fixture.ts";
 
-let house: Awaited<ReturnType<typeof testHouse>>;
+let house: Awaited<ReturnType<typeof newBrokers>>;
 let source: Source;
 beforeEach(async () => {
-  house = await testHouse();
+  house = await newBrokers();
   source = new Source("things", "thing", TYPES);
 });
-afterEach(() => house.end());
+afterEach(() => house.stop());
 
 /** So that a test need not wait for seconds. */
 const limits = { notInLogMs: 50, retryMinMs: 5, retryMaxMs: 20 };

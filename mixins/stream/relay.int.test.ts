@@ -3,11 +3,12 @@ import type { ServiceBroker, ServiceSchema } from "moleculer";
 import type { StoredEvent } from "../event-store/index.ts";
 import { COMMITTED, type LogEvent } from "./index.ts";
 import { Publishing, startRelay } from "./mixin.ts";
-import { testHouse, until } from "./source.fixture.ts";
+import { until } from "../testing/index.ts";
+import { newBrokers } from "../testing/broker.ts";
 
-let house: Awaited<ReturnType<typeof testHouse>>;
-beforeEach(async () => void (house = await testHouse()));
-afterEach(() => house.end());
+let house: Awaited<ReturnType<typeof newBrokers>>;
+beforeEach(async () => void (house = await newBrokers()));
+afterEach(() => house.stop());
 
 /** A store as the relay sees it. */
 function log() {

@@ -1,9 +1,5 @@
 // A source for tests: a service that owns events kept in an array, and answers for them as an actor service does.
-import { setTimeout as sleep } from "node:timers/promises";
-import { ServiceBroker, type BrokerOptions, type Service, type ServiceSchema } from "moleculer";
-import { brokerOptions } from "../broker/index.ts";
-import { newDatabases } from "../testing/databases.ts";
-import { readEnvironment } from "../kernel/index.ts";
+import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
 import { publishLog, type Publisher } from "./carriers/resolve.ts";
 import type { RelayLimits } from "./carriers/jetstream/relay.ts";
 import type { PlaceFault } from "./identity.ts";
@@ -140,51 +136,5 @@ export class Source {
         await publisher?.stop();
       },
     };
-  }
-}
-
-/** Databases, and brokers on them; `end` stops and removes all. */
-export async function testHouse(): Promise<{
-  /** Environment of the brokers to come. */
-  variables: Record<string, string>;
-  /** What the brokers to come have besides. */
-  options: Partial<BrokerOptions>;
-  start(...schemas: ServiceSchema[]): Promise<ServiceBroker>;
-  end(): Promise<void>;
-}> {
-  const databases = await newDatabases();
-  const brokers: ServiceBroker[] = [];
-  const variables: Record<string, string> = { ...databases.env };
-  const options: Partial<BrokerOptions> = {};
-  return {
-    variables,
-    options,
-    async start(...schemas) {
-      const environment = readEnvironment({ ...variables, NODEID: `node-${brokers.length + 1}` });
-      const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false, ...options });
-      brokers.push(broker);
-      for (const schema of schemas) broker.createService(schema);
-      await broker.start();
-      return broker;
-    },
-    async end() {
-      await Promise.all(brokers.map(broker => broker.stop()));
-      await databases.remove();
-    },
-  };
-}
-
-/** Waits until a condition holds; fails after the deadline with what it last saw. */
-export async function until<T>(
-  look: () => T | Promise<T>,
-  holds: (seen: T) => boolean,
-  deadlineMs = 45_000,
-): Promise<T> {
-  const end = performance.now() + deadlineMs;
-  for (;;) {
-    const seen = await look();
-    if (holds(seen)) return seen;
-    if (performance.now() > end) throw new Error(`not in time; last seen: ${JSON.stringify(seen)?.slice(0, 2_000)}`);
-    await sleep(5);
   }
 }

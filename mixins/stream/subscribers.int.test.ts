@@ -1,12 +1,13 @@
 import { expect, test } from "@jest/globals";
-import { testHouse, until } from "./source.fixture.ts";
+import { until } from "../testing/index.ts";
+import { newBrokers } from "../testing/broker.ts";
 import { Subscribers } from "./mixin.ts";
 import { consuming, inside, writer } from "./writer.fixture.ts";
 
 const owner = { name: "owners", metadata: {} };
 
 test("P4 a service that consumes is remembered while it is away, also by an owner that was started again meanwhile", async () => {
-  const house = await testHouse();
+  const house = await newBrokers();
   try {
     const first = await house.start(owner as never);
     const subscribers = await Subscribers.open(inside(first, "owners"));
@@ -36,6 +37,6 @@ test("P4 a service that consumes is remembered while it is away, also by an owne
     expect(await again.all()).toEqual([here]);
     again.stop();
   } finally {
-    await house.end();
+    await house.stop();
   }
 });

@@ -2,7 +2,7 @@
 import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
 import { databaseOf, migrate, type Database } from "../database/mixin.ts";
 import { consumersOf, Consuming, type Consumer, type ConsumerStatus, type Failures } from "./mixin.ts";
-import { until } from "./source.fixture.ts";
+import { until } from "../testing/index.ts";
 
 export const TYPES = ["thing.made", "thing.used", "thing.ended"];
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import { connectedRedis, type RedisServer } from "../../mixins/testing/servers/redis.ts";
-import { until } from "../../test/support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { connectedRedis, type RedisServer } from "@valence/runtime/testing/servers";
 import type { RedisConnection } from "@valence/runtime/redis";
 import { limits } from "./limits.ts";
 import { RedisSessions } from "./redis-sessions.ts";

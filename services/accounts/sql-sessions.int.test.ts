@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import { readFile } from "node:fs/promises";
-import { isOnPostgres, newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { isOnPostgres, newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import { readEnvironment } from "@valence/runtime/kernel";
 import { migrate, openDatabase, type Database } from "@valence/runtime/database/mixin";
 import { limits } from "./limits.ts";

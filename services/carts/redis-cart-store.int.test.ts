@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { connectedRedis, type RedisServer } from "../../mixins/testing/servers/redis.ts";
-import { until } from "../../test/support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { connectedRedis, type RedisServer } from "@valence/runtime/testing/servers";
 import { newId } from "@valence/runtime/kernel";
 import type { RedisConnection } from "@valence/runtime/redis";
 import { cartStoreConformance } from "./cart-store.conformance.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe } from "@jest/globals";
-import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import { readEnvironment } from "@valence/runtime/kernel";
 import { migrate, openDatabase, type Database } from "@valence/runtime/database/mixin";
 import { cartStoreConformance } from "./cart-store.conformance.ts";

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "@valence/runtime/broker";
-import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import { typedCall } from "@valence/runtime/contract";
 import { readEnvironment, Refusal } from "@valence/runtime/kernel";
 import accounts from "../accounts/accounts.service.ts";

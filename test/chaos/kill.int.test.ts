@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FAILPOINTS } from "@valence/runtime/kernel";
-import { isOnPostgres, newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { isOnPostgres, newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
 
 const CALLERS = 8;

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
-import { startEmbedded } from "../support/embedded.ts";
-import { lawsBrokenAtRest, readBooks } from "../support/laws.ts";
-import { randomOf } from "../../mixins/testing/random.ts";
-import { Child, freePort, orderOf, Shop, until, type Answer } from "../support/shop.ts";
+import { randomOf, until } from "@valence/runtime/testing";
+import { startBroker } from "@valence/runtime/testing/broker";
+import { Child, freePort } from "@valence/runtime/testing/servers";
+import { lawsBrokenAtRest, readBooks } from "../support/shop-invariants.ts";
+import { orderOf, Shop, type Answer } from "../support/shop.ts";
 
 const ADMIN = { email: "admin@example.com", password: "for chaos only" };
 const TOKENS = ["tok_ok", "tok_ok", "tok_ok", "tok_flaky", "tok_flaky", "tok_declined"];
@@ -224,7 +225,7 @@ export class Laboratory {
   async checkTheBooks(): Promise<void> {
     const names = ["catalog", "carts", "orders", "inventory", "payments", "shipping", "checkout", "order-views"];
     const services = await Promise.all(names.map(name => import(`../../services/${name}/${name}.service.ts`)));
-    const embedded = await startEmbedded(
+    const embedded = await startBroker(
       services.map(module => module.default),
       this.shop.env,
     );

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { ServiceBroker } from "moleculer";
 import { brokerOptions } from "@valence/runtime/broker";
 import { readEnvironment } from "@valence/runtime/kernel";
-import { Nats } from "../../mixins/testing/servers/nats.ts";
-import { Child, freePort, until } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { Child, freePort, Nats } from "@valence/runtime/testing/servers";
 
 const NODE = new URL("node.fixture.ts", import.meta.url).pathname;
 

@@ -7,11 +7,10 @@ import type { LogPage } from "@valence/runtime/stream";
 import api from "../../services/api/api.service.ts";
 import catalog from "../../services/catalog/catalog.service.ts";
 import accounts from "../../services/accounts/accounts.service.ts";
-import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { until } from "@valence/runtime/testing";
+import { freePort, Nats, newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import balances from "../hello/balances/balances.service.ts";
 import loyalty from "../hello/loyalty/loyalty.service.ts";
-import { Nats } from "../../mixins/testing/servers/nats.ts";
-import { freePort, until } from "../support/shop.ts";
 
 const PAYLOAD_BYTES = 65_536;
 const PRODUCTS = 100;

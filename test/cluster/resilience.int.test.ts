@@ -5,9 +5,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { ServiceBroker, type Context, type Service, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "@valence/runtime/broker";
 import { readEnvironment, Unavailable } from "@valence/runtime/kernel";
-import { Nats } from "../../mixins/testing/servers/nats.ts";
-import { Proxy } from "../../mixins/testing/servers/proxy.ts";
-import { until } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { Nats, Proxy } from "@valence/runtime/testing/servers";
 
 let nats: Nats;
 const running: ServiceBroker[] = [];
@@ -42,7 +41,7 @@ const nodesOf = (broker: ServiceBroker): string[] =>
     .filter(({ isAvailable }) => isAvailable)
     .map(({ id }) => id);
 
-const sees = (broker: ServiceBroker, ...ids: string[]): Promise<void> =>
+const sees = (broker: ServiceBroker, ...ids: string[]): Promise<true> =>
   until(`${broker.nodeID} sees ${ids.join(", ")}`, () => ids.every(id => nodesOf(broker).includes(id)));
 
 const oracle = (ask: (this: Service, ctx: Context) => unknown): ServiceSchema => ({ name: "oracle", actions: { ask } });

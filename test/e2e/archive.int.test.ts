@@ -16,8 +16,9 @@ import ops from "../../services/ops/ops.service.ts";
 import payments from "../../services/payments/payments.service.ts";
 import paymentProvider from "../../services/payments/provider/provider.service.ts";
 import shipping from "../../services/shipping/shipping.service.ts";
-import { startEmbedded, type Embedded } from "../support/embedded.ts";
-import { ADDRESS, until } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
+import { ADDRESS } from "../support/shop.ts";
 
 /** A consumer that cannot digest the orders in this set. */
 const indigestible = new Set<string>();
@@ -37,11 +38,11 @@ const slow: ServiceSchema = {
   ],
 };
 
-let shop: Embedded;
+let shop: TestBroker;
 let productId: string;
 const customer = newId();
 beforeAll(async () => {
-  shop = await startEmbedded([
+  shop = await startBroker([
     catalog,
     orders,
     inventory,

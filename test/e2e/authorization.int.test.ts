@@ -3,16 +3,16 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import type { ActionSchema, ServiceSchema } from "moleculer";
-import { startEmbedded, type Embedded } from "../support/embedded.ts";
+import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 
 const root = join(import.meta.dirname, "..", "..");
 /** Without those that serve or write by themselves. */
 const paths = globSync("services/*/*.service.ts", { cwd: root }).filter(path => !/\/(api|seed)\//.test(path));
 const schemas = await Promise.all(paths.map(async path => (await import(join(root, path))).default as ServiceSchema));
 
-let shop: Embedded;
+let shop: TestBroker;
 beforeAll(async () => {
-  shop = await startEmbedded(
+  shop = await startBroker(
     schemas.map(schema => ({
       name: schema.name,
       mixins: [schema],

@@ -1,8 +1,9 @@
 // A cart becomes an order in two databases. `kill -9` in between: what lay in it is in the order or in the cart.
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
-import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
-import { ADDRESS, Shop, until } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
+import { ADDRESS, Shop } from "../support/shop.ts";
 
 let databases: Databases;
 let shop: Shop;

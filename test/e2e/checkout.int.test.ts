@@ -11,11 +11,12 @@ import payments from "../../services/payments/payments.service.ts";
 import type { LedgerEntry } from "../../services/payments/provider/provider.ts";
 import paymentProvider from "../../services/payments/provider/provider.service.ts";
 import shipping from "../../services/shipping/shipping.service.ts";
-import { startEmbedded, type Embedded } from "../support/embedded.ts";
-import { lawsBrokenAtRest } from "../support/laws.ts";
-import { ADDRESS, until } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
+import { lawsBrokenAtRest } from "../support/shop-invariants.ts";
+import { ADDRESS } from "../support/shop.ts";
 
-let shop: Embedded;
+let shop: TestBroker;
 let providerUrl: string;
 /** Of each SKU there are 1,000, of the last one two. */
 let products: { id: string; sku: string; price: { amount: number } }[];
@@ -23,7 +24,7 @@ let customer: string;
 
 beforeAll(async () => {
   const services = [catalog, carts, orders, inventory, paymentProvider, payments, shipping, checkout];
-  shop = await startEmbedded(services);
+  shop = await startBroker(services);
   await shop.call("catalog.seed", { products: seedProducts.slice(0, 4) });
   products = (await shop.call("catalog.list", {})).rows;
   for (const [i, { sku }] of products.entries())

@@ -1,7 +1,7 @@
 // Conditional requests over HTTP, on the real services: what a client did not see is not overwritten.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
-import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import { Shop } from "../support/shop.ts";
 
 const ADMIN = { email: "root@example.org", password: "correct horse battery" };

@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { Child, orderOf, Shop, until, type Answer } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { Child } from "@valence/runtime/testing/servers";
+import { orderOf, Shop, type Answer } from "../support/shop.ts";
 
 const ADMIN = { email: "root@example.org", password: "correct horse battery" };
 let folder: string;

@@ -4,11 +4,9 @@ import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { SignJWT, importJWK, type JWK, type JWTPayload } from "jose";
 import { newId, normalText } from "@valence/runtime/kernel";
-import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
-import { randomRequests, respelled } from "../../mixins/testing/fuzz.ts";
-import { recordsAtRest, recordsOf } from "../../mixins/testing/records.ts";
-import { ADDRESS, orderOf, Shop, until } from "../support/shop.ts";
-import { WireClient, type Received, type Sent } from "../../mixins/testing/wire.ts";
+import { randomRequests, respelled, until, WireClient, type Received, type Sent } from "@valence/runtime/testing";
+import { newDatabases, recordsAtRest, recordsOf, type Databases } from "@valence/runtime/testing/servers";
+import { ADDRESS, orderOf, Shop } from "../support/shop.ts";
 
 const ADMIN = { email: "root@example.org", password: "correct horse battery" };
 const SQL = "x' or '1'='1'; drop table events; --";

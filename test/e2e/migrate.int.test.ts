@@ -4,9 +4,9 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import pg from "pg";
-import { isOnPostgres, newDatabases, type Databases } from "../../mixins/testing/databases.ts";
-import { Nats } from "../../mixins/testing/servers/nats.ts";
-import { Child, Shop, until } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { Child, isOnPostgres, Nats, newDatabases, type Databases } from "@valence/runtime/testing/servers";
+import { Shop } from "../support/shop.ts";
 
 const ADMIN = { ADMIN_EMAIL: "root@example.com", ADMIN_PASSWORD: "correct horse" };
 

@@ -27,9 +27,11 @@ import orders from "../../services/orders/orders.service.ts";
 import payments from "../../services/payments/payments.service.ts";
 import { startProvider, type LedgerEntry, type Provider } from "../../services/payments/provider/provider.ts";
 import shipping from "../../services/shipping/shipping.service.ts";
-import { startEmbedded, type Embedded } from "../support/embedded.ts";
-import { lawsBrokenAtRest } from "../support/laws.ts";
-import { ADDRESS, freePort, until } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
+import { freePort } from "@valence/runtime/testing/servers";
+import { lawsBrokenAtRest } from "../support/shop-invariants.ts";
+import { ADDRESS } from "../support/shop.ts";
 
 const SECRET = "between the two of us";
 const PENDING_MS = 1_500;
@@ -56,7 +58,7 @@ const VERBS: [RegExp, Verb][] = [
 let folder: string;
 let provider: Provider;
 let between: Server;
-let shop: Embedded;
+let shop: TestBroker;
 let apiUrl: string;
 let products: { id: string; sku: string; price: { amount: number } }[];
 const rules = new Map<Verb, Rule>();
@@ -99,7 +101,7 @@ beforeAll(async () => {
   const impatient = defineService(checkoutContract, {
     mixins: [Sagas([{ ...Checkout, steps }, Refund], { limits: { retryCapMs: 200 } })],
   });
-  shop = await startEmbedded(
+  shop = await startBroker(
     [catalog, carts, orders, inventory, payments, shipping, impatient, ops, api as ServiceSchema],
     {
       PAYMENT_PROVIDER_URL: `http://127.0.0.1:${(between.address() as AddressInfo).port}`,

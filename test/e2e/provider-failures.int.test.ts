@@ -16,9 +16,11 @@ import { seedProducts } from "../../services/catalog/products.seed.ts";
 import { Checkout } from "../../services/checkout/checkout.saga.ts";
 import { contract as checkoutContract } from "../../services/checkout/contract.ts";
 import type { LedgerEntry } from "../../services/payments/provider/provider.ts";
-import { startEmbedded, type Embedded } from "../support/embedded.ts";
-import { lawsBrokenAtRest, readBooks } from "../support/laws.ts";
-import { ADDRESS, Child, freePort, orderOf, Shop, until } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
+import { Child, freePort } from "@valence/runtime/testing/servers";
+import { lawsBrokenAtRest, readBooks } from "../support/shop-invariants.ts";
+import { ADDRESS, orderOf, Shop } from "../support/shop.ts";
 
 /** The provider as a process of its own, on a port and with a ledger that outlive it. */
 class Provider {
@@ -118,7 +120,7 @@ describe("the shop and its provider as processes", () => {
   test("at rest no law of the shop is broken, says the provider's ledger", async () => {
     expect(await shop.child.end("SIGTERM")).toBe(0);
     const names = ["catalog", "carts", "orders", "inventory", "payments", "shipping", "checkout"];
-    const embedded = await startEmbedded(await servicesOf(...names), {
+    const embedded = await startBroker(await servicesOf(...names), {
       DATA_DIR: join(folder, "data"),
       PAYMENT_PROVIDER_URL: provider.url,
     });
@@ -198,7 +200,7 @@ function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
 describe("a saga that soon gives up", () => {
   const GIVES_UP_MS = 600;
   let network: Network;
-  let shop: Embedded;
+  let shop: TestBroker;
   let product: { id: string; sku: string; price: { amount: number } };
   const gates: { open: () => void }[] = [];
 
@@ -213,7 +215,7 @@ describe("a saga that soon gives up", () => {
       mixins: [Sagas({ ...Checkout, steps }, { limits: { retryCapMs: 300 } })],
     });
     const services = await servicesOf("catalog", "carts", "orders", "inventory", "payments", "shipping");
-    shop = await startEmbedded([...services, impatient], { PAYMENT_PROVIDER_URL: network.url });
+    shop = await startBroker([...services, impatient], { PAYMENT_PROVIDER_URL: network.url });
     await shop.call("catalog.seed", { products: seedProducts.slice(0, 1) });
     product = (await shop.call("catalog.list", {})).rows[0]!;
     await shop.call("inventory.receive", { id: product.sku, quantity: 100 });

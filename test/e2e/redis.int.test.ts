@@ -11,9 +11,9 @@ import carts from "../../services/carts/carts.service.ts";
 import catalog from "../../services/catalog/catalog.service.ts";
 import { seedProducts } from "../../services/catalog/products.seed.ts";
 import orders from "../../services/orders/orders.service.ts";
-import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
-import { RedisServer } from "../../mixins/testing/servers/redis.ts";
-import { orderOf, until } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { newDatabases, RedisServer, type Databases } from "@valence/runtime/testing/servers";
+import { orderOf } from "../support/shop.ts";
 
 interface Answer {
   readonly status: number;

@@ -5,7 +5,9 @@ import { copyFileSync, globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Child, orderOf, Shop, until } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { Child } from "@valence/runtime/testing/servers";
+import { orderOf, Shop } from "../support/shop.ts";
 
 const ADMIN = { ADMIN_EMAIL: "root@example.com", ADMIN_PASSWORD: "correct horse" };
 

@@ -8,7 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
-import { Child, freePort, orderOf, Shop, until } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { Child, freePort } from "@valence/runtime/testing/servers";
+import { orderOf, Shop } from "../support/shop.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 let folder: string;

@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
-import { Child, orderOf, Shop, until } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { Child } from "@valence/runtime/testing/servers";
+import { orderOf, Shop } from "../support/shop.ts";
 
 let folder: string;
 let shop: Shop | undefined;

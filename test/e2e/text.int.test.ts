@@ -1,7 +1,8 @@
 // A person whose name has an accent, on two systems that write it differently, somewhere without postal codes.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
-import { orderOf, Shop, until } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
+import { orderOf, Shop } from "../support/shop.ts";
 
 let databases: Databases;
 let shop: Shop;

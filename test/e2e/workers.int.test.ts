@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
-import { Child, freePort, orderOf, Shop, until } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { Child, freePort } from "@valence/runtime/testing/servers";
+import { orderOf, Shop } from "../support/shop.ts";
 
 const WORKERS = 3;
 const ADMIN = { email: "admin@example.com", password: "for workers only" };

@@ -1,10 +1,10 @@
 // The runtime without the shop: a small domain of its own, written with nothing but `mixins/`. Its types are checked by a
 // tsconfig of their own, so that neither domain's contracts are in sight of the other.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { setTimeout as sleep } from "node:timers/promises";
 import { ServiceBroker } from "moleculer";
 import { brokerOptions } from "@valence/runtime/broker";
-import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { until } from "@valence/runtime/testing";
+import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import { typedCall, type Call } from "@valence/runtime/contract";
 import { readEnvironment } from "@valence/runtime/kernel";
 import balances from "./balances/balances.service.ts";
@@ -31,10 +31,6 @@ afterAll(async () => {
   await databases.remove();
 });
 
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 10_000; !(await holds()); await sleep(10))
-    if (Date.now() > end) throw new Error(`not within 10 s: ${what}`);
-}
 const balanceOf = async (id: string) => (await call("loyalty.get", { id, consistent: true })).state.balance;
 const openWithBonus = async (id: string) => {
   await call("loyalty.open", { id, owner: id });

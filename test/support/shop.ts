@@ -1,66 +1,10 @@
 // The shop as its users meet it: a process of its own, spoken to over HTTP, killed without warning.
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { createServer } from "node:net";
-import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Child, freePort } from "@valence/runtime/testing/servers";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const READY_WITHIN_MS = 30_000;
 /** Twice what the slowest call may take, and more: a request that is not answered by then is answered never. */
 const ANSWERED_WITHIN_MS = 30_000;
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-/** Waits for a condition, with a deadline that says what was waited for. */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  withinMs = 30_000,
-): Promise<void> {
-  for (const end = Date.now() + withinMs; !(await condition()); await sleep(25))
-    if (Date.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`);
-}
-
-/** A process of ours, with what it wrote. */
-export class Child {
-  readonly process: ChildProcess;
-  output = "";
-  constructor(args: readonly string[], env: Record<string, string>) {
-    this.process = spawn(process.execPath, [...args], {
-      cwd: ROOT,
-      env: {
-        PATH: process.env["PATH"]!,
-        NODE_OPTIONS: "--disable-warning=ExperimentalWarning",
-        NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"]!,
-        ...env,
-      },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const keep = (chunk: Buffer): void => void (this.output = (this.output + chunk.toString()).slice(-200_000));
-    this.process.stdout!.on("data", keep);
-    this.process.stderr!.on("data", keep);
-  }
-  get running(): boolean {
-    return this.process.exitCode === null && this.process.signalCode === null;
-  }
-  /** Sends the signal and waits for the end. Resolves with the exit code, null when a signal ended it. */
-  async end(signal: NodeJS.Signals): Promise<number | null> {
-    if (this.running) {
-      const exit = once(this.process, "exit");
-      this.process.kill(signal);
-      await exit;
-    }
-    return this.process.exitCode;
-  }
-}
 
 export interface Answer<T = any> {
   readonly status: number;

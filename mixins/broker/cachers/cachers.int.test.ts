@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { ServiceBroker } from "moleculer";
-import { Proxy } from "../../testing/servers/proxy.ts";
-import { RedisServer } from "../../testing/servers/redis.ts";
-import { until } from "../../../test/support/shop.ts";
+import { until } from "../../testing/index.ts";
+import { Proxy, RedisServer } from "../../testing/servers.ts";
 import { readEnvironment } from "../../kernel/index.ts";
 import { redisOf } from "../../redis/index.ts";
 import { brokerOptions } from "../index.ts";

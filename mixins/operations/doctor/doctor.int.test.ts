@@ -4,9 +4,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { isOnPostgres, newDatabases, type Databases } from "../../testing/databases.ts";
-import { Postgres, query } from "../../testing/servers/postgres.ts";
-import { orderOf, Shop, until } from "../../../test/support/shop.ts";
+import { until } from "../../testing/index.ts";
+import { isOnPostgres, newDatabases, Postgres, query, type Databases } from "../../testing/servers.ts";
+import { orderOf, Shop } from "../../../test/support/shop.ts";
 import { serviceNames } from "../services.ts";
 import { change, examined } from "./examined.fixture.ts";
 

@@ -1,7 +1,7 @@
 // The doctor's word about databases of a test, and a hand that makes trouble in them.
 import { DatabaseSync } from "node:sqlite";
 import { readEnvironment } from "../../kernel/index.ts";
-import { query } from "../../testing/servers/postgres.ts";
+import { query } from "../../testing/servers.ts";
 import { serviceNames } from "../services.ts";
 import { examine } from "./examination.ts";
 import { lineOf, type Finding } from "./finding.ts";

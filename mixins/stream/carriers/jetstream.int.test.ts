@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import type { ServiceBroker } from "moleculer";
 import { connect, type JetStreamManager, type NatsConnection } from "nats";
-import { Nats } from "../../testing/servers/nats.ts";
+import { until } from "../../testing/index.ts";
+import { newBrokers } from "../../testing/broker.ts";
+import { Nats } from "../../testing/servers.ts";
 import { databaseOf } from "../../database/mixin.ts";
 import { consumersOf } from "../mixin.ts";
-import { Source, testHouse, until } from "../source.fixture.ts";
+import { Source } from "../source.fixture.ts";
 import { applied, appliedIn, consuming, inside, statusIn, TYPES, writer } from "../writer.fixture.ts";
 import { carrierConformance } from "./carrier.conformance.ts";
 import { Channel, type Carried } from "./jetstream/channel.ts";
@@ -16,13 +18,13 @@ afterAll(() => nats.stop());
 let shops = 0;
 
 carrierConformance("JetStream", async source => {
-  const house = await testHouse();
+  const house = await newBrokers();
   Object.assign(house.variables, { NATS_URL: nats.url, NAMESPACE: `conform-${++shops}` });
   const broker = await house.start(source.schema());
-  return { carrier: carrierOf(broker), end: () => house.end() };
+  return { carrier: carrierOf(broker), end: () => house.stop() };
 });
 
-let house: Awaited<ReturnType<typeof testHouse>>;
+let house: Awaited<ReturnType<typeof newBrokers>>;
 let source: Source;
 let admin: NatsConnection;
 let manager: JetStreamManager;
@@ -30,7 +32,7 @@ let manager: JetStreamManager;
 let stream: string;
 
 beforeEach(async () => {
-  house = await testHouse();
+  house = await newBrokers();
   source = new Source("things", "thing", TYPES);
   const namespace = `shop-${++shops}`;
   Object.assign(house.variables, { NATS_URL: nats.url, NAMESPACE: namespace });
@@ -39,7 +41,7 @@ beforeEach(async () => {
   manager = await admin.jetstreamManager();
 });
 afterEach(async () => {
-  await house.end();
+  await house.stop();
   await admin.close();
 });
 
@@ -288,7 +290,7 @@ describe("consumers", () => {
       await admin.close();
       await allApplied(broker);
     } finally {
-      await house.end();
+      await house.stop();
       await own.stop();
     }
   });
@@ -331,9 +333,9 @@ describe("consumers", () => {
     await allApplied(old);
     await cursorAt(old, "70");
     const before = await originOf(70);
-    await house.end();
+    await house.stop();
     const { NATS_URL, NAMESPACE } = house.variables;
-    house = await testHouse();
+    house = await newBrokers();
     Object.assign(house.variables, { NATS_URL, NAMESPACE });
     source = new Source("things", "thing", TYPES);
     const broker = await house.start(source.schema(), consuming("readers", writer()));

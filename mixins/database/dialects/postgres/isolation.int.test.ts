@@ -1,7 +1,6 @@
 // Services share a server, or a database, and see nothing of each other.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { postgresUrl } from "../../../testing/databases.ts";
-import { newDatabase, query } from "../../../testing/servers/postgres.ts";
+import { newDatabase, postgresUrl, query } from "../../../testing/servers.ts";
 import type { Database } from "../../database.ts";
 import { migrate } from "../../migrate.ts";
 import { openPostgres } from "./open.ts";

@@ -1,8 +1,6 @@
 // What a connection is, asked of a real server: a start that would serve something else than it was told to says so.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import { postgresUrl } from "../../../testing/databases.ts";
-import { PgBouncer } from "../../../testing/servers/pgbouncer.ts";
-import { newDatabase, query } from "../../../testing/servers/postgres.ts";
+import { newDatabase, PgBouncer, postgresUrl, query } from "../../../testing/servers.ts";
 import { newId, type PostgresLocation } from "../../../kernel/index.ts";
 import { openDatabase, type Database } from "../../mixin.ts";
 

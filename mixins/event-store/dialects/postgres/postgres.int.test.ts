@@ -1,9 +1,8 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import pg from "pg";
-import { postgresUrl } from "../../../testing/databases.ts";
-import { newDatabase, Postgres, query } from "../../../testing/servers/postgres.ts";
-import { Proxy } from "../../../testing/servers/proxy.ts";
+import { until } from "../../../testing/index.ts";
+import { newDatabase, Postgres, postgresUrl, Proxy, query } from "../../../testing/servers.ts";
 import { connectionOf } from "../../../database/mixin.ts";
 import { outcomeOf, type PostgresLocation } from "../../../kernel/index.ts";
 import { appendOf, event, eventStoreConformance, subjectAt, verdictOf } from "../../event-store.conformance.ts";
@@ -63,13 +62,6 @@ const allOf = (store: EventStore, events: number): Promise<string[]> =>
     return log.length >= events && log;
   });
 /** The first value that is true, or an error after ten seconds. */
-async function until<T>(look: () => Promise<T | false>): Promise<T> {
-  for (const deadline = Date.now() + 10_000; Date.now() < deadline; await wait(10)) {
-    const found = await look();
-    if (found) return found;
-  }
-  throw new Error("waited for 10 s in vain");
-}
 /** How many of the store's statements wait for a lock. */
 const waiting = async (): Promise<number> =>
   (

@@ -1,9 +1,8 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import pg from "pg";
-import { postgresUrl } from "../../../testing/databases.ts";
-import { newDatabase, query } from "../../../testing/servers/postgres.ts";
-import { Child, until } from "../../../../test/support/shop.ts";
+import { until } from "../../../testing/index.ts";
+import { Child, newDatabase, postgresUrl, query } from "../../../testing/servers.ts";
 import { addShards } from "../../../database/mixin.ts";
 import type { PostgresLocation } from "../../../kernel/index.ts";
 import { bucketOf } from "../../buckets.ts";

@@ -1,9 +1,10 @@
 // The feed over a log in memory and messages that the test publishes by hand: all that can go wrong between the two.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import { Nats } from "../../../testing/servers/nats.ts";
+import { until } from "../../../testing/index.ts";
+import { Nats } from "../../../testing/servers.ts";
 import type { LogEvent } from "../../source.ts";
 import { PlaceNotInLog } from "../../identity.ts";
-import { Source, until } from "../../source.fixture.ts";
+import { Source } from "../../source.fixture.ts";
 import { Channel, digestOfMark, type Carried } from "./channel.ts";
 import { Connection, type JetStream } from "./connection.ts";
 import { JetStreamFeed } from "./feed.ts";

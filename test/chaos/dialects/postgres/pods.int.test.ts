@@ -1,10 +1,8 @@
 // The shop in pods, as in a cluster: gateway, core, and what follows the events, each a process of its own, on NATS, Redis
 // and Postgres. Pods are killed, and replaced one after another, while customers order.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { newDatabases, type Databases } from "../../../../mixins/testing/databases.ts";
-import { Nats } from "../../../../mixins/testing/servers/nats.ts";
-import { RedisServer } from "../../../../mixins/testing/servers/redis.ts";
-import { Child, until } from "../../../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { Child, Nats, newDatabases, RedisServer, type Databases } from "@valence/runtime/testing/servers";
 import { Laboratory, repeatedly, seeded } from "../../laboratory.ts";
 
 const CALLERS = 5;

@@ -4,10 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { newDatabases, type Databases } from "../../../../mixins/testing/databases.ts";
-import { Nats } from "../../../../mixins/testing/servers/nats.ts";
-import { RedisServer } from "../../../../mixins/testing/servers/redis.ts";
-import { Child, freePort, orderOf, Shop, until } from "../../../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { Child, freePort, Nats, newDatabases, RedisServer, type Databases } from "@valence/runtime/testing/servers";
+import { orderOf, Shop } from "../../../support/shop.ts";
 import { hasKubectl, render, type Manifest } from "../../manifests.ts";
 import { nodesOf, variablesOf } from "../../workloads.ts";
 

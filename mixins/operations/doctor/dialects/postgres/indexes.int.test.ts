@@ -1,6 +1,6 @@
 // The declared lists of indexes are those that a first start of the shop makes, no more and no fewer.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { newDatabases, type Databases } from "../../../../testing/databases.ts";
+import { newDatabases, type Databases } from "../../../../testing/servers.ts";
 import { Shop } from "../../../../../test/support/shop.ts";
 import { serviceNames } from "../../../services.ts";
 import { change, examined } from "../../examined.fixture.ts";

@@ -3,9 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/gl
 import pg from "pg";
 import { openEventStore } from "../../../../event-store/mixin.ts";
 import { readEnvironment } from "../../../../kernel/index.ts";
-import { PgBouncer } from "../../../../testing/servers/pgbouncer.ts";
-import { newDatabase, Postgres, query } from "../../../../testing/servers/postgres.ts";
-import { until } from "../../../../../test/support/shop.ts";
+import { until } from "../../../../testing/index.ts";
+import { newDatabase, PgBouncer, Postgres, query } from "../../../../testing/servers.ts";
 import { examined } from "../../examined.fixture.ts";
 import { lineOf, type Finding } from "../../finding.ts";
 import { clockOf } from "./clock.ts";

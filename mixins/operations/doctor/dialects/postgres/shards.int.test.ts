@@ -3,8 +3,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { appendOf, verdictOf } from "../../../../event-store/event-store.conformance.ts";
 import { openEventStore } from "../../../../event-store/mixin.ts";
 import { readEnvironment } from "../../../../kernel/index.ts";
-import { postgresUrl } from "../../../../testing/databases.ts";
-import { newDatabase, query } from "../../../../testing/servers/postgres.ts";
+import { newDatabase, postgresUrl, query } from "../../../../testing/servers.ts";
 import { examined } from "../../examined.fixture.ts";
 
 const EVENTS = 40;

@@ -1,4 +1,4 @@
-// The laws of the shop: what must hold once it has come to rest, whatever was killed, lost or repeated on the way. They
+// The invariants of the shop: what must hold once it has come to rest, whatever was killed, lost or repeated on the way. They
 // are read from the records alone: the logs of the services and the payment provider's own ledger.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Call, Recorded } from "@valence/runtime/contract";

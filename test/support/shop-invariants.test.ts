@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import type { Recorded } from "@valence/runtime/contract";
-import { brokenLaws, type Books } from "./laws.ts";
+import { brokenLaws, type Books } from "./shop-invariants.ts";
 
 const event = (stream: string, version: number, type: string, data: object = {}): Recorded =>
   ({ eventId: `${stream}@${version}`, stream, version, type, data }) as unknown as Recorded;
