@@ -1,3 +1,4 @@
+// @slow: it takes minutes, and begins first.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";

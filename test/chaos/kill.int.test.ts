@@ -1,3 +1,4 @@
+// @slow: it takes minutes, and begins first.
 // `kill -9` under load, at every named failpoint and at random moments; then the laws of the shop must hold.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,3 +1,4 @@
+// @slow: it takes minutes, and begins first.
 // Tables are made by whoever comes first, however many come at once, and before a roll-out by a command.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { readdirSync } from "node:fs";

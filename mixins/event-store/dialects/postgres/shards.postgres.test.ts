@@ -1,3 +1,4 @@
+// @slow: it takes minutes, and begins first.
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import pg from "pg";

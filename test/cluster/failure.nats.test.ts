@@ -1,3 +1,4 @@
+// @slow: it takes minutes, and begins first.
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "@valence/runtime/testing";

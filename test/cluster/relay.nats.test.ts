@@ -1,3 +1,4 @@
+// @slow: it takes minutes, and begins first.
 // Two nodes, each of which hosts the actors, publishes their log if it holds the lease, and has the same consumer.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { join } from "node:path";

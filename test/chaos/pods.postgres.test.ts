@@ -1,9 +1,10 @@
+// @slow: it takes minutes, and begins first.
 // The shop in pods, as in a cluster: gateway, core, and what follows the events, each a process of its own, on NATS, Redis
 // and Postgres. Pods are killed, and replaced one after another, while customers order.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { until } from "@valence/runtime/testing";
 import { Child, Nats, newDatabases, RedisServer, type Databases } from "@valence/runtime/testing/servers";
-import { Laboratory, repeatedly, seeded } from "../../laboratory.ts";
+import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
 
 const CALLERS = 5;
 /** Between the orders of a caller: the faults take long, and the machine is shared. */

@@ -10,9 +10,9 @@ import { until } from "@valence/runtime/testing";
 
 const ROOT = join(import.meta.dirname, "..");
 const FIXTURE = "left-behind.fixture.ts";
-const FAILING = `**/${FIXTURE}`;
+const FAILING = `/${FIXTURE}`;
 /** With a second file jest runs each in a worker, a process of its own. */
-const ANOTHER = "**/mixins/kernel/ids.test.ts";
+const ANOTHER = "/kernel/ids.test.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -22,8 +22,8 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 function jest(files: readonly string[], env: Record<string, string> = {}) {
   const file = join(folder, "pid");
-  const args = ["--experimental-vm-modules", "node_modules/jest/bin/jest.js", "--selectProjects", "default"];
-  const run = spawn(process.execPath, [...args, "--testMatch", ...files], {
+  const args = ["--experimental-vm-modules", "node_modules/jest/bin/jest.js", "--selectProjects", "unit"];
+  const run = spawn(process.execPath, [...args, "--testRegex", ...files], {
     cwd: ROOT,
     env: { ...process.env, LEFT_BEHIND: file, ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -63,9 +63,17 @@ const listed = (script: string, ...args: string[]) => {
 test.each([
   ["test", ["services/orders/order.test.ts", "services/orders/orders.int.test.ts"]],
   ["test:unit", ["services/orders/order.test.ts"]],
+  ["test:int", ["services/orders/orders.int.test.ts"]],
   ["test:postgres", ["services/orders/orders.int.test.ts"]],
 ])("npm run %s -- services/orders runs what it says in that folder, and nothing else", (script, files) => {
   expect(listed(script, "services/orders").files).toEqual(files);
+});
+
+test("a path of another kind is refused, with the command that runs it", () => {
+  const { status, stderr, files } = listed("test:unit", "services/orders/orders.int.test.ts");
+  expect([status, files]).toEqual([1, []]);
+  expect(stderr).toContain("orders.int.test.ts needs a database");
+  expect(stderr).toContain("npm run test:int -- services/orders/orders.int.test.ts");
 });
 
 test("a path that would be taken for a project is refused, with the command that takes paths", () => {
@@ -85,7 +93,7 @@ test.each([
 });
 
 test("a run that passes ends by itself, its workers too", async () => {
-  const { exit, output } = jest([ANOTHER, "**/mixins/kernel/json.test.ts"]);
+  const { exit, output } = jest([ANOTHER, "/kernel/json.test.ts"]);
   expect(await exit).toEqual([0, null]);
   expect(output()).not.toMatch(/force exited|left something open/);
 });

@@ -1,12 +1,13 @@
+// @slow: it takes minutes, and begins first.
 // `kill -9` of `npm run reshard`, in every phase of a move and at random moments, while a shop runs on the databases and
 // orders keep flowing. It is done as the README tells an operator to.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FAILPOINTS } from "@valence/runtime/kernel";
-import { leftBehind } from "../../../../mixins/event-store/dialects/postgres/reshard.fixture.ts";
+import { leftBehind } from "../../mixins/event-store/dialects/postgres/reshard.fixture.ts";
 import { until } from "@valence/runtime/testing";
 import { Child, newDatabase, newDatabases, postgresUrl, query, type Databases } from "@valence/runtime/testing/servers";
-import { Laboratory, repeatedly, seeded } from "../../laboratory.ts";
+import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
 
 const CALLERS = 4;
 /** Between the orders of a caller: the faults take long, and the machine is shared. */

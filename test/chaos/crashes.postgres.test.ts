@@ -1,3 +1,4 @@
+// @slow: it takes minutes, and begins first.
 // The database server under a running shop crashes, again and again, under load.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -5,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Postgres } from "@valence/runtime/testing/servers";
-import { Laboratory, repeatedly, seeded } from "../../laboratory.ts";
+import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
 
 const CALLERS = 6;
 const CRASHES = 5;
