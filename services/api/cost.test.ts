@@ -98,9 +98,11 @@ test("no input of any route costs more than ten times what the median of its siz
   const median = sorted[sorted.length >> 1]!.nanosPerByte;
   // A text is parsed at 2 ns a byte. Were that the measure, ten keys in it would be dear: 10 ns is cheap for anything.
   const most = 10 * Math.max(median, 10);
-  // Others run on this machine: what seems dear is measured again.
-  const dear = sorted.filter(({ nanosPerByte }) => nanosPerByte > most).map(cost => cost.again());
-  expect(dear.filter(({ nanosPerByte }) => nanosPerByte > most)).toEqual([]);
+  // Others run on this machine and take its caches: what seems dear is measured again, and is dear if it always is.
+  const isDear = ({ nanosPerByte }: Cost): boolean => nanosPerByte > most;
+  let dear = sorted.filter(isDear);
+  for (let times = 0; times < 5 && dear.length > 0; times++) dear = dear.map(cost => cost.again()).filter(isDear);
+  expect(dear).toEqual([]);
 }, 120_000);
 
 test("a body of too many keys or items is refused, wherever they are, and commas and colons of a text are none", () => {

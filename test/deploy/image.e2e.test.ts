@@ -61,7 +61,7 @@ test("what the image holds runs by itself, and writes nothing beside itself", ()
   const before = written(app);
   const run = (script: string, env: Record<string, string>) => {
     const all = { PATH: process.env["PATH"]!, NODE_ENV: "production", DATA_DIR: join(folder, "data"), ...env };
-    const options = { cwd: app, env: all, encoding: "utf8", timeout: 30_000 } as const;
+    const options = { cwd: app, env: all, encoding: "utf8", timeout: 100_000 } as const;
     const { error, status, stdout, stderr } = spawnSync(
       process.execPath,
       ["--disable-warning=ExperimentalWarning", script],
@@ -78,7 +78,7 @@ test("what the image holds runs by itself, and writes nothing beside itself", ()
   expect(started).toMatchObject({ status: 0, stderr: "", stdout: expect.stringContaining("Service 'ops' started") });
   expect(globSync("**/*", { cwd: join(folder, "cache") }).length).toBeGreaterThan(100);
   expect(written(app)).toEqual(before);
-});
+}, 240_000);
 
 /** Every file of ours there, and when it was written. */
 const written = (app: string): string[] =>
