@@ -1,3 +1,3 @@
 import { jestConfig } from "@valence/runtime/testing/jest";
 
-export default jestConfig({ ignore: ["<rootDir>/benchmarks/peers", "<rootDir>/data"] });
+export default jestConfig({ ignore: ["<rootDir>/benchmarks/peers", "<rootDir>/data", "<rootDir>/mixins/(dist|\\.build-)"] });

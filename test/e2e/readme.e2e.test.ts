@@ -17,7 +17,7 @@ let shop: Child;
 let url: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "readme-"));
-  shop = new Child([join(root, "mixins/cli/start.mjs")], { DATA_DIR: folder, PORT: "0" });
+  shop = new Child([join(root, "mixins/cli/valence.mjs"), "start"], { DATA_DIR: folder, PORT: "0" });
   await until("the shop is open", () => {
     if (!shop.running) throw new Error(`it is not: ${shop.output}`);
     return shop.output.includes("The shop is open");
