@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { keepDump, keepFiles, writeKnown, type Known } from "./frozen.ts";
-import { newDatabase, Postgres } from "../../mixins/testing/servers/postgres.ts";
-import { ADDRESS, freePort } from "../support/shop.ts";
+import { freePort, newDatabase, Postgres } from "@valence/runtime/testing/servers";
+import { ADDRESS } from "../support/shop.ts";
 
 const [version = "", given = join(import.meta.dirname, "../..")] = process.argv.slice(2);
 if (!/^\d+\.\d+\.\d+$/.test(version)) {

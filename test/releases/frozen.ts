@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { query } from "../../mixins/testing/servers/postgres.ts";
+import { query } from "@valence/runtime/testing/servers";
 
 const FOLDER = import.meta.dirname;
 const DUMP = "postgres.sql.gz";

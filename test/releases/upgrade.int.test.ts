@@ -3,8 +3,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { isOnPostgres, newDatabases, type Databases } from "../../mixins/testing/databases.ts";
-import { orderOf, Shop, until } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { isOnPostgres, newDatabases, type Databases } from "@valence/runtime/testing/servers";
+import { orderOf, Shop } from "../support/shop.ts";
 import { knownOf, releases, restoreDump, restoreFiles, tablesOfDatabase, tablesOfFiles, type Kind } from "./frozen.ts";
 
 const kind: Kind = isOnPostgres() ? "postgres" : "sqlite";
