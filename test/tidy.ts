@@ -18,6 +18,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   redis: 1,
   database: 2,
   crud: 3,
+  accounts: 4,
   "event-store": 3,
   stream: 4,
   actor: 5,

@@ -1,4 +1,4 @@
-import { minutes } from "@valence/runtime/kernel";
+import { minutes } from "../kernel/index.ts";
 
 const days = (n: number): number => n * 24 * minutes(60);
 

@@ -1,0 +1,1 @@
+export { contract, Person } from "./contract.ts";
