@@ -1,1 +1,1 @@
-export { contract, Person } from "./contract.ts";
+export { accountsContract, Person, type AccountsContract } from "./contract.ts";

@@ -32,4 +32,7 @@ export const limits = {
   /** Registrations of one address in a window, refused ones too, since those tell who has an account. */
   registrationsPerAddressMax: 200,
   registrationsWindowMs: minutes(10),
+  /** Accounts of a page, unless asked otherwise and at most. */
+  pageSize: 20,
+  pageSizeMax: 100,
 } as const;

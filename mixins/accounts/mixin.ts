@@ -1,1 +1,1 @@
-export { accounts } from "./accounts.ts";
+export { Accounts, type AccountsOptions } from "./accounts.ts";

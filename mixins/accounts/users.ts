@@ -1,7 +1,10 @@
-import { domainToASCII } from "node:url";
+// People and what the service knows of them. A password's hash never leaves this service; the rest of an account is its `Person`.
 import type { Knex } from "knex";
+import { badCursor, cursorOf, readCursor } from "../contract/index.ts";
 import { isUniqueViolation, type Database, type Migration } from "../database/index.ts";
 import { newId, Refusal, rfc3339, type Clock } from "../kernel/index.ts";
+import { ADMIN, type Person } from "./contract.ts";
+import { normalEmail, writtenEmail } from "./email-keys.ts";
 
 export const userTable: Migration = {
   name: "001-users",
@@ -23,78 +26,34 @@ export const userTable: Migration = {
   },
 };
 
-/** Nodes of the release before add accounts without a key: they are found as they are written, and get theirs at a start. */
-export const emailKeys: Migration = {
-  name: "005-email-keys",
-  async up(knex) {
-    await knex.schema.alterTable("users", table => void table.string("email_key").unique());
-    // Who wrote their address in its normal form has it; of two that differ in form only, the other one keeps his account.
-    await knex("users").update({ email_key: knex.ref("email") });
-    await eachPage(
-      knex,
-      users => users,
-      async ({ id, email }) => {
-        if (normalEmail(email) === email) return;
-        await knex("users").where({ id }).update({ email_key: null });
-        await setKey(knex, id, email);
-      },
-    );
-  },
-};
-
-/** What others may see of a user: everything but the password's hash. */
-export interface Person {
-  id: string;
-  email: string;
-  name: string;
-  roles: string[];
-  createdAt: string;
-}
 export interface User {
   readonly person: Person;
   readonly passwordHash: string;
 }
 
-/**
- * What addresses are compared by: NFKC without case, a domain in letters as DNS has it. To most servers, and to all
- * customers, addresses that differ in nothing else are the same mailbox.
- */
-export function normalEmail(email: string): string {
-  const normal = email.normalize("NFKC").toLowerCase().normalize("NFKC");
-  const at = normal.lastIndexOf("@");
-  const domain = normal.slice(at + 1);
-  // Of ASCII it would decode escapes, and read numbers as an address of the network.
-  const isLetters = /[^ -~]/.test(domain) && !domain.includes("%");
-  return isLetters ? `${normal.slice(0, at)}@${domainToASCII(domain) || domain}` : normal;
+/** The accounts of an address, in whichever form it is written. */
+const isAddress = (users: Knex.QueryBuilder, email: string): Knex.QueryBuilder =>
+  users.whereIn("email", [email.toLowerCase(), writtenEmail(email)]).orWhere("email_key", normalEmail(email));
+
+/** The names of roles have none of the characters that mean something else here. */
+const hasRole = (role: string): string => `%"${role}"%`;
+
+/** Newest first. */
+const ORDER = "-id";
+export interface Asked {
+  readonly email?: string | undefined;
+  readonly role?: string | undefined;
+  readonly offset: number;
+  readonly limit: number;
+  /** Where the page before ended. */
+  readonly cursor?: string | undefined;
 }
-
-/** Rows of one page. */
-const PAGE = 500;
-
-/** Accounts in the order of their ids, page by page. */
-async function eachPage(
-  knex: Knex,
-  of: (users: Knex.QueryBuilder) => Knex.QueryBuilder,
-  work: (user: Pick<Row, "id" | "email">) => Promise<unknown>,
-): Promise<void> {
-  for (let after = ""; ;) {
-    const rows: Pick<Row, "id" | "email">[] = await of(knex("users"))
-      .where("id", ">", after)
-      .orderBy("id")
-      .limit(PAGE)
-      .select("id", "email");
-    for (const row of rows) await work(row);
-    if (rows.length < PAGE) return;
-    after = rows.at(-1)!.id;
-  }
+export interface Page {
+  readonly rows: Person[];
+  readonly total: number;
+  /** Absent on the last page. */
+  readonly nextCursor?: string;
 }
-
-/** Gives an account its key, unless another one has it. */
-const setKey = (knex: Knex, id: string, email: string): Knex.QueryBuilder => {
-  const key = normalEmail(email);
-  const taken = knex("users as others").where("others.email_key", key).select(knex.raw("1"));
-  return knex("users").where({ id }).whereNotExists(taken).update({ email_key: key });
-};
 
 export class Users {
   readonly #database: Pick<Database, "knex">;
@@ -127,10 +86,7 @@ export class Users {
   /** In whichever form it is written. An account that is written just so goes before one that has its normal form. */
   async byEmail(email: string): Promise<User | undefined> {
     const written = email.toLowerCase();
-    const rows: Row[] = await this.#database
-      .knex("users")
-      .whereIn("email", [written, writtenEmail(email)])
-      .orWhere("email_key", normalEmail(email));
+    const rows: Row[] = await this.#database.knex("users").where(users => void isAddress(users, email));
     const row = rows.find(row => row.email === written) ?? rows[0];
     return row && toUser(row);
   }
@@ -138,18 +94,46 @@ export class Users {
     const row: Row | undefined = await this.#database.knex("users").where({ id }).first();
     return row && toUser(row);
   }
-  /** Keys for the accounts that nodes of the release before have added. */
-  async completeKeys(): Promise<void> {
-    const { knex } = this.#database;
-    await eachPage(
-      knex,
-      users => users.whereNull("email_key"),
-      ({ id, email }) =>
-        setKey(knex, id, email).catch((error: unknown) => {
-          // Another start was quicker.
-          if (!isUniqueViolation(error)) throw error;
-        }),
-    );
+  /** A page of the accounts, newest first, and how many there are of these in all. Refuses (422) a cursor of another list. */
+  async page({ email, role, offset, limit, cursor }: Asked): Promise<Page> {
+    const matching = (): Knex.QueryBuilder => {
+      const users = this.#database.knex("users");
+      if (email !== undefined) void users.where(written => void isAddress(written, email));
+      if (role !== undefined) void users.whereLike("roles", hasRole(role));
+      return users;
+    };
+    const rest = matching();
+    if (cursor !== undefined) {
+      const [last] = readCursor(cursor, ORDER, 1);
+      if (typeof last !== "string") throw badCursor();
+      void rest.where("id", "<", last);
+    }
+    const [counted, found] = await Promise.all([
+      matching().count({ n: "*" }),
+      // An id begins with the time at which it was made.
+      rest
+        .orderBy("id", "desc")
+        .offset(offset)
+        .limit(limit + 1),
+    ]);
+    const rows: Person[] = found.slice(0, limit).map((row: Row) => toUser(row).person);
+    const last = found.length > limit ? rows.at(-1) : undefined;
+    return { rows, total: Number(counted[0].n), ...(last && { nextCursor: cursorOf(ORDER, [last.id]) }) };
+  }
+  async hasAdministrator(): Promise<boolean> {
+    return (await this.#administrators().first("id")) !== undefined;
+  }
+  async hasAdministratorBesides(id: string): Promise<boolean> {
+    return (await this.#administrators().whereNot({ id }).first("id")) !== undefined;
+  }
+  #administrators(): Knex.QueryBuilder {
+    return this.#database.knex("users").whereLike("roles", hasRole(ADMIN));
+  }
+  async setRoles(id: string, roles: readonly string[]): Promise<void> {
+    await this.#database
+      .knex("users")
+      .where({ id })
+      .update({ roles: JSON.stringify(roles) });
   }
   async setPassword(id: string, passwordHash: string): Promise<void> {
     await this.#database.knex("users").where({ id }).update({ password_hash: passwordHash });
@@ -162,9 +146,6 @@ export class Users {
       .update({ password_hash: fresh });
   }
 }
-
-/** As it is kept and shown: nodes of the release before look for it. */
-const writtenEmail = (email: string): string => email.normalize("NFC").toLowerCase();
 
 interface Row {
   readonly id: string;

@@ -1,1 +1,4 @@
-export { contract } from "@valence/runtime/accounts";
+import { accountsContract } from "@valence/runtime/accounts";
+
+/** Accounts of the shop: people who buy, and administrators. */
+export const contract = accountsContract({ roles: ["customer"] });
