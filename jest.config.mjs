@@ -24,7 +24,7 @@ const ON_EVERY_DATABASE = [
   "**/services/payments/payments.int.test.ts",
   "**/test/hello/*.int.test.ts",
   "**/test/releases/*.int.test.ts",
-  "**/test/e2e/{archive,baskets,cart-crash,checkout,conditions,hostile-input,migrate,money}.int.test.ts",
+  "**/test/e2e/{archive,baskets,cart-crash,checkout,conditions,hostile-input,migrate,money,roles}.int.test.ts",
   "**/test/chaos/*.int.test.ts",
   "**/mixins/operations/doctor/*.int.test.ts",
 ];

@@ -21,9 +21,8 @@ beforeEach(async () => {
   databases = await newDatabases();
   broker = new ServiceBroker({ ...brokerOptions(readEnvironment(databases.env)), logger: false });
   const contract = accountsContract({ roles: ["clerk", "guest"] });
-  const service = broker.createService(
-    Accounts(contract, { registered: ["guest"], firstAdministrator: () => false }),
-  ) as unknown as { database: Database; logger: { warn: unknown } };
+  const created = broker.createService(Accounts(contract, { registered: ["guest"], firstAdministrator: () => false }));
+  const service = created as unknown as { database: Database; logger: { warn: unknown } };
   warned = [];
   service.logger.warn = jest.fn((line: string) => warned.push(line));
   await broker.start();
