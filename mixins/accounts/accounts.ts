@@ -181,7 +181,9 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
   });
 }
 
-/** The user whose password this is. What was not looked at, since too many wait or a database is away, does not count. */
+/**
+ * The user with this password. An attempt that was not looked at, since too many wait or the database is away, does not count.
+ */
 async function rightUser(
   { users, passwords }: Accounts,
   attempt: Attempt,

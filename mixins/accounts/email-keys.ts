@@ -25,7 +25,7 @@ export const emailKeys: Migration = {
 
 /**
  * What addresses are compared by: NFKC without case, a domain in letters as DNS has it. To most servers, and to all
- * customers, addresses that differ in nothing else are the same mailbox.
+ * people, addresses that differ in nothing else are the same mailbox.
  */
 export function normalEmail(email: string): string {
   const normal = email.normalize("NFKC").toLowerCase().normalize("NFKC");

@@ -1,38 +1,50 @@
+// Every bound of the accounts service, with its unit and its reason.
 import { minutes } from "../kernel/index.ts";
 
 const days = (n: number): number => n * 24 * minutes(60);
 
 export const limits = {
-  /** Life of an access token: it cannot be called back, so it is short. */
+  /** Life of an access token. It cannot be revoked, and roles that were withdrawn are in it until then: so it is short. */
   accessTokenSeconds: 900,
-  /** An unused refresh token. A customer who comes back within a month stays logged in. */
+  /** Life of an unused refresh token: a person who comes back within a month stays logged in. */
   refreshTokenMs: days(30),
-  /** Two tabs, or a reply that got lost, present the same token twice within moments; a thief comes later. */
+  /**
+   * Time in which a used refresh token gives its successor again. Two tabs, or a repetition after a lost reply, come within
+   * moments; a thief comes later.
+   */
   refreshReuseMs: 10_000,
-  /** Sessions of one user; the longest unused goes. Nobody has more devices, and a script that only ever logs in fills no disk. */
+  /**
+   * Sessions of one user, more than a person has devices; the longest unused ends. A script that only ever logs in does not
+   * fill the disk.
+   */
   sessionsPerUserMax: 20,
-  /** Argon2 runs on libuv's pool of four: two at once leave two for files and DNS (p99 of a file's stat 12 ms, with 16 at once 248 ms). */
+  /**
+   * Hashes at once. Argon2 runs on libuv's pool of four threads: two leave two for files and DNS (p99 of a file's stat 12 ms,
+   * with 16 at once 248 ms).
+   */
   hashesAtOnce: 2,
-  /** About half a second of waiting at 18 ms a hash, two at once. */
+  /** Hashes that wait: about half a second at 18 ms each, two at once. */
   hashQueueMax: 50,
   /**
-   * Failed log-ins of one account in a window, those under way included: a guesser gets nowhere, and a typist is not
-   * locked out for long. At an address that the account knows, as many again.
+   * Failed log-ins of one account in a window, those under way included: too few to guess a password, and a person who mistypes
+   * it is not locked out for long. At an address that the account knows, as many again.
    */
   failedLoginsMax: 10,
-  /** Of one address in a window, over all accounts: a company may have one, and one who tries stolen lists as well. */
+  /** Failed log-ins of one address in a window, over all accounts: a company may share one, and so may a thief with a list. */
   failedLoginsPerAddressMax: 100,
   failedLoginsWindowMs: minutes(1),
-  /** Accounts, and addresses, that are counted; the oldest are forgotten first. */
+  /** Accounts, and addresses, that are counted in memory; the oldest are forgotten first. */
   countedMax: 10_000,
-  /** Addresses that an account knows, for how long, and after how long they are noted anew. */
+  /** Addresses that an account knows; the ones seen longest ago go first. */
   knownAddressesMax: 20,
+  /** Time after which an account forgets an address that it has not been used from. */
   knownAddressMs: days(90),
+  /** Time after which a known address is written anew. */
   knownAddressRenewMs: days(1),
-  /** Registrations of one address in a window, refused ones too, since those tell who has an account. */
+  /** Registrations of one address in a window. Refused ones count too, since they tell which addresses have an account. */
   registrationsPerAddressMax: 200,
   registrationsWindowMs: minutes(10),
-  /** Accounts of a page, unless asked otherwise and at most. */
+  /** Accounts of a page unless the caller asks otherwise, and at most. */
   pageSize: 20,
   pageSizeMax: 100,
 } as const;

@@ -1,9 +1,9 @@
 // Granting and withdrawing roles. The promises: the person who grants is an administrator at that moment, and there is always
 // an administrator left.
 //
-// Both are decided by the table within one transaction that takes turns with its like, not by the token of the person who
-// asks. A token lasts for a quarter of an hour: an administrator whose role was withdrawn could else grant it to themselves
-// again, and two administrators who withdraw each other's role at once would leave none.
+// Both are decided by the table, in transactions that take turns, and not by the token of the person who asks. A token lasts
+// for a quarter of an hour: an administrator whose role was withdrawn could otherwise take it back, and two administrators
+// who withdraw each other's role at once would leave none.
 import { assertConditions, entityTag, type Conditions } from "../contract/index.ts";
 import type { Database } from "../database/index.ts";
 import { Refusal, type Clock } from "../kernel/index.ts";

@@ -1,4 +1,4 @@
-// People and what the service knows of them. A password's hash never leaves this service; the rest of an account is its `Person`.
+// The table of users. A password's hash never leaves the service; the rest of an account is its `Person`.
 import type { Knex } from "knex";
 import { badCursor, cursorOf, readCursor } from "../contract/index.ts";
 import { isUniqueViolation, type Database, type Migration } from "../database/index.ts";
