@@ -1,4 +1,0 @@
-import { brokerOptions } from "@valence/runtime/broker";
-import { readEnvironment } from "@valence/runtime/kernel";
-export default brokerOptions(readEnvironment());
-//# sourceMappingURL=moleculer.config.js.map
