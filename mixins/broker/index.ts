@@ -5,6 +5,7 @@ import { MemoryCacher } from "./cachers/memory-cacher.ts";
 import { RedisCacher } from "./cachers/redis-cacher.ts";
 import { health } from "./health.ts";
 import { liveness } from "./liveness.ts";
+import { announcements } from "./middlewares/announcements.ts";
 import { authorization } from "./middlewares/authorization.ts";
 import { bulkhead } from "./middlewares/bulkhead.ts";
 import { callChain } from "./middlewares/call-chain.ts";
@@ -31,6 +32,7 @@ const ANNOUNCE_MS = 200;
 const MIDDLEWARES = [
   health,
   stopping,
+  announcements,
   callChain,
   "ActionHook",
   "Validator",

@@ -1,3 +1,4 @@
+export { announce, announcedText, takeAnnouncements, type Announcement } from "./announcements.ts";
 export { backoffMs } from "./backoff.ts";
 export type { DatabaseLocation, PostgresLocation, SqliteLocation } from "./database-locations.ts";
 export { elapsedMs, minutes, rfc3339, seconds, systemClock, type Clock } from "./clock.ts";

@@ -4,7 +4,7 @@ import type { ServiceBroker } from "moleculer";
 import Type, { type TSchema } from "typebox";
 import { openApi, type Operation } from "@valence/runtime/contract";
 import { KEY_FIELD, KEY_HEADER } from "./idempotency.ts";
-import type { Route } from "./route.ts";
+import { API, type Route } from "./route.ts";
 
 const condition = (description: string) => ({ description, schema: Type.String({ maxLength: 2_000 }) });
 const NONE_MATCH = condition("Entity tags, or `*`.");
@@ -38,7 +38,18 @@ function returnsByAction(broker: ServiceBroker): ReadonlyMap<string, TSchema> {
   return new Map(list.flatMap(({ name, action }) => (action?.returns ? [[name, action.returns]] : [])));
 }
 
+/** An operation has the name of its action; a further route of the same action has its resource besides: `accounts.get.users`. */
+function operationIds(): (action: string, url: string) => string {
+  const used = new Set<string>();
+  return (action, url) => {
+    const id = used.has(action) ? `${action}.${url.slice(API.length).split("/", 2)[1]}` : action;
+    used.add(id);
+    return id;
+  };
+}
+
 function operationsOf(routes: readonly Route[], returns: ReadonlyMap<string, TSchema>): Operation[] {
+  const idOf = operationIds();
   return routes.map(route => {
     const { method, url, summary, path, query, body, target, access } = route;
     const common = { method, url, summary, path, query, body, secured: access !== "public" };
@@ -57,7 +68,7 @@ function operationsOf(routes: readonly Route[], returns: ReadonlyMap<string, TSc
       ...common,
       // What it sends is the signer's to say.
       ...(signedBy !== undefined && { body: {} }),
-      id: action,
+      id: idOf(action, url),
       tag: action.split(".", 1)[0]!,
       headers: {
         ...(signedBy !== undefined && { [signedBy]: SIGNATURE }),

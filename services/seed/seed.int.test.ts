@@ -101,17 +101,17 @@ test("it waits for services that start later, and a stop does not wait for them"
 
 test("what is refused is not tried for ever: the start ends with one line that says why", async () => {
   const refusing: ServiceSchema = {
-    name: "accounts",
-    methods: {
-      makeAdministrator() {
-        throw new Refusal("VALIDATION_ERROR", { status: 422, field: "email", message: "must match format" });
+    name: "catalog",
+    actions: {
+      seed() {
+        throw new Refusal("VALIDATION_ERROR", { status: 422, field: "sku", message: "must match format" });
       },
     },
   };
   const lines: string[] = [];
-  const broker = await start([catalog, inventory, refusing, seed], {}, (...line) => lines.push(line.join(" ")));
+  const broker = await start([accounts, inventory, refusing, seed], {}, (...line) => lines.push(line.join(" ")));
   await filled(broker);
-  expect(lines).toEqual([expect.stringMatching(/VALIDATION_ERROR.*"email".*must match format/)]);
+  expect(lines).toEqual([expect.stringMatching(/VALIDATION_ERROR.*"sku".*must match format/)]);
   expect((broker.getLocalService("seed") as unknown as { filled: boolean }).filled).toBe(false);
 });
 

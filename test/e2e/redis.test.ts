@@ -5,7 +5,7 @@ import { brokerOptions } from "@valence/runtime/broker";
 import { newId, readEnvironment } from "@valence/runtime/kernel";
 import { redisOf } from "@valence/runtime/redis";
 import accounts from "../../services/accounts/accounts.service.ts";
-import { limits } from "../../services/accounts/limits.ts";
+import { limits } from "../../mixins/accounts/limits.ts";
 import api from "../../services/api/api.service.ts";
 import carts from "../../services/carts/carts.service.ts";
 import catalog from "../../services/catalog/catalog.service.ts";

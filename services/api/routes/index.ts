@@ -1,5 +1,6 @@
 import type { Route } from "../route.ts";
-import { accounts } from "./accounts.ts";
+import { contract as accounts } from "../../accounts/contract.ts";
+import { accountRoutes } from "./accounts.ts";
 import { carts } from "./carts.ts";
 import { catalog } from "./catalog.ts";
 import { inventory } from "./inventory.ts";
@@ -7,4 +8,11 @@ import { operations } from "./operations.ts";
 import { orders } from "./orders.ts";
 
 /** Everything the gateway answers besides health, metrics and its own description. */
-export const routes: readonly Route[] = [...accounts, ...catalog, ...inventory, ...carts, ...orders, ...operations];
+export const routes: readonly Route[] = [
+  ...accountRoutes(accounts),
+  ...catalog,
+  ...inventory,
+  ...carts,
+  ...orders,
+  ...operations,
+];

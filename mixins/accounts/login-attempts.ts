@@ -1,7 +1,8 @@
-// How often a password may be guessed. An attempt is counted before its password is looked at, by account and by address,
-// and given back when the password was right: of any number of guesses at once no more are looked at than the limit says.
-import { Refusal } from "@valence/runtime/kernel";
-import type { Count, Counter } from "@valence/runtime/redis";
+// Bounds how often a password may be guessed. An attempt is counted, by account and by address, before its password is
+// compared, and given back when the password was right: of any number of guesses at once, no more are compared than the
+// limit says.
+import { Refusal } from "../kernel/index.ts";
+import type { Count, Counter } from "../redis/index.ts";
 import { limits } from "./limits.ts";
 
 export interface Counters {
@@ -12,7 +13,7 @@ export interface Counters {
 export interface Attempt {
   /** The password was right: its account, or its account at this address, begins anew. */
   succeeded(): Promise<void>;
-  /** It was not looked at. */
+  /** The password was not compared: the attempt does not count. */
   undo(): Promise<void>;
 }
 

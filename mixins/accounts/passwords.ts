@@ -1,13 +1,13 @@
-// Passwords: argon2id with OWASP's parameters, a bounded number at a time. Hashing is the dearest thing that a stranger
-// can make us do, and it runs on the thread pool that files and DNS use too: what does not fit is refused at once.
+// Passwords: argon2id with OWASP's parameters, a bounded number at a time. No other request of a stranger costs as much as a
+// hash, and hashes run on the thread pool that files and DNS use too: a request that does not fit the queue is refused at once.
 import { hash, verify } from "@node-rs/argon2";
-import { Unavailable } from "@valence/runtime/kernel";
+import { Unavailable } from "../kernel/index.ts";
 import { limits } from "./limits.ts";
 
 /** Argon2id, 19 MiB, two passes, one lane. */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
-/** Hash of a password that nobody has: an unknown user costs the same time as a wrong password. */
+/** Hash of a random password, compared for an unknown user: it takes the same time as a wrong password. */
 const NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$JzIF/dOiWmjjfsbdjVCPUQ$d9vL8XsHH3HyxMLCvOJaH4cJQfw07rRf5Vmiin5Vakw";
 
 export class Passwords {
@@ -31,12 +31,12 @@ export class Passwords {
   }
 }
 
-/** The same keys give other code points on another system: what is hashed is NFKC. */
+/** The form that is hashed, NFKC: the same keys give other code points on another system. */
 const normalPassword = (password: string): string => password.normalize("NFKC");
 
 /**
- * What a password may have been hashed as, today's form first. Releases before took it as it was typed, and systems type
- * composed or decomposed letters. One form only, and so one hash, where it is plain.
+ * The forms in which a password may have been hashed, today's first. Earlier releases hashed it as it was typed, and systems
+ * type composed or decomposed letters. A password of plain letters has one form, and costs one hash.
  */
 const formsOf = (password: string): string[] => [
   ...new Set([normalPassword(password), password, password.normalize("NFC"), password.normalize("NFD")]),
@@ -58,7 +58,7 @@ export class Semaphore {
     if (this.#running < this.#atOnce) this.#running++;
     else {
       if (this.#waiting.length >= this.#queueMax) throw new Unavailable("BUSY", { retryAfterMs: 1_000 });
-      // Whoever ends hands its place over, so that a newcomer cannot take it first.
+      // The work that ends hands its turn over, so that a newcomer cannot take it first.
       await new Promise<void>(resolve => this.#waiting.push(resolve));
     }
     try {

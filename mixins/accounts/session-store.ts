@@ -3,9 +3,9 @@
  *
  * - an unused token gives its successor;
  * - a token used less than 10 s ago gives the same successor again: two tabs, or a reply that was lost;
- * - a token used longer ago has been stolen, from the customer or by the customer's thief: the whole family ends.
+ * - a token used longer ago is in two hands, the owner's and a thief's: the whole family ends.
  *
- * No store holds a token, only its SHA-256, so that who reads the database cannot log in with what it says.
+ * No store holds a token, only its SHA-256: a reader of the database cannot log in with it.
  */
 export interface SessionStore {
   /** Opens a family; answers its first token. Of too many the user's longest unused one ends. */

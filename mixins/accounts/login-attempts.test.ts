@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { MemoryCounter } from "@valence/runtime/redis";
+import { MemoryCounter } from "../redis/index.ts";
 import { limits } from "./limits.ts";
 import { LoginAttempts } from "./login-attempts.ts";
 

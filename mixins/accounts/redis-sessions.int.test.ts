@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import { until } from "@valence/runtime/testing";
-import { connectedRedis, type RedisServer } from "@valence/runtime/testing/servers";
-import type { RedisConnection } from "@valence/runtime/redis";
+import { connectedRedis, type RedisServer } from "../testing/servers/redis.ts";
+import { until } from "../testing/until.ts";
+import type { RedisConnection } from "../redis/index.ts";
 import { limits } from "./limits.ts";
 import { RedisSessions } from "./redis-sessions.ts";
 import { sessionStoreConformance } from "./session-store.conformance.ts";

@@ -1,8 +1,8 @@
-// The key pair that signs access tokens, kept in the accounts database. Processes that start at once agree on one: who
-// comes second finds the first one's.
+// The key pair that signs access tokens, kept in the accounts database. Processes that start at once agree on one: the
+// second finds the key of the first.
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT, type JWK } from "jose";
-import type { Database } from "@valence/runtime/database";
-import { newId, rfc3339 } from "@valence/runtime/kernel";
+import type { Database } from "../database/index.ts";
+import { newId, rfc3339 } from "../kernel/index.ts";
 import { limits } from "./limits.ts";
 
 const ALGORITHM = "ES256";

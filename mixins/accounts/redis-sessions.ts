@@ -6,9 +6,9 @@
 //   session:<family>:used   hashes of used tokens by the time of their use; the last moments only
 //   sessions:<user>         the user's families by the time of their last use
 //
-// Each step is one script, by the server's clock: a token is used at one node and again at another. All may be repeated, so what is lost on the way has no outcome worth knowing: a log-in whose
-// answer is lost leaves a session that nobody has, a refresh gives the same token again.
-import { script, type RedisConnection } from "@valence/runtime/redis";
+// Each step is one script, by the server's clock: a token is used at one node and again at another. Each may be repeated, so a
+// lost reply is answered with outcome "none": the log-in leaves a session without an owner, the refresh gives the same token.
+import { script, type RedisConnection } from "../redis/index.ts";
 import { limits } from "./limits.ts";
 import { hashOf, randomText, successorOf } from "./refresh-token.ts";
 import type { SessionStore } from "./session-store.ts";
@@ -16,7 +16,7 @@ import type { SessionStore } from "./session-store.ts";
 const FAMILY_BYTES = 16;
 const TOKEN_BYTES = 32;
 
-/** Milliseconds since the epoch; what a test gives instead comes as `now`. */
+/** Milliseconds since the epoch, unless a test gives `now`. */
 const NOW = `
   if now == '' then
     local time = redis.call('time')

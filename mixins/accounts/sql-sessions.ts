@@ -1,7 +1,7 @@
 // Sessions in SQL: a row a family, a row a token. Time is the database's: a token is used at one node and again at another.
 import type { Knex } from "knex";
-import type { Database, Migration } from "@valence/runtime/database";
-import { newId } from "@valence/runtime/kernel";
+import type { Database, Migration } from "../database/index.ts";
+import { newId } from "../kernel/index.ts";
 import { limits } from "./limits.ts";
 import { hashOf, randomText, successorOf } from "./refresh-token.ts";
 import type { SessionStore } from "./session-store.ts";
@@ -86,7 +86,7 @@ export class SqlSessions implements SessionStore {
         .first();
       const row: Row | undefined = family && (await trx("refresh_tokens").where(here).first());
       if (!row) return undefined;
-      // After the lock: who has waited for the other tab must not be earlier than that one.
+      // After the lock: a tab that waited for the other must not have an earlier time than that one.
       const now = await this.#now(trx);
       if (Number(row.expires_at) <= now) return undefined;
       const next = { user: family!.user, token: successorOf(token, family!.secret).toString("base64url") };

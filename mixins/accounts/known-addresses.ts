@@ -1,8 +1,9 @@
-// From where an account has been logged in to. Whoever guesses at it from elsewhere cannot lock its owner out there. Kept
-// as a hash with the password's own salt, so that it tells no addresses, and is forgotten with the password.
+// The network addresses from which each account has been logged in to. Attempts from elsewhere cannot lock its owner out at
+// these. An address is kept as a hash together with the password's hash: the table shows no addresses, and a new password
+// forgets them.
 import { hash } from "node:crypto";
-import type { Database, Migration } from "@valence/runtime/database";
-import type { Clock } from "@valence/runtime/kernel";
+import type { Database, Migration } from "../database/index.ts";
+import type { Clock } from "../kernel/index.ts";
 import { limits } from "./limits.ts";
 import type { User } from "./users.ts";
 
@@ -29,7 +30,7 @@ export class KnownAddresses {
     return (await this.#seenAt(user, address)) > this.#clock.now() - limits.knownAddressMs;
   }
 
-  /** Writes once a day at most: nobody who logs in all the time keeps the database busy. */
+  /** Writes once a day at most, so that frequent log-ins do not keep the database busy. */
   async remember(user: User, address: string): Promise<void> {
     const now = this.#clock.now();
     if ((await this.#seenAt(user, address)) > now - limits.knownAddressRenewMs) return;

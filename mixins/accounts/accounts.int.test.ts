@@ -2,18 +2,21 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { hash, verify } from "@node-rs/argon2";
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
 import { ServiceBroker } from "moleculer";
-import { brokerOptions } from "@valence/runtime/broker";
-import { until } from "@valence/runtime/testing";
-import { isOnPostgres, newDatabases, type Databases } from "@valence/runtime/testing/servers";
-import { typedCall } from "@valence/runtime/contract";
-import { migrate, openDatabase, type Database } from "@valence/runtime/database/mixin";
-import { newId, plainError, readEnvironment, rfc3339, type Refusal } from "@valence/runtime/kernel";
-import type { Counter } from "@valence/runtime/redis";
+import { brokerOptions } from "../broker/index.ts";
+import { isOnPostgres, newDatabases, type Databases } from "../testing/databases.ts";
+import { until } from "../testing/until.ts";
+import { typedCall } from "../contract/index.ts";
+import { migrate, openDatabase, type Database } from "../database/mixin.ts";
+import { newId, plainError, readEnvironment, rfc3339, systemClock, type Refusal } from "../kernel/index.ts";
+import type { Counter } from "../redis/index.ts";
+import { Accounts, type AccountsOptions } from "./accounts.ts";
+import { accountsContract } from "./contract.ts";
+import { FirstAdministrator } from "./first-administrator.ts";
 import type { KnownAddresses } from "./known-addresses.ts";
 import { limits } from "./limits.ts";
 import type { LoginAttempts } from "./login-attempts.ts";
+import type { Passwords } from "./passwords.ts";
 import type { Users } from "./users.ts";
-import accounts from "./accounts.service.ts";
 import { sessionTables } from "./sql-sessions.ts";
 import { userTable } from "./users.ts";
 
@@ -27,11 +30,13 @@ afterEach(async () => {
   await databases.remove();
 });
 
-async function start() {
-  const environment = readEnvironment(databases.env);
+const contract = accountsContract({ roles: ["customer"] });
+/** Without an administrator of its own, unless the options say otherwise. */
+async function start(options: AccountsOptions = {}, env: Record<string, string> = {}) {
+  const environment = readEnvironment({ ...databases.env, ...env });
   const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
   brokers.push(broker);
-  broker.createService(accounts);
+  broker.createService(Accounts(contract, { registered: ["customer"], firstAdministrator: () => false, ...options }));
   await broker.start();
   return typedCall(broker);
 }
@@ -232,11 +237,19 @@ test("a person reads their own account only, an administrator any", async () => 
   expect(await asked({ id: "root", roles: ["admin"] })).toMatchObject({ id });
 });
 
-interface FirstStart {
-  makeAdministrator(email: string, password: string): Promise<string>;
-  administratorShown(): Promise<void>;
-}
-const firstStart = (n = 0) => brokers[n]!.getLocalService("accounts") as unknown as FirstStart;
+/** The first administrator as the n-th node makes it. */
+const firstStart = (n = 0) => {
+  const { database, passwords } = brokers[n]!.getLocalService("accounts") as unknown as {
+    database: Database;
+    passwords: Passwords;
+  };
+  const first = new FirstAdministrator(database, systemClock);
+  return {
+    makeAdministrator: async (email: string, password: string) =>
+      first.make(email, await passwords.hash(password), ["customer"]),
+    administratorShown: () => first.shown(),
+  };
+};
 const admin = { email: "admin@example.com", password: "first password" };
 const root = (password = admin.password) => firstStart().makeAdministrator(admin.email, password);
 
@@ -287,12 +300,18 @@ test("a customer's account never becomes the administrator's", async () => {
   expect((await call("accounts.login", ada)).user.roles).toEqual(["customer"]);
 });
 
-test("no action makes an administrator, nor sets a password", async () => {
-  await start();
+test("no action makes an administrator unless an administrator asks, and none sets a password", async () => {
+  const call = await start();
   const names = brokers[0]!.registry.getActionList({}).map(({ name }) => name);
   expect(names.filter(name => name.startsWith("accounts.")).toSorted()).toEqual(
-    ["get", "jwks", "login", "logout", "refresh", "register"].map(name => `accounts.${name}`),
+    ["get", "jwks", "list", "login", "logout", "refresh", "register", "setRoles"].map(name => `accounts.${name}`),
   );
+  const { id } = await register(call);
+  const grant = (meta: object) => call("accounts.setRoles", { id, roles: ["admin"] }, { meta: { ...meta } });
+  // Neither the bus itself, nor a user that somebody on it made up.
+  for (const meta of [{}, { user: { id, roles: ["admin"] } }, { user: { id: newId(), roles: ["admin"] } }])
+    await expect(grant(meta)).rejects.toMatchObject(refused("FORBIDDEN", 403));
+  expect((await call("accounts.get", { id })).roles).toEqual(["customer"]);
 });
 
 /** As the gateway calls for a client from there. */

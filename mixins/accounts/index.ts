@@ -1,0 +1,1 @@
+export { accountsContract, Person, type AccountsContract } from "./contract.ts";

@@ -1,0 +1,67 @@
+import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import { ServiceBroker, type ServiceSchema } from "moleculer";
+import { announce, readEnvironment } from "../../kernel/index.ts";
+import { brokerOptions } from "../index.ts";
+
+let written: string[];
+beforeEach(() => {
+  written = [];
+  jest.spyOn(process.stdout, "write").mockImplementation(chunk => written.push(String(chunk)) > 0);
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+/** A service that is ready when the test says so. */
+function announcer(state: { ready: boolean; shown: number }): ServiceSchema {
+  return {
+    name: "announcer",
+    methods: { ready: () => state.ready },
+    created() {
+      announce(this, { lines: () => [["secret", "abc"]], shown: async () => void state.shown++ });
+    },
+  };
+}
+async function start(state: { ready: boolean; shown: number }, env: Record<string, string> = {}, logger = true) {
+  const options = brokerOptions(readEnvironment(env));
+  const broker = new ServiceBroker({
+    ...options,
+    ...(logger ? { logger: { type: "Console", options: { level: "fatal" } } } : { logger: false }),
+  });
+  broker.createService(announcer(state));
+  await broker.start();
+  return broker;
+}
+const moment = () => new Promise(resolve => setTimeout(resolve, 100));
+
+test("what services announce is printed once, when all of them are ready, and noted as shown", async () => {
+  const state = { ready: false, shown: 0 };
+  const broker = await start(state);
+  await moment();
+  expect([written, state.shown]).toEqual([[], 0]);
+  state.ready = true;
+  await moment();
+  await broker.stop();
+  expect([written, state.shown]).toEqual([["\nReady.\n  secret     abc\n\n"], 1]);
+});
+
+test("a stop does not wait for a service that is not ready, and nothing counts as shown", async () => {
+  const state = { ready: false, shown: 0 };
+  const broker = await start(state);
+  await broker.stop();
+  expect([written, state.shown]).toEqual([[], 0]);
+});
+
+test("of several workers the first prints", async () => {
+  const state = { ready: true, shown: 0 };
+  const broker = await start(state, { WORKERS: "2", WORKER: "2" }, false);
+  await broker.stop();
+  expect([written, state.shown]).toEqual([[], 0]);
+});
+
+test("a broker without a logger writes nothing", async () => {
+  const state = { ready: true, shown: 0 };
+  const broker = await start(state, {}, false);
+  await broker.stop();
+  expect([written, state.shown]).toEqual([[], 1]);
+});

@@ -1,0 +1,41 @@
+// Prints what the services of this process have announced, once all of them are ready. Of several workers the first prints:
+// they announce the same.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Middleware, ServiceBroker } from "moleculer";
+import { announcedText, environmentOf, isStopping, takeAnnouncements } from "../../kernel/index.ts";
+
+const limits = {
+  /** Milliseconds between two looks whether the services are ready. */
+  lookMs: 20,
+};
+
+const printing = new WeakMap<ServiceBroker, Promise<void>>();
+
+export const announcements: Middleware = {
+  name: "Announcements",
+  async started(broker: ServiceBroker) {
+    const fail = (error: unknown) => broker.logger.error("the start cannot be announced:", error);
+    // Beside the start, which must not wait for data that a service fills in.
+    printing.set(broker, print(broker).catch(fail));
+  },
+  /** What is printed is noted as shown while the services are still there. */
+  async stopping(broker: ServiceBroker) {
+    await printing.get(broker);
+  },
+};
+
+async function print(broker: ServiceBroker): Promise<void> {
+  const { worker = 1 } = environmentOf(broker);
+  if (worker !== 1) return;
+  while (!broker.services.every(isReady)) {
+    if (isStopping(broker)) return;
+    await sleep(limits.lookMs);
+  }
+  const announced = takeAnnouncements(broker);
+  // A broker without a logger belongs to a test or a script, and writes nothing.
+  if (broker.options.logger !== false) process.stdout.write(announcedText(announced));
+  for (const { shown } of announced) await shown?.();
+}
+
+/** A service that has no `ready()` is ready once it has started. */
+const isReady = (service: object): boolean => (service as { ready?(): boolean }).ready?.() !== false;
