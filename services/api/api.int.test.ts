@@ -4,8 +4,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/g
 import { idFrom, newId, Unavailable, METRICS } from "@valence/runtime/kernel";
 import { STOPPED, type ConsumerStopped } from "@valence/runtime/stream";
 import { newSigner, orderBody, product, raw, startGateway, until, type Gateway } from "./gateway.fixture.ts";
-import { limits } from "./limits.ts";
-import { SECURITY_HEADERS } from "./respond.ts";
+import { limits } from "../../mixins/gateway/limits.ts";
+import { SECURITY_HEADERS } from "../../mixins/gateway/http/respond.ts";
 import { routes } from "./routes/index.ts";
 
 let gateway: Gateway;

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
 import { COMMITTED } from "@valence/runtime/stream";
 import { startGateway, until, type Gateway } from "./gateway.fixture.ts";
-import { limits } from "./limits.ts";
+import { limits } from "../../mixins/gateway/limits.ts";
 
 let gateway: Gateway;
 const user = newId();

@@ -3,8 +3,8 @@ import { connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
 import { product, startGateway, until, type Gateway } from "./gateway.fixture.ts";
-import { limits } from "./limits.ts";
-import type { Places } from "./places.ts";
+import { limits } from "../../mixins/gateway/limits.ts";
+import type { Places } from "../../mixins/gateway/admission/admission.ts";
 
 let gateway: Gateway;
 let inside: { places: Places };

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
 import Type from "typebox";
-import { checkShape } from "./body.ts";
-import { isSafePath, requestIdOf } from "./front-door.ts";
-import { KEY_HEADER, parseKey } from "./idempotency.ts";
-import { mediaTypeOf } from "./media-type.ts";
-import { route } from "./route.ts";
+import { checkShape } from "../../mixins/gateway/http/body.ts";
+import { isSafePath, requestIdOf } from "../../mixins/gateway/http/request-guard.ts";
+import { KEY_HEADER, parseKey } from "../../mixins/gateway/route/idempotency.ts";
+import { mediaTypeOf } from "../../mixins/gateway/http/media-type.ts";
+import { route } from "../../mixins/gateway/route/route.ts";
 import { routes } from "./routes/index.ts";
 
 const sample = route("PUT /cart/items/:productId", "carts.put", {

@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { Agent, get, type ServerResponse } from "node:http";
 import { expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
-import { ask } from "./callers.fixture.ts";
+import { ask } from "../../mixins/gateway/http/callers.fixture.ts";
 import { product, startGateway, until } from "./gateway.fixture.ts";
-import { HttpServer } from "./server.ts";
+import { HttpServer } from "../../mixins/gateway/http/server.ts";
 
 const sleep = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));
 
@@ -70,7 +70,7 @@ test("a gateway that is not scheduled while it drains resets no one: the kernel 
   const port = await server.listen(0);
   // In a process of their own: they go on while this one's loop stands still.
   const outcomes: string[] = [];
-  const clients = fork(new URL("./callers.fixture.ts", import.meta.url), [`${port}`, "20"]);
+  const clients = fork(new URL("../../mixins/gateway/http/callers.fixture.ts", import.meta.url), [`${port}`, "20"]);
   clients.on("message", outcome => outcomes.push(outcome as string));
   await until(() => waiting.length === 20, "the callers");
   const answer = () => {

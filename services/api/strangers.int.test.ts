@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { newId, Refusal } from "@valence/runtime/kernel";
 import { startGateway, type Gateway } from "./gateway.fixture.ts";
-import { limits } from "./limits.ts";
-import { accountMark, SecurityLog } from "./security-log.ts";
+import { limits } from "../../mixins/gateway/limits.ts";
+import { accountMark, SecurityLog } from "../../mixins/gateway/observability/security-log.ts";
 
 const METRICS_TOKEN = "a-token-for-prometheus";
 let gateway: Gateway;

@@ -3,7 +3,7 @@ import { Cursor, EntityId, PersonLines, ReadToken, strictObject } from "@valence
 import { idFrom, newId } from "@valence/runtime/kernel";
 import { PostalAddress } from "../../address.ts";
 import { Money } from "../../money.ts";
-import { API, orderStream, route } from "../route.ts";
+import { API, orderStream, route } from "@valence/runtime/gateway";
 
 const path = { id: EntityId };
 /** What a client orders: never a price. */

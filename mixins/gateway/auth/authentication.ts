@@ -3,9 +3,9 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { createLocalJWKSet, decodeProtectedHeader, errors, jwtVerify, type JSONWebKeySet } from "jose";
-import type { User } from "@valence/runtime/contract";
-import { Refusal, type Clock } from "@valence/runtime/kernel";
-import { limits } from "./limits.ts";
+import type { User } from "../../contract/index.ts";
+import { Refusal, type Clock } from "../../kernel/index.ts";
+import { limits } from "../limits.ts";
 
 export interface Verified {
   readonly user: User;

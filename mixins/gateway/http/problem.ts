@@ -3,8 +3,8 @@
 import { randomUUID } from "node:crypto";
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Issue } from "@valence/runtime/kernel";
-import { limits } from "./limits.ts";
+import type { Issue } from "../../kernel/index.ts";
+import { limits } from "../limits.ts";
 import { SECURITY_HEADERS, send } from "./respond.ts";
 
 export interface Problem {

@@ -2,11 +2,11 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Handler } from "./front-door.ts";
+import type { Handler } from "./request-guard.ts";
 import { networkOf } from "./address.ts";
-import { limits } from "./limits.ts";
+import { limits } from "../limits.ts";
 import { onClientError, onConnect } from "./problem.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "./pipelining.ts";
 
 export interface HttpServerOptions {
   /** Proxies before it: their addresses are not those of clients. Default 0. */

@@ -3,9 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
-import { brokerOptions } from "@valence/runtime/broker";
-import { readEnvironment, Refusal } from "@valence/runtime/kernel";
-import ops from "./ops.service.ts";
+import { brokerOptions } from "../broker/index.ts";
+import { readEnvironment, Refusal } from "../kernel/index.ts";
+import { Operations } from "./operations.ts";
+
+const ops = Operations();
 
 /** What the mixins of two services would announce and answer. */
 const internal = (handler: (ctx: any) => unknown) => ({ visibility: "public" as const, roles: ["admin"], handler });

@@ -1,6 +1,6 @@
 import Type from "typebox";
-import { ActorId, PersonLines } from "@valence/runtime/contract";
-import { route } from "../route.ts";
+import { ActorId, PersonLines } from "../contract/index.ts";
+import { route } from "../gateway/index.ts";
 
 const access = "admin";
 const name = Type.String({ pattern: "^[a-z][a-z0-9-]{0,63}$" });
@@ -43,19 +43,6 @@ export const operations = [
     path: { id },
     body: { note, pastPivot: Type.Optional(Type.Boolean()) },
     params: ({ path, body }) => ({ ...body, id: path.id }),
-  }),
-  route("POST /ops/payments/:id/reauthorize", "payments.reauthorize", {
-    summary:
-      "Authorize anew what could not be captured any more, by another token if one is given; then retry the saga",
-    access,
-    path: { id: ActorId },
-    body: { token: Type.Optional(Type.String({ minLength: 1, maxLength: 200, format: "no-card-number" })) },
-    params: ({ path, body }) => ({ ...body, id: path.id }),
-  }),
-  route("GET /ops/payments/provider", "payments.provider", {
-    summary: "Whether the payment provider refuses our requests as such, since when and why, as one node knows it",
-    access,
-    params: () => ({}),
   }),
   route("GET /ops/actors/:type/:id", "ops.actor", {
     summary: "An actor's state, now or at a version, and its latest events",

@@ -12,9 +12,9 @@ import {
   type ParamsOf,
   type ResultOf,
   type User,
-} from "@valence/runtime/contract";
-import { Refusal, type Issue } from "@valence/runtime/kernel";
-import { limits } from "./limits.ts";
+} from "../../contract/index.ts";
+import { Refusal, type Issue } from "../../kernel/index.ts";
+import { limits } from "../limits.ts";
 import { brokenTextIn, isPlainUtf8 } from "./text.ts";
 
 /** Who may ask: anyone, whoever is logged in, or an administrator. */

@@ -2,9 +2,9 @@
 // Whoever watches them sees guessing and probing; they hold no token, no password and no e-mail address.
 import { hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { addressOf } from "./address.ts";
-import { limits } from "./limits.ts";
-import type { Problem } from "./problem.ts";
+import { addressOf } from "../http/address.ts";
+import { limits } from "../limits.ts";
+import type { Problem } from "../http/problem.ts";
 
 const STATUSES = new Set([401, 403, 429]);
 /** Tells whether an address has an account: asked often, it is a search for accounts. */

@@ -2,19 +2,19 @@
 // the body is read.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "moleculer";
-import type { Meta } from "@valence/runtime/contract";
-import { clientCommandId, COMMAND_ID, isRefusal, Refusal, REPLAYED } from "@valence/runtime/kernel";
-import { addressOf } from "./address.ts";
-import { ANONYMOUS, type Authenticator, type Verified } from "./authentication.ts";
-import { readBody, readText } from "./body.ts";
-import { conditionsOf, isUnchanged, refuseConditions, validatorHeaders, validatorsOf } from "./conditions.ts";
-import { inClientsWords, parseKey } from "./idempotency.ts";
-import { MERGE_PATCH, mediaTypeOf } from "./media-type.ts";
-import { pathOf } from "./front-door.ts";
-import type { OrderStreams } from "./order-streams.ts";
-import type { Places } from "./places.ts";
-import { send } from "./respond.ts";
-import type { Access, ActionTarget, Request, Route } from "./route.ts";
+import type { Meta } from "../contract/index.ts";
+import { clientCommandId, COMMAND_ID, isRefusal, Refusal, REPLAYED } from "../kernel/index.ts";
+import { addressOf } from "./http/address.ts";
+import { ANONYMOUS, type Authenticator, type Verified } from "./auth/authentication.ts";
+import { readBody, readText } from "./http/body.ts";
+import { conditionsOf, isUnchanged, refuseConditions, validatorHeaders, validatorsOf } from "./route/conditions.ts";
+import { inClientsWords, parseKey } from "./route/idempotency.ts";
+import { MERGE_PATCH, mediaTypeOf } from "./http/media-type.ts";
+import { pathOf } from "./http/request-guard.ts";
+import type { OrderStreams } from "./sse/event-streams.ts";
+import type { Places } from "./admission/admission.ts";
+import { send } from "./http/respond.ts";
+import type { Access, ActionTarget, Request, Route } from "./route/route.ts";
 
 /** What moleculer-web adds to a request. */
 export type GatewayRequest = IncomingMessage & {

@@ -2,9 +2,9 @@
 // describes services that run elsewhere without loading their code.
 import type { ServiceBroker } from "moleculer";
 import Type, { type TSchema } from "typebox";
-import { openApi, type Operation } from "@valence/runtime/contract";
-import { KEY_FIELD, KEY_HEADER } from "./idempotency.ts";
-import type { Route } from "./route.ts";
+import { openApi, type Operation } from "../../contract/index.ts";
+import { KEY_FIELD, KEY_HEADER } from "../route/idempotency.ts";
+import type { Route } from "../route/route.ts";
 
 const condition = (description: string) => ({ description, schema: Type.String({ maxLength: 2_000 }) });
 const NONE_MATCH = condition("Entity tags, or `*`.");

@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { expect, test } from "@jest/globals";
-import { limits } from "./limits.ts";
-import { Places } from "./places.ts";
+import { limits } from "../limits.ts";
+import { Places } from "./admission.ts";
 
 class Client extends EventEmitter {
   destroyed = false;

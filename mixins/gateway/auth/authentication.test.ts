@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { Authenticator } from "./authentication.ts";
-import { ISSUER, newSigner } from "./gateway.fixture.ts";
-import { limits } from "./limits.ts";
+import { ISSUER, newSigner } from "../../../services/api/gateway.fixture.ts";
+import { limits } from "../limits.ts";
 
 async function authenticator() {
   const signer = await newSigner("key-1");

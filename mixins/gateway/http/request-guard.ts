@@ -3,9 +3,9 @@
 // wrong method would be a 404, and a path would match in any case and with `%2F` decoded into a param.
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { Refusal } from "@valence/runtime/kernel";
+import { Refusal } from "../../kernel/index.ts";
 import { hasBody, tooLarge, whenBodyKnown } from "./body.ts";
-import { limits } from "./limits.ts";
+import { limits } from "../limits.ts";
 import { isAcceptedType } from "./media-type.ts";
 import { SECURITY_HEADERS } from "./respond.ts";
 

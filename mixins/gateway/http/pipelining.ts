@@ -7,8 +7,8 @@
 //   3. forgotten   the connection closed before its turn, or an answer before it closed the connection
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Handler } from "./front-door.ts";
-import { limits } from "./limits.ts";
+import type { Handler } from "./request-guard.ts";
+import { limits } from "../limits.ts";
 
 type Waiting = readonly [req: IncomingMessage, res: ServerResponse];
 
