@@ -1,1 +1,1 @@
-export { Gateway, type GatewayOptions } from "./gateway.ts";
+export { Gateway, type GatewayOptions, type GatewayService } from "./gateway.ts";

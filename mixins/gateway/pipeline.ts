@@ -1,39 +1,47 @@
-// One request of one route: who asks, may they, what do they send, call, answer. The token is checked before a byte of
-// the body is read.
+// One request of one route, from the router to the answer:
+//
+//   1. identify   the token, and the role that the route asks for; before a byte of the body is read
+//   2. read       conditions, key, body, then path, query and body by the route's schemas
+//   3. admit      waits for a place; a client that has left by then asks for nothing
+//   4. call       the action, under the command id that follows from the client's key
+//   5. answer     with validators, `Location`, the link to the next page
+//
+// An event stream leaves after step 2: it has limits of its own. Every error leaves as it is thrown; `gateway.ts` makes a
+// problem of it.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "moleculer";
 import type { Meta } from "../contract/index.ts";
 import { clientCommandId, COMMAND_ID, isRefusal, Refusal, REPLAYED } from "../kernel/index.ts";
-import { addressOf } from "./http/address.ts";
+import type { Admission } from "./admission/admission.ts";
 import { ANONYMOUS, type Authenticator, type Verified } from "./auth/authentication.ts";
+import { addressOf } from "./http/address.ts";
 import { readBody, readText } from "./http/body.ts";
-import { conditionsOf, isUnchanged, refuseConditions, validatorHeaders, validatorsOf } from "./route/conditions.ts";
-import { inClientsWords, parseKey } from "./route/idempotency.ts";
 import { MERGE_PATCH, mediaTypeOf } from "./http/media-type.ts";
 import { pathOf } from "./http/request-guard.ts";
-import type { OrderStreams } from "./sse/event-streams.ts";
-import type { Places } from "./admission/admission.ts";
 import { send } from "./http/respond.ts";
-import type { Access, ActionTarget, Request, Route } from "./route/route.ts";
+import { conditionsOf, isUnchanged, refuseConditions, validatorHeaders, validatorsOf } from "./route/conditions.ts";
+import { inClientsWords, parseKey } from "./route/idempotency.ts";
+import { rolesFor, type Access, type ActionTarget, type Request, type Route } from "./route/route.ts";
+import type { EventStreams } from "./sse/event-streams.ts";
 
-/** What moleculer-web adds to a request. */
+/** A request with the fields that moleculer-web adds. */
 export type GatewayRequest = IncomingMessage & {
   readonly $ctx: Context;
   readonly $params: { readonly params?: Record<string, string> };
   readonly originalUrl: string;
-  /** Ours: the address that a log-in or registration is about. */
+  /** Ours: the e-mail address that a log-in or registration is about. */
   $email?: string;
 };
-export interface Exchange {
+export interface Pipeline {
   readonly authenticator: Authenticator;
-  readonly streams: OrderStreams;
-  readonly places: Places;
+  readonly streams: EventStreams;
+  readonly admission: Admission;
   /** Proxies before the gateway. */
   readonly proxies: number;
 }
 
-export async function exchange(
-  { authenticator, streams, places, proxies }: Exchange,
+export async function answer(
+  { authenticator, streams, admission, proxies }: Pipeline,
   route: Route,
   req: GatewayRequest,
   res: ServerResponse,
@@ -62,10 +70,12 @@ export async function exchange(
   if (res.destroyed) return;
   const address = addressOf(req, proxies);
   Object.assign(req.$ctx.meta as Meta, { user, address });
-  if ("stream" in route.target)
-    return streams.open(req, res, { id: (request.path as { id: string }).id, ...verified, address, ctx: req.$ctx });
+  if ("stream" in route.target) {
+    const source = route.target.stream;
+    return streams.open(req, res, { source, request, ...verified, address, ctx: req.$ctx });
+  }
   const { target } = route;
-  const result = await places.run(address, res, () => call(req.$ctx, res, target, request));
+  const result = await admission.run(address, res, () => call(req.$ctx, res, target, request));
   if (res.destroyed) return;
   const { status, location, cacheControl, contentLocation, versioned } = target;
   const validators = versioned && status !== 204 ? validatorsOf(result) : undefined;
@@ -87,11 +97,16 @@ export async function exchange(
 async function identify(authenticator: Authenticator, access: Access, req: GatewayRequest): Promise<Verified> {
   if (access === "public") return { user: ANONYMOUS, expiresAt: Infinity };
   const verified = await authenticator.authenticate(req.headers.authorization);
-  // Also for the log: of a role that is missing, it says whose.
+  // The log names the user of a request that is refused for a missing role.
   (req.$ctx.meta as Meta).user = verified.user;
-  if (access === "admin" && !verified.user.roles.includes("admin"))
-    throw new Refusal("FORBIDDEN", { status: 403, message: "this asks for the role admin" });
+  requireRole(verified, rolesFor(access));
   return verified;
+}
+
+/** Refuses (403) a user without any of these roles, if there are some. */
+export function requireRole({ user }: Verified, roles: readonly string[]): void {
+  if (roles.length > 0 && !roles.some(role => user.roles.includes(role)))
+    throw new Refusal("FORBIDDEN", { status: 403, message: `this asks for the role ${roles.join(" or ")}` });
 }
 
 async function call(
@@ -114,7 +129,7 @@ async function call(
   }
 }
 
-/** RFC 8288: where the next page is, with what else was asked for. */
+/** RFC 8288: the URL of the next page, with every other field of this request's query. */
 function linkToNext(req: GatewayRequest, { query }: Request, result: unknown): { Link?: string } {
   const { nextCursor } = (result ?? {}) as { nextCursor?: unknown };
   if (typeof nextCursor !== "string") return {};

@@ -4,10 +4,10 @@ import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
 import { product, startGateway, until, type Gateway } from "./gateway.fixture.ts";
 import { limits } from "../../mixins/gateway/limits.ts";
-import type { Places } from "../../mixins/gateway/admission/admission.ts";
+import type { Admission } from "../../mixins/gateway/admission/admission.ts";
 
 let gateway: Gateway;
-let inside: { places: Places };
+let inside: { admission: Admission };
 /** What a call waits for, while there is something. */
 let held: Promise<void> | undefined;
 const hold = (): (() => void) => {
@@ -59,7 +59,7 @@ const PRODUCT = `/api/v1/products/${product.id}`;
 const reached = (action: string) => gateway.reached.filter(call => call.action === action).length;
 
 const nothingIsHeld = async () => {
-  const left = () => [inside.places.taken, inside.places.waiting, gateway.running.requests];
+  const left = () => [inside.admission.taken, inside.admission.waiting, gateway.running.requests];
   await until(() => left().every(n => n === 0), "every place is given back").catch(() => {});
   expect(left()).toEqual([0, 0, 0]);
   expect(await statusWithin(2_000)).toBe(200);
@@ -143,7 +143,7 @@ test.each([
   const text = request.endsWith("stream") ? get(`/api/v1/orders/${order}/stream`, authorization) : request;
   const all = await Promise.all(Array.from({ length: request === "open stream" ? 1 : 5 }, () => send(text)));
   await until(isThere, "it is there");
-  expect(inside.places.taken).toBe(request.startsWith("GET") ? 5 : 0);
+  expect(inside.admission.taken).toBe(request.startsWith("GET") ? 5 : 0);
   await new Promise(resolve => setTimeout(resolve, 20));
   for (const socket of all) socket.resetAndDestroy();
   await new Promise(resolve => setTimeout(resolve, 20));
@@ -174,7 +174,7 @@ test("a client that is killed while the keys are fetched gives everything back",
 test("a gateway whose places are all taken says so: in metrics, and for whom it asks about readiness", async () => {
   const release = hold();
   const clients = Array.from({ length: limits.requestsPerAddressMax + 1 }, () => gateway.http("GET", PRODUCT));
-  await until(() => inside.places.taken === limits.requestsPerAddressMax, "its part is taken");
+  await until(() => inside.admission.taken === limits.requestsPerAddressMax, "its part is taken");
   const { text } = await gateway.http("GET", "/metrics", { token: await gateway.token(newId(), ["admin"]) });
   expect(text).toContain(`http_places_taken ${limits.requestsPerAddressMax}\n`);
   expect(text).toContain("http_requests_saturated_total 1\n");
@@ -183,14 +183,14 @@ test("a gateway whose places are all taken says so: in metrics, and for whom it 
   const [refused] = answers.filter(({ status }) => status !== 200);
   expect(refused).toMatchObject({ status: 503, json: { type: "/problems/saturated" } });
 
-  const isFull = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(inside.places), "isFull")!;
+  const isFull = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(inside.admission), "isFull")!;
   const ready = async () => (await gateway.http("GET", "/health/ready")).json;
-  Object.defineProperty(inside.places, "isFull", { configurable: true, get: () => true });
+  Object.defineProperty(inside.admission, "isFull", { configurable: true, get: () => true });
   expect(await ready()).toEqual({ status: "ready", missing: [], saturated: true });
-  Object.defineProperty(inside.places, "isStuck", { configurable: true, get: () => true });
+  Object.defineProperty(inside.admission, "isStuck", { configurable: true, get: () => true });
   expect(await ready()).toEqual({ status: "stuck", missing: [], saturated: true });
-  Reflect.deleteProperty(inside.places, "isFull");
-  Reflect.deleteProperty(inside.places, "isStuck");
-  expect(isFull.get!.call(inside.places)).toBe(false);
+  Reflect.deleteProperty(inside.admission, "isFull");
+  Reflect.deleteProperty(inside.admission, "isStuck");
+  expect(isFull.get!.call(inside.admission)).toBe(false);
   await nothingIsHeld();
 });

@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { expect, test } from "@jest/globals";
 import { limits } from "../limits.ts";
-import { Places } from "./admission.ts";
+import { Admission } from "./admission.ts";
 
 class Client extends EventEmitter {
   destroyed = false;
@@ -14,7 +14,7 @@ function start() {
   let now = 0;
   const said: string[] = [];
   const clock = { now: () => now, monotonic: () => now };
-  const places = new Places({ clock, say: message => said.push(message) });
+  const places = new Admission({ clock, say: message => said.push(message) });
   const ends: (() => void)[] = [];
   const run = (address: string, client = new Client()) => {
     const done = places.run(address, client, () => new Promise<string>(resolve => ends.push(() => resolve("done"))));

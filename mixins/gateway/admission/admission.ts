@@ -1,23 +1,23 @@
-// How many requests this gateway works on at once, in all and for one address. A request holds a place from when it is
-// read until its call is answered: neither one whose body is still on its way nor an event stream holds one, since how
-// long those last is up to the client. Whoever leaves while waiting leaves the queue.
+// Bounds the requests that this gateway works on at once, in all and of one address. A request holds a place from the moment
+// it is read until its call is answered. A request whose body is still on its way holds none, nor does an event stream: how
+// long those last is up to the client. A client that leaves while it waits leaves the queue.
 import { Unavailable, type Clock } from "../../kernel/index.ts";
 import { limits } from "../limits.ts";
 
-/** What is known of a client: a response, of which only the end matters here. */
+/** A client: the response to it, of which only the end matters here. */
 export interface Client {
   readonly destroyed: boolean;
   once(event: "close", listener: () => void): unknown;
   off(event: "close", listener: () => void): unknown;
 }
 
-export interface PlacesOptions {
+export interface AdmissionOptions {
   readonly clock: Clock;
-  /** Told when all places are taken and when there are some again, not more often than every 10 s. */
+  /** Logs that all places are taken, and that there are some again, not more often than every 10 s. */
   readonly say?: (message: string) => void;
 }
 
-export class Places {
+export class Admission {
   readonly #clock: Clock;
   readonly #say: (message: string) => void;
   readonly #byAddress = new Map<string, number>();
@@ -28,7 +28,7 @@ export class Places {
   #saidAt = -Infinity;
   #said = false;
 
-  constructor({ clock, say = () => {} }: PlacesOptions) {
+  constructor({ clock, say = () => {} }: AdmissionOptions) {
     this.#clock = clock;
     this.#say = say;
   }
@@ -39,21 +39,21 @@ export class Places {
   get waiting(): number {
     return this.#waiting.size;
   }
-  /** Since the start. */
+  /** Requests refused since the start. */
   get refused(): number {
     return this.#refused;
   }
   get isFull(): boolean {
     return this.#taken >= limits.requestsMax;
   }
-  /** Full, and none was given back for longer than a call may take: nothing here will be answered by itself. */
+  /** Full, and no place was given back for longer than a call may take: no request at work here will end by itself. */
   get isStuck(): boolean {
     return this.isFull && this.#clock.monotonic() - this.#gaveBackAt > limits.stuckMs;
   }
 
   /**
-   * Does the work when there is a place, and answers what it answers; undefined when the client has left before. Throws
-   * Unavailable `SATURATED` (outcome none) when too many wait, or too many of this address are here.
+   * Does the work when there is a place and resolves to its result; to undefined when the client has left before. Throws
+   * Unavailable `SATURATED` (outcome none) when too many requests wait, or too many of this address are here.
    */
   async run<T>(address: string, client: Client, work: () => Promise<T>): Promise<T | undefined> {
     const own = this.#byAddress.get(address) ?? 0;
@@ -80,7 +80,7 @@ export class Places {
     }
   }
 
-  /** Whether it got a place: false when the client has left instead. */
+  /** Waits for a place; false when the client has left instead. */
   #turn(client: Client): Promise<boolean> {
     return new Promise(resolve => {
       const leave = (): void => {
@@ -97,7 +97,7 @@ export class Places {
     });
   }
 
-  /** Hands the place to whoever waits the longest, so that a newcomer cannot take it first. */
+  /** Hands the place to the request that has waited the longest, so that a newcomer cannot take it first. */
   #giveBack(): void {
     this.#gaveBackAt = this.#clock.monotonic();
     const [next] = this.#waiting;

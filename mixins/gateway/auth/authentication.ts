@@ -1,5 +1,5 @@
-// Bearer access tokens, verified here against the public keys of `accounts`. What a token may look like is pinned:
-// algorithm, type, issuer, audience, claims and a key id; everything else that a JWT can say is refused.
+// Verifies bearer access tokens against the issuer's public keys. The form of a token is pinned: algorithm, type, issuer,
+// audience, claims and a key id. A JWT of any other form is refused, whatever it says.
 import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { createLocalJWKSet, decodeProtectedHeader, errors, jwtVerify, type JSONWebKeySet } from "jose";
@@ -16,7 +16,7 @@ export const ANONYMOUS: User = Object.freeze({ id: "", roles: Object.freeze([]) 
 
 type Keys = { readonly find: ReturnType<typeof createLocalJWKSet>; readonly fetchedAt: number };
 
-/** Whether the request brings this secret as its bearer token; how long that takes tells nothing about it. */
+/** Whether the request brings this secret as its bearer token. The time that it takes does not depend on the secret. */
 export function isBearer({ headers: { authorization = "" } }: IncomingMessage, secret: string): boolean {
   const digest = (text: string): Buffer => hash("sha256", text, "buffer");
   return timingSafeEqual(digest(BEARER.exec(authorization)?.[1] ?? ""), digest(secret));
@@ -37,7 +37,7 @@ export class Authenticator {
     this.#clock = options.clock;
   }
 
-  /** Who sends this `Authorization` header. Refuses (401) a missing, malformed, expired or forged token. */
+  /** The user of an `Authorization` header. Refuses (401) a missing, malformed, expired or forged token. */
   async authenticate(authorization: string | undefined): Promise<Verified> {
     const token = BEARER.exec(authorization ?? "")?.[1];
     if (token === undefined || token.length > limits.tokenCharsMax)
@@ -59,7 +59,7 @@ export class Authenticator {
         throw new errors.JWTInvalid("claims");
       return Object.freeze({ user: Object.freeze({ id: sub, roles: Object.freeze(roles) }), expiresAt: exp! * 1_000 });
     } catch (error) {
-      // A failure to fetch the keys is not the client's: it goes on as what it is.
+      // A failure to fetch the keys is not the client's fault and is thrown as it is.
       if (!(error instanceof errors.JOSEError)) throw error;
       throw new Refusal("INVALID_TOKEN", { status: 401, message: "the access token is invalid or has expired" });
     }
@@ -95,7 +95,7 @@ export class Authenticator {
     return this.#fetching;
   }
 
-  /** The newest at the end; refusals are not remembered, since they cost an attacker nothing to vary. */
+  /** The newest token is the last. Refusals are not remembered: an attacker sends another token each time. */
   #remember(key: string, verified: Verified): void {
     this.#verified.delete(key);
     const cachedUntil = Math.min(verified.expiresAt, this.#clock.now() + limits.tokenCacheMs);
@@ -104,7 +104,7 @@ export class Authenticator {
   }
 }
 
-/** Whether the token names its key: jose takes one that does not while the set has a single key. */
+/** Whether the token names its key: jose accepts one that does not while the set has a single key. */
 function namesKey(token: string): boolean {
   try {
     return decodeProtectedHeader(token).kid !== undefined;

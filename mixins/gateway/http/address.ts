@@ -1,11 +1,11 @@
-// Where a request comes from, as what limits count by.
+// The network that a request comes from. Limits count by it.
 import type { IncomingMessage } from "node:http";
 import { isIP, isIPv6 } from "node:net";
 
 /**
- * The client's network: an IPv4 address, or the first 64 bits of an IPv6 one, which is the least that one customer of a
- * provider gets. `proxies` is how many stand before us: each appends to X-Forwarded-For whom it got the request from, so
- * what lies further to the left is what the client made up.
+ * The client's network: an IPv4 address, or the first 64 bits of an IPv6 address, the least that a provider gives to one
+ * subscriber. `proxies` is the number of proxies before us. Each appends to X-Forwarded-For the address that it got the
+ * request from, so that entries further to the left are the client's own invention.
  */
 export function addressOf(req: IncomingMessage, proxies: number): string {
   const peer = req.socket.remoteAddress ?? "";
@@ -16,7 +16,7 @@ export function addressOf(req: IncomingMessage, proxies: number): string {
   return networkOf(forwarded.at(-proxies) ?? forwarded[0]!) || networkOf(peer);
 }
 
-/** Empty for what is no address. */
+/** The network of an address; empty for text that is no address. */
 export function networkOf(text: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)?.[1];
   if (mapped !== undefined || !isIPv6(text)) return isIP(mapped ?? text) ? (mapped ?? text) : "";

@@ -1,24 +1,24 @@
-// The body of a request, read here and not by moleculer-web's parser: that one brings what we refuse anyway (inflating,
-// other charsets), takes three times as long, and its errors quote the body.
+// Reads the body of a request within limits, in place of moleculer-web's parser: that one inflates and converts charsets, which
+// we refuse anyway, takes three times as long, and quotes the body in its errors.
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { Refusal } from "../../kernel/index.ts";
 import { limits } from "../limits.ts";
 
-/** Bytes that are no text would be stored as U+FFFD, another text than was sent: they are refused. */
+/** Bytes that are no UTF-8 are refused: they would be stored as U+FFFD, another text than was sent. */
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 export const hasBody = ({ "content-length": length, "transfer-encoding": encoding }: IncomingHttpHeaders): boolean =>
   encoding !== undefined || Number(length ?? 0) > 0;
 
 /**
- * Calls back once it is known whether chunks bring a body: with their first byte, or their end. Proxies frame an empty
- * body so, on probes and GETs too: it is no body, and from then on the header says so. Nothing is called back when the
- * client leaves before.
+ * Calls back once it is known whether chunks bring a body: at their first byte, or their end. Proxies frame an empty body
+ * in chunks, on probes and GETs too: it is no body, and from then on the header says so. There is no call when the client
+ * leaves before.
  */
 export function whenBodyKnown(req: IncomingMessage, callback: () => void): void {
   const known = (): void => {
     req.off("readable", look).off("end", empty);
-    // The stream takes in that nobody waits for `readable` any more, else whoever reads next would not be served.
+    // In the next turn the stream knows that nothing listens for `readable` any more; before it, a reader would get no data.
     setImmediate(callback);
   };
   const look = (): void => {
@@ -35,14 +35,14 @@ export function whenBodyKnown(req: IncomingMessage, callback: () => void): void 
 }
 
 /**
- * The JSON body, `{}` when there is none. Every JSON value is read, and the route says that it wants an object: `null`
- * is JSON, whatever else it is. Refuses broken, too large, too deep and poisoned ones.
+ * The JSON body, `{}` when there is none. Any JSON value passes here, `null` too; the route refuses what is no object.
+ * Refuses a body that is broken, too large, too deep or poisoned.
  */
 export async function readBody(req: IncomingMessage): Promise<unknown> {
   return hasBody(req.headers) ? parseBody(await plainBytesOf(req)) : {};
 }
 
-/** What the bytes of a body say. */
+/** The value of a body's bytes, `{}` for none. */
 export function parseBody(bytes: Uint8Array): unknown {
   checkBytes(bytes);
   const text = textOf(bytes);
@@ -52,7 +52,7 @@ export function parseBody(bytes: Uint8Array): unknown {
   return body;
 }
 
-/** The body as it was sent, for whoever checks its signature; "" when there is none. */
+/** The body as it was sent, for a check of its signature; "" when there is none. */
 export async function readText(req: IncomingMessage): Promise<string> {
   return hasBody(req.headers) ? textOf(await plainBytesOf(req)) : "";
 }
@@ -88,8 +88,8 @@ export const tooLarge = (): Refusal =>
 const [QUOTE, COMMA, COLON, OPEN, CLOSE, BACKSLASH, CASE] = [0x22, 0x2c, 0x3a, 0x5b, 0x5d, 0x5c, 0x20];
 
 /**
- * Refuses what would have too many values or levels before it is parsed: that takes thirty times as long for 100 kB of keys
- * as for 100 kB of one text. What is no JSON may pass.
+ * Refuses a body with too many values or levels before it is parsed: parsing takes thirty times as long for 100 kB of keys
+ * as for 100 kB of one text. A body that is no JSON may pass.
  */
 function checkBytes(bytes: Uint8Array): void {
   let keys = 0;
@@ -135,7 +135,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** `__proto__` in a body becomes the prototype of whatever copies it by assignment, and with it any field's value. */
+/** Refuses prototypes: code that copies `__proto__` by assignment gives its copy a prototype of the client's choice. */
 export function checkShape(value: unknown, depth: number): void {
   if (typeof value !== "object" || value === null) return;
   if (depth === 0) throw tooDeep();

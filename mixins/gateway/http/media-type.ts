@@ -1,3 +1,4 @@
+// Reads Content-Type as RFC 9110 writes it, and says which types a body may have.
 const TOKEN = "[\\w!#$%&'*+.^`|~-]+";
 const PARAMETER = `(?<name>${TOKEN})=(?<value>${TOKEN}|"(?:[^"\\\\]|\\\\.)*")`;
 /** RFC 9110, 5.6.6 and 8.3.1: a parameter may be missing after its semicolon. */

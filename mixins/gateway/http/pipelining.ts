@@ -1,6 +1,6 @@
 // One request at a time on each connection. Node hands out every request of a packet at once, 1,390 of them in 64 kB, and
-// only the response in front has a socket: the others never close when the client hangs up, and whoever waits for that
-// waits for ever. So a request that is not in front is not begun. The life of a request:
+// only the response in front has a socket: the others never close when the client hangs up, and code that waits for them to
+// close waits for ever. So a request that is not in front is not begun. The life of a request:
 //
 //   1. waiting     behind another one of its connection; nothing but this list knows of it
 //   2. in front    begun, its response has the socket: it finishes or closes, whatever the client does

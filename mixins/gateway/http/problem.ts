@@ -1,5 +1,5 @@
-// The one place where an error becomes a response: RFC 9457 `application/problem+json`. What a refusal says is for the
-// client; what a failure says stays in the log, under the same request id.
+// The one place where an error becomes a response: RFC 9457 `application/problem+json`. The client gets the message of a
+// refusal; the message of a failure stays in the log, under the same request id.
 import { randomUUID } from "node:crypto";
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
@@ -39,7 +39,7 @@ interface Data {
   members?: object;
 }
 
-/** Moleculer's own failures by what is known about the effect: 503 = it never ran, 504 = it may have. */
+/** Moleculer's own failures by what is known about the effect: 503 = the action never ran, 504 = it may have run. */
 const TRANSPORT: Record<string, readonly [rule: string, status: 503 | 504]> = {
   ServiceNotFoundError: ["SERVICE_NOT_FOUND", 503],
   ServiceNotAvailableError: ["SERVICE_NOT_AVAILABLE", 503],
@@ -50,7 +50,7 @@ const TRANSPORT: Record<string, readonly [rule: string, status: 503 | 504]> = {
   RequestRejectedError: ["REQUEST_REJECTED", 504],
 };
 
-/** Maps any thrown value. Everything that is neither refusal nor known to be temporary is a 500 without a word. */
+/** Maps any thrown value. An error that is neither a refusal nor known to be temporary is a 500 without details. */
 export function toProblem(error: unknown, requestId: string): Mapped {
   const thrown = (error ?? {}) as ErrorLike;
   const type = textOf(thrown.type);
@@ -94,12 +94,12 @@ const WAIT: Record<number, string> = {
 const RETRY_AFTER_MS: Record<number, number> = { 429: 10_000, 503: 1_000, 504: 1_000 };
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
 
-/** A client's error only: what else carries a number (a database, a failed upstream) is no one's business. */
+/** The status of a client's error; a number in any other error (of a database, of an upstream) says nothing to the client. */
 function statusOf({ code }: ErrorLike): number | undefined {
   return Number.isInteger(code) && Number(code) >= 400 && Number(code) < 500 ? Number(code) : undefined;
 }
 
-/** Field and message only: validators also tell the value, the node and the action. */
+/** Only field and message of each issue: validators also tell the value, the node and the action. */
 function issuesOf(value: unknown): Issue[] {
   if (!Array.isArray(value)) return [];
   return value
@@ -117,7 +117,7 @@ export function sendProblem(req: IncomingMessage, res: ServerResponse, { problem
   if (res.headersSent) return void res.destroy();
   afterBody(req, () => {
     if (res.headersSent || res.destroyed) return;
-    // What is still on its way would be read as the next request.
+    // Bytes that are still on their way would be read as the next request.
     if (!req.complete) res.shouldKeepAlive = false;
     send(res, problem.status, problem, {
       "Content-Type": "application/problem+json",
@@ -127,7 +127,7 @@ export function sendProblem(req: IncomingMessage, res: ServerResponse, { problem
   });
 }
 
-/** RFC 6750: `invalid_token` only of a token that was looked at; at a log-in it is the password that is wrong. */
+/** RFC 6750: `invalid_token` only for a token that was looked at; at a log-in the password is wrong. */
 const challengeOf = ({ headers: { authorization } }: IncomingMessage, { type }: Problem): string =>
   authorization !== undefined && TOKEN_PROBLEMS.has(type) ? 'Bearer error="invalid_token"' : "Bearer";
 const TOKEN_PROBLEMS = new Set(["UNAUTHENTICATED", "INVALID_TOKEN"].map(typeOf));
@@ -171,7 +171,7 @@ export function onConnect(_req: IncomingMessage, socket: Duplex): void {
   endWith(socket, { rule: "PROTOCOL", status: 400, detail: "this is no proxy" });
 }
 
-/** There was no request to take an id from: this one only ties the answer to what the client reports. */
+/** There was no request to take an id from: a new id ties the answer to the client's report of it. */
 function endWith(socket: Duplex, { rule, status, detail }: { rule: string; status: number; detail: string }): void {
   const requestId = randomUUID();
   const body = JSON.stringify({ type: typeOf(rule), title: STATUS_CODES[status], status, detail, requestId });

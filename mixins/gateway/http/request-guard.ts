@@ -1,4 +1,4 @@
-// What every request passes before moleculer-web sees it. Each check answers a way in which the router alone fails:
+// Refuses malformed requests before the router sees them. Each check stands for a way in which moleculer-web alone fails:
 // OPTIONS with `Access-Control-Request-Method: DELETE` would run the DELETE action, two Host headers would be one, a
 // wrong method would be a 404, and a path would match in any case and with `%2F` decoded into a param.
 import { randomUUID } from "node:crypto";
@@ -10,10 +10,10 @@ import { isAcceptedType } from "./media-type.ts";
 import { SECURITY_HEADERS } from "./respond.ts";
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
-export interface FrontDoor {
+export interface RequestGuard {
   /** Methods that the path answers, HEAD among them; none = there is no such path. */
   readonly methodsOf: (path: string) => readonly string[];
-  /** What is answered without the router, by path: health must not wait behind anything. GET only. */
+  /** Handlers by path that do without the router: a probe must not wait behind anything. GET and HEAD only. */
   readonly plain: ReadonlyMap<string, Handler>;
   /** The router. */
   readonly handle: Handler;
@@ -22,21 +22,21 @@ export interface FrontDoor {
 
 const UNSAFE_PATH = /%(?![0-9a-f]{2})|%[01][0-9a-f]|%2[ef]|%5c|%7f|\\|\/\/|\/\.\.?(?:\/|$)/i;
 const BODY_METHODS = new Set(["POST", "PUT", "PATCH"]);
-/** Of the server as a whole, which is what `OPTIONS *` asks about. */
+/** Methods of the server as a whole: `OPTIONS *` asks about it. */
 const ALL_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
-/** The id of a request: the client's if it is harmless in logs and headers, else a new one. */
+/** The id of a request: the client's, if logs and headers can carry it without harm, else a new one. */
 export const requestIdOf = (given: unknown): string =>
   typeof given === "string" && /^[\w-]{8,64}$/.test(given) ? given : randomUUID();
 
 export const requestId = (req: IncomingMessage): string => String(req.headers["x-request-id"]);
 
-export const frontDoor =
-  ({ methodsOf, plain, handle, fail }: FrontDoor): Handler =>
+export const guardRequests =
+  ({ methodsOf, plain, handle, fail }: RequestGuard): Handler =>
   (req, res) => {
     const id = requestIdOf(req.headers["x-request-id"]);
     req.headers["x-request-id"] = id;
-    // moleculer-web prefers it, of any length, as the trace id.
+    // moleculer-web would take it, of any length, as the trace id.
     delete req.headers["x-correlation-id"];
     for (const [name, value] of SECURITY_HEADERS) res.setHeader(name, value);
     res.setHeader("X-Request-ID", id);
@@ -87,16 +87,16 @@ function checkFields(req: IncomingMessage, res: ServerResponse): void {
 function checkHost(req: IncomingMessage, res: ServerResponse): void {
   const hosts = req.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === "host").length;
   if (hosts > 1 || (hosts === 0 && req.httpVersion !== "1.0")) {
-    // Whoever sends two takes a proxy and us for two readers: nothing more is read from there.
+    // A client that sends two tries to make a proxy and us read two different requests: its connection ends here.
     res.shouldKeepAlive = false;
     throw new Refusal("BAD_HOST", { status: 400, message: "exactly one Host header" });
   }
 }
 
 /**
- * The target without scheme and authority: whoever sends them (RFC 9112, 3.2.2: a client that takes us for a proxy) asks
- * for the same resource, since we are one host by all our names. An absolute target without a path asks for `*` with
- * OPTIONS, else for `/`.
+ * The target without scheme and authority. A client that takes us for a proxy sends them (RFC 9112, 3.2.2); it asks for the
+ * same resource, since we are one host by all our names. An absolute target without a path asks for `*` with OPTIONS, else
+ * for `/`.
  */
 function originForm({ url = "", method }: IncomingMessage): string {
   const absolute = /^https?:\/\/[\w.:[\]-]+(?<rest>[/?].*)?$/is.exec(url);
@@ -106,7 +106,7 @@ function originForm({ url = "", method }: IncomingMessage): string {
   return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
-/** Not too long, and a path that means the same to every reader. */
+/** The target is not too long, and its path means the same to every reader. */
 function checkTarget(url: string): void {
   if (url.length > limits.urlCharsMax)
     throw new Refusal("URL_TOO_LONG", { status: 414, message: `at most ${limits.urlCharsMax} characters` });
@@ -114,7 +114,7 @@ function checkTarget(url: string): void {
     throw new Refusal("BAD_PATH", { status: 400, message: "the path is malformed" });
 }
 
-/** Node answers `100-continue` itself; what else somebody expects of us we do not know how to do. */
+/** Node answers `100-continue` itself; we can meet no other expectation. */
 function checkExpectation({ headers: { expect } }: IncomingMessage): void {
   if (expect !== undefined && expect.toLowerCase() !== "100-continue")
     throw new Refusal("EXPECTATION_FAILED", { status: 417, message: "expect nothing but 100-continue" });

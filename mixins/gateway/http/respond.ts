@@ -1,6 +1,7 @@
+// Writes JSON responses, and the headers that every response of the gateway has.
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 
-/** Security headers of every response of the gateway, refusals and streams included. */
+/** Security headers of every response, refusals and streams included. */
 export const SECURITY_HEADERS: readonly (readonly [name: string, value: string])[] = [
   ["Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"],
   ["Strict-Transport-Security", "max-age=31536000; includeSubDomains"],
@@ -10,8 +11,8 @@ export const SECURITY_HEADERS: readonly (readonly [name: string, value: string])
 ];
 
 /**
- * Sends `body` as JSON, whatever it is: moleculer-web would send a stored `{ type: "Buffer" }` raw and `null` as
- * nothing. `undefined` sends no body. Not cached unless `headers` say so; for HEAD Node leaves the body out.
+ * Sends any value as JSON: moleculer-web would send a stored `{ type: "Buffer" }` raw and `null` as nothing. `undefined`
+ * sends no body. The answer is not cached unless `headers` say so. Node leaves the body out for HEAD.
  */
 export function send(res: ServerResponse, status: number, body: unknown, headers: OutgoingHttpHeaders = {}): void {
   const text = body === undefined ? "" : JSON.stringify(body);

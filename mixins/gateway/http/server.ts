@@ -1,4 +1,5 @@
-// The gateway's own HTTP server: Node's limits set to what an API needs, and a stop that resets no one.
+// The gateway's own HTTP server: Node's limits set for an API, connections bounded in all and for each address, and a stop that
+// resets no connection.
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,9 +10,9 @@ import { onClientError, onConnect } from "./problem.ts";
 import { Turns } from "./pipelining.ts";
 
 export interface HttpServerOptions {
-  /** Proxies before it: their addresses are not those of clients. Default 0. */
+  /** Proxies before the server: with any, the address of a connection is not the client's. Default 0. */
   readonly proxies?: number;
-  /** Told when connections are dropped, not more often than every 10 s. */
+  /** Logs that connections are dropped, not more often than every 10 s. */
   readonly say?: (message: string) => void;
 }
 
@@ -45,13 +46,13 @@ export class HttpServer {
         requestTimeout: limits.requestTimeoutMs,
         connectionsCheckingInterval: limits.connectionsCheckMs,
         keepAliveTimeout: limits.keepAliveMs,
-        // The front door asks for it, and says so in a problem; Node's own 400 is empty.
+        // The request guard asks for it, and says so in a problem; Node's own 400 is empty.
         requireHostHeader: false,
         insecureHTTPParser: false,
       },
       serve,
     );
-    // The front door counts them: Node before 24.18.1 drops what is past its limit, and later ones call it too many bytes.
+    // The request guard counts fields: Node before 24.18.1 drops those past its limit, and later versions call them too many bytes.
     this.#server.maxHeadersCount = 0;
     this.#server.maxConnections = limits.connectionsMax;
     this.#server.setTimeout(limits.socketIdleMs);
@@ -66,7 +67,7 @@ export class HttpServer {
     this.#server.on("checkExpectation", serve);
   }
 
-  /** Closes a connection too many of one address: the others keep theirs. */
+  /** Closes a connection that is one too many of its address, so that other addresses keep theirs. */
   #admit(socket: Socket): void {
     const address = networkOf(socket.remoteAddress ?? "");
     const own = this.#byAddress.get(address) ?? 0;
@@ -94,7 +95,7 @@ export class HttpServer {
     return this.#dropped;
   }
 
-  /** Starts to listen; 0 lets the system choose. Answers the port. Rejects when it is taken. */
+  /** Listens on this port, 0 = one that the system chooses, and resolves to it. Rejects when the port is taken. */
   async listen(port: number): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject).listen(port, () => {
@@ -110,12 +111,16 @@ export class HttpServer {
   }
 
   /**
-   * Stops without a reset: 1. every response says `Connection: close`, and readiness says 503, while the server goes
-   * on serving for the announce delay; 2. requests are taken but wait, until whoever sends one after the other waits for
-   * an answer; 3. the port closes, the waiting are served, and connections close as they fall idle; 4. `graceMs`
-   * after the call the rest is cut. Closing at once resets whoever is between two requests, and every connection that the kernel holds
-   * for us: 13 of 20 busy callers. Only closing the port serves on for ever.
-   * `endStreams` is called before the port closes: what never falls idle by itself must end there.
+   * Stops without a reset:
+   *
+   *   1. every response says `Connection: close` and readiness says 503, while the server serves on for the announce delay
+   *   2. requests are taken but wait, until every client that sends one after the other waits for an answer
+   *   3. the port closes, the waiting requests are served, and connections close as they fall idle
+   *   4. `graceMs` after the call the other connections are cut
+   *
+   * A server that closes at once resets each client that is between two requests, and every connection that the kernel holds
+   * for it: 13 of 20 busy clients. A server that only closes its port serves on for ever.
+   * `endStreams` is called before the port closes, and must end every response that never ends by itself.
    */
   async drain(graceMs: number, endStreams: () => void): Promise<void> {
     if (this.#draining || !this.#server.listening) return;
@@ -138,10 +143,10 @@ export class HttpServer {
   }
 
   /**
-   * Waits until nobody has connected for a while. The while is counted in looks, not read from a clock: a process that
-   * was not scheduled for a second has seen nothing in it, and the kernel meanwhile holds whoever came. Each look ends
-   * right after a turn of the loop, which accepts one connection at most (libuv 1.45 and later); so a look without one
-   * says that the kernel holds none.
+   * Waits until no client has connected for a while. The while is counted in looks, not read from a clock: a process that
+   * was not scheduled for a second has seen nothing in it, and the kernel meanwhile holds the connections that came. Each
+   * look ends right after a turn of the loop, which accepts one connection at most (libuv 1.45 and later); so a look without
+   * a connection proves that the kernel holds none.
    */
   async #settled(): Promise<void> {
     let quiet = 0;

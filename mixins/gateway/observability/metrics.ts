@@ -1,5 +1,5 @@
-// In the Prometheus text format: the process, its HTTP requests by route, and what the runtime counts in the broker's
-// registry.
+// The text of `/metrics` in Prometheus' format: the process, its HTTP requests by route, and the runtime's own counts in the
+// broker's registry.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
 const BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -21,7 +21,7 @@ export class HttpMetrics {
     this.#delay.disable();
   }
 
-  /** `route` is the pattern, never the path: a label must not grow with what clients ask for. */
+  /** `route` is the pattern, never the path: the number of labels must not grow with the paths that clients send. */
   observe(method: string, route: string, status: number, seconds: number): void {
     const labels = `method="${method}",route="${route}",status="${status}"`;
     let series = this.#requests.get(labels);
@@ -64,7 +64,7 @@ export class HttpMetrics {
   }
 }
 
-/** A metric of the broker's registry, with the value or the distribution of each combination of labels. */
+/** A metric of the broker's registry, with the value or the distribution for each combination of labels. */
 export interface Registered {
   readonly type: string;
   readonly name: string;

@@ -1,10 +1,10 @@
-// The API's own description: the routes, and what their actions answer as the registry knows it, so that a gateway
-// describes services that run elsewhere without loading their code.
+// The API's own description (OpenAPI 3.1): the routes, and the schemas of their actions' answers as the registry has them, so
+// that a gateway describes services that run elsewhere without loading their code.
 import type { ServiceBroker } from "moleculer";
 import Type, { type TSchema } from "typebox";
 import { openApi, type Operation } from "../../contract/index.ts";
 import { KEY_FIELD, KEY_HEADER } from "../route/idempotency.ts";
-import type { Route } from "../route/route.ts";
+import { rolesFor, serviceOf, type Route } from "../route/route.ts";
 
 const condition = (description: string) => ({ description, schema: Type.String({ maxLength: 2_000 }) });
 const NONE_MATCH = condition("Entity tags, or `*`.");
@@ -20,17 +20,55 @@ const SIGNATURE = {
 };
 const LAST_EVENT_ID = { description: "Version after which to go on.", schema: Type.String({ pattern: "^\\d{1,15}$" }) };
 
-/**
- * OpenAPI 3.1 of the routes: to administrators of all, to anyone else of what they may ask for. Answers of a service that is not there yet are left open.
- */
-export function documentOf(broker: ServiceBroker, all: readonly Route[], forAdmin: boolean): object {
-  const routes = forAdmin ? all : all.filter(({ access }) => access !== "admin");
-  const info = {
-    title: "Valence commerce API",
-    version: "1",
-    description: "Errors are `application/problem+json`; match on their `type`.",
-  };
-  return openApi(info, operationsOf(routes, returnsByAction(broker)));
+/** Name and text of an API. */
+export interface ApiInfo {
+  readonly name: string;
+  /** Default `1`, the version in the routes' URLs. */
+  readonly version?: string;
+  /** Default: how errors look. */
+  readonly description?: string;
+}
+const ERRORS = "Errors are `application/problem+json`; match on their `type`.";
+
+/** One document for each set of roles, until services come or go. */
+export class ApiDocuments {
+  readonly #broker: ServiceBroker;
+  readonly #info: ApiInfo;
+  readonly #routes: readonly Route[];
+  /** Roles that any route names: no other role changes a document. */
+  readonly #roles: readonly string[];
+  readonly #documents = new Map<string, object>();
+
+  constructor(broker: ServiceBroker, info: ApiInfo, routes: readonly Route[]) {
+    this.#broker = broker;
+    this.#info = info;
+    this.#routes = routes;
+    this.#roles = [...new Set(routes.flatMap(({ access }) => rolesFor(access)))].sort();
+  }
+
+  /** The routes that a user with these roles may use. The answers of a service that is not there yet are left open. */
+  for(roles: readonly string[]): object {
+    const known = this.#roles.filter(role => roles.includes(role));
+    const key = known.join(" ");
+    let document = this.#documents.get(key);
+    if (!document) this.#documents.set(key, (document = this.#write(known)));
+    return document;
+  }
+
+  /** Services came or went, and with them the schemas of answers. */
+  forget(): void {
+    this.#documents.clear();
+  }
+
+  #write(roles: readonly string[]): object {
+    const mayUse = (route: Route): boolean => {
+      const asked = rolesFor(route.access);
+      return asked.length === 0 || asked.some(role => roles.includes(role));
+    };
+    const { name: title, version = "1", description = ERRORS } = this.#info;
+    const operations = operationsOf(this.#routes.filter(mayUse), returnsByAction(this.#broker));
+    return openApi({ title, version, description }, operations);
+  }
 }
 
 function returnsByAction(broker: ServiceBroker): ReadonlyMap<string, TSchema> {
@@ -45,8 +83,8 @@ function operationsOf(routes: readonly Route[], returns: ReadonlyMap<string, TSc
     if ("stream" in target)
       return {
         ...common,
-        id: `${target.stream}.stream`,
-        tag: "orders",
+        id: `${target.stream.actor}.stream`,
+        tag: serviceOf(route),
         headers: { "Last-Event-ID": LAST_EVENT_ID },
         status: 200,
         mediaType: "text/event-stream",
@@ -55,10 +93,10 @@ function operationsOf(routes: readonly Route[], returns: ReadonlyMap<string, TSc
     const { action, status, idempotent, versioned, signedBy } = target;
     return {
       ...common,
-      // What it sends is the signer's to say.
+      // The signer decides about the body.
       ...(signedBy !== undefined && { body: {} }),
       id: action,
-      tag: action.split(".", 1)[0]!,
+      tag: serviceOf(route),
       headers: {
         ...(signedBy !== undefined && { [signedBy]: SIGNATURE }),
         ...(idempotent && { [KEY_FIELD]: KEY_HEADER }),

@@ -1,7 +1,7 @@
-// Conditional requests (RFC 9110, 13). No header that asks for safety is ignored: a change of a resource that has a
-// version carries the conditions to whoever owns it; of one without, nothing that a client could know of its state is
-// true, so that a change under a condition is refused (412). That is stricter than the RFC in one point: there an
-// If-Unmodified-Since counts for nothing where no date is known, and the change would be made.
+// Conditional requests (RFC 9110, 13). No header that asks for safety is ignored. A change of a resource that has a version
+// carries its conditions to the service that owns the resource. A resource without a version has no state that a client could
+// name, so that its change under a condition is refused (412). That is stricter than the RFC in one point: there
+// If-Unmodified-Since is ignored where no date is known, and the change would be made.
 import type { IncomingHttpHeaders } from "node:http";
 import { assertConditions, conditionFailed, entityTag, type Conditions } from "../../contract/index.ts";
 import { Refusal, rfc3339 } from "../../kernel/index.ts";
@@ -11,10 +11,10 @@ const TAG = String.raw`(?:W\/)?"[!#-~\x80-\xff]*"`;
 const TAGS = new RegExp(`^[\\t ,]*${TAG}(?:[\\t ]*,[\\t ,]*${TAG})*[\\t ,]*$`);
 const CHARS_MAX = 2_000;
 const TAGS_MAX = 50;
-/** IMF-fixdate, and RFC 850's: what else HTTP has (asctime) nobody sends. */
+/** IMF-fixdate, and the form of RFC 850. No client sends the third form of HTTP (asctime). */
 const HTTP_DATE = /^[A-Z][a-z]{2,8}, \d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d GMT$/;
 
-/** The conditions of a request; undefined without any. Refuses (400) malformed ones: they too were meant to protect. */
+/** The conditions of a request; undefined without any. Refuses (400) malformed ones: they were meant to protect as well. */
 export function conditionsOf(headers: IncomingHttpHeaders): Conditions | undefined {
   const match = tagsOf("If-Match", headers["if-match"]);
   const noneMatch = tagsOf("If-None-Match", headers["if-none-match"]);
@@ -27,7 +27,7 @@ export function conditionsOf(headers: IncomingHttpHeaders): Conditions | undefin
   };
 }
 
-/** A change of a resource that has no version: only `If-Match: *` can be true, and of what is not there the action tells. */
+/** For a resource that has no version only `If-Match: *` can be true; whether the resource is there the action says. */
 export function refuseConditions({ match, ...others }: Conditions): void {
   if (match?.[0] === "*" && Object.keys(others).length === 0) return;
   throw conditionFailed("this resource has no version that could be compared: nothing was done");
@@ -39,7 +39,7 @@ export interface Validators {
   readonly modifiedAt: string | undefined;
 }
 
-/** What a representation can be compared by. */
+/** ETag and date of an answer, by which clients compare it. */
 export function validatorsOf(result: unknown): Validators {
   const { updatedAt } = (result ?? {}) as { updatedAt?: unknown };
   return { tag: entityTag(result), modifiedAt: typeof updatedAt === "string" ? updatedAt : undefined };
@@ -50,7 +50,7 @@ export const validatorHeaders = ({ tag, modifiedAt }: Validators): Record<string
   ...(modifiedAt !== undefined && { "Last-Modified": new Date(modifiedAt).toUTCString() }),
 });
 
-/** Of a read: whether the client has it already (304). Refuses (412) what the client wants in another state only. */
+/** For a read: whether the client has the answer already (304). Refuses (412) when the client asks for another state. */
 export function isUnchanged(
   headers: IncomingHttpHeaders,
   conditions: Conditions | undefined,
@@ -60,7 +60,7 @@ export function isUnchanged(
   assertConditions(must, now);
   if (noneMatch) return noneMatch[0] === "*" || noneMatch.some(tag => tag.replace(/^W\//, "") === now.tag);
   const since = headers["if-modified-since"];
-  // A date that is none asks for nothing: the answer is sent.
+  // RFC 9110, 13.1.3: a date that is malformed is ignored, and the answer is sent.
   if (since === undefined || now.modifiedAt === undefined || !HTTP_DATE.test(since)) return false;
   return Math.floor(Date.parse(now.modifiedAt) / 1_000) <= Math.floor(Date.parse(since) / 1_000);
 }

@@ -1,12 +1,14 @@
+// Idempotency-Key: how the header is written, and a refusal about the command id in the words of the client, which knows the id
+// as its key.
 import type { IncomingMessage } from "node:http";
 import Type from "typebox";
 import { isRefusal, Refusal, type RefusalDetail } from "../../kernel/index.ts";
 
 export const KEY_FIELD = "Idempotency-Key";
 /**
- * The header as it is sent: an sf-string (RFC 9651, as draft-ietf-httpapi-idempotency-key-header has it), or the key
- * bare, which is what most clients send: a UUID, a ULID, base64. Bare text has no comma or semicolon: two fields arrive
- * joined by a comma, and parameters follow a semicolon. The API's description shows this same schema.
+ * The header as it is sent: an sf-string (RFC 9651, as draft-ietf-httpapi-idempotency-key-header has it), or the bare key
+ * that most clients send: a UUID, a ULID, base64. Bare text has no comma or semicolon: two fields arrive joined by a comma,
+ * and parameters follow a semicolon. The API's description shows this same schema.
  */
 const PATTERN = String.raw`^(?:"(?:[ !#-\[\]-~]|\\["\\]){1,128}"|[!#-+\--:<-\[\]-~]{1,128})$`;
 const KEY = new RegExp(PATTERN);
@@ -17,7 +19,7 @@ export const KEY_HEADER = {
   schema: Type.String({ pattern: PATTERN }),
 };
 
-/** The client's key, or undefined without one: quoted and bare it is the same. Refuses a malformed one, naming the header. */
+/** The client's key, or undefined without one; quoted and bare it is the same. Refuses (400) a malformed key. */
 export function parseKey(headers: IncomingMessage["headers"]): string | undefined {
   const text = headers["idempotency-key"];
   if (text === undefined) return undefined;
@@ -31,7 +33,7 @@ export function parseKey(headers: IncomingMessage["headers"]): string | undefine
   return text.startsWith('"') ? text.slice(1, -1).replaceAll(/\\(.)/g, "$1") : text;
 }
 
-/** Refusals of the runtime that are about the command's id, which the client knows as its key. */
+/** Refusals of the runtime that are about the command id, as the client reads them. */
 const OF_KEYS: Readonly<Record<string, { type: string; status: number; message: string }>> = {
   COMMAND_ID_REUSED: {
     type: "IDEMPOTENCY_KEY_REUSED",
@@ -47,7 +49,7 @@ const OF_KEYS: Readonly<Record<string, { type: string; status: number; message: 
   },
 };
 
-/** What a request with a key failed with, as its client knows the matter; a recorded refusal says that it is one. */
+/** The error of a request with a key, in the client's words. A refusal that is a recorded answer says so. */
 export function inClientsWords(error: unknown, isReplay: boolean): unknown {
   if (!isRefusal(error)) return error;
   const ofKey = OF_KEYS[error.type];

@@ -1,6 +1,6 @@
-// A route says where each param of an action comes from: its own schema for path, query and body, of what the client
-// may send, and one function from there to the action's params. Typed by action name: a route to an action that is
-// gone, or with params that it does not take, does not compile.
+// A route says where each param of an action comes from: schemas of what the client may send in path, query and body, and
+// one function from there to the action's params. Nothing else reaches the action. Routes are typed by action name: a route
+// to an action that is gone, or with params that the action does not take, does not compile.
 import type { TProperties, TSchema } from "typebox";
 import {
   compileParams,
@@ -9,24 +9,32 @@ import {
   type Check,
   type Conditions,
   type Data,
+  type EventName,
   type ParamsOf,
   type ResultOf,
+  type Role,
   type User,
 } from "../../contract/index.ts";
 import { Refusal, type Issue } from "../../kernel/index.ts";
 import { limits } from "../limits.ts";
 import { brokenTextIn, isPlainUtf8 } from "./text.ts";
 
-/** Who may ask: anyone, whoever is logged in, or an administrator. */
-export type Access = "public" | "customer" | "admin";
+/** Whose requests a route answers: anyone's, those of any user that is logged in, or of users with one of these roles. */
+export type Access = "public" | "user" | Role | readonly Role[];
 
-/** What a route's functions get: each field from its declared place, checked. */
+/** Roles of which a user needs one; none = no role is needed. */
+export function rolesFor(access: Access): readonly string[] {
+  if (access === "public" || access === "user") return [];
+  return typeof access === "string" ? [access] : access;
+}
+
+/** A request as a route's functions get it: each field from its declared place, checked. */
 export interface Request<P = unknown, Q = unknown, B = unknown> {
   readonly path: P;
   readonly query: Q;
   readonly body: B;
   readonly user: User;
-  /** What must be true of the resource, as the param of an action that changes a `versioned` one; else empty. */
+  /** The conditions of a change, as the param of an action that changes a `versioned` resource; else empty. */
   readonly conditions: { readonly if?: Conditions };
   /** The client's Idempotency-Key, on routes that are `idempotent`. */
   readonly key: string | undefined;
@@ -35,7 +43,7 @@ export interface Request<P = unknown, Q = unknown, B = unknown> {
 interface Places<P extends TProperties, Q extends TProperties, B extends TProperties> {
   /** One line for the API's documentation. */
   readonly summary: string;
-  /** Default: anyone who is logged in. */
+  /** Default `user`: any user that is logged in. */
   readonly access?: Access;
   readonly path?: P;
   readonly query?: Q;
@@ -44,18 +52,18 @@ interface Places<P extends TProperties, Q extends TProperties, B extends TProper
 interface Answers<A extends ActionName> {
   /** Default 200; 204 sends no body. */
   readonly status?: 200 | 201 | 204;
-  /** `Location` of what was made. */
+  /** `Location` of the resource that was made. */
   readonly location?: (result: ResultOf<A>) => string;
   /** Default `no-store`. */
   readonly cacheControl?: string;
   /**
-   * Whether what it answers has a version: an ETag, and Last-Modified if it has `updatedAt`. Of a change: whether the
-   * action takes `conditions`; those of a client that names them for any other are refused.
+   * Whether the answer has a version: it gets an ETag, and Last-Modified if it has `updatedAt`. For a change: whether the
+   * action takes `conditions`; a client that names conditions for any other change is refused (412).
    */
   readonly versioned?: boolean;
-  /** `Content-Location` of what is answered, where that is not what the request names. */
+  /** `Content-Location` of the answer, where the request names another resource. */
   readonly contentLocation?: string;
-  /** A header that signs the body: the route's own `body` is then `{ body, signature }`, byte for byte as they were sent. */
+  /** A header that signs the body: the route's own `body` is then `{ body, signature }`, byte for byte as it was sent. */
   readonly signedBy?: string;
   /** Whether an Idempotency-Key is taken: it becomes the command's id, so that a repeat gets the first answer. */
   readonly idempotent?: boolean;
@@ -78,8 +86,8 @@ export interface Route {
     /** Whether `null` stands for itself: a merge patch (RFC 7396) removes by it. Else what is null is not given. */
     keepsNull?: boolean;
   }) => Pick<Request, "path" | "query" | "body">;
-  /** An action, or a stream of events by the name of its source. */
-  readonly target: ActionTarget | { readonly stream: "order" };
+  /** An action that is called, or one whose events are streamed. */
+  readonly target: ActionTarget | { readonly stream: EventSource };
 }
 export interface ActionTarget {
   readonly action: ActionName;
@@ -93,7 +101,36 @@ export interface ActionTarget {
   readonly signedBy: string | undefined;
 }
 
-/** Everything is under this, except lines that begin with `/.`. */
+/** An event as a history answers it. */
+export interface StreamedEvent {
+  readonly type: string;
+  /** Index in the actor's stream, from 1. */
+  readonly version: number;
+  /** RFC 3339. */
+  readonly at: string;
+  readonly data: unknown;
+}
+interface Streams<A extends ActionName, P extends TProperties> extends Places<P, {}, {}> {
+  /** Singular name of the actor whose events these are, the prefix of their types. */
+  readonly actor: string;
+  /** Types after which nothing happens to the actor any more: the stream ends with them. */
+  readonly last: readonly EventName[];
+  /** Params of the action but `from`, which the gateway sets: the version at which the answer begins. */
+  readonly params: (request: Request<Data<P>, {}, {}>) => Omit<ParamsOf<A>, "from">;
+  /** The fields of one event that the client sees. */
+  readonly data: (event: StreamedEvent, request: Request<Data<P>, {}, {}>) => object;
+}
+
+/** The action that an event stream reads, and the part of each event that it sends. */
+export interface EventSource {
+  readonly action: ActionName;
+  readonly actor: string;
+  readonly last: ReadonlySet<string>;
+  readonly params: (request: Request<any, any, any>) => object;
+  readonly data: (event: StreamedEvent, request: Request<any, any, any>) => object;
+}
+
+/** The URL of every route begins with this, except those of lines that begin with `/.`. */
 export const API = "/api/v1";
 
 /** `route("POST /cart", "carts.put", { …, params: ({ body, user }) => … })` */
@@ -114,15 +151,30 @@ export function route<
   return { ...placed(line, spec), target: { action, params, ...answers } };
 }
 
-/** A route whose answer is a stream of an order's status changes. */
-export const orderStream = <P extends TProperties>(line: string, spec: Places<P, {}, {}>): Route => ({
-  ...placed(line, spec),
-  target: { stream: "order" },
-});
+/**
+ * A route whose answer is one actor's events as server-sent events, from the first or from the one after `Last-Event-ID`
+ * until one of `last`. The action is the actor's `history`, or one of the service's own that answers `{ events }` from the
+ * version `from` on; it decides about access, since it is called for each read as the user of the request.
+ * `eventStream("GET /loans/:id/stream", "loans.history", { actor: "loan", last: ["loan.returned"], … })`
+ */
+export function eventStream<A extends ActionName, P extends TProperties = {}>(
+  line: string,
+  action: A & (ResultOf<A> extends { readonly events: readonly StreamedEvent[] } ? unknown : never),
+  spec: Streams<A, P>,
+): Route {
+  const { actor, last, params, data } = spec;
+  return { ...placed(line, spec), target: { stream: { action, actor, last: new Set(last), params, data } } };
+}
+
+/** The full name of the service that a route asks. */
+export function serviceOf({ target }: Route): string {
+  const { action } = "stream" in target ? target.stream : target;
+  return action.slice(0, action.lastIndexOf("."));
+}
 
 function placed(line: string, spec: Places<TProperties, TProperties, TProperties>): Omit<Route, "target"> {
   const [method, url] = line.split(" ") as [string, string];
-  const { summary, access = "customer", path = {}, query = {}, body = {} } = spec;
+  const { summary, access = "user", path = {}, query = {}, body = {} } = spec;
   const shape = strictObject(body);
   const checks = { path: checkOf(path), query: checkOf(query), body: checkOf(body) };
   return {
@@ -149,7 +201,7 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
       };
       if (!raw.keepsNull) dropNulls(places.body, shape);
       dropNamed(places.body, places.path, body);
-      // A body whose fields are wrong by the dozen is not gone through for its texts as well.
+      // The texts of a body that has wrong fields by the dozen are not looked at: the answer is full already.
       const inBody = issuesOf(checks.body(places.body));
       const texts = [places.path, places.query, ...(inBody.length < limits.issuesMax ? [places.body] : [])];
       const issues = [
@@ -168,15 +220,16 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
   };
 }
 
-/** What advertisers and browsers' libraries append to any link: no question to the API. */
+/** Fields that advertisers and browsers' libraries append to any link: they ask nothing of the API. */
 const APPENDED = /^(?:utm_\w{1,30}|gclid|gbraid|wbraid|dclid|fbclid|msclkid|_)$/;
 
 const meantFields = (search: string, isPublic: boolean): [string, string][] =>
   [...new URLSearchParams(search)].filter(([name]) => !(isPublic && APPENDED.test(name)));
 
 /**
- * Takes out what is null where the schema has an optional field that cannot be: some clients write so what they do not set.
- * What is required, or unknown, or may be null stays, for the check to tell. In place: a body may have thousands of items.
+ * Takes out nulls where the schema has an optional field that cannot be null: some clients write a field that they do not
+ * set so. A null that is required, unknown or allowed stays, for the check to tell. In place: a body may have thousands of
+ * items.
  */
 function dropNulls(value: unknown, schema: TSchema): void {
   if (typeof value !== "object" || value === null) return;
@@ -202,7 +255,7 @@ interface ObjectSchema {
 const mayBeNull = (schema: TSchema & { type?: unknown; anyOf?: TSchema[] }): boolean =>
   schema.type === "null" || (schema.anyOf ?? []).some(mayBeNull);
 
-/** An answer that is sent back names in its body what the path names: the same is no change of it. */
+/** An answer that a client sends back names in its body the id that the path names: the same id changes nothing. */
 function dropNamed(body: Record<string, unknown>, path: Record<string, unknown>, fields: TProperties): void {
   for (const [name, named] of Object.entries(path)) {
     const said = Object.hasOwn(fields, name) ? undefined : body[name];
@@ -213,7 +266,7 @@ function dropNamed(body: Record<string, unknown>, path: Record<string, unknown>,
 const checkOf = (properties: TProperties): Check => compileParams(strictObject(properties));
 const issuesOf = (found: true | Issue[]): Issue[] => (found === true ? [] : found);
 
-/** Fields of the query whose name or value is not UTF-8. A whole that is holds none that is not. */
+/** Fields of the query whose name or value is not UTF-8. A whole query that is UTF-8 has none. */
 const brokenBytesIn = (search: string): Issue[] =>
   isPlainUtf8(search)
     ? []
@@ -226,8 +279,8 @@ const brokenBytesIn = (search: string): Issue[] =>
         }));
 
 /**
- * Text to the types of the schema; what does not look like one stays text, so that the schema names it. A field that
- * is given twice is refused: each reader of a URL picks another of the two.
+ * Text to the types of the schema. Text that does not look like the type stays text, so that the check names the field. A
+ * field that is given twice is refused: readers of a URL do not agree on which of the two counts.
  */
 function convert(properties: TProperties, entries: readonly (readonly [string, string])[]): Record<string, unknown> {
   const values: Record<string, unknown> = Object.create(null);

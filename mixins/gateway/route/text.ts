@@ -1,9 +1,10 @@
+// Finds text in a request that would not be stored as it was sent.
 import { isUtf8 } from "node:buffer";
 import type { Issue } from "../../kernel/index.ts";
 
 /**
- * Fields whose text is not kept as it was sent: Postgres refuses a NUL (a 500 out of an input), half of a surrogate pair
- * comes back as another character, and with it an id or a fingerprint that no longer matches.
+ * Fields whose text is not kept as it was sent: Postgres refuses a NUL (an input would become a 500), and half of a surrogate
+ * pair comes back as another character, so that an id or a fingerprint no longer matches.
  */
 export function brokenTextIn(value: unknown): Issue[] {
   const found: Issue[] = [];
@@ -11,7 +12,7 @@ export function brokenTextIn(value: unknown): Issue[] {
   return found;
 }
 
-/** A field's name is put together only where there is something to say of it. */
+/** Builds the name of a field only for an issue: a body has thousands of fields. */
 function look(value: unknown, field: string, found: Issue[]): void {
   if (isBroken(value)) found.push({ field, message: "holds what is not text" });
   if (typeof value !== "object" || value === null) return;

@@ -1,39 +1,40 @@
-// `GET /orders/:id/stream`: the status changes of one order as server-sent events. The id of an event is the order's
-// version, so Last-Event-ID resumes without gap or duplicate. Each stream reads the order's timeline; a commit hint
-// only wakes it. It listens before it reads, or a change between the two would wait for the next poll. It ends with the
-// order: whoever comes back after the last change gets a 204, which tells an EventSource to stop.
+// One actor's events as server-sent events, without gap or duplicate: the id of an event is its version in the actor's
+// stream, so that Last-Event-ID says where to go on. The life of a stream:
+//
+//   1. resume   the first read, before the response has begun: a refusal of the action is still a problem
+//   2. send     each event that was read; a client that does not read is cut, and resumes
+//   3. wait     for a hint of a commit, or for the next poll: hints get lost. The stream listens for hints before it reads,
+//               else a change between the two would wait for the poll
+//   4. end      with the actor's last event, the token, the client or the gateway. A client that comes back after the last
+//               event gets a 204, which tells an EventSource to stop
+//
+// The action is called anew for each read, as the user of the request: it decides whether the user still sees the actor.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "moleculer";
-import { typedCall, type User } from "../../contract/index.ts";
+import type { User } from "../../contract/index.ts";
 import { Refusal, Unavailable, type Clock } from "../../kernel/index.ts";
 import { limits } from "../limits.ts";
+import type { EventSource, Request, StreamedEvent } from "../route/route.ts";
 
 interface Reader {
-  readonly id: string;
+  readonly source: EventSource;
+  readonly request: Request;
   readonly user: User;
   /** Milliseconds since the epoch: the stream ends with its token. */
   readonly expiresAt: number;
-  /** Where the reader comes from. */
+  /** The network of the client. */
   readonly address: string;
   readonly ctx: Context;
 }
-interface StatusChange {
-  readonly type: string;
-  readonly version: number;
-  readonly at: string;
-  readonly data: unknown;
-}
 
-/** After these nothing happens to an order any more. */
-const LAST = new Set(["order.shipped", "order.rejected", "order.cancelled"]);
-
-export class OrderStreams {
-  readonly #open = new Set<OrderStream>();
+/** All streams that are open, and their limits: of one user, of one address, of the process. */
+export class EventStreams {
+  readonly #open = new Set<EventStream>();
   readonly #clock: Clock;
   readonly #perUserMax: number;
 
-  /** `processes`: how many share the limit of a user: each takes its part, at least one stream. */
+  /** `processes`: how many gateways share the limit of a user; each takes its part, at least one stream. */
   constructor(clock: Clock, processes: number) {
     this.#clock = clock;
     this.#perUserMax = Math.ceil(limits.streamsPerUserMax / processes);
@@ -43,12 +44,15 @@ export class OrderStreams {
     return this.#open.size;
   }
 
-  /** Opens a stream that lasts until either side ends it. Refuses one too many of a user, a bad id, another's order. */
+  /**
+   * Opens a stream and resolves when it has ended. Refuses a malformed Last-Event-ID (400), one stream too many (429; 503
+   * when the process has too many), a token that has expired (401), and with the action's own refusals.
+   */
   async open(req: IncomingMessage, res: ServerResponse, reader: Reader): Promise<void> {
     const last = req.headers["last-event-id"] ?? "0";
     if (typeof last !== "string" || !/^\d{1,15}$/.test(last))
       throw new Refusal("BAD_LAST_EVENT_ID", { status: 400, field: "Last-Event-ID", message: "must be a version" });
-    // A token is taken for some seconds more than it lives; a stream lives no longer than its token.
+    // The gateway accepts a token for some seconds after its end; a stream does not outlive its token.
     const lifeMs = Math.min(reader.expiresAt - this.#clock.now(), 2 ** 31 - 1);
     if (lifeMs <= 0) throw tokenExpired();
     const own = [...this.#open].filter(stream => stream.reader.user.id === reader.user.id).length;
@@ -59,7 +63,7 @@ export class OrderStreams {
       throw new Refusal("TOO_MANY_STREAMS", { status: 429, message: "too many streams of one address" });
     if (this.#open.size >= limits.streamsMax)
       throw new Unavailable("SATURATED", { message: "too many streams at once", retryAfterMs: 10_000 });
-    const stream = new OrderStream(res, reader, Number(last));
+    const stream = new EventStream(res, reader, Number(last));
     this.#open.add(stream);
     res.once("close", () => {
       stream.close();
@@ -74,12 +78,12 @@ export class OrderStreams {
     }
   }
 
-  /** Something was committed: whoever waits looks. */
-  wake(): void {
-    for (const stream of this.#open) stream.wake();
+  /** The service has committed events: its streams read. */
+  wake(service: string): void {
+    for (const stream of this.#open) if (stream.reads(service)) stream.wake();
   }
 
-  /** Ends all streams; each client is told to come back at another moment. */
+  /** Ends all streams. Each client is given another delay for its return, so that they do not all come at once. */
   drain(): void {
     const [least, most] = limits.reconnectMs;
     for (const stream of this.#open) stream.end(Math.round(least + Math.random() * (most - least)));
@@ -89,7 +93,7 @@ export class OrderStreams {
 const tokenExpired = (): Refusal =>
   new Refusal("INVALID_TOKEN", { status: 401, message: "the access token has expired" });
 
-class OrderStream {
+class EventStream {
   readonly reader: Reader;
   readonly #res: ServerResponse;
   #version: number;
@@ -104,7 +108,12 @@ class OrderStream {
     this.#version = version;
   }
 
-  /** Reads, sends, waits, until it is closed. The first read comes before the header, so that a refusal is a problem. */
+  /** Whether its events come from this service. */
+  reads(service: string): boolean {
+    return this.reader.source.action.startsWith(`${service}.`);
+  }
+
+  /** Reads, sends and waits until it is closed. */
   async run(): Promise<void> {
     let events = await this.#resume();
     if (this.#closed && !this.#res.destroyed) throw this.#expired ? tokenExpired() : new Unavailable("STOPPING");
@@ -123,7 +132,7 @@ class OrderStream {
       while (!this.#closed) {
         for (const event of events) {
           await this.#send(event);
-          if (LAST.has(event.type)) return this.end();
+          if (this.reader.source.last.has(event.type)) return this.end();
         }
         if (events.length === 0) await this.#hint();
         if (this.#closed) return;
@@ -144,7 +153,7 @@ class OrderStream {
     this.#wake?.();
   }
 
-  /** Its token has expired. */
+  /** The token has expired. */
   expire(): void {
     this.#expired = true;
     this.end();
@@ -156,34 +165,35 @@ class OrderStream {
     if (this.#res.headersSent) this.#res.end(retryMs === undefined ? "" : `retry: ${retryMs}\n\n`);
   }
 
-  /** What comes after the version that the client has seen. Refuses one that the order has not reached. */
-  async #resume(): Promise<readonly StatusChange[] | "over"> {
+  /** The events after the version that the client has seen. Refuses a version that the actor has not reached. */
+  async #resume(): Promise<readonly StreamedEvent[] | "over"> {
     if (this.#version === 0) return this.#read();
     const [seen, ...events] = await this.#read(this.#version);
     if (seen?.version !== this.#version)
       throw new Refusal("BAD_LAST_EVENT_ID", {
         status: 400,
         field: "Last-Event-ID",
-        message: "is past the order's last version",
+        message: `is past the ${this.reader.source.actor}'s last version`,
       });
-    return LAST.has(seen.type) ? "over" : events;
+    return this.reader.source.last.has(seen.type) ? "over" : events;
   }
 
-  async #read(from: number = this.#version + 1): Promise<readonly StatusChange[]> {
+  async #read(from: number = this.#version + 1): Promise<readonly StreamedEvent[]> {
     this.#hinted = false;
-    const { id, ctx } = this.reader;
-    const { events } = await typedCall(ctx)("orders.timeline", { id, from });
+    const { source, request, ctx } = this.reader;
+    const params = { ...source.params(request), from };
+    const { events } = await ctx.call<{ events: readonly StreamedEvent[] }, object>(source.action, params);
     return events.filter(event => event.version >= from);
   }
 
-  /** Sends one change; a reader that leaves its socket full is cut and resumes by Last-Event-ID. */
-  async #send({ type, version, at, data }: StatusChange): Promise<void> {
+  /** Sends one event. A client that leaves its socket full is cut and resumes by Last-Event-ID. */
+  async #send(event: StreamedEvent): Promise<void> {
     if (this.#closed) return;
-    this.#version = version;
-    const { reason, outOfStock, trackingId } = (data ?? {}) as Record<string, unknown>;
-    const status = type.replace(/^order\./, "");
-    const text = JSON.stringify({ id: this.reader.id, status, version, at, reason, outOfStock, trackingId });
-    if (this.#res.write(`id: ${version}\nevent: ${status}\ndata: ${text}\n\n`)) return;
+    this.#version = event.version;
+    const { source, request } = this.reader;
+    const name = event.type.slice(event.type.indexOf(".") + 1);
+    const text = JSON.stringify(source.data(event, request));
+    if (this.#res.write(`id: ${event.version}\nevent: ${name}\ndata: ${text}\n\n`)) return;
     await new Promise<void>(resolve => {
       const cut = setTimeout(() => this.#res.destroy(), limits.streamStallMs);
       const done = () => {
@@ -195,7 +205,7 @@ class OrderStream {
     });
   }
 
-  /** Waits for a hint, or for the poll; hints that come in a burst make one look. */
+  /** Waits for a hint or for the next poll; a burst of hints makes one read. */
   async #hint(): Promise<void> {
     await sleep(limits.streamPauseMs);
     if (this.#hinted || this.#closed) return;
