@@ -11,7 +11,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Runner } from "moleculer";
 import { EnvironmentError } from "../kernel/index.ts";
-import { reasonOf } from "./reason.ts";
+import { reasonOf } from "../operations/reason.ts";
 import { schemaIn, servicesIn } from "../operations/services.ts";
 
 export class ShopRunner extends Runner {
@@ -59,7 +59,7 @@ export class ShopRunner extends Runner {
     try {
       await Promise.resolve(this.loadEnvFile());
       this.mergeOptions(await this.loadConfigFile());
-      if (this.flags?.repl) (await import("./repl.ts")).speakPlainly();
+      if (this.flags?.repl) (await import("../operations/repl.ts")).speakPlainly();
       await this.startBroker();
     } catch (error) {
       console.error(reasonOf(error));

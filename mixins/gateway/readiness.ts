@@ -7,13 +7,10 @@
 //   - a gateway with all places taken that still moves: else a rush would take one gateway after another from the balancer
 //   - a gateway that hears of a stopped consumer: whatever does not need that consumer goes on
 import type { ServiceBroker } from "moleculer";
+import { listedServices } from "../contract/index.ts";
 import { unreadyServices } from "../kernel/index.ts";
 import type { ConsumerStopped } from "../stream/index.ts";
 import { limits } from "./limits.ts";
-
-interface Listed {
-  readonly fullName: string;
-}
 
 export interface ReadinessOptions {
   readonly broker: ServiceBroker;
@@ -65,8 +62,8 @@ export class Readiness {
   }
 
   #missing(): string[] {
-    const services = this.#broker.registry.getServiceList({ onlyAvailable: true }) as unknown as Listed[];
-    return [...this.#needed.difference(new Set(services.map(({ fullName }) => fullName)))];
+    const there = listedServices(this.#broker, { onlyAvailable: true }).map(({ fullName }) => fullName);
+    return [...this.#needed.difference(new Set(there))];
   }
 
   #stoppedNow(): string[] {

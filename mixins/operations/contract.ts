@@ -1,3 +1,4 @@
+// What the service `ops` answers, and to whom: administrators alone.
 import Type from "typebox";
 import { ActorId, defineContract, PersonLines } from "../contract/index.ts";
 
@@ -7,19 +8,19 @@ const note = Type.Optional(PersonLines({ maxLength: 500 }));
 const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 500 }));
 const after = Type.Optional(Type.String({ maxLength: 200 }));
 
-/** What a service answers for itself, with the service's name; its other fields belong to the mixin that answers. */
+/** The answer of one service, with its name; the other fields belong to the mixin that answers. */
 const Answer = Type.Record(Type.String(), Type.Unknown());
 const listOf = <K extends string>(key: K) =>
   Type.Object({ [key]: Type.Array(Answer) } as Record<K, ReturnType<typeof Type.Array<typeof Answer>>>);
 
-/** Operations over all services: what needs a person, and the levers. For administrators only. */
+/** Operations over all services: the work that needs a person, and the means to do it. */
 export const contract = defineContract({
   service: "ops",
   actions: {
     nodes: { params: {}, returns: listOf("nodes") },
     /**
-     * Of every service that has sagas, oldest first: those in a `state`, unless it is said those that are open, which is
-     * running, compensating or stuck. `after` is the id of the last one seen; the others are then of its service.
+     * Sagas of every service, oldest first: those in a `state`; without it the open ones, which are running, compensating
+     * or stuck. `after` is the id of the last saga of the page before; this page is then of that saga's service alone.
      */
     sagas: {
       params: {
@@ -31,9 +32,9 @@ export const contract = defineContract({
     },
     saga: { params: { id }, returns: Answer },
     retrySaga: { params: { id, note }, returns: Answer },
-    /** `pastPivot`: also past its point of no return, where it is stuck. */
+    /** `pastPivot`: also a saga that is stuck past its point of no return. */
     compensateSaga: { params: { id, note, pastPivot: Type.Optional(Type.Boolean()) }, returns: Answer },
-    /** State (now, or at a version) and the events that led there, the latest hundred. */
+    /** The state (now, or at a version) and the latest hundred events that led to it. */
     actor: {
       params: { type: name, id: ActorId, version: Type.Optional(Type.Integer({ minimum: 0 })) },
       returns: Type.Object({
@@ -46,12 +47,12 @@ export const contract = defineContract({
     },
     /** Actors whose record cannot be read, with the reason. */
     quarantined: { params: {}, returns: listOf("quarantined") },
-    /** Lets the actor be read again, once its record is mended or the code knows it; if it still cannot be, it is back. */
+    /** Lets the actor be read again, once its record is mended or the code can read it; else it is back in quarantine. */
     releaseQuarantine: { params: { type: name, id: ActorId }, returns: Answer },
     /**
      * Moves finished actors of a type (or `sagas`), whose last event is older than so many days, to the cold part. Looks
-     * at `limit` streams; `after` in the answer says where to go on, `kept` what stays and why. `gone` names services that
-     * will not come back: while one of them may, what it has not taken stays.
+     * at `limit` streams; `after` in the answer says where to go on, `kept` which streams stay and why. A stream stays while
+     * a service that may come back has not taken its events; `gone` names services that will not come back.
      */
     archive: {
       params: {
@@ -63,11 +64,11 @@ export const contract = defineContract({
       },
       returns: Answer,
     },
-    /** Readers of other services' logs, and which of them stand still because their place is not in the log. */
+    /** Readers of other services' logs, and those among them that stand still because their place is not in the log. */
     consumers: { params: {}, returns: listOf("consumers") },
     /**
-     * Sends a consumer on whose place is not in the log of its owner: to the log's start, or to its head, passing over what
-     * it has. `service` is needed where two have a consumer of this name.
+     * Moves a consumer whose place is not in its owner's log: to the start of the log, or to the head, which passes over the
+     * events in between. `service` is needed where two services have a consumer of this name.
      */
     resetConsumer: {
       params: {
@@ -80,13 +81,12 @@ export const contract = defineContract({
     },
     projections: { params: {}, returns: listOf("projections") },
     rebuild: { params: { name }, returns: Answer },
-    /** Ids are `<service>:<id>`, since each service counts its own. `after` pages through one `service`. */
+    /** Ids are `<service>:<id>`, since each service numbers its own. `after` pages through one `service`. */
     deadLetters: { params: { service: Type.Optional(name), limit, after }, returns: listOf("deadLetters") },
     retryDeadLetter: { params: { id }, returns: Answer },
     /**
-     * All parked streams of a group, each in order and at a bounded rate: of a service, of a consumer, with the type of
-     * error, set aside for so many minutes at least. Answers how many of each consumer; `consumers` of a service tells how
-     * many are left.
+     * Retries all parked streams of a group, each in its order and at a bounded rate: of a service, of a consumer, with a type
+     * of error, parked for so many minutes at least. Answers the number for each consumer; `consumers` says how many are left.
      */
     retryDeadLetters: {
       params: {

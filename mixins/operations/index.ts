@@ -1,2 +1,2 @@
-export { contract } from "./contract.ts";
-export { operations } from "./routes.ts";
+export { contract as operationsContract } from "./contract.ts";
+export { operationsRoutes } from "./routes.ts";

@@ -1,22 +1,13 @@
-// Operations: finds by the registry's metadata who has sagas, actors, projections and dead letters, and asks them. The
-// asking person travels in `meta`, so each service checks the role again.
+// The operator's view over all services: finds by the registry's metadata the services that have sagas, actors, projections,
+// consumers and dead letters, and asks them. It keeps nothing itself and runs on any node. The operator travels in `meta`, so
+// that each service checks the role again.
 import type { Context as MoleculerContext, ServiceBroker } from "moleculer";
-import { defineService, withoutSecrets, type Context } from "../contract/index.ts";
+import { defineService, listedServices, withoutSecrets, type Context, type ListedService } from "../contract/index.ts";
 import { isRefusal, Refusal } from "../kernel/index.ts";
 import { contract } from "./contract.ts";
 
 type Answer = Record<string, unknown>;
-interface Metadata {
-  readonly actor?: string;
-  readonly sagas?: Readonly<Record<string, unknown>>;
-  readonly consumers?: Readonly<Record<string, unknown>>;
-  readonly projections?: Readonly<Record<string, unknown>>;
-  readonly secrets?: readonly string[];
-}
-interface Listed {
-  readonly fullName: string;
-  readonly metadata: Metadata;
-}
+type Metadata = NonNullable<ListedService["metadata"]>;
 
 const limits = {
   /** Entries of a list unless the caller says otherwise. */
@@ -29,13 +20,13 @@ const limits = {
 const ask = <R = Answer>(ctx: Context, service: string, action: string, params: object = {}): Promise<R> =>
   (ctx as unknown as MoleculerContext).call<R, object>(`${service}.${action}`, params);
 
-/** Full names, `v2.orders` of one with a version, of the available services whose metadata passes, each once, however many nodes run it. */
+/** Full names (`v2.loans`) of the available services whose metadata passes, each once, however many nodes run it. */
 function servicesWith(broker: ServiceBroker, test: (metadata: Metadata) => boolean): string[] {
-  const services = broker.registry.getServiceList({ onlyAvailable: true, skipInternal: true }) as Listed[];
+  const services = listedServices(broker, { onlyAvailable: true, skipInternal: true });
   return [...new Set(services.filter(({ metadata }) => test(metadata ?? {})).map(({ fullName }) => fullName))].sort();
 }
 
-/** Asks each service for its list; every entry is marked with the service it comes from. */
+/** Asks each service for its list, and marks every entry with its service. */
 async function gather(ctx: Context, services: readonly string[], action: string, key: string, params: object = {}) {
   const lists = services.map(async service => {
     const answer = await ask<Record<string, Answer[]>>(ctx, service, action, params);
@@ -44,9 +35,9 @@ async function gather(ctx: Context, services: readonly string[], action: string,
   return (await Promise.all(lists)).flat();
 }
 
-/** What people see: without the fields that any contract marks as secret. */
+/** The value as people may see it: without the fields that any contract marks as secret. */
 function shown<T>(broker: ServiceBroker, value: T): T {
-  const services = broker.registry.getServiceList({ skipInternal: true }) as Listed[];
+  const services = listedServices(broker, { skipInternal: true });
   const names = new Set(services.flatMap(({ metadata }) => metadata?.secrets ?? []));
   return withoutSecrets(value, names) as T;
 }
@@ -79,7 +70,7 @@ const invalid = (field: string, message: string): Refusal =>
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
-/** The schema of the service `ops`. */
+/** The schema of the service `ops`; its routes are in `routes.ts`. `export default Operations();` */
 export const Operations = () =>
   defineService(contract, {
     actions: {
@@ -93,7 +84,7 @@ export const Operations = () =>
             hostname,
             cpu,
             uptime,
-            services: ((services ?? []) as Listed[]).map(({ fullName }) => fullName).sort(),
+            services: ((services ?? []) as ListedService[]).map(({ fullName }) => fullName).sort(),
           })),
         };
       },
@@ -109,7 +100,7 @@ export const Operations = () =>
         const startedAt = (saga: Answer) => text(saga["startedAt"]);
         // With one service its own order stands: `after` follows it.
         if (services.length > 1) sagas.sort((a, b) => startedAt(a).localeCompare(startedAt(b)));
-        // Who asked for none in particular sees which ones these are: those that have ended are not among them.
+        // The answer names the state: an operator that asked for none sees that sagas which have ended are left out.
         return { state, sagas: sagas.slice(0, limit) };
       },
       saga: ctx => askOwner(ctx, "saga", ctx.params),

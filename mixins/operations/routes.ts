@@ -1,10 +1,11 @@
+// The HTTP routes of operations, for administrators. A domain spreads them among its own routes.
 import Type from "typebox";
 import { ActorId, PersonLines } from "../contract/index.ts";
-import { route } from "../gateway/index.ts";
+import { route, type Route } from "../gateway/index.ts";
 
 const access = "admin";
 const name = Type.String({ pattern: "^[a-z][a-z0-9-]{0,63}$" });
-/** Its full name: with a version before a dot, if it has one. */
+/** Full name of a service: with a version before a dot, if it has one. */
 const service = Type.String({ pattern: "^(v[0-9A-Za-z.-]{1,32}[.])?[a-z][a-z0-9-]{0,63}$", maxLength: 64 });
 const id = Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9][A-Za-z0-9_.:@-]*$" });
 const page = {
@@ -13,7 +14,7 @@ const page = {
 };
 const note = Type.Optional(PersonLines({ maxLength: 500 }));
 
-export const operations = [
+export const operationsRoutes: readonly Route[] = [
   route("GET /ops/nodes", "ops.nodes", { summary: "Nodes and their services", access, params: () => ({}) }),
   route("GET /ops/sagas", "ops.sagas", {
     summary: "Sagas by state, oldest first; the open ones unless a state is said",
@@ -38,7 +39,7 @@ export const operations = [
     params: ({ path, body }) => ({ ...body, id: path.id }),
   }),
   route("POST /ops/sagas/:id/compensate", "ops.compensateSaga", {
-    summary: "Undo a stuck saga; with pastPivot also one past its point of no return: money, stock and order go back",
+    summary: "Undo a stuck saga; with pastPivot also one past its point of no return, by the undo of each step",
     access,
     path: { id },
     body: { note, pastPivot: Type.Optional(Type.Boolean()) },

@@ -1,5 +1,5 @@
 import type { Route } from "@valence/runtime/gateway";
-import { operations } from "@valence/runtime/operations";
+import { operationsRoutes } from "@valence/runtime/operations";
 import { accounts } from "./accounts.ts";
 import { carts } from "./carts.ts";
 import { catalog } from "./catalog.ts";
@@ -15,5 +15,5 @@ export const routes: readonly Route[] = [
   ...carts,
   ...orders,
   ...payments,
-  ...operations,
+  ...operationsRoutes,
 ];
