@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { Authenticator } from "./authentication.ts";
-import { ISSUER, newSigner } from "../../../services/api/gateway.fixture.ts";
+import { ISSUER, newSigner } from "../gateway.fixture.ts";
 import { limits } from "../limits.ts";
 
 async function authenticator() {
@@ -23,7 +23,7 @@ async function authenticator() {
   const ask = async (token: string) => (await authenticator.authenticate(`Bearer ${token}`)).user.id;
   return { signer, state, pass, ask };
 }
-const claims = { sub: "ann", roles: ["customer"] };
+const claims = { sub: "ann", roles: ["reader"] };
 
 test("keys are fetched once for many tokens, also at the same time", async () => {
   const { signer, state, ask } = await authenticator();

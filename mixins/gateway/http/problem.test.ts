@@ -6,9 +6,9 @@ import { toProblem } from "./problem.ts";
 const map = (error: unknown) => toProblem(error, "request-1");
 
 test("a refusal keeps its status, rule, words and fields", () => {
-  expect(map(new Refusal("OUT_OF_STOCK", { field: "quantity", message: "only 3 left" }))).toEqual({
+  expect(map(new Refusal("NO_COPY_LEFT", { field: "quantity", message: "only 3 left" }))).toEqual({
     problem: {
-      type: "/problems/out-of-stock",
+      type: "/problems/no-copy-left",
       title: "Conflict",
       status: 409,
       detail: "only 3 left",
@@ -17,7 +17,7 @@ test("a refusal keeps its status, rule, words and fields", () => {
     },
     retryAfterMs: undefined,
   });
-  expect(map(new Refusal("ORDER_NOT_FOUND")).problem.status).toBe(404);
+  expect(map(new Refusal("LOAN_NOT_FOUND")).problem.status).toBe(404);
 });
 
 test("a refusal's members are the problem's, and never in the place of its own", () => {
@@ -29,7 +29,7 @@ test("a refusal's members are the problem's, and never in the place of its own",
 test("a validation error gives field and message, and none of what else the validator knows", () => {
   const { problem } = map(
     new Errors.ValidationError("Parameters validation error!", "VALIDATION_ERROR", [
-      { field: "lines.0.quantity", message: "must be >= 1", actual: "secret", nodeID: "n", action: "orders.place" },
+      { field: "lines.0.quantity", message: "must be >= 1", actual: "secret", nodeID: "n", action: "loans.open" },
     ]),
   );
   expect(problem.status).toBe(422);

@@ -4,8 +4,8 @@ import { conditionsOf, isUnchanged, refuseConditions, validatorHeaders, validato
 
 const at = "2026-11-29T08:49:37.500Z";
 const HTTP = "Sun, 29 Nov 2026 08:49:37 GMT";
-const cart = { items: [], version: 3, updatedAt: at };
-const now = validatorsOf(cart);
+const shelf = { items: [], version: 3, updatedAt: at };
+const now = validatorsOf(shelf);
 const failed = expect.objectContaining({ type: "PRECONDITION_FAILED", code: 412 });
 
 test("headers are read as RFC 9110 writes them", () => {

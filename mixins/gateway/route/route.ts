@@ -71,7 +71,7 @@ interface Answers<A extends ActionName> {
 
 export interface Route {
   readonly method: string;
-  /** As moleculer-web writes it: `/api/v1/orders/:id`. */
+  /** As moleculer-web writes it: `/api/v1/loans/:id`. */
   readonly url: string;
   readonly summary: string;
   readonly access: Access;
@@ -133,7 +133,7 @@ export interface EventSource {
 /** The URL of every route begins with this, except those of lines that begin with `/.`. */
 export const API = "/api/v1";
 
-/** `route("POST /cart", "carts.put", { …, params: ({ body, user }) => … })` */
+/** `route("POST /loans", "loans.open", { …, params: ({ body, user }) => … })` */
 export function route<
   A extends ActionName,
   P extends TProperties = {},

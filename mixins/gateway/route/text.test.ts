@@ -2,8 +2,8 @@ import { expect, test } from "@jest/globals";
 import { brokenTextIn } from "./text.ts";
 
 test("a NUL and half a surrogate pair are named by their path, wherever they are", () => {
-  const body = { name: "a\0", lines: [{ sku: "ok" }, { sku: "\ud83d" }], note: { text: "\udc00x" } };
-  expect(brokenTextIn(body).map(({ field }) => field)).toEqual(["name", "lines.1.sku", "note.text"]);
+  const body = { name: "a\0", lines: [{ code: "ok" }, { code: "\ud83d" }], note: { text: "\udc00x" } };
+  expect(brokenTextIn(body).map(({ field }) => field)).toEqual(["name", "lines.1.code", "note.text"]);
 });
 
 test("every other text is let through", () =>

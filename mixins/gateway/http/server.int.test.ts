@@ -3,29 +3,30 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { Agent, get, type ServerResponse } from "node:http";
 import { expect, test } from "@jest/globals";
-import { newId } from "@valence/runtime/kernel";
-import { ask } from "../../mixins/gateway/http/callers.fixture.ts";
-import { product, startGateway, until } from "./gateway.fixture.ts";
-import { HttpServer } from "../../mixins/gateway/http/server.ts";
+import { newId } from "../../kernel/index.ts";
+import { ask } from "./callers.fixture.ts";
+import { until } from "../gateway.fixture.ts";
+import { api, book, startLibrary } from "../library.fixture.ts";
+import { HttpServer } from "./server.ts";
 
 const sleep = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));
 
 test("a stop under keep-alive load resets no one, says 503 at readiness before the port closes, and ends streams", async () => {
-  const gateway = await startGateway({
-    "catalog.get": async () => {
+  const gateway = await startLibrary({
+    "books.get": async () => {
       await sleep(100);
-      return product;
+      return book;
     },
   });
   const user = newId();
-  const order = newId();
-  gateway.timelines.set(order, {
+  const loan = newId();
+  gateway.histories.set(loan, {
     owner: user,
-    events: [{ type: "order.placed", version: 1, at: "2026-01-01T00:00:00.000Z", data: {} }],
+    events: [{ type: "loan.opened", version: 1, at: "2026-01-01T00:00:00.000Z", data: {} }],
   });
   const authorization = `Bearer ${await gateway.token(user)}`;
   let streamed = "";
-  get(`${gateway.url}/api/v1/orders/${order}/stream`, { agent: false, headers: { authorization } }, response => {
+  get(`${gateway.url}/api/v1/loans/${loan}/stream`, { agent: false, headers: { authorization } }, response => {
     response.setEncoding("utf8").on("data", (chunk: string) => (streamed += chunk));
     response.on("end", () => (streamed += "<end>"));
   });
@@ -37,7 +38,7 @@ test("a stop under keep-alive load resets no one, says 503 at readiness before t
   const callers = Array.from({ length: 20 }, async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     while (!stop.signal.aborted) {
-      const outcome = await ask(`${gateway.url}/api/v1/products/${product.id}`, agent);
+      const outcome = await ask(`${gateway.url}/api/v1/books/${book.id}`, agent);
       // A port that is closed is no reset: the balancer has seen readiness by then.
       if (outcome === "ECONNREFUSED") break;
       outcomes.push(outcome);
@@ -70,7 +71,7 @@ test("a gateway that is not scheduled while it drains resets no one: the kernel 
   const port = await server.listen(0);
   // In a process of their own: they go on while this one's loop stands still.
   const outcomes: string[] = [];
-  const clients = fork(new URL("../../mixins/gateway/http/callers.fixture.ts", import.meta.url), [`${port}`, "20"]);
+  const clients = fork(new URL("./callers.fixture.ts", import.meta.url), [`${port}`, "20"]);
   clients.on("message", outcome => outcomes.push(outcome as string));
   await until(() => waiting.length === 20, "the callers");
   const answer = () => {
@@ -90,34 +91,34 @@ test("a gateway that is not scheduled while it drains resets no one: the kernel 
 });
 
 test("a call that outlives the grace is cut, and the stop returns", async () => {
-  const gateway = await startGateway({ "catalog.get": () => sleep(8_000) });
-  const asked = ask(`${gateway.url}/api/v1/products/${product.id}`, new Agent());
-  await until(() => gateway.reached.some(({ action }) => action === "catalog.get"), "the call");
+  const gateway = await startLibrary({ "books.get": () => sleep(8_000) });
+  const asked = ask(`${gateway.url}/api/v1/books/${book.id}`, new Agent());
+  await until(() => gateway.reached.some(({ action }) => action === "books.get"), "the call");
   await gateway.stop();
   expect(await asked).toBe("ECONNRESET");
 }, 20_000);
 
 test("live at once, ready only when every routed service is there", async () => {
-  const gateway = await startGateway();
-  const carts = gateway.broker.getLocalService("carts");
-  await gateway.broker.destroyService(carts);
+  const gateway = await startLibrary();
+  const shelves = gateway.broker.getLocalService("shelves");
+  await gateway.broker.destroyService(shelves);
   const { status, json } = await gateway.http("GET", "/health/ready");
-  expect([status, json]).toEqual([503, { status: "starting", missing: ["carts"] }]);
-  const cart = await gateway.http("GET", "/api/v1/cart", { token: await gateway.token(newId()) });
-  expect([cart.status, cart.headers.get("retry-after")]).toEqual([503, "1"]);
+  expect([status, json]).toEqual([503, { status: "starting", missing: ["shelves"] }]);
+  const shelf = await gateway.http("GET", "/api/v1/shelf", { token: await gateway.token(newId()) });
+  expect([shelf.status, shelf.headers.get("retry-after")]).toEqual([503, "1"]);
   expect((await gateway.http("GET", "/health/live")).status).toBe(200);
   await gateway.stop();
 });
 
 test("a taken port stops the start and names the variable", async () => {
-  const gateway = await startGateway();
+  const gateway = await startLibrary();
   const second = new (gateway.broker.constructor as any)({
     ...gateway.broker.options,
     nodeID: "second",
     middlewares: [],
     valence: { ...(gateway.broker.options as any).valence, port: gateway.port },
   });
-  second.createService((await import("./api.service.ts")).default);
+  second.createService(api);
   await expect(second.start()).rejects.toThrow("PORT");
   await gateway.stop();
 });

@@ -1,18 +1,18 @@
 // What a stranger is told, and what the log tells of one.
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import { newId, Refusal } from "@valence/runtime/kernel";
-import { startGateway, type Gateway } from "./gateway.fixture.ts";
-import { limits } from "../../mixins/gateway/limits.ts";
-import { accountMark, SecurityLog } from "../../mixins/gateway/observability/security-log.ts";
+import { newId, Refusal } from "../../kernel/index.ts";
+import { startLibrary, type Library } from "../library.fixture.ts";
+import { limits } from "../limits.ts";
+import { accountMark, SecurityLog } from "./security-log.ts";
 
 const METRICS_TOKEN = "a-token-for-prometheus";
-let gateway: Gateway;
+let gateway: Library;
 let ann: { id: string; token: string };
 let admin: string;
 const lines: string[] = [];
 
 beforeAll(async () => {
-  gateway = await startGateway(
+  gateway = await startLibrary(
     {
       "accounts.login": ({ params: { email } }) => {
         if (email.startsWith("often")) throw new Refusal("TOO_MANY_ATTEMPTS", { status: 429, retryAfterMs: 1_000 });
@@ -52,7 +52,7 @@ describe("what only operators read", () => {
   });
 
   test("that token opens nothing else", async () => {
-    expect((await gateway.http("GET", "/api/v1/ops/nodes", { token: METRICS_TOKEN })).status).toBe(401);
+    expect((await gateway.http("POST", "/api/v1/staff/loans/x/report", { token: METRICS_TOKEN })).status).toBe(401);
     expect((await gateway.http("GET", "/openapi.json", { token: METRICS_TOKEN })).status).toBe(401);
   });
 
@@ -64,10 +64,10 @@ describe("what only operators read", () => {
     };
     const strangers = await pathsOf({});
     const everything = await pathsOf({ token: admin });
-    expect(strangers.paths).toContain("/api/v1/orders");
-    expect(strangers.all).not.toMatch(/\/ops\/|\/receive|catalog\.(create|update|remove)/);
+    expect(strangers.paths).toContain("/api/v1/loans");
+    expect(strangers.all).not.toMatch(/\/staff\/|books\.(create|update|remove)/);
     expect((await pathsOf({ token: ann.token })).all).toBe(strangers.all);
-    expect(everything.paths).toContain("/api/v1/ops/sagas/{id}/compensate");
+    expect(everything.paths).toContain("/api/v1/staff/loans/{id}/report");
     expect((await gateway.http("GET", "/openapi.json", { token: "x.y.z" })).status).toBe(401);
   });
 });
@@ -97,11 +97,11 @@ describe("a line in the log", () => {
   });
 
   test("for 401, and for 403 with the user", async () => {
-    await gateway.http("GET", `/api/v1/orders/${newId()}`, { token: "secret-token" });
-    expectLine(/^refused 401 invalid-token: GET \/api\/v1\/orders\/:id, from /);
+    await gateway.http("GET", `/api/v1/loans/${newId()}`, { token: "secret-token" });
+    expectLine(/^refused 401 invalid-token: GET \/api\/v1\/loans\/:id, from /);
     lines.length = 0;
-    await gateway.http("POST", `/api/v1/ops/sagas/x/retry`, { token: ann.token });
-    expectLine(new RegExp(`^refused 403 forbidden: POST /api/v1/ops/sagas/:id/retry, user ${ann.id}, from `));
+    await gateway.http("POST", "/api/v1/staff/loans/x/report", { token: ann.token });
+    expectLine(new RegExp(`^refused 403 forbidden: POST /api/v1/staff/loans/:id/report, user ${ann.id}, from `));
     lines.length = 0;
     await gateway.http("GET", "/metrics");
     expectLine(/^refused 401 unauthenticated: GET \/metrics, from /);
@@ -116,7 +116,7 @@ describe("a line in the log", () => {
 
   test("for nothing else", async () => {
     await gateway.http("GET", "/nothing");
-    await gateway.http("GET", "/api/v1/products?page=0");
+    await gateway.http("GET", "/api/v1/books?page=0");
     expect(lines).toEqual([]);
   });
 });

@@ -1,14 +1,15 @@
 // What means the same is answered the same, however a client, a proxy or a balancer writes it.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { newId } from "@valence/runtime/kernel";
-import { orderBody, product, raw, startGateway, type Gateway } from "./gateway.fixture.ts";
+import { newId } from "../../kernel/index.ts";
+import { raw } from "../gateway.fixture.ts";
+import { book, loanBody, startLibrary, type Library } from "../library.fixture.ts";
 
-let gateway: Gateway;
+let gateway: Library;
 let token: string;
 let admin: string;
 
 beforeAll(async () => {
-  gateway = await startGateway();
+  gateway = await startLibrary();
   token = await gateway.token(newId());
   admin = await gateway.token(newId(), ["admin"]);
 });
@@ -27,39 +28,39 @@ test.each([
   "application/json; charset=UTF-8; v=1",
   'application/json; profile="x"',
 ])("a body of %s is read", async type => {
-  const body = JSON.stringify(orderBody);
+  const body = JSON.stringify(loanBody);
   const headers = { "content-type": type };
-  expect((await gateway.http("POST", "/api/v1/orders", { token, body, headers })).status).toBe(201);
+  expect((await gateway.http("POST", "/api/v1/loans", { token, body, headers })).status).toBe(201);
 });
 
 test("a merge patch is what our PATCH takes, and no other method's", async () => {
   const headers = { "content-type": "application/merge-patch+json" };
-  const url = `/api/v1/products/${product.id}`;
-  const patched = await gateway.http("PATCH", url, { token: admin, body: { name: "B", image: null }, headers });
-  expect([patched.status, gateway.reached.at(-1)!.params]).toEqual([200, { id: product.id, name: "B", image: null }]);
-  expect((await gateway.http("PATCH", url, { token: admin, body: { name: null }, headers })).status).toBe(422);
-  expect((await gateway.http("POST", "/api/v1/orders", { token, body: orderBody, headers })).status).toBe(415);
+  const url = `/api/v1/books/${book.id}`;
+  const patched = await gateway.http("PATCH", url, { token: admin, body: { title: "B", cover: null }, headers });
+  expect([patched.status, gateway.reached.at(-1)!.params]).toEqual([200, { id: book.id, title: "B", cover: null }]);
+  expect((await gateway.http("PATCH", url, { token: admin, body: { title: null }, headers })).status).toBe(422);
+  expect((await gateway.http("POST", "/api/v1/loans", { token, body: loanBody, headers })).status).toBe(415);
 });
 
 describe("chunks without a byte are no body", () => {
   const CHUNKED = "Transfer-Encoding: chunked\r\n\r\n";
   test.each([
-    ["GET /api/v1/products HTTP/1.1", 200],
-    ["HEAD /api/v1/products HTTP/1.1", 200],
+    ["GET /api/v1/books HTTP/1.1", 200],
+    ["HEAD /api/v1/books HTTP/1.1", 200],
     ["GET /health/live HTTP/1.1", 200],
     ["GET /health/ready HTTP/1.1", 200],
-    [`DELETE /api/v1/products/${product.id} HTTP/1.1`, 204],
-    [`POST /api/v1/orders/${newId()}/cancel HTTP/1.1`, 200],
-    ["POST /api/v1/orders HTTP/1.1", 422],
+    [`DELETE /api/v1/books/${book.id} HTTP/1.1`, 204],
+    [`POST /api/v1/loans/${newId()}/close HTTP/1.1`, 200],
+    ["POST /api/v1/loans HTTP/1.1", 422],
   ])("%s: %i", async (head, status) => {
     expect(statuses(await send(head, `${CHUNKED}0\r\n\r\n`))).toEqual([status]);
   });
 
   test.each([
-    ["GET /api/v1/products HTTP/1.1", 400],
+    ["GET /api/v1/books HTTP/1.1", 400],
     ["GET /health/live HTTP/1.1", 400],
-    [`DELETE /api/v1/products/${product.id} HTTP/1.1`, 400],
-    [`POST /api/v1/orders/${newId()}/cancel HTTP/1.1`, 415],
+    [`DELETE /api/v1/books/${book.id} HTTP/1.1`, 400],
+    [`POST /api/v1/loans/${newId()}/close HTTP/1.1`, 415],
   ])("with one %s is refused: %i", async (head, status) => {
     expect(statuses(await send(head, `${CHUNKED}1\r\nx\r\n0\r\n\r\n`))).toEqual([status]);
     expect(actionsReached()).toEqual([]);
@@ -71,7 +72,7 @@ describe("chunks without a byte are no body", () => {
       .map(text => `1\r\n${text}\r\n`)
       .join("");
     const type = "Content-Type: application/json\r\n";
-    const answer = await send(`POST /api/v1/orders/${newId()}/cancel HTTP/1.1`, `${type}${CHUNKED}${chunks}0\r\n\r\n`);
+    const answer = await send(`POST /api/v1/loans/${newId()}/close HTTP/1.1`, `${type}${CHUNKED}${chunks}0\r\n\r\n`);
     expect(statuses(answer)).toEqual([200]);
     expect(gateway.reached.at(-1)!.params).toMatchObject({ reason: "too late" });
   });
@@ -84,15 +85,15 @@ describe("chunks without a byte are no body", () => {
 });
 
 test.each([
-  ["GET http://shop.example/health/live HTTP/1.1", 200],
-  ["GET HTTPS://shop.example:8443/api/v1/products?pageSize=5 HTTP/1.1", 200],
+  ["GET http://library.example/health/live HTTP/1.1", 200],
+  ["GET HTTPS://library.example:8443/api/v1/books?pageSize=5 HTTP/1.1", 200],
   ["GET http://[::1]:3000 HTTP/1.1", 200],
-  ["GET http://shop.example?x=1 HTTP/1.1", 200],
-  ["GET http://shop.example//x HTTP/1.1", 400],
+  ["GET http://library.example?x=1 HTTP/1.1", 200],
+  ["GET http://library.example//x HTTP/1.1", 400],
   ["GET http:///x HTTP/1.1", 400],
   ["GET * HTTP/1.1", 400],
   ["OPTIONS * HTTP/1.1", 204],
-  ["OPTIONS http://shop.example HTTP/1.1", 204],
+  ["OPTIONS http://library.example HTTP/1.1", 204],
   ["OPTIONS / HTTP/1.1", 204],
 ])("the target of %s: %i", async (head, status) => {
   expect(statuses(await send(head, "\r\n"))).toEqual([status]);
@@ -111,18 +112,18 @@ test("GET / says where things are", async () => {
 test("UUIDs in capitals are the same ids, in paths, bodies and read tokens", async () => {
   const id = newId();
   const upper = id.toUpperCase();
-  await gateway.http("GET", `/api/v1/products/${upper}`);
-  await gateway.http("PUT", `/api/v1/cart/items/${upper}`, { token, body: { quantity: 1 } });
-  const lines = [{ productId: upper, quantity: 1 }];
-  await gateway.http("POST", "/api/v1/orders", { token, body: { ...orderBody, lines } });
-  await gateway.http("GET", `/api/v1/orders/${upper}`, { token });
-  await gateway.http("POST", `/api/v1/orders/${upper}/cancel`, { token });
-  await gateway.http("GET", `/api/v1/orders?after=${upper}@2`, { token });
+  await gateway.http("GET", `/api/v1/books/${upper}`);
+  await gateway.http("PUT", `/api/v1/shelf/items/${upper}`, { token, body: { days: 1 } });
+  const lines = [{ bookId: upper, days: 1 }];
+  await gateway.http("POST", "/api/v1/loans", { token, body: { ...loanBody, lines } });
+  await gateway.http("GET", `/api/v1/loans/${upper}`, { token });
+  await gateway.http("POST", `/api/v1/loans/${upper}/close`, { token });
+  await gateway.http("GET", `/api/v1/loans?after=${upper}@2`, { token });
   const seen = gateway.reached.filter(({ action }) => action !== "accounts.jwks").map(({ params }) => params);
   expect(seen).toMatchObject([
     { id },
-    { productId: id },
-    { lines: [{ productId: id }] },
+    { bookId: id },
+    { lines: [{ bookId: id }] },
     { id },
     { id },
     { after: `${id}@2` },
@@ -131,16 +132,16 @@ test("UUIDs in capitals are the same ids, in paths, bodies and read tokens", asy
 
 test("blanks after Bearer, and a key in base64", async () => {
   const headers = { authorization: `Bearer   ${token}`, "idempotency-key": "q83vEjRWeJA+/w==" };
-  expect((await gateway.http("POST", "/api/v1/orders", { body: orderBody, headers })).status).toBe(201);
+  expect((await gateway.http("POST", "/api/v1/loans", { body: loanBody, headers })).status).toBe(201);
 });
 
 test("null for what is not set, and a line that is sent back as it was got", async () => {
-  const shippingAddress = { ...orderBody.shippingAddress, line2: null };
-  const body = { ...orderBody, fromCart: null, shippingAddress };
-  expect((await gateway.http("POST", "/api/v1/orders", { token, body })).status).toBe(201);
-  expect(gateway.reached.at(-1)!.params).not.toHaveProperty("fromCart");
-  const item = { productId: product.id, quantity: 2 };
-  expect((await gateway.http("PUT", `/api/v1/cart/items/${product.id}`, { token, body: item })).status).toBe(200);
-  const { status } = await gateway.http("PATCH", `/api/v1/products/${product.id}`, { token: admin, body: product });
+  const desk = { ...loanBody.desk, note: null };
+  const body = { ...loanBody, fromShelf: null, desk };
+  expect((await gateway.http("POST", "/api/v1/loans", { token, body })).status).toBe(201);
+  expect(gateway.reached.at(-1)!.params).not.toHaveProperty("fromShelf");
+  const item = { bookId: book.id, days: 2 };
+  expect((await gateway.http("PUT", `/api/v1/shelf/items/${book.id}`, { token, body: item })).status).toBe(200);
+  const { status } = await gateway.http("PATCH", `/api/v1/books/${book.id}`, { token: admin, body: book });
   expect(status).toBe(200);
 });

@@ -1,12 +1,13 @@
 // What strangers do with connections: nothing of it takes a place that is not given back.
 import { connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
-import { newId } from "@valence/runtime/kernel";
-import { product, startGateway, until, type Gateway } from "./gateway.fixture.ts";
-import { limits } from "../../mixins/gateway/limits.ts";
-import type { Admission } from "../../mixins/gateway/admission/admission.ts";
+import { newId } from "../../kernel/index.ts";
+import { until } from "../gateway.fixture.ts";
+import { book, startLibrary, type Library } from "../library.fixture.ts";
+import { limits } from "../limits.ts";
+import type { Admission } from "./admission.ts";
 
-let gateway: Gateway;
+let gateway: Library;
 let inside: { admission: Admission };
 /** What a call waits for, while there is something. */
 let held: Promise<void> | undefined;
@@ -19,21 +20,21 @@ const hold = (): (() => void) => {
   };
 };
 const user = newId();
-const order = newId();
+const loan = newId();
 let authorization: string;
 
 beforeAll(async () => {
-  gateway = await startGateway({
-    "catalog.get": async () => {
+  gateway = await startLibrary({
+    "books.get": async () => {
       await held;
-      return product;
+      return book;
     },
   });
-  inside = gateway.service as unknown as typeof inside;
+  inside = gateway.service;
   authorization = `Authorization: Bearer ${await gateway.token(user)}\r\n`;
-  gateway.timelines.set(order, {
+  gateway.histories.set(loan, {
     owner: user,
-    events: [{ type: "order.placed", version: 1, at: "2026-01-01T00:00:00.000Z", data: {} }],
+    events: [{ type: "loan.opened", version: 1, at: "2026-01-01T00:00:00.000Z", data: {} }],
     afterRead: async () => held,
   });
 });
@@ -55,7 +56,7 @@ async function send(text: string): Promise<Socket & { text: string }> {
 const get = (path: string, headers = "") => `GET ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n`;
 const STALLED =
   "POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n";
-const PRODUCT = `/api/v1/products/${product.id}`;
+const BOOK = `/api/v1/books/${book.id}`;
 const reached = (action: string) => gateway.reached.filter(call => call.action === action).length;
 
 const nothingIsHeld = async () => {
@@ -66,37 +67,35 @@ const nothingIsHeld = async () => {
 };
 /** Of a plain request; undefined when there is none in time. */
 const statusWithin = (ms: number): Promise<number | undefined> =>
-  fetch(gateway.url + PRODUCT, { signal: AbortSignal.timeout(ms) }).then(
+  fetch(gateway.url + BOOK, { signal: AbortSignal.timeout(ms) }).then(
     ({ status }) => status,
     () => undefined,
   );
 
 test("a client that pipelines a packet full of requests and hangs up leaves nothing behind", async () => {
   const release = hold();
-  const before = reached("catalog.get");
-  const socket = await send(get(PRODUCT).repeat(1_390));
-  await until(() => reached("catalog.get") > before, "the first");
+  const before = reached("books.get");
+  const socket = await send(get(BOOK).repeat(1_390));
+  await until(() => reached("books.get") > before, "the first");
   socket.destroy();
   await new Promise(resolve => setTimeout(resolve, 30));
   release();
   await nothingIsHeld();
-  expect(reached("catalog.get")).toBe(before + 2);
+  expect(reached("books.get")).toBe(before + 2);
 });
 
 test("actions are told where a request comes from, by the connection and not by what the client says", async () => {
-  await gateway.http("GET", PRODUCT, { headers: { "x-forwarded-for": "192.0.2.1" } });
-  expect(gateway.reached.at(-1)).toMatchObject({ action: "catalog.get", address: "127.0.0.1" });
+  await gateway.http("GET", BOOK, { headers: { "x-forwarded-for": "192.0.2.1" } });
+  expect(gateway.reached.at(-1)).toMatchObject({ action: "books.get", address: "127.0.0.1" });
 });
 
 test("pipelined requests are begun one after the other and answered in their order", async () => {
   const release = hold();
-  const before = reached("catalog.get");
-  const socket = await send(
-    get(PRODUCT) + get("/health/live") + get(PRODUCT) + get("/nowhere", "Connection: close\r\n"),
-  );
-  await until(() => reached("catalog.get") === before + 1, "the first");
+  const before = reached("books.get");
+  const socket = await send(get(BOOK) + get("/health/live") + get(BOOK) + get("/nowhere", "Connection: close\r\n"));
+  await until(() => reached("books.get") === before + 1, "the first");
   await new Promise(resolve => setTimeout(resolve, 50));
-  expect([reached("catalog.get"), socket.text]).toEqual([before + 1, ""]);
+  expect([reached("books.get"), socket.text]).toEqual([before + 1, ""]);
   release();
   await until(() => socket.closed, "the end");
   expect([...socket.text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)).toEqual([
@@ -108,14 +107,14 @@ test("pipelined requests are begun one after the other and answered in their ord
 });
 
 test("behind an answer that closes the connection no request is begun, and no more wait than the limit", async () => {
-  const before = reached("catalog.get");
-  const closing = await send(get("/nowhere", "Connection: close\r\n") + get(PRODUCT));
+  const before = reached("books.get");
+  const closing = await send(get("/nowhere", "Connection: close\r\n") + get(BOOK));
   await until(() => closing.closed, "the end");
-  expect(reached("catalog.get")).toBe(before);
+  expect(reached("books.get")).toBe(before);
 
   const release = hold();
-  const many = await send(get(PRODUCT).repeat(limits.pipelinedMax + 20));
-  await until(() => reached("catalog.get") === before + 1, "the first");
+  const many = await send(get(BOOK).repeat(limits.pipelinedMax + 20));
+  await until(() => reached("books.get") === before + 1, "the first");
   release();
   await until(() => many.closed, "the end");
   expect([...many.text.matchAll(/HTTP\/1\.1 200/g)]).toHaveLength(limits.pipelinedMax + 1);
@@ -134,13 +133,13 @@ test("stalled bodies, more than there are places, take none", async () => {
 // Each await of an exchange, and a client that leaves while it is there.
 test.each([
   ["its body is on its way", STALLED, () => true],
-  ["its call is under way", get(PRODUCT), () => reached("catalog.get") > 0],
-  ["its stream reads for the first time", "stream", () => reached("orders.timeline") > 0],
+  ["its call is under way", get(BOOK), () => reached("books.get") > 0],
+  ["its stream reads for the first time", "stream", () => reached("loans.timeline") > 0],
   ["its stream waits", "open stream", () => gateway.service.streams.size === 1],
 ])("a client that is killed while %s gives everything back", async (_when, request, isThere) => {
   gateway.reached.length = 0;
   const release = request === "open stream" ? () => {} : hold();
-  const text = request.endsWith("stream") ? get(`/api/v1/orders/${order}/stream`, authorization) : request;
+  const text = request.endsWith("stream") ? get(`/api/v1/loans/${loan}/stream`, authorization) : request;
   const all = await Promise.all(Array.from({ length: request === "open stream" ? 1 : 5 }, () => send(text)));
   await until(isThere, "it is there");
   expect(inside.admission.taken).toBe(request.startsWith("GET") ? 5 : 0);
@@ -173,7 +172,7 @@ test("a client that is killed while the keys are fetched gives everything back",
 
 test("a gateway whose places are all taken says so: in metrics, and for whom it asks about readiness", async () => {
   const release = hold();
-  const clients = Array.from({ length: limits.requestsPerAddressMax + 1 }, () => gateway.http("GET", PRODUCT));
+  const clients = Array.from({ length: limits.requestsPerAddressMax + 1 }, () => gateway.http("GET", BOOK));
   await until(() => inside.admission.taken === limits.requestsPerAddressMax, "its part is taken");
   const { text } = await gateway.http("GET", "/metrics", { token: await gateway.token(newId(), ["admin"]) });
   expect(text).toContain(`http_places_taken ${limits.requestsPerAddressMax}\n`);
