@@ -25,9 +25,9 @@ const FLOORS: Readonly<Record<string, number>> = {
   projection: 6,
   saga: 7,
   audit: 8,
-  operations: 9,
   gateway: 9,
-  cli: 10,
+  operations: 10,
+  cli: 11,
 };
 
 /** What plugs into the broker stands on these, and on the pure doors that it needs. */

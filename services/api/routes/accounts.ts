@@ -1,7 +1,7 @@
 // The HTTP door of accounts: registering, logging in, and what an administrator may do to people. The same for every domain;
 // which roles there are its contract says.
 import type { AccountsContract } from "@valence/runtime/accounts";
-import { route, type Route } from "../route.ts";
+import { route, type Route } from "@valence/runtime/gateway";
 
 export function accountRoutes({ actions }: AccountsContract): Route[] {
   const { register, login, refresh, logout, get, list, setRoles } = actions;
