@@ -4,6 +4,7 @@ import { Errors } from "moleculer";
 import type { EventStore } from "../event-store/index.ts";
 import { openEventStore } from "../event-store/mixin.ts";
 import { newDatabases, type Databases } from "../testing/databases.ts";
+import { locationOf } from "../database/index.ts";
 import { readEnvironment, Unavailable } from "../kernel/index.ts";
 import type { Singleton } from "../stream/mixin.ts";
 import { Purse } from "./account.fixture.ts";
@@ -43,7 +44,7 @@ const until = async (condition: () => boolean | Promise<boolean>, ms = 5_000): P
 
 beforeEach(async () => {
   databases = await newDatabases();
-  store = await openEventStore(readEnvironment(databases.env).databaseOf("purses"));
+  store = await openEventStore(locationOf(readEnvironment(databases.env), "purses"));
   host = new ActorHost(Purse, store, { logger });
   failures.length = 0;
 });

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { parseArgs } from "node:util";
-import { isTornCopy, SEEN } from "../database/index.ts";
+import { isTornCopy, locationOf, SEEN } from "../database/index.ts";
 import { readEnvironment } from "../kernel/index.ts";
 import { runCommand, UsageError } from "./command.ts";
 import { serviceNames } from "../operations/services.ts";
@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   const all = serviceNames();
   if (service === undefined || positionals.length > 1) throw new UsageError(`name one service\n\n${HELP}`);
   if (!all.includes(service)) throw new UsageError(`there is no service "${service}", but ${all.join(", ")}`);
-  const location = readEnvironment().databaseOf(service);
+  const location = locationOf(readEnvironment(), service);
   if (location.kind !== "sqlite") throw new UsageError(`${service} is on Postgres`);
   const { filename } = location;
   if (!existsSync(filename)) throw new UsageError(`there is no ${filename}`);

@@ -2,7 +2,8 @@
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { openDatabase } from "../database/mixin.ts";
-import { isRefusal, readEnvironment, type DatabaseLocation, type Environment } from "../kernel/index.ts";
+import { locationOf, type DatabaseLocation } from "../database/index.ts";
+import { isRefusal, readEnvironment, type Environment } from "../kernel/index.ts";
 import { stoppedOf } from "../stream/index.ts";
 import { resetConsumer, type Reset, type ResetReport } from "../stream/mixin.ts";
 import { runCommand, UsageError } from "./command.ts";
@@ -59,7 +60,7 @@ async function consuming(services: readonly string[]): Promise<Consuming[]> {
   const found: Consuming[] = [];
   try {
     for (const service of services) {
-      const location = environment.databaseOf(service);
+      const location = locationOf(environment, service);
       if (await hasCheckpoints(location, connections)) found.push({ service, location });
     }
   } finally {

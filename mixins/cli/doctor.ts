@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { readEnvironment } from "../kernel/index.ts";
 import { runCommand, UsageError } from "./command.ts";
+import { declared } from "./declared.ts";
 import { examine } from "../operations/doctor/examination.ts";
 import { lineOf, type Finding, type Status } from "../operations/doctor/finding.ts";
 import { serviceNames } from "../operations/services.ts";
@@ -41,7 +42,7 @@ async function main(): Promise<void> {
     throw new UsageError(`there is no service "${only}", but ${all.join(", ")}`);
   let toldAt = performance.now();
   const findings = await examine(
-    readEnvironment(process.env, all),
+    readEnvironment(process.env, await declared()),
     { all, only },
     {
       deep: values.deep,

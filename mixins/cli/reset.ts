@@ -5,8 +5,10 @@ import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { parseArgs } from "node:util";
+import { databaseEnvironment, locationOf } from "../database/index.ts";
 import { readEnvironment, type Environment } from "../kernel/index.ts";
 import { runCommand, UsageError } from "./command.ts";
+import { declared } from "./declared.ts";
 import { serviceNames } from "../operations/services.ts";
 
 const HELP = `Removes the embedded databases that the environment names, so that the next start is a first start.
@@ -26,7 +28,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { help: { type: "boolean", short: "h", default: false } } });
   if (values.help) return console.log(HELP);
   const services = serviceNames();
-  const environment = readEnvironment(process.env, services);
+  const environment = readEnvironment(process.env, await declared());
   const databases = databasesOf(environment, [...services, PROVIDER]);
   const foreign = databases.filter(file => !isOurs(file));
   if (foreign.length > 0)
@@ -36,15 +38,18 @@ async function main(): Promise<void> {
   const busy = databases.filter(isOpenElsewhere);
   if (busy.length > 0) throw new UsageError(`Nothing removed: a shop is running on ${busy.join(", ")}. Stop it first.`);
   for (const file of databases) for (const suffix of SIDE_FILES) rmSync(file + suffix, { force: true });
-  const { dataDir } = environment;
-  if (existsSync(dataDir) && readdirSync(dataDir).length === 0) rmdirSync(dataDir);
+  const { DATA_DIR } = databaseEnvironment.of(environment);
+  if (existsSync(DATA_DIR) && readdirSync(DATA_DIR).length === 0) rmdirSync(DATA_DIR);
   console.log(databases.length > 0 ? `Removed ${databases.join(", ")}.` : "Nothing to remove.");
 }
 
 /** The provider's book is a file also where the services' own are on Postgres. */
-function databasesOf({ databaseOf, dataDir }: Environment, services: readonly string[]): string[] {
-  const files = services.map(databaseOf).flatMap(location => (location.kind === "sqlite" ? [location.filename] : []));
-  return [...new Set([...files, join(dataDir, `${PROVIDER}.sqlite`)])].filter(file => existsSync(file));
+function databasesOf(environment: Environment, services: readonly string[]): string[] {
+  const locations = services.map(service => locationOf(environment, service));
+  const files = locations.flatMap(location => (location.kind === "sqlite" ? [location.filename] : []));
+  return [...new Set([...files, join(databaseEnvironment.of(environment).DATA_DIR, `${PROVIDER}.sqlite`)])].filter(
+    file => existsSync(file),
+  );
 }
 
 /** Reads only: whatever the file is, it stays as it is. */

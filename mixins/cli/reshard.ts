@@ -2,9 +2,10 @@
 import { parseArgs } from "node:util";
 import { addShards } from "../database/mixin.ts";
 import { rebalance } from "../event-store/mixin.ts";
-import { readEnvironment, type PostgresLocation } from "../kernel/index.ts";
+import { locationOf, type PostgresLocation } from "../database/index.ts";
+import { readEnvironment } from "../kernel/index.ts";
 import { runCommand, UsageError } from "./command.ts";
-import { serviceNames } from "../operations/services.ts";
+import { declared } from "./declared.ts";
 
 const HELP = `Spreads a service's event store over the databases that <SERVICE>_DATABASE_URL names.
 
@@ -27,7 +28,7 @@ async function main(): Promise<void> {
   if (values.help) return console.log(HELP);
   const [service] = positionals;
   if (service === undefined || positionals.length > 1) throw new UsageError(`name one service\n\n${HELP}`);
-  const location = readEnvironment(process.env, serviceNames()).databaseOf(service);
+  const location = locationOf(readEnvironment(process.env, await declared()), service);
   if (location.kind !== "postgres")
     throw new UsageError(`${service} is on SQLite, which has no shards: set ${service.toUpperCase()}_DATABASE_URL`);
   if (values.add) await add(location);

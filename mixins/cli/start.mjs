@@ -32,25 +32,30 @@ outliveOutput();
 process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"));
 bypassProxies();
 
-const { closeToOthers, EnvironmentError, exposedOf, Misconfigured, readEnvironment } =
+const { closeToOthers, EnvironmentError, exposedOf, Misconfigured, nodeEnvironment, readEnvironment } =
   await import("../kernel/index.ts");
 const { servicesIn } = await import("../operations/services.ts");
-const { isTornCopy, tornCopyMessage } = await import("../database/index.ts");
+const { isTornCopy, locationOf, locationVariableOf, tornCopyMessage } = await import("../database/index.ts");
+const { gatewayEnvironment } = await import("../gateway/environment.ts");
+const { redisEnvironment } = await import("../redis/environment.ts");
+const { declaredIn } = await import("./declared.ts");
 let environment;
+let node;
 try {
   takeWorkersFlag();
   const known = serviceNamesIn(folder);
-  environment = readEnvironment(process.env, known);
-  const services = environment.services ?? known;
-  // Workers get theirs from the supervisor, who has asked before.
-  if (environment.worker === undefined) {
-    if (services.includes("api")) await checkPort("PORT", environment.port);
-    if (environment.healthPort !== undefined) await checkPort("HEALTH_PORT", environment.healthPort);
+  environment = readEnvironment(process.env, await declaredIn(folder, known));
+  node = nodeEnvironment.of(environment);
+  const services = node.SERVICES ?? known;
+  // The supervisor has asked before it starts its workers.
+  if (node.WORKER === undefined) {
+    if (services.includes("api")) await checkPort("PORT", gatewayEnvironment.of(environment).PORT);
+    if (node.HEALTH_PORT !== undefined) await checkPort("HEALTH_PORT", node.HEALTH_PORT);
   }
-  if (environment.workers > 1 && process.argv.includes("--repl"))
-    throw new EnvironmentError("WORKERS", `${environment.workers}`, "1 with --repl: it speaks to one process");
-  checkFiles(environment, services);
-  if (environment.worker === undefined && (environment.natsUrl ?? environment.redisUrl) !== undefined) {
+  if (node.WORKERS > 1 && process.argv.includes("--repl"))
+    throw new EnvironmentError("WORKERS", `${node.WORKERS}`, "1 with --repl: it speaks to one process");
+  checkFiles(services);
+  if (node.WORKER === undefined && (node.NATS_URL ?? redisEnvironment.of(environment).REDIS_URL) !== undefined) {
     const { checkServers } = await import("./preflight.ts");
     await checkServers(environment);
   }
@@ -59,7 +64,7 @@ try {
   stop(error.message);
 }
 
-if (environment.workers > 1 && environment.worker === undefined) {
+if (node.WORKERS > 1 && node.WORKER === undefined) {
   const { supervise } = await import("./supervisor.ts");
   supervise(environment);
 } else await run();
@@ -67,7 +72,7 @@ if (environment.workers > 1 && environment.worker === undefined) {
 /** Hands over to the runner. */
 async function run() {
   const { ShopRunner } = await import("./runner.ts");
-  await new ShopRunner(folder, environment.services).start(process.argv);
+  await new ShopRunner(folder, node.SERVICES).start(process.argv);
 }
 
 /** What listens on this machine, such as the bundled payment provider, is not reached by way of another. */
@@ -97,10 +102,10 @@ function serviceNamesIn(root) {
 }
 
 /** Every SQLite file of these services can be written, or made, and by this user alone: what cannot be mended is said. */
-function checkFiles({ databaseOf, databaseVariableOf }, services) {
+function checkFiles(services) {
   const exposed = new Set();
   for (const service of services) {
-    const { kind, filename } = databaseOf(service);
+    const { kind, filename } = locationOf(environment, service);
     if (kind !== "sqlite") continue;
     const file = resolve(filename);
     try {
@@ -110,13 +115,13 @@ function checkFiles({ databaseOf, databaseVariableOf }, services) {
       closeToOthers(file);
       for (const path of exposedOf(file)) exposed.add(path);
     } catch (error) {
-      const variable = databaseVariableOf(service);
+      const variable = locationVariableOf(environment, service);
       const shown = variable === "DATA_DIR" ? filename : `sqlite:${filename}`;
       throw new EnvironmentError(variable, shown, `a file that can be written (${error.code ?? error.message})`);
     }
     if (isTornCopy(file)) stop(tornCopyMessage(filename));
   }
-  if (environment.worker !== undefined) return;
+  if (node.WORKER !== undefined) return;
   for (const path of exposed) console.error(`warning: other users of this machine can look into ${path}: chmod go= it`);
 }
 

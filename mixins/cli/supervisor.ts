@@ -4,7 +4,14 @@
 import cluster, { type Worker } from "node:cluster";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { backoffMs, type Environment, type FromSupervisor, type FromWorker, type Peer } from "../kernel/index.ts";
+import {
+  backoffMs,
+  nodeEnvironment,
+  type Environment,
+  type FromSupervisor,
+  type FromWorker,
+  type Peer,
+} from "../kernel/index.ts";
 
 const limits = {
   /** Milliseconds before a worker that died is replaced: doubled each time it dies young. */
@@ -16,8 +23,9 @@ const limits = {
 };
 
 /** Never returns: ends the process when all workers have ended. */
-export function supervise({ workers, nodeId, shutdownTimeoutMs }: Environment): void {
-  const base = nodeId ?? `${hostname().toLowerCase()}-${process.pid}`;
+export function supervise(environment: Environment): void {
+  const { NODEID, SHUTDOWN_TIMEOUT_MS, WORKERS } = nodeEnvironment.of(environment);
+  const base = NODEID ?? `${hostname().toLowerCase()}-${process.pid}`;
   const peers = new Map<number, Peer>();
   let hasStarted = false;
   let stopping = false;
@@ -74,7 +82,7 @@ export function supervise({ workers, nodeId, shutdownTimeoutMs }: Environment): 
     for (const worker of Object.values(cluster.workers!)) worker!.process.kill("SIGTERM");
     setTimeout(() => {
       for (const worker of Object.values(cluster.workers!)) worker!.process.kill("SIGKILL");
-    }, shutdownTimeoutMs + limits.patienceMs).unref();
+    }, SHUTDOWN_TIMEOUT_MS + limits.patienceMs).unref();
     endWithTheLast();
   };
   process.on("SIGTERM", () => stop(0));
@@ -82,6 +90,6 @@ export function supervise({ workers, nodeId, shutdownTimeoutMs }: Environment): 
 
   void launch(1, 0).then(() => {
     hasStarted = true;
-    for (let place = 2; place <= workers; place++) void launch(place, 0);
+    for (let place = 2; place <= WORKERS; place++) void launch(place, 0);
   });
 }

@@ -1,12 +1,12 @@
 // How a broker stops: what ends before its services, and how long it may still wait for the work at hand.
-import { environmentOf } from "./environment.ts";
+import { nodeEnvironment } from "./node-environment.ts";
 
 /** When it must be over, on the monotonic clock. */
 const deadlines = new WeakMap<object, number>();
 
 /** The time begins to run. Answers what ends it: a broker can be started again. */
 export function beginStop(broker: { options: object }): () => void {
-  deadlines.set(broker, performance.now() + environmentOf(broker).shutdownTimeoutMs);
+  deadlines.set(broker, performance.now() + nodeEnvironment.of(broker).SHUTDOWN_TIMEOUT_MS);
   return () => void deadlines.delete(broker);
 }
 
@@ -16,7 +16,7 @@ export const isStopping = (broker: object): boolean => deadlines.has(broker);
 /** Milliseconds that are left of `SHUTDOWN_TIMEOUT_MS`: all of them until a stop begins, 0 when they are over. */
 export function stopTimeLeft(broker: { options: object }): number {
   const by = deadlines.get(broker);
-  return by === undefined ? environmentOf(broker).shutdownTimeoutMs : Math.max(0, by - performance.now());
+  return by === undefined ? nodeEnvironment.of(broker).SHUTDOWN_TIMEOUT_MS : Math.max(0, by - performance.now());
 }
 
 /**

@@ -26,19 +26,20 @@ export async function schemaIn(file: string): Promise<ServiceSchema> {
   return schema;
 }
 
-const FOLDER = join(import.meta.dirname, "../../services");
+/** The folder of the services. */
+export const servicesFolder = join(import.meta.dirname, "../../services");
 
 /** A service is its folder. */
 export const serviceNames = (): string[] =>
-  readdirSync(FOLDER, { withFileTypes: true })
+  readdirSync(servicesFolder, { withFileTypes: true })
     .filter(entry => entry.isDirectory())
     .map(({ name }) => name)
     .sort();
 
-export const serviceFile = (service: string, file: string): string => join(FOLDER, service, file);
+export const serviceFile = (service: string, file: string): string => join(servicesFolder, service, file);
 
 /** Where a service's folder has schemas: the service's own, and that of what it brings along. */
 export const serviceFiles = (service: string): string[] =>
-  globSync("**/*.service.ts", { cwd: join(FOLDER, service) })
+  globSync("**/*.service.ts", { cwd: join(servicesFolder, service) })
     .sort()
     .map(file => serviceFile(service, file));

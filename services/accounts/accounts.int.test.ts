@@ -7,6 +7,7 @@ import { isOnPostgres, newDatabases, type Databases } from "../../mixins/testing
 import { until } from "../../test/support/shop.ts";
 import { typedCall } from "@valence/runtime/contract";
 import { migrate, openDatabase, type Database } from "@valence/runtime/database/mixin";
+import { locationOf } from "@valence/runtime/database";
 import { newId, plainError, readEnvironment, rfc3339, type Refusal } from "@valence/runtime/kernel";
 import type { Counter } from "@valence/runtime/redis";
 import type { KnownAddresses } from "./known-addresses.ts";
@@ -125,7 +126,7 @@ test.each(["", "\u00a0\u200b", "a\u202eb", "a\u0007"])("the name %j is refused",
 });
 
 test("accounts of the release before keep their address in its form; of two for one, each keeps his own", async () => {
-  const database = await openDatabase(readEnvironment(databases.env).databaseOf("accounts"));
+  const database = await openDatabase(locationOf(readEnvironment(databases.env), "accounts"));
   await migrate(database, "accounts", [userTable, sessionTables]);
   const { knex } = database;
   const add = (email: string) =>

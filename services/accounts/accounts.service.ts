@@ -1,7 +1,8 @@
 // Users, log-in and the keys that sign access tokens. Passwords, hashes and refresh tokens never reach a log or an error.
 import { defineService, type Context } from "@valence/runtime/contract";
 import { Sql } from "@valence/runtime/database/mixin";
-import { environmentOf, Refusal, systemClock } from "@valence/runtime/kernel";
+import { gatewayEnvironment } from "@valence/runtime/gateway";
+import { nodeEnvironment, Refusal, systemClock } from "@valence/runtime/kernel";
 import {
   fallingBack,
   MemoryCounter,
@@ -45,7 +46,7 @@ export default defineService(contract, {
     this.users = new Users(this.database, systemClock);
     await this.users.completeKeys();
     this.sessions = redis ? new RedisSessions(redis) : new SqlSessions(this.database);
-    const counter = counterIn(redis, environmentOf(this.broker).workers);
+    const counter = counterIn(redis, nodeEnvironment.of(this.broker).WORKERS);
     this.attempts = new LoginAttempts({
       byAccount: counter("failed-logins", limits.failedLoginsWindowMs),
       byAddress: counter("failed-logins-by-address", limits.failedLoginsWindowMs),
@@ -53,7 +54,7 @@ export default defineService(contract, {
     this.registrations = counter("registrations", limits.registrationsWindowMs);
     this.known = new KnownAddresses(this.database, systemClock);
     this.first = new FirstAdministrator(this.database, systemClock);
-    this.signer = await openSigner(this.database, environmentOf(this.broker).tokenIssuer);
+    this.signer = await openSigner(this.database, gatewayEnvironment.of(this.broker).TOKEN_ISSUER);
   },
 
   methods: {

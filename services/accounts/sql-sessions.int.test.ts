@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import { readFile } from "node:fs/promises";
 import { isOnPostgres, newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { locationOf } from "@valence/runtime/database";
 import { readEnvironment } from "@valence/runtime/kernel";
 import { migrate, openDatabase, type Database } from "@valence/runtime/database/mixin";
 import { limits } from "./limits.ts";
@@ -11,7 +12,7 @@ const open: { database: Database; databases: Databases }[] = [];
 
 async function newStore(now?: () => number): Promise<SqlSessions> {
   const databases = await newDatabases();
-  const database = await openDatabase(readEnvironment(databases.env).databaseOf("accounts"));
+  const database = await openDatabase(locationOf(readEnvironment(databases.env), "accounts"));
   open.push({ database, databases });
   await migrate(database, "accounts", [sessionTables]);
   return new SqlSessions(database, now && (async () => now()));

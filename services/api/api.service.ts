@@ -6,7 +6,8 @@ import type { Service, ServiceSchema } from "moleculer";
 import type { JSONWebKeySet } from "jose";
 import ApiGateway from "moleculer-web";
 import { typedCall } from "@valence/runtime/contract";
-import { environmentOf, METRICS, Refusal, stopsFirst, stopTimeLeft, systemClock } from "@valence/runtime/kernel";
+import { gatewayEnvironment } from "@valence/runtime/gateway";
+import { METRICS, nodeEnvironment, Refusal, stopsFirst, stopTimeLeft, systemClock } from "@valence/runtime/kernel";
 import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "@valence/runtime/stream";
 import { Authenticator, isBearer } from "./authentication.ts";
 import { documentOf } from "./document.ts";
@@ -142,13 +143,13 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
   },
 
   created(this: Gateway) {
-    const environment = environmentOf(this.broker);
+    const { TOKEN_ISSUER, TRUSTED_PROXIES } = gatewayEnvironment.of(this.broker);
     const fetchKeys = () => typedCall(this.broker)("accounts.jwks", {}) as Promise<JSONWebKeySet>;
-    this.authenticator = new Authenticator({ fetchKeys, issuer: environment.tokenIssuer, clock: systemClock });
-    this.streams = new OrderStreams(systemClock, environment.workers);
+    this.authenticator = new Authenticator({ fetchKeys, issuer: TOKEN_ISSUER, clock: systemClock });
+    this.streams = new OrderStreams(systemClock, nodeEnvironment.of(this.broker).WORKERS);
     this.metrics = new HttpMetrics();
     this.stopped = new Map();
-    this.proxies = environment.trustedProxies;
+    this.proxies = TRUSTED_PROXIES;
     const say = (message: string) => this.logger.warn(message);
     this.places = new Places({ clock: systemClock, say });
     this.documents = {};
@@ -178,7 +179,7 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
   },
 
   async started(this: Gateway) {
-    const port = await this.server.listen(environmentOf(this.broker).port).catch((error: Error) => {
+    const port = await this.server.listen(gatewayEnvironment.of(this.broker).PORT).catch((error: Error) => {
       throw new Error(`the gateway cannot listen (PORT): ${error.message}`, { cause: error });
     });
     this.metrics.start();
@@ -252,8 +253,8 @@ function plainOf(gateway: Gateway): ReadonlyMap<string, Handler> {
     [
       "/metrics",
       waiting(async (req, res) => {
-        const { metricsToken } = environmentOf(broker);
-        if ((metricsToken === undefined || !isBearer(req, metricsToken)) && !(await gateway.isAdmin(req)))
+        const { METRICS_TOKEN } = gatewayEnvironment.of(broker);
+        if ((METRICS_TOKEN === undefined || !isBearer(req, METRICS_TOKEN)) && !(await gateway.isAdmin(req)))
           throw new Refusal("FORBIDDEN", { status: 403, message: "this asks for the role admin" });
         const ours = broker.metrics.list({ includes: Object.values(METRICS) }) as unknown as Registered[];
         const { streams, places, server, metrics } = gateway;

@@ -2,12 +2,13 @@
 // start that is killed half-way is completed by the next one. It runs beside the start, not in it: the services that it
 // needs may start later, or in another process.
 import { randomBytes } from "node:crypto";
-import type { Service, ServiceSchema } from "moleculer";
+import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
 import { typedCall } from "@valence/runtime/contract";
 import type { Database } from "@valence/runtime/database";
 import { Sql } from "@valence/runtime/database/mixin";
-import { backoffMs, environmentOf, isRefusal, rfc3339, type Environment } from "@valence/runtime/kernel";
+import { backoffMs, isRefusal, nodeEnvironment, rfc3339 } from "@valence/runtime/kernel";
 import { seedProducts } from "../catalog/products.seed.ts";
+import { seedEnvironment } from "./environment.ts";
 import { readyText, type Administrator } from "./ready-text.ts";
 
 const STOCK_PER_SKU = 100;
@@ -50,11 +51,10 @@ type Refused = { readonly type: string; readonly message: string; readonly data?
 
 async function run(service: Seed): Promise<void> {
   const { broker } = service;
-  const environment = environmentOf(broker);
   let filled: Filled | undefined;
-  if (environment.seed)
+  if (seedEnvironment.of(broker).SEED)
     try {
-      filled = await untilDone(service, () => fillOnce(service, environment));
+      filled = await untilDone(service, () => fillOnce(service));
     } catch (error) {
       // A shop that never gets its administrator and products must not look like one that is about to.
       const { type, message, data } = error as Refused;
@@ -72,18 +72,18 @@ async function run(service: Seed): Promise<void> {
   )
     return;
   // Not through the logger: logs are shipped and kept, and this may hold a password. Of several workers the first says it.
-  if (broker.options.logger !== false && isFirst(environment)) {
+  if (broker.options.logger !== false && isFirst(broker)) {
     const addresses = { api: urlOf("api"), provider: urlOf("payment-provider") };
     process.stdout.write(readyText(addresses, filled?.administrator));
   }
   // Last of all. A start that is killed before it has shown the password makes up another one next time.
-  if (!filled || !isFirst(environment)) return;
+  if (!filled || !isFirst(broker)) return;
   await accountsOf(service)?.administratorShown();
   await service.database.knex("marks").insert({ at: rfc3339(Date.now()) });
 }
 
 /** Of several workers only the first makes the administrator: each would make up another password. */
-const isFirst = ({ worker = 1 }: Environment): boolean => worker === 1;
+const isFirst = (broker: ServiceBroker): boolean => (nodeEnvironment.of(broker).WORKER ?? 1) === 1;
 
 /**
  * Asked as an object, not by the bus: what is an action can be called by any node of it, and an administrator is made by
@@ -97,12 +97,12 @@ const accountsOf = ({ broker }: Seed): LocalAccounts | undefined =>
   broker.getLocalService("accounts") as unknown as LocalAccounts | undefined;
 
 /** Fills the shop, unless an earlier start did. Whatever it does may be repeated. */
-async function fillOnce(service: Seed, environment: Environment): Promise<Filled | undefined> {
+async function fillOnce(service: Seed): Promise<Filled | undefined> {
   if (await service.database.knex("marks").first()) return undefined;
   if (!(await appear(service, NEEDED))) return undefined;
 
   const call = typedCall(service.broker);
-  const administrator = isFirst(environment) ? await makeAdministrator(service, environment) : undefined;
+  const administrator = isFirst(service.broker) ? await makeAdministrator(service) : undefined;
   await call("catalog.seed", { products: [...seedProducts] });
   const receive = (sku: string) =>
     call("inventory.receive", { id: sku, quantity: STOCK_PER_SKU }, { commandId: `seed:${sku}` });
@@ -112,21 +112,19 @@ async function fillOnce(service: Seed, environment: Environment): Promise<Filled
 }
 
 /** Undefined when there is one already, or the address is a customer's. */
-async function makeAdministrator(
-  service: Seed,
-  { adminEmail: email, adminPassword }: Environment,
-): Promise<Administrator | undefined> {
+async function makeAdministrator(service: Seed): Promise<Administrator | undefined> {
+  const { ADMIN_EMAIL: email, ADMIN_PASSWORD } = seedEnvironment.of(service.broker);
   const accounts = accountsOf(service);
   if (!accounts) {
     service.logger.error("there is no administrator: SERVICES must have accounts where it has seed");
     return undefined;
   }
-  const password = adminPassword ?? randomBytes(12).toString("base64url");
+  const password = ADMIN_PASSWORD ?? randomBytes(12).toString("base64url");
   const outcome = await accounts.makeAdministrator(email, password);
   if (outcome === "taken")
     service.logger.warn(`ADMIN_EMAIL: ${email} is a customer already; there is no administrator`);
   if (outcome === "kept") service.logger.info("there is an administrator already");
-  return outcome === "made" ? { email, password: adminPassword === undefined ? password : undefined } : undefined;
+  return outcome === "made" ? { email, password: ADMIN_PASSWORD === undefined ? password : undefined } : undefined;
 }
 
 /** Waits for the services; false when we are to stop before they appear. */

@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/
 import { postgresUrl } from "../../../testing/databases.ts";
 import { PgBouncer } from "../../../testing/servers/pgbouncer.ts";
 import { newDatabase, query } from "../../../testing/servers/postgres.ts";
-import { newId, type PostgresLocation } from "../../../kernel/index.ts";
+import type { PostgresLocation } from "../../location.ts";
+import { newId } from "../../../kernel/index.ts";
 import { openDatabase, type Database } from "../../mixin.ts";
 
 let role: string;

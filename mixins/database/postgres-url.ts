@@ -1,6 +1,6 @@
 // What a connection URL of Postgres may say. Our own settings of a session decide what a service reads and writes, so a
 // URL may name the server and how to reach it, and whatever else it says is merged, or refused by name.
-import { decoded } from "./text.ts";
+import { decoded, readEnvironment } from "../kernel/index.ts";
 
 /** How to reach the server, for the driver: these stay in the URL. */
 const REACHING = new Set([
@@ -29,7 +29,7 @@ const shownName = (name: string): string => (KNOWN.test(name) || SET_BY_US.test(
 export interface PostgresUrl {
   /** For the driver, without what is not for it. */
   readonly connectionString: string;
-  /** Who logs in. */
+  /** The user that logs in. */
   readonly user: string;
   /** Host, port and database, for people. */
   readonly place: string;
@@ -45,8 +45,14 @@ export interface PostgresUrl {
 const FORM =
   "postgres://user:password@host:port/database, in a password %2F, %3F, %23, %40 and %2C for the characters / ? # @ and comma";
 
-/** What the URL should have been; undefined when it is as it should be. `defaultUser`: who logs in when it names none. */
-export function postgresUrlProblem(value: string, defaultUser: string): string | undefined {
+/** The user that logs in where a URL names none: the driver and libpq take the process's. */
+function processUser(): string {
+  const environment = readEnvironment();
+  return environment.text("PGUSER") ?? environment.text("USER") ?? "";
+}
+
+/** What the URL should have been; undefined when it is as it should be. `defaultUser` logs in when the URL names none. */
+export function postgresUrlProblem(value: string, defaultUser = processUser()): string | undefined {
   const url = parse(value);
   // With a database in its path: libpq's default, the user's name, would be a surprise.
   if (!url || !/^postgres(ql)?:$/.test(url.protocol) || url.pathname.length < 2) return FORM;
@@ -66,7 +72,7 @@ export function postgresUrlProblem(value: string, defaultUser: string): string |
 }
 
 /** The parts of a URL that has no problem. */
-export function partsOfPostgresUrl(value: string, defaultUser: string): PostgresUrl {
+export function readPostgresUrl(value: string, defaultUser = processUser()): PostgresUrl {
   const url = parse(value)!;
   const { searchParams } = url;
   const server = searchParams.get("host") || (url.host === NO_HOST ? "" : url.host) || "localhost";

@@ -1,0 +1,41 @@
+// Where each service's tables live, as the environment says it.
+import { postgresUrlProblem } from "./postgres-url.ts";
+
+export type DatabaseLocation = SqliteLocation | PostgresLocation;
+
+export interface SqliteLocation {
+  readonly kind: "sqlite";
+  readonly filename: string;
+}
+
+export interface PostgresLocation {
+  readonly kind: "postgres";
+  /** Connection URLs of the primaries: one, or one a shard, in any order: each database knows which shard it is. */
+  readonly shards: readonly string[];
+  /** Connection URL of a standby, for reads of read models. */
+  readonly replica: string | undefined;
+  /** The service's schema, and the role that owns it: `order_views`. */
+  readonly schema: string;
+  /** Connections that one pool of the service may hold. `DATABASE_POOL_SIZE`, default 4. */
+  readonly poolSize: number;
+}
+
+export const SQLITE = "sqlite:";
+export const LOCATION_FORM = "sqlite:<folder>, sqlite:<file>, or postgres://user:password@host:port/database";
+
+/** What the value should have been; undefined for a location: one SQLite path, or Postgres URLs with commas between. */
+export function locationProblem(value: string): string | undefined {
+  if (value.startsWith(SQLITE)) return isPath(value.slice(SQLITE.length)) ? undefined : LOCATION_FORM;
+  if (!/^postgres(ql)?:/i.test(value)) return LOCATION_FORM;
+  return urlsOf(value)
+    .map(url => postgresUrlProblem(url))
+    .find(Boolean);
+}
+
+/**
+ * To SQLite an empty name, `:memory:` and a `file:` URI can all mean a database that is gone with the process. A second
+ * location after a comma means shards, which SQLite has not: the list would be the name of one file.
+ */
+const isPath = (name: string): boolean => name !== "" && !/^(:|file:)|,\s*(sqlite|postgres(ql)?):/i.test(name);
+
+export const urlsOf = (value: string): string[] => value.split(",").map(url => url.trim());

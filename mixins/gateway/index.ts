@@ -1,0 +1,1 @@
+export { gatewayEnvironment } from "./environment.ts";
