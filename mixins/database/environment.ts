@@ -10,11 +10,11 @@ import {
   variableOf,
   type Environment,
 } from "../kernel/index.ts";
-import { LOCATION_FORM, locationProblem, SQLITE, urlsOf, type DatabaseLocation } from "./location.ts";
+import { locationProblem, SQLITE, urlsOf, type DatabaseLocation } from "./location.ts";
 import { postgresUrlProblem } from "./postgres-url.ts";
 
-const location = { form: LOCATION_FORM, problem: locationProblem };
-const replica = { form: "postgres://user:password@host:port/database", problem: postgresUrlProblem };
+const POSTGRES = "`postgres://user:password@host:port/database`";
+const replica = { form: POSTGRES, problem: postgresUrlProblem };
 
 export const databaseEnvironment = defineEnvironment(
   "Databases",
@@ -26,16 +26,18 @@ export const databaseEnvironment = defineEnvironment(
       says: "folder of the embedded databases",
     }),
     DATABASE_URL: serverUrl({
-      ...location,
+      form: `\`sqlite:<folder>\` or ${POSTGRES}`,
+      problem: locationProblem,
       defaultSays: "`sqlite:<DATA_DIR>`",
       says: "where the tables of all services are: a folder of SQLite files, or a Postgres database",
     }),
     "<SERVICE>_DATABASE_URL": perService(
       serverUrl({
-        ...location,
+        form: `\`sqlite:<file>\` or ${POSTGRES}`,
+        problem: locationProblem,
         says:
-          "where one service's tables are, such as `ORDER_VIEWS_DATABASE_URL`: a SQLite file, or Postgres; several with " +
-          "commas between are shards, in any order",
+          "where one service's tables are: `GUEST_BOOK_DATABASE_URL` for `guest-book`; several Postgres databases, with " +
+          "commas between, are shards, in any order",
       }),
     ),
     DATABASE_REPLICA_URL: serverUrl({ ...replica, says: "a standby, for reads of read models" }),

@@ -1,4 +1,4 @@
-// Where each service's tables live, as the environment says it.
+// Where a service's tables are: a file of SQLite, or databases of Postgres.
 import { postgresUrlProblem } from "./postgres-url.ts";
 
 export type DatabaseLocation = SqliteLocation | PostgresLocation;
@@ -14,14 +14,14 @@ export interface PostgresLocation {
   readonly shards: readonly string[];
   /** Connection URL of a standby, for reads of read models. */
   readonly replica: string | undefined;
-  /** The service's schema, and the role that owns it: `order_views`. */
+  /** The service's schema, and the role that owns it: `guest_book`. */
   readonly schema: string;
   /** Connections that one pool of the service may hold. `DATABASE_POOL_SIZE`, default 4. */
   readonly poolSize: number;
 }
 
 export const SQLITE = "sqlite:";
-export const LOCATION_FORM = "sqlite:<folder>, sqlite:<file>, or postgres://user:password@host:port/database";
+const LOCATION_FORM = "sqlite:<folder>, sqlite:<file>, or postgres://user:password@host:port/database";
 
 /** What the value should have been; undefined for a location: one SQLite path, or Postgres URLs with commas between. */
 export function locationProblem(value: string): string | undefined {
@@ -38,4 +38,5 @@ export function locationProblem(value: string): string | undefined {
  */
 const isPath = (name: string): boolean => name !== "" && !/^(:|file:)|,\s*(sqlite|postgres(ql)?):/i.test(name);
 
+/** The URLs of a list with commas between. */
 export const urlsOf = (value: string): string[] => value.split(",").map(url => url.trim());

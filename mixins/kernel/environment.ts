@@ -180,25 +180,32 @@ function refuseDisagreement(declarations: readonly Declaration[]): void {
 
 function refuseMisspelt(environment: Environment, declared: Declared): void {
   const known = declaredVariables(declared);
-  const prefixes = declared.services.map(service => variableOf(SERVICE, service));
-  const families = declared.declarations
-    .flatMap(({ variables }) => Object.keys(variables).filter(name => name.includes(SERVICE)))
-    .map(name => new RegExp(`^${name.replace(SERVICE, "(.+)")}$`));
+  const names = [...known.keys()];
   for (const name of environment.names()) {
     if (known.has(name)) continue;
     const value = environment.text(name)!;
     // Kubernetes and Docker set `<service>_PORT` for each service that a container may reach.
     if (/^(tcp|udp|sctp):\/\//.test(value)) continue;
-    const meant = meantName(name, [...known.keys()]);
+    const meant = meantBy(name, names, declared);
     if (meant !== undefined)
-      throw new EnvironmentError(
-        name,
-        known.get(meant)!.secrecy === "shown" ? value : HIDDEN,
-        `another name: ${meant}`,
-      );
-    const prefix = families.map(family => family.exec(name)?.[1]).find(found => found !== undefined);
-    const meantService = prefix === undefined ? undefined : meantPrefix(prefix, prefixes);
-    if (meantService !== undefined)
-      throw new EnvironmentError(name, value, `another name: ${name.replace(prefix!, meantService)}`);
+      throw new EnvironmentError(name, shownUnder(name, value, known.get(meant)!), `another name: ${meant}`);
   }
 }
+
+/** The declared name that was meant; undefined when `name` is another program's. */
+function meantBy(name: string, names: readonly string[], { declarations, services }: Declared): string | undefined {
+  const meant = meantName(name, names);
+  if (meant !== undefined) return meant;
+  const prefixes = services.map(service => variableOf(SERVICE, service));
+  for (const family of declarations.flatMap(({ variables }) => Object.keys(variables))) {
+    if (!family.includes(SERVICE)) continue;
+    const prefix = new RegExp(`^${family.replace(SERVICE, "(.+)")}$`).exec(name)?.[1];
+    const meantService = prefix === undefined ? undefined : meantPrefix(prefix, prefixes);
+    if (meantService !== undefined) return family.replace(SERVICE, meantService);
+  }
+  return undefined;
+}
+
+/** Messages know by its name that a variable holds a URL; under another name all of it is hidden. */
+const shownUnder = (name: string, value: string, { secrecy }: Variable): string =>
+  secrecy === "shown" || (secrecy === "unlisted" && name.endsWith("URL")) ? value : HIDDEN;

@@ -45,7 +45,7 @@ function firstDifference(a: string, b: string): number {
 }
 
 /**
- * The service's prefix that was meant by the one in `ODRERS_DATABASE_URL`: one letter more, less or other in five, two in
+ * The service's prefix that was meant by the one in `BOKOINGS_DATABASE_URL`: one letter more, less or other in five, two in
  * six or more. Variables of other tools (`TEST_DATABASE_URL`) are none of ours, and short names have too many neighbours
  * (`APP`, `API`).
  */

@@ -2,7 +2,7 @@
 import { defineEnvironment, EnvironmentError } from "./environment.ts";
 import { areFailpoints, FAILPOINTS_FORM, failpointsIn } from "./failpoints.ts";
 import { natsUrlProblem } from "./nats-url.ts";
-import { checked, integer, list, matching, oneOf, serverUrl } from "./variables.ts";
+import { checked, integer, list, matching, oneOf, serverUrl, text } from "./variables.ts";
 
 const NAME = "letters, digits, dots, - and _";
 
@@ -13,8 +13,9 @@ export const nodeEnvironment = defineEnvironment(
       pattern: /^[\w-]+$/,
       expected: "service names, commas between",
       defaultSays: "all",
-      says: "services of this process; a service is a folder under `SERVICEDIR`, which is `services` by default",
+      says: "services of this process",
     }),
+    SERVICEDIR: text({ default: "services", says: "folder of the services: `<service>/<service>.service.ts`" }),
     NODEID: matching({
       pattern: /^[\w.-]{1,128}$/,
       expected: NAME,
@@ -32,7 +33,7 @@ export const nodeEnvironment = defineEnvironment(
       says: "the least that is logged",
     }),
     NATS_URL: serverUrl({
-      form: "nats://user:password@host:4222",
+      form: "`nats://user:password@host:4222`",
       problem: natsUrlProblem,
       defaultSays: "none: one machine",
       says: "the bus between brokers, `tls://` for TLS; several with commas between are one cluster. Its `max_payload` is 1 MiB or more",
@@ -72,7 +73,7 @@ export const nodeEnvironment = defineEnvironment(
       says: "milliseconds that a stop waits for the work at hand, in all",
     }),
     FAILPOINTS: checked({
-      form: FAILPOINTS_FORM,
+      form: `\`${FAILPOINTS_FORM}\``,
       problem: value => (areFailpoints(value) ? undefined : FAILPOINTS_FORM),
       says: "for tests: where the process is killed, throws or waits. [The failpoints](#failpoints)",
     }),

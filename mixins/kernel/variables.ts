@@ -5,7 +5,7 @@ import type { Environment } from "./environment.ts";
 export interface Variable<T = unknown> {
   /** What it is for, in Markdown, for the page of the configuration. */
   readonly says: string;
-  /** What a value looks like, for that page. */
+  /** What a value looks like, in Markdown, for that page. */
   readonly form: string;
   /** Its default, for that page; "" when it has none. */
   readonly defaultSays: string;
@@ -136,20 +136,20 @@ export function url<const O extends Options<string> & { protocols: readonly stri
   });
 }
 
-/** URLs of servers, which may hold a password. `problem` checks them, `form` is how they look. */
+/** URLs of servers, which may hold a password. `problem` checks them, `form` is how they look, in Markdown. */
 export function serverUrl<const O extends Options<string> & Pick<Kind, "form" | "problem">>(
   options: O,
 ): Variable<Read<string, O>> {
   const { form, problem } = options;
-  return variable<string, O>(options, { form: `\`${form}\``, problem, value: value => value, secrecy: "unlisted" });
+  return variable<string, O>(options, { form, problem, value: value => value, secrecy: "unlisted" });
 }
 
-/** A text that `problem` checks, of the form that it names. */
+/** A text that `problem` checks; `form` is how it looks, in Markdown. */
 export function checked<const O extends Options<string> & Pick<Kind, "form" | "problem">>(
   options: O,
 ): Variable<Read<string, O>> {
   const { form, problem } = options;
-  return variable<string, O>(options, { form: `\`${form}\``, problem, value: value => value });
+  return variable<string, O>(options, { form, problem, value: value => value });
 }
 
 /** A password or a token: no message and no list shows it. `isVerbatim`: blanks at its ends are part of it. */
@@ -174,6 +174,6 @@ export const SERVICE = "<SERVICE>";
 export const perService = <T>(one: Variable<T>): Variable<(service: string) => T> =>
   ({ ...one, isPerService: true }) as unknown as Variable<(service: string) => T>;
 
-/** `ORDER_VIEWS_DATABASE_URL` for the service `order-views`. */
+/** `GUEST_BOOK_DATABASE_URL` for the service `guest-book`. */
 export const variableOf = (name: string, service: string): string =>
   name.replace(SERVICE, service.toUpperCase().replaceAll("-", "_"));

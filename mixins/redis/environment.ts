@@ -5,10 +5,10 @@ const FORM = "redis://[user:password@]host[:port][/database], or rediss:// for T
 
 export const redisEnvironment = defineEnvironment("Redis", {
   REDIS_URL: serverUrl({
-    form: "redis://[user:password@]host[:port][/database]",
+    form: "`redis://[user:password@]host[:port][/database]`",
     problem: redisUrlProblem,
-    defaultSays: "none: they are in SQL and in memory",
-    says: "a server for sessions, carts, the cache and counters; `rediss://` for TLS",
+    defaultSays: "none: all of it is in SQL and in memory",
+    says: "a server for the cache and counters, and for sessions and such; `rediss://` for TLS",
   }),
 });
 
