@@ -200,7 +200,8 @@ export function failpointsAreUsed(tree: Tree): string[] {
     codeOf(tree).filter(([path]) => !isForTests(path) && path.endsWith("/failpoints.ts") === declares),
   ) as [[string, string][], [string, string][]];
   return declaring
-    .flatMap(([, text]) => /defineFailpoints\(([^)]*)\)/.exec(text)?.[1]?.match(/(?<=")[^"]+(?=")/g) ?? [])
+    .flatMap(([, text]) => [...(/defineFailpoints\(([^)]*)\)/.exec(text)?.[1] ?? "").matchAll(/"([^"]+)"/g)])
+    .map(([, name]) => name!)
     .filter(name => !code.some(([, text]) => text.includes("failpoint(") && text.includes(`"${name}"`)))
     .map(name => `failpoint ${name} is in no code`);
 }
