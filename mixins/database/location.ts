@@ -23,7 +23,7 @@ export interface PostgresLocation {
 export const SQLITE = "sqlite:";
 const LOCATION_FORM = "sqlite:<folder>, sqlite:<file>, or postgres://user:password@host:port/database";
 
-/** What the value should have been; undefined for a location: one SQLite path, or Postgres URLs with commas between. */
+/** What the value should have been; undefined for one SQLite path, or for Postgres URLs with commas between. */
 export function locationProblem(value: string): string | undefined {
   if (value.startsWith(SQLITE)) return isPath(value.slice(SQLITE.length)) ? undefined : LOCATION_FORM;
   if (!/^postgres(ql)?:/i.test(value)) return LOCATION_FORM;
@@ -33,8 +33,8 @@ export function locationProblem(value: string): string | undefined {
 }
 
 /**
- * To SQLite an empty name, `:memory:` and a `file:` URI can all mean a database that is gone with the process. A second
- * location after a comma means shards, which SQLite has not: the list would be the name of one file.
+ * An empty name, `:memory:` and a `file:` URI can name a database that SQLite keeps in memory. A second location after a
+ * comma means shards, which SQLite does not have: the list would be the name of one file.
  */
 const isPath = (name: string): boolean => name !== "" && !/^(:|file:)|,\s*(sqlite|postgres(ql)?):/i.test(name);
 

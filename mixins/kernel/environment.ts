@@ -152,7 +152,7 @@ export function readEnvironment(
 }
 
 /** The environment of a broker: what its options carry as `valence`, else the process's. */
-export const environmentOf = (broker: { readonly options: object }): Environment =>
+const environmentOf = (broker: { readonly options: object }): Environment =>
   (broker.options as { valence?: Environment }).valence ?? readEnvironment();
 
 /** All declared variables by name, those of a service under each service's own. */

@@ -4,7 +4,6 @@ export {
   defineEnvironment,
   Environment,
   EnvironmentError,
-  environmentOf,
   isDeclaration,
   readEnvironment,
   declaredVariables,

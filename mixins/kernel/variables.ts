@@ -38,11 +38,11 @@ type Kind = Pick<Variable, "form" | "problem"> &
   Partial<Pick<Variable, "secrecy" | "isVerbatim">> & {
     value(text: string): unknown;
     /** A value as the environment has it. */
-    text?(value: any): string;
+    readonly text?: (value: any) => string;
   };
 
 function variable<T, O extends Options<T>>(options: O, { text = String, ...kind }: Kind): Variable<Read<T, O>> {
-  const { says, default: fallback, defaultSays } = options as Options<T>;
+  const { says, default: fallback, defaultSays }: Options<T> = options;
   const said = fallback === undefined || typeof fallback === "function" ? "" : text(fallback);
   return {
     secrecy: "shown",

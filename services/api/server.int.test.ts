@@ -3,7 +3,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { Agent, get, type ServerResponse } from "node:http";
 import { expect, test } from "@jest/globals";
-import { newId } from "@valence/runtime/kernel";
+import { newId, readEnvironment } from "@valence/runtime/kernel";
 import { ask } from "./callers.fixture.ts";
 import { product, startGateway, until } from "./gateway.fixture.ts";
 import { HttpServer } from "./server.ts";
@@ -115,7 +115,7 @@ test("a taken port stops the start and names the variable", async () => {
     ...gateway.broker.options,
     nodeID: "second",
     middlewares: [],
-    valence: { ...(gateway.broker.options as any).valence, port: gateway.port },
+    valence: readEnvironment({ PORT: `${gateway.port}` }),
   });
   second.createService((await import("./api.service.ts")).default);
   await expect(second.start()).rejects.toThrow("PORT");
