@@ -63,7 +63,7 @@ export function defineEnvironment<V extends Variables>(
     title,
     variables,
     check,
-    of: from => (from instanceof Environment ? from : environmentOf(from)).valuesOf(declaration),
+    of: from => ("options" in from ? environmentOf(from) : from).valuesOf(declaration),
   };
   return declaration;
 }
