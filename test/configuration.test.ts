@@ -7,10 +7,11 @@ import { declaredVariables, nodeEnvironment, readEnvironment } from "@valence/ru
 import { redisEnvironment } from "@valence/runtime/redis";
 import { streamEnvironment } from "@valence/runtime/stream";
 import { configurationPage } from "../mixins/cli/configuration-page.ts";
-import { declared } from "../mixins/cli/declared.ts";
+import { declaredIn } from "../mixins/cli/declared.ts";
+import { serviceNames } from "../mixins/operations/services.ts";
 import { seedEnvironment } from "../services/seed/environment.ts";
 
-const all = await declared();
+const all = await declaredIn("services", serviceNames("services"));
 
 test.each([
   ["ORDERS_DATABASE_URL", "sqlite:"],
@@ -120,7 +121,7 @@ test("the variables of this process stop no start", () => {
   readEnvironment(Object.fromEntries(own.map(name => [name, "x"])), all);
 });
 
-test("docs/configuration.md says what is declared; if not: npm run docs:configuration", async () => {
+test("docs/configuration.md says what is declared; if not: npx valence configuration", async () => {
   const page = await readFile(join(import.meta.dirname, "../docs/configuration.md"), "utf8");
   expect(page).toBe(configurationPage(page, all));
 });

@@ -3,10 +3,11 @@ import { expect, test } from "@jest/globals";
 import { inspect } from "node:util";
 import { locationOf, readPostgresUrl } from "@valence/runtime/database";
 import { natsOptions, nodeEnvironment, readEnvironment } from "@valence/runtime/kernel";
-import { declared } from "../mixins/cli/declared.ts";
+import { declaredIn } from "../mixins/cli/declared.ts";
+import { serviceNames } from "../mixins/operations/services.ts";
 import { FORMS, MISSHAPEN, ODD, passwordOf, pick, SCHEMES, SEED, shows, TIMES } from "../mixins/testing/passwords.ts";
 
-const all = await declared();
+const all = await declaredIn("services", serviceNames("services"));
 const VARIABLES = [
   "DATABASE_URL",
   "ORDERS_DATABASE_URL",

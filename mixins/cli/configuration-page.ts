@@ -1,7 +1,7 @@
 // The page of the configuration: tables of what is declared, between two marks; what stands around them is a person's.
 import type { Declared, Variable } from "../kernel/index.ts";
 
-const [BEGIN, END] = ["<!-- what is declared: npm run docs:configuration -->", "<!-- end of what is declared -->"];
+const [BEGIN, END] = ["<!-- what is declared: npx valence configuration -->", "<!-- end of what is declared -->"];
 const NEW_PAGE = `# Configuration\n\n${BEGIN}\n${END}\n`;
 
 /** The page with its tables as they should be. Between the marks nothing else is kept. */

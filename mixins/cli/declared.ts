@@ -16,7 +16,6 @@ import {
   type Declaration,
   type Declared,
 } from "../kernel/index.ts";
-import { servicesFolder, serviceNames } from "../operations/services.ts";
 import { redisEnvironment } from "../redis/environment.ts";
 import { failpoint as sagaFailpoint } from "../saga/failpoints.ts";
 import { streamEnvironment } from "../stream/environment.ts";
@@ -54,9 +53,6 @@ export async function declaredIn(root: string, services: readonly string[]): Pro
   if (twice !== undefined) throw new Misconfigured(`the failpoint ${twice} is declared twice`);
   return { services, declarations, failpoints };
 }
-
-/** What is declared by the runtime and by all services. */
-export const declared = (): Promise<Declared> => declaredIn(servicesFolder, serviceNames());
 
 /** The exports of a module, if there is one, that are what it is for. */
 async function exportsOf<T>(path: string, is: (value: unknown) => value is T): Promise<T[]> {

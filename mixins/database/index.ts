@@ -5,3 +5,4 @@ export type { DatabaseLocation, PostgresLocation, SqliteLocation } from "./locat
 export { readPostgresUrl } from "./postgres-url.ts";
 export { isForeignKeyViolation, isUniqueViolation } from "./violations.ts";
 export { ARM, checkpoint, isTornCopy, SEEN, tornCopyMessage } from "./dialects/sqlite/torn.ts";
+export { APPLICATION_ID } from "./dialects/sqlite/application-id.ts";

@@ -1,7 +1,8 @@
 // `kill -9` under load, at every named failpoint and at random moments; then the laws of the shop must hold.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
-import { declared } from "../../mixins/cli/declared.ts";
+import { declaredIn } from "../../mixins/cli/declared.ts";
+import { serviceNames } from "../../mixins/operations/services.ts";
 import { isOnPostgres, newDatabases, type Databases } from "../../mixins/testing/databases.ts";
 import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
 
@@ -11,7 +12,7 @@ const RANDOM_KILLS = 4;
 const REACHED_WITHIN_MS = 20_000;
 
 /** Those of the reshard are passed by another process. */
-const points = (await declared()).failpoints.filter(name => !name.startsWith("reshard:"));
+const points = (await declaredIn("services", serviceNames("services"))).failpoints.filter(name => !name.startsWith("reshard:"));
 /** A stock has a snapshot every thousand events: more than the orders of one round make. */
 const SELDOM = "snapshot:before-save";
 /** So many of them on Postgres, others in each run: where its connections end has tests of its own. */

@@ -2,8 +2,8 @@
 // that answers sentences, none when all is well.
 import { brokerOptions } from "@valence/runtime/broker";
 import { gatewayEnvironment } from "@valence/runtime/gateway";
-import { EnvironmentError, nodeEnvironment, readEnvironment, declaredVariables } from "@valence/runtime/kernel";
-import { declared } from "../../mixins/cli/declared.ts";
+import { declaredVariables, EnvironmentError, nodeEnvironment, readEnvironment } from "@valence/runtime/kernel";
+import { declaredIn } from "../../mixins/cli/declared.ts";
 import { serviceNames } from "../../mixins/operations/services.ts";
 import { idOf, type Manifest } from "./manifests.ts";
 import {
@@ -22,8 +22,8 @@ const limits = {
   closingSeconds: 5,
 };
 
-const services = serviceNames();
-const all = await declared();
+const services = serviceNames("services");
+const declared = await declaredIn("services", services);
 /** Services that keep nothing. */
 const STATELESS = ["api", "ops"];
 /** Variables that Node reads itself. */
@@ -162,7 +162,7 @@ export function graceCoversTheDrain(manifests: readonly Manifest[]): string[] {
 
 /** Variables of ours are among those that are read, and their values pass. */
 export function environmentIsRead(manifests: readonly Manifest[]): string[] {
-  const known = [...declaredVariables(all).keys(), ...OF_NODE];
+  const known = [...declaredVariables(declared).keys(), ...OF_NODE];
   return workloadsOf(manifests).flatMap(workload =>
     containersOf(workload)
       .filter(isOurs)
@@ -287,7 +287,7 @@ export function disruptionsAreBounded(manifests: readonly Manifest[]): string[] 
 
 function refusalOf(env: Readonly<Record<string, string>>): string[] {
   try {
-    readEnvironment(env, all);
+    readEnvironment(env, declared);
     return [];
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;
