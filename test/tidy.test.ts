@@ -83,7 +83,14 @@ const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record
   {
     law: laws.failpointsAreUsed,
     broken: {
-      "never passed": { "mixins/kernel/failpoints.ts": 'export const FAILPOINTS = [\n  "a:before",\n] as const;' },
+      "never passed": { "mixins/a/failpoints.ts": 'export const failpoint = defineFailpoints("a:before");' },
+    },
+  },
+  {
+    law: laws.declarationsAreRead,
+    broken: {
+      "variables that no start checks": { "mixins/a/environment.ts": "export const x = 1;" },
+      "failpoints that no start knows": { "mixins/a/failpoints.ts": "export const x = 1;" },
     },
   },
   {

@@ -195,17 +195,29 @@ export function oneReaderOfTheEnvironment(tree: Tree): string[] {
   return codeOf(tree)
     .filter(([path, text]) => /\bprocess\.env\b/.test(text) && !readers.includes(path))
     .filter(([path]) => !isForTests(path) && !path.startsWith("mixins/cli/"))
-    .map(([path]) => `${path} reads process.env: ask environmentOf(broker)`);
+    .map(([path]) => `${path} reads process.env: declare the variable in an environment.ts`);
 }
 
 /** A failpoint that no code passes is a crash that is never tested. */
 export function failpointsAreUsed(tree: Tree): string[] {
-  const list = /FAILPOINTS = \[([^\]]*)\]/.exec(tree.get("mixins/kernel/failpoints.ts") ?? "")?.[1] ?? "";
-  const code = codeOf(tree).filter(([path]) => !isForTests(path) && path !== "mixins/kernel/failpoints.ts");
-  return [...list.matchAll(/"([^"]+)"/g)]
+  const [declaring, code] = [true, false].map(declares =>
+    codeOf(tree).filter(([path]) => !isForTests(path) && path.endsWith("/failpoints.ts") === declares),
+  ) as [[string, string][], [string, string][]];
+  return declaring
+    .flatMap(([, text]) => [...(/defineFailpoints\(([^)]*)\)/.exec(text)?.[1] ?? "").matchAll(/"([^"]+)"/g)])
     .map(([, name]) => name!)
     .filter(name => !code.some(([, text]) => text.includes("failpoint(") && text.includes(`"${name}"`)))
     .map(name => `failpoint ${name} is in no code`);
+}
+
+/** A start checks what the floors of the runtime declare only if it knows of it. */
+export function declarationsAreRead(tree: Tree): string[] {
+  const reader = "mixins/cli/declared.ts";
+  const read = importsOf(reader, tree.get(reader) ?? "").map(({ to }) => to);
+  return [...tree.keys()]
+    .filter(path => /^mixins\/(?!kernel\/|testing\/)[^/]+\/(environment|failpoints)\.ts$/.test(path))
+    .filter(path => !read.includes(path))
+    .map(path => `${path} is not read by ${reader}`);
 }
 
 /** Links within the pages lead somewhere. */

@@ -12,6 +12,7 @@ import type { Counter } from "../redis/index.ts";
 import { Accounts, type AccountsOptions } from "./accounts.ts";
 import { accountsContract } from "./contract.ts";
 import { FirstAdministrator } from "./first-administrator.ts";
+import { locationOf } from "@valence/runtime/database";
 import type { KnownAddresses } from "./known-addresses.ts";
 import { limits } from "./limits.ts";
 import type { LoginAttempts } from "./login-attempts.ts";
@@ -130,7 +131,7 @@ test.each(["", "\u00a0\u200b", "a\u202eb", "a\u0007"])("the name %j is refused",
 });
 
 test("accounts of the release before keep their address in its form; of two for one, each keeps his own", async () => {
-  const database = await openDatabase(readEnvironment(databases.env).databaseOf("accounts"));
+  const database = await openDatabase(locationOf(readEnvironment(databases.env), "accounts"));
   await migrate(database, "accounts", [userTable, sessionTables]);
   const { knex } = database;
   const add = (email: string) =>

@@ -3,7 +3,8 @@
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { defineService, oneOfPageAndCursor, type Context } from "../contract/index.ts";
 import { Sql } from "../database/mixin.ts";
-import { announce, environmentOf, Misconfigured, Refusal, systemClock } from "../kernel/index.ts";
+import { gatewayEnvironment } from "../gateway/index.ts";
+import { announce, Misconfigured, nodeEnvironment, Refusal, systemClock } from "../kernel/index.ts";
 import {
   fallingBack,
   MemoryCounter,
@@ -22,6 +23,7 @@ import {
 } from "./first-administrator.ts";
 import { KnownAddresses, knownAddressTable } from "./known-addresses.ts";
 import { limits } from "./limits.ts";
+import { accountsEnvironment } from "./environment.ts";
 import { LoginAttempts, type Attempt } from "./login-attempts.ts";
 import { Passwords } from "./passwords.ts";
 import { RedisSessions } from "./redis-sessions.ts";
@@ -75,24 +77,25 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       this.roles = new Roles(this.database, systemClock);
       await completeKeys(this.database.knex);
       this.sessions = redis ? new RedisSessions(redis) : new SqlSessions(this.database);
-      const counter = counterIn(redis, environmentOf(this.broker).workers);
+      const counter = counterIn(redis, nodeEnvironment.of(this.broker).WORKERS);
       this.attempts = new LoginAttempts({
         byAccount: counter("failed-logins", limits.failedLoginsWindowMs),
         byAddress: counter("failed-logins-by-address", limits.failedLoginsWindowMs),
       });
       this.registrations = counter("registrations", limits.registrationsWindowMs);
       this.known = new KnownAddresses(this.database, systemClock);
-      this.signer = await openSigner(this.database, environmentOf(this.broker).tokenIssuer);
+      this.signer = await openSigner(this.database, gatewayEnvironment.of(this.broker).TOKEN_ISSUER);
       if (firstAdministrator(this.broker)) await this.makeFirstAdministrator();
     },
 
     methods: {
       /** Of several workers only the first makes it: each would make up another password. */
       async makeFirstAdministrator(): Promise<void> {
-        const { worker = 1, adminEmail: email, adminPassword } = environmentOf(this.broker);
+        const { WORKER = 1 } = nodeEnvironment.of(this.broker);
+        const { ADMIN_EMAIL: email, ADMIN_PASSWORD } = accountsEnvironment.of(this.broker);
         const first = new FirstAdministrator(this.database, systemClock);
-        if (worker !== 1 || !(await first.isWanted())) return;
-        const password = adminPassword ?? madeUpPassword();
+        if (WORKER !== 1 || !(await first.isWanted())) return;
+        const password = ADMIN_PASSWORD ?? madeUpPassword();
         const outcome = await first.make(email, await this.passwords.hash(password), registered);
         if (outcome === "taken")
           this.logger.warn(
@@ -100,7 +103,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
           );
         if (outcome !== "made") return;
         announce(this, {
-          lines: () => [["admin", administratorText(email, adminPassword === undefined ? password : undefined)]],
+          lines: () => [["admin", administratorText(email, ADMIN_PASSWORD === undefined ? password : undefined)]],
           shown: () => first.shown(),
         });
       },

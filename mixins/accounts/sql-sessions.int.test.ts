@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { isOnPostgres, newDatabases, type Databases } from "../testing/databases.ts";
 import { readEnvironment } from "../kernel/index.ts";
 import { migrate, openDatabase, type Database } from "../database/mixin.ts";
+import { locationOf } from "@valence/runtime/database";
 import { limits } from "./limits.ts";
 import { sessionStoreConformance } from "./session-store.conformance.ts";
 import { sessionTables, SqlSessions } from "./sql-sessions.ts";
@@ -11,7 +12,7 @@ const open: { database: Database; databases: Databases }[] = [];
 
 async function newStore(now?: () => number): Promise<SqlSessions> {
   const databases = await newDatabases();
-  const database = await openDatabase(readEnvironment(databases.env).databaseOf("accounts"));
+  const database = await openDatabase(locationOf(readEnvironment(databases.env), "accounts"));
   open.push({ database, databases });
   await migrate(database, "accounts", [sessionTables]);
   return new SqlSessions(database, now && (async () => now()));

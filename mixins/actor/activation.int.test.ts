@@ -6,7 +6,8 @@ import { PlaceChecks, type Append, type EventStore, type Verdict } from "../even
 import { openEventStore } from "../event-store/mixin.ts";
 import { until } from "../testing/index.ts";
 import { newDatabases, query, type Databases } from "../testing/servers.ts";
-import { autoCommandId, readEnvironment, Refusal, Unavailable, type DatabaseLocation } from "../kernel/index.ts";
+import { autoCommandId, readEnvironment, Refusal, Unavailable } from "../kernel/index.ts";
+import { locationOf, type DatabaseLocation } from "../database/index.ts";
 import { contract, Purse, quoting } from "./account.fixture.ts";
 import { archiveFinished } from "./archive.ts";
 import { defineActor, type Actor } from "./index.ts";
@@ -47,7 +48,7 @@ function gated(): { store: EventStore; open(): void; close(): void; readonly hel
   };
 }
 
-const location = (): DatabaseLocation => readEnvironment(databases.env).databaseOf("purses");
+const location = (): DatabaseLocation => locationOf(readEnvironment(databases.env), "purses");
 /** What another program reads in the store's database, or does to it. */
 async function sql(statement: string): Promise<Record<string, unknown>[]> {
   const where = location();

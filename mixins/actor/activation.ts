@@ -19,16 +19,7 @@
 // Whatever leaves saw a durable state: a refusal is an append too (recorded with its id, or, for an id that nobody can
 // repeat, a check that the stream is still where the decision saw it), and reads answer from the last durable version.
 // A crash between append and settle loses nothing: the caller repeats under the same id and meets its recorded answer.
-import {
-  Bug,
-  failpoint,
-  isPromise,
-  outcomeOf,
-  Refusal,
-  storableJson,
-  Unavailable,
-  type CommandId,
-} from "../kernel/index.ts";
+import { Bug, isPromise, outcomeOf, Refusal, storableJson, Unavailable, type CommandId } from "../kernel/index.ts";
 import type { Reply, Snapshot } from "../contract/index.ts";
 import type {
   Append,
@@ -51,6 +42,7 @@ import {
 } from "./answers.ts";
 import { decide, decisionFailed, decisionOf } from "./decision.ts";
 import { initialOf, type Actor, type Timer } from "./define-actor.ts";
+import { failpoint } from "./failpoints.ts";
 import type { ActorLimits } from "./limits.ts";
 import type { Loaded } from "./load.ts";
 import { oversizeOf } from "./oversize.ts";

@@ -6,8 +6,8 @@ import {
   COMMAND_ID,
   contentBytesMax,
   elapsedMs,
-  environmentOf,
   isClientCommandId,
+  nodeEnvironment,
   REPEATED,
   REPLAYED,
 } from "../kernel/index.ts";
@@ -231,7 +231,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
       const store = await eventStoreOf(this);
       this.places = new PlaceChecks(store);
       this.subscribers = await Subscribers.open(this);
-      const prepareMs = environmentOf(this.broker).requestTimeoutMs;
+      const prepareMs = nodeEnvironment.of(this.broker).REQUEST_TIMEOUT_MS;
       this.actors = new ActorHost(actor, store, {
         logger: this.logger,
         broker: this.broker,
@@ -250,7 +250,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
         (id, command, params, commandId) =>
           this.broker.call(`${this.fullName}.${command}`, { id, ...params }, {
             headers: { [COMMAND_ID]: commandId },
-            timeout: environmentOf(this.broker).requestTimeoutMs,
+            timeout: nodeEnvironment.of(this.broker).REQUEST_TIMEOUT_MS,
           } as object),
         { ...ACTOR_LIMITS, ...options.limits },
         error => this.logger.warn(`timers of ${this.fullName}: ${error.message}`),

@@ -5,6 +5,7 @@ import type { EventStore } from "../event-store/index.ts";
 import { openEventStore } from "../event-store/mixin.ts";
 import { until } from "../testing/index.ts";
 import { newDatabases, type Databases } from "../testing/servers.ts";
+import { locationOf } from "../database/index.ts";
 import { readEnvironment, Unavailable } from "../kernel/index.ts";
 import type { Singleton } from "../stream/mixin.ts";
 import { Purse } from "./account.fixture.ts";
@@ -40,7 +41,7 @@ const noneLeft = async (): Promise<boolean> => {
 
 beforeEach(async () => {
   databases = await newDatabases();
-  store = await openEventStore(readEnvironment(databases.env).databaseOf("purses"));
+  store = await openEventStore(locationOf(readEnvironment(databases.env), "purses"));
   host = new ActorHost(Purse, store, { logger });
   failures.length = 0;
 });

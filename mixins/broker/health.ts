@@ -8,7 +8,7 @@
 import { once } from "node:events";
 import { createServer, STATUS_CODES, type Server, type ServerResponse } from "node:http";
 import type { Middleware, ServiceBroker } from "moleculer";
-import { environmentOf, unreadyServices } from "../kernel/index.ts";
+import { nodeEnvironment, unreadyServices } from "../kernel/index.ts";
 
 const limits = {
   /** Milliseconds that a request may take to arrive, and between two looks for those that do: Node looks every 30 s. */
@@ -26,14 +26,14 @@ const started = new WeakSet<ServiceBroker>();
 export const health: Middleware = {
   name: "Health",
   async starting(broker: ServiceBroker) {
-    const { healthPort } = environmentOf(broker);
-    if (healthPort === undefined) return;
+    const { HEALTH_PORT } = nodeEnvironment.of(broker);
+    if (HEALTH_PORT === undefined) return;
     const server = serverOf(broker);
     // A process that has nothing else to do ends.
     server.unref();
     servers.set(broker, server);
     try {
-      await once(server.listen(healthPort), "listening");
+      await once(server.listen(HEALTH_PORT), "listening");
     } catch (cause) {
       throw new Error(`health cannot be asked for (HEALTH_PORT): ${(cause as Error).message}`, { cause });
     }

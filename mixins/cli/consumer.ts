@@ -1,8 +1,9 @@
 // `valence consumer`: the consumers that stand still because their place is not in the log, and how they go on.
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { locationOf, type DatabaseLocation } from "../database/index.ts";
 import { openDatabase } from "../database/mixin.ts";
-import { isRefusal, type DatabaseLocation, type Environment } from "../kernel/index.ts";
+import { isRefusal, type Environment } from "../kernel/index.ts";
 import { stoppedOf } from "../stream/index.ts";
 import { resetConsumer, type Reset, type ResetReport } from "../stream/mixin.ts";
 import { UsageError, type Command } from "./command.ts";
@@ -41,7 +42,7 @@ async function main(args: string[]): Promise<void> {
       "dry-run": { type: "boolean", default: false },
     },
   });
-  const { services: all, environment } = readProject();
+  const { services: all, environment } = await readProject();
   if (values.service !== undefined && !all.includes(values.service))
     throw new UsageError(`there is no service "${values.service}", but ${all.join(", ")}`);
   const asked = values.service === undefined ? all : [values.service];
@@ -59,7 +60,7 @@ async function consuming(environment: Environment, services: readonly string[]):
   const found: Consuming[] = [];
   try {
     for (const service of services) {
-      const location = environment.databaseOf(service);
+      const location = locationOf(environment, service);
       if (await hasCheckpoints(location, connections)) found.push({ service, location });
     }
   } finally {

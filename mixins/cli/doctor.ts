@@ -34,7 +34,7 @@ async function main(args: string[]): Promise<void> {
       json: { type: "boolean", default: false },
     },
   });
-  const { folder, services: all, environment } = readProject();
+  const { folder, services: all, environment } = await readProject();
   const [only] = positionals;
   if (positionals.length > 1) throw new UsageError("name one service, or none for all");
   if (only !== undefined && !all.includes(only))

@@ -19,6 +19,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   reset: { summary: "removes the embedded databases", load: () => import("./reset.ts") },
   reshard: { summary: "spreads a service's event store over more databases", load: () => import("./reshard.ts") },
   consumer: { summary: "sets consumers going that stand still after a restore", load: () => import("./consumer.ts") },
+  configuration: {
+    summary: "writes the page of all environment variables",
+    load: () => import("./configuration.ts"),
+  },
   "accept-copy": {
     summary: "takes a SQLite file that was copied without its write-ahead log",
     load: () => import("./accept-copy.ts"),
@@ -30,7 +34,7 @@ const HELP = `Event-sourced virtual actors on Moleculer brokers.
   npx valence <command> [options]
 
 ${Object.entries(COMMANDS)
-  .map(([name, { summary }]) => `  ${name.padEnd(13)}${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(15)}${summary}`)
   .join("\n")}
 
   npx valence <command> --help    what the command does, and its options

@@ -48,6 +48,8 @@ test.each([
   ["DATA_DIR", "/proc/x/y"],
   ["ADMIN_EMAIL", "admin@localhost"],
   ["FAILPOINTS", "garbage"],
+  ["FAILPOINTS", "relay:published=kill"],
+  ["PORTT", "0"],
   ["PAYMENT_PROVIDER_URL", "ftp://x"],
   ["SERVICES", "orders,odrers"],
   ["SERVICEDIR", "nowhere"],
@@ -77,15 +79,22 @@ test.each(["PORT", "HEALTH_PORT"])("a taken %s stops the start with one line tha
   expect(stderr).toMatch(new RegExp(`^${variable}="[^\\n]*EADDRINUSE[^\\n]*\\n$`));
 });
 
-test.each(["reset", "migrate", "doctor", "reshard"])("%s --help says what it does, and does nothing", async name => {
-  const file = join(folder, "orders.sqlite");
-  new DatabaseSync(file).exec("create table store_schema (version integer)");
-  const before = await readFile(file);
-  expect(run(name, {}, ["--help"])).toEqual({ status: 0, stdout: expect.stringContaining("npx valence "), stderr: "" });
-  expect(run(name, {}, ["--nonsense"])).toMatchObject({ status: 1, stdout: "" });
-  expect(await readdir(folder)).toEqual(["orders.sqlite"]);
-  expect(await readFile(file)).toEqual(before);
-});
+test.each(["reset", "migrate", "doctor", "reshard", "configuration"])(
+  "%s --help says what it does, and does nothing",
+  async name => {
+    const file = join(folder, "orders.sqlite");
+    new DatabaseSync(file).exec("create table store_schema (version integer)");
+    const before = await readFile(file);
+    expect(run(name, {}, ["--help"])).toEqual({
+      status: 0,
+      stdout: expect.stringContaining("npx valence "),
+      stderr: "",
+    });
+    expect(run(name, {}, ["--nonsense"])).toMatchObject({ status: 1, stdout: "" });
+    expect(await readdir(folder)).toEqual(["orders.sqlite"]);
+    expect(await readFile(file)).toEqual(before);
+  },
+);
 
 /** A shop of the services named; resolves when it has written `ready`. */
 async function startShop(ready: string, extra: Record<string, string>) {
@@ -116,6 +125,34 @@ test("a folder whose service has another name stops a start that asks for it by 
   const { status, stderr } = run("start", { SERVICEDIR: root, SERVICES: "greeter" });
   expect(status).toBe(1);
   expect(stderr).toMatch(/^SERVICES="greeter": [^\n]*\n$/);
+});
+
+test("a start checks the variables that a service declares, and gives them to it", async () => {
+  const root = join(folder, "services");
+  const kernel = JSON.stringify(new URL("../kernel/index.ts", import.meta.url).href);
+  await mkdir(join(root, "greeter"), { recursive: true });
+  await writeFile(
+    join(root, "greeter", "environment.ts"),
+    `import { defineEnvironment, oneOf } from ${kernel};
+     const GREETING = oneOf(["hello", "hola"], { default: "hello", says: "how guests are greeted" });
+     export const greeterEnvironment = defineEnvironment("Greeter", { GREETING });`,
+  );
+  await writeFile(
+    join(root, "greeter", "greeter.service.ts"),
+    `import { greeterEnvironment } from "./environment.ts";
+     export default { name: "greeter", started() { this.logger.info(greeterEnvironment.of(this.broker).GREETING, "guests"); } };`,
+  );
+  for (const [variable, value] of [
+    ["GREETING", "moin"],
+    ["GREETINGG", "hola"],
+  ] as const)
+    expect(run("start", { SERVICEDIR: root, [variable]: value })).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: expect.stringMatching(new RegExp(`^${variable}="${value}": expected [^\\n]*\\n$`)),
+    });
+  const { stop } = await startShop("hola guests", { SERVICEDIR: root, GREETING: "hola" });
+  expect(await stop()).toBe(0);
 });
 
 test("an argument that is no flag stops the start", () => {

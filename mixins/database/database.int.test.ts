@@ -3,6 +3,7 @@ import type { Knex } from "knex";
 import { ServiceBroker, type Service } from "moleculer";
 import { brokerOptions } from "../broker/index.ts";
 import { isOnPostgres, newDatabases, type Databases } from "../testing/servers.ts";
+import { locationOf } from "./environment.ts";
 import { METRICS, readEnvironment } from "../kernel/index.ts";
 import { databaseOf, migrate, openDatabase, Sql, type Database, type Migration, type Upsert } from "./mixin.ts";
 
@@ -14,7 +15,7 @@ afterEach(() => databases.remove());
 
 const newBroker = (options: object = {}): ServiceBroker =>
   new ServiceBroker({ ...brokerOptions(readEnvironment(databases.env)), logger: false, ...options });
-const open = (): Promise<Database> => openDatabase(readEnvironment(databases.env).databaseOf("x"));
+const open = (): Promise<Database> => openDatabase(locationOf(readEnvironment(databases.env), "x"));
 
 const notes: Migration = {
   name: "001_notes",

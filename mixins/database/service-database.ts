@@ -1,7 +1,8 @@
 import type { Service, ServiceSchema } from "moleculer";
-import { environmentOf, METRICS } from "../kernel/index.ts";
+import { METRICS } from "../kernel/index.ts";
 import { closeWithBroker } from "./closing.ts";
 import type { Database } from "./database.ts";
+import { locationOf } from "./environment.ts";
 import { migrate, type Migration } from "./migrate.ts";
 import { openDatabase, type DatabaseOptions } from "./open.ts";
 import type { ReplicaObserver } from "./dialects/postgres/replica.ts";
@@ -24,7 +25,7 @@ export function databaseOf(service: Service, options: DatabaseOptions = {}): Pro
           database.requireDurability();
           return database;
         });
-  const opening = openDatabase(environmentOf(service.broker).databaseOf(service.name), {
+  const opening = openDatabase(locationOf(service.broker, service.name), {
     ...options,
     onAcquire: measuring(service),
     onReplica: measuringReplica(service),

@@ -2,7 +2,8 @@
 // out as one batch; the tests that speak of a batch rely on it.
 import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import { outcomeOf, type DatabaseLocation } from "../kernel/index.ts";
+import type { DatabaseLocation } from "../database/index.ts";
+import { outcomeOf } from "../kernel/index.ts";
 import type { Append, EventStore, NewEvent, StoredEvent, Verdict } from "./event-store.ts";
 import { PlaceChecks } from "./marks.ts";
 import { openEventStore } from "./open.ts";

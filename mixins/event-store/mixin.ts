@@ -1,6 +1,7 @@
 import type { Service } from "moleculer";
+import { locationOf } from "../database/index.ts";
 import { closeWithBroker, leaveCheckpointsOf } from "../database/mixin.ts";
-import { environmentOf, METRICS } from "../kernel/index.ts";
+import { METRICS } from "../kernel/index.ts";
 import type { EventStore } from "./event-store.ts";
 import type { CommitObserver } from "./group-commit.ts";
 import { openEventStore } from "./open.ts";
@@ -20,7 +21,7 @@ const stores = new WeakMap<Service, Promise<EventStore>>();
 export function eventStoreOf(service: Service): Promise<EventStore> {
   const known = stores.get(service);
   if (known) return known;
-  const opening = openEventStore(environmentOf(service.broker).databaseOf(service.name), {
+  const opening = openEventStore(locationOf(service.broker, service.name), {
     onCommit: measuring(service),
     onWriterDeath: cause => service.logger.error("The event store's writer died and is started anew", cause),
     onOpening: message => service.logger.warn(message),

@@ -7,9 +7,10 @@
 //   /openapi.json  the routes that the asking user may use
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceBroker } from "moleculer";
-import { environmentOf, METRICS } from "../kernel/index.ts";
+import { METRICS } from "../kernel/index.ts";
 import type { Admission } from "./admission/admission.ts";
 import { isBearer, type Authenticator } from "./auth/authentication.ts";
+import { gatewayEnvironment } from "./environment.ts";
 import { send } from "./http/respond.ts";
 import type { Handler } from "./http/request-guard.ts";
 import type { HttpServer } from "./http/server.ts";
@@ -58,8 +59,8 @@ function tellReadiness({ readiness, server, admission }: Endpoints, res: ServerR
 
 async function tellMetrics(gateway: Endpoints, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const { broker, authenticator, streams, admission, server, metrics } = gateway;
-  const { metricsToken } = environmentOf(broker);
-  if (metricsToken === undefined || !isBearer(req, metricsToken))
+  const { METRICS_TOKEN } = gatewayEnvironment.of(broker);
+  if (METRICS_TOKEN === undefined || !isBearer(req, METRICS_TOKEN))
     requireRole(await authenticator.authenticate(req.headers.authorization), ["admin"]);
   const ofRuntime = broker.metrics.list({ includes: Object.values(METRICS) }) as unknown as Registered[];
   const gauges = {

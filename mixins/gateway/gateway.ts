@@ -6,13 +6,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceSchema } from "moleculer";
 import type { JSONWebKeySet } from "jose";
-import { environmentOf, listensAt, stopsFirst, stopTimeLeft, systemClock } from "../kernel/index.ts";
+import { listensAt, nodeEnvironment, stopsFirst, stopTimeLeft, systemClock } from "../kernel/index.ts";
 import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../stream/index.ts";
 import { Admission } from "./admission/admission.ts";
 import { Authenticator } from "./auth/authentication.ts";
 import { endpointsOf } from "./endpoints.ts";
 import { sendProblem, toProblem } from "./http/problem.ts";
 import { guardRequests, pathOf, requestId, type Handler } from "./http/request-guard.ts";
+import { gatewayEnvironment } from "./environment.ts";
 import { HttpServer } from "./http/server.ts";
 import { CLIENT_LEFT, methodsOf, routeOf, Router, type RouterService } from "./moleculer-web.ts";
 import { HttpMetrics } from "./observability/metrics.ts";
@@ -82,16 +83,16 @@ export const Gateway = ({
 
   created(this: GatewayService) {
     const { broker } = this;
-    const environment = environmentOf(broker);
+    const { TOKEN_ISSUER, TRUSTED_PROXIES } = gatewayEnvironment.of(broker);
     const warn = (line: string) => this.logger.warn(line);
     const fetchKeys = () => broker.call<JSONWebKeySet, object>(keys, {});
-    this.authenticator = new Authenticator({ fetchKeys, issuer: environment.tokenIssuer, clock: systemClock });
-    this.streams = new EventStreams(systemClock, environment.workers);
+    this.authenticator = new Authenticator({ fetchKeys, issuer: TOKEN_ISSUER, clock: systemClock });
+    this.streams = new EventStreams(systemClock, nodeEnvironment.of(broker).WORKERS);
     this.admission = new Admission({ clock: systemClock, say: warn });
     this.metrics = new HttpMetrics();
     this.securityLog = new SecurityLog(warn);
     this.apiName = api.name;
-    this.proxies = environment.trustedProxies;
+    this.proxies = TRUSTED_PROXIES;
     const keysOwner = keys.slice(0, keys.lastIndexOf("."));
     this.readiness = new Readiness({ broker, needed: [keysOwner, ...routes.map(serviceOf)] });
     this.documents = new ApiDocuments(broker, api, routes);
@@ -101,7 +102,7 @@ export const Gateway = ({
   },
 
   async started(this: GatewayService) {
-    const port = await this.server.listen(environmentOf(this.broker).port).catch((error: Error) => {
+    const port = await this.server.listen(gatewayEnvironment.of(this.broker).PORT).catch((error: Error) => {
       throw new Error(`the gateway cannot listen (PORT): ${error.message}`, { cause: error });
     });
     this.metrics.start();

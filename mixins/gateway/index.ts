@@ -1,3 +1,4 @@
+export { gatewayEnvironment } from "./environment.ts";
 export { limits } from "./limits.ts";
 export type { ApiInfo } from "./openapi/document.ts";
 export {

@@ -1,4 +1,5 @@
 export { redisProblem } from "./check.ts";
 export { RedisConnection, redisOf } from "./connection.ts";
 export { fallingBack, MemoryCounter, RedisCounter, type Count, type Counter } from "./counter.ts";
+export { redisEnvironment } from "./environment.ts";
 export { script } from "./script.ts";

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { ServiceBroker, type Context } from "moleculer";
 import { until } from "../testing/index.ts";
 import { newDatabases, type Databases } from "../testing/servers.ts";
+import { locationOf } from "../database/index.ts";
 import { Bug, COMMAND_ID, readEnvironment, Refusal, Unavailable, type Clock } from "../kernel/index.ts";
 import type { Recorded } from "../contract/index.ts";
 import { given } from "../actor/index.ts";
@@ -36,7 +37,7 @@ const service = (name: string, ...actions: string[]) => ({
 
 beforeEach(async () => {
   databases = await newDatabases();
-  store = await openEventStore(readEnvironment(databases.env).databaseOf("fulfilments"));
+  store = await openEventStore(locationOf(readEnvironment(databases.env), "fulfilments"));
   broker = new ServiceBroker({ logger: false, skipProcessEventRegistration: true });
   broker.createService(service("shelves", "take", "giveBack"));
   broker.createService(service("outside", "charge", "refund", "send"));

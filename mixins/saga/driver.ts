@@ -13,11 +13,12 @@
 // the journal takes an entry only from who has seen all others.
 import { setTimeout as pause } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
-import { backoffMs, failpoint, isRefusal, Refusal, rfc3339, systemClock, type Clock } from "../kernel/index.ts";
+import { backoffMs, isRefusal, Refusal, rfc3339, systemClock, type Clock } from "../kernel/index.ts";
 import { typedCall, type Call, type Recorded } from "../contract/index.ts";
 import { ActorHost, archiveFinished, type Archived, type ArchiveOptions } from "../actor/mixin.ts";
 import type { EventStore } from "../event-store/index.ts";
 import type { Failure, Saga } from "./define-saga.ts";
+import { failpoint } from "./failpoints.ts";
 import { fold, journalOf, sagaRowOf, type Entry, type SagaState, type StartingEvent } from "./journal.ts";
 import type { SagaLimits } from "./limits.ts";
 import { Patience } from "./patience.ts";

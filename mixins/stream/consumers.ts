@@ -1,10 +1,11 @@
 // The consumers of one service: finds the owners of what they subscribe to, follows each, answers for their state.
 import type { Knex } from "knex";
 import type { Service } from "moleculer";
-import { environmentOf, isStopping, METRICS, Refusal } from "../kernel/index.ts";
+import { isStopping, METRICS, Refusal } from "../kernel/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Carrier } from "./carriers/carrier.ts";
 import { carrierOf } from "./carriers/resolve.ts";
+import { streamEnvironment } from "./environment.ts";
 import { Follower, type Consumer, type House } from "./follower.ts";
 import { stoppedOf } from "./identity.ts";
 import { STREAM_LIMITS } from "./limits.ts";
@@ -97,7 +98,7 @@ export class Consumers {
       logger: service.logger,
       limits: STREAM_LIMITS,
       readStream: streamReader(service.broker),
-      release: environmentOf(service.broker).release,
+      release: streamEnvironment.of(service.broker).RELEASE,
       isStopping: () => isStopping(service.broker),
       readLog: (source, params) => this.#readLog(source, params),
       tellStopped: (consumer, source) =>

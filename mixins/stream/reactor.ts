@@ -1,6 +1,7 @@
-import { eventCommandId, failpoint } from "../kernel/index.ts";
+import { eventCommandId } from "../kernel/index.ts";
 import { floating, typedCall, type Call, type Recorded } from "../contract/index.ts";
 import type { Reactor } from "./define-reactor.ts";
+import { failpoint } from "./failpoints.ts";
 import type { Consumer } from "./follower.ts";
 
 /**

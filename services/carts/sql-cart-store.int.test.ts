@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from "@jest/globals";
 import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
+import { locationOf } from "@valence/runtime/database";
 import { readEnvironment } from "@valence/runtime/kernel";
 import { migrate, openDatabase, type Database } from "@valence/runtime/database/mixin";
 import { cartStoreConformance } from "./cart-store.conformance.ts";
@@ -11,7 +12,7 @@ let databases: Databases;
 let database: Database;
 beforeAll(async () => {
   databases = await newDatabases();
-  database = await openDatabase(readEnvironment(databases.env).databaseOf("carts"));
+  database = await openDatabase(locationOf(readEnvironment(databases.env), "carts"));
   await migrate(database, "carts", [cartItems, cartClaims]);
 });
 afterAll(async () => {

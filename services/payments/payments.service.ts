@@ -2,11 +2,13 @@
 // its answer. Whoever repeats the action under the same command id repeats all three: the commands are answered from
 // their record, the provider by its idempotency key. What the provider's answer leaves unknown is looked up by the key; if
 // that does not say either, the action is unavailable, and whoever called it comes back.
-import { environmentOf, failpoint, Refusal, systemClock, Unavailable } from "@valence/runtime/kernel";
+import { nodeEnvironment, Refusal, systemClock, Unavailable } from "@valence/runtime/kernel";
 import { defineService, typedCall } from "@valence/runtime/contract";
 import { Actors, executeOptionsOf } from "@valence/runtime/actor/mixin";
 import { Reactors } from "@valence/runtime/stream/mixin";
 import { contract } from "./contract.ts";
+import { paymentsEnvironment } from "./environment.ts";
+import { failpoint } from "./failpoints.ts";
 import { isGivenBack, keptOf, Payment } from "./payment.ts";
 import { ProviderAlarm } from "./provider-alarm.ts";
 import { ProviderClient } from "./provider-client.ts";
@@ -32,11 +34,11 @@ const RETURN_ID = "return";
 export default defineService(contract, {
   mixins: [Actors(Payment), Reactors(VoidLate)],
   created() {
-    const { paymentProviderUrl, requestTimeoutMs } = environmentOf(this.broker);
+    const { PAYMENT_PROVIDER_URL } = paymentsEnvironment.of(this.broker);
     // Below the caller's own time-out: it should hear what we know.
-    this.deadlineMs = requestTimeoutMs * 0.8;
+    this.deadlineMs = nodeEnvironment.of(this.broker).REQUEST_TIMEOUT_MS * 0.8;
     const options = {
-      url: async () => paymentProviderUrl ?? (await this.bundled(this.deadlineMs)).url,
+      url: async () => PAYMENT_PROVIDER_URL ?? (await this.bundled(this.deadlineMs)).url,
       deadlineMs: this.deadlineMs,
     };
     this.provider = new ProviderClient(options);
@@ -249,7 +251,7 @@ export default defineService(contract, {
     },
     /** What an authorization has come to. */
     async recordOutcome(ctx: any, outcome: Outcome) {
-      const deadlineMs = environmentOf(this.broker).paymentPendingMs;
+      const { PAYMENT_PENDING_MS: deadlineMs } = paymentsEnvironment.of(this.broker);
       const { status } = (await this.actors.get(ctx.params.id)).state;
       if (outcome.status === "authorized")
         await this.record(ctx, "recordAuthorized", { authorizationId: outcome.authorizationId });
@@ -306,10 +308,10 @@ export default defineService(contract, {
     },
     /** Anybody may send a webhook: what is not there is not waited for. */
     async webhookSecret(): Promise<string | undefined> {
-      const { paymentProviderUrl, paymentWebhookSecret } = environmentOf(this.broker);
+      const { PAYMENT_PROVIDER_URL, PAYMENT_WEBHOOK_SECRET } = paymentsEnvironment.of(this.broker);
       const isBundled =
-        paymentProviderUrl === undefined && this.broker.registry.actions.isAvailable("payment-provider.url");
-      return paymentWebhookSecret ?? (isBundled ? (await this.bundled(this.deadlineMs)).webhookSecret : undefined);
+        PAYMENT_PROVIDER_URL === undefined && this.broker.registry.actions.isAvailable("payment-provider.url");
+      return PAYMENT_WEBHOOK_SECRET ?? (isBundled ? (await this.bundled(this.deadlineMs)).webhookSecret : undefined);
     },
     /** At a start the open sagas ask before it is there: one wait for all of them, not a warning from each. */
     async bundled(patienceMs: number): Promise<{ url: string; webhookSecret?: string }> {

@@ -5,8 +5,9 @@ import type { Service, ServiceSchema } from "moleculer";
 import { typedCall } from "@valence/runtime/contract";
 import type { Database } from "@valence/runtime/database";
 import { Sql } from "@valence/runtime/database/mixin";
-import { announce, backoffMs, environmentOf, isRefusal, rfc3339, urlOf } from "@valence/runtime/kernel";
+import { announce, backoffMs, isRefusal, rfc3339, urlOf } from "@valence/runtime/kernel";
 import { seedProducts } from "../catalog/products.seed.ts";
+import { seedEnvironment } from "../first-start.ts";
 import { addressLines, HEADING } from "./ready-text.ts";
 
 const STOCK_PER_SKU = 100;
@@ -57,7 +58,7 @@ type Refused = { readonly type: string; readonly message: string; readonly data?
 
 async function run(service: Seed): Promise<void> {
   const { broker } = service;
-  if (environmentOf(broker).seed)
+  if (seedEnvironment.of(broker).SEED)
     try {
       if (!(await untilDone(service, () => fillOnce(service)))) return;
     } catch (error) {

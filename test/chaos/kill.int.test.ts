@@ -2,8 +2,9 @@
 // `kill -9` under load, at every named failpoint and at random moments; then the laws of the shop must hold.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
-import { FAILPOINTS } from "@valence/runtime/kernel";
 import { isOnPostgres, newDatabases, type Databases } from "@valence/runtime/testing/servers";
+import { declaredIn } from "../../mixins/cli/declared.ts";
+import { serviceNames } from "../../mixins/operations/services.ts";
 import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
 
 const CALLERS = 8;
@@ -12,7 +13,9 @@ const RANDOM_KILLS = 4;
 const REACHED_WITHIN_MS = 20_000;
 
 /** Those of the reshard are passed by another process. */
-const points = FAILPOINTS.filter(name => !name.startsWith("reshard:"));
+const points = (await declaredIn("services", serviceNames("services"))).failpoints.filter(
+  name => !name.startsWith("reshard:"),
+);
 /** A stock has a snapshot every thousand events: more than the orders of one round make. */
 const SELDOM = "snapshot:before-save";
 /** So many of them on Postgres, others in each run: where its connections end has tests of its own. */

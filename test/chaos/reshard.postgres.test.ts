@@ -3,11 +3,11 @@
 // orders keep flowing. It is done as the README tells an operator to.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
-import { FAILPOINTS } from "@valence/runtime/kernel";
 import { leftBehind } from "../../mixins/event-store/dialects/postgres/reshard.fixture.ts";
 import { until } from "@valence/runtime/testing";
 import { Child, newDatabase, newDatabases, postgresUrl, query, type Databases } from "@valence/runtime/testing/servers";
 import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
+import { failpoint } from "../../mixins/event-store/failpoints.ts";
 
 const CALLERS = 4;
 /** Between the orders of a caller: the faults take long, and the machine is shared. */
@@ -15,7 +15,7 @@ const PAUSE_MS = 50;
 /** Their stores move: actors that are born and end, sagas with their timers, and few actors that take every order. */
 const SERVICES = ["orders", "checkout", "inventory"];
 const RANDOM_KILLS = 4;
-const PHASES = FAILPOINTS.filter(name => name.startsWith("reshard:"));
+const PHASES = failpoint.names.filter(name => name.startsWith("reshard:"));
 /** A run that is killed sooner has done nothing yet, one that is killed later may be through. */
 const RANDOM_KILL_MS = [300, 1_500] as const;
 

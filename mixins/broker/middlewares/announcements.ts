@@ -2,7 +2,7 @@
 // they announce the same.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Middleware, ServiceBroker } from "moleculer";
-import { announcedText, environmentOf, isStopping, takeAnnouncements } from "../../kernel/index.ts";
+import { announcedText, isStopping, nodeEnvironment, takeAnnouncements } from "../../kernel/index.ts";
 
 const limits = {
   /** Milliseconds between two looks whether the services are ready. */
@@ -25,8 +25,8 @@ export const announcements: Middleware = {
 };
 
 async function print(broker: ServiceBroker): Promise<void> {
-  const { worker = 1 } = environmentOf(broker);
-  if (worker !== 1) return;
+  const { WORKER = 1 } = nodeEnvironment.of(broker);
+  if (WORKER !== 1) return;
   while (!broker.services.every(isReady)) {
     if (isStopping(broker)) return;
     await sleep(limits.lookMs);

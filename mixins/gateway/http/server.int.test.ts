@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { Agent, get, type ServerResponse } from "node:http";
 import { expect, test } from "@jest/globals";
 import { newId } from "../../kernel/index.ts";
+import { readEnvironment } from "@valence/runtime/kernel";
 import { ask } from "./callers.fixture.ts";
 import { until } from "../gateway.fixture.ts";
 import { api, book, startLibrary } from "../library.fixture.ts";
@@ -116,7 +117,7 @@ test("a taken port stops the start and names the variable", async () => {
     ...gateway.broker.options,
     nodeID: "second",
     middlewares: [],
-    valence: { ...(gateway.broker.options as any).valence, port: gateway.port },
+    valence: readEnvironment({ PORT: `${gateway.port}` }),
   });
   second.createService(api);
   await expect(second.start()).rejects.toThrow("PORT");

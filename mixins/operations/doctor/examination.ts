@@ -1,8 +1,14 @@
 // All checks of the services named, one after another. Nothing is written, and a check that fails is a finding.
 import { existsSync } from "node:fs";
-import { isTornCopy, tornCopyMessage } from "../../database/index.ts";
+import {
+  isTornCopy,
+  locationOf,
+  readPostgresUrl,
+  tornCopyMessage,
+  type PostgresLocation,
+} from "../../database/index.ts";
 import { STORE_LIMITS } from "../../event-store/mixin.ts";
-import { readPostgresUrl, type Environment, type PostgresLocation } from "../../kernel/index.ts";
+import type { Environment } from "../../kernel/index.ts";
 import { clockOf } from "./dialects/postgres/clock.ts";
 import { Connection } from "./dialects/postgres/connection.ts";
 import { durabilityOf, standbysOf } from "./dialects/postgres/durability.ts";
@@ -112,7 +118,7 @@ class Examination {
 
   /** What cannot be opened is told, and left out. */
   async #open(service: string): Promise<(Schema | SqliteFile)[]> {
-    const location = this.#environment.databaseOf(service);
+    const location = locationOf(this.#environment, service);
     const databases: (Schema | SqliteFile)[] = [];
     const places = location.kind === "sqlite" ? [location.filename] : location.shards;
     for (const place of places)
@@ -182,7 +188,7 @@ class Examination {
 
   /** A pool of its own tables, and for its event store a pool of reads and the lanes. */
   #connectionsWanted(service: string, { names }: Schema): number {
-    const location = this.#environment.databaseOf(service) as PostgresLocation;
+    const location = locationOf(this.#environment, service) as PostgresLocation;
     const hasTables = [...names].some(name => name.startsWith("migrations_"));
     const hasStore = names.has("events");
     return (hasTables ? location.poolSize : 0) + (hasStore ? location.poolSize + STORE_LIMITS.lanes : 0);
@@ -223,7 +229,7 @@ class Examination {
   }
 
   async #examineReplica(service: string, primary: Connection): Promise<void> {
-    const { replica } = this.#environment.databaseOf(service) as PostgresLocation;
+    const { replica } = locationOf(this.#environment, service) as PostgresLocation;
     if (replica === undefined) return;
     await this.#check(service, "replica", async () => replicaOf(await this.#connect(replica), primary));
   }

@@ -1,6 +1,7 @@
 // Which carrier: the environment says.
 import type { Service, ServiceBroker } from "moleculer";
-import { environmentOf } from "../../kernel/index.ts";
+import { nodeEnvironment } from "../../kernel/index.ts";
+import { streamEnvironment } from "../environment.ts";
 import type { Carrier } from "./carrier.ts";
 import { JetStreamCarrier } from "./jetstream.ts";
 import { Channel } from "./jetstream/channel.ts";
@@ -19,7 +20,7 @@ export interface Publisher {
 
 /** What feeds the consumers of a broker. */
 export function carrierOf(broker: ServiceBroker): Carrier {
-  return environmentOf(broker).carrier === "jetstream" ? new JetStreamCarrier(broker) : new LocalCarrier(broker);
+  return streamEnvironment.of(broker).CARRIER === "jetstream" ? new JetStreamCarrier(broker) : new LocalCarrier(broker);
 }
 
 /** Starts to publish a service's log, if its carrier needs that. */
@@ -28,8 +29,7 @@ export async function publishLog(
   log: OwnLog,
   limits: Partial<RelayLimits> = {},
 ): Promise<Publisher | undefined> {
-  const { carrier, namespace } = environmentOf(service.broker);
-  if (carrier !== "jetstream") return undefined;
-  const channel = new Channel(namespace, service.fullName);
+  if (streamEnvironment.of(service.broker).CARRIER !== "jetstream") return undefined;
+  const channel = new Channel(nodeEnvironment.of(service.broker).NAMESPACE, service.fullName);
   return JetStreamRelay.start(service, log, connectionOf(service.broker), channel, limits);
 }

@@ -1,7 +1,8 @@
 // What a connection is, asked of a real server: a start that would serve something else than it was told to says so.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { newDatabase, PgBouncer, postgresUrl, query } from "../../../testing/servers.ts";
-import { newId, type PostgresLocation } from "../../../kernel/index.ts";
+import { newId } from "../../../kernel/index.ts";
+import type { PostgresLocation } from "../../index.ts";
 import { openDatabase, type Database } from "../../mixin.ts";
 
 let role: string;

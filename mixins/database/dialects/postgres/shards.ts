@@ -1,7 +1,9 @@
 // Which databases make up a service's store. Each says so itself, in a row of its own: so the order of the URLs means
 // nothing, and one that is missing, named twice or of another store is found before anything is written.
 import type { ClientBase } from "pg";
-import { Bug, newId, readPostgresUrl, type PostgresLocation } from "../../../kernel/index.ts";
+import { readPostgresUrl } from "../../postgres-url.ts";
+import type { PostgresLocation } from "../../location.ts";
+import { Bug, newId } from "../../../kernel/index.ts";
 import { connectionOf } from "./connection.ts";
 import { prepareDatabase } from "./prepare.ts";
 import { Session } from "./session.ts";

@@ -11,9 +11,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClientConfig } from "pg";
 import { endsConnection, Session, stateOf, type SessionConfig } from "../../../database/mixin.ts";
-import { backoffMs, failpoint, Unavailable } from "../../../kernel/index.ts";
+import { backoffMs, Unavailable } from "../../../kernel/index.ts";
 import type { CommittedBatch, Upkeep } from "../../dialect.ts";
 import type { Append } from "../../event-store.ts";
+import { failpoint } from "../../failpoints.ts";
 import { limits } from "../../limits.ts";
 import { plainBatch, plainVerdicts, verdictBatch, verdictOf, type Statement, type VerdictRow } from "./batch.ts";
 import { failureOf } from "./failures.ts";

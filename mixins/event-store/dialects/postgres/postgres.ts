@@ -1,6 +1,7 @@
 // The Postgres dialect: batches through lanes of one connection each, reads through a pool.
 import { connectionOf, Session, shardsOf, type Shard } from "../../../database/mixin.ts";
-import { Bug, Misconfigured, Unavailable, type PostgresLocation } from "../../../kernel/index.ts";
+import type { PostgresLocation } from "../../../database/index.ts";
+import { Bug, Misconfigured, Unavailable } from "../../../kernel/index.ts";
 import { bucketOf } from "../../buckets.ts";
 import type { Dialect } from "../../dialect.ts";
 import { limits } from "../../limits.ts";

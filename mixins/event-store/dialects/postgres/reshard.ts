@@ -15,9 +15,11 @@
 // was sealed is the source's again until all is copied and compared anew.
 import { setTimeout as sleep } from "node:timers/promises";
 import pg, { type ClientBase } from "pg";
+import type { PostgresLocation } from "../../../database/index.ts";
 import { connectionOf, shardsOf, type Shard } from "../../../database/mixin.ts";
-import { Bug, failpoint, type PostgresLocation } from "../../../kernel/index.ts";
+import { Bug } from "../../../kernel/index.ts";
 import { BUCKETS } from "../../buckets.ts";
+import { failpoint } from "../../failpoints.ts";
 import { changedOf, endWatch, takeChanges, watchChanges } from "./reshard-changes.ts";
 import {
   compareCommands,

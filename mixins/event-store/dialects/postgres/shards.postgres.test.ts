@@ -5,7 +5,6 @@ import pg from "pg";
 import { until } from "../../../testing/index.ts";
 import { Child, newDatabase, postgresUrl, query } from "../../../testing/servers.ts";
 import { addShards } from "../../../database/mixin.ts";
-import type { PostgresLocation } from "../../../kernel/index.ts";
 import { bucketOf } from "../../buckets.ts";
 import { appendOf, eventStoreConformance, subjectAt, verdictOf } from "../../event-store.conformance.ts";
 import type { EventStore } from "../../event-store.ts";
@@ -13,6 +12,7 @@ import { PlaceChecks } from "../../marks.ts";
 import { openEventStore } from "../../open.ts";
 import { leftBehind } from "./reshard.fixture.ts";
 import { rebalance, type Progress } from "./reshard.ts";
+import type { PostgresLocation } from "../../../database/index.ts";
 
 const SCHEMA = "things";
 const at = (...shards: string[]): PostgresLocation => ({

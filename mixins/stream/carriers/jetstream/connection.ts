@@ -4,7 +4,7 @@ import type { ServiceBroker } from "moleculer";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, Events, type JetStreamClient, type JetStreamManager, type NatsConnection } from "nats";
 import { closeWithBroker } from "../../../database/mixin.ts";
-import { environmentOf, natsOptions } from "../../../kernel/index.ts";
+import { natsOptions, nodeEnvironment } from "../../../kernel/index.ts";
 
 const limits = {
   /** Milliseconds between two attempts to connect. */
@@ -88,7 +88,7 @@ const connections = new WeakMap<ServiceBroker, Connection>();
 export function connectionOf(broker: ServiceBroker): Connection {
   const known = connections.get(broker);
   if (known) return known;
-  const connection = new Connection(environmentOf(broker).natsUrl!);
+  const connection = new Connection(nodeEnvironment.of(broker).NATS_URL!);
   connections.set(broker, connection);
   closeWithBroker(broker, () => connection.close());
   return connection;

@@ -2,7 +2,7 @@
 // write.
 import pg from "pg";
 import { connectionOf } from "../../../../database/mixin.ts";
-import { readPostgresUrl } from "../../../../kernel/index.ts";
+import { readPostgresUrl } from "../../../../database/index.ts";
 
 const limits = {
   /** Milliseconds that one statement may take: with --deep it counts many events. */

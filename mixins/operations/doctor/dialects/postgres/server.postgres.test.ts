@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import pg from "pg";
 import { openEventStore } from "../../../../event-store/mixin.ts";
+import { locationOf } from "../../../../database/index.ts";
 import { readEnvironment } from "../../../../kernel/index.ts";
 import { until } from "../../../../testing/index.ts";
 import { newDatabase, PgBouncer, Postgres, query } from "../../../../testing/servers.ts";
@@ -17,7 +18,7 @@ const clients: pg.Client[] = [];
 beforeAll(async () => {
   primary = await Postgres.start({ settings: { max_prepared_transactions: "10", max_connections: "40" } });
   env = { DATA_DIR: "nowhere", DATABASE_URL: primary.url() };
-  await (await openEventStore(readEnvironment(env).databaseOf("orders"))).close();
+  await (await openEventStore(locationOf(readEnvironment(env), "orders"))).close();
 });
 afterAll(() => primary.stop());
 afterEach(async () => {

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { appendOf, verdictOf } from "../../../../event-store/event-store.conformance.ts";
 import { openEventStore } from "../../../../event-store/mixin.ts";
+import { locationOf } from "../../../../database/index.ts";
 import { readEnvironment } from "../../../../kernel/index.ts";
 import { newDatabase, postgresUrl, query } from "../../../../testing/servers.ts";
 import { examined } from "../../examined.fixture.ts";
@@ -20,7 +21,7 @@ const set = (url: string, sql: string) => query(url, sql);
 
 beforeEach(async () => {
   databases = await Promise.all(Array.from({ length: 3 }, () => newDatabase(postgresUrl())));
-  const store = await openEventStore(readEnvironment(env(0, 1)).databaseOf("orders"));
+  const store = await openEventStore(locationOf(readEnvironment(env(0, 1)), "orders"));
   for (let i = 0; i < EVENTS; i++) await verdictOf(store, appendOf(`order.${i}`, 0));
   await store.close();
 });

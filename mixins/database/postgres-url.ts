@@ -1,8 +1,8 @@
-// What a connection URL of Postgres may say. Our own settings of a session decide what a service reads and writes, so a
-// URL may name the server and how to reach it, and whatever else it says is merged, or refused by name.
-import { decoded } from "./text.ts";
+// Connection URLs of Postgres. The runtime sets what decides a session's reads and writes, so a URL may name the server and
+// how to reach it; two settings are merged with ours, and everything else is refused by name.
+import { decoded, readEnvironment } from "../kernel/index.ts";
 
-/** How to reach the server, for the driver: these stay in the URL. */
+/** Parameters by which the driver reaches the server: they stay in the URL. */
 const REACHING = new Set([
   "host",
   "port",
@@ -15,21 +15,21 @@ const REACHING = new Set([
   "sslrootcert",
   "sslnegotiation",
 ]);
-/** Read here, and taken out. */
+/** Parameters that are read here, and taken out of the URL. */
 const OURS = new Set(["pgbouncer", "options", "application_name"]);
 /** Settings that are the runtime's own, or that its SQL and its promises rest upon. */
 const SET_BY_US =
   /^(role|session_authorization|search_path|[a-z_]*_timeout|client_encoding|default_transaction_\w+|transaction_\w+|synchronous_commit|session_replication_role|standard_conforming_strings|datestyle|intervalstyle|bytea_output|row_security)$/;
 
-/** What else drivers and poolers take: by name only these are told, since the rest of a password with `&` in it looks alike. */
+/** Other parameters of drivers and poolers. Messages name only these: the rest of a password with `&` in it looks alike. */
 const KNOWN =
   /^(\w+_timeout|timezone|search_path|schema|client_encoding|encoding|channel_binding|target_session_attrs|connection_limit|pool_timeout|keepalives|fallback_application_name|replication|gssencmode|krbsrvname|service|passfile|require_auth|load_balance_hosts|hostaddr|dbname|db)$/i;
 const shownName = (name: string): string => (KNOWN.test(name) || SET_BY_US.test(name) ? `"${name}"` : "what is");
 
 export interface PostgresUrl {
-  /** For the driver, without what is not for it. */
+  /** The URL for the driver, without the parameters that are read here. */
   readonly connectionString: string;
-  /** Who logs in. */
+  /** The user that logs in. */
   readonly user: string;
   /** Host, port and database, for people. */
   readonly place: string;
@@ -37,7 +37,7 @@ export interface PostgresUrl {
   readonly database: string;
   /** `pgbouncer=true`: a pooler in transaction mode stands between. */
   readonly isPooled: boolean;
-  /** Settings beside ours, `name=value`. */
+  /** Settings of the session beside ours, `name=value`. */
   readonly settings: readonly string[];
   readonly applicationName: string | undefined;
 }
@@ -45,12 +45,18 @@ export interface PostgresUrl {
 const FORM =
   "postgres://user:password@host:port/database, in a password %2F, %3F, %23, %40 and %2C for the characters / ? # @ and comma";
 
-/** What the URL should have been; undefined when it is as it should be. `defaultUser`: who logs in when it names none. */
-export function postgresUrlProblem(value: string, defaultUser: string): string | undefined {
+/** The user that logs in where a URL names none: the driver and libpq take the process's. */
+function processUser(): string {
+  const environment = readEnvironment();
+  return environment.text("PGUSER") ?? environment.text("USER") ?? "";
+}
+
+/** What the URL should have been; undefined when it is as it should be. `defaultUser` logs in where the URL names none. */
+export function postgresUrlProblem(value: string, defaultUser = processUser()): string | undefined {
   const url = parse(value);
   // With a database in its path: libpq's default, the user's name, would be a surprise.
   if (!url || !/^postgres(ql)?:$/.test(url.protocol) || url.pathname.length < 2) return FORM;
-  // The rest of a password, most likely.
+  // Most likely the rest of a password.
   if (url.hash || `${url.pathname}${url.search}`.includes("@")) return FORM;
   if ((userOf(url) || defaultUser) === "") return "a URL with a user, or PGUSER to be set";
   for (const [name, value] of url.searchParams) {
@@ -66,7 +72,7 @@ export function postgresUrlProblem(value: string, defaultUser: string): string |
 }
 
 /** The parts of a URL that has no problem. */
-export function partsOfPostgresUrl(value: string, defaultUser: string): PostgresUrl {
+export function readPostgresUrl(value: string, defaultUser = processUser()): PostgresUrl {
   const url = parse(value)!;
   const { searchParams } = url;
   const server = searchParams.get("host") || (url.host === NO_HOST ? "" : url.host) || "localhost";

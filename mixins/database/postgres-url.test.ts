@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { partsOfPostgresUrl, postgresUrlProblem } from "./postgres-url.ts";
+import { postgresUrlProblem, readPostgresUrl } from "./postgres-url.ts";
 
 const USER = "from-pguser";
 
@@ -20,7 +20,7 @@ test.each([
   ["postgres://u@db/shop?application_name=mine", { applicationName: "mine" }],
 ])("%s is taken", (url, parts) => {
   expect(postgresUrlProblem(url, USER)).toBeUndefined();
-  const read = partsOfPostgresUrl(url, USER);
+  const read = readPostgresUrl(url, USER);
   expect(read).toMatchObject(parts);
   expect(read.connectionString).not.toMatch(/options|pgbouncer|application_name|invalid/);
 });

@@ -1,0 +1,68 @@
+// What the floors of the runtime and the services of a domain declare: their environment variables and their failpoints.
+// A service's are found by their file, `<service>/environment.ts` and `<service>/failpoints.ts`, which are pure values: a
+// start reads them before it loads any service.
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { accountsEnvironment } from "../accounts/environment.ts";
+import { failpoint as actorFailpoint } from "../actor/failpoints.ts";
+import { databaseEnvironment } from "../database/environment.ts";
+import { failpoint as storeFailpoint } from "../event-store/failpoints.ts";
+import { gatewayEnvironment } from "../gateway/environment.ts";
+import {
+  isDeclaration,
+  isFailpoint,
+  Misconfigured,
+  nodeEnvironment,
+  type Declaration,
+  type Declared,
+} from "../kernel/index.ts";
+import { redisEnvironment } from "../redis/environment.ts";
+import { failpoint as sagaFailpoint } from "../saga/failpoints.ts";
+import { streamEnvironment } from "../stream/environment.ts";
+import { failpoint as streamFailpoint } from "../stream/failpoints.ts";
+
+const DECLARATIONS: readonly Declaration[] = [
+  accountsEnvironment,
+  nodeEnvironment,
+  gatewayEnvironment,
+  databaseEnvironment,
+  redisEnvironment,
+  streamEnvironment,
+];
+const FAILPOINTS: readonly { readonly names: readonly string[] }[] = [
+  storeFailpoint,
+  actorFailpoint,
+  streamFailpoint,
+  sagaFailpoint,
+];
+
+/** In a packed application the files are JavaScript. */
+const SUFFIXES = [".ts", ".js"];
+
+/**
+ * What is declared by the runtime and by these services under `root`. Throws Misconfigured when a file that should
+ * declare something does not, or two declare the same failpoint.
+ */
+export async function declaredIn(root: string, services: readonly string[]): Promise<Declared> {
+  const declarations = [...DECLARATIONS];
+  const failpoints: string[] = FAILPOINTS.flatMap(({ names }) => names);
+  for (const service of services) {
+    declarations.push(...(await exportsOf(join(root, service, "environment"), isDeclaration)));
+    for (const { names } of await exportsOf(join(root, service, "failpoints"), isFailpoint)) failpoints.push(...names);
+  }
+  const twice = failpoints.find((name, i) => failpoints.indexOf(name) !== i);
+  if (twice !== undefined) throw new Misconfigured(`the failpoint ${twice} is declared twice`);
+  return { services, declarations, failpoints };
+}
+
+/** The exports of a module, if there is one, that are what it is for. */
+async function exportsOf<T>(path: string, is: (value: unknown) => value is T): Promise<T[]> {
+  const file = SUFFIXES.map(suffix => path + suffix).find(existsSync);
+  if (file === undefined) return [];
+  const module = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
+  const found = Object.values(module).filter(is);
+  if (found.length === 0)
+    throw new Misconfigured(`${file} declares nothing: export what defineEnvironment, or defineFailpoints, gives`);
+  return found;
+}
