@@ -19,7 +19,7 @@ const NO_DATABASE = "/redis-[\\w-]+\\.int\\.test\\.ts$";
 
 /** What is promised on any database: these run on SQLite and, once more, on Postgres. */
 const ON_EVERY_DATABASE = [
-  "**/mixins/{database,crud,crud/search,stream,stream/carriers,projection,saga,actor}/*.int.test.ts",
+  "**/mixins/{database,crud,crud/search,stream/{consumer,log,publish,carriers},projection,saga,actor}/*.int.test.ts",
   "**/services/{accounts,carts,catalog,checkout,inventory,order-views,orders,seed,shipping}/*.int.test.ts",
   "**/services/payments/payments.int.test.ts",
   "**/test/hello/*.int.test.ts",

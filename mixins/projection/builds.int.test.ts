@@ -6,7 +6,7 @@ import Type from "typebox";
 import { Nats } from "../../test/servers/nats.ts";
 import type { Database } from "../database/index.ts";
 import { consumersOf } from "../stream/mixin.ts";
-import { Source, testHouse, until } from "../stream/source.fixture.ts";
+import { Source, testHouse, until } from "../stream/log/source.fixture.ts";
 import { Builds, type Build } from "./builds.ts";
 import { defineProjection, type Projection } from "./index.ts";
 import { Projections, type ProjectingService, type ProjectionLimits } from "./mixin.ts";

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import Type from "typebox";
-import { Source, testHouse, until } from "../stream/source.fixture.ts";
+import { Source, testHouse, until } from "../stream/log/source.fixture.ts";
 import { consumersOf } from "../stream/mixin.ts";
 import { defineProjection, type Projection } from "./index.ts";
 import { Projections, type ProjectingService } from "./mixin.ts";

@@ -1,5 +1,5 @@
-export { defineReactor, type Reactor } from "./define-reactor.ts";
-export { markIn, stoppedOf, type PlaceFault, type Stopped } from "./identity.ts";
+export { defineReactor, type Reactor } from "./consumer/define-reactor.ts";
+export { markIn, stoppedOf, type PlaceFault, type Stopped } from "./log/identity.ts";
 export {
   COMMITTED,
   isAtOrPast,
@@ -10,4 +10,4 @@ export {
   type LogEvent,
   type LogPage,
   type ReadLog,
-} from "./source.ts";
+} from "./log/source.ts";

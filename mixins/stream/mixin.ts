@@ -5,26 +5,32 @@ import { stopsFirst } from "../kernel/index.ts";
 import { paramsOf } from "../contract/index.ts";
 import { keepsTables } from "../database/mixin.ts";
 import type { Publisher } from "./carriers/resolve.ts";
-import { consumersOf } from "./consumers.ts";
-import type { Reactor } from "./define-reactor.ts";
-import { consumerOf } from "./reactor.ts";
-import { COMMITTED, type Committed } from "./source.ts";
-import type { ParkedFilter } from "./parked.ts";
+import { consumersOf } from "./consumer/consumers.ts";
+import type { Reactor } from "./consumer/define-reactor.ts";
+import { consumerOf } from "./consumer/reactor.ts";
+import { COMMITTED, type Committed } from "./log/source.ts";
+import type { ParkedFilter } from "./consumer/parked.ts";
 import { streamTables } from "./tables.ts";
-import type { Taken } from "./taken.ts";
+import type { Taken } from "./consumer/taken.ts";
 
 export { publishLog, type Publisher } from "./carriers/resolve.ts";
-export { consumersOf, forgetConsumer, type ConsumerStatus, type Consumers, type DeadLetter } from "./consumers.ts";
-export type { Consumer, Failures } from "./follower.ts";
+export {
+  consumersOf,
+  forgetConsumer,
+  type ConsumerStatus,
+  type Consumers,
+  type DeadLetter,
+} from "./consumer/consumers.ts";
+export type { Consumer, Failures } from "./consumer/follower.ts";
 export { STREAM_LIMITS, type StreamLimits } from "./limits.ts";
 export { STREAM_INDEXES } from "./migrations.ts";
-export { streamOf } from "./place.ts";
-export { startRelay, type RelayOptions } from "./relay.ts";
-export { resetConsumer, type Reset, type ResetPlace, type ResetReport } from "./reset.ts";
-export { singletonOf, type Singleton } from "./singleton.ts";
+export { streamOf } from "./consumer/place.ts";
+export { startRelay, type RelayOptions } from "./publish/relay.ts";
+export { resetConsumer, type Reset, type ResetPlace, type ResetReport } from "./consumer/reset.ts";
+export { singletonOf, type Singleton } from "./consumer/singleton.ts";
 export { streamTables } from "./tables.ts";
-export { Subscribers } from "./subscribers.ts";
-export { releasedByAll, type Held, type Kept, type Released } from "./taken.ts";
+export { Subscribers } from "./consumer/subscribers.ts";
+export { releasedByAll, type Held, type Kept, type Released } from "./consumer/taken.ts";
 export { inChunks } from "./chunks.ts";
 
 const PAGE = 100;

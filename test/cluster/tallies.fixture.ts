@@ -6,7 +6,7 @@ import Type from "typebox";
 import { defineActor } from "../../mixins/actor/index.ts";
 import { Actors } from "../../mixins/actor/mixin.ts";
 import { defineContract, defineService } from "../../mixins/contract/index.ts";
-import { consuming, writer } from "../../mixins/stream/writer.fixture.ts";
+import { consuming, writer } from "../../mixins/stream/consumer/writer.fixture.ts";
 
 const contract = defineContract({
   service: "tallies",

@@ -1,7 +1,7 @@
 // What every carrier owes to its consumers (see carrier.ts). A carrier's test calls it with a way to make one.
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import type { Cursor, LogEvent } from "../source.ts";
-import { Source, until } from "../source.fixture.ts";
+import type { Cursor, LogEvent } from "../log/source.ts";
+import { Source, until } from "../log/source.fixture.ts";
 import type { Carrier, Feed } from "./carrier.ts";
 
 export interface CarrierUnderTest {

@@ -8,7 +8,7 @@
 //   3. a delivered cursor can be opened again later, also by another process.
 //   4. a batch never holds more than was asked for.
 //   5. `next` throws PlaceNotInLog when the owner says that the place is not in its log; no event is delivered from there.
-import type { Cursor, LogEvent } from "../source.ts";
+import type { Cursor, LogEvent } from "../log/source.ts";
 
 export interface Batch {
   readonly events: readonly LogEvent[];

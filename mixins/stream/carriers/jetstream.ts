@@ -5,7 +5,7 @@
 // hole, hold sixteen leases, and have a place that means nothing to another carrier.
 import type { ServiceBroker } from "moleculer";
 import { environmentOf } from "../../kernel/index.ts";
-import type { Cursor } from "../source.ts";
+import type { Cursor } from "../log/source.ts";
 import type { Carrier, Feed } from "./carrier.ts";
 import { Channel } from "./jetstream/channel.ts";
 import { connectionOf } from "./jetstream/connection.ts";

@@ -1,4 +1,4 @@
-import { testHouse } from "../source.fixture.ts";
+import { testHouse } from "../log/source.fixture.ts";
 import { carrierConformance } from "./carrier.conformance.ts";
 import { LocalCarrier } from "./local.ts";
 

@@ -1,8 +1,8 @@
 // The carrier that needs no server: each feed reads the owner's log by its action, at once when a commit is hinted at,
 // else by polling. It costs one read of the log a consumer, and nothing when nothing happens.
-import { PlaceNotInLog } from "../identity.ts";
-import { Poll } from "../poll.ts";
-import type { Cursor, LogPage, ReadLog } from "../source.ts";
+import { PlaceNotInLog } from "../log/identity.ts";
+import { Poll } from "../log/poll.ts";
+import type { Cursor, LogPage, ReadLog } from "../log/source.ts";
 import type { Batch, Carrier, Feed } from "./carrier.ts";
 
 /** What a carrier needs of a broker. */

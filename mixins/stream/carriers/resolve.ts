@@ -5,7 +5,7 @@ import type { Carrier } from "./carrier.ts";
 import { JetStreamCarrier } from "./jetstream.ts";
 import { Channel } from "./jetstream/channel.ts";
 import { connectionOf } from "./jetstream/connection.ts";
-import { JetStreamRelay, type OwnLog, type RelayLimits } from "./jetstream/relay.ts";
+import { JetStreamRelay, type OwnLog, type RelayLimits } from "../publish/jetstream-relay.ts";
 import { LocalCarrier } from "./local.ts";
 
 /** What publishes the log of a service to its carrier. */

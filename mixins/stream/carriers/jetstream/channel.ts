@@ -2,7 +2,7 @@
 import { hash } from "node:crypto";
 import { DiscardPolicy, nanos, StorageType, type JetStreamManager, type NatsError, type StreamConfig } from "nats";
 import { bucketOf } from "../../../event-store/index.ts";
-import type { Cursor, LogEvent } from "../../source.ts";
+import type { Cursor, LogEvent } from "../../log/source.ts";
 
 const limits = {
   /** Subjects that the streams of an owner spread over: whoever wants a part of its events subscribes to some. */

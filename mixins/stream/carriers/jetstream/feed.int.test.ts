@@ -1,9 +1,9 @@
 // The feed over a log in memory and messages that the test publishes by hand: all that can go wrong between the two.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { Nats } from "../../../../test/servers/nats.ts";
-import type { LogEvent } from "../../source.ts";
-import { PlaceNotInLog } from "../../identity.ts";
-import { Source, until } from "../../source.fixture.ts";
+import type { LogEvent } from "../../log/source.ts";
+import { PlaceNotInLog } from "../../log/identity.ts";
+import { Source, until } from "../../log/source.fixture.ts";
 import { Channel, digestOfMark, type Carried } from "./channel.ts";
 import { Connection, type JetStream } from "./connection.ts";
 import { JetStreamFeed } from "./feed.ts";

@@ -12,7 +12,7 @@
 // A hole shows at the next message. If there is none, we look at the log, soon after a hint, else every 2 s.
 import type { Batch, Feed } from "../carrier.ts";
 import { LocalFeed, type ReadPage } from "../local.ts";
-import { isAtOrPast, type Cursor, type LogEvent } from "../../source.ts";
+import { isAtOrPast, type Cursor, type LogEvent } from "../../log/source.ts";
 import { digestOfMark, type Carried, type Channel } from "./channel.ts";
 import type { Connection } from "./connection.ts";
 import { Tail } from "./tail.ts";

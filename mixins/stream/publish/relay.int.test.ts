@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { ServiceBroker, ServiceSchema } from "moleculer";
-import type { StoredEvent } from "../event-store/index.ts";
-import { COMMITTED, type LogEvent } from "./index.ts";
-import { Publishing, startRelay } from "./mixin.ts";
-import { testHouse, until } from "./source.fixture.ts";
+import type { StoredEvent } from "../../event-store/index.ts";
+import { COMMITTED, type LogEvent } from "../index.ts";
+import { Publishing, startRelay } from "../mixin.ts";
+import { testHouse, until } from "../log/source.fixture.ts";
 
 let house: Awaited<ReturnType<typeof testHouse>>;
 beforeEach(async () => void (house = await testHouse()));

@@ -1,6 +1,6 @@
 // The port through which a consumer reads the log of the service that owns an event: an internal action,
 // `<service>.readLog`, answered by whatever mixes in an event store.
-import type { Recorded } from "../contract/index.ts";
+import type { Recorded } from "../../contract/index.ts";
 import type { PlaceFault } from "./identity.ts";
 
 /** Opaque place in a service's log; `""` is the start. */

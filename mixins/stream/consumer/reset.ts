@@ -7,9 +7,9 @@
 // Both only change rows; the follower, on whichever node it is, finds them changed. Dead letters of that owner go: they
 // hold events that the log need not have any more.
 import type { Knex } from "knex";
-import { Refusal } from "../kernel/index.ts";
-import type { Database } from "../database/index.ts";
-import { stoppedOf } from "./identity.ts";
+import { Refusal } from "../../kernel/index.ts";
+import type { Database } from "../../database/index.ts";
+import { stoppedOf } from "../log/identity.ts";
 
 export interface Reset {
   readonly to: "head" | "start";

@@ -1,8 +1,8 @@
 // A consumer for tests that writes each event into a table without a key: what is applied twice is there twice.
 import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
-import { databaseOf, migrate, type Database } from "../database/mixin.ts";
-import { consumersOf, Consuming, type Consumer, type ConsumerStatus, type Failures } from "./mixin.ts";
-import { until } from "./source.fixture.ts";
+import { databaseOf, migrate, type Database } from "../../database/mixin.ts";
+import { consumersOf, Consuming, type Consumer, type ConsumerStatus, type Failures } from "../mixin.ts";
+import { until } from "../log/source.fixture.ts";
 
 export const TYPES = ["thing.made", "thing.used", "thing.ended"];
 

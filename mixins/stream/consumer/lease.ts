@@ -3,7 +3,7 @@
 // every effect is guarded again by a conditional write (the checkpoint's revision) and the paused holder rolls back.
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import type { Database } from "../database/index.ts";
+import type { Database } from "../../database/index.ts";
 
 const PROCESS = randomUUID();
 /** A new name for a holder: `<host>/<pid>/<process>/<n>`. */

@@ -14,18 +14,18 @@
 // person, one that is merely unavailable is tried for ever, at a bounded rate. What is tried again is read again from the
 // owner: a deploy may have changed its shape, and what is stored is for people. Another release of the consumer tries what
 // is parked once more by itself. When too many streams are aside the consumer says so and stops reading until some are back.
-import { asError, backoffMs, Bug, failpoint, isRetryable, plainError, Unavailable } from "../kernel/index.ts";
-import type { Recorded } from "../contract/index.ts";
-import type { Database } from "../database/index.ts";
+import { asError, backoffMs, Bug, failpoint, isRetryable, plainError, Unavailable } from "../../kernel/index.ts";
+import type { Recorded } from "../../contract/index.ts";
+import type { Database } from "../../database/index.ts";
 import type { Knex } from "knex";
-import type { Carrier, Feed } from "./carriers/carrier.ts";
-import { HOW_TO_GO_ON, PlaceNotInLog } from "./identity.ts";
+import type { Carrier, Feed } from "../carriers/carrier.ts";
+import { HOW_TO_GO_ON, PlaceNotInLog } from "../log/identity.ts";
 import { Lease } from "./lease.ts";
-import type { StreamLimits } from "./limits.ts";
+import type { StreamLimits } from "../limits.ts";
 import { notParkedBy, parkedBy, releaseName, unpark } from "./parked.ts";
 import { Place, streamOf, Superseded, type Aside, type Letter, type PlaceKey } from "./place.ts";
-import type { ReadStream } from "./read-stream.ts";
-import { isAtOrPast, type Cursor, type LogEvent, type LogPage, type ReadLog } from "./source.ts";
+import type { ReadStream } from "../log/read-stream.ts";
+import { isAtOrPast, type Cursor, type LogEvent, type LogPage, type ReadLog } from "../log/source.ts";
 
 /** By stream, the first event that failed and why. Later events of that stream have not been applied. */
 export type Failures = Map<string, { readonly event: LogEvent; readonly error: unknown }>;

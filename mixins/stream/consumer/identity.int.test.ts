@@ -1,10 +1,10 @@
 // A log that is put back from an older copy, on both databases and by the action of a real owner.
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import type { ServiceBroker } from "moleculer";
-import { METRICS } from "../kernel/index.ts";
-import { markIn, STOPPED } from "./index.ts";
-import { consumersOf } from "./mixin.ts";
-import { Source, testHouse, until } from "./source.fixture.ts";
+import { METRICS } from "../../kernel/index.ts";
+import { markIn, STOPPED } from "../index.ts";
+import { consumersOf } from "../mixin.ts";
+import { Source, testHouse, until } from "../log/source.fixture.ts";
 import { TYPES, applied, appliedIn, consuming, databaseIn, inside, statusIn, writer } from "./writer.fixture.ts";
 
 let house: Awaited<ReturnType<typeof testHouse>>;

@@ -3,8 +3,8 @@
 // it only saves work: what a paused holder does once more is guarded where it takes effect.
 import type { Service } from "moleculer";
 import { Lease } from "./lease.ts";
-import { STREAM_LIMITS, type StreamLimits } from "./limits.ts";
-import { streamTables } from "./tables.ts";
+import { STREAM_LIMITS, type StreamLimits } from "../limits.ts";
+import { streamTables } from "../tables.ts";
 
 export interface Singleton {
   /** Whether this node is to do the work now. */

@@ -2,10 +2,10 @@
 // back one by one. They go back at a bounded rate, so that live events do not wait behind them, each in its own order.
 import { hash } from "node:crypto";
 import type { Knex } from "knex";
-import { rfc3339 } from "../kernel/index.ts";
-import type { Database } from "../database/index.ts";
-import { inChunks } from "./chunks.ts";
-import { STREAM_LIMITS } from "./limits.ts";
+import { rfc3339 } from "../../kernel/index.ts";
+import type { Database } from "../../database/index.ts";
+import { inChunks } from "../chunks.ts";
+import { STREAM_LIMITS } from "../limits.ts";
 
 /** Which parked streams are meant; what is left out does not narrow. */
 export interface ParkedFilter {

@@ -1,5 +1,5 @@
-import { eventCommandId, failpoint } from "../kernel/index.ts";
-import { floating, typedCall, type Call, type Recorded } from "../contract/index.ts";
+import { eventCommandId, failpoint } from "../../kernel/index.ts";
+import { floating, typedCall, type Call, type Recorded } from "../../contract/index.ts";
 import type { Reactor } from "./define-reactor.ts";
 import type { Consumer } from "./follower.ts";
 

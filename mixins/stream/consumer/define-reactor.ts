@@ -1,5 +1,5 @@
 // A reactor calls: at least once an event, with command ids derived from the event, which makes actor commands once.
-import type { Call, EventName, Recorded } from "../contract/index.ts";
+import type { Call, EventName, Recorded } from "../../contract/index.ts";
 
 export interface Reactor {
   /** Names its place in the log: a new name starts at the first event. */

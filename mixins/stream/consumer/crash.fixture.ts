@@ -3,12 +3,12 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { ServiceBroker, type Service } from "moleculer";
-import { brokerOptions } from "../../broker/index.ts";
-import { COMMAND_ID, readEnvironment } from "../kernel/index.ts";
-import { migrate } from "../database/mixin.ts";
-import { defineReactor } from "./index.ts";
-import { consumersOf, Consuming, Reactors } from "./mixin.ts";
-import { Source, until } from "./source.fixture.ts";
+import { brokerOptions } from "../../../broker/index.ts";
+import { COMMAND_ID, readEnvironment } from "../../kernel/index.ts";
+import { migrate } from "../../database/mixin.ts";
+import { defineReactor } from "../index.ts";
+import { consumersOf, Consuming, Reactors } from "../mixin.ts";
+import { Source, until } from "../log/source.fixture.ts";
 
 const folder = process.argv[2]!;
 const source = new Source("things", "thing", ["thing.made", "thing.used"]);

@@ -1,11 +1,11 @@
 // A consumer's durable place in one partition: checkpoint, last version per stream, and what was set aside. All of it
 // lies in the consumer's own database and moves in the transaction of the effects.
 import type { Knex } from "knex";
-import { eventIdOf, rfc3339 } from "../kernel/index.ts";
-import type { Database } from "../database/index.ts";
-import { keptMark, markIn, stoppedOf, type PlaceFault, type Stopped } from "./identity.ts";
-import type { Cursor, LogEvent } from "./source.ts";
-import { inChunks } from "./chunks.ts";
+import { eventIdOf, rfc3339 } from "../../kernel/index.ts";
+import type { Database } from "../../database/index.ts";
+import { keptMark, markIn, stoppedOf, type PlaceFault, type Stopped } from "../log/identity.ts";
+import type { Cursor, LogEvent } from "../log/source.ts";
+import { inChunks } from "../chunks.ts";
 
 /** Streams whose last version is kept in memory. A miss costs a query; 50 000 cost about 10 MB. */
 const VERSIONS_CACHED = 50_000;

@@ -1,8 +1,8 @@
 // Which streams nobody needs any more: what the owner asks before it lets them go to the cold part. Every service that
 // consumes has to have taken them, and no open saga may still call their actors. What is not known stays.
 import type { ServiceBroker } from "moleculer";
-import { plainError } from "../kernel/index.ts";
-import { inChunks } from "./chunks.ts";
+import { plainError } from "../../kernel/index.ts";
+import { inChunks } from "../chunks.ts";
 import type { Subscriber } from "./subscribers.ts";
 
 /** Params of `<service>.taken`: actors of one source, each with the version that has to have been taken. */

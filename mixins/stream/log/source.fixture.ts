@@ -1,11 +1,11 @@
 // A source for tests: a service that owns events kept in an array, and answers for them as an actor service does.
 import { setTimeout as sleep } from "node:timers/promises";
 import { ServiceBroker, type BrokerOptions, type Service, type ServiceSchema } from "moleculer";
-import { brokerOptions } from "../../broker/index.ts";
-import { newDatabases } from "../../test/databases.ts";
-import { readEnvironment } from "../kernel/index.ts";
-import { publishLog, type Publisher } from "./carriers/resolve.ts";
-import type { RelayLimits } from "./carriers/jetstream/relay.ts";
+import { brokerOptions } from "../../../broker/index.ts";
+import { newDatabases } from "../../../test/databases.ts";
+import { readEnvironment } from "../../kernel/index.ts";
+import { publishLog, type Publisher } from "../carriers/resolve.ts";
+import type { RelayLimits } from "../publish/jetstream-relay.ts";
 import type { PlaceFault } from "./identity.ts";
 import { COMMITTED, type Cursor, type LogEvent, type LogPage, type ReadLog } from "./source.ts";
 

@@ -1,8 +1,8 @@
 // Which services consume, or have sagas: remembered by a service that owns events, in its own database. The registry
 // forgets a service that is away, and what it has not taken must not be archived meanwhile.
 import type { Service, ServiceBroker } from "moleculer";
-import type { Database } from "../database/index.ts";
-import { streamTables } from "./tables.ts";
+import type { Database } from "../../database/index.ts";
+import { streamTables } from "../tables.ts";
 
 interface Listed {
   readonly fullName: string;

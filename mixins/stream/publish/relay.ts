@@ -2,8 +2,8 @@
 // Moleculer event (`order.placed`) for services that want only a notification. Both may be lost: who must not miss an
 // event is a consumer. It runs beside the commands, so it costs nothing where nobody listens.
 import type { ServiceBroker } from "moleculer";
-import type { Cursor as StoreCursor, EventStore, StoredEvent } from "../event-store/index.ts";
-import { COMMITTED, type Committed, type LogEvent } from "./source.ts";
+import type { Cursor as StoreCursor, EventStore, StoredEvent } from "../../event-store/index.ts";
+import { COMMITTED, type Committed, type LogEvent } from "../log/source.ts";
 
 const limits = {
   /** Milliseconds between two hints: a busy store commits hundreds of times a second, a consumer is cheaper in batches. */

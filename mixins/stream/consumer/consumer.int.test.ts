@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import type { ServiceSchema } from "moleculer";
-import { COMMAND_ID, METRICS, Unavailable } from "../kernel/index.ts";
-import type { Call } from "../contract/index.ts";
-import { defineReactor, type Reactor } from "./index.ts";
+import { COMMAND_ID, METRICS, Unavailable } from "../../kernel/index.ts";
+import type { Call } from "../../contract/index.ts";
+import { defineReactor, type Reactor } from "../index.ts";
 import { Lease } from "./lease.ts";
-import { consumersOf, Reactors, STREAM_LIMITS, type Consumer } from "./mixin.ts";
-import { Source, testHouse, until } from "./source.fixture.ts";
+import { consumersOf, Reactors, STREAM_LIMITS, type Consumer } from "../mixin.ts";
+import { Source, testHouse, until } from "../log/source.fixture.ts";
 import { TYPES, applied, appliedIn, consuming, databaseIn, inside, statusIn, writer } from "./writer.fixture.ts";
 
 let house: Awaited<ReturnType<typeof testHouse>>;

@@ -1,22 +1,22 @@
 // The consumers of one service: finds the owners of what they subscribe to, follows each, answers for their state.
 import type { Knex } from "knex";
 import type { Service } from "moleculer";
-import { environmentOf, isStopping, METRICS, Refusal } from "../kernel/index.ts";
-import type { Database } from "../database/index.ts";
-import type { Carrier } from "./carriers/carrier.ts";
-import { carrierOf } from "./carriers/resolve.ts";
+import { environmentOf, isStopping, METRICS, Refusal } from "../../kernel/index.ts";
+import type { Database } from "../../database/index.ts";
+import type { Carrier } from "../carriers/carrier.ts";
+import { carrierOf } from "../carriers/resolve.ts";
 import { Follower, type Consumer, type House } from "./follower.ts";
-import { stoppedOf } from "./identity.ts";
-import { STREAM_LIMITS } from "./limits.ts";
-import { actorOf, ownersOf } from "./owners.ts";
+import { stoppedOf } from "../log/identity.ts";
+import { STREAM_LIMITS } from "../limits.ts";
+import { actorOf, ownersOf } from "../log/owners.ts";
 import { unparkGroup, type ParkedFilter } from "./parked.ts";
 import { eventIn } from "./place.ts";
-import { streamReader } from "./read-stream.ts";
+import { streamReader } from "../log/read-stream.ts";
 import { resetConsumer, type Reset, type ResetReport } from "./reset.ts";
-import { STOPPED, type ConsumerStopped, type LogPage, type ReadLog } from "./source.ts";
-import { streamTables } from "./tables.ts";
+import { STOPPED, type ConsumerStopped, type LogPage, type ReadLog } from "../log/source.ts";
+import { streamTables } from "../tables.ts";
 import type { Taken } from "./taken.ts";
-import { inChunks } from "./chunks.ts";
+import { inChunks } from "../chunks.ts";
 
 export interface ConsumerStatus {
   readonly name: string;

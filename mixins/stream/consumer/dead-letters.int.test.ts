@@ -1,11 +1,11 @@
 // What becomes of events that a consumer could not handle: tried again in today's shape, across releases, by groups.
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import type { ServiceBroker, ServiceSchema } from "moleculer";
-import { Bug, METRICS, Unavailable } from "../kernel/index.ts";
-import type { Recorded } from "../contract/index.ts";
-import { defineReactor, type Reactor } from "./index.ts";
-import { consumersOf, Reactors, STREAM_LIMITS, type Consumer } from "./mixin.ts";
-import { Source, testHouse, until } from "./source.fixture.ts";
+import { Bug, METRICS, Unavailable } from "../../kernel/index.ts";
+import type { Recorded } from "../../contract/index.ts";
+import { defineReactor, type Reactor } from "../index.ts";
+import { consumersOf, Reactors, STREAM_LIMITS, type Consumer } from "../mixin.ts";
+import { Source, testHouse, until } from "../log/source.fixture.ts";
 import { TYPES, consuming, databaseIn, inside, statusIn } from "./writer.fixture.ts";
 
 let house: Awaited<ReturnType<typeof testHouse>>;

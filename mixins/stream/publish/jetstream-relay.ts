@@ -13,17 +13,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Service } from "moleculer";
 import type { NatsConnection } from "nats";
-import { fingerprintOf, newId, plainError } from "../../../kernel/index.ts";
-import type { Database } from "../../../database/index.ts";
-import { STREAM_LIMITS } from "../../limits.ts";
-import { Poll } from "../../poll.ts";
-import { singletonOf, type Singleton } from "../../singleton.ts";
-import type { PlaceFault } from "../../identity.ts";
-import type { Cursor, LogPage } from "../../source.ts";
-import { streamTables } from "../../tables.ts";
-import { digestOfMark, type Carried, type Channel } from "./channel.ts";
-import type { Connection, JetStream } from "./connection.ts";
-import { publishAll } from "./publish.ts";
+import { fingerprintOf, newId, plainError } from "../../kernel/index.ts";
+import type { Database } from "../../database/index.ts";
+import { STREAM_LIMITS } from "../limits.ts";
+import { Poll } from "../log/poll.ts";
+import { singletonOf, type Singleton } from "../consumer/singleton.ts";
+import type { PlaceFault } from "../log/identity.ts";
+import type { Cursor, LogPage } from "../log/source.ts";
+import { streamTables } from "../tables.ts";
+import { digestOfMark, type Carried, type Channel } from "../carriers/jetstream/channel.ts";
+import type { Connection, JetStream } from "../carriers/jetstream/connection.ts";
+import { publishAll } from "../carriers/jetstream/publish.ts";
 
 export const RELAY_LIMITS = {
   /** Events read, published and acknowledged at once. */
