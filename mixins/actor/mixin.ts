@@ -22,7 +22,7 @@ import {
   Publishing,
   releasedByAll,
   singletonOf,
-  startRelay,
+  startNotifier,
   Subscribers,
   type Publisher,
 } from "../stream/mixin.ts";
@@ -257,7 +257,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
       );
       const { metricsMs } = { ...ACTOR_LIMITS, ...options.limits };
       this.stopMeasuring = measureActors(this.broker, this.fullName, this.actors, metricsMs);
-      this.stopRelay = startRelay({
+      this.stopRelay = startNotifier({
         broker: this.broker,
         service: this.fullName,
         store,

@@ -1,5 +1,5 @@
 export { defineReactor, type Reactor } from "./consumer/define-reactor.ts";
-export { markIn, stoppedOf, type PlaceFault, type Stopped } from "./log/identity.ts";
+export { markIn, stoppedOf, type CursorFault, type Stopped } from "./log/identity.ts";
 export {
   COMMITTED,
   isAtOrPast,

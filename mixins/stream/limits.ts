@@ -29,9 +29,9 @@ export const STREAM_LIMITS = {
    * Streams set aside until the consumer stops reading and only retries: when everything fails (a called service is
    * down, a fold is wrong) the log must not move into the dead-letter table.
    */
-  asideStreams: 1_000,
+  failedStreamsMax: 1_000,
   /** Versions missing at once in one stream. More is no hole but another log: an error for people. */
-  hole: 1_000,
+  gapEventsMax: 1_000,
   /** Milliseconds between two looks whether a place that is not in the log is there by now, or was reset. */
   notInLogMs: 5_000,
   /** Milliseconds between two lines in the log while it is not. */

@@ -11,7 +11,7 @@ import { consumerOf } from "./consumer/reactor.ts";
 import { COMMITTED, type Committed } from "./log/source.ts";
 import type { ParkedFilter } from "./consumer/parked.ts";
 import { streamTables } from "./tables.ts";
-import type { Taken } from "./consumer/taken.ts";
+import type { AcknowledgedQuery } from "./consumer/acknowledged.ts";
 
 export { publishLog, type Publisher } from "./carriers/resolve.ts";
 export {
@@ -21,16 +21,16 @@ export {
   type Consumers,
   type DeadLetter,
 } from "./consumer/consumers.ts";
-export type { Consumer, Failures } from "./consumer/follower.ts";
+export type { Consumer, Failures } from "./consumer/partition-reader.ts";
 export { STREAM_LIMITS, type StreamLimits } from "./limits.ts";
 export { STREAM_INDEXES } from "./migrations.ts";
-export { streamOf } from "./consumer/place.ts";
-export { startRelay, type RelayOptions } from "./publish/relay.ts";
-export { resetConsumer, type Reset, type ResetPlace, type ResetReport } from "./consumer/reset.ts";
+export { streamOf } from "./consumer/checkpoint.ts";
+export { startNotifier, type NotifierOptions } from "./publish/notifier.ts";
+export { resetConsumer, type Reset, type ResetCheckpoint, type ResetReport } from "./consumer/reset.ts";
 export { singletonOf, type Singleton } from "./consumer/singleton.ts";
 export { streamTables } from "./tables.ts";
 export { Subscribers } from "./consumer/subscribers.ts";
-export { releasedByAll, type Held, type Kept, type Released } from "./consumer/taken.ts";
+export { releasedByAll, type Held, type Kept, type Released } from "./consumer/acknowledged.ts";
 export { inChunks } from "./chunks.ts";
 
 const PAGE = 100;
@@ -91,7 +91,7 @@ export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
       taken: {
         visibility: "public",
         roles: ["admin"],
-        async handler(this: Service, ctx: Context<Taken>) {
+        async handler(this: Service, ctx: Context<AcknowledgedQuery>) {
           return { ids: await (await consumersOf(this)).taken(ctx.params) };
         },
       },

@@ -19,7 +19,7 @@ export async function parkedOf(tables: Tables): Promise<readonly Result[]> {
   const results: Result[] = [];
   for (const { consumer, source, parked, aside, letters } of consumers) {
     const waiting = `${consumer} on ${source}: ${count(parked, "stream")} parked, ${aside - parked} being retried, ${count(letters, "dead letter")}`;
-    if (aside >= STREAM_LIMITS.asideStreams)
+    if (aside >= STREAM_LIMITS.failedStreamsMax)
       results.push(fail("parked", `${waiting}: it reads no further`, RETRY_GROUP));
     else if (parked > 0) results.push(fail("parked", waiting + (await example(tables, consumer, source)), RETRY_GROUP));
     else results.push(warn("parked", waiting, "what they call is away, or busy: see its log"));

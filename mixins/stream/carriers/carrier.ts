@@ -7,7 +7,7 @@
 //   2. the events of one stream come in order of version, unless the carrier lost some (the consumer reads the hole).
 //   3. a delivered cursor can be opened again later, also by another process.
 //   4. a batch never holds more than was asked for.
-//   5. `next` throws PlaceNotInLog when the owner says that the place is not in its log; no event is delivered from there.
+//   5. `next` throws CursorNotInLog when the owner says that the place is not in its log; no event is delivered from there.
 import type { Cursor, LogEvent } from "../log/source.ts";
 
 export interface Batch {

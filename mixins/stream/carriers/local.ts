@@ -1,6 +1,6 @@
 // The carrier that needs no server: each feed reads the owner's log by its action, at once when a commit is hinted at,
 // else by polling. It costs one read of the log a consumer, and nothing when nothing happens.
-import { PlaceNotInLog } from "../log/identity.ts";
+import { CursorNotInLog } from "../log/identity.ts";
 import { Poll } from "../log/poll.ts";
 import type { Cursor, LogPage, ReadLog } from "../log/source.ts";
 import type { Batch, Carrier, Feed } from "./carrier.ts";
@@ -11,12 +11,12 @@ export interface Caller {
 }
 
 export type ReadPage = (cursor: Cursor, limit: number, mark?: string) => Promise<LogPage>;
-/** The log of a service, by its action. Throws PlaceNotInLog. */
+/** The log of a service, by its action. Throws CursorNotInLog. */
 export const logOf =
   (broker: Caller, source: string): ReadPage =>
   async (cursor, limit, mark) => {
     const page = (await broker.call(`${source}.readLog`, { cursor, mark, limit } satisfies ReadLog)) as LogPage;
-    if (page.fault) throw new PlaceNotInLog(source, page.fault);
+    if (page.fault) throw new CursorNotInLog(source, page.fault);
     return page;
   };
 

@@ -243,7 +243,7 @@ describe("an event that fails", () => {
     const heal = { healed: false };
     const down = (): unknown => (heal.healed ? undefined : new Unavailable("DOWN"));
     for (let i = 0; i < 40; i++) source.append(`${i}`, "thing.made");
-    const limits = { batch: 5, asideStreams: 10, retryMinMs: 5, retryMaxMs: 20 };
+    const limits = { batch: 5, failedStreamsMax: 10, retryMinMs: 5, retryMaxMs: 20 };
     const broker = await house.start(source.schema(), consuming("readers", writer({ limits }, down)));
     await until(
       () => statusIn(broker),

@@ -5,17 +5,17 @@ import { environmentOf, isStopping, METRICS, Refusal } from "../../kernel/index.
 import type { Database } from "../../database/index.ts";
 import type { Carrier } from "../carriers/carrier.ts";
 import { carrierOf } from "../carriers/resolve.ts";
-import { Follower, type Consumer, type House } from "./follower.ts";
+import { PartitionReader, type Consumer, type ConsumerContext } from "./partition-reader.ts";
 import { stoppedOf } from "../log/identity.ts";
 import { STREAM_LIMITS } from "../limits.ts";
 import { actorOf, ownersOf } from "../log/owners.ts";
 import { unparkGroup, type ParkedFilter } from "./parked.ts";
-import { eventIn } from "./place.ts";
+import { eventIn } from "./checkpoint.ts";
 import { streamReader } from "../log/read-stream.ts";
 import { resetConsumer, type Reset, type ResetReport } from "./reset.ts";
 import { STOPPED, type ConsumerStopped, type LogPage, type ReadLog } from "../log/source.ts";
 import { streamTables } from "../tables.ts";
-import type { Taken } from "./taken.ts";
+import type { AcknowledgedQuery } from "./acknowledged.ts";
 import { inChunks } from "../chunks.ts";
 
 export interface ConsumerStatus {
@@ -25,7 +25,7 @@ export interface ConsumerStatus {
    * is not in the log, which `stopped` says; `full`: of some source as many streams are set aside as may be, and until some
    * are back it reads no further.
    */
-  readonly state: Follower["state"] | "full";
+  readonly state: PartitionReader["state"] | "full";
   /** Logs in which its place is not: it stands still there until an operator says how it goes on. */
   readonly stopped?: readonly { readonly source: string; readonly reason: string; readonly since: string }[];
   /** Events of its sources that lie after its checkpoints, of all types; null when a source cannot be asked. */
@@ -80,9 +80,9 @@ export function consumersOf(service: Service): Promise<Consumers> {
 export class Consumers {
   readonly database: Database;
   readonly #service: Service;
-  readonly #house: House;
+  readonly #context: ConsumerContext;
   readonly #carrier: Carrier;
-  readonly #running = new Map<string, { consumer: Consumer; followers: Map<string, Follower> }>();
+  readonly #running = new Map<string, { consumer: Consumer; followers: Map<string, PartitionReader> }>();
   readonly #looking: NodeJS.Timeout;
   readonly #measuring: NodeJS.Timeout | undefined;
   readonly #look = (): void => this.#followAll();
@@ -91,7 +91,7 @@ export class Consumers {
     this.database = database;
     this.#service = service;
     this.#carrier = carrierOf(service.broker);
-    this.#house = {
+    this.#context = {
       database,
       carrier: this.#carrier,
       logger: service.logger,
@@ -155,9 +155,9 @@ export class Consumers {
       .groupBy("source", "partition", "state")
       .select("source", "partition", "state", knex.raw("count(*) as streams"));
     const count = (rows: typeof aside): number => rows.reduce((sum, { streams }) => sum + Number(streams), 0);
-    const { asideStreams } = { ...STREAM_LIMITS, ...running?.consumer.limits };
+    const { failedStreamsMax } = { ...STREAM_LIMITS, ...running?.consumer.limits };
     const isFull = [...Map.groupBy(aside, ({ source, partition }) => `${source}/${partition}`).values()].some(
-      rows => count(rows) >= asideStreams,
+      rows => count(rows) >= failedStreamsMax,
     );
     const stopped = rows.flatMap(row => {
       const { reason, at } = stoppedOf(row) ?? {};
@@ -234,7 +234,7 @@ export class Consumers {
   }
 
   /** Those of the streams that every consumer of this source here has taken up to their version, with nothing aside. */
-  async taken({ source, streams }: Taken): Promise<string[]> {
+  async taken({ source, streams }: AcknowledgedQuery): Promise<string[]> {
     const { knex } = this.database;
     const names = [...this.#running.entries()]
       .filter(([, { consumer }]) => ownersOf(this.#service.broker, consumer.types).has(source))
@@ -302,7 +302,7 @@ export class Consumers {
         for (const partition of this.#carrier.partitions(source)) {
           const key = `${source}/${partition}`;
           // An owner that is away for a while keeps its follower: that one waits and asks again.
-          if (!followers.has(key)) followers.set(key, new Follower(this.#house, consumer, source, partition));
+          if (!followers.has(key)) followers.set(key, new PartitionReader(this.#context, consumer, source, partition));
         }
   }
 

@@ -377,7 +377,7 @@ describe("a thousand parked streams", () => {
       () => {
         if (!state.healed) throw poison();
       },
-      { limits: { asideStreams: 3, batch: 2, retryMinMs: 5, retryMaxMs: 20 } },
+      { limits: { failedStreamsMax: 3, batch: 2, retryMinMs: 5, retryMaxMs: 20 } },
     );
     const broker = await house.start(source.schema(), consuming("readers", consumer));
     const { logger } = inside(broker);

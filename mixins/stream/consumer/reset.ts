@@ -17,7 +17,7 @@ export interface Reset {
   readonly dryRun: boolean;
 }
 /** What a reset changes, or would change, of one owner's log. */
-export interface ResetPlace {
+export interface ResetCheckpoint {
   readonly source: string;
   readonly reason: string;
   readonly stoppedAt: string;
@@ -29,7 +29,7 @@ export interface ResetPlace {
 }
 export interface ResetReport extends Reset {
   readonly consumer: string;
-  readonly places: readonly ResetPlace[];
+  readonly places: readonly ResetCheckpoint[];
   /** Its rows are built anew beside those that are read, which are replaced once the new ones have caught up. */
   readonly rebuild?: true;
 }
@@ -40,7 +40,7 @@ export function resetConsumer(database: Database, consumer: string, { to, dryRun
     const rows = await trx("checkpoints").where({ consumer }).orderBy("source").forUpdate();
     if (rows.length === 0)
       throw new Refusal("CONSUMER_NOT_FOUND", { field: "name", message: `no consumer has the name ${consumer}` });
-    const places: ResetPlace[] = [];
+    const places: ResetCheckpoint[] = [];
     for (const row of rows) {
       const stopped = stoppedOf(row);
       if (!stopped) continue;

@@ -4,7 +4,7 @@
 import type { Cursor } from "./source.ts";
 
 /** Why a place is not in the log, as the owner says. */
-export interface PlaceFault {
+export interface CursorFault {
   readonly reason: string;
   /** End of the owner's log when it was asked. */
   readonly head: Cursor;
@@ -13,14 +13,14 @@ export interface PlaceFault {
 }
 
 /** What the checkpoint says of a consumer that has stopped. */
-export interface Stopped extends PlaceFault {
+export interface Stopped extends CursorFault {
   /** RFC 3339, the database's clock. */
   readonly at: string;
 }
 
-export class PlaceNotInLog extends Error {
-  readonly fault: PlaceFault;
-  constructor(source: string, fault: PlaceFault) {
+export class CursorNotInLog extends Error {
+  readonly fault: CursorFault;
+  constructor(source: string, fault: CursorFault) {
     super(`its place is not in the log of ${source}: ${fault.reason}`);
     this.fault = fault;
   }

@@ -6,7 +6,7 @@ import { newDatabases } from "../../../test/databases.ts";
 import { readEnvironment } from "../../kernel/index.ts";
 import { publishLog, type Publisher } from "../carriers/resolve.ts";
 import type { RelayLimits } from "../publish/jetstream-relay.ts";
-import type { PlaceFault } from "./identity.ts";
+import type { CursorFault } from "./identity.ts";
 import { COMMITTED, type Cursor, type LogEvent, type LogPage, type ReadLog } from "./source.ts";
 
 /** How often the log had been put back when an event was written; a process that was killed begins the same log again. */
@@ -71,7 +71,7 @@ export class Source {
     return `${cursor}/${lives.get(event) ?? 0}`;
   }
 
-  #faultAt(cursor: Cursor, mark: string | undefined): PlaceFault | undefined {
+  #faultAt(cursor: Cursor, mark: string | undefined): CursorFault | undefined {
     if (this.isOld || (Number(cursor) <= this.log.length && (mark === undefined || mark === this.markAt(cursor))))
       return undefined;
     return { reason: `${mark} is not in the log`, head: `${this.log.length || ""}`, actor: this.actor };

@@ -1,7 +1,7 @@
 // The port through which a consumer reads the log of the service that owns an event: an internal action,
 // `<service>.readLog`, answered by whatever mixes in an event store.
 import type { Recorded } from "../../contract/index.ts";
-import type { PlaceFault } from "./identity.ts";
+import type { CursorFault } from "./identity.ts";
 
 /** Opaque place in a service's log; `""` is the start. */
 export type Cursor = string;
@@ -20,7 +20,7 @@ export interface LogPage {
   /** What tells the place at `cursor` from the same number in another log; opaque. Not there from an older release. */
   readonly mark?: string | undefined;
   /** Instead of events: the place that was asked from is not in this log. */
-  readonly fault?: PlaceFault;
+  readonly fault?: CursorFault;
   /**
    * Which log it is, and in which shape its events are told: another one after a reset of the database, or with another
    * version of an event. Only where a carrier brings events that were told before, and has to tell them from today's.

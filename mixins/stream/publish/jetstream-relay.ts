@@ -18,7 +18,7 @@ import type { Database } from "../../database/index.ts";
 import { STREAM_LIMITS } from "../limits.ts";
 import { Poll } from "../log/poll.ts";
 import { singletonOf, type Singleton } from "../consumer/singleton.ts";
-import type { PlaceFault } from "../log/identity.ts";
+import type { CursorFault } from "../log/identity.ts";
 import type { Cursor, LogPage } from "../log/source.ts";
 import { streamTables } from "../tables.ts";
 import { digestOfMark, type Carried, type Channel } from "../carriers/jetstream/channel.ts";
@@ -221,7 +221,7 @@ export class JetStreamRelay {
   }
 
   /** The log is not the one that was published. */
-  async #goToEnd(from: Cursor, { reason, head }: PlaceFault): Promise<void> {
+  async #goToEnd(from: Cursor, { reason, head }: CursorFault): Promise<void> {
     this.#service.logger.warn(
       `relay of ${this.#service.fullName}: its place is not in the log (${reason}); it goes on at the log's end, and readers read the log`,
     );

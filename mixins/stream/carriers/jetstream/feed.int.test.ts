@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { Nats } from "../../../../test/servers/nats.ts";
 import type { LogEvent } from "../../log/source.ts";
-import { PlaceNotInLog } from "../../log/identity.ts";
+import { CursorNotInLog } from "../../log/identity.ts";
 import { Source, until } from "../../log/source.fixture.ts";
 import { Channel, digestOfMark, type Carried } from "./channel.ts";
 import { Connection, type JetStream } from "./connection.ts";
@@ -45,7 +45,7 @@ async function openAt(events: number): Promise<void> {
   const read = async (cursor: string, limit: number, mark?: string) => {
     reads++;
     if (mark !== undefined && mark !== source.markAt(cursor))
-      throw new PlaceNotInLog("things", { reason: "it is another log", head: "", actor: "thing" });
+      throw new CursorNotInLog("things", { reason: "it is another log", head: "", actor: "thing" });
     const page = source.log.slice(Number(cursor), Number(cursor) + limit);
     const next = `${Number(cursor) + page.length}`;
     return { events: page, cursor: next, mark: source.markAt(next), origin: ORIGIN };
@@ -191,7 +191,7 @@ test.each([
   await openAt(5);
   source.restore(2);
   await publish(...grow());
-  expect(await untilThrown()).toBeInstanceOf(PlaceNotInLog);
+  expect(await untilThrown()).toBeInstanceOf(CursorNotInLog);
 });
 
 test("P4 nor is it behind a message of the log as it was", async () => {
@@ -200,7 +200,7 @@ test("P4 nor is it behind a message of the log as it was", async () => {
   source.restore(2);
   await publish(last, ...page(6));
   expect(await take(1)).toEqual([6]);
-  expect(await untilThrown()).toBeInstanceOf(PlaceNotInLog);
+  expect(await untilThrown()).toBeInstanceOf(CursorNotInLog);
 });
 
 test("a page that begins before our place is taken once the owner has looked our place up", async () => {

@@ -174,7 +174,7 @@ export class JetStreamFeed implements Feed {
   }
 
   /**
-   * A relay's pages lie otherwise than ours: the first after the log mostly begins before our place. Throws PlaceNotInLog.
+   * A relay's pages lie otherwise than ours: the first after the log mostly begins before our place. Throws CursorNotInLog.
    * Looked up after it has arrived: whoever published it reads the same log as the owner by then.
    */
   async #lookUp(message: Carried | undefined): Promise<void> {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import type { StoredEvent } from "../../event-store/index.ts";
 import { COMMITTED, type LogEvent } from "../index.ts";
-import { Publishing, startRelay } from "../mixin.ts";
+import { Publishing, startNotifier } from "../mixin.ts";
 import { testHouse, until } from "../log/source.fixture.ts";
 
 let house: Awaited<ReturnType<typeof testHouse>>;
@@ -45,7 +45,7 @@ const listener = (pattern: string, heard: unknown[], name = "listener"): Service
 const decode = ({ stream, version, type }: StoredEvent): LogEvent =>
   ({ eventId: `${stream}@${version}`, type, ...(type === "thing.odd" && { broken: "unknown type" }) }) as LogEvent;
 const relayOn = (broker: ServiceBroker, store: ReturnType<typeof log>) =>
-  startRelay({ broker, service: "things", store, decode });
+  startNotifier({ broker, service: "things", store, decode });
 
 test("a burst of commits is hinted at once, and once more at its end", async () => {
   const hints: unknown[] = [];

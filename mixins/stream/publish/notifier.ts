@@ -14,7 +14,7 @@ const limits = {
   lookMs: 500,
 };
 
-export interface RelayOptions {
+export interface NotifierOptions {
   readonly broker: ServiceBroker;
   /** Full name of the service that owns the store. */
   readonly service: string;
@@ -24,7 +24,7 @@ export interface RelayOptions {
 }
 
 /** Starts to publish. Answers what ends it. */
-export function startRelay(options: RelayOptions): () => void {
+export function startNotifier(options: NotifierOptions): () => void {
   const endHints = hintAtCommits(options);
   const notifier = new Notifier(options);
   return () => {
@@ -34,7 +34,7 @@ export function startRelay(options: RelayOptions): () => void {
 }
 
 /** The first commit is told at once, those within the next 25 ms together at their end. */
-function hintAtCommits({ broker, service, store }: RelayOptions): () => void {
+function hintAtCommits({ broker, service, store }: NotifierOptions): () => void {
   let timer: NodeJS.Timeout | undefined;
   let more = false;
   const hint = (): void => {
@@ -60,7 +60,7 @@ function hintAtCommits({ broker, service, store }: RelayOptions): () => void {
  * the service the first by name does it: two would tell everything twice.
  */
 class Notifier {
-  readonly #options: RelayOptions;
+  readonly #options: NotifierOptions;
   readonly #timer: NodeJS.Timeout;
   readonly #endCommits: () => void;
   readonly #look = (): void => this.#lookAround();
@@ -70,7 +70,7 @@ class Notifier {
   #reading = false;
   #again = false;
 
-  constructor(options: RelayOptions) {
+  constructor(options: NotifierOptions) {
     this.#options = options;
     const { broker, store } = options;
     broker.localBus.on("$services.changed", this.#look);

@@ -19,11 +19,11 @@ import type { Recorded } from "../../contract/index.ts";
 import type { Database } from "../../database/index.ts";
 import type { Knex } from "knex";
 import type { Carrier, Feed } from "../carriers/carrier.ts";
-import { HOW_TO_GO_ON, PlaceNotInLog } from "../log/identity.ts";
+import { HOW_TO_GO_ON, CursorNotInLog } from "../log/identity.ts";
 import { Lease } from "./lease.ts";
 import type { StreamLimits } from "../limits.ts";
 import { notParkedBy, parkedBy, releaseName, unpark } from "./parked.ts";
-import { Place, streamOf, Superseded, type Aside, type Letter, type PlaceKey } from "./place.ts";
+import { Checkpoint, streamOf, Superseded, type FailedStream, type Letter, type CheckpointKey } from "./checkpoint.ts";
 import type { ReadStream } from "../log/read-stream.ts";
 import { isAtOrPast, type Cursor, type LogEvent, type LogPage, type ReadLog } from "../log/source.ts";
 
@@ -56,7 +56,7 @@ export interface Consumer {
   readonly limits?: Partial<StreamLimits>;
 }
 
-export interface House {
+export interface ConsumerContext {
   readonly database: Database;
   readonly carrier: Carrier;
   readonly readStream: ReadStream;
@@ -87,13 +87,13 @@ class Leaving extends Error {
   }
 }
 
-export class Follower {
-  readonly key: PlaceKey;
+export class PartitionReader {
+  readonly key: CheckpointKey;
   state: "waiting" | "following" | "stopped" = "waiting";
   /** As many streams are aside as may be: it reads no further. */
   isFull = false;
   readonly #consumer: Consumer;
-  readonly #house: House;
+  readonly #context: ConsumerContext;
   readonly #limits: StreamLimits;
   readonly #lease: Lease;
   readonly #types: ReadonlySet<string> | undefined;
@@ -109,10 +109,10 @@ export class Follower {
   /** The event at which a consumer that stops has failed, and how often. */
   #poison = { eventId: "", attempts: 0 };
 
-  constructor(house: House, consumer: Consumer, source: string, partition: string) {
+  constructor(house: ConsumerContext, consumer: Consumer, source: string, partition: string) {
     this.key = { consumer: consumer.name, source, partition };
     this.#consumer = consumer;
-    this.#house = house;
+    this.#context = house;
     this.#limits = { ...house.limits, ...consumer.limits };
     this.#lease = new Lease(house.database, `${consumer.name}/${source}/${partition}`, this.#limits.leaseMs);
     this.#types = consumer.types === "all" ? undefined : new Set(consumer.types);
@@ -121,7 +121,7 @@ export class Follower {
   }
 
   get #isLeaving(): boolean {
-    return this.#stopping || this.#house.isStopping();
+    return this.#stopping || this.#context.isStopping();
   }
 
   /** Finishes the batch at hand and frees the lease. */
@@ -138,7 +138,7 @@ export class Follower {
   }
 
   async #run(): Promise<void> {
-    const { logger } = this.#house;
+    const { logger } = this.#context;
     while (!this.#stopping)
       try {
         if (await this.#lease.hold()) await this.#follow();
@@ -146,7 +146,7 @@ export class Follower {
       } catch (error) {
         if (this.#stopping) break;
         this.#consumer.forget?.();
-        if (error instanceof PlaceNotInLog) {
+        if (error instanceof CursorNotInLog) {
           this.#tellNotInLog(error);
           await this.#pause(this.#limits.notInLogMs);
           continue;
@@ -165,10 +165,10 @@ export class Follower {
   }
 
   async #follow(): Promise<void> {
-    const { database, carrier } = this.#house;
+    const { database, carrier } = this.#context;
     const { source, partition } = this.key;
     await this.#tryParkedAgain();
-    const place = await Place.read(database, this.key);
+    const place = await Checkpoint.read(database, this.key);
     await this.#mustBeInLog(place);
     if (place.passesOver) await this.#passOver(place);
     this.#feed = carrier.open(source, partition, place.cursor, place.mark);
@@ -186,7 +186,7 @@ export class Follower {
         await nextTurn();
       }
     } catch (error) {
-      if (error instanceof PlaceNotInLog) await place.stop(error.fault);
+      if (error instanceof CursorNotInLog) await place.stop(error.fault);
       throw error;
     } finally {
       this.#feed.close();
@@ -197,42 +197,42 @@ export class Follower {
   // ---- whose log it is
 
   /** Asked before anything is done, retries of what is aside too. An owner that is away says nothing: the feed asks again. */
-  async #mustBeInLog(place: Place): Promise<void> {
+  async #mustBeInLog(place: Checkpoint): Promise<void> {
     const { source } = this.key;
     const { cursor, mark } = place;
-    const page = await this.#house.readLog(source, { cursor, mark, limit: 0 }).catch(() => undefined);
+    const page = await this.#context.readLog(source, { cursor, mark, limit: 0 }).catch(() => undefined);
     if (page?.fault) {
       await place.stop(page.fault);
-      throw new PlaceNotInLog(source, page.fault);
+      throw new CursorNotInLog(source, page.fault);
     }
     if (place.stopped === undefined) return;
     // Only an owner that has looked the place up can say that it is there again; one of an older release gives no head.
-    if (page?.head === undefined) throw new PlaceNotInLog(source, place.stopped);
+    if (page?.head === undefined) throw new CursorNotInLog(source, place.stopped);
     await place.goOn();
     this.#tellAt = -Infinity;
-    this.#house.logger.warn(`consumer ${this.key.consumer}: its place is in the log of ${source} again, it goes on`);
+    this.#context.logger.warn(`consumer ${this.key.consumer}: its place is in the log of ${source} again, it goes on`);
   }
 
   /** An error a minute, as long as it lasts. */
-  #tellNotInLog(error: PlaceNotInLog): void {
+  #tellNotInLog(error: CursorNotInLog): void {
     const { consumer, source } = this.key;
     this.state = "stopped";
-    this.#house.tellStopped(consumer, source);
+    this.#context.tellStopped(consumer, source);
     if (performance.now() < this.#tellAt) return;
     this.#tellAt = performance.now() + this.#limits.tellMs;
-    this.#house.logger.error(`consumer ${consumer} has stopped: ${error.message}; ${HOW_TO_GO_ON}`);
+    this.#context.logger.error(`consumer ${consumer} has stopped: ${error.message}; ${HOW_TO_GO_ON}`);
   }
 
   /** Takes the version of every stream, to the end that the log has now, and none of the events. */
-  async #passOver(place: Place): Promise<void> {
+  async #passOver(place: Checkpoint): Promise<void> {
     const { source, consumer } = this.key;
     const { batch: limit } = this.#limits;
-    const { head = "" } = await this.#house.readLog(source, { cursor: "", limit: 0 });
+    const { head = "" } = await this.#context.readLog(source, { cursor: "", limit: 0 });
     const taken = new Map<string, number>();
     let [to, mark]: [Cursor, string | undefined] = ["", undefined];
     for (;;) {
-      const page = await this.#house.readLog(source, { cursor: to, mark, limit });
-      if (page.fault) throw new PlaceNotInLog(source, page.fault);
+      const page = await this.#context.readLog(source, { cursor: to, mark, limit });
+      if (page.fault) throw new CursorNotInLog(source, page.fault);
       for (const event of page.events)
         taken.set(streamOf(event), Math.max(event.version, taken.get(streamOf(event)) ?? 0));
       ({ cursor: to, mark } = page);
@@ -241,22 +241,22 @@ export class Follower {
       await this.#lease.hold();
     }
     const step = { to, mark, taken, fresh: [] };
-    await this.#house.database.transaction(trx => place.passedOver(trx, step));
+    await this.#context.database.transaction(trx => place.passedOver(trx, step));
     place.moved(step);
-    this.#house.logger.warn(
+    this.#context.logger.warn(
       `consumer ${consumer} goes on at the head of the log of ${source}: ${taken.size} streams passed over`,
     );
   }
 
   // ---- a batch of the log
 
-  async #take(place: Place, events: readonly LogEvent[], cursor: Cursor, mark: string | undefined): Promise<void> {
+  async #take(place: Checkpoint, events: readonly LogEvent[], cursor: Cursor, mark: string | undefined): Promise<void> {
     const { fresh, taken } = await this.#judge(place, events);
     const step = { to: cursor, mark, taken, fresh };
     const waiting = fresh.filter(event => place.aside.has(streamOf(event)) && this.#wants(event));
     const ready = await this.#readable(fresh.filter(event => !place.aside.has(streamOf(event))));
     const stops = this.#consumer.onPoison === "stop";
-    let newlyAside = new Map<string, Aside>();
+    let newlyAside = new Map<string, FailedStream>();
     try {
       await this.#apply(ready, stops, async (trx, failures) => {
         newlyAside = await this.#asideAfter(trx, place, failures);
@@ -276,14 +276,17 @@ export class Follower {
   }
 
   /** What comes before the event at which the consumer stops is committed; the cursor stays, versions tell what is done. */
-  async #takeUpTo(poison: LogEvent, place: Place, events: readonly LogEvent[]): Promise<void> {
+  async #takeUpTo(poison: LogEvent, place: Checkpoint, events: readonly LogEvent[]): Promise<void> {
     const stream = streamOf(poison);
     const index = events.findIndex(event => streamOf(event) === stream && event.version >= poison.version);
     if (index > 0) await this.#take(place, events.slice(0, index), place.cursor, place.mark);
   }
 
   /** Drops what was taken before, fills holes; answers what is new, in order, and the versions after it. */
-  async #judge(place: Place, events: readonly LogEvent[]): Promise<{ fresh: LogEvent[]; taken: Map<string, number> }> {
+  async #judge(
+    place: Checkpoint,
+    events: readonly LogEvent[],
+  ): Promise<{ fresh: LogEvent[]; taken: Map<string, number> }> {
     const known = await place.versions(new Set(events.map(streamOf)));
     const taken = new Map<string, number>();
     const fresh: LogEvent[] = [];
@@ -302,12 +305,12 @@ export class Follower {
   async #hole(event: LogEvent, from: number): Promise<LogEvent[]> {
     const { consumer, source } = this.key;
     const missing = event.version - from;
-    if (missing > this.#limits.hole)
+    if (missing > this.#limits.gapEventsMax)
       throw new Bug("LOG_HOLE", `${consumer}: ${source} goes from version ${from - 1} to ${event.eventId}`);
-    this.#house.logger.info(
+    this.#context.logger.info(
       `consumer ${consumer}: ${missing} events are missing before ${event.eventId}, reading them`,
     );
-    const found = await this.#house.readStream(source, event.stream, from, missing);
+    const found = await this.#context.readStream(source, event.stream, from, missing);
     const byVersion = new Map(found.map(event => [event.version, event]));
     return Array.from({ length: missing }, (_, i) => byVersion.get(from + i) ?? absent(event, from + i));
   }
@@ -332,7 +335,7 @@ export class Follower {
     if (this.#consumer.react) await this.#react(ready, failures);
     stopAtFirst();
     this.#chargeNone(failures);
-    const transactions = this.#consumer.transactions ?? this.#house.database;
+    const transactions = this.#consumer.transactions ?? this.#context.database;
     await transactions.transaction(async trx => {
       if (this.#consumer.write)
         for (const [stream, failure] of await this.#consumer.write(trx, ready)) failures.set(stream, failure);
@@ -356,7 +359,8 @@ export class Follower {
           await within(this.#limits.reactMs, event, this.#consumer.react!(event));
         } catch (error) {
           failures.set(stream, { event, error: asError(error) });
-          if (error instanceof LateReaction) this.#house.logger.warn(`consumer ${this.key.consumer}: ${error.message}`);
+          if (error instanceof LateReaction)
+            this.#context.logger.warn(`consumer ${this.key.consumer}: ${error.message}`);
           return;
         }
     });
@@ -372,8 +376,8 @@ export class Follower {
 
   // ---- streams that are set aside
 
-  async #retryDue(place: Place): Promise<void> {
-    const streams = await place.due(await this.#house.database.now(), this.#limits.retriesAtOnce);
+  async #retryDue(place: Checkpoint): Promise<void> {
+    const streams = await place.due(await this.#context.database.now(), this.#limits.retriesAtOnce);
     if (streams.length === 0) return;
     const letters: Letter[] = [];
     await this.#sideBySide(streams, async stream => {
@@ -385,7 +389,7 @@ export class Follower {
       letters.push(...[first, ...near].map((letter, i) => ({ ...letter, event: events[i]! })));
     });
     const step = { to: place.cursor, mark: place.mark, taken: new Map(), fresh: [] };
-    let again = new Map<string, Aside>();
+    let again = new Map<string, FailedStream>();
     let free: string[] = [];
     await this.#apply(
       letters.map(letter => letter.event),
@@ -418,7 +422,7 @@ export class Follower {
   async #asTheOwnerTells(events: readonly LogEvent[]): Promise<readonly LogEvent[]> {
     const [first, last] = [events[0]!, events.at(-1)!];
     try {
-      const found = await this.#house.readStream(
+      const found = await this.#context.readStream(
         this.key.source,
         first.stream,
         first.version,
@@ -446,23 +450,23 @@ export class Follower {
   /** Streams that another release has parked get one attempt more: its mistake may be mended. */
   async #tryParkedAgain(): Promise<void> {
     const { attempts, unparkedPerSecond } = this.#limits;
-    const sent = await unpark(this.#house.database, parked => notParkedBy(this.#release, parked.where(this.key)), {
+    const sent = await unpark(this.#context.database, parked => notParkedBy(this.#release, parked.where(this.key)), {
       charged: attempts - 1,
       perSecond: unparkedPerSecond,
     });
     for (const [consumer, streams] of sent)
-      this.#house.logger.info(`consumer ${consumer}: another release parked ${streams} streams, trying them again`);
+      this.#context.logger.info(`consumer ${consumer}: another release parked ${streams} streams, trying them again`);
   }
 
   /** Whether so many streams are aside that no more is read; told when it begins and when it ends. */
-  #isFull({ aside }: Place): boolean {
-    const isFull = aside.size >= this.#limits.asideStreams;
+  #isFull({ aside }: Checkpoint): boolean {
+    const isFull = aside.size >= this.#limits.failedStreamsMax;
     if (isFull === this.isFull) return isFull;
     this.isFull = isFull;
     const { consumer, source } = this.key;
-    if (!isFull) this.#house.logger.info(`consumer ${consumer} on ${source} reads on`);
+    if (!isFull) this.#context.logger.info(`consumer ${consumer} on ${source} reads on`);
     else
-      this.#house.logger.error(
+      this.#context.logger.error(
         `consumer ${consumer} on ${source} reads no further: ${aside.size} streams are set aside. ` +
           "Mend what they fail with, then POST /ops/dead-letters/retry",
       );
@@ -472,13 +476,13 @@ export class Follower {
   /** When to try again, or that a person has to. Progress starts the count anew; what is unavailable is not charged. */
   async #asideAfter(
     trx: Knex.Transaction,
-    place: Place,
+    place: Checkpoint,
     failures: Failures,
     moving: ReadonlySet<string> = new Set(),
-  ): Promise<Map<string, Aside>> {
-    const now = failures.size > 0 ? await this.#house.database.now(trx) : 0;
+  ): Promise<Map<string, FailedStream>> {
+    const now = failures.size > 0 ? await this.#context.database.now(trx) : 0;
     const { attempts: attemptsMax, retryMinMs, retryMaxMs } = this.#limits;
-    const aside = new Map<string, Aside>();
+    const aside = new Map<string, FailedStream>();
     for (const [stream, { error }] of failures) {
       const before = place.aside.get(stream);
       const counted = moving.has(stream) ? undefined : before;
@@ -497,12 +501,15 @@ export class Follower {
     return aside;
   }
 
-  #setAside(place: Place, stream: string, aside: Aside): void {
+  #setAside(place: Checkpoint, stream: string, aside: FailedStream): void {
     place.aside.set(stream, aside);
     if (aside.state === "parked")
-      this.#house.logger.error(`consumer ${this.key.consumer}: ${stream} is parked after ${aside.attempts} attempts`, {
-        error: aside.error,
-      });
+      this.#context.logger.error(
+        `consumer ${this.key.consumer}: ${stream} is parked after ${aside.attempts} attempts`,
+        {
+          error: aside.error,
+        },
+      );
   }
 
   // ---- small things

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { ServiceBroker, type Context } from "moleculer";
 import type { Subscriber } from "./subscribers.ts";
-import { releasedByAll, type Held, type Taken } from "./taken.ts";
+import { releasedByAll, type Held, type AcknowledgedQuery } from "./acknowledged.ts";
 
 let broker: ServiceBroker;
 const asked: number[] = [];
-const all = ({ params }: Context<Taken>) => {
+const all = ({ params }: Context<AcknowledgedQuery>) => {
   asked.push(params.streams.length);
   return { ids: params.streams.map(({ id }) => id) };
 };
@@ -16,7 +16,7 @@ beforeEach(async () => {
   broker.createService({ name: "readers", actions: { taken: all } });
   broker.createService({
     name: "behind",
-    actions: { taken: (ctx: Context<Taken>) => ({ ids: all(ctx).ids.filter(id => id !== "b") }) },
+    actions: { taken: (ctx: Context<AcknowledgedQuery>) => ({ ids: all(ctx).ids.filter(id => id !== "b") }) },
   });
   broker.createService({
     name: "sagas",

@@ -6,7 +6,7 @@ import { inChunks } from "../chunks.ts";
 import type { Subscriber } from "./subscribers.ts";
 
 /** Params of `<service>.taken`: actors of one source, each with the version that has to have been taken. */
-export interface Taken {
+export interface AcknowledgedQuery {
   readonly source: string;
   readonly streams: readonly { readonly id: string; readonly version: number }[];
 }
@@ -31,7 +31,7 @@ const ASKED_AT_ONCE = 1_000;
 /** Asks every service that consumes or has sagas. One that is away, or does not answer, keeps all that it is asked about. */
 export async function releasedByAll(
   broker: ServiceBroker,
-  { source, streams }: Taken,
+  { source, streams }: AcknowledgedQuery,
   subscribers: readonly Subscriber[],
 ): Promise<Released> {
   const ids = new Set<string>();
@@ -44,7 +44,7 @@ export async function releasedByAll(
 
 async function releasedOf(
   broker: ServiceBroker,
-  asked: Taken,
+  asked: AcknowledgedQuery,
   subscribers: readonly Subscriber[],
   onKept: (reason: string, streams: number) => void,
 ): Promise<ReadonlySet<string>> {

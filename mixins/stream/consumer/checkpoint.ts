@@ -3,7 +3,7 @@
 import type { Knex } from "knex";
 import { eventIdOf, rfc3339 } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
-import { keptMark, markIn, stoppedOf, type PlaceFault, type Stopped } from "../log/identity.ts";
+import { keptMark, markIn, stoppedOf, type CursorFault, type Stopped } from "../log/identity.ts";
 import type { Cursor, LogEvent } from "../log/source.ts";
 import { inChunks } from "../chunks.ts";
 
@@ -13,7 +13,7 @@ const VERSIONS_CACHED = 50_000;
 /** Milliseconds until the next attempt at most: of a thousand streams that an operator sends back in turn. */
 const PAUSE_MS_MAX = 15 * 60_000;
 
-export interface PlaceKey {
+export interface CheckpointKey {
   readonly consumer: string;
   readonly source: string;
   readonly partition: string;
@@ -26,7 +26,7 @@ export interface Letter {
   readonly event: LogEvent;
 }
 /** Why a stream is set aside, and until when. */
-export interface Aside {
+export interface FailedStream {
   /** `retrying` is tried again by itself; `parked` waits for a person. */
   readonly state: "retrying" | "parked";
   readonly attempts: number;
@@ -53,7 +53,7 @@ export interface Step {
 
 /** Another consumer of the same name has committed since we read our place: ours rolls back. */
 export class Superseded extends Error {
-  constructor({ consumer, source }: PlaceKey) {
+  constructor({ consumer, source }: CheckpointKey) {
     super(`another ${consumer} moved the checkpoint on ${source}`);
   }
 }
@@ -61,8 +61,8 @@ export class Superseded extends Error {
 /** `order.42`: what an event's version counts in. */
 export const streamOf = (event: Pick<LogEvent, "actor" | "stream">): string => `${event.actor}.${event.stream}`;
 
-export class Place {
-  readonly key: PlaceKey;
+export class Checkpoint {
+  readonly key: CheckpointKey;
   cursor: Cursor;
   mark: string | undefined;
   events: number;
@@ -71,12 +71,12 @@ export class Place {
   /** What the log has is to be passed over: an operator has sent the consumer to its head. */
   readonly passesOver: boolean;
   /** Streams that are set aside, with the attempts made. */
-  readonly aside: Map<string, Aside>;
+  readonly aside: Map<string, FailedStream>;
   readonly #database: Database;
   readonly #versions = new Map<string, number>();
   #revision: number;
 
-  private constructor(database: Database, key: PlaceKey, row: CheckpointRow, aside: Map<string, Aside>) {
+  private constructor(database: Database, key: CheckpointKey, row: CheckpointRow, aside: Map<string, FailedStream>) {
     this.#database = database;
     this.key = key;
     this.cursor = row.cursor;
@@ -88,13 +88,13 @@ export class Place {
     this.aside = aside;
   }
 
-  static async read(database: Database, key: PlaceKey): Promise<Place> {
+  static async read(database: Database, key: CheckpointKey): Promise<Checkpoint> {
     const { knex } = database;
     const start = { ...key, cursor: "", revision: 0, events: 0 };
     await knex("checkpoints").insert(start).onConflict(["consumer", "source", "partition"]).ignore();
     const row: CheckpointRow = await knex("checkpoints").where(key).first();
     const parked = await knex("parked_streams").where(key);
-    return new Place(database, key, row, new Map(parked.map(row => [row.actor_stream, asideOf(row)])));
+    return new Checkpoint(database, key, row, new Map(parked.map(row => [row.actor_stream, failedStreamOf(row)])));
   }
 
   /**
@@ -154,7 +154,7 @@ export class Place {
   }
 
   /** Says in the row that the place is not in the log, unless the row is another's by now. */
-  async stop(fault: PlaceFault): Promise<void> {
+  async stop(fault: CursorFault): Promise<void> {
     this.stopped = { ...fault, at: this.stopped?.at ?? rfc3339(await this.#database.now()) };
     await this.#own().update({ stopped: JSON.stringify(this.stopped) });
   }
@@ -191,7 +191,7 @@ export class Place {
       );
   }
 
-  async writeAside(trx: Knex.Transaction, streams: ReadonlyMap<string, Aside>): Promise<void> {
+  async writeAside(trx: Knex.Transaction, streams: ReadonlyMap<string, FailedStream>): Promise<void> {
     for (const [actor_stream, { nextAt, ...aside }] of streams)
       await trx("parked_streams")
         .insert({ ...this.key, actor_stream, ...aside, next_at: nextAt })
@@ -210,7 +210,7 @@ export class Place {
       .where(time => void time.where("next_at", "<=", now).orWhere("next_at", ">", now + PAUSE_MS_MAX))
       .orderBy("next_at")
       .limit(limit);
-    for (const row of rows) this.aside.set(row.actor_stream, asideOf(row));
+    for (const row of rows) this.aside.set(row.actor_stream, failedStreamOf(row));
     return rows.map(row => row.actor_stream);
   }
 
@@ -260,7 +260,7 @@ export function eventIn(row: { actor_stream: string; version: number; event: str
   }
 }
 
-const asideOf = ({ state, attempts, charged, releases, next_at, error }: ParkedRow): Aside => ({
+const failedStreamOf = ({ state, attempts, charged, releases, next_at, error }: ParkedRow): FailedStream => ({
   state,
   attempts,
   charged,
@@ -268,7 +268,7 @@ const asideOf = ({ state, attempts, charged, releases, next_at, error }: ParkedR
   nextAt: Number(next_at),
   error,
 });
-type ParkedRow = Omit<Aside, "nextAt"> & { readonly next_at: number | string };
+type ParkedRow = Omit<FailedStream, "nextAt"> & { readonly next_at: number | string };
 
 interface CheckpointRow {
   cursor: string;
