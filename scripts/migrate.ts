@@ -2,7 +2,7 @@
 // roll-out does it before, so that no process of the new release waits for it, or fails at it.
 import { parseArgs } from "node:util";
 import { ServiceBroker } from "moleculer";
-import { updateTables } from "../mixins/database/mixin.ts";
+import { updateTables } from "../mixins/database/siblings.ts";
 import { readEnvironment } from "../mixins/kernel/index.ts";
 import { runCommand } from "./command.ts";
 import { schemaIn, serviceFiles, serviceNames } from "./services.ts";

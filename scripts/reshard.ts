@@ -1,7 +1,7 @@
 // `npm run reshard`: spreads a service's event store over more databases while commands keep coming.
 import { parseArgs } from "node:util";
-import { addShards } from "../mixins/database/mixin.ts";
-import { rebalance } from "../mixins/event-store/mixin.ts";
+import { addShards } from "../mixins/database/siblings.ts";
+import { rebalance } from "../mixins/event-store/siblings.ts";
 import { readEnvironment, type PostgresLocation } from "../mixins/kernel/index.ts";
 import { runCommand, UsageError } from "./command.ts";
 import { serviceNames } from "./services.ts";

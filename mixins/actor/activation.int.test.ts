@@ -3,15 +3,15 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Errors } from "moleculer";
 import { PlaceChecks, type Append, type EventStore, type Verdict } from "../event-store/index.ts";
-import { openEventStore } from "../event-store/mixin.ts";
+import { openEventStore } from "../event-store/siblings.ts";
 import { newDatabases, type Databases } from "../../test/databases.ts";
 import { query } from "../../test/servers/postgres.ts";
 import { autoCommandId, readEnvironment, Refusal, Unavailable, type DatabaseLocation } from "../kernel/index.ts";
 import { contract, Purse, quoting } from "./account.fixture.ts";
 import { archiveFinished } from "./archive.ts";
 import { defineActor, type Actor } from "./index.ts";
+import { ActorHost, type HostOptions } from "./host.ts";
 import { readLog } from "./log.ts";
-import { ActorHost, type HostOptions } from "./mixin.ts";
 
 let databases: Databases;
 let store: EventStore;

@@ -2,13 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { Errors } from "moleculer";
 import type { EventStore } from "../event-store/index.ts";
-import { openEventStore } from "../event-store/mixin.ts";
+import { openEventStore } from "../event-store/siblings.ts";
 import { newDatabases, type Databases } from "../../test/databases.ts";
 import { readEnvironment, Unavailable } from "../kernel/index.ts";
-import type { Singleton } from "../stream/mixin.ts";
+import type { Singleton } from "../stream/siblings.ts";
 import { Purse } from "./account.fixture.ts";
+import { ActorHost } from "./host.ts";
 import type { Actor } from "./index.ts";
-import { ACTOR_LIMITS, ActorHost } from "./mixin.ts";
+import { ACTOR_LIMITS } from "./limits.ts";
 import { TimerRunner } from "./timers.ts";
 
 let databases: Databases;

@@ -7,7 +7,7 @@
 // is caught up at a bounded rate.
 import { backoffMs, failpoint, isRefusal, plainError, timerCommandId } from "../kernel/index.ts";
 import type { DueTimer, EventStore } from "../event-store/index.ts";
-import type { Singleton } from "../stream/mixin.ts";
+import type { Singleton } from "../stream/siblings.ts";
 import type { ActorLimits } from "./limits.ts";
 
 type Send = (id: string, command: string, params: Record<string, unknown>, commandId: string) => Promise<unknown>;

@@ -4,7 +4,9 @@ import { ServiceBroker, type Service } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
 import { newDatabases, isOnPostgres, type Databases } from "../../test/databases.ts";
 import { METRICS, readEnvironment } from "../kernel/index.ts";
-import { databaseOf, migrate, openDatabase, Sql, type Database, type Migration, type Upsert } from "./mixin.ts";
+import { databaseOf } from "./siblings.ts";
+import { migrate, openDatabase, Sql } from "./mixin.ts";
+import type { Database, Migration, Upsert } from "./index.ts";
 
 let databases: Databases;
 beforeEach(async () => {

@@ -5,7 +5,7 @@ import type { ServiceBroker } from "moleculer";
 import Type from "typebox";
 import { Nats } from "../../test/servers/nats.ts";
 import type { Database } from "../database/index.ts";
-import { consumersOf } from "../stream/mixin.ts";
+import { consumersOf } from "../stream/siblings.ts";
 import { Source, testHouse, until } from "../stream/log/source.fixture.ts";
 import { Builds, type Build } from "./builds.ts";
 import { defineProjection, type Projection } from "./index.ts";

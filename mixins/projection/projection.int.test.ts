@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { ServiceBroker } from "moleculer";
 import Type from "typebox";
-import { consumersOf, STREAM_LIMITS } from "../stream/mixin.ts";
+import { consumersOf, STREAM_LIMITS } from "../stream/siblings.ts";
 import { Source, testHouse, until } from "../stream/log/source.fixture.ts";
 import { defineProjection, type Projection } from "./index.ts";
 import { Projections, type ProjectingService, type ProjectionHost, type ProjectionLimits } from "./mixin.ts";

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import Type from "typebox";
 import { Source, testHouse, until } from "../stream/log/source.fixture.ts";
-import { consumersOf } from "../stream/mixin.ts";
+import { consumersOf } from "../stream/siblings.ts";
 import { defineProjection, type Projection } from "./index.ts";
 import { Projections, type ProjectingService } from "./mixin.ts";
 

@@ -1,8 +1,6 @@
 export { defineReactor, type Reactor } from "./consumer/define-reactor.ts";
-export { markIn, stoppedOf, type CursorFault, type Stopped } from "./log/identity.ts";
 export {
   COMMITTED,
-  isAtOrPast,
   STOPPED,
   type Committed,
   type ConsumerStopped,

@@ -1,5 +1,7 @@
 import type { Service } from "moleculer";
-import { databaseOf, migrate, type Database } from "../database/mixin.ts";
+import { databaseOf } from "../database/siblings.ts";
+import { migrate } from "../database/mixin.ts";
+import type { Database } from "../database/index.ts";
 import { migrations } from "./migrations.ts";
 
 /**

@@ -1,7 +1,7 @@
 // All checks of the services named, one after another. Nothing is written, and a check that fails is a finding.
 import { existsSync } from "node:fs";
 import { isTornCopy, tornCopyMessage } from "../../mixins/database/index.ts";
-import { STORE_LIMITS } from "../../mixins/event-store/mixin.ts";
+import { STORE_LIMITS } from "../../mixins/event-store/siblings.ts";
 import { readPostgresUrl, type Environment, type PostgresLocation } from "../../mixins/kernel/index.ts";
 import { clockOf } from "./dialects/postgres/clock.ts";
 import { Connection } from "./dialects/postgres/connection.ts";

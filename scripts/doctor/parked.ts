@@ -1,5 +1,5 @@
 // Streams that consumers have set aside, with the events that wait behind what failed.
-import { STREAM_LIMITS } from "../../mixins/stream/mixin.ts";
+import { STREAM_LIMITS } from "../../mixins/stream/siblings.ts";
 import { count, fail, ok, warn, type Result } from "./finding.ts";
 import type { Tables } from "./tables.ts";
 

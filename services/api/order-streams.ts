@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "moleculer";
 import { typedCall, type User } from "../../mixins/contract/index.ts";
-import { Refusal, Unavailable, type Clock } from "../../mixins/kernel/index.ts";
+import { Pause, Refusal, Unavailable, type Clock } from "../../mixins/kernel/index.ts";
 import { limits } from "./limits.ts";
 
 interface Reader {
@@ -96,7 +96,7 @@ class OrderStream {
   #hinted = false;
   #expired = false;
   #closed = false;
-  #wake: (() => void) | undefined;
+  readonly #pause = new Pause();
 
   constructor(res: ServerResponse, reader: Reader, version: number) {
     this.#res = res;
@@ -136,12 +136,12 @@ class OrderStream {
 
   wake(): void {
     this.#hinted = true;
-    this.#wake?.();
+    this.#pause.end();
   }
 
   close(): void {
     this.#closed = true;
-    this.#wake?.();
+    this.#pause.end();
   }
 
   /** Its token has expired. */
@@ -199,13 +199,6 @@ class OrderStream {
   async #hint(): Promise<void> {
     await sleep(limits.streamPauseMs);
     if (this.#hinted || this.#closed) return;
-    await new Promise<void>(resolve => {
-      const timer = setTimeout(resolve, limits.streamPollMs);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = undefined;
+    await this.#pause.wait(limits.streamPollMs);
   }
 }

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe } from "@jest/globals";
 import { newDatabases, type Databases } from "../../test/databases.ts";
 import { readEnvironment } from "../../mixins/kernel/index.ts";
-import { migrate, openDatabase, type Database } from "../../mixins/database/mixin.ts";
+import { migrate, openDatabase } from "../../mixins/database/mixin.ts";
+import type { Database } from "../../mixins/database/index.ts";
 import { cartStoreConformance } from "./cart-store.conformance.ts";
 import { cartItems } from "./migrations/001-cart-items.ts";
 import { cartClaims } from "./migrations/002-cart-claims.ts";

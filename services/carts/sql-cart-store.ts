@@ -2,7 +2,7 @@
 // it has read takes turns under the cart's lock.
 import type { Knex } from "knex";
 import { conditionFailed } from "../../mixins/contract/index.ts";
-import type { Database } from "../../mixins/database/mixin.ts";
+import type { Database } from "../../mixins/database/index.ts";
 import { rfc3339 } from "../../mixins/kernel/index.ts";
 import type { CartLimits, CartStore, Outcome, Taken } from "./cart-store.ts";
 

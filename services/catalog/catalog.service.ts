@@ -7,7 +7,7 @@ import {
   type Context,
 } from "../../mixins/contract/index.ts";
 import { Crud, type KnexAdapter } from "../../mixins/crud/mixin.ts";
-import { isUniqueViolation, type Database } from "../../mixins/database/mixin.ts";
+import { isUniqueViolation, type Database } from "../../mixins/database/index.ts";
 import { newId, Refusal, rfc3339, trimmed } from "../../mixins/kernel/index.ts";
 import { contract } from "./contract.ts";
 import { products as migration } from "./migrations/001-products.ts";

@@ -2,8 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { ServiceBroker } from "moleculer";
 import { connect, type JetStreamManager, type NatsConnection } from "nats";
 import { Nats } from "../../../test/servers/nats.ts";
-import { databaseOf } from "../../database/mixin.ts";
-import { consumersOf } from "../mixin.ts";
+import { databaseOf } from "../../database/siblings.ts";
+import { consumersOf } from "../siblings.ts";
 import { Source, testHouse, until } from "../log/source.fixture.ts";
 import { applied, appliedIn, consuming, inside, statusIn, TYPES, writer } from "../consumer/writer.fixture.ts";
 import { carrierConformance } from "./carrier.conformance.ts";

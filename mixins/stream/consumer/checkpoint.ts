@@ -1,17 +1,15 @@
-// A consumer's durable place in one partition: checkpoint, last version per stream, and what was set aside. All of it
-// lies in the consumer's own database and moves in the transaction of the effects.
+// A consumer's checkpoint in one partition: the cursor after the last event that it has handled, and the last version of
+// each stream. Guards P4 (each event exactly once): both lie in the consumer's own database and move in the transaction of
+// the effects, by a conditional update on the revision. Of two consumers of one name at the same time, the second finds
+// the revision moved and rolls back.
 import type { Knex } from "knex";
-import { eventIdOf, rfc3339 } from "../../kernel/index.ts";
+import { inChunks, rfc3339 } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
 import { keptMark, markIn, stoppedOf, type CursorFault, type Stopped } from "../log/identity.ts";
 import type { Cursor, LogEvent } from "../log/source.ts";
-import { inChunks } from "../chunks.ts";
 
 /** Streams whose last version is kept in memory. A miss costs a query; 50 000 cost about 10 MB. */
 const VERSIONS_CACHED = 50_000;
-
-/** Milliseconds until the next attempt at most: of a thousand streams that an operator sends back in turn. */
-const PAUSE_MS_MAX = 15 * 60_000;
 
 export interface CheckpointKey {
   readonly consumer: string;
@@ -19,46 +17,25 @@ export interface CheckpointKey {
   readonly partition: string;
 }
 
-/** An event that waits in the dead-letter table. */
-export interface Letter {
-  readonly id: number;
-  readonly stream: string;
-  readonly event: LogEvent;
-}
-/** Why a stream is set aside, and until when. */
-export interface FailedStream {
-  /** `retrying` is tried again by itself; `parked` waits for a person. */
-  readonly state: "retrying" | "parked";
-  readonly attempts: number;
-  /** Attempts among them that were the event's fault. */
-  readonly charged: number;
-  /** The releases that have parked it, commas between. */
-  readonly releases: string;
-  /** Milliseconds since the epoch, the database's clock. */
-  readonly nextAt: number;
-  /** JSON of the plain error. */
-  readonly error: string;
-}
-
 /** One move of the checkpoint. */
 export interface Step {
   readonly to: Cursor;
-  /** That came with it. */
+  /** The mark that came with the cursor. */
   readonly mark: string | undefined;
   /** The last version of each stream after it. */
-  readonly taken: ReadonlyMap<string, number>;
-  /** The events that it takes, in order. */
+  readonly versions: ReadonlyMap<string, number>;
+  /** The events between, in order. */
   readonly fresh: readonly LogEvent[];
 }
 
-/** Another consumer of the same name has committed since we read our place: ours rolls back. */
+/** Another consumer of the same name has committed since the checkpoint was read: this one rolls back. */
 export class Superseded extends Error {
   constructor({ consumer, source }: CheckpointKey) {
     super(`another ${consumer} moved the checkpoint on ${source}`);
   }
 }
 
-/** `order.42`: what an event's version counts in. */
+/** `order.42`: the stream in which an event's version counts. */
 export const streamOf = (event: Pick<LogEvent, "actor" | "stream">): string => `${event.actor}.${event.stream}`;
 
 export class Checkpoint {
@@ -66,17 +43,15 @@ export class Checkpoint {
   cursor: Cursor;
   mark: string | undefined;
   events: number;
-  /** Why the consumer has stopped: the place is not in the log. */
+  /** Why the consumer has stopped: its cursor is not in the log. */
   stopped: Stopped | undefined;
-  /** What the log has is to be passed over: an operator has sent the consumer to its head. */
+  /** An operator has sent the consumer to the head of the log: it is to pass over what the log has. */
   readonly passesOver: boolean;
-  /** Streams that are set aside, with the attempts made. */
-  readonly aside: Map<string, FailedStream>;
   readonly #database: Database;
   readonly #versions = new Map<string, number>();
   #revision: number;
 
-  private constructor(database: Database, key: CheckpointKey, row: CheckpointRow, aside: Map<string, FailedStream>) {
+  private constructor(database: Database, key: CheckpointKey, row: CheckpointRow) {
     this.#database = database;
     this.key = key;
     this.cursor = row.cursor;
@@ -85,21 +60,19 @@ export class Checkpoint {
     this.passesOver = row.passes_over === 1;
     this.events = Number(row.events);
     this.#revision = Number(row.revision);
-    this.aside = aside;
   }
 
+  /** Reads the row. A new consumer gets one at the start of the log. */
   static async read(database: Database, key: CheckpointKey): Promise<Checkpoint> {
     const { knex } = database;
     const start = { ...key, cursor: "", revision: 0, events: 0 };
     await knex("checkpoints").insert(start).onConflict(["consumer", "source", "partition"]).ignore();
-    const row: CheckpointRow = await knex("checkpoints").where(key).first();
-    const parked = await knex("parked_streams").where(key);
-    return new Checkpoint(database, key, row, new Map(parked.map(row => [row.actor_stream, failedStreamOf(row)])));
+    return new Checkpoint(database, key, await knex("checkpoints").where(key).first());
   }
 
   /**
-   * Last version taken of each stream. Kept in memory between commits: whoever else moved them moved the checkpoint
-   * too, and then our next commit fails.
+   * Last version handled of each stream. Kept in memory between commits: another consumer that moves them moves the
+   * checkpoint too, and then our next commit fails.
    */
   async versions(streams: ReadonlySet<string>): Promise<ReadonlyMap<string, number>> {
     const unknown = [...streams].filter(stream => !this.#versions.has(stream));
@@ -119,7 +92,7 @@ export class Checkpoint {
    * the revision is still ours: a second consumer at the same time finds it moved.
    * @throws Superseded
    */
-  async move(trx: Knex.Transaction, { to, mark, taken, fresh }: Step): Promise<void> {
+  async move(trx: Knex.Transaction, { to, mark, versions, fresh }: Step): Promise<void> {
     const { consumer } = this.key;
     const last = fresh.at(-1);
     const moved = await trx("checkpoints")
@@ -136,37 +109,37 @@ export class Checkpoint {
       table: "consumer_versions",
       columns: ["consumer", "actor_stream", "version"],
       keys: ["consumer", "actor_stream"],
-      rows: [...taken].map(([stream, version]) => [consumer, stream, version]),
+      rows: [...versions].map(([stream, version]) => [consumer, stream, version]),
     });
   }
 
   /** The transaction of `move` has committed. */
-  moved({ to, mark, taken, fresh }: Step): void {
+  moved({ to, mark, versions, fresh }: Step): void {
     this.#revision++;
     this.events += fresh.length;
     this.cursor = to;
     this.mark = mark;
-    for (const [stream, version] of taken) this.#versions.set(stream, version);
+    for (const [stream, version] of versions) this.#versions.set(stream, version);
     for (const stream of this.#versions.keys()) {
       if (this.#versions.size <= VERSIONS_CACHED) break;
       this.#versions.delete(stream);
     }
   }
 
-  /** Says in the row that the place is not in the log, unless the row is another's by now. */
+  /** Notes in the row that the cursor is not in the log, unless another consumer has moved the row meanwhile. */
   async stop(fault: CursorFault): Promise<void> {
     this.stopped = { ...fault, at: this.stopped?.at ?? rfc3339(await this.#database.now()) };
     await this.#own().update({ stopped: JSON.stringify(this.stopped) });
   }
 
-  /** The place is in the log again. */
+  /** Notes in the row that the cursor is in the log again. */
   async goOn(): Promise<void> {
     await this.#own().update({ stopped: null });
     this.stopped = undefined;
   }
 
-  /** What the log has was passed over: takes the versions of its streams, in one transaction with the place after them. */
-  async passedOver(trx: Knex.Transaction, step: Step): Promise<void> {
+  /** Moves to the head of the log in one transaction with the versions of its streams: none of the events is handled. */
+  async passOver(trx: Knex.Transaction, step: Step): Promise<void> {
     await this.move(trx, step);
     await trx("checkpoints").where(this.key).update({ passes_over: null });
   }
@@ -174,101 +147,13 @@ export class Checkpoint {
   #own(): Knex.QueryBuilder {
     return this.#database.knex("checkpoints").where({ ...this.key, revision: this.#revision });
   }
-
-  /** Queues events behind those of their streams that wait already. */
-  async setAside(trx: Knex.Transaction, events: readonly LogEvent[]): Promise<void> {
-    if (events.length === 0) return;
-    const at = rfc3339(await this.#database.now(trx));
-    for (const some of inChunks(events, 100))
-      await trx("dead_letters").insert(
-        some.map(event => ({
-          consumer: this.key.consumer,
-          actor_stream: streamOf(event),
-          version: event.version,
-          event: JSON.stringify(event),
-          at,
-        })),
-      );
-  }
-
-  async writeAside(trx: Knex.Transaction, streams: ReadonlyMap<string, FailedStream>): Promise<void> {
-    for (const [actor_stream, { nextAt, ...aside }] of streams)
-      await trx("parked_streams")
-        .insert({ ...this.key, actor_stream, ...aside, next_at: nextAt })
-        .onConflict(["consumer", "actor_stream"])
-        .merge();
-  }
-
-  /**
-   * Streams whose next attempt is due, oldest first, by what the table says: a person may have sent one back. Due is also
-   * what would have to wait longer than anything has to: the clock was put back.
-   */
-  async due(now: number, limit: number): Promise<string[]> {
-    const rows = await this.#database
-      .knex("parked_streams")
-      .where({ ...this.key, state: "retrying" })
-      .where(time => void time.where("next_at", "<=", now).orWhere("next_at", ">", now + PAUSE_MS_MAX))
-      .orderBy("next_at")
-      .limit(limit);
-    for (const row of rows) this.aside.set(row.actor_stream, failedStreamOf(row));
-    return rows.map(row => row.actor_stream);
-  }
-
-  /** The first letters of a stream, in order. */
-  async letters(stream: string, limit: number): Promise<Letter[]> {
-    const rows = await this.#database
-      .knex("dead_letters")
-      .where({ consumer: this.key.consumer, actor_stream: stream })
-      .orderBy("version")
-      .limit(limit);
-    return rows.map(row => ({ id: row.id, stream, event: eventIn(row) }));
-  }
-
-  async removeLetters(trx: Knex.Transaction, letters: readonly Letter[]): Promise<void> {
-    for (const some of inChunks(letters))
-      await trx("dead_letters")
-        .whereIn(
-          "id",
-          some.map(letter => letter.id),
-        )
-        .delete();
-  }
-
-  /** Streams among these that have no letter left are not aside any more. */
-  async release(trx: Knex.Transaction, streams: readonly string[]): Promise<string[]> {
-    const { consumer } = this.key;
-    const left = await trx("dead_letters")
-      .where({ consumer })
-      .whereIn("actor_stream", streams)
-      .distinct("actor_stream");
-    const waiting = new Set(left.map(row => row.actor_stream));
-    const free = streams.filter(stream => !waiting.has(stream));
-    await trx("parked_streams").where({ consumer }).whereIn("actor_stream", free).delete();
-    return free;
-  }
 }
 
-/** What a letter's row holds. Of one that cannot be read the stream and the version are left: its owner knows the rest. */
-export function eventIn(row: { actor_stream: string; version: number; event: string; at: string }): LogEvent {
-  try {
-    return JSON.parse(row.event) as LogEvent;
-  } catch {
-    const { actor_stream, version, at } = row;
-    const [actor, stream] = [actor_stream.split(".", 1)[0]!, actor_stream.slice(actor_stream.indexOf(".") + 1)];
-    const event = { eventId: eventIdOf(actor_stream, version), actor, stream, version, type: "", at };
-    return { ...event, data: {}, metadata: {}, broken: "its dead letter cannot be read" } as unknown as LogEvent;
-  }
+/** Deletes all that is kept of a consumer that will not come back, in the transaction that removes its rows. */
+export async function forgetConsumer(trx: Knex.Transaction, name: string): Promise<void> {
+  for (const table of ["checkpoints", "consumer_versions", "parked_streams", "dead_letters"])
+    await trx(table).where({ consumer: name }).delete();
 }
-
-const failedStreamOf = ({ state, attempts, charged, releases, next_at, error }: ParkedRow): FailedStream => ({
-  state,
-  attempts,
-  charged,
-  releases,
-  nextAt: Number(next_at),
-  error,
-});
-type ParkedRow = Omit<FailedStream, "nextAt"> & { readonly next_at: number | string };
 
 interface CheckpointRow {
   cursor: string;

@@ -4,7 +4,8 @@ import { COMMAND_ID, METRICS, Unavailable } from "../../kernel/index.ts";
 import type { Call } from "../../contract/index.ts";
 import { defineReactor, type Reactor } from "../index.ts";
 import { Lease } from "./lease.ts";
-import { consumersOf, Reactors, STREAM_LIMITS, type Consumer } from "../mixin.ts";
+import { consumersOf, STREAM_LIMITS, type Consumer } from "../siblings.ts";
+import { Reactors } from "../mixin.ts";
 import { Source, testHouse, until } from "../log/source.fixture.ts";
 import { TYPES, applied, appliedIn, consuming, databaseIn, inside, statusIn, writer } from "./writer.fixture.ts";
 

@@ -1,69 +1,21 @@
-// The consumers of one service: finds the owners of what they subscribe to, follows each, answers for their state.
-import type { Knex } from "knex";
+// The consumers of one service: finds the owners of the events that they subscribe to, runs a reader for each partition of
+// their logs, and answers for their state.
 import type { Service } from "moleculer";
-import { environmentOf, isStopping, METRICS, Refusal } from "../../kernel/index.ts";
+import { environmentOf, isStopping } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
 import type { Carrier } from "../carriers/carrier.ts";
 import { carrierOf } from "../carriers/resolve.ts";
-import { PartitionReader, type Consumer, type ConsumerContext } from "./partition-reader.ts";
-import { stoppedOf } from "../log/identity.ts";
 import { STREAM_LIMITS } from "../limits.ts";
-import { actorOf, ownersOf } from "../log/owners.ts";
-import { unparkGroup, type ParkedFilter } from "./parked.ts";
-import { eventIn } from "./checkpoint.ts";
 import { streamReader } from "../log/read-stream.ts";
-import { resetConsumer, type Reset, type ResetReport } from "./reset.ts";
+import { actorOf, ownersOf } from "../log/registry.ts";
 import { STOPPED, type ConsumerStopped, type LogPage, type ReadLog } from "../log/source.ts";
 import { streamTables } from "../tables.ts";
-import type { AcknowledgedQuery } from "./acknowledged.ts";
-import { inChunks } from "../chunks.ts";
-
-export interface ConsumerStatus {
-  readonly name: string;
-  /**
-   * `waiting`: for an owner or the lease, which another node may hold; `stopped`: at a poison event, or because its place
-   * is not in the log, which `stopped` says; `full`: of some source as many streams are set aside as may be, and until some
-   * are back it reads no further.
-   */
-  readonly state: PartitionReader["state"] | "full";
-  /** Logs in which its place is not: it stands still there until an operator says how it goes on. */
-  readonly stopped?: readonly { readonly source: string; readonly reason: string; readonly since: string }[];
-  /** Events of its sources that lie after its checkpoints, of all types; null when a source cannot be asked. */
-  readonly lagEvents: number | null;
-  /** Milliseconds since the newest event that it has taken was recorded; 0 when nothing lies ahead. */
-  readonly lagMs: number;
-  readonly events: number;
-  /** Streams that wait for a person, and streams that are tried again by themselves. */
-  readonly parkedStreams: number;
-  readonly retryingStreams: number;
-  readonly sources: readonly string[];
-}
-export interface DeadLetter {
-  readonly id: string;
-  readonly consumer: string;
-  readonly stream: string;
-  readonly version: number;
-  readonly type: string;
-  /** What the first event of the stream failed with: those behind it only wait. */
-  readonly error: { readonly type: string; readonly message: string };
-  readonly attempts: number;
-  readonly at: string;
-  readonly event: unknown;
-}
-
-const MEASURED = [
-  METRICS.consumerLagEvents,
-  METRICS.consumerLagSeconds,
-  METRICS.deadLetters,
-  METRICS.consumerFull,
-  METRICS.consumerStopped,
-] as const;
-
-/** Deletes the place of a consumer that will not come back, in the transaction that removes its rows. */
-export async function forgetConsumer(trx: Knex.Transaction, name: string): Promise<void> {
-  for (const table of ["checkpoints", "consumer_versions", "parked_streams", "dead_letters"])
-    await trx(table).where({ consumer: name }).delete();
-}
+import { acknowledgedBy, type AcknowledgedQuery } from "./acknowledged.ts";
+import type { Consumer, ConsumerContext } from "./consumer.ts";
+import { measureConsumers } from "./metrics.ts";
+import { PartitionReader } from "./partition-reader.ts";
+import { resetConsumer, type Reset, type ResetReport } from "./reset.ts";
+import { statusOf, type ConsumerStatus } from "./status.ts";
 
 const registries = new WeakMap<Service, Promise<Consumers>>();
 
@@ -82,10 +34,10 @@ export class Consumers {
   readonly #service: Service;
   readonly #context: ConsumerContext;
   readonly #carrier: Carrier;
-  readonly #running = new Map<string, { consumer: Consumer; followers: Map<string, PartitionReader> }>();
+  readonly #running = new Map<string, { consumer: Consumer; readers: Map<string, PartitionReader> }>();
   readonly #looking: NodeJS.Timeout;
-  readonly #measuring: NodeJS.Timeout | undefined;
-  readonly #look = (): void => this.#followAll();
+  readonly #endMeasuring: () => void;
+  readonly #look = (): void => this.#readAll();
 
   private constructor(service: Service, database: Database) {
     this.database = database;
@@ -107,90 +59,61 @@ export class Consumers {
     };
     service.broker.localBus.on("$services.changed", this.#look);
     this.#looking = setInterval(this.#look, STREAM_LIMITS.lookMs).unref();
-    if (service.broker.isMetricsEnabled())
-      this.#measuring = setInterval(() => void this.#measure(), STREAM_LIMITS.metricsMs).unref();
+    this.#endMeasuring = measureConsumers(service, () => this.all());
   }
 
   static async open(service: Service): Promise<Consumers> {
     return new Consumers(service, await streamTables(service));
   }
 
-  /** Starts a consumer. It follows its sources as they appear, until it is removed or the service stops. */
+  /** Starts a consumer. It reads its sources as they appear, until it is removed or the service stops. */
   add(consumer: Consumer): void {
     if (this.#running.has(consumer.name))
       throw new Error(`${this.#service.fullName}: two consumers named "${consumer.name}"`);
-    this.#running.set(consumer.name, { consumer, followers: new Map() });
+    this.#running.set(consumer.name, { consumer, readers: new Map() });
     this.#look();
   }
 
-  /** Stops a consumer; its place stays. */
+  /** Stops a consumer; its checkpoints stay. */
   async remove(name: string): Promise<void> {
-    const { followers } = this.#running.get(name) ?? {};
+    const readers = this.#readersOf(name);
     this.#running.delete(name);
-    await Promise.all([...(followers?.values() ?? [])].map(follower => follower.stop()));
+    await Promise.all(readers.map(reader => reader.stop()));
   }
 
+  /** There may be something new in a source's log. */
   wake(source: string): void {
     this.#carrier.wake(source);
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#looking);
-    clearInterval(this.#measuring);
+    this.#endMeasuring();
     this.#service.broker.localBus.off("$services.changed", this.#look);
     await Promise.all([...this.#running.keys()].map(name => this.remove(name)));
   }
 
   /** Where a consumer stands, whichever node runs it. */
-  async status(name: string): Promise<ConsumerStatus> {
-    const { knex } = this.database;
-    const running = this.#running.get(name);
-    // Before the rows: a follower writes why it has stopped before it says so.
-    const states = [...(running?.followers.values() ?? [])].map(follower => follower.state);
-    const rows = await knex("checkpoints").where({ consumer: name });
-    const aside: { source: string; partition: string; state: string; streams: number | string }[] = await knex(
-      "parked_streams",
-    )
-      .where({ consumer: name })
-      .groupBy("source", "partition", "state")
-      .select("source", "partition", "state", knex.raw("count(*) as streams"));
-    const count = (rows: typeof aside): number => rows.reduce((sum, { streams }) => sum + Number(streams), 0);
-    const { failedStreamsMax } = { ...STREAM_LIMITS, ...running?.consumer.limits };
-    const isFull = [...Map.groupBy(aside, ({ source, partition }) => `${source}/${partition}`).values()].some(
-      rows => count(rows) >= failedStreamsMax,
-    );
-    const stopped = rows.flatMap(row => {
-      const { reason, at } = stoppedOf(row) ?? {};
-      return reason === undefined ? [] : [{ source: row.source as string, reason, since: at! }];
+  status(name: string): Promise<ConsumerStatus> {
+    return statusOf(this.database, name, {
+      // Read before the rows: a reader writes why it has stopped before its state says so.
+      states: this.#readersOf(name).map(reader => reader.state),
+      limits: { ...STREAM_LIMITS, ...this.#running.get(name)?.consumer.limits },
+      lagOf: (source, cursor) =>
+        this.#readLog(source, { cursor, limit: 0 }).then(
+          ({ behind }) => behind ?? null,
+          () => null,
+        ),
     });
-    // Of a place that is not in the log nobody knows how much lies after it.
-    const behind = await Promise.all(
-      rows.map(async row => (stoppedOf(row) ? null : this.#behind(row.source, row.cursor))),
-    );
-    const lagEvents = behind.includes(null) ? null : behind.reduce<number>((sum, n) => sum + n!, 0);
-    const now = await this.database.now();
-    const newest = rows.filter((row, i) => behind[i] !== 0 && row.event_at).map(row => now - Date.parse(row.event_at));
-    return {
-      name,
-      state:
-        stopped.length > 0
-          ? "stopped"
-          : isFull
-            ? "full"
-            : ((["stopped", "following"] as const).find(state => states.includes(state)) ?? "waiting"),
-      ...(stopped.length > 0 && { stopped }),
-      lagEvents,
-      lagMs: Math.max(0, ...newest),
-      events: rows.reduce((sum, row) => sum + Number(row.events), 0),
-      parkedStreams: count(aside.filter(({ state }) => state === "parked")),
-      retryingStreams: count(aside.filter(({ state }) => state === "retrying")),
-      sources: rows.map(row => row.source),
-    };
+  }
+
+  all(): Promise<ConsumerStatus[]> {
+    return Promise.all([...this.#running.keys()].map(name => this.status(name)));
   }
 
   /**
-   * Whether an owner of these types has this version of an actor's stream: none of those that answer, and all answer =
-   * false; not known, because one cannot be asked or none is there = null.
+   * Whether an owner of these types has this version of an actor's stream. False if none of the owners has it and all of
+   * them answer; null, which is not known, if one does not answer or there is none.
    */
   async isWritten(types: readonly string[], id: string, version: number): Promise<boolean | null> {
     const owners = [...ownersOf(this.#service.broker, types)];
@@ -207,12 +130,8 @@ export class Consumers {
     return found.length === 0 || found.includes(null) ? null : false;
   }
 
-  all(): Promise<ConsumerStatus[]> {
-    return Promise.all([...this.#running.keys()].map(name => this.status(name)));
-  }
-
   /**
-   * Sends a consumer on that has stopped because its place is not in a log (reset.ts). A repetition is refused.
+   * Sends on a consumer that has stopped because its cursor is not in a log (reset.ts). A repetition is refused.
    * @throws Refusal `CONSUMER_NOT_FOUND`, `CONSUMER_NOT_STOPPED`
    */
   async reset(name: string, reset: Reset): Promise<ResetReport> {
@@ -228,123 +147,36 @@ export class Consumers {
     }
     if (!reset.dryRun) {
       this.#service.logger.warn(`consumer ${name} is sent to the ${reset.to} of its log`, report.places);
-      for (const follower of this.#running.get(name)?.followers.values() ?? []) follower.lookNow();
+      for (const reader of this.#readersOf(name)) reader.lookNow();
     }
     return report;
   }
 
-  /** Those of the streams that every consumer of this source here has taken up to their version, with nothing aside. */
-  async taken({ source, streams }: AcknowledgedQuery): Promise<string[]> {
-    const { knex } = this.database;
-    const names = [...this.#running.entries()]
-      .filter(([, { consumer }]) => ownersOf(this.#service.broker, consumer.types).has(source))
-      .map(([name]) => name);
-    // What a consumer has taken of another log says nothing of this one.
-    const stopped = await knex("checkpoints")
-      .where({ source })
-      .whereIn("consumer", names)
-      .whereNotNull("stopped")
-      .first();
-    if (stopped) return [];
-    let left = new Map(streams.map(stream => [`${actorOf(this.#service.broker, source)}.${stream.id}`, stream]));
-    for (const name of names)
-      for (const keys of inChunks([...left.keys()])) {
-        const rows = await knex("consumer_versions").where({ consumer: name }).whereIn("actor_stream", keys);
-        const versions = new Map(rows.map(row => [row.actor_stream as string, Number(row.version)]));
-        const aside = await knex("parked_streams").where({ consumer: name }).whereIn("actor_stream", keys);
-        for (const row of aside) versions.delete(row.actor_stream);
-        left = new Map([...left].filter(([key, { version }]) => !keys.includes(key) || versions.get(key)! >= version));
-      }
-    return [...left.values()].map(({ id }) => id);
+  /** Ids of the streams that every consumer of the source here has handled up to their version. */
+  acknowledged(query: AcknowledgedQuery): Promise<string[]> {
+    const { broker } = this.#service;
+    const consumers = [...this.#running.values()].map(({ consumer }) => consumer);
+    const reading = consumers.filter(({ types }) => ownersOf(broker, types).has(query.source));
+    const names = reading.map(({ name }) => name);
+    return acknowledgedBy(this.database, names, actorOf(broker, query.source), query);
   }
 
-  /** Events of parked streams, oldest first. */
-  async deadLetters(limit: number, after: number): Promise<DeadLetter[]> {
-    const rows = await this.database
-      .knex("dead_letters as d")
-      .join("parked_streams as p", join => {
-        join.on("p.consumer", "d.consumer").andOn("p.actor_stream", "d.actor_stream");
-      })
-      .where("p.state", "parked")
-      .where("d.id", ">", after)
-      .orderBy("d.id")
-      .limit(limit)
-      .select("d.id", "d.consumer", "d.actor_stream", "d.version", "d.event", "d.at", "p.error", "p.attempts");
-    return rows.map(row => {
-      const { id, consumer, actor_stream: stream, version, at, error, attempts } = row;
-      const event = eventIn(row);
-      return { id: `${id}`, consumer, stream, version, type: event.type, error: errorIn(error), attempts, at, event };
-    });
+  #readersOf(name: string): PartitionReader[] {
+    return [...(this.#running.get(name)?.readers.values() ?? [])];
   }
 
-  /** Sends the stream of a dead letter back to work, in order, from its first letter on. */
-  async retry(id: string): Promise<void> {
-    const { knex } = this.database;
-    const letter = await knex("dead_letters")
-      .where({ id: Number(id) })
-      .first();
-    if (!letter) throw new Refusal("DEAD_LETTER_NOT_FOUND", { field: "id", message: `there is no dead letter ${id}` });
-    await knex("parked_streams")
-      .where({ consumer: letter.consumer, actor_stream: letter.actor_stream })
-      .update({ state: "retrying", attempts: 0, charged: 0, next_at: 0 });
-  }
-
-  /** Sends all parked streams of a group back to work, each in order, at a bounded rate. Answers how many, by consumer. */
-  async retryGroup(filter: ParkedFilter): Promise<{ consumer: string; streams: number }[]> {
-    return [...(await unparkGroup(this.database, filter))].map(([consumer, streams]) => ({ consumer, streams }));
-  }
-
-  // ---- finding and following
-
-  #followAll(): void {
-    for (const { consumer, followers } of this.#running.values())
+  /** Starts the readers that are missing. */
+  #readAll(): void {
+    for (const { consumer, readers } of this.#running.values())
       for (const source of ownersOf(this.#service.broker, consumer.types))
         for (const partition of this.#carrier.partitions(source)) {
           const key = `${source}/${partition}`;
-          // An owner that is away for a while keeps its follower: that one waits and asks again.
-          if (!followers.has(key)) followers.set(key, new PartitionReader(this.#context, consumer, source, partition));
+          // An owner that is away for a while keeps its reader, which waits and asks again.
+          if (!readers.has(key)) readers.set(key, new PartitionReader(this.#context, consumer, source, partition));
         }
-  }
-
-  async #behind(source: string, cursor: string): Promise<number | null> {
-    try {
-      return (await this.#readLog(source, { cursor, limit: 0 })).behind ?? null;
-    } catch {
-      return null;
-    }
   }
 
   #readLog(source: string, params: ReadLog): Promise<LogPage> {
     return this.#service.broker.call(`${source}.readLog`, params);
-  }
-
-  async #measure(): Promise<void> {
-    const { metrics } = this.#service.broker;
-    if (!metrics) return;
-    const gauge = (name: string): void => {
-      if (!metrics.getMetric(name)) metrics.register({ type: "gauge", name, labelNames: ["service", "consumer"] });
-    };
-    try {
-      for (const { name, state, lagEvents, lagMs, parkedStreams, stopped } of await this.all()) {
-        const labels = { service: this.#service.fullName, consumer: name };
-        for (const metric of MEASURED) gauge(metric);
-        if (lagEvents !== null) metrics.set(METRICS.consumerLagEvents, lagEvents, labels);
-        metrics.set(METRICS.consumerLagSeconds, lagMs / 1_000, labels);
-        metrics.set(METRICS.deadLetters, parkedStreams, labels);
-        metrics.set(METRICS.consumerFull, state === "full" ? 1 : 0, labels);
-        metrics.set(METRICS.consumerStopped, stopped?.length ?? 0, labels);
-      }
-    } catch (error) {
-      this.#service.logger.debug("the lag of consumers could not be measured", error);
-    }
-  }
-}
-
-/** Why a stream was set aside, as its row says. */
-function errorIn(text: string): DeadLetter["error"] {
-  try {
-    return JSON.parse(text) as DeadLetter["error"];
-  } catch {
-    return { type: "ERROR", message: "why it failed cannot be read" };
   }
 }

@@ -7,7 +7,8 @@ import { brokerOptions } from "../../../broker/index.ts";
 import { COMMAND_ID, readEnvironment } from "../../kernel/index.ts";
 import { migrate } from "../../database/mixin.ts";
 import { defineReactor } from "../index.ts";
-import { consumersOf, Consuming, Reactors } from "../mixin.ts";
+import { consumersOf, Consuming } from "../siblings.ts";
+import { Reactors } from "../mixin.ts";
 import { Source, until } from "../log/source.fixture.ts";
 
 const folder = process.argv[2]!;

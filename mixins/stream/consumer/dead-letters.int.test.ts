@@ -4,7 +4,8 @@ import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { Bug, METRICS, Unavailable } from "../../kernel/index.ts";
 import type { Recorded } from "../../contract/index.ts";
 import { defineReactor, type Reactor } from "../index.ts";
-import { consumersOf, Reactors, STREAM_LIMITS, type Consumer } from "../mixin.ts";
+import { consumersOf, STREAM_LIMITS, type Consumer } from "../siblings.ts";
+import { Reactors } from "../mixin.ts";
 import { Source, testHouse, until } from "../log/source.fixture.ts";
 import { TYPES, consuming, databaseIn, inside, statusIn } from "./writer.fixture.ts";
 

@@ -2,8 +2,9 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import type { ServiceBroker } from "moleculer";
 import { METRICS } from "../../kernel/index.ts";
-import { markIn, STOPPED } from "../index.ts";
-import { consumersOf } from "../mixin.ts";
+import { markIn } from "../siblings.ts";
+import { STOPPED } from "../index.ts";
+import { consumersOf } from "../siblings.ts";
 import { Source, testHouse, until } from "../log/source.fixture.ts";
 import { TYPES, applied, appliedIn, consuming, databaseIn, inside, statusIn, writer } from "./writer.fixture.ts";
 

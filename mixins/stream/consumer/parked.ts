@@ -1,24 +1,23 @@
-// Streams that wait for a person, as groups: a bug that is mended by a deploy has parked many, and nobody sends a thousand
-// back one by one. They go back at a bounded rate, so that live events do not wait behind them, each in its own order.
+// Parked streams go back to work as groups: a bug that is mended by a deploy has parked a thousand of them. They go back at
+// a bounded rate, so that live events do not wait behind them, each in its own order.
 import { hash } from "node:crypto";
 import type { Knex } from "knex";
-import { rfc3339 } from "../../kernel/index.ts";
+import { inChunks, rfc3339 } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
-import { inChunks } from "../chunks.ts";
 import { STREAM_LIMITS } from "../limits.ts";
 
-/** Which parked streams are meant; what is left out does not narrow. */
+/** Narrows the parked streams of a service: a field that is left out does not narrow. */
 export interface ParkedFilter {
   readonly consumer?: string | undefined;
-  /** The type of the error with which they failed last. */
+  /** Type of the error with which they failed last. */
   readonly error?: string | undefined;
-  /** Milliseconds since the event that failed was set aside, at least; on the database's clock. */
+  /** Milliseconds since their event failed first, at least; on the database's clock. */
   readonly olderThanMs?: number | undefined;
 }
 
 /**
- * Sends parked streams back to work, those that failed longest ago first, `unparkedPerSecond` of them a second. Answers
- * how many of each consumer. `charged` is the number of attempts that count as made; default 0, so that each gets all.
+ * Sends parked streams back to work, the one that failed longest ago first, `perSecond` of them a second. Answers how many
+ * of each consumer. `charged` is the number of attempts that count as made; default 0, so that each stream gets all.
  */
 export async function unpark(
   database: Database,
@@ -33,7 +32,7 @@ export async function unpark(
   const now = await database.now();
   for (const [second, some] of inChunks(rows, perSecond).entries())
     for (const [consumer, own] of Map.groupBy(some, row => row.consumer)) {
-      // Another one may have been quicker, and the stream is tried already.
+      // Another call may have sent the stream back meanwhile.
       const sent = await knex("parked_streams")
         .where({ consumer, state: "parked" })
         .whereIn(
@@ -46,13 +45,13 @@ export async function unpark(
   return counts;
 }
 
-/** Those that an operator means. */
+/** Sends back the parked streams that an operator names by a filter. Answers how many of each consumer. */
 export async function unparkGroup(
   database: Database,
   { consumer, error, olderThanMs }: ParkedFilter,
 ): Promise<Map<string, number>> {
   const before = olderThanMs === undefined ? undefined : rfc3339((await database.now()) - olderThanMs);
-  // As plainError writes it, the type first.
+  // The row holds JSON as plainError makes it, with the type first.
   const begins = error === undefined ? undefined : `{"type":${JSON.stringify(error)},`;
   return unpark(database, parked => {
     if (consumer !== undefined) parked.where({ consumer });
@@ -68,11 +67,11 @@ export async function unparkGroup(
   });
 }
 
-/** The name under which a release is remembered: of what was deployed, and of the consumer's own code. */
+/** The name under which a row remembers a release: a digest of the deployed release and of the consumer's own code. */
 export const releaseName = (release: string, definition: string): string =>
   hash("sha256", `${release}\n${definition}`, "hex").slice(0, 16);
 
-/** Whether the stream was parked by this release, which then need not try it again by itself. */
+/** Only streams that this release has not parked: it need not try its own again by itself. */
 export const notParkedBy = (release: string, parked: Knex.QueryBuilder): Knex.QueryBuilder =>
   parked.whereRaw("',' || releases || ',' not like ?", [`%,${release},%`]);
 

@@ -1,7 +1,7 @@
 import { eventCommandId, failpoint } from "../../kernel/index.ts";
 import { floating, typedCall, type Call, type Recorded } from "../../contract/index.ts";
 import type { Reactor } from "./define-reactor.ts";
-import type { Consumer } from "./partition-reader.ts";
+import type { Consumer } from "./consumer.ts";
 
 /**
  * A reactor as a consumer. Its n-th call for an event always has the same command id, so that what a crash repeats is

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { ServiceBroker, type Service } from "moleculer";
 import { newDatabases, type Databases } from "../../../test/databases.ts";
 import { readEnvironment } from "../../kernel/index.ts";
-import { singletonOf } from "../mixin.ts";
+import { singletonOf } from "../siblings.ts";
 
 let databases: Databases;
 const brokers: ServiceBroker[] = [];

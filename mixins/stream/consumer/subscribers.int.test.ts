@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { testHouse, until } from "../log/source.fixture.ts";
-import { Subscribers } from "../mixin.ts";
+import { Subscribers } from "../siblings.ts";
 import { consuming, inside, writer } from "./writer.fixture.ts";
 
 const owner = { name: "owners", metadata: {} };

@@ -1,13 +1,9 @@
-// Which services consume, or have sagas: remembered by a service that owns events, in its own database. The registry
-// forgets a service that is away, and what it has not taken must not be archived meanwhile.
+// The services that consume or have sagas, remembered by a service that owns events in its own database. The registry
+// forgets a service that is away, and events that it has not handled must not be archived meanwhile.
 import type { Service, ServiceBroker } from "moleculer";
 import type { Database } from "../../database/index.ts";
+import { listedServices, type ListedService } from "../log/registry.ts";
 import { streamTables } from "../tables.ts";
-
-interface Listed {
-  readonly fullName: string;
-  readonly metadata?: { readonly consumers?: object; readonly sagas?: object };
-}
 
 /** A service that may still need events, or call actors. */
 export interface Subscriber {
@@ -41,7 +37,7 @@ export class Subscribers {
     this.#broker.localBus.off("$services.changed", this.#look);
   }
 
-  /** All that there ever were, but those that are gone for good. */
+  /** All that have ever appeared, except those that were forgotten. */
   async all(): Promise<Subscriber[]> {
     await this.#remember();
     const here = new Map(this.#listed().map(({ fullName, metadata }) => [fullName, metadata]));
@@ -53,15 +49,16 @@ export class Subscribers {
     }));
   }
 
-  /** Waits no longer for services that will not come back. Those that are there are remembered again. */
+  /** Forgets services that will not come back. A service that is available is remembered again at the next look. */
   async forget(services: readonly string[]): Promise<void> {
     await this.#database.knex("subscribers").whereIn("service", services).delete();
     for (const service of services) this.#written.delete(service);
   }
 
-  #listed(): Listed[] {
-    const services = this.#broker.registry.getServiceList({ onlyAvailable: true }) as unknown as Listed[];
-    return services.filter(({ metadata }) => metadata?.consumers !== undefined || metadata?.sagas !== undefined);
+  #listed(): ListedService[] {
+    return listedServices(this.#broker).filter(
+      ({ metadata }) => metadata?.consumers !== undefined || metadata?.sagas !== undefined,
+    );
   }
 
   async #remember(): Promise<void> {

@@ -1,7 +1,9 @@
 // A consumer for tests that writes each event into a table without a key: what is applied twice is there twice.
 import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
-import { databaseOf, migrate, type Database } from "../../database/mixin.ts";
-import { consumersOf, Consuming, type Consumer, type ConsumerStatus, type Failures } from "../mixin.ts";
+import { databaseOf } from "../../database/siblings.ts";
+import { migrate } from "../../database/mixin.ts";
+import type { Database } from "../../database/index.ts";
+import { consumersOf, Consuming, type Consumer, type ConsumerStatus, type Failures } from "../siblings.ts";
 import { until } from "../log/source.fixture.ts";
 
 export const TYPES = ["thing.made", "thing.used", "thing.ended"];

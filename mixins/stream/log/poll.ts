@@ -1,4 +1,5 @@
-// When to look at a log again: soon after activity, then ever more seldom; at once when a commit is hinted at.
+// When a reader looks at a log again: soon after activity, then ever more seldom; at once when a commit is hinted at.
+import { Pause } from "../../kernel/index.ts";
 
 const limits = {
   /**
@@ -10,11 +11,11 @@ const limits = {
 };
 
 export class Poll {
+  readonly #pause = new Pause();
   #pauseMs = limits.pauseMinMs;
   /** A hint that came since the last look began: that look may have missed the commit. */
   #hinted = false;
   #closed = false;
-  #endPause: (() => void) | undefined;
 
   /** A look begins. */
   begin(): void {
@@ -26,24 +27,17 @@ export class Poll {
   }
   wake(): void {
     this.#hinted = true;
-    this.#endPause?.();
+    this.#pause.end();
   }
   close(): void {
     this.#closed = true;
-    this.#endPause?.();
+    this.#pause.end();
   }
 
   /** Resolves when it is time for the next look, or when there will be none. */
   async pause(): Promise<void> {
     if (this.#hinted || this.#closed) return;
-    await new Promise<void>(resolve => {
-      const timer = setTimeout(resolve, this.#pauseMs);
-      this.#endPause = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#endPause = undefined;
+    await this.#pause.wait(this.#pauseMs);
     this.#pauseMs = this.#hinted ? limits.pauseMinMs : Math.min(limits.pauseMaxMs, this.#pauseMs * 2);
   }
 }

@@ -1,7 +1,7 @@
 // Events of one stream from the service that owns it, as it tells them today: its upcasters run when they are read. While
 // two releases serve side by side, what a node of the older one does not know is asked of the others.
 import type { CallingOptions, ServiceBroker } from "moleculer";
-import { nodesOf } from "./owners.ts";
+import { nodesOf } from "./registry.ts";
 import type { LogEvent, LogPage, ReadLog } from "./source.ts";
 
 export type ReadStream = (source: string, id: string, from: number, limit: number) => Promise<readonly LogEvent[]>;

@@ -4,7 +4,7 @@ import { ServiceBroker, type BrokerOptions, type Service, type ServiceSchema } f
 import { brokerOptions } from "../../../broker/index.ts";
 import { newDatabases } from "../../../test/databases.ts";
 import { readEnvironment } from "../../kernel/index.ts";
-import { publishLog, type Publisher } from "../carriers/resolve.ts";
+import { publishLog, type Publisher } from "../publish/publisher.ts";
 import type { RelayLimits } from "../publish/jetstream-relay.ts";
 import type { CursorFault } from "./identity.ts";
 import { COMMITTED, type Cursor, type LogEvent, type LogPage, type ReadLog } from "./source.ts";

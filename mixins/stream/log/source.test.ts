@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { isAtOrPast } from "../index.ts";
+import { isAtOrPast } from "./source.ts";
 
 test("places are compared by number, the most significant part first", () => {
   const ordered = ["", "7", "10", "10:3", "10:20", "11:1"];

@@ -10,10 +10,9 @@
 // History is not published: it is read from the log, which is faster. A relay that finds itself far behind (a log that is
 // older than it, a server that was away for long) goes on at the log's end; so does one whose place is not in the log,
 // which was put back from a copy. Readers tell that by the marks, and ask the owner.
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Service } from "moleculer";
 import type { NatsConnection } from "nats";
-import { fingerprintOf, newId, plainError } from "../../kernel/index.ts";
+import { fingerprintOf, newId, Pause, plainError } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
 import { STREAM_LIMITS } from "../limits.ts";
 import { Poll } from "../log/poll.ts";
@@ -21,6 +20,7 @@ import { singletonOf, type Singleton } from "../consumer/singleton.ts";
 import type { CursorFault } from "../log/identity.ts";
 import type { Cursor, LogPage } from "../log/source.ts";
 import { streamTables } from "../tables.ts";
+import type { OwnLog } from "./publisher.ts";
 import { digestOfMark, type Carried, type Channel } from "../carriers/jetstream/channel.ts";
 import type { Connection, JetStream } from "../carriers/jetstream/connection.ts";
 import { publishAll } from "../carriers/jetstream/publish.ts";
@@ -49,15 +49,6 @@ export const RELAY_LIMITS = {
 };
 export type RelayLimits = typeof RELAY_LIMITS;
 
-/** The owner's log. */
-export interface OwnLog {
-  read(cursor: Cursor, limit: number, mark?: string): Promise<LogPage>;
-  /** The place of the newest event, and how many lie after `cursor`. */
-  head(cursor: Cursor): Promise<{ cursor: Cursor; behind: number }>;
-  /** Calls back after commits of this process. Returns its undo. */
-  onCommit(listener: () => void): () => void;
-}
-
 interface Reached {
   readonly cursor: Cursor;
   readonly mark: string | undefined;
@@ -74,7 +65,8 @@ export class JetStreamRelay {
   readonly #limits: RelayLimits;
   readonly #lease: Singleton;
   readonly #poll = new Poll();
-  readonly #stopping = new AbortController();
+  readonly #pause = new Pause();
+  #isStopping = false;
   readonly #ends: (() => void)[];
   readonly #done: Promise<void>;
   #failures = 0;
@@ -126,14 +118,11 @@ export class JetStreamRelay {
 
   /** Finishes the page at hand and frees the lease. */
   stop(): Promise<void> {
-    this.#stopping.abort();
+    this.#isStopping = true;
+    this.#pause.end();
     for (const end of this.#ends) end();
     this.#poll.close();
     return this.#done;
-  }
-
-  get #isStopping(): boolean {
-    return this.#stopping.signal.aborted;
   }
 
   async #run(): Promise<void> {
@@ -144,13 +133,13 @@ export class JetStreamRelay {
         const { jetStream } = this.#connection;
         if (!jetStream) await this.#poll.pause();
         else if (await this.#lease.holds()) await this.#publish(jetStream);
-        else await this.#pause(this.#limits.lookMs);
+        else await this.#wait(this.#limits.lookMs);
       } catch (error) {
         if (this.#isStopping) break;
         // Once aloud: readers go on with the log meanwhile.
         logger[this.#failures === 0 ? "warn" : "debug"](`relay of ${fullName}: ${plainError(error).message}`, error);
         this.#failures++;
-        await this.#pause(this.#limits.retryMs);
+        await this.#wait(this.#limits.retryMs);
       }
     await this.#lease.release().catch(error => logger.debug("a lease was not released", error));
   }
@@ -177,7 +166,7 @@ export class JetStreamRelay {
       cursor = page.cursor;
       mark = page.mark;
       if (page.events.length < this.#limits.batch) {
-        if (page.events.length > 0) await this.#pause(this.#limits.gatherMs);
+        if (page.events.length > 0) await this.#wait(this.#limits.gatherMs);
         await this.#poll.pause();
       }
     }
@@ -239,7 +228,7 @@ export class JetStreamRelay {
     );
   }
 
-  async #pause(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => {});
+  async #wait(ms: number): Promise<void> {
+    if (!this.#isStopping) await this.#pause.wait(ms);
   }
 }

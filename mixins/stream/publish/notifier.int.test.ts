@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import type { StoredEvent } from "../../event-store/index.ts";
 import { COMMITTED, type LogEvent } from "../index.ts";
-import { Publishing, startNotifier } from "../mixin.ts";
+import { Publishing, startNotifier } from "../siblings.ts";
 import { testHouse, until } from "../log/source.fixture.ts";
 
 let house: Awaited<ReturnType<typeof testHouse>>;

@@ -1,12 +1,13 @@
-// What leaves a service after its commits: the hint that wakes consumers, and each durable event once more as a plain
-// Moleculer event (`order.placed`) for services that want only a notification. Both may be lost: who must not miss an
-// event is a consumer. It runs beside the commands, so it costs nothing where nobody listens.
-import type { ServiceBroker } from "moleculer";
+// Notifies others of the commits of a service: by a hint that wakes consumers, and by each durable event once more as a plain
+// Moleculer event (`order.placed`), for services that want only a notification. Both may be lost; a service that must not
+// miss an event is a consumer. It runs beside the commands, and costs nothing where no service listens.
+import { Utils, type ServiceBroker } from "moleculer";
 import type { Cursor as StoreCursor, EventStore, StoredEvent } from "../../event-store/index.ts";
+import { listedServices } from "../log/registry.ts";
 import { COMMITTED, type Committed, type LogEvent } from "../log/source.ts";
 
 const limits = {
-  /** Milliseconds between two hints: a busy store commits hundreds of times a second, a consumer is cheaper in batches. */
+  /** Milliseconds between two hints: a busy store commits hundreds of times a second, and consumers read cheaper in batches. */
   hintMs: 25,
   /** Events read at once for the plain events. */
   batch: 500,
@@ -19,21 +20,21 @@ export interface NotifierOptions {
   /** Full name of the service that owns the store. */
   readonly service: string;
   readonly store: Pick<EventStore, "onCommit" | "readAll" | "head">;
-  /** A stored event as others see it. */
+  /** Decodes a stored event into the form that others see. */
   readonly decode: (event: StoredEvent) => LogEvent;
 }
 
-/** Starts to publish. Answers what ends it. */
+/** Starts to notify. Answers what ends it. */
 export function startNotifier(options: NotifierOptions): () => void {
   const endHints = hintAtCommits(options);
-  const notifier = new Notifier(options);
+  const events = new PlainEvents(options);
   return () => {
     endHints();
-    notifier.stop();
+    events.stop();
   };
 }
 
-/** The first commit is told at once, those within the next 25 ms together at their end. */
+/** Hints at the first commit at once, and once more after `hintMs` if others have followed. */
 function hintAtCommits({ broker, service, store }: NotifierOptions): () => void {
   let timer: NodeJS.Timeout | undefined;
   let more = false;
@@ -56,15 +57,15 @@ function hintAtCommits({ broker, service, store }: NotifierOptions): () => void 
 }
 
 /**
- * Emits the plain events, in the log's order, from the moment on at which somebody listens. Of several nodes that run
- * the service the first by name does it: two would tell everything twice.
+ * Emits the plain events, in the log's order, from the moment on at which a service listens. Of several nodes that run
+ * the service the first by name does it: two would emit every event twice.
  */
-class Notifier {
+class PlainEvents {
   readonly #options: NotifierOptions;
   readonly #timer: NodeJS.Timeout;
   readonly #endCommits: () => void;
   readonly #look = (): void => this.#lookAround();
-  /** Where it stands; undefined while there is nobody to tell. */
+  /** The cursor after the last event that was emitted; undefined while no service listens. */
   #cursor: StoreCursor | undefined;
   #active = false;
   #reading = false;
@@ -88,11 +89,11 @@ class Notifier {
 
   #lookAround(): void {
     const { broker, service } = this.#options;
-    const services = broker.registry.getServiceList({ onlyAvailable: true, withEvents: true }) as unknown as Listed[];
+    const services = listedServices(broker, { withEvents: true });
     const [own] = services.filter(({ fullName }) => fullName === service);
     const types = Object.keys(own?.metadata?.events ?? {});
     const patterns = services.flatMap(({ events = {} }) => Object.keys(events)).filter(name => name !== COMMITTED);
-    const heard = types.some(type => patterns.some(pattern => matches(type, pattern)));
+    const heard = types.some(type => patterns.some(pattern => Utils.match(type, pattern)));
     const nodes = services.filter(({ fullName }) => fullName === service).map(({ nodeID }) => nodeID);
     this.#active = heard && nodes.sort()[0] === broker.nodeID;
     if (!this.#active) this.#cursor = undefined;
@@ -104,12 +105,12 @@ class Notifier {
     this.#again = true;
     if (this.#reading) return;
     this.#reading = true;
-    this.#tell()
+    this.#emit()
       .catch((error: unknown) => this.#options.broker.logger.debug("plain events were not emitted", error))
       .finally(() => (this.#reading = false));
   }
 
-  async #tell(): Promise<void> {
+  async #emit(): Promise<void> {
     const { broker, store, decode } = this.#options;
     this.#cursor ??= (await store.head("")).cursor;
     while (this.#active && this.#again) {
@@ -120,23 +121,4 @@ class Notifier {
       for (const event of page.events.map(decode)) if (event.broken === undefined) void broker.emit(event.type, event);
     }
   }
-}
-
-interface Listed {
-  readonly fullName: string;
-  readonly nodeID: string;
-  readonly metadata?: { readonly events?: object };
-  readonly events?: object;
-}
-
-/** Moleculer's patterns: `*` is one part of a name, `**` any number, `?` a character. */
-function matches(name: string, pattern: string): boolean {
-  if (!/[*?]/.test(pattern)) return name === pattern;
-  const source = pattern
-    .replaceAll(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replaceAll("**", "\0")
-    .replaceAll("*", "[^.]*")
-    .replaceAll("\0", ".*")
-    .replaceAll("?", ".");
-  return new RegExp(`^${source}$`).test(name);
 }

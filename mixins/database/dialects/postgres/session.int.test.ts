@@ -4,7 +4,8 @@ import { postgresUrl } from "../../../../test/databases.ts";
 import { PgBouncer } from "../../../../test/servers/pgbouncer.ts";
 import { newDatabase, query } from "../../../../test/servers/postgres.ts";
 import { newId, type PostgresLocation } from "../../../kernel/index.ts";
-import { openDatabase, type Database } from "../../mixin.ts";
+import { openDatabase } from "../../mixin.ts";
+import type { Database } from "../../index.ts";
 
 let role: string;
 let server: Awaited<ReturnType<typeof newDatabase>>;

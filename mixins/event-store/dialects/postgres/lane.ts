@@ -10,7 +10,7 @@
 // of the batch or nothing.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClientConfig } from "pg";
-import { endsConnection, Session, stateOf, type SessionConfig } from "../../../database/mixin.ts";
+import { endsConnection, Session, stateOf, type SessionConfig } from "../../../database/siblings.ts";
 import { backoffMs, failpoint, Unavailable } from "../../../kernel/index.ts";
 import type { CommittedBatch, Upkeep } from "../../dialect.ts";
 import type { Append } from "../../event-store.ts";

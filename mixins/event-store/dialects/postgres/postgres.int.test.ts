@@ -4,7 +4,7 @@ import pg from "pg";
 import { postgresUrl } from "../../../../test/databases.ts";
 import { newDatabase, Postgres, query } from "../../../../test/servers/postgres.ts";
 import { Proxy } from "../../../../test/servers/proxy.ts";
-import { connectionOf } from "../../../database/mixin.ts";
+import { connectionOf } from "../../../database/siblings.ts";
 import { outcomeOf, type PostgresLocation } from "../../../kernel/index.ts";
 import { appendOf, event, eventStoreConformance, subjectAt, verdictOf } from "../../event-store.conformance.ts";
 import type { Append, EventStore, StoredEvent, Verdict } from "../../event-store.ts";

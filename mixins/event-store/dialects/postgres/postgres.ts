@@ -1,5 +1,5 @@
 // The Postgres dialect: batches through lanes of one connection each, reads through a pool.
-import { connectionOf, Session, shardsOf, type Shard } from "../../../database/mixin.ts";
+import { connectionOf, Session, shardsOf, type Shard } from "../../../database/siblings.ts";
 import { Bug, Misconfigured, Unavailable, type PostgresLocation } from "../../../kernel/index.ts";
 import { bucketOf } from "../../buckets.ts";
 import type { Dialect } from "../../dialect.ts";

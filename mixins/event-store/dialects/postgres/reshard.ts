@@ -15,7 +15,7 @@
 // was sealed is the source's again until all is copied and compared anew.
 import { setTimeout as sleep } from "node:timers/promises";
 import pg, { type ClientBase } from "pg";
-import { connectionOf, shardsOf, type Shard } from "../../../database/mixin.ts";
+import { connectionOf, shardsOf, type Shard } from "../../../database/siblings.ts";
 import { Bug, failpoint, type PostgresLocation } from "../../../kernel/index.ts";
 import { BUCKETS } from "../../buckets.ts";
 import { changedOf, endWatch, takeChanges, watchChanges } from "./reshard-changes.ts";

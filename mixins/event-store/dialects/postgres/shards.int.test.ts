@@ -4,7 +4,7 @@ import pg from "pg";
 import { postgresUrl } from "../../../../test/databases.ts";
 import { newDatabase, query } from "../../../../test/servers/postgres.ts";
 import { Child, until } from "../../../../test/shop.ts";
-import { addShards } from "../../../database/mixin.ts";
+import { addShards } from "../../../database/siblings.ts";
 import type { PostgresLocation } from "../../../kernel/index.ts";
 import { bucketOf } from "../../buckets.ts";
 import { appendOf, eventStoreConformance, subjectAt, verdictOf } from "../../event-store.conformance.ts";

@@ -10,6 +10,7 @@
 //                 which event it follows (`follows`), since a log that was put back from a copy has the same numbers.
 //
 // A hole shows at the next message. If there is none, we look at the log, soon after a hint, else every 2 s.
+import { Pause } from "../../../kernel/index.ts";
 import type { Batch, Feed } from "../carrier.ts";
 import { LocalFeed, type ReadPage } from "../local.ts";
 import { isAtOrPast, type Cursor, type LogEvent } from "../../log/source.ts";
@@ -53,7 +54,7 @@ export class JetStreamFeed implements Feed {
   /** On the log because the tail is silent. */
   #isLooking = false;
   #closed = false;
-  #endWait: (() => void) | undefined;
+  readonly #pause = new Pause();
 
   constructor(
     source: string,
@@ -99,7 +100,7 @@ export class JetStreamFeed implements Feed {
     this.#onClose();
     this.#log?.close();
     this.#tail?.close();
-    this.#endWait?.();
+    this.#pause.end();
   }
 
   // ---- on the log
@@ -205,19 +206,12 @@ export class JetStreamFeed implements Feed {
     for (;;) {
       const ms = Math.min(end, this.#lookAt) - performance.now();
       if (this.#closed || this.#tail!.size > 0 || this.#tail!.state === "ended" || ms <= 0) return;
-      await new Promise<void>(resolve => {
-        const timer = setTimeout(resolve, ms);
-        this.#endWait = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-      this.#endWait = undefined;
+      await this.#pause.wait(ms);
     }
   }
 
   #onTail(): void {
     if (this.#log && this.#tail?.state === "flowing" && this.#tail.size === 0) this.#log.wake();
-    this.#endWait?.();
+    this.#pause.end();
   }
 }

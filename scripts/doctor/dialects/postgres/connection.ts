@@ -1,7 +1,7 @@
 // One connection to one database, for one check after another. Whatever is asked is asked in a transaction that cannot
 // write.
 import pg from "pg";
-import { connectionOf } from "../../../../mixins/database/mixin.ts";
+import { connectionOf } from "../../../../mixins/database/siblings.ts";
 import { readPostgresUrl } from "../../../../mixins/kernel/index.ts";
 
 const limits = {

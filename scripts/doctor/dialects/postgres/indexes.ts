@@ -1,9 +1,9 @@
 // Whether every index is there that this code's schema makes, and may be used. The lists are declared beside the schemas;
 // a service's own in services/<name>/indexes.json.
 import { existsSync, readFileSync } from "node:fs";
-import { STORE_INDEXES } from "../../../../mixins/event-store/mixin.ts";
+import { STORE_INDEXES } from "../../../../mixins/event-store/siblings.ts";
 import { PROJECTION_INDEXES } from "../../../../mixins/projection/mixin.ts";
-import { STREAM_INDEXES } from "../../../../mixins/stream/mixin.ts";
+import { STREAM_INDEXES } from "../../../../mixins/stream/siblings.ts";
 import { serviceFile } from "../../../services.ts";
 import { count, fail, ok, warn, type Result } from "../../finding.ts";
 import type { Schema } from "./schema.ts";

@@ -1,7 +1,7 @@
 // What can be wrong with a server, its standbys and replicas: each trouble made on servers of this test's own.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import pg from "pg";
-import { openEventStore } from "../../../../mixins/event-store/mixin.ts";
+import { openEventStore } from "../../../../mixins/event-store/siblings.ts";
 import { readEnvironment } from "../../../../mixins/kernel/index.ts";
 import { PgBouncer } from "../../../../test/servers/pgbouncer.ts";
 import { newDatabase, Postgres, query } from "../../../../test/servers/postgres.ts";

@@ -1,7 +1,7 @@
 // A store on several databases, and what its log tells.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { appendOf, verdictOf } from "../../../../mixins/event-store/event-store.conformance.ts";
-import { openEventStore } from "../../../../mixins/event-store/mixin.ts";
+import { openEventStore } from "../../../../mixins/event-store/siblings.ts";
 import { readEnvironment } from "../../../../mixins/kernel/index.ts";
 import { postgresUrl } from "../../../../test/databases.ts";
 import { newDatabase, query } from "../../../../test/servers/postgres.ts";

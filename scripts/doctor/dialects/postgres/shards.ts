@@ -1,6 +1,6 @@
 // Whether the databases named are the whole store, and each bucket has one owner.
-import { checkShards } from "../../../../mixins/database/mixin.ts";
-import { BUCKETS } from "../../../../mixins/event-store/mixin.ts";
+import { checkShards } from "../../../../mixins/database/siblings.ts";
+import { BUCKETS } from "../../../../mixins/event-store/siblings.ts";
 import { Bug } from "../../../../mixins/kernel/index.ts";
 import { count, fail, ok, warn, type Result } from "../../finding.ts";
 import type { Schema } from "./schema.ts";

@@ -5,7 +5,7 @@ import { afterEach, expect, test } from "@jest/globals";
 import { ServiceBroker, type Service } from "moleculer";
 import { readEnvironment } from "../kernel/index.ts";
 import { appendOf, verdictOf } from "./event-store.conformance.ts";
-import { eventStoreOf } from "./mixin.ts";
+import { eventStoreOf } from "./siblings.ts";
 
 let folder: string;
 afterEach(() => rm(folder, { recursive: true }));

@@ -1,5 +1,6 @@
 import type { Service } from "moleculer";
-import { closeWithBroker, leaveCheckpointsOf } from "../database/mixin.ts";
+import { closeWithBroker } from "../database/mixin.ts";
+import { leaveCheckpointsOf } from "../database/siblings.ts";
 import { environmentOf, METRICS } from "../kernel/index.ts";
 import type { EventStore } from "./event-store.ts";
 import type { CommitObserver } from "./group-commit.ts";
