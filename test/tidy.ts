@@ -80,21 +80,39 @@ function isForbidden(from: string, to: string): boolean {
   return false;
 }
 
-/** Others come in by a door: `index.ts` or `mixin.ts` of a runtime folder, `contract.ts` of a service, as types only. */
+/** What measures a part of the runtime by itself, and opens the room in which it lies. */
+const MEASURES_A_PART: readonly string[] = [
+  "benchmarks/event-store.ts",
+  "benchmarks/postgres.ts",
+  "benchmarks/replay.ts",
+];
+
+/**
+ * Others come in by a door: `index.ts` or `mixin.ts` of a runtime folder, `contract.ts` of a service, as types only.
+ * `siblings.ts` is the door for the runtime itself: its other folders, `broker/`, `scripts/`. Tests beside the runtime's
+ * code open any room, other tests its doors and the fixtures that it has for tests.
+ */
 export function onlyDoorsAreUsed(tree: Tree): string[] {
   const say = ({ from, to }: Import, rule: string) => `${from} imports ${to}: ${rule}`;
   return allImports(tree).flatMap(found => {
     const { from, to, typeOnly } = found;
     const there = ownerOf(to);
-    if (isForTests(from) || ownerOf(from) === there || from === "moleculer.config.ts") return [];
-    if (there.startsWith("mixins/") && !/^mixins\/[^/]+\/(index|mixin)\.ts$/.test(to))
-      return [say(found, "only index.ts and mixin.ts are doors")];
-    if (!there.startsWith("services/")) return [];
+    if (ownerOf(from) === there || from === "moleculer.config.ts" || MEASURES_A_PART.includes(from)) return [];
+    if (there.startsWith("mixins/")) return isOpenTo(from, to) ? [] : [say(found, `doors are ${doorsFor(from)}`)];
+    if (isForTests(from) || !there.startsWith("services/")) return [];
     // What a first start puts into a service is data, and the service's own; only the seeding reads it.
     if (from.startsWith("services/seed/") && to.endsWith(".seed.ts")) return [];
     if (!to.endsWith("/contract.ts")) return [say(found, "of another service only contract.ts, as a type")];
     return typeOnly ? [] : [say(found, "a contract is imported as a type")];
   });
+}
+
+const isSibling = (path: string): boolean => /^(mixins|broker|scripts)\//.test(path);
+const doorsFor = (from: string): string => `index.ts and mixin.ts${isSibling(from) ? ", and siblings.ts" : " only"}`;
+function isOpenTo(from: string, to: string): boolean {
+  if (isForTests(from) && (isSibling(from) || isForTests(to))) return true;
+  const door = /^mixins\/[^/]+\/(\w+)\.ts$/.exec(to)?.[1];
+  return door === "index" || door === "mixin" || (door === "siblings" && isSibling(from));
 }
 
 /** `index.ts` is the pure door: nothing behind it loads the broker. */
@@ -116,7 +134,7 @@ export function noFileIsDead(tree: Tree): string[] {
     path =>
       !path.includes("/") ||
       /^(scripts|benchmarks)\//.test(path) ||
-      /^mixins\/[^/]+\/(index|mixin)\.ts$/.test(path) ||
+      /^mixins\/[^/]+\/(index|mixin|siblings)\.ts$/.test(path) ||
       path.endsWith(".service.ts") ||
       (path.startsWith("services/") && path.endsWith("/contract.ts")),
   );
