@@ -4,7 +4,7 @@ import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { Bug, METRICS, Unavailable } from "../../kernel/index.ts";
 import type { Recorded } from "../../contract/index.ts";
 import { defineReactor, type Reactor } from "../index.ts";
-import { consumersOf, STREAM_LIMITS, type Consumer } from "../siblings.ts";
+import { consumersOf, STREAM_LIMITS, type Consumer, type Failures } from "../siblings.ts";
 import { Reactors } from "../mixin.ts";
 import { Source, testHouse, until } from "../log/source.fixture.ts";
 import { TYPES, consuming, databaseIn, inside, statusIn } from "./writer.fixture.ts";
@@ -191,6 +191,59 @@ describe("a retry", () => {
     );
     expect(failures).toEqual([]);
     expect(await lettersOf(broker)).toEqual([]);
+  });
+});
+
+describe("an event that was postponed because of others", () => {
+  test("was not tried: its stream's pause does not grow, whatever its number of postponements", async () => {
+    let postponements = 12;
+    const applied: string[] = [];
+    const consumer: Consumer = {
+      name: "writer",
+      types: TYPES,
+      // Twelve failures would double the pause to half a minute.
+      limits: { retryMinMs: 10, retryMaxMs: 60_000 },
+      async write(_trx, events) {
+        const failures: Failures = new Map();
+        for (const event of events)
+          if (postponements-- > 0)
+            failures.set("thing.a", { event, error: new Unavailable("LATER"), isPostponed: true });
+          else applied.push(event.eventId);
+        return failures;
+      },
+    };
+    const broker = await house.start(source.schema(), consuming("readers", consumer));
+    source.append("a", "thing.used");
+    await until(
+      () => applied.length,
+      count => count > 0,
+      10_000,
+    );
+    expect(applied).toEqual(["thing.a@1"]);
+    await until(
+      () => statusIn(broker),
+      ({ retryingStreams }) => retryingStreams === 0,
+    );
+  });
+
+  test("keeps the attempts that were made before, and is parked after those that are charged", async () => {
+    let tries = 0;
+    const consumer: Consumer = {
+      name: "writer",
+      types: TYPES,
+      limits: { retryMinMs: 5, retryMaxMs: 20 },
+      async write(_trx, [event]) {
+        const isPostponed = ++tries % 2 === 0;
+        return new Map(
+          event && [["thing.a", { event, error: isPostponed ? new Unavailable("LATER") : poison(), isPostponed }]],
+        );
+      },
+    };
+    const broker = await house.start(source.schema(), consuming("readers", consumer));
+    source.append("a", "thing.used");
+    await parkedIn(broker, 1);
+    expect(await lettersOf(broker)).toMatchObject([{ attempts: STREAM_LIMITS.attempts, error: { message: "poison" } }]);
+    expect(tries).toBe(2 * STREAM_LIMITS.attempts - 1);
   });
 });
 

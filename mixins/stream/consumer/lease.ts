@@ -1,6 +1,7 @@
-// A lease says who works, so that two do not work for nothing. It is a row moved by short conditional updates on the
-// database's clock. It protects nothing by itself: a holder that was paused past the end goes on as if it held it, so
-// every effect is guarded again by a conditional write (the checkpoint's revision) and the paused holder rolls back.
+// A lease names the one node that works, so that others do not do the same work in vain. It is a row moved by short
+// conditional updates on the database's clock. It protects nothing by itself: a holder that was paused past the end goes on
+// as if it held the lease, so every effect is guarded again by a conditional write (the checkpoint's revision), and the
+// paused holder rolls back.
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { Database } from "../../database/index.ts";
@@ -18,7 +19,7 @@ export class Lease {
   #epoch: number | undefined;
   #renewedAt = 0;
 
-  /** `lengthMs`: how long after its last renewal a holder is taken for dead. */
+  /** `lengthMs`: milliseconds after its last renewal until a holder counts as dead. */
   constructor(database: Database, name: string, lengthMs: number, holder: string = newHolder()) {
     this.#database = database;
     this.#name = name;
@@ -26,14 +27,14 @@ export class Lease {
     this.#holder = holder;
   }
 
-  /** Whether we hold it: takes it when it is free, renews it from half its length on, notices when another took it. */
+  /** Whether we hold it. Takes it when it is free, renews it from half its length on, notices when another has taken it. */
   async hold(): Promise<boolean> {
     if (this.#epoch === undefined) return this.#take();
     if (performance.now() - this.#renewedAt < this.#lengthMs / 2) return true;
     return this.#renew();
   }
 
-  /** Frees it for the next one at once. Does nothing if another has taken it. */
+  /** Frees it for the next holder at once. Does nothing if another has taken it. */
   async release(): Promise<void> {
     if (this.#epoch === undefined) return;
     await this.#mine(this.#epoch).update({ expires_at: 0 });
@@ -78,15 +79,15 @@ export class Lease {
 }
 
 /**
- * Whether so many milliseconds are left to a holder. More than it can have been given are none: the clock was put back
- * since, and whoever is alive renews. The length may differ between two releases.
+ * Whether a holder with so many milliseconds left still holds. With more than it can have been given it does not: the clock
+ * was put back meanwhile, and a holder that is alive renews. The length may differ between two releases.
  */
 const isHeld = (leftMs: number, lengthMs: number): boolean => leftMs > 0 && leftMs <= Math.max(lengthMs, LENGTH_MS_MAX);
 const LENGTH_MS_MAX = 15 * 60_000;
 
 /**
- * Whether a holder is a process of this machine that is no more: then the next one need not wait for the end, and what
- * was killed goes on at once after its restart. A wrong yes costs a lost race, since a lease protects nothing.
+ * Whether the holder is a process of this machine that has ended: then the next holder need not wait, and a killed process
+ * goes on at once after its restart. A wrong yes costs a lost race, since a lease protects nothing.
  */
 function isGone(holder: string): boolean {
   const [host, pid, token] = holder.split("/");

@@ -1,11 +1,12 @@
+// Runs a reactor as a consumer.
 import { eventCommandId, failpoint } from "../../kernel/index.ts";
 import { floating, typedCall, type Call, type Recorded } from "../../contract/index.ts";
 import type { Reactor } from "./define-reactor.ts";
 import type { Consumer } from "./consumer.ts";
 
 /**
- * A reactor as a consumer. Its n-th call for an event always has the same command id, so that what a crash repeats is
- * executed once by actors; the order of a handler's calls must therefore not depend on chance.
+ * A reactor as a consumer. Its n-th call for an event always has the same command id, so that actors execute a call once
+ * that a crash repeats; the order of a handler's calls must therefore not depend on chance.
  */
 export function consumerOf(reactor: Reactor, broker: object): Consumer {
   const call = typedCall(broker);

@@ -1,11 +1,12 @@
-// How a consumer goes on after it has stopped because its place is not in the owner's log. An operator chooses:
+// Resets a consumer that has stopped because its cursor is not in the owner's log. An operator chooses where it goes on:
 //
-//   start  it forgets what it has taken of that owner and reads the log from its start. A reactor calls again, under the
-//          same command ids; a saga that exists is not started again. A projection is built anew beside the live rows.
-//   head   it takes none of the events that the log has now, and goes on with what is written next.
+//   start  it forgets which events of that owner it has handled and reads the log from its start. A reactor calls again,
+//          under the same command ids; a saga that exists is not started again. A projection is built anew beside the
+//          live rows.
+//   head   it handles none of the events that the log has now, and goes on with the next ones.
 //
-// Both only change rows; the follower, on whichever node it is, finds them changed. Dead letters of that owner go: they
-// hold events that the log need not have any more.
+// Both only change rows; the consumer's reader, on whichever node it runs, finds them changed. Dead letters of that owner
+// are deleted: they hold events that the log may no longer have.
 import type { Knex } from "knex";
 import { Refusal } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
@@ -13,24 +14,24 @@ import { stoppedOf } from "../log/identity.ts";
 
 export interface Reset {
   readonly to: "head" | "start";
-  /** Only says what it would do. */
+  /** Only reports what it would do. */
   readonly dryRun: boolean;
 }
-/** What a reset changes, or would change, of one owner's log. */
+/** The checkpoint in one owner's log that a reset changes, or would change. */
 export interface ResetCheckpoint {
   readonly source: string;
   readonly reason: string;
   readonly stoppedAt: string;
-  /** The place that is given up. */
+  /** The cursor that is given up. */
   readonly cursor: string;
-  /** Streams whose last version is forgotten, and dead letters that go. */
+  /** Streams whose last version is forgotten, and dead letters that are deleted. */
   readonly streams: number;
   readonly deadLetters: number;
 }
 export interface ResetReport extends Reset {
   readonly consumer: string;
   readonly places: readonly ResetCheckpoint[];
-  /** Its rows are built anew beside those that are read, which are replaced once the new ones have caught up. */
+  /** Its rows are built anew beside the live ones, which they replace once they have caught up. */
   readonly rebuild?: true;
 }
 
@@ -74,7 +75,7 @@ export function resetConsumer(database: Database, consumer: string, { to, dryRun
   });
 }
 
-/** Rows of an actor type's streams, `order.…`. */
+/** Narrows to the rows of an actor type's streams, `order.…`. */
 const ofActor = (rows: Knex.QueryBuilder, actor: string): Knex.QueryBuilder =>
   rows.where("actor_stream", ">=", `${actor}.`).where("actor_stream", "<", `${actor}/`);
 

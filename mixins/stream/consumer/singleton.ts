@@ -1,6 +1,6 @@
-// Work that one node of a service does at a time: firing timers, looking after sagas, publishing its log. Who holds the
-// lease does it; each kind of work of each service has a lease of its own, so they spread over the nodes. Like every lease
-// it only saves work: what a paused holder does once more is guarded where it takes effect.
+// Work that one node of a service does at a time: firing timers, looking after sagas, publishing its log. The holder of the
+// lease does it; each kind of work of each service has a lease of its own, so the work spreads over the nodes. Like every
+// lease it only saves work: the effects of a paused holder are guarded where they are written.
 import type { Service } from "moleculer";
 import { Lease } from "./lease.ts";
 import { STREAM_LIMITS, type StreamLimits } from "../limits.ts";
@@ -13,7 +13,7 @@ export interface Singleton {
   release(): Promise<void>;
 }
 
-/** A process on its own holds everything, and asks nobody. */
+/** A broker without a transporter is the only node: it holds every lease without asking the database. */
 const ALONE: Singleton = { holds: async () => true, release: async () => {} };
 
 /** The lease of this work, in the service's own database. */

@@ -3,8 +3,8 @@ import { Pause } from "../../kernel/index.ts";
 
 const limits = {
   /**
-   * Milliseconds between two looks at an idle log: the first after activity, doubling up to the second. The first is
-   * short: on Postgres a commit that we are told of stays hidden until the transactions beside it have ended.
+   * Milliseconds between two looks at an idle log: the minimum after activity, doubled up to the maximum. The minimum is
+   * short: on Postgres a commit that was hinted at stays hidden until the transactions beside it have ended.
    */
   pauseMinMs: 5,
   pauseMaxMs: 500,

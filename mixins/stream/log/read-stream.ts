@@ -1,5 +1,5 @@
-// Events of one stream from the service that owns it, as it tells them today: its upcasters run when they are read. While
-// two releases serve side by side, what a node of the older one does not know is asked of the others.
+// Events of one stream from the service that owns it, in today's shape: its upcasters run when they are read. While two
+// releases serve side by side, events that a node of the older one cannot read are asked of the other nodes.
 import type { CallingOptions, ServiceBroker } from "moleculer";
 import { nodesOf } from "./registry.ts";
 import type { LogEvent, LogPage, ReadLog } from "./source.ts";
@@ -21,7 +21,7 @@ export const streamReader =
     return events;
   };
 
-/** Page by page: how many events one holds the owner decides. */
+/** Reads page by page, since the owner decides how many events a page holds. */
 async function pagesOf(
   broker: ServiceBroker,
   action: string,

@@ -1,47 +1,47 @@
 // The relay of one owner: reads its log in order and publishes it to JetStream. The log is the truth and the outbox; the
-// relay's cursor lies in the owner's own database and moves by conditional update after JetStream has taken what it passes.
+// relay's cursor lies in the owner's own database and moves by conditional update after JetStream has stored the events.
 //
 //   1. one node publishes, by lease. A second one, as after a pause, does no harm: JetStream drops an id that it has
-//      seen lately, readers tell by the message's place in the log what they have had, and the cursor moves once.
+//      seen lately, readers tell by a message's cursors which events they have had, and the relay's cursor moves once.
 //   2. a crash between publish and move publishes some pages again.
-//   3. a stream that is gone (deleted, another server) is made anew, and publishing goes on. What it held readers find in
-//      the log: they see that a message does not follow the last one they had.
+//   3. a stream that is gone (deleted, another server) is made anew, and publishing goes on. Readers find the events that
+//      it held in the log: they see that a message does not follow the last one they had.
 //
-// History is not published: it is read from the log, which is faster. A relay that finds itself far behind (a log that is
-// older than it, a server that was away for long) goes on at the log's end; so does one whose place is not in the log,
-// which was put back from a copy. Readers tell that by the marks, and ask the owner.
+// History is not published: reading it from the log is faster. A relay that finds itself far behind (a log that is older
+// than it, a server that was away for long) goes on at the log's end; so does one whose cursor is not in the log, which
+// was put back from a copy. Readers tell that by the marks, and ask the owner.
 import type { Service } from "moleculer";
 import type { NatsConnection } from "nats";
 import { fingerprintOf, newId, Pause, plainError } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
-import { STREAM_LIMITS } from "../limits.ts";
-import { Poll } from "../log/poll.ts";
-import { singletonOf, type Singleton } from "../consumer/singleton.ts";
-import type { CursorFault } from "../log/identity.ts";
-import type { Cursor, LogPage } from "../log/source.ts";
-import { streamTables } from "../tables.ts";
-import type { OwnLog } from "./publisher.ts";
 import { digestOfMark, type Carried, type Channel } from "../carriers/jetstream/channel.ts";
 import type { Connection, JetStream } from "../carriers/jetstream/connection.ts";
 import { publishAll } from "../carriers/jetstream/publish.ts";
+import { singletonOf, type Singleton } from "../consumer/singleton.ts";
+import { STREAM_LIMITS } from "../limits.ts";
+import type { CursorFault } from "../log/identity.ts";
+import { Poll } from "../log/poll.ts";
+import type { Cursor, LogPage } from "../log/source.ts";
+import { streamTables } from "../tables.ts";
+import type { OwnLog } from "./publisher.ts";
 
 export const RELAY_LIMITS = {
   /** Events read, published and acknowledged at once. */
   batch: 500,
-  /** Events behind from which on it begins with the next one that is written. */
+  /** Events behind the log's end, above which it goes on at the end. */
   history: 10_000,
   /**
-   * Milliseconds until it tries again. A stream that is deleted must not be made anew at once: the server (seen with 2.9)
-   * is still removing files and takes the new one's with them, which then can neither be written nor read.
+   * Milliseconds after a failure until it tries again. A deleted stream must not be made anew at once: the server (seen
+   * with 2.9) is still removing files and removes those of the new stream too, which then can neither be written nor read.
    */
   retryMs: 1_000,
-  /** Milliseconds within which JetStream must have taken them. */
+  /** Milliseconds within which JetStream must have stored a batch. */
   ackMs: 2_000,
   /** Milliseconds between two pages of a log that is being written: many commits, one page. */
   gatherMs: 10,
   /** Milliseconds between two moves of the stored cursor: on SQLite each waits for, and holds up, the commits of actors. */
   moveMs: 500,
-  /** Milliseconds after its last sign of life until a relay is taken for dead. */
+  /** Milliseconds after its last renewal until a relay counts as dead; milliseconds between two looks for the lease. */
   leaseMs: STREAM_LIMITS.leaseMs,
   lookMs: STREAM_LIMITS.lookMs,
   /** Bytes that a message needs beside its event. */
@@ -49,13 +49,14 @@ export const RELAY_LIMITS = {
 };
 export type RelayLimits = typeof RELAY_LIMITS;
 
+/** How far the log has been published. */
 interface Reached {
   readonly cursor: Cursor;
   readonly mark: string | undefined;
 }
 
 export class JetStreamRelay {
-  /** What its messages say of the log. */
+  /** The origin that its messages name: the database and the shape of the events. */
   readonly origin: string;
   readonly #service: Service;
   readonly #database: Database;
@@ -102,7 +103,7 @@ export class JetStreamRelay {
   ): Promise<JetStreamRelay> {
     const limits = { ...RELAY_LIMITS, ...own };
     const lease = await singletonOf(service, "relay", limits);
-    // The cursor may be set back: what is published twice is dropped.
+    // These tables may lose their last commits: a cursor that was set back publishes events twice, which readers drop.
     const database = await streamTables(service);
     const first = { source: service.fullName, log: newId(), cursor: "" };
     await database.knex("relays").insert(first).onConflict("source").ignore();
@@ -136,7 +137,7 @@ export class JetStreamRelay {
         else await this.#wait(this.#limits.lookMs);
       } catch (error) {
         if (this.#isStopping) break;
-        // Once aloud: readers go on with the log meanwhile.
+        // Only the first of a row is a warning: readers go on with the log meanwhile.
         logger[this.#failures === 0 ? "warn" : "debug"](`relay of ${fullName}: ${plainError(error).message}`, error);
         this.#failures++;
         await this.#wait(this.#limits.retryMs);
@@ -173,7 +174,7 @@ export class JetStreamRelay {
     await store();
   }
 
-  /** Publishes a page and waits until JetStream has taken all of it. */
+  /** Publishes a page and waits until JetStream has stored all of it. */
   async #send(
     nats: NatsConnection,
     after: Cursor,
@@ -183,7 +184,7 @@ export class JetStreamRelay {
     const room = nats.info!.max_payload - this.#limits.envelopeBytes;
     const follows = digestOfMark(markAfter);
     const messages = events.map((event, i) => {
-      const place = {
+      const position = {
         origin: this.origin,
         after,
         upTo,
@@ -192,8 +193,8 @@ export class JetStreamRelay {
         ...(follows !== undefined && { follows }),
         ...(mark !== undefined && i + 1 === events.length && { mark }),
       };
-      let text = JSON.stringify({ ...place, event } satisfies Carried);
-      if (Buffer.byteLength(text) > room) text = JSON.stringify(place satisfies Carried);
+      let text = JSON.stringify({ ...position, event } satisfies Carried);
+      if (Buffer.byteLength(text) > room) text = JSON.stringify(position satisfies Carried);
       return { subject: this.#channel.subjectOf(event), id: event.eventId, text };
     });
     await publishAll(nats, this.#channel.name, messages, this.#limits.ackMs);
@@ -204,20 +205,20 @@ export class JetStreamRelay {
     const head = await this.#log.head(row.cursor);
     const end = { cursor: head.cursor, mark: undefined };
     if (head.behind > this.#limits.history && (await this.#move(row.cursor, end))) return end;
-    // A relay of an older release moves the cursor and leaves the mark: then it is of another place.
+    // A relay of an older release moves the cursor and leaves the mark, which is then one of another cursor.
     const isOfCursor = row.mark?.startsWith(`${row.cursor} `);
     return { cursor: row.cursor, mark: isOfCursor ? row.mark.slice(row.cursor.length + 1) : undefined };
   }
 
-  /** The log is not the one that was published. */
+  /** The log is not the one that was published: goes on at its end. */
   async #goToEnd(from: Cursor, { reason, head }: CursorFault): Promise<void> {
     this.#service.logger.warn(
-      `relay of ${this.#service.fullName}: its place is not in the log (${reason}); it goes on at the log's end, and readers read the log`,
+      `relay of ${this.#service.fullName}: its place is not in the log (${reason}); it goes on at the log's end, and consumers read the events before from the log`,
     );
     await this.#move(from, { cursor: head, mark: undefined });
   }
 
-  /** Whether the cursor was still ours to move. */
+  /** Moves the stored cursor. Answers whether no other relay has moved it before. */
   async #move(from: Cursor, { cursor, mark }: Reached): Promise<boolean> {
     const own = { source: this.#service.fullName, cursor: from };
     return (
