@@ -20,9 +20,9 @@ export function stopTimeLeft(broker: { options: object }): number {
 }
 
 /**
- * `begin` runs as the broker begins to stop, and is waited for, before any service stops: of who serves others, since the
- * work at hand still needs all services; of who calls on its own account, since the broker waits for its calls, and while
- * events keep coming there would always be some.
+ * Runs `begin` as the broker begins to stop, and waits for it before any service stops: for servers whose requests still
+ * need all services, and for components that call on their own, whose calls the broker waits for and which would keep the
+ * stop waiting as long as events come in.
  */
 export function stopsFirst(
   { fullName, broker }: { fullName: string; broker: { middlewares: { add(middleware: object): void } } },

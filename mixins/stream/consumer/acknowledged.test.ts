@@ -25,7 +25,7 @@ beforeEach(async () => {
       held: ({ params }: Context<Held>) => ({ ids: params.ids.filter(id => id === "c") }),
     },
   });
-  // Of the release before: it has sagas, and cannot say what they need.
+  // A service of the release before: it has sagas, and no action that tells what they need.
   broker.createService({ name: "older", actions: { taken: all } });
   await broker.start();
 });
@@ -35,7 +35,7 @@ const here = (service: string, hasSagas = false): Subscriber => ({ service, isAv
 const release = (subscribers: Subscriber[], ids = ["a", "b", "c"]) =>
   releasedByAll(broker, { source: "orders", streams: ids.map(id => ({ id, version: 1 })) }, subscribers);
 
-test("P4 what all have taken and no open saga may call is free; of the others it is said why they stay", async () => {
+test("P4 a stream that all consumers have handled and no open saga may call is released; the others stay, with the reason", async () => {
   expect(await release([here("readers"), here("behind"), here("sagas", true)])).toEqual({
     ids: new Set(["a"]),
     kept: [
@@ -45,7 +45,7 @@ test("P4 what all have taken and no open saga may call is free; of the others it
   });
 });
 
-test("P5 a service that is away, or cannot say what it needs, keeps all that is left", async () => {
+test("P5 a service that is away, or has no action that tells what it needs, keeps all streams that are left", async () => {
   const away = { service: "gone", isAvailable: false, hasSagas: false };
   expect(await release([here("behind"), away])).toEqual({
     ids: new Set(),
@@ -59,7 +59,7 @@ test("P5 a service that is away, or cannot say what it needs, keeps all that is 
   ]);
 });
 
-test("asks about a thousand at a time: a question fits into a message", async () => {
+test("asks about a thousand streams at a time, so that a question fits into a message", async () => {
   const ids = Array.from({ length: 2_500 }, (_, i) => `${i}`);
   expect((await release([here("readers")], ids)).ids.size).toBe(2_500);
   expect(asked).toEqual([1_000, 1_000, 500]);

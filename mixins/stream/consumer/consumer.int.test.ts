@@ -45,7 +45,7 @@ describe("reading a log", () => {
     expect(await applied(broker, 2)).toEqual(["a@1", "a@2"]);
   });
 
-  test("types that are not subscribed to are passed over and are no holes", async () => {
+  test("types that are not subscribed to are passed over and are no gaps", async () => {
     const schema = source.schema();
     const { readLog } = schema.actions as any;
     const holes: unknown[] = [];
@@ -62,7 +62,7 @@ describe("reading a log", () => {
     expect(await (await databaseIn(broker)).knex("dead_letters")).toEqual([]);
   });
 
-  test("P4 what is delivered twice is ignored", async () => {
+  test("P4 an event that is delivered twice is applied once", async () => {
     source.tamper = events => events.flatMap(event => [event, event]);
     for (let i = 0; i < 5; i++) source.append("a", "thing.used");
     const broker = await house.start(source.schema(), consuming("readers", writer()));
@@ -70,14 +70,14 @@ describe("reading a log", () => {
     expect(await applied(broker, 6)).toEqual(["a@1", "a@2", "a@3", "a@4", "a@5", "b@1"]);
   });
 
-  test("P4 a hole in what was delivered is read from the owner", async () => {
+  test("P4 a gap in the delivered events is read from the owner", async () => {
     source.tamper = events => events.filter(event => event.version % 3 !== 2);
     for (let i = 0; i < 7; i++) source.append("a", "thing.used");
     const broker = await house.start(source.schema(), consuming("readers", writer()));
     expect(await applied(broker, 7)).toEqual([1, 2, 3, 4, 5, 6, 7].map(version => `a@${version}`));
   });
 
-  test("P4 a hole that is too large for one answer is read in several", async () => {
+  test("P4 a gap that is too large for one answer is read in several", async () => {
     source.streamPage = 2;
     source.tamper = events => events.filter(event => event.version === 8);
     for (let i = 0; i < 8; i++) source.append("a", "thing.used");
@@ -90,11 +90,11 @@ describe("reading a log", () => {
     };
     const broker = await house.start(schema, consuming("readers", writer()));
     expect(await applied(broker, 8)).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map(version => `a@${version}`));
-    // Nothing was taken for missing, to be tried again later.
+    // No event counted as missing, to be retried later.
     expect(reads).toEqual([1, 3, 5, 7]);
   });
 
-  test("a version that the owner lacks parks its stream; others go on, and it is mended by a retry", async () => {
+  test("a version that the owner lacks parks its stream; others go on, and a retry repairs it", async () => {
     const lost = source.make("a", 2, "thing.used");
     source.append("a", "thing.made");
     source.log.push(source.make("a", 3, "thing.ended"));
@@ -224,7 +224,7 @@ describe("an event that fails", () => {
     expect(await appliedIn(broker)).toEqual(["b@1"]);
   });
 
-  test("stops the consumer if it says so, with what came before applied; the next start tries again", async () => {
+  test("stops the consumer if it is defined so, with the events before it applied; the next start tries again", async () => {
     const heal = { healed: false };
     const consumer = writer({ onPoison: "stop" }, onlyA2(heal));
     for (const stream of ["b", "a", "a", "b"]) source.append(stream, "thing.used");
@@ -240,7 +240,7 @@ describe("an event that fails", () => {
     expect(await applied(next, 4)).toEqual(["b@1", "a@1", "a@2", "b@2"]);
   });
 
-  test("when too many streams are aside the consumer stops reading, and goes on when they are back", async () => {
+  test("when too many streams have failed the consumer stops reading, and goes on when they are through", async () => {
     const heal = { healed: false };
     const down = (): unknown => (heal.healed ? undefined : new Unavailable("DOWN"));
     for (let i = 0; i < 40; i++) source.append(`${i}`, "thing.made");
@@ -385,7 +385,7 @@ describe("metrics", () => {
 });
 
 describe("leases", () => {
-  test("one holds; a paused holder loses it and notices; released it is free at once", async () => {
+  test("one holder has it; a paused holder loses it and notices; a released lease is free at once", async () => {
     const broker = await house.start(consuming("readers"));
     const { database } = await consumersOf(inside(broker));
     const [first, second] = [new Lease(database, "work", 60), new Lease(database, "work", 60)];
@@ -403,7 +403,7 @@ describe("leases", () => {
     expect(await first.hold()).toBe(true);
   });
 
-  test("of two that reach for it at once one gets it, new or free again", async () => {
+  test("one of two that take it at the same time gets it, whether it is new or free again", async () => {
     const broker = await house.start(consuming("readers"));
     const { database } = await consumersOf(inside(broker));
     const leases = [new Lease(database, "work", 60_000), new Lease(database, "work", 60_000)];
@@ -428,7 +428,7 @@ describe("leases", () => {
     expect(await new Lease(database, "other work", 1_000).hold()).toBe(false);
   });
 
-  test("one that was given before the clock was put back is not waited for, for an hour", async () => {
+  test("a lease from before the clock was put back by an hour is not waited for", async () => {
     const broker = await house.start(consuming("readers"));
     const { database } = await consumersOf(inside(broker));
     const elsewhere = new Lease(database, "work", 1_000, "another-machine/1/other/1");

@@ -1,4 +1,4 @@
-// What becomes of events that a consumer could not handle: tried again in today's shape, across releases, by groups.
+// Events that a consumer could not handle: retried in today's shape, across releases, by groups.
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { Bug, METRICS, Unavailable } from "../../kernel/index.ts";
@@ -49,7 +49,7 @@ describe("a retry", () => {
   };
   const inEuros = (event: any) => ({ ...event, data: { amount: { minor: event.data.cents, currency: "EUR" } } });
 
-  test("gives the consumer the event in the shape that its owner tells today, with those behind it", async () => {
+  test("gives the consumer the event in the shape that its owner gives it today, with the events behind it", async () => {
     const { state, consumer } = patient();
     const broker = await house.start(source.schema(), consuming("readers", consumer));
     for (const cents of [100, 200]) source.append("a", "thing.used", { cents });
@@ -69,7 +69,7 @@ describe("a retry", () => {
     ]);
   });
 
-  test("does not wait for the hour by which the clock was put back", async () => {
+  test("does not wait for an hour because the clock was put back by one", async () => {
     const { state, consumer } = patient();
     const broker = await house.start(source.schema(), consuming("readers", consumer));
     source.append("a", "thing.used", { cents: 1 });
@@ -83,7 +83,7 @@ describe("a retry", () => {
     );
   });
 
-  test("of an event that its row does not hold any more asks its owner; the list says so, and nothing else waits", async () => {
+  test("asks the owner for an event whose row cannot be read; the list says so, and no other stream waits", async () => {
     const { state, consumer } = patient();
     const broker = await house.start(source.schema(), consuming("readers", consumer));
     for (const stream of ["a", "b"]) source.append(stream, "thing.used", { of: stream });
@@ -172,7 +172,7 @@ describe("a retry", () => {
     );
   });
 
-  test("what is unavailable lengthens the pause, and is not charged to the event", async () => {
+  test("an unavailable service lengthens the pause, and is not charged to the event", async () => {
     const failures = [
       ...Array.from({ length: STREAM_LIMITS.attempts + 2 }, () => new Unavailable("DOWN")),
       ...Array.from({ length: STREAM_LIMITS.attempts - 1 }, poison),
@@ -248,7 +248,7 @@ describe("an event that was postponed because of others", () => {
 });
 
 describe("two releases of the owner at once", () => {
-  /** A node of the owner that does not know the event type, as it tells an event of it. */
+  /** A node of the owner that does not know the event type: it gives the raw event. */
   const older = (marks: object): ServiceSchema => {
     const schema = source.schema();
     const { readLog } = schema.actions as any;
@@ -285,7 +285,7 @@ describe("two releases of the owner at once", () => {
     expect(await (await databaseIn(broker)).knex("parked_streams")).toEqual([]);
   });
 
-  test("one that no node can decode yet waits, unparked, with what follows of its stream; others go on", async () => {
+  test("an event that no node can decode yet waits, unparked, with the events behind it; other streams go on", async () => {
     const got: string[] = [];
     const consumer = handling(event => got.push(event.eventId));
     const broker = await house.start(older({ isNewer: true }), consuming("readers", consumer));
@@ -378,7 +378,7 @@ describe("a thousand parked streams", () => {
     expect(status).toMatchObject({ parkedStreams: 0, retryingStreams: 0 });
   });
 
-  test("another release tries each once more by itself, the same one and those before it do not", async () => {
+  test("another release tries each once more by itself; the same release, and the ones before it, do not", async () => {
     let tries: string[] = [];
     const consumer = (definition = ""): Consumer =>
       handling(
@@ -423,7 +423,7 @@ describe("a thousand parked streams", () => {
     }
   });
 
-  test("a consumer that reads no further because of them says so: in its state, its log and its metrics", async () => {
+  test("a consumer that reads no further because of them shows it in its state, its log and its metrics", async () => {
     jest.replaceProperty(STREAM_LIMITS, "metricsMs", 20);
     house.options.metrics = { enabled: true };
     const state = { healed: false };
@@ -490,7 +490,7 @@ describe("the author's code", () => {
     "calls with a cycle": (_event, { call }) => call("target.hit", { id: "a", cyclic }),
   };
 
-  test("of a reactor fails its event alone, with a reason; others go on", async () => {
+  test("that fails in a reactor fails its event alone, with a reason; others go on", async () => {
     jest.replaceProperty(STREAM_LIMITS, "reactMs", 50);
     for (const [limit, ms] of [
       ["retryMinMs", 5],
@@ -506,7 +506,7 @@ describe("the author's code", () => {
       } as unknown as Reactor["on"],
     });
     house.options.transporter = "Fake";
-    // Over a wire, so that what is called with has to be written as JSON.
+    // Over a wire, so that the params of a call have to be written as JSON.
     await house.start({ name: "target", actions: { hit: () => ({}) } });
     const broker = await house.start(source.schema(), { name: "readers", mixins: [Reactors(reactor)] });
     await broker.waitForServices("target");

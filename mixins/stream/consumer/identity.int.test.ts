@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => house.end());
 
-/** So that a test need not wait for seconds. */
+/** Short, so that a test need not wait for seconds. */
 const limits = { notInLogMs: 50, retryMinMs: 5, retryMaxMs: 20 };
 const start = (over: Parameters<typeof writer>[0] = {}) =>
   house.start(source.schema(), consuming("readers", writer({ limits, ...over })));
@@ -33,7 +33,7 @@ function append(count: number, stream = "a"): void {
 const versions = (stream: string, from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, i) => `${stream}@${from + i}`);
 
-/** Ten events were taken, then the log is put back to five; what is written from then on is in other streams too. */
+/** Ten events were handled, then the log is put back to five; later events are in other streams too. */
 async function restored(before: () => void = () => {}): Promise<ServiceBroker> {
   append(10);
   const broker = await start();
@@ -44,14 +44,14 @@ async function restored(before: () => void = () => {}): Promise<ServiceBroker> {
 }
 
 describe("P4 a log that was put back from an older copy", () => {
-  test("stops the consumer while the log ends before its place, without anything being written", async () => {
+  test("stops the consumer while the log ends before its cursor, also if nothing is written", async () => {
     const broker = await restored();
     const status = await stopped(broker);
     expect(status).toMatchObject({ lagEvents: null, stopped: [{ source: "things", reason: expect.any(String) }] });
     expect(await appliedIn(broker)).toHaveLength(10);
   });
 
-  test("stops it also once the log has grown past its place, and takes none of the events in between", async () => {
+  test("stops it also once the log has grown past its cursor, and handles none of the events in between", async () => {
     append(10);
     const broker = await start();
     await applied(broker, 10);
@@ -65,14 +65,14 @@ describe("P4 a log that was put back from an older copy", () => {
     expect(await appliedIn(again)).toEqual(versions("a", 1, 10));
   });
 
-  test("does so under way as well, whatever the numbers are", async () => {
+  test("stops it also while it is reading, whatever the numbers are", async () => {
     const broker = await restored(() => (source.hints = false));
     append(20, "b");
     await stopped(broker);
     expect((await appliedIn(broker)).filter(id => id.startsWith("b"))).toEqual([]);
   });
 
-  test("a place that was damaged or set by hand is one as well", async () => {
+  test("stops it at a cursor that was damaged or set by hand", async () => {
     append(10);
     const broker = await start();
     await applied(broker, 10);
@@ -96,7 +96,7 @@ describe("P4 a log that was put back from an older copy", () => {
     expect((await statusIn(broker)).state).toBe("following");
   });
 
-  test("is told in the log once a minute, to everybody, and as a metric", async () => {
+  test("is logged once a minute, broadcast, and a metric", async () => {
     const errors = jest.fn();
     const heard: unknown[] = [];
     house.options.metrics = { enabled: true, reporter: [] } as never;
@@ -125,7 +125,7 @@ describe("P4 a log that was put back from an older copy", () => {
     expect(values[0].labels).toMatchObject({ service: "readers", consumer: "writer" });
   });
 
-  test("retries nothing that was set aside, and lets nothing be archived", async () => {
+  test("retries no failed stream, and lets none be archived", async () => {
     let calls = 0;
     append(10);
     const failing = { react: async () => (calls++, Promise.reject(new Error("no"))) };
@@ -146,7 +146,7 @@ describe("P4 a log that was put back from an older copy", () => {
 });
 
 describe("an operator's reset", () => {
-  test("a dry run says what would go, and changes nothing", async () => {
+  test("a dry run tells what would be deleted, and changes nothing", async () => {
     const broker = await restored();
     await stopped(broker);
     expect(await reset(broker, "start", true)).toMatchObject({
@@ -170,7 +170,7 @@ describe("an operator's reset", () => {
     expect((await applied(broker, 20)).at(-1)).toBe("a@7");
   });
 
-  test("to the head takes nothing that is there, and everything that is written next", async () => {
+  test("to the head handles no event that is there, and every event that is written next", async () => {
     const broker = await restored(() => (source.hints = false));
     append(3, "b");
     append(1);
@@ -203,7 +203,7 @@ describe("an operator's reset", () => {
     expect((await letters()).deadLetters.map(({ stream }: any) => stream)).toEqual(["other.x"]);
   });
 
-  test("of a consumer that has not stopped, or that is none, is refused", async () => {
+  test("of a consumer that has not stopped, or does not exist, is refused", async () => {
     append(1);
     const broker = await start();
     await applied(broker, 1);
@@ -224,7 +224,7 @@ describe("two releases", () => {
     return { cursor: row.cursor, mark: markIn(row) ?? null, stopped: row.stopped };
   };
 
-  test("an owner of an older release is read on; its successor is told from another log by the next event", async () => {
+  test("an owner of an older release is read on; after the next event its successor can be told from another log", async () => {
     source.isOld = true;
     append(10);
     const broker = await start();
@@ -239,7 +239,7 @@ describe("two releases", () => {
     await stopped(broker);
   });
 
-  test("the place of an older release past the end of the log is found out", async () => {
+  test("a cursor of an older release past the end of the log is detected", async () => {
     source.isOld = true;
     append(10);
     const broker = await start();
@@ -249,7 +249,7 @@ describe("two releases", () => {
     await stopped(broker);
   });
 
-  test("a node of an older release moves the place and leaves the mark of another one: that is not held against it", async () => {
+  test("a node of an older release moves the cursor and leaves the mark of another one, which is ignored", async () => {
     append(10);
     const first = await start();
     await applied(first, 10);
@@ -266,7 +266,7 @@ describe("two releases", () => {
     expect((await marks(second)).mark).toBe(source.markAt("13"));
   });
 
-  test("a consumer that has stopped does not go on at the word of an owner that knows no marks", async () => {
+  test("a consumer that has stopped does not go on because of an owner that knows no marks", async () => {
     const broker = await restored();
     await stopped(broker);
     source.isOld = true;

@@ -14,7 +14,7 @@ afterEach(async () => {
   await databases.remove();
 });
 
-/** The service on one more node, with or without others in reach. */
+/** The service on one more node, with or without a transporter. */
 async function node(transporter: "Fake" | null = "Fake"): Promise<Service> {
   const valence = readEnvironment(databases.env);
   const options = { valence, transporter, nodeID: `node-${brokers.length}`, logger: false } as object;
@@ -25,7 +25,7 @@ async function node(transporter: "Fake" | null = "Fake"): Promise<Service> {
   return service;
 }
 
-test("of the nodes of a service one holds a kind of work, until it leaves it; another kind may be another's", async () => {
+test("one node of a service holds a kind of work, until it releases it; another node may hold another kind", async () => {
   const [here, there] = await Promise.all([singletonOf(await node(), "timers"), singletonOf(await node(), "timers")]);
   expect(await here.holds()).toBe(true);
   expect(await there.holds()).toBe(false);
@@ -38,7 +38,7 @@ test("of the nodes of a service one holds a kind of work, until it leaves it; an
   expect(await here.holds()).toBe(false);
 });
 
-test("a process on its own holds everything", async () => {
+test("a process without a transporter holds every kind of work", async () => {
   const alone = await singletonOf(await node(null), "timers");
   expect(await alone.holds()).toBe(true);
   await alone.release();

@@ -5,7 +5,7 @@ import { consuming, inside, writer } from "./writer.fixture.ts";
 
 const owner = { name: "owners", metadata: {} };
 
-test("P4 a service that consumes is remembered while it is away, also by an owner that was started again meanwhile", async () => {
+test("P4 a service that consumes is remembered while it is away, also by an owner that was restarted meanwhile", async () => {
   const house = await testHouse();
   try {
     const first = await house.start(owner as never);

@@ -1,4 +1,4 @@
-// A consumer for tests that writes each event into a table without a key: what is applied twice is there twice.
+// A consumer for tests that writes each event into a table without a key: an event that is applied twice is there twice.
 import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
 import { databaseOf } from "../../database/siblings.ts";
 import { migrate } from "../../database/mixin.ts";

@@ -17,7 +17,7 @@ export class Source {
   readonly actor: string;
   readonly types: readonly string[];
   readonly log: LogEvent[] = [];
-  /** What the log's readers get: here tests lose, repeat and break events. */
+  /** Changes the events that readers get: tests lose, repeat and break them here. */
   tamper: (events: LogEvent[]) => LogEvent[] = events => events;
   /** Whether commits are hinted at. */
   hints = true;
@@ -27,7 +27,7 @@ export class Source {
   /** Awaited before a relay reads a page, with its broker. */
   beforePage: (broker: ServiceBroker) => Promise<void> = async () => {};
   reads = 0;
-  /** Whether it is of a release that knows no marks. */
+  /** Whether the owner is of a release that knows no marks. */
   isOld = false;
   #life = 0;
   #broker: ServiceBroker | undefined;
@@ -64,7 +64,7 @@ export class Source {
     this.#life++;
   }
 
-  /** What is at a place: an event that was written after the log was put back is another, whatever it says. */
+  /** The mark at a cursor: an event that was written after the log was put back is another one, whatever it says. */
   markAt(cursor: Cursor): string | undefined {
     const event = this.log[Number(cursor) - 1];
     if (this.isOld || event === undefined) return undefined;
@@ -77,7 +77,7 @@ export class Source {
     return { reason: `${mark} is not in the log`, head: `${this.log.length || ""}`, actor: this.actor };
   }
 
-  /** A page of the log, as it is. */
+  /** A page of the log, without tampering. */
   #page(cursor: Cursor, limit: number, mark?: string): LogPage {
     const fault = this.#faultAt(cursor, mark);
     if (fault) return { events: [], cursor, fault };
@@ -147,7 +147,7 @@ export class Source {
 export async function testHouse(): Promise<{
   /** Environment of the brokers to come. */
   variables: Record<string, string>;
-  /** What the brokers to come have besides. */
+  /** Other options of the brokers to come. */
   options: Partial<BrokerOptions>;
   start(...schemas: ServiceSchema[]): Promise<ServiceBroker>;
   end(): Promise<void>;

@@ -9,7 +9,7 @@ let house: Awaited<ReturnType<typeof testHouse>>;
 beforeEach(async () => void (house = await testHouse()));
 afterEach(() => house.end());
 
-/** A store as the relay sees it. */
+/** A store as the notifier sees it. */
 function log() {
   const events: StoredEvent[] = [];
   const listeners = new Set<(events: number) => void>();
@@ -44,14 +44,14 @@ const listener = (pattern: string, heard: unknown[], name = "listener"): Service
 });
 const decode = ({ stream, version, type }: StoredEvent): LogEvent =>
   ({ eventId: `${stream}@${version}`, type, ...(type === "thing.odd" && { broken: "unknown type" }) }) as LogEvent;
-const relayOn = (broker: ServiceBroker, store: ReturnType<typeof log>) =>
+const notifierOn = (broker: ServiceBroker, store: ReturnType<typeof log>) =>
   startNotifier({ broker, service: "things", store, decode });
 
 test("a burst of commits is hinted at once, and once more at its end", async () => {
   const hints: unknown[] = [];
   const broker = await house.start(owner, listener(COMMITTED, hints));
   const store = log();
-  const stop = relayOn(broker, store);
+  const stop = notifierOn(broker, store);
   for (let i = 0; i < 500; i++) store.append("thing.a", "thing.made");
   await until(
     () => hints.length,
@@ -62,11 +62,11 @@ test("a burst of commits is hinted at once, and once more at its end", async () 
   stop();
 });
 
-test("durable events are emitted in order as plain events, by pattern, if somebody listens", async () => {
+test("durable events are emitted in order as plain events, by pattern, if a service listens", async () => {
   const heard: any[] = [];
   const broker = await house.start(owner);
   const store = log();
-  const stop = relayOn(broker, store);
+  const stop = notifierOn(broker, store);
   store.append("thing.a", "thing.made");
   expect(store.reads).toBe(0);
   broker.createService(listener("thing.*", heard));
@@ -81,7 +81,7 @@ test("durable events are emitted in order as plain events, by pattern, if somebo
     () => heard.length,
     count => count >= 2,
   );
-  // What was committed before somebody listened is no news; what cannot be decoded is none either.
+  // Events from before the first listener are not emitted, nor is one that cannot be decoded.
   expect(heard.map(event => event.eventId)).toEqual(["thing.a@2", "thing.b@2"]);
   stop();
   store.append("thing.a", "thing.used");
