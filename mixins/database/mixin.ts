@@ -1,4 +1,4 @@
 export { closeWithBroker } from "./closing.ts";
 export { migrate } from "./migrate.ts";
-export { openDatabase, type DatabaseOptions } from "./open.ts";
+export { openDatabase } from "./open.ts";
 export { Sql } from "./service-database.ts";

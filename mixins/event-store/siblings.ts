@@ -3,5 +3,5 @@ export { BUCKETS } from "./buckets.ts";
 export { STORE_INDEXES } from "./dialects/postgres/indexes.ts";
 export { rebalance } from "./dialects/postgres/reshard.ts";
 export { limits as STORE_LIMITS } from "./limits.ts";
-export { openEventStore, type StoreOptions } from "./open.ts";
+export { openEventStore } from "./open.ts";
 export { eventStoreOf } from "./service-store.ts";

@@ -1,5 +1,5 @@
 // The door for sibling floors, `broker/` and scripts: what services have no need of.
-export { releasedByAll, type AcknowledgedQuery, type Held, type Kept, type Released } from "./consumer/acknowledged.ts";
+export { releasedByAll, type Held, type Kept, type Released } from "./consumer/acknowledged.ts";
 export { forgetConsumer } from "./consumer/checkpoint.ts";
 export type { Consumer, Failures } from "./consumer/consumer.ts";
 export { consumersOf, type Consumers } from "./consumer/consumers.ts";

@@ -85,7 +85,7 @@ export const contract = defineContract({
     retryDeadLetter: { params: { id }, returns: Answer },
     /**
      * All parked streams of a group, each in order and at a bounded rate: of a service, of a consumer, with the type of
-     * error, set aside for so many minutes at least. Answers how many of each consumer; `consumers` of a service tells how
+     * error, which failed first so many minutes ago at least. Answers how many of each consumer; `consumers` of a service tells how
      * many are left.
      */
     retryDeadLetters: {
