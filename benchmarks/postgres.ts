@@ -9,7 +9,7 @@ import { runInNewContext } from "node:vm";
 import pg from "pg";
 import { bucketOf } from "../mixins/event-store/buckets.ts";
 import { intArray, textArray } from "../mixins/event-store/dialects/postgres/arrays.ts";
-import { ACTOR_LIMITS } from "@valence/runtime/actor/mixin";
+import { ACTOR_LIMITS } from "../mixins/actor/siblings.ts";
 import { newId } from "@valence/runtime/kernel";
 import { newDatabase } from "@valence/runtime/testing/servers";
 import { ACTORS, add, countersBroker, measureCommands } from "./counters.ts";

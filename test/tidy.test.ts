@@ -23,7 +23,7 @@ const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record
   {
     law: laws.importsRunDownward,
     broken: {
-      "a floor from a higher one": { "mixins/stream/relay.ts": 'import { x } from "../actor/index.ts";' },
+      "a floor from a higher one": { "mixins/stream/x.ts": 'import { x } from "../actor/index.ts";' },
       "a floor from its neighbour": { "mixins/crud/mixin.ts": 'import type { x } from "../event-store/index.ts";' },
       "the runtime from a service": { "mixins/saga/planner.ts": 'import { x } from "../../services/money.ts";' },
       "a runtime test from a service": { "mixins/saga/a.test.ts": 'import { x } from "../../services/money.ts";' },
@@ -40,6 +40,13 @@ const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record
     broken: {
       "an inner room of the runtime": { "services/a/x.ts": 'import { x } from "../../mixins/actor/activation.ts";' },
       "an inner room of a lower floor": { "mixins/saga/x.ts": 'import { x } from "../actor/activation.ts";' },
+      "the runtime's own door, by a service": {
+        "services/a/x.ts": 'import { x } from "../../mixins/stream/siblings.ts";',
+      },
+      "the runtime's own door, by a test": { "test/x.test.ts": 'import { x } from "../mixins/stream/siblings.ts";' },
+      "an inner room, by a service's test": {
+        "services/a/x.test.ts": 'import { x } from "../../mixins/saga/fold.ts";',
+      },
       "another service's code": { "services/a/x.ts": 'import { x } from "../b/x.ts";' },
       "another service's contract as a value": { "services/a/x.ts": 'import { contract } from "../b/contract.ts";' },
       "another service's seed": { "services/a/x.ts": 'import type { x } from "../b/products.seed.ts";' },

@@ -95,17 +95,26 @@ function isForbidden(from: string, to: string): boolean {
 
 const isOfHouse = (owner: string): boolean => /^(mixins|services)(\/|$)/.test(owner);
 
-/** Others come in by a door: `index.ts` or `mixin.ts` of a runtime folder, `contract.ts` of a service, as types only. */
+/** What measures a part of the runtime by itself, and opens the room in which it lies. */
+const MEASURES_A_PART: readonly string[] = [
+  "benchmarks/event-store.ts",
+  "benchmarks/postgres.ts",
+  "benchmarks/replay.ts",
+];
+
+/**
+ * Others come in by a door: `index.ts` or `mixin.ts` of a runtime folder, `contract.ts` of a service, as types only.
+ * `siblings.ts` is the door for the runtime itself: its other folders. Tests beside the runtime's
+ * code open any room, other tests its doors and the fixtures that it has for tests.
+ */
 export function onlyDoorsAreUsed(tree: Tree): string[] {
   const say = ({ from, to }: Import, rule: string) => `${from} imports ${to}: ${rule}`;
   return allImports(tree).flatMap(found => {
     const { from, to, typeOnly } = found;
     const there = ownerOf(to);
-    // The command line is the runtime's own, and opens what an operator may see and repair.
-    if (isForTests(from) || ownerOf(from) === there || ownerOf(from) === "mixins/cli") return [];
-    if (there.startsWith("mixins/") && !/^mixins\/[^/]+\/(index|mixin)\.ts$/.test(to))
-      return [say(found, "only index.ts and mixin.ts are doors")];
-    if (!there.startsWith("services/")) return [];
+    if (ownerOf(from) === there || from === "moleculer.config.ts" || MEASURES_A_PART.includes(from)) return [];
+    if (there.startsWith("mixins/")) return isOpenTo(from, to) ? [] : [say(found, `doors are ${doorsFor(from)}`)];
+    if (isForTests(from) || !there.startsWith("services/")) return [];
     // What a first start puts into a service is data, and the service's own; only the seeding reads it.
     if (from.startsWith("services/seed/") && to.endsWith(".seed.ts")) return [];
     if (!to.endsWith("/contract.ts")) return [say(found, "of another service only contract.ts, as a type")];
@@ -113,6 +122,16 @@ export function onlyDoorsAreUsed(tree: Tree): string[] {
     if (from.startsWith("services/api/routes/")) return [];
     return typeOnly ? [] : [say(found, "a contract is imported as a type")];
   });
+}
+
+const isSibling = (path: string): boolean => path.startsWith("mixins/");
+const doorsFor = (from: string): string => `index.ts and mixin.ts${isSibling(from) ? ", and siblings.ts" : " only"}`;
+function isOpenTo(from: string, to: string): boolean {
+  // The command line is the runtime's own, and opens what an operator may see and repair.
+  if (ownerOf(from) === "mixins/cli") return true;
+  if (isForTests(from) && (isSibling(from) || isForTests(to))) return true;
+  const door = /^mixins\/[^/]+\/(\w+)\.ts$/.exec(to)?.[1];
+  return door === "index" || door === "mixin" || (door === "siblings" && isSibling(from));
 }
 
 /** `index.ts` is the pure door: nothing behind it loads the broker. (But for the options of a broker, and the tests' kit.) */
@@ -135,7 +154,7 @@ export function noFileIsDead(tree: Tree): string[] {
       !path.includes("/") ||
       path === "mixins/packing.ts" ||
       /^(mixins\/cli|mixins\/testing\/jest|benchmarks)\//.test(path) ||
-      /^mixins\/[^/]+\/(index|mixin)\.ts$/.test(path) ||
+      /^mixins\/[^/]+\/(index|mixin|siblings)\.ts$/.test(path) ||
       path.endsWith(".service.ts") ||
       (path.startsWith("services/") && path.endsWith("/contract.ts")),
   );

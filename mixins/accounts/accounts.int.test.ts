@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import type { Database } from "../database/index.ts";
 import { hash, verify } from "@node-rs/argon2";
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
 import { ServiceBroker } from "moleculer";
@@ -6,7 +7,7 @@ import { brokerOptions } from "../broker/index.ts";
 import { isOnPostgres, newDatabases, type Databases } from "../testing/databases.ts";
 import { until } from "../testing/until.ts";
 import { typedCall } from "../contract/index.ts";
-import { migrate, openDatabase, type Database } from "../database/mixin.ts";
+import { migrate, openDatabase } from "../database/mixin.ts";
 import { newId, plainError, readEnvironment, rfc3339, systemClock, type Refusal } from "../kernel/index.ts";
 import type { Counter } from "../redis/index.ts";
 import { Accounts, type AccountsOptions } from "./accounts.ts";

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import type { Database } from "../database/index.ts";
 import { readFile } from "node:fs/promises";
 import { isOnPostgres, newDatabases, type Databases } from "../testing/databases.ts";
 import { readEnvironment } from "../kernel/index.ts";
-import { migrate, openDatabase, type Database } from "../database/mixin.ts";
+import { migrate, openDatabase } from "../database/mixin.ts";
 import { locationOf } from "@valence/runtime/database";
 import { limits } from "./limits.ts";
 import { sessionStoreConformance } from "./session-store.conformance.ts";

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { openEventStore } from "../event-store/siblings.ts";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Errors } from "moleculer";
 import { PlaceChecks, type Append, type EventStore, type Verdict } from "../event-store/index.ts";
-import { openEventStore } from "../event-store/mixin.ts";
 import { until } from "../testing/index.ts";
 import { newDatabases, query, type Databases } from "../testing/servers.ts";
 import { autoCommandId, readEnvironment, Refusal, Unavailable } from "../kernel/index.ts";
@@ -11,8 +11,8 @@ import { locationOf, type DatabaseLocation } from "../database/index.ts";
 import { contract, Purse, quoting } from "./account.fixture.ts";
 import { archiveFinished } from "./archive.ts";
 import { defineActor, type Actor } from "./index.ts";
+import { ActorHost, type HostOptions } from "./host.ts";
 import { readLog } from "./log.ts";
-import { ActorHost, type HostOptions } from "./mixin.ts";
 
 let databases: Databases;
 let store: EventStore;

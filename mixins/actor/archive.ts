@@ -1,9 +1,10 @@
 // Retention: what is finished and old leaves the hot tables. A stream goes only when every consumer of its events has
 // taken all of it, so that a slow one is not made to read the cold part; only when no open saga may still call its actor,
 // which would be refused; and only if it has not moved since it was looked at. A repetition finds nothing left to do.
+import Type from "typebox";
 import { isPromise, isRefusal } from "../kernel/index.ts";
 import type { EventStore } from "../event-store/index.ts";
-import type { Kept, Released } from "../stream/mixin.ts";
+import type { Kept, Released } from "../stream/siblings.ts";
 import type { Actor } from "./define-actor.ts";
 import { loadState, loadWithoutSnapshot } from "./load.ts";
 
@@ -17,6 +18,13 @@ export interface ArchiveOptions {
   /** Services with consumers or sagas that will not come back, and are no longer waited for. */
   readonly gone?: readonly string[] | undefined;
 }
+/** The same as params of an action; `limit` may be left out. */
+export const ARCHIVE_PARAMS = {
+  olderThanMs: Type.Integer({ minimum: 0 }),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+  after: Type.Optional(Type.String({ maxLength: 200 })),
+  gone: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems: 100 })),
+};
 export interface Archived {
   /** Streams looked at, and moved. */
   readonly examined: number;

@@ -12,9 +12,9 @@ import {
   REPLAYED,
 } from "../kernel/index.ts";
 import { ActorId, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/index.ts";
-import { keepsTables } from "../database/mixin.ts";
+import { keepsTables } from "../database/siblings.ts";
 import { PlaceChecks } from "../event-store/index.ts";
-import { eventStoreOf } from "../event-store/mixin.ts";
+import { eventStoreOf } from "../event-store/siblings.ts";
 import type { LogPage, ReadLog } from "../stream/index.ts";
 import {
   streamTables,
@@ -22,11 +22,11 @@ import {
   Publishing,
   releasedByAll,
   singletonOf,
-  startRelay,
+  startNotifier,
   Subscribers,
   type Publisher,
-} from "../stream/mixin.ts";
-import { archiveFinished, type StreamVersion } from "./archive.ts";
+} from "../stream/siblings.ts";
+import { ARCHIVE_PARAMS, archiveFinished, type StreamVersion } from "./archive.ts";
 import type { Actor } from "./define-actor.ts";
 import { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
 import { ACTOR_LIMITS } from "./limits.ts";
@@ -37,9 +37,7 @@ import { rendezvous } from "./placement.ts";
 import { hostAlone } from "./sole-host.ts";
 import { TimerRunner } from "./timers.ts";
 
-export { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
-export { archiveFinished, type Archived, type ArchiveOptions } from "./archive.ts";
-export { ACTOR_LIMITS, type ActorLimits } from "./limits.ts";
+export type { ActorHost, HostOptions } from "./host.ts";
 
 type Ctx<P = any> = Context<P, Meta>;
 /** A service that hosts actors: `this.actors` is there from `started` on. */
@@ -60,13 +58,6 @@ const HISTORY_PAGE = 1_000;
 const QUARANTINE_PAGE = 100;
 /** Streams that one call of `archive` looks at unless it says otherwise. */
 const ARCHIVE_PAGE = 1_000;
-/** What `archive` takes: milliseconds since the last event, how many streams to look at, where to go on, services that are gone. */
-export const ARCHIVE_PARAMS = {
-  olderThanMs: Type.Integer({ minimum: 0 }),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
-  after: Type.Optional(Type.String({ maxLength: 200 })),
-  gone: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems: 100 })),
-};
 const idOnly = { id: ActorId };
 /** The record of an actor is for other services and for administrators. */
 const internal = { visibility: "public", placement: "id", repeatable: true, roles: ["admin"] } as const;
@@ -257,7 +248,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
       );
       const { metricsMs } = { ...ACTOR_LIMITS, ...options.limits };
       this.stopMeasuring = measureActors(this.broker, this.fullName, this.actors, metricsMs);
-      this.stopRelay = startRelay({
+      this.stopRelay = startNotifier({
         broker: this.broker,
         service: this.fullName,
         store,

@@ -1,16 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { openEventStore } from "../event-store/siblings.ts";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { Errors } from "moleculer";
 import type { EventStore } from "../event-store/index.ts";
-import { openEventStore } from "../event-store/mixin.ts";
 import { until } from "../testing/index.ts";
 import { newDatabases, type Databases } from "../testing/servers.ts";
 import { locationOf } from "../database/index.ts";
 import { readEnvironment, Unavailable } from "../kernel/index.ts";
-import type { Singleton } from "../stream/mixin.ts";
+import type { Singleton } from "../stream/siblings.ts";
 import { Purse } from "./account.fixture.ts";
+import { ActorHost } from "./host.ts";
 import type { Actor } from "./index.ts";
-import { ACTOR_LIMITS, ActorHost } from "./mixin.ts";
+import { ACTOR_LIMITS } from "./limits.ts";
 import { TimerRunner } from "./timers.ts";
 
 let databases: Databases;

@@ -6,8 +6,8 @@
 // Of one actor one timer is under way at a time, so that an actor that hangs holds up nobody else. What an outage has left
 // is caught up at a bounded rate.
 import { backoffMs, isRefusal, plainError, timerCommandId } from "../kernel/index.ts";
+import type { Singleton } from "../stream/siblings.ts";
 import type { DueTimer, EventStore } from "../event-store/index.ts";
-import type { Singleton } from "../stream/mixin.ts";
 import { failpoint } from "./failpoints.ts";
 import type { ActorLimits } from "./limits.ts";
 

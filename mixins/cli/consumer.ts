@@ -1,11 +1,10 @@
 // `valence consumer`: the consumers that stand still because their place is not in the log, and how they go on.
 import { existsSync } from "node:fs";
+import { stoppedOf, resetConsumer, type Reset, type ResetReport } from "../stream/siblings.ts";
 import { parseArgs } from "node:util";
 import { locationOf, type DatabaseLocation } from "../database/index.ts";
 import { openDatabase } from "../database/mixin.ts";
 import { isRefusal, type Environment } from "../kernel/index.ts";
-import { stoppedOf } from "../stream/index.ts";
-import { resetConsumer, type Reset, type ResetReport } from "../stream/mixin.ts";
 import { UsageError, type Command } from "./command.ts";
 import { Connection } from "../operations/doctor/dialects/postgres/connection.ts";
 import { Schema } from "../operations/doctor/dialects/postgres/schema.ts";

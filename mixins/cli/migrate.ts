@@ -1,10 +1,10 @@
 // `valence migrate`: makes the tables of all services, or brings them up to date, and ends. A start does the same; a
 // roll-out does it before, so that no process of the new release waits for it, or fails at it.
 import { parseArgs } from "node:util";
+import { updateTables } from "../database/siblings.ts";
 import { ServiceBroker } from "moleculer";
-import { updateTables } from "../database/mixin.ts";
 import { nodeEnvironment } from "../kernel/index.ts";
-import type { Command } from "./command.ts";
+import { type Command } from "./command.ts";
 import { brokerOptionsOf, readProject } from "./project.ts";
 import { schemaIn, serviceFiles } from "../operations/services.ts";
 

@@ -1,8 +1,8 @@
 // `valence reshard`: spreads a service's event store over more databases while commands keep coming.
 import { parseArgs } from "node:util";
+import { rebalance } from "../event-store/siblings.ts";
+import { addShards } from "../database/siblings.ts";
 import { locationOf, type PostgresLocation } from "../database/index.ts";
-import { addShards } from "../database/mixin.ts";
-import { rebalance } from "../event-store/mixin.ts";
 import { UsageError, type Command } from "./command.ts";
 import { readProject } from "./project.ts";
 

@@ -1,7 +1,8 @@
 // A plain table as a service: moleculer-db's DbService on our adapter.
 import MoleculerDb from "moleculer-db";
 import type { Context, Service, ServiceSchema } from "moleculer";
-import { Sql, type Migration } from "../database/mixin.ts";
+import { Sql } from "../database/mixin.ts";
+import type { Migration } from "../database/index.ts";
 import { invalid } from "./columns.ts";
 import { limits, list } from "./filters.ts";
 import { KnexAdapter, type Table } from "./knex-adapter.ts";

@@ -5,7 +5,9 @@ import { brokerOptions } from "../broker/index.ts";
 import { isOnPostgres, newDatabases, type Databases } from "../testing/servers.ts";
 import { locationOf } from "./environment.ts";
 import { METRICS, readEnvironment } from "../kernel/index.ts";
-import { databaseOf, migrate, openDatabase, Sql, type Database, type Migration, type Upsert } from "./mixin.ts";
+import { databaseOf } from "./siblings.ts";
+import { migrate, openDatabase, Sql } from "./mixin.ts";
+import type { Database, Migration, Upsert } from "./index.ts";
 
 let databases: Databases;
 beforeEach(async () => {

@@ -1,6 +1,7 @@
 export { listensAt, urlOf } from "./addresses.ts";
 export { announce, announcedText, takeAnnouncements, type Announcement } from "./announcements.ts";
 export { backoffMs } from "./backoff.ts";
+export { inChunks } from "./chunks.ts";
 export { elapsedMs, minutes, rfc3339, seconds, systemClock, type Clock } from "./clock.ts";
 export {
   defineEnvironment,
@@ -47,6 +48,7 @@ export {
 export { canonicalJson, fingerprintOf, storableJson } from "./json.ts";
 export { natsOptions } from "./nats-url.ts";
 export { nodeEnvironment } from "./node-environment.ts";
+export { Pause } from "./pause.ts";
 export { contentBytesMax, isLonger, PAYLOAD_BYTES, payloadBytesMax } from "./payload.ts";
 export { closeToOthers, exposedOf, makePrivate } from "./private-file.ts";
 export { unreadyServices, type DeclaresReadiness } from "./readiness.ts";

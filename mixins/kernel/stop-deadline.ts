@@ -20,8 +20,9 @@ export function stopTimeLeft(broker: { options: object }): number {
 }
 
 /**
- * Runs `begin` as the broker begins to stop, and waits for it, before any service stops. It is for servers, whose requests
- * need other services, and for components that call on their own, whose next calls would keep the stop waiting.
+ * Runs `begin` as the broker begins to stop, and waits for it before any service stops: for servers whose requests still
+ * need all services, and for components that call on their own, whose calls the broker waits for and which would keep the
+ * stop waiting as long as events come in.
  */
 export function stopsFirst(
   { fullName, broker }: { fullName: string; broker: { middlewares: { add(middleware: object): void } } },

@@ -1,14 +1,14 @@
 // Two versions of a projection side by side: what each node reads, whichever version the pointer names, in a roll-out,
 // in a roll-back, and while builds are switched and dropped.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { consumersOf } from "../stream/siblings.ts";
 import type { ServiceBroker } from "moleculer";
 import Type from "typebox";
 import { until } from "../testing/index.ts";
 import { newBrokers } from "../testing/broker.ts";
 import { Nats } from "../testing/servers.ts";
 import type { Database } from "../database/index.ts";
-import { consumersOf } from "../stream/mixin.ts";
-import { Source } from "../stream/source.fixture.ts";
+import { Source } from "../stream/log/source.fixture.ts";
 import { Builds, type Build } from "./builds.ts";
 import { defineProjection, type Projection } from "./index.ts";
 import { Projections, type ProjectingService, type ProjectionLimits } from "./mixin.ts";

@@ -20,8 +20,7 @@
 // tables, its places.
 import type { Knex } from "knex";
 import type { Database } from "../database/index.ts";
-import { isAtOrPast, stoppedOf } from "../stream/index.ts";
-import { forgetConsumer } from "../stream/mixin.ts";
+import { forgetConsumer, isAtOrPast, stoppedOf } from "../stream/siblings.ts";
 import { physicalName } from "./physical-name.ts";
 import type { Shape } from "./shape.ts";
 

@@ -20,7 +20,11 @@ import type { Kept, Row, Shape } from "./shape.ts";
 const ROUNDS = 3;
 
 export type Load = (shape: Shape, keys: readonly string[]) => Promise<Row[]>;
-export type FoldFailures = Map<string, { readonly event: Recorded; readonly error: unknown }>;
+/** As a consumer's `write` answers. */
+export type FoldFailures = Map<
+  string,
+  { readonly event: Recorded; readonly error: unknown; readonly isPostponed?: boolean }
+>;
 type Handler = (event: Recorded, tables: Record<string, Table<Row>>) => Promise<void>;
 type FoldLimits = Pick<typeof PROJECTION_LIMITS, "handlerMs" | "handlersHanging" | "handlerCalls">;
 
@@ -83,7 +87,7 @@ export class Fold {
       const stream = `${event.actor}.${event.stream}`;
       if (failures.size > 0 && failures.has(stream)) continue;
       const condemned = this.#condemned.size > 0 ? this.#condemned.get(event) : undefined;
-      if (condemned) failures.set(stream, { event, error: condemned });
+      if (condemned) failures.set(stream, { event, error: condemned, isPostponed: condemned instanceof Unavailable });
       const handler = condemned ? undefined : this.#handlers[event.type];
       if (!handler) continue;
       const call = (this.#call = new HandlerCall(event, this.tables, this.#limits.handlerCalls, this.#watcher));

@@ -1,8 +1,8 @@
 // One projection in one service: runs the consumers of its builds, switches to a build that has caught up, answers reads.
 import type { Knex } from "knex";
-import { Refusal, Unavailable } from "../kernel/index.ts";
+import { inChunks, Refusal, Unavailable } from "../kernel/index.ts";
 import type { Database } from "../database/index.ts";
-import { inChunks, type Consumer, type Consumers, type ConsumerStatus } from "../stream/mixin.ts";
+import type { Consumer, Consumers, ConsumerStatus } from "../stream/siblings.ts";
 import { Builds, consumerName, isSame, physicalName, type Build } from "./builds.ts";
 import type { Projection } from "./define-projection.ts";
 import { Fold, type Load } from "./fold.ts";

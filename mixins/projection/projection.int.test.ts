@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { consumersOf, STREAM_LIMITS } from "../stream/siblings.ts";
 import type { ServiceBroker } from "moleculer";
 import Type from "typebox";
-import { consumersOf, STREAM_LIMITS } from "../stream/mixin.ts";
 import { until } from "../testing/index.ts";
 import { newBrokers } from "../testing/broker.ts";
-import { Source } from "../stream/source.fixture.ts";
+import { Source } from "../stream/log/source.fixture.ts";
 import { defineProjection, type Projection } from "./index.ts";
 import { Projections, type ProjectingService, type ProjectionHost, type ProjectionLimits } from "./mixin.ts";
 

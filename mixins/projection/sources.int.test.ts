@@ -2,13 +2,13 @@
 // gives, whichever source comes first, in one process and in two that have the database together. The sums do not depend
 // on the order between sources; rows are made by whoever comes first, removed at zero, and made again.
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { consumersOf } from "../stream/siblings.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import Type from "typebox";
 import { until } from "../testing/index.ts";
 import { newBrokers } from "../testing/broker.ts";
-import { Source } from "../stream/source.fixture.ts";
-import { consumersOf } from "../stream/mixin.ts";
+import { Source } from "../stream/log/source.fixture.ts";
 import { defineProjection, type Projection } from "./index.ts";
 import { Projections, type ProjectingService } from "./mixin.ts";
 

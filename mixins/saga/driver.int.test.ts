@@ -8,7 +8,7 @@ import { Bug, COMMAND_ID, readEnvironment, Refusal, Unavailable, type Clock } fr
 import type { Recorded } from "../contract/index.ts";
 import { given } from "../actor/index.ts";
 import type { Append, EventStore, Verdict } from "../event-store/index.ts";
-import { openEventStore } from "../event-store/mixin.ts";
+import { openEventStore } from "../event-store/siblings.ts";
 import { SagaDriver, type SagaRef } from "./driver.ts";
 import { Fulfilment } from "./fulfilment.fixture.ts";
 import { defineSaga, type Saga } from "./index.ts";

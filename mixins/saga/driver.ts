@@ -15,7 +15,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import { backoffMs, isRefusal, Refusal, rfc3339, systemClock, type Clock } from "../kernel/index.ts";
 import { typedCall, type Call, type Recorded } from "../contract/index.ts";
-import { ActorHost, archiveFinished, type Archived, type ArchiveOptions } from "../actor/mixin.ts";
+import { ActorHost, archiveFinished, type Archived, type ArchiveOptions } from "../actor/siblings.ts";
 import type { EventStore } from "../event-store/index.ts";
 import type { Failure, Saga } from "./define-saga.ts";
 import { failpoint } from "./failpoints.ts";

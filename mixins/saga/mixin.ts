@@ -1,9 +1,9 @@
 // What a service mixes in to run sagas.
 import type { ServiceSchema } from "moleculer";
 import { stopsFirst, stopTimeLeft } from "../kernel/index.ts";
-import { keepsTables } from "../database/mixin.ts";
-import { eventStoreOf } from "../event-store/mixin.ts";
-import { Consuming, consumersOf, singletonOf } from "../stream/mixin.ts";
+import { keepsTables } from "../database/siblings.ts";
+import { eventStoreOf } from "../event-store/siblings.ts";
+import { Consuming, consumersOf, singletonOf } from "../stream/siblings.ts";
 import type { Saga } from "./define-saga.ts";
 import { SagaDriver } from "./driver.ts";
 import { SAGA_LIMITS, type SagaLimits } from "./limits.ts";

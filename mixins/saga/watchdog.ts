@@ -2,7 +2,7 @@
 // go. The rows are written with the journal, so no open saga can be missing from them. Of the nodes of a service one looks.
 import type { ServiceBroker } from "moleculer";
 import { METRICS } from "../kernel/index.ts";
-import type { Singleton } from "../stream/mixin.ts";
+import type { Singleton } from "../stream/siblings.ts";
 import type { SagaDriver } from "./driver.ts";
 import type { SagaLimits } from "./limits.ts";
 

@@ -1,9 +1,7 @@
-export { defineReactor, type Reactor } from "./define-reactor.ts";
+export { defineReactor, type Reactor } from "./consumer/define-reactor.ts";
 export { streamEnvironment } from "./environment.ts";
-export { markIn, stoppedOf, type PlaceFault, type Stopped } from "./identity.ts";
 export {
   COMMITTED,
-  isAtOrPast,
   STOPPED,
   type Committed,
   type ConsumerStopped,
@@ -11,4 +9,4 @@ export {
   type LogEvent,
   type LogPage,
   type ReadLog,
-} from "./source.ts";
+} from "./log/source.ts";

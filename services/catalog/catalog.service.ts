@@ -7,7 +7,7 @@ import {
   type Context,
 } from "@valence/runtime/contract";
 import { Crud, type KnexAdapter } from "@valence/runtime/crud/mixin";
-import { isUniqueViolation, type Database } from "@valence/runtime/database/mixin";
+import { isUniqueViolation, type Database } from "@valence/runtime/database";
 import { newId, Refusal, rfc3339, trimmed } from "@valence/runtime/kernel";
 import { contract } from "./contract.ts";
 import { products as migration } from "./migrations/001-products.ts";

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Knex } from "knex";
 import { newDatabases, type Databases } from "../../testing/servers.ts";
-import { migrate, openDatabase, type Database, type Migration } from "../../database/mixin.ts";
-import { locationOf } from "../../database/index.ts";
+import { migrate, openDatabase } from "../../database/mixin.ts";
+import { locationOf, type Database, type Migration } from "../../database/index.ts";
 import { readEnvironment } from "../../kernel/index.ts";
 import { SearchIndex, searchMigration } from "./search.ts";
 import { wordIndexConformance } from "./word-index.conformance.ts";

@@ -16,6 +16,7 @@ import type { User } from "../../contract/index.ts";
 import { Refusal, Unavailable, type Clock } from "../../kernel/index.ts";
 import { limits } from "../limits.ts";
 import type { EventSource, Request, StreamedEvent } from "../route/route.ts";
+import { Pause } from "@valence/runtime/kernel";
 
 interface Reader {
   readonly source: EventSource;
@@ -100,7 +101,7 @@ class EventStream {
   #hinted = false;
   #expired = false;
   #closed = false;
-  #wake: (() => void) | undefined;
+  readonly #pause = new Pause();
 
   constructor(res: ServerResponse, reader: Reader, version: number) {
     this.#res = res;
@@ -145,12 +146,12 @@ class EventStream {
 
   wake(): void {
     this.#hinted = true;
-    this.#wake?.();
+    this.#pause.end();
   }
 
   close(): void {
     this.#closed = true;
-    this.#wake?.();
+    this.#pause.end();
   }
 
   /** The token has expired. */
@@ -209,13 +210,6 @@ class EventStream {
   async #hint(): Promise<void> {
     await sleep(limits.streamPauseMs);
     if (this.#hinted || this.#closed) return;
-    await new Promise<void>(resolve => {
-      const timer = setTimeout(resolve, limits.streamPollMs);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = undefined;
+    await this.#pause.wait(limits.streamPollMs);
   }
 }

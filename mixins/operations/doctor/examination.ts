@@ -1,5 +1,6 @@
 // All checks of the services named, one after another. Nothing is written, and a check that fails is a finding.
 import { existsSync } from "node:fs";
+import { STORE_LIMITS } from "../../event-store/siblings.ts";
 import {
   isTornCopy,
   locationOf,
@@ -7,7 +8,6 @@ import {
   tornCopyMessage,
   type PostgresLocation,
 } from "../../database/index.ts";
-import { STORE_LIMITS } from "../../event-store/mixin.ts";
 import type { Environment } from "../../kernel/index.ts";
 import { clockOf } from "./dialects/postgres/clock.ts";
 import { Connection } from "./dialects/postgres/connection.ts";

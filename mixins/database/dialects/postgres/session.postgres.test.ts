@@ -2,8 +2,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { newDatabase, PgBouncer, postgresUrl, query } from "../../../testing/servers.ts";
 import { newId } from "../../../kernel/index.ts";
-import type { PostgresLocation } from "../../index.ts";
-import { openDatabase, type Database } from "../../mixin.ts";
+import type { PostgresLocation, Database } from "../../index.ts";
+import { openDatabase } from "../../mixin.ts";
 
 let role: string;
 let server: Awaited<ReturnType<typeof newDatabase>>;

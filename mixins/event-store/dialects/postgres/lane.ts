@@ -9,8 +9,8 @@
 // Until then nothing else leaves this lane: GroupCommit has one batch in flight. A crash of ours at any point leaves all
 // of the batch or nothing.
 import { setTimeout as sleep } from "node:timers/promises";
+import { endsConnection, Session, stateOf, type SessionConfig } from "../../../database/siblings.ts";
 import type { ClientConfig } from "pg";
-import { endsConnection, Session, stateOf, type SessionConfig } from "../../../database/mixin.ts";
 import { backoffMs, Unavailable } from "../../../kernel/index.ts";
 import type { CommittedBatch, Upkeep } from "../../dialect.ts";
 import type { Append } from "../../event-store.ts";

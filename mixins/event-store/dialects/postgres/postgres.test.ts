@@ -1,9 +1,9 @@
 import { setTimeout as wait } from "node:timers/promises";
+import { connectionOf } from "../../../database/siblings.ts";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import pg from "pg";
 import { until } from "../../../testing/index.ts";
 import { newDatabase, Postgres, postgresUrl, Proxy, query } from "../../../testing/servers.ts";
-import { connectionOf } from "../../../database/mixin.ts";
 import type { PostgresLocation } from "../../../database/index.ts";
 import { outcomeOf } from "../../../kernel/index.ts";
 import { appendOf, event, eventStoreConformance, subjectAt, verdictOf } from "../../event-store.conformance.ts";

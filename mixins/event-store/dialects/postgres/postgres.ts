@@ -1,6 +1,6 @@
 // The Postgres dialect: batches through lanes of one connection each, reads through a pool.
-import { connectionOf, Session, shardsOf, type Shard } from "../../../database/mixin.ts";
 import type { PostgresLocation } from "../../../database/index.ts";
+import { connectionOf, Session, shardsOf, type Shard } from "../../../database/siblings.ts";
 import { Bug, Misconfigured, Unavailable } from "../../../kernel/index.ts";
 import { bucketOf } from "../../buckets.ts";
 import type { Dialect } from "../../dialect.ts";

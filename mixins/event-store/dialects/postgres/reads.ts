@@ -2,7 +2,7 @@
 // (https://jepsen.io/analyses/amazon-rds-for-postgresql-17.4), and what a decision stands on must be the newest.
 import { setTimeout as sleep } from "node:timers/promises";
 import pg, { type ClientConfig } from "pg";
-import { Session, type SessionConfig } from "../../../database/mixin.ts";
+import { Session, type SessionConfig } from "../../../database/siblings.ts";
 import { backoffMs, Bug, rfc3339, Unavailable } from "../../../kernel/index.ts";
 import { bucketOf, moved } from "../../buckets.ts";
 import type { Dialect, HeldBucket } from "../../dialect.ts";

@@ -14,9 +14,9 @@
 // Killed at any point it goes on from there: the state of a bucket says how far it was. Copying again changes nothing. What
 // was sealed is the source's again until all is copied and compared anew.
 import { setTimeout as sleep } from "node:timers/promises";
+import { connectionOf, shardsOf, type Shard } from "../../../database/siblings.ts";
 import pg, { type ClientBase } from "pg";
 import type { PostgresLocation } from "../../../database/index.ts";
-import { connectionOf, shardsOf, type Shard } from "../../../database/mixin.ts";
 import { Bug } from "../../../kernel/index.ts";
 import { BUCKETS } from "../../buckets.ts";
 import { failpoint } from "../../failpoints.ts";

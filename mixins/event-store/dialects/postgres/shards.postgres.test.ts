@@ -1,10 +1,10 @@
 // @slow: it takes minutes, and begins first.
 import { setTimeout as wait } from "node:timers/promises";
+import { addShards } from "../../../database/siblings.ts";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import pg from "pg";
 import { until } from "../../../testing/index.ts";
 import { Child, newDatabase, postgresUrl, query } from "../../../testing/servers.ts";
-import { addShards } from "../../../database/mixin.ts";
 import { bucketOf } from "../../buckets.ts";
 import { appendOf, eventStoreConformance, subjectAt, verdictOf } from "../../event-store.conformance.ts";
 import type { EventStore } from "../../event-store.ts";

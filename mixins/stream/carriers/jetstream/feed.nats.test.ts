@@ -1,10 +1,10 @@
-// The feed over a log in memory and messages that the test publishes by hand: all that can go wrong between the two.
+// The feed over a log in memory and messages that the test publishes by hand: the faults that may occur between the two.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import type { LogEvent } from "../../index.ts";
 import { until } from "../../../testing/index.ts";
 import { Nats } from "../../../testing/servers.ts";
-import type { LogEvent } from "../../source.ts";
-import { PlaceNotInLog } from "../../identity.ts";
-import { Source } from "../../source.fixture.ts";
+import { Source } from "../../log/source.fixture.ts";
+import { CursorNotInLog } from "../../log/identity.ts";
 import { Channel, digestOfMark, type Carried } from "./channel.ts";
 import { Connection, type JetStream } from "./connection.ts";
 import { JetStreamFeed } from "./feed.ts";
@@ -46,7 +46,7 @@ async function openAt(events: number): Promise<void> {
   const read = async (cursor: string, limit: number, mark?: string) => {
     reads++;
     if (mark !== undefined && mark !== source.markAt(cursor))
-      throw new PlaceNotInLog("things", { reason: "it is another log", head: "", actor: "thing" });
+      throw new CursorNotInLog("things", { reason: "it is another log", head: "", actor: "thing" });
     const page = source.log.slice(Number(cursor), Number(cursor) + limit);
     const next = `${Number(cursor) + page.length}`;
     return { events: page, cursor: next, mark: source.markAt(next), origin: ORIGIN };
@@ -64,7 +64,7 @@ async function openAt(events: number): Promise<void> {
   reads = 0;
 }
 
-/** What the feed brings, until it is so many events. */
+/** The events that the feed brings, until there are so many. */
 async function take(count: number): Promise<number[]> {
   const events: LogEvent[] = [];
   await until(
@@ -80,7 +80,7 @@ function written(over: Partial<Carried> = {}): Carried {
   const place = source.log.length;
   return { origin: ORIGIN, ...between(place - 1, place), index: 1, count: 1, event, ...over };
 }
-/** Two places, with what a page between them says of the log. */
+/** Two cursors, with what a page between them says of the log. */
 function between(after: number, upTo: number): Pick<Carried, "after" | "upTo" | "follows" | "mark"> {
   const [follows, mark] = [digestOfMark(source.markAt(`${after}`)), source.markAt(`${upTo}`)];
   return { after: `${after}`, upTo: `${upTo}`, ...(follows && { follows }), ...(mark && { mark }) };
@@ -97,7 +97,7 @@ async function publish(...messages: Carried[]): Promise<void> {
     await jetStream.client.publish(channel.subjectOf({ actor: "thing", stream: "a" }), JSON.stringify(message));
 }
 
-test("what follows comes from JetStream alone, the log is not read", async () => {
+test("later events come from JetStream alone, the log is not read", async () => {
   await openAt(3);
   await publish(written(), ...page(3), written());
   expect(await take(5)).toEqual([4, 5, 6, 7, 8]);
@@ -110,7 +110,7 @@ test("history is read from the log, however much of it there is", async () => {
   expect(await take(1)).toEqual([1_001]);
 });
 
-test("P4 a message that was lost is found in the log, and what comes after that by JetStream again", async () => {
+test("P4 the event of a lost message is found in the log, and later ones come by JetStream again", async () => {
   await openAt(1);
   written();
   await publish(written());
@@ -121,7 +121,7 @@ test("P4 a message that was lost is found in the log, and what comes after that 
   expect(reads).toBe(0);
 });
 
-test("P4 of a page, the first, one in the middle or the last is missing", async () => {
+test("P4 the first message of a page is missing, one in the middle, or the last", async () => {
   await openAt(1);
   for (const missing of [0, 2, 3]) {
     const messages = page(4);
@@ -139,7 +139,7 @@ test("P4 messages out of order come in the order of the log", async () => {
   expect(await takeAll(2, 4)).toEqual([2, 3, 4, 5]);
 });
 
-test("a message that comes again is dropped, also one of another relay, whose pages lie otherwise", async () => {
+test("a message that comes again is dropped, also one of another relay with other pages", async () => {
   await openAt(1);
   const messages = page(3);
   const theirs = messages.map((message, i) => ({
@@ -162,7 +162,7 @@ test("two relays at once, each with pages of its own: nothing is lost", async ()
   expect(await takeAll(2, 5)).toEqual([2, 3, 4, 5, 6]);
 });
 
-test("P4 an event of another log, or told by another version of its owner, is read from the log instead", async () => {
+test("P4 an event of another log, or in the shape of another version of its owner, is read from the log instead", async () => {
   await openAt(1);
   const told = written({ origin: "log-0/shape-1" });
   await publish({ ...told, event: { ...told.event!, data: { from: "another log" } } });
@@ -171,7 +171,7 @@ test("P4 an event of another log, or told by another version of its owner, is re
   expect(event.data).toEqual({});
 });
 
-/** What it brings until it throws. */
+/** The events that the feed brings until it throws. */
 async function untilThrown(): Promise<unknown> {
   const events: LogEvent[] = [];
   try {
@@ -192,19 +192,19 @@ test.each([
   await openAt(5);
   source.restore(2);
   await publish(...grow());
-  expect(await untilThrown()).toBeInstanceOf(PlaceNotInLog);
+  expect(await untilThrown()).toBeInstanceOf(CursorNotInLog);
 });
 
-test("P4 nor is it behind a message of the log as it was", async () => {
+test("P4 an event of a log that was put back is not taken behind a message of the log before", async () => {
   await openAt(5);
   const last = written();
   source.restore(2);
   await publish(last, ...page(6));
   expect(await take(1)).toEqual([6]);
-  expect(await untilThrown()).toBeInstanceOf(PlaceNotInLog);
+  expect(await untilThrown()).toBeInstanceOf(CursorNotInLog);
 });
 
-test("a page that begins before our place is taken once the owner has looked our place up", async () => {
+test("a page that begins before our cursor is taken once the owner has looked our cursor up", async () => {
   await openAt(3);
   const [, , third] = source.log;
   const rest = page(2);
@@ -223,7 +223,7 @@ test("a page that begins before our place is taken once the owner has looked our
   expect(reads).toBe(1);
 });
 
-test("a page of a relay that says nothing of what it follows is read from the log", async () => {
+test("a page that does not name the event that it follows is read from the log", async () => {
   await openAt(1);
   const { follows: _, ...older } = written();
   await publish(older);
@@ -231,7 +231,7 @@ test("a page of a relay that says nothing of what it follows is read from the lo
   expect(reads).toBeGreaterThan(0);
 });
 
-test("a message of another log that leads nowhere in ours is passed over", async () => {
+test("a message of another log whose cursors are not past ours is passed over", async () => {
   await openAt(1);
   await publish({ ...written(), origin: "log-0/shape-1", after: "900", upTo: "901" });
   expect(await takeAll(2, 1)).toEqual([2]);
@@ -248,7 +248,7 @@ test("an event that was too large for a message is read from the log", async () 
   expect(await takeAll(2, 2)).toEqual([2, 3]);
 });
 
-test("P4 what is not published at all is found in the log, without a hint", async () => {
+test("P4 an event that is not published at all is found in the log, without a hint", async () => {
   await openAt(1);
   written();
   expect(await take(1)).toEqual([2]);
@@ -278,7 +278,7 @@ test("P4 the stream is deleted, and again when it has been made anew", async () 
   expect(reads).toBe(0);
 });
 
-test("a tail that the server has lost without a word is replaced", async () => {
+test("a tail that the server has lost unnoticed is replaced", async () => {
   await openAt(1);
   const consumer = async () => (await jetStream.manager.consumers.list(channel.name).next())[0];
   // More than is kept: the feed asks for no more, so there is nobody whom the server could tell.
@@ -301,7 +301,7 @@ test("a tail that the server has lost without a word is replaced", async () => {
   );
 });
 
-/** The feed has gone over to JetStream: two looks in a row did not read the log. */
+/** Resolves when the feed has changed over to JetStream: two calls in a row did not read the log. */
 async function feedOnTail(): Promise<void> {
   await until(
     async () => {
@@ -322,7 +322,7 @@ async function next(): Promise<LogEvent> {
   }
 }
 
-/** Versions from `from` on, without what comes again: a feed brings no hole. */
+/** The versions from `from` on, without repetitions: a feed brings no gap. */
 async function takeAll(from: number, count: number): Promise<number[]> {
   const taken: number[] = [];
   while (taken.length < count)

@@ -1,10 +1,10 @@
 // Whether every index is there that this code's schema makes, and may be used. The lists are declared beside the schemas;
 // a service's own in services/<name>/indexes.json.
 import { existsSync, readFileSync } from "node:fs";
+import { STREAM_INDEXES } from "../../../../stream/siblings.ts";
+import { STORE_INDEXES } from "../../../../event-store/siblings.ts";
 import { ACCOUNT_INDEXES } from "../../../../accounts/mixin.ts";
-import { STORE_INDEXES } from "../../../../event-store/mixin.ts";
 import { PROJECTION_INDEXES } from "../../../../projection/mixin.ts";
-import { STREAM_INDEXES } from "../../../../stream/mixin.ts";
 import { count, fail, ok, warn, type Result } from "../../finding.ts";
 import type { Schema } from "./schema.ts";
 

@@ -1,7 +1,7 @@
 // What can be wrong with a server, its standbys and replicas: each trouble made on servers of this test's own.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { openEventStore } from "../../../../event-store/siblings.ts";
 import pg from "pg";
-import { openEventStore } from "../../../../event-store/mixin.ts";
 import { locationOf } from "../../../../database/index.ts";
 import { readEnvironment } from "../../../../kernel/index.ts";
 import { until } from "../../../../testing/index.ts";

@@ -1,7 +1,7 @@
 // A store on several databases, and what its log tells.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { openEventStore } from "../../../../event-store/siblings.ts";
 import { appendOf, verdictOf } from "../../../../event-store/event-store.conformance.ts";
-import { openEventStore } from "../../../../event-store/mixin.ts";
 import { locationOf } from "../../../../database/index.ts";
 import { readEnvironment } from "../../../../kernel/index.ts";
 import { newDatabase, postgresUrl, query } from "../../../../testing/servers.ts";
