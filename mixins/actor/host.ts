@@ -1,15 +1,10 @@
 // All activations of one actor type in this process: activated on first call, one each, and passivated when idle.
-import { setTimeout as sleep } from "node:timers/promises";
 import {
-  asError,
   autoCommandId,
   Bug,
-  CALL_CHAIN,
   fingerprintOf,
   isAutoCommandId,
   isPrintable,
-  isRefusal,
-  isRetryable,
   plainError,
   Refusal,
   rfc3339,
@@ -18,14 +13,16 @@ import {
   type Clock,
   type CommandId,
 } from "../kernel/index.ts";
-import { typedCall, type HistoryEntry, type Reply, type Snapshot, type WhatIf } from "../contract/index.ts";
+import type { HistoryEntry, Reply, Snapshot, WhatIf } from "../contract/index.ts";
 import type { EventStore, SagaRow } from "../event-store/index.ts";
-import { Activation, type Command, type Surroundings } from "./activation.ts";
+import { Activation } from "./activation.ts";
+import type { ActivationContext } from "./activation-context.ts";
 import type { Actor } from "./define-actor.ts";
 import { stateFreezer } from "./frozen.ts";
 import { decisionId, history, stateAt, whatIf } from "./history.ts";
 import { ACTOR_LIMITS, type ActorLimits } from "./limits.ts";
 import { loadState } from "./load.ts";
+import { preparing } from "./preparing.ts";
 
 export interface ExecuteOptions {
   /** Default: made by the runtime; its answer is then recorded only if something happened. */
@@ -66,7 +63,7 @@ export class ActorHost {
   readonly actor: Actor;
   readonly store: EventStore;
   readonly #activations = new Map<string, Activation>();
-  readonly #house: Surroundings;
+  readonly #context: ActivationContext;
   readonly #limits: ActorLimits;
   readonly #clock: Clock;
   readonly #sweeper: NodeJS.Timeout;
@@ -83,7 +80,7 @@ export class ActorHost {
     this.store = store;
     this.#limits = { ...ACTOR_LIMITS, ...options.limits };
     this.#clock = options.clock ?? systemClock;
-    this.#house = this.#surroundings(options);
+    this.#context = this.#contextOf(options);
     this.#sweeper = setInterval(() => this.#passivateIdle(), 1_000).unref();
   }
 
@@ -201,7 +198,7 @@ export class ActorHost {
     const now = this.#clock.monotonic();
     let activation = this.#activations.get(id);
     if (!activation) {
-      activation = new Activation(id, this.#house, begins);
+      activation = new Activation(id, this.#context, begins);
       this.#activations.set(id, activation);
       this.counts.activations++;
       if (this.#activations.size > this.#limits.residentActors) this.#passivateOldest();
@@ -251,13 +248,13 @@ export class ActorHost {
     }
   }
 
-  #surroundings({
+  #contextOf({
     logger,
     broker,
     sagaRow,
     recordCommands = true,
     bytesMax = () => Infinity,
-  }: HostOptions): Surroundings {
+  }: HostOptions): ActivationContext {
     const { actor, store } = this;
     const clock = this.#clock;
     return {
@@ -281,8 +278,8 @@ export class ActorHost {
           if (plainError(error).type === "UNREADABLE_HERE") this.#tellUnreadable(logger, stream, error as Error);
           throw error;
         }),
-      prepare: (id, stream, command, state) => this.#prepare(broker!, id, stream, command, state),
-      onForget: activation => {
+      prepare: preparing(actor, broker!, clock, this.#limits.prepareMs),
+      onDrop: activation => {
         if (this.#activations.get(activation.id) === activation) this.#activations.delete(activation.id);
       },
       onBug: (id, state, error) => {
@@ -306,65 +303,7 @@ export class ActorHost {
     this.#unreadable.set(stream, now);
     logger.warn?.(`${stream} cannot be read by this node, another may: ${message}`);
   }
-
-  async #prepare(broker: object, id: string, stream: string, command: Command, state: unknown): Promise<unknown> {
-    const { commandId, chain, kind, params, metadata } = command;
-    const now = this.#clock.monotonic();
-    const deadline = Number.isFinite(command.deadline) ? command.deadline : now + this.#limits.prepareMs;
-    const call = typedCall(broker);
-    const headers = { [CALL_CHAIN]: chain === "" ? stream : `${chain}>${stream}` };
-    const meta = metadata.user === undefined ? {} : { preparedFor: metadata.user };
-    // Whatever it waits for, not only its calls: the mailbox waits with it. What comes later is not listened to.
-    const ended = new AbortController();
-    const timeUp = sleep(Math.min(deadline - now, TIMER_MS_MAX), LATE, { signal: ended.signal }).catch(() => LATE);
-    let prepared: unknown;
-    try {
-      const preparing = this.actor.prepare![kind]!(
-        {
-          id,
-          commandId,
-          call: (action, params, options) => {
-            const left = deadline - this.#clock.monotonic();
-            const timeoutMs = Math.max(1, Math.min(options?.timeoutMs ?? Infinity, left));
-            return call(action, params, {
-              ...options,
-              ...(Number.isFinite(timeoutMs) && { timeoutMs }),
-              headers: { ...options?.headers, ...headers },
-              meta: { ...options?.meta, ...meta },
-            });
-          },
-        },
-        state as never,
-        params as never,
-      );
-      prepared = await Promise.race([preparing, timeUp]);
-    } catch (error) {
-      throw preparationFailed(stream, kind, error);
-    } finally {
-      ended.abort();
-    }
-    if (prepared !== LATE) return prepared;
-    throw new Unavailable("DEADLINE_PASSED", { message: `${stream}: ${kind} was not prepared in time` });
-  }
 }
-
-/** The command was never decided, whatever happened to the calls that it made: outcome none. */
-function preparationFailed(stream: string, kind: string, error: unknown): Error {
-  if (error instanceof Refusal || error instanceof Bug) return error;
-  const { message, type, code } = asError(error) as Error & { type?: string; code?: number };
-  if (isRefusal(error)) return new Refusal(error.type, { message, status: error.code });
-  // Moleculer numbers some of what may pass like a refusal: an action that nobody offers, or not yet, is its 404.
-  if (isRetryable(error) || (code !== undefined && code >= 500 && type !== undefined))
-    return new Unavailable("PREPARE_FAILED", {
-      message: `${stream}: ${kind} could not prepare: ${message}`,
-      cause: error,
-    });
-  return new Bug("PREPARE_FAILED", `${stream}: ${kind} could not prepare: ${message}`, { cause: error });
-}
-
-const LATE = Symbol("late");
-/** Node's timers take no more: longer ones fire at once. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 const cycle = (actors: readonly string[]): Bug =>
   new Bug("CALL_CYCLE", `actors wait for each other: ${actors.join(" > ")}`, { cycle: actors });

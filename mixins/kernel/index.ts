@@ -20,6 +20,7 @@ export {
   type RefusalDetail,
 } from "./errors.ts";
 export { failpoint, FAILPOINTS, parseFailpoints, type Failpoint } from "./failpoints.ts";
+export { fnv1a } from "./fnv1a.ts";
 export { CALL_CHAIN, COMMAND_ID, REPEATED, REPLAYED } from "./headers.ts";
 export {
   autoCommandId,

@@ -1,0 +1,63 @@
+// The phases of an activation, as one tagged union: what is known in a phase is a field of that phase and of no other.
+//
+//      loading ──▶ running ◀──▶ preparing        `begins` starts as running, on a presumed new stream
+//       │   ▲         │             │
+//       │   └─────── voided ◀───────┘
+//       └──▶ dropped
+import type { Request } from "./request.ts";
+
+/** What the activation knows of its stream: presumed to be new, loaded, or loaded from the archive (no new commands). */
+export type Footing = "presumed" | "loaded" | "archived";
+
+/** Decides as requests come. */
+export interface Running {
+  readonly phase: "running";
+  footing: Footing;
+  /** Commits that are still done one by one. */
+  cautious: number;
+}
+
+/** One command is being prepared: the mailbox waits, the pipeline goes on. */
+export interface Preparing {
+  readonly phase: "preparing";
+  /** The life after it, unless a conflict voids what was decided. */
+  readonly running: Running;
+}
+
+/** What was decided is void. Loads as soon as the pipeline is empty and nothing is being prepared. */
+export interface Voided {
+  readonly phase: "voided";
+  footing: Footing;
+  /** Requests that lost, to be decided again after the load. */
+  readonly again: Request[];
+  isPreparing: boolean;
+}
+
+export type Life =
+  | Running
+  | Preparing
+  | Voided
+  /** Reads the stream; requests wait. */
+  | { readonly phase: "loading" }
+  /** The stream could not be loaded: every request has got that error, and the host makes another activation. */
+  | { readonly phase: "dropped" };
+
+/** Of a life with decided states; of another one it is not asked. */
+export function footingOf(life: Life): Footing {
+  const own = life.phase === "preparing" ? life.running : life;
+  return own.phase === "running" || own.phase === "voided" ? own.footing : "loaded";
+}
+
+/** An append has committed: the stream is what it was taken for. */
+export function noteCommit(life: Life): void {
+  const own = life.phase === "preparing" ? life.running : life;
+  if (own.phase !== "running" && own.phase !== "voided") return;
+  if (own.footing === "presumed") own.footing = "loaded";
+  if (own.phase === "running" && own.cautious > 0) own.cautious--;
+}
+
+/** The life after a lost append or a bug. */
+export const voidedFrom = (life: Life): Voided =>
+  life.phase === "voided"
+    ? life
+    : { phase: "voided", footing: footingOf(life), again: [], isPreparing: life.phase === "preparing" };
