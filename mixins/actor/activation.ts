@@ -25,14 +25,14 @@ import { toAbandoner } from "./answers.ts";
 import { abandonment, headCheck, made, recordOf, refused, type Basis, type Made } from "./appends.ts";
 import { initialOf } from "./define-actor.ts";
 import { Durable } from "./durable.ts";
-import { footingOf, noteCommit, voidedFrom, type Life, type Running, type Voided } from "./life.ts";
+import { DROPPED, footingOf, LOADING, noteCommit, voidedFrom, type Life, type Running, type Voided } from "./life.ts";
 import { Mailbox } from "./mailbox.ts";
-import { Pipeline, type Decided } from "./pipeline.ts";
+import { Pipeline, type Decided, type PipelineOwner } from "./pipeline.ts";
 import { prepared, type Prepared } from "./preparing.ts";
 import { executedBefore, Replies } from "./replies.ts";
 import { UNTRIED, type Abandon, type Command, type Read, type Request } from "./request.ts";
 
-export class Activation {
+export class Activation implements PipelineOwner {
   readonly id: string;
   readonly stream: string;
   /** Monotonic time of the last use, for passivation. */
@@ -56,16 +56,12 @@ export class Activation {
     this.#mailbox = new Mailbox(this.stream, context.limits.mailboxSlots);
     this.#replies = new Replies(id, this.#mailbox, context.limits.recentCommands);
     this.#durable = new Durable(id, this.stream, context);
-    this.#pipeline = new Pipeline(context.store, {
-      conclude: (decided, verdict) => this.#conclude(decided, verdict),
-      misled: (what, decided, verdict) => this.#misled(what, decided, verdict),
-      advanced: () => this.#advance(),
-    });
+    this.#pipeline = new Pipeline(context.store, this);
     if (begins) {
       this.#state = this.#durable.state = context.keep(initialOf(context.actor));
       this.#life = { phase: "running", footing: "presumed", cautious: 0 };
     } else {
-      this.#life = { phase: "loading" };
+      this.#life = LOADING;
       void this.#load([], 0);
     }
   }
@@ -218,18 +214,8 @@ export class Activation {
     this.#pipeline.append(decided, append);
   }
 
-  #misled(what: string, { version }: Decided, { kind }: Verdict): void {
-    const message = `${this.stream}: the store gave ${what}, ${kind}, for version ${version}`;
-    this.#context.onBug(this.id, this.#state, new Bug("VERDICT_OUT_OF_TURN", message));
-    if (this.#life.phase === "running" || this.#life.phase === "preparing") this.#void();
-  }
-
-  #advance(): void {
-    if (this.#life.phase === "voided") this.#loadWhenEmpty(this.#life);
-    else this.#work();
-  }
-
-  #conclude(decided: Decided, verdict: Verdict): void {
+  /** Called by the pipeline. */
+  conclude(decided: Decided, verdict: Verdict): void {
     if (verdict.kind === "ok") return this.#committed(decided);
     const { request } = decided;
     const footing = footingOf(this.#life);
@@ -248,6 +234,19 @@ export class Activation {
       if (verdict.kind === "conflict" && footing !== "presumed") this.#context.count("conflict");
       voided!.again.push(request);
     }
+  }
+
+  /** Called by the pipeline. */
+  misled(what: string, { version }: Decided, { kind }: Verdict): void {
+    const message = `${this.stream}: the store gave ${what}, ${kind}, for version ${version}`;
+    this.#context.onBug(this.id, this.#state, new Bug("VERDICT_OUT_OF_TURN", message));
+    if (this.#life.phase === "running" || this.#life.phase === "preparing") this.#void();
+  }
+
+  /** Called by the pipeline. */
+  advanced(): void {
+    if (this.#life.phase === "voided") this.#loadWhenEmpty(this.#life);
+    else this.#work();
   }
 
   #committed(decided: Decided): void {
@@ -274,7 +273,7 @@ export class Activation {
 
   #loadWhenEmpty({ isPreparing, again }: Voided): void {
     if (isPreparing || !this.#pipeline.isEmpty) return;
-    this.#life = { phase: "loading" };
+    this.#life = LOADING;
     void this.#load(again, this.#context.limits.cautiousCommits);
   }
 
@@ -293,7 +292,7 @@ export class Activation {
       this.#life = { phase: "running", footing: archived ? "archived" : "loaded", cautious };
       for (const [request, first] of executed) this.#replies.repeated(request, first);
     } catch (error) {
-      this.#life = { phase: "dropped" };
+      this.#life = DROPPED;
       for (const request of again) this.#mailbox.answer(request, error as Error);
       this.#mailbox.fail(error as Error);
       return this.#context.onDrop(this);

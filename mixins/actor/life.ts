@@ -33,14 +33,12 @@ export interface Voided {
   isPreparing: boolean;
 }
 
-export type Life =
-  | Running
-  | Preparing
-  | Voided
-  /** Reads the stream; requests wait. */
-  | { readonly phase: "loading" }
-  /** The stream could not be loaded: every request has got that error, and the host makes another activation. */
-  | { readonly phase: "dropped" };
+export type Life = Running | Preparing | Voided | typeof LOADING | typeof DROPPED;
+
+/** Reads the stream; requests wait. */
+export const LOADING = { phase: "loading" } as const;
+/** The stream could not be loaded: every request has got that error, and the host makes another activation. */
+export const DROPPED = { phase: "dropped" } as const;
 
 /** Of a life with decided states; of another one it is not asked. */
 export function footingOf(life: Life): Footing {
