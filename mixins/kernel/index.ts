@@ -1,4 +1,5 @@
 export { backoffMs } from "./backoff.ts";
+export { msOf, type Duration } from "./duration.ts";
 export type { DatabaseLocation, PostgresLocation, SqliteLocation } from "./database-locations.ts";
 export { elapsedMs, minutes, rfc3339, seconds, systemClock, type Clock } from "./clock.ts";
 export { environmentOf, EnvironmentError, readEnvironment, readPostgresUrl, type Environment } from "./environment.ts";

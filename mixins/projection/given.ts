@@ -1,3 +1,4 @@
+// given(OrderList, event…) → the rows of its tables: no database, no broker, no test framework.
 import type { TProperties } from "typebox";
 import type { Data, EventData, EventName, Recorded } from "../contract/index.ts";
 import type { Projection } from "./define-projection.ts";
@@ -10,12 +11,11 @@ export type GivenEvent = {
 }[EventName];
 
 /**
- * What a projection makes of events, without a database: the rows of each table in the order of their first writing.
- * Throws what a handler throws.
+ * The rows of each table after these events, in the order of their first writing. Throws what a handler throws.
  *
- *     const { orders } = await project(OrderList, { type: "order.placed", stream: "1", data });
+ *     const { orders } = await given(OrderList, { type: "order.placed", stream: "1", data });
  */
-export async function project<T extends Record<string, TProperties>>(
+export async function given<T extends Record<string, TProperties>>(
   projection: Projection<T>,
   ...events: readonly GivenEvent[]
 ): Promise<{ [K in keyof T]: Data<T[K]>[] }> {
