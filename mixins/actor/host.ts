@@ -13,11 +13,11 @@ import {
   type Clock,
   type CommandId,
 } from "../kernel/index.ts";
-import type { HistoryEntry, Reply, Snapshot, WhatIf } from "../contract/index.ts";
+import type { AnyContract, HistoryEntry, Reply, Snapshot, WhatIf } from "../contract/index.ts";
 import type { EventStore, SagaRow } from "../event-store/index.ts";
 import { Activation } from "./activation.ts";
 import type { ActivationContext } from "./activation-context.ts";
-import type { Actor } from "./define-actor.ts";
+import type { Actor, StateOf } from "./define-actor.ts";
 import { stateFreezer } from "./frozen.ts";
 import { decisionId, history, stateAt, whatIf } from "./history.ts";
 import { ACTOR_LIMITS, type ActorLimits } from "./limits.ts";
@@ -59,7 +59,10 @@ export interface HostOptions {
   readonly bytesMax?: () => number;
 }
 
-export class ActorHost {
+/** The state of an actor, where the contract is known. */
+type StateIn<K extends AnyContract> = 0 extends 1 & K ? any : StateOf<K>;
+
+export class ActorHost<K extends AnyContract = any> {
   readonly actor: Actor;
   readonly store: EventStore;
   readonly #activations = new Map<string, Activation>();
@@ -120,8 +123,8 @@ export class ActorHost {
   }
 
   /** State and version. At most 1 s stale; `consistent` asks the store. */
-  get(id: string, { consistent = false, chain = "" }: ReadOptions = {}): Promise<Snapshot<any>> {
-    return this.#ask(id, chain, (activation, settle) => activation.read(consistent, settle));
+  get(id: string, { consistent = false, chain = "" }: ReadOptions = {}): Promise<Snapshot<StateIn<K>>> {
+    return this.#ask<Snapshot<any>>(id, chain, (activation, settle) => activation.read(consistent, settle));
   }
 
   /** What became of a command: executed with its answer, or from now on refused as `ABANDONED`. */
@@ -137,8 +140,9 @@ export class ActorHost {
   history(id: string, from: number, limit: number): Promise<HistoryEntry[]> {
     return history(this.actor, this.store, this.streamOf(id), from, limit);
   }
-  stateAt(id: string, version: number): Promise<Snapshot<any>> {
-    return stateAt(this.actor, this.store, id, this.streamOf(id), version, this.#limits.foldChunk);
+  stateAt(id: string, version: number): Promise<Snapshot<StateIn<K>>> {
+    const snapshot = stateAt(this.actor, this.store, id, this.streamOf(id), version, this.#limits.foldChunk);
+    return snapshot as Promise<Snapshot<StateIn<K>>>;
   }
   whatIf(id: string): Promise<WhatIf> {
     return whatIf(this.actor, this.store, id, this.streamOf(id), this.#limits.foldChunk);

@@ -11,7 +11,7 @@ import {
   REPEATED,
   REPLAYED,
 } from "../kernel/index.ts";
-import { ActorId, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/index.ts";
+import { ActorId, paramsOf, returnsOf, rolesOf, type AnyContract, type Meta, type Mixin } from "../contract/index.ts";
 import { keepsTables } from "../database/mixin.ts";
 import { PlaceChecks } from "../event-store/index.ts";
 import { eventStoreOf } from "../event-store/mixin.ts";
@@ -100,7 +100,10 @@ export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
  * Hosts an actor: one action a command (`orders.place`, answering `{ id, version }` and what `reply` adds), and
  * `get`, `history`, `stateAt`, `whatIf`, `abandon`, `quarantined`, `releaseQuarantine`. `this.actors` is the host, for the service's own actions.
  */
-export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partial<ServiceSchema> {
+export function Actors<K extends AnyContract>(
+  actor: Actor<K>,
+  options: Partial<HostOptions> = {},
+): Mixin<{ readonly actors: ActorHost<K> }> {
   const { contract } = actor;
   const commands = Object.entries(contract.commands as Record<string, TProperties>).map(([command, params]) => [
     command,
@@ -280,7 +283,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
       this.stopMeasuring?.();
       await this.actors?.drain();
     },
-  } as Partial<ServiceSchema>;
+  } as Partial<ServiceSchema> as Mixin<{ readonly actors: ActorHost<K> }>;
 }
 
 /** Nodes that answer an action, by this node's view: those among which the placement strategy chooses. */

@@ -22,8 +22,8 @@ type Tables<T extends Record<string, TProperties>> = { readonly [K in keyof T]: 
  * promise is resolved. Rows that events of several sources change are folded one batch after the other, in whatever order
  * the batches come: the result must not depend on the order between sources.
  */
-export interface Projection<T extends Record<string, TProperties> = any> {
-  readonly name: string;
+export interface Projection<T extends Record<string, TProperties> = any, N extends string = string> {
+  readonly name: N;
   /**
    * Raise it when handlers or tables change: the new version is built beside the old one, then switched to. Until then
    * queries of the new release are `NOT_CAUGHT_UP` and go to nodes of the old one, which keep their rows as long as they run.
@@ -36,5 +36,6 @@ export interface Projection<T extends Record<string, TProperties> = any> {
   readonly on: { readonly [E in EventName]?: (event: Recorded<E>, tables: Tables<T>) => Promise<void> };
 }
 
-export const defineProjection = <T extends Record<string, TProperties>>(projection: Projection<T>): Projection<T> =>
-  projection;
+export const defineProjection = <T extends Record<string, TProperties>, const N extends string>(
+  projection: Projection<T, N>,
+): Projection<T, N> => projection;

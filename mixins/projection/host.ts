@@ -1,5 +1,6 @@
 // One projection in one service: runs the consumers of its builds, switches to a build that has caught up, answers reads.
 import type { Knex } from "knex";
+import type { TProperties } from "typebox";
 import { Refusal, Unavailable } from "../kernel/index.ts";
 import type { Database } from "../database/index.ts";
 import { inChunks, type Consumer, type Consumers, type ConsumerStatus } from "../stream/mixin.ts";
@@ -25,8 +26,8 @@ export interface BuildStatus {
 
 type Logger = Record<"info" | "warn", (...message: unknown[]) => void>;
 
-export class ProjectionHost {
-  readonly projection: Projection;
+export class ProjectionHost<T extends Record<string, TProperties> = any> {
+  readonly projection: Projection<T>;
   readonly #consumers: Consumers;
   readonly #builds: Builds;
   readonly #shapes: readonly Shape[];
@@ -81,7 +82,7 @@ export class ProjectionHost {
    * where there is one that is not far behind, or `from` what `waitFor` gave.
    * @throws Unavailable `NOT_CAUGHT_UP` while this version is built beside another one's: nodes of that one answer.
    */
-  table<R extends object = any>(name: string, from: Knex = this.#reads()): Knex.QueryBuilder<R, R[]> {
+  table<R extends object = any>(name: keyof T & string, from: Knex = this.#reads()): Knex.QueryBuilder<R, R[]> {
     if (!(name in this.projection.tables)) throw new Error(`projection ${this.projection.name}: no table "${name}"`);
     return from(physicalName(this.projection.name, this.#readable(), name));
   }

@@ -13,8 +13,8 @@ test("a step's deadline of two seconds passes in a moment", () => {
 });
 
 test("time in which no node tried does not count", () => {
-  const { afterTrouble } = given(Fulfilment, wish, taken);
-  afterTrouble({ hours: 8 }, { awakeMs: 1_000 }).calls("outside.charge", { wish: "actor-1", card: "good" });
+  const tried = given(Fulfilment, wish, taken).afterTrouble({ hours: 8 }, { awakeMs: 1_000 });
+  tried.calls("outside.charge", { wish: "actor-1", card: "good" });
 });
 
 test("the past happened at the instant that is set", () => {
