@@ -1,4 +1,4 @@
-// What an activation needs from its host: the definition, the store, clocks, limits, and a place for its counts and bugs.
+// An activation's view of its host: the definition, the store, clocks, limits, and where its counts and bugs go.
 import type { EventStore, SagaRow } from "../event-store/index.ts";
 import type { Activation } from "./activation.ts";
 import type { Actor } from "./define-actor.ts";

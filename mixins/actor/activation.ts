@@ -8,11 +8,12 @@
 //   5. conclude   ok: the state of that version is durable, and the answer leaves.
 //                 duplicate: the first answer leaves.   conflict: another owner was faster.
 //   6. recover    after anything but ok, and after a bug, the decided states are void: when the pipeline has emptied, the
-//                 stream is loaded anew and what lost is decided again, in the original order. A bug leaves only when it
-//                 is met again on the stored state: the first time the state may not have been the stored one (life.ts).
+//                 stream is loaded anew and the requests that lost are decided again, in their order. A bug is answered only
+//                 when it happens again on the stored state: the first time the state may have been another one.
 //
-// An activation that a first command makes (`begins`) does not load: it presumes that there is no stream, and its append
-// proves it. Nothing that rests on the presumption leaves before; proved wrong, it is a conflict like any other.
+// The phases in which these steps happen are one tagged union (life.ts). An activation that a first command makes (`begins`)
+// does not load: it presumes that there is no stream, and its append proves it. No answer that rests on the presumption
+// leaves before; proved wrong, it is a conflict like any other.
 //
 // Every answer that leaves saw a durable state: a refusal is an append too (recorded with its id, or, for an id that no
 // caller can repeat, a check that the stream is still where the decision saw it), and reads answer from the last durable
@@ -66,7 +67,7 @@ export class Activation implements PipelineOwner {
     }
   }
 
-  /** Nothing waits, nothing is under way: the activation may leave memory. */
+  /** No request waits or is under way: the activation may leave memory. */
   get idle(): boolean {
     return this.#mailbox.isIdle && this.#life.phase === "running";
   }
@@ -154,8 +155,8 @@ export class Activation implements PipelineOwner {
   }
 
   /**
-   * A bug of the author's code, or one that it has met. It drops what is in memory, and leaves when it is met again on the
-   * state that the store has: a command that the store has executed gets its first answer instead.
+   * The author's code has a bug, or has met one. The first time, the state in memory is dropped and the command decided again
+   * on the stored one; the second time, the bug is the answer. A command that the store has executed gets its first answer.
    */
   #fail(request: Request, bug: Bug): void {
     if (request.hasFailed && this.#pipeline.isEmpty) {
@@ -259,7 +260,7 @@ export class Activation implements PipelineOwner {
 
   // ---- recovering
 
-  /** What was decided on top of a lost append is void. */
+  /** All that was decided on top of a lost append is void. */
   #void(): Voided {
     return (this.#life = voidedFrom(this.#life));
   }
@@ -283,7 +284,7 @@ export class Activation implements PipelineOwner {
     let executed: ReadonlyMap<Request, RecordedCommand>;
     try {
       const { version, state, snapshotVersion, archived } = await this.#context.load(this.stream);
-      // After the load: what it did not find yet has no effect on the state that is loaded.
+      // After the load: a command that is not found by now has no effect on the loaded state.
       executed = await executedBefore(this.#context.store, this.stream, again);
       this.#state = this.#context.keep(state);
       this.#version = version;

@@ -1,6 +1,6 @@
-// What an activation asks the store to append: a decision with its events, timers and answer; a refusal; or a check of the
-// stream's head. Guards P6: all that the author's code gives is made and serialised here, before the activation changes
-// anything, so that code which throws is a bug of its command alone.
+// The appends of an activation: a decision with its events, timers and answer; a refusal; or a check of the stream's head.
+// Guards P6 (a command that fails changes nothing): all that the author's code gives is made and serialised here, before the
+// activation changes anything, so that code which throws is a bug of its command alone.
 import { isPromise, Refusal, storableJson, type CommandId } from "../kernel/index.ts";
 import type { Reply } from "../contract/index.ts";
 import type { Append, NewEvent, RecordedCommand, TimerChange } from "../event-store/index.ts";
@@ -96,7 +96,7 @@ function decidedOn(context: ActivationContext, basis: Basis, command: Command, p
     const reply: Reply = { id, version: version + events.length };
     const extra = actor.reply?.[kind]?.(state as never, events as never, id);
     if (isPromise(extra)) throw new TypeError("a reply is an object, not a promise");
-    // The runtime says whose answer it is, here and to a repetition.
+    // Id and version are the runtime's, here and in the answer to a repetition.
     if (extra) Object.assign(reply, extra, { id: reply.id, version: reply.version });
     // Events and timers are recorded under any id; "nothing happened" only where a caller can ask again.
     const isRecorded = explicit || hasEvents || timers.length > 0;
@@ -114,7 +114,7 @@ function decidedOn(context: ActivationContext, basis: Basis, command: Command, p
     const saga = hasEvents ? sagaRow?.(id, state) : undefined;
     return { append: saga ? { ...append, saga } : append, answer: reply, state };
   } catch (error) {
-    // Also a refusal: only `decide` may refuse.
+    // A refusal too: only `decide` may refuse.
     throw decisionFailed(actor, id, kind, error);
   }
 }

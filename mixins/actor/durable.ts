@@ -3,7 +3,7 @@
 import { Bug, failpoint, storableJson } from "../kernel/index.ts";
 import type { ActivationContext } from "./activation-context.ts";
 
-/** Events between two snapshots, of a definition that does not say. */
+/** Events between two snapshots, by default. */
 const SNAPSHOT_EVERY = 100;
 
 export class Durable {
@@ -32,7 +32,7 @@ export class Durable {
     return this.#context.monotonic() - this.#provenAt < this.#context.limits.freshMs;
   }
 
-  /** The store has it so, as of a question asked at `askedAt`. */
+  /** The store has confirmed this version; it was asked at `askedAt`, monotonic. */
   prove(version: number, state: unknown, askedAt: number): void {
     this.version = version;
     this.state = state;

@@ -20,7 +20,7 @@ type Command<K extends AnyContract> = keyof K["commands"] & string;
 export const given = <K extends AnyContract>(actor: Actor<K>, ...past: EventOf<K>[]): Given<K> =>
   new Given(actor, beginning(actor, past));
 
-/** An actor at some instant: what it does next. Pure, so several things can be asked of the same one. */
+/** An actor at some instant. Pure: several commands can be tried on the same one. */
 abstract class Situation<K extends AnyContract> {
   protected readonly actor: Actor<K>;
 
@@ -31,15 +31,15 @@ abstract class Situation<K extends AnyContract> {
   /** Throws what the command before it throws, its refusal too: assert that by `refuses`. */
   protected abstract get moment(): Moment;
 
-  /** A command arrives. `prepared` stands for what `prepare` would have found. */
+  /** A command arrives. `prepared` stands for the result of its `prepare`. */
   when<C extends Command<K>>(command: C, params: Data<K["commands"][C]>, prepared?: unknown): When<K, C> {
     inContract(this.actor.contract.commands[command], params, command);
     return new When(this.actor, this.moment, command, params, prepared);
   }
 
   /**
-   * Time passes, and each timer that is due fires at its instant; a number is milliseconds. `found` stands for what the
-   * `prepare` of a timer's command would have found, by command.
+   * Time passes, and each timer that is due fires at its instant; a number is milliseconds. `found` stands for the results
+   * of `prepare`, by command, where a timer's command declares it.
    */
   after(duration: Duration | number, found?: { readonly [C in Command<K>]?: unknown }): After<K> {
     return new After(this.actor, this.moment, msOf(duration), found);

@@ -34,12 +34,12 @@ export interface ExecuteOptions {
   readonly metadata?: { readonly user?: string; readonly requestId?: string } | undefined;
   /** Actors that wait for this command, `a>b`. */
   readonly chain?: string | undefined;
-  /** Told, before the answer, that it is the recorded one of an earlier attempt. */
+  /** Called before the answer when it is the recorded one of an earlier attempt. */
   readonly onReplay?: (() => void) | undefined;
 }
 
 export interface ReadOptions {
-  /** Ask the store, however fresh what is in memory. */
+  /** Whether to ask the store however fresh the state in memory is. Default false. */
   readonly consistent?: boolean | undefined;
   /** Actors that wait for this read, `a>b`. */
   readonly chain?: string | undefined;
@@ -47,7 +47,7 @@ export interface ReadOptions {
 
 export interface HostOptions {
   readonly logger: { error(...message: unknown[]): void; warn?(...message: unknown[]): void };
-  /** What `prepare` calls with: a broker. Needed only where a command declares `prepare`. */
+  /** The broker with which `prepare` calls. Needed only where a command declares `prepare`. */
   readonly broker?: object;
   readonly limits?: Partial<ActorLimits>;
   readonly clock?: Clock;
@@ -55,7 +55,7 @@ export interface HostOptions {
   readonly sagaRow?: (id: string, state: any) => SagaRow | undefined;
   /** Whether events carry the command that made them, for `whatIf`. Default true. */
   readonly recordCommands?: boolean;
-  /** Bytes of an event's data, and of a command's answer: what is committed must be carried. Default: no limit. */
+  /** Bytes of an event's data, and of a command's answer: whatever is committed must fit on the bus. Default: no limit. */
   readonly bytesMax?: () => number;
 }
 
@@ -70,9 +70,9 @@ export class ActorHost<K extends AnyContract = any> {
   readonly #limits: ActorLimits;
   readonly #clock: Clock;
   readonly #sweeper: NodeJS.Timeout;
-  /** Owned by another node, and still busy here. */
+  /** Owned by another node now, and still busy here. */
   #leaving = new Set<Activation>();
-  /** When the log was last told of a stream that cannot be read here. */
+  /** Monotonic time of the last warning about each stream that this node cannot read. */
   readonly #unreadable = new Map<string, number>();
   readonly #loads: { running: number; readonly waiting: (() => void)[] } = { running: 0, waiting: [] };
   readonly counts = { commands: 0, conflicts: 0, activations: 0, passivations: 0, quarantined: 0 };
@@ -100,7 +100,7 @@ export class ActorHost<K extends AnyContract = any> {
    */
   execute(id: string, kind: string, params: unknown, options: ExecuteOptions = {}): Promise<Reply> {
     const { commandId, repeated = false, deadline = Infinity, metadata = {}, chain = "", onReplay } = options;
-    // Nobody but the node that made it can repeat the id, and that one says so.
+    // Only the node that made the id can repeat it, and says so by `repeated`.
     const isAuto = commandId === undefined || isAutoCommandId(commandId);
     const begins = this.actor.begins?.includes(kind) === true;
     const ask = (activation: Activation, settle: (answer: Reply | Error) => void): void => {
@@ -127,7 +127,7 @@ export class ActorHost<K extends AnyContract = any> {
     return this.#ask<Snapshot<any>>(id, chain, (activation, settle) => activation.read(consistent, settle));
   }
 
-  /** What became of a command: executed with its answer, or from now on refused as `ABANDONED`. */
+  /** Answers whether a command was executed, with its answer; if not, it is refused as `ABANDONED` from now on. */
   abandon(id: string, commandId: string, chain = ""): Promise<{ executed: boolean; answer?: unknown }> {
     const abandon = (activation: Activation, settle: (answer: { executed: boolean } | Error) => void): void => {
       const wrong = this.#wrongIn(commandId);
@@ -164,13 +164,13 @@ export class ActorHost<K extends AnyContract = any> {
     this.#activations.clear();
   }
 
-  /** What another node owns by the current view leaves memory: at once, or as soon as its mailbox is empty. */
+  /** Actors that another node owns by the current view leave memory: at once, or as soon as their mailbox is empty. */
   handOver(isOurs: (id: string) => boolean): void {
     const others = [...this.#activations.values()].filter(({ id }) => !isOurs(id));
     this.#leaving = new Set(others.filter(activation => !this.#passivate(activation)));
   }
 
-  /** An id that the store cannot keep word for word would fail its batch, and the neighbours with it. */
+  /** Refuses an id that the store cannot keep word for word: it would fail its batch, and other actors' appends with it. */
   #wrongIn(commandId: string): Refusal | undefined {
     if (commandId.length > this.#limits.commandIdLength)
       return new Refusal("COMMAND_ID_TOO_LONG", { status: 400, field: "commandId" });
@@ -181,7 +181,7 @@ export class ActorHost<K extends AnyContract = any> {
 
   // ---- activation and passivation
 
-  /** Who waits in the chain for what comes back to it would wait for ever, whether it is a command or a read. */
+  /** Rejects call cycles (`CALL_CYCLE`): a command or read that returns to an actor which waits in its own chain would wait for ever. */
   #ask<T>(
     id: string,
     chain: string,
@@ -215,7 +215,7 @@ export class ActorHost<K extends AnyContract = any> {
     return activation;
   }
 
-  /** One in a hundred at once: a Map walks over all that was deleted at its front whenever somebody begins to read it. */
+  /** A hundredth of the limit at once: each walk of a Map begins by skipping the entries that were deleted at its front. */
   #passivateOldest(): void {
     let wanted = Math.ceil(this.#limits.residentActors / 100);
     for (const activation of this.#activations.values()) if (this.#passivate(activation) && --wanted === 0) return;
@@ -238,7 +238,7 @@ export class ActorHost<K extends AnyContract = any> {
     return this.#activations.delete(activation.id);
   }
 
-  /** At most `concurrentLoads` at once; who ends hands its place on. */
+  /** At most `concurrentLoads` at once; one that ends gives its place to the next. */
   async #bounded<T>(work: () => Promise<T>): Promise<T> {
     const loads = this.#loads;
     if (loads.running < this.#limits.concurrentLoads) loads.running++;
@@ -291,7 +291,7 @@ export class ActorHost<K extends AnyContract = any> {
         try {
           logger.error(message, { state, error });
         } catch {
-          // A logger that writes JSON cannot write every state that is a bug.
+          // A logger that writes JSON throws for some of these states.
           logger.error(message);
         }
       },
@@ -299,7 +299,7 @@ export class ActorHost<K extends AnyContract = any> {
     };
   }
 
-  /** Callers come again and again; the log is told now and then. */
+  /** Warns once a minute about a stream: its callers try again all the time. */
   #tellUnreadable(logger: HostOptions["logger"], stream: string, { message }: Error): void {
     const now = this.#clock.monotonic();
     if (now - (this.#unreadable.get(stream) ?? -Infinity) < this.#limits.unreadableTellMs) return;

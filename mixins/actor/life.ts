@@ -1,4 +1,4 @@
-// The phases of an activation, as one tagged union: what is known in a phase is a field of that phase and of no other.
+// The phases of an activation, as one tagged union: a value that only one phase needs is a field of that phase.
 //
 //      loading ──▶ running ◀──▶ preparing        `begins` starts as running, on a presumed new stream
 //       │   ▲         │             │
@@ -20,11 +20,11 @@ export interface Running {
 /** One command is being prepared: the mailbox waits, the pipeline goes on. */
 export interface Preparing {
   readonly phase: "preparing";
-  /** The life after it, unless a conflict voids what was decided. */
+  /** The life after it, unless a conflict voids the decisions meanwhile. */
   readonly running: Running;
 }
 
-/** What was decided is void. Loads as soon as the pipeline is empty and nothing is being prepared. */
+/** Decisions without a verdict are void. Loads as soon as the pipeline is empty and nothing is being prepared. */
 export interface Voided {
   readonly phase: "voided";
   footing: Footing;
@@ -40,13 +40,13 @@ export const LOADING = { phase: "loading" } as const;
 /** The stream could not be loaded: every request has got that error, and the host makes another activation. */
 export const DROPPED = { phase: "dropped" } as const;
 
-/** Of a life with decided states; of another one it is not asked. */
+/** What is known of the stream. "loaded" where no request is decided: the next load says more. */
 export function footingOf(life: Life): Footing {
   const own = life.phase === "preparing" ? life.running : life;
   return own.phase === "running" || own.phase === "voided" ? own.footing : "loaded";
 }
 
-/** An append has committed: the stream is what it was taken for. */
+/** An append has committed: a presumed stream is proved, and one commit less is done alone. */
 export function noteCommit(life: Life): void {
   const own = life.phase === "preparing" ? life.running : life;
   if (own.phase !== "running" && own.phase !== "voided") return;

@@ -1,10 +1,10 @@
-// The bounded queue before one actor. Guards P2 (one order per actor) and, for repetitions that meet their command in
-// flight, P3 (once per command id).
+// The bounded queue before one actor. Guards P2 (one order per actor), and P3 (once per command id) for repetitions of a
+// command that has no answer yet.
 //
 //   1. admit     a request takes a slot, or is refused with `MAILBOX_FULL`: it was never decided (outcome none). The slot
 //                is held until the answer leaves, so requests that wait, are decided or commit are bounded together.
 //   2. join      a repetition of a command that is in here takes a slot but no turn: it gets the same answer.
-//   3. wait      in the order of arrival. What lost to a conflict goes back to the front, in its old order.
+//   3. wait      in the order of arrival. Requests that lost to a conflict go back to the front, in their order.
 //   4. expire    a command whose deadline has passed gets `DEADLINE_PASSED` instead of its turn.
 //   5. answer    frees the slots of the caller and of the repetitions that joined.
 //
@@ -128,7 +128,7 @@ export class Mailbox {
   }
 }
 
-/** Whatever fails after an append that may be stored: the caller may repeat it only under the same id. */
+/** A failure after an append that may be stored: the caller may repeat the command only under the same id. */
 function withUnknownOutcome<T>(answer: T): T | Unavailable {
   if (!(answer instanceof Unavailable) || outcomeOf(answer) === "unknown") return answer;
   const { type, message, data } = answer;

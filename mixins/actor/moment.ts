@@ -33,13 +33,13 @@ export interface Moment {
   readonly ids: number;
 }
 
-/** What a timer's command came to. */
+/** A timer that has fired, with the events or the refusal of its command. */
 export interface Fired extends SetTimer {
   readonly events: readonly PlainEvent[];
   readonly refusal: Refusal | undefined;
 }
 
-/** What `prepare` would have found, by command. */
+/** Results of `prepare`, by command. */
 export type Findings = Readonly<Record<string, unknown>>;
 
 /** Timers fired in one step of time. More is a timer that sets itself again and again. */

@@ -1,4 +1,4 @@
-// What one actor has decided and the store has not confirmed yet. Guards P1 (a reply leaves after its commit).
+// The decisions of one actor that the store has not confirmed yet. Guards P1 (a reply leaves after its commit).
 //
 //   1. append     a decision joins the end, and its append goes to the store. The next decision stands on its state.
 //   2. verdict    the store answers each append once, in order. A verdict that comes early, or a second one for the same
@@ -11,7 +11,7 @@ import type { Append, EventStore, RecordedCommand, Verdict } from "../event-stor
 import type { Refusal } from "../kernel/index.ts";
 import type { Request } from "./request.ts";
 
-/** What was decided and waits for its verdict. */
+/** A decision that waits for its verdict. */
 export interface Decided {
   readonly request: Request;
   readonly version: number;
@@ -32,7 +32,7 @@ export interface PipelineOwner {
   conclude(decided: Decided, verdict: Verdict): void;
   /** The store has broken its word: nothing that was decided on it can be trusted. */
   misled(what: string, decided: Decided, verdict: Verdict): void;
-  /** After each verdict, when all that could be concluded is. */
+  /** After each verdict, when every decision whose turn has come is concluded. */
   advanced(): void;
 }
 

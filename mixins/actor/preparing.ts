@@ -1,11 +1,11 @@
 // The only place where an actor waits for others: its author's `prepare`, before the command is decided. Guards P3 (a
-// repetition is not prepared again, other services may say something else today) and keeps a mailbox from standing still.
+// repetition is not prepared again: other services may answer otherwise today), and bounds how long a mailbox stands still.
 //
-//   1. repeated   a command id that the store has executed is answered from the record; nobody else is asked.
+//   1. repeated   a command id that the store has executed is answered from the record; no other service is asked.
 //   2. prepare    the author's code calls others. Its calls carry the chain of waiting actors, so that a call which comes
 //                 back to one of them is refused (`CALL_CYCLE`) instead of waiting for ever, and end with the deadline.
-//   3. race       with the command's deadline, since `prepare` may wait for other things than its calls. What comes after
-//                 the deadline is dropped.
+//   3. race       with the command's deadline, since `prepare` may wait for other things than its calls. A result that
+//                 comes later is dropped.
 //   4. outcome    the value goes to `decide`; a refusal of the callee's is the command's own; anything else was never
 //                 decided (outcome none).
 //
@@ -22,7 +22,7 @@ import type { Command } from "./request.ts";
 /** Runs the author's `prepare` of a command on the state. */
 export type Prepare = (id: string, stream: string, command: Command, state: unknown) => Promise<unknown>;
 
-/** What came of a command's preparing. */
+/** The outcome of preparing a command. */
 export type Prepared =
   | { readonly kind: "repeated"; readonly first: RecordedCommand }
   | { readonly kind: "found"; readonly value: unknown }
@@ -83,7 +83,7 @@ export function preparing(actor: Actor, broker: object, clock: Clock, prepareMs:
   };
 }
 
-/** The command was never decided, whatever happened to the calls that it made: outcome none. */
+/** The command was never decided, whatever its calls have done: outcome none. */
 function preparingFailed(stream: string, kind: string, error: unknown): Error {
   if (error instanceof Refusal || error instanceof Bug) return error;
   const { message, type, code } = asError(error) as Error & { type?: string; code?: number };

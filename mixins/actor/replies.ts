@@ -58,8 +58,8 @@ export class Replies {
   }
 
   /**
-   * Of an archived stream: what was executed before gets its first answer. Nothing else ever takes effect, so a refusal
-   * need not be recorded.
+   * Answers a request to an archived stream: a command that was executed before gets its first answer. No other command
+   * ever takes effect there, so its refusal need not be recorded.
    */
   async archived(store: EventStore, stream: string, request: Exclude<Request, { read: Read }>): Promise<void> {
     const isRepeatable = "abandon" in request || request.command.explicit;
