@@ -17,10 +17,9 @@ type Tables<T extends Record<string, TProperties>> = { readonly [K in keyof T]: 
 
 /**
  * Handlers only read and write their tables: the runtime may run them several times over a batch to find out which rows
- * they need, and keeps the result of the last time. One that throws parks the event's stream; the others go on. So does
- * one that waits for something else than its tables for 0.5 s (`HANDLER_HANGS`), changes the event, or goes on after its
- * promise is resolved. Rows that events of several sources change are folded one batch after the other, in whatever order
- * the batches come: the result must not depend on the order between sources.
+ * they need, and keeps the result of the last time. A handler that throws parks the event's stream; other streams go on. So
+ * does a handler that waits 0.5 s for anything but its tables (`HANDLER_HANGS`), changes the event, or goes on after its
+ * promise is resolved. Batches of several sources come in any order: rows that several of them change must not depend on it.
  */
 export interface Projection<T extends Record<string, TProperties> = any, N extends string = string> {
   readonly name: N;

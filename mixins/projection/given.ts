@@ -5,7 +5,7 @@ import type { Projection } from "./define-projection.ts";
 import { Fold } from "./fold.ts";
 import { shapesOf } from "./shape.ts";
 
-/** An event for a unit test; what is left out is made up: version by counting, `at` the start of 2030. */
+/** An event for a unit test. The version is counted; `stream` is "1" and `at` the start of 2030 by default. */
 export type GivenEvent = {
   [T in EventName]: { readonly type: T; readonly data: EventData<T>; readonly stream?: string; readonly at?: string };
 }[EventName];

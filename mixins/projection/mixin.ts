@@ -1,4 +1,4 @@
-// What a service mixes in to keep read models.
+// The mixin of a service that keeps read models.
 import type { Context, Service } from "moleculer";
 import Type from "typebox";
 import { Refusal } from "../kernel/index.ts";
