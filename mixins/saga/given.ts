@@ -1,5 +1,5 @@
 // given(Checkout, started("order.placed", {…}), done("reserve", […])).calls("payments.authorize", {…}): one line, no broker,
-// no test framework. Between the outcomes that are given, the saga does what it would do by itself. Time is virtual: a
+// no test framework. Between the given outcomes the saga acts by itself, as its driver would let it. Time is virtual: a
 // deadline of a minute passes in a millisecond, given(Checkout, …).afterTrouble({ minutes: 1 }).compensates(…).
 import assert from "node:assert/strict";
 import { msOf, type Duration } from "../kernel/index.ts";
@@ -26,7 +26,7 @@ export interface Scene {
   /** RFC 3339. */
   readonly at: string;
 }
-/** What happened to a saga: journal entries that depend on what it was doing. */
+/** One outcome in a saga's past: journal entries, from the calls that were under way. */
 export type Given = (scene: Scene) => readonly Entry[];
 
 const keyOf = ({ name }: Saga): string => `${name}.${GIVEN_ID}`;
@@ -102,7 +102,7 @@ function underWay(step: string, calls: readonly PlannedCall[]): readonly Planned
 /**
  * A saga after what happened to it, at `GIVEN_NOW`, started by the event of a stream `GIVEN_ID`. The params of all that it
  * calls on its way, compensations included, are checked against the contracts of those services whose `contract.ts` the
- * test has loaded: what they would refuse fails the test.
+ * test has loaded: params that they would refuse fail the test.
  */
 export function given(saga: Saga, ...past: readonly Given[]) {
   return {
@@ -122,8 +122,8 @@ function atInstant(saga: Saga, past: readonly Given[], at: string) {
   return {
     ...assertions(saga, state, { now: at }),
     /**
-     * What it does when its calls have failed technically for this long since they were sent; a number is milliseconds. Of
-     * these, a node tried to make them for `awakeMs`: by default all the time.
+     * The saga after its calls have failed technically for this long since they were sent; a number is milliseconds. A node
+     * was there to try them for `awakeMs` of these, by default all the time.
      */
     afterTrouble(
       duration: Duration | number,
@@ -136,7 +136,7 @@ function atInstant(saga: Saga, past: readonly Given[], at: string) {
       const driven = { stepMs: awakeMs ?? ms, vainMs: awakeMs ?? ms };
       const circumstances = { ...options, driven, trouble, now };
       const next = fold(state, advance(saga, key, state, [], circumstances));
-      // What it turns to has had no trouble yet.
+      // Calls that the saga turns to have not failed yet.
       return assertions(saga, next, next === state ? circumstances : { ...options, now });
     },
   };

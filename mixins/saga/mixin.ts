@@ -1,4 +1,4 @@
-// What a service mixes in to run sagas.
+// The mixin of a service that runs sagas.
 import { stopsFirst, stopTimeLeft } from "../kernel/index.ts";
 import type { Mixin } from "../contract/index.ts";
 import { keepsTables } from "../database/mixin.ts";
