@@ -135,7 +135,15 @@ export class Activation implements PipelineOwner {
       return this.#append(request, append, answer);
     }
     const { command } = request;
-    if (this.#mailbox.expire(request, command, this.#context.monotonic(), "not decided in time")) return;
+    if (
+      this.#mailbox.expire(
+        request,
+        command,
+        this.#context.monotonic(),
+        "the command was not decided before its deadline",
+      )
+    )
+      return;
     if (this.#context.actor.prepare?.[command.kind]) void this.#prepare(request, command, running);
     else this.#decide(request, () => made(this.#context, this.#basis, command, undefined));
   }
@@ -186,7 +194,15 @@ export class Activation implements PipelineOwner {
   #takePrepared(request: Request, command: Command, outcome: Prepared, { footing }: Running): void {
     if (outcome.kind === "repeated") return this.#replies.repeatedUnprepared(request, command, outcome.first);
     if (outcome.kind === "found") {
-      if (this.#mailbox.expire(request, command, this.#context.monotonic(), "prepared too late")) return;
+      if (
+        this.#mailbox.expire(
+          request,
+          command,
+          this.#context.monotonic(),
+          "the command was not prepared before its deadline",
+        )
+      )
+        return;
       return this.#decide(request, () => made(this.#context, this.#basis, command, outcome.value));
     }
     const { error } = outcome;
@@ -307,4 +323,4 @@ export class Activation implements PipelineOwner {
 }
 
 const contention = (stream: string): Unavailable =>
-  new Unavailable("CONTENTION", { message: `${stream}: decided too often in vain` });
+  new Unavailable("CONTENTION", { message: `${stream}: commands of another owner came first each time` });

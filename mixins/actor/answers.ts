@@ -50,7 +50,7 @@ export const idReused = (): Refusal =>
   new Refusal("COMMAND_ID_REUSED", {
     status: 422,
     field: "commandId",
-    message: "this id was used before, with another command or other params",
+    message: "this id was used before for another command, or with other params",
   });
 
 /** The first answer for a repetition, or the refusal of an id that another command has used. */

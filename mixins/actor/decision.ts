@@ -69,8 +69,11 @@ function checkTimer(actor: Actor, timer: Timer<any>): void {
   if ("cancel" in timer) return;
   const { afterMs } = timer;
   if (typeof afterMs !== "number" || !(Math.abs(afterMs) <= AFTER_MS_MAX))
-    throw new Error(`timer ${name}: afterMs is ${JSON.stringify(afterMs)}`);
-  if (!Object.hasOwn(actor.decide, timer.command)) throw new Error(`timer ${name}: ${timer.command} is no command`);
+    throw new Error(
+      `timer ${name}: afterMs is ${JSON.stringify(afterMs)}, not milliseconds of at most a hundred years`,
+    );
+  if (!Object.hasOwn(actor.decide, timer.command))
+    throw new Error(`timer ${name}: the actor has no command ${timer.command}`);
 }
 /** Characters: the timer's command id holds its name, beside the stream. */
 const TIMER_NAME_MAX = 100;

@@ -118,6 +118,6 @@ export function evolveAll<S>(actor: Actor, state: S, events: readonly PlainEvent
 function asState<S>(given: S, by: string): S {
   if (typeof given === "object" && given !== null && !isPromise(given)) return given;
   throw new TypeError(
-    `${by} gave ${typeof given === "object" && given !== null ? "a promise" : String(given)}, no state`,
+    `${by} returned ${typeof given === "object" && given !== null ? "a promise" : String(given)} instead of a state`,
   );
 }

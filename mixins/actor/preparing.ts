@@ -79,7 +79,7 @@ export function preparing(actor: Actor, broker: object, clock: Clock, prepareMs:
       ended.abort();
     }
     if (value !== LATE) return value;
-    throw new Unavailable("DEADLINE_PASSED", { message: `${stream}: ${kind} was not prepared in time` });
+    throw new Unavailable("DEADLINE_PASSED", { message: `${stream}: ${kind} was not prepared before its deadline` });
   };
 }
 

@@ -225,7 +225,7 @@ export class ProjectionHost<T extends Record<string, TProperties> = any> {
     this.#told.add(consumer);
     this.#logger.warn(
       `projection ${this.projection.name}: build ${build.build} of version ${build.version} cannot become live, ` +
-        `${blockedBy.length} streams that the live one holds are in its dead letters: ${first.stream}`,
+        `${blockedBy.length} streams are in its dead letters and not in those of the live one: retry them, first ${first.stream}`,
     );
   }
 

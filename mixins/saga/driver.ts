@@ -288,7 +288,10 @@ export class SagaDriver {
       if (trouble) next = { ref, vain: trouble.progressed ? 1 : vain + 1 };
       // Logged once, not at each repetition: those go on until the saga is parked.
       if (trouble && isBug(trouble.error) && next?.vain === 1 && !this.#stopping)
-        this.#broker.logger.error(`saga ${ref.key}: a call has found a bug`, trouble.error);
+        this.#broker.logger.error(
+          `saga ${ref.key}: a call failed with a bug, and is repeated until the saga is parked`,
+          trouble.error,
+        );
     } catch (error) {
       this.#broker.logger.warn(`saga ${ref.key}: ${failureOf("", error).message}`);
       next = { ref, vain: vain + 1 };

@@ -83,7 +83,10 @@ export class Watchdog {
         await this.#yield();
       } else this.#lost();
     } catch (error) {
-      this.#broker.logger.warn(`the watchdog of ${this.#service}'s sagas could not look`, error);
+      this.#broker.logger.warn(
+        `the watchdog of ${this.#service} could not read the open sagas, and tries again`,
+        error,
+      );
     }
     if (this.#stopped) return;
     this.#next = setTimeout(() => {
