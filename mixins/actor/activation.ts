@@ -20,7 +20,7 @@
 // version. A crash between 4 and 5 loses nothing: the caller repeats under the same id and meets its recorded answer.
 import { Bug, failpoint, Refusal, Unavailable, type CommandId } from "../kernel/index.ts";
 import type { Reply } from "../contract/index.ts";
-import type { Append, RecordedCommand, Verdict } from "../event-store/index.ts";
+import type { Append, Verdict } from "../event-store/index.ts";
 import type { ActivationContext } from "./activation-context.ts";
 import { toAbandoner } from "./answers.ts";
 import { abandonment, headCheck, made, recordOf, refused, type Basis, type Made } from "./appends.ts";
@@ -30,7 +30,8 @@ import { DROPPED, footingOf, LOADING, noteCommit, voidedFrom, type Life, type Ru
 import { Mailbox } from "./mailbox.ts";
 import { Pipeline, type Decided, type PipelineOwner } from "./pipeline.ts";
 import { prepared, type Prepared } from "./preparing.ts";
-import { executedBefore, Replies } from "./replies.ts";
+import { recover } from "./recovery.ts";
+import { Replies } from "./replies.ts";
 import { UNTRIED, type Abandon, type Command, type Read, type Request } from "./request.ts";
 
 export class Activation implements PipelineOwner {
@@ -297,27 +298,23 @@ export class Activation implements PipelineOwner {
   /** `again`: requests to be decided again, before those that wait. */
   async #load(again: readonly Request[], cautious: number): Promise<void> {
     const askedAt = this.#context.monotonic();
-    let executed: ReadonlyMap<Request, RecordedCommand>;
     try {
-      const { version, state, snapshotVersion, archived } = await this.#context.load(this.stream);
-      // After the load: a command that is not found by now has no effect on the loaded state.
-      executed = await executedBefore(this.#context.store, this.stream, again);
+      const { loaded, executed, vain, open } = await recover(this.#context, this.stream, again);
+      const { version, state, snapshotVersion, archived } = loaded;
       this.#state = this.#context.keep(state);
       this.#version = version;
       this.#durable.prove(version, this.#state, askedAt);
       this.#durable.loadedFrom(snapshotVersion);
       this.#life = { phase: "running", footing: archived ? "archived" : "loaded", cautious };
       for (const [request, first] of executed) this.#replies.repeated(request, first);
+      for (const request of vain) this.#mailbox.answer(request, contention(this.stream));
+      this.#mailbox.putBack(open);
     } catch (error) {
       this.#life = DROPPED;
       for (const request of again) this.#mailbox.answer(request, error as Error);
       this.#mailbox.fail(error as Error);
       return this.#context.onDrop(this);
     }
-    const open = again.filter(request => !executed.has(request));
-    const vain = open.filter(request => ++request.attempts > this.#context.limits.decisionsMax);
-    for (const request of vain) this.#mailbox.answer(request, contention(this.stream));
-    this.#mailbox.putBack(open.filter(request => !vain.includes(request)));
     this.#work();
   }
 }

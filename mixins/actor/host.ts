@@ -21,7 +21,7 @@ import type { Actor, StateOf } from "./define-actor.ts";
 import { stateFreezer } from "./frozen.ts";
 import { decisionId, history, stateAt, whatIf } from "./history.ts";
 import { ACTOR_LIMITS, type ActorLimits } from "./limits.ts";
-import { loadState } from "./load.ts";
+import { atMost, loadState } from "./load.ts";
 import { preparing } from "./preparing.ts";
 
 export interface ExecuteOptions {
@@ -74,7 +74,6 @@ export class ActorHost<K extends AnyContract = any> {
   #leaving = new Set<Activation>();
   /** Monotonic time of the last warning about each stream that this node cannot read. */
   readonly #unreadable = new Map<string, number>();
-  readonly #loads: { running: number; readonly waiting: (() => void)[] } = { running: 0, waiting: [] };
   readonly counts = { commands: 0, conflicts: 0, activations: 0, passivations: 0, quarantined: 0 };
   #draining = false;
 
@@ -238,20 +237,6 @@ export class ActorHost<K extends AnyContract = any> {
     return this.#activations.delete(activation.id);
   }
 
-  /** At most `concurrentLoads` at once; one that ends gives its place to the next. */
-  async #bounded<T>(work: () => Promise<T>): Promise<T> {
-    const loads = this.#loads;
-    if (loads.running < this.#limits.concurrentLoads) loads.running++;
-    else await new Promise<void>(resolve => loads.waiting.push(resolve));
-    try {
-      return await work();
-    } finally {
-      const next = loads.waiting.shift();
-      if (next) next();
-      else loads.running--;
-    }
-  }
-
   #contextOf({
     logger,
     broker,
@@ -261,6 +246,7 @@ export class ActorHost<K extends AnyContract = any> {
   }: HostOptions): ActivationContext {
     const { actor, store } = this;
     const clock = this.#clock;
+    const bounded = atMost(this.#limits.concurrentLoads);
     return {
       actor,
       store,
@@ -273,7 +259,7 @@ export class ActorHost<K extends AnyContract = any> {
       recordCommands,
       bytesMax,
       load: stream =>
-        this.#bounded(() =>
+        bounded(() =>
           loadState(actor, store, stream, this.#limits.foldChunk, reason => {
             this.counts.quarantined++;
             logger.error(`${stream} cannot be read and is put into quarantine: ${reason}`);

@@ -113,6 +113,23 @@ export interface Loaded {
   readonly archived: boolean;
 }
 
+/** Runs at most so many loads at once; one that ends gives its turn to the next. */
+export function atMost(concurrentLoads: number): <T>(load: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async load => {
+    if (running < concurrentLoads) running++;
+    else await new Promise<void>(resolve => waiting.push(resolve));
+    try {
+      return await load();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else running--;
+    }
+  };
+}
+
 /**
  * Loads a stream. Throws Unavailable `STREAM_QUARANTINED` for one that is damaged or that several releases cannot read,
  * until an operator releases it; `UNREADABLE_HERE` for one that only this release cannot read; and whatever a read of the

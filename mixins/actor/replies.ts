@@ -85,18 +85,3 @@ function replayOf(id: string, first: RecordedCommand, command: Command): Reply |
   if (isRepeat(first, command)) command.onReplay?.();
   return answerToRepeat(id, first, command);
 }
-
-/** The failed commands that the store has executed already: a repetition whose decision fails gets its first answer. */
-export async function executedBefore(
-  store: EventStore,
-  stream: string,
-  requests: readonly Request[],
-): Promise<ReadonlyMap<Request, RecordedCommand>> {
-  const executed = new Map<Request, RecordedCommand>();
-  for (const request of requests) {
-    if (!request.hasFailed || !("command" in request) || !request.command.explicit) continue;
-    const first = await store.findCommand(stream, request.command.commandId);
-    if (first) executed.set(request, first);
-  }
-  return executed;
-}
