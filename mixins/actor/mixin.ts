@@ -1,4 +1,4 @@
-// What a service mixes in to host an actor: its commands as actions, the record of its actors, its timers and its log.
+// The mixin of a service that hosts an actor: commands as actions, the record of its actors, timers and the log.
 import type { Context, Service, ServiceBroker, ServiceSchema } from "moleculer";
 import Type, { type TProperties } from "typebox";
 import {
@@ -11,7 +11,7 @@ import {
   REPEATED,
   REPLAYED,
 } from "../kernel/index.ts";
-import { ActorId, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/index.ts";
+import { ActorId, paramsOf, returnsOf, rolesOf, type Meta, type AnyContract, type Mixin } from "../contract/index.ts";
 import { keepsTables } from "../database/siblings.ts";
 import { PlaceChecks } from "../event-store/index.ts";
 import { eventStoreOf } from "../event-store/siblings.ts";
@@ -71,11 +71,11 @@ export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
     headers?: Record<string, string>;
     startHrTime?: [number, number];
   };
-  // What it has waited in the bulkhead is gone.
+  // The time that the call has waited in the bulkhead is spent.
   const spentMs = startHrTime ? elapsedMs(startHrTime) : 0;
   const commandId = headers?.[COMMAND_ID];
   const repeated = headers?.[REPEATED] !== undefined;
-  // What was sent again on its way is no repetition of the client's.
+  // A call that a node has sent again is no repetition of the client's.
   const isClients = commandId !== undefined && !repeated && isClientCommandId(commandId);
   return {
     commandId,
@@ -88,10 +88,13 @@ export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
 }
 
 /**
- * Hosts an actor: one action a command (`orders.place`, answering `{ id, version }` and what `reply` adds), and
+ * Hosts an actor: one action a command (`orders.place`, which answers `{ id, version }` and the fields of `reply`), and
  * `get`, `history`, `stateAt`, `whatIf`, `abandon`, `quarantined`, `releaseQuarantine`. `this.actors` is the host, for the service's own actions.
  */
-export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partial<ServiceSchema> {
+export function Actors<K extends AnyContract>(
+  actor: Actor<K>,
+  options: Partial<HostOptions> = {},
+): Mixin<{ readonly actors: ActorHost<K> }> {
   const { contract } = actor;
   const commands = Object.entries(contract.commands as Record<string, TProperties>).map(([command, params]) => [
     command,
@@ -214,7 +217,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
     },
     created(this: HostingService) {
       keepsTables(this, () => eventStoreOf(this));
-      // Leases, and how far the log is published: for when there are several nodes, which may be later.
+      // Leases, and how far the log is published: needed as soon as a second node joins.
       keepsTables(this, () => streamTables(this));
     },
     async started(this: HostingService) {
@@ -262,7 +265,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
     },
     async stopped(this: HostingService) {
       this.endHosting?.();
-      // One that did not start has none.
+      // Undefined in a service that did not start.
       if (this.handOver) this.broker.localBus.off("$services.changed", this.handOver);
       this.subscribers?.stop();
       await this.timers?.stop();
@@ -271,7 +274,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
       this.stopMeasuring?.();
       await this.actors?.drain();
     },
-  } as Partial<ServiceSchema>;
+  } as Partial<ServiceSchema> as Mixin<{ readonly actors: ActorHost<K> }>;
 }
 
 /** Nodes that answer an action, by this node's view: those among which the placement strategy chooses. */

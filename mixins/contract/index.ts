@@ -34,6 +34,7 @@ export {
   type ActionOptions,
   type Context,
   type Meta,
+  type Mixin,
   type User,
 } from "./define-service.ts";
 export { WITHOUT_POSTAL_CODES } from "./countries.ts";

@@ -2,6 +2,7 @@ export { listensAt, urlOf } from "./addresses.ts";
 export { announce, announcedText, takeAnnouncements, type Announcement } from "./announcements.ts";
 export { backoffMs } from "./backoff.ts";
 export { inChunks } from "./chunks.ts";
+export { msOf, type Duration } from "./duration.ts";
 export { elapsedMs, minutes, rfc3339, seconds, systemClock, type Clock } from "./clock.ts";
 export {
   defineEnvironment,
@@ -31,6 +32,7 @@ export {
   type RefusalDetail,
 } from "./errors.ts";
 export { defineFailpoints, isFailpoint, type Failpoint } from "./failpoints.ts";
+export { fnv1a } from "./fnv1a.ts";
 export { CALL_CHAIN, COMMAND_ID, REPEATED, REPLAYED } from "./headers.ts";
 export {
   autoCommandId,

@@ -184,7 +184,7 @@ export default defineService(contract, {
           message: "the webhook is not signed by the provider, or is old",
         });
       const [id = "", attempt = "1"] = notice.key.split(":");
-      const { state } = isActorId(id) ? await this.actors.get(id, { consistent: true }) : { state: {} };
+      const { state } = isActorId(id) ? await this.actors.get(id, { consistent: true }) : { state: Payment.initial() };
       if (state.status === undefined) throw new Refusal("PAYMENT_NOT_FOUND");
       // An earlier authorization is known to be gone.
       if (attempt === String(state.attempt ?? 1))
@@ -236,7 +236,7 @@ export default defineService(contract, {
       const outcome: Outcome = await this.ask(
         id,
         (provider: PaymentProvider, key: string) =>
-          before === "pending" ? provider.find(key) : provider.authorize(key, { amount, token }),
+          before === "pending" ? provider.find(key) : provider.authorize(key, { amount: amount!, token: token! }),
         { status: "authorized", authorizationId: NOTHING_DUE },
       );
       await this.recordOutcome(ctx, outcome);
