@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FAILPOINTS } from "@valence/runtime/kernel";
-import { leftBehind } from "../../mixins/event-store/dialects/postgres/reshard.fixture.ts";
+import { leftBehind } from "../../../mixins/event-store/dialects/postgres/reshard.fixture.ts";
 import { until } from "@valence/runtime/testing";
 import { Child, newDatabase, newDatabases, postgresUrl, query, type Databases } from "@valence/runtime/testing/servers";
 import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
