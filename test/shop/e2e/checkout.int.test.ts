@@ -1,16 +1,16 @@
 // An order's way through all services, and every way back.
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { METRICS, newId } from "@valence/runtime/kernel";
-import carts from "../../services/carts/carts.service.ts";
-import catalog from "../../services/catalog/catalog.service.ts";
-import { seedProducts } from "../../services/catalog/products.seed.ts";
-import checkout from "../../services/checkout/checkout.service.ts";
-import inventory from "../../services/inventory/inventory.service.ts";
-import orders from "../../services/orders/orders.service.ts";
-import payments from "../../services/payments/payments.service.ts";
-import type { LedgerEntry } from "../../services/payments/provider/provider.ts";
-import paymentProvider from "../../services/payments/provider/provider.service.ts";
-import shipping from "../../services/shipping/shipping.service.ts";
+import carts from "../../../services/carts/carts.service.ts";
+import catalog from "../../../services/catalog/catalog.service.ts";
+import { seedProducts } from "../../../services/catalog/products.seed.ts";
+import checkout from "../../../services/checkout/checkout.service.ts";
+import inventory from "../../../services/inventory/inventory.service.ts";
+import orders from "../../../services/orders/orders.service.ts";
+import payments from "../../../services/payments/payments.service.ts";
+import type { LedgerEntry } from "../../../services/payments/provider/provider.ts";
+import paymentProvider from "../../../services/payments/provider/provider.service.ts";
+import shipping from "../../../services/shipping/shipping.service.ts";
 import { until } from "@valence/runtime/testing";
 import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 import { lawsBrokenAtRest } from "../support/shop-invariants.ts";

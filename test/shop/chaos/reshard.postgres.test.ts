@@ -3,11 +3,11 @@
 // orders keep flowing. It is done as the README tells an operator to.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
-import { leftBehind } from "../../mixins/event-store/dialects/postgres/reshard.fixture.ts";
+import { leftBehind } from "../../../mixins/event-store/dialects/postgres/reshard.fixture.ts";
 import { until } from "@valence/runtime/testing";
 import { Child, newDatabase, newDatabases, postgresUrl, query, type Databases } from "@valence/runtime/testing/servers";
 import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
-import { failpoint } from "../../mixins/event-store/failpoints.ts";
+import { failpoint } from "../../../mixins/event-store/failpoints.ts";
 
 const CALLERS = 4;
 /** Between the orders of a caller: the faults take long, and the machine is shared. */

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { until } from "@valence/runtime/testing";
 import { Child } from "@valence/runtime/testing/servers";
 
-const root = join(import.meta.dirname, "../..");
+const root = join(import.meta.dirname, "../../..");
 const section = readFileSync(join(root, "README.md"), "utf8").split("## A first order")[1]!;
 const script = /```sh\n([\s\S]*?)```/.exec(section)![1]!;
 const hasCurl = spawnSync("curl", ["--version"]).status === 0;

@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isOnPostgres, newDatabases, type Databases } from "@valence/runtime/testing/servers";
-import { declaredIn } from "../../mixins/cli/declared.ts";
-import { serviceNames } from "../../mixins/operations/services.ts";
+import { declaredIn } from "../../../mixins/cli/declared.ts";
+import { serviceNames } from "../../../mixins/operations/services.ts";
 import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
 
 const CALLERS = 8;

@@ -1,12 +1,12 @@
 // The declared lists of indexes are those that a first start of the shop makes, no more and no fewer.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { newDatabases, type Databases } from "../../../../testing/servers.ts";
-import { Shop } from "../../../../../test/support/shop.ts";
-import { serviceFile, serviceNames } from "../../../services.ts";
-import { change, examined } from "../../examined.fixture.ts";
-import { Connection } from "./connection.ts";
-import { expectedOf, indexRows } from "./indexes.ts";
-import { Schema } from "./schema.ts";
+import { newDatabases, type Databases } from "../../../mixins/testing/servers.ts";
+import { Shop } from "../support/shop.ts";
+import { serviceFile, serviceNames } from "../../../mixins/operations/services.ts";
+import { change, examined } from "../../../mixins/operations/doctor/examined.fixture.ts";
+import { Connection } from "../../../mixins/operations/doctor/dialects/postgres/connection.ts";
+import { expectedOf, indexRows } from "../../../mixins/operations/doctor/dialects/postgres/indexes.ts";
+import { Schema } from "../../../mixins/operations/doctor/dialects/postgres/schema.ts";
 
 let databases: Databases;
 let connection: Connection;

@@ -1,8 +1,8 @@
 // Roles over HTTP: what an administrator may do to people, and how long a token of before lasts.
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import type { Service, ServiceSchema } from "moleculer";
-import accounts from "../../services/accounts/accounts.service.ts";
-import api from "../../services/api/api.service.ts";
+import accounts from "../../../services/accounts/accounts.service.ts";
+import api from "../../../services/api/api.service.ts";
 import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 
 let house: TestBroker;

@@ -12,7 +12,7 @@ import { until } from "@valence/runtime/testing";
 import { Child, freePort } from "@valence/runtime/testing/servers";
 import { orderOf, Shop } from "../support/shop.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
+const ROOT = join(import.meta.dirname, "../../..");
 let folder: string;
 let shop: Shop | undefined;
 let child: ChildProcess | undefined;

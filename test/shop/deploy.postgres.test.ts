@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "@valence/runtime/testing";
 import { Child, freePort, Nats, newDatabases, RedisServer, type Databases } from "@valence/runtime/testing/servers";
-import { orderOf, Shop } from "../support/shop.ts";
-import { hasKubectl, render, type Manifest } from "./manifests.ts";
-import { nodesOf, variablesOf } from "./workloads.ts";
+import { orderOf, Shop } from "./support/shop.ts";
+import { hasKubectl, render, type Manifest } from "../deploy/manifests.ts";
+import { nodesOf, variablesOf } from "../deploy/workloads.ts";
 
 // kubectl puts the manifests together.
 const describeRendered = hasKubectl() ? describe : describe.skip;

@@ -1,5 +1,5 @@
-// node test/releases/freeze.ts <version> [checkout]: runs a small shop of the release, which is checked out in the folder
-// given (default: this one), on both kinds of databases, and keeps them in test/releases/<version>/.
+// node test/shop/releases/freeze.ts <version> [checkout]: runs a small shop of the release, which is checked out in the folder
+// given (default: this one), on both kinds of databases, and keeps them in test/shop/releases/<version>/.
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -10,9 +10,9 @@ import { keepDump, keepFiles, writeKnown, type Known } from "./frozen.ts";
 import { freePort, newDatabase, Postgres } from "@valence/runtime/testing/servers";
 import { ADDRESS } from "../support/shop.ts";
 
-const [version = "", given = join(import.meta.dirname, "../..")] = process.argv.slice(2);
+const [version = "", given = join(import.meta.dirname, "../../..")] = process.argv.slice(2);
 if (!/^\d+\.\d+\.\d+$/.test(version)) {
-  console.error("usage: node test/releases/freeze.ts <version> [checkout]");
+  console.error("usage: node test/shop/releases/freeze.ts <version> [checkout]");
   process.exit(2);
 }
 const checkout = resolve(given);

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Call, Recorded } from "@valence/runtime/contract";
 import type { LogPage } from "@valence/runtime/stream";
-import type { LedgerEntry } from "../../services/payments/provider/provider.ts";
+import type { LedgerEntry } from "../../../services/payments/provider/provider.ts";
 
 const PAGE = 1_000;
 

@@ -4,13 +4,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { until } from "../../testing/index.ts";
-import { isOnPostgres, newDatabases, Postgres, query, type Databases } from "../../testing/servers.ts";
-import { orderOf, Shop } from "../../../test/support/shop.ts";
-import { serviceNames } from "../services.ts";
-import { change, examined } from "./examined.fixture.ts";
+import { until } from "../../../mixins/testing/index.ts";
+import { isOnPostgres, newDatabases, Postgres, query, type Databases } from "../../../mixins/testing/servers.ts";
+import { orderOf, Shop } from "../support/shop.ts";
+import { serviceNames } from "../../../mixins/operations/services.ts";
+import { change, examined } from "../../../mixins/operations/doctor/examined.fixture.ts";
 
-const VALENCE = join(import.meta.dirname, "../../cli/valence.mjs");
+const VALENCE = join(import.meta.dirname, "../../../mixins/cli/valence.mjs");
 const ORDERS = 3;
 
 let server: Postgres | undefined;
