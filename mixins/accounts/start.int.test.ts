@@ -94,7 +94,8 @@ test("a service that is told to makes none, and neither does a worker besides th
   }
 });
 
-test("roles that a registration would give and the contract does not declare stop the start by name", () => {
+test("roles that a registration cannot give stop the start by name", () => {
+  expect(() => Accounts(contract, { registered: ["admin"] })).toThrow("would be an administrator");
   expect(() => Accounts(contract, { registered: ["manager"] })).toThrow('the role "manager" is not declared');
   expect(() => accountsContract({ roles: ["Front Desk"] })).toThrow('the role "Front Desk"');
 });
