@@ -1,1 +1,2 @@
 export { accountsContract, Person, type AccountsContract } from "./contract.ts";
+export { accountRoutes } from "./routes.ts";

@@ -2,13 +2,13 @@
 // a probe must not queue behind its clients.
 //
 //   /health/live   the main loop answers. It asks nothing that lies elsewhere: a restart would not mend that
-//   /health/ready  the broker has started, is not stopping, and has its bus
+//   /health/ready  the broker has started, is not stopping, and has its bus, and each service says that it is ready
 //
 // It listens from before the first service starts until the last has stopped.
 import { once } from "node:events";
 import { createServer, STATUS_CODES, type Server, type ServerResponse } from "node:http";
 import type { Middleware, ServiceBroker } from "moleculer";
-import { environmentOf } from "../kernel/index.ts";
+import { environmentOf, unreadyServices } from "../kernel/index.ts";
 
 const limits = {
   /** Milliseconds that a request may take to arrive, and between two looks for those that do: Node looks every 30 s. */
@@ -74,7 +74,9 @@ function unreadyBy(broker: ServiceBroker): string | undefined {
   // The first thing that a stop unsets, before it tells the other nodes.
   if (!(broker as { started?: boolean }).started) return "draining";
   const { tx } = (broker.transit ?? {}) as { tx?: { connected: boolean } };
-  return tx?.connected === false ? "the connection to the other nodes is gone" : undefined;
+  if (tx?.connected === false) return "the connection to the other nodes is gone";
+  const unready = unreadyServices(broker);
+  return unready.length > 0 ? `not ready yet: ${unready.join(", ")}` : undefined;
 }
 
 function problem(res: ServerResponse, status: number, code: string, detail: string): void {

@@ -5,7 +5,7 @@ import type { Service, ServiceSchema } from "moleculer";
 import { typedCall } from "@valence/runtime/contract";
 import type { Database } from "@valence/runtime/database";
 import { Sql } from "@valence/runtime/database/mixin";
-import { announce, backoffMs, environmentOf, isRefusal, rfc3339 } from "@valence/runtime/kernel";
+import { announce, backoffMs, environmentOf, isRefusal, rfc3339, urlOf } from "@valence/runtime/kernel";
 import { seedProducts } from "../catalog/products.seed.ts";
 import { addressLines, HEADING } from "./ready-text.ts";
 
@@ -14,7 +14,7 @@ const NEEDED = ["catalog", "inventory"];
 /** Milliseconds that one wait for the others lasts before it is seen whether the service is to stop. */
 const PATIENCE_MS = 1_000;
 
-/** `filled`: whether the first start's data is there, or not wanted; until then the gateway is not ready. */
+/** `filled`: whether the first start's data is there, or not wanted. */
 type Seed = Service & { database: Database; stopping: boolean; filled: boolean; running: Promise<void> };
 
 const schema: ServiceSchema<object, object, any> = {
@@ -38,8 +38,8 @@ const schema: ServiceSchema<object, object, any> = {
   created(this: Seed) {
     this.stopping = false;
     this.filled = false;
-    const urlOf = (name: string) => (this.broker.getLocalService(name) as { url?: string } | undefined)?.url;
-    const lines = () => addressLines({ api: urlOf("api"), provider: urlOf("payment-provider") });
+    const lines = () =>
+      addressLines({ api: urlOf(this.broker, "api"), provider: urlOf(this.broker, "payment-provider") });
     announce(this, { heading: HEADING, lines });
   },
   started(this: Seed) {
