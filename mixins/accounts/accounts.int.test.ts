@@ -32,13 +32,13 @@ afterEach(async () => {
   await databases.remove();
 });
 
-const contract = accountsContract({ roles: ["customer"] });
+const contract = accountsContract({ roles: ["guest"] });
 /** Without an administrator of its own, unless the options say otherwise. */
 async function start(options: AccountsOptions = {}, env: Record<string, string> = {}) {
   const environment = readEnvironment({ ...databases.env, ...env });
   const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
   brokers.push(broker);
-  broker.createService(Accounts(contract, { registered: ["customer"], firstAdministrator: () => false, ...options }));
+  broker.createService(Accounts(contract, { registered: ["guest"], firstAdministrator: () => false, ...options }));
   await broker.start();
   return typedCall(broker);
 }
@@ -46,10 +46,10 @@ const ada = { email: "Ada@Example.com", password: "correct horse" };
 const register = (call: Awaited<ReturnType<typeof start>>) => call("accounts.register", { ...ada, name: "Ada" });
 const refused = (type: string, code: number) => ({ type, code, data: { family: "refusal" } });
 
-test("whoever registers is a customer, in lower case, and can log in in any case", async () => {
+test("a person who registers is a guest, in lower case, and can log in in any case", async () => {
   const call = await start();
   const person = await register(call);
-  expect(person).toMatchObject({ email: "ada@example.com", name: "Ada", roles: ["customer"] });
+  expect(person).toMatchObject({ email: "ada@example.com", name: "Ada", roles: ["guest"] });
   const { user } = await call("accounts.login", { ...ada, email: "ADA@example.COM" });
   expect(user).toEqual(person);
   expect(Object.keys(user).toSorted()).toEqual(["createdAt", "email", "id", "name", "roles"]);
@@ -131,7 +131,7 @@ test.each(["", "\u00a0\u200b", "a\u202eb", "a\u0007"])("the name %j is refused",
   });
 });
 
-test("accounts of the release before keep their address in its form; of two for one, each keeps his own", async () => {
+test("accounts of the release before keep their address in its form; of two for one, each keeps its own", async () => {
   const database = await openDatabase(locationOf(readEnvironment(databases.env), "accounts"));
   await migrate(database, "accounts", [userTable, sessionTables]);
   const { knex } = database;
@@ -140,7 +140,7 @@ test("accounts of the release before keep their address in its form; of two for 
       id: newId(),
       email,
       name: email,
-      roles: '["customer"]',
+      roles: '["guest"]',
       password_hash: HASH,
       created_at: rfc3339(Date.now()),
     });
@@ -201,7 +201,7 @@ test("the access token is what RFC 9068 asks for, and verifies by the published 
   const { accessToken, expiresIn } = await call("accounts.login", ada);
   const keys = await call("accounts.jwks", {});
   const { payload } = await jwtVerify(accessToken, createLocalJWKSet(keys), { algorithms: ["ES256"], typ: "at+jwt" });
-  expect(payload).toMatchObject({ iss: "valence", aud: "valence", sub: id, roles: ["customer"] });
+  expect(payload).toMatchObject({ iss: "valence", aud: "valence", sub: id, roles: ["guest"] });
   expect(payload.jti).toMatch(/^[\da-f-]{36}$/);
   expect(payload.exp! - payload.iat!).toBe(900);
   expect(expiresIn).toBe(900);
@@ -234,8 +234,8 @@ test("a person reads their own account only, an administrator any", async () => 
   const call = await start();
   const { id } = await register(call);
   const asked = (user: object) => call("accounts.get", { id }, { meta: { user } });
-  await expect(asked({ id: "someone", roles: ["customer"] })).rejects.toMatchObject(refused("USER_NOT_FOUND", 404));
-  expect(await asked({ id, roles: ["customer"] })).toMatchObject({ id });
+  await expect(asked({ id: "someone", roles: ["guest"] })).rejects.toMatchObject(refused("USER_NOT_FOUND", 404));
+  expect(await asked({ id, roles: ["guest"] })).toMatchObject({ id });
   expect(await asked({ id: "root", roles: ["admin"] })).toMatchObject({ id });
 });
 
@@ -248,7 +248,7 @@ const firstStart = (n = 0) => {
   const first = new FirstAdministrator(database, systemClock);
   return {
     makeAdministrator: async (email: string, password: string) =>
-      first.make(email, await passwords.hash(password), ["customer"]),
+      first.make(email, await passwords.hash(password), ["guest"]),
     administratorShown: () => first.shown(),
   };
 };
@@ -260,7 +260,7 @@ test("a first start that another one overtakes finds its administrator", async (
   const { database } = brokers[0]!.getLocalService("accounts") as unknown as { database: Database };
   const row = { id: newId(), email: admin.email, name: "Administrator", password_hash: "", created_at: "" };
   const seeded = await database.transaction(async trx => {
-    await trx("users").insert({ ...row, roles: '["admin","customer"]' });
+    await trx("users").insert({ ...row, roles: '["admin","guest"]' });
     const seeding = root();
     // On SQLite it comes no further than to its first read.
     const waiting = `select from pg_locks join pg_stat_activity using (pid) where not granted and datname = current_database()`;
@@ -295,11 +295,11 @@ test("the first administrator gets the newest password until somebody has seen i
   await expect(call("accounts.login", { ...admin, password: "taken over" })).rejects.toMatchObject({ code: 401 });
 });
 
-test("a customer's account never becomes the administrator's", async () => {
+test("a guest's account never becomes the administrator's", async () => {
   const call = await start();
   await register(call);
   expect(await firstStart().makeAdministrator(ada.email, "another one")).toBe("taken");
-  expect((await call("accounts.login", ada)).user.roles).toEqual(["customer"]);
+  expect((await call("accounts.login", ada)).user.roles).toEqual(["guest"]);
 });
 
 test("no action makes an administrator unless an administrator asks, and none sets a password", async () => {
@@ -313,7 +313,7 @@ test("no action makes an administrator unless an administrator asks, and none se
   // Neither the bus itself, nor a user that somebody on it made up.
   for (const meta of [{}, { user: { id, roles: ["admin"] } }, { user: { id: newId(), roles: ["admin"] } }])
     await expect(grant(meta)).rejects.toMatchObject(refused("FORBIDDEN", 403));
-  expect((await call("accounts.get", { id })).roles).toEqual(["customer"]);
+  expect((await call("accounts.get", { id })).roles).toEqual(["guest"]);
 });
 
 /** As the gateway calls for a client from there. */
@@ -331,7 +331,7 @@ test("of 200 guesses at once, from everywhere, no more are verified than the lim
   );
   expect(guesses.filter(type => type === "BAD_CREDENTIALS")).toHaveLength(limits.failedLoginsMax);
   expect(guesses.filter(type => type === "TOO_MANY_ATTEMPTS")).toHaveLength(200 - limits.failedLoginsMax);
-  // Elsewhere it may be the guesser who knows it by now.
+  // Elsewhere it may be a guesser that knows it by now.
   await expect(call("accounts.login", ada, from("203.0.113.1"))).rejects.toMatchObject(
     refused("TOO_MANY_ATTEMPTS", 429),
   );

@@ -57,12 +57,14 @@ const migrations = [userTable, sessionTables, firstAdministratorTable, knownAddr
 
 /**
  * The accounts service of a domain: `Accounts(accountsContract({ roles: ["clerk"] }), { registered: ["clerk"] })`. Throws
- * Misconfigured where `registered` names a role that the contract does not declare.
+ * Misconfigured where `registered` names a role that the contract does not declare, or `admin`.
  */
 export function Accounts(contract: AccountsContract, options: AccountsOptions = {}): ServiceSchema {
   const { registered = [], firstAdministrator = () => true } = options;
   const undeclared = registered.find(role => !rolesDeclared(contract).includes(role));
   if (undeclared !== undefined) throw new Misconfigured(`accounts: the role "${undeclared}" is not declared`);
+  if (registered.includes(ADMIN))
+    throw new Misconfigured("accounts: everybody who registers would be an administrator");
 
   return defineService(contract, {
     mixins: [Sql({ migrations })],

@@ -30,7 +30,7 @@ const everything = () =>
 
 describe("sessions in Redis", () => sessionStoreConformance(newStore));
 
-test("who reads the server finds no token, nor the part of one that is secret", async () => {
+test("a reader of the server finds no token, nor the part of one that is secret", async () => {
   const store = await newStore();
   const token = await store.open("ada");
   const next = await store.rotate(token);

@@ -27,7 +27,7 @@ afterEach(async () => {
 
 describe("SQL sessions", () => sessionStoreConformance(newStore));
 
-test("who reads the database finds no token", async () => {
+test("a reader of the database finds no token", async () => {
   const store = await newStore();
   const token = await store.open("ada");
   const next = await store.rotate(token);

@@ -9,9 +9,9 @@
 import { resolve } from "node:path";
 import { Runner } from "moleculer";
 import { EnvironmentError } from "../kernel/index.ts";
+import { brokerOptionsOf } from "./project.ts";
 import { reasonOf } from "../operations/reason.ts";
 import { schemaIn, servicesIn } from "../operations/services.ts";
-import { brokerOptionsOf } from "./project.ts";
 import { version } from "./version.ts";
 
 export class ProjectRunner extends Runner {

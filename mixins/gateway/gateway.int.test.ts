@@ -181,6 +181,24 @@ describe("beside the API", () => {
     }
   });
 
+  test("a gateway starts until every service of its process says that it is ready, and asks no more after that", async () => {
+    let isFilled = false;
+    const own = await startLibrary({}, [{ name: "filling", methods: { ready: () => isFilled } }]);
+    try {
+      const ready = async () => {
+        const { status, json } = await own.http("GET", "/health/ready");
+        return [status, json];
+      };
+      expect(await ready()).toEqual([503, { status: "starting", missing: ["filling"] }]);
+      isFilled = true;
+      expect(await ready()).toEqual([200, { status: "ready", missing: [] }]);
+      isFilled = false;
+      expect(await ready()).toEqual([200, { status: "ready", missing: ["filling"] }]);
+    } finally {
+      await own.stop();
+    }
+  });
+
   test("a consumer that stands still is told, and is no reason to send nobody", async () => {
     const own = await startLibrary();
     try {

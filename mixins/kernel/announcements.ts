@@ -3,7 +3,7 @@
 // output and never through the logger, since logs are shipped and kept.
 
 export interface Announcement {
-  /** First line of the block, `The shop is open.`; of several the last. */
+  /** First line of the block, `The hotel is open.`; of several the last. */
   readonly heading?: string;
   /** Label and text of each line; read when the block is printed. */
   lines(this: void): readonly (readonly [label: string, text: string])[];

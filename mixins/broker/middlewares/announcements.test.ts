@@ -22,12 +22,18 @@ function announcer(state: { ready: boolean; shown: number }): ServiceSchema {
     },
   };
 }
-async function start(state: { ready: boolean; shown: number }, env: Record<string, string> = {}, logger = true) {
-  const options = brokerOptions(readEnvironment(env));
+interface Started {
+  readonly worker?: number;
+  readonly logger?: boolean;
+}
+async function start(state: { ready: boolean; shown: number }, { worker, logger = true }: Started = {}) {
+  const environment = readEnvironment({});
   const broker = new ServiceBroker({
-    ...options,
+    ...brokerOptions(environment),
     ...(logger ? { logger: { type: "Console", options: { level: "fatal" } } } : { logger: false }),
   });
+  // After the transporter was chosen: a worker's would listen to the supervisor, which here is the test runner.
+  Object.assign(environment, { worker });
   broker.createService(announcer(state));
   await broker.start();
   return broker;
@@ -54,14 +60,14 @@ test("a stop does not wait for a service that is not ready, and nothing counts a
 
 test("of several workers the first prints", async () => {
   const state = { ready: true, shown: 0 };
-  const broker = await start(state, { WORKERS: "2", WORKER: "2" }, false);
+  const broker = await start(state, { worker: 2 });
   await broker.stop();
   expect([written, state.shown]).toEqual([[], 0]);
 });
 
 test("a broker without a logger writes nothing", async () => {
   const state = { ready: true, shown: 0 };
-  const broker = await start(state, {}, false);
+  const broker = await start(state, { logger: false });
   await broker.stop();
   expect([written, state.shown]).toEqual([[], 1]);
 });

@@ -2,7 +2,7 @@
 // they announce the same.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Middleware, ServiceBroker } from "moleculer";
-import { announcedText, isStopping, nodeEnvironment, takeAnnouncements } from "../../kernel/index.ts";
+import { announcedText, isStopping, nodeEnvironment, takeAnnouncements, unreadyServices } from "../../kernel/index.ts";
 
 const limits = {
   /** Milliseconds between two looks whether the services are ready. */
@@ -27,7 +27,7 @@ export const announcements: Middleware = {
 async function print(broker: ServiceBroker): Promise<void> {
   const { WORKER = 1 } = nodeEnvironment.of(broker);
   if (WORKER !== 1) return;
-  while (!broker.services.every(isReady)) {
+  while (unreadyServices(broker).length > 0) {
     if (isStopping(broker)) return;
     await sleep(limits.lookMs);
   }
@@ -36,6 +36,3 @@ async function print(broker: ServiceBroker): Promise<void> {
   if (broker.options.logger !== false) process.stdout.write(announcedText(announced));
   for (const { shown } of announced) await shown?.();
 }
-
-/** A service that has no `ready()` is ready once it has started. */
-const isReady = (service: object): boolean => (service as { ready?(): boolean }).ready?.() !== false;

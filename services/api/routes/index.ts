@@ -1,7 +1,7 @@
+import { accountRoutes } from "@valence/runtime/accounts";
 import type { Route } from "@valence/runtime/gateway";
 import { operationsRoutes } from "@valence/runtime/operations";
 import { contract as accounts } from "../../accounts/contract.ts";
-import { accountRoutes } from "./accounts.ts";
 import { carts } from "./carts.ts";
 import { catalog } from "./catalog.ts";
 import { inventory } from "./inventory.ts";

@@ -1,8 +1,12 @@
 // The HTTP door of accounts: registering, logging in, and what an administrator may do to people. The same for every domain;
 // which roles there are its contract says.
-import type { AccountsContract } from "@valence/runtime/accounts";
-import { route, type Route } from "@valence/runtime/gateway";
+import type { AccountsContract } from "./contract.ts";
+import { route, type Route } from "../gateway/index.ts";
 
+/**
+ * Everything that HTTP can ask of accounts, for the gateway of a domain: `[...accountRoutes(contract), …]`. The summaries tell how
+ * long tokens last.
+ */
 export function accountRoutes({ actions }: AccountsContract): Route[] {
   const { register, login, refresh, logout, get, list, setRoles } = actions;
   return [
