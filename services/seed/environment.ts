@@ -1,4 +1,4 @@
-// What a first start puts into the shop, as the environment says it.
+// Settings of the first start, which fills the shop.
 import { defineEnvironment, EMAIL, flag, matching, secret } from "@valence/runtime/kernel";
 
 export const seedEnvironment = defineEnvironment("The first start", {
