@@ -165,7 +165,7 @@ export function declaredVariables({ declarations, services }: Declared): Map<str
   return all;
 }
 
-/** Two floors may declare one variable if they say the same of it: else the page and the start would take one's word. */
+/** Two floors may declare one variable if they say the same of it: the page of the configuration shows it once. */
 function refuseDisagreement(declarations: readonly Declaration[]): void {
   const seen = new Map<string, { title: string; said: string }>();
   for (const { title, variables } of declarations)
@@ -185,7 +185,7 @@ function refuseMisspelt(environment: Environment, declared: Declared): void {
     if (known.has(name)) continue;
     const value = environment.text(name)!;
     // Kubernetes and Docker set `<service>_PORT` for each service that a container may reach.
-    if (/^(tcp|udp|sctp):\/\//.test(value)) continue;
+    if (name.endsWith("_PORT") && /^(tcp|udp|sctp):\/\//.test(value)) continue;
     const meant = meantBy(name, names, declared);
     if (meant !== undefined)
       throw new EnvironmentError(name, shownUnder(name, value, known.get(meant)!), `another name: ${meant}`);

@@ -1,12 +1,12 @@
 export { backoffMs } from "./backoff.ts";
 export { elapsedMs, minutes, rfc3339, seconds, systemClock, type Clock } from "./clock.ts";
 export {
+  declaredVariables,
   defineEnvironment,
   Environment,
   EnvironmentError,
   isDeclaration,
   readEnvironment,
-  declaredVariables,
   type Declaration,
   type Declared,
 } from "./environment.ts";
