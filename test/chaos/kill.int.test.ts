@@ -12,7 +12,9 @@ const RANDOM_KILLS = 4;
 const REACHED_WITHIN_MS = 20_000;
 
 /** Those of the reshard are passed by another process. */
-const points = (await declaredIn("services", serviceNames("services"))).failpoints.filter(name => !name.startsWith("reshard:"));
+const points = (await declaredIn("services", serviceNames("services"))).failpoints.filter(
+  name => !name.startsWith("reshard:"),
+);
 /** A stock has a snapshot every thousand events: more than the orders of one round make. */
 const SELDOM = "snapshot:before-save";
 /** So many of them on Postgres, others in each run: where its connections end has tests of its own. */
