@@ -1,10 +1,10 @@
-// The page of the configuration: tables of what is declared, between two marks; what stands around them is a person's.
+// The page of the configuration: tables of all declared variables between two marks; people write the text around them.
 import type { Declared, Variable } from "../kernel/index.ts";
 
-const [BEGIN, END] = ["<!-- what is declared: npx valence configuration -->", "<!-- end of what is declared -->"];
+const [BEGIN, END] = ["<!-- generated: npx valence configuration -->", "<!-- end of the generated part -->"];
 const NEW_PAGE = `# Configuration\n\n${BEGIN}\n${END}\n`;
 
-/** The page with its tables as they should be. Between the marks nothing else is kept. */
+/** The page with its tables written anew. Text between the marks is replaced, text outside of them stays. */
 export function configurationPage(page: string, declared: Declared): string {
   const whole = page.includes(BEGIN) && page.includes(END) ? page : NEW_PAGE;
   const [before] = whole.split(BEGIN);

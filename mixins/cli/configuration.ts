@@ -1,4 +1,4 @@
-// `valence configuration`: writes what is declared into docs/configuration.md.
+// `valence configuration`: writes the declared variables and failpoints into docs/configuration.md.
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -13,7 +13,7 @@ const HELP = `Writes the environment variables and failpoints that the runtime a
 
   npx valence configuration
 
-What stands outside of the two marks of the page is left as it is.`;
+Text outside of the two marks of the page stays.`;
 
 export const command: Command = { help: HELP, run: main };
 

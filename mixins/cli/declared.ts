@@ -1,4 +1,4 @@
-// What the floors of the runtime and the services of a domain declare: their environment variables and their failpoints.
+// Collects the environment variables and failpoints that the floors of the runtime and the services of a domain declare.
 // A service's are found by their file, `<service>/environment.ts` and `<service>/failpoints.ts`, which are pure values: a
 // start reads them before it loads any service.
 import { existsSync } from "node:fs";
@@ -41,8 +41,8 @@ const FAILPOINTS: readonly { readonly names: readonly string[] }[] = [
 const SUFFIXES = [".ts", ".js"];
 
 /**
- * What is declared by the runtime and by these services under `root`. Throws Misconfigured when a file that should
- * declare something does not, or two declare the same failpoint.
+ * All that the runtime and these services under `root` declare. Throws Misconfigured when such a file declares nothing, or
+ * two declare the same failpoint.
  */
 export async function declaredIn(root: string, services: readonly string[]): Promise<Declared> {
   const declarations = [...DECLARATIONS];
@@ -56,13 +56,13 @@ export async function declaredIn(root: string, services: readonly string[]): Pro
   return { services, declarations, failpoints };
 }
 
-/** The exports of a module, if there is one, that are what it is for. */
+/** The declarations among the exports of a module; none where there is no such module. */
 async function exportsOf<T>(path: string, is: (value: unknown) => value is T): Promise<T[]> {
   const file = SUFFIXES.map(suffix => path + suffix).find(existsSync);
   if (file === undefined) return [];
   const module = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
   const found = Object.values(module).filter(is);
   if (found.length === 0)
-    throw new Misconfigured(`${file} declares nothing: export what defineEnvironment, or defineFailpoints, gives`);
+    throw new Misconfigured(`${file} declares nothing: export the result of defineEnvironment or defineFailpoints`);
   return found;
 }

@@ -1,4 +1,4 @@
-// Where each service's tables live, as the environment says it: a SQLite file unless a variable says otherwise.
+// Where each service's tables are: in a SQLite file, unless a variable names another place.
 import {
   defineEnvironment,
   EnvironmentError,

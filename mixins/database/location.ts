@@ -23,7 +23,7 @@ export interface PostgresLocation {
 export const SQLITE = "sqlite:";
 const LOCATION_FORM = "sqlite:<folder>, sqlite:<file>, or postgres://user:password@host:port/database";
 
-/** What the value should have been; undefined for one SQLite path, or for Postgres URLs with commas between. */
+/** The form that the value should have had; undefined for one SQLite path, or for Postgres URLs with commas between. */
 export function locationProblem(value: string): string | undefined {
   if (value.startsWith(SQLITE)) return isPath(value.slice(SQLITE.length)) ? undefined : LOCATION_FORM;
   if (!/^postgres(ql)?:/i.test(value)) return LOCATION_FORM;

@@ -51,7 +51,7 @@ function processUser(): string {
   return environment.text("PGUSER") ?? environment.text("USER") ?? "";
 }
 
-/** What the URL should have been; undefined when it is as it should be. `defaultUser` logs in where the URL names none. */
+/** The form that the URL should have had; undefined when it is right. `defaultUser` logs in where the URL names none. */
 export function postgresUrlProblem(value: string, defaultUser = processUser()): string | undefined {
   const url = parse(value);
   // With a database in its path: libpq's default, the user's name, would be a surprise.

@@ -1,4 +1,4 @@
-// Where the gateway listens and whom it trusts, as the environment says it.
+// The port of the gateway, and whose word it takes: proxies, the issuer of tokens, the reader of metrics.
 import { defineEnvironment, EnvironmentError, integer, nodeEnvironment, secret, text } from "../kernel/index.ts";
 
 /** The service that listens on PORT. */

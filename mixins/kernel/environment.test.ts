@@ -214,7 +214,8 @@ describe("a misspelt variable", () => {
     expect(kinds.of(readEnvironment({ COUNTT: "4" })).COUNT).toBe(3);
   });
   test("is not seen in the links that Kubernetes and Docker make for services", () => {
-    read({ COUNTT: "tcp://10.0.0.1:80" });
+    read({ HEATH_PORT: "tcp://10.0.0.1:80" });
+    expect(() => read({ HEATH_PORT: "8081" })).toThrow('HEATH_PORT="8081": expected another name: HEALTH_PORT');
   });
 });
 

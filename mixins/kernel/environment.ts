@@ -6,7 +6,7 @@
 //      A wrong or misspelt one stops the start with a message that names it
 //   3. the broker's options carry the environment as `valence`, and code asks its declaration: `gatewayEnvironment.of(broker)`
 //
-// A broker that no start has checked, such as a test's, has each declaration checked as it is first asked.
+// Without a start, as in tests, each declaration is checked when it is first asked.
 import { Misconfigured } from "./errors.ts";
 import { meantName, meantPrefix } from "./misspelt.ts";
 import { shownValue } from "./secrets.ts";
@@ -17,7 +17,7 @@ type Values<V extends Variables> = { readonly [N in keyof V]: V[N] extends Varia
 
 /** Variables that belong together, of one floor or one service. */
 export interface Declaration<V extends Variables = Variables> {
-  /** What they are of, as a heading. */
+  /** Heading of their table on the page of the configuration. */
   readonly title: string;
   readonly variables: V;
   /** Throws EnvironmentError when the values do not go together. */
@@ -34,7 +34,7 @@ export interface Declared {
   readonly failpoints: readonly string[];
 }
 
-/** A variable with a value that it cannot have. `value` is shown without what may be a secret. */
+/** A variable has a wrong value. The message shows the value without its secrets. */
 export class EnvironmentError extends Misconfigured {
   constructor(variable: string, value: string, expected: string) {
     super(`${variable}="${shownValue(variable, value)}": expected ${expected}`);
@@ -49,7 +49,7 @@ export class EnvironmentError extends Misconfigured {
  *     });
  *     const { PORT } = gatewayEnvironment.of(broker); // a number
  *
- * `check` is for what one variable alone cannot tell; it throws EnvironmentError.
+ * `check` judges values that depend on each other; it throws EnvironmentError.
  */
 export function defineEnvironment<V extends Variables>(
   title: string,
@@ -86,7 +86,7 @@ export class Environment {
     this.#declared = declared;
   }
 
-  /** What the process's code declares, when a start has said so. */
+  /** All that the process's code declares; undefined unless a start has collected it. */
   get declared(): Declared | undefined {
     return this.#declared;
   }
@@ -151,7 +151,7 @@ export function readEnvironment(
   return environment;
 }
 
-/** The environment of a broker: what its options carry as `valence`, else the process's. */
+/** The environment that a broker's options carry as `valence`, else the process's. */
 const environmentOf = (broker: { readonly options: object }): Environment =>
   (broker.options as { valence?: Environment }).valence ?? readEnvironment();
 
@@ -165,7 +165,7 @@ export function declaredVariables({ declarations, services }: Declared): Map<str
   return all;
 }
 
-/** Two floors may declare one variable if they say the same of it: else the page and the start would take one's word. */
+/** Two floors may declare one variable if they say the same of it: the page of the configuration shows it once. */
 function refuseDisagreement(declarations: readonly Declaration[]): void {
   const seen = new Map<string, { title: string; said: string }>();
   for (const { title, variables } of declarations)
@@ -185,7 +185,7 @@ function refuseMisspelt(environment: Environment, declared: Declared): void {
     if (known.has(name)) continue;
     const value = environment.text(name)!;
     // Kubernetes and Docker set `<service>_PORT` for each service that a container may reach.
-    if (/^(tcp|udp|sctp):\/\//.test(value)) continue;
+    if (name.endsWith("_PORT") && /^(tcp|udp|sctp):\/\//.test(value)) continue;
     const meant = meantBy(name, names, declared);
     if (meant !== undefined)
       throw new EnvironmentError(name, shownUnder(name, value, known.get(meant)!), `another name: ${meant}`);

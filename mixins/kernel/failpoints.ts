@@ -24,10 +24,10 @@ interface Action {
   readonly pass: number | undefined;
 }
 
-/** What the environment expects of FAILPOINTS. */
+/** The form of FAILPOINTS, for messages and the page of the configuration. */
 export const FAILPOINTS_FORM = "<failpoint>=kill|throw|sleep(<ms>), then @<probability> or #<pass>, semicolons between";
 
-/** Declares failpoints, `<what>:<instant>`, and gives what marks them: `failpoint("append:after-commit")`. */
+/** Declares failpoints, `<subject>:<instant>`. The function that it returns marks them: `failpoint("append:after-commit")`. */
 export function defineFailpoints<const N extends string>(...names: N[]): Failpoint<N> {
   const text = process.env["FAILPOINTS"];
   return Object.assign(text ? armed(text) : () => {}, { names });

@@ -5,12 +5,12 @@ export { inChunks } from "./chunks.ts";
 export { msOf, type Duration } from "./duration.ts";
 export { elapsedMs, minutes, rfc3339, seconds, systemClock, type Clock } from "./clock.ts";
 export {
+  declaredVariables,
   defineEnvironment,
   Environment,
   EnvironmentError,
   isDeclaration,
   readEnvironment,
-  declaredVariables,
   type Declaration,
   type Declared,
 } from "./environment.ts";

@@ -1,16 +1,16 @@
 // Names that are slips of the pen for a declared variable. A misspelt variable is no variable: a start would take the
 // default in silence, and put a service's data where nobody looks for it.
 //
-// An environment also holds names of other programs, and a start that refused one of those would help nobody. So a name
-// counts as a slip only if it is no likely name of its own:
+// An environment also holds names of other programs, which must stop no start. So a name counts as a slip only if another
+// program is unlikely to have it:
 //
 //   PORTT, REDIS_URLL    a letter is doubled
 //   SERIVCES, NODIED     neighbouring letters are exchanged, in names of six letters or more
 //   METRIC_TOKEN         one letter is missing, added or another one, in a word of five letters or more that is neither the
 //                        only one nor the last; the word keeps its first letter
 //
-// The last word says what a variable is: DATABASE_URI, ADMIN_EMAILS and REQUEST_TIMEOUT_S are something else. Names of one
-// word have too many neighbours (LOG_LEVEL, SERVICE, SPEED), and so have digits (REDIS2_URL).
+// The last word tells the kind of a variable: DATABASE_URI, ADMIN_EMAILS and REQUEST_TIMEOUT_S are other variables. So are
+// most neighbours of a single word (LOG_LEVEL, SERVICE, SPEED), and names with a digit more (REDIS2_URL).
 
 /** The declared name that was meant; undefined when `name` is none of ours. */
 export const meantName = (name: string, declared: readonly string[]): string | undefined =>

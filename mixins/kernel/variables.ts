@@ -1,11 +1,12 @@
-// The kinds of environment variables. A kind knows which text it takes, and the value that the text stands for.
+// The kinds of environment variables. A kind knows which texts it takes, and the value of each. A variable without a default
+// is undefined where it is not set.
 import type { Environment } from "./environment.ts";
 
-/** One declared variable; `T` is what its reader gets. The functions below make them. */
+/** One declared variable; its reader gets a `T`. The functions below make them. */
 export interface Variable<T = unknown> {
-  /** What it is for, in Markdown, for the page of the configuration. */
+  /** Its purpose, in Markdown, for the page of the configuration. */
   readonly says: string;
-  /** What a value looks like, in Markdown, for that page. */
+  /** The look of a value, in Markdown, for that page. */
   readonly form: string;
   /** Its default, for that page; "" when it has none. */
   readonly defaultSays: string;
@@ -18,7 +19,7 @@ export interface Variable<T = unknown> {
   readonly isVerbatim: boolean;
   /** Whether each service has one of its own: `<SERVICE>_DATABASE_URL`. */
   readonly isPerService: boolean;
-  /** What the text should have been; undefined when it is as it should be. */
+  /** The form that the text should have had, as in "expected a colour"; undefined when the text is right. */
   problem(text: string): string | undefined;
   /** The value of a text without a problem. */
   value(text: string): T;
@@ -31,7 +32,7 @@ type Default<T> =
   | { readonly default?: T; readonly defaultSays?: string }
   | { readonly default: (environment: Environment) => T; readonly defaultSays: string };
 type Options<T> = { readonly says: string } & Default<T>;
-/** Undefined belongs to the type of what has no default. */
+/** A variable without a default may be undefined. */
 type Read<T, O> = O extends { readonly default: {} } ? T : T | undefined;
 
 type Kind = Pick<Variable, "form" | "problem"> &
@@ -56,7 +57,7 @@ function variable<T, O extends Options<T>>(options: O, { text = String, ...kind 
   } as Variable<Read<T, O>>;
 }
 
-/** `problem` of a kind that takes what `isFit` says. */
+/** The `problem` of a kind whose texts `isFit` tells. */
 const unless =
   (isFit: (text: string) => boolean, expected: string): Kind["problem"] =>
   text =>

@@ -1,4 +1,4 @@
-// Whether there is a Redis server, as the environment says it.
+// The Redis server, if there is one.
 import { defineEnvironment, serverUrl } from "../kernel/index.ts";
 
 const FORM = "redis://[user:password@]host[:port][/database], or rediss:// for TLS";

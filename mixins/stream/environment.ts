@@ -1,4 +1,4 @@
-// How durable events move between services, as the environment says it.
+// The carrier of durable events between services.
 import { defineEnvironment, EnvironmentError, nodeEnvironment, oneOf, text } from "../kernel/index.ts";
 
 export const streamEnvironment = defineEnvironment(
@@ -7,12 +7,12 @@ export const streamEnvironment = defineEnvironment(
     CARRIER: oneOf(["local", "jetstream"], {
       default: environment => (nodeEnvironment.of(environment).NATS_URL === undefined ? "local" : "jetstream"),
       defaultSays: "`jetstream` with `NATS_URL`, else `local`",
-      says: "what moves durable events: `jetstream`, or `local`, where each consumer reads the owner's log itself",
+      says: "the mover of durable events: `jetstream`, or `local`, where each consumer reads the owner's log itself",
     }),
     RELEASE: text({
       default: environment => environment.text("npm_package_version") ?? "",
       defaultSays: "the version in package.json",
-      says: "what runs here, such as an image's tag: a start with another one tries parked streams once more",
+      says: "the release that runs here, such as an image's tag; a start with another one tries parked streams once more",
     }),
   },
   ({ CARRIER }, environment) => {

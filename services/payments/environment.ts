@@ -1,4 +1,4 @@
-// Which provider payments go to, as the environment says it.
+// The provider of payments, and its deadline.
 import { defineEnvironment, integer, secret, url } from "@valence/runtime/kernel";
 
 export const paymentsEnvironment = defineEnvironment("Payments", {
@@ -11,7 +11,7 @@ export const paymentsEnvironment = defineEnvironment("Payments", {
     pattern: /^.{16,}$/su,
     expected: "at least 16 characters",
     defaultSays: "the bundled provider's own",
-    says: "what the provider signs its webhooks with, at `POST /api/v1/payments/webhook`",
+    says: "the secret with which the provider signs its webhooks to `POST /api/v1/payments/webhook`",
   }),
   PAYMENT_PENDING_MS: integer({
     min: 100,
