@@ -537,8 +537,8 @@ const absent = (neighbour: LogEvent, version: number): LogEvent => ({
   ...neighbour,
   eventId: `${streamOf(neighbour)}@${version}`,
   version,
-  type: ABSENT as LogEvent["type"],
-  data: Object.create(null),
+  type: ABSENT as never,
+  data: Object.create(null) as never,
   broken: "it is missing in the log",
 });
 
