@@ -1,15 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import Type from "typebox";
 import { COUNTRIES, WITHOUT_POSTAL_CODES } from "./countries.ts";
-import {
-  compileSchema,
-  EmailAddress,
-  NewPassword,
-  PersonLines,
-  PersonText,
-  PhoneNumber,
-  strictObject,
-} from "./index.ts";
+import { compileSchema, EmailAddress, NewPassword, PersonLines, PersonText, PhoneNumber, strictObject } from "./index.ts";
 
 const fields = {
   name: Type.Optional(PersonText({ maxLength: 5 })),

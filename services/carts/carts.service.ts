@@ -1,12 +1,5 @@
 import type { Service } from "moleculer";
-import {
-  assertConditions,
-  defineService,
-  entityTag,
-  typedCall,
-  type Conditions,
-  type Context,
-} from "@valence/runtime/contract";
+import { assertConditions, defineService, entityTag, typedCall, type Conditions, type Context } from "@valence/runtime/contract";
 import { Sql } from "@valence/runtime/database/mixin";
 import { plainError, Refusal } from "@valence/runtime/kernel";
 import { redisOf } from "@valence/runtime/redis";

@@ -1,13 +1,6 @@
 import type { Knex } from "knex";
 import { Refusal } from "@valence/runtime/kernel";
-import {
-  badCursor,
-  cursorOf,
-  defineService,
-  oneOfPageAndCursor,
-  readCursor,
-  type User,
-} from "@valence/runtime/contract";
+import { badCursor, cursorOf, defineService, oneOfPageAndCursor, readCursor, type User } from "@valence/runtime/contract";
 import { Projections } from "@valence/runtime/projection/mixin";
 import { contract } from "./contract.ts";
 import { Customers } from "./customers.projection.ts";

@@ -2,19 +2,7 @@
 // one function from there to the action's params. Nothing else reaches the action. Routes are typed by action name: a route
 // to an action that is gone, or with params that the action does not take, does not compile.
 import type { TProperties, TSchema } from "typebox";
-import {
-  compileParams,
-  strictObject,
-  type ActionName,
-  type Check,
-  type Conditions,
-  type Data,
-  type EventName,
-  type ParamsOf,
-  type ResultOf,
-  type Role,
-  type User,
-} from "../../contract/index.ts";
+import { compileParams, strictObject, type ActionName, type Check, type Conditions, type Data, type EventName, type ParamsOf, type ResultOf, type Role, type User } from "../../contract/index.ts";
 import { Refusal, type Issue } from "../../kernel/index.ts";
 import { limits } from "../limits.ts";
 import { brokenTextIn, isPlainUtf8 } from "./text.ts";

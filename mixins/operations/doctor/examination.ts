@@ -1,13 +1,7 @@
 // All checks of the services named, one after another. Nothing is written, and a check that fails is a finding.
 import { existsSync } from "node:fs";
 import { STORE_LIMITS } from "../../event-store/siblings.ts";
-import {
-  isTornCopy,
-  locationOf,
-  readPostgresUrl,
-  tornCopyMessage,
-  type PostgresLocation,
-} from "../../database/index.ts";
+import { isTornCopy, locationOf, readPostgresUrl, tornCopyMessage, type PostgresLocation } from "../../database/index.ts";
 import type { Environment } from "../../kernel/index.ts";
 import { clockOf } from "./dialects/postgres/clock.ts";
 import { Connection } from "./dialects/postgres/connection.ts";
