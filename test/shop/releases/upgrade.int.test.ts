@@ -2,7 +2,6 @@
 // off ends, and the tables become those of a new database.
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { until } from "@valence/runtime/testing";
 import { isOnPostgres, newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import { orderOf, Shop } from "../support/shop.ts";
