@@ -68,6 +68,16 @@ export function keepDump(version: string, dump: string): void {
   writeFileSync(join(folderOf(version, "postgres"), DUMP), gzipSync(sql, { level: 9 }));
 }
 
+interface Column {
+  readonly table: string;
+  readonly column: string;
+  readonly type: string;
+  readonly needed: number;
+  readonly initial: string | null;
+  /** Its place in the primary key, 0 outside of it. */
+  readonly pk: number;
+}
+
 /** Every column and index of a data folder's files, a line each: `orders.events.version INTEGER not null`. */
 export function tablesOfFiles(dataDir: string): string[] {
   return readdirSync(dataDir)
@@ -81,7 +91,7 @@ export function tablesOfFiles(dataDir: string): string[] {
                from sqlite_master m join pragma_table_info(m.name) c where m.type = 'table' and m.name not like 'sqlite_%'
              union all select tbl_name, '(index)', sql, 0, '', 0 from sqlite_master where type = 'index' and sql is not null`,
           )
-          .all();
+          .all() as unknown as Column[];
         return rows.map(({ table, column, type, needed, initial, pk }) =>
           [`${name}: ${table}.${column}`, type, needed ? "not null" : "", initial ?? "", pk ? `key ${pk}` : ""].join(
             " ",
