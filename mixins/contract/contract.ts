@@ -1,6 +1,8 @@
 // What a service promises to the others: one value, from which types, validation, OpenAPI, the event catalogue and
 // the snapshot check all follow. Others use it by name (`ctx.call("orders.place", …)`) or `import type`.
 import Type, { type Static, type TObject, type TProperties, type TSchema } from "typebox";
+import { assertSchemas } from "./contract-schemas.ts";
+import type { Role } from "./roles.ts";
 
 declare global {
   /** Every service of the house by name; each contract.ts adds its line. */
@@ -16,7 +18,6 @@ export type DeepReadonly<T> = T extends (infer X)[]
 
 type Shapes = Record<string, TProperties>;
 export type ActionShape = { readonly params: TProperties; readonly returns: TSchema };
-export type Role = "customer" | "admin";
 
 /**
  * A service's contract.
@@ -27,7 +28,7 @@ export type Role = "customer" | "admin";
  * - `versions`: current schema version of an event, default 1; upcasters bring older ones up to it.
  * - `actions`: everything else that the service answers.
  * - `refusals`: the rules by which it says no. One that ends in `_NOT_FOUND` is a 404 over HTTP, the others 409.
- * - `roles`: who may use a command or action when a person asks; calls between services are not restricted.
+ * - `roles`: which roles may use a command or action when a person asks; calls between services are not restricted.
  */
 export interface Contract<
   N extends string = string,
@@ -57,6 +58,10 @@ export interface Contract<
 }
 export type AnyContract = Contract<string, any, any, any, any, any, any>;
 
+/**
+ * A service's contract, whole. Throws Misconfigured, naming service, action and field (`loyalty.open: params.since: …`), for
+ * a schema that is wrong.
+ */
 export function defineContract<
   const N extends string,
   S extends TProperties = {},
@@ -91,6 +96,7 @@ export function defineContract<
     ...(contract as object),
     event: (type: string, data: unknown) => ({ type, data }),
   };
+  assertSchemas(whole as unknown as AnyContract);
   defined.set(contract.service, whole as unknown as AnyContract);
   return whole as never;
 }

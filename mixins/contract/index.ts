@@ -22,7 +22,6 @@ export {
   type Recorded,
   type Reply,
   type ResultOf,
-  type Role,
   type Snapshot,
   type WhatIf,
 } from "./contract.ts";
@@ -36,8 +35,11 @@ export {
   type Meta,
   type User,
 } from "./define-service.ts";
-export { WITHOUT_POSTAL_CODES } from "./countries.ts";
-export { EmailAddress, NewPassword, PersonLines, PersonText, PhoneNumber } from "./person-text.ts";
+export { defineFormat, type FormatDefinition } from "./formats.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { openApi, type Operation } from "./openapi.ts";
-export { compileParams, compileSchema, type Check } from "./schema.ts";
+export { compileParams } from "./params.ts";
+export { omit, pick } from "./pick.ts";
+export { defineRoles, isRole, RoleName, rolesDefined, type Role } from "./roles.ts";
+export { compileSchema, type Check } from "./schema.ts";
+export { EmailAddress, NewPassword, PhoneNumber, TextLine, TextLines } from "./text.ts";
