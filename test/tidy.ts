@@ -80,7 +80,10 @@ function isForbidden(from: string, to: string): boolean {
   return false;
 }
 
-/** Others come in by a door: `index.ts` or `mixin.ts` of a runtime folder, `contract.ts` of a service, as types only. */
+/**
+ * Others come in by a door: `index.ts` or `mixin.ts` of a runtime folder, `contract.ts` of a service. A service imports a
+ * contract as a type; the gateway's routes take schemas from it, which is a pure value.
+ */
 export function onlyDoorsAreUsed(tree: Tree): string[] {
   const say = ({ from, to }: Import, rule: string) => `${from} imports ${to}: ${rule}`;
   return allImports(tree).flatMap(found => {
@@ -93,7 +96,8 @@ export function onlyDoorsAreUsed(tree: Tree): string[] {
     // What a first start puts into a service is data, and the service's own; only the seeding reads it.
     if (from.startsWith("services/seed/") && to.endsWith(".seed.ts")) return [];
     if (!to.endsWith("/contract.ts")) return [say(found, "of another service only contract.ts, as a type")];
-    return typeOnly ? [] : [say(found, "a contract is imported as a type")];
+    const isType = typeOnly || from.startsWith("services/api/routes/");
+    return isType ? [] : [say(found, "a contract is imported as a type, but by the gateway's routes")];
   });
 }
 
@@ -108,6 +112,17 @@ export function pureDoorsLoadNoBroker(tree: Tree): string[] {
     return loader === undefined ? [] : [`${door} loads the broker by ${loader}`];
   });
 }
+
+/** A contract stands on schemas alone: its reader loads no code of the service. */
+export function contractsArePure(tree: Tree): string[] {
+  const isVocabulary = (path: string) => /^services\/[^/]+\.ts$/.test(path);
+  return allImports(tree)
+    .filter(({ from, typeOnly }) => !typeOnly && (isVocabulary(from) || /^services\/.+\/contract\.ts$/.test(from)))
+    .filter(({ from, to }) => !isForTests(from) && !isPureVocabulary(to, isVocabulary))
+    .map(({ from, to }) => `${from} imports ${to}: a contract is a pure value`);
+}
+const isPureVocabulary = (path: string, isVocabulary: (path: string) => boolean): boolean =>
+  path === "typebox" || /^mixins\/(contract|kernel)\/index\.ts$/.test(path) || isVocabulary(path);
 
 /** Every file is an entry, or something reaches it. Code that only tests use is for tests, and says so by its name. */
 export function noFileIsDead(tree: Tree): string[] {

@@ -10,6 +10,8 @@ import {
   type Counter,
   type RedisConnection,
 } from "../../mixins/redis/index.ts";
+// The roles that a person may be granted.
+import "../roles.ts";
 import { contract } from "./contract.ts";
 import { FirstAdministrator, firstAdministratorTable, type Made } from "./first-administrator.ts";
 import { KnownAddresses, knownAddressTable } from "./known-addresses.ts";

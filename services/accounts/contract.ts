@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { defineContract, EmailAddress, NewPassword, PersonText } from "../../mixins/contract/index.ts";
+import { defineContract, EmailAddress, NewPassword, TextLine } from "../../mixins/contract/index.ts";
 
 const email = EmailAddress();
 const password = NewPassword({ minLength: 8, maxLength: 128 });
@@ -24,7 +24,7 @@ const Tokens = Type.Object({
 export const contract = defineContract({
   service: "accounts",
   actions: {
-    register: { params: { email, password, name: PersonText({ maxLength: 200 }) }, returns: Person },
+    register: { params: { email, password, name: TextLine({ maxLength: 200 }) }, returns: Person },
     login: { params: { email, password: typedPassword }, returns: Tokens },
     refresh: { params: { refreshToken }, returns: Tokens },
     logout: { params: { refreshToken }, returns: Type.Object({ loggedOut: Type.Boolean() }) },

@@ -8,7 +8,7 @@ import ApiGateway from "moleculer-web";
 import { typedCall } from "../../mixins/contract/index.ts";
 import { environmentOf, METRICS, Refusal, stopsFirst, stopTimeLeft, systemClock } from "../../mixins/kernel/index.ts";
 import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../../mixins/stream/index.ts";
-import { Authenticator, isBearer } from "./authentication.ts";
+import { ANONYMOUS, Authenticator, isBearer } from "./authentication.ts";
 import { documentOf } from "./document.ts";
 import { exchange, type GatewayRequest } from "./exchange.ts";
 import { frontDoor, pathOf, requestId, type Handler } from "./front-door.ts";
@@ -19,7 +19,7 @@ import { Places } from "./places.ts";
 import { sendProblem, toProblem } from "./problem.ts";
 import { send } from "./respond.ts";
 import { concernsSecurity, SecurityLog, securityLine, type Told } from "./security-log.ts";
-import type { Route } from "./route.ts";
+import { rolesOf, type Route } from "./route.ts";
 import { routes } from "./routes/index.ts";
 import { HttpServer } from "./server.ts";
 
@@ -52,7 +52,8 @@ type Gateway = Service & {
   /** Consumers that stand still, and when that was said last; monotonic. */
   stopped: Map<string, number>;
   /** OpenAPI, until the services change: of administrators, and of all others. */
-  documents: { admin?: object; all?: object };
+  /** OpenAPI documents, by the roles of their readers. */
+  documents: Map<string, object>;
   securityLog: SecurityLog;
   /** Whether an administrator asks. Refuses (401) who brings no valid token. */
   isAdmin(req: IncomingMessage): Promise<boolean>;
@@ -151,10 +152,10 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
     this.proxies = environment.trustedProxies;
     const say = (message: string) => this.logger.warn(message);
     this.places = new Places({ clock: systemClock, say });
-    this.documents = {};
+    this.documents = new Map();
     this.securityLog = new SecurityLog(line => this.logger.warn(line));
     // moleculer-web calls it when services come or go. It would list aliases anew, of which we have no automatic ones.
-    this.regenerateAllAutoAliases = () => (this.documents = {});
+    this.regenerateAllAutoAliases = () => this.documents.clear();
     this.matches = { path: "", found: [] };
     // For a line of its debug log moleculer-web draws the alias in colours at each request, whatever the level.
     for (const alias of this.aliases) alias.toString = () => alias.fullPath;
@@ -194,6 +195,8 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
 };
 export default schema;
 
+/** The roles that any route asks for: no others tell two readers of the API's description apart. */
+const ROUTE_ROLES = [...new Set(routes.flatMap(({ access }) => rolesOf(access) ?? []))].toSorted();
 const STREAMED = new Set(routes.filter(route => "stream" in route.target).map(route => route.url));
 /** The services that a gateway needs before it is ready. */
 const ROUTED = new Set(routes.map(({ target }) => ("stream" in target ? "orders" : target.action.split(".", 1)[0]!)));
@@ -274,11 +277,15 @@ function plainOf(gateway: Gateway): ReadonlyMap<string, Handler> {
     [
       "/openapi.json",
       waiting(async (req, res) => {
-        const isAdmin = req.headers.authorization !== undefined && (await gateway.isAdmin(req));
+        const { authorization } = req.headers;
+        const user =
+          authorization === undefined ? ANONYMOUS : (await gateway.authenticator.authenticate(authorization)).user;
         res.setHeader("Vary", "Authorization");
-        const { documents } = gateway;
-        documents[isAdmin ? "admin" : "all"] ??= documentOf(broker, routes, isAdmin);
-        send(res, 200, documents[isAdmin ? "admin" : "all"]);
+        const roles = ROUTE_ROLES.filter(role => user.roles.includes(role));
+        const key = roles.join();
+        const document = gateway.documents.get(key) ?? documentOf(broker, routes, roles);
+        gateway.documents.set(key, document);
+        send(res, 200, document);
       }),
     ],
   ]);

@@ -3,7 +3,7 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { createLocalJWKSet, decodeProtectedHeader, errors, jwtVerify, type JSONWebKeySet } from "jose";
-import type { User } from "../../mixins/contract/index.ts";
+import type { Role, User } from "../../mixins/contract/index.ts";
 import { Refusal, type Clock } from "../../mixins/kernel/index.ts";
 import { limits } from "./limits.ts";
 
@@ -57,7 +57,9 @@ export class Authenticator {
       const { sub, exp, roles } = payload;
       if (!sub || !Array.isArray(roles) || !roles.every(role => typeof role === "string"))
         throw new errors.JWTInvalid("claims");
-      return Object.freeze({ user: Object.freeze({ id: sub, roles: Object.freeze(roles) }), expiresAt: exp! * 1_000 });
+      // A role of another release that is not known here opens nothing.
+      const user = Object.freeze({ id: sub, roles: Object.freeze(roles as Role[]) });
+      return Object.freeze({ user, expiresAt: exp! * 1_000 });
     } catch (error) {
       // A failure to fetch the keys is not the client's: it goes on as what it is.
       if (!(error instanceof errors.JOSEError)) throw error;

@@ -2,9 +2,9 @@
 // describes services that run elsewhere without loading their code.
 import type { ServiceBroker } from "moleculer";
 import Type, { type TSchema } from "typebox";
-import { openApi, type Operation } from "../../mixins/contract/index.ts";
+import { openApi, type Operation, type Role } from "../../mixins/contract/index.ts";
 import { KEY_FIELD, KEY_HEADER } from "./idempotency.ts";
-import type { Route } from "./route.ts";
+import { rolesOf, type Route } from "./route.ts";
 
 const condition = (description: string) => ({ description, schema: Type.String({ maxLength: 2_000 }) });
 const NONE_MATCH = condition("Entity tags, or `*`.");
@@ -21,10 +21,11 @@ const SIGNATURE = {
 const LAST_EVENT_ID = { description: "Version after which to go on.", schema: Type.String({ pattern: "^\\d{1,15}$" }) };
 
 /**
- * OpenAPI 3.1 of the routes: to administrators of all, to anyone else of what they may ask for. Answers of a service that is not there yet are left open.
+ * OpenAPI 3.1 of the routes that a person with these roles may ask for. Answers of a service that is not there yet are
+ * left open.
  */
-export function documentOf(broker: ServiceBroker, all: readonly Route[], forAdmin: boolean): object {
-  const routes = forAdmin ? all : all.filter(({ access }) => access !== "admin");
+export function documentOf(broker: ServiceBroker, all: readonly Route[], roles: readonly Role[]): object {
+  const routes = all.filter(({ access }) => rolesOf(access)?.some(role => roles.includes(role)) ?? true);
   const info = {
     title: "Valence commerce API",
     version: "1",

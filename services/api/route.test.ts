@@ -51,7 +51,7 @@ describe("a route", () => {
     void (() => route("GET /x", "carts.gone", { summary: "", params: () => ({}) }));
     // @ts-expect-error params that the action does not take
     void (() => route("GET /x", "carts.get", { summary: "", params: () => ({ id: "x" }) }));
-    expect(sample.access).toBe("customer");
+    expect(sample.access).toBe("user");
   });
 });
 

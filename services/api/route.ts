@@ -11,14 +11,21 @@ import {
   type Data,
   type ParamsOf,
   type ResultOf,
+  type Role,
   type User,
 } from "../../mixins/contract/index.ts";
 import { Refusal, type Issue } from "../../mixins/kernel/index.ts";
 import { limits } from "./limits.ts";
 import { brokenTextIn, isPlainUtf8 } from "./text.ts";
 
-/** Who may ask: anyone, whoever is logged in, or an administrator. */
-export type Access = "public" | "customer" | "admin";
+/** Which people may ask: anyone (`public`), anyone who is logged in (`user`), or those of a role, or of one of several. */
+export type Access = "public" | "user" | Role | readonly Role[];
+
+/** The roles that an access asks for; undefined where it asks for none. */
+export function rolesOf(access: Access): readonly Role[] | undefined {
+  if (access === "public" || access === "user") return undefined;
+  return typeof access === "string" ? [access] : access;
+}
 
 /** What a route's functions get: each field from its declared place, checked. */
 export interface Request<P = unknown, Q = unknown, B = unknown> {
@@ -122,9 +129,11 @@ export const orderStream = <P extends TProperties>(line: string, spec: Places<P,
 
 function placed(line: string, spec: Places<TProperties, TProperties, TProperties>): Omit<Route, "target"> {
   const [method, url] = line.split(" ") as [string, string];
-  const { summary, access = "customer", path = {}, query = {}, body = {} } = spec;
+  const { summary, access = "user", path = {}, query = {}, body = {} } = spec;
   const shape = strictObject(body);
-  const checks = { path: checkOf(path), query: checkOf(query), body: checkOf(body) };
+  const checkOf = (place: "path" | "query" | "body", properties: TProperties): Check =>
+    compileParams(strictObject(properties), `${line}: ${place}`);
+  const checks = { path: checkOf("path", path), query: checkOf("query", query), body: checkOf("body", body) };
   return {
     method,
     url: url.startsWith("/.") ? url : `${API}${url}`,
@@ -210,7 +219,6 @@ function dropNamed(body: Record<string, unknown>, path: Record<string, unknown>,
   }
 }
 
-const checkOf = (properties: TProperties): Check => compileParams(strictObject(properties));
 const issuesOf = (found: true | Issue[]): Issue[] => (found === true ? [] : found);
 
 /** Fields of the query whose name or value is not UTF-8. A whole that is holds none that is not. */

@@ -1,38 +1,32 @@
-import Type from "typebox";
-import { EmailAddress, NewPassword, PersonText } from "../../../mixins/contract/index.ts";
+import { contract } from "../../accounts/contract.ts";
 import { route } from "../route.ts";
 
-const email = EmailAddress();
-const refreshToken = Type.String({ minLength: 1, maxLength: 200 });
+const { register, login, refresh, logout } = contract.actions;
 
 export const accounts = [
   route("POST /auth/register", "accounts.register", {
     summary: "Open an account",
     access: "public",
-    body: {
-      email,
-      password: NewPassword({ minLength: 8, maxLength: 128 }),
-      name: PersonText({ maxLength: 200 }),
-    },
+    body: register.params,
     params: ({ body }) => body,
     status: 201,
   }),
   route("POST /auth/login", "accounts.login", {
     summary: "Log in: an access token for 15 minutes, and a refresh token",
     access: "public",
-    body: { email, password: Type.String({ minLength: 1, maxLength: 512 }) },
+    body: login.params,
     params: ({ body }) => body,
   }),
   route("POST /auth/refresh", "accounts.refresh", {
     summary: "New tokens for a refresh token, which is used up",
     access: "public",
-    body: { refreshToken },
+    body: refresh.params,
     params: ({ body }) => body,
   }),
   route("POST /auth/logout", "accounts.logout", {
     summary: "End the session of a refresh token",
     access: "public",
-    body: { refreshToken },
+    body: logout.params,
     params: ({ body }) => body,
     status: 204,
   }),

@@ -1,7 +1,8 @@
-import Type from "typebox";
+import { pick } from "../../../mixins/contract/index.ts";
+import { contract } from "../../carts/contract.ts";
 import { API, route } from "../route.ts";
 
-const productId = Type.String({ format: "uuid" });
+const { put, removeItem } = contract.actions;
 
 /** Each change answers the whole cart, by whose version it may be conditional. */
 const answersCart = { versioned: true, contentLocation: `${API}/cart` } as const;
@@ -19,14 +20,14 @@ export const carts = [
   }),
   route("PUT /cart/items/:productId", "carts.put", {
     summary: "Set the quantity of a product in the cart",
-    path: { productId },
-    body: { quantity: Type.Integer({ minimum: 1, maximum: 1_000 }) },
+    path: pick(put.params, "productId"),
+    body: pick(put.params, "quantity"),
     ...answersCart,
     params: ({ path, body, user, conditions }) => ({ ...conditions, ...path, ...body, owner: user.id }),
   }),
   route("DELETE /cart/items/:productId", "carts.removeItem", {
     summary: "Take a product out of the cart",
-    path: { productId },
+    path: pick(removeItem.params, "productId"),
     ...answersCart,
     params: ({ path, user, conditions }) => ({ ...conditions, ...path, owner: user.id }),
   }),
