@@ -23,6 +23,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   actor: 5,
   projection: 6,
   saga: 7,
+  testing: 8,
 };
 
 /** Tests, what only they use, and benchmarks: they may open inner rooms. */

@@ -85,3 +85,6 @@ function checkOf(format: Format | undefined): (text: string) => boolean {
   if (check instanceof RegExp) return text => check.test(text);
   return check as (text: string) => boolean;
 }
+
+/** A text that has the format; undefined for a format that names none. */
+export const exampleOf = (format: unknown): string | undefined => formatOf(format)?.example;

@@ -35,7 +35,7 @@ export {
   type Meta,
   type User,
 } from "./define-service.ts";
-export { defineFormat, type FormatDefinition } from "./formats.ts";
+export { defineFormat, exampleOf, type FormatDefinition } from "./formats.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { openApi, type Operation } from "./openapi.ts";
 export { compileParams } from "./params.ts";

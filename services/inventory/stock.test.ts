@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { Refusal } from "../../mixins/kernel/index.ts";
 import { decide, decisionOf, given } from "../../mixins/actor/index.ts";
-import { checkGolden } from "../golden.fixture.ts";
+import { checkGolden } from "../../mixins/testing/index.ts";
 import { contract } from "./contract.ts";
 import { quantityOf } from "./reservations.ts";
 import { limits, Stock } from "./stock.ts";

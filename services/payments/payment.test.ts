@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { evolveAll, given, type EventOf } from "../../mixins/actor/index.ts";
-import { checkGolden } from "../golden.fixture.ts";
+import { checkGolden } from "../../mixins/testing/index.ts";
 import { contract } from "./contract.ts";
 import { Payment } from "./payment.ts";
 

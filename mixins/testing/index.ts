@@ -1,0 +1,2 @@
+export { freeze, freezeActor } from "./freeze.ts";
+export { checkFrozen, checkGolden } from "./golden.ts";

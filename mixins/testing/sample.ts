@@ -1,0 +1,100 @@
+// A value that a schema accepts, made from the schema: the data of a golden sample.
+import type { TSchema } from "typebox";
+import { compileSchema, exampleOf, strictObject } from "../contract/index.ts";
+
+type Schema = TSchema & {
+  readonly type?: string;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly examples?: readonly unknown[];
+  readonly default?: unknown;
+  readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly items?: Schema | readonly Schema[];
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly minimum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly format?: string;
+};
+
+/** `full` has every optional field, `least` none, objects and lists within included. */
+export type Extent = "full" | "least";
+
+/**
+ * A value of the schema. An `examples` of a field (a keyword of JSON Schema) goes before what is made up. The value may
+ * still be refused where a pattern is more than a guess can meet: the caller checks it.
+ */
+export function sampleOf(schema: TSchema, extent: Extent): unknown {
+  const { anyOf, oneOf, ...here } = schema as Schema;
+  if (here.examples && here.examples.length > 0) return here.examples[0];
+  if (here.default !== undefined) return here.default;
+  if (Object.hasOwn(here, "const")) return here.const;
+  if (here.enum) return here.enum[0];
+  const branch = (anyOf ?? oneOf)?.[0];
+  if (branch) return sampleOf(branch, extent);
+  switch (here.type) {
+    case "object":
+      return objectOf(here, extent);
+    case "array":
+      return arrayOf(here, extent);
+    case "string":
+      return textOf(here);
+    case "integer":
+    case "number":
+      return numberOf(here);
+    case "boolean":
+      return extent === "full";
+    case "null":
+      return null;
+    default:
+      return {};
+  }
+}
+
+function objectOf({ properties = {}, required = [] }: Schema, extent: Extent): Record<string, unknown> {
+  const fields = Object.entries(properties).filter(([name]) => extent === "full" || required.includes(name));
+  return Object.fromEntries(fields.map(([name, field]) => [name, sampleOf(field, extent)]));
+}
+
+/** One item at least, as far as the schema lets: its own optional fields are to be seen in it. */
+function arrayOf({ items, minItems = 0, maxItems = Infinity }: Schema, extent: Extent): unknown[] {
+  if (Array.isArray(items)) return items.map(item => sampleOf(item, extent));
+  const length = Math.min(Math.max(1, minItems), maxItems);
+  return Array.from({ length }, () => (items ? sampleOf(items as Schema, extent) : {}));
+}
+
+function numberOf({ minimum, exclusiveMinimum, maximum = Infinity }: Schema): number {
+  const least = exclusiveMinimum === undefined ? (minimum ?? -Infinity) : exclusiveMinimum + 1;
+  return Math.min(Math.max(1, least), maximum);
+}
+
+/** What patterns commonly ask for. */
+const GUESSES = [
+  "sample",
+  "Sample",
+  "SAMPLE",
+  "sample-1",
+  "S-1",
+  "1",
+  "2026-01-01T12:00:00.000Z",
+  "0190a0a0-0000-7000-8000-000000000000",
+  "GB",
+  "EUR",
+  "/sample",
+  "https://example.com/sample",
+  "0123456789abcdef",
+];
+
+function textOf(schema: Schema): string {
+  const { minLength = 0, maxLength = Infinity, format } = schema;
+  const check = compileSchema(strictObject({ text: schema }));
+  const guesses = [exampleOf(format) ?? [], GUESSES].flat();
+  const fitting = guesses.map(text => text.padEnd(minLength, "x").slice(0, maxLength));
+  return fitting.find(text => check({ text }) === true) ?? fitting[0]!;
+}
