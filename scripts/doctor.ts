@@ -10,7 +10,7 @@ const HELP = `Looks at the databases that the environment names, and says what i
 
   npm run doctor                 all services
   npm run doctor -- <service>    one
-  npm run doctor -- --deep       reads every event too: gaps in streams
+  npm run doctor -- --deep       reads every event too: gaps in streams, shapes of earlier releases
   npm run doctor -- --json       one JSON document
 
 No shop need run, and nothing is written. One line a check:
@@ -56,7 +56,7 @@ async function main(): Promise<void> {
   const counts = countsOf(findings);
   if (values.json) console.log(JSON.stringify({ counts, findings }, undefined, 2));
   else {
-    const looked = values.deep ? "" : "; --deep looks for gaps in streams as well";
+    const looked = values.deep ? "" : "; --deep reads every event as well";
     console.log(`\n${findings.length} checks: ${counts.ok} ok, ${counts.warn} warn, ${counts.FAIL} FAIL${looked}`);
   }
   if (counts.FAIL > 0) process.exitCode = 1;

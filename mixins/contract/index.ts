@@ -1,4 +1,5 @@
 export { badCursor, Cursor, cursorOf, oneOfPageAndCursor, readCursor, type CursorValue } from "./cursor.ts";
+export { inCallersWords, refusedOf, type Refused, type Words } from "./callers-words.ts";
 export { floating, typedCall, type Call, type CallOptions } from "./call.ts";
 export { assertConditions, conditionFailed, Conditions, entityTag, type Current } from "./conditions.ts";
 export {
@@ -38,6 +39,7 @@ export {
 export { defineFormat, exampleOf, type FormatDefinition } from "./formats.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { openApi, type Operation } from "./openapi.ts";
+export { actsFor, assertOwned, seesAll } from "./ownership.ts";
 export { compileParams } from "./params.ts";
 export { omit, pick } from "./pick.ts";
 export { defineRoles, isRole, RoleName, rolesDefined, type Role } from "./roles.ts";

@@ -15,6 +15,8 @@ const limits = {
   historyEvents: 4,
   /** Histories of one length: from more of them no longer ones are made. */
   histories: 1_000,
+  /** Characters of a line of a sample. */
+  lineChars: 120,
 } as const;
 
 /**
@@ -157,6 +159,18 @@ function step(actor: Actor, folder: string, check: Check, history: History, samp
 function writeSample(folder: string, kind: "events" | "snapshots", name: string, data: unknown): string {
   mkdirSync(join(folder, kind), { recursive: true });
   const file = join(kind, `${name}.json`);
-  writeFileSync(join(folder, file), `${JSON.stringify(data, undefined, 2)}\n`, { flag: "wx" });
+  writeFileSync(join(folder, file), `${formatted(data)}\n`, { flag: "wx" });
   return file;
+}
+
+/** As prettier leaves it: a short list of plain values in one line. */
+function formatted(data: unknown): string {
+  const value = String.raw`(?:"(?:[^"\\]|\\.)*"|[\w.+-]+)`;
+  return JSON.stringify(data, undefined, 2).replaceAll(
+    new RegExp(String.raw`^(.*)\[\n\s+(${value}(?:,\n\s+${value})*)\n\s+\]`, "gm"),
+    (whole, before: string, items: string) => {
+      const line = `${before}[${items.replaceAll(/\n\s+/g, " ")}]`;
+      return line.length < limits.lineChars ? line : whole;
+    },
+  );
 }

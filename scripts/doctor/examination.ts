@@ -1,5 +1,7 @@
 // All checks of the services named, one after another. Nothing is written, and a check that fails is a finding.
 import { existsSync } from "node:fs";
+import { dirname } from "node:path";
+import { definitionsIn } from "../../mixins/actor/index.ts";
 import { isTornCopy, tornCopyMessage } from "../../mixins/database/index.ts";
 import { STORE_LIMITS } from "../../mixins/event-store/mixin.ts";
 import { readPostgresUrl, type Environment, type PostgresLocation } from "../../mixins/kernel/index.ts";
@@ -21,7 +23,9 @@ import { lagOf } from "./lag.ts";
 import { parkedOf } from "./parked.ts";
 import { quarantineOf } from "./quarantine.ts";
 import { sagasOf } from "./sagas.ts";
+import { shapesOf } from "./shapes.ts";
 import type { Service, Tables } from "./tables.ts";
+import { serviceFile } from "../services.ts";
 
 export interface ExaminationOptions {
   /** Reads every event too. */
@@ -208,7 +212,11 @@ class Examination {
       await this.#check(name, "parked", () => parkedOf(database));
       await this.#check(name, "quarantine", () => quarantineOf(database));
       await this.#check(name, "sagas", () => sagasOf(database));
-      if (this.#options.deep) await this.#check(name, "gaps", () => gapsOf(database, this.#progressOf(name, database)));
+      if (!this.#options.deep) continue;
+      const onProgress = this.#progressOf(name, database);
+      await this.#check(name, "gaps", () => gapsOf(database, onProgress));
+      const folder = dirname(serviceFile(name, "contract.ts"));
+      await this.#check(name, "shapes", async () => shapesOf(database, await definitionsIn(folder), onProgress));
     }
   }
 

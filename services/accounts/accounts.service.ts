@@ -1,5 +1,5 @@
 // Users, log-in and the keys that sign access tokens. Passwords, hashes and refresh tokens never reach a log or an error.
-import { defineService, type Context } from "../../mixins/contract/index.ts";
+import { actsFor, defineService, type Context } from "../../mixins/contract/index.ts";
 import { Sql } from "../../mixins/database/mixin.ts";
 import { environmentOf, Refusal, systemClock } from "../../mixins/kernel/index.ts";
 import {
@@ -108,7 +108,7 @@ export default defineService(contract, {
     get: {
       repeatable: true,
       async handler(this: Accounts, ctx) {
-        const user = mayRead(ctx) ? await this.users.byId(ctx.params.id) : undefined;
+        const user = actsFor(ctx, ctx.params.id) ? await this.users.byId(ctx.params.id) : undefined;
         if (!user) throw new Refusal("USER_NOT_FOUND", { field: "id" });
         return user.person;
       },
@@ -169,8 +169,3 @@ const tokens = async (signer: Signer, user: Person, refreshToken: string) => ({
   expiresIn: limits.accessTokenSeconds,
   user,
 });
-
-/** A person sees their own account, an administrator all; another's does not exist. */
-function mayRead({ meta, params }: Context<{ id: string }>): boolean {
-  return !meta.user || meta.user.id === params.id || meta.user.roles.includes("admin");
-}

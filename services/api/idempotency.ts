@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import Type from "typebox";
-import { isRefusal, Refusal, type RefusalDetail } from "../../mixins/kernel/index.ts";
+import { refusedOf } from "../../mixins/contract/index.ts";
+import { Refusal } from "../../mixins/kernel/index.ts";
 
 export const KEY_FIELD = "Idempotency-Key";
 /**
@@ -49,16 +50,11 @@ const OF_KEYS: Readonly<Record<string, { type: string; status: number; message: 
 
 /** What a request with a key failed with, as its client knows the matter; a recorded refusal says that it is one. */
 export function inClientsWords(error: unknown, isReplay: boolean): unknown {
-  if (!isRefusal(error)) return error;
-  const ofKey = OF_KEYS[error.type];
+  const refused = refusedOf(error);
+  if (!refused) return error;
+  const ofKey = OF_KEYS[refused.type];
   if (ofKey) return new Refusal(ofKey.type, { ...ofKey, field: KEY_FIELD });
   if (!isReplay) return error;
-  const { errors, members } = (error as { data?: Pick<RefusalDetail, "errors" | "members"> }).data ?? {};
-  const message = `${error.message} (the first answer to this Idempotency-Key; to try again, send a new key)`;
-  return new Refusal(error.type, {
-    message,
-    status: error.code,
-    ...(errors && { errors }),
-    ...(members && { members }),
-  });
+  const message = `${refused.message} (the first answer to this Idempotency-Key; to try again, send a new key)`;
+  return new Refusal(refused.type, { ...refused, message });
 }
