@@ -6,7 +6,7 @@ declare global {
   }
 }
 
-/** The roles of the shop's people, besides the runtime's `admin`. */
 export const roles = defineRoles({
+  admin: "Runs the shop: sees all orders and accounts, changes catalog and stock, refunds, operates.",
   customer: "Shops: has a cart, and places, reads and cancels orders of their own.",
 });

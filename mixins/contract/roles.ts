@@ -2,7 +2,7 @@
 // own, so that a contract, a route or a check that names another does not compile:
 //
 //   declare global { interface Roles { clerk: true } }
-//   export const roles = defineRoles({ clerk: "Books rooms for guests who call." });
+//   export const roles = defineRoles({ admin: "Runs the hotel.", clerk: "Books rooms for guests who call." });
 import Type from "typebox";
 import { defineFormat } from "./formats.ts";
 
@@ -18,11 +18,11 @@ export type Role = keyof Roles;
 const defined = new Map<string, string>([["admin", "Operates the system: sees and does everything."]]);
 
 /**
- * The roles of the domain, each with what it is for in one sentence; all that are declared have to be here. Without it the
- * names are known to the compiler alone, and nobody can be granted one.
+ * The roles, each with what it is for in one sentence; all that are declared have to be here. Without it the domain's are
+ * known to the compiler alone, and nobody can be granted one.
  */
-export function defineRoles<R extends Readonly<Record<Exclude<Role, "admin">, string>>>(roles: R): R {
-  for (const [role, purpose] of Object.entries<string>(roles)) defined.set(role, purpose);
+export function defineRoles(roles: Readonly<Record<Role, string>>): typeof roles {
+  for (const [role, purpose] of Object.entries(roles)) defined.set(role, purpose);
   return roles;
 }
 

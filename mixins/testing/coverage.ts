@@ -16,16 +16,16 @@ export interface Missing {
 
 /** Which optional fields of a schema, objects and lists within it included, its samples do not show both ways. */
 export function missingIn(schema: TSchema, samples: readonly unknown[]): Missing {
-  const optional = optionalIn(schema as Schema, "");
+  const optional = optionalIn(schema, "");
   const seen = { present: new Set<string>(), absent: new Set<string>() };
-  for (const sample of samples) look(schema as Schema, sample, "", seen);
+  for (const sample of samples) look(schema, sample, "", seen);
   return {
     present: optional.filter(path => !seen.present.has(path)),
     absent: optional.filter(path => !seen.absent.has(path)),
   };
 }
 
-const itemsOf = ({ items }: Schema): Schema | undefined => (Array.isArray(items) ? undefined : (items as Schema));
+const itemsOf = ({ items }: Schema): Schema | undefined => (Array.isArray(items) ? undefined : items);
 
 // Branches of a union are left out: which of them a sample is of is not told by its fields.
 function optionalIn(schema: Schema, path: string): string[] {

@@ -41,7 +41,7 @@ function booking({ held = HELD, version = 1, upcasters = {}, snapshotSchema = 1,
     initial: () => ({}),
     decide: { hold: () => [] },
     evolve: {
-      "booking.held": (_state, data) => (fold ?? (({ room }) => ({ status: "held", room })))(data) as {},
+      "booking.held": (_state, data) => (fold ?? (({ room }) => ({ status: "held", room })))(data),
       "booking.confirmed": state => {
         if (state.status !== "held") throw new Error("it is not held");
         return { ...state, status: "confirmed" };

@@ -1,5 +1,5 @@
 // Users, log-in and the keys that sign access tokens. Passwords, hashes and refresh tokens never reach a log or an error.
-import { actsFor, defineService, type Context } from "../../mixins/contract/index.ts";
+import { actsFor, defineService } from "../../mixins/contract/index.ts";
 import { Sql } from "../../mixins/database/mixin.ts";
 import { environmentOf, Refusal, systemClock } from "../../mixins/kernel/index.ts";
 import {
