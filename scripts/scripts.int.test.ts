@@ -296,3 +296,17 @@ test("a consumer that stands still is listed, and sent on by its name, with a wo
   expect(consumer().stdout).toBe("None stands still.\n");
   await database.close();
 });
+
+test("freeze says what it does, and names a service that is not there", () => {
+  expect(run("freeze.ts", {}, ["--help"]).stdout).toContain("npm run freeze -- <service>");
+  expect(run("freeze.ts", {}, ["catalog"])).toEqual({
+    status: 0,
+    stdout: "every shape is frozen already\n",
+    stderr: "",
+  });
+  expect(run("freeze.ts", {}, ["orders", "odrers"])).toMatchObject({
+    status: 1,
+    stdout: "",
+    stderr: expect.stringMatching(/^there is no service "odrers", but accounts, /),
+  });
+});

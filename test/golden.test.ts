@@ -17,6 +17,6 @@ test("an actor is found by its folder, and a service that has none has no sample
   expect((await definitionsIn(join(hello, "loyalty")))?.actor?.contract.service).toBe("loyalty");
   expect((await definitionsIn(join(hello, "balances")))?.actor).toBeUndefined();
   await checkFrozen(join(hello, "balances"));
-  await expect(checkFrozen(join(hello, "loyalty"))).rejects.toThrow("no golden sample events/account.");
+  await expect(checkFrozen(hello)).rejects.toThrow("has no contract.ts");
   expect(await definitionsIn(hello)).toBeUndefined();
 });

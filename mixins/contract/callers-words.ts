@@ -1,5 +1,5 @@
 // A service that is called refuses in its own words: it names its own fields (`ids.2`). The client of the calling service
-// has written others (`lines.5.productId`), and its form can only mark those.
+// has written others (`guests.5.roomId`), and its form can only mark those.
 import { isRefusal, Refusal, type Issue } from "../kernel/index.ts";
 
 /** A refusal as it arrived from another service, ready to be thrown as another: `new Refusal(type, { ...detail, field })`. */
@@ -33,7 +33,7 @@ export function refusedOf(error: unknown): Refused | undefined {
 
 /**
  * The answer of a call; refusals of the rules that are named are thrown in the caller's words, every other error as it is:
- * `inCallersWords(ctx.call("catalog.get", { id }), { PRODUCT_NOT_FOUND: { id: "productId" } })`.
+ * `inCallersWords(ctx.call("rooms.get", { id }), { ROOM_NOT_FOUND: { id: "roomId" } })`.
  */
 export async function inCallersWords<T>(call: Promise<T>, words: Readonly<Record<string, Words>>): Promise<T> {
   try {

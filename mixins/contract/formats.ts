@@ -33,7 +33,7 @@ export function defineFormat<const N extends string>(name: N, format: FormatDefi
   return name;
 }
 
-/** What is known of a format; undefined for one that nobody has defined. */
+/** The definition of a format; undefined for a name that is not defined. */
 export const formatOf = (name: unknown): FormatDefinition | undefined =>
   typeof name === "string" ? definitions.get(name) : undefined;
 
@@ -50,7 +50,7 @@ defineFormat("uuid", {
   normalize: withLowerCaseUuid,
   example: UUID,
 });
-/** An id that may be a UUID, as an order's is, or begins with one. Its characters are the pattern's to say. */
+/** An id that may be a UUID, or begins with one: an actor's. The pattern of the field says which characters it may have. */
 defineFormat("entity-id", { check: () => true, normalize: withLowerCaseUuid, example: UUID });
 defineFormat("email", { check: EMAIL, example: "ada@example.com" });
 

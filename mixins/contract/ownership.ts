@@ -1,5 +1,5 @@
-// Who owns what a request is about. The gateway puts the person who asks into `meta.user`; a call between services carries
-// nobody and may see and do everything.
+// Ownership: a person may see and do what is theirs. The gateway puts the asking person into `meta.user`; a call between
+// services carries no person and may see and do everything.
 import { Refusal } from "../kernel/index.ts";
 import type { Meta, User } from "./define-service.ts";
 import type { Role } from "./roles.ts";
@@ -24,7 +24,7 @@ export const actsFor = (asked: Asked, owner: unknown, roles: readonly Role[] = A
 /**
  * Throws Refusal `rule`, a 404 as a rule that ends in `_NOT_FOUND` is, unless the request may act for the owner. What belongs
  * to another does not exist for the asking user, since its id must tell nothing; neither does what has no owner yet:
- * `assertOwned(ctx, state.customer, "ORDER_NOT_FOUND")`.
+ * `assertOwned(ctx, state.guest, "BOOKING_NOT_FOUND")`.
  */
 export function assertOwned(
   asked: Asked,

@@ -2,17 +2,21 @@ import { describe, expect, test } from "@jest/globals";
 import Type, { type TSchema } from "typebox";
 import { compileParams, compileSchema, defineContract, strictObject } from "./index.ts";
 
-const line = (sku: TSchema) => Type.Array(strictObject({ sku }));
+const line = (code: TSchema) => Type.Array(strictObject({ code }));
 
 describe("a schema that is wrong is named by its service, action and field", () => {
   test.each<[mistake: string, schema: TSchema, said: string]>([
     ["an unknown format", Type.String({ format: "dat" }), 'x: unknown format "dat"'],
-    ["an unknown keyword", line(Type.String({ minLenght: 3 })), 'x[].sku: unknown keyword "minLenght"'],
+    ["an unknown keyword", line(Type.String({ minLenght: 3 })), 'x[].code: unknown keyword "minLenght"'],
     ["a pattern that is none", Type.Optional(Type.String({ pattern: "(" })), "x: pattern: Invalid regular expression"],
     ["a keyword of another type", Type.String({ minLength: "3" as never }), "x.minLength: must be integer"],
-    ["a bound below zero", line(Type.String({ minLength: -3 })), "x[].sku.minLength: must be >= 0"],
+    ["a bound below zero", line(Type.String({ minLength: -3 })), "x[].code.minLength: must be >= 0"],
     ["bounds that exclude each other", Type.Integer({ minimum: 4, maximum: 3 }), "x: minimum 4 is above maximum 3"],
-    ["lengths that do", line(Type.String({ minLength: 9, maxLength: 3 })), "x[].sku: minLength 9 is above maxLength 3"],
+    [
+      "lengths that do",
+      line(Type.String({ minLength: 9, maxLength: 3 })),
+      "x[].code: minLength 9 is above maxLength 3",
+    ],
     ["one branch of several", Type.Union([Type.Null(), Type.String({ format: "dat" })]), "x: unknown format"],
     ["no schema at all", undefined as never, "x: is no schema"],
   ])("%s", (_mistake, schema, said) => {

@@ -1,11 +1,11 @@
-// Where a schema is wrong. Ajv stops at the first mistake and for most of them does not say where it is; an author who
-// writes a hundred fields has to be told the service, the action and the field.
+// The place of a mistake in a schema. Ajv stops at the first mistake and for most of them does not say where it is; the author
+// of a hundred fields has to be told the service, the action and the field.
 import { Misconfigured } from "../kernel/index.ts";
 import { ajv } from "./ajv.ts";
 import { formatOf } from "./formats.ts";
 
 interface Fault {
-  /** Path below the place that the caller names: `.lines[].sku`, "" for the schema itself. */
+  /** Path below the place that the caller names: `.lines[].code`, "" for the schema itself. */
   readonly path: string;
   readonly reason: string;
 }
@@ -99,7 +99,7 @@ function childrenOf(schema: Record<string, unknown>): [step: string, child: unkn
   ];
 }
 
-/** `/properties/lines/items/properties/sku/minLength` as `.lines[].sku.minLength`. */
+/** `/properties/lines/items/properties/code/minLength` as `.lines[].code.minLength`. */
 function pathOf(pointer: string): string {
   const steps = pointer.split("/").slice(1);
   let path = "";

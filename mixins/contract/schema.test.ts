@@ -16,7 +16,7 @@ test("what is wrong is named, a value that cannot be looked at is a bug with a t
 });
 
 test("of unknown keys and of items past the limit so many are told as help, without a look at the others", () => {
-  const lines = Type.Optional(Type.Array(Type.Object({ sku: Type.String() }), { maxItems: 3 }));
+  const lines = Type.Optional(Type.Array(Type.Object({ code: Type.String() }), { maxItems: 3 }));
   const bounded = compileSchema(strictObject({ amount: Type.Integer(), lines }));
   const many = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`k${n}`, 0]));
   const issues = bounded({ ...many, amount: 1 });
@@ -32,7 +32,7 @@ test("of unknown keys and of items past the limit so many are told as help, with
 
 test("what comes in has its UUIDs in lower case, wherever the schema has their format, and nothing else changed", () => {
   const uuid = Type.String({ format: "uuid" });
-  const Line = strictObject({ productId: uuid, note: Type.Optional(Type.String()) });
+  const Line = strictObject({ partId: uuid, note: Type.Optional(Type.String()) });
   const checkParams = compileParams(
     strictObject({
       id: Type.Optional(EntityId),
@@ -48,19 +48,19 @@ test("what comes in has its UUIDs in lower case, wherever the schema has their f
     id: upper,
     owner: upper,
     ids: [upper, lower],
-    lines: [{ productId: upper, note: upper }],
-    either: { productId: upper },
+    lines: [{ partId: upper, note: upper }],
+    either: { partId: upper },
   };
   expect(checkParams(params)).toBe(true);
   expect(params).toEqual({
     id: lower,
     owner: lower,
     ids: [lower, lower],
-    lines: [{ productId: lower, note: upper }],
-    either: { productId: lower },
+    lines: [{ partId: lower, note: upper }],
+    either: { partId: lower },
   });
-  const sku = { id: "MUG-ABC" };
-  expect([checkParams(sku), sku]).toEqual([true, { id: "MUG-ABC" }]);
+  const plain = { id: "BOX-ABC" };
+  expect([checkParams(plain), plain]).toEqual([true, { id: "BOX-ABC" }]);
   expect(checkParams(Object.freeze({ owner: lower }))).toBe(true);
   for (const bad of [null, 7, { owner: 7 }, { ids: {} }, { lines: [null] }, { lines: 1 }])
     expect(checkParams(bad)).not.toBe(true);
@@ -70,14 +70,14 @@ test("what comes in has its UUIDs in lower case, wherever the schema has their f
 });
 
 test("which values are allowed is said", () => {
-  const mug = compileSchema(
+  const part = compileSchema(
     strictObject({
       state: Type.Optional(Type.Enum(["open", "stuck"])),
       size: Type.Optional(Type.Literal(3)),
       code: Type.Optional(Type.Enum(Array.from({ length: 249 }, (_, n) => `C${n}`))),
     }),
   );
-  expect(mug({ state: "lost" })).toEqual([{ field: "state", message: "must be one of open, stuck" }]);
-  expect(mug({ size: 4 })).toEqual([{ field: "size", message: "must be one of 3" }]);
-  expect(mug({ code: "X" })).toEqual([{ field: "code", message: "must be one of the 249 allowed values" }]);
+  expect(part({ state: "lost" })).toEqual([{ field: "state", message: "must be one of open, stuck" }]);
+  expect(part({ size: 4 })).toEqual([{ field: "size", message: "must be one of 3" }]);
+  expect(part({ code: "X" })).toEqual([{ field: "code", message: "must be one of the 249 allowed values" }]);
 });

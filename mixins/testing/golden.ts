@@ -1,9 +1,9 @@
 // Released shapes are frozen as samples beside their service, and every later release has to read them:
 //
-//   events/order.placed.v1.json        the data of an event, as version 1 of it is recorded
-//   events/order.placed.v1.least.json  another sample of the same version
-//   snapshots/order.v1.json            { events: ["order.placed.v1", …], state }: what state number 1 made of these samples
-//   snapshots/order.v1.paid.json       another, for a history that ends in order.paid
+//   events/booking.held.v1.json        the data of an event, as version 1 of it is recorded
+//   events/booking.held.v1.least.json  another sample of the same version
+//   snapshots/booking.v1.json          { events: ["booking.held.v1", …], state }: the state of schema 1 after these samples
+//   snapshots/booking.v1.paid.json     another, for a history that ends in booking.paid
 //
 // A sample is never edited. An event whose shape changes gets a new version, an upcaster and new samples; a fold that changes
 // gets a new `snapshotSchema` and new samples: without it, states of the old shape would be taken for new ones. `freeze` writes
@@ -119,7 +119,7 @@ export function decodeSample(actor: Actor, folder: string, name: string): PlainE
 
 export const currentVersion = ({ contract }: Actor, type: string): number => contract.versions[type] ?? 1;
 
-/** The name of today's state: `order.v2`. */
+/** The name of today's state: `booking.v2`. */
 export const snapshotName = ({ contract, snapshotSchema = 1 }: Actor): string => `${contract.actor}.v${snapshotSchema}`;
 
 interface Sample {

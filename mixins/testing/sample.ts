@@ -27,8 +27,8 @@ type Schema = TSchema & {
 export type Extent = "full" | "least";
 
 /**
- * A value of the schema. An `examples` of a field (a keyword of JSON Schema) goes before what is made up. The value may
- * still be refused where a pattern is more than a guess can meet: the caller checks it.
+ * A value of the schema. The `examples` of a field (a keyword of JSON Schema) are taken first. A made-up text may be refused
+ * by a pattern: the caller checks the value.
  */
 export function sampleOf(schema: TSchema, extent: Extent): unknown {
   const { anyOf, oneOf, ...here } = schema as Schema;

@@ -1,5 +1,5 @@
-// Whether today's code reads every event: through the upcasters, its data is what the contract says. One that lacks a field
-// is not refused when it is read; its fold goes on with what is not there.
+// Whether today's code reads every event: its data, through the upcasters, is as the contract has it. An event that lacks a
+// field is not refused when it is read; its fold goes on with undefined.
 import type { Definitions } from "../../mixins/actor/index.ts";
 import { compileSchema, strictObject, type Check } from "../../mixins/contract/index.ts";
 import { upcast } from "../../mixins/event-store/index.ts";

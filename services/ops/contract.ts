@@ -71,7 +71,7 @@ export const contract = defineContract({
     /** Readers of other services' logs, and which of them stand still because their place is not in the log. */
     consumers: { params: {}, returns: listOf("consumers") },
     /**
-     * Sends a consumer on whose place is not in the log of its owner: to the log's start, or to its head, passing over what
+     * Moves a consumer whose checkpoint is not in its owner's log: to the log's start, or to its head, passing over what
      * it has. `service` is needed where two have a consumer of this name.
      */
     resetConsumer: {

@@ -4,7 +4,7 @@ import { API, route } from "../route.ts";
 
 const { put, removeItem } = contract.actions;
 
-/** Each change answers the whole cart, by whose version it may be conditional. */
+/** Each change answers the whole cart, and may be conditional on the cart's version. */
 const answersCart = { versioned: true, contentLocation: `${API}/cart` } as const;
 
 export const carts = [

@@ -80,7 +80,7 @@ export const operations = [
     params: () => ({}),
   }),
   route("POST /ops/consumers/:name/reset", "ops.resetConsumer", {
-    summary: "Send a consumer on whose place is not in the log, to the log's start or its head",
+    summary: "Move a consumer whose checkpoint is not in the log, to the log's start or its head",
     access,
     path: pick(resetConsumer.params, "name"),
     body: omit(resetConsumer.params, "name"),
