@@ -102,10 +102,26 @@ describe("once the shapes are frozen", () => {
 
   test("a new optional field needs a sample that has it", () => {
     const actor = booking({ held: { ...HELD, nights: Type.Optional(Type.Integer({ minimum: 2 })) } });
-    expect(() => checkGolden(actor, folder)).toThrow("golden samples of booking.held.v1 lack fields: run freeze");
+    expect(() => checkGolden(actor, folder)).toThrow(
+      "golden samples of booking.held.v1 do not show nights: run freeze",
+    );
     expect(freezeActor(actor, folder)).toEqual(["events/booking.held.v1.full.json"]);
     expect(json("events/booking.held.v1.full.json")).toMatchObject({ nights: 2 });
     checkGolden(actor, folder);
+  });
+
+  test("a new value of an enumeration needs a sample, and none is taken away", () => {
+    const held = (...by: string[]) => ({ ...HELD, by: Type.Optional(Type.Enum(by)) });
+    const actor = booking({ held: held("web", "phone") });
+    expect(freezeActor(actor, folder)).toEqual([
+      "events/booking.held.v1.full.json",
+      "events/booking.held.v1.phone.json",
+    ]);
+    checkGolden(actor, folder);
+    expect(() => checkGolden(booking({ held: held("web", "phone", "desk") }), folder)).toThrow(
+      'golden samples of booking.held.v1 do not show by "desk": run freeze',
+    );
+    expect(() => checkGolden(booking({ held: held("web") }), folder)).toThrow("must be one of web");
   });
 
   test("a new version with an upcaster reads the old samples, and gets its own", () => {
@@ -141,6 +157,12 @@ test("a version that was never frozen, and a field that cannot be made up, are t
   expect(() => freezeActor(booking({ held: { account: Type.String(iban) } }), folder)).toThrow(
     'no sample of event booking.held could be made, account must match format "iban": add examples to the field\'s schema',
   );
+  const hidden = Type.Object({ note: Type.Optional(Type.String()) }, { examples: [{}] });
+  expect(() => freezeActor(booking({ held: { hidden } }), folder)).toThrow("none shows hidden.note");
+  const before = readdirSync(join(folder, "events"));
+  expect(() => freezeActor(booking({ held: { hidden } }), folder)).toThrow("none shows hidden.note");
+  expect(readdirSync(join(folder, "events"))).toEqual(before);
+  rmSync(join(folder, "events"), { recursive: true });
   const account = Type.String({ ...iban, examples: ["DE02120300000000202051"] });
   freezeActor(booking({ held: { account } }), folder);
   expect(json("events/booking.held.v1.json")).toEqual({ account: "DE02120300000000202051" });

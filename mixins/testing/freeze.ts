@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { deepFreeze, definitionsIn, evolveAll, type Actor } from "../actor/index.ts";
 import { compileSchema, strictObject, type Check } from "../contract/index.ts";
 import { Misconfigured, plainError } from "../kernel/index.ts";
-import { missingIn } from "./coverage.ts";
+import { missingIn, sizeOf, told } from "./coverage.ts";
 import { acceptEvents, currentVersion, decodeSample, foldSnapshots, read, samplesOf, snapshotName } from "./golden.ts";
-import { sampleOf, type Extent } from "./sample.ts";
+import { sampleOf } from "./sample.ts";
 
 const limits = {
   /** Events that are appended to find a history. An author writes a longer one by hand. */
@@ -65,31 +65,43 @@ function freezeEvent(actor: Actor, folder: string, type: string): string[] {
         `${service}: there is no events/${type}.v${version}.json, and today's contract cannot make it: write it by hand, as version ${version} was recorded`,
       );
   const schema = strictObject(actor.contract.events[type]);
+  const check = compileSchema(schema);
   const samples = frozen.filter(({ version }) => version === current).map(({ name }) => read(folder, "events", name));
   const names = new Set(frozen.map(({ name }) => name));
+  const base = `${type}.v${current}`;
+  const byHand = (reason: string) =>
+    new Misconfigured(
+      `${service}: no sample of event ${type} could be made, ${reason}: add examples to the field's schema, or write events/${base}.json by hand`,
+    );
   const written: string[] = [];
-  const write = (extent: Extent) => {
-    const data = sampleOf(schema, extent);
-    const found = compileSchema(schema)(data);
-    if (found !== true)
-      throw new Misconfigured(
-        `${service}: no sample of event ${type} could be made, ${found.map(({ field, message }) => `${field} ${message}`).join(", ")}: add examples to the field's schema, or write events/${type}.v${current}.json by hand`,
-      );
-    const base = `${type}.v${current}`;
-    const name = names.has(base) ? freeName(`${base}.${extent}`, names) : base;
+  const write = (variant: string, data: unknown) => {
+    // One that shows nothing new would be written again by each run.
+    if (samples.length > 0 && sizeOf(missingIn(schema, [...samples, data])) === sizeOf(missingIn(schema, samples)))
+      return;
+    const found = check(data);
+    if (found !== true) throw byHand(found.map(({ field, message }) => `${field} ${message}`).join(", "));
+    const name = freeName(base, variant, names);
     names.add(name);
     samples.push(data);
     written.push(writeSample(folder, "events", name, data));
   };
-  if (samples.length === 0 || missingIn(schema, samples).present.length > 0) write("full");
-  if (missingIn(schema, samples).absent.length > 0) write("least");
+  if (samples.length === 0 || missingIn(schema, samples).present.length > 0) write("full", sampleOf(schema, "full"));
+  if (missingIn(schema, samples).absent.length > 0) write("least", sampleOf(schema, "least"));
+  for (const wanted of missingIn(schema, samples).values)
+    write(variantOf(wanted.value), sampleOf(schema, "full", wanted));
+  const missing = missingIn(schema, samples);
+  if (sizeOf(missing) > 0) throw byHand(`none shows ${told(missing)}`);
   return written;
 }
 
-function freeName(name: string, taken: ReadonlySet<string>): string {
+const variantOf = (value: unknown): string => (/^[\w-]+$/.test(String(value)) ? String(value) : "value");
+
+/** The plain name for the first sample, else with the variant, and a number where that is taken. */
+function freeName(base: string, variant: string, taken: ReadonlySet<string>): string {
+  if (!taken.has(base)) return base;
   for (let n = 1; ; n++) {
-    const free = n === 1 ? name : `${name}${n}`;
-    if (!taken.has(free)) return free;
+    const name = n === 1 ? `${base}.${variant}` : `${base}.${variant}${n}`;
+    if (!taken.has(name)) return name;
   }
 }
 

@@ -1,6 +1,7 @@
 // A value that a schema accepts, made from the schema: the data of a golden sample.
 import type { TSchema } from "typebox";
 import { compileSchema, exampleOf, strictObject } from "../contract/index.ts";
+import type { Value } from "./coverage.ts";
 
 type Schema = TSchema & {
   readonly type?: string;
@@ -28,21 +29,22 @@ export type Extent = "full" | "least";
 
 /**
  * A value of the schema. The `examples` of a field (a keyword of JSON Schema) are taken first. A made-up text may be refused
- * by a pattern: the caller checks the value.
+ * by a pattern: the caller checks the value. `wanted` fixes one field.
  */
-export function sampleOf(schema: TSchema, extent: Extent): unknown {
+export function sampleOf(schema: TSchema, extent: Extent, wanted?: Value, path = ""): unknown {
   const { anyOf, oneOf, ...here } = schema as Schema;
+  if (wanted?.path === path) return wanted.value;
   if (here.examples && here.examples.length > 0) return here.examples[0];
   if (here.default !== undefined) return here.default;
   if (Object.hasOwn(here, "const")) return here.const;
   if (here.enum) return here.enum[0];
   const branch = (anyOf ?? oneOf)?.[0];
-  if (branch) return sampleOf(branch, extent);
+  if (branch) return sampleOf(branch, extent, wanted, path);
   switch (here.type) {
     case "object":
-      return objectOf(here, extent);
+      return objectOf(here, extent, wanted, path);
     case "array":
-      return arrayOf(here, extent);
+      return arrayOf(here, extent, wanted, path);
     case "string":
       return textOf(here);
     case "integer":
@@ -57,16 +59,20 @@ export function sampleOf(schema: TSchema, extent: Extent): unknown {
   }
 }
 
-function objectOf({ properties = {}, required = [] }: Schema, extent: Extent): Record<string, unknown> {
+function objectOf({ properties = {}, required = [] }: Schema, extent: Extent, wanted: Value | undefined, path: string) {
   const fields = Object.entries(properties).filter(([name]) => extent === "full" || required.includes(name));
-  return Object.fromEntries(fields.map(([name, field]) => [name, sampleOf(field, extent)]));
+  return Object.fromEntries(
+    fields.map(([name, field]) => [name, sampleOf(field, extent, wanted, path === "" ? name : `${path}.${name}`)]),
+  );
 }
 
 /** One item at least, as far as the schema lets: its own optional fields are to be seen in it. */
-function arrayOf({ items, minItems = 0, maxItems = Infinity }: Schema, extent: Extent): unknown[] {
-  if (Array.isArray(items)) return items.map(item => sampleOf(item, extent));
+function arrayOf(schema: Schema, extent: Extent, wanted: Value | undefined, path: string): unknown[] {
+  const { items, minItems = 0, maxItems = Infinity } = schema;
+  const itemOf = (item: Schema) => sampleOf(item, extent, wanted, `${path}[]`);
+  if (Array.isArray(items)) return (items as Schema[]).map(itemOf);
   const length = Math.min(Math.max(1, minItems), maxItems);
-  return Array.from({ length }, () => (items ? sampleOf(items as Schema, extent) : {}));
+  return Array.from({ length }, () => (items ? itemOf(items as Schema) : {}));
 }
 
 function numberOf({ minimum, exclusiveMinimum, maximum = Infinity }: Schema): number {
