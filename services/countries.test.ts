@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { COUNTRIES, WITHOUT_POSTAL_CODES } from "./countries.ts";
 
-test("the countries are those that Node's own data knows, without what is no country of ISO 3166-1", () => {
+test("the countries are those of Node's own data, without the codes that are no country of ISO 3166-1", () => {
   const others = "AC AN BU CP CQ CS DD DG DY EA EU EZ FX HV IC NH QO RH SU TA TP UK UN VD XA XB XK YD YU ZR ZZ".split(
     " ",
   );

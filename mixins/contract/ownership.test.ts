@@ -17,7 +17,7 @@ test("the owner, an admin and other services may act for the owner; for anyone e
   expect(owned(as("bob"), "ann")).toThrow(expect.objectContaining({ type: "BOOKING_NOT_FOUND", code: 404 }));
 });
 
-test("what has no owner is not there, for services too", () => {
+test("a thing without an owner does not exist, for services too", () => {
   for (const asked of [as("root", "admin"), service]) expect(owned(asked, undefined)).toThrow("booking not found");
 });
 

@@ -28,7 +28,7 @@ describe("a schema that is wrong is named by its service, action and field", () 
     expect(define({ actions: { list: { ...list, params: { x: schema } } } })).toThrow(`loyalty.list: params.${said}`);
   });
 
-  test("what Ajv alone finds", () => {
+  test("a mistake that only Ajv finds is named too", () => {
     const nested = Type.Unsafe({ type: "object", properties: { y: { properties: { z: { type: "string" } } } } });
     for (const compile of [compileSchema, compileParams])
       expect(() => compile(strictObject({ x: nested }), "loyalty.open: params")).toThrow(

@@ -4,7 +4,7 @@ import { compileParams, compileSchema, EntityId, strictObject } from "./index.ts
 
 const check = compileSchema(strictObject({ amount: Type.Integer() }));
 
-test("what is wrong is named, a value that cannot be looked at is a bug with a type", () => {
+test("a wrong field is named, and a value that cannot be looked at is a bug with a type", () => {
   expect(check({ amount: 1 })).toBe(true);
   expect(check({ amount: 1n })).toEqual([{ field: "amount", message: "must be integer" }]);
   const odd = {
@@ -15,7 +15,7 @@ test("what is wrong is named, a value that cannot be looked at is a bug with a t
   expect(() => check(odd)).toThrow(expect.objectContaining({ type: "CHECK_FAILED", code: 500 }));
 });
 
-test("of unknown keys and of items past the limit so many are told as help, without a look at the others", () => {
+test("a value with too many keys or items is refused with a few of them, without a look at the others", () => {
   const lines = Type.Optional(Type.Array(Type.Object({ code: Type.String() }), { maxItems: 3 }));
   const bounded = compileSchema(strictObject({ amount: Type.Integer(), lines }));
   const many = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`k${n}`, 0]));
@@ -30,7 +30,7 @@ test("of unknown keys and of items past the limit so many are told as help, with
   ]);
 });
 
-test("what comes in has its UUIDs in lower case, wherever the schema has their format, and nothing else changed", () => {
+test("params get their UUIDs in lower case, wherever the schema has the format, and nothing else changes", () => {
   const uuid = Type.String({ format: "uuid" });
   const Line = strictObject({ partId: uuid, note: Type.Optional(Type.String()) });
   const checkParams = compileParams(
@@ -69,7 +69,7 @@ test("what comes in has its UUIDs in lower case, wherever the schema has their f
   expect([compileSchema(strictObject({ owner: uuid }))(recorded), recorded]).toEqual([true, { owner: upper }]);
 });
 
-test("which values are allowed is said", () => {
+test("a refusal lists the allowed values, or says how many there are", () => {
   const part = compileSchema(
     strictObject({
       state: Type.Optional(Type.Enum(["open", "stuck"])),

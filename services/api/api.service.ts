@@ -19,7 +19,7 @@ import { Places } from "./places.ts";
 import { sendProblem, toProblem } from "./problem.ts";
 import { send } from "./respond.ts";
 import { concernsSecurity, SecurityLog, securityLine, type Told } from "./security-log.ts";
-import { rolesOf, type Route } from "./route.ts";
+import { rolesFor, type Route } from "./route.ts";
 import { routes } from "./routes/index.ts";
 import { HttpServer } from "./server.ts";
 
@@ -196,7 +196,7 @@ const schema: ServiceSchema<any, any, any, Gateway> = {
 export default schema;
 
 /** The roles that any route asks for: no others tell two readers of the API's description apart. */
-const ROUTE_ROLES = [...new Set(routes.flatMap(({ access }) => rolesOf(access) ?? []))].toSorted();
+const ROUTE_ROLES = [...new Set(routes.flatMap(({ access }) => rolesFor(access) ?? []))].toSorted();
 const STREAMED = new Set(routes.filter(route => "stream" in route.target).map(route => route.url));
 /** The services that a gateway needs before it is ready. */
 const ROUTED = new Set(routes.map(({ target }) => ("stream" in target ? "orders" : target.action.split(".", 1)[0]!)));

@@ -4,7 +4,7 @@ import type { ServiceBroker } from "moleculer";
 import Type, { type TSchema } from "typebox";
 import { openApi, type Operation, type Role } from "../../mixins/contract/index.ts";
 import { KEY_FIELD, KEY_HEADER } from "./idempotency.ts";
-import { rolesOf, type Route } from "./route.ts";
+import { rolesFor, type Route } from "./route.ts";
 
 const condition = (description: string) => ({ description, schema: Type.String({ maxLength: 2_000 }) });
 const NONE_MATCH = condition("Entity tags, or `*`.");
@@ -25,7 +25,7 @@ const LAST_EVENT_ID = { description: "Version after which to go on.", schema: Ty
  * left open.
  */
 export function documentOf(broker: ServiceBroker, all: readonly Route[], roles: readonly Role[]): object {
-  const routes = all.filter(({ access }) => rolesOf(access)?.some(role => roles.includes(role)) ?? true);
+  const routes = all.filter(({ access }) => rolesFor(access)?.some(role => roles.includes(role)) ?? true);
   const info = {
     title: "Valence commerce API",
     version: "1",

@@ -14,7 +14,7 @@ import { pathOf } from "./front-door.ts";
 import type { OrderStreams } from "./order-streams.ts";
 import type { Places } from "./places.ts";
 import { send } from "./respond.ts";
-import { rolesOf, type Access, type ActionTarget, type Request, type Route } from "./route.ts";
+import { rolesFor, type Access, type ActionTarget, type Request, type Route } from "./route.ts";
 
 /** What moleculer-web adds to a request. */
 export type GatewayRequest = IncomingMessage & {
@@ -89,7 +89,7 @@ async function identify(authenticator: Authenticator, access: Access, req: Gatew
   const verified = await authenticator.authenticate(req.headers.authorization);
   // Also for the log: of a role that is missing, it says whose.
   (req.$ctx.meta as Meta).user = verified.user;
-  const roles = rolesOf(access);
+  const roles = rolesFor(access);
   if (roles && !roles.some(role => verified.user.roles.includes(role)))
     throw new Refusal("FORBIDDEN", { status: 403, message: `this asks for the role ${roles.join(" or ")}` });
   return verified;

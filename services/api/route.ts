@@ -22,7 +22,7 @@ import { brokenTextIn, isPlainUtf8 } from "./text.ts";
 export type Access = "public" | "user" | Role | readonly Role[];
 
 /** The roles that an access asks for; undefined where it asks for none. */
-export function rolesOf(access: Access): readonly Role[] | undefined {
+export function rolesFor(access: Access): readonly Role[] | undefined {
   if (access === "public" || access === "user") return undefined;
   return typeof access === "string" ? [access] : access;
 }

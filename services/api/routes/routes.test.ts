@@ -25,6 +25,11 @@ test("no route redeclares a field of its action's params: it takes the schema fr
   expect(found).toEqual([]);
 });
 
+test("the token of a payment is for machines on its way in, too", () => {
+  const { body } = routes.find(({ method, url }) => method === "POST" && url.endsWith("/orders"))!;
+  expect(body["payment"]).toMatchObject({ properties: { token: { writeOnly: true } } });
+});
+
 test("a copy of a field is found, equal as it may be", () => {
   const route = routes.find(({ url, method }) => method === "POST" && url.endsWith("/orders"))!;
   const body = { ...route.body, payment: structuredClone(route.body["payment"]!) };
