@@ -1,5 +1,5 @@
 import Type, { type Static } from "typebox";
-import { PhoneNumber, TextLine } from "../mixins/contract/index.ts";
+import { PhoneNumber, TextLine } from "@valence/runtime/contract";
 import { COUNTRY, WITHOUT_POSTAL_CODES } from "./countries.ts";
 
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });

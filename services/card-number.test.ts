@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import Type from "typebox";
-import { compileSchema, strictObject } from "../mixins/contract/index.ts";
+import { compileSchema, strictObject } from "@valence/runtime/contract";
 import { NO_CARD_NUMBER } from "./card-number.ts";
 
 test("the number of a payment card is refused, whatever stands between its digits, and is not quoted", () => {

@@ -1,4 +1,4 @@
-import { defineFormat } from "../mixins/contract/index.ts";
+import { defineFormat } from "@valence/runtime/contract";
 
 /**
  * Format of a text that is anything but the number of a payment card: sent in place of a token, it would lie in every log

@@ -1,6 +1,6 @@
 // Countries as ISO 3166-1 has them. A test compares the list with Node's own data, so that a country which is new there is
 // noticed here.
-import { defineFormat } from "../mixins/contract/index.ts";
+import { defineFormat } from "@valence/runtime/contract";
 
 /** Country codes, alpha-2. */
 export const COUNTRIES: ReadonlySet<string> = new Set(

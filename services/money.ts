@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { defineFormat } from "../mixins/contract/index.ts";
+import { defineFormat } from "@valence/runtime/contract";
 
 /** As Node's own list has them, the historic ones too: an order that was paid in marks stays readable. */
 const CURRENCIES = new Set(Intl.supportedValuesOf("currency"));

@@ -1,6 +1,6 @@
 // What must not compile in the house. Each @ts-expect-error has to be needed: `npm run types` fails if one is not. It is
 // never run.
-import { defineContract, type Call, type User } from "../mixins/contract/index.ts";
+import { defineContract, type Call, type User } from "@valence/runtime/contract";
 import { route } from "./api/route.ts";
 
 declare const call: Call;

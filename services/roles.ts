@@ -1,4 +1,4 @@
-import { defineRoles } from "../mixins/contract/index.ts";
+import { defineRoles } from "@valence/runtime/contract";
 
 declare global {
   interface Roles {

@@ -2,8 +2,8 @@
 import { expect, test } from "@jest/globals";
 import { globSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { definitionsIn } from "../mixins/actor/index.ts";
-import { checkFrozen } from "../mixins/testing/index.ts";
+import { definitionsIn } from "@valence/runtime/actor";
+import { checkFrozen } from "@valence/runtime/testing";
 
 const root = join(import.meta.dirname, "..");
 const services = globSync("services/**/contract.ts", { cwd: root }).map(dirname).sort();

@@ -2,7 +2,7 @@
 // describes services that run elsewhere without loading their code.
 import type { ServiceBroker } from "moleculer";
 import Type, { type TSchema } from "typebox";
-import { openApi, type Operation, type Role } from "../../mixins/contract/index.ts";
+import { openApi, type Operation, type Role } from "@valence/runtime/contract";
 import { KEY_FIELD, KEY_HEADER } from "./idempotency.ts";
 import { rolesFor, type Route } from "./route.ts";
 

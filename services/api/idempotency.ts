@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import Type from "typebox";
-import { refusedOf } from "../../mixins/contract/index.ts";
-import { Refusal } from "../../mixins/kernel/index.ts";
+import { refusedOf } from "@valence/runtime/contract";
+import { Refusal } from "@valence/runtime/kernel";
 
 export const KEY_FIELD = "Idempotency-Key";
 /**

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId, defineContract, TextLines } from "../../mixins/contract/index.ts";
+import { ActorId, defineContract, TextLines } from "@valence/runtime/contract";
 
 const id = Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9][A-Za-z0-9_.:@-]*$" });
 /** Of an actor type or a projection. */

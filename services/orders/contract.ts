@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { defineContract, EntityId, TextLines } from "../../mixins/contract/index.ts";
+import { defineContract, EntityId, TextLines } from "@valence/runtime/contract";
 import { Address, PostalAddress } from "../address.ts";
 import { NO_CARD_NUMBER } from "../card-number.ts";
 import { Money } from "../money.ts";

@@ -8,9 +8,9 @@
 //                                                            is refused ORDER_CANCELLED, and so it compensates
 //
 // A step that the order has taken already gives no events: an operator's retry comes under another command id.
-import { Refusal } from "../../mixins/kernel/index.ts";
-import { defineActor, type Decision, type PrepareContext, type StateOf } from "../../mixins/actor/index.ts";
-import { inCallersWords, type Data, type Refused } from "../../mixins/contract/index.ts";
+import { Refusal } from "@valence/runtime/kernel";
+import { defineActor, type Decision, type PrepareContext, type StateOf } from "@valence/runtime/actor";
+import { inCallersWords, type Data, type Refused } from "@valence/runtime/contract";
 import { filledIn } from "../address.ts";
 import { contract } from "./contract.ts";
 

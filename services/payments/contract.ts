@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId, defineContract } from "../../mixins/contract/index.ts";
+import { ActorId, defineContract } from "@valence/runtime/contract";
 import { NO_CARD_NUMBER } from "../card-number.ts";
 import { Money } from "../money.ts";
 

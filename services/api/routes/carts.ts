@@ -1,4 +1,4 @@
-import { pick } from "../../../mixins/contract/index.ts";
+import { pick } from "@valence/runtime/contract";
 import { contract } from "../../carts/contract.ts";
 import { API, route } from "../route.ts";
 

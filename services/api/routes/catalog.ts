@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { omit, pick } from "../../../mixins/contract/index.ts";
+import { omit, pick } from "@valence/runtime/contract";
 import { contract } from "../../catalog/contract.ts";
 import { API, route } from "../route.ts";
 

@@ -1,4 +1,4 @@
-import { omit, pick } from "../../../mixins/contract/index.ts";
+import { omit, pick } from "@valence/runtime/contract";
 import { contract } from "../../ops/contract.ts";
 import { contract as payments } from "../../payments/contract.ts";
 import { route } from "../route.ts";

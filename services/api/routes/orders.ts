@@ -1,5 +1,5 @@
-import { omit, pick } from "../../../mixins/contract/index.ts";
-import { idFrom, newId } from "../../../mixins/kernel/index.ts";
+import { omit, pick } from "@valence/runtime/contract";
+import { idFrom, newId } from "@valence/runtime/kernel";
 import { contract as views } from "../../order-views/contract.ts";
 import { contract } from "../../orders/contract.ts";
 import { contract as payments } from "../../payments/contract.ts";

@@ -1,7 +1,7 @@
 // One source for a schema: what a route and its action both take is declared in the action's contract alone.
 import { expect, test } from "@jest/globals";
 import type { TProperties } from "typebox";
-import { contractOf } from "../../../mixins/contract/index.ts";
+import { contractOf } from "@valence/runtime/contract";
 import type { Route } from "../route.ts";
 import { routes } from "./index.ts";
 
