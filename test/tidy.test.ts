@@ -49,7 +49,18 @@ const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record
       },
       "another service's code": { "services/a/x.ts": 'import { x } from "../b/x.ts";' },
       "another service's contract as a value": { "services/a/x.ts": 'import { contract } from "../b/contract.ts";' },
+      "a contract as a value, in the gateway itself": {
+        "services/api/x.ts": 'import { contract } from "../b/contract.ts";',
+      },
       "another service's seed": { "services/a/x.ts": 'import type { x } from "../b/products.seed.ts";' },
+    },
+  },
+  {
+    law: laws.contractsArePure,
+    broken: {
+      "on an actor": { "services/a/contract.ts": 'import { Actors } from "../../mixins/actor/mixin.ts";' },
+      "on its own service": { "services/a/contract.ts": 'import { x } from "./x.ts";' },
+      "by its vocabulary": { "services/money.ts": 'import knex from "knex";' },
     },
   },
   {

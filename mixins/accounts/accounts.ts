@@ -5,7 +5,14 @@ import { defineService, oneOfPageAndCursor, type Context } from "../contract/ind
 import { Sql } from "../database/mixin.ts";
 import { gatewayEnvironment } from "../gateway/index.ts";
 import { announce, Misconfigured, nodeEnvironment, Refusal, systemClock } from "../kernel/index.ts";
-import { fallingBack, MemoryCounter, RedisCounter, redisOf, type Counter, type RedisConnection } from "../redis/index.ts";
+import {
+  fallingBack,
+  MemoryCounter,
+  RedisCounter,
+  redisOf,
+  type Counter,
+  type RedisConnection,
+} from "../redis/index.ts";
 import { ADMIN, rolesDeclared, type AccountsContract, type Person } from "./contract.ts";
 import { completeKeys, emailKeys, normalEmail } from "./email-keys.ts";
 import {

@@ -1,7 +1,7 @@
 // What the accounts service promises, for the roles of one domain. The types do not depend on the roles: a domain declares
 // them at run time, and its contract refuses every other name.
 import Type, { type Static, type TSchema } from "typebox";
-import { Conditions, Cursor, defineContract, EmailAddress, NewPassword, PersonText } from "../contract/index.ts";
+import { Conditions, Cursor, defineContract, EmailAddress, NewPassword, TextLine } from "../contract/index.ts";
 import { Misconfigured } from "../kernel/index.ts";
 import { limits } from "./limits.ts";
 
@@ -46,7 +46,7 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
   return defineContract({
     service: "accounts",
     actions: {
-      register: { params: { email, password, name: PersonText({ maxLength: 200 }) }, returns: Person },
+      register: { params: { email, password, name: TextLine({ maxLength: 200 }) }, returns: Person },
       login: { params: { email, password: typedPassword }, returns: Tokens },
       refresh: { params: { refreshToken }, returns: Tokens },
       logout: { params: { refreshToken }, returns: Type.Object({ loggedOut: Type.Boolean() }) },

@@ -1,5 +1,18 @@
 // All activations of one actor type in this process: activated on first call, one each, and passivated when idle.
-import { autoCommandId, Bug, fingerprintOf, isAutoCommandId, isPrintable, plainError, Refusal, rfc3339, systemClock, Unavailable, type Clock, type CommandId } from "../kernel/index.ts";
+import {
+  autoCommandId,
+  Bug,
+  fingerprintOf,
+  isAutoCommandId,
+  isPrintable,
+  plainError,
+  Refusal,
+  rfc3339,
+  systemClock,
+  Unavailable,
+  type Clock,
+  type CommandId,
+} from "../kernel/index.ts";
 import type { AnyContract, HistoryEntry, Reply, Snapshot, WhatIf } from "../contract/index.ts";
 import type { EventStore, SagaRow } from "../event-store/index.ts";
 import { Activation } from "./activation.ts";

@@ -1,3 +1,4 @@
+export { definitionsIn, type Definitions } from "./actor-in.ts";
 export { rendezvous } from "./placement.ts";
 export {
   defineActor,

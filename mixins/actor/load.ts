@@ -8,7 +8,13 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { Bug, eventIdOf, plainError, Unavailable } from "../kernel/index.ts";
 import { compileSchema, strictObject, type AnyContract, type Check, type HistoryEntry } from "../contract/index.ts";
-import { upcast, type EventStore, type LoadedStream, type StoredEvent, type StoredSnapshot } from "../event-store/index.ts";
+import {
+  upcast,
+  type EventStore,
+  type LoadedStream,
+  type StoredEvent,
+  type StoredSnapshot,
+} from "../event-store/index.ts";
 import { evolveAll, initialOf, type Actor, type PlainEvent } from "./define-actor.ts";
 import { deepFreeze } from "./frozen.ts";
 import { beliefIn, damagedReason, releaseOf, unreadableReason } from "./quarantine.ts";

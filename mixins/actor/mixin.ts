@@ -1,13 +1,31 @@
 // The mixin of a service that hosts an actor: commands as actions, the record of its actors, timers and the log.
 import type { Context, Service, ServiceBroker, ServiceSchema } from "moleculer";
 import Type, { type TProperties } from "typebox";
-import { CALL_CHAIN, COMMAND_ID, contentBytesMax, elapsedMs, isClientCommandId, nodeEnvironment, REPEATED, REPLAYED } from "../kernel/index.ts";
+import {
+  CALL_CHAIN,
+  COMMAND_ID,
+  contentBytesMax,
+  elapsedMs,
+  isClientCommandId,
+  nodeEnvironment,
+  REPEATED,
+  REPLAYED,
+} from "../kernel/index.ts";
 import { ActorId, paramsOf, returnsOf, rolesOf, type Meta, type AnyContract, type Mixin } from "../contract/index.ts";
 import { keepsTables } from "../database/siblings.ts";
 import { PlaceChecks } from "../event-store/index.ts";
 import { eventStoreOf } from "../event-store/siblings.ts";
 import type { LogPage, ReadLog } from "../stream/index.ts";
-import { streamTables, publishLog, Publishing, releasedByAll, singletonOf, startNotifier, Subscribers, type Publisher } from "../stream/siblings.ts";
+import {
+  streamTables,
+  publishLog,
+  Publishing,
+  releasedByAll,
+  singletonOf,
+  startNotifier,
+  Subscribers,
+  type Publisher,
+} from "../stream/siblings.ts";
 import { ARCHIVE_PARAMS, archiveFinished, type StreamVersion } from "./archive.ts";
 import type { Actor } from "./define-actor.ts";
 import { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";

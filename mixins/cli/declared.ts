@@ -9,7 +9,14 @@ import { failpoint as actorFailpoint } from "../actor/failpoints.ts";
 import { databaseEnvironment } from "../database/environment.ts";
 import { failpoint as storeFailpoint } from "../event-store/failpoints.ts";
 import { gatewayEnvironment } from "../gateway/environment.ts";
-import { isDeclaration, isFailpoint, Misconfigured, nodeEnvironment, type Declaration, type Declared } from "../kernel/index.ts";
+import {
+  isDeclaration,
+  isFailpoint,
+  Misconfigured,
+  nodeEnvironment,
+  type Declaration,
+  type Declared,
+} from "../kernel/index.ts";
 import { redisEnvironment } from "../redis/environment.ts";
 import { failpoint as sagaFailpoint } from "../saga/failpoints.ts";
 import { streamEnvironment } from "../stream/environment.ts";

@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import("./migrate.ts"),
   },
   doctor: { summary: "looks at the databases and says what is wrong", load: () => import("./doctor.ts") },
+  freeze: { summary: "writes the golden samples that services lack", load: () => import("./freeze.ts") },
   reset: { summary: "removes the embedded databases", load: () => import("./reset.ts") },
   reshard: { summary: "spreads a service's event store over more databases", load: () => import("./reshard.ts") },
   consumer: { summary: "sets consumers going that stand still after a restore", load: () => import("./consumer.ts") },

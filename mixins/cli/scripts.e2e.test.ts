@@ -331,3 +331,17 @@ test("a consumer that stands still is listed, and sent on by its name, with a wo
   expect(consumer().stdout).toBe("None stands still.\n");
   await database.close();
 });
+
+test("freeze says what it does, and names a service that is not there", () => {
+  expect(run("freeze", {}, ["--help"]).stdout).toContain("npx valence freeze <service>");
+  expect(run("freeze", {}, ["catalog"])).toEqual({
+    status: 0,
+    stdout: "every shape is frozen already\n",
+    stderr: "",
+  });
+  expect(run("freeze", {}, ["orders", "odrers"])).toMatchObject({
+    status: 1,
+    stdout: "",
+    stderr: expect.stringMatching(/^there is no service "odrers", but accounts, /),
+  });
+});

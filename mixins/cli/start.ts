@@ -6,7 +6,14 @@ import { createServer } from "node:net";
 import { dirname, resolve } from "node:path";
 import { isTornCopy, locationOf, locationVariableOf, tornCopyMessage } from "../database/index.ts";
 import { gatewayEnvironment } from "../gateway/environment.ts";
-import { closeToOthers, EnvironmentError, exposedOf, Misconfigured, nodeEnvironment, type Environment } from "../kernel/index.ts";
+import {
+  closeToOthers,
+  EnvironmentError,
+  exposedOf,
+  Misconfigured,
+  nodeEnvironment,
+  type Environment,
+} from "../kernel/index.ts";
 import { redisEnvironment } from "../redis/environment.ts";
 import type { Command } from "./command.ts";
 import { readProject } from "./project.ts";

@@ -4,7 +4,14 @@
 import cluster, { type Worker } from "node:cluster";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { backoffMs, nodeEnvironment, type Environment, type FromSupervisor, type FromWorker, type Peer } from "../kernel/index.ts";
+import {
+  backoffMs,
+  nodeEnvironment,
+  type Environment,
+  type FromSupervisor,
+  type FromWorker,
+  type Peer,
+} from "../kernel/index.ts";
 
 const limits = {
   /** Milliseconds before a worker that died is replaced: doubled each time it dies before it is stable. */

@@ -13,12 +13,13 @@ import {
   type ParamsOf,
   type ResultOf,
 } from "./contract.ts";
+import type { Role } from "./roles.ts";
 import { secretsOf } from "./secrets.ts";
 
 /** The person on whose behalf a request runs. The gateway sets it; between services it is absent. */
 export interface User {
   readonly id: string;
-  readonly roles: readonly string[];
+  readonly roles: readonly Role[];
 }
 export interface Meta {
   user?: User;

@@ -1,4 +1,5 @@
 export { badCursor, Cursor, cursorOf, oneOfPageAndCursor, readCursor, type CursorValue } from "./cursor.ts";
+export { inCallersWords, refusedOf, type Refused, type Words } from "./callers-words.ts";
 export { floating, typedCall, type Call, type CallOptions } from "./call.ts";
 export { assertConditions, conditionFailed, Conditions, entityTag, type Current } from "./conditions.ts";
 export {
@@ -22,7 +23,6 @@ export {
   type Recorded,
   type Reply,
   type ResultOf,
-  type Role,
   type Snapshot,
   type WhatIf,
 } from "./contract.ts";
@@ -37,9 +37,13 @@ export {
   type Mixin,
   type User,
 } from "./define-service.ts";
-export { WITHOUT_POSTAL_CODES } from "./countries.ts";
-export { EmailAddress, NewPassword, PersonLines, PersonText, PhoneNumber } from "./person-text.ts";
+export { defineFormat, exampleOf, type FormatDefinition } from "./formats.ts";
 export { listedServices, type ListedService } from "./registry.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { openApi, type Operation } from "./openapi.ts";
-export { compileParams, compileSchema, type Check } from "./schema.ts";
+export { actsFor, assertOwned, seesAll } from "./ownership.ts";
+export { compileParams } from "./params.ts";
+export { omit, pick } from "./pick.ts";
+export { defineRoles, isRole, RoleName, rolesDefined, type Role } from "./roles.ts";
+export { compileSchema, type Check } from "./schema.ts";
+export { EmailAddress, NewPassword, PhoneNumber, TextLine, TextLines } from "./text.ts";

@@ -1,5 +1,15 @@
 // Where each service's tables are: in a SQLite file, unless a variable names another place.
-import { defineEnvironment, EnvironmentError, integer, matching, perService, serverUrl, text, variableOf, type Environment } from "../kernel/index.ts";
+import {
+  defineEnvironment,
+  EnvironmentError,
+  integer,
+  matching,
+  perService,
+  serverUrl,
+  text,
+  variableOf,
+  type Environment,
+} from "../kernel/index.ts";
 import { locationProblem, SQLITE, urlsOf, type DatabaseLocation } from "./location.ts";
 import { postgresUrlProblem } from "./postgres-url.ts";
 

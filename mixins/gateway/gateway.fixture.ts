@@ -9,7 +9,15 @@ import { join } from "node:path";
 import { exportJWK, generateKeyPair, SignJWT, type JWTHeaderParameters } from "jose";
 import { ServiceBroker, type Context, type Middleware, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../broker/index.ts";
-import { ActorId, defineService, paramsOf, returnsOf, rolesOf, type AnyContract, type Meta } from "../contract/index.ts";
+import {
+  ActorId,
+  defineService,
+  paramsOf,
+  returnsOf,
+  rolesOf,
+  type AnyContract,
+  type Meta,
+} from "../contract/index.ts";
 import { COMMAND_ID, fingerprintOf, newId, readEnvironment, Refusal, REPLAYED } from "../kernel/index.ts";
 import type { GatewayService } from "./mixin.ts";
 import type { StreamedEvent } from "./route/route.ts";

@@ -105,7 +105,7 @@ async function identify(authenticator: Authenticator, access: Access, req: Gatew
 
 /** Refuses (403) a user without any of these roles, if there are some. */
 export function requireRole({ user }: Verified, roles: readonly string[]): void {
-  if (roles.length > 0 && !roles.some(role => user.roles.includes(role)))
+  if (roles.length > 0 && !roles.some(role => (user.roles as readonly string[]).includes(role)))
     throw new Refusal("FORBIDDEN", { status: 403, message: `this asks for the role ${roles.join(" or ")}` });
 }
 

@@ -1,5 +1,24 @@
 import { describe, expect, test } from "@jest/globals";
-import { checked, declaredVariables, defineEnvironment, EnvironmentError, flag, integer, list, matching, nodeEnvironment, oneOf, perService, readEnvironment, secret, serverUrl, text, url, type Declaration, type Variable } from "./index.ts";
+import {
+  checked,
+  declaredVariables,
+  defineEnvironment,
+  EnvironmentError,
+  flag,
+  integer,
+  list,
+  matching,
+  nodeEnvironment,
+  oneOf,
+  perService,
+  readEnvironment,
+  secret,
+  serverUrl,
+  text,
+  url,
+  type Declaration,
+  type Variable,
+} from "./index.ts";
 
 const says = "for a test";
 const noColon = (value: string): string | undefined => (value.includes("::") ? "no two colons" : undefined);

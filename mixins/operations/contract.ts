@@ -1,10 +1,15 @@
 // What the service `ops` answers, and to whom: administrators alone.
 import Type from "typebox";
-import { ActorId, defineContract, PersonLines } from "../contract/index.ts";
+import { ActorId, defineContract, TextLines } from "../contract/index.ts";
 
-const id = Type.String({ minLength: 1, maxLength: 200 });
-const name = Type.String({ minLength: 1, maxLength: 64 });
-const note = Type.Optional(PersonLines({ maxLength: 500 }));
+const id = Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9][A-Za-z0-9_.:@-]*$" });
+/** Of an actor type or a projection. */
+const name = Type.String({ pattern: "^[a-z][a-z0-9-]{0,63}$" });
+/** A service's full name: with a version before a dot, if it has one. */
+const service = Type.String({ pattern: "^(v[0-9A-Za-z.-]{1,32}[.])?[a-z][a-z0-9-]{0,63}$", maxLength: 64 });
+/** A consumer's name or a type of error, compared with those that there are. */
+const label = Type.String({ minLength: 1, maxLength: 200 });
+const note = Type.Optional(TextLines({ maxLength: 500 }));
 const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 500 }));
 const after = Type.Optional(Type.String({ maxLength: 200 }));
 
@@ -60,7 +65,7 @@ export const contract = defineContract({
         olderThanDays: Type.Number({ minimum: 0 }),
         limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
         after,
-        gone: Type.Optional(Type.Array(name, { maxItems: 100 })),
+        gone: Type.Optional(Type.Array(Type.String({ pattern: "^[a-z0-9][a-z0-9.-]{0,63}$" }), { maxItems: 100 })),
       },
       returns: Answer,
     },
@@ -75,14 +80,14 @@ export const contract = defineContract({
         name: id,
         to: Type.Enum(["head", "start"]),
         dryRun: Type.Optional(Type.Boolean()),
-        service: Type.Optional(name),
+        service: Type.Optional(service),
       },
       returns: Answer,
     },
     projections: { params: {}, returns: listOf("projections") },
     rebuild: { params: { name }, returns: Answer },
     /** Ids are `<service>:<id>`, since each service numbers its own. `after` pages through one `service`. */
-    deadLetters: { params: { service: Type.Optional(name), limit, after }, returns: listOf("deadLetters") },
+    deadLetters: { params: { service: Type.Optional(service), limit, after }, returns: listOf("deadLetters") },
     retryDeadLetter: { params: { id }, returns: Answer },
     /**
      * Retries all parked streams of a group, each in its order and at a bounded rate: of a service, of a consumer, with a type
@@ -90,9 +95,9 @@ export const contract = defineContract({
      */
     retryDeadLetters: {
       params: {
-        service: Type.Optional(name),
-        consumer: Type.Optional(id),
-        error: Type.Optional(id),
+        service: Type.Optional(service),
+        consumer: Type.Optional(label),
+        error: Type.Optional(label),
         olderThanMinutes: Type.Optional(Type.Number({ minimum: 0, maximum: 100_000_000 })),
       },
       returns: Type.Object({ streams: Type.Integer(), retried: Type.Array(Answer) }),

@@ -3,7 +3,15 @@
 // deadline of a minute passes in a millisecond, given(Checkout, …).afterTrouble({ minutes: 1 }).compensates(…).
 import assert from "node:assert/strict";
 import { msOf, type Duration } from "../kernel/index.ts";
-import { ActorId, compileSchema, contractOf, strictObject, type Check, type EventData, type EventName } from "../contract/index.ts";
+import {
+  ActorId,
+  compileSchema,
+  contractOf,
+  strictObject,
+  type Check,
+  type EventData,
+  type EventName,
+} from "../contract/index.ts";
 import { GIVEN_ID, GIVEN_NOW } from "../actor/index.ts";
 import type { Saga } from "./define-saga.ts";
 import { fold, NEW, OTHERWISE, type Entry, type SagaState } from "./journal.ts";

@@ -4,3 +4,5 @@ export { randomRequests, respelled, type FuzzOptions } from "./fuzz.ts";
 export { randomOf } from "./random.ts";
 export { until } from "./until.ts";
 export { WireClient, type Received, type Sent } from "./wire.ts";
+export { freeze, freezeActor } from "./freeze.ts";
+export { checkFrozen, checkGolden } from "./golden.ts";

@@ -1,4 +1,5 @@
 import { accountsContract } from "@valence/runtime/accounts";
+import { roles } from "../roles.ts";
 
 /** Accounts of the shop: people who buy, and administrators. */
-export const contract = accountsContract({ roles: ["customer"] });
+export const contract = accountsContract({ roles: Object.keys(roles) });

@@ -1,7 +1,16 @@
 import type { Service } from "moleculer";
-import { assertConditions, defineService, entityTag, typedCall, type Conditions, type Context } from "@valence/runtime/contract";
+import {
+  assertConditions,
+  defineService,
+  entityTag,
+  typedCall,
+  type Conditions,
+  type Context,
+  actsFor,
+  inCallersWords,
+} from "@valence/runtime/contract";
 import { Sql } from "@valence/runtime/database/mixin";
-import { plainError, Refusal } from "@valence/runtime/kernel";
+import { Refusal } from "@valence/runtime/kernel";
 import { redisOf } from "@valence/runtime/redis";
 import { Reactors } from "@valence/runtime/stream/mixin";
 import type { Cart, Claim, Outcome, StoredCart } from "./cart-store.ts";
@@ -143,16 +152,11 @@ export default defineService(contract, {
 const shown = ({ claims: _ours, ...cart }: StoredCart): Cart => cart;
 
 /** A cart is its owner's alone; other services (an order that is placed) may ask for any. */
-function refuseOthers({ meta, params }: Context<{ owner: string }>): void {
-  if (meta.user && meta.user.id !== params.owner)
+function refuseOthers(ctx: Context<{ owner: string }>): void {
+  if (!actsFor(ctx, ctx.params.owner, []))
     throw new Refusal("NOT_YOURS", { status: 403, field: "owner", message: "this cart belongs to someone else" });
 }
 
 async function refuseUnknown(ctx: Context, productId: string): Promise<void> {
-  try {
-    await ctx.call("catalog.get", { id: productId });
-  } catch (error) {
-    const { type, message } = plainError(error);
-    throw type === "PRODUCT_NOT_FOUND" ? new Refusal(type, { field: "productId", message }) : error;
-  }
+  await inCallersWords(ctx.call("catalog.get", { id: productId }), { PRODUCT_NOT_FOUND: { id: "productId" } });
 }

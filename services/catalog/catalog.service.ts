@@ -1,4 +1,11 @@
-import { assertConditions, defineService, entityTag, oneOfPageAndCursor, type Conditions, type Context } from "@valence/runtime/contract";
+import {
+  assertConditions,
+  defineService,
+  entityTag,
+  oneOfPageAndCursor,
+  type Conditions,
+  type Context,
+} from "@valence/runtime/contract";
 import { Crud, type KnexAdapter } from "@valence/runtime/crud/mixin";
 import { isUniqueViolation, type Database } from "@valence/runtime/database";
 import { newId, Refusal, rfc3339, trimmed } from "@valence/runtime/kernel";

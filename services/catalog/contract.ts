@@ -1,14 +1,14 @@
 import Type from "typebox";
-import { ActorId, Conditions, Cursor, defineContract, PersonLines, PersonText } from "@valence/runtime/contract";
+import { ActorId, Conditions, Cursor, defineContract, TextLines, TextLine } from "@valence/runtime/contract";
 import { Image } from "../image.ts";
 import { Money } from "../money.ts";
 
 const fields = {
   sku: ActorId,
-  name: PersonText({ maxLength: 200 }),
-  description: PersonLines({ maxLength: 5_000, blank: true }),
+  name: TextLine({ maxLength: 200 }),
+  description: TextLines({ maxLength: 5_000, blank: true }),
   price: Money,
-  category: PersonText({ maxLength: 60 }),
+  category: TextLine({ maxLength: 60 }),
   image: Type.Optional(Image),
 };
 export const Product = Type.Object({
@@ -25,7 +25,7 @@ export const contract = defineContract({
     list: {
       params: {
         q: Type.Optional(Type.String({ maxLength: 100 })),
-        category: Type.Optional(PersonText({ maxLength: 60, blank: true })),
+        category: Type.Optional(TextLine({ maxLength: 60, blank: true })),
         sort: Type.Optional(Type.Enum(["name", "-name", "price", "-price", "createdAt", "-createdAt"])),
         page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
         cursor: Type.Optional(Cursor),

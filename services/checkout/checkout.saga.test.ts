@@ -1,6 +1,17 @@
 import { expect, test } from "@jest/globals";
 import { readFileSync } from "node:fs";
-import { abandoned, done, forced, given, refused, GIVEN_ID as id, started, told, undone, undoRefused } from "@valence/runtime/saga";
+import {
+  abandoned,
+  done,
+  forced,
+  given,
+  refused,
+  GIVEN_ID as id,
+  started,
+  told,
+  undone,
+  undoRefused,
+} from "@valence/runtime/saga";
 import type { EventData } from "@valence/runtime/contract";
 // Loaded, so that `given` checks the params of every call against them.
 import "../inventory/contract.ts";

@@ -1,6 +1,7 @@
 import Type from "typebox";
-import { ActorId, defineContract, PersonLines } from "@valence/runtime/contract";
+import { defineContract, EntityId, TextLines } from "@valence/runtime/contract";
 import { Address, PostalAddress } from "../address.ts";
+import { NO_CARD_NUMBER } from "../card-number.ts";
 import { Money } from "../money.ts";
 
 const uuid = Type.String({ format: "uuid" });
@@ -12,7 +13,7 @@ export const NewPayment = Type.Object(
       minLength: 1,
       maxLength: 200,
       pattern: "^[A-Za-z0-9_-]+$",
-      format: "no-card-number",
+      format: NO_CARD_NUMBER,
       writeOnly: true,
     }),
   },
@@ -27,7 +28,7 @@ export const Payment = Type.Object(
   },
   { additionalProperties: false },
 );
-/** What a client orders: never a price. */
+/** Which product, and how many, as a client asks: never a price. */
 export const RequestedLine = Type.Object(
   { productId: uuid, quantity: Type.Integer({ minimum: 1, maximum: 1_000 }) },
   { additionalProperties: false },
@@ -105,15 +106,15 @@ export const contract = defineContract({
     reject: { reason },
     /** A command of its own: nodes of the release before refuse params of `reject` that they do not know. */
     rejectFor: { reason, outOfStock },
-    cancel: { customer: Type.Optional(uuid), reason: Type.Optional(PersonLines({ maxLength: 500, blank: true })) },
+    cancel: { customer: Type.Optional(uuid), reason: Type.Optional(TextLines({ maxLength: 500, blank: true })) },
     /** An operator takes a confirmed order back, by its saga. */
     withdraw: {},
     /** Money back for lines, or for all that is left of the order; once a `refundId`. */
     refund: {
       refundId,
-      lines: Type.Optional(Type.Array(RefundLine, { minItems: 1, maxItems: 100 })),
+      lines: Type.Optional(Type.Array(RequestedLine, { minItems: 1, maxItems: 100 })),
       restock: Type.Boolean(),
-      reason: Type.Optional(PersonLines({ maxLength: 500, blank: true })),
+      reason: Type.Optional(TextLines({ maxLength: 500, blank: true })),
     },
     markRefunded: { refundId },
     failRefund: { refundId, reason },
@@ -155,10 +156,10 @@ export const contract = defineContract({
   },
   actions: {
     /** The order, if it is the asking user's own or the user is an admin; else it does not exist. */
-    view: { params: { id: ActorId }, returns: Order },
+    view: { params: { id: EntityId }, returns: Order },
     /** Its events, under the same rule. */
     timeline: {
-      params: { id: ActorId, from: Type.Optional(Type.Integer({ minimum: 1 })) },
+      params: { id: EntityId, from: Type.Optional(Type.Integer({ minimum: 1 })) },
       returns: Type.Object({
         id: Type.String(),
         events: Type.Array(

@@ -8,9 +8,9 @@
 //                                                            is refused ORDER_CANCELLED, and so it compensates
 //
 // A step that the order has taken already gives no events: an operator's retry comes under another command id.
-import { isRefusal, Refusal, type Issue } from "@valence/runtime/kernel";
+import { Refusal } from "@valence/runtime/kernel";
 import { defineActor, type Decision, type PrepareContext, type StateOf } from "@valence/runtime/actor";
-import type { Data } from "@valence/runtime/contract";
+import { inCallersWords, type Data, type Refused } from "@valence/runtime/contract";
 import { filledIn } from "../address.ts";
 import { contract } from "./contract.ts";
 
@@ -286,8 +286,8 @@ function mergeByProduct(wanted: readonly Wanted[]): Wanted[] {
 async function priced(wanted: readonly Wanted[], asked: Asked, call: PrepareContext["call"]): Promise<Line[]> {
   if (wanted.length === 0) return [];
   const ids = wanted.map(line => line.productId);
-  const { products } = await call("catalog.quote", { ids }).catch((error: unknown) => {
-    throw inClientsWords(error, ids, asked);
+  const { products } = await inCallersWords(call("catalog.quote", { ids }), {
+    PRODUCT_NOT_FOUND: refused => inClientsFields(refused, ids, asked),
   });
   const byId = new Map(products.map(product => [product.id, product]));
   return wanted.map(({ productId, quantity }) => {
@@ -297,10 +297,8 @@ async function priced(wanted: readonly Wanted[], asked: Asked, call: PrepareCont
 }
 
 /** The catalog names its own fields, `ids.2`; the client wrote `lines.5.productId`. All that are missing are named. */
-function inClientsWords(error: unknown, ids: readonly string[], asked: Asked): unknown {
-  if (!isRefusal(error) || error.type !== "PRODUCT_NOT_FOUND") return error;
-  const { data } = error as { data?: { errors?: Issue[] } };
-  const items = (data?.errors ?? []).map(({ field }) => Number(/^ids\.(\d+)$/.exec(field)?.[1] ?? 0));
+function inClientsFields({ type, errors: found = [] }: Refused, ids: readonly string[], asked: Asked): Refusal {
+  const items = found.map(({ field }) => Number(/^ids\.(\d+)$/.exec(field)?.[1] ?? 0));
   const missing = items.map(item => ids[item]!);
   const errors = items.flatMap(item =>
     fieldsOf(ids[item]!, item, asked).map(field => ({
@@ -308,5 +306,5 @@ function inClientsWords(error: unknown, ids: readonly string[], asked: Asked): u
       message: `there is no product ${ids[item]}`,
     })),
   );
-  return new Refusal("PRODUCT_NOT_FOUND", { status: 422, message: errors[0]!.message, errors, members: { missing } });
+  return new Refusal(type, { status: 422, message: errors[0]!.message, errors, members: { missing } });
 }

@@ -1,10 +1,11 @@
 import Type from "typebox";
 import { ActorId, defineContract } from "@valence/runtime/contract";
+import { NO_CARD_NUMBER } from "../card-number.ts";
 import { Money } from "../money.ts";
 
 const token = Type.String({ minLength: 1, maxLength: 200, writeOnly: true });
 /** A card's number in its place is refused: it would lie in every log and journal, in clear. */
-const newToken = Type.String({ minLength: 1, maxLength: 200, format: "no-card-number", writeOnly: true });
+const newToken = Type.String({ minLength: 1, maxLength: 200, format: NO_CARD_NUMBER, writeOnly: true });
 const authorization = { id: ActorId, amount: Money, token: newToken };
 const authorizationId = Type.String({ minLength: 1, maxLength: 100 });
 const reason = Type.String({ maxLength: 500 });

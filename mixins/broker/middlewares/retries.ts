@@ -13,7 +13,16 @@
 // not its context (0.15.2, middlewares/error-handler.js), for which a stop would wait: so that is taken out here.
 import { Errors, type ActionSchema, type CallingOptions, type Context, type ServiceBroker } from "moleculer";
 import { setTimeout as sleep } from "node:timers/promises";
-import { autoCommandId, backoffMs, COMMAND_ID, elapsedMs, type Outcome, outcomeOf, REPEATED, Unavailable } from "../../kernel/index.ts";
+import {
+  autoCommandId,
+  backoffMs,
+  COMMAND_ID,
+  elapsedMs,
+  type Outcome,
+  outcomeOf,
+  REPEATED,
+  Unavailable,
+} from "../../kernel/index.ts";
 
 const limits = {
   attempts: 8,

@@ -6,6 +6,7 @@ import { createLocalJWKSet, decodeProtectedHeader, errors, jwtVerify, type JSONW
 import type { User } from "../../contract/index.ts";
 import { Refusal, type Clock } from "../../kernel/index.ts";
 import { limits } from "../limits.ts";
+import type { Role } from "@valence/runtime/contract";
 
 export interface Verified {
   readonly user: User;
@@ -57,7 +58,9 @@ export class Authenticator {
       const { sub, exp, roles } = payload;
       if (!sub || !Array.isArray(roles) || !roles.every(role => typeof role === "string"))
         throw new errors.JWTInvalid("claims");
-      return Object.freeze({ user: Object.freeze({ id: sub, roles: Object.freeze(roles) }), expiresAt: exp! * 1_000 });
+      // A role of another release that is not known here opens nothing.
+      const user = Object.freeze({ id: sub, roles: Object.freeze(roles as Role[]) });
+      return Object.freeze({ user, expiresAt: exp! * 1_000 });
     } catch (error) {
       // A failure to fetch the keys is not the client's fault and is thrown as it is.
       if (!(error instanceof errors.JOSEError)) throw error;

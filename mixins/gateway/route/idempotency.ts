@@ -2,7 +2,8 @@
 // as its key.
 import type { IncomingMessage } from "node:http";
 import Type from "typebox";
-import { isRefusal, Refusal, type RefusalDetail } from "../../kernel/index.ts";
+import { Refusal } from "../../kernel/index.ts";
+import { refusedOf } from "@valence/runtime/contract";
 
 export const KEY_FIELD = "Idempotency-Key";
 /**
@@ -51,16 +52,11 @@ const OF_KEYS: Readonly<Record<string, { type: string; status: number; message: 
 
 /** The error of a request with a key, in the client's words. A refusal that is a recorded answer says so. */
 export function inClientsWords(error: unknown, isReplay: boolean): unknown {
-  if (!isRefusal(error)) return error;
-  const ofKey = OF_KEYS[error.type];
+  const refused = refusedOf(error);
+  if (!refused) return error;
+  const ofKey = OF_KEYS[refused.type];
   if (ofKey) return new Refusal(ofKey.type, { ...ofKey, field: KEY_FIELD });
   if (!isReplay) return error;
-  const { errors, members } = (error as { data?: Pick<RefusalDetail, "errors" | "members"> }).data ?? {};
-  const message = `${error.message} (the first answer to this Idempotency-Key; to try again, send a new key)`;
-  return new Refusal(error.type, {
-    message,
-    status: error.code,
-    ...(errors && { errors }),
-    ...(members && { members }),
-  });
+  const message = `${refused.message} (the first answer to this Idempotency-Key; to try again, send a new key)`;
+  return new Refusal(refused.type, { ...refused, message });
 }

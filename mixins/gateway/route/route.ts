@@ -2,7 +2,19 @@
 // one function from there to the action's params. Nothing else reaches the action. Routes are typed by action name: a route
 // to an action that is gone, or with params that the action does not take, does not compile.
 import type { TProperties, TSchema } from "typebox";
-import { compileParams, strictObject, type ActionName, type Check, type Conditions, type Data, type EventName, type ParamsOf, type ResultOf, type Role, type User } from "../../contract/index.ts";
+import {
+  compileParams,
+  strictObject,
+  type ActionName,
+  type Check,
+  type Conditions,
+  type Data,
+  type EventName,
+  type ParamsOf,
+  type ResultOf,
+  type Role,
+  type User,
+} from "../../contract/index.ts";
 import { Refusal, type Issue } from "../../kernel/index.ts";
 import { limits } from "../limits.ts";
 import { brokenTextIn, isPlainUtf8 } from "./text.ts";
@@ -164,7 +176,9 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
   const [method, url] = line.split(" ") as [string, string];
   const { summary, access = "user", path = {}, query = {}, body = {} } = spec;
   const shape = strictObject(body);
-  const checks = { path: checkOf(path), query: checkOf(query), body: checkOf(body) };
+  const checkOf = (place: "path" | "query" | "body", properties: TProperties): Check =>
+    compileParams(strictObject(properties), `${line}: ${place}`);
+  const checks = { path: checkOf("path", path), query: checkOf("query", query), body: checkOf("body", body) };
   return {
     method,
     url: url.startsWith("/.") ? url : `${API}${url}`,
@@ -251,7 +265,6 @@ function dropNamed(body: Record<string, unknown>, path: Record<string, unknown>,
   }
 }
 
-const checkOf = (properties: TProperties): Check => compileParams(strictObject(properties));
 const issuesOf = (found: true | Issue[]): Issue[] => (found === true ? [] : found);
 
 /** Fields of the query whose name or value is not UTF-8. A whole query that is UTF-8 has none. */

@@ -1,12 +1,19 @@
 // All checks of the services named, one after another. Nothing is written, and a check that fails is a finding.
 import { existsSync } from "node:fs";
 import { STORE_LIMITS } from "../../event-store/siblings.ts";
-import { isTornCopy, locationOf, readPostgresUrl, tornCopyMessage, type PostgresLocation } from "../../database/index.ts";
+import {
+  isTornCopy,
+  locationOf,
+  readPostgresUrl,
+  tornCopyMessage,
+  type PostgresLocation,
+} from "../../database/index.ts";
 import type { Environment } from "../../kernel/index.ts";
+import { dirname } from "node:path";
+import { definitionsIn } from "../../actor/index.ts";
 import { clockOf } from "./dialects/postgres/clock.ts";
 import { Connection } from "./dialects/postgres/connection.ts";
 import { durabilityOf, standbysOf } from "./dialects/postgres/durability.ts";
-import { serviceFile } from "../services.ts";
 import { indexesOf } from "./dialects/postgres/indexes.ts";
 import { logOf } from "./dialects/postgres/log.ts";
 import { replicaOf } from "./dialects/postgres/replica.ts";
@@ -22,7 +29,9 @@ import { lagOf } from "./lag.ts";
 import { parkedOf } from "./parked.ts";
 import { quarantineOf } from "./quarantine.ts";
 import { sagasOf } from "./sagas.ts";
+import { shapesOf } from "./shapes.ts";
 import type { Service, Tables } from "./tables.ts";
+import { serviceFile } from "../services.ts";
 
 export interface ExaminationOptions {
   /** Reads every event too. */
@@ -218,7 +227,11 @@ class Examination {
       await this.#check(name, "parked", () => parkedOf(database));
       await this.#check(name, "quarantine", () => quarantineOf(database));
       await this.#check(name, "sagas", () => sagasOf(database));
-      if (this.#options.deep) await this.#check(name, "gaps", () => gapsOf(database, this.#progressOf(name, database)));
+      if (!this.#options.deep) continue;
+      const onProgress = this.#progressOf(name, database);
+      await this.#check(name, "gaps", () => gapsOf(database, onProgress));
+      const home = dirname(serviceFile(this.#folder, name, "contract.ts"));
+      await this.#check(name, "shapes", async () => shapesOf(database, await definitionsIn(home), onProgress));
     }
   }
 

@@ -1,16 +1,17 @@
-import Type from "typebox";
-import { ActorId } from "@valence/runtime/contract";
+import { omit, pick } from "@valence/runtime/contract";
 import { route } from "@valence/runtime/gateway";
+import { contract } from "../../payments/contract.ts";
 
 const access = "admin";
+const { reauthorize } = contract.actions;
 
 export const payments = [
   route("POST /ops/payments/:id/reauthorize", "payments.reauthorize", {
     summary:
       "Authorize anew what could not be captured any more, by another token if one is given; then retry the saga",
     access,
-    path: { id: ActorId },
-    body: { token: Type.Optional(Type.String({ minLength: 1, maxLength: 200, format: "no-card-number" })) },
+    path: pick(reauthorize.params, "id"),
+    body: omit(reauthorize.params, "id"),
     params: ({ path, body }) => ({ ...body, id: path.id }),
   }),
   route("GET /ops/payments/provider", "payments.provider", {

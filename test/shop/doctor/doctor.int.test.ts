@@ -78,6 +78,7 @@ describe("a shop", () => {
     for (const service of serviceNames("services")) expect(stdout).toContain(` ${service} `);
     expect(stdout).toMatch(/ok +order-views +lag +order-list@\d+ on orders: /);
     expect(stdout).toMatch(/ok +inventory +gaps +0 in 120 streams/);
+    expect(stdout).toMatch(/ok +orders +shapes +\d+ events as today's contract has them/);
     expect(status).toBe(0);
   });
 
@@ -242,6 +243,26 @@ describe("a shop that has been stopped", () => {
       );
     return set("checkout", "select id, stream from sagas order by id");
   }
+
+  test("events that today's contract does not read, only when it is told to look", async () => {
+    const [placed] = await set("orders", "select position, data from events where type = 'order.placed' limit 1");
+    const [paid] = await set("orders", "select position from events where type = 'order.paid' limit 1");
+    const { customer: _, ...data } = JSON.parse(placed.data);
+    const write = (text: string) =>
+      set("orders", `update events set data = '${text.replaceAll("'", "''")}' where position = ${placed.position}`);
+    await write(JSON.stringify(data));
+    await set("orders", `update events set schema_version = 2 where position = ${paid.position}`);
+    expect((await examined(env())).troubles).toEqual([]);
+    const { troubles } = await examined(env(), { deep: true });
+    await write("{");
+    const [torn] = (await examined(env(), { deep: true })).of("shapes", "orders");
+    await write(placed.data);
+    await set("orders", `update events set schema_version = 1 where position = ${paid.position}`);
+    expect(troubles).toEqual([expect.stringMatching(/^FAIL +orders +shapes +2 events of \d+ otherwise than today's/)]);
+    expect(troubles[0]).toMatch(/order\.placed v1: customer is required \(1, the first order\.\S+@1\)/);
+    expect(troubles[0]).toContain("order.paid: stored in version 2, this code knows 1");
+    expect(torn).toContain("order.placed v1: cannot be read");
+  });
 
   test("a gap in a stream, only when it is told to look", async () => {
     const [stream] = await set("orders", "select id, name, version from streams where version > 2 order by id limit 1");

@@ -22,7 +22,8 @@ const set = (url: string, sql: string) => query(url, sql);
 beforeEach(async () => {
   databases = await Promise.all(Array.from({ length: 3 }, () => newDatabase(postgresUrl())));
   const store = await openEventStore(locationOf(readEnvironment(env(0, 1)), "orders"));
-  for (let i = 0; i < EVENTS; i++) await verdictOf(store, appendOf(`order.${i}`, 0));
+  const events = [{ type: "order.confirmed", schemaVersion: 1, data: "{}" }];
+  for (let i = 0; i < EVENTS; i++) await verdictOf(store, appendOf(`order.${i}`, 0, { events }));
   await store.close();
 });
 afterEach(() => Promise.all(databases.map(database => database.drop())));
