@@ -73,6 +73,10 @@ const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record
     },
   },
   {
+    law: laws.servicesKeepApart,
+    broken: { "a service's instance": { "services/a/x.ts": 'this.broker.getLocalService("b").field;' } },
+  },
+  {
     law: laws.runtimeKnowsNoShop,
     broken: {
       "a noun": { "mixins/gateway/x.ts": "const cart = 1;" },

@@ -211,6 +211,15 @@ export function runtimeKnowsNoShop(
 const patternOf = (text: string): RegExp =>
   new RegExp(`^${text.replaceAll(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")}$`);
 
+/** Services call each other by the broker: an instance of another is only in this process, and its fields are its own. */
+export function servicesKeepApart(tree: Tree): string[] {
+  return codeOf(tree)
+    .filter(([path, text]) => !isForTests(path) && path !== MAKES_ADMINISTRATOR && text.includes("getLocalService("))
+    .map(([path]) => `${path} reaches into another service: call an action, or declare a mechanism in mixins/kernel`);
+}
+/** No node of the bus may make an administrator, so that it is no action. */
+const MAKES_ADMINISTRATOR = "services/seed/seed.service.ts";
+
 /** Every file is an entry, or something reaches it. Code that only tests use is for tests, and says so by its name. */
 export function noFileIsDead(tree: Tree): string[] {
   const code = codeOf(tree).map(([path]) => path);

@@ -36,7 +36,7 @@ export interface Endpoints {
 
 /** The handlers by path; GET and HEAD only. */
 export function endpointsOf(gateway: Endpoints): ReadonlyMap<string, Handler> {
-  /** A handler that waits; what it throws becomes a problem. */
+  /** A handler that waits; an error that it throws becomes a problem. */
   const waiting =
     (handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>): Handler =>
     (req, res) =>

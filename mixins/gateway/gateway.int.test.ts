@@ -1,4 +1,4 @@
-// The gateway as a service: who may ask, what is answered, and the endpoints beside the API.
+// The gateway as a service: access, answers, and the endpoints beside the API.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { METRICS, newId, Unavailable } from "../kernel/index.ts";
 import { STOPPED, type ConsumerStopped } from "../stream/index.ts";
@@ -31,7 +31,7 @@ beforeEach(() => {
 });
 const actionsReached = () => gateway.reached.map(({ action }) => action).filter(action => action !== "accounts.jwks");
 
-describe("who asks", () => {
+describe("access", () => {
   test("without a token 401 with WWW-Authenticate, without the role 403, and no action runs", async () => {
     const none = await gateway.http("GET", "/api/v1/shelf");
     expect([none.status, none.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
@@ -85,10 +85,10 @@ describe("who asks", () => {
   });
 });
 
-describe("what is answered", () => {
+describe("an answer", () => {
   const get = () => gateway.http("GET", `/api/v1/books/${book.id}`);
 
-  test("a failure says nothing of itself, and is not taken for a refusal by a number that it carries", async () => {
+  test("a failure is a 500 without details, whatever number its error carries", async () => {
     for (const error of [
       new Error("select * from secrets"),
       Object.assign(new Error("duplicate"), { code: "23505" }),
@@ -108,7 +108,7 @@ describe("what is answered", () => {
     }
   });
 
-  test("unavailable is 503 when nothing was done and 504 when that is not known, with Retry-After", async () => {
+  test("unavailable is 503 when nothing was done and 504 when the outcome is unknown, with Retry-After", async () => {
     fails.set("books.get", new Unavailable("MAILBOX_FULL", { retryAfterMs: 2_500 }));
     const none = await get();
     expect([none.status, none.headers.get("retry-after"), none.json.type]).toEqual([
@@ -132,7 +132,7 @@ describe("what is answered", () => {
     expect((await gateway.http("GET", "/api/v1/shelf", { token: ann.token })).text).toBe("null");
   });
 
-  test("a list links to its next page, with what else was asked for", async () => {
+  test("a list links to its next page, with the other fields of its query", async () => {
     fails.set("books.list", { rows: [], total: 3, page: 1, pageSize: 1, nextCursor: "abc" });
     const { headers } = await gateway.http("GET", "/api/v1/books?page=1&pageSize=1&q=a%26b&utm_source=x");
     expect(headers.get("link")).toBe('</api/v1/books?pageSize=1&q=a%26b&cursor=abc>; rel="next"');
@@ -167,7 +167,7 @@ describe("what is answered", () => {
 });
 
 describe("beside the API", () => {
-  test("a gateway stays ready when a service is away: only that one's routes are put off", async () => {
+  test("a gateway stays ready when a service is away: only the routes of that service answer 503", async () => {
     const own = await startLibrary();
     try {
       expect((await own.http("GET", "/health/ready")).status).toBe(200);
@@ -199,7 +199,7 @@ describe("beside the API", () => {
     }
   });
 
-  test("a consumer that stands still is told, and is no reason to send nobody", async () => {
+  test("a consumer that stands still is named, and the gateway stays ready", async () => {
     const own = await startLibrary();
     try {
       const stopped = { service: "reminders", consumer: "reminders", source: "loans" } satisfies ConsumerStopped;
@@ -246,7 +246,7 @@ describe("beside the API", () => {
     expect([jwks.json.keys[0].kid, jwks.headers.get("cache-control")]).toEqual(["key-1", "public, max-age=300"]);
   });
 
-  test("the OpenAPI document describes every route, resolves every reference and names what actions answer", async () => {
+  test("the OpenAPI document describes every route, resolves every reference and has the answers of actions", async () => {
     const { json: document } = await gateway.http("GET", "/openapi.json", { token: admin.token });
     expect(document.openapi).toBe("3.1.0");
     const ids = new Set<string>();

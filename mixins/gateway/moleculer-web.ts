@@ -31,7 +31,7 @@ export type RouterService = Service & {
   servicesChanged?: () => void;
 };
 
-/** Ends a request whose client has left: no failure, and nobody is left to be told. */
+/** Ends a request whose client has left. It is no failure and gets no answer. */
 export const CLIENT_LEFT = new Error("the client has left");
 
 /** Answers a request of this route. `this` is the service. */

@@ -1,4 +1,4 @@
-// What the service `ops` answers, and to whom: administrators alone.
+// The actions of the service `ops`, all of them for administrators alone.
 import Type from "typebox";
 import { ActorId, defineContract, TextLines } from "../contract/index.ts";
 

@@ -9,7 +9,7 @@ import { Operations } from "./operations.ts";
 
 const ops = Operations();
 
-/** What the mixins of two services would announce and answer. */
+/** Actions and metadata as the mixins of two services have them. */
 const internal = (handler: (ctx: any) => unknown) => ({ visibility: "public" as const, roles: ["admin"], handler });
 const saga = (name: string, ids: readonly string[]): ServiceSchema => ({
   name,
@@ -106,7 +106,7 @@ test("an actor by its type: now from the store, at a version, with its latest hu
 test("an actor to which nothing ever happened is not found", () =>
   expect(ask("actor", { type: "book", id: "none" })).rejects.toMatchObject({ type: "ACTOR_NOT_FOUND", code: 404 }));
 
-test("what a contract marks as secret is not shown, wherever it lies", async () => {
+test("a field that a contract marks as secret is not shown, wherever it lies", async () => {
   for (const answer of [
     await ask("actor", { type: "book", id: "b1" }),
     await ask("saga", { id: "saga-2" }),
@@ -117,7 +117,7 @@ test("what a contract marks as secret is not shown, wherever it lies", async () 
   }
 });
 
-test("a list that is narrowed to what is not there is refused by name", async () => {
+test("a list that is narrowed to a service that is not there is refused by name", async () => {
   for (const [action, params, field] of [
     ["deadLetters", { service: "nope" }, "service"],
     ["sagas", { after: "zzzz" }, "after"],

@@ -1,7 +1,8 @@
+// An error as one line for a terminal.
 import { inspect } from "node:util";
 import { Misconfigured, withoutSecrets } from "../kernel/index.ts";
 
-/** One line for what an operator, or a look at the database, can mend; the broker's log has the rest. */
+/** The message of an error that an operator can mend, with its stack if the error is none of ours. Without secrets. */
 export function reasonOf(error: unknown): string {
   const { message, type } = (error ?? {}) as { message?: unknown; type?: unknown };
   if (error instanceof Misconfigured || typeof type === "string") return withoutSecrets(String(message));

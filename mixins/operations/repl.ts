@@ -1,7 +1,7 @@
-// Moleculer's REPL, but for what it says (moleculer-repl 0.8.0, src/commands):
+// Moleculer's REPL with two commands that answer in plain words (moleculer-repl 0.8.0, src/commands):
 //
-//   1. a call that fails is told by its stack, without the field: here in one line that names it
-//   2. `actions` lists the keywords of a JSON Schema as an action's params: here the params
+//   1. `call` prints a failed call as a stack without the field: here as one line that names it
+//   2. `actions` lists the keywords of a JSON Schema as the params of an action: here the params
 import { createRequire } from "node:module";
 import type { ServiceBroker } from "moleculer";
 import { isRefusal, withoutSecrets, type Issue } from "../kernel/index.ts";
@@ -37,12 +37,12 @@ const inOneLine =
       const call = (...given: Parameters<ServiceBroker["call"]>) =>
         broker.call(...given).catch((error: unknown) => {
           say(error);
-          // The handler, which would say it again at length, is left where it is.
+          // The handler would print it again at length: its promise never settles.
           return new Promise(() => {});
         });
       await Promise.race([handler(Object.create(broker, { call: { value: call } }), args), failed.promise]);
     } catch (error) {
-      // Params that are no JSON, typed or in a file.
+      // Params that are no JSON, typed or from a file.
       say(error);
     }
   };

@@ -1,4 +1,4 @@
-// What strangers do with connections: nothing of it takes a place that is not given back.
+// Every place is given back, whatever clients do with their connections.
 import { connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "../../kernel/index.ts";
@@ -9,7 +9,7 @@ import type { Admission } from "./admission.ts";
 
 let gateway: Library;
 let inside: { admission: Admission };
-/** What a call waits for, while there is something. */
+/** Calls wait for this, while there is something. */
 let held: Promise<void> | undefined;
 const hold = (): (() => void) => {
   let release = () => {};
@@ -84,7 +84,7 @@ test("a client that pipelines a packet full of requests and hangs up leaves noth
   expect(reached("books.get")).toBe(before + 2);
 });
 
-test("actions are told where a request comes from, by the connection and not by what the client says", async () => {
+test("actions get the address of the connection, not the one that the client claims", async () => {
   await gateway.http("GET", BOOK, { headers: { "x-forwarded-for": "192.0.2.1" } });
   expect(gateway.reached.at(-1)).toMatchObject({ action: "books.get", address: "127.0.0.1" });
 });
@@ -106,7 +106,7 @@ test("pipelined requests are begun one after the other and answered in their ord
   ]);
 });
 
-test("behind an answer that closes the connection no request is begun, and no more wait than the limit", async () => {
+test("behind an answer that closes the connection no request is begun, and at most the limit of requests waits", async () => {
   const before = reached("books.get");
   const closing = await send(get("/nowhere", "Connection: close\r\n") + get(BOOK));
   await until(() => closing.closed, "the end");
@@ -170,7 +170,7 @@ test("a client that is killed while the keys are fetched gives everything back",
   await nothingIsHeld();
 });
 
-test("a gateway whose places are all taken says so: in metrics, and for whom it asks about readiness", async () => {
+test("a gateway whose places are all taken says so in metrics and in readiness", async () => {
   const release = hold();
   const clients = Array.from({ length: limits.requestsPerAddressMax + 1 }, () => gateway.http("GET", BOOK));
   await until(() => inside.admission.taken === limits.requestsPerAddressMax, "its part is taken");

@@ -35,7 +35,7 @@ export function whenBodyKnown(req: IncomingMessage, callback: () => void): void 
 }
 
 /**
- * The JSON body, `{}` when there is none. Any JSON value passes here, `null` too; the route refuses what is no object.
+ * The JSON body, `{}` when there is none. Any JSON value passes here, `null` too; the route refuses any but an object.
  * Refuses a body that is broken, too large, too deep or poisoned.
  */
 export async function readBody(req: IncomingMessage): Promise<unknown> {

@@ -23,7 +23,7 @@ export function mediaTypeOf(header: string | undefined): string | undefined {
   return type.toLowerCase();
 }
 
-/** JSON, whatever its parameters: RFC 8259 gives it none. For PATCH also under the name of what ours is, RFC 7396. */
+/** Whether it is JSON, with any parameters: RFC 8259 defines none. PATCH also takes a merge patch (RFC 7396), which ours is. */
 export function isAcceptedType(header: string | undefined, method: string): boolean {
   const type = mediaTypeOf(header);
   return type === "application/json" || (method === "PATCH" && type === MERGE_PATCH);

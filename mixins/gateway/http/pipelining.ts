@@ -29,7 +29,7 @@ export class Turns {
       return this.#inFront(req, res);
     }
     if (waiting.length < limits.pipelinedMax) return void waiting.push([req, res]);
-    // The connection ends with the last one that waits; a client repeats what was not answered (RFC 9112, 9.3.2).
+    // The connection ends with the last request that waits; a client repeats requests without an answer (RFC 9112, 9.3.2).
     waiting.at(-1)![1].shouldKeepAlive = false;
     socket.pause();
   }

@@ -26,7 +26,7 @@ test("a refusal's members are the problem's, and never in the place of its own",
   expect(problem).toMatchObject({ total: members.total, status: 409, requestId: "request-1" });
 });
 
-test("a validation error gives field and message, and none of what else the validator knows", () => {
+test("a validation error gives field and message, and nothing else that the validator knows", () => {
   const { problem } = map(
     new Errors.ValidationError("Parameters validation error!", "VALIDATION_ERROR", [
       { field: "lines.0.quantity", message: "must be >= 1", actual: "secret", nodeID: "n", action: "loans.open" },

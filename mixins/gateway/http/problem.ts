@@ -39,7 +39,7 @@ interface Data {
   members?: object;
 }
 
-/** Moleculer's own failures by what is known about the effect: 503 = the action never ran, 504 = it may have run. */
+/** Moleculer's own failures by their effect, as far as it is known: 503 = the action never ran, 504 = it may have run. */
 const TRANSPORT: Record<string, readonly [rule: string, status: 503 | 504]> = {
   ServiceNotFoundError: ["SERVICE_NOT_FOUND", 503],
   ServiceNotAvailableError: ["SERVICE_NOT_AVAILABLE", 503],

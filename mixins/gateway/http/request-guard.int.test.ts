@@ -23,7 +23,7 @@ beforeEach(() => {
 });
 const actionsReached = () => gateway.reached.map(({ action }) => action).filter(action => action !== "accounts.jwks");
 
-describe("what is reachable", () => {
+describe("a path", () => {
   test("the routes in the code are the only aliases of the router", () => {
     const aliases = gateway.service.aliases.map(({ method, fullPath }) => `${method} ${fullPath}`).sort();
     expect(aliases).toEqual(routes.map(({ method, url }) => `${method} ${url}`).sort());

@@ -1,4 +1,4 @@
-// A gateway stops under load: nobody is reset, streams end, readiness goes first.
+// A gateway that stops under load resets no connection, ends its streams, and says first that it is not ready.
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { Agent, get, type ServerResponse } from "node:http";
@@ -66,7 +66,7 @@ test("a stop under keep-alive load resets no one, says 503 at readiness before t
   expect(tookMs).toBeLessThan(3_000);
 });
 
-test("a gateway that is not scheduled while it drains resets no one: the kernel has accepted who came meanwhile", async () => {
+test("a gateway that is not scheduled while it drains resets no connection that the kernel has accepted meanwhile", async () => {
   const waiting: ServerResponse[] = [];
   const server = new HttpServer((_req, res) => void waiting.push(res));
   const port = await server.listen(0);

@@ -1,4 +1,4 @@
-// What means the same is answered the same, however a client, a proxy or a balancer writes it.
+// Requests that mean the same get the same answer, however a client, a proxy or a balancer writes them.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { newId } from "../../kernel/index.ts";
 import { raw } from "../gateway.fixture.ts";
@@ -33,7 +33,7 @@ test.each([
   expect((await gateway.http("POST", "/api/v1/loans", { token, body, headers })).status).toBe(201);
 });
 
-test("a merge patch is what our PATCH takes, and no other method's", async () => {
+test("PATCH takes a merge patch, and no other method does", async () => {
   const headers = { "content-type": "application/merge-patch+json" };
   const url = `/api/v1/books/${book.id}`;
   const patched = await gateway.http("PATCH", url, { token: admin, body: { title: "B", cover: null }, headers });
@@ -135,7 +135,7 @@ test("blanks after Bearer, and a key in base64", async () => {
   expect((await gateway.http("POST", "/api/v1/loans", { body: loanBody, headers })).status).toBe(201);
 });
 
-test("null for what is not set, and a line that is sent back as it was got", async () => {
+test("null for a field that is not set, and an answer that is sent back as it came", async () => {
   const desk = { ...loanBody.desk, note: null };
   const body = { ...loanBody, fromShelf: null, desk };
   expect((await gateway.http("POST", "/api/v1/loans", { token, body })).status).toBe(201);

@@ -1,4 +1,4 @@
-// What a stranger is told, and what the log tells of one.
+// The endpoints for operators are closed to strangers, and the security log has a line for each that tries.
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { newId, Refusal } from "../../kernel/index.ts";
 import { startLibrary, type Library } from "../library.fixture.ts";
@@ -35,7 +35,7 @@ beforeEach(() => {
   lines.length = 0;
 });
 
-describe("what only operators read", () => {
+describe("endpoints for operators", () => {
   test("/metrics asks for an administrator, or for METRICS_TOKEN", async () => {
     const statusOf = async (token?: string) =>
       (await gateway.http("GET", "/metrics", token === undefined ? {} : { token })).status;
@@ -51,12 +51,12 @@ describe("what only operators read", () => {
     ]);
   });
 
-  test("that token opens nothing else", async () => {
+  test("METRICS_TOKEN opens nothing else", async () => {
     expect((await gateway.http("POST", "/api/v1/staff/loans/x/report", { token: METRICS_TOKEN })).status).toBe(401);
     expect((await gateway.http("GET", "/openapi.json", { token: METRICS_TOKEN })).status).toBe(401);
   });
 
-  test("/openapi.json describes to each what they may ask for", async () => {
+  test("/openapi.json describes to each user the routes that they may use", async () => {
     const pathsOf = async (call: { token?: string }) => {
       const { json, headers } = await gateway.http("GET", "/openapi.json", call);
       expect(headers.get("vary")).toBe("Authorization");
@@ -80,7 +80,7 @@ describe("a line in the log", () => {
   const login = (email: string) =>
     gateway.http("POST", "/api/v1/auth/login", { body: { email, password: "secret-password" } });
 
-  test("for a failed log-in: whose it was by a mark, from where, and the request", async () => {
+  test("for a failed log-in: a mark of the account, the address, and the request", async () => {
     const { headers, json } = await login("Eve@Example.com");
     expect([json.status, headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
     expectLine(
@@ -91,7 +91,7 @@ describe("a line in the log", () => {
     );
   });
 
-  test("for one too many", async () => {
+  test("for an attempt too many", async () => {
     await login("often@example.com");
     expectLine(/^refused 429 too-many-attempts: POST \/api\/v1\/auth\/login, account [0-9a-f]{12}, /);
   });
@@ -107,7 +107,7 @@ describe("a line in the log", () => {
     expectLine(/^refused 401 unauthenticated: GET \/metrics, from /);
   });
 
-  test("for a registration with an address that is taken, which is told", async () => {
+  test("for a registration with an e-mail address that is taken", async () => {
     const body = { email: "taken@example.com", password: "secret-password", name: "T" };
     const { status, json } = await gateway.http("POST", "/api/v1/auth/register", { body });
     expect([status, json.type]).toEqual([409, "/problems/email-taken"]);
@@ -121,7 +121,7 @@ describe("a line in the log", () => {
   });
 });
 
-test("lines come at a bounded rate, and what was left out is counted", () => {
+test("lines come at a bounded rate, and further ones are counted", () => {
   jest.useFakeTimers();
   try {
     const said: string[] = [];

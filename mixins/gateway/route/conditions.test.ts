@@ -64,7 +64,7 @@ describe("of a change", () => {
     expect(() => assertConditions(conditions, now)).toThrow(failed);
   });
 
-  test("of what is not there, or has no date, nothing is known", () => {
+  test("a resource that is not there or has no date meets no condition about it", () => {
     expect(() => assertConditions({ match: ["*"] }, { ...now, exists: false })).toThrow(failed);
     expect(() => assertConditions({ noneMatch: ["*"] }, { ...now, exists: false })).not.toThrow();
     expect(() => assertConditions({ unmodifiedSince: at }, { tag: now.tag })).toThrow(failed);
@@ -82,7 +82,7 @@ describe("of a change", () => {
   });
 });
 
-test("of a read: 304 for what the client has, by tag before date", () => {
+test("a read is 304 when the client has the answer, by tag before date", () => {
   const has = (headers: Record<string, string>) => isUnchanged(headers, conditionsOf(headers), now);
   expect(has({})).toBe(false);
   expect(has({ "if-none-match": `"x", W/${now.tag}` })).toBe(true);

@@ -1,4 +1,4 @@
-// What a client sends, through a real gateway: body, query, path, keys.
+// Body, query, path and keys of requests, through a real gateway.
 import { request } from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { idFrom, newId } from "../../kernel/index.ts";
@@ -22,7 +22,7 @@ beforeEach(() => {
 });
 const actionsReached = () => gateway.reached.map(({ action }) => action).filter(action => action !== "accounts.jwks");
 
-describe("what is sent", () => {
+describe("a request", () => {
   const borrow = (body: unknown, headers: Record<string, string> = {}) =>
     gateway.http("POST", "/api/v1/loans", { token: ann.token, body, headers });
 
@@ -47,7 +47,7 @@ describe("what is sent", () => {
     expect(actionsReached()).toEqual([]);
   });
 
-  test("P6 numbers of a query are numbers, and what is none is named", async () => {
+  test("P6 numbers of a query arrive as numbers, and text in their place is refused by name", async () => {
     await gateway.http("GET", "/api/v1/books?page=2&pageSize=50&q=12");
     expect(gateway.reached[0]!.params).toEqual({ page: 2, pageSize: 50, q: "12" });
     for (const query of [

@@ -25,7 +25,7 @@ describe("a route", () => {
     expect(read("page=2&q=7")).toEqual({ path: { bookId }, query: { page: 2, q: "7" }, body: { days: 1 } });
   });
 
-  test("names what is wrong, unknown or given twice, in every place", () => {
+  test("names each field that is wrong, unknown or given twice, in every place", () => {
     expect(fields(() => read("page=x"))).toEqual(["page"]);
     expect(fields(() => read("page=1.5"))).toEqual(["page"]);
     expect(fields(() => read("days=2"))).toEqual(["days"]);
@@ -35,7 +35,7 @@ describe("a route", () => {
     for (const body of [[], null, 5, "x"]) expect(fields(() => read("", body))).toEqual(["body"]);
   });
 
-  test("P6 refuses what it would keep as another text, naming the field", () => {
+  test("P6 refuses text that would be stored as another text, and names the field", () => {
     for (const q of ["%ff", "a%C3", "%ED%A0%BD", "\u00c3\u00a9"])
       expect(fields(() => read(`page=2&q=${q}`))).toEqual(["q"]);
     expect(read("q=%F0%9F%93%9A+100%&page=2").query).toEqual({ q: "📚 100%", page: 2 });
@@ -44,7 +44,7 @@ describe("a route", () => {
   test("is for every user that is logged in, unless it says another", () => expect(sample.access).toBe("user"));
 });
 
-describe("null, and what an answer says that is sent back", () => {
+describe("null, and an answer that a client sends back", () => {
   const Line = Type.Object({ note: Type.Optional(Type.String()), n: Type.Integer() }, { additionalProperties: false });
   const patch = route("PATCH /shelf/items/:bookId", "shelves.put", {
     summary: "",
@@ -60,7 +60,7 @@ describe("null, and what an answer says that is sent back", () => {
   const bodyOf = (body: unknown, keepsNull = false) =>
     patch.read({ path: { bookId }, search: "", body, keepsNull }).body;
 
-  test("null for an optional field is absent, at every depth; where null is a value it stays", () => {
+  test("null for an optional field is absent, at every depth; null stays where it is a value", () => {
     expect(bodyOf({ days: 1, note: null, cover: null, lines: [{ n: 1, note: null }] })).toEqual({
       days: 1,
       cover: null,
@@ -75,7 +75,7 @@ describe("null, and what an answer says that is sent back", () => {
     expect(fields(() => bodyOf({ days: 1, note: null }, true))).toEqual(["note"]);
   });
 
-  test("what the path names may stand in the body, if it is the same", () => {
+  test("an id of the path may stand in the body, if it is the same", () => {
     expect(bodyOf({ days: 1, bookId: bookId.toUpperCase() })).toEqual({ days: 1 });
     expect(fields(() => bodyOf({ days: 1, bookId: bookId.replace("0190", "0191") }))).toEqual(["bookId"]);
   });
@@ -87,7 +87,7 @@ test("UUIDs in capitals are lower-cased wherever the schema says that they are U
   expect(places).toMatchObject({ path: { bookId }, query: { q: upper } });
 });
 
-test("what browsers and advertisers append to a link is no question, on public reads only", () => {
+test("fields that browsers and advertisers append to a link are ignored, on public reads only", () => {
   const list = routes.find(({ url, method }) => method === "GET" && url.endsWith("/books"))!;
   const search = "utm_source=x&utm_campaign=y&gclid=1&fbclid=2&_=1700000000&page=2";
   expect(list.read({ path: {}, search, body: {} }).query).toEqual({ page: 2 });

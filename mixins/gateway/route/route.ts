@@ -83,7 +83,7 @@ export interface Route {
     path: Record<string, string>;
     search: string;
     body: unknown;
-    /** Whether `null` stands for itself: a merge patch (RFC 7396) removes by it. Else what is null is not given. */
+    /** Whether `null` stands for itself: a merge patch (RFC 7396) removes by it. Else a null field is absent. */
     keepsNull?: boolean;
   }) => Pick<Request, "path" | "query" | "body">;
   /** An action that is called, or one whose events are streamed. */
