@@ -3,7 +3,6 @@ import { type Service, type ServiceBroker, type ServiceSchema } from "moleculer"
 import { publishLog, type Publisher } from "../siblings.ts";
 import type { RelayLimits } from "../publish/jetstream-relay.ts";
 import type { CursorFault } from "./identity.ts";
-import { setTimeout as sleep } from "node:timers/promises";
 import { COMMITTED, type Cursor, type LogEvent, type LogPage, type ReadLog } from "./source.ts";
 
 /** How often the log had been put back when an event was written; a process that was killed begins the same log again. */

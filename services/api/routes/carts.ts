@@ -1,4 +1,3 @@
-import Type from "typebox";
 import { API, route } from "@valence/runtime/gateway";
 import { pick } from "@valence/runtime/contract";
 import { contract } from "../../carts/contract.ts";

@@ -1,4 +1,3 @@
-import Type from "typebox";
 import { route } from "@valence/runtime/gateway";
 import { contract } from "../../inventory/contract.ts";
 
