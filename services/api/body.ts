@@ -1,7 +1,7 @@
 // The body of a request, read here and not by moleculer-web's parser: that one brings what we refuse anyway (inflating,
 // other charsets), takes three times as long, and its errors quote the body.
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
-import { Refusal } from "../../mixins/kernel/index.ts";
+import { Refusal } from "@valence/runtime/kernel";
 import { limits } from "./limits.ts";
 
 /** Bytes that are no text would be stored as U+FFFD, another text than was sent: they are refused. */

@@ -3,7 +3,7 @@
 // wrong method would be a 404, and a path would match in any case and with `%2F` decoded into a param.
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { Refusal } from "../../mixins/kernel/index.ts";
+import { Refusal } from "@valence/runtime/kernel";
 import { hasBody, tooLarge, whenBodyKnown } from "./body.ts";
 import { limits } from "./limits.ts";
 import { isAcceptedType } from "./media-type.ts";

@@ -1,7 +1,7 @@
 // How many requests this gateway works on at once, in all and for one address. A request holds a place from when it is
 // read until its call is answered: neither one whose body is still on its way nor an event stream holds one, since how
 // long those last is up to the client. Whoever leaves while waiting leaves the queue.
-import { Unavailable, type Clock } from "../../mixins/kernel/index.ts";
+import { Unavailable, type Clock } from "@valence/runtime/kernel";
 import { limits } from "./limits.ts";
 
 /** What is known of a client: a response, of which only the end matters here. */

@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Issue } from "../../mixins/kernel/index.ts";
+import type { Issue } from "@valence/runtime/kernel";
 import { limits } from "./limits.ts";
 import { SECURITY_HEADERS, send } from "./respond.ts";
 

@@ -12,8 +12,8 @@ import {
   type ParamsOf,
   type ResultOf,
   type User,
-} from "../../mixins/contract/index.ts";
-import { Refusal, type Issue } from "../../mixins/kernel/index.ts";
+} from "@valence/runtime/contract";
+import { Refusal, type Issue } from "@valence/runtime/kernel";
 import { limits } from "./limits.ts";
 import { brokenTextIn, isPlainUtf8 } from "./text.ts";
 

@@ -1,5 +1,5 @@
 // What runs, by the manifests, and with which variables.
-import { serviceNames } from "../../scripts/services.ts";
+import { serviceNames } from "../../mixins/operations/services.ts";
 import { idOf, type Manifest } from "./manifests.ts";
 
 type Labels = Readonly<Record<string, string>>;
@@ -41,7 +41,7 @@ export function nodesOf(manifests: readonly Manifest[]) {
       runs:
         variablesOf(node.container, manifests)
           .find(({ name }) => name === "SERVICES")
-          ?.value?.split(",") ?? serviceNames(),
+          ?.value?.split(",") ?? serviceNames("services"),
     }));
 }
 

@@ -1,14 +1,14 @@
 // What must not compile. Each @ts-expect-error has to be needed: `npm run types` fails if one is not. It is never run.
 import Type from "typebox";
-import { defineActor, given } from "../../mixins/actor/index.ts";
-import { defineContract, defineService, type Call, type EventData } from "../../mixins/contract/index.ts";
-import { Actors } from "../../mixins/actor/mixin.ts";
-import { Crud } from "../../mixins/crud/mixin.ts";
-import { defineProjection } from "../../mixins/projection/index.ts";
-import { Projections } from "../../mixins/projection/mixin.ts";
-import { defineSaga } from "../../mixins/saga/index.ts";
-import { defineReactor } from "../../mixins/stream/index.ts";
-import { Reactors } from "../../mixins/stream/mixin.ts";
+import { defineActor, given } from "@valence/runtime/actor";
+import { defineContract, defineService, type Call, type EventData } from "@valence/runtime/contract";
+import { Actors } from "@valence/runtime/actor/mixin";
+import { Crud } from "@valence/runtime/crud/mixin";
+import { defineProjection } from "@valence/runtime/projection";
+import { Projections } from "@valence/runtime/projection/mixin";
+import { defineSaga } from "@valence/runtime/saga";
+import { defineReactor } from "@valence/runtime/stream";
+import { Reactors } from "@valence/runtime/stream/mixin";
 import { Account } from "./loyalty/account.ts";
 import { contract as rewards } from "./rewards/contract.ts";
 

@@ -1,8 +1,8 @@
 // What a connection is, asked of a real server: a start that would serve something else than it was told to says so.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import { postgresUrl } from "../../../../test/databases.ts";
-import { PgBouncer } from "../../../../test/servers/pgbouncer.ts";
-import { newDatabase, query } from "../../../../test/servers/postgres.ts";
+import { postgresUrl } from "../../../testing/databases.ts";
+import { PgBouncer } from "../../../testing/servers/pgbouncer.ts";
+import { newDatabase, query } from "../../../testing/servers/postgres.ts";
 import { newId, type PostgresLocation } from "../../../kernel/index.ts";
 import { openDatabase, type Database } from "../../mixin.ts";
 
@@ -74,6 +74,13 @@ test("a socket in place of a host is taken", async () => {
   const [{ folder }] = await query(server.url, "select current_setting('unix_socket_directories') as folder");
   const url = `postgres://${pathname}?host=${encodeURIComponent(folder)}&port=${port}&user=postgres`;
   expect(await session(await open(url))).toMatchObject({ user: role, schema: role });
+});
+
+test("a schema whose owner a restored dump has lost: the refusal says so, and what to do", async () => {
+  await query(server.url, `create schema ${role}`);
+  expect(await refusal(server.url)).toContain(`alter schema "${role}" owner to "${role}"`);
+  await query(server.url, `alter schema ${role} owner to ${role}`);
+  expect(await session(await open(server.url))).toMatchObject({ user: role, schema: role });
 });
 
 /** As the service's own user, whose defaults count where nothing is sent. */

@@ -1,0 +1,31 @@
+import { Misconfigured, withoutSecrets } from "../kernel/index.ts";
+import { outliveOutput } from "./output.ts";
+
+/** A subcommand of `valence`. */
+export interface Command {
+  /** What `--help` prints. */
+  readonly help: string;
+  /**
+   * Runs with the arguments after the command's name. What it throws becomes one line on standard error and exit code 1;
+   * a UsageError, a Misconfigured and an unknown option are told by their message alone.
+   */
+  readonly run: (args: string[]) => Promise<void>;
+}
+
+/** A mistake of the person at the keyboard: the message says how to put it right. */
+export class UsageError extends Error {}
+
+/** Runs a command; with `--help` or `-h` among its arguments it only prints what the command does. */
+export async function runCommand(name: string, { help, run }: Command, args: string[]): Promise<void> {
+  outliveOutput();
+  if (args.some(argument => argument === "--help" || argument === "-h")) return console.log(help);
+  try {
+    await run(args);
+  } catch (error) {
+    const { code, message } = error as Error & { code?: unknown };
+    const isUsage =
+      error instanceof UsageError || error instanceof Misconfigured || String(code).startsWith("ERR_PARSE_ARGS");
+    console.error(isUsage ? message : `${name} stopped: ${withoutSecrets(message)}`);
+    process.exitCode = 1;
+  }
+}
