@@ -35,7 +35,7 @@ const keyOf = ({ name }: Saga): string => `${name}.${GIVEN_ID}`;
 export const started =
   <T extends EventName>(type: T, data: EventData<T>, stream = GIVEN_ID): Given =>
   ({ saga, at }) => {
-    const actor = type.split(".")[0]!;
+    const actor = (type as string).split(".")[0]!;
     const event = { eventId: `${actor}.${stream}@1`, type, actor, stream, version: 1, at, data, metadata: {} };
     return begun(saga, keyOf(saga), event, at);
   };
