@@ -6,7 +6,7 @@ import { brokerOptions } from "../broker/index.ts";
 import { entityTag, typedCall, type Call } from "../contract/index.ts";
 import type { Database } from "../database/index.ts";
 import { newId, readEnvironment, systemClock } from "../kernel/index.ts";
-import { newDatabases, type Databases } from "../testing/databases.ts";
+import { newDatabases, type Databases } from "../testing/servers.ts";
 import { Accounts } from "./accounts.ts";
 import { accountsContract, type Person } from "./contract.ts";
 import { FirstAdministrator } from "./first-administrator.ts";

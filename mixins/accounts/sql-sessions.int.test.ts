@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import type { Database } from "../database/index.ts";
 import { readFile } from "node:fs/promises";
-import { isOnPostgres, newDatabases, type Databases } from "../testing/databases.ts";
+import { isOnPostgres, newDatabases, type Databases } from "../testing/servers.ts";
 import { readEnvironment } from "../kernel/index.ts";
 import { migrate, openDatabase } from "../database/mixin.ts";
 import { locationOf } from "@valence/runtime/database";

@@ -5,7 +5,7 @@ import { brokerOptions } from "../broker/index.ts";
 import { typedCall } from "../contract/index.ts";
 import type { Database } from "../database/index.ts";
 import { readEnvironment, takeAnnouncements } from "../kernel/index.ts";
-import { newDatabases, type Databases } from "../testing/databases.ts";
+import { newDatabases, type Databases } from "../testing/servers.ts";
 import { Accounts, type AccountsOptions } from "./accounts.ts";
 import { accountsContract } from "./contract.ts";
 

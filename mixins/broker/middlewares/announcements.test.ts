@@ -27,13 +27,12 @@ interface Started {
   readonly logger?: boolean;
 }
 async function start(state: { ready: boolean; shown: number }, { worker, logger = true }: Started = {}) {
-  const environment = readEnvironment({});
   const broker = new ServiceBroker({
-    ...brokerOptions(environment),
+    ...brokerOptions(readEnvironment({})),
     ...(logger ? { logger: { type: "Console", options: { level: "fatal" } } } : { logger: false }),
   });
   // After the transporter was chosen: a worker's would listen to the supervisor, which here is the test runner.
-  Object.assign(environment, { worker });
+  if (worker !== undefined) Object.assign(broker.options, { valence: readEnvironment({ WORKER: `${worker}` }) });
   broker.createService(announcer(state));
   await broker.start();
   return broker;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import { connectedRedis, type RedisServer } from "../testing/servers/redis.ts";
-import { until } from "../testing/until.ts";
+import { until } from "../testing/index.ts";
+import { connectedRedis, type RedisServer } from "../testing/servers.ts";
 import type { RedisConnection } from "../redis/index.ts";
 import { limits } from "./limits.ts";
 import { RedisSessions } from "./redis-sessions.ts";
