@@ -1,4 +1,5 @@
 export { badCursor, Cursor, cursorOf, oneOfPageAndCursor, readCursor, type CursorValue } from "./cursor.ts";
+export { CALL_FAILURES, isCallFailure, type CallFailure } from "./call-failures.ts";
 export { floating, typedCall, type Call, type CallOptions } from "./call.ts";
 export { assertConditions, conditionFailed, Conditions, entityTag, type Current } from "./conditions.ts";
 export {
@@ -26,6 +27,7 @@ export {
   type Snapshot,
   type WhatIf,
 } from "./contract.ts";
+export { callErrors } from "./errors.ts";
 export {
   defineService,
   paramsOf,

@@ -1,8 +1,9 @@
 // JSON Schema checked by Ajv in strict mode: a misspelt keyword stops the start, an unknown field is refused by name.
 import { Ajv, type ErrorObject, type SchemaObject } from "ajv";
 import type { DataValidateFunction, DataValidationCxt } from "ajv/dist/types/index.js";
-import { Bug, EMAIL, plainError, type Issue } from "../kernel/index.ts";
+import { type Bug, EMAIL, plainError, type Issue } from "../kernel/index.ts";
 import { COUNTRIES } from "./countries.ts";
+import { callErrors } from "./errors.ts";
 import { TEXT_KEYWORD, TEXT_KINDS } from "./person-text.ts";
 
 /** An answer to a client, not a log: enough to mend a form. */
@@ -152,8 +153,7 @@ function compile(schema: SchemaObject, normalize: Normalize | undefined): Check 
   };
 }
 
-const checkFailed = (cause: unknown): Bug =>
-  new Bug("CHECK_FAILED", `the value could not be checked: ${plainError(cause).message}`, { cause });
+const checkFailed = (cause: unknown): Bug => callErrors.CHECK_FAILED({ reason: plainError(cause).message, cause });
 
 const CAPITALS = /[A-F]/;
 /** First, or after the actor's name in a token. */

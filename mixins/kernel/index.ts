@@ -1,5 +1,14 @@
 export { backoffMs } from "./backoff.ts";
 export type { DatabaseLocation, PostgresLocation, SqliteLocation } from "./database-locations.ts";
+export {
+  defineErrors,
+  plainErrors,
+  type AnyErrors,
+  type ErrorDefinition,
+  type ErrorFactory,
+  type Errors,
+  type RefusalDefinition,
+} from "./define-errors.ts";
 export { elapsedMs, minutes, rfc3339, seconds, systemClock, type Clock } from "./clock.ts";
 export { environmentOf, EnvironmentError, readEnvironment, readPostgresUrl, type Environment } from "./environment.ts";
 export { EMAIL } from "./email.ts";

@@ -1,4 +1,5 @@
 export { redisProblem } from "./check.ts";
 export { RedisConnection, redisOf } from "./connection.ts";
 export { fallingBack, MemoryCounter, RedisCounter, type Count, type Counter } from "./counter.ts";
+export { redisErrors } from "./errors.ts";
 export { script } from "./script.ts";
