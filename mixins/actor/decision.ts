@@ -8,12 +8,10 @@ export interface Outcome<S> {
   readonly state: S;
 }
 
-export const decisionOf = (id: string, now: string, newId: () => string): Decision => ({
-  id,
-  now,
-  newId,
-  refuse: (rule, detail) => new Refusal(rule, detail),
-});
+/** What a decision may know, but for how to refuse: that is the actor's contract's. */
+export type Moment = Omit<Decision, "refuse">;
+
+export const decisionOf = (id: string, now: string, newId: () => string): Moment => ({ id, now, newId });
 
 /** Decides and folds. Throws the refusal; anything else that is thrown is a bug of the definition, and comes out as one. */
 export function decide<S>(
@@ -21,12 +19,17 @@ export function decide<S>(
   state: S,
   command: string,
   params: unknown,
-  decision: Decision,
+  decision: Moment,
   prepared?: unknown,
 ): Outcome<S> {
   let decided: unknown;
   try {
-    decided = actor.decide[command]!(state as never, params as never, decision, prepared);
+    decided = actor.decide[command]!(
+      state as never,
+      params as never,
+      { ...decision, refuse: refuseOf(actor) },
+      prepared,
+    );
   } catch (error) {
     throw error instanceof Refusal ? error : decisionFailed(actor, decision.id, command, error);
   }
@@ -39,6 +42,11 @@ export function decide<S>(
     throw decisionFailed(actor, decision.id, command, error);
   }
 }
+
+const refuseOf =
+  ({ contract: { refusals } }: Actor): Decision["refuse"] =>
+  (code, detail) =>
+    refusals[code](detail);
 
 /** Code of the definition threw, or gave what cannot be stored. */
 export function decisionFailed(actor: Actor, id: string, command: string, cause: unknown): Bug {

@@ -38,6 +38,7 @@ export {
   type Meta,
   type User,
 } from "./define-service.ts";
+export { describeErrors, refusalsOf, type DescribedRefusal, type RefusalOf, type Refuse } from "./refusals.ts";
 export { WITHOUT_POSTAL_CODES } from "./countries.ts";
 export { EmailAddress, NewPassword, PersonLines, PersonText, PhoneNumber } from "./person-text.ts";
 export { withoutSecrets } from "./secrets.ts";

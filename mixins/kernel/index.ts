@@ -47,6 +47,7 @@ export { canonicalJson, fingerprintOf, storableJson } from "./json.ts";
 export { natsOptions } from "./nats-url.ts";
 export { contentBytesMax, isLonger, PAYLOAD_BYTES, payloadBytesMax } from "./payload.ts";
 export { closeToOthers, exposedOf, makePrivate } from "./private-file.ts";
+export { PROBLEM_JSON, problemType } from "./problem.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { beginStop, isStopping, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
 export { METRICS } from "./telemetry.ts";

@@ -5,8 +5,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Service, ServiceSchema } from "moleculer";
 import type { JSONWebKeySet } from "jose";
 import ApiGateway from "moleculer-web";
-import { typedCall } from "../../mixins/contract/index.ts";
-import { environmentOf, METRICS, Refusal, stopsFirst, stopTimeLeft, systemClock } from "../../mixins/kernel/index.ts";
+import { callErrors, typedCall } from "../../mixins/contract/index.ts";
+import { environmentOf, METRICS, stopsFirst, stopTimeLeft, systemClock } from "../../mixins/kernel/index.ts";
 import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../../mixins/stream/index.ts";
 import { Authenticator, isBearer } from "./authentication.ts";
 import { documentOf } from "./document.ts";
@@ -254,7 +254,7 @@ function plainOf(gateway: Gateway): ReadonlyMap<string, Handler> {
       waiting(async (req, res) => {
         const { metricsToken } = environmentOf(broker);
         if ((metricsToken === undefined || !isBearer(req, metricsToken)) && !(await gateway.isAdmin(req)))
-          throw new Refusal("FORBIDDEN", { status: 403, message: "this asks for the role admin" });
+          throw callErrors.FORBIDDEN({ message: "this asks for the role admin" });
         const ours = broker.metrics.list({ includes: Object.values(METRICS) }) as unknown as Registered[];
         const { streams, places, server, metrics } = gateway;
         const gauges = {

@@ -2,8 +2,8 @@
 // the body is read.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "moleculer";
-import type { Meta } from "../../mixins/contract/index.ts";
-import { clientCommandId, COMMAND_ID, isRefusal, Refusal, REPLAYED } from "../../mixins/kernel/index.ts";
+import { callErrors, type Meta } from "../../mixins/contract/index.ts";
+import { clientCommandId, COMMAND_ID, isRefusal, REPLAYED } from "../../mixins/kernel/index.ts";
 import { addressOf } from "./address.ts";
 import { ANONYMOUS, type Authenticator, type Verified } from "./authentication.ts";
 import { readBody, readText } from "./body.ts";
@@ -90,7 +90,7 @@ async function identify(authenticator: Authenticator, access: Access, req: Gatew
   // Also for the log: of a role that is missing, it says whose.
   (req.$ctx.meta as Meta).user = verified.user;
   if (access === "admin" && !verified.user.roles.includes("admin"))
-    throw new Refusal("FORBIDDEN", { status: 403, message: "this asks for the role admin" });
+    throw callErrors.FORBIDDEN({ message: "this asks for the role admin" });
   return verified;
 }
 

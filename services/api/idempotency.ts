@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import Type from "typebox";
 import { isRefusal, Refusal, type RefusalDetail } from "../../mixins/kernel/index.ts";
+import { gatewayErrors } from "./errors.ts";
 
 export const KEY_FIELD = "Idempotency-Key";
 /**
@@ -21,37 +22,24 @@ export const KEY_HEADER = {
 export function parseKey(headers: IncomingMessage["headers"]): string | undefined {
   const text = headers["idempotency-key"];
   if (text === undefined) return undefined;
-  if (typeof text !== "string" || !KEY.test(text))
-    throw new Refusal("BAD_IDEMPOTENCY_KEY", {
-      status: 400,
-      field: KEY_FIELD,
-      message:
-        "one key of 1 to 128 printable ASCII characters: in quotes, or without comma, semicolon, backslash, quote and blank",
-    });
+  if (typeof text !== "string" || !KEY.test(text)) throw gatewayErrors.BAD_IDEMPOTENCY_KEY({ field: KEY_FIELD });
   return text.startsWith('"') ? text.slice(1, -1).replaceAll(/\\(.)/g, "$1") : text;
 }
 
+const field = KEY_FIELD;
 /** Refusals of the runtime that are about the command's id, which the client knows as its key. */
-const OF_KEYS: Readonly<Record<string, { type: string; status: number; message: string }>> = {
-  COMMAND_ID_REUSED: {
-    type: "IDEMPOTENCY_KEY_REUSED",
-    status: 422,
-    message: "this key was used before, for another request: send a new key",
-  },
-  COMMAND_ID_TOO_LONG: { type: "BAD_IDEMPOTENCY_KEY", status: 400, message: "is too long" },
-  BAD_COMMAND_ID: { type: "BAD_IDEMPOTENCY_KEY", status: 400, message: "is not one plain key" },
-  ABANDONED: {
-    type: "IDEMPOTENCY_KEY_ABANDONED",
-    status: 409,
-    message: "the request with this key was given up before it was carried out: send a new key",
-  },
+const OF_KEYS: Readonly<Record<string, () => Refusal>> = {
+  COMMAND_ID_REUSED: () => gatewayErrors.IDEMPOTENCY_KEY_REUSED({ field }),
+  COMMAND_ID_TOO_LONG: () => gatewayErrors.BAD_IDEMPOTENCY_KEY({ field, message: "is too long" }),
+  BAD_COMMAND_ID: () => gatewayErrors.BAD_IDEMPOTENCY_KEY({ field, message: "is not one plain key" }),
+  ABANDONED: () => gatewayErrors.IDEMPOTENCY_KEY_ABANDONED({ field }),
 };
 
 /** What a request with a key failed with, as its client knows the matter; a recorded refusal says that it is one. */
 export function inClientsWords(error: unknown, isReplay: boolean): unknown {
   if (!isRefusal(error)) return error;
   const ofKey = OF_KEYS[error.type];
-  if (ofKey) return new Refusal(ofKey.type, { ...ofKey, field: KEY_FIELD });
+  if (ofKey) return ofKey();
   if (!isReplay) return error;
   const { errors, members } = (error as { data?: Pick<RefusalDetail, "errors" | "members"> }).data ?? {};
   const message = `${error.message} (the first answer to this Idempotency-Key; to try again, send a new key)`;

@@ -1,7 +1,8 @@
 // How many requests this gateway works on at once, in all and for one address. A request holds a place from when it is
 // read until its call is answered: neither one whose body is still on its way nor an event stream holds one, since how
 // long those last is up to the client. Whoever leaves while waiting leaves the queue.
-import { Unavailable, type Clock } from "../../mixins/kernel/index.ts";
+import type { Clock } from "../../mixins/kernel/index.ts";
+import { gatewayErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 
 /** What is known of a client: a response, of which only the end matters here. */
@@ -60,7 +61,7 @@ export class Places {
     const full = this.isFull;
     if (own >= limits.requestsPerAddressMax || (full && this.#waiting.size >= limits.requestsWaitingMax)) {
       this.#refused++;
-      throw new Unavailable("SATURATED", { message: "too many requests at once", retryAfterMs: 1_000 });
+      throw gatewayErrors.SATURATED();
     }
     this.#byAddress.set(address, own + 1);
     try {

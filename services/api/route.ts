@@ -3,6 +3,7 @@
 // gone, or with params that it does not take, does not compile.
 import type { TProperties, TSchema } from "typebox";
 import {
+  callErrors,
   compileParams,
   strictObject,
   type ActionName,
@@ -13,7 +14,7 @@ import {
   type ResultOf,
   type User,
 } from "../../mixins/contract/index.ts";
-import { Refusal, type Issue } from "../../mixins/kernel/index.ts";
+import type { Issue } from "../../mixins/kernel/index.ts";
 import { limits } from "./limits.ts";
 import { brokenTextIn, isPlainUtf8 } from "./text.ts";
 
@@ -135,10 +136,9 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
     body,
     read(raw) {
       if (typeof raw.body !== "object" || raw.body === null || Array.isArray(raw.body))
-        throw new Refusal("VALIDATION_ERROR", { status: 422, field: "body", message: "must be an object" });
+        throw callErrors.VALIDATION_ERROR({ field: "body", message: "must be an object" });
       if (raw.search.split("&", limits.queryFieldsMax + 1).length > limits.queryFieldsMax)
-        throw new Refusal("VALIDATION_ERROR", {
-          status: 422,
+        throw callErrors.VALIDATION_ERROR({
           field: "query",
           message: `must have at most ${limits.queryFieldsMax} fields`,
         });
@@ -161,8 +161,7 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
       ];
       if (issues.length === 0 && method === "PATCH" && Object.keys(places.body).length === 0)
         issues.push({ field: "body", message: "must change something" });
-      if (issues.length > 0)
-        throw new Refusal("VALIDATION_ERROR", { status: 422, message: "see errors", errors: issues });
+      if (issues.length > 0) throw callErrors.VALIDATION_ERROR({ message: "see errors", errors: issues });
       return places;
     },
   };
@@ -232,8 +231,7 @@ const brokenBytesIn = (search: string): Issue[] =>
 function convert(properties: TProperties, entries: readonly (readonly [string, string])[]): Record<string, unknown> {
   const values: Record<string, unknown> = Object.create(null);
   for (const [name, text] of entries) {
-    if (name in values)
-      throw new Refusal("VALIDATION_ERROR", { status: 422, field: name, message: "is given more than once" });
+    if (name in values) throw callErrors.VALIDATION_ERROR({ field: name, message: "is given more than once" });
     const schema = Object.hasOwn(properties, name) ? (properties[name] as TSchema & { type?: unknown }) : undefined;
     values[name] = schema?.type === "integer" && /^-?\d{1,15}$/.test(text) ? Number(text) : text;
   }

@@ -18,7 +18,7 @@ const { event } = contract;
 type State = StateOf<typeof contract>;
 type Placing = Data<(typeof contract.commands)["place"]>;
 type Line = State["lines"][number];
-type Refuse = Decision<(typeof contract.refusals)[number]>["refuse"];
+type Refuse = Decision<typeof contract>["refuse"];
 
 export const limits = {
   /** Minor units. Money's own bound: what payments and the provider accept. */

@@ -189,7 +189,7 @@ export const isGivenBack = (state: State): boolean => state.status === "captured
 function refundIn(
   refunds: Refunds = [],
   refundId: string,
-  refuse: Decision<(typeof contract.refusals)[number]>["refuse"],
+  refuse: Decision<typeof contract>["refuse"],
 ): Refunds[number] {
   const refund = refunds.find(({ id }) => id === refundId);
   if (!refund) throw refuse("REFUND_NOT_FOUND");
