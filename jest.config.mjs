@@ -6,7 +6,7 @@ process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), "node-compile-cache");
 
 // Node strips the types itself and jest runs ES modules as they are: no transform, so tests run what production runs.
 const common = {
-  testEnvironment: "<rootDir>/test/servers/environment.ts",
+  testEnvironment: "<rootDir>/mixins/testing/jest/environment.ts",
   extensionsToTreatAsEsm: [".ts"],
   transform: {},
   modulePathIgnorePatterns: ["<rootDir>/benchmarks/peers", "<rootDir>/data"],
@@ -26,7 +26,7 @@ const ON_EVERY_DATABASE = [
   "**/test/releases/*.int.test.ts",
   "**/test/e2e/{archive,baskets,cart-crash,checkout,conditions,hostile-input,migrate,money}.int.test.ts",
   "**/test/chaos/*.int.test.ts",
-  "**/scripts/doctor/*.int.test.ts",
+  "**/mixins/operations/doctor/*.int.test.ts",
 ];
 
 const PROJECTS = ["default", "postgres"];
@@ -43,12 +43,12 @@ for (const word of at === 0 ? [] : process.argv.slice(at)) {
 export default {
   // One for each of two cores: each starts servers and processes besides, and with three what has a deadline missed it at times.
   maxWorkers: 2,
-  testSequencer: "<rootDir>/scripts/longest-first.mjs",
+  testSequencer: "<rootDir>/mixins/testing/jest/longest-first.mjs",
   testTimeout: 120_000,
   // Jest would say after a second that it waits; it does not wait long.
   openHandlesTimeout: 0,
-  globalSetup: "<rootDir>/test/servers/jest.setup.ts",
-  globalTeardown: "<rootDir>/test/servers/jest.teardown.ts",
+  globalSetup: "<rootDir>/mixins/testing/jest/jest.setup.ts",
+  globalTeardown: "<rootDir>/mixins/testing/jest/jest.teardown.ts",
   projects: [
     {
       ...common,
@@ -61,9 +61,9 @@ export default {
       displayName: "postgres",
       testMatch: [`**${POSTGRES_ONLY}*.test.ts`, ...ON_EVERY_DATABASE],
       testPathIgnorePatterns: ["/node_modules/", NO_DATABASE],
-      globalSetup: "<rootDir>/test/servers/postgres.setup.ts",
-      globalTeardown: "<rootDir>/test/servers/postgres.teardown.ts",
-      setupFiles: ["<rootDir>/test/servers/on-postgres.ts"],
+      globalSetup: "<rootDir>/mixins/testing/jest/postgres.setup.ts",
+      globalTeardown: "<rootDir>/mixins/testing/jest/postgres.teardown.ts",
+      setupFiles: ["<rootDir>/mixins/testing/jest/on-postgres.ts"],
     },
   ],
 };

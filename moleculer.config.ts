@@ -1,4 +1,4 @@
-import { brokerOptions } from "./broker/index.ts";
-import { readEnvironment } from "./mixins/kernel/index.ts";
+import { brokerOptions } from "@valence/runtime/broker";
+import { readEnvironment } from "@valence/runtime/kernel";
 
 export default brokerOptions(readEnvironment());

@@ -6,12 +6,12 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { ServiceBroker, type BrokerOptions } from "moleculer";
-import { brokerOptions } from "../broker/index.ts";
-import { readEnvironment } from "../mixins/kernel/index.ts";
+import { brokerOptions } from "@valence/runtime/broker";
+import { readEnvironment } from "@valence/runtime/kernel";
 import { Cluster } from "../test/cluster/cluster.ts";
-import { Nats } from "../test/servers/nats.ts";
-import { newDatabase, Postgres } from "../test/servers/postgres.ts";
-import { until } from "../test/shop.ts";
+import { Nats } from "../mixins/testing/servers/nats.ts";
+import { newDatabase, Postgres } from "../mixins/testing/servers/postgres.ts";
+import { until } from "../test/support/shop.ts";
 import { closedLoop, median, option, quantile, report, rounded, thousands } from "./harness.ts";
 
 const seconds = option("seconds", 10);

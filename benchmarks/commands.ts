@@ -7,7 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { newId } from "../mixins/kernel/index.ts";
+import { newId } from "@valence/runtime/kernel";
 import { ACTORS, add, countersBroker, measureCommands } from "./counters.ts";
 import { fdatasyncP50, option, report, rounded, thousands } from "./harness.ts";
 

@@ -1,11 +1,11 @@
 // The actor that durable commands are measured with: the least that one can be, an event a command.
 import { ServiceBroker, type BrokerOptions } from "moleculer";
 import Type from "typebox";
-import { brokerOptions } from "../broker/index.ts";
-import { defineActor } from "../mixins/actor/index.ts";
-import { Actors, type HostOptions } from "../mixins/actor/mixin.ts";
-import { defineContract, defineService } from "../mixins/contract/index.ts";
-import { readEnvironment } from "../mixins/kernel/index.ts";
+import { brokerOptions } from "@valence/runtime/broker";
+import { defineActor } from "@valence/runtime/actor";
+import { Actors, type HostOptions } from "@valence/runtime/actor/mixin";
+import { defineContract, defineService } from "@valence/runtime/contract";
+import { readEnvironment } from "@valence/runtime/kernel";
 import { closedLoop, median, rounded, thousands } from "./harness.ts";
 
 /** Actors that commands are spread over. */

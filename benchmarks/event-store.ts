@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parseArgs } from "node:util";
-import type { Append, EventStore } from "../mixins/event-store/index.ts";
-import { openEventStore } from "../mixins/event-store/mixin.ts";
+import type { Append, EventStore } from "@valence/runtime/event-store";
+import { openEventStore } from "@valence/runtime/event-store/mixin";
 
 const { values } = parseArgs({
   options: { seconds: { type: "string", default: "5" }, preload: { type: "string", default: "0" } },

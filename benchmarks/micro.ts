@@ -1,9 +1,9 @@
 // Micro suites with benchmark.js: what one command costs on the loop, part by part.
 import Benchmark from "benchmark";
-import { Validator } from "../broker/validator.ts";
-import { paramsOf } from "../mixins/contract/index.ts";
-import { decide, decisionOf, rendezvous } from "../mixins/actor/index.ts";
-import { fingerprintOf } from "../mixins/kernel/index.ts";
+import { Validator } from "../mixins/broker/validator.ts";
+import { paramsOf } from "@valence/runtime/contract";
+import { decide, decisionOf, rendezvous } from "@valence/runtime/actor";
+import { fingerprintOf } from "@valence/runtime/kernel";
 import { contract } from "../services/inventory/contract.ts";
 import { Stock } from "../services/inventory/stock.ts";
 import { report } from "./harness.ts";

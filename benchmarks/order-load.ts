@@ -2,8 +2,8 @@
 // accepted is so also completed: the backlog at the end is no larger than after 10 s.
 import { Agent, request as httpRequest } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { newId } from "../mixins/kernel/index.ts";
-import { orderOf, type Shop } from "../test/shop.ts";
+import { newId } from "@valence/runtime/kernel";
+import { orderOf, type Shop } from "../test/support/shop.ts";
 import { quantile, rounded } from "./harness.ts";
 
 /** What the operations page answers at most: past it the backlog is only known to be larger. */

@@ -12,9 +12,9 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SignJWT } from "jose";
-import { newId } from "../mixins/kernel/index.ts";
-import { newDatabase, query, type Postgres } from "../test/servers/postgres.ts";
-import { Child, freePort, Shop, until } from "../test/shop.ts";
+import { newId } from "@valence/runtime/kernel";
+import { newDatabase, query, type Postgres } from "../mixins/testing/servers/postgres.ts";
+import { Child, freePort, Shop, until } from "../test/support/shop.ts";
 import { ACTORS } from "./counters.ts";
 import { fdatasyncP50, median, option, report, rounded, thousands, type Load } from "./harness.ts";
 import { OrderLoad, orderBodies, stock, type OrderRun } from "./order-load.ts";
@@ -240,7 +240,7 @@ async function acceptedOnly(): Promise<Measured> {
     await shop.child.end("SIGTERM");
     const { port } = new URL(shop.url);
     const SERVICES = "api,accounts,catalog,orders";
-    shop.child = new Child(["scripts/start.mjs"], { LOGLEVEL: "warn", ...env, PORT: port, SERVICES });
+    shop.child = new Child(["mixins/cli/start.mjs"], { LOGLEVEL: "warn", ...env, PORT: port, SERVICES });
     alsoEnd(shop.child.process);
     // Never ready: a gateway is when all its routes are served.
     await until("the services answer", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { compileSchema, strictObject } from "../mixins/contract/index.ts";
+import { compileSchema, strictObject } from "@valence/runtime/contract";
 import { Address, filledIn, PostalAddress } from "./address.ts";
 
 const check = compileSchema(strictObject({ address: PostalAddress }));

@@ -1,5 +1,5 @@
 import Type, { type Static } from "typebox";
-import { PersonText, PhoneNumber, WITHOUT_POSTAL_CODES } from "../mixins/contract/index.ts";
+import { PersonText, PhoneNumber, WITHOUT_POSTAL_CODES } from "@valence/runtime/contract";
 
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
 const country = Type.String({ pattern: "^[A-Z]{2}$" });

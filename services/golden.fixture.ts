@@ -10,9 +10,9 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { compileSchema, strictObject, type AnyContract } from "../mixins/contract/index.ts";
-import { deepFreeze, evolveAll, type Actor, type PlainEvent } from "../mixins/actor/index.ts";
-import { upcast } from "../mixins/event-store/index.ts";
+import { compileSchema, strictObject, type AnyContract } from "@valence/runtime/contract";
+import { deepFreeze, evolveAll, type Actor, type PlainEvent } from "@valence/runtime/actor";
+import { upcast } from "@valence/runtime/event-store";
 
 /** Checks a service's golden samples: each decodes, is in the contract and folds; none is missing. Throws AssertionError. */
 export function checkGolden<K extends AnyContract>(actor: Actor<K>, folder: string): void {

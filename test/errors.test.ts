@@ -2,7 +2,7 @@
 import { expect, test } from "@jest/globals";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { AnyContract } from "../mixins/contract/index.ts";
+import type { AnyContract } from "@valence/runtime/contract";
 
 const root = join(import.meta.dirname, "..");
 const read = (path: string): string => readFileSync(join(root, path), "utf8");

@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { until } from "./shop.ts";
+import { until } from "./support/shop.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const FIXTURE = "left-behind.fixture.ts";

@@ -1,7 +1,7 @@
 // What a client reads it may read from another node when the first has died with the question: nothing is done twice.
 import { expect, test } from "@jest/globals";
 import { routes } from "../services/api/routes/index.ts";
-import { serviceFiles, serviceNames } from "../scripts/services.ts";
+import { serviceFiles, serviceNames } from "../mixins/operations/services.ts";
 
 /** The repeatable actions of a service's schemas, by their names on the bus. */
 async function repeatableOf(service: string): Promise<string[]> {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { globSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import type { AnyContract } from "../mixins/contract/index.ts";
+import type { AnyContract } from "@valence/runtime/contract";
 import * as laws from "./tidy.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -27,9 +27,9 @@ const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record
       "a floor from its neighbour": { "mixins/crud/mixin.ts": 'import type { x } from "../event-store/index.ts";' },
       "the runtime from a service": { "mixins/saga/planner.ts": 'import { x } from "../../services/money.ts";' },
       "a runtime test from a service": { "mixins/saga/a.test.ts": 'import { x } from "../../services/money.ts";' },
-      "the runtime from the broker's parts": { "mixins/actor/mixin.ts": 'import { x } from "../../broker/index.ts";' },
-      "a service from the broker's parts": { "services/a/b.ts": 'import { x } from "../../broker/index.ts";' },
-      "the broker's parts from a higher floor": { "broker/x.ts": 'import { x } from "../mixins/saga/index.ts";' },
+      "the runtime from the broker's parts": { "mixins/actor/mixin.ts": 'import { x } from "../broker/index.ts";' },
+      "a service from the broker's parts": { "services/a/b.ts": 'import { x } from "@valence/runtime/broker";' },
+      "the broker's parts from a higher floor": { "mixins/broker/x.ts": 'import { x } from "../saga/index.ts";' },
       "production from a test's": { "mixins/saga/x.ts": 'export * from "../actor/account.fixture.ts";' },
       "by several lines": { "mixins/kernel/x.ts": 'import {\n  x,\n  y,\n} from "../contract/index.ts";' },
       "by a worker's file": { "mixins/kernel/x.ts": 'new Worker(new URL("../saga/worker.ts", import.meta.url));' },

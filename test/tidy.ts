@@ -23,15 +23,22 @@ const FLOORS: Readonly<Record<string, number>> = {
   actor: 5,
   projection: 6,
   saga: 7,
+  audit: 8,
+  operations: 9,
+  gateway: 9,
+  cli: 10,
 };
+
+/** What plugs into the broker stands on these, and on the pure doors that it needs. */
+const BELOW_BROKER = ["kernel", "contract", "redis"];
 
 /** Tests, what only they use, and benchmarks: they may open inner rooms. */
 const isForTests = (path: string): boolean =>
   /\.(test|conformance|fixture)\.ts$|\.test-d\.ts$|(^|\/)negative\.ts$/.test(path) ||
-  /^(test|benchmarks)\/|^jest\.config\.mjs$/.test(path);
+  /^(test|benchmarks|mixins\/testing)\/|^jest\.config\.mjs$/.test(path);
 const isCode = (path: string): boolean => /\.(ts|mjs)$/.test(path);
 
-/** `mixins/saga`, `services/orders`, `broker`: who the file belongs to. `services` alone: vocabulary that all share. */
+/** `mixins/saga`, `services/orders`: the folder that the file belongs to. `services` alone: vocabulary that all share. */
 function ownerOf(path: string): string {
   const [top = "", folder = ""] = path.split("/");
   const isFile = path.split("/").length === 2;
@@ -41,7 +48,7 @@ function ownerOf(path: string): string {
 export function importsOf(path: string, text: string): Import[] {
   const found: Import[] = [];
   const add = (name: string, typeOnly: boolean) =>
-    found.push({ from: path, to: name.startsWith(".") ? join(dirname(path), name) : name, typeOnly });
+    found.push({ from: path, to: name.startsWith(".") ? join(dirname(path), name) : (doorOf(name) ?? name), typeOnly });
   const statement = /^(?:import|export)\s+(type\s)?(?:[\w*\s{},]*?\sfrom\s+)?"([^"]+)"/gm;
   for (const [, type, name] of text.matchAll(statement)) add(name!, type !== undefined);
   for (const [, name] of text.matchAll(/\bimport\("([^"]+)"\)/g)) add(name!, false);
@@ -49,14 +56,20 @@ export function importsOf(path: string, text: string): Import[] {
   for (const [, name] of text.matchAll(/new URL\("(\.[^"]+)"/g)) add(name!, false);
   for (const [, name] of text.matchAll(/"([\w.-]+\.ts)"/g)) add(`./${name}`, false);
   // What jest's configuration names.
-  for (const [, name] of text.matchAll(/"<rootDir>\/([^"]+\.ts)"/g)) add(name!, false);
+  for (const [, name] of text.matchAll(/"<rootDir>\/([^"]+\.(?:ts|mjs))"/g)) add(name!, false);
   return found;
+}
+
+/** The file behind a door of the runtime: `@valence/runtime/actor/mixin` is `mixins/actor/mixin.ts`. */
+function doorOf(name: string): string | undefined {
+  const [, floor, inner = "index"] = /^@valence\/runtime\/([\w-]+)(?:\/([\w/-]+))?$/.exec(name) ?? [];
+  return floor && `mixins/${floor}/${inner}.ts`;
 }
 
 const codeOf = (tree: Tree): [string, string][] => [...tree].filter(([path]) => isCode(path));
 const allImports = (tree: Tree): Import[] => codeOf(tree).flatMap(([path, text]) => importsOf(path, text));
 
-/** Imports run downward: floors of the runtime, then services, then the gateway; `broker/` stands on the lowest. */
+/** Imports run downward: the floors of the runtime, then services; `mixins/broker` stands on the lowest floors. */
 export function importsRunDownward(tree: Tree): string[] {
   return allImports(tree)
     .filter(({ from, to }) => isForbidden(from, to))
@@ -68,17 +81,18 @@ function isForbidden(from: string, to: string): boolean {
   if (isForTests(to) && !isForTests(from)) return true;
   if (here.startsWith("mixins/") && there.startsWith("services")) return true;
   if (isForTests(from)) return false;
-  if (there === "broker") return from !== "moleculer.config.ts";
-  if (here === "broker" && there.startsWith("mixins/")) {
+  if (there === "mixins/broker") return from !== "moleculer.config.ts" && here !== "mixins/cli";
+  if (here === "mixins/broker") {
     // Rendezvous hashing belongs to actors and is needed where an endpoint is chosen; the pure door loads no broker.
-    if (to === "mixins/actor/index.ts") return from !== "broker/placement-strategy.ts";
-    return FLOORS[there.slice("mixins/".length)]! > FLOORS["contract"]!;
+    if (to === "mixins/actor/index.ts") return from !== "mixins/broker/placement-strategy.ts";
+    return isOfHouse(there) && !BELOW_BROKER.includes(there.slice("mixins/".length));
   }
-  if (here === "broker") return there.startsWith("services");
   if (here.startsWith("mixins/") && there.startsWith("mixins/"))
     return !(FLOORS[there.slice("mixins/".length)]! < FLOORS[here.slice("mixins/".length)]!);
   return false;
 }
+
+const isOfHouse = (owner: string): boolean => /^(mixins|services)(\/|$)/.test(owner);
 
 /** Others come in by a door: `index.ts` or `mixin.ts` of a runtime folder, `contract.ts` of a service, as types only. */
 export function onlyDoorsAreUsed(tree: Tree): string[] {
@@ -86,7 +100,8 @@ export function onlyDoorsAreUsed(tree: Tree): string[] {
   return allImports(tree).flatMap(found => {
     const { from, to, typeOnly } = found;
     const there = ownerOf(to);
-    if (isForTests(from) || ownerOf(from) === there || from === "moleculer.config.ts") return [];
+    // The command line is the runtime's own, and opens what an operator may see and repair.
+    if (isForTests(from) || ownerOf(from) === there || ownerOf(from) === "mixins/cli") return [];
     if (there.startsWith("mixins/") && !/^mixins\/[^/]+\/(index|mixin)\.ts$/.test(to))
       return [say(found, "only index.ts and mixin.ts are doors")];
     if (!there.startsWith("services/")) return [];
@@ -97,9 +112,9 @@ export function onlyDoorsAreUsed(tree: Tree): string[] {
   });
 }
 
-/** `index.ts` is the pure door: nothing behind it loads the broker. */
+/** `index.ts` is the pure door: nothing behind it loads the broker. (But for the options of a broker, and the tests' kit.) */
 export function pureDoorsLoadNoBroker(tree: Tree): string[] {
-  const doors = [...tree.keys()].filter(path => /^mixins\/[^/]+\/index\.ts$/.test(path));
+  const doors = [...tree.keys()].filter(path => /^mixins\/(?!broker\/|testing\/)[^/]+\/index\.ts$/.test(path));
   return doors.flatMap(door => {
     const reached = reachableFrom(tree, [door], ({ typeOnly }) => !typeOnly);
     const loader = [...reached].find(path =>
@@ -115,7 +130,7 @@ export function noFileIsDead(tree: Tree): string[] {
   const entries = code.filter(
     path =>
       !path.includes("/") ||
-      /^(scripts|benchmarks)\//.test(path) ||
+      /^(mixins\/cli|mixins\/testing\/jest|benchmarks)\//.test(path) ||
       /^mixins\/[^/]+\/(index|mixin)\.ts$/.test(path) ||
       path.endsWith(".service.ts") ||
       (path.startsWith("services/") && path.endsWith("/contract.ts")),
@@ -175,7 +190,7 @@ export function oneReaderOfTheEnvironment(tree: Tree): string[] {
   const readers = ["mixins/kernel/environment.ts", "mixins/kernel/failpoints.ts"];
   return codeOf(tree)
     .filter(([path, text]) => /\bprocess\.env\b/.test(text) && !readers.includes(path))
-    .filter(([path]) => !isForTests(path) && !path.startsWith("scripts/"))
+    .filter(([path]) => !isForTests(path) && !path.startsWith("mixins/cli/"))
     .map(([path]) => `${path} reads process.env: ask environmentOf(broker)`);
 }
 

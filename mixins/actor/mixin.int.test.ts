@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { ServiceBroker, type Context, type ServiceSchema } from "moleculer";
-import { brokerOptions } from "../../broker/index.ts";
-import { newDatabases, type Databases } from "../../test/databases.ts";
+import { brokerOptions } from "../broker/index.ts";
+import { newDatabases, type Databases } from "../testing/databases.ts";
 import { defineService } from "../contract/index.ts";
 import { appendOf, verdictOf } from "../event-store/event-store.conformance.ts";
 import { COMMAND_ID, readEnvironment, REPEATED, REPLAYED } from "../kernel/index.ts";

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { Errors } from "moleculer";
 import type { EventStore } from "../event-store/index.ts";
 import { openEventStore } from "../event-store/mixin.ts";
-import { newDatabases, type Databases } from "../../test/databases.ts";
+import { newDatabases, type Databases } from "../testing/databases.ts";
 import { readEnvironment, Unavailable } from "../kernel/index.ts";
 import type { Singleton } from "../stream/mixin.ts";
 import { Purse } from "./account.fixture.ts";

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { Knex } from "knex";
 import { ServiceBroker, type Service } from "moleculer";
-import { brokerOptions } from "../../broker/index.ts";
-import { newDatabases, isOnPostgres, type Databases } from "../../test/databases.ts";
+import { brokerOptions } from "../broker/index.ts";
+import { newDatabases, isOnPostgres, type Databases } from "../testing/databases.ts";
 import { METRICS, readEnvironment } from "../kernel/index.ts";
 import { databaseOf, migrate, openDatabase, Sql, type Database, type Migration, type Upsert } from "./mixin.ts";
 

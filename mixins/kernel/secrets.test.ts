@@ -1,7 +1,7 @@
 // Passwords in every place of a URL where people put them, well-formed or not: no message shows four characters of one.
 import { expect, test } from "@jest/globals";
 import { inspect } from "node:util";
-import { randomOf } from "../../test/random.ts";
+import { randomOf } from "../testing/random.ts";
 import { natsOptions, readEnvironment, readPostgresUrl, withoutSecrets } from "./index.ts";
 import { shownValue } from "./secrets.ts";
 

@@ -3,7 +3,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import type { ServiceBroker } from "moleculer";
 import Type from "typebox";
-import { Nats } from "../../test/servers/nats.ts";
+import { Nats } from "../testing/servers/nats.ts";
 import type { Database } from "../database/index.ts";
 import { consumersOf } from "../stream/mixin.ts";
 import { Source, testHouse, until } from "../stream/source.fixture.ts";

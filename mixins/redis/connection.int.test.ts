@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { ServiceBroker } from "moleculer";
-import { until } from "../../test/shop.ts";
-import { RedisServer } from "../../test/servers/redis.ts";
+import { until } from "../../test/support/shop.ts";
+import { RedisServer } from "../testing/servers/redis.ts";
 import { METRICS, readEnvironment } from "../kernel/index.ts";
 import { limits } from "./connection.ts";
 import { RedisConnection, redisOf } from "./index.ts";

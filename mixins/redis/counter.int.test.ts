@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { connectedRedis, type RedisServer } from "../../test/servers/redis.ts";
-import { until } from "../../test/shop.ts";
+import { connectedRedis, type RedisServer } from "../testing/servers/redis.ts";
+import { until } from "../../test/support/shop.ts";
 import { newId, systemClock } from "../kernel/index.ts";
 import { counterConformance, WINDOW_MS } from "./counter.conformance.ts";
 import { fallingBack, MemoryCounter, RedisCounter, type RedisConnection } from "./index.ts";

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { ServiceBroker, type Context } from "moleculer";
-import { newDatabases, type Databases } from "../../test/databases.ts";
+import { newDatabases, type Databases } from "../testing/databases.ts";
 import { Bug, COMMAND_ID, readEnvironment, Refusal, Unavailable, type Clock } from "../kernel/index.ts";
 import type { Recorded } from "../contract/index.ts";
 import { given } from "../actor/index.ts";

@@ -3,8 +3,8 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { ServiceBroker, type Context } from "moleculer";
-import { brokerOptions } from "../../broker/index.ts";
-import type { Databases } from "../../test/databases.ts";
+import { brokerOptions } from "../broker/index.ts";
+import type { Databases } from "../testing/databases.ts";
 import { COMMAND_ID, readEnvironment, Refusal, Unavailable } from "../kernel/index.ts";
 import { defineService } from "../contract/index.ts";
 import { defineActor } from "../actor/index.ts";

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { newDatabases, type Databases } from "../../test/databases.ts";
+import { newDatabases, type Databases } from "../testing/databases.ts";
 import { Bug, COMMAND_ID, METRICS, type Failpoint } from "../kernel/index.ts";
 import { Fulfilment } from "./fulfilment.fixture.ts";
 import { lost, startFulfilment, type Fulfilling, type World } from "./fulfilment-services.fixture.ts";

@@ -3,7 +3,7 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { ServiceBroker, type Service } from "moleculer";
-import { brokerOptions } from "../../broker/index.ts";
+import { brokerOptions } from "../broker/index.ts";
 import { COMMAND_ID, readEnvironment } from "../kernel/index.ts";
 import { migrate } from "../database/mixin.ts";
 import { defineReactor } from "./index.ts";

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { newDatabases, type Databases } from "../../test/databases.ts";
+import { newDatabases, type Databases } from "../testing/databases.ts";
 
 let databases: Databases;
 beforeEach(async () => void (databases = await newDatabases()));

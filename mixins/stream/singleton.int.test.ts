@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { ServiceBroker, type Service } from "moleculer";
-import { newDatabases, type Databases } from "../../test/databases.ts";
+import { newDatabases, type Databases } from "../testing/databases.ts";
 import { readEnvironment } from "../kernel/index.ts";
 import { singletonOf } from "./mixin.ts";
 

@@ -1,8 +1,8 @@
 // A source for tests: a service that owns events kept in an array, and answers for them as an actor service does.
 import { setTimeout as sleep } from "node:timers/promises";
 import { ServiceBroker, type BrokerOptions, type Service, type ServiceSchema } from "moleculer";
-import { brokerOptions } from "../../broker/index.ts";
-import { newDatabases } from "../../test/databases.ts";
+import { brokerOptions } from "../broker/index.ts";
+import { newDatabases } from "../testing/databases.ts";
 import { readEnvironment } from "../kernel/index.ts";
 import { publishLog, type Publisher } from "./carriers/resolve.ts";
 import type { RelayLimits } from "./carriers/jetstream/relay.ts";

@@ -1,7 +1,7 @@
 // Users, log-in and the keys that sign access tokens. Passwords, hashes and refresh tokens never reach a log or an error.
-import { defineService, type Context } from "../../mixins/contract/index.ts";
-import { Sql } from "../../mixins/database/mixin.ts";
-import { environmentOf, Refusal, systemClock } from "../../mixins/kernel/index.ts";
+import { defineService, type Context } from "@valence/runtime/contract";
+import { Sql } from "@valence/runtime/database/mixin";
+import { environmentOf, Refusal, systemClock } from "@valence/runtime/kernel";
 import {
   fallingBack,
   MemoryCounter,
@@ -9,7 +9,7 @@ import {
   redisOf,
   type Counter,
   type RedisConnection,
-} from "../../mixins/redis/index.ts";
+} from "@valence/runtime/redis";
 import { contract } from "./contract.ts";
 import { FirstAdministrator, firstAdministratorTable, type Made } from "./first-administrator.ts";
 import { KnownAddresses, knownAddressTable } from "./known-addresses.ts";

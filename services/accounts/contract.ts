@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { defineContract, EmailAddress, NewPassword, PersonText } from "../../mixins/contract/index.ts";
+import { defineContract, EmailAddress, NewPassword, PersonText } from "@valence/runtime/contract";
 
 const email = EmailAddress();
 const password = NewPassword({ minLength: 8, maxLength: 128 });

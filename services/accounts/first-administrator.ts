@@ -1,8 +1,8 @@
 // The administrator of a first start, made once and by the process itself: there is no action for it, since whatever is
 // one can be called by any node of the bus, a protected one too. From when its password has been shown, or somebody else
 // is an administrator, nothing here changes an account any more, whatever becomes of the seeding's own mark.
-import type { Database, Migration } from "../../mixins/database/index.ts";
-import { isRefusal, rfc3339, type Clock } from "../../mixins/kernel/index.ts";
+import type { Database, Migration } from "@valence/runtime/database";
+import { isRefusal, rfc3339, type Clock } from "@valence/runtime/kernel";
 import { Users } from "./users.ts";
 
 export const firstAdministratorTable: Migration = {

@@ -1,8 +1,8 @@
 // From where an account has been logged in to. Whoever guesses at it from elsewhere cannot lock its owner out there. Kept
 // as a hash with the password's own salt, so that it tells no addresses, and is forgotten with the password.
 import { hash } from "node:crypto";
-import type { Database, Migration } from "../../mixins/database/index.ts";
-import type { Clock } from "../../mixins/kernel/index.ts";
+import type { Database, Migration } from "@valence/runtime/database";
+import type { Clock } from "@valence/runtime/kernel";
 import { limits } from "./limits.ts";
 import type { User } from "./users.ts";
 

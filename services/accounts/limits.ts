@@ -1,4 +1,4 @@
-import { minutes } from "../../mixins/kernel/index.ts";
+import { minutes } from "@valence/runtime/kernel";
 
 const days = (n: number): number => n * 24 * minutes(60);
 

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { MemoryCounter } from "../../mixins/redis/index.ts";
+import { MemoryCounter } from "@valence/runtime/redis";
 import { limits } from "./limits.ts";
 import { LoginAttempts } from "./login-attempts.ts";
 

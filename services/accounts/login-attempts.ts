@@ -1,7 +1,7 @@
 // How often a password may be guessed. An attempt is counted before its password is looked at, by account and by address,
 // and given back when the password was right: of any number of guesses at once no more are looked at than the limit says.
-import { Refusal } from "../../mixins/kernel/index.ts";
-import type { Count, Counter } from "../../mixins/redis/index.ts";
+import { Refusal } from "@valence/runtime/kernel";
+import type { Count, Counter } from "@valence/runtime/redis";
 import { limits } from "./limits.ts";
 
 export interface Counters {

@@ -1,7 +1,7 @@
 // Passwords: argon2id with OWASP's parameters, a bounded number at a time. Hashing is the dearest thing that a stranger
 // can make us do, and it runs on the thread pool that files and DNS use too: what does not fit is refused at once.
 import { hash, verify } from "@node-rs/argon2";
-import { Unavailable } from "../../mixins/kernel/index.ts";
+import { Unavailable } from "@valence/runtime/kernel";
 import { limits } from "./limits.ts";
 
 /** Argon2id, 19 MiB, two passes, one lane. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import { connectedRedis, type RedisServer } from "../../test/servers/redis.ts";
-import { until } from "../../test/shop.ts";
-import type { RedisConnection } from "../../mixins/redis/index.ts";
+import { connectedRedis, type RedisServer } from "../../mixins/testing/servers/redis.ts";
+import { until } from "../../test/support/shop.ts";
+import type { RedisConnection } from "@valence/runtime/redis";
 import { limits } from "./limits.ts";
 import { RedisSessions } from "./redis-sessions.ts";
 import { sessionStoreConformance } from "./session-store.conformance.ts";

@@ -8,7 +8,7 @@
 //
 // Each step is one script, by the server's clock: a token is used at one node and again at another. All may be repeated, so what is lost on the way has no outcome worth knowing: a log-in whose
 // answer is lost leaves a session that nobody has, a refresh gives the same token again.
-import { script, type RedisConnection } from "../../mixins/redis/index.ts";
+import { script, type RedisConnection } from "@valence/runtime/redis";
 import { limits } from "./limits.ts";
 import { hashOf, randomText, successorOf } from "./refresh-token.ts";
 import type { SessionStore } from "./session-store.ts";

@@ -1,8 +1,8 @@
 // The key pair that signs access tokens, kept in the accounts database. Processes that start at once agree on one: who
 // comes second finds the first one's.
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT, type JWK } from "jose";
-import type { Database } from "../../mixins/database/index.ts";
-import { newId, rfc3339 } from "../../mixins/kernel/index.ts";
+import type { Database } from "@valence/runtime/database";
+import { newId, rfc3339 } from "@valence/runtime/kernel";
 import { limits } from "./limits.ts";
 
 const ALGORITHM = "ES256";

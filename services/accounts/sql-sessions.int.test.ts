@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import { readFile } from "node:fs/promises";
-import { isOnPostgres, newDatabases, type Databases } from "../../test/databases.ts";
-import { readEnvironment } from "../../mixins/kernel/index.ts";
-import { migrate, openDatabase, type Database } from "../../mixins/database/mixin.ts";
+import { isOnPostgres, newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { readEnvironment } from "@valence/runtime/kernel";
+import { migrate, openDatabase, type Database } from "@valence/runtime/database/mixin";
 import { limits } from "./limits.ts";
 import { sessionStoreConformance } from "./session-store.conformance.ts";
 import { sessionTables, SqlSessions } from "./sql-sessions.ts";

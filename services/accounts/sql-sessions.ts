@@ -1,7 +1,7 @@
 // Sessions in SQL: a row a family, a row a token. Time is the database's: a token is used at one node and again at another.
 import type { Knex } from "knex";
-import type { Database, Migration } from "../../mixins/database/index.ts";
-import { newId } from "../../mixins/kernel/index.ts";
+import type { Database, Migration } from "@valence/runtime/database";
+import { newId } from "@valence/runtime/kernel";
 import { limits } from "./limits.ts";
 import { hashOf, randomText, successorOf } from "./refresh-token.ts";
 import type { SessionStore } from "./session-store.ts";

@@ -1,7 +1,7 @@
 import { domainToASCII } from "node:url";
 import type { Knex } from "knex";
-import { isUniqueViolation, type Database, type Migration } from "../../mixins/database/index.ts";
-import { newId, Refusal, rfc3339, type Clock } from "../../mixins/kernel/index.ts";
+import { isUniqueViolation, type Database, type Migration } from "@valence/runtime/database";
+import { newId, Refusal, rfc3339, type Clock } from "@valence/runtime/kernel";
 
 export const userTable: Migration = {
   name: "001-users",

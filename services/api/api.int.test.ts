@@ -1,8 +1,8 @@
 import { request } from "node:http";
 import { connect } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { idFrom, newId, Unavailable, METRICS } from "../../mixins/kernel/index.ts";
-import { STOPPED, type ConsumerStopped } from "../../mixins/stream/index.ts";
+import { idFrom, newId, Unavailable, METRICS } from "@valence/runtime/kernel";
+import { STOPPED, type ConsumerStopped } from "@valence/runtime/stream";
 import { newSigner, orderBody, product, raw, startGateway, until, type Gateway } from "./gateway.fixture.ts";
 import { limits } from "./limits.ts";
 import { SECURITY_HEADERS } from "./respond.ts";

@@ -3,8 +3,8 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { createLocalJWKSet, decodeProtectedHeader, errors, jwtVerify, type JSONWebKeySet } from "jose";
-import type { User } from "../../mixins/contract/index.ts";
-import type { Clock } from "../../mixins/kernel/index.ts";
+import type { User } from "@valence/runtime/contract";
+import type { Clock } from "@valence/runtime/kernel";
 import { gatewayErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 

@@ -1,7 +1,7 @@
 // The body of a request, read here and not by moleculer-web's parser: that one brings what we refuse anyway (inflating,
 // other charsets), takes three times as long, and its errors quote the body.
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
-import type { Refusal } from "../../mixins/kernel/index.ts";
+import type { Refusal } from "@valence/runtime/kernel";
 import { gatewayErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 

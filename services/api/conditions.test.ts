@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { assertConditions, entityTag } from "../../mixins/contract/index.ts";
+import { assertConditions, entityTag } from "@valence/runtime/contract";
 import { conditionsOf, isUnchanged, refuseConditions, validatorHeaders, validatorsOf } from "./conditions.ts";
 
 const at = "2026-11-29T08:49:37.500Z";

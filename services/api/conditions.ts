@@ -3,8 +3,8 @@
 // true, so that a change under a condition is refused (412). That is stricter than the RFC in one point: there an
 // If-Unmodified-Since counts for nothing where no date is known, and the change would be made.
 import type { IncomingHttpHeaders } from "node:http";
-import { assertConditions, conditionFailed, entityTag, type Conditions } from "../../mixins/contract/index.ts";
-import { type Refusal, rfc3339 } from "../../mixins/kernel/index.ts";
+import { assertConditions, conditionFailed, entityTag, type Conditions } from "@valence/runtime/contract";
+import { type Refusal, rfc3339 } from "@valence/runtime/kernel";
 import { gatewayErrors } from "./errors.ts";
 
 const TAG = String.raw`(?:W\/)?"[!#-~\x80-\xff]*"`;

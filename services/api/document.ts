@@ -2,7 +2,7 @@
 // describes services that run elsewhere without loading their code.
 import type { ServiceBroker } from "moleculer";
 import Type, { type TSchema } from "typebox";
-import { openApi, type Operation } from "../../mixins/contract/index.ts";
+import { openApi, type Operation } from "@valence/runtime/contract";
 import { KEY_FIELD, KEY_HEADER } from "./idempotency.ts";
 import type { Route } from "./route.ts";
 

@@ -1,5 +1,5 @@
 // Errors of the gateway: of a request as HTTP brings it, before and beside what the services say.
-import { defineErrors } from "../../mixins/kernel/index.ts";
+import { defineErrors } from "@valence/runtime/kernel";
 
 export const gatewayErrors = defineErrors({
   // ---- the request's line and header

@@ -2,8 +2,8 @@
 // the body is read.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "moleculer";
-import { callErrors, type Meta } from "../../mixins/contract/index.ts";
-import { clientCommandId, COMMAND_ID, isRefusal, REPLAYED } from "../../mixins/kernel/index.ts";
+import { callErrors, type Meta } from "@valence/runtime/contract";
+import { clientCommandId, COMMAND_ID, isRefusal, REPLAYED } from "@valence/runtime/kernel";
 import { addressOf } from "./address.ts";
 import { ANONYMOUS, type Authenticator, type Verified } from "./authentication.ts";
 import { readBody, readText } from "./body.ts";

@@ -3,7 +3,7 @@
 // wrong method would be a 404, and a path would match in any case and with `%2F` decoded into a param.
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { callErrors } from "../../mixins/contract/index.ts";
+import { callErrors } from "@valence/runtime/contract";
 import { hasBody, tooLarge, whenBodyKnown } from "./body.ts";
 import { gatewayErrors } from "./errors.ts";
 import { limits } from "./limits.ts";

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import Type from "typebox";
-import { isRefusal, Refusal, type RefusalDetail } from "../../mixins/kernel/index.ts";
+import { isRefusal, Refusal, type RefusalDetail } from "@valence/runtime/kernel";
 import { gatewayErrors } from "./errors.ts";
 
 export const KEY_FIELD = "Idempotency-Key";

@@ -1,7 +1,7 @@
 import { get, type IncomingMessage } from "node:http";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
-import { newId } from "../../mixins/kernel/index.ts";
-import { COMMITTED } from "../../mixins/stream/index.ts";
+import { newId } from "@valence/runtime/kernel";
+import { COMMITTED } from "@valence/runtime/stream";
 import { startGateway, until, type Gateway } from "./gateway.fixture.ts";
 import { limits } from "./limits.ts";
 

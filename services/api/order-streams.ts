@@ -5,8 +5,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "moleculer";
-import { typedCall, type User } from "../../mixins/contract/index.ts";
-import type { Refusal, Clock } from "../../mixins/kernel/index.ts";
+import { typedCall, type User } from "@valence/runtime/contract";
+import type { Refusal, Clock } from "@valence/runtime/kernel";
 import { gatewayErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 

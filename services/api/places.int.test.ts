@@ -1,7 +1,7 @@
 // What strangers do with connections: nothing of it takes a place that is not given back.
 import { connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
-import { newId } from "../../mixins/kernel/index.ts";
+import { newId } from "@valence/runtime/kernel";
 import { product, startGateway, until, type Gateway } from "./gateway.fixture.ts";
 import { limits } from "./limits.ts";
 import type { Places } from "./places.ts";

@@ -1,7 +1,7 @@
 // How many requests this gateway works on at once, in all and for one address. A request holds a place from when it is
 // read until its call is answered: neither one whose body is still on its way nor an event stream holds one, since how
 // long those last is up to the client. Whoever leaves while waiting leaves the queue.
-import type { Clock } from "../../mixins/kernel/index.ts";
+import type { Clock } from "@valence/runtime/kernel";
 import { gatewayErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 

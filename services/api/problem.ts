@@ -3,8 +3,8 @@
 import { randomUUID } from "node:crypto";
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { CALL_FAILURES, isCallFailure } from "../../mixins/contract/index.ts";
-import { PROBLEM_JSON, problemType, type Issue, type Refusal } from "../../mixins/kernel/index.ts";
+import { CALL_FAILURES, isCallFailure } from "@valence/runtime/contract";
+import { PROBLEM_JSON, problemType, type Issue, type Refusal } from "@valence/runtime/kernel";
 import { gatewayErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { SECURITY_HEADERS, send } from "./respond.ts";

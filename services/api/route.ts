@@ -13,8 +13,8 @@ import {
   type ParamsOf,
   type ResultOf,
   type User,
-} from "../../mixins/contract/index.ts";
-import type { Issue } from "../../mixins/kernel/index.ts";
+} from "@valence/runtime/contract";
+import type { Issue } from "@valence/runtime/kernel";
 import { limits } from "./limits.ts";
 import { brokenTextIn, isPlainUtf8 } from "./text.ts";
 

@@ -3,7 +3,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { Agent, get, type ServerResponse } from "node:http";
 import { expect, test } from "@jest/globals";
-import { newId } from "../../mixins/kernel/index.ts";
+import { newId } from "@valence/runtime/kernel";
 import { ask } from "./callers.fixture.ts";
 import { product, startGateway, until } from "./gateway.fixture.ts";
 import { HttpServer } from "./server.ts";

@@ -1,6 +1,6 @@
 // What means the same is answered the same, however a client, a proxy or a balancer writes it.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { newId } from "../../mixins/kernel/index.ts";
+import { newId } from "@valence/runtime/kernel";
 import { orderBody, product, raw, startGateway, type Gateway } from "./gateway.fixture.ts";
 
 let gateway: Gateway;

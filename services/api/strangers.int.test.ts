@@ -1,6 +1,6 @@
 // What a stranger is told, and what the log tells of one.
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import { newId, Refusal } from "../../mixins/kernel/index.ts";
+import { newId, Refusal } from "@valence/runtime/kernel";
 import { startGateway, type Gateway } from "./gateway.fixture.ts";
 import { limits } from "./limits.ts";
 import { accountMark, SecurityLog } from "./security-log.ts";

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import type { Issue } from "../../mixins/kernel/index.ts";
+import type { Issue } from "@valence/runtime/kernel";
 
 /**
  * Fields whose text is not kept as it was sent: Postgres refuses a NUL (a 500 out of an input), half of a surrogate pair

@@ -6,11 +6,11 @@ import {
   typedCall,
   type Conditions,
   type Context,
-} from "../../mixins/contract/index.ts";
-import { Sql } from "../../mixins/database/mixin.ts";
-import { plainError, Refusal } from "../../mixins/kernel/index.ts";
-import { redisOf } from "../../mixins/redis/index.ts";
-import { Reactors } from "../../mixins/stream/mixin.ts";
+} from "@valence/runtime/contract";
+import { Sql } from "@valence/runtime/database/mixin";
+import { plainError, Refusal } from "@valence/runtime/kernel";
+import { redisOf } from "@valence/runtime/redis";
+import { Reactors } from "@valence/runtime/stream/mixin";
 import type { Cart, Claim, Outcome, StoredCart } from "./cart-store.ts";
 import { contract } from "./contract.ts";
 import { EmptyCart } from "./empty-cart.reactor.ts";

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId, Conditions, defineContract } from "../../mixins/contract/index.ts";
+import { ActorId, Conditions, defineContract } from "@valence/runtime/contract";
 
 const owner = Type.String({ format: "uuid" });
 const productId = Type.String({ format: "uuid" });

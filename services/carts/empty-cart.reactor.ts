@@ -1,4 +1,4 @@
-import { defineReactor } from "../../mixins/stream/index.ts";
+import { defineReactor } from "@valence/runtime/stream";
 
 /**
  * Settles what an order has taken from a cart, once it is known whether the order stands. The cart was emptied before

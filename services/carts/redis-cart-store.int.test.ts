@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { connectedRedis, type RedisServer } from "../../test/servers/redis.ts";
-import { until } from "../../test/shop.ts";
-import { newId } from "../../mixins/kernel/index.ts";
-import type { RedisConnection } from "../../mixins/redis/index.ts";
+import { connectedRedis, type RedisServer } from "../../mixins/testing/servers/redis.ts";
+import { until } from "../../test/support/shop.ts";
+import { newId } from "@valence/runtime/kernel";
+import type { RedisConnection } from "@valence/runtime/redis";
 import { cartStoreConformance } from "./cart-store.conformance.ts";
 import { limits, redisCartStore } from "./redis-cart-store.ts";
 

@@ -4,9 +4,9 @@
 //   cart-version:<owner>   counts the changes
 //   cart-claims:<owner>    open claims, order ids by the time at which they took
 //   cart-claim:<order>     hash: owner, command, version, state, lines (what left the cart, as HGETALL gives it, in JSON)
-import { conditionFailed } from "../../mixins/contract/index.ts";
-import { rfc3339 } from "../../mixins/kernel/index.ts";
-import { script, type RedisConnection } from "../../mixins/redis/index.ts";
+import { conditionFailed } from "@valence/runtime/contract";
+import { rfc3339 } from "@valence/runtime/kernel";
+import { script, type RedisConnection } from "@valence/runtime/redis";
 import type { CartStore } from "./cart-store.ts";
 
 export const limits = {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe } from "@jest/globals";
-import { newDatabases, type Databases } from "../../test/databases.ts";
-import { readEnvironment } from "../../mixins/kernel/index.ts";
-import { migrate, openDatabase, type Database } from "../../mixins/database/mixin.ts";
+import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { readEnvironment } from "@valence/runtime/kernel";
+import { migrate, openDatabase, type Database } from "@valence/runtime/database/mixin";
 import { cartStoreConformance } from "./cart-store.conformance.ts";
 import { cartItems } from "./migrations/001-cart-items.ts";
 import { cartClaims } from "./migrations/002-cart-claims.ts";

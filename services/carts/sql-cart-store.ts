@@ -1,9 +1,9 @@
 // Carts in SQL: a row a line, a row a cart for its version, a row a claim. Whatever reads a cart and then writes by what
 // it has read takes turns under the cart's lock.
 import type { Knex } from "knex";
-import { conditionFailed } from "../../mixins/contract/index.ts";
-import type { Database } from "../../mixins/database/mixin.ts";
-import { rfc3339 } from "../../mixins/kernel/index.ts";
+import { conditionFailed } from "@valence/runtime/contract";
+import type { Database } from "@valence/runtime/database/mixin";
+import { rfc3339 } from "@valence/runtime/kernel";
 import type { CartLimits, CartStore, Outcome, Taken } from "./cart-store.ts";
 
 interface Row {

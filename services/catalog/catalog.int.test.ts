@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { ServiceBroker } from "moleculer";
-import { brokerOptions } from "../../broker/index.ts";
-import { newDatabases, type Databases } from "../../test/databases.ts";
-import { freePort, until } from "../../test/shop.ts";
-import { typedCall, type Call } from "../../mixins/contract/index.ts";
-import { newId, readEnvironment } from "../../mixins/kernel/index.ts";
+import { brokerOptions } from "@valence/runtime/broker";
+import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { freePort, until } from "../../test/support/shop.ts";
+import { typedCall, type Call } from "@valence/runtime/contract";
+import { newId, readEnvironment } from "@valence/runtime/kernel";
 import inventory from "../inventory/inventory.service.ts";
 import catalog from "./catalog.service.ts";
 import type { NewProduct } from "./product.ts";

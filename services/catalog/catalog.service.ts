@@ -5,10 +5,10 @@ import {
   oneOfPageAndCursor,
   type Conditions,
   type Context,
-} from "../../mixins/contract/index.ts";
-import { Crud, type KnexAdapter } from "../../mixins/crud/mixin.ts";
-import { isUniqueViolation, type Database } from "../../mixins/database/mixin.ts";
-import { newId, Refusal, rfc3339, trimmed } from "../../mixins/kernel/index.ts";
+} from "@valence/runtime/contract";
+import { Crud, type KnexAdapter } from "@valence/runtime/crud/mixin";
+import { isUniqueViolation, type Database } from "@valence/runtime/database/mixin";
+import { newId, Refusal, rfc3339, trimmed } from "@valence/runtime/kernel";
 import { contract } from "./contract.ts";
 import { products as migration } from "./migrations/001-products.ts";
 import { productSearch } from "./migrations/002-product-search.ts";

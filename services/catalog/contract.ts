@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId, Conditions, Cursor, defineContract, PersonLines, PersonText } from "../../mixins/contract/index.ts";
+import { ActorId, Conditions, Cursor, defineContract, PersonLines, PersonText } from "@valence/runtime/contract";
 import { Image } from "../image.ts";
 import { Money } from "../money.ts";
 

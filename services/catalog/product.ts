@@ -1,5 +1,5 @@
 import type { Static } from "typebox";
-import type { Table } from "../../mixins/crud/index.ts";
+import type { Table } from "@valence/runtime/crud";
 import type { Product as Schema } from "./contract.ts";
 
 export type Product = Static<typeof Schema>;

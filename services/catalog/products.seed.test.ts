@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { compileSchema } from "../../mixins/contract/index.ts";
+import { compileSchema } from "@valence/runtime/contract";
 import { contract } from "./contract.ts";
 import { seedProducts } from "./products.seed.ts";
 

@@ -11,8 +11,8 @@ import {
   told,
   undone,
   undoRefused,
-} from "../../mixins/saga/index.ts";
-import type { EventData } from "../../mixins/contract/index.ts";
+} from "@valence/runtime/saga";
+import type { EventData } from "@valence/runtime/contract";
 // Loaded, so that `givenSaga` checks the params of every call against them.
 import "../inventory/contract.ts";
 import "../orders/contract.ts";

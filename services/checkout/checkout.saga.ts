@@ -1,8 +1,8 @@
 // Sees an order through: reserve its stock, authorize its payment, confirm; then capture, sell the stock, ship. Before
 // the confirmation everything can be undone, and an order that was cancelled or cannot be paid is; after it, the saga
 // only goes forward, unless an operator says otherwise: then money, stock and order go back, until the goods have left.
-import { minutes, seconds } from "../../mixins/kernel/index.ts";
-import { defineSaga } from "../../mixins/saga/index.ts";
+import { minutes, seconds } from "@valence/runtime/kernel";
+import { defineSaga } from "@valence/runtime/saga";
 
 interface Item {
   readonly sku: string;

@@ -1,4 +1,4 @@
-import { defineContract } from "../../mixins/contract/index.ts";
+import { defineContract } from "@valence/runtime/contract";
 
 /** The saga that sees an order through. It answers only what the Sagas mixin adds. */
 export const contract = defineContract({ service: "checkout", actor: "checkout" });

@@ -1,6 +1,6 @@
 // Gives money back: the payment takes it on, if so much was captured and is not given back already; then the provider pays,
 // and the goods go back into stock if they were said to.
-import { defineSaga } from "../../mixins/saga/index.ts";
+import { defineSaga } from "@valence/runtime/saga";
 
 export const Refund = defineSaga("refund", {
   startedBy: "order.refund_requested",

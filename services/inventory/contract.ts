@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId, defineContract } from "../../mixins/contract/index.ts";
+import { ActorId, defineContract } from "@valence/runtime/contract";
 import type { Reservations } from "./reservations.ts";
 
 const quantity = Type.Integer({ minimum: 1, maximum: 1_000_000 });

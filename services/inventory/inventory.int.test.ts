@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { newId } from "../../mixins/kernel/index.ts";
-import { startEmbedded, type Embedded } from "../../test/embedded.ts";
+import { newId } from "@valence/runtime/kernel";
+import { startEmbedded, type Embedded } from "../../test/support/embedded.ts";
 import catalog from "../catalog/catalog.service.ts";
 import inventory from "./inventory.service.ts";
 

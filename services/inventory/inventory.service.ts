@@ -1,6 +1,6 @@
-import { Refusal } from "../../mixins/kernel/index.ts";
-import { defineService } from "../../mixins/contract/index.ts";
-import { Actors, type ActorHost } from "../../mixins/actor/mixin.ts";
+import { Refusal } from "@valence/runtime/kernel";
+import { defineService } from "@valence/runtime/contract";
+import { Actors, type ActorHost } from "@valence/runtime/actor/mixin";
 import { contract } from "./contract.ts";
 import { reservedOf, Stock, wasEverThere } from "./stock.ts";
 

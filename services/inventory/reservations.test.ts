@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { deepFreeze, evolveAll, type StateOf } from "../../mixins/actor/index.ts";
-import { randomOf } from "../../test/random.ts";
+import { deepFreeze, evolveAll, type StateOf } from "@valence/runtime/actor";
+import { randomOf } from "../../mixins/testing/random.ts";
 import { contract } from "./contract.ts";
 import { quantityOf, withoutReservation, withReservation, type Reservations } from "./reservations.ts";
 import { Stock } from "./stock.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { Refusal } from "../../mixins/kernel/index.ts";
-import { decide, decisionOf, given } from "../../mixins/actor/index.ts";
+import { Refusal } from "@valence/runtime/kernel";
+import { decide, decisionOf, given } from "@valence/runtime/actor";
 import { checkGolden } from "../golden.fixture.ts";
 import { contract } from "./contract.ts";
 import { quantityOf } from "./reservations.ts";

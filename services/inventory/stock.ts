@@ -3,7 +3,7 @@
 //
 // A reservation is the order's, not the command's: an operator's retry comes under another command id and must not
 // reserve twice, and giving back or selling what is not reserved does nothing.
-import { defineActor, type PrepareContext, type StateOf } from "../../mixins/actor/index.ts";
+import { defineActor, type PrepareContext, type StateOf } from "@valence/runtime/actor";
 import { contract } from "./contract.ts";
 import { quantityOf, withoutReservation, withReservation } from "./reservations.ts";
 

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId, defineContract, PersonLines } from "../../mixins/contract/index.ts";
+import { ActorId, defineContract, PersonLines } from "@valence/runtime/contract";
 
 const id = Type.String({ minLength: 1, maxLength: 200 });
 const name = Type.String({ minLength: 1, maxLength: 64 });

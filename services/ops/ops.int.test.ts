@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
-import { brokerOptions } from "../../broker/index.ts";
-import { readEnvironment, Refusal } from "../../mixins/kernel/index.ts";
+import { brokerOptions } from "@valence/runtime/broker";
+import { readEnvironment, Refusal } from "@valence/runtime/kernel";
 import ops from "./ops.service.ts";
 
 /** What the mixins of two services would announce and answer. */

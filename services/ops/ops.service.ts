@@ -1,8 +1,8 @@
 // Operations: finds by the registry's metadata who has sagas, actors, projections and dead letters, and asks them. The
 // asking person travels in `meta`, so each service checks the role again.
 import type { Context as MoleculerContext, ServiceBroker } from "moleculer";
-import { defineService, withoutSecrets, type Context } from "../../mixins/contract/index.ts";
-import { isRefusal, Refusal } from "../../mixins/kernel/index.ts";
+import { defineService, withoutSecrets, type Context } from "@valence/runtime/contract";
+import { isRefusal, Refusal } from "@valence/runtime/kernel";
 import { contract } from "./contract.ts";
 
 type Answer = Record<string, unknown>;

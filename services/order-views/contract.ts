@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { Cursor, defineContract, ReadToken } from "../../mixins/contract/index.ts";
+import { Cursor, defineContract, ReadToken } from "@valence/runtime/contract";
 import { Money } from "../money.ts";
 
 const Row = Type.Object({

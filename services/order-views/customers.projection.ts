@@ -1,7 +1,7 @@
 // How much each customer has ordered. Only the first event of an order names its customer: `orders` remembers it.
 // Version 2: money by its currency; version 1 added cents to yen.
 import Type from "typebox";
-import { defineProjection } from "../../mixins/projection/index.ts";
+import { defineProjection } from "@valence/runtime/projection";
 
 export const Customers = defineProjection({
   name: "customers",

@@ -1,6 +1,6 @@
 // One row an order: what its customer sees in the list.
 import Type from "typebox";
-import { defineProjection, type Table } from "../../mixins/projection/index.ts";
+import { defineProjection, type Table } from "@valence/runtime/projection";
 
 const row = {
   id: Type.String(),

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { randomUUID } from "node:crypto";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
-import { brokerOptions } from "../../broker/index.ts";
-import { newDatabases, type Databases } from "../../test/databases.ts";
-import { readEnvironment } from "../../mixins/kernel/index.ts";
-import type { ProjectingService } from "../../mixins/projection/mixin.ts";
-import { COMMITTED, type LogEvent, type ReadLog } from "../../mixins/stream/index.ts";
+import { brokerOptions } from "@valence/runtime/broker";
+import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { readEnvironment } from "@valence/runtime/kernel";
+import type { ProjectingService } from "@valence/runtime/projection/mixin";
+import { COMMITTED, type LogEvent, type ReadLog } from "@valence/runtime/stream";
 import { OrderList } from "./order-list.projection.ts";
 import orderViews from "./order-views.service.ts";
 

@@ -1,5 +1,5 @@
 import type { Knex } from "knex";
-import { Refusal } from "../../mixins/kernel/index.ts";
+import { Refusal } from "@valence/runtime/kernel";
 import {
   badCursor,
   cursorOf,
@@ -7,8 +7,8 @@ import {
   oneOfPageAndCursor,
   readCursor,
   type User,
-} from "../../mixins/contract/index.ts";
-import { Projections } from "../../mixins/projection/mixin.ts";
+} from "@valence/runtime/contract";
+import { Projections } from "@valence/runtime/projection/mixin";
 import { contract } from "./contract.ts";
 import { Customers } from "./customers.projection.ts";
 import { OrderList, type OrderRow } from "./order-list.projection.ts";

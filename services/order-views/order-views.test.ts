@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { readFile } from "node:fs/promises";
-import { project, type GivenEvent } from "../../mixins/projection/index.ts";
+import { project, type GivenEvent } from "@valence/runtime/projection";
 import { Customers } from "./customers.projection.ts";
 import { OrderList } from "./order-list.projection.ts";
 import { Sales } from "./sales.projection.ts";

@@ -1,7 +1,7 @@
 // Orders and revenue per minute and currency. A sale is an order that was confirmed, in the minute in which it was.
 // Version 2: version 1 added amounts of any currency.
 import Type from "typebox";
-import { defineProjection } from "../../mixins/projection/index.ts";
+import { defineProjection } from "@valence/runtime/projection";
 
 /** `id` is minute and currency, so that it sorts by time. */
 const sale = {

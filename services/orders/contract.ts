@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId, defineContract, PersonLines } from "../../mixins/contract/index.ts";
+import { ActorId, defineContract, PersonLines } from "@valence/runtime/contract";
 import { Address, PostalAddress } from "../address.ts";
 import { Money } from "../money.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { Refusal } from "../../mixins/kernel/index.ts";
-import { decide, decisionOf, evolveAll, given, GIVEN_NOW, type EventOf } from "../../mixins/actor/index.ts";
+import { Refusal } from "@valence/runtime/kernel";
+import { decide, decisionOf, evolveAll, given, GIVEN_NOW, type EventOf } from "@valence/runtime/actor";
 import { checkGolden } from "../golden.fixture.ts";
 import { contract } from "./contract.ts";
 import { limits, Order, type Offer } from "./order.ts";

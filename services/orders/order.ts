@@ -8,9 +8,9 @@
 //                                                            is refused ORDER_CANCELLED, and so it compensates
 //
 // A step that the order has taken already gives no events: an operator's retry comes under another command id.
-import { isRefusal, Refusal, type Issue } from "../../mixins/kernel/index.ts";
-import { defineActor, type Decision, type PrepareContext, type StateOf } from "../../mixins/actor/index.ts";
-import type { Data } from "../../mixins/contract/index.ts";
+import { isRefusal, Refusal, type Issue } from "@valence/runtime/kernel";
+import { defineActor, type Decision, type PrepareContext, type StateOf } from "@valence/runtime/actor";
+import type { Data } from "@valence/runtime/contract";
 import { filledIn } from "../address.ts";
 import { contract } from "./contract.ts";
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import { newId } from "../../mixins/kernel/index.ts";
-import { startEmbedded, type Embedded } from "../../test/embedded.ts";
-import { ADDRESS } from "../../test/shop.ts";
+import { newId } from "@valence/runtime/kernel";
+import { startEmbedded, type Embedded } from "../../test/support/embedded.ts";
+import { ADDRESS } from "../../test/support/shop.ts";
 import carts from "../carts/carts.service.ts";
 import catalog from "../catalog/catalog.service.ts";
 import { seedProducts } from "../catalog/products.seed.ts";

@@ -1,7 +1,7 @@
 import type { Service } from "moleculer";
-import { isRefusal, Refusal } from "../../mixins/kernel/index.ts";
-import { defineService, typedCall, type User } from "../../mixins/contract/index.ts";
-import { Actors } from "../../mixins/actor/mixin.ts";
+import { isRefusal, Refusal } from "@valence/runtime/kernel";
+import { defineService, typedCall, type User } from "@valence/runtime/contract";
+import { Actors } from "@valence/runtime/actor/mixin";
 import { contract } from "./contract.ts";
 import { Order } from "./order.ts";
 

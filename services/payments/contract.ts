@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId, defineContract } from "../../mixins/contract/index.ts";
+import { ActorId, defineContract } from "@valence/runtime/contract";
 import { Money } from "../money.ts";
 
 const token = Type.String({ minLength: 1, maxLength: 200, writeOnly: true });

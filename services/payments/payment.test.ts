@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { evolveAll, given, type EventOf } from "../../mixins/actor/index.ts";
+import { evolveAll, given, type EventOf } from "@valence/runtime/actor";
 import { checkGolden } from "../golden.fixture.ts";
 import { contract } from "./contract.ts";
 import { Payment } from "./payment.ts";

@@ -7,7 +7,7 @@
 //
 // A void may overtake its authorization. The provider then refuses the authorization (its tombstone); should its yes
 // arrive nevertheless, it is recorded as late, and the void is due once more.
-import { defineActor, type Decision, type StateOf } from "../../mixins/actor/index.ts";
+import { defineActor, type Decision, type StateOf } from "@valence/runtime/actor";
 import { contract } from "./contract.ts";
 
 const { event } = contract;

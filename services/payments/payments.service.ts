@@ -2,10 +2,10 @@
 // its answer. Whoever repeats the action under the same command id repeats all three: the commands are answered from
 // their record, the provider by its idempotency key. What the provider's answer leaves unknown is looked up by the key; if
 // that does not say either, the action is unavailable, and whoever called it comes back.
-import { environmentOf, failpoint, Refusal, systemClock, Unavailable } from "../../mixins/kernel/index.ts";
-import { defineService, typedCall } from "../../mixins/contract/index.ts";
-import { Actors, executeOptionsOf } from "../../mixins/actor/mixin.ts";
-import { Reactors } from "../../mixins/stream/mixin.ts";
+import { environmentOf, failpoint, Refusal, systemClock, Unavailable } from "@valence/runtime/kernel";
+import { defineService, typedCall } from "@valence/runtime/contract";
+import { Actors, executeOptionsOf } from "@valence/runtime/actor/mixin";
+import { Reactors } from "@valence/runtime/stream/mixin";
 import { contract } from "./contract.ts";
 import { isGivenBack, keptOf, Payment } from "./payment.ts";
 import { ProviderAlarm } from "./provider-alarm.ts";

@@ -1,7 +1,7 @@
 // A provider that refuses our requests as such loses every order in silence, unless somebody is told: at once, and again
 // each minute for as long as it lasts, with what it last said. The first answer that is one ends it; where it refuses some
 // requests and takes others, it is told once a minute all the same.
-import { METRICS, minutes, rfc3339, systemClock } from "../../mixins/kernel/index.ts";
+import { METRICS, minutes, rfc3339, systemClock } from "@valence/runtime/kernel";
 
 const limits = {
   /** Milliseconds between two lines of the log. */

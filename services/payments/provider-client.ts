@@ -2,7 +2,7 @@
 // as idempotency key, so it may be repeated. The body says what has become of the key; a status code decides only where
 // it cannot be another's word: 5xx and what asks to come again say nothing, the other 4xx are our own mistakes.
 import Type, { type Static } from "typebox";
-import { compileSchema } from "../../mixins/contract/index.ts";
+import { compileSchema } from "@valence/runtime/contract";
 import type { Authorization, Notice, Outcome, PaymentProvider, Refund, RefundOutcome } from "./provider-port.ts";
 import { isSigned } from "./signature.ts";
 

@@ -3,7 +3,7 @@
 // repetition is harmless, since the payment takes each answer once. The time is the provider's: the window is wide enough
 // for two clocks that are a little apart.
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { minutes } from "../../mixins/kernel/index.ts";
+import { minutes } from "@valence/runtime/kernel";
 
 export const limits = {
   /** Milliseconds between the provider's clock and ours, either way. */

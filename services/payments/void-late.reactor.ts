@@ -1,4 +1,4 @@
-import { defineReactor } from "../../mixins/stream/index.ts";
+import { defineReactor } from "@valence/runtime/stream";
 
 /** An authorization that was recorded after its void was asked for is voided again: nobody else waits for it any more. */
 export const VoidLate = defineReactor({

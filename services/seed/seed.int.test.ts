@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
-import { brokerOptions } from "../../broker/index.ts";
-import { newDatabases, type Databases } from "../../test/databases.ts";
-import { typedCall } from "../../mixins/contract/index.ts";
-import { readEnvironment, Refusal } from "../../mixins/kernel/index.ts";
+import { brokerOptions } from "@valence/runtime/broker";
+import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { typedCall } from "@valence/runtime/contract";
+import { readEnvironment, Refusal } from "@valence/runtime/kernel";
 import accounts from "../accounts/accounts.service.ts";
 import catalog from "../catalog/catalog.service.ts";
 import { seedProducts } from "../catalog/products.seed.ts";

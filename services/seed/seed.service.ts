@@ -3,10 +3,10 @@
 // needs may start later, or in another process.
 import { randomBytes } from "node:crypto";
 import type { Service, ServiceSchema } from "moleculer";
-import { typedCall } from "../../mixins/contract/index.ts";
-import type { Database } from "../../mixins/database/index.ts";
-import { Sql } from "../../mixins/database/mixin.ts";
-import { backoffMs, environmentOf, isRefusal, rfc3339, type Environment } from "../../mixins/kernel/index.ts";
+import { typedCall } from "@valence/runtime/contract";
+import type { Database } from "@valence/runtime/database";
+import { Sql } from "@valence/runtime/database/mixin";
+import { backoffMs, environmentOf, isRefusal, rfc3339, type Environment } from "@valence/runtime/kernel";
 import { seedProducts } from "../catalog/products.seed.ts";
 import { readyText, type Administrator } from "./ready-text.ts";
 

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { defineContract } from "../../mixins/contract/index.ts";
+import { defineContract } from "@valence/runtime/contract";
 import { Address } from "../address.ts";
 
 const Item = Type.Object(

@@ -1,5 +1,5 @@
 import { test } from "@jest/globals";
-import { given } from "../../mixins/actor/index.ts";
+import { given } from "@valence/runtime/actor";
 import { checkGolden } from "../golden.fixture.ts";
 import { contract } from "./contract.ts";
 import { DISPATCH_AFTER_MS, Shipment } from "./shipment.ts";

@@ -1,6 +1,6 @@
 // A shipment: created by the checkout saga, it leaves by itself. The timer is durable: it fires after a crash as well.
-import { seconds } from "../../mixins/kernel/index.ts";
-import { defineActor } from "../../mixins/actor/index.ts";
+import { seconds } from "@valence/runtime/kernel";
+import { defineActor } from "@valence/runtime/actor";
 import { contract } from "./contract.ts";
 
 const { event } = contract;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { ServiceSchema } from "moleculer";
-import { newId } from "../../mixins/kernel/index.ts";
-import { startEmbedded, type Embedded } from "../../test/embedded.ts";
-import { until } from "../../test/shop.ts";
+import { newId } from "@valence/runtime/kernel";
+import { startEmbedded, type Embedded } from "../../test/support/embedded.ts";
+import { until } from "../../test/support/shop.ts";
 import shipping from "./shipping.service.ts";
 
 /** What the order was told, as its own service would hear it. */

@@ -1,6 +1,6 @@
-import { defineService } from "../../mixins/contract/index.ts";
-import { Actors } from "../../mixins/actor/mixin.ts";
-import { Reactors } from "../../mixins/stream/mixin.ts";
+import { defineService } from "@valence/runtime/contract";
+import { Actors } from "@valence/runtime/actor/mixin";
+import { Reactors } from "@valence/runtime/stream/mixin";
 import { contract } from "./contract.ts";
 import { Shipment } from "./shipment.ts";
 import { TellOrder } from "./tell-order.reactor.ts";

@@ -1,4 +1,4 @@
-import { defineReactor } from "../../mixins/stream/index.ts";
+import { defineReactor } from "@valence/runtime/stream";
 
 /** Tells the order that its shipment has left. */
 export const TellOrder = defineReactor({

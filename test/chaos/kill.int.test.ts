@@ -1,8 +1,8 @@
 // `kill -9` under load, at every named failpoint and at random moments; then the laws of the shop must hold.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
-import { FAILPOINTS } from "../../mixins/kernel/index.ts";
-import { isOnPostgres, newDatabases, type Databases } from "../databases.ts";
+import { FAILPOINTS } from "@valence/runtime/kernel";
+import { isOnPostgres, newDatabases, type Databases } from "../../mixins/testing/databases.ts";
 import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
 
 const CALLERS = 8;

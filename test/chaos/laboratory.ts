@@ -3,11 +3,11 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "@jest/globals";
-import { newId } from "../../mixins/kernel/index.ts";
-import { startEmbedded } from "../embedded.ts";
-import { lawsBrokenAtRest, readBooks } from "../laws.ts";
-import { randomOf } from "../random.ts";
-import { Child, freePort, orderOf, Shop, until, type Answer } from "../shop.ts";
+import { newId } from "@valence/runtime/kernel";
+import { startEmbedded } from "../support/embedded.ts";
+import { lawsBrokenAtRest, readBooks } from "../support/laws.ts";
+import { randomOf } from "../../mixins/testing/random.ts";
+import { Child, freePort, orderOf, Shop, until, type Answer } from "../support/shop.ts";
 
 const ADMIN = { email: "admin@example.com", password: "for chaos only" };
 const TOKENS = ["tok_ok", "tok_ok", "tok_ok", "tok_flaky", "tok_flaky", "tok_declined"];

@@ -1,11 +1,11 @@
 // Brokers in processes of their own on one NATS server and one database, and a broker in the test that calls them.
 import { ServiceBroker } from "moleculer";
 import { setTimeout as sleep } from "node:timers/promises";
-import { brokerOptions } from "../../broker/index.ts";
-import { readEnvironment } from "../../mixins/kernel/index.ts";
-import { newDatabases, type Databases } from "../databases.ts";
-import { Nats } from "../servers/nats.ts";
-import { Child, until } from "../shop.ts";
+import { brokerOptions } from "@valence/runtime/broker";
+import { readEnvironment } from "@valence/runtime/kernel";
+import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { Nats } from "../../mixins/testing/servers/nats.ts";
+import { Child, until } from "../support/shop.ts";
 
 const NODE = new URL("node.fixture.ts", import.meta.url).pathname;
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
-import { until } from "../shop.ts";
+import { until } from "../support/shop.ts";
 import { Cluster, type Ended } from "./cluster.ts";
 
 const ACTORS = 200;

@@ -4,10 +4,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ServiceBroker } from "moleculer";
-import { brokerOptions } from "../../broker/index.ts";
-import { readEnvironment } from "../../mixins/kernel/index.ts";
-import { Nats } from "../servers/nats.ts";
-import { Child, freePort, until } from "../shop.ts";
+import { brokerOptions } from "@valence/runtime/broker";
+import { readEnvironment } from "@valence/runtime/kernel";
+import { Nats } from "../../mixins/testing/servers/nats.ts";
+import { Child, freePort, until } from "../support/shop.ts";
 
 const NODE = new URL("node.fixture.ts", import.meta.url).pathname;
 

@@ -1,7 +1,7 @@
 // A node of a test's cluster: a process of its own, set up by its environment as any broker of the house.
 import { ServiceBroker } from "moleculer";
-import { brokerOptions } from "../../broker/index.ts";
-import { readEnvironment } from "../../mixins/kernel/index.ts";
+import { brokerOptions } from "@valence/runtime/broker";
+import { readEnvironment } from "@valence/runtime/kernel";
 import { nodes, readers, tallies } from "./tallies.fixture.ts";
 
 const broker = new ServiceBroker(brokerOptions(readEnvironment()));

@@ -1,17 +1,17 @@
 // What is larger than the bus carries: brokers in this process on a NATS server that takes 64 KiB.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
-import { brokerOptions } from "../../broker/index.ts";
-import { newId, readEnvironment } from "../../mixins/kernel/index.ts";
-import type { LogPage } from "../../mixins/stream/index.ts";
+import { brokerOptions } from "@valence/runtime/broker";
+import { newId, readEnvironment } from "@valence/runtime/kernel";
+import type { LogPage } from "@valence/runtime/stream";
 import api from "../../services/api/api.service.ts";
 import catalog from "../../services/catalog/catalog.service.ts";
 import accounts from "../../services/accounts/accounts.service.ts";
-import { newDatabases, type Databases } from "../databases.ts";
+import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
 import balances from "../hello/balances/balances.service.ts";
 import loyalty from "../hello/loyalty/loyalty.service.ts";
-import { Nats } from "../servers/nats.ts";
-import { freePort, until } from "../shop.ts";
+import { Nats } from "../../mixins/testing/servers/nats.ts";
+import { freePort, until } from "../support/shop.ts";
 
 const PAYLOAD_BYTES = 65_536;
 const PRODUCTS = 100;

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { connect } from "nats";
-import { until } from "../shop.ts";
+import { until } from "../support/shop.ts";
 import { Cluster } from "./cluster.ts";
 
 let cluster: Cluster;

@@ -3,11 +3,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { ServiceBroker, type Context, type Service, type ServiceSchema } from "moleculer";
-import { brokerOptions } from "../../broker/index.ts";
-import { readEnvironment, Unavailable } from "../../mixins/kernel/index.ts";
-import { Nats } from "../servers/nats.ts";
-import { Proxy } from "../servers/proxy.ts";
-import { until } from "../shop.ts";
+import { brokerOptions } from "@valence/runtime/broker";
+import { readEnvironment, Unavailable } from "@valence/runtime/kernel";
+import { Nats } from "../../mixins/testing/servers/nats.ts";
+import { Proxy } from "../../mixins/testing/servers/proxy.ts";
+import { until } from "../support/shop.ts";
 
 let nats: Nats;
 const running: ServiceBroker[] = [];

@@ -3,9 +3,9 @@ import type { Context, Service, ServiceSchema } from "moleculer";
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import Type from "typebox";
-import { defineActor } from "../../mixins/actor/index.ts";
-import { Actors } from "../../mixins/actor/mixin.ts";
-import { defineContract, defineService } from "../../mixins/contract/index.ts";
+import { defineActor } from "@valence/runtime/actor";
+import { Actors } from "@valence/runtime/actor/mixin";
+import { defineContract, defineService } from "@valence/runtime/contract";
 import { consuming, writer } from "../../mixins/stream/writer.fixture.ts";
 
 const contract = defineContract({

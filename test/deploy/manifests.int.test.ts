@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "@jest/globals";
 import { execFileSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { program } from "../servers/programs.ts";
+import { program } from "../../mixins/testing/servers/programs.ts";
 import { hasKubectl, manifestsOf, render, ROOT, type Manifest } from "./manifests.ts";
 import * as policies from "./policies.ts";
 import { unknownFields, wrongValues } from "./schema.ts";

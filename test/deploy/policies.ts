@@ -1,8 +1,8 @@
 // What the schemas cannot know: how manifests belong together, and what our processes need. Each policy is a function
 // that answers sentences, none when all is well.
-import { brokerOptions } from "../../broker/index.ts";
-import { EnvironmentError, readEnvironment } from "../../mixins/kernel/index.ts";
-import { serviceNames } from "../../scripts/services.ts";
+import { brokerOptions } from "@valence/runtime/broker";
+import { EnvironmentError, readEnvironment } from "@valence/runtime/kernel";
+import { serviceNames } from "../../mixins/operations/services.ts";
 import { idOf, type Manifest } from "./manifests.ts";
 import {
   containersOf,

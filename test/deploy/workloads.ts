@@ -1,5 +1,5 @@
 // What runs, by the manifests, and with which variables.
-import { serviceNames } from "../../scripts/services.ts";
+import { serviceNames } from "../../mixins/operations/services.ts";
 import { idOf, type Manifest } from "./manifests.ts";
 
 type Labels = Readonly<Record<string, string>>;

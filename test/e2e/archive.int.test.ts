@@ -2,10 +2,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { Service, ServiceSchema } from "moleculer";
-import type { HostingService } from "../../mixins/actor/mixin.ts";
-import { COMMAND_ID, newId } from "../../mixins/kernel/index.ts";
-import { defineReactor } from "../../mixins/stream/index.ts";
-import { Reactors } from "../../mixins/stream/mixin.ts";
+import type { HostingService } from "@valence/runtime/actor/mixin";
+import { COMMAND_ID, newId } from "@valence/runtime/kernel";
+import { defineReactor } from "@valence/runtime/stream";
+import { Reactors } from "@valence/runtime/stream/mixin";
 import catalog from "../../services/catalog/catalog.service.ts";
 import { seedProducts } from "../../services/catalog/products.seed.ts";
 import checkout from "../../services/checkout/checkout.service.ts";
@@ -16,8 +16,8 @@ import ops from "../../services/ops/ops.service.ts";
 import payments from "../../services/payments/payments.service.ts";
 import paymentProvider from "../../services/payments/provider/provider.service.ts";
 import shipping from "../../services/shipping/shipping.service.ts";
-import { startEmbedded, type Embedded } from "../embedded.ts";
-import { ADDRESS, until } from "../shop.ts";
+import { startEmbedded, type Embedded } from "../support/embedded.ts";
+import { ADDRESS, until } from "../support/shop.ts";
 
 /** A consumer that cannot digest the orders in this set. */
 const indigestible = new Set<string>();

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import type { ActionSchema, ServiceSchema } from "moleculer";
-import { startEmbedded, type Embedded } from "../embedded.ts";
+import { startEmbedded, type Embedded } from "../support/embedded.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 /** Without those that serve or write by themselves. */

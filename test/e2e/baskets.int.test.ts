@@ -1,8 +1,8 @@
 // What is ordered, what is in stock, and what a client is told of both: over HTTP, as shops' clients meet it.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { newId } from "../../mixins/kernel/index.ts";
-import { newDatabases, type Databases } from "../databases.ts";
-import { ADDRESS, orderOf, Shop, until } from "../shop.ts";
+import { newId } from "@valence/runtime/kernel";
+import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { ADDRESS, orderOf, Shop, until } from "../support/shop.ts";
 
 const ADMIN = { email: "admin@example.com", password: "correct horse battery staple" };
 let databases: Databases;

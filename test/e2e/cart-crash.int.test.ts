@@ -1,8 +1,8 @@
 // A cart becomes an order in two databases. `kill -9` in between: what lay in it is in the order or in the cart.
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import { newId } from "../../mixins/kernel/index.ts";
-import { newDatabases, type Databases } from "../databases.ts";
-import { ADDRESS, Shop, until } from "../shop.ts";
+import { newId } from "@valence/runtime/kernel";
+import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { ADDRESS, Shop, until } from "../support/shop.ts";
 
 let databases: Databases;
 let shop: Shop;

@@ -1,6 +1,6 @@
 // An order's way through all services, and every way back.
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import { METRICS, newId } from "../../mixins/kernel/index.ts";
+import { METRICS, newId } from "@valence/runtime/kernel";
 import carts from "../../services/carts/carts.service.ts";
 import catalog from "../../services/catalog/catalog.service.ts";
 import { seedProducts } from "../../services/catalog/products.seed.ts";
@@ -11,9 +11,9 @@ import payments from "../../services/payments/payments.service.ts";
 import type { LedgerEntry } from "../../services/payments/provider/provider.ts";
 import paymentProvider from "../../services/payments/provider/provider.service.ts";
 import shipping from "../../services/shipping/shipping.service.ts";
-import { startEmbedded, type Embedded } from "../embedded.ts";
-import { lawsBrokenAtRest } from "../laws.ts";
-import { ADDRESS, until } from "../shop.ts";
+import { startEmbedded, type Embedded } from "../support/embedded.ts";
+import { lawsBrokenAtRest } from "../support/laws.ts";
+import { ADDRESS, until } from "../support/shop.ts";
 
 let shop: Embedded;
 let providerUrl: string;

@@ -1,8 +1,8 @@
 // Conditional requests over HTTP, on the real services: what a client did not see is not overwritten.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { newId } from "../../mixins/kernel/index.ts";
-import { newDatabases, type Databases } from "../databases.ts";
-import { Shop } from "../shop.ts";
+import { newId } from "@valence/runtime/kernel";
+import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { Shop } from "../support/shop.ts";
 
 const ADMIN = { email: "root@example.org", password: "correct horse battery" };
 let databases: Databases;

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { Child, orderOf, Shop, until, type Answer } from "../shop.ts";
+import { Child, orderOf, Shop, until, type Answer } from "../support/shop.ts";
 
 const ADMIN = { email: "root@example.org", password: "correct horse battery" };
 let folder: string;
@@ -168,7 +168,7 @@ test.each(["catalog", "checkout", "payment-provider"])(
     const other = await mkdtemp(join(tmpdir(), "garbage-"));
     const file = join(other, `${name}.sqlite`);
     await writeFile(file, "no database, whatever its name says\n".repeat(300));
-    const child = new Child(["scripts/start.mjs"], { DATA_DIR: other, PORT: "0", LOGLEVEL: "fatal" });
+    const child = new Child(["mixins/cli/start.mjs"], { DATA_DIR: other, PORT: "0", LOGLEVEL: "fatal" });
     await until("it has ended", () => !child.running, 20_000);
     expect(child.process.exitCode).toBe(1);
     expect(child.output).toContain(`${file}: `);

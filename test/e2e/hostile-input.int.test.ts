@@ -3,12 +3,12 @@
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { SignJWT, importJWK, type JWK, type JWTPayload } from "jose";
-import { newId, normalText } from "../../mixins/kernel/index.ts";
-import { newDatabases, type Databases } from "../databases.ts";
-import { randomRequests, respelled } from "../fuzz.ts";
-import { recordsAtRest, recordsOf } from "../records.ts";
-import { ADDRESS, orderOf, Shop, until } from "../shop.ts";
-import { WireClient, type Received, type Sent } from "../wire.ts";
+import { newId, normalText } from "@valence/runtime/kernel";
+import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { randomRequests, respelled } from "../../mixins/testing/fuzz.ts";
+import { recordsAtRest, recordsOf } from "../../mixins/testing/records.ts";
+import { ADDRESS, orderOf, Shop, until } from "../support/shop.ts";
+import { WireClient, type Received, type Sent } from "../../mixins/testing/wire.ts";
 
 const ADMIN = { email: "root@example.org", password: "correct horse battery" };
 const SQL = "x' or '1'='1'; drop table events; --";

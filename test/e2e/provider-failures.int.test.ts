@@ -9,16 +9,16 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import type { ServiceSchema } from "moleculer";
-import { newId } from "../../mixins/kernel/index.ts";
-import { defineService } from "../../mixins/contract/index.ts";
-import { Sagas } from "../../mixins/saga/mixin.ts";
+import { newId } from "@valence/runtime/kernel";
+import { defineService } from "@valence/runtime/contract";
+import { Sagas } from "@valence/runtime/saga/mixin";
 import { seedProducts } from "../../services/catalog/products.seed.ts";
 import { Checkout } from "../../services/checkout/checkout.saga.ts";
 import { contract as checkoutContract } from "../../services/checkout/contract.ts";
 import type { LedgerEntry } from "../../services/payments/provider/provider.ts";
-import { startEmbedded, type Embedded } from "../embedded.ts";
-import { lawsBrokenAtRest, readBooks } from "../laws.ts";
-import { ADDRESS, Child, freePort, orderOf, Shop, until } from "../shop.ts";
+import { startEmbedded, type Embedded } from "../support/embedded.ts";
+import { lawsBrokenAtRest, readBooks } from "../support/laws.ts";
+import { ADDRESS, Child, freePort, orderOf, Shop, until } from "../support/shop.ts";
 
 /** The provider as a process of its own, on a port and with a ledger that outlive it. */
 class Provider {

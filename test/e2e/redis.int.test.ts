@@ -1,9 +1,9 @@
 // Two nodes that share a Redis, and lose it under load.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { ServiceBroker } from "moleculer";
-import { brokerOptions } from "../../broker/index.ts";
-import { newId, readEnvironment } from "../../mixins/kernel/index.ts";
-import { redisOf } from "../../mixins/redis/index.ts";
+import { brokerOptions } from "@valence/runtime/broker";
+import { newId, readEnvironment } from "@valence/runtime/kernel";
+import { redisOf } from "@valence/runtime/redis";
 import accounts from "../../services/accounts/accounts.service.ts";
 import { limits } from "../../services/accounts/limits.ts";
 import api from "../../services/api/api.service.ts";
@@ -11,9 +11,9 @@ import carts from "../../services/carts/carts.service.ts";
 import catalog from "../../services/catalog/catalog.service.ts";
 import { seedProducts } from "../../services/catalog/products.seed.ts";
 import orders from "../../services/orders/orders.service.ts";
-import { newDatabases, type Databases } from "../databases.ts";
-import { RedisServer } from "../servers/redis.ts";
-import { orderOf, until } from "../shop.ts";
+import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { RedisServer } from "../../mixins/testing/servers/redis.ts";
+import { orderOf, until } from "../support/shop.ts";
 
 interface Answer {
   readonly status: number;

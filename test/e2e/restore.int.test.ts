@@ -5,7 +5,7 @@ import { copyFileSync, globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Child, orderOf, Shop, until } from "../shop.ts";
+import { Child, orderOf, Shop, until } from "../support/shop.ts";
 
 const ADMIN = { ADMIN_EMAIL: "root@example.com", ADMIN_PASSWORD: "correct horse" };
 
@@ -59,7 +59,7 @@ const listed = async (): Promise<string[]> =>
 const ops = (method: string, path: string, body?: unknown) =>
   shop.request(method, `/api/v1/ops/${path}`, { token: admin, ...(body !== undefined && { body }) });
 async function run(script: string, ...args: string[]): Promise<{ status: number | null; output: string }> {
-  const child = new Child([`scripts/${script}`, ...args], { DATA_DIR: folder });
+  const child = new Child([`mixins/cli/${script}`, ...args], { DATA_DIR: folder });
   await until(`${script} has ended`, () => !child.running);
   return { status: child.process.exitCode, output: child.output };
 }
@@ -120,7 +120,7 @@ test("P1 a copy of the files without their logs, made under load, is refused; on
     copyAll("*.sqlite");
     state.isDone = true;
     const ids = await load;
-    const torn = new Child(["scripts/start.mjs"], { DATA_DIR: copy, PORT: "0" });
+    const torn = new Child(["mixins/cli/start.mjs"], { DATA_DIR: copy, PORT: "0" });
     await until("it has ended", () => !torn.running);
     expect(torn.process.exitCode).toBe(1);
     expect(torn.output).toMatch(/^[^\n]*\.sqlite is a copy that was made without its write-ahead log[^\n]*\n$/);

@@ -7,8 +7,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { newId } from "../../mixins/kernel/index.ts";
-import { Child, freePort, orderOf, Shop, until } from "../shop.ts";
+import { newId } from "@valence/runtime/kernel";
+import { Child, freePort, orderOf, Shop, until } from "../support/shop.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 let folder: string;
@@ -35,7 +35,7 @@ test.each([
     await cp(join(ROOT, part), join(root, part), { recursive: true });
   await symlink(join(ROOT, "node_modules"), join(root, "node_modules"));
   let output = "";
-  child = spawn(process.execPath, ["scripts/start.mjs", ...args], {
+  child = spawn(process.execPath, ["mixins/cli/start.mjs", ...args], {
     cwd: root,
     env: { PATH: process.env["PATH"], PORT: "0", SERVICES: "inventory,payments" },
   });
@@ -51,7 +51,7 @@ test.each([
   expect((await exited)[0]).toBe(0);
   expect(await readdir(join(root, "data"))).toContain("inventory.sqlite");
   // So does what stands beside a start.
-  const migrate = new Child([join(root, "scripts/migrate.ts")], {
+  const migrate = new Child([join(root, "mixins/cli/migrate.ts")], {
     DATA_DIR: join(root, "data"),
     SERVICES: "inventory",
   });
@@ -83,7 +83,7 @@ test.each([{}, { WORKERS: "2" }])("it serves on when nobody reads its log any mo
 test("it serves on when the disk under its log is full", async () => {
   const port = await freePort();
   const full = await open("/dev/full", "w");
-  child = spawn(process.execPath, ["scripts/start.mjs"], {
+  child = spawn(process.execPath, ["mixins/cli/start.mjs"], {
     cwd: ROOT,
     env: { PATH: process.env["PATH"], DATA_DIR: folder, PORT: `${port}`, ...LOUD },
     stdio: ["ignore", full.fd, full.fd],
@@ -107,7 +107,7 @@ test.each(["1", "2"])("P1 a closed terminal drains: %s workers answer what they 
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   // In a process group of its own, as a terminal's: the signal reaches all of it.
-  child = spawn(process.execPath, ["scripts/start.mjs"], {
+  child = spawn(process.execPath, ["mixins/cli/start.mjs"], {
     cwd: ROOT,
     detached: true,
     env: { PATH: process.env["PATH"], DATA_DIR: folder, PORT: `${port}`, WORKERS: workers, LOGLEVEL: "warn" },

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { newId } from "../../mixins/kernel/index.ts";
-import { Child, orderOf, Shop, until } from "../shop.ts";
+import { newId } from "@valence/runtime/kernel";
+import { Child, orderOf, Shop, until } from "../support/shop.ts";
 
 let folder: string;
 let shop: Shop | undefined;
@@ -89,7 +89,7 @@ test.each([
   ["SEED", "maybe"],
   ["REDIS_URL", "http://localhost"],
 ])("%s=%s stops the start with one line that names it", async (name, value) => {
-  const child = new Child(["scripts/start.mjs"], { DATA_DIR: folder, [name]: value });
+  const child = new Child(["mixins/cli/start.mjs"], { DATA_DIR: folder, [name]: value });
   await until("it has ended", () => !child.running, 10_000);
   expect(child.process.exitCode).toBe(1);
   expect(child.output.trim().split("\n")).toEqual([expect.stringMatching(new RegExp(`^${name}="${value}": expected`))]);
@@ -98,7 +98,11 @@ test.each([
 test("a port that is taken stops the start and says so", async () => {
   shop = await Shop.start({ DATA_DIR: folder });
   const taken = new URL(shop.url).port;
-  const second = new Child(["scripts/start.mjs"], { DATA_DIR: join(folder, "second"), PORT: taken, LOGLEVEL: "error" });
+  const second = new Child(["mixins/cli/start.mjs"], {
+    DATA_DIR: join(folder, "second"),
+    PORT: taken,
+    LOGLEVEL: "error",
+  });
   await until("the second has ended", () => !second.running, 15_000);
   expect(second.process.exitCode).toBe(1);
   expect(second.output).toMatch(new RegExp(`${taken}.*(in use|taken)|EADDRINUSE.*${taken}`));
@@ -107,7 +111,7 @@ test("a port that is taken stops the start and says so", async () => {
 
 test("a data file that is no database stops the start and is named", async () => {
   await writeFile(join(folder, "orders.sqlite"), "this is not a database, whatever its name says ".repeat(200));
-  const child = new Child(["scripts/start.mjs"], { DATA_DIR: folder, PORT: "0", LOGLEVEL: "error" });
+  const child = new Child(["mixins/cli/start.mjs"], { DATA_DIR: folder, PORT: "0", LOGLEVEL: "error" });
   await until("it has ended", () => !child.running, 15_000);
   expect(child.process.exitCode).toBe(1);
   expect(child.output).toContain("orders.sqlite");

@@ -1,7 +1,7 @@
 // A person whose name has an accent, on two systems that write it differently, somewhere without postal codes.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { newDatabases, type Databases } from "../databases.ts";
-import { orderOf, Shop, until } from "../shop.ts";
+import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { orderOf, Shop, until } from "../support/shop.ts";
 
 let databases: Databases;
 let shop: Shop;

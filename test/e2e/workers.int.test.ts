@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { newId } from "../../mixins/kernel/index.ts";
-import { Child, freePort, orderOf, Shop, until } from "../shop.ts";
+import { newId } from "@valence/runtime/kernel";
+import { Child, freePort, orderOf, Shop, until } from "../support/shop.ts";
 
 const WORKERS = 3;
 const ADMIN = { email: "admin@example.com", password: "for workers only" };
@@ -105,14 +105,17 @@ test.each([
   ["0", /WORKERS="0": expected a whole number from 1 to 64/],
   ["many", /WORKERS="many"/],
 ])("a wrong number stops the start and is named: --workers %s", async (value, message) => {
-  const child = new Child(["scripts/start.mjs", "--workers", value], { DATA_DIR: folder, PORT: `${await freePort()}` });
+  const child = new Child(["mixins/cli/start.mjs", "--workers", value], {
+    DATA_DIR: folder,
+    PORT: `${await freePort()}`,
+  });
   await until("it has ended", () => !child.running);
   expect(child.process.exitCode).toBe(1);
   expect(child.output).toMatch(message);
 });
 
 test("what would end every worker ends the start", async () => {
-  const child = new Child(["scripts/start.mjs", "--workers=2"], {
+  const child = new Child(["mixins/cli/start.mjs", "--workers=2"], {
     DATA_DIR: folder,
     PORT: `${await freePort()}`,
     DATABASE_URL: "postgres://nobody@127.0.0.1:1/nothing",

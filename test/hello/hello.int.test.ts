@@ -3,10 +3,10 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ServiceBroker } from "moleculer";
-import { brokerOptions } from "../../broker/index.ts";
-import { newDatabases, type Databases } from "../databases.ts";
-import { typedCall, type Call } from "../../mixins/contract/index.ts";
-import { readEnvironment } from "../../mixins/kernel/index.ts";
+import { brokerOptions } from "@valence/runtime/broker";
+import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { typedCall, type Call } from "@valence/runtime/contract";
+import { readEnvironment } from "@valence/runtime/kernel";
 import balances from "./balances/balances.service.ts";
 import loyalty from "./loyalty/loyalty.service.ts";
 import redemption from "./redemption/redemption.service.ts";

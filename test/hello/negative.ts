@@ -1,10 +1,10 @@
 // What must not compile. Each @ts-expect-error has to be needed: `npm run types` fails if one is not. It is never run.
 import Type from "typebox";
-import { defineActor, given } from "../../mixins/actor/index.ts";
-import { defineContract, defineService, type Call, type EventData } from "../../mixins/contract/index.ts";
-import { defineProjection } from "../../mixins/projection/index.ts";
-import { defineSaga } from "../../mixins/saga/index.ts";
-import { defineReactor } from "../../mixins/stream/index.ts";
+import { defineActor, given } from "@valence/runtime/actor";
+import { defineContract, defineService, type Call, type EventData } from "@valence/runtime/contract";
+import { defineProjection } from "@valence/runtime/projection";
+import { defineSaga } from "@valence/runtime/saga";
+import { defineReactor } from "@valence/runtime/stream";
 import { Account } from "./loyalty/account.ts";
 import { contract as rewards } from "./rewards/contract.ts";
 

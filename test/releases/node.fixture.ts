@@ -1,7 +1,7 @@
 // A node of a cluster in which two releases of a domain run side by side; RELEASE names the module of the one it has.
 import { ServiceBroker, type ServiceSchema } from "moleculer";
-import { brokerOptions } from "../../broker/index.ts";
-import { readEnvironment } from "../../mixins/kernel/index.ts";
+import { brokerOptions } from "@valence/runtime/broker";
+import { readEnvironment } from "@valence/runtime/kernel";
 
 const { RELEASE, ...environment } = process.env;
 const { services } = (await import(RELEASE!)) as { services: readonly ServiceSchema[] };

@@ -2,9 +2,9 @@
 // The domain's next release gets a folder of its own, with one change of each kind that it wants to be sure of.
 import { afterEach, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
-import { COMMAND_ID } from "../../mixins/kernel/index.ts";
+import { COMMAND_ID } from "@valence/runtime/kernel";
 import { Cluster } from "../cluster/cluster.ts";
-import { until } from "../shop.ts";
+import { until } from "../support/shop.ts";
 
 const NODE = { script: new URL("node.fixture.ts", import.meta.url).pathname, serves: "parcels.register" };
 const FIRST = new URL("./r1/services.ts", import.meta.url).href;

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Knex } from "knex";
-import { newDatabases, type Databases } from "../../../test/databases.ts";
+import { newDatabases, type Databases } from "../../testing/databases.ts";
 import { migrate, openDatabase, type Database, type Migration } from "../../database/mixin.ts";
 import { readEnvironment } from "../../kernel/index.ts";
 import { SearchIndex, searchMigration } from "./search.ts";

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import type { ServiceBroker } from "moleculer";
 import { connect, type JetStreamManager, type NatsConnection } from "nats";
-import { Nats } from "../../../test/servers/nats.ts";
+import { Nats } from "../../testing/servers/nats.ts";
 import { databaseOf } from "../../database/mixin.ts";
 import { consumersOf } from "../mixin.ts";
 import { Source, testHouse, until } from "../source.fixture.ts";

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { EmailAddress, NewPassword, PersonText } from "../../../mixins/contract/index.ts";
+import { EmailAddress, NewPassword, PersonText } from "@valence/runtime/contract";
 import { route } from "../route.ts";
 
 const email = EmailAddress();

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId, Cursor, PersonLines, PersonText } from "../../../mixins/contract/index.ts";
+import { ActorId, Cursor, PersonLines, PersonText } from "@valence/runtime/contract";
 import { Image } from "../../image.ts";
 import { Money } from "../../money.ts";
 import { API, route } from "../route.ts";

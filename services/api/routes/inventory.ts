@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId } from "../../../mixins/contract/index.ts";
+import { ActorId } from "@valence/runtime/contract";
 import { route } from "../route.ts";
 
 export const inventory = [

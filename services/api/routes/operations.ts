@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId, PersonLines } from "../../../mixins/contract/index.ts";
+import { ActorId, PersonLines } from "@valence/runtime/contract";
 import { route } from "../route.ts";
 
 const access = "admin";

@@ -1,6 +1,6 @@
 import Type from "typebox";
-import { Cursor, EntityId, PersonLines, ReadToken, strictObject } from "../../../mixins/contract/index.ts";
-import { idFrom, newId } from "../../../mixins/kernel/index.ts";
+import { Cursor, EntityId, PersonLines, ReadToken, strictObject } from "@valence/runtime/contract";
+import { idFrom, newId } from "@valence/runtime/kernel";
 import { PostalAddress } from "../../address.ts";
 import { Money } from "../../money.ts";
 import { API, orderStream, route } from "../route.ts";

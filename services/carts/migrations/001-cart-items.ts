@@ -1,4 +1,4 @@
-import type { Migration } from "../../../mixins/database/index.ts";
+import type { Migration } from "@valence/runtime/database";
 
 export const cartItems: Migration = {
   name: "001_cart_items",

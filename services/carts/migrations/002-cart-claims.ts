@@ -1,4 +1,4 @@
-import type { Migration } from "../../../mixins/database/index.ts";
+import type { Migration } from "@valence/runtime/database";
 
 /** Carts that are there already have no row here, which is version 0. Nodes of the release before go on with `cart_items`. */
 export const cartClaims: Migration = {

@@ -1,4 +1,4 @@
-import type { Migration } from "../../../mixins/database/index.ts";
+import type { Migration } from "@valence/runtime/database";
 
 export const products: Migration = {
   name: "001_products",

@@ -1,5 +1,5 @@
-import { searchMigration } from "../../../mixins/crud/mixin.ts";
-import type { Migration } from "../../../mixins/database/index.ts";
+import { searchMigration } from "@valence/runtime/crud/mixin";
+import type { Migration } from "@valence/runtime/database";
 
 // The fields of the release that this step belongs to: a step does not change with the product. A further field is a
 // step of its own.

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { defineContract } from "../../../mixins/contract/index.ts";
+import { defineContract } from "@valence/runtime/contract";
 
 /** The bundled provider within the house: where to find it. Not started when PAYMENT_PROVIDER_URL names another. */
 export const contract = defineContract({

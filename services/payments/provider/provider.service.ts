@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { join, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
-import { Bug, environmentOf, makePrivate, type Environment } from "../../../mixins/kernel/index.ts";
-import { defineService } from "../../../mixins/contract/index.ts";
-import { closeWithBroker } from "../../../mixins/database/mixin.ts";
+import { Bug, environmentOf, makePrivate, type Environment } from "@valence/runtime/kernel";
+import { defineService } from "@valence/runtime/contract";
+import { closeWithBroker } from "@valence/runtime/database/mixin";
 import { contract } from "./contract.ts";
 import type { ProviderOptions } from "./provider.ts";
 

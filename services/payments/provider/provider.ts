@@ -22,7 +22,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { randomUUID } from "node:crypto";
 import Type, { type Static } from "typebox";
-import { compileSchema, strictObject, type Check } from "../../../mixins/contract/index.ts";
+import { compileSchema, strictObject, type Check } from "@valence/runtime/contract";
 import { signatureOf } from "../signature.ts";
 import { Ledger, type Entry } from "./ledger.ts";
 

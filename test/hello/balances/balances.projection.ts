@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { defineProjection, type Table } from "../../../mixins/projection/index.ts";
+import { defineProjection, type Table } from "@valence/runtime/projection";
 
 interface Balance {
   id: string;

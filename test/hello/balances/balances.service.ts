@@ -1,6 +1,6 @@
-import { defineService } from "../../../mixins/contract/index.ts";
-import { Projections } from "../../../mixins/projection/mixin.ts";
-import { Reactors } from "../../../mixins/stream/mixin.ts";
+import { defineService } from "@valence/runtime/contract";
+import { Projections } from "@valence/runtime/projection/mixin";
+import { Reactors } from "@valence/runtime/stream/mixin";
 import { Balances } from "./balances.projection.ts";
 import { contract } from "./contract.ts";
 import { WelcomeBonus } from "./welcome-bonus.ts";

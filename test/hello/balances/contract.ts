@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { defineContract } from "../../../mixins/contract/index.ts";
+import { defineContract } from "@valence/runtime/contract";
 
 export const contract = defineContract({
   service: "balances",

@@ -1,4 +1,4 @@
-import { defineReactor } from "../../../mixins/stream/index.ts";
+import { defineReactor } from "@valence/runtime/stream";
 
 export const WelcomeBonus = defineReactor({
   name: "welcome-bonus",

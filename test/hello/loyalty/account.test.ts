@@ -1,5 +1,5 @@
 import { test } from "@jest/globals";
-import { given } from "../../../mixins/actor/index.ts";
+import { given } from "@valence/runtime/actor";
 import { Account } from "./account.ts";
 import { contract } from "./contract.ts";
 

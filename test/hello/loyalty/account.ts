@@ -1,4 +1,4 @@
-import { defineActor } from "../../../mixins/actor/index.ts";
+import { defineActor } from "@valence/runtime/actor";
 import { contract } from "./contract.ts";
 
 const { event } = contract;

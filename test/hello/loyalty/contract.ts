@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { defineContract } from "../../../mixins/contract/index.ts";
+import { defineContract } from "@valence/runtime/contract";
 
 const Points = Type.Integer({ minimum: 1, maximum: 1_000_000 });
 

@@ -1,5 +1,5 @@
-import { Actors } from "../../../mixins/actor/mixin.ts";
-import { defineService } from "../../../mixins/contract/index.ts";
+import { Actors } from "@valence/runtime/actor/mixin";
+import { defineService } from "@valence/runtime/contract";
 import { Account } from "./account.ts";
 import { contract } from "./contract.ts";
 

@@ -1,4 +1,4 @@
-import { defineContract } from "../../../mixins/contract/index.ts";
+import { defineContract } from "@valence/runtime/contract";
 
 export const contract = defineContract({ service: "redemption" });
 declare global {

@@ -1,4 +1,4 @@
-import { defineSaga } from "../../../mixins/saga/index.ts";
+import { defineSaga } from "@valence/runtime/saga";
 
 export const Redemption = defineSaga("redemption", {
   startedBy: "account.redeemed",

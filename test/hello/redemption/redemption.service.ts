@@ -1,5 +1,5 @@
-import { defineService } from "../../../mixins/contract/index.ts";
-import { Sagas } from "../../../mixins/saga/mixin.ts";
+import { defineService } from "@valence/runtime/contract";
+import { Sagas } from "@valence/runtime/saga/mixin";
 import { contract } from "./contract.ts";
 import { Redemption } from "./redemption.saga.ts";
 

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { defineContract } from "../../../mixins/contract/index.ts";
+import { defineContract } from "@valence/runtime/contract";
 
 const reservation = { rewardId: Type.String(), redemption: Type.String() };
 const Stock = Type.Object({ left: Type.Integer() });

@@ -1,5 +1,5 @@
-import { defineService } from "../../../mixins/contract/index.ts";
-import { Refusal } from "../../../mixins/kernel/index.ts";
+import { defineService } from "@valence/runtime/contract";
+import { Refusal } from "@valence/runtime/kernel";
 import { contract } from "./contract.ts";
 
 const STOCK: Readonly<Record<string, number>> = { mug: 1, car: 1 };

@@ -7,16 +7,16 @@
 //   new saga steps            `insure` before the pivot, `thank` after it
 //   a new table column        `depots.opens`
 import Type from "typebox";
-import { defineActor } from "../../../mixins/actor/index.ts";
-import { Actors } from "../../../mixins/actor/mixin.ts";
-import { defineContract, defineService } from "../../../mixins/contract/index.ts";
-import { Crud } from "../../../mixins/crud/mixin.ts";
-import { defineProjection, type Table } from "../../../mixins/projection/index.ts";
-import { Projections } from "../../../mixins/projection/mixin.ts";
-import { defineSaga } from "../../../mixins/saga/index.ts";
-import { Sagas } from "../../../mixins/saga/mixin.ts";
-import { defineReactor } from "../../../mixins/stream/index.ts";
-import { Reactors } from "../../../mixins/stream/mixin.ts";
+import { defineActor } from "@valence/runtime/actor";
+import { Actors } from "@valence/runtime/actor/mixin";
+import { defineContract, defineService } from "@valence/runtime/contract";
+import { Crud } from "@valence/runtime/crud/mixin";
+import { defineProjection, type Table } from "@valence/runtime/projection";
+import { Projections } from "@valence/runtime/projection/mixin";
+import { defineSaga } from "@valence/runtime/saga";
+import { Sagas } from "@valence/runtime/saga/mixin";
+import { defineReactor } from "@valence/runtime/stream";
+import { Reactors } from "@valence/runtime/stream/mixin";
 
 const parcels = defineContract({
   service: "parcels",

@@ -1,7 +1,7 @@
 // Services share a server, or a database, and see nothing of each other.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { postgresUrl } from "../../../../test/databases.ts";
-import { newDatabase, query } from "../../../../test/servers/postgres.ts";
+import { postgresUrl } from "../../../testing/databases.ts";
+import { newDatabase, query } from "../../../testing/servers/postgres.ts";
 import type { Database } from "../../database.ts";
 import { migrate } from "../../migrate.ts";
 import { openPostgres } from "./open.ts";

@@ -2,7 +2,7 @@
 // server is back everything goes on by itself.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Postgres } from "../../../../test/servers/postgres.ts";
+import { Postgres } from "../../../testing/servers/postgres.ts";
 import { outcomeOf, Unavailable } from "../../../kernel/index.ts";
 import type { Database } from "../../database.ts";
 import { migrate } from "../../migrate.ts";

@@ -1,8 +1,8 @@
 // Behind PgBouncer in transaction mode: more clients than the server has sessions, and no session is anybody's own.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { postgresUrl } from "../../../../test/databases.ts";
-import { PgBouncer } from "../../../../test/servers/pgbouncer.ts";
-import { newDatabase, query } from "../../../../test/servers/postgres.ts";
+import { postgresUrl } from "../../../testing/databases.ts";
+import { PgBouncer } from "../../../testing/servers/pgbouncer.ts";
+import { newDatabase, query } from "../../../testing/servers/postgres.ts";
 import type { Database } from "../../database.ts";
 import { migrate } from "../../migrate.ts";
 import { openPostgres } from "./open.ts";

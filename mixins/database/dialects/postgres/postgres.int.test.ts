@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
-import { newDatabase, query } from "../../../../test/servers/postgres.ts";
-import { Proxy } from "../../../../test/servers/proxy.ts";
-import { postgresUrl } from "../../../../test/databases.ts";
+import { newDatabase, query } from "../../../testing/servers/postgres.ts";
+import { Proxy } from "../../../testing/servers/proxy.ts";
+import { postgresUrl } from "../../../testing/databases.ts";
 import type { Unavailable } from "../../../kernel/index.ts";
 import type { Database } from "../../database.ts";
 import { isForeignKeyViolation, isUniqueViolation } from "../../violations.ts";

@@ -1,7 +1,7 @@
 // A real standby by streaming replication: what it may be asked, and when it is left out.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import { Postgres, query } from "../../../../test/servers/postgres.ts";
-import { until } from "../../../../test/shop.ts";
+import { Postgres, query } from "../../../testing/servers/postgres.ts";
+import { until } from "../../../../test/support/shop.ts";
 import type { Database } from "../../database.ts";
 import { migrate } from "../../migrate.ts";
 import { openPostgres } from "./open.ts";

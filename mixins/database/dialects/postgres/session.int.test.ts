@@ -1,8 +1,8 @@
 // What a connection is, asked of a real server: a start that would serve something else than it was told to says so.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import { postgresUrl } from "../../../../test/databases.ts";
-import { PgBouncer } from "../../../../test/servers/pgbouncer.ts";
-import { newDatabase, query } from "../../../../test/servers/postgres.ts";
+import { postgresUrl } from "../../../testing/databases.ts";
+import { PgBouncer } from "../../../testing/servers/pgbouncer.ts";
+import { newDatabase, query } from "../../../testing/servers/postgres.ts";
 import { newId, type PostgresLocation } from "../../../kernel/index.ts";
 import { openDatabase, type Database } from "../../mixin.ts";
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { postgresUrl } from "../../../../test/databases.ts";
-import { PgBouncer } from "../../../../test/servers/pgbouncer.ts";
-import { newDatabase, query } from "../../../../test/servers/postgres.ts";
+import { postgresUrl } from "../../../testing/databases.ts";
+import { PgBouncer } from "../../../testing/servers/pgbouncer.ts";
+import { newDatabase, query } from "../../../testing/servers/postgres.ts";
 import { appendOf, eventStoreConformance, subjectAt, verdictOf, type Subject } from "../../event-store.conformance.ts";
 import { openEventStore } from "../../open.ts";
 import { rebalance } from "./reshard.ts";

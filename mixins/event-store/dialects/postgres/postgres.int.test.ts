@@ -1,9 +1,9 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import pg from "pg";
-import { postgresUrl } from "../../../../test/databases.ts";
-import { newDatabase, Postgres, query } from "../../../../test/servers/postgres.ts";
-import { Proxy } from "../../../../test/servers/proxy.ts";
+import { postgresUrl } from "../../../testing/databases.ts";
+import { newDatabase, Postgres, query } from "../../../testing/servers/postgres.ts";
+import { Proxy } from "../../../testing/servers/proxy.ts";
 import { connectionOf } from "../../../database/mixin.ts";
 import { outcomeOf, type PostgresLocation } from "../../../kernel/index.ts";
 import { appendOf, event, eventStoreConformance, subjectAt, verdictOf } from "../../event-store.conformance.ts";

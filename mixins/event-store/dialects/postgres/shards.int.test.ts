@@ -1,9 +1,9 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import pg from "pg";
-import { postgresUrl } from "../../../../test/databases.ts";
-import { newDatabase, query } from "../../../../test/servers/postgres.ts";
-import { Child, until } from "../../../../test/shop.ts";
+import { postgresUrl } from "../../../testing/databases.ts";
+import { newDatabase, query } from "../../../testing/servers/postgres.ts";
+import { Child, until } from "../../../../test/support/shop.ts";
 import { addShards } from "../../../database/mixin.ts";
 import type { PostgresLocation } from "../../../kernel/index.ts";
 import { bucketOf } from "../../buckets.ts";
@@ -243,7 +243,7 @@ describe("resharding", () => {
 
   /** `npm run reshard` as a process; `things` is as good as a service to it. */
   const reshardOf = (shards: readonly string[], failpoints = ""): Child =>
-    new Child(["scripts/reshard.ts", SCHEMA], { THINGS_DATABASE_URL: shards.join(","), FAILPOINTS: failpoints });
+    new Child(["mixins/cli/reshard.ts", SCHEMA], { THINGS_DATABASE_URL: shards.join(","), FAILPOINTS: failpoints });
 
   test("P1 killed while the source's rows go, the next run removes the rest", async () => {
     const [a, b] = urls(0, 1) as [string, string];

@@ -1,6 +1,6 @@
 // The feed over a log in memory and messages that the test publishes by hand: all that can go wrong between the two.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import { Nats } from "../../../../test/servers/nats.ts";
+import { Nats } from "../../../testing/servers/nats.ts";
 import type { LogEvent } from "../../source.ts";
 import { PlaceNotInLog } from "../../identity.ts";
 import { Source, until } from "../../source.fixture.ts";

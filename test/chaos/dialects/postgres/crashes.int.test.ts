@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Postgres } from "../../../servers/postgres.ts";
+import { Postgres } from "../../../../mixins/testing/servers/postgres.ts";
 import { Laboratory, repeatedly, seeded } from "../../laboratory.ts";
 
 const CALLERS = 6;

@@ -1,10 +1,10 @@
 // The shop in pods, as in a cluster: gateway, core, and what follows the events, each a process of its own, on NATS, Redis
 // and Postgres. Pods are killed, and replaced one after another, while customers order.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { newDatabases, type Databases } from "../../../databases.ts";
-import { Nats } from "../../../servers/nats.ts";
-import { RedisServer } from "../../../servers/redis.ts";
-import { Child, until } from "../../../shop.ts";
+import { newDatabases, type Databases } from "../../../../mixins/testing/databases.ts";
+import { Nats } from "../../../../mixins/testing/servers/nats.ts";
+import { RedisServer } from "../../../../mixins/testing/servers/redis.ts";
+import { Child, until } from "../../../support/shop.ts";
 import { Laboratory, repeatedly, seeded } from "../../laboratory.ts";
 
 const CALLERS = 5;
@@ -32,7 +32,7 @@ let named = 0;
 /** Starts a pod; resolves when it has its services. */
 async function join(kind: Kind): Promise<void> {
   const NODEID = `${kind}-${++named}`;
-  const child = new Child(["scripts/start.mjs"], { ...settings, NODEID, SERVICES: PODS[kind], LOGLEVEL: "info" });
+  const child = new Child(["mixins/cli/start.mjs"], { ...settings, NODEID, SERVICES: PODS[kind], LOGLEVEL: "info" });
   pods.set(NODEID, { kind, child });
   await until(`${NODEID} has started`, () => {
     if (!child.running) throw new Error(`${NODEID} did not start:\n${child.output}`);

@@ -2,11 +2,11 @@
 // orders keep flowing. It is done as the README tells an operator to.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
-import { FAILPOINTS } from "../../../../mixins/kernel/index.ts";
+import { FAILPOINTS } from "@valence/runtime/kernel";
 import { leftBehind } from "../../../../mixins/event-store/dialects/postgres/reshard.fixture.ts";
-import { newDatabases, postgresUrl, type Databases } from "../../../databases.ts";
-import { newDatabase, query } from "../../../servers/postgres.ts";
-import { Child, until } from "../../../shop.ts";
+import { newDatabases, postgresUrl, type Databases } from "../../../../mixins/testing/databases.ts";
+import { newDatabase, query } from "../../../../mixins/testing/servers/postgres.ts";
+import { Child, until } from "../../../support/shop.ts";
 import { Laboratory, repeatedly, seeded } from "../../laboratory.ts";
 
 const CALLERS = 4;
@@ -48,7 +48,7 @@ async function reshard(
   args: readonly string[],
   { failpoints, killAfterMs }: { failpoints?: string; killAfterMs?: number } = {},
 ): Promise<Child> {
-  const child = new Child(["scripts/reshard.ts", ...args], {
+  const child = new Child(["mixins/cli/reshard.ts", ...args], {
     ...locations(`${b},${a}`),
     ...(failpoints !== undefined && { FAILPOINTS: failpoints }),
   });

@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { newDatabases, type Databases } from "../../../databases.ts";
-import { Nats } from "../../../servers/nats.ts";
-import { RedisServer } from "../../../servers/redis.ts";
-import { Child, freePort, orderOf, Shop, until } from "../../../shop.ts";
+import { newDatabases, type Databases } from "../../../../mixins/testing/databases.ts";
+import { Nats } from "../../../../mixins/testing/servers/nats.ts";
+import { RedisServer } from "../../../../mixins/testing/servers/redis.ts";
+import { Child, freePort, orderOf, Shop, until } from "../../../support/shop.ts";
 import { hasKubectl, render, type Manifest } from "../../manifests.ts";
 import { nodesOf, variablesOf } from "../../workloads.ts";
 
@@ -39,7 +39,7 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
       PAYMENT_PROVIDER_URL: `http://127.0.0.1:${port}`,
     };
 
-    migration = new Child(["scripts/migrate.ts"], servers);
+    migration = new Child(["mixins/cli/migrate.ts"], servers);
     await until("the tables are there", () => !migration.running, 60_000);
     expect(migration.process.exitCode).toBe(0);
 
@@ -51,7 +51,7 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
       const env = { ...given(container, manifests, servers), ...ofPod };
       health.set(name, `http://127.0.0.1:${ofPod.HEALTH_PORT}`);
       if (name === "gateway") ofGateway = env;
-      else nodes.set(name, new Child(["scripts/start.mjs"], env));
+      else nodes.set(name, new Child(["mixins/cli/start.mjs"], env));
     }
     // It is ready when it has found the others.
     gateway = await Shop.start(ofGateway);

@@ -1,0 +1,27 @@
+import { connect, type Socket } from "node:net";
+import { test } from "@jest/globals";
+import { ServiceBroker } from "moleculer";
+import { freePort, until } from "../../test/support/shop.ts";
+import { readEnvironment } from "../kernel/index.ts";
+import { brokerOptions } from "./index.ts";
+
+test("connections that say nothing keep probes away for some seconds, not for half a minute", async () => {
+  const port = await freePort();
+  const environment = readEnvironment({ HEALTH_PORT: `${port}` });
+  const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
+  await broker.start();
+  const silent: Socket[] = [];
+  try {
+    for (let n = 0; n < 80; n++) silent.push(connect(port, "127.0.0.1").on("error", () => {}));
+    await until("all are there", () => silent.every(socket => !socket.connecting));
+    const isLive = () =>
+      fetch(`http://127.0.0.1:${port}/health/live`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    await until("a probe is answered", isLive, 12_000);
+  } finally {
+    for (const socket of silent) socket.destroy();
+    await broker.stop();
+  }
+}, 40_000);

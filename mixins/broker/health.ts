@@ -1,0 +1,91 @@
+// Whether this process is well, on a port of its own: most processes of a cluster have no gateway, and where there is one
+// a probe must not queue behind its clients.
+//
+//   /health/live   the main loop answers. It asks nothing that lies elsewhere: a restart would not mend that
+//   /health/ready  the broker has started, is not stopping, and has its bus
+//
+// It listens from before the first service starts until the last has stopped.
+import { once } from "node:events";
+import { createServer, STATUS_CODES, type Server, type ServerResponse } from "node:http";
+import type { Middleware, ServiceBroker } from "moleculer";
+import { callErrors } from "../contract/index.ts";
+import { environmentOf, PROBLEM_JSON, problemType, type ErrorFactory } from "../kernel/index.ts";
+import { brokerErrors } from "./errors.ts";
+
+const limits = {
+  /** Milliseconds that a request may take to arrive, and between two looks for those that do: Node looks every 30 s. */
+  requestMs: 5_000,
+  checkMs: 1_000,
+  /** Connections at once: whoever probes is one, or a few. */
+  connectionsMax: 64,
+};
+
+const servers = new WeakMap<ServiceBroker, Server>();
+/** Brokers that have started, whether they go on or not. */
+const started = new WeakSet<ServiceBroker>();
+
+/** Listens where HEALTH_PORT says; nowhere if it says nothing. */
+export const health: Middleware = {
+  name: "Health",
+  async starting(broker: ServiceBroker) {
+    const { healthPort } = environmentOf(broker);
+    if (healthPort === undefined) return;
+    const server = serverOf(broker);
+    // A process that has nothing else to do ends.
+    server.unref();
+    servers.set(broker, server);
+    try {
+      await once(server.listen(healthPort), "listening");
+    } catch (cause) {
+      throw new Error(`health cannot be asked for (HEALTH_PORT): ${(cause as Error).message}`, { cause });
+    }
+    broker.logger.info("health is told on", server.address());
+  },
+  async started(broker: ServiceBroker) {
+    started.add(broker);
+  },
+  async stopped(broker: ServiceBroker) {
+    const server = servers.get(broker);
+    if (!server?.listening) return;
+    const closed = once(server, "close");
+    server.close().closeAllConnections();
+    await closed;
+  },
+};
+
+function serverOf(broker: ServiceBroker): Server {
+  const { requestMs: requestTimeout, checkMs: connectionsCheckingInterval } = limits;
+  const options = { requestTimeout, headersTimeout: requestTimeout, connectionsCheckingInterval };
+  const server = createServer(options, (req, res) => {
+    // A connection that stays open would only have to be closed at the end.
+    res.shouldKeepAlive = false;
+    if (req.method !== "GET" && req.method !== "HEAD")
+      return problem(res, callErrors.METHOD_NOT_ALLOWED, "GET or HEAD");
+    if (req.url === "/health/live") return send(res, 200, "application/json", { status: "live" });
+    if (req.url !== "/health/ready") return problem(res, callErrors.NOT_FOUND, "/health/live or /health/ready");
+    const why = unreadyBy(broker);
+    if (why !== undefined) return problem(res, brokerErrors.NOT_READY, why);
+    send(res, 200, "application/json", { status: "ready" });
+  });
+  server.maxConnections = limits.connectionsMax;
+  return server;
+}
+
+/** What stands against calls to this node; undefined when it is ready for them. */
+function unreadyBy(broker: ServiceBroker): string | undefined {
+  if (!started.has(broker)) return "starting";
+  // The first thing that a stop unsets, before it tells the other nodes.
+  if (!(broker as { started?: boolean }).started) return "draining";
+  const { tx } = (broker.transit ?? {}) as { tx?: { connected: boolean } };
+  return tx?.connected === false ? "the connection to the other nodes is gone" : undefined;
+}
+
+type Kind = Pick<ErrorFactory, "code" | "status">;
+
+function problem(res: ServerResponse, { code, status }: Kind, detail: string): void {
+  send(res, status, PROBLEM_JSON, { type: problemType(code), title: STATUS_CODES[status], status, detail });
+}
+
+function send(res: ServerResponse, status: number, contentType: string, body: object): void {
+  res.writeHead(status, { "Content-Type": contentType, "Cache-Control": "no-store" }).end(JSON.stringify(body));
+}

@@ -1,0 +1,64 @@
+// Bounds what one action of this node works on at once, and what waits for it: past that it is unavailable, so that a
+// slow dependency fills neither memory nor the loop. Moleculer's own (0.15.2) goes on to execute calls whose callers have
+// given up: here a call whose time has run out while it waited is not begun.
+import type { ActionSchema, Context } from "moleculer";
+import { callErrors } from "../../contract/index.ts";
+import { elapsedMs } from "../../kernel/index.ts";
+
+const limits = { concurrency: 1_000, queue: 4_000 };
+
+/** What an action may say for itself: `bulkhead: { concurrency: 10, queue: 100 }`; `bulkhead: false` is none. */
+export interface Bulkhead {
+  readonly concurrency?: number;
+  readonly queue?: number;
+}
+type Ctx = Context & { startHrTime?: [number, number] };
+interface Waiting {
+  readonly ctx: Ctx;
+  readonly resolve: (answer: Promise<unknown>) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export const bulkhead = {
+  name: "Bulkhead",
+  localAction(next: (ctx: Ctx) => Promise<unknown>, action: ActionSchema & { bulkhead?: Bulkhead | false }) {
+    if (action.bulkhead === false) return next;
+    const { concurrency, queue } = { ...limits, ...action.bulkhead };
+    const waiting: Waiting[] = [];
+    let running = 0;
+
+    const begin = (ctx: Ctx): Promise<unknown> => {
+      running++;
+      try {
+        const answer = next(ctx);
+        answer.then(end, end);
+        return answer;
+      } catch (error) {
+        // Thrown, not rejected: it gives its place back all the same.
+        end();
+        return Promise.reject(error);
+      }
+    };
+    const end = (): void => {
+      running--;
+      for (let first = waiting.shift(); first; first = waiting.shift()) {
+        if (!isLate(first.ctx)) return first.resolve(begin(first.ctx));
+        first.reject(callErrors.DEADLINE_PASSED({ message: `${action.name}: not begun in time` }));
+      }
+    };
+    return function bounded(ctx: Ctx): Promise<unknown> {
+      if (running < concurrency) return begin(ctx);
+      if (waiting.length >= queue)
+        return Promise.reject(
+          callErrors.TOO_MANY_CALLS({
+            message: `${action.name}: ${queue} calls wait already`,
+            retryAfterMs: 250,
+          }),
+        );
+      return new Promise((resolve, reject) => waiting.push({ ctx, resolve, reject }));
+    };
+  },
+};
+
+const isLate = ({ options: { timeout }, startHrTime }: Ctx): boolean =>
+  Boolean(timeout && startHrTime && elapsedMs(startHrTime) > timeout);

@@ -1,0 +1,229 @@
+// Moleculer's NATS transporter, made to fail at once where it would wait for ever. What it lacks (moleculer 0.15.2,
+// src/transporters/nats.js) and what calls suffered from it when the server was away for 3 s:
+//
+//   1. it does not notice that the connection is gone: calls in flight hung until their time-out, or for ever
+//   2. nats.js drops what is published meanwhile: new calls hung as well
+//   3. a request to a node that is gone is published to nobody: the server says "no responders" if it is asked to
+//   4. replies of ours that fall into a gap are lost: the caller, still connected, waited for nothing
+//   5. what is larger than the server takes fails with an error of the client, as a 500
+//   6. a second process of the same node id ends the first one
+import { Errors, Transporters } from "moleculer";
+import { Events, type Msg, type NatsConnection } from "nats";
+import { natsOptions, PAYLOAD_BYTES } from "../../kernel/index.ts";
+import { brokerErrors } from "../errors.ts";
+import type { Answer, Asking, Packet } from "./asking.ts";
+import { rivalOf } from "./claim.ts";
+import { refuseOversize } from "./oversize.ts";
+
+const limits = {
+  /** Milliseconds between two attempts to reconnect. */
+  reconnectMs: 200,
+  /** Milliseconds between two pings, and how many may stay unanswered: a connection cut one way ends after 4 s. */
+  pingMs: 2_000,
+  pingsUnanswered: 2,
+  /** Replies kept while the connection is away, the newest. */
+  repliesKept: 10_000,
+  /** Milliseconds that a stop waits for what was published to leave. */
+  flushMs: 1_000,
+};
+
+/** What there is of Moleculer's class and of what it works with; its own types know little of it. */
+interface Base {
+  client: NatsConnection | null;
+  connected: boolean;
+  prefix: string;
+  nodeID: string;
+  transit: {
+    connect(): Promise<unknown>;
+    /** No failure is followed by another attempt. */
+    disconnecting: boolean;
+    pendingRequests: Map<string, { action: { name: string }; nodeID: string; reject(error: Error): void }>;
+    removePendingRequest(id: string): void;
+    removePendingRequestByNodeID(nodeID: string): void;
+    sendResponse(nodeId: string, id: string, meta: object, headers: object, data: unknown, error: Error): Promise<void>;
+  };
+  broker: any;
+  logger: {
+    info(...message: unknown[]): void;
+    warn(...message: unknown[]): void;
+    error(...message: unknown[]): void;
+  };
+  init(transit: Base["transit"], ...handlers: unknown[]): void;
+  connect(): Promise<void>;
+  disconnect(): Promise<void> | undefined;
+  makeSubscriptions(topics: readonly object[]): Promise<void>;
+  prepublish(packet: Packet): Promise<void>;
+  onConnected(wasReconnect?: boolean): Promise<void>;
+}
+const Nats = Transporters.NATS as unknown as new (options: object) => Base;
+
+export class NatsTransporter extends Nats implements Asking {
+  onUndelivered: Asking["onUndelivered"] = () => {};
+  onLost: Asking["onLost"] = () => {};
+  connectedAt = -Infinity;
+  readonly #replies: Packet[] = [];
+  readonly #refused = Promise.withResolvers<never>();
+  #inbox!: string;
+
+  /** `url`: several with commas between are one cluster. Moleculer's own reading of it knows neither these nor TLS. */
+  constructor(url: string) {
+    super({
+      ...natsOptions(url),
+      reconnectTimeWait: limits.reconnectMs,
+      reconnectJitter: 50,
+      pingInterval: limits.pingMs,
+      maxPingOut: limits.pingsUnanswered,
+    });
+  }
+
+  /** Moleculer tries for ever to connect: here the start fails where that is of no use. */
+  override init(transit: Base["transit"], ...handlers: unknown[]): void {
+    super.init(transit, ...handlers);
+    const connect = transit.connect.bind(transit);
+    transit.connect = () => Promise.race([connect(), this.#refused.promise]);
+  }
+
+  /** Bytes that the connected server takes in one message; after an outage it may be another server. */
+  get payloadBytesMax(): number {
+    return this.client?.info?.max_payload ?? PAYLOAD_BYTES;
+  }
+
+  /** What `$node.options` lists of it: user and password are among the rest. */
+  toJSON(): object {
+    return { type: "NATS" };
+  }
+
+  override async connect(): Promise<void> {
+    await super.connect();
+    this.connectedAt = performance.now();
+    void this.#watch(this.client!);
+  }
+
+  /** Moleculer flushes first, which waits for a server that is away. */
+  override async disconnect(): Promise<void> {
+    const { client } = this;
+    if (!client) return;
+    const late = new Promise<void>(resolve => setTimeout(resolve, limits.flushMs).unref());
+    // A connection that ends meanwhile has nothing left to send.
+    if (this.connected) await Promise.race([client.flush().catch(() => {}), late]);
+    await Promise.race([client.close(), late]);
+    this.client = null;
+  }
+
+  override async makeSubscriptions(topics: readonly object[]): Promise<void> {
+    const client = this.client!;
+    await this.#claim(client);
+    this.#inbox = `${this.prefix}.UNDELIVERED.${this.nodeID}`;
+    client.subscribe(`${this.#inbox}.*`, { callback: (_error, message) => this.#undelivered(message) });
+    // Answered on the main loop: a node whose loop hangs does not count as alive.
+    client.subscribe(this.#probeSubject(this.nodeID), {
+      callback: (_error, message) => void message.respond(this.broker.instanceID),
+    });
+    client.subscribe(`${this.prefix}.LOST`, { callback: (_error, message) => this.onLost(message.string()) });
+    await super.makeSubscriptions(topics);
+  }
+
+  async #claim(client: NatsConnection): Promise<void> {
+    const { broker, nodeID, prefix, transit } = this;
+    const subjects = { probe: this.#probeSubject(nodeID), claim: `${prefix}.CLAIM.${nodeID}` };
+    const rival = await rivalOf(client, subjects, broker.instanceID);
+    if (rival === undefined) return;
+    const refusal = brokerErrors.NODEID_TAKEN({ nodeID });
+    // A farewell under this id would take the node out that owns it.
+    this.connected = false;
+    transit.disconnecting = true;
+    this.#refused.reject(refusal);
+    await client.close();
+    throw refusal;
+  }
+
+  override prepublish(packet: Packet): Promise<void> {
+    if (!this.connected && packet.type === "RES" && this.#replies.push(packet) > limits.repliesKept)
+      this.#replies.shift();
+    return super.prepublish(packet);
+  }
+
+  send(topic: string, data: Buffer, { packet }: { packet: Packet }): Promise<void> {
+    const { client } = this;
+    if (!client || client.isClosed())
+      return this.broker.Promise.reject(new Errors.BrokerDisconnectedError("the connection to NATS is closed"));
+    if (data.length > this.payloadBytesMax)
+      return refuseOversize(this.transit, packet, data.length, this.payloadBytesMax);
+    // The server answers the reply subject itself when nobody listens to the topic; a node that does ignores it.
+    const isRequest = packet.type === "REQ" && packet.target != null;
+    client.publish(topic, data, isRequest ? { reply: `${this.#inbox}.${(packet.payload as { id: string }).id}` } : {});
+    return this.broker.Promise.resolve();
+  }
+
+  async probe(nodeId: string, withinMs: number): Promise<Answer | undefined> {
+    const { client } = this;
+    if (!this.connected || !client) return undefined;
+    try {
+      const answer = await client.request(this.#probeSubject(nodeId), undefined, { timeout: withinMs });
+      return { instance: answer.string() };
+    } catch (error) {
+      if (!this.connected || client.isClosed()) return undefined;
+      return (error as { code?: string }).code === NO_RESPONDERS ? "gone" : "silent";
+    }
+  }
+
+  tellLost(nodeId: string): void {
+    if (this.connected && !this.client!.isClosed()) this.client!.publish(`${this.prefix}.LOST`, nodeId);
+  }
+
+  #probeSubject(nodeId: string): string {
+    return `${this.prefix}.PROBE.${nodeId}`;
+  }
+
+  #undelivered(message: Msg): void {
+    if (`${message.headers?.code}` !== NO_RESPONDERS) return;
+    const id = message.subject.slice(this.#inbox.length + 1);
+    const request = this.transit.pendingRequests.get(id);
+    if (!request) return;
+    const { action, nodeID } = request;
+    this.transit.removePendingRequest(id);
+    request.reject(new Errors.ServiceNotAvailableError({ action: action.name, nodeID }));
+    this.onUndelivered(nodeID);
+  }
+
+  async #watch(client: NatsConnection): Promise<void> {
+    for await (const { type } of client.status()) {
+      if (type === Events.Disconnect) this.#onDisconnect();
+      // Whoever watches must not end: it would never notice the next outage.
+      else if (type === Events.Reconnect)
+        await this.#onReconnect().catch((error: unknown) =>
+          this.logger.error("not all is as before the outage", error),
+        );
+    }
+  }
+
+  #onDisconnect(): void {
+    if (!this.connected) return;
+    this.connected = false;
+    this.logger.warn("the connection to NATS is gone; reconnecting");
+    this.broker.broadcastLocal("$transporter.disconnected", { graceFul: false });
+    for (const node of this.broker.registry.nodes.toArray())
+      if (!node.local) this.transit.removePendingRequestByNodeID(node.id);
+  }
+
+  async #onReconnect(): Promise<void> {
+    this.logger.info("the connection to NATS is back");
+    this.connectedAt = performance.now();
+    const replies = this.#replies.splice(0);
+    const announced = this.onConnected(true);
+    for (const reply of replies) await this.#publishKept(reply);
+    await announced;
+  }
+
+  /** One that cannot be sent, as when it is too large, becomes an error, as it would have been without the outage. */
+  async #publishKept(reply: Packet): Promise<void> {
+    try {
+      await this.prepublish(reply);
+    } catch (error) {
+      const { id, meta, headers } = reply.payload as { id: string; meta: object; headers: object };
+      await this.transit.sendResponse(reply.target!, id, meta, headers, null, error as Error);
+    }
+  }
+}
+
+const NO_RESPONDERS = "503";

@@ -1,0 +1,136 @@
+// `npm run consumer`: the consumers that stand still because their place is not in the log, and how they go on.
+import { existsSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { openDatabase } from "../database/mixin.ts";
+import { isRefusal, readEnvironment, type DatabaseLocation, type Environment } from "../kernel/index.ts";
+import { stoppedOf } from "../stream/index.ts";
+import { resetConsumer, type Reset, type ResetReport } from "../stream/mixin.ts";
+import { runCommand, UsageError } from "./command.ts";
+import { Connection } from "../operations/doctor/dialects/postgres/connection.ts";
+import { Schema } from "../operations/doctor/dialects/postgres/schema.ts";
+import { serviceNames } from "../operations/services.ts";
+
+const HELP = `Lists the consumers that stand still because their place is not in the log of its owner: that log was put back from an
+older copy, or is another one. And says how they go on.
+
+  npm run consumer                                     all that stand still
+  npm run consumer -- reset <name> --to start          forgets what it has taken of that log, and reads it from its start
+  npm run consumer -- reset <name> --to head           takes nothing that the log has now, and goes on with what comes next
+  npm run consumer -- reset <name> --to … --dry-run    only says what it would do
+
+  --service <service>    where two services have a consumer of this name
+
+A shop may run, and takes it up within seconds. If the newer log can still be brought back, do that instead: then they go
+on by themselves. docs/restore.md says which way is right for which consumer.`;
+
+/** Tables of a service that has consumers. */
+interface Consuming {
+  readonly service: string;
+  readonly location: DatabaseLocation;
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      to: { type: "string" },
+      service: { type: "string" },
+      "dry-run": { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) return console.log(HELP);
+  const all = serviceNames();
+  if (values.service !== undefined && !all.includes(values.service))
+    throw new UsageError(`there is no service "${values.service}", but ${all.join(", ")}`);
+  const asked = values.service === undefined ? all : [values.service];
+  const [verb, name, ...more] = positionals;
+  if (verb === undefined) return list(await consuming(asked));
+  const { to } = values;
+  if (verb !== "reset" || name === undefined || more.length > 0) throw new UsageError(HELP);
+  if (to !== "head" && to !== "start") throw new UsageError("say --to head or --to start");
+  await reset(await consuming(asked), name, { to, dryRun: values["dry-run"] });
+}
+
+/** Nothing is made of what is not there yet. */
+async function consuming(services: readonly string[]): Promise<Consuming[]> {
+  const environment: Environment = readEnvironment();
+  const connections = new Map<string, Connection>();
+  const found: Consuming[] = [];
+  try {
+    for (const service of services) {
+      const location = environment.databaseOf(service);
+      if (await hasCheckpoints(location, connections)) found.push({ service, location });
+    }
+  } finally {
+    for (const connection of connections.values()) await connection.close();
+  }
+  return found;
+}
+
+async function hasCheckpoints(location: DatabaseLocation, connections: Map<string, Connection>): Promise<boolean> {
+  if (location.kind === "sqlite") return existsSync(location.filename);
+  for (const url of location.shards) {
+    const connection = connections.get(url) ?? (await Connection.open(url));
+    connections.set(url, connection);
+    if ((await Schema.open(connection, location.schema)).names.has("checkpoints")) return true;
+  }
+  return false;
+}
+
+async function checkpointsOf({ location }: Consuming): Promise<any[]> {
+  const database = await openDatabase(location);
+  try {
+    // Of an older release the column is not there: then nothing stands still for this reason.
+    if (!(await database.knex.schema.hasColumn("checkpoints", "stopped"))) return [];
+    return await database.knex("checkpoints").orderBy(["consumer", "source"]);
+  } finally {
+    await database.close();
+  }
+}
+
+async function list(services: readonly Consuming[]): Promise<void> {
+  let count = 0;
+  for (const one of services)
+    for (const row of await checkpointsOf(one)) {
+      const stopped = stoppedOf(row);
+      if (!stopped) continue;
+      count++;
+      console.log(`${one.service}  ${row.consumer} on ${row.source}, since ${stopped.at}: ${stopped.reason}`);
+    }
+  if (count === 0) console.log("None stands still.");
+}
+
+async function reset(services: readonly Consuming[], name: string, wanted: Reset): Promise<void> {
+  const having: Consuming[] = [];
+  for (const one of services)
+    if ((await checkpointsOf(one)).some(({ consumer }) => consumer === name)) having.push(one);
+  const [one] = having;
+  if (!one) throw new UsageError(`no service has a consumer "${name}"`);
+  if (having.length > 1)
+    throw new UsageError(`${having.map(({ service }) => service).join(" and ")} have a "${name}": say --service`);
+  const database = await openDatabase(one.location);
+  try {
+    const projection = /^(.+)@\d/.exec(name)?.[1];
+    if (wanted.to === "start" && projection !== undefined && (await database.knex.schema.hasTable("projection_builds")))
+      throw new UsageError(
+        `${name} keeps rows, which cannot take an event again: they are built anew by a shop that runs, ` +
+          `POST /ops/projections/${projection}/rebuild`,
+      );
+    tell(await resetConsumer(database, name, wanted));
+  } catch (error) {
+    throw isRefusal(error) ? new UsageError(error.message) : error;
+  } finally {
+    await database.close();
+  }
+}
+
+function tell({ consumer, to, dryRun, places }: ResetReport): void {
+  for (const { source, reason, cursor, streams, deadLetters } of places)
+    console.log(
+      `${consumer} on ${source} ${dryRun ? "would go" : "goes"} to the ${to} of the log, from ${cursor}: ` +
+        `${streams} streams and ${deadLetters} dead letters are forgotten (${reason})`,
+    );
+}
+
+await runCommand("consumer", main);

@@ -1,0 +1,71 @@
+// `npm run doctor`: looks at the databases of the shop and says what is wrong, or soon will be.
+import { parseArgs } from "node:util";
+import { readEnvironment } from "../kernel/index.ts";
+import { runCommand, UsageError } from "./command.ts";
+import { examine } from "../operations/doctor/examination.ts";
+import { lineOf, type Finding, type Status } from "../operations/doctor/finding.ts";
+import { serviceNames } from "../operations/services.ts";
+
+const HELP = `Looks at the databases that the environment names, and says what is wrong, or soon will be.
+
+  npm run doctor                 all services
+  npm run doctor -- <service>    one
+  npm run doctor -- --deep       reads every event too: gaps in streams
+  npm run doctor -- --json       one JSON document
+
+No shop need run, and nothing is written. One line a check:
+
+  ok     as it should be
+  warn   to be looked at before it grows
+  FAIL   what was acknowledged is at risk, or something stands still until somebody acts
+
+It exits with 1 if a check FAILs, else with 0.`;
+
+/** Milliseconds between two lines of progress. */
+const PROGRESS_MS = 1_000;
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      deep: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) return console.log(HELP);
+  const all = serviceNames();
+  const [only] = positionals;
+  if (positionals.length > 1) throw new UsageError("name one service, or none for all");
+  if (only !== undefined && !all.includes(only))
+    throw new UsageError(`there is no service "${only}", but ${all.join(", ")}`);
+  let toldAt = performance.now();
+  const findings = await examine(
+    readEnvironment(process.env, all),
+    { all, only },
+    {
+      deep: values.deep,
+      ...(!values.json && { onFinding: finding => console.log(lineOf(finding)) }),
+      onProgress(place, done, total) {
+        if (done === total || performance.now() - toldAt < PROGRESS_MS) return;
+        toldAt = performance.now();
+        console.error(`      ${place}: ${done} of ${total} streams`);
+      },
+    },
+  );
+  const counts = countsOf(findings);
+  if (values.json) console.log(JSON.stringify({ counts, findings }, undefined, 2));
+  else {
+    const looked = values.deep ? "" : "; --deep looks for gaps in streams as well";
+    console.log(`\n${findings.length} checks: ${counts.ok} ok, ${counts.warn} warn, ${counts.FAIL} FAIL${looked}`);
+  }
+  if (counts.FAIL > 0) process.exitCode = 1;
+}
+
+function countsOf(findings: readonly Finding[]): Record<Status, number> {
+  const counts = { ok: 0, warn: 0, FAIL: 0 };
+  for (const { status } of findings) counts[status] += 1;
+  return counts;
+}
+
+await runCommand("doctor", main);

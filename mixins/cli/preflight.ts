@@ -1,0 +1,32 @@
+// What a start asks of its servers before anything runs: whether they take us, and are of a kind that can serve. One that
+// is away is none of this: the shop starts, and waits for it.
+import { connect, ErrorCode, type NatsConnection, type NatsError } from "nats";
+import { EnvironmentError, natsOptions, PAYLOAD_BYTES, type Environment } from "../kernel/index.ts";
+import { redisProblem } from "../redis/index.ts";
+
+const limits = {
+  /** Milliseconds to wait for NATS; one that answers later is as good as away. */
+  answerMs: 2_000,
+};
+
+/** Throws EnvironmentError that names the variable. */
+export async function checkServers({ natsUrl, redisUrl }: Environment): Promise<void> {
+  const [nats, redis] = await Promise.all([natsUrl && natsProblem(natsUrl), redisUrl && redisProblem(redisUrl)]);
+  if (nats) throw new EnvironmentError("NATS_URL", natsUrl!, nats);
+  if (redis) throw new EnvironmentError("REDIS_URL", redisUrl!, redis);
+}
+
+const REFUSED: readonly string[] = [ErrorCode.AuthorizationViolation, ErrorCode.AuthenticationExpired];
+
+async function natsProblem(url: string): Promise<string | undefined> {
+  let nats: NatsConnection;
+  try {
+    nats = await connect({ ...natsOptions(url), timeout: limits.answerMs, reconnect: false });
+  } catch (error) {
+    return REFUSED.includes((error as NatsError).code) ? "user and password that the server takes" : undefined;
+  }
+  const bytes = nats.info?.max_payload ?? PAYLOAD_BYTES;
+  await nats.close();
+  if (bytes >= PAYLOAD_BYTES) return undefined;
+  return `a server whose max_payload is ${PAYLOAD_BYTES} bytes or more: this one's is ${bytes}`;
+}

@@ -1,0 +1,69 @@
+// Moleculer's runner, with its flags and environment names, but for what it does about files and a start that fails
+// (moleculer 0.15.2, src/runner-esm.mjs):
+//
+//   1. it looks for services by a glob, to which `[`, `{` or `(` in the name of a folder above mean something else
+//   2. it imports what it finds by path, where `%`, `#` and `?` mean something else
+//   3. where it finds nothing it warns, and starts an empty broker
+//   4. it tells of a start that fails by a stack
+//   5. it looks for its own version beside a main module, which ES modules have not, and ends by a stack
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Runner } from "moleculer";
+import { EnvironmentError } from "../kernel/index.ts";
+import { reasonOf } from "./reason.ts";
+import { schemaIn, servicesIn } from "../operations/services.ts";
+
+export class ShopRunner extends Runner {
+  readonly #folder: string;
+  readonly #services: readonly string[] | undefined;
+
+  /** `services`: of those under `folder`; undefined for all. */
+  constructor(folder: string, services: readonly string[] | undefined) {
+    super();
+    this.#folder = folder;
+    this.#services = services;
+  }
+
+  override processFlags(args: string[]): void {
+    if (args.slice(2).some(flag => /^(-v|(--)?version)$/.test(flag))) {
+      console.log(JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8")).version);
+      process.exit(0);
+    }
+    super.processFlags(args);
+    const [path] = (this as unknown as { servicePaths: string[] }).servicePaths;
+    if (path === undefined) return;
+    console.error(`${path}: not a flag; the services of a process are named by SERVICES`);
+    process.exit(1);
+  }
+
+  // Moleculer's types say of this and of the next that they give nothing, not even a promise.
+  override async loadConfigFile(): Promise<any> {
+    const path = process.env["MOLECULER_CONFIG"] || this.flags?.config || "moleculer.config.ts";
+    const { default: options } = await import(pathToFileURL(resolve(path)).href);
+    return typeof options === "function" ? options.call(this) : options;
+  }
+
+  // oxlint-disable-next-line typescript/no-misused-promises -- it is awaited
+  override async loadServices(): Promise<any> {
+    const broker = this.broker!;
+    const found = servicesIn(this.#folder);
+    const files = (this.#services ?? [...found.keys()]).flatMap(service => found.get(service) ?? []);
+    const schemas = await Promise.all(files.map(file => schemaIn(resolve(file))));
+    for (const schema of schemas) broker.createService(schema);
+    const absent = this.#services?.find(service => !broker.services.some(({ name }) => name === service));
+    if (absent !== undefined) throw new EnvironmentError("SERVICES", absent, "a folder with a service of its name");
+  }
+
+  async _run(): Promise<void> {
+    try {
+      await Promise.resolve(this.loadEnvFile());
+      this.mergeOptions(await this.loadConfigFile());
+      if (this.flags?.repl) (await import("./repl.ts")).speakPlainly();
+      await this.startBroker();
+    } catch (error) {
+      console.error(reasonOf(error));
+      process.exit(1);
+    }
+  }
+}

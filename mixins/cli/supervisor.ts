@@ -1,0 +1,87 @@
+// `npm start -- --workers 4`: so many processes of the same shop on one machine, on one HTTP port. The first is started
+// alone, so that migrations and the first start's data are done when the others come. Without NATS the supervisor is also
+// how they find each other: it knows when a process is there, and at once when it is gone.
+import cluster, { type Worker } from "node:cluster";
+import { hostname } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { backoffMs, type Environment, type FromSupervisor, type FromWorker, type Peer } from "../kernel/index.ts";
+
+const limits = {
+  /** Milliseconds before a worker that died is replaced: doubled each time it dies young. */
+  restart: { baseMs: 200, capMs: 10_000 },
+  /** Milliseconds after which a worker has grown old. */
+  youngMs: 10_000,
+  /** Milliseconds beyond the shutdown time-out after which a worker that does not end is killed. */
+  patienceMs: 10_000,
+};
+
+/** Never returns: ends the process when all workers have ended. */
+export function supervise({ workers, nodeId, shutdownTimeoutMs }: Environment): void {
+  const base = nodeId ?? `${hostname().toLowerCase()}-${process.pid}`;
+  const peers = new Map<number, Peer>();
+  let hasStarted = false;
+  let stopping = false;
+
+  const tell = (worker: Worker, message: FromSupervisor): void => {
+    if (worker.isConnected()) worker.send(message, () => {});
+  };
+  const others = (id: number): Worker[] =>
+    Object.values(cluster.workers!).filter(worker => worker!.id !== id) as Worker[];
+
+  const introduce = (worker: Worker, peer: Peer): void => {
+    for (const other of others(worker.id)) {
+      tell(other, { peer });
+      const known = peers.get(other.id);
+      if (known) tell(worker, { peer: known });
+    }
+    peers.set(worker.id, peer);
+  };
+
+  const launch = (place: number, deaths: number): Promise<void> =>
+    new Promise(resolve => {
+      if (stopping) return;
+      const startedAt = performance.now();
+      // The runner appends the number of the life: under a dead node's name the others would take this one for that.
+      const worker = cluster.fork({ WORKER: `${place}`, NODEID: base });
+      worker.on("message", (message: FromWorker) => {
+        if ("listening" in message) introduce(worker, message.listening);
+        if ("started" in message) resolve();
+      });
+      worker.on("exit", (code, signal) => {
+        const peer = peers.get(worker.id);
+        peers.delete(worker.id);
+        if (peer) for (const other of others(worker.id)) tell(other, { gone: peer.nodeId });
+        if (stopping) return endWithTheLast();
+        // What ends the very first one, a wrong setting or a taken port, would end all of them.
+        if (!hasStarted) return stop(code || 1);
+        const young = performance.now() - startedAt < limits.youngMs ? deaths + 1 : 1;
+        const pauseMs = backoffMs(young, limits.restart);
+        console.error(`worker ${place} ended (${signal ?? `code ${code}`}); another one in ${Math.round(pauseMs)} ms`);
+        void sleep(pauseMs).then(() => {
+          void launch(place, young);
+        });
+      });
+    });
+
+  let exitCode = 0;
+  const endWithTheLast = (): void => {
+    if (Object.keys(cluster.workers!).length === 0) process.exit(exitCode);
+  };
+  const stop = (code: number): void => {
+    if (stopping) return;
+    stopping = true;
+    exitCode = code;
+    for (const worker of Object.values(cluster.workers!)) worker!.process.kill("SIGTERM");
+    setTimeout(() => {
+      for (const worker of Object.values(cluster.workers!)) worker!.process.kill("SIGKILL");
+    }, shutdownTimeoutMs + limits.patienceMs).unref();
+    endWithTheLast();
+  };
+  process.on("SIGTERM", () => stop(0));
+  process.on("SIGINT", () => stop(0));
+
+  void launch(1, 0).then(() => {
+    hasStarted = true;
+    for (let place = 2; place <= workers; place++) void launch(place, 0);
+  });
+}

@@ -1,0 +1,227 @@
+// All checks of the services named, one after another. Nothing is written, and a check that fails is a finding.
+import { existsSync } from "node:fs";
+import { isTornCopy, tornCopyMessage } from "../../database/index.ts";
+import { STORE_LIMITS } from "../../event-store/mixin.ts";
+import { readPostgresUrl, type Environment, type PostgresLocation } from "../../kernel/index.ts";
+import { clockOf } from "./dialects/postgres/clock.ts";
+import { Connection } from "./dialects/postgres/connection.ts";
+import { durabilityOf, standbysOf } from "./dialects/postgres/durability.ts";
+import { indexesOf } from "./dialects/postgres/indexes.ts";
+import { logOf } from "./dialects/postgres/log.ts";
+import { replicaOf } from "./dialects/postgres/replica.ts";
+import { Schema } from "./dialects/postgres/schema.ts";
+import { connectionsOf, waitingOf } from "./dialects/postgres/sessions.ts";
+import { bucketsOf, shardsOf } from "./dialects/postgres/shards.ts";
+import { slotsOf, transactionsOf, visibilityOf } from "./dialects/postgres/transactions.ts";
+import { SqliteFile } from "./dialects/sqlite/file.ts";
+import { integrityOf, modesOf, walOf } from "./dialects/sqlite/health.ts";
+import { attempt, fail, ok, reasonOf, type Finding, type Result } from "./finding.ts";
+import { gapsOf, type Progress } from "./gaps.ts";
+import { lagOf } from "./lag.ts";
+import { parkedOf } from "./parked.ts";
+import { quarantineOf } from "./quarantine.ts";
+import { sagasOf } from "./sagas.ts";
+import type { Service, Tables } from "./tables.ts";
+
+export interface ExaminationOptions {
+  /** Reads every event too. */
+  readonly deep?: boolean;
+  readonly onFinding?: (finding: Finding) => void;
+  readonly onProgress?: (place: string, done: number, total: number) => void;
+}
+
+/** A service whose databases are all open, with what its dialect alone can tell. */
+interface Patient extends Service {
+  readonly databases: readonly (Schema | SqliteFile)[];
+}
+
+export async function examine(
+  environment: Environment,
+  services: { readonly all: readonly string[]; readonly only?: string | undefined },
+  options: ExaminationOptions = {},
+): Promise<readonly Finding[]> {
+  const examination = new Examination(environment, services.all, services.only, options);
+  try {
+    await examination.run();
+  } finally {
+    await examination.close();
+  }
+  return examination.findings;
+}
+
+class TornCopy extends Error {}
+
+class Examination {
+  readonly findings: Finding[] = [];
+  readonly #environment: Environment;
+  readonly #all: readonly string[];
+  readonly #only: string | undefined;
+  readonly #options: ExaminationOptions;
+  readonly #connections = new Map<string, Promise<Connection>>();
+  readonly #files: SqliteFile[] = [];
+
+  constructor(environment: Environment, all: readonly string[], only: string | undefined, options: ExaminationOptions) {
+    this.#environment = environment;
+    this.#all = all;
+    this.#only = only;
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    // Also those that are not asked for: a consumer's lag is told by the log of another.
+    const services = new Map<string, Patient>();
+    for (const name of this.#all) services.set(name, { name, databases: await this.#open(name) });
+    await this.#examineServers(services);
+    for (const [name, service] of services) if (this.#isAsked(name)) await this.#examineService(service, services);
+  }
+
+  async close(): Promise<void> {
+    for (const file of this.#files) file.close();
+    for (const connection of this.#connections.values())
+      await connection.then(
+        open => open.close(),
+        () => {},
+      );
+  }
+
+  #isAsked = (service: string): boolean => this.#only === undefined || service === this.#only;
+
+  #add(subject: string, results: readonly Result[]): void {
+    for (const result of results) {
+      const finding = { subject, ...result };
+      this.findings.push(finding);
+      this.#options.onFinding?.(finding);
+    }
+  }
+
+  async #check(subject: string, check: string, make: () => Promise<readonly Result[]>): Promise<void> {
+    this.#add(subject, await attempt(check, make));
+  }
+
+  // ---- opening
+
+  /** What cannot be opened is told, and left out. */
+  async #open(service: string): Promise<(Schema | SqliteFile)[]> {
+    const location = this.#environment.databaseOf(service);
+    const databases: (Schema | SqliteFile)[] = [];
+    const places = location.kind === "sqlite" ? [location.filename] : location.shards;
+    for (const place of places)
+      try {
+        const database = location.kind === "sqlite" ? this.#openFile(place) : await this.#openSchema(place, location);
+        if (database) databases.push(database);
+      } catch (error) {
+        if (!this.#isAsked(service)) continue;
+        if (error instanceof TornCopy) {
+          this.#add(service, [fail("database", error.message, "its -wal file belongs beside it: copy both")]);
+          continue;
+        }
+        const message = `${location.kind === "sqlite" ? place : readPostgresUrl(place).place}: ${reasonOf(error)}`;
+        this.#add(service, [fail("database", message, "is it running, reachable, and are user and password right?")]);
+      }
+    // A database that is new is of interest beside others: it is no shard of theirs.
+    return databases.some(({ names }) => names.size > 0) ? databases : [];
+  }
+
+  #openFile(filename: string): SqliteFile | undefined {
+    if (!existsSync(filename)) return undefined;
+    // To open it, even to read, would make a log beside it, and it would pass for whole.
+    if (isTornCopy(filename)) throw new TornCopy(tornCopyMessage(filename));
+    const file = new SqliteFile(filename);
+    this.#files.push(file);
+    return file;
+  }
+
+  async #openSchema(url: string, { schema }: PostgresLocation): Promise<Schema> {
+    return Schema.open(await this.#connect(url), schema);
+  }
+
+  #connect(url: string): Promise<Connection> {
+    let connection = this.#connections.get(url);
+    if (!connection) {
+      connection = Connection.open(url);
+      connection.catch(() => {}); // whoever asks for it gets the error
+      this.#connections.set(url, connection);
+    }
+    return connection;
+  }
+
+  // ---- servers
+
+  async #examineServers(services: ReadonlyMap<string, Patient>): Promise<void> {
+    const servers = new Map<string, { connection: Connection; wanted: number; isAsked: boolean }>();
+    for (const { name, databases } of services.values())
+      for (const schema of schemasOf(databases)) {
+        const { connection } = schema;
+        const server = servers.get(connection.server) ?? { connection, wanted: 0, isAsked: false };
+        servers.set(connection.server, server);
+        server.wanted += this.#connectionsWanted(name, schema);
+        server.isAsked ||= this.#isAsked(name);
+      }
+    for (const [server, { connection, wanted, isAsked }] of servers) {
+      if (!isAsked) continue;
+      await this.#check(server, "visibility", () => visibilityOf(connection));
+      await this.#check(server, "durability", () => durabilityOf(connection));
+      await this.#check(server, "standbys", () => standbysOf(connection));
+      await this.#check(server, "transactions", () => transactionsOf(connection));
+      await this.#check(server, "slots", () => slotsOf(connection));
+      await this.#check(server, "connections", () => connectionsOf(connection, wanted));
+      await this.#check(server, "waiting", () => waitingOf(connection));
+      await this.#check(server, "clock", () => clockOf(connection));
+    }
+  }
+
+  /** A pool of its own tables, and for its event store a pool of reads and the lanes. */
+  #connectionsWanted(service: string, { names }: Schema): number {
+    const location = this.#environment.databaseOf(service) as PostgresLocation;
+    const hasTables = [...names].some(name => name.startsWith("migrations_"));
+    const hasStore = names.has("events");
+    return (hasTables ? location.poolSize : 0) + (hasStore ? location.poolSize + STORE_LIMITS.lanes : 0);
+  }
+
+  // ---- services
+
+  async #examineService(service: Patient, services: ReadonlyMap<string, Service>): Promise<void> {
+    const { name, databases } = service;
+    const schemas = schemasOf(databases);
+    if (databases.length === 0) {
+      const isReported = this.findings.some(({ subject, check }) => subject === name && check === "database");
+      if (!isReported) this.#add(name, [ok("database", "keeps nothing yet")]);
+      return;
+    }
+    if (schemas.length > 0) {
+      await this.#check(name, "shards", () => shardsOf(schemas));
+      await this.#check(name, "buckets", () => bucketsOf(name, schemas));
+      // Only the service's own tables are read from it, which lie on shard 0.
+      const home = schemas.find(({ shard }) => shard === 0) ?? schemas[0]!;
+      await this.#examineReplica(name, home.connection);
+    }
+    for (const database of databases) {
+      if (database instanceof SqliteFile) {
+        await this.#check(name, "quick_check", () => integrityOf(database));
+        await this.#check(name, "wal", () => walOf(database));
+        await this.#check(name, "modes", () => modesOf(database));
+      } else {
+        await this.#check(name, "indexes", () => indexesOf(name, database));
+        await this.#check(name, "log", () => logOf(database));
+      }
+      await this.#check(name, "lag", () => lagOf(database, services));
+      await this.#check(name, "parked", () => parkedOf(database));
+      await this.#check(name, "quarantine", () => quarantineOf(database));
+      await this.#check(name, "sagas", () => sagasOf(database));
+      if (this.#options.deep) await this.#check(name, "gaps", () => gapsOf(database, this.#progressOf(name, database)));
+    }
+  }
+
+  async #examineReplica(service: string, primary: Connection): Promise<void> {
+    const { replica } = this.#environment.databaseOf(service) as PostgresLocation;
+    if (replica === undefined) return;
+    await this.#check(service, "replica", async () => replicaOf(await this.#connect(replica), primary));
+  }
+
+  #progressOf(service: string, { place }: Tables): Progress {
+    return (done, total) => this.#options.onProgress?.(`${service} on ${place}`, done, total);
+  }
+}
+
+const schemasOf = (databases: readonly (Schema | SqliteFile)[]): Schema[] =>
+  databases.filter(database => database instanceof Schema);

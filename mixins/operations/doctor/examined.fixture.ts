@@ -1,0 +1,45 @@
+// The doctor's word about databases of a test, and a hand that makes trouble in them.
+import { DatabaseSync } from "node:sqlite";
+import { readEnvironment } from "../../kernel/index.ts";
+import { query } from "../../testing/servers/postgres.ts";
+import { serviceNames } from "../services.ts";
+import { examine } from "./examination.ts";
+import { lineOf, type Finding } from "./finding.ts";
+
+type Env = Readonly<Record<string, string>>;
+
+export interface Word {
+  readonly findings: readonly Finding[];
+  /** Those of one check, as lines. */
+  readonly of: (check: string, subject?: string) => string[];
+  /** Lines about services that are not `ok`. Of the server that tests share, others' transactions are there to be seen. */
+  readonly troubles: string[];
+}
+
+export async function examined(
+  env: Env,
+  { only, deep = false }: { only?: string; deep?: boolean } = {},
+): Promise<Word> {
+  const findings = await examine(readEnvironment(env), { all: serviceNames(), only }, { deep });
+  return {
+    findings,
+    of: (check, subject) =>
+      findings.filter(one => one.check === check && (subject === undefined || one.subject === subject)).map(lineOf),
+    troubles: findings.filter(({ status, subject }) => status !== "ok" && serviceNames().includes(subject)).map(lineOf),
+  };
+}
+
+/** Runs a statement in the tables of a service, and answers its rows. */
+export async function change<R = any>(env: Env, service: string, sql: string): Promise<R[]> {
+  const location = readEnvironment(env).databaseOf(service);
+  if (location.kind === "postgres") {
+    const tables = sql.replaceAll(/\b(from|into|update|join) (?!pg_)(\w+)(?!\w*\.)/g, `$1 ${location.schema}.$2`);
+    return query<any>(location.shards[0]!, tables);
+  }
+  const database = new DatabaseSync(location.filename);
+  try {
+    return database.prepare(sql).all() as R[];
+  } finally {
+    database.close();
+  }
+}

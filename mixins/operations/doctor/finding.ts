@@ -1,0 +1,68 @@
+// What a check says: one line.
+import { withoutSecrets } from "../../kernel/index.ts";
+
+/**
+ * `warn` is to be looked at before it grows. `FAIL`: what was acknowledged is at risk, or something stands still until
+ * somebody acts.
+ */
+export type Status = "ok" | "warn" | "FAIL";
+
+export interface Finding {
+  readonly status: Status;
+  /** A service, or a server as `host:port`. */
+  readonly subject: string;
+  readonly check: string;
+  /** What there is, with its number. */
+  readonly message: string;
+  /** What to do about it. */
+  readonly advice?: string;
+}
+
+/** What a check gives; whom it is about is known to whoever called it. */
+export type Result = Omit<Finding, "subject">;
+
+export const ok = (check: string, message: string): Result => ({ status: "ok", check, message });
+export const warn = (check: string, message: string, advice: string): Result => ({
+  status: "warn",
+  check,
+  message,
+  advice,
+});
+export const fail = (check: string, message: string, advice: string): Result => ({
+  status: "FAIL",
+  check,
+  message,
+  advice,
+});
+
+/** A check that cannot be made is a finding as well. */
+export async function attempt(check: string, make: () => Promise<readonly Result[]>): Promise<readonly Result[]> {
+  try {
+    return await make();
+  } catch (error) {
+    return [fail(check, `could not be checked: ${reasonOf(error)}`, "mend that first")];
+  }
+}
+
+/** A connection that is refused on every address of a host is an error without words, around those that have some. */
+export function reasonOf(error: unknown): string {
+  const { message, code, errors } = error as Error & { code?: string; errors?: Error[] };
+  return withoutSecrets((message || errors?.[0]?.message || code || String(error)).replaceAll(/\s+/g, " "));
+}
+
+export const lineOf = ({ status, subject, check, message, advice }: Finding): string =>
+  `${status.padEnd(4)}  ${subject.padEnd(15)} ${check.padEnd(12)} ${message}${advice === undefined ? "" : ` → ${advice}`}`;
+
+/** `3 events`, `1 event`. */
+export const count = (n: number, noun: string, plural = `${noun}s`): string =>
+  `${n.toLocaleString("en")} ${n === 1 ? noun : plural}`;
+
+/** `250 ms`, `12 s`, `3 min`, `5 h`. */
+export function duration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
+  return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`;
+}
+
+export const megabytes = (bytes: number): string =>
+  `${(bytes / 1_048_576).toLocaleString("en", { maximumFractionDigits: 1 })} MB`;

@@ -1,0 +1,37 @@
+// Streams that consumers have set aside, with the events that wait behind what failed.
+import { STREAM_LIMITS } from "../../stream/mixin.ts";
+import { count, fail, ok, warn, type Result } from "./finding.ts";
+import type { Tables } from "./tables.ts";
+
+/** One of them by its id, or all of a group. */
+const RETRY_GROUP = "mend the cause, then POST /ops/dead-letters/:id/retry, or /ops/dead-letters/retry for many";
+
+export async function parkedOf(tables: Tables): Promise<readonly Result[]> {
+  if (!tables.names.has("parked_streams")) return [];
+  const consumers = await tables.rows(
+    `select consumer, source, sum(case when state = 'parked' then 1 else 0 end) as parked, count(*) as aside,
+       (select count(*) from dead_letters d join parked_streams s
+          on s.consumer = d.consumer and s.actor_stream = d.actor_stream
+        where s.consumer = p.consumer and s.source = p.source) as letters
+     from parked_streams p group by consumer, source order by consumer, source`,
+  );
+  if (consumers.length === 0) return [ok("parked", "0 streams, 0 dead letters")];
+  const results: Result[] = [];
+  for (const { consumer, source, parked, aside, letters } of consumers) {
+    const waiting = `${consumer} on ${source}: ${count(parked, "stream")} parked, ${aside - parked} being retried, ${count(letters, "dead letter")}`;
+    if (aside >= STREAM_LIMITS.asideStreams)
+      results.push(fail("parked", `${waiting}: it reads no further`, RETRY_GROUP));
+    else if (parked > 0) results.push(fail("parked", waiting + (await example(tables, consumer, source)), RETRY_GROUP));
+    else results.push(warn("parked", waiting, "what they call is away, or busy: see its log"));
+  }
+  return results;
+}
+
+/** Only the type of the error: its words may be a customer's. */
+async function example(tables: Tables, consumer: string, source: string): Promise<string> {
+  const [row] = await tables.rows(
+    "select actor_stream, error from parked_streams where consumer = $1 and source = $2 and state = 'parked' order by actor_stream limit 1",
+    [consumer, source],
+  );
+  return row ? `, the first ${row.actor_stream} with ${JSON.parse(row.error).type}` : "";
+}

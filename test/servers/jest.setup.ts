@@ -1,4 +1,0 @@
-// Before a whole run: jest's workers are processes that it starts, too.
-import "./processes.ts";
-
-export default function setup(): void {}

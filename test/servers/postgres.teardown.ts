@@ -1,5 +1,0 @@
-import type { Postgres } from "./postgres.ts";
-
-export default async function teardown(): Promise<void> {
-  await (globalThis as { postgres?: Postgres }).postgres?.stop();
-}
