@@ -11,7 +11,7 @@ import {
   REPEATED,
   REPLAYED,
 } from "../kernel/index.ts";
-import { ActorId, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/index.ts";
+import { ActorId, errorsOf, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/index.ts";
 import { keepsTables } from "../database/mixin.ts";
 import { PlaceChecks } from "../event-store/index.ts";
 import { eventStoreOf } from "../event-store/mixin.ts";
@@ -28,6 +28,7 @@ import {
 } from "../stream/mixin.ts";
 import { archiveFinished, type StreamVersion } from "./archive.ts";
 import type { Actor } from "./define-actor.ts";
+import { ofAnyCommand } from "./errors.ts";
 import { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
 import { ACTOR_LIMITS } from "./limits.ts";
 import { fittingOf } from "./log-page.ts";
@@ -111,6 +112,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
       params: paramsOf({ ...idOnly, ...params }),
       ...rolesOf(contract, command),
       ...returnsOf(contract, command),
+      ...errorsOf(contract, command, ofAnyCommand),
       handler(this: HostingService, ctx: Ctx) {
         const { id, ...params } = ctx.params;
         return this.actors.execute(id, command, params, executeOptionsOf(ctx));

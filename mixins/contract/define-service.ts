@@ -10,6 +10,7 @@ import {
   type ParamsOf,
   type ResultOf,
 } from "./contract.ts";
+import { errorsOf } from "./refusals.ts";
 import { secretsOf } from "./secrets.ts";
 
 /** The person on whose behalf a request runs. The gateway sets it; between services it is absent. */
@@ -68,6 +69,7 @@ export function defineService<A extends Record<string, ActionShape>>(
       params: paramsOf(contract.actions[name]!.params),
       ...rolesOf(contract, name),
       ...returnsOf(contract, name),
+      ...errorsOf(contract, name),
     };
   const secrets = secretsOf(contract);
   const metadata = { ...definition.metadata, ...(secrets.length > 0 && { secrets }) };

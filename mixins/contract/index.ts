@@ -38,7 +38,14 @@ export {
   type Meta,
   type User,
 } from "./define-service.ts";
-export { describeErrors, refusalsOf, type DescribedRefusal, type RefusalOf, type Refuse } from "./refusals.ts";
+export {
+  describeErrors,
+  errorsOf,
+  type DescribedError,
+  type DescribedErrors,
+  type RefusalOf,
+  type Refuse,
+} from "./refusals.ts";
 export { WITHOUT_POSTAL_CODES } from "./countries.ts";
 export { EmailAddress, NewPassword, PersonLines, PersonText, PhoneNumber } from "./person-text.ts";
 export { withoutSecrets } from "./secrets.ts";

@@ -1,5 +1,12 @@
-// What a contract says of its refusals: by name for code that throws them, as plain data for whoever describes the API.
-import { plainErrors, type AnyErrors, type Errors, type Refusal, type RefusalDefinition } from "../kernel/index.ts";
+// What a contract says of its errors: by name for the code that throws them, as plain data for the API's description.
+import {
+  plainErrors,
+  type AnyErrors,
+  type Errors,
+  type Refusal,
+  type RefusalDefinition,
+  type UnavailableDefinition,
+} from "../kernel/index.ts";
 import type { AnyContract } from "./contract.ts";
 
 /** How a contract may list its refusals: the codes alone, or a catalogue made by `defineErrors`. */
@@ -26,33 +33,32 @@ export type Refuse<K extends AnyContract> = <C extends RefusalOf<K>>(
   ...detail: Parameters<K["refusals"][C]>
 ) => Refusal;
 
-/** An error of the API as its description has it. It travels in the registry. */
-export interface DescribedRefusal {
-  readonly status: number;
-  /** Status where the client named in the body what is not there. */
-  readonly inBody?: number;
-  readonly says: string;
-}
+/** Errors of an operation by code, as the API's description has them. Plain data: they travel in the registry. */
+export type DescribedErrors = Readonly<Record<string, DescribedError>>;
+export type DescribedError = Pick<RefusalDefinition, "inBody"> &
+  Pick<UnavailableDefinition, "unknown"> & { readonly status: number; readonly says: string };
 
 /**
- * What an action or command may refuse with, as the action option that the API's description reads. Those of the contract
- * that it names for the action, or all of them; and `others`, which the floor below may throw.
+ * What an action or command may refuse with, as the action option that the API's description reads: those of the
+ * contract's errors that it names for the action, or all of them; and `others`, which the runtime may throw.
  */
-export function refusalsOf(
+export function errorsOf(
   { refusals, mayRefuse }: AnyContract,
   action: string,
   others: AnyErrors = {},
-): { refusals?: Readonly<Record<string, DescribedRefusal>> } {
-  const named = (mayRefuse as Record<string, readonly string[] | undefined>)[action] ?? Object.keys(refusals);
-  const all = { ...Object.fromEntries(named.map(code => [code, (refusals as AnyErrors)[code]!])), ...others };
-  return { refusals: describeErrors(all) };
+): { errors: DescribedErrors } {
+  const own = refusals as AnyErrors;
+  const codes = (mayRefuse as Record<string, readonly string[] | undefined>)[action] ?? Object.keys(own);
+  return { errors: describeErrors({ ...Object.fromEntries(codes.map(code => [code, own[code]!])), ...others }) };
 }
 
-/** Errors as plain data, by code. */
-export const describeErrors = (errors: AnyErrors): Record<string, DescribedRefusal> =>
+/** Errors as plain data, without what is for the documentation alone. */
+export const describeErrors = (errors: AnyErrors): DescribedErrors =>
   Object.fromEntries(
     Object.entries(errors).map(([code, { definition }]) => {
       const { status, says } = definition;
-      return [code, { status, says, ...("inBody" in definition && { inBody: definition.inBody }) }];
+      const inBody = "inBody" in definition && { inBody: definition.inBody };
+      const unknown = "unknown" in definition && { unknown: definition.unknown };
+      return [code, { status, says, ...inBody, ...unknown }];
     }),
   );

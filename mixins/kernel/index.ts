@@ -8,6 +8,7 @@ export {
   type ErrorFactory,
   type Errors,
   type RefusalDefinition,
+  type UnavailableDefinition,
 } from "./define-errors.ts";
 export { elapsedMs, minutes, rfc3339, seconds, systemClock, type Clock } from "./clock.ts";
 export { environmentOf, EnvironmentError, readEnvironment, readPostgresUrl, type Environment } from "./environment.ts";

@@ -1,4 +1,5 @@
 export { defineReactor, type Reactor } from "./define-reactor.ts";
+export { streamErrors } from "./errors.ts";
 export { markIn, stoppedOf, type PlaceFault, type Stopped } from "./identity.ts";
 export {
   COMMITTED,

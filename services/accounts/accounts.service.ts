@@ -1,7 +1,7 @@
 // Users, log-in and the keys that sign access tokens. Passwords, hashes and refresh tokens never reach a log or an error.
 import { defineService, type Context } from "@valence/runtime/contract";
 import { Sql } from "@valence/runtime/database/mixin";
-import { environmentOf, Refusal, systemClock } from "@valence/runtime/kernel";
+import { environmentOf, systemClock } from "@valence/runtime/kernel";
 import {
   fallingBack,
   MemoryCounter,
@@ -11,6 +11,7 @@ import {
   type RedisConnection,
 } from "@valence/runtime/redis";
 import { contract } from "./contract.ts";
+import { accountErrors } from "./errors.ts";
 import { FirstAdministrator, firstAdministratorTable, type Made } from "./first-administrator.ts";
 import { KnownAddresses, knownAddressTable } from "./known-addresses.ts";
 import { limits } from "./limits.ts";
@@ -70,7 +71,7 @@ export default defineService(contract, {
     async register(this: Accounts, { params: { email, password, name }, meta: { address } }) {
       if (address !== undefined) await countRegistration(this.registrations, address);
       // Before hashing, for the answer's sake; the unique index decides.
-      if (await this.users.byEmail(email)) throw new Refusal("EMAIL_TAKEN", { field: "email" });
+      if (await this.users.byEmail(email)) throw accountErrors.EMAIL_TAKEN({ field: "email" });
       const passwordHash = await this.passwords.hash(password);
       const person = await this.users.add({ email, name, roles: ["customer"], passwordHash });
       if (address !== undefined) await this.known.remember({ person, passwordHash }, address);
@@ -84,7 +85,7 @@ export default defineService(contract, {
         return user !== undefined && this.known.has(user, address!);
       });
       const found = await rightUser(this, attempt, email, password);
-      if (!found) throw new Refusal("BAD_CREDENTIALS", { status: 401, message: "e-mail or password is wrong" });
+      if (!found) throw accountErrors.BAD_CREDENTIALS();
       await attempt.succeeded();
       const user = await withTodaysHash(this, found, password);
       if (address !== undefined) await this.known.remember(user, address);
@@ -94,7 +95,7 @@ export default defineService(contract, {
     async refresh(this: Accounts, { params: { refreshToken } }) {
       const next = await this.sessions.rotate(refreshToken);
       const user = next && (await this.users.byId(next.user));
-      if (!user) throw new Refusal("BAD_REFRESH_TOKEN", { status: 401, message: "log in again" });
+      if (!user) throw accountErrors.BAD_REFRESH_TOKEN();
       return tokens(this.signer, user.person, next.token);
     },
 
@@ -107,7 +108,7 @@ export default defineService(contract, {
       repeatable: true,
       async handler(this: Accounts, ctx) {
         const user = mayRead(ctx) ? await this.users.byId(ctx.params.id) : undefined;
-        if (!user) throw new Refusal("USER_NOT_FOUND", { field: "id" });
+        if (!user) throw accountErrors.USER_NOT_FOUND({ field: "id" });
         return user.person;
       },
     },
@@ -149,8 +150,7 @@ async function withTodaysHash({ users, passwords }: Accounts, user: User, passwo
 async function countRegistration(registrations: Counter, address: string): Promise<void> {
   const { count, endsInMs: retryAfterMs } = await registrations.add(address);
   if (count <= limits.registrationsPerAddressMax) return;
-  const message = `too many registrations: try again in ${Math.ceil(retryAfterMs / 1_000)} s`;
-  throw new Refusal("TOO_MANY_REGISTRATIONS", { status: 429, message, retryAfterMs });
+  throw accountErrors.TOO_MANY_REGISTRATIONS({ seconds: Math.ceil(retryAfterMs / 1_000), retryAfterMs });
 }
 
 /** Counters of all processes, in Redis; without it each takes its share. */

@@ -1,5 +1,6 @@
 import Type from "typebox";
 import { defineContract, EmailAddress, NewPassword, PersonText } from "@valence/runtime/contract";
+import { accountErrors } from "./errors.ts";
 
 const email = EmailAddress();
 const password = NewPassword({ minLength: 8, maxLength: 128 });
@@ -32,14 +33,15 @@ export const contract = defineContract({
     /** The public keys of access tokens, RFC 7517. */
     jwks: { params: {}, returns: Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown())) }) },
   },
-  refusals: [
-    "EMAIL_TAKEN",
-    "BAD_CREDENTIALS",
-    "BAD_REFRESH_TOKEN",
-    "USER_NOT_FOUND",
-    "TOO_MANY_ATTEMPTS",
-    "TOO_MANY_REGISTRATIONS",
-  ],
+  refusals: accountErrors,
+  mayRefuse: {
+    register: ["EMAIL_TAKEN", "TOO_MANY_REGISTRATIONS", "BUSY"],
+    login: ["BAD_CREDENTIALS", "TOO_MANY_ATTEMPTS", "BUSY"],
+    refresh: ["BAD_REFRESH_TOKEN"],
+    logout: [],
+    get: ["USER_NOT_FOUND"],
+    jwks: [],
+  },
 });
 declare global {
   interface Contracts {

@@ -1,7 +1,7 @@
 // How often a password may be guessed. An attempt is counted before its password is looked at, by account and by address,
 // and given back when the password was right: of any number of guesses at once no more are looked at than the limit says.
-import { Refusal } from "@valence/runtime/kernel";
 import type { Count, Counter } from "@valence/runtime/redis";
+import { accountErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 
 export interface Counters {
@@ -48,9 +48,5 @@ export class LoginAttempts {
 
 function refuseAbove(max: number, { count, endsInMs: retryAfterMs }: Count): void {
   if (count <= max) return;
-  throw new Refusal("TOO_MANY_ATTEMPTS", {
-    status: 429,
-    message: `too many failed log-ins: try again in ${Math.ceil(retryAfterMs / 1_000)} s`,
-    retryAfterMs,
-  });
+  throw accountErrors.TOO_MANY_ATTEMPTS({ seconds: Math.ceil(retryAfterMs / 1_000), retryAfterMs });
 }

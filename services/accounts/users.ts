@@ -1,7 +1,8 @@
 import { domainToASCII } from "node:url";
 import type { Knex } from "knex";
 import { isUniqueViolation, type Database, type Migration } from "@valence/runtime/database";
-import { newId, Refusal, rfc3339, type Clock } from "@valence/runtime/kernel";
+import { newId, rfc3339, type Clock } from "@valence/runtime/kernel";
+import { accountErrors } from "./errors.ts";
 
 export const userTable: Migration = {
   name: "001-users",
@@ -118,7 +119,7 @@ export class Users {
     try {
       await this.#database.knex("users").insert(row);
     } catch (error) {
-      if (isUniqueViolation(error)) throw new Refusal("EMAIL_TAKEN", { field: "email" });
+      if (isUniqueViolation(error)) throw accountErrors.EMAIL_TAKEN({ field: "email" });
       throw error;
     }
     return toUser(row).person;

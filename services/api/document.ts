@@ -2,8 +2,9 @@
 // describes services that run elsewhere without loading their code.
 import type { ServiceBroker } from "moleculer";
 import Type, { type TSchema } from "typebox";
-import { openApi, type Operation } from "@valence/runtime/contract";
+import { openApi, type DescribedErrors, type Operation } from "@valence/runtime/contract";
 import { KEY_FIELD, KEY_HEADER } from "./idempotency.ts";
+import { usualErrors } from "./usual-errors.ts";
 import type { Route } from "./route.ts";
 
 const condition = (description: string) => ({ description, schema: Type.String({ maxLength: 2_000 }) });
@@ -30,21 +31,28 @@ export function documentOf(broker: ServiceBroker, all: readonly Route[], forAdmi
     version: "1",
     description: "Errors are `application/problem+json`; match on their `type`.",
   };
-  return openApi(info, operationsOf(routes, returnsByAction(broker)));
+  return openApi(info, operationsOf(routes, promisesByAction(broker)));
 }
 
-function returnsByAction(broker: ServiceBroker): ReadonlyMap<string, TSchema> {
-  const list = broker.registry.getActionList({}) as { name: string; action?: { returns?: TSchema } }[];
-  return new Map(list.flatMap(({ name, action }) => (action?.returns ? [[name, action.returns]] : [])));
+/** What an action says of its answers, as the registry has it. */
+interface Promises {
+  readonly returns?: TSchema;
+  readonly errors?: DescribedErrors;
 }
 
-function operationsOf(routes: readonly Route[], returns: ReadonlyMap<string, TSchema>): Operation[] {
+function promisesByAction(broker: ServiceBroker): ReadonlyMap<string, Promises> {
+  const list = broker.registry.getActionList({}) as { name: string; action?: Promises }[];
+  return new Map(list.map(({ name, action }) => [name, action ?? {}]));
+}
+
+function operationsOf(routes: readonly Route[], promises: ReadonlyMap<string, Promises>): Operation[] {
   return routes.map(route => {
     const { method, url, summary, path, query, body, target, access } = route;
     const common = { method, url, summary, path, query, body, secured: access !== "public" };
     if ("stream" in target)
       return {
         ...common,
+        errors: { ...usualErrors(route), ...promises.get("orders.timeline")?.errors },
         id: `${target.stream}.stream`,
         tag: "orders",
         headers: { "Last-Event-ID": LAST_EVENT_ID },
@@ -65,7 +73,16 @@ function operationsOf(routes: readonly Route[], returns: ReadonlyMap<string, TSc
         ...(versioned && (method === "GET" ? READ_CONDITIONS : CHANGE_CONDITIONS)),
       },
       status,
-      returns: returns.get(action),
+      returns: promises.get(action)?.returns,
+      errors: { ...usualErrors(route), ...asNamedBy(route, promises.get(action)?.errors) },
     };
   });
+}
+
+/** What is not there is a 404 where the URL can name it; of a route without params only the body can have. */
+function asNamedBy({ path }: Route, errors: DescribedErrors = {}): DescribedErrors {
+  if (Object.keys(path).length > 0) return errors;
+  return Object.fromEntries(
+    Object.entries(errors).map(([code, error]) => [code, { ...error, status: error.inBody ?? error.status }]),
+  );
 }

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { exportJWK, generateKeyPair, SignJWT, type JWTHeaderParameters } from "jose";
 import { ServiceBroker, type Context, type Middleware, type Service, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "@valence/runtime/broker";
-import { ActorId, defineService, paramsOf, returnsOf, rolesOf, type Meta } from "@valence/runtime/contract";
+import { ActorId, defineService, errorsOf, paramsOf, returnsOf, rolesOf, type Meta } from "@valence/runtime/contract";
 import { COMMAND_ID, fingerprintOf, newId, readEnvironment, Refusal, REPLAYED } from "@valence/runtime/kernel";
 import { contract as accounts } from "../accounts/contract.ts";
 import { contract as carts } from "../carts/contract.ts";
@@ -172,6 +172,7 @@ export async function startGateway(
           params: paramsOf({ id: ActorId, ...params }),
           ...rolesOf(contract, command),
           ...returnsOf(contract, command),
+          ...errorsOf(contract, command),
           handler: handle(`${contract.service}.${command}`),
         };
     broker.createService(schema);

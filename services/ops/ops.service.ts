@@ -1,9 +1,13 @@
 // Operations: finds by the registry's metadata who has sagas, actors, projections and dead letters, and asks them. The
 // asking person travels in `meta`, so each service checks the role again.
 import type { Context as MoleculerContext, ServiceBroker } from "moleculer";
-import { defineService, withoutSecrets, type Context } from "@valence/runtime/contract";
-import { isRefusal, Refusal } from "@valence/runtime/kernel";
+import { callErrors, defineService, withoutSecrets, type Context } from "@valence/runtime/contract";
+import { isRefusal, type Refusal } from "@valence/runtime/kernel";
+import { projectionErrors } from "@valence/runtime/projection";
+import { sagaErrors } from "@valence/runtime/saga";
+import { streamErrors } from "@valence/runtime/stream";
 import { contract } from "./contract.ts";
+import { operationErrors } from "./errors.ts";
 
 type Answer = Record<string, unknown>;
 interface Metadata {
@@ -63,19 +67,18 @@ async function askOwner(ctx: Context, action: string, params: { id: string }): P
       // Moleculer's own 404 (the service has just gone) is not an answer.
       if (!isRefusal(error) || !error.type.endsWith("_NOT_FOUND")) throw error;
     }
-  throw new Refusal("SAGA_NOT_FOUND", { message: `no saga has the id ${params.id}` });
+  throw sagaErrors.SAGA_NOT_FOUND({ id: params.id });
 }
 
 function hostOf(broker: ServiceBroker, type: string): string {
   const [service] = servicesWith(broker, metadata => metadata.actor === type);
-  if (!service) throw new Refusal("ACTOR_TYPE_NOT_FOUND", { field: "type", message: `no service hosts "${type}"` });
+  if (!service) throw operationErrors.ACTOR_TYPE_NOT_FOUND({ field: "type", type });
   return service;
 }
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
-const invalid = (field: string, message: string): Refusal =>
-  new Refusal("VALIDATION_ERROR", { status: 422, field, message });
+const invalid = (field: string, message: string): Refusal => callErrors.VALIDATION_ERROR({ field, message });
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
@@ -120,8 +123,7 @@ export default defineService(contract, {
       const { version, state } = await (at === undefined
         ? ask<{ version: number; state: unknown }>(ctx, service, "get", { id, consistent: true })
         : ask<{ version: number; state: unknown }>(ctx, service, "stateAt", { id, version: at }));
-      if (version === 0 && at === undefined)
-        throw new Refusal("ACTOR_NOT_FOUND", { field: "id", message: `there is no ${type} ${id}` });
+      if (version === 0 && at === undefined) throw operationErrors.ACTOR_NOT_FOUND({ field: "id", type, id });
       const from = Math.max(1, version - limits.events + 1);
       const events =
         version === 0
@@ -137,7 +139,7 @@ export default defineService(contract, {
     async archive(ctx) {
       const { type, olderThanDays, ...page } = ctx.params;
       const service = type === "sagas" ? servicesWith(ctx.broker, hasSagas)[0] : hostOf(ctx.broker, type);
-      if (service === undefined) throw new Refusal("ACTOR_TYPE_NOT_FOUND", { field: "type" });
+      if (service === undefined) throw operationErrors.ACTOR_TYPE_NOT_FOUND({ field: "type", type });
       return ask(ctx, service, "archive", { ...page, olderThanMs: Math.round(olderThanDays * DAY_MS) });
     },
     async releaseQuarantine(ctx) {
@@ -156,17 +158,9 @@ export default defineService(contract, {
         .filter(({ name, service }) => name === params.name && (only === undefined || service === only))
         .map(({ service }) => service);
       const [service] = owners;
-      if (service === undefined)
-        throw new Refusal("CONSUMER_NOT_FOUND", {
-          field: "name",
-          message: `no service has the consumer "${params.name}"`,
-        });
+      if (service === undefined) throw streamErrors.CONSUMER_NOT_FOUND({ field: "name", consumer: params.name });
       if (owners.length > 1)
-        throw new Refusal("CONSUMER_AMBIGUOUS", {
-          status: 422,
-          field: "service",
-          message: `is required: ${owners.join(" and ")} have a consumer of this name`,
-        });
+        throw operationErrors.CONSUMER_AMBIGUOUS({ field: "service", services: owners.join(" and ") });
       return { ...(await ask(ctx, service, "resetConsumer", params)), service };
     },
 
@@ -177,23 +171,14 @@ export default defineService(contract, {
     async rebuild(ctx) {
       const { name } = ctx.params;
       const [service] = servicesWith(ctx.broker, ({ projections }) => Object.hasOwn(projections ?? {}, name));
-      if (!service)
-        throw new Refusal("PROJECTION_NOT_FOUND", {
-          field: "name",
-          message: `no service has the projection "${name}"`,
-        });
+      if (!service) throw projectionErrors.PROJECTION_NOT_FOUND({ field: "name", name });
       return { ...(await ask(ctx, service, "rebuildProjection", { name })), service };
     },
 
     async deadLetters(ctx) {
       const { service: only, limit = limits.page, after } = ctx.params;
       const services = servicesWith(ctx.broker, ({ consumers }) => consumers !== undefined);
-      if (after !== undefined && only === undefined)
-        throw new Refusal("AFTER_NEEDS_SERVICE", {
-          status: 422,
-          field: "service",
-          message: "is required with after: each service counts its own",
-        });
+      if (after !== undefined && only === undefined) throw operationErrors.AFTER_NEEDS_SERVICE({ field: "service" });
       if (only !== undefined && !services.includes(only))
         throw invalid("service", "no service of this name has consumers");
       const asked = only === undefined ? services : [only];
@@ -220,7 +205,7 @@ export default defineService(contract, {
       const [service = "", ...rest] = ctx.params.id.split(":");
       const known = servicesWith(ctx.broker, ({ consumers }) => consumers !== undefined).includes(service);
       if (!known || rest.length === 0)
-        throw new Refusal("DEAD_LETTER_NOT_FOUND", { field: "id", message: "ids look like <service>:<id>" });
+        throw streamErrors.DEAD_LETTER_NOT_FOUND({ field: "id", message: "ids look like <service>:<id>" });
       return { ...(await ask(ctx, service, "retryDeadLetter", { id: rest.join(":") })), service, id: ctx.params.id };
     },
   },

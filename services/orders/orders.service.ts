@@ -1,8 +1,9 @@
 import type { Service } from "moleculer";
-import { isRefusal, Refusal } from "@valence/runtime/kernel";
-import { defineService, typedCall, type User } from "@valence/runtime/contract";
+import { isRefusal } from "@valence/runtime/kernel";
+import { callErrors, defineService, typedCall, type User } from "@valence/runtime/contract";
 import { Actors } from "@valence/runtime/actor/mixin";
 import { contract } from "./contract.ts";
+import { orderErrors } from "./errors.ts";
 import { Order } from "./order.ts";
 
 type Ctx = { params: Record<string, unknown>; meta: { user?: User } };
@@ -44,7 +45,7 @@ const limits = {
 
 /** Another's order does not exist: its id must tell nothing. A call between services sees all. */
 function assertVisible(customer: string | undefined, user: User | undefined): void {
-  if (customer === undefined || (user && user.id !== customer && !isAdmin(user))) throw new Refusal("ORDER_NOT_FOUND");
+  if (customer === undefined || (user && user.id !== customer && !isAdmin(user))) throw orderErrors.ORDER_NOT_FOUND();
 }
 
 /** The payment's token is for the saga alone. */
@@ -55,7 +56,7 @@ function shown({ payment: _secret, ...data }: Record<string, unknown>): Record<s
 // Hooks run before the validator: params are anything yet, and are only compared.
 function actsForItself({ params, meta }: Ctx): void {
   if (meta.user && params["customer"] !== meta.user.id)
-    throw new Refusal("FORBIDDEN", { status: 403, field: "customer", message: "is somebody else" });
+    throw callErrors.FORBIDDEN({ field: "customer", message: "is somebody else" });
 }
 function actsForItselfOrAsAdmin(ctx: Ctx): void {
   if (!isAdmin(ctx.meta.user)) actsForItself(ctx);

@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import { join, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
-import { Bug, environmentOf, makePrivate, type Environment } from "@valence/runtime/kernel";
+import { environmentOf, makePrivate, type Environment } from "@valence/runtime/kernel";
 import { defineService } from "@valence/runtime/contract";
 import { closeWithBroker } from "@valence/runtime/database/mixin";
+import { paymentErrors } from "../errors.ts";
 import { contract } from "./contract.ts";
 import type { ProviderOptions } from "./provider.ts";
 
@@ -35,7 +36,9 @@ export default defineService(contract, {
       const exited = new Promise(resolve => worker.once("exit", resolve));
       const [{ url, webhookSecret }] = await once(worker, "message");
       this.secret = webhookSecret;
-      worker.on("error", error => this.logger.error(new Bug("PROVIDER_CRASHED", error.message, { cause: error })));
+      worker.on("error", error =>
+        this.logger.error(paymentErrors.PROVIDER_CRASHED({ reason: error.message, cause: error })),
+      );
       // Payments may ask until the last service has stopped.
       closeWithBroker(this.broker, async () => {
         // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
