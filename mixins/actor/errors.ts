@@ -10,7 +10,7 @@ export const actorErrors = defineErrors({
   },
   BAD_COMMAND_ID: {
     status: 400,
-    says: "is not printable text",
+    says: "the command id is not printable text",
     todo: "send a command id that is not empty and has no control characters",
   },
   COMMAND_ID_REUSED: {
@@ -21,7 +21,7 @@ export const actorErrors = defineErrors({
   ABANDONED: {
     status: 409,
     says: "this command was abandoned before it arrived",
-    todo: "send a new command: a saga gave this one up, or an order's cart was given back meanwhile",
+    todo: "send a new command: this one was given up, as by a saga",
   },
   ARCHIVED: {
     status: 409,

@@ -13,7 +13,11 @@ export const callErrors = defineErrors({
     todo: "ask an administrator for the role, or ask for what is your own",
   },
   NOT_FOUND: { status: 404, says: "no such resource", todo: "correct the path: `/openapi.json` lists them all" },
-  METHOD_NOT_ALLOWED: { status: 405, says: "use {allow}", todo: "use a method that the header `Allow` names" },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    says: "the resource does not have this method: use {allow}",
+    todo: "use a method that the header `Allow` names",
+  },
   PRECONDITION_FAILED: {
     status: 412,
     says: "it is not in the state that the request speaks of: read it again",

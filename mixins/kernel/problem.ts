@@ -2,5 +2,5 @@
 
 export const PROBLEM_JSON = "application/problem+json";
 
-/** The `type` of a code's problem: `ORDER_NOT_FOUND` is `/problems/order-not-found`. */
+/** The `type` of a code's problem: `VALIDATION_ERROR` is `/problems/validation-error`. */
 export const problemType = (code: string): string => `/problems/${code.toLowerCase().replaceAll("_", "-")}`;

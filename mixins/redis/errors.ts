@@ -7,6 +7,6 @@ export const redisErrors = defineErrors({
     unknown: 504,
     retryAfterMs: 1_000,
     says: "Redis cannot be reached",
-    todo: "repeat the call later; see whether Redis, where sessions and carts lie, can be reached",
+    todo: "repeat the call later; see whether Redis can be reached",
   },
 });

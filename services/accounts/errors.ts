@@ -11,8 +11,8 @@ export const accountErrors = defineErrors({
   },
   BAD_REFRESH_TOKEN: {
     status: 401,
-    says: "log in again",
-    todo: "log in again: the token is unknown, has expired, or was used before",
+    says: "the refresh token is unknown, has expired, or was used before",
+    todo: "log in again",
   },
   TOO_MANY_ATTEMPTS: {
     status: 429,

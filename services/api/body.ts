@@ -137,7 +137,7 @@ export function checkShape(value: unknown, depth: number): void {
   // Not by `Object.entries`, which makes an array of each.
   for (const key in value) {
     if (key === "__proto__" || key === "constructor" || key === "prototype")
-      throw gatewayErrors.FORBIDDEN_KEY({ field: key });
+      throw gatewayErrors.FORBIDDEN_KEY({ field: key, message: "is not allowed" });
     checkShape((value as Record<string, unknown>)[key], depth - 1);
   }
 }

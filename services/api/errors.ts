@@ -3,7 +3,7 @@ import { defineErrors } from "@valence/runtime/kernel";
 
 export const gatewayErrors = defineErrors({
   // ---- the request's line and header
-  PROTOCOL: { status: 400, says: "this is no HTTP request", todo: "send HTTP/1.1" },
+  PROTOCOL: { status: 400, says: "these bytes are no HTTP request", todo: "send HTTP/1.1" },
   REQUEST_TOO_SLOW: {
     status: 408,
     says: "the request did not arrive in time",
@@ -11,17 +11,21 @@ export const gatewayErrors = defineErrors({
   },
   HEADERS_TOO_LARGE: {
     status: 431,
-    says: "at most {bytes} bytes of header fields",
+    says: "the header fields have more than {bytes} bytes",
     todo: "send fewer or shorter header fields",
   },
-  TOO_MANY_FIELDS: { status: 431, says: "at most {fields} header fields", todo: "send fewer header fields" },
+  TOO_MANY_FIELDS: {
+    status: 431,
+    says: "a request has at most {fields} header fields",
+    todo: "send fewer header fields",
+  },
   CHUNK_EXTENSIONS_TOO_LARGE: {
     status: 413,
     says: "the chunk extensions are too large",
     todo: "send the body's chunks without extensions",
   },
-  BAD_HOST: { status: 400, says: "exactly one Host header", todo: "send one `Host`" },
-  URL_TOO_LONG: { status: 414, says: "at most {characters} characters", todo: "send a shorter URL" },
+  BAD_HOST: { status: 400, says: "the request has no Host header, or more than one", todo: "send one `Host` header" },
+  URL_TOO_LONG: { status: 414, says: "the URL has more than {characters} characters", todo: "send a shorter URL" },
   BAD_PATH: {
     status: 400,
     says: "the path is malformed",
@@ -29,7 +33,7 @@ export const gatewayErrors = defineErrors({
   },
   EXPECTATION_FAILED: {
     status: 417,
-    says: "expect nothing but 100-continue",
+    says: "the request expects something other than 100-continue",
     todo: "send no `Expect`, or `100-continue`",
   },
 
@@ -37,12 +41,12 @@ export const gatewayErrors = defineErrors({
   UNEXPECTED_BODY: { status: 400, says: "{method} takes no body", todo: "send GET, HEAD and DELETE without a body" },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,
-    says: "send application/json, in UTF-8",
+    says: "the body is not application/json in UTF-8",
     todo: "send `application/json` in UTF-8; to PATCH also `application/merge-patch+json`",
   },
   UNSUPPORTED_ENCODING: {
     status: 415,
-    says: "send the body without Content-Encoding",
+    says: "the body has a Content-Encoding",
     todo: "send the body as it is, not compressed",
   },
   INCOMPLETE_BODY: {
@@ -50,17 +54,21 @@ export const gatewayErrors = defineErrors({
     says: "the body ended early",
     todo: "send as many bytes as `Content-Length` says",
   },
-  BODY_TOO_LARGE: { status: 413, says: "at most {bytes} bytes", todo: "send a smaller body" },
+  BODY_TOO_LARGE: { status: 413, says: "the body has more than {bytes} bytes", todo: "send a smaller body" },
   TOO_MANY_VALUES: {
     status: 413,
-    says: "at most {keys} keys and {items} items",
+    says: "the body has more than {keys} keys or {items} items",
     todo: "send a body of fewer keys or items",
   },
-  BODY_TOO_DEEP: { status: 400, says: "at most {levels} levels", todo: "send a body that is nested less" },
+  BODY_TOO_DEEP: {
+    status: 400,
+    says: "the body is nested more than {levels} levels deep",
+    todo: "send a body that is nested less",
+  },
   MALFORMED_JSON: { status: 400, says: "the body is not JSON", todo: "send JSON in UTF-8" },
   FORBIDDEN_KEY: {
     status: 400,
-    says: "is not allowed",
+    says: "the body has a key that is not allowed",
     todo: "send no key `__proto__`, `constructor` or `prototype`",
   },
 
@@ -79,7 +87,7 @@ export const gatewayErrors = defineErrors({
   // ---- keys, conditions and streams
   BAD_IDEMPOTENCY_KEY: {
     status: 400,
-    says: "one key of 1 to 128 printable ASCII characters: in quotes, or without comma, semicolon, backslash, quote and blank",
+    says: "the header is not one key of 1 to 128 printable ASCII characters, in quotes, or without comma, semicolon, backslash, quote and blank",
     todo: "send one `Idempotency-Key`, for example a UUID",
   },
   IDEMPOTENCY_KEY_REUSED: {
@@ -99,12 +107,12 @@ export const gatewayErrors = defineErrors({
   },
   BAD_LAST_EVENT_ID: {
     status: 400,
-    says: "must be a version",
+    says: "`Last-Event-ID` is not the id of an event of this stream",
     todo: "resume with the id of an event of this stream, or without the header",
   },
   TOO_MANY_STREAMS: {
     status: 429,
-    says: "at most {streams} streams",
+    says: "more than {streams} event streams are open",
     todo: "close another event stream first: a user, and an address, have so many",
   },
 

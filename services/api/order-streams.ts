@@ -48,7 +48,7 @@ export class OrderStreams {
   async open(req: IncomingMessage, res: ServerResponse, reader: Reader): Promise<void> {
     const last = req.headers["last-event-id"] ?? "0";
     if (typeof last !== "string" || !/^\d{1,15}$/.test(last))
-      throw gatewayErrors.BAD_LAST_EVENT_ID({ field: "Last-Event-ID" });
+      throw gatewayErrors.BAD_LAST_EVENT_ID({ field: "Last-Event-ID", message: "must be a version" });
     // A token is taken for some seconds more than it lives; a stream lives no longer than its token.
     const lifeMs = Math.min(reader.expiresAt - this.#clock.now(), 2 ** 31 - 1);
     if (lifeMs <= 0) throw tokenExpired();

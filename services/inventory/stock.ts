@@ -36,7 +36,7 @@ export const Stock = defineActor(contract)({
       return [event("stock.received", { quantity })];
     },
     adjust: (state, { quantity, reason }, { id, refuse }) => {
-      if (quantity === 0) throw refuse("NOTHING_TO_ADJUST", { field: "quantity" });
+      if (quantity === 0) throw refuse("NOTHING_TO_ADJUST", { field: "quantity", message: "must not be 0" });
       if (broughtIn(state) + quantity > limits.receivedMax) throw refuse("TOO_MUCH_STOCK", { field: "quantity" });
       if (quantity < 0 && !wasEverThere(state)) throw refuse("STOCK_NOT_FOUND", { field: "sku", sku: id });
       if (state.available + quantity < 0)

@@ -14,12 +14,12 @@ export const operationErrors = defineErrors({
   },
   CONSUMER_AMBIGUOUS: {
     status: 422,
-    says: "is required: {services} have a consumer of this name",
+    says: "{services} have a consumer of this name",
     todo: "say which `service`",
   },
   AFTER_NEEDS_SERVICE: {
     status: 422,
-    says: "is required with after: each service counts its own",
+    says: "paging with `after` needs a service: each one counts its own",
     todo: "page with `after` within one `service`",
   },
 });

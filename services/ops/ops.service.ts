@@ -160,7 +160,10 @@ export default defineService(contract, {
       const [service] = owners;
       if (service === undefined) throw streamErrors.CONSUMER_NOT_FOUND({ field: "name", consumer: params.name });
       if (owners.length > 1)
-        throw operationErrors.CONSUMER_AMBIGUOUS({ field: "service", services: owners.join(" and ") });
+        throw operationErrors.CONSUMER_AMBIGUOUS({
+          field: "service",
+          message: `is required: ${owners.join(" and ")} have a consumer of this name`,
+        });
       return { ...(await ask(ctx, service, "resetConsumer", params)), service };
     },
 
@@ -178,7 +181,11 @@ export default defineService(contract, {
     async deadLetters(ctx) {
       const { service: only, limit = limits.page, after } = ctx.params;
       const services = servicesWith(ctx.broker, ({ consumers }) => consumers !== undefined);
-      if (after !== undefined && only === undefined) throw operationErrors.AFTER_NEEDS_SERVICE({ field: "service" });
+      if (after !== undefined && only === undefined)
+        throw operationErrors.AFTER_NEEDS_SERVICE({
+          field: "service",
+          message: "is required with after: each service counts its own",
+        });
       if (only !== undefined && !services.includes(only))
         throw invalid("service", "no service of this name has consumers");
       const asked = only === undefined ? services : [only];
