@@ -642,6 +642,38 @@ describe("beside the API", () => {
         ]);
     }
     expect(ids.size).toBe(routes.length);
+    const codesOf = (url: string, method: string, status: number): string[] => {
+      const response = document.paths[url][method].responses[status];
+      const { content } = response?.$ref
+        ? response.$ref
+            .slice(2)
+            .split("/")
+            .reduce((node: any, key: string) => node[key], document)
+        : (response ?? { content: undefined });
+      return content?.["application/problem+json"].schema.allOf[1].properties.type.enum ?? [];
+    };
+    // The contract's own, by status; in an order it is the body that names a product.
+    expect(codesOf("/api/v1/orders", "post", 409)).toEqual(
+      expect.arrayContaining(
+        ["order-exists", "price-changed", "idempotency-key-abandoned"].map(code => `/problems/${code}`),
+      ),
+    );
+    expect(codesOf("/api/v1/orders", "post", 422)).toContain("/problems/product-not-found");
+    expect(codesOf("/api/v1/products/{id}", "get", 404)).toEqual(["/problems/product-not-found"]);
+    expect(codesOf("/api/v1/products/{id}", "get", 409)).toEqual([]);
+    // The gateway's, by what the route is.
+    for (const { method, url, access } of routes) {
+      const codes = (status: number) => codesOf(url.replaceAll(/:(\w+)/g, "{$1}"), method.toLowerCase(), status);
+      expect(codes(422)).toContain("/problems/validation-error");
+      expect(codes(503)).toContain("/problems/saturated");
+      expect(codes(504)).toContain("/problems/request-timeout");
+      expect([url, codes(401).includes("/problems/invalid-token")]).toEqual([url, access !== "public"]);
+      expect([url, codes(403).includes("/problems/forbidden")]).toEqual([url, access === "admin"]);
+      expect([url, codes(400).includes("/problems/malformed-json")]).toEqual([
+        url,
+        !["GET", "DELETE"].includes(method),
+      ]);
+    }
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(match =>
       match[1]!.split("/"),
     );
