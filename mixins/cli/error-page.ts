@@ -1,7 +1,7 @@
 // The page of errors, written from the catalogues: the runtime's, and those of the services of a folder. A catalogue is
 // what an `errors.ts` exports; the comment that opens the file introduces its part of the page.
 import { globSync, readFileSync } from "node:fs";
-import { basename, dirname, join, sep } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { AnyErrors, ErrorDefinition, ErrorFactory } from "../kernel/index.ts";
 

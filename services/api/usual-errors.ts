@@ -8,7 +8,7 @@ import { redisErrors } from "@valence/runtime/redis";
 import { gatewayErrors } from "./errors.ts";
 import type { Route } from "./route.ts";
 
-const some = <E extends AnyErrors, C extends keyof E>(errors: E, codes: readonly C[]): AnyErrors =>
+const some = <E extends AnyErrors>(errors: E, codes: readonly (keyof E)[]): AnyErrors =>
   Object.fromEntries(codes.map(code => [code, errors[code]!]));
 
 /** Of any request: its line, its header, its fields. */
