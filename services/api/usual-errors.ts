@@ -46,7 +46,7 @@ const OF_STREAMS = some(gatewayErrors, ["BAD_LAST_EVENT_ID", "TOO_MANY_STREAMS",
 
 /** Of any call: where it is going, nothing can be done now. */
 const OF_CALLS = Object.fromEntries(
-  [some(gatewayErrors, ["SATURATED"]), ...[callErrors, actorErrors, storeErrors, databaseErrors, redisErrors]].flatMap(
+  [some(gatewayErrors, ["SATURATED"]), callErrors, actorErrors, storeErrors, databaseErrors, redisErrors].flatMap(
     errors => Object.entries<AnyErrors[string]>(errors).filter(([, { status }]) => status === 503 || status === 504),
   ),
 );
