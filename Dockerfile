@@ -21,7 +21,7 @@ COPY . .
 USER 1000:1000
 # A start compiles nothing then. Here, since the cache is of a user, of a path and of a Node: the first loads all services,
 # the second the runner, with a service that has nothing to wait for.
-RUN DATA_DIR=/tmp/baked node mixins/cli/migrate.ts && SERVICES=ops node mixins/cli/start.mjs && rm -r /tmp/baked
+RUN DATA_DIR=/tmp/baked node mixins/cli/valence.mjs migrate && SERVICES=ops node mixins/cli/valence.mjs start && rm -r /tmp/baked
 # What runs here, by any name: a start with another one tries parked streams once more.
 ARG RELEASE=
 ENV RELEASE=$RELEASE
@@ -29,4 +29,4 @@ VOLUME /data
 EXPOSE 3000 8081
 HEALTHCHECK --interval=10s --start-period=60s --start-interval=1s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.HEALTH_PORT}/health/live`).then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "mixins/cli/start.mjs"]
+CMD ["node", "mixins/cli/valence.mjs", "start"]

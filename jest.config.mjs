@@ -9,7 +9,7 @@ const common = {
   testEnvironment: "<rootDir>/mixins/testing/jest/environment.ts",
   extensionsToTreatAsEsm: [".ts"],
   transform: {},
-  modulePathIgnorePatterns: ["<rootDir>/benchmarks/peers", "<rootDir>/data"],
+  modulePathIgnorePatterns: ["<rootDir>/benchmarks/peers", "<rootDir>/data", "<rootDir>/mixins/(dist|\\.build-)"],
 };
 
 /** What needs a Postgres server, whatever the other services run on. */

@@ -240,7 +240,7 @@ async function acceptedOnly(): Promise<Measured> {
     await shop.child.end("SIGTERM");
     const { port } = new URL(shop.url);
     const SERVICES = "api,accounts,catalog,orders";
-    shop.child = new Child(["mixins/cli/start.mjs"], { LOGLEVEL: "warn", ...env, PORT: port, SERVICES });
+    shop.child = new Child(["mixins/cli/valence.mjs", "start"], { LOGLEVEL: "warn", ...env, PORT: port, SERVICES });
     alsoEnd(shop.child.process);
     // Never ready: a gateway is when all its routes are served.
     await until("the services answer", async () => {

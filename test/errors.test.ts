@@ -23,7 +23,7 @@ const sources = globSync("{mixins,services}/**/*.ts", { cwd: root })
   .filter(path => !/\.(test|fixture|conformance)\.ts$|node_modules/.test(path))
   .map(path => [path, read(path)] as const);
 
-test("docs/errors.md is what the catalogues say; `npm run docs:errors` writes it", () => {
+test("docs/errors.md is what the catalogues say; `npx valence docs` writes it", () => {
   expect(read("docs/errors.md")).toBe(errorPage(catalogues));
 });
 

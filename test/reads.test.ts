@@ -6,7 +6,7 @@ import { serviceFiles, serviceNames } from "../mixins/operations/services.ts";
 /** The repeatable actions of a service's schemas, by their names on the bus. */
 async function repeatableOf(service: string): Promise<string[]> {
   const names: string[] = [];
-  for (const file of serviceFiles(service)) {
+  for (const file of serviceFiles("services", service)) {
     const { default: schema } = (await import(file)) as { default: any };
     for (const part of [schema, ...(schema.mixins ?? [])])
       for (const [action, definition] of Object.entries<any>(part.actions ?? {}))
@@ -16,7 +16,7 @@ async function repeatableOf(service: string): Promise<string[]> {
 }
 
 test("what a customer or a visitor reads is repeatable", async () => {
-  const repeatable = new Set((await Promise.all(serviceNames().map(repeatableOf))).flat());
+  const repeatable = new Set((await Promise.all(serviceNames("services").map(repeatableOf))).flat());
   const reads = routes
     .filter(({ method, access }) => method === "GET" && access !== "admin")
     .flatMap(({ target }) => ("action" in target ? [target.action] : []));

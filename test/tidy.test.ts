@@ -5,9 +5,9 @@ import type { AnyContract } from "@valence/runtime/contract";
 import * as laws from "./tidy.ts";
 
 const root = join(import.meta.dirname, "..");
-const IGNORED = ["node_modules", "data", ".git", "benchmarks/results", "benchmarks/peers"];
+const IGNORED = ["node_modules", "data", ".git", "benchmarks/results", "benchmarks/peers", "mixins/dist"];
 const tree: laws.Tree = new Map(
-  globSync("**/*", { cwd: root, exclude: path => IGNORED.includes(path) })
+  globSync("**/*", { cwd: root, exclude: path => IGNORED.includes(path) || /^mixins.\.build-/.test(path) })
     .filter(path => statSync(join(root, path)).isFile())
     .map(path => [path.replaceAll("\\", "/"), readFileSync(join(root, path), "utf8")]),
 );

@@ -1,31 +1,28 @@
-// `npm run accept-copy`: takes a database file that was copied without its write-ahead log for what it is.
+// `valence accept-copy`: takes a database file that was copied without its write-ahead log for what it is.
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { parseArgs } from "node:util";
 import { isTornCopy, SEEN } from "../database/index.ts";
-import { readEnvironment } from "../kernel/index.ts";
-import { runCommand, UsageError } from "./command.ts";
-import { serviceNames } from "../operations/services.ts";
+import { UsageError, type Command } from "./command.ts";
+import { readProject } from "./project.ts";
 
 const HELP = `Takes a database file that was copied without its write-ahead log (<file>-wal) for what it is. What lay in the log is
 lost: orders, accounts, stock, whatever was written last. A start refuses such a file until then.
 
-  npm run accept-copy -- <service>
+  npx valence accept-copy <service>
 
 Bring the log back, or a backup that is whole, rather than this. What has read from the database stands still
-afterwards if it has read more than is left: see npm run consumer -- --help.`;
+afterwards if it has read more than is left: see npx valence consumer --help.`;
 
-async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { help: { type: "boolean", short: "h", default: false } },
-  });
-  if (values.help) return console.log(HELP);
+export const command: Command = { help: HELP, run: main };
+
+async function main(args: string[]): Promise<void> {
+  const { positionals } = parseArgs({ args, allowPositionals: true });
   const [service] = positionals;
-  const all = serviceNames();
+  const { services: all, environment } = readProject();
   if (service === undefined || positionals.length > 1) throw new UsageError(`name one service\n\n${HELP}`);
   if (!all.includes(service)) throw new UsageError(`there is no service "${service}", but ${all.join(", ")}`);
-  const location = readEnvironment().databaseOf(service);
+  const location = environment.databaseOf(service);
   if (location.kind !== "sqlite") throw new UsageError(`${service} is on Postgres`);
   const { filename } = location;
   if (!existsSync(filename)) throw new UsageError(`there is no ${filename}`);
@@ -40,5 +37,3 @@ async function main(): Promise<void> {
   }
   console.log(`${filename} is taken as it is.`);
 }
-
-await runCommand("accept-copy", main);

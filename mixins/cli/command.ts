@@ -1,14 +1,26 @@
 import { Misconfigured, withoutSecrets } from "../kernel/index.ts";
 import { outliveOutput } from "./output.ts";
 
-/** What whoever typed the command can put right: its message is all that they are told. */
+/** A subcommand of `valence`. */
+export interface Command {
+  /** What `--help` prints. */
+  readonly help: string;
+  /**
+   * Runs with the arguments after the command's name. What it throws becomes one line on standard error and exit code 1;
+   * a UsageError, a Misconfigured and an unknown option are told by their message alone.
+   */
+  readonly run: (args: string[]) => Promise<void>;
+}
+
+/** A mistake of the person at the keyboard: the message says how to put it right. */
 export class UsageError extends Error {}
 
-/** Runs a command. What it throws becomes one line, and exit code 1. */
-export async function runCommand(name: string, main: () => Promise<void>): Promise<void> {
+/** Runs a command; with `--help` or `-h` among its arguments it only prints what the command does. */
+export async function runCommand(name: string, { help, run }: Command, args: string[]): Promise<void> {
   outliveOutput();
+  if (args.some(argument => argument === "--help" || argument === "-h")) return console.log(help);
   try {
-    await main();
+    await run(args);
   } catch (error) {
     const { code, message } = error as Error & { code?: unknown };
     const isUsage =

@@ -1,26 +1,26 @@
-// `npm run consumer`: the consumers that stand still because their place is not in the log, and how they go on.
+// `valence consumer`: the consumers that stand still because their place is not in the log, and how they go on.
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { openDatabase } from "../database/mixin.ts";
-import { isRefusal, readEnvironment, type DatabaseLocation, type Environment } from "../kernel/index.ts";
+import { isRefusal, type DatabaseLocation, type Environment } from "../kernel/index.ts";
 import { stoppedOf } from "../stream/index.ts";
 import { resetConsumer, type Reset, type ResetReport } from "../stream/mixin.ts";
-import { runCommand, UsageError } from "./command.ts";
+import { UsageError, type Command } from "./command.ts";
 import { Connection } from "../operations/doctor/dialects/postgres/connection.ts";
 import { Schema } from "../operations/doctor/dialects/postgres/schema.ts";
-import { serviceNames } from "../operations/services.ts";
+import { readProject } from "./project.ts";
 
 const HELP = `Lists the consumers that stand still because their place is not in the log of its owner: that log was put back from an
 older copy, or is another one. And says how they go on.
 
-  npm run consumer                                     all that stand still
-  npm run consumer -- reset <name> --to start          forgets what it has taken of that log, and reads it from its start
-  npm run consumer -- reset <name> --to head           takes nothing that the log has now, and goes on with what comes next
-  npm run consumer -- reset <name> --to … --dry-run    only says what it would do
+  npx valence consumer                                  all that stand still
+  npx valence consumer reset <name> --to start          forgets what it has taken of that log, and reads it from its start
+  npx valence consumer reset <name> --to head           takes nothing that the log has now, and goes on with what comes next
+  npx valence consumer reset <name> --to … --dry-run    only says what it would do
 
   --service <service>    where two services have a consumer of this name
 
-A shop may run, and takes it up within seconds. If the newer log can still be brought back, do that instead: then they go
+The services may run; they take it up within seconds. If the newer log can still be brought back, do that instead: then they go
 on by themselves. docs/restore.md says which way is right for which consumer.`;
 
 /** Tables of a service that has consumers. */
@@ -29,32 +29,32 @@ interface Consuming {
   readonly location: DatabaseLocation;
 }
 
-async function main(): Promise<void> {
+export const command: Command = { help: HELP, run: main };
+
+async function main(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({
+    args,
     allowPositionals: true,
     options: {
       to: { type: "string" },
       service: { type: "string" },
       "dry-run": { type: "boolean", default: false },
-      help: { type: "boolean", short: "h", default: false },
     },
   });
-  if (values.help) return console.log(HELP);
-  const all = serviceNames();
+  const { services: all, environment } = readProject();
   if (values.service !== undefined && !all.includes(values.service))
     throw new UsageError(`there is no service "${values.service}", but ${all.join(", ")}`);
   const asked = values.service === undefined ? all : [values.service];
   const [verb, name, ...more] = positionals;
-  if (verb === undefined) return list(await consuming(asked));
+  if (verb === undefined) return list(await consuming(environment, asked));
   const { to } = values;
   if (verb !== "reset" || name === undefined || more.length > 0) throw new UsageError(HELP);
   if (to !== "head" && to !== "start") throw new UsageError("say --to head or --to start");
-  await reset(await consuming(asked), name, { to, dryRun: values["dry-run"] });
+  await reset(await consuming(environment, asked), name, { to, dryRun: values["dry-run"] });
 }
 
 /** Nothing is made of what is not there yet. */
-async function consuming(services: readonly string[]): Promise<Consuming[]> {
-  const environment: Environment = readEnvironment();
+async function consuming(environment: Environment, services: readonly string[]): Promise<Consuming[]> {
   const connections = new Map<string, Connection>();
   const found: Consuming[] = [];
   try {
@@ -114,7 +114,7 @@ async function reset(services: readonly Consuming[], name: string, wanted: Reset
     const projection = /^(.+)@\d/.exec(name)?.[1];
     if (wanted.to === "start" && projection !== undefined && (await database.knex.schema.hasTable("projection_builds")))
       throw new UsageError(
-        `${name} keeps rows, which cannot take an event again: they are built anew by a shop that runs, ` +
+        `${name} keeps rows, which cannot take an event again: a node that runs builds them anew, ` +
           `POST /ops/projections/${projection}/rebuild`,
       );
     tell(await resetConsumer(database, name, wanted));
@@ -132,5 +132,3 @@ function tell({ consumer, to, dryRun, places }: ResetReport): void {
         `${streams} streams and ${deadLetters} dead letters are forgotten (${reason})`,
     );
 }
-
-await runCommand("consumer", main);

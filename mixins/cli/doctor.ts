@@ -1,19 +1,18 @@
-// `npm run doctor`: looks at the databases of the shop and says what is wrong, or soon will be.
+// `valence doctor`: looks at the databases of the services and says what is wrong, or soon will be.
 import { parseArgs } from "node:util";
-import { readEnvironment } from "../kernel/index.ts";
-import { runCommand, UsageError } from "./command.ts";
+import { UsageError, type Command } from "./command.ts";
 import { examine } from "../operations/doctor/examination.ts";
 import { lineOf, type Finding, type Status } from "../operations/doctor/finding.ts";
-import { serviceNames } from "../operations/services.ts";
+import { readProject } from "./project.ts";
 
 const HELP = `Looks at the databases that the environment names, and says what is wrong, or soon will be.
 
-  npm run doctor                 all services
-  npm run doctor -- <service>    one
-  npm run doctor -- --deep       reads every event too: gaps in streams
-  npm run doctor -- --json       one JSON document
+  npx valence doctor                 all services
+  npx valence doctor <service>    one
+  npx valence doctor --deep       reads every event too: gaps in streams
+  npx valence doctor --json       one JSON document
 
-No shop need run, and nothing is written. One line a check:
+It works with and without running services, and writes nothing. One line a check:
 
   ok     as it should be
   warn   to be looked at before it grows
@@ -24,25 +23,26 @@ It exits with 1 if a check FAILs, else with 0.`;
 /** Milliseconds between two lines of progress. */
 const PROGRESS_MS = 1_000;
 
-async function main(): Promise<void> {
+export const command: Command = { help: HELP, run: main };
+
+async function main(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({
+    args,
     allowPositionals: true,
     options: {
       deep: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
-      help: { type: "boolean", short: "h", default: false },
     },
   });
-  if (values.help) return console.log(HELP);
-  const all = serviceNames();
+  const { folder, services: all, environment } = readProject();
   const [only] = positionals;
   if (positionals.length > 1) throw new UsageError("name one service, or none for all");
   if (only !== undefined && !all.includes(only))
     throw new UsageError(`there is no service "${only}", but ${all.join(", ")}`);
   let toldAt = performance.now();
   const findings = await examine(
-    readEnvironment(process.env, all),
-    { all, only },
+    environment,
+    { folder, all, only },
     {
       deep: values.deep,
       ...(!values.json && { onFinding: finding => console.log(lineOf(finding)) }),
@@ -67,5 +67,3 @@ function countsOf(findings: readonly Finding[]): Record<Status, number> {
   for (const { status } of findings) counts[status] += 1;
   return counts;
 }
-
-await runCommand("doctor", main);

@@ -18,8 +18,8 @@ export interface Catalogue {
 export async function cataloguesOf(services: string): Promise<Catalogue[]> {
   const runtime = join(import.meta.dirname, "..");
   const found = await Promise.all([
-    ...globSync("*/errors.ts", { cwd: runtime }).map(path => catalogueIn(runtime, path, true)),
-    ...globSync("{errors.ts,*/errors.ts}", { cwd: services }).map(path => catalogueIn(services, path, false)),
+    ...globSync("*/errors.{ts,js}", { cwd: runtime }).map(path => catalogueIn(runtime, path, true)),
+    ...globSync("{,*/}errors.{ts,js}", { cwd: services }).map(path => catalogueIn(services, path, false)),
   ]);
   return found.flat().sort((a, b) => (a.owner < b.owner ? -1 : 1));
 }
@@ -43,7 +43,7 @@ const isCatalogue = (value: unknown): boolean =>
 
 const INTRODUCTION = `# Errors
 
-<!-- Written by \`npm run docs:errors\` from the catalogues, \`errors.ts\` of each floor and service. Change those. -->
+<!-- Written by \`npx valence docs\` from the catalogues, \`errors.ts\` of each floor and service. Change those. -->
 
 Over HTTP an error is \`application/problem+json\` (RFC 9457). Its \`type\` is \`/problems/\` and the code below in lower case
 with dashes (\`/problems/validation-error\`); \`detail\` says what is below, or more; \`errors[]\` names the fields; some errors add a

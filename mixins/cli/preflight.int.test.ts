@@ -54,7 +54,7 @@ test("a Redis Cluster is refused, and that it is one is said", () =>
 
 test("a start ends there, with that line alone", async () => {
   for (const env of [{ NATS_URL: locked.url }, { REDIS_URL: cluster.url }]) {
-    const start = new Child(["mixins/cli/start.mjs"], { ...env, SERVICES: "ops", PORT: "0" });
+    const start = new Child(["mixins/cli/valence.mjs", "start"], { ...env, SERVICES: "ops", PORT: "0" });
     await until("it has ended", () => !start.running);
     const line = new RegExp(`^${Object.keys(env)[0]}="[^\n]*\n$`);
     expect([start.process.exitCode, start.output]).toEqual([1, expect.stringMatching(line)]);

@@ -1,5 +1,5 @@
 // What a start asks of its servers before anything runs: whether they take us, and are of a kind that can serve. One that
-// is away is none of this: the shop starts, and waits for it.
+// is away is none of this: the node starts, and waits for it.
 import { connect, ErrorCode, type NatsConnection, type NatsError } from "nats";
 import { EnvironmentError, natsOptions, PAYLOAD_BYTES, type Environment } from "../kernel/index.ts";
 import { redisProblem } from "../redis/index.ts";

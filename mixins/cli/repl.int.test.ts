@@ -30,7 +30,7 @@ afterAll(async () => {
 
 function start() {
   // Both streams by one pipe, as in a terminal: what came first is read first.
-  const command = ['exec "$0" "$@" 2>&1', process.execPath, join(import.meta.dirname, "start.mjs"), "--repl"];
+  const command = ['exec "$0" "$@" 2>&1', process.execPath, join(import.meta.dirname, "valence.mjs"), "repl"];
   return spawn("sh", ["-c", ...command], {
     env: {
       PATH: process.env["PATH"],

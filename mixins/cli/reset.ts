@@ -1,59 +1,70 @@
-// `npm run reset`: removes the embedded databases, so that the next start is a first start. Only the files of our
+// `valence reset`: removes the embedded databases, so that the next start is a first start. Only the files of our
 // services go, and only those with our tables in them: a path in the environment may be a mistake, and another program's
-// database is not ours to touch. None goes while a shop runs on them.
-import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+// database is not ours to touch. None goes while a node runs on them.
+import { existsSync, globSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { parseArgs } from "node:util";
-import { readEnvironment, type Environment } from "../kernel/index.ts";
-import { runCommand, UsageError } from "./command.ts";
-import { serviceNames } from "../operations/services.ts";
+import { APPLICATION_ID } from "../database/index.ts";
+import type { Environment } from "../kernel/index.ts";
+import { UsageError, type Command } from "./command.ts";
+import { readProject } from "./project.ts";
 
 const HELP = `Removes the embedded databases that the environment names, so that the next start is a first start.
 
-  npm run reset
+  npx valence reset
 
-Only files with the shop's own tables go, and none while a shop runs on them. Postgres and Redis are left as they are.`;
+Only files with the services' own tables go, and none while a node runs on them. Postgres and Redis are left as they are.`;
 
 const SQLITE_BUSY = 5;
 const SIDE_FILES = ["", "-wal", "-shm", "-journal"];
-/** Kept by every event store, by whatever migrates tables, and by the payment provider. */
-const OUR_TABLES = /^CREATE TABLE \W?(store_schema|migrations_\w+)\b|\bauthorizationId\b/i;
-const PROVIDER = "payment-provider";
+/** Every event store keeps the first, and every migrated database one of the second. */
+const OUR_TABLES = /^CREATE TABLE \W?(store_schema|migrations_\w+)\b/i;
 
-async function main(): Promise<void> {
-  // Whoever asks what it does must not find out by it.
-  const { values } = parseArgs({ options: { help: { type: "boolean", short: "h", default: false } } });
-  if (values.help) return console.log(HELP);
-  const services = serviceNames();
-  const environment = readEnvironment(process.env, services);
-  const databases = databasesOf(environment, [...services, PROVIDER]);
+export const command: Command = { help: HELP, run: main };
+
+async function main(args: string[]): Promise<void> {
+  parseArgs({ args });
+  const { services, environment } = readProject();
+  const databases = databasesOf(environment, services);
   const foreign = databases.filter(file => !isOurs(file));
   if (foreign.length > 0)
     throw new UsageError(
-      `Nothing removed: ${foreign.join(", ")}: not a database of the shop. Move it away, or mend the path.`,
+      `Nothing removed: ${foreign.join(", ")}: not a database of these services. Move it away, or mend the path.`,
     );
   const busy = databases.filter(isOpenElsewhere);
-  if (busy.length > 0) throw new UsageError(`Nothing removed: a shop is running on ${busy.join(", ")}. Stop it first.`);
+  if (busy.length > 0) throw new UsageError(`Nothing removed: a node is running on ${busy.join(", ")}. Stop it first.`);
   for (const file of databases) for (const suffix of SIDE_FILES) rmSync(file + suffix, { force: true });
   const { dataDir } = environment;
   if (existsSync(dataDir) && readdirSync(dataDir).length === 0) rmdirSync(dataDir);
   console.log(databases.length > 0 ? `Removed ${databases.join(", ")}.` : "Nothing to remove.");
 }
 
-/** The provider's book is a file also where the services' own are on Postgres. */
+/** The services' databases, and files in the data folder that a service keeps beside its own and has marked. */
 function databasesOf({ databaseOf, dataDir }: Environment, services: readonly string[]): string[] {
-  const files = services.map(databaseOf).flatMap(location => (location.kind === "sqlite" ? [location.filename] : []));
-  return [...new Set([...files, join(dataDir, `${PROVIDER}.sqlite`)])].filter(file => existsSync(file));
+  const own = services.map(databaseOf).flatMap(location => (location.kind === "sqlite" ? [location.filename] : []));
+  const beside = globSync("*.sqlite", { cwd: dataDir })
+    .map(name => join(dataDir, name))
+    .filter(isMarked);
+  return [...new Set([...own, ...beside])].filter(file => existsSync(file));
 }
 
-/** Reads only: whatever the file is, it stays as it is. */
-function isOurs(file: string): boolean {
+const isMarked = (file: string): boolean =>
+  holds(file, database => Object.values(database.prepare("pragma application_id").get()!)[0] === APPLICATION_ID);
+
+const isOurs = (file: string): boolean =>
+  isMarked(file) ||
+  holds(file, database => {
+    const tables = database.prepare("select sql from sqlite_master where type = 'table'").all();
+    return tables.some(({ sql }) => OUR_TABLES.test(String(sql)));
+  });
+
+/** Asks a file that may be anything; it is only read, and stays as it is. */
+function holds(file: string, ask: (database: DatabaseSync) => boolean): boolean {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file, { readOnly: true });
-    const tables = database.prepare("select sql from sqlite_master where type = 'table'").all();
-    return tables.some(({ sql }) => OUR_TABLES.test(String(sql)));
+    return ask(database);
   } catch {
     return false;
   } finally {
@@ -76,5 +87,3 @@ function isOpenElsewhere(file: string): boolean {
     database.close();
   }
 }
-
-await runCommand("reset", main);

@@ -1,33 +1,35 @@
-// `npm run reshard`: spreads a service's event store over more databases while commands keep coming.
+// `valence reshard`: spreads a service's event store over more databases while commands keep coming.
 import { parseArgs } from "node:util";
 import { addShards } from "../database/mixin.ts";
 import { rebalance } from "../event-store/mixin.ts";
-import { readEnvironment, type PostgresLocation } from "../kernel/index.ts";
-import { runCommand, UsageError } from "./command.ts";
-import { serviceNames } from "../operations/services.ts";
+import type { PostgresLocation } from "../kernel/index.ts";
+import { UsageError, type Command } from "./command.ts";
+import { readProject } from "./project.ts";
 
 const HELP = `Spreads a service's event store over the databases that <SERVICE>_DATABASE_URL names.
 
-  npm run reshard -- <service> --add    makes new databases of the list shards; they own nothing yet
-  npm run reshard -- <service>          moves buckets until each database has its share
+  npx valence reshard <service> --add    makes new databases of the list shards; they own nothing yet
+  npx valence reshard <service>          moves buckets until each database has its share
 
   1. Put the new database into the list: ORDERS_DATABASE_URL=postgres://…/a,postgres://…/b
-  2. npm run reshard -- orders --add
+  2. npx valence reshard orders --add
   3. Restart every process of the service with the new list, one after the other.
-  4. npm run reshard -- orders
+  4. npx valence reshard orders
 
 Commands go on all the while; those on the buckets that are being handed over wait for a moment. It may be killed at any
 point and started again: it goes on where it was. Nothing is removed before checksums of what both sides hold agree.`;
 
-async function main(): Promise<void> {
+export const command: Command = { help: HELP, run: main };
+
+async function main(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({
+    args,
     allowPositionals: true,
-    options: { add: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false } },
+    options: { add: { type: "boolean", default: false } },
   });
-  if (values.help) return console.log(HELP);
   const [service] = positionals;
   if (service === undefined || positionals.length > 1) throw new UsageError(`name one service\n\n${HELP}`);
-  const location = readEnvironment(process.env, serviceNames()).databaseOf(service);
+  const location = readProject().environment.databaseOf(service);
   if (location.kind !== "postgres")
     throw new UsageError(`${service} is on SQLite, which has no shards: set ${service.toUpperCase()}_DATABASE_URL`);
   if (values.add) await add(location);
@@ -53,5 +55,3 @@ async function move(service: string, location: PostgresLocation): Promise<void> 
       : `${moved} buckets moved and verified; none was without an owner for longer than ${Math.round(longestMs)} ms.`,
   );
 }
-
-await runCommand("reshard", main);

@@ -6,15 +6,15 @@
 //   3. where it finds nothing it warns, and starts an empty broker
 //   4. it tells of a start that fails by a stack
 //   5. it looks for its own version beside a main module, which ES modules have not, and ends by a stack
-import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { resolve } from "node:path";
 import { Runner } from "moleculer";
 import { EnvironmentError } from "../kernel/index.ts";
+import { brokerOptionsOf } from "./project.ts";
 import { reasonOf } from "./reason.ts";
 import { schemaIn, servicesIn } from "../operations/services.ts";
+import { version } from "./version.ts";
 
-export class ShopRunner extends Runner {
+export class ProjectRunner extends Runner {
   readonly #folder: string;
   readonly #services: readonly string[] | undefined;
 
@@ -27,7 +27,7 @@ export class ShopRunner extends Runner {
 
   override processFlags(args: string[]): void {
     if (args.slice(2).some(flag => /^(-v|(--)?version)$/.test(flag))) {
-      console.log(JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8")).version);
+      console.log(version());
       process.exit(0);
     }
     super.processFlags(args);
@@ -39,9 +39,7 @@ export class ShopRunner extends Runner {
 
   // Moleculer's types say of this and of the next that they give nothing, not even a promise.
   override async loadConfigFile(): Promise<any> {
-    const path = process.env["MOLECULER_CONFIG"] || this.flags?.config || "moleculer.config.ts";
-    const { default: options } = await import(pathToFileURL(resolve(path)).href);
-    return typeof options === "function" ? options.call(this) : options;
+    return brokerOptionsOf(process.env["MOLECULER_CONFIG"] || this.flags?.config);
   }
 
   // oxlint-disable-next-line typescript/no-misused-promises -- it is awaited

@@ -19,15 +19,15 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const script = (name: string): string => join(import.meta.dirname, name);
+const VALENCE = join(import.meta.dirname, "valence.mjs");
 const environment = (extra: Record<string, string>) => ({
   PATH: process.env["PATH"],
   DATA_DIR: folder,
   PORT: "0",
   ...extra,
 });
-function run(name: string, extra: Record<string, string> = {}, args: readonly string[] = []) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script(name), ...args], {
+function run(command: string, extra: Record<string, string> = {}, args: readonly string[] = []) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [VALENCE, command, ...args], {
     env: environment(extra),
     encoding: "utf8",
     timeout: 20_000,
@@ -51,7 +51,7 @@ test.each([
   ["SERVICES", "orders,odrers"],
   ["SERVICEDIR", "nowhere"],
 ])("a wrong %s stops the start with one line that names it", (variable, value) => {
-  const { status, stdout, stderr } = run("start.mjs", { [variable]: value });
+  const { status, stdout, stderr } = run("start", { [variable]: value });
   expect(status).toBe(1);
   expect(stdout).toBe("");
   expect(stderr).toMatch(new RegExp(`^${variable}="[^\\n]*\\n$`));
@@ -59,7 +59,7 @@ test.each([
 });
 
 test.each(["--version", "-v", "version"])("start %s says the version and ends", flag => {
-  expect(run("start.mjs", {}, [flag])).toEqual({
+  expect(run("start", {}, [flag])).toEqual({
     status: 0,
     stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
     stderr: "",
@@ -70,28 +70,25 @@ test.each(["PORT", "HEALTH_PORT"])("a taken %s stops the start with one line tha
   const other = createServer().listen(0);
   await once(other, "listening");
   const { port } = other.address() as AddressInfo;
-  const { status, stdout, stderr } = run("start.mjs", { [variable]: `${port}` });
+  const { status, stdout, stderr } = run("start", { [variable]: `${port}` });
   other.close();
   expect([status, stdout]).toEqual([1, ""]);
   expect(stderr).toMatch(new RegExp(`^${variable}="[^\\n]*EADDRINUSE[^\\n]*\\n$`));
 });
 
-test.each(["reset.ts", "migrate.ts", "doctor.ts", "reshard.ts"])(
-  "%s --help says what it does, and does nothing",
-  async name => {
-    const file = join(folder, "orders.sqlite");
-    new DatabaseSync(file).exec("create table store_schema (version integer)");
-    const before = await readFile(file);
-    expect(run(name, {}, ["--help"])).toEqual({ status: 0, stdout: expect.stringContaining("npm run "), stderr: "" });
-    expect(run(name, {}, ["--nonsense"])).toMatchObject({ status: 1, stdout: "" });
-    expect(await readdir(folder)).toEqual(["orders.sqlite"]);
-    expect(await readFile(file)).toEqual(before);
-  },
-);
+test.each(["reset", "migrate", "doctor", "reshard"])("%s --help says what it does, and does nothing", async name => {
+  const file = join(folder, "orders.sqlite");
+  new DatabaseSync(file).exec("create table store_schema (version integer)");
+  const before = await readFile(file);
+  expect(run(name, {}, ["--help"])).toEqual({ status: 0, stdout: expect.stringContaining("npx valence "), stderr: "" });
+  expect(run(name, {}, ["--nonsense"])).toMatchObject({ status: 1, stdout: "" });
+  expect(await readdir(folder)).toEqual(["orders.sqlite"]);
+  expect(await readFile(file)).toEqual(before);
+});
 
 /** A shop of the services named; resolves when it has written `ready`. */
 async function startShop(ready: string, extra: Record<string, string>) {
-  const shop = spawn(process.execPath, [script("start.mjs")], {
+  const shop = spawn(process.execPath, [VALENCE, "start"], {
     env: environment(extra),
     stdio: ["ignore", "pipe", 2],
   });
@@ -106,7 +103,7 @@ async function startShop(ready: string, extra: Record<string, string>) {
 test.each(["an empty folder", "a file"])("SERVICEDIR that is %s stops the start", async what => {
   const root = join(folder, "services");
   await (what === "a file" ? writeFile(root, "") : mkdir(join(root, "orders"), { recursive: true }));
-  const { status, stdout, stderr } = run("start.mjs", { SERVICEDIR: root });
+  const { status, stdout, stderr } = run("start", { SERVICEDIR: root });
   expect([status, stdout]).toEqual([1, ""]);
   expect(stderr).toMatch(/^SERVICEDIR="[^\n]*\n$/);
 });
@@ -115,13 +112,13 @@ test("a folder whose service has another name stops a start that asks for it by 
   const root = join(folder, "services");
   await mkdir(join(root, "greeter"), { recursive: true });
   await writeFile(join(root, "greeter", "greeter.service.ts"), 'export default { name: "greeting" };');
-  const { status, stderr } = run("start.mjs", { SERVICEDIR: root, SERVICES: "greeter" });
+  const { status, stderr } = run("start", { SERVICEDIR: root, SERVICES: "greeter" });
   expect(status).toBe(1);
   expect(stderr).toMatch(/^SERVICES="greeter": [^\n]*\n$/);
 });
 
 test("an argument that is no flag stops the start", () => {
-  expect(run("start.mjs", {}, ["services/orders"])).toMatchObject({
+  expect(run("start", {}, ["services/orders"])).toMatchObject({
     status: 1,
     stderr: expect.stringMatching(/^services\/orders: [^\n]*SERVICES\n$/),
   });
@@ -129,7 +126,7 @@ test("an argument that is no flag stops the start", () => {
 
 test.each(["20.1.0", "24.0.0", "24.9.1", "24.18.0"])("on Node %s one line says what helps, in production too", node => {
   const old = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${node}' } })`;
-  const args = ["--import", `data:text/javascript,${encodeURIComponent(old)}`, script("start.mjs")];
+  const args = ["--import", `data:text/javascript,${encodeURIComponent(old)}`, VALENCE, "start"];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { env: environment({}), encoding: "utf8" });
   expect([status, stdout]).toEqual([1, ""]);
   expect(stderr).toMatch(/^Node [\d.]+ is too old, 24\.18\.1 [^\n]*NODE_ENV=production: npm ci --include=dev[^\n]*\n$/);
@@ -137,13 +134,13 @@ test.each(["20.1.0", "24.0.0", "24.9.1", "24.18.0"])("on Node %s one line says w
 
 test("the Node that `npm ci` brings is one that a start takes", async () => {
   const { devDependencies } = JSON.parse(await readFile(join(import.meta.dirname, "../../package.json"), "utf8"));
-  const [, least = ""] = /NODE_MIN = "([\d.]+)"/.exec(await readFile(script("start.mjs"), "utf8")) ?? [];
+  const [, least = ""] = /NODE_MIN = "([\d.]+)"/.exec(await readFile(VALENCE, "utf8")) ?? [];
   expect(least).toMatch(/^\d+\.\d+\.\d+$/);
   expect(devDependencies.node.localeCompare(least, "en", { numeric: true })).toBeGreaterThanOrEqual(0);
 });
 
 test("a command whose reader goes away goes on to its end", async () => {
-  const migrate = spawn(process.execPath, [script("migrate.ts")], {
+  const migrate = spawn(process.execPath, [VALENCE, "migrate"], {
     env: environment({}),
     stdio: ["ignore", "pipe", "ignore"],
   });
@@ -175,7 +172,7 @@ test.each([
   ["PAYMENT_PROVIDER_URL", `https://shop:${SECRET}@127.0.0.1:9`],
   ["SERVICES", `postgres://shop:${SECRET}@127.0.0.1:9/shop`],
 ])("a start that fails by %s=%s shows no part of the password", (variable, value) => {
-  const { status, stdout, stderr } = run("start.mjs", { SERVICES: "catalog", [variable]: value });
+  const { status, stdout, stderr } = run("start", { SERVICES: "catalog", [variable]: value });
   expect([status, `${stdout}${stderr}`]).toEqual([1, expect.not.stringMatching(/s3cr|cr.*3t|w0rd/)]);
   const last = stderr.trim().split("\n").at(-1);
   expect(last).toMatch(new RegExp(`^${variable}="|^the database of catalog cannot be reached`));
@@ -183,7 +180,7 @@ test.each([
 
 test("a server that is away shows no part of the password", async () => {
   const url = `redis://shop:${encodeURIComponent(SECRET)}@127.0.0.1:9`;
-  const shop = new Child([script("start.mjs")], { DATA_DIR: folder, SERVICES: "ops", REDIS_URL: url });
+  const shop = new Child([VALENCE, "start"], { DATA_DIR: folder, SERVICES: "ops", REDIS_URL: url });
   await until("it says that it goes on without", () => shop.output.includes("Redis cannot be reached"));
   await shop.end("SIGTERM");
   expect(shop.output).not.toMatch(/s3cr|w0rd/);
@@ -209,14 +206,14 @@ test("DATABASE_URL moves every file, the payment provider's book too", async () 
 test("reset removes our files and no other, and nothing while a shop runs on them", async () => {
   const { stop } = await startShop("The shop is open", {});
   await writeFile(join(folder, "notes.txt"), "mine");
-  const refused = run("reset.ts");
+  const refused = run("reset");
   expect(refused.status).toBe(1);
-  expect(refused.stderr).toContain("a shop is running on");
+  expect(refused.stderr).toContain("a node is running on");
   expect(existsSync(join(folder, "orders.sqlite"))).toBe(true);
   expect(await stop()).toBe(0);
 
   new DatabaseSync(join(folder, "mine.sqlite")).exec("create table notes (text)");
-  expect(run("reset.ts").status).toBe(0);
+  expect(run("reset").status).toBe(0);
   expect((await readdir(folder)).sort()).toEqual(["mine.sqlite", "notes.txt"]);
 });
 
@@ -231,8 +228,8 @@ test("reset removes nothing when a file that is configured is not ours, and leav
     string,
     string
   >[]) {
-    const { status, stderr } = run("reset.ts", extra);
-    expect([status, stderr]).toEqual([1, expect.stringContaining("not a database of the shop")]);
+    const { status, stderr } = run("reset", extra);
+    expect([status, stderr]).toEqual([1, expect.stringContaining("not a database of these services")]);
   }
   expect(await readFile(mine)).toEqual(before);
   expect(existsSync(join(folder, "photo.jpg"))).toBe(true);
@@ -245,16 +242,16 @@ test("a database that was copied without its log stops the start in one line, un
   await copyFile(filename, `${filename}.copy`);
   await database.close();
   await copyFile(`${filename}.copy`, filename);
-  const { status, stdout, stderr } = run("start.mjs", { SERVICES: "carts" });
+  const { status, stdout, stderr } = run("start", { SERVICES: "carts" });
   expect([status, stdout]).toEqual([1, ""]);
   expect(stderr).toMatch(
     /^[^\n]*carts\.sqlite is a copy that was made without its write-ahead log[^\n]*npm run accept-copy\n$/,
   );
-  expect(run("accept-copy.ts").stderr).toContain("name one service");
-  expect(run("accept-copy.ts", {}, ["cart"]).stderr).toContain('there is no service "cart"');
-  expect(run("accept-copy.ts", {}, ["--help"]).stdout).toContain("npm run accept-copy -- <service>");
-  expect(run("accept-copy.ts", {}, ["carts"]).stdout).toMatch(/carts\.sqlite is taken as it is/);
-  expect(run("accept-copy.ts", {}, ["carts"]).stdout).toContain("nothing is changed");
+  expect(run("accept-copy").stderr).toContain("name one service");
+  expect(run("accept-copy", {}, ["cart"]).stderr).toContain('there is no service "cart"');
+  expect(run("accept-copy", {}, ["--help"]).stdout).toContain("npx valence accept-copy <service>");
+  expect(run("accept-copy", {}, ["carts"]).stdout).toMatch(/carts\.sqlite is taken as it is/);
+  expect(run("accept-copy", {}, ["carts"]).stdout).toContain("nothing is changed");
   await (await openDatabase({ kind: "sqlite", filename })).close();
 });
 
@@ -275,9 +272,9 @@ test("a consumer that stands still is listed, and sent on by its name, with a wo
     ["payment.a", 1],
   ].map(([actor_stream, version]) => ({ consumer: "mails", actor_stream, version }));
   await database.knex("consumer_versions").insert(versions);
-  const consumer = (...args: string[]) => run("consumer.ts", {}, args);
+  const consumer = (...args: string[]) => run("consumer", {}, args);
   expect(consumer().stdout).toBe("carts  mails on orders, since 2030-01-01T00:00:00.000Z: it is another log\n");
-  expect(consumer("--help").stdout).toContain("npm run consumer -- reset <name> --to start");
+  expect(consumer("--help").stdout).toContain("npx valence consumer reset <name> --to start");
   expect(consumer("reset", "mails").stderr).toContain("--to head or --to start");
   expect(consumer("reset", "nobody", "--to", "head").stderr).toBe('no service has a consumer "nobody"\n');
   expect(consumer("reset", "mails", "--to", "start", "--dry-run").stdout).toMatch(

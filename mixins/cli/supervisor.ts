@@ -1,4 +1,4 @@
-// `npm start -- --workers 4`: so many processes of the same shop on one machine, on one HTTP port. The first is started
+// `valence start --workers 4`: so many processes of the same services on one machine, on one HTTP port. The first is started
 // alone, so that migrations and the first start's data are done when the others come. Without NATS the supervisor is also
 // how they find each other: it knows when a process is there, and at once when it is gone.
 import cluster, { type Worker } from "node:cluster";
@@ -7,16 +7,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { backoffMs, type Environment, type FromSupervisor, type FromWorker, type Peer } from "../kernel/index.ts";
 
 const limits = {
-  /** Milliseconds before a worker that died is replaced: doubled each time it dies young. */
+  /** Milliseconds before a worker that died is replaced: doubled each time it dies before it is stable. */
   restart: { baseMs: 200, capMs: 10_000 },
-  /** Milliseconds after which a worker has grown old. */
-  youngMs: 10_000,
+  /** Uptime in milliseconds after which the restart backoff starts anew. */
+  stableAfterMs: 10_000,
   /** Milliseconds beyond the shutdown time-out after which a worker that does not end is killed. */
   patienceMs: 10_000,
 };
 
-/** Never returns: ends the process when all workers have ended. */
-export function supervise({ workers, nodeId, shutdownTimeoutMs }: Environment): void {
+/**
+ * Starts the workers, each as `valence` with these arguments, and starts another one for each that dies. Ends the process
+ * when all have ended after a signal.
+ */
+export function supervise({ workers, nodeId, shutdownTimeoutMs }: Environment, args: string[]): void {
+  cluster.setupPrimary({ args });
   const base = nodeId ?? `${hostname().toLowerCase()}-${process.pid}`;
   const peers = new Map<number, Peer>();
   let hasStarted = false;
@@ -54,7 +58,7 @@ export function supervise({ workers, nodeId, shutdownTimeoutMs }: Environment): 
         if (stopping) return endWithTheLast();
         // What ends the very first one, a wrong setting or a taken port, would end all of them.
         if (!hasStarted) return stop(code || 1);
-        const young = performance.now() - startedAt < limits.youngMs ? deaths + 1 : 1;
+        const young = performance.now() - startedAt < limits.stableAfterMs ? deaths + 1 : 1;
         const pauseMs = backoffMs(young, limits.restart);
         console.error(`worker ${place} ended (${signal ?? `code ${code}`}); another one in ${Math.round(pauseMs)} ms`);
         void sleep(pauseMs).then(() => {

@@ -18,7 +18,7 @@ export const databaseErrors = defineErrors({
   FILE_TORN: {
     status: 500,
     says: "{filename} is a copy that was made without its write-ahead log",
-    todo: "copy the log, `<file>-wal`, too, or go on with less: `npm run accept-copy`",
+    todo: "copy the log, `<file>-wal`, too, or go on with less: `npx valence accept-copy`",
   },
   FILE_UNREADABLE: {
     status: 500,
@@ -32,8 +32,8 @@ export const databaseErrors = defineErrors({
   },
   SHARD_UNKNOWN: {
     status: 500,
-    says: "{place} is no shard of the store: `npm run reshard` makes it one",
-    todo: "run `npm run reshard`, or take the database out of the service's `DATABASE_URL`",
+    says: "{place} is no shard of the store: `npx valence reshard` makes it one",
+    todo: "run `npx valence reshard`, or take the database out of the service's `DATABASE_URL`",
   },
   SHARD_TWICE: {
     status: 500,

@@ -54,7 +54,7 @@ export const storeErrors = defineErrors({
   STORE_TORN: {
     status: 500,
     says: "{filename} is a copy that was made without its write-ahead log",
-    todo: "copy the log, `<file>-wal`, too, or go on with less: `npm run accept-copy`",
+    todo: "copy the log, `<file>-wal`, too, or go on with less: `npx valence accept-copy`",
   },
   STORE_UNREADABLE: {
     status: 500,
@@ -74,12 +74,12 @@ export const storeErrors = defineErrors({
   RESHARD_POOLED: {
     status: 500,
     says: "{place}: resharding needs a session of its own, not a pooler's",
-    todo: "run `npm run reshard` with URLs that lead past the pooler",
+    todo: "run `npx valence reshard` with URLs that lead past the pooler",
   },
   RESHARD_RUNNING: {
     status: 500,
     says: "another reshard is at work on this store, at {place}",
-    todo: "wait for its end, then run `npm run reshard` again",
+    todo: "wait for its end, then run `npx valence reshard` again",
   },
   RESHARD_DIFFERS: {
     status: 500,

@@ -1,19 +1,19 @@
-import { globSync, readdirSync } from "node:fs";
-import { join, sep } from "node:path";
+import { readdirSync } from "node:fs";
+import { join, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ServiceSchema } from "moleculer";
 import { Misconfigured } from "../kernel/index.ts";
 
-/** What ends the name of a file with a service's schema. */
-const SUFFIX = ".service.ts";
+/** Ends the name of a file with a service's schema. */
+const SUFFIX = /\.service\.[jt]s$/;
 
 /** The schemas' files below `root`, by service: a service is its folder, or a file of its own. */
 export function servicesIn(root: string): Map<string, string[]> {
-  const files = readdirSync(root, { encoding: "utf8", recursive: true }).filter(file => file.endsWith(SUFFIX));
+  const files = readdirSync(root, { encoding: "utf8", recursive: true }).filter(file => SUFFIX.test(file));
   const services = new Map<string, string[]>();
   for (const file of files.toSorted()) {
     const [top = ""] = file.split(sep);
-    const service = top === file ? file.slice(0, -SUFFIX.length) : top;
+    const service = top === file ? file.replace(SUFFIX, "") : top;
     services.set(service, [...(services.get(service) ?? []), join(root, file)]);
   }
   return services;
@@ -26,19 +26,12 @@ export async function schemaIn(file: string): Promise<ServiceSchema> {
   return schema;
 }
 
-const FOLDER = join(import.meta.dirname, "../../services");
+/** The services below `root`, by name. */
+export const serviceNames = (root: string): string[] => [...servicesIn(root).keys()];
 
-/** A service is its folder. */
-export const serviceNames = (): string[] =>
-  readdirSync(FOLDER, { withFileTypes: true })
-    .filter(entry => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort();
+/** Where a service keeps a file of its own beside its schema. */
+export const serviceFile = (root: string, service: string, file: string): string => resolve(root, service, file);
 
-export const serviceFile = (service: string, file: string): string => join(FOLDER, service, file);
-
-/** Where a service's folder has schemas: the service's own, and that of what it brings along. */
-export const serviceFiles = (service: string): string[] =>
-  globSync("**/*.service.ts", { cwd: join(FOLDER, service) })
-    .sort()
-    .map(file => serviceFile(service, file));
+/** Files with schemas of a service, absolute: the service's own, and those of what it brings along. */
+export const serviceFiles = (root: string, service: string): string[] =>
+  (servicesIn(root).get(service) ?? []).map(file => resolve(file));

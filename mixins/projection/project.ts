@@ -22,7 +22,7 @@ export async function project<T extends Record<string, TProperties>>(
   const fold = new Fold(projection, shapesOf(projection), async () => []);
   const versions = new Map<string, number>();
   const recorded = events.map(({ type, data, stream = "1", at = "2030-01-01T00:00:00.000Z" }): Recorded => {
-    const [actor = ""] = type.split(".");
+    const [actor = ""] = (type as string).split(".");
     const name = `${actor}.${stream}`;
     const version = (versions.get(name) ?? 0) + 1;
     versions.set(name, version);

@@ -28,7 +28,7 @@ const keyOf = ({ name }: Saga): string => `${name}.${SAGA_GIVEN_ID}`;
 export const started =
   <T extends EventName>(type: T, data: EventData<T>, stream = SAGA_GIVEN_ID): Given =>
   (_state, _calls, saga) => {
-    const actor = type.split(".")[0]!;
+    const actor = (type as string).split(".")[0]!;
     const event = { eventId: `${actor}.${stream}@1`, type, actor, stream, version: 1, at, data, metadata: {} };
     return begun(saga, keyOf(saga), event, at);
   };

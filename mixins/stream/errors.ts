@@ -20,7 +20,7 @@ export const streamErrors = defineErrors({
   LOG_HOLE: {
     status: 500,
     says: "{consumer}: {source} goes from version {version} to {event}",
-    todo: "find out whether this is the log that the consumer read before; `npm run doctor -- --deep` tells",
+    todo: "find out whether this is the log that the consumer read before; `npx valence doctor --deep` tells",
   },
   EVENT_BROKEN: {
     status: 500,

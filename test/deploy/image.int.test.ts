@@ -19,7 +19,7 @@ test.each<[string, string | RegExp, string]>([
   ["the newest base", "node:24-slim", "node:latest"],
   ["root", /^USER.*\n/m, ""],
   ["a user by name", "USER 1000:1000", "USER node"],
-  ["a shell", /^CMD.*/m, "CMD node mixins/cli/start.mjs"],
+  ["a shell", /^CMD.*/m, "CMD node mixins/cli/valence.mjs start"],
   ["npm before our process", /^CMD.*/m, 'CMD ["npm", "start"]'],
   ["devDependencies", " --omit=dev", ""],
   ["install scripts", " --ignore-scripts", ""],
@@ -31,7 +31,7 @@ test.each<[string, string | RegExp, string]>([
 test("nothing goes into the image that is not named", () => {
   const ignore = read(".dockerignore");
   const isIn = (path: string): boolean => isInImage(ignore, path);
-  expect(["package.json", "services/orders/order.ts", "mixins/cli/start.mjs"].filter(isIn)).toHaveLength(3);
+  expect(["package.json", "services/orders/order.ts", "mixins/cli/valence.mjs"].filter(isIn)).toHaveLength(3);
   expect(
     [".env", "data/orders.sqlite", ".git/config", "node_modules/x", "services/orders/order.test.ts"].filter(isIn),
   ).toEqual([]);
@@ -59,12 +59,12 @@ test("what the image holds runs by itself, and writes nothing beside itself", ()
     symlinkSync(join(ROOT, path), join(app, path));
   }
   const before = written(app);
-  const run = (script: string, env: Record<string, string>) => {
+  const run = (command: string, env: Record<string, string>) => {
     const all = { PATH: process.env["PATH"]!, NODE_ENV: "production", DATA_DIR: join(folder, "data"), ...env };
     const options = { cwd: app, env: all, encoding: "utf8", timeout: 30_000 } as const;
     const { error, status, stdout, stderr } = spawnSync(
       process.execPath,
-      ["--disable-warning=ExperimentalWarning", script],
+      ["--disable-warning=ExperimentalWarning", "mixins/cli/valence.mjs", command],
       options,
     );
     // One that does not end is told to, after the time-out, and then ends well.
@@ -73,8 +73,8 @@ test("what the image holds runs by itself, and writes nothing beside itself", ()
   };
   // The two lines that fill the compile cache: both end by themselves, HEALTH_PORT or not.
   const cache = { NODE_COMPILE_CACHE: join(folder, "cache"), HEALTH_PORT: "0" };
-  expect(run("mixins/cli/migrate.ts", cache)).toMatchObject({ status: 0, stderr: "" });
-  const started = run("mixins/cli/start.mjs", { ...cache, SERVICES: "ops" });
+  expect(run("migrate", cache)).toMatchObject({ status: 0, stderr: "" });
+  const started = run("start", { ...cache, SERVICES: "ops" });
   expect(started).toMatchObject({ status: 0, stderr: "", stdout: expect.stringContaining("Service 'ops' started") });
   expect(globSync("**/*", { cwd: join(folder, "cache") }).length).toBeGreaterThan(100);
   expect(written(app)).toEqual(before);

@@ -20,7 +20,7 @@ const limits = {
   closingSeconds: 5,
 };
 
-const services = serviceNames();
+const services = serviceNames("services");
 /** Services that keep nothing. */
 const STATELESS = ["api", "ops"];
 /** Variables that Node reads itself. */

@@ -41,7 +41,7 @@ export function nodesOf(manifests: readonly Manifest[]) {
       runs:
         variablesOf(node.container, manifests)
           .find(({ name }) => name === "SERVICES")
-          ?.value?.split(",") ?? serviceNames(),
+          ?.value?.split(",") ?? serviceNames("services"),
     }));
 }
 

@@ -168,7 +168,7 @@ test.each(["catalog", "checkout", "payment-provider"])(
     const other = await mkdtemp(join(tmpdir(), "garbage-"));
     const file = join(other, `${name}.sqlite`);
     await writeFile(file, "no database, whatever its name says\n".repeat(300));
-    const child = new Child(["mixins/cli/start.mjs"], { DATA_DIR: other, PORT: "0", LOGLEVEL: "fatal" });
+    const child = new Child(["mixins/cli/valence.mjs", "start"], { DATA_DIR: other, PORT: "0", LOGLEVEL: "fatal" });
     await until("it has ended", () => !child.running, 20_000);
     expect(child.process.exitCode).toBe(1);
     expect(child.output).toContain(`${file}: `);

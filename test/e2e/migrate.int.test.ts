@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 async function migrate(env: Record<string, string> = {}): Promise<{ status: number | null; output: string }> {
-  const child = new Child(["mixins/cli/migrate.ts"], { ...databases.env, ...env });
+  const child = new Child(["mixins/cli/valence.mjs", "migrate"], { ...databases.env, ...env });
   children.push(child);
   await until("it has ended", () => !child.running);
   return { status: child.process.exitCode, output: child.output };
@@ -104,7 +104,10 @@ test("two that migrate an empty database at once both succeed", async () => {
 
 test("two first starts at once on an empty database both open, with one administrator and one catalog", async () => {
   const env = { ...databases.env, ...ADMIN, SERVICES: "accounts,catalog,inventory,order-views,seed", LOGLEVEL: "warn" };
-  children.push(new Child(["mixins/cli/start.mjs"], env), new Child(["mixins/cli/start.mjs"], env));
+  children.push(
+    new Child(["mixins/cli/valence.mjs", "start"], env),
+    new Child(["mixins/cli/valence.mjs", "start"], env),
+  );
   await until("both are open", () => {
     for (const { running, output } of children) if (!running) throw new Error(output);
     return children.every(({ output }) => output.includes("The shop is open"));
@@ -114,7 +117,9 @@ test("two first starts at once on an empty database both open, with one administ
 });
 
 test("a database that cannot be reached ends it with one line", async () => {
-  const child = new Child(["mixins/cli/migrate.ts"], { DATABASE_URL: "postgres://nobody@127.0.0.1:1/none" });
+  const child = new Child(["mixins/cli/valence.mjs", "migrate"], {
+    DATABASE_URL: "postgres://nobody@127.0.0.1:1/none",
+  });
   await until("it has ended", () => !child.running);
   expect(child.process.exitCode).toBe(1);
   expect(child.output).toMatch(/^the database of accounts cannot be reached, [^\n]+\n$/);

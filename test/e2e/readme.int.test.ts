@@ -17,7 +17,10 @@ let url: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "readme-"));
   const env = { PATH: process.env["PATH"], DATA_DIR: folder, PORT: "0" };
-  shop = spawn(process.execPath, [join(root, "mixins/cli/start.mjs")], { env, stdio: ["ignore", "pipe", 2] });
+  shop = spawn(process.execPath, [join(root, "mixins/cli/valence.mjs"), "start"], {
+    env,
+    stdio: ["ignore", "pipe", 2],
+  });
   let written = "";
   shop.stdout!.on("data", chunk => (written += String(chunk)));
   for (const end = Date.now() + 20_000; !written.includes("The shop is open"); await sleep(20))

@@ -58,9 +58,9 @@ const listed = async (): Promise<string[]> =>
   (await shop.request("GET", "/api/v1/orders?pageSize=100", { token: customer })).body.rows.map(({ id }: any) => id);
 const ops = (method: string, path: string, body?: unknown) =>
   shop.request(method, `/api/v1/ops/${path}`, { token: admin, ...(body !== undefined && { body }) });
-async function run(script: string, ...args: string[]): Promise<{ status: number | null; output: string }> {
-  const child = new Child([`mixins/cli/${script}`, ...args], { DATA_DIR: folder });
-  await until(`${script} has ended`, () => !child.running);
+async function run(command: string, ...args: string[]): Promise<{ status: number | null; output: string }> {
+  const child = new Child(["mixins/cli/valence.mjs", command, ...args], { DATA_DIR: folder });
+  await until(`${command} has ended`, () => !child.running);
   return { status: child.process.exitCode, output: child.output };
 }
 
@@ -79,7 +79,7 @@ test("P4 P5 a log put back from an older copy, which grows past it: told within 
   const { consumers } = (await ops("GET", "consumers")).body;
   const stopped = consumers.filter(({ state }: any) => state === "stopped");
   expect(stopped).toContainEqual(expect.objectContaining({ name: "checkout", service: "checkout", lagEvents: null }));
-  const doctor = await run("doctor.ts");
+  const doctor = await run("doctor");
   expect(doctor.status).toBe(1);
   expect(doctor.output).toMatch(/FAIL +checkout +lag +checkout on orders: its place is not in the log/);
   for (const id of fresh) expect(await statusOf(id)).toBe("placed");
@@ -90,7 +90,7 @@ test("P4 P5 a log put back from an older copy, which grows past it: told within 
   for (const { name } of stopped.filter(({ name }: any) => name !== "empty-cart"))
     expect((await ops("POST", `consumers/${name}/reset`, { to: "start" })).status).toBe(200);
   // The read models are consumers as well, which the list of consumers has; one is left for the command.
-  const command = await run("consumer.ts", "reset", "empty-cart", "--to", "head");
+  const command = await run("consumer", "reset", "empty-cart", "--to", "head");
   expect(command.output).toMatch(/empty-cart on orders goes to the head of the log/);
   await shipped(fresh);
   await until("the read model has them", async () => {
@@ -101,7 +101,7 @@ test("P4 P5 a log put back from an older copy, which grows past it: told within 
     const { consumers } = (await ops("GET", "consumers")).body;
     return consumers.every(({ state }: any) => state === "following");
   });
-  expect((await run("doctor.ts")).output).not.toMatch(/its place is not in the log/);
+  expect((await run("doctor")).output).not.toMatch(/its place is not in the log/);
 });
 
 test("P1 a copy of the files without their logs, made under load, is refused; one of a stopped shop opens whole", async () => {
@@ -120,7 +120,7 @@ test("P1 a copy of the files without their logs, made under load, is refused; on
     copyAll("*.sqlite");
     state.isDone = true;
     const ids = await load;
-    const torn = new Child(["mixins/cli/start.mjs"], { DATA_DIR: copy, PORT: "0" });
+    const torn = new Child(["mixins/cli/valence.mjs", "start"], { DATA_DIR: copy, PORT: "0" });
     await until("it has ended", () => !torn.running);
     expect(torn.process.exitCode).toBe(1);
     expect(torn.output).toMatch(/^[^\n]*\.sqlite is a copy that was made without its write-ahead log[^\n]*\n$/);

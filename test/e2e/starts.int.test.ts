@@ -31,11 +31,14 @@ test.each([
 ])("in a folder named %s it starts, with all that it was told to", async (name, args) => {
   const root = join(folder, name);
   await mkdir(root);
-  for (const part of ["mixins", "broker", "services", "scripts", "moleculer.config.ts", "package.json"])
+  for (const part of ["mixins", "services", "moleculer.config.ts", "package.json"])
     await cp(join(ROOT, part), join(root, part), { recursive: true });
-  await symlink(join(ROOT, "node_modules"), join(root, "node_modules"));
+  await mkdir(join(root, "node_modules/@valence"), { recursive: true });
+  for (const name of (await readdir(join(ROOT, "node_modules"))).filter(name => name !== "@valence"))
+    await symlink(join(ROOT, "node_modules", name), join(root, "node_modules", name));
+  await symlink("../../mixins", join(root, "node_modules/@valence/runtime"));
   let output = "";
-  child = spawn(process.execPath, ["mixins/cli/start.mjs", ...args], {
+  child = spawn(process.execPath, ["mixins/cli/valence.mjs", "start", ...args], {
     cwd: root,
     env: { PATH: process.env["PATH"], PORT: "0", SERVICES: "inventory,payments" },
   });
@@ -51,7 +54,7 @@ test.each([
   expect((await exited)[0]).toBe(0);
   expect(await readdir(join(root, "data"))).toContain("inventory.sqlite");
   // So does what stands beside a start.
-  const migrate = new Child([join(root, "mixins/cli/migrate.ts")], {
+  const migrate = new Child(["mixins/cli/valence.mjs", "migrate"], {
     DATA_DIR: join(root, "data"),
     SERVICES: "inventory",
   });
@@ -83,7 +86,7 @@ test.each([{}, { WORKERS: "2" }])("it serves on when nobody reads its log any mo
 test("it serves on when the disk under its log is full", async () => {
   const port = await freePort();
   const full = await open("/dev/full", "w");
-  child = spawn(process.execPath, ["mixins/cli/start.mjs"], {
+  child = spawn(process.execPath, ["mixins/cli/valence.mjs", "start"], {
     cwd: ROOT,
     env: { PATH: process.env["PATH"], DATA_DIR: folder, PORT: `${port}`, ...LOUD },
     stdio: ["ignore", full.fd, full.fd],
@@ -107,7 +110,7 @@ test.each(["1", "2"])("P1 a closed terminal drains: %s workers answer what they 
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   // In a process group of its own, as a terminal's: the signal reaches all of it.
-  child = spawn(process.execPath, ["mixins/cli/start.mjs"], {
+  child = spawn(process.execPath, ["mixins/cli/valence.mjs", "start"], {
     cwd: ROOT,
     detached: true,
     env: { PATH: process.env["PATH"], DATA_DIR: folder, PORT: `${port}`, WORKERS: workers, LOGLEVEL: "warn" },

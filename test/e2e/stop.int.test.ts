@@ -89,7 +89,7 @@ test.each([
   ["SEED", "maybe"],
   ["REDIS_URL", "http://localhost"],
 ])("%s=%s stops the start with one line that names it", async (name, value) => {
-  const child = new Child(["mixins/cli/start.mjs"], { DATA_DIR: folder, [name]: value });
+  const child = new Child(["mixins/cli/valence.mjs", "start"], { DATA_DIR: folder, [name]: value });
   await until("it has ended", () => !child.running, 10_000);
   expect(child.process.exitCode).toBe(1);
   expect(child.output.trim().split("\n")).toEqual([expect.stringMatching(new RegExp(`^${name}="${value}": expected`))]);
@@ -98,7 +98,7 @@ test.each([
 test("a port that is taken stops the start and says so", async () => {
   shop = await Shop.start({ DATA_DIR: folder });
   const taken = new URL(shop.url).port;
-  const second = new Child(["mixins/cli/start.mjs"], {
+  const second = new Child(["mixins/cli/valence.mjs", "start"], {
     DATA_DIR: join(folder, "second"),
     PORT: taken,
     LOGLEVEL: "error",
@@ -111,7 +111,7 @@ test("a port that is taken stops the start and says so", async () => {
 
 test("a data file that is no database stops the start and is named", async () => {
   await writeFile(join(folder, "orders.sqlite"), "this is not a database, whatever its name says ".repeat(200));
-  const child = new Child(["mixins/cli/start.mjs"], { DATA_DIR: folder, PORT: "0", LOGLEVEL: "error" });
+  const child = new Child(["mixins/cli/valence.mjs", "start"], { DATA_DIR: folder, PORT: "0", LOGLEVEL: "error" });
   await until("it has ended", () => !child.running, 15_000);
   expect(child.process.exitCode).toBe(1);
   expect(child.output).toContain("orders.sqlite");

@@ -105,7 +105,7 @@ test.each([
   ["0", /WORKERS="0": expected a whole number from 1 to 64/],
   ["many", /WORKERS="many"/],
 ])("a wrong number stops the start and is named: --workers %s", async (value, message) => {
-  const child = new Child(["mixins/cli/start.mjs", "--workers", value], {
+  const child = new Child(["mixins/cli/valence.mjs", "start", "--workers", value], {
     DATA_DIR: folder,
     PORT: `${await freePort()}`,
   });
@@ -115,7 +115,7 @@ test.each([
 });
 
 test("what would end every worker ends the start", async () => {
-  const child = new Child(["mixins/cli/start.mjs", "--workers=2"], {
+  const child = new Child(["mixins/cli/valence.mjs", "start", "--workers=2"], {
     DATA_DIR: folder,
     PORT: `${await freePort()}`,
     DATABASE_URL: "postgres://nobody@127.0.0.1:1/nothing",

@@ -90,7 +90,7 @@ export class Shop {
 
   /** Starts the process; `failpoints` arms it. Resolves when it is ready to serve. */
   async start(failpoints = ""): Promise<void> {
-    this.child = new Child(["mixins/cli/start.mjs"], {
+    this.child = new Child(["mixins/cli/valence.mjs", "start"], {
       LOGLEVEL: "warn",
       ...this.env,
       ...(failpoints && { FAILPOINTS: failpoints }),

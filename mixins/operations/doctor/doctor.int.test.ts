@@ -10,7 +10,7 @@ import { orderOf, Shop, until } from "../../../test/support/shop.ts";
 import { serviceNames } from "../services.ts";
 import { change, examined } from "./examined.fixture.ts";
 
-const DOCTOR = join(import.meta.dirname, "../../cli/doctor.ts");
+const VALENCE = join(import.meta.dirname, "../../cli/valence.mjs");
 const ORDERS = 3;
 
 let server: Postgres | undefined;
@@ -19,7 +19,7 @@ let shop: Shop;
 
 /** The command, as people type it. */
 function run(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [DOCTOR, ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [VALENCE, "doctor", ...args], {
     env: { PATH: process.env["PATH"], NODE_OPTIONS: "--disable-warning=ExperimentalWarning", ...databases.env },
     encoding: "utf8",
     timeout: 60_000,
@@ -41,7 +41,7 @@ afterAll(async () => {
 test("where no shop has been, nothing is wrong, and nothing is made", async () => {
   const word = await examined(databases.env, { deep: true });
   expect(word.troubles).toEqual([]);
-  expect(word.of("database")).toHaveLength(serviceNames().length);
+  expect(word.of("database")).toHaveLength(serviceNames("services").length);
   expect(readdirSync(databases.folder)).toEqual([]);
   if (isOnPostgres()) {
     const schemas = await query(
@@ -75,7 +75,7 @@ describe("a shop", () => {
     expect(stderr).toBe("");
     expect(stdout.split("\n").filter(line => line.startsWith("FAIL"))).toEqual([]);
     expect(stdout).toMatch(/\n\d+ checks: \d+ ok, \d+ warn, 0 FAIL\n$/);
-    for (const service of serviceNames()) expect(stdout).toContain(` ${service} `);
+    for (const service of serviceNames("services")) expect(stdout).toContain(` ${service} `);
     expect(stdout).toMatch(/ok +order-views +lag +order-list@\d+ on orders: /);
     expect(stdout).toMatch(/ok +inventory +gaps +0 in 120 streams/);
     expect(status).toBe(0);
@@ -86,7 +86,9 @@ describe("a shop", () => {
     const { counts, findings } = JSON.parse(stdout);
     expect(counts.ok + counts.warn).toBe(findings.length);
     const subjects = new Set(findings.map((finding: { subject: string }) => finding.subject));
-    expect([...subjects].filter(subject => serviceNames().includes(subject as string))).toEqual(["order-views"]);
+    expect([...subjects].filter(subject => serviceNames("services").includes(subject as string))).toEqual([
+      "order-views",
+    ]);
     expect(status).toBe(0);
   });
 
@@ -98,7 +100,7 @@ describe("a shop", () => {
     const { status, stdout, stderr } = run(...args);
     expect([status, stdout]).toEqual([1, ""]);
     expect(stderr).toContain(word);
-    expect(run("--help").stdout).toContain("npm run doctor");
+    expect(run("--help").stdout).toContain("npx valence doctor");
   });
 });
 

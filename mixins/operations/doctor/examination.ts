@@ -6,6 +6,7 @@ import { readPostgresUrl, type Environment, type PostgresLocation } from "../../
 import { clockOf } from "./dialects/postgres/clock.ts";
 import { Connection } from "./dialects/postgres/connection.ts";
 import { durabilityOf, standbysOf } from "./dialects/postgres/durability.ts";
+import { serviceFile } from "../services.ts";
 import { indexesOf } from "./dialects/postgres/indexes.ts";
 import { logOf } from "./dialects/postgres/log.ts";
 import { replicaOf } from "./dialects/postgres/replica.ts";
@@ -35,12 +36,19 @@ interface Patient extends Service {
   readonly databases: readonly (Schema | SqliteFile)[];
 }
 
+/** The services whose databases are opened, below `folder`, and the one that is examined; default: all. */
+export interface Asked {
+  readonly folder: string;
+  readonly all: readonly string[];
+  readonly only?: string | undefined;
+}
+
 export async function examine(
   environment: Environment,
-  services: { readonly all: readonly string[]; readonly only?: string | undefined },
+  services: Asked,
   options: ExaminationOptions = {},
 ): Promise<readonly Finding[]> {
-  const examination = new Examination(environment, services.all, services.only, options);
+  const examination = new Examination(environment, services, options);
   try {
     await examination.run();
   } finally {
@@ -54,14 +62,16 @@ class TornCopy extends Error {}
 class Examination {
   readonly findings: Finding[] = [];
   readonly #environment: Environment;
+  readonly #folder: string;
   readonly #all: readonly string[];
   readonly #only: string | undefined;
   readonly #options: ExaminationOptions;
   readonly #connections = new Map<string, Promise<Connection>>();
   readonly #files: SqliteFile[] = [];
 
-  constructor(environment: Environment, all: readonly string[], only: string | undefined, options: ExaminationOptions) {
+  constructor(environment: Environment, { folder, all, only }: Asked, options: ExaminationOptions) {
     this.#environment = environment;
+    this.#folder = folder;
     this.#all = all;
     this.#only = only;
     this.#options = options;
@@ -201,7 +211,7 @@ class Examination {
         await this.#check(name, "wal", () => walOf(database));
         await this.#check(name, "modes", () => modesOf(database));
       } else {
-        await this.#check(name, "indexes", () => indexesOf(name, database));
+        await this.#check(name, "indexes", () => indexesOf(serviceFile(this.#folder, name, "indexes.json"), database));
         await this.#check(name, "log", () => logOf(database));
       }
       await this.#check(name, "lag", () => lagOf(database, services));

@@ -20,12 +20,13 @@ export async function examined(
   env: Env,
   { only, deep = false }: { only?: string; deep?: boolean } = {},
 ): Promise<Word> {
-  const findings = await examine(readEnvironment(env), { all: serviceNames(), only }, { deep });
+  const all = serviceNames("services");
+  const findings = await examine(readEnvironment(env), { folder: "services", all, only }, { deep });
   return {
     findings,
     of: (check, subject) =>
       findings.filter(one => one.check === check && (subject === undefined || one.subject === subject)).map(lineOf),
-    troubles: findings.filter(({ status, subject }) => status !== "ok" && serviceNames().includes(subject)).map(lineOf),
+    troubles: findings.filter(({ status, subject }) => status !== "ok" && all.includes(subject)).map(lineOf),
   };
 }
 

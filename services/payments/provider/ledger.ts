@@ -4,6 +4,7 @@
 // authorization when that arrives: else a request lost on the way would charge a customer whose order is long gone.
 import { randomBytes } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
+import { APPLICATION_ID } from "@valence/runtime/database";
 
 const limits = {
   /** Milliseconds, and up to twice as many, until a batch is tried again that met another writer. */
@@ -195,6 +196,7 @@ function open(filename: string): DatabaseSync {
     database.exec(`
       pragma journal_mode = wal;
       pragma synchronous = full;
+      pragma application_id = ${APPLICATION_ID};
       create table if not exists entries (
         key text primary key,
         status text not null,

@@ -76,6 +76,13 @@ test("a socket in place of a host is taken", async () => {
   expect(await session(await open(url))).toMatchObject({ user: role, schema: role });
 });
 
+test("a schema whose owner a restored dump has lost: the refusal says so, and what to do", async () => {
+  await query(server.url, `create schema ${role}`);
+  expect(await refusal(server.url)).toContain(`alter schema "${role}" owner to "${role}"`);
+  await query(server.url, `alter schema ${role} owner to ${role}`);
+  expect(await session(await open(server.url))).toMatchObject({ user: role, schema: role });
+});
+
 /** As the service's own user, whose defaults count where nothing is sent. */
 async function asOwner(): Promise<string> {
   await query(server.url, `create role ${role} login`);

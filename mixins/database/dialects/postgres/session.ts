@@ -81,7 +81,10 @@ function mismatch(
   const role = expected.schema;
   const reset = (name: string): string => `reset it: alter role … reset ${name}, or alter database … reset ${name}`;
   if (user !== role) return `the session acts as ${user}, not as ${role}: a pooler or a role's defaults changed it`;
-  if (schema !== role) return `the session's schema is ${schema ?? "none"}, not ${role}: ${reset("search_path")}`;
+  // A schema that the role may not use counts as none.
+  if (schema === null)
+    return `the role ${role} may not use the schema ${role}, as after a dump that was restored without its owners: restore it with them (pg_restore or psql without --no-owner), or alter schema "${role}" owner to "${role}", and its tables alike; else ${reset("search_path")}`;
+  if (schema !== role) return `the session's schema is ${schema}, not ${role}: ${reset("search_path")}`;
   if (encoding !== "UTF8") return `the database's encoding is ${encoding}: make one with encoding 'UTF8'`;
   if (isolation !== "read committed")
     return `transactions are ${isolation}, not read committed: ${reset("default_transaction_isolation")}`;

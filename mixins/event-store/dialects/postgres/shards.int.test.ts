@@ -243,7 +243,10 @@ describe("resharding", () => {
 
   /** `npm run reshard` as a process; `things` is as good as a service to it. */
   const reshardOf = (shards: readonly string[], failpoints = ""): Child =>
-    new Child(["mixins/cli/reshard.ts", SCHEMA], { THINGS_DATABASE_URL: shards.join(","), FAILPOINTS: failpoints });
+    new Child(["mixins/cli/valence.mjs", "reshard", SCHEMA], {
+      THINGS_DATABASE_URL: shards.join(","),
+      FAILPOINTS: failpoints,
+    });
 
   test("P1 killed while the source's rows go, the next run removes the rest", async () => {
     const [a, b] = urls(0, 1) as [string, string];

@@ -32,7 +32,12 @@ let named = 0;
 /** Starts a pod; resolves when it has its services. */
 async function join(kind: Kind): Promise<void> {
   const NODEID = `${kind}-${++named}`;
-  const child = new Child(["mixins/cli/start.mjs"], { ...settings, NODEID, SERVICES: PODS[kind], LOGLEVEL: "info" });
+  const child = new Child(["mixins/cli/valence.mjs", "start"], {
+    ...settings,
+    NODEID,
+    SERVICES: PODS[kind],
+    LOGLEVEL: "info",
+  });
   pods.set(NODEID, { kind, child });
   await until(`${NODEID} has started`, () => {
     if (!child.running) throw new Error(`${NODEID} did not start:\n${child.output}`);

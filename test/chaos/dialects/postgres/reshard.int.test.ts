@@ -48,7 +48,7 @@ async function reshard(
   args: readonly string[],
   { failpoints, killAfterMs }: { failpoints?: string; killAfterMs?: number } = {},
 ): Promise<Child> {
-  const child = new Child(["mixins/cli/reshard.ts", ...args], {
+  const child = new Child(["mixins/cli/valence.mjs", "reshard", ...args], {
     ...locations(`${b},${a}`),
     ...(failpoints !== undefined && { FAILPOINTS: failpoints }),
   });

@@ -39,7 +39,7 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
       PAYMENT_PROVIDER_URL: `http://127.0.0.1:${port}`,
     };
 
-    migration = new Child(["mixins/cli/migrate.ts"], servers);
+    migration = new Child(["mixins/cli/valence.mjs", "migrate"], servers);
     await until("the tables are there", () => !migration.running, 60_000);
     expect(migration.process.exitCode).toBe(0);
 
@@ -51,7 +51,7 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
       const env = { ...given(container, manifests, servers), ...ofPod };
       health.set(name, `http://127.0.0.1:${ofPod.HEALTH_PORT}`);
       if (name === "gateway") ofGateway = env;
-      else nodes.set(name, new Child(["mixins/cli/start.mjs"], env));
+      else nodes.set(name, new Child(["mixins/cli/valence.mjs", "start"], env));
     }
     // It is ready when it has found the others.
     gateway = await Shop.start(ofGateway);

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { newDatabases, type Databases } from "../../../../testing/databases.ts";
 import { Shop } from "../../../../../test/support/shop.ts";
-import { serviceNames } from "../../../services.ts";
+import { serviceFile, serviceNames } from "../../../services.ts";
 import { change, examined } from "../../examined.fixture.ts";
 import { Connection } from "./connection.ts";
 import { expectedOf, indexRows } from "./indexes.ts";
@@ -23,7 +23,7 @@ afterAll(async () => {
 
 const openSchema = (service: string): Promise<Schema> => Schema.open(connection, service.replaceAll("-", "_"));
 
-test.each(serviceNames())("%s: the list is what a start makes", async service => {
+test.each(serviceNames("services"))("%s: the list is what a start makes", async service => {
   const schema = await openSchema(service);
   const made: Record<string, string[]> = {};
   // Knex's record of what it has run is its own.
@@ -31,7 +31,7 @@ test.each(serviceNames())("%s: the list is what a start makes", async service =>
     if (!table.startsWith("migrations_")) (made[table] ??= []).push(definition);
   const sorted = (lists: Readonly<Record<string, readonly string[]>>) =>
     Object.fromEntries(Object.entries(lists).map(([table, definitions]) => [table, definitions.toSorted()]));
-  expect(sorted(made)).toEqual(sorted(await expectedOf(service, schema)));
+  expect(sorted(made)).toEqual(sorted(await expectedOf(serviceFile("services", service, "indexes.json"), schema)));
 });
 
 const set = (service: string, sql: string) => change(databases.env, service, sql);

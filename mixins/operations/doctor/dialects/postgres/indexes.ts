@@ -4,7 +4,6 @@ import { existsSync, readFileSync } from "node:fs";
 import { STORE_INDEXES } from "../../../../event-store/mixin.ts";
 import { PROJECTION_INDEXES } from "../../../../projection/mixin.ts";
 import { STREAM_INDEXES } from "../../../../stream/mixin.ts";
-import { serviceFile } from "../../../services.ts";
 import { count, fail, ok, warn, type Result } from "../../finding.ts";
 import type { Schema } from "./schema.ts";
 
@@ -18,8 +17,9 @@ interface Row {
   readonly definition: string;
 }
 
-export async function indexesOf(service: string, schema: Schema): Promise<readonly Result[]> {
-  const expected = await expectedOf(service, schema);
+/** `own` is the file with the service's own indexes, which need not be there. */
+export async function indexesOf(own: string, schema: Schema): Promise<readonly Result[]> {
+  const expected = await expectedOf(own, schema);
   const rows = await indexRows(schema);
   const results: Result[] = [];
   for (const [table, definitions] of Object.entries(expected)) {
@@ -53,9 +53,9 @@ export async function indexesOf(service: string, schema: Schema): Promise<readon
 }
 
 /** What this code makes in such a schema, as far as a start has been there. */
-export async function expectedOf(service: string, schema: Schema): Promise<Indexes> {
+export async function expectedOf(file: string, schema: Schema): Promise<Indexes> {
   const { names, name } = schema;
-  const own = ownIndexes(service);
+  const own = ownIndexes(file);
   const expected: Record<string, readonly string[]> = {};
   if (names.has("store_schema")) Object.assign(expected, STORE_INDEXES);
   if (names.has("migrations_stream")) Object.assign(expected, STREAM_INDEXES);
@@ -72,8 +72,7 @@ export async function expectedOf(service: string, schema: Schema): Promise<Index
   return expected;
 }
 
-function ownIndexes(service: string): Indexes {
-  const file = serviceFile(service, "indexes.json");
+function ownIndexes(file: string): Indexes {
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Indexes) : {};
 }
 

@@ -1,0 +1,55 @@
+// `npx valence`: one command with subcommands. Each is loaded when it is called.
+import { runCommand, type Command } from "./command.ts";
+import { version } from "./version.ts";
+
+interface Entry {
+  /** One line for the list of commands. */
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly command: Command }>;
+}
+
+const COMMANDS: Readonly<Record<string, Entry>> = {
+  start: { summary: "starts the services of this project", load: () => import("./start.ts") },
+  repl: { summary: "starts them with Moleculer's REPL", load: () => import("./start-repl.ts") },
+  migrate: {
+    summary: "makes the tables of all services, or brings them up to date",
+    load: () => import("./migrate.ts"),
+  },
+  doctor: { summary: "looks at the databases and says what is wrong", load: () => import("./doctor.ts") },
+  reset: { summary: "removes the embedded databases", load: () => import("./reset.ts") },
+  reshard: { summary: "spreads a service's event store over more databases", load: () => import("./reshard.ts") },
+  consumer: { summary: "sets consumers going that stand still after a restore", load: () => import("./consumer.ts") },
+  "accept-copy": {
+    summary: "takes a SQLite file that was copied without its write-ahead log",
+    load: () => import("./accept-copy.ts"),
+  },
+  docs: { summary: "writes the pages that are generated from declarations", load: () => import("./docs.ts") },
+};
+
+const HELP = `Event-sourced virtual actors on Moleculer brokers.
+
+  npx valence <command> [options]
+
+${Object.entries(COMMANDS)
+  .map(([name, { summary }]) => `  ${name.padEnd(13)}${summary}`)
+  .join("\n")}
+
+  npx valence <command> --help    what the command does, and its options
+  npx valence --version           version of the runtime`;
+
+/** Runs the command that the arguments name. An unknown one is exit code 2, with the nearest name. */
+export async function main(args: string[]): Promise<void> {
+  const [name, ...rest] = args;
+  if (name === "--version" || name === "-v" || name === "version") return console.log(version());
+  if (name === undefined || name === "--help" || name === "-h") return console.log(HELP);
+  if (name === "help") return rest.length === 0 ? console.log(HELP) : main([rest[0]!, "--help"]);
+  const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!entry) {
+    const near = Object.keys(COMMANDS).find(known => known.startsWith(name) || name.startsWith(known));
+    console.error(`valence has no command "${name}"${near ? `; did you mean ${near}?` : ""}\n\n${HELP}`);
+    process.exitCode = 2;
+    return;
+  }
+  const { command } = await entry.load();
+  await runCommand(name, command, rest);
+}

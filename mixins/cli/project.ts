@@ -1,0 +1,54 @@
+// The project that a command works on: the folder of the nearest moleculer.config file, from the working folder upwards.
+import { existsSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { BrokerOptions } from "moleculer";
+import { EnvironmentError, Misconfigured, readEnvironment, type Environment } from "../kernel/index.ts";
+import { servicesIn } from "../operations/services.ts";
+
+const CONFIGS = ["moleculer.config.ts", "moleculer.config.js", "moleculer.config.mjs"];
+
+export interface Project {
+  /** Folder of the services, `SERVICEDIR`; relative to the project's. */
+  readonly folder: string;
+  /** Names of all services in it. */
+  readonly services: readonly string[];
+  readonly environment: Environment;
+}
+
+/** Makes the project's folder the working one, from which every path in the environment counts. Throws Misconfigured. */
+export function enterProject(): void {
+  for (let folder = process.cwd(); ; folder = dirname(folder)) {
+    if (CONFIGS.some(name => existsSync(join(folder, name)))) return process.chdir(folder);
+    if (folder === dirname(folder)) break;
+  }
+  throw new Misconfigured(
+    `there is no ${CONFIGS[0]} in ${process.cwd()} or above: change to your project's folder, or make a project with ` +
+      "npx valence new app FOLDER",
+  );
+}
+
+/** Enters the project and reads its environment, with the names of its services in mind. Throws Misconfigured. */
+export function readProject(): Project {
+  enterProject();
+  const { folder, services } = serviceFolder();
+  return { folder, services, environment: readEnvironment(process.env, services) };
+}
+
+/** `SERVICEDIR`, and the services that lie in it; at least one. Throws EnvironmentError. */
+export function serviceFolder(): Pick<Project, "folder" | "services"> {
+  const folder = process.env["SERVICEDIR"] || "services";
+  const expected = "a folder of services: <service>/<service>.service.ts";
+  if (!existsSync(folder) || !statSync(folder).isDirectory())
+    throw new EnvironmentError("SERVICEDIR", folder, expected);
+  const services = [...servicesIn(folder).keys()];
+  if (services.length === 0) throw new EnvironmentError("SERVICEDIR", folder, expected);
+  return { folder, services };
+}
+
+/** The broker's options: `path` or `MOLECULER_CONFIG`, else the project's moleculer.config file. */
+export async function brokerOptionsOf(path = process.env["MOLECULER_CONFIG"]): Promise<BrokerOptions> {
+  const file = path || CONFIGS.find(name => existsSync(name)) || CONFIGS[0]!;
+  const { default: options } = (await import(pathToFileURL(resolve(file)).href)) as { default: unknown };
+  return (typeof options === "function" ? await options() : options) as BrokerOptions;
+}

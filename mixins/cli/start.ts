@@ -1,0 +1,122 @@
+// `valence start`: checks what would otherwise fail far from its cause, then hands over to Moleculer's runner, whose flags
+// (--instances, --hot …) and environment names (SERVICES, SERVICEDIR, NODEID …) stay as they are.
+import { once } from "node:events";
+import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
+import { createServer } from "node:net";
+import { dirname, resolve } from "node:path";
+import { isTornCopy, tornCopyMessage } from "../database/index.ts";
+import { closeToOthers, EnvironmentError, exposedOf, Misconfigured, type Environment } from "../kernel/index.ts";
+import type { Command } from "./command.ts";
+import { readProject } from "./project.ts";
+
+const HELP = `Starts the services of this project.
+
+  npx valence start                all services in one process
+  npx valence start --workers 4    as many processes on one HTTP port
+  SERVICES=orders,api npx valence start
+                                   some services; NATS_URL joins it to the other processes
+
+Options are those of Moleculer's runner, --repl, --config, --env, --instances, --hot, --silent among them; settings come from
+the environment. A wrong setting stops the start with one line that names it.`;
+
+export const command: Command = { help: HELP, run: start };
+
+async function start(given: string[]): Promise<void> {
+  // A terminal that is closed tells all processes in it: each drains, workers too.
+  process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"));
+  bypassProxies();
+  const args = withoutWorkersFlag(given);
+  const { folder, services: known, environment } = readProject();
+  const { workers, worker } = environment;
+  if (workers > 1 && args.includes("--repl"))
+    throw new EnvironmentError("WORKERS", `${workers}`, "1 with --repl: it speaks to one process");
+  // The supervisor has looked before it started a worker.
+  if (worker === undefined) await checkPorts(environment, known);
+  checkFiles(environment, environment.services ?? known);
+  if (worker === undefined && (environment.natsUrl ?? environment.redisUrl) !== undefined) {
+    const { checkServers } = await import("./preflight.ts");
+    await checkServers(environment);
+  }
+  if (workers > 1 && worker === undefined) {
+    const { supervise } = await import("./supervisor.ts");
+    supervise(environment, ["start", ...args]);
+  } else {
+    const { ProjectRunner } = await import("./runner.ts");
+    await new ProjectRunner(folder, environment.services).start([process.execPath, "valence start", ...args]);
+  }
+}
+
+async function checkPorts({ services, port, healthPort }: Environment, known: readonly string[]): Promise<void> {
+  if ((services ?? known).includes("api")) await checkPort("PORT", port);
+  if (healthPort !== undefined) await checkPort("HEALTH_PORT", healthPort);
+}
+
+/** Servers on this machine are called directly, also where a proxy is set for all others. */
+function bypassProxies(): void {
+  const name = process.env["no_proxy"] === undefined ? "NO_PROXY" : "no_proxy";
+  process.env[name] = [process.env[name], "localhost", "127.0.0.1", "::1"].filter(Boolean).join(",");
+}
+
+/** `--workers 4` is WORKERS=4; the workers, which are started with the other arguments, do not see it. */
+function withoutWorkersFlag(args: string[]): string[] {
+  const at = args.findIndex(argument => /^--workers(=|$)/.test(argument));
+  if (at === -1) return args;
+  const [, inline] = args[at]!.split("=");
+  const value = inline ?? args[at + 1] ?? "";
+  // Also when it is empty: then the message says so.
+  process.env["WORKERS"] = value || "(nothing)";
+  return args.toSpliced(at, inline === undefined ? 2 : 1);
+}
+
+/** Every SQLite file of these services can be written, or made, and by this user alone: what cannot be mended is said. */
+function checkFiles({ databaseOf, databaseVariableOf, worker }: Environment, services: readonly string[]): void {
+  const exposed = new Set<string>();
+  for (const service of services) {
+    const location = databaseOf(service);
+    if (location.kind !== "sqlite") continue;
+    const { filename } = location;
+    const file = resolve(filename);
+    try {
+      makeFolder(dirname(file));
+      accessSync(existsSync(file) ? file : dirname(file), constants.W_OK);
+      if (existsSync(file) && !statSync(file).isFile()) throw new Error("not a file");
+      closeToOthers(file);
+      for (const path of exposedOf(file)) exposed.add(path);
+    } catch (error) {
+      const variable = databaseVariableOf(service);
+      const shown = variable === "DATA_DIR" ? filename : `sqlite:${filename}`;
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw new EnvironmentError(variable, shown, `a file that can be written (${code ?? message})`);
+    }
+    if (isTornCopy(file)) throw new Misconfigured(tornCopyMessage(filename));
+  }
+  if (worker !== undefined) return;
+  for (const path of exposed) console.error(`warning: other users of this machine can look into ${path}: chmod go= it`);
+}
+
+/** Folder by folder: where the system makes none (`/proc`), Node's recursive way tries for ever (v24.21.0). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) {
+    if (!statSync(path).isDirectory()) throw Object.assign(new Error(path), { code: "ENOTDIR" });
+    return;
+  }
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another process that starts with us was first.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}
+
+/** The gateway would find out last of all, with every service started for nothing. */
+async function checkPort(variable: string, port: number): Promise<void> {
+  const server = createServer();
+  try {
+    await once(server.listen(port), "listening");
+  } catch (error) {
+    throw new EnvironmentError(variable, `${port}`, `a port to listen on (${(error as Error).message})`);
+  }
+  server.close();
+  await once(server, "close");
+}
