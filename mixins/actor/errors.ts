@@ -89,10 +89,15 @@ export const actorErrors = defineErrors({
     says: "{event}: {reason}",
     todo: "restore the event from a backup, then release the actor from quarantine",
   },
+  CANNOT_DECODE: {
+    status: 500,
+    says: "{event}: {reason}",
+    todo: "mend the upcaster, then release the actor from quarantine",
+  },
   CANNOT_FOLD: {
     status: 500,
     says: "{event}: {reason}",
-    todo: "mend the fold or the upcaster, then release the actor from quarantine",
+    todo: "mend the fold, then release the actor from quarantine",
   },
   HOLE_IN_STREAM: {
     status: 500,

@@ -23,6 +23,11 @@ export const projectionErrors = defineErrors({
     says: "projection {projection}: not handled yet, since handlers before it did not end",
     todo: "wait: the event is tried again by itself; mend the handlers that do not end",
   },
+  HANDLER_HANGS: {
+    status: 500,
+    says: "projection {projection}: a handler has not ended after {ms} ms",
+    todo: "wait in the handler for its tables alone",
+  },
   HANDLER_LATE: {
     status: 500,
     says: "projection {projection}: a handler reads or writes after its end",
