@@ -54,6 +54,8 @@ import { initialOf, type Actor, type Timer } from "./define-actor.ts";
 import type { ActorLimits } from "./limits.ts";
 import type { Loaded } from "./load.ts";
 import { oversizeOf } from "./oversize.ts";
+import { callErrors } from "../contract/index.ts";
+import { actorErrors } from "./errors.ts";
 
 /** A command on its way through an activation. */
 export interface Command {
@@ -228,7 +230,7 @@ export class Activation {
 
   #takeSlot(settle: (answer: Error) => void): boolean {
     if (this.#slots < this.#house.limits.mailboxSlots) return ++this.#slots > 0;
-    settle(new Unavailable("MAILBOX_FULL", { message: `${this.stream}: the mailbox is full`, retryAfterMs: 100 }));
+    settle(actorErrors.MAILBOX_FULL({ stream: this.stream }));
     return false;
   }
 
@@ -251,16 +253,13 @@ export class Activation {
     if ("read" in request) return this.#append(request, this.#check("get"), undefined);
     if (this.#archived) return void this.#answerArchived(request);
     if ("abandon" in request) {
-      const refusal = new Refusal("ABANDONED", { message: "this command was abandoned before it arrived" });
+      const refusal = actorErrors.ABANDONED();
       const { abandon: commandId } = request.abandon;
       return this.#append(request, { ...this.#check(ABANDON), commandId, answer: recordRefusal(refusal) }, refusal);
     }
     const { command } = request;
     if (this.#house.monotonic() > command.deadline)
-      return this.#answer(
-        request,
-        new Unavailable("DEADLINE_PASSED", { message: `${this.stream}: not decided in time` }),
-      );
+      return this.#answer(request, callErrors.DEADLINE_PASSED({ message: `${this.stream}: not decided in time` }));
     if (this.#house.actor.prepare?.[command.kind]) void this.#prepare(request, command);
     else this.#decide(request, command, undefined);
   }
@@ -352,7 +351,7 @@ export class Activation {
         const prepared = await prepare(this.id, this.stream, command, this.#state);
         next =
           monotonic() > command.deadline
-            ? () => this.#answer(request, new Unavailable("DEADLINE_PASSED", { message: `${this.stream}: too late` }))
+            ? () => this.#answer(request, callErrors.DEADLINE_PASSED({ message: `${this.stream}: too late` }))
             : () => this.#decide(request, command, prepared);
       }
     } catch (error) {
@@ -382,7 +381,7 @@ export class Activation {
       const first = isRepeatable ? await this.#house.store.findCommand(this.stream, commandId) : undefined;
       if (first) this.#answerFirst(request, first);
       else if ("abandon" in request) this.#answerWith(request.abandon.settle, { executed: false });
-      else this.#answer(request, new Refusal("ARCHIVED", { message: `${this.stream} is finished and archived` }));
+      else this.#answer(request, actorErrors.ARCHIVED({ stream: this.stream }));
     } catch (error) {
       this.#answer(request, error as Error);
     }
@@ -438,7 +437,7 @@ export class Activation {
   #misled({ version }: Decided, { kind }: Verdict, isSecond: boolean): void {
     const what = isSecond ? "a second verdict" : "a verdict ahead of those before it";
     const message = `${this.stream}: the store gave ${what}, ${kind}, for version ${version}`;
-    this.#house.onBug(this.id, this.#state, new Bug("VERDICT_OUT_OF_TURN", message));
+    this.#house.onBug(this.id, this.#state, actorErrors.VERDICT_OUT_OF_TURN({ message }));
     if (this.#phase === "running") this.#void();
   }
 
@@ -562,8 +561,7 @@ export class Activation {
     const again = this.#again;
     this.#again = [];
     const lost = again.filter(request => ++request.attempts > this.#house.limits.decisionsMax);
-    for (const request of lost)
-      this.#answer(request, new Unavailable("CONTENTION", { message: `${this.stream}: decided too often in vain` }));
+    for (const request of lost) this.#answer(request, actorErrors.CONTENTION({ stream: this.stream }));
     this.#mailbox.unshift(...again.filter(request => !lost.includes(request)));
     this.#work();
   }
@@ -637,7 +635,10 @@ export class Activation {
     try {
       state = storableJson(this.#durableState, "state");
     } catch (error) {
-      const bug = new Bug("SNAPSHOT_FAILED", `${this.stream}@${this.#durableVersion}: ${String(error)}`, {
+      const bug = actorErrors.SNAPSHOT_FAILED({
+        stream: this.stream,
+        version: this.#durableVersion,
+        reason: String(error),
         cause: error,
       });
       return this.#house.onBug(this.id, this.#durableState, bug);

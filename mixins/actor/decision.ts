@@ -1,6 +1,7 @@
 // One decision: command in, events out, the new state folded. Pure but for the clock and ids in its arguments.
 import { asError, Bug, isPrintable, isPromise, Refusal } from "../kernel/index.ts";
 import { evolveAll, type Actor, type Decision, type PlainEvent, type Timer } from "./define-actor.ts";
+import { actorErrors } from "./errors.ts";
 
 export interface Outcome<S> {
   readonly events: readonly PlainEvent[];
@@ -52,7 +53,13 @@ const refuseOf =
 export function decisionFailed(actor: Actor, id: string, command: string, cause: unknown): Bug {
   if (cause instanceof Bug) return cause;
   const { name, message } = asError(cause);
-  return new Bug("DECISION_FAILED", `${actor.contract.actor}.${id}: ${command} threw ${name}: ${message}`, { cause });
+  return actorErrors.DECISION_FAILED({
+    stream: `${actor.contract.actor}.${id}`,
+    command,
+    name,
+    reason: message,
+    cause,
+  });
 }
 
 function decidedOf(decided: unknown): { events: readonly PlainEvent[]; timers: readonly Timer<any>[] } {

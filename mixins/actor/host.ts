@@ -14,11 +14,10 @@ import {
   Refusal,
   rfc3339,
   systemClock,
-  Unavailable,
   type Clock,
   type CommandId,
 } from "../kernel/index.ts";
-import { typedCall, type HistoryEntry, type Reply, type Snapshot, type WhatIf } from "../contract/index.ts";
+import { callErrors, typedCall, type HistoryEntry, type Reply, type Snapshot, type WhatIf } from "../contract/index.ts";
 import type { EventStore, SagaRow } from "../event-store/index.ts";
 import { Activation, type Command, type Surroundings } from "./activation.ts";
 import type { Actor } from "./define-actor.ts";
@@ -26,6 +25,7 @@ import { stateFreezer } from "./frozen.ts";
 import { decisionId, history, stateAt, whatIf } from "./history.ts";
 import { ACTOR_LIMITS, type ActorLimits } from "./limits.ts";
 import { loadState } from "./load.ts";
+import { actorErrors } from "./errors.ts";
 
 export interface ExecuteOptions {
   /** Default: made by the runtime; its answer is then recorded only if something happened. */
@@ -171,10 +171,9 @@ export class ActorHost {
 
   /** An id that the store cannot keep word for word would fail its batch, and the neighbours with it. */
   #wrongIn(commandId: string): Refusal | undefined {
-    if (commandId.length > this.#limits.commandIdLength)
-      return new Refusal("COMMAND_ID_TOO_LONG", { status: 400, field: "commandId" });
+    if (commandId.length > this.#limits.commandIdLength) return actorErrors.COMMAND_ID_TOO_LONG({ field: "commandId" });
     if (commandId === "" || !isPrintable(commandId))
-      return new Refusal("BAD_COMMAND_ID", { status: 400, field: "commandId", message: "is not printable text" });
+      return actorErrors.BAD_COMMAND_ID({ field: "commandId", message: "is not printable text" });
     return undefined;
   }
 
@@ -189,8 +188,7 @@ export class ActorHost {
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const settle = (answer: T | Error): void => (answer instanceof Error ? reject(answer) : resolve(answer));
-      if (this.#draining)
-        return settle(new Unavailable("MOVED", { message: "this node is leaving", retryAfterMs: 50 }));
+      if (this.#draining) return settle(actorErrors.MOVED());
       const waiting = chain === "" ? [] : chain.split(">");
       if (waiting.includes(this.streamOf(id))) return settle(cycle([...waiting, this.streamOf(id)]));
       ask(this.#activate(id, begins), settle);
@@ -344,7 +342,7 @@ export class ActorHost {
       ended.abort();
     }
     if (prepared !== LATE) return prepared;
-    throw new Unavailable("DEADLINE_PASSED", { message: `${stream}: ${kind} was not prepared in time` });
+    throw callErrors.DEADLINE_PASSED({ message: `${stream}: ${kind} was not prepared in time` });
   }
 }
 
@@ -355,16 +353,12 @@ function preparationFailed(stream: string, kind: string, error: unknown): Error 
   if (isRefusal(error)) return new Refusal(error.type, { message, status: error.code });
   // Moleculer numbers some of what may pass like a refusal: an action that nobody offers, or not yet, is its 404.
   if (isRetryable(error) || (code !== undefined && code >= 500 && type !== undefined))
-    return new Unavailable("PREPARE_FAILED", {
-      message: `${stream}: ${kind} could not prepare: ${message}`,
-      cause: error,
-    });
-  return new Bug("PREPARE_FAILED", `${stream}: ${kind} could not prepare: ${message}`, { cause: error });
+    return actorErrors.PREPARE_FAILED({ stream, command: kind, reason: message, cause: error });
+  return new Bug(actorErrors.PREPARE_FAILED.code, `${stream}: ${kind} could not prepare: ${message}`, { cause: error });
 }
 
 const LATE = Symbol("late");
 /** Node's timers take no more: longer ones fire at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
-const cycle = (actors: readonly string[]): Bug =>
-  new Bug("CALL_CYCLE", `actors wait for each other: ${actors.join(" > ")}`, { cycle: actors });
+const cycle = (actors: readonly string[]): Bug => actorErrors.CALL_CYCLE({ actors: actors.join(" > "), cycle: actors });

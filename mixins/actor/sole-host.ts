@@ -1,7 +1,7 @@
 // One service an actor type: consumers know a stream by its actor's type and id, so the streams of two services, each with a
 // database of its own, would be one to them. Of one service there are as many nodes as there may be, and as many releases.
 import type { Service } from "moleculer";
-import { Bug } from "../kernel/index.ts";
+import { actorErrors } from "./errors.ts";
 
 interface Listed {
   readonly name: string;
@@ -17,7 +17,7 @@ interface Listed {
 export function hostAlone(service: Service): () => void {
   const { broker, logger } = service;
   const rival = rivalOf(service);
-  if (rival !== undefined) throw new Bug("ACTOR_HOSTED_TWICE", rival);
+  if (rival !== undefined) throw actorErrors.ACTOR_HOSTED_TWICE({ message: rival });
   const told = new Set<string>();
   const look = (): void => {
     const rival = rivalOf(service);

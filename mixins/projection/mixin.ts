@@ -1,7 +1,6 @@
 // What a service mixes in to keep read models.
 import type { Context, Service, ServiceSchema } from "moleculer";
 import Type from "typebox";
-import { Refusal } from "../kernel/index.ts";
 import { paramsOf } from "../contract/index.ts";
 import { keepsTables, migrate } from "../database/mixin.ts";
 import { consumersOf, streamTables, Consuming } from "../stream/mixin.ts";
@@ -9,6 +8,7 @@ import type { Projection } from "./define-projection.ts";
 import { ProjectionHost } from "./host.ts";
 import type { ProjectionLimits } from "./limits.ts";
 import { migrations } from "./migrations.ts";
+import { projectionErrors } from "./errors.ts";
 
 export { ProjectionHost, type BuildStatus } from "./host.ts";
 export { PROJECTION_LIMITS, type ProjectionLimits } from "./limits.ts";
@@ -37,7 +37,7 @@ export function Projections(
     methods: {
       projection(this: ProjectingService, name: string): ProjectionHost {
         const host = this.projections.get(name);
-        if (!host) throw new Refusal("PROJECTION_NOT_FOUND", { field: "name", message: `no projection "${name}"` });
+        if (!host) throw projectionErrors.PROJECTION_NOT_FOUND({ field: "name", name });
         return host;
       },
     },

@@ -1,7 +1,7 @@
 // The consumers of one service: finds the owners of what they subscribe to, follows each, answers for their state.
 import type { Knex } from "knex";
 import type { Service } from "moleculer";
-import { environmentOf, isStopping, METRICS, Refusal } from "../kernel/index.ts";
+import { environmentOf, isStopping, METRICS } from "../kernel/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Carrier } from "./carriers/carrier.ts";
 import { carrierOf } from "./carriers/resolve.ts";
@@ -17,6 +17,7 @@ import { STOPPED, type ConsumerStopped, type LogPage, type ReadLog } from "./sou
 import { streamTables } from "./tables.ts";
 import type { Taken } from "./taken.ts";
 import { inChunks } from "./chunks.ts";
+import { streamErrors } from "./errors.ts";
 
 export interface ConsumerStatus {
   readonly name: string;
@@ -283,7 +284,7 @@ export class Consumers {
     const letter = await knex("dead_letters")
       .where({ id: Number(id) })
       .first();
-    if (!letter) throw new Refusal("DEAD_LETTER_NOT_FOUND", { field: "id", message: `there is no dead letter ${id}` });
+    if (!letter) throw streamErrors.DEAD_LETTER_NOT_FOUND({ field: "id", id });
     await knex("parked_streams")
       .where({ consumer: letter.consumer, actor_stream: letter.actor_stream })
       .update({ state: "retrying", attempts: 0, charged: 0, next_at: 0 });

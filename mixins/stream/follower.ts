@@ -14,7 +14,7 @@
 // person, one that is merely unavailable is tried for ever, at a bounded rate. What is tried again is read again from the
 // owner: a deploy may have changed its shape, and what is stored is for people. Another release of the consumer tries what
 // is parked once more by itself. When too many streams are aside the consumer says so and stops reading until some are back.
-import { asError, backoffMs, Bug, failpoint, isRetryable, plainError, Unavailable } from "../kernel/index.ts";
+import { asError, backoffMs, Bug, failpoint, isRetryable, plainError } from "../kernel/index.ts";
 import type { Recorded } from "../contract/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Knex } from "knex";
@@ -26,6 +26,8 @@ import { notParkedBy, parkedBy, releaseName, unpark } from "./parked.ts";
 import { Place, streamOf, Superseded, type Aside, type Letter, type PlaceKey } from "./place.ts";
 import type { ReadStream } from "./read-stream.ts";
 import { isAtOrPast, type Cursor, type LogEvent, type LogPage, type ReadLog } from "./source.ts";
+import { storeErrors } from "../event-store/index.ts";
+import { streamErrors } from "./errors.ts";
 
 /** By stream, the first event that failed and why. Later events of that stream have not been applied. */
 export type Failures = Map<string, { readonly event: LogEvent; readonly error: unknown }>;
@@ -303,7 +305,7 @@ export class Follower {
     const { consumer, source } = this.key;
     const missing = event.version - from;
     if (missing > this.#limits.hole)
-      throw new Bug("LOG_HOLE", `${consumer}: ${source} goes from version ${from - 1} to ${event.eventId}`);
+      throw streamErrors.LOG_HOLE({ consumer, source, version: from - 1, event: event.eventId });
     this.#house.logger.info(
       `consumer ${consumer}: ${missing} events are missing before ${event.eventId}, reading them`,
     );
@@ -545,13 +547,13 @@ const absent = (neighbour: LogEvent, version: number): LogEvent => ({
 /** The event of another release is unavailable here, not damaged: another node reads it, or this one after a deploy. */
 const unreadable = ({ eventId, broken, isNewer }: LogEvent): Error =>
   isNewer
-    ? new Unavailable("UNREADABLE_HERE", { message: `${eventId}: ${broken}` })
-    : new Bug("EVENT_BROKEN", broken ?? "");
+    ? storeErrors.UNREADABLE_HERE({ message: `${eventId}: ${broken}`, retryAfterMs: 100 })
+    : streamErrors.EVENT_BROKEN({ message: broken ?? "" });
 
 /** It has held up the events of all streams; told each time. */
 class LateReaction extends Bug {
   constructor(eventId: string, ms: number) {
-    super("REACTION_TOO_LONG", `${eventId} was not handled within ${ms} ms`);
+    super(streamErrors.REACTION_TOO_LONG.code, `${eventId} was not handled within ${ms} ms`);
   }
 }
 

@@ -7,9 +7,9 @@
 // Both only change rows; the follower, on whichever node it is, finds them changed. Dead letters of that owner go: they
 // hold events that the log need not have any more.
 import type { Knex } from "knex";
-import { Refusal } from "../kernel/index.ts";
 import type { Database } from "../database/index.ts";
 import { stoppedOf } from "./identity.ts";
+import { streamErrors } from "./errors.ts";
 
 export interface Reset {
   readonly to: "head" | "start";
@@ -38,8 +38,7 @@ export interface ResetReport extends Reset {
 export function resetConsumer(database: Database, consumer: string, { to, dryRun }: Reset): Promise<ResetReport> {
   return database.transaction(async trx => {
     const rows = await trx("checkpoints").where({ consumer }).orderBy("source").forUpdate();
-    if (rows.length === 0)
-      throw new Refusal("CONSUMER_NOT_FOUND", { field: "name", message: `no consumer has the name ${consumer}` });
+    if (rows.length === 0) throw streamErrors.CONSUMER_NOT_FOUND({ field: "name", consumer });
     const places: ResetPlace[] = [];
     for (const row of rows) {
       const stopped = stoppedOf(row);
@@ -65,11 +64,7 @@ export function resetConsumer(database: Database, consumer: string, { to, dryRun
           revision: Number(row.revision) + 1,
         });
     }
-    if (places.length === 0)
-      throw new Refusal("CONSUMER_NOT_STOPPED", {
-        field: "name",
-        message: `${consumer} has not stopped: its places are in the logs that it reads`,
-      });
+    if (places.length === 0) throw streamErrors.CONSUMER_NOT_STOPPED({ field: "name", consumer });
     return { consumer, to, dryRun, places };
   });
 }
