@@ -11,12 +11,14 @@ const doorErrors = defineErrors({
 const actions = {
   open: { params: {}, returns: Type.Object({}) },
   close: { params: {}, returns: Type.Object({}) },
+  oil: { params: {}, returns: Type.Object({}) },
 };
 const contract = defineContract({
   service: "doors",
   actions,
   refusals: { ...doorErrors, FORBIDDEN: callErrors.FORBIDDEN },
   mayRefuse: { open: ["DOOR_LOCKED", "LOCK_AWAY"] },
+  roles: { oil: [] },
 });
 
 test("an action announces the errors that its contract names for it, or all of them", () => {
@@ -25,19 +27,20 @@ test("an action announces the errors that its contract names for it, or all of t
     LOCK_AWAY: { status: 503, unknown: 504, says: "the lock does not answer" },
   };
   expect(errorsOf(contract, "open")).toEqual({ errors: open });
-  expect(Object.keys(errorsOf(contract, "close").errors)).toEqual([
+  expect(errorsOf(contract, "oil")).toEqual({});
+  expect(Object.keys(errorsOf(contract, "close").errors!)).toEqual([
     "DOOR_LOCKED",
     "KEY_NOT_FOUND",
     "LOCK_AWAY",
     "FORBIDDEN",
   ]);
-  const { actions } = defineService(contract, { actions: { open: () => ({}), close: () => ({}) } });
+  const { actions } = defineService(contract, { actions: { open: () => ({}), close: () => ({}), oil: () => ({}) } });
   expect((actions!["open"] as { errors?: unknown }).errors).toEqual(open);
 });
 
 test("the errors of the floor below are announced with them", () => {
   const { errors } = errorsOf(contract, "open", { TOO_MANY_CALLS: callErrors.TOO_MANY_CALLS });
-  expect(Object.keys(errors)).toEqual(["DOOR_LOCKED", "LOCK_AWAY", "TOO_MANY_CALLS"]);
+  expect(Object.keys(errors!)).toEqual(["DOOR_LOCKED", "LOCK_AWAY", "TOO_MANY_CALLS"]);
 });
 
 test("codes alone do as well: their status follows from their name", () => {

@@ -40,14 +40,17 @@ export type DescribedError = Pick<RefusalDefinition, "inBody"> &
 
 /**
  * What an action or command may refuse with, as the action option that the API's description reads: those of the
- * contract's errors that it names for the action, or all of them; and `others`, which the runtime may throw.
+ * contract's errors that it names for the action, or all of them; and `others`, which the runtime may throw. Nothing for
+ * an action that is between services only.
  */
 export function errorsOf(
-  { refusals, mayRefuse }: AnyContract,
+  { refusals, mayRefuse, roles }: AnyContract,
   action: string,
   others: AnyErrors = {},
-): { errors: DescribedErrors } {
+): { errors?: DescribedErrors } {
   const own = refusals as AnyErrors;
+  // What no person may ask for is in no description, and every node announces its actions to all others.
+  if ((roles as Record<string, readonly string[] | undefined>)[action]?.length === 0) return {};
   const codes = (mayRefuse as Record<string, readonly string[] | undefined>)[action] ?? Object.keys(own);
   return { errors: describeErrors({ ...Object.fromEntries(codes.map(code => [code, own[code]!])), ...others }) };
 }
