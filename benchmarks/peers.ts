@@ -437,7 +437,7 @@ async function versions(): Promise<Record<string, string>> {
   const dependencies = (url: URL): Record<string, string> =>
     (JSON.parse(readFileSync(new URL("package.json", url), "utf8")) as { dependencies: Record<string, string> })
       .dependencies;
-  const { moleculer, pg, "moleculer-web": web } = dependencies(ROOT);
+  const { moleculer, pg, "moleculer-web": web } = dependencies(new URL("mixins/", ROOT));
   return {
     node: process.version,
     postgres: await postgresVersion(server),

@@ -55,6 +55,16 @@ const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record
     },
   },
   {
+    law: laws.runtimeKnowsNoShop,
+    broken: {
+      "a noun": { "mixins/gateway/x.ts": "const cart = 1;" },
+      "in a comment": { "mixins/gateway/x.ts": "// A customer may ask." },
+      "in a name": { "mixins/gateway/x.ts": "const productId = 1;" },
+      "an event": { "mixins/gateway/x.test.ts": 'const type = "order.placed";' },
+      "in a page": { "mixins/gateway/README.md": "Takes orders." },
+    },
+  },
+  {
     law: laws.noFileIsDead,
     broken: {
       "nobody imports it": { "mixins/actor/forgotten.ts": "export const x = 1;" },

@@ -24,9 +24,9 @@ const FLOORS: Readonly<Record<string, number>> = {
   projection: 6,
   saga: 7,
   audit: 8,
-  operations: 9,
   gateway: 9,
-  cli: 10,
+  operations: 10,
+  cli: 11,
 };
 
 /** What plugs into the broker stands on these, and on the pure doors that it needs. */
@@ -123,6 +123,58 @@ export function pureDoorsLoadNoBroker(tree: Tree): string[] {
     return loader === undefined ? [] : [`${door} loads the broker by ${loader}`];
   });
 }
+
+/** Words of the shop: a runtime that has them is not another domain's. Alone, `order` is also a sequence. */
+const SHOP_WORDS = [
+  /\b(?:shop|storefront|cart|basket|checkout|customer|merchant|product|catalog|stock|sku|warehouse)s?\b/i,
+  /\b(?:inventory|inventories|payments?|refunds?|invoices?|shipments?|shipping|order-views?)\b/i,
+  /\borders\b(?! by)|(?<!\bin )\ban order\b|["'`]order\.[a-z]+|\borderId\b/i,
+  /(?:[cC]art|[cC]ustomer|[pP]roduct|[cC]atalog|[sS]tock|[pP]ayment|[rR]efund|[sS]hipment)s?(?:[A-Z]|Id\b)\w*/,
+];
+/** Files of the runtime that still have words of the shop, by pattern, and why. An entry that no file needs is reported. */
+const SHOP_WORDS_ALLOWED: Readonly<Record<string, string>> = {
+  "mixins/actor/*": "examples and fixtures name orders",
+  "mixins/saga/*": "examples and fixtures name a checkout",
+  "mixins/projection/*": "examples and fixtures name orders",
+  "mixins/stream/*": "examples name orders",
+  "mixins/contract/*": "roles and formats of the shop, examples",
+  "mixins/kernel/environment*": "variables of the shop's services",
+  "mixins/kernel/database-locations.ts": "an example names order-views",
+  "mixins/kernel/failpoints.ts": "failpoints of the shop's services",
+  "mixins/kernel/*.test.ts": "databases and users in examples are called shop",
+  "mixins/cli/*": "texts call every application a shop; the tests start the shop",
+  "mixins/operations/doctor/*.int.test.ts": "these examine the databases of a whole shop",
+  "mixins/testing/*": "the kit was made for the shop's tests",
+  "mixins/database/*.int.test.ts": "schemas are called orders; helpers lie in test/support/shop.ts",
+  "mixins/event-store/*.int.test.ts": "helpers lie in test/support/shop.ts",
+  "mixins/redis/*.int.test.ts": "helpers lie in test/support/shop.ts",
+  "mixins/broker/*.int.test.ts": "helpers lie in test/support/shop.ts",
+};
+
+/** The runtime has no word of the shop: not in code, not in comments, not in tests. */
+export function runtimeKnowsNoShop(
+  tree: Tree,
+  allowed: Readonly<Record<string, string>> = SHOP_WORDS_ALLOWED,
+): string[] {
+  const patterns = Object.keys(allowed).map(key => ({ key, matches: patternOf(key), isNeeded: false }));
+  const found: string[] = [];
+  for (const [path, text] of tree) {
+    if (!path.startsWith("mixins/") || !SHOP_WORDS.some(words => words.test(text))) continue;
+    const entries = patterns.filter(({ matches }) => matches.test(path));
+    for (const entry of entries) entry.isNeeded = true;
+    if (entries.length > 0) continue;
+    for (const [n, line] of text.split("\n").entries()) {
+      const word = SHOP_WORDS.map(words => words.exec(line)?.[0]).find(match => match !== undefined);
+      if (word !== undefined) found.push(`${path}:${n + 1} has a word of the shop: ${word}`);
+    }
+  }
+  // A broken example has no such files.
+  const unneeded = tree.has("package.json") ? patterns.filter(({ isNeeded }) => !isNeeded) : [];
+  return [...found, ...unneeded.map(({ key }) => `${key} has no word of the shop: take it off the list`)];
+}
+/** `*` is any text. */
+const patternOf = (text: string): RegExp =>
+  new RegExp(`^${text.replaceAll(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")}$`);
 
 /** Every file is an entry, or something reaches it. Code that only tests use is for tests, and says so by its name. */
 export function noFileIsDead(tree: Tree): string[] {

@@ -1,14 +1,8 @@
 // One service an actor type: consumers know a stream by its actor's type and id, so the streams of two services, each with a
 // database of its own, would be one to them. Of one service there are as many nodes as there may be, and as many releases.
 import type { Service } from "moleculer";
+import { listedServices, type ListedService } from "../contract/index.ts";
 import { actorErrors } from "./errors.ts";
-
-interface Listed {
-  readonly name: string;
-  readonly fullName: string;
-  readonly nodeID?: string;
-  readonly metadata?: { readonly actor?: unknown };
-}
 
 /**
  * Throws Bug `ACTOR_HOSTED_TWICE` when a service of another name, here or on a live node, hosts actors of this type. Two that
@@ -29,10 +23,13 @@ export function hostAlone(service: Service): () => void {
   return () => void broker.localBus.off("$services.changed", look);
 }
 
+/** A service of this process. */
+type Here = Omit<ListedService, "nodeID"> & { readonly nodeID?: undefined };
+
 function rivalOf({ broker, name, fullName, metadata }: Service): string | undefined {
-  const remote = broker.registry.getServiceList({ onlyAvailable: true }) as unknown as Listed[];
+  const remote = listedServices(broker, { onlyAvailable: true });
   const actor: unknown = metadata["actor"];
-  const rival = [...(broker.services as unknown as Listed[]), ...remote].find(
+  const rival = [...(broker.services as unknown as Here[]), ...remote].find(
     other => other.name !== name && other.metadata?.actor === actor,
   );
   if (!rival) return undefined;

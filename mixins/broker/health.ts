@@ -2,14 +2,14 @@
 // a probe must not queue behind its clients.
 //
 //   /health/live   the main loop answers. It asks nothing that lies elsewhere: a restart would not mend that
-//   /health/ready  the broker has started, is not stopping, and has its bus
+//   /health/ready  the broker has started, is not stopping, and has its bus, and each service says that it is ready
 //
 // It listens from before the first service starts until the last has stopped.
 import { once } from "node:events";
 import { createServer, STATUS_CODES, type Server, type ServerResponse } from "node:http";
 import type { Middleware, ServiceBroker } from "moleculer";
 import { callErrors } from "../contract/index.ts";
-import { environmentOf, PROBLEM_JSON, problemType, type ErrorFactory } from "../kernel/index.ts";
+import { environmentOf, PROBLEM_JSON, problemType, unreadyServices, type ErrorFactory } from "../kernel/index.ts";
 import { brokerErrors } from "./errors.ts";
 
 const limits = {
@@ -77,7 +77,9 @@ function unreadyBy(broker: ServiceBroker): string | undefined {
   // The first thing that a stop unsets, before it tells the other nodes.
   if (!(broker as { started?: boolean }).started) return "draining";
   const { tx } = (broker.transit ?? {}) as { tx?: { connected: boolean } };
-  return tx?.connected === false ? "the connection to the other nodes is gone" : undefined;
+  if (tx?.connected === false) return "the connection to the other nodes is gone";
+  const unready = unreadyServices(broker);
+  return unready.length > 0 ? `not ready yet: ${unready.join(", ")}` : undefined;
 }
 
 type Kind = Pick<ErrorFactory, "code" | "status">;

@@ -5,10 +5,10 @@ import { brokerOptions } from "./index.ts";
 
 test("what a broker lists of its options, to the REPL and to other nodes, has no password in it", async () => {
   const environment = readEnvironment({
-    NATS_URL: "nats://shop:s3cr3t@127.0.0.1:4222",
+    NATS_URL: "nats://app:s3cr3t@127.0.0.1:4222",
     REDIS_URL: "redis://:s3cr3t@127.0.0.1:6379",
     ADMIN_PASSWORD: "s3cr3t-s3cr3t",
-    DATABASE_URL: "postgres://shop:s3cr3t@127.0.0.1/shop",
+    DATABASE_URL: "postgres://app:s3cr3t@127.0.0.1/app",
   });
   expect(environment.natsUrl).toContain("s3cr3t");
   const { transporter, ...options } = brokerOptions(environment);

@@ -58,8 +58,7 @@ a 500: its \`type\` is \`/problems/internal\`, and what went wrong is in the log
 
 /** The page, as Markdown. Pure: the same catalogues give the same text. */
 export function errorPage(catalogues: readonly Catalogue[]): string {
-  const isOfRequests = ({ owner, isRuntime }: Catalogue) =>
-    /^(api|gateway)$/.test(owner) || (isRuntime && owner === "contract");
+  const isOfRequests = ({ owner, isRuntime }: Catalogue) => isRuntime && /^(gateway|contract)$/.test(owner);
   const parts: [string, Catalogue[]][] = [
     ["Requests and calls", catalogues.filter(isOfRequests)],
     ["Services", catalogues.filter(catalogue => !catalogue.isRuntime && !isOfRequests(catalogue))],

@@ -48,6 +48,7 @@ export {
 } from "./refusals.ts";
 export { WITHOUT_POSTAL_CODES } from "./countries.ts";
 export { EmailAddress, NewPassword, PersonLines, PersonText, PhoneNumber } from "./person-text.ts";
+export { listedServices, type ListedService } from "./registry.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { openApi, type Operation } from "./openapi.ts";
 export { compileParams, compileSchema, type Check } from "./schema.ts";

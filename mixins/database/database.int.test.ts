@@ -81,7 +81,7 @@ test("owners that share a database keep separate records", async () => {
     name: "001_start",
     up: knex => knex.schema.createTable(name, t => t.increments("id")),
   });
-  await migrate(database, "order-views", [table("one")]);
+  await migrate(database, "loan-views", [table("one")]);
   await migrate(database, "stream", [table("two")]);
   expect(await Promise.all(["one", "two"].map(name => database.knex.schema.hasTable(name)))).toEqual([true, true]);
   await database.close();

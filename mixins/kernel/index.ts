@@ -1,3 +1,4 @@
+export { listensAt, urlOf } from "./addresses.ts";
 export { backoffMs } from "./backoff.ts";
 export type { DatabaseLocation, PostgresLocation, SqliteLocation } from "./database-locations.ts";
 export {
@@ -49,6 +50,7 @@ export { natsOptions } from "./nats-url.ts";
 export { contentBytesMax, isLonger, PAYLOAD_BYTES, payloadBytesMax } from "./payload.ts";
 export { closeToOthers, exposedOf, makePrivate } from "./private-file.ts";
 export { PROBLEM_JSON, problemType } from "./problem.ts";
+export { unreadyServices, type DeclaresReadiness } from "./readiness.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { beginStop, isStopping, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
 export { METRICS } from "./telemetry.ts";

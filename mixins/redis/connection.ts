@@ -24,7 +24,7 @@ const UNWILLING = /^(OOM|READONLY|LOADING|MISCONF|BUSY|MASTERDOWN|NOREPLICAS|CLU
 type Logger = Pick<ServiceBroker["logger"], "info" | "warn">;
 
 export class RedisConnection {
-  /** What all keys of this shop begin with. */
+  /** The beginning of all keys of this namespace. */
   readonly prefix: string;
   /** The first attempt to connect has come to an end, whichever. */
   readonly tried: Promise<void>;

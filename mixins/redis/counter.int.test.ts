@@ -16,7 +16,7 @@ afterAll(() => stop());
 describe("in Redis", () => counterConformance(async () => new RedisCounter(connection, newId(), WINDOW_MS)));
 
 test("counters of one name count together, of two names apart", async () => {
-  const [one, two, other] = ["logins", "logins", "orders"].map(name => new RedisCounter(connection, name, WINDOW_MS));
+  const [one, two, other] = ["logins", "logins", "uploads"].map(name => new RedisCounter(connection, name, WINDOW_MS));
   await one!.add("ada");
   expect((await two!.add("ada")).count).toBe(2);
   expect((await other!.add("ada")).count).toBe(1);

@@ -1,11 +1,6 @@
 // Which service owns an event type: the registry says, by the metadata `events` of each service that hosts actors.
 import type { ServiceBroker } from "moleculer";
-
-interface Listed {
-  readonly name: string;
-  readonly fullName: string;
-  readonly metadata?: { readonly actor?: string; readonly events?: Readonly<Record<string, unknown>> };
-}
+import { listedServices } from "../contract/index.ts";
 
 /**
  * Full names of the services that own these types; "all" means every service that owns any. Only those that are known
@@ -13,8 +8,7 @@ interface Listed {
  */
 export function ownersOf(broker: ServiceBroker, types: readonly string[] | "all"): Set<string> {
   const owners = new Set<string>();
-  const services = broker.registry.getServiceList({ onlyAvailable: true }) as unknown as Listed[];
-  for (const { fullName, metadata } of services) {
+  for (const { fullName, metadata } of listedServices(broker, { onlyAvailable: true })) {
     const events = metadata?.events;
     // What another node announces may be anything, and this runs where nobody catches.
     if (typeof events === "object" && events !== null && (types === "all" || types.some(type => type in events)))
@@ -31,6 +25,6 @@ export function nodesOf(broker: ServiceBroker, action: string): string[] {
 
 /** The actor type of a service, the first part of its streams' names. */
 export function actorOf(broker: ServiceBroker, owner: string): string | undefined {
-  const services = broker.registry.getServiceList({ onlyAvailable: true }) as unknown as Listed[];
+  const services = listedServices(broker, { onlyAvailable: true });
   return services.find(({ fullName }) => fullName === owner)?.metadata?.actor;
 }

@@ -1,7 +1,8 @@
 // What leaves a service after its commits: the hint that wakes consumers, and each durable event once more as a plain
 // Moleculer event (`order.placed`) for services that want only a notification. Both may be lost: who must not miss an
 // event is a consumer. It runs beside the commands, so it costs nothing where nobody listens.
-import type { ServiceBroker } from "moleculer";
+import { Utils, type ServiceBroker } from "moleculer";
+import { listedServices } from "../contract/index.ts";
 import type { Cursor as StoreCursor, EventStore, StoredEvent } from "../event-store/index.ts";
 import { COMMITTED, type Committed, type LogEvent } from "./source.ts";
 
@@ -88,11 +89,11 @@ class Notifier {
 
   #lookAround(): void {
     const { broker, service } = this.#options;
-    const services = broker.registry.getServiceList({ onlyAvailable: true, withEvents: true }) as unknown as Listed[];
+    const services = listedServices(broker, { onlyAvailable: true, withEvents: true });
     const [own] = services.filter(({ fullName }) => fullName === service);
     const types = Object.keys(own?.metadata?.events ?? {});
     const patterns = services.flatMap(({ events = {} }) => Object.keys(events)).filter(name => name !== COMMITTED);
-    const heard = types.some(type => patterns.some(pattern => matches(type, pattern)));
+    const heard = types.some(type => patterns.some(pattern => Utils.match(type, pattern)));
     const nodes = services.filter(({ fullName }) => fullName === service).map(({ nodeID }) => nodeID);
     this.#active = heard && nodes.sort()[0] === broker.nodeID;
     if (!this.#active) this.#cursor = undefined;
@@ -120,23 +121,4 @@ class Notifier {
       for (const event of page.events.map(decode)) if (event.broken === undefined) void broker.emit(event.type, event);
     }
   }
-}
-
-interface Listed {
-  readonly fullName: string;
-  readonly nodeID: string;
-  readonly metadata?: { readonly events?: object };
-  readonly events?: object;
-}
-
-/** Moleculer's patterns: `*` is one part of a name, `**` any number, `?` a character. */
-function matches(name: string, pattern: string): boolean {
-  if (!/[*?]/.test(pattern)) return name === pattern;
-  const source = pattern
-    .replaceAll(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replaceAll("**", "\0")
-    .replaceAll("*", "[^.]*")
-    .replaceAll("\0", ".*")
-    .replaceAll("?", ".");
-  return new RegExp(`^${source}$`).test(name);
 }

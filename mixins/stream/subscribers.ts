@@ -1,13 +1,9 @@
 // Which services consume, or have sagas: remembered by a service that owns events, in its own database. The registry
 // forgets a service that is away, and what it has not taken must not be archived meanwhile.
 import type { Service, ServiceBroker } from "moleculer";
+import { listedServices, type ListedService } from "../contract/index.ts";
 import type { Database } from "../database/index.ts";
 import { streamTables } from "./tables.ts";
-
-interface Listed {
-  readonly fullName: string;
-  readonly metadata?: { readonly consumers?: object; readonly sagas?: object };
-}
 
 /** A service that may still need events, or call actors. */
 export interface Subscriber {
@@ -59,9 +55,10 @@ export class Subscribers {
     for (const service of services) this.#written.delete(service);
   }
 
-  #listed(): Listed[] {
-    const services = this.#broker.registry.getServiceList({ onlyAvailable: true }) as unknown as Listed[];
-    return services.filter(({ metadata }) => metadata?.consumers !== undefined || metadata?.sagas !== undefined);
+  #listed(): ListedService[] {
+    return listedServices(this.#broker, { onlyAvailable: true }).filter(
+      ({ metadata }) => metadata?.consumers !== undefined || metadata?.sagas !== undefined,
+    );
   }
 
   async #remember(): Promise<void> {

@@ -1,10 +1,10 @@
 // What a stranger's bytes cost us before anybody is asked who they are: no input may cost many times more than another of
 // its size. Measured over all routes, in processor time of this process, the least of several measurements.
 import { expect, test } from "@jest/globals";
-import { parseBody } from "./body.ts";
-import { limits } from "./limits.ts";
-import { toProblem } from "./problem.ts";
-import type { Route } from "./route.ts";
+import { parseBody } from "../../mixins/gateway/http/body.ts";
+import { limits } from "../../mixins/gateway/limits.ts";
+import { toProblem } from "../../mixins/gateway/http/problem.ts";
+import type { Route } from "../../mixins/gateway/route/route.ts";
 import { routes } from "./routes/index.ts";
 
 /** A request costs as much as so many bytes whatever is in it: the connection, the header, the router. */

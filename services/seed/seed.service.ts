@@ -6,7 +6,7 @@ import type { Service, ServiceSchema } from "moleculer";
 import { typedCall } from "@valence/runtime/contract";
 import type { Database } from "@valence/runtime/database";
 import { Sql } from "@valence/runtime/database/mixin";
-import { backoffMs, environmentOf, isRefusal, rfc3339, type Environment } from "@valence/runtime/kernel";
+import { backoffMs, environmentOf, isRefusal, rfc3339, urlOf, type Environment } from "@valence/runtime/kernel";
 import { seedProducts } from "../catalog/products.seed.ts";
 import { readyText, type Administrator } from "./ready-text.ts";
 
@@ -15,7 +15,7 @@ const NEEDED = ["accounts", "catalog", "inventory"];
 /** How long one wait for the others lasts before we look whether we are to stop. */
 const PATIENCE_MS = 1_000;
 
-/** `filled`: whether the first start's data is there, or not wanted; until then the gateway is not ready. */
+/** `filled`: whether the first start's data is there, or not wanted. */
 type Seed = Service & { database: Database; stopping: boolean; filled: boolean; running: Promise<void> };
 
 const schema: ServiceSchema<object, object, any> = {
@@ -30,6 +30,12 @@ const schema: ServiceSchema<object, object, any> = {
       ],
     }),
   ],
+  methods: {
+    /** A shop without its first products and administrator would turn its first customers away. */
+    ready(this: Seed): boolean {
+      return this.filled;
+    },
+  },
   created(this: Seed) {
     this.stopping = false;
     this.filled = false;
@@ -63,7 +69,6 @@ async function run(service: Seed): Promise<void> {
       return broker.fatal("the first start's data is refused:", `${type} ${message} ${issues}` as never);
     }
   service.filled = true;
-  const urlOf = (name: string) => (broker.getLocalService(name) as { url?: string } | undefined)?.url;
   if (
     !(await appear(
       service,
@@ -73,7 +78,7 @@ async function run(service: Seed): Promise<void> {
     return;
   // Not through the logger: logs are shipped and kept, and this may hold a password. Of several workers the first says it.
   if (broker.options.logger !== false && isFirst(environment)) {
-    const addresses = { api: urlOf("api"), provider: urlOf("payment-provider") };
+    const addresses = { api: urlOf(broker, "api"), provider: urlOf(broker, "payment-provider") };
     process.stdout.write(readyText(addresses, filled?.administrator));
   }
   // Last of all. A start that is killed before it has shown the password makes up another one next time.

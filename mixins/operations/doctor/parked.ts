@@ -27,7 +27,7 @@ export async function parkedOf(tables: Tables): Promise<readonly Result[]> {
   return results;
 }
 
-/** Only the type of the error: its words may be a customer's. */
+/** Only the type of the error: its message may quote a user's text. */
 async function example(tables: Tables, consumer: string, source: string): Promise<string> {
   const [row] = await tables.rows(
     "select actor_stream, error from parked_streams where consumer = $1 and source = $2 and state = 'parked' order by actor_stream limit 1",

@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { EmailAddress, NewPassword, PersonText } from "@valence/runtime/contract";
-import { route } from "../route.ts";
+import { route } from "@valence/runtime/gateway";
 
 const email = EmailAddress();
 const refreshToken = Type.String({ minLength: 1, maxLength: 200 });

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { API, route } from "../route.ts";
+import { API, route } from "@valence/runtime/gateway";
 
 const productId = Type.String({ format: "uuid" });
 

@@ -2,7 +2,7 @@ import Type from "typebox";
 import { ActorId, Cursor, PersonLines, PersonText } from "@valence/runtime/contract";
 import { Image } from "../../image.ts";
 import { Money } from "../../money.ts";
-import { API, route } from "../route.ts";
+import { API, route } from "@valence/runtime/gateway";
 
 const id = Type.String({ format: "uuid" });
 const moment = Type.String({ maxLength: 40 });

@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { ActorId } from "@valence/runtime/contract";
-import { route } from "../route.ts";
+import { route } from "@valence/runtime/gateway";
 
 export const inventory = [
   route("GET /inventory", "inventory.list", {

@@ -3,7 +3,7 @@ import { Cursor, EntityId, PersonLines, ReadToken, strictObject } from "@valence
 import { idFrom, newId } from "@valence/runtime/kernel";
 import { PostalAddress } from "../../address.ts";
 import { Money } from "../../money.ts";
-import { API, orderStream, route } from "../route.ts";
+import { API, eventStream, route } from "@valence/runtime/gateway";
 
 const path = { id: EntityId };
 /** What a client orders: never a price. */
@@ -92,8 +92,15 @@ export const orders = [
     signedBy: "webhook-signature",
     params: ({ body }) => body,
   }),
-  orderStream("GET /orders/:id/stream", {
+  eventStream("GET /orders/:id/stream", "orders.timeline", {
     summary: "Status changes of an order as server-sent events, until its last; resumes by Last-Event-ID",
     path,
+    actor: "order",
+    last: ["order.shipped", "order.rejected", "order.cancelled"],
+    params: ({ path }) => path,
+    data: ({ type, version, at, data }, { path }) => {
+      const { reason, outOfStock, trackingId } = (data ?? {}) as Record<string, unknown>;
+      return { id: path.id, status: type.replace(/^order\./, ""), version, at, reason, outOfStock, trackingId };
+    },
   }),
 ];

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { join, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
-import { environmentOf, makePrivate, type Environment } from "@valence/runtime/kernel";
+import { environmentOf, listensAt, makePrivate, type Environment } from "@valence/runtime/kernel";
 import { defineService } from "@valence/runtime/contract";
 import { closeWithBroker } from "@valence/runtime/database/mixin";
 import { paymentErrors } from "../errors.ts";
@@ -21,6 +21,7 @@ export default defineService(contract, {
   async started() {
     const environment = environmentOf(this.broker);
     this.url = environment.paymentProviderUrl ?? (await this.startBundled(environment));
+    listensAt(this, this.url);
   },
   methods: {
     async startBundled(environment: Environment): Promise<string> {

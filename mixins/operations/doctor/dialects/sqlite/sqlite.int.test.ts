@@ -33,7 +33,7 @@ test("a page that was overwritten", async () => {
   await handle.write(Buffer.alloc(4_096, 0xee), 0, 4_096, 8 * 4_096);
   await handle.close();
   const { troubles } = await word();
-  expect(troubles[0]).toMatch(/^FAIL +carts +quick_check .*carts\.sqlite: .* → stop the shop, keep a copy/);
+  expect(troubles[0]).toMatch(/^FAIL +carts +quick_check .*carts\.sqlite: .* → stop every process, keep a copy/);
 });
 
 test("what is no database", async () => {
