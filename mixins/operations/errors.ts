@@ -5,7 +5,7 @@ export const operationErrors = defineErrors({
   ACTOR_TYPE_NOT_FOUND: {
     status: 404,
     says: 'no service hosts "{type}"',
-    todo: "name the type of actor as events do: `order` of `order.placed`",
+    todo: "name the type of actor as its events do: the part before the dot",
   },
   ACTOR_NOT_FOUND: {
     status: 404,
