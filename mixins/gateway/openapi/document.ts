@@ -87,11 +87,9 @@ function operationsOf(routes: readonly Route[], promises: ReadonlyMap<string, Pr
   return routes.map(route => {
     const { method, url, summary, path, query, body, target, access } = route;
     const { action: asked } = "stream" in target ? target.stream : target;
-    const { returns, errors } = promises.get(asked) ?? {};
-    const common = {
-      ...{ method, url, summary, path, query, body, secured: access !== "public" },
-      errors: { ...usualErrors(route), ...asNamedBy(route, errors) },
-    };
+    const { returns, errors: own } = promises.get(asked) ?? {};
+    const errors = { ...usualErrors(route), ...asNamedBy(route, own) };
+    const common = { method, url, summary, path, query, body, secured: access !== "public", errors };
     if ("stream" in target)
       return {
         ...common,
