@@ -1,4 +1,4 @@
-// What is recorded with a command and given word for word to whoever repeats its id: a reply or a refusal, as JSON text.
+// The recorded answer of a command, given word for word to each repetition of its id: a reply or a refusal, as JSON text.
 // A reply of nothing but `{ id, version }` is not stored: it follows from the command's row.
 import type { RecordedCommand } from "../event-store/index.ts";
 import { type Bug, isRefusal, Refusal, storableJson, type RefusalDetail } from "../kernel/index.ts";
@@ -32,7 +32,7 @@ export function answerOf(id: string, { commandId, version, answer }: RecordedCom
   }
 }
 
-/** What who abandons a command hears of the answer that it had. One that cannot be read says nothing about its effect. */
+/** The answer to an order to abandon a command that was executed. An answer that cannot be read says nothing about the effect. */
 export const toAbandoner = (answer: Reply | Error): { executed: boolean; answer: unknown } | Error =>
   !(answer instanceof Error)
     ? { executed: true, answer }
@@ -49,6 +49,6 @@ export const isRepeat = (first: Asked, repeat: Asked): boolean =>
 
 export const idReused = (): Refusal => actorErrors.COMMAND_ID_REUSED({ field: "commandId" });
 
-/** The first answer for a repetition, or the refusal of an id that is used for something else. */
+/** The first answer for a repetition, or the refusal of an id that another command has used. */
 export const answerToRepeat = (id: string, first: RecordedCommand, repeat: Asked): Reply | Refusal | Bug =>
   isRepeat(first, repeat) || first.kind === ABANDON ? answerOf(id, first) : idReused();

@@ -14,7 +14,7 @@ export type Moment = Omit<Decision, "refuse">;
 
 export const decisionOf = (id: string, now: string, newId: () => string): Moment => ({ id, now, newId });
 
-/** Decides and folds. Throws the refusal; anything else that is thrown is a bug of the definition, and comes out as one. */
+/** Decides and folds. Throws the refusal; anything else that the definition throws becomes Bug `DECISION_FAILED`. */
 export function decide<S>(
   actor: Actor,
   state: S,
@@ -49,7 +49,7 @@ const refuseOf =
   (code, detail) =>
     refusals[code](detail);
 
-/** Code of the definition threw, or gave what cannot be stored. */
+/** The bug of a definition whose code threw, or gave a value that cannot be stored. */
 export function decisionFailed(actor: Actor, id: string, command: string, cause: unknown): Bug {
   if (cause instanceof Bug) return cause;
   const { name, message } = asError(cause);
@@ -69,14 +69,14 @@ function decidedOf(decided: unknown): { events: readonly PlainEvent[]; timers: r
   return { events, timers };
 }
 
-/** All of them are looked at: each promise that is left alone may end the process. */
+/** Looks at all of them: a rejected promise that has no handler ends the process. */
 function mustBeHere(events: readonly (PlainEvent | null)[]): void {
   let late = 0;
   for (const event of events) if (isPromise(event) || isPromise(event?.data)) late++;
   if (late > 0) throw new TypeError(`${late} of its events are promises, or have one for data`);
 }
 
-/** Of a timer that the store cannot keep the decision must hear: in a batch it would fail the neighbours as well. */
+/** Throws for a timer that the store cannot keep: in a batch it would fail the appends of other actors as well. */
 function checkTimer(actor: Actor, timer: Timer<any>): void {
   const name = "cancel" in timer ? timer.cancel : timer.set;
   if (typeof name !== "string" || name.length > TIMER_NAME_MAX || !isPrintable(name))
@@ -84,10 +84,13 @@ function checkTimer(actor: Actor, timer: Timer<any>): void {
   if ("cancel" in timer) return;
   const { afterMs } = timer;
   if (typeof afterMs !== "number" || !(Math.abs(afterMs) <= AFTER_MS_MAX))
-    throw new Error(`timer ${name}: afterMs is ${JSON.stringify(afterMs)}`);
-  if (!Object.hasOwn(actor.decide, timer.command)) throw new Error(`timer ${name}: ${timer.command} is no command`);
+    throw new Error(
+      `timer ${name}: afterMs is ${JSON.stringify(afterMs)}, not milliseconds of at most a hundred years`,
+    );
+  if (!Object.hasOwn(actor.decide, timer.command))
+    throw new Error(`timer ${name}: the actor has no command ${timer.command}`);
 }
-/** Characters: the id of the command that it fires holds it, beside the stream. */
+/** Characters: the timer's command id holds its name, beside the stream. */
 const TIMER_NAME_MAX = 100;
 /** A hundred years. */
 const AFTER_MS_MAX = 100 * 365.25 * 24 * 3_600_000;

@@ -15,7 +15,7 @@ export const actorErrors = defineErrors({
   },
   COMMAND_ID_REUSED: {
     status: 422,
-    says: "this id was used before, with another command or other params",
+    says: "this id was used before for another command, or with other params",
     todo: "send each command under an id of its own",
   },
   ABANDONED: {

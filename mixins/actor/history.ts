@@ -12,7 +12,7 @@ import { actorErrors } from "./errors.ts";
 /** Ids that a decision makes come from stream, version and count: decided again, it makes the same ones. */
 export const decisionId = (stream: string, version: number, n: number): string => idFrom(stream, `${version}`, `${n}`);
 
-/** What is stored with the first event of a command, besides who asked: enough to decide it again. */
+/** Stored with the first event of a command, besides the user and the request: enough to decide it again. */
 interface Cause {
   readonly command?: string;
   readonly params?: unknown;
@@ -55,8 +55,8 @@ export async function stateAt(
 }
 
 /**
- * Decides every recorded command again with the code at hand and compares the events. What a `prepare` found is not on
- * record: such commands are only folded.
+ * Decides every recorded command again with today's code and compares the events. The results of `prepare` are not
+ * recorded: commands that prepare are only folded.
  */
 export async function whatIf(
   actor: Actor,

@@ -16,4 +16,5 @@ export {
 export { actorErrors } from "./errors.ts";
 export { decide, decisionOf } from "./decision.ts";
 export { deepFreeze } from "./frozen.ts";
-export { given, GIVEN_ID, GIVEN_NOW } from "./given.ts";
+export { given } from "./given.ts";
+export { GIVEN_ID, GIVEN_NOW } from "./moment.ts";

@@ -1,10 +1,10 @@
-// From the store to a state: snapshot, upcasting, folding. What cannot be read is one of three, and others go on:
+// From the store to a state: snapshot, upcasting, folding. A stream that cannot be read is one of three things:
 //
 //   damage          a hole in the versions, also at the end; text that is no JSON. Quarantine, believed by every node.
 //   not by us       a fold or an upcaster throws. Quarantine for this release (quarantine.ts); others try for themselves.
 //   newer           an event type or version that this node does not know: a newer release wrote it. Unavailable here, and
 //                   nothing is written about it.
-// A read that fails is none of them: it is thrown on as it is.
+// A read of the store that fails is none of them: its error is thrown as it is.
 import { setImmediate as turn } from "node:timers/promises";
 import { Bug, eventIdOf, plainError, type Unavailable } from "../kernel/index.ts";
 import { compileSchema, strictObject, type AnyContract, type Check, type HistoryEntry } from "../contract/index.ts";
@@ -21,9 +21,9 @@ import { deepFreeze } from "./frozen.ts";
 import { beliefIn, damagedReason, releaseOf, unreadableReason } from "./quarantine.ts";
 import { actorErrors } from "./errors.ts";
 
-/** What every node would see. */
+/** Bugs that every node would meet. */
 const DAMAGE: readonly unknown[] = ["HOLE_IN_STREAM", "EVENT_DAMAGED"];
-/** What another release may see differently. */
+/** Bugs that another release may not have. */
 const OF_THIS_CODE: readonly unknown[] = ["CANNOT_DECODE", "CANNOT_FOLD"];
 
 /**
@@ -48,7 +48,7 @@ export function decode(actor: Actor, event: StoredEvent): PlainEvent {
 /** All that is stored with an event. Throws Bug `EVENT_DAMAGED`. */
 export const metadataOf = (event: StoredEvent): object => parsed(event, event.metadata || "{}");
 
-/** Who made an event, in what course and by which command. Throws Bug `EVENT_DAMAGED`. */
+/** The user, request and command of an event. Throws Bug `EVENT_DAMAGED`. */
 export function publicMetadata(event: StoredEvent): HistoryEntry["metadata"] {
   const { user, requestId, commandId } = metadataOf(event) as Record<string, string | undefined>;
   return { ...(user && { user }), ...(requestId && { requestId }), ...(commandId && { commandId }) };
@@ -77,7 +77,7 @@ function evolve(actor: Actor, state: unknown, event: StoredEvent): unknown {
 
 type Unreadable = (typeof actorErrors)["EVENT_DAMAGED" | "CANNOT_DECODE" | "CANNOT_FOLD"];
 
-/** Whoever mends a record looks for the event. */
+/** Names the event, which an operator has to find. */
 function unreadable(error: Unreadable, { stream, version }: StoredEvent, cause: unknown): Bug {
   return error({ event: eventIdOf(stream, version), reason: plainError(cause).message, cause });
 }
@@ -108,13 +108,30 @@ export async function foldStored(
   return { state, version };
 }
 
-/** What an activation starts from. */
+/** A loaded stream. */
 export interface Loaded {
   readonly version: number;
   readonly state: unknown;
   readonly snapshotVersion: number;
   /** It takes no new command. */
   readonly archived: boolean;
+}
+
+/** Runs at most so many loads at once; one that ends gives its turn to the next. */
+export function atMost(concurrentLoads: number): <T>(load: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async load => {
+    if (running < concurrentLoads) running++;
+    else await new Promise<void>(resolve => waiting.push(resolve));
+    try {
+      return await load();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else running--;
+    }
+  };
 }
 
 /**

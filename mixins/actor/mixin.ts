@@ -1,4 +1,4 @@
-// What a service mixes in to host an actor: its commands as actions, the record of its actors, its timers and its log.
+// The mixin of a service that hosts an actor: commands as actions, the record of its actors, timers and the log.
 import type { Context, Service, ServiceBroker, ServiceSchema } from "moleculer";
 import Type, { type TProperties } from "typebox";
 import {
@@ -11,7 +11,16 @@ import {
   REPEATED,
   REPLAYED,
 } from "../kernel/index.ts";
-import { ActorId, errorsOf, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/index.ts";
+import {
+  ActorId,
+  errorsOf,
+  paramsOf,
+  returnsOf,
+  rolesOf,
+  type AnyContract,
+  type Meta,
+  type Mixin,
+} from "../contract/index.ts";
 import { keepsTables } from "../database/mixin.ts";
 import { PlaceChecks } from "../event-store/index.ts";
 import { eventStoreOf } from "../event-store/mixin.ts";
@@ -61,7 +70,7 @@ const HISTORY_PAGE = 1_000;
 const QUARANTINE_PAGE = 100;
 /** Streams that one call of `archive` looks at unless it says otherwise. */
 const ARCHIVE_PAGE = 1_000;
-/** What `archive` takes: milliseconds since the last event, how many streams to look at, where to go on, services that are gone. */
+/** Params of `archive`: milliseconds since the last event, streams to look at, where to go on, services that are gone. */
 export const ARCHIVE_PARAMS = {
   olderThanMs: Type.Integer({ minimum: 0 }),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
@@ -81,11 +90,11 @@ export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
     headers?: Record<string, string>;
     startHrTime?: [number, number];
   };
-  // What it has waited in the bulkhead is gone.
+  // The time that the call has waited in the bulkhead is spent.
   const spentMs = startHrTime ? elapsedMs(startHrTime) : 0;
   const commandId = headers?.[COMMAND_ID];
   const repeated = headers?.[REPEATED] !== undefined;
-  // What was sent again on its way is no repetition of the client's.
+  // A call that a node has sent again is no repetition of the client's.
   const isClients = commandId !== undefined && !repeated && isClientCommandId(commandId);
   return {
     commandId,
@@ -98,10 +107,13 @@ export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
 }
 
 /**
- * Hosts an actor: one action a command (`orders.place`, answering `{ id, version }` and what `reply` adds), and
+ * Hosts an actor: one action a command (`orders.place`, which answers `{ id, version }` and the fields of `reply`), and
  * `get`, `history`, `stateAt`, `whatIf`, `abandon`, `quarantined`, `releaseQuarantine`. `this.actors` is the host, for the service's own actions.
  */
-export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partial<ServiceSchema> {
+export function Actors<K extends AnyContract>(
+  actor: Actor<K>,
+  options: Partial<HostOptions> = {},
+): Mixin<{ readonly actors: ActorHost<K> }> {
   const { contract } = actor;
   const commands = Object.entries(contract.commands as Record<string, TProperties>).map(([command, params]) => [
     command,
@@ -225,7 +237,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
     },
     created(this: HostingService) {
       keepsTables(this, () => eventStoreOf(this));
-      // Leases, and how far the log is published: for when there are several nodes, which may be later.
+      // Leases, and how far the log is published: needed as soon as a second node joins.
       keepsTables(this, () => streamTables(this));
     },
     async started(this: HostingService) {
@@ -273,7 +285,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
     },
     async stopped(this: HostingService) {
       this.endHosting?.();
-      // One that did not start has none.
+      // Undefined in a service that did not start.
       if (this.handOver) this.broker.localBus.off("$services.changed", this.handOver);
       this.subscribers?.stop();
       await this.timers?.stop();
@@ -282,7 +294,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
       this.stopMeasuring?.();
       await this.actors?.drain();
     },
-  } as Partial<ServiceSchema>;
+  } as Partial<ServiceSchema> as Mixin<{ readonly actors: ActorHost<K> }>;
 }
 
 /** Nodes that answer an action, by this node's view: those among which the placement strategy chooses. */

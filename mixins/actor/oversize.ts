@@ -1,11 +1,11 @@
-// What a command would record and nobody could carry: refused before it is committed. An event that is larger than the bus
-// carries would never reach its consumers, and an answer that is would leave its caller without one.
-import { isLonger, type Refusal } from "../kernel/index.ts";
+// Refuses a command whose event or answer is larger than the bus carries, before it is committed: the event would never
+// reach its consumers, and the caller would get no answer.
+import { isLonger, Refusal } from "../kernel/index.ts";
 import type { Append } from "../event-store/index.ts";
 import { callErrors } from "../contract/index.ts";
 import { actorErrors } from "./errors.ts";
 
-/** The refusal of what has more than `bytesMax`, if something has. */
+/** The refusal, if an event or the answer has more than `bytesMax` bytes. */
 export function oversizeOf(
   { kind, events = [], answer = null }: Pick<Append, "kind"> & Partial<Append>,
   bytesMax: number,

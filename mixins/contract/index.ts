@@ -36,6 +36,7 @@ export {
   type ActionOptions,
   type Context,
   type Meta,
+  type Mixin,
   type User,
 } from "./define-service.ts";
 export {

@@ -1,4 +1,5 @@
 import type { Service, ServiceSchema } from "moleculer";
+import type { Mixin } from "../contract/index.ts";
 import { environmentOf, METRICS } from "../kernel/index.ts";
 import { closeWithBroker } from "./closing.ts";
 import type { Database } from "./database.ts";
@@ -77,7 +78,11 @@ function measuringReplica({ broker, name: service }: Service): ReplicaObserver |
 }
 
 /** Tables of a service's own: migrated at start, before the service's own `started`; then at hand as `this.database`. */
-export const Sql = ({ migrations }: { readonly migrations: readonly Migration[] }): Partial<ServiceSchema> => {
+export const Sql = ({
+  migrations,
+}: {
+  readonly migrations: readonly Migration[];
+}): Mixin<{ readonly database: Database }> => {
   const tables = async (service: Service): Promise<Database> => {
     const database = await databaseOf(service);
     await migrate(database, service.name, migrations);
@@ -90,5 +95,5 @@ export const Sql = ({ migrations }: { readonly migrations: readonly Migration[] 
     async started(this: Service & Record<string, any>) {
       this.database = await tables(this);
     },
-  };
+  } as Partial<ServiceSchema> as Mixin<{ readonly database: Database }>;
 };

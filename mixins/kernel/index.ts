@@ -1,5 +1,6 @@
 export { listensAt, urlOf } from "./addresses.ts";
 export { backoffMs } from "./backoff.ts";
+export { msOf, type Duration } from "./duration.ts";
 export type { DatabaseLocation, PostgresLocation, SqliteLocation } from "./database-locations.ts";
 export {
   defineErrors,
@@ -31,6 +32,7 @@ export {
   type RefusalDetail,
 } from "./errors.ts";
 export { failpoint, FAILPOINTS, parseFailpoints, type Failpoint } from "./failpoints.ts";
+export { fnv1a } from "./fnv1a.ts";
 export { CALL_CHAIN, COMMAND_ID, REPEATED, REPLAYED } from "./headers.ts";
 export {
   autoCommandId,

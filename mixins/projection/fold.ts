@@ -2,13 +2,13 @@
 // touch it.
 //
 // Reading the rows one by one would cost a query each. So a batch is folded more than once: a row that is not in memory
-// is answered as absent and noted, what was noted is read together, and the batch is folded again from the start. A fold
-// that asked for nothing new is the result. Keys that depend on rows need a round each; after the last round whatever is
-// still unknown is read singly.
+// is answered as absent and noted, the noted rows are read together, and the batch is folded again from the start. A fold
+// that asked for no new row is the result. Keys that depend on rows need a round each; after the last round, rows that are
+// still unknown are read one by one.
 //
-// A handler is the author's code. What it throws, a row that the table cannot hold, a call after its end, and a handler
-// that does not end are failures of its event alone: what it wrote is undone, and the others go on. Events are frozen and
-// rows are copies: a handler that changes either in place changes nothing, however often the batch is folded.
+// A handler is the author's code. An error of it, a row that the table cannot hold, a call after its end, and a handler that
+// does not end are failures of its event alone: its writes are undone, and other streams go on. Events are frozen and rows are
+// copies: a handler that changes either in place changes nothing, however often the batch is folded.
 import { deepFreeze } from "../actor/index.ts";
 import { type Bug, plainError, type Unavailable } from "../kernel/index.ts";
 import type { Recorded } from "../contract/index.ts";
@@ -17,7 +17,7 @@ import { PROJECTION_LIMITS } from "./limits.ts";
 import type { Kept, Row, Shape } from "./shape.ts";
 import { projectionErrors } from "./errors.ts";
 
-/** Rounds in which unknown rows are only noted. Two cover a key found in a row; more seldom pay. */
+/** Rounds in which unknown rows are only noted. Two cover a key that is found in a row; more are seldom needed. */
 const ROUNDS = 3;
 
 export type Load = (shape: Shape, keys: readonly string[]) => Promise<Row[]>;
@@ -32,7 +32,7 @@ export class Fold {
   readonly #limits: FoldLimits;
   /** Events that fail without being handled again: their handler did not end, or went on after its end. */
   readonly #condemned = new Map<Recorded, Bug | Unavailable>();
-  /** The event at its handler. A round that finds another one here, or none, was given up. */
+  /** The handler call under way. A round that finds another one here, or none, was given up. */
   #call: HandlerCall | undefined;
   #hanging = 0;
   #endRound: () => void = () => {};
@@ -61,7 +61,7 @@ export class Fold {
   async #watched(events: readonly Recorded[]): Promise<FoldFailures | undefined> {
     const { handlerMs } = this.#limits;
     let before: HandlerCall | undefined;
-    // Two looks at the same call, with nothing to wait for: reads of the tables have time-outs of their own.
+    // A call that is the same at two looks, and reads no table, hangs: reads of tables have time-outs of their own.
     const watch = setInterval(() => {
       const call = this.#call;
       if (call && call === before && !this.tables.some(table => table.isReading)) {
@@ -100,7 +100,7 @@ export class Fold {
         failures.set(stream, { event, error });
       }
       call.isOver = true;
-      // A database that fails is no fault of the event: the whole batch fails and is repeated.
+      // A failure of the database is not the event's: the whole batch fails and is repeated.
       for (const { broken } of this.tables) if (broken) throw broken.error;
     }
     this.#call = undefined;
@@ -127,7 +127,7 @@ export class Fold {
     this.#condemned.set(event, error({ message }));
   }
 
-  /** To wait for one more handler would take longer than a transaction may. They are tried again by themselves. */
+  /** Waiting for one more handler would take longer than a transaction may. The events are tried again by themselves. */
   #putOff(events: readonly Recorded[]): void {
     this.#hanging = 0;
     const error = projectionErrors.HANDLERS_HANG({ projection: this.#projection.name });
@@ -139,12 +139,12 @@ type Condemning = (typeof projectionErrors)["HANDLER_HANGS" | "HANDLER_LATE" | "
 
 type CallWatcher = Record<"late" | "endless", (call: HandlerCall) => void>;
 
-/** One event at its handler: what it does with its tables counts until it ends. */
+/** One call of a handler: its reads and writes count until it ends. */
 class HandlerCall {
   readonly event: Recorded;
   readonly handles: Record<string, Table<Row>> = {};
   isOver = false;
-  /** The first thing that the tables refused, whether or not the handler waited for it, or caught it. */
+  /** The first refusal of the tables, even if the handler did not wait for it, or caught it. */
   failure: { readonly error: unknown } | undefined;
   readonly #watcher: CallWatcher;
   #left: number;
@@ -156,7 +156,7 @@ class HandlerCall {
     for (const table of tables) this.handles[table.shape.table] = new Handle(table, this);
   }
 
-  /** Whether the tables may be used. Who may not never goes on: a loop that catches what it meets would not end. */
+  /** Whether the tables may be used. If not, the handler is never resumed: a loop that catches errors would not end. */
   mayGoOn(): boolean {
     if (this.isOver) this.#watcher.late(this);
     else if (--this.#left < 0) this.#watcher.endless(this);
@@ -164,14 +164,14 @@ class HandlerCall {
     return false;
   }
 
-  /** A rejection for which the handler does not wait does not end the process: it is the event's failure. */
+  /** Fails the event. The rejection has a handler, so that it does not end the process when the author awaits nothing. */
   refuse(error: unknown): Promise<never> {
     this.failure ??= { error };
     return quietly(Promise.reject(error));
   }
 }
 
-/** A table in the hands of one handler, for one event. */
+/** A table as one call of a handler sees it. */
 class Handle implements Table<Row> {
   readonly #table: MemoryTable;
   readonly #call: HandlerCall;
@@ -219,9 +219,9 @@ function quietly<T>(promise: Promise<T>): Promise<T> {
 }
 
 export interface Changes {
-  /** Rows of which it is not known what the table holds: mostly new ones. */
+  /** Rows that were not read before: mostly new ones. */
   readonly written: readonly Kept[];
-  /** Rows that were read and are another now, and the columns in which any of them is. */
+  /** Rows that were read and have changed, and the columns in which any of them has. */
   readonly updated: readonly Kept[];
   readonly columns: ReadonlySet<string>;
   readonly removed: readonly string[];
@@ -238,7 +238,7 @@ export class MemoryTable {
   #missed = new Set<string>();
   #noting = true;
   #readsAtHand = 0;
-  /** How to undo what the event at hand has written. */
+  /** The values before the writes of the current event, to undo them. */
   #before: { key: string; had: boolean; row: Kept | undefined }[] = [];
 
   constructor(shape: Shape, load: Load) {
@@ -271,7 +271,7 @@ export class MemoryTable {
     this.#set(this.shape.keepKey(key), undefined);
   }
 
-  /** What to write after the last round. */
+  /** The changes to write, after the last round. */
   changes(): Changes {
     const changes = {
       written: [] as Kept[],
@@ -307,7 +307,7 @@ export class MemoryTable {
     this.#before.length = 0;
   }
 
-  /** Reads what the round asked for; whether there was anything. */
+  /** Reads the rows that the round has noted; answers whether there were any. */
   async loadMissed(): Promise<boolean> {
     if (this.#missed.size === 0) return false;
     const keys = [...this.#missed];

@@ -1,5 +1,5 @@
-// What operators ask and order: sagas by state and age, one saga's timeline, retry, compensate, annotate. An order is a
-// journal entry with who gave it and why.
+// The operations on sagas: list by state and age, one saga's timeline, retry, compensate, annotate. Each order is a journal
+// entry with the operator and the reason.
 import type { Context, Service } from "moleculer";
 import Type from "typebox";
 import { isRefusal } from "../kernel/index.ts";
@@ -117,7 +117,7 @@ export const operations = {
         const isPast = isPastPivot(ref.saga, state, this.sagas.canAbandon);
         if (isPast && !(ctx.params.pastPivot && state.stuck !== undefined && canBeForced(ref.saga)))
           throw sagaErrors.SAGA_PAST_PIVOT({ field: "id", key: ref.key, why: pastPivotBecause(ref, state) });
-        // Stuck on its way back: to go on compensating is to retry that.
+        // Stuck while compensating: to compensate it means to retry that.
         if (state.phase === "compensating" && state.stuck !== undefined)
           return { type: "saga.retried", data: { ...signed(ctx), at } };
         if (state.phase === "compensating") throw sagaErrors.SAGA_COMPENSATING({ field: "id", key: ref.key });
@@ -138,7 +138,7 @@ export const operations = {
   },
 };
 
-/** The page after an unknown saga would be empty, as if there were no more. */
+/** Refuses to list after an unknown saga: the page would be empty, as if there were no more. */
 async function assertKnown(sagas: SagaDriver, after: string): Promise<void> {
   const ref = sagas.refOf(after);
   try {
@@ -151,7 +151,7 @@ async function assertKnown(sagas: SagaDriver, after: string): Promise<void> {
 
 const summaryOf = (row: OpenSaga): SagaSummary => ({ ...row, saga: row.id.slice(0, row.id.indexOf(".")) });
 
-/** Who gave the order, and why. A call from another service or the console has no user. */
+/** The operator who gave the order, and the reason. A call from another service or the console has no user. */
 const signed = (ctx: Ctx<{ note?: string }>): { by: string; note?: string } => ({
   by: ctx.meta.user?.id ?? "",
   ...(ctx.params.note !== undefined && { note: ctx.params.note }),

@@ -45,7 +45,7 @@ async function assertNoStock(ctx: Context, sku: string): Promise<void> {
 }
 
 export default defineService(contract, {
-  mixins: [Crud({ ...products, migrations: [migration, productSearch] })],
+  mixins: [Crud<Product>({ ...products, migrations: [migration, productSearch] })],
 
   actions: {
     list: {
@@ -54,10 +54,9 @@ export default defineService(contract, {
       async handler(ctx) {
         oneOfPageAndCursor(ctx.params);
         const { q, category, sort, page = 1, pageSize = limits.pageSize, cursor } = ctx.params;
-        const adapter: KnexAdapter = this.adapter;
         const asked = { search: q, query: category === undefined ? {} : { category } };
         const [{ rows, nextCursor }, total] = await Promise.all([
-          adapter.page({
+          this.adapter.page({
             ...asked,
             // What is searched for comes by its rank, unless asked otherwise.
             sort: (sort ?? (isBlank(q) ? "name" : "")).replace("price", "price.amount"),
@@ -65,10 +64,10 @@ export default defineService(contract, {
             offset: (page - 1) * pageSize,
             cursor,
           }),
-          adapter.count(asked),
+          this.adapter.count(asked),
         ]);
         return {
-          rows: rows as Product[],
+          rows,
           total,
           ...(cursor === undefined && { page }),
           pageSize,
@@ -93,7 +92,7 @@ export default defineService(contract, {
       repeatable: true,
       async handler(ctx) {
         const { ids } = ctx.params;
-        const found: Product[] = await this.adapter.findByIds([...new Set(ids)]);
+        const found = await this.adapter.findByIds([...new Set(ids)]);
         const byId = new Map(found.map(product => [product.id, product]));
         const errors = ids.flatMap((id, index) =>
           byId.has(id) ? [] : [{ field: `ids.${index}`, message: `there is no product ${id}` }],

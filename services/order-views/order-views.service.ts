@@ -40,7 +40,7 @@ export default defineService(contract, {
           return customer === undefined ? query : query.where({ customer });
         };
         const [counted, found] = await Promise.all([
-          matching().count({ n: "*" }),
+          matching().count<{ n: number | string }[]>({ n: "*" }),
           following(matching(), seen)
             .orderBy([
               { column: "placedAt", order: "desc" },
@@ -53,7 +53,7 @@ export default defineService(contract, {
         const last = found.length > pageSize ? rows.at(-1) : undefined;
         return {
           rows: rows.map(toRow),
-          total: Number(counted[0].n),
+          total: Number(counted[0]!.n),
           ...(cursor === undefined && { page }),
           pageSize,
           ...(last && { nextCursor: cursorOf(ORDER, [last.placedAt, last.id]) }),

@@ -1,6 +1,6 @@
 import type { Service } from "moleculer";
 import { isRefusal } from "@valence/runtime/kernel";
-import { callErrors, defineService, typedCall, type User } from "@valence/runtime/contract";
+import { callErrors, defineService, typedCall, type ResultOf, type User } from "@valence/runtime/contract";
 import { Actors } from "@valence/runtime/actor/mixin";
 import { contract } from "./contract.ts";
 import { orderErrors } from "./errors.ts";
@@ -21,7 +21,8 @@ export default defineService(contract, {
       async handler({ params: { id }, meta }) {
         const { version, state } = await this.actors.get(id);
         assertVisible(state.customer, meta.user);
-        return { id, version, ...state };
+        // One that has a customer was placed, and has all that `place` records.
+        return { id, version, ...state } as ResultOf<"orders.view">;
       },
     },
     timeline: {

@@ -179,7 +179,7 @@ export default defineService(contract, {
         secret && (this.provider as PaymentProvider).readNotice(body, signature, secret, systemClock.now());
       if (!notice) throw paymentErrors.BAD_SIGNATURE();
       const [id = "", attempt = "1"] = notice.key.split(":");
-      const { state } = isActorId(id) ? await this.actors.get(id, { consistent: true }) : { state: {} };
+      const { state } = isActorId(id) ? await this.actors.get(id, { consistent: true }) : { state: Payment.initial() };
       if (state.status === undefined) throw paymentErrors.PAYMENT_NOT_FOUND();
       // An earlier authorization is known to be gone.
       if (attempt === String(state.attempt ?? 1))
@@ -231,7 +231,7 @@ export default defineService(contract, {
       const outcome: Outcome = await this.ask(
         id,
         (provider: PaymentProvider, key: string) =>
-          before === "pending" ? provider.find(key) : provider.authorize(key, { amount, token }),
+          before === "pending" ? provider.find(key) : provider.authorize(key, { amount: amount!, token: token! }),
         { status: "authorized", authorizationId: NOTHING_DUE },
       );
       await this.recordOutcome(ctx, outcome);

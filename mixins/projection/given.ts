@@ -1,21 +1,21 @@
+// given(OrderList, event…) → the rows of its tables: no database, no broker, no test framework.
 import type { TProperties } from "typebox";
 import type { Data, EventData, EventName, Recorded } from "../contract/index.ts";
 import type { Projection } from "./define-projection.ts";
 import { Fold } from "./fold.ts";
 import { shapesOf } from "./shape.ts";
 
-/** An event for a unit test; what is left out is made up: version by counting, `at` the start of 2030. */
+/** An event for a unit test. The version is counted; `stream` is "1" and `at` the start of 2030 by default. */
 export type GivenEvent = {
   [T in EventName]: { readonly type: T; readonly data: EventData<T>; readonly stream?: string; readonly at?: string };
 }[EventName];
 
 /**
- * What a projection makes of events, without a database: the rows of each table in the order of their first writing.
- * Throws what a handler throws.
+ * The rows of each table after these events, in the order of their first writing. Throws what a handler throws.
  *
- *     const { orders } = await project(OrderList, { type: "order.placed", stream: "1", data });
+ *     const { orders } = await given(OrderList, { type: "order.placed", stream: "1", data });
  */
-export async function project<T extends Record<string, TProperties>>(
+export async function given<T extends Record<string, TProperties>>(
   projection: Projection<T>,
   ...events: readonly GivenEvent[]
 ): Promise<{ [K in keyof T]: Data<T[K]>[] }> {

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import Type from "typebox";
 import { Fold } from "./fold.ts";
-import { defineProjection, project, type Projection } from "./index.ts";
+import { defineProjection, given, type Projection } from "./index.ts";
 import { Shape, shapesOf } from "./shape.ts";
 
 /** A row a thing and the thing that it is part of: keys that are found in rows. */
@@ -25,8 +25,8 @@ const Parts: Projection = defineProjection({
 });
 const event = (stream: string, type: string, data: object = {}): any => ({ stream, type, data });
 
-test("project gives the tables that events make", async () => {
-  const { things } = await project(
+test("given gives the tables that events make", async () => {
+  const { things } = await given(
     Parts,
     event("a", "thing.added"),
     event("b", "thing.added", { whole: "a" }),
@@ -40,8 +40,8 @@ test("project gives the tables that events make", async () => {
   ]);
 });
 
-test("project throws what a handler throws", async () => {
-  await expect(project(Parts, event("x", "thing.split"))).rejects.toThrow("no x");
+test("given throws what a handler throws", async () => {
+  await expect(given(Parts, event("x", "thing.split"))).rejects.toThrow("no x");
 });
 
 test("rows are read together, a round for keys that depend on rows, and each is changed once an event", async () => {
