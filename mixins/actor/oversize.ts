@@ -1,6 +1,6 @@
 // Refuses a command whose event or answer is larger than the bus carries, before it is committed: the event would never
 // reach its consumers, and the caller would get no answer.
-import { isLonger, Refusal } from "../kernel/index.ts";
+import { isLonger, type Refusal } from "../kernel/index.ts";
 import type { Append } from "../event-store/index.ts";
 import { callErrors } from "../contract/index.ts";
 import { actorErrors } from "./errors.ts";

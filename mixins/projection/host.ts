@@ -1,7 +1,7 @@
 // One projection in one service: runs the consumers of its builds, switches to a build that has caught up, answers reads.
 import type { Knex } from "knex";
 import type { TProperties } from "typebox";
-import { Refusal, Unavailable } from "../kernel/index.ts";
+import type { Refusal } from "../kernel/index.ts";
 import type { Database } from "../database/index.ts";
 import { inChunks, type Consumer, type Consumers, type ConsumerStatus } from "../stream/mixin.ts";
 import { Builds, consumerName, isSame, physicalName, type Build } from "./builds.ts";

@@ -1,7 +1,6 @@
 // The mixin of a service that keeps read models.
 import type { Context, Service } from "moleculer";
 import Type from "typebox";
-import { Refusal } from "../kernel/index.ts";
 import { paramsOf, type Mixin } from "../contract/index.ts";
 import { keepsTables, migrate } from "../database/mixin.ts";
 import { consumersOf, streamTables, Consuming } from "../stream/mixin.ts";
