@@ -4,7 +4,7 @@ import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { defineService, oneOfPageAndCursor, type Context } from "../contract/index.ts";
 import { Sql } from "../database/mixin.ts";
 import { gatewayEnvironment } from "../gateway/index.ts";
-import { announce, Misconfigured, nodeEnvironment, Refusal, systemClock } from "../kernel/index.ts";
+import { announce, Misconfigured, nodeEnvironment, systemClock } from "../kernel/index.ts";
 import {
   fallingBack,
   MemoryCounter,
@@ -32,6 +32,7 @@ import type { SessionStore } from "./session-store.ts";
 import { openSigner, type Signer } from "./signing-keys.ts";
 import { sessionTables, SqlSessions } from "./sql-sessions.ts";
 import { userTable, Users, type User } from "./users.ts";
+import { accountErrors } from "./errors.ts";
 
 export interface AccountsOptions {
   /** Roles of a person who registers, and of the first administrator besides `admin`. Default: none. */
@@ -115,7 +116,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       async register(this: Accounts, { params: { email, password, name }, meta: { address } }) {
         if (address !== undefined) await countRegistration(this.registrations, address);
         // Before hashing, for the answer's sake; the unique index decides.
-        if (await this.users.byEmail(email)) throw new Refusal("EMAIL_TAKEN", { field: "email" });
+        if (await this.users.byEmail(email)) throw accountErrors.EMAIL_TAKEN({ field: "email" });
         const passwordHash = await this.passwords.hash(password);
         const person = await this.users.add({ email, name, roles: [...registered], passwordHash });
         if (address !== undefined) await this.known.remember({ person, passwordHash }, address);
@@ -129,7 +130,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
           return user !== undefined && this.known.has(user, address!);
         });
         const found = await rightUser(this, attempt, email, password);
-        if (!found) throw new Refusal("BAD_CREDENTIALS", { status: 401, message: "e-mail or password is wrong" });
+        if (!found) throw accountErrors.BAD_CREDENTIALS();
         await attempt.succeeded();
         const user = await withTodaysHash(this, found, password);
         if (address !== undefined) await this.known.remember(user, address);
@@ -139,7 +140,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       async refresh(this: Accounts, { params: { refreshToken } }) {
         const next = await this.sessions.rotate(refreshToken);
         const user = next && (await this.users.byId(next.user));
-        if (!user) throw new Refusal("BAD_REFRESH_TOKEN", { status: 401, message: "log in again" });
+        if (!user) throw accountErrors.BAD_REFRESH_TOKEN();
         return tokens(this.signer, user.person, next.token);
       },
 
@@ -152,7 +153,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         repeatable: true,
         async handler(this: Accounts, ctx) {
           const user = mayRead(ctx) ? await this.users.byId(ctx.params.id) : undefined;
-          if (!user) throw new Refusal("USER_NOT_FOUND", { field: "id" });
+          if (!user) throw accountErrors.USER_NOT_FOUND({ field: "id" });
           return user.person;
         },
       },
@@ -216,8 +217,7 @@ async function withTodaysHash({ users, passwords }: Accounts, user: User, passwo
 async function countRegistration(registrations: Counter, address: string): Promise<void> {
   const { count, endsInMs: retryAfterMs } = await registrations.add(address);
   if (count <= limits.registrationsPerAddressMax) return;
-  const message = `too many registrations: try again in ${Math.ceil(retryAfterMs / 1_000)} s`;
-  throw new Refusal("TOO_MANY_REGISTRATIONS", { status: 429, message, retryAfterMs });
+  throw accountErrors.TOO_MANY_REGISTRATIONS({ seconds: Math.ceil(retryAfterMs / 1_000), retryAfterMs });
 }
 
 /** Counters of all processes, in Redis; without it each takes its share. */

@@ -4,6 +4,7 @@ import Type, { type Static, type TSchema } from "typebox";
 import { Conditions, Cursor, defineContract, EmailAddress, NewPassword, TextLine } from "../contract/index.ts";
 import { Misconfigured } from "../kernel/index.ts";
 import { limits } from "./limits.ts";
+import { accountErrors } from "./errors.ts";
 
 const email = EmailAddress();
 const password = NewPassword({ minLength: 8, maxLength: 128 });
@@ -85,17 +86,17 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
       /** The public keys of access tokens, RFC 7517. */
       jwks: { params: {}, returns: Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown())) }) },
     },
-    refusals: [
-      "EMAIL_TAKEN",
-      "BAD_CREDENTIALS",
-      "BAD_REFRESH_TOKEN",
-      "USER_NOT_FOUND",
-      "TOO_MANY_ATTEMPTS",
-      "TOO_MANY_REGISTRATIONS",
-      "LAST_ADMINISTRATOR",
-      "PRECONDITION_FAILED",
-      "FORBIDDEN",
-    ],
+    refusals: accountErrors,
+    mayRefuse: {
+      register: ["EMAIL_TAKEN", "TOO_MANY_REGISTRATIONS", "BUSY"],
+      login: ["BAD_CREDENTIALS", "TOO_MANY_ATTEMPTS", "BUSY"],
+      refresh: ["BAD_REFRESH_TOKEN"],
+      logout: [],
+      get: ["USER_NOT_FOUND"],
+      list: [],
+      setRoles: ["USER_NOT_FOUND", "LAST_ADMINISTRATOR"],
+      jwks: [],
+    },
     roles: { list: [ADMIN], setRoles: [ADMIN] },
   });
 }

@@ -1,8 +1,5 @@
-// Bounds how often a password may be guessed. An attempt is counted, by account and by address, before its password is
-// compared, and given back when the password was right: of any number of guesses at once, no more are compared than the
-// limit says.
-import { Refusal } from "../kernel/index.ts";
 import type { Count, Counter } from "../redis/index.ts";
+import { accountErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 
 export interface Counters {
@@ -49,9 +46,5 @@ export class LoginAttempts {
 
 function refuseAbove(max: number, { count, endsInMs: retryAfterMs }: Count): void {
   if (count <= max) return;
-  throw new Refusal("TOO_MANY_ATTEMPTS", {
-    status: 429,
-    message: `too many failed log-ins: try again in ${Math.ceil(retryAfterMs / 1_000)} s`,
-    retryAfterMs,
-  });
+  throw accountErrors.TOO_MANY_ATTEMPTS({ seconds: Math.ceil(retryAfterMs / 1_000), retryAfterMs });
 }

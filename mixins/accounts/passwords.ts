@@ -1,7 +1,7 @@
 // Passwords: argon2id with OWASP's parameters, a bounded number at a time. No other request of a stranger costs as much as a
 // hash, and hashes run on the thread pool that files and DNS use too: a request that does not fit the queue is refused at once.
 import { hash, verify } from "@node-rs/argon2";
-import { Unavailable } from "../kernel/index.ts";
+import { accountErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 
 /** Argon2id, 19 MiB, two passes, one lane. */
@@ -57,7 +57,7 @@ export class Semaphore {
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running < this.#atOnce) this.#running++;
     else {
-      if (this.#waiting.length >= this.#queueMax) throw new Unavailable("BUSY", { retryAfterMs: 1_000 });
+      if (this.#waiting.length >= this.#queueMax) throw accountErrors.BUSY();
       // The work that ends hands its turn over, so that a newcomer cannot take it first.
       await new Promise<void>(resolve => this.#waiting.push(resolve));
     }

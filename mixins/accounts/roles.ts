@@ -4,11 +4,12 @@
 // Both are decided by the table, in transactions that take turns, and not by the token of the person who asks. A token lasts
 // for a quarter of an hour: an administrator whose role was withdrawn could otherwise take it back, and two administrators
 // who withdraw each other's role at once would leave none.
-import { assertConditions, entityTag, type Conditions } from "../contract/index.ts";
+import { callErrors, assertConditions, entityTag, type Conditions } from "../contract/index.ts";
 import type { Database } from "../database/index.ts";
-import { Refusal, type Clock } from "../kernel/index.ts";
+import { type Clock } from "../kernel/index.ts";
 import { ADMIN, type Person } from "./contract.ts";
 import { Users } from "./users.ts";
+import { accountErrors } from "./errors.ts";
 
 export interface Grant {
   /** Id of the person who grants; undefined when no person asks. */
@@ -38,19 +39,13 @@ export class Roles {
         const users = new Users({ knex: trx }, this.#clock);
         const granter = by === undefined ? undefined : await users.byId(by);
         if (!granter?.person.roles.includes(ADMIN))
-          throw new Refusal("FORBIDDEN", {
-            status: 403,
-            message: "only a person who is an administrator grants roles",
-          });
+          throw callErrors.FORBIDDEN({ message: "only a person who is an administrator grants roles" });
         const before = (await users.byId(id))?.person;
-        if (!before) throw new Refusal("USER_NOT_FOUND", { field: "id" });
+        if (!before) throw accountErrors.USER_NOT_FOUND({ field: "id" });
         if (conditions) assertConditions(conditions, { tag: entityTag(before) });
         const withdrawn = before.roles.includes(ADMIN) && !roles.includes(ADMIN);
         if (withdrawn && !(await users.hasAdministratorBesides(id)))
-          throw new Refusal("LAST_ADMINISTRATOR", {
-            field: "roles",
-            message: "this is the last administrator: grant somebody else the role first",
-          });
+          throw accountErrors.LAST_ADMINISTRATOR({ field: "roles" });
         const after = { ...before, roles: [...roles] };
         await users.setRoles(id, after.roles);
         return { before, after };

@@ -2,9 +2,10 @@
 import type { Knex } from "knex";
 import { badCursor, cursorOf, readCursor } from "../contract/index.ts";
 import { isUniqueViolation, type Database, type Migration } from "../database/index.ts";
-import { newId, Refusal, rfc3339, type Clock } from "../kernel/index.ts";
+import { newId, rfc3339, type Clock } from "../kernel/index.ts";
 import { ADMIN, type Person } from "./contract.ts";
 import { normalEmail, writtenEmail } from "./email-keys.ts";
+import { accountErrors } from "./errors.ts";
 
 export const userTable: Migration = {
   name: "001-users",
@@ -77,7 +78,7 @@ export class Users {
     try {
       await this.#database.knex("users").insert(row);
     } catch (error) {
-      if (isUniqueViolation(error)) throw new Refusal("EMAIL_TAKEN", { field: "email" });
+      if (isUniqueViolation(error)) throw accountErrors.EMAIL_TAKEN({ field: "email" });
       throw error;
     }
     return toUser(row).person;

@@ -15,7 +15,7 @@
 // does not load: it presumes that there is no stream, and its append proves it. No answer that rests on the presumption
 // leaves before; proved wrong, it is a conflict like any other.
 //
-import { Bug, Refusal, Unavailable, type CommandId } from "../kernel/index.ts";
+import { Bug, type CommandId, Refusal, Unavailable } from "../kernel/index.ts";
 import type { Reply } from "../contract/index.ts";
 import type { Append, RecordedCommand, Verdict } from "../event-store/index.ts";
 import { toAbandoner } from "./answers.ts";
@@ -30,6 +30,7 @@ import { Pipeline, type Decided, type PipelineOwner } from "./pipeline.ts";
 import { prepared, type Prepared } from "./preparing.ts";
 import { executedBefore, Replies } from "./replies.ts";
 import { UNTRIED, type Abandon, type Command, type Read, type Request } from "./request.ts";
+import { actorErrors } from "./errors.ts";
 
 export class Activation implements PipelineOwner {
   readonly id: string;
@@ -254,7 +255,7 @@ export class Activation implements PipelineOwner {
   /** Called by the pipeline. */
   misled(what: string, { version }: Decided, { kind }: Verdict): void {
     const message = `${this.stream}: the store gave ${what}, ${kind}, for version ${version}`;
-    this.#context.onBug(this.id, this.#state, new Bug("VERDICT_OUT_OF_TURN", message));
+    this.#context.onBug(this.id, this.#state, actorErrors.VERDICT_OUT_OF_TURN({ message }));
     if (this.#life.phase === "running" || this.#life.phase === "preparing") this.#void();
   }
 
@@ -321,4 +322,4 @@ export class Activation implements PipelineOwner {
 }
 
 const contention = (stream: string): Unavailable =>
-  new Unavailable("CONTENTION", { message: `${stream}: commands of another owner came first each time` });
+  actorErrors.CONTENTION({ message: `${stream}: commands of another owner came first each time` });

@@ -10,6 +10,7 @@ import { decide, decisionFailed, decisionOf } from "./decision.ts";
 import type { Timer } from "./define-actor.ts";
 import { oversizeOf } from "./oversize.ts";
 import type { Command } from "./request.ts";
+import { actorErrors } from "./errors.ts";
 
 /** The newest decided state of an actor, on which a command is decided. */
 export interface Basis {
@@ -68,7 +69,7 @@ export const headCheck = ({ stream, version }: Basis, kind: string): Append => (
 
 /** Refuses a command before it arrives. */
 export function abandonment(basis: Basis, commandId: CommandId): Made {
-  const refusal = new Refusal("ABANDONED", { message: "this command was abandoned before it arrived" });
+  const refusal = actorErrors.ABANDONED();
   const append = { ...headCheck(basis, ABANDON), commandId, answer: recordRefusal(refusal) };
   return { append, answer: refusal, state: basis.state };
 }

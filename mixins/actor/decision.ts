@@ -1,6 +1,7 @@
 // One decision: command in, events out, the new state folded. Pure but for the clock and ids in its arguments.
 import { asError, Bug, isPrintable, isPromise, Refusal } from "../kernel/index.ts";
 import { evolveAll, type Actor, type Decision, type PlainEvent, type Timer } from "./define-actor.ts";
+import { actorErrors } from "./errors.ts";
 
 export interface Outcome<S> {
   readonly events: readonly PlainEvent[];
@@ -8,12 +9,10 @@ export interface Outcome<S> {
   readonly state: S;
 }
 
-export const decisionOf = (id: string, now: string, newId: () => string): Decision => ({
-  id,
-  now,
-  newId,
-  refuse: (rule, detail) => new Refusal(rule, detail),
-});
+/** What a decision may know, but for how to refuse: that is the actor's contract's. */
+export type Moment = Omit<Decision, "refuse">;
+
+export const decisionOf = (id: string, now: string, newId: () => string): Moment => ({ id, now, newId });
 
 /** Decides and folds. Throws the refusal; anything else that the definition throws becomes Bug `DECISION_FAILED`. */
 export function decide<S>(
@@ -21,12 +20,17 @@ export function decide<S>(
   state: S,
   command: string,
   params: unknown,
-  decision: Decision,
+  decision: Moment,
   prepared?: unknown,
 ): Outcome<S> {
   let decided: unknown;
   try {
-    decided = actor.decide[command]!(state as never, params as never, decision, prepared);
+    decided = actor.decide[command]!(
+      state as never,
+      params as never,
+      { ...decision, refuse: refuseOf(actor) },
+      prepared,
+    );
   } catch (error) {
     throw error instanceof Refusal ? error : decisionFailed(actor, decision.id, command, error);
   }
@@ -40,11 +44,22 @@ export function decide<S>(
   }
 }
 
+const refuseOf =
+  ({ contract: { refusals } }: Actor): Decision["refuse"] =>
+  (code, detail) =>
+    refusals[code](detail);
+
 /** The bug of a definition whose code threw, or gave a value that cannot be stored. */
 export function decisionFailed(actor: Actor, id: string, command: string, cause: unknown): Bug {
   if (cause instanceof Bug) return cause;
   const { name, message } = asError(cause);
-  return new Bug("DECISION_FAILED", `${actor.contract.actor}.${id}: ${command} threw ${name}: ${message}`, { cause });
+  return actorErrors.DECISION_FAILED({
+    stream: `${actor.contract.actor}.${id}`,
+    command,
+    name,
+    reason: message,
+    cause,
+  });
 }
 
 function decidedOf(decided: unknown): { events: readonly PlainEvent[]; timers: readonly Timer<any>[] } {

@@ -1,22 +1,22 @@
 // The pure definition of an event-sourced actor: no broker, no clock, no I/O.
-import { isPromise, type Refusal, type RefusalDetail } from "../kernel/index.ts";
-import type { AnyContract, Call, Data, DeepReadonly } from "../contract/index.ts";
+import { isPromise } from "../kernel/index.ts";
+import type { AnyContract, Call, Data, DeepReadonly, Refuse } from "../contract/index.ts";
 
 export type StateOf<K extends AnyContract> = DeepReadonly<Data<K["state"]>>;
 export type EventOf<K extends AnyContract> = {
   [T in keyof K["events"] & string]: { readonly type: T; readonly data: Data<K["events"][T]> };
 }[keyof K["events"] & string];
-export type RefusalOf<K extends AnyContract> = K["refusals"][number];
+export type { RefusalOf } from "../contract/index.ts";
 type Params<K extends AnyContract, C extends keyof K["commands"]> = DeepReadonly<Data<K["commands"][C]>>;
 
 /** The third argument of `decide`: its only way to the clock, to new ids and to a refusal. */
-export interface Decision<R extends string = string> {
+export interface Decision<K extends AnyContract = any> {
   /** The actor's id. */
   readonly id: string;
   /** RFC 3339. */
   readonly now: string;
   newId(this: void): string;
-  refuse(this: void, rule: R, detail?: RefusalDetail): Refusal;
+  readonly refuse: Refuse<K>;
 }
 
 /** A durable timer of the actor: when it fires, `command` is sent to the actor. Setting a name again moves its timer. */
@@ -55,7 +55,7 @@ export interface Behaviour<K extends AnyContract> {
     readonly [C in keyof K["commands"]]: (
       state: StateOf<K>,
       command: Params<K, C>,
-      decision: Decision<RefusalOf<K>>,
+      decision: Decision<K>,
       prepared: any,
     ) => Decided<K>;
   };

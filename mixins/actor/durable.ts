@@ -1,8 +1,9 @@
 // The durable side of one activation: the newest committed state, from which reads are answered and snapshots are taken.
 // A snapshot is saved off the commands' path: no caller waits for it, and a lost one costs a longer load.
 import { failpoint } from "./failpoints.ts";
-import { Bug, storableJson } from "../kernel/index.ts";
+import { storableJson } from "../kernel/index.ts";
 import type { ActivationContext } from "./activation-context.ts";
+import { actorErrors } from "./errors.ts";
 
 /** Events between two snapshots, by default. */
 const SNAPSHOT_EVERY = 100;
@@ -72,7 +73,7 @@ export class Durable {
     try {
       state = storableJson(this.state, "state");
     } catch (error) {
-      const bug = new Bug("SNAPSHOT_FAILED", `${this.#stream}@${version}: ${String(error)}`, { cause: error });
+      const bug = actorErrors.SNAPSHOT_FAILED({ stream: this.#stream, version, reason: String(error), cause: error });
       return this.#context.onBug(this.#id, this.state, bug);
     }
     // Without it the next activation folds more events, that is all.

@@ -1,15 +1,14 @@
 // All activations of one actor type in this process: activated on first call, one each, and passivated when idle.
 import {
   autoCommandId,
-  Bug,
+  type Bug,
   fingerprintOf,
   isAutoCommandId,
   isPrintable,
   plainError,
-  Refusal,
+  type Refusal,
   rfc3339,
   systemClock,
-  Unavailable,
   type Clock,
   type CommandId,
 } from "../kernel/index.ts";
@@ -23,6 +22,7 @@ import { decisionId, history, stateAt, whatIf } from "./history.ts";
 import { ACTOR_LIMITS, type ActorLimits } from "./limits.ts";
 import { loadState } from "./load.ts";
 import { preparing } from "./preparing.ts";
+import { actorErrors } from "./errors.ts";
 
 export interface ExecuteOptions {
   /** Default: made by the runtime; its answer is then recorded only if something happened. */
@@ -172,10 +172,9 @@ export class ActorHost<K extends AnyContract = any> {
 
   /** Refuses an id that the store cannot keep word for word: it would fail its batch, and other actors' appends with it. */
   #wrongIn(commandId: string): Refusal | undefined {
-    if (commandId.length > this.#limits.commandIdLength)
-      return new Refusal("COMMAND_ID_TOO_LONG", { status: 400, field: "commandId" });
+    if (commandId.length > this.#limits.commandIdLength) return actorErrors.COMMAND_ID_TOO_LONG({ field: "commandId" });
     if (commandId === "" || !isPrintable(commandId))
-      return new Refusal("BAD_COMMAND_ID", { status: 400, field: "commandId", message: "is not printable text" });
+      return actorErrors.BAD_COMMAND_ID({ field: "commandId", message: "is not printable text" });
     return undefined;
   }
 
@@ -190,8 +189,7 @@ export class ActorHost<K extends AnyContract = any> {
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const settle = (answer: T | Error): void => (answer instanceof Error ? reject(answer) : resolve(answer));
-      if (this.#draining)
-        return settle(new Unavailable("MOVED", { message: "this node is leaving", retryAfterMs: 50 }));
+      if (this.#draining) return settle(actorErrors.MOVED());
       const waiting = chain === "" ? [] : chain.split(">");
       if (waiting.includes(this.streamOf(id))) return settle(cycle([...waiting, this.streamOf(id)]));
       ask(this.#activate(id, begins), settle);
@@ -309,5 +307,4 @@ export class ActorHost<K extends AnyContract = any> {
   }
 }
 
-const cycle = (actors: readonly string[]): Bug =>
-  new Bug("CALL_CYCLE", `actors wait for each other: ${actors.join(" > ")}`, { cycle: actors });
+const cycle = (actors: readonly string[]): Bug => actorErrors.CALL_CYCLE({ actors: actors.join(" > "), cycle: actors });

@@ -14,6 +14,7 @@ export {
   type StateOf,
   type Timer,
 } from "./define-actor.ts";
+export { actorErrors } from "./errors.ts";
 export { decide, decisionOf } from "./decision.ts";
 export { deepFreeze } from "./frozen.ts";
 export { given } from "./given.ts";

@@ -13,6 +13,8 @@ import { outcomeOf, Unavailable } from "../kernel/index.ts";
 import type { Reply } from "../contract/index.ts";
 import { idReused, isRepeat } from "./answers.ts";
 import type { Command, Request } from "./request.ts";
+import { callErrors } from "../contract/index.ts";
+import { actorErrors } from "./errors.ts";
 
 type Settle = (answer: Reply | Error) => void;
 
@@ -48,7 +50,7 @@ export class Mailbox {
   /** Takes a slot for the request that `settle` answers, or answers it with `MAILBOX_FULL`. */
   admit(settle: (answer: Error) => void): boolean {
     if (this.#slots < this.#slotsMax) return ++this.#slots > 0;
-    settle(new Unavailable("MAILBOX_FULL", { message: `${this.#stream}: the mailbox is full`, retryAfterMs: 100 }));
+    settle(actorErrors.MAILBOX_FULL({ stream: this.#stream }));
     return false;
   }
 
@@ -99,7 +101,7 @@ export class Mailbox {
   expire(request: Request, { deadline }: Command, now: number, why: string): boolean {
     const isLate = now > deadline;
     if (!isLate) return false;
-    this.answer(request, new Unavailable("DEADLINE_PASSED", { message: `${this.#stream}: ${why}` }));
+    this.answer(request, callErrors.DEADLINE_PASSED({ message: `${this.#stream}: ${why}` }));
     return true;
   }
 

@@ -11,7 +11,16 @@ import {
   REPEATED,
   REPLAYED,
 } from "../kernel/index.ts";
-import { ActorId, paramsOf, returnsOf, rolesOf, type Meta, type AnyContract, type Mixin } from "../contract/index.ts";
+import {
+  ActorId,
+  paramsOf,
+  returnsOf,
+  rolesOf,
+  type Meta,
+  type AnyContract,
+  type Mixin,
+  errorsOf,
+} from "../contract/index.ts";
 import { keepsTables } from "../database/siblings.ts";
 import { PlaceChecks } from "../event-store/index.ts";
 import { eventStoreOf } from "../event-store/siblings.ts";
@@ -28,6 +37,7 @@ import {
 } from "../stream/siblings.ts";
 import { ARCHIVE_PARAMS, archiveFinished, type StreamVersion } from "./archive.ts";
 import type { Actor } from "./define-actor.ts";
+import { ofAnyCommand } from "./errors.ts";
 import { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
 import { ACTOR_LIMITS } from "./limits.ts";
 import { fittingOf } from "./log-page.ts";
@@ -105,6 +115,7 @@ export function Actors<K extends AnyContract>(
       params: paramsOf({ ...idOnly, ...params }),
       ...rolesOf(contract, command),
       ...returnsOf(contract, command),
+      ...errorsOf(contract, command, ofAnyCommand),
       handler(this: HostingService, ctx: Ctx) {
         const { id, ...params } = ctx.params;
         return this.actors.execute(id, command, params, executeOptionsOf(ctx));

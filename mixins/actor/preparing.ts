@@ -11,13 +11,14 @@
 //
 // A crash here has changed nothing: the command is repeated and prepared anew.
 import { setTimeout as sleep } from "node:timers/promises";
-import { asError, Bug, CALL_CHAIN, isRefusal, isRetryable, Refusal, Unavailable, type Clock } from "../kernel/index.ts";
-import { typedCall } from "../contract/index.ts";
+import { asError, Bug, CALL_CHAIN, isRefusal, isRetryable, Refusal, type Clock } from "../kernel/index.ts";
+import { callErrors, typedCall } from "../contract/index.ts";
 import type { RecordedCommand } from "../event-store/index.ts";
 import type { ActivationContext } from "./activation-context.ts";
 import type { Basis } from "./appends.ts";
 import type { Actor } from "./define-actor.ts";
 import type { Command } from "./request.ts";
+import { actorErrors } from "./errors.ts";
 
 /** Runs the author's `prepare` of a command on the state. */
 export type Prepare = (id: string, stream: string, command: Command, state: unknown) => Promise<unknown>;
@@ -79,7 +80,7 @@ export function preparing(actor: Actor, broker: object, clock: Clock, prepareMs:
       ended.abort();
     }
     if (value !== LATE) return value;
-    throw new Unavailable("DEADLINE_PASSED", { message: `${stream}: ${kind} was not prepared before its deadline` });
+    throw callErrors.DEADLINE_PASSED({ message: `${stream}: ${kind} was not prepared before its deadline` });
   };
 }
 
@@ -91,8 +92,8 @@ function preparingFailed(stream: string, kind: string, error: unknown): Error {
   const text = `${stream}: ${kind} could not prepare: ${message}`;
   // Moleculer gives codes below 500 to failures that may pass: an action that no node offers, or not yet, is its 404.
   if (isRetryable(error) || (code !== undefined && code >= 500 && type !== undefined))
-    return new Unavailable("PREPARE_FAILED", { message: text, cause: error });
-  return new Bug("PREPARE_FAILED", text, { cause: error });
+    return actorErrors.PREPARE_FAILED({ message: text, cause: error });
+  return new Bug(actorErrors.PREPARE_FAILED.code, text, { cause: error });
 }
 
 const LATE = Symbol("late");

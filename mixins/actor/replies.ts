@@ -2,11 +2,12 @@
 // again, from the newest answers in memory or from the command's row in the store.
 import type { Reply } from "../contract/index.ts";
 import type { EventStore, RecordedCommand } from "../event-store/index.ts";
-import { Refusal, type Bug, type CommandId } from "../kernel/index.ts";
+import type { Refusal, Bug, CommandId } from "../kernel/index.ts";
 import { answerOf, answerToRepeat, isRepeat, toAbandoner } from "./answers.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { Decided } from "./pipeline.ts";
 import type { Command, Read, Request } from "./request.ts";
+import { actorErrors } from "./errors.ts";
 
 export class Replies {
   readonly #id: string;
@@ -68,7 +69,7 @@ export class Replies {
       const first = isRepeatable ? await store.findCommand(stream, commandId) : undefined;
       if (first) this.repeated(request, first);
       else if ("abandon" in request) this.#mailbox.answerOne(request.abandon.settle, { executed: false });
-      else this.#mailbox.answer(request, new Refusal("ARCHIVED", { message: `${stream} is finished and archived` }));
+      else this.#mailbox.answer(request, actorErrors.ARCHIVED({ stream }));
     } catch (error) {
       this.#mailbox.answer(request, error as Error);
     }

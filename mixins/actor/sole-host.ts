@@ -2,7 +2,7 @@
 // each with a database of its own, for one. One service may run on any number of nodes, in several releases.
 import type { Service } from "moleculer";
 import { listedServices, type ListedService } from "../contract/index.ts";
-import { Bug } from "../kernel/index.ts";
+import { actorErrors } from "./errors.ts";
 
 /**
  * Throws Bug `ACTOR_HOSTED_TWICE` when a service of another name, here or on a live node, hosts actors of this type. Two that
@@ -11,7 +11,7 @@ import { Bug } from "../kernel/index.ts";
 export function hostAlone(service: Service): () => void {
   const { broker, logger } = service;
   const rival = rivalOf(service);
-  if (rival !== undefined) throw new Bug("ACTOR_HOSTED_TWICE", rival);
+  if (rival !== undefined) throw actorErrors.ACTOR_HOSTED_TWICE({ message: rival });
   const told = new Set<string>();
   const look = (): void => {
     const rival = rivalOf(service);

@@ -28,6 +28,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "takes a SQLite file that was copied without its write-ahead log",
     load: () => import("./accept-copy.ts"),
   },
+  docs: { summary: "writes the pages that are generated from declarations", load: () => import("./docs.ts") },
 };
 
 const HELP = `Event-sourced virtual actors on Moleculer brokers.

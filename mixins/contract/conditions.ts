@@ -3,8 +3,9 @@
 // transaction of the change.
 import { hash } from "node:crypto";
 import Type, { type Static } from "typebox";
-import { canonicalJson, Refusal } from "../kernel/index.ts";
+import { canonicalJson, type Refusal } from "../kernel/index.ts";
 import { strictObject } from "./contract.ts";
+import { callErrors } from "./errors.ts";
 
 /** `*` alone, or entity tags with their quotes. */
 const tags = Type.Array(Type.String({ maxLength: 200 }), { minItems: 1, maxItems: 50 });
@@ -47,9 +48,8 @@ export function assertConditions({ match, noneMatch, unmodifiedSince }: Conditio
   if (!holds || (noneMatch && isAny(noneMatch.map(text => text.replace(/^W\//, ""))))) throw conditionFailed();
 }
 
-export const conditionFailed = (
-  message = "it is not in the state that the request speaks of: read it again",
-): Refusal => new Refusal("PRECONDITION_FAILED", { status: 412, message });
+export const conditionFailed = (message?: string): Refusal =>
+  callErrors.PRECONDITION_FAILED({ ...(message !== undefined && { message }) });
 
 /** HTTP's dates have no parts of a second. */
 const secondOf = (moment: string): number => Math.floor(Date.parse(moment) / 1_000);

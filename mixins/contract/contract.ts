@@ -3,6 +3,8 @@
 import Type, { type Static, type TObject, type TProperties, type TSchema } from "typebox";
 import { assertSchemas } from "./contract-schemas.ts";
 import type { Role } from "./roles.ts";
+import type { AnyErrors } from "../kernel/index.ts";
+import { catalogueOf, type CatalogueOf, type ListedRefusals } from "./refusals.ts";
 
 declare global {
   /** Every service by name; each contract.ts adds its line. */
@@ -27,7 +29,9 @@ export type ActionShape = { readonly params: TProperties; readonly returns: TSch
  *   besides `{ id, version }`.
  * - `versions`: current schema version of an event, default 1; upcasters bring older ones up to it.
  * - `actions`: everything else that the service answers.
- * - `refusals`: the rules by which it says no. One that ends in `_NOT_FOUND` is a 404 over HTTP, the others 409.
+ * - `refusals`: the errors that it gives: a catalogue (`defineErrors`), or their codes alone. Of those, one that ends in
+ *   `_NOT_FOUND` is a 404 over HTTP, the others 409.
+ * - `mayRefuse`: which of them a command or action may give, for the API's description. Default: any.
  * - `roles`: which roles may use a command or action when a person asks; calls between services are not restricted.
  */
 export interface Contract<
@@ -36,7 +40,7 @@ export interface Contract<
   C extends Shapes = Shapes,
   E extends Shapes = Shapes,
   A extends Record<string, ActionShape> = Record<string, ActionShape>,
-  R extends string = string,
+  R extends AnyErrors = AnyErrors,
   P extends Shapes = Shapes,
 > {
   readonly service: N;
@@ -47,7 +51,8 @@ export interface Contract<
   readonly events: E;
   readonly versions: { readonly [T in keyof E]?: number };
   readonly actions: A;
-  readonly refusals: readonly R[];
+  readonly refusals: R;
+  readonly mayRefuse: { readonly [X in keyof C | keyof A]?: readonly (keyof R & string)[] };
   readonly roles: { readonly [X in keyof C | keyof A]?: readonly Role[] };
   /** The only way to write an event: an argument is checked for unknown fields, a returned literal is not. */
   event<T extends keyof E & string>(
@@ -68,7 +73,7 @@ export function defineContract<
   C extends Shapes = {},
   E extends Shapes = {},
   A extends Record<string, ActionShape> = {},
-  const R extends string = never,
+  const R extends ListedRefusals = {},
   P extends { [X in keyof C]?: TProperties } = {},
 >(contract: {
   service: N;
@@ -79,10 +84,11 @@ export function defineContract<
   events?: E;
   versions?: { readonly [T in keyof E]?: number };
   actions?: A;
-  refusals?: readonly R[];
+  refusals?: R;
+  mayRefuse?: { readonly [X in NoInfer<keyof C | keyof A>]?: readonly (keyof NoInfer<CatalogueOf<R>> & string)[] };
   // No inference from here: roles of actions alone would make up commands for every string.
   roles?: { readonly [X in NoInfer<keyof C | keyof A>]?: readonly Role[] };
-}): Contract<N, S, C, E, A, R, { [X in keyof P]: P[X] extends TProperties ? P[X] : {} }> {
+}): Contract<N, S, C, E, A, CatalogueOf<R>, { [X in keyof P]: P[X] extends TProperties ? P[X] : {} }> {
   const whole = {
     actor: contract.service,
     state: {} as S,
@@ -91,9 +97,10 @@ export function defineContract<
     events: {} as E,
     versions: {},
     actions: {} as A,
-    refusals: [],
+    mayRefuse: {},
     roles: {},
     ...(contract as object),
+    refusals: catalogueOf(contract.refusals ?? []),
     event: (type: string, data: unknown) => ({ type, data }),
   };
   assertSchemas(whole as unknown as AnyContract);
@@ -178,7 +185,7 @@ type ActorSignatures<S> = {
   abandon: { params: { id: string; commandId: string }; result: { executed: boolean; answer?: unknown } };
 };
 type Signatures<K> =
-  K extends Contract<string, infer S, infer C, any, infer A, string, infer P>
+  K extends Contract<string, infer S, infer C, any, infer A, any, infer P>
     ? {
         [X in keyof C & string]: {
           params: { id: string } & Data<C[X]>;

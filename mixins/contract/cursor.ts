@@ -2,7 +2,8 @@
 // meanwhile do not make another row appear twice or never. It is opaque to clients, and holds nothing that the row itself
 // did not show.
 import Type from "typebox";
-import { Refusal } from "../kernel/index.ts";
+import type { Refusal } from "../kernel/index.ts";
+import { callErrors } from "./errors.ts";
 
 export const Cursor = Type.String({
   minLength: 1,
@@ -27,12 +28,12 @@ export function readCursor(cursor: string, order: string, length: number): Curso
 }
 
 export const badCursor = (): Refusal =>
-  new Refusal("VALIDATION_ERROR", { status: 422, field: "cursor", message: "is not one of this list in this order" });
+  callErrors.VALIDATION_ERROR({ field: "cursor", message: "is not one of this list in this order" });
 
 /** Refuses (422, field `page`) a request that names its page by number and by cursor at once. */
 export function oneOfPageAndCursor({ page, cursor }: { page?: number; cursor?: string }): void {
   if (page !== undefined && cursor !== undefined)
-    throw new Refusal("VALIDATION_ERROR", { status: 422, field: "page", message: "is given beside cursor: send one" });
+    throw callErrors.VALIDATION_ERROR({ field: "page", message: "is given beside cursor: send one" });
 }
 
 function parsed(cursor: string): unknown[] {

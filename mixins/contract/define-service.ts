@@ -14,6 +14,7 @@ import {
   type ResultOf,
 } from "./contract.ts";
 import type { Role } from "./roles.ts";
+import { errorsOf } from "./refusals.ts";
 import { secretsOf } from "./secrets.ts";
 
 /** The person on whose behalf a request runs. The gateway sets it; between services it is absent. */
@@ -89,6 +90,7 @@ export function defineService<
       params: paramsOf(contract.actions[name]!.params),
       ...rolesOf(contract, name),
       ...returnsOf(contract, name),
+      ...errorsOf(contract, name),
     };
   const secrets = secretsOf(contract);
   const metadata = { ...definition.metadata, ...(secrets.length > 0 && { secrets }) };

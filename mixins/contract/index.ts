@@ -1,5 +1,6 @@
 export { badCursor, Cursor, cursorOf, oneOfPageAndCursor, readCursor, type CursorValue } from "./cursor.ts";
 export { inCallersWords, refusedOf, type Refused, type Words } from "./callers-words.ts";
+export { CALL_FAILURES, isCallFailure, type CallFailure } from "./call-failures.ts";
 export { floating, typedCall, type Call, type CallOptions } from "./call.ts";
 export { assertConditions, conditionFailed, Conditions, entityTag, type Current } from "./conditions.ts";
 export {
@@ -26,6 +27,7 @@ export {
   type Snapshot,
   type WhatIf,
 } from "./contract.ts";
+export { callErrors } from "./errors.ts";
 export {
   defineService,
   paramsOf,
@@ -38,6 +40,14 @@ export {
   type User,
 } from "./define-service.ts";
 export { defineFormat, exampleOf, type FormatDefinition } from "./formats.ts";
+export {
+  describeErrors,
+  errorsOf,
+  type DescribedError,
+  type DescribedErrors,
+  type RefusalOf,
+  type Refuse,
+} from "./refusals.ts";
 export { listedServices, type ListedService } from "./registry.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { openApi, type Operation } from "./openapi.ts";

@@ -22,17 +22,18 @@ export const actsFor = (asked: Asked, owner: unknown, roles: readonly Role[] = A
   seesAll(asked, roles) || asked.meta.user!.id === owner;
 
 /**
- * Throws Refusal `rule`, a 404 as a rule that ends in `_NOT_FOUND` is, unless the request may act for the owner. What belongs
- * to another does not exist for the asking user, since its id must tell nothing; neither does what has no owner yet:
- * `assertOwned(ctx, state.guest, "BOOKING_NOT_FOUND")`.
+ * Throws the refusal, a 404, unless the request may act for the owner. A resource of another user does not exist for the
+ * asking one, since its id must tell nothing; neither does one that has no owner yet:
+ * `assertOwned(ctx, state.guest, bookingErrors.BOOKING_NOT_FOUND)`. A code alone stands for a refusal with this code.
  */
 export function assertOwned(
   asked: Asked,
   owner: string | undefined,
-  rule: string,
+  refusal: string | (() => Error),
   roles: readonly Role[] = ADMIN,
 ): asserts owner is string {
-  if (owner === undefined || !actsFor(asked, owner, roles)) throw new Refusal(rule);
+  if (owner === undefined || !actsFor(asked, owner, roles))
+    throw typeof refusal === "string" ? new Refusal(refusal) : refusal();
 }
 
 const hasOneOf = (user: User, roles: readonly Role[]): boolean => roles.some(role => user.roles.includes(role));

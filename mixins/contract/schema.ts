@@ -1,7 +1,8 @@
 // A schema becomes a check. The check answers with every issue and names its field; an unknown field is refused by name.
 import type { ErrorObject, SchemaObject, ValidateFunction } from "ajv";
-import { Bug, plainError, type Issue } from "../kernel/index.ts";
+import { plainError, type Issue } from "../kernel/index.ts";
 import { ajv } from "./ajv.ts";
+import { callErrors } from "./errors.ts";
 import { excessOf, isObject, ISSUES_MAX } from "./excess.ts";
 import { formatOf } from "./formats.ts";
 import { assertSchema, compileError } from "./schema-faults.ts";
@@ -39,7 +40,7 @@ export function compile(schema: SchemaObject, where: string, normalize: Normaliz
           .map(toIssue)
       );
     } catch (cause) {
-      throw new Bug("CHECK_FAILED", `the value could not be checked: ${plainError(cause).message}`, { cause });
+      throw callErrors.CHECK_FAILED({ reason: plainError(cause).message, cause });
     }
   };
 }

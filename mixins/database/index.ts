@@ -1,4 +1,5 @@
 export type { Database } from "./database.ts";
+export { databaseErrors } from "./errors.ts";
 export type { Migration } from "./migrate.ts";
 export type { Upsert } from "./upsert.ts";
 export { databaseEnvironment, locationOf, locationVariableOf } from "./environment.ts";

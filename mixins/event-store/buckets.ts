@@ -1,6 +1,7 @@
 // Streams hash to buckets, and a bucket is what moves between shards and what lanes share out. The number is part of
 // the data: a stream's bucket never changes.
-import { fnv1a, Unavailable } from "../kernel/index.ts";
+import { fnv1a, type Unavailable } from "../kernel/index.ts";
+import { storeErrors } from "./errors.ts";
 
 export const BUCKETS = 1_024;
 
@@ -8,5 +9,4 @@ export const BUCKETS = 1_024;
 export const bucketOf = (stream: string): number => (fnv1a(stream) >>> 0) % BUCKETS;
 
 /** The stream is not to be had here at the moment. */
-export const moved = (stream: string): Unavailable =>
-  new Unavailable("BUCKET_MOVED", { message: `${stream} is on its way to another shard`, retryAfterMs: 500 });
+export const moved = (stream: string): Unavailable => storeErrors.BUCKET_MOVED({ stream });

@@ -12,6 +12,7 @@ import { brokerOptions } from "../broker/index.ts";
 import {
   ActorId,
   defineService,
+  errorsOf,
   paramsOf,
   returnsOf,
   rolesOf,
@@ -119,6 +120,7 @@ export async function startGateway(
           params: paramsOf({ id: ActorId, ...params }),
           ...rolesOf(contract, command),
           ...returnsOf(contract, command),
+          ...errorsOf(contract, command),
           handler: handle(`${contract.service}.${command}`),
         };
     broker.createService(schema);

@@ -288,4 +288,47 @@ describe("beside the API", () => {
     expect(headersOf("/api/v1/shelf/items/{bookId}", "put")).toContain("If-Match");
     expect(document.paths["/api/v1/books"].get.security).toEqual([]);
   });
+
+  test("the OpenAPI document lists the errors of every operation: the contract's for its action, and the gateway's", async () => {
+    const { json: document } = await gateway.http("GET", "/openapi.json", { token: admin.token });
+    const codesOf = (method: string, url: string, status: number): string[] => {
+      const template = url.replaceAll(/:(\w+)/g, "{$1}");
+      const { responses } = document.paths[template][method.toLowerCase()];
+      const name = responses[status]?.$ref?.split("/").at(-1);
+      const { content } = name === undefined ? (responses[status] ?? {}) : document.components.responses[name];
+      const types: string[] = content?.["application/problem+json"].schema.allOf[1].properties.type.enum ?? [];
+      return types.map(type => type.replace("/problems/", ""));
+    };
+    // No param of the URL names a book: where it is not there, the body is wrong.
+    expect(codesOf("POST", "/api/v1/loans", 422)).toEqual(
+      expect.arrayContaining(["book-not-found", "validation-error"]),
+    );
+    expect(codesOf("POST", "/api/v1/loans", 409)).toEqual(
+      expect.arrayContaining(["desk-closed", "idempotency-key-abandoned"]),
+    );
+    expect(codesOf("GET", "/api/v1/loans/:id", 404)).toEqual(["loan-not-found"]);
+    expect(codesOf("GET", "/api/v1/loans/:id", 409)).toEqual([]);
+    expect(codesOf("GET", "/api/v1/loans/:id/stream", 404)).toEqual(["loan-not-found"]);
+    expect(codesOf("GET", "/api/v1/loans/:id/stream", 429)).toEqual(["too-many-streams"]);
+    for (const { method, url, access } of routes) {
+      const includes = (status: number, code: string) => codesOf(method, url, status).includes(code);
+      expect({
+        url,
+        validation: includes(422, "validation-error"),
+        saturated: includes(503, "saturated"),
+        timeout: includes(504, "request-timeout"),
+        token: includes(401, "invalid-token"),
+        role: includes(403, "forbidden"),
+        body: includes(400, "malformed-json"),
+      }).toEqual({
+        url,
+        validation: true,
+        saturated: true,
+        timeout: true,
+        token: access !== "public",
+        role: rolesFor(access).length > 0,
+        body: !["GET", "DELETE"].includes(method),
+      });
+    }
+  });
 });

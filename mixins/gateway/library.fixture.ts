@@ -3,7 +3,7 @@
 import Type from "typebox";
 import type { ServiceSchema } from "moleculer";
 import { ActorId, Conditions, Cursor, defineContract, EntityId, ReadToken, strictObject } from "../contract/index.ts";
-import { idFrom, newId } from "../kernel/index.ts";
+import { defineErrors, idFrom, newId } from "../kernel/index.ts";
 import { startGateway, type Handlers, type RunningGateway } from "./gateway.fixture.ts";
 import { API, eventStream, route, type Access, type Request, type Route, type StreamedEvent } from "./index.ts";
 import { Gateway } from "./mixin.ts";
@@ -96,7 +96,20 @@ const loans = defineContract({
     notify: { params: { body: Type.String(), signature: Type.String() }, returns: Any },
     report: { params: { id: ActorId }, returns: Any },
   },
-  refusals: ["LOAN_NOT_FOUND"],
+  refusals: defineErrors({
+    LOAN_NOT_FOUND: { status: 404, says: "there is no such loan", todo: "ask for your loans" },
+    BOOK_NOT_FOUND: { status: 404, inBody: 422, says: "there is no such book", todo: "choose another" },
+    DESK_CLOSED: { status: 409, says: "the desk is closed", todo: "come back tomorrow" },
+  }),
+  mayRefuse: {
+    open: ["BOOK_NOT_FOUND", "DESK_CLOSED"],
+    close: ["LOAN_NOT_FOUND"],
+    list: [],
+    view: ["LOAN_NOT_FOUND"],
+    timeline: ["LOAN_NOT_FOUND"],
+    notify: [],
+    report: ["LOAN_NOT_FOUND"],
+  },
   roles: { report: ["admin"] },
 });
 

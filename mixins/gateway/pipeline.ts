@@ -10,8 +10,8 @@
 // problem of it.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "moleculer";
-import type { Meta } from "../contract/index.ts";
-import { clientCommandId, COMMAND_ID, isRefusal, Refusal, REPLAYED } from "../kernel/index.ts";
+import { callErrors, type Meta } from "../contract/index.ts";
+import { clientCommandId, COMMAND_ID, isRefusal, REPLAYED } from "../kernel/index.ts";
 import type { Admission } from "./admission/admission.ts";
 import { ANONYMOUS, type Authenticator, type Verified } from "./auth/authentication.ts";
 import { addressOf } from "./http/address.ts";
@@ -106,7 +106,7 @@ async function identify(authenticator: Authenticator, access: Access, req: Gatew
 /** Refuses (403) a user without any of these roles, if there are some. */
 export function requireRole({ user }: Verified, roles: readonly string[]): void {
   if (roles.length > 0 && !roles.some(role => (user.roles as readonly string[]).includes(role)))
-    throw new Refusal("FORBIDDEN", { status: 403, message: `this asks for the role ${roles.join(" or ")}` });
+    throw callErrors.FORBIDDEN({ message: `this asks for the role ${roles.join(" or ")}` });
 }
 
 async function call(

@@ -3,6 +3,16 @@ export { announce, announcedText, takeAnnouncements, type Announcement } from ".
 export { backoffMs } from "./backoff.ts";
 export { inChunks } from "./chunks.ts";
 export { msOf, type Duration } from "./duration.ts";
+export {
+  defineErrors,
+  plainErrors,
+  type AnyErrors,
+  type ErrorDefinition,
+  type ErrorFactory,
+  type Errors,
+  type RefusalDefinition,
+  type UnavailableDefinition,
+} from "./define-errors.ts";
 export { elapsedMs, minutes, rfc3339, seconds, systemClock, type Clock } from "./clock.ts";
 export {
   declaredVariables,
@@ -53,6 +63,7 @@ export { nodeEnvironment } from "./node-environment.ts";
 export { Pause } from "./pause.ts";
 export { contentBytesMax, isLonger, PAYLOAD_BYTES, payloadBytesMax } from "./payload.ts";
 export { closeToOthers, exposedOf, makePrivate } from "./private-file.ts";
+export { PROBLEM_JSON, problemType } from "./problem.ts";
 export { unreadyServices, type DeclaresReadiness } from "./readiness.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { beginStop, isStopping, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";

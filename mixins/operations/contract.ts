@@ -1,6 +1,11 @@
 // The actions of the service `ops`, all of them for administrators alone.
 import Type from "typebox";
 import { ActorId, defineContract, TextLines } from "../contract/index.ts";
+import { actorErrors } from "../actor/index.ts";
+import { projectionErrors } from "../projection/index.ts";
+import { sagaErrors } from "../saga/index.ts";
+import { streamErrors } from "../stream/index.ts";
+import { operationErrors } from "./errors.ts";
 
 const id = Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9][A-Za-z0-9_.:@-]*$" });
 /** Of an actor type or a projection. */
@@ -103,16 +108,32 @@ export const contract = defineContract({
       returns: Type.Object({ streams: Type.Integer(), retried: Type.Array(Answer) }),
     },
   },
-  refusals: [
-    "SAGA_NOT_FOUND",
-    "ACTOR_TYPE_NOT_FOUND",
-    "ACTOR_NOT_FOUND",
-    "CONSUMER_NOT_FOUND",
-    "CONSUMER_AMBIGUOUS",
-    "PROJECTION_NOT_FOUND",
-    "DEAD_LETTER_NOT_FOUND",
-    "AFTER_NEEDS_SERVICE",
-  ],
+  // Its own, and those of the services that it asks.
+  refusals: {
+    ...operationErrors,
+    ...sagaErrors,
+    ...streamErrors,
+    PROJECTION_NOT_FOUND: projectionErrors.PROJECTION_NOT_FOUND,
+    VERSION_NOT_FOUND: actorErrors.VERSION_NOT_FOUND,
+  },
+  mayRefuse: {
+    nodes: [],
+    sagas: [],
+    saga: ["SAGA_NOT_FOUND"],
+    retrySaga: ["SAGA_NOT_FOUND", "SAGA_NOT_STUCK"],
+    compensateSaga: ["SAGA_NOT_FOUND", "SAGA_ENDED", "SAGA_COMPENSATING", "SAGA_PAST_PIVOT", "SAGA_OF_ANOTHER_RELEASE"],
+    actor: ["ACTOR_TYPE_NOT_FOUND", "ACTOR_NOT_FOUND", "VERSION_NOT_FOUND"],
+    quarantined: [],
+    releaseQuarantine: ["ACTOR_TYPE_NOT_FOUND"],
+    archive: ["ACTOR_TYPE_NOT_FOUND"],
+    consumers: [],
+    resetConsumer: ["CONSUMER_NOT_FOUND", "CONSUMER_AMBIGUOUS", "CONSUMER_NOT_STOPPED"],
+    projections: [],
+    rebuild: ["PROJECTION_NOT_FOUND"],
+    deadLetters: ["AFTER_NEEDS_SERVICE"],
+    retryDeadLetter: ["DEAD_LETTER_NOT_FOUND"],
+    retryDeadLetters: [],
+  },
   roles: {
     nodes: ["admin"],
     sagas: ["admin"],

@@ -2,9 +2,20 @@
 // consumers and dead letters, and asks them. It keeps nothing itself and runs on any node. The operator travels in `meta`, so
 // that each service checks the role again.
 import type { Context as MoleculerContext, ServiceBroker } from "moleculer";
-import { defineService, listedServices, withoutSecrets, type Context, type ListedService } from "../contract/index.ts";
-import { isRefusal, Refusal } from "../kernel/index.ts";
+import {
+  callErrors,
+  defineService,
+  listedServices,
+  withoutSecrets,
+  type Context,
+  type ListedService,
+} from "../contract/index.ts";
+import { isRefusal, type Refusal } from "../kernel/index.ts";
+import { projectionErrors } from "../projection/index.ts";
+import { sagaErrors } from "../saga/index.ts";
+import { streamErrors } from "../stream/index.ts";
 import { contract } from "./contract.ts";
+import { operationErrors } from "./errors.ts";
 
 type Answer = Record<string, unknown>;
 type Metadata = NonNullable<ListedService["metadata"]>;
@@ -54,19 +65,18 @@ async function askOwner(ctx: Context, action: string, params: { id: string }): P
       // Moleculer's own 404 (the service has just gone) is not an answer.
       if (!isRefusal(error) || !error.type.endsWith("_NOT_FOUND")) throw error;
     }
-  throw new Refusal("SAGA_NOT_FOUND", { message: `no saga has the id ${params.id}` });
+  throw sagaErrors.SAGA_NOT_FOUND({ id: params.id });
 }
 
 function hostOf(broker: ServiceBroker, type: string): string {
   const [service] = servicesWith(broker, metadata => metadata.actor === type);
-  if (!service) throw new Refusal("ACTOR_TYPE_NOT_FOUND", { field: "type", message: `no service hosts "${type}"` });
+  if (!service) throw operationErrors.ACTOR_TYPE_NOT_FOUND({ field: "type", type });
   return service;
 }
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
-const invalid = (field: string, message: string): Refusal =>
-  new Refusal("VALIDATION_ERROR", { status: 422, field, message });
+const invalid = (field: string, message: string): Refusal => callErrors.VALIDATION_ERROR({ field, message });
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
@@ -113,8 +123,7 @@ export const Operations = () =>
         const { version, state } = await (at === undefined
           ? ask<{ version: number; state: unknown }>(ctx, service, "get", { id, consistent: true })
           : ask<{ version: number; state: unknown }>(ctx, service, "stateAt", { id, version: at }));
-        if (version === 0 && at === undefined)
-          throw new Refusal("ACTOR_NOT_FOUND", { field: "id", message: `there is no ${type} ${id}` });
+        if (version === 0 && at === undefined) throw operationErrors.ACTOR_NOT_FOUND({ field: "id", type, id });
         const from = Math.max(1, version - limits.events + 1);
         const events =
           version === 0
@@ -131,7 +140,7 @@ export const Operations = () =>
       async archive(ctx) {
         const { type, olderThanDays, ...page } = ctx.params;
         const service = type === "sagas" ? servicesWith(ctx.broker, hasSagas)[0] : hostOf(ctx.broker, type);
-        if (service === undefined) throw new Refusal("ACTOR_TYPE_NOT_FOUND", { field: "type" });
+        if (service === undefined) throw operationErrors.ACTOR_TYPE_NOT_FOUND({ field: "type", type });
         return ask(ctx, service, "archive", { ...page, olderThanMs: Math.round(olderThanDays * DAY_MS) });
       },
       async releaseQuarantine(ctx) {
@@ -150,14 +159,9 @@ export const Operations = () =>
           .filter(({ name, service }) => name === params.name && (only === undefined || service === only))
           .map(({ service }) => service);
         const [service] = owners;
-        if (service === undefined)
-          throw new Refusal("CONSUMER_NOT_FOUND", {
-            field: "name",
-            message: `no service has the consumer "${params.name}"`,
-          });
+        if (service === undefined) throw streamErrors.CONSUMER_NOT_FOUND({ field: "name", consumer: params.name });
         if (owners.length > 1)
-          throw new Refusal("CONSUMER_AMBIGUOUS", {
-            status: 422,
+          throw operationErrors.CONSUMER_AMBIGUOUS({
             field: "service",
             message: `is required: ${owners.join(" and ")} have a consumer of this name`,
           });
@@ -171,11 +175,7 @@ export const Operations = () =>
       async rebuild(ctx) {
         const { name } = ctx.params;
         const [service] = servicesWith(ctx.broker, ({ projections }) => Object.hasOwn(projections ?? {}, name));
-        if (!service)
-          throw new Refusal("PROJECTION_NOT_FOUND", {
-            field: "name",
-            message: `no service has the projection "${name}"`,
-          });
+        if (!service) throw projectionErrors.PROJECTION_NOT_FOUND({ field: "name", name });
         return { ...(await ask(ctx, service, "rebuildProjection", { name })), service };
       },
 
@@ -183,8 +183,7 @@ export const Operations = () =>
         const { service: only, limit = limits.page, after } = ctx.params;
         const services = servicesWith(ctx.broker, ({ consumers }) => consumers !== undefined);
         if (after !== undefined && only === undefined)
-          throw new Refusal("AFTER_NEEDS_SERVICE", {
-            status: 422,
+          throw operationErrors.AFTER_NEEDS_SERVICE({
             field: "service",
             message: "is required with after: each service counts its own",
           });
@@ -220,7 +219,7 @@ export const Operations = () =>
         const [service = "", ...rest] = ctx.params.id.split(":");
         const known = servicesWith(ctx.broker, ({ consumers }) => consumers !== undefined).includes(service);
         if (!known || rest.length === 0)
-          throw new Refusal("DEAD_LETTER_NOT_FOUND", { field: "id", message: "ids look like <service>:<id>" });
+          throw streamErrors.DEAD_LETTER_NOT_FOUND({ field: "id", message: "ids look like <service>:<id>" });
         return { ...(await ask(ctx, service, "retryDeadLetter", { id: rest.join(":") })), service, id: ctx.params.id };
       },
     },

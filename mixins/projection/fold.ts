@@ -10,11 +10,12 @@
 // does not end are failures of its event alone: its writes are undone, and other streams go on. Events are frozen and rows are
 // copies: a handler that changes either in place changes nothing, however often the batch is folded.
 import { deepFreeze } from "../actor/index.ts";
-import { Bug, plainError, Unavailable } from "../kernel/index.ts";
+import { type Bug, plainError, Unavailable } from "../kernel/index.ts";
 import type { Recorded } from "../contract/index.ts";
 import type { Projection, Table } from "./define-projection.ts";
 import { PROJECTION_LIMITS } from "./limits.ts";
 import type { Kept, Row, Shape } from "./shape.ts";
+import { projectionErrors } from "./errors.ts";
 
 /** Rounds in which unknown rows are only noted. Two cover a key that is found in a row; more are seldom needed. */
 const ROUNDS = 3;
@@ -68,7 +69,7 @@ export class Fold {
     const watch = setInterval(() => {
       const call = this.#call;
       if (call && call === before && !this.tables.some(table => table.isReading)) {
-        this.#giveUp(call, "HANDLER_HANGS", `has not ended after ${handlerMs} ms`);
+        this.#giveUp(call, projectionErrors.HANDLER_HANGS, `has not ended after ${handlerMs} ms`);
         if (++this.#hanging === this.#limits.handlersHanging) this.#putOff(events.slice(events.indexOf(call.event)));
       }
       before = call;
@@ -111,32 +112,34 @@ export class Fold {
   }
 
   readonly #watcher: CallWatcher = {
-    late: call => this.#condemn(call, "HANDLER_LATE", "reads or writes after its end: it has to await what it does"),
-    endless: call => this.#giveUp(call, "HANDLER_ENDLESS", "reads and writes without end"),
+    late: call =>
+      this.#condemn(call, projectionErrors.HANDLER_LATE, "reads or writes after its end: it has to await what it does"),
+    endless: call => this.#giveUp(call, projectionErrors.HANDLER_ENDLESS, "reads and writes without end"),
   };
 
-  #giveUp(call: HandlerCall, type: string, what: string): void {
+  #giveUp(call: HandlerCall, error: Condemning, what: string): void {
     call.isOver = true;
     this.#call = undefined;
-    this.#condemn(call, type, what);
+    this.#condemn(call, error, what);
     this.#endRound();
   }
 
-  #condemn({ event }: HandlerCall, type: string, what: string): void {
+  #condemn({ event }: HandlerCall, error: Condemning, what: string): void {
     if (this.#condemned.has(event)) return;
     const { name } = this.#projection;
-    this.#condemned.set(event, new Bug(type, `projection ${name}: the handler of "${event.type}" ${what}`));
+    const message = `projection ${name}: the handler of "${event.type}" ${what}`;
+    this.#condemned.set(event, error({ message }));
   }
 
   /** Waiting for one more handler would take longer than a transaction may. The events are tried again by themselves. */
   #putOff(events: readonly Recorded[]): void {
     this.#hanging = 0;
-    const error = new Unavailable("HANDLERS_HANG", {
-      message: `projection ${this.#projection.name}: not handled yet, since handlers before it did not end`,
-    });
+    const error = projectionErrors.HANDLERS_HANG({ projection: this.#projection.name });
     for (const event of events) if (!this.#condemned.has(event)) this.#condemned.set(event, error);
   }
 }
+
+type Condemning = (typeof projectionErrors)["HANDLER_HANGS" | "HANDLER_LATE" | "HANDLER_ENDLESS"];
 
 type CallWatcher = Record<"late" | "endless", (call: HandlerCall) => void>;
 

@@ -1,7 +1,8 @@
 // One projection in one service: runs the consumers of its builds, switches to a build that has caught up, answers reads.
 import type { Knex } from "knex";
-import { inChunks, Refusal, Unavailable } from "../kernel/index.ts";
+import { inChunks } from "../kernel/index.ts";
 import type { TProperties } from "typebox";
+import type { Refusal } from "../kernel/index.ts";
 import type { Database } from "../database/index.ts";
 import type { Consumer, Consumers, ConsumerStatus } from "../stream/siblings.ts";
 import { Builds, consumerName, isSame, physicalName, type Build } from "./builds.ts";
@@ -9,6 +10,7 @@ import type { Projection } from "./define-projection.ts";
 import { Fold, type Load } from "./fold.ts";
 import { PROJECTION_LIMITS, type ProjectionLimits } from "./limits.ts";
 import { shapesOf, type Kept, type Shape } from "./shape.ts";
+import { projectionErrors } from "./errors.ts";
 
 export interface BuildStatus {
   readonly name: string;
@@ -90,7 +92,7 @@ export class ProjectionHost<T extends Record<string, TProperties> = any> {
   #readable(): Build {
     if (this.#current) return this.#current;
     const { name, version } = this.projection;
-    throw new Unavailable("NOT_CAUGHT_UP", {
+    throw projectionErrors.NOT_CAUGHT_UP({
       message: `${name}: its version ${version} is still being built`,
       retryAfterMs: this.#limits.lookMs,
       elsewhere: true,
@@ -128,11 +130,7 @@ export class ProjectionHost<T extends Record<string, TProperties> = any> {
           continue;
         }
       }
-      if (isOver)
-        throw new Unavailable("NOT_CAUGHT_UP", {
-          message: `${this.projection.name} has not caught up with ${token}`,
-          retryAfterMs: 500,
-        });
+      if (isOver) throw projectionErrors.NOT_CAUGHT_UP({ projection: this.projection.name, token });
       await this.#nextCommit();
     }
     return knex;
@@ -384,5 +382,4 @@ class Turns {
   }
 }
 
-const invalidToken = (message: string): Refusal =>
-  new Refusal("BAD_READ_TOKEN", { status: 422, field: "after", message });
+const invalidToken = (message: string): Refusal => projectionErrors.BAD_READ_TOKEN({ field: "after", message });

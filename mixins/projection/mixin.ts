@@ -1,7 +1,6 @@
 // The mixin of a service that keeps read models.
 import type { Context, Service } from "moleculer";
 import Type from "typebox";
-import { Refusal } from "../kernel/index.ts";
 import { paramsOf, type Mixin } from "../contract/index.ts";
 import { keepsTables } from "../database/siblings.ts";
 import { migrate } from "../database/mixin.ts";
@@ -10,6 +9,7 @@ import type { Projection } from "./define-projection.ts";
 import { ProjectionHost } from "./host.ts";
 import type { ProjectionLimits } from "./limits.ts";
 import { migrations } from "./migrations.ts";
+import { projectionErrors } from "./errors.ts";
 
 export { ProjectionHost, type BuildStatus } from "./host.ts";
 export { PROJECTION_LIMITS, type ProjectionLimits } from "./limits.ts";
@@ -47,7 +47,7 @@ export function Projections<const P extends Projection | readonly Projection[]>(
     methods: {
       projection(this: ProjectingService, name: string): ProjectionHost {
         const host = this.projections.get(name);
-        if (!host) throw new Refusal("PROJECTION_NOT_FOUND", { field: "name", message: `no projection "${name}"` });
+        if (!host) throw projectionErrors.PROJECTION_NOT_FOUND({ field: "name", name });
         return host;
       },
     },

@@ -1,9 +1,10 @@
 // Physical tables from TypeBox columns, and rows to and from them.
 import type { Knex } from "knex";
 import type { TProperties } from "typebox";
-import { Bug } from "../kernel/index.ts";
+import type { Bug } from "../kernel/index.ts";
 import { strictObject } from "../contract/index.ts";
 import type { Projection } from "./define-projection.ts";
+import { projectionErrors } from "./errors.ts";
 
 export type Row = Record<string, unknown>;
 /** A row in memory as the database keeps it: JSON columns are text, an optional column without a value is left out. */
@@ -158,7 +159,7 @@ export class Shape {
   }
 
   #unfit(message: string): Bug {
-    return new Bug("ROW_NOT_STORABLE", `projection ${this.#projection}, table ${this.table}: ${message}`);
+    return projectionErrors.ROW_NOT_STORABLE({ projection: this.#projection, table: this.table, reason: message });
   }
 }
 

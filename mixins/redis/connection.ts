@@ -3,8 +3,9 @@
 // it fail at once too. Nothing is queued, nothing is sent twice. It connects by itself, again and again.
 import { Redis } from "ioredis";
 import type { ServiceBroker } from "moleculer";
-import { backoffMs, METRICS, nodeEnvironment, Unavailable, type Outcome } from "../kernel/index.ts";
+import { backoffMs, METRICS, nodeEnvironment, type Outcome, Unavailable } from "../kernel/index.ts";
 import { redisEnvironment } from "./environment.ts";
+import { redisErrors } from "./errors.ts";
 
 export const limits = {
   /** Milliseconds until what was sent counts as lost: a hundred times what a loaded server takes, a tenth of a call's time. */
@@ -116,8 +117,7 @@ export class RedisConnection {
   }
 }
 
-const away = (outcome: Outcome, cause?: unknown): Unavailable =>
-  new Unavailable("REDIS_UNAVAILABLE", { message: "Redis cannot be reached", outcome, retryAfterMs: 1_000, cause });
+const away = (outcome: Outcome, cause?: unknown): Unavailable => redisErrors.REDIS_UNAVAILABLE({ outcome, cause });
 
 const connections = new WeakMap<ServiceBroker, RedisConnection>();
 

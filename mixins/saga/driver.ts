@@ -35,6 +35,7 @@ import {
   type Plan,
   type PlannedCall,
 } from "./planner.ts";
+import { sagaErrors } from "./errors.ts";
 
 /** One saga: its definition, its id, and both as its key (`checkout.42`), which is also the name of its stream. */
 export interface SagaRef {
@@ -447,5 +448,4 @@ const asAnswered = (answer: unknown): unknown =>
 const refOf = (saga: Saga, id: string): SagaRef => ({ saga, id, key: `${saga.name}.${id}` });
 const isBug = (error: unknown): boolean => (error as { data?: { family?: unknown } }).data?.family === "bug";
 const hasMoved = (error: unknown): boolean => error instanceof Refusal && error.type === "JOURNAL_MOVED";
-const notFound = (id: string): Refusal =>
-  new Refusal("SAGA_NOT_FOUND", { field: "id", message: `there is no saga ${id}` });
+const notFound = (id: string): Refusal => sagaErrors.SAGA_NOT_FOUND({ field: "id", id });

@@ -1,4 +1,5 @@
 export { defineSaga, type Failure, type Saga, type Step, type StepOptions } from "./define-saga.ts";
+export { sagaErrors } from "./errors.ts";
 export {
   abandoned,
   compensating,

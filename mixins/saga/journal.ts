@@ -15,6 +15,7 @@ import Type from "typebox";
 import { defineContract, type DeepReadonly, type EventMetadata } from "../contract/index.ts";
 import { defineActor, type Actor, type Behaviour, type EventOf, type StateOf } from "../actor/index.ts";
 import type { SagaRow } from "../event-store/index.ts";
+import { sagaErrors } from "./errors.ts";
 
 /** The name under which `otherwise` is journalled; no step may have it. */
 export const OTHERWISE = "otherwise";
@@ -129,7 +130,7 @@ const journalContract = (name: string) =>
         entries: Type.Unsafe<readonly Entry[]>(Type.Array(Type.Object({}))),
       },
     },
-    refusals: ["SAGA_EXISTS", "JOURNAL_MOVED"],
+    refusals: { SAGA_EXISTS: sagaErrors.SAGA_EXISTS, JOURNAL_MOVED: sagaErrors.JOURNAL_MOVED },
   });
 type JournalContract = ReturnType<typeof journalContract>;
 export type Journal = Actor<JournalContract>;

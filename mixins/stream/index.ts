@@ -1,5 +1,6 @@
 export { defineReactor, type Reactor } from "./consumer/define-reactor.ts";
 export { streamEnvironment } from "./environment.ts";
+export { streamErrors } from "./errors.ts";
 export {
   COMMITTED,
   STOPPED,

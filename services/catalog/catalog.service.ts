@@ -1,5 +1,6 @@
 import {
   assertConditions,
+  callErrors,
   defineService,
   entityTag,
   oneOfPageAndCursor,
@@ -9,7 +10,9 @@ import {
 import { Crud, type KnexAdapter } from "@valence/runtime/crud/mixin";
 import { isUniqueViolation, type Database } from "@valence/runtime/database";
 import { newId, Refusal, rfc3339, trimmed } from "@valence/runtime/kernel";
+import { shopErrors } from "../errors.ts";
 import { contract } from "./contract.ts";
+import { catalogErrors } from "./errors.ts";
 import { products as migration } from "./migrations/001-products.ts";
 import { productSearch } from "./migrations/002-product-search.ts";
 import { products, type NewProduct, type Product } from "./product.ts";
@@ -28,11 +31,9 @@ const limits = {
 const isBlank = (text: string | undefined): boolean => text === undefined || trimmed(text) === "";
 const cachedBy = (...keys: string[]) => ({ keys, ttl: limits.cacheSeconds });
 
-const notFound = (field: string, id: string): Refusal =>
-  new Refusal("PRODUCT_NOT_FOUND", { field, message: `there is no product ${id}` });
+const notFound = (field: string, id: string): Refusal => shopErrors.PRODUCT_NOT_FOUND({ field, id });
 
-const skuTaken = (sku: string): Refusal =>
-  new Refusal("SKU_TAKEN", { field: "sku", message: `there is another product with the SKU ${sku}` });
+const skuTaken = (sku: string): Refusal => catalogErrors.SKU_TAKEN({ field: "sku", sku });
 
 /** Refused while pieces of a SKU are in the house, reserved ones too: they are those of the product that had it. */
 async function assertNoStock(ctx: Context, sku: string): Promise<void> {
@@ -40,8 +41,7 @@ async function assertNoStock(ctx: Context, sku: string): Promise<void> {
   const { received, adjusted = 0, available, sold } = state;
   const held = received + adjusted - sold;
   if (held === 0) return;
-  const message = `${available} of ${sku} are in stock and ${held - available} reserved: adjust the stock to 0 first`;
-  throw new Refusal("SKU_IN_STOCK", { field: "sku", message });
+  throw catalogErrors.SKU_IN_STOCK({ field: "sku", available, sku, reserved: held - available });
 }
 
 export default defineService(contract, {
@@ -97,7 +97,7 @@ export default defineService(contract, {
         const errors = ids.flatMap((id, index) =>
           byId.has(id) ? [] : [{ field: `ids.${index}`, message: `there is no product ${id}` }],
         );
-        if (errors.length > 0) throw new Refusal("PRODUCT_NOT_FOUND", { message: errors[0]!.message, errors });
+        if (errors.length > 0) throw shopErrors.PRODUCT_NOT_FOUND({ message: errors[0]!.message, errors });
         return { products: [...new Set(ids)].map(id => byId.get(id)!) };
       },
     },
@@ -107,8 +107,7 @@ export default defineService(contract, {
       async handler(ctx) {
         const { sku } = ctx.params;
         const product = await this.withSku(sku);
-        if (!product)
-          throw new Refusal("PRODUCT_NOT_FOUND", { field: "sku", message: `no product has the SKU ${sku}` });
+        if (!product) throw shopErrors.PRODUCT_NOT_FOUND({ field: "sku", message: `no product has the SKU ${sku}` });
         return product;
       },
     },
@@ -211,6 +210,6 @@ function guardOf(conditions?: Conditions, unchanged: Times = {}): ((product: Pro
     if (conditions) assertConditions(conditions, { tag: entityTag(product), modifiedAt: product.updatedAt });
     for (const [field, time] of times)
       if (product[field] !== time)
-        throw new Refusal("VALIDATION_ERROR", { status: 422, field, message: "is the catalog's own, and another" });
+        throw callErrors.VALIDATION_ERROR({ field, message: "is the catalog's own, and another" });
   };
 }

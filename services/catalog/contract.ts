@@ -1,7 +1,17 @@
 import Type from "typebox";
-import { ActorId, Conditions, Cursor, defineContract, TextLines, TextLine } from "@valence/runtime/contract";
+import {
+  ActorId,
+  Conditions,
+  Cursor,
+  defineContract,
+  TextLines,
+  TextLine,
+  callErrors,
+} from "@valence/runtime/contract";
+import { shopErrors } from "../errors.ts";
 import { Image } from "../image.ts";
 import { Money } from "../money.ts";
+import { catalogErrors } from "./errors.ts";
 
 const fields = {
   sku: ActorId,
@@ -77,7 +87,21 @@ export const contract = defineContract({
       returns: Type.Object({ created: Type.Integer() }),
     },
   },
-  refusals: ["PRODUCT_NOT_FOUND", "SKU_TAKEN", "SKU_IN_STOCK", "PRECONDITION_FAILED"],
+  refusals: {
+    ...catalogErrors,
+    PRODUCT_NOT_FOUND: shopErrors.PRODUCT_NOT_FOUND,
+    PRECONDITION_FAILED: callErrors.PRECONDITION_FAILED,
+  },
+  mayRefuse: {
+    list: [],
+    get: ["PRODUCT_NOT_FOUND"],
+    bySku: ["PRODUCT_NOT_FOUND"],
+    quote: ["PRODUCT_NOT_FOUND"],
+    create: ["SKU_TAKEN", "SKU_IN_STOCK"],
+    update: ["PRODUCT_NOT_FOUND", "SKU_TAKEN", "SKU_IN_STOCK", "PRECONDITION_FAILED"],
+    remove: ["PRODUCT_NOT_FOUND", "PRECONDITION_FAILED"],
+    seed: [],
+  },
   // `bySku` is between services only.
   roles: { bySku: [], create: ["admin"], update: ["admin"], remove: ["admin"], seed: ["admin"] },
 });

@@ -1,7 +1,7 @@
 import type { Knex } from "knex";
-import { Refusal } from "@valence/runtime/kernel";
 import {
   badCursor,
+  callErrors,
   cursorOf,
   defineService,
   oneOfPageAndCursor,
@@ -61,8 +61,7 @@ export default defineService(contract, {
 
     async customer(ctx) {
       const { customer } = ctx.params;
-      if (!actsFor(ctx, customer))
-        throw new Refusal("FORBIDDEN", { status: 403, message: "these are another customer's orders" });
+      if (!actsFor(ctx, customer)) throw callErrors.FORBIDDEN({ message: "these are another customer's orders" });
       const sum = await this.projection("customers").table("customers").where({ customer }).first();
       const { orders = 0, shipped = 0, spent = "{}" } = sum ?? {};
       const byCurrency = Object.entries(JSON.parse(spent) as Record<string, number>);

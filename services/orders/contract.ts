@@ -2,7 +2,9 @@ import Type from "typebox";
 import { defineContract, EntityId, TextLines } from "@valence/runtime/contract";
 import { Address, PostalAddress } from "../address.ts";
 import { NO_CARD_NUMBER } from "../card-number.ts";
+import { shopErrors } from "../errors.ts";
 import { Money } from "../money.ts";
+import { orderErrors } from "./errors.ts";
 
 const uuid = Type.String({ format: "uuid" });
 /** A card's number in its place is refused, and so never stored. */
@@ -168,26 +170,39 @@ export const contract = defineContract({
       }),
     },
   },
-  refusals: [
-    "ORDER_EXISTS",
-    "ORDER_NOT_FOUND",
-    "ORDER_CANCELLED",
-    "ORDER_REJECTED",
-    "ORDER_CONFIRMED",
-    "ORDER_NOT_READY",
-    "CART_EMPTY",
-    "LINES_OR_CART",
-    "MIXED_CURRENCIES",
-    "TOTAL_TOO_LARGE",
-    "QUANTITY_TOO_LARGE",
-    "PRICE_CHANGED",
-    "PRODUCT_NOT_FOUND",
-    "REFUND_EXISTS",
-    "REFUND_NOT_FOUND",
-    "REFUND_TOO_LARGE",
-    "TOO_MANY_REFUNDS",
-    "LINE_NOT_FOUND",
-  ],
+  refusals: { ...orderErrors, ...shopErrors },
+  mayRefuse: {
+    place: [
+      "ORDER_EXISTS",
+      "LINES_OR_CART",
+      "CART_EMPTY",
+      "PRODUCT_NOT_FOUND",
+      "QUANTITY_TOO_LARGE",
+      "MIXED_CURRENCIES",
+      "TOTAL_TOO_LARGE",
+      "PRICE_CHANGED",
+    ],
+    markReserved: ["ORDER_NOT_FOUND", "ORDER_CANCELLED", "ORDER_REJECTED", "ORDER_NOT_READY"],
+    markPaid: ["ORDER_NOT_FOUND", "ORDER_CANCELLED", "ORDER_REJECTED", "ORDER_NOT_READY"],
+    confirm: ["ORDER_NOT_FOUND", "ORDER_CANCELLED", "ORDER_REJECTED", "ORDER_NOT_READY"],
+    markShipped: ["ORDER_NOT_FOUND", "ORDER_CANCELLED", "ORDER_REJECTED", "ORDER_NOT_READY"],
+    reject: ["ORDER_NOT_FOUND", "ORDER_CONFIRMED"],
+    rejectFor: ["ORDER_NOT_FOUND", "ORDER_CONFIRMED"],
+    cancel: ["ORDER_NOT_FOUND", "ORDER_REJECTED", "ORDER_CONFIRMED"],
+    withdraw: ["ORDER_NOT_FOUND", "ORDER_CONFIRMED"],
+    refund: [
+      "ORDER_NOT_FOUND",
+      "ORDER_NOT_READY",
+      "LINE_NOT_FOUND",
+      "REFUND_EXISTS",
+      "REFUND_TOO_LARGE",
+      "TOO_MANY_REFUNDS",
+    ],
+    markRefunded: ["REFUND_NOT_FOUND"],
+    failRefund: ["REFUND_NOT_FOUND"],
+    view: ["ORDER_NOT_FOUND"],
+    timeline: ["ORDER_NOT_FOUND"],
+  },
   // The saga's steps are nobody's to ask for.
   roles: {
     place: ["customer", "admin"],

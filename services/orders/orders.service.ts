@@ -1,8 +1,17 @@
 import type { Service } from "moleculer";
-import { isRefusal, Refusal } from "@valence/runtime/kernel";
-import { defineService, typedCall, type ResultOf, type User, actsFor, assertOwned } from "@valence/runtime/contract";
+import { isRefusal } from "@valence/runtime/kernel";
+import {
+  defineService,
+  typedCall,
+  type ResultOf,
+  type User,
+  actsFor,
+  assertOwned,
+  callErrors,
+} from "@valence/runtime/contract";
 import { Actors } from "@valence/runtime/actor/mixin";
 import { contract } from "./contract.ts";
+import { orderErrors } from "./errors.ts";
 import { Order } from "./order.ts";
 
 type Ctx = { params: Record<string, unknown>; meta: { user?: User } };
@@ -20,7 +29,7 @@ export default defineService(contract, {
       async handler(ctx) {
         const { id } = ctx.params;
         const { version, state } = await this.actors.get(id);
-        assertOwned(ctx, state.customer, "ORDER_NOT_FOUND");
+        assertOwned(ctx, state.customer, orderErrors.ORDER_NOT_FOUND);
         // One that has a customer was placed, and has all that `place` records.
         return { id, version, ...state } as ResultOf<"orders.view">;
       },
@@ -31,7 +40,7 @@ export default defineService(contract, {
       async handler(ctx) {
         const { id, from = 1 } = ctx.params;
         const { state } = await this.actors.get(id);
-        assertOwned(ctx, state.customer, "ORDER_NOT_FOUND");
+        assertOwned(ctx, state.customer, orderErrors.ORDER_NOT_FOUND);
         const events: { type: string; version: number; at: string; data: Record<string, unknown> }[] =
           await this.actors.history(id, from, limits.timelineEvents);
         return { id, events: events.map(({ type, version, at, data }) => ({ type, version, at, data: shown(data) })) };
@@ -57,8 +66,7 @@ function actsForItself(ctx: Ctx): void {
 function actsForItselfOrAsAdmin(ctx: Ctx): void {
   if (!actsFor(ctx, ctx.params["customer"])) throw somebodyElse();
 }
-const somebodyElse = (): Refusal =>
-  new Refusal("FORBIDDEN", { status: 403, field: "customer", message: "is somebody else" });
+const somebodyElse = (): Error => callErrors.FORBIDDEN({ field: "customer", message: "is somebody else" });
 
 /**
  * A refused order has its cart back before the refusal is answered. Of anything else it is not known whether it will be

@@ -6,9 +6,11 @@ import { nodeEnvironment, Refusal, systemClock, Unavailable } from "@valence/run
 import { defineService, typedCall } from "@valence/runtime/contract";
 import { Actors, executeOptionsOf } from "@valence/runtime/actor/mixin";
 import { Reactors } from "@valence/runtime/stream/mixin";
+import { shopErrors } from "../errors.ts";
 import { contract } from "./contract.ts";
 import { paymentsEnvironment } from "./environment.ts";
 import { failpoint } from "./failpoints.ts";
+import { paymentErrors } from "./errors.ts";
 import { isGivenBack, keptOf, Payment } from "./payment.ts";
 import { ProviderAlarm } from "./provider-alarm.ts";
 import { ProviderClient } from "./provider-client.ts";
@@ -62,19 +64,18 @@ export default defineService(contract, {
         const { state } = await this.actors.get(id, { consistent: true });
         switch (state.status) {
           case undefined:
-            throw new Refusal("PAYMENT_NOT_FOUND");
+            throw paymentErrors.PAYMENT_NOT_FOUND();
           case "declined":
             throw declined(state.reason);
           case "void_requested":
           case "voided":
-            throw new Refusal("PAYMENT_VOIDED", { message: `payment ${id} was voided` });
+            throw paymentErrors.PAYMENT_VOIDED({ message: `payment ${id} was voided` });
           case "requested":
           case "pending": {
             const { status } = await this.advance(ctx);
             if (status === "requested") throw misconfigured();
             if (status !== "pending") return this.result(id);
-            if (state.expired)
-              throw new Refusal("PAYMENT_EXPIRED", { message: "the customer did not agree to the payment in time" });
+            if (state.expired) throw paymentErrors.PAYMENT_EXPIRED();
             throw pending(id);
           }
           default:
@@ -97,7 +98,7 @@ export default defineService(contract, {
             break;
           case "voided":
           case "declined":
-            throw new Refusal("PAYMENT_VOIDED", {
+            throw paymentErrors.PAYMENT_VOIDED({
               message: `the provider holds nothing any more for payment ${id}: authorize it anew, or take the order back`,
             });
           default:
@@ -135,7 +136,7 @@ export default defineService(contract, {
         if (!isAsked && keptOf(state) > 0)
           await this.record(ctx, "requestRefund", { refundId: RETURN_ID, amount: keptOf(state) });
         if ((isAsked || keptOf(state) > 0) && (await this.refundAtProvider(ctx, RETURN_ID)) === "failed")
-          throw new Refusal("REFUND_DECLINED", { message: `the provider does not give back payment ${id}` });
+          throw paymentErrors.REFUND_DECLINED({ id });
         return this.result(id);
       },
     },
@@ -157,8 +158,8 @@ export default defineService(contract, {
         if (!isWaiting || isOther) {
           // Whether it may be renewed, before the provider is asked for anything.
           if (!(state.captureRequested || attempt > 1) || status === "void_requested" || status === "voided")
-            throw new Refusal(status === undefined ? "PAYMENT_NOT_FOUND" : "PAYMENT_NOT_RENEWABLE");
-          if (status === "captured") throw new Refusal("PAYMENT_CAPTURED", { message: "this payment was captured" });
+            throw status === undefined ? paymentErrors.PAYMENT_NOT_FOUND() : paymentErrors.PAYMENT_NOT_RENEWABLE();
+          if (status === "captured") throw paymentErrors.PAYMENT_CAPTURED();
           // Two holds would be two charges: the one before has to be gone for sure.
           const gone = await this.ask(id, (provider: PaymentProvider, key: string) => provider.void(key), {
             status: "voided",
@@ -178,14 +179,10 @@ export default defineService(contract, {
       const secret = await this.webhookSecret();
       const notice =
         secret && (this.provider as PaymentProvider).readNotice(body, signature, secret, systemClock.now());
-      if (!notice)
-        throw new Refusal("BAD_SIGNATURE", {
-          status: 401,
-          message: "the webhook is not signed by the provider, or is old",
-        });
+      if (!notice) throw paymentErrors.BAD_SIGNATURE();
       const [id = "", attempt = "1"] = notice.key.split(":");
       const { state } = isActorId(id) ? await this.actors.get(id, { consistent: true }) : { state: Payment.initial() };
-      if (state.status === undefined) throw new Refusal("PAYMENT_NOT_FOUND");
+      if (state.status === undefined) throw paymentErrors.PAYMENT_NOT_FOUND();
       // An earlier authorization is known to be gone.
       if (attempt === String(state.attempt ?? 1))
         await this.recordOutcome(Object.assign(Object.create(ctx), { params: { id } }), notice.outcome);
@@ -244,7 +241,7 @@ export default defineService(contract, {
       const result = await this.result(id);
       // Its void was asked for meanwhile: the record is a late one, and a reactor voids again.
       if (outcome.status === "voided" || result.status === "void_requested" || result.status === "voided")
-        throw new Refusal("PAYMENT_VOIDED", { message: `payment ${id} was voided` });
+        throw paymentErrors.PAYMENT_VOIDED({ message: `payment ${id} was voided` });
       if (outcome.status === "captured" || (outcome.status === "unknown" && before !== "pending"))
         throw unclear(`the authorization of payment ${id}`, outcome);
       return result;
@@ -267,7 +264,7 @@ export default defineService(contract, {
           ? { status: "voided" }
           : await this.ask(id, (provider: PaymentProvider, key: string) => provider.void(key), { status: "voided" });
       if (outcome.status === "captured")
-        throw new Refusal("PAYMENT_CAPTURED", { message: `the provider has captured payment ${id}` });
+        throw paymentErrors.PAYMENT_CAPTURED({ message: `the provider has captured payment ${id}` });
       // Only these two say that no money is held. A 404 is a proxy's, or of a provider that will authorize yet.
       if (outcome.status !== "voided" && outcome.status !== "declined")
         throw unclear(`the void of payment ${id}`, outcome);
@@ -279,7 +276,7 @@ export default defineService(contract, {
       const { id } = ctx.params;
       const { state } = await this.actors.get(id, { consistent: true });
       const asked = state.refunds?.find((refund: { id: string }) => refund.id === refundId);
-      if (!asked) throw new Refusal("REFUND_NOT_FOUND");
+      if (!asked) throw shopErrors.REFUND_NOT_FOUND();
       if (asked.status !== "requested") return asked.status;
       const refund = { key: refundKeyOf(id, refundId), amount: { ...state.amount!, amount: asked.amount } };
       const outcome: RefundOutcome =
@@ -323,32 +320,26 @@ export default defineService(contract, {
             .finally(() => (this.arrival = undefined)));
         return await typedCall(this.broker)("payment-provider.url", {});
       } catch (cause) {
-        throw new Unavailable("PROVIDER_UNAVAILABLE", { message: "the payment provider is not there", cause });
+        throw paymentErrors.PROVIDER_UNAVAILABLE({ cause });
       }
     },
   },
 });
 
 const DECLINED = "the provider declined the payment";
-const declined = (reason = DECLINED): Refusal => new Refusal("PAYMENT_DECLINED", { message: reason });
+const declined = (reason = DECLINED): Refusal => paymentErrors.PAYMENT_DECLINED({ message: reason });
 
 /** Not an end: whoever repeats the command learns it. */
 function unclear(what: string, outcome: { readonly status: string; readonly reason?: string }): Unavailable {
   if (outcome.status === "misconfigured") return misconfigured(outcome.reason);
   const said = outcome.status === "unknown" ? outcome.reason : `the provider says ${outcome.status}`;
-  return new Unavailable("PROVIDER_UNAVAILABLE", {
+  return paymentErrors.PROVIDER_UNAVAILABLE({
     message: `${what} is not confirmed: ${said}`,
     outcome: "unknown",
     retryAfterMs: 500,
   });
 }
-const misconfigured = (reason = "see the log"): Unavailable =>
-  new Unavailable("PROVIDER_MISCONFIGURED", {
-    message: `the payment provider refuses our requests: ${reason}`,
-    outcome: "unknown",
-    retryAfterMs: 5_000,
-  });
-const pending = (id: string): Unavailable =>
-  new Unavailable("PAYMENT_PENDING", { message: `payment ${id} waits for its customer`, retryAfterMs: 5_000 });
+const misconfigured = (reason = "see the log"): Unavailable => paymentErrors.PROVIDER_MISCONFIGURED({ reason });
+const pending = (id: string): Unavailable => paymentErrors.PAYMENT_PENDING({ id });
 
 const isActorId = (id: string): boolean => /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(id);

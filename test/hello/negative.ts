@@ -4,6 +4,7 @@ import { defineActor, given } from "@valence/runtime/actor";
 import { defineContract, defineService, type Call, type EventData } from "@valence/runtime/contract";
 import { Actors } from "@valence/runtime/actor/mixin";
 import { Crud } from "@valence/runtime/crud/mixin";
+import { defineErrors } from "@valence/runtime/kernel";
 import { defineProjection } from "@valence/runtime/projection";
 import { Projections } from "@valence/runtime/projection/mixin";
 import { defineSaga } from "@valence/runtime/saga";
@@ -51,6 +52,43 @@ defineActor(counter)({
       throw refuse("NOPE");
     },
   },
+});
+const tank = defineContract({
+  service: "tanks",
+  actor: "tank",
+  state: {},
+  commands: { fill: { litres: Type.Integer() }, drain: {} },
+  events: {},
+  refusals: defineErrors({
+    OVERFLOW: { status: 422, says: "{left} litres are left", todo: "fill in less" },
+    LEAKS: { status: 409, says: "the tank leaks", todo: "mend it" },
+    PUMP_AWAY: { status: 503, says: "the pump does not answer", todo: "try again" },
+  }),
+  mayRefuse: { fill: ["OVERFLOW", "PUMP_AWAY"] },
+});
+defineActor(tank)({
+  initial: () => ({}),
+  evolve: {},
+  decide: {
+    fill: (_s, { litres }, { refuse }) => {
+      if (litres > 9) throw refuse("OVERFLOW", { left: 9, field: "litres" });
+      // @ts-expect-error what it says needs a value
+      throw refuse("OVERFLOW", { field: "litres" });
+    },
+    drain: (_s, _c, { refuse }) => {
+      // @ts-expect-error the status is the catalogue's
+      if (Date.now() > 0) throw refuse("LEAKS", { status: 400 });
+      // @ts-expect-error a decision refuses; it is never unavailable
+      throw refuse("PUMP_AWAY");
+    },
+  },
+});
+defineContract({
+  service: "pumps",
+  actions: { stop: { params: {}, returns: Type.Object({}) } },
+  refusals: ["STUCK"],
+  // @ts-expect-error a code that the contract does not have
+  mayRefuse: { stop: ["STUK"] },
 });
 // @ts-expect-error an unknown field of an event
 counter.event("counter.added", { by: 1, why: "" });

@@ -1,7 +1,8 @@
 // Bounds the requests that this gateway works on at once, in all and of one address. A request holds a place from the moment
 // it is read until its call is answered. A request whose body is still on its way holds none, nor does an event stream: how
 // long those last is up to the client. A client that leaves while it waits leaves the queue.
-import { Unavailable, type Clock } from "../../kernel/index.ts";
+import type { Clock } from "../../kernel/index.ts";
+import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 
 /** A client: the response to it, of which only the end matters here. */
@@ -60,7 +61,7 @@ export class Admission {
     const full = this.isFull;
     if (own >= limits.requestsPerAddressMax || (full && this.#waiting.size >= limits.requestsWaitingMax)) {
       this.#refused++;
-      throw new Unavailable("SATURATED", { message: "too many requests at once", retryAfterMs: 1_000 });
+      throw gatewayErrors.SATURATED();
     }
     this.#byAddress.set(address, own + 1);
     try {

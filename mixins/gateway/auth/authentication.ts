@@ -4,7 +4,8 @@ import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { createLocalJWKSet, decodeProtectedHeader, errors, jwtVerify, type JSONWebKeySet } from "jose";
 import type { User } from "../../contract/index.ts";
-import { Refusal, type Clock } from "../../kernel/index.ts";
+import type { Clock } from "../../kernel/index.ts";
+import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Role } from "@valence/runtime/contract";
 
@@ -41,8 +42,7 @@ export class Authenticator {
   /** The user of an `Authorization` header. Refuses (401) a missing, malformed, expired or forged token. */
   async authenticate(authorization: string | undefined): Promise<Verified> {
     const token = BEARER.exec(authorization ?? "")?.[1];
-    if (token === undefined || token.length > limits.tokenCharsMax)
-      throw new Refusal("UNAUTHENTICATED", { status: 401, message: "send Authorization: Bearer <access token>" });
+    if (token === undefined || token.length > limits.tokenCharsMax) throw gatewayErrors.UNAUTHENTICATED();
     const key = hash("sha256", token, "base64url");
     const known = this.#verified.get(key);
     if (known && known.cachedUntil > this.#clock.now()) return known;
@@ -64,7 +64,7 @@ export class Authenticator {
     } catch (error) {
       // A failure to fetch the keys is not the client's fault and is thrown as it is.
       if (!(error instanceof errors.JOSEError)) throw error;
-      throw new Refusal("INVALID_TOKEN", { status: 401, message: "the access token is invalid or has expired" });
+      throw gatewayErrors.INVALID_TOKEN();
     }
   }
 

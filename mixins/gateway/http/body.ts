@@ -1,7 +1,8 @@
 // Reads the body of a request within limits, in place of moleculer-web's parser: that one inflates and converts charsets, which
 // we refuse anyway, takes three times as long, and quotes the body in its errors.
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
-import { Refusal } from "../../kernel/index.ts";
+import type { Refusal } from "../../kernel/index.ts";
+import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 
 /** Bytes that are no UTF-8 are refused: they would be stored as U+FFFD, another text than was sent. */
@@ -60,14 +61,13 @@ export async function readText(req: IncomingMessage): Promise<string> {
 async function plainBytesOf(req: IncomingMessage): Promise<Buffer> {
   // 50 kB inflate to 50 MB before any limit looks.
   if ((req.headers["content-encoding"] ?? "identity").toLowerCase() !== "identity")
-    throw new Refusal("UNSUPPORTED_ENCODING", { status: 415, message: "send the body without Content-Encoding" });
+    throw gatewayErrors.UNSUPPORTED_ENCODING();
   return bytesOf(req);
 }
 
 function bytesOf(req: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const endedEarly = (): void =>
-      reject(new Refusal("INCOMPLETE_BODY", { status: 400, message: "the body ended early" }));
+    const endedEarly = (): void => reject(gatewayErrors.INCOMPLETE_BODY());
     if (req.destroyed) return endedEarly();
     const chunks: Buffer[] = [];
     let length = 0;
@@ -82,8 +82,7 @@ function bytesOf(req: IncomingMessage): Promise<Buffer> {
   });
 }
 
-export const tooLarge = (): Refusal =>
-  new Refusal("BODY_TOO_LARGE", { status: 413, message: `at most ${limits.bodyBytesMax} bytes` });
+export const tooLarge = (): Refusal => gatewayErrors.BODY_TOO_LARGE({ bytes: limits.bodyBytesMax });
 
 const [QUOTE, COMMA, COLON, OPEN, CLOSE, BACKSLASH, CASE] = [0x22, 0x2c, 0x3a, 0x5b, 0x5d, 0x5c, 0x20];
 
@@ -112,18 +111,14 @@ function checkBytes(bytes: Uint8Array): void {
 }
 
 const tooManyValues = (): Refusal =>
-  new Refusal("TOO_MANY_VALUES", {
-    status: 413,
-    message: `at most ${limits.bodyKeysMax} keys and ${limits.bodyItemsMax} items`,
-  });
-const tooDeep = (): Refusal =>
-  new Refusal("BODY_TOO_DEEP", { status: 400, message: `at most ${limits.bodyDepthMax} levels` });
+  gatewayErrors.TOO_MANY_VALUES({ keys: limits.bodyKeysMax, items: limits.bodyItemsMax });
+const tooDeep = (): Refusal => gatewayErrors.BODY_TOO_DEEP({ levels: limits.bodyDepthMax });
 
 function textOf(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch {
-    throw new Refusal("MALFORMED_JSON", { status: 400, message: "the body is not UTF-8" });
+    throw gatewayErrors.MALFORMED_JSON({ message: "the body is not UTF-8" });
   }
 }
 
@@ -131,7 +126,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Refusal("MALFORMED_JSON", { status: 400, message: "the body is not JSON" });
+    throw gatewayErrors.MALFORMED_JSON();
   }
 }
 
@@ -142,7 +137,7 @@ export function checkShape(value: unknown, depth: number): void {
   // Not by `Object.entries`, which makes an array of each.
   for (const key in value) {
     if (key === "__proto__" || key === "constructor" || key === "prototype")
-      throw new Refusal("FORBIDDEN_KEY", { status: 400, field: key, message: "is not allowed" });
+      throw gatewayErrors.FORBIDDEN_KEY({ field: key, message: "is not allowed" });
     checkShape((value as Record<string, unknown>)[key], depth - 1);
   }
 }

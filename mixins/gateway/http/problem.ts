@@ -3,7 +3,9 @@
 import { randomUUID } from "node:crypto";
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Issue } from "../../kernel/index.ts";
+import { CALL_FAILURES, isCallFailure } from "../../contract/index.ts";
+import { PROBLEM_JSON, problemType, type Issue, type Refusal } from "../../kernel/index.ts";
+import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { SECURITY_HEADERS, send } from "./respond.ts";
 
@@ -39,17 +41,6 @@ interface Data {
   members?: object;
 }
 
-/** Moleculer's own failures by their effect, as far as it is known: 503 = the action never ran, 504 = it may have run. */
-const TRANSPORT: Record<string, readonly [rule: string, status: 503 | 504]> = {
-  ServiceNotFoundError: ["SERVICE_NOT_FOUND", 503],
-  ServiceNotAvailableError: ["SERVICE_NOT_AVAILABLE", 503],
-  QueueIsFullError: ["TOO_MANY_CALLS", 503],
-  BrokerDisconnectedError: ["BROKER_DISCONNECTED", 503],
-  RequestSkippedError: ["REQUEST_SKIPPED", 503],
-  RequestTimeoutError: ["REQUEST_TIMEOUT", 504],
-  RequestRejectedError: ["REQUEST_REJECTED", 504],
-};
-
 /** Maps any thrown value. An error that is neither a refusal nor known to be temporary is a 500 without details. */
 export function toProblem(error: unknown, requestId: string): Mapped {
   const thrown = (error ?? {}) as ErrorLike;
@@ -58,7 +49,7 @@ export function toProblem(error: unknown, requestId: string): Mapped {
   const mapped = (status: number, rule: string, detail = "", errors: readonly Issue[] = []): Mapped => ({
     problem: {
       ...(data.family === "refusal" && data.members),
-      type: typeOf(rule),
+      type: problemType(rule),
       title: STATUS_CODES[status] ?? "Error",
       status,
       ...(detail && { detail }),
@@ -73,8 +64,11 @@ export function toProblem(error: unknown, requestId: string): Mapped {
     const status = data.outcome === "unknown" ? 504 : thrown.code === 429 ? 429 : 503;
     return mapped(status, type, WAIT[status]);
   }
-  const transport = TRANSPORT[textOf(thrown.name)];
-  if (transport) return mapped(transport[1], transport[0], WAIT[transport[1]]);
+  const name = textOf(thrown.name);
+  if (isCallFailure(name)) {
+    const { code, status } = CALL_FAILURES[name];
+    return mapped(status, code, WAIT[status]);
+  }
 
   const status = statusOf(thrown);
   if (status === undefined || !type) return mapped(500, "INTERNAL");
@@ -82,8 +76,6 @@ export function toProblem(error: unknown, requestId: string): Mapped {
     ? mapped(status, type, "the request is not valid: see errors", issuesOf(data.errors ?? thrown.data))
     : mapped(status, type, textOf(thrown.message).slice(0, 300), issuesOf(data.errors));
 }
-
-const typeOf = (rule: string): string => `/problems/${rule.toLowerCase().replaceAll("_", "-")}`;
 
 const WAIT: Record<number, string> = {
   429: "too much at once: try again later",
@@ -120,7 +112,7 @@ export function sendProblem(req: IncomingMessage, res: ServerResponse, { problem
     // Bytes that are still on their way would be read as the next request.
     if (!req.complete) res.shouldKeepAlive = false;
     send(res, problem.status, problem, {
-      "Content-Type": "application/problem+json",
+      "Content-Type": PROBLEM_JSON,
       ...(problem.status === 401 && { "WWW-Authenticate": challengeOf(req, problem) }),
       ...(retryAfterMs !== undefined && { "Retry-After": String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) }),
     });
@@ -130,7 +122,9 @@ export function sendProblem(req: IncomingMessage, res: ServerResponse, { problem
 /** RFC 6750: `invalid_token` only for a token that was looked at; at a log-in the password is wrong. */
 const challengeOf = ({ headers: { authorization } }: IncomingMessage, { type }: Problem): string =>
   authorization !== undefined && TOKEN_PROBLEMS.has(type) ? 'Bearer error="invalid_token"' : "Bearer";
-const TOKEN_PROBLEMS = new Set(["UNAUTHENTICATED", "INVALID_TOKEN"].map(typeOf));
+const TOKEN_PROBLEMS = new Set(
+  [gatewayErrors.UNAUTHENTICATED, gatewayErrors.INVALID_TOKEN].map(({ code }) => problemType(code)),
+);
 
 /** Calls back when the request has been read to its end, or after 2 s: closing on unread bytes resets the connection. */
 function afterBody(req: IncomingMessage, callback: () => void): void {
@@ -144,40 +138,33 @@ function afterBody(req: IncomingMessage, callback: () => void): void {
   req.once("end", done).once("close", done).resume();
 }
 
-const PROTOCOL: Record<string, { rule: string; status: number; detail: string }> = {
-  HPE_HEADER_OVERFLOW: {
-    rule: "HEADERS_TOO_LARGE",
-    status: 431,
-    detail: `at most ${limits.headerBytesMax} bytes of header fields`,
-  },
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: {
-    rule: "CHUNK_EXTENSIONS_TOO_LARGE",
-    status: 413,
-    detail: "the chunk extensions are too large",
-  },
-  ERR_HTTP_REQUEST_TIMEOUT: { rule: "REQUEST_TOO_SLOW", status: 408, detail: "the request did not arrive in time" },
+/** Errors of Node's parser that are not just "no HTTP". */
+const PROTOCOL: Readonly<Record<string, () => Refusal>> = {
+  HPE_HEADER_OVERFLOW: () => gatewayErrors.HEADERS_TOO_LARGE({ bytes: limits.headerBytesMax }),
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: gatewayErrors.CHUNK_EXTENSIONS_TOO_LARGE,
+  ERR_HTTP_REQUEST_TIMEOUT: gatewayErrors.REQUEST_TOO_SLOW,
 };
-const NOT_HTTP = { rule: "PROTOCOL", status: 400, detail: "this is no HTTP request" };
 
 /** Answers bytes that never became a request: one response if none was begun, then the connection closes. */
 export function onClientError(error: Error & { code?: string }, socket: Duplex): void {
   const begun = (socket as { _httpMessage?: { headersSent?: boolean } })._httpMessage?.headersSent;
   if (error.code === "ECONNRESET" || !socket.writable || begun) return void socket.destroy();
-  endWith(socket, PROTOCOL[error.code ?? ""] ?? NOT_HTTP);
+  endWith(socket, (PROTOCOL[error.code ?? ""] ?? gatewayErrors.PROTOCOL)());
 }
 
 /** CONNECT asks for a proxy. Node would close the connection without a word. */
 export function onConnect(_req: IncomingMessage, socket: Duplex): void {
-  endWith(socket, { rule: "PROTOCOL", status: 400, detail: "this is no proxy" });
+  endWith(socket, gatewayErrors.PROTOCOL({ message: "this is no proxy" }));
 }
 
 /** There was no request to take an id from: a new id ties the answer to the client's report of it. */
-function endWith(socket: Duplex, { rule, status, detail }: { rule: string; status: number; detail: string }): void {
+function endWith(socket: Duplex, { type: code, code: status, message: detail }: Refusal): void {
   const requestId = randomUUID();
-  const body = JSON.stringify({ type: typeOf(rule), title: STATUS_CODES[status], status, detail, requestId });
+  const type = problemType(code);
+  const body = JSON.stringify({ type, title: STATUS_CODES[status], status, detail, requestId });
   const security = SECURITY_HEADERS.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: ${PROBLEM_JSON}\r\n` +
       `${security}X-Request-ID: ${requestId}\r\nCache-Control: no-store\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   );
 }

@@ -3,7 +3,8 @@
 // wrong method would be a 404, and a path would match in any case and with `%2F` decoded into a param.
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { Refusal } from "../../kernel/index.ts";
+import { callErrors } from "../../contract/index.ts";
+import { gatewayErrors } from "../errors.ts";
 import { hasBody, tooLarge, whenBodyKnown } from "./body.ts";
 import { limits } from "../limits.ts";
 import { isAcceptedType } from "./media-type.ts";
@@ -50,12 +51,12 @@ export const guardRequests =
       const path = pathOf(req);
       const direct = plain.get(path);
       const methods = direct ? ["GET", "HEAD"] : methodsOf(path);
-      if (methods.length === 0) throw new Refusal("NOT_FOUND", { status: 404, message: "no such resource" });
+      if (methods.length === 0) throw callErrors.NOT_FOUND();
       const allow = [...methods, "OPTIONS"].join(", ");
       if (req.method === "OPTIONS") return void res.writeHead(204, { Allow: allow }).end();
       if (!methods.includes(req.method!)) {
         res.setHeader("Allow", allow);
-        throw new Refusal("METHOD_NOT_ALLOWED", { status: 405, message: `use ${allow}` });
+        throw callErrors.METHOD_NOT_ALLOWED({ allow });
       }
       // The router knows no HEAD; the response remembers that it answers one and leaves the body out.
       if (req.method === "HEAD") req.method = "GET";
@@ -81,7 +82,7 @@ export const pathOf = (req: IncomingMessage): string => req.url!.split("?", 1)[0
 function checkFields(req: IncomingMessage, res: ServerResponse): void {
   if (req.rawHeaders.length <= 2 * limits.headersMax) return;
   res.shouldKeepAlive = false;
-  throw new Refusal("TOO_MANY_FIELDS", { status: 431, message: `at most ${limits.headersMax} header fields` });
+  throw gatewayErrors.TOO_MANY_FIELDS({ fields: limits.headersMax });
 }
 
 function checkHost(req: IncomingMessage, res: ServerResponse): void {
@@ -89,7 +90,7 @@ function checkHost(req: IncomingMessage, res: ServerResponse): void {
   if (hosts > 1 || (hosts === 0 && req.httpVersion !== "1.0")) {
     // A client that sends two tries to make a proxy and us read two different requests: its connection ends here.
     res.shouldKeepAlive = false;
-    throw new Refusal("BAD_HOST", { status: 400, message: "exactly one Host header" });
+    throw gatewayErrors.BAD_HOST();
   }
 }
 
@@ -108,16 +109,13 @@ function originForm({ url = "", method }: IncomingMessage): string {
 
 /** The target is not too long, and its path means the same to every reader. */
 function checkTarget(url: string): void {
-  if (url.length > limits.urlCharsMax)
-    throw new Refusal("URL_TOO_LONG", { status: 414, message: `at most ${limits.urlCharsMax} characters` });
-  if (!url.startsWith("/") || !isSafePath(url.split("?", 1)[0]!))
-    throw new Refusal("BAD_PATH", { status: 400, message: "the path is malformed" });
+  if (url.length > limits.urlCharsMax) throw gatewayErrors.URL_TOO_LONG({ characters: limits.urlCharsMax });
+  if (!url.startsWith("/") || !isSafePath(url.split("?", 1)[0]!)) throw gatewayErrors.BAD_PATH();
 }
 
 /** Node answers `100-continue` itself; we can meet no other expectation. */
 function checkExpectation({ headers: { expect } }: IncomingMessage): void {
-  if (expect !== undefined && expect.toLowerCase() !== "100-continue")
-    throw new Refusal("EXPECTATION_FAILED", { status: 417, message: "expect nothing but 100-continue" });
+  if (expect !== undefined && expect.toLowerCase() !== "100-continue") throw gatewayErrors.EXPECTATION_FAILED();
 }
 
 /** No encoded separators, dots or control characters, no `..`, no empty segment, valid percent-encoded UTF-8. */
@@ -135,9 +133,7 @@ export function isSafePath(path: string): boolean {
 function checkBody(req: IncomingMessage): void {
   const { "content-type": type, "content-length": length } = req.headers;
   if (!hasBody(req.headers)) return;
-  if (!BODY_METHODS.has(req.method!))
-    throw new Refusal("UNEXPECTED_BODY", { status: 400, message: `${req.method} takes no body` });
-  if (!isAcceptedType(type, req.method!))
-    throw new Refusal("UNSUPPORTED_MEDIA_TYPE", { status: 415, message: "send application/json, in UTF-8" });
+  if (!BODY_METHODS.has(req.method!)) throw gatewayErrors.UNEXPECTED_BODY({ method: req.method! });
+  if (!isAcceptedType(type, req.method!)) throw gatewayErrors.UNSUPPORTED_MEDIA_TYPE();
   if (Number(length) > limits.bodyBytesMax) throw tooLarge();
 }

@@ -2,9 +2,10 @@
 // that a gateway describes services that run elsewhere without loading their code.
 import type { ServiceBroker } from "moleculer";
 import Type, { type TSchema } from "typebox";
-import { openApi, type Operation } from "../../contract/index.ts";
+import { openApi, type DescribedErrors, type Operation } from "../../contract/index.ts";
 import { KEY_FIELD, KEY_HEADER } from "../route/idempotency.ts";
 import { API, rolesFor, serviceOf, type Route } from "../route/route.ts";
+import { usualErrors } from "./usual-errors.ts";
 
 const condition = (description: string) => ({ description, schema: Type.String({ maxLength: 2_000 }) });
 const NONE_MATCH = condition("Entity tags, or `*`.");
@@ -66,14 +67,20 @@ export class ApiDocuments {
       return asked.length === 0 || asked.some(role => roles.includes(role));
     };
     const { name: title, version = "1", description = ERRORS } = this.#info;
-    const operations = operationsOf(this.#routes.filter(mayUse), returnsByAction(this.#broker));
+    const operations = operationsOf(this.#routes.filter(mayUse), promisesByAction(this.#broker));
     return openApi({ title, version, description }, operations);
   }
 }
 
-function returnsByAction(broker: ServiceBroker): ReadonlyMap<string, TSchema> {
-  const list = broker.registry.getActionList({}) as { name: string; action?: { returns?: TSchema } }[];
-  return new Map(list.flatMap(({ name, action }) => (action?.returns ? [[name, action.returns]] : [])));
+/** What an action says of its answers, as the registry has it. */
+interface Promises {
+  readonly returns?: TSchema;
+  readonly errors?: DescribedErrors;
+}
+
+function promisesByAction(broker: ServiceBroker): ReadonlyMap<string, Promises> {
+  const list = broker.registry.getActionList({}) as { name: string; action?: Promises }[];
+  return new Map(list.map(({ name, action }) => [name, action ?? {}]));
 }
 
 /** An operation has the name of its action; a further route of the same action has its resource besides: `accounts.get.users`. */
@@ -86,11 +93,14 @@ function operationIds(): (action: string, url: string) => string {
   };
 }
 
-function operationsOf(routes: readonly Route[], returns: ReadonlyMap<string, TSchema>): Operation[] {
+function operationsOf(routes: readonly Route[], promises: ReadonlyMap<string, Promises>): Operation[] {
   const idOf = operationIds();
   return routes.map(route => {
     const { method, url, summary, path, query, body, target, access } = route;
-    const common = { method, url, summary, path, query, body, secured: access !== "public" };
+    const { action: asked } = "stream" in target ? target.stream : target;
+    const { returns, errors: own } = promises.get(asked) ?? {};
+    const errors = { ...usualErrors(route), ...asNamedBy(route, own) };
+    const common = { method, url, summary, path, query, body, secured: access !== "public", errors };
     if ("stream" in target)
       return {
         ...common,
@@ -114,7 +124,15 @@ function operationsOf(routes: readonly Route[], returns: ReadonlyMap<string, TSc
         ...(versioned && (method === "GET" ? READ_CONDITIONS : CHANGE_CONDITIONS)),
       },
       status,
-      returns: returns.get(action),
+      returns,
     };
   });
+}
+
+/** What is not there is a 404 where the URL can name it; of a route without params only the body can have named it. */
+function asNamedBy({ path }: Route, errors: DescribedErrors = {}): DescribedErrors {
+  if (Object.keys(path).length > 0) return errors;
+  return Object.fromEntries(
+    Object.entries(errors).map(([code, error]) => [code, { ...error, status: error.inBody ?? error.status }]),
+  );
 }

@@ -4,7 +4,8 @@
 // If-Unmodified-Since is ignored where no date is known, and the change would be made.
 import type { IncomingHttpHeaders } from "node:http";
 import { assertConditions, conditionFailed, entityTag, type Conditions } from "../../contract/index.ts";
-import { Refusal, rfc3339 } from "../../kernel/index.ts";
+import { type Refusal, rfc3339 } from "../../kernel/index.ts";
+import { gatewayErrors } from "../errors.ts";
 
 const TAG = String.raw`(?:W\/)?"[!#-~\x80-\xff]*"`;
 /** A list may hold empty elements, and blanks around its commas. Bounded, since tags could be matched in many ways. */
@@ -81,5 +82,4 @@ function dateOf(field: string, text: string | undefined): string | undefined {
   return rfc3339(moment);
 }
 
-const malformed = (field: string, message: string): Refusal =>
-  new Refusal("BAD_CONDITION", { status: 400, field, message });
+const malformed = (field: string, message: string): Refusal => gatewayErrors.BAD_CONDITION({ field, message });

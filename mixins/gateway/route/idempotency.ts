@@ -4,6 +4,7 @@ import type { IncomingMessage } from "node:http";
 import Type from "typebox";
 import { Refusal } from "../../kernel/index.ts";
 import { refusedOf } from "@valence/runtime/contract";
+import { gatewayErrors } from "../errors.ts";
 
 export const KEY_FIELD = "Idempotency-Key";
 /**
@@ -24,30 +25,16 @@ export const KEY_HEADER = {
 export function parseKey(headers: IncomingMessage["headers"]): string | undefined {
   const text = headers["idempotency-key"];
   if (text === undefined) return undefined;
-  if (typeof text !== "string" || !KEY.test(text))
-    throw new Refusal("BAD_IDEMPOTENCY_KEY", {
-      status: 400,
-      field: KEY_FIELD,
-      message:
-        "one key of 1 to 128 printable ASCII characters: in quotes, or without comma, semicolon, backslash, quote and blank",
-    });
+  if (typeof text !== "string" || !KEY.test(text)) throw gatewayErrors.BAD_IDEMPOTENCY_KEY({ field: KEY_FIELD });
   return text.startsWith('"') ? text.slice(1, -1).replaceAll(/\\(.)/g, "$1") : text;
 }
 
 /** Refusals of the runtime that are about the command id, as the client reads them. */
-const OF_KEYS: Readonly<Record<string, { type: string; status: number; message: string }>> = {
-  COMMAND_ID_REUSED: {
-    type: "IDEMPOTENCY_KEY_REUSED",
-    status: 422,
-    message: "this key was used before, for another request: send a new key",
-  },
-  COMMAND_ID_TOO_LONG: { type: "BAD_IDEMPOTENCY_KEY", status: 400, message: "is too long" },
-  BAD_COMMAND_ID: { type: "BAD_IDEMPOTENCY_KEY", status: 400, message: "is not one plain key" },
-  ABANDONED: {
-    type: "IDEMPOTENCY_KEY_ABANDONED",
-    status: 409,
-    message: "the request with this key was given up before it was carried out: send a new key",
-  },
+const OF_KEYS: Readonly<Record<string, () => Refusal>> = {
+  COMMAND_ID_REUSED: () => gatewayErrors.IDEMPOTENCY_KEY_REUSED({ field: KEY_FIELD }),
+  COMMAND_ID_TOO_LONG: () => gatewayErrors.BAD_IDEMPOTENCY_KEY({ field: KEY_FIELD, message: "is too long" }),
+  BAD_COMMAND_ID: () => gatewayErrors.BAD_IDEMPOTENCY_KEY({ field: KEY_FIELD, message: "is not one plain key" }),
+  ABANDONED: () => gatewayErrors.IDEMPOTENCY_KEY_ABANDONED({ field: KEY_FIELD }),
 };
 
 /** The error of a request with a key, in the client's words. A refusal that is a recorded answer says so. */
@@ -55,7 +42,7 @@ export function inClientsWords(error: unknown, isReplay: boolean): unknown {
   const refused = refusedOf(error);
   if (!refused) return error;
   const ofKey = OF_KEYS[refused.type];
-  if (ofKey) return new Refusal(ofKey.type, { ...ofKey, field: KEY_FIELD });
+  if (ofKey) return ofKey();
   if (!isReplay) return error;
   const message = `${refused.message} (the first answer to this Idempotency-Key; to try again, send a new key)`;
   return new Refusal(refused.type, { ...refused, message });

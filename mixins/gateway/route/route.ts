@@ -3,6 +3,7 @@
 // to an action that is gone, or with params that the action does not take, does not compile.
 import type { TProperties, TSchema } from "typebox";
 import {
+  callErrors,
   compileParams,
   strictObject,
   type ActionName,
@@ -15,7 +16,7 @@ import {
   type Role,
   type User,
 } from "../../contract/index.ts";
-import { Refusal, type Issue } from "../../kernel/index.ts";
+import type { Issue } from "../../kernel/index.ts";
 import { limits } from "../limits.ts";
 import { brokenTextIn, isPlainUtf8 } from "./text.ts";
 
@@ -189,10 +190,9 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
     body,
     read(raw) {
       if (typeof raw.body !== "object" || raw.body === null || Array.isArray(raw.body))
-        throw new Refusal("VALIDATION_ERROR", { status: 422, field: "body", message: "must be an object" });
+        throw callErrors.VALIDATION_ERROR({ field: "body", message: "must be an object" });
       if (raw.search.split("&", limits.queryFieldsMax + 1).length > limits.queryFieldsMax)
-        throw new Refusal("VALIDATION_ERROR", {
-          status: 422,
+        throw callErrors.VALIDATION_ERROR({
           field: "query",
           message: `must have at most ${limits.queryFieldsMax} fields`,
         });
@@ -215,8 +215,7 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
       ];
       if (issues.length === 0 && method === "PATCH" && Object.keys(places.body).length === 0)
         issues.push({ field: "body", message: "must change something" });
-      if (issues.length > 0)
-        throw new Refusal("VALIDATION_ERROR", { status: 422, message: "see errors", errors: issues });
+      if (issues.length > 0) throw callErrors.VALIDATION_ERROR({ message: "see errors", errors: issues });
       return places;
     },
   };
@@ -286,8 +285,7 @@ const brokenBytesIn = (search: string): Issue[] =>
 function convert(properties: TProperties, entries: readonly (readonly [string, string])[]): Record<string, unknown> {
   const values: Record<string, unknown> = Object.create(null);
   for (const [name, text] of entries) {
-    if (name in values)
-      throw new Refusal("VALIDATION_ERROR", { status: 422, field: name, message: "is given more than once" });
+    if (name in values) throw callErrors.VALIDATION_ERROR({ field: name, message: "is given more than once" });
     const schema = Object.hasOwn(properties, name) ? (properties[name] as TSchema & { type?: unknown }) : undefined;
     values[name] = schema?.type === "integer" && /^-?\d{1,15}$/.test(text) ? Number(text) : text;
   }

@@ -13,7 +13,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "moleculer";
 import type { User } from "../../contract/index.ts";
-import { Refusal, Unavailable, type Clock } from "../../kernel/index.ts";
+import type { Refusal, Clock } from "../../kernel/index.ts";
+import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { EventSource, Request, StreamedEvent } from "../route/route.ts";
 import { Pause } from "@valence/runtime/kernel";
@@ -52,18 +53,17 @@ export class EventStreams {
   async open(req: IncomingMessage, res: ServerResponse, reader: Reader): Promise<void> {
     const last = req.headers["last-event-id"] ?? "0";
     if (typeof last !== "string" || !/^\d{1,15}$/.test(last))
-      throw new Refusal("BAD_LAST_EVENT_ID", { status: 400, field: "Last-Event-ID", message: "must be a version" });
+      throw gatewayErrors.BAD_LAST_EVENT_ID({ field: "Last-Event-ID", message: "must be a version" });
     // The gateway accepts a token for some seconds after its end; a stream does not outlive its token.
     const lifeMs = Math.min(reader.expiresAt - this.#clock.now(), 2 ** 31 - 1);
     if (lifeMs <= 0) throw tokenExpired();
     const own = [...this.#open].filter(stream => stream.reader.user.id === reader.user.id).length;
-    if (own >= this.#perUserMax)
-      throw new Refusal("TOO_MANY_STREAMS", { status: 429, message: `at most ${limits.streamsPerUserMax} streams` });
+    if (own >= this.#perUserMax) throw gatewayErrors.TOO_MANY_STREAMS({ streams: limits.streamsPerUserMax });
     const near = [...this.#open].filter(stream => stream.reader.address === reader.address).length;
     if (near >= limits.streamsPerAddressMax)
-      throw new Refusal("TOO_MANY_STREAMS", { status: 429, message: "too many streams of one address" });
+      throw gatewayErrors.TOO_MANY_STREAMS({ message: "too many streams of one address" });
     if (this.#open.size >= limits.streamsMax)
-      throw new Unavailable("SATURATED", { message: "too many streams at once", retryAfterMs: 10_000 });
+      throw gatewayErrors.SATURATED({ message: "too many streams at once", retryAfterMs: 10_000 });
     const stream = new EventStream(res, reader, Number(last));
     this.#open.add(stream);
     res.once("close", () => {
@@ -91,8 +91,7 @@ export class EventStreams {
   }
 }
 
-const tokenExpired = (): Refusal =>
-  new Refusal("INVALID_TOKEN", { status: 401, message: "the access token has expired" });
+const tokenExpired = (): Refusal => gatewayErrors.INVALID_TOKEN({ message: "the access token has expired" });
 
 class EventStream {
   readonly reader: Reader;
@@ -117,7 +116,7 @@ class EventStream {
   /** Reads, sends and waits until it is closed. */
   async run(): Promise<void> {
     let events = await this.#resume();
-    if (this.#closed && !this.#res.destroyed) throw this.#expired ? tokenExpired() : new Unavailable("STOPPING");
+    if (this.#closed && !this.#res.destroyed) throw this.#expired ? tokenExpired() : gatewayErrors.STOPPING();
     if (this.#closed) return;
     if (events === "over") return void this.#res.writeHead(204, { "Cache-Control": "no-store" }).end();
     this.#res.writeHead(200, {
@@ -171,8 +170,7 @@ class EventStream {
     if (this.#version === 0) return this.#read();
     const [seen, ...events] = await this.#read(this.#version);
     if (seen?.version !== this.#version)
-      throw new Refusal("BAD_LAST_EVENT_ID", {
-        status: 400,
+      throw gatewayErrors.BAD_LAST_EVENT_ID({
         field: "Last-Event-ID",
         message: `is past the ${this.reader.source.actor}'s last version`,
       });

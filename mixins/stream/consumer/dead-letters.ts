@@ -1,7 +1,7 @@
 // Events of parked streams as an operator sees them, and how the stream of one goes back to work. Groups: see parked.ts.
-import { Refusal } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
 import { eventIn } from "./failed-streams.ts";
+import { streamErrors } from "../errors.ts";
 
 export interface DeadLetter {
   readonly id: string;
@@ -42,7 +42,7 @@ export async function retryDeadLetter({ knex }: Database, id: string): Promise<v
   const letter = await knex("dead_letters")
     .where({ id: Number(id) })
     .first();
-  if (!letter) throw new Refusal("DEAD_LETTER_NOT_FOUND", { field: "id", message: `there is no dead letter ${id}` });
+  if (!letter) throw streamErrors.DEAD_LETTER_NOT_FOUND({ field: "id", id });
   await knex("parked_streams")
     .where({ consumer: letter.consumer, actor_stream: letter.actor_stream })
     .update({ state: "retrying", attempts: 0, charged: 0, next_at: 0 });

@@ -12,6 +12,7 @@ import { streamOf } from "./checkpoint.ts";
 import type { Failure, Failures, PartitionContext } from "./consumer.ts";
 import { unreadable } from "./judging.ts";
 import { sideBySide } from "./side-by-side.ts";
+import { streamErrors } from "../errors.ts";
 
 /** An event failed, and the consumer stops at such. */
 export class Poisoned extends Error {
@@ -94,7 +95,7 @@ export function isAtOrBehind(event: LogEvent, failures: Failures): boolean {
 /** The reaction has held up the events of all streams, so it is logged each time. */
 class LateReaction extends Bug {
   constructor(eventId: string, ms: number) {
-    super("REACTION_TOO_LONG", `${eventId} was not handled within ${ms} ms`);
+    super(streamErrors.REACTION_TOO_LONG.code, `${eventId} was not handled within ${ms} ms`);
   }
 }
 

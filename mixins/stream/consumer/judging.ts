@@ -2,11 +2,13 @@
 // of each stream decides: a lower or equal version was applied before, the next one is new, a higher one leaves a gap,
 // which is read from the owner of the log. Events of all types count, not only the subscribed ones, or a skipped type
 // would look like a gap.
-import { Bug, plainError, Unavailable } from "../../kernel/index.ts";
+import { plainError } from "../../kernel/index.ts";
 import type { LogEvent } from "../log/source.ts";
 import { streamOf, type Checkpoint } from "./checkpoint.ts";
 import type { PartitionContext } from "./consumer.ts";
 import { sideBySide } from "./side-by-side.ts";
+import { storeErrors } from "../../event-store/index.ts";
+import { streamErrors } from "../errors.ts";
 
 export interface Judged {
   /** The events that are new, in order, gaps filled. */
@@ -43,7 +45,7 @@ async function readGap(
 ): Promise<LogEvent[]> {
   const missing = event.version - from;
   if (missing > limits.gapEventsMax)
-    throw new Bug("LOG_HOLE", `${consumer}: ${source} goes from version ${from - 1} to ${event.eventId}`);
+    throw streamErrors.LOG_HOLE({ consumer, source, version: from - 1, event: event.eventId });
   logger.info(`consumer ${consumer}: ${missing} events are missing before ${event.eventId}, reading them`);
   const found = byVersion(await readStream(source, event.stream, from, missing));
   return Array.from({ length: missing }, (_, i) => found.get(from + i) ?? absent(event, from + i));
@@ -98,5 +100,5 @@ const absent = (neighbour: LogEvent, version: number): LogEvent => ({
 /** Why an event with `broken` cannot be handled: one of a newer release is readable elsewhere, or here after a deploy. */
 export const unreadable = ({ eventId, broken, isNewer }: LogEvent): Error =>
   isNewer
-    ? new Unavailable("UNREADABLE_HERE", { message: `${eventId}: ${broken}` })
-    : new Bug("EVENT_BROKEN", broken ?? "");
+    ? storeErrors.UNREADABLE_HERE({ message: `${eventId}: ${broken}`, retryAfterMs: 100 })
+    : streamErrors.EVENT_BROKEN({ message: broken ?? "" });

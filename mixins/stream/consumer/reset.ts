@@ -8,7 +8,7 @@
 // Both only change rows; the consumer's reader, on whichever node it runs, finds them changed. Dead letters of that owner
 // are deleted: they hold events that the log may no longer have.
 import type { Knex } from "knex";
-import { Refusal } from "../../kernel/index.ts";
+import { streamErrors } from "../index.ts";
 import type { Database } from "../../database/index.ts";
 import { stoppedOf } from "../log/identity.ts";
 
@@ -39,8 +39,7 @@ export interface ResetReport extends Reset {
 export function resetConsumer(database: Database, consumer: string, { to, dryRun }: Reset): Promise<ResetReport> {
   return database.transaction(async trx => {
     const rows = await trx("checkpoints").where({ consumer }).orderBy("source").forUpdate();
-    if (rows.length === 0)
-      throw new Refusal("CONSUMER_NOT_FOUND", { field: "name", message: `no consumer has the name ${consumer}` });
+    if (rows.length === 0) throw streamErrors.CONSUMER_NOT_FOUND({ field: "name", consumer });
     const places: ResetCheckpoint[] = [];
     for (const row of rows) {
       const stopped = stoppedOf(row);
@@ -66,11 +65,7 @@ export function resetConsumer(database: Database, consumer: string, { to, dryRun
           revision: Number(row.revision) + 1,
         });
     }
-    if (places.length === 0)
-      throw new Refusal("CONSUMER_NOT_STOPPED", {
-        field: "name",
-        message: `${consumer} has not stopped: its places are in the logs that it reads`,
-      });
+    if (places.length === 0) throw streamErrors.CONSUMER_NOT_STOPPED({ field: "name", consumer });
     return { consumer, to, dryRun, places };
   });
 }

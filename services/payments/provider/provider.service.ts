@@ -1,13 +1,14 @@
 import { once } from "node:events";
 import { join, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
-import { Bug, listensAt, makePrivate } from "@valence/runtime/kernel";
+import { listensAt, makePrivate } from "@valence/runtime/kernel";
 import type { ServiceBroker } from "moleculer";
 import { defineService } from "@valence/runtime/contract";
 import { databaseEnvironment, locationOf } from "@valence/runtime/database";
 import { closeWithBroker } from "@valence/runtime/database/mixin";
 import { gatewayEnvironment } from "@valence/runtime/gateway";
 import { paymentsEnvironment } from "../environment.ts";
+import { paymentErrors } from "../errors.ts";
 import { contract } from "./contract.ts";
 import type { ProviderOptions } from "./provider.ts";
 
@@ -39,7 +40,9 @@ export default defineService(contract, {
       const exited = new Promise(resolve => worker.once("exit", resolve));
       const [{ url, webhookSecret }] = await once(worker, "message");
       this.secret = webhookSecret;
-      worker.on("error", error => this.logger.error(new Bug("PROVIDER_CRASHED", error.message, { cause: error })));
+      worker.on("error", error =>
+        this.logger.error(paymentErrors.PROVIDER_CRASHED({ reason: error.message, cause: error })),
+      );
       // Payments may ask until the last service has stopped.
       closeWithBroker(this.broker, async () => {
         // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window

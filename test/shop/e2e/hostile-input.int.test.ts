@@ -28,6 +28,8 @@ let other: { id: string };
 /** An order of Bob's that has shipped. */
 let bobsOrder: string;
 let before: Map<string, string[]>;
+/** The API's own description, as an administrator sees it. */
+let description: any;
 
 beforeAll(async () => {
   databases = await newDatabases();
@@ -40,6 +42,8 @@ beforeAll(async () => {
   await shop.request("PUT", `/api/v1/cart/items/${product.id}`, { token: ann, body: { quantity: 2 } });
   bobsOrder = await shipped(bob);
   before = await recordsAtRest(databases);
+  const headers = { Authorization: `Bearer ${admin}` };
+  description = (await client.send({ method: "GET", path: "/openapi.json", headers })).json;
 }, 60_000);
 afterAll(async () => {
   client?.close();
@@ -364,6 +368,7 @@ test.each([...PLACING, ...READING, ...OTHERS, ...WRITING, ...OPERATING, ...METHO
     const answer = await client.send(sent);
     expect({ status: answer.status, body: answer.text }).toMatchObject({ status });
     expectProblem(answer, sent.method);
+    expect([answer.json?.type, isDescribed(sent, answer)]).toEqual([answer.json?.type, true]);
     if (field !== undefined)
       expect(answer.json.errors?.map((issue: { field: string }) => issue.field)).toContain(field);
   },
@@ -463,12 +468,7 @@ function holdsUnfitText(value: unknown): boolean {
 test("P6 whatever is sent at random, the answer is the route's own or a problem, and never a 5xx", async () => {
   const seed = Number(process.env["FUZZ_SEED"] ?? Date.now() % 2 ** 31);
   console.log(`FUZZ_SEED=${seed}`);
-  const { json: document } = await client.send({
-    method: "GET",
-    path: "/openapi.json",
-    headers: { Authorization: `Bearer ${admin}` },
-  });
-  const requests = randomRequests(document, {
+  const requests = randomRequests(description, {
     seed,
     tokens: [ann, bob, admin],
     // What the shop knows, so that requests get further than the first check.
@@ -484,6 +484,7 @@ test("P6 whatever is sent at random, the answer is the route's own or a problem,
         const answer = await client.send(sent);
         statuses.add(answer.status);
         if (answer.status >= 400) expectProblem(answer, sent.method);
+        if (!isDescribed(sent, answer)) failures.push({ undescribed: sent, answer: answer.text });
         if (answer.status >= 500) failures.push({ sent, answer: answer.text });
         if (answer.status < 300 && holdsUnfitText(answer.json)) failures.push({ sent, answer: answer.text });
       } catch (error) {
@@ -498,6 +499,22 @@ test("P6 whatever is sent at random, the answer is the route's own or a problem,
   expect(shop.child.output).not.toMatch(/ERROR|unhandled/i);
   await shipped(ann);
 }, 60_000);
+
+/** Whether the description lists an answer's problem for the operation that was asked. Of no operation it says nothing. */
+function isDescribed({ method, path }: Sent, { status, json }: { status: number; json: any }): boolean {
+  const asked = path.split("?", 1)[0]!;
+  const template = Object.keys(description.paths).find(
+    url =>
+      description.paths[url][method.toLowerCase()] &&
+      new RegExp(`^${url.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(asked),
+  );
+  if (status < 400 || template === undefined || json?.type === undefined) return true;
+  const response = description.paths[template][method.toLowerCase()].responses[status];
+  const name = response?.$ref?.split("/").at(-1);
+  const { content } = name === undefined ? (response ?? {}) : description.components.responses[name];
+  const types: string[] = content?.["application/problem+json"].schema.allOf[1].properties.type.enum ?? [];
+  return types.includes(json.type);
+}
 
 test("P6 a read is answered the same, however it is spelled", async () => {
   const seed = Number(process.env["FUZZ_SEED"] ?? Date.now() % 2 ** 31);

@@ -13,6 +13,7 @@ import { endsConnection, Session, stateOf, type SessionConfig } from "../../../d
 import type { ClientConfig } from "pg";
 import { backoffMs, Unavailable } from "../../../kernel/index.ts";
 import type { CommittedBatch, Upkeep } from "../../dialect.ts";
+import { storeErrors } from "../../errors.ts";
 import type { Append } from "../../event-store.ts";
 import { failpoint } from "../../failpoints.ts";
 import { limits } from "../../limits.ts";
@@ -98,7 +99,7 @@ export class Lane {
       } catch (error) {
         void client.end().catch(() => {});
         if (performance.now() > until || this.#closed)
-          throw new Unavailable("STORE_UNAVAILABLE", { message: (error as Error).message, cause: error });
+          throw storeErrors.STORE_UNAVAILABLE({ message: (error as Error).message, cause: error });
         await sleep(backoffMs(attempts, { baseMs: 20, capMs: 500 }));
       }
     }
@@ -123,8 +124,6 @@ export class Lane {
 const isForVerdicts = (error: unknown): boolean => [NOT_AS_EXPECTED, UNIQUE_VIOLATION].includes(stateOf(error));
 
 const undone = (cause: unknown): Unavailable =>
-  cause instanceof Unavailable
-    ? cause
-    : new Unavailable("COMMIT_FAILED", { message: (cause as Error).message, outcome: "none", cause });
+  cause instanceof Unavailable ? cause : storeErrors.COMMIT_FAILED({ message: (cause as Error).message, cause });
 const unknown = (cause: unknown): Unavailable =>
-  new Unavailable("COMMIT_FAILED", { message: (cause as Error).message, outcome: "unknown", cause });
+  storeErrors.COMMIT_FAILED({ message: (cause as Error).message, outcome: "unknown", cause });
