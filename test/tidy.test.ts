@@ -43,7 +43,9 @@ const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record
       "the runtime's own door, by a service": {
         "services/a/x.ts": 'import { x } from "../../mixins/stream/siblings.ts";',
       },
-      "the runtime's own door, by a test": { "test/x.test.ts": 'import { x } from "../mixins/stream/siblings.ts";' },
+      "the runtime's own door, by a benchmark": {
+        "benchmarks/x.ts": 'import { x } from "../mixins/stream/siblings.ts";',
+      },
       "an inner room, by a service's test": {
         "services/a/x.test.ts": 'import { x } from "../../mixins/saga/fold.ts";',
       },
@@ -82,7 +84,7 @@ const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record
       "a noun": { "mixins/gateway/x.ts": "const cart = 1;" },
       "in a comment": { "mixins/gateway/x.ts": "// A customer may ask." },
       "in a name": { "mixins/gateway/x.ts": "const productId = 1;" },
-      "an event": { "mixins/gateway/x.test.ts": 'const type = "order.placed";' },
+      "an event": { "mixins/gateway/x.ts": 'const type = "order.placed";' },
       "in a page": { "mixins/gateway/README.md": "Takes orders." },
     },
   },

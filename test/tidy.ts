@@ -108,8 +108,8 @@ const MEASURES_A_PART: readonly string[] = [
 
 /**
  * Others come in by a door: `index.ts` or `mixin.ts` of a runtime folder, `contract.ts` of a service. A service imports a
- * contract as a type; the gateway's routes take schemas from it, which is a pure value. `siblings.ts` is the door for the runtime itself: its other folders. Tests beside the runtime's
- * code open any room, other tests its doors and the fixtures that it has for tests.
+ * contract as a type; the gateway's routes take schemas from it, which is a pure value. `siblings.ts` is the door for other
+ * folders of the runtime. Tests beside the runtime's code and in `test/` open any room, tests of services only doors.
  */
 export function onlyDoorsAreUsed(tree: Tree): string[] {
   const say = ({ from, to }: Import, rule: string) => `${from} imports ${to}: ${rule}`;
@@ -158,7 +158,9 @@ export function contractsArePure(tree: Tree): string[] {
     .map(({ from, to }) => `${from} imports ${to}: a contract is a pure value`);
 }
 const isPureVocabulary = (path: string, isVocabulary: (path: string) => boolean): boolean =>
-  path === "typebox" || /^mixins\/(accounts|contract|kernel)\/index\.ts$/.test(path) || isVocabulary(path);
+  path === "typebox" ||
+  /^mixins\/(accounts|contract|kernel|projection)\/index\.ts$|^services\/[^/]+\/errors\.ts$/.test(path) ||
+  isVocabulary(path);
 
 /** Words of the shop: a runtime that has them is not another domain's. Alone, `order` is also a sequence. */
 const SHOP_WORDS = [
@@ -224,7 +226,7 @@ export function noFileIsDead(tree: Tree): string[] {
       /^(mixins\/cli|mixins\/testing\/jest|benchmarks)\//.test(path) ||
       /^mixins\/[^/]+\/(index|mixin|siblings)\.ts$/.test(path) ||
       path.endsWith(".service.ts") ||
-      (path.startsWith("services/") && path.endsWith("/contract.ts")),
+      /^services\/[^/]+\/(contract|environment|failpoints)\.ts$/.test(path),
   );
   const tests = code.filter(path => /\.test\.ts$|(^|\/)negative\.ts$/.test(path));
   const alive = reachableFrom(tree, entries);

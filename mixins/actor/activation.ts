@@ -15,7 +15,8 @@
 // does not load: it presumes that there is no stream, and its append proves it. No answer that rests on the presumption
 // leaves before; proved wrong, it is a conflict like any other.
 //
-import { Bug, type CommandId, Refusal, Unavailable } from "../kernel/index.ts";
+import type { Unavailable } from "../kernel/index.ts";
+import { Bug, type CommandId, Refusal } from "../kernel/index.ts";
 import type { Reply } from "../contract/index.ts";
 import type { Append, RecordedCommand, Verdict } from "../event-store/index.ts";
 import { toAbandoner } from "./answers.ts";

@@ -75,7 +75,7 @@ test("a timer whose params are not in the contract is found when it is set", () 
     ...Booking,
     decide: {
       ...Booking.decide,
-      hold: () => ({ events: [], timers: [{ ...expiry, params: { extra: 1 } as object }] }),
+      hold: () => ({ events: [], timers: [{ ...expiry, params: { extra: 1 } }] }),
     },
   });
   expect(() => given(Wrong).when("hold", {}).timers()).toThrow(/timer expiry: expire breaks the contract/);

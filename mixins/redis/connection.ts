@@ -3,7 +3,8 @@
 // it fail at once too. Nothing is queued, nothing is sent twice. It connects by itself, again and again.
 import { Redis } from "ioredis";
 import type { ServiceBroker } from "moleculer";
-import { backoffMs, METRICS, nodeEnvironment, type Outcome, Unavailable } from "../kernel/index.ts";
+import type { Unavailable } from "../kernel/index.ts";
+import { backoffMs, METRICS, nodeEnvironment, type Outcome } from "../kernel/index.ts";
 import { redisEnvironment } from "./environment.ts";
 import { redisErrors } from "./errors.ts";
 

@@ -9,7 +9,8 @@ import {
 } from "@valence/runtime/contract";
 import { Crud, type KnexAdapter } from "@valence/runtime/crud/mixin";
 import { isUniqueViolation, type Database } from "@valence/runtime/database";
-import { newId, Refusal, rfc3339, trimmed } from "@valence/runtime/kernel";
+import type { Refusal } from "@valence/runtime/kernel";
+import { newId, rfc3339, trimmed } from "@valence/runtime/kernel";
 import { shopErrors } from "../errors.ts";
 import { contract } from "./contract.ts";
 import { catalogErrors } from "./errors.ts";

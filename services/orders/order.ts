@@ -8,7 +8,7 @@
 //                                                            is refused ORDER_CANCELLED, and so it compensates
 //
 // A step that the order has taken already gives no events: an operator's retry comes under another command id.
-import { Refusal } from "@valence/runtime/kernel";
+import type { Refusal } from "@valence/runtime/kernel";
 import { defineActor, type Decision, type PrepareContext, type StateOf } from "@valence/runtime/actor";
 import { inCallersWords, type Data, type Refused } from "@valence/runtime/contract";
 import { filledIn } from "../address.ts";
@@ -295,7 +295,7 @@ async function priced(wanted: readonly Wanted[], asked: Asked, call: PrepareCont
 }
 
 /** The catalog names its own fields, `ids.2`; the client wrote `lines.5.productId`. All that are missing are named. */
-function inClientsFields({ type, errors: found = [] }: Refused, ids: readonly string[], asked: Asked): Refusal {
+function inClientsFields({ errors: found = [] }: Refused, ids: readonly string[], asked: Asked): Refusal {
   const items = found.map(({ field }) => Number(/^ids\.(\d+)$/.exec(field)?.[1] ?? 0));
   const missing = items.map(item => ids[item]!);
   const errors = items.flatMap(item =>

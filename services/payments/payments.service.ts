@@ -2,7 +2,8 @@
 // its answer. Whoever repeats the action under the same command id repeats all three: the commands are answered from
 // their record, the provider by its idempotency key. What the provider's answer leaves unknown is looked up by the key; if
 // that does not say either, the action is unavailable, and whoever called it comes back.
-import { nodeEnvironment, Refusal, systemClock, Unavailable } from "@valence/runtime/kernel";
+import type { Unavailable } from "@valence/runtime/kernel";
+import { nodeEnvironment, Refusal, systemClock } from "@valence/runtime/kernel";
 import { defineService, typedCall } from "@valence/runtime/contract";
 import { Actors, executeOptionsOf } from "@valence/runtime/actor/mixin";
 import { Reactors } from "@valence/runtime/stream/mixin";

@@ -1,7 +1,7 @@
 // The services that consume or have sagas, remembered by a service that owns events in its own database. The registry
 // forgets a service that is away, and events that it has not handled must not be archived meanwhile.
 import type { Service, ServiceBroker } from "moleculer";
-import { streamTables } from "../siblings.ts";
+import { streamTables } from "../tables.ts";
 import type { Database } from "../../database/index.ts";
 import { listedServices, type ListedService } from "../../contract/index.ts";
 
