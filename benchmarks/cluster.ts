@@ -9,9 +9,8 @@ import { ServiceBroker, type BrokerOptions } from "moleculer";
 import { brokerOptions } from "@valence/runtime/broker";
 import { readEnvironment } from "@valence/runtime/kernel";
 import { Cluster } from "../test/cluster/cluster.ts";
-import { Nats } from "../mixins/testing/servers/nats.ts";
-import { newDatabase, Postgres } from "../mixins/testing/servers/postgres.ts";
-import { until } from "../test/support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { Nats, newDatabase, Postgres } from "@valence/runtime/testing/servers";
 import { closedLoop, median, option, quantile, report, rounded, thousands } from "./harness.ts";
 
 const seconds = option("seconds", 10);

@@ -8,7 +8,7 @@ import { DatabaseSync } from "node:sqlite";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import type { Append, EventStore } from "@valence/runtime/event-store";
-import { openEventStore } from "@valence/runtime/event-store/mixin";
+import { openEventStore } from "../mixins/event-store/siblings.ts";
 
 const { values } = parseArgs({
   options: { seconds: { type: "string", default: "5" }, preload: { type: "string", default: "0" } },

@@ -11,7 +11,7 @@ import { defineContract, defineService } from "@valence/runtime/contract";
 import { COMMAND_ID, newId, readEnvironment } from "@valence/runtime/kernel";
 import { defineSaga } from "@valence/runtime/saga";
 import { Sagas } from "@valence/runtime/saga/mixin";
-import { query } from "../mixins/testing/servers/postgres.ts";
+import { query } from "@valence/runtime/testing/servers";
 import { measure, task, tell, type Effort } from "./contender.ts";
 import { ACTORS, add, countersBroker } from "./counters.ts";
 import { closedLoop, type Load } from "./harness.ts";

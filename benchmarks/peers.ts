@@ -13,8 +13,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SignJWT } from "jose";
 import { newId } from "@valence/runtime/kernel";
-import { newDatabase, query, type Postgres } from "../mixins/testing/servers/postgres.ts";
-import { Child, freePort, Shop, until } from "../test/support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { Child, freePort, newDatabase, query, type Postgres } from "@valence/runtime/testing/servers";
+import { Shop } from "../test/shop/support/shop.ts";
 import { ACTORS } from "./counters.ts";
 import { fdatasyncP50, median, option, report, rounded, thousands, type Load } from "./harness.ts";
 import { OrderLoad, orderBodies, stock, type OrderRun } from "./order-load.ts";
@@ -27,7 +28,7 @@ type Contender = (typeof CONTENDERS)[number];
 
 const PEERS = new URL("peers/", import.meta.url);
 const OURS = new URL("ours.ts", import.meta.url);
-const ROOT = new URL("../", import.meta.url);
+const ROOT = new URL("..", import.meta.url);
 
 /** Connections of a peer's pool: of 8 to 100 those with which it was fastest on two cores. */
 const POOL = { fastify: option("fastify-pool", 16), dbos: option("dbos-pool", 50) };
@@ -437,7 +438,7 @@ async function versions(): Promise<Record<string, string>> {
   const dependencies = (url: URL): Record<string, string> =>
     (JSON.parse(readFileSync(new URL("package.json", url), "utf8")) as { dependencies: Record<string, string> })
       .dependencies;
-  const { moleculer, pg, "moleculer-web": web } = dependencies(ROOT);
+  const { moleculer, pg, "moleculer-web": web } = dependencies(new URL("mixins/", ROOT));
   return {
     node: process.version,
     postgres: await postgresVersion(server),

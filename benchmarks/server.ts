@@ -2,7 +2,7 @@
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Postgres, query } from "../mixins/testing/servers/postgres.ts";
+import { Postgres, query } from "@valence/runtime/testing/servers";
 
 /** What is not a default that a server of this size would keep. Durability is as it comes, spelled out for the record. */
 export const POSTGRES_SETTINGS: Readonly<Record<string, string>> = {

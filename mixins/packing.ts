@@ -67,7 +67,10 @@ export function packedManifest(manifest: Manifest, output = OUTPUT): object {
     const path = inside(output, file).slice(0, -".ts".length);
     return [name, { types: `${path}.d.ts`, default: `${path}.js` }];
   });
-  const commands = Object.entries(manifest.bin ?? {}).map(([name, file]) => [name, inside(output, file)]);
+  const commands = Object.entries(manifest.bin ?? {}).map(([name, file]) => [
+    name,
+    inside(output, file).replace(/\.ts$/, ".js"),
+  ]);
   return {
     ...kept,
     exports: Object.fromEntries(doors),

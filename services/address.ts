@@ -1,5 +1,6 @@
 import Type, { type Static } from "typebox";
-import { PersonText, PhoneNumber, WITHOUT_POSTAL_CODES } from "@valence/runtime/contract";
+import { PhoneNumber, TextLine } from "@valence/runtime/contract";
+import { COUNTRY, WITHOUT_POSTAL_CODES } from "./countries.ts";
 
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
 const country = Type.String({ pattern: "^[A-Z]{2}$" });
@@ -20,25 +21,25 @@ export const Address = Type.Object(
   { additionalProperties: false },
 );
 
-const optional = (maxLength: number) => Type.Optional(PersonText({ maxLength, blank: true }));
+const optional = (maxLength: number) => Type.Optional(TextLine({ maxLength, blank: true }));
 
 /** A postal address as a person types it. The country is ISO 3166-1 alpha-2; not all have postal codes. */
 export const PostalAddress = Type.Object(
   {
-    name: PersonText({ maxLength: 200 }),
+    name: TextLine({ maxLength: 200 }),
     company: optional(200),
-    line1: PersonText({ maxLength: 200 }),
+    line1: TextLine({ maxLength: 200 }),
     line2: optional(200),
-    city: PersonText({ maxLength: 100 }),
+    city: TextLine({ maxLength: 100 }),
     region: optional(100),
     postalCode: optional(20),
-    country: Type.String({ pattern: "^[A-Z]{2}$", format: "iso-3166" }),
+    country: Type.String({ pattern: "^[A-Z]{2}$", format: COUNTRY }),
     phone: Type.Optional(PhoneNumber({ maxLength: 40, blank: true })),
   },
   {
     additionalProperties: false,
     if: { properties: { country: { enum: WITHOUT_POSTAL_CODES } } },
-    else: { properties: { postalCode: PersonText({ maxLength: 20 }) }, required: ["postalCode"] },
+    else: { properties: { postalCode: TextLine({ maxLength: 20 }) }, required: ["postalCode"] },
   },
 );
 

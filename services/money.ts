@@ -1,10 +1,15 @@
 import Type from "typebox";
+import { defineFormat } from "@valence/runtime/contract";
+
+/** As Node's own list has them, the historic ones too: an order that was paid in marks stays readable. */
+const CURRENCIES = new Set(Intl.supportedValuesOf("currency"));
+const CURRENCY = defineFormat("iso-4217", { check: code => CURRENCIES.has(code), example: "EUR" });
 
 /** Money: an integer in minor units with an ISO 4217 currency. */
 export const Money = Type.Object(
   {
     amount: Type.Integer({ minimum: 0, maximum: 100_000_000_000 }),
-    currency: Type.String({ pattern: "^[A-Z]{3}$", format: "iso-4217" }),
+    currency: Type.String({ pattern: "^[A-Z]{3}$", format: CURRENCY }),
   },
   { additionalProperties: false },
 );

@@ -1,59 +1,73 @@
-// docs/errors.md lists every code that a client or another service may meet, and no other.
+// Every error is named in one catalogue, docs/errors.md is written from them, and the API's description lists each route's.
 import { expect, test } from "@jest/globals";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AnyContract } from "@valence/runtime/contract";
+import type { ErrorFactory } from "@valence/runtime/kernel";
+import { cataloguesOf, errorPage } from "../mixins/cli/error-page.ts";
+import { routes } from "../services/api/routes/index.ts";
 
 const root = join(import.meta.dirname, "..");
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 
-const documented = new Map(
-  [...read("docs/errors.md").matchAll(/^\| `([A-Z_]+)` \| (\d+) \|/gm)].map(([, code, status]) => [code!, status!]),
+const catalogues = await cataloguesOf(join(root, "services"));
+type Factory = Pick<ErrorFactory, "code" | "status" | "definition">;
+const factories: Factory[] = catalogues.flatMap(({ errors }) => Object.values(errors));
+const contracts: AnyContract[] = await Promise.all(
+  globSync("{services/*,mixins/operations}/contract.ts", { cwd: root }).map(async path => {
+    const { contract } = (await import(join(root, path))) as { contract: AnyContract };
+    return contract;
+  }),
 );
-const sources = globSync("{mixins,broker,services}/**/*.ts", { cwd: root })
-  .filter(path => !/\.(test|fixture|conformance)\.ts$/.test(path))
-  .map(read);
-const refusals: string[] = (
-  await Promise.all(globSync("services/*/contract.ts", { cwd: root }).map(path => import(join(root, path))))
-).flatMap(({ contract }: { contract: AnyContract }) => contract.refusals);
-/** Between a saga and its own journal, a projection and its consumer: nobody else meets them. */
-const INTERNAL = ["SAGA_EXISTS", "JOURNAL_MOVED", "HANDLERS_HANG"];
-const thrown = sources.flatMap(text =>
-  [...text.matchAll(/(?:new (?:Refusal|Unavailable)\(|\brefuse\(|rule: )\s*"([A-Z][A-Z_]{3,})"/g)].map(
-    ([, code]) => code!,
-  ),
-);
+const sources = globSync("{mixins,services}/**/*.ts", { cwd: root })
+  .filter(path => !/\.(test|fixture|conformance)\.ts$|node_modules/.test(path))
+  .map(path => [path, read(path)] as const);
 
-test("every code that a contract declares or code throws is documented", () => {
-  const codes = new Set([...refusals, ...thrown]);
-  expect(codes.size).toBeGreaterThan(50);
-  expect([...codes].filter(code => !documented.has(code) && !INTERNAL.includes(code))).toEqual([]);
+test("docs/errors.md is what the catalogues say; `npx valence docs` writes it", () => {
+  expect(read("docs/errors.md")).toBe(errorPage(catalogues));
 });
 
-test("every documented code exists", () => {
-  const text = sources.join("\n");
-  expect([...documented.keys()].filter(code => !text.includes(`"${code}"`))).toEqual([]);
+test("a code is in one catalogue: it has one status and one meaning", () => {
+  expect(factories.length).toBeGreaterThan(130);
+  const twice = factories.filter(({ code }, i) => factories.findIndex(other => other.code === code) !== i);
+  expect(twice.map(({ code }) => code)).toEqual([]);
 });
 
-test("a status that code gives to a refusal is the documented one, or named in its line", () => {
-  const page = read("docs/errors.md");
-  const wrong = sources.flatMap(text =>
-    [...text.matchAll(/(?:new Refusal|refuse)\(\s*"([A-Z_]+)",\s*\{[^}]*?status: (\d+)/g)]
-      .filter(
-        ([, code, status]) => !page.split("\n").some(line => line.includes(`\`${code}\``) && line.includes(status!)),
-      )
-      .map(([, code, status]) => `${code} ${status}`),
+test("no error of a code is made beside the catalogues", () => {
+  const literal = /new (?:Refusal|Unavailable|Bug)\(\s*"[^"]+"/g;
+  expect(sources.flatMap(([path, text]) => (text.match(literal) ?? []).map(found => `${path}: ${found}`))).toEqual([]);
+});
+
+test("every code of a catalogue is thrown", () => {
+  const code = sources.filter(([path]) => !/(^|\/)(errors|contract)\.ts$/.test(path)).map(([, text]) => text);
+  const isThrown = (name: string) => code.some(text => new RegExp(`\\.${name}\\b|refuse\\(\\s*"${name}"`).test(text));
+  expect(factories.map(({ code: name }) => name).filter(name => !isThrown(name))).toEqual([]);
+});
+
+test("what they say is a clause, and what to do as well: neither begins with a capital nor ends with a full stop", () => {
+  const isClause = (text: string) =>
+    text !== "" && !/^[A-Z][a-z]/.test(text.replace(/^Redis /, "")) && !/[.!]$/.test(text);
+  expect(
+    factories.filter(({ definition: { says, todo } }) => !isClause(says) || !isClause(todo)).map(({ code }) => code),
+  ).toEqual([]);
+});
+
+test("what a contract refuses with is of a catalogue", () => {
+  const known = new Set(factories);
+  const strange = contracts.flatMap(({ service, refusals }) =>
+    Object.values(refusals as Record<string, Factory>)
+      .filter(factory => !known.has(factory))
+      .map(({ code }) => `${service}: ${code}`),
   );
-  expect(wrong).toEqual([]);
+  expect(strange).toEqual([]);
 });
 
-test("a code has one meaning: code gives it one status", () => {
-  const statuses = new Map<string, Set<string>>();
-  for (const text of sources)
-    for (const [, code, status] of text.matchAll(
-      /(?:new Refusal|refuse)\(\s*(?:"([A-Z_]+)"),\s*\{[^}]*?status: (\d+)/g,
-    ))
-      statuses.set(code!, (statuses.get(code!) ?? new Set()).add(status!));
-  expect(statuses.size).toBeGreaterThan(30);
-  expect([...statuses].filter(([, of]) => of.size > 1).map(([code]) => code)).toEqual([]);
+test("the contract of a route's action says which errors it may give", () => {
+  const silent = routes.flatMap(({ target }) => {
+    if (!("action" in target)) return [];
+    const [service, action] = target.action.split(".") as [string, string];
+    const contract = contracts.find(other => other.service === service)!;
+    return (contract.mayRefuse as Record<string, unknown>)[action] === undefined ? [target.action] : [];
+  });
+  expect(silent).toEqual([]);
 });

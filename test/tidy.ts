@@ -24,9 +24,10 @@ const FLOORS: Readonly<Record<string, number>> = {
   projection: 6,
   saga: 7,
   audit: 8,
-  operations: 9,
   gateway: 9,
-  cli: 10,
+  accounts: 10,
+  operations: 11,
+  cli: 12,
 };
 
 /** What plugs into the broker stands on these, and on the pure doors that it needs. */
@@ -78,6 +79,8 @@ export function importsRunDownward(tree: Tree): string[] {
 function isForbidden(from: string, to: string): boolean {
   const [here, there] = [ownerOf(from), ownerOf(to)];
   if (here === there) return false;
+  // `valence freeze` writes what a law of the tests asks for.
+  if (to === "mixins/testing/index.ts" && here === "mixins/cli") return false;
   if (isForTests(to) && !isForTests(from)) return true;
   if (here.startsWith("mixins/") && there.startsWith("services")) return true;
   if (isForTests(from)) return false;
@@ -94,22 +97,44 @@ function isForbidden(from: string, to: string): boolean {
 
 const isOfHouse = (owner: string): boolean => /^(mixins|services)(\/|$)/.test(owner);
 
-/** Others come in by a door: `index.ts` or `mixin.ts` of a runtime folder, `contract.ts` of a service, as types only. */
+/** What measures a part of the runtime by itself, and opens the room in which it lies. */
+const MEASURES_A_PART: readonly string[] = [
+  "benchmarks/event-store.ts",
+  "benchmarks/micro.ts",
+  "benchmarks/postgres.ts",
+  "benchmarks/replay.ts",
+  "services/api/cost.test.ts",
+];
+
+/**
+ * Others come in by a door: `index.ts` or `mixin.ts` of a runtime folder, `contract.ts` of a service. A service imports a
+ * contract as a type; the gateway's routes take schemas from it, which is a pure value. `siblings.ts` is the door for other
+ * folders of the runtime. Tests beside the runtime's code and in `test/` open any room, tests of services only doors.
+ */
 export function onlyDoorsAreUsed(tree: Tree): string[] {
   const say = ({ from, to }: Import, rule: string) => `${from} imports ${to}: ${rule}`;
   return allImports(tree).flatMap(found => {
     const { from, to, typeOnly } = found;
     const there = ownerOf(to);
-    // The command line is the runtime's own, and opens what an operator may see and repair.
-    if (isForTests(from) || ownerOf(from) === there || ownerOf(from) === "mixins/cli") return [];
-    if (there.startsWith("mixins/") && !/^mixins\/[^/]+\/(index|mixin)\.ts$/.test(to))
-      return [say(found, "only index.ts and mixin.ts are doors")];
-    if (!there.startsWith("services/")) return [];
+    if (ownerOf(from) === there || from === "moleculer.config.ts" || MEASURES_A_PART.includes(from)) return [];
+    if (there.startsWith("mixins/")) return isOpenTo(from, to) ? [] : [say(found, `doors are ${doorsFor(from)}`)];
+    if (isForTests(from) || !there.startsWith("services/")) return [];
     // What a first start puts into a service is data, and the service's own; only the seeding reads it.
     if (from.startsWith("services/seed/") && to.endsWith(".seed.ts")) return [];
     if (!to.endsWith("/contract.ts")) return [say(found, "of another service only contract.ts, as a type")];
-    return typeOnly ? [] : [say(found, "a contract is imported as a type")];
+    const isType = typeOnly || from.startsWith("services/api/routes/");
+    return isType ? [] : [say(found, "a contract is imported as a type, but by the gateway's routes")];
   });
+}
+
+const isSibling = (path: string): boolean => path.startsWith("mixins/");
+const doorsFor = (from: string): string => `index.ts and mixin.ts${isSibling(from) ? ", and siblings.ts" : " only"}`;
+function isOpenTo(from: string, to: string): boolean {
+  // The command line is the runtime's own, and opens what an operator may see and repair.
+  if (ownerOf(from) === "mixins/cli") return true;
+  if (isForTests(from) && (isSibling(from) || from.startsWith("test/") || isForTests(to))) return true;
+  const door = /^mixins\/[^/]+\/(\w+)\.ts$/.exec(to)?.[1];
+  return door === "index" || door === "mixin" || (door === "siblings" && isSibling(from));
 }
 
 /** `index.ts` is the pure door: nothing behind it loads the broker. (But for the options of a broker, and the tests' kit.) */
@@ -124,17 +149,84 @@ export function pureDoorsLoadNoBroker(tree: Tree): string[] {
   });
 }
 
+/** A contract stands on schemas alone: its reader loads no code of the service. */
+export function contractsArePure(tree: Tree): string[] {
+  const isVocabulary = (path: string) => /^services\/[^/]+\.ts$/.test(path);
+  return allImports(tree)
+    .filter(({ from, typeOnly }) => !typeOnly && (isVocabulary(from) || /^services\/.+\/contract\.ts$/.test(from)))
+    .filter(({ from, to }) => !isForTests(from) && !isPureVocabulary(to, isVocabulary))
+    .map(({ from, to }) => `${from} imports ${to}: a contract is a pure value`);
+}
+const isPureVocabulary = (path: string, isVocabulary: (path: string) => boolean): boolean =>
+  path === "typebox" ||
+  /^mixins\/(accounts|contract|kernel|projection)\/index\.ts$|^services\/[^/]+\/errors\.ts$/.test(path) ||
+  isVocabulary(path);
+
+/** Words of the shop: a runtime that has them is not another domain's. Alone, `order` is also a sequence. */
+const SHOP_WORDS = [
+  /\b(?:shop|storefront|cart|basket|checkout|customer|merchant|product|catalog|stock|sku|warehouse)s?\b/i,
+  /\b(?:inventory|inventories|payments?|refunds?|invoices?|shipments?|shipping|order-views?)\b/i,
+  /\borders\b(?! by)|(?<!\bin )\ban order\b|["'`]order\.[a-z]+|\borderId\b/i,
+  /(?:[cC]art|[cC]ustomer|[pP]roduct|[cC]atalog|[sS]tock|[pP]ayment|[rR]efund|[sS]hipment)s?(?:[A-Z]|Id\b)\w*/,
+];
+/** Files of the runtime that still have words of the shop, by pattern, and why. An entry that no file needs is reported. */
+const SHOP_WORDS_ALLOWED: Readonly<Record<string, string>> = {
+  "mixins/actor/*": "examples and fixtures name orders",
+  "mixins/saga/*": "examples and fixtures name a checkout",
+  "mixins/projection/*": "examples and fixtures name orders",
+  "mixins/stream/*": "examples name orders",
+  "mixins/cli/*": "texts call every application a shop; the tests start the shop",
+  "mixins/testing/*": "the kit was made for the shop's tests",
+  "mixins/*.test.ts": "examples name orders and carts",
+};
+
+/** The runtime has no word of the shop: not in code, not in comments, not in tests. */
+export function runtimeKnowsNoShop(
+  tree: Tree,
+  allowed: Readonly<Record<string, string>> = SHOP_WORDS_ALLOWED,
+): string[] {
+  const patterns = Object.keys(allowed).map(key => ({ key, matches: patternOf(key), isNeeded: false }));
+  const found: string[] = [];
+  for (const [path, text] of tree) {
+    if (!path.startsWith("mixins/") || !SHOP_WORDS.some(words => words.test(text))) continue;
+    const entries = patterns.filter(({ matches }) => matches.test(path));
+    for (const entry of entries) entry.isNeeded = true;
+    if (entries.length > 0) continue;
+    for (const [n, line] of text.split("\n").entries()) {
+      const word = SHOP_WORDS.map(words => words.exec(line)?.[0]).find(match => match !== undefined);
+      if (word !== undefined) found.push(`${path}:${n + 1} has a word of the shop: ${word}`);
+    }
+  }
+  // A broken example has no such files.
+  const unneeded = tree.has("package.json") ? patterns.filter(({ isNeeded }) => !isNeeded) : [];
+  return [...found, ...unneeded.map(({ key }) => `${key} has no word of the shop: take it off the list`)];
+}
+/** `*` is any text. */
+const patternOf = (text: string): RegExp =>
+  new RegExp(`^${text.replaceAll(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")}$`);
+
+/** Services call each other by the broker: an instance of another is only in this process, and its fields are its own. */
+export function servicesKeepApart(tree: Tree): string[] {
+  return codeOf(tree)
+    .filter(([path, text]) => !isForTests(path) && path !== MAKES_ADMINISTRATOR && text.includes("getLocalService("))
+    .map(([path]) => `${path} reaches into another service: call an action, or declare a mechanism in mixins/kernel`);
+}
+/** No node of the bus may make an administrator, so that it is no action. */
+const MAKES_ADMINISTRATOR = "services/seed/seed.service.ts";
+
 /** Every file is an entry, or something reaches it. Code that only tests use is for tests, and says so by its name. */
 export function noFileIsDead(tree: Tree): string[] {
   const code = codeOf(tree).map(([path]) => path);
   const entries = code.filter(
     path =>
       !path.includes("/") ||
+      // A command says in its first line how it is run.
+      tree.get(path)!.startsWith(`// node ${path} `) ||
       path === "mixins/packing.ts" ||
       /^(mixins\/cli|mixins\/testing\/jest|benchmarks)\//.test(path) ||
-      /^mixins\/[^/]+\/(index|mixin)\.ts$/.test(path) ||
+      /^mixins\/[^/]+\/(index|mixin|siblings)\.ts$/.test(path) ||
       path.endsWith(".service.ts") ||
-      (path.startsWith("services/") && path.endsWith("/contract.ts")),
+      /^services\/[^/]+\/(contract|environment|failpoints)\.ts$/.test(path),
   );
   const tests = code.filter(path => /\.test\.ts$|(^|\/)negative\.ts$/.test(path));
   const alive = reachableFrom(tree, entries);
@@ -192,17 +284,29 @@ export function oneReaderOfTheEnvironment(tree: Tree): string[] {
   return codeOf(tree)
     .filter(([path, text]) => /\bprocess\.env\b/.test(text) && !readers.includes(path))
     .filter(([path]) => !isForTests(path) && !path.startsWith("mixins/cli/"))
-    .map(([path]) => `${path} reads process.env: ask environmentOf(broker)`);
+    .map(([path]) => `${path} reads process.env: declare the variable in an environment.ts`);
 }
 
 /** A failpoint that no code passes is a crash that is never tested. */
 export function failpointsAreUsed(tree: Tree): string[] {
-  const list = /FAILPOINTS = \[([^\]]*)\]/.exec(tree.get("mixins/kernel/failpoints.ts") ?? "")?.[1] ?? "";
-  const code = codeOf(tree).filter(([path]) => !isForTests(path) && path !== "mixins/kernel/failpoints.ts");
-  return [...list.matchAll(/"([^"]+)"/g)]
+  const [declaring, code] = [true, false].map(declares =>
+    codeOf(tree).filter(([path]) => !isForTests(path) && path.endsWith("/failpoints.ts") === declares),
+  ) as [[string, string][], [string, string][]];
+  return declaring
+    .flatMap(([, text]) => [...(/defineFailpoints\(([^)]*)\)/.exec(text)?.[1] ?? "").matchAll(/"([^"]+)"/g)])
     .map(([, name]) => name!)
     .filter(name => !code.some(([, text]) => text.includes("failpoint(") && text.includes(`"${name}"`)))
     .map(name => `failpoint ${name} is in no code`);
+}
+
+/** A start checks what the floors of the runtime declare only if it knows of it. */
+export function declarationsAreRead(tree: Tree): string[] {
+  const reader = "mixins/cli/declared.ts";
+  const read = importsOf(reader, tree.get(reader) ?? "").map(({ to }) => to);
+  return [...tree.keys()]
+    .filter(path => /^mixins\/(?!kernel\/|testing\/)[^/]+\/(environment|failpoints)\.ts$/.test(path))
+    .filter(path => !read.includes(path))
+    .map(path => `${path} is not read by ${reader}`);
 }
 
 /** Links within the pages lead somewhere. */

@@ -23,7 +23,7 @@ export const contract = defineContract({
 });
 const { event } = contract;
 
-/** What `prepare` of `quote` calls; tests set it. */
+/** `prepare` of `quote` calls this; tests set it. */
 export const quoting = { quote: async (_context: { id: string; call: unknown }): Promise<number> => 1, times: 0 };
 
 export const Purse = defineActor(contract)({

@@ -1,17 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { openEventStore } from "../event-store/siblings.ts";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Errors } from "moleculer";
 import { PlaceChecks, type Append, type EventStore, type Verdict } from "../event-store/index.ts";
-import { openEventStore } from "../event-store/mixin.ts";
-import { newDatabases, type Databases } from "../testing/databases.ts";
-import { query } from "../testing/servers/postgres.ts";
-import { autoCommandId, readEnvironment, Refusal, Unavailable, type DatabaseLocation } from "../kernel/index.ts";
+import { until } from "../testing/index.ts";
+import { newDatabases, query, type Databases } from "../testing/servers.ts";
+import { autoCommandId, readEnvironment, Refusal, Unavailable } from "../kernel/index.ts";
+import { locationOf, type DatabaseLocation } from "../database/index.ts";
 import { contract, Purse, quoting } from "./account.fixture.ts";
 import { archiveFinished } from "./archive.ts";
 import { defineActor, type Actor } from "./index.ts";
+import { ActorHost, type HostOptions } from "./host.ts";
 import { readLog } from "./log.ts";
-import { ActorHost, type HostOptions } from "./mixin.ts";
 
 let databases: Databases;
 let store: EventStore;
@@ -47,7 +48,7 @@ function gated(): { store: EventStore; open(): void; close(): void; readonly hel
   };
 }
 
-const location = (): DatabaseLocation => readEnvironment(databases.env).databaseOf("purses");
+const location = (): DatabaseLocation => locationOf(readEnvironment(databases.env), "purses");
 /** What another program reads in the store's database, or does to it. */
 async function sql(statement: string): Promise<Record<string, unknown>[]> {
   const where = location();
@@ -62,10 +63,6 @@ async function sql(statement: string): Promise<Record<string, unknown>[]> {
 const recordedIds = async (): Promise<unknown[]> =>
   (await sql("select command_id from commands")).map(row => row["command_id"]);
 
-const until = async (condition: () => boolean | Promise<boolean>, ms = 5_000): Promise<void> => {
-  for (const end = Date.now() + ms; !(await condition()); await sleep(2))
-    if (Date.now() > end) throw new Error("waited in vain");
-};
 const typeOf = (promise: Promise<unknown>): Promise<string> =>
   promise.then(
     () => "ok",

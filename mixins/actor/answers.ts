@@ -1,8 +1,9 @@
-// What is recorded with a command and given word for word to whoever repeats its id: a reply or a refusal, as JSON text.
+// The recorded answer of a command, given word for word to each repetition of its id: a reply or a refusal, as JSON text.
 // A reply of nothing but `{ id, version }` is not stored: it follows from the command's row.
 import type { RecordedCommand } from "../event-store/index.ts";
-import { Bug, isRefusal, Refusal, storableJson, type RefusalDetail } from "../kernel/index.ts";
+import { type Bug, isRefusal, Refusal, storableJson, type RefusalDetail } from "../kernel/index.ts";
 import type { Reply } from "../contract/index.ts";
+import { actorErrors } from "./errors.ts";
 
 /** The command name of an id that was abandoned before it arrived. */
 export const ABANDON = "abandon";
@@ -27,11 +28,11 @@ export function answerOf(id: string, { commandId, version, answer }: RecordedCom
     if (typeof recorded.reply === "object" && recorded.reply !== null) return recorded.reply;
     throw new TypeError("its reply is no object");
   } catch (cause) {
-    return new Bug("ANSWER_DAMAGED", `${id}: the recorded answer of ${commandId} cannot be read`, { cause });
+    return actorErrors.ANSWER_DAMAGED({ id, commandId, cause });
   }
 }
 
-/** What who abandons a command hears of the answer that it had. One that cannot be read says nothing about its effect. */
+/** The answer to an order to abandon a command that was executed. An answer that cannot be read says nothing about the effect. */
 export const toAbandoner = (answer: Reply | Error): { executed: boolean; answer: unknown } | Error =>
   !(answer instanceof Error)
     ? { executed: true, answer }
@@ -46,13 +47,8 @@ interface Asked {
 export const isRepeat = (first: Asked, repeat: Asked): boolean =>
   first.kind === repeat.kind && first.fingerprint === repeat.fingerprint;
 
-export const idReused = (): Refusal =>
-  new Refusal("COMMAND_ID_REUSED", {
-    status: 422,
-    field: "commandId",
-    message: "this id was used before, with another command or other params",
-  });
+export const idReused = (): Refusal => actorErrors.COMMAND_ID_REUSED({ field: "commandId" });
 
-/** The first answer for a repetition, or the refusal of an id that is used for something else. */
+/** The first answer for a repetition, or the refusal of an id that another command has used. */
 export const answerToRepeat = (id: string, first: RecordedCommand, repeat: Asked): Reply | Refusal | Bug =>
   isRepeat(first, repeat) || first.kind === ABANDON ? answerOf(id, first) : idReused();

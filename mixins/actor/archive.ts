@@ -1,9 +1,10 @@
-// Retention: what is finished and old leaves the hot tables. A stream goes only when every consumer of its events has
-// taken all of it, so that a slow one is not made to read the cold part; only when no open saga may still call its actor,
-// which would be refused; and only if it has not moved since it was looked at. A repetition finds nothing left to do.
+// Retention: streams that are finished and old leave the hot tables. A stream goes only when every consumer has taken all of
+// its events, since a slow one would have to read the cold part; only when no open saga may still call its actor, since the
+// call would be refused; and only if it has got no event since it was looked at. A repeated call finds nothing left to do.
+import Type from "typebox";
 import { isPromise, isRefusal } from "../kernel/index.ts";
 import type { EventStore } from "../event-store/index.ts";
-import type { Kept, Released } from "../stream/mixin.ts";
+import type { Kept, Released } from "../stream/siblings.ts";
 import type { Actor } from "./define-actor.ts";
 import { loadState, loadWithoutSnapshot } from "./load.ts";
 
@@ -17,11 +18,18 @@ export interface ArchiveOptions {
   /** Services with consumers or sagas that will not come back, and are no longer waited for. */
   readonly gone?: readonly string[] | undefined;
 }
+/** The same as params of an action; `limit` may be left out. */
+export const ARCHIVE_PARAMS = {
+  olderThanMs: Type.Integer({ minimum: 0 }),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+  after: Type.Optional(Type.String({ maxLength: 200 })),
+  gone: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems: 100 })),
+};
 export interface Archived {
   /** Streams looked at, and moved. */
   readonly examined: number;
   readonly archived: number;
-  /** Finished and old enough, but still needed, or nobody knows: `kept` says by whom. */
+  /** Finished and old enough, but needed, or perhaps needed: `kept` names the services. */
   readonly waiting: number;
   readonly kept: readonly Kept[];
   /** Where to go on; absent at the end. */
@@ -32,7 +40,7 @@ export interface StreamVersion {
   readonly version: number;
 }
 
-/** Archives finished streams of an actor. `release` answers which of them nobody needs, and why the others stay. */
+/** Archives finished streams of an actor. `release` answers which of them no service needs, and why the others stay. */
 export async function archiveFinished(
   actor: Actor,
   store: EventStore,
@@ -74,11 +82,11 @@ async function isFinished(
     const loaded = await loadState(actor, store, stream, foldChunk);
     const finished: unknown = actor.finished?.(loaded.state as never);
     if (isPromise(finished) || finished !== true || loaded.version !== version) return false;
-    // In the cold part it has no snapshot: what nothing but a snapshot hides would come to light only there.
+    // The cold part has no snapshots: events that cannot be read, and that a snapshot hides, would be found only there.
     if (loaded.snapshotVersion > 0) await loadWithoutSnapshot(actor, store, stream, foldChunk);
     return true;
   } catch (error) {
-    // Damaged, or not for this release to read: whoever mends it needs it where it is.
+    // Damaged, or not readable by this release: an operator repairs it where it is.
     if (isRefusal(error)) throw error;
     return false;
   }

@@ -1,6 +1,7 @@
 // One decision: command in, events out, the new state folded. Pure but for the clock and ids in its arguments.
 import { asError, Bug, isPrintable, isPromise, Refusal } from "../kernel/index.ts";
 import { evolveAll, type Actor, type Decision, type PlainEvent, type Timer } from "./define-actor.ts";
+import { actorErrors } from "./errors.ts";
 
 export interface Outcome<S> {
   readonly events: readonly PlainEvent[];
@@ -8,25 +9,28 @@ export interface Outcome<S> {
   readonly state: S;
 }
 
-export const decisionOf = (id: string, now: string, newId: () => string): Decision => ({
-  id,
-  now,
-  newId,
-  refuse: (rule, detail) => new Refusal(rule, detail),
-});
+/** What a decision may know, but for how to refuse: that is the actor's contract's. */
+export type Moment = Omit<Decision, "refuse">;
 
-/** Decides and folds. Throws the refusal; anything else that is thrown is a bug of the definition, and comes out as one. */
+export const decisionOf = (id: string, now: string, newId: () => string): Moment => ({ id, now, newId });
+
+/** Decides and folds. Throws the refusal; anything else that the definition throws becomes Bug `DECISION_FAILED`. */
 export function decide<S>(
   actor: Actor,
   state: S,
   command: string,
   params: unknown,
-  decision: Decision,
+  decision: Moment,
   prepared?: unknown,
 ): Outcome<S> {
   let decided: unknown;
   try {
-    decided = actor.decide[command]!(state as never, params as never, decision, prepared);
+    decided = actor.decide[command]!(
+      state as never,
+      params as never,
+      { ...decision, refuse: refuseOf(actor) },
+      prepared,
+    );
   } catch (error) {
     throw error instanceof Refusal ? error : decisionFailed(actor, decision.id, command, error);
   }
@@ -40,11 +44,22 @@ export function decide<S>(
   }
 }
 
-/** Code of the definition threw, or gave what cannot be stored. */
+const refuseOf =
+  ({ contract: { refusals } }: Actor): Decision["refuse"] =>
+  (code, detail) =>
+    refusals[code](detail);
+
+/** The bug of a definition whose code threw, or gave a value that cannot be stored. */
 export function decisionFailed(actor: Actor, id: string, command: string, cause: unknown): Bug {
   if (cause instanceof Bug) return cause;
   const { name, message } = asError(cause);
-  return new Bug("DECISION_FAILED", `${actor.contract.actor}.${id}: ${command} threw ${name}: ${message}`, { cause });
+  return actorErrors.DECISION_FAILED({
+    stream: `${actor.contract.actor}.${id}`,
+    command,
+    name,
+    reason: message,
+    cause,
+  });
 }
 
 function decidedOf(decided: unknown): { events: readonly PlainEvent[]; timers: readonly Timer<any>[] } {
@@ -54,14 +69,14 @@ function decidedOf(decided: unknown): { events: readonly PlainEvent[]; timers: r
   return { events, timers };
 }
 
-/** All of them are looked at: each promise that is left alone may end the process. */
+/** Looks at all of them: a rejected promise that has no handler ends the process. */
 function mustBeHere(events: readonly (PlainEvent | null)[]): void {
   let late = 0;
   for (const event of events) if (isPromise(event) || isPromise(event?.data)) late++;
   if (late > 0) throw new TypeError(`${late} of its events are promises, or have one for data`);
 }
 
-/** Of a timer that the store cannot keep the decision must hear: in a batch it would fail the neighbours as well. */
+/** Throws for a timer that the store cannot keep: in a batch it would fail the appends of other actors as well. */
 function checkTimer(actor: Actor, timer: Timer<any>): void {
   const name = "cancel" in timer ? timer.cancel : timer.set;
   if (typeof name !== "string" || name.length > TIMER_NAME_MAX || !isPrintable(name))
@@ -69,10 +84,13 @@ function checkTimer(actor: Actor, timer: Timer<any>): void {
   if ("cancel" in timer) return;
   const { afterMs } = timer;
   if (typeof afterMs !== "number" || !(Math.abs(afterMs) <= AFTER_MS_MAX))
-    throw new Error(`timer ${name}: afterMs is ${JSON.stringify(afterMs)}`);
-  if (!Object.hasOwn(actor.decide, timer.command)) throw new Error(`timer ${name}: ${timer.command} is no command`);
+    throw new Error(
+      `timer ${name}: afterMs is ${JSON.stringify(afterMs)}, not milliseconds of at most a hundred years`,
+    );
+  if (!Object.hasOwn(actor.decide, timer.command))
+    throw new Error(`timer ${name}: the actor has no command ${timer.command}`);
 }
-/** Characters: the id of the command that it fires holds it, beside the stream. */
+/** Characters: the timer's command id holds its name, beside the stream. */
 const TIMER_NAME_MAX = 100;
 /** A hundred years. */
 const AFTER_MS_MAX = 100 * 365.25 * 24 * 3_600_000;

@@ -1,25 +1,25 @@
 // The pure definition of an event-sourced actor: no broker, no clock, no I/O.
-import { isPromise, type Refusal, type RefusalDetail } from "../kernel/index.ts";
-import type { AnyContract, Call, Data, DeepReadonly } from "../contract/index.ts";
+import { isPromise } from "../kernel/index.ts";
+import type { AnyContract, Call, Data, DeepReadonly, Refuse } from "../contract/index.ts";
 
 export type StateOf<K extends AnyContract> = DeepReadonly<Data<K["state"]>>;
 export type EventOf<K extends AnyContract> = {
   [T in keyof K["events"] & string]: { readonly type: T; readonly data: Data<K["events"][T]> };
 }[keyof K["events"] & string];
-export type RefusalOf<K extends AnyContract> = K["refusals"][number];
+export type { RefusalOf } from "../contract/index.ts";
 type Params<K extends AnyContract, C extends keyof K["commands"]> = DeepReadonly<Data<K["commands"][C]>>;
 
-/** What a decision may know besides state and command: the only way to the clock, to new ids and to "no". */
-export interface Decision<R extends string = string> {
+/** The third argument of `decide`: its only way to the clock, to new ids and to a refusal. */
+export interface Decision<K extends AnyContract = any> {
   /** The actor's id. */
   readonly id: string;
   /** RFC 3339. */
   readonly now: string;
   newId(this: void): string;
-  refuse(this: void, rule: R, detail?: RefusalDetail): Refusal;
+  readonly refuse: Refuse<K>;
 }
 
-/** A durable timer of the actor: when it fires, `command` is sent to the actor; a name that is set again moves. */
+/** A durable timer of the actor: when it fires, `command` is sent to the actor. Setting a name again moves its timer. */
 export type Timer<K extends AnyContract> =
   | {
       [C in keyof K["commands"] & string]: {
@@ -31,7 +31,7 @@ export type Timer<K extends AnyContract> =
     }[keyof K["commands"] & string]
   | { readonly cancel: string };
 
-/** What a decision gives: events, possibly none; with timers in the longer form. */
+/** The result of a decision: events, possibly none; with timers in the longer form. */
 export type Decided<K extends AnyContract> =
   readonly EventOf<K>[] | { readonly events: readonly EventOf<K>[]; readonly timers: readonly Timer<K>[] };
 
@@ -40,7 +40,7 @@ export type Prepare<K extends AnyContract, C extends keyof K["commands"]> = (
   state: StateOf<K>,
   params: Params<K, C>,
 ) => Promise<unknown>;
-/** What `prepare` may use: typed calls to others, and the ids of the actor and of the command. */
+/** The first argument of `prepare`: typed calls to other services, and the ids of the actor and of the command. */
 export interface PrepareContext {
   readonly id: string;
   /** The same at every repetition of the command. */
@@ -50,20 +50,20 @@ export interface PrepareContext {
 
 export interface Behaviour<K extends AnyContract> {
   initial(): StateOf<K>;
-  /** (state, command, decision, what `prepare` found) → events. Throws a refusal to say no. */
+  /** (state, command, decision, the result of `prepare`) → events. Throws a refusal to say no. */
   readonly decide: {
     readonly [C in keyof K["commands"]]: (
       state: StateOf<K>,
       command: Params<K, C>,
-      decision: Decision<RefusalOf<K>>,
+      decision: Decision<K>,
       prepared: any,
     ) => Decided<K>;
   };
-  /** (state, data) → state. A new object each time: what a fold returned is never changed. */
+  /** (state, data) → state. A new object each time: states are frozen. */
   readonly evolve: {
     readonly [T in keyof K["events"]]: (state: StateOf<K>, data: DeepReadonly<Data<K["events"][T]>>) => StateOf<K>;
   };
-  /** What a command's answer carries besides `{ id, version }`; stored with the command. */
+  /** The fields of a command's answer besides `{ id, version }`; stored with the command. */
   readonly reply?: {
     readonly [C in keyof K["replies"]]: (
       state: StateOf<K>,
@@ -71,20 +71,20 @@ export interface Behaviour<K extends AnyContract> {
       id: string,
     ) => Data<K["replies"][C]>;
   };
-  /** Before `decide`: may call others; its result is `decide`'s fourth argument. The mailbox waits meanwhile. */
+  /** Runs before `decide`, and may call other services; its result is `decide`'s fourth argument. The mailbox waits meanwhile. */
   readonly prepare?: { readonly [C in keyof K["commands"]]?: Prepare<K, C> };
   /**
-   * Commands that as a rule are an actor's first: one to an actor that is not in memory is decided on `initial()` without
-   * a load, which saves a read of the store for each new actor. It is never wrong: the append tells whether the stream is
-   * there already, and then it is loaded and the command decided again, or answered as the first time. A `prepare` of
-   * such a command must have no effects but what its command id makes harmless: for a repetition it may run in vain. Default: none.
+   * Commands that as a rule are an actor's first. When the actor is not in memory, such a command is decided on `initial()`
+   * without a load, which saves a read of the store for each new actor. The append finds out whether there is a stream: then
+   * it is loaded, and the command decided again or answered as the first time. For a repetition its `prepare` may run in
+   * vain, so the calls in it must be reads, or carry ids that follow from the command's. Default: none.
    */
   readonly begins?: readonly (keyof K["commands"] & string)[];
   /** Old event data to today's, version by version: `{ "order.placed": { 1: data => … } }` lifts version 1 to 2. */
   readonly upcasters?: { readonly [T in keyof K["events"]]?: { readonly [version: number]: (data: any) => any } };
-  /** Declared number of the state's shape. Raise it with every change of a fold: older snapshots are then ignored. Default 1. */
+  /** Number of the state's shape. Raise it with every change of a fold: older snapshots are then ignored. Default 1. */
   readonly snapshotSchema?: number;
-  /** Whether nothing is expected to happen to it any more: then it may be archived. Default: never. */
+  /** Whether no more events are expected: then the stream may be archived. Default: never. */
   readonly finished?: (state: StateOf<K>) => boolean;
   /** Events between two snapshots. Default 100. */
   readonly snapshotEvery?: number;
@@ -118,6 +118,6 @@ export function evolveAll<S>(actor: Actor, state: S, events: readonly PlainEvent
 function asState<S>(given: S, by: string): S {
   if (typeof given === "object" && given !== null && !isPromise(given)) return given;
   throw new TypeError(
-    `${by} gave ${typeof given === "object" && given !== null ? "a promise" : String(given)}, no state`,
+    `${by} returned ${typeof given === "object" && given !== null ? "a promise" : String(given)} instead of a state`,
   );
 }

@@ -1,81 +1,187 @@
 // given(Account, event…).when("redeem", {…}).yields(event…) | .refuses("RULE"): one line, no broker, no test framework.
-// Everything that passes through is checked against the contract, and every state is frozen: a fold that changes what
-// it was given throws here, since the runtime keeps states as they were at their commit.
+// Time is virtual: given(Booking).when("hold", {…}).after({ minutes: 15 }).fires("expire", expired).
 import assert from "node:assert/strict";
-import type { TProperties } from "typebox";
-import { Refusal } from "../kernel/index.ts";
-import { compileSchema, strictObject, type AnyContract, type Check, type Data } from "../contract/index.ts";
-import { decide, decisionOf } from "./decision.ts";
-import {
-  evolveAll,
-  type Actor,
-  type EventOf,
-  type PlainEvent,
-  type RefusalOf,
-  type StateOf,
-  type Timer,
-} from "./define-actor.ts";
-import { deepFreeze } from "./frozen.ts";
+import { msOf, Refusal, rfc3339, type Duration } from "../kernel/index.ts";
+import type { AnyContract, Data } from "../contract/index.ts";
+import type { Actor, EventOf, RefusalOf, StateOf, Timer } from "./define-actor.ts";
+import { beginning, decideAt, GIVEN_ID, inContract, pass, withTimers, type Findings, type Moment } from "./moment.ts";
 
-/** The id and the instant of every decision under `given`. */
-export const GIVEN_ID = "actor-1";
-export const GIVEN_NOW = "2026-01-01T00:00:00.000Z";
+type Command<K extends AnyContract> = keyof K["commands"] & string;
 
-export function given<K extends AnyContract>(actor: Actor<K>, ...past: EventOf<K>[]) {
-  const before = fold(actor, deepFreeze(actor.initial()), past);
-  return {
-    /** `prepared` stands for what `prepare` would have found. */
-    when<C extends keyof K["commands"] & string>(command: C, params: Data<K["commands"][C]>, prepared?: unknown) {
-      inContract(actor.contract.commands[command], params, command);
-      const outcome = () => {
-        let ids = 0;
-        const decision = decisionOf(GIVEN_ID, GIVEN_NOW, () => `id-${++ids}`);
-        const decided = decide(actor, before, command, params, decision, prepared);
-        for (const event of decided.events) inContract(actor.contract.events[event.type], event.data, event.type);
-        fold(actor, before, decided.events);
-        return decided;
-      };
-      return {
-        yields(...expected: EventOf<K>[]) {
-          assert.deepEqual(outcome().events, expected);
-        },
-        becomes(expected: Partial<StateOf<K>>) {
-          const after = outcome().state as object;
-          assert.deepEqual({ ...after, ...expected }, after);
-        },
-        refuses(rule: RefusalOf<K>, field?: string) {
-          assert.throws(outcome, (error: unknown) => {
-            assert.ok(error instanceof Refusal, `${String(error)} is not a refusal`);
-            assert.equal(error.type, rule);
-            if (field !== undefined) assert.equal(error.data.errors?.[0]?.field, field);
-            return true;
-          });
-        },
-        replies(expected: C extends keyof K["replies"] ? Data<K["replies"][C]> : never) {
-          const { state, events } = outcome();
-          const reply = actor.reply?.[command]?.(state, events as never, GIVEN_ID);
-          inContract(actor.contract.replies[command], reply, `reply of ${command}`);
-          assert.deepEqual(reply, expected);
-        },
-        timers(...expected: Timer<K>[]) {
-          assert.deepEqual(outcome().timers, expected);
-        },
-      };
-    },
-  };
+/**
+ * An actor after these events, at `GIVEN_NOW`, with the id `GIVEN_ID`; ids that it makes are `id-1`, `id-2`, …
+ *
+ *     given(Account, opened, earned(3)).when("redeem", { points: 4 }).refuses("NOT_ENOUGH_POINTS");
+ *     given(Booking).at("2026-01-01T12:00:00Z").when("hold", { room }).after({ minutes: 15 }).fires("expire", expired);
+ *     given(Booking).when("hold", { room }).when("confirm", {}).after({ minutes: 15 }).firesNothing();
+ *
+ * Throws an assertion error when a state, an event or params are not as the contract says.
+ */
+export const given = <K extends AnyContract>(actor: Actor<K>, ...past: EventOf<K>[]): Given<K> =>
+  new Given(actor, beginning(actor, past));
+
+/** An actor at some instant. Pure: several commands can be tried on the same one. */
+abstract class Situation<K extends AnyContract> {
+  protected readonly actor: Actor<K>;
+
+  constructor(actor: Actor<K>) {
+    this.actor = actor;
+  }
+
+  /** Throws what the command before it throws, its refusal too: assert that by `refuses`. */
+  protected abstract get moment(): Moment;
+
+  /** A command arrives. `prepared` stands for the result of its `prepare`. */
+  when<C extends Command<K>>(command: C, params: Data<K["commands"][C]>, prepared?: unknown): When<K, C> {
+    inContract(this.actor.contract.commands[command], params, command);
+    return new When(this.actor, this.moment, command, params, prepared);
+  }
+
+  /**
+   * Time passes, and each timer that is due fires at its instant; a number is milliseconds. `found` stands for the results
+   * of `prepare`, by command, where a timer's command declares it.
+   */
+  after(duration: Duration | number, found?: { readonly [C in Command<K>]?: unknown }): After<K> {
+    return new After(this.actor, this.moment, msOf(duration), found);
+  }
+
+  /** The timers that are set, by name, and the instants at which they are due. */
+  waits(expected: Readonly<Record<string, string>>): void {
+    const { timers } = this.moment;
+    const utc = Object.entries(expected).map(([name, at]) => [name, rfc3339(Date.parse(at))]);
+    const set = Object.fromEntries(timers.map(({ name, dueMs }) => [name, rfc3339(dueMs)]));
+    assert.deepEqual(set, Object.fromEntries(utc));
+  }
 }
 
-function fold<S>(actor: Actor, state: S, events: readonly PlainEvent[]): S {
-  const next = deepFreeze(evolveAll(actor, state, events));
-  inContract(actor.contract.state, next, "state");
-  return next;
+class Given<K extends AnyContract> extends Situation<K> {
+  protected readonly moment: Moment;
+
+  constructor(actor: Actor<K>, moment: Moment) {
+    super(actor);
+    this.moment = moment;
+  }
+
+  /** Sets the clock, to an RFC 3339 instant. */
+  at(now: string): Given<K> {
+    const nowMs = Date.parse(now);
+    if (Number.isNaN(nowMs)) throw new Error(`at: "${now}" is no RFC 3339 instant`);
+    return new Given(this.actor, { ...this.moment, nowMs });
+  }
+
+  /** Timers that an earlier command has set: events alone do not tell them. They count from the instant of the clock. */
+  waiting(...timers: Timer<K>[]): Given<K> {
+    return new Given(this.actor, withTimers(this.actor, this.moment, timers as readonly Timer<any>[]));
+  }
 }
 
-const checks = new WeakMap<TProperties, Check>();
-function inContract(schema: TProperties, value: unknown, what: string): void {
-  assert.ok(schema, `${what} is not in the contract`);
-  const check = checks.get(schema) ?? compileSchema(strictObject(schema));
-  checks.set(schema, check);
-  const found = check(value);
-  assert.equal(found, true, `${what} breaks the contract: ${JSON.stringify(found)}`);
+/** A command, decided when something is asked of it. */
+class When<K extends AnyContract, C extends Command<K>> extends Situation<K> {
+  readonly #before: Moment;
+  readonly #command: C;
+  readonly #params: Data<K["commands"][C]>;
+  readonly #prepared: unknown;
+
+  constructor(actor: Actor<K>, before: Moment, command: C, params: Data<K["commands"][C]>, prepared: unknown) {
+    super(actor);
+    this.#before = before;
+    this.#command = command;
+    this.#params = params;
+    this.#prepared = prepared;
+  }
+
+  #decided(): ReturnType<typeof decideAt> {
+    return decideAt(this.actor, this.#before, this.#command, this.#params, this.#prepared);
+  }
+  protected get moment(): Moment {
+    return this.#decided().next;
+  }
+
+  /** It decides on exactly these events. */
+  yields(...expected: EventOf<K>[]): void {
+    assert.deepEqual(this.#decided().events, expected);
+  }
+
+  /** The state has these fields afterwards. */
+  becomes(expected: Partial<StateOf<K>>): void {
+    assertHas(this.#decided().state, expected);
+  }
+
+  refuses(rule: RefusalOf<K>, field?: string): void {
+    assert.throws(
+      () => this.#decided(),
+      (error: unknown) => {
+        assert.ok(error instanceof Refusal, `${String(error)} is not a refusal`);
+        assert.equal(error.type, rule);
+        if (field !== undefined) assert.equal(error.data.errors?.[0]?.field, field);
+        return true;
+      },
+    );
+  }
+
+  /** The answer beside `{ id, version }`. */
+  replies(expected: C extends keyof K["replies"] ? Data<K["replies"][C]> : never): void {
+    const { state, events } = this.#decided();
+    const reply = this.actor.reply?.[this.#command]?.(state as StateOf<K>, events as never, GIVEN_ID);
+    inContract(this.actor.contract.replies[this.#command], reply, `reply of ${this.#command}`);
+    assert.deepEqual(reply, expected);
+  }
+
+  /** It sets and cancels exactly these timers. */
+  timers(...expected: Timer<K>[]): void {
+    assert.deepEqual(this.#decided().timers, expected);
+  }
+}
+
+/** A time has passed. */
+class After<K extends AnyContract> extends Situation<K> {
+  protected readonly moment: Moment;
+  readonly #fired: ReturnType<typeof pass>["fired"];
+
+  constructor(actor: Actor<K>, before: Moment, ms: number, found?: Findings) {
+    super(actor);
+    const { fired, next } = pass(actor, before, ms, found);
+    this.moment = next;
+    this.#fired = fired;
+  }
+
+  /** One timer has fired; its command made exactly these events. */
+  fires(command: Command<K>, ...events: EventOf<K>[]): void {
+    const [fired] = this.#theOnly(command);
+    assert.ok(!fired.refusal, `${command} was refused: ${fired.refusal?.type} ${fired.refusal?.message}`);
+    assert.deepEqual(fired.events, events);
+  }
+
+  /** One timer has fired, and the actor refused its command: it is not sent again. */
+  firesInVain(command: Command<K>, rule: RefusalOf<K>): void {
+    assert.equal(this.#theOnly(command)[0].refusal?.type, rule);
+  }
+
+  /** Several timers have fired, with these commands, in this order. */
+  firesInOrder(...commands: Command<K>[]): void {
+    assert.deepEqual(
+      this.#fired.map(({ command }) => command),
+      commands,
+    );
+  }
+
+  firesNothing(): void {
+    this.firesInOrder();
+  }
+
+  /** The state has these fields afterwards. */
+  becomes(expected: Partial<StateOf<K>>): void {
+    assertHas(this.moment.state, expected);
+  }
+
+  #theOnly(command: Command<K>): [ReturnType<typeof pass>["fired"][number]] {
+    const set = this.moment.timers.map(({ name, dueMs }) => `${name} at ${rfc3339(dueMs)}`).join(", ") || "none";
+    const all = this.#fired.map(fired => fired.command);
+    assert.deepEqual(all, [command], `fired: ${all.join(", ") || "nothing"}; still set: ${set}`);
+    return [this.#fired[0]!];
+  }
+}
+
+function assertHas(state: unknown, expected: object): void {
+  assert.deepEqual({ ...(state as object), ...expected }, state);
 }

@@ -1,17 +1,18 @@
 // The record of one actor: its history, its state at any version, and what today's code would have done.
 import { isDeepStrictEqual } from "node:util";
-import { Bug, idFrom, isRefusal, Refusal } from "../kernel/index.ts";
+import { idFrom, isRefusal } from "../kernel/index.ts";
 import type { HistoryEntry, Snapshot, WhatIf } from "../contract/index.ts";
 import type { EventStore } from "../event-store/index.ts";
 import { decide, decisionOf } from "./decision.ts";
 import { initialOf, type Actor } from "./define-actor.ts";
 import { deepFreeze } from "./frozen.ts";
 import { decode, foldStored, loadWithoutSnapshot, metadataOf, publicMetadata } from "./load.ts";
+import { actorErrors } from "./errors.ts";
 
 /** Ids that a decision makes come from stream, version and count: decided again, it makes the same ones. */
 export const decisionId = (stream: string, version: number, n: number): string => idFrom(stream, `${version}`, `${n}`);
 
-/** What is stored with the first event of a command, besides who asked: enough to decide it again. */
+/** Stored with the first event of a command, besides the user and the request: enough to decide it again. */
 interface Cause {
   readonly command?: string;
   readonly params?: unknown;
@@ -47,15 +48,15 @@ export async function stateAt(
 ): Promise<Snapshot<unknown>> {
   const reached = await loadWithoutSnapshot(actor, store, stream, chunk, version);
   if (reached.version < version && (await store.load(stream, actor.snapshotSchema ?? 1)).version >= version)
-    throw new Bug("HOLE_IN_STREAM", `${stream}: its events end at version ${reached.version}`);
+    throw actorErrors.HOLE_IN_STREAM({ stream, version: reached.version });
   if (reached.version < version)
-    throw new Refusal("VERSION_NOT_FOUND", { field: "version", message: `${stream} is at version ${reached.version}` });
+    throw actorErrors.VERSION_NOT_FOUND({ field: "version", stream, version: reached.version });
   return { id, version, state: reached.state };
 }
 
 /**
- * Decides every recorded command again with the code at hand and compares the events. What a `prepare` found is not on
- * record: such commands are only folded.
+ * Decides every recorded command again with today's code and compares the events. The results of `prepare` are not
+ * recorded: commands that prepare are only folded.
  */
 export async function whatIf(
   actor: Actor,
@@ -95,7 +96,7 @@ export async function whatIf(
 async function mustHaveEnded(actor: Actor, store: EventStore, stream: string, version: number): Promise<void> {
   const { version: head } = await store.load(stream, actor.snapshotSchema ?? 1);
   if (head > version && (await store.readStream(stream, version + 1, 1)).length === 0)
-    throw new Bug("HOLE_IN_STREAM", `${stream}: its events end at version ${version}`);
+    throw actorErrors.HOLE_IN_STREAM({ stream, version });
 }
 
 function decideAgain(actor: Actor, id: string, stream: string, version: number, state: unknown, cause: Cause): unknown {

@@ -1,31 +1,28 @@
 // All activations of one actor type in this process: activated on first call, one each, and passivated when idle.
-import { setTimeout as sleep } from "node:timers/promises";
 import {
-  asError,
   autoCommandId,
-  Bug,
-  CALL_CHAIN,
+  type Bug,
   fingerprintOf,
   isAutoCommandId,
   isPrintable,
-  isRefusal,
-  isRetryable,
   plainError,
-  Refusal,
+  type Refusal,
   rfc3339,
   systemClock,
-  Unavailable,
   type Clock,
   type CommandId,
 } from "../kernel/index.ts";
-import { typedCall, type HistoryEntry, type Reply, type Snapshot, type WhatIf } from "../contract/index.ts";
+import type { AnyContract, HistoryEntry, Reply, Snapshot, WhatIf } from "../contract/index.ts";
 import type { EventStore, SagaRow } from "../event-store/index.ts";
-import { Activation, type Command, type Surroundings } from "./activation.ts";
-import type { Actor } from "./define-actor.ts";
+import { Activation } from "./activation.ts";
+import type { ActivationContext } from "./activation-context.ts";
+import type { Actor, StateOf } from "./define-actor.ts";
 import { stateFreezer } from "./frozen.ts";
 import { decisionId, history, stateAt, whatIf } from "./history.ts";
 import { ACTOR_LIMITS, type ActorLimits } from "./limits.ts";
 import { loadState } from "./load.ts";
+import { preparing } from "./preparing.ts";
+import { actorErrors } from "./errors.ts";
 
 export interface ExecuteOptions {
   /** Default: made by the runtime; its answer is then recorded only if something happened. */
@@ -37,12 +34,12 @@ export interface ExecuteOptions {
   readonly metadata?: { readonly user?: string; readonly requestId?: string } | undefined;
   /** Actors that wait for this command, `a>b`. */
   readonly chain?: string | undefined;
-  /** Told, before the answer, that it is the recorded one of an earlier attempt. */
+  /** Called before the answer when it is the recorded one of an earlier attempt. */
   readonly onReplay?: (() => void) | undefined;
 }
 
 export interface ReadOptions {
-  /** Ask the store, however fresh what is in memory. */
+  /** Whether to ask the store however fresh the state in memory is. Default false. */
   readonly consistent?: boolean | undefined;
   /** Actors that wait for this read, `a>b`. */
   readonly chain?: string | undefined;
@@ -50,7 +47,7 @@ export interface ReadOptions {
 
 export interface HostOptions {
   readonly logger: { error(...message: unknown[]): void; warn?(...message: unknown[]): void };
-  /** What `prepare` calls with: a broker. Needed only where a command declares `prepare`. */
+  /** The broker with which `prepare` calls. Needed only where a command declares `prepare`. */
   readonly broker?: object;
   readonly limits?: Partial<ActorLimits>;
   readonly clock?: Clock;
@@ -58,21 +55,24 @@ export interface HostOptions {
   readonly sagaRow?: (id: string, state: any) => SagaRow | undefined;
   /** Whether events carry the command that made them, for `whatIf`. Default true. */
   readonly recordCommands?: boolean;
-  /** Bytes of an event's data, and of a command's answer: what is committed must be carried. Default: no limit. */
+  /** Bytes of an event's data, and of a command's answer: whatever is committed must fit on the bus. Default: no limit. */
   readonly bytesMax?: () => number;
 }
 
-export class ActorHost {
+/** The state of an actor, where the contract is known. */
+type StateIn<K extends AnyContract> = 0 extends 1 & K ? any : StateOf<K>;
+
+export class ActorHost<K extends AnyContract = any> {
   readonly actor: Actor;
   readonly store: EventStore;
   readonly #activations = new Map<string, Activation>();
-  readonly #house: Surroundings;
+  readonly #context: ActivationContext;
   readonly #limits: ActorLimits;
   readonly #clock: Clock;
   readonly #sweeper: NodeJS.Timeout;
-  /** Owned by another node, and still busy here. */
+  /** Owned by another node now, and still busy here. */
   #leaving = new Set<Activation>();
-  /** When the log was last told of a stream that cannot be read here. */
+  /** Monotonic time of the last warning about each stream that this node cannot read. */
   readonly #unreadable = new Map<string, number>();
   readonly #loads: { running: number; readonly waiting: (() => void)[] } = { running: 0, waiting: [] };
   readonly counts = { commands: 0, conflicts: 0, activations: 0, passivations: 0, quarantined: 0 };
@@ -83,7 +83,7 @@ export class ActorHost {
     this.store = store;
     this.#limits = { ...ACTOR_LIMITS, ...options.limits };
     this.#clock = options.clock ?? systemClock;
-    this.#house = this.#surroundings(options);
+    this.#context = this.#contextOf(options);
     this.#sweeper = setInterval(() => this.#passivateIdle(), 1_000).unref();
   }
 
@@ -100,7 +100,7 @@ export class ActorHost {
    */
   execute(id: string, kind: string, params: unknown, options: ExecuteOptions = {}): Promise<Reply> {
     const { commandId, repeated = false, deadline = Infinity, metadata = {}, chain = "", onReplay } = options;
-    // Nobody but the node that made it can repeat the id, and that one says so.
+    // Only the node that made the id can repeat it, and says so by `repeated`.
     const isAuto = commandId === undefined || isAutoCommandId(commandId);
     const begins = this.actor.begins?.includes(kind) === true;
     const ask = (activation: Activation, settle: (answer: Reply | Error) => void): void => {
@@ -123,11 +123,11 @@ export class ActorHost {
   }
 
   /** State and version. At most 1 s stale; `consistent` asks the store. */
-  get(id: string, { consistent = false, chain = "" }: ReadOptions = {}): Promise<Snapshot<any>> {
-    return this.#ask(id, chain, (activation, settle) => activation.read(consistent, settle));
+  get(id: string, { consistent = false, chain = "" }: ReadOptions = {}): Promise<Snapshot<StateIn<K>>> {
+    return this.#ask<Snapshot<any>>(id, chain, (activation, settle) => activation.read(consistent, settle));
   }
 
-  /** What became of a command: executed with its answer, or from now on refused as `ABANDONED`. */
+  /** Answers whether a command was executed, with its answer; if not, it is refused as `ABANDONED` from now on. */
   abandon(id: string, commandId: string, chain = ""): Promise<{ executed: boolean; answer?: unknown }> {
     const abandon = (activation: Activation, settle: (answer: { executed: boolean } | Error) => void): void => {
       const wrong = this.#wrongIn(commandId);
@@ -140,8 +140,9 @@ export class ActorHost {
   history(id: string, from: number, limit: number): Promise<HistoryEntry[]> {
     return history(this.actor, this.store, this.streamOf(id), from, limit);
   }
-  stateAt(id: string, version: number): Promise<Snapshot<any>> {
-    return stateAt(this.actor, this.store, id, this.streamOf(id), version, this.#limits.foldChunk);
+  stateAt(id: string, version: number): Promise<Snapshot<StateIn<K>>> {
+    const snapshot = stateAt(this.actor, this.store, id, this.streamOf(id), version, this.#limits.foldChunk);
+    return snapshot as Promise<Snapshot<StateIn<K>>>;
   }
   whatIf(id: string): Promise<WhatIf> {
     return whatIf(this.actor, this.store, id, this.streamOf(id), this.#limits.foldChunk);
@@ -163,24 +164,23 @@ export class ActorHost {
     this.#activations.clear();
   }
 
-  /** What another node owns by the current view leaves memory: at once, or as soon as its mailbox is empty. */
+  /** Actors that another node owns by the current view leave memory: at once, or as soon as their mailbox is empty. */
   handOver(isOurs: (id: string) => boolean): void {
     const others = [...this.#activations.values()].filter(({ id }) => !isOurs(id));
     this.#leaving = new Set(others.filter(activation => !this.#passivate(activation)));
   }
 
-  /** An id that the store cannot keep word for word would fail its batch, and the neighbours with it. */
+  /** Refuses an id that the store cannot keep word for word: it would fail its batch, and other actors' appends with it. */
   #wrongIn(commandId: string): Refusal | undefined {
-    if (commandId.length > this.#limits.commandIdLength)
-      return new Refusal("COMMAND_ID_TOO_LONG", { status: 400, field: "commandId" });
+    if (commandId.length > this.#limits.commandIdLength) return actorErrors.COMMAND_ID_TOO_LONG({ field: "commandId" });
     if (commandId === "" || !isPrintable(commandId))
-      return new Refusal("BAD_COMMAND_ID", { status: 400, field: "commandId", message: "is not printable text" });
+      return actorErrors.BAD_COMMAND_ID({ field: "commandId", message: "is not printable text" });
     return undefined;
   }
 
   // ---- activation and passivation
 
-  /** Who waits in the chain for what comes back to it would wait for ever, whether it is a command or a read. */
+  /** Rejects call cycles (`CALL_CYCLE`): a command or read that returns to an actor which waits in its own chain would wait for ever. */
   #ask<T>(
     id: string,
     chain: string,
@@ -189,8 +189,7 @@ export class ActorHost {
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const settle = (answer: T | Error): void => (answer instanceof Error ? reject(answer) : resolve(answer));
-      if (this.#draining)
-        return settle(new Unavailable("MOVED", { message: "this node is leaving", retryAfterMs: 50 }));
+      if (this.#draining) return settle(actorErrors.MOVED());
       const waiting = chain === "" ? [] : chain.split(">");
       if (waiting.includes(this.streamOf(id))) return settle(cycle([...waiting, this.streamOf(id)]));
       ask(this.#activate(id, begins), settle);
@@ -201,7 +200,7 @@ export class ActorHost {
     const now = this.#clock.monotonic();
     let activation = this.#activations.get(id);
     if (!activation) {
-      activation = new Activation(id, this.#house, begins);
+      activation = new Activation(id, this.#context, begins);
       this.#activations.set(id, activation);
       this.counts.activations++;
       if (this.#activations.size > this.#limits.residentActors) this.#passivateOldest();
@@ -214,7 +213,7 @@ export class ActorHost {
     return activation;
   }
 
-  /** One in a hundred at once: a Map walks over all that was deleted at its front whenever somebody begins to read it. */
+  /** A hundredth of the limit at once: each walk of a Map begins by skipping the entries that were deleted at its front. */
   #passivateOldest(): void {
     let wanted = Math.ceil(this.#limits.residentActors / 100);
     for (const activation of this.#activations.values()) if (this.#passivate(activation) && --wanted === 0) return;
@@ -237,7 +236,7 @@ export class ActorHost {
     return this.#activations.delete(activation.id);
   }
 
-  /** At most `concurrentLoads` at once; who ends hands its place on. */
+  /** At most `concurrentLoads` at once; one that ends gives its place to the next. */
   async #bounded<T>(work: () => Promise<T>): Promise<T> {
     const loads = this.#loads;
     if (loads.running < this.#limits.concurrentLoads) loads.running++;
@@ -251,13 +250,13 @@ export class ActorHost {
     }
   }
 
-  #surroundings({
+  #contextOf({
     logger,
     broker,
     sagaRow,
     recordCommands = true,
     bytesMax = () => Infinity,
-  }: HostOptions): Surroundings {
+  }: HostOptions): ActivationContext {
     const { actor, store } = this;
     const clock = this.#clock;
     return {
@@ -281,8 +280,8 @@ export class ActorHost {
           if (plainError(error).type === "UNREADABLE_HERE") this.#tellUnreadable(logger, stream, error as Error);
           throw error;
         }),
-      prepare: (id, stream, command, state) => this.#prepare(broker!, id, stream, command, state),
-      onForget: activation => {
+      prepare: preparing(actor, broker!, clock, this.#limits.prepareMs),
+      onDrop: activation => {
         if (this.#activations.get(activation.id) === activation) this.#activations.delete(activation.id);
       },
       onBug: (id, state, error) => {
@@ -290,7 +289,7 @@ export class ActorHost {
         try {
           logger.error(message, { state, error });
         } catch {
-          // A logger that writes JSON cannot write every state that is a bug.
+          // A logger that writes JSON throws for some of these states.
           logger.error(message);
         }
       },
@@ -298,7 +297,7 @@ export class ActorHost {
     };
   }
 
-  /** Callers come again and again; the log is told now and then. */
+  /** Warns once a minute about a stream: its callers try again all the time. */
   #tellUnreadable(logger: HostOptions["logger"], stream: string, { message }: Error): void {
     const now = this.#clock.monotonic();
     if (now - (this.#unreadable.get(stream) ?? -Infinity) < this.#limits.unreadableTellMs) return;
@@ -306,65 +305,6 @@ export class ActorHost {
     this.#unreadable.set(stream, now);
     logger.warn?.(`${stream} cannot be read by this node, another may: ${message}`);
   }
-
-  async #prepare(broker: object, id: string, stream: string, command: Command, state: unknown): Promise<unknown> {
-    const { commandId, chain, kind, params, metadata } = command;
-    const now = this.#clock.monotonic();
-    const deadline = Number.isFinite(command.deadline) ? command.deadline : now + this.#limits.prepareMs;
-    const call = typedCall(broker);
-    const headers = { [CALL_CHAIN]: chain === "" ? stream : `${chain}>${stream}` };
-    const meta = metadata.user === undefined ? {} : { preparedFor: metadata.user };
-    // Whatever it waits for, not only its calls: the mailbox waits with it. What comes later is not listened to.
-    const ended = new AbortController();
-    const timeUp = sleep(Math.min(deadline - now, TIMER_MS_MAX), LATE, { signal: ended.signal }).catch(() => LATE);
-    let prepared: unknown;
-    try {
-      const preparing = this.actor.prepare![kind]!(
-        {
-          id,
-          commandId,
-          call: (action, params, options) => {
-            const left = deadline - this.#clock.monotonic();
-            const timeoutMs = Math.max(1, Math.min(options?.timeoutMs ?? Infinity, left));
-            return call(action, params, {
-              ...options,
-              ...(Number.isFinite(timeoutMs) && { timeoutMs }),
-              headers: { ...options?.headers, ...headers },
-              meta: { ...options?.meta, ...meta },
-            });
-          },
-        },
-        state as never,
-        params as never,
-      );
-      prepared = await Promise.race([preparing, timeUp]);
-    } catch (error) {
-      throw preparationFailed(stream, kind, error);
-    } finally {
-      ended.abort();
-    }
-    if (prepared !== LATE) return prepared;
-    throw new Unavailable("DEADLINE_PASSED", { message: `${stream}: ${kind} was not prepared in time` });
-  }
 }
 
-/** The command was never decided, whatever happened to the calls that it made: outcome none. */
-function preparationFailed(stream: string, kind: string, error: unknown): Error {
-  if (error instanceof Refusal || error instanceof Bug) return error;
-  const { message, type, code } = asError(error) as Error & { type?: string; code?: number };
-  if (isRefusal(error)) return new Refusal(error.type, { message, status: error.code });
-  // Moleculer numbers some of what may pass like a refusal: an action that nobody offers, or not yet, is its 404.
-  if (isRetryable(error) || (code !== undefined && code >= 500 && type !== undefined))
-    return new Unavailable("PREPARE_FAILED", {
-      message: `${stream}: ${kind} could not prepare: ${message}`,
-      cause: error,
-    });
-  return new Bug("PREPARE_FAILED", `${stream}: ${kind} could not prepare: ${message}`, { cause: error });
-}
-
-const LATE = Symbol("late");
-/** Node's timers take no more: longer ones fire at once. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
-
-const cycle = (actors: readonly string[]): Bug =>
-  new Bug("CALL_CYCLE", `actors wait for each other: ${actors.join(" > ")}`, { cycle: actors });
+const cycle = (actors: readonly string[]): Bug => actorErrors.CALL_CYCLE({ actors: actors.join(" > "), cycle: actors });

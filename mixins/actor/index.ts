@@ -1,3 +1,4 @@
+export { definitionsIn, type Definitions } from "./actor-in.ts";
 export { rendezvous } from "./placement.ts";
 export {
   defineActor,
@@ -13,6 +14,8 @@ export {
   type StateOf,
   type Timer,
 } from "./define-actor.ts";
+export { actorErrors } from "./errors.ts";
 export { decide, decisionOf } from "./decision.ts";
 export { deepFreeze } from "./frozen.ts";
-export { given, GIVEN_ID, GIVEN_NOW } from "./given.ts";
+export { given } from "./given.ts";
+export { GIVEN_ID, GIVEN_NOW } from "./moment.ts";

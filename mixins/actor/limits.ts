@@ -1,4 +1,5 @@
-/** Bounds of a service's actors. */
+// Bounds of a service's actors, each with its unit and reason.
+
 export const ACTOR_LIMITS = {
   /** Commands of one actor that wait, are decided or wait for their commit. A dead database fills mailboxes, not memory. */
   mailboxSlots: 1_024,
@@ -10,7 +11,7 @@ export const ACTOR_LIMITS = {
   concurrentLoads: 64,
   /** Events folded before the loop gets a turn: 10 000 in one go block it for 17 ms. */
   foldChunk: 1_000,
-  /** Times that a command is decided again after a conflict, then it is unavailable. */
+  /** Times that a command is decided again after a conflict; then it is `CONTENTION`. */
   decisionsMax: 5,
   /** Milliseconds that `prepare` may take for a command without a deadline of its own. */
   prepareMs: 10_000,
@@ -24,16 +25,16 @@ export const ACTOR_LIMITS = {
   commandIdLength: 256,
   /** Milliseconds between two snapshots of one actor at least: a hot one would write hundreds a second. */
   snapshotIntervalMs: 1_000,
-  /** Actors of which a node that leaves takes a snapshot at once: their text is in memory meanwhile. */
+  /** Snapshots that a leaving node saves side by side: their text is in memory meanwhile. */
   snapshotsAtOnce: 64,
-  /** Streams that cannot be read here of which the log is told, and milliseconds between two words about one of them. */
+  /** Streams that this node cannot read and warns about, and milliseconds between two warnings about one of them. */
   unreadableTold: 1_000,
   unreadableTellMs: 60_000,
   /** Timers fired at once, each of another actor. */
   timersAtOnce: 64,
   /**
    * Timers fired in a second. After an outage all of them are due: 500 are a hundredth of the commands that a store takes,
-   * so live ones hardly notice, and 100,000 are through in 200 s.
+   * which slows live commands by about as much, and 100,000 overdue timers have fired after 200 s.
    */
   timersPerSecond: 500,
   /** Due timers read to find one whose actor has none under way. */

@@ -1,14 +1,15 @@
-// From the store to a state: snapshot, upcasting, folding. What cannot be read is one of three, and others go on:
+// From the store to a state: snapshot, upcasting, folding. A stream that cannot be read is one of three things:
 //
 //   damage          a hole in the versions, also at the end; text that is no JSON. Quarantine, believed by every node.
 //   not by us       a fold or an upcaster throws. Quarantine for this release (quarantine.ts); others try for themselves.
 //   newer           an event type or version that this node does not know: a newer release wrote it. Unavailable here, and
 //                   nothing is written about it.
-// A read that fails is none of them: it is thrown on as it is.
+// A read of the store that fails is none of them: its error is thrown as it is.
 import { setImmediate as turn } from "node:timers/promises";
-import { Bug, eventIdOf, plainError, Unavailable } from "../kernel/index.ts";
+import { Bug, eventIdOf, plainError, type Unavailable } from "../kernel/index.ts";
 import { compileSchema, strictObject, type AnyContract, type Check, type HistoryEntry } from "../contract/index.ts";
 import {
+  storeErrors,
   upcast,
   type EventStore,
   type LoadedStream,
@@ -18,10 +19,11 @@ import {
 import { evolveAll, initialOf, type Actor, type PlainEvent } from "./define-actor.ts";
 import { deepFreeze } from "./frozen.ts";
 import { beliefIn, damagedReason, releaseOf, unreadableReason } from "./quarantine.ts";
+import { actorErrors } from "./errors.ts";
 
-/** What every node would see. */
+/** Bugs that every node would meet. */
 const DAMAGE: readonly unknown[] = ["HOLE_IN_STREAM", "EVENT_DAMAGED"];
-/** What another release may see differently. */
+/** Bugs that another release may not have. */
 const OF_THIS_CODE: readonly unknown[] = ["CANNOT_DECODE", "CANNOT_FOLD"];
 
 /**
@@ -39,14 +41,14 @@ export function decode(actor: Actor, event: StoredEvent): PlainEvent {
   try {
     return { type, data: upcast(type, schemaVersion, stored, current, upcasters?.[type] ?? {}) };
   } catch (error) {
-    throw unreadable("CANNOT_DECODE", event, error);
+    throw unreadable(actorErrors.CANNOT_DECODE, event, error);
   }
 }
 
 /** All that is stored with an event. Throws Bug `EVENT_DAMAGED`. */
 export const metadataOf = (event: StoredEvent): object => parsed(event, event.metadata || "{}");
 
-/** Who made an event, in what course and by which command. Throws Bug `EVENT_DAMAGED`. */
+/** The user, request and command of an event. Throws Bug `EVENT_DAMAGED`. */
 export function publicMetadata(event: StoredEvent): HistoryEntry["metadata"] {
   const { user, requestId, commandId } = metadataOf(event) as Record<string, string | undefined>;
   return { ...(user && { user }), ...(requestId && { requestId }), ...(commandId && { commandId }) };
@@ -57,9 +59,10 @@ function parsed(event: StoredEvent, text: string): object {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw unreadable("EVENT_DAMAGED", event, error);
+    throw unreadable(actorErrors.EVENT_DAMAGED, event, error);
   }
-  if (typeof value !== "object" || value === null) throw unreadable("EVENT_DAMAGED", event, `it holds ${text}`);
+  if (typeof value !== "object" || value === null)
+    throw unreadable(actorErrors.EVENT_DAMAGED, event, `it holds ${text}`);
   return value;
 }
 
@@ -68,21 +71,22 @@ function evolve(actor: Actor, state: unknown, event: StoredEvent): unknown {
   try {
     return evolveAll(actor, state, [decoded]);
   } catch (error) {
-    throw unreadable("CANNOT_FOLD", event, error);
+    throw unreadable(actorErrors.CANNOT_FOLD, event, error);
   }
 }
 
-/** Whoever mends a record looks for the event. */
-function unreadable(type: string, { stream, version }: StoredEvent, cause: unknown): Bug {
-  return new Bug(type, `${eventIdOf(stream, version)}: ${plainError(cause).message}`, { cause });
+type Unreadable = (typeof actorErrors)["EVENT_DAMAGED" | "CANNOT_DECODE" | "CANNOT_FOLD"];
+
+/** Names the event, which an operator has to find. */
+function unreadable(error: Unreadable, { stream, version }: StoredEvent, cause: unknown): Bug {
+  return error({ event: eventIdOf(stream, version), reason: plainError(cause).message, cause });
 }
 
 const newer = ({ stream, version }: StoredEvent, reason: string): Unavailable =>
   unreadableHere(`${eventIdOf(stream, version)}: ${reason}`);
 
 /** A node of another release may answer; all nodes do once the roll-out is over. */
-const unreadableHere = (message: string): Unavailable =>
-  new Unavailable("UNREADABLE_HERE", { message, retryAfterMs: 1_000, elsewhere: true });
+const unreadableHere = (message: string): Unavailable => storeErrors.UNREADABLE_HERE({ message, elsewhere: true });
 
 /** Folds a run of one stream's events, a chunk a turn of the loop. Throws at a hole in the versions. */
 export async function foldStored(
@@ -96,7 +100,7 @@ export async function foldStored(
     if (start > 0) await turn();
     for (const event of events.slice(start, start + chunk)) {
       if (event.version !== version + 1)
-        throw new Bug("HOLE_IN_STREAM", `${event.stream}: version ${event.version} follows ${version}`);
+        throw actorErrors.HOLE_IN_STREAM({ message: `${event.stream}: version ${event.version} follows ${version}` });
       state = evolve(actor, state, event);
       version = event.version;
     }
@@ -104,7 +108,7 @@ export async function foldStored(
   return { state, version };
 }
 
-/** What an activation starts from. */
+/** A loaded stream. */
 export interface Loaded {
   readonly version: number;
   readonly state: unknown;
@@ -177,10 +181,9 @@ async function readTwice(
   const state = await readState(actor, store, again, stream, chunk);
   const head = again.version;
   if (state.version < head || (reached !== undefined && reached > head))
-    throw new Bug(
-      "HOLE_IN_STREAM",
-      `${stream}: its head is version ${head}, its events end at ${Math.max(state.version, reached ?? 0)}`,
-    );
+    throw actorErrors.HOLE_IN_STREAM({
+      message: `${stream}: its head is version ${head}, its events end at ${Math.max(state.version, reached ?? 0)}`,
+    });
   return state;
 }
 
@@ -239,5 +242,4 @@ export async function loadWithoutSnapshot(
   return { ...folded, snapshotVersion: 0 };
 }
 
-const quarantined = (stream: string, reason: string): Unavailable =>
-  new Unavailable("STREAM_QUARANTINED", { message: `${stream} is in quarantine: ${reason}`, retryAfterMs: 60_000 });
+const quarantined = (stream: string, reason: string): Unavailable => actorErrors.STREAM_QUARANTINED({ stream, reason });

@@ -1,13 +1,13 @@
-// Pages of events that are bounded by their bytes as well: what is read here travels on the bus.
+// Pages of events that are bounded by their bytes as well: they travel on the bus.
 import type { Cursor, EventStore, StoredEvent } from "../event-store/index.ts";
 
-/** Bytes of an event beside its data, as others see it: ids, times, who. */
+/** Bytes of an event beside its data, as consumers get it: ids, times, user. */
 const ENVELOPE_BYTES = 500;
 
 export const bytesOf = (events: readonly StoredEvent[]): number =>
   events.reduce((sum, { data }) => sum + Buffer.byteLength(data) + ENVELOPE_BYTES, 0);
 
-/** How many of the first events have no more than so many bytes together; at least one, whatever it has. */
+/** How many of the first events fit into so many bytes; at least one, however large. */
 export function fittingOf(events: readonly StoredEvent[], bytesMax: number): number {
   let bytes = 0;
   const first = events.findIndex(event => (bytes += bytesOf([event])) > bytesMax);

@@ -6,7 +6,7 @@ import type { Actor } from "./define-actor.ts";
 import { bytesOf, readPage } from "./log-page.ts";
 import { decode, publicMetadata } from "./load.ts";
 
-/** Pages of the store read for one page of the log: a store that holds mostly others' streams must not keep a caller waiting. */
+/** Pages of the store read for one page of the log: a store that holds mostly others' streams would keep a caller waiting. */
 const STORE_PAGES_MAX = 20;
 
 /**

@@ -1,10 +1,10 @@
-// What the actors of a service do, as metrics. Their counts are copied now and then: a registry that is told of each
-// command would cost a command more than its decision.
+// Metrics of a service's actors. The host's counts are copied once a second: telling the registry of each command would cost
+// more than deciding it.
 import type { ServiceBroker } from "moleculer";
 import { METRICS } from "../kernel/index.ts";
 import type { ActorHost } from "./host.ts";
 
-/** Measures until it is stopped by what it returns. */
+/** Measures every so many milliseconds, until the function that it returns is called. */
 export function measureActors(broker: ServiceBroker, service: string, host: ActorHost, everyMs: number): () => void {
   if (!broker.isMetricsEnabled()) return () => {};
   const { metrics } = broker;

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { ServiceBroker, type Context, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../broker/index.ts";
-import { newDatabases, type Databases } from "../testing/databases.ts";
+import { until } from "../testing/index.ts";
+import { newDatabases, type Databases } from "../testing/servers.ts";
 import { defineService } from "../contract/index.ts";
 import { appendOf, verdictOf } from "../event-store/event-store.conformance.ts";
 import { COMMAND_ID, readEnvironment, REPEATED, REPLAYED } from "../kernel/index.ts";
@@ -35,10 +36,6 @@ async function start({ actor = Purse, nodeId = "here" }: { actor?: Actor; nodeId
     broker.call<T, object>(`purses.${action}`, params, options);
   return { broker, call, service };
 }
-const until = async (condition: () => boolean | Promise<boolean>, ms = 5_000): Promise<void> => {
-  for (const end = Date.now() + ms; !(await condition()); await sleep(2))
-    if (Date.now() > end) throw new Error("waited in vain");
-};
 
 beforeEach(async () => {
   databases = await newDatabases();

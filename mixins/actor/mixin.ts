@@ -1,4 +1,4 @@
-// What a service mixes in to host an actor: its commands as actions, the record of its actors, its timers and its log.
+// The mixin of a service that hosts an actor: commands as actions, the record of its actors, timers and the log.
 import type { Context, Service, ServiceBroker, ServiceSchema } from "moleculer";
 import Type, { type TProperties } from "typebox";
 import {
@@ -6,15 +6,24 @@ import {
   COMMAND_ID,
   contentBytesMax,
   elapsedMs,
-  environmentOf,
   isClientCommandId,
+  nodeEnvironment,
   REPEATED,
   REPLAYED,
 } from "../kernel/index.ts";
-import { ActorId, paramsOf, returnsOf, rolesOf, type Meta } from "../contract/index.ts";
-import { keepsTables } from "../database/mixin.ts";
+import {
+  ActorId,
+  paramsOf,
+  returnsOf,
+  rolesOf,
+  type Meta,
+  type AnyContract,
+  type Mixin,
+  errorsOf,
+} from "../contract/index.ts";
+import { keepsTables } from "../database/siblings.ts";
 import { PlaceChecks } from "../event-store/index.ts";
-import { eventStoreOf } from "../event-store/mixin.ts";
+import { eventStoreOf } from "../event-store/siblings.ts";
 import type { LogPage, ReadLog } from "../stream/index.ts";
 import {
   streamTables,
@@ -22,12 +31,13 @@ import {
   Publishing,
   releasedByAll,
   singletonOf,
-  startRelay,
+  startNotifier,
   Subscribers,
   type Publisher,
-} from "../stream/mixin.ts";
-import { archiveFinished, type StreamVersion } from "./archive.ts";
+} from "../stream/siblings.ts";
+import { ARCHIVE_PARAMS, archiveFinished, type StreamVersion } from "./archive.ts";
 import type { Actor } from "./define-actor.ts";
+import { ofAnyCommand } from "./errors.ts";
 import { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
 import { ACTOR_LIMITS } from "./limits.ts";
 import { fittingOf } from "./log-page.ts";
@@ -37,9 +47,7 @@ import { rendezvous } from "./placement.ts";
 import { hostAlone } from "./sole-host.ts";
 import { TimerRunner } from "./timers.ts";
 
-export { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
-export { archiveFinished, type Archived, type ArchiveOptions } from "./archive.ts";
-export { ACTOR_LIMITS, type ActorLimits } from "./limits.ts";
+export type { ActorHost, HostOptions } from "./host.ts";
 
 type Ctx<P = any> = Context<P, Meta>;
 /** A service that hosts actors: `this.actors` is there from `started` on. */
@@ -60,13 +68,6 @@ const HISTORY_PAGE = 1_000;
 const QUARANTINE_PAGE = 100;
 /** Streams that one call of `archive` looks at unless it says otherwise. */
 const ARCHIVE_PAGE = 1_000;
-/** What `archive` takes: milliseconds since the last event, how many streams to look at, where to go on, services that are gone. */
-export const ARCHIVE_PARAMS = {
-  olderThanMs: Type.Integer({ minimum: 0 }),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
-  after: Type.Optional(Type.String({ maxLength: 200 })),
-  gone: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems: 100 })),
-};
 const idOnly = { id: ActorId };
 /** The record of an actor is for other services and for administrators. */
 const internal = { visibility: "public", placement: "id", repeatable: true, roles: ["admin"] } as const;
@@ -80,11 +81,11 @@ export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
     headers?: Record<string, string>;
     startHrTime?: [number, number];
   };
-  // What it has waited in the bulkhead is gone.
+  // The time that the call has waited in the bulkhead is spent.
   const spentMs = startHrTime ? elapsedMs(startHrTime) : 0;
   const commandId = headers?.[COMMAND_ID];
   const repeated = headers?.[REPEATED] !== undefined;
-  // What was sent again on its way is no repetition of the client's.
+  // A call that a node has sent again is no repetition of the client's.
   const isClients = commandId !== undefined && !repeated && isClientCommandId(commandId);
   return {
     commandId,
@@ -97,10 +98,13 @@ export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
 }
 
 /**
- * Hosts an actor: one action a command (`orders.place`, answering `{ id, version }` and what `reply` adds), and
+ * Hosts an actor: one action a command (`orders.place`, which answers `{ id, version }` and the fields of `reply`), and
  * `get`, `history`, `stateAt`, `whatIf`, `abandon`, `quarantined`, `releaseQuarantine`. `this.actors` is the host, for the service's own actions.
  */
-export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partial<ServiceSchema> {
+export function Actors<K extends AnyContract>(
+  actor: Actor<K>,
+  options: Partial<HostOptions> = {},
+): Mixin<{ readonly actors: ActorHost<K> }> {
   const { contract } = actor;
   const commands = Object.entries(contract.commands as Record<string, TProperties>).map(([command, params]) => [
     command,
@@ -111,6 +115,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
       params: paramsOf({ ...idOnly, ...params }),
       ...rolesOf(contract, command),
       ...returnsOf(contract, command),
+      ...errorsOf(contract, command, ofAnyCommand),
       handler(this: HostingService, ctx: Ctx) {
         const { id, ...params } = ctx.params;
         return this.actors.execute(id, command, params, executeOptionsOf(ctx));
@@ -223,7 +228,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
     },
     created(this: HostingService) {
       keepsTables(this, () => eventStoreOf(this));
-      // Leases, and how far the log is published: for when there are several nodes, which may be later.
+      // Leases, and how far the log is published: needed as soon as a second node joins.
       keepsTables(this, () => streamTables(this));
     },
     async started(this: HostingService) {
@@ -231,7 +236,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
       const store = await eventStoreOf(this);
       this.places = new PlaceChecks(store);
       this.subscribers = await Subscribers.open(this);
-      const prepareMs = environmentOf(this.broker).requestTimeoutMs;
+      const prepareMs = nodeEnvironment.of(this.broker).REQUEST_TIMEOUT_MS;
       this.actors = new ActorHost(actor, store, {
         logger: this.logger,
         broker: this.broker,
@@ -250,14 +255,14 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
         (id, command, params, commandId) =>
           this.broker.call(`${this.fullName}.${command}`, { id, ...params }, {
             headers: { [COMMAND_ID]: commandId },
-            timeout: environmentOf(this.broker).requestTimeoutMs,
+            timeout: nodeEnvironment.of(this.broker).REQUEST_TIMEOUT_MS,
           } as object),
         { ...ACTOR_LIMITS, ...options.limits },
         error => this.logger.warn(`timers of ${this.fullName}: ${error.message}`),
       );
       const { metricsMs } = { ...ACTOR_LIMITS, ...options.limits };
       this.stopMeasuring = measureActors(this.broker, this.fullName, this.actors, metricsMs);
-      this.stopRelay = startRelay({
+      this.stopRelay = startNotifier({
         broker: this.broker,
         service: this.fullName,
         store,
@@ -271,7 +276,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
     },
     async stopped(this: HostingService) {
       this.endHosting?.();
-      // One that did not start has none.
+      // Undefined in a service that did not start.
       if (this.handOver) this.broker.localBus.off("$services.changed", this.handOver);
       this.subscribers?.stop();
       await this.timers?.stop();
@@ -280,7 +285,7 @@ export function Actors(actor: Actor, options: Partial<HostOptions> = {}): Partia
       this.stopMeasuring?.();
       await this.actors?.drain();
     },
-  } as Partial<ServiceSchema>;
+  } as Partial<ServiceSchema> as Mixin<{ readonly actors: ActorHost<K> }>;
 }
 
 /** Nodes that answer an action, by this node's view: those among which the placement strategy chooses. */

@@ -1,22 +1,25 @@
-// What a command would record and nobody could carry: refused before it is committed. An event that is larger than the bus
-// carries would never reach its consumers, and an answer that is would leave its caller without one.
-import { isLonger, Refusal } from "../kernel/index.ts";
+// Refuses a command whose event or answer is larger than the bus carries, before it is committed: the event would never
+// reach its consumers, and the caller would get no answer.
+import { isLonger, type Refusal } from "../kernel/index.ts";
 import type { Append } from "../event-store/index.ts";
+import { callErrors } from "../contract/index.ts";
+import { actorErrors } from "./errors.ts";
 
-/** The refusal of what has more than `bytesMax`, if something has. */
+/** The refusal, if an event or the answer has more than `bytesMax` bytes. */
 export function oversizeOf(
   { kind, events = [], answer = null }: Pick<Append, "kind"> & Partial<Append>,
   bytesMax: number,
 ): Refusal | undefined {
   const event = events.find(({ data }) => isLonger(data, bytesMax));
   if (event)
-    return new Refusal("EVENT_TOO_LARGE", {
-      status: 413,
-      message: `${kind} makes an event ${event.type} of ${Buffer.byteLength(event.data)} bytes; at most ${bytesMax} can be carried`,
+    return actorErrors.EVENT_TOO_LARGE({
+      command: kind,
+      type: event.type,
+      bytes: Buffer.byteLength(event.data),
+      bytesMax,
     });
   if (answer !== null && isLonger(answer, bytesMax))
-    return new Refusal("ANSWER_TOO_LARGE", {
-      status: 413,
+    return callErrors.ANSWER_TOO_LARGE({
       message: `${kind} answers ${Buffer.byteLength(answer)} bytes; at most ${bytesMax} can be carried`,
     });
   return undefined;

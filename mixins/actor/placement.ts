@@ -1,13 +1,11 @@
 // Rendezvous hashing (Thaler, Ravishankar, "A Name-Based Mapping Scheme for Rendezvous", 1996): each node scores each
 // key, the highest score owns it. A node that joins or leaves moves 1/N of the keys, and nodes with the same view agree
 // without talking. Placement is a hint: two owners at once are slow, never wrong; the event store is the fence.
+import { fnv1a } from "../kernel/index.ts";
 
 /** FNV-1a over both names, finished by murmur3's mixer so that similar names score far apart. 32 bits. */
 function score(node: string, key: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < node.length; i++) hash = Math.imul(hash ^ node.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ 0x7c, 0x01000193);
-  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  let hash = fnv1a(key, fnv1a("|", fnv1a(node)));
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;

@@ -1,4 +1,4 @@
-// Who finds a stream unreadable, and for whom it then is: the text of the reason says it, for people and for nodes.
+// The reason why a stream is in quarantine, and for which nodes it counts: one text, for people and for nodes.
 //
 //   damaged: …                    its rows are not what was written (a hole, text that is no JSON). Every node would see
 //                                 it, so every node believes it, until an operator releases the stream.
@@ -11,7 +11,7 @@
 import { createHash } from "node:crypto";
 import type { Actor } from "./define-actor.ts";
 
-/** Releases that are remembered of a stream: those among which a roll-out and its roll-back go. */
+/** Releases that are remembered of a stream: more do not run at once, in a roll-out or a roll-back. */
 const RELEASES_KEPT = 4;
 const DAMAGED = "damaged: ";
 const UNREADABLE = /^unreadable by release ((?:[\w-]+)(?:, [\w-]+)*): /;
@@ -26,7 +26,7 @@ export function unreadableReason(found: string | undefined, release: string, rea
 
 export type Belief = "damaged" | "unreadable by several" | "unreadable here" | "to be tried";
 
-/** What a node of this release makes of a reason. */
+/** How a node of this release takes a reason. */
 export function beliefIn(found: string, release: string): Belief {
   if (found.startsWith(DAMAGED)) return "damaged";
   const releases = releasesIn(found);
@@ -39,8 +39,8 @@ const releasesIn = (found = ""): string[] => UNREADABLE.exec(found)?.[1]?.split(
 const releases = new WeakMap<Actor, string>();
 
 /**
- * Names the code that reads an actor's events: equal where contract, folds and upcasters are. A change in what they call is
- * not seen; then an operator's release of the stream makes it tried anew.
+ * Names the code that reads an actor's events: the same name where contract, folds and upcasters are the same. A change in
+ * the functions that they call is not seen; then an operator has to release the stream, and it is tried anew.
  */
 export function releaseOf(actor: Actor): string {
   let release = releases.get(actor);

@@ -1,38 +1,35 @@
-// One service an actor type: consumers know a stream by its actor's type and id, so the streams of two services, each with a
-// database of its own, would be one to them. Of one service there are as many nodes as there may be, and as many releases.
+// One service an actor type: consumers know a stream by its actor's type and id, and would take the streams of two services,
+// each with a database of its own, for one. One service may run on any number of nodes, in several releases.
 import type { Service } from "moleculer";
-import { Bug } from "../kernel/index.ts";
-
-interface Listed {
-  readonly name: string;
-  readonly fullName: string;
-  readonly nodeID?: string;
-  readonly metadata?: { readonly actor?: unknown };
-}
+import { listedServices, type ListedService } from "../contract/index.ts";
+import { actorErrors } from "./errors.ts";
 
 /**
  * Throws Bug `ACTOR_HOSTED_TWICE` when a service of another name, here or on a live node, hosts actors of this type. Two that
- * start at once see each other only afterwards: then the log is told. Answers what ends that.
+ * start at once see each other only afterwards: then an error is logged. Returns a function that stops the watch.
  */
 export function hostAlone(service: Service): () => void {
   const { broker, logger } = service;
   const rival = rivalOf(service);
-  if (rival !== undefined) throw new Bug("ACTOR_HOSTED_TWICE", rival);
+  if (rival !== undefined) throw actorErrors.ACTOR_HOSTED_TWICE({ message: rival });
   const told = new Set<string>();
   const look = (): void => {
     const rival = rivalOf(service);
     if (rival === undefined || told.has(rival)) return;
     told.add(rival);
-    logger.error(`${rival}: stop one of them, their streams are one to who consumes them`);
+    logger.error(`${rival}: stop one of them: consumers take their streams for one`);
   };
   broker.localBus.on("$services.changed", look);
   return () => void broker.localBus.off("$services.changed", look);
 }
 
+/** A service of this process. */
+type Here = Omit<ListedService, "nodeID"> & { readonly nodeID?: undefined };
+
 function rivalOf({ broker, name, fullName, metadata }: Service): string | undefined {
-  const remote = broker.registry.getServiceList({ onlyAvailable: true }) as unknown as Listed[];
+  const remote = listedServices(broker, { onlyAvailable: true });
   const actor: unknown = metadata["actor"];
-  const rival = [...(broker.services as unknown as Listed[]), ...remote].find(
+  const rival = [...(broker.services as unknown as Here[]), ...remote].find(
     other => other.name !== name && other.metadata?.actor === actor,
   );
   if (!rival) return undefined;

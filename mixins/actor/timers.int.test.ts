@@ -1,14 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { openEventStore } from "../event-store/siblings.ts";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { Errors } from "moleculer";
 import type { EventStore } from "../event-store/index.ts";
-import { openEventStore } from "../event-store/mixin.ts";
-import { newDatabases, type Databases } from "../testing/databases.ts";
+import { until } from "../testing/index.ts";
+import { newDatabases, type Databases } from "../testing/servers.ts";
+import { locationOf } from "../database/index.ts";
 import { readEnvironment, Unavailable } from "../kernel/index.ts";
-import type { Singleton } from "../stream/mixin.ts";
+import type { Singleton } from "../stream/siblings.ts";
 import { Purse } from "./account.fixture.ts";
+import { ActorHost } from "./host.ts";
 import type { Actor } from "./index.ts";
-import { ACTOR_LIMITS, ActorHost } from "./mixin.ts";
+import { ACTOR_LIMITS } from "./limits.ts";
 import { TimerRunner } from "./timers.ts";
 
 let databases: Databases;
@@ -36,14 +39,10 @@ const noneLeft = async (): Promise<boolean> => {
   const { due, nextInMs } = await store.dueTimers(10);
   return due.length === 0 && nextInMs === undefined;
 };
-const until = async (condition: () => boolean | Promise<boolean>, ms = 5_000): Promise<void> => {
-  for (const end = Date.now() + ms; !(await condition()); await sleep(2))
-    if (Date.now() > end) throw new Error("waited in vain");
-};
 
 beforeEach(async () => {
   databases = await newDatabases();
-  store = await openEventStore(readEnvironment(databases.env).databaseOf("purses"));
+  store = await openEventStore(locationOf(readEnvironment(databases.env), "purses"));
   host = new ActorHost(Purse, store, { logger });
   failures.length = 0;
 });

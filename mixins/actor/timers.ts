@@ -1,29 +1,28 @@
 // Fires durable timers: the command that was set goes to its actor through the broker, so placement applies. Any node
 // may fire: the command id comes from the timer and the time that it was set to, so a double firing, and one whose
-// answer was lost, takes effect once; that only one does, as a rule, saves work. A timer is deleted once its command was
-// answered, refusals included; unavailable backs off and is told.
+// answer was lost, takes effect once; a lease, by which as a rule one node fires, only saves work. A timer is deleted once
+// its command was answered, refusals included; an unavailable one is tried again after a backoff, with a warning.
 //
-// Of one actor one timer is under way at a time, so that an actor that hangs holds up nobody else. What an outage has left
-// is caught up at a bounded rate.
-import { backoffMs, failpoint, isRefusal, plainError, timerCommandId } from "../kernel/index.ts";
+import { backoffMs, isRefusal, plainError, timerCommandId } from "../kernel/index.ts";
+import type { Singleton } from "../stream/siblings.ts";
 import type { DueTimer, EventStore } from "../event-store/index.ts";
-import type { Singleton } from "../stream/mixin.ts";
+import { failpoint } from "./failpoints.ts";
 import type { ActorLimits } from "./limits.ts";
 
 type Send = (id: string, command: string, params: Record<string, unknown>, commandId: string) => Promise<unknown>;
 
 const limits = {
-  /** Milliseconds between two portions of what is caught up. */
+  /** Milliseconds between two portions of overdue timers. */
   portionMs: 100,
   /** Milliseconds after the end of a timer that others waited for until the next look: several ends, one look. */
   gatherMs: 5,
-  /** Milliseconds between two words about timers that fail: an outage fails all of them. */
+  /** Milliseconds between two warnings about timers that fail: an outage fails all of them. */
   tellMs: 10_000,
 };
 
 /**
- * Whether the actor said no. Params that a node refuses are none: while two releases serve side by side, one may refuse
- * what the other has set, and once the actor decides, its answer counts.
+ * Whether the actor refused. A node that refuses the params does not count: while two releases run side by side, one may
+ * refuse params that the other has set.
  */
 const isAnswer = (error: unknown): boolean =>
   isRefusal(error) && (error as { data?: { family?: unknown } }).data?.family === "refusal";
@@ -40,9 +39,9 @@ export class TimerRunner {
   #look: Promise<void> | undefined;
   /** Due timers wait for one that is under way to end. */
   #isCrowded = false;
-  /** What is left of the portion, and when it began; monotonic. */
+  /** Timers left of the current portion, and when it began; monotonic. */
   #portion = { left: 0, beganAt: -Infinity };
-  /** Failures since the last word about them, and when the next one is due; monotonic. */
+  /** Failures since the last warning, and when the next one is due; monotonic. */
   #failed = { timers: 0, tellAt: -Infinity };
   #stopped = false;
 
@@ -61,7 +60,7 @@ export class TimerRunner {
     this.#lookIn(0);
   }
 
-  /** Waits for what is under way; timers that are due stay due. */
+  /** Waits for timers that are under way; others stay due. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#next?.timer);
@@ -100,11 +99,11 @@ export class TimerRunner {
     const isFull = portion === 0 ? isPast : portion === room;
     this.#isCrowded = isPast || isFull;
     if (portion < Math.min(ready.length, room)) return limits.portionMs;
-    // With nothing to begin, or no room for more, the end of one that is under way makes the next look.
+    // With no timer to begin, or no room for more, the end of one that is under way makes the next look.
     return isFull ? timerPollMs : Math.max(1, Math.min(nextInMs, timerPollMs));
   }
 
-  /** The oldest due timer of each actor that has none under way; it reads on past what waits behind those that have. */
+  /** The oldest due timer of each actor that has none under way. Reads on past the timers of actors that have. */
   async #due(): Promise<{ ready: DueTimer[]; isPast: boolean; nextInMs: number }> {
     const { timersAtOnce, timersRead, timerPollMs } = this.#limits;
     for (let limit = timersAtOnce + this.#firing.size; ; limit *= 2) {
@@ -146,7 +145,7 @@ export class TimerRunner {
       failpoint("timer:after-fire");
     } catch (error) {
       if (!isAnswer(error)) {
-        // It may have failed because this node leaves: the next one to fire it need not wait.
+        // It may have failed because this node leaves: the next node need not wait for a backoff.
         if (this.#stopped) return;
         this.#tell(timer, error);
         return this.#store.postponeTimer(timer, backoffMs(timer.attempts + 1, { baseMs: 500, capMs: 60_000 }));

@@ -2,13 +2,15 @@
 // a probe must not queue behind its clients.
 //
 //   /health/live   the main loop answers. It asks nothing that lies elsewhere: a restart would not mend that
-//   /health/ready  the broker has started, is not stopping, and has its bus
+//   /health/ready  the broker has started, is not stopping, and has its bus, and each service says that it is ready
 //
 // It listens from before the first service starts until the last has stopped.
 import { once } from "node:events";
 import { createServer, STATUS_CODES, type Server, type ServerResponse } from "node:http";
 import type { Middleware, ServiceBroker } from "moleculer";
-import { environmentOf } from "../kernel/index.ts";
+import { type ErrorFactory, nodeEnvironment, PROBLEM_JSON, problemType, unreadyServices } from "../kernel/index.ts";
+import { callErrors } from "../contract/index.ts";
+import { brokerErrors } from "./errors.ts";
 
 const limits = {
   /** Milliseconds that a request may take to arrive, and between two looks for those that do: Node looks every 30 s. */
@@ -26,14 +28,14 @@ const started = new WeakSet<ServiceBroker>();
 export const health: Middleware = {
   name: "Health",
   async starting(broker: ServiceBroker) {
-    const { healthPort } = environmentOf(broker);
-    if (healthPort === undefined) return;
+    const { HEALTH_PORT } = nodeEnvironment.of(broker);
+    if (HEALTH_PORT === undefined) return;
     const server = serverOf(broker);
     // A process that has nothing else to do ends.
     server.unref();
     servers.set(broker, server);
     try {
-      await once(server.listen(healthPort), "listening");
+      await once(server.listen(HEALTH_PORT), "listening");
     } catch (cause) {
       throw new Error(`health cannot be asked for (HEALTH_PORT): ${(cause as Error).message}`, { cause });
     }
@@ -57,11 +59,12 @@ function serverOf(broker: ServiceBroker): Server {
   const server = createServer(options, (req, res) => {
     // A connection that stays open would only have to be closed at the end.
     res.shouldKeepAlive = false;
-    if (req.method !== "GET" && req.method !== "HEAD") return problem(res, 405, "METHOD_NOT_ALLOWED", "GET or HEAD");
+    if (req.method !== "GET" && req.method !== "HEAD")
+      return problem(res, callErrors.METHOD_NOT_ALLOWED, "GET or HEAD");
     if (req.url === "/health/live") return send(res, 200, "application/json", { status: "live" });
-    if (req.url !== "/health/ready") return problem(res, 404, "NOT_FOUND", "/health/live or /health/ready");
+    if (req.url !== "/health/ready") return problem(res, callErrors.NOT_FOUND, "/health/live or /health/ready");
     const why = unreadyBy(broker);
-    if (why !== undefined) return problem(res, 503, "NOT_READY", why);
+    if (why !== undefined) return problem(res, brokerErrors.NOT_READY, why);
     send(res, 200, "application/json", { status: "ready" });
   });
   server.maxConnections = limits.connectionsMax;
@@ -74,12 +77,15 @@ function unreadyBy(broker: ServiceBroker): string | undefined {
   // The first thing that a stop unsets, before it tells the other nodes.
   if (!(broker as { started?: boolean }).started) return "draining";
   const { tx } = (broker.transit ?? {}) as { tx?: { connected: boolean } };
-  return tx?.connected === false ? "the connection to the other nodes is gone" : undefined;
+  if (tx?.connected === false) return "the connection to the other nodes is gone";
+  const unready = unreadyServices(broker);
+  return unready.length > 0 ? `not ready yet: ${unready.join(", ")}` : undefined;
 }
 
-function problem(res: ServerResponse, status: number, code: string, detail: string): void {
-  const type = `/problems/${code.toLowerCase().replaceAll("_", "-")}`;
-  send(res, status, "application/problem+json", { type, title: STATUS_CODES[status], status, detail });
+type Kind = Pick<ErrorFactory, "code" | "status">;
+
+function problem(res: ServerResponse, { code, status }: Kind, detail: string): void {
+  send(res, status, PROBLEM_JSON, { type: problemType(code), title: STATUS_CODES[status], status, detail });
 }
 
 function send(res: ServerResponse, status: number, contentType: string, body: object): void {

@@ -1,10 +1,12 @@
 // What plugs into the broker. Only moleculer.config.ts (and tests that build a broker) import it.
 import type { BrokerOptions, Middleware } from "moleculer";
-import type { Environment } from "../kernel/index.ts";
+import { nodeEnvironment, type Environment } from "../kernel/index.ts";
+import { redisEnvironment } from "../redis/index.ts";
 import { MemoryCacher } from "./cachers/memory-cacher.ts";
 import { RedisCacher } from "./cachers/redis-cacher.ts";
 import { health } from "./health.ts";
 import { liveness } from "./liveness.ts";
+import { announcements } from "./middlewares/announcements.ts";
 import { authorization } from "./middlewares/authorization.ts";
 import { bulkhead } from "./middlewares/bulkhead.ts";
 import { callChain } from "./middlewares/call-chain.ts";
@@ -31,6 +33,7 @@ const ANNOUNCE_MS = 200;
 const MIDDLEWARES = [
   health,
   stopping,
+  announcements,
   callChain,
   "ActionHook",
   "Validator",
@@ -53,26 +56,28 @@ const MIDDLEWARES = [
 ] as unknown as Middleware[];
 
 /** NATS where there is one, else TCP between the workers of one machine, else none. */
-function transporterOf({ natsUrl, worker }: Environment): NatsTransporter | TcpTransporter | undefined {
-  if (natsUrl) return new NatsTransporter(natsUrl);
-  return worker === undefined ? undefined : new TcpTransporter();
+function transporterOf(environment: Environment): NatsTransporter | TcpTransporter | undefined {
+  const { NATS_URL, WORKER } = nodeEnvironment.of(environment);
+  if (NATS_URL !== undefined) return new NatsTransporter(NATS_URL);
+  return WORKER === undefined ? undefined : new TcpTransporter();
 }
 
 /** The options of every broker of the house. `valence` carries the environment to the mixins. */
 export function brokerOptions(environment: Environment): BrokerOptions & { valence: Environment } {
+  const node = nodeEnvironment.of(environment);
   const transporter = transporterOf(environment);
   return {
     valence: environment,
-    namespace: environment.namespace,
-    ...(environment.nodeId && { nodeID: environment.nodeId }),
-    logLevel: environment.logLevel as "info",
+    namespace: node.NAMESPACE,
+    ...(node.NODEID !== undefined && { nodeID: node.NODEID }),
+    logLevel: node.LOGLEVEL,
     validator: new Validator(),
     errorRegenerator: new Regenerator(),
     // Moleculer's default is to wait for ever.
-    requestTimeout: environment.requestTimeoutMs,
+    requestTimeout: node.REQUEST_TIMEOUT_MS,
     // A stop waits for the calls at hand.
-    tracking: { enabled: true, shutdownTimeout: environment.shutdownTimeoutMs },
-    cacher: environment.redisUrl === undefined ? new MemoryCacher() : new RedisCacher(),
+    tracking: { enabled: true, shutdownTimeout: node.SHUTDOWN_TIMEOUT_MS },
+    cacher: redisEnvironment.of(environment).REDIS_URL === undefined ? new MemoryCacher() : new RedisCacher(),
     // The strategy prefers local endpoints itself; preferLocal would bypass it.
     registry: { strategy: PlacementStrategy, preferLocal: false, ...(transporter && { stopDelay: ANNOUNCE_MS }) },
     ...(transporter && { transporter: transporter as unknown as Transporter }),
@@ -80,7 +85,7 @@ export function brokerOptions(environment: Environment): BrokerOptions & { valen
     heartbeatInterval: 5,
     heartbeatTimeout: 30,
     circuitBreaker: BREAKER,
-    ...(environment.zone && { metadata: { zone: environment.zone } }),
+    ...(node.ZONE !== undefined && { metadata: { zone: node.ZONE } }),
     // For what the mixins count.
     metrics: { enabled: true, collectProcessMetrics: false },
     internalMiddlewares: false,

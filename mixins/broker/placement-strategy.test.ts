@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import type { ActionEndpoint, Context, ServiceBroker } from "moleculer";
 import { PlacementStrategy } from "./placement-strategy.ts";
 
-const action = (placement?: string) => ({ name: "orders.get", ...(placement && { placement }) });
+const action = (placement?: string) => ({ name: "loans.get", ...(placement && { placement }) });
 const endpoint = (id: string, options: { placement?: string; local?: boolean; zone?: string } = {}): ActionEndpoint =>
   ({
     id,

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { parseArgs } from "node:util";
-import { isTornCopy, SEEN } from "../database/index.ts";
+import { isTornCopy, locationOf, SEEN } from "../database/index.ts";
 import { UsageError, type Command } from "./command.ts";
 import { readProject } from "./project.ts";
 
@@ -19,10 +19,10 @@ export const command: Command = { help: HELP, run: main };
 async function main(args: string[]): Promise<void> {
   const { positionals } = parseArgs({ args, allowPositionals: true });
   const [service] = positionals;
-  const { services: all, environment } = readProject();
+  const { services: all, environment } = await readProject();
   if (service === undefined || positionals.length > 1) throw new UsageError(`name one service\n\n${HELP}`);
   if (!all.includes(service)) throw new UsageError(`there is no service "${service}", but ${all.join(", ")}`);
-  const location = environment.databaseOf(service);
+  const location = locationOf(environment, service);
   if (location.kind !== "sqlite") throw new UsageError(`${service} is on Postgres`);
   const { filename } = location;
   if (!existsSync(filename)) throw new UsageError(`there is no ${filename}`);

@@ -1,10 +1,10 @@
 // `valence consumer`: the consumers that stand still because their place is not in the log, and how they go on.
 import { existsSync } from "node:fs";
+import { stoppedOf, resetConsumer, type Reset, type ResetReport } from "../stream/siblings.ts";
 import { parseArgs } from "node:util";
+import { locationOf, type DatabaseLocation } from "../database/index.ts";
 import { openDatabase } from "../database/mixin.ts";
-import { isRefusal, type DatabaseLocation, type Environment } from "../kernel/index.ts";
-import { stoppedOf } from "../stream/index.ts";
-import { resetConsumer, type Reset, type ResetReport } from "../stream/mixin.ts";
+import { isRefusal, type Environment } from "../kernel/index.ts";
 import { UsageError, type Command } from "./command.ts";
 import { Connection } from "../operations/doctor/dialects/postgres/connection.ts";
 import { Schema } from "../operations/doctor/dialects/postgres/schema.ts";
@@ -41,7 +41,7 @@ async function main(args: string[]): Promise<void> {
       "dry-run": { type: "boolean", default: false },
     },
   });
-  const { services: all, environment } = readProject();
+  const { services: all, environment } = await readProject();
   if (values.service !== undefined && !all.includes(values.service))
     throw new UsageError(`there is no service "${values.service}", but ${all.join(", ")}`);
   const asked = values.service === undefined ? all : [values.service];
@@ -59,7 +59,7 @@ async function consuming(environment: Environment, services: readonly string[]):
   const found: Consuming[] = [];
   try {
     for (const service of services) {
-      const location = environment.databaseOf(service);
+      const location = locationOf(environment, service);
       if (await hasCheckpoints(location, connections)) found.push({ service, location });
     }
   } finally {

@@ -9,7 +9,7 @@ const HELP = `Looks at the databases that the environment names, and says what i
 
   npx valence doctor                 all services
   npx valence doctor <service>    one
-  npx valence doctor --deep       reads every event too: gaps in streams
+  npx valence doctor --deep       reads every event too: gaps in streams, shapes of earlier releases
   npx valence doctor --json       one JSON document
 
 It works with and without running services, and writes nothing. One line a check:
@@ -34,7 +34,7 @@ async function main(args: string[]): Promise<void> {
       json: { type: "boolean", default: false },
     },
   });
-  const { folder, services: all, environment } = readProject();
+  const { folder, services: all, environment } = await readProject();
   const [only] = positionals;
   if (positionals.length > 1) throw new UsageError("name one service, or none for all");
   if (only !== undefined && !all.includes(only))
@@ -56,7 +56,7 @@ async function main(args: string[]): Promise<void> {
   const counts = countsOf(findings);
   if (values.json) console.log(JSON.stringify({ counts, findings }, undefined, 2));
   else {
-    const looked = values.deep ? "" : "; --deep looks for gaps in streams as well";
+    const looked = values.deep ? "" : "; --deep reads every event as well";
     console.log(`\n${findings.length} checks: ${counts.ok} ok, ${counts.warn} warn, ${counts.FAIL} FAIL${looked}`);
   }
   if (counts.FAIL > 0) process.exitCode = 1;

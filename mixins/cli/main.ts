@@ -16,13 +16,19 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import("./migrate.ts"),
   },
   doctor: { summary: "looks at the databases and says what is wrong", load: () => import("./doctor.ts") },
+  freeze: { summary: "writes the golden samples that services lack", load: () => import("./freeze.ts") },
   reset: { summary: "removes the embedded databases", load: () => import("./reset.ts") },
   reshard: { summary: "spreads a service's event store over more databases", load: () => import("./reshard.ts") },
   consumer: { summary: "sets consumers going that stand still after a restore", load: () => import("./consumer.ts") },
+  configuration: {
+    summary: "writes the page of all environment variables",
+    load: () => import("./configuration.ts"),
+  },
   "accept-copy": {
     summary: "takes a SQLite file that was copied without its write-ahead log",
     load: () => import("./accept-copy.ts"),
   },
+  docs: { summary: "writes the pages that are generated from declarations", load: () => import("./docs.ts") },
 };
 
 const HELP = `Event-sourced virtual actors on Moleculer brokers.
@@ -30,7 +36,7 @@ const HELP = `Event-sourced virtual actors on Moleculer brokers.
   npx valence <command> [options]
 
 ${Object.entries(COMMANDS)
-  .map(([name, { summary }]) => `  ${name.padEnd(13)}${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(15)}${summary}`)
   .join("\n")}
 
   npx valence <command> --help    what the command does, and its options

@@ -1,8 +1,8 @@
 // What a start asks of its servers before anything runs: whether they take us, and are of a kind that can serve. One that
 // is away is none of this: the node starts, and waits for it.
 import { connect, ErrorCode, type NatsConnection, type NatsError } from "nats";
-import { EnvironmentError, natsOptions, PAYLOAD_BYTES, type Environment } from "../kernel/index.ts";
-import { redisProblem } from "../redis/index.ts";
+import { EnvironmentError, natsOptions, nodeEnvironment, PAYLOAD_BYTES, type Environment } from "../kernel/index.ts";
+import { redisEnvironment, redisProblem } from "../redis/index.ts";
 
 const limits = {
   /** Milliseconds to wait for NATS; one that answers later is as good as away. */
@@ -10,10 +10,12 @@ const limits = {
 };
 
 /** Throws EnvironmentError that names the variable. */
-export async function checkServers({ natsUrl, redisUrl }: Environment): Promise<void> {
-  const [nats, redis] = await Promise.all([natsUrl && natsProblem(natsUrl), redisUrl && redisProblem(redisUrl)]);
-  if (nats) throw new EnvironmentError("NATS_URL", natsUrl!, nats);
-  if (redis) throw new EnvironmentError("REDIS_URL", redisUrl!, redis);
+export async function checkServers(environment: Environment): Promise<void> {
+  const { NATS_URL } = nodeEnvironment.of(environment);
+  const { REDIS_URL } = redisEnvironment.of(environment);
+  const [nats, redis] = await Promise.all([NATS_URL && natsProblem(NATS_URL), REDIS_URL && redisProblem(REDIS_URL)]);
+  if (nats) throw new EnvironmentError("NATS_URL", NATS_URL!, nats);
+  if (redis) throw new EnvironmentError("REDIS_URL", REDIS_URL!, redis);
 }
 
 const REFUSED: readonly string[] = [ErrorCode.AuthorizationViolation, ErrorCode.AuthenticationExpired];

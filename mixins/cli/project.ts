@@ -3,8 +3,9 @@ import { existsSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { BrokerOptions } from "moleculer";
-import { EnvironmentError, Misconfigured, readEnvironment, type Environment } from "../kernel/index.ts";
+import { EnvironmentError, Misconfigured, readEnvironment, type Declared, type Environment } from "../kernel/index.ts";
 import { servicesIn } from "../operations/services.ts";
+import { declaredIn } from "./declared.ts";
 
 const CONFIGS = ["moleculer.config.ts", "moleculer.config.js", "moleculer.config.mjs"];
 
@@ -13,6 +14,9 @@ export interface Project {
   readonly folder: string;
   /** Names of all services in it. */
   readonly services: readonly string[];
+  /** The variables and failpoints of the runtime and of these services. */
+  readonly declared: Declared;
+  /** Checked against all that is declared. */
   readonly environment: Environment;
 }
 
@@ -28,11 +32,12 @@ export function enterProject(): void {
   );
 }
 
-/** Enters the project and reads its environment, with the names of its services in mind. Throws Misconfigured. */
-export function readProject(): Project {
+/** Enters the project, and checks the environment against all that it declares. Throws Misconfigured. */
+export async function readProject(): Promise<Project> {
   enterProject();
   const { folder, services } = serviceFolder();
-  return { folder, services, environment: readEnvironment(process.env, services) };
+  const declared = await declaredIn(folder, services);
+  return { folder, services, declared, environment: readEnvironment(process.env, declared) };
 }
 
 /** `SERVICEDIR`, and the services that lie in it; at least one. Throws EnvironmentError. */

@@ -5,7 +5,7 @@ import { existsSync, globSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { parseArgs } from "node:util";
-import { APPLICATION_ID } from "../database/index.ts";
+import { APPLICATION_ID, databaseEnvironment, locationOf } from "../database/index.ts";
 import type { Environment } from "../kernel/index.ts";
 import { UsageError, type Command } from "./command.ts";
 import { readProject } from "./project.ts";
@@ -25,7 +25,7 @@ export const command: Command = { help: HELP, run: main };
 
 async function main(args: string[]): Promise<void> {
   parseArgs({ args });
-  const { services, environment } = readProject();
+  const { services, environment } = await readProject();
   const databases = databasesOf(environment, services);
   const foreign = databases.filter(file => !isOurs(file));
   if (foreign.length > 0)
@@ -35,16 +35,18 @@ async function main(args: string[]): Promise<void> {
   const busy = databases.filter(isOpenElsewhere);
   if (busy.length > 0) throw new UsageError(`Nothing removed: a node is running on ${busy.join(", ")}. Stop it first.`);
   for (const file of databases) for (const suffix of SIDE_FILES) rmSync(file + suffix, { force: true });
-  const { dataDir } = environment;
-  if (existsSync(dataDir) && readdirSync(dataDir).length === 0) rmdirSync(dataDir);
+  const { DATA_DIR } = databaseEnvironment.of(environment);
+  if (existsSync(DATA_DIR) && readdirSync(DATA_DIR).length === 0) rmdirSync(DATA_DIR);
   console.log(databases.length > 0 ? `Removed ${databases.join(", ")}.` : "Nothing to remove.");
 }
 
 /** The services' databases, and files in the data folder that a service keeps beside its own and has marked. */
-function databasesOf({ databaseOf, dataDir }: Environment, services: readonly string[]): string[] {
-  const own = services.map(databaseOf).flatMap(location => (location.kind === "sqlite" ? [location.filename] : []));
-  const beside = globSync("*.sqlite", { cwd: dataDir })
-    .map(name => join(dataDir, name))
+function databasesOf(environment: Environment, services: readonly string[]): string[] {
+  const locations = services.map(service => locationOf(environment, service));
+  const own = locations.flatMap(location => (location.kind === "sqlite" ? [location.filename] : []));
+  const { DATA_DIR } = databaseEnvironment.of(environment);
+  const beside = globSync("*.sqlite", { cwd: DATA_DIR })
+    .map(name => join(DATA_DIR, name))
     .filter(isMarked);
   return [...new Set([...own, ...beside])].filter(file => existsSync(file));
 }

@@ -1,8 +1,8 @@
 // `valence reshard`: spreads a service's event store over more databases while commands keep coming.
 import { parseArgs } from "node:util";
-import { addShards } from "../database/mixin.ts";
-import { rebalance } from "../event-store/mixin.ts";
-import type { PostgresLocation } from "../kernel/index.ts";
+import { rebalance } from "../event-store/siblings.ts";
+import { addShards } from "../database/siblings.ts";
+import { locationOf, type PostgresLocation } from "../database/index.ts";
 import { UsageError, type Command } from "./command.ts";
 import { readProject } from "./project.ts";
 
@@ -29,7 +29,7 @@ async function main(args: string[]): Promise<void> {
   });
   const [service] = positionals;
   if (service === undefined || positionals.length > 1) throw new UsageError(`name one service\n\n${HELP}`);
-  const location = readProject().environment.databaseOf(service);
+  const location = locationOf((await readProject()).environment, service);
   if (location.kind !== "postgres")
     throw new UsageError(`${service} is on SQLite, which has no shards: set ${service.toUpperCase()}_DATABASE_URL`);
   if (values.add) await add(location);

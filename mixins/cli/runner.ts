@@ -10,7 +10,7 @@ import { resolve } from "node:path";
 import { Runner } from "moleculer";
 import { EnvironmentError } from "../kernel/index.ts";
 import { brokerOptionsOf } from "./project.ts";
-import { reasonOf } from "./reason.ts";
+import { reasonOf } from "../operations/reason.ts";
 import { schemaIn, servicesIn } from "../operations/services.ts";
 import { version } from "./version.ts";
 
@@ -57,7 +57,7 @@ export class ProjectRunner extends Runner {
     try {
       await Promise.resolve(this.loadEnvFile());
       this.mergeOptions(await this.loadConfigFile());
-      if (this.flags?.repl) (await import("./repl.ts")).speakPlainly();
+      if (this.flags?.repl) (await import("../operations/repl.ts")).speakPlainly();
       await this.startBroker();
     } catch (error) {
       console.error(reasonOf(error));

@@ -4,8 +4,17 @@ import { once } from "node:events";
 import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, resolve } from "node:path";
-import { isTornCopy, tornCopyMessage } from "../database/index.ts";
-import { closeToOthers, EnvironmentError, exposedOf, Misconfigured, type Environment } from "../kernel/index.ts";
+import { isTornCopy, locationOf, locationVariableOf, tornCopyMessage } from "../database/index.ts";
+import { gatewayEnvironment } from "../gateway/environment.ts";
+import {
+  closeToOthers,
+  EnvironmentError,
+  exposedOf,
+  Misconfigured,
+  nodeEnvironment,
+  type Environment,
+} from "../kernel/index.ts";
+import { redisEnvironment } from "../redis/environment.ts";
 import type { Command } from "./command.ts";
 import { readProject } from "./project.ts";
 
@@ -26,29 +35,30 @@ async function start(given: string[]): Promise<void> {
   process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"));
   bypassProxies();
   const args = withoutWorkersFlag(given);
-  const { folder, services: known, environment } = readProject();
-  const { workers, worker } = environment;
-  if (workers > 1 && args.includes("--repl"))
-    throw new EnvironmentError("WORKERS", `${workers}`, "1 with --repl: it speaks to one process");
+  const { folder, services: known, environment } = await readProject();
+  const { NATS_URL, SERVICES, WORKER, WORKERS } = nodeEnvironment.of(environment);
+  if (WORKERS > 1 && args.includes("--repl"))
+    throw new EnvironmentError("WORKERS", `${WORKERS}`, "1 with --repl: it speaks to one process");
   // The supervisor has looked before it started a worker.
-  if (worker === undefined) await checkPorts(environment, known);
-  checkFiles(environment, environment.services ?? known);
-  if (worker === undefined && (environment.natsUrl ?? environment.redisUrl) !== undefined) {
+  if (WORKER === undefined) await checkPorts(environment, known);
+  checkFiles(environment, SERVICES ?? known);
+  if (WORKER === undefined && (NATS_URL ?? redisEnvironment.of(environment).REDIS_URL) !== undefined) {
     const { checkServers } = await import("./preflight.ts");
     await checkServers(environment);
   }
-  if (workers > 1 && worker === undefined) {
+  if (WORKERS > 1 && WORKER === undefined) {
     const { supervise } = await import("./supervisor.ts");
     supervise(environment, ["start", ...args]);
   } else {
     const { ProjectRunner } = await import("./runner.ts");
-    await new ProjectRunner(folder, environment.services).start([process.execPath, "valence start", ...args]);
+    await new ProjectRunner(folder, SERVICES).start([process.execPath, "valence start", ...args]);
   }
 }
 
-async function checkPorts({ services, port, healthPort }: Environment, known: readonly string[]): Promise<void> {
-  if ((services ?? known).includes("api")) await checkPort("PORT", port);
-  if (healthPort !== undefined) await checkPort("HEALTH_PORT", healthPort);
+async function checkPorts(environment: Environment, known: readonly string[]): Promise<void> {
+  const { HEALTH_PORT, SERVICES = known } = nodeEnvironment.of(environment);
+  if (SERVICES.includes("api")) await checkPort("PORT", gatewayEnvironment.of(environment).PORT);
+  if (HEALTH_PORT !== undefined) await checkPort("HEALTH_PORT", HEALTH_PORT);
 }
 
 /** Servers on this machine are called directly, also where a proxy is set for all others. */
@@ -69,10 +79,10 @@ function withoutWorkersFlag(args: string[]): string[] {
 }
 
 /** Every SQLite file of these services can be written, or made, and by this user alone: what cannot be mended is said. */
-function checkFiles({ databaseOf, databaseVariableOf, worker }: Environment, services: readonly string[]): void {
+function checkFiles(environment: Environment, services: readonly string[]): void {
   const exposed = new Set<string>();
   for (const service of services) {
-    const location = databaseOf(service);
+    const location = locationOf(environment, service);
     if (location.kind !== "sqlite") continue;
     const { filename } = location;
     const file = resolve(filename);
@@ -83,14 +93,14 @@ function checkFiles({ databaseOf, databaseVariableOf, worker }: Environment, ser
       closeToOthers(file);
       for (const path of exposedOf(file)) exposed.add(path);
     } catch (error) {
-      const variable = databaseVariableOf(service);
+      const variable = locationVariableOf(environment, service);
       const shown = variable === "DATA_DIR" ? filename : `sqlite:${filename}`;
       const { code, message } = error as NodeJS.ErrnoException;
       throw new EnvironmentError(variable, shown, `a file that can be written (${code ?? message})`);
     }
     if (isTornCopy(file)) throw new Misconfigured(tornCopyMessage(filename));
   }
-  if (worker !== undefined) return;
+  if (nodeEnvironment.of(environment).WORKER !== undefined) return;
   for (const path of exposed) console.error(`warning: other users of this machine can look into ${path}: chmod go= it`);
 }
 

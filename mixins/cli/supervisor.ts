@@ -4,7 +4,14 @@
 import cluster, { type Worker } from "node:cluster";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { backoffMs, type Environment, type FromSupervisor, type FromWorker, type Peer } from "../kernel/index.ts";
+import {
+  backoffMs,
+  nodeEnvironment,
+  type Environment,
+  type FromSupervisor,
+  type FromWorker,
+  type Peer,
+} from "../kernel/index.ts";
 
 const limits = {
   /** Milliseconds before a worker that died is replaced: doubled each time it dies before it is stable. */
@@ -19,9 +26,10 @@ const limits = {
  * Starts the workers, each as `valence` with these arguments, and starts another one for each that dies. Ends the process
  * when all have ended after a signal.
  */
-export function supervise({ workers, nodeId, shutdownTimeoutMs }: Environment, args: string[]): void {
+export function supervise(environment: Environment, args: string[]): void {
+  const { NODEID, SHUTDOWN_TIMEOUT_MS, WORKERS } = nodeEnvironment.of(environment);
   cluster.setupPrimary({ args });
-  const base = nodeId ?? `${hostname().toLowerCase()}-${process.pid}`;
+  const base = NODEID ?? `${hostname().toLowerCase()}-${process.pid}`;
   const peers = new Map<number, Peer>();
   let hasStarted = false;
   let stopping = false;
@@ -78,7 +86,7 @@ export function supervise({ workers, nodeId, shutdownTimeoutMs }: Environment, a
     for (const worker of Object.values(cluster.workers!)) worker!.process.kill("SIGTERM");
     setTimeout(() => {
       for (const worker of Object.values(cluster.workers!)) worker!.process.kill("SIGKILL");
-    }, shutdownTimeoutMs + limits.patienceMs).unref();
+    }, SHUTDOWN_TIMEOUT_MS + limits.patienceMs).unref();
     endWithTheLast();
   };
   process.on("SIGTERM", () => stop(0));
@@ -86,6 +94,6 @@ export function supervise({ workers, nodeId, shutdownTimeoutMs }: Environment, a
 
   void launch(1, 0).then(() => {
     hasStarted = true;
-    for (let place = 2; place <= workers; place++) void launch(place, 0);
+    for (let place = 2; place <= WORKERS; place++) void launch(place, 0);
   });
 }

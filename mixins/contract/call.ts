@@ -9,7 +9,7 @@ export interface CallOptions {
   readonly meta?: Readonly<Record<string, unknown>>;
 }
 
-/** `call("orders.place", params)`: params and result follow from the contract of the service that is named. */
+/** `call("loyalty.redeem", params)`: params and result follow from the contract of the service that is named. */
 export type Call = <A extends ActionName>(
   action: A,
   params: ParamsOf<A>,
@@ -34,7 +34,7 @@ export function typedCall(caller: object): Call {
     )) as Call;
 }
 
-/** The same promise; that an author's code does not wait for it must not end the process when it rejects. */
+/** The same promise. A rejection that the author's code does not wait for would otherwise end the process. */
 export function floating<T>(call: Promise<T>): Promise<T> {
   call.catch(() => {});
   return call;

@@ -1,9 +1,11 @@
-// Conditional requests (RFC 9110, 13): a client says of which state of a resource it speaks, and nothing is done to
-// another. The gateway reads the headers; whoever owns the resource decides, where nothing can change in between.
+// Conditional requests (RFC 9110, 13): a client names the state of a resource that its request is about, and the resource is
+// not changed in any other state. The gateway reads the headers; the service that owns the resource decides, in the
+// transaction of the change.
 import { hash } from "node:crypto";
 import Type, { type Static } from "typebox";
-import { canonicalJson, Refusal } from "../kernel/index.ts";
+import { canonicalJson, type Refusal } from "../kernel/index.ts";
 import { strictObject } from "./contract.ts";
+import { callErrors } from "./errors.ts";
 
 /** `*` alone, or entity tags with their quotes. */
 const tags = Type.Array(Type.String({ maxLength: 200 }), { minItems: 1, maxItems: 50 });
@@ -19,7 +21,7 @@ export const Conditions = strictObject({
 });
 export type Conditions = Static<typeof Conditions>;
 
-/** The strong entity tag of what a resource's GET answers: equal answers have equal tags, on any node of any release. */
+/** The strong entity tag of the answer to a GET: equal answers have equal tags, on any node of any release. */
 export const entityTag = (representation: unknown): string =>
   `"${hash("sha256", canonicalJson(representation), "base64url").slice(0, TAG_CHARS)}"`;
 /** 132 bits: no two states of one resource meet. */
@@ -27,9 +29,9 @@ const TAG_CHARS = 22;
 
 export interface Current {
   readonly tag: string;
-  /** RFC 3339. Absent when it has none: then nobody can say that it was not modified. */
+  /** RFC 3339. Absent for a resource without a time of change: then no condition on that time holds. */
   readonly modifiedAt?: string | undefined;
-  /** Whether what `*` asks for is there. Default true. */
+  /** Whether the thing that `*` asks for is there. Default true. */
   readonly exists?: boolean;
 }
 
@@ -46,9 +48,8 @@ export function assertConditions({ match, noneMatch, unmodifiedSince }: Conditio
   if (!holds || (noneMatch && isAny(noneMatch.map(text => text.replace(/^W\//, ""))))) throw conditionFailed();
 }
 
-export const conditionFailed = (
-  message = "it is not in the state that the request speaks of: read it again",
-): Refusal => new Refusal("PRECONDITION_FAILED", { status: 412, message });
+export const conditionFailed = (message?: string): Refusal =>
+  callErrors.PRECONDITION_FAILED({ ...(message !== undefined && { message }) });
 
 /** HTTP's dates have no parts of a second. */
 const secondOf = (moment: string): number => Math.floor(Date.parse(moment) / 1_000);

@@ -1,9 +1,13 @@
-// What a service promises to the others: one value, from which types, validation, OpenAPI, the event catalogue and
-// the snapshot check all follow. Others use it by name (`ctx.call("orders.place", …)`) or `import type`.
+// A contract: all that a service promises to the others, in one value. Types, validation, OpenAPI, the event catalogue and the
+// check of snapshots follow from it. Other services use it by name (`ctx.call("loyalty.redeem", …)`) or `import type`.
 import Type, { type Static, type TObject, type TProperties, type TSchema } from "typebox";
+import { assertSchemas } from "./contract-schemas.ts";
+import type { Role } from "./roles.ts";
+import type { AnyErrors } from "../kernel/index.ts";
+import { catalogueOf, type CatalogueOf, type ListedRefusals } from "./refusals.ts";
 
 declare global {
-  /** Every service of the house by name; each contract.ts adds its line. */
+  /** Every service by name; each contract.ts adds its line. */
   interface Contracts {}
 }
 
@@ -16,18 +20,19 @@ export type DeepReadonly<T> = T extends (infer X)[]
 
 type Shapes = Record<string, TProperties>;
 export type ActionShape = { readonly params: TProperties; readonly returns: TSchema };
-export type Role = "customer" | "admin";
 
 /**
  * A service's contract.
  *
- * - `service`: plural, prefixes the actions (`orders.place`). `actor`: singular, prefixes the streams; default: the service.
+ * - `service`: plural, prefixes the actions (`rewards.reserve`). `actor`: singular, prefixes the streams; default: the service.
  * - `state`, `commands`, `events`, `replies`: an event-sourced actor. `replies` is what a command's answer carries
  *   besides `{ id, version }`.
  * - `versions`: current schema version of an event, default 1; upcasters bring older ones up to it.
  * - `actions`: everything else that the service answers.
- * - `refusals`: the rules by which it says no. One that ends in `_NOT_FOUND` is a 404 over HTTP, the others 409.
- * - `roles`: who may use a command or action when a person asks; calls between services are not restricted.
+ * - `refusals`: the errors that it gives: a catalogue (`defineErrors`), or their codes alone. Of those, one that ends in
+ *   `_NOT_FOUND` is a 404 over HTTP, the others 409.
+ * - `mayRefuse`: which of them a command or action may give, for the API's description. Default: any.
+ * - `roles`: which roles may use a command or action when a person asks; calls between services are not restricted.
  */
 export interface Contract<
   N extends string = string,
@@ -35,7 +40,7 @@ export interface Contract<
   C extends Shapes = Shapes,
   E extends Shapes = Shapes,
   A extends Record<string, ActionShape> = Record<string, ActionShape>,
-  R extends string = string,
+  R extends AnyErrors = AnyErrors,
   P extends Shapes = Shapes,
 > {
   readonly service: N;
@@ -46,7 +51,8 @@ export interface Contract<
   readonly events: E;
   readonly versions: { readonly [T in keyof E]?: number };
   readonly actions: A;
-  readonly refusals: readonly R[];
+  readonly refusals: R;
+  readonly mayRefuse: { readonly [X in keyof C | keyof A]?: readonly (keyof R & string)[] };
   readonly roles: { readonly [X in keyof C | keyof A]?: readonly Role[] };
   /** The only way to write an event: an argument is checked for unknown fields, a returned literal is not. */
   event<T extends keyof E & string>(
@@ -57,13 +63,17 @@ export interface Contract<
 }
 export type AnyContract = Contract<string, any, any, any, any, any, any>;
 
+/**
+ * A service's contract, whole. Throws Misconfigured, naming service, action and field (`loyalty.open: params.since: …`), for
+ * a schema that is wrong.
+ */
 export function defineContract<
   const N extends string,
   S extends TProperties = {},
   C extends Shapes = {},
   E extends Shapes = {},
   A extends Record<string, ActionShape> = {},
-  const R extends string = never,
+  const R extends ListedRefusals = {},
   P extends { [X in keyof C]?: TProperties } = {},
 >(contract: {
   service: N;
@@ -74,10 +84,11 @@ export function defineContract<
   events?: E;
   versions?: { readonly [T in keyof E]?: number };
   actions?: A;
-  refusals?: readonly R[];
+  refusals?: R;
+  mayRefuse?: { readonly [X in NoInfer<keyof C | keyof A>]?: readonly (keyof NoInfer<CatalogueOf<R>> & string)[] };
   // No inference from here: roles of actions alone would make up commands for every string.
   roles?: { readonly [X in NoInfer<keyof C | keyof A>]?: readonly Role[] };
-}): Contract<N, S, C, E, A, R, { [X in keyof P]: P[X] extends TProperties ? P[X] : {} }> {
+}): Contract<N, S, C, E, A, CatalogueOf<R>, { [X in keyof P]: P[X] extends TProperties ? P[X] : {} }> {
   const whole = {
     actor: contract.service,
     state: {} as S,
@@ -86,11 +97,13 @@ export function defineContract<
     events: {} as E,
     versions: {},
     actions: {} as A,
-    refusals: [],
+    mayRefuse: {},
     roles: {},
     ...(contract as object),
+    refusals: catalogueOf(contract.refusals ?? []),
     event: (type: string, data: unknown) => ({ type, data }),
   };
+  assertSchemas(whole as unknown as AnyContract);
   defined.set(contract.service, whole as unknown as AnyContract);
   return whole as never;
 }
@@ -103,10 +116,10 @@ export const contractOf = (service: string): AnyContract | undefined => defined.
 export const strictObject = <P extends TProperties>(properties: P): TObject<P> =>
   Type.Object(properties, { additionalProperties: false });
 
-/** Id of an actor: a UUID, a SKU, a slug; never a path, a separator of ours, or SQL. */
+/** Id of an actor: a UUID, a code, a slug. Its characters exclude paths, the runtime's separators and SQL. */
 export const ActorId = Type.String({ minLength: 1, maxLength: 64, pattern: "^[A-Za-z0-9][A-Za-z0-9_.-]*$" });
 
-/** Id of an actor that is a UUID unless somebody chose another: one in capitals is the same actor. */
+/** Id of an actor that as a rule is a UUID: one in capitals is the same actor. */
 export const EntityId = Type.String({
   minLength: 1,
   maxLength: 64,
@@ -114,7 +127,10 @@ export const EntityId = Type.String({
   format: "entity-id",
 });
 
-/** A read-your-writes token: an actor's id and the version that a command answered, and the actor where it is not plain. */
+/**
+ * A read-your-writes token: an actor's id and the version that a command answered, and the actor's name where a read model
+ * has several.
+ */
 export const ReadToken = Type.String({
   maxLength: 160,
   pattern: "^([A-Za-z][A-Za-z0-9_-]{0,63}:)?[A-Za-z0-9][A-Za-z0-9_.-]{0,63}@[1-9][0-9]{0,14}$",
@@ -123,7 +139,7 @@ export const ReadToken = Type.String({
     "`<id>@<version>` of a write, or `<actor>:<id>@<version>`: the answer holds it, or is a 503 that says to try again.",
 });
 
-// ---- what the rest of the house may ask of the contracts, by name
+// ---- types of all contracts, by name
 
 /** An event as it was recorded. `stream` is the actor's id; (actor, stream, version) is the event's identity. */
 export interface Recorded<T extends EventName = EventName> {
@@ -137,7 +153,7 @@ export interface Recorded<T extends EventName = EventName> {
   readonly data: DeepReadonly<EventData<T>>;
   readonly metadata: EventMetadata;
 }
-/** Who caused an event, and in the course of what. */
+/** The user, request and command that caused an event. */
 export interface EventMetadata {
   readonly user?: string;
   readonly requestId?: string;
@@ -154,7 +170,7 @@ export type HistoryEntry = {
   data: Record<string, unknown>;
   metadata: EventMetadata;
 };
-/** What `whatIf` found: where today's code would fold or decide otherwise than the record says. */
+/** The answer of `whatIf`: where today's code would fold or decide otherwise than the record says. */
 export type WhatIf = {
   id: string;
   version: number;
@@ -169,7 +185,7 @@ type ActorSignatures<S> = {
   abandon: { params: { id: string; commandId: string }; result: { executed: boolean; answer?: unknown } };
 };
 type Signatures<K> =
-  K extends Contract<string, infer S, infer C, any, infer A, string, infer P>
+  K extends Contract<string, infer S, infer C, any, infer A, any, infer P>
     ? {
         [X in keyof C & string]: {
           params: { id: string } & Data<C[X]>;
@@ -188,7 +204,7 @@ type Signature<A extends ActionName> = A extends `${infer S extends Service}.${i
       : never
     : never
   : never;
-/** All actions of the house by name. Indexed access, not a conditional type: only so does inference keep literals ("card"). */
+/** All actions by name. Indexed access, not a conditional type, which would widen literals ("card" becomes string). */
 export type Actions = { [A in ActionName]: Signature<A> };
 export type ParamsOf<A extends ActionName> = Actions[A]["params"];
 export type ResultOf<A extends ActionName> = Actions[A]["result"];

@@ -1,7 +1,9 @@
-// A cursor names a place in a list by what stands there, not by how much stands before it: rows that come or go meanwhile
-// make no other appear twice or never. It is opaque to clients, and holds nothing that the row itself did not show.
+// A cursor names a place in a list by the values of the row there, not by the number of rows before it: rows that come or go
+// meanwhile do not make another row appear twice or never. It is opaque to clients, and holds nothing that the row itself
+// did not show.
 import Type from "typebox";
-import { Refusal } from "../kernel/index.ts";
+import type { Refusal } from "../kernel/index.ts";
+import { callErrors } from "./errors.ts";
 
 export const Cursor = Type.String({
   minLength: 1,
@@ -12,11 +14,11 @@ export const Cursor = Type.String({
 });
 export type CursorValue = string | number | boolean;
 
-/** The place after a row, by the values of what the list is sorted by. `order` names the sorting. */
+/** The place after a row: its values in the columns that the list is sorted by. `order` names the sorting. */
 export const cursorOf = (order: string, values: readonly unknown[]): string =>
   Buffer.from(JSON.stringify([order, ...values])).toString("base64url");
 
-/** The values in a cursor. Refuses (422, field `cursor`) one of another order, or one that nobody has made. */
+/** The values in a cursor. Refuses (422, field `cursor`) a cursor of another order, and text that is no cursor. */
 export function readCursor(cursor: string, order: string, length: number): CursorValue[] {
   const [of, ...values] = parsed(cursor);
   const isOurs = of === order && values.length === length;
@@ -26,12 +28,12 @@ export function readCursor(cursor: string, order: string, length: number): Curso
 }
 
 export const badCursor = (): Refusal =>
-  new Refusal("VALIDATION_ERROR", { status: 422, field: "cursor", message: "is not one of this list in this order" });
+  callErrors.VALIDATION_ERROR({ field: "cursor", message: "is not one of this list in this order" });
 
-/** Refuses a page that is asked for by number and by cursor at once. */
+/** Refuses (422, field `page`) a request that names its page by number and by cursor at once. */
 export function oneOfPageAndCursor({ page, cursor }: { page?: number; cursor?: string }): void {
   if (page !== undefined && cursor !== undefined)
-    throw new Refusal("VALIDATION_ERROR", { status: 422, field: "page", message: "is given beside cursor: send one" });
+    throw callErrors.VALIDATION_ERROR({ field: "page", message: "is given beside cursor: send one" });
 }
 
 function parsed(cursor: string): unknown[] {

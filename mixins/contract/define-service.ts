@@ -1,3 +1,5 @@
+// An ordinary Moleculer service schema from a contract: handlers are typed by it, params are checked against it, and `this`
+// has what the mixins add.
 import type { CallingOptions, Context as MoleculerContext, Service, ServiceSchema } from "moleculer";
 import Type, { type Static, type TProperties, type TSchema } from "typebox";
 import {
@@ -7,15 +9,18 @@ import {
   type AnyContract,
   type Contract,
   type Data,
+  type DeepReadonly,
   type ParamsOf,
   type ResultOf,
 } from "./contract.ts";
+import type { Role } from "./roles.ts";
+import { errorsOf } from "./refusals.ts";
 import { secretsOf } from "./secrets.ts";
 
 /** The person on whose behalf a request runs. The gateway sets it; between services it is absent. */
 export interface User {
   readonly id: string;
-  readonly roles: readonly string[];
+  readonly roles: readonly Role[];
 }
 export interface Meta {
   user?: User;
@@ -29,7 +34,7 @@ export type Context<P = unknown> = Omit<MoleculerContext<P, Meta>, "call"> & {
   call: <A extends ActionName>(action: A, params: ParamsOf<A>, options?: CallingOptions) => Promise<ResultOf<A>>;
 };
 
-type Handler<P, R> = (ctx: Context<P>) => Promise<R> | R;
+type Handler<P, R> = (ctx: Context<P>) => Promise<DeepReadonly<R>> | DeepReadonly<R>;
 /** A handler, or a handler with Moleculer's action options (`cache`, `timeout`, `visibility`). */
 type Handlers<A extends Record<string, ActionShape>> = {
   [X in keyof A]:
@@ -46,19 +51,36 @@ export interface ActionOptions {
   readonly repeatable?: boolean;
 }
 
+declare const ADDS: unique symbol;
+/** A mixin that says what it adds to `this`: `Mixin<{ database: Database }>`. */
+export type Mixin<Adds extends object> = Partial<ServiceSchema> & { readonly [ADDS]: Adds };
+type AddsOf<M extends readonly unknown[]> = M extends readonly [infer First, ...infer Others]
+  ? (First extends Mixin<infer Adds> ? Adds : {}) & AddsOf<Others>
+  : {};
+/**
+ * What a handler finds on `this`: Moleculer's service and what the mixins add. What the service itself keeps there, its own
+ * methods among them, is not checked: methods that follow the actions in the schema are not known yet when those are typed.
+ */
+type This<M extends readonly unknown[]> = Service & AddsOf<M> & Record<string, any>;
+
 /** What an author writes besides contract and handlers: Moleculer's own schema, without what the contract gives. */
-type Rest = Omit<Partial<ServiceSchema>, "name" | "actions">;
+type Rest<M extends readonly unknown[]> = Omit<
+  Partial<ServiceSchema<ServiceSchema["settings"], {}, {}, This<M>>>,
+  "name" | "actions" | "mixins"
+> & { readonly mixins?: M };
 
 /**
  * An ordinary Moleculer service schema from a contract. Each of the contract's actions must have a handler; params are
  * validated against the contract, unknown keys refused; roles are checked when a person asks. Fields that are marked
- * `writeOnly` are announced in the metadata, so that no one shows them to people.
+ * `writeOnly` are announced in the metadata, so that they are shown to nobody. `this` of handlers, methods, hooks and
+ * events has what the mixins add, typed: `this.projection("nights")` takes no name but that of a projection that is mixed in.
  */
-export function defineService<A extends Record<string, ActionShape>>(
+export function defineService<
+  A extends Record<string, ActionShape>,
+  const M extends readonly Partial<ServiceSchema>[] = [],
+>(
   contract: Contract<string, any, any, any, A, any, any>,
-  definition: Rest &
-    ThisType<Service & Record<string, any>> &
-    ({} extends A ? { actions?: Handlers<A> } : { actions: Handlers<A> }),
+  definition: Rest<M> & ThisType<This<M>> & ({} extends A ? { actions?: Handlers<A> } : { actions: Handlers<A> }),
 ): ServiceSchema {
   const actions: NonNullable<ServiceSchema["actions"]> = {};
   for (const [name, action] of Object.entries((definition.actions ?? {}) as Record<string, any>))
@@ -68,6 +90,7 @@ export function defineService<A extends Record<string, ActionShape>>(
       params: paramsOf(contract.actions[name]!.params),
       ...rolesOf(contract, name),
       ...returnsOf(contract, name),
+      ...errorsOf(contract, name),
     };
   const secrets = secretsOf(contract);
   const metadata = { ...definition.metadata, ...(secrets.length > 0 && { secrets }) };

@@ -1,4 +1,6 @@
 export { badCursor, Cursor, cursorOf, oneOfPageAndCursor, readCursor, type CursorValue } from "./cursor.ts";
+export { inCallersWords, refusedOf, type Refused, type Words } from "./callers-words.ts";
+export { CALL_FAILURES, isCallFailure, type CallFailure } from "./call-failures.ts";
 export { floating, typedCall, type Call, type CallOptions } from "./call.ts";
 export { assertConditions, conditionFailed, Conditions, entityTag, type Current } from "./conditions.ts";
 export {
@@ -22,10 +24,10 @@ export {
   type Recorded,
   type Reply,
   type ResultOf,
-  type Role,
   type Snapshot,
   type WhatIf,
 } from "./contract.ts";
+export { callErrors } from "./errors.ts";
 export {
   defineService,
   paramsOf,
@@ -34,10 +36,24 @@ export {
   type ActionOptions,
   type Context,
   type Meta,
+  type Mixin,
   type User,
 } from "./define-service.ts";
-export { WITHOUT_POSTAL_CODES } from "./countries.ts";
-export { EmailAddress, NewPassword, PersonLines, PersonText, PhoneNumber } from "./person-text.ts";
+export { defineFormat, exampleOf, type FormatDefinition } from "./formats.ts";
+export {
+  describeErrors,
+  errorsOf,
+  type DescribedError,
+  type DescribedErrors,
+  type RefusalOf,
+  type Refuse,
+} from "./refusals.ts";
+export { listedServices, type ListedService } from "./registry.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { openApi, type Operation } from "./openapi.ts";
-export { compileParams, compileSchema, type Check } from "./schema.ts";
+export { actsFor, assertOwned, seesAll } from "./ownership.ts";
+export { compileParams } from "./params.ts";
+export { omit, pick } from "./pick.ts";
+export { defineRoles, isRole, RoleName, rolesDefined, type Role } from "./roles.ts";
+export { compileSchema, type Check } from "./schema.ts";
+export { EmailAddress, NewPassword, PhoneNumber, TextLine, TextLines } from "./text.ts";

@@ -53,3 +53,25 @@ test("two methods of one path share it; no body is described where there is none
   expect(path.delete.responses["204"]).toEqual({ description: "Done." });
   expect(path.delete.security).toEqual([]);
 });
+
+test("an operation lists its errors by status; what several operations have stands once", () => {
+  const gone = { SHELF_NOT_FOUND: { status: 404, says: "there is no such shelf" } };
+  const errors = {
+    ...gone,
+    BOOK_EXISTS: { status: 409, says: "the shelf has this book" },
+    SHELF_FULL: { status: 409, says: "the shelf holds no more" },
+    STORE_LOST: { status: 503, unknown: 504, says: "the store cannot be reached" },
+  } as const;
+  const { paths, components } = document([
+    { ...operation, errors },
+    { ...operation, method: "DELETE", id: "books.clear", errors: gone },
+  ]);
+  const { post, delete: remove } = paths["/shelves/{shelf}/books"];
+  expect(Object.keys(post.responses)).toEqual(["201", "404", "409", "503", "504", "default"]);
+  expect(post.responses["404"]).toEqual({ $ref: "#/components/responses/Problem404" });
+  expect(remove.responses["404"]).toEqual(post.responses["404"]);
+  expect(components.responses.Problem404.description).toBe("`SHELF_NOT_FOUND`: there is no such shelf.");
+  const { schema } = post.responses["409"].content["application/problem+json"];
+  expect(schema.allOf[1].properties.type.enum).toEqual(["/problems/book-exists", "/problems/shelf-full"]);
+  expect(post.responses["504"].description).toBe("`STORE_LOST`: the store cannot be reached.");
+});

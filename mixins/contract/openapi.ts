@@ -1,6 +1,8 @@
 // OpenAPI 3.1 is JSON Schema 2020-12 around paths, and our contracts are JSON Schema already: nothing is translated.
 import type { TProperties, TSchema } from "typebox";
+import { problemType, PROBLEM_JSON } from "../kernel/index.ts";
 import { strictObject } from "./contract.ts";
+import type { DescribedErrors } from "./refusals.ts";
 
 /** One operation as a route and the contract of its action describe it. */
 export interface Operation {
@@ -23,6 +25,8 @@ export interface Operation {
   readonly returns?: TSchema | undefined;
   /** Default `application/json`. */
   readonly mediaType?: string;
+  /** What it may be refused with, by code. */
+  readonly errors?: DescribedErrors;
 }
 
 const PROBLEM = {
@@ -52,9 +56,11 @@ export function openApi(
   operations: readonly Operation[],
 ) {
   const paths: Record<string, Record<string, object>> = {};
-  for (const operation of operations) {
+  const problems = operations.map(problemsOf);
+  const shared = sharedAmong(problems);
+  for (const [i, operation] of operations.entries()) {
     const template = operation.url.replaceAll(/:(\w+)/g, "{$1}");
-    (paths[template] ??= {})[operation.method.toLowerCase()] = describe(operation);
+    (paths[template] ??= {})[operation.method.toLowerCase()] = describe(operation, shared.refer(problems[i]!));
   }
   return {
     openapi: "3.1.0",
@@ -66,15 +72,16 @@ export function openApi(
       responses: {
         Problem: {
           description: "Refused or not possible now.",
-          content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+          content: { [PROBLEM_JSON]: { schema: { $ref: "#/components/schemas/Problem" } } },
         },
+        ...shared.components,
       },
       securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } },
     },
   };
 }
 
-function describe(operation: Operation): object {
+function describe(operation: Operation, problems: Readonly<Record<string, object>>): object {
   const { id, tag, summary, secured, path, query, body, headers = {}, status, returns } = operation;
   const { mediaType = "application/json" } = operation;
   const parameters = [
@@ -100,9 +107,67 @@ function describe(operation: Operation): object {
         description: "Done.",
         ...(status !== 204 && { content: { [mediaType]: { schema: returns ?? {} } } }),
       },
+      ...problems,
       default: { $ref: "#/components/responses/Problem" },
     },
   };
+}
+
+/** The codes of each status, with what they say. */
+type ProblemsByStatus = ReadonlyMap<number, ReadonlyMap<string, string>>;
+
+function problemsOf({ errors = {} }: Operation): ProblemsByStatus {
+  const byStatus = new Map<number, Map<string, string>>();
+  for (const [code, { status, unknown, says }] of Object.entries(errors))
+    for (const each of unknown === undefined ? [status] : [status, unknown])
+      byStatus.set(each, (byStatus.get(each) ?? new Map<string, string>()).set(code, says));
+  return new Map([...byStatus].sort(([a], [b]) => a - b));
+}
+
+const responseOf = (codes: ReadonlyMap<string, string>): object => ({
+  description: [...codes].map(([code, says]) => `\`${code}\`: ${says}.`).join("\n\n"),
+  content: {
+    [PROBLEM_JSON]: {
+      schema: {
+        allOf: [
+          { $ref: "#/components/schemas/Problem" },
+          { properties: { type: { enum: [...codes.keys()].map(problemType) } } },
+        ],
+      },
+    },
+  },
+});
+
+/** A response that several operations have stands once, among the components: as `Problem409`, the next one `Problem409-2`. */
+function sharedAmong(all: readonly ProblemsByStatus[]) {
+  const keyOf = (status: number, codes: ReadonlyMap<string, string>) => `${status} ${[...codes.keys()].join()}`;
+  const counts = new Map<string, number>();
+  for (const problems of all)
+    for (const [status, codes] of problems)
+      counts.set(keyOf(status, codes), (counts.get(keyOf(status, codes)) ?? 0) + 1);
+  const names = new Map<string, string>();
+  const components: Record<string, object> = {};
+  const nameOf = (status: number, codes: ReadonlyMap<string, string>): string => {
+    const key = keyOf(status, codes);
+    let name = names.get(key);
+    if (name === undefined) {
+      const nth = [...names.keys()].filter(other => other.startsWith(`${status} `)).length + 1;
+      name = `Problem${status}${nth === 1 ? "" : `-${nth}`}`;
+      names.set(key, name);
+      components[name] = responseOf(codes);
+    }
+    return name;
+  };
+  const refer = (problems: ProblemsByStatus): Record<string, object> =>
+    Object.fromEntries(
+      [...problems].map(([status, codes]) => [
+        status,
+        counts.get(keyOf(status, codes))! > 1
+          ? { $ref: `#/components/responses/${nameOf(status, codes)}` }
+          : responseOf(codes),
+      ]),
+    );
+  return { components, refer };
 }
 
 /** The schema library knows which properties are optional; the object schema says it in JSON. */

@@ -4,7 +4,7 @@ import { compileParams, compileSchema, EntityId, strictObject } from "./index.ts
 
 const check = compileSchema(strictObject({ amount: Type.Integer() }));
 
-test("what is wrong is named, a value that cannot be looked at is a bug with a type", () => {
+test("a wrong field is named, and a value that cannot be looked at is a bug with a type", () => {
   expect(check({ amount: 1 })).toBe(true);
   expect(check({ amount: 1n })).toEqual([{ field: "amount", message: "must be integer" }]);
   const odd = {
@@ -15,8 +15,8 @@ test("what is wrong is named, a value that cannot be looked at is a bug with a t
   expect(() => check(odd)).toThrow(expect.objectContaining({ type: "CHECK_FAILED", code: 500 }));
 });
 
-test("of unknown keys and of items past the limit so many are told as help, without a look at the others", () => {
-  const lines = Type.Optional(Type.Array(Type.Object({ sku: Type.String() }), { maxItems: 3 }));
+test("a value with too many keys or items is refused with a few of them, without a look at the others", () => {
+  const lines = Type.Optional(Type.Array(Type.Object({ code: Type.String() }), { maxItems: 3 }));
   const bounded = compileSchema(strictObject({ amount: Type.Integer(), lines }));
   const many = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`k${n}`, 0]));
   const issues = bounded({ ...many, amount: 1 });
@@ -30,9 +30,9 @@ test("of unknown keys and of items past the limit so many are told as help, with
   ]);
 });
 
-test("what comes in has its UUIDs in lower case, wherever the schema has their format, and nothing else changed", () => {
+test("params get their UUIDs in lower case, wherever the schema has the format, and nothing else changes", () => {
   const uuid = Type.String({ format: "uuid" });
-  const Line = strictObject({ productId: uuid, note: Type.Optional(Type.String()) });
+  const Line = strictObject({ partId: uuid, note: Type.Optional(Type.String()) });
   const checkParams = compileParams(
     strictObject({
       id: Type.Optional(EntityId),
@@ -48,19 +48,19 @@ test("what comes in has its UUIDs in lower case, wherever the schema has their f
     id: upper,
     owner: upper,
     ids: [upper, lower],
-    lines: [{ productId: upper, note: upper }],
-    either: { productId: upper },
+    lines: [{ partId: upper, note: upper }],
+    either: { partId: upper },
   };
   expect(checkParams(params)).toBe(true);
   expect(params).toEqual({
     id: lower,
     owner: lower,
     ids: [lower, lower],
-    lines: [{ productId: lower, note: upper }],
-    either: { productId: lower },
+    lines: [{ partId: lower, note: upper }],
+    either: { partId: lower },
   });
-  const sku = { id: "MUG-ABC" };
-  expect([checkParams(sku), sku]).toEqual([true, { id: "MUG-ABC" }]);
+  const plain = { id: "BOX-ABC" };
+  expect([checkParams(plain), plain]).toEqual([true, { id: "BOX-ABC" }]);
   expect(checkParams(Object.freeze({ owner: lower }))).toBe(true);
   for (const bad of [null, 7, { owner: 7 }, { ids: {} }, { lines: [null] }, { lines: 1 }])
     expect(checkParams(bad)).not.toBe(true);
@@ -69,44 +69,15 @@ test("what comes in has its UUIDs in lower case, wherever the schema has their f
   expect([compileSchema(strictObject({ owner: uuid }))(recorded), recorded]).toEqual([true, { owner: upper }]);
 });
 
-test("which values are allowed is said", () => {
-  const mug = compileSchema(
+test("a refusal lists the allowed values, or says how many there are", () => {
+  const part = compileSchema(
     strictObject({
       state: Type.Optional(Type.Enum(["open", "stuck"])),
       size: Type.Optional(Type.Literal(3)),
       code: Type.Optional(Type.Enum(Array.from({ length: 249 }, (_, n) => `C${n}`))),
     }),
   );
-  expect(mug({ state: "lost" })).toEqual([{ field: "state", message: "must be one of open, stuck" }]);
-  expect(mug({ size: 4 })).toEqual([{ field: "size", message: "must be one of 3" }]);
-  expect(mug({ code: "X" })).toEqual([{ field: "code", message: "must be one of the 249 allowed values" }]);
-});
-
-test("the number of a payment card is refused, whatever stands between its digits, and is not quoted", () => {
-  const check = compileSchema(strictObject({ token: Type.String({ format: "no-card-number" }) }));
-  for (const token of [
-    "4242424242424242",
-    "4242-4242-4242-4242",
-    "4242_4242_4242_4242",
-    "4242 4242 4242 4242",
-    "4242\u00a04242.4242/4242",
-    " 378282246310005 ",
-    "6011000990139424",
-    "3566002020360505",
-  ])
-    expect([token, check({ token }) === true]).toEqual([token, false]);
-  for (const token of ["4242424242424242", "4242-4242-4242-4242"])
-    expect(check({ token })).toEqual([
-      { field: "token", message: "is a card's number: send the token that stands for it" },
-    ]);
-  // Another sum, too short, too long, or not digits alone.
-  for (const token of [
-    "4242424242424241",
-    "42424242424",
-    "42424242424242424242",
-    "tok_4242424242424242",
-    "tok_ok",
-    "-",
-  ])
-    expect(check({ token })).toBe(true);
+  expect(part({ state: "lost" })).toEqual([{ field: "state", message: "must be one of open, stuck" }]);
+  expect(part({ size: 4 })).toEqual([{ field: "size", message: "must be one of 3" }]);
+  expect(part({ code: "X" })).toEqual([{ field: "code", message: "must be one of the 249 allowed values" }]);
 });

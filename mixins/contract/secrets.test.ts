@@ -17,7 +17,7 @@ test("a service announces what its contract marks as secret, wherever it is mark
   expect(metadata).toEqual({ floor: 1, secrets: ["code", "pin"] });
 });
 
-test("what is secret is hidden in any depth, and nothing else", () => {
+test("a secret is hidden at any depth, and nothing else", () => {
   const value = { id: 1, card: { token: "t", list: [{ token: { a: 1 } }, null, "token"] }, at: "now" };
   expect(withoutSecrets(value, new Set(["token"]))).toEqual({
     id: 1,

@@ -1,6 +1,6 @@
-// What a contract marks `writeOnly` (a keyword of JSON Schema) is for machines: a payment's token. The runtime records
-// and passes it on like any other field; whoever shows records to people leaves it out. By the field's name, since a
-// journal or a dead letter holds the data of several contracts.
+// A field that a contract marks `writeOnly` (a keyword of JSON Schema) is for machines: a token, a key. The runtime records
+// it and passes it on like any other field; code that shows records to people leaves it out. It goes by the field's name,
+// since a journal or a dead letter holds the data of several contracts.
 
 /** Names of the fields that a contract marks, wherever in it they are. */
 export function secretsOf(contract: object): string[] {

@@ -1,6 +1,7 @@
 // The fields of an entity and the columns they live in. What is declared here is all that a client can name: in a
 // query, a sort, a search, an entity. Names from outside are looked up, never put into SQL.
-import { Refusal } from "../kernel/index.ts";
+import type { Refusal } from "../kernel/index.ts";
+import { callErrors } from "../contract/index.ts";
 
 type Kind = "text" | "integer" | "number" | "boolean" | "json";
 /** `text` is required, `text?` may be left out. `json` is stored as text and can be neither queried nor sorted by. */
@@ -26,8 +27,7 @@ export interface Column {
 }
 
 /** 422 naming the field, of the same type as what the validator of params refuses: nothing was done. */
-export const invalid = (field: string, message: string): Refusal =>
-  new Refusal("VALIDATION_ERROR", { status: 422, field, message });
+export const invalid = (field: string, message: string): Refusal => callErrors.VALIDATION_ERROR({ field, message });
 
 const expectations: Record<Kind, [(value: unknown) => boolean, string]> = {
   // Postgres refuses the NUL character in text, SQLite cuts the text there.

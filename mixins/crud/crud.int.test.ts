@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../broker/index.ts";
-import { newDatabases, type Databases } from "../testing/databases.ts";
+import { newDatabases, type Databases } from "../testing/servers.ts";
 import { readEnvironment } from "../kernel/index.ts";
 import { Crud } from "./mixin.ts";
 

@@ -113,7 +113,7 @@ export function sortKeys(columns: Columns, idField: string, sort: unknown, index
 export function applySort(builder: Knex.QueryBuilder, keys: readonly SortKey[]): void {
   for (const { column, optional, descending } of keys) {
     // What is absent comes before all that is there: without a word it would be last on Postgres.
-    // (Raw: of `orderBy`'s own word for it knex makes an order by presence alone on SQLite.)
+    // (Raw: of `orderBy`'s own word for it knex sorts by presence alone on SQLite.)
     if (optional) builder.orderByRaw(descending ? "?? desc nulls last" : "?? asc nulls first", [column]);
     else builder.orderBy(column, descending ? "desc" : "asc");
   }

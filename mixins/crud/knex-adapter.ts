@@ -37,9 +37,10 @@ export interface Table {
 
 /**
  * A moleculer-db adapter on knex. Whatever reaches it from a client is safe to pass on: unknown fields, operators and
- * types are refused (`VALIDATION_ERROR`, 422), values are bound, answers end at 100 rows.
+ * types are refused (`VALIDATION_ERROR`, 422), values are bound, answers end at 100 rows. `E`: the entity, as the author
+ * knows it.
  */
-export class KnexAdapter {
+export class KnexAdapter<E extends object = any> {
   readonly columns: Columns;
   readonly table: string;
   readonly idField: string;
@@ -69,7 +70,7 @@ export class KnexAdapter {
   }
   async disconnect(): Promise<void> {}
 
-  async find(filters: Filters = {}): Promise<Entity[]> {
+  async find(filters: Filters = {}): Promise<E[]> {
     await this.caughtUp(filters);
     const rows = this.filtered(filters);
     if (this.isRanked(filters)) this.index!.byRank(rows);
@@ -83,7 +84,7 @@ export class KnexAdapter {
    * came with, whatever was added or removed since. Fields that may be absent cannot be sorted by here. A search by rank
    * has no cursors: the rank of a row changes with every other row.
    */
-  async page(filters: Filters & { readonly cursor?: string | undefined }): Promise<Page> {
+  async page(filters: Filters & { readonly cursor?: string | undefined }): Promise<Page<E>> {
     const keys = this.sortKeys(filters);
     const order = keys.map(({ name, descending }) => (descending ? `-${name}` : name)).join();
     for (const { name, optional, folded } of keys)
@@ -109,15 +110,15 @@ export class KnexAdapter {
     return { rows, nextCursor: cursorOf(order, last) };
   }
 
-  async findOne(query: unknown): Promise<Entity | null> {
+  async findOne(query: unknown): Promise<E | null> {
     return (await this.find({ query, limit: 1 }))[0] ?? null;
   }
 
-  findById(id: unknown): Promise<Entity | null> {
+  findById(id: unknown): Promise<E | null> {
     return this.findOne({ [this.idField]: this.id(id) });
   }
 
-  findByIds(ids: readonly unknown[]): Promise<Entity[]> {
+  findByIds(ids: readonly unknown[]): Promise<E[]> {
     return this.find({ query: { [this.idField]: ids } });
   }
 
@@ -132,11 +133,11 @@ export class KnexAdapter {
     this.wroteAt = performance.now();
   }
 
-  insert(entity: Entity): Promise<Entity> {
-    const insert = async (knex: Knex): Promise<Entity> => {
+  insert(entity: Partial<E>): Promise<E> {
+    const insert = async (knex: Knex): Promise<E> => {
       const row = await this.insertRow(knex<Row>(this.table), entity);
       await this.indexed(knex, [row]);
-      return this.columns.toEntity(row);
+      return this.entity(row);
     };
     return this.changing(() =>
       this.index ? this.service.database.transaction(insert) : insert(this.service.database.knex),
@@ -144,9 +145,9 @@ export class KnexAdapter {
   }
 
   /** All or none. */
-  insertMany(entities: readonly Entity[]): Promise<Entity[]> {
+  insertMany(entities: readonly Partial<E>[]): Promise<E[]> {
     if (entities.length > limits.rowsMax) throw invalid("entities", `must be at most ${limits.rowsMax}`);
-    const insert = async (trx: Knex.Transaction): Promise<Entity[]> => {
+    const insert = async (trx: Knex.Transaction): Promise<E[]> => {
       const inserted: Row[] = [];
       for (const entity of entities) inserted.push(await this.insertRow(trx<Row>(this.table), entity));
       await this.indexed(trx, inserted);
@@ -156,7 +157,7 @@ export class KnexAdapter {
   }
 
   /** `guard` looks at the entity as it is, which nobody can change meanwhile; nothing happens when it throws. */
-  async updateById(id: unknown, update: { $set: Entity }, guard?: (entity: Entity) => void): Promise<Entity | null> {
+  async updateById(id: unknown, update: { $set: Entity }, guard?: (entity: E) => void): Promise<E | null> {
     const changes = this.changes(update);
     const isEmpty = Object.keys(changes).length === 0;
     if (isEmpty && !guard) return this.findById(id);
@@ -172,7 +173,7 @@ export class KnexAdapter {
     const row = await this.changing(() =>
       guard || this.index ? this.service.database.transaction(change) : change(this.service.database.knex),
     );
-    return row && this.columns.toEntity(row);
+    return row && this.entity(row);
   }
 
   /** Answers how many rows it changed. */
@@ -183,15 +184,15 @@ export class KnexAdapter {
   }
 
   /** `guard`: as of `updateById`. */
-  removeById(id: unknown, guard?: (entity: Entity) => void): Promise<Entity | null> {
-    const remove = async (trx: Knex.Transaction): Promise<Entity | null> => {
+  removeById(id: unknown, guard?: (entity: E) => void): Promise<E | null> {
+    const remove = async (trx: Knex.Transaction): Promise<E | null> => {
       // Locked: of two who remove it at once, only one may have done it.
       const row = await this.locked(trx, id, guard);
       if (row) {
         await this.byId(trx<Row>(this.table), id).del();
         await this.indexed(trx, [row]);
       }
-      return row ? this.columns.toEntity(row) : null;
+      return row ? this.entity(row) : null;
     };
     return this.changing(() => this.service.database.transaction(remove));
   }
@@ -274,9 +275,9 @@ export class KnexAdapter {
     return rows.where(this.columns.find(this.idField, "query").column, this.id(id) as Knex.Value);
   }
 
-  private async locked(trx: Knex, id: unknown, guard?: (entity: Entity) => void): Promise<Row | null> {
+  private async locked(trx: Knex, id: unknown, guard?: (entity: E) => void): Promise<Row | null> {
     const row: Row | undefined = await this.byId(trx<Row>(this.table), id).forUpdate().first();
-    if (row) guard?.(this.columns.toEntity(row));
+    if (row) guard?.(this.entity(row));
     return row ?? null;
   }
 
@@ -284,7 +285,7 @@ export class KnexAdapter {
     return this.columns.value(this.columns.find(this.idField, "query"), id, this.idField);
   }
 
-  private async insertRow(rows: Knex.QueryBuilder<Row, Row[]>, entity: Entity): Promise<Row> {
+  private async insertRow(rows: Knex.QueryBuilder<Row, Row[]>, entity: object): Promise<Row> {
     const [row] = await rows.insert(this.columns.toRow({ [this.idField]: newId(), ...object(entity) })).returning("*");
     return row!;
   }
@@ -294,17 +295,20 @@ export class KnexAdapter {
     return this.columns.toChanges($set);
   }
 
-  private entities(rows: readonly Row[]): Entity[] {
-    return rows.map(row => this.columns.toEntity(row));
+  private entity(row: Row): E {
+    return this.columns.toEntity(row) as E;
+  }
+  private entities(rows: readonly Row[]): E[] {
+    return rows.map(row => this.entity(row));
   }
 }
 
-export interface Page {
-  readonly rows: Entity[];
+export interface Page<E> {
+  readonly rows: E[];
   readonly nextCursor?: string;
 }
 
-const valueIn = (entity: Entity, { path }: SortKey): unknown =>
+const valueIn = (entity: object, { path }: SortKey): unknown =>
   path.reduce<unknown>((value, key) => (value as Entity)[key], entity);
 
 function object(entity: unknown): Entity {

@@ -1,7 +1,9 @@
 // A plain table as a service: moleculer-db's DbService on our adapter.
 import MoleculerDb from "moleculer-db";
 import type { Context, Service, ServiceSchema } from "moleculer";
-import { Sql, type Migration } from "../database/mixin.ts";
+import { Sql } from "../database/mixin.ts";
+import type { Migration, Database } from "../database/index.ts";
+import type { Mixin } from "../contract/index.ts";
 import { invalid } from "./columns.ts";
 import { limits, list } from "./filters.ts";
 import { KnexAdapter, type Table } from "./knex-adapter.ts";
@@ -25,11 +27,19 @@ export interface CrudOptions extends Table {
   readonly actions?: readonly CrudAction[];
 }
 
+/** What the mixin adds to `this`. */
+export interface Crudding<E extends object> {
+  readonly adapter: KnexAdapter<E>;
+  readonly database: Database;
+  /** Cleans the service's cached actions, here and on every other node. */
+  clearCache(): Promise<void>;
+}
+
 /**
  * `this.adapter` (KnexAdapter), `this.database`, and moleculer-db's methods. A change cleans the service's cached
  * actions here and, by the event `cache.clean.<service>`, on every other node.
  */
-export function Crud({ migrations, actions = [], ...table }: CrudOptions): Partial<ServiceSchema> {
+export function Crud<E extends object = any>({ migrations, actions = [], ...table }: CrudOptions): Mixin<Crudding<E>> {
   const withheld = ACTIONS.filter(action => !actions.includes(action)).map(action => [action, false]);
   const schema = {
     mixins: [Sql({ migrations }), DbService],
@@ -59,7 +69,7 @@ export function Crud({ migrations, actions = [], ...table }: CrudOptions): Parti
       merged.adapter = new KnexAdapter(table);
     },
   };
-  return schema;
+  return schema as Partial<ServiceSchema> as Mixin<Crudding<E>>;
 }
 
 /** moleculer-db drops names that it does not know, which answers another question than the one that was asked. */

@@ -2,9 +2,12 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { Knex } from "knex";
 import { ServiceBroker, type Service } from "moleculer";
 import { brokerOptions } from "../broker/index.ts";
-import { newDatabases, isOnPostgres, type Databases } from "../testing/databases.ts";
+import { isOnPostgres, newDatabases, type Databases } from "../testing/servers.ts";
+import { locationOf } from "./environment.ts";
 import { METRICS, readEnvironment } from "../kernel/index.ts";
-import { databaseOf, migrate, openDatabase, Sql, type Database, type Migration, type Upsert } from "./mixin.ts";
+import { databaseOf } from "./siblings.ts";
+import { migrate, openDatabase, Sql } from "./mixin.ts";
+import type { Database, Migration, Upsert } from "./index.ts";
 
 let databases: Databases;
 beforeEach(async () => {
@@ -14,7 +17,7 @@ afterEach(() => databases.remove());
 
 const newBroker = (options: object = {}): ServiceBroker =>
   new ServiceBroker({ ...brokerOptions(readEnvironment(databases.env)), logger: false, ...options });
-const open = (): Promise<Database> => openDatabase(readEnvironment(databases.env).databaseOf("x"));
+const open = (): Promise<Database> => openDatabase(locationOf(readEnvironment(databases.env), "x"));
 
 const notes: Migration = {
   name: "001_notes",
@@ -81,7 +84,7 @@ test("owners that share a database keep separate records", async () => {
     name: "001_start",
     up: knex => knex.schema.createTable(name, t => t.increments("id")),
   });
-  await migrate(database, "order-views", [table("one")]);
+  await migrate(database, "loan-views", [table("one")]);
   await migrate(database, "stream", [table("two")]);
   expect(await Promise.all(["one", "two"].map(name => database.knex.schema.hasTable(name)))).toEqual([true, true]);
   await database.close();

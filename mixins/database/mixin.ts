@@ -1,12 +1,4 @@
 export { closeWithBroker } from "./closing.ts";
-export type { Database } from "./database.ts";
-export { connectionOf } from "./dialects/postgres/connection.ts";
-export { endsConnection, isContended, isGone, stateOf } from "./dialects/postgres/failures.ts";
-export { Session, type SessionConfig } from "./dialects/postgres/session.ts";
-export { addShards, checkShards, shardsOf, type Shard } from "./dialects/postgres/shards.ts";
-export { migrate, type Migration } from "./migrate.ts";
-export { openDatabase, type DatabaseOptions } from "./open.ts";
-export { databaseOf, leaveCheckpointsOf, Sql } from "./service-database.ts";
-export { keepsTables, updateTables } from "./tables.ts";
-export { isForeignKeyViolation, isUniqueViolation } from "./violations.ts";
-export type { Upsert } from "./upsert.ts";
+export { migrate } from "./migrate.ts";
+export { openDatabase } from "./open.ts";
+export { Sql } from "./service-database.ts";

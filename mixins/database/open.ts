@@ -1,9 +1,9 @@
-import type { DatabaseLocation } from "../kernel/index.ts";
 import type { Database } from "./database.ts";
 import { openPostgres } from "./dialects/postgres/open.ts";
 import { openSqlite } from "./dialects/sqlite/open.ts";
 import type { ReplicaObserver } from "./dialects/postgres/replica.ts";
 import type { PoolObserver } from "./pool.ts";
+import type { DatabaseLocation } from "./location.ts";
 
 export interface DatabaseOptions {
   /**

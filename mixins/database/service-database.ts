@@ -1,7 +1,9 @@
 import type { Service, ServiceSchema } from "moleculer";
-import { environmentOf, METRICS } from "../kernel/index.ts";
+import { METRICS } from "../kernel/index.ts";
+import type { Mixin } from "../contract/index.ts";
 import { closeWithBroker } from "./closing.ts";
 import type { Database } from "./database.ts";
+import { locationOf } from "./environment.ts";
 import { migrate, type Migration } from "./migrate.ts";
 import { openDatabase, type DatabaseOptions } from "./open.ts";
 import type { ReplicaObserver } from "./dialects/postgres/replica.ts";
@@ -24,7 +26,7 @@ export function databaseOf(service: Service, options: DatabaseOptions = {}): Pro
           database.requireDurability();
           return database;
         });
-  const opening = openDatabase(environmentOf(service.broker).databaseOf(service.name), {
+  const opening = openDatabase(locationOf(service.broker, service.name), {
     ...options,
     onAcquire: measuring(service),
     onReplica: measuringReplica(service),
@@ -77,7 +79,11 @@ function measuringReplica({ broker, name: service }: Service): ReplicaObserver |
 }
 
 /** Tables of a service's own: migrated at start, before the service's own `started`; then at hand as `this.database`. */
-export const Sql = ({ migrations }: { readonly migrations: readonly Migration[] }): Partial<ServiceSchema> => {
+export const Sql = ({
+  migrations,
+}: {
+  readonly migrations: readonly Migration[];
+}): Mixin<{ readonly database: Database }> => {
   const tables = async (service: Service): Promise<Database> => {
     const database = await databaseOf(service);
     await migrate(database, service.name, migrations);
@@ -90,5 +96,5 @@ export const Sql = ({ migrations }: { readonly migrations: readonly Migration[] 
     async started(this: Service & Record<string, any>) {
       this.database = await tables(this);
     },
-  };
+  } as Partial<ServiceSchema> as Mixin<{ readonly database: Database }>;
 };

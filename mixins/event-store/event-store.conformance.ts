@@ -2,10 +2,12 @@
 // out as one batch; the tests that speak of a batch rely on it.
 import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import { outcomeOf, type DatabaseLocation } from "../kernel/index.ts";
+import type { DatabaseLocation } from "../database/index.ts";
+import { outcomeOf } from "../kernel/index.ts";
 import type { Append, EventStore, NewEvent, StoredEvent, Verdict } from "./event-store.ts";
 import { PlaceChecks } from "./marks.ts";
 import { openEventStore } from "./open.ts";
+import { until } from "../testing/index.ts";
 
 /** An event store under test, on a database of its own. */
 export interface Subject {
@@ -717,10 +719,3 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
 }
 
 /** The first value that is there, or an error after five seconds. */
-async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
-  for (const deadline = Date.now() + 5_000; Date.now() < deadline; await wait(5)) {
-    const found = await look();
-    if (found !== undefined) return found;
-  }
-  throw new Error("waited for 5 s in vain");
-}

@@ -11,6 +11,7 @@
 import { Unavailable } from "../kernel/index.ts";
 import { bucketOf, moved } from "./buckets.ts";
 import type { CommittedBatch, Dialect, Upkeep } from "./dialect.ts";
+import { storeErrors } from "./errors.ts";
 import type { Append, Verdict } from "./event-store.ts";
 import { limits } from "./limits.ts";
 
@@ -248,7 +249,7 @@ function twinVerdict({ append, verdict }: Waiting): Verdict {
 function withdrawal(verdict: Verdict): Verdict {
   if (verdict.kind === "fenced") return { kind: "fenced", unsent: true };
   if (verdict.kind !== "failed") return { kind: "conflict" };
-  const error = new Unavailable("STORE_UNAVAILABLE", {
+  const error = storeErrors.STORE_UNAVAILABLE({
     message: "withdrawn: the commit before it failed",
     cause: verdict.error,
   });
@@ -259,6 +260,6 @@ function withdrawal(verdict: Verdict): Verdict {
 const asUnavailable = (error: unknown): Error =>
   error instanceof Unavailable
     ? error
-    : new Unavailable("STORE_UNAVAILABLE", { message: String(error), outcome: "unknown", cause: error });
+    : storeErrors.STORE_UNAVAILABLE({ message: String(error), outcome: "unknown", cause: error });
 
-const closed = (): Error => new Unavailable("STORE_CLOSED", { message: "the event store is closed" });
+const closed = (): Error => storeErrors.STORE_CLOSED();

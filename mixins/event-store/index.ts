@@ -14,5 +14,6 @@ export type {
   Verdict,
 } from "./event-store.ts";
 export { bucketOf } from "./buckets.ts";
+export { storeErrors } from "./errors.ts";
 export { digestOf, nextMark, partsOf, PlaceChecks } from "./marks.ts";
 export { upcast, type Upcasters } from "./upcasting.ts";

@@ -1,10 +1,10 @@
-import type { DatabaseLocation } from "../kernel/index.ts";
 import { openPostgres } from "./dialects/postgres/postgres.ts";
 import { openSqlite } from "./dialects/sqlite/sqlite.ts";
 import type { EventStore } from "./event-store.ts";
 import type { CommitObserver } from "./group-commit.ts";
 import { shardedStore } from "./sharded-store.ts";
 import { storeOn } from "./store.ts";
+import type { DatabaseLocation } from "../database/index.ts";
 
 export interface StoreOptions {
   /** Called after each commit. */

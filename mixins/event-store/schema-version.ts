@@ -1,4 +1,4 @@
-import { Bug } from "../kernel/index.ts";
+import { storeErrors } from "./errors.ts";
 
 /** The newest step that a store's tables have, and what its release says of older code. */
 export interface SchemaVersion {
@@ -13,8 +13,5 @@ export interface SchemaVersion {
  */
 export function mustBeReadable(place: string, { version, readableFrom }: SchemaVersion, known: number): void {
   if (version <= known || (readableFrom !== null && readableFrom <= known)) return;
-  throw new Bug(
-    "STORE_SCHEMA_NEWER",
-    `${place}: the event store has schema ${version}, this code knows ${known}; start the newer release`,
-  );
+  throw storeErrors.STORE_SCHEMA_NEWER({ place, version, known });
 }

@@ -9,10 +9,10 @@
 // flight (its flight) are all at one shard. One that belongs elsewhere by now, or comes after a `fenced` one, is fenced
 // without being sent, once the flight has landed: sent to the new owner, it would overtake what the old one still has.
 import { setTimeout as sleep } from "node:timers/promises";
-import { Bug } from "../kernel/index.ts";
 import { BUCKETS, bucketOf, moved } from "./buckets.ts";
 import { cursorOf, placesOf } from "./cursors.ts";
 import type { Dialect } from "./dialect.ts";
+import { storeErrors } from "./errors.ts";
 import type { Append, Cursor, EventStore, OpenSaga, StoredEvent, Verdict } from "./event-store.ts";
 import { limits } from "./limits.ts";
 import { markOfShards, type Mark } from "./marks.ts";
@@ -39,7 +39,7 @@ export async function shardedStore(shards: readonly StoreShard[]): Promise<Event
   const missing = map.filter(owner => owner === NOWHERE).length;
   if (missing > 0) {
     await Promise.all(shards.map(({ store }) => store.close()));
-    throw new Bug("STORE_INCOMPLETE", `${missing} of ${BUCKETS} buckets have no owner: is a shard missing?`);
+    throw storeErrors.STORE_INCOMPLETE({ missing, buckets: BUCKETS });
   }
   return new ShardedStore(shards, map);
 }

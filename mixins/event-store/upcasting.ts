@@ -1,4 +1,5 @@
-import { Bug, isPromise } from "../kernel/index.ts";
+import { isPromise } from "../kernel/index.ts";
+import { storeErrors } from "./errors.ts";
 
 /** Lifts an event's data from the version that is its key to the next one. Pure. */
 export type Upcasters = { readonly [version: number]: ((data: any) => any) | undefined };
@@ -16,17 +17,13 @@ export function upcast(
   upcasters: Upcasters,
 ): unknown {
   if (schemaVersion > currentVersion)
-    throw new Bug("EVENT_NEWER", `${type}: stored in version ${schemaVersion}, this code knows ${currentVersion}`);
+    throw storeErrors.EVENT_NEWER({ type, stored: schemaVersion, known: currentVersion });
   let lifted = data;
   for (let version = schemaVersion; version < currentVersion; version++) {
     const step = upcasters[version];
-    if (!step) throw new Bug("UPCASTER_MISSING", `${type}: no upcaster from version ${version} to ${version + 1}`);
+    if (!step) throw storeErrors.UPCASTER_MISSING({ type, version, next: version + 1 });
     lifted = step(lifted);
-    if (!isData(lifted))
-      throw new Bug(
-        "UPCASTER_WRONG",
-        `${type}: the upcaster from version ${version} gave no object that JSON can hold`,
-      );
+    if (!isData(lifted)) throw storeErrors.UPCASTER_WRONG({ type, version });
   }
   return lifted;
 }

@@ -1,43 +1,42 @@
 // Named instants in production code where a test can kill the process, throw or wait. Off, a failpoint is a call of an
 // empty function. On, by FAILPOINTS in the environment:
 //
-//   FAILPOINTS="append:after-commit=kill@0.01;saga:before-step=throw;relay:published=sleep(50)@0.2"
+//   FAILPOINTS="append:after-commit=kill@0.01;saga:before-step=throw;actor:before-reply=sleep(50)@0.2"
 //
 // `@p` is the probability of each pass, `#n` the number of the pass that fires (`append:after-commit=kill#120`).
+//
+// A floor or a service declares its own in a `failpoints.ts` beside the code that passes them. A start checks FAILPOINTS
+// against all that are declared, and a test kills a process at each.
 import { writeSync } from "node:fs";
 
-/** Every failpoint of the house. A test walks this list and kills at each. */
-export const FAILPOINTS = [
-  "append:before-commit",
-  "append:after-commit",
-  "actor:before-reply",
-  "consumer:before-commit",
-  "consumer:after-commit",
-  "reactor:after-call",
-  "saga:before-step",
-  "saga:after-step",
-  "saga:before-undo",
-  "timer:before-fire",
-  "timer:after-fire",
-  "snapshot:before-save",
-  "payments:after-request",
-  "payments:after-provider",
-  "reshard:marked",
-  "reshard:copied",
-  "reshard:sealed",
-  "reshard:completed",
-  "reshard:verified",
-  "reshard:owned",
-  "reshard:moved",
-] as const;
-export type Failpoint = (typeof FAILPOINTS)[number];
+/** Marks an instant. Does nothing unless FAILPOINTS names it. */
+export interface Failpoint<N extends string = string> {
+  (name: N): void;
+  /** All that were declared together. */
+  readonly names: readonly N[];
+}
 
-type Action = { kind: "kill" | "throw" | "sleep"; ms: number; probability: number; pass: number | undefined };
+interface Action {
+  readonly kind: "kill" | "throw" | "sleep";
+  /** Milliseconds of a sleep. */
+  readonly ms: number;
+  readonly probability: number;
+  readonly pass: number | undefined;
+}
 
-/** What the environment expects of FAILPOINTS. */
+/** The form of FAILPOINTS, for messages and the page of the configuration. */
 export const FAILPOINTS_FORM = "<failpoint>=kill|throw|sleep(<ms>), then @<probability> or #<pass>, semicolons between";
 
-/** Whether the text arms failpoints: the start asks, before anything passes one. */
+/** Declares failpoints, `<subject>:<instant>`. The function that it returns marks them: `failpoint("append:after-commit")`. */
+export function defineFailpoints<const N extends string>(...names: N[]): Failpoint<N> {
+  const text = process.env["FAILPOINTS"];
+  return Object.assign(text ? armed(text) : () => {}, { names });
+}
+
+/** Whether an export of a module declares failpoints. */
+export const isFailpoint = (value: unknown): value is Failpoint => typeof value === "function" && "names" in value;
+
+/** Whether the text has the form of FAILPOINTS. */
 export function areFailpoints(text: string): boolean {
   try {
     parseFailpoints(text);
@@ -47,15 +46,18 @@ export function areFailpoints(text: string): boolean {
   }
 }
 
-export function parseFailpoints(text: string): Map<Failpoint, Action> {
-  const actions = new Map<Failpoint, Action>();
+/** The failpoints that the text names. */
+export const failpointsIn = (text: string): string[] => [...parseFailpoints(text).keys()];
+
+function parseFailpoints(text: string): Map<string, Action> {
+  const actions = new Map<string, Action>();
   for (const part of text
     .split(";")
     .map(item => item.trim())
     .filter(Boolean)) {
     const match = /^([\w:-]+)=(kill|throw|sleep)(?:\((\d+)\))?(?:@([\d.]+)|#(\d+))?$/.exec(part);
-    if (!match || !FAILPOINTS.includes(match[1] as Failpoint)) throw new Error(`FAILPOINTS: cannot read "${part}"`);
-    actions.set(match[1] as Failpoint, {
+    if (!match) throw new Error(`FAILPOINTS: cannot read "${part}"`);
+    actions.set(match[1]!, {
       kind: match[2] as Action["kind"],
       ms: Number(match[3] ?? 0),
       probability: Number(match[4] ?? 1),
@@ -65,10 +67,10 @@ export function parseFailpoints(text: string): Map<Failpoint, Action> {
   return actions;
 }
 
-/** Reads the text at the first pass: thrown while this file loads, the message would come with a stack and no name. */
-function armed(text: string): (name: Failpoint) => void {
-  const passes = new Map<Failpoint, number>();
-  let actions: Map<Failpoint, Action> | undefined;
+/** Reads the text at the first pass: thrown while a module loads, the message would come with a stack and no name. */
+function armed(text: string): (name: string) => void {
+  const passes = new Map<string, number>();
+  let actions: Map<string, Action> | undefined;
   return name => {
     const action = (actions ??= parseFailpoints(text)).get(name);
     if (!action) return;
@@ -81,8 +83,3 @@ function armed(text: string): (name: Failpoint) => void {
     process.kill(process.pid, "SIGKILL");
   };
 }
-
-/** Marks an instant. Does nothing unless FAILPOINTS names it. */
-export const failpoint: (name: Failpoint) => void = process.env["FAILPOINTS"]
-  ? armed(process.env["FAILPOINTS"])
-  : () => {};

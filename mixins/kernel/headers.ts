@@ -5,7 +5,7 @@
 export const COMMAND_ID = "command-id";
 /** The command was sent before, and its reply was lost: what it did then is found by its id, not decided anew. */
 export const REPEATED = "command-repeated";
-/** Actors that wait for this call (`order.42>stock.7`): a call that comes back to one of them is a cycle. */
+/** Actors that wait for this call (`loan.42>book.7`): a call that comes back to one of them is a cycle. */
 export const CALL_CHAIN = "call-chain";
 
 /**

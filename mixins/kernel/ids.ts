@@ -3,7 +3,7 @@
 import { hash, randomFillSync } from "node:crypto";
 import { v7 } from "uuid";
 
-/** Our own UUIDv5 namespace, 5b0f6d52-6f0d-5d0f-9a57-1c4b3f7e2a10. Never changes: an order's id is derived from it. */
+/** Our own UUIDv5 namespace, 5b0f6d52-6f0d-5d0f-9a57-1c4b3f7e2a10. Never changes: ids of actors are derived from it. */
 const NAMESPACE = Buffer.from("5b0f6d526f0d5d0f9a571c4b3f7e2a10", "hex");
 
 declare const brand: unique symbol;

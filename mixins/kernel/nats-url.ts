@@ -3,12 +3,12 @@ import { decoded } from "./text.ts";
 const NATS_FORM =
   "nats://user:password@host:4222 or tls://…, commas between, in a password % and two digits for / ? # @ ,";
 
-/** What `NATS_URL` should have been; undefined when it is as it should be. */
+/** The form that `NATS_URL` should have had; undefined when it is as it should be. */
 export function natsUrlProblem(urls: string): string | undefined {
   const isUsable = (url: string): boolean => {
     if (!URL.canParse(url)) return false;
     const { protocol, hostname, pathname, search, hash } = new URL(url);
-    // What follows the port would be the rest of a password, most likely.
+    // A path, a query or a fragment is most likely the rest of a password.
     return /^(nats|tls):$/.test(protocol) && hostname !== "" && /^\/?$/.test(pathname) && !search && !hash;
   };
   return urls.split(",").every(url => isUsable(url.trim())) ? undefined : NATS_FORM;

@@ -1,17 +1,17 @@
-// What may be shown of a text in which a URL can lie: nothing between its scheme and its last `@`, and no query. Whatever
-// prints a variable, a URL or a driver's message asks here. In doubt more is hidden: a password with `/`, `?`, `#` or `@`
-// in it makes another URL of what was meant.
+// Hides passwords in texts that may hold a URL: everything between the scheme and the last `@`, and the query. Code that
+// prints a variable, a URL or a driver's message calls these functions. In doubt they hide more: a password with `/`, `?`,
+// `#` or `@` in it makes another URL of the one that was meant.
 
 const HIDDEN = "…";
 const SCHEME = /[a-z][a-z0-9+.-]*:\/\//i;
 /** Host, port and path, several hosts with commas between. A port has five digits at most; more may be a password. */
 const ADDRESS = /^[\w.-]*(\[[\da-f:.]+\])?(:\d{1,5})?(,[\w.-]+(:\d{1,5})?)*(\/[\w.~%+-]*)*$/i;
-/** By its name, as in a query, a keyword form, JSON or a list of settings. */
+/** A password by its name, as in a query, a keyword form, JSON or a list of settings. */
 const PASSWORD =
   /\b(\w*(?:pass\w*|pwd|secret|token|api_?key)\s*=|\w*(?:password|passwd|pwd|secret)"?\s*:)(\s*)("[^"]*"|'[^']*'|[^\s&;,)}]+)/gi;
-/** Of a URL whose scheme is missing or misspelt. */
+/** The credentials of a URL whose scheme is missing or misspelt. */
 const CREDENTIALS = /[^\s"'`(]+:[^\s"'`]*@(?=[\w[.-])/g;
-/** What a sentence puts behind a URL. */
+/** Punctuation that a sentence puts behind a URL. */
 const PUNCTUATION = /[)\]"'`:;,.]*$/;
 
 /**

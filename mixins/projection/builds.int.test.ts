@@ -1,24 +1,26 @@
 // Two versions of a projection side by side: what each node reads, whichever version the pointer names, in a roll-out,
 // in a roll-back, and while builds are switched and dropped.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { consumersOf } from "../stream/siblings.ts";
 import type { ServiceBroker } from "moleculer";
 import Type from "typebox";
-import { Nats } from "../testing/servers/nats.ts";
+import { until } from "../testing/index.ts";
+import { newBrokers } from "../testing/broker.ts";
+import { Nats } from "../testing/servers.ts";
 import type { Database } from "../database/index.ts";
-import { consumersOf } from "../stream/mixin.ts";
-import { Source, testHouse, until } from "../stream/source.fixture.ts";
+import { Source } from "../stream/log/source.fixture.ts";
 import { Builds, type Build } from "./builds.ts";
 import { defineProjection, type Projection } from "./index.ts";
 import { Projections, type ProjectingService, type ProjectionLimits } from "./mixin.ts";
 import { shapesOf } from "./shape.ts";
 
-let house: Awaited<ReturnType<typeof testHouse>>;
+let house: Awaited<ReturnType<typeof newBrokers>>;
 let source: Source;
 beforeEach(async () => {
-  house = await testHouse();
+  house = await newBrokers();
   source = new Source("things", "thing", ["thing.added"]);
 });
-afterEach(() => house.end());
+afterEach(() => house.stop());
 
 /** Version 2 has a column that version 1 lacks, and another meaning of `size`. */
 const sizes = (version: 1 | 2 | 3, fails: (event: any) => boolean = () => false): Projection =>

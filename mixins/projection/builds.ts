@@ -1,27 +1,26 @@
 // The builds of one projection: physical tables with a consumer of their own. One is live; a pointer row says which.
 //
 //   building  reads the log from its start, beside the live one; resumes at its checkpoint after a crash
-//   live      what is read; one row in `projections`
+//   live      the one that is read; one row in `projections`
 //   retired   replaced: kept and fed for a grace period, and for as long as nodes of its version run; then dropped
 //
-// Which build a node reads, by its own version and the live one's. A node's queries know the columns of its own version
-// only: with none of these builds to read it is unavailable, and the caller asks another node.
+// Which build a node reads, by its own version and the live one's. A node's queries know only the columns of its own version:
+// without a build of it, the node answers `NOT_CAUGHT_UP` and the caller asks another one.
 //
 //   node N,   live N      the live one
 //   node N+1, live N      none until N+1 is live; nodes of N answer
 //   node N+1, live N+1    the live one
 //   node N,   live N+1    its own, retired and still fed (a roll-out that is not over, or a roll-back)
 //
-// A newer version becomes live when it has caught up. An older one, or a retired one, becomes live again only when nobody
-// feeds the live one any more: else nodes of two versions would take it from each other for ever.
+// A newer version becomes live when it has caught up. An older one, or a retired one, becomes live again only when no node
+// feeds the live one any more: else nodes of two versions would take turns for ever.
 //
-// One row, one order of effects: all followers of a build (of several sources, of a carrier's partitions, on whatever
-// node) hold the build's row while they read, fold and write. Locks are taken in one order: the row of the build, its
-// tables, its places.
+// Guards P4 (each event exactly once, in stream order): all readers of a build, of several sources and partitions, on any
+// node, hold the build's row while they read, fold and write. Locks are taken in one order: the row of the build, its tables,
+// its checkpoints.
 import type { Knex } from "knex";
 import type { Database } from "../database/index.ts";
-import { isAtOrPast, stoppedOf } from "../stream/index.ts";
-import { forgetConsumer } from "../stream/mixin.ts";
+import { forgetConsumer, isAtOrPast, stoppedOf } from "../stream/siblings.ts";
 import { physicalName } from "./physical-name.ts";
 import type { Shape } from "./shape.ts";
 
@@ -33,7 +32,7 @@ export interface Build {
   /** Milliseconds since the epoch, the database's clock. */
   readonly retiredAt: number | undefined;
 }
-/** A stream aside; one that is not parked is tried again by itself. */
+/** A stream that failed. One that is not parked is tried again by itself. */
 interface Blocking {
   readonly stream: string;
   readonly isParked: boolean;
@@ -46,7 +45,7 @@ export const consumerName = (name: string, { version, build }: BuildId): string 
   `${name}@${version}${build > 1 ? `.${build}` : ""}`;
 export { physicalName };
 
-/** Another node has dropped the build. The follower rolls back; its node stops it at the next look. */
+/** Another node has dropped the build. The reader rolls back, and its node stops it at the next look. */
 class Dropped extends Error {
   readonly retryable = true;
 }
@@ -64,7 +63,7 @@ export class Builds {
 
   /** The newest last. */
   async all(knex: Knex = this.#database.knex): Promise<Build[]> {
-    // One statement: between two the pointer may have moved, and what it named may be dropped.
+    // One statement: between two, the pointer may move and the build that it named be dropped.
     const rows = await knex("projection_builds as b")
       .leftJoin("projections as p", "p.name", "b.name")
       .where("b.name", this.#name)
@@ -83,8 +82,8 @@ export class Builds {
   }
 
   /**
-   * Keeps all other followers of the build waiting until the end of the transaction, in whatever process they run: what
-   * it reads from here on is what it changes.
+   * Keeps all other readers of the build waiting until the end of the transaction, in whatever process they run, so that no
+   * row changes between its reading and its writing.
    * @throws Dropped
    */
   async hold(trx: Knex.Transaction, build: BuildId): Promise<void> {
@@ -110,7 +109,7 @@ export class Builds {
       const builds = await this.all(trx);
       const running = builds.find(build => build.state === "building" && build.version === version);
       if (running && !(await this.#hasStopped(trx, running))) return { build: running.build, started: false };
-      // What it has read is of another log: nobody will read its rows.
+      // It has read another log, and no query will read its rows.
       if (running) await this.#retire(trx, running, 0);
       const own = builds.filter(build => build.version === version).map(({ build }) => build);
       const build = Math.max(0, ...own) + 1;
@@ -119,7 +118,7 @@ export class Builds {
     });
   }
 
-  /** Streams that a build had to set aside and the live one holds, oldest name first: until they are repaired it is no improvement. */
+  /** Streams that failed in a build and not in the live one, by name: until they are repaired, the live one is the better. */
   async blockedBy(next: BuildId, live: BuildId, knex: Knex = this.#database.knex): Promise<Blocking[]> {
     const [ours, theirs] = [consumerName(this.#name, next), consumerName(this.#name, live)];
     const aside = await knex("parked_streams").whereIn("consumer", [ours, theirs]).orderBy("actor_stream");
@@ -130,8 +129,8 @@ export class Builds {
   }
 
   /**
-   * Makes a build the live one, in one transaction, if it has passed the places of all that were ever read: who has seen
-   * an event in other rows finds it in these. Nothing may block it.
+   * Makes a build the live one, in one transaction, if it is past the checkpoints of all builds that were ever read: a client
+   * that has seen an event in their rows finds it in these. Refuses while `blockedBy` finds a stream.
    */
   switchTo(next: BuildId): Promise<boolean> {
     return this.#alone(async trx => {
@@ -139,7 +138,7 @@ export class Builds {
       const live = builds.find(({ state }) => state === "live");
       const mine = builds.find(build => isSame(build, next));
       if (!live || !mine || !(await this.#mayReplace(trx, live, mine))) return false;
-      // Their followers wait until we are done, and hold no place then.
+      // The readers of all builds wait until this transaction ends, and move no checkpoint meanwhile.
       await trx("projection_builds")
         .where({ name: this.#name })
         .orderBy(["version", "build"])
@@ -156,7 +155,7 @@ export class Builds {
           if (stoppedOf(place)) return false;
           continue;
         }
-        // A place in another log says nothing of this one: then what this log had when the live one stopped has to do.
+        // A checkpoint in another log cannot be compared: the head of this log when the live one stopped is taken instead.
         const reached = stoppedOf(place)?.head ?? place.cursor;
         if (!isAtOrPast(cursors.get(`${ours}/${source}/${partition}`) ?? "", reached)) return false;
       }
@@ -164,9 +163,9 @@ export class Builds {
       const { version, build } = next;
       await trx("projections").where({ name: this.#name }).update({ version, build });
       await trx("projection_builds").where(this.#key(next)).update({ retired_at: null });
-      // Nobody goes back to rows of another log.
+      // Rows of another log are not kept for a roll-back.
       await this.#retire(trx, live, (await this.#hasStopped(trx, live)) ? 0 : undefined);
-      // What is being built of a version before this one, by nobody, is wanted no more.
+      // A build of an earlier version that no node feeds is not wanted any more.
       for (const other of builds)
         if (other.state === "building" && other.version < version && !(await this.#isFed(trx, other)))
           await this.#remove(trx, other);
@@ -179,7 +178,7 @@ export class Builds {
     return next.version !== live.version && !(await this.#isFed(trx, live));
   }
 
-  /** Whether a node of the build's version runs: its followers hold leases. */
+  /** Whether a node of the build's version runs: its readers hold leases. */
   async #isFed(knex: Knex, build: BuildId): Promise<boolean> {
     const consumer = consumerName(this.#name, build);
     const lease = await knex("leases")
@@ -191,8 +190,8 @@ export class Builds {
   }
 
   /**
-   * Drops a build that was replaced, its tables and its place; whether it did. Not while nodes of another version than
-   * `ownVersion` feed it: they read it.
+   * Drops a build that was replaced, with its tables and checkpoint; answers whether it did. Not while nodes of another
+   * version than `ownVersion` feed it: they read it.
    */
   drop(build: BuildId, ownVersion: number): Promise<boolean> {
     return this.#alone(async trx => {
@@ -204,14 +203,14 @@ export class Builds {
     });
   }
 
-  /** One change at a time, whoever makes it: each goes by what it finds. */
+  /** One change at a time among all nodes: each reads the builds before it changes them. */
   #alone<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
     return this.#database.transaction(work, { lock: `projection/${this.#name}` });
   }
 
   async #add(trx: Knex.Transaction, id: BuildId): Promise<void> {
     const tables = this.#shapes.map(({ table }) => physicalName(this.#name, id, table));
-    // It begins at the start of the log, whatever an earlier build of this name has left.
+    // It begins at the start of the log: an earlier build of this name may have left a checkpoint.
     await forgetConsumer(trx, consumerName(this.#name, id));
     await trx("projection_builds").insert({ ...this.#key(id), tables: JSON.stringify(tables), retired_at: null });
     for (const [i, shape] of this.#shapes.entries()) await shape.create(trx, tables[i]!);
@@ -229,7 +228,7 @@ export class Builds {
       .update({ retired_at: at ?? (await this.#database.now(trx)) });
   }
 
-  /** Whether one of its places is not in the log. */
+  /** Whether one of its checkpoints is not in the log. */
   async #hasStopped(trx: Knex.Transaction, id: BuildId): Promise<boolean> {
     const places = await trx("checkpoints").where({ consumer: consumerName(this.#name, id) });
     return places.some(place => stoppedOf(place) !== undefined);

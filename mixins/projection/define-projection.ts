@@ -17,13 +17,12 @@ type Tables<T extends Record<string, TProperties>> = { readonly [K in keyof T]: 
 
 /**
  * Handlers only read and write their tables: the runtime may run them several times over a batch to find out which rows
- * they need, and keeps the result of the last time. One that throws parks the event's stream; the others go on. So does
- * one that waits for something else than its tables for 0.5 s (`HANDLER_HANGS`), changes the event, or goes on after its
- * promise is resolved. Rows that events of several sources change are folded one batch after the other, in whatever order
- * the batches come: the result must not depend on the order between sources.
+ * they need, and keeps the result of the last time. A handler that throws parks the event's stream; other streams go on. So
+ * does a handler that waits 0.5 s for anything but its tables (`HANDLER_HANGS`), changes the event, or goes on after its
+ * promise is resolved. Batches of several sources come in any order: rows that several of them change must not depend on it.
  */
-export interface Projection<T extends Record<string, TProperties> = any> {
-  readonly name: string;
+export interface Projection<T extends Record<string, TProperties> = any, N extends string = string> {
+  readonly name: N;
   /**
    * Raise it when handlers or tables change: the new version is built beside the old one, then switched to. Until then
    * queries of the new release are `NOT_CAUGHT_UP` and go to nodes of the old one, which keep their rows as long as they run.
@@ -36,5 +35,6 @@ export interface Projection<T extends Record<string, TProperties> = any> {
   readonly on: { readonly [E in EventName]?: (event: Recorded<E>, tables: Tables<T>) => Promise<void> };
 }
 
-export const defineProjection = <T extends Record<string, TProperties>>(projection: Projection<T>): Projection<T> =>
-  projection;
+export const defineProjection = <T extends Record<string, TProperties>, const N extends string>(
+  projection: Projection<T, N>,
+): Projection<T, N> => projection;

@@ -159,6 +159,7 @@ test("when handlers of several events hang, those after them are put off and tri
     "thing.e": "HANDLERS_HANG",
   });
   expect((failures.get("thing.e")!.error as any).retryable).toBe(true);
+  expect(failures.get("thing.e")!.isPostponed).toBe(true);
   expect(rowsOf(fold)).toEqual([{ id: "a", n: 1 }]);
 });
 

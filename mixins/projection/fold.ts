@@ -2,25 +2,30 @@
 // touch it.
 //
 // Reading the rows one by one would cost a query each. So a batch is folded more than once: a row that is not in memory
-// is answered as absent and noted, what was noted is read together, and the batch is folded again from the start. A fold
-// that asked for nothing new is the result. Keys that depend on rows need a round each; after the last round whatever is
-// still unknown is read singly.
+// is answered as absent and noted, the noted rows are read together, and the batch is folded again from the start. A fold
+// that asked for no new row is the result. Keys that depend on rows need a round each; after the last round, rows that are
+// still unknown are read one by one.
 //
-// A handler is the author's code. What it throws, a row that the table cannot hold, a call after its end, and a handler
-// that does not end are failures of its event alone: what it wrote is undone, and the others go on. Events are frozen and
-// rows are copies: a handler that changes either in place changes nothing, however often the batch is folded.
+// A handler is the author's code. An error of it, a row that the table cannot hold, a call after its end, and a handler that
+// does not end are failures of its event alone: its writes are undone, and other streams go on. Events are frozen and rows are
+// copies: a handler that changes either in place changes nothing, however often the batch is folded.
 import { deepFreeze } from "../actor/index.ts";
-import { Bug, plainError, Unavailable } from "../kernel/index.ts";
+import { type Bug, plainError, Unavailable } from "../kernel/index.ts";
 import type { Recorded } from "../contract/index.ts";
 import type { Projection, Table } from "./define-projection.ts";
 import { PROJECTION_LIMITS } from "./limits.ts";
 import type { Kept, Row, Shape } from "./shape.ts";
+import { projectionErrors } from "./errors.ts";
 
-/** Rounds in which unknown rows are only noted. Two cover a key found in a row; more seldom pay. */
+/** Rounds in which unknown rows are only noted. Two cover a key that is found in a row; more are seldom needed. */
 const ROUNDS = 3;
 
 export type Load = (shape: Shape, keys: readonly string[]) => Promise<Row[]>;
-export type FoldFailures = Map<string, { readonly event: Recorded; readonly error: unknown }>;
+/** As a consumer's `write` answers. */
+export type FoldFailures = Map<
+  string,
+  { readonly event: Recorded; readonly error: unknown; readonly isPostponed?: boolean }
+>;
 type Handler = (event: Recorded, tables: Record<string, Table<Row>>) => Promise<void>;
 type FoldLimits = Pick<typeof PROJECTION_LIMITS, "handlerMs" | "handlersHanging" | "handlerCalls">;
 
@@ -31,7 +36,7 @@ export class Fold {
   readonly #limits: FoldLimits;
   /** Events that fail without being handled again: their handler did not end, or went on after its end. */
   readonly #condemned = new Map<Recorded, Bug | Unavailable>();
-  /** The event at its handler. A round that finds another one here, or none, was given up. */
+  /** The handler call under way. A round that finds another one here, or none, was given up. */
   #call: HandlerCall | undefined;
   #hanging = 0;
   #endRound: () => void = () => {};
@@ -60,11 +65,11 @@ export class Fold {
   async #watched(events: readonly Recorded[]): Promise<FoldFailures | undefined> {
     const { handlerMs } = this.#limits;
     let before: HandlerCall | undefined;
-    // Two looks at the same call, with nothing to wait for: reads of the tables have time-outs of their own.
+    // A call that is the same at two looks, and reads no table, hangs: reads of tables have time-outs of their own.
     const watch = setInterval(() => {
       const call = this.#call;
       if (call && call === before && !this.tables.some(table => table.isReading)) {
-        this.#giveUp(call, "HANDLER_HANGS", `has not ended after ${handlerMs} ms`);
+        this.#giveUp(call, projectionErrors.HANDLER_HANGS, `has not ended after ${handlerMs} ms`);
         if (++this.#hanging === this.#limits.handlersHanging) this.#putOff(events.slice(events.indexOf(call.event)));
       }
       before = call;
@@ -83,7 +88,7 @@ export class Fold {
       const stream = `${event.actor}.${event.stream}`;
       if (failures.size > 0 && failures.has(stream)) continue;
       const condemned = this.#condemned.size > 0 ? this.#condemned.get(event) : undefined;
-      if (condemned) failures.set(stream, { event, error: condemned });
+      if (condemned) failures.set(stream, { event, error: condemned, isPostponed: condemned instanceof Unavailable });
       const handler = condemned ? undefined : this.#handlers[event.type];
       if (!handler) continue;
       const call = (this.#call = new HandlerCall(event, this.tables, this.#limits.handlerCalls, this.#watcher));
@@ -99,7 +104,7 @@ export class Fold {
         failures.set(stream, { event, error });
       }
       call.isOver = true;
-      // A database that fails is no fault of the event: the whole batch fails and is repeated.
+      // A failure of the database is not the event's: the whole batch fails and is repeated.
       for (const { broken } of this.tables) if (broken) throw broken.error;
     }
     this.#call = undefined;
@@ -107,41 +112,43 @@ export class Fold {
   }
 
   readonly #watcher: CallWatcher = {
-    late: call => this.#condemn(call, "HANDLER_LATE", "reads or writes after its end: it has to await what it does"),
-    endless: call => this.#giveUp(call, "HANDLER_ENDLESS", "reads and writes without end"),
+    late: call =>
+      this.#condemn(call, projectionErrors.HANDLER_LATE, "reads or writes after its end: it has to await what it does"),
+    endless: call => this.#giveUp(call, projectionErrors.HANDLER_ENDLESS, "reads and writes without end"),
   };
 
-  #giveUp(call: HandlerCall, type: string, what: string): void {
+  #giveUp(call: HandlerCall, error: Condemning, what: string): void {
     call.isOver = true;
     this.#call = undefined;
-    this.#condemn(call, type, what);
+    this.#condemn(call, error, what);
     this.#endRound();
   }
 
-  #condemn({ event }: HandlerCall, type: string, what: string): void {
+  #condemn({ event }: HandlerCall, error: Condemning, what: string): void {
     if (this.#condemned.has(event)) return;
     const { name } = this.#projection;
-    this.#condemned.set(event, new Bug(type, `projection ${name}: the handler of "${event.type}" ${what}`));
+    const message = `projection ${name}: the handler of "${event.type}" ${what}`;
+    this.#condemned.set(event, error({ message }));
   }
 
-  /** To wait for one more handler would take longer than a transaction may. They are tried again by themselves. */
+  /** Waiting for one more handler would take longer than a transaction may. The events are tried again by themselves. */
   #putOff(events: readonly Recorded[]): void {
     this.#hanging = 0;
-    const error = new Unavailable("HANDLERS_HANG", {
-      message: `projection ${this.#projection.name}: not handled yet, since handlers before it did not end`,
-    });
+    const error = projectionErrors.HANDLERS_HANG({ projection: this.#projection.name });
     for (const event of events) if (!this.#condemned.has(event)) this.#condemned.set(event, error);
   }
 }
 
+type Condemning = (typeof projectionErrors)["HANDLER_HANGS" | "HANDLER_LATE" | "HANDLER_ENDLESS"];
+
 type CallWatcher = Record<"late" | "endless", (call: HandlerCall) => void>;
 
-/** One event at its handler: what it does with its tables counts until it ends. */
+/** One call of a handler: its reads and writes count until it ends. */
 class HandlerCall {
   readonly event: Recorded;
   readonly handles: Record<string, Table<Row>> = {};
   isOver = false;
-  /** The first thing that the tables refused, whether or not the handler waited for it, or caught it. */
+  /** The first refusal of the tables, even if the handler did not wait for it, or caught it. */
   failure: { readonly error: unknown } | undefined;
   readonly #watcher: CallWatcher;
   #left: number;
@@ -153,7 +160,7 @@ class HandlerCall {
     for (const table of tables) this.handles[table.shape.table] = new Handle(table, this);
   }
 
-  /** Whether the tables may be used. Who may not never goes on: a loop that catches what it meets would not end. */
+  /** Whether the tables may be used. If not, the handler is never resumed: a loop that catches errors would not end. */
   mayGoOn(): boolean {
     if (this.isOver) this.#watcher.late(this);
     else if (--this.#left < 0) this.#watcher.endless(this);
@@ -161,14 +168,14 @@ class HandlerCall {
     return false;
   }
 
-  /** A rejection for which the handler does not wait does not end the process: it is the event's failure. */
+  /** Fails the event. The rejection has a handler, so that it does not end the process when the author awaits nothing. */
   refuse(error: unknown): Promise<never> {
     this.failure ??= { error };
     return quietly(Promise.reject(error));
   }
 }
 
-/** A table in the hands of one handler, for one event. */
+/** A table as one call of a handler sees it. */
 class Handle implements Table<Row> {
   readonly #table: MemoryTable;
   readonly #call: HandlerCall;
@@ -216,9 +223,9 @@ function quietly<T>(promise: Promise<T>): Promise<T> {
 }
 
 export interface Changes {
-  /** Rows of which it is not known what the table holds: mostly new ones. */
+  /** Rows that were not read before: mostly new ones. */
   readonly written: readonly Kept[];
-  /** Rows that were read and are another now, and the columns in which any of them is. */
+  /** Rows that were read and have changed, and the columns in which any of them has. */
   readonly updated: readonly Kept[];
   readonly columns: ReadonlySet<string>;
   readonly removed: readonly string[];
@@ -235,7 +242,7 @@ export class MemoryTable {
   #missed = new Set<string>();
   #noting = true;
   #readsAtHand = 0;
-  /** How to undo what the event at hand has written. */
+  /** The values before the writes of the current event, to undo them. */
   #before: { key: string; had: boolean; row: Kept | undefined }[] = [];
 
   constructor(shape: Shape, load: Load) {
@@ -268,7 +275,7 @@ export class MemoryTable {
     this.#set(this.shape.keepKey(key), undefined);
   }
 
-  /** What to write after the last round. */
+  /** The changes to write, after the last round. */
   changes(): Changes {
     const changes = {
       written: [] as Kept[],
@@ -304,7 +311,7 @@ export class MemoryTable {
     this.#before.length = 0;
   }
 
-  /** Reads what the round asked for; whether there was anything. */
+  /** Reads the rows that the round has noted; answers whether there were any. */
   async loadMissed(): Promise<boolean> {
     if (this.#missed.size === 0) return false;
     const keys = [...this.#missed];

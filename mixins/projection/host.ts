@@ -1,13 +1,16 @@
 // One projection in one service: runs the consumers of its builds, switches to a build that has caught up, answers reads.
 import type { Knex } from "knex";
-import { Refusal, Unavailable } from "../kernel/index.ts";
+import { inChunks } from "../kernel/index.ts";
+import type { TProperties } from "typebox";
+import type { Refusal } from "../kernel/index.ts";
 import type { Database } from "../database/index.ts";
-import { inChunks, type Consumer, type Consumers, type ConsumerStatus } from "../stream/mixin.ts";
+import type { Consumer, Consumers, ConsumerStatus } from "../stream/siblings.ts";
 import { Builds, consumerName, isSame, physicalName, type Build } from "./builds.ts";
 import type { Projection } from "./define-projection.ts";
 import { Fold, type Load } from "./fold.ts";
 import { PROJECTION_LIMITS, type ProjectionLimits } from "./limits.ts";
 import { shapesOf, type Kept, type Shape } from "./shape.ts";
+import { projectionErrors } from "./errors.ts";
 
 export interface BuildStatus {
   readonly name: string;
@@ -17,16 +20,16 @@ export interface BuildStatus {
   readonly lagEvents: number | null;
   readonly lagMs: number;
   readonly events: number;
-  /** Logs in which its place is not: it is built anew by a rebuild. */
+  /** Logs that do not have its checkpoint: it waits for a rebuild. */
   readonly stopped?: ConsumerStatus["stopped"];
-  /** Of a build: streams that it had to set aside and the live one holds. Until they are repaired it stays a build. */
+  /** Streams that failed in this build and not in the live one. It cannot become live until they are repaired. */
   readonly blockedBy?: readonly string[];
 }
 
 type Logger = Record<"info" | "warn", (...message: unknown[]) => void>;
 
-export class ProjectionHost {
-  readonly projection: Projection;
+export class ProjectionHost<T extends Record<string, TProperties> = any> {
+  readonly projection: Projection<T>;
   readonly #consumers: Consumers;
   readonly #builds: Builds;
   readonly #shapes: readonly Shape[];
@@ -38,11 +41,11 @@ export class ProjectionHost {
   readonly #actors: readonly string[];
   readonly #timer: NodeJS.Timeout;
   #looking: Promise<void> | undefined;
-  /** Builds of which the log says that they cannot become live. */
+  /** Builds that were reported as unable to become live. */
   readonly #told = new Set<string>();
-  /** The one that is read here; none while the first one of our version is built beside another version's. */
+  /** The build that is read here; none while the first build of our version catches up beside another version's. */
   #current: Build | undefined;
-  /** Monotonic time at which it became the one that is read: a standby may not have its tables yet. */
+  /** Monotonic time since which it is read: a standby may not have its tables yet. */
   #currentSince = 0;
   /** Ends the pauses of reads that wait for a token. */
   #waiting = new Set<() => void>();
@@ -70,18 +73,18 @@ export class ProjectionHost {
     return host;
   }
 
-  /** Makes the tables of this version of a projection, and fills none: what `start` begins with. */
+  /** Makes the tables of this version of a projection and leaves them empty, as `start` does first. */
   static async prepare(projection: Projection, database: Database): Promise<void> {
     await new Builds(database, projection.name, shapesOf(projection)).ensure(projection.version);
   }
 
   /**
    * A query on the live rows of a table. Rows come as the database keeps them: JSON columns as text, booleans on SQLite
-   * as 0 and 1. A new query each time: the live build may be another one a moment later. They are read from a standby,
-   * where there is one that is not far behind, or `from` what `waitFor` gave.
-   * @throws Unavailable `NOT_CAUGHT_UP` while this version is built beside another one's: nodes of that one answer.
+   * as 0 and 1. Ask for a new query each time: another build may be live a moment later. Rows are read `from` the database
+   * that `waitFor` gave; by default from a standby that is not far behind, if there is one.
+   * @throws Unavailable `NOT_CAUGHT_UP` while this version is built beside another one: nodes of the other one answer.
    */
-  table<R extends object = any>(name: string, from: Knex = this.#reads()): Knex.QueryBuilder<R, R[]> {
+  table<R extends object = any>(name: keyof T & string, from: Knex = this.#reads()): Knex.QueryBuilder<R, R[]> {
     if (!(name in this.projection.tables)) throw new Error(`projection ${this.projection.name}: no table "${name}"`);
     return from(physicalName(this.projection.name, this.#readable(), name));
   }
@@ -89,7 +92,7 @@ export class ProjectionHost {
   #readable(): Build {
     if (this.#current) return this.#current;
     const { name, version } = this.projection;
-    throw new Unavailable("NOT_CAUGHT_UP", {
+    throw projectionErrors.NOT_CAUGHT_UP({
       message: `${name}: its version ${version} is still being built`,
       retryAfterMs: this.#limits.lookMs,
       elsewhere: true,
@@ -102,11 +105,11 @@ export class ProjectionHost {
 
   /**
    * Read-your-writes: resolves when the rows hold the version of a token, with where to read them: the standby if it has
-   * that version already, else the primary. A token is `<actor>:<id>@<version>` (`order:42@3`). Without the actor it means
-   * whichever of the projection's actors has written that version of this id: with more than one of them their owners are
-   * asked, so the actor should be named there.
-   * @throws Refusal `BAD_READ_TOKEN`, for one of a write that never was only after `timeoutMs` (default 2 000), since
-   * asking the owner at once would cost each read that has to wait a look into the log; Unavailable `NOT_CAUGHT_UP`.
+   * that version already, else the primary. A token is `<actor>:<id>@<version>` (`order:42@3`). Without the actor it means any
+   * actor of the projection that has written that version of this id. A projection of several actors then asks their owners:
+   * name the actor there.
+   * @throws Refusal `BAD_READ_TOKEN`. For a version that was never written only after `timeoutMs` (default 2 000): asking the
+   * owner at once would cost each waiting read a look into the log. Unavailable `NOT_CAUGHT_UP`.
    */
   async waitFor(token: string, timeoutMs: number = this.#limits.waitMs): Promise<Knex> {
     const write = this.#parse(token);
@@ -127,11 +130,7 @@ export class ProjectionHost {
           continue;
         }
       }
-      if (isOver)
-        throw new Unavailable("NOT_CAUGHT_UP", {
-          message: `${this.projection.name} has not caught up with ${token}`,
-          retryAfterMs: 500,
-        });
+      if (isOver) throw projectionErrors.NOT_CAUGHT_UP({ projection: this.projection.name, token });
       await this.#nextCommit();
     }
     return knex;
@@ -145,7 +144,7 @@ export class ProjectionHost {
     return { name, version, build, started };
   }
 
-  /** Where each build stands, the newest last. */
+  /** State and lag of each build, the newest last. */
   async status(): Promise<BuildStatus[]> {
     const { name } = this.projection;
     const builds = await this.#builds.all();
@@ -180,7 +179,7 @@ export class ProjectionHost {
     await this.#looking;
   }
 
-  /** Sees what other nodes have done, switches to what has caught up, drops what is past its grace. */
+  /** Reads the builds that other nodes have changed, switches to one that has caught up, drops those past their grace. */
   look(): Promise<void> {
     this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
     return this.#looking;
@@ -197,7 +196,7 @@ export class ProjectionHost {
     const builds = await this.#builds.all();
     if (builds.some(build => build.version === version)) this.#adopt(builds);
     else {
-      // A node of another release has dropped ours: what their followers know is of no use to the next one.
+      // A node of another release has dropped our builds: their readers are of no use to the next one.
       for (const consumer of this.#fed.keys()) await this.#consumers.remove(consumer);
       this.#fed.clear();
       this.#adopt(await this.#builds.ensure(version));
@@ -213,7 +212,7 @@ export class ProjectionHost {
     await this.#dropRetired();
   }
 
-  /** Once a build, and again after it was free: it looks every second. */
+  /** Warns once, and again after the build was unblocked meanwhile: it is asked every second. */
   async #tellBlocked(build: Build): Promise<void> {
     const live = (await this.#builds.all()).find(({ state }) => state === "live");
     const blockedBy = (live ? await this.#builds.blockedBy(build, live) : []).filter(({ isParked }) => isParked);
@@ -224,11 +223,11 @@ export class ProjectionHost {
     this.#told.add(consumer);
     this.#logger.warn(
       `projection ${this.projection.name}: build ${build.build} of version ${build.version} cannot become live, ` +
-        `${blockedBy.length} streams that the live one holds are in its dead letters: ${first.stream}`,
+        `${blockedBy.length} streams are in its dead letters and not in those of the live one: retry them, first ${first.stream}`,
     );
   }
 
-  /** Takes over what the tables say: which build is read here, which are fed here. */
+  /** Reads and feeds the builds that the tables name from now on. */
   #adopt(builds: readonly Build[]): void {
     if (this.#stopped) return;
     const { name, version } = this.projection;
@@ -260,7 +259,7 @@ export class ProjectionHost {
       types: Object.keys(on),
       definition: Object.values(on).map(String).join("\n"),
       ...(build.state === "building" && { limits: { batch: this.#limits.buildBatch } }),
-      // Whoever waited for the row of the build in the database would hold a connection of the pool meanwhile.
+      // One after the other here: a reader that waits for the build's row in the database holds a connection of the pool.
       transactions: {
         transaction: (work, options) => turns.take(() => this.#consumers.database.transaction(work, options)),
       },
@@ -321,7 +320,7 @@ export class ProjectionHost {
     throw invalidToken(`names no actor of this list: it has ${this.#actors.join(", ")}`);
   }
 
-  /** Those of the actors that have this version, as far as their owners can say. */
+  /** The actors that have this version, or may have it: an owner that is away does not rule its actor out. */
   async #writersOf({ actors, id, version }: Write): Promise<string[]> {
     const types = Object.keys(this.projection.on);
     const own = (actor: string): string[] => types.filter(type => actorOf(type) === actor);
@@ -329,7 +328,7 @@ export class ProjectionHost {
     return actors.filter((_, i) => isWritten[i] !== false);
   }
 
-  /** Whether the live rows hold this version of each of the actors: it was taken, and does not wait as a dead letter. */
+  /** Whether the live rows hold this version of each of the actors: it was read, and is no dead letter. */
   async #holds(knex: Knex, { actors, id, version }: Write): Promise<boolean> {
     const consumer = consumerName(this.projection.name, this.#readable());
     const streams = actors.map(actor => `${actor}.${id}`);
@@ -363,7 +362,7 @@ export class ProjectionHost {
   }
 }
 
-/** What a token names: a version of an id, of one actor or of any of several. */
+/** The write that a token names: a version of an id, of one actor or of any of several. */
 interface Write {
   readonly actors: readonly string[];
   readonly id: string;
@@ -373,7 +372,7 @@ interface Write {
 /** `order` of `order.placed`. */
 const actorOf = (type: string): string => type.split(".", 1)[0]!;
 
-/** One after the other, in the order in which they asked. */
+/** Runs work one after the other, in the order of the calls. */
 class Turns {
   #last: Promise<unknown> = Promise.resolve();
   take<T>(work: () => Promise<T>): Promise<T> {
@@ -383,5 +382,4 @@ class Turns {
   }
 }
 
-const invalidToken = (message: string): Refusal =>
-  new Refusal("BAD_READ_TOKEN", { status: 422, field: "after", message });
+const invalidToken = (message: string): Refusal => projectionErrors.BAD_READ_TOKEN({ field: "after", message });

@@ -1,2 +1,3 @@
 export { defineProjection, type Projection, type Table } from "./define-projection.ts";
-export { project, type GivenEvent } from "./project.ts";
+export { projectionErrors } from "./errors.ts";
+export { given, type GivenEvent } from "./given.ts";

@@ -1,4 +1,4 @@
-// Which builds of a projection there are, and which one is read.
+// The tables of projections: their builds, and the one that is read.
 import type { Knex } from "knex";
 
 export const migrations = [
@@ -23,7 +23,7 @@ export const migrations = [
 ];
 
 /**
- * The indexes that they make on Postgres, by table, as `npm run doctor` looks for them. A test compares the list with a
+ * The indexes that these migrations make on Postgres, by table, as `npm run doctor` looks for them. A test compares the list with a
  * database that is new.
  */
 export const PROJECTION_INDEXES: Readonly<Record<string, readonly string[]>> = {

@@ -1,14 +1,15 @@
-// What a service mixes in to keep read models.
-import type { Context, Service, ServiceSchema } from "moleculer";
+// The mixin of a service that keeps read models.
+import type { Context, Service } from "moleculer";
 import Type from "typebox";
-import { Refusal } from "../kernel/index.ts";
-import { paramsOf } from "../contract/index.ts";
-import { keepsTables, migrate } from "../database/mixin.ts";
-import { consumersOf, streamTables, Consuming } from "../stream/mixin.ts";
+import { paramsOf, type Mixin } from "../contract/index.ts";
+import { keepsTables } from "../database/siblings.ts";
+import { migrate } from "../database/mixin.ts";
+import { consumersOf, streamTables, Consuming } from "../stream/siblings.ts";
 import type { Projection } from "./define-projection.ts";
 import { ProjectionHost } from "./host.ts";
 import type { ProjectionLimits } from "./limits.ts";
 import { migrations } from "./migrations.ts";
+import { projectionErrors } from "./errors.ts";
 
 export { ProjectionHost, type BuildStatus } from "./host.ts";
 export { PROJECTION_LIMITS, type ProjectionLimits } from "./limits.ts";
@@ -20,24 +21,33 @@ export type ProjectingService = Service & {
   projection(name: string): ProjectionHost;
 };
 
+type OneOf<P> = P extends readonly (infer X)[] ? X : P;
+type TablesOf<P> = P extends Projection<infer T, any> ? T : never;
+/** What the mixin adds to `this`: the projections by their names. */
+export interface Projecting<P> {
+  projection<N extends (OneOf<P> extends Projection<any, infer X> ? X : never)>(
+    name: N,
+  ): ProjectionHost<TablesOf<Extract<OneOf<P>, { readonly name: N }>>>;
+}
+
 const operation = { visibility: "public", roles: ["admin"] } as const;
 
 /**
  * Keeps projections: `mixins: [Projections([OrderList, Sales])]`. `this.projection(name)` has `table(name)`, a query on
  * the live rows, and `waitFor(token)` for read-your-writes. Operations: `projections`, `rebuildProjection`.
  */
-export function Projections(
-  projections: Projection | readonly Projection[],
+export function Projections<const P extends Projection | readonly Projection[]>(
+  projections: P,
   limits: Partial<ProjectionLimits> = {},
-): Partial<ServiceSchema> {
-  const list: readonly Projection[] = Array.isArray(projections) ? projections : [projections as Projection];
+): Mixin<Projecting<P>> {
+  const list = (Array.isArray(projections) ? projections : [projections]) as readonly Projection[];
   return {
     mixins: [Consuming([])],
     metadata: { projections: Object.fromEntries(list.map(({ name, version }) => [name, version])) },
     methods: {
       projection(this: ProjectingService, name: string): ProjectionHost {
         const host = this.projections.get(name);
-        if (!host) throw new Refusal("PROJECTION_NOT_FOUND", { field: "name", message: `no projection "${name}"` });
+        if (!host) throw projectionErrors.PROJECTION_NOT_FOUND({ field: "name", name });
         return host;
       },
     },
@@ -75,5 +85,5 @@ export function Projections(
     async stopped(this: ProjectingService) {
       await Promise.all([...this.projections.values()].map(host => host.stop()));
     },
-  } as object;
+  } as object as Mixin<Projecting<P>>;
 }

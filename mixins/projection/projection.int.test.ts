@@ -1,19 +1,21 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { consumersOf, STREAM_LIMITS } from "../stream/siblings.ts";
 import type { ServiceBroker } from "moleculer";
 import Type from "typebox";
-import { consumersOf, STREAM_LIMITS } from "../stream/mixin.ts";
-import { Source, testHouse, until } from "../stream/source.fixture.ts";
+import { until } from "../testing/index.ts";
+import { newBrokers } from "../testing/broker.ts";
+import { Source } from "../stream/log/source.fixture.ts";
 import { defineProjection, type Projection } from "./index.ts";
 import { Projections, type ProjectingService, type ProjectionHost, type ProjectionLimits } from "./mixin.ts";
 
 const TYPES = ["thing.added", "thing.renamed", "thing.removed"];
-let house: Awaited<ReturnType<typeof testHouse>>;
+let house: Awaited<ReturnType<typeof newBrokers>>;
 let source: Source;
 beforeEach(async () => {
-  house = await testHouse();
+  house = await newBrokers();
   source = new Source("things", "thing", TYPES);
 });
-afterEach(() => house.end());
+afterEach(() => house.stop());
 
 /** One row a thing, one a kind; the fold of the log is easy to say without a database. */
 const things = (over: Partial<Projection> = {}, fails: (event: any) => unknown = () => undefined): Projection =>

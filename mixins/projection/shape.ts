@@ -1,9 +1,10 @@
 // Physical tables from TypeBox columns, and rows to and from them.
 import type { Knex } from "knex";
 import type { TProperties } from "typebox";
-import { Bug } from "../kernel/index.ts";
+import type { Bug } from "../kernel/index.ts";
 import { strictObject } from "../contract/index.ts";
 import type { Projection } from "./define-projection.ts";
+import { projectionErrors } from "./errors.ts";
 
 export type Row = Record<string, unknown>;
 /** A row in memory as the database keeps it: JSON columns are text, an optional column without a value is left out. */
@@ -63,8 +64,8 @@ export class Shape {
   }
 
   /**
-   * What is kept of a row that a handler gives: a copy, so that later changes of the handler's value change nothing.
-   * @throws Bug `ROW_NOT_STORABLE` for a row that the table cannot hold, with the column: its event fails then, and not
+   * A copy of the handler's row, as the database keeps it: later changes of the handler's object change nothing.
+   * @throws Bug `ROW_NOT_STORABLE` for a row that the table cannot hold, with the column: so its event fails alone, instead of
    * the whole batch when it is written.
    */
   keep(row: Row): Kept {
@@ -140,7 +141,7 @@ export class Shape {
     let reason = described(value);
     try {
       const text = JSON.stringify(value) as string | undefined;
-      // `null` is also what JSON makes of numbers that are none.
+      // JSON makes `null` of NaN and Infinity, too.
       if (text?.includes("null")) JSON.stringify(value, onlyFinite);
       if (text !== undefined) return text;
     } catch (error) {
@@ -158,7 +159,7 @@ export class Shape {
   }
 
   #unfit(message: string): Bug {
-    return new Bug("ROW_NOT_STORABLE", `projection ${this.#projection}, table ${this.table}: ${message}`);
+    return projectionErrors.ROW_NOT_STORABLE({ projection: this.#projection, table: this.table, reason: message });
   }
 }
 
@@ -168,10 +169,10 @@ export const shapesOf = (projection: Projection): Shape[] =>
       new Shape(table, properties, projection.indexes?.[table] as string[][] | undefined, projection.name),
   );
 
-/** Half a surrogate pair is no text to Postgres: two keys that it stores as one must be one here as well. */
+/** Postgres refuses half a surrogate pair. Two keys that it stores as one have to be one here as well. */
 const wellFormed = (value: unknown): string => (value as string).toWellFormed();
 
-/** What a value is, not what it says: that is people's data. */
+/** The kind of a value, without the value: it may be personal data. */
 function described(value: unknown): string {
   if (typeof value === "number" && !Number.isInteger(value)) return Number.isFinite(value) ? "a fraction" : `${value}`;
   if (typeof value === "number") return "a number of more than 53 bits";

@@ -2,20 +2,22 @@
 // gives, whichever source comes first, in one process and in two that have the database together. The sums do not depend
 // on the order between sources; rows are made by whoever comes first, removed at zero, and made again.
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { consumersOf } from "../stream/siblings.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import Type from "typebox";
-import { Source, testHouse, until } from "../stream/source.fixture.ts";
-import { consumersOf } from "../stream/mixin.ts";
+import { until } from "../testing/index.ts";
+import { newBrokers } from "../testing/broker.ts";
+import { Source } from "../stream/log/source.fixture.ts";
 import { defineProjection, type Projection } from "./index.ts";
 import { Projections, type ProjectingService } from "./mixin.ts";
 
 const ROWS = 7;
-let house: Awaited<ReturnType<typeof testHouse>>;
+let house: Awaited<ReturnType<typeof newBrokers>>;
 beforeEach(async () => {
-  house = await testHouse();
+  house = await newBrokers();
 });
-afterEach(() => house.end());
+afterEach(() => house.stop());
 
 const sourcesOf = (count: number): Source[] =>
   Array.from({ length: count }, (_, i) => new Source(`counters${i}`, `counter${i}`, [`counter${i}.moved`]));

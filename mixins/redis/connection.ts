@@ -3,7 +3,10 @@
 // it fail at once too. Nothing is queued, nothing is sent twice. It connects by itself, again and again.
 import { Redis } from "ioredis";
 import type { ServiceBroker } from "moleculer";
-import { backoffMs, environmentOf, METRICS, Unavailable, type Outcome } from "../kernel/index.ts";
+import type { Unavailable } from "../kernel/index.ts";
+import { backoffMs, METRICS, nodeEnvironment, type Outcome } from "../kernel/index.ts";
+import { redisEnvironment } from "./environment.ts";
+import { redisErrors } from "./errors.ts";
 
 export const limits = {
   /** Milliseconds until what was sent counts as lost: a hundred times what a loaded server takes, a tenth of a call's time. */
@@ -23,7 +26,7 @@ const UNWILLING = /^(OOM|READONLY|LOADING|MISCONF|BUSY|MASTERDOWN|NOREPLICAS|CLU
 type Logger = Pick<ServiceBroker["logger"], "info" | "warn">;
 
 export class RedisConnection {
-  /** What all keys of this shop begin with. */
+  /** The beginning of all keys of this namespace. */
   readonly prefix: string;
   /** The first attempt to connect has come to an end, whichever. */
   readonly tried: Promise<void>;
@@ -115,18 +118,17 @@ export class RedisConnection {
   }
 }
 
-const away = (outcome: Outcome, cause?: unknown): Unavailable =>
-  new Unavailable("REDIS_UNAVAILABLE", { message: "Redis cannot be reached", outcome, retryAfterMs: 1_000, cause });
+const away = (outcome: Outcome, cause?: unknown): Unavailable => redisErrors.REDIS_UNAVAILABLE({ outcome, cause });
 
 const connections = new WeakMap<ServiceBroker, RedisConnection>();
 
 /** The broker's connection: made by whoever asks first, closed after all services. Undefined without `REDIS_URL`. */
 export function redisOf(broker: ServiceBroker): RedisConnection | undefined {
-  const { redisUrl, namespace } = environmentOf(broker);
-  if (redisUrl === undefined) return undefined;
+  const { REDIS_URL } = redisEnvironment.of(broker);
+  if (REDIS_URL === undefined) return undefined;
   const known = connections.get(broker);
   if (known) return known;
-  const connection = new RedisConnection(redisUrl, namespace, broker.getLogger("redis"));
+  const connection = new RedisConnection(REDIS_URL, nodeEnvironment.of(broker).NAMESPACE, broker.getLogger("redis"));
   connections.set(broker, connection);
   broker.middlewares.add({ name: "CloseRedis", stopped: () => connection.close() });
   const { metrics } = broker;

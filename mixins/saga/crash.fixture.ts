@@ -1,4 +1,4 @@
-// A node that fulfils a dozen wishes, says what came of them, and leaves. Tests kill it on its way and run it again in
+// A node that fulfils a dozen wishes, prints their outcomes, and leaves. Tests kill it on its way and run it again in
 // the same folder: `node crash.fixture.ts <folder>`.
 import { COMMAND_ID } from "../kernel/index.ts";
 import { startFulfilment } from "./fulfilment-services.fixture.ts";

@@ -1,17 +1,17 @@
-// A saga is data: steps by action name, typed by the contracts. The pivot closes the road back: an `undo` of it, or after
-// it, is for an operator alone, who takes back what can neither succeed nor go back by itself.
+// A saga is data: steps by action name, typed by the contracts. After the pivot a saga does not compensate by itself: an
+// `undo` of the pivot, or of a later step, is for an operator, for a saga that cannot succeed either.
 import type { ActionName, EventName, ParamsOf, Recorded, ResultOf } from "../contract/index.ts";
 
 /** Whether two actions take the same params: neither lacks a field of the other, nor demands one that is optional there. */
 type SameParams<A, B> = [A, keyof A] extends [B, keyof B] ? ([B, keyof B] extends [A, keyof A] ? true : false) : false;
-/** The short form of an undo. (Checked per use: a search over all actions costs seconds of tsc.) */
+/** The short form of an undo. Checked at each use: a search over all actions would cost seconds of tsc. */
 type SameAs<A extends ActionName, U extends ActionName> = SameParams<ParamsOf<A>, ParamsOf<U>> extends true ? U : never;
 export interface StepOptions {
   /** Milliseconds of trying until the step's technical failures compensate (before the pivot). Default 60 000. */
   readonly timeoutMs?: number;
 }
 type Scope<T extends EventName, D> = { readonly sagaId: string; readonly event: Recorded<T>; readonly done: D };
-/** What an undo sees: `sent`, the params of the call that it undoes, and among `done` that call's result if it has answered. */
+/** The argument of an undo's params: `sent`, the params of the call to undo, and in `done` its result if it has answered. */
 type UndoScope<T extends EventName, D, N extends string, A extends ActionName> = Scope<
   T,
   D & { readonly [X in N]?: ResultOf<A> }
@@ -23,16 +23,16 @@ export interface Failure {
   readonly step: string;
 }
 
-/** Why the saga compensates, as `otherwise` is told. */
+/** Why the saga compensates, for `otherwise`. */
 export interface Cause extends Failure {
-  /** Every call of that step that was refused, with what it had sent: of an `each` there may be several. */
+  /** The refused calls of that step, with their params. An `each` may have several. */
   readonly refused: readonly { readonly type: string; readonly message: string; readonly params: any }[];
 }
 
 export interface Step extends StepOptions {
   readonly name: string;
   readonly call: string;
-  /** One call an item: items of the step, fixed by the scope. */
+  /** The items of the step, one call each. Fixed by the scope. */
   readonly over?: (scope: any) => readonly any[];
   readonly params: (scope: any, item?: any) => any;
   /** Without `params` it takes those of the call that it undoes. */
@@ -49,8 +49,9 @@ export interface Saga {
 
 type WithUndo<T extends EventName, D, N extends string, A extends ActionName, U extends ActionName> = StepOptions & {
   /**
-   * What undoes the step, also when it has no answer; of nothing it does nothing. By name alone only an action that takes
-   * the very params of the step; any other with its own: `["charges.refund", ({ sent, done }) => ({ … })]`.
+   * The action that undoes the step, also when the step has no answer: it must do nothing when there is nothing to undo. An
+   * action that takes the same params as the step is given by name; any other with its params:
+   * `["charges.refund", ({ sent, done }) => ({ … })]`.
    */
   undo?: (U & SameAs<A, U>) | readonly [call: U, params: (scope: UndoScope<T, D, N, A>) => ParamsOf<U>];
 };
@@ -61,7 +62,7 @@ export interface Back<T extends EventName, D> extends Saga {
     params: (scope: Scope<T, D>) => ParamsOf<A>,
     options?: WithUndo<T, D, N, A, U>,
   ): Back<T, D & Record<N, ResultOf<A>>>;
-  /** One call an item; a crash in the middle repeats none; one refused → the others are compensated. */
+  /** One call an item. A crash in the middle repeats none of them; when one is refused, the others are compensated. */
   each<N extends string, A extends ActionName, X, U extends ActionName = never>(
     name: N,
     over: (scope: Scope<T, D>) => readonly X[],
@@ -69,7 +70,7 @@ export interface Back<T extends EventName, D> extends Saga {
     params: (scope: Scope<T, D>, item: X) => ParamsOf<A>,
     options?: WithUndo<T, D, N, A, U>,
   ): Back<T, D & Record<N, ResultOf<A>[]>>;
-  /** `undo`: how an operator takes back a saga that is stuck past it. Without one nobody can. */
+  /** `undo`: how an operator takes back a saga that is stuck past the pivot. Without one it cannot be taken back. */
   pivot<N extends string, A extends ActionName, U extends ActionName = never>(
     name: N,
     call: A,
@@ -78,7 +79,7 @@ export interface Back<T extends EventName, D> extends Saga {
   ): Forward<T, D & Record<N, ResultOf<A>>>;
 }
 export interface Forward<T extends EventName, D> extends Saga {
-  /** `undo`: as of the pivot, also where the step was refused. A step that has none, and was done, cannot be taken back. */
+  /** `undo`: as the pivot's, also where the step was refused. A step that has none, and was done, cannot be taken back. */
   step<N extends string, A extends ActionName, U extends ActionName = never>(
     name: N,
     call: A,
@@ -94,7 +95,7 @@ export interface Forward<T extends EventName, D> extends Saga {
   ): Forward<T, D & Record<N, ResultOf<A>[]>>;
 }
 
-/** Names are parts of command ids and stream names: no separators of ours. */
+/** Names are parts of command ids and stream names, and must not have their separators. */
 const NAME = /^[\w-]{1,40}$/;
 
 /** An undo as the author writes it. */
@@ -108,13 +109,13 @@ const stepOptions = ({ undo, ...rest }: Options = {}): Pick<Step, "undo" | "time
 });
 
 /**
- * `otherwise` runs last when the saga compensates: it tells the initiator why. Throws when two steps share a name, on a
+ * `otherwise` runs last when the saga compensates, and tells its initiator why. Throws when two steps share a name, on a
  * name that is not letters, digits, `-` and `_`, at most 40, and on a version that is no whole number from 1 on.
  *
- * Sagas that are under way go on by their journal when the definition changes: a step that is added is begun wherever the
- * saga has not passed its pivot, and a node that does not know a step of a journal leaves the saga to one that does.
- * Raise `version` (default 1) when a step is removed or renamed, or when no saga may go without a step that is added: a
- * saga is driven only by nodes with the version under which it began, or a later one.
+ * When the definition changes, sagas that are under way go on by their journal: an added step is begun wherever the saga has
+ * not passed its pivot, and a node that does not know a step of a journal leaves the saga to one that does. Raise `version`
+ * (default 1) when a step is removed or renamed, or when no saga may skip an added step: only nodes with the version under
+ * which a saga began, or a later one, drive it.
  */
 export function defineSaga<T extends EventName, A extends ActionName>(
   name: string,

@@ -1,13 +1,14 @@
 // Drivers as nodes have them, side by side on one store, with clocks of their own and a world that a test holds in hand.
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { ServiceBroker, type Context } from "moleculer";
-import { newDatabases, type Databases } from "../testing/databases.ts";
+import { until } from "../testing/index.ts";
+import { newDatabases, type Databases } from "../testing/servers.ts";
+import { locationOf } from "../database/index.ts";
 import { Bug, COMMAND_ID, readEnvironment, Refusal, Unavailable, type Clock } from "../kernel/index.ts";
 import type { Recorded } from "../contract/index.ts";
 import { given } from "../actor/index.ts";
 import type { Append, EventStore, Verdict } from "../event-store/index.ts";
-import { openEventStore } from "../event-store/mixin.ts";
+import { openEventStore } from "../event-store/siblings.ts";
 import { SagaDriver, type SagaRef } from "./driver.ts";
 import { Fulfilment } from "./fulfilment.fixture.ts";
 import { defineSaga, type Saga } from "./index.ts";
@@ -36,7 +37,7 @@ const service = (name: string, ...actions: string[]) => ({
 
 beforeEach(async () => {
   databases = await newDatabases();
-  store = await openEventStore(readEnvironment(databases.env).databaseOf("fulfilments"));
+  store = await openEventStore(locationOf(readEnvironment(databases.env), "fulfilments"));
   broker = new ServiceBroker({ logger: false, skipProcessEventRegistration: true });
   broker.createService(service("shelves", "take", "giveBack"));
   broker.createService(service("outside", "charge", "refund", "send"));
@@ -84,10 +85,6 @@ const wish = (id: string): Recorded => ({
 });
 const refTo = (driver: SagaDriver, id = "w1"): SagaRef => driver.resolve(`fulfilment.${id}`);
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 10_000; !(await condition()); await sleep(5))
-    if (Date.now() > end) throw new Error("waited in vain");
-}
 async function comesTo(driver: SagaDriver, phase: SagaState["phase"] | "stuck", id = "w1"): Promise<SagaState> {
   let state: SagaState;
   await until(async () => {

@@ -1,23 +1,24 @@
-// Drives the sagas of one service. Guards P5: none is lost, each ends or is parked.
+// Drives the sagas of one service. Guards P5 (sagas end): none is lost, each ends or is parked.
 //
-//   1. start      the starting event makes the saga: journal and row in one append (at least once; the journal makes
-//                 it once). Its owner died right after? The watchdog finds the row.
-//   2. turn       at most `sagasAtOnce` are driven; the others queue. The rows are the truth, the queue only the order.
+//   1. start      the starting event makes the saga: journal and row in one append. The event may come twice; the journal
+//                 starts once. If the node dies right after, the watchdog of another one finds the row.
+//   2. turn       at most `sagasAtOnce` are driven; the others queue. A saga that the queue loses is found by its row.
 //   3. plan       from the journal, by the pure planner.
-//   4. call       what is planned, in parallel, under command ids that follow from the journal.
+//   4. call       the planned actions, in parallel, under command ids that follow from the journal.
 //   5. journal    the outcomes and the next `sent`, in one append; then 3 again.
 //
-// A crash between 4 and 5 repeats the calls under the same ids: they get their first answers. What failed technically
-// leaves its place to others and comes back after a pause. A saga that a newer release began, or sent a step of, stays as
-// it is here, and a node of that release goes on with it. Two drivers of one saga do no harm: the ids are the same, and
-// the journal takes an entry only from who has seen all others.
+// A crash between 4 and 5 repeats the calls under the same ids: they get their first answers. A saga whose calls failed
+// technically gives its turn to others and comes back after a pause. A saga that a newer release began, or sent a step of, is
+// left as it is, and a node of that release goes on with it. Two drivers of one saga do no harm: the ids are the same, and
+// the journal takes an entry only from a writer that has seen all others.
 import { setTimeout as pause } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
-import { backoffMs, failpoint, isRefusal, Refusal, rfc3339, systemClock, type Clock } from "../kernel/index.ts";
+import { backoffMs, isRefusal, Refusal, rfc3339, systemClock, type Clock } from "../kernel/index.ts";
 import { typedCall, type Call, type Recorded } from "../contract/index.ts";
-import { ActorHost, archiveFinished, type Archived, type ArchiveOptions } from "../actor/mixin.ts";
+import { ActorHost, archiveFinished, type Archived, type ArchiveOptions } from "../actor/siblings.ts";
 import type { EventStore } from "../event-store/index.ts";
 import type { Failure, Saga } from "./define-saga.ts";
+import { failpoint } from "./failpoints.ts";
 import { fold, journalOf, sagaRowOf, type Entry, type SagaState, type StartingEvent } from "./journal.ts";
 import type { SagaLimits } from "./limits.ts";
 import { Patience } from "./patience.ts";
@@ -34,6 +35,7 @@ import {
   type Plan,
   type PlannedCall,
 } from "./planner.ts";
+import { sagaErrors } from "./errors.ts";
 
 /** One saga: its definition, its id, and both as its key (`checkout.42`), which is also the name of its stream. */
 export interface SagaRef {
@@ -46,7 +48,7 @@ interface Waiting {
   /** Turns in a row that failed without progress. */
   readonly vain: number;
 }
-/** What calls came to: journal entries, and the last technical failure if there was one, as it is told and as it was. */
+/** Outcomes of calls: journal entries, and the last technical failure, if any, in words and as the error. */
 interface Outcomes {
   readonly entries: Entry[];
   trouble?: Failure;
@@ -75,14 +77,14 @@ export class SagaDriver {
   readonly #clock: Clock;
   readonly #queued = new Map<string, Waiting>();
   readonly #running = new Map<string, Promise<void>>();
-  /** Running, and asked for once more: something was journalled that its turn may not have seen. */
+  /** Running, and to run once more: an entry was journalled that the turn may not have seen. */
   readonly #again = new Set<string>();
-  /** Come back after a pause. */
+  /** The timers of sagas that pause after a failure. */
   readonly #resting = new Map<string, NodeJS.Timeout>();
   readonly #patience: Patience;
   /** Sagas that another release has to drive. */
   readonly #elsewhere = new Set<string>();
-  /** Why, as it was told. */
+  /** The reasons that were logged. */
   readonly #told = new Set<string>();
   #stopping = false;
 
@@ -105,7 +107,7 @@ export class SagaDriver {
       };
       const host = new ActorHost(journalOf(saga.name, begin), store, {
         logger: broker.logger,
-        // Its entries say themselves what was decided, and each would carry all of its append once more.
+        // The entries are the params of their command: recorded with it, each would be stored twice.
         recordCommands: false,
         limits: { idleMs: limits.idleMs },
         sagaRow: (id, state) => sagaRowOf(`${saga.name}.${id}`, state),
@@ -130,22 +132,22 @@ export class SagaDriver {
     }
   }
 
-  /** Gives the saga a turn as soon as a place is free, also if it rests. */
+  /** Gives the saga a turn as soon as fewer than `sagasAtOnce` run, also if it pauses. */
   drive(ref: SagaRef): void {
     this.#enqueue({ ref, vain: 0 });
   }
 
-  /** Whether this driver has the saga in hand. */
+  /** Whether this driver runs the saga, or has it queued or paused. */
   has(key: string): boolean {
     return this.#running.has(key) || this.#queued.has(key) || this.#resting.has(key);
   }
 
-  /** Whether it remembers as many as it may; the rows remember the others. */
+  /** Whether it has as many sagas queued and paused as it may; the watchdog finds others by their rows. */
   get isFull(): boolean {
     return this.#queued.size + this.#resting.size >= this.#limits.remembered;
   }
 
-  /** Whether it met an open saga that only another release can drive, since it was asked last. */
+  /** Whether it met an open saga that only another release can drive, since the last call. */
   metForeign(): boolean {
     const { size } = this.#elsewhere;
     this.#elsewhere.clear();
@@ -178,7 +180,7 @@ export class SagaDriver {
     return this.#host(ref).history(ref.id, 1, this.#limits.rows);
   }
 
-  /** Archives the journals of sagas that have ended. Nobody consumes their events, nobody calls them. */
+  /** Archives the journals of sagas that have ended. Nothing consumes their events or calls them. */
   async archive(options: ArchiveOptions): Promise<Archived> {
     const all = [];
     for (const { host } of this.#hosts.values())
@@ -192,9 +194,9 @@ export class SagaDriver {
   }
 
   /**
-   * Those of the actors that an open saga, a stuck one too, may still call: which its journal names, or whose id is made of
-   * that of its starting stream. All of them where there are more open sagas than can be looked through, or one that this
-   * release does not have.
+   * The actors among these that an open saga, a stuck one too, may still call: its journal names them, or their id contains
+   * that of its starting stream. All of them when there are more open sagas than `remembered`, or one of a definition that
+   * this release does not have.
    */
   async held(ids: readonly string[]): Promise<string[]> {
     const free = new Set(ids);
@@ -234,7 +236,7 @@ export class SagaDriver {
     }
   }
 
-  /** No new steps. What is not done goes on elsewhere, or after a restart, under the same command ids. */
+  /** Begins no more steps. Another node, or this one after a restart, goes on under the same command ids. */
   leave(): void {
     this.#stopping = true;
     this.#queued.clear();
@@ -242,7 +244,7 @@ export class SagaDriver {
     this.#resting.clear();
   }
 
-  /** Leaves; resolves when the calls at hand have been answered and journalled, or after `withinMs`. */
+  /** Leaves; resolves when the open calls have been answered and journalled, or after `withinMs`. */
   async stop(withinMs: number): Promise<void> {
     this.leave();
     const late = new AbortController();
@@ -256,7 +258,7 @@ export class SagaDriver {
   readonly canAbandon = (action: string, params: unknown): boolean => {
     const { actions } = this.#broker.registry;
     const isKnown = (name: string): boolean => (actions.get(name)?.count() ?? 0) > 0;
-    // Of a service that is away we assume that it can: the call then waits for it, instead of being left to run late.
+    // A service that is away is assumed to answer it: the order to abandon then waits, and the call does not run late.
     return namesActor(action, params) && (isKnown(abandonOf(action)) || !isKnown(action));
   };
 
@@ -280,15 +282,18 @@ export class SagaDriver {
     }
   }
 
-  /** One saga as far as it goes. Never rejects. */
+  /** Drives one saga until it ends, rests or has trouble. Never rejects. */
   async #turn({ ref, vain }: Waiting): Promise<void> {
     let next: Waiting | undefined;
     try {
       const trouble = await this.#pursue(ref);
       if (trouble) next = { ref, vain: trouble.progressed ? 1 : vain + 1 };
-      // Once, not at each repetition: those go on until the saga is parked.
+      // Logged once, not at each repetition: those go on until the saga is parked.
       if (trouble && isBug(trouble.error) && next?.vain === 1 && !this.#stopping)
-        this.#broker.logger.error(`saga ${ref.key}: a call has found a bug`, trouble.error);
+        this.#broker.logger.error(
+          `saga ${ref.key}: a call failed with a bug, and is repeated until the saga is parked`,
+          trouble.error,
+        );
     } catch (error) {
       this.#broker.logger.warn(`saga ${ref.key}: ${failureOf("", error).message}`);
       next = { ref, vain: vain + 1 };
@@ -321,7 +326,7 @@ export class SagaDriver {
       const beganAt = this.#clock.monotonic();
       const { entries: outcomes, trouble, error: failure } = await this.#perform(calls);
       const circumstances = this.#circumstances(trouble && { trouble, key, state: fold(state, outcomes), beganAt });
-      // Nothing is sent while stopping, so nothing is announced as sent; what failed may have failed for that.
+      // While stopping, no call leaves, so none is journalled as sent; and a failure may come from the stop itself.
       const entries = this.#stopping ? outcomes : advance(saga, key, state, outcomes, circumstances);
       try {
         if (entries.length > 0) state = await this.#append(ref, state, entries);
@@ -331,13 +336,13 @@ export class SagaDriver {
         continue;
       }
       progressed ||= entries.length > 0;
-      // More entries than outcomes: something follows from the failure, the time is up.
+      // More entries than outcomes: the deadline has passed, and the saga compensates or is parked.
       if (trouble && entries.length === outcomes.length) return { progressed, error: failure };
     }
     return undefined;
   }
 
-  /** Remembers what is another release's to drive, and tells it once a reason; forgets the tries of what rests. */
+  /** Remembers a saga that another release has to drive, and logs each reason once; forgets the tries of one that rests. */
   #note({ key }: SagaRef, planned: Plan): void {
     if (planned.kind === "elsewhere") {
       this.#elsewhere.add(key);
@@ -352,7 +357,7 @@ export class SagaDriver {
     if (planned.kind === "rest" || planned.kind === "elsewhere") this.#patience.forget(key);
   }
 
-  /** What came of it cannot be journalled at all, and never will: a person has to know. Throws what may pass. */
+  /** Parks a saga whose outcomes the journal can never take. Throws an error that may pass. */
   async #park(ref: SagaRef, state: SagaState, error: unknown): Promise<SagaState> {
     if (!isBug(error) && !isRefusal(error)) throw error;
     const { type, message } = failureOf("", error);
@@ -360,7 +365,7 @@ export class SagaDriver {
     return this.#append(ref, state, [{ type: "saga.stuck", data: { reason } }]);
   }
 
-  /** Makes the calls, at most `itemsAtOnce` at once. After a refusal no more are begun: what was sent is undone anyway. */
+  /** Makes the calls, at most `itemsAtOnce` at once. After a refusal no more are begun: the ones that were sent are undone anyway. */
   async #perform(calls: readonly PlannedCall[]): Promise<Outcomes> {
     const outcomes: Outcomes = { entries: [] };
     const waiting = calls.values();
@@ -371,7 +376,7 @@ export class SagaDriver {
         try {
           outcomes.entries.push(answered(call, asAnswered(await this.#callOne(call)), this.#now()));
         } catch (error) {
-          // An abandon that is refused proves nothing about the call: it is tried again, and in the end a person looks.
+          // A refused `abandon` says nothing about the call: it is tried again until the saga is parked.
           if (isRefusal(error) && call.purpose !== "abandon") {
             isRefused = true;
             outcomes.entries.push(refused(call, error, this.#now()));
@@ -402,11 +407,11 @@ export class SagaDriver {
     return fold(state, entries);
   }
 
-  /** A saga that waits for a person must not wait until one looks for it. */
+  /** Logs that a saga waits for an operator. */
   #tellStuck(key: string, entries: readonly Entry[]): void {
     for (const { type, data } of entries)
       if (type === "saga.stuck")
-        this.#broker.logger.warn(`saga ${key} is stuck, an operator has to look: ${data.reason}`);
+        this.#broker.logger.warn(`saga ${key} is stuck until an operator retries or compensates it: ${data.reason}`);
   }
 
   #host({ saga }: SagaRef): ActorHost {
@@ -425,7 +430,7 @@ export class SagaDriver {
   }
 }
 
-/** Those of the ids that a journal names anywhere, or that are made of the id of the stream that started it. */
+/** The ids that a journal names anywhere, or that contain the id of the stream that started it. */
 function namedIn({ event, calls }: SagaState, ids: ReadonlySet<string>): string[] {
   const named = new Set<string>();
   const look = (value: unknown): void => {
@@ -435,13 +440,12 @@ function namedIn({ event, calls }: SagaState, ids: ReadonlySet<string>): string[
   look([event?.stream, event?.data, calls]);
   return [...ids].filter(id => named.has(id) || id.includes(event!.stream));
 }
-/** Reasons for leaving a saga to another release that are told. */
+/** Reasons for leaving a saga to another release that are logged. */
 const REASONS_MAX = 100;
-/** An answer as the journal will hold it. Throws if it cannot: that call has failed, like one without an answer. */
+/** An answer as the journal will hold it. Throws if it cannot: then the call counts as one without an answer. */
 const asAnswered = (answer: unknown): unknown =>
   answer === undefined ? undefined : JSON.parse(JSON.stringify(answer));
 const refOf = (saga: Saga, id: string): SagaRef => ({ saga, id, key: `${saga.name}.${id}` });
 const isBug = (error: unknown): boolean => (error as { data?: { family?: unknown } }).data?.family === "bug";
 const hasMoved = (error: unknown): boolean => error instanceof Refusal && error.type === "JOURNAL_MOVED";
-const notFound = (id: string): Refusal =>
-  new Refusal("SAGA_NOT_FOUND", { field: "id", message: `there is no saga ${id}` });
+const notFound = (id: string): Refusal => sagaErrors.SAGA_NOT_FOUND({ field: "id", id });

@@ -1,10 +1,10 @@
-// The services behind the fulfilment saga, on a real broker and real databases in a folder. What happens outside leaves
-// one file a wish and effect, so that it survives a kill and shows how often it was done.
+// The services behind the fulfilment saga, on a real broker and real databases in a folder. Each effect outside leaves
+// a file, which survives a kill and shows how often the effect happened.
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { ServiceBroker, type Context } from "moleculer";
 import { brokerOptions } from "../broker/index.ts";
-import type { Databases } from "../testing/databases.ts";
+import type { Databases } from "../testing/servers.ts";
 import { COMMAND_ID, readEnvironment, Refusal, Unavailable } from "../kernel/index.ts";
 import { defineService } from "../contract/index.ts";
 import { defineActor } from "../actor/index.ts";
@@ -62,7 +62,7 @@ const Shelf = defineActor(shelves)({
   },
 });
 
-/** What the world does to a call of `outside`; answers whether it is to go on. */
+/** A test's interference with a call of `outside`; answers whether the call goes on. */
 export type World = (action: "charge" | "refund" | "send", wish: string, commandId: string) => Promise<void> | void;
 
 /** Everything that was called outside, and under which command id. */
@@ -77,7 +77,7 @@ export interface Fulfilling {
   readonly saga: (id: string) => Promise<SagaDetail>;
   readonly rests: (id: string) => Promise<SagaDetail>;
   readonly parts: (shelf: string) => Promise<number>;
-  /** Wishes to whom this happened, in the folder. */
+  /** Wishes with this effect, in the folder. */
   readonly happened: (effect: "charge" | "refund" | "send") => string[];
 }
 

@@ -1,17 +1,18 @@
 export { defineSaga, type Failure, type Saga, type Step, type StepOptions } from "./define-saga.ts";
+export { sagaErrors } from "./errors.ts";
 export {
   abandoned,
   compensating,
   done,
   forced,
-  givenSaga,
+  given,
   refused,
   retried,
-  SAGA_GIVEN_ID,
-  SAGA_GIVEN_NOW,
   started,
   told,
   undone,
   undoRefused,
   type Given,
-} from "./given-saga.ts";
+  type Scene,
+} from "./given.ts";
+export { GIVEN_ID, GIVEN_NOW } from "../actor/index.ts";

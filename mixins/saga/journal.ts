@@ -2,20 +2,20 @@
 //
 //   started → (sent → done)…                                              → completed
 //                     refused → compensating → (abandoned → undone)… → otherwise → compensated
-//             anything that no rule can mend → stuck → retried, or compensating
+//             a state from which no rule goes on → stuck → retried, or compensating
 //
-// A step is `sent` in the journal before its call leaves, in the same append as the outcome of the step before it: so
-// what compensates knows every call that may be under way. Params are journalled with it, and what is repeated or
-// undone is exactly what was sent, whatever a newer version of the saga would compute. A crash between a call and its
-// outcome repeats the call under the same command id and gets the first answer. Likewise an undo that has params of its
-// own: they are journalled before it is called.
+// A step is `sent` in the journal before its call leaves, in the same append as the outcome of the step before it, so that a
+// compensation knows every call that may be under way. Params are journalled with it: a repetition and an undo use exactly
+// those, whatever a newer version of the saga would compute. A crash between a call and its outcome repeats the call under the
+// same command id, which gets the first answer. The own params of an undo are likewise journalled before it is called.
 //
-// Who writes says what it saw: the number of entries. Two drivers of one saga, or a driver and an operator, therefore
+// Each write names the number of entries that the writer has seen. So two drivers of one saga, or a driver and an operator,
 // never act on a journal that has moved on (`JOURNAL_MOVED`: read it again and plan anew).
 import Type from "typebox";
 import { defineContract, type DeepReadonly, type EventMetadata } from "../contract/index.ts";
 import { defineActor, type Actor, type Behaviour, type EventOf, type StateOf } from "../actor/index.ts";
 import type { SagaRow } from "../event-store/index.ts";
+import { sagaErrors } from "./errors.ts";
 
 /** The name under which `otherwise` is journalled; no step may have it. */
 export const OTHERWISE = "otherwise";
@@ -72,7 +72,7 @@ const shape = defineContract({
     stuck: Type.Optional(Type.String()),
     /** The last progress. */
     progressAt: at,
-    /** Number of journal entries: the fence of whoever writes the next one. */
+    /** Number of journal entries, by which the next write is fenced. */
     entries: Type.Integer({ minimum: 0 }),
   },
   events: {
@@ -86,7 +86,7 @@ const shape = defineContract({
     },
     "saga.done": { ...call, result: Type.Unknown(), at },
     "saga.refused": { ...call, failure, at },
-    /** It goes back; on its way back once more for each step whose undo has params of its own, before that is called. */
+    /** The saga compensates. Written again before each undo that has params of its own. */
     "saga.compensating": {
       failure,
       at,
@@ -130,7 +130,7 @@ const journalContract = (name: string) =>
         entries: Type.Unsafe<readonly Entry[]>(Type.Array(Type.Object({}))),
       },
     },
-    refusals: ["SAGA_EXISTS", "JOURNAL_MOVED"],
+    refusals: { SAGA_EXISTS: sagaErrors.SAGA_EXISTS, JOURNAL_MOVED: sagaErrors.JOURNAL_MOVED },
   });
 type JournalContract = ReturnType<typeof journalContract>;
 export type Journal = Actor<JournalContract>;
@@ -164,16 +164,16 @@ function withUndo(calls: SagaState["calls"], undo: Undo): SagaState["calls"] {
   );
 }
 
-/** An operator's retry sends again what was refused, under a raised attempt: under its own it would be refused for ever. */
+/** An operator's retry sends a refused call again under a higher attempt: under its old one it would be refused for ever. */
 function again(call: SentCall, phase: SagaState["phase"], at: string): SentCall {
   const raised = { ...without(call, "failure"), attempt: call.attempt + 1 };
-  // With params of its own it is computed anew: what refused them may have been mended by a deploy.
+  // An undo's own params are computed anew: a deploy may have corrected them.
   if (call.status === "undo_refused") return { ...without(raised, "undo"), status: "done" };
-  // While compensating, the refusal of a step is why; only that of `otherwise` is in the way.
+  // While compensating, the refusal of a step is the reason to; only a refused `otherwise` has to be sent again.
   if (call.status === "refused" && (phase === "running" || call.step === OTHERWISE))
     return { ...raised, status: "sent", sentAt: at };
   if (call.status === "abandoned" && phase === "running") return { ...raised, status: "sent", sentAt: at };
-  // Not answered at all: the same attempt, since it may have been executed, and then this gets its first answer.
+  // A call without an answer keeps its attempt: it may have been executed, and then the repetition gets its first answer.
   return call.status === "sent" ? { ...call, sentAt: at } : call;
 }
 

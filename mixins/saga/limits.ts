@@ -1,16 +1,16 @@
+// Bounds of a service's sagas, each with its unit and reason.
 import { minutes, seconds } from "../kernel/index.ts";
 
-/** Bounds of a service's sagas. */
 export const SAGA_LIMITS = {
   /** Sagas driven at once; the others queue. Each holds one call, or `itemsAtOnce`, open. */
   sagasAtOnce: 256,
-  /** Sagas of one batch of events that are started side by side: an append each, of our own store. */
+  /** Sagas of one batch of events that are started side by side: an append each, to the service's own store. */
   startsAtOnce: 500,
   /** Calls of one `each` step that are open at once. */
   itemsAtOnce: 16,
   /** Ids that queue or wait for a retry in memory; past it a saga is left to the watchdog, which finds its row. */
   remembered: 10_000,
-  /** Milliseconds of one call; what hangs is then repeated under the same command id. */
+  /** Milliseconds of one call; one that hangs is then repeated under the same command id. */
   callTimeoutMs: seconds(10),
   /** Milliseconds of the first pause between two tries, and of the longest. */
   retryBaseMs: 100,
@@ -19,7 +19,7 @@ export const SAGA_LIMITS = {
   stuckAfterMs: minutes(15),
   /** Milliseconds between two rounds of the watchdog. */
   watchdogMs: seconds(5),
-  /** Milliseconds that an open saga of another driver may be still before the watchdog takes it up. */
+  /** Milliseconds without progress after which the watchdog takes up another driver's open saga. */
   orphanedAfterMs: seconds(30),
   /** The same when a node of the service was lost a moment ago, or the watchdog has just come here from another node. */
   lostAfterMs: seconds(2),

@@ -1,9 +1,9 @@
-// What a service mixes in to run sagas.
-import type { ServiceSchema } from "moleculer";
+// The mixin of a service that runs sagas.
 import { stopsFirst, stopTimeLeft } from "../kernel/index.ts";
-import { keepsTables } from "../database/mixin.ts";
-import { eventStoreOf } from "../event-store/mixin.ts";
-import { Consuming, consumersOf, singletonOf } from "../stream/mixin.ts";
+import { keepsTables } from "../database/siblings.ts";
+import { eventStoreOf } from "../event-store/siblings.ts";
+import { Consuming, consumersOf, singletonOf } from "../stream/siblings.ts";
+import type { Mixin } from "../contract/index.ts";
 import type { Saga } from "./define-saga.ts";
 import { SagaDriver } from "./driver.ts";
 import { SAGA_LIMITS, type SagaLimits } from "./limits.ts";
@@ -24,7 +24,7 @@ export interface SagaOptions {
  * through any crash, or is parked as stuck for an operator. Adds the operations `sagas`, `saga`, `retrySaga`,
  * `compensateSaga`, `annotateSaga`.
  */
-export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}): Partial<ServiceSchema> {
+export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}): Mixin<{ readonly sagas: SagaDriver }> {
   const list: readonly Saga[] = Array.isArray(sagas) ? sagas : [sagas as Saga];
   const names = list.map(({ name }) => name);
   const limits = { ...SAGA_LIMITS, ...options.limits };
@@ -53,5 +53,5 @@ export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}):
       await this.watchdog?.stop();
       await this.sagas?.stop(stopTimeLeft(this.broker));
     },
-  } as object as Partial<ServiceSchema>;
+  } as object as Mixin<{ readonly sagas: SagaDriver }>;
 }

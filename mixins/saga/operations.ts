@@ -1,15 +1,16 @@
-// What operators ask and order: sagas by state and age, one saga's timeline, retry, compensate, annotate. An order is a
-// journal entry with who gave it and why.
+// The operations on sagas: list by state and age, one saga's timeline, retry, compensate, annotate. Each order is a journal
+// entry with the operator and the reason.
 import type { Context, Service } from "moleculer";
 import Type from "typebox";
-import { isRefusal, Refusal, Unavailable } from "../kernel/index.ts";
-import { paramsOf, type HistoryEntry, type Meta } from "../contract/index.ts";
-import { ARCHIVE_PARAMS, type Archived, type ArchiveOptions } from "../actor/mixin.ts";
+import { isRefusal } from "../kernel/index.ts";
+import { paramsOf, type HistoryEntry, type Meta, callErrors } from "../contract/index.ts";
+import { ARCHIVE_PARAMS, type Archived, type ArchiveOptions } from "../actor/siblings.ts";
 import type { OpenSaga, SagaRow } from "../event-store/index.ts";
-import type { Held } from "../stream/mixin.ts";
+import type { Held } from "../stream/siblings.ts";
 import type { SagaDriver, SagaRef } from "./driver.ts";
 import { sagaRowOf, type SagaState } from "./journal.ts";
 import { beyond, canBeForced, isPastPivot } from "./planner.ts";
+import { sagaErrors } from "./errors.ts";
 
 export type SagaService = Service & { sagas: SagaDriver };
 type Ctx<P> = Context<P, Meta>;
@@ -96,7 +97,8 @@ export const operations = {
     async handler(this: SagaService, ctx: Ctx<{ id: string; note?: string }>): Promise<SagaRow> {
       const ref = this.sagas.resolve(ctx.params.id);
       const state = await this.sagas.edit(ref, (state, at) => {
-        if (state.stuck === undefined) throw refuse("SAGA_NOT_STUCK", ref.key, `is ${state.phase}`);
+        if (state.stuck === undefined)
+          throw sagaErrors.SAGA_NOT_STUCK({ field: "id", key: ref.key, phase: state.phase });
         return { type: "saga.retried", data: { ...signed(ctx), at } };
       });
       return sagaRowOf(ref.key, state);
@@ -109,17 +111,16 @@ export const operations = {
       const ref = this.sagas.resolve(ctx.params.id);
       const state = await this.sagas.edit(ref, (state, at) => {
         if (state.phase === "completed" || state.phase === "compensated")
-          throw refuse("SAGA_ENDED", ref.key, `is ${state.phase}`);
+          throw sagaErrors.SAGA_ENDED({ field: "id", key: ref.key, phase: state.phase });
         const foreign = beyond(ref.saga, state);
-        if (foreign !== undefined)
-          throw new Unavailable("SAGA_OF_ANOTHER_RELEASE", { message: `saga ${ref.key}: ${foreign}` });
+        if (foreign !== undefined) throw sagaErrors.SAGA_OF_ANOTHER_RELEASE({ key: ref.key, why: foreign });
         const isPast = isPastPivot(ref.saga, state, this.sagas.canAbandon);
         if (isPast && !(ctx.params.pastPivot && state.stuck !== undefined && canBeForced(ref.saga)))
-          throw refuse("SAGA_PAST_PIVOT", ref.key, pastPivotBecause(ref, state));
-        // Stuck on its way back: to go on compensating is to retry that.
+          throw sagaErrors.SAGA_PAST_PIVOT({ field: "id", key: ref.key, why: pastPivotBecause(ref, state) });
+        // Stuck while compensating: to compensate it means to retry that.
         if (state.phase === "compensating" && state.stuck !== undefined)
           return { type: "saga.retried", data: { ...signed(ctx), at } };
-        if (state.phase === "compensating") throw refuse("SAGA_COMPENSATING", ref.key, "is compensating already");
+        if (state.phase === "compensating") throw sagaErrors.SAGA_COMPENSATING({ field: "id", key: ref.key });
         const failure = { type: "COMPENSATED_BY_OPERATOR", message: ctx.params.note ?? "by an operator", step: "" };
         return { type: "saga.compensating", data: { failure, ...signed(ctx), ...(isPast && { pastPivot: true }), at } };
       });
@@ -137,7 +138,7 @@ export const operations = {
   },
 };
 
-/** The page after an unknown saga would be empty, as if there were no more. */
+/** Refuses to list after an unknown saga: the page would be empty, as if there were no more. */
 async function assertKnown(sagas: SagaDriver, after: string): Promise<void> {
   const ref = sagas.refOf(after);
   try {
@@ -145,12 +146,12 @@ async function assertKnown(sagas: SagaDriver, after: string): Promise<void> {
   } catch (error) {
     if (!isRefusal(error)) throw error;
   }
-  throw new Refusal("VALIDATION_ERROR", { status: 422, field: "after", message: "is no saga" });
+  throw callErrors.VALIDATION_ERROR({ field: "after", message: "is no saga" });
 }
 
 const summaryOf = (row: OpenSaga): SagaSummary => ({ ...row, saga: row.id.slice(0, row.id.indexOf(".")) });
 
-/** Who gave the order, and why. A call from another service or the console has no user. */
+/** The operator who gave the order, and the reason. A call from another service or the console has no user. */
 const signed = (ctx: Ctx<{ note?: string }>): { by: string; note?: string } => ({
   by: ctx.meta.user?.id ?? "",
   ...(ctx.params.note !== undefined && { note: ctx.params.note }),
@@ -161,9 +162,6 @@ const pastPivotBecause = ({ saga }: SagaRef, { stuck }: SagaState): string => {
   if (!canBeForced(saga)) return passed;
   return `${passed}: ${stuck === undefined ? "once it is stuck, it" : "it"} is taken back with pastPivot`;
 };
-
-const refuse = (rule: string, key: string, why: string): Refusal =>
-  new Refusal(rule, { field: "id", message: `saga ${key} ${why}` });
 
 function inWords({ saga }: SagaRef, state: SagaState): string {
   const { phase, stuck, failure, calls } = state;

@@ -1,11 +1,11 @@
-// For how long sagas have been tried in vain: what deadlines and `stuckAfterMs` are measured in. Only time in which this
-// driver tried counts, on the monotonic clock: of a night without nodes, a database that was away, a paused process, and
-// of what another node did before, nothing. A saga that changes its driver is given its patience anew.
+// Measures for how long a saga has been tried in vain, for deadlines and `stuckAfterMs`. Only time in which this driver tried
+// counts, on the monotonic clock: not a night without nodes, a database that was away, a paused process, or the tries of
+// another node. A saga that moves to another driver begins anew.
 import type { SagaState } from "./journal.ts";
 import type { Driven } from "./planner.ts";
 
 interface Tries {
-  /** The step under way, and when it was sent; and the last progress. What they are told from, never compared as times. */
+  /** The step under way with the time it was sent, and the last progress. Compared for equality only, never as times. */
   step: string;
   progress: string;
   stepMs: number;
@@ -15,9 +15,9 @@ interface Tries {
 }
 
 export interface PatienceLimits {
-  /** Milliseconds between two failures that count at most: longer than a pause and a call, nobody tried. */
+  /** Milliseconds between two failures that count at most: in a longer gap than a pause and a call, no try was made. */
   readonly gapMs: number;
-  /** Sagas whose tries are remembered; past it, those that failed longest ago are given their patience anew. */
+  /** Sagas whose tries are remembered; past it, those that failed longest ago begin anew. */
   readonly sagas: number;
 }
 
@@ -29,7 +29,7 @@ export class Patience {
     this.#limits = limits;
   }
 
-  /** Counts a try that failed, from its begin on or from the failure before; times are monotonic. */
+  /** Counts a failed try, from its beginning or from the failure before it; times are monotonic. */
   failed(key: string, state: SagaState, beganAt: number, now: number): Driven {
     const open = state.calls.find(({ status }) => status === "sent");
     const step = `${state.phase} ${open?.step} ${open?.sentAt}`;
@@ -51,7 +51,7 @@ export class Patience {
     return tries;
   }
 
-  /** It has ended, is parked, or another driver has it. */
+  /** The saga has ended, is parked, or another driver has it. */
   forget(key: string): void {
     this.#tries.delete(key);
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { Fulfilment } from "./fulfilment.fixture.ts";
-import { defineSaga, type Saga } from "./index.ts";
+import { defineSaga, GIVEN_NOW, type Saga } from "./index.ts";
 import { fold, NEW, type Entry } from "./journal.ts";
 import { randomRun } from "./random-run.fixture.ts";
 import {
@@ -8,16 +8,15 @@ import {
   compensating,
   done,
   forced,
-  givenSaga,
+  given,
   refused,
   retried,
-  SAGA_GIVEN_NOW,
   started,
   told,
   undone,
   undoRefused,
   type Given,
-} from "./given-saga.ts";
+} from "./given.ts";
 import { advance, answered, plan, refused as refusedEntry } from "./planner.ts";
 import { minutes, seconds } from "../kernel/index.ts";
 
@@ -39,26 +38,25 @@ const charged = done("charge", { paymentId: "p1" });
 const booked = done("book", {});
 
 describe("forward", () => {
-  test("calls each item of the first step at once", () =>
-    givenSaga(Fulfilment, wish).calls("shelves.take", bolts, nuts));
+  test("calls each item of the first step at once", () => given(Fulfilment, wish).calls("shelves.take", bolts, nuts));
 
   test("command ids name saga, step, attempt and item", () => {
-    givenSaga(Fulfilment, wish).commandIds("saga:fulfilment.actor-1/take/1/0", "saga:fulfilment.actor-1/take/1/1");
-    givenSaga(Fulfilment, wish, taken).commandIds("saga:fulfilment.actor-1/charge/1");
+    given(Fulfilment, wish).commandIds("saga:fulfilment.actor-1/take/1/0", "saga:fulfilment.actor-1/take/1/1");
+    given(Fulfilment, wish, taken).commandIds("saga:fulfilment.actor-1/charge/1");
   });
 
   test("calls the next step once every item is answered", () => {
-    givenSaga(Fulfilment, wish, taken).calls("outside.charge", charge);
+    given(Fulfilment, wish, taken).calls("outside.charge", charge);
   });
 
   test("hands the results of earlier steps to later ones", () =>
-    givenSaga(Fulfilment, wish, taken, charged, booked).calls("outside.send", send));
+    given(Fulfilment, wish, taken, charged, booked).calls("outside.send", send));
 
   test("P5 completes after the last step", () =>
-    givenSaga(Fulfilment, wish, taken, charged, booked, done("send", {})).isCompleted());
+    given(Fulfilment, wish, taken, charged, booked, done("send", {})).isCompleted());
 
   test("a step of no items is passed over", () =>
-    givenSaga(Fulfilment, started("wish.made", { lines: [], card: "good" })).calls("outside.charge", charge));
+    given(Fulfilment, started("wish.made", { lines: [], card: "good" })).calls("outside.charge", charge));
 });
 
 describe("the author's code", () => {
@@ -82,21 +80,21 @@ describe("the author's code", () => {
   test.each(wrong)("P5 a definition that %s parks the saga with the reason, and the step", (_, params, reason) => {
     const give = params as () => any;
     const saga = defineSaga("broken", { ...head, otherwise: [...head.otherwise] });
-    const inStep = givenSaga(saga.step("book", "wishes.book", give), wish);
+    const inStep = given(saga.step("book", "wishes.book", give), wish);
     inStep.isStuck(reason);
     inStep.isStuck(/^step book: the definition of broken threw: /);
-    givenSaga(
+    given(
       saga.each("take", give, "shelves.take", () => bolts),
       wish,
     ).isStuck(reason);
-    givenSaga(
+    given(
       saga.each("take", () => [1, 2], "shelves.take", give),
       wish,
     ).isStuck(reason);
     const undoing = saga.step("take", "shelves.take", () => bolts, { undo: ["shelves.giveBack", give] });
-    givenSaga(undoing, wish, done("take", {}), compensating()).isStuck(reason);
+    given(undoing, wish, done("take", {}), compensating()).isStuck(reason);
     const mute = defineSaga("mute", { ...head, otherwise: ["wishes.fail", give] });
-    givenSaga(
+    given(
       mute.step("book", "wishes.book", () => ({ id: "x" })),
       wish,
       refused("book", "NO"),
@@ -108,14 +106,14 @@ describe("the author's code", () => {
       (scope.event.data as { card: string }).card = "stolen";
       return { id: "x" };
     });
-    givenSaga(saga, wish).isStuck(/read only/);
+    given(saga, wish).isStuck(/read only/);
   });
 
   test("what it gives is sent as JSON holds it: a repetition from the journal sends the same", () => {
     const when = new Date(0) as unknown as string;
     const saga = defineSaga("dated", { ...head, otherwise: [...head.otherwise] });
     const dated = saga.step("take", "shelves.take", () => ({ ...bolts, wish: when }));
-    givenSaga(dated, wish).calls("shelves.take", { ...bolts, wish: "1970-01-01T00:00:00.000Z" });
+    given(dated, wish).calls("shelves.take", { ...bolts, wish: "1970-01-01T00:00:00.000Z" });
   });
 });
 
@@ -138,19 +136,19 @@ describe("an undo with params of its own", () => {
     .step("book", "wishes.book", ({ event }) => ({ id: event.stream }));
 
   test("sees the answer of what it undoes, and that there is none", () => {
-    givenSaga(Hotel, wish, taken, charged, refused("book", "NO")).compensates("outside.send", send);
-    givenSaga(Hotel, wish, taken, compensating()).compensates("outside.send", { ...send, paymentId: "none" });
+    given(Hotel, wish, taken, charged, refused("book", "NO")).compensates("outside.send", send);
+    given(Hotel, wish, taken, compensating()).compensates("outside.send", { ...send, paymentId: "none" });
   });
 
   test("sees what was sent, item by item", () => {
     const past = [wish, taken, refused("charge", "CARD_DECLINED")];
-    givenSaga(Hotel, ...past).compensates(
+    given(Hotel, ...past).compensates(
       "shelves.sweep",
       { id: "bolts", wish: "actor-1" },
       { id: "nuts", wish: "actor-1" },
     );
-    givenSaga(Hotel, ...past).commandIds("saga:hotel.actor-1/take/1/0/undo", "saga:hotel.actor-1/take/1/1/undo");
-    givenSaga(Hotel, ...past, undone("take")).compensates("wishes.fail", { id: "x", reason: "x" });
+    given(Hotel, ...past).commandIds("saga:hotel.actor-1/take/1/0/undo", "saga:hotel.actor-1/take/1/1/undo");
+    given(Hotel, ...past, undone("take")).compensates("wishes.fail", { id: "x", reason: "x" });
   });
 
   test("is journalled before it is called: what a deploy changes meanwhile does not reach a repetition", () => {
@@ -161,7 +159,7 @@ describe("an undo with params of its own", () => {
       () => charge,
       { undo: ["outside.refund", () => ({ wish: "actor-1", card })] },
     );
-    const undoing = givenSaga(saga, wish, done("charge", {}), compensating());
+    const undoing = given(saga, wish, done("charge", {}), compensating());
     card = "second";
     undoing.afterTrouble(0).compensates("outside.refund", { wish: "actor-1", card: "first" });
   });
@@ -175,16 +173,16 @@ describe("an undo with params of its own", () => {
       { undo: ["outside.refund", () => ({ wish: "actor-1", card })] },
     );
     const past = [wish, done("charge", {}), compensating(), undoRefused("charge", "UNKNOWN_CARD")];
-    givenSaga(saga, ...past).isStuck(/cannot undo: charge: UNKNOWN_CARD/);
-    const deploy = () => ((card = "second"), retried()({} as never, [], saga));
-    givenSaga(saga, ...past, deploy).compensates("outside.refund", { wish: "actor-1", card: "second" });
+    given(saga, ...past).isStuck(/cannot undo: charge: UNKNOWN_CARD/);
+    const deploy: Given = scene => ((card = "second"), retried()(scene));
+    given(saga, ...past, deploy).compensates("outside.refund", { wish: "actor-1", card: "second" });
   });
 
   test.each([undefined, null, {}, { executed: "yes" }])(
     "an abandon that is answered with %j says nothing about its call: it is no outcome",
     answer => {
       const call = { purpose: "abandon", step: "take", item: 0, action: "shelves.abandon", params: {} } as const;
-      expect(() => answered(call, answer, SAGA_GIVEN_NOW)).toThrow(/shelves\.abandon did not say/);
+      expect(() => answered(call, answer, GIVEN_NOW)).toThrow(/shelves\.abandon did not say/);
     },
   );
 
@@ -193,7 +191,7 @@ describe("an undo with params of its own", () => {
     errors => {
       const call = { purpose: "step", step: "take", item: 0, action: "shelves.take", params: {} } as const;
       const odd = Object.assign(new Error("odd"), { type: "ODD", data: { errors } });
-      expect(refusedEntry(call, odd, SAGA_GIVEN_NOW).data).toMatchObject({ failure: { type: "ODD", step: "take" } });
+      expect(refusedEntry(call, odd, GIVEN_NOW).data).toMatchObject({ failure: { type: "ODD", step: "take" } });
     },
   );
 
@@ -204,30 +202,30 @@ describe("an undo with params of its own", () => {
       { field: "quantity", message: "is not allowed" },
     ];
     const invalid = Object.assign(new Error("invalid"), { type: "VALIDATION_ERROR", code: 422, data: { errors } });
-    const entry = refusedEntry(call, invalid, SAGA_GIVEN_NOW);
-    givenSaga(Hotel, wish, taken, compensating(), undone("charge"), () => [entry]).isStuck(
+    const entry = refusedEntry(call, invalid, GIVEN_NOW);
+    given(Hotel, wish, taken, compensating(), undone("charge"), () => [entry]).isStuck(
       /cannot undo: take: VALIDATION_ERROR: invalid \(from is required, quantity is not allowed\)/,
     );
   });
 });
 
-describe("givenSaga", () => {
+describe("given", () => {
   const head = { startedBy: "wish.made", otherwise: ["wishes.fail", () => ({ id: "x", reason: "x" })] } as const;
   const saga = defineSaga("s", { ...head, otherwise: [...head.otherwise] });
 
   test("checks the params of every call against the contract, undo and last word included, and names the field", () => {
     const extra = (() => ({ ...bolts, colour: "red" })) as () => typeof bolts;
     const less = (() => ({ id: "bolts" })) as () => typeof bolts;
-    expect(() => givenSaga(saga.step("take", "shelves.take", extra), wish).isNotStuck()).toThrow(
+    expect(() => given(saga.step("take", "shelves.take", extra), wish).isNotStuck()).toThrow(
       "s: take breaks the contract of shelves.take: colour is not allowed",
     );
-    expect(() => givenSaga(saga.step("take", "shelves.take", less), wish).isNotStuck()).toThrow("wish is required");
+    expect(() => given(saga.step("take", "shelves.take", less), wish).isNotStuck()).toThrow("wish is required");
     const undo = saga.step("take", "shelves.take", () => bolts, { undo: ["shelves.sweep", extra] });
-    expect(() => givenSaga(undo, wish, done("take", {}), compensating(), undone("take"))).toThrow(
+    expect(() => given(undo, wish, done("take", {}), compensating(), undone("take"))).toThrow(
       "s: the undo of take breaks the contract of shelves.sweep: quantity is not allowed, colour is not allowed",
     );
     const mute = defineSaga("s", { ...head, otherwise: ["wishes.fail", less as never] });
-    expect(() => givenSaga(mute.step("book", "wishes.book", less), wish, refused("book", "NO"), told())).toThrow(
+    expect(() => given(mute.step("book", "wishes.book", less), wish, refused("book", "NO"), told())).toThrow(
       "reason is required",
     );
   });
@@ -235,46 +233,42 @@ describe("givenSaga", () => {
 
 describe("back, by a refusal before the pivot or of the pivot", () => {
   test("compensates at once, and undoes with the params that were sent", () =>
-    givenSaga(Fulfilment, wish, taken, refused("charge", "CARD_DECLINED")).compensates(
-      "shelves.giveBack",
-      bolts,
-      nuts,
-    ));
+    given(Fulfilment, wish, taken, refused("charge", "CARD_DECLINED")).compensates("shelves.giveBack", bolts, nuts));
 
   test("the ids of compensations end in /undo", () =>
-    givenSaga(Fulfilment, wish, taken, refused("charge", "CARD_DECLINED")).commandIds(
+    given(Fulfilment, wish, taken, refused("charge", "CARD_DECLINED")).commandIds(
       "saga:fulfilment.actor-1/take/1/0/undo",
       "saga:fulfilment.actor-1/take/1/1/undo",
     ));
 
   test("undoes in reverse order, then tells the initiator why, then is compensated", () => {
     const past = [wish, taken, charged, refused("book", "WISH_CANCELLED")];
-    givenSaga(Fulfilment, ...past).compensates("outside.refund", charge);
-    givenSaga(Fulfilment, ...past, undone("charge")).compensates("shelves.giveBack", bolts, nuts);
+    given(Fulfilment, ...past).compensates("outside.refund", charge);
+    given(Fulfilment, ...past, undone("charge")).compensates("shelves.giveBack", bolts, nuts);
     const undoneAll = [...past, undone("charge"), undone("take")];
-    givenSaga(Fulfilment, ...undoneAll).compensates("wishes.fail", fail("WISH_CANCELLED"));
-    givenSaga(Fulfilment, ...undoneAll, told()).isCompensated();
+    given(Fulfilment, ...undoneAll).compensates("wishes.fail", fail("WISH_CANCELLED"));
+    given(Fulfilment, ...undoneAll, told()).isCompensated();
   });
 
   test("one refused item: the answered ones are undone, the refused one is not", () =>
-    givenSaga(Fulfilment, wish, refused("take", "NOT_ENOUGH_PARTS", 1)).compensates("shelves.giveBack", bolts));
+    given(Fulfilment, wish, refused("take", "NOT_ENOUGH_PARTS", 1)).compensates("shelves.giveBack", bolts));
 
   test("an item that was sent and not answered is abandoned before anything is undone", () => {
     const past = [wish, refused("take", "NOT_ENOUGH_PARTS")];
-    givenSaga(Fulfilment, ...past).compensates("shelves.abandon", {
+    given(Fulfilment, ...past).compensates("shelves.abandon", {
       id: "nuts",
       commandId: "saga:fulfilment.actor-1/take/1/1",
     });
-    givenSaga(Fulfilment, ...past, abandoned("take", true, {})).compensates("shelves.giveBack", nuts);
+    given(Fulfilment, ...past, abandoned("take", true, {})).compensates("shelves.giveBack", nuts);
     // Not executed, says the actor; the undo does nothing then, but of a plain action nobody knows.
-    givenSaga(Fulfilment, ...past, abandoned("take", false)).compensates("shelves.giveBack", nuts);
+    given(Fulfilment, ...past, abandoned("take", false)).compensates("shelves.giveBack", nuts);
   });
 
   test("a call that names no actor cannot be abandoned and is undone unanswered", () =>
-    givenSaga(Fulfilment, wish, taken, compensating()).compensates("outside.refund", charge));
+    given(Fulfilment, wish, taken, compensating()).compensates("outside.refund", charge));
 
   test("a call whose service has no abandon is undone unanswered", () => {
-    const { compensates } = givenSaga(Fulfilment, wish, compensating()).afterTrouble(0, { canAbandon: () => false });
+    const { compensates } = given(Fulfilment, wish, compensating()).afterTrouble(0, { canAbandon: () => false });
     compensates("shelves.giveBack", bolts, nuts);
   });
 
@@ -299,19 +293,19 @@ describe("back, by a refusal before the pivot or of the pivot", () => {
         data: { step: "take", item, failure: { ...none, step: "take" }, at: "2026-01-01T00:00:00.000Z" },
       }));
     const refused = ["a", "c"].map(id => ({ ...none, params: { ...bolts, id } }));
-    givenSaga(saga, wish, both, abandoned("take", false)).compensates("wishes.fail", {
+    given(saga, wish, both, abandoned("take", false)).compensates("wishes.fail", {
       id: "x",
       reason: JSON.stringify({ type: none.type, refused }),
     });
   });
 
   test("a refused undo parks the saga", () =>
-    givenSaga(Fulfilment, wish, taken, refused("charge", "CARD_DECLINED"), undoRefused("take", "NO_SHELF", 1)).isStuck(
+    given(Fulfilment, wish, taken, refused("charge", "CARD_DECLINED"), undoRefused("take", "NO_SHELF", 1)).isStuck(
       /cannot undo: take: NO_SHELF/,
     ));
 
   test("a refusal of the last word parks the saga", () =>
-    givenSaga(
+    given(
       Fulfilment,
       wish,
       refused("take", "NOT_ENOUGH_PARTS"),
@@ -321,7 +315,7 @@ describe("back, by a refusal before the pivot or of the pivot", () => {
     ).isStuck(/otherwise: WISH_EXISTS/));
 
   test("no progress for 15 minutes while compensating parks the saga", () => {
-    const saga = givenSaga(Fulfilment, wish, taken, refused("charge", "CARD_DECLINED"));
+    const saga = given(Fulfilment, wish, taken, refused("charge", "CARD_DECLINED"));
     saga.afterTrouble(minutes(14)).compensates("shelves.giveBack", bolts, nuts);
     saga.afterTrouble(minutes(15)).isStuck(/no progress for 900000 ms; last: take: REQUEST_TIMEOUT/);
   });
@@ -329,42 +323,42 @@ describe("back, by a refusal before the pivot or of the pivot", () => {
 
 describe("technical failures", () => {
   test("before the pivot the call is repeated, under the same attempt, until the step's deadline", () => {
-    const saga = givenSaga(Fulfilment, wish, taken);
+    const saga = given(Fulfilment, wish, taken);
     saga.afterTrouble(1_999).calls("outside.charge", charge);
     saga.afterTrouble(1_999).commandIds("saga:fulfilment.actor-1/charge/1");
     saga.afterTrouble(2_000).compensates("outside.refund", charge);
   });
 
   test("P5 while nobody was there to ask, the deadline stands still: a start after a long stop undoes nothing", () => {
-    const saga = givenSaga(Fulfilment, wish, taken);
+    const saga = given(Fulfilment, wish, taken);
     saga.afterTrouble(60_000, { awakeMs: 1_999 }).calls("outside.charge", charge);
     saga.afterTrouble(60_000, { awakeMs: 2_000 }).compensates("outside.refund", charge);
   });
 
   test("the pivot past its deadline is abandoned: done after all, the saga goes on; else it goes back", () => {
     const abandon = { id: "actor-1", commandId: "saga:fulfilment.actor-1/book/1" };
-    givenSaga(Fulfilment, wish, taken, charged).afterTrouble(2_000).compensates("wishes.abandon", abandon);
+    given(Fulfilment, wish, taken, charged).afterTrouble(2_000).compensates("wishes.abandon", abandon);
     const late = [wish, taken, charged, compensating()];
-    givenSaga(Fulfilment, ...late, abandoned("book", true, { id: "actor-1" })).calls("outside.send", send);
-    givenSaga(Fulfilment, ...late, abandoned("book", false)).compensates("outside.refund", charge);
+    given(Fulfilment, ...late, abandoned("book", true, { id: "actor-1" })).calls("outside.send", send);
+    given(Fulfilment, ...late, abandoned("book", false)).compensates("outside.refund", charge);
   });
 
   test("a pivot that cannot be abandoned is not given up: nobody knows whether it is done", () => {
-    const saga = givenSaga(Fulfilment, wish, taken, charged);
+    const saga = given(Fulfilment, wish, taken, charged);
     saga.afterTrouble(minutes(14), { canAbandon: () => false }).calls("wishes.book", { id: "actor-1" });
     saga.afterTrouble(minutes(15), { canAbandon: () => false }).isStuck(/no progress/);
   });
 
   test("P5 while nobody was there to ask, a saga past its pivot or on its way back is not parked either", () => {
     for (const past of [[charged, booked], [refused("charge", "CARD_DECLINED")]]) {
-      const saga = givenSaga(Fulfilment, wish, taken, ...past);
+      const saga = given(Fulfilment, wish, taken, ...past);
       saga.afterTrouble(minutes(600), { awakeMs: minutes(15) - 1 }).isNotStuck();
       saga.afterTrouble(minutes(600), { awakeMs: minutes(15) }).isStuck(/no progress/);
     }
   });
 
   test("past the pivot the call is repeated until stuck, never undone", () => {
-    const saga = givenSaga(Fulfilment, wish, taken, charged, booked);
+    const saga = given(Fulfilment, wish, taken, charged, booked);
     saga.afterTrouble(minutes(14)).calls("outside.send", send);
     saga.afterTrouble(minutes(15)).isStuck(/no progress/);
     saga.afterTrouble(seconds(1), { stuckAfterMs: 1_000 }).isStuck(/no progress/);
@@ -375,20 +369,20 @@ describe("past the pivot, and by an operator", () => {
   const lost = [wish, taken, charged, booked, refused("send", "NO_SUCH_ADDRESS")];
 
   test("a refusal past the pivot parks the saga with the reason", () =>
-    givenSaga(Fulfilment, ...lost).isStuck(/send: NO_SUCH_ADDRESS/));
+    given(Fulfilment, ...lost).isStuck(/send: NO_SUCH_ADDRESS/));
 
   test("an operator's retry of a refusal raises the attempt", () => {
-    givenSaga(Fulfilment, ...lost, retried()).calls("outside.send", send);
-    givenSaga(Fulfilment, ...lost, retried()).commandIds("saga:fulfilment.actor-1/send/2");
-    givenSaga(Fulfilment, ...lost, retried(), done("send", {})).isCompleted();
+    given(Fulfilment, ...lost, retried()).calls("outside.send", send);
+    given(Fulfilment, ...lost, retried()).commandIds("saga:fulfilment.actor-1/send/2");
+    given(Fulfilment, ...lost, retried(), done("send", {})).isCompleted();
   });
 
   test("an operator's retry of a call without an answer keeps the attempt: it may have been executed", () =>
-    givenSaga(Fulfilment, wish, taken, charged, booked, retried()).commandIds("saga:fulfilment.actor-1/send/1"));
+    given(Fulfilment, wish, taken, charged, booked, retried()).commandIds("saga:fulfilment.actor-1/send/1"));
 
   test("an operator's retry of a refused undo raises its attempt, and the step that was refused stays so", () => {
     const parked = [wish, taken, refused("charge", "CARD_DECLINED"), undoRefused("take", "NO_SHELF", 1)];
-    givenSaga(Fulfilment, ...parked, retried()).commandIds(
+    given(Fulfilment, ...parked, retried()).commandIds(
       "saga:fulfilment.actor-1/take/1/0/undo",
       "saga:fulfilment.actor-1/take/2/1/undo",
     );
@@ -408,24 +402,24 @@ describe("taken back by an operator past the pivot", () => {
 
   test("undoes from the last step on, also the one that was refused, which may have begun", () => {
     const back = [...past, refused("last", "NO_SHELF"), forced()];
-    givenSaga(saga, ...back).compensates("shelves.giveBack", of("last"));
-    givenSaga(saga, ...back, undone("last")).compensates("shelves.giveBack", of("book"));
-    givenSaga(saga, ...back, undone("last"), undone("book")).compensates("shelves.giveBack", of("first"));
+    given(saga, ...back).compensates("shelves.giveBack", of("last"));
+    given(saga, ...back, undone("last")).compensates("shelves.giveBack", of("book"));
+    given(saga, ...back, undone("last"), undone("book")).compensates("shelves.giveBack", of("first"));
     const all = [...back, undone("last"), undone("book"), undone("first"), told()];
-    givenSaga(saga, ...all).isCompensated();
+    given(saga, ...all).isCompensated();
   });
 
   test("a call that is under way is abandoned first; done after all without an undo, it parks the saga again", () => {
     const back = [...past, done("last", {}), forced()];
-    givenSaga(saga, ...back).compensates("shelves.abandon", { id: "end", commandId: "saga:s.actor-1/end/1" });
-    givenSaga(saga, ...back, abandoned("end", true, {})).isStuck(/step end is done, and cannot be taken back/);
-    givenSaga(saga, ...back, abandoned("end", false)).compensates("shelves.giveBack", of("last"));
+    given(saga, ...back).compensates("shelves.abandon", { id: "end", commandId: "saga:s.actor-1/end/1" });
+    given(saga, ...back, abandoned("end", true, {})).isStuck(/step end is done, and cannot be taken back/);
+    given(saga, ...back, abandoned("end", false)).compensates("shelves.giveBack", of("last"));
   });
 
   test("by itself a saga never undoes its pivot, nor what comes after it", () => {
     const late = [wish, done("first", {}), compensating(), abandoned("book", false)];
-    givenSaga(saga, ...late).compensates("shelves.giveBack", of("first"));
-    givenSaga(saga, ...past, refused("last", "NO_SHELF")).isStuck(/NO_SHELF/);
+    given(saga, ...late).compensates("shelves.giveBack", of("first"));
+    given(saga, ...past, refused("last", "NO_SHELF")).isStuck(/NO_SHELF/);
   });
 });
 
@@ -441,13 +435,14 @@ describe("two releases", () => {
   /** The journal that the release before has left, whichever release reads it. */
   const journalOf =
     (from: Saga, ...past: Given[]): Given =>
-    (_state, _calls) => {
+    () => {
       let state = NEW;
       const entries: Entry[] = [];
       for (const given of past) {
-        const planned = plan(from, "s.actor-1", state, { now: SAGA_GIVEN_NOW });
+        const planned = plan(from, "s.actor-1", state, { now: GIVEN_NOW });
         const calls = planned.kind === "calls" ? planned.calls : [];
-        const next = advance(from, "s.actor-1", state, given(state, calls, from), { now: SAGA_GIVEN_NOW });
+        const outcomes = given({ saga: from, state, calls, at: GIVEN_NOW });
+        const next = advance(from, "s.actor-1", state, outcomes, { now: GIVEN_NOW });
         entries.push(...next);
         state = fold(state, next);
       }
@@ -457,7 +452,7 @@ describe("two releases", () => {
     (...entries: Entry[]): Given =>
     () =>
       entries;
-  const at = SAGA_GIVEN_NOW;
+  const at = GIVEN_NOW;
   const sent = (step: string) => entry({ type: "saga.sent", data: { step, params: [{ ...bolts, id: step }], at } });
 
   describe("a step that is added before the pivot", () => {
@@ -468,29 +463,29 @@ describe("two releases", () => {
       .step("last", "shelves.take", params("last"));
 
     test("is begun by sagas that have not come to the pivot", () =>
-      givenSaga(now, journalOf(was, wish), done("first", {})).calls("shelves.take", { ...bolts, id: "added" }));
+      given(now, journalOf(was, wish), done("first", {})).calls("shelves.take", { ...bolts, id: "added" }));
 
     test("P5 is not begun by those past it: they complete without", () => {
       const past = journalOf(was, wish, done("first", {}), done("book", {}));
-      givenSaga(now, past).calls("shelves.take", { ...bolts, id: "last" });
-      givenSaga(now, past, done("last", {})).isCompleted();
-      givenSaga(now, past, refused("last", "NO")).isStuck(/last: NO/);
+      given(now, past).calls("shelves.take", { ...bolts, id: "last" });
+      given(now, past, done("last", {})).isCompleted();
+      given(now, past, refused("last", "NO")).isStuck(/last: NO/);
     });
 
     test("P5 is not begun while the pivot is under way: refused, it could undo what the pivot has closed", () =>
-      givenSaga(now, journalOf(was, wish, done("first", {})), refused("book", "NO")).compensates("shelves.giveBack", {
+      given(now, journalOf(was, wish, done("first", {})), refused("book", "NO")).compensates("shelves.giveBack", {
         ...bolts,
         id: "first",
       }));
 
     test("P5 that an earlier release begun past the pivot is refused: parked, not to and fro without end", () => {
       const past = [journalOf(was, wish, done("first", {}), done("book", {})), sent("added")];
-      givenSaga(now, ...past).calls("shelves.take", { ...bolts, id: "added" });
-      givenSaga(now, ...past, refused("added", "NO")).isStuck(/added: NO/);
-      givenSaga(now, ...past)
+      given(now, ...past).calls("shelves.take", { ...bolts, id: "added" });
+      given(now, ...past, refused("added", "NO")).isStuck(/added: NO/);
+      given(now, ...past)
         .afterTrouble(minutes(2))
         .isNotStuck();
-      givenSaga(now, ...past)
+      given(now, ...past)
         .afterTrouble(minutes(15))
         .isStuck(/no progress/);
     });
@@ -503,11 +498,11 @@ describe("two releases", () => {
       .step("added", "shelves.take", params("added"))
       .step("last", "shelves.take", params("last"));
     const past = journalOf(was, wish, done("first", {}), done("book", {}), done("last", {}));
-    givenSaga(now, journalOf(was, wish, done("first", {}), done("book", {}))).calls("shelves.take", {
+    given(now, journalOf(was, wish, done("first", {}), done("book", {}))).calls("shelves.take", {
       ...bolts,
       id: "added",
     });
-    givenSaga(now, past).isCompleted();
+    given(now, past).isCompleted();
   });
 
   test("P5 an abandoned step is not a done one: it is not passed over, and an operator's retry sends it again", () => {
@@ -517,9 +512,9 @@ describe("two releases", () => {
       { type: "saga.resumed", data: { at } },
     );
     const past = [journalOf(was, wish, done("first", {}), done("book", {})), abandonedLast];
-    givenSaga(was, ...past).isStuck(/step last is abandoned, and not done/);
-    givenSaga(was, ...past, retried()).commandIds("saga:s.actor-1/last/2");
-    givenSaga(was, ...past, retried(), done("last", {})).isCompleted();
+    given(was, ...past).isStuck(/step last is abandoned, and not done/);
+    given(was, ...past, retried()).commandIds("saga:s.actor-1/last/2");
+    given(was, ...past, retried(), done("last", {})).isCompleted();
   });
 
   test("the pivot is asked about before anything is undone: executed after all, nothing is", () => {
@@ -529,20 +524,20 @@ describe("two releases", () => {
       .step("last", "shelves.take", params("last"));
     const past = [journalOf(was, wish, done("first", {})), compensating()];
     const abandon = { id: "book", commandId: "saga:s.actor-1/book/1" };
-    givenSaga(moved, ...past).compensates("shelves.abandon", abandon);
-    givenSaga(moved, ...past, abandoned("book", true, {})).calls("shelves.take", { ...bolts, id: "last" });
+    given(moved, ...past).compensates("shelves.abandon", abandon);
+    given(moved, ...past, abandoned("book", true, {})).calls("shelves.take", { ...bolts, id: "last" });
   });
 
   test("P5 a pivot that turns out not to be abandonable is gone on with, not undone around", () => {
     const past = [journalOf(was, wish, done("first", {})), compensating()];
-    const saga = givenSaga(was, ...past).afterTrouble(0, { canAbandon: () => false });
+    const saga = given(was, ...past).afterTrouble(0, { canAbandon: () => false });
     saga.calls("shelves.take", { ...bolts, id: "book" });
   });
 
   test("P5 what says now this, now that cannot make it turn to and fro: it is parked", () => {
     let asked = 0;
     const past = [journalOf(was, wish, done("first", {}))];
-    givenSaga(was, ...past)
+    given(was, ...past)
       .afterTrouble(minutes(2), { canAbandon: () => asked++ % 2 === 1 })
       .isStuck(/contradicts itself/);
   });
@@ -552,8 +547,8 @@ describe("two releases", () => {
       .step("first", "shelves.giveBack", params("other"), { timeoutMs: 1_000 })
       .pivot("book", "shelves.take", params("book"));
     const past = journalOf(was, wish);
-    givenSaga(now, past).calls("shelves.take", { ...bolts, id: "first" });
-    givenSaga(now, past).afterTrouble(1_000).compensates("shelves.abandon", {
+    given(now, past).calls("shelves.take", { ...bolts, id: "first" });
+    given(now, past).afterTrouble(1_000).compensates("shelves.abandon", {
       id: "first",
       commandId: "saga:s.actor-1/first/1",
     });
@@ -570,7 +565,7 @@ describe("two releases", () => {
 
     test("P5 is left to a node that knows its steps: not parked, not skipped, not undone", () => {
       for (const past of [[], [done("added", {})], [compensating()], [compensating(), abandoned("added", false)]]) {
-        const left = givenSaga(was, journalOf(newer(), wish, done("first", {}), ...past));
+        const left = given(was, journalOf(newer(), wish, done("first", {}), ...past));
         left.restsElsewhere(/step added was sent, which s does not have on this node/);
         left.isNotStuck();
         left.afterTrouble(minutes(60)).isNotStuck();
@@ -578,20 +573,18 @@ describe("two releases", () => {
     });
 
     test("with a raised version is left to it before such a step is sent, too", () =>
-      givenSaga(was, journalOf(newer(2), wish)).restsElsewhere(
-        /began under version 2 of s, and this node has version 1/,
-      ));
+      given(was, journalOf(newer(2), wish)).restsElsewhere(/began under version 2 of s, and this node has version 1/));
 
     test("P5 that began under an earlier one than both is left to it, too", () => {
       const past = journalOf(was, wish);
       const third = newer(3);
-      const both = [past, (state => advance(third, "s.actor-1", state, doneFirst, { now: at })) as Given];
-      givenSaga(saga(2).step("first", "shelves.take", params("first")), ...both).restsElsewhere(/step added was sent/);
-      givenSaga(third, ...both, done("added", {})).isNotStuck();
+      const both = [past, (({ state }) => advance(third, "s.actor-1", state, doneFirst, { now: at })) as Given];
+      given(saga(2).step("first", "shelves.take", params("first")), ...both).restsElsewhere(/step added was sent/);
+      given(third, ...both, done("added", {})).isNotStuck();
     });
 
     test("without a raised version goes on as far as it is understood", () =>
-      givenSaga(was, journalOf(newer(), wish)).calls("shelves.take", { ...bolts, id: "first" }));
+      given(was, journalOf(newer(), wish)).calls("shelves.take", { ...bolts, id: "first" }));
   });
 
   describe("a step that is removed, under a raised version", () => {
@@ -599,14 +592,12 @@ describe("two releases", () => {
 
     test("P5 parks the sagas that would have to undo it, or are waiting for it", () => {
       const undoing = [journalOf(was, wish, done("first", {})), compensating()];
-      givenSaga(now, ...undoing).isStuck(/step first was sent, but s no longer knows how to undo it/);
-      givenSaga(now, journalOf(was, wish)).isStuck(/step first was sent, but s no longer has it/);
+      given(now, ...undoing).isStuck(/step first was sent, but s no longer knows how to undo it/);
+      given(now, journalOf(was, wish)).isStuck(/step first was sent, but s no longer has it/);
     });
 
     test("P5 stays the pivot of those that have passed it", () =>
-      givenSaga(now, journalOf(was, wish, done("first", {}), done("book", {})), refused("paid", "NO")).isStuck(
-        /paid: NO/,
-      ));
+      given(now, journalOf(was, wish, done("first", {}), done("book", {})), refused("paid", "NO")).isStuck(/paid: NO/));
   });
 
   test("a journal of the first release, without its definition and actions, is gone on with", () => {
@@ -614,8 +605,8 @@ describe("two releases", () => {
       { type: "saga.started", data: { event: { stream: "x" } as never, at } },
       { type: "saga.sent", data: { step: "first", params: [bolts], at } },
     );
-    givenSaga(was, old).calls("shelves.take", bolts);
-    givenSaga(was, old, refused("first", "NO")).compensates("wishes.fail", { id: "x", reason: "x" });
+    given(was, old).calls("shelves.take", bolts);
+    given(was, old, refused("first", "NO")).compensates("wishes.fail", { id: "x", reason: "x" });
   });
 
   test("P5 any journal that any release has left is gone on with, and ends, whatever the next release has made of it", () => {

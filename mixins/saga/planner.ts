@@ -1,21 +1,21 @@
-// What a saga does next: a pure function of its definition, its journal and how long it was tried. Guards P5: for every
-// state of the journal there is a next call, or the saga has ended, or it is parked with the reason.
+// Plans the next calls of a saga: a pure function of its definition, its journal and how long it was tried. Guards P5 (sagas
+// end): for every state of the journal there is a next call, or the saga has ended, or it is parked with the reason.
 //
 //   before the pivot   a refusal compensates at once; a call without an answer is repeated until the step's deadline,
 //                      then the saga compensates.
 //   the pivot itself   likewise; past its deadline it is abandoned first, and if it had been executed the saga goes on.
-//                      One that cannot be abandoned is repeated like a step past the pivot: nobody knows the outcome.
+//                      One that cannot be abandoned is repeated like a step past the pivot: its outcome is not known.
 //   past the pivot     calls are repeated; a refusal, or no progress for `stuckAfterMs`, parks the saga as stuck.
-//                      An operator may then have it taken back, where the pivot has an undo: as below, from its last
-//                      step on, also of steps that were refused; one that was done and has no undo parks it again.
-//   compensating       in reverse order, each step that was sent, answered or not: what has no answer is abandoned, so
-//                      that its late arrival does nothing, then everything is undone (an undo of nothing does nothing);
-//                      last `otherwise`. A refusal here, or no progress for `stuckAfterMs`, parks it as stuck.
+//                      Where the pivot has an undo, an operator may then take the saga back: as below, from its last
+//                      step, refused steps included. A step that was done and has no undo parks it again.
+//   compensating       in reverse order, each step that was sent, answered or not: calls without an answer are abandoned,
+//                      so that a late arrival does nothing, then all calls are undone (an undo of nothing does
+//                      nothing); last `otherwise`. A refusal here, or no progress for `stuckAfterMs`, parks it as stuck.
 //
-// The journal may be of another release, with other steps. It decides: what was sent is repeated as it was sent; a step
-// that now stands before a pivot that was sent is not begun, since nothing past the pivot can be undone for it; a step
-// that was abandoned is not done. Only a saga that may go back turns to compensating, and only one that may not resumes,
-// so no journal makes it turn to and fro. A journal that only a later release understands is left to a node that has it.
+// The journal may be of another release, with other steps, and it decides: a call is repeated as it was sent; a step that now
+// stands before a pivot that was sent is not begun, since steps past the pivot cannot be undone for it; an abandoned step is
+// not done. Only a saga that may go back begins to compensate, and only one that may not resumes, so that no journal makes it
+// turn to and fro. A journal that only a later release understands is left to a node of that release.
 import { isPromise, sagaCommandId, plainError, type Issue } from "../kernel/index.ts";
 import { deepFreeze } from "../actor/index.ts";
 import type { Cause, Failure, Saga, Step } from "./define-saga.ts";
@@ -27,7 +27,7 @@ const STEP_TIMEOUT_MS = 60_000;
 export interface Circumstances {
   /** RFC 3339. */
   readonly now: string;
-  /** What the last try came to, if it failed technically. Deadlines only count then: a saga that waited for its turn, or for a restart, gets its try. */
+  /** The last try, if it failed technically. Only then do deadlines count: a saga that waited for its turn, or for a restart, gets its try. */
   readonly trouble?: Failure | undefined;
   /** For how long the saga has been tried in vain. Default: not at all. */
   readonly driven?: Driven;
@@ -38,8 +38,8 @@ export interface Circumstances {
 }
 
 /**
- * Milliseconds in which somebody tried, on a clock that only grows. While nobody did, nobody could answer: a night
- * without nodes, or a clock that jumps, must not undo or park every saga at its first failure after it.
+ * Milliseconds in which a driver tried, on a clock that only grows. Time without a try does not count: a night without nodes,
+ * or a clock that jumps, must not undo or park every saga at its first failure afterwards.
  */
 export interface Driven {
   /** Since the step under way was first tried. */
@@ -57,29 +57,29 @@ export interface PlannedCall {
   readonly params: any;
   /** None for `abandon`, which is about another command. */
   readonly commandId?: string;
-  /** Of this call at most; what hangs is repeated. */
+  /** Milliseconds of this call; one that hangs is repeated. */
   readonly timeoutMs?: number;
 }
 
 export type Plan =
   /** To be made in parallel. */
   | { readonly kind: "calls"; readonly calls: readonly PlannedCall[] }
-  /** To be written before anything else is done. */
+  /** To be written first. */
   | { readonly kind: "journal"; readonly entry: Entry }
-  /** Nothing here: this release does not understand the journal. A node of the release that does goes on. */
+  /** This release does not understand the journal; a node of one that does goes on. */
   | { readonly kind: "elsewhere"; readonly reason: string }
   /** Nothing: it has ended, or waits for an operator. */
   | { readonly kind: "rest" };
 
 const REST: Plan = { kind: "rest" };
-/** Characters of a reason: for a person and a list. What an author throws, or an answer says, may be longer. */
+/** Characters of a reason, for lists: messages of errors may be longer. */
 const REASON_MAX = 1_000;
 /** Entries that follow from one another without a call. The longest chain has five; more would never end. */
 const CHAIN_MAX = 20;
 
 /**
- * `key` is the saga's name and id, `checkout.42`: what makes its command ids unique. A definition that throws (its
- * params, its items) parks the saga.
+ * `key` is the saga's name and id, `checkout.42`, and makes its command ids unique. A definition that throws (its params, its
+ * items) parks the saga.
  */
 export function plan(saga: Saga, key: string, state: SagaState, circumstances: Circumstances): Plan {
   if (state.stuck !== undefined || (state.phase !== "running" && state.phase !== "compensating")) return REST;
@@ -94,13 +94,13 @@ export function plan(saga: Saga, key: string, state: SagaState, circumstances: C
   }
 }
 
-/** Why this release cannot go on with a saga, if so: another one knows a step of its journal, or more of its steps. */
+/** Why this release cannot go on with a saga, if it cannot: the journal has a step, or a version, that it does not know. */
 export function beyond(saga: Saga, state: SagaState): string | undefined {
   const { name, version } = saga;
   const began = beganUnder(state);
   if (began > version) return `it began under version ${began} of ${name}, and this node has version ${version}`;
   const { names } = shapeOf(saga);
-  // What an earlier version has sent was removed since.
+  // A step that an earlier version has sent may have been removed since.
   const unknown = state.calls.find(call => !names.has(call.step) && (call.version ?? began) >= version);
   return unknown && `step ${unknown.step} was sent, which ${name} does not have on this node`;
 }
@@ -113,7 +113,7 @@ export function begun(saga: Saga, key: string, event: StartingEvent, now: string
   return advance(saga, key, NEW, [{ type: "saga.started", data: { event, definition, at: now } }], { now });
 }
 
-/** What to journal next: these outcomes and all that follows from them without another call, in one append. */
+/** The next entries of the journal: these outcomes, and all that follows from them without another call, in one append. */
 export function advance(
   saga: Saga,
   key: string,
@@ -134,8 +134,8 @@ export function advance(
 }
 
 /**
- * Whether the saga can no longer go back: its pivot is done, or nobody can know whether it is. The pivot is the
- * definition's, and the one of the definition under which it began.
+ * Whether the saga can no longer go back: its pivot is done, or may be and cannot be abandoned. Both the definition's pivot
+ * and that of the definition under which the saga began count.
  */
 export function isPastPivot(saga: Saga, state: SagaState, canAbandon = namesActor): boolean {
   if (state.forced) return false;
@@ -150,7 +150,7 @@ function pivotCalls(saga: Saga, { calls, definition }: SagaState): SentCall[] {
   return calls.filter(({ step }) => step === pivot || step === definition?.pivot);
 }
 const actionOf = ({ steps }: Saga, step: string): string | undefined => steps.find(({ name }) => name === step)?.call;
-/** Names of its steps, and its pivot. Once a saga: they are looked at in every turn. */
+/** Names of its steps, and its pivot. Kept, since every turn looks at them. */
 function shapeOf(saga: Saga): Shape {
   let shape = shapes.get(saga);
   if (!shape) {
@@ -172,7 +172,7 @@ interface Scope {
 }
 
 class Planner {
-  /** The step whose definition was asked last. */
+  /** The step whose code ran last, for the message when it throws. */
   step = "";
   readonly #saga: Saga;
   readonly #key: string;
@@ -232,7 +232,7 @@ class Planner {
       const isPast = isAfter && this.#state.forced === true;
       const fixed = isPast && !step.undo && calls.some(({ status }) => status === "done" || status === "sent");
       if (fixed) return stuck(`step ${step.name} is done, and cannot be taken back`);
-      // An action of several steps that was refused past the pivot may have left its first ones.
+      // Past the pivot, an action that was refused halfway may have left effects.
       const isToUndo = (call: SentCall): boolean => isUndoable(call) || (isPast && call.status === "refused");
       const undoable = step.undo && (isPast || !isAfter) ? calls.filter(isToUndo) : [];
       const unannounced = step.undo?.params ? undoable.filter(call => call.undo === undefined) : [];
@@ -248,7 +248,7 @@ class Planner {
     return { kind: "journal", entry: { type: "saga.compensated", data: { at: this.#circumstances.now } } };
   }
 
-  /** From the journal alone: of the calls that were refused side by side, `failure` is one. */
+  /** The cause, from the journal alone: `failure` is one of the calls that were refused side by side. */
   #causeOf(failure: Failure): Cause {
     const calls = this.#callsOf(failure.step).filter(call => call.status === "refused" && call.failure);
     const refused = calls.map(({ failure, params }) => {
@@ -268,14 +268,14 @@ class Planner {
     return this.#state.calls.filter(({ step }) => !names.has(step));
   }
 
-  /** The author's code: what it gives is taken as JSON holds it, so that a repetition sends the same. */
+  /** Runs the author's code. Its result is taken as JSON holds it, so that a repetition sends the same. */
   #paramsOf(step: Step, scope: Scope): unknown[] {
     this.step = step.name;
     if (!step.over) return [asSent(step.params(scope))];
     return asSent(step.over(scope)).map((item: unknown) => asSent(step.params(scope, item)));
   }
 
-  /** Journals how the calls are undone, before they are: a repetition undoes with the same params, whatever is deployed meanwhile. */
+  /** Journals the params of the undos before they are called: a repetition uses the same, whatever is deployed meanwhile. */
   #announce(step: Step, calls: readonly SentCall[]): Plan {
     this.step = step.name;
     const { call: action, params } = step.undo!;
@@ -290,7 +290,7 @@ class Planner {
     return { kind: "journal", entry: { type: "saga.compensating", data: entry } };
   }
 
-  /** Adds to the scope what a step has answered, if it has. */
+  /** Adds the answer of a step to the scope, if it has one. */
   #tell(scope: Scope, { name, over }: Step): void {
     const calls = this.#callsOf(name);
     if (over) scope.done[name] = calls.map(call => deepFreeze(call.result));
@@ -301,7 +301,7 @@ class Planner {
     return this.#state.calls.filter(call => call.step === step);
   }
 
-  /** What the author's code sees. It cannot change it: the journal's own state lies behind it. */
+  /** The argument of the author's code. Frozen: it is part of the journal's own state. */
   #scope(): Scope {
     return { sagaId: this.#key.slice(this.#saga.name.length + 1), event: deepFreeze(this.#state.event), done: {} };
   }
@@ -328,7 +328,7 @@ class Planner {
     return { kind: "calls", calls: planned };
   }
 
-  /** Calls what must succeed, until it has been in vain for too long. */
+  /** Calls that must succeed, until they have been in vain for `stuckAfterMs`. */
   #persist(calls: readonly PlannedCall[]): Plan {
     const { trouble, stuckAfterMs = SAGA_LIMITS.stuckAfterMs, driven = NOT_DRIVEN } = this.#circumstances;
     if (trouble && driven.vainMs >= stuckAfterMs)
@@ -336,7 +336,7 @@ class Planner {
     return { kind: "calls", calls };
   }
 
-  /** What was called, whatever the step calls in this release. */
+  /** The action that was called, which may not be the one that the step calls in this release. */
   #actionOf(step: Step, { action = step.call }: SentCall): string {
     return action;
   }
@@ -369,7 +369,7 @@ class Planner {
 /** Whether an operator may have it taken back past its pivot. */
 export const canBeForced = ({ steps }: Saga): boolean => steps.some(({ pivot, undo }) => pivot && undo !== undefined);
 
-/** What is undone: every call that was sent, but one that was refused, or undone already. */
+/** Whether a call has to be undone: every one that was sent, unless it was refused, or is undone already. */
 const isUndoable = ({ status }: SentCall): boolean => status === "sent" || status === "done" || status === "abandoned";
 
 /** Params, or the items of a step, as JSON holds them. Throws where it cannot hold them, or where they are no object. */
@@ -385,7 +385,7 @@ const stuck = (reason: string): Plan => ({
   entry: { type: "saga.stuck", data: { reason: reason.slice(0, REASON_MAX) } },
 });
 const reasonOf = ({ step, type, message }: Failure): string => `${step}: ${type}: ${message}`;
-/** Whether a call is for an actor, which could be told to ignore it. */
+/** Whether a call is for an actor, which answers `abandon`. */
 export const namesActor = (_action: string, params: unknown): boolean =>
   typeof (params as { id?: unknown } | null)?.id === "string";
 
@@ -414,7 +414,7 @@ export function failureOf(step: string, error: unknown): Failure {
   return { type, message: `${message}${fieldsOf(error)}`.slice(0, REASON_MAX), step };
 }
 
-/** ` (quantity is required)`: without it nobody knows what a validator did not like. */
+/** The fields that a validator refused, ` (quantity is required)`. */
 function fieldsOf(error: unknown): string {
   try {
     const { errors } = (error as { data?: { errors?: unknown } } | undefined)?.data ?? {};
@@ -422,7 +422,7 @@ function fieldsOf(error: unknown): string {
     const told = (error as Error).message;
     return ` (${errors.map(({ field, message }: Issue) => (message === told ? field : `${field} ${message}`)).join(", ")})`;
   } catch {
-    // Another's error need not have what ours have.
+    // Errors of other code may have any shape.
     return "";
   }
 }

@@ -1,5 +1,5 @@
 // A saga under two random definitions, old and new nodes in turn, with answers, refusals, losses and operators by chance.
-// What the planner promises is asserted at every entry; in the end all calls are answered, and the saga has to end.
+// The planner's promises are asserted at every entry; in the end all calls are answered, and the saga has to end.
 import assert from "node:assert/strict";
 import { defineSaga, type Saga, type Step } from "./define-saga.ts";
 import { fold, NEW, OTHERWISE, type Entry } from "./journal.ts";

@@ -1,9 +1,10 @@
+// @slow: it takes minutes, and begins first.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { newDatabases, type Databases } from "../testing/databases.ts";
-import { Bug, COMMAND_ID, METRICS, type Failpoint } from "../kernel/index.ts";
+import { newDatabases, type Databases } from "../testing/servers.ts";
+import { Bug, COMMAND_ID, METRICS } from "../kernel/index.ts";
 import { Fulfilment } from "./fulfilment.fixture.ts";
 import { lost, startFulfilment, type Fulfilling, type World } from "./fulfilment-services.fixture.ts";
 import type { SagaDetail, SagaOptions } from "./mixin.ts";
@@ -498,7 +499,7 @@ describe("a node that is killed", () => {
     return { signal: signal as string | null, said };
   }
 
-  const points: [Failpoint, number][] = [
+  const points: [string, number][] = [
     ["saga:before-step", 17],
     ["saga:after-step", 1],
     ["saga:after-step", 29],

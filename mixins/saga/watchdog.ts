@@ -1,8 +1,9 @@
-// Finds sagas that nobody drives: those of a node that died, of this one's last life, or that a full driver had to let
-// go. The rows are written with the journal, so no open saga can be missing from them. Of the nodes of a service one looks.
+// Finds sagas that no node drives: of a node that died, of this node before its restart, or that a full driver had to let go.
+// Guards P5 (none is lost): rows are written with the journal, so no open saga can be missing from them. One node of a service
+// looks at a time, by a lease.
 import type { ServiceBroker } from "moleculer";
 import { METRICS } from "../kernel/index.ts";
-import type { Singleton } from "../stream/mixin.ts";
+import type { Singleton } from "../stream/siblings.ts";
 import type { SagaDriver } from "./driver.ts";
 import type { SagaLimits } from "./limits.ts";
 
@@ -21,11 +22,11 @@ export class Watchdog {
     if (this.#nodes.delete(node.id)) this.#lost();
   };
   /**
-   * Until when, on the monotonic clock, a saga that is still for a moment is taken up: one round begins when all that the
-   * lost node had in hand have been still for so long. Those that moved just before it was lost have not in the first.
+   * Until this monotonic time, sagas without progress for `lostAfterMs` are taken up. It covers two rounds: a saga that moved
+   * just before its node was lost is not old enough in the first one.
    */
   #hurryUntil = -Infinity;
-  /** When it last left the watch to others, on the monotonic clock, and whether it has found what it cannot drive since. */
+  /** Monotonic time at which it last left the watch to others, and whether it has found a saga since that it cannot drive. */
   #yieldedAt = -Infinity;
   #foundForeign = false;
   #next: NodeJS.Timeout | undefined;
@@ -34,7 +35,7 @@ export class Watchdog {
   /** A process on its own takes up every open saga once. */
   #isFirst = true;
 
-  /** The first round is at once, and takes up every open saga; among other nodes, only what has been still for a moment. */
+  /** The first round is at once. It takes up every open saga; among other nodes, those without progress for a moment. */
   constructor(driver: SagaDriver, singleton: Singleton, broker: ServiceBroker, service: string, limits: SagaLimits) {
     this.#driver = driver;
     this.#singleton = singleton;
@@ -65,7 +66,7 @@ export class Watchdog {
     this.#hurryUntil = performance.now() + lostAfterMs + 2 * watchdogMs;
   }
 
-  /** How long a saga must have been still. */
+  /** Milliseconds without progress after which a saga is taken up. */
   get #olderThanMs(): number {
     const { lostAfterMs, orphanedAfterMs } = this.#limits;
     if (!this.#broker.transit && this.#isFirst) return 0;
@@ -82,7 +83,10 @@ export class Watchdog {
         await this.#yield();
       } else this.#lost();
     } catch (error) {
-      this.#broker.logger.warn(`the watchdog of ${this.#service}'s sagas could not look`, error);
+      this.#broker.logger.warn(
+        `the watchdog of ${this.#service} could not read the open sagas, and tries again`,
+        error,
+      );
     }
     if (this.#stopped) return;
     this.#next = setTimeout(() => {
@@ -91,8 +95,8 @@ export class Watchdog {
   }
 
   /**
-   * Lets another node watch when this one cannot drive all that is open: during a roll-out it may be of the release that
-   * these sagas need. Once in a while only, since there may be none.
+   * Lets another node watch when this one cannot drive all open sagas: during a roll-out it may have the release that they
+   * need. At most every `yieldEveryMs`, since there may be no such node.
    */
   async #yield(): Promise<void> {
     const now = performance.now();
@@ -117,7 +121,7 @@ export class Watchdog {
     } while (after !== undefined && !this.#driver.isFull && !this.#stopped);
   }
 
-  /** Counts up to the number of rows of one page: past it, an alarm has long gone off. */
+  /** Counts up to the rows of one page: an alarm goes off long before that. */
   async #measure(): Promise<void> {
     const { metrics } = this.#broker;
     if (!metrics) return;

@@ -1,8 +1,8 @@
-export { defineReactor, type Reactor } from "./define-reactor.ts";
-export { markIn, stoppedOf, type PlaceFault, type Stopped } from "./identity.ts";
+export { defineReactor, type Reactor } from "./consumer/define-reactor.ts";
+export { streamEnvironment } from "./environment.ts";
+export { streamErrors } from "./errors.ts";
 export {
   COMMITTED,
-  isAtOrPast,
   STOPPED,
   type Committed,
   type ConsumerStopped,
@@ -10,4 +10,4 @@ export {
   type LogEvent,
   type LogPage,
   type ReadLog,
-} from "./source.ts";
+} from "./log/source.ts";

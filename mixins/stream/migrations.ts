@@ -52,12 +52,12 @@ export const migrations = [
     },
   },
   {
-    // Of a service that owns events: how far its log has been published.
+    // In a service that owns events: how far its log has been published.
     name: "002_relays",
     up: (knex: Knex) =>
       knex.schema.createTable("relays", table => {
         table.string("source").primary();
-        // A new one with each new database: what was published of another is not of this log.
+        // Names the log; another one in each new database, whose events are not those that were published before.
         table.string("log").notNullable();
         table.string("cursor").notNullable();
       }),
@@ -66,28 +66,28 @@ export const migrations = [
     name: "003_tries",
     up: (knex: Knex) =>
       knex.schema.alterTable("parked_streams", table => {
-        // Attempts that were the event's fault: those that meet what is unavailable lengthen the backoff only.
+        // Attempts that are charged to the event. Those that meet what is unavailable only lengthen the backoff.
         table.integer("charged").notNullable().defaultTo(0);
         // The releases by which the stream was parked, commas between.
         table.text("releases").notNullable().defaultTo("");
       }),
   },
   {
-    // A place says whose log it is in. Of what an older release has written it is not known until the next event.
+    // A mark tells whose log a cursor is in. A cursor of an older release has none until the next event.
     name: "004_marks",
     async up(knex: Knex): Promise<void> {
       await knex.schema.alterTable("checkpoints", table => {
         table.text("mark");
-        // JSON: why the place is not in the log. The consumer stands still until it is null again.
+        // JSON: why the cursor is not in the log. The consumer reads nothing until it is null again.
         table.text("stopped");
-        // 1: everything that the log has is passed over first.
+        // 1: the consumer first passes over all that the log has.
         table.integer("passes_over");
       });
       await knex.schema.alterTable("relays", table => void table.text("mark"));
     },
   },
   {
-    // Of a service that owns events: the services that consume or have sagas, also while they are away.
+    // In a service that owns events: the services that consume or have sagas, also while they are away.
     name: "005_subscribers",
     up: (knex: Knex) =>
       knex.schema.createTable("subscribers", table => {
@@ -97,8 +97,8 @@ export const migrations = [
 ];
 
 /**
- * The indexes that they make on Postgres, by table, as `npm run doctor` looks for them. A test compares the list with a
- * database that is new.
+ * The indexes that the migrations make on Postgres, by table, as `npm run doctor` looks for them. A test compares the list
+ * with a new database.
  */
 export const STREAM_INDEXES: Readonly<Record<string, readonly string[]>> = {
   checkpoints: ["unique (consumer, source, partition)"],

@@ -2,13 +2,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { atEndOfFile } from "./clean-up.ts";
 import { newDatabase } from "./servers/postgres.ts";
 
 export interface Databases {
   readonly folder: string;
-  /** What to put into the environment of a shop or a broker. */
+  /** What goes into the environment of a process or a broker. */
   readonly env: Readonly<Record<string, string>>;
-  /** Removes them. */
+  /** Removes them; they remove themselves when the test file ends. */
   remove(): Promise<void>;
 }
 
@@ -28,9 +29,9 @@ export async function newDatabases(server?: string): Promise<Databases> {
   return {
     folder,
     env: { DATA_DIR: folder, ...(database && { DATABASE_URL: database.url }) },
-    async remove() {
+    remove: atEndOfFile(async () => {
       await database?.drop();
       await rm(folder, { recursive: true, force: true });
-    },
+    }),
   };
 }

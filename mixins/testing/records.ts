@@ -1,4 +1,4 @@
-// Everything that a shop has written down, read from its databases while it runs: a reader beside it disturbs no one.
+// Everything that services have written down, read from its databases while it runs: a reader beside it disturbs no one.
 import { globSync } from "node:fs";
 import { basename, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -29,7 +29,7 @@ export async function recordsOf({ folder, env }: Databases): Promise<Map<string,
       if (!BOOKKEEPING.test(tablename))
         records.set(
           `${schemaname}/${tablename}`,
-          await rowsOf(`"${schemaname}"../../test"${tablename}"`, sql => query(url, sql)),
+          await rowsOf(`"${schemaname}"."${tablename}"`, sql => query(url, sql)),
         );
   }
   for (const file of globSync(join(folder, "*.sqlite"))) {

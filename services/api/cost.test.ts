@@ -1,10 +1,10 @@
 // What a stranger's bytes cost us before anybody is asked who they are: no input may cost many times more than another of
 // its size. Measured over all routes, in processor time of this process, the least of several measurements.
 import { expect, test } from "@jest/globals";
-import { parseBody } from "./body.ts";
-import { limits } from "./limits.ts";
-import { toProblem } from "./problem.ts";
-import type { Route } from "./route.ts";
+import { parseBody } from "../../mixins/gateway/http/body.ts";
+import { limits } from "../../mixins/gateway/limits.ts";
+import { toProblem } from "../../mixins/gateway/http/problem.ts";
+import type { Route } from "../../mixins/gateway/route/route.ts";
 import { routes } from "./routes/index.ts";
 
 /** A request costs as much as so many bytes whatever is in it: the connection, the header, the router. */
@@ -98,9 +98,11 @@ test("no input of any route costs more than ten times what the median of its siz
   const median = sorted[sorted.length >> 1]!.nanosPerByte;
   // A text is parsed at 2 ns a byte. Were that the measure, ten keys in it would be dear: 10 ns is cheap for anything.
   const most = 10 * Math.max(median, 10);
-  // Others run on this machine: what seems dear is measured again.
-  const dear = sorted.filter(({ nanosPerByte }) => nanosPerByte > most).map(cost => cost.again());
-  expect(dear.filter(({ nanosPerByte }) => nanosPerByte > most)).toEqual([]);
+  // Others run on this machine and take its caches: what seems dear is measured again, and is dear if it always is.
+  const isDear = ({ nanosPerByte }: Cost): boolean => nanosPerByte > most;
+  let dear = sorted.filter(isDear);
+  for (let times = 0; times < 5 && dear.length > 0; times++) dear = dear.map(cost => cost.again()).filter(isDear);
+  expect(dear).toEqual([]);
 }, 120_000);
 
 test("a body of too many keys or items is refused, wherever they are, and commas and colons of a text are none", () => {

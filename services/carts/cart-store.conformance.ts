@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { newId, rfc3339 } from "@valence/runtime/kernel";
-import { until } from "../../test/support/shop.ts";
+import { until } from "@valence/runtime/testing";
 import type { CartStore, StoredCart } from "./cart-store.ts";
 
 /** Three products, in the order of their ids. */

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { ServiceBroker } from "moleculer";
 import { brokerOptions } from "@valence/runtime/broker";
-import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
-import { until } from "../../test/support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import type { ActorHost } from "@valence/runtime/actor/mixin";
 import type { Database } from "@valence/runtime/database";
 import { typedCall, type Call, type Recorded } from "@valence/runtime/contract";

@@ -6,13 +6,15 @@ import {
   typedCall,
   type Conditions,
   type Context,
+  actsFor,
+  inCallersWords,
 } from "@valence/runtime/contract";
 import { Sql } from "@valence/runtime/database/mixin";
-import { plainError, Refusal } from "@valence/runtime/kernel";
 import { redisOf } from "@valence/runtime/redis";
 import { Reactors } from "@valence/runtime/stream/mixin";
 import type { Cart, Claim, Outcome, StoredCart } from "./cart-store.ts";
 import { contract } from "./contract.ts";
+import { cartErrors } from "./errors.ts";
 import { EmptyCart } from "./empty-cart.reactor.ts";
 import { cartItems } from "./migrations/001-cart-items.ts";
 import { cartClaims } from "./migrations/002-cart-claims.ts";
@@ -51,10 +53,7 @@ export default defineService(contract, {
       await refuseUnknown(ctx, productId);
       const version = await this.versionFor(ctx.params, productId);
       if (!(await this.carts.put(owner, productId, quantity, limits.linesMax, version)))
-        throw new Refusal("CART_FULL", {
-          field: "productId",
-          message: `a cart holds ${limits.linesMax} different products`,
-        });
+        throw cartErrors.CART_FULL({ field: "productId", lines: limits.linesMax });
       return this.cartOf(ctx);
     },
 
@@ -150,16 +149,10 @@ export default defineService(contract, {
 const shown = ({ claims: _ours, ...cart }: StoredCart): Cart => cart;
 
 /** A cart is its owner's alone; other services (an order that is placed) may ask for any. */
-function refuseOthers({ meta, params }: Context<{ owner: string }>): void {
-  if (meta.user && meta.user.id !== params.owner)
-    throw new Refusal("NOT_YOURS", { status: 403, field: "owner", message: "this cart belongs to someone else" });
+function refuseOthers(ctx: Context<{ owner: string }>): void {
+  if (!actsFor(ctx, ctx.params.owner, [])) throw cartErrors.NOT_YOURS({ field: "owner" });
 }
 
 async function refuseUnknown(ctx: Context, productId: string): Promise<void> {
-  try {
-    await ctx.call("catalog.get", { id: productId });
-  } catch (error) {
-    const { type, message } = plainError(error);
-    throw type === "PRODUCT_NOT_FOUND" ? new Refusal(type, { field: "productId", message }) : error;
-  }
+  await inCallersWords(ctx.call("catalog.get", { id: productId }), { PRODUCT_NOT_FOUND: { id: "productId" } });
 }

@@ -1,5 +1,7 @@
 import Type from "typebox";
-import { ActorId, Conditions, defineContract } from "@valence/runtime/contract";
+import { ActorId, callErrors, Conditions, defineContract } from "@valence/runtime/contract";
+import { shopErrors } from "../errors.ts";
+import { cartErrors } from "./errors.ts";
 
 const owner = Type.String({ format: "uuid" });
 const productId = Type.String({ format: "uuid" });
@@ -40,7 +42,19 @@ export const contract = defineContract({
       returns: Type.Object({}),
     },
   },
-  refusals: ["CART_FULL", "PRECONDITION_FAILED", "PRODUCT_NOT_FOUND", "NOT_YOURS"],
+  refusals: {
+    ...cartErrors,
+    PRODUCT_NOT_FOUND: shopErrors.PRODUCT_NOT_FOUND,
+    PRECONDITION_FAILED: callErrors.PRECONDITION_FAILED,
+  },
+  mayRefuse: {
+    get: ["NOT_YOURS"],
+    put: ["NOT_YOURS", "PRODUCT_NOT_FOUND", "CART_FULL", "PRECONDITION_FAILED"],
+    removeItem: ["NOT_YOURS", "PRECONDITION_FAILED"],
+    clear: ["NOT_YOURS", "PRECONDITION_FAILED"],
+    take: [],
+    settle: [],
+  },
   // Between services only.
   roles: { take: [], settle: [] },
 });

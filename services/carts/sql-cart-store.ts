@@ -2,7 +2,7 @@
 // it has read takes turns under the cart's lock.
 import type { Knex } from "knex";
 import { conditionFailed } from "@valence/runtime/contract";
-import type { Database } from "@valence/runtime/database/mixin";
+import type { Database } from "@valence/runtime/database";
 import { rfc3339 } from "@valence/runtime/kernel";
 import type { CartLimits, CartStore, Outcome, Taken } from "./cart-store.ts";
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { ServiceBroker } from "moleculer";
 import { brokerOptions } from "@valence/runtime/broker";
-import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
-import { freePort, until } from "../../test/support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { freePort, newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import { typedCall, type Call } from "@valence/runtime/contract";
 import { newId, readEnvironment } from "@valence/runtime/kernel";
 import inventory from "../inventory/inventory.service.ts";

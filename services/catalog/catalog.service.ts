@@ -1,5 +1,6 @@
 import {
   assertConditions,
+  callErrors,
   defineService,
   entityTag,
   oneOfPageAndCursor,
@@ -7,9 +8,12 @@ import {
   type Context,
 } from "@valence/runtime/contract";
 import { Crud, type KnexAdapter } from "@valence/runtime/crud/mixin";
-import { isUniqueViolation, type Database } from "@valence/runtime/database/mixin";
-import { newId, Refusal, rfc3339, trimmed } from "@valence/runtime/kernel";
+import { isUniqueViolation, type Database } from "@valence/runtime/database";
+import type { Refusal } from "@valence/runtime/kernel";
+import { newId, rfc3339, trimmed } from "@valence/runtime/kernel";
+import { shopErrors } from "../errors.ts";
 import { contract } from "./contract.ts";
+import { catalogErrors } from "./errors.ts";
 import { products as migration } from "./migrations/001-products.ts";
 import { productSearch } from "./migrations/002-product-search.ts";
 import { products, type NewProduct, type Product } from "./product.ts";
@@ -28,11 +32,9 @@ const limits = {
 const isBlank = (text: string | undefined): boolean => text === undefined || trimmed(text) === "";
 const cachedBy = (...keys: string[]) => ({ keys, ttl: limits.cacheSeconds });
 
-const notFound = (field: string, id: string): Refusal =>
-  new Refusal("PRODUCT_NOT_FOUND", { field, message: `there is no product ${id}` });
+const notFound = (field: string, id: string): Refusal => shopErrors.PRODUCT_NOT_FOUND({ field, id });
 
-const skuTaken = (sku: string): Refusal =>
-  new Refusal("SKU_TAKEN", { field: "sku", message: `there is another product with the SKU ${sku}` });
+const skuTaken = (sku: string): Refusal => catalogErrors.SKU_TAKEN({ field: "sku", sku });
 
 /** Refused while pieces of a SKU are in the house, reserved ones too: they are those of the product that had it. */
 async function assertNoStock(ctx: Context, sku: string): Promise<void> {
@@ -40,12 +42,11 @@ async function assertNoStock(ctx: Context, sku: string): Promise<void> {
   const { received, adjusted = 0, available, sold } = state;
   const held = received + adjusted - sold;
   if (held === 0) return;
-  const message = `${available} of ${sku} are in stock and ${held - available} reserved: adjust the stock to 0 first`;
-  throw new Refusal("SKU_IN_STOCK", { field: "sku", message });
+  throw catalogErrors.SKU_IN_STOCK({ field: "sku", available, sku, reserved: held - available });
 }
 
 export default defineService(contract, {
-  mixins: [Crud({ ...products, migrations: [migration, productSearch] })],
+  mixins: [Crud<Product>({ ...products, migrations: [migration, productSearch] })],
 
   actions: {
     list: {
@@ -54,10 +55,9 @@ export default defineService(contract, {
       async handler(ctx) {
         oneOfPageAndCursor(ctx.params);
         const { q, category, sort, page = 1, pageSize = limits.pageSize, cursor } = ctx.params;
-        const adapter: KnexAdapter = this.adapter;
         const asked = { search: q, query: category === undefined ? {} : { category } };
         const [{ rows, nextCursor }, total] = await Promise.all([
-          adapter.page({
+          this.adapter.page({
             ...asked,
             // What is searched for comes by its rank, unless asked otherwise.
             sort: (sort ?? (isBlank(q) ? "name" : "")).replace("price", "price.amount"),
@@ -65,10 +65,10 @@ export default defineService(contract, {
             offset: (page - 1) * pageSize,
             cursor,
           }),
-          adapter.count(asked),
+          this.adapter.count(asked),
         ]);
         return {
-          rows: rows as Product[],
+          rows,
           total,
           ...(cursor === undefined && { page }),
           pageSize,
@@ -93,12 +93,12 @@ export default defineService(contract, {
       repeatable: true,
       async handler(ctx) {
         const { ids } = ctx.params;
-        const found: Product[] = await this.adapter.findByIds([...new Set(ids)]);
+        const found = await this.adapter.findByIds([...new Set(ids)]);
         const byId = new Map(found.map(product => [product.id, product]));
         const errors = ids.flatMap((id, index) =>
           byId.has(id) ? [] : [{ field: `ids.${index}`, message: `there is no product ${id}` }],
         );
-        if (errors.length > 0) throw new Refusal("PRODUCT_NOT_FOUND", { message: errors[0]!.message, errors });
+        if (errors.length > 0) throw shopErrors.PRODUCT_NOT_FOUND({ message: errors[0]!.message, errors });
         return { products: [...new Set(ids)].map(id => byId.get(id)!) };
       },
     },
@@ -108,8 +108,7 @@ export default defineService(contract, {
       async handler(ctx) {
         const { sku } = ctx.params;
         const product = await this.withSku(sku);
-        if (!product)
-          throw new Refusal("PRODUCT_NOT_FOUND", { field: "sku", message: `no product has the SKU ${sku}` });
+        if (!product) throw shopErrors.PRODUCT_NOT_FOUND({ field: "sku", message: `no product has the SKU ${sku}` });
         return product;
       },
     },
@@ -212,6 +211,6 @@ function guardOf(conditions?: Conditions, unchanged: Times = {}): ((product: Pro
     if (conditions) assertConditions(conditions, { tag: entityTag(product), modifiedAt: product.updatedAt });
     for (const [field, time] of times)
       if (product[field] !== time)
-        throw new Refusal("VALIDATION_ERROR", { status: 422, field, message: "is the catalog's own, and another" });
+        throw callErrors.VALIDATION_ERROR({ field, message: "is the catalog's own, and another" });
   };
 }

@@ -1,14 +1,24 @@
 import Type from "typebox";
-import { ActorId, Conditions, Cursor, defineContract, PersonLines, PersonText } from "@valence/runtime/contract";
+import {
+  ActorId,
+  Conditions,
+  Cursor,
+  defineContract,
+  TextLines,
+  TextLine,
+  callErrors,
+} from "@valence/runtime/contract";
+import { shopErrors } from "../errors.ts";
 import { Image } from "../image.ts";
 import { Money } from "../money.ts";
+import { catalogErrors } from "./errors.ts";
 
 const fields = {
   sku: ActorId,
-  name: PersonText({ maxLength: 200 }),
-  description: PersonLines({ maxLength: 5_000, blank: true }),
+  name: TextLine({ maxLength: 200 }),
+  description: TextLines({ maxLength: 5_000, blank: true }),
   price: Money,
-  category: PersonText({ maxLength: 60 }),
+  category: TextLine({ maxLength: 60 }),
   image: Type.Optional(Image),
 };
 export const Product = Type.Object({
@@ -25,7 +35,7 @@ export const contract = defineContract({
     list: {
       params: {
         q: Type.Optional(Type.String({ maxLength: 100 })),
-        category: Type.Optional(PersonText({ maxLength: 60, blank: true })),
+        category: Type.Optional(TextLine({ maxLength: 60, blank: true })),
         sort: Type.Optional(Type.Enum(["name", "-name", "price", "-price", "createdAt", "-createdAt"])),
         page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
         cursor: Type.Optional(Cursor),
@@ -77,7 +87,21 @@ export const contract = defineContract({
       returns: Type.Object({ created: Type.Integer() }),
     },
   },
-  refusals: ["PRODUCT_NOT_FOUND", "SKU_TAKEN", "SKU_IN_STOCK", "PRECONDITION_FAILED"],
+  refusals: {
+    ...catalogErrors,
+    PRODUCT_NOT_FOUND: shopErrors.PRODUCT_NOT_FOUND,
+    PRECONDITION_FAILED: callErrors.PRECONDITION_FAILED,
+  },
+  mayRefuse: {
+    list: [],
+    get: ["PRODUCT_NOT_FOUND"],
+    bySku: ["PRODUCT_NOT_FOUND"],
+    quote: ["PRODUCT_NOT_FOUND"],
+    create: ["SKU_TAKEN", "SKU_IN_STOCK"],
+    update: ["PRODUCT_NOT_FOUND", "SKU_TAKEN", "SKU_IN_STOCK", "PRECONDITION_FAILED"],
+    remove: ["PRODUCT_NOT_FOUND", "PRECONDITION_FAILED"],
+    seed: [],
+  },
   // `bySku` is between services only.
   roles: { bySku: [], create: ["admin"], update: ["admin"], remove: ["admin"], seed: ["admin"] },
 });

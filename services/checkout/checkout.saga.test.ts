@@ -4,16 +4,16 @@ import {
   abandoned,
   done,
   forced,
-  givenSaga,
+  given,
   refused,
-  SAGA_GIVEN_ID as id,
+  GIVEN_ID as id,
   started,
   told,
   undone,
   undoRefused,
 } from "@valence/runtime/saga";
 import type { EventData } from "@valence/runtime/contract";
-// Loaded, so that `givenSaga` checks the params of every call against them.
+// Loaded, so that `given` checks the params of every call against them.
 import "../inventory/contract.ts";
 import "../orders/contract.ts";
 import "../payments/contract.ts";
@@ -48,22 +48,22 @@ const pending = [...reserved, done("authorize", { paymentId: "pay-1", status: "p
 const confirmed = [...paid, done("confirm", {})];
 
 test("reserves each SKU once, whatever the lines repeat", () => {
-  givenSaga(Checkout, placed).calls("inventory.reserve", mugs, pots);
-  givenSaga(Checkout, placed).commandIds(`saga:checkout.${id}/reserve/1/0`, `saga:checkout.${id}/reserve/1/1`);
+  given(Checkout, placed).calls("inventory.reserve", mugs, pots);
+  given(Checkout, placed).commandIds(`saga:checkout.${id}/reserve/1/0`, `saga:checkout.${id}/reserve/1/1`);
 });
 
 test("sees an order through, step by step", () => {
-  givenSaga(Checkout, placed, done("reserve", {}, {})).calls("orders.markReserved", { id });
-  givenSaga(Checkout, ...reserved).calls("payments.authorize", authorization);
-  givenSaga(Checkout, ...authorized).calls("orders.markPaid", {
+  given(Checkout, placed, done("reserve", {}, {})).calls("orders.markReserved", { id });
+  given(Checkout, ...reserved).calls("payments.authorize", authorization);
+  given(Checkout, ...authorized).calls("orders.markPaid", {
     id,
     paymentId: "pay-1",
   });
-  givenSaga(Checkout, ...paid).calls("orders.confirm", { id });
-  givenSaga(Checkout, ...confirmed).calls("payments.capture", { id });
-  givenSaga(Checkout, ...confirmed, done("capture", {})).calls("inventory.commit", mugs, pots);
+  given(Checkout, ...paid).calls("orders.confirm", { id });
+  given(Checkout, ...confirmed).calls("payments.capture", { id });
+  given(Checkout, ...confirmed, done("capture", {})).calls("inventory.commit", mugs, pots);
   const sold = [...confirmed, done("capture", {}), done("commit", {}, {})];
-  givenSaga(Checkout, ...sold).calls("shipping.create", {
+  given(Checkout, ...sold).calls("shipping.create", {
     id,
     address,
     items: [
@@ -71,56 +71,56 @@ test("sees an order through, step by step", () => {
       { sku: "POT", quantity: 1 },
     ],
   });
-  givenSaga(Checkout, ...sold, done("ship", {})).isCompleted();
+  given(Checkout, ...sold, done("ship", {})).isCompleted();
 });
 
 test("out of stock: what was reserved is released, and the order is told why", () => {
   const short = [placed, refused("reserve", "OUT_OF_STOCK", 1)];
-  givenSaga(Checkout, ...short).compensates("inventory.release", mugs);
+  given(Checkout, ...short).compensates("inventory.release", mugs);
   const why = { id, reason: "OUT_OF_STOCK", outOfStock: ["POT"] };
-  givenSaga(Checkout, ...short, undone("reserve")).compensates("orders.rejectFor", why);
-  givenSaga(Checkout, ...short, undone("reserve"), told()).isCompensated();
+  given(Checkout, ...short, undone("reserve")).compensates("orders.rejectFor", why);
+  given(Checkout, ...short, undone("reserve"), told()).isCompensated();
 });
 
 test("declined: nothing to void, the stock is released", () => {
   const declined = [...reserved, refused("authorize", "PAYMENT_DECLINED")];
-  givenSaga(Checkout, ...declined).compensates("inventory.release", mugs, pots);
+  given(Checkout, ...declined).compensates("inventory.release", mugs, pots);
   const why = { id, reason: "PAYMENT_DECLINED", outOfStock: [] };
-  givenSaga(Checkout, ...declined, undone("reserve")).compensates("orders.rejectFor", why);
+  given(Checkout, ...declined, undone("reserve")).compensates("orders.rejectFor", why);
 });
 
 test("cancelled while it is paid: the authorization is voided, then the stock released", () => {
   const cancelled = [...paid, refused("confirm", "ORDER_CANCELLED")];
-  givenSaga(Checkout, ...cancelled).compensates("payments.void", { id, amount: eur(2_000) });
-  givenSaga(Checkout, ...cancelled, undone("authorize")).compensates("inventory.release", mugs, pots);
+  given(Checkout, ...cancelled).compensates("payments.void", { id, amount: eur(2_000) });
+  given(Checkout, ...cancelled, undone("authorize")).compensates("inventory.release", mugs, pots);
 });
 
 test("an authorization without an answer is repeated for 30 s, then abandoned and voided", () => {
-  givenSaga(Checkout, ...reserved)
+  given(Checkout, ...reserved)
     .afterTrouble(29_000)
     .calls("payments.authorize", authorization);
-  givenSaga(Checkout, ...reserved)
+  given(Checkout, ...reserved)
     .afterTrouble(31_000)
     .compensates("payments.abandon", { id, commandId: `saga:checkout.${id}/authorize/1` });
 });
 
 test("once confirmed it only goes forward: a refusal parks it for an operator", () => {
-  givenSaga(Checkout, ...confirmed, refused("capture", "PAYMENT_VOIDED")).isStuck(/PAYMENT_VOIDED/);
-  givenSaga(Checkout, ...confirmed)
+  given(Checkout, ...confirmed, refused("capture", "PAYMENT_VOIDED")).isStuck(/PAYMENT_VOIDED/);
+  given(Checkout, ...confirmed)
     .afterTrouble(60_000)
     .calls("payments.capture", { id });
 });
 
 test("a payment that is pending, or held, is waited for without end: the payment itself has a deadline", () => {
-  givenSaga(Checkout, ...pending)
+  given(Checkout, ...pending)
     .afterTrouble(20 * 86_400_000)
     .calls("payments.settle", { id });
-  givenSaga(Checkout, ...pending, done("settle", {})).calls("orders.markPaid", { id, paymentId: "pay-1" });
-  givenSaga(Checkout, ...reserved, done("authorize", { paymentId: "pay-1", status: "requested" })).calls(
+  given(Checkout, ...pending, done("settle", {})).calls("orders.markPaid", { id, paymentId: "pay-1" });
+  given(Checkout, ...reserved, done("authorize", { paymentId: "pay-1", status: "requested" })).calls(
     "payments.settle",
     { id },
   );
-  givenSaga(Checkout, ...pending, refused("settle", "PAYMENT_EXPIRED")).compensates("payments.void", {
+  given(Checkout, ...pending, refused("settle", "PAYMENT_EXPIRED")).compensates("payments.void", {
     id,
     amount: eur(2_000),
   });
@@ -128,18 +128,18 @@ test("a payment that is pending, or held, is waited for without end: the payment
 
 test("taken back by an operator past its pivot: money, order and stock go back, in that order", () => {
   const takenBack = [...confirmed, refused("capture", "PAYMENT_VOIDED"), forced()];
-  givenSaga(Checkout, ...takenBack).compensates("payments.giveBack", { id });
+  given(Checkout, ...takenBack).compensates("payments.giveBack", { id });
   const back = [...takenBack, undone("capture")];
-  givenSaga(Checkout, ...back).compensates("orders.withdraw", { id });
-  givenSaga(Checkout, ...back, undone("confirm")).compensates("payments.void", { id, amount: eur(2_000) });
+  given(Checkout, ...back).compensates("orders.withdraw", { id });
+  given(Checkout, ...back, undone("confirm")).compensates("payments.void", { id, amount: eur(2_000) });
   const free = [...back, undone("confirm"), undone("authorize")];
-  givenSaga(Checkout, ...free).compensates("inventory.release", mugs, pots);
-  givenSaga(Checkout, ...free, undone("reserve"), told()).isCompensated();
+  given(Checkout, ...free).compensates("inventory.release", mugs, pots);
+  given(Checkout, ...free, undone("reserve"), told()).isCompensated();
 });
 
 test("taken back once its stock is sold: what was sold comes back, what was not is released", () => {
   const sold = [...confirmed, done("capture", {}), done("commit", {}, {})];
-  givenSaga(Checkout, ...sold, refused("ship", "SHIPMENT_NOT_FOUND"), forced()).compensates(
+  given(Checkout, ...sold, refused("ship", "SHIPMENT_NOT_FOUND"), forced()).compensates(
     "inventory.takeBack",
     { ...mugs, wasSold: true },
     { ...pots, wasSold: true },
@@ -148,22 +148,19 @@ test("taken back once its stock is sold: what was sold comes back, what was not 
 
 test("goods that have left cannot be taken back: it is parked again", () => {
   const shipped = [...confirmed, done("capture", {}), done("commit", {}, {}), forced(), abandoned("ship", true, {})];
-  givenSaga(Checkout, ...shipped).isStuck(/step ship is done, and cannot be taken back/);
+  given(Checkout, ...shipped).isStuck(/step ship is done, and cannot be taken back/);
 });
 
 test("a void that is refused parks it: money may have moved", () =>
-  givenSaga(
-    Checkout,
-    ...paid,
-    refused("confirm", "ORDER_CANCELLED"),
-    undoRefused("authorize", "PAYMENT_CAPTURED"),
-  ).isStuck(/PAYMENT_CAPTURED/));
+  given(Checkout, ...paid, refused("confirm", "ORDER_CANCELLED"), undoRefused("authorize", "PAYMENT_CAPTURED")).isStuck(
+    /PAYMENT_CAPTURED/,
+  ));
 
 test("understands the golden sample of the event that starts it", () => {
   const sample = new URL("../orders/events/order.placed.v1.json", import.meta.url);
   const data = JSON.parse(readFileSync(sample, "utf8")) as EventData<"order.placed">;
   const { sku, quantity } = data.lines[0]!;
-  givenSaga(Checkout, started("order.placed", data)).calls("inventory.reserve", { id: sku, orderId: id, quantity });
+  given(Checkout, started("order.placed", data)).calls("inventory.reserve", { id: sku, orderId: id, quantity });
 });
 
 test("items are merged by SKU, in the order of the lines", () =>

@@ -1,5 +1,7 @@
 import Type from "typebox";
 import { ActorId, defineContract } from "@valence/runtime/contract";
+import { shopErrors } from "../errors.ts";
+import { stockErrors } from "./errors.ts";
 import type { Reservations } from "./reservations.ts";
 
 const quantity = Type.Integer({ minimum: 1, maximum: 1_000_000 });
@@ -65,16 +67,17 @@ export const contract = defineContract({
       }),
     },
   },
-  refusals: [
-    "OUT_OF_STOCK",
-    "STOCK_NOT_FOUND",
-    "ALREADY_RESERVED",
-    "TOO_MUCH_STOCK",
-    "BELOW_RESERVED",
-    "NOTHING_TO_ADJUST",
-    "PRODUCT_NOT_FOUND",
-    "NOT_SOLD",
-  ],
+  refusals: { ...stockErrors, PRODUCT_NOT_FOUND: shopErrors.PRODUCT_NOT_FOUND },
+  mayRefuse: {
+    receive: ["PRODUCT_NOT_FOUND", "TOO_MUCH_STOCK"],
+    adjust: ["PRODUCT_NOT_FOUND", "STOCK_NOT_FOUND", "BELOW_RESERVED", "NOTHING_TO_ADJUST", "TOO_MUCH_STOCK"],
+    reserve: ["STOCK_NOT_FOUND", "ALREADY_RESERVED", "OUT_OF_STOCK"],
+    release: [],
+    commit: [],
+    takeBack: ["NOT_SOLD"],
+    level: ["STOCK_NOT_FOUND"],
+    list: [],
+  },
   roles: { receive: ["admin"], adjust: ["admin"], list: ["admin"], reserve: [], release: [], commit: [], takeBack: [] },
 });
 declare global {

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
-import { startEmbedded, type Embedded } from "../../test/support/embedded.ts";
+import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 import catalog from "../catalog/catalog.service.ts";
 import inventory from "./inventory.service.ts";
 
-let shop: Embedded;
+let shop: TestBroker;
 beforeAll(async () => {
-  shop = await startEmbedded([catalog, inventory]);
+  shop = await startBroker([catalog, inventory]);
   await Promise.all(["MUG-001", "MUG-002", "MUG-003", "MUG-004", "RARE-1"].map(productOf));
 });
 afterAll(() => shop.stop());

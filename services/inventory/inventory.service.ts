@@ -1,7 +1,7 @@
-import { Refusal } from "@valence/runtime/kernel";
 import { defineService } from "@valence/runtime/contract";
 import { Actors, type ActorHost } from "@valence/runtime/actor/mixin";
 import { contract } from "./contract.ts";
+import { stockErrors } from "./errors.ts";
 import { reservedOf, Stock, wasEverThere } from "./stock.ts";
 
 const limits = {
@@ -19,7 +19,7 @@ export default defineService(contract, {
       repeatable: true,
       async handler({ params: { sku } }) {
         const { state } = await this.actors.get(sku);
-        if (!wasEverThere(state)) throw new Refusal("STOCK_NOT_FOUND", { field: "sku", message: `no stock of ${sku}` });
+        if (!wasEverThere(state)) throw stockErrors.STOCK_NOT_FOUND({ field: "sku", sku });
         return { sku, available: state.available, reserved: reservedOf(state) };
       },
     },

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { deepFreeze, evolveAll, type StateOf } from "@valence/runtime/actor";
-import { randomOf } from "../../mixins/testing/random.ts";
+import { randomOf } from "@valence/runtime/testing";
 import { contract } from "./contract.ts";
 import { quantityOf, withoutReservation, withReservation, type Reservations } from "./reservations.ts";
 import { Stock } from "./stock.ts";

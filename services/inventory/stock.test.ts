@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { Refusal } from "@valence/runtime/kernel";
 import { decide, decisionOf, given } from "@valence/runtime/actor";
-import { checkGolden } from "../golden.fixture.ts";
+import { checkGolden } from "@valence/runtime/testing";
 import { contract } from "./contract.ts";
 import { quantityOf } from "./reservations.ts";
 import { limits, Stock } from "./stock.ts";

@@ -32,21 +32,19 @@ export const Stock = defineActor(contract)({
   },
   decide: {
     receive: (state, { quantity }, { refuse }) => {
-      if (broughtIn(state) + quantity > limits.receivedMax)
-        throw refuse("TOO_MUCH_STOCK", { status: 422, field: "quantity", message: "more than a SKU can hold" });
+      if (broughtIn(state) + quantity > limits.receivedMax) throw refuse("TOO_MUCH_STOCK", { field: "quantity" });
       return [event("stock.received", { quantity })];
     },
     adjust: (state, { quantity, reason }, { id, refuse }) => {
-      if (quantity === 0)
-        throw refuse("NOTHING_TO_ADJUST", { status: 422, field: "quantity", message: "must not be 0" });
-      if (broughtIn(state) + quantity > limits.receivedMax)
-        throw refuse("TOO_MUCH_STOCK", { status: 422, field: "quantity", message: "more than a SKU can hold" });
-      if (quantity < 0 && !wasEverThere(state))
-        throw refuse("STOCK_NOT_FOUND", { field: "sku", message: `no stock of ${id}` });
+      if (quantity === 0) throw refuse("NOTHING_TO_ADJUST", { field: "quantity", message: "must not be 0" });
+      if (broughtIn(state) + quantity > limits.receivedMax) throw refuse("TOO_MUCH_STOCK", { field: "quantity" });
+      if (quantity < 0 && !wasEverThere(state)) throw refuse("STOCK_NOT_FOUND", { field: "sku", sku: id });
       if (state.available + quantity < 0)
         throw refuse("BELOW_RESERVED", {
           field: "quantity",
-          message: `${state.available} of ${id} can be taken out, ${reservedOf(state)} are reserved`,
+          available: state.available,
+          sku: id,
+          reserved: reservedOf(state),
         });
       return [event("stock.adjusted", { quantity, reason })];
     },
@@ -55,10 +53,8 @@ export const Stock = defineActor(contract)({
       if (!wasEverThere(state)) throw refuse("STOCK_NOT_FOUND", { message: `nothing of ${id} was ever received` });
       const reserved = quantityOf(reservations, orderId);
       if (reserved === quantity) return [];
-      if (reserved !== undefined)
-        throw refuse("ALREADY_RESERVED", { field: "quantity", message: `order ${orderId} has reserved ${reserved}` });
-      if (quantity > available)
-        throw refuse("OUT_OF_STOCK", { field: "quantity", message: `${available} of ${id} available` });
+      if (reserved !== undefined) throw refuse("ALREADY_RESERVED", { field: "quantity", orderId, reserved });
+      if (quantity > available) throw refuse("OUT_OF_STOCK", { field: "quantity", available, sku: id });
       return [event("stock.reserved", { orderId, quantity })];
     },
     release: ({ reservations }, { orderId }) => {
@@ -71,7 +67,7 @@ export const Stock = defineActor(contract)({
     },
     takeBack: ({ sold }, { orderId, quantity, wasSold = true }, { refuse }) => {
       if (!wasSold) return [];
-      if (quantity > sold) throw refuse("NOT_SOLD", { field: "quantity", message: `${sold} were sold` });
+      if (quantity > sold) throw refuse("NOT_SOLD", { field: "quantity", sold });
       return [event("stock.returned", { orderId, quantity })];
     },
   },

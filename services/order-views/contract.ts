@@ -1,5 +1,6 @@
 import Type from "typebox";
-import { Cursor, defineContract, ReadToken } from "@valence/runtime/contract";
+import { callErrors, Cursor, defineContract, ReadToken } from "@valence/runtime/contract";
+import { projectionErrors } from "@valence/runtime/projection";
 import { Money } from "../money.ts";
 
 const Row = Type.Object({
@@ -56,7 +57,16 @@ export const contract = defineContract({
       }),
     },
   },
-  refusals: ["BAD_READ_TOKEN", "FORBIDDEN"],
+  refusals: {
+    BAD_READ_TOKEN: projectionErrors.BAD_READ_TOKEN,
+    NOT_CAUGHT_UP: projectionErrors.NOT_CAUGHT_UP,
+    FORBIDDEN: callErrors.FORBIDDEN,
+  },
+  mayRefuse: {
+    list: ["BAD_READ_TOKEN", "NOT_CAUGHT_UP"],
+    customer: ["NOT_CAUGHT_UP", "FORBIDDEN"],
+    sales: ["NOT_CAUGHT_UP"],
+  },
   roles: { sales: ["admin"] },
 });
 declare global {

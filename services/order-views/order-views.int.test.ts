@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { randomUUID } from "node:crypto";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "@valence/runtime/broker";
-import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import { readEnvironment } from "@valence/runtime/kernel";
 import type { ProjectingService } from "@valence/runtime/projection/mixin";
 import { COMMITTED, type LogEvent, type ReadLog } from "@valence/runtime/stream";

@@ -1,21 +1,19 @@
 import type { Knex } from "knex";
-import { Refusal } from "@valence/runtime/kernel";
 import {
   badCursor,
+  callErrors,
   cursorOf,
   defineService,
   oneOfPageAndCursor,
   readCursor,
-  type User,
+  actsFor,
+  seesAll,
 } from "@valence/runtime/contract";
 import { Projections } from "@valence/runtime/projection/mixin";
 import { contract } from "./contract.ts";
 import { Customers } from "./customers.projection.ts";
 import { OrderList, type OrderRow } from "./order-list.projection.ts";
 import { Sales, type SaleRow } from "./sales.projection.ts";
-
-/** People see their own orders, administrators all; a call between services carries no user. */
-const seesAll = (user: User | undefined): boolean => user === undefined || user.roles.includes("admin");
 
 const PAGE_SIZE = 20;
 /** Newest first. */
@@ -31,8 +29,8 @@ export default defineService(contract, {
         oneOfPageAndCursor(ctx.params);
         const { page = 1, pageSize = PAGE_SIZE, after, cursor } = ctx.params;
         const seen = cursor === undefined ? undefined : placeOf(cursor);
-        const { user } = ctx.meta;
-        const customer = seesAll(user) ? ctx.params.customer : user!.id;
+        // People see their own orders, administrators all.
+        const customer = seesAll(ctx) ? ctx.params.customer : ctx.meta.user!.id;
         const orderList = this.projection("order-list");
         const from = after === undefined ? undefined : await orderList.waitFor(after);
         const matching = () => {
@@ -40,7 +38,7 @@ export default defineService(contract, {
           return customer === undefined ? query : query.where({ customer });
         };
         const [counted, found] = await Promise.all([
-          matching().count({ n: "*" }),
+          matching().count<{ n: number | string }[]>({ n: "*" }),
           following(matching(), seen)
             .orderBy([
               { column: "placedAt", order: "desc" },
@@ -53,7 +51,7 @@ export default defineService(contract, {
         const last = found.length > pageSize ? rows.at(-1) : undefined;
         return {
           rows: rows.map(toRow),
-          total: Number(counted[0].n),
+          total: Number(counted[0]!.n),
           ...(cursor === undefined && { page }),
           pageSize,
           ...(last && { nextCursor: cursorOf(ORDER, [last.placedAt, last.id]) }),
@@ -63,9 +61,7 @@ export default defineService(contract, {
 
     async customer(ctx) {
       const { customer } = ctx.params;
-      const { user } = ctx.meta;
-      if (!seesAll(user) && user!.id !== customer)
-        throw new Refusal("FORBIDDEN", { status: 403, message: "these are another customer's orders" });
+      if (!actsFor(ctx, customer)) throw callErrors.FORBIDDEN({ message: "these are another customer's orders" });
       const sum = await this.projection("customers").table("customers").where({ customer }).first();
       const { orders = 0, shipped = 0, spent = "{}" } = sum ?? {};
       const byCurrency = Object.entries(JSON.parse(spent) as Record<string, number>);

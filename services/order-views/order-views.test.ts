@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { readFile } from "node:fs/promises";
-import { project, type GivenEvent } from "@valence/runtime/projection";
+import { given, type GivenEvent } from "@valence/runtime/projection";
 import { Customers } from "./customers.projection.ts";
 import { OrderList } from "./order-list.projection.ts";
 import { Sales } from "./sales.projection.ts";
@@ -16,7 +16,7 @@ const happy = ["order.placed", "order.stock_reserved", "order.paid", "order.conf
 describe("the order list", () => {
   test("has one row an order, with its last status", async () => {
     const events = await Promise.all(happy.map(type => event(type)));
-    const { orders } = await project(OrderList, ...events);
+    const { orders } = await given(OrderList, ...events);
     expect(orders).toEqual([
       {
         id: "1",
@@ -34,7 +34,7 @@ describe("the order list", () => {
 
   test.each(["order.rejected", "order.cancelled"] as const)("says why after %s", async type => {
     const last = await event(type);
-    const { orders } = await project(OrderList, await event("order.placed"), last);
+    const { orders } = await given(OrderList, await event("order.placed"), last);
     expect(orders[0]).toMatchObject({ status: type.split(".")[1], reason: (last.data as { reason: string }).reason });
   });
 });
@@ -55,7 +55,7 @@ test("a customer's totals count orders placed and shipped, and the money of thos
     inYen("4"),
     event("order.confirmed", "4"),
   ]);
-  const { customers } = await project(Customers, ...events);
+  const { customers } = await given(Customers, ...events);
   const { amount, currency } = placed.total;
   expect(customers).toEqual([
     { customer: placed.customer, orders: 4, shipped: 1, spent: { [currency]: 2 * amount, JPY: 7 } },
@@ -63,7 +63,7 @@ test("a customer's totals count orders placed and shipped, and the money of thos
 });
 
 test("sales count confirmed orders in the minute of their confirmation, each currency by itself", async () => {
-  const { minutes, open } = await project(
+  const { minutes, open } = await given(
     Sales,
     await event("order.placed", "1"),
     await event("order.placed", "2"),

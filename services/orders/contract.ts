@@ -1,7 +1,10 @@
 import Type from "typebox";
-import { ActorId, defineContract, PersonLines } from "@valence/runtime/contract";
+import { defineContract, EntityId, TextLines } from "@valence/runtime/contract";
 import { Address, PostalAddress } from "../address.ts";
+import { NO_CARD_NUMBER } from "../card-number.ts";
+import { shopErrors } from "../errors.ts";
 import { Money } from "../money.ts";
+import { orderErrors } from "./errors.ts";
 
 const uuid = Type.String({ format: "uuid" });
 /** A card's number in its place is refused, and so never stored. */
@@ -12,7 +15,7 @@ export const NewPayment = Type.Object(
       minLength: 1,
       maxLength: 200,
       pattern: "^[A-Za-z0-9_-]+$",
-      format: "no-card-number",
+      format: NO_CARD_NUMBER,
       writeOnly: true,
     }),
   },
@@ -27,7 +30,7 @@ export const Payment = Type.Object(
   },
   { additionalProperties: false },
 );
-/** What a client orders: never a price. */
+/** Which product, and how many, as a client asks: never a price. */
 export const RequestedLine = Type.Object(
   { productId: uuid, quantity: Type.Integer({ minimum: 1, maximum: 1_000 }) },
   { additionalProperties: false },
@@ -105,15 +108,15 @@ export const contract = defineContract({
     reject: { reason },
     /** A command of its own: nodes of the release before refuse params of `reject` that they do not know. */
     rejectFor: { reason, outOfStock },
-    cancel: { customer: Type.Optional(uuid), reason: Type.Optional(PersonLines({ maxLength: 500, blank: true })) },
+    cancel: { customer: Type.Optional(uuid), reason: Type.Optional(TextLines({ maxLength: 500, blank: true })) },
     /** An operator takes a confirmed order back, by its saga. */
     withdraw: {},
     /** Money back for lines, or for all that is left of the order; once a `refundId`. */
     refund: {
       refundId,
-      lines: Type.Optional(Type.Array(RefundLine, { minItems: 1, maxItems: 100 })),
+      lines: Type.Optional(Type.Array(RequestedLine, { minItems: 1, maxItems: 100 })),
       restock: Type.Boolean(),
-      reason: Type.Optional(PersonLines({ maxLength: 500, blank: true })),
+      reason: Type.Optional(TextLines({ maxLength: 500, blank: true })),
     },
     markRefunded: { refundId },
     failRefund: { refundId, reason },
@@ -155,10 +158,10 @@ export const contract = defineContract({
   },
   actions: {
     /** The order, if it is the asking user's own or the user is an admin; else it does not exist. */
-    view: { params: { id: ActorId }, returns: Order },
+    view: { params: { id: EntityId }, returns: Order },
     /** Its events, under the same rule. */
     timeline: {
-      params: { id: ActorId, from: Type.Optional(Type.Integer({ minimum: 1 })) },
+      params: { id: EntityId, from: Type.Optional(Type.Integer({ minimum: 1 })) },
       returns: Type.Object({
         id: Type.String(),
         events: Type.Array(
@@ -167,26 +170,39 @@ export const contract = defineContract({
       }),
     },
   },
-  refusals: [
-    "ORDER_EXISTS",
-    "ORDER_NOT_FOUND",
-    "ORDER_CANCELLED",
-    "ORDER_REJECTED",
-    "ORDER_CONFIRMED",
-    "ORDER_NOT_READY",
-    "CART_EMPTY",
-    "LINES_OR_CART",
-    "MIXED_CURRENCIES",
-    "TOTAL_TOO_LARGE",
-    "QUANTITY_TOO_LARGE",
-    "PRICE_CHANGED",
-    "PRODUCT_NOT_FOUND",
-    "REFUND_EXISTS",
-    "REFUND_NOT_FOUND",
-    "REFUND_TOO_LARGE",
-    "TOO_MANY_REFUNDS",
-    "LINE_NOT_FOUND",
-  ],
+  refusals: { ...orderErrors, ...shopErrors },
+  mayRefuse: {
+    place: [
+      "ORDER_EXISTS",
+      "LINES_OR_CART",
+      "CART_EMPTY",
+      "PRODUCT_NOT_FOUND",
+      "QUANTITY_TOO_LARGE",
+      "MIXED_CURRENCIES",
+      "TOTAL_TOO_LARGE",
+      "PRICE_CHANGED",
+    ],
+    markReserved: ["ORDER_NOT_FOUND", "ORDER_CANCELLED", "ORDER_REJECTED", "ORDER_NOT_READY"],
+    markPaid: ["ORDER_NOT_FOUND", "ORDER_CANCELLED", "ORDER_REJECTED", "ORDER_NOT_READY"],
+    confirm: ["ORDER_NOT_FOUND", "ORDER_CANCELLED", "ORDER_REJECTED", "ORDER_NOT_READY"],
+    markShipped: ["ORDER_NOT_FOUND", "ORDER_CANCELLED", "ORDER_REJECTED", "ORDER_NOT_READY"],
+    reject: ["ORDER_NOT_FOUND", "ORDER_CONFIRMED"],
+    rejectFor: ["ORDER_NOT_FOUND", "ORDER_CONFIRMED"],
+    cancel: ["ORDER_NOT_FOUND", "ORDER_REJECTED", "ORDER_CONFIRMED"],
+    withdraw: ["ORDER_NOT_FOUND", "ORDER_CONFIRMED"],
+    refund: [
+      "ORDER_NOT_FOUND",
+      "ORDER_NOT_READY",
+      "LINE_NOT_FOUND",
+      "REFUND_EXISTS",
+      "REFUND_TOO_LARGE",
+      "TOO_MANY_REFUNDS",
+    ],
+    markRefunded: ["REFUND_NOT_FOUND"],
+    failRefund: ["REFUND_NOT_FOUND"],
+    view: ["ORDER_NOT_FOUND"],
+    timeline: ["ORDER_NOT_FOUND"],
+  },
   // The saga's steps are nobody's to ask for.
   roles: {
     place: ["customer", "admin"],

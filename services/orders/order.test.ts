@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { Refusal } from "@valence/runtime/kernel";
 import { decide, decisionOf, evolveAll, given, GIVEN_NOW, type EventOf } from "@valence/runtime/actor";
-import { checkGolden } from "../golden.fixture.ts";
+import { checkGolden } from "@valence/runtime/testing";
 import { contract } from "./contract.ts";
 import { limits, Order, type Offer } from "./order.ts";
 

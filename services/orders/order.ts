@@ -8,17 +8,18 @@
 //                                                            is refused ORDER_CANCELLED, and so it compensates
 //
 // A step that the order has taken already gives no events: an operator's retry comes under another command id.
-import { isRefusal, Refusal, type Issue } from "@valence/runtime/kernel";
+import type { Refusal } from "@valence/runtime/kernel";
 import { defineActor, type Decision, type PrepareContext, type StateOf } from "@valence/runtime/actor";
-import type { Data } from "@valence/runtime/contract";
+import { inCallersWords, type Data, type Refused } from "@valence/runtime/contract";
 import { filledIn } from "../address.ts";
+import { shopErrors } from "../errors.ts";
 import { contract } from "./contract.ts";
 
 const { event } = contract;
 type State = StateOf<typeof contract>;
 type Placing = Data<(typeof contract.commands)["place"]>;
 type Line = State["lines"][number];
-type Refuse = Decision<(typeof contract.refusals)[number]>["refuse"];
+type Refuse = Decision<typeof contract>["refuse"];
 
 export const limits = {
   /** Minor units. Money's own bound: what payments and the provider accept. */
@@ -50,17 +51,16 @@ export const Order = defineActor(contract)({
   },
   decide: {
     place: (state, params, { now, refuse }, { lines, cartVersion }: Offer) => {
-      if (state.status !== undefined) throw refuse("ORDER_EXISTS", { message: "this order was placed already" });
-      if (!hasOneSource(params))
-        throw refuse("LINES_OR_CART", { status: 422, field: "lines", message: "give either lines or fromCart: true" });
-      if (lines.length === 0) throw refuse("CART_EMPTY", { status: 422, field: "fromCart" });
+      if (state.status !== undefined) throw refuse("ORDER_EXISTS");
+      if (!hasOneSource(params)) throw refuse("LINES_OR_CART", { field: "lines" });
+      if (lines.length === 0) throw refuse("CART_EMPTY", { field: "fromCart" });
       const { customer, shippingAddress, payment, expectedTotal } = params;
       assertQuantities(lines, params, refuse);
       const total = totalOf(lines, params, refuse);
       if (expectedTotal && (total.currency !== expectedTotal.currency || total.amount > expectedTotal.amount))
         throw refuse("PRICE_CHANGED", {
           field: "expectedTotal",
-          message: `the total is ${total.amount} ${total.currency} now, in minor units`,
+          ...total,
           members: { total },
         });
       const fromCart = params.fromCart === true;
@@ -93,7 +93,7 @@ export const Order = defineActor(contract)({
       if (state.status === undefined || (customer !== undefined && customer !== state.customer))
         throw refuse("ORDER_NOT_FOUND");
       if (state.status === "cancelled") return [];
-      if (state.status === "rejected") throw refuse("ORDER_REJECTED", { message: "this order was rejected" });
+      if (state.status === "rejected") throw refuse("ORDER_REJECTED");
       assertUnconfirmed(state, refuse);
       return [event("order.cancelled", { reason })];
     },
@@ -177,10 +177,10 @@ export const Order = defineActor(contract)({
 /** Whether the order has yet to take this step. Refused when it cannot: ended, or a step before is missing. */
 function isDue({ status }: State, step: Exclude<Step, "placed">, refuse: Refuse): boolean {
   if (status === undefined) throw refuse("ORDER_NOT_FOUND");
-  if (status === "cancelled") throw refuse("ORDER_CANCELLED", { message: "this order was cancelled" });
-  if (status === "rejected") throw refuse("ORDER_REJECTED", { message: "this order was rejected" });
+  if (status === "cancelled") throw refuse("ORDER_CANCELLED");
+  if (status === "rejected") throw refuse("ORDER_REJECTED");
   const missing = STEPS.indexOf(step) - STEPS.indexOf(status);
-  if (missing > 1) throw refuse("ORDER_NOT_READY", { message: `an order that is ${status} cannot become ${step}` });
+  if (missing > 1) throw refuse("ORDER_NOT_READY", { status, step });
   return missing === 1;
 }
 
@@ -193,8 +193,7 @@ function canReject(state: State, refuse: Refuse): boolean {
 }
 
 function assertUnconfirmed({ status }: State, refuse: Refuse): void {
-  if (status === "confirmed" || status === "shipped")
-    throw refuse("ORDER_CONFIRMED", { message: "this order is confirmed: it can no longer be withdrawn" });
+  if (status === "confirmed" || status === "shipped") throw refuse("ORDER_CONFIRMED");
 }
 
 type Refund = NonNullable<State["refunds"]>[number];
@@ -214,8 +213,7 @@ const leftOf = (state: State): Wanted[] =>
 /** The line as it was sold. Refused when the order has none, or fewer pieces that are not refunded. */
 function refundable(state: State, { productId, quantity }: Wanted, refuse: Refuse): Line {
   const line = state.lines.find(sold => sold.productId === productId);
-  if (!line)
-    throw refuse("LINE_NOT_FOUND", { status: 422, field: "lines", message: `the order has no product ${productId}` });
+  if (!line) throw refuse("LINE_NOT_FOUND", { field: "lines", productId });
   const left = line.quantity - refundedPieces(state, productId);
   if (quantity > left)
     throw refuse("REFUND_TOO_LARGE", { field: "lines", message: `${left} of ${productId} can still be refunded` });
@@ -255,7 +253,7 @@ function assertQuantities(lines: readonly Line[], asked: Asked, refuse: Refuse):
           message: `these are ${quantity} of one product, ${limits.quantityMax} is the most`,
         })),
   );
-  if (errors.length > 0) throw refuse("QUANTITY_TOO_LARGE", { status: 422, message: errors[0]!.message, errors });
+  if (errors.length > 0) throw refuse("QUANTITY_TOO_LARGE", { message: errors[0]!.message, errors });
 }
 
 function totalOf(lines: readonly Line[], asked: Asked, refuse: Refuse): Line["unitPrice"] {
@@ -268,10 +266,10 @@ function totalOf(lines: readonly Line[], asked: Asked, refuse: Refuse): Line["un
           message: `an order has one currency, this one has ${currency} and ${unitPrice.currency}`,
         })),
   );
-  if (others.length > 0) throw refuse("MIXED_CURRENCIES", { status: 422, message: others[0]!.message, errors: others });
+  if (others.length > 0) throw refuse("MIXED_CURRENCIES", { message: others[0]!.message, errors: others });
   const amount = lines.reduce((sum, { quantity, unitPrice }) => sum + quantity * unitPrice.amount, 0);
   if (amount > limits.totalMax)
-    throw refuse("TOTAL_TOO_LARGE", { status: 422, field: asked.lines === undefined ? "fromCart" : "lines" });
+    throw refuse("TOTAL_TOO_LARGE", { field: asked.lines === undefined ? "fromCart" : "lines" });
   return { amount, currency };
 }
 
@@ -286,8 +284,8 @@ function mergeByProduct(wanted: readonly Wanted[]): Wanted[] {
 async function priced(wanted: readonly Wanted[], asked: Asked, call: PrepareContext["call"]): Promise<Line[]> {
   if (wanted.length === 0) return [];
   const ids = wanted.map(line => line.productId);
-  const { products } = await call("catalog.quote", { ids }).catch((error: unknown) => {
-    throw inClientsWords(error, ids, asked);
+  const { products } = await inCallersWords(call("catalog.quote", { ids }), {
+    PRODUCT_NOT_FOUND: refused => inClientsFields(refused, ids, asked),
   });
   const byId = new Map(products.map(product => [product.id, product]));
   return wanted.map(({ productId, quantity }) => {
@@ -297,10 +295,8 @@ async function priced(wanted: readonly Wanted[], asked: Asked, call: PrepareCont
 }
 
 /** The catalog names its own fields, `ids.2`; the client wrote `lines.5.productId`. All that are missing are named. */
-function inClientsWords(error: unknown, ids: readonly string[], asked: Asked): unknown {
-  if (!isRefusal(error) || error.type !== "PRODUCT_NOT_FOUND") return error;
-  const { data } = error as { data?: { errors?: Issue[] } };
-  const items = (data?.errors ?? []).map(({ field }) => Number(/^ids\.(\d+)$/.exec(field)?.[1] ?? 0));
+function inClientsFields({ errors: found = [] }: Refused, ids: readonly string[], asked: Asked): Refusal {
+  const items = found.map(({ field }) => Number(/^ids\.(\d+)$/.exec(field)?.[1] ?? 0));
   const missing = items.map(item => ids[item]!);
   const errors = items.flatMap(item =>
     fieldsOf(ids[item]!, item, asked).map(field => ({
@@ -308,5 +304,5 @@ function inClientsWords(error: unknown, ids: readonly string[], asked: Asked): u
       message: `there is no product ${ids[item]}`,
     })),
   );
-  return new Refusal("PRODUCT_NOT_FOUND", { status: 422, message: errors[0]!.message, errors, members: { missing } });
+  return shopErrors.PRODUCT_NOT_FOUND({ inBody: true, message: errors[0]!.message, errors, members: { missing } });
 }

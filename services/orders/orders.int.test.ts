@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
-import { startEmbedded, type Embedded } from "../../test/support/embedded.ts";
-import { ADDRESS } from "../../test/support/shop.ts";
+import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
+import { ADDRESS } from "../../test/shop/support/shop.ts";
 import carts from "../carts/carts.service.ts";
 import catalog from "../catalog/catalog.service.ts";
 import { seedProducts } from "../catalog/products.seed.ts";
 import orders from "./orders.service.ts";
 
-let shop: Embedded;
+let shop: TestBroker;
 let product: { id: string; sku: string; price: { amount: number; currency: string } };
 let customer: string;
 let id: string;
 
 beforeAll(async () => {
-  shop = await startEmbedded([catalog, carts, orders]);
+  shop = await startBroker([catalog, carts, orders]);
   await shop.call("catalog.seed", { products: seedProducts.slice(0, 3) });
   product = (await shop.call("catalog.list", {})).rows[0]!;
 });

@@ -1,8 +1,17 @@
 import type { Service } from "moleculer";
-import { isRefusal, Refusal } from "@valence/runtime/kernel";
-import { defineService, typedCall, type User } from "@valence/runtime/contract";
+import { isRefusal } from "@valence/runtime/kernel";
+import {
+  defineService,
+  typedCall,
+  type ResultOf,
+  type User,
+  actsFor,
+  assertOwned,
+  callErrors,
+} from "@valence/runtime/contract";
 import { Actors } from "@valence/runtime/actor/mixin";
 import { contract } from "./contract.ts";
+import { orderErrors } from "./errors.ts";
 import { Order } from "./order.ts";
 
 type Ctx = { params: Record<string, unknown>; meta: { user?: User } };
@@ -17,18 +26,21 @@ export default defineService(contract, {
     view: {
       placement: "id",
       repeatable: true,
-      async handler({ params: { id }, meta }) {
+      async handler(ctx) {
+        const { id } = ctx.params;
         const { version, state } = await this.actors.get(id);
-        assertVisible(state.customer, meta.user);
-        return { id, version, ...state };
+        assertOwned(ctx, state.customer, orderErrors.ORDER_NOT_FOUND);
+        // One that has a customer was placed, and has all that `place` records.
+        return { id, version, ...state } as ResultOf<"orders.view">;
       },
     },
     timeline: {
       placement: "id",
       repeatable: true,
-      async handler({ params: { id, from = 1 }, meta }) {
+      async handler(ctx) {
+        const { id, from = 1 } = ctx.params;
         const { state } = await this.actors.get(id);
-        assertVisible(state.customer, meta.user);
+        assertOwned(ctx, state.customer, orderErrors.ORDER_NOT_FOUND);
         const events: { type: string; version: number; at: string; data: Record<string, unknown> }[] =
           await this.actors.history(id, from, limits.timelineEvents);
         return { id, events: events.map(({ type, version, at, data }) => ({ type, version, at, data: shown(data) })) };
@@ -42,24 +54,19 @@ const limits = {
   timelineEvents: 100,
 } as const;
 
-/** Another's order does not exist: its id must tell nothing. A call between services sees all. */
-function assertVisible(customer: string | undefined, user: User | undefined): void {
-  if (customer === undefined || (user && user.id !== customer && !isAdmin(user))) throw new Refusal("ORDER_NOT_FOUND");
-}
-
 /** The payment's token is for the saga alone. */
 function shown({ payment: _secret, ...data }: Record<string, unknown>): Record<string, unknown> {
   return data;
 }
 
 // Hooks run before the validator: params are anything yet, and are only compared.
-function actsForItself({ params, meta }: Ctx): void {
-  if (meta.user && params["customer"] !== meta.user.id)
-    throw new Refusal("FORBIDDEN", { status: 403, field: "customer", message: "is somebody else" });
+function actsForItself(ctx: Ctx): void {
+  if (!actsFor(ctx, ctx.params["customer"], [])) throw somebodyElse();
 }
 function actsForItselfOrAsAdmin(ctx: Ctx): void {
-  if (!isAdmin(ctx.meta.user)) actsForItself(ctx);
+  if (!actsFor(ctx, ctx.params["customer"])) throw somebodyElse();
 }
+const somebodyElse = (): Error => callErrors.FORBIDDEN({ field: "customer", message: "is somebody else" });
 
 /**
  * A refused order has its cart back before the refusal is answered. Of anything else it is not known whether it will be
@@ -75,5 +82,3 @@ async function returnsCart(this: Service, { params }: Ctx, error: Error): Promis
 }
 /** Refused before the cart was asked for. */
 const NEVER_DECIDED: ReadonlySet<string> = new Set(["VALIDATION_ERROR", "FORBIDDEN"]);
-
-const isAdmin = (user: User | undefined): boolean => user?.roles.includes("admin") === true;

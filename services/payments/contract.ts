@@ -1,10 +1,13 @@
 import Type from "typebox";
 import { ActorId, defineContract } from "@valence/runtime/contract";
+import { NO_CARD_NUMBER } from "../card-number.ts";
+import { shopErrors } from "../errors.ts";
 import { Money } from "../money.ts";
+import { paymentErrors } from "./errors.ts";
 
 const token = Type.String({ minLength: 1, maxLength: 200, writeOnly: true });
 /** A card's number in its place is refused: it would lie in every log and journal, in clear. */
-const newToken = Type.String({ minLength: 1, maxLength: 200, format: "no-card-number", writeOnly: true });
+const newToken = Type.String({ minLength: 1, maxLength: 200, format: NO_CARD_NUMBER, writeOnly: true });
 const authorization = { id: ActorId, amount: Money, token: newToken };
 const authorizationId = Type.String({ minLength: 1, maxLength: 100 });
 const reason = Type.String({ maxLength: 500 });
@@ -117,23 +120,27 @@ export const contract = defineContract({
       }),
     },
   },
-  refusals: [
-    "PAYMENT_DECLINED",
-    "PAYMENT_VOIDED",
-    "PAYMENT_EXPIRED",
-    "PAYMENT_NOT_FOUND",
-    "PAYMENT_NOT_AUTHORIZED",
-    "PAYMENT_CAPTURED",
-    "PAYMENT_EXISTS",
-    "PAYMENT_NOT_CAPTURED",
-    "PAYMENT_NOT_RENEWABLE",
-    "REFUND_EXISTS",
-    "REFUND_TOO_LARGE",
-    "REFUND_DECLINED",
-    "REFUND_NOT_FOUND",
-    "TOO_MANY_REFUNDS",
-    "BAD_SIGNATURE",
-  ],
+  refusals: {
+    ...paymentErrors,
+    REFUND_EXISTS: shopErrors.REFUND_EXISTS,
+    REFUND_NOT_FOUND: shopErrors.REFUND_NOT_FOUND,
+    REFUND_TOO_LARGE: shopErrors.REFUND_TOO_LARGE,
+    TOO_MANY_REFUNDS: shopErrors.TOO_MANY_REFUNDS,
+  },
+  // Of those that people ask for; the sagas' steps may give any.
+  mayRefuse: {
+    reauthorize: [
+      "PAYMENT_NOT_FOUND",
+      "PAYMENT_NOT_RENEWABLE",
+      "PAYMENT_CAPTURED",
+      "PAYMENT_DECLINED",
+      "PAYMENT_VOIDED",
+      "PROVIDER_UNAVAILABLE",
+      "PROVIDER_MISCONFIGURED",
+    ],
+    notify: ["BAD_SIGNATURE", "PAYMENT_NOT_FOUND", "PAYMENT_DECLINED"],
+    provider: [],
+  },
   // Money moves by the sagas' hands alone; an operator helps where they cannot go on.
   roles: {
     request: [],

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { evolveAll, given, type EventOf } from "@valence/runtime/actor";
-import { checkGolden } from "../golden.fixture.ts";
+import { checkGolden } from "@valence/runtime/testing";
 import { contract } from "./contract.ts";
 import { Payment } from "./payment.ts";
 

@@ -38,7 +38,7 @@ export const Payment = defineActor(contract)({
         case undefined:
           return [event("payment.requested", { amount, token })];
         case "declined":
-          throw refuse("PAYMENT_DECLINED", { message: state.reason ?? "the payment was declined" });
+          throw refuse("PAYMENT_DECLINED", state.reason === undefined ? {} : { message: state.reason });
         case "void_requested":
         case "voided":
           throw refuse("PAYMENT_VOIDED");
@@ -90,7 +90,7 @@ export const Payment = defineActor(contract)({
         case "pending":
           throw refuse("PAYMENT_NOT_AUTHORIZED");
         case "declined":
-          throw refuse("PAYMENT_DECLINED", { message: reason ?? "the payment was declined" });
+          throw refuse("PAYMENT_DECLINED", reason === undefined ? {} : { message: reason });
         case "void_requested":
         case "voided":
           throw refuse("PAYMENT_VOIDED");
@@ -107,14 +107,14 @@ export const Payment = defineActor(contract)({
       const { status, captureRequested } = state;
       if (status === "voided" || isGivenBack(state)) return [];
       // Once the capture was asked for, the money may have moved: nothing takes the intent back.
-      if (captureRequested) throw refuse("PAYMENT_CAPTURED", { message: "this payment was captured" });
+      if (captureRequested) throw refuse("PAYMENT_CAPTURED");
       return isOpen(status) ? [event("payment.void_requested", {})] : [];
     },
     requestReturn: ({ status }) => (isOpen(status) ? [event("payment.void_requested", {})] : []),
     recordVoided: ({ status }) => (status === "void_requested" ? [event("payment.voided", {})] : []),
     renew: ({ status, captureRequested, attempt = 1 }, { token }, { refuse }) => {
       if (status === undefined) throw refuse("PAYMENT_NOT_FOUND");
-      if (status === "captured") throw refuse("PAYMENT_CAPTURED", { message: "this payment was captured" });
+      if (status === "captured") throw refuse("PAYMENT_CAPTURED");
       // Before a capture was asked for, the saga itself still decides what becomes of it.
       if (status === "void_requested" || status === "voided" || !(captureRequested || attempt > 1))
         throw refuse("PAYMENT_NOT_RENEWABLE", { message: `this payment is ${status}: nothing was to be captured` });
@@ -123,7 +123,7 @@ export const Payment = defineActor(contract)({
     requestRefund: (state, { refundId, amount }, { refuse }) => {
       const { status, refunds = [] } = state;
       if (status === undefined) throw refuse("PAYMENT_NOT_FOUND");
-      if (status !== "captured") throw refuse("PAYMENT_NOT_CAPTURED", { message: `this payment is ${status}` });
+      if (status !== "captured") throw refuse("PAYMENT_NOT_CAPTURED", { status });
       const known = refunds.find(({ id }) => id === refundId);
       if (known && known.amount !== amount)
         throw refuse("REFUND_EXISTS", { field: "amount", message: `refund ${refundId} is of ${known.amount}` });
@@ -189,7 +189,7 @@ export const isGivenBack = (state: State): boolean => state.status === "captured
 function refundIn(
   refunds: Refunds = [],
   refundId: string,
-  refuse: Decision<(typeof contract.refusals)[number]>["refuse"],
+  refuse: Decision<typeof contract>["refuse"],
 ): Refunds[number] {
   const refund = refunds.find(({ id }) => id === refundId);
   if (!refund) throw refuse("REFUND_NOT_FOUND");

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { newId } from "@valence/runtime/kernel";
-import { startEmbedded, type Embedded } from "../../test/support/embedded.ts";
-import { until } from "../../test/support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 import payments from "./payments.service.ts";
 import { startProvider, type LedgerEntry, type Provider } from "./provider/provider.ts";
 import paymentProvider from "./provider/provider.service.ts";
@@ -20,14 +20,14 @@ const LOST_BEFORE_WRITING = 0.2;
 
 let folder: string;
 let provider: Provider;
-let shop: Embedded;
+let shop: TestBroker;
 let id: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "payments-"));
   const filename = join(folder, "ledger.sqlite");
   provider = await startProvider({ filename, slowMs: 600, random: () => fates.shift() ?? 1 });
-  shop = await startEmbedded([payments], { PAYMENT_PROVIDER_URL: provider.url });
+  shop = await startBroker([payments], { PAYMENT_PROVIDER_URL: provider.url });
 });
 afterAll(async () => {
   await shop.stop();
@@ -167,7 +167,7 @@ async function heldBack() {
 
 test("a void between the provider's yes and its record: the authorization is not answered ok, and is voided again", async () => {
   const held = await heldBack();
-  const late = await startEmbedded([payments], { PAYMENT_PROVIDER_URL: held.url });
+  const late = await startBroker([payments], { PAYMENT_PROVIDER_URL: held.url });
   const eventsOf = async () => (await late.call("payments.history", { id })).events.map(({ type }) => type);
   try {
     const authorizing = late
@@ -204,7 +204,7 @@ test.each([
   });
   await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  const embedded = await startEmbedded([payments], { PAYMENT_PROVIDER_URL: `http://127.0.0.1:${port}` });
+  const embedded = await startBroker([payments], { PAYMENT_PROVIDER_URL: `http://127.0.0.1:${port}` });
   try {
     const ask = () => embedded.call("payments.void", { id }, { commandId: `saga:${id}/authorize/1/undo` });
     await expect(ask()).rejects.toMatchObject({ type: "PROVIDER_UNAVAILABLE", data: { outcome: "unknown" } });
@@ -219,7 +219,7 @@ test.each([
 
 describe("with the bundled provider", () => {
   test("payments find it, and it keeps its ledger beside the databases", async () => {
-    const embedded = await startEmbedded([paymentProvider, payments]);
+    const embedded = await startBroker([paymentProvider, payments]);
     try {
       expect(await embedded.call("payments.authorize", { id, amount, token: "tok_ok" })).toMatchObject({
         status: "authorized",
@@ -233,7 +233,7 @@ describe("with the bundled provider", () => {
   });
 
   test("payments that are asked before it has started wait for it, all together", async () => {
-    const embedded = await startEmbedded([payments]);
+    const embedded = await startBroker([payments]);
     try {
       const lines: string[] = [];
       for (const level of ["info", "warn"] as const)
@@ -251,7 +251,7 @@ describe("with the bundled provider", () => {
   });
 
   test("while it is away, payments are unavailable and nothing is lost", async () => {
-    const embedded = await startEmbedded([payments], { REQUEST_TIMEOUT_MS: "3000" });
+    const embedded = await startBroker([payments], { REQUEST_TIMEOUT_MS: "3000" });
     try {
       await expect(embedded.call("payments.authorize", { id, amount, token: "tok_ok" })).rejects.toMatchObject({
         type: "PROVIDER_UNAVAILABLE",

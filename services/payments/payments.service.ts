@@ -2,11 +2,16 @@
 // its answer. Whoever repeats the action under the same command id repeats all three: the commands are answered from
 // their record, the provider by its idempotency key. What the provider's answer leaves unknown is looked up by the key; if
 // that does not say either, the action is unavailable, and whoever called it comes back.
-import { environmentOf, failpoint, Refusal, systemClock, Unavailable } from "@valence/runtime/kernel";
+import type { Unavailable } from "@valence/runtime/kernel";
+import { nodeEnvironment, Refusal, systemClock } from "@valence/runtime/kernel";
 import { defineService, typedCall } from "@valence/runtime/contract";
 import { Actors, executeOptionsOf } from "@valence/runtime/actor/mixin";
 import { Reactors } from "@valence/runtime/stream/mixin";
+import { shopErrors } from "../errors.ts";
 import { contract } from "./contract.ts";
+import { paymentsEnvironment } from "./environment.ts";
+import { failpoint } from "./failpoints.ts";
+import { paymentErrors } from "./errors.ts";
 import { isGivenBack, keptOf, Payment } from "./payment.ts";
 import { ProviderAlarm } from "./provider-alarm.ts";
 import { ProviderClient } from "./provider-client.ts";
@@ -32,11 +37,11 @@ const RETURN_ID = "return";
 export default defineService(contract, {
   mixins: [Actors(Payment), Reactors(VoidLate)],
   created() {
-    const { paymentProviderUrl, requestTimeoutMs } = environmentOf(this.broker);
+    const { PAYMENT_PROVIDER_URL } = paymentsEnvironment.of(this.broker);
     // Below the caller's own time-out: it should hear what we know.
-    this.deadlineMs = requestTimeoutMs * 0.8;
+    this.deadlineMs = nodeEnvironment.of(this.broker).REQUEST_TIMEOUT_MS * 0.8;
     const options = {
-      url: async () => paymentProviderUrl ?? (await this.bundled(this.deadlineMs)).url,
+      url: async () => PAYMENT_PROVIDER_URL ?? (await this.bundled(this.deadlineMs)).url,
       deadlineMs: this.deadlineMs,
     };
     this.provider = new ProviderClient(options);
@@ -60,19 +65,18 @@ export default defineService(contract, {
         const { state } = await this.actors.get(id, { consistent: true });
         switch (state.status) {
           case undefined:
-            throw new Refusal("PAYMENT_NOT_FOUND");
+            throw paymentErrors.PAYMENT_NOT_FOUND();
           case "declined":
             throw declined(state.reason);
           case "void_requested":
           case "voided":
-            throw new Refusal("PAYMENT_VOIDED", { message: `payment ${id} was voided` });
+            throw paymentErrors.PAYMENT_VOIDED({ message: `payment ${id} was voided` });
           case "requested":
           case "pending": {
             const { status } = await this.advance(ctx);
             if (status === "requested") throw misconfigured();
             if (status !== "pending") return this.result(id);
-            if (state.expired)
-              throw new Refusal("PAYMENT_EXPIRED", { message: "the customer did not agree to the payment in time" });
+            if (state.expired) throw paymentErrors.PAYMENT_EXPIRED();
             throw pending(id);
           }
           default:
@@ -95,7 +99,7 @@ export default defineService(contract, {
             break;
           case "voided":
           case "declined":
-            throw new Refusal("PAYMENT_VOIDED", {
+            throw paymentErrors.PAYMENT_VOIDED({
               message: `the provider holds nothing any more for payment ${id}: authorize it anew, or take the order back`,
             });
           default:
@@ -133,7 +137,7 @@ export default defineService(contract, {
         if (!isAsked && keptOf(state) > 0)
           await this.record(ctx, "requestRefund", { refundId: RETURN_ID, amount: keptOf(state) });
         if ((isAsked || keptOf(state) > 0) && (await this.refundAtProvider(ctx, RETURN_ID)) === "failed")
-          throw new Refusal("REFUND_DECLINED", { message: `the provider does not give back payment ${id}` });
+          throw paymentErrors.REFUND_DECLINED({ id });
         return this.result(id);
       },
     },
@@ -155,8 +159,8 @@ export default defineService(contract, {
         if (!isWaiting || isOther) {
           // Whether it may be renewed, before the provider is asked for anything.
           if (!(state.captureRequested || attempt > 1) || status === "void_requested" || status === "voided")
-            throw new Refusal(status === undefined ? "PAYMENT_NOT_FOUND" : "PAYMENT_NOT_RENEWABLE");
-          if (status === "captured") throw new Refusal("PAYMENT_CAPTURED", { message: "this payment was captured" });
+            throw status === undefined ? paymentErrors.PAYMENT_NOT_FOUND() : paymentErrors.PAYMENT_NOT_RENEWABLE();
+          if (status === "captured") throw paymentErrors.PAYMENT_CAPTURED();
           // Two holds would be two charges: the one before has to be gone for sure.
           const gone = await this.ask(id, (provider: PaymentProvider, key: string) => provider.void(key), {
             status: "voided",
@@ -176,14 +180,10 @@ export default defineService(contract, {
       const secret = await this.webhookSecret();
       const notice =
         secret && (this.provider as PaymentProvider).readNotice(body, signature, secret, systemClock.now());
-      if (!notice)
-        throw new Refusal("BAD_SIGNATURE", {
-          status: 401,
-          message: "the webhook is not signed by the provider, or is old",
-        });
+      if (!notice) throw paymentErrors.BAD_SIGNATURE();
       const [id = "", attempt = "1"] = notice.key.split(":");
-      const { state } = isActorId(id) ? await this.actors.get(id, { consistent: true }) : { state: {} };
-      if (state.status === undefined) throw new Refusal("PAYMENT_NOT_FOUND");
+      const { state } = isActorId(id) ? await this.actors.get(id, { consistent: true }) : { state: Payment.initial() };
+      if (state.status === undefined) throw paymentErrors.PAYMENT_NOT_FOUND();
       // An earlier authorization is known to be gone.
       if (attempt === String(state.attempt ?? 1))
         await this.recordOutcome(Object.assign(Object.create(ctx), { params: { id } }), notice.outcome);
@@ -234,7 +234,7 @@ export default defineService(contract, {
       const outcome: Outcome = await this.ask(
         id,
         (provider: PaymentProvider, key: string) =>
-          before === "pending" ? provider.find(key) : provider.authorize(key, { amount, token }),
+          before === "pending" ? provider.find(key) : provider.authorize(key, { amount: amount!, token: token! }),
         { status: "authorized", authorizationId: NOTHING_DUE },
       );
       await this.recordOutcome(ctx, outcome);
@@ -242,14 +242,14 @@ export default defineService(contract, {
       const result = await this.result(id);
       // Its void was asked for meanwhile: the record is a late one, and a reactor voids again.
       if (outcome.status === "voided" || result.status === "void_requested" || result.status === "voided")
-        throw new Refusal("PAYMENT_VOIDED", { message: `payment ${id} was voided` });
+        throw paymentErrors.PAYMENT_VOIDED({ message: `payment ${id} was voided` });
       if (outcome.status === "captured" || (outcome.status === "unknown" && before !== "pending"))
         throw unclear(`the authorization of payment ${id}`, outcome);
       return result;
     },
     /** What an authorization has come to. */
     async recordOutcome(ctx: any, outcome: Outcome) {
-      const deadlineMs = environmentOf(this.broker).paymentPendingMs;
+      const { PAYMENT_PENDING_MS: deadlineMs } = paymentsEnvironment.of(this.broker);
       const { status } = (await this.actors.get(ctx.params.id)).state;
       if (outcome.status === "authorized")
         await this.record(ctx, "recordAuthorized", { authorizationId: outcome.authorizationId });
@@ -265,7 +265,7 @@ export default defineService(contract, {
           ? { status: "voided" }
           : await this.ask(id, (provider: PaymentProvider, key: string) => provider.void(key), { status: "voided" });
       if (outcome.status === "captured")
-        throw new Refusal("PAYMENT_CAPTURED", { message: `the provider has captured payment ${id}` });
+        throw paymentErrors.PAYMENT_CAPTURED({ message: `the provider has captured payment ${id}` });
       // Only these two say that no money is held. A 404 is a proxy's, or of a provider that will authorize yet.
       if (outcome.status !== "voided" && outcome.status !== "declined")
         throw unclear(`the void of payment ${id}`, outcome);
@@ -277,7 +277,7 @@ export default defineService(contract, {
       const { id } = ctx.params;
       const { state } = await this.actors.get(id, { consistent: true });
       const asked = state.refunds?.find((refund: { id: string }) => refund.id === refundId);
-      if (!asked) throw new Refusal("REFUND_NOT_FOUND");
+      if (!asked) throw shopErrors.REFUND_NOT_FOUND();
       if (asked.status !== "requested") return asked.status;
       const refund = { key: refundKeyOf(id, refundId), amount: { ...state.amount!, amount: asked.amount } };
       const outcome: RefundOutcome =
@@ -306,10 +306,10 @@ export default defineService(contract, {
     },
     /** Anybody may send a webhook: what is not there is not waited for. */
     async webhookSecret(): Promise<string | undefined> {
-      const { paymentProviderUrl, paymentWebhookSecret } = environmentOf(this.broker);
+      const { PAYMENT_PROVIDER_URL, PAYMENT_WEBHOOK_SECRET } = paymentsEnvironment.of(this.broker);
       const isBundled =
-        paymentProviderUrl === undefined && this.broker.registry.actions.isAvailable("payment-provider.url");
-      return paymentWebhookSecret ?? (isBundled ? (await this.bundled(this.deadlineMs)).webhookSecret : undefined);
+        PAYMENT_PROVIDER_URL === undefined && this.broker.registry.actions.isAvailable("payment-provider.url");
+      return PAYMENT_WEBHOOK_SECRET ?? (isBundled ? (await this.bundled(this.deadlineMs)).webhookSecret : undefined);
     },
     /** At a start the open sagas ask before it is there: one wait for all of them, not a warning from each. */
     async bundled(patienceMs: number): Promise<{ url: string; webhookSecret?: string }> {
@@ -321,32 +321,26 @@ export default defineService(contract, {
             .finally(() => (this.arrival = undefined)));
         return await typedCall(this.broker)("payment-provider.url", {});
       } catch (cause) {
-        throw new Unavailable("PROVIDER_UNAVAILABLE", { message: "the payment provider is not there", cause });
+        throw paymentErrors.PROVIDER_UNAVAILABLE({ cause });
       }
     },
   },
 });
 
 const DECLINED = "the provider declined the payment";
-const declined = (reason = DECLINED): Refusal => new Refusal("PAYMENT_DECLINED", { message: reason });
+const declined = (reason = DECLINED): Refusal => paymentErrors.PAYMENT_DECLINED({ message: reason });
 
 /** Not an end: whoever repeats the command learns it. */
 function unclear(what: string, outcome: { readonly status: string; readonly reason?: string }): Unavailable {
   if (outcome.status === "misconfigured") return misconfigured(outcome.reason);
   const said = outcome.status === "unknown" ? outcome.reason : `the provider says ${outcome.status}`;
-  return new Unavailable("PROVIDER_UNAVAILABLE", {
+  return paymentErrors.PROVIDER_UNAVAILABLE({
     message: `${what} is not confirmed: ${said}`,
     outcome: "unknown",
     retryAfterMs: 500,
   });
 }
-const misconfigured = (reason = "see the log"): Unavailable =>
-  new Unavailable("PROVIDER_MISCONFIGURED", {
-    message: `the payment provider refuses our requests: ${reason}`,
-    outcome: "unknown",
-    retryAfterMs: 5_000,
-  });
-const pending = (id: string): Unavailable =>
-  new Unavailable("PAYMENT_PENDING", { message: `payment ${id} waits for its customer`, retryAfterMs: 5_000 });
+const misconfigured = (reason = "see the log"): Unavailable => paymentErrors.PROVIDER_MISCONFIGURED({ reason });
+const pending = (id: string): Unavailable => paymentErrors.PAYMENT_PENDING({ id });
 
 const isActorId = (id: string): boolean => /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(id);

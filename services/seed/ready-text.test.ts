@@ -1,17 +1,12 @@
 import { expect, test } from "@jest/globals";
-import { readyText } from "./ready-text.ts";
-
-test("a password that was made up is shown, one that was given is not", () => {
-  const email = "root@example.com";
-  expect(readyText({ api: "http://x" }, { email, password: "made-up" })).toContain("made-up");
-  expect(readyText({ api: "http://x" }, { email, password: undefined })).toContain(
-    "root@example.com, the password in ADMIN_",
-  );
-});
+import { announcedText } from "@valence/runtime/kernel";
+import { addressLines, HEADING } from "./ready-text.ts";
 
 test("a later start shows the addresses alone", () => {
-  const text = readyText({ api: "http://localhost:3000", provider: "http://localhost:4010" }, undefined);
+  const lines = () => addressLines({ api: "http://localhost:3000", provider: "http://localhost:4010" });
+  const text = announcedText([{ heading: HEADING, lines }]);
   expect(text).toContain("http://localhost:3000/api/v1");
   expect(text).toContain("http://localhost:4010/ledger");
   expect(text).not.toContain("admin");
+  expect(text.split("\n").slice(0, 3)).toEqual(["", "The shop is open.", "  API        http://localhost:3000/api/v1"]);
 });

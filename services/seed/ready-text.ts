@@ -1,9 +1,4 @@
-export interface Administrator {
-  readonly email: string;
-  /** Only if it was made up: one that the environment gave is not shown. */
-  readonly password: string | undefined;
-}
-
+/** Where the services of this process listen. */
 export interface Addresses {
   /** Of the gateway, if this process has it. */
   readonly api?: string | undefined;
@@ -11,17 +6,15 @@ export interface Addresses {
   readonly provider?: string | undefined;
 }
 
-/** What a start says when the shop is open. */
-export function readyText({ api, provider }: Addresses, administrator: Administrator | undefined): string {
-  const lines = ["", "The shop is open."];
+/** First line of what a start tells. */
+export const HEADING = "The shop is open.";
+
+/** Label and text of each line that a start tells about the addresses. */
+export function addressLines({ api, provider }: Addresses): [label: string, text: string][] {
+  const lines: [string, string][] = [];
   if (api !== undefined)
-    lines.push(`  API        ${api}/api/v1`, `  described  ${api}/openapi.json`, `  health     ${api}/health/ready`);
+    lines.push(["API", `${api}/api/v1`], ["described", `${api}/openapi.json`], ["health", `${api}/health/ready`]);
   if (provider !== undefined)
-    lines.push(`  payments   ${provider}/ledger (what was charged, by the provider's own book)`);
-  if (administrator) {
-    const { email, password } = administrator;
-    const secret = password === undefined ? "the password in ADMIN_PASSWORD" : `password ${password} (shown only now)`;
-    lines.push(`  admin      ${email}, ${secret}`);
-  }
-  return `${lines.join("\n")}\n\n`;
+    lines.push(["payments", `${provider}/ledger (what was charged, by the provider's own book)`]);
+  return lines;
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "@valence/runtime/broker";
-import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import { typedCall } from "@valence/runtime/contract";
 import { readEnvironment, Refusal } from "@valence/runtime/kernel";
 import accounts from "../accounts/accounts.service.ts";
@@ -101,17 +101,17 @@ test("it waits for services that start later, and a stop does not wait for them"
 
 test("what is refused is not tried for ever: the start ends with one line that says why", async () => {
   const refusing: ServiceSchema = {
-    name: "accounts",
-    methods: {
-      makeAdministrator() {
-        throw new Refusal("VALIDATION_ERROR", { status: 422, field: "email", message: "must match format" });
+    name: "catalog",
+    actions: {
+      seed() {
+        throw new Refusal("VALIDATION_ERROR", { status: 422, field: "sku", message: "must match format" });
       },
     },
   };
   const lines: string[] = [];
-  const broker = await start([catalog, inventory, refusing, seed], {}, (...line) => lines.push(line.join(" ")));
+  const broker = await start([accounts, inventory, refusing, seed], {}, (...line) => lines.push(line.join(" ")));
   await filled(broker);
-  expect(lines).toEqual([expect.stringMatching(/VALIDATION_ERROR.*"email".*must match format/)]);
+  expect(lines).toEqual([expect.stringMatching(/VALIDATION_ERROR.*"sku".*must match format/)]);
   expect((broker.getLocalService("seed") as unknown as { filled: boolean }).filled).toBe(false);
 });
 

@@ -1,6 +1,7 @@
 import Type from "typebox";
 import { defineContract } from "@valence/runtime/contract";
 import { Address } from "../address.ts";
+import { shipmentErrors } from "./errors.ts";
 
 const Item = Type.Object(
   { sku: Type.String(), quantity: Type.Integer({ minimum: 1 }) },
@@ -25,7 +26,8 @@ export const contract = defineContract({
     "shipment.created": { trackingId, address: Address, items: Type.Array(Item) },
     "shipment.dispatched": { trackingId },
   },
-  refusals: ["SHIPMENT_NOT_FOUND"],
+  refusals: shipmentErrors,
+  mayRefuse: { create: [] },
   roles: { create: [], dispatch: [] },
 });
 declare global {

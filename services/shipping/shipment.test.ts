@@ -1,6 +1,6 @@
 import { test } from "@jest/globals";
 import { given } from "@valence/runtime/actor";
-import { checkGolden } from "../golden.fixture.ts";
+import { checkGolden } from "@valence/runtime/testing";
 import { contract } from "./contract.ts";
 import { DISPATCH_AFTER_MS, Shipment } from "./shipment.ts";
 

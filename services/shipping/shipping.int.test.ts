@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { ServiceSchema } from "moleculer";
 import { newId } from "@valence/runtime/kernel";
-import { startEmbedded, type Embedded } from "../../test/support/embedded.ts";
-import { until } from "../../test/support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 import shipping from "./shipping.service.ts";
 
 /** What the order was told, as its own service would hear it. */
@@ -12,9 +12,9 @@ const orders: ServiceSchema = {
   actions: { markShipped: ctx => void told.push(ctx.params) },
 };
 
-let shop: Embedded;
+let shop: TestBroker;
 beforeAll(async () => {
-  shop = await startEmbedded([shipping, orders]);
+  shop = await startBroker([shipping, orders]);
 });
 afterAll(() => shop.stop());
 

@@ -3,9 +3,8 @@ import { ServiceBroker } from "moleculer";
 import { setTimeout as sleep } from "node:timers/promises";
 import { brokerOptions } from "@valence/runtime/broker";
 import { readEnvironment } from "@valence/runtime/kernel";
-import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
-import { Nats } from "../../mixins/testing/servers/nats.ts";
-import { Child, until } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { Child, Nats, newDatabases, type Databases } from "@valence/runtime/testing/servers";
 
 const NODE = new URL("node.fixture.ts", import.meta.url).pathname;
 

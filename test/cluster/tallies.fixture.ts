@@ -6,7 +6,7 @@ import Type from "typebox";
 import { defineActor } from "@valence/runtime/actor";
 import { Actors } from "@valence/runtime/actor/mixin";
 import { defineContract, defineService } from "@valence/runtime/contract";
-import { consuming, writer } from "../../mixins/stream/writer.fixture.ts";
+import { consuming, writer } from "../../mixins/stream/consumer/writer.fixture.ts";
 
 const contract = defineContract({
   service: "tallies",

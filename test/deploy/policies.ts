@@ -1,7 +1,9 @@
 // What the schemas cannot know: how manifests belong together, and what our processes need. Each policy is a function
 // that answers sentences, none when all is well.
 import { brokerOptions } from "@valence/runtime/broker";
-import { EnvironmentError, readEnvironment } from "@valence/runtime/kernel";
+import { gatewayEnvironment } from "@valence/runtime/gateway";
+import { declaredVariables, EnvironmentError, nodeEnvironment, readEnvironment } from "@valence/runtime/kernel";
+import { declaredIn } from "../../mixins/cli/declared.ts";
 import { serviceNames } from "../../mixins/operations/services.ts";
 import { idOf, type Manifest } from "./manifests.ts";
 import {
@@ -21,6 +23,7 @@ const limits = {
 };
 
 const services = serviceNames("services");
+const declared = await declaredIn("services", services);
 /** Services that keep nothing. */
 const STATELESS = ["api", "ops"];
 /** Variables that Node reads itself. */
@@ -115,10 +118,10 @@ export function portsAreListenedOn(manifests: readonly Manifest[]): string[] {
   return nodesOf(manifests).flatMap(({ id, container, runs }) => {
     const valueOf = (variable: string) =>
       variablesOf(container, manifests).find(({ name }) => name === variable)?.value;
-    const { port, healthPort } = readEnvironment({ PORT: valueOf("PORT"), HEALTH_PORT: valueOf("HEALTH_PORT") });
+    const environment = readEnvironment({ PORT: valueOf("PORT"), HEALTH_PORT: valueOf("HEALTH_PORT") });
     const listened: Record<string, number | undefined> = {
-      health: healthPort,
-      ...(runs.includes("api") && { http: port }),
+      health: nodeEnvironment.of(environment).HEALTH_PORT,
+      ...(runs.includes("api") && { http: gatewayEnvironment.of(environment).PORT }),
     };
     return (container.ports as { name: string; containerPort: number }[])
       .filter(({ name, containerPort }) => listened[name] !== containerPort)
@@ -150,7 +153,7 @@ export function graceCoversTheDrain(manifests: readonly Manifest[]): string[] {
     const announceMs = (registry as { stopDelay: number }).stopDelay;
     const needed =
       (container.lifecycle?.preStop?.sleep?.seconds ?? 0) +
-      (announceMs + valence.shutdownTimeoutMs) / 1_000 +
+      (announceMs + nodeEnvironment.of(valence).SHUTDOWN_TIMEOUT_MS) / 1_000 +
       limits.closingSeconds;
     const given = workload.pod.terminationGracePeriodSeconds ?? 30;
     return given >= needed ? [] : [`${id} gets ${given} s, and may need ${needed}`];
@@ -159,7 +162,7 @@ export function graceCoversTheDrain(manifests: readonly Manifest[]): string[] {
 
 /** Variables of ours are among those that are read, and their values pass. */
 export function environmentIsRead(manifests: readonly Manifest[]): string[] {
-  const known = [...namesThatAreRead(), ...OF_NODE];
+  const known = [...declaredVariables(declared).keys(), ...OF_NODE];
   return workloadsOf(manifests).flatMap(workload =>
     containersOf(workload)
       .filter(isOurs)
@@ -282,18 +285,9 @@ export function disruptionsAreBounded(manifests: readonly Manifest[]): string[] 
 
 // ---- what our processes read
 
-/** Asked of the reader itself: there is no second list. */
-function namesThatAreRead(): string[] {
-  const names = new Set<string>();
-  const env: Record<string, undefined> = new Proxy({}, { get: (_env, name) => void names.add(String(name)) });
-  const { databaseOf } = readEnvironment(env, services);
-  for (const service of services) databaseOf(service);
-  return [...names];
-}
-
 function refusalOf(env: Readonly<Record<string, string>>): string[] {
   try {
-    readEnvironment(env, services);
+    readEnvironment(env, declared);
     return [];
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;

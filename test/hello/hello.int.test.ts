@@ -1,40 +1,29 @@
 // The runtime without the shop: a small domain of its own, written with nothing but `mixins/`. Its types are checked by a
 // tsconfig of their own, so that neither domain's contracts are in sight of the other.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { setTimeout as sleep } from "node:timers/promises";
-import { ServiceBroker } from "moleculer";
-import { brokerOptions } from "@valence/runtime/broker";
-import { newDatabases, type Databases } from "../../mixins/testing/databases.ts";
+import type { ServiceBroker } from "moleculer";
 import { typedCall, type Call } from "@valence/runtime/contract";
-import { readEnvironment } from "@valence/runtime/kernel";
+import { until } from "@valence/runtime/testing";
+import { newBrokers, type TestBrokers } from "@valence/runtime/testing/broker";
 import balances from "./balances/balances.service.ts";
 import loyalty from "./loyalty/loyalty.service.ts";
 import redemption from "./redemption/redemption.service.ts";
 import rewards from "./rewards/rewards.service.ts";
 
-let databases: Databases;
+let brokers: TestBrokers;
 let broker: ServiceBroker;
 let call: Call;
 
 async function start() {
-  broker = new ServiceBroker({ ...brokerOptions(readEnvironment(databases.env)), logger: false });
-  for (const service of [loyalty, rewards, redemption, balances]) broker.createService(service);
-  await broker.start();
+  broker = await brokers.start(loyalty, rewards, redemption, balances);
   call = typedCall(broker);
 }
 beforeAll(async () => {
-  databases = await newDatabases();
+  brokers = await newBrokers();
   await start();
 });
-afterAll(async () => {
-  await broker.stop();
-  await databases.remove();
-});
+afterAll(() => brokers.stop());
 
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 10_000; !(await holds()); await sleep(10))
-    if (Date.now() > end) throw new Error(`not within 10 s: ${what}`);
-}
 const balanceOf = async (id: string) => (await call("loyalty.get", { id, consistent: true })).state.balance;
 const openWithBonus = async (id: string) => {
   await call("loyalty.open", { id, owner: id });

@@ -2,9 +2,14 @@
 import Type from "typebox";
 import { defineActor, given } from "@valence/runtime/actor";
 import { defineContract, defineService, type Call, type EventData } from "@valence/runtime/contract";
+import { Actors } from "@valence/runtime/actor/mixin";
+import { Crud } from "@valence/runtime/crud/mixin";
+import { defineErrors } from "@valence/runtime/kernel";
 import { defineProjection } from "@valence/runtime/projection";
+import { Projections } from "@valence/runtime/projection/mixin";
 import { defineSaga } from "@valence/runtime/saga";
 import { defineReactor } from "@valence/runtime/stream";
+import { Reactors } from "@valence/runtime/stream/mixin";
 import { Account } from "./loyalty/account.ts";
 import { contract as rewards } from "./rewards/contract.ts";
 
@@ -48,6 +53,43 @@ defineActor(counter)({
     },
   },
 });
+const tank = defineContract({
+  service: "tanks",
+  actor: "tank",
+  state: {},
+  commands: { fill: { litres: Type.Integer() }, drain: {} },
+  events: {},
+  refusals: defineErrors({
+    OVERFLOW: { status: 422, says: "{left} litres are left", todo: "fill in less" },
+    LEAKS: { status: 409, says: "the tank leaks", todo: "mend it" },
+    PUMP_AWAY: { status: 503, says: "the pump does not answer", todo: "try again" },
+  }),
+  mayRefuse: { fill: ["OVERFLOW", "PUMP_AWAY"] },
+});
+defineActor(tank)({
+  initial: () => ({}),
+  evolve: {},
+  decide: {
+    fill: (_s, { litres }, { refuse }) => {
+      if (litres > 9) throw refuse("OVERFLOW", { left: 9, field: "litres" });
+      // @ts-expect-error what it says needs a value
+      throw refuse("OVERFLOW", { field: "litres" });
+    },
+    drain: (_s, _c, { refuse }) => {
+      // @ts-expect-error the status is the catalogue's
+      if (Date.now() > 0) throw refuse("LEAKS", { status: 400 });
+      // @ts-expect-error a decision refuses; it is never unavailable
+      throw refuse("PUMP_AWAY");
+    },
+  },
+});
+defineContract({
+  service: "pumps",
+  actions: { stop: { params: {}, returns: Type.Object({}) } },
+  refusals: ["STUCK"],
+  // @ts-expect-error a code that the contract does not have
+  mayRefuse: { stop: ["STUK"] },
+});
 // @ts-expect-error an unknown field of an event
 counter.event("counter.added", { by: 1, why: "" });
 
@@ -58,6 +100,15 @@ given(Account).when("reedem", {});
 given(Account).when("earn", { points: "4" });
 // @ts-expect-error an unknown refusal
 given(Account).when("earn", { points: 4 }).refuses("NO");
+const later = given(Account).at("2026-01-01T12:00:00Z").when("earn", { points: 4 }).after({ minutes: 15 });
+// @ts-expect-error no command of the actor
+later.fires("reedem");
+// @ts-expect-error no event of the actor
+later.fires("earn", { type: "account.gone", data: {} });
+// @ts-expect-error no unit of time
+later.after({ minuts: 15 });
+// @ts-expect-error a timer's command with wrong params
+given(Account).waiting({ set: "bonus", afterMs: 1, command: "earn", params: { points: "4" } });
 
 // ---- calls
 declare const call: Call;
@@ -133,4 +184,53 @@ defineReactor({
   name: "r",
   // @ts-expect-error wrong params
   on: { "account.earned": ({ stream }, { call }) => call("loyalty.earn", { id: stream, points: "1" }) },
+});
+
+// ---- what `this` has from the mixins
+const views = defineContract({ service: "views", actions: { of: { params: {}, returns: Type.Unknown() } } });
+const Nights = defineProjection({ name: "nights", version: 1, tables: { rows: { id: Type.String() } }, on: {} });
+const Rooms = defineProjection({ name: "rooms", version: 1, tables: { rooms: { id: Type.String() } }, on: {} });
+const welcome = defineReactor({ name: "r", on: {} });
+defineService(views, {
+  mixins: [Projections([Nights, Rooms]), Reactors(welcome)],
+  actions: {
+    async of() {
+      // @ts-expect-error a misspelt projection
+      this.projection("nigths");
+      // @ts-expect-error a table of another projection
+      this.projection("nights").table("rooms");
+      await this.projection("rooms").waitFor("1@1");
+      return this.projection("nights").table("rows").first();
+    },
+  },
+  async started() {
+    // @ts-expect-error a misspelt projection
+    this.projection("rom");
+  },
+});
+defineService(views, {
+  mixins: [Projections(Nights)],
+  actions: {
+    of: {
+      repeatable: true,
+      handler() {
+        // @ts-expect-error a misspelt projection
+        return this.projection("nigths");
+      },
+    },
+  },
+});
+defineService(views, {
+  mixins: [Actors(Account), Crud<{ id: string }>({ table: "t", fields: {}, migrations: [] })],
+  actions: {
+    async of() {
+      // @ts-expect-error a misspelt field of the actor's state
+      void (await this.actors.get("1")).state.balence;
+      // @ts-expect-error a misspelt method of the host
+      void this.actors.history_("1");
+      // @ts-expect-error a misspelt field of an entity
+      void (await this.adapter.findById("1"))?.idd;
+      return (await this.actors.get("1")).state.balance satisfies number;
+    },
+  },
 });

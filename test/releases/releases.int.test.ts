@@ -4,7 +4,7 @@ import { afterEach, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import { COMMAND_ID } from "@valence/runtime/kernel";
 import { Cluster } from "../cluster/cluster.ts";
-import { until } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
 
 const NODE = { script: new URL("node.fixture.ts", import.meta.url).pathname, serves: "parcels.register" };
 const FIRST = new URL("./r1/services.ts", import.meta.url).href;

@@ -100,7 +100,7 @@ export class RedisCacher extends Cachers.Redis {
     }
   }
 
-  /** Of one service (`catalog.**`), else everything: rather too much than too little. */
+  /** Of one service (`books.**`), else everything: rather too much than too little. */
   override async clean(match: string | string[] = "**"): Promise<void> {
     this.#flights.clean();
     await Promise.all([match].flat().map(pattern => this.#clean(/^([^*?]+)\.\*\*?$/.exec(pattern)?.[1] ?? "")));
@@ -130,7 +130,7 @@ export class RedisCacher extends Cachers.Redis {
   async #look(key: string, token: string, lockMs: number) {
     await this.#catchUp();
     if (this.#missed.size > 0) return undefined;
-    // `v1.catalog.get:"mug"` is of the service `v1.catalog`.
+    // `v1.books.get:"mug"` is of the service `v1.books`.
     const service = key.split(":", 1)[0]!.replace(/\.[^.]*$/, "");
     const keys = [this.#cleansOf(""), this.#cleansOf(service)];
     const found = await this.#send(client => LOOK(client, keys, [this.prefix!, key, token, lockMs]));

@@ -31,16 +31,16 @@ const as = (roles: string[] | undefined, year = 2026) =>
 const FORBIDDEN = { code: 403, type: "FORBIDDEN", data: { family: "refusal" } };
 
 test("what an action caches for those who may is not told to those who may not: not when it is warm, nor while it is asked for", async () => {
-  await expect(as(["customer"])).rejects.toMatchObject(FORBIDDEN);
+  await expect(as(["reader"])).rejects.toMatchObject(FORBIDDEN);
   expect(asked).toBe(0);
   const first = as(["admin"]);
-  await expect(as(["customer"])).rejects.toMatchObject(FORBIDDEN);
+  await expect(as(["reader"])).rejects.toMatchObject(FORBIDDEN);
   answer(4711);
   expect(await first).toBe(4711);
-  await expect(as(["customer"])).rejects.toMatchObject(FORBIDDEN);
+  await expect(as(["reader"])).rejects.toMatchObject(FORBIDDEN);
   await expect(as([])).rejects.toMatchObject(FORBIDDEN);
-  expect([await as(["admin", "customer"]), await as(undefined), asked]).toEqual([4711, 4711, 1]);
+  expect([await as(["admin", "reader"]), await as(undefined), asked]).toEqual([4711, 4711, 1]);
 });
 
 test("one who may not ask does not learn what would be a valid question", () =>
-  expect(as(["customer"], "x" as never)).rejects.toMatchObject(FORBIDDEN));
+  expect(as(["reader"], "x" as never)).rejects.toMatchObject(FORBIDDEN));

@@ -1,7 +1,7 @@
 // Roles, checked at the service. A person's request carries `meta.user` (the gateway sets it, with no roles for one who
 // is not logged in); a call between services carries none and is not restricted.
 import type { Middleware } from "moleculer";
-import { Refusal } from "../../kernel/index.ts";
+import { callErrors } from "../../contract/index.ts";
 
 export const authorization: Middleware = {
   name: "Authorization",
@@ -12,7 +12,7 @@ export const authorization: Middleware = {
       const user = ctx.meta.user;
       if (user && !roles.some(role => user.roles?.includes(role)))
         return Promise.reject(
-          new Refusal("FORBIDDEN", { status: 403, message: `${action.name} asks for the role ${roles.join(" or ")}` }),
+          callErrors.FORBIDDEN({ message: `${action.name} asks for the role ${roles.join(" or ")}` }),
         );
       return next(ctx);
     };

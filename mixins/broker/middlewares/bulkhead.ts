@@ -2,7 +2,8 @@
 // slow dependency fills neither memory nor the loop. Moleculer's own (0.15.2) goes on to execute calls whose callers have
 // given up: here a call whose time has run out while it waited is not begun.
 import type { ActionSchema, Context } from "moleculer";
-import { elapsedMs, Unavailable } from "../../kernel/index.ts";
+import { callErrors } from "../../contract/index.ts";
+import { elapsedMs } from "../../kernel/index.ts";
 
 const limits = { concurrency: 1_000, queue: 4_000 };
 
@@ -42,14 +43,14 @@ export const bulkhead = {
       running--;
       for (let first = waiting.shift(); first; first = waiting.shift()) {
         if (!isLate(first.ctx)) return first.resolve(begin(first.ctx));
-        first.reject(new Unavailable("DEADLINE_PASSED", { message: `${action.name}: not begun in time` }));
+        first.reject(callErrors.DEADLINE_PASSED({ message: `${action.name}: not begun in time` }));
       }
     };
     return function bounded(ctx: Ctx): Promise<unknown> {
       if (running < concurrency) return begin(ctx);
       if (waiting.length >= queue)
         return Promise.reject(
-          new Unavailable("TOO_MANY_CALLS", {
+          callErrors.TOO_MANY_CALLS({
             message: `${action.name}: ${queue} calls wait already`,
             retryAfterMs: 250,
           }),

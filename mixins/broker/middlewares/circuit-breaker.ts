@@ -38,16 +38,16 @@ function isFailureOfNode(error: Error): boolean {
 
 type Store = Map<string, { ep: { id: string }; cbTimer: NodeJS.Timeout | null }>;
 
-interface Stock {
+interface Builtin {
   readonly localAction: unknown;
   readonly created: (broker: ServiceBroker) => void;
   readonly stopped: () => void;
 }
 /** Not in Moleculer's types. */
-const { Middlewares } = moleculer as unknown as { Middlewares: { CircuitBreaker(broker: ServiceBroker): Stock } };
+const { Middlewares } = moleculer as unknown as { Middlewares: { CircuitBreaker(broker: ServiceBroker): Builtin } };
 
 export const circuitBreaker = (broker: ServiceBroker) => {
-  const { localAction: _own, created, stopped, ...stock } = Middlewares.CircuitBreaker(broker);
+  const { localAction: _own, created, stopped, ...builtin } = Middlewares.CircuitBreaker(broker);
   const forget = ({ node }: { node: { id: string } }): void => {
     const store = (broker as { CircuitBreakerStore?: Store }).CircuitBreakerStore;
     for (const [name, { ep, cbTimer }] of store ?? [])
@@ -57,7 +57,7 @@ export const circuitBreaker = (broker: ServiceBroker) => {
       }
   };
   return {
-    ...stock,
+    ...builtin,
     created(of: ServiceBroker) {
       created(of);
       of.localBus.on("$node.disconnected", forget);

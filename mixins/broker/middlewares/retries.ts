@@ -13,6 +13,7 @@
 // not its context (0.15.2, middlewares/error-handler.js), for which a stop would wait: so that is taken out here.
 import { Errors, type ActionSchema, type CallingOptions, type Context, type ServiceBroker } from "moleculer";
 import { setTimeout as sleep } from "node:timers/promises";
+import { CALL_FAILURES, isCallFailure, type CallFailure } from "../../contract/index.ts";
 import {
   autoCommandId,
   backoffMs,
@@ -32,16 +33,13 @@ const limits = {
   leastMs: 5,
 };
 
-/** Moleculer's failures by name: our code, what is known about the effect, and whether another attempt can help. */
-const FAILURES: Readonly<Record<string, Omit<Failure, "error">>> = {
-  ServiceNotFoundError: { rule: "SERVICE_NOT_FOUND", outcome: "none", again: true },
-  ServiceNotAvailableError: { rule: "SERVICE_NOT_AVAILABLE", outcome: "none", again: true },
-  BrokerDisconnectedError: { rule: "BROKER_DISCONNECTED", outcome: "none", again: true },
-  RequestRejectedError: { rule: "REQUEST_REJECTED", outcome: "unknown", again: true },
-  QueueIsFullError: { rule: "TOO_MANY_CALLS", outcome: "none", again: false },
-  RequestSkippedError: { rule: "REQUEST_SKIPPED", outcome: "none", again: false },
-  RequestTimeoutError: { rule: "REQUEST_TIMEOUT", outcome: "unknown", again: false },
-};
+/** Moleculer's failures after which another attempt can help. */
+const AGAIN: ReadonlySet<CallFailure> = new Set<CallFailure>([
+  "ServiceNotFoundError",
+  "ServiceNotAvailableError",
+  "BrokerDisconnectedError",
+  "RequestRejectedError",
+]);
 
 /** Set in the data of an answer that says where, once a hop has given up: to the next one it is an answer like any other. */
 const GIVEN_UP = "givenUp";
@@ -107,8 +105,9 @@ function failureOf(error: unknown): Failure | undefined {
     if (error.data[GIVEN_UP] === true || !(untriedOnly || error.type === "MOVED")) return undefined;
     return { error, rule: error.type, outcome: outcomeOf(error), again: true, untriedOnly };
   }
-  const known = error instanceof Errors.MoleculerError ? FAILURES[error.name] : undefined;
-  return known && { error: error as Error, ...known };
+  if (!(error instanceof Errors.MoleculerError) || !isCallFailure(error.name)) return undefined;
+  const { code: rule, status } = CALL_FAILURES[error.name];
+  return { error, rule, outcome: status === 503 ? "none" : "unknown", again: AGAIN.has(error.name) };
 }
 
 async function repeat(

@@ -9,7 +9,8 @@
 //   6. a second process of the same node id ends the first one
 import { Errors, Transporters } from "moleculer";
 import { Events, type Msg, type NatsConnection } from "nats";
-import { Bug, natsOptions, PAYLOAD_BYTES } from "../../kernel/index.ts";
+import { natsOptions, PAYLOAD_BYTES } from "../../kernel/index.ts";
+import { brokerErrors } from "../errors.ts";
 import type { Answer, Asking, Packet } from "./asking.ts";
 import { rivalOf } from "./claim.ts";
 import { refuseOversize } from "./oversize.ts";
@@ -127,7 +128,7 @@ export class NatsTransporter extends Nats implements Asking {
     const subjects = { probe: this.#probeSubject(nodeID), claim: `${prefix}.CLAIM.${nodeID}` };
     const rival = await rivalOf(client, subjects, broker.instanceID);
     if (rival === undefined) return;
-    const refusal = new Bug("NODEID_TAKEN", `NODEID ${nodeID} is another running process's: give each its own`);
+    const refusal = brokerErrors.NODEID_TAKEN({ nodeID });
     // A farewell under this id would take the node out that owns it.
     this.connected = false;
     transit.disconnecting = true;

@@ -1,7 +1,7 @@
 // A packet larger than the bus carries is refused by name where it is sent. Sent, it would cost NATS's connection to the
 // sender, or a worker's to its peer, and all that others have in flight on it; a reply dropped in silence would be a
 // time-out for its caller.
-import { Refusal } from "../../kernel/index.ts";
+import { callErrors } from "../../contract/index.ts";
 import type { Packet } from "./asking.ts";
 
 /** Of Moleculer's transit, as far as we need it here. */
@@ -22,15 +22,13 @@ export async function refuseOversize(transit: Transit, packet: Packet, bytes: nu
     const request = transit.pendingRequests.get(payload.id);
     transit.removePendingRequest(payload.id);
     request?.reject(
-      new Refusal("REQUEST_TOO_LARGE", {
-        status: 413,
+      callErrors.REQUEST_TOO_LARGE({
         message: `the request for ${payload.action} has ${bytes} bytes, the bus carries ${bytesMax}`,
       }),
     );
     return;
   }
-  const refusal = new Refusal("ANSWER_TOO_LARGE", {
-    status: 413,
+  const refusal = callErrors.ANSWER_TOO_LARGE({
     message: `the answer has ${bytes} bytes, the bus carries ${bytesMax}: ask for less at a time`,
   });
   // Without what the call has left in meta and headers: it may be that. An error that is as large is told in short.

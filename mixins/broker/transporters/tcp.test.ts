@@ -14,7 +14,9 @@ afterAll(async () => {
 });
 
 async function join(nodeID: string, actions: ServiceSchema["actions"] = {}): Promise<ServiceBroker> {
-  const options = { ...brokerOptions(readEnvironment({})), transporter: new TcpTransporter() as never };
+  // Megabytes are slow on a machine that others use: what is answered late is answered.
+  const environment = readEnvironment({ REQUEST_TIMEOUT_MS: "60000" });
+  const options = { ...brokerOptions(environment), transporter: new TcpTransporter() as never };
   const broker = new ServiceBroker({ ...options, nodeID, logger: false });
   broker.createService({ name: nodeID, actions });
   brokers.push(broker);

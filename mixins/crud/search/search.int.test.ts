@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { Knex } from "knex";
-import { newDatabases, type Databases } from "../../testing/databases.ts";
-import { migrate, openDatabase, type Database, type Migration } from "../../database/mixin.ts";
+import { newDatabases, type Databases } from "../../testing/servers.ts";
+import { migrate, openDatabase } from "../../database/mixin.ts";
+import { locationOf, type Database, type Migration } from "../../database/index.ts";
 import { readEnvironment } from "../../kernel/index.ts";
 import { SearchIndex, searchMigration } from "./search.ts";
 import { wordIndexConformance } from "./word-index.conformance.ts";
@@ -29,7 +30,7 @@ afterEach(async () => {
 });
 async function newDatabase(): Promise<Database> {
   const databases = await newDatabases();
-  const database = await openDatabase(readEnvironment(databases.env).databaseOf("library"));
+  const database = await openDatabase(locationOf(readEnvironment(databases.env), "library"));
   open.push({ database, databases });
   return database;
 }

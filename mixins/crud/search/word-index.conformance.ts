@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import type { Knex } from "knex";
-import { randomOf } from "../../testing/random.ts";
+import { randomOf } from "../../testing/index.ts";
 import { wordsOf, type WordIndex } from "./word-index.ts";
 
 /** What every index of words must do. `open` gives an empty one, of three fields. */

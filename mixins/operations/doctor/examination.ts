@@ -1,12 +1,19 @@
 // All checks of the services named, one after another. Nothing is written, and a check that fails is a finding.
 import { existsSync } from "node:fs";
-import { isTornCopy, tornCopyMessage } from "../../database/index.ts";
-import { STORE_LIMITS } from "../../event-store/mixin.ts";
-import { readPostgresUrl, type Environment, type PostgresLocation } from "../../kernel/index.ts";
+import { STORE_LIMITS } from "../../event-store/siblings.ts";
+import {
+  isTornCopy,
+  locationOf,
+  readPostgresUrl,
+  tornCopyMessage,
+  type PostgresLocation,
+} from "../../database/index.ts";
+import type { Environment } from "../../kernel/index.ts";
+import { dirname } from "node:path";
+import { definitionsIn } from "../../actor/index.ts";
 import { clockOf } from "./dialects/postgres/clock.ts";
 import { Connection } from "./dialects/postgres/connection.ts";
 import { durabilityOf, standbysOf } from "./dialects/postgres/durability.ts";
-import { serviceFile } from "../services.ts";
 import { indexesOf } from "./dialects/postgres/indexes.ts";
 import { logOf } from "./dialects/postgres/log.ts";
 import { replicaOf } from "./dialects/postgres/replica.ts";
@@ -22,7 +29,9 @@ import { lagOf } from "./lag.ts";
 import { parkedOf } from "./parked.ts";
 import { quarantineOf } from "./quarantine.ts";
 import { sagasOf } from "./sagas.ts";
+import { shapesOf } from "./shapes.ts";
 import type { Service, Tables } from "./tables.ts";
+import { serviceFile } from "../services.ts";
 
 export interface ExaminationOptions {
   /** Reads every event too. */
@@ -112,7 +121,7 @@ class Examination {
 
   /** What cannot be opened is told, and left out. */
   async #open(service: string): Promise<(Schema | SqliteFile)[]> {
-    const location = this.#environment.databaseOf(service);
+    const location = locationOf(this.#environment, service);
     const databases: (Schema | SqliteFile)[] = [];
     const places = location.kind === "sqlite" ? [location.filename] : location.shards;
     for (const place of places)
@@ -182,7 +191,7 @@ class Examination {
 
   /** A pool of its own tables, and for its event store a pool of reads and the lanes. */
   #connectionsWanted(service: string, { names }: Schema): number {
-    const location = this.#environment.databaseOf(service) as PostgresLocation;
+    const location = locationOf(this.#environment, service) as PostgresLocation;
     const hasTables = [...names].some(name => name.startsWith("migrations_"));
     const hasStore = names.has("events");
     return (hasTables ? location.poolSize : 0) + (hasStore ? location.poolSize + STORE_LIMITS.lanes : 0);
@@ -218,12 +227,16 @@ class Examination {
       await this.#check(name, "parked", () => parkedOf(database));
       await this.#check(name, "quarantine", () => quarantineOf(database));
       await this.#check(name, "sagas", () => sagasOf(database));
-      if (this.#options.deep) await this.#check(name, "gaps", () => gapsOf(database, this.#progressOf(name, database)));
+      if (!this.#options.deep) continue;
+      const onProgress = this.#progressOf(name, database);
+      await this.#check(name, "gaps", () => gapsOf(database, onProgress));
+      const home = dirname(serviceFile(this.#folder, name, "contract.ts"));
+      await this.#check(name, "shapes", async () => shapesOf(database, await definitionsIn(home), onProgress));
     }
   }
 
   async #examineReplica(service: string, primary: Connection): Promise<void> {
-    const { replica } = this.#environment.databaseOf(service) as PostgresLocation;
+    const { replica } = locationOf(this.#environment, service) as PostgresLocation;
     if (replica === undefined) return;
     await this.#check(service, "replica", async () => replicaOf(await this.#connect(replica), primary));
   }

@@ -1,7 +1,8 @@
 // The doctor's word about databases of a test, and a hand that makes trouble in them.
 import { DatabaseSync } from "node:sqlite";
+import { locationOf } from "../../database/index.ts";
 import { readEnvironment } from "../../kernel/index.ts";
-import { query } from "../../testing/servers/postgres.ts";
+import { query } from "../../testing/servers.ts";
 import { serviceNames } from "../services.ts";
 import { examine } from "./examination.ts";
 import { lineOf, type Finding } from "./finding.ts";
@@ -32,7 +33,7 @@ export async function examined(
 
 /** Runs a statement in the tables of a service, and answers its rows. */
 export async function change<R = any>(env: Env, service: string, sql: string): Promise<R[]> {
-  const location = readEnvironment(env).databaseOf(service);
+  const location = locationOf(readEnvironment(env), service);
   if (location.kind === "postgres") {
     const tables = sql.replaceAll(/\b(from|into|update|join) (?!pg_)(\w+)(?!\w*\.)/g, `$1 ${location.schema}.$2`);
     return query<any>(location.shards[0]!, tables);

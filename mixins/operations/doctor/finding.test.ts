@@ -2,8 +2,8 @@ import { expect, test } from "@jest/globals";
 import { attempt, count, duration, lineOf, reasonOf, warn } from "./finding.ts";
 
 test("a finding is one line, with what to do behind it", () => {
-  expect(lineOf({ subject: "orders", ...warn("lag", "3 events", "start it") })).toBe(
-    "warn  orders          lag          3 events → start it",
+  expect(lineOf({ subject: "wishes", ...warn("lag", "3 events", "start it") })).toBe(
+    "warn  wishes          lag          3 events → start it",
   );
 });
 

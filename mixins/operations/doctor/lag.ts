@@ -1,7 +1,7 @@
 // How far each consumer is behind the logs that it reads, in events and in time.
 import { digestOf, partsOf } from "../../event-store/index.ts";
 import { rfc3339 } from "../../kernel/index.ts";
-import { markIn, stoppedOf } from "../../stream/index.ts";
+import { markIn, stoppedOf } from "../../stream/siblings.ts";
 import { count, duration, fail, ok, warn, type Result } from "./finding.ts";
 import { limits } from "./limits.ts";
 import { eventTables, type Service, type Tables, type Unread } from "./tables.ts";

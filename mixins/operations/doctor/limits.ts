@@ -24,8 +24,9 @@ export const limits = {
   replicaMs: seconds(2),
   /** Bytes of a SQLite file's WAL. The store empties it from 256 MB on. */
   walBytes: 300 * 1024 ** 2,
-  /** Streams that are looked at by one statement. */
+  /** Streams that are looked at by one statement, and events that are read by one. */
   streams: 1_000,
+  events: 1_000,
   /** Examples in a line. */
   examples: 3,
 } as const;

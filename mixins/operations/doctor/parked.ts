@@ -1,5 +1,5 @@
-// Streams that consumers have set aside, with the events that wait behind what failed.
-import { STREAM_LIMITS } from "../../stream/mixin.ts";
+// Streams at which consumers have failed, with the events that wait for them.
+import { STREAM_LIMITS } from "../../stream/siblings.ts";
 import { count, fail, ok, warn, type Result } from "./finding.ts";
 import type { Tables } from "./tables.ts";
 
@@ -9,7 +9,7 @@ const RETRY_GROUP = "mend the cause, then POST /ops/dead-letters/:id/retry, or /
 export async function parkedOf(tables: Tables): Promise<readonly Result[]> {
   if (!tables.names.has("parked_streams")) return [];
   const consumers = await tables.rows(
-    `select consumer, source, sum(case when state = 'parked' then 1 else 0 end) as parked, count(*) as aside,
+    `select consumer, source, sum(case when state = 'parked' then 1 else 0 end) as parked, count(*) as failed,
        (select count(*) from dead_letters d join parked_streams s
           on s.consumer = d.consumer and s.actor_stream = d.actor_stream
         where s.consumer = p.consumer and s.source = p.source) as letters
@@ -17,9 +17,9 @@ export async function parkedOf(tables: Tables): Promise<readonly Result[]> {
   );
   if (consumers.length === 0) return [ok("parked", "0 streams, 0 dead letters")];
   const results: Result[] = [];
-  for (const { consumer, source, parked, aside, letters } of consumers) {
-    const waiting = `${consumer} on ${source}: ${count(parked, "stream")} parked, ${aside - parked} being retried, ${count(letters, "dead letter")}`;
-    if (aside >= STREAM_LIMITS.asideStreams)
+  for (const { consumer, source, parked, failed, letters } of consumers) {
+    const waiting = `${consumer} on ${source}: ${count(parked, "stream")} parked, ${failed - parked} being retried, ${count(letters, "dead letter")}`;
+    if (failed >= STREAM_LIMITS.failedStreamsMax)
       results.push(fail("parked", `${waiting}: it reads no further`, RETRY_GROUP));
     else if (parked > 0) results.push(fail("parked", waiting + (await example(tables, consumer, source)), RETRY_GROUP));
     else results.push(warn("parked", waiting, "what they call is away, or busy: see its log"));
@@ -27,7 +27,7 @@ export async function parkedOf(tables: Tables): Promise<readonly Result[]> {
   return results;
 }
 
-/** Only the type of the error: its words may be a customer's. */
+/** Only the type of the error: its message may quote a user's text. */
 async function example(tables: Tables, consumer: string, source: string): Promise<string> {
   const [row] = await tables.rows(
     "select actor_stream, error from parked_streams where consumer = $1 and source = $2 and state = 'parked' order by actor_stream limit 1",

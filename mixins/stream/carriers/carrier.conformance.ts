@@ -1,7 +1,8 @@
-// What every carrier owes to its consumers (see carrier.ts). A carrier's test calls it with a way to make one.
+// The suite that every carrier passes: the promises of carrier.ts. A carrier's test calls it with a function that makes one.
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import type { Cursor, LogEvent } from "../source.ts";
-import { Source, until } from "../source.fixture.ts";
+import type { Cursor, LogEvent } from "../index.ts";
+import { until } from "../../testing/index.ts";
+import { Source } from "../log/source.fixture.ts";
 import type { Carrier, Feed } from "./carrier.ts";
 
 export interface CarrierUnderTest {
@@ -74,12 +75,12 @@ export function carrierConformance(name: string, make: (source: Source) => Promi
       expect([...events, ...rest].map(event => event.version)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
     });
 
-    /** Until the feed has nothing more to do: several looks have found nothing. */
+    /** Reads until the feed is idle: several looks have found nothing. */
     async function idle(feed: Feed): Promise<void> {
       for (let empty = 0; empty < 8;) empty = (await feed.next(10)).events.length === 0 ? empty + 1 : 0;
     }
 
-    test("delivers what is committed while it waits, at once after a hint", async () => {
+    test("delivers an event that is committed while it waits, at once after a hint", async () => {
       const [feed] = openAll();
       await idle(feed!);
       const reading = read([feed!], 1);
@@ -98,7 +99,7 @@ export function carrierConformance(name: string, make: (source: Source) => Promi
       expect(await read([feed!], 1)).toHaveLength(1);
     });
 
-    test("what is committed and hinted at while it reads comes at once afterwards", async () => {
+    test("an event that is committed and hinted at during a read comes at once afterwards", async () => {
       const [feed] = openAll();
       await idle(feed!);
       let committed = 0;

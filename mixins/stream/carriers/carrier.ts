@@ -1,32 +1,32 @@
 // A carrier moves events from the service that owns them to a consumer. It wakes and feeds, and remembers nothing that
-// matters: the event store is the log, the consumer's own database holds its place. What a carrier loses, delivers
-// twice or delivers late costs time, never an event: the consumer judges every event by (stream, version).
+// matters: the event store is the log, and the consumer's own database holds its checkpoint. An event that a carrier
+// loses, delivers twice or delivers late costs time and is never lost: the consumer judges each by (stream, version).
 //
 // Promises to the consumer, checked by carrier.conformance.ts:
 //   1. a feed opened at a cursor delivers every event after it, of all types, at least once.
-//   2. the events of one stream come in order of version, unless the carrier lost some (the consumer reads the hole).
+//   2. the events of one stream come in order of version, unless the carrier lost some (the consumer reads the gap).
 //   3. a delivered cursor can be opened again later, also by another process.
 //   4. a batch never holds more than was asked for.
-//   5. `next` throws PlaceNotInLog when the owner says that the place is not in its log; no event is delivered from there.
-import type { Cursor, LogEvent } from "../source.ts";
+//   5. `next` throws CursorNotInLog when the owner says that the cursor is not in its log; no event is delivered from there.
+import type { Cursor, LogEvent } from "../log/source.ts";
 
 export interface Batch {
   readonly events: readonly LogEvent[];
-  /** The place after these events. */
+  /** The cursor after these events. */
   readonly cursor: Cursor;
-  /** What tells that place from the same number in another log. */
+  /** Tells that cursor from the same number in another log. */
   readonly mark?: string | undefined;
 }
 
 export interface Feed {
-  /** The next events, at most `limit`; an empty batch after a while when there are none, so that the caller can see to its lease. */
+  /** The next events, at most `limit`; an empty batch after a while when there are none, so that the caller can renew its lease. */
   next(limit: number): Promise<Batch>;
   /** Ends a `next` that waits. */
   close(): void;
 }
 
 export interface Carrier {
-  /** The parts of a source's log, each read in order by one holder. A stream lies in one part for ever. */
+  /** The partitions of a source's log, each read in order by one holder. A stream lies in one partition for ever. */
   partitions(source: string): readonly string[];
   /** Starts to deliver a partition after `cursor`, which came with `mark`; `""` is the start of the log. */
   open(source: string, partition: string, cursor: Cursor, mark?: string): Feed;

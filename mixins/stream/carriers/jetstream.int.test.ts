@@ -1,11 +1,14 @@
+// @slow: it takes minutes, and begins first.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { consumersOf } from "../siblings.ts";
+import { databaseOf } from "../../database/siblings.ts";
 import type { ServiceBroker } from "moleculer";
 import { connect, type JetStreamManager, type NatsConnection } from "nats";
-import { Nats } from "../../testing/servers/nats.ts";
-import { databaseOf } from "../../database/mixin.ts";
-import { consumersOf } from "../mixin.ts";
-import { Source, testHouse, until } from "../source.fixture.ts";
-import { applied, appliedIn, consuming, inside, statusIn, TYPES, writer } from "../writer.fixture.ts";
+import { until } from "../../testing/index.ts";
+import { newBrokers } from "../../testing/broker.ts";
+import { Nats } from "../../testing/servers.ts";
+import { Source } from "../log/source.fixture.ts";
+import { applied, appliedIn, consuming, inside, statusIn, TYPES, writer } from "../consumer/writer.fixture.ts";
 import { carrierConformance } from "./carrier.conformance.ts";
 import { Channel, type Carried } from "./jetstream/channel.ts";
 import { carrierOf } from "./resolve.ts";
@@ -16,13 +19,13 @@ afterAll(() => nats.stop());
 let shops = 0;
 
 carrierConformance("JetStream", async source => {
-  const house = await testHouse();
+  const house = await newBrokers();
   Object.assign(house.variables, { NATS_URL: nats.url, NAMESPACE: `conform-${++shops}` });
   const broker = await house.start(source.schema());
-  return { carrier: carrierOf(broker), end: () => house.end() };
+  return { carrier: carrierOf(broker), end: () => house.stop() };
 });
 
-let house: Awaited<ReturnType<typeof testHouse>>;
+let house: Awaited<ReturnType<typeof newBrokers>>;
 let source: Source;
 let admin: NatsConnection;
 let manager: JetStreamManager;
@@ -30,7 +33,7 @@ let manager: JetStreamManager;
 let stream: string;
 
 beforeEach(async () => {
-  house = await testHouse();
+  house = await newBrokers();
   source = new Source("things", "thing", TYPES);
   const namespace = `shop-${++shops}`;
   Object.assign(house.variables, { NATS_URL: nats.url, NAMESPACE: namespace });
@@ -39,7 +42,7 @@ beforeEach(async () => {
   manager = await admin.jetstreamManager();
 });
 afterEach(async () => {
-  await house.end();
+  await house.stop();
   await admin.close();
 });
 
@@ -131,7 +134,7 @@ describe("the relay", () => {
     expect(await applied(broker, 60)).toHaveLength(60);
   });
 
-  test("what is published again is in the stream once", async () => {
+  test("an event that is published again is in the stream once", async () => {
     const first = await house.start(source.schema());
     append(50);
     await cursorAt(first, "50");
@@ -142,7 +145,7 @@ describe("the relay", () => {
     expect(await messages()).toBe(51);
   });
 
-  test("makes a stream that was deleted anew, and publishes what it could not", async () => {
+  test("makes a deleted stream anew, and publishes the events that it could not publish meanwhile", async () => {
     const broker = await house.start(source.schema());
     append(10);
     await cursorAt(broker, "10");
@@ -163,7 +166,7 @@ describe("the relay", () => {
     expect(await messages()).toBe(40);
   });
 
-  test("one of two nodes publishes, as long as it is there", async () => {
+  test("one of two nodes publishes, until it stops", async () => {
     source.relayLimits = { moveMs: 0 };
     const read = new Map<ServiceBroker, number>();
     source.beforePage = async broker => void read.set(broker, (read.get(broker) ?? 0) + 1);
@@ -178,7 +181,7 @@ describe("the relay", () => {
     expect([...read.keys()]).toEqual([first]);
   });
 
-  test("one that was paused and overtaken does not set the cursor back, and nobody reads an event twice", async () => {
+  test("a relay that was paused and overtaken does not set the cursor back, and no consumer reads an event twice", async () => {
     const paused = Promise.withResolvers<void>();
     const pausing: ServiceBroker[] = [];
     source.relayLimits = { leaseMs: 200, lookMs: 20 };
@@ -199,7 +202,7 @@ describe("the relay", () => {
     source.append("0", TYPES[0]!);
     await cursorAt(overtaker, "41");
     paused.resolve();
-    // It has published, found the cursor moved, and started from there.
+    // The relay has published, found the cursor moved, and started from there.
     await until(
       () => pausing.length,
       times => times > 1,
@@ -241,14 +244,14 @@ describe("consumers", () => {
         () => appliedIn(broker),
         list => list.length > round * 300,
       );
-      // It may not have been made anew yet.
+      // The relay may not have made the stream anew yet.
       await until(
         () => manager.streams.delete(stream).catch(() => false),
         isDeleted => isDeleted,
       );
     }
     append(300);
-    // Until all of them come by JetStream again, and nobody reads the log.
+    // Until all of them come by JetStream again, and no consumer reads the log.
     await until(
       async () => {
         const { reads } = source;
@@ -288,7 +291,7 @@ describe("consumers", () => {
       await admin.close();
       await allApplied(broker);
     } finally {
-      await house.end();
+      await house.stop();
       await own.stop();
     }
   });
@@ -304,7 +307,7 @@ describe("consumers", () => {
     await allApplied(broker);
   });
 
-  test("P4 another carrier goes on at the same place, and what was parked stays parked", async () => {
+  test("P4 another carrier goes on at the same cursor, and parked streams stay parked", async () => {
     const fails = (id: string) => (id === "thing.3@2" ? new Error("poison") : undefined);
     append(70);
     const readers = () => consuming("readers", writer({}, fails));
@@ -331,9 +334,9 @@ describe("consumers", () => {
     await allApplied(old);
     await cursorAt(old, "70");
     const before = await originOf(70);
-    await house.end();
+    await house.stop();
     const { NATS_URL, NAMESPACE } = house.variables;
-    house = await testHouse();
+    house = await newBrokers();
     Object.assign(house.variables, { NATS_URL, NAMESPACE });
     source = new Source("things", "thing", TYPES);
     const broker = await house.start(source.schema(), consuming("readers", writer()));

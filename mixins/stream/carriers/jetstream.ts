@@ -1,11 +1,11 @@
 // The carrier for brokers on NATS: the relay of each owner reads the log once and publishes it to JetStream, which feeds
 // every consumer. It costs the owner's database one read of the log, however many consumers there are.
 //
-// A consumer follows all of an owner's events, in one part: with sixteen it would read the log sixteen times after each
-// hole, hold sixteen leases, and have a place that means nothing to another carrier.
+// A consumer follows all of an owner's events in one partition: with sixteen it would read the log sixteen times after
+// each gap, hold sixteen leases, and have cursors that mean nothing to another carrier.
 import type { ServiceBroker } from "moleculer";
-import { environmentOf } from "../../kernel/index.ts";
-import type { Cursor } from "../source.ts";
+import type { Cursor } from "../index.ts";
+import { nodeEnvironment } from "../../kernel/index.ts";
 import type { Carrier, Feed } from "./carrier.ts";
 import { Channel } from "./jetstream/channel.ts";
 import { connectionOf } from "./jetstream/connection.ts";
@@ -24,7 +24,7 @@ export class JetStreamCarrier implements Carrier {
   }
 
   open(source: string, _partition: string, cursor: Cursor, mark?: string): Feed {
-    const channel = new Channel(environmentOf(this.#broker).namespace, source);
+    const channel = new Channel(nodeEnvironment.of(this.#broker).NAMESPACE, source);
     const feed = new JetStreamFeed(
       source,
       cursor,

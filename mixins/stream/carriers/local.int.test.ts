@@ -1,9 +1,9 @@
-import { testHouse } from "../source.fixture.ts";
+import { newBrokers } from "../../testing/broker.ts";
 import { carrierConformance } from "./carrier.conformance.ts";
 import { LocalCarrier } from "./local.ts";
 
 carrierConformance("the local carrier", async source => {
-  const house = await testHouse();
+  const house = await newBrokers();
   const broker = await house.start(source.schema());
-  return { carrier: new LocalCarrier(broker), end: () => house.end() };
+  return { carrier: new LocalCarrier(broker), end: () => house.stop() };
 });

@@ -1,22 +1,22 @@
-// The carrier that needs no server: each feed reads the owner's log by its action, at once when a commit is hinted at,
-// else by polling. It costs one read of the log a consumer, and nothing when nothing happens.
-import { PlaceNotInLog } from "../identity.ts";
-import { Poll } from "../poll.ts";
-import type { Cursor, LogPage, ReadLog } from "../source.ts";
+// The carrier that needs no server: each feed reads the owner's log by its action, at once after a hint, else by polling.
+// It costs one read of the log a consumer, and next to nothing while there are no commits.
+import { CursorNotInLog } from "../log/identity.ts";
+import { Poll } from "../log/poll.ts";
+import type { Cursor, LogPage, ReadLog } from "../log/source.ts";
 import type { Batch, Carrier, Feed } from "./carrier.ts";
 
-/** What a carrier needs of a broker. */
+/** The part of a broker that a carrier uses. */
 export interface Caller {
   call(action: string, params: unknown): Promise<unknown>;
 }
 
 export type ReadPage = (cursor: Cursor, limit: number, mark?: string) => Promise<LogPage>;
-/** The log of a service, by its action. Throws PlaceNotInLog. */
+/** Reads the log of a service by its action. Throws CursorNotInLog. */
 export const logOf =
   (broker: Caller, source: string): ReadPage =>
   async (cursor, limit, mark) => {
     const page = (await broker.call(`${source}.readLog`, { cursor, mark, limit } satisfies ReadLog)) as LogPage;
-    if (page.fault) throw new PlaceNotInLog(source, page.fault);
+    if (page.fault) throw new CursorNotInLog(source, page.fault);
     return page;
   };
 
@@ -42,7 +42,7 @@ export class LocalCarrier implements Carrier {
   }
 }
 
-/** Reads the log a page ahead of what is being worked on. */
+/** Reads the log a page ahead of the caller. */
 export class LocalFeed implements Feed {
   readonly source: string;
   readonly #read: ReadPage;
@@ -50,7 +50,7 @@ export class LocalFeed implements Feed {
   readonly #poll = new Poll();
   #cursor: Cursor;
   #mark: string | undefined;
-  /** The page after the one that was delivered, read while that one is being worked on. */
+  /** The page after the one that was delivered, read while the caller handles that one. */
   #ahead: Promise<LogPage> | undefined;
   #atEnd = false;
   #closed = false;
@@ -65,7 +65,7 @@ export class LocalFeed implements Feed {
 
   async next(limit: number): Promise<Batch> {
     // At the end of the log we wait for a hint, also after a page that was not full: reading on at once would make many
-    // small batches of what one hint a few milliseconds later brings in one.
+    // small batches of the events that one hint a few milliseconds later brings in one.
     if (this.#atEnd) await this.#poll.pause();
     if (this.#closed) return { events: [], cursor: this.#cursor, mark: this.#mark };
     const reading = this.#ahead ?? this.#begin(limit);
@@ -77,7 +77,7 @@ export class LocalFeed implements Feed {
     if (page.events.length > 0) this.#poll.found();
     if (!this.#atEnd) {
       this.#ahead = this.#begin(limit);
-      this.#ahead.catch(() => {}); // whoever awaits it next gets the error
+      this.#ahead.catch(() => {}); // the next call awaits it and gets the error
     }
     return page;
   }

@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, until } from "../../../test/support/shop.ts";
+import { until } from "../until.ts";
+import { freePort } from "./ports.ts";
 import { program } from "./programs.ts";
 
 const NATS = { name: "nats-server", package: "nats-server" };

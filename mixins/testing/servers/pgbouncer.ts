@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, until } from "../../../test/support/shop.ts";
+import { until } from "../until.ts";
+import { freePort } from "./ports.ts";
 import { owner, takesConnections } from "./postgres.ts";
 import { program } from "./programs.ts";
 

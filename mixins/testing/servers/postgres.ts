@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
-import { freePort, until } from "../../../test/support/shop.ts";
+import { until } from "../until.ts";
+import { freePort } from "./ports.ts";
 import { program } from "./programs.ts";
 
 const run = promisify(execFile);

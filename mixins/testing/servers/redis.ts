@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { RedisConnection } from "../../redis/index.ts";
-import { freePort, until } from "../../../test/support/shop.ts";
+import { until } from "../until.ts";
+import { freePort } from "./ports.ts";
 import { program } from "./programs.ts";
 
 export class RedisServer {

@@ -1,9 +1,10 @@
-import Type from "typebox";
-import { API, route } from "../route.ts";
+import { API, route } from "@valence/runtime/gateway";
+import { pick } from "@valence/runtime/contract";
+import { contract } from "../../carts/contract.ts";
 
-const productId = Type.String({ format: "uuid" });
+const { put, removeItem } = contract.actions;
 
-/** Each change answers the whole cart, by whose version it may be conditional. */
+/** Each change answers the whole cart, and may be conditional on the cart's version. */
 const answersCart = { versioned: true, contentLocation: `${API}/cart` } as const;
 
 export const carts = [
@@ -19,14 +20,14 @@ export const carts = [
   }),
   route("PUT /cart/items/:productId", "carts.put", {
     summary: "Set the quantity of a product in the cart",
-    path: { productId },
-    body: { quantity: Type.Integer({ minimum: 1, maximum: 1_000 }) },
+    path: pick(put.params, "productId"),
+    body: pick(put.params, "quantity"),
     ...answersCart,
     params: ({ path, body, user, conditions }) => ({ ...conditions, ...path, ...body, owner: user.id }),
   }),
   route("DELETE /cart/items/:productId", "carts.removeItem", {
     summary: "Take a product out of the cart",
-    path: { productId },
+    path: pick(removeItem.params, "productId"),
     ...answersCart,
     params: ({ path, user, conditions }) => ({ ...conditions, ...path, owner: user.id }),
   }),

@@ -1,10 +1,20 @@
-import type { Route } from "../route.ts";
-import { accounts } from "./accounts.ts";
+import { accountRoutes } from "@valence/runtime/accounts";
+import type { Route } from "@valence/runtime/gateway";
+import { operationsRoutes } from "@valence/runtime/operations";
+import { contract as accounts } from "../../accounts/contract.ts";
 import { carts } from "./carts.ts";
 import { catalog } from "./catalog.ts";
 import { inventory } from "./inventory.ts";
-import { operations } from "./operations.ts";
 import { orders } from "./orders.ts";
+import { payments } from "./payments.ts";
 
 /** Everything the gateway answers besides health, metrics and its own description. */
-export const routes: readonly Route[] = [...accounts, ...catalog, ...inventory, ...carts, ...orders, ...operations];
+export const routes: readonly Route[] = [
+  ...accountRoutes(accounts),
+  ...catalog,
+  ...inventory,
+  ...carts,
+  ...orders,
+  ...payments,
+  ...operationsRoutes,
+];

@@ -1,30 +1,18 @@
-import Type from "typebox";
-import { Cursor, EntityId, PersonLines, ReadToken, strictObject } from "@valence/runtime/contract";
+import { omit, pick } from "@valence/runtime/contract";
 import { idFrom, newId } from "@valence/runtime/kernel";
-import { PostalAddress } from "../../address.ts";
-import { Money } from "../../money.ts";
-import { API, orderStream, route } from "../route.ts";
+import { API, eventStream, route } from "@valence/runtime/gateway";
+import { contract as views } from "../../order-views/contract.ts";
+import { contract } from "../../orders/contract.ts";
+import { contract as payments } from "../../payments/contract.ts";
 
-const path = { id: EntityId };
-/** What a client orders: never a price. */
-const RequestedLine = strictObject({
-  productId: Type.String({ format: "uuid" }),
-  quantity: Type.Integer({ minimum: 1, maximum: 1_000 }),
-});
+const { place, cancel, refund } = contract.commands;
+const { view, timeline } = contract.actions;
+const path = pick(view.params, "id");
 
 export const orders = [
   route("POST /orders", "orders.place", {
     summary: "Place an order, of lines or of the cart; prices come from the catalog",
-    body: {
-      lines: Type.Optional(Type.Array(RequestedLine, { minItems: 1, maxItems: 100 })),
-      fromCart: Type.Optional(Type.Boolean()),
-      expectedTotal: Type.Optional(Money),
-      shippingAddress: PostalAddress,
-      payment: strictObject({
-        method: Type.Enum(["card"]),
-        token: Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9_-]+$", format: "no-card-number" }),
-      }),
-    },
+    body: omit(place, "customer"),
     idempotent: true,
     // The same user and key name the same order, on any gateway and after any loss of cache: the actor itself then
     // answers a repeat from its record, whatever cart and prices have become.
@@ -38,12 +26,7 @@ export const orders = [
   }),
   route("GET /orders", "order-views.list", {
     summary: "Own orders, newest first",
-    query: {
-      page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
-      pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
-      cursor: Type.Optional(Cursor),
-      after: Type.Optional(ReadToken),
-    },
+    query: omit(views.actions.list.params, "customer"),
     params: ({ query, user }) => ({ ...query, customer: user.id }),
   }),
   route("GET /orders/:id", "orders.view", {
@@ -53,14 +36,14 @@ export const orders = [
   }),
   route("GET /orders/:id/history", "orders.timeline", {
     summary: "What happened to an order",
-    path,
-    query: { from: Type.Optional(Type.Integer({ minimum: 1 })) },
+    path: pick(timeline.params, "id"),
+    query: pick(timeline.params, "from"),
     params: ({ path, query }) => ({ ...query, id: path.id }),
   }),
   route("POST /orders/:id/cancel", "orders.cancel", {
     summary: "Cancel an order that is not confirmed yet",
     path,
-    body: { reason: Type.Optional(PersonLines({ maxLength: 500, blank: true })) },
+    body: pick(cancel, "reason"),
     idempotent: true,
     params: ({ path, body, user }) => ({
       ...body,
@@ -72,11 +55,7 @@ export const orders = [
     summary: "Give money back: for lines, or for all that is left of a shipped order; `restock` puts the goods back",
     access: "admin",
     path,
-    body: {
-      lines: Type.Optional(Type.Array(RequestedLine, { minItems: 1, maxItems: 100 })),
-      restock: Type.Boolean(),
-      reason: Type.Optional(PersonLines({ maxLength: 500, blank: true })),
-    },
+    body: omit(refund, "refundId"),
     idempotent: true,
     params: ({ path, body, user, key }) => ({
       ...body,
@@ -88,12 +67,19 @@ export const orders = [
   route("POST /payments/webhook", "payments.notify", {
     summary: "What the payment provider tells by itself, signed by `Webhook-Signature`",
     access: "public",
-    body: { body: Type.String({ maxLength: 20_000 }), signature: Type.String({ maxLength: 200 }) },
+    body: payments.actions.notify.params,
     signedBy: "webhook-signature",
     params: ({ body }) => body,
   }),
-  orderStream("GET /orders/:id/stream", {
+  eventStream("GET /orders/:id/stream", "orders.timeline", {
     summary: "Status changes of an order as server-sent events, until its last; resumes by Last-Event-ID",
     path,
+    actor: "order",
+    last: ["order.shipped", "order.rejected", "order.cancelled"],
+    params: ({ path }) => path,
+    data: ({ type, version, at, data }, { path }) => {
+      const { reason, outOfStock, trackingId } = (data ?? {}) as Record<string, unknown>;
+      return { id: path.id, status: type.replace(/^order\./, ""), version, at, reason, outOfStock, trackingId };
+    },
   }),
 ];

@@ -1,9 +1,14 @@
 import { once } from "node:events";
 import { join, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
-import { Bug, environmentOf, makePrivate, type Environment } from "@valence/runtime/kernel";
+import { listensAt, makePrivate } from "@valence/runtime/kernel";
+import type { ServiceBroker } from "moleculer";
 import { defineService } from "@valence/runtime/contract";
+import { databaseEnvironment, locationOf } from "@valence/runtime/database";
 import { closeWithBroker } from "@valence/runtime/database/mixin";
+import { gatewayEnvironment } from "@valence/runtime/gateway";
+import { paymentsEnvironment } from "../environment.ts";
+import { paymentErrors } from "../errors.ts";
 import { contract } from "./contract.ts";
 import type { ProviderOptions } from "./provider.ts";
 
@@ -18,24 +23,26 @@ export default defineService(contract, {
     },
   },
   async started() {
-    const environment = environmentOf(this.broker);
-    this.url = environment.paymentProviderUrl ?? (await this.startBundled(environment));
+    this.url = paymentsEnvironment.of(this.broker).PAYMENT_PROVIDER_URL ?? (await this.startBundled());
+    listensAt(this, this.url);
   },
   methods: {
-    async startBundled(environment: Environment): Promise<string> {
-      const filename = ledgerFile(environment);
+    async startBundled(): Promise<string> {
+      const filename = ledgerFile(this.broker);
       makePrivate(filename);
       // On a port that the system chooses nobody knows the gateway's yet: payments ask then, as they do anyhow.
-      const { port } = environment;
+      const { PORT } = gatewayEnvironment.of(this.broker);
       const options: ProviderOptions = {
         filename,
-        ...(port > 0 && { webhookUrl: `http://127.0.0.1:${port}/api/v1/payments/webhook` }),
+        ...(PORT > 0 && { webhookUrl: `http://127.0.0.1:${PORT}/api/v1/payments/webhook` }),
       };
       const worker = new Worker(new URL("./server.ts", import.meta.url), { workerData: options });
       const exited = new Promise(resolve => worker.once("exit", resolve));
       const [{ url, webhookSecret }] = await once(worker, "message");
       this.secret = webhookSecret;
-      worker.on("error", error => this.logger.error(new Bug("PROVIDER_CRASHED", error.message, { cause: error })));
+      worker.on("error", error =>
+        this.logger.error(paymentErrors.PROVIDER_CRASHED({ reason: error.message, cause: error })),
+      );
       // Payments may ask until the last service has stopped.
       closeWithBroker(this.broker, async () => {
         // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
@@ -48,7 +55,8 @@ export default defineService(contract, {
 });
 
 /** Among the shop's files, wherever those are; its own book is a file also where the shop's are on Postgres. */
-function ledgerFile({ databaseOf, dataDir }: Environment): string {
-  const location = databaseOf(contract.service);
-  return resolve(location.kind === "sqlite" ? location.filename : join(dataDir, `${contract.service}.sqlite`));
+function ledgerFile(broker: ServiceBroker): string {
+  const location = locationOf(broker, contract.service);
+  const { DATA_DIR } = databaseEnvironment.of(broker);
+  return resolve(location.kind === "sqlite" ? location.filename : join(DATA_DIR, `${contract.service}.sqlite`));
 }

@@ -1,7 +1,8 @@
 // How every connection of a service to Postgres is made: knex's pool and the event store's alike.
 import pg, { type ClientConfig } from "pg";
-import { readPostgresUrl, type PostgresLocation } from "../../../kernel/index.ts";
 import type { SessionConfig } from "./session.ts";
+import { readPostgresUrl } from "../../postgres-url.ts";
+import type { PostgresLocation } from "../../location.ts";
 
 const limits = {
   /** Milliseconds until a server answers that it takes the connection. */

@@ -1,6 +1,7 @@
 // What a failed statement is to its caller: not now (busy, unreachable), or an error of the statement's own.
 import { DatabaseError } from "pg";
-import { Unavailable, type Outcome } from "../../../kernel/index.ts";
+import type { Outcome, Unavailable } from "../../../kernel/index.ts";
+import { databaseErrors } from "../../errors.ts";
 
 /**
  * Connection exceptions, also PgBouncer's, and the server's own end: stopped, crashed or starting. Whether what was under
@@ -39,16 +40,10 @@ export const endsConnection = (error: unknown): boolean =>
   ENDS_CONNECTION.test(stateOf(error)) ||
   (error instanceof DatabaseError && (error.severity === "FATAL" || error.severity === "PANIC"));
 
-export const busy = (cause: unknown): Unavailable =>
-  new Unavailable("DATABASE_BUSY", { message: "the database is busy", retryAfterMs: 200, cause });
+export const busy = (cause: unknown): Unavailable => databaseErrors.DATABASE_BUSY({ cause });
 
 export const unreachable = (cause: unknown, outcome: Outcome = "none"): Unavailable =>
-  new Unavailable("DATABASE_UNAVAILABLE", {
-    message: "the database cannot be reached",
-    retryAfterMs: 1_000,
-    outcome,
-    cause,
-  });
+  databaseErrors.DATABASE_UNAVAILABLE({ outcome, cause });
 
 /** A connection that could not be made. */
 export const refused = (error: unknown): Unavailable => (isBusy(error) ? busy(error) : unreachable(error));

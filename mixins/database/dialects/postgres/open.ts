@@ -1,5 +1,6 @@
 import knex, { type Knex } from "knex";
-import { Misconfigured, type PostgresLocation } from "../../../kernel/index.ts";
+import type { PostgresLocation } from "../../location.ts";
+import { Misconfigured } from "../../../kernel/index.ts";
 import type { Database, OpenOptions } from "../../database.ts";
 import { observePool } from "../../pool.ts";
 import { connectionOf } from "./connection.ts";

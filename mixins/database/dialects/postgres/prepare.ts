@@ -1,6 +1,8 @@
 // The service's role and schema: made by the first start, found by every later one.
 import pg from "pg";
-import { Misconfigured, readPostgresUrl, withoutSecrets, type PostgresLocation } from "../../../kernel/index.ts";
+import { readPostgresUrl } from "../../postgres-url.ts";
+import type { PostgresLocation } from "../../location.ts";
+import { Misconfigured, withoutSecrets } from "../../../kernel/index.ts";
 import { sessionSettings } from "./connection.ts";
 
 /** Serialises starts that find nothing there: `create … if not exists` alone still collides in the catalogue. */

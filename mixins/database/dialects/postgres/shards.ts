@@ -1,7 +1,10 @@
 // Which databases make up a service's store. Each says so itself, in a row of its own: so the order of the URLs means
 // nothing, and one that is missing, named twice or of another store is found before anything is written.
 import type { ClientBase } from "pg";
-import { Bug, newId, readPostgresUrl, type PostgresLocation } from "../../../kernel/index.ts";
+import { readPostgresUrl } from "../../postgres-url.ts";
+import type { PostgresLocation } from "../../location.ts";
+import { newId } from "../../../kernel/index.ts";
+import { databaseErrors } from "../../errors.ts";
 import { connectionOf } from "./connection.ts";
 import { prepareDatabase } from "./prepare.ts";
 import { Session } from "./session.ts";
@@ -65,13 +68,15 @@ export const addShards = (location: PostgresLocation): Promise<readonly Shard[]>
   withCandidates(location, async candidates => {
     const known = candidates.filter(({ row }) => row !== undefined);
     const fresh = candidates.filter(({ row }) => row === undefined);
-    if (known.length === 0) throw new Bug("SHARD_MISSING", "none of the databases is a shard of a store");
+    if (known.length === 0) throw databaseErrors.SHARD_MISSING();
     check(known);
     const shards = candidates.length;
     const { store } = known[0]!.row!;
     const taken = Math.max(...known.map(({ row }) => row!.number)) + 1;
     if (taken > known.length)
-      throw new Bug("SHARD_MISSING", `the store has at least ${taken} shards, but only ${places(known)} are named`);
+      throw databaseErrors.SHARD_MISSING({
+        message: `the store has at least ${taken} shards, but only ${places(known)} are named`,
+      });
     for (const [i, candidate] of fresh.entries())
       await become(candidate, { store, number: taken + i, shards, is_late: true });
     for (const candidate of known) {
@@ -135,24 +140,22 @@ export function checkShards(candidates: readonly Named[]): void {
   const { shards } = known[0]!.row!;
   if (known.length + fresh.length < shards) {
     const missing = numbers(shards).filter(number => known.every(({ row }) => row!.number !== number));
-    throw new Bug(
-      "SHARD_MISSING",
-      `the store has ${shards} shards, but of them only ${places(known)} ${known.length === 1 ? "is" : "are"} named: missing ${missing.join(", ")}`,
-    );
+    throw databaseErrors.SHARD_MISSING({
+      message: `the store has ${shards} shards, but of them only ${places(known)} ${known.length === 1 ? "is" : "are"} named: missing ${missing.join(", ")}`,
+    });
   }
   const isUnfinished = known.length + fresh.length === shards && known.every(({ row }) => !row!.is_late);
-  if (fresh.length > 0 && !isUnfinished)
-    throw new Bug("SHARD_UNKNOWN", `${places(fresh)} is no shard of the store: \`npm run reshard\` makes it one`);
+  if (fresh.length > 0 && !isUnfinished) throw databaseErrors.SHARD_UNKNOWN({ place: places(fresh) });
 }
 
 function check(known: readonly Named[]): void {
   const [first] = known;
   const foreign = known.filter(({ row }) => row!.store !== first!.row!.store);
   if (foreign.length > 0)
-    throw new Bug("SHARD_UNKNOWN", `${places(foreign)} belongs to another store than ${first!.place}`);
+    throw databaseErrors.SHARD_UNKNOWN({ message: `${places(foreign)} belongs to another store than ${first!.place}` });
   for (const { row, place } of known)
     if (known.filter(other => other.row!.number === row!.number).length > 1)
-      throw new Bug("SHARD_TWICE", `shard ${row!.number} is named twice: ${place}`);
+      throw databaseErrors.SHARD_TWICE({ number: row!.number, place });
 }
 
 const toShards = (candidates: readonly Candidate[]): Shard[] =>

@@ -2,7 +2,8 @@
 import type { SQLInputValue } from "node:sqlite";
 // @ts-expect-error knex ships no types for its dialect classes
 import BetterSqlite3Client from "knex/lib/dialects/better-sqlite3/index.js";
-import { Unavailable } from "../../../kernel/index.ts";
+import type { Unavailable } from "../../../kernel/index.ts";
+import { databaseErrors } from "../../errors.ts";
 import { Connection, type Durability } from "./connection.ts";
 import { isBusy, type LockQueue } from "./lock-queue.ts";
 
@@ -69,5 +70,4 @@ export class NodeSqliteClient extends BetterSqlite3Client {
 }
 Object.assign(NodeSqliteClient.prototype, { dialect: "sqlite3", driverName: "node:sqlite" });
 
-const busy = (cause: unknown): Unavailable =>
-  new Unavailable("DATABASE_BUSY", { message: "the database is busy", retryAfterMs: 200, cause });
+const busy = (cause: unknown): Unavailable => databaseErrors.DATABASE_BUSY({ cause });

@@ -1,7 +1,8 @@
 import { DatabaseSync } from "node:sqlite";
 import knex, { type Knex } from "knex";
-import { Bug, makePrivate } from "../../../kernel/index.ts";
+import { makePrivate } from "../../../kernel/index.ts";
 import type { Database, OpenOptions } from "../../database.ts";
+import { databaseErrors } from "../../errors.ts";
 import { observePool } from "../../pool.ts";
 import { isBusy, LockQueue } from "./lock-queue.ts";
 import { NodeSqliteClient, type SqliteSettings } from "./node-sqlite-client.ts";
@@ -22,7 +23,7 @@ const limits = {
 
 /** Opens a SQLite file; makes it, and its folder, when missing. Throws Bug `FILE_TORN` for a copy without its log, `FILE_UNREADABLE` for what is no database. */
 export async function openSqlite(filename: string, options: OpenOptions): Promise<Database> {
-  if (isTornCopy(filename)) throw new Bug("FILE_TORN", tornCopyMessage(filename));
+  if (isTornCopy(filename)) throw databaseErrors.FILE_TORN({ message: tornCopyMessage(filename) });
   // Keys and passwords lie in it.
   makePrivate(filename);
   const lock = new LockQueue();
@@ -98,7 +99,7 @@ class Guard {
       database?.close();
       throw isBusy(error)
         ? error
-        : new Bug("FILE_UNREADABLE", `${filename}: ${(error as Error).message}`, { cause: error });
+        : databaseErrors.FILE_UNREADABLE({ filename, reason: (error as Error).message, cause: error });
     }
   }
 

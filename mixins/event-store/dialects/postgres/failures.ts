@@ -1,6 +1,6 @@
 // What an error of the driver says about the statement that it ended.
 import { DatabaseError } from "pg";
-import { isContended, isGone, stateOf } from "../../../database/mixin.ts";
+import { isContended, isGone, stateOf } from "../../../database/siblings.ts";
 
 /**
  * How a statement, which is a transaction of its own, came to its end:

@@ -9,11 +9,13 @@
 // Until then nothing else leaves this lane: GroupCommit has one batch in flight. A crash of ours at any point leaves all
 // of the batch or nothing.
 import { setTimeout as sleep } from "node:timers/promises";
+import { endsConnection, Session, stateOf, type SessionConfig } from "../../../database/siblings.ts";
 import type { ClientConfig } from "pg";
-import { endsConnection, Session, stateOf, type SessionConfig } from "../../../database/mixin.ts";
-import { backoffMs, failpoint, Unavailable } from "../../../kernel/index.ts";
+import { backoffMs, Unavailable } from "../../../kernel/index.ts";
 import type { CommittedBatch, Upkeep } from "../../dialect.ts";
+import { storeErrors } from "../../errors.ts";
 import type { Append } from "../../event-store.ts";
+import { failpoint } from "../../failpoints.ts";
 import { limits } from "../../limits.ts";
 import { plainBatch, plainVerdicts, verdictBatch, verdictOf, type Statement, type VerdictRow } from "./batch.ts";
 import { failureOf } from "./failures.ts";
@@ -97,7 +99,7 @@ export class Lane {
       } catch (error) {
         void client.end().catch(() => {});
         if (performance.now() > until || this.#closed)
-          throw new Unavailable("STORE_UNAVAILABLE", { message: (error as Error).message, cause: error });
+          throw storeErrors.STORE_UNAVAILABLE({ message: (error as Error).message, cause: error });
         await sleep(backoffMs(attempts, { baseMs: 20, capMs: 500 }));
       }
     }
@@ -122,8 +124,6 @@ export class Lane {
 const isForVerdicts = (error: unknown): boolean => [NOT_AS_EXPECTED, UNIQUE_VIOLATION].includes(stateOf(error));
 
 const undone = (cause: unknown): Unavailable =>
-  cause instanceof Unavailable
-    ? cause
-    : new Unavailable("COMMIT_FAILED", { message: (cause as Error).message, outcome: "none", cause });
+  cause instanceof Unavailable ? cause : storeErrors.COMMIT_FAILED({ message: (cause as Error).message, cause });
 const unknown = (cause: unknown): Unavailable =>
-  new Unavailable("COMMIT_FAILED", { message: (cause as Error).message, outcome: "unknown", cause });
+  storeErrors.COMMIT_FAILED({ message: (cause as Error).message, outcome: "unknown", cause });

@@ -1,8 +1,10 @@
 // The Postgres dialect: batches through lanes of one connection each, reads through a pool.
-import { connectionOf, Session, shardsOf, type Shard } from "../../../database/mixin.ts";
-import { Bug, Misconfigured, Unavailable, type PostgresLocation } from "../../../kernel/index.ts";
+import type { PostgresLocation } from "../../../database/index.ts";
+import { connectionOf, Session, shardsOf, type Shard } from "../../../database/siblings.ts";
+import { Bug, Misconfigured, Unavailable } from "../../../kernel/index.ts";
 import { bucketOf } from "../../buckets.ts";
 import type { Dialect } from "../../dialect.ts";
+import { storeErrors } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { Lane } from "./lane.ts";
 import { Reads } from "./reads.ts";
@@ -26,8 +28,8 @@ export async function openPostgres(
     return shards.map(({ number, place, url }) => ({ number, place, dialect: open(url, location) }));
   } catch (error) {
     if ([Bug, Misconfigured, Unavailable].some(known => error instanceof known)) throw error;
-    const message = `schema ${location.schema} cannot be opened as an event store: ${(error as Error).message}`;
-    throw new Bug("STORE_UNREADABLE", message, { cause: error });
+    const reason = (error as Error).message;
+    throw storeErrors.STORE_UNREADABLE({ place: `schema ${location.schema}`, reason, cause: error });
   }
 }
 

@@ -2,10 +2,11 @@
 // (https://jepsen.io/analyses/amazon-rds-for-postgresql-17.4), and what a decision stands on must be the newest.
 import { setTimeout as sleep } from "node:timers/promises";
 import pg, { type ClientConfig } from "pg";
-import { Session, type SessionConfig } from "../../../database/mixin.ts";
-import { backoffMs, Bug, rfc3339, Unavailable } from "../../../kernel/index.ts";
+import { Session, type SessionConfig } from "../../../database/siblings.ts";
+import { backoffMs, rfc3339 } from "../../../kernel/index.ts";
 import { bucketOf, moved } from "../../buckets.ts";
 import type { Dialect, HeldBucket } from "../../dialect.ts";
+import { storeErrors } from "../../errors.ts";
 import type { Append, Cursor, OpenSaga, StoredEvent, Verdict } from "../../event-store.ts";
 import { limits } from "../../limits.ts";
 import { smallintArray, textArray } from "./arrays.ts";
@@ -55,7 +56,7 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
         return (await this.#pool.query(text, values)).rows as R[];
       } catch (error) {
         if (failureOf(error) === "undone" || performance.now() > until)
-          throw new Unavailable("STORE_UNAVAILABLE", { message: (error as Error).message, cause: error });
+          throw storeErrors.STORE_UNAVAILABLE({ message: (error as Error).message, cause: error });
         await sleep(backoffMs(attempts, { baseMs: 20, capMs: 500 }));
       }
   }
@@ -257,6 +258,6 @@ const cursorOf = ({ xid, position }: { xid: string; position: number }): Cursor 
 function placeOf(cursor: Cursor): { xid: string; position: number } {
   if (cursor === "") return { xid: "0", position: 0 };
   const [, xid, position] = /^(\d{1,20}):(\d{1,16})$/.exec(cursor) ?? [];
-  if (xid === undefined) throw new Bug("CURSOR_UNREADABLE", `"${cursor}" is not a cursor of this event store`);
+  if (xid === undefined) throw storeErrors.CURSOR_UNREADABLE({ cursor });
   return { xid, position: Number(position) };
 }

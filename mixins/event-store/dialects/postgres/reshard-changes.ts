@@ -7,7 +7,7 @@
 // Killed, a run leaves the triggers at work on the buckets that it had marked: the next one takes all notes anew.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClientBase } from "pg";
-import { stateOf } from "../../../database/mixin.ts";
+import { stateOf } from "../../../database/siblings.ts";
 
 const limits = {
   /** Milliseconds that a change of a table's triggers waits for the table: appends queue behind it. */

@@ -1,4 +1,4 @@
-import { query } from "../../../testing/servers/postgres.ts";
+import { query } from "../../../testing/servers.ts";
 
 /** What a reshard that has ended should not have left on a shard, in words. */
 export async function leftBehind(url: string, schema: string): Promise<string[]> {

@@ -14,10 +14,12 @@
 // Killed at any point it goes on from there: the state of a bucket says how far it was. Copying again changes nothing. What
 // was sealed is the source's again until all is copied and compared anew.
 import { setTimeout as sleep } from "node:timers/promises";
+import { connectionOf, shardsOf, type Shard } from "../../../database/siblings.ts";
 import pg, { type ClientBase } from "pg";
-import { connectionOf, shardsOf, type Shard } from "../../../database/mixin.ts";
-import { Bug, failpoint, type PostgresLocation } from "../../../kernel/index.ts";
+import type { PostgresLocation } from "../../../database/index.ts";
 import { BUCKETS } from "../../buckets.ts";
+import { failpoint } from "../../failpoints.ts";
+import { storeErrors } from "../../errors.ts";
 import { changedOf, endWatch, takeChanges, watchChanges } from "./reshard-changes.ts";
 import {
   compareCommands,
@@ -78,8 +80,7 @@ export async function rebalance(
   const sides: Side[] = [];
   try {
     for (const shard of await shardsOf(location)) {
-      if (shard.isPooled)
-        throw new Bug("RESHARD_POOLED", `${shard.place}: resharding needs a session of its own, not a pooler's`);
+      if (shard.isPooled) throw storeErrors.RESHARD_POOLED({ place: shard.place });
       const client = new pg.Client(connectionOf(shard.url, location));
       client.on("error", () => {}); // a connection that is lost rejects what waits for it
       await client.connect();
@@ -109,8 +110,7 @@ async function beAlone(sides: readonly Side[]): Promise<void> {
         "select pg_try_advisory_lock(hashtext('reshard ' || current_schema)) as is_ours",
       );
       if (rows[0].is_ours) break;
-      if (performance.now() > until)
-        throw new Bug("RESHARD_RUNNING", `another reshard is at work on this store, at ${place}`);
+      if (performance.now() > until) throw storeErrors.RESHARD_RUNNING({ place });
     }
 }
 
@@ -392,7 +392,7 @@ async function mustAddUp(move: Move): Promise<void> {
 
 async function giveBack({ from, buckets }: Move, why: string): Promise<never> {
   await from.client.query("update buckets set state = 'owned', moving_to = null where bucket = any($1)", [buckets]);
-  throw new Bug("RESHARD_DIFFERS", `buckets ${buckets.join(", ")} stay at ${from.place}: ${why}`);
+  throw storeErrors.RESHARD_DIFFERS({ buckets: buckets.join(", "), place: from.place, why });
 }
 
 function inGroups(buckets: readonly number[]): number[][] {

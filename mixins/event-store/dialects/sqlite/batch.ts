@@ -1,6 +1,6 @@
 // The verdicts. One batch, one transaction; runs in the writer thread, alone on the file while the transaction lasts,
 // so what it reads of heads and commands holds until the commit.
-import { failpoint } from "../../../kernel/index.ts";
+import { failpoint } from "../../failpoints.ts";
 import type { Upkeep } from "../../dialect.ts";
 import type { Append } from "../../event-store.ts";
 import type { Connection } from "./connection.ts";

@@ -1,8 +1,9 @@
 // The one connection that the writer thread holds, and how it shares its file with other processes.
 import { statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { Bug, makePrivate, Unavailable } from "../../../kernel/index.ts";
+import { Bug, makePrivate } from "../../../kernel/index.ts";
 import { ARM, checkpoint, SEEN } from "../../../database/index.ts";
+import { storeErrors } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import { migrate } from "./schema.ts";
 
@@ -42,7 +43,8 @@ export class Connection {
     } catch (error) {
       this.database.close();
       if (error instanceof Bug) throw error;
-      throw new Bug("STORE_UNREADABLE", `${filename}: cannot be opened as an event store: ${String(error)}`, {
+      throw storeErrors.STORE_UNREADABLE({
+        message: `${filename}: cannot be opened as an event store: ${String(error)}`,
         cause: error,
       });
     }
@@ -76,7 +78,7 @@ export class Connection {
       this.#commit.run();
     } catch (error) {
       const outcome = errorCode(error) === SQLITE_FULL ? "none" : "unknown";
-      throw new Unavailable("COMMIT_FAILED", { message: `${this.#filename}: ${String(error)}`, outcome, cause: error });
+      throw storeErrors.COMMIT_FAILED({ message: `${this.#filename}: ${String(error)}`, outcome, cause: error });
     }
   }
 

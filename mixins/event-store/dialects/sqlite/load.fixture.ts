@@ -1,7 +1,7 @@
 // A process that appends as fast as it can, for the tests that kill it or set several on one file.
 //   node load.fixture.ts <file> <name> <callers> <milliseconds, 0 = until killed>
 // Says `ready`, waits for a line on stdin, then writes `ack <stream> <version>` for each acknowledged append,
-// `failed <stream> <outcome>` for each that failed, and at the end `longest <ms>`, the longest that an append waited.
+// `failed <stream> <outcome>` for each that failed, and at the end `longest <ms> <ms>`, the longest that an append waited and the mean.
 import { writeSync } from "node:fs";
 import { once } from "node:events";
 import { outcomeOf } from "../../../kernel/index.ts";
@@ -16,7 +16,7 @@ writeSync(1, "ready\n");
 await once(process.stdin, "data");
 const startedAt = performance.now();
 const goesOn = () => forMs === "0" || performance.now() - startedAt < Number(forMs);
-let longest = 0;
+let [longest, sum, count] = [0, 0, 0];
 
 const verdictOf = (append: Append) => new Promise<Verdict>(resolve => store.append(append, resolve));
 function lineOf({ stream }: Append, verdict: Verdict): string {
@@ -43,13 +43,16 @@ async function caller(n: number): Promise<void> {
     for (let failed = true; failed;) {
       const sentAt = performance.now();
       const verdict = await verdictOf(append);
-      longest = Math.max(longest, performance.now() - sentAt);
+      const waitedMs = performance.now() - sentAt;
+      longest = Math.max(longest, waitedMs);
+      sum += waitedMs;
+      count++;
       writeSync(1, `${lineOf(append, verdict)}\n`);
       failed = verdict.kind === "failed" && goesOn();
     }
   }
 }
 await Promise.all(Array.from({ length: Number(callers) }, (_, n) => caller(n)));
-writeSync(1, `longest ${longest.toFixed(1)}\n`);
+writeSync(1, `longest ${longest.toFixed(1)} ${(sum / count).toFixed(1)}\n`);
 await store.close();
 process.exit();

@@ -1,9 +1,10 @@
 // The SQLite dialect: the reads of the port on the writer thread of one file.
 import type { Dialect } from "../../dialect.ts";
+import { storeErrors } from "../../errors.ts";
 import type { StoredEvent, StoredSnapshot } from "../../event-store.ts";
 import { limits } from "../../limits.ts";
 import { isTornCopy, tornCopyMessage } from "../../../database/index.ts";
-import { Bug, rfc3339 } from "../../../kernel/index.ts";
+import { rfc3339 } from "../../../kernel/index.ts";
 import { WriterThread, type DeathObserver } from "./thread.ts";
 import { decodeVerdicts, encodeAppends, recordedCommand, type Row } from "./wire.ts";
 
@@ -11,7 +12,7 @@ const OPEN = ["running", "compensating", "stuck"] as const;
 
 /** Opens the file, creating folder, file and tables as needed. Throws Bug `STORE_UNREADABLE`, `STORE_TORN` or `STORE_SCHEMA_NEWER`. */
 export async function openSqlite(filename: string, onDeath: DeathObserver = () => {}): Promise<Dialect> {
-  if (isTornCopy(filename)) throw new Bug("STORE_TORN", tornCopyMessage(filename));
+  if (isTornCopy(filename)) throw storeErrors.STORE_TORN({ message: tornCopyMessage(filename) });
   const thread = new WriterThread(filename, onDeath);
   await thread.open();
 
@@ -136,7 +137,6 @@ function snapshotOf(row: Row | undefined): StoredSnapshot | undefined {
 
 function positionOf(cursor: string): number {
   const position = Number(cursor);
-  if (!Number.isSafeInteger(position) || position < 0)
-    throw new Bug("CURSOR_UNREADABLE", `"${cursor}" is not a cursor of this event store`);
+  if (!Number.isSafeInteger(position) || position < 0) throw storeErrors.CURSOR_UNREADABLE({ cursor });
   return position;
 }

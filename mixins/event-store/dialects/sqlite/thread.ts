@@ -5,7 +5,8 @@
 // one. So everything pending goes to a new thread as it was. What had committed comes back as `duplicate`, with the
 // answer recorded; everything else we ask for is a read, or has the same effect the second time.
 import { Worker } from "node:worker_threads";
-import { Bug, Unavailable } from "../../../kernel/index.ts";
+import { Bug, type Unavailable } from "../../../kernel/index.ts";
+import { storeErrors } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Operation, Request, Requests, Response, WireError } from "./wire.ts";
 
@@ -55,8 +56,7 @@ export class WriterThread {
   }
 
   request<O extends Operation>(op: O, ...args: Requests[O]["args"]): Promise<Requests[O]["result"]> {
-    if (this.#closing && op !== "close")
-      return Promise.reject(new Unavailable("STORE_CLOSED", { message: "the event store is closed" }));
+    if (this.#closing && op !== "close") return Promise.reject(storeErrors.STORE_CLOSED());
     return new Promise((resolve, reject) => {
       const request = { id: ++this.#lastId, op, args } as Request;
       const pending: Pending = { request, resolve, reject, worker: undefined, threads: 0 };
@@ -135,4 +135,4 @@ export class WriterThread {
 }
 
 const unavailable = ({ type, message, outcome }: WireError, cause?: Error): Unavailable =>
-  new Unavailable(type === "COMMIT_FAILED" ? type : "STORE_UNAVAILABLE", { message, outcome, cause });
+  (type === "COMMIT_FAILED" ? storeErrors.COMMIT_FAILED : storeErrors.STORE_UNAVAILABLE)({ message, outcome, cause });

@@ -5,7 +5,8 @@
 // that dies before the commit leaves nothing; one that dies after it has written everything, and whoever re-submits the
 // batch gets duplicates.
 import { parentPort, workerData } from "node:worker_threads";
-import { failpoint, outcomeOf, plainError } from "../../../kernel/index.ts";
+import { outcomeOf, plainError } from "../../../kernel/index.ts";
+import { failpoint } from "../../failpoints.ts";
 import { batchWriter } from "./batch.ts";
 import { Connection } from "./connection.ts";
 import { reader } from "./reads.ts";

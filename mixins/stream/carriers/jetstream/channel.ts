@@ -1,15 +1,15 @@
-// The JetStream stream of one owner: its names, its bounds, and what a message in it says.
+// The JetStream stream of one owner: its names, its bounds, and the form of its messages.
 import { hash } from "node:crypto";
 import { DiscardPolicy, nanos, StorageType, type JetStreamManager, type NatsError, type StreamConfig } from "nats";
 import { bucketOf } from "../../../event-store/index.ts";
-import type { Cursor, LogEvent } from "../../source.ts";
+import type { Cursor, LogEvent } from "../../log/source.ts";
 
 const limits = {
-  /** Subjects that the streams of an owner spread over: whoever wants a part of its events subscribes to some. */
+  /** Subjects that the streams of an owner spread over: a reader that wants a part of the events subscribes to some. */
   partitions: 16,
   /**
-   * What JetStream keeps, for readers that are slower than the log for a while; whatever is older is read from the log.
-   * A day, and 256 MB an owner: some 500,000 events.
+   * Messages that JetStream keeps, for readers that are slower than the log for a while; older events are read from the
+   * log. A day, and 256 MB an owner: some 500,000 events.
    */
   maxAgeMs: 24 * 60 * 60 * 1_000,
   maxBytes: 256 * 1024 * 1024,
@@ -18,12 +18,12 @@ const limits = {
 };
 
 /**
- * A message: one event, and where in the log it stands. The relay reads the log page by page; from the place `after` to
- * the place `upTo` lie `count` events, of which this is number `index`, from 1 on. Who has all of them has the log
- * between the two places, and who misses one sees it by these numbers at the next.
+ * A message: one event, and where in the log it stands. The relay reads the log page by page; from the cursor `after` to
+ * the cursor `upTo` lie `count` events, of which this is number `index`, from 1 on. A reader that has all of them has the
+ * log between the two cursors; one that misses some sees it by these numbers at the next message.
  */
 export interface Carried {
-  /** Whose log, in which shape: see LogPage. */
+  /** Which log, in which shape: see LogPage. */
   readonly origin: string;
   readonly after: Cursor;
   readonly upTo: Cursor;
@@ -31,9 +31,9 @@ export interface Carried {
   readonly count: number;
   /** Digest of the mark at `after`. A page without it does not follow, unless it begins where the log does. */
   readonly follows?: string;
-  /** Of the place `upTo`; in the last message of a page. */
+  /** The mark at `upTo`; in the last message of a page. */
   readonly mark?: string;
-  /** Not there when it is larger than a message may be: it has to be read from the log. */
+  /** Absent when it is larger than a message may be: then it is read from the log. */
   readonly event?: LogEvent;
 }
 
@@ -42,28 +42,28 @@ export const digestOfMark = (mark: string | undefined): string | undefined =>
 
 export class Channel {
   readonly #subject: string;
-  /** Of the stream. */
+  /** Name of the JetStream stream. */
   readonly name: string;
 
   constructor(namespace: string, source: string) {
-    // Dots and blanks have a meaning in names: of a service only a version has one, `v2.orders`.
+    // Dots and blanks have a meaning in names. A service has a dot only before its version, `v2.orders`.
     const tokens = [namespace === "" ? "EVENTS" : `EVENTS-${namespace}`, source.replaceAll(/[^\w-]/g, "=")];
     this.#subject = tokens.join(".");
     this.name = tokens.join("=");
   }
 
-  /** One stream's events always have the same subject. */
+  /** The subject of an event: the same for all events of a stream. */
   subjectOf({ actor, stream }: Pick<LogEvent, "actor" | "stream">): string {
     return `${this.#subject}.${bucketOf(`${actor}.${stream}`) % limits.partitions}`;
   }
 
-  /** Makes sure that it is there, with today's bounds. Whoever comes first makes it; several at once do no harm. */
+  /** Makes the stream, or gives the one that is there today's bounds. Several callers at once do no harm. */
   async ensure({ streams }: JetStreamManager): Promise<void> {
     const config: Partial<StreamConfig> & { name: string } = {
       name: this.name,
       subjects: [`${this.#subject}.*`],
       storage: StorageType.File,
-      // What a lost disk loses is read from the log.
+      // Messages that a disk takes with it are read from the log.
       num_replicas: 1,
       discard: DiscardPolicy.Old,
       max_age: nanos(limits.maxAgeMs),

@@ -1,10 +1,10 @@
-// One connection to JetStream a broker, made in the background and again for ever: whoever needs it does without it
-// while the server is away. It is not the transporter's: what carries calls may be set up, and fail, by itself.
+// One connection to JetStream a broker, made in the background, and again whenever it is lost: its users do without it while
+// the server is away. The transporter has another one: the bus of calls may be another server, and fails by itself.
 import type { ServiceBroker } from "moleculer";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, Events, type JetStreamClient, type JetStreamManager, type NatsConnection } from "nats";
 import { closeWithBroker } from "../../../database/mixin.ts";
-import { environmentOf, natsOptions } from "../../../kernel/index.ts";
+import { natsOptions, nodeEnvironment } from "../../../kernel/index.ts";
 
 const limits = {
   /** Milliseconds between two attempts to connect. */
@@ -34,12 +34,12 @@ export class Connection {
     void this.#connect();
   }
 
-  /** Undefined while the server is away. */
+  /** The connection; undefined while the server is away. */
   get jetStream(): JetStream | undefined {
     return this.#isUp ? this.#made : undefined;
   }
 
-  /** Calls back when it comes or goes. Returns its undo. */
+  /** Calls back when the server comes or goes. Returns its undo. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -69,7 +69,7 @@ export class Connection {
         for await (const { type } of nats.status())
           if (type === Events.Disconnect) this.#change(false);
           else if (type === Events.Reconnect) this.#change(true);
-        // The client gave the connection up: another one.
+        // The client has given the connection up.
         this.#change(false);
       } catch {
         await sleep(limits.reconnectMs, undefined, { ref: false });
@@ -88,7 +88,7 @@ const connections = new WeakMap<ServiceBroker, Connection>();
 export function connectionOf(broker: ServiceBroker): Connection {
   const known = connections.get(broker);
   if (known) return known;
-  const connection = new Connection(environmentOf(broker).natsUrl!);
+  const connection = new Connection(nodeEnvironment.of(broker).NATS_URL!);
   connections.set(broker, connection);
   closeWithBroker(broker, () => connection.close());
   return connection;

@@ -1,18 +1,19 @@
-// A feed that takes what the relay publishes, and reads the owner's log wherever that does not reach. Its place is a
-// place in the log, as with any carrier: JetStream's own numbers are nowhere kept.
+// A feed that takes the messages of the relay, and reads the owner's log where they do not reach. Its cursor is one of the
+// log, as with any carrier: JetStream's own numbers are kept nowhere.
 //
-//   on the log    at first, after a hole, whenever JetStream is away: page after page, to the end; there it opens a tail
-//                 of what is published from then on, and once that flows and the log is at its end again, goes over.
-//   on the tail   a message is taken if it follows what we have (its page begins at our place or before it, and none of
-//                 the page is missing); what we have had is dropped. Anything else is a hole, whatever made it: messages
-//                 lost or out of order, a stream deleted or begun anew, two relays, an event too large for a message, one
-//                 in the shape of another version of the owner, the log of another database: back to the log. A page says
+//   on the log    at first, after a gap, and whenever JetStream is away: page after page, to the end. There it opens a tail
+//                 of the messages from then on, and changes over once the tail flows and the log is at its end again.
+//   on the tail   a message is taken if it follows our cursor (its page begins at the cursor or before it, and none of the
+//                 page is missing), and dropped if we have had it. Anything else is a gap: messages lost or out of order,
+//                 a stream deleted or begun anew, two relays, an event too large for a message, one in the shape of
+//                 another version of the owner, the log of another database. A gap leads back to the log. A page tells
 //                 which event it follows (`follows`), since a log that was put back from a copy has the same numbers.
 //
-// A hole shows at the next message. If there is none, we look at the log, soon after a hint, else every 2 s.
+// A gap shows at the next message. While there is none, we look at the log, soon after a hint, else every 2 s.
+import { Pause } from "../../../kernel/index.ts";
 import type { Batch, Feed } from "../carrier.ts";
 import { LocalFeed, type ReadPage } from "../local.ts";
-import { isAtOrPast, type Cursor, type LogEvent } from "../../source.ts";
+import { isAtOrPast, type Cursor, type LogEvent } from "../../log/source.ts";
 import { digestOfMark, type Carried, type Channel } from "./channel.ts";
 import type { Connection } from "./connection.ts";
 import { Tail } from "./tail.ts";
@@ -20,10 +21,10 @@ import { Tail } from "./tail.ts";
 const limits = {
   /** Milliseconds that `next` waits for a message. */
   waitMs: 500,
-  /** Milliseconds without a new event until we look at the log; after a hint, within which the event must have come. */
+  /** Milliseconds without a new event until we look at the log, and milliseconds after a hint until we do. */
   silentMs: 2_000,
   hintedMs: 500,
-  /** Milliseconds until a tail that has ended, or could not be opened, is followed by another. */
+  /** Milliseconds between two tails, if one ends or cannot be opened. */
   reopenMs: 1_000,
 };
 
@@ -35,16 +36,16 @@ export class JetStreamFeed implements Feed {
   readonly #onClose: () => void;
   #cursor: Cursor;
   #mark: string | undefined;
-  /** On the log: what reads it. On the tail: undefined. */
+  /** Reads the log; undefined on the tail. */
   #log: LocalFeed | undefined;
   #tail: Tail | undefined;
   /** When the last tail was opened; monotonic. */
   #openedAt = -Infinity;
-  /** The page of which some messages have been taken, up to this one. */
+  /** The last message that was taken of a page, if the page has more. */
   #within: Carried | undefined;
-  /** A page that begins before our place, after whose arrival the owner has looked our place up. */
+  /** A page that begins before our cursor, and after whose arrival the owner has looked our cursor up. */
   #lookedUp: Carried | undefined;
-  /** Of the log, as its owner told it last. */
+  /** Origin of the log, as its owner told it last. */
   #origin: string | undefined;
   /** Messages kept when the last read of the log began: that read has covered them. */
   #covered = 0;
@@ -53,7 +54,7 @@ export class JetStreamFeed implements Feed {
   /** On the log because the tail is silent. */
   #isLooking = false;
   #closed = false;
-  #endWait: (() => void) | undefined;
+  readonly #pause = new Pause();
 
   constructor(
     source: string,
@@ -99,7 +100,7 @@ export class JetStreamFeed implements Feed {
     this.#onClose();
     this.#log?.close();
     this.#tail?.close();
-    this.#endWait?.();
+    this.#pause.end();
   }
 
   // ---- on the log
@@ -111,7 +112,7 @@ export class JetStreamFeed implements Feed {
     this.#mark = batch.mark;
     this.#within = undefined;
     if (this.#isLooking && batch.events.length > 0) {
-      // It is silent and should not be: a consumer that the server has lost between two pulls gets no word of that.
+      // The tail is silent although there are events: the server has lost its consumer between two pulls, unnoticed.
       this.#tail?.close();
       this.#covered = 0;
     }
@@ -140,7 +141,7 @@ export class JetStreamFeed implements Feed {
 
   // ---- on the tail
 
-  /** What follows our place, in order; less than is kept when there is a hole. */
+  /** The messages that follow our cursor, in order, up to a gap. */
   #take(limit: number): LogEvent[] {
     const events: LogEvent[] = [];
     const tail = this.#tail!;
@@ -167,15 +168,16 @@ export class JetStreamFeed implements Feed {
     return index === 1 && !isAtOrPast(this.#cursor, upTo) && this.#isSameLog(message);
   }
 
-  /** A page that begins at our place tells by its mark whether it is our log's; of one that began before, the owner does. */
+  /** Of a page that begins at our cursor its mark tells whether it is of our log; of one that begins before, the owner. */
   #isSameLog({ after, upTo, follows }: Carried): boolean {
     if (after !== this.#cursor) return this.#lookedUp?.after === after && this.#lookedUp.upTo === upTo;
     return after === "" || (follows !== undefined && follows === digestOfMark(this.#mark));
   }
 
   /**
-   * A relay's pages lie otherwise than ours: the first after the log mostly begins before our place. Throws PlaceNotInLog.
-   * Looked up after it has arrived: whoever published it reads the same log as the owner by then.
+   * Has the owner look our cursor up. The relay divides the log into other pages than we do, so that its first one after we
+   * leave the log mostly begins before our cursor. Looked up once the page has arrived: the relay that published it has
+   * read the same log as the owner reads by then. Throws CursorNotInLog.
    */
   async #lookUp(message: Carried | undefined): Promise<void> {
     if (message?.index !== 1 || message.after === this.#cursor || message.origin !== this.#origin) return;
@@ -190,7 +192,7 @@ export class JetStreamFeed implements Feed {
     return origin === this.#origin && isAtOrPast(this.#cursor, upTo);
   }
 
-  /** Nothing could be taken: goes back to the log if there is a reason. */
+  /** Goes back to the log if there is a reason, after no message could be taken. Answers whether it does. */
   #lookAround(): boolean {
     const { first, state } = this.#tail!;
     if (first === undefined && state === "flowing" && performance.now() < this.#lookAt) return false;
@@ -199,25 +201,18 @@ export class JetStreamFeed implements Feed {
     return true;
   }
 
-  /** Resolves when a message is there, or something else is to be seen to, or after a while. */
+  /** Resolves when a message has come, when the tail has ended or the feed is closed, or after a while. */
   async #arrival(): Promise<void> {
     const end = performance.now() + limits.waitMs;
     for (;;) {
       const ms = Math.min(end, this.#lookAt) - performance.now();
       if (this.#closed || this.#tail!.size > 0 || this.#tail!.state === "ended" || ms <= 0) return;
-      await new Promise<void>(resolve => {
-        const timer = setTimeout(resolve, ms);
-        this.#endWait = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-      this.#endWait = undefined;
+      await this.#pause.wait(ms);
     }
   }
 
   #onTail(): void {
     if (this.#log && this.#tail?.state === "flowing" && this.#tail.size === 0) this.#log.wake();
-    this.#endWait?.();
+    this.#pause.end();
   }
 }

@@ -1,15 +1,16 @@
+// Publishes to JetStream in bulk: all messages of a page go out at once, and their acknowledgements come back to one inbox.
 import { createInbox, headers, type Msg, type NatsConnection } from "nats";
 
 export interface Message {
   readonly subject: string;
-  /** A message whose id JetStream has seen lately is dropped. */
+  /** JetStream drops a message whose id it has seen lately. */
   readonly id: string;
   readonly text: string;
 }
 
 /**
- * Publishes messages in order to one stream of JetStream and resolves when it has taken all of them. Rejects at the first
- * that it does not take, or after `timeoutMs`; some may have been taken then.
+ * Publishes messages in order to one stream of JetStream and resolves when it has stored all of them. Rejects at the first
+ * that it does not store, or after `timeoutMs` milliseconds; some may have been stored then.
  *
  * The client's own `publish` makes a request of each, which costs six times the CPU (110 against 18 µs a message).
  */
@@ -30,7 +31,7 @@ export async function publishAll(
     },
   });
   const timer = setTimeout(
-    () => reject(new Error(`${stream}: JetStream has not taken ${waiting} messages`)),
+    () => reject(new Error(`${stream}: JetStream has not stored ${waiting} messages`)),
     timeoutMs,
   );
   try {
@@ -48,7 +49,7 @@ export async function publishAll(
 }
 
 function failureOf(ack: Msg, stream: string): Error | undefined {
-  // Nobody listens to the subject: the stream is gone, or JetStream is off.
+  // No subscriber to the subject: the stream is gone, or JetStream is off.
   if (ack.headers?.hasError) return new Error(`JetStream has no stream ${stream}`);
   const { error } = ack.json<{ error?: { description: string } }>();
   return error && new Error(`${stream}: ${error.description}`);

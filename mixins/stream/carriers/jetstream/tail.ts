@@ -1,16 +1,16 @@
-// What is published from now on, as it comes: an ephemeral consumer of JetStream, without acknowledgements, since whoever
-// reads keeps its place in its own database. It ends at the first trouble; whoever reads opens another.
+// The messages from now on, as they come: an ephemeral consumer of JetStream, without acknowledgements, since a reader keeps
+// its checkpoint in its own database. It ends at the first error; its reader opens another.
 import { AckPolicy, DeliverPolicy, nanos, type ConsumerMessages, type FetchOptions, type JsMsg } from "nats";
 import type { Carried, Channel } from "./channel.ts";
 import type { JetStream } from "./connection.ts";
 
 const limits = {
-  /** Messages asked for at once, and kept until they are taken; more wait with the server. */
+  /** Messages asked for at once, and messages kept until they are taken; the others wait at the server. */
   pull: 500,
   kept: 1_000,
-  /** Milliseconds that a pull stays open. Within half of it a server that is silent is taken for gone. */
+  /** Milliseconds that a pull stays open. A server that is silent for half of it counts as gone. */
   pullMs: 4_000,
-  /** Milliseconds after its last pull until the server forgets it. */
+  /** Milliseconds after its last pull until the server forgets the consumer. */
   inactiveMs: 30_000,
 };
 
@@ -21,18 +21,18 @@ export class Tail {
   #pulling: ConsumerMessages | undefined;
   #room: (() => void) | undefined;
 
-  /** `onChange`: a message has come, or the state is another. */
+  /** `onChange` is called when a message has come, or the state has changed. */
   constructor(jetStream: JetStream, channel: Channel, onChange: () => void) {
     this.#onChange = onChange;
     this.#run(jetStream, channel)
-      .catch(() => {}) // whatever it was: the reader goes on with the log, and tries again
+      .catch(() => {}) // whatever the error is, the reader goes on with the log and opens another tail
       .finally(() => this.close());
   }
 
   get size(): number {
     return this.#messages.length;
   }
-  /** The oldest that is kept. */
+  /** The oldest message that is kept. */
   get first(): Carried | undefined {
     return this.#messages[0];
   }
@@ -58,7 +58,7 @@ export class Tail {
     });
     const consumer = await client.consumers.get(channel.name, name);
     this.#become("flowing");
-    // The client knows a callback here as well, its types do not: iterating costs twice as much.
+    // The client takes a callback here, which its types do not tell. Iterating costs twice as much.
     const callback = (message: JsMsg): void => {
       this.#messages.push(message.json());
       this.#onChange();
@@ -69,8 +69,8 @@ export class Tail {
         expires: limits.pullMs,
         callback,
       } as FetchOptions);
-      const trouble = await this.#pulling.closed();
-      if (trouble) throw trouble;
+      const error = await this.#pulling.closed();
+      if (error) throw error;
       if (this.size >= limits.kept) await new Promise<void>(resolve => (this.#room = resolve));
     }
     await manager.consumers.delete(channel.name, name);

@@ -1,8 +1,8 @@
 // One connection to one database, for one check after another. Whatever is asked is asked in a transaction that cannot
 // write.
 import pg from "pg";
-import { connectionOf } from "../../../../database/mixin.ts";
-import { readPostgresUrl } from "../../../../kernel/index.ts";
+import { readPostgresUrl } from "../../../../database/index.ts";
+import { connectionOf } from "../../../../database/siblings.ts";
 
 const limits = {
   /** Milliseconds that one statement may take: with --deep it counts many events. */

@@ -1,9 +1,10 @@
 // Whether every index is there that this code's schema makes, and may be used. The lists are declared beside the schemas;
 // a service's own in services/<name>/indexes.json.
 import { existsSync, readFileSync } from "node:fs";
-import { STORE_INDEXES } from "../../../../event-store/mixin.ts";
+import { STREAM_INDEXES } from "../../../../stream/siblings.ts";
+import { STORE_INDEXES } from "../../../../event-store/siblings.ts";
+import { ACCOUNT_INDEXES } from "../../../../accounts/mixin.ts";
 import { PROJECTION_INDEXES } from "../../../../projection/mixin.ts";
-import { STREAM_INDEXES } from "../../../../stream/mixin.ts";
 import { count, fail, ok, warn, type Result } from "../../finding.ts";
 import type { Schema } from "./schema.ts";
 
@@ -60,6 +61,7 @@ export async function expectedOf(file: string, schema: Schema): Promise<Indexes>
   if (names.has("store_schema")) Object.assign(expected, STORE_INDEXES);
   if (names.has("migrations_stream")) Object.assign(expected, STREAM_INDEXES);
   if (names.has(`migrations_${name}`)) Object.assign(expected, own);
+  if (names.has("first_administrator")) Object.assign(expected, ACCOUNT_INDEXES);
   if (names.has("projection_builds")) {
     Object.assign(expected, PROJECTION_INDEXES);
     const builds = await schema.rows<{ tables: string }>("select tables from projection_builds");

@@ -1,5 +1,5 @@
 // The tables of one service in one database of Postgres.
-import { BUCKETS } from "../../../../event-store/mixin.ts";
+import { BUCKETS } from "../../../../event-store/siblings.ts";
 import { limits } from "../../limits.ts";
 import { eventTables, type Tables, type Unread } from "../../tables.ts";
 import type { Connection } from "./connection.ts";

@@ -1,6 +1,6 @@
 // Whether the databases named are the whole store, and each bucket has one owner.
-import { checkShards } from "../../../../database/mixin.ts";
-import { BUCKETS } from "../../../../event-store/mixin.ts";
+import { checkShards } from "../../../../database/siblings.ts";
+import { BUCKETS } from "../../../../event-store/siblings.ts";
 import { Bug } from "../../../../kernel/index.ts";
 import { count, fail, ok, warn, type Result } from "../../finding.ts";
 import type { Schema } from "./schema.ts";

@@ -11,7 +11,7 @@ export async function integrityOf(file: SqliteFile): Promise<readonly Result[]> 
     fail(
       "quick_check",
       `${file.place}: ${found}`,
-      "stop the shop, keep a copy of the file and its -wal, restore a backup",
+      "stop every process, keep a copy of the file and its -wal, restore a backup",
     ),
   ];
 }

@@ -1,0 +1,82 @@
+// What an e-mail address is compared by. An address is shown as its owner wrote it; its key is the one form that all ways of
+// writing it share, and a unique index over the keys keeps two accounts from having one mailbox.
+import { domainToASCII } from "node:url";
+import type { Knex } from "knex";
+import { isUniqueViolation, type Migration } from "../database/index.ts";
+
+/** Nodes of the release before add accounts without a key: they are found as they are written, and get theirs at a start. */
+export const emailKeys: Migration = {
+  name: "005-email-keys",
+  async up(knex) {
+    await knex.schema.alterTable("users", table => void table.string("email_key").unique());
+    // An account whose address is in its normal form has the key; of two that differ in form only, the other keeps its account.
+    await knex("users").update({ email_key: knex.ref("email") });
+    await eachPage(
+      knex,
+      users => users,
+      async ({ id, email }) => {
+        if (normalEmail(email) === email) return;
+        await knex("users").where({ id }).update({ email_key: null });
+        await setKey(knex, id, email);
+      },
+    );
+  },
+};
+
+/**
+ * What addresses are compared by: NFKC without case, a domain in letters as DNS has it. To most servers, and to all
+ * people, addresses that differ in nothing else are the same mailbox.
+ */
+export function normalEmail(email: string): string {
+  const normal = email.normalize("NFKC").toLowerCase().normalize("NFKC");
+  const at = normal.lastIndexOf("@");
+  const domain = normal.slice(at + 1);
+  // Of ASCII it would decode escapes, and read numbers as an address of the network.
+  const isLetters = /[^ -~]/.test(domain) && !domain.includes("%");
+  return isLetters ? `${normal.slice(0, at)}@${domainToASCII(domain) || domain}` : normal;
+}
+
+/** Accounts that are read at once. */
+const PAGE = 500;
+
+/** Accounts in the order of their ids, page by page. */
+async function eachPage(
+  knex: Knex,
+  of: (users: Knex.QueryBuilder) => Knex.QueryBuilder,
+  work: (user: Row) => Promise<unknown>,
+): Promise<void> {
+  for (let after = ""; ;) {
+    const rows: Row[] = await of(knex("users")).where("id", ">", after).orderBy("id").limit(PAGE).select("id", "email");
+    for (const row of rows) await work(row);
+    if (rows.length < PAGE) return;
+    after = rows.at(-1)!.id;
+  }
+}
+
+/** Gives an account its key, unless another one has it. */
+const setKey = (knex: Knex, id: string, email: string): Knex.QueryBuilder => {
+  const key = normalEmail(email);
+  const taken = knex("users as others").where("others.email_key", key).select(knex.raw("1"));
+  return knex("users").where({ id }).whereNotExists(taken).update({ email_key: key });
+};
+
+/** Keys for the accounts that nodes of the release before have added. */
+export async function completeKeys(knex: Knex): Promise<void> {
+  await eachPage(
+    knex,
+    users => users.whereNull("email_key"),
+    ({ id, email }) =>
+      setKey(knex, id, email).catch((error: unknown) => {
+        // Another start was quicker.
+        if (!isUniqueViolation(error)) throw error;
+      }),
+  );
+}
+
+/** As it is kept and shown: nodes of the release before look for it. */
+export const writtenEmail = (email: string): string => email.normalize("NFC").toLowerCase();
+
+interface Row {
+  readonly id: string;
+  readonly email: string;
+}

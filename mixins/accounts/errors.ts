@@ -1,0 +1,38 @@
+// Errors of users, log-in and sessions.
+import { defineErrors } from "../kernel/index.ts";
+
+export const accountErrors = defineErrors({
+  EMAIL_TAKEN: { status: 409, says: "this e-mail address has an account", todo: "log in, or use another address" },
+  USER_NOT_FOUND: { status: 404, says: "there is no such user", todo: "ask for yourself: `GET /me`" },
+  BAD_CREDENTIALS: {
+    status: 401,
+    says: "e-mail or password is wrong",
+    todo: "check both; which of them is wrong is not told",
+  },
+  BAD_REFRESH_TOKEN: {
+    status: 401,
+    says: "the refresh token is unknown, has expired, or was used before",
+    todo: "log in again",
+  },
+  TOO_MANY_ATTEMPTS: {
+    status: 429,
+    says: "too many failed log-ins: try again in {seconds} s",
+    todo: "wait for `Retry-After`: of this account, or from your address, there were too many",
+  },
+  TOO_MANY_REGISTRATIONS: {
+    status: 429,
+    says: "too many registrations: try again in {seconds} s",
+    todo: "wait for `Retry-After`: from your address there were too many",
+  },
+  LAST_ADMINISTRATOR: {
+    status: 409,
+    says: "this is the last administrator: grant somebody else the role first",
+    todo: "make another person an administrator, then withdraw the role",
+  },
+  BUSY: {
+    status: 503,
+    retryAfterMs: 1_000,
+    says: "too many passwords wait to be checked",
+    todo: "repeat the request later",
+  },
+});

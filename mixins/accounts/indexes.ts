@@ -1,0 +1,9 @@
+/** Indexes of the accounts' tables, by table, as a start makes them on Postgres: the doctor compares. */
+export const ACCOUNT_INDEXES: Readonly<Record<string, readonly string[]>> = {
+  users: ["unique (id)", "unique (email)", "unique (email_key)"],
+  session_families: ["unique (id)", '("user")'],
+  refresh_tokens: ["unique (hash)", "(family)", "(expires_at)"],
+  signing_keys: ["unique (kid)"],
+  first_administrator: ['unique ("user")'],
+  known_addresses: ['unique ("user", address)'],
+};

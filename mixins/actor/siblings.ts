@@ -1,0 +1,4 @@
+// The door for sibling floors, `broker/` and scripts.
+export { ARCHIVE_PARAMS, archiveFinished, type Archived, type ArchiveOptions } from "./archive.ts";
+export { ActorHost } from "./host.ts";
+export { ACTOR_LIMITS } from "./limits.ts";

@@ -1,0 +1,68 @@
+// Collects the environment variables and failpoints that the floors of the runtime and the services of a domain declare.
+// A service's are found by their file, `<service>/environment.ts` and `<service>/failpoints.ts`, which are pure values: a
+// start reads them before it loads any service.
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { accountsEnvironment } from "../accounts/environment.ts";
+import { failpoint as actorFailpoint } from "../actor/failpoints.ts";
+import { databaseEnvironment } from "../database/environment.ts";
+import { failpoint as storeFailpoint } from "../event-store/failpoints.ts";
+import { gatewayEnvironment } from "../gateway/environment.ts";
+import {
+  isDeclaration,
+  isFailpoint,
+  Misconfigured,
+  nodeEnvironment,
+  type Declaration,
+  type Declared,
+} from "../kernel/index.ts";
+import { redisEnvironment } from "../redis/environment.ts";
+import { failpoint as sagaFailpoint } from "../saga/failpoints.ts";
+import { streamEnvironment } from "../stream/environment.ts";
+import { failpoint as streamFailpoint } from "../stream/failpoints.ts";
+
+const DECLARATIONS: readonly Declaration[] = [
+  accountsEnvironment,
+  nodeEnvironment,
+  gatewayEnvironment,
+  databaseEnvironment,
+  redisEnvironment,
+  streamEnvironment,
+];
+const FAILPOINTS: readonly { readonly names: readonly string[] }[] = [
+  storeFailpoint,
+  actorFailpoint,
+  streamFailpoint,
+  sagaFailpoint,
+];
+
+/** In a packed application the files are JavaScript. */
+const SUFFIXES = [".ts", ".js"];
+
+/**
+ * All that the runtime and these services under `root` declare. Throws Misconfigured when such a file declares nothing, or
+ * two declare the same failpoint.
+ */
+export async function declaredIn(root: string, services: readonly string[]): Promise<Declared> {
+  const declarations = [...DECLARATIONS];
+  const failpoints: string[] = FAILPOINTS.flatMap(({ names }) => names);
+  for (const service of services) {
+    declarations.push(...(await exportsOf(join(root, service, "environment"), isDeclaration)));
+    for (const { names } of await exportsOf(join(root, service, "failpoints"), isFailpoint)) failpoints.push(...names);
+  }
+  const twice = failpoints.find((name, i) => failpoints.indexOf(name) !== i);
+  if (twice !== undefined) throw new Misconfigured(`the failpoint ${twice} is declared twice`);
+  return { services, declarations, failpoints };
+}
+
+/** The declarations among the exports of a module; none where there is no such module. */
+async function exportsOf<T>(path: string, is: (value: unknown) => value is T): Promise<T[]> {
+  const file = SUFFIXES.map(suffix => path + suffix).find(existsSync);
+  if (file === undefined) return [];
+  const module = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
+  const found = Object.values(module).filter(is);
+  if (found.length === 0)
+    throw new Misconfigured(`${file} declares nothing: export the result of defineEnvironment or defineFailpoints`);
+  return found;
+}

@@ -1,0 +1,115 @@
+// The page of errors, written from the catalogues: the runtime's, and those of the services of a folder. A catalogue is
+// what an `errors.ts` exports; the comment that opens the file introduces its part of the page.
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join, sep } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { AnyErrors, ErrorDefinition, ErrorFactory } from "../kernel/index.ts";
+
+export interface Catalogue {
+  /** `orders`, `actor`; empty for what all services share. */
+  readonly owner: string;
+  readonly isRuntime: boolean;
+  /** What the errors are about, as the file says. */
+  readonly about: string;
+  readonly errors: AnyErrors;
+}
+
+/** The catalogues of the runtime, and of the services below a folder, by the name of their owner. */
+export async function cataloguesOf(services: string): Promise<Catalogue[]> {
+  const runtime = join(import.meta.dirname, "..");
+  const found = await Promise.all([
+    ...globSync("*/errors.{ts,js}", { cwd: runtime }).map(path => catalogueIn(runtime, path, true)),
+    ...globSync("{,*/}errors.{ts,js}", { cwd: services }).map(path => catalogueIn(services, path, false)),
+  ]);
+  return found.flat().sort((a, b) => (a.owner < b.owner ? -1 : 1));
+}
+
+async function catalogueIn(root: string, path: string, isRuntime: boolean): Promise<Catalogue[]> {
+  const file = join(root, path);
+  const exported = Object.values((await import(pathToFileURL(file).href)) as Record<string, unknown>);
+  const errors = Object.assign({}, ...exported.filter(isCatalogue)) as AnyErrors;
+  if (Object.keys(errors).length === 0) return [];
+  const [, about = ""] = /^\/\/ ([^]*?)\n(?!\/\/)/.exec(readFileSync(file, "utf8")) ?? [];
+  const folder = dirname(path).split(sep)[0]!;
+  const owner = folder === "." ? "" : folder;
+  return [{ owner, isRuntime, about: about.replaceAll("\n// ", " "), errors }];
+}
+
+const isCatalogue = (value: unknown): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  Object.values(value).length > 0 &&
+  Object.values(value).every(factory => typeof factory === "function" && "definition" in factory);
+
+const INTRODUCTION = `# Errors
+
+<!-- Written by \`npx valence docs\` from the catalogues, \`errors.ts\` of each floor and service. Change those. -->
+
+Over HTTP an error is \`application/problem+json\` (RFC 9457). Its \`type\` is \`/problems/\` and the code below in lower case
+with dashes (\`/problems/validation-error\`); \`detail\` says what is below, or more; \`errors[]\` names the fields; some errors add a
+member of their own; \`requestId\` finds the log. Between services the same code is \`error.type\`: match on it, not on the
+message. \`/openapi.json\` lists the errors of each operation.
+
+There are three families. A **refusal** (4xx) is the domain's no: repeating it gives the same answer. **Unavailable**
+(429, 503, 504) is not now: wait for \`Retry-After\`, then repeat; after a 504 only with the same \`Idempotency-Key\`, since the
+first attempt may have taken effect. A call that was repeated answers 504 too where an attempt before may have. A **bug** is
+a 500: its \`type\` is \`/problems/internal\`, and what went wrong is in the log, by the code at the end of this page.
+`;
+
+/** The page, as Markdown. Pure: the same catalogues give the same text. */
+export function errorPage(catalogues: readonly Catalogue[]): string {
+  const isOfRequests = ({ owner, isRuntime }: Catalogue) => isRuntime && /^(gateway|contract)$/.test(owner);
+  const parts: [string, Catalogue[]][] = [
+    ["Requests and calls", catalogues.filter(isOfRequests)],
+    ["Services", catalogues.filter(catalogue => !catalogue.isRuntime && !isOfRequests(catalogue))],
+    ["The runtime", catalogues.filter(catalogue => catalogue.isRuntime && !isOfRequests(catalogue))],
+  ];
+  const bugs = catalogues.flatMap(catalogue => rowsOf(catalogue, isBug).map(row => [placeOf(catalogue), ...row]));
+  return [
+    INTRODUCTION,
+    ...parts.flatMap(([title, some]) => [`## ${title}\n`, ...some.flatMap(sectionOf)]),
+    "## Bugs\n",
+    tableOf(
+      ["thrown by", "code", "says", "what to do"],
+      bugs.map(([place, code, , says, todo]) => [place!, code!, says!, todo!]),
+    ),
+  ].join("\n");
+}
+
+const isBug = ({ status }: ErrorDefinition): boolean => status === 500;
+
+function sectionOf(catalogue: Catalogue): string[] {
+  const rows = rowsOf(catalogue, definition => !isBug(definition));
+  if (rows.length === 0) return [];
+  const title = catalogue.owner === "" ? "Several services" : placeOf(catalogue);
+  return [`### ${title}\n`, `${catalogue.about}\n`, tableOf(["code", "status", "says", "what to do"], rows)];
+}
+
+const placeOf = ({ owner }: Catalogue): string => owner || "several services";
+
+function rowsOf({ errors }: Catalogue, isWanted: (definition: ErrorDefinition) => boolean): string[][] {
+  return Object.values(errors)
+    .filter(({ definition }) => isWanted(definition))
+    .map(({ code, definition }: Pick<ErrorFactory, "code" | "definition">) => [
+      `\`${code}\``,
+      statusOf(definition),
+      plain(definition.says.replaceAll(/\{(\w+)\}/g, "*$1*")),
+      plain(definition.todo),
+    ]);
+}
+
+const statusOf = (definition: ErrorDefinition): string => {
+  if ("inBody" in definition) return `${definition.status}; ${definition.inBody} of what a body names`;
+  return "unknown" in definition ? `${definition.status}, ${definition.unknown}` : String(definition.status);
+};
+
+/** Text that Markdown takes for text: outside of code, `<` would begin a tag. */
+const plain = (text: string): string =>
+  text
+    .replaceAll("|", "\\|")
+    .split("`")
+    .map((part, i) => (i % 2 === 0 ? part.replaceAll("<", "&lt;") : part))
+    .join("`");
+
+const tableOf = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => "---"), ...rows].map(cells => `| ${cells.join(" | ")} |`).join("\n") + "\n";

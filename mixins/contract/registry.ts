@@ -1,0 +1,33 @@
+// The services that a node knows, as Moleculer's registry lists them: one entry for each node that runs a service. What a
+// service of ours tells the others (its actor, events, sagas, …) travels in its metadata. Another node may announce anything,
+// so that every field of the metadata is optional.
+import type { ServiceBroker } from "moleculer";
+
+export interface ListedService {
+  readonly name: string;
+  /** With the version before a dot, if the service has one: `v2.loans`. */
+  readonly fullName: string;
+  readonly nodeID: string;
+  readonly metadata?: {
+    readonly actor?: string;
+    readonly events?: Readonly<Record<string, unknown>>;
+    readonly sagas?: Readonly<Record<string, unknown>>;
+    readonly consumers?: Readonly<Record<string, unknown>>;
+    readonly projections?: Readonly<Record<string, unknown>>;
+    /** Names of fields that people must not see. */
+    readonly secrets?: readonly string[];
+  };
+  /** Moleculer events that it handles, by pattern; with `withEvents`. */
+  readonly events?: Readonly<Record<string, unknown>>;
+}
+
+interface Selection {
+  /** Without nodes that do not answer. */
+  readonly onlyAvailable?: boolean;
+  /** Without Moleculer's own `$node`. */
+  readonly skipInternal?: boolean;
+  readonly withEvents?: boolean;
+}
+
+export const listedServices = ({ registry }: ServiceBroker, selection: Selection): readonly ListedService[] =>
+  registry.getServiceList(selection) as ListedService[];

@@ -1,0 +1,121 @@
+// Bounds the requests that this gateway works on at once, in all and of one address. A request holds a place from the moment
+// it is read until its call is answered. A request whose body is still on its way holds none, nor does an event stream: how
+// long those last is up to the client. A client that leaves while it waits leaves the queue.
+import type { Clock } from "../../kernel/index.ts";
+import { gatewayErrors } from "../errors.ts";
+import { limits } from "../limits.ts";
+
+/** A client: the response to it, of which only the end matters here. */
+export interface Client {
+  readonly destroyed: boolean;
+  once(event: "close", listener: () => void): unknown;
+  off(event: "close", listener: () => void): unknown;
+}
+
+export interface AdmissionOptions {
+  readonly clock: Clock;
+  /** Logs that all places are taken, and that there are some again, not more often than every 10 s. */
+  readonly say?: (message: string) => void;
+}
+
+export class Admission {
+  readonly #clock: Clock;
+  readonly #say: (message: string) => void;
+  readonly #byAddress = new Map<string, number>();
+  readonly #waiting = new Set<() => void>();
+  #taken = 0;
+  #refused = 0;
+  #gaveBackAt = 0;
+  #saidAt = -Infinity;
+  #said = false;
+
+  constructor({ clock, say = () => {} }: AdmissionOptions) {
+    this.#clock = clock;
+    this.#say = say;
+  }
+
+  get taken(): number {
+    return this.#taken;
+  }
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+  /** Requests refused since the start. */
+  get refused(): number {
+    return this.#refused;
+  }
+  get isFull(): boolean {
+    return this.#taken >= limits.requestsMax;
+  }
+  /** Full, and no place was given back for longer than a call may take: no request at work here will end by itself. */
+  get isStuck(): boolean {
+    return this.isFull && this.#clock.monotonic() - this.#gaveBackAt > limits.stuckMs;
+  }
+
+  /**
+   * Does the work when there is a place and resolves to its result; to undefined when the client has left before. Throws
+   * Unavailable `SATURATED` (outcome none) when too many requests wait, or too many of this address are here.
+   */
+  async run<T>(address: string, client: Client, work: () => Promise<T>): Promise<T | undefined> {
+    const own = this.#byAddress.get(address) ?? 0;
+    const full = this.isFull;
+    if (own >= limits.requestsPerAddressMax || (full && this.#waiting.size >= limits.requestsWaitingMax)) {
+      this.#refused++;
+      throw gatewayErrors.SATURATED();
+    }
+    this.#byAddress.set(address, own + 1);
+    try {
+      if (full) {
+        this.#tell(true);
+        if (!(await this.#turn(client))) return undefined;
+      } else if (++this.#taken === 1) this.#gaveBackAt = this.#clock.monotonic();
+      try {
+        return client.destroyed ? undefined : await work();
+      } finally {
+        this.#giveBack();
+      }
+    } finally {
+      const left = this.#byAddress.get(address)! - 1;
+      if (left > 0) this.#byAddress.set(address, left);
+      else this.#byAddress.delete(address);
+    }
+  }
+
+  /** Waits for a place; false when the client has left instead. */
+  #turn(client: Client): Promise<boolean> {
+    return new Promise(resolve => {
+      const leave = (): void => {
+        this.#waiting.delete(come);
+        resolve(false);
+      };
+      const come = (): void => {
+        client.off("close", leave);
+        resolve(true);
+      };
+      if (client.destroyed) return resolve(false);
+      client.once("close", leave);
+      this.#waiting.add(come);
+    });
+  }
+
+  /** Hands the place to the request that has waited the longest, so that a newcomer cannot take it first. */
+  #giveBack(): void {
+    this.#gaveBackAt = this.#clock.monotonic();
+    const [next] = this.#waiting;
+    if (next) {
+      this.#waiting.delete(next);
+      return next();
+    }
+    this.#taken--;
+    if (this.#said) this.#tell(false);
+  }
+
+  #tell(full: boolean): void {
+    if (full === this.#said) return;
+    const now = this.#clock.monotonic();
+    if (full && now - this.#saidAt < limits.saidAgainMs) return;
+    this.#said = full;
+    if (full) this.#saidAt = now;
+    this.#say(full ? `all ${limits.requestsMax} places are taken: requests wait` : "there are places again");
+  }
+}

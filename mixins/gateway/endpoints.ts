@@ -1,0 +1,89 @@
+// The paths that the gateway answers itself, before the router and beside every limit: a probe must not wait behind clients.
+//
+//   /              the name of the API, and where its description and health are
+//   /health/live   the process answers; nothing is asked that lies elsewhere, since a restart would not mend it
+//   /health/ready  see `readiness.ts`
+//   /metrics       in Prometheus' text format, for administrators and for the bearer of METRICS_TOKEN
+//   /openapi.json  the routes that the asking user may use
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServiceBroker } from "moleculer";
+import { METRICS } from "../kernel/index.ts";
+import type { Admission } from "./admission/admission.ts";
+import { isBearer, type Authenticator } from "./auth/authentication.ts";
+import { gatewayEnvironment } from "./environment.ts";
+import { send } from "./http/respond.ts";
+import type { Handler } from "./http/request-guard.ts";
+import type { HttpServer } from "./http/server.ts";
+import { limits } from "./limits.ts";
+import type { HttpMetrics, Registered } from "./observability/metrics.ts";
+import type { ApiDocuments } from "./openapi/document.ts";
+import { requireRole } from "./pipeline.ts";
+import type { Readiness } from "./readiness.ts";
+import type { EventStreams } from "./sse/event-streams.ts";
+
+export interface Endpoints {
+  readonly broker: ServiceBroker;
+  readonly apiName: string;
+  readonly readiness: Readiness;
+  readonly documents: ApiDocuments;
+  readonly authenticator: Authenticator;
+  readonly admission: Admission;
+  readonly streams: EventStreams;
+  readonly server: HttpServer;
+  readonly metrics: HttpMetrics;
+  errorHandler(req: IncomingMessage, res: ServerResponse, error: unknown): void;
+}
+
+/** The handlers by path; GET and HEAD only. */
+export function endpointsOf(gateway: Endpoints): ReadonlyMap<string, Handler> {
+  /** A handler that waits; an error that it throws becomes a problem. */
+  const waiting =
+    (handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>): Handler =>
+    (req, res) =>
+      void handle(req, res).catch((error: unknown) => gateway.errorHandler(req, res, error));
+  const about = { name: gateway.apiName, description: "/openapi.json", health: "/health/ready" };
+  return new Map<string, Handler>([
+    ["/", (_req, res) => send(res, 200, about)],
+    ["/health/live", (_req, res) => send(res, 200, { status: "live" })],
+    ["/health/ready", (_req, res) => tellReadiness(gateway, res)],
+    ["/metrics", waiting((req, res) => tellMetrics(gateway, req, res))],
+    ["/openapi.json", waiting((req, res) => tellRoutes(gateway, req, res))],
+  ]);
+}
+
+function tellReadiness({ readiness, server, admission }: Endpoints, res: ServerResponse): void {
+  const { isFull, isStuck } = admission;
+  const answer = readiness.answer({ isDraining: server.draining, isFull, isStuck });
+  send(res, answer.status === "ready" ? 200 : 503, answer);
+}
+
+async function tellMetrics(gateway: Endpoints, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const { broker, authenticator, streams, admission, server, metrics } = gateway;
+  const { METRICS_TOKEN } = gatewayEnvironment.of(broker);
+  if (METRICS_TOKEN === undefined || !isBearer(req, METRICS_TOKEN))
+    requireRole(await authenticator.authenticate(req.headers.authorization), ["admin"]);
+  const ofRuntime = broker.metrics.list({ includes: Object.values(METRICS) }) as unknown as Registered[];
+  const gauges = {
+    http_event_streams: streams.size,
+    http_places_taken: admission.taken,
+    http_places_max: limits.requestsMax,
+    http_requests_waiting: admission.waiting,
+  };
+  const counters = {
+    http_requests_saturated_total: admission.refused,
+    http_connections_dropped_total: server.dropped,
+  };
+  const text = metrics.text(gauges, ofRuntime, counters);
+  res.writeHead(200, { "Content-Type": "text/plain; version=0.0.4", "Cache-Control": "no-store" }).end(text);
+}
+
+async function tellRoutes(
+  { authenticator, documents }: Endpoints,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
+  const { authorization } = req.headers;
+  const roles = authorization === undefined ? [] : (await authenticator.authenticate(authorization)).user.roles;
+  res.setHeader("Vary", "Authorization");
+  send(res, 200, documents.for(roles));
+}

@@ -1,0 +1,37 @@
+// The port of the gateway, and whose word it takes: proxies, the issuer of tokens, the reader of metrics.
+import { defineEnvironment, EnvironmentError, integer, nodeEnvironment, secret, text } from "../kernel/index.ts";
+
+/** The service that listens on PORT. */
+const GATEWAY = "api";
+
+export const gatewayEnvironment = defineEnvironment(
+  "The gateway",
+  {
+    PORT: integer({
+      min: 0,
+      max: 65_535,
+      default: 3_000,
+      says: "HTTP port of the gateway; 0 lets the system choose",
+    }),
+    TRUSTED_PROXIES: integer({
+      min: 0,
+      max: 10,
+      default: 0,
+      says:
+        "proxies before the gateway that append to `X-Forwarded-For`: a client's address, by which limits count, is so " +
+        "many from its end; 0: it is the connection's",
+    }),
+    METRICS_TOKEN: secret({
+      pattern: /^[\w.~+/-]{16,200}=*$/,
+      expected: "16 to 200 characters as a bearer token has them",
+      says: "a bearer token that may read `/metrics`, besides administrators",
+    }),
+    TOKEN_ISSUER: text({ default: "valence", says: "issuer and audience of access tokens" }),
+  },
+  ({ PORT }, environment) => {
+    const { HEALTH_PORT, SERVICES } = nodeEnvironment.of(environment);
+    // A process without the gateway does not listen on PORT.
+    if (HEALTH_PORT === PORT && PORT !== 0 && SERVICES?.includes(GATEWAY) !== false)
+      throw new EnvironmentError("HEALTH_PORT", `${PORT}`, "another than PORT");
+  },
+);

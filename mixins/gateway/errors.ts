@@ -1,0 +1,127 @@
+// Errors of the gateway: of a request as HTTP brings it, before and beside what the services say.
+import { defineErrors } from "../kernel/index.ts";
+
+export const gatewayErrors = defineErrors({
+  // ---- the request's line and header
+  PROTOCOL: { status: 400, says: "these bytes are no HTTP request", todo: "send HTTP/1.1" },
+  REQUEST_TOO_SLOW: {
+    status: 408,
+    says: "the request did not arrive in time",
+    todo: "send the whole request at once",
+  },
+  HEADERS_TOO_LARGE: {
+    status: 431,
+    says: "the header fields have more than {bytes} bytes",
+    todo: "send fewer or shorter header fields",
+  },
+  TOO_MANY_FIELDS: {
+    status: 431,
+    says: "a request has at most {fields} header fields",
+    todo: "send fewer header fields",
+  },
+  CHUNK_EXTENSIONS_TOO_LARGE: {
+    status: 413,
+    says: "the chunk extensions are too large",
+    todo: "send the body's chunks without extensions",
+  },
+  BAD_HOST: { status: 400, says: "the request has no Host header, or more than one", todo: "send one `Host` header" },
+  URL_TOO_LONG: { status: 414, says: "the URL has more than {characters} characters", todo: "send a shorter URL" },
+  BAD_PATH: {
+    status: 400,
+    says: "the path is malformed",
+    todo: "send a path without empty segments, `..`, encoded separators and control characters, in UTF-8",
+  },
+  EXPECTATION_FAILED: {
+    status: 417,
+    says: "the request expects something other than 100-continue",
+    todo: "send no `Expect`, or `100-continue`",
+  },
+
+  // ---- the body
+  UNEXPECTED_BODY: { status: 400, says: "{method} takes no body", todo: "send GET, HEAD and DELETE without a body" },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    says: "the body is not application/json in UTF-8",
+    todo: "send `application/json` in UTF-8; to PATCH also `application/merge-patch+json`",
+  },
+  UNSUPPORTED_ENCODING: {
+    status: 415,
+    says: "the body has a Content-Encoding",
+    todo: "send the body as it is, not compressed",
+  },
+  INCOMPLETE_BODY: {
+    status: 400,
+    says: "the body ended early",
+    todo: "send as many bytes as `Content-Length` says",
+  },
+  BODY_TOO_LARGE: { status: 413, says: "the body has more than {bytes} bytes", todo: "send a smaller body" },
+  TOO_MANY_VALUES: {
+    status: 413,
+    says: "the body has more than {keys} keys or {items} items",
+    todo: "send a body of fewer keys or items",
+  },
+  BODY_TOO_DEEP: {
+    status: 400,
+    says: "the body is nested more than {levels} levels deep",
+    todo: "send a body that is nested less",
+  },
+  MALFORMED_JSON: { status: 400, says: "the body is not JSON", todo: "send JSON in UTF-8" },
+  FORBIDDEN_KEY: {
+    status: 400,
+    says: "the body has a key that is not allowed",
+    todo: "send no key `__proto__`, `constructor` or `prototype`",
+  },
+
+  // ---- the caller
+  UNAUTHENTICATED: {
+    status: 401,
+    says: "send Authorization: Bearer <access token>",
+    todo: "log in and send the access token",
+  },
+  INVALID_TOKEN: {
+    status: 401,
+    says: "the access token is invalid or has expired",
+    todo: "get a new one for the refresh token (`POST /auth/refresh`)",
+  },
+
+  // ---- keys, conditions and streams
+  BAD_IDEMPOTENCY_KEY: {
+    status: 400,
+    says: "the header is not one key of 1 to 128 printable ASCII characters, in quotes, or without comma, semicolon, backslash, quote and blank",
+    todo: "send one `Idempotency-Key`, for example a UUID",
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 422,
+    says: "this key was used before, for another request: send a new key",
+    todo: "send a new key",
+  },
+  IDEMPOTENCY_KEY_ABANDONED: {
+    status: 409,
+    says: "the request with this key was given up before it was carried out: send a new key",
+    todo: "send a new key",
+  },
+  BAD_CONDITION: {
+    status: 400,
+    says: "`If-Match`, `If-None-Match` or `If-Unmodified-Since` is malformed",
+    todo: "send entity tags in quotes, or a date as HTTP has it; nothing was done",
+  },
+  BAD_LAST_EVENT_ID: {
+    status: 400,
+    says: "`Last-Event-ID` is not the id of an event of this stream",
+    todo: "resume with the id of an event of this stream, or without the header",
+  },
+  TOO_MANY_STREAMS: {
+    status: 429,
+    says: "more than {streams} event streams are open",
+    todo: "close another event stream first: a user, and an address, have so many",
+  },
+
+  // ---- the gateway's own state
+  SATURATED: {
+    status: 503,
+    retryAfterMs: 1_000,
+    says: "too many requests at once",
+    todo: "repeat the request later: the gateway works on as much as it may, in all or for one address",
+  },
+  STOPPING: { status: 503, says: "the gateway is stopping", todo: "repeat the request: another gateway answers" },
+});

@@ -1,0 +1,139 @@
+// Refuses malformed requests before the router sees them. Each check stands for a way in which moleculer-web alone fails:
+// OPTIONS with `Access-Control-Request-Method: DELETE` would run the DELETE action, two Host headers would be one, a
+// wrong method would be a 404, and a path would match in any case and with `%2F` decoded into a param.
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { callErrors } from "../../contract/index.ts";
+import { gatewayErrors } from "../errors.ts";
+import { hasBody, tooLarge, whenBodyKnown } from "./body.ts";
+import { limits } from "../limits.ts";
+import { isAcceptedType } from "./media-type.ts";
+import { SECURITY_HEADERS } from "./respond.ts";
+
+export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
+export interface RequestGuard {
+  /** Methods that the path answers, HEAD among them; none = there is no such path. */
+  readonly methodsOf: (path: string) => readonly string[];
+  /** Handlers by path that do without the router: a probe must not wait behind anything. GET and HEAD only. */
+  readonly plain: ReadonlyMap<string, Handler>;
+  /** The router. */
+  readonly handle: Handler;
+  readonly fail: (req: IncomingMessage, res: ServerResponse, error: unknown) => void;
+}
+
+const UNSAFE_PATH = /%(?![0-9a-f]{2})|%[01][0-9a-f]|%2[ef]|%5c|%7f|\\|\/\/|\/\.\.?(?:\/|$)/i;
+const BODY_METHODS = new Set(["POST", "PUT", "PATCH"]);
+/** Methods of the server as a whole: `OPTIONS *` asks about it. */
+const ALL_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+/** The id of a request: the client's, if logs and headers can carry it without harm, else a new one. */
+export const requestIdOf = (given: unknown): string =>
+  typeof given === "string" && /^[\w-]{8,64}$/.test(given) ? given : randomUUID();
+
+export const requestId = (req: IncomingMessage): string => String(req.headers["x-request-id"]);
+
+export const guardRequests =
+  ({ methodsOf, plain, handle, fail }: RequestGuard): Handler =>
+  (req, res) => {
+    const id = requestIdOf(req.headers["x-request-id"]);
+    req.headers["x-request-id"] = id;
+    // moleculer-web would take it, of any length, as the trace id.
+    delete req.headers["x-correlation-id"];
+    for (const [name, value] of SECURITY_HEADERS) res.setHeader(name, value);
+    res.setHeader("X-Request-ID", id);
+    try {
+      checkFields(req, res);
+      checkHost(req, res);
+      checkExpectation(req);
+      req.url = originForm(req);
+      if (req.method === "OPTIONS" && req.url === "*") return void res.writeHead(204, { Allow: ALL_METHODS }).end();
+      checkTarget(req.url);
+      const path = pathOf(req);
+      const direct = plain.get(path);
+      const methods = direct ? ["GET", "HEAD"] : methodsOf(path);
+      if (methods.length === 0) throw callErrors.NOT_FOUND();
+      const allow = [...methods, "OPTIONS"].join(", ");
+      if (req.method === "OPTIONS") return void res.writeHead(204, { Allow: allow }).end();
+      if (!methods.includes(req.method!)) {
+        res.setHeader("Allow", allow);
+        throw callErrors.METHOD_NOT_ALLOWED({ allow });
+      }
+      // The router knows no HEAD; the response remembers that it answers one and leaves the body out.
+      if (req.method === "HEAD") req.method = "GET";
+      const enter = (): void => {
+        checkBody(req);
+        (direct ?? handle)(req, res);
+      };
+      if (req.headers["transfer-encoding"] === undefined) return enter();
+      whenBodyKnown(req, () => {
+        try {
+          enter();
+        } catch (error) {
+          fail(req, res, error);
+        }
+      });
+    } catch (error) {
+      return fail(req, res, error);
+    }
+  };
+
+export const pathOf = (req: IncomingMessage): string => req.url!.split("?", 1)[0]!;
+
+function checkFields(req: IncomingMessage, res: ServerResponse): void {
+  if (req.rawHeaders.length <= 2 * limits.headersMax) return;
+  res.shouldKeepAlive = false;
+  throw gatewayErrors.TOO_MANY_FIELDS({ fields: limits.headersMax });
+}
+
+function checkHost(req: IncomingMessage, res: ServerResponse): void {
+  const hosts = req.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === "host").length;
+  if (hosts > 1 || (hosts === 0 && req.httpVersion !== "1.0")) {
+    // A client that sends two tries to make a proxy and us read two different requests: its connection ends here.
+    res.shouldKeepAlive = false;
+    throw gatewayErrors.BAD_HOST();
+  }
+}
+
+/**
+ * The target without scheme and authority. A client that takes us for a proxy sends them (RFC 9112, 3.2.2); it asks for the
+ * same resource, since we are one host by all our names. An absolute target without a path asks for `*` with OPTIONS, else
+ * for `/`.
+ */
+function originForm({ url = "", method }: IncomingMessage): string {
+  const absolute = /^https?:\/\/[\w.:[\]-]+(?<rest>[/?].*)?$/is.exec(url);
+  if (!absolute) return url;
+  const { rest = "" } = absolute.groups!;
+  if (rest === "") return method === "OPTIONS" ? "*" : "/";
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
+/** The target is not too long, and its path means the same to every reader. */
+function checkTarget(url: string): void {
+  if (url.length > limits.urlCharsMax) throw gatewayErrors.URL_TOO_LONG({ characters: limits.urlCharsMax });
+  if (!url.startsWith("/") || !isSafePath(url.split("?", 1)[0]!)) throw gatewayErrors.BAD_PATH();
+}
+
+/** Node answers `100-continue` itself; we can meet no other expectation. */
+function checkExpectation({ headers: { expect } }: IncomingMessage): void {
+  if (expect !== undefined && expect.toLowerCase() !== "100-continue") throw gatewayErrors.EXPECTATION_FAILED();
+}
+
+/** No encoded separators, dots or control characters, no `..`, no empty segment, valid percent-encoded UTF-8. */
+export function isSafePath(path: string): boolean {
+  if (UNSAFE_PATH.test(path)) return false;
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A body must be JSON: with any other type moleculer-web would ignore it and run the action all the same. */
+function checkBody(req: IncomingMessage): void {
+  const { "content-type": type, "content-length": length } = req.headers;
+  if (!hasBody(req.headers)) return;
+  if (!BODY_METHODS.has(req.method!)) throw gatewayErrors.UNEXPECTED_BODY({ method: req.method! });
+  if (!isAcceptedType(type, req.method!)) throw gatewayErrors.UNSUPPORTED_MEDIA_TYPE();
+  if (Number(length) > limits.bodyBytesMax) throw tooLarge();
+}

@@ -1,0 +1,13 @@
+export { gatewayEnvironment } from "./environment.ts";
+export { limits } from "./limits.ts";
+export type { ApiInfo } from "./openapi/document.ts";
+export {
+  API,
+  eventStream,
+  route,
+  type Access,
+  type EventSource,
+  type Request,
+  type Route,
+  type StreamedEvent,
+} from "./route/route.ts";

@@ -1,0 +1,116 @@
+// Everything that we take from moleculer-web (0.11.0) and change of it: it routes, and nothing else. Its server, body parser,
+// query parser, error writer and public actions stay off; the request guard stands before it, the pipeline behind it.
+//
+// Routes are functions, not action names. So no action can be called that no route names, params are built field by field,
+// and nothing that a service puts into a context's meta reaches the client.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Service, ServiceSchema } from "moleculer";
+import ApiGateway from "moleculer-web";
+import { pathOf } from "./http/request-guard.ts";
+import type { GatewayRequest } from "./pipeline.ts";
+import type { Route } from "./route/route.ts";
+
+interface Alias {
+  readonly method: string;
+  readonly fullPath: string;
+  match(path: string): object | false;
+  toString: () => string;
+}
+interface Match {
+  readonly alias: Alias;
+  readonly params: object;
+}
+export type RouterService = Service & {
+  readonly aliases: readonly Alias[];
+  /** The aliases that match the last path, whatever the method: the request guard asks first, the router next. */
+  matches: { readonly path: string; readonly found: readonly Match[] };
+  matching(path: string): readonly Match[];
+  express(): (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
+  regenerateAllAutoAliases: () => void;
+  /** Called when services come or go; the service that mixes this in may set it. */
+  servicesChanged?: () => void;
+};
+
+/** Ends a request whose client has left. It is no failure and gets no answer. */
+export const CLIENT_LEFT = new Error("the client has left");
+
+/** Answers a request of this route. `this` is the service. */
+export type Answer<S> = (service: S, route: Route, req: GatewayRequest, res: ServerResponse) => Promise<void>;
+
+/**
+ * An alias for moleculer-web: synchronous, since a rejected promise of an alias stays unhandled there. The router waits for
+ * the response to finish or close, from the moment that it routes: a response that was closed by then does neither.
+ */
+const aliasOf = <S>(route: Route, answer: Answer<S>) =>
+  function (this: S, req: IncomingMessage, res: ServerResponse, next: (error: unknown) => void): void {
+    void answer(this, route, req as GatewayRequest, res).then(() => res.destroyed && next(CLIENT_LEFT), next);
+  };
+
+/** moleculer-web as a mixin that routes requests to `answer`. */
+export function Router<S extends RouterService>(routes: readonly Route[], answer: Answer<S>): Partial<ServiceSchema> {
+  const schema: Partial<ServiceSchema<any, any, any, S>> = {
+    mixins: [ApiGateway],
+    settings: {
+      server: false,
+      $secureSettings: ["routes"],
+      logRequest: null,
+      logRequestParams: null,
+      logResponse: null,
+      logRouteRegistration: null,
+      routes: [
+        {
+          path: "/",
+          mappingPolicy: "restrict",
+          // Path params stay apart from the rest; query and body are read by the route itself.
+          mergeParams: false,
+          bodyParsers: false,
+          pathToRegexpOptions: { sensitive: true, trailing: false },
+          aliases: Object.fromEntries(routes.map(route => [`${route.method} ${route.url}`, aliasOf(route, answer)])),
+        },
+      ],
+    },
+    actions: {
+      // A request runs in this action for as long as its client takes to send and to read; `admission.ts` bounds our work.
+      rest: { bulkhead: false } as object,
+      // A public list of aliases, and routes that change while the gateway runs.
+      listAliases: false,
+      addRoute: false,
+      removeRoute: false,
+    },
+    methods: {
+      /** moleculer-web's parser (qs) makes objects of `a[b]`; each route reads its query by its own schema instead. */
+      parseQueryString: (req: IncomingMessage) => ({ url: pathOf(req), query: {} }),
+      matching(this: S, path: string): readonly Match[] {
+        if (this.matches.path !== path) {
+          const found = this.aliases.map(alias => ({ alias, params: alias.match(path) }));
+          this.matches = { path, found: found.filter((match): match is Match => match.params !== false) };
+        }
+        return this.matches.found;
+      },
+      /** moleculer-web's own matches every alias once more. */
+      resolveAlias(this: S, path: string, method: string): Match | false {
+        return this.matching(path).find(({ alias }) => alias.method === method) ?? false;
+      },
+    },
+    created(this: S) {
+      // moleculer-web sets this when it is created, and calls it when services come or go. Its own lists the automatic aliases
+      // anew, of which there are none, and tells every node.
+      this.regenerateAllAutoAliases = () => this.servicesChanged?.();
+      this.matches = { path: "", found: [] };
+      // moleculer-web draws the alias in colours at each request, for a line of its debug log, whatever the level.
+      for (const alias of this.aliases) alias.toString = () => alias.fullPath;
+    },
+  };
+  // Moleculer's types know no `this` of a mixin's own.
+  return schema as unknown as Partial<ServiceSchema>;
+}
+
+/** Methods that a path answers; none = there is no such path. A stream has no HEAD: its connection would never get a byte. */
+export function methodsOf(service: RouterService, path: string, streams: ReadonlySet<string>): readonly string[] {
+  const found = service.matching(path);
+  const head = found.some(({ alias }) => alias.method === "GET" && !streams.has(alias.fullPath)) ? ["HEAD"] : [];
+  return [...found.map(({ alias }) => alias.method), ...head];
+}
+
+/** The pattern of the route that a request was routed to. */
+export const routeOf = (req: IncomingMessage): string | undefined => (req as { $alias?: Alias }).$alias?.fullPath;

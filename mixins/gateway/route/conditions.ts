@@ -1,0 +1,85 @@
+// Conditional requests (RFC 9110, 13). No header that asks for safety is ignored. A change of a resource that has a version
+// carries its conditions to the service that owns the resource. A resource without a version has no state that a client could
+// name, so that its change under a condition is refused (412). That is stricter than the RFC in one point: there
+// If-Unmodified-Since is ignored where no date is known, and the change would be made.
+import type { IncomingHttpHeaders } from "node:http";
+import { assertConditions, conditionFailed, entityTag, type Conditions } from "../../contract/index.ts";
+import { type Refusal, rfc3339 } from "../../kernel/index.ts";
+import { gatewayErrors } from "../errors.ts";
+
+const TAG = String.raw`(?:W\/)?"[!#-~\x80-\xff]*"`;
+/** A list may hold empty elements, and blanks around its commas. Bounded, since tags could be matched in many ways. */
+const TAGS = new RegExp(`^[\\t ,]*${TAG}(?:[\\t ]*,[\\t ,]*${TAG})*[\\t ,]*$`);
+const CHARS_MAX = 2_000;
+const TAGS_MAX = 50;
+/** IMF-fixdate, and the form of RFC 850. No client sends the third form of HTTP (asctime). */
+const HTTP_DATE = /^[A-Z][a-z]{2,8}, \d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d GMT$/;
+
+/** The conditions of a request; undefined without any. Refuses (400) malformed ones: they were meant to protect as well. */
+export function conditionsOf(headers: IncomingHttpHeaders): Conditions | undefined {
+  const match = tagsOf("If-Match", headers["if-match"]);
+  const noneMatch = tagsOf("If-None-Match", headers["if-none-match"]);
+  const unmodifiedSince = dateOf("If-Unmodified-Since", headers["if-unmodified-since"]);
+  if (!match && !noneMatch && unmodifiedSince === undefined) return undefined;
+  return {
+    ...(match && { match }),
+    ...(noneMatch && { noneMatch }),
+    ...(unmodifiedSince !== undefined && { unmodifiedSince }),
+  };
+}
+
+/** For a resource that has no version only `If-Match: *` can be true; whether the resource is there the action says. */
+export function refuseConditions({ match, ...others }: Conditions): void {
+  if (match?.[0] === "*" && Object.keys(others).length === 0) return;
+  throw conditionFailed("this resource has no version that could be compared: nothing was done");
+}
+
+export interface Validators {
+  readonly tag: string;
+  /** RFC 3339. */
+  readonly modifiedAt: string | undefined;
+}
+
+/** ETag and date of an answer, by which clients compare it. */
+export function validatorsOf(result: unknown): Validators {
+  const { updatedAt } = (result ?? {}) as { updatedAt?: unknown };
+  return { tag: entityTag(result), modifiedAt: typeof updatedAt === "string" ? updatedAt : undefined };
+}
+
+export const validatorHeaders = ({ tag, modifiedAt }: Validators): Record<string, string> => ({
+  ETag: tag,
+  ...(modifiedAt !== undefined && { "Last-Modified": new Date(modifiedAt).toUTCString() }),
+});
+
+/** For a read: whether the client has the answer already (304). Refuses (412) when the client asks for another state. */
+export function isUnchanged(
+  headers: IncomingHttpHeaders,
+  conditions: Conditions | undefined,
+  now: Validators,
+): boolean {
+  const { noneMatch, ...must } = conditions ?? {};
+  assertConditions(must, now);
+  if (noneMatch) return noneMatch[0] === "*" || noneMatch.some(tag => tag.replace(/^W\//, "") === now.tag);
+  const since = headers["if-modified-since"];
+  // RFC 9110, 13.1.3: a date that is malformed is ignored, and the answer is sent.
+  if (since === undefined || now.modifiedAt === undefined || !HTTP_DATE.test(since)) return false;
+  return Math.floor(Date.parse(now.modifiedAt) / 1_000) <= Math.floor(Date.parse(since) / 1_000);
+}
+
+function tagsOf(field: string, text: string | undefined): string[] | undefined {
+  if (text === undefined) return undefined;
+  if (text.trim() === "*") return ["*"];
+  const tags = text.length <= CHARS_MAX && TAGS.test(text) ? text.match(new RegExp(TAG, "g"))! : [];
+  if (tags.length === 0 || tags.length > TAGS_MAX)
+    throw malformed(field, `must be * or at most ${TAGS_MAX} entity tags in quotes, commas between`);
+  return tags;
+}
+
+function dateOf(field: string, text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const moment = HTTP_DATE.test(text) ? Date.parse(text) : NaN;
+  if (Number.isNaN(moment)) throw malformed(field, "must be a date as HTTP has it: Sun, 06 Nov 1994 08:49:37 GMT");
+  return rfc3339(moment);
+}
+
+const malformed = (field: string, message: string): Refusal => gatewayErrors.BAD_CONDITION({ field, message });

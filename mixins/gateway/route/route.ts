@@ -1,0 +1,293 @@
+// A route says where each param of an action comes from: schemas of what the client may send in path, query and body, and
+// one function from there to the action's params. Nothing else reaches the action. Routes are typed by action name: a route
+// to an action that is gone, or with params that the action does not take, does not compile.
+import type { TProperties, TSchema } from "typebox";
+import {
+  callErrors,
+  compileParams,
+  strictObject,
+  type ActionName,
+  type Check,
+  type Conditions,
+  type Data,
+  type EventName,
+  type ParamsOf,
+  type ResultOf,
+  type Role,
+  type User,
+} from "../../contract/index.ts";
+import type { Issue } from "../../kernel/index.ts";
+import { limits } from "../limits.ts";
+import { brokenTextIn, isPlainUtf8 } from "./text.ts";
+
+/** Whose requests a route answers: anyone's, those of any user that is logged in, or of users with one of these roles. */
+export type Access = "public" | "user" | Role | readonly Role[];
+
+/** Roles of which a user needs one; none = no role is needed. */
+export function rolesFor(access: Access): readonly string[] {
+  if (access === "public" || access === "user") return [];
+  return typeof access === "string" ? [access] : access;
+}
+
+/** A request as a route's functions get it: each field from its declared place, checked. */
+export interface Request<P = unknown, Q = unknown, B = unknown> {
+  readonly path: P;
+  readonly query: Q;
+  readonly body: B;
+  readonly user: User;
+  /** The conditions of a change, as the param of an action that changes a `versioned` resource; else empty. */
+  readonly conditions: { readonly if?: Conditions };
+  /** The client's Idempotency-Key, on routes that are `idempotent`. */
+  readonly key: string | undefined;
+}
+
+interface Places<P extends TProperties, Q extends TProperties, B extends TProperties> {
+  /** One line for the API's documentation. */
+  readonly summary: string;
+  /** Default `user`: any user that is logged in. */
+  readonly access?: Access;
+  readonly path?: P;
+  readonly query?: Q;
+  readonly body?: B;
+}
+interface Answers<A extends ActionName> {
+  /** Default 200; 204 sends no body. */
+  readonly status?: 200 | 201 | 204;
+  /** `Location` of the resource that was made. */
+  readonly location?: (result: ResultOf<A>) => string;
+  /** Default `no-store`. */
+  readonly cacheControl?: string;
+  /**
+   * Whether the answer has a version: it gets an ETag, and Last-Modified if it has `updatedAt`. For a change: whether the
+   * action takes `conditions`; a client that names conditions for any other change is refused (412).
+   */
+  readonly versioned?: boolean;
+  /** `Content-Location` of the answer, where the request names another resource. */
+  readonly contentLocation?: string;
+  /** A header that signs the body: the route's own `body` is then `{ body, signature }`, byte for byte as it was sent. */
+  readonly signedBy?: string;
+  /** Whether an Idempotency-Key is taken: it becomes the command's id, so that a repeat gets the first answer. */
+  readonly idempotent?: boolean;
+}
+
+export interface Route {
+  readonly method: string;
+  /** As moleculer-web writes it: `/api/v1/loans/:id`. */
+  readonly url: string;
+  readonly summary: string;
+  readonly access: Access;
+  readonly path: TProperties;
+  readonly query: TProperties;
+  readonly body: TProperties;
+  /** Reads path, query and body by their schemas. Refuses (422) with every issue, or a malformed path or query. */
+  readonly read: (raw: {
+    path: Record<string, string>;
+    search: string;
+    body: unknown;
+    /** Whether `null` stands for itself: a merge patch (RFC 7396) removes by it. Else a null field is absent. */
+    keepsNull?: boolean;
+  }) => Pick<Request, "path" | "query" | "body">;
+  /** An action that is called, or one whose events are streamed. */
+  readonly target: ActionTarget | { readonly stream: EventSource };
+}
+export interface ActionTarget {
+  readonly action: ActionName;
+  readonly params: (request: Request<any, any, any>) => object;
+  readonly status: number;
+  readonly location: ((result: any) => string) | undefined;
+  readonly cacheControl: string | undefined;
+  readonly contentLocation: string | undefined;
+  readonly versioned: boolean;
+  readonly idempotent: boolean;
+  readonly signedBy: string | undefined;
+}
+
+/** An event as a history answers it. */
+export interface StreamedEvent {
+  readonly type: string;
+  /** Index in the actor's stream, from 1. */
+  readonly version: number;
+  /** RFC 3339. */
+  readonly at: string;
+  readonly data: unknown;
+}
+interface Streams<A extends ActionName, P extends TProperties> extends Places<P, {}, {}> {
+  /** Singular name of the actor whose events these are, the prefix of their types. */
+  readonly actor: string;
+  /** Types after which nothing happens to the actor any more: the stream ends with them. */
+  readonly last: readonly EventName[];
+  /** Params of the action but `from`, which the gateway sets: the version at which the answer begins. */
+  readonly params: (request: Request<Data<P>, {}, {}>) => Omit<ParamsOf<A>, "from">;
+  /** The fields of one event that the client sees. */
+  readonly data: (event: StreamedEvent, request: Request<Data<P>, {}, {}>) => object;
+}
+
+/** The action that an event stream reads, and the part of each event that it sends. */
+export interface EventSource {
+  readonly action: ActionName;
+  readonly actor: string;
+  readonly last: ReadonlySet<string>;
+  readonly params: (request: Request<any, any, any>) => object;
+  readonly data: (event: StreamedEvent, request: Request<any, any, any>) => object;
+}
+
+/** The URL of every route begins with this, except those of lines that begin with `/.`. */
+export const API = "/api/v1";
+
+/** `route("POST /loans", "loans.open", { …, params: ({ body, user }) => … })` */
+export function route<
+  A extends ActionName,
+  P extends TProperties = {},
+  Q extends TProperties = {},
+  B extends TProperties = {},
+>(
+  line: string,
+  action: A,
+  spec: Places<P, Q, B> &
+    Answers<A> & { readonly params: (request: Request<Data<P>, Data<Q>, Data<B>>) => ParamsOf<A> },
+): Route {
+  const { params, status = 200, location, cacheControl, contentLocation } = spec;
+  const { versioned = false, idempotent = false, signedBy } = spec;
+  const answers = { status, location, cacheControl, contentLocation, versioned, idempotent, signedBy };
+  return { ...placed(line, spec), target: { action, params, ...answers } };
+}
+
+/**
+ * A route whose answer is one actor's events as server-sent events, from the first or from the one after `Last-Event-ID`
+ * until one of `last`. The action is the actor's `history`, or one of the service's own that answers `{ events }` from the
+ * version `from` on; it decides about access, since it is called for each read as the user of the request.
+ * `eventStream("GET /loans/:id/stream", "loans.history", { actor: "loan", last: ["loan.returned"], … })`
+ */
+export function eventStream<A extends ActionName, P extends TProperties = {}>(
+  line: string,
+  action: A & (ResultOf<A> extends { readonly events: readonly StreamedEvent[] } ? unknown : never),
+  spec: Streams<A, P>,
+): Route {
+  const { actor, last, params, data } = spec;
+  return { ...placed(line, spec), target: { stream: { action, actor, last: new Set(last), params, data } } };
+}
+
+/** The full name of the service that a route asks. */
+export function serviceOf({ target }: Route): string {
+  const { action } = "stream" in target ? target.stream : target;
+  return action.slice(0, action.lastIndexOf("."));
+}
+
+function placed(line: string, spec: Places<TProperties, TProperties, TProperties>): Omit<Route, "target"> {
+  const [method, url] = line.split(" ") as [string, string];
+  const { summary, access = "user", path = {}, query = {}, body = {} } = spec;
+  const shape = strictObject(body);
+  const checkOf = (place: "path" | "query" | "body", properties: TProperties): Check =>
+    compileParams(strictObject(properties), `${line}: ${place}`);
+  const checks = { path: checkOf("path", path), query: checkOf("query", query), body: checkOf("body", body) };
+  return {
+    method,
+    url: url.startsWith("/.") ? url : `${API}${url}`,
+    summary,
+    access,
+    path,
+    query,
+    body,
+    read(raw) {
+      if (typeof raw.body !== "object" || raw.body === null || Array.isArray(raw.body))
+        throw callErrors.VALIDATION_ERROR({ field: "body", message: "must be an object" });
+      if (raw.search.split("&", limits.queryFieldsMax + 1).length > limits.queryFieldsMax)
+        throw callErrors.VALIDATION_ERROR({
+          field: "query",
+          message: `must have at most ${limits.queryFieldsMax} fields`,
+        });
+      const places = {
+        path: convert(path, Object.entries(raw.path)),
+        query: convert(query, meantFields(raw.search, method === "GET" && access === "public")),
+        body: raw.body as Record<string, unknown>,
+      };
+      if (!raw.keepsNull) dropNulls(places.body, shape);
+      dropNamed(places.body, places.path, body);
+      // The texts of a body that has wrong fields by the dozen are not looked at: the answer is full already.
+      const inBody = issuesOf(checks.body(places.body));
+      const texts = [places.path, places.query, ...(inBody.length < limits.issuesMax ? [places.body] : [])];
+      const issues = [
+        ...brokenBytesIn(raw.search),
+        ...texts.flatMap(place => brokenTextIn(place)),
+        ...issuesOf(checks.path(places.path)),
+        ...issuesOf(checks.query(places.query)),
+        ...inBody,
+      ];
+      if (issues.length === 0 && method === "PATCH" && Object.keys(places.body).length === 0)
+        issues.push({ field: "body", message: "must change something" });
+      if (issues.length > 0) throw callErrors.VALIDATION_ERROR({ message: "see errors", errors: issues });
+      return places;
+    },
+  };
+}
+
+/** Fields that advertisers and browsers' libraries append to any link: they ask nothing of the API. */
+const APPENDED = /^(?:utm_\w{1,30}|gclid|gbraid|wbraid|dclid|fbclid|msclkid|_)$/;
+
+const meantFields = (search: string, isPublic: boolean): [string, string][] =>
+  [...new URLSearchParams(search)].filter(([name]) => !(isPublic && APPENDED.test(name)));
+
+/**
+ * Takes out nulls where the schema has an optional field that cannot be null: some clients write a field that they do not
+ * set so. A null that is required, unknown or allowed stays, for the check to tell. In place: a body may have thousands of
+ * items.
+ */
+function dropNulls(value: unknown, schema: TSchema): void {
+  if (typeof value !== "object" || value === null) return;
+  const { items, maxItems = Infinity, properties, required = [] } = schema as ObjectSchema;
+  if (Array.isArray(value)) {
+    if (items && value.length <= maxItems) for (const item of value) dropNulls(item, items);
+  } else if (properties) {
+    const fields = value as Record<string, unknown>;
+    for (const name in fields) {
+      const field = Object.hasOwn(properties, name) ? properties[name]! : undefined;
+      if (field === undefined) continue;
+      if (fields[name] !== null) dropNulls(fields[name], field);
+      else if (!required.includes(name) && !mayBeNull(field)) delete fields[name];
+    }
+  }
+}
+interface ObjectSchema {
+  readonly items?: TSchema;
+  readonly maxItems?: number;
+  readonly properties?: Readonly<Record<string, TSchema>>;
+  readonly required?: readonly string[];
+}
+const mayBeNull = (schema: TSchema & { type?: unknown; anyOf?: TSchema[] }): boolean =>
+  schema.type === "null" || (schema.anyOf ?? []).some(mayBeNull);
+
+/** An answer that a client sends back names in its body the id that the path names: the same id changes nothing. */
+function dropNamed(body: Record<string, unknown>, path: Record<string, unknown>, fields: TProperties): void {
+  for (const [name, named] of Object.entries(path)) {
+    const said = Object.hasOwn(fields, name) ? undefined : body[name];
+    if (typeof said === "string" && said.toLowerCase() === String(named).toLowerCase()) delete body[name];
+  }
+}
+
+const issuesOf = (found: true | Issue[]): Issue[] => (found === true ? [] : found);
+
+/** Fields of the query whose name or value is not UTF-8. A whole query that is UTF-8 has none. */
+const brokenBytesIn = (search: string): Issue[] =>
+  isPlainUtf8(search)
+    ? []
+    : search
+        .split("&")
+        .filter(part => !isPlainUtf8(part))
+        .map(part => ({
+          field: [...new URLSearchParams(part).keys()][0] ?? "",
+          message: "is not UTF-8, percent-encoded",
+        }));
+
+/**
+ * Text to the types of the schema. Text that does not look like the type stays text, so that the check names the field. A
+ * field that is given twice is refused: readers of a URL do not agree on which of the two counts.
+ */
+function convert(properties: TProperties, entries: readonly (readonly [string, string])[]): Record<string, unknown> {
+  const values: Record<string, unknown> = Object.create(null);
+  for (const [name, text] of entries) {
+    if (name in values) throw callErrors.VALIDATION_ERROR({ field: name, message: "is given more than once" });
+    const schema = Object.hasOwn(properties, name) ? (properties[name] as TSchema & { type?: unknown }) : undefined;
+    values[name] = schema?.type === "integer" && /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+  }
+  return values;
+}

@@ -1,0 +1,213 @@
+// One actor's events as server-sent events, without gap or duplicate: the id of an event is its version in the actor's
+// stream, so that Last-Event-ID says where to go on. The life of a stream:
+//
+//   1. resume   the first read, before the response has begun: a refusal of the action is still a problem
+//   2. send     each event that was read; a client that does not read is cut, and resumes
+//   3. wait     for a hint of a commit, or for the next poll: hints get lost. The stream listens for hints before it reads,
+//               else a change between the two would wait for the poll
+//   4. end      with the actor's last event, the token, the client or the gateway. A client that comes back after the last
+//               event gets a 204, which tells an EventSource to stop
+//
+// The action is called anew for each read, as the user of the request: it decides whether the user still sees the actor.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Context } from "moleculer";
+import type { User } from "../../contract/index.ts";
+import type { Refusal, Clock } from "../../kernel/index.ts";
+import { gatewayErrors } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { EventSource, Request, StreamedEvent } from "../route/route.ts";
+import { Pause } from "@valence/runtime/kernel";
+
+interface Reader {
+  readonly source: EventSource;
+  readonly request: Request;
+  readonly user: User;
+  /** Milliseconds since the epoch: the stream ends with its token. */
+  readonly expiresAt: number;
+  /** The network of the client. */
+  readonly address: string;
+  readonly ctx: Context;
+}
+
+/** All streams that are open, and their limits: of one user, of one address, of the process. */
+export class EventStreams {
+  readonly #open = new Set<EventStream>();
+  readonly #clock: Clock;
+  readonly #perUserMax: number;
+
+  /** `processes`: how many gateways share the limit of a user; each takes its part, at least one stream. */
+  constructor(clock: Clock, processes: number) {
+    this.#clock = clock;
+    this.#perUserMax = Math.ceil(limits.streamsPerUserMax / processes);
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /**
+   * Opens a stream and resolves when it has ended. Refuses a malformed Last-Event-ID (400), one stream too many (429; 503
+   * when the process has too many), a token that has expired (401), and with the action's own refusals.
+   */
+  async open(req: IncomingMessage, res: ServerResponse, reader: Reader): Promise<void> {
+    const last = req.headers["last-event-id"] ?? "0";
+    if (typeof last !== "string" || !/^\d{1,15}$/.test(last))
+      throw gatewayErrors.BAD_LAST_EVENT_ID({ field: "Last-Event-ID", message: "must be a version" });
+    // The gateway accepts a token for some seconds after its end; a stream does not outlive its token.
+    const lifeMs = Math.min(reader.expiresAt - this.#clock.now(), 2 ** 31 - 1);
+    if (lifeMs <= 0) throw tokenExpired();
+    const own = [...this.#open].filter(stream => stream.reader.user.id === reader.user.id).length;
+    if (own >= this.#perUserMax) throw gatewayErrors.TOO_MANY_STREAMS({ streams: limits.streamsPerUserMax });
+    const near = [...this.#open].filter(stream => stream.reader.address === reader.address).length;
+    if (near >= limits.streamsPerAddressMax)
+      throw gatewayErrors.TOO_MANY_STREAMS({ message: "too many streams of one address" });
+    if (this.#open.size >= limits.streamsMax)
+      throw gatewayErrors.SATURATED({ message: "too many streams at once", retryAfterMs: 10_000 });
+    const stream = new EventStream(res, reader, Number(last));
+    this.#open.add(stream);
+    res.once("close", () => {
+      stream.close();
+      this.#open.delete(stream);
+    });
+    const expiry = setTimeout(() => stream.expire(), lifeMs);
+    try {
+      await stream.run();
+    } finally {
+      clearTimeout(expiry);
+      this.#open.delete(stream);
+    }
+  }
+
+  /** The service has committed events: its streams read. */
+  wake(service: string): void {
+    for (const stream of this.#open) if (stream.reads(service)) stream.wake();
+  }
+
+  /** Ends all streams. Each client is given another delay for its return, so that they do not all come at once. */
+  drain(): void {
+    const [least, most] = limits.reconnectMs;
+    for (const stream of this.#open) stream.end(Math.round(least + Math.random() * (most - least)));
+  }
+}
+
+const tokenExpired = (): Refusal => gatewayErrors.INVALID_TOKEN({ message: "the access token has expired" });
+
+class EventStream {
+  readonly reader: Reader;
+  readonly #res: ServerResponse;
+  #version: number;
+  #hinted = false;
+  #expired = false;
+  #closed = false;
+  readonly #pause = new Pause();
+
+  constructor(res: ServerResponse, reader: Reader, version: number) {
+    this.#res = res;
+    this.reader = reader;
+    this.#version = version;
+  }
+
+  /** Whether its events come from this service. */
+  reads(service: string): boolean {
+    return this.reader.source.action.startsWith(`${service}.`);
+  }
+
+  /** Reads, sends and waits until it is closed. */
+  async run(): Promise<void> {
+    let events = await this.#resume();
+    if (this.#closed && !this.#res.destroyed) throw this.#expired ? tokenExpired() : gatewayErrors.STOPPING();
+    if (this.#closed) return;
+    if (events === "over") return void this.#res.writeHead(204, { "Cache-Control": "no-store" }).end();
+    this.#res.writeHead(200, {
+      "Content-Type": "text/event-stream",
+      "Cache-Control": "no-store, no-transform",
+      "X-Accel-Buffering": "no",
+    });
+    this.#res.write("retry: 2000\n\n");
+    const heartbeat = setInterval(() => {
+      if (!this.#res.writableNeedDrain) this.#res.write(":\n\n");
+    }, limits.heartbeatMs);
+    try {
+      while (!this.#closed) {
+        for (const event of events) {
+          await this.#send(event);
+          if (this.reader.source.last.has(event.type)) return this.end();
+        }
+        if (events.length === 0) await this.#hint();
+        if (this.#closed) return;
+        events = await this.#read();
+      }
+    } finally {
+      clearInterval(heartbeat);
+    }
+  }
+
+  wake(): void {
+    this.#hinted = true;
+    this.#pause.end();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#pause.end();
+  }
+
+  /** The token has expired. */
+  expire(): void {
+    this.#expired = true;
+    this.end();
+  }
+
+  end(retryMs?: number): void {
+    if (this.#closed) return;
+    this.close();
+    if (this.#res.headersSent) this.#res.end(retryMs === undefined ? "" : `retry: ${retryMs}\n\n`);
+  }
+
+  /** The events after the version that the client has seen. Refuses a version that the actor has not reached. */
+  async #resume(): Promise<readonly StreamedEvent[] | "over"> {
+    if (this.#version === 0) return this.#read();
+    const [seen, ...events] = await this.#read(this.#version);
+    if (seen?.version !== this.#version)
+      throw gatewayErrors.BAD_LAST_EVENT_ID({
+        field: "Last-Event-ID",
+        message: `is past the ${this.reader.source.actor}'s last version`,
+      });
+    return this.reader.source.last.has(seen.type) ? "over" : events;
+  }
+
+  async #read(from: number = this.#version + 1): Promise<readonly StreamedEvent[]> {
+    this.#hinted = false;
+    const { source, request, ctx } = this.reader;
+    const params = { ...source.params(request), from };
+    const { events } = await ctx.call<{ events: readonly StreamedEvent[] }, object>(source.action, params);
+    return events.filter(event => event.version >= from);
+  }
+
+  /** Sends one event. A client that leaves its socket full is cut and resumes by Last-Event-ID. */
+  async #send(event: StreamedEvent): Promise<void> {
+    if (this.#closed) return;
+    this.#version = event.version;
+    const { source, request } = this.reader;
+    const name = event.type.slice(event.type.indexOf(".") + 1);
+    const text = JSON.stringify(source.data(event, request));
+    if (this.#res.write(`id: ${event.version}\nevent: ${name}\ndata: ${text}\n\n`)) return;
+    await new Promise<void>(resolve => {
+      const cut = setTimeout(() => this.#res.destroy(), limits.streamStallMs);
+      const done = () => {
+        clearTimeout(cut);
+        this.#res.off("drain", done).off("close", done);
+        resolve();
+      };
+      this.#res.once("drain", done).once("close", done);
+    });
+  }
+
+  /** Waits for a hint or for the next poll; a burst of hints makes one read. */
+  async #hint(): Promise<void> {
+    await sleep(limits.streamPauseMs);
+    if (this.#hinted || this.#closed) return;
+    await this.#pause.wait(limits.streamPollMs);
+  }
+}

@@ -1,0 +1,160 @@
+// The actions of the service `ops`, all of them for administrators alone.
+import Type from "typebox";
+import { ActorId, defineContract, TextLines } from "../contract/index.ts";
+import { actorErrors } from "../actor/index.ts";
+import { projectionErrors } from "../projection/index.ts";
+import { sagaErrors } from "../saga/index.ts";
+import { streamErrors } from "../stream/index.ts";
+import { operationErrors } from "./errors.ts";
+
+const id = Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9][A-Za-z0-9_.:@-]*$" });
+/** Of an actor type or a projection. */
+const name = Type.String({ pattern: "^[a-z][a-z0-9-]{0,63}$" });
+/** A service's full name: with a version before a dot, if it has one. */
+const service = Type.String({ pattern: "^(v[0-9A-Za-z.-]{1,32}[.])?[a-z][a-z0-9-]{0,63}$", maxLength: 64 });
+/** A consumer's name or a type of error, compared with those that there are. */
+const label = Type.String({ minLength: 1, maxLength: 200 });
+const note = Type.Optional(TextLines({ maxLength: 500 }));
+const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 500 }));
+const after = Type.Optional(Type.String({ maxLength: 200 }));
+
+/** The answer of one service, with its name; the other fields belong to the mixin that answers. */
+const Answer = Type.Record(Type.String(), Type.Unknown());
+const listOf = <K extends string>(key: K) =>
+  Type.Object({ [key]: Type.Array(Answer) } as Record<K, ReturnType<typeof Type.Array<typeof Answer>>>);
+
+/** Operations over all services: the work that needs a person, and the means to do it. */
+export const contract = defineContract({
+  service: "ops",
+  actions: {
+    nodes: { params: {}, returns: listOf("nodes") },
+    /**
+     * Sagas of every service, oldest first: those in a `state`; without it the open ones, which are running, compensating
+     * or stuck. `after` is the id of the last saga of the page before; this page is then of that saga's service alone.
+     */
+    sagas: {
+      params: {
+        state: Type.Optional(Type.Enum(["open", "running", "compensating", "stuck", "completed", "compensated"])),
+        limit,
+        after,
+      },
+      returns: Type.Object({ state: Type.String(), sagas: Type.Array(Answer) }),
+    },
+    saga: { params: { id }, returns: Answer },
+    retrySaga: { params: { id, note }, returns: Answer },
+    /** `pastPivot`: also a saga that is stuck past its point of no return. */
+    compensateSaga: { params: { id, note, pastPivot: Type.Optional(Type.Boolean()) }, returns: Answer },
+    /** The state (now, or at a version) and the latest hundred events that led to it. */
+    actor: {
+      params: { type: name, id: ActorId, version: Type.Optional(Type.Integer({ minimum: 0 })) },
+      returns: Type.Object({
+        type: Type.String(),
+        id: Type.String(),
+        version: Type.Integer(),
+        state: Type.Unknown(),
+        events: Type.Array(Answer),
+      }),
+    },
+    /** Actors whose record cannot be read, with the reason. */
+    quarantined: { params: {}, returns: listOf("quarantined") },
+    /** Lets the actor be read again, once its record is mended or the code can read it; else it is back in quarantine. */
+    releaseQuarantine: { params: { type: name, id: ActorId }, returns: Answer },
+    /**
+     * Moves finished actors of a type (or `sagas`), whose last event is older than so many days, to the cold part. Looks
+     * at `limit` streams; `after` in the answer says where to go on, `kept` which streams stay and why. A stream stays while
+     * a service that may come back has not taken its events; `gone` names services that will not come back.
+     */
+    archive: {
+      params: {
+        type: name,
+        olderThanDays: Type.Number({ minimum: 0 }),
+        limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+        after,
+        gone: Type.Optional(Type.Array(Type.String({ pattern: "^[a-z0-9][a-z0-9.-]{0,63}$" }), { maxItems: 100 })),
+      },
+      returns: Answer,
+    },
+    /** Readers of other services' logs, and those among them that stand still because their place is not in the log. */
+    consumers: { params: {}, returns: listOf("consumers") },
+    /**
+     * Moves a consumer whose place is not in its owner's log: to the start of the log, or to the head, which passes over the
+     * events in between. `service` is needed where two services have a consumer of this name.
+     */
+    resetConsumer: {
+      params: {
+        name: id,
+        to: Type.Enum(["head", "start"]),
+        dryRun: Type.Optional(Type.Boolean()),
+        service: Type.Optional(service),
+      },
+      returns: Answer,
+    },
+    projections: { params: {}, returns: listOf("projections") },
+    rebuild: { params: { name }, returns: Answer },
+    /** Ids are `<service>:<id>`, since each service numbers its own. `after` pages through one `service`. */
+    deadLetters: { params: { service: Type.Optional(service), limit, after }, returns: listOf("deadLetters") },
+    retryDeadLetter: { params: { id }, returns: Answer },
+    /**
+     * Retries all parked streams of a group, each in its order and at a bounded rate: of a service, of a consumer, with a type
+     * of error, parked for so many minutes at least. Answers the number for each consumer; `consumers` says how many are left.
+     */
+    retryDeadLetters: {
+      params: {
+        service: Type.Optional(service),
+        consumer: Type.Optional(label),
+        error: Type.Optional(label),
+        olderThanMinutes: Type.Optional(Type.Number({ minimum: 0, maximum: 100_000_000 })),
+      },
+      returns: Type.Object({ streams: Type.Integer(), retried: Type.Array(Answer) }),
+    },
+  },
+  // Its own, and those of the services that it asks.
+  refusals: {
+    ...operationErrors,
+    ...sagaErrors,
+    ...streamErrors,
+    PROJECTION_NOT_FOUND: projectionErrors.PROJECTION_NOT_FOUND,
+    VERSION_NOT_FOUND: actorErrors.VERSION_NOT_FOUND,
+  },
+  mayRefuse: {
+    nodes: [],
+    sagas: [],
+    saga: ["SAGA_NOT_FOUND"],
+    retrySaga: ["SAGA_NOT_FOUND", "SAGA_NOT_STUCK"],
+    compensateSaga: ["SAGA_NOT_FOUND", "SAGA_ENDED", "SAGA_COMPENSATING", "SAGA_PAST_PIVOT", "SAGA_OF_ANOTHER_RELEASE"],
+    actor: ["ACTOR_TYPE_NOT_FOUND", "ACTOR_NOT_FOUND", "VERSION_NOT_FOUND"],
+    quarantined: [],
+    releaseQuarantine: ["ACTOR_TYPE_NOT_FOUND"],
+    archive: ["ACTOR_TYPE_NOT_FOUND"],
+    consumers: [],
+    resetConsumer: ["CONSUMER_NOT_FOUND", "CONSUMER_AMBIGUOUS", "CONSUMER_NOT_STOPPED"],
+    projections: [],
+    rebuild: ["PROJECTION_NOT_FOUND"],
+    deadLetters: ["AFTER_NEEDS_SERVICE"],
+    retryDeadLetter: ["DEAD_LETTER_NOT_FOUND"],
+    retryDeadLetters: [],
+  },
+  roles: {
+    nodes: ["admin"],
+    sagas: ["admin"],
+    saga: ["admin"],
+    retrySaga: ["admin"],
+    compensateSaga: ["admin"],
+    actor: ["admin"],
+    quarantined: ["admin"],
+    releaseQuarantine: ["admin"],
+    archive: ["admin"],
+    consumers: ["admin"],
+    resetConsumer: ["admin"],
+    projections: ["admin"],
+    rebuild: ["admin"],
+    deadLetters: ["admin"],
+    retryDeadLetter: ["admin"],
+    retryDeadLetters: ["admin"],
+  },
+});
+declare global {
+  interface Contracts {
+    ops: typeof contract;
+  }
+}

@@ -1,0 +1,243 @@
+// What can be wrong with a server, its standbys and replicas: each trouble made on servers of this test's own.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { openEventStore } from "../../../../event-store/siblings.ts";
+import pg from "pg";
+import { locationOf } from "../../../../database/index.ts";
+import { readEnvironment } from "../../../../kernel/index.ts";
+import { until } from "../../../../testing/index.ts";
+import { newDatabase, PgBouncer, Postgres, query } from "../../../../testing/servers.ts";
+import { examined } from "../../examined.fixture.ts";
+import { lineOf, type Finding } from "../../finding.ts";
+import { clockOf } from "./clock.ts";
+import type { Connection } from "./connection.ts";
+
+let primary: Postgres;
+let env: Record<string, string>;
+const clients: pg.Client[] = [];
+
+beforeAll(async () => {
+  primary = await Postgres.start({ settings: { max_prepared_transactions: "10", max_connections: "40" } });
+  env = { DATA_DIR: "nowhere", DATABASE_URL: primary.url() };
+  await (await openEventStore(locationOf(readEnvironment(env), "orders"))).close();
+});
+afterAll(() => primary.stop());
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map(client => client.end()));
+});
+
+async function connect(url = primary.url()): Promise<pg.Client> {
+  const client = new pg.Client(url);
+  await client.connect();
+  clients.push(client);
+  return client;
+}
+const pidOf = async (client: pg.Client): Promise<number> =>
+  (await client.query("select pg_backend_pid() as pid")).rows[0].pid;
+const lines = async (check: string, extra: Record<string, string> = {}): Promise<string[]> =>
+  (await examined({ ...env, ...extra }, { only: "orders" })).of(check);
+const isOk = async (check: string): Promise<boolean> => (await lines(check)).every(line => line.startsWith("ok"));
+/** Sets it for the whole server, for as long as the work goes on. */
+async function withSetting(name: string, value: string, work: () => Promise<unknown>): Promise<void> {
+  const shown = async () => (await query(primary.url(), `show ${name}`))[0][name];
+  const before = await shown();
+  const reload = async (sql: string, expected: string) => {
+    await query(primary.url(), sql);
+    await query(primary.url(), "select pg_reload_conf()");
+    await until(`${name} is ${expected}`, async () => (await shown()) === expected);
+  };
+  await reload(`alter system set ${name} = '${value}'`, value);
+  try {
+    await work();
+  } finally {
+    await reload(`alter system reset ${name}`, before);
+  }
+}
+
+test("a server that is well", async () => {
+  const { findings } = await examined(env, { only: "orders" });
+  expect(findings.filter(({ status }) => status !== "ok")).toEqual([]);
+  expect(
+    new Set(findings.filter(({ subject }) => subject === `127.0.0.1:${primary.port}`).map(({ check }) => check)),
+  ).toEqual(new Set(["durability", "standbys", "transactions", "slots", "connections", "waiting", "clock"]));
+});
+
+describe("transactions", () => {
+  test("one that has written and idles in another database, and who it is", async () => {
+    const other = await newDatabase(primary.url());
+    const [writer, reader] = [await connect(other.url), await connect(other.url)];
+    await reader.query("begin isolation level repeatable read; select 1");
+    await writer.query("set application_name = 'forgetful'; begin; select pg_current_xact_id()");
+    const pid = await pidOf(writer);
+    await until("it is a warning", async () => !(await isOk("transactions")));
+    const [line] = await lines("transactions");
+    expect(line).toMatch(/^warn .* has written and is open for \d+ s: readers of every log wait for it/);
+    expect(line).toContain(
+      `pid ${pid} (postgres on ${new URL(other.url).pathname.slice(1)}, forgetful, idle in transaction)`,
+    );
+    expect(line).toContain(`select pg_terminate_backend(${pid})`);
+    await writer.query("rollback");
+    // A reader holds up no log.
+    expect(await isOk("transactions")).toBe(true);
+    await Promise.all(clients.splice(0).map(client => client.end()));
+    await other.drop();
+  });
+
+  test("a prepared one that nobody ends", async () => {
+    const client = await connect();
+    await client.query("begin; select pg_current_xact_id(); prepare transaction 'forgotten'");
+    expect(await lines("transactions")).toEqual([
+      expect.stringMatching(/^warn .*prepared transaction 'forgotten' \(postgres on postgres\) is open for \d+ ms/),
+    ]);
+    await client.query("rollback prepared 'forgotten'");
+    expect(await isOk("transactions")).toBe(true);
+  });
+});
+
+describe("sessions", () => {
+  test("one that waits for a lock, and behind whom", async () => {
+    const [first, second] = [await connect(), await connect()];
+    await first.query("begin; lock table orders.timers in exclusive mode");
+    const waiting = second.query("begin; lock table orders.timers in exclusive mode");
+    await until("it is a warning", async () => !(await isOk("waiting")));
+    const [line] = await lines("waiting");
+    expect(line).toMatch(/^warn .*1 session for a lock, pid \d+ \(postgres on postgres\) for \d+ s behind pid \d+ →/);
+    expect(line).toContain(`behind pid ${await pidOf(first)} `);
+    await first.query("rollback");
+    await waiting;
+  });
+
+  test("a table that somebody locks costs no more than its own line", async () => {
+    const client = await connect();
+    await client.query("begin; lock table orders.streams");
+    const { troubles } = await examined(env, { only: "orders" });
+    expect(troubles).toContainEqual(expect.stringMatching(/^FAIL .*quarantine +could not be checked: .*lock timeout/));
+    await client.query("rollback");
+  });
+
+  test("more pools than connections, and no connections left", async () => {
+    expect(await lines("connections", { DATABASE_POOL_SIZE: "50" })).toEqual([
+      expect.stringMatching(/^warn .*\d+ of 37 open; one process of each service may open 52 → raise max_connections/),
+    ]);
+    for (let i = 0; i < 35; i++) await connect();
+    expect(await lines("connections")).toEqual([expect.stringMatching(/^FAIL .* 3[67] of 37 open/)]);
+  });
+
+  test("a user who sees only sessions of its own is told so", async () => {
+    await query(primary.url(), "create role shop login; grant orders to shop");
+    expect(await lines("visibility", { DATABASE_URL: primary.url().replace("postgres@", "shop@") })).toEqual([
+      expect.stringMatching(/^warn .*shop sees only sessions of its own → grant pg_read_all_stats to "shop"/),
+    ]);
+  });
+
+  test("through PgBouncer it sees the same", async () => {
+    await query(primary.url(), "alter role orders login");
+    const bouncer = await PgBouncer.start(primary.url(), ["orders", "postgres"], 2);
+    try {
+      const url = bouncer.url(primary.url(), "orders");
+      const { of, troubles } = await examined({ ...env, ORDERS_DATABASE_URL: url }, { only: "orders" });
+      expect(troubles).toEqual([]);
+      expect(of("buckets")[0]).toMatch(/^ok .*1024, an owner each/);
+    } finally {
+      await bouncer.stop();
+    }
+  });
+});
+
+describe("P1 durability", () => {
+  test.each(["fsync", "full_page_writes", "synchronous_commit"])("%s is off", async name => {
+    await withSetting(name, "off", async () => {
+      expect(await lines("durability")).toEqual([
+        expect.stringMatching(new RegExp(`^FAIL .*${name} is off → set ${name} = on`)),
+      ]);
+    });
+    expect(await isOk("durability")).toBe(true);
+  });
+
+  test("a user whose commits do not wait for the disk", async () => {
+    await query(primary.url(), "create role hasty superuser login; alter role hasty set synchronous_commit = off");
+    const [line] = await lines("durability", { DATABASE_URL: primary.url().replace("postgres@", "hasty@") });
+    expect(line).toMatch(/^FAIL .*synchronous_commit is off/);
+  });
+});
+
+test("a clock that differs", async () => {
+  const serverThatIs = (aheadMs: number) =>
+    ({
+      read: (work: (ask: () => unknown) => unknown) => work(async () => [{ now: Date.now() + aheadMs }]),
+    }) as unknown as Connection;
+  expect((await clockOf(serverThatIs(200)))[0]).toMatchObject({ status: "ok" });
+  const [late] = await clockOf(serverThatIs(-5_000));
+  expect(lineOf({ subject: "here", ...late } as Finding)).toMatch(
+    /^warn .*the server is 5 s behind, ± \d+ ms → set both by NTP/,
+  );
+});
+
+describe("with standbys", () => {
+  let standby: Postgres;
+  let other: Postgres;
+  beforeAll(async () => {
+    [standby, other] = [await primary.startStandby(), await Postgres.start()];
+    await until("it streams", async () => (await lines("standbys"))[0]!.includes("async"));
+  });
+  afterAll(async () => {
+    await standby?.stop();
+    await other?.stop();
+  });
+  const replica = (url: string) => lines("replica", { DATABASE_REPLICA_URL: url });
+
+  test("P1 an asynchronous one loses what was acknowledged when it takes over", async () => {
+    expect(await lines("standbys")).toEqual([
+      expect.stringMatching(
+        /^warn .*1 asynchronous \(walreceiver async\): what was acknowledged last is lost when one takes over/,
+      ),
+    ]);
+    await withSetting("synchronous_standby_names", "*", async () => {
+      await until("it is synchronous", () => isOk("standbys"));
+      expect((await lines("standbys"))[0]).toMatch(/1: walreceiver sync$/);
+    });
+    await withSetting("synchronous_standby_names", "absent", async () => {
+      expect(await lines("standbys")).toEqual([
+        expect.stringMatching(/^FAIL .*every commit waits for absent → start it/),
+      ]);
+    });
+  });
+
+  test("a replica that is a standby of this primary", async () => {
+    expect(await replica(standby.url())).toEqual([expect.stringMatching(/^ok .*holds what was written \d+ ms ago/)]);
+  });
+
+  test("one that does not keep up", async () => {
+    await query(standby.url(), "select pg_wal_replay_pause()");
+    try {
+      await query(primary.url(), "create table orders.news ()");
+      expect(await replica(standby.url())).toEqual([
+        expect.stringMatching(/^warn .*is more than 2 s behind, by .* MB: reads go to the primary/),
+      ]);
+    } finally {
+      await query(standby.url(), "select pg_wal_replay_resume()");
+    }
+  });
+
+  test("one that is no standby, one of another primary, and one that is away", async () => {
+    expect(await replica(primary.url())).toEqual([expect.stringMatching(/^FAIL .*is no standby: it is never read/)]);
+    const foreign = await other.startStandby();
+    try {
+      expect(await replica(foreign.url())).toEqual([
+        expect.stringMatching(
+          new RegExp(`^FAIL .*is a standby of another server than 127\\.0\\.0\\.1:${primary.port}`),
+        ),
+      ]);
+    } finally {
+      await foreign.stop();
+    }
+    expect(await replica("postgres://ann:geheim@127.0.0.1:9/shop")).toEqual([
+      expect.stringMatching(/^FAIL .*could not be checked: connect ECONNREFUSED/),
+    ]);
+  });
+
+  test("a standby in the place of the primary", async () => {
+    expect(await lines("durability", { DATABASE_URL: standby.url() })).toEqual([
+      expect.stringMatching(/^FAIL .*is a standby, and takes no command → name its primary/),
+    ]);
+  });
+});

@@ -1,0 +1,25 @@
+// Errors of operations over all services.
+import { defineErrors } from "../kernel/index.ts";
+
+export const operationErrors = defineErrors({
+  ACTOR_TYPE_NOT_FOUND: {
+    status: 404,
+    says: 'no service hosts "{type}"',
+    todo: "name the type of actor as its events do: the part before the dot",
+  },
+  ACTOR_NOT_FOUND: {
+    status: 404,
+    says: "there is no {type} {id}",
+    todo: "check the id: nothing ever happened to such an actor",
+  },
+  CONSUMER_AMBIGUOUS: {
+    status: 422,
+    says: "{services} have a consumer of this name",
+    todo: "say which `service`",
+  },
+  AFTER_NEEDS_SERVICE: {
+    status: 422,
+    says: "paging with `after` needs a service: each one counts its own",
+    todo: "page with `after` within one `service`",
+  },
+});

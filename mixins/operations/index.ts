@@ -1,0 +1,2 @@
+export { contract as operationsContract } from "./contract.ts";
+export { operationsRoutes } from "./routes.ts";

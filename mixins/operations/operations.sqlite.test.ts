@@ -1,0 +1,205 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { ServiceBroker, type ServiceSchema } from "moleculer";
+import { brokerOptions } from "../broker/index.ts";
+import { readEnvironment, Refusal } from "../kernel/index.ts";
+import { Operations } from "./operations.ts";
+
+const ops = Operations();
+
+/** Actions and metadata as the mixins of two services have them. */
+const internal = (handler: (ctx: any) => unknown) => ({ visibility: "public" as const, roles: ["admin"], handler });
+const saga = (name: string, ids: readonly string[]): ServiceSchema => ({
+  name,
+  metadata: { sagas: { [name]: true }, consumers: { [`${name}-starter`]: true } },
+  actions: {
+    sagas: internal(() => ({ sagas: ids.map(id => ({ id, startedAt: `2026-01-0${id.at(-1)}` })) })),
+    saga: internal(ctx => {
+      if (!ids.includes(ctx.params.id)) throw new Refusal("SAGA_NOT_FOUND");
+      return { id: ctx.params.id, timeline: [{ data: { params: [{ token: "tok_secret" }] } }] };
+    }),
+    retrySaga: internal(ctx => {
+      if (!ids.includes(ctx.params.id)) throw new Refusal("SAGA_NOT_FOUND");
+      if (ctx.params.note === "early") throw new Refusal("SAGA_NOT_STUCK");
+      return { id: ctx.params.id, note: ctx.params.note };
+    }),
+    deadLetters: internal(ctx => ({
+      deadLetters: [{ id: `${name}:7`, after: ctx.params.after, event: { token: "tok_secret" } }],
+    })),
+    retryDeadLetter: internal(ctx => ({ id: ctx.params.id, retried: 1 })),
+    retryDeadLetters: internal(ctx => ({
+      retried: ctx.params.consumer === "none" ? [] : [{ consumer: `${name}-starter`, streams: 3, asked: ctx.params }],
+    })),
+    consumers: internal(() => ({ consumers: [{ name: "mails" }, { name }] })),
+    resetConsumer: internal(ctx => ({ consumer: ctx.params.name, ...ctx.params })),
+  },
+});
+const books: ServiceSchema = {
+  name: "books",
+  metadata: { actor: "book", projections: { shelf: 2 }, secrets: ["token"] },
+  actions: {
+    get: internal(({ params: { id, consistent } }) => ({
+      id,
+      version: id === "none" ? 0 : 150,
+      state: { consistent, card: { token: "tok_secret" } },
+    })),
+    stateAt: internal(ctx => ({ id: ctx.params.id, version: ctx.params.version, state: {} })),
+    history: internal(ctx => ({ id: ctx.params.id, events: [{ from: ctx.params.from, limit: ctx.params.limit }] })),
+    quarantined: internal(() => ({ quarantined: [{ id: "b2", reason: "torn" }] })),
+    releaseQuarantine: internal(ctx => ({ id: ctx.params.id, released: true })),
+    projections: internal(() => ({ projections: [{ name: "shelf", version: 2 }] })),
+    rebuildProjection: internal(ctx => ({ name: ctx.params.name, started: true })),
+  },
+};
+
+let broker: ServiceBroker;
+let dataDir: string;
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), "ops-"));
+  broker = new ServiceBroker({ ...brokerOptions(readEnvironment({ DATA_DIR: dataDir })), logger: false });
+  for (const schema of [saga("borrowing", ["saga-1", "saga-3"]), saga("returns", ["saga-2"]), books, ops])
+    broker.createService(schema);
+  await broker.start();
+});
+afterAll(async () => {
+  await broker.stop();
+  await rm(dataDir, { recursive: true, force: true });
+});
+const admin = { user: { id: "root", roles: ["admin"] } };
+const ask = (action: string, params: object = {}, meta: object = admin) =>
+  broker.call<any, object>(`ops.${action}`, params, { meta });
+
+test("sagas of all services, oldest first, each with its service", async () => {
+  const { state, sagas } = await ask("sagas");
+  expect(state).toBe("open");
+  expect(sagas.map(({ id, service }: any) => [id, service])).toEqual([
+    ["saga-1", "borrowing"],
+    ["saga-2", "returns"],
+    ["saga-3", "borrowing"],
+  ]);
+  expect((await ask("sagas", { limit: 1 })).sagas).toHaveLength(1);
+  expect((await ask("sagas", { state: "completed" })).state).toBe("completed");
+});
+
+test("a saga is found wherever it lives; the owner's refusal is the answer, an unknown one is not found", async () => {
+  expect(await ask("saga", { id: "saga-2" })).toMatchObject({ id: "saga-2", service: "returns" });
+  expect(await ask("retrySaga", { id: "saga-2", note: "now" })).toEqual({
+    id: "saga-2",
+    note: "now",
+    service: "returns",
+  });
+  await expect(ask("retrySaga", { id: "saga-3", note: "early" })).rejects.toMatchObject({ type: "SAGA_NOT_STUCK" });
+  await expect(ask("saga", { id: "saga-9" })).rejects.toMatchObject({ type: "SAGA_NOT_FOUND", code: 404 });
+});
+
+test("an actor by its type: now from the store, at a version, with its latest hundred events", async () => {
+  const now = await ask("actor", { type: "book", id: "b1" });
+  expect(now).toMatchObject({ version: 150, state: { consistent: true }, events: [{ from: 51, limit: 100 }] });
+  const then = await ask("actor", { type: "book", id: "b1", version: 3 });
+  expect(then).toMatchObject({ version: 3, events: [{ from: 1, limit: 3 }] });
+  expect((await ask("actor", { type: "book", id: "b1", version: 0 })).events).toEqual([]);
+  await expect(ask("actor", { type: "car", id: "b1" })).rejects.toMatchObject({ code: 404 });
+});
+
+test("an actor to which nothing ever happened is not found", () =>
+  expect(ask("actor", { type: "book", id: "none" })).rejects.toMatchObject({ type: "ACTOR_NOT_FOUND", code: 404 }));
+
+test("a field that a contract marks as secret is not shown, wherever it lies", async () => {
+  for (const answer of [
+    await ask("actor", { type: "book", id: "b1" }),
+    await ask("saga", { id: "saga-2" }),
+    await ask("deadLetters"),
+  ]) {
+    expect(JSON.stringify(answer)).toContain('"token":"…"');
+    expect(JSON.stringify(answer)).not.toContain("tok_secret");
+  }
+});
+
+test("a list that is narrowed to a service that is not there is refused by name", async () => {
+  for (const [action, params, field] of [
+    ["deadLetters", { service: "nope" }, "service"],
+    ["sagas", { after: "zzzz" }, "after"],
+  ] as const)
+    await expect(ask(action, params)).rejects.toMatchObject({ code: 422, data: { errors: [{ field }] } });
+});
+
+test("actors in quarantine with the reason, and their release by type", async () => {
+  expect((await ask("quarantined")).quarantined).toEqual([{ id: "b2", reason: "torn", service: "books" }]);
+  expect(await ask("releaseQuarantine", { type: "book", id: "b2" })).toEqual({ id: "b2", released: true });
+  await expect(ask("releaseQuarantine", { type: "car", id: "b2" })).rejects.toMatchObject({ code: 404 });
+});
+
+test("projections and their rebuild by name", async () => {
+  expect((await ask("projections")).projections).toEqual([{ name: "shelf", version: 2, service: "books" }]);
+  expect(await ask("rebuild", { name: "shelf" })).toEqual({ name: "shelf", started: true, service: "books" });
+  for (const name of ["none", "constructor"])
+    await expect(ask("rebuild", { name })).rejects.toMatchObject({ type: "PROJECTION_NOT_FOUND" });
+});
+
+test("a dead letter's id names its service and leads back to it", async () => {
+  const { deadLetters } = await ask("deadLetters", { service: "returns", after: "returns:returns:3" });
+  expect(deadLetters).toMatchObject([{ id: "returns:returns:7", after: "returns:3", service: "returns" }]);
+  expect(await ask("retryDeadLetter", { id: deadLetters[0].id })).toMatchObject({ retried: 1, service: "returns" });
+  expect((await ask("deadLetters")).deadLetters).toHaveLength(2);
+  await expect(ask("deadLetters", { after: "returns:3" })).rejects.toMatchObject({ code: 422 });
+  await expect(ask("retryDeadLetter", { id: "books:1" })).rejects.toMatchObject({ type: "DEAD_LETTER_NOT_FOUND" });
+});
+
+test("a group of parked streams goes back to work in all services, or in one", async () => {
+  const group = { error: "TEAPOT", olderThanMinutes: 2.5 };
+  const asked = { error: "TEAPOT", olderThanMs: 150_000 };
+  expect(await ask("retryDeadLetters", group)).toEqual({
+    streams: 6,
+    retried: ["borrowing", "returns"].map(service => ({
+      service,
+      consumer: `${service}-starter`,
+      streams: 3,
+      asked,
+    })),
+  });
+  expect(await ask("retryDeadLetters", { service: "returns" })).toMatchObject({ streams: 3, retried: [{ asked: {} }] });
+  expect(await ask("retryDeadLetters", { consumer: "none" })).toEqual({ streams: 0, retried: [] });
+  await expect(ask("retryDeadLetters", { service: "nope" })).rejects.toMatchObject({ code: 422 });
+});
+
+test("a service with a version is asked by its full name", async () => {
+  const service = broker.createService({ ...saga("renewals", ["saga-4"]), version: 2 });
+  await broker.waitForServices({ name: "renewals", version: 2 });
+  expect(await ask("saga", { id: "saga-4" })).toMatchObject({ service: "v2.renewals" });
+  const { deadLetters } = await ask("deadLetters", { service: "v2.renewals" });
+  expect(await ask("retryDeadLetter", { id: deadLetters[0].id })).toMatchObject({ service: "v2.renewals", retried: 1 });
+  await broker.destroyService(service);
+});
+
+test("a consumer that stands still is sent on by its name; where two have it, by the service's too", async () => {
+  const { consumers } = await ask("consumers");
+  expect(consumers).toHaveLength(4);
+  expect(consumers).toContainEqual({ name: "mails", service: "returns" });
+  expect(await ask("resetConsumer", { name: "returns", to: "start", dryRun: true })).toMatchObject({
+    service: "returns",
+    consumer: "returns",
+    to: "start",
+    dryRun: true,
+  });
+  const mails = { name: "mails", to: "head" };
+  await expect(ask("resetConsumer", mails)).rejects.toMatchObject({ type: "CONSUMER_AMBIGUOUS", code: 422 });
+  expect(await ask("resetConsumer", { ...mails, service: "borrowing" })).toMatchObject({ service: "borrowing" });
+  await expect(ask("resetConsumer", { ...mails, name: "none" })).rejects.toMatchObject({ type: "CONSUMER_NOT_FOUND" });
+});
+
+test("nodes with their services", async () => {
+  const { nodes } = await ask("nodes");
+  expect(nodes).toHaveLength(1);
+  expect(nodes[0]).toMatchObject({ id: broker.nodeID, available: true, local: true });
+  expect(nodes[0].services).toEqual(expect.arrayContaining(["books", "borrowing", "ops"]));
+});
+
+test("only administrators", async () => {
+  for (const action of Object.keys((ops as { actions: object }).actions))
+    await expect(
+      ask(action, { id: "x", type: "x", name: "x" }, { user: { id: "u", roles: ["reader"] } }),
+    ).rejects.toBeDefined();
+  await expect(ask("nodes", {}, { user: { id: "u", roles: ["reader"] } })).rejects.toMatchObject({ code: 403 });
+});

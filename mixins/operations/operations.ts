@@ -1,0 +1,226 @@
+// The operator's view over all services: finds by the registry's metadata the services that have sagas, actors, projections,
+// consumers and dead letters, and asks them. It keeps nothing itself and runs on any node. The operator travels in `meta`, so
+// that each service checks the role again.
+import type { Context as MoleculerContext, ServiceBroker } from "moleculer";
+import {
+  callErrors,
+  defineService,
+  listedServices,
+  withoutSecrets,
+  type Context,
+  type ListedService,
+} from "../contract/index.ts";
+import { isRefusal, type Refusal } from "../kernel/index.ts";
+import { projectionErrors } from "../projection/index.ts";
+import { sagaErrors } from "../saga/index.ts";
+import { streamErrors } from "../stream/index.ts";
+import { contract } from "./contract.ts";
+import { operationErrors } from "./errors.ts";
+
+type Answer = Record<string, unknown>;
+type Metadata = NonNullable<ListedService["metadata"]>;
+
+const limits = {
+  /** Entries of a list unless the caller says otherwise. */
+  page: 100,
+  /** Events that `actor` shows. */
+  events: 100,
+} as const;
+
+/** A service whose metadata is known only now has action names that no contract lists. */
+const ask = <R = Answer>(ctx: Context, service: string, action: string, params: object = {}): Promise<R> =>
+  (ctx as unknown as MoleculerContext).call<R, object>(`${service}.${action}`, params);
+
+/** Full names (`v2.loans`) of the available services whose metadata passes, each once, however many nodes run it. */
+function servicesWith(broker: ServiceBroker, test: (metadata: Metadata) => boolean): string[] {
+  const services = listedServices(broker, { onlyAvailable: true, skipInternal: true });
+  return [...new Set(services.filter(({ metadata }) => test(metadata ?? {})).map(({ fullName }) => fullName))].sort();
+}
+
+/** Asks each service for its list, and marks every entry with its service. */
+async function gather(ctx: Context, services: readonly string[], action: string, key: string, params: object = {}) {
+  const lists = services.map(async service => {
+    const answer = await ask<Record<string, Answer[]>>(ctx, service, action, params);
+    return (answer[key] ?? []).map((entry): Answer & { service: string } => ({ ...entry, service }));
+  });
+  return (await Promise.all(lists)).flat();
+}
+
+/** The value as people may see it: without the fields that any contract marks as secret. */
+function shown<T>(broker: ServiceBroker, value: T): T {
+  const services = listedServices(broker, { skipInternal: true });
+  const names = new Set(services.flatMap(({ metadata }) => metadata?.secrets ?? []));
+  return withoutSecrets(value, names) as T;
+}
+
+const hasSagas = ({ sagas }: Metadata): boolean => sagas !== undefined;
+const hasConsumers = ({ consumers }: Metadata): boolean => consumers !== undefined;
+
+/** Asks the services with sagas in turn until one knows the id. */
+async function askOwner(ctx: Context, action: string, params: { id: string }): Promise<Answer> {
+  for (const service of servicesWith(ctx.broker, hasSagas))
+    try {
+      return shown(ctx.broker, { ...(await ask(ctx, service, action, params)), service });
+    } catch (error) {
+      // Moleculer's own 404 (the service has just gone) is not an answer.
+      if (!isRefusal(error) || !error.type.endsWith("_NOT_FOUND")) throw error;
+    }
+  throw sagaErrors.SAGA_NOT_FOUND({ id: params.id });
+}
+
+function hostOf(broker: ServiceBroker, type: string): string {
+  const [service] = servicesWith(broker, metadata => metadata.actor === type);
+  if (!service) throw operationErrors.ACTOR_TYPE_NOT_FOUND({ field: "type", type });
+  return service;
+}
+
+const DAY_MS = 86_400_000;
+const MINUTE_MS = 60_000;
+const invalid = (field: string, message: string): Refusal => callErrors.VALIDATION_ERROR({ field, message });
+
+const text = (value: unknown): string => (typeof value === "string" ? value : "");
+
+/** The schema of the service `ops`; its routes are in `routes.ts`. `export default Operations();` */
+export const Operations = () =>
+  defineService(contract, {
+    actions: {
+      nodes(ctx) {
+        const nodes = ctx.broker.registry.getNodeList({ withServices: true }) as Answer[];
+        return {
+          nodes: nodes.map(({ id, available, local, hostname, cpu, uptime, services }) => ({
+            id,
+            available,
+            local,
+            hostname,
+            cpu,
+            uptime,
+            services: ((services ?? []) as ListedService[]).map(({ fullName }) => fullName).sort(),
+          })),
+        };
+      },
+
+      async sagas(ctx) {
+        const { state = "open", limit = limits.page, after } = ctx.params;
+        const name = after?.slice(0, after.indexOf("."));
+        const services = servicesWith(ctx.broker, ({ sagas }) =>
+          name === undefined ? sagas !== undefined : Object.hasOwn(sagas ?? {}, name),
+        );
+        if (services.length === 0 && after !== undefined) throw invalid("after", "is no saga");
+        const sagas = await gather(ctx, services, "sagas", "sagas", { ...ctx.params, state, limit });
+        const startedAt = (saga: Answer) => text(saga["startedAt"]);
+        // With one service its own order stands: `after` follows it.
+        if (services.length > 1) sagas.sort((a, b) => startedAt(a).localeCompare(startedAt(b)));
+        // The answer names the state: an operator that asked for none sees that sagas which have ended are left out.
+        return { state, sagas: sagas.slice(0, limit) };
+      },
+      saga: ctx => askOwner(ctx, "saga", ctx.params),
+      retrySaga: ctx => askOwner(ctx, "retrySaga", ctx.params),
+      compensateSaga: ctx => askOwner(ctx, "compensateSaga", ctx.params),
+
+      async actor(ctx) {
+        const { type, id, version: at } = ctx.params;
+        const service = hostOf(ctx.broker, type);
+        const { version, state } = await (at === undefined
+          ? ask<{ version: number; state: unknown }>(ctx, service, "get", { id, consistent: true })
+          : ask<{ version: number; state: unknown }>(ctx, service, "stateAt", { id, version: at }));
+        if (version === 0 && at === undefined) throw operationErrors.ACTOR_NOT_FOUND({ field: "id", type, id });
+        const from = Math.max(1, version - limits.events + 1);
+        const events =
+          version === 0
+            ? []
+            : (await ask<{ events: Answer[] }>(ctx, service, "history", { id, from, limit: version - from + 1 }))
+                .events;
+        return shown(ctx.broker, { type, id, version, state, events });
+      },
+
+      async quarantined(ctx) {
+        const services = servicesWith(ctx.broker, ({ actor }) => actor !== undefined);
+        return { quarantined: await gather(ctx, services, "quarantined", "quarantined") };
+      },
+      async archive(ctx) {
+        const { type, olderThanDays, ...page } = ctx.params;
+        const service = type === "sagas" ? servicesWith(ctx.broker, hasSagas)[0] : hostOf(ctx.broker, type);
+        if (service === undefined) throw operationErrors.ACTOR_TYPE_NOT_FOUND({ field: "type", type });
+        return ask(ctx, service, "archive", { ...page, olderThanMs: Math.round(olderThanDays * DAY_MS) });
+      },
+      async releaseQuarantine(ctx) {
+        const { type, id } = ctx.params;
+        return ask(ctx, hostOf(ctx.broker, type), "releaseQuarantine", { id });
+      },
+
+      async consumers(ctx) {
+        const services = servicesWith(ctx.broker, hasConsumers);
+        return { consumers: await gather(ctx, services, "consumers", "consumers") };
+      },
+      async resetConsumer(ctx) {
+        const { service: only, ...params } = ctx.params;
+        const all = await gather(ctx, servicesWith(ctx.broker, hasConsumers), "consumers", "consumers");
+        const owners = all
+          .filter(({ name, service }) => name === params.name && (only === undefined || service === only))
+          .map(({ service }) => service);
+        const [service] = owners;
+        if (service === undefined) throw streamErrors.CONSUMER_NOT_FOUND({ field: "name", consumer: params.name });
+        if (owners.length > 1)
+          throw operationErrors.CONSUMER_AMBIGUOUS({
+            field: "service",
+            message: `is required: ${owners.join(" and ")} have a consumer of this name`,
+          });
+        return { ...(await ask(ctx, service, "resetConsumer", params)), service };
+      },
+
+      async projections(ctx) {
+        const services = servicesWith(ctx.broker, ({ projections }) => projections !== undefined);
+        return { projections: await gather(ctx, services, "projections", "projections") };
+      },
+      async rebuild(ctx) {
+        const { name } = ctx.params;
+        const [service] = servicesWith(ctx.broker, ({ projections }) => Object.hasOwn(projections ?? {}, name));
+        if (!service) throw projectionErrors.PROJECTION_NOT_FOUND({ field: "name", name });
+        return { ...(await ask(ctx, service, "rebuildProjection", { name })), service };
+      },
+
+      async deadLetters(ctx) {
+        const { service: only, limit = limits.page, after } = ctx.params;
+        const services = servicesWith(ctx.broker, ({ consumers }) => consumers !== undefined);
+        if (after !== undefined && only === undefined)
+          throw operationErrors.AFTER_NEEDS_SERVICE({
+            field: "service",
+            message: "is required with after: each service counts its own",
+          });
+        if (only !== undefined && !services.includes(only))
+          throw invalid("service", "no service of this name has consumers");
+        const asked = only === undefined ? services : [only];
+        const params = { limit, ...(after !== undefined && { after: after.slice(after.indexOf(":") + 1) }) };
+        const letters = await gather(ctx, asked, "deadLetters", "deadLetters", params);
+        const deadLetters = letters
+          .slice(0, limit)
+          .map(letter => ({ ...letter, id: `${letter.service}:${String(letter["id"])}` }));
+        return shown(ctx.broker, { deadLetters });
+      },
+      async retryDeadLetters(ctx) {
+        const { service: only, olderThanMinutes, ...narrow } = ctx.params;
+        const services = servicesWith(ctx.broker, ({ consumers }) => consumers !== undefined);
+        if (only !== undefined && !services.includes(only))
+          throw invalid("service", "no service of this name has consumers");
+        const params = {
+          ...narrow,
+          ...(olderThanMinutes !== undefined && { olderThanMs: Math.round(olderThanMinutes * MINUTE_MS) }),
+        };
+        const retried = await gather(
+          ctx,
+          only === undefined ? services : [only],
+          "retryDeadLetters",
+          "retried",
+          params,
+        );
+        return { streams: retried.reduce((sum, { streams }) => sum + Number(streams), 0), retried };
+      },
+      async retryDeadLetter(ctx) {
+        const [service = "", ...rest] = ctx.params.id.split(":");
+        const known = servicesWith(ctx.broker, ({ consumers }) => consumers !== undefined).includes(service);
+        if (!known || rest.length === 0)
+          throw streamErrors.DEAD_LETTER_NOT_FOUND({ field: "id", message: "ids look like <service>:<id>" });
+        return { ...(await ask(ctx, service, "retryDeadLetter", { id: rest.join(":") })), service, id: ctx.params.id };
+      },
+    },
+  });

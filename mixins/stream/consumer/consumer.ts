@@ -1,0 +1,76 @@
+// What a consumer is, what its readers get from the service that runs it, and what the parts of one reader share.
+import type { Knex } from "knex";
+import type { Recorded } from "../../contract/index.ts";
+import type { Database } from "../../database/index.ts";
+import type { Carrier } from "../carriers/carrier.ts";
+import type { StreamLimits } from "../limits.ts";
+import type { ReadStream } from "../log/read-stream.ts";
+import type { LogEvent, LogPage, ReadLog } from "../log/source.ts";
+import type { CheckpointKey } from "./checkpoint.ts";
+
+/** By stream, the first event that failed and why. Later events of that stream have not been applied. */
+export type Failures = Map<string, Failure>;
+export interface Failure {
+  readonly event: LogEvent;
+  readonly error: unknown;
+  /** The event was not tried at all, because of others: its next attempt comes as soon as a first one. Default false. */
+  readonly isPostponed?: boolean;
+}
+
+export interface Consumer {
+  /** Names its checkpoints; unique in the service. */
+  readonly name: string;
+  /** Event types that it handles, or all there are. */
+  readonly types: readonly string[] | "all";
+  /**
+   * Reaction to an event that fails again and again: `park` (default) parks its stream and reads on, `stop` stops the
+   * consumer until its next start.
+   */
+  readonly onPoison?: "park" | "stop";
+  /**
+   * Source of the code that handles events: under another one, parked streams are tried once more. Default: the release
+   * alone decides.
+   */
+  readonly definition?: string;
+  /** Calls for one event. Streams side by side, the events of one in order. */
+  readonly react?: (event: Recorded) => Promise<unknown>;
+  /** Writes for a batch, in the transaction of the checkpoint. */
+  readonly write?: (trx: Knex.Transaction, events: readonly Recorded[]) => Promise<Failures>;
+  /** Instead of the database's: lets readers that write the same rows take turns before each takes a connection. */
+  readonly transactions?: Pick<Database, "transaction">;
+  /** Called after each commit. */
+  readonly committed?: () => void;
+  /** Called when there is nothing more to read for now. */
+  readonly caughtUp?: () => void;
+  /** Builds its rows anew beside the present ones, which cannot take an event again. Replaces a reset to the start. */
+  readonly restart?: () => Promise<void>;
+  /** Drops the consumer's rows in memory: another one has moved the checkpoint, or a transaction has failed. */
+  readonly forget?: () => void;
+  readonly limits?: Partial<StreamLimits>;
+}
+
+/** What the service that runs consumers gives to the reader of each partition. */
+export interface ConsumerContext {
+  readonly database: Database;
+  readonly carrier: Carrier;
+  readonly readStream: ReadStream;
+  /** Name of the deployed release; see Environment. */
+  readonly release: string;
+  /** Whether the node is stopping: from then on a failure is not charged to the event. */
+  readonly isStopping: () => boolean;
+  readonly readLog: (source: string, params: ReadLog) => Promise<LogPage>;
+  /** Broadcasts that a consumer has stopped because its cursor is not in the log. */
+  readonly tellStopped: (consumer: string, source: string) => void;
+  readonly logger: Record<"debug" | "info" | "warn" | "error", (...message: unknown[]) => void>;
+  readonly limits: StreamLimits;
+}
+
+/** One consumer on one partition of one source: what the parts of its reader share. */
+export interface PartitionContext extends ConsumerContext {
+  readonly key: CheckpointKey;
+  readonly consumer: Consumer;
+  /** Whether the consumer handles the event. One of which only the version is known may be of any type. */
+  readonly wants: (event: LogEvent) => boolean;
+  /** Whether this reader, or its node, is stopping. */
+  readonly isLeaving: () => boolean;
+}

@@ -1,0 +1,101 @@
+// The mixin of every service with consumers, whatever they are: the hint that wakes them, and the operations of an operator.
+import type { Context, Service, ServiceSchema } from "moleculer";
+import Type from "typebox";
+import { paramsOf } from "../../contract/index.ts";
+import { keepsTables } from "../../database/siblings.ts";
+import { COMMITTED, type Committed } from "../log/source.ts";
+import { streamTables } from "../tables.ts";
+import type { AcknowledgedQuery } from "./acknowledged.ts";
+import { consumersOf } from "./consumers.ts";
+import { deadLettersIn, retryDeadLetter } from "./dead-letters.ts";
+import { unparkGroup, type ParkedFilter } from "./parked.ts";
+
+/** Entries of a list unless the caller asks for fewer. */
+const PAGE = 100;
+const operation = { visibility: "public", roles: ["admin"] } as const;
+
+/** Narrows the parked streams that go back to work: a consumer, a type of error, milliseconds since the first failure. */
+const GROUP = {
+  consumer: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  error: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  olderThanMs: Type.Optional(Type.Integer({ minimum: 0 })),
+};
+
+/**
+ * Gives a service the operations `consumers`, `deadLetters`, `retryDeadLetter`, `retryDeadLetters` and `resetConsumer`, the
+ * action `taken` for owners of logs, and stops its consumers with it. Consumers are added by `consumersOf(this)`.
+ */
+export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
+  return {
+    metadata: { consumers: Object.fromEntries(names.map(name => [name, true])) },
+    events: {
+      [COMMITTED]: {
+        async handler(this: Service, ctx: Context<Committed>) {
+          (await consumersOf(this)).wake(ctx.params.service);
+        },
+      },
+    },
+    actions: {
+      consumers: {
+        ...operation,
+        params: paramsOf({}),
+        async handler(this: Service) {
+          return { consumers: await (await consumersOf(this)).all() };
+        },
+      },
+      deadLetters: {
+        ...operation,
+        params: paramsOf({
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE })),
+          after: Type.Optional(Type.String({ pattern: "^[0-9]{1,15}$" })),
+        }),
+        async handler(this: Service, ctx: Context<{ limit?: number; after?: string }>) {
+          const { limit = PAGE, after = "0" } = ctx.params;
+          const { database } = await consumersOf(this);
+          return { deadLetters: await deadLettersIn(database, limit, Number(after)) };
+        },
+      },
+      resetConsumer: {
+        ...operation,
+        params: paramsOf({
+          name: Type.String({ minLength: 1, maxLength: 200 }),
+          to: Type.Enum(["head", "start"]),
+          dryRun: Type.Optional(Type.Boolean()),
+        }),
+        async handler(this: Service, ctx: Context<{ name: string; to: "head" | "start"; dryRun?: boolean }>) {
+          const { name, to, dryRun = false } = ctx.params;
+          return (await consumersOf(this)).reset(name, { to, dryRun });
+        },
+      },
+      taken: {
+        visibility: "public",
+        roles: ["admin"],
+        async handler(this: Service, ctx: Context<AcknowledgedQuery>) {
+          return { ids: await (await consumersOf(this)).acknowledged(ctx.params) };
+        },
+      },
+      retryDeadLetter: {
+        ...operation,
+        params: paramsOf({ id: Type.String({ pattern: "^[0-9]{1,15}$" }) }),
+        async handler(this: Service, ctx: Context<{ id: string }>) {
+          await retryDeadLetter((await consumersOf(this)).database, ctx.params.id);
+          return { id: ctx.params.id, retried: true };
+        },
+      },
+      retryDeadLetters: {
+        ...operation,
+        params: paramsOf(GROUP),
+        async handler(this: Service, ctx: Context<ParkedFilter>) {
+          const sent = await unparkGroup((await consumersOf(this)).database, ctx.params);
+          return { retried: [...sent].map(([consumer, streams]) => ({ consumer, streams })) };
+        },
+      },
+    },
+    created(this: Service) {
+      keepsTables(this, () => streamTables(this));
+    },
+    async stopped(this: Service) {
+      await (await consumersOf(this)).stop();
+    },
+  } as Partial<ServiceSchema>;
+}

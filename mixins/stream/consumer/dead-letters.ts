@@ -1,0 +1,58 @@
+// Events of parked streams as an operator sees them, and how the stream of one goes back to work. Groups: see parked.ts.
+import type { Database } from "../../database/index.ts";
+import { eventIn } from "./failed-streams.ts";
+import { streamErrors } from "../errors.ts";
+
+export interface DeadLetter {
+  readonly id: string;
+  readonly consumer: string;
+  readonly stream: string;
+  readonly version: number;
+  readonly type: string;
+  /** Why the first event of the stream failed: the events behind it only wait. */
+  readonly error: { readonly type: string; readonly message: string };
+  readonly attempts: number;
+  readonly at: string;
+  readonly event: unknown;
+}
+
+/** The dead letters of parked streams with an id above `after`, at most `limit`, oldest first. */
+export async function deadLettersIn({ knex }: Database, limit: number, after: number): Promise<DeadLetter[]> {
+  const rows = await knex("dead_letters as d")
+    .join("parked_streams as p", join => {
+      join.on("p.consumer", "d.consumer").andOn("p.actor_stream", "d.actor_stream");
+    })
+    .where("p.state", "parked")
+    .where("d.id", ">", after)
+    .orderBy("d.id")
+    .limit(limit)
+    .select("d.id", "d.consumer", "d.actor_stream", "d.version", "d.event", "d.at", "p.error", "p.attempts");
+  return rows.map(row => {
+    const { id, consumer, actor_stream: stream, version, at, error, attempts } = row;
+    const event = eventIn(row);
+    return { id: `${id}`, consumer, stream, version, type: event.type, error: errorIn(error), attempts, at, event };
+  });
+}
+
+/**
+ * Sends the stream of a dead letter back to work, in order, from its first letter on. A repetition tries again.
+ * @throws Refusal `DEAD_LETTER_NOT_FOUND`
+ */
+export async function retryDeadLetter({ knex }: Database, id: string): Promise<void> {
+  const letter = await knex("dead_letters")
+    .where({ id: Number(id) })
+    .first();
+  if (!letter) throw streamErrors.DEAD_LETTER_NOT_FOUND({ field: "id", id });
+  await knex("parked_streams")
+    .where({ consumer: letter.consumer, actor_stream: letter.actor_stream })
+    .update({ state: "retrying", attempts: 0, charged: 0, next_at: 0 });
+}
+
+/** The error of a stream's row. */
+function errorIn(text: string): DeadLetter["error"] {
+  try {
+    return JSON.parse(text) as DeadLetter["error"];
+  } catch {
+    return { type: "ERROR", message: "why it failed cannot be read" };
+  }
+}

@@ -1,0 +1,161 @@
+// Streams of one partition at which the consumer has failed, and the events that wait for them: in the consumer's own
+// database, moved in the transaction of the checkpoint. A failed stream is `retrying`, by itself and with backoff, or
+// `parked`, until a person or another release sends it back. Its event that failed and those behind it are dead letters,
+// handled in order once it gets through.
+import type { Knex } from "knex";
+import { eventIdOf, inChunks, rfc3339 } from "../../kernel/index.ts";
+import type { Database } from "../../database/index.ts";
+import type { LogEvent } from "../log/source.ts";
+import { streamOf, type CheckpointKey } from "./checkpoint.ts";
+
+/** Longest wait for an attempt in milliseconds: of a thousand streams that an operator sends back in turn. */
+const WAIT_MS_MAX = 15 * 60_000;
+
+/** An event that waits in the dead-letter table. */
+export interface Letter {
+  readonly id: number;
+  readonly stream: string;
+  readonly event: LogEvent;
+}
+export interface FailedStream {
+  readonly state: "retrying" | "parked";
+  /** Attempts in a row that failed. An event that was only postponed was not attempted. */
+  readonly attempts: number;
+  /** The attempts among them that are charged to the event. What is unavailable is charged to none. */
+  readonly charged: number;
+  /** The releases that have parked it, commas between. */
+  readonly releases: string;
+  /** Time of the next attempt in milliseconds since the epoch, on the database's clock. */
+  readonly nextAt: number;
+  /** JSON of the plain error. */
+  readonly error: string;
+}
+
+export class FailedStreams {
+  readonly #database: Database;
+  readonly #key: CheckpointKey;
+  readonly #streams: Map<string, FailedStream>;
+
+  private constructor(database: Database, key: CheckpointKey, streams: Map<string, FailedStream>) {
+    this.#database = database;
+    this.#key = key;
+    this.#streams = streams;
+  }
+
+  static async read(database: Database, key: CheckpointKey): Promise<FailedStreams> {
+    const rows: FailedRow[] = await database.knex("parked_streams").where(key);
+    return new FailedStreams(database, key, new Map(rows.map(row => [row.actor_stream, failedStreamOf(row)])));
+  }
+
+  get size(): number {
+    return this.#streams.size;
+  }
+  has(stream: string): boolean {
+    return this.#streams.has(stream);
+  }
+  get(stream: string): FailedStream | undefined {
+    return this.#streams.get(stream);
+  }
+  /** The transaction that wrote the stream has committed. */
+  set(stream: string, failed: FailedStream): void {
+    this.#streams.set(stream, failed);
+  }
+  /** The transaction that removed the streams has committed. */
+  delete(streams: readonly string[]): void {
+    for (const stream of streams) this.#streams.delete(stream);
+  }
+
+  /**
+   * Streams whose next attempt is due, the one that waits longest first, as the table has them: a person may have sent one
+   * back. A stream that would have to wait longer than any may is due as well: the clock was put back.
+   */
+  async due(now: number, limit: number): Promise<string[]> {
+    const rows: FailedRow[] = await this.#database
+      .knex("parked_streams")
+      .where({ ...this.#key, state: "retrying" })
+      .where(time => void time.where("next_at", "<=", now).orWhere("next_at", ">", now + WAIT_MS_MAX))
+      .orderBy("next_at")
+      .limit(limit);
+    for (const row of rows) this.#streams.set(row.actor_stream, failedStreamOf(row));
+    return rows.map(row => row.actor_stream);
+  }
+
+  /** The first letters of a stream, in order. */
+  async letters(stream: string, limit: number): Promise<Letter[]> {
+    const rows = await this.#database
+      .knex("dead_letters")
+      .where({ consumer: this.#key.consumer, actor_stream: stream })
+      .orderBy("version")
+      .limit(limit);
+    return rows.map(row => ({ id: row.id, stream, event: eventIn(row) }));
+  }
+
+  /** Appends events to the letters of their streams. */
+  async addLetters(trx: Knex.Transaction, events: readonly LogEvent[]): Promise<void> {
+    if (events.length === 0) return;
+    const at = rfc3339(await this.#database.now(trx));
+    for (const some of inChunks(events, 100))
+      await trx("dead_letters").insert(
+        some.map(event => ({
+          consumer: this.#key.consumer,
+          actor_stream: streamOf(event),
+          version: event.version,
+          event: JSON.stringify(event),
+          at,
+        })),
+      );
+  }
+
+  async removeLetters(trx: Knex.Transaction, letters: readonly Letter[]): Promise<void> {
+    for (const some of inChunks(letters))
+      await trx("dead_letters")
+        .whereIn(
+          "id",
+          some.map(letter => letter.id),
+        )
+        .delete();
+  }
+
+  async write(trx: Knex.Transaction, streams: ReadonlyMap<string, FailedStream>): Promise<void> {
+    for (const [actor_stream, { nextAt, ...failed }] of streams)
+      await trx("parked_streams")
+        .insert({ ...this.#key, actor_stream, ...failed, next_at: nextAt })
+        .onConflict(["consumer", "actor_stream"])
+        .merge();
+  }
+
+  /** Removes the streams among these that have no letter left. Answers which. */
+  async remove(trx: Knex.Transaction, streams: readonly string[]): Promise<string[]> {
+    const { consumer } = this.#key;
+    const left = await trx("dead_letters")
+      .where({ consumer })
+      .whereIn("actor_stream", streams)
+      .distinct("actor_stream");
+    const waiting = new Set(left.map(row => row.actor_stream));
+    const done = streams.filter(stream => !waiting.has(stream));
+    await trx("parked_streams").where({ consumer }).whereIn("actor_stream", done).delete();
+    return done;
+  }
+}
+
+/** The event of a letter's row. Of one that cannot be read, stream and version are left: its owner has the rest. */
+export function eventIn(row: { actor_stream: string; version: number; event: string; at: string }): LogEvent {
+  try {
+    return JSON.parse(row.event) as LogEvent;
+  } catch {
+    const { actor_stream, version, at } = row;
+    const [actor, stream] = [actor_stream.split(".", 1)[0]!, actor_stream.slice(actor_stream.indexOf(".") + 1)];
+    const event = { eventId: eventIdOf(actor_stream, version), actor, stream, version, type: "", at };
+    return { ...event, data: {}, metadata: {}, broken: "its dead letter cannot be read" } as unknown as LogEvent;
+  }
+}
+
+type FailedRow = Omit<FailedStream, "nextAt"> & { readonly actor_stream: string; readonly next_at: number | string };
+const failedStreamOf = ({ state, attempts, charged, releases, next_at, error }: FailedRow): FailedStream => ({
+  state,
+  attempts,
+  charged,
+  releases,
+  nextAt: Number(next_at),
+  error,
+});

@@ -1,0 +1,22 @@
+// The carrier of durable events between services.
+import { defineEnvironment, EnvironmentError, nodeEnvironment, oneOf, text } from "../kernel/index.ts";
+
+export const streamEnvironment = defineEnvironment(
+  "Durable events",
+  {
+    CARRIER: oneOf(["local", "jetstream"], {
+      default: environment => (nodeEnvironment.of(environment).NATS_URL === undefined ? "local" : "jetstream"),
+      defaultSays: "`jetstream` with `NATS_URL`, else `local`",
+      says: "the mover of durable events: `jetstream`, or `local`, where each consumer reads the owner's log itself",
+    }),
+    RELEASE: text({
+      default: environment => environment.text("npm_package_version") ?? "",
+      defaultSays: "the version in package.json",
+      says: "the release that runs here, such as an image's tag; a start with another one tries parked streams once more",
+    }),
+  },
+  ({ CARRIER }, environment) => {
+    if (CARRIER === "jetstream" && nodeEnvironment.of(environment).NATS_URL === undefined)
+      throw new EnvironmentError("CARRIER", CARRIER, "local, or NATS_URL to be set as well");
+  },
+);

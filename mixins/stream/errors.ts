@@ -1,0 +1,35 @@
+// Errors of consumers: of what an operator asks of them, and of what they meet in a log.
+import { defineErrors } from "../kernel/index.ts";
+
+export const streamErrors = defineErrors({
+  CONSUMER_NOT_FOUND: {
+    status: 404,
+    says: "no consumer has the name {consumer}",
+    todo: "ask for the names: `GET /ops/consumers`",
+  },
+  CONSUMER_NOT_STOPPED: {
+    status: 409,
+    says: "{consumer} has not stopped: its places are in the logs that it reads",
+    todo: "leave it: there is nothing to reset",
+  },
+  DEAD_LETTER_NOT_FOUND: {
+    status: 404,
+    says: "there is no dead letter {id}",
+    todo: "ask for the open ones: `GET /ops/dead-letters`",
+  },
+  LOG_HOLE: {
+    status: 500,
+    says: "{consumer}: {source} goes from version {version} to {event}",
+    todo: "find out whether this is the log that the consumer read before; `npx valence doctor --deep` tells",
+  },
+  EVENT_BROKEN: {
+    status: 500,
+    says: "the event cannot be read",
+    todo: "restore the event from a backup, then retry the dead letter",
+  },
+  REACTION_TOO_LONG: {
+    status: 500,
+    says: "{event} was not handled within {ms} ms",
+    todo: "give the reactor's calls deadlines of their own",
+  },
+});

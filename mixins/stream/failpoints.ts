@@ -1,0 +1,3 @@
+import { defineFailpoints } from "../kernel/index.ts";
+
+export const failpoint = defineFailpoints("consumer:before-commit", "consumer:after-commit", "reactor:after-call");

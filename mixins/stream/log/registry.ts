@@ -1,0 +1,28 @@
+// What the broker's registry tells of services with events: which own which types, and which nodes answer.
+import type { ServiceBroker } from "moleculer";
+import { listedServices } from "../../contract/index.ts";
+
+/**
+ * Full names of the services that own these event types; "all" means every service that owns any. Only those that are
+ * known now: a service that starts later appears in a later answer.
+ */
+export function ownersOf(broker: ServiceBroker, types: readonly string[] | "all"): Set<string> {
+  const owners = new Set<string>();
+  for (const { fullName, metadata } of listedServices(broker, { onlyAvailable: true })) {
+    const events = metadata?.events;
+    // Runs in timers and listeners, where an error because of foreign metadata would end the process.
+    if (typeof events === "object" && events !== null && (types === "all" || types.some(type => type in events)))
+      owners.add(fullName);
+  }
+  return owners;
+}
+
+/** Nodes that answer an action, as far as this one knows. */
+export function nodesOf(broker: ServiceBroker, action: string): string[] {
+  const endpoints = broker.registry.actions.get(action)?.endpoints ?? [];
+  return endpoints.filter(endpoint => endpoint.isAvailable).map(({ id }) => id);
+}
+
+/** The actor type of a service: the first part of its streams' names. */
+export const actorOf = (broker: ServiceBroker, owner: string): string | undefined =>
+  listedServices(broker, { onlyAvailable: true }).find(({ fullName }) => fullName === owner)?.metadata?.actor;

@@ -1,0 +1,235 @@
+// The relay of one owner: reads its log in order and publishes it to JetStream. The log is the truth and the outbox; the
+// relay's cursor lies in the owner's own database and moves by conditional update after JetStream has stored the events.
+//
+//   1. one node publishes, by lease. A second one, as after a pause, does no harm: JetStream drops an id that it has
+//      seen lately, readers tell by a message's cursors which events they have had, and the relay's cursor moves once.
+//   2. a crash between publish and move publishes some pages again.
+//   3. a stream that is gone (deleted, another server) is made anew, and publishing goes on. Readers find the events that
+//      it held in the log: they see that a message does not follow the last one they had.
+//
+// History is not published: reading it from the log is faster. A relay that finds itself far behind (a log that is older
+// than it, a server that was away for long) goes on at the log's end; so does one whose cursor is not in the log, which
+// was put back from a copy. Readers tell that by the marks, and ask the owner.
+import type { Service } from "moleculer";
+import type { NatsConnection } from "nats";
+import { fingerprintOf, newId, Pause, plainError } from "../../kernel/index.ts";
+import type { Database } from "../../database/index.ts";
+import { digestOfMark, type Carried, type Channel } from "../carriers/jetstream/channel.ts";
+import type { Connection, JetStream } from "../carriers/jetstream/connection.ts";
+import { publishAll } from "../carriers/jetstream/publish.ts";
+import { singletonOf, type Singleton } from "../consumer/singleton.ts";
+import { STREAM_LIMITS } from "../limits.ts";
+import type { CursorFault } from "../log/identity.ts";
+import { Poll } from "../log/poll.ts";
+import type { Cursor, LogPage } from "../log/source.ts";
+import { streamTables } from "../tables.ts";
+import type { OwnLog } from "./publisher.ts";
+
+export const RELAY_LIMITS = {
+  /** Events read, published and acknowledged at once. */
+  batch: 500,
+  /** Events behind the log's end, above which it goes on at the end. */
+  history: 10_000,
+  /**
+   * Milliseconds after a failure until it tries again. A deleted stream must not be made anew at once: the server (seen
+   * with 2.9) is still removing files and removes those of the new stream too, which then can neither be written nor read.
+   */
+  retryMs: 1_000,
+  /** Milliseconds within which JetStream must have stored a batch. */
+  ackMs: 2_000,
+  /** Milliseconds between two pages of a log that is being written: many commits, one page. */
+  gatherMs: 10,
+  /** Milliseconds between two moves of the stored cursor: on SQLite each waits for, and holds up, the commits of actors. */
+  moveMs: 500,
+  /** Milliseconds after its last renewal until a relay counts as dead; milliseconds between two looks for the lease. */
+  leaseMs: STREAM_LIMITS.leaseMs,
+  lookMs: STREAM_LIMITS.lookMs,
+  /** Bytes that a message needs beside its event. */
+  envelopeBytes: 4_096,
+};
+export type RelayLimits = typeof RELAY_LIMITS;
+
+/** How far the log has been published. */
+interface Reached {
+  readonly cursor: Cursor;
+  readonly mark: string | undefined;
+}
+
+export class JetStreamRelay {
+  /** The origin that its messages name: the database and the shape of the events. */
+  readonly origin: string;
+  readonly #service: Service;
+  readonly #database: Database;
+  readonly #log: OwnLog;
+  readonly #connection: Connection;
+  readonly #channel: Channel;
+  readonly #limits: RelayLimits;
+  readonly #lease: Singleton;
+  readonly #poll = new Poll();
+  readonly #pause = new Pause();
+  #isStopping = false;
+  readonly #ends: (() => void)[];
+  readonly #done: Promise<void>;
+  #failures = 0;
+
+  private constructor(
+    service: Service,
+    database: Database,
+    lease: Singleton,
+    log: OwnLog,
+    origin: string,
+    connection: Connection,
+    channel: Channel,
+    limits: RelayLimits,
+  ) {
+    this.origin = origin;
+    this.#service = service;
+    this.#database = database;
+    this.#log = log;
+    this.#connection = connection;
+    this.#channel = channel;
+    this.#limits = limits;
+    this.#lease = lease;
+    this.#ends = [log.onCommit(() => this.wake()), connection.onChange(() => this.wake())];
+    this.#done = this.#run();
+  }
+
+  static async start(
+    service: Service,
+    log: OwnLog,
+    connection: Connection,
+    channel: Channel,
+    own: Partial<RelayLimits> = {},
+  ): Promise<JetStreamRelay> {
+    const limits = { ...RELAY_LIMITS, ...own };
+    const lease = await singletonOf(service, "relay", limits);
+    // These tables may lose their last commits: a cursor that was set back publishes events twice, which readers drop.
+    const database = await streamTables(service);
+    const first = { source: service.fullName, log: newId(), cursor: "" };
+    await database.knex("relays").insert(first).onConflict("source").ignore();
+    const row = await database.knex("relays").where({ source: service.fullName }).first();
+    const origin = `${row.log}/${fingerprintOf("events", service.metadata["events"])}`;
+    return new JetStreamRelay(service, database, lease, log, origin, connection, channel, limits);
+  }
+
+  /** There may be something new in the log. */
+  wake(): void {
+    this.#poll.wake();
+  }
+
+  /** Finishes the page at hand and frees the lease. */
+  stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#pause.end();
+    for (const end of this.#ends) end();
+    this.#poll.close();
+    return this.#done;
+  }
+
+  async #run(): Promise<void> {
+    const { logger, fullName } = this.#service;
+    while (!this.#isStopping)
+      try {
+        this.#poll.begin();
+        const { jetStream } = this.#connection;
+        if (!jetStream) await this.#poll.pause();
+        else if (await this.#lease.holds()) await this.#publish(jetStream);
+        else await this.#wait(this.#limits.lookMs);
+      } catch (error) {
+        if (this.#isStopping) break;
+        // Only the first of a row is a warning: readers go on with the log meanwhile.
+        logger[this.#failures === 0 ? "warn" : "debug"](`relay of ${fullName}: ${plainError(error).message}`, error);
+        this.#failures++;
+        await this.#wait(this.#limits.retryMs);
+      }
+    await this.#lease.release().catch(error => logger.debug("a lease was not released", error));
+  }
+
+  async #publish(jetStream: JetStream): Promise<void> {
+    await this.#channel.ensure(jetStream.manager);
+    let { cursor, mark } = await this.#start();
+    let stored = { cursor, at: performance.now() };
+    const store = async (): Promise<boolean> => {
+      const isOurs = cursor === stored.cursor || (await this.#move(stored.cursor, { cursor, mark }));
+      stored = { cursor, at: performance.now() };
+      return isOurs;
+    };
+    while (!this.#isStopping && this.#connection.jetStream && (await this.#lease.holds())) {
+      if (performance.now() - stored.at >= this.#limits.moveMs && !(await store())) return;
+      this.#poll.begin();
+      const page = await this.#log.read(cursor, this.#limits.batch, mark);
+      if (page.fault) return this.#goToEnd(stored.cursor, page.fault);
+      if (page.events.length > 0) {
+        await this.#send(jetStream.nats, cursor, mark, page);
+        this.#poll.found();
+        this.#failures = 0;
+      }
+      cursor = page.cursor;
+      mark = page.mark;
+      if (page.events.length < this.#limits.batch) {
+        if (page.events.length > 0) await this.#wait(this.#limits.gatherMs);
+        await this.#poll.pause();
+      }
+    }
+    await store();
+  }
+
+  /** Publishes a page and waits until JetStream has stored all of it. */
+  async #send(
+    nats: NatsConnection,
+    after: Cursor,
+    markAfter: string | undefined,
+    { events, cursor: upTo, mark }: LogPage,
+  ): Promise<void> {
+    const room = nats.info!.max_payload - this.#limits.envelopeBytes;
+    const follows = digestOfMark(markAfter);
+    const messages = events.map((event, i) => {
+      const position = {
+        origin: this.origin,
+        after,
+        upTo,
+        index: i + 1,
+        count: events.length,
+        ...(follows !== undefined && { follows }),
+        ...(mark !== undefined && i + 1 === events.length && { mark }),
+      };
+      let text = JSON.stringify({ ...position, event } satisfies Carried);
+      if (Buffer.byteLength(text) > room) text = JSON.stringify(position satisfies Carried);
+      return { subject: this.#channel.subjectOf(event), id: event.eventId, text };
+    });
+    await publishAll(nats, this.#channel.name, messages, this.#limits.ackMs);
+  }
+
+  async #start(): Promise<Reached> {
+    const row = await this.#database.knex("relays").where({ source: this.#service.fullName }).first();
+    const head = await this.#log.head(row.cursor);
+    const end = { cursor: head.cursor, mark: undefined };
+    if (head.behind > this.#limits.history && (await this.#move(row.cursor, end))) return end;
+    // A relay of an older release moves the cursor and leaves the mark, which is then one of another cursor.
+    const isOfCursor = row.mark?.startsWith(`${row.cursor} `);
+    return { cursor: row.cursor, mark: isOfCursor ? row.mark.slice(row.cursor.length + 1) : undefined };
+  }
+
+  /** The log is not the one that was published: goes on at its end. */
+  async #goToEnd(from: Cursor, { reason, head }: CursorFault): Promise<void> {
+    this.#service.logger.warn(
+      `relay of ${this.#service.fullName}: its place is not in the log (${reason}); it goes on at the log's end, and consumers read the events before from the log`,
+    );
+    await this.#move(from, { cursor: head, mark: undefined });
+  }
+
+  /** Moves the stored cursor. Answers whether no other relay has moved it before. */
+  async #move(from: Cursor, { cursor, mark }: Reached): Promise<boolean> {
+    const own = { source: this.#service.fullName, cursor: from };
+    return (
+      (await this.#database
+        .knex("relays")
+        .where(own)
+        .update({ cursor, mark: mark === undefined ? null : `${cursor} ${mark}` })) > 0
+    );
+  }
+
+  async #wait(ms: number): Promise<void> {
+    if (!this.#isStopping) await this.#pause.wait(ms);
+  }
+}

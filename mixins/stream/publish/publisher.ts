@@ -1,0 +1,48 @@
+// Publishing of a service's log to the carrier of its broker, if the carrier needs that: JetStream does, the local one
+// reads the log itself.
+import type { Context, Service, ServiceSchema } from "moleculer";
+import { nodeEnvironment } from "../../kernel/index.ts";
+import { Channel } from "../carriers/jetstream/channel.ts";
+import { connectionOf } from "../carriers/jetstream/connection.ts";
+import { streamEnvironment } from "../environment.ts";
+import { COMMITTED, type Committed, type Cursor, type LogPage } from "../log/source.ts";
+import { JetStreamRelay, type RelayLimits } from "./jetstream-relay.ts";
+
+/** The log that is published, as its owner reads it. */
+export interface OwnLog {
+  read(cursor: Cursor, limit: number, mark?: string): Promise<LogPage>;
+  /** The cursor after the newest event, and how many events lie after `cursor`. */
+  head(cursor: Cursor): Promise<{ cursor: Cursor; behind: number }>;
+  /** Calls back after commits of this process. Returns its undo. */
+  onCommit(listener: () => void): () => void;
+}
+
+export interface Publisher {
+  /** The origin that the pages of the log name: see LogPage. */
+  readonly origin: string;
+  /** There may be something new in the log. */
+  wake(): void;
+  stop(): Promise<void>;
+}
+
+/** Starts to publish a service's log. Undefined if its carrier needs none of it. */
+export async function publishLog(
+  service: Service,
+  log: OwnLog,
+  limits: Partial<RelayLimits> = {},
+): Promise<Publisher | undefined> {
+  if (streamEnvironment.of(service.broker).CARRIER !== "jetstream") return undefined;
+  const channel = new Channel(nodeEnvironment.of(service.broker).NAMESPACE, service.fullName);
+  return JetStreamRelay.start(service, log, connectionOf(service.broker), channel, limits);
+}
+
+/** Mixed into a service that owns events: wakes its `publisher` when another node has committed, and this one publishes. */
+export const Publishing = {
+  events: {
+    [COMMITTED]: {
+      handler(this: Service & { publisher?: Publisher }, ctx: Context<Committed>) {
+        if (ctx.params.service === this.fullName) this.publisher?.wake();
+      },
+    },
+  },
+} as Partial<ServiceSchema>;

@@ -1,0 +1,17 @@
+import { expect, jest, test } from "@jest/globals";
+import { atEndOfFile, cleanUp } from "./clean-up.ts";
+
+test("what is left at the end runs once, the last first, and a failure keeps nothing from running", async () => {
+  const done: string[] = [];
+  const doing = (name: string) => atEndOfFile(async () => void done.push(name));
+  const early = doing("early");
+  doing("first");
+  atEndOfFile(() => Promise.reject(new Error("no such server")));
+  doing("last");
+  await Promise.all([early(), early()]);
+  const complaint = jest.spyOn(console, "error").mockImplementation(() => {});
+  await cleanUp(globalThis);
+  await cleanUp(globalThis);
+  expect(done).toEqual(["early", "last", "first"]);
+  expect(complaint).toHaveBeenCalledTimes(1);
+});

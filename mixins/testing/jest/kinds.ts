@@ -1,0 +1,69 @@
+// What a test file needs is the last word of its name before `.test.ts`, and decides where it runs. Nothing is listed
+// anywhere else.
+//
+//   order.test.ts          nothing: it runs in milliseconds, wherever Node does
+//   orders.int.test.ts     a database: it runs on SQLite, and once more on Postgres
+//   torn.sqlite.test.ts    SQLite, whatever else runs on Postgres; so do the brokers of the following kinds
+//   lane.postgres.test.ts  a Postgres server
+//   cart.redis.test.ts     a Redis server
+//   feed.nats.test.ts      a NATS server
+//   server.http.test.ts    an HTTP server in this process
+//   start.e2e.test.ts      processes of its own
+//
+// A file named after such a thing alone (`dialects/postgres/postgres.test.ts`) needs it.
+
+export const PROJECTS = ["unit", "int", "postgres"] as const;
+export type Project = (typeof PROJECTS)[number];
+
+/** What each kind needs, in words, and the projects that it runs in. */
+const KINDS: Readonly<Record<string, { readonly needs: string; readonly projects: readonly Project[] }>> = {
+  int: { needs: "a database", projects: ["int", "postgres"] },
+  sqlite: { needs: "SQLite", projects: ["int"] },
+  postgres: { needs: "a Postgres server", projects: ["postgres"] },
+  redis: { needs: "a Redis server", projects: ["int"] },
+  nats: { needs: "a NATS server", projects: ["int"] },
+  http: { needs: "an HTTP server", projects: ["int"] },
+  e2e: { needs: "processes", projects: ["int"] },
+};
+const UNIT = { needs: "nothing", projects: ["unit"] } as const;
+
+/** What the test file at this path needs, and where it runs. */
+export function kindOf(path: string): { readonly needs: string; readonly projects: readonly Project[] } {
+  const [, word = ""] = /(?:^|[./\\])(\w+)\.test\.ts$/.exec(path) ?? [];
+  return Object.hasOwn(KINDS, word) ? KINDS[word]! : UNIT;
+}
+
+/** The files of a project, as jest's `testRegex`. */
+export function filesOf(project: Project): string {
+  const words = (of: (projects: readonly Project[]) => boolean): string =>
+    Object.entries(KINDS)
+      .filter(([, { projects }]) => of(projects))
+      .map(([word]) => word)
+      .join("|");
+  return project === "unit"
+    ? `(?<![./\\\\](?:${words(() => true)}))\\.test\\.ts$`
+    : `[./\\\\](?:${words(projects => projects.includes(project))})\\.test\\.ts$`;
+}
+
+/**
+ * The projects that jest's option `--selectProjects` names in these arguments, none if it is not there. Jest takes every
+ * word that follows it for a project, a path too, and would run all of the others: that throws.
+ */
+export function projectsIn(args: readonly string[]): Project[] {
+  const at = args.findIndex(arg => arg === "--selectProjects" || arg.startsWith("--selectProjects="));
+  if (at < 0) return [];
+  const [, first] = args[at]!.split("=");
+  const end = args.findIndex((arg, n) => n > at && arg.startsWith("-"));
+  return [...(first === undefined ? [] : [first]), ...args.slice(at + 1, end < 0 ? undefined : end)].map(word => {
+    if ((PROJECTS as readonly string[]).includes(word)) return word as Project;
+    throw new Error(
+      `"${word}" is no project (${PROJECTS.join(", ")}). A path comes before --selectProjects, or after: npm test -- ${word}`,
+    );
+  });
+}
+
+/** What runs this file alone, in this project. */
+export function commandFor(path: string, project: Project): string {
+  if (project !== "int") return `npm run test:${project} -- ${path}`;
+  return `npm run test:int -- ${path}${kindOf(path).projects.length > 1 ? " --selectProjects int" : ""}`;
+}

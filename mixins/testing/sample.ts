@@ -1,0 +1,106 @@
+// A value that a schema accepts, made from the schema: the data of a golden sample.
+import type { TSchema } from "typebox";
+import { compileSchema, exampleOf, strictObject } from "../contract/index.ts";
+import type { Value } from "./coverage.ts";
+
+type Schema = TSchema & {
+  readonly type?: string;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly examples?: readonly unknown[];
+  readonly default?: unknown;
+  readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly items?: Schema | readonly Schema[];
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly minimum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly format?: string;
+};
+
+/** `full` has every optional field, `least` none, objects and lists within included. */
+export type Extent = "full" | "least";
+
+/**
+ * A value of the schema. The `examples` of a field (a keyword of JSON Schema) are taken first. A made-up text may be refused
+ * by a pattern: the caller checks the value. `wanted` fixes one field.
+ */
+export function sampleOf(schema: TSchema, extent: Extent, wanted?: Value, path = ""): unknown {
+  const { anyOf, oneOf, ...here } = schema as Schema;
+  if (wanted?.path === path) return wanted.value;
+  if (here.examples && here.examples.length > 0) return here.examples[0];
+  if (here.default !== undefined) return here.default;
+  if (Object.hasOwn(here, "const")) return here.const;
+  if (here.enum) return here.enum[0];
+  const branch = (anyOf ?? oneOf)?.[0];
+  if (branch) return sampleOf(branch, extent, wanted, path);
+  switch (here.type) {
+    case "object":
+      return objectOf(here, extent, wanted, path);
+    case "array":
+      return arrayOf(here, extent, wanted, path);
+    case "string":
+      return textOf(here);
+    case "integer":
+    case "number":
+      return numberOf(here);
+    case "boolean":
+      return extent === "full";
+    case "null":
+      return null;
+    default:
+      return {};
+  }
+}
+
+function objectOf({ properties = {}, required = [] }: Schema, extent: Extent, wanted: Value | undefined, path: string) {
+  const fields = Object.entries(properties).filter(([name]) => extent === "full" || required.includes(name));
+  return Object.fromEntries(
+    fields.map(([name, field]) => [name, sampleOf(field, extent, wanted, path === "" ? name : `${path}.${name}`)]),
+  );
+}
+
+/** One item at least, as far as the schema lets: its own optional fields are to be seen in it. */
+function arrayOf(schema: Schema, extent: Extent, wanted: Value | undefined, path: string): unknown[] {
+  const { items, minItems = 0, maxItems = Infinity } = schema;
+  const itemOf = (item: Schema) => sampleOf(item, extent, wanted, `${path}[]`);
+  if (Array.isArray(items)) return (items as Schema[]).map(itemOf);
+  const length = Math.min(Math.max(1, minItems), maxItems);
+  return Array.from({ length }, () => (items ? itemOf(items as Schema) : {}));
+}
+
+function numberOf({ minimum, exclusiveMinimum, maximum = Infinity }: Schema): number {
+  const least = exclusiveMinimum === undefined ? (minimum ?? -Infinity) : exclusiveMinimum + 1;
+  return Math.min(Math.max(1, least), maximum);
+}
+
+/** What patterns commonly ask for. */
+const GUESSES = [
+  "sample",
+  "Sample",
+  "SAMPLE",
+  "sample-1",
+  "S-1",
+  "1",
+  "2026-01-01T12:00:00.000Z",
+  "0190a0a0-0000-7000-8000-000000000000",
+  "GB",
+  "EUR",
+  "/sample",
+  "https://example.com/sample",
+  "0123456789abcdef",
+];
+
+function textOf(schema: Schema): string {
+  const { minLength = 0, maxLength = Infinity, format } = schema;
+  const check = compileSchema(strictObject({ text: schema }));
+  const guesses = [exampleOf(format) ?? [], GUESSES].flat();
+  const fitting = guesses.map(text => text.padEnd(minLength, "x").slice(0, maxLength));
+  return fitting.find(text => check({ text }) === true) ?? fitting[0]!;
+}

@@ -1,0 +1,40 @@
+// A Node process that a test starts, speaks to and kills, with all that it wrote.
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+
+/** Characters of output that are kept, the last ones. */
+const OUTPUT_MAX = 200_000;
+
+/** Starts `node` with these arguments, in the folder that the tests run in; of our environment it has only the PATH. */
+export class Child {
+  readonly process: ChildProcess;
+  /** What it wrote, to both of its streams. */
+  output = "";
+  constructor(args: readonly string[], env: Record<string, string>) {
+    const cache = process.env["NODE_COMPILE_CACHE"];
+    this.process = spawn(process.execPath, [...args], {
+      env: {
+        PATH: process.env["PATH"]!,
+        NODE_OPTIONS: "--disable-warning=ExperimentalWarning",
+        ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }),
+        ...env,
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const keep = (chunk: Buffer): void => void (this.output = (this.output + chunk.toString()).slice(-OUTPUT_MAX));
+    this.process.stdout!.on("data", keep);
+    this.process.stderr!.on("data", keep);
+  }
+  get running(): boolean {
+    return this.process.exitCode === null && this.process.signalCode === null;
+  }
+  /** Sends the signal and waits for the end. Resolves with the exit code, null when a signal ended it. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    if (this.running) {
+      const exit = once(this.process, "exit");
+      this.process.kill(signal);
+      await exit;
+    }
+    return this.process.exitCode;
+  }
+}

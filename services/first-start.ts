@@ -1,0 +1,9 @@
+// Shared by the services of the shop: what a first start puts into the shop, as the environment says it.
+import { defineEnvironment, flag } from "@valence/runtime/kernel";
+
+export const seedEnvironment = defineEnvironment("The first start", {
+  SEED: flag({
+    default: true,
+    says: "whether a first start makes an administrator, a catalog and stock; `off` leaves the shop empty",
+  }),
+});

@@ -1,0 +1,1 @@
+export { seedEnvironment } from "../first-start.ts";

@@ -1,0 +1,96 @@
+// @slow: it takes minutes, and begins first.
+// Two nodes, each of which hosts the actors, publishes their log if it holds the lease, and has the same consumer.
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { connect } from "nats";
+import { until } from "@valence/runtime/testing";
+import { Cluster } from "./cluster.ts";
+
+let cluster: Cluster;
+beforeEach(async () => {
+  cluster = await Cluster.start(0);
+  await Promise.all([cluster.join({ READERS: "1" }), cluster.join({ READERS: "1" })]);
+});
+afterEach(() => cluster.stop());
+
+function rows<R>(service: string, sql: string): R[] {
+  const database = new DatabaseSync(join(cluster.folder, `${service}.sqlite`), { readOnly: true });
+  try {
+    return database.prepare(sql).all() as R[];
+  } finally {
+    database.close();
+  }
+}
+
+/** The node whose process holds a lease. */
+function holderOf(service: string, lease: string): string | undefined {
+  const [row] = rows<{ holder: string }>(service, `select holder from leases where name = '${lease}'`);
+  const pid = Number(row?.holder.split("/")[1]);
+  return [...cluster.nodes].find(([, { process }]) => process.pid === pid)?.[0];
+}
+
+/** Pauses a node, at a moment at which it does not hold the write lock of a file: the others would wait with it. */
+async function pause(node: string): Promise<void> {
+  await until(`${node} is paused between two transactions`, () => {
+    cluster.signal(node, "SIGSTOP");
+    if (["tallies", "readers"].every(isFree)) return true;
+    cluster.signal(node, "SIGCONT");
+    return false;
+  });
+}
+function isFree(service: string): boolean {
+  const database = new DatabaseSync(join(cluster.folder, `${service}.sqlite`), { timeout: 500 });
+  try {
+    database.exec("begin immediate; rollback");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    database.close();
+  }
+}
+
+test.each([
+  ["relay", "tallies", "singleton/relay"],
+  ["consumer", "readers", "writer/tallies/0"],
+])(
+  "P4 the holder of the %s is paused past its lease and wakes: every event is applied once, in order, and published once",
+  async (_, service, lease) => {
+    const load = cluster.load(6, 20);
+    await until("somebody holds the lease", () => holderOf(service, lease) !== undefined);
+    await until("events are applied", () => rows("readers", "select * from applied limit 100").length === 100);
+    const paused = holderOf(service, lease)!;
+    await pause(paused);
+    await until("another has taken the lease", () => ![paused, undefined].includes(holderOf(service, lease)));
+    const [{ count }] = rows<{ count: number }>("readers", "select count(*) as count from applied") as [
+      { count: number },
+    ];
+    await until(
+      "events flow without it",
+      () => rows("readers", `select * from applied limit ${count + 100}`).length === count + 100,
+    );
+    cluster.signal(paused, "SIGCONT");
+    await until("it is back", () => cluster.live().length === 2);
+    await load.stop();
+
+    const events = rows<{ name: string; version: number }>(
+      "tallies",
+      "select name, version from streams order by name",
+    );
+    const total = events.reduce((sum, { version }) => sum + version, 0);
+    const applied = () =>
+      rows<{ stream: string; version: number }>("readers", "select stream, version from applied order by id");
+    await until("all is applied", () => applied().length >= total);
+    const byStream = Map.groupBy(applied(), ({ stream }) => `tally.${stream}`);
+    for (const { name, version } of events)
+      expect(byStream.get(name)!.map(row => row.version)).toEqual(Array.from({ length: version }, (_, i) => i + 1));
+
+    const nats = await connect({ servers: cluster.nats.url });
+    const { streams } = await nats.jetstreamManager();
+    const published = async () => (await streams.info("EVENTS=tallies")).state.messages;
+    await until("all is published", async () => (await published()) >= total);
+    expect(await published()).toBe(total);
+    await nats.close();
+  },
+);

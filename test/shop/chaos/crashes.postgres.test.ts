@@ -1,0 +1,69 @@
+// @slow: it takes minutes, and begins first.
+// The database server under a running shop crashes, again and again, under load.
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Postgres } from "@valence/runtime/testing/servers";
+import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
+
+const CALLERS = 6;
+const CRASHES = 5;
+/** Milliseconds that the server is up between two crashes, and away each time. */
+const UP_MS = [1_500, 4_000] as const;
+const AWAY_MS = [50, 3_000] as const;
+/** What customers look at meanwhile. */
+const PAGES = ["/api/v1/me", "/api/v1/products?q=mug", "/api/v1/cart", "/api/v1/orders", "/api/v1/orders?page=2"];
+
+const chance = seeded();
+const between = ([least, most]: readonly [number, number]): number => least + chance.random() * (most - least);
+let folder: string;
+let server: Postgres;
+let lab: Laboratory;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "crashes-"));
+  server = await Postgres.start();
+  lab = await Laboratory.open(folder, { DATA_DIR: folder, DATABASE_URL: server.url() }, chance);
+});
+afterAll(async () => {
+  await lab?.close();
+  await server?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+test(
+  "P1 P3 P4 P5 Postgres crashes under a running shop: it says when to try again, stays up, and every order reaches its end by itself",
+  async () => {
+    const looked = { pages: 0, putOff: 0 };
+    const look = async (): Promise<void> => {
+      const answer = await lab.get(chance.pick(PAGES));
+      if (lab.isPutOff(answer)) looked.putOff += 1;
+      else {
+        expect(answer).toMatchObject({ status: 200 });
+        looked.pages += 1;
+      }
+      await sleep(20);
+    };
+    const stops = [repeatedly(CALLERS, () => lab.order({ mayBeCut: false })), repeatedly(2, look)];
+    try {
+      for (let i = 0; i < CRASHES; i++) {
+        await lab.moreOrders(10);
+        await sleep(between(UP_MS));
+        await server.halt("SIGQUIT");
+        await sleep(between(AWAY_MS));
+        await server.start();
+      }
+      await lab.moreOrders(10);
+    } finally {
+      for (const stop of stops) await stop();
+    }
+    expect(lab.shop.child.running).toBe(true);
+    // They were met by the crashes, and not by them alone. An order may outlast one; who looks is told at once.
+    expect(Math.min(looked.pages, looked.putOff)).toBeGreaterThan(0);
+    await lab.comesToRest();
+    expect(await lab.shop.child.end("SIGTERM")).toBe(0);
+    await lab.checkTheBooks();
+  },
+  5 * 60_000,
+);

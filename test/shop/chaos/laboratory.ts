@@ -1,0 +1,264 @@
+// What the laboratories of faults share: a shop with its payment provider beside it, customers who ask under their key
+// until they are answered, and the books that are read when all is quiet again.
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "@jest/globals";
+import { newId } from "@valence/runtime/kernel";
+import { randomOf, until } from "@valence/runtime/testing";
+import { startBroker } from "@valence/runtime/testing/broker";
+import { Child, freePort } from "@valence/runtime/testing/servers";
+import { lawsBrokenAtRest, readBooks } from "../support/shop-invariants.ts";
+import { orderOf, Shop, type Answer } from "../support/shop.ts";
+
+const ADMIN = { email: "admin@example.com", password: "for chaos only" };
+const TOKENS = ["tok_ok", "tok_ok", "tok_ok", "tok_flaky", "tok_flaky", "tok_declined"];
+const ENDS = ["shipped", "rejected", "cancelled"];
+/** Milliseconds before who was told to try again does: without a pause, callers of a shop that is down only heat the air. */
+const PAUSE_MS = 50;
+
+/** A fault's instants are drawn from a seed, which is printed; CHAOS_SEED runs it again. */
+export function seeded(): { random: () => number; pick: <T>(from: readonly T[]) => T } {
+  const seed = Number(process.env["CHAOS_SEED"] ?? Date.now() % 2 ** 31);
+  console.log(`CHAOS_SEED=${seed}`);
+  const random = randomOf(seed);
+  return { random, pick: from => from[Math.floor(random() * from.length)]! };
+}
+
+/**
+ * So many callers who do this again and again, with a pause between two times. The function ends them, and rejects with
+ * the first thing that befell one.
+ */
+export function repeatedly(callers: number, work: () => Promise<void>, pauseMs = 0): () => Promise<void> {
+  const state = { isOver: false };
+  const call = async (): Promise<void> => {
+    for (; !state.isOver; await sleep(pauseMs)) await work();
+  };
+  const all = Promise.allSettled(Array.from({ length: callers }, call));
+  return async () => {
+    state.isOver = true;
+    for (const ended of await all) if (ended.status === "rejected") throw ended.reason;
+  };
+}
+
+export class Laboratory {
+  readonly shop: Shop;
+  /** What a client was told, by its idempotency key. */
+  readonly acknowledged = new Map<string, { id: string; answer: string }>();
+  /** How often the shop said to try again, by status. */
+  readonly putOff = new Map<number, number>();
+  /** What was asked and is not answered yet, by its key; and everything that was ever asked. */
+  readonly #unanswered = new Map<string, object>();
+  readonly #orders = new Map<string, object>();
+  readonly #provider: Child;
+  readonly #providerUrl: string;
+  readonly #chance: ReturnType<typeof seeded>;
+  readonly #token: string;
+  readonly #products: readonly string[];
+  readonly #skus: readonly string[];
+  #admin: string | undefined;
+
+  private constructor(
+    shop: Shop,
+    provider: { child: Child; url: string },
+    chance: ReturnType<typeof seeded>,
+    customer: { token: string; products: readonly { id: string; sku: string }[] },
+  ) {
+    this.shop = shop;
+    this.#provider = provider.child;
+    this.#providerUrl = provider.url;
+    this.#chance = chance;
+    this.#token = customer.token;
+    this.#products = customer.products.map(({ id }) => id);
+    this.#skus = customer.products.map(({ sku }) => sku);
+  }
+
+  /**
+   * Opens a shop on the databases that `env` names; the provider's ledger lies in `folder`. `alongside` starts what else
+   * belongs to the shop, in the same environment, before it.
+   */
+  static async open(
+    folder: string,
+    env: Readonly<Record<string, string>>,
+    chance: ReturnType<typeof seeded>,
+    alongside: (env: Record<string, string>) => Promise<void> = async () => {},
+  ): Promise<Laboratory> {
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const provider = new Child(
+      ["services/payments/provider/server.ts", "--port", `${port}`, "--data", join(folder, "provider.ledger")],
+      {},
+    );
+    let shop: Shop | undefined;
+    try {
+      await until("the provider answers", () =>
+        fetch(`${url}/ledger`).then(
+          () => true,
+          () => false,
+        ),
+      );
+      const settings = { ...env, PAYMENT_PROVIDER_URL: url, ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password };
+      await alongside(settings);
+      shop = await Shop.start(settings);
+      const token = await shop.customer("chaos");
+      const products = await stock(shop);
+      return new Laboratory(shop, { child: provider, url }, chance, { token, products });
+    } catch (error) {
+      await shop?.stop();
+      await provider.end("SIGTERM");
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.shop.stop();
+    await this.#provider.end("SIGTERM");
+  }
+
+  /** One more event of a stock. The answer may be cut off, and the piece be there or not: the books count what is there. */
+  async receive(): Promise<void> {
+    this.#admin ??= await this.shop.login(ADMIN.email, ADMIN.password);
+    const path = `/api/v1/inventory/${this.#skus.at(-1)}/receive`;
+    await this.shop.request("POST", path, { token: this.#admin, body: { quantity: 1 } }).catch(() => {});
+  }
+
+  /** As the customer whose orders they are. */
+  get(path: string): Promise<Answer> {
+    return this.shop.request("GET", path, { token: this.#token });
+  }
+
+  /**
+   * One request for an order: a new one, one that is not answered yet, or, one in five, one that is. When the shop's process
+   * may go away meanwhile the connection may be cut; else that is a fault.
+   */
+  async order({ mayBeCut }: { readonly mayBeCut: boolean }): Promise<void> {
+    const { random, pick } = this.#chance;
+    const [old] = this.#unanswered;
+    const repeat = random() < 0.2 ? pick([...this.acknowledged.keys(), undefined]) : undefined;
+    const order = orderOf(
+      Array.from({ length: 1 + Math.floor(random() * 3) }, () => ({
+        productId: pick(this.#products),
+        quantity: 1 + Math.floor(random() * 2),
+      })),
+      pick(TOKENS),
+    );
+    const [key, body] =
+      old && random() < 0.5 ? old : [repeat ?? `key-${newId()}`, repeat ? this.#orders.get(repeat)! : order];
+    this.#orders.set(key, body);
+    const isAnswered = await this.#place(key, body).catch((error: Error) => {
+      // Cut off: by name, since fetch throws the TypeError of another realm.
+      if (!mayBeCut || !["TypeError", "SyntaxError"].includes(error.name)) throw error;
+      return false;
+    });
+    if (!isAnswered) await sleep(PAUSE_MS);
+  }
+
+  /** Waits until so many more orders than now are acknowledged. */
+  async moreOrders(count: number): Promise<void> {
+    const wanted = this.acknowledged.size + count;
+    await until(`${count} more orders`, () => this.acknowledged.size >= wanted);
+  }
+
+  /** Whether the shop said to try again. Then it says so as a problem, and when; any other 5xx is a fault, told with its log. */
+  isPutOff({ status, body, headers }: Answer): boolean {
+    if (status !== 429 && status < 500) return false;
+    const { requestId } = body;
+    const log = this.shop.child.output.split("\n");
+    const line = log.findIndex(text => text.includes(requestId));
+    const said = { type: headers.get("content-type"), body, log: line < 0 ? [] : log.slice(line, line + 20) };
+    if (![429, 503, 504].includes(status))
+      throw new Error(`a fault of the shop: ${JSON.stringify(said, undefined, 2)}`);
+    expect(said).toMatchObject({ type: "application/problem+json", body: { status } });
+    expect(Number(headers.get("Retry-After"))).toBeGreaterThan(0);
+    return true;
+  }
+
+  /** Asks once for this order. Whether it is answered; else it is to be asked for again, under the same key. */
+  async #place(key: string, order: object): Promise<boolean> {
+    this.#unanswered.set(key, order);
+    const answer = await this.shop.request("POST", "/api/v1/orders", {
+      body: order,
+      token: this.#token,
+      headers: { "Idempotency-Key": key },
+    });
+    if (this.isPutOff(answer)) {
+      this.putOff.set(answer.status, (this.putOff.get(answer.status) ?? 0) + 1);
+      return false;
+    }
+    const { status, body } = answer;
+    const { requestId: _, ...rest } = body;
+    const before = this.acknowledged.get(key);
+    if (before) expect(JSON.stringify(rest)).toBe(before.answer);
+    else {
+      expect(answer).toMatchObject({ status: 201 });
+      this.acknowledged.set(key, { id: body.id, answer: JSON.stringify(rest) });
+    }
+    this.#unanswered.delete(key);
+    return status === 201;
+  }
+
+  /**
+   * When the faults are over: every order is answered, a repetition gets the first answer, and each order that was
+   * acknowledged reaches an end by itself.
+   */
+  async comesToRest(): Promise<void> {
+    await until("every order is answered", async () => {
+      for (const [key, order] of this.#unanswered) await this.#place(key, order);
+      return this.#unanswered.size === 0;
+    });
+    for (const key of [...this.acknowledged.keys()].slice(0, 20)) await this.#place(key, this.#orders.get(key)!);
+    const open = new Set([...this.acknowledged.values()].map(({ id }) => id));
+    await until(
+      "all orders have ended",
+      async () => {
+        for (const id of open) {
+          const { status, body } = await this.get(`/api/v1/orders/${id}`);
+          if (status !== 200 || !ENDS.includes(body.status)) return false;
+          open.delete(id);
+        }
+        return true;
+      },
+      60_000,
+    );
+  }
+
+  /** With the shop stopped: the laws hold, and the list of orders is what the log says. */
+  async checkTheBooks(): Promise<void> {
+    const names = ["catalog", "carts", "orders", "inventory", "payments", "shipping", "checkout", "order-views"];
+    const services = await Promise.all(names.map(name => import(`../../services/${name}/${name}.service.ts`)));
+    const embedded = await startBroker(
+      services.map(module => module.default),
+      this.shop.env,
+    );
+    try {
+      const acknowledged = [...this.acknowledged.values()].map(({ id }) => id);
+      const broken = await lawsBrokenAtRest(embedded.call, this.#providerUrl, { acknowledged, withinMs: 60_000 });
+      expect(broken).toEqual([]);
+      const { orders } = await readBooks(embedded.call, this.#providerUrl);
+      const folded = new Map(
+        orders.map(({ stream, type, version }) => [stream, `${type.slice("order.".length)}@${version}`]),
+      );
+      await sleep(1_000);
+      const listed = new Map<string, string>();
+      for (let page = 1; listed.size < folded.size; page++) {
+        const { rows } = await embedded.call("order-views.list", { page, pageSize: 100 });
+        if (rows.length === 0) break;
+        for (const { id, status, version } of rows) listed.set(id, `${status}@${version}`);
+      }
+      expect(Object.fromEntries(listed)).toEqual(Object.fromEntries(folded));
+    } finally {
+      await embedded.stop();
+    }
+  }
+}
+
+/** Few products, so that orders compete for their stock. Two run out; the others must not, or nothing would be paid. */
+async function stock(shop: Shop): Promise<{ id: string; sku: string }[]> {
+  const rows: { id: string; sku: string }[] = (await shop.request("GET", "/api/v1/products?pageSize=6")).body.rows;
+  const token = await shop.login(ADMIN.email, ADMIN.password);
+  for (const { sku } of rows.slice(2)) {
+    const path = `/api/v1/inventory/${sku}/receive`;
+    const { status } = await shop.request("POST", path, { token, body: { quantity: 100_000 } });
+    expect(status).toBeLessThan(300);
+  }
+  return rows;
+}

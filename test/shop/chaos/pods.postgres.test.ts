@@ -1,0 +1,108 @@
+// @slow: it takes minutes, and begins first.
+// The shop in pods, as in a cluster: gateway, core, and what follows the events, each a process of its own, on NATS, Redis
+// and Postgres. Pods are killed, and replaced one after another, while customers order.
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { until } from "@valence/runtime/testing";
+import { Child, Nats, newDatabases, RedisServer, type Databases } from "@valence/runtime/testing/servers";
+import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
+
+const CALLERS = 5;
+/** Between the orders of a caller: the faults take long, and the machine is shared. */
+const PAUSE_MS = 50;
+const KILLS = 2;
+/** Milliseconds of a stop under load: a call to what is well takes less. */
+const PROMPT_MS = 5_000;
+const GATEWAY = "api,ops";
+const PODS = {
+  core: "accounts,catalog,carts,orders,inventory,payments,seed,shipping",
+  flow: "checkout,order-views",
+} as const;
+type Kind = keyof typeof PODS;
+
+const chance = seeded();
+let databases: Databases;
+let nats: Nats;
+let redis: RedisServer;
+let lab: Laboratory;
+let settings: Record<string, string>;
+const pods = new Map<string, { kind: Kind; child: Child }>();
+let named = 0;
+
+/** Starts a pod; resolves when it has its services. */
+async function join(kind: Kind): Promise<void> {
+  const NODEID = `${kind}-${++named}`;
+  const child = new Child(["mixins/cli/valence.mjs", "start"], {
+    ...settings,
+    NODEID,
+    SERVICES: PODS[kind],
+    LOGLEVEL: "info",
+  });
+  pods.set(NODEID, { kind, child });
+  await until(`${NODEID} has started`, () => {
+    if (!child.running) throw new Error(`${NODEID} did not start:\n${child.output}`);
+    return child.output.includes("started successfully");
+  });
+}
+async function leave(name: string, signal: NodeJS.Signals): Promise<number | null> {
+  const { child } = pods.get(name)!;
+  pods.delete(name);
+  return child.end(signal);
+}
+
+const timesPutOff = (): number => [...lab.putOff.values()].reduce((sum, times) => sum + times, 0);
+
+beforeAll(async () => {
+  databases = await newDatabases();
+  nats = await Nats.start();
+  redis = await RedisServer.start();
+  const env = { ...databases.env, NATS_URL: nats.url, REDIS_URL: redis.url, SERVICES: GATEWAY, NODEID: "gateway" };
+  lab = await Laboratory.open(databases.folder, env, chance, async all => {
+    settings = all;
+    await Promise.all((["core", "core", "flow", "flow"] as const).map(join));
+    await until("the first start's data is there", () =>
+      [...pods.values()].some(({ child }) => child.output.includes("first start:")),
+    );
+  });
+});
+afterAll(async () => {
+  await lab?.close();
+  for (const name of pods.keys()) await leave(name, "SIGKILL");
+  await redis?.stop();
+  await nats?.stop();
+  await databases?.remove();
+});
+
+test(
+  "P1 P3 P4 P5 pods are killed under load, then replaced one after another: no order is lost, none fails while pods leave in order",
+  async () => {
+    const stop = repeatedly(CALLERS, () => lab.order({ mayBeCut: false }), PAUSE_MS);
+    try {
+      for (let kill = 0; kill < KILLS; kill++) {
+        await lab.moreOrders(10);
+        const name = chance.pick([...pods.keys()]);
+        const { kind } = pods.get(name)!;
+        await leave(name, "SIGKILL");
+        await lab.moreOrders(5);
+        await join(kind);
+      }
+      const before = timesPutOff();
+      const old = [...pods];
+      for (const [name, { kind }] of old) {
+        await join(kind);
+        const leaving = performance.now();
+        expect(await leave(name, "SIGTERM")).toBe(0);
+        // New orders do not hold it up.
+        expect(performance.now() - leaving).toBeLessThan(PROMPT_MS);
+        await lab.moreOrders(5);
+      }
+      expect(timesPutOff()).toBe(before);
+    } finally {
+      await stop();
+    }
+    await lab.comesToRest();
+    expect(await lab.shop.child.end("SIGTERM")).toBe(0);
+    for (const name of pods.keys()) expect(await leave(name, "SIGTERM")).toBe(0);
+    await lab.checkTheBooks();
+  },
+  5 * 60_000,
+);

@@ -1,0 +1,47 @@
+// Every action of the shop that asks for a role, as if it had a cache as well, and the answer lay in it.
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { globSync } from "node:fs";
+import { join } from "node:path";
+import type { ActionSchema, ServiceSchema } from "moleculer";
+import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
+
+const root = join(import.meta.dirname, "../..", "..");
+/** Without those that serve or write by themselves. */
+const paths = globSync("services/*/*.service.ts", { cwd: root }).filter(path => !/\/(api|seed)\//.test(path));
+const schemas = await Promise.all(paths.map(async path => (await import(join(root, path))).default as ServiceSchema));
+
+let shop: TestBroker;
+beforeAll(async () => {
+  shop = await startBroker(
+    schemas.map(schema => ({
+      name: schema.name,
+      mixins: [schema],
+      merged(merged: ServiceSchema) {
+        for (const action of Object.values(merged.actions ?? {}))
+          if (typeof action === "object" && "roles" in action) action.cache = true;
+      },
+    })),
+  );
+});
+afterAll(() => shop.stop());
+
+test("no action that asks for a role answers from its cache to one who lacks it", async () => {
+  const { broker } = shop;
+  const cacher = broker.cacher as unknown as {
+    getCacheKey(action: object, options: object, ctx: object): string;
+    set(key: string, answer: unknown): Promise<unknown>;
+  };
+  const actions = broker.registry.getActionList({ onlyLocal: true }).map(({ action }) => action as ActionSchema);
+  const guarded = actions.filter(action => action !== undefined && "roles" in action);
+  expect(guarded.length).toBeGreaterThan(30);
+  expect(guarded.filter(({ cache }) => cache !== true)).toEqual([]);
+  for (const action of guarded as unknown as { name: string; roles: string[] }[]) {
+    const { name, roles } = action;
+    await cacher.set(cacher.getCacheKey(action, { enabled: true }, { params: {}, meta: {} }), "cached");
+    const as = (meta: object) => broker.call(name, {}, { meta }).catch(({ type }: { type: string }) => type);
+    expect([name, await as({ user: { id: "u", roles: ["nobody"] } })]).toEqual([name, "FORBIDDEN"]);
+    // Some are for services alone, which carry no user.
+    expect([name, await as({})]).toEqual([name, "cached"]);
+    if (roles.length > 0) expect([name, await as({ user: { id: "u", roles } })]).toEqual([name, "cached"]);
+  }
+});

@@ -1,0 +1,156 @@
+// Conditional requests over HTTP, on the real services: what a client did not see is not overwritten.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { newId } from "@valence/runtime/kernel";
+import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
+import { Shop } from "../support/shop.ts";
+
+const ADMIN = { email: "root@example.org", password: "correct horse battery" };
+let databases: Databases;
+let shop: Shop;
+let ann: string;
+let admin: string;
+let products: { id: string; name: string }[];
+
+beforeAll(async () => {
+  databases = await newDatabases();
+  shop = await Shop.start({ ...databases.env, ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password });
+  admin = await shop.login(ADMIN.email, ADMIN.password);
+  ann = await shop.customer("ann");
+  products = (await shop.request("GET", "/api/v1/products?pageSize=10")).body.rows;
+}, 60_000);
+afterAll(async () => {
+  await shop?.stop();
+  await databases.remove();
+});
+
+const ask = async (
+  method: string,
+  path: string,
+  token: string,
+  headers: Record<string, string> = {},
+  body?: unknown,
+) => {
+  const answer = await shop.request(method, `/api/v1${path}`, { token, headers, body });
+  return { ...answer, tag: answer.headers.get("etag") ?? "", modified: answer.headers.get("last-modified") ?? "" };
+};
+const LONG_AGO = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+describe("a product", () => {
+  const url = () => `/products/${products[0]!.id}`;
+
+  test("is changed and removed only in the state that was seen", async () => {
+    const seen = await ask("GET", url(), admin);
+    expect(seen.tag).toMatch(/^"[\w-]{22}"$/);
+    const changed = await ask("PATCH", url(), admin, { "If-Match": seen.tag }, { name: "Renamed" });
+    expect([changed.status, changed.body.name]).toEqual([200, "Renamed"]);
+    expect((await ask("GET", url(), admin)).tag).toBe(changed.tag);
+
+    for (const headers of [
+      { "If-Match": seen.tag },
+      { "If-Match": `W/${changed.tag}` },
+      { "If-None-Match": "*" },
+      { "If-Unmodified-Since": LONG_AGO },
+    ] as Record<string, string>[]) {
+      const late = await ask("PATCH", url(), admin, headers, { name: "Lost" });
+      expect([headers, late.status, late.body.type]).toEqual([headers, 412, "/problems/precondition-failed"]);
+      expect((await ask("DELETE", url(), admin, headers)).status).toBe(412);
+    }
+    expect((await ask("GET", url(), admin)).body.name).toBe("Renamed");
+
+    expect((await ask("DELETE", url(), admin, { "If-Match": changed.tag })).status).toBe(204);
+    expect((await ask("DELETE", url(), admin, { "If-Match": changed.tag })).status).toBe(404);
+  });
+
+  test("of many who change what they all have seen, one does", async () => {
+    const path = `/products/${products[1]!.id}`;
+    const { tag } = await ask("GET", path, admin);
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, (_, i) => ask("PATCH", path, admin, { "If-Match": tag }, { name: `Of ${i}` })),
+    );
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, ...Array(7).fill(412)]);
+  });
+
+  test("that is sent back as it was got is taken, with another's times refused", async () => {
+    const path = `/products/${products[2]!.id}`;
+    const { body } = await ask("GET", path, admin);
+    const changed = await ask("PATCH", path, admin, {}, { ...body, name: "Sent back" });
+    expect([changed.status, changed.body.name]).toEqual([200, "Sent back"]);
+    for (const [field, change] of [
+      ["updatedAt", { updatedAt: body.updatedAt }],
+      ["createdAt", { createdAt: "2020-01-01T00:00:00.000Z" }],
+      ["id", { id: newId() }],
+    ] as const) {
+      const refused = await ask("PATCH", path, admin, {}, { ...changed.body, ...change });
+      expect([field, refused.status, refused.body.errors[0].field]).toEqual([field, 422, field]);
+    }
+  });
+
+  test("is not sent again to who has it", async () => {
+    const path = `/products/${products[3]!.id}`;
+    const { tag, modified } = await ask("GET", path, ann);
+    for (const headers of [{ "If-None-Match": `"x", W/${tag}` }, { "If-Modified-Since": modified }] as Record<
+      string,
+      string
+    >[]) {
+      const again = await ask("GET", path, ann, headers);
+      expect([again.status, again.body, again.tag]).toEqual([304, "", tag]);
+    }
+    expect((await ask("GET", path, ann, { "If-None-Match": '"x"' })).status).toBe(200);
+  });
+});
+
+describe("a cart", () => {
+  const line = (i: number) => `/cart/items/${products[i]!.id}`;
+  beforeEach(() => ask("DELETE", "/cart", ann));
+
+  test("is changed only in the version that was seen", async () => {
+    const first = await ask("PUT", line(4), ann, {}, { quantity: 1 });
+    expect(first.headers.get("content-location")).toBe("/api/v1/cart");
+    const seen = await ask("GET", "/cart", ann);
+    expect(seen.tag).toBe(first.tag);
+    const second = await ask("PUT", line(5), ann, { "If-Match": seen.tag }, { quantity: 2 });
+    expect(second.status).toBe(200);
+    const late = { "If-Match": seen.tag };
+    expect((await ask("PUT", line(4), ann, late, { quantity: 9 })).status).toBe(412);
+    expect((await ask("DELETE", line(4), ann, late)).status).toBe(412);
+    expect((await ask("DELETE", "/cart", ann, late)).status).toBe(412);
+    expect((await ask("DELETE", "/cart", ann, { "If-Unmodified-Since": LONG_AGO })).status).toBe(412);
+    expect((await ask("GET", "/cart", ann)).body.items).toHaveLength(2);
+    expect((await ask("DELETE", "/cart", ann, { "If-Match": second.tag })).status).toBe(200);
+  });
+
+  test("`*` asks whether the line is there", async () => {
+    expect((await ask("PUT", line(4), ann, { "If-Match": "*" }, { quantity: 1 })).status).toBe(412);
+    expect((await ask("PUT", line(4), ann, { "If-None-Match": "*" }, { quantity: 1 })).status).toBe(200);
+    expect((await ask("PUT", line(4), ann, { "If-None-Match": "*" }, { quantity: 2 })).status).toBe(412);
+    expect((await ask("PUT", line(4), ann, { "If-Match": "*" }, { quantity: 3 })).body.items[0].quantity).toBe(3);
+  });
+
+  test("of many who change what they all have seen, one does", async () => {
+    const { tag } = await ask("PUT", line(4), ann, {}, { quantity: 1 });
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, (_, i) => ask("PUT", line(4), ann, { "If-Match": tag }, { quantity: i + 2 })),
+    );
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, ...Array(7).fill(412)]);
+  });
+});
+
+test("the profile has a tag", async () => {
+  const { tag } = await ask("GET", "/me", ann);
+  expect((await ask("GET", "/me", ann, { "If-None-Match": tag })).status).toBe(304);
+  expect((await ask("GET", "/me", ann, { "If-Match": '"x"' })).status).toBe(412);
+});
+
+test("a condition on what has no version is refused, and nothing is done", async () => {
+  const { body: before } = await ask("GET", "/orders", ann);
+  for (const headers of [
+    { "If-Match": '"x"' },
+    { "If-None-Match": "*" },
+    { "If-Unmodified-Since": new Date().toUTCString() },
+  ] as Record<string, string>[]) {
+    expect((await ask("POST", "/orders", ann, headers, {})).status).toBe(412);
+    expect((await ask("POST", "/products", admin, headers, {})).status).toBe(412);
+  }
+  expect((await ask("POST", "/orders", ann, { "If-Match": "x" }, {})).body.type).toBe("/problems/bad-condition");
+  expect((await ask("GET", "/orders", ann)).body).toEqual(before);
+});

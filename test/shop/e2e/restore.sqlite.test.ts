@@ -1,0 +1,166 @@
+// Databases that an operator puts back: what a shop says of them, and how it goes on. On SQLite, where a database is a
+// file; what a dump of Postgres makes of places is tested with the event store.
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { copyFileSync, globSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { until } from "@valence/runtime/testing";
+import { Child } from "@valence/runtime/testing/servers";
+import { orderOf, Shop } from "../support/shop.ts";
+
+const ADMIN = { ADMIN_EMAIL: "root@example.com", ADMIN_PASSWORD: "correct horse" };
+
+let folder: string;
+let shop: Shop;
+let customer: string;
+let admin: string;
+let productId: string;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "restore-"));
+  shop = await Shop.start({ DATA_DIR: folder, ...ADMIN });
+  await logIn();
+  productId = (await shop.request("GET", "/api/v1/products?pageSize=1")).body.rows[0].id;
+});
+afterEach(async () => {
+  await shop.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function logIn(): Promise<void> {
+  customer = await shop.customer("ada");
+  admin = await shop.login(ADMIN.ADMIN_EMAIL, ADMIN.ADMIN_PASSWORD);
+}
+async function restart(change: () => void = () => {}): Promise<void> {
+  expect(await shop.child.end("SIGTERM")).toBe(0);
+  change();
+  await shop.start();
+}
+async function order(): Promise<string> {
+  const headers = { "Idempotency-Key": crypto.randomUUID() };
+  const body = orderOf([{ productId, quantity: 1 }]);
+  const answer = await shop.request("POST", "/api/v1/orders", { body, token: customer, headers });
+  expect(answer.status).toBe(201);
+  return answer.body.id;
+}
+const orders = async (count: number): Promise<string[]> => {
+  const ids = [];
+  for (let i = 0; i < count; i++) ids.push(await order());
+  return ids;
+};
+const statusOf = async (id: string): Promise<string> =>
+  (await shop.request("GET", `/api/v1/orders/${id}`, { token: customer })).body.status;
+const shipped = (ids: readonly string[]) =>
+  until("the orders are shipped", async () => {
+    for (const id of ids) if ((await statusOf(id)) !== "shipped") return false;
+    return true;
+  });
+const listed = async (): Promise<string[]> =>
+  (await shop.request("GET", "/api/v1/orders?pageSize=100", { token: customer })).body.rows.map(({ id }: any) => id);
+const ops = (method: string, path: string, body?: unknown) =>
+  shop.request(method, `/api/v1/ops/${path}`, { token: admin, ...(body !== undefined && { body }) });
+async function run(command: string, ...args: string[]): Promise<{ status: number | null; output: string }> {
+  const child = new Child(["mixins/cli/valence.mjs", command, ...args], { DATA_DIR: folder });
+  await until(`${command} has ended`, () => !child.running);
+  return { status: child.process.exitCode, output: child.output };
+}
+
+test("P4 P5 a log put back from an older copy, which grows past it: told within a minute, and no new order is lost", async () => {
+  const file = join(folder, "orders.sqlite");
+  await shipped(await orders(2));
+  await restart(() => copyFileSync(file, `${file}.copy`));
+  await shipped(await orders(3));
+  await restart(() => copyFileSync(`${file}.copy`, file));
+  const fresh = await orders(12);
+
+  const ready = async (): Promise<any> => (await shop.request("GET", "/health/ready")).body;
+  await until("every consumer of orders is told", async () => (await ready()).stopped?.length >= 3);
+  expect((await ready()).stopped).toEqual(expect.arrayContaining(["checkout: checkout on orders"]));
+  expect(shop.child.output).toMatch(/consumer checkout has stopped: its place is not in the log of orders: order\./);
+  const { consumers } = (await ops("GET", "consumers")).body;
+  const stopped = consumers.filter(({ state }: any) => state === "stopped");
+  expect(stopped).toContainEqual(expect.objectContaining({ name: "checkout", service: "checkout", lagEvents: null }));
+  const doctor = await run("doctor");
+  expect(doctor.status).toBe(1);
+  expect(doctor.output).toMatch(/FAIL +checkout +lag +checkout on orders: its place is not in the log/);
+  for (const id of fresh) expect(await statusOf(id)).toBe("placed");
+
+  const { body } = await ops("POST", "consumers/checkout/reset", { to: "start", dryRun: true });
+  expect(body).toMatchObject({ consumer: "checkout", dryRun: true, places: [{ source: "orders" }] });
+  expect((await ops("POST", "consumers/checkout/reset", { to: "end" })).status).toBe(422);
+  for (const { name } of stopped.filter(({ name }: any) => name !== "empty-cart"))
+    expect((await ops("POST", `consumers/${name}/reset`, { to: "start" })).status).toBe(200);
+  // The read models are consumers as well, which the list of consumers has; one is left for the command.
+  const command = await run("consumer", "reset", "empty-cart", "--to", "head");
+  expect(command.output).toMatch(/empty-cart on orders goes to the head of the log/);
+  await shipped(fresh);
+  await until("the read model has them", async () => {
+    const ids = await listed();
+    return fresh.every(id => ids.includes(id)) && ids.length === 2 + fresh.length;
+  });
+  await until("nothing stands still", async () => {
+    const { consumers } = (await ops("GET", "consumers")).body;
+    return consumers.every(({ state }: any) => state === "following");
+  });
+  expect((await run("doctor")).output).not.toMatch(/its place is not in the log/);
+});
+
+test("P1 a copy of the files without their logs, made under load, is refused; one of a stopped shop opens whole", async () => {
+  const state = { isDone: false };
+  const load = (async () => {
+    const ids = [];
+    while (!state.isDone) ids.push(await order());
+    return ids;
+  })();
+  await sleep(1_500);
+  const copy = mkdtempSync(join(tmpdir(), "restore-"));
+  const copyAll = (pattern: string) => {
+    for (const file of globSync(pattern, { cwd: folder })) copyFileSync(join(folder, file), join(copy, basename(file)));
+  };
+  try {
+    copyAll("*.sqlite");
+    state.isDone = true;
+    const ids = await load;
+    const torn = new Child(["mixins/cli/valence.mjs", "start"], { DATA_DIR: copy, PORT: "0" });
+    await until("it has ended", () => !torn.running);
+    expect(torn.process.exitCode).toBe(1);
+    expect(torn.output).toMatch(/^[^\n]*\.sqlite is a copy that was made without its write-ahead log[^\n]*\n$/);
+
+    expect(await shop.child.end("SIGTERM")).toBe(0);
+    copyAll("*.sqlite");
+    const whole = await Shop.start({ DATA_DIR: copy, ...ADMIN });
+    try {
+      const token = await whole.customer("ada");
+      const rows = (await whole.request("GET", "/api/v1/orders?pageSize=100", { token })).body.rows;
+      expect(rows).toHaveLength(Math.min(100, ids.length));
+      expect((await whole.request("GET", "/health/ready")).body).toEqual({ status: "ready", missing: [] });
+    } finally {
+      await whole.stop();
+    }
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+});
+
+test("P1 a shop that is killed, idle or busy, alone or in several processes, starts again", async () => {
+  shop.env["WORKERS"] = "2";
+  await restart();
+  for (const pauseMs of [0, 1_500]) {
+    await orders(3);
+    await sleep(pauseMs);
+    await shop.child.end("SIGKILL");
+    // The workers end when their supervisor is gone.
+    await until("the port is free", () =>
+      fetch(shop.url).then(
+        () => false,
+        () => true,
+      ),
+    );
+    await sleep(1_000);
+    await shop.start();
+  }
+  delete shop.env["WORKERS"];
+  await restart();
+  expect(await listed()).toHaveLength(6);
+});

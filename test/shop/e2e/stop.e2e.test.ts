@@ -1,0 +1,120 @@
+// The shop as a process: how it ends, and how it refuses to begin.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { Agent, request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { newId } from "@valence/runtime/kernel";
+import { until } from "@valence/runtime/testing";
+import { Child } from "@valence/runtime/testing/servers";
+import { orderOf, Shop } from "../support/shop.ts";
+
+let folder: string;
+let shop: Shop | undefined;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "stop-"));
+});
+afterEach(async () => {
+  await shop?.stop();
+  shop = undefined;
+  await rm(folder, { recursive: true, force: true });
+});
+
+const CALLERS = 20;
+
+test("P1 SIGTERM under load: every request gets its answer, what was acknowledged reaches its end after the next start", async () => {
+  shop = await Shop.start({ DATA_DIR: folder });
+  const token = await shop.customer("stop");
+  const [product] = (await shop.request("GET", "/api/v1/products?pageSize=1")).body.rows;
+  const agent = new Agent({ keepAlive: true, maxSockets: CALLERS });
+  const acknowledged: string[] = [];
+  const cut: string[] = [];
+  const statuses = new Set<number>();
+  const exited = new Promise<number | null>(resolve => shop!.child.process.once("exit", resolve));
+  const place = () =>
+    new Promise<boolean>(resolve => {
+      let answered = false;
+      const body = JSON.stringify(orderOf([{ productId: product.id, quantity: 1 }]));
+      const headers = {
+        Authorization: `Bearer ${token}`,
+        "Content-Type": "application/json",
+        "Content-Length": Buffer.byteLength(body),
+        "Idempotency-Key": newId(),
+      };
+      const sent = request(`${shop!.url}/api/v1/orders`, { agent, method: "POST", headers }, response => {
+        let text = "";
+        response.on("data", chunk => (text += chunk));
+        response.on("end", () => {
+          answered = true;
+          statuses.add(response.statusCode!);
+          if (response.statusCode === 201) acknowledged.push(JSON.parse(text).id);
+          resolve(true);
+        });
+      });
+      sent.on("error", (error: NodeJS.ErrnoException) => {
+        // Refused is an answer: nobody listens any more. Reset after it was taken is not.
+        if (!answered && error.code !== "ECONNREFUSED") cut.push(error.code ?? error.message);
+        resolve(false);
+      });
+      sent.end(body);
+    });
+  const callers = Array.from({ length: CALLERS }, async () => {
+    while (await place());
+  });
+  await until("orders are placed", () => acknowledged.length > 50);
+  // Once more while it drains, as impatient supervisors do. At once would not do: the kernel makes two pending one.
+  shop.child.process.kill("SIGTERM");
+  await sleep(300);
+  shop.child.process.kill("SIGTERM");
+  expect(await exited).toBe(0);
+  await Promise.all(callers);
+  agent.destroy();
+  expect(cut).toEqual([]);
+  expect([...statuses].filter(status => status !== 201 && status !== 503)).toEqual([]);
+
+  await shop.start();
+  await until("every acknowledged order has ended", async () => {
+    const answers = await Promise.all(acknowledged.map(id => shop!.request("GET", `/api/v1/orders/${id}`, { token })));
+    expect(answers.map(({ status }) => status).filter(status => status !== 200)).toEqual([]);
+    return answers.every(({ body }) => ["shipped", "rejected"].includes(body.status));
+  });
+  expect(await shop.child.end("SIGINT")).toBe(0);
+});
+
+test.each([
+  ["PORT", "abc"],
+  ["ADMIN_EMAIL", "nobody"],
+  ["LOGLEVEL", "loud"],
+  ["DATABASE_URL", "mysql://localhost/shop"],
+  ["REQUEST_TIMEOUT_MS", "0"],
+  ["SEED", "maybe"],
+  ["REDIS_URL", "http://localhost"],
+])("%s=%s stops the start with one line that names it", async (name, value) => {
+  const child = new Child(["mixins/cli/valence.mjs", "start"], { DATA_DIR: folder, [name]: value });
+  await until("it has ended", () => !child.running, 10_000);
+  expect(child.process.exitCode).toBe(1);
+  expect(child.output.trim().split("\n")).toEqual([expect.stringMatching(new RegExp(`^${name}="${value}": expected`))]);
+});
+
+test("a port that is taken stops the start and says so", async () => {
+  shop = await Shop.start({ DATA_DIR: folder });
+  const taken = new URL(shop.url).port;
+  const second = new Child(["mixins/cli/valence.mjs", "start"], {
+    DATA_DIR: join(folder, "second"),
+    PORT: taken,
+    LOGLEVEL: "error",
+  });
+  await until("the second has ended", () => !second.running, 15_000);
+  expect(second.process.exitCode).toBe(1);
+  expect(second.output).toMatch(new RegExp(`${taken}.*(in use|taken)|EADDRINUSE.*${taken}`));
+  expect((await shop.request("GET", "/health/ready")).status).toBe(200);
+});
+
+test("a data file that is no database stops the start and is named", async () => {
+  await writeFile(join(folder, "orders.sqlite"), "this is not a database, whatever its name says ".repeat(200));
+  const child = new Child(["mixins/cli/valence.mjs", "start"], { DATA_DIR: folder, PORT: "0", LOGLEVEL: "error" });
+  await until("it has ended", () => !child.running, 15_000);
+  expect(child.process.exitCode).toBe(1);
+  expect(child.output).toContain("orders.sqlite");
+});

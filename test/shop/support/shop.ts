@@ -1,0 +1,95 @@
+// The shop as its users meet it: a process of its own, spoken to over HTTP, killed without warning.
+import { setTimeout as sleep } from "node:timers/promises";
+import { Child, freePort } from "@valence/runtime/testing/servers";
+
+/** A start takes 2 s; on two cores that eight others use it has taken 40. */
+const READY_WITHIN_MS = 90_000;
+/** Twice what the slowest call may take, and more: a request that is not answered by then is answered never. */
+const ANSWERED_WITHIN_MS = 30_000;
+
+export interface Answer<T = any> {
+  readonly status: number;
+  readonly body: T;
+  readonly headers: Headers;
+}
+
+export class Shop {
+  /** Of the next start. */
+  readonly env: Record<string, string>;
+  readonly url: string;
+  child!: Child;
+
+  private constructor(env: Record<string, string>, port: number) {
+    this.env = { ...env, PORT: `${port}` };
+    this.url = `http://127.0.0.1:${port}`;
+  }
+
+  static async start(env: Record<string, string>): Promise<Shop> {
+    const shop = new Shop(env, await freePort());
+    await shop.start().catch(async (error: Error) => {
+      await shop.stop();
+      throw error;
+    });
+    return shop;
+  }
+
+  /** Starts the process; `failpoints` arms it. Resolves when it is ready to serve. */
+  async start(failpoints = ""): Promise<void> {
+    this.child = new Child(["mixins/cli/valence.mjs", "start"], {
+      LOGLEVEL: "warn",
+      ...this.env,
+      ...(failpoints && { FAILPOINTS: failpoints }),
+    });
+    for (const end = Date.now() + READY_WITHIN_MS; ; await sleep(50)) {
+      if (!this.child.running && failpoints) return; // it died on its way up, as it was told to
+      if (!this.child.running || Date.now() > end) throw new Error(`the shop did not start:\n${this.child.output}`);
+      const ready = await fetch(`${this.url}/health/ready`).catch(() => undefined);
+      if (ready?.status === 200) return;
+    }
+  }
+
+  /** Rejects when it is cut off, or with a TimeoutError when no answer comes. */
+  async request<T = any>(
+    method: string,
+    path: string,
+    { body, token, headers }: { body?: unknown; token?: string; headers?: Record<string, string> } = {},
+  ): Promise<Answer<T>> {
+    const response = await fetch(this.url + path, {
+      method,
+      headers: {
+        ...(body !== undefined && { "Content-Type": "application/json" }),
+        ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(ANSWERED_WITHIN_MS),
+    });
+    const text = await response.text();
+    const json = response.headers.get("content-type")?.includes("json");
+    return { status: response.status, body: (json ? JSON.parse(text) : text) as T, headers: response.headers };
+  }
+
+  /** Registers a customer and logs in. */
+  async customer(name: string): Promise<string> {
+    const account = { email: `${name}@example.org`, password: "correct horse battery" };
+    await this.request("POST", "/api/v1/auth/register", { body: { ...account, name } });
+    const { status, body } = await this.request("POST", "/api/v1/auth/login", { body: account });
+    if (status !== 200) throw new Error(`login: ${status} ${JSON.stringify(body)}`);
+    return body.accessToken;
+  }
+
+  async login(email: string, password: string): Promise<string> {
+    return (await this.request("POST", "/api/v1/auth/login", { body: { email, password } })).body.accessToken;
+  }
+
+  async stop(): Promise<void> {
+    await this.child.end("SIGKILL");
+  }
+}
+
+export const ADDRESS = { name: "Ada", line1: "1 Main St", city: "London", postalCode: "N1", country: "GB" };
+export const orderOf = (lines: { productId: string; quantity: number }[], token = "tok_ok") => ({
+  lines,
+  shippingAddress: ADDRESS,
+  payment: { method: "card", token },
+});
