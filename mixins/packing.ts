@@ -37,7 +37,7 @@ export function build(folder: string): void {
   } catch (error) {
     throw new Error(`the runtime does not compile:\n${(error as { stdout?: string }).stdout}`, { cause: error });
   }
-  for (const file of globSync("**/*.d.ts", { cwd: folder })) rewrite(join(folder, file), withJsEndings);
+  for (const file of globSync("**/*.{d.ts,js}", { cwd: folder })) rewrite(join(folder, file), withJsEndings);
   const isOutput = (path: string): boolean => /^(dist|node_modules|\.build-\w+)$/.test(path);
   for (const file of globSync(COPIED, { cwd: ROOT, exclude: isOutput })) {
     if (NOT_COPIED.includes(file) || isTestOnly(file)) continue;
@@ -51,9 +51,9 @@ export function build(folder: string): void {
 const isTestOnly = (file: string): boolean =>
   !file.startsWith("cli/templates/") && /\.(test|fixture|conformance)\.\w+$/.test(file);
 
-/** Relative imports of declarations, and of what is plain JavaScript at home: the compiler rewrites those of code only. */
+/** Relative paths that the compiler leaves alone: imports of declarations and of plain JavaScript, and files of workers. */
 const withJsEndings = (text: string): string =>
-  text.replaceAll(/((?:from|import)\s*\(?\s*)"(\.[^"]+)\.ts"/g, '$1"$2.js"');
+  text.replaceAll(/((?:from|import|new URL)\s*\(?\s*)"(\.[^"]+)\.ts"/g, '$1"$2.js"');
 
 function rewrite(file: string, change: (text: string) => string): void {
   writeFileSync(file, change(readFileSync(file, "utf8")));

@@ -11,6 +11,8 @@ interface Entry {
 const COMMANDS: Readonly<Record<string, Entry>> = {
   start: { summary: "starts the services of this project", load: () => import("./start.ts") },
   repl: { summary: "starts them with Moleculer's REPL", load: () => import("./start-repl.ts") },
+  test: { summary: "runs the tests of this project", load: () => import("./test.ts") },
+  new: { summary: "makes a service in this project, or a project", load: () => import("./new.ts") },
   migrate: {
     summary: "makes the tables of all services, or brings them up to date",
     load: () => import("./migrate.ts"),

@@ -1,12 +1,13 @@
 // `valence new app`: a project of its own, which depends on the packed runtime.
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { UsageError } from "./command.ts";
 import { namesOf } from "./generate/names.ts";
-import { filesOf, write, type Files } from "./generate/template.ts";
-import { serviceFiles } from "./new-service.ts";
+import { filesOf, rendered, write, type Files } from "./generate/template.ts";
+import { serviceFiles, THINGS, type Kind } from "./new-service.ts";
 import { version } from "./version.ts";
 
 export const APP_HELP = `Makes a project in a new folder: broker configuration, gateway, accounts, operations, an example service with actor, saga,
@@ -19,7 +20,9 @@ projection, reactor and routes, its tests, .ci/run, Dockerfile, Kubernetes manif
 
 Then: cd FOLDER && npm install && npm start. The folder must not exist, or be empty.`;
 
+/** The example service, with everything that an actor may have beside it. */
 const EXAMPLE = namesOf("proposals");
+const KINDS: ReadonlySet<Kind> = new Set(["actor", "saga", "projection", "reactor"]);
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 /** The package's folder: of the sources, or `dist` of the installed one. */
 const RUNTIME = resolve(import.meta.dirname, "..");
@@ -40,9 +43,15 @@ export async function newApp(args: string[]): Promise<void> {
     );
   if (existsSync(folder) && readdirSync(folder).length > 0)
     throw new UsageError(`nothing is written: ${folder} is there already, and is not empty`);
+  const packed = values.runtime === undefined && isSource() ? pack() : undefined;
+  const runtime = values.runtime ?? (packed ? `file:vendor/${basename(packed)}` : version());
   mkdirSync(folder, { recursive: true });
-  const runtime = values.runtime ?? runtimeFor(folder);
   await write(folder, appFiles(name, runtime));
+  if (packed) {
+    mkdirSync(join(folder, "vendor"));
+    cpSync(packed, join(folder, "vendor", basename(packed)));
+    rmSync(dirname(packed), { recursive: true });
+  }
   chmodSync(join(folder, ".ci/run"), 0o755);
   console.log(`wrote ${folder}
 
@@ -57,30 +66,22 @@ Next:
 export function appFiles(name: string, runtime: string): Files {
   const files: Files = new Map();
   for (const [path, text] of filesOf("app")) {
+    if (/^services\/(things|records)\//.test(path) || /^services\/api\/routes\/(things|records)\.ts$/.test(path))
+      continue;
     // npm leaves a .gitignore out of packages.
     const target = path.replaceAll(/(^|\/)dot-/g, "$1.");
-    files.set(
-      target,
-      path === "package.json"
-        ? manifestOf(text, name, runtime)
-        : text.replaceAll(/\bapp\b(?!\.kubernetes)/g, appName(path, name)),
-    );
+    if (path === "package.json") files.set(target, manifestOf(text, name, runtime));
+    else files.set(target, named(path, rendered(path, text, KINDS, THINGS, EXAMPLE), name));
   }
-  for (const [path, text] of serviceFiles(
-    "services",
-    EXAMPLE,
-    new Set(["actor", "saga", "projection", "reactor"]),
-    true,
-  ))
-    files.set(path, text);
-  const index = "services/api/routes/index.ts";
-  files.set(index, withExample(files.get(index)!));
+  for (const [path, text] of serviceFiles("services", EXAMPLE, KINDS, true)) files.set(path, text);
   return files;
 }
 
-/** In code the word stays as it is: only what people and clusters read is named. */
-const appName = (path: string, name: string): string =>
-  /^(README\.md|k8s\/|services\/api\/api)/.test(path) ? name : "app";
+/** In code the word `app` stays as it is: people and clusters read the project's name. */
+const named = (path: string, text: string, name: string): string =>
+  /^(README\.md|k8s\/|services\/api\/api\.service)/.test(path)
+    ? text.replaceAll(/\bapp\b(?!\.kubernetes)/g, name)
+    : text;
 
 function manifestOf(text: string, name: string, runtime: string): string {
   const manifest = JSON.parse(text) as { name: string; dependencies: Record<string, string> };
@@ -89,23 +90,18 @@ function manifestOf(text: string, name: string, runtime: string): string {
   return `${JSON.stringify(manifest, undefined, 2)}\n`;
 }
 
-const withExample = (text: string): string =>
-  text
-    .replace(/\n\n\/\*\*/, `\nimport { ${EXAMPLE.plural} } from "./${EXAMPLE.plural}.ts";\n\n/**`)
-    .replace(/\];/, `, ...${EXAMPLE.plural}];`);
+/** Whether the runtime runs from its sources, which no registry has. */
+const isSource = (): boolean => existsSync(join(RUNTIME, "packing.ts"));
 
-/** What npm installs: the version that runs here, or, of sources that no registry has, an archive in the project. */
-function runtimeFor(folder: string): string {
-  const isSource = existsSync(join(RUNTIME, "packing.ts"));
-  if (!isSource) return version();
-  const vendor = join(folder, "vendor");
-  mkdirSync(vendor);
-  const packed = execFileSync("npm", ["pack", "--json", "--pack-destination", vendor], {
+/** Packs the sources; answers the archive, in a temporary folder of its own. */
+function pack(): string {
+  const folder = mkdtempSync(join(tmpdir(), "valence-pack-"));
+  const output = execFileSync("npm", ["pack", "--json", "--pack-destination", folder], {
     cwd: RUNTIME,
     encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
-  // npm's own lines about the scripts of the package come first.
-  const [{ filename }] = JSON.parse(packed.slice(packed.indexOf("["))) as [{ filename: string }];
-  return `file:vendor/${filename}`;
+  // The lines of the package's own scripts come first.
+  const [{ filename }] = JSON.parse(output.slice(output.indexOf("["))) as [{ filename: string }];
+  return join(folder, filename);
 }

@@ -24,8 +24,8 @@ Nothing is overwritten. The files are formatted if the project has prettier.`;
 const KINDS = ["actor", "saga", "projection", "reactor", "crud"] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** What a template calls its service and actor. */
-const THINGS: Names = { plural: "things", singular: "thing" };
+/** The names in the templates. */
+export const THINGS: Names = { plural: "things", singular: "thing" };
 const RECORDS: Names = { plural: "records", singular: "record" };
 
 export async function newService(args: string[]): Promise<void> {
@@ -63,20 +63,17 @@ export async function newService(args: string[]): Promise<void> {
 
 /** The files of a service by path; an actor unless it is a plain table. */
 export function serviceFiles(folder: string, names: Names, kinds: ReadonlySet<Kind>, isRouted: boolean): Files {
-  const isTable = kinds.has("crud");
-  const from = isTable ? RECORDS : THINGS;
+  const from = kinds.has("crud") ? RECORDS : THINGS;
   const files: Files = new Map();
-  for (const [path, text] of filesOf(from.plural)) {
+  for (const [path, text] of filesOf(join("app/services", from.plural))) {
     // `thing-approval.saga.test.ts` belongs to the saga.
     const [, kind] = /\.(saga|projection|reactor)\./.exec(path) ?? [];
-    if (kind !== undefined && !kinds.has(kind as Kind)) continue;
-    if (path === "routes.ts" && !isRouted) continue;
-    const target =
-      path === "routes.ts"
-        ? join(folder, "api/routes", `${names.plural}.ts`)
-        : join(folder, names.plural, renamedPath(path, from, names));
-    files.set(target, rendered(path, text, kinds, from, names));
+    if (kind === undefined || kinds.has(kind as Kind))
+      files.set(join(folder, names.plural, renamedPath(path, from, names)), rendered(path, text, kinds, from, names));
   }
+  const routes = `${from.plural}.ts`;
+  const text = filesOf("app/services/api/routes").get(routes)!;
+  if (isRouted) files.set(join(folder, "api/routes", `${names.plural}.ts`), rendered(routes, text, kinds, from, names));
   return files;
 }
 

@@ -48,11 +48,16 @@ export function rendered(path: string, text: string, kinds: ReadonlySet<string>,
 export async function write(folder: string, files: Files): Promise<void> {
   const taken = [...files.keys()].filter(path => existsSync(join(folder, path)));
   if (taken.length > 0) throw new UsageError(`nothing is written: ${taken.join(", ")} is there already`);
-  const format = await formatter(folder);
   for (const [path, text] of files) {
     const file = join(folder, path);
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, await format(file, text));
+    writeFileSync(file, text);
+  }
+  // Afterwards, since prettier's configuration may be among them.
+  const format = await formatter(folder);
+  for (const [path, text] of files) {
+    const formatted = await format(join(folder, path), text);
+    if (formatted !== text) writeFileSync(join(folder, path), formatted);
   }
 }
 
@@ -74,7 +79,10 @@ interface Prettier {
 async function prettierOf(folder: string): Promise<Prettier | undefined> {
   for (const from of [join(folder, "package.json"), import.meta.filename])
     try {
-      return (await import(pathToFileURL(createRequire(from).resolve("prettier")).href)) as Prettier;
+      const found = (await import(pathToFileURL(createRequire(from).resolve("prettier")).href)) as {
+        default: Prettier;
+      };
+      return found.default;
     } catch {
       // Not installed there.
     }

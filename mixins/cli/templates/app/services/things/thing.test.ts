@@ -32,8 +32,7 @@ test("is held and freed", () => {
 });
 // #endregion
 
-test.each(["approve", "decline"] as const)("there must be one to %s", command =>
-  given(Thing)
-    .when(command, { reason: "too late" } as never)
-    .refuses("THING_NOT_FOUND"),
-);
+test("there must be one", () => {
+  given(Thing).when("approve", {}).refuses("THING_NOT_FOUND");
+  given(Thing).when("decline", { reason: "too late" }).refuses("THING_NOT_FOUND");
+});

@@ -49,10 +49,11 @@ export default defineService(contract, {
     view: {
       placement: "id",
       repeatable: true,
-      async handler({ params: { id }, meta }) {
+      async handler(ctx) {
+        const { id } = ctx.params;
         const { version, state } = await this.actors.get(id);
-        const { title, status, owner } = state;
-        assertOwned(owner, meta.user, () => thingErrors.THING_NOT_FOUND());
+        const { title = "", status = "open", owner } = state;
+        assertOwned(ctx, owner, thingErrors.THING_NOT_FOUND);
         return { id, version, title, status };
       },
     },
