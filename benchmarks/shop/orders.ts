@@ -6,8 +6,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Shop } from "../test/shop/support/shop.ts";
-import { option, report } from "./harness.ts";
+import { Shop } from "../../test/shop/support/shop.ts";
+import { option, report } from "../harness.ts";
 import { OrderLoad, orderRow, stock } from "./order-load.ts";
 
 const seconds = option("seconds", 60);

@@ -3,8 +3,8 @@
 import { Agent, request as httpRequest } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { newId } from "@valence/runtime/kernel";
-import { orderOf, type Shop } from "../test/shop/support/shop.ts";
-import { quantile, rounded } from "./harness.ts";
+import { orderOf, type Shop } from "../../test/shop/support/shop.ts";
+import { quantile, rounded } from "../harness.ts";
 
 /** What the operations page answers at most: past it the backlog is only known to be larger. */
 const ROWS = 500;

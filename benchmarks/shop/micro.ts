@@ -1,12 +1,12 @@
 // Micro suites with benchmark.js: what one command costs on the loop, part by part.
 import Benchmark from "benchmark";
-import { Validator } from "../mixins/broker/validator.ts";
+import { Validator } from "../../mixins/broker/validator.ts";
 import { paramsOf } from "@valence/runtime/contract";
 import { decide, decisionOf, rendezvous } from "@valence/runtime/actor";
 import { fingerprintOf } from "@valence/runtime/kernel";
-import { contract } from "../services/inventory/contract.ts";
-import { Stock } from "../services/inventory/stock.ts";
-import { report } from "./harness.ts";
+import { contract } from "../../services/inventory/contract.ts";
+import { Stock } from "../../services/inventory/stock.ts";
+import { report } from "../harness.ts";
 
 const state = { ...Stock.initial(), available: 1_000_000, received: 1_000_000 };
 const decision = decisionOf("MUG-001", "2026-01-01T00:00:00.000Z", () => "id");

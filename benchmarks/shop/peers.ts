@@ -15,20 +15,20 @@ import { SignJWT } from "jose";
 import { newId } from "@valence/runtime/kernel";
 import { until } from "@valence/runtime/testing";
 import { Child, freePort, newDatabase, query, type Postgres } from "@valence/runtime/testing/servers";
-import { Shop } from "../test/shop/support/shop.ts";
-import { ACTORS } from "./counters.ts";
-import { fdatasyncP50, median, option, report, rounded, thousands, type Load } from "./harness.ts";
+import { Shop } from "../../test/shop/support/shop.ts";
+import { ACTORS } from "../counters.ts";
+import { fdatasyncP50, median, option, report, rounded, thousands, type Load } from "../harness.ts";
 import { OrderLoad, orderBodies, stock, type OrderRun } from "./order-load.ts";
-import type { OurTask } from "./ours.ts";
-import { POSTGRES_SETTINGS, postgresVersion, withPostgres } from "./server.ts";
-import { alsoEnd, assertGoingOn, endAll, Started } from "./started.ts";
+import type { OurTask } from "../ours.ts";
+import { POSTGRES_SETTINGS, postgresVersion, withPostgres } from "../server.ts";
+import { alsoEnd, assertGoingOn, endAll, Started } from "../started.ts";
 
 const CONTENDERS = ["ours", "restate", "emmett", "dbos", "fastify"] as const;
 type Contender = (typeof CONTENDERS)[number];
 
-const PEERS = new URL("peers/", import.meta.url);
-const OURS = new URL("ours.ts", import.meta.url);
-const ROOT = new URL("..", import.meta.url);
+const PEERS = new URL("../peers/", import.meta.url);
+const OURS = new URL("../ours.ts", import.meta.url);
+const ROOT = new URL("../..", import.meta.url);
 
 /** Connections of a peer's pool: of 8 to 100 those with which it was fastest on two cores. */
 const POOL = { fastify: option("fastify-pool", 16), dbos: option("dbos-pool", 50) };

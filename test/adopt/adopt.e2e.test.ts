@@ -1,0 +1,208 @@
+// @slow: it installs a project from the registry.
+// A team that has never seen the shop: it packs the runtime, makes a project outside of the repository, installs it, uses it,
+// tests it, and adds services of each kind; and it replaces the shop in a copy of the repository.
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import {
+  cpSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { until } from "@valence/runtime/testing";
+import { freePort } from "@valence/runtime/testing/servers";
+
+const ROOT = join(import.meta.dirname, "../..");
+const VALENCE = join(ROOT, "mixins/cli/valence.mjs");
+/** Milliseconds of one command: an installation on a loaded machine takes minutes. */
+const COMMAND_MS = 600_000;
+
+let folder: string;
+let hotel: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "adopt-"));
+  hotel = join(folder, "hotel");
+  run(process.execPath, [VALENCE, "new", "app", hotel], folder);
+  run("npm", ["install", "--no-audit", "--no-fund"], hotel);
+}, COMMAND_MS);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs a command to its end; throws with its output if it fails. The project's own Node comes first. */
+function run(command: string, args: readonly string[], cwd: string): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd,
+    env: environmentIn(cwd),
+    encoding: "utf8",
+    timeout: COMMAND_MS,
+  });
+  if (status !== 0)
+    throw new Error(`${command} ${args.join(" ")} in ${cwd}: ${error?.message ?? status}\n${stdout}${stderr}`);
+  return stdout + stderr;
+}
+const environmentIn = (cwd: string, more: Record<string, string> = {}): NodeJS.ProcessEnv => ({
+  PATH: `${join(cwd, "node_modules/.bin")}:${process.env["PATH"]}`,
+  HOME: process.env["HOME"],
+  NODE_OPTIONS: "--disable-warning=ExperimentalWarning",
+  ...more,
+});
+const valence = (cwd: string, ...args: string[]): string => run("npx", ["--no-install", "valence", ...args], cwd);
+
+/** A node of a project: its HTTP port answers from `ready` on. */
+async function started(cwd: string, dataDir: string): Promise<{ url: string; stop: () => Promise<void> }> {
+  const port = await freePort();
+  const env = environmentIn(cwd, { PORT: `${port}`, DATA_DIR: dataDir, LOGLEVEL: "warn" });
+  const node: ChildProcess = spawn(join(cwd, "node_modules/.bin/valence"), ["start"], {
+    cwd,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [node.stdout!, node.stderr!]) stream.on("data", chunk => (output += String(chunk)));
+  const url = `http://127.0.0.1:${port}`;
+  const stop = async (): Promise<void> => {
+    const exit = once(node, "exit");
+    node.kill("SIGTERM");
+    expect([(await exit)[0], output]).toEqual([0, output]);
+  };
+  for (const end = Date.now() + 90_000; ; await sleep(100)) {
+    if (node.exitCode !== null || Date.now() > end) throw new Error(`it did not start:\n${output}`);
+    if ((await fetch(`${url}/health/ready`).catch(() => undefined))?.status === 200) return { url, stop };
+  }
+}
+
+/** Registers, logs in, opens a thing by HTTP, and sees what the saga has made of it in the list that the projection answers. */
+async function use(url: string, plural: string): Promise<void> {
+  const ask = async (method: string, path: string, body?: unknown, token?: string): Promise<any> => {
+    const response = await fetch(`${url}/api/v1${path}`, {
+      method,
+      headers: {
+        ...(body !== undefined && { "Content-Type": "application/json" }),
+        ...(token && { Authorization: `Bearer ${token}` }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    expect([method, path, response.ok]).toEqual([method, path, true]);
+    return response.json();
+  };
+  const account = { email: "ada@example.org", password: "correct horse battery" };
+  await ask("POST", "/auth/register", { ...account, name: "Ada" });
+  const { accessToken: token } = await ask("POST", "/auth/login", account);
+  const { id: fine } = await ask("POST", `/${plural}`, { title: "the first" }, token);
+  const { id: bad } = await ask("POST", `/${plural}`, { title: "a forbidden one" }, token);
+  await until("the saga has ended for both", async () => {
+    const { rows } = await ask("GET", `/${plural}`, undefined, token);
+    const statuses = Object.fromEntries(rows.map((row: any) => [row.id, row.status]));
+    return statuses[fine] === "approved" && statuses[bad] === "declined";
+  });
+  expect(await ask("GET", `/${plural}/${fine}`, undefined, token)).toMatchObject({ status: "approved" });
+}
+
+test(
+  "a new app outside of the repository starts from the packed runtime, and its route, saga and read model work",
+  async () => {
+    expect(readFileSync(join(hotel, "package.json"), "utf8")).toContain("file:vendor/valence-runtime-");
+    const node = await started(hotel, join(folder, "data"));
+    await use(node.url, "proposals");
+    await node.stop();
+  },
+  COMMAND_MS,
+);
+
+test("new app writes into no folder that holds something", () => {
+  const { status, stderr } = spawnSync(process.execPath, [VALENCE, "new", "app", hotel], { encoding: "utf8" });
+  expect([status, stderr]).toEqual([1, expect.stringContaining("is not empty")]);
+});
+
+test(
+  "a service of each kind compiles, lints, is formatted and passes its own tests, on SQLite and on Postgres",
+  () => {
+    const kinds: Record<string, string[]> = {
+      bookings: [],
+      stays: ["--saga"],
+      nights: ["--projection", "--route"],
+      notices: ["--reactor"],
+      rooms: ["--crud", "--route"],
+      "order-items": ["--actor", "--saga", "--projection", "--reactor", "--route"],
+      staff: ["--crud", "--singular", "employee"],
+    };
+    for (const [name, flags] of Object.entries(kinds)) {
+      const said = valence(hotel, "new", "service", name, ...flags);
+      expect(said).toContain(`wrote services/${name}/contract.ts`);
+      expect(said).toContain("Next:");
+    }
+    const routes = readFileSync(join(hotel, "services/api/routes/index.ts"), "utf8");
+    for (const name of ["proposals", "nights", "rooms", "orderItems"]) expect(routes).toContain(`...${name}`);
+    run("npm", ["run", "--silent", "types"], hotel);
+    run("npm", ["run", "--silent", "lint"], hotel);
+    run("npm", ["run", "--silent", "format:check"], hotel);
+    const tested = run("npm", ["test"], hotel);
+    expect(tested).not.toContain("FAILED TWICE");
+    for (const name of Object.keys(kinds)) {
+      expect(tested).toMatch(new RegExp(`PASS int services/${name}/`));
+      expect(tested).toMatch(new RegExp(`PASS postgres services/${name}/`));
+    }
+  },
+  COMMAND_MS,
+);
+
+test("a second service of a name is refused, and nothing is written", () => {
+  const before = readdirSync(join(hotel, "services/rooms"));
+  expect(() => valence(hotel, "new", "service", "rooms", "--crud")).toThrow("is there already");
+  expect(readdirSync(join(hotel, "services/rooms"))).toEqual(before);
+  expect(() => valence(hotel, "new", "service", "Rooms")).toThrow("a name has small letters");
+  expect(() => valence(hotel, "new", "service", "halls", "--crud", "--saga")).toThrow("--crud stands alone");
+  expect(valence(hotel, "new", "service", "halls", "--dry-run")).toContain("services/halls/hall.ts");
+  expect(readdirSync(join(hotel, "services"))).not.toContain("halls");
+});
+
+test(
+  "all of them start together",
+  async () => {
+    const node = await started(hotel, join(folder, "more"));
+    await use(node.url, "order-items");
+    await node.stop();
+  },
+  COMMAND_MS,
+);
+
+test(
+  "the repository with another domain in place of the shop: it starts, and lint, types and the laws of the house hold",
+  async () => {
+    const house = join(folder, "house");
+    const files = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: ROOT, encoding: "utf8" }).split(
+      "\n",
+    );
+    // As docs/replace-the-domain.md says.
+    const isShop = (file: string): boolean => /^(services|test\/shop|benchmarks\/shop)\//.test(file);
+    for (const file of files.filter(file => file !== "" && !isShop(file))) {
+      mkdirSync(dirname(join(house, file)), { recursive: true });
+      cpSync(join(ROOT, file), join(house, file), { force: true });
+    }
+    mkdirSync(join(house, "node_modules/@valence"), { recursive: true });
+    for (const name of readdirSync(join(ROOT, "node_modules")).filter(name => name !== "@valence"))
+      symlinkSync(join(ROOT, "node_modules", name), join(house, "node_modules", name));
+    symlinkSync("../../mixins", join(house, "node_modules/@valence/runtime"));
+    for (const file of globSync("services/**/*", { cwd: hotel, withFileTypes: true }).filter(entry => entry.isFile())) {
+      const from = join(file.parentPath, file.name);
+      const to = join(house, from.slice(hotel.length + 1));
+      mkdirSync(dirname(to), { recursive: true });
+      writeFileSync(to, readFileSync(from));
+    }
+    run("npm", ["run", "--silent", "lint"], house);
+    run("npm", ["run", "--silent", "types"], house);
+    run("npm", ["run", "--silent", "test:unit", "--", "test/tidy", "test/errors", "test/configuration"], house);
+    const node = await started(house, join(folder, "house-data"));
+    await use(node.url, "proposals");
+    await node.stop();
+  },
+  COMMAND_MS,
+);
