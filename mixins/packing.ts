@@ -37,23 +37,26 @@ export function build(folder: string): void {
   } catch (error) {
     throw new Error(`the runtime does not compile:\n${(error as { stdout?: string }).stdout}`, { cause: error });
   }
-  for (const file of globSync("**/*.{d.ts,js}", { cwd: folder })) rewrite(join(folder, file), withJsEndings);
+  for (const file of globSync("**/*.d.ts", { cwd: folder })) rewrite(join(folder, file), withJsImports);
+  for (const file of globSync("**/*.js", { cwd: folder })) rewrite(join(folder, file), withJsWorkers);
   const isOutput = (path: string): boolean => /^(dist|node_modules|\.build-\w+)$/.test(path);
   for (const file of globSync(COPIED, { cwd: ROOT, exclude: isOutput })) {
     if (NOT_COPIED.includes(file) || isTestOnly(file)) continue;
     const target = join(folder, file);
     mkdirSync(dirname(target), { recursive: true });
     cpSync(join(ROOT, file), target, { recursive: true });
-    if (file.endsWith(".mjs") && !file.startsWith("cli/templates/")) rewrite(target, withJsEndings);
+    if (file.endsWith(".mjs") && !file.startsWith("cli/templates/")) rewrite(target, withJsImports);
   }
 }
 
 const isTestOnly = (file: string): boolean =>
   !file.startsWith("cli/templates/") && /\.(test|fixture|conformance)\.\w+$/.test(file);
 
-/** Relative paths that the compiler leaves alone: imports of declarations and of plain JavaScript, and files of workers. */
-const withJsEndings = (text: string): string =>
-  text.replaceAll(/((?:from|import|new URL)\s*\(?\s*)"(\.[^"]+)\.ts"/g, '$1"$2.js"');
+/** The compiler rewrites the imports of code, but neither those of declarations and plain JavaScript nor files of workers. */
+const withJsImports = (text: string): string =>
+  text.replaceAll(/((?:from|import)\s*\(?\s*)"(\.[^"]+)\.ts"/g, '$1"$2.js"');
+const withJsWorkers = (text: string): string =>
+  text.replaceAll(/(new Worker\(new URL\()"(\.[^"]+)\.ts"/g, '$1"$2.js"');
 
 function rewrite(file: string, change: (text: string) => string): void {
   writeFileSync(file, change(readFileSync(file, "utf8")));

@@ -44,7 +44,9 @@ test("every door is there, as JavaScript with declarations and a source map that
   }
   const left = globSync("**/*.{ts,js,mjs}", { cwd: built, exclude: path => path === "cli/templates" })
     .filter(file => !file.startsWith(join("cli", "templates")))
-    .filter(file => /(from|import|new URL)\s*\(?\s*"\.[^"]*\.ts"/.test(readFileSync(join(built, file), "utf8")));
+    .filter(file =>
+      /^\s*(import|export)\b[^;]*?"\.[^"$]*\.ts"|new URL\("\.[^"]*\.ts"/m.test(readFileSync(join(built, file), "utf8")),
+    );
   expect(left).toEqual([]);
 });
 interface SourceMap {

@@ -1,7 +1,9 @@
 // The service on a real broker and a real database.
 import { beforeAll, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
+// #region saga
 import { until } from "@valence/runtime/testing";
+// #endregion
 import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 import things from "./things.service.ts";
 
@@ -15,7 +17,9 @@ async function open(title: string): Promise<string> {
   await node.call("things.open", { id, title, owner: "ada" });
   return id;
 }
+// #region saga
 const statusOf = async (id: string) => (await node.call("things.get", { id, consistent: true })).state.status;
+// #endregion
 
 test("P3 a repeated command takes effect once", async () => {
   const id = newId();

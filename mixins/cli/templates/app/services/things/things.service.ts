@@ -21,11 +21,13 @@ import { ThingList } from "./thing-list.projection.ts";
 // #region reactor
 import { ThingNotice } from "./thing-notice.reactor.ts";
 // #endregion
+// #region projection
 
 const limits = {
   /** Rows of one answer. */
   rowsMax: 100,
 };
+// #endregion
 // #region saga
 
 /** Titles that the saga's check refuses, for you to see one end in compensation. */
