@@ -79,7 +79,11 @@ function armed(text: string): (name: string) => void {
     if (action.pass === undefined ? Math.random() >= action.probability : pass !== action.pass) return;
     if (action.kind === "throw") throw new Error(`failpoint ${name}`);
     if (action.kind === "sleep") return void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, action.ms);
-    writeSync(2, `failpoint ${name}: kill -9 at pass ${pass}\n`);
-    process.kill(process.pid, "SIGKILL");
+    try {
+      writeSync(2, `failpoint ${name}: kill -9 at pass ${pass}\n`);
+    } finally {
+      // A full pipe refuses the line.
+      process.kill(process.pid, "SIGKILL");
+    }
   };
 }

@@ -12,11 +12,25 @@ const [filename, name, callers, forMs] = process.argv.slice(2) as [string, strin
 const STREAMS = 50;
 
 const store = await openEventStore({ kind: "sqlite", filename });
-writeSync(1, "ready\n");
+say("ready");
 await once(process.stdin, "data");
 const startedAt = performance.now();
 const goesOn = () => forMs === "0" || performance.now() - startedAt < Number(forMs);
 let [longest, sum, count] = [0, 0, 0];
+
+/**
+ * Written at once, so that a kill loses no acknowledgement. A pipe whose reader has fallen behind is full, and refuses a line
+ * of this size whole: it is written again once there is room.
+ */
+function say(line: string): void {
+  for (;;)
+    try {
+      return void writeSync(1, `${line}\n`);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+}
 
 const verdictOf = (append: Append) => new Promise<Verdict>(resolve => store.append(append, resolve));
 function lineOf({ stream }: Append, verdict: Verdict): string {
@@ -47,12 +61,12 @@ async function caller(n: number): Promise<void> {
       longest = Math.max(longest, waitedMs);
       sum += waitedMs;
       count++;
-      writeSync(1, `${lineOf(append, verdict)}\n`);
+      say(lineOf(append, verdict));
       failed = verdict.kind === "failed" && goesOn();
     }
   }
 }
 await Promise.all(Array.from({ length: Number(callers) }, (_, n) => caller(n)));
-writeSync(1, `longest ${longest.toFixed(1)} ${(sum / count).toFixed(1)}\n`);
+say(`longest ${longest.toFixed(1)} ${(sum / count).toFixed(1)}`);
 await store.close();
 process.exit();
