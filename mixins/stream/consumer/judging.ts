@@ -93,7 +93,7 @@ const absent = (neighbour: LogEvent, version: number): LogEvent => ({
   eventId: `${streamOf(neighbour)}@${version}`,
   version,
   type: ABSENT as never,
-  data: Object.create(null),
+  data: Object.create(null) as never,
   broken: "it is missing in the log",
 });
 
