@@ -31,7 +31,7 @@ export function surfaceDiffers(door: string, built: string, entry: string, scrat
             exactOptionalPropertyTypes: true,
             skipLibCheck: true,
           },
-          include: [built],
+          files: [join(built, entry)],
         },
       },
       apiReport: { enabled: true, reportFolder: REPORTS, reportTempFolder: scratch, reportFileName: reportOf(door) },
