@@ -19,6 +19,7 @@ export function surfaceDiffers(door: string, built: string, entry: string, scrat
   const config = ExtractorConfig.prepare({
     configObject: {
       projectFolder: RUNTIME,
+      newlineKind: "lf",
       mainEntryPointFilePath: join(built, entry),
       compiler: {
         overrideTsconfig: {
