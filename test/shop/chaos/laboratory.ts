@@ -224,7 +224,7 @@ export class Laboratory {
   /** With the shop stopped: the laws hold, and the list of orders is what the log says. */
   async checkTheBooks(): Promise<void> {
     const names = ["catalog", "carts", "orders", "inventory", "payments", "shipping", "checkout", "order-views"];
-    const services = await Promise.all(names.map(name => import(`../../services/${name}/${name}.service.ts`)));
+    const services = await Promise.all(names.map(name => import(`../../../services/${name}/${name}.service.ts`)));
     const embedded = await startBroker(
       services.map(module => module.default),
       this.shop.env,

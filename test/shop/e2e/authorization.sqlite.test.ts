@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { ActionSchema, ServiceSchema } from "moleculer";
 import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 
-const root = join(import.meta.dirname, "../..", "..");
+const root = join(import.meta.dirname, "../../..");
 /** Without those that serve or write by themselves. */
 const paths = globSync("services/*/*.service.ts", { cwd: root }).filter(path => !/\/(api|seed)\//.test(path));
 const schemas = await Promise.all(paths.map(async path => (await import(join(root, path))).default as ServiceSchema));

@@ -58,7 +58,7 @@ class Provider {
 }
 
 const servicesOf = (...names: string[]): Promise<ServiceSchema[]> =>
-  Promise.all(names.map(async name => (await import(`../../services/${name}/${name}.service.ts`)).default));
+  Promise.all(names.map(async name => (await import(`../../../services/${name}/${name}.service.ts`)).default));
 
 let folder: string;
 let provider: Provider;
