@@ -19,6 +19,7 @@ export function surfaceDiffers(door: string, built: string, entry: string, scrat
   const config = ExtractorConfig.prepare({
     configObject: {
       projectFolder: RUNTIME,
+      newlineKind: "lf",
       mainEntryPointFilePath: join(built, entry),
       compiler: {
         overrideTsconfig: {
@@ -31,7 +32,7 @@ export function surfaceDiffers(door: string, built: string, entry: string, scrat
             exactOptionalPropertyTypes: true,
             skipLibCheck: true,
           },
-          include: [built],
+          files: [join(built, entry)],
         },
       },
       apiReport: { enabled: true, reportFolder: REPORTS, reportTempFolder: scratch, reportFileName: reportOf(door) },
