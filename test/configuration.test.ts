@@ -121,7 +121,7 @@ test("the variables of this process stop no start", () => {
   readEnvironment(Object.fromEntries(own.map(name => [name, "x"])), all);
 });
 
-test("docs/configuration.md says what is declared; if not: npx valence configuration", async () => {
+test("docs/configuration.md is what the declarations say; `npx valence docs` writes it", async () => {
   const page = await readFile(join(import.meta.dirname, "../docs/configuration.md"), "utf8");
   expect(page).toBe(configurationPage(page, all));
 });

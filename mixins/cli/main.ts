@@ -20,15 +20,14 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   reset: { summary: "removes the embedded databases", load: () => import("./reset.ts") },
   reshard: { summary: "spreads a service's event store over more databases", load: () => import("./reshard.ts") },
   consumer: { summary: "sets consumers going that stand still after a restore", load: () => import("./consumer.ts") },
-  configuration: {
-    summary: "writes the page of all environment variables",
-    load: () => import("./configuration.ts"),
-  },
   "accept-copy": {
     summary: "takes a SQLite file that was copied without its write-ahead log",
     load: () => import("./accept-copy.ts"),
   },
-  docs: { summary: "writes the pages that are generated from declarations", load: () => import("./docs.ts") },
+  docs: {
+    summary: "writes docs/configuration.md and docs/errors.md from the declarations",
+    load: () => import("./docs.ts"),
+  },
 };
 
 const HELP = `Event-sourced virtual actors on Moleculer brokers.

@@ -79,7 +79,7 @@ test.each(["PORT", "HEALTH_PORT"])("a taken %s stops the start with one line tha
   expect(stderr).toMatch(new RegExp(`^${variable}="[^\\n]*EADDRINUSE[^\\n]*\\n$`));
 });
 
-test.each(["reset", "migrate", "doctor", "reshard", "configuration"])(
+test.each(["reset", "migrate", "doctor", "reshard", "docs"])(
   "%s --help says what it does, and does nothing",
   async name => {
     const file = join(folder, "orders.sqlite");

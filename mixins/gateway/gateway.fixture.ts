@@ -216,12 +216,3 @@ export async function raw(port: number, text: string, quietMs = 1_000): Promise<
   await once(socket, "close");
   return Buffer.concat(chunks).toString("latin1");
 }
-
-/** Waits for a condition, 5 s at most. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 5_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`waited in vain: ${what}`);
-    await new Promise(resolve => setTimeout(resolve, 10));
-  }
-}

@@ -2,7 +2,8 @@
 import { connect } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { newId } from "../../kernel/index.ts";
-import { raw, until } from "../gateway.fixture.ts";
+import { until } from "../../testing/index.ts";
+import { raw } from "../gateway.fixture.ts";
 import { book, routes, startLibrary, type Library } from "../library.fixture.ts";
 import { limits } from "../limits.ts";
 import { SECURITY_HEADERS } from "./respond.ts";
@@ -175,7 +176,7 @@ describe("the protocol", () => {
     await new Promise(resolve => setTimeout(resolve, 100));
     expect(answer).toBe("");
     socket.write(body.slice(40_000));
-    await until(() => answer.includes("unauthenticated"), "the reply");
+    await until("the reply", () => answer.includes("unauthenticated"));
     expect(answer).toMatch(/^HTTP\/1\.1 401 [^]*connection: keep-alive/i);
     socket.destroy();
   });
