@@ -20,6 +20,6 @@ test("what a broker lists of its options, to the REPL and to other nodes, has no
   await broker.stop();
   expect(listed).toMatchObject({ valence: { REQUEST_TIMEOUT_MS: 10_000 } });
   expect(JSON.stringify(listed)).not.toContain("s3cr3t");
-  // As the REPL's `info` does.
+  // As the REPL's `info` writes them.
   expect(Object.entries(environment).flat().join()).not.toContain("s3cr3t");
 });

@@ -18,7 +18,7 @@ afterEach(async () => {
   server = proxy = undefined;
 });
 
-/** What the nodes read from: a value that can change, how often it was read, and a gate before the answers. */
+/** What the nodes read: a value that can change, a count of its reads, and a gate that holds answers back. */
 class Source {
   value = 1;
   reads = 0;
@@ -32,11 +32,11 @@ class Source {
     this.#isClosed = false;
     for (const pass of this.#waiting.splice(0)) pass();
   }
-  /** Lets the answer of the last reading pass, before those of older ones. */
+  /** Lets the answer of the latest read pass, before those of older reads. */
   openForLast(): void {
     this.#waiting.pop()!();
   }
-  /** The value of the moment, answered when the gate is open. */
+  /** The value at this moment, answered when the gate is open. */
   async read(): Promise<number> {
     this.reads++;
     const { value } = this;
@@ -71,7 +71,7 @@ const get = (broker: ServiceBroker, id = "a"): Promise<number> => broker.call("t
 const crowd = <T>(of: () => Promise<T>): Promise<T>[] => Array.from({ length: 20 }, of);
 const clean = (broker: ServiceBroker) => broker.cacher!.clean("things.**");
 
-/** What holds on one node, whatever the cache lies in. */
+/** What holds on one node, whichever cache it has. */
 function onOneNode(): void {
   test("20 who miss at once make one run of the handler; so do 20 for whom it fails", async () => {
     const source = new Source();
@@ -155,7 +155,7 @@ describe("in Redis", () => {
     source.close();
     const answers = nodes.flatMap(node => crowd(() => get(node)));
     await until("the handler runs", () => source.reads > 0);
-    // As long as those of the other node may take to find the lock, and look again.
+    // As long as the calls of the other node may take to find the lock and look again.
     for (let n = 0; n < 5; n++) await nodes[n % 2]!.cacher!.get("things.get:none");
     source.open();
     expect(new Set(await Promise.all(answers))).toEqual(new Set([1]));
@@ -258,7 +258,7 @@ describe("in Redis", () => {
     await clean(cutOff);
     expect([await get(cutOff), await get(other)]).toEqual([2, 1]);
     proxy.heal();
-    // Without anybody asking there, and before the entry expires.
+    // Without a call on that node, and before the entry expires.
     await until("it has made up for it", async () => (await get(other)) === 2, 15_000);
     expect(await get(cutOff)).toBe(2);
   });

@@ -31,7 +31,8 @@ async function start(state: { ready: boolean; shown: number }, { worker, logger 
     ...brokerOptions(readEnvironment({})),
     ...(logger ? { logger: { type: "Console", options: { level: "fatal" } } } : { logger: false }),
   });
-  // After the transporter was chosen: a worker's would listen to the supervisor, which here is the test runner.
+  // After the transporter was chosen: a worker's transporter would listen to its supervisor, which here is the test
+  // runner.
   if (worker !== undefined) Object.assign(broker.options, { valence: readEnvironment({ WORKER: `${worker}` }) });
   broker.createService(announcer(state));
   await broker.start();

@@ -3,7 +3,7 @@ import { Errors, type ServiceBroker } from "moleculer";
 import { COMMAND_ID, Refusal, REPEATED, Unavailable } from "../../kernel/index.ts";
 import { retries } from "./retries.ts";
 
-/** What the middleware asks of a broker: two nodes offer the action. */
+/** The parts of a broker that the middleware uses: two nodes offer the action. */
 const cluster = {
   transit: {},
   options: { requestTimeout: 1_000 },
@@ -20,17 +20,17 @@ interface Sent {
 }
 const rejected = () => new Errors.RequestRejectedError({ action: "a.b", nodeID: "n1" });
 const undelivered = () => new Errors.ServiceNotAvailableError({ action: "a.b", nodeID: "n1" });
-/** No node to send it to: there is not even a context. */
+/** No node offers the action: Moleculer makes no context. */
 const nobody = new Errors.ServiceNotAvailableError({ action: "a.b" });
 const late = () => new Errors.RequestTimeoutError({ action: "a.b", nodeID: "n1" });
 
-/** Calls an action whose attempts end so, one after the other. */
+/** Calls an action whose attempts end in these ways, one after the other. */
 function calling(ends: readonly unknown[], { repeatable = true, own = undefined as Sent | undefined } = {}) {
   const sent: Sent[] = [];
   const next = (_action: unknown, _params: unknown, options: Sent = {}) => {
     const end = ends[Math.min(sent.length, ends.length - 1)];
     sent.push(options);
-    // As the middleware itself does where a command leaves the node.
+    // As the middleware itself does when a command leaves the node.
     const headers = { [COMMAND_ID]: "auto:1", ...options.headers };
     const called: any = end instanceof Error ? Promise.reject(end) : Promise.resolve(end);
     const nodeID = `n${sent.length}`;

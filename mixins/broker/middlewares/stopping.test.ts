@@ -31,13 +31,13 @@ async function msOf(work: Promise<unknown>): Promise<number> {
 test("all who wait in a stop have one time-out between them", async () => {
   const broker = await started(3_000);
   const left: number[] = [];
-  // As the gateway does, which goes first.
+  // As the gateway does, which stops first.
   broker.middlewares.add({ name: "First", stopping: () => sleep(2_100) });
   broker.createService({ name: "last", stopped: async () => void left.push(stopTimeLeft(broker)) });
   await broker.waitForServices("last");
   broker.call("slow.call").catch(() => {});
   expect(stopTimeLeft(broker)).toBe(3_000);
-  // One after the other, each with the whole of it, they took 5,100.
+  // With the whole time-out for each service they would take 5,100 ms.
   expect(await msOf(broker.stop())).toBeLessThan(4_800);
   expect(left[0]).toBeLessThanOrEqual(900);
 });
