@@ -18,7 +18,7 @@ const contracts: laws.ServiceFolder[] = await Promise.all(
   }),
 );
 
-/** Each law holds for the house, and finds what breaks it. */
+/** The tree keeps each rule, and each rule finds a tree that breaks it. */
 const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record<string, string>> }[] = [
   {
     law: laws.importsRunDownward,

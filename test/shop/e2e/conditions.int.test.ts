@@ -1,4 +1,4 @@
-// Conditional requests over HTTP, on the real services: what a client did not see is not overwritten.
+// Conditional requests over HTTP, on the real services: a client overwrites only the state that it has seen.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
 import { newDatabases, type Databases } from "@valence/runtime/testing/servers";

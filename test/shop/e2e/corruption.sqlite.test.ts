@@ -1,5 +1,5 @@
-// Records that were damaged while nobody looked: what cannot be read stops its own stream, with an error that says so,
-// and nothing else.
+// Records that were damaged while no process ran: a record that cannot be read stops its own stream, with an error that
+// says so, and no other.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,9 +15,9 @@ let shop: Shop;
 let customer: string;
 let admin: string;
 let product: { id: string; sku: string };
-/** What `order.placed` of the unfoldable one said before. */
+/** The data of `order.placed` of the unfoldable order before the damage. */
 let placed: string;
-/** Orders by what is done to their records. */
+/** Orders by the damage done to their records. */
 let orders: Record<
   "brokenSnapshot" | "oddSnapshot" | "snapshotAhead" | "unknownType" | "unfoldable" | "brokenEvent" | "untouched",
   string

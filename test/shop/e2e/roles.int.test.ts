@@ -1,4 +1,4 @@
-// Roles over HTTP: what an administrator may do to people, and how long a token of before lasts.
+// Roles over HTTP: what an administrator may do to people, and how long an older token keeps its roles.
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import type { Service, ServiceSchema } from "moleculer";
 import accounts from "../../../services/accounts/accounts.service.ts";
@@ -7,7 +7,7 @@ import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 
 let house: TestBroker;
 let url: string;
-/** Lines of the accounts' log. */
+/** Lines of the log of `accounts`. */
 let warned: string[];
 const ADMIN = { email: "root@example.com", password: "correct horse" };
 beforeEach(async () => {
@@ -66,12 +66,12 @@ test("an administrator finds a person and makes them one too, from their next to
     ),
   ]);
 
-  // The token of before says what it said: it lasts for a quarter of an hour.
+  // The older token keeps its roles for a quarter of an hour.
   expect((await http("GET", "/users", { token: session.accessToken })).status).toBe(403);
   const { body } = await http("POST", "/auth/refresh", { body: { refreshToken: session.refreshToken } });
   expect((await http("GET", "/users?role=admin", { token: body.accessToken })).body.total).toBe(2);
   expect((await patch(body.accessToken, root.id, { roles: [] })).status).toBe(200);
-  // What only tokens tell lasts as long as they do; to grant is asked of the table.
+  // A role in a token lasts as long as the token; granting is checked against the table.
   expect((await http("GET", "/users", { token })).status).toBe(200);
   expect((await patch(token, root.id, { roles: ["admin"] })).status).toBe(403);
 });

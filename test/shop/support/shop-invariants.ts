@@ -1,5 +1,5 @@
-// The invariants of the shop: what must hold once it has come to rest, whatever was killed, lost or repeated on the way. They
-// are read from the records alone: the logs of the services and the payment provider's own ledger.
+// The invariants of the shop: what must hold once it is at rest, whatever was killed, lost or repeated before. They are
+// checked on the records alone: the logs of the services and the payment provider's own ledger.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Call, Recorded } from "@valence/runtime/contract";
 import type { LogPage } from "@valence/runtime/stream";
@@ -13,7 +13,7 @@ export interface Books {
   readonly payments: readonly Recorded[];
   readonly shipments: readonly Recorded[];
   readonly ledger: readonly LedgerEntry[];
-  /** What the stock actors say by themselves, by SKU. */
+  /** What the stock actors answer, by SKU. */
   readonly levels: ReadonlyMap<string, { available: number; reserved: number }>;
   /** Sagas that have not ended, stuck ones included. */
   readonly openSagas: readonly { id: string; state: string; reason: string | null }[];
@@ -41,7 +41,9 @@ export async function readBooks(call: Call, providerUrl: string): Promise<Books>
   };
 }
 
-/** The laws that are broken, in words; none is what a test expects. `acknowledged`: ids of orders that a client was promised. */
+/**
+ * The broken invariants as sentences; a test expects none. `acknowledged`: ids of orders that a client was promised.
+ */
 export function brokenLaws(books: Books, acknowledged: readonly string[] = []): string[] {
   const orders = ordersIn(books.orders);
   return [
@@ -60,7 +62,7 @@ export function brokenLaws(books: Books, acknowledged: readonly string[] = []): 
   ];
 }
 
-/** Waits until no law is broken, at most `withinMs`. The laws that are broken by then. */
+/** Waits until no invariant is broken, at most `withinMs`. Answers those that are broken by then. */
 export async function lawsBrokenAtRest(
   call: Call,
   providerUrl: string,
@@ -72,7 +74,7 @@ export async function lawsBrokenAtRest(
   }
 }
 
-// ---- the laws
+// ---- the invariants
 
 interface OrderRecord {
   readonly id: string;
@@ -88,7 +90,7 @@ interface Item {
 interface RefundRecord {
   readonly id: string;
   readonly amount: number;
-  /** What went back into stock. */
+  /** Units that went back into stock. */
   readonly items: readonly Item[];
   readonly open: boolean;
 }
@@ -106,7 +108,7 @@ function ordersIn(events: readonly Recorded[]): Map<string, OrderRecord> {
 }
 
 type Requested = { refundId: string; amount: { amount: number }; items: RefundRecord["items"] };
-/** A refund keeps no status: one that failed is none. */
+/** A refund that failed gives no money back. */
 function refundsAfter(refunds: readonly RefundRecord[], type: string, data: Requested): readonly RefundRecord[] {
   const { refundId: id } = data;
   if (type === "order.refund_requested")
@@ -129,8 +131,8 @@ function holes(events: readonly Recorded[]): string[] {
 }
 
 /**
- * For every SKU received + adjusted = available + sold, nothing reserved, none below zero on the way, and sold is what was shipped
- * without what came back by refunds.
+ * For every SKU received + adjusted = available + sold, nothing is reserved, no count was below zero on the way, and
+ * sold is what was shipped less what refunds brought back.
  */
 function stockLaws({ stock, levels }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
   const broken: string[] = [];
@@ -174,8 +176,8 @@ function stockLaws({ stock, levels }: Books, orders: ReadonlyMap<string, OrderRe
 }
 
 /**
- * One capture a shipped order, of its total, and of nothing none is asked for; given back what its refunds say and never
- * more than was captured. Any other order neither costs nor holds money. The provider's books decide.
+ * One capture for each shipped order, of its total; none for a total of zero. Refunds give back what the order says and
+ * never more than was captured. Any other order neither costs nor holds money. The provider's ledger decides.
  */
 function moneyLaws({ payments, ledger }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
   const broken: string[] = [];
