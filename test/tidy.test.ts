@@ -148,7 +148,7 @@ const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record
 ];
 
 describe.each(cases)("$law.name", ({ law, broken }) => {
-  test("holds for the house", () => expect(law(tree)).toEqual([]));
+  test("holds for the tree", () => expect(law(tree)).toEqual([]));
   test.each(Object.entries(broken))("finds: %s", (_name, files) => {
     expect(law(new Map(Object.entries(files)))).not.toEqual([]);
   });
@@ -156,7 +156,7 @@ describe.each(cases)("$law.name", ({ law, broken }) => {
 
 describe("namesAgree", () => {
   const stock = { service: "inventory", actor: "stock", events: { "stock.received": {} } };
-  test("holds for the house", () => {
+  test("holds for the tree", () => {
     expect(contracts.length).toBeGreaterThan(0);
     expect(laws.namesAgree(contracts)).toEqual([]);
   });
@@ -168,7 +168,7 @@ describe("namesAgree", () => {
   });
 });
 
-test("the tree is the whole house", () => {
+test("the tree is the whole project", () => {
   for (const path of ["package.json", "mixins/kernel/index.ts"]) expect(tree.has(path)).toBe(true);
   expect([...tree.keys()].some(path => path.endsWith(".service.ts") && path.startsWith("services/"))).toBe(true);
   expect([...tree.keys()].some(path => path.startsWith("node_modules"))).toBe(false);

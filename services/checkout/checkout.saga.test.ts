@@ -13,7 +13,7 @@ import {
   undoRefused,
 } from "@valence/runtime/saga";
 import type { EventData } from "@valence/runtime/contract";
-// Loaded, so that `given` checks the params of every call against them.
+// Imported, so that `given` checks the params of every call against them.
 import "../inventory/contract.ts";
 import "../orders/contract.ts";
 import "../payments/contract.ts";

@@ -84,7 +84,7 @@ test("a request that is larger is refused before it is sent, and leaves nothing 
   expect(pendingRequests.size).toBe(before);
 });
 
-test("an error and what a call leaves in its meta may be too large as well: the caller is told", async () => {
+test("an error and what a call leaves in its meta may be too large as well: the caller gets a named error", async () => {
   await join("talkative", [
     {
       name: "talkative",

@@ -14,8 +14,8 @@ export const orders = [
     summary: "Place an order, of lines or of the cart; prices come from the catalog",
     body: omit(place, "customer"),
     idempotent: true,
-    // The same user and key name the same order, on any gateway and after any loss of cache: the actor itself then
-    // answers a repeat from its record, whatever cart and prices have become.
+    // The same user and key name the same order, on any gateway and after any loss of cache: the actor answers a repeat
+    // from its record, even when cart and prices have changed.
     params: ({ body, user, key }) => ({
       ...body,
       id: key === undefined ? newId() : idFrom(user.id, key),

@@ -61,7 +61,7 @@ async function inLedger(id: string): Promise<LedgerEntry | undefined> {
   return ((await response.json()) as { entries: LedgerEntry[] }).entries.find(({ key }) => key === id);
 }
 
-test("every metric of the house is measured", async () => {
+test("every metric of the runtime is measured", async () => {
   await becomes(await place("tok_ok", [0, 1]), "shipped");
   const valuesOf = (name: string) =>
     shop.broker.metrics.getMetric(name)?.snapshot() as { labels: any; value?: number }[];
@@ -103,7 +103,7 @@ test("a declined card: the order is rejected, its stock released, nothing charge
   expect(await inLedger(id)).toMatchObject({ authorized: 0, captured: 0 });
 });
 
-test("not enough stock: the order is rejected, what was reserved of others is released, nobody is asked for money", async () => {
+test("not enough stock: the order is rejected, what was reserved of other SKUs is released, nothing is charged", async () => {
   const before = await level(0);
   const id = await place("tok_ok", [0, 5], [3, 3]);
   await becomes(id, "rejected");
@@ -181,5 +181,5 @@ test("many orders for the last two pieces: two ship, the others are rejected", a
   expect(statuses.filter(status => status === "shipped")).toHaveLength(2);
 });
 
-test("at rest, no law of the shop is broken", async () =>
+test("at rest, no invariant of the shop is broken", async () =>
   expect(await lawsBrokenAtRest(shop.call, providerUrl)).toEqual([]));

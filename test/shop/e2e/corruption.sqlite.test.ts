@@ -97,7 +97,7 @@ test("a snapshot that cannot be read is as good as none", async () => {
   }
 });
 
-test("an order whose events cannot be read is unavailable and says so, to whoever asks", async () => {
+test("an order whose events cannot be read is unavailable, and its error says why, to every caller", async () => {
   const types = [
     [orders.unknownType, "unreadable-here"],
     [orders.unfoldable, "stream-quarantined"],
@@ -118,7 +118,7 @@ test("an order whose events cannot be read is unavailable and says so, to whoeve
   }
 });
 
-test("an operator sees which and why, and lets one go once it is mended", async () => {
+test("an operator sees which and why, and releases one once it is mended", async () => {
   expect(shop.child.output).toMatch(/cannot be read and is put into quarantine/);
   const { quarantined } = (await ops("quarantine")).body as { quarantined: { id: string; reason: string }[] };
   const reasons = new Map(quarantined.map(({ id, reason }) => [id, reason]));

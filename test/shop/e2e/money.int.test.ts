@@ -240,7 +240,7 @@ describe("the body decides, not the status code", () => {
   });
 
   test.each([400, 401, 403])(
-    "%i is our own mistake: the order is held, it is said, and goes on once it is mended",
+    "%i is our own mistake: the order is held, the alarm says so, and the order goes on once it is mended",
     async code => {
       const refuse: Rule = () => ({ status: code, body: { error: "wrong API key" } });
       for (const verb of ["authorize", "find", "void", "capture"] as const) rules.set(verb, refuse);
@@ -261,7 +261,7 @@ describe("the body decides, not the status code", () => {
     },
   );
 
-  test("only a decline declines: 402 of somebody who does not say so is asked again", async () => {
+  test("only a decline declines: after a 402 whose body says otherwise the provider is asked again", async () => {
     let times = 0;
     rules.set("authorize", pass => (++times < 3 ? { status: 402, body: "<html>pay the proxy</html>" } : pass()));
     const id = await place();
@@ -313,7 +313,7 @@ describe("a payment that its customer has to agree to", () => {
     await becomes(id, "shipped");
   });
 
-  test("has a deadline: past it the order is rejected and voided, and their late yes holds nothing", async () => {
+  test("has a deadline: past it the order is rejected and voided, and a late yes of the customer holds nothing", async () => {
     const id = await waits();
     await becomes(id, "rejected");
     expect((await shop.call("orders.view", { id })).reason).toBe("PAYMENT_EXPIRED");
@@ -505,7 +505,7 @@ describe("refunds", () => {
     expect(await held(id)).toEqual({ held: 0, charged: 0 });
   });
 
-  test("of goods that cost nothing: nobody is asked, and they come back", async () => {
+  test("of goods that cost nothing: the provider is not asked, and the goods come back", async () => {
     const { available } = await shop.call("inventory.level", { sku: products[1]!.sku });
     const id = await place("tok_ok", 2, 1);
     await becomes(id, "shipped");
@@ -516,6 +516,6 @@ describe("refunds", () => {
   });
 });
 
-test("after all that no law of the shop is broken", async () => {
+test("after all that no invariant of the shop is broken", async () => {
   expect(await lawsBrokenAtRest(shop.call, provider.url)).toEqual([]);
 });

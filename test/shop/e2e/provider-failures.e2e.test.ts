@@ -117,7 +117,7 @@ describe("the shop and its provider as processes", () => {
     await become(ids, "shipped");
   }, 60_000);
 
-  test("at rest no law of the shop is broken, says the provider's ledger", async () => {
+  test("at rest no invariant of the shop is broken, by the provider's ledger", async () => {
     expect(await shop.child.end("SIGTERM")).toBe(0);
     const names = ["catalog", "carts", "orders", "inventory", "payments", "shipping", "checkout"];
     const embedded = await startBroker(await servicesOf(...names), {

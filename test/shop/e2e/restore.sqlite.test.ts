@@ -66,7 +66,7 @@ async function run(command: string, ...args: string[]): Promise<{ status: number
   return { status: child.process.exitCode, output: child.output };
 }
 
-test("P4 P5 a log put back from an older copy, which grows past it: told within a minute, and no new order is lost", async () => {
+test("P4 P5 a log put back from an older copy, which grows past it: reported within a minute, and no new order is lost", async () => {
   const file = join(folder, "orders.sqlite");
   await shipped(await orders(2));
   await restart(() => copyFileSync(file, `${file}.copy`));

@@ -106,7 +106,7 @@ test("the last administrator cannot be withdrawn (409), nor a person changed who
   expect((await patch(token, ann.id, { roles: ["customer"] }, { "If-Match": tag })).status).toBe(412);
 });
 
-test("nobody else grants: not a customer, not to themselves, not without a token", async () => {
+test("only administrators grant: a customer cannot, not even to themselves, nor a caller without a token", async () => {
   const { id, email, password } = await register("ann");
   const { accessToken: token } = await login({ email, password });
   expect((await patch(token, id, { roles: ["admin"] })).status).toBe(403);
@@ -114,7 +114,7 @@ test("nobody else grants: not a customer, not to themselves, not without a token
   expect((await http("PATCH", `/users/${id}`, { body: { roles: ["admin"] } })).status).toBe(401);
 });
 
-test("the API's description tells administrators the roles, and nobody else that there is such an operation", async () => {
+test("the API's description shows the roles and the operation to administrators alone", async () => {
   const { accessToken } = await login(ADMIN);
   const described = async (headers: Record<string, string>) =>
     ((await (await fetch(`${url}/openapi.json`, { headers })).json()) as any).paths["/api/v1/users/{id}"];

@@ -30,7 +30,7 @@ test.each([
   ["shop [v2] {a,b}", []],
   ["a+(b) !c*", ["--workers", "2"]],
   ["50% #1 ?x ш'о", []],
-])("in a folder named %s it starts, with all that it was told to", async (name, args) => {
+])("in a folder named %s it starts with all its options", async (name, args) => {
   const root = join(folder, name);
   await mkdir(root);
   for (const part of ["mixins", "services", "moleculer.config.ts", "package.json"])
@@ -76,7 +76,7 @@ async function serves(shop: Shop): Promise<string> {
   return token;
 }
 
-test.each([{}, { WORKERS: "2" }])("it serves on when nobody reads its log any more (%j), and drains", async workers => {
+test.each([{}, { WORKERS: "2" }])("it serves on when the reader of its log has gone (%j), and drains", async workers => {
   shop = await Shop.start({ DATA_DIR: folder, ...LOUD, ...workers });
   shop.child.process.stdout!.destroy();
   shop.child.process.stderr!.destroy();

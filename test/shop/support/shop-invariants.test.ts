@@ -25,7 +25,7 @@ const books: Books = {
   openSagas: [],
 };
 
-test("a shop at rest breaks no law", () => expect(brokenLaws(books, ["o"])).toEqual([]));
+test("a shop at rest breaks no invariant", () => expect(brokenLaws(books, ["o"])).toEqual([]));
 
 const first = books.ledger[0]!;
 const refunded = [
@@ -36,7 +36,7 @@ const refunded = [
   }),
   event("o", 4, "order.refunded", { refundId: "r" }),
 ];
-test("a shop that has given half of an order back, with its goods, breaks no law", () =>
+test("a shop that has given half of an order back, with its goods, breaks no invariant", () =>
   expect(
     brokenLaws({
       ...books,

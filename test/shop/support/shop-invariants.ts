@@ -163,7 +163,7 @@ function stockLaws({ stock, levels }: Books, orders: ReadonlyMap<string, OrderRe
     for (const { items } of refunds) count(items, -1);
   }
   for (const [sku, { available, reserved, sold }] of books) {
-    if (reserved !== 0) broken.push(`${reserved} of ${sku} are reserved by nobody`);
+    if (reserved !== 0) broken.push(`${reserved} of ${sku} are reserved by no open order`);
     if (sold !== (shipped.get(sku) ?? 0)) broken.push(`${sold} of ${sku} sold, ${shipped.get(sku) ?? 0} shipped`);
     const level = levels.get(sku);
     if (level?.available !== available || level.reserved !== reserved)
