@@ -76,7 +76,7 @@ test("history first, then each change once as it is committed", async () => {
 });
 
 test.each(["order.shipped", "order.rejected", "order.cancelled"])(
-  "after %s the stream ends, and who comes back is told to stay away",
+  "after %s the stream ends, and a client that comes back gets a 204",
   async type => {
     const order = newOrder(2);
     const stream = await open(order.id);

@@ -52,7 +52,7 @@ test("reserves each SKU once, whatever the lines repeat", () => {
   given(Checkout, placed).commandIds(`saga:checkout.${id}/reserve/1/0`, `saga:checkout.${id}/reserve/1/1`);
 });
 
-test("sees an order through, step by step", () => {
+test("completes an order step by step", () => {
   given(Checkout, placed, done("reserve", {}, {})).calls("orders.markReserved", { id });
   given(Checkout, ...reserved).calls("payments.authorize", authorization);
   given(Checkout, ...authorized).calls("orders.markPaid", {

@@ -87,7 +87,7 @@ function placeOf(cursor: string): Place {
   return { placedAt, id };
 }
 
-/** Only orders that come after a place in the list. The first condition follows from the others; an index begins there. */
+/** Only orders after a row of the list. The first condition follows from the others, and lets an index start there. */
 function following(orders: Knex.QueryBuilder, seen: Place | undefined): Knex.QueryBuilder {
   if (!seen) return orders;
   const { placedAt, id } = seen;

@@ -1,6 +1,6 @@
-// Companies for `provider.conformance.ts`: one that speaks as the bundled provider does, and one of another kind, with an
-// adapter of its own: forms instead of JSON, every answer a 200 with a word for its outcome, a reference for a key, an API
-// key in the query. What both share is the port.
+// Companies for `provider.conformance.ts`: one that speaks the bundled provider's interface, and one of another kind
+// with an adapter of its own: forms instead of JSON, every answer a 200 with a word for its outcome, a reference as
+// key, an API key in the query. Both share only the port.
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -13,7 +13,7 @@ import { signatureOf } from "./signature.ts";
 
 type Spoken = { readonly code: number; readonly body: string; readonly headers?: Record<string, string> };
 
-/** A server that says what it is told to; what is no word of a company is said alike by all. */
+/** A server that answers as it is told to. Answers that do not depend on a company's format are the same for all. */
 async function serve(
   keyOf: (request: IncomingMessage, body: string) => string,
   speak: (says: Says, key: string) => Spoken | undefined,
@@ -54,7 +54,7 @@ const OF_ANYBODY: Partial<Record<Says, Spoken>> = {
   },
 };
 
-// ---- as the bundled one
+// ---- the bundled provider's interface
 
 const json = (code: number, body: object): Spoken => ({ code, body: JSON.stringify(body) });
 
@@ -107,7 +107,7 @@ export async function bundledCompany(deadlineMs: number): Promise<Company> {
   };
 }
 
-// ---- of another kind
+// ---- another interface
 
 const WORDS = {
   APPROVED: "authorized",

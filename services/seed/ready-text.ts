@@ -1,15 +1,15 @@
-/** Where the services of this process listen. */
+/** URLs at which the services of this process listen. */
 export interface Addresses {
-  /** Of the gateway, if this process has it. */
+  /** URL of the gateway, if this process has it. */
   readonly api?: string | undefined;
-  /** Of the payment provider, if this process has it. */
+  /** URL of the payment provider, if this process has it. */
   readonly provider?: string | undefined;
 }
 
-/** First line of what a start tells. */
+/** First line of the announcement. */
 export const HEADING = "The shop is open.";
 
-/** Label and text of each line that a start tells about the addresses. */
+/** Label and text of each line about the addresses. */
 export function addressLines({ api, provider }: Addresses): [label: string, text: string][] {
   const lines: [string, string][] = [];
   if (api !== undefined)

@@ -76,14 +76,17 @@ async function serves(shop: Shop): Promise<string> {
   return token;
 }
 
-test.each([{}, { WORKERS: "2" }])("it serves on when the reader of its log has gone (%j), and drains", async workers => {
-  shop = await Shop.start({ DATA_DIR: folder, ...LOUD, ...workers });
-  shop.child.process.stdout!.destroy();
-  shop.child.process.stderr!.destroy();
-  for (let i = 0; i < 5; i++) await serves(shop);
-  expect(shop.child.running).toBe(true);
-  expect(await shop.child.end("SIGTERM")).toBe(0);
-});
+test.each([{}, { WORKERS: "2" }])(
+  "it serves on when the reader of its log has gone (%j), and drains",
+  async workers => {
+    shop = await Shop.start({ DATA_DIR: folder, ...LOUD, ...workers });
+    shop.child.process.stdout!.destroy();
+    shop.child.process.stderr!.destroy();
+    for (let i = 0; i < 5; i++) await serves(shop);
+    expect(shop.child.running).toBe(true);
+    expect(await shop.child.end("SIGTERM")).toBe(0);
+  },
+);
 
 test("it serves on when the disk under its log is full", async () => {
   const port = await freePort();
