@@ -8,7 +8,7 @@ export interface Counters {
 }
 
 export interface Attempt {
-  /** The password was right: its account, or its account at this address, begins anew. */
+  /** The password was right: the count of the account, or of the account at this address, starts anew. */
   succeeded(): Promise<void>;
   /** The password was not compared: the attempt does not count. */
   undo(): Promise<void>;

@@ -1,5 +1,6 @@
-// Passwords: argon2id with OWASP's parameters, a bounded number at a time. No other request of a stranger costs as much as a
-// hash, and hashes run on the thread pool that files and DNS use too: a request that does not fit the queue is refused at once.
+// Passwords: argon2id with OWASP's parameters, a bounded number at a time. No other request of a stranger costs as much
+// as a hash, and hashes run on the thread pool that files and DNS use too: a request that does not fit the queue is
+// refused at once.
 import { hash, verify } from "@node-rs/argon2";
 import { accountErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
@@ -24,14 +25,14 @@ export class Passwords {
       return false;
     });
   }
-  /** Whether the hash, which this password verifies, is of another form of it than we hash today. */
+  /** Whether the hash, which this password verifies, differs in form from the hashes that we make today. */
   async isOfOlderForm(hashed: string, password: string): Promise<boolean> {
     const [normal, ...others] = formsOf(password);
     return others.length > 0 && !(await this.#turn.run(() => verify(hashed, normal!)));
   }
 }
 
-/** The form that is hashed, NFKC: the same keys give other code points on another system. */
+/** The normal form that is hashed, NFKC: the same keys give other code points on another system. */
 const normalPassword = (password: string): string => password.normalize("NFKC");
 
 /**
@@ -58,7 +59,7 @@ export class Semaphore {
     if (this.#running < this.#atOnce) this.#running++;
     else {
       if (this.#waiting.length >= this.#queueMax) throw accountErrors.BUSY();
-      // The work that ends hands its turn over, so that a newcomer cannot take it first.
+      // Work that ends hands its turn to the first that waits, so that a newcomer cannot take it.
       await new Promise<void>(resolve => this.#waiting.push(resolve));
     }
     try {

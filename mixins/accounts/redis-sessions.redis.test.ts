@@ -17,7 +17,7 @@ beforeEach(() => redis.run(client => client.flushall()));
 
 const newStore = async (now?: () => number) => new RedisSessions(redis, now);
 
-/** Everything in the server, as text. */
+/** All keys and values of the server, as text. */
 const everything = () =>
   redis.run(async client => {
     const found: string[] = [];

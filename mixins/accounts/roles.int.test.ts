@@ -1,4 +1,5 @@
-// Granting and withdrawing roles: validated, kept for the next tokens, told in the log, and never without an administrator.
+// Granting and withdrawing roles: validated, in the person's next tokens, in the log, and never without an
+// administrator.
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { decodeJwt } from "jose";
 import { ServiceBroker } from "moleculer";
@@ -37,7 +38,7 @@ afterEach(async () => {
 const password = "correct horse";
 const register = (name: string) => call("accounts.register", { email: `${name}@example.com`, password, name });
 const login = (name: string) => call("accounts.login", { email: `${name}@example.com`, password });
-/** As the gateway calls for a person who is logged in. */
+/** A call as the gateway makes it for a person who is logged in. */
 const as = ({ id, roles }: Pick<Person, "id" | "roles">, address = "192.0.2.1") => ({
   meta: { user: { id, roles }, address },
 });

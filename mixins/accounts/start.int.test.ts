@@ -27,7 +27,8 @@ const ADMIN = { email: "root@example.com", password: "correct horse" };
 async function start(env: Record<string, string> = {}, options: AccountsOptions = {}, worker?: number) {
   const environment = readEnvironment({ ...databases.env, ADMIN_EMAIL: ADMIN.email, ...env });
   const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
-  // After the transporter was chosen: a worker's would listen to the supervisor, which here is the test runner.
+  // After the transporter was chosen: a worker's transporter would listen to its supervisor, which here is the test
+  // runner.
   Object.assign(environment, { worker });
   brokers.push(broker);
   const warn = jest.fn();

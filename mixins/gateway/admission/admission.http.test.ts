@@ -9,7 +9,7 @@ import type { Admission } from "./admission.ts";
 
 let gateway: Library;
 let inside: { admission: Admission };
-/** Calls wait for this, while there is something. */
+/** While this is set, calls wait for it. */
 let held: Promise<void> | undefined;
 const hold = (): (() => void) => {
   let release = () => {};
@@ -65,7 +65,7 @@ const nothingIsHeld = async () => {
   expect(left()).toEqual([0, 0, 0]);
   expect(await statusWithin(2_000)).toBe(200);
 };
-/** Of a plain request; undefined when there is none in time. */
+/** Status of a plain request; undefined when there is none in time. */
 const statusWithin = (ms: number): Promise<number | undefined> =>
   fetch(gateway.url + BOOK, { signal: AbortSignal.timeout(ms) }).then(
     ({ status }) => status,
@@ -130,7 +130,7 @@ test("stalled bodies, more than there are places, take none", async () => {
   await nothingIsHeld();
 });
 
-// Each await of an exchange, and a client that leaves while it is there.
+// Each await of an exchange, with a client that leaves during it.
 test.each([
   ["its body is on its way", STALLED, () => true],
   ["its call is under way", get(BOOK), () => reached("books.get") > 0],

@@ -153,7 +153,7 @@ describe("the protocol", () => {
       expect(answer).toContain('"/problems/too-many-fields"');
       expect(answer).toContain(`at most ${limits.headersMax} header fields`);
     }
-    // The last of them is the one that matters.
+    // The last field, the Idempotency-Key, must not get lost.
     const fields = "a:\r\n".repeat(limits.headersMax);
     const loan = `POST /api/v1/loans HTTP/1.1\r\nHost: a\r\n${fields}Idempotency-Key: a-key-of-mine\r\nContent-Length: 0\r\n\r\n`;
     expect(await raw(gateway.port, loan)).toMatch(/^HTTP\/1\.1 431 /);

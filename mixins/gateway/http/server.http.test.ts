@@ -40,7 +40,7 @@ test("a stop under keep-alive load resets no one, says 503 at readiness before t
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     while (!stop.signal.aborted) {
       const outcome = await ask(`${gateway.url}/api/v1/books/${book.id}`, agent);
-      // A port that is closed is no reset: the balancer has seen readiness by then.
+      // A refused connection is no reset: the balancer has seen readiness by then.
       if (outcome === "ECONNREFUSED") break;
       outcomes.push(outcome);
     }
@@ -70,7 +70,7 @@ test("a gateway that is not scheduled while it drains resets no connection that 
   const waiting: ServerResponse[] = [];
   const server = new HttpServer((_req, res) => void waiting.push(res));
   const port = await server.listen(0);
-  // In a process of their own: they go on while this one's loop stands still.
+  // In a process of their own: they go on while the loop of this one is blocked.
   const outcomes: string[] = [];
   const clients = fork(new URL("./callers.fixture.ts", import.meta.url), [`${port}`, "20"]);
   clients.on("message", outcome => outcomes.push(outcome as string));

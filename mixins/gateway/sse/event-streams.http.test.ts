@@ -100,7 +100,7 @@ test("a change that is committed while the history is being read does not wait f
   const loan = newLoan(1);
   const timeline = gateway.histories.get(loan.id)!;
   let reads = 0;
-  // The second read finds nothing; the change comes before its reply, and its hint before anyone waits for one.
+  // The second read finds no event; the change comes before its reply, and the hint before the stream waits for one.
   timeline.afterRead = () => (++reads === 2 ? loan.add() : undefined);
   const stream = await open(loan.id);
   const startedAt = performance.now();
@@ -184,7 +184,7 @@ test("a reader that does not read is cut", async () => {
 });
 
 test("a stream that is opened just past its token's end says that the token has expired", async () => {
-  // Taken for some seconds more, since clocks differ.
+  // The gateway accepts the token for some seconds more, since clocks differ.
   const past = await gateway.signer.sign({ sub: user, roles: ["reader"] }, {}, Math.floor(Date.now() / 1_000) - 1);
   const path = `/api/v1/loans/${newLoan(1).id}`;
   expect((await gateway.http("GET", path, { token: past })).status).toBe(200);
