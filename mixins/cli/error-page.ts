@@ -103,7 +103,7 @@ const statusOf = (definition: ErrorDefinition): string => {
   return "unknown" in definition ? `${definition.status}, ${definition.unknown}` : String(definition.status);
 };
 
-/** Text that Markdown takes for text: outside of code, `<` would begin a tag. */
+/** Escapes text for Markdown: outside of code, `<` would begin a tag. */
 const plain = (text: string): string =>
   text
     .replaceAll("|", "\\|")

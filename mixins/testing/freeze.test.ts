@@ -27,7 +27,7 @@ interface Change {
   readonly snapshotSchema?: number;
   readonly fold?: (data: any) => object;
 }
-/** A booking as some release defines it: held, then confirmed or let go. */
+/** A booking as a release defines it: held, then confirmed or released. */
 function booking({ held = HELD, version = 1, upcasters = {}, snapshotSchema = 1, fold }: Change = {}): Actor {
   const contract = defineContract({
     service: "bookings",

@@ -1,4 +1,4 @@
-// The runner as an application uses it, in a folder of its own: what fails there is run again, alone.
+// The runner in a folder of its own, as an application uses it: files that fail there are run again, alone.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -22,7 +22,7 @@ const HEAD = `
   import { appendFileSync, readFileSync } from "node:fs";
   const times = name => (appendFileSync(name, "x"), readFileSync(name).length);
 `;
-/** Fails so many times, with a test beside it that passes. */
+/** A test that fails so many times, beside one that passes. */
 const failing = (times: number, needs = ""): void =>
   write(
     `fails-${times}${needs}.test.ts`,

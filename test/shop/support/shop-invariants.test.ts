@@ -53,7 +53,7 @@ test.each<[string, Partial<Books>, RegExp]>([
   ["an order that is gone", { orders: [] }, /acknowledged and is gone/],
   ["a saga that is stuck", { openSagas: [{ id: "checkout.o", state: "stuck", reason: "void" }] }, /is stuck: void/],
   ["a stock below zero", { stock: books.stock.slice(1) }, /below zero/],
-  ["a reservation left behind", { stock: books.stock.slice(0, 2) }, /reserved by nobody/],
+  ["a reservation left behind", { stock: books.stock.slice(0, 2) }, /reserved by no open order/],
   ["stock sold and not shipped", { orders: [books.orders[0]!, event("o", 2, "order.cancelled")] }, /2 of MUG sold, 0/],
   ["an actor that disagrees with its log", { levels: new Map() }, /the actor says/],
   ["an order that was not charged", { ledger: [] }, /was charged 0/],

@@ -36,7 +36,7 @@ const pidOf = async (client: pg.Client): Promise<number> =>
 const lines = async (check: string, extra: Record<string, string> = {}): Promise<string[]> =>
   (await examined({ ...env, ...extra }, { only: "orders" })).of(check);
 const isOk = async (check: string): Promise<boolean> => (await lines(check)).every(line => line.startsWith("ok"));
-/** Sets it for the whole server, for as long as the work goes on. */
+/** Changes a setting of the whole server while `work` runs. */
 async function withSetting(name: string, value: string, work: () => Promise<unknown>): Promise<void> {
   const shown = async () => (await query(primary.url(), `show ${name}`))[0][name];
   const before = await shown();
@@ -76,7 +76,7 @@ describe("transactions", () => {
     );
     expect(line).toContain(`select pg_terminate_backend(${pid})`);
     await writer.query("rollback");
-    // A reader holds up no log.
+    // A transaction that only reads holds up no log.
     expect(await isOk("transactions")).toBe(true);
     await Promise.all(clients.splice(0).map(client => client.end()));
     await other.drop();

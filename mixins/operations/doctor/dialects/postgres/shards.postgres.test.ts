@@ -1,4 +1,4 @@
-// A store on several databases, and what its log tells.
+// A store on several databases, and what the doctor says about its log.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { openEventStore } from "../../../../event-store/siblings.ts";
 import { appendOf, verdictOf } from "../../../../event-store/event-store.conformance.ts";
