@@ -91,7 +91,7 @@ const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record
   {
     law: laws.noFileIsDead,
     broken: {
-      "nobody imports it": { "mixins/actor/forgotten.ts": "export const x = 1;" },
+      "no file imports it": { "mixins/actor/forgotten.ts": "export const x = 1;" },
       "only its test does": {
         "services/a/x.ts": "export const x = 1;",
         "services/a/x.test.ts": 'import { x } from "./x.ts";',

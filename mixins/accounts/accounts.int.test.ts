@@ -280,7 +280,7 @@ test("two first starts at once make one administrator", async () => {
   expect((await call("accounts.login", admin)).user.roles).toContain("admin");
 });
 
-test("the first administrator gets the newest password until somebody has seen it, and none after", async () => {
+test("the first administrator gets the newest password until a person has seen it, and none after", async () => {
   const call = await start();
   expect(await root()).toBe("made");
   expect(await root("second password")).toBe("made");
@@ -319,7 +319,7 @@ test("no action makes an administrator unless an administrator asks, and none se
 /** A call as the gateway makes it for a client at that address. */
 const from = (address: string) => ({ meta: { address } });
 
-test("of 200 guesses at once, from everywhere, no more are verified than the limit says, and the owner gets in", async () => {
+test("200 guesses at once from many addresses: no more are verified than the limit says, and the owner gets in", async () => {
   const call = await start();
   await call("accounts.register", { ...ada, name: "Ada" }, from("192.0.2.1"));
   const guesses = await Promise.all(

@@ -9,7 +9,8 @@ import { limits } from "./limits.ts";
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
 /** Hash of a random password, compared for an unknown user: it takes the same time as a wrong password. */
-const NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$JzIF/dOiWmjjfsbdjVCPUQ$d9vL8XsHH3HyxMLCvOJaH4cJQfw07rRf5Vmiin5Vakw";
+const UNKNOWN_USER =
+  "$argon2id$v=19$m=19456,t=2,p=1$JzIF/dOiWmjjfsbdjVCPUQ$d9vL8XsHH3HyxMLCvOJaH4cJQfw07rRf5Vmiin5Vakw";
 
 export class Passwords {
   readonly #turn = new Semaphore(limits.hashesAtOnce, limits.hashQueueMax);
@@ -21,7 +22,7 @@ export class Passwords {
   /** False for a wrong password and, after the same work, for an account that is not there. */
   verify(hashed: string | undefined, password: string): Promise<boolean> {
     return this.#turn.run(async () => {
-      for (const form of formsOf(password)) if (await verify(hashed ?? NOBODY, form)) return hashed !== undefined;
+      for (const form of formsOf(password)) if (await verify(hashed ?? UNKNOWN_USER, form)) return hashed !== undefined;
       return false;
     });
   }

@@ -61,12 +61,12 @@ function shown({ payment: _secret, ...data }: Record<string, unknown>): Record<s
 
 // Hooks run before the validator: params may be anything here, and are only compared.
 function actsForItself(ctx: Ctx): void {
-  if (!actsFor(ctx, ctx.params["customer"], [])) throw somebodyElse();
+  if (!actsFor(ctx, ctx.params["customer"], [])) throw anotherCustomer();
 }
 function actsForItselfOrAsAdmin(ctx: Ctx): void {
-  if (!actsFor(ctx, ctx.params["customer"])) throw somebodyElse();
+  if (!actsFor(ctx, ctx.params["customer"])) throw anotherCustomer();
 }
-const somebodyElse = (): Error => callErrors.FORBIDDEN({ field: "customer", message: "is somebody else" });
+const anotherCustomer = (): Error => callErrors.FORBIDDEN({ field: "customer", message: "is another person" });
 
 /**
  * Returns the cart of a refused order before the refusal is answered. After any other failure the command may be

@@ -48,7 +48,7 @@ const OF_ANYBODY: Partial<Record<Says, Spoken>> = {
   "nothing at all": { code: 200, body: "" },
   "too many requests": { code: 429, body: "" },
   "a redirect": { code: 307, body: "", headers: { location: "/elsewhere" } },
-  "more than anybody reads": {
+  "more than an adapter reads": {
     code: 200,
     body: JSON.stringify({ status: "authorized", padding: "x".repeat(100_000) }),
   },
@@ -80,7 +80,7 @@ export async function bundledCompany(deadlineMs: number): Promise<Company> {
         return json(400, { error: "currency: not for this account" });
       case "broken":
         return json(500, { status: "authorized", authorizationId: "auth_1" });
-      case "an outcome nobody has heard of":
+      case "an unknown outcome":
         return json(200, { status: "maybe" });
       case "another payment's answer":
         return json(201, { key: "order-2", status: "authorized", authorizationId: "auth_1" });
@@ -213,7 +213,7 @@ export async function formCompany(deadlineMs: number): Promise<Company> {
         return form({ result: "SETUP", why: says });
       case "broken":
         return form({ result: "APPROVED", reference, txn: "77" }, 500);
-      case "an outcome nobody has heard of":
+      case "an unknown outcome":
         return form({ result: "PERHAPS", reference });
       case "another payment's answer":
         return form({ result: "APPROVED", reference: "order-2", txn: "77" });

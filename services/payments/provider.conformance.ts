@@ -21,7 +21,7 @@ export type Says =
   /** 500, with a body that says `authorized`. */
   | "broken"
   | "too many requests"
-  | "an outcome nobody has heard of"
+  | "an unknown outcome"
   /** 200 from a proxy. */
   | "a page of HTML"
   | "nothing at all"
@@ -33,7 +33,7 @@ export type Says =
   | "cut off"
   | "silence"
   | "half an answer"
-  | "more than anybody reads";
+  | "more than an adapter reads";
 
 export interface Company {
   readonly provider: PaymentProvider;
@@ -61,7 +61,7 @@ const UNKNOWN: readonly Says[] = [
   "in progress",
   "broken",
   "too many requests",
-  "an outcome nobody has heard of",
+  "an unknown outcome",
   "a page of HTML",
   "nothing at all",
   "another payment's answer",
@@ -70,7 +70,7 @@ const UNKNOWN: readonly Says[] = [
   "cut off",
   "silence",
   "half an answer",
-  "more than anybody reads",
+  "more than an adapter reads",
 ];
 const OURS: readonly Says[] = ["wrong credentials", "forbidden", "unknown currency"];
 

@@ -14,7 +14,6 @@ export function addressLines({ api, provider }: Addresses): [label: string, text
   const lines: [string, string][] = [];
   if (api !== undefined)
     lines.push(["API", `${api}/api/v1`], ["described", `${api}/openapi.json`], ["health", `${api}/health/ready`]);
-  if (provider !== undefined)
-    lines.push(["payments", `${provider}/ledger (what was charged, by the provider's own book)`]);
+  if (provider !== undefined) lines.push(["payments", `${provider}/ledger (charges in the provider's own ledger)`]);
   return lines;
 }

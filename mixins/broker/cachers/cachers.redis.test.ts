@@ -73,7 +73,7 @@ const clean = (broker: ServiceBroker) => broker.cacher!.clean("things.**");
 
 /** What holds on one node, whichever cache it has. */
 function onOneNode(): void {
-  test("20 who miss at once make one run of the handler; so do 20 for whom it fails", async () => {
+  test("20 calls that miss at once run the handler once, also when it fails", async () => {
     const source = new Source();
     const broker = await start(source);
     source.close();
@@ -95,7 +95,7 @@ function onOneNode(): void {
     expect(source.reads).toBe(4);
   });
 
-  test("who asks after a change gets it, and so does everybody later, though an older answer arrives last", async () => {
+  test("a call after a change gets the change, and so do all later ones, although an older answer arrives last", async () => {
     const source = new Source();
     const broker = await start(source);
     source.close();
@@ -124,7 +124,7 @@ function onOneNode(): void {
     expect(source.reads).toBe(2);
   });
 
-  test("what is no answer is not kept, long params are, and what is set by hand is found", async () => {
+  test("a missing answer is not kept, one with long params is, and an entry that is set by hand is found", async () => {
     const source = new Source();
     const broker = await start(source);
     await broker.call("things.nothing");
@@ -181,7 +181,7 @@ describe("in Redis", () => {
     expect([await get(one), await get(other)]).toEqual([2, 2]);
   });
 
-  test("who fills an entry is waited for, but not long, and holds the lock for a time only", async () => {
+  test("other calls wait for the call that fills an entry, but not long, and its lock expires", async () => {
     const [stuck, source] = [new Source(), new Source()];
     const [one, other] = [await start(stuck), await start(source)];
     stuck.close();
@@ -200,7 +200,7 @@ describe("in Redis", () => {
     await late;
   });
 
-  test("entries and locks expire by themselves, and what one finds is JSON", async () => {
+  test("entries and locks expire, and an entry is JSON", async () => {
     const source = new Source();
     const broker = await start(source);
     await get(broker);
@@ -213,7 +213,7 @@ describe("in Redis", () => {
     for (const [, ttl] of keys) expect(ttl).toBeGreaterThan(0);
   });
 
-  test("without Redis the handler answers, once for all who ask together; with it the cache does again", async () => {
+  test("without Redis the handler answers, once for all concurrent calls; with it the cache does again", async () => {
     const source = new Source();
     const broker = await start(source);
     await get(broker);
@@ -231,7 +231,7 @@ describe("in Redis", () => {
     expect(source.reads).toBe(3);
   });
 
-  test("a server that freezes between look and answer holds nobody", async () => {
+  test("a server that freezes between look and answer delays no call", async () => {
     const source = new Source();
     const broker = await start(source);
     source.close();
@@ -307,5 +307,5 @@ describe("in Redis", () => {
   });
 });
 
-test("the limits agree: who waits gives up before who fills counts as dead", () =>
+test("the limits agree: a call that waits gives up before the one that fills counts as dead", () =>
   expect(limits.waitMs).toBeLessThan(limits.fillMs));

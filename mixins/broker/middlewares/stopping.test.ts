@@ -28,7 +28,7 @@ async function msOf(work: Promise<unknown>): Promise<number> {
   return performance.now() - began;
 }
 
-test("all who wait in a stop have one time-out between them", async () => {
+test("all waits of a stop share one time-out", async () => {
   const broker = await started(3_000);
   const left: number[] = [];
   // As the gateway does, which stops first.
@@ -50,7 +50,7 @@ test("a stop that is asked for twice is one stop", async () => {
   expect(stops).toBe(1);
 });
 
-test("what hangs is given up in the end", async () => {
+test("a stop that hangs is given up in the end", async () => {
   const broker = await started(100);
   broker.createService({ name: "stuck", stopped: forever });
   await broker.waitForServices("stuck");

@@ -26,7 +26,7 @@ async function join(nodeID: string, actions: ServiceSchema["actions"] = {}): Pro
   return broker;
 }
 
-test("a frame that is too large goes nowhere, is told of, and cuts nobody's line: what others have in flight is answered", async () => {
+test("a frame that is too large is not sent, its sender gets an error, and no connection closes: other calls in flight are answered", async () => {
   const slow = Promise.withResolvers<string>();
   const worker = await join("worker", {
     slow: () => slow.promise,

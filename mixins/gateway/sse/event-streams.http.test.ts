@@ -119,7 +119,7 @@ test("without a hint the poll finds the change", async () => {
 });
 
 test.each(["loan.returned", "loan.lost"])(
-  "after %s the stream ends, and who comes back is told to stay away",
+  "after %s the stream ends, and a client that comes back gets a 204",
   async type => {
     const loan = newLoan(2);
     const stream = await open(loan.id);

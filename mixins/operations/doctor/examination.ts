@@ -158,7 +158,7 @@ class Examination {
     let connection = this.#connections.get(url);
     if (!connection) {
       connection = Connection.open(url);
-      connection.catch(() => {}); // whoever asks for it gets the error
+      connection.catch(() => {}); // each check that uses it gets the error
       this.#connections.set(url, connection);
     }
     return connection;

@@ -50,7 +50,7 @@ async function runs(...args: string[]) {
   return { status, counts, output: output() };
 }
 
-test("what passes alone counts as passed, and is named with its tests", async () => {
+test("a file that passes alone counts as passed, and is named with its tests", async () => {
   failing(1);
   const { status, counts, output } = await runs();
   expect([status, counts]).toEqual([0, "3 0"]);
@@ -58,7 +58,7 @@ test("what passes alone counts as passed, and is named with its tests", async ()
   expect(output).not.toContain("FAILED TWICE");
 });
 
-test("what fails alone, too, has failed, and the command that runs it alone is told", async () => {
+test("a file that also fails alone has failed, and the command that runs it alone is printed", async () => {
   failing(1);
   failing(2);
   const { status, counts, output } = await runs();
@@ -116,7 +116,7 @@ test("jest by itself says how a failed file is run alone", async () => {
 test.each<[NodeJS.Signals, number | null]>([
   ["SIGINT", 130],
   ["SIGTERM", 143],
-])("%s ends jest and what runs in it; nothing is run again", async (signal, code) => {
+])("%s ends jest and its processes; no file is run again", async (signal, code) => {
   write(
     "long.test.ts",
     `${HEAD} import { writeFileSync } from "node:fs";

@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => shop.stop());
 
-test("no action that asks for a role answers from its cache to one who lacks it", async () => {
+test("no action that asks for a role answers from its cache to a user who lacks it", async () => {
   const { broker } = shop;
   const cacher = broker.cacher as unknown as {
     getCacheKey(action: object, options: object, ctx: object): string;

@@ -222,7 +222,7 @@ const READING: Line[] = [
   ["a body on GET", "GET /products", { body: "{}", status: 400 }],
   ["SQL for a read-your-writes token", `GET /orders?after=${IN_URL}`, { field: "after" }],
   ["a write that never was", "GET /orders?after={bobs}@99", { field: "after" }],
-  ["a write of nobody", `GET /orders?after=${newId()}@1`, { field: "after" }],
+  ["a write that never was", `GET /orders?after=${newId()}@1`, { field: "after" }],
 ];
 
 const OTHERS: Line[] = [
@@ -411,7 +411,7 @@ test("P6 tokens of the shop's own key that say something else are refused", asyn
 const LOGIN = "POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
 test.each([
   ["a CONNECT", "CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n", 400],
-  ["an expectation that nobody meets", "GET /health/live HTTP/1.1\r\nHost: a\r\nExpect: a miracle\r\n\r\n", 417],
+  ["an expectation that cannot be met", "GET /health/live HTTP/1.1\r\nHost: a\r\nExpect: a miracle\r\n\r\n", 417],
   ["an upgrade", "GET /nothing HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 404],
   ["100 MB that are announced", `${LOGIN}Content-Length: 104857600\r\n\r\n{`, 413],
   ["a chunk of the wrong size", `${LOGIN}Transfer-Encoding: chunked\r\n\r\n2\r\n{}}}\r\n0\r\n\r\n`, 400],

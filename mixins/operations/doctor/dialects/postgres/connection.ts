@@ -60,7 +60,7 @@ export class Connection {
       await this.#client.query(["begin read only", ...settings].join("; "));
       return await work(async (sql, values = []) => (await this.#client.query(sql, [...values])).rows);
     } finally {
-      await this.#client.query("rollback").catch(() => {}); // whoever lost the connection has been told
+      await this.#client.query("rollback").catch(() => {}); // the lost connection has been reported already
     }
   }
 

@@ -62,7 +62,7 @@ test("a server that is well", async () => {
 });
 
 describe("transactions", () => {
-  test("one that has written and idles in another database, and who it is", async () => {
+  test("one that has written and idles in another database, with its user", async () => {
     const other = await newDatabase(primary.url());
     const [writer, reader] = [await connect(other.url), await connect(other.url)];
     await reader.query("begin isolation level repeatable read; select 1");
@@ -82,7 +82,7 @@ describe("transactions", () => {
     await other.drop();
   });
 
-  test("a prepared one that nobody ends", async () => {
+  test("a prepared one that is never ended", async () => {
     const client = await connect();
     await client.query("begin; select pg_current_xact_id(); prepare transaction 'forgotten'");
     expect(await lines("transactions")).toEqual([
@@ -106,7 +106,7 @@ describe("sessions", () => {
     await waiting;
   });
 
-  test("a table that somebody locks costs no more than its own line", async () => {
+  test("a locked table costs no more than its own line", async () => {
     const client = await connect();
     await client.query("begin; lock table orders.streams");
     const { troubles } = await examined(env, { only: "orders" });
@@ -122,7 +122,7 @@ describe("sessions", () => {
     expect(await lines("connections")).toEqual([expect.stringMatching(/^FAIL .* 3[67] of 37 open/)]);
   });
 
-  test("a user who sees only sessions of its own is told so", async () => {
+  test("a user who sees only their own sessions gets a warning", async () => {
     await query(primary.url(), "create role shop login; grant orders to shop");
     expect(await lines("visibility", { DATABASE_URL: primary.url().replace("postgres@", "shop@") })).toEqual([
       expect.stringMatching(/^warn .*shop sees only sessions of its own → grant pg_read_all_stats to "shop"/),

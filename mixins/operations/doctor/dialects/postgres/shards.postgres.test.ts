@@ -28,7 +28,7 @@ beforeEach(async () => {
 });
 afterEach(() => Promise.all(databases.map(database => database.drop())));
 
-test("a store that is whole, in whatever order it is named", async () => {
+test("a complete store, with its databases in any order", async () => {
   for (const order of [
     [0, 1],
     [1, 0],
