@@ -123,7 +123,7 @@ async function ownedBy(cluster: Cluster, node: string): Promise<string> {
   }
 }
 
-/** What a caller notices when a node is asked to leave while another one starts. */
+/** Effects on a caller when a node is asked to leave while another one starts. */
 async function handOver(): Promise<Record<string, unknown>[]> {
   const cluster = await Cluster.start(3);
   const load = cluster.load(20, ACTORS, 1);

@@ -1,4 +1,4 @@
-// What all measurements share: medians, event-loop delay, tables for people and JSON for machines.
+// Shared by all measurements: medians, event-loop delay, tables for people and JSON for machines.
 import { mkdir, open, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// What a start refuses in the environment, with everything that the runtime and the services declare.
+// A start refuses a wrong environment, with everything that the runtime and the services declare.
 import { expect, test } from "@jest/globals";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

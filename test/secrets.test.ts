@@ -23,7 +23,7 @@ const VARIABLES = [
   "NODEID",
 ];
 
-/** What a start says about the variable: its refusal, or the places that later messages name. */
+/** The start's messages about the variable: its refusal, or the places that later messages name. */
 function said(variable: string, value: string): string {
   try {
     const environment = readEnvironment({ [variable]: value }, all);

@@ -310,7 +310,7 @@ test("no action makes an administrator unless an administrator asks, and none se
   );
   const { id } = await register(call);
   const grant = (meta: object) => call("accounts.setRoles", { id, roles: ["admin"] }, { meta: { ...meta } });
-  // Neither another node of the bus, nor a user that such a node made up.
+  // Another node of the bus may not, nor may a user that such a node made up.
   for (const meta of [{}, { user: { id, roles: ["admin"] } }, { user: { id: newId(), roles: ["admin"] } }])
     await expect(grant(meta)).rejects.toMatchObject(refused("FORBIDDEN", 403));
   expect((await call("accounts.get", { id })).roles).toEqual(["guest"]);

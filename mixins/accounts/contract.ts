@@ -1,5 +1,5 @@
-// What the accounts service promises, for the roles of one domain. The types do not depend on the roles: a domain declares
-// them at run time, and its contract refuses every other name.
+// The contract of the accounts service, for the roles of one domain. The types do not depend on the roles: a domain
+// declares them at run time, and its contract refuses every other name.
 import Type, { type Static, type TSchema } from "typebox";
 import { Conditions, Cursor, defineContract, EmailAddress, NewPassword, TextLine } from "../contract/index.ts";
 import { Misconfigured } from "../kernel/index.ts";

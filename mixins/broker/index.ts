@@ -1,4 +1,5 @@
-// What plugs into the broker. Only moleculer.config.ts (and tests that build a broker) import it.
+// The options, middlewares and transporters of the broker. Only moleculer.config.ts (and tests that build a broker)
+// import it.
 import type { BrokerOptions, Middleware } from "moleculer";
 import { nodeEnvironment, type Environment } from "../kernel/index.ts";
 import { redisEnvironment } from "../redis/index.ts";

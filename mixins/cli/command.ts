@@ -3,7 +3,7 @@ import { outliveOutput } from "./output.ts";
 
 /** A subcommand of `valence`. */
 export interface Command {
-  /** What `--help` prints. */
+  /** The text that `--help` prints. */
   readonly help: string;
   /**
    * Runs with the arguments after the command's name. An error becomes one line on standard error and exit code 1; for

@@ -9,7 +9,7 @@ export interface Catalogue {
   /** `orders`, `actor`; empty for what all services share. */
   readonly owner: string;
   readonly isRuntime: boolean;
-  /** What the errors are about, as the file says. */
+  /** The subject of the errors, from the comment that opens the file. */
   readonly about: string;
   readonly errors: AnyErrors;
 }

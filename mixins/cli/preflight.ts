@@ -1,5 +1,5 @@
-// What a start asks its servers before it starts a service: whether they accept us, and are of a version and kind that
-// can serve. A server that is away is no error here: the node starts, and waits for it.
+// Asks the servers before any service starts: whether they accept us, and are of a version and kind that can serve. A
+// server that is away is no error here: the node starts, and waits for it.
 import { connect, ErrorCode, type NatsConnection, type NatsError } from "nats";
 import { EnvironmentError, natsOptions, nodeEnvironment, PAYLOAD_BYTES, type Environment } from "../kernel/index.ts";
 import { redisEnvironment, redisProblem } from "../redis/index.ts";

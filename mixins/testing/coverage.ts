@@ -1,6 +1,6 @@
-// What the samples of a shape have to show. A field that is in no sample could be renamed, one that is in every sample
-// could be made required, and a value in no sample could be removed: no test would notice, and the events of the
-// previous release could not be read.
+// Finds the parts of a shape that its samples do not show. A field that is in no sample could be renamed, one that is
+// in every sample could be made required, and a value in no sample could be removed: no test would notice, and the
+// events of the previous release could not be read.
 import type { TSchema } from "typebox";
 
 type Schema = TSchema & {
@@ -20,7 +20,7 @@ const limits = {
 } as const;
 
 export interface Value {
-  /** Of a field, `lines[].note`. */
+  /** Path of a field, `lines[].note`. */
   readonly path: string;
   readonly value: unknown;
 }
@@ -33,7 +33,7 @@ export interface Missing {
   readonly values: readonly Value[];
 }
 
-/** What the samples of a schema do not show, including its objects and lists. */
+/** The parts of a schema that the samples do not show, including its objects and lists. */
 export function missingIn(schema: TSchema, samples: readonly unknown[]): Missing {
   const seen: Seen = { present: new Set(), absent: new Set(), values: new Set() };
   for (const sample of samples) look(schema, sample, "", seen);

@@ -8,7 +8,7 @@ const [a, b, c] = Array.from({ length: 3 }, newId).toSorted() as [string, string
 const MAX = 100;
 const LIMITS = { linesMax: 4, quantityMax: 1_000 };
 
-/** What every cart store must do. `open` gives one; it may hold carts of other owners. */
+/** The suite that every cart store passes. `open` gives one; it may hold carts of other owners. */
 export function cartStoreConformance(open: () => Promise<CartStore>): void {
   const start = async () => {
     const store = await open();

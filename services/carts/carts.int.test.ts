@@ -264,7 +264,7 @@ describe("an order from the cart", () => {
   test("whose node died before it was placed is placed by a repetition; without one the cart comes back", async () => {
     const commandId = `client:${owner}:key`;
     await put(0, 2);
-    // What the dead node had done.
+    // The writes of the dead node.
     await call("carts.take", { owner, orderId: id, commandId });
     expect(await items()).toEqual([]);
     expect((await place({ commandId })).lines).toMatchObject([line(0, 2)]);

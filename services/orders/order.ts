@@ -30,7 +30,9 @@ export const limits = {
   refunds: 100,
 } as const;
 
-/** What `prepare` finds for `place`: the lines at the catalog's current prices, and the cart that they come from. */
+/**
+ * The findings of `prepare` for `place`: the lines at the catalog's current prices, and the cart that they come from.
+ */
 export type Offer = { readonly lines: readonly Line[]; readonly cartVersion?: number };
 
 const STEPS = ["placed", "stock_reserved", "paid", "confirmed", "shipped"] as const;
@@ -237,7 +239,7 @@ const withRefund = (state: State, refundId: string, status: Refund["status"]): S
 const hasOneSource = ({ lines, fromCart = false }: Pick<Placing, "fromCart"> & { lines?: unknown }): boolean =>
   (lines !== undefined) !== fromCart;
 
-/** What the order is placed from, in the client's words. */
+/** The lines or the cart that the order is placed from, in the client's words. */
 interface Asked {
   readonly lines?: readonly Wanted[] | undefined;
 }

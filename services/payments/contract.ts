@@ -117,7 +117,7 @@ export const contract = defineContract({
       params: { body: Type.String({ maxLength: 20_000 }), signature: Type.String({ maxLength: 200 }) },
       returns: Type.Object({ received: Type.Boolean() }),
     },
-    /** What this node knows of the provider: whether it refuses our requests, since when and why. */
+    /** This node's knowledge of the provider: whether it refuses our requests, since when and why. */
     provider: {
       params: {},
       returns: Type.Object({

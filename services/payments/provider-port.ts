@@ -1,4 +1,4 @@
-// What payments ask of a provider, whichever company it is. An answer is one of seven outcomes. The adapter reads it
+// The port to a payment provider, whichever company it is. An answer is one of seven outcomes. The adapter reads it
 // from the content of the answer, not from a status code alone, which a proxy may have sent. An answer that it does not
 // understand is `unknown`, and is asked for again; a mistake of ours is `misconfigured`, which raises the alarm and
 // holds orders. Only `declined` declines. Every adapter must pass `provider.conformance.ts`.
@@ -36,7 +36,7 @@ export interface Refund {
   readonly key: string;
   readonly amount: Static<typeof Money>;
 }
-/** What a webhook tells. */
+/** The content of a webhook. */
 export interface Notice {
   readonly key: string;
   readonly outcome: Outcome;

@@ -1,6 +1,6 @@
-// What every adapter of a payment provider has to pass, over real HTTP: whatever the company's servers or a proxy
-// before them answer becomes the one outcome that can be relied on. A company of the suite is a server that speaks the
-// adapter's own wire format, and gives the answers that the suite names.
+// The suite that every adapter of a payment provider passes, over real HTTP: any answer of the company's servers, or of
+// a proxy before them, becomes the one outcome that can be relied on. A company of the suite is a server that speaks
+// the adapter's own wire format, and gives the answers that the suite names.
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Outcome, PaymentProvider, RefundOutcome } from "./provider-port.ts";
 

@@ -1,4 +1,4 @@
-// What a process without a gateway answers about its health, from its first moment to its last.
+// The health of a process without a gateway, from its first moment to its last.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

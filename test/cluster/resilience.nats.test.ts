@@ -1,5 +1,5 @@
-// What a broker does when other nodes answer badly or their packets do not arrive: brokers in this process on a NATS
-// server, one of them behind a proxy that drops packets as told.
+// A broker whose peers answer badly or whose packets do not arrive: brokers in this process on a NATS server, one of
+// them behind a proxy that drops packets as told.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { ServiceBroker, type Context, type Service, type ServiceSchema } from "moleculer";

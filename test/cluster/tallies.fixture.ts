@@ -1,5 +1,5 @@
-// What the nodes of the tests' clusters host: an actor that counts, and actions by which a test changes a node from
-// inside.
+// The services on the nodes of the tests' clusters: an actor that counts, and actions by which a test changes a node
+// from inside.
 import type { Context, Service, ServiceSchema } from "moleculer";
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -16,7 +16,7 @@ export interface Manifest {
 
 export const hasKubectl = (): boolean => spawnSync("kubectl", ["version", "--client"]).status === 0;
 
-/** What `kubectl apply -k` would send; this asks no cluster. */
+/** The manifests that `kubectl apply -k` would send; this asks no cluster. */
 export const render = (folder: string): Manifest[] =>
   manifestsOf(execFileSync("kubectl", ["kustomize", join(ROOT, folder)], { encoding: "utf8" }));
 

@@ -1,5 +1,5 @@
-// What schemas cannot check: how manifests belong together, and what our processes need. Each policy is a function that
-// answers sentences, none when all is well.
+// Rules that schemas cannot check: how manifests belong together, and what our processes need. Each policy is a
+// function that answers sentences, none when all is well.
 import { brokerOptions } from "@valence/runtime/broker";
 import { gatewayEnvironment } from "@valence/runtime/gateway";
 import { declaredVariables, EnvironmentError, nodeEnvironment, readEnvironment } from "@valence/runtime/kernel";

@@ -36,7 +36,7 @@ interface Failed {
   readonly error: any;
 }
 
-/** What the callers did, and what they were answered. */
+/** The callers' requests, and the answers that they got. */
 class Load {
   /** Stamps acknowledged, by parcel. */
   readonly stamps = new Map<string, number>();
@@ -137,7 +137,7 @@ async function phase(name: string): Promise<void> {
 const join = (release: string): Promise<string> => cluster.join({ RELEASE: release });
 const leave = async (id: string): Promise<void> => expect(await cluster.end(id, "SIGTERM")).toBe(0);
 
-/** What operators would have to repair. */
+/** Everything that operators would have to repair. */
 async function leftToPeople(): Promise<object[]> {
   const call = <T>(action: string, params: object = {}): Promise<T> => cluster.caller.call<T, object>(action, params);
   const left: object[] = [];

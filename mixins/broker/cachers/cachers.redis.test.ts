@@ -18,7 +18,9 @@ afterEach(async () => {
   server = proxy = undefined;
 });
 
-/** What the nodes read: a value that can change, a count of its reads, and a gate that holds answers back. */
+/**
+ * The source that the nodes read: a value that can change, a count of its reads, and a gate that holds answers back.
+ */
 class Source {
   value = 1;
   reads = 0;
@@ -71,7 +73,7 @@ const get = (broker: ServiceBroker, id = "a"): Promise<number> => broker.call("t
 const crowd = <T>(of: () => Promise<T>): Promise<T>[] => Array.from({ length: 20 }, of);
 const clean = (broker: ServiceBroker) => broker.cacher!.clean("things.**");
 
-/** What holds on one node, whichever cache it has. */
+/** Promises on one node, whichever cache it has. */
 function onOneNode(): void {
   test("20 calls that miss at once run the handler once, also when it fails", async () => {
     const source = new Source();

@@ -1,4 +1,4 @@
-// What our transporters offer beyond Moleculer's.
+// The interface of our transporters beyond Moleculer's.
 
 /**
  * A node's answer to a probe: the id of its process; `gone` when no process listens; `silent` when none answers in

@@ -91,7 +91,7 @@ export class NatsTransporter extends Nats implements Asking {
     return this.client?.info?.max_payload ?? PAYLOAD_BYTES;
   }
 
-  /** What `$node.options` shows of the transporter: the other fields hold user and password. */
+  /** The part of the transporter that `$node.options` shows: the other fields hold user and password. */
   toJSON(): object {
     return { type: "NATS" };
   }

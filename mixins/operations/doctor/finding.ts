@@ -12,9 +12,9 @@ export interface Finding {
   /** A service, or a server as `host:port`. */
   readonly subject: string;
   readonly check: string;
-  /** What the check has found, with its number. */
+  /** The state that the check has found, with its number. */
   readonly message: string;
-  /** What to do about it. */
+  /** Advice. */
   readonly advice?: string;
 }
 

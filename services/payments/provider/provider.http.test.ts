@@ -64,7 +64,7 @@ test("authorizes, and the same key gets the same authorization for ever, also af
 });
 
 test("each answer follows a commit of its entry, by a connection that syncs what it commits", async () => {
-  /** What another connection sees in the file after each commit, and the sync mode of the committing connection. */
+  /** The rows that another connection sees after each commit, and the sync mode of the committing connection. */
   const commits: object[] = [];
   let isAnswered = false;
   const reader = new DatabaseSync(join(folder, "ledger.sqlite"), { readOnly: true });

@@ -13,7 +13,7 @@ const CRASHES = 5;
 /** Milliseconds that the server is up between two crashes, and milliseconds that it is away. */
 const UP_MS = [1_500, 4_000] as const;
 const AWAY_MS = [50, 3_000] as const;
-/** What customers read meanwhile. */
+/** Pages that customers read meanwhile. */
 const PAGES = ["/api/v1/me", "/api/v1/products?q=mug", "/api/v1/cart", "/api/v1/orders", "/api/v1/orders?page=2"];
 
 const chance = seeded();

@@ -1,4 +1,4 @@
-// What the fault tests share: a shop with its payment provider, customers that repeat a request under its key until it
+// Shared by the fault tests: a shop with its payment provider, customers that repeat a request under its key until it
 // is answered, and the check of all records when the faults are over.
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";

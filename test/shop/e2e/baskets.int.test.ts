@@ -1,4 +1,4 @@
-// What is ordered, what is in stock, and what a client is answered about both, over HTTP.
+// Orders and stock, and the answers about both to a client, over HTTP.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
 import { until } from "@valence/runtime/testing";

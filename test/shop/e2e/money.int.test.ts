@@ -46,7 +46,7 @@ interface Said {
   readonly status: number;
   readonly body: object | string;
 }
-/** What happens to a request: `pass` forwards it to the provider, and answers its answer. */
+/** Decides about a request: `pass` forwards it to the provider, and answers its answer. */
 type Rule = (pass: () => Promise<Said>, key: string) => Promise<Said> | Said;
 
 const VERBS: [RegExp, Verb][] = [

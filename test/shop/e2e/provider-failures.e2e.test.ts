@@ -136,7 +136,7 @@ describe("the shop and its provider as processes", () => {
 // ---- late answers
 
 type Verb = "authorize" | "capture" | "void";
-/** What happens to a request on its way: `pass` forwards it, whenever it is called; the answer may be replaced. */
+/** Decides about a request on its way: `pass` forwards it, whenever it is called; the answer may be replaced. */
 type Rule = (pass: () => Promise<Passed>) => Promise<Passed>;
 interface Passed {
   readonly status: number;

@@ -101,7 +101,7 @@ test("sessions, carts and what is cached are the same on both nodes", async () =
   expect(await Promise.all(nodes.map(guess))).toEqual([429, 429]);
 });
 
-/** What customers do all the time. */
+/** The load: each customer does this again and again. */
 const WORK: Record<string, (node: Node, token: string) => Promise<Answer>> = {
   read: node => request(node, "GET", `/products/${product}`),
   me: (node, token) => request(node, "GET", "/me", { token }),

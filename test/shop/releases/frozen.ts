@@ -10,7 +10,7 @@ const FOLDER = import.meta.dirname;
 const DUMP = "postgres.sql.gz";
 const KNOWN = "known.json";
 
-/** What the shop's clients know of it; the upgrade test compares it. */
+/** The shop's state as its clients know it; the upgrade test compares it. */
 export interface Known {
   readonly account: { readonly email: string; readonly password: string };
   readonly admin: { readonly email: string; readonly password: string };

@@ -13,7 +13,7 @@ export interface Books {
   readonly payments: readonly Recorded[];
   readonly shipments: readonly Recorded[];
   readonly ledger: readonly LedgerEntry[];
-  /** What the stock actors answer, by SKU. */
+  /** The answers of the stock actors, by SKU. */
   readonly levels: ReadonlyMap<string, { available: number; reserved: number }>;
   /** Sagas that have not ended, stuck ones included. */
   readonly openSagas: readonly { id: string; state: string; reason: string | null }[];

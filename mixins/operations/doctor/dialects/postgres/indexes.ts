@@ -53,7 +53,7 @@ export async function indexesOf(own: string, schema: Schema): Promise<readonly R
   return results.length > 0 ? results : [ok("indexes", `${count(total, "index", "indexes")} there`)];
 }
 
-/** What this code makes in such a schema, if a start has made it yet. */
+/** The indexes that this code makes in such a schema, if a start has made it yet. */
 export async function expectedOf(file: string, schema: Schema): Promise<Indexes> {
   const { names, name } = schema;
   const own = ownIndexes(file);

@@ -6,7 +6,7 @@ import type { Connection } from "./connection.ts";
 
 const PLACE = "case when $1::xid8 < pg_snapshot_xmax(pg_current_snapshot()) then $1::xid8 else '0' end, $2::bigint";
 
-/** What a database of a store records about itself. */
+/** The row in which a database of a store describes itself. */
 export interface ShardRow {
   readonly store: string;
   readonly number: number;

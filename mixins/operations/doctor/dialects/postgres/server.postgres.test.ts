@@ -1,4 +1,4 @@
-// What can be wrong with a server, its standbys and replicas: each trouble made on servers of this test's own.
+// Troubles of a server, its standbys and replicas, each made on servers of this test's own.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { openEventStore } from "../../../../event-store/siblings.ts";
 import pg from "pg";

@@ -1,4 +1,4 @@
-// What delays the readers of every log, and the removal of dead rows: transactions in any database of the server. A
+// Transactions, in any database of the server, that delay the readers of every log and the removal of dead rows. A
 // reader passes only transactions that have ended, since an event of an older one could still appear.
 import { count, duration, fail, megabytes, ok, warn, type Result } from "../../finding.ts";
 import { limits } from "../../limits.ts";
@@ -68,7 +68,7 @@ export async function transactionsOf(connection: Connection): Promise<readonly R
   return [ok("transactions", `${sessions.length} open${oldest}, 0 prepared`)];
 }
 
-/** What is kept although no transaction of the server needs it: for a standby that may not come back. */
+/** Data that is kept although no transaction of the server needs it: for a standby that may not come back. */
 export async function slotsOf(connection: Connection): Promise<readonly Result[]> {
   const slots = await connection.read(ask =>
     ask(
