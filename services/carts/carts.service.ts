@@ -1,3 +1,5 @@
+// Carts of customers, and their way into orders and back (see `cart-store.ts`). A claim ends by the events of its order; if
+// those are missed, a later read of the cart asks the order.
 import type { Service } from "moleculer";
 import {
   assertConditions,

@@ -1,3 +1,5 @@
+// Products: administrators create, change and remove them, visitors list and search them. Answers are cached, and every
+// change cleans the cache. A SKU belongs to one product, and to no other while pieces of it are in stock.
 import {
   assertConditions,
   callErrors,

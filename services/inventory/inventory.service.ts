@@ -1,3 +1,4 @@
+// The stock actors as a service: the level of a SKU, and the list of all SKUs.
 import { defineService } from "@valence/runtime/contract";
 import { Actors, type ActorHost } from "@valence/runtime/actor/mixin";
 import { contract } from "./contract.ts";

@@ -1,3 +1,4 @@
+// The read models of orders: the list, the totals of a customer, and sales per minute. People see their own orders only.
 import type { Knex } from "knex";
 import {
   badCursor,

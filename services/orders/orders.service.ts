@@ -1,3 +1,5 @@
+// The order actors as a service. It decides which user may see or cancel an order, and gives a cart back when its order is
+// refused.
 import type { Service } from "moleculer";
 import { isRefusal } from "@valence/runtime/kernel";
 import {
