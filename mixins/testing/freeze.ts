@@ -37,8 +37,8 @@ export async function freeze(folder: string): Promise<string[]> {
 
 /** As `freeze`, with the actor's definition at hand. */
 export function freezeActor(actor: Actor, folder: string): string[] {
-  said(() => acceptEvents(actor, folder));
-  const ends = said(() => foldSnapshots(actor, folder));
+  withItsMessage(() => acceptEvents(actor, folder));
+  const ends = withItsMessage(() => foldSnapshots(actor, folder));
   const types = Object.keys(actor.contract.events);
   const events = types.flatMap(type => freezeEvent(actor, folder, type));
   const snapshots = types.filter(type => !ends.has(type)).map(type => freezeSnapshot(actor, folder, type));
@@ -46,9 +46,9 @@ export function freezeActor(actor: Actor, folder: string): string[] {
 }
 
 /** The author gets the message of a broken sample as it is. */
-function said<T>(law: () => T): T {
+function withItsMessage<T>(check: () => T): T {
   try {
-    return law();
+    return check();
   } catch (error) {
     if (!(error instanceof assert.AssertionError)) throw error;
     throw new Misconfigured(error.message);

@@ -1,4 +1,4 @@
-// The read models of orders: the list, the totals of a customer, and sales per minute. People see their own orders only.
+// The read models of orders: the list, the totals of a customer, and sales per minute. Customers see their own orders, administrators all.
 import type { Knex } from "knex";
 import {
   badCursor,

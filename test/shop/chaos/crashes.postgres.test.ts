@@ -64,7 +64,7 @@ test(
     expect(Math.min(looked.pages, looked.putOff)).toBeGreaterThan(0);
     await lab.comesToRest();
     expect(await lab.shop.child.end("SIGTERM")).toBe(0);
-    await lab.checkTheBooks();
+    await lab.checkRecords();
   },
   5 * 60_000,
 );

@@ -74,7 +74,7 @@ test(
     expect(lab.acknowledged.size).toBeGreaterThan(50);
     await lab.comesToRest();
     expect(await lab.shop.child.end("SIGTERM")).toBe(0);
-    await lab.checkTheBooks();
+    await lab.checkRecords();
   },
   8 * 60_000,
 );

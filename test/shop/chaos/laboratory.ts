@@ -7,7 +7,7 @@ import { newId } from "@valence/runtime/kernel";
 import { randomOf, until } from "@valence/runtime/testing";
 import { startBroker } from "@valence/runtime/testing/broker";
 import { Child, freePort } from "@valence/runtime/testing/servers";
-import { lawsBrokenAtRest, readBooks } from "../support/shop-invariants.ts";
+import { invariantsBrokenAtRest, readBooks } from "../support/shop-invariants.ts";
 import { orderOf, Shop, type Answer } from "../support/shop.ts";
 
 const ADMIN = { email: "admin@example.com", password: "for chaos only" };
@@ -228,7 +228,7 @@ export class Laboratory {
   }
 
   /** With the shop stopped: the invariants hold, and the list of orders agrees with the log. */
-  async checkTheBooks(): Promise<void> {
+  async checkRecords(): Promise<void> {
     const names = ["catalog", "carts", "orders", "inventory", "payments", "shipping", "checkout", "order-views"];
     const services = await Promise.all(names.map(name => import(`../../services/${name}/${name}.service.ts`)));
     const embedded = await startBroker(
@@ -237,7 +237,7 @@ export class Laboratory {
     );
     try {
       const acknowledged = [...this.acknowledged.values()].map(({ id }) => id);
-      const broken = await lawsBrokenAtRest(embedded.call, this.#providerUrl, { acknowledged, withinMs: 60_000 });
+      const broken = await invariantsBrokenAtRest(embedded.call, this.#providerUrl, { acknowledged, withinMs: 60_000 });
       expect(broken).toEqual([]);
       const { orders } = await readBooks(embedded.call, this.#providerUrl);
       const folded = new Map(

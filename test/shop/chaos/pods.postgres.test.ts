@@ -102,7 +102,7 @@ test(
     await lab.comesToRest();
     expect(await lab.shop.child.end("SIGTERM")).toBe(0);
     for (const name of pods.keys()) expect(await leave(name, "SIGTERM")).toBe(0);
-    await lab.checkTheBooks();
+    await lab.checkRecords();
   },
   5 * 60_000,
 );

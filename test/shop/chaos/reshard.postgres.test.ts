@@ -106,7 +106,7 @@ test(
     }
     await lab.comesToRest();
     expect(await lab.shop.child.end("SIGTERM")).toBe(0);
-    await lab.checkTheBooks();
+    await lab.checkRecords();
     for (const service of SERVICES) await checkShards(service);
   },
   8 * 60_000,

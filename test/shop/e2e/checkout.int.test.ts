@@ -13,7 +13,7 @@ import paymentProvider from "../../../services/payments/provider/provider.servic
 import shipping from "../../../services/shipping/shipping.service.ts";
 import { until } from "@valence/runtime/testing";
 import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
-import { lawsBrokenAtRest } from "../support/shop-invariants.ts";
+import { invariantsBrokenAtRest } from "../support/shop-invariants.ts";
 import { ADDRESS } from "../support/shop.ts";
 
 let shop: TestBroker;
@@ -182,4 +182,4 @@ test("many orders for the last two pieces: two ship, the others are rejected", a
 });
 
 test("at rest, no invariant of the shop is broken", async () =>
-  expect(await lawsBrokenAtRest(shop.call, providerUrl)).toEqual([]));
+  expect(await invariantsBrokenAtRest(shop.call, providerUrl)).toEqual([]));

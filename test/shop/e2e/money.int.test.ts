@@ -31,7 +31,7 @@ import shipping from "../../../services/shipping/shipping.service.ts";
 import { until } from "@valence/runtime/testing";
 import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 import { freePort } from "@valence/runtime/testing/servers";
-import { lawsBrokenAtRest } from "../support/shop-invariants.ts";
+import { invariantsBrokenAtRest } from "../support/shop-invariants.ts";
 import { ADDRESS } from "../support/shop.ts";
 
 const SECRET = "between the two of us";
@@ -517,5 +517,5 @@ describe("refunds", () => {
 });
 
 test("after all that no invariant of the shop is broken", async () => {
-  expect(await lawsBrokenAtRest(shop.call, provider.url)).toEqual([]);
+  expect(await invariantsBrokenAtRest(shop.call, provider.url)).toEqual([]);
 });

@@ -19,7 +19,7 @@ import type { LedgerEntry } from "../../../services/payments/provider/provider.t
 import { until } from "@valence/runtime/testing";
 import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 import { Child, freePort } from "@valence/runtime/testing/servers";
-import { lawsBrokenAtRest, readBooks } from "../support/shop-invariants.ts";
+import { invariantsBrokenAtRest, readBooks } from "../support/shop-invariants.ts";
 import { ADDRESS, orderOf, Shop } from "../support/shop.ts";
 
 /** The provider as a process of its own, on a port and with a ledger that outlive it. */
@@ -125,7 +125,7 @@ describe("the shop and its provider as processes", () => {
       PAYMENT_PROVIDER_URL: provider.url,
     });
     try {
-      expect(await lawsBrokenAtRest(embedded.call, provider.url)).toEqual([]);
+      expect(await invariantsBrokenAtRest(embedded.call, provider.url)).toEqual([]);
       expect((await readBooks(embedded.call, provider.url)).ledger).toHaveLength(14);
     } finally {
       await embedded.stop();
@@ -344,6 +344,6 @@ describe("a saga that soon gives up", () => {
   test("after all that nothing is reserved, nothing held, and the next order ships", async () => {
     const id = await place();
     await until("it has shipped", async () => (await statusOf(id)) === "shipped");
-    expect(await lawsBrokenAtRest(shop.call, provider.url, { acknowledged: [id] })).toEqual([]);
+    expect(await invariantsBrokenAtRest(shop.call, provider.url, { acknowledged: [id] })).toEqual([]);
   });
 });

@@ -44,7 +44,7 @@ export async function readBooks(call: Call, providerUrl: string): Promise<Books>
 /**
  * The broken invariants as sentences; a test expects none. `acknowledged`: ids of orders that a client was promised.
  */
-export function brokenLaws(books: Books, acknowledged: readonly string[] = []): string[] {
+export function brokenInvariants(books: Books, acknowledged: readonly string[] = []): string[] {
   const orders = ordersIn(books.orders);
   return [
     ...[books.orders, books.stock, books.payments, books.shipments].flatMap(holes),
@@ -56,20 +56,20 @@ export function brokenLaws(books: Books, acknowledged: readonly string[] = []): 
       refunds.filter(({ open }) => open).map(refund => `refund ${refund.id} of order ${id} has not ended`),
     ),
     ...books.openSagas.map(({ id, state, reason }) => `saga ${id} is ${state}: ${reason}`),
-    ...stockLaws(books, orders),
-    ...moneyLaws(books, orders),
-    ...shipmentLaws(books, orders),
+    ...stockInvariants(books, orders),
+    ...moneyInvariants(books, orders),
+    ...shipmentInvariants(books, orders),
   ];
 }
 
 /** Waits until no invariant is broken, at most `withinMs`. Answers those that are broken by then. */
-export async function lawsBrokenAtRest(
+export async function invariantsBrokenAtRest(
   call: Call,
   providerUrl: string,
   { withinMs = 30_000, acknowledged = [] }: { withinMs?: number; acknowledged?: readonly string[] } = {},
 ): Promise<string[]> {
   for (const end = Date.now() + withinMs; ; await sleep(100)) {
-    const broken = brokenLaws(await readBooks(call, providerUrl), acknowledged);
+    const broken = brokenInvariants(await readBooks(call, providerUrl), acknowledged);
     if (broken.length === 0 || Date.now() > end) return broken;
   }
 }
@@ -134,7 +134,7 @@ function holes(events: readonly Recorded[]): string[] {
  * For every SKU received + adjusted = available + sold, nothing is reserved, no count was below zero on the way, and
  * sold is what was shipped less what refunds brought back.
  */
-function stockLaws({ stock, levels }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
+function stockInvariants({ stock, levels }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
   const broken: string[] = [];
   const books = new Map<string, { available: number; reserved: number; sold: number }>();
   for (const { eventId, type, stream: sku, data } of stock) {
@@ -179,7 +179,7 @@ function stockLaws({ stock, levels }: Books, orders: ReadonlyMap<string, OrderRe
  * One capture for each shipped order, of its total; none for a total of zero. Refunds give back what the order says and
  * never more than was captured. Any other order neither costs nor holds money. The provider's ledger decides.
  */
-function moneyLaws({ payments, ledger }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
+function moneyInvariants({ payments, ledger }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
   const broken: string[] = [];
   const entries = entriesByOrder(ledger);
   const captures = new Map<string, number>();
@@ -230,7 +230,7 @@ function entriesByOrder(ledger: readonly LedgerEntry[]): Map<string, LedgerEntry
 }
 
 /** One shipment a shipped order, none of any other. */
-function shipmentLaws({ shipments }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
+function shipmentInvariants({ shipments }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
   const left = new Set(shipments.filter(({ type }) => type === "shipment.dispatched").map(({ stream }) => stream));
   return [...orders.values()]
     .filter(({ id, status }) => left.has(id) !== (status === "shipped"))
