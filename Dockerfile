@@ -5,7 +5,7 @@ FROM ${NODE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY mixins/package.json mixins/
-# The devDependency `node` stays away: the image has its own.
+# Without the devDependency `node`: the image has its own Node.
 RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts
 
 FROM ${NODE}
@@ -17,12 +17,12 @@ WORKDIR /app
 RUN install --directory --mode=0700 --owner=1000 --group=1000 "$DATA_DIR" "$NODE_COMPILE_CACHE"
 COPY --from=dependencies /app/node_modules node_modules
 COPY . .
-# By number: Kubernetes cannot tell of a name whether it is root.
+# A number, because Kubernetes cannot tell whether a user's name means root.
 USER 1000:1000
-# A start compiles nothing then. Here, since the cache is of a user, of a path and of a Node: the first loads all services,
-# the second the runner, with a service that has nothing to wait for.
+# Fills the compile cache, so that a start compiles nothing. It runs here because the cache depends on user, path and
+# version of Node. The first command loads all services, the second the runner, with a service that needs no other.
 RUN DATA_DIR=/tmp/baked node mixins/cli/valence.mjs migrate && SERVICES=ops node mixins/cli/valence.mjs start && rm -r /tmp/baked
-# What runs here, by any name: a start with another one tries parked streams once more.
+# Any name for the code in the image: a start with another name tries parked streams once more.
 ARG RELEASE=
 ENV RELEASE=$RELEASE
 VOLUME /data

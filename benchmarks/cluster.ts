@@ -1,5 +1,5 @@
-// Brokers in several processes on one NATS server: what a remote call costs beside bare Moleculer's, how long a node that
-// dies or leaves is missed, and whether more processes cost more CPU a command.
+// Brokers in several processes on one NATS server: what a remote call costs compared with plain Moleculer, how long
+// calls to a node that dies or leaves fail, and whether more processes cost more CPU a command.
 //
 //   node benchmarks/cluster.ts [--seconds 10] [--runs 3] [--kills 20]
 import { fork, type ChildProcess } from "node:child_process";
@@ -47,7 +47,7 @@ async function serve(kind: string, natsUrl: string): Promise<void> {
   process.send!("started");
 }
 
-/** The same action, called from another process, by turns through bare Moleculer and through ours. */
+/** The same action, called from another process, alternately through plain Moleculer and through our broker. */
 async function remoteCalls(): Promise<Record<string, unknown>[]> {
   const nats = await Nats.start();
   const servers: ChildProcess[] = [];
@@ -123,7 +123,7 @@ async function ownedBy(cluster: Cluster, node: string): Promise<string> {
   }
 }
 
-/** What a caller notices of a node that is asked to leave while another one comes. */
+/** Effects on a caller when a node is asked to leave while another one starts. */
 async function handOver(): Promise<Record<string, unknown>[]> {
   const cluster = await Cluster.start(3);
   const load = cluster.load(20, ACTORS, 1);
@@ -145,7 +145,7 @@ async function handOver(): Promise<Record<string, unknown>[]> {
   ];
 }
 
-/** Commands a second of CPU that the nodes spent; the caller's own, and the server's, are not counted. */
+/** Commands per CPU second of the nodes; the CPU of the caller and of the server is not counted. */
 async function scaling(): Promise<Record<string, unknown>[]> {
   const server = await Postgres.start();
   const rows: Record<string, unknown>[] = [];
@@ -153,7 +153,7 @@ async function scaling(): Promise<Record<string, unknown>[]> {
     const database = await newDatabase(server.url());
     const databases = { folder: "", env: { DATABASE_URL: database.url }, remove: () => database.drop() };
     const cluster = await Cluster.start(size, databases);
-    // As many callers a process: who adds processes has more to do.
+    // The same number of callers a process: with more processes there is more load.
     const callers = CALLERS * size;
     await closedLoop(callers, 2, n => cluster.add(`t${n % ACTORS}`));
     const before = cpuSeconds(cluster);

@@ -1,6 +1,6 @@
 // Durable commands per second on SQLite with full sync, through `broker.call` with validation, tracking and time-outs
-// on and the relay running, on a file that holds a million events already. Beside it, in the same run: what the disk
-// gives (fdatasync) and a bare loop that inserts the same rows in batches of the same size.
+// on and the relay running, on a file that holds a million events already. Measured in the same run for comparison: the
+// disk's own speed (fdatasync) and a bare loop that inserts the same rows in batches of the same size.
 //
 //   node benchmarks/commands.ts [--events 1000000] [--seconds 30] [--runs 5]
 import { mkdtemp, rm } from "node:fs/promises";
@@ -54,8 +54,8 @@ async function preload(): Promise<void> {
 }
 
 /**
- * The rows of a command and nothing else, in the same file after the runs above: event, command id, head of the stream;
- * one thread, prepared, full sync. The floor under which no runtime on this file can get.
+ * The rows of a command without a runtime, in the same file after the runs above: event, command id, head of the
+ * stream; one thread, prepared statements, full sync. No runtime on this file can be faster.
  */
 function bareInserts(batch: number): number {
   const db = new DatabaseSync(join(folder, "counters.sqlite"));

@@ -1,7 +1,8 @@
-// One contender of `bench:peers`, ours or a peer's, in a process of its own: what it is told, and what it tells.
+// One contender of `bench:peers`, ours or a peer's, in a process of its own: its task, and the messages with its
+// results.
 import { closedLoop, type Load } from "./harness.ts";
 
-/** How long and with how many callers. */
+/** How long the load runs, and with how many callers. */
 export interface Effort {
   readonly callers: number;
   readonly warmUpSeconds: number;
@@ -10,12 +11,12 @@ export interface Effort {
 }
 export type Told = { readonly ready: number } | { readonly loads: readonly Load[] };
 
-/** What the process was started for. */
+/** The task that the process was started with. */
 export const task = (): unknown => JSON.parse(process.argv[2]!);
 
 export const tell = (message: Told): void => void process.send!(message);
 
-/** Warms up, measures, and tells. */
+/** Warms up, measures, and reports. */
 export async function measure(
   { callers, warmUpSeconds, seconds, runs }: Effort,
   call: (n: number) => Promise<unknown>,
@@ -27,5 +28,5 @@ export async function measure(
   tell({ loads });
 }
 
-// Whoever started it is gone: nobody is left to stop it.
+// The process that started this one has ended: no other would stop it.
 process.on("disconnect", () => process.exit());

@@ -1,4 +1,4 @@
-// The actor that durable commands are measured with: the least that one can be, an event a command.
+// The smallest possible actor, for measuring durable commands: one event a command.
 import { ServiceBroker, type BrokerOptions } from "moleculer";
 import Type from "typebox";
 import { brokerOptions } from "@valence/runtime/broker";
@@ -35,10 +35,10 @@ export function countersBroker(
   options: Partial<BrokerOptions> = {},
   host: Partial<HostOptions> = {},
 ): ServiceBroker {
-  const house = brokerOptions(readEnvironment(env));
-  // Ours are on always; with tracing on, those of Moleculer's calls are measured too.
-  const middlewares = [...house.middlewares!, ...(options.tracing ? ["Metrics"] : [])];
-  const broker = new ServiceBroker({ ...house, middlewares, logger: false, ...options });
+  const runtime = brokerOptions(readEnvironment(env));
+  // The runtime's own metrics and traces are always on; with tracing on, those of Moleculer's calls are measured too.
+  const middlewares = [...runtime.middlewares!, ...(options.tracing ? ["Metrics"] : [])];
+  const broker = new ServiceBroker({ ...runtime, middlewares, logger: false, ...options });
   broker.createService(defineService(contract, { mixins: [Actors(Counter, host)] }));
   return broker;
 }

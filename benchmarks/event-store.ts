@@ -1,4 +1,4 @@
-// Appends per second of the event store on SQLite, alone: no broker, no actor. Beside each figure, from the same run
+// Appends per second of the event store on SQLite alone, without broker and actor. For comparison, from the same run
 // and the same disk: fdatasync, and a bare loop that inserts the same rows in batches of the same size.
 //
 //   node benchmarks/event-store.ts [--seconds 5] [--preload 0]
@@ -18,7 +18,7 @@ const DATA = JSON.stringify({ points: 10, reason: "purchase", reference: "0190b0
 const METADATA = JSON.stringify({ trace: "0af7651916cd43dd8448eb211c80319c", user: "0190b0c2-7c9e-7d3a" });
 
 mkdirSync("data", { recursive: true });
-// Not the system's temporary folder: where that is memory, a sync costs nothing.
+// Not the system's temporary folder: where that is in memory, a sync costs nothing.
 const folder = mkdtempSync(join("data", "benchmark-"));
 const format = (n: number) => Math.round(n).toLocaleString("en").padStart(9);
 const percentile = (sorted: readonly number[], p: number) => sorted[Math.floor((sorted.length - 1) * p)]!;
@@ -81,7 +81,7 @@ async function measureStore(callers: number, streams: number): Promise<number> {
   return rate;
 }
 
-/** The rows of events and commands as they are: no streams, verdicts or answers, and no thread between. */
+/** The rows of events and commands alone: no streams, verdicts or answers, and no second thread. */
 function measureBareInserts(batch: number, streams: number): number {
   const database = new DatabaseSync(join(folder, `bare-${batch}-${streams}.sqlite`));
   database.exec(`

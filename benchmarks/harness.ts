@@ -1,4 +1,4 @@
-// What every measurement shares: medians, event-loop delay, tables for people and JSON for machines.
+// Shared by all measurements: medians, event-loop delay, tables for people and JSON for machines.
 import { mkdir, open, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
@@ -65,9 +65,9 @@ export async function closedLoop(
 }
 
 /**
- * Open loop: calls leave at random times (Poisson) of a given rate, whether or not those before were answered. A latency
- * counts from when its call was due: a generator that waits for a slow system would leave out just what is slow. Timers
- * have a resolution of 1 ms, which is part of what is reported.
+ * Open loop: calls start at random times (Poisson) at a given rate, whether or not earlier calls were answered. A
+ * latency counts from the time at which its call was due: a generator that waits for a slow system would leave out the
+ * slow calls. Timers have a resolution of 1 ms, which is part of the reported latency.
  */
 export async function openLoop(
   perSecond: number,
@@ -81,7 +81,7 @@ export async function openLoop(
   for (let due = start, n = 0; due < end;) {
     for (const now = performance.now(); due <= now && due < end; n++) {
       const at = due;
-      // One that is refused never ends: it shows in the highest quantiles, as to whoever waits for it.
+      // A refused call counts as infinitely slow: it shows in the highest quantiles.
       calls.push(
         call(n).then(
           () => void latencies.push(performance.now() - at),
@@ -96,7 +96,7 @@ export async function openLoop(
   return latencies;
 }
 
-/** Milliseconds at the median for the disk to take 4 kB for good. */
+/** Median of the milliseconds that the disk takes to store 4 kB durably. */
 export async function fdatasyncP50(folder: string): Promise<number> {
   const file = await open(join(folder, "fdatasync"), "w");
   const times: number[] = [];
@@ -113,7 +113,7 @@ export async function fdatasyncP50(folder: string): Promise<number> {
 export const thousands = (n: number): string => Math.round(n).toLocaleString("en");
 export const rounded = (n: number, digits: number): number => Number(n.toFixed(digits));
 
-/** Prints the rows and writes them, and what else there is to know, to `benchmarks/results/<name>.json`. */
+/** Prints the rows, and writes them with `more` to `benchmarks/results/<name>.json`. */
 export async function report(
   name: string,
   rows: readonly Record<string, unknown>[],

@@ -1,6 +1,6 @@
-// Every measurement, one after another, each in a process of its own: one's garbage is not the other's pause.
+// Runs every measurement, one after another, each in a process of its own: the garbage of one must not pause another.
 //
-//   npm run bench                    all of them, as long as they take (about an hour)
+//   npm run bench                    all of them, about an hour
 //   npm run bench -- --quick         short runs, for a look
 //   npm run bench -- commands replay only these
 import { spawn } from "node:child_process";

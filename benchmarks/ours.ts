@@ -30,7 +30,7 @@ const jobs = defineContract({
   commands: { request: { n: Type.Integer() } },
   events: { "job.requested": { n: Type.Integer() } },
 });
-/** A plain local action, and what a peer's step does as well: one more. */
+/** A plain local action; a step of a peer's workflow calls the same. */
 const work = defineContract({
   service: "work",
   actions: { increment: { params: { n: Type.Integer() }, returns: Type.Object({ n: Type.Integer() }) } },
@@ -53,16 +53,16 @@ const Plain = defineSaga("plain", { startedBy: "job.requested", otherwise })
   .step("first", "work.increment", ({ event }) => ({ n: event.data.n }))
   .step("second", "work.increment", ({ done }) => ({ n: done.first.n }))
   .step(LAST, "work.increment", ({ done }) => ({ n: done.second.n }));
-/** Each command on another of the actors. */
+/** Each command goes to another actor. */
 const Commands = defineSaga("commands", { startedBy: "job.requested", otherwise })
   .step("first", "counters.add", ({ event }) => ({ id: `c${event.data.n % ACTORS}`, by: 1 }))
   .step("second", "counters.add", ({ event }) => ({ id: `c${(event.data.n * 7) % ACTORS}`, by: 1 }))
   .step(LAST, "counters.add", ({ event }) => ({ id: `c${(event.data.n * 11) % ACTORS}`, by: 1 }));
 
-/** By id of the job, who waits for its process. */
+/** Callers that wait for their process, by the id of the job. */
 const waiting = new Map<string, () => void>();
 const LAST_STEP = new RegExp(`^saga:\\w+\\.([\\w-]+)/${LAST}/`);
-/** Sees the answer to a last step. */
+/** Sees the answer to each last step. */
 const lastStep = {
   name: "LastStep",
   localAction: (next: (ctx: Context) => Promise<unknown>) => async (ctx: Context & { headers?: object }) => {
@@ -90,7 +90,7 @@ switch (it.kind) {
     await processes(broker, it);
 }
 
-/** A route and nothing more: what a peer's own HTTP interface is. */
+/** A route and nothing more, comparable to a peer's own HTTP interface. */
 async function serve(broker: ServiceBroker): Promise<number> {
   type Request = IncomingMessage & { $ctx: Context; $params: { params: { id: string } }; body: { by: number } };
   const gateway = broker.createService({
@@ -129,8 +129,8 @@ async function serve(broker: ServiceBroker): Promise<number> {
 }
 
 /**
- * From the command that starts a process to its end. Callers go on at its last step; what counts are the rows of those
- * that are completed, which the last append of each one's journal has written.
+ * From the command that starts a process to its end. A caller continues when the last step has answered; the result
+ * counts rows of completed processes, which the last append of each journal has written.
  */
 async function processes(
   broker: ServiceBroker,

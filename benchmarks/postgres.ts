@@ -21,11 +21,11 @@ const streamsMax = option("streams", 1_000_000);
 const seconds = option("seconds", 15);
 const runs = option("runs", 3);
 
-/** What a record of our counters holds beside its event. */
+/** Additional columns of a record of the counters, besides its event. */
 const METADATA = '{"command":"add","params":{"by":1},"now":"2026-01-01T00:00:00.000Z"}';
-/** Rows of one statement while tables are filled: each says how far it has come. */
+/** Rows of one statement while tables are filled; each statement reports the progress. */
 const CHUNK = 500_000;
-/** Actors that commands go to while the store grows: as many as in the smallest one. */
+/** Actors that get commands while the store grows: as many as the smallest store has. */
 const WORKING_SET = 1_000;
 const RESIDENT = 50_000;
 
@@ -37,7 +37,7 @@ await withPostgres(async (server, folder) => {
     await work(database.url);
     await database.drop();
   };
-  // First: garbage of what ran before would be collected meanwhile, as if the actors had given it back.
+  // Measured first: otherwise garbage of earlier work would be collected meanwhile, and the actors would look smaller.
   await onStore({ streams: 1, eventsEach: 1 }, async url => void rows.push(await memory(url)));
   await onStore({ streams: ACTORS, eventsEach: Math.ceil(eventsMax / 10 / ACTORS) }, async url => {
     const maximum = await commands(url);
@@ -83,7 +83,7 @@ async function commands(url: string): Promise<number> {
   return maximum;
 }
 
-/** Commands to actors that lie evenly among the streams. */
+/** Commands to actors spread evenly over the streams. */
 async function commandsOf(url: string, name: string, streams: number, actors: number): Promise<number> {
   const apart = Math.floor(streams / actors);
   const id = (n: number) => `c${(n % actors) * apart}`;
@@ -112,7 +112,7 @@ async function latencies(url: string, perSecond: number): Promise<Record<string,
   return row;
 }
 
-/** Of an actor that has been loaded and has taken one command. */
+/** Memory of an actor that has been loaded and has executed one command. */
 async function memory(url: string): Promise<Record<string, unknown>> {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
@@ -144,9 +144,9 @@ interface Filling {
   readonly eventsEach: number;
 }
 
-/** Rows as commands would have left them, straight into the tables. */
+/** Writes rows straight into the tables, as commands would have left them. */
 async function fill(url: string, { streams, eventsEach }: Filling): Promise<void> {
-  // Makes the tables.
+  // This start makes the tables.
   const broker = countersBroker({ DATABASE_URL: url });
   await broker.start();
   await broker.stop();
@@ -159,7 +159,7 @@ async function fill(url: string, { streams, eventsEach }: Filling): Promise<void
         "insert into streams (name, bucket, version) select name, bucket, $3 from unnest($1::text[], $2::integer[]) t(name, bucket)",
         [textArray(names), intArray(names.map(bucketOf)), eventsEach],
       );
-      // Ids were given in the order of the rows.
+      // The database has given the ids in the order of the rows.
       const born = "from streams s, generate_series(1, $1::integer) v where s.id > $2 order by s.id, v";
       await client.query(
         `insert into events (stream, version, type, schema_version, data, metadata, recorded_at)
@@ -180,8 +180,8 @@ async function fill(url: string, { streams, eventsEach }: Filling): Promise<void
 }
 
 /**
- * The rows of a command and nothing else, in the same tables after the runs above: event, command id, head of the stream,
- * in one statement a batch, each connection with its own streams. The floor under which no runtime on this server can get.
+ * The rows of a command without a runtime, in the same tables after the runs above: event, command id, head of the
+ * stream, in one statement a batch, each connection with its own streams. No runtime on this server can be faster.
  */
 async function bareInserts(url: string, batch: number, connections: number): Promise<number> {
   const began = performance.now();

@@ -1,10 +1,13 @@
-// The Postgres server of a benchmark: started for it, durable as in production, gone afterwards.
+// The Postgres server of a benchmark: started for it, durable as in production, removed afterwards.
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Postgres, query } from "@valence/runtime/testing/servers";
 
-/** What is not a default that a server of this size would keep. Durability is as it comes, spelled out for the record. */
+/**
+ * Settings that a server of this size would change. The settings of durability are the defaults, written down for the
+ * record.
+ */
 export const POSTGRES_SETTINGS: Readonly<Record<string, string>> = {
   shared_buffers: "1GB",
   max_wal_size: "8GB",
@@ -14,8 +17,8 @@ export const POSTGRES_SETTINGS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Works with a server of its own, and with a folder in which everything of this process and its children lies that is
- * temporary. Both are gone afterwards, also when a signal comes: then `onSignal` ends what else was started.
+ * Runs `work` with a server of its own and a folder for all temporary files of this process and its children. Both are
+ * removed afterwards, also after a signal: then `onSignal` ends the other processes.
  */
 export async function withPostgres(
   work: (server: Postgres, folder: string) => Promise<void>,
@@ -35,7 +38,7 @@ export async function withPostgres(
     void end().then(() => process.exit(130));
   };
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
-  // A benchmark that crashes, as when nobody reads its output any more, leaves no server behind either.
+  // A benchmark that crashes, for example because its output is no longer read, leaves no server behind either.
   const abandon = (server: Postgres) => process.once("exit", () => server.abandon());
   void starting.then(abandon, () => {});
   try {

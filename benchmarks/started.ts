@@ -1,4 +1,5 @@
-// Processes that a benchmark starts: spoken to by messages, ended by their id, all of them when it is interrupted.
+// Processes that a benchmark starts. They are spoken to by messages and ended by their id, all of them when the
+// benchmark is interrupted.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import type { Told } from "./contender.ts";
@@ -6,18 +7,18 @@ import type { Told } from "./contender.ts";
 const running = new Set<ChildProcess>();
 let isInterrupted = false;
 
-/** Ends every process that was started; no other is started from then on, and whoever waits for one fails. */
+/** Ends every process that was started. From then on none can be started, and each wait for one fails. */
 export function endAll(): void {
   isInterrupted = true;
   for (const child of running) child.kill("SIGKILL");
 }
 
-/** Throws when all were ended. */
+/** Throws after `endAll`. */
 export function assertGoingOn(): void {
   if (isInterrupted) throw new Error("interrupted");
 }
 
-/** Ends with the others; it was started elsewhere. */
+/** Makes `endAll` also end a process that was started elsewhere. */
 export function alsoEnd(child: ChildProcess): void {
   running.add(child);
   child.once("exit", () => running.delete(child));
@@ -40,7 +41,7 @@ export class Started {
     child.stdout!.on("data", keep);
     child.stderr!.on("data", keep);
     child.on("error", error => (this.#output += `\n${error.message}`));
-    // A broker of ours tells its parent too, what a supervisor of workers wants to know.
+    // A broker of ours also sends its parent the messages for a supervisor of workers: they are skipped.
     child.on("message", (message: object) => {
       if ("ready" in message || "loads" in message) this.#told.push(message as Told);
     });
@@ -56,7 +57,7 @@ export class Started {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** What it tells next. Throws when it ends first, or tells nothing in time. */
+  /** The next message of the process. Throws when the process ends first, or sends nothing in time. */
   async told(withinS: number): Promise<Told> {
     const late = AbortSignal.timeout(withinS * 1_000);
     for (;;) {
@@ -74,7 +75,7 @@ export class Started {
     }
   }
 
-  /** Resolves when it ends well by itself. */
+  /** Resolves when the process ends with code 0. Throws for any other code. */
   async ended(): Promise<void> {
     if (this.isRunning) await once(this.#child, "exit");
     if (this.#child.exitCode !== 0) throw this.#failure("failed");

@@ -20,7 +20,7 @@ test("the number of a payment card is refused, whatever stands between its digit
     expect(check({ token })).toEqual([
       { field: "token", message: "is a card's number: send the token that stands for it" },
     ]);
-  // Another sum, too short, too long, or not digits alone.
+  // A wrong check sum, too short, too long, or not only digits.
   for (const token of [
     "4242424242424241",
     "42424242424",

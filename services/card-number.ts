@@ -1,8 +1,8 @@
 import { defineFormat } from "@valence/runtime/contract";
 
 /**
- * Format of a text that is anything but the number of a payment card: sent in place of a token, it would lie in every log
- * and journal, in clear.
+ * Format of a text that is not the number of a payment card. A card's number in place of a token would stand in every
+ * log and journal, in clear.
  */
 export const NO_CARD_NUMBER = defineFormat("no-card-number", {
   check: text => !isCardNumber(text),
@@ -10,7 +10,7 @@ export const NO_CARD_NUMBER = defineFormat("no-card-number", {
   example: "tok_ok",
 });
 
-/** 12 to 19 digits with the check sum of ISO/IEC 7812 (Luhn's), blanks and the like between them. */
+/** 12 to 19 digits with a valid check sum of ISO/IEC 7812 (Luhn), with blanks and the like between them. */
 function isCardNumber(text: string): boolean {
   if (!/^[\d\s._/-]*$/u.test(text)) return false;
   const digits = text.replaceAll(/\D/g, "");

@@ -1,5 +1,4 @@
-// Countries as ISO 3166-1 has them. A test compares the list with Node's own data, so that a country which is new there is
-// noticed here.
+// Countries as ISO 3166-1 has them. A test compares the list with Node's own data, so that a new country is noticed.
 import { defineFormat } from "@valence/runtime/contract";
 
 /** Country codes, alpha-2. */
@@ -16,7 +15,7 @@ export const COUNTRIES: ReadonlySet<string> = new Set(
 /** Format of a country's code. */
 export const COUNTRY = defineFormat("iso-3166", { check: code => COUNTRIES.has(code), example: "GB" });
 
-/** Countries in which letters arrive without a postal code, by the Universal Postal Union's guides. */
+/** Countries whose addresses need no postal code, by the Universal Postal Union's guides. */
 export const WITHOUT_POSTAL_CODES: readonly string[] =
   `AE AG AO AW BF BI BJ BO BQ BS BW BZ CD CF CG CI CK CM CW DJ DM ER FJ GA GD GH GM GQ GY HK JM KI KM KN KP ML MO MR MS MW
   NR NU PA QA RW SB SC SL SO SR SS ST SX SY TD TG TK TL TO TV UG VU YE ZW`.split(/\s+/);

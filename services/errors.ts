@@ -1,4 +1,4 @@
-// Errors that several services of the shop give, in one meaning.
+// Errors that several services of the shop give, with the same meaning.
 import { defineErrors } from "@valence/runtime/kernel";
 
 export const shopErrors = defineErrors({

@@ -1,4 +1,4 @@
-// Shared by the services of the shop: what a first start puts into the shop, as the environment says it.
+// Shared by the services of the shop: whether a first start fills the shop, as the environment says.
 import { defineEnvironment, flag } from "@valence/runtime/kernel";
 
 export const seedEnvironment = defineEnvironment("The first start", {

@@ -1,7 +1,7 @@
 import Type from "typebox";
 import { defineFormat } from "@valence/runtime/contract";
 
-/** As Node's own list has them, the historic ones too: an order that was paid in marks stays readable. */
+/** Node's own list of currencies, with the historic ones: an order that was paid in marks stays readable. */
 const CURRENCIES = new Set(Intl.supportedValuesOf("currency"));
 const CURRENCY = defineFormat("iso-4217", { check: code => CURRENCIES.has(code), example: "EUR" });
 

@@ -1,4 +1,4 @@
-// What must not compile in the house. Each @ts-expect-error has to be needed: `npm run types` fails if one is not. It is
+// Code that must not compile. Each @ts-expect-error has to be needed: `npm run types` fails if one is not. The file is
 // never run.
 import { defineContract, type Call, type User } from "@valence/runtime/contract";
 import { route } from "@valence/runtime/gateway";

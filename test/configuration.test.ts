@@ -1,4 +1,4 @@
-// What a start refuses of the environment, with all that the runtime and the services declare.
+// A start refuses a wrong environment, with everything that the runtime and the services declare.
 import { expect, test } from "@jest/globals";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -74,7 +74,7 @@ test.each([
   ),
 );
 
-test("health is told nowhere unless a port is named", () => {
+test("no health port is open unless HEALTH_PORT names one", () => {
   const healthPortIn = (env: Record<string, string>) => nodeEnvironment.of(readEnvironment(env, all)).HEALTH_PORT;
   expect(healthPortIn({})).toBeUndefined();
   expect(healthPortIn({ HEALTH_PORT: "0" })).toBe(0);
@@ -92,7 +92,7 @@ test.each(["redis://localhost", "redis://:secret@127.0.0.1:6380/3", "rediss://us
   url => expect(redisEnvironment.of(readEnvironment({ REDIS_URL: url }, all)).REDIS_URL).toBe(url),
 );
 
-test("durable events go by JetStream where there is NATS, unless it is said otherwise", () => {
+test("durable events go by JetStream where there is NATS, unless CARRIER says otherwise", () => {
   const carrierIn = (env: Record<string, string>) => streamEnvironment.of(readEnvironment(env, all)).CARRIER;
   const NATS_URL = "nats://localhost:4222";
   expect(carrierIn({})).toBe("local");
@@ -100,7 +100,7 @@ test("durable events go by JetStream where there is NATS, unless it is said othe
   expect(carrierIn({ NATS_URL, CARRIER: "local" })).toBe("local");
 });
 
-test("no secret is among what a broker lists of the environment", () => {
+test("the environment that a broker lists has no secret in it", () => {
   const env = {
     NATS_URL: "nats://shop:s3cr3t@127.0.0.1:4222",
     REDIS_URL: "redis://:s3cr3t@127.0.0.1:6379",
@@ -121,7 +121,7 @@ test("the variables of this process stop no start", () => {
   readEnvironment(Object.fromEntries(own.map(name => [name, "x"])), all);
 });
 
-test("docs/configuration.md says what is declared; if not: npx valence configuration", async () => {
+test("docs/configuration.md is what the declarations say; `npx valence docs` writes it", async () => {
   const page = await readFile(join(import.meta.dirname, "../docs/configuration.md"), "utf8");
   expect(page).toBe(configurationPage(page, all));
 });

@@ -33,7 +33,7 @@ test("a code is in one catalogue: it has one status and one meaning", () => {
   expect(twice.map(({ code }) => code)).toEqual([]);
 });
 
-test("no error of a code is made beside the catalogues", () => {
+test("no error with a code is made outside of the catalogues", () => {
   const literal = /new (?:Refusal|Unavailable|Bug)\(\s*"[^"]+"/g;
   expect(sources.flatMap(([path, text]) => (text.match(literal) ?? []).map(found => `${path}: ${found}`))).toEqual([]);
 });
@@ -44,7 +44,7 @@ test("every code of a catalogue is thrown", () => {
   expect(factories.map(({ code: name }) => name).filter(name => !isThrown(name))).toEqual([]);
 });
 
-test("what they say is a clause, and what to do as well: neither begins with a capital nor ends with a full stop", () => {
+test("`says` and `todo` are clauses: they neither begin with a capital nor end with a full stop", () => {
   const isClause = (text: string) =>
     text !== "" && !/^[A-Z][a-z]/.test(text.replace(/^Redis /, "")) && !/[.!]$/.test(text);
   expect(
@@ -52,7 +52,7 @@ test("what they say is a clause, and what to do as well: neither begins with a c
   ).toEqual([]);
 });
 
-test("what a contract refuses with is of a catalogue", () => {
+test("the refusals of a contract are in a catalogue", () => {
   const known = new Set(factories);
   const strange = contracts.flatMap(({ service, refusals }) =>
     Object.values(refusals as Record<string, Factory>)

@@ -1,4 +1,4 @@
-// Law of the house: every shape that a service records is frozen, and today's code reads it.
+// Every shape that a service records is frozen, and today's code reads it.
 import { expect, test } from "@jest/globals";
 import { globSync } from "node:fs";
 import { dirname, join } from "node:path";

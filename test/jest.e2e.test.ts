@@ -1,4 +1,4 @@
-// Jest as people run it: a path narrows a run, and a run that fails or is broken off leaves nothing behind.
+// Jest as people run it: a path narrows a run, and a run that fails or is interrupted leaves nothing behind.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -34,7 +34,7 @@ function jest(files: readonly string[], env: Record<string, string> = {}) {
     run,
     exit: once(run, "exit"),
     output: () => output,
-    /** Of the process that the test file starts. */
+    /** Process id of the process that the test file starts. */
     started: async () => {
       const started = () => existsSync(file) && readFileSync(file, "utf8") !== "";
       await until("the file has started its process", started);
@@ -65,7 +65,7 @@ test.each([
   ["test:unit", ["services/orders/order.test.ts"]],
   ["test:int", ["services/orders/orders.int.test.ts"]],
   ["test:postgres", ["services/orders/orders.int.test.ts"]],
-])("npm run %s -- services/orders runs what it says in that folder, and nothing else", (script, files) => {
+])("npm run %s -- services/orders runs the tests of its kind in that folder, and no others", (script, files) => {
   expect(listed(script, "services/orders").files).toEqual(files);
 });
 

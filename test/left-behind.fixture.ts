@@ -1,4 +1,4 @@
-// A test file that fails in the midst of things: a server runs, a process of its own does, and nothing ends them.
+// A test file that fails halfway: its server and its process are left running, and the file does not end them.
 import { beforeAll, test } from "@jest/globals";
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-// What the README says of the first minutes, against what is there.
+// The README's claims about the first minutes hold: the version of Node, and the commands.
 import { expect, test } from "@jest/globals";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -23,7 +23,7 @@ test("npm ci is silent on the oldest Node that the README allows: no package ask
   expect(asksForMore).toEqual([]);
 });
 
-test("what it tells people to run is there", () => {
+test("the commands that it shows exist", () => {
   const named = [...readme.matchAll(/npm run (?:--\S+ )?([\w:-]+)/g)].map(([, name]) => name!);
   expect(named.length).toBeGreaterThan(5);
   expect([...new Set(named)].filter(name => !Object.hasOwn(scripts, name))).toEqual([]);

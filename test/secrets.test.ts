@@ -1,4 +1,4 @@
-// No message of a start shows four characters of a password, whichever variable has it and whatever is wrong with it.
+// No message of a start shows four characters of a password, for every variable and every mistake.
 import { expect, test } from "@jest/globals";
 import { inspect } from "node:util";
 import { locationOf, readPostgresUrl } from "@valence/runtime/database";
@@ -23,7 +23,7 @@ const VARIABLES = [
   "NODEID",
 ];
 
-/** What a start would say of the variable: its refusal, or the places that later messages name. */
+/** The start's messages about the variable: its refusal, or the places that later messages name. */
 function said(variable: string, value: string): string {
   try {
     const environment = readEnvironment({ [variable]: value }, all);

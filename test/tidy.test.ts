@@ -2,26 +2,26 @@ import { describe, expect, test } from "@jest/globals";
 import { globSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { AnyContract } from "@valence/runtime/contract";
-import * as laws from "./tidy.ts";
+import * as rules from "./tidy.ts";
 
 const root = join(import.meta.dirname, "..");
 const IGNORED = ["node_modules", "data", ".git", "benchmarks/results", "benchmarks/peers", "mixins/dist"];
-const tree: laws.Tree = new Map(
+const tree: rules.Tree = new Map(
   globSync("**/*", { cwd: root, exclude: path => IGNORED.includes(path) || /^mixins.\.build-/.test(path) })
     .filter(path => statSync(join(root, path)).isFile())
     .map(path => [path.replaceAll("\\", "/"), readFileSync(join(root, path), "utf8")]),
 );
-const contracts: laws.ServiceFolder[] = await Promise.all(
+const contracts: rules.ServiceFolder[] = await Promise.all(
   globSync("services/*/contract.ts", { cwd: root }).map(async path => {
     const { contract } = (await import(join(root, path))) as { contract: AnyContract };
     return { folder: path.split(/[\\/]/)[1]!, contract };
   }),
 );
 
-/** Each law holds for the house, and finds what breaks it. */
-const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record<string, string>> }[] = [
+/** The tree keeps each rule, and each rule finds a tree that breaks it. */
+const cases: { rule: (tree: rules.Tree) => string[]; broken: Record<string, Record<string, string>> }[] = [
   {
-    law: laws.importsRunDownward,
+    rule: rules.importsRunDownward,
     broken: {
       "a floor from a higher one": { "mixins/stream/x.ts": 'import { x } from "../actor/index.ts";' },
       "a floor from its neighbour": { "mixins/crud/mixin.ts": 'import type { x } from "../event-store/index.ts";' },
@@ -36,7 +36,7 @@ const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record
     },
   },
   {
-    law: laws.onlyDoorsAreUsed,
+    rule: rules.onlyDoorsAreUsed,
     broken: {
       "an inner room of the runtime": { "services/a/x.ts": 'import { x } from "../../mixins/actor/activation.ts";' },
       "an inner room of a lower floor": { "mixins/saga/x.ts": 'import { x } from "../actor/activation.ts";' },
@@ -58,7 +58,7 @@ const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record
     },
   },
   {
-    law: laws.contractsArePure,
+    rule: rules.contractsArePure,
     broken: {
       "on an actor": { "services/a/contract.ts": 'import { Actors } from "../../mixins/actor/mixin.ts";' },
       "on its own service": { "services/a/contract.ts": 'import { x } from "./x.ts";' },
@@ -66,7 +66,7 @@ const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record
     },
   },
   {
-    law: laws.pureDoorsLoadNoBroker,
+    rule: rules.pureDoorsLoadNoBroker,
     broken: {
       "behind the door": {
         "mixins/actor/index.ts": 'export { x } from "./x.ts";',
@@ -75,11 +75,11 @@ const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record
     },
   },
   {
-    law: laws.servicesKeepApart,
+    rule: rules.servicesKeepApart,
     broken: { "a service's instance": { "services/a/x.ts": 'this.broker.getLocalService("b").field;' } },
   },
   {
-    law: laws.runtimeKnowsNoShop,
+    rule: rules.runtimeKnowsNoShop,
     broken: {
       "a noun": { "mixins/gateway/x.ts": "const cart = 1;" },
       "in a comment": { "mixins/gateway/x.ts": "// A customer may ask." },
@@ -89,9 +89,9 @@ const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record
     },
   },
   {
-    law: laws.noFileIsDead,
+    rule: rules.noFileIsDead,
     broken: {
-      "nobody imports it": { "mixins/actor/forgotten.ts": "export const x = 1;" },
+      "no file imports it": { "mixins/actor/forgotten.ts": "export const x = 1;" },
       "only its test does": {
         "services/a/x.ts": "export const x = 1;",
         "services/a/x.test.ts": 'import { x } from "./x.ts";',
@@ -100,7 +100,7 @@ const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record
     },
   },
   {
-    law: laws.nothingIsLeftOver,
+    rule: rules.nothingIsLeftOver,
     broken: {
       "a note to oneself": { "mixins/x.ts": "// TODO: later" },
       "a test alone": { "mixins/x.test.ts": 'test.only("x", () => {});' },
@@ -111,64 +111,64 @@ const cases: { law: (tree: laws.Tree) => string[]; broken: Record<string, Record
     },
   },
   {
-    law: laws.oneReaderOfTheEnvironment,
+    rule: rules.oneReaderOfTheEnvironment,
     broken: { "a second reader": { "services/a/x.ts": 'const port = process.env["PORT"];' } },
   },
   {
-    law: laws.failpointsAreUsed,
+    rule: rules.failpointsAreUsed,
     broken: {
       "never passed": { "mixins/a/failpoints.ts": 'export const failpoint = defineFailpoints("a:before");' },
     },
   },
   {
-    law: laws.declarationsAreRead,
+    rule: rules.declarationsAreRead,
     broken: {
       "variables that no start checks": { "mixins/a/environment.ts": "export const x = 1;" },
       "failpoints that no start knows": { "mixins/a/failpoints.ts": "export const x = 1;" },
     },
   },
   {
-    law: laws.linksResolve,
+    rule: rules.linksResolve,
     broken: {
       "to nothing": { "README.md": "[x](docs/gone.md)" },
       "to no heading": { "README.md": "# Title\n[x](#other)" },
     },
   },
   {
-    law: laws.commandsExist,
+    rule: rules.commandsExist,
     broken: {
       "no such script": { "README.md": "`npm run fly`", "package.json": '{ "scripts": { "start": "node x" } }' },
       "not even start": { "README.md": "`npm start`", "package.json": "{}" },
     },
   },
   {
-    law: laws.oneActorAService,
+    rule: rules.oneActorAService,
     broken: { "two of them": { "services/a/x.ts": "defineActor(a)({}); defineActor(b)({});" } },
   },
 ];
 
-describe.each(cases)("$law.name", ({ law, broken }) => {
-  test("holds for the house", () => expect(law(tree)).toEqual([]));
+describe.each(cases)("$rule.name", ({ rule, broken }) => {
+  test("holds for the tree", () => expect(rule(tree)).toEqual([]));
   test.each(Object.entries(broken))("finds: %s", (_name, files) => {
-    expect(law(new Map(Object.entries(files)))).not.toEqual([]);
+    expect(rule(new Map(Object.entries(files)))).not.toEqual([]);
   });
 });
 
 describe("namesAgree", () => {
   const stock = { service: "inventory", actor: "stock", events: { "stock.received": {} } };
-  test("holds for the house", () => {
+  test("holds for the tree", () => {
     expect(contracts.length).toBeGreaterThan(0);
-    expect(laws.namesAgree(contracts)).toEqual([]);
+    expect(rules.namesAgree(contracts)).toEqual([]);
   });
   test("finds a folder with another name, and an event of another's", () => {
-    expect(laws.namesAgree([{ folder: "inventory", contract: stock }])).toEqual([]);
-    expect(laws.namesAgree([{ folder: "stock", contract: stock }])).toHaveLength(1);
+    expect(rules.namesAgree([{ folder: "inventory", contract: stock }])).toEqual([]);
+    expect(rules.namesAgree([{ folder: "stock", contract: stock }])).toHaveLength(1);
     const events = { "order.placed": {} };
-    expect(laws.namesAgree([{ folder: "inventory", contract: { ...stock, events } }])).toHaveLength(1);
+    expect(rules.namesAgree([{ folder: "inventory", contract: { ...stock, events } }])).toHaveLength(1);
   });
 });
 
-test("the tree is the whole house", () => {
+test("the tree is the whole project", () => {
   for (const path of ["package.json", "mixins/kernel/index.ts"]) expect(tree.has(path)).toBe(true);
   expect([...tree.keys()].some(path => path.endsWith(".service.ts") && path.startsWith("services/"))).toBe(true);
   expect([...tree.keys()].some(path => path.startsWith("node_modules"))).toBe(false);

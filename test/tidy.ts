@@ -1,4 +1,4 @@
-// The laws of the house, as functions of a tree of files: what they find is a list of sentences, none when all is well.
+// The rules of the source tree, as functions of its files: each answers a list of sentences, none when all is well.
 import { dirname, join } from "node:path/posix";
 
 /** Text by path, with `/`, relative to the root. */
@@ -30,16 +30,18 @@ const FLOORS: Readonly<Record<string, number>> = {
   cli: 12,
 };
 
-/** What plugs into the broker stands on these, and on the pure doors that it needs. */
+/** The floor that plugs into the broker stands on these, and on the pure doors that it needs. */
 const BELOW_BROKER = ["kernel", "contract", "redis"];
 
-/** Tests, what only they use, and benchmarks: they may open inner rooms. */
+/** Tests, their helpers, and benchmarks: they may open inner rooms. */
 const isForTests = (path: string): boolean =>
   /\.(test|conformance|fixture)\.ts$|\.test-d\.ts$|(^|\/)negative\.ts$/.test(path) ||
   /^(test|benchmarks|mixins\/testing|mixins\/cli\/templates)\/|^jest\.config\.mjs$/.test(path);
 const isCode = (path: string): boolean => /\.(ts|mjs)$/.test(path);
 
-/** `mixins/saga`, `services/orders`: the folder that the file belongs to. `services` alone: vocabulary that all share. */
+/**
+ * The folder that the file belongs to: `mixins/saga`, `services/orders`. `services` alone: vocabulary that all share.
+ */
 function ownerOf(path: string): string {
   const [top = "", folder = ""] = path.split("/");
   const isFile = path.split("/").length === 2;
@@ -56,7 +58,7 @@ export function importsOf(path: string, text: string): Import[] {
   // A worker's file, or a process that a test starts.
   for (const [, name] of text.matchAll(/new URL\("(\.[^"]+)"/g)) add(name!, false);
   for (const [, name] of text.matchAll(/"([\w.-]+\.ts)"/g)) add(`./${name}`, false);
-  // What jest's configuration names.
+  // Files that jest's configuration names.
   for (const [, name] of text.matchAll(/"<rootDir>\/([^"]+\.(?:ts|mjs))"/g)) add(name!, false);
   return found;
 }
@@ -97,7 +99,7 @@ function isForbidden(from: string, to: string): boolean {
 
 const isOfHouse = (owner: string): boolean => /^(mixins|services)(\/|$)/.test(owner);
 
-/** What measures a part of the runtime by itself, and opens the room in which it lies. */
+/** Files that measure a part of the runtime by itself, with the room that they open. */
 const MEASURES_A_PART: readonly string[] = [
   "benchmarks/event-store.ts",
   "benchmarks/postgres.ts",
@@ -107,9 +109,10 @@ const MEASURES_A_PART: readonly string[] = [
 ];
 
 /**
- * Others come in by a door: `index.ts` or `mixin.ts` of a runtime folder, `contract.ts` of a service. A service imports a
- * contract as a type; the gateway's routes take schemas from it, which is a pure value. `siblings.ts` is the door for other
- * folders of the runtime. Tests beside the runtime's code and in `test/` open any room, tests of services only doors.
+ * Other folders come in by a door: `index.ts` or `mixin.ts` of a runtime folder, `contract.ts` of a service. A service
+ * imports a contract as a type; the gateway's routes take schemas from it, since it is a pure value. `siblings.ts` is
+ * the door for other folders of the runtime. Tests beside the runtime's code and in `test/` open any room, tests of
+ * services only doors.
  */
 export function onlyDoorsAreUsed(tree: Tree): string[] {
   const say = ({ from, to }: Import, rule: string) => `${from} imports ${to}: ${rule}`;
@@ -119,7 +122,7 @@ export function onlyDoorsAreUsed(tree: Tree): string[] {
     if (ownerOf(from) === there || from === "moleculer.config.ts" || MEASURES_A_PART.includes(from)) return [];
     if (there.startsWith("mixins/")) return isOpenTo(from, to) ? [] : [say(found, `doors are ${doorsFor(from)}`)];
     if (isForTests(from) || !there.startsWith("services/")) return [];
-    // What a first start puts into a service is data, and the service's own; only the seeding reads it.
+    // The data of a first start belongs to its service; only the seeding reads it.
     if (from.startsWith("services/seed/") && to.endsWith(".seed.ts")) return [];
     if (!to.endsWith("/contract.ts")) return [say(found, "of another service only contract.ts, as a type")];
     const isType = typeOnly || from.startsWith("services/api/routes/");
@@ -130,14 +133,16 @@ export function onlyDoorsAreUsed(tree: Tree): string[] {
 const isSibling = (path: string): boolean => path.startsWith("mixins/");
 const doorsFor = (from: string): string => `index.ts and mixin.ts${isSibling(from) ? ", and siblings.ts" : " only"}`;
 function isOpenTo(from: string, to: string): boolean {
-  // The command line is the runtime's own, and opens what an operator may see and repair.
+  // The command line belongs to the runtime, and opens what an operator may see and repair.
   if (ownerOf(from) === "mixins/cli") return true;
   if (isForTests(from) && (isSibling(from) || from.startsWith("test/") || isForTests(to))) return true;
   const door = /^mixins\/[^/]+\/(\w+)\.ts$/.exec(to)?.[1];
   return door === "index" || door === "mixin" || (door === "siblings" && isSibling(from));
 }
 
-/** `index.ts` is the pure door: nothing behind it loads the broker. (But for the options of a broker, and the tests' kit.) */
+/**
+ * `index.ts` is the pure door: nothing behind it loads the broker. Exceptions: the broker's options, and the test kit.
+ */
 export function pureDoorsLoadNoBroker(tree: Tree): string[] {
   const doors = [...tree.keys()].filter(path => /^mixins\/(?!broker\/|testing\/)[^/]+\/index\.ts$/.test(path));
   return doors.flatMap(door => {
@@ -149,7 +154,7 @@ export function pureDoorsLoadNoBroker(tree: Tree): string[] {
   });
 }
 
-/** A contract stands on schemas alone: its reader loads no code of the service. */
+/** A contract stands on schemas alone: an importer loads no code of the service. */
 export function contractsArePure(tree: Tree): string[] {
   const isVocabulary = (path: string) => /^services\/[^/]+\.ts$/.test(path);
   return allImports(tree)
@@ -162,7 +167,9 @@ const isPureVocabulary = (path: string, isVocabulary: (path: string) => boolean)
   /^mixins\/(accounts|contract|kernel|projection)\/index\.ts$|^services\/[^/]+\/errors\.ts$/.test(path) ||
   isVocabulary(path);
 
-/** Words of the shop: a runtime that has them is not another domain's. Alone, `order` is also a sequence. */
+/**
+ * Words of the shop. A runtime that has them fits no other domain. `order` alone is left out: it is also a sequence.
+ */
 const SHOP_WORDS = [
   /\b(?:shop|storefront|cart|basket|checkout|customer|merchant|product|catalog|stock|sku|warehouse)s?\b/i,
   /\b(?:inventory|inventories|payments?|refunds?|invoices?|shipments?|shipping|order-views?)\b/i,
@@ -197,7 +204,7 @@ export function runtimeKnowsNoShop(
       if (word !== undefined) found.push(`${path}:${n + 1} has a word of the shop: ${word}`);
     }
   }
-  // A broken example has no such files.
+  // The example of a broken tree has no such files.
   const unneeded = tree.has("package.json") ? patterns.filter(({ isNeeded }) => !isNeeded) : [];
   return [...found, ...unneeded.map(({ key }) => `${key} has no word of the shop: take it off the list`)];
 }
@@ -205,22 +212,27 @@ export function runtimeKnowsNoShop(
 const patternOf = (text: string): RegExp =>
   new RegExp(`^${text.replaceAll(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*")}$`);
 
-/** Services call each other by the broker: an instance of another is only in this process, and its fields are its own. */
+/**
+ * Services call each other by the broker: an instance of another service exists only in its own process, and its fields
+ * are its own.
+ */
 export function servicesKeepApart(tree: Tree): string[] {
   return codeOf(tree)
     .filter(([path, text]) => !isForTests(path) && path !== MAKES_ADMINISTRATOR && text.includes("getLocalService("))
     .map(([path]) => `${path} reaches into another service: call an action, or declare a mechanism in mixins/kernel`);
 }
-/** No node of the bus may make an administrator, so that it is no action. */
+/** No action makes an administrator, so that no node of the bus can. */
 const MAKES_ADMINISTRATOR = "services/seed/seed.service.ts";
 
-/** Every file is an entry, or something reaches it. Code that only tests use is for tests, and says so by its name. */
+/**
+ * Every file is an entry, or an entry reaches it. Code that only tests use lies with the tests, and its name says so.
+ */
 export function noFileIsDead(tree: Tree): string[] {
   const code = codeOf(tree).map(([path]) => path);
   const entries = code.filter(
     path =>
       !path.includes("/") ||
-      // A command says in its first line how it is run.
+      // The first line of a command says how it is run.
       tree.get(path)!.startsWith(`// node ${path} `) ||
       path === "mixins/packing.ts" ||
       /^(mixins\/cli|mixins\/testing\/jest|benchmarks)\//.test(path) ||
@@ -260,7 +272,7 @@ const LEFTOVERS: readonly [RegExp, string][] = [
   [/\b(DESIGN|RUNTIME|STYLE|PITFALLS|GATEWAY|MOLECULER)(\.md| (section )?\d)/, "a page that readers do not have"],
 ];
 
-/** Nothing is left over from writing it. (These two files name what they look for.) */
+/** No notes of the author are left over. (These two files name what they look for.) */
 export function nothingIsLeftOver(tree: Tree): string[] {
   return linesOf(tree).flatMap(({ path, line, number, before }) => {
     const found = LEFTOVERS.filter(([pattern]) => pattern.test(line)).map(([, why]) => why);
@@ -278,7 +290,7 @@ function linesOf(tree: Tree) {
     );
 }
 
-/** The environment is read and checked in one place. Scripts may set what the runner reads, tests what a process gets. */
+/** The environment is read and checked in one place. Scripts may set variables for the runner, tests for a process. */
 export function oneReaderOfTheEnvironment(tree: Tree): string[] {
   const readers = ["mixins/kernel/environment.ts", "mixins/kernel/failpoints.ts"];
   return codeOf(tree)
@@ -299,7 +311,7 @@ export function failpointsAreUsed(tree: Tree): string[] {
     .map(name => `failpoint ${name} is in no code`);
 }
 
-/** A start checks what the floors of the runtime declare only if it knows of it. */
+/** A start checks what a floor declares only if `declared.ts` lists that floor. */
 export function declarationsAreRead(tree: Tree): string[] {
   const reader = "mixins/cli/declared.ts";
   const read = importsOf(reader, tree.get(reader) ?? "").map(({ to }) => to);

@@ -1,5 +1,5 @@
-// One event appended to a stream of Emmett, with its defaults: pool, schema, no expected version (which saves it a
-// comparison that ours makes).
+// One event appended to a stream of Emmett with its defaults: pool, schema, no expected version (which saves it a
+// comparison that our store makes).
 import { getPostgreSQLEventStore } from "@event-driven-io/emmett-postgresql";
 import { measure, task, type Effort } from "../contender.ts";
 

@@ -1,5 +1,5 @@
-// Orders on Fastify and pg, as one writes it by hand: verified token, validated body, a row for the order and one for
-// the outbox in one transaction. Prices come from a map in memory.
+// Orders on Fastify and pg, written by hand: verified token, validated body, a row for the order and one for the outbox
+// in one transaction. Prices come from a map in memory.
 import { randomUUID } from "node:crypto";
 import jwt from "@fastify/jwt";
 import fastify from "fastify";

@@ -5,7 +5,7 @@ import { measure, task, type Effort } from "../contender.ts";
 
 export interface HttpLoad extends Effort {
   readonly origin: string;
-  /** `/counter/{n}/add`; `{n}` is counted up to `ids`, then from 0 again. */
+  /** `/counter/{n}/add`; `{n}` counts up to `ids`, then starts from 0 again. */
   readonly path: string;
   readonly ids: number;
   /** Sent in turn. */
@@ -19,7 +19,7 @@ const { origin, path, ids, bodies, headers, keys, ...effort } = task() as HttpLo
 const pool = new Pool(origin, { connections: effort.callers, pipelining: 1 });
 const paths = Array.from({ length: ids }, (_, n) => path.replace("{n}", `c${n}`));
 
-/** The leanest way that undici has: what the generator takes, the measured does not get. */
+/** The cheapest way that undici has: CPU that the generator takes, the measured process lacks. */
 const request = (n: number): Promise<void> =>
   new Promise((resolve, reject) => {
     let status = 0;

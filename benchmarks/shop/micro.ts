@@ -1,4 +1,4 @@
-// Micro suites with benchmark.js: what one command costs on the loop, part by part.
+// Micro suites with benchmark.js: the cost of each part of a command on the loop.
 import Benchmark from "benchmark";
 import { Validator } from "../../mixins/broker/validator.ts";
 import { paramsOf } from "@valence/runtime/contract";
@@ -14,7 +14,7 @@ const command = { orderId: "0190f5fe-0000-7000-8000-000000000001", quantity: 1 }
 const check = new Validator().compile(paramsOf(contract.commands.reserve));
 const nodes = Array.from({ length: 8 }, (_, i) => ({ id: `node-${i}` }));
 const mailbox: number[] = [];
-/** Results go here, or the compiler would see that nobody wants them and leave the work out. */
+/** Results are assigned here; otherwise the compiler would see that they are unused and leave the work out. */
 export const sink: { last: unknown } = { last: undefined };
 
 const rows: Record<string, unknown>[] = [];

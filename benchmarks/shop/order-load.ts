@@ -1,14 +1,14 @@
-// Whole orders as load: `POST /orders` over HTTP with authentication, while a bounded number of sagas is open. What is
-// accepted is so also completed: the backlog at the end is no larger than after 10 s.
+// Whole orders as load: `POST /orders` over HTTP with authentication, while a bounded number of sagas is open. So
+// accepted orders are also completed: the backlog at the end is no larger than after 10 s.
 import { Agent, request as httpRequest } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { newId } from "@valence/runtime/kernel";
 import { orderOf, type Shop } from "../../test/shop/support/shop.ts";
 import { quantile, rounded } from "../harness.ts";
 
-/** What the operations page answers at most: past it the backlog is only known to be larger. */
+/** Sagas that the operations page answers at most: beyond that the backlog is only known to be larger. */
 const ROWS = 500;
-/** Milliseconds until an accepted order has its saga; before, it counts as open by itself. */
+/** Milliseconds until an accepted order has its saga; until then the order itself counts as open. */
 const STARTED_WITHIN_MS = 500;
 
 export interface Tokens {
@@ -18,7 +18,7 @@ export interface Tokens {
 
 export interface OrderRun {
   readonly acceptedPerSecond: number;
-  /** Undefined when the backlog grew past what can be seen. */
+  /** Undefined when the backlog grew beyond what the operations page answers. */
   readonly completedPerSecond: number | undefined;
   readonly latencyMs: { readonly p50: number; readonly p99: number };
   readonly backlogAfter10s: number | undefined;
@@ -28,7 +28,7 @@ export interface OrderRun {
   readonly cpus: number;
 }
 
-/** Fills every shelf, so that no order is rejected; answers bodies of orders, two lines each. */
+/** Fills the stock of every product, so that no order is rejected; answers bodies of orders, two lines each. */
 export async function stock(shop: Shop, admin: string): Promise<string[]> {
   const products: { id: string; sku: string }[] = [];
   for (let page = 1; page <= 2; page++)
@@ -77,7 +77,7 @@ export class OrderLoad {
     const before = await this.#openSagas();
     let open = before;
     let accepted = 0;
-    /** When each was sent. */
+    /** Time at which each order was sent. */
     const sentAt: number[] = [];
     let after10: number | undefined;
     const cpu = process.cpuUsage();

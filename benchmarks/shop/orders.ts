@@ -1,6 +1,6 @@
-// Whole orders per second: `POST /orders` over HTTP with authentication, the saga seeing each one through to its end, all
-// projections on. The load keeps a bounded number of orders open, so what is accepted is also completed: the backlog at
-// the end is no larger than after 10 s. Beside it, what is accepted when nobody waits for the sagas.
+// Whole orders per second: `POST /orders` over HTTP with authentication, the saga completing each one, all projections
+// on. The load keeps a bounded number of orders open, so accepted orders are also completed: the backlog at the end is
+// no larger than after 10 s. For comparison: orders accepted when the load does not wait for the sagas.
 //
 //   node benchmarks/orders.ts [--seconds 60] [--connections 64] [--open 400]
 import { mkdtemp, rm } from "node:fs/promises";
@@ -25,7 +25,7 @@ try {
   const rows = [orderRow(`whole orders, at most ${openMax} open`, await load.run(seconds, openMax))];
   await load.rest();
   const unbounded = await load.run(Math.min(10, seconds), Number.POSITIVE_INFINITY);
-  rows.push(orderRow("accepted only, nobody waits for the sagas", unbounded));
+  rows.push(orderRow("accepted only, without waiting for the sagas", unbounded));
   await report("orders", rows);
 } finally {
   load?.close();

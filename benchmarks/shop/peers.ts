@@ -1,6 +1,6 @@
-// Ours beside what people use today: one run, this machine, the same durability (fsync and synchronous_commit on), the
-// same Postgres server with a new database for each contender, the same number of load connections, a warm-up, and the
-// median of several runs. Each contender has a process of its own, and so has the load of the HTTP cases.
+// Compares the runtime with its peers: one run, this machine, the same durability (fsync and synchronous_commit on),
+// the same Postgres server with a new database for each contender, the same number of load connections, a warm-up, and
+// the median of several runs. Each contender has a process of its own, and so has the load of the HTTP cases.
 //
 //   npm run bench:peers                          all of it, about 20 minutes
 //   npm run bench:peers -- --quick               about 3 minutes, for a look
@@ -30,10 +30,10 @@ const PEERS = new URL("../peers/", import.meta.url);
 const OURS = new URL("../ours.ts", import.meta.url);
 const ROOT = new URL("../..", import.meta.url);
 
-/** Connections of a peer's pool: of 8 to 100 those with which it was fastest on two cores. */
+/** Connections of each peer's pool: of 8 to 100 the number with which it was fastest on two cores. */
 const POOL = { fastify: option("fastify-pool", 16), dbos: option("dbos-pool", 50) };
 const ORDER_CONNECTIONS = 64;
-/** Sagas that are open at once when everything is on. */
+/** Sagas open at once when all services run. */
 const OPEN_MAX = 400;
 const ISSUER = "valence";
 const ADMIN = { email: "admin@example.com", password: "benchmarks only" };
@@ -57,10 +57,10 @@ const named = listOption("--cases");
 const effort = isQuick ? { warmUpSeconds: 1, seconds: 2, runs: 1 } : { warmUpSeconds: 4, seconds: 12, runs: 3 };
 const wholeSeconds = isQuick ? 10 : 60;
 
-/** What became of one contender in one case. */
+/** The result of one contender in one case. */
 interface Measured {
   readonly loads: readonly Load[];
-  /** Whether the loads' CPU is the generator's alone, or the contender's with its callers. */
+  /** Whether the CPU of the loads is the generator's alone, or the contender's with its callers. */
   readonly generator: "own process" | "in process";
   readonly whole?: OrderRun;
 }
@@ -98,14 +98,14 @@ await withPostgres(async (started, itsFolder) => {
   );
 }, endAll);
 
-/** One that fails is told and left out of the table. */
+/** A contender that fails is reported and left out of the table. */
 async function measureAll(entries: readonly Entry[]): Promise<void> {
   const startedAt = Date.now();
   for (const [i, entry] of entries.entries()) {
     const minutes = ((Date.now() - startedAt) / 60_000).toFixed(1);
     console.log(`[${i + 1}/${entries.length}, ${minutes} min] ${entry.name}`);
     assertGoingOn();
-    // What the one before has left in memory is not the next one's to write.
+    // Syncs the disk: this contender must not write what the one before has left in memory.
     await query(server.url(), "checkpoint");
     try {
       const measured = await entry.measure();
@@ -197,7 +197,7 @@ async function overHttp(actors: number, callers: number): Promise<Measured> {
   });
 }
 
-/** With its defaults, which sync its log before an answer; the data lies on the same disk as that of Postgres. */
+/** Restate with its defaults, which sync its log before an answer; its data is on the same disk as Postgres's. */
 async function restate(actors: number, callers: number): Promise<Measured> {
   const [ingress, admin, fabric, port] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const base = join(folder, `restate-${ingress}`);
@@ -234,16 +234,16 @@ async function restate(actors: number, callers: number): Promise<Measured> {
   }
 }
 
-/** The shop without sagas, read models and reactors: what is left accepts orders. */
+/** The shop without sagas, read models and reactors: it only accepts orders. */
 async function acceptedOnly(): Promise<Measured> {
   return withShop(async (shop, { customer }, bodies, env) => {
-    // The whole shop has filled catalog and shelves; the same database is opened again by the services that accept.
+    // The whole shop has filled catalog and stock; the services that accept orders open the same database again.
     await shop.child.end("SIGTERM");
     const { port } = new URL(shop.url);
     const SERVICES = "api,accounts,catalog,orders";
     shop.child = new Child(["mixins/cli/valence.mjs", "start"], { LOGLEVEL: "warn", ...env, PORT: port, SERVICES });
     alsoEnd(shop.child.process);
-    // Never ready: a gateway is when all its routes are served.
+    // This gateway never becomes ready: that needs the services of all its routes.
     await until("the services answer", async () => {
       if (!shop.child.running) throw new Error(`the shop ended:\n${shop.child.output}`);
       const answer = await shop.request("GET", "/api/v1/products?pageSize=1").catch(() => undefined);
@@ -302,7 +302,7 @@ async function wholeOrders(): Promise<Measured> {
   });
 }
 
-// ---- what they share
+// ---- shared
 
 function peer(name: string): URL {
   return new URL(`${name}.ts`, PEERS);
@@ -344,7 +344,7 @@ async function withShop<T>(
   });
 }
 
-/** Longer than it can take on a machine that does its work. */
+/** Longer than a working machine takes. */
 function patienceS(): number {
   return 60 + 3 * (effort.warmUpSeconds + effort.runs * effort.seconds);
 }
@@ -392,7 +392,10 @@ async function readyPort(started: Started): Promise<number> {
   return told.ready;
 }
 
-/** Peers are no dependency of ours: installed when they are first met, and again when their lock has changed. */
+/**
+ * The peers are no dependencies of ours: they are installed before their first run, and again when their lock file has
+ * changed.
+ */
 async function installPeers(): Promise<void> {
   const installed = new URL("node_modules/.package-lock.json", PEERS);
   const lock = new URL("package-lock.json", PEERS);

@@ -1,5 +1,5 @@
 // Replay: the activation of an actor with 10 000 events, with and without snapshot, and the speed at which the order
-// views are built anew from the log.
+// views are rebuilt from the log.
 //
 //   node benchmarks/replay.ts [--events 10000] [--orders 40000] [--runs 5]
 import { mkdtemp, rm } from "node:fs/promises";
@@ -53,7 +53,7 @@ async function activations(): Promise<Record<string, unknown>[]> {
       0,
       Array.from({ length: events }, () => event("stock.received", { quantity: 1 })),
     );
-  // A head check takes a snapshot as a commit does: the plain one is loaded by an actor that takes none.
+  // A head check takes a snapshot as a commit does, so the plain stream is loaded by a host that takes none.
   const host = (snapshotEvery: number) =>
     new ActorHost({ ...(Stock as Actor), snapshotEvery }, store, { logger: console });
   const filled = host(100);
@@ -135,7 +135,7 @@ async function fillOrders(): Promise<void> {
   await store.close();
 }
 
-/** Every build of the projection is live and has nothing before it. */
+/** Resolves when every build of the projection is live and has caught up. */
 async function caughtUp(broker: ServiceBroker, name?: string): Promise<void> {
   for (const end = Date.now() + 120_000; Date.now() < end; await sleep(20)) {
     const { projections } = await broker.call<any, object>("order-views.projections", {});

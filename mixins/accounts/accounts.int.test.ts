@@ -33,7 +33,7 @@ afterEach(async () => {
 });
 
 const contract = accountsContract({ roles: ["guest"] });
-/** Without an administrator of its own, unless the options say otherwise. */
+/** Starts without a first administrator, unless the options say otherwise. */
 async function start(options: AccountsOptions = {}, env: Record<string, string> = {}) {
   const environment = readEnvironment({ ...databases.env, ...env });
   const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
@@ -154,7 +154,7 @@ test("accounts of the release before keep their address in its form; of two for 
   expect(await nameOf("zo\u00eb@example.com")).toBe(lone);
   expect(await nameOf("ADA@example.com")).toBe("ada@example.com");
 
-  // A node of the release before goes on adding accounts, and knows nothing of keys.
+  // A node of the previous release goes on adding accounts without keys.
   const late = "noe\u0308l@example.com";
   await add(late);
   expect(await nameOf(late)).toBe(late);
@@ -239,7 +239,7 @@ test("a person reads their own account only, an administrator any", async () => 
   expect(await asked({ id: "root", roles: ["admin"] })).toMatchObject({ id });
 });
 
-/** The first administrator as the n-th node makes it. */
+/** The first administrator, as the n-th node makes it. */
 const firstStart = (n = 0) => {
   const { database, passwords } = brokers[n]!.getLocalService("accounts") as unknown as {
     database: Database;
@@ -262,7 +262,7 @@ test("a first start that another one overtakes finds its administrator", async (
   const seeded = await database.transaction(async trx => {
     await trx("users").insert({ ...row, roles: '["admin","guest"]' });
     const seeding = root();
-    // On SQLite it comes no further than to its first read.
+    // On SQLite it gets no further than its first read.
     const waiting = `select from pg_locks join pg_stat_activity using (pid) where not granted and datname = current_database()`;
     if (isOnPostgres())
       await until("it waits for the other's row", async () => (await database.knex.raw(waiting)).rows.length > 0);
@@ -280,7 +280,7 @@ test("two first starts at once make one administrator", async () => {
   expect((await call("accounts.login", admin)).user.roles).toContain("admin");
 });
 
-test("the first administrator gets the newest password until somebody has seen it, and none after", async () => {
+test("the first administrator gets the newest password until a person has seen it, and none after", async () => {
   const call = await start();
   expect(await root()).toBe("made");
   expect(await root("second password")).toBe("made");
@@ -310,16 +310,16 @@ test("no action makes an administrator unless an administrator asks, and none se
   );
   const { id } = await register(call);
   const grant = (meta: object) => call("accounts.setRoles", { id, roles: ["admin"] }, { meta: { ...meta } });
-  // Neither the bus itself, nor a user that somebody on it made up.
+  // Another node of the bus may not, nor may a user that such a node made up.
   for (const meta of [{}, { user: { id, roles: ["admin"] } }, { user: { id: newId(), roles: ["admin"] } }])
     await expect(grant(meta)).rejects.toMatchObject(refused("FORBIDDEN", 403));
   expect((await call("accounts.get", { id })).roles).toEqual(["guest"]);
 });
 
-/** As the gateway calls for a client from there. */
+/** A call as the gateway makes it for a client at that address. */
 const from = (address: string) => ({ meta: { address } });
 
-test("of 200 guesses at once, from everywhere, no more are verified than the limit says, and the owner gets in", async () => {
+test("200 guesses at once from many addresses: no more are verified than the limit says, and the owner gets in", async () => {
   const call = await start();
   await call("accounts.register", { ...ada, name: "Ada" }, from("192.0.2.1"));
   const guesses = await Promise.all(
@@ -331,7 +331,7 @@ test("of 200 guesses at once, from everywhere, no more are verified than the lim
   );
   expect(guesses.filter(type => type === "BAD_CREDENTIALS")).toHaveLength(limits.failedLoginsMax);
   expect(guesses.filter(type => type === "TOO_MANY_ATTEMPTS")).toHaveLength(200 - limits.failedLoginsMax);
-  // Elsewhere it may be a guesser that knows it by now.
+  // At another address it may be a guesser who has found the password.
   await expect(call("accounts.login", ada, from("203.0.113.1"))).rejects.toMatchObject(
     refused("TOO_MANY_ATTEMPTS", 429),
   );

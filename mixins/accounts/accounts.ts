@@ -35,7 +35,7 @@ import { userTable, Users, type User } from "./users.ts";
 import { accountErrors } from "./errors.ts";
 
 export interface AccountsOptions {
-  /** Roles of a person who registers, and of the first administrator besides `admin`. Default: none. */
+  /** Roles that each new account gets, and the first administrator besides `admin`. Default: none. */
   readonly registered?: readonly string[];
   /** Whether a first start makes an administrator, from `ADMIN_EMAIL` and `ADMIN_PASSWORD`. Default: always. */
   readonly firstAdministrator?: (broker: ServiceBroker) => boolean;
@@ -57,15 +57,15 @@ interface Accounts {
 const migrations = [userTable, sessionTables, firstAdministratorTable, knownAddressTable, emailKeys];
 
 /**
- * The accounts service of a domain: `Accounts(accountsContract({ roles: ["clerk"] }), { registered: ["clerk"] })`. Throws
- * Misconfigured where `registered` names a role that the contract does not declare, or `admin`.
+ * The accounts service of a domain: `Accounts(accountsContract({ roles: ["clerk"] }), { registered: ["clerk"] })`.
+ * Throws Misconfigured when `registered` names a role that the contract does not declare, or `admin`.
  */
 export function Accounts(contract: AccountsContract, options: AccountsOptions = {}): ServiceSchema {
   const { registered = [], firstAdministrator = () => true } = options;
   const undeclared = registered.find(role => !rolesDeclared(contract).includes(role));
   if (undeclared !== undefined) throw new Misconfigured(`accounts: the role "${undeclared}" is not declared`);
   if (registered.includes(ADMIN))
-    throw new Misconfigured("accounts: everybody who registers would be an administrator");
+    throw new Misconfigured("accounts: every person who registers would be an administrator");
 
   return defineService(contract, {
     mixins: [Sql({ migrations })],
@@ -92,7 +92,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
     },
 
     methods: {
-      /** Of several workers only the first makes it: each would make up another password. */
+      /** Only the first of several workers makes the administrator: each would make up another password. */
       async makeFirstAdministrator(): Promise<void> {
         const { WORKER = 1 } = nodeEnvironment.of(this.broker);
         const { ADMIN_EMAIL: email, ADMIN_PASSWORD } = accountsEnvironment.of(this.broker);
@@ -102,7 +102,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         const outcome = await first.make(email, await this.passwords.hash(password), registered);
         if (outcome === "taken")
           this.logger.warn(
-            `ADMIN_EMAIL: ${email} has an account already, and nobody is an administrator: name another`,
+            `ADMIN_EMAIL: ${email} has an account already, and there is no administrator: name another address`,
           );
         if (outcome !== "made") return;
         announce(this, {
@@ -115,7 +115,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
     actions: {
       async register(this: Accounts, { params: { email, password, name }, meta: { address } }) {
         if (address !== undefined) await countRegistration(this.registrations, address);
-        // Before hashing, for the answer's sake; the unique index decides.
+        // Checked before hashing, to answer sooner; the unique index decides.
         if (await this.users.byEmail(email)) throw accountErrors.EMAIL_TAKEN({ field: "email" });
         const passwordHash = await this.passwords.hash(password);
         const person = await this.users.add({ email, name, roles: [...registered], passwordHash });
@@ -188,7 +188,8 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
 }
 
 /**
- * The user with this password. An attempt that was not looked at, since too many wait or the database is away, does not count.
+ * The user with this password. An attempt whose password was not compared, because too many wait or the database is
+ * away, does not count.
  */
 async function rightUser(
   { users, passwords }: Accounts,
@@ -205,7 +206,7 @@ async function rightUser(
   }
 }
 
-/** A hash of the form that a release before took is replaced, while the password is at hand. */
+/** Replaces a hash that an earlier release made, while the password is known. */
 async function withTodaysHash({ users, passwords }: Accounts, user: User, password: string): Promise<User> {
   if (!(await passwords.isOfOlderForm(user.passwordHash, password))) return user;
   const passwordHash = await passwords.hash(password);
@@ -213,14 +214,14 @@ async function withTodaysHash({ users, passwords }: Accounts, user: User, passwo
   return { ...user, passwordHash };
 }
 
-/** Refuses (429) a registration too many of an address, before anything is asked or hashed. */
+/** Refuses (429) one registration too many from an address, before the database is asked or a password hashed. */
 async function countRegistration(registrations: Counter, address: string): Promise<void> {
   const { count, endsInMs: retryAfterMs } = await registrations.add(address);
   if (count <= limits.registrationsPerAddressMax) return;
   throw accountErrors.TOO_MANY_REGISTRATIONS({ seconds: Math.ceil(retryAfterMs / 1_000), retryAfterMs });
 }
 
-/** Counters of all processes, in Redis; without it each takes its share. */
+/** Counters shared by all processes, in Redis; without Redis each process allows its share. */
 const counterIn =
   (redis: RedisConnection | undefined, processes: number) =>
   (name: string, windowMs: number): Counter => {
@@ -235,7 +236,7 @@ const tokens = async (signer: Signer, user: Person, refreshToken: string) => ({
   user,
 });
 
-/** A person sees their own account, an administrator all; another's does not exist. */
+/** A person sees their own account, an administrator all; for others the account does not exist. */
 function mayRead({ meta, params }: Context<{ id: string }>): boolean {
   return !meta.user || meta.user.id === params.id || meta.user.roles.includes(ADMIN);
 }

@@ -1,5 +1,5 @@
-// What the accounts service promises, for the roles of one domain. The types do not depend on the roles: a domain declares
-// them at run time, and its contract refuses every other name.
+// The contract of the accounts service, for the roles of one domain. The types do not depend on the roles: a domain
+// declares them at run time, and its contract refuses every other name.
 import Type, { type Static, type TSchema } from "typebox";
 import { Conditions, Cursor, defineContract, EmailAddress, NewPassword, TextLine } from "../contract/index.ts";
 import { Misconfigured } from "../kernel/index.ts";
@@ -8,11 +8,11 @@ import { accountErrors } from "./errors.ts";
 
 const email = EmailAddress();
 const password = NewPassword({ minLength: 8, maxLength: 128 });
-/** As it is typed: a character of it may be four code points on another system. */
+/** A password as it is typed: one character of it may be four code points on another system. */
 const typedPassword = Type.String({ minLength: 1, maxLength: 512 });
 const refreshToken = Type.String({ minLength: 1, maxLength: 200 });
 const id = Type.String({ format: "uuid" });
-/** What others may see of a user: everything but the password's hash. */
+/** The part of an account that others may see: everything but the password's hash. */
 export const Person = Type.Object({
   id: Type.String(),
   email: Type.String(),
@@ -31,12 +31,12 @@ const Tokens = Type.Object({
 
 /** The role that the runtime itself knows: it may operate the system, and grant roles. */
 export const ADMIN = "admin";
-/** Lower case, without the characters that mean something else within a `LIKE`. */
+/** Lower-case letters, digits and hyphens: no character that has a meaning within a `LIKE`. */
 const ROLE = /^[a-z][a-z0-9-]{0,63}$/;
 
 /**
- * The contract of accounts whose people have these roles, `admin` besides. Throws Misconfigured for a name that is no role's:
- * a lower-case letter, then up to 63 letters, digits and hyphens.
+ * The contract of accounts with these roles and `admin`. Throws Misconfigured for a malformed name: it must be a
+ * lower-case letter, then up to 63 lower-case letters, digits and hyphens.
  */
 export function accountsContract({ roles }: { roles: readonly string[] }) {
   for (const role of roles)
@@ -52,7 +52,7 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
       refresh: { params: { refreshToken }, returns: Tokens },
       logout: { params: { refreshToken }, returns: Type.Object({ loggedOut: Type.Boolean() }) },
       get: { params: { id }, returns: Person },
-      /** Accounts, newest first; all, or the one with an address, or those with a role. */
+      /** Accounts, newest first: all, the one with an address, or those with a role. */
       list: {
         params: {
           email: Type.Optional(email),
@@ -64,7 +64,7 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
         returns: Type.Object({
           rows: Type.Array(Person),
           total: Type.Integer(),
-          /** Of a page that was asked for by number. */
+          /** Present on a page that was asked for by number. */
           page: Type.Optional(Type.Integer()),
           pageSize: Type.Integer(),
           /** Where the next page begins; absent on the last. */
@@ -72,8 +72,8 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
         }),
       },
       /**
-       * Grants and withdraws roles: afterwards the account has these and no others. May be repeated. The person who asks
-       * must be an administrator now, whatever their token says, and a call without a person is refused (`FORBIDDEN`).
+       * Grants and withdraws roles: afterwards the account has exactly these. May be repeated. The person who asks must
+       * be an administrator now, whatever their token says, and a call without a person is refused (`FORBIDDEN`).
        */
       setRoles: {
         params: {

@@ -1,15 +1,19 @@
-// What an e-mail address is compared by. An address is shown as its owner wrote it; its key is the one form that all ways of
-// writing it share, and a unique index over the keys keeps two accounts from having one mailbox.
+// The key by which e-mail addresses are compared. An address is shown as its owner wrote it; its key is the one form
+// that all ways of writing it share, and a unique index over the keys keeps two accounts from having one mailbox.
 import { domainToASCII } from "node:url";
 import type { Knex } from "knex";
 import { isUniqueViolation, type Migration } from "../database/index.ts";
 
-/** Nodes of the release before add accounts without a key: they are found as they are written, and get theirs at a start. */
+/**
+ * Nodes of the previous release add accounts without a key: these are found by the address as written, and get their
+ * key at a start.
+ */
 export const emailKeys: Migration = {
   name: "005-email-keys",
   async up(knex) {
     await knex.schema.alterTable("users", table => void table.string("email_key").unique());
-    // An account whose address is in its normal form has the key; of two that differ in form only, the other keeps its account.
+    // An account whose address is in its normal form gets the key; another account whose address differs only in form
+    // stays without.
     await knex("users").update({ email_key: knex.ref("email") });
     await eachPage(
       knex,
@@ -24,19 +28,19 @@ export const emailKeys: Migration = {
 };
 
 /**
- * What addresses are compared by: NFKC without case, a domain in letters as DNS has it. To most servers, and to all
- * people, addresses that differ in nothing else are the same mailbox.
+ * The key of an address: NFKC, lower case, the domain as DNS has it. To most servers and to all people, addresses with
+ * the same key are the same mailbox.
  */
 export function normalEmail(email: string): string {
   const normal = email.normalize("NFKC").toLowerCase().normalize("NFKC");
   const at = normal.lastIndexOf("@");
   const domain = normal.slice(at + 1);
-  // Of ASCII it would decode escapes, and read numbers as an address of the network.
+  // An ASCII domain stays as it is: `domainToASCII` would decode escapes, and read numbers as a network address.
   const isLetters = /[^ -~]/.test(domain) && !domain.includes("%");
   return isLetters ? `${normal.slice(0, at)}@${domainToASCII(domain) || domain}` : normal;
 }
 
-/** Accounts that are read at once. */
+/** Accounts that one statement reads. */
 const PAGE = 500;
 
 /** Accounts in the order of their ids, page by page. */
@@ -60,7 +64,7 @@ const setKey = (knex: Knex, id: string, email: string): Knex.QueryBuilder => {
   return knex("users").where({ id }).whereNotExists(taken).update({ email_key: key });
 };
 
-/** Keys for the accounts that nodes of the release before have added. */
+/** Adds keys for the accounts that nodes of the previous release have added. */
 export async function completeKeys(knex: Knex): Promise<void> {
   await eachPage(
     knex,
@@ -73,7 +77,7 @@ export async function completeKeys(knex: Knex): Promise<void> {
   );
 }
 
-/** As it is kept and shown: nodes of the release before look for it. */
+/** The address as it is kept and shown: nodes of the previous release look for it. */
 export const writtenEmail = (email: string): string => email.normalize("NFC").toLowerCase();
 
 interface Row {

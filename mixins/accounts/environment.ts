@@ -1,4 +1,4 @@
-// The first administrator, as the environment says it.
+// The first administrator, as the environment names it.
 import { defineEnvironment, EMAIL, matching, secret } from "../kernel/index.ts";
 
 export const accountsEnvironment = defineEnvironment("Accounts", {
@@ -8,7 +8,7 @@ export const accountsEnvironment = defineEnvironment("Accounts", {
     default: "admin@example.com",
     says: "the administrator of a first start",
   }),
-  // Counted as the contract counts, by code points.
+  // Counted by code points, as the contract does.
   ADMIN_PASSWORD: secret({
     pattern: /^.{8,128}$/su,
     expected: "8 to 128 characters",

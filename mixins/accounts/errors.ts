@@ -7,7 +7,7 @@ export const accountErrors = defineErrors({
   BAD_CREDENTIALS: {
     status: 401,
     says: "e-mail or password is wrong",
-    todo: "check both; which of them is wrong is not told",
+    todo: "check both; the answer does not say which one is wrong",
   },
   BAD_REFRESH_TOKEN: {
     status: 401,
@@ -17,16 +17,16 @@ export const accountErrors = defineErrors({
   TOO_MANY_ATTEMPTS: {
     status: 429,
     says: "too many failed log-ins: try again in {seconds} s",
-    todo: "wait for `Retry-After`: of this account, or from your address, there were too many",
+    todo: "wait for `Retry-After`: there were too many for this account, or from your address",
   },
   TOO_MANY_REGISTRATIONS: {
     status: 429,
     says: "too many registrations: try again in {seconds} s",
-    todo: "wait for `Retry-After`: from your address there were too many",
+    todo: "wait for `Retry-After`: there were too many from your address",
   },
   LAST_ADMINISTRATOR: {
     status: 409,
-    says: "this is the last administrator: grant somebody else the role first",
+    says: "this is the last administrator: grant another person the role first",
     todo: "make another person an administrator, then withdraw the role",
   },
   BUSY: {

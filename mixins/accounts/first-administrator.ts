@@ -1,10 +1,10 @@
-// The administrator of a first start, made once and by the process itself. No action makes one: whatever is an action can be
-// called by any node of the bus, a protected one too. As soon as its password has been shown, or somebody else is an
-// administrator, nothing here changes an account any more.
+// The administrator of a first start, made once and by the process itself. There is no action for it: any node of the
+// bus can call an action, even a protected one. As soon as the password has been shown, or another person is an
+// administrator, this code changes no account any more.
 //
-//   1. `make` writes the account and notes that nobody has seen its password
+//   1. `make` writes the account and records that its password has not been shown
 //   2. the start shows the password to the person who started the process
-//   3. `shown` notes that; a start that is killed before makes up another password next time
+//   3. `shown` records that; a start that is killed before makes up another password next time
 import { randomBytes } from "node:crypto";
 import type { Database, Migration } from "../database/index.ts";
 import { isRefusal, rfc3339, type Clock } from "../kernel/index.ts";
@@ -20,13 +20,16 @@ export const firstAdministratorTable: Migration = {
     }),
 };
 
-/** `made`: it has this password. `kept`: there is one already. `taken`: the address belongs to an account without the role. */
+/**
+ * `made`: the account has this password. `kept`: there is an administrator already. `taken`: the address belongs to an
+ * account without the role.
+ */
 export type Made = "made" | "kept" | "taken";
 
-/** A password for a person to copy: 96 random bits. */
+/** A password for people to copy: 96 random bits. */
 export const madeUpPassword = (): string => randomBytes(12).toString("base64url");
 
-/** What a start tells of it. Only a password that was made up is shown: one that the environment gave is known. */
+/** The text that a start prints. It shows the password only if it was made up: one from the environment is known. */
 export const administratorText = (email: string, madeUp: string | undefined): string =>
   `${email}, ${madeUp === undefined ? "the password in ADMIN_PASSWORD" : `password ${madeUp} (shown only now)`}`;
 
@@ -38,13 +41,13 @@ export class FirstAdministrator {
     this.#clock = clock;
   }
 
-  /** Whether `make` would do something: asked first, since hashing a password costs a start its time. */
+  /** Whether `make` would change anything: asked first, since hashing a password takes time of the start. */
   async isWanted(): Promise<boolean> {
     const first = await this.#first();
     return first ? first.shown_at === null : !(await new Users(this.#database, this.#clock).hasAdministrator());
   }
 
-  /** May be repeated until its password has been shown. `roles`: those that it gets besides `admin`. */
+  /** May be repeated until the password has been shown. `roles`: roles of the account besides `admin`. */
   async make(email: string, passwordHash: string, roles: readonly string[]): Promise<Made> {
     try {
       return await this.#database.transaction(
@@ -67,13 +70,13 @@ export class FirstAdministrator {
       );
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      // Somebody registered with the address meanwhile, or another release's start was quicker.
+      // A person has registered with the address meanwhile, or the start of another release was quicker.
       const owner = await new Users(this.#database, this.#clock).byEmail(email);
       return owner?.person.roles.includes(ADMIN) ? "kept" : "taken";
     }
   }
 
-  /** A person knows the password, and from now on nobody else gets to know one. */
+  /** Records that the password has been shown: from now on `make` gives it to no other start. */
   async shown(): Promise<void> {
     await this.#database
       .knex("first_administrator")

@@ -1,6 +1,6 @@
-// The network addresses from which each account has been logged in to. Attempts from elsewhere cannot lock its owner out at
-// these. An address is kept as a hash together with the password's hash: the table shows no addresses, and a new password
-// forgets them.
+// The network addresses from which each account has been logged in to. Failed attempts from other addresses cannot lock
+// the owner out at these. An address is kept as a hash together with the password's hash: the table shows no addresses,
+// and a new password forgets them.
 import { hash } from "node:crypto";
 import type { Database, Migration } from "../database/index.ts";
 import type { Clock } from "../kernel/index.ts";
@@ -30,7 +30,7 @@ export class KnownAddresses {
     return (await this.#seenAt(user, address)) > this.#clock.now() - limits.knownAddressMs;
   }
 
-  /** Writes once a day at most, so that frequent log-ins do not keep the database busy. */
+  /** Writes at most once a day, so that frequent log-ins do not keep the database busy. */
   async remember(user: User, address: string): Promise<void> {
     const now = this.#clock.now();
     if ((await this.#seenAt(user, address)) > now - limits.knownAddressRenewMs) return;

@@ -4,18 +4,21 @@ import { minutes } from "../kernel/index.ts";
 const days = (n: number): number => n * 24 * minutes(60);
 
 export const limits = {
-  /** Life of an access token. It cannot be revoked, and roles that were withdrawn are in it until then: so it is short. */
+  /**
+   * Seconds that an access token is valid. It is short, since a token cannot be revoked and keeps roles that were
+   * withdrawn meanwhile.
+   */
   accessTokenSeconds: 900,
   /** Life of an unused refresh token: a person who comes back within a month stays logged in. */
   refreshTokenMs: days(30),
   /**
-   * Time in which a used refresh token gives its successor again. Two tabs, or a repetition after a lost reply, come within
-   * moments; a thief comes later.
+   * Milliseconds in which a used refresh token gives its successor again. Two tabs, or a repetition after a lost reply,
+   * come within moments; a thief comes later.
    */
   refreshReuseMs: 10_000,
   /**
-   * Sessions of one user, more than a person has devices; the longest unused ends. A script that only ever logs in does not
-   * fill the disk.
+   * Sessions of one user, more than a person has devices; the longest unused one ends. So a script that logs in again
+   * and again does not fill the disk.
    */
   sessionsPerUserMax: 20,
   /**
@@ -26,14 +29,17 @@ export const limits = {
   /** Hashes that wait: about half a second at 18 ms each, two at once. */
   hashQueueMax: 50,
   /**
-   * Failed log-ins of one account in a window, those under way included: too few to guess a password, and a person who mistypes
-   * it is not locked out for long. At an address that the account knows, as many again.
+   * Failed log-ins of one account in a window, running attempts included: too few to guess a password, and a person who
+   * mistypes it is not locked out for long. The account may have as many again at an address that it knows.
    */
   failedLoginsMax: 10,
-  /** Failed log-ins of one address in a window, over all accounts: a company may share one, and so may a thief with a list. */
+  /**
+   * Failed log-ins from one address in a window, over all accounts: a company may share one address, and so may a thief
+   * with a list.
+   */
   failedLoginsPerAddressMax: 100,
   failedLoginsWindowMs: minutes(1),
-  /** Accounts, and addresses, that are counted in memory; the oldest are forgotten first. */
+  /** Accounts, and addresses, counted in memory; the oldest are forgotten first. */
   countedMax: 10_000,
   /** Addresses that an account knows; the ones seen longest ago go first. */
   knownAddressesMax: 20,
@@ -41,10 +47,13 @@ export const limits = {
   knownAddressMs: days(90),
   /** Time after which a known address is written anew. */
   knownAddressRenewMs: days(1),
-  /** Registrations of one address in a window. Refused ones count too, since they tell which addresses have an account. */
+  /**
+   * Registrations from one address in a window. Refused ones count too, since they tell which addresses have an
+   * account.
+   */
   registrationsPerAddressMax: 200,
   registrationsWindowMs: minutes(10),
-  /** Accounts of a page unless the caller asks otherwise, and at most. */
+  /** Accounts on a page by default, and at most. */
   pageSize: 20,
   pageSizeMax: 100,
 } as const;

@@ -24,7 +24,7 @@ test("past the limit an account is refused until its window ends, others are not
   await begin("ada");
 });
 
-test("of any number of guesses at once no more are looked at than the limit says", async () => {
+test("however many guesses come at once, no more are compared than the limit says", async () => {
   const { begin } = start();
   const guesses = await Promise.allSettled(Array.from({ length: 200 }, (_, n) => begin("ada", `198.51.100.${n}`)));
   expect(guesses.filter(({ status }) => status === "fulfilled")).toHaveLength(limits.failedLoginsMax);
@@ -59,7 +59,7 @@ test("an attempt that was not looked at does not count", async () => {
   await begin("ada", HOME);
 });
 
-test("of several processes each refuses after its share", async () => {
+test("each of several processes refuses after its share", async () => {
   const { begin } = start(5);
   for (let n = 0; n < limits.failedLoginsMax / 5; n++) await begin("ada");
   await expect(begin("ada")).rejects.toMatchObject(tooMany);

@@ -1,3 +1,6 @@
+// Bounds guesses at passwords: failed log-ins are counted for each account, for each account at an address that it
+// knows, and for each address over all accounts. So a guesser gets few attempts, and cannot lock the owner out at an
+// address from which the owner has logged in before.
 import type { Count, Counter } from "../redis/index.ts";
 import { accountErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
@@ -8,7 +11,7 @@ export interface Counters {
 }
 
 export interface Attempt {
-  /** The password was right: its account, or its account at this address, begins anew. */
+  /** The password was right: the count of the account, or of the account at this address, starts anew. */
   succeeded(): Promise<void>;
   /** The password was not compared: the attempt does not count. */
   undo(): Promise<void>;

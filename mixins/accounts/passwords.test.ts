@@ -10,7 +10,7 @@ test("passwords are kept as argon2id, 19 MiB, two passes", async () => {
   expect(await passwords.verify(hashed, "correct house")).toBe(false);
 });
 
-test("a password is the same on every system, and what an earlier release hashed still opens", async () => {
+test("a password is the same on every system, and a hash of an earlier release still verifies", async () => {
   const passwords = new Passwords();
   const [composed, decomposed] = ["caf\u00e9 au lait", "cafe\u0301 au lait"];
   const today = await passwords.hash(decomposed);
@@ -44,7 +44,7 @@ test("an account that is not there costs the same work as a wrong password", asy
   expect(unknown).toBeGreaterThan(wrong / 3);
 });
 
-test("no more than the limit runs at once, and what does not fit the queue is refused", async () => {
+test("no more hashes than the limit run at once, and one that does not fit the queue is refused", async () => {
   const semaphore = new Semaphore(2, 3);
   let running = 0;
   let most = 0;

@@ -1,5 +1,6 @@
-// Passwords: argon2id with OWASP's parameters, a bounded number at a time. No other request of a stranger costs as much as a
-// hash, and hashes run on the thread pool that files and DNS use too: a request that does not fit the queue is refused at once.
+// Passwords: argon2id with OWASP's parameters, a bounded number at a time. No other request of a stranger costs as much
+// as a hash, and hashes run on the thread pool that files and DNS use too: a request that does not fit the queue is
+// refused at once.
 import { hash, verify } from "@node-rs/argon2";
 import { accountErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
@@ -8,7 +9,8 @@ import { limits } from "./limits.ts";
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
 /** Hash of a random password, compared for an unknown user: it takes the same time as a wrong password. */
-const NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$JzIF/dOiWmjjfsbdjVCPUQ$d9vL8XsHH3HyxMLCvOJaH4cJQfw07rRf5Vmiin5Vakw";
+const UNKNOWN_USER =
+  "$argon2id$v=19$m=19456,t=2,p=1$JzIF/dOiWmjjfsbdjVCPUQ$d9vL8XsHH3HyxMLCvOJaH4cJQfw07rRf5Vmiin5Vakw";
 
 export class Passwords {
   readonly #turn = new Semaphore(limits.hashesAtOnce, limits.hashQueueMax);
@@ -20,18 +22,18 @@ export class Passwords {
   /** False for a wrong password and, after the same work, for an account that is not there. */
   verify(hashed: string | undefined, password: string): Promise<boolean> {
     return this.#turn.run(async () => {
-      for (const form of formsOf(password)) if (await verify(hashed ?? NOBODY, form)) return hashed !== undefined;
+      for (const form of formsOf(password)) if (await verify(hashed ?? UNKNOWN_USER, form)) return hashed !== undefined;
       return false;
     });
   }
-  /** Whether the hash, which this password verifies, is of another form of it than we hash today. */
+  /** Whether the hash, which this password verifies, differs in form from the hashes that we make today. */
   async isOfOlderForm(hashed: string, password: string): Promise<boolean> {
     const [normal, ...others] = formsOf(password);
     return others.length > 0 && !(await this.#turn.run(() => verify(hashed, normal!)));
   }
 }
 
-/** The form that is hashed, NFKC: the same keys give other code points on another system. */
+/** The normal form that is hashed, NFKC: the same keys give other code points on another system. */
 const normalPassword = (password: string): string => password.normalize("NFKC");
 
 /**
@@ -58,7 +60,7 @@ export class Semaphore {
     if (this.#running < this.#atOnce) this.#running++;
     else {
       if (this.#waiting.length >= this.#queueMax) throw accountErrors.BUSY();
-      // The work that ends hands its turn over, so that a newcomer cannot take it first.
+      // Work that ends hands its turn to the first that waits, so that a newcomer cannot take it.
       await new Promise<void>(resolve => this.#waiting.push(resolve));
     }
     try {

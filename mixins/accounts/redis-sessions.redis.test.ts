@@ -17,7 +17,7 @@ beforeEach(() => redis.run(client => client.flushall()));
 
 const newStore = async (now?: () => number) => new RedisSessions(redis, now);
 
-/** Everything in the server, as text. */
+/** All keys and values of the server, as text. */
 const everything = () =>
   redis.run(async client => {
     const found: string[] = [];
@@ -42,7 +42,7 @@ test("a reader of the server finds no token, nor the part of one that is secret"
   }
 });
 
-test("nodes whose clocks differ agree on what was used just now: they ask the server's", async () => {
+test("nodes whose clocks differ agree on which tokens were used just now: they ask the server's clock", async () => {
   const [here, there] = [await newStore(), await newStore()];
   const token = await here.open("ada");
   const next = await here.rotate(token);
@@ -56,7 +56,7 @@ test("nodes whose clocks differ agree on what was used just now: they ask the se
   expect(await here.rotate(next!.token)).toBeDefined();
 });
 
-test("of a family that is refreshed however often only the last moments are kept", async () => {
+test("a family that is refreshed many times keeps only the last moments", async () => {
   let now = 1_000;
   const store = await newStore(() => now);
   let token = await store.open("ada");
@@ -100,7 +100,7 @@ test("a family that has expired or ended makes room for another", async () => {
   expect(await store.rotate(tokens[0]!)).toBeDefined();
 });
 
-test("text that is no token is no session, whatever it is", async () => {
+test("any text that is no token gives no session", async () => {
   const store = await newStore();
   for (const text of ["", "*", "x".repeat(200), "\0", "a:b", Buffer.alloc(32).toString("base64url")]) {
     expect(await store.rotate(text)).toBeUndefined();

@@ -1,13 +1,14 @@
-// Sessions in Redis. A token is the id of its family (16 bytes) and a secret part (16 bytes), so one key holds all that a
-// family needs, however often it was refreshed: the hash of the token that is to come next. One that was used in the last
-// moments is remembered beside it; any other token of the family was used longer ago.
+// Sessions in Redis. A token consists of the id of its family (16 bytes) and a secret part (16 bytes). One key holds
+// all that a family needs, however often it was refreshed: the hash of the token that must come next. Tokens used in
+// the last moments are remembered beside it; any other token of the family was used longer ago.
 //
 //   session:<family>        user, secret, the next token's hash and its end; expires with it
 //   session:<family>:used   hashes of used tokens by the time of their use; the last moments only
 //   sessions:<user>         the user's families by the time of their last use
 //
-// Each step is one script, by the server's clock: a token is used at one node and again at another. Each may be repeated, so a
-// lost reply is answered with outcome "none": the log-in leaves a session without an owner, the refresh gives the same token.
+// Each step is one script, by the server's clock: a token may be used at one node and again at another. Each step may
+// be repeated, so a lost reply is answered with outcome "none": a repeated log-in leaves one session without an owner,
+// a repeated refresh gives the same token.
 import { script, type RedisConnection } from "../redis/index.ts";
 import { limits } from "./limits.ts";
 import { hashOf, randomText, successorOf } from "./refresh-token.ts";
@@ -37,7 +38,7 @@ const OPEN = script(`
   redis.call('hset', prefix .. family, 'user', user, 'secret', secret, 'next', next, 'ends', now + life)
   redis.call('pexpire', prefix .. family, life)`);
 
-/** 1: the successor is the token to come; 0: there is none. A token that is neither next nor just used ends its family. */
+/** 1: a successor is the next token; 0: there is none. A token that is neither next nor just used ends its family. */
 const ROTATE = script<0 | 1>(`
   local family, token, successor, now, life, reuse = unpack(ARGV)${NOW}
   local next, ends = unpack(redis.call('hmget', KEYS[1], 'next', 'ends'))
@@ -80,7 +81,7 @@ export class RedisSessions implements SessionStore {
     if (id === undefined) return undefined;
     const family = this.#keyOf(id);
     return this.#redis.run(async client => {
-      // Neither changes while the family lasts; whether it does, the script sees.
+      // User and secret never change while the family exists; the script checks that it does.
       const [user, secret] = await client.hmget(family, "user", "secret");
       if (!user) return undefined;
       const successor = tokenOf(id, successorOf(token, secret!));
@@ -106,11 +107,11 @@ export class RedisSessions implements SessionStore {
   }
 }
 
-/** The token of a family that ends in the first bytes of `secret`. */
+/** The token of a family: its id, then the first bytes of `secret`. */
 const tokenOf = (family: string, secret: Buffer): string =>
   Buffer.concat([Buffer.from(family, "base64url"), secret]).toString("base64url", 0, TOKEN_BYTES);
 
-/** Undefined when the text is no token of ours. */
+/** Undefined for text that is no token of ours. */
 function familyOf(token: string): string | undefined {
   const bytes = Buffer.from(token, "base64url");
   return bytes.length === TOKEN_BYTES ? bytes.toString("base64url", 0, FAMILY_BYTES) : undefined;

@@ -1,6 +1,6 @@
-// How refresh tokens are made. A store keeps only a token's hash and has to give out its successor twice. So the successor
-// is an HMAC, under the family's secret, of the token before it: a thief of the store lacks the token, a thief of an old
-// token lacks the secret.
+// How refresh tokens are made. A store keeps only a token's hash and must be able to give its successor twice. So the
+// successor is an HMAC of the token before it, under the family's secret: a thief of the store lacks the token, a thief
+// of an old token lacks the secret.
 import { createHmac, hash, randomBytes } from "node:crypto";
 
 export const randomText = (bytes: number): string => randomBytes(bytes).toString("base64url");

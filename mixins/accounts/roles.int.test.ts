@@ -1,4 +1,5 @@
-// Granting and withdrawing roles: validated, kept for the next tokens, told in the log, and never without an administrator.
+// Granting and withdrawing roles: validated, in the person's next tokens, in the log, and never without an
+// administrator.
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { decodeJwt } from "jose";
 import { ServiceBroker } from "moleculer";
@@ -37,7 +38,7 @@ afterEach(async () => {
 const password = "correct horse";
 const register = (name: string) => call("accounts.register", { email: `${name}@example.com`, password, name });
 const login = (name: string) => call("accounts.login", { email: `${name}@example.com`, password });
-/** As the gateway calls for a person who is logged in. */
+/** A call as the gateway makes it for a person who is logged in. */
 const as = ({ id, roles }: Pick<Person, "id" | "roles">, address = "192.0.2.1") => ({
   meta: { user: { id, roles }, address },
 });
@@ -68,7 +69,7 @@ test("roles that are granted are in the next tokens, those of a session at its n
 });
 
 test.each<[string, unknown, string]>([
-  ["that nobody declared", ["manager"], "roles.0"],
+  ["that is not declared", ["manager"], "roles.0"],
   ["in another spelling", ["Clerk"], "roles.0"],
   ["twice", ["clerk", "clerk"], "roles"],
   ["that is no text", [["admin"]], "roles.0"],
@@ -82,7 +83,7 @@ test.each<[string, unknown, string]>([
   expect(warned).toEqual([]);
 });
 
-test("the last administrator stays, whatever other roles they get or give up", async () => {
+test("the last administrator stays one, whichever other roles change", async () => {
   const admin = await root();
   for (const roles of [[], ["clerk"]])
     await expect(grant(admin, admin.id, roles)).rejects.toMatchObject(refused("LAST_ADMINISTRATOR", 409));
@@ -92,7 +93,7 @@ test("the last administrator stays, whatever other roles they get or give up", a
   expect((await grant(admin, admin.id, [])).roles).toEqual([]);
 });
 
-test("of two administrators who withdraw each other's role at once one remains", async () => {
+test("when two administrators withdraw each other's role at once, one remains", async () => {
   const admin = await root();
   const ann = await register("ann");
   await grant(admin, ann.id, ["admin"]);
@@ -111,7 +112,7 @@ test("an administrator whose role was withdrawn grants nothing any more, though 
   await expect(grant(withOldToken, ann.id, ["admin"])).rejects.toMatchObject(refused("FORBIDDEN", 403));
 });
 
-test("only administrators grant roles and see who is there", async () => {
+test("only administrators grant roles and list the accounts", async () => {
   await root();
   const ann = await register("ann");
   const anybody = [as(ann), as({ id: "", roles: [] })];
@@ -172,7 +173,7 @@ test.each<[string, object, string]>([
   await expect(call("accounts.list", params)).rejects.toMatchObject({ code: 422, data: { errors: [{ field }] } });
 });
 
-test("a role that nobody declared finds nobody: it is refused", async () => {
+test("a filter by an undeclared role is refused", async () => {
   await expect(call("accounts.list", { role: "manager" })).rejects.toMatchObject({
     code: 422,
     data: [{ field: "role" }],

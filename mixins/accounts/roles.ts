@@ -1,9 +1,9 @@
-// Granting and withdrawing roles. The promises: the person who grants is an administrator at that moment, and there is always
-// an administrator left.
+// Granting and withdrawing roles. Two promises: the person who grants is an administrator at that moment, and there is
+// always an administrator left.
 //
-// Both are decided by the table, in transactions that take turns, and not by the token of the person who asks. A token lasts
-// for a quarter of an hour: an administrator whose role was withdrawn could otherwise take it back, and two administrators
-// who withdraw each other's role at once would leave none.
+// The table decides both, in transactions that take turns; the token of the person who asks does not. A token is valid
+// for a quarter of an hour: an administrator whose role was withdrawn could otherwise take it back, and two
+// administrators who withdraw each other's role at once would leave none.
 import { callErrors, assertConditions, entityTag, type Conditions } from "../contract/index.ts";
 import type { Database } from "../database/index.ts";
 import { type Clock } from "../kernel/index.ts";
@@ -16,7 +16,7 @@ export interface Grant {
   readonly by: string | undefined;
   readonly id: string;
   readonly roles: readonly string[];
-  /** What must be true of the account, as its GET shows it. */
+  /** Conditions of the client on the account, as its GET shows it. */
   readonly conditions?: Conditions | undefined;
 }
 
@@ -29,9 +29,9 @@ export class Roles {
   }
 
   /**
-   * Gives the account these roles and no others; answers it as it was and as it is. Refuses `FORBIDDEN` (403) a person who is
-   * no administrator and a call without one, `USER_NOT_FOUND` (404), `PRECONDITION_FAILED` (412), and `LAST_ADMINISTRATOR`
-   * (409) where nobody else is one.
+   * Gives the account exactly these roles; answers it as it was and as it is. Refuses `FORBIDDEN` (403) for a person
+   * who is no administrator and for a call without a person, `USER_NOT_FOUND` (404), `PRECONDITION_FAILED` (412), and
+   * `LAST_ADMINISTRATOR` (409) when no other person is an administrator.
    */
   set({ by, id, roles, conditions }: Grant): Promise<{ before: Person; after: Person }> {
     return this.#database.transaction(
@@ -56,8 +56,8 @@ export class Roles {
 }
 
 /**
- * What the log says of a change, undefined where there is none:
- * `roles of user 5f2d…: clerk → clerk, admin, by user 0b0c…, from 192.0.2.1, request …`
+ * The line of the log about a change, undefined without one: `roles of user 5f2d…: clerk → clerk, admin, by user 0b0c…,
+ * from 192.0.2.1, request …`
  */
 export function grantLine(
   before: Person,

@@ -1,11 +1,11 @@
-// The HTTP door of accounts: registering, logging in, and what an administrator may do to people. The same for every domain;
-// which roles there are its contract says.
+// The HTTP routes of accounts: registering, logging in, and an administrator's changes to people. They are the same for
+// every domain; its contract declares the roles.
 import type { AccountsContract } from "./contract.ts";
 import { route, type Route } from "../gateway/index.ts";
 
 /**
- * Everything that HTTP can ask of accounts, for the gateway of a domain: `[...accountRoutes(contract), …]`. The summaries tell how
- * long tokens last.
+ * All routes of accounts, for the gateway of a domain: `[...accountRoutes(contract), …]`. The summaries tell how long
+ * tokens last.
  */
 export function accountRoutes({ actions }: AccountsContract): Route[] {
   const { register, login, refresh, logout, get, list, setRoles } = actions;
@@ -37,7 +37,7 @@ export function accountRoutes({ actions }: AccountsContract): Route[] {
       status: 204,
     }),
     route("GET /me", "accounts.get", {
-      summary: "Who is logged in",
+      summary: "The user that is logged in",
       versioned: true,
       params: ({ user }) => ({ id: user.id }),
     }),
@@ -56,7 +56,7 @@ export function accountRoutes({ actions }: AccountsContract): Route[] {
     }),
     route("PATCH /users/:id", "accounts.setRoles", {
       summary:
-        "Grant and withdraw roles: those that are sent, and no others. Tokens have them from the next refresh on",
+        "Set the roles of an account: it then has exactly the roles that are sent. Tokens have them from the next refresh on",
       access: "admin",
       path: { id: setRoles.params.id },
       body: { roles: setRoles.params.roles },

@@ -2,7 +2,9 @@ import { expect, test } from "@jest/globals";
 import { limits } from "./limits.ts";
 import type { SessionStore } from "./session-store.ts";
 
-/** What every session store must do. `open` gives an empty one that lives by this time; without, by its server's. */
+/**
+ * The suite that every session store passes. `open` gives an empty one on this clock; without a clock, on its server's.
+ */
 export function sessionStoreConformance(open: (now?: () => number) => Promise<SessionStore>): void {
   const start = async () => {
     let now = Date.parse("2026-01-01T00:00:00Z");

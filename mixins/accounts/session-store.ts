@@ -8,10 +8,10 @@
  * No store holds a token, only its SHA-256: a reader of the database cannot log in with it.
  */
 export interface SessionStore {
-  /** Opens a family; answers its first token. Of too many the user's longest unused one ends. */
+  /** Opens a family and answers its first token. When a user has too many, the longest unused family ends. */
   open(user: string): Promise<string>;
   /** The successor of a token, or undefined when it is unknown, expired, or was used too long ago. */
   rotate(token: string): Promise<{ readonly user: string; readonly token: string } | undefined>;
-  /** Ends the family of a token. A token that is not known is no error: the session is over either way. */
+  /** Ends the family of a token. An unknown token is no error: the session is over either way. */
   revoke(token: string): Promise<void>;
 }

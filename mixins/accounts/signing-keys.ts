@@ -1,4 +1,4 @@
-// The key pair that signs access tokens, kept in the accounts database. Processes that start at once agree on one: the
+// The key pair that signs access tokens, kept in the accounts database. Processes that start at once share one: the
 // second finds the key of the first.
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT, type JWK } from "jose";
 import type { Database } from "../database/index.ts";

@@ -55,7 +55,7 @@ test("expired families and used tokens do not pile up", async () => {
   expect(await knex("refresh_tokens")).toHaveLength(3);
 });
 
-test("nodes whose clocks differ agree on what was used just now: they ask the database's", async () => {
+test("nodes whose clocks differ agree on which tokens were used just now: they ask the database's clock", async () => {
   await newStore();
   let now = Date.now();
   const database: Database = { ...open[0]!.database, now: async () => now };

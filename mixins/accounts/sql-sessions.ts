@@ -1,4 +1,5 @@
-// Sessions in SQL: a row a family, a row a token. Time is the database's: a token is used at one node and again at another.
+// Sessions in SQL: a row a family, a row a token. Time is the database's: a token may be used at one node and again at
+// another.
 import type { Knex } from "knex";
 import type { Database, Migration } from "../database/index.ts";
 import { newId } from "../kernel/index.ts";
@@ -50,10 +51,11 @@ export class SqlSessions implements SessionStore {
     return this.#database.transaction(
       async trx => {
         const now = await this.#now(trx);
-        // The one unused token of a family is its newest: when that has expired, nothing can come of the family any more.
+        // The one unused token of a family is its newest: once that has expired, the family can never be refreshed.
         const expired = trx("refresh_tokens").whereNull("used_at").where("expires_at", "<=", now);
         await trx("session_families").whereIn("id", expired.select("family")).delete();
-        // By the end of their unused tokens, one a family, on the database's clock: ids have the time of their nodes.
+        // Sorted by the end of their unused tokens, one in each family, on the database's clock: ids carry the times of
+        // their nodes.
         const families: string[] = await trx("session_families")
           .join("refresh_tokens", "refresh_tokens.family", "session_families.id")
           .where({ user })
@@ -71,7 +73,7 @@ export class SqlSessions implements SessionStore {
         await trx("refresh_tokens").insert(rowOf(token, family, now));
         return token;
       },
-      // Of all users: two that clear away the same expired families would wait for each other in a circle.
+      // Locks in one order over all users: two clean-ups of the same expired families would otherwise deadlock.
       { lock: "sessions" },
     );
   }
@@ -79,14 +81,14 @@ export class SqlSessions implements SessionStore {
   rotate(token: string): Promise<{ user: string; token: string } | undefined> {
     return this.#database.transaction(async trx => {
       const here = { hash: hashOf(token) };
-      // Locked, and before its tokens are read: two tabs take turns, and a log-out comes before or after.
+      // Locked before its tokens are read: two tabs take turns, and a log-out comes before or after them.
       const family: Family | undefined = await trx("session_families")
         .whereIn("id", trx("refresh_tokens").where(here).select("family"))
         .forUpdate()
         .first();
       const row: Row | undefined = family && (await trx("refresh_tokens").where(here).first());
       if (!row) return undefined;
-      // After the lock: a tab that waited for the other must not have an earlier time than that one.
+      // Read after the lock: a tab that waited for the other must not have an earlier time.
       const now = await this.#now(trx);
       if (Number(row.expires_at) <= now) return undefined;
       const next = { user: family!.user, token: successorOf(token, family!.secret).toString("base64url") };

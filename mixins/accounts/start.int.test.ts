@@ -53,7 +53,7 @@ async function start(env: Record<string, string> = {}, options: AccountsOptions 
 }
 const passwordIn = (text: string | undefined): string => /password (\S+) \(shown only now\)/.exec(text ?? "")![1]!;
 
-test("a first start makes an administrator with the password that the environment gives, and tells nobody", async () => {
+test("a first start makes an administrator with the password of the environment, and does not print it", async () => {
   const { call, text } = await start({ ADMIN_PASSWORD: ADMIN.password }, { registered: ["clerk"] });
   expect(text).toBe("root@example.com, the password in ADMIN_PASSWORD");
   const { user } = await call("accounts.login", ADMIN);

@@ -32,11 +32,11 @@ export interface User {
   readonly passwordHash: string;
 }
 
-/** The accounts of an address, in whichever form it is written. */
+/** Accounts with this address, in any form of writing. */
 const isAddress = (users: Knex.QueryBuilder, email: string): Knex.QueryBuilder =>
   users.whereIn("email", [email.toLowerCase(), writtenEmail(email)]).orWhere("email_key", normalEmail(email));
 
-/** The names of roles have none of the characters that mean something else here. */
+/** Names of roles have no characters with a meaning in `LIKE`. */
 const hasRole = (role: string): string => `%"${role}"%`;
 
 /** Newest first. */
@@ -46,7 +46,7 @@ export interface Asked {
   readonly role?: string | undefined;
   readonly offset: number;
   readonly limit: number;
-  /** Where the page before ended. */
+  /** Last row of the page before. */
   readonly cursor?: string | undefined;
 }
 export interface Page {
@@ -84,7 +84,7 @@ export class Users {
     return toUser(row).person;
   }
 
-  /** In whichever form it is written. An account that is written just so goes before one that has its normal form. */
+  /** The account of an address in any form of writing. An exact match comes before a match of the normal form. */
   async byEmail(email: string): Promise<User | undefined> {
     const written = email.toLowerCase();
     const rows: Row[] = await this.#database.knex("users").where(users => void isAddress(users, email));
@@ -95,7 +95,7 @@ export class Users {
     const row: Row | undefined = await this.#database.knex("users").where({ id }).first();
     return row && toUser(row);
   }
-  /** A page of the accounts, newest first, and how many there are of these in all. Refuses (422) a cursor of another list. */
+  /** A page of the accounts, newest first, and their total number. Refuses (422) a cursor of another list. */
   async page({ email, role, offset, limit, cursor }: Asked): Promise<Page> {
     const matching = (): Knex.QueryBuilder => {
       const users = this.#database.knex("users");
@@ -139,7 +139,7 @@ export class Users {
   async setPassword(id: string, passwordHash: string): Promise<void> {
     await this.#database.knex("users").where({ id }).update({ password_hash: passwordHash });
   }
-  /** A new hash of the same password; nothing happens when the password has changed meanwhile. */
+  /** Stores a new hash of the same password; does nothing when the password has changed meanwhile. */
   async replaceHash({ person, passwordHash }: User, fresh: string): Promise<void> {
     await this.#database
       .knex("users")

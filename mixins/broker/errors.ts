@@ -9,7 +9,7 @@ export const brokerErrors = defineErrors({
   },
   NODEID_TAKEN: {
     status: 500,
-    says: "NODEID {nodeID} is another running process's: give each its own",
+    says: "another running process has the NODEID {nodeID}",
     todo: "give each process its own `NODEID`",
   },
 });

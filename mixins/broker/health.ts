@@ -1,10 +1,10 @@
-// Whether this process is well, on a port of its own: most processes of a cluster have no gateway, and where there is one
-// a probe must not queue behind its clients.
+// Whether this process is well, on a port of its own: most processes of a cluster have no gateway, and where there is
+// one a probe must not queue behind its clients.
 //
-//   /health/live   the main loop answers. It asks nothing that lies elsewhere: a restart would not mend that
+//   /health/live   the main loop answers. It asks no other process: restarting this one would not mend them
 //   /health/ready  the broker has started, is not stopping, and has its bus, and each service says that it is ready
 //
-// It listens from before the first service starts until the last has stopped.
+// The port listens from before the first service starts until the last has stopped.
 import { once } from "node:events";
 import { createServer, STATUS_CODES, type Server, type ServerResponse } from "node:http";
 import type { Middleware, ServiceBroker } from "moleculer";
@@ -13,33 +13,33 @@ import { callErrors } from "../contract/index.ts";
 import { brokerErrors } from "./errors.ts";
 
 const limits = {
-  /** Milliseconds that a request may take to arrive, and between two looks for those that do: Node looks every 30 s. */
+  /** Milliseconds that a request may take to arrive, and between two checks for late ones: Node's default is 30 s. */
   requestMs: 5_000,
   checkMs: 1_000,
-  /** Connections at once: whoever probes is one, or a few. */
+  /** Connections at once: an orchestrator opens one or a few. */
   connectionsMax: 64,
 };
 
 const servers = new WeakMap<ServiceBroker, Server>();
-/** Brokers that have started, whether they go on or not. */
+/** Brokers that have started; those that have stopped since stay in it. */
 const started = new WeakSet<ServiceBroker>();
 
-/** Listens where HEALTH_PORT says; nowhere if it says nothing. */
+/** Listens on HEALTH_PORT; without that variable it does nothing. */
 export const health: Middleware = {
   name: "Health",
   async starting(broker: ServiceBroker) {
     const { HEALTH_PORT } = nodeEnvironment.of(broker);
     if (HEALTH_PORT === undefined) return;
     const server = serverOf(broker);
-    // A process that has nothing else to do ends.
+    // This server alone does not keep the process alive.
     server.unref();
     servers.set(broker, server);
     try {
       await once(server.listen(HEALTH_PORT), "listening");
     } catch (cause) {
-      throw new Error(`health cannot be asked for (HEALTH_PORT): ${(cause as Error).message}`, { cause });
+      throw new Error(`the health port cannot be opened (HEALTH_PORT): ${(cause as Error).message}`, { cause });
     }
-    broker.logger.info("health is told on", server.address());
+    broker.logger.info("health listens on", server.address());
   },
   async started(broker: ServiceBroker) {
     started.add(broker);
@@ -57,7 +57,7 @@ function serverOf(broker: ServiceBroker): Server {
   const { requestMs: requestTimeout, checkMs: connectionsCheckingInterval } = limits;
   const options = { requestTimeout, headersTimeout: requestTimeout, connectionsCheckingInterval };
   const server = createServer(options, (req, res) => {
-    // A connection that stays open would only have to be closed at the end.
+    // The probe's connection is not kept: a stop would have to close it.
     res.shouldKeepAlive = false;
     if (req.method !== "GET" && req.method !== "HEAD")
       return problem(res, callErrors.METHOD_NOT_ALLOWED, "GET or HEAD");
@@ -71,10 +71,10 @@ function serverOf(broker: ServiceBroker): Server {
   return server;
 }
 
-/** What stands against calls to this node; undefined when it is ready for them. */
+/** The reason why calls should not come to this node; undefined when it is ready for them. */
 function unreadyBy(broker: ServiceBroker): string | undefined {
   if (!started.has(broker)) return "starting";
-  // The first thing that a stop unsets, before it tells the other nodes.
+  // A stop unsets this first, before it tells the other nodes.
   if (!(broker as { started?: boolean }).started) return "draining";
   const { tx } = (broker.transit ?? {}) as { tx?: { connected: boolean } };
   if (tx?.connected === false) return "the connection to the other nodes is gone";

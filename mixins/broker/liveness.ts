@@ -1,27 +1,28 @@
-// Finds out that a node is gone by asking it, not by waiting for a heartbeat that does not come: after a `kill -9` calls
-// went to the dead node for up to a minute (6 s with heartbeats every second), after this for a tenth of a second.
+// Finds out that a node is gone by asking it, instead of waiting for a missing heartbeat. After a `kill -9`, calls went
+// to the dead node for up to a minute (6 s with a heartbeat every second); with this for a tenth of a second.
 //
-// Each node asks the next three in the ring of all ids, three times a second, on a subject of the node's own that its main
-// loop answers. When the process is gone the NATS server says so at once ("no responders"), to a question as to any
-// request; asked again a moment later, the node is taken out, its calls in flight are rejected, and the others are told, so
-// that each asks for itself. A node that is there but does not answer for 5 s, asked twice, is taken out as well: a hanging
-// loop is no live node, a busy one answers in time. A node that was wrongly taken out comes back with its next word.
+//   1. Each node asks the next three in the ring of all node ids, three times a second. The question goes to a subject of the node's own that its main loop answers.
+//   2. When the process is gone, the NATS server says so at once ("no responders"), to a question and to any request. The node is asked once more a moment later.
+//   3. If it is still gone, it is removed from the registry, its calls in flight are rejected, and the other nodes are told, so that each asks for itself.
 //
-// With N nodes that is 10 N questions and answers a second in all (1,000 and 1,000 with 100 nodes), plus their heartbeats.
+// A node that is connected but does not answer for 5 s, twice, is removed as well: its loop hangs, while a busy loop
+// answers in time. A node that was removed by mistake comes back with its next packet.
+//
+// N nodes send 10 N questions and 10 N answers a second in all (1,000 each with 100 nodes), besides their heartbeats.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import type { Answer, Asking } from "./transporters/asking.ts";
 
 const limits = {
-  /** Milliseconds between two rounds, and how many nodes a round asks. */
+  /** Milliseconds between two rounds, and the number of nodes that a round asks. */
   roundMs: 300,
   watched: 3,
-  /** Milliseconds that a loop may take to answer. */
+  /** Milliseconds that a node's loop may take to answer. */
   silentMs: 5_000,
-  /** Milliseconds until a node that seems to be gone is asked again, and that it may take then. */
+  /** Milliseconds until a node that seems to be gone is asked again, and milliseconds for that second answer. */
   againMs: 100,
   decidingMs: 1_000,
-  /** Milliseconds after a connection was made in which nobody counts as gone: the others may still be reconnecting. */
+  /** Milliseconds after connecting during which no node counts as gone: the others may still be reconnecting. */
   graceMs: 1_000,
 };
 
@@ -50,9 +51,9 @@ const watches = new WeakMap<ServiceBroker, () => void>();
 class Watch {
   readonly #broker: ServiceBroker;
   readonly #transporter: Asking;
-  /** When a node last answered, on the monotonic clock. */
+  /** Time of each node's last answer, on the monotonic clock. */
   readonly #answeredAt = new Map<string, number>();
-  /** Nodes that seem to be gone and are asked once more. */
+  /** Nodes that seem to be gone and are being asked once more. */
   readonly #doubted = new Set<string>();
 
   constructor(broker: ServiceBroker, transporter: Asking) {
@@ -66,7 +67,7 @@ class Watch {
     for (const { id } of this.#next()) void this.#ask(id);
   }
 
-  /** The live nodes that follow this one in the ring: every node is asked by others, whoever dies. */
+  /** The live nodes that follow this one in the ring: whichever nodes die, others ask them. */
   #next(): Node[] {
     const ring = this.#nodes().filter(({ available }) => available);
     ring.sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -74,7 +75,7 @@ class Watch {
     return [...ring.slice(own + 1), ...ring.slice(0, own)].slice(0, limits.watched);
   }
 
-  /** Every round anew, whether the last question was answered or not: a process may have died with it. */
+  /** A new question each round, even while the last one is unanswered: the process may have died with it. */
   async #ask(nodeId: string): Promise<void> {
     const askedAt = performance.now();
     const answer = await this.#transporter.probe(nodeId, limits.silentMs);
@@ -90,7 +91,10 @@ class Watch {
     void this.#askAgain(node).finally(() => this.#doubted.delete(nodeId));
   }
 
-  /** Also covers a pause of our own loop, in which the first answer lay unread until its time had run out. */
+  /**
+   * Asks again. This also covers a pause of our own loop, in which the first answer lay unread until its time had run
+   * out.
+   */
   async #askAgain(node: Node): Promise<void> {
     const { id, instanceID } = node;
     await sleep(limits.againMs, undefined, { ref: false });
@@ -103,7 +107,7 @@ class Watch {
     if (typeof answer === "object") this.#discover(id);
   }
 
-  /** Another process under the same id is not the one that the calls in flight went to. */
+  /** Another process with the same node id is not the one that has the calls in flight. */
   #isThere(answer: Answer | undefined, instance: string): boolean {
     if (answer === undefined || performance.now() - this.#transporter.connectedAt < limits.graceMs) return true;
     return typeof answer === "object" && answer.instance === instance;

@@ -3,7 +3,7 @@ import { ServiceBroker } from "moleculer";
 import { nodeEnvironment, readEnvironment } from "../kernel/index.ts";
 import { brokerOptions } from "./index.ts";
 
-test("what a broker lists of its options, to the REPL and to other nodes, has no password in it", async () => {
+test("the options that a broker shows to the REPL and to other nodes have no password in them", async () => {
   const environment = readEnvironment({
     NATS_URL: "nats://app:s3cr3t@127.0.0.1:4222",
     REDIS_URL: "redis://:s3cr3t@127.0.0.1:6379",
@@ -20,6 +20,6 @@ test("what a broker lists of its options, to the REPL and to other nodes, has no
   await broker.stop();
   expect(listed).toMatchObject({ valence: { REQUEST_TIMEOUT_MS: 10_000 } });
   expect(JSON.stringify(listed)).not.toContain("s3cr3t");
-  // As the REPL's `info` does.
+  // As the REPL's `info` writes them.
   expect(Object.entries(environment).flat().join()).not.toContain("s3cr3t");
 });

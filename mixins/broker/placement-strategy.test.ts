@@ -20,7 +20,7 @@ const owners = (nodes: ActionEndpoint[], tried?: string[]): string[] =>
 
 const placed = ["a", "b", "c", "d"].map(id => endpoint(id, { placement: "id" }));
 
-test("every node sends an actor's calls to the same owner, whatever the order in which it learnt of the others", () => {
+test("every node sends an actor's calls to the same owner, in whichever order it learnt of the others", () => {
   expect(owners([...placed].reverse())).toEqual(owners(placed));
   expect(new Set(owners(placed)).size).toBe(4);
 });
@@ -43,7 +43,7 @@ test("through the gateway the param is still in the request", () => {
   expect(strategy().select(placed, request).id).toBe(owners(placed)[0]);
 });
 
-test("what needs no owner stays here, else in the zone, else anywhere", () => {
+test("a call that needs no owner stays on this node, else in the zone, else anywhere", () => {
   const all = [
     endpoint("here", { local: true }),
     endpoint("near", { zone: "west" }),

@@ -1,7 +1,7 @@
-// Which node answers a call. An action that declares `placement: "id"` goes to the owner of that id by rendezvous
-// hashing, so that every node with the same view sends it to the same place; any other stays local where it can, else in
-// the zone. Nodes that this call has tried in vain are left out, and those with an open circuit are not in the list.
-// With one endpoint Moleculer does not ask a strategy at all, so in one process this costs nothing.
+// Chooses the node that answers a call. An action that declares `placement: "id"` goes to the owner of that id by
+// rendezvous hashing: every node with the same list of nodes chooses the same one. Any other call stays local where it
+// can, else in the zone. Nodes that failed this call are left out, and nodes with an open circuit are not in the list.
+// With one endpoint Moleculer does not ask a strategy, so this costs nothing in one process.
 import { Strategies, type ActionEndpoint, type Context } from "moleculer";
 import { rendezvous } from "../actor/index.ts";
 
@@ -22,7 +22,7 @@ export class PlacementStrategy extends Strategies.RoundRobin {
   }
 }
 
-/** Those that fit, or all when none does. */
+/** The endpoints that fit, or all when none does. */
 function prefer(list: ActionEndpoint[], fits: (endpoint: ActionEndpoint) => boolean): ActionEndpoint[] {
   const fitting = list.filter(fits);
   return fitting.length > 0 ? fitting : list;
@@ -30,7 +30,7 @@ function prefer(list: ActionEndpoint[], fits: (endpoint: ActionEndpoint) => bool
 
 const zoneOf = ({ metadata }: { metadata?: Record<string, unknown> | null }): unknown => metadata?.zone;
 
-/** The gateway chooses the endpoint before it builds params: there the param is still in the request. */
+/** The gateway chooses the endpoint before it builds the params: then the value is still in the request's params. */
 function placementKey(list: ActionEndpoint[], ctx?: Context): string | undefined {
   const by = (list[0]?.action as Placed | undefined)?.placement;
   if (by === undefined) return undefined;

@@ -56,7 +56,7 @@ async function pair(): Promise<ServiceBroker> {
   return here;
 }
 
-test("what an action throws arrives, whatever it is, at once", async () => {
+test("any value that an action throws reaches the caller at once", async () => {
   const broker = await pair();
   for (const what of Object.keys(thrown)) {
     const began = performance.now();

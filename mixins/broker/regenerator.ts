@@ -1,5 +1,5 @@
-// A subclass does not survive Moleculer's wire: it arrives as a plain Error with name, code, type, data. This restores
-// ours, so that `instanceof Refusal` holds on both sides. What an action threw may be anything: an error that cannot be read
+// Restores our error classes after Moleculer's wire, which turns a subclass into a plain Error with name, code, type
+// and data: with this `instanceof Refusal` holds on both sides. An action may throw any value: one that cannot be read
 // or written as JSON would end the process that answers, and its caller would wait for its time-out.
 import { Errors } from "moleculer";
 import { asError, Bug, Refusal, Unavailable } from "../kernel/index.ts";

@@ -7,7 +7,7 @@ const isJsonSchema = (schema: Record<string, any>): boolean =>
   schema["type"] === "object" && typeof schema["properties"] === "object";
 
 export class Validator extends Validators.Fastest {
-  /** The action whose params are being compiled: a schema that does not compile is named by it. */
+  /** The action whose params are being compiled: the error about a schema that does not compile names it. */
   #action: string | undefined;
   constructor() {
     super({}); // its type demands options

@@ -1,4 +1,4 @@
-// A worker's word to its supervisor: its services are there. Without a supervisor there is nobody to tell.
+// A worker tells its supervisor that its services have started. Without a supervisor it does nothing.
 import type { FromWorker } from "../kernel/index.ts";
 
 export const worker = {

@@ -1,4 +1,4 @@
-// `valence accept-copy`: takes a database file that was copied without its write-ahead log for what it is.
+// `valence accept-copy`: accepts a database file that was copied without its write-ahead log.
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { parseArgs } from "node:util";
@@ -6,13 +6,13 @@ import { isTornCopy, locationOf, SEEN } from "../database/index.ts";
 import { UsageError, type Command } from "./command.ts";
 import { readProject } from "./project.ts";
 
-const HELP = `Takes a database file that was copied without its write-ahead log (<file>-wal) for what it is. What lay in the log is
-lost: orders, accounts, stock, whatever was written last. A start refuses such a file until then.
+const HELP = `Accepts a database file that was copied without its write-ahead log (<file>-wal). The records in that log, which were
+written last, are lost. A start refuses such a file until it is accepted.
 
   npx valence accept-copy <service>
 
-Bring the log back, or a backup that is whole, rather than this. What has read from the database stands still
-afterwards if it has read more than is left: see npx valence consumer --help.`;
+If you still have the log or a complete backup, restore that instead. A consumer that had read more events than the
+file still has stands still afterwards: see npx valence consumer --help.`;
 
 export const command: Command = { help: HELP, run: main };
 
@@ -26,14 +26,14 @@ async function main(args: string[]): Promise<void> {
   if (location.kind !== "sqlite") throw new UsageError(`${service} is on Postgres`);
   const { filename } = location;
   if (!existsSync(filename)) throw new UsageError(`there is no ${filename}`);
-  if (!isTornCopy(filename)) return console.log(`${filename} lacks nothing that it would know of: nothing is changed.`);
+  if (!isTornCopy(filename)) return console.log(`${filename} is complete as far as can be seen: nothing is changed.`);
   const database = new DatabaseSync(filename, { timeout: 5_000 });
   try {
     const [{ quick_check: found }] = database.prepare("pragma quick_check(1)").all() as [{ quick_check: string }];
-    if (found !== "ok") throw new UsageError(`${filename} is damaged as well, and stays as it is: ${found}`);
+    if (found !== "ok") throw new UsageError(`${filename} is also damaged, and is not accepted: ${found}`);
     database.exec(SEEN);
   } finally {
     database.close();
   }
-  console.log(`${filename} is taken as it is.`);
+  console.log(`${filename} is accepted.`);
 }

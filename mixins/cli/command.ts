@@ -3,16 +3,16 @@ import { outliveOutput } from "./output.ts";
 
 /** A subcommand of `valence`. */
 export interface Command {
-  /** What `--help` prints. */
+  /** The text that `--help` prints. */
   readonly help: string;
   /**
-   * Runs with the arguments after the command's name. What it throws becomes one line on standard error and exit code 1;
-   * a UsageError, a Misconfigured and an unknown option are told by their message alone.
+   * Runs with the arguments after the command's name. An error becomes one line on standard error and exit code 1; for
+   * a UsageError, a Misconfigured and an unknown option the line is their message alone.
    */
   readonly run: (args: string[]) => Promise<void>;
 }
 
-/** A mistake of the person at the keyboard: the message says how to put it right. */
+/** A mistake in the command line: the message says how to correct it. */
 export class UsageError extends Error {}
 
 /** Runs a command; with `--help` or `-h` among its arguments it only prints what the command does. */

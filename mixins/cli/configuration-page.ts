@@ -1,7 +1,7 @@
 // The page of the configuration: tables of all declared variables between two marks; people write the text around them.
 import type { Declared, Variable } from "../kernel/index.ts";
 
-const [BEGIN, END] = ["<!-- generated: npx valence configuration -->", "<!-- end of the generated part -->"];
+const [BEGIN, END] = ["<!-- generated: npx valence docs -->", "<!-- end of the generated part -->"];
 const NEW_PAGE = `# Configuration\n\n${BEGIN}\n${END}\n`;
 
 /** The page with its tables written anew. Text between the marks is replaced, text outside of them stays. */

@@ -1,4 +1,4 @@
-// `valence consumer`: the consumers that stand still because their place is not in the log, and how they go on.
+// `valence consumer`: lists the consumers that stand still because their checkpoint is not in the log, and moves them.
 import { existsSync } from "node:fs";
 import { stoppedOf, resetConsumer, type Reset, type ResetReport } from "../stream/siblings.ts";
 import { parseArgs } from "node:util";
@@ -10,18 +10,18 @@ import { Connection } from "../operations/doctor/dialects/postgres/connection.ts
 import { Schema } from "../operations/doctor/dialects/postgres/schema.ts";
 import { readProject } from "./project.ts";
 
-const HELP = `Lists the consumers that stand still because their place is not in the log of its owner: that log was put back from an
-older copy, or is another one. And says how they go on.
+const HELP = `Lists the consumers that stand still because their place is not in the log that they read: that log was restored from
+an older copy, or is another one. With reset it moves one of them.
 
   npx valence consumer                                  all that stand still
-  npx valence consumer reset <name> --to start          forgets what it has taken of that log, and reads it from its start
-  npx valence consumer reset <name> --to head           takes nothing that the log has now, and goes on with what comes next
-  npx valence consumer reset <name> --to … --dry-run    only says what it would do
+  npx valence consumer reset <name> --to start          forgets what the consumer has taken of that log; it reads from the start
+  npx valence consumer reset <name> --to head           passes over the events that the log has now; it reads later ones
+  npx valence consumer reset <name> --to … --dry-run    only prints what it would do
 
-  --service <service>    where two services have a consumer of this name
+  --service <service>    needed when two services have a consumer of this name
 
-The services may run; they take it up within seconds. If the newer log can still be brought back, do that instead: then they go
-on by themselves. docs/restore.md says which way is right for which consumer.`;
+The services may run; their consumers go on within seconds. If the newer log can still be brought back, do that instead:
+then the consumers go on without this command. docs/restore.md says which way is right for which consumer.`;
 
 /** Tables of a service that has consumers. */
 interface Consuming {
@@ -49,11 +49,11 @@ async function main(args: string[]): Promise<void> {
   if (verb === undefined) return list(await consuming(environment, asked));
   const { to } = values;
   if (verb !== "reset" || name === undefined || more.length > 0) throw new UsageError(HELP);
-  if (to !== "head" && to !== "start") throw new UsageError("say --to head or --to start");
+  if (to !== "head" && to !== "start") throw new UsageError("add --to head or --to start");
   await reset(await consuming(environment, asked), name, { to, dryRun: values["dry-run"] });
 }
 
-/** Nothing is made of what is not there yet. */
+/** Changes nothing in a database that does not exist yet. */
 async function consuming(environment: Environment, services: readonly string[]): Promise<Consuming[]> {
   const connections = new Map<string, Connection>();
   const found: Consuming[] = [];
@@ -81,7 +81,7 @@ async function hasCheckpoints(location: DatabaseLocation, connections: Map<strin
 async function checkpointsOf({ location }: Consuming): Promise<any[]> {
   const database = await openDatabase(location);
   try {
-    // Of an older release the column is not there: then nothing stands still for this reason.
+    // A database of an earlier release lacks the column: then no consumer stands still for this reason.
     if (!(await database.knex.schema.hasColumn("checkpoints", "stopped"))) return [];
     return await database.knex("checkpoints").orderBy(["consumer", "source"]);
   } finally {
@@ -98,7 +98,7 @@ async function list(services: readonly Consuming[]): Promise<void> {
       count++;
       console.log(`${one.service}  ${row.consumer} on ${row.source}, since ${stopped.at}: ${stopped.reason}`);
     }
-  if (count === 0) console.log("None stands still.");
+  if (count === 0) console.log("No consumer stands still.");
 }
 
 async function reset(services: readonly Consuming[], name: string, wanted: Reset): Promise<void> {
@@ -108,13 +108,13 @@ async function reset(services: readonly Consuming[], name: string, wanted: Reset
   const [one] = having;
   if (!one) throw new UsageError(`no service has a consumer "${name}"`);
   if (having.length > 1)
-    throw new UsageError(`${having.map(({ service }) => service).join(" and ")} have a "${name}": say --service`);
+    throw new UsageError(`${having.map(({ service }) => service).join(" and ")} have a "${name}": add --service`);
   const database = await openDatabase(one.location);
   try {
     const projection = /^(.+)@\d/.exec(name)?.[1];
     if (wanted.to === "start" && projection !== undefined && (await database.knex.schema.hasTable("projection_builds")))
       throw new UsageError(
-        `${name} keeps rows, which cannot take an event again: a node that runs builds them anew, ` +
+        `${name} keeps rows, which cannot take an event twice: have a running node rebuild them, ` +
           `POST /ops/projections/${projection}/rebuild`,
       );
     tell(await resetConsumer(database, name, wanted));

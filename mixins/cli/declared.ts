@@ -1,6 +1,6 @@
-// Collects the environment variables and failpoints that the floors of the runtime and the services of a domain declare.
-// A service's are found by their file, `<service>/environment.ts` and `<service>/failpoints.ts`, which are pure values: a
-// start reads them before it loads any service.
+// Collects the environment variables and failpoints that the floors of the runtime and the services of a domain
+// declare. A service's are found by file name, `<service>/environment.ts` and `<service>/failpoints.ts`; the files are
+// pure values, since a start reads them before it loads any service.
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";

@@ -1,14 +1,19 @@
 // `valence docs`: writes the pages that are generated from declarations.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { Command } from "./command.ts";
+import { configurationPage } from "./configuration-page.ts";
 import { cataloguesOf, errorPage } from "./error-page.ts";
-import { enterProject, serviceFolder } from "./project.ts";
+import { readProject } from "./project.ts";
 
-const HELP = `Writes the pages that are generated, in the project's folder docs:
+const FOLDER = "docs";
 
-  errors.md    every error of the runtime and of this project's services, from their errors.ts
+const HELP = `Writes the generated pages into the project's folder ${FOLDER}:
+
+  configuration.md    the environment variables and failpoints that the runtime and the services declare; the page's
+                      text outside of its two marks stays
+  errors.md           every error of the runtime and of this project's services, from their errors.ts
 
   npx valence docs`;
 
@@ -16,12 +21,15 @@ export const command: Command = { help: HELP, run: main };
 
 async function main(args: string[]): Promise<void> {
   parseArgs({ args });
-  enterProject();
-  const pages = { "errors.md": errorPage(await cataloguesOf(resolve(serviceFolder().folder))) };
-  mkdirSync("docs", { recursive: true });
-  for (const [name, text] of Object.entries(pages)) {
-    const path = join("docs", name);
-    writeFileSync(path, text);
-    console.log(`${path} is written.`);
-  }
+  const { folder, declared } = await readProject();
+  mkdirSync(FOLDER, { recursive: true });
+  const configuration = join(FOLDER, "configuration.md");
+  const page = existsSync(configuration) ? readFileSync(configuration, "utf8") : "";
+  write(configuration, configurationPage(page, declared));
+  write(join(FOLDER, "errors.md"), errorPage(await cataloguesOf(resolve(folder))));
+}
+
+function write(path: string, text: string): void {
+  writeFileSync(path, text);
+  console.log(`${path} is written.`);
 }

@@ -1,11 +1,11 @@
-// `valence doctor`: looks at the databases of the services and says what is wrong, or soon will be.
+// `valence doctor`: checks the databases of the services, and reports what is wrong or will be soon.
 import { parseArgs } from "node:util";
 import { UsageError, type Command } from "./command.ts";
 import { examine } from "../operations/doctor/examination.ts";
 import { lineOf, type Finding, type Status } from "../operations/doctor/finding.ts";
 import { readProject } from "./project.ts";
 
-const HELP = `Looks at the databases that the environment names, and says what is wrong, or soon will be.
+const HELP = `Checks the databases that the environment names, and reports what is wrong or will be soon.
 
   npx valence doctor                 all services
   npx valence doctor <service>    one
@@ -14,11 +14,11 @@ const HELP = `Looks at the databases that the environment names, and says what i
 
 It works with and without running services, and writes nothing. One line a check:
 
-  ok     as it should be
-  warn   to be looked at before it grows
-  FAIL   what was acknowledged is at risk, or something stands still until somebody acts
+  ok     nothing to do
+  warn   look at it before it grows
+  FAIL   acknowledged records are at risk, or something stands still until a person acts
 
-It exits with 1 if a check FAILs, else with 0.`;
+It exits with 1 if a check FAILs, otherwise with 0.`;
 
 /** Milliseconds between two lines of progress. */
 const PROGRESS_MS = 1_000;

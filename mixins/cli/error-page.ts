@@ -9,7 +9,7 @@ export interface Catalogue {
   /** `orders`, `actor`; empty for what all services share. */
   readonly owner: string;
   readonly isRuntime: boolean;
-  /** What the errors are about, as the file says. */
+  /** The subject of the errors, from the comment that opens the file. */
   readonly about: string;
   readonly errors: AnyErrors;
 }
@@ -103,7 +103,7 @@ const statusOf = (definition: ErrorDefinition): string => {
   return "unknown" in definition ? `${definition.status}, ${definition.unknown}` : String(definition.status);
 };
 
-/** Text that Markdown takes for text: outside of code, `<` would begin a tag. */
+/** Escapes text for Markdown: outside of code, `<` would begin a tag. */
 const plain = (text: string): string =>
   text
     .replaceAll("|", "\\|")

@@ -1,4 +1,4 @@
-// `valence freeze`: writes the golden samples that services lack, of their events and states.
+// `valence freeze`: writes the golden samples of events and states that services lack.
 import { existsSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -6,11 +6,11 @@ import { freeze } from "../testing/index.ts";
 import { UsageError, type Command } from "./command.ts";
 import { readProject } from "./project.ts";
 
-const HELP = `Writes a sample of every shape that a service records and that has none yet: of its events, in their
-current version, and of its states. A sample that is there stays as it is.
+const HELP = `Writes samples of the events (in their current version) and states that services record, where there are none yet.
+Existing samples stay as they are.
 
   npx valence freeze               all services
-  npx valence freeze <service>…    these
+  npx valence freeze <service>…    these services
 
 Run it before a release, and commit what it writes: a test checks that every later release reads it. It exits with 1 when
 today's code does not read a sample: give the event a new version and an upcaster.`;

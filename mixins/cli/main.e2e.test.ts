@@ -1,4 +1,4 @@
-// `npx valence` itself: what it says without a command, with a wrong one, and outside of a project.
+// `npx valence` itself: its output without a command, with a wrong one, and outside of a project.
 import { expect, test } from "@jest/globals";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -17,20 +17,19 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "makes the tables of all services, or brings them up to date",
     load: () => import("./migrate.ts"),
   },
-  doctor: { summary: "looks at the databases and says what is wrong", load: () => import("./doctor.ts") },
+  doctor: { summary: "checks the databases and reports what is wrong", load: () => import("./doctor.ts") },
   freeze: { summary: "writes the golden samples that services lack", load: () => import("./freeze.ts") },
   reset: { summary: "removes the embedded databases", load: () => import("./reset.ts") },
   reshard: { summary: "spreads a service's event store over more databases", load: () => import("./reshard.ts") },
-  consumer: { summary: "sets consumers going that stand still after a restore", load: () => import("./consumer.ts") },
-  configuration: {
-    summary: "writes the page of all environment variables",
-    load: () => import("./configuration.ts"),
-  },
+  consumer: { summary: "moves consumers that stand still after a restore", load: () => import("./consumer.ts") },
   "accept-copy": {
-    summary: "takes a SQLite file that was copied without its write-ahead log",
+    summary: "accepts a SQLite file that was copied without its write-ahead log",
     load: () => import("./accept-copy.ts"),
   },
-  docs: { summary: "writes the pages that are generated from declarations", load: () => import("./docs.ts") },
+  docs: {
+    summary: "writes docs/configuration.md and docs/errors.md from the declarations",
+    load: () => import("./docs.ts"),
+  },
 };
 
 const HELP = `Event-sourced virtual actors on Moleculer brokers.

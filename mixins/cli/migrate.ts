@@ -1,5 +1,5 @@
-// `valence migrate`: makes the tables of all services, or brings them up to date, and ends. A start does the same; a
-// roll-out does it before, so that no process of the new release waits for it, or fails at it.
+// `valence migrate`: makes the tables of all services, or brings them up to date, and ends. A start does the same. A
+// roll-out runs this first, so that no process of the new release waits for it or fails at it.
 import { parseArgs } from "node:util";
 import { updateTables } from "../database/siblings.ts";
 import { ServiceBroker } from "moleculer";
@@ -12,7 +12,7 @@ const HELP = `Makes the tables of all services, or brings them up to date, in th
 
   npx valence migrate
 
-SERVICES names some of them, commas between. A start does the same.`;
+SERVICES limits it to some of them, with commas between. A start does the same.`;
 
 export const command: Command = { help: HELP, run: main };
 
@@ -20,7 +20,7 @@ async function main(args: string[]): Promise<void> {
   parseArgs({ args });
   const { folder, services: all, environment } = await readProject();
   const { SERVICES } = nodeEnvironment.of(environment);
-  // No node of the cluster, and never started: a signal has nothing to stop.
+  // Not a node of the cluster, and never started: a signal has nothing to stop.
   const alone = { transporter: null, logLevel: "fatal", skipProcessEventRegistration: true } as const;
   const broker = new ServiceBroker({ ...(await brokerOptionsOf()), ...alone });
   for (const file of (SERVICES ?? all).flatMap(service => serviceFiles(folder, service)))

@@ -1,5 +1,5 @@
-// A log is no reason to stop serving. Its reader goes away (`npm start | head`), its disk is full, its terminal is closed:
-// what is written then is lost, and nothing else.
+// Keeps the process alive when its log cannot be written: the reader goes away (`npm start | head`), the disk is full,
+// the terminal is closed. What is written then is lost.
 import { fstatSync, writeSync } from "node:fs";
 
 export function outliveOutput(): void {
@@ -10,7 +10,7 @@ export function outliveOutput(): void {
   }
 }
 
-/** Node writes to files at once, but gives one up after its first error, also when the disk has room again. */
+/** Node writes to a file at once, but stops after the first error, even when the disk has room again. */
 const writerTo =
   (fd: number): typeof process.stdout.write =>
   (chunk: string | Uint8Array, ...rest: unknown[]): boolean => {
@@ -20,7 +20,7 @@ const writerTo =
       const bytes = typeof chunk === "string" ? Buffer.from(chunk, encoding as BufferEncoding) : chunk;
       for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written);
     } catch {
-      // Lost.
+      // The line is lost.
     }
     if (done) process.nextTick(done);
     return true;

@@ -1,4 +1,4 @@
-// Servers that are there and cannot serve, as a start meets them.
+// Servers that answer but cannot serve: what a start says.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { until } from "../testing/index.ts";
 import { Child, freePort, Nats, RedisServer } from "../testing/servers.ts";

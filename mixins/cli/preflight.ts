@@ -1,11 +1,11 @@
-// What a start asks of its servers before anything runs: whether they take us, and are of a kind that can serve. One that
-// is away is none of this: the node starts, and waits for it.
+// Asks the servers before any service starts: whether they accept us, and are of a version and kind that can serve. A
+// server that is away is no error here: the node starts, and waits for it.
 import { connect, ErrorCode, type NatsConnection, type NatsError } from "nats";
 import { EnvironmentError, natsOptions, nodeEnvironment, PAYLOAD_BYTES, type Environment } from "../kernel/index.ts";
 import { redisEnvironment, redisProblem } from "../redis/index.ts";
 
 const limits = {
-  /** Milliseconds to wait for NATS; one that answers later is as good as away. */
+  /** Milliseconds to wait for NATS; a server that answers later counts as away. */
   answerMs: 2_000,
 };
 

@@ -1,4 +1,4 @@
-// The REPL as somebody meets it who types the README's lines, and a few wrong ones.
+// The REPL with the lines that the README shows, and with wrong ones.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -29,7 +29,7 @@ afterAll(async () => {
 });
 
 function start() {
-  // Both streams by one pipe, as in a terminal: what came first is read first.
+  // Both streams share one pipe, as in a terminal: what is written first is read first.
   const command = ['exec "$0" "$@" 2>&1', process.execPath, join(import.meta.dirname, "valence.mjs"), "repl"];
   return spawn("sh", ["-c", ...command], {
     env: {
@@ -44,7 +44,7 @@ function start() {
   });
 }
 
-/** What it says to a line, but for what it repeats of the line itself, and for the log's. */
+/** The REPL's answer to a line, without the echo of the line and without log lines. */
 async function say(line: string): Promise<string[]> {
   output = "";
   repl.stdin.write(`${line}\n`);

@@ -1,6 +1,6 @@
-// `valence reset`: removes the embedded databases, so that the next start is a first start. Only the files of our
-// services go, and only those with our tables in them: a path in the environment may be a mistake, and another program's
-// database is not ours to touch. None goes while a node runs on them.
+// `valence reset`: removes the embedded databases, so that the next start is a first start. Only files of our services
+// are removed, and only those with our tables in them: a path in the environment may be a mistake, and the database of
+// another program must stay. Nothing is removed while a node runs on the files.
 import { existsSync, globSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -14,11 +14,11 @@ const HELP = `Removes the embedded databases that the environment names, so that
 
   npx valence reset
 
-Only files with the services' own tables go, and none while a node runs on them. Postgres and Redis are left as they are.`;
+Removes only files with the services' own tables, and none while a node runs on them. Postgres and Redis stay as they are.`;
 
 const SQLITE_BUSY = 5;
 const SIDE_FILES = ["", "-wal", "-shm", "-journal"];
-/** Every event store keeps the first, and every migrated database one of the second. */
+/** Every event store has the first table, and every migrated database one of the second kind. */
 const OUR_TABLES = /^CREATE TABLE \W?(store_schema|migrations_\w+)\b/i;
 
 export const command: Command = { help: HELP, run: main };
@@ -30,7 +30,7 @@ async function main(args: string[]): Promise<void> {
   const foreign = databases.filter(file => !isOurs(file));
   if (foreign.length > 0)
     throw new UsageError(
-      `Nothing removed: ${foreign.join(", ")}: not a database of these services. Move it away, or mend the path.`,
+      `Nothing removed: ${foreign.join(", ")}: not a database of these services. Move it away, or correct the path.`,
     );
   const busy = databases.filter(isOpenElsewhere);
   if (busy.length > 0) throw new UsageError(`Nothing removed: a node is running on ${busy.join(", ")}. Stop it first.`);
@@ -40,7 +40,7 @@ async function main(args: string[]): Promise<void> {
   console.log(databases.length > 0 ? `Removed ${databases.join(", ")}.` : "Nothing to remove.");
 }
 
-/** The services' databases, and files in the data folder that a service keeps beside its own and has marked. */
+/** The services' databases, and the marked files that a service keeps beside its own in the data folder. */
 function databasesOf(environment: Environment, services: readonly string[]): string[] {
   const locations = services.map(service => locationOf(environment, service));
   const own = locations.flatMap(location => (location.kind === "sqlite" ? [location.filename] : []));
@@ -61,7 +61,7 @@ const isOurs = (file: string): boolean =>
     return tables.some(({ sql }) => OUR_TABLES.test(String(sql)));
   });
 
-/** Asks a file that may be anything; it is only read, and stays as it is. */
+/** Checks a file that may be anything; it only reads it. */
 function holds(file: string, ask: (database: DatabaseSync) => boolean): boolean {
   let database: DatabaseSync | undefined;
   try {
@@ -75,8 +75,9 @@ function holds(file: string, ask: (database: DatabaseSync) => boolean): boolean 
 }
 
 /**
- * Whether another connection has the file open. A WAL database cannot leave WAL mode while one has, however idle it is,
- * and the lock goes with its process: a pid file would outlive a kill -9 and accuse whoever got the number next.
+ * Whether another connection has the file open. A WAL database cannot leave WAL mode while one has, even an idle one,
+ * and the lock ends with its process. A pid file would outlive a kill -9, and then name whichever process got the
+ * number next.
  */
 function isOpenElsewhere(file: string): boolean {
   const database = new DatabaseSync(file, { timeout: 0 });

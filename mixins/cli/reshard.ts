@@ -8,7 +8,7 @@ import { readProject } from "./project.ts";
 
 const HELP = `Spreads a service's event store over the databases that <SERVICE>_DATABASE_URL names.
 
-  npx valence reshard <service> --add    makes new databases of the list shards; they own nothing yet
+  npx valence reshard <service> --add    adds new databases of the list as shards, without buckets
   npx valence reshard <service>          moves buckets until each database has its share
 
   1. Put the new database into the list: ORDERS_DATABASE_URL=postgres://…/a,postgres://…/b
@@ -16,8 +16,8 @@ const HELP = `Spreads a service's event store over the databases that <SERVICE>_
   3. Restart every process of the service with the new list, one after the other.
   4. npx valence reshard orders
 
-Commands go on all the while; those on the buckets that are being handed over wait for a moment. It may be killed at any
-point and started again: it goes on where it was. Nothing is removed before checksums of what both sides hold agree.`;
+The service goes on meanwhile; commands on a bucket that is being handed over wait for a moment. The command may be killed
+at any point and started again: it continues. It removes nothing before the checksums of both sides agree.`;
 
 export const command: Command = { help: HELP, run: main };
 

@@ -1,11 +1,11 @@
-// Moleculer's runner, with its flags and environment names, but for what it does about files and a start that fails
-// (moleculer 0.15.2, src/runner-esm.mjs):
+// Moleculer's runner with its flags and environment names, but with other handling of files and of a start that fails.
+// What Moleculer's does (moleculer 0.15.2, src/runner-esm.mjs):
 //
-//   1. it looks for services by a glob, to which `[`, `{` or `(` in the name of a folder above mean something else
-//   2. it imports what it finds by path, where `%`, `#` and `?` mean something else
-//   3. where it finds nothing it warns, and starts an empty broker
-//   4. it tells of a start that fails by a stack
-//   5. it looks for its own version beside a main module, which ES modules have not, and ends by a stack
+//   1. it looks for services by a glob, in which `[`, `{` or `(` in the name of a folder have a meaning
+//   2. it imports files by path, in which `%`, `#` and `?` have a meaning
+//   3. when it finds no service it warns, and starts an empty broker
+//   4. it reports a start that fails by a stack
+//   5. it looks for its own version beside a main module, which ES modules lack, and ends by a stack
 import { resolve } from "node:path";
 import { Runner } from "moleculer";
 import { EnvironmentError } from "../kernel/index.ts";
@@ -18,7 +18,7 @@ export class ProjectRunner extends Runner {
   readonly #folder: string;
   readonly #services: readonly string[] | undefined;
 
-  /** `services`: of those under `folder`; undefined for all. */
+  /** `services`: names of services under `folder`; undefined for all. */
   constructor(folder: string, services: readonly string[] | undefined) {
     super();
     this.#folder = folder;
@@ -37,7 +37,7 @@ export class ProjectRunner extends Runner {
     process.exit(1);
   }
 
-  // Moleculer's types say of this and of the next that they give nothing, not even a promise.
+  // Moleculer's types declare that this method and the next return nothing, not even a promise.
   override async loadConfigFile(): Promise<any> {
     return brokerOptionsOf(process.env["MOLECULER_CONFIG"] || this.flags?.config);
   }

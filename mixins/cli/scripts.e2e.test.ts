@@ -79,7 +79,7 @@ test.each(["PORT", "HEALTH_PORT"])("a taken %s stops the start with one line tha
   expect(stderr).toMatch(new RegExp(`^${variable}="[^\\n]*EADDRINUSE[^\\n]*\\n$`));
 });
 
-test.each(["reset", "migrate", "doctor", "reshard", "configuration"])(
+test.each(["reset", "migrate", "doctor", "reshard", "docs"])(
   "%s --help says what it does, and does nothing",
   async name => {
     const file = join(folder, "orders.sqlite");
@@ -273,7 +273,7 @@ test("reset removes nothing when a file that is configured is not ours, and leav
   expect(existsSync(join(folder, "photo.jpg"))).toBe(true);
 });
 
-test("a database that was copied without its log stops the start in one line, until it is taken for what it is", async () => {
+test("a database that was copied without its log stops the start in one line, until it is accepted", async () => {
   const filename = join(folder, "carts.sqlite");
   const database = await openDatabase({ kind: "sqlite", filename });
   await database.knex.schema.createTable("lost", table => void table.text("text"));
@@ -288,12 +288,12 @@ test("a database that was copied without its log stops the start in one line, un
   expect(run("accept-copy").stderr).toContain("name one service");
   expect(run("accept-copy", {}, ["cart"]).stderr).toContain('there is no service "cart"');
   expect(run("accept-copy", {}, ["--help"]).stdout).toContain("npx valence accept-copy <service>");
-  expect(run("accept-copy", {}, ["carts"]).stdout).toMatch(/carts\.sqlite is taken as it is/);
+  expect(run("accept-copy", {}, ["carts"]).stdout).toMatch(/carts\.sqlite is accepted/);
   expect(run("accept-copy", {}, ["carts"]).stdout).toContain("nothing is changed");
   await (await openDatabase({ kind: "sqlite", filename })).close();
 });
 
-test("a consumer that stands still is listed, and sent on by its name, with a word first", async () => {
+test("a consumer that stands still is listed, and moved by its name, after a dry run", async () => {
   const filename = join(folder, "carts.sqlite");
   const database = await openDatabase({ kind: "sqlite", filename });
   await migrate(database, "stream", migrations);
@@ -328,7 +328,7 @@ test("a consumer that stands still is listed, and sent on by its name, with a wo
   ]);
   const again = consumer("reset", "mails", "--to", "head");
   expect([again.status, again.stderr]).toEqual([1, expect.stringContaining("has not stopped")]);
-  expect(consumer().stdout).toBe("None stands still.\n");
+  expect(consumer().stdout).toBe("No consumer stands still.\n");
   await database.close();
 });
 

@@ -1,5 +1,5 @@
-// `valence start`: checks what would otherwise fail far from its cause, then hands over to Moleculer's runner, whose flags
-// (--instances, --hot …) and environment names (SERVICES, SERVICEDIR, NODEID …) stay as they are.
+// `valence start`: checks what would otherwise fail far from its cause, then runs Moleculer's runner, whose flags
+// (--instances, --hot …) and environment names (SERVICES, SERVICEDIR, NODEID …) keep their meaning.
 import { once } from "node:events";
 import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { createServer } from "node:net";
@@ -21,7 +21,7 @@ import { readProject } from "./project.ts";
 const HELP = `Starts the services of this project.
 
   npx valence start                all services in one process
-  npx valence start --workers 4    as many processes on one HTTP port
+  npx valence start --workers 4    four processes on one HTTP port
   SERVICES=orders,api npx valence start
                                    some services; NATS_URL joins it to the other processes
 
@@ -31,7 +31,7 @@ the environment. A wrong setting stops the start with one line that names it.`;
 export const command: Command = { help: HELP, run: start };
 
 async function start(given: string[]): Promise<void> {
-  // A terminal that is closed tells all processes in it: each drains, workers too.
+  // A terminal that is closed signals all processes in it: each drains, workers too.
   process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"));
   bypassProxies();
   const args = withoutWorkersFlag(given);
@@ -39,7 +39,7 @@ async function start(given: string[]): Promise<void> {
   const { NATS_URL, SERVICES, WORKER, WORKERS } = nodeEnvironment.of(environment);
   if (WORKERS > 1 && args.includes("--repl"))
     throw new EnvironmentError("WORKERS", `${WORKERS}`, "1 with --repl: it speaks to one process");
-  // The supervisor has looked before it started a worker.
+  // The supervisor has checked this before it started a worker.
   if (WORKER === undefined) await checkPorts(environment, known);
   checkFiles(environment, SERVICES ?? known);
   if (WORKER === undefined && (NATS_URL ?? redisEnvironment.of(environment).REDIS_URL) !== undefined) {
@@ -61,24 +61,27 @@ async function checkPorts(environment: Environment, known: readonly string[]): P
   if (HEALTH_PORT !== undefined) await checkPort("HEALTH_PORT", HEALTH_PORT);
 }
 
-/** Servers on this machine are called directly, also where a proxy is set for all others. */
+/** Servers on this machine are called directly, also when a proxy is set for all others. */
 function bypassProxies(): void {
   const name = process.env["no_proxy"] === undefined ? "NO_PROXY" : "no_proxy";
   process.env[name] = [process.env[name], "localhost", "127.0.0.1", "::1"].filter(Boolean).join(",");
 }
 
-/** `--workers 4` is WORKERS=4; the workers, which are started with the other arguments, do not see it. */
+/** `--workers 4` is WORKERS=4; workers are started with the other arguments and do not see it. */
 function withoutWorkersFlag(args: string[]): string[] {
   const at = args.findIndex(argument => /^--workers(=|$)/.test(argument));
   if (at === -1) return args;
   const [, inline] = args[at]!.split("=");
   const value = inline ?? args[at + 1] ?? "";
-  // Also when it is empty: then the message says so.
+  // Set even when it is empty: then the message says so.
   process.env["WORKERS"] = value || "(nothing)";
   return args.toSpliced(at, inline === undefined ? 2 : 1);
 }
 
-/** Every SQLite file of these services can be written, or made, and by this user alone: what cannot be mended is said. */
+/**
+ * Checks that every SQLite file of these services can be written or made, and closes it to other users; where that
+ * fails it warns.
+ */
 function checkFiles(environment: Environment, services: readonly string[]): void {
   const exposed = new Set<string>();
   for (const service of services) {
@@ -104,7 +107,10 @@ function checkFiles(environment: Environment, services: readonly string[]): void
   for (const path of exposed) console.error(`warning: other users of this machine can look into ${path}: chmod go= it`);
 }
 
-/** Folder by folder: where the system makes none (`/proc`), Node's recursive way tries for ever (v24.21.0). */
+/**
+ * Makes one folder after another: in a place where no folder can be made (`/proc`), Node's recursive option tries for
+ * ever (v24.21.0).
+ */
 function makeFolder(path: string): void {
   if (existsSync(path)) {
     if (!statSync(path).isDirectory()) throw Object.assign(new Error(path), { code: "ENOTDIR" });
@@ -114,12 +120,12 @@ function makeFolder(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
-    // Another process that starts with us was first.
+    // Another process that starts at the same time was first.
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
 }
 
-/** The gateway would find out last of all, with every service started for nothing. */
+/** Checked first: the gateway listens last, after every other service has started. */
 async function checkPort(variable: string, port: number): Promise<void> {
   const server = createServer();
   try {

@@ -1,6 +1,7 @@
-// `valence start --workers 4`: so many processes of the same services on one machine, on one HTTP port. The first is started
-// alone, so that migrations and the first start's data are done when the others come. Without NATS the supervisor is also
-// how they find each other: it knows when a process is there, and at once when it is gone.
+// `valence start --workers 4`: so many processes of the same services on one machine, on one HTTP port. The first is
+// started alone, so that migrations and the first start's data are done before the others start. Without NATS the
+// workers also find each other through the supervisor: it knows when a process has started, and at once when one has
+// ended.
 import cluster, { type Worker } from "node:cluster";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -23,8 +24,8 @@ const limits = {
 };
 
 /**
- * Starts the workers, each as `valence` with these arguments, and starts another one for each that dies. Ends the process
- * when all have ended after a signal.
+ * Starts the workers, each as `valence` with these arguments, and replaces each one that dies. Ends the process when
+ * all have ended after a signal.
  */
 export function supervise(environment: Environment, args: string[]): void {
   const { NODEID, SHUTDOWN_TIMEOUT_MS, WORKERS } = nodeEnvironment.of(environment);
@@ -53,7 +54,8 @@ export function supervise(environment: Environment, args: string[]): void {
     new Promise(resolve => {
       if (stopping) return;
       const startedAt = performance.now();
-      // The runner appends the number of the life: under a dead node's name the others would take this one for that.
+      // The runner appends the number of the life: under the name of a dead node, the others would take this process
+      // for that one.
       const worker = cluster.fork({ WORKER: `${place}`, NODEID: base });
       worker.on("message", (message: FromWorker) => {
         if ("listening" in message) introduce(worker, message.listening);
@@ -64,7 +66,7 @@ export function supervise(environment: Environment, args: string[]): void {
         peers.delete(worker.id);
         if (peer) for (const other of others(worker.id)) tell(other, { gone: peer.nodeId });
         if (stopping) return endWithTheLast();
-        // What ends the very first one, a wrong setting or a taken port, would end all of them.
+        // An error that ends the very first worker, a wrong setting or a taken port, would end all of them.
         if (!hasStarted) return stop(code || 1);
         const young = performance.now() - startedAt < limits.stableAfterMs ? deaths + 1 : 1;
         const pauseMs = backoffMs(young, limits.restart);

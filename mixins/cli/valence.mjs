@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// The command `valence`. JavaScript, not TypeScript: on a Node that cannot strip types this file still says what is wrong.
+// The command `valence`. JavaScript, not TypeScript: on a Node that cannot strip types this file still reports what is
+// wrong.
 import module from "node:module";
 
 /** Before 24.18.1 Node drops header fields past a server's limit without an error, an Idempotency-Key among them. */
@@ -13,7 +14,7 @@ if (process.versions.node.localeCompare(NODE_MIN, "en", { numeric: true }) < 0) 
   process.exit(1);
 }
 
-// Code that one start has compiled is read by the next: that saves a quarter of a second.
+// The next start reads the code that this one has compiled: that saves a quarter of a second.
 module.enableCompileCache();
 
 const { main } = await import("./main.ts");

@@ -1,7 +1,8 @@
-// The paths that the gateway answers itself, before the router and beside every limit: a probe must not wait behind clients.
+// The paths that the gateway answers itself, before the router and without any limit: a probe must not wait behind
+// clients.
 //
 //   /              the name of the API, and where its description and health are
-//   /health/live   the process answers; nothing is asked that lies elsewhere, since a restart would not mend it
+//   /health/live   the process answers; it asks no other process, since a restart of this one would not mend them
 //   /health/ready  see `readiness.ts`
 //   /metrics       in Prometheus' text format, for administrators and for the bearer of METRICS_TOKEN
 //   /openapi.json  the routes that the asking user may use
@@ -36,7 +37,7 @@ export interface Endpoints {
 
 /** The handlers by path; GET and HEAD only. */
 export function endpointsOf(gateway: Endpoints): ReadonlyMap<string, Handler> {
-  /** A handler that waits; an error that it throws becomes a problem. */
+  /** An asynchronous handler; an error that it throws becomes a problem. */
   const waiting =
     (handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>): Handler =>
     (req, res) =>

@@ -1,4 +1,4 @@
-// The port of the gateway, and whose word it takes: proxies, the issuer of tokens, the reader of metrics.
+// The port of the gateway, and the parties that it trusts: proxies, the issuer of tokens, the reader of metrics.
 import { defineEnvironment, EnvironmentError, integer, nodeEnvironment, secret, text } from "../kernel/index.ts";
 
 /** The service that listens on PORT. */
@@ -18,8 +18,8 @@ export const gatewayEnvironment = defineEnvironment(
       max: 10,
       default: 0,
       says:
-        "proxies before the gateway that append to `X-Forwarded-For`: a client's address, by which limits count, is so " +
-        "many from its end; 0: it is the connection's",
+        "proxies before the gateway that append to `X-Forwarded-For`: the client's address, by which limits count, is at this " +
+        "position from its end; 0: it is the address of the connection",
     }),
     METRICS_TOKEN: secret({
       pattern: /^[\w.~+/-]{16,200}=*$/,

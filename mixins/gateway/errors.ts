@@ -1,8 +1,8 @@
-// Errors of the gateway: of a request as HTTP brings it, before and beside what the services say.
+// Errors of the gateway: malformed requests and missing rights, before a service is called.
 import { defineErrors } from "../kernel/index.ts";
 
 export const gatewayErrors = defineErrors({
-  // ---- the request's line and header
+  // ---- the request line and header
   PROTOCOL: { status: 400, says: "these bytes are no HTTP request", todo: "send HTTP/1.1" },
   REQUEST_TOO_SLOW: {
     status: 408,

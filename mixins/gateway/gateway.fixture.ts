@@ -1,6 +1,6 @@
-// A real broker with a real gateway on a real port, before small services that answer by a domain's contracts and write down
-// the calls that reached them. The gateway's own tests use the library (`library.fixture.ts`); a domain's tests of its routes
-// use their own contracts.
+// A real broker with a real gateway on a real port. Small services behind it answer by a domain's contracts and record
+// the calls that reached them. The gateway's own tests use the library (`library.fixture.ts`); a domain's tests of its
+// routes use their own contracts.
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
@@ -33,12 +33,12 @@ export interface Reached {
 }
 export type Handlers = Record<string, (ctx: any) => unknown>;
 export interface Domain {
-  /** Services that answer each of their actions, and those of their commands that `answers` names, by `answers`. */
+  /** Contracts of the small services. `answers` answers all their actions, and the commands that it names. */
   readonly contracts: readonly unknown[];
   readonly answers: Handlers;
   /** Real services, the gateway among them. */
   readonly services: readonly ServiceSchema<any, any, any, any>[];
-  /** The roles of a token that names none. */
+  /** Roles of a token that names none. */
   readonly roles: readonly string[];
 }
 export type RunningGateway = Awaited<ReturnType<typeof startGateway>>;
@@ -46,7 +46,7 @@ export type Signer = Awaited<ReturnType<typeof newSigner>>;
 
 export const ISSUER = "valence";
 
-/** The histories of actors, and the answers to commands, as an event-sourced service keeps them. */
+/** Keeps histories of actors and answers to commands, as an event-sourced service does. */
 export class Recordings {
   readonly #answers = new Map<string, { fingerprint: string; answer: unknown }>();
   readonly histories = new Map<
@@ -75,7 +75,7 @@ export class Recordings {
     return given;
   }
 
-  /** A page of the history from a version on, for its owner alone; else it refuses with this code. */
+  /** A page of the history from a version on, for its owner alone; others are refused with this code. */
   async history(ctx: Context<any, any>, notFound: string): Promise<unknown> {
     const history = this.histories.get(ctx.params.id);
     if (!history || history.owner !== ctx.meta.user.id) throw new Refusal(notFound);
@@ -89,7 +89,7 @@ export class Recordings {
 const commandIdOf = (ctx: unknown): string | undefined =>
   (ctx as { headers?: Record<string, string> }).headers?.[COMMAND_ID];
 
-/** Starts everything. The domain gets what its answers need: the signer of tokens, and recordings. */
+/** Starts everything. `domainOf` gets what its answers need: the signer of tokens, and recordings. */
 export async function startGateway(
   domainOf: (signer: Signer, recordings: Recordings) => Domain,
   env: Readonly<Record<string, string>> = {},
@@ -142,7 +142,7 @@ export async function startGateway(
     signer,
     /** An access token as `accounts` makes it. */
     token: (id: string, roles: readonly string[] = usualRoles) => signer.sign({ sub: id, roles }),
-    /** A request with JSON in and out; undici follows nothing and normalises nothing that matters here. */
+    /** A request with JSON in and out; undici follows no redirect and changes nothing in it. */
     async http(method: string, path: string, { token, body, headers }: Call = {}) {
       const response = await fetch(`${url}${path}`, {
         method,
@@ -215,13 +215,4 @@ export async function raw(port: number, text: string, quietMs = 1_000): Promise<
   socket.write(text);
   await once(socket, "close");
   return Buffer.concat(chunks).toString("latin1");
-}
-
-/** Waits for a condition, 5 s at most. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 5_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`waited in vain: ${what}`);
-    await new Promise(resolve => setTimeout(resolve, 10));
-  }
 }

@@ -299,7 +299,7 @@ describe("beside the API", () => {
       const types: string[] = content?.["application/problem+json"].schema.allOf[1].properties.type.enum ?? [];
       return types.map(type => type.replace("/problems/", ""));
     };
-    // No param of the URL names a book: where it is not there, the body is wrong.
+    // No param of the URL names a book, so a missing one is an error of the body.
     expect(codesOf("POST", "/api/v1/loans", 422)).toEqual(
       expect.arrayContaining(["book-not-found", "validation-error"]),
     );

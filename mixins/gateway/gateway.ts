@@ -1,8 +1,8 @@
-// The HTTP door as a service. A request passes, in this order: `http/server.ts` (connections, one request at a time on each),
-// `http/request-guard.ts`, `endpoints.ts` or the router (`moleculer-web.ts`), and `pipeline.ts`. Every error ends in
-// `http/problem.ts`.
+// The HTTP gateway as a service. A request passes, in this order: `http/server.ts` (connections, one request at a time
+// on each), `http/request-guard.ts`, `endpoints.ts` or the router (`moleculer-web.ts`), and `pipeline.ts`. Every error
+// ends in `http/problem.ts`.
 //
-// A stop drains first: readiness says so, streams end, the port closes when no client is between two requests.
+// A stop drains first: readiness says so, streams end, and the port closes when no client is between two requests.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceSchema } from "moleculer";
 import type { JSONWebKeySet } from "jose";
@@ -25,9 +25,9 @@ import { serviceOf, type Route } from "./route/route.ts";
 import { EventStreams } from "./sse/event-streams.ts";
 
 export interface GatewayOptions {
-  /** Name and text of the API, as `GET /` and `/openapi.json` say them. */
+  /** Name and text of the API, which `GET /` and `/openapi.json` show. */
   readonly api: ApiInfo;
-  /** Every route of the API. The gateway is ready once each service that they name has been there. */
+  /** Every route of the API. The gateway is ready once it has seen each service that they name. */
   readonly routes: readonly Route[];
   /** The action that answers the public keys of access tokens as a JWK set. Default `accounts.jwks`. */
   readonly keys?: string;
@@ -44,7 +44,7 @@ export type GatewayService = RouterService & {
   server: HttpServer;
   apiName: string;
   proxies: number;
-  /** The URL at which it listens: `http://localhost:3000`. */
+  /** The URL of the gateway: `http://localhost:3000`. */
   url: string;
   errorHandler(req: IncomingMessage, res: ServerResponse, error: unknown): void;
 };
@@ -69,7 +69,7 @@ export const Gateway = ({
     },
   },
   methods: {
-    /** The end of every error, from the router, the guard, the endpoints and the pipeline. */
+    /** The last place of every error, from the router, the guard, the endpoints and the pipeline. */
     errorHandler(this: GatewayService, req: IncomingMessage, res: ServerResponse, error: unknown): void {
       if (error === CLIENT_LEFT) return;
       const mapped = toProblem(error, requestId(req));
@@ -109,7 +109,7 @@ export const Gateway = ({
     this.url = `http://localhost:${port}`;
     listensAt(this, this.url);
     this.logger.info(`listening on ${this.url}`);
-    // For scripts, which must not depend on how a log is formatted.
+    // For scripts, which must not depend on the format of a log.
     if (this.broker.options.logger !== false) process.stdout.write(`LISTENING ${this.url}\n`);
   },
 

@@ -8,7 +8,7 @@ import { startGateway, type Handlers, type RunningGateway } from "./gateway.fixt
 import { API, eventStream, route, type Access, type Request, type Route, type StreamedEvent } from "./index.ts";
 import { Gateway } from "./mixin.ts";
 
-/** Untyped, since a fixture's contracts must not be among those that the compiler offers to every service. */
+/** Untyped, so that the compiler does not offer the contracts of a fixture to every service. */
 interface Spec {
   readonly summary: string;
   readonly access?: Access;

@@ -1,8 +1,9 @@
-// Everything that we take from moleculer-web (0.11.0) and change of it: it routes, and nothing else. Its server, body parser,
-// query parser, error writer and public actions stay off; the request guard stands before it, the pipeline behind it.
+// Everything that we take from moleculer-web (0.11.0), and what we change: it routes, and nothing else. Its server,
+// body parser, query parser, error writer and public actions stay off; the request guard runs before it, the pipeline
+// after it.
 //
-// Routes are functions, not action names. So no action can be called that no route names, params are built field by field,
-// and nothing that a service puts into a context's meta reaches the client.
+// Routes are functions, not action names. So a client can call no action without a route, params are built field by
+// field, and meta of a service's context never reaches the client.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Service, ServiceSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
@@ -22,24 +23,25 @@ interface Match {
 }
 export type RouterService = Service & {
   readonly aliases: readonly Alias[];
-  /** The aliases that match the last path, whatever the method: the request guard asks first, the router next. */
+  /** The aliases that match the last path, for any method: the request guard asks first, the router next. */
   matches: { readonly path: string; readonly found: readonly Match[] };
   matching(path: string): readonly Match[];
   express(): (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
   regenerateAllAutoAliases: () => void;
-  /** Called when services come or go; the service that mixes this in may set it. */
+  /** Called when services come or go; the service with this mixin may set it. */
   servicesChanged?: () => void;
 };
 
-/** Ends a request whose client has left. It is no failure and gets no answer. */
+/** Ends a request whose client has left. It is not a failure and gets no answer. */
 export const CLIENT_LEFT = new Error("the client has left");
 
 /** Answers a request of this route. `this` is the service. */
 export type Answer<S> = (service: S, route: Route, req: GatewayRequest, res: ServerResponse) => Promise<void>;
 
 /**
- * An alias for moleculer-web: synchronous, since a rejected promise of an alias stays unhandled there. The router waits for
- * the response to finish or close, from the moment that it routes: a response that was closed by then does neither.
+ * An alias for moleculer-web: synchronous, since a rejected promise of an alias stays unhandled there. The router
+ * waits, from the moment that it routes, for the response to finish or close; a response that was closed earlier does
+ * neither.
  */
 const aliasOf = <S>(route: Route, answer: Answer<S>) =>
   function (this: S, req: IncomingMessage, res: ServerResponse, next: (error: unknown) => void): void {
@@ -61,7 +63,7 @@ export function Router<S extends RouterService>(routes: readonly Route[], answer
         {
           path: "/",
           mappingPolicy: "restrict",
-          // Path params stay apart from the rest; query and body are read by the route itself.
+          // Path params stay apart from the others; the route itself reads query and body.
           mergeParams: false,
           bodyParsers: false,
           pathToRegexpOptions: { sensitive: true, trailing: false },
@@ -72,7 +74,7 @@ export function Router<S extends RouterService>(routes: readonly Route[], answer
     actions: {
       // A request runs in this action for as long as its client takes to send and to read; `admission.ts` bounds our work.
       rest: { bulkhead: false } as object,
-      // A public list of aliases, and routes that change while the gateway runs.
+      // Off: a public list of aliases, and routes that change while the gateway runs.
       listAliases: false,
       addRoute: false,
       removeRoute: false,
@@ -87,25 +89,28 @@ export function Router<S extends RouterService>(routes: readonly Route[], answer
         }
         return this.matches.found;
       },
-      /** moleculer-web's own matches every alias once more. */
+      /** moleculer-web's own method would match every alias again. */
       resolveAlias(this: S, path: string, method: string): Match | false {
         return this.matching(path).find(({ alias }) => alias.method === method) ?? false;
       },
     },
     created(this: S) {
-      // moleculer-web sets this when it is created, and calls it when services come or go. Its own lists the automatic aliases
-      // anew, of which there are none, and tells every node.
+      // moleculer-web sets this when it is created, and calls it when services come or go. Its own lists the automatic
+      // aliases anew, of which we have none, and tells every node.
       this.regenerateAllAutoAliases = () => this.servicesChanged?.();
       this.matches = { path: "", found: [] };
-      // moleculer-web draws the alias in colours at each request, for a line of its debug log, whatever the level.
+      // moleculer-web formats the alias in colours at each request, for a debug line, whatever the log level.
       for (const alias of this.aliases) alias.toString = () => alias.fullPath;
     },
   };
-  // Moleculer's types know no `this` of a mixin's own.
+  // Moleculer's types do not let a mixin declare its own `this`.
   return schema as unknown as Partial<ServiceSchema>;
 }
 
-/** Methods that a path answers; none = there is no such path. A stream has no HEAD: its connection would never get a byte. */
+/**
+ * Methods of a path; an empty list when there is no such path. A stream has no HEAD: its connection would never get a
+ * byte.
+ */
 export function methodsOf(service: RouterService, path: string, streams: ReadonlySet<string>): readonly string[] {
   const found = service.matching(path);
   const head = found.some(({ alias }) => alias.method === "GET" && !streams.has(alias.fullPath)) ? ["HEAD"] : [];

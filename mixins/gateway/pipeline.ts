@@ -2,12 +2,12 @@
 //
 //   1. identify   the token, and the role that the route asks for; before a byte of the body is read
 //   2. read       conditions, key, body, then path, query and body by the route's schemas
-//   3. admit      waits for a place; a client that has left by then asks for nothing
+//   3. admit      waits for a place; a client that has left by then gets no call
 //   4. call       the action, under the command id that follows from the client's key
 //   5. answer     with validators, `Location`, the link to the next page
 //
-// An event stream leaves after step 2: it has limits of its own. Every error leaves as it is thrown; `gateway.ts` makes a
-// problem of it.
+// An event stream leaves after step 2: it has limits of its own. Errors leave as they are thrown; `gateway.ts` turns
+// them into problems.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context } from "moleculer";
 import { callErrors, type Meta } from "../contract/index.ts";
@@ -29,7 +29,7 @@ export type GatewayRequest = IncomingMessage & {
   readonly $ctx: Context;
   readonly $params: { readonly params?: Record<string, string> };
   readonly originalUrl: string;
-  /** Ours: the e-mail address that a log-in or registration is about. */
+  /** The e-mail address that a log-in or registration is about; we add it. */
   $email?: string;
 };
 export interface Pipeline {
@@ -66,7 +66,7 @@ export async function answer(
   };
   const { email } = request.body as { email?: unknown };
   if (route.access === "public" && typeof email === "string") req.$email = email;
-  // A client that went away before the call was sent asks for nothing any more.
+  // No call for a client that left before it.
   if (res.destroyed) return;
   const address = addressOf(req, proxies);
   Object.assign(req.$ctx.meta as Meta, { user, address });
@@ -93,7 +93,7 @@ export async function answer(
   send(res, status, status === 204 ? undefined : (result ?? null), headers);
 }
 
-/** A public route does not look at the token: one that has expired must not keep its owner from logging in again. */
+/** A public route ignores the token: an expired one must not keep its owner from logging in again. */
 async function identify(authenticator: Authenticator, access: Access, req: GatewayRequest): Promise<Verified> {
   if (access === "public") return { user: ANONYMOUS, expiresAt: Infinity };
   const verified = await authenticator.authenticate(req.headers.authorization);
@@ -103,7 +103,7 @@ async function identify(authenticator: Authenticator, access: Access, req: Gatew
   return verified;
 }
 
-/** Refuses (403) a user without any of these roles, if there are some. */
+/** Refuses (403) a user without any of these roles; without a list every user may. */
 export function requireRole({ user }: Verified, roles: readonly string[]): void {
   if (roles.length > 0 && !roles.some(role => (user.roles as readonly string[]).includes(role)))
     throw callErrors.FORBIDDEN({ message: `this asks for the role ${roles.join(" or ")}` });

@@ -1,11 +1,12 @@
-// `GET /health/ready`: whether a balancer should send requests to this gateway. Not ready are a gateway that starts (a service
-// that a route needs has not been there yet, or a service of this process says that it is not ready), one that drains, and
-// one that is stuck. Ready all the same are:
+// `GET /health/ready`: whether a balancer should send requests to this gateway. Not ready are a gateway that starts (a
+// service that a route needs has not been seen yet, or a service of this process says that it is not ready), one that
+// drains, and one that is stuck. Ready are, although something is wrong:
 //
-//   - a gateway that was complete once and misses a service now: the routes of that service answer 503. Were the gateway
-//     unready, all gateways would be so at once, and no balancer would send anyone to the routes that are left
-//   - a gateway with all places taken that still moves: else a rush would take one gateway after another from the balancer
-//   - a gateway that hears of a stopped consumer: whatever does not need that consumer goes on
+//   - a gateway that was complete once and misses a service now: the routes of that service answer 503. If it were not
+//     ready, all gateways would be so at once, and a balancer would send no client to the other routes
+//   - a gateway with all places taken that still gives some back: otherwise a rush would take one gateway after another
+//     from the balancer
+//   - a gateway that hears of a stopped consumer: requests that do not need that consumer are served
 import type { ServiceBroker } from "moleculer";
 import { listedServices } from "../contract/index.ts";
 import { unreadyServices } from "../kernel/index.ts";
@@ -36,7 +37,7 @@ export class Readiness {
   readonly #broker: ServiceBroker;
   readonly #needed: ReadonlySet<string>;
   #isComplete = false;
-  /** When each consumer said last that it stands still; monotonic milliseconds. */
+  /** When each consumer last said that it stands still; monotonic milliseconds. */
   readonly #stopped = new Map<string, number>();
 
   constructor({ broker, needed }: ReadinessOptions) {
@@ -44,7 +45,7 @@ export class Readiness {
     this.#needed = new Set(needed);
   }
 
-  /** A consumer says that it stands still. It says so again every few seconds, and is forgotten when it does not. */
+  /** A consumer says that it stands still. It repeats that every few seconds, and is forgotten when it does not. */
   consumerStopped({ service, consumer, source }: ConsumerStopped): void {
     this.#stopped.set(`${service}: ${consumer} on ${source}`, performance.now());
   }

@@ -1,4 +1,4 @@
-// The actions of the service `ops`, all of them for administrators alone.
+// The actions of the service `ops`, all of them for administrators only.
 import Type from "typebox";
 import { ActorId, defineContract, TextLines } from "../contract/index.ts";
 import { actorErrors } from "../actor/index.ts";
@@ -8,11 +8,11 @@ import { streamErrors } from "../stream/index.ts";
 import { operationErrors } from "./errors.ts";
 
 const id = Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9][A-Za-z0-9_.:@-]*$" });
-/** Of an actor type or a projection. */
+/** Name of an actor type or a projection. */
 const name = Type.String({ pattern: "^[a-z][a-z0-9-]{0,63}$" });
 /** A service's full name: with a version before a dot, if it has one. */
 const service = Type.String({ pattern: "^(v[0-9A-Za-z.-]{1,32}[.])?[a-z][a-z0-9-]{0,63}$", maxLength: 64 });
-/** A consumer's name or a type of error, compared with those that there are. */
+/** A consumer's name or a type of error, compared with the existing ones. */
 const label = Type.String({ minLength: 1, maxLength: 200 });
 const note = Type.Optional(TextLines({ maxLength: 500 }));
 const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 500 }));
@@ -23,14 +23,15 @@ const Answer = Type.Record(Type.String(), Type.Unknown());
 const listOf = <K extends string>(key: K) =>
   Type.Object({ [key]: Type.Array(Answer) } as Record<K, ReturnType<typeof Type.Array<typeof Answer>>>);
 
-/** Operations over all services: the work that needs a person, and the means to do it. */
+/** Operations over all services: what needs a person's attention, and the means to act. */
 export const contract = defineContract({
   service: "ops",
   actions: {
     nodes: { params: {}, returns: listOf("nodes") },
     /**
-     * Sagas of every service, oldest first: those in a `state`; without it the open ones, which are running, compensating
-     * or stuck. `after` is the id of the last saga of the page before; this page is then of that saga's service alone.
+     * Sagas of every service, oldest first: those in a `state`; without it the open ones, which are running,
+     * compensating or stuck. `after` is the id of the last saga of the previous page; the page then has sagas of that
+     * saga's service alone.
      */
     sagas: {
       params: {
@@ -42,9 +43,9 @@ export const contract = defineContract({
     },
     saga: { params: { id }, returns: Answer },
     retrySaga: { params: { id, note }, returns: Answer },
-    /** `pastPivot`: also a saga that is stuck past its point of no return. */
+    /** `pastPivot`: also undoes a saga that is stuck past its point of no return. */
     compensateSaga: { params: { id, note, pastPivot: Type.Optional(Type.Boolean()) }, returns: Answer },
-    /** The state (now, or at a version) and the latest hundred events that led to it. */
+    /** The state (now, or at a version) and the latest hundred events before it. */
     actor: {
       params: { type: name, id: ActorId, version: Type.Optional(Type.Integer({ minimum: 0 })) },
       returns: Type.Object({
@@ -57,12 +58,15 @@ export const contract = defineContract({
     },
     /** Actors whose record cannot be read, with the reason. */
     quarantined: { params: {}, returns: listOf("quarantined") },
-    /** Lets the actor be read again, once its record is mended or the code can read it; else it is back in quarantine. */
+    /**
+     * Reads the actor again, once its record is repaired or the code can read it; otherwise it is back in quarantine.
+     */
     releaseQuarantine: { params: { type: name, id: ActorId }, returns: Answer },
     /**
-     * Moves finished actors of a type (or `sagas`), whose last event is older than so many days, to the cold part. Looks
-     * at `limit` streams; `after` in the answer says where to go on, `kept` which streams stay and why. A stream stays while
-     * a service that may come back has not taken its events; `gone` names services that will not come back.
+     * Moves finished actors of a type (or `sagas`), whose last event is older than so many days, to the cold part.
+     * Examines `limit` streams; `after` in the answer says where to continue, `kept` which streams stay and why. A
+     * stream stays while a service that may come back has not taken its events; `gone` names services that will not
+     * come back.
      */
     archive: {
       params: {
@@ -74,11 +78,11 @@ export const contract = defineContract({
       },
       returns: Answer,
     },
-    /** Readers of other services' logs, and those among them that stand still because their place is not in the log. */
+    /** Readers of other services' logs, and which of them stand still because their checkpoint is not in the log. */
     consumers: { params: {}, returns: listOf("consumers") },
     /**
-     * Moves a consumer whose place is not in its owner's log: to the start of the log, or to the head, which passes over the
-     * events in between. `service` is needed where two services have a consumer of this name.
+     * Moves a consumer whose checkpoint is not in its owner's log: to the start of the log, or to the head, which
+     * passes over the events in between. `service` is needed when two services have a consumer of this name.
      */
     resetConsumer: {
       params: {
@@ -91,12 +95,13 @@ export const contract = defineContract({
     },
     projections: { params: {}, returns: listOf("projections") },
     rebuild: { params: { name }, returns: Answer },
-    /** Ids are `<service>:<id>`, since each service numbers its own. `after` pages through one `service`. */
+    /** Ids are `<service>:<id>`, since each service numbers its own. `after` continues a list of one `service`. */
     deadLetters: { params: { service: Type.Optional(service), limit, after }, returns: listOf("deadLetters") },
     retryDeadLetter: { params: { id }, returns: Answer },
     /**
-     * Retries all parked streams of a group, each in its order and at a bounded rate: of a service, of a consumer, with a type
-     * of error, parked for so many minutes at least. Answers the number for each consumer; `consumers` says how many are left.
+     * Retries all parked streams of a group, each in its order and at a bounded rate: of a service, of a consumer, with
+     * a type of error, parked for at least so many minutes. Answers the number for each consumer; `consumers` shows how
+     * many are left.
      */
     retryDeadLetters: {
       params: {
@@ -108,7 +113,7 @@ export const contract = defineContract({
       returns: Type.Object({ streams: Type.Integer(), retried: Type.Array(Answer) }),
     },
   },
-  // Its own, and those of the services that it asks.
+  // Its own refusals, and those of the services that it calls.
   refusals: {
     ...operationErrors,
     ...sagaErrors,

@@ -1,6 +1,3 @@
-// The operator's view over all services: finds by the registry's metadata the services that have sagas, actors, projections,
-// consumers and dead letters, and asks them. It keeps nothing itself and runs on any node. The operator travels in `meta`, so
-// that each service checks the role again.
 import type { Context as MoleculerContext, ServiceBroker, ServiceSchema } from "moleculer";
 import {
   callErrors,
@@ -21,17 +18,17 @@ type Answer = Record<string, unknown>;
 type Metadata = NonNullable<ListedService["metadata"]>;
 
 const limits = {
-  /** Entries of a list unless the caller says otherwise. */
+  /** Default number of entries in a list. */
   page: 100,
   /** Events that `actor` shows. */
   events: 100,
 } as const;
 
-/** A service whose metadata is known only now has action names that no contract lists. */
+/** A service that is known by its metadata only has actions that no contract lists. */
 const ask = <R = Answer>(ctx: Context, service: string, action: string, params: object = {}): Promise<R> =>
   (ctx as unknown as MoleculerContext).call<R, object>(`${service}.${action}`, params);
 
-/** Full names (`v2.loans`) of the available services whose metadata passes, each once, however many nodes run it. */
+/** Full names (`v2.loans`) of the available services with such metadata, each once, however many nodes run it. */
 function servicesWith(broker: ServiceBroker, test: (metadata: Metadata) => boolean): string[] {
   const services = listedServices(broker, { onlyAvailable: true, skipInternal: true });
   return [...new Set(services.filter(({ metadata }) => test(metadata ?? {})).map(({ fullName }) => fullName))].sort();
@@ -46,7 +43,7 @@ async function gather(ctx: Context, services: readonly string[], action: string,
   return (await Promise.all(lists)).flat();
 }
 
-/** The value as people may see it: without the fields that any contract marks as secret. */
+/** The value without the fields that any contract marks as secret. */
 function shown<T>(broker: ServiceBroker, value: T): T {
   const services = listedServices(broker, { skipInternal: true });
   const names = new Set(services.flatMap(({ metadata }) => metadata?.secrets ?? []));
@@ -56,7 +53,7 @@ function shown<T>(broker: ServiceBroker, value: T): T {
 const hasSagas = ({ sagas }: Metadata): boolean => sagas !== undefined;
 const hasConsumers = ({ consumers }: Metadata): boolean => consumers !== undefined;
 
-/** Asks the services with sagas in turn until one knows the id. */
+/** Asks the services with sagas one after another until one knows the id. */
 async function askOwner(ctx: Context, action: string, params: { id: string }): Promise<Answer> {
   for (const service of servicesWith(ctx.broker, hasSagas))
     try {
@@ -108,9 +105,9 @@ export const Operations = (): ServiceSchema =>
         if (services.length === 0 && after !== undefined) throw invalid("after", "is no saga");
         const sagas = await gather(ctx, services, "sagas", "sagas", { ...ctx.params, state, limit });
         const startedAt = (saga: Answer) => text(saga["startedAt"]);
-        // With one service its own order stands: `after` follows it.
+        // With one service its own order stands: `after` continues it.
         if (services.length > 1) sagas.sort((a, b) => startedAt(a).localeCompare(startedAt(b)));
-        // The answer names the state: an operator that asked for none sees that sagas which have ended are left out.
+        // The answer names the state: an operator who asked for none sees that sagas which have ended are left out.
         return { state, sagas: sagas.slice(0, limit) };
       },
       saga: ctx => askOwner(ctx, "saga", ctx.params),

@@ -2,7 +2,7 @@
 import { inspect } from "node:util";
 import { Misconfigured, withoutSecrets } from "../kernel/index.ts";
 
-/** The message of an error that an operator can mend, with its stack if the error is none of ours. Without secrets. */
+/** The message of an error that an operator can act on, with its stack if the error is not ours. Without secrets. */
 export function reasonOf(error: unknown): string {
   const { message, type } = (error ?? {}) as { message?: unknown; type?: unknown };
   if (error instanceof Misconfigured || typeof type === "string") return withoutSecrets(String(message));

@@ -1,6 +1,6 @@
-// Moleculer's REPL with two commands that answer in plain words (moleculer-repl 0.8.0, src/commands):
+// Moleculer's REPL with two changed commands (moleculer-repl 0.8.0, src/commands):
 //
-//   1. `call` prints a failed call as a stack without the field: here as one line that names it
+//   1. `call` prints a failed call as a stack without the field: here as one line that names the field
 //   2. `actions` lists the keywords of a JSON Schema as the params of an action: here the params
 import { createRequire } from "node:module";
 import type { ServiceBroker } from "moleculer";
@@ -15,7 +15,7 @@ interface Command {
 }
 const require = createRequire(import.meta.url);
 
-/** For every REPL that this process starts from here on. */
+/** Applies to every REPL that this process starts from here on. */
 export function speakPlainly(): void {
   for (const [name, inPlainWords] of [["call", inOneLine] as const, ["actions", withParams] as const]) {
     const command = require(`moleculer-repl/src/commands/${name}.js`) as Command;
@@ -37,12 +37,12 @@ const inOneLine =
       const call = (...given: Parameters<ServiceBroker["call"]>) =>
         broker.call(...given).catch((error: unknown) => {
           say(error);
-          // The handler would print it again at length: its promise never settles.
+          // The REPL would print the error again at length: this promise never settles.
           return new Promise(() => {});
         });
       await Promise.race([handler(Object.create(broker, { call: { value: call } }), args), failed.promise]);
     } catch (error) {
-      // Params that are no JSON, typed or from a file.
+      // Params that are not JSON, typed or from a file.
       say(error);
     }
   };

@@ -10,7 +10,7 @@ const { resetConsumer, rebuild, deadLetters, retryDeadLetter, retryDeadLetters }
 export const operationsRoutes: readonly Route[] = [
   route("GET /ops/nodes", "ops.nodes", { summary: "Nodes and their services", access, params: () => ({}) }),
   route("GET /ops/sagas", "ops.sagas", {
-    summary: "Sagas by state, oldest first; the open ones unless a state is said",
+    summary: "Sagas by state, oldest first; the open ones unless a state is given",
     access,
     query: sagas.params,
     params: ({ query }) => query,

@@ -4,10 +4,10 @@ import { pathToFileURL } from "node:url";
 import type { ServiceSchema } from "moleculer";
 import { Misconfigured } from "../kernel/index.ts";
 
-/** Ends the name of a file with a service's schema. */
+/** End of the name of a file with a service's schema. */
 const SUFFIX = /\.service\.[jt]s$/;
 
-/** The schemas' files below `root`, by service: a service is its folder, or a file of its own. */
+/** Files of the schemas below `root`, by service: a service is a folder, or a file of its own. */
 export function servicesIn(root: string): Map<string, string[]> {
   const files = readdirSync(root, { encoding: "utf8", recursive: true }).filter(file => SUFFIX.test(file));
   const services = new Map<string, string[]>();
@@ -19,7 +19,7 @@ export function servicesIn(root: string): Map<string, string[]> {
   return services;
 }
 
-/** A path may have `%`, `#` and `?` in it, which mean something else in what `import` takes. */
+/** A path may contain `%`, `#` and `?`, which have a meaning in the argument of `import`. */
 export async function schemaIn(file: string): Promise<ServiceSchema> {
   const { default: schema } = (await import(pathToFileURL(file).href)) as { default?: ServiceSchema };
   if (schema === undefined) throw new Misconfigured(`${file} has no service: export its schema as default`);
@@ -29,9 +29,9 @@ export async function schemaIn(file: string): Promise<ServiceSchema> {
 /** The services below `root`, by name. */
 export const serviceNames = (root: string): string[] => [...servicesIn(root).keys()];
 
-/** Where a service keeps a file of its own beside its schema. */
+/** Path of a file that a service keeps beside its schema. */
 export const serviceFile = (root: string, service: string, file: string): string => resolve(root, service, file);
 
-/** Files with schemas of a service, absolute: the service's own, and those of what it brings along. */
+/** Files with schemas of a service, absolute: its own, and those of the services that it brings along. */
 export const serviceFiles = (root: string, service: string): string[] =>
   (servicesIn(root).get(service) ?? []).map(file => resolve(file));

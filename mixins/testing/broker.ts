@@ -27,9 +27,9 @@ export async function startBroker(
 
 export interface TestBrokers {
   readonly databases: Databases;
-  /** Environment of the brokers to come. */
+  /** Environment of the brokers that are started next. */
   readonly variables: Record<string, string>;
-  /** Broker options of those to come, beside the runtime's. */
+  /** Broker options of the brokers that are started next, besides the runtime's. */
   readonly options: Partial<BrokerOptions>;
   /** Starts a node of its own, `node-1`, `node-2`, …, with these services. */
   readonly start: (...schemas: ServiceSchema[]) => Promise<ServiceBroker>;
@@ -37,7 +37,9 @@ export interface TestBrokers {
   readonly stop: () => Promise<void>;
 }
 
-/** Brokers that share databases, as the nodes of one installation do; they know each other if `env` names a NATS server. */
+/**
+ * Brokers that share databases, as the nodes of one installation do; they see each other if `env` names a NATS server.
+ */
 export async function newBrokers(env: Readonly<Record<string, string>> = {}): Promise<TestBrokers> {
   const databases = await newDatabases();
   const running = new Set<ServiceBroker>();
@@ -52,7 +54,7 @@ export async function newBrokers(env: Readonly<Record<string, string>> = {}): Pr
       const environment = readEnvironment({ NODEID: `node-${++nodes}`, ...variables });
       const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false, ...options });
       running.add(broker);
-      // A test may stop one by itself, as a node that leaves.
+      // A test may stop one by itself, like a node that leaves.
       broker.localBus.once("$broker.stopped", () => running.delete(broker));
       for (const schema of schemas) broker.createService(schema);
       await broker.start();

@@ -1,7 +1,7 @@
 import { expect, jest, test } from "@jest/globals";
 import { atEndOfFile, cleanUp } from "./clean-up.ts";
 
-test("what is left at the end runs once, the last first, and a failure keeps nothing from running", async () => {
+test("clean-ups left at the end run once, the last first, and a failure does not stop the others", async () => {
   const done: string[] = [];
   const doing = (name: string) => atEndOfFile(async () => void done.push(name));
   const early = doing("early");

@@ -1,5 +1,5 @@
-// What a test file has made and must not leave behind: brokers, databases. A file that fails in a hook never reaches its
-// own clean-up; jest's environment (jest/environment.ts) then does what is listed here, last made first.
+// Brokers and databases that a test file has made and must not leave behind. A file that fails in a hook never reaches
+// its own clean-up; jest's environment (jest/environment.ts) then runs what is listed here, last made first.
 import { setTimeout as sleep } from "node:timers/promises";
 
 type CleanUp = () => Promise<void>;
@@ -22,7 +22,10 @@ export function atEndOfFile(cleanUp: CleanUp): CleanUp {
   return once;
 }
 
-/** Runs what the file whose globals these are has left, the last first. What fails does not keep the rest from running. */
+/**
+ * Runs the clean-ups that the file with these globals has left, the last first. An error does not keep the others from
+ * running.
+ */
 export async function cleanUp(globals: object): Promise<void> {
   for (const once of [...((globals as WithList)[KEY] ?? [])].reverse()) {
     const giveUp = new AbortController();

@@ -1,6 +1,6 @@
-// What the samples of a shape have to show. A field that no sample has could be renamed, one that every sample has could be made
-// required, and a value that no sample has could be taken away: no law would notice, and the events of the release before
-// could not be read.
+// Finds the parts of a shape that its samples do not show. A field that is in no sample could be renamed, one that is
+// in every sample could be made required, and a value in no sample could be removed: no test would notice, and the
+// events of the previous release could not be read.
 import type { TSchema } from "typebox";
 
 type Schema = TSchema & {
@@ -12,12 +12,15 @@ type Schema = TSchema & {
 };
 
 const limits = {
-  /** Values of an enumeration that samples show one by one. A longer list, of countries, is a vocabulary and not a shape. */
+  /**
+   * Values of an enumeration that samples show one by one. A longer list, such as countries, is a vocabulary and not a
+   * shape.
+   */
   values: 20,
 } as const;
 
 export interface Value {
-  /** Of a field, `lines[].note`. */
+  /** Path of a field, `lines[].note`. */
   readonly path: string;
   readonly value: unknown;
 }
@@ -30,7 +33,7 @@ export interface Missing {
   readonly values: readonly Value[];
 }
 
-/** What the samples of a schema do not show of it, objects and lists within it included. */
+/** The parts of a schema that the samples do not show, including its objects and lists. */
 export function missingIn(schema: TSchema, samples: readonly unknown[]): Missing {
   const seen: Seen = { present: new Set(), absent: new Set(), values: new Set() };
   for (const sample of samples) look(schema, sample, "", seen);
@@ -42,10 +45,10 @@ export function missingIn(schema: TSchema, samples: readonly unknown[]): Missing
   };
 }
 
-/** How much is missing; 0 for samples that show everything. */
+/** Number of missing items; 0 for samples that show everything. */
 export const sizeOf = ({ present, absent, values }: Missing): number => present.length + absent.length + values.length;
 
-/** In words: `note, an event without phone, status "held"`. */
+/** As text: `note, an event without phone, status "held"`. */
 export const told = ({ present, absent, values }: Missing): string =>
   [
     ...present,
@@ -64,14 +67,14 @@ const keyOf = ({ path, value }: Value): string => `${path}=${JSON.stringify(valu
 const itemsOf = ({ items }: Schema): Schema | undefined => (Array.isArray(items) ? undefined : items);
 const below = (path: string, name: string): string => (path === "" ? name : `${path}.${name}`);
 
-/** The values of an enumeration, or of a union of literals; none for any other schema. */
+/** The values of an enumeration or of a union of literals; an empty list for any other schema. */
 export function valuesOf({ enum: values, anyOf = [] }: Schema): readonly unknown[] {
   const all =
     values ?? (anyOf.every(branch => Object.hasOwn(branch, "const")) ? anyOf.map(branch => branch.const) : []);
   return all.length > limits.values ? [] : all;
 }
 
-// Branches of a union are left out: the fields of a sample do not tell of which branch it is.
+// Branches of a union are left out: the fields of a sample do not show its branch.
 function expectedOf(schema: Schema, path: string): { optional: string[]; values: Value[] } {
   const { properties = {}, required = [] } = schema;
   const items = itemsOf(schema);

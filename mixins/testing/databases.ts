@@ -1,4 +1,4 @@
-// The databases of a test's own, on the kind that its run is for: SQLite, or Postgres in the project of that name.
+// A test's own databases, of the kind that its run is for: SQLite, or Postgres in the project of that name.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,15 +7,15 @@ import { newDatabase } from "./servers/postgres.ts";
 
 export interface Databases {
   readonly folder: string;
-  /** What goes into the environment of a process or a broker. */
+  /** Variables for the environment of a process or a broker. */
   readonly env: Readonly<Record<string, string>>;
-  /** Removes them; they remove themselves when the test file ends. */
+  /** Removes them; otherwise they are removed when the test file ends. */
   remove(): Promise<void>;
 }
 
 export const isOnPostgres = (): boolean => process.env["TEST_DATABASE"] === "postgres";
 
-/** The server of this run. */
+/** The Postgres server of this run. */
 export function postgresUrl(): string {
   const url = process.env["TEST_POSTGRES_URL"];
   if (!url) throw new Error("this test runs in the project postgres: npm run test:postgres -- <path>");

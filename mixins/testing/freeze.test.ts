@@ -27,7 +27,7 @@ interface Change {
   readonly snapshotSchema?: number;
   readonly fold?: (data: any) => object;
 }
-/** A booking as some release defines it: held, then confirmed or let go. */
+/** A booking as a release defines it: held, then confirmed or released. */
 function booking({ held = HELD, version = 1, upcasters = {}, snapshotSchema = 1, fold }: Change = {}): Actor {
   const contract = defineContract({
     service: "bookings",
@@ -93,7 +93,7 @@ describe("once the shapes are frozen", () => {
     ["a field that is gone", { room: HELD.room, guests: HELD.guests }, '"field":"note","message":"is not allowed"'],
     ["a field of another type", { ...HELD, note: Type.Optional(Type.Integer()) }, '"message":"must be integer"'],
     ["a narrower bound", { ...HELD, room: Type.String({ maxLength: 2 }) }, "must NOT have more than 2 characters"],
-  ])("%s breaks the law, and freeze does not hide it", (_change, held, said) => {
+  ])("%s breaks the check, and freeze does not hide it", (_change, held, said) => {
     const before = readdirSync(join(folder, "events"));
     expect(() => checkGolden(booking({ held }), folder)).toThrow(said);
     expect(() => freezeActor(booking({ held }), folder)).toThrow(said);

@@ -1,5 +1,5 @@
-// Writes the golden samples that a service lacks. It changes none that is there: a shape that today's code does not read is
-// for its author to mend, by a new version and an upcaster.
+// Writes the golden samples that a service lacks. It changes no existing sample: when today's code does not read one,
+// its author has to add a new version and an upcaster.
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import { sampleOf } from "./sample.ts";
 const limits = {
   /** Events that are appended to find a history. An author writes a longer one by hand. */
   historyEvents: 4,
-  /** Histories of one length: from more of them no longer ones are made. */
+  /** Histories of one length: when there are more, no longer ones are made. */
   histories: 1_000,
   /** Characters of a line of a sample. */
   lineChars: 120,
@@ -37,18 +37,18 @@ export async function freeze(folder: string): Promise<string[]> {
 
 /** As `freeze`, with the actor's definition at hand. */
 export function freezeActor(actor: Actor, folder: string): string[] {
-  said(() => acceptEvents(actor, folder));
-  const ends = said(() => foldSnapshots(actor, folder));
+  withItsMessage(() => acceptEvents(actor, folder));
+  const ends = withItsMessage(() => foldSnapshots(actor, folder));
   const types = Object.keys(actor.contract.events);
   const events = types.flatMap(type => freezeEvent(actor, folder, type));
   const snapshots = types.filter(type => !ends.has(type)).map(type => freezeSnapshot(actor, folder, type));
   return [...events, ...snapshots];
 }
 
-/** What a law says of a sample is told to the author as it is. */
-function said<T>(law: () => T): T {
+/** The author gets the message of a broken sample as it is. */
+function withItsMessage<T>(check: () => T): T {
   try {
-    return law();
+    return check();
   } catch (error) {
     if (!(error instanceof assert.AssertionError)) throw error;
     throw new Misconfigured(error.message);
@@ -75,7 +75,7 @@ function freezeEvent(actor: Actor, folder: string, type: string): string[] {
     );
   const written: string[] = [];
   const write = (variant: string, data: unknown) => {
-    // One that shows nothing new would be written again by each run.
+    // A sample that shows nothing new would be written again by each run.
     if (samples.length > 0 && sizeOf(missingIn(schema, [...samples, data])) === sizeOf(missingIn(schema, samples)))
       return;
     const found = check(data);
@@ -122,8 +122,8 @@ interface History {
 }
 
 /**
- * The shortest history that ends in a type. The event that the contract declares first, which as a rule is an actor's first,
- * opens it where it can.
+ * The shortest history that ends in a type. If possible it begins with the event that the contract declares first,
+ * which is usually an actor's first.
  */
 function historyTo(actor: Actor, folder: string, type: string): History | undefined {
   const check = compileSchema(strictObject(actor.contract.state));
@@ -136,7 +136,7 @@ function historyTo(actor: Actor, folder: string, type: string): History | undefi
   return (opened && searchFrom(opened, type, types, follow)) ?? searchFrom(start, type, types, follow);
 }
 
-/** Breadth first: by one event more each time. */
+/** Breadth first: one event more each time. */
 function searchFrom(
   start: History,
   type: string,
@@ -154,20 +154,20 @@ function searchFrom(
   return undefined;
 }
 
-/** The history with one event more; undefined where its fold throws, or gives a state that the contract refuses. */
+/** The history with one event more; undefined when its fold throws, or gives a state that the contract refuses. */
 function step(actor: Actor, folder: string, check: Check, history: History, sample: string): History | undefined {
   try {
     const state = deepFreeze(evolveAll(actor, history.state, [decodeSample(actor, folder, sample)]));
     if (check(state) !== true) return undefined;
     return { events: [...history.events, sample], state };
   } catch (error) {
-    // A fold may take for granted what came before: then this is no history.
+    // A fold may rely on earlier events: then this is no history.
     if (error instanceof assert.AssertionError) throw new Misconfigured(plainError(error).message);
     return undefined;
   }
 }
 
-/** Never over one that is there. */
+/** Writes a new file; never replaces one. */
 function writeSample(folder: string, kind: "events" | "snapshots", name: string, data: unknown): string {
   mkdirSync(join(folder, kind), { recursive: true });
   const file = join(kind, `${name}.json`);
@@ -175,7 +175,7 @@ function writeSample(folder: string, kind: "events" | "snapshots", name: string,
   return file;
 }
 
-/** As prettier leaves it: a short list of plain values in one line. */
+/** In prettier's format: a short list of plain values in one line. */
 function formatted(data: unknown): string {
   const value = String.raw`(?:"(?:[^"\\]|\\.)*"|[\w.+-]+)`;
   return JSON.stringify(data, undefined, 2).replaceAll(

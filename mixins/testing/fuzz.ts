@@ -32,9 +32,9 @@ interface Document {
 
 export interface FuzzOptions {
   readonly seed: number;
-  /** Access tokens, of whoever they are. */
+  /** Access tokens of any users. */
   readonly tokens: readonly string[];
-  /** Texts that mean something to the server: ids, names. */
+  /** Texts with a meaning for the server: ids, names. */
   readonly known: readonly string[];
 }
 
@@ -114,7 +114,7 @@ export function* randomRequests(document: Document, { seed, tokens, known }: Fuz
     Array.from({ length }, () => letters[Math.floor(random() * letters.length)]).join("");
   const hex = (length: number): string => text(length, "0123456789abcdef");
 
-  /** A value that the schema takes, but for patterns that we do not know. */
+  /** A value of the schema, except for patterns that we do not know. */
   const valid = (schema: Schema): unknown => {
     const { type, properties, items, minimum = 0, maximum = 1_000 } = schema;
     if (schema.enum) return pick(schema.enum);
@@ -196,7 +196,7 @@ export function* randomRequests(document: Document, { seed, tokens, known }: Fuz
 
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
-/** A read as other clients and proxies would write it: what it means is the same. `origin` is `http://host:port`. */
+/** The same read as other clients and proxies would write it. `origin` is `http://host:port`. */
 export function respelled({ method, path, headers }: Sent, seed: number, origin: string): Sent {
   const random = randomOf(seed);
   const chance = (probability: number): boolean => random() < probability;

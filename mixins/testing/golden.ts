@@ -84,7 +84,10 @@ export function foldSnapshots(actor: Actor, folder: string): ReadonlySet<string>
   return new Set(samples.map(name => checkSnapshot(actor, folder, name)));
 }
 
-/** Answers the type of the last event. Every other sample of that type ends the history as well: all of them fold. */
+/**
+ * Answers the type of the last event. Every other sample of that type replaces the last event in turn: all of them must
+ * fold.
+ */
 function checkSnapshot(actor: Actor, folder: string, name: string): string {
   const { events: history, state } = read(folder, "snapshots", name) as { events: string[]; state: unknown };
   const last = history.at(-1)!;
@@ -105,7 +108,7 @@ function checkSnapshot(actor: Actor, folder: string, name: string): string {
   return type;
 }
 
-/** The event of a sample, in today's shape. Throws AssertionError for a sample of no event. */
+/** The event of a sample, in today's shape. Throws AssertionError for a sample without an event in the contract. */
 export function decodeSample(actor: Actor, folder: string, name: string): PlainEvent {
   const { contract, upcasters } = actor;
   const { type, version } = partsOf(name);
@@ -120,7 +123,7 @@ export const currentVersion = ({ contract }: Actor, type: string): number => con
 export const snapshotName = ({ contract, snapshotSchema = 1 }: Actor): string => `${contract.actor}.v${snapshotSchema}`;
 
 interface Sample {
-  /** Without `.json`. */
+  /** File names without `.json`. */
   readonly name: string;
   readonly version: number;
 }

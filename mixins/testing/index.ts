@@ -1,5 +1,5 @@
-// The test kit, its pure part: waiting, random numbers and requests, requests as they stand on the wire. Servers and
-// databases are behind `testing/servers`, brokers behind `testing/broker`, jest's configuration behind `testing/jest`.
+// The test kit, its pure part: waiting, random numbers and requests, raw HTTP requests. Servers and databases are
+// behind `testing/servers`, brokers behind `testing/broker`, jest's configuration behind `testing/jest`.
 export { randomRequests, respelled, type FuzzOptions } from "./fuzz.ts";
 export { randomOf } from "./random.ts";
 export { until } from "./until.ts";

@@ -10,11 +10,14 @@ import { extname, join } from "node:path";
 import { filesOf, PROJECTS, projectsIn, type Project } from "./jest/kinds.ts";
 
 export interface JestOptions {
-  /** Folders that hold no tests of the application, as regular expressions: `"<rootDir>/data"`. */
+  /** Folders without tests of the application, as regular expressions: `"<rootDir>/data"`. */
   readonly ignore?: readonly string[];
 }
 
-/** A test with servers and processes may take two minutes on a loaded machine; one that takes longer hangs. */
+/**
+ * Milliseconds: a test with servers and processes may take two minutes on a loaded machine; one that takes longer
+ * hangs.
+ */
 const TEST_TIMEOUT_MS = 120_000;
 
 /** The files of `jest/` are named by path, in the language that this one is in: TypeScript, or JavaScript when packed. */
@@ -23,15 +26,14 @@ const file = (name: string): string => join(import.meta.dirname, "jest", name + 
 /** Throws when the command line names a project that does not exist. */
 export function jestConfig({ ignore = [] }: JestOptions = {}): Readonly<Record<string, unknown>> {
   projectsIn(process.argv);
-  // What one process of ours has compiled, the next one need not; that is a third of a start. A process that ends cleanly
-  // adds to it.
+  // Processes share what they have compiled; that is a third of a start. A process that ends cleanly adds to it.
   process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "node-compile-cache");
   return {
-    // One for each of two cores: each starts servers and processes besides, and with three some deadlines were missed.
+    // Two workers for two cores: each also starts servers and processes, and with three some deadlines were missed.
     maxWorkers: 2,
     testSequencer: file("slow-first"),
     testTimeout: TEST_TIMEOUT_MS,
-    // Jest would say after a second that it waits; it does not wait long.
+    // Jest would report after a second that it waits for open handles; the teardown does not wait long.
     openHandlesTimeout: 0,
     globalSetup: file("jest.setup"),
     globalTeardown: file("jest.teardown"),

@@ -1,4 +1,4 @@
-// Passwords in every place of a URL where people put them, well-formed or not, for tests of what messages show.
+// Passwords in every place of a URL where people put them, well-formed or not: for tests that no message shows one.
 import { randomOf } from "./random.ts";
 
 export const SEED = 20_260_727;
@@ -6,7 +6,7 @@ export const TIMES = 400;
 const random = randomOf(SEED);
 export const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!;
 
-/** Letters and digits that are in no message of ours, and what makes another URL of the one that was meant. */
+/** Letters and digits that occur in no message of ours, and characters that change the meaning of a URL. */
 const PLAIN = "QXZJKVW0789".split("");
 export const ODD = "/:@#?%&=,'\"\\+ ".split("");
 export const passwordOf = (odd: readonly string[]): string =>
@@ -48,7 +48,7 @@ export const MISSHAPEN: typeof FORMS = [
   (s, p) => `sqlite:data,${s}://shop:${p}@db/shop`,
 ];
 
-/** The first four characters of the password that the text has in it. */
+/** The first four characters of the password that occur in the text. */
 export function shows(text: string, password: string): string | undefined {
   const parts = Array.from({ length: password.length - 3 }, (_, i) => password.slice(i, i + 4));
   return parts.find(part => text.toLowerCase().includes(part.toLowerCase()));

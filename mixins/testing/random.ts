@@ -1,4 +1,4 @@
-/** Mulberry32: a seed gives the same numbers on every machine, so a failed run is run again by its seed. */
+/** Mulberry32: a seed gives the same numbers on every machine, so a failed run can be repeated by its seed. */
 export function randomOf(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

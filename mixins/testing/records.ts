@@ -1,4 +1,5 @@
-// Everything that services have written down, read from its databases while it runs: a reader beside it disturbs no one.
+// Everything that services have recorded, read from their databases while they run: an additional reader disturbs no
+// process.
 import { globSync } from "node:fs";
 import { basename, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -7,9 +8,8 @@ import type { Databases } from "./databases.ts";
 import { query } from "./servers/postgres.ts";
 
 /**
- * Not records of what happened: who holds a lease, how far a consumer has looked, how often a SQLite file was armed, and
- * which commands were refused (a refusal is recorded under its command id on purpose, on a stream that stays at its
- * version).
+ * Tables that are not records of events: leases, progress of consumers, the marks of SQLite files, and refused commands
+ * (a refusal is recorded under its command id on purpose, on a stream that stays at its version).
  */
 const BOOKKEEPING = /^(sqlite_|migrations_|file_state$|leases$|checkpoints$|commands$)/;
 

@@ -24,12 +24,12 @@ type Schema = TSchema & {
   readonly format?: string;
 };
 
-/** `full` has every optional field, `least` none, objects and lists within included. */
+/** `full` has every optional field, `least` none, in nested objects and lists too. */
 export type Extent = "full" | "least";
 
 /**
- * A value of the schema. The `examples` of a field (a keyword of JSON Schema) are taken first. A made-up text may be refused
- * by a pattern: the caller checks the value. `wanted` fixes one field.
+ * A value of the schema. It prefers the `examples` of a field (a keyword of JSON Schema). A made-up text may not match
+ * a pattern: the caller checks the value. `wanted` fixes one field.
  */
 export function sampleOf(schema: TSchema, extent: Extent, wanted?: Value, path = ""): unknown {
   const { anyOf, oneOf, ...here } = schema as Schema;
@@ -66,7 +66,7 @@ function objectOf({ properties = {}, required = [] }: Schema, extent: Extent, wa
   );
 }
 
-/** One item at least, as far as the schema lets: its own optional fields are to be seen in it. */
+/** At least one item, if the schema allows it: the sample must show the item's optional fields. */
 function arrayOf(schema: Schema, extent: Extent, wanted: Value | undefined, path: string): unknown[] {
   const { items, minItems = 0, maxItems = Infinity } = schema;
   const itemOf = (item: Schema) => sampleOf(item, extent, wanted, `${path}[]`);
@@ -80,7 +80,7 @@ function numberOf({ minimum, exclusiveMinimum, maximum = Infinity }: Schema): nu
   return Math.min(Math.max(1, least), maximum);
 }
 
-/** What patterns commonly ask for. */
+/** Texts for common patterns. */
 const GUESSES = [
   "sample",
   "Sample",

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { until } from "./until.ts";
 
-test("it answers what was looked for, once it is there", async () => {
+test("it answers the value once the condition holds", async () => {
   let looks = 0;
   expect(await until("the third look", () => ++looks === 3 && "found")).toBe("found");
   expect(
@@ -13,7 +13,7 @@ test("it answers what was looked for, once it is there", async () => {
   expect(await until(async () => ++looks)).toBe(7);
 });
 
-test("after the deadline it says what it waited for, and what it last saw", async () => {
+test("after the deadline its error names the condition and the last value", async () => {
   await expect(until("a miracle", () => false, 10)).rejects.toThrow(/^not within 10 ms: a miracle$/);
   await expect(
     until(
@@ -24,7 +24,7 @@ test("after the deadline it says what it waited for, and what it last saw", asyn
   ).rejects.toThrow('last seen: {"version":"3"}');
 });
 
-test("what a look throws ends the wait", async () => {
+test("an error of the look ends the wait", async () => {
   const broken = () => {
     throw new Error("the server did not start");
   };

@@ -9,17 +9,17 @@ const SHORTEST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 50;
 
 /**
- * Waits until `look` answers something truthy, and answers that.
+ * Waits until `look` answers a truthy value, and answers that value.
  *
- * @param what What is waited for, in words: it is in the message of the error.
- * @param withinMs Milliseconds, 45 000 unless given. Then it throws, with what it last saw.
+ * @param what The condition in words: it is in the message of the error. @param withinMs Milliseconds, 45 000 unless
+ * given. Then it throws, with the last value.
  */
 export function until<T>(what: string, look: () => T | Promise<T>, withinMs?: number): Promise<Truthy<T>>;
 export function until<T>(look: () => T | Promise<T>): Promise<Truthy<T>>;
 /**
- * Waits until `holds` is true of what `look` answers, and answers that.
+ * Waits until `holds` is true for the answer of `look`, and answers that.
  *
- * @param withinMs Milliseconds, 45 000 unless given. Then it throws, with what it last saw.
+ * @param withinMs Milliseconds, 45 000 unless given. Then it throws, with the last value.
  */
 export function until<T>(look: () => T | Promise<T>, holds: (seen: T) => boolean, withinMs?: number): Promise<T>;
 export async function until(

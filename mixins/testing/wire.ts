@@ -1,9 +1,9 @@
-// Requests as they stand on the wire: `fetch` mends or refuses much of what an attacker sends.
+// Raw HTTP requests: `fetch` corrects or refuses much of what an attacker sends.
 import { Agent, request } from "node:http";
 
 export interface Sent {
   readonly method: string;
-  /** As it goes out: nothing is encoded or normalised. */
+  /** The request as it is sent, without encoding or normalising. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string | string[]>>;
   readonly body?: string | Buffer;
@@ -16,7 +16,7 @@ export interface Received {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
-/** A client that keeps its connections. */
+/** A client that keeps its connections open. */
 export class WireClient {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 16 });
   readonly #url: string;
@@ -24,7 +24,7 @@ export class WireClient {
     this.#url = url;
   }
 
-  /** Rejects when the connection breaks before the answer is complete. Of an event stream only the head is read. */
+  /** Rejects when the connection breaks before the answer is complete. Of an event stream it reads only the head. */
   send({ method, path, headers = {}, body }: Sent): Promise<Received> {
     const { hostname, port } = new URL(this.#url);
     return new Promise((resolve, reject) => {

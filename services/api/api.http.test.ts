@@ -34,7 +34,7 @@ describe("routes", () => {
     expect(actionsReached()).toEqual([]);
   });
 
-  test("/openapi.json describes to each what they may ask for", async () => {
+  test("/openapi.json shows each user the routes that they may use", async () => {
     const pathsOf = async (call: { token?: string }) => {
       const { json, headers } = await gateway.http("GET", "/openapi.json", call);
       expect(headers.get("vary")).toBe("Authorization");

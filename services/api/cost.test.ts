@@ -1,5 +1,5 @@
-// What a stranger's bytes cost us before anybody is asked who they are: no input may cost many times more than another of
-// its size. Measured over all routes, in processor time of this process, the least of several measurements.
+// The cost of a stranger's request before its user is known: no input may cost many times more than another of its
+// size. Measured over all routes, in processor time of this process, the least of several measurements.
 import { expect, test } from "@jest/globals";
 import { parseBody } from "../../mixins/gateway/http/body.ts";
 import { limits } from "../../mixins/gateway/limits.ts";
@@ -7,23 +7,23 @@ import { toProblem } from "../../mixins/gateway/http/problem.ts";
 import type { Route } from "../../mixins/gateway/route/route.ts";
 import { routes } from "./routes/index.ts";
 
-/** A request costs as much as so many bytes whatever is in it: the connection, the header, the router. */
+/** Bytes whose cost every request has, whatever is in it: the connection, the header, the router. */
 const BYTES_OF_A_REQUEST = 16_000;
 const BODY_BYTES = limits.bodyBytesMax - 1_000;
 const QUERY_CHARS = 4_000;
 
-/** As many of them as fit, with commas between. */
+/** As many of them as fit into a body, with commas between. */
 function many(itemOf: (n: number) => string, chars = BODY_BYTES): string {
   const items: string[] = [];
   for (let length = 0, n = 0; length < chars; n++) length += items[items.push(itemOf(n)) - 1]!.length + 1;
   return items.slice(0, -1).join(",");
 }
 const key = (n: number) => `"${n.toString(36)}":0`;
-/** As many as are let through. */
+/** As many as pass the limits. */
 const some = (itemOf: (n: number) => string, max: number = limits.bodyKeysMax) =>
   Array.from({ length: max - 10 }, (_, n) => itemOf(n)).join();
 
-/** What a schema's fields take, and everything that they do not. */
+/** Values that a schema's fields take, and many that they do not. */
 function bodiesOf({ body }: Route): string[] {
   const fields = ["anything", ...Object.keys(body)];
   return [
@@ -96,9 +96,10 @@ test("no input of any route costs more than ten times what the median of its siz
   expect(costs.length).toBeGreaterThan(1_000);
   const sorted = costs.toSorted((a, b) => a.nanosPerByte - b.nanosPerByte);
   const median = sorted[sorted.length >> 1]!.nanosPerByte;
-  // A text is parsed at 2 ns a byte. Were that the measure, ten keys in it would be dear: 10 ns is cheap for anything.
+  // A text is parsed at 2 ns a byte, and ten keys in it would already seem expensive: 10 ns a byte counts as cheap.
   const most = 10 * Math.max(median, 10);
-  // Others run on this machine and take its caches: what seems dear is measured again, and is dear if it always is.
+  // Other processes use this machine and its caches: an expensive input is measured again, and counts only if it always
+  // is.
   const isDear = ({ nanosPerByte }: Cost): boolean => nanosPerByte > most;
   let dear = sorted.filter(isDear);
   for (let times = 0; times < 5 && dear.length > 0; times++) dear = dear.map(cost => cost.again()).filter(isDear);

@@ -12,7 +12,7 @@ import { contract as orders } from "../orders/contract.ts";
 import { contract as payments } from "../payments/contract.ts";
 import api from "./api.service.ts";
 
-export { newSigner, raw, until } from "../../mixins/gateway/gateway.fixture.ts";
+export { newSigner, raw } from "../../mixins/gateway/gateway.fixture.ts";
 export type Gateway = RunningGateway;
 
 export const product = {

@@ -3,7 +3,8 @@ import { get, type IncomingMessage } from "node:http";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
 import { COMMITTED } from "@valence/runtime/stream";
-import { startGateway, until, type Gateway } from "./gateway.fixture.ts";
+import { until } from "@valence/runtime/testing";
+import { startGateway, type Gateway } from "./gateway.fixture.ts";
 
 let gateway: Gateway;
 const user = newId();
@@ -16,7 +17,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   for (const response of opened.splice(0)) response.destroy();
-  await until(() => gateway.service.streams.size === 0, "streams of the last test are gone");
+  await until("streams of the last test are gone", () => gateway.service.streams.size === 0);
 });
 afterAll(() => gateway.stop());
 
@@ -67,26 +68,26 @@ test("history first, then each change once as it is committed", async () => {
   const stream = await open(order.id);
   expect(stream.response.headers["content-type"]).toBe("text/event-stream");
   expect(stream.response.headers["cache-control"]).toBe("no-store, no-transform");
-  await until(() => stream.ids().length === 3, "history");
+  await until("history", () => stream.ids().length === 3);
   order.add();
-  await until(() => stream.ids().length === 4, "the change");
+  await until("the change", () => stream.ids().length === 4);
   expect(stream.ids()).toEqual([1, 2, 3, 4]);
   expect(stream.text()).toContain(`event: placed\ndata: {"id":"${order.id}","status":"placed","version":1,`);
 });
 
 test.each(["order.shipped", "order.rejected", "order.cancelled"])(
-  "after %s the stream ends, and who comes back is told to stay away",
+  "after %s the stream ends, and a client that comes back gets a 204",
   async type => {
     const order = newOrder(2);
     const stream = await open(order.id);
-    await until(() => stream.ids().length === 2, "history");
+    await until("history", () => stream.ids().length === 2);
     const { events } = gateway.histories.get(order.id)!;
     events.push({ type, version: 3, at: "2026-01-01T00:00:00.000Z", data: {} });
-    await until(() => stream.response.complete, "the end");
+    await until("the end", () => stream.response.complete);
     expect(stream.ids()).toEqual([1, 2, 3]);
     expect((await open(order.id, { "last-event-id": "3" })).response.statusCode).toBe(204);
     const late = await open(order.id, { "last-event-id": "2" });
-    await until(() => late.response.complete, "the end");
+    await until("the end", () => late.response.complete);
     expect(late.ids()).toEqual([3]);
   },
 );

@@ -8,7 +8,7 @@ const [a, b, c] = Array.from({ length: 3 }, newId).toSorted() as [string, string
 const MAX = 100;
 const LIMITS = { linesMax: 4, quantityMax: 1_000 };
 
-/** What every cart store must do. `open` gives one; carts of other owners may lie in it. */
+/** The suite that every cart store passes. `open` gives one; it may hold carts of other owners. */
 export function cartStoreConformance(open: () => Promise<CartStore>): void {
   const start = async () => {
     const store = await open();
@@ -16,7 +16,7 @@ export function cartStoreConformance(open: () => Promise<CartStore>): void {
     const put = (productId: string, quantity: number, linesMax = MAX) =>
       store.put(owner, productId, quantity, linesMax);
     const get = (): Promise<StoredCart> => store.get(owner);
-    /** So that the next line is put at a later moment, by whatever clock. */
+    /** Waits, so that the next line is put at a later moment by the store's clock. */
     const laterThan = async (moment: string) => {
       const other = newId();
       await until("time has passed", async () => {
@@ -26,7 +26,7 @@ export function cartStoreConformance(open: () => Promise<CartStore>): void {
     };
     return { store, owner, put, get, laterThan };
   };
-  /** The cart of an order: taken by command `by` of `order`. */
+  /** The cart as command `by` of `order` takes it. */
   const claimOf = (order = newId(), by = "command-1") => ({ orderId: order, commandId: by });
   const line = (productId: string, quantity: number) => ({ productId, quantity });
 

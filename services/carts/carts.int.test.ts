@@ -132,12 +132,12 @@ describe("an order from the cart", () => {
   const payment = { method: "card" as const, token: "tok_ok" };
   const byProduct = (lines: readonly { productId: string; quantity: number }[]) =>
     new Map(lines.map(({ productId, quantity }) => [productId, quantity]));
-  /** A later look: what was taken a minute ago and longer is old. */
+  /** A later read: claims of a minute ago and longer are old. */
   const age = () =>
     (broker.getLocalService("carts") as unknown as { database: Database }).database
       .knex("cart_claims")
       .update({ taken_at: 0 });
-  /** The orders' node forgets what it has in memory, as after a restart. */
+  /** The orders' node loses its memory, as in a restart. */
   const forget = () =>
     until("nothing is in memory", () => {
       const { actors } = broker.getLocalService("orders") as unknown as { actors: ActorHost };
@@ -264,7 +264,7 @@ describe("an order from the cart", () => {
   test("whose node died before it was placed is placed by a repetition; without one the cart comes back", async () => {
     const commandId = `client:${owner}:key`;
     await put(0, 2);
-    // What the dead node has done.
+    // The writes of the dead node.
     await call("carts.take", { owner, orderId: id, commandId });
     expect(await items()).toEqual([]);
     expect((await place({ commandId })).lines).toMatchObject([line(0, 2)]);
@@ -276,7 +276,7 @@ describe("an order from the cart", () => {
     await call("carts.take", { owner, orderId: id, commandId: `${commandId}-2` });
     await age();
     expect(await items()).toEqual([line(1, 1)]);
-    // The cart is the customer's again: a repetition that comes so late must not order it.
+    // The cart is the customer's again: such a late repetition must not order it.
     await expect(place({ commandId: `${commandId}-2` })).rejects.toMatchObject({ type: "ABANDONED" });
     expect(await items()).toEqual([line(1, 1)]);
   });
@@ -294,7 +294,7 @@ describe("an order from the cart", () => {
       await end();
       await until("the event was heard", async () => expected.length === 0 || (await carts.claim(id)) === undefined);
       await carts.clear(owner);
-      // Its claim is open again, as if the event had passed by.
+      // The claim is open again, as if the event had been missed.
       const { knex } = (broker.getLocalService("carts") as unknown as { database: Database }).database;
       const lines = JSON.stringify([{ product_id: products[0], quantity: 2, added_at: rfc3339(0) }]);
       await knex("cart_claims").where({ order_id: id }).update({ state: "open", lines });

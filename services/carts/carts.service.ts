@@ -1,3 +1,5 @@
+// Carts of customers, and their way into orders and back (see `cart-store.ts`). A claim ends by the events of its order; if
+// those are missed, a later read of the cart asks the order.
 import type { Service } from "moleculer";
 import {
   assertConditions,
@@ -22,16 +24,16 @@ import { redisCartStore } from "./redis-cart-store.ts";
 import { sqlCartStore } from "./sql-cart-store.ts";
 
 const limits = {
-  /** Lines of a cart: what an order takes. */
+  /** Lines of a cart: as many as an order takes. */
   linesMax: 100,
-  /** Of a line, as the contract has it: what is returned to a cart is added up to here. */
+  /** Pieces of one line, as the contract has it: returned pieces are added up to this. */
   quantityMax: 1_000,
   /**
-   * Milliseconds, on the store's clock, until a claim is old: the order is then asked what has become of it. An order
-   * that is placed settles its claim by its events, and one whose node died is repeated by its client within moments.
+   * Milliseconds, on the store's clock, after which a claim is old: the carts then ask the order for its outcome. A
+   * placed order settles its claim by its events, and the client of a node that died repeats within moments.
    */
   claimPatienceMs: 60_000,
-  /** Old claims that one look at a cart settles, and milliseconds that it waits for an order's answer. */
+  /** Old claims that one read of a cart settles, and milliseconds that it waits for an order's answer. */
   settledAtOnce: 5,
   settleMs: 1_000,
 };
@@ -90,7 +92,7 @@ export default defineService(contract, {
       await Promise.all(
         old.slice(0, limits.settledAtOnce).map(({ orderId }) =>
           this.settle(orderId).catch((error: Error) => {
-            // The next look asks again; the cart is shown as it is.
+            // The next read asks again; this one shows the cart as it is.
             this.logger.warn(
               `cart of ${ctx.params.owner}: what became of order ${orderId} is not known: ${error.message}`,
             );
@@ -101,8 +103,8 @@ export default defineService(contract, {
     },
 
     /**
-     * The version of the cart of which a client's conditions hold, if it has any: the store changes no other. Of a line
-     * `*` asks whether it is there.
+     * The version of the cart for which a client's conditions hold, if it sent any: the store changes no other version.
+     * For a line, `*` asks whether it is there.
      */
     async versionFor(asked: { owner: string; if?: Conditions }, productId?: string): Promise<number | undefined> {
       if (!asked.if) return undefined;
@@ -112,7 +114,7 @@ export default defineService(contract, {
       return cart.version;
     },
 
-    /** `known`: what an event of the order has told. */
+    /** `known`: the outcome that an event of the order has told. */
     async settle(orderId: string, known?: Outcome): Promise<void> {
       const claim = await this.carts.claim(orderId);
       const outcome = claim && (await this.outcomeOf(claim, known));
@@ -120,8 +122,8 @@ export default defineService(contract, {
     },
 
     /**
-     * Whether the order is of this cart, and stands. A command that was not executed is abandoned: it never will be, and
-     * so what it took can go back. Undefined while the order is on its way.
+     * Whether the order belongs to this cart and stands. A command that was not executed is abandoned: it can never be
+     * executed later, so its lines can go back. Undefined while the order is being placed.
      */
     async outcomeOf({ orderId: id, commandId, version }: Claim, known?: Outcome): Promise<Outcome | undefined> {
       const call = typedCall(this.broker);
@@ -148,7 +150,7 @@ export default defineService(contract, {
 
 const shown = ({ claims: _ours, ...cart }: StoredCart): Cart => cart;
 
-/** A cart is its owner's alone; other services (an order that is placed) may ask for any. */
+/** A cart is open to its owner alone; other services (for an order that is placed) may ask for any. */
 function refuseOthers(ctx: Context<{ owner: string }>): void {
   if (!actsFor(ctx, ctx.params.owner, [])) throw cartErrors.NOT_YOURS({ field: "owner" });
 }

@@ -10,7 +10,7 @@ const moment = Type.String({ format: "date-time", pattern: "\\.\\d{3}Z$" });
 const quantity = Type.Integer({ minimum: 1, maximum: 1_000 });
 const conditions = Type.Optional(Conditions);
 const items = Type.Array(Type.Object({ productId: Type.String(), quantity: Type.Integer() }));
-/** Grows with every change of the cart. Nodes of the release before do not say it. */
+/** Grows with every change of the cart. Nodes of the previous release do not send it. */
 const version = Type.Integer({ minimum: 0 });
 const Cart = Type.Object({ items, updatedAt: Type.Optional(Type.String()), version: Type.Optional(version) });
 
@@ -21,21 +21,21 @@ export const contract = defineContract({
     put: { params: { owner, productId, quantity, if: conditions }, returns: Cart },
     removeItem: { params: { owner, productId, if: conditions }, returns: Cart },
     /**
-     * Empties it. Safe to repeat. `before` leaves what was put in after that moment: nodes of the release before empty
-     * the cart of an order so, and for orders that they have placed we do as well.
+     * Empties the cart. Safe to repeat. With `before`, lines that were put in after that moment stay: nodes of the
+     * previous release empty the cart of an order so, and we do the same for orders that they have placed.
      */
     clear: { params: { owner, before: Type.Optional(moment), if: conditions }, returns: Cart },
     /**
-     * Takes the whole cart for an order, as the command that places it prepares: no other order gets these lines. Safe
-     * to repeat. Empty when there is nothing to take, or another command of this order has taken it.
+     * Takes the whole cart for an order, while the order's command prepares: no other order gets these lines. Safe to
+     * repeat. Answers no lines when the cart is empty, or another command of this order has taken it.
      */
     take: {
       params: { owner, orderId: ActorId, commandId: Type.String({ minLength: 1, maxLength: 256 }) },
       returns: Type.Object({ items, version }),
     },
     /**
-     * Ends what an order has claimed: kept for good, or returned to the cart. Without an outcome the order is asked. Safe
-     * to repeat; nothing happens for an order that was not taken from a cart.
+     * Ends an order's claim: kept for good, or returned to the cart. Without an outcome the order is asked. Safe to
+     * repeat; nothing happens for an order that was not taken from a cart.
      */
     settle: {
       params: { orderId: ActorId, outcome: Type.Optional(Type.Enum(["kept", "returned"])) },
@@ -55,7 +55,7 @@ export const contract = defineContract({
     take: [],
     settle: [],
   },
-  // Between services only.
+  // For other services only.
   roles: { take: [], settle: [] },
 });
 declare global {

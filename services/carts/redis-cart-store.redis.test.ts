@@ -29,7 +29,7 @@ test("each change begins a cart's time anew; an empty one leaves nothing behind"
   expect(await life()).toBe(-2);
 });
 
-test("without Redis a cart is not now; a change without an answer may have been made", async () => {
+test("without Redis a cart is unavailable; a change without an answer may have been made", async () => {
   const store = redisCartStore(redis);
   const owner = newId();
   const away = (code: number, outcome: string) => ({ type: "REDIS_UNAVAILABLE", code, data: { outcome } });

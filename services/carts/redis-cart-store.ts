@@ -2,15 +2,15 @@
 //
 //   cart:<owner>           hash, a field a product: quantity, and when the line was added and last put (milliseconds)
 //   cart-version:<owner>   counts the changes
-//   cart-claims:<owner>    open claims, order ids by the time at which they took
-//   cart-claim:<order>     hash: owner, command, version, state, lines (what left the cart, as HGETALL gives it, in JSON)
+//   cart-claims:<owner>    open claims, order ids by the time at which they took the cart
+//   cart-claim:<order>     hash: owner, command, version, state, lines (those that left the cart, as HGETALL answers, in JSON)
 import { conditionFailed } from "@valence/runtime/contract";
 import { rfc3339 } from "@valence/runtime/kernel";
 import { script, type RedisConnection } from "@valence/runtime/redis";
 import type { CartStore } from "./cart-store.ts";
 
 export const limits = {
-  /** Milliseconds that a cart is kept after its last change, and a claim after its order took: three months. */
+  /** Milliseconds that a cart is kept after its last change, and a claim after the order took it: three months. */
   keptMs: 90 * 24 * 3_600_000,
 } as const;
 
@@ -34,7 +34,7 @@ const CHANGED = `
     redis.call('pexpire', key, kept)
   end`;
 
-/** Answers `MOVED` unless the cart has the version that is asked for; `''` asks for none. */
+/** Answers `MOVED` unless the cart has the expected version; `''` expects none. */
 const MOVED = 2;
 const IN_TIME = `
   if version ~= '' and version ~= (redis.call('get', KEYS[2]) or '0') then return ${MOVED} end`;
@@ -154,7 +154,8 @@ export function redisCartStore(redis: RedisConnection): CartStore {
       inTime(await redis.run(client => CLEAR(client, [cartKey(owner), versionKey(owner)], args)));
     },
 
-    // Repeated by the same command it gives the same lines: whether a lost one was executed is not worth knowing.
+    // Repeated by the same command it answers the same lines, so it may be sent again without asking whether it was
+    // executed.
     async take(owner, { orderId, commandId }) {
       const keys = [cartKey(owner), versionKey(owner), claimsKey(owner), claimKey(orderId)];
       const args = [owner, orderId, commandId, keptMs];

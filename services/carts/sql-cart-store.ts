@@ -1,5 +1,5 @@
-// Carts in SQL: a row a line, a row a cart for its version, a row a claim. Whatever reads a cart and then writes by what
-// it has read takes turns under the cart's lock.
+// Carts in SQL: a row a line, a row a cart for its version, a row a claim. A change that depends on what it has read
+// holds the cart's lock.
 import type { Knex } from "knex";
 import { conditionFailed } from "@valence/runtime/contract";
 import type { Database } from "@valence/runtime/database";
@@ -19,7 +19,7 @@ interface ClaimRow {
   owner: string;
   version: number;
   state: "open" | Outcome;
-  /** JSON of what left the cart; empty once the claim has ended. */
+  /** JSON of the lines that left the cart; empty once the claim has ended. */
   lines: string;
   taken_at: number;
 }
@@ -47,7 +47,7 @@ export function sqlCartStore(database: Database): CartStore {
 
   return {
     async get(owner) {
-      // The version first: it may be older than the lines, never newer.
+      // The version is read first: it may be older than the lines, never newer.
       const cart: { version: number; order_id: string | null; taken_at: number }[] = await knex("carts")
         .leftJoin("cart_claims", on => on.on("cart_claims.owner", "carts.owner").andOnVal("state", "open"))
         .where("carts.owner", owner)

@@ -152,7 +152,7 @@ test("a change on one node is seen on another, which has a cache of its own", as
       ...brokerOptions(readEnvironment(databases.env)),
       logger: false,
       nodeID,
-      // Its type knows one URL only.
+      // The type knows only one URL.
       transporter: { type: "TCP", options: { udpDiscovery: false, port: ports[n]!, urls: urls as never } },
     });
     node.createService(catalog);
@@ -170,7 +170,7 @@ test("a change on one node is seen on another, which has a cache of its own", as
     expect(await priceFor(other)).toBe(1800);
     await one("catalog.update", { id, price: { amount: 2100, currency: "EUR" } });
     expect(await priceFor(one)).toBe(2100);
-    // Well within the time that a cached answer lives.
+    // Well before a cached answer would expire.
     await until("the other node has the new price", async () => (await priceFor(other)) === 2100, 10_000);
   } finally {
     await Promise.all(nodes.map(node => node.stop()));
@@ -184,7 +184,7 @@ describe("the list", () => {
     const asked = { pageSize: 50, ...(sort && { sort }) };
     const pages = [await call("catalog.list", asked)];
     for (let cursor = pages[0]!.nextCursor; cursor !== undefined; cursor = pages.at(-1)!.nextCursor) {
-      // What comes in meanwhile moves no other; the page by number would show one twice.
+      // A product that comes in meanwhile moves no other; pages by number would show one twice.
       await call("catalog.create", {
         ...mug,
         sku: `NEW-${pages.length}`,
@@ -251,7 +251,7 @@ describe("the list", () => {
     expect(await found("ahre")).toEqual([]);
   });
 
-  /** Names of all pages by cursor, `pageSize` of them each; `between` happens after each page. */
+  /** Names on all pages by cursor, `pageSize` on each; `between` runs after each page. */
   async function walk(asked: object, pageSize: number, between: () => Promise<unknown> = async () => {}) {
     const names: string[] = [];
     for (let cursor: string | undefined; ;) {
@@ -285,7 +285,7 @@ describe("the list", () => {
     const others = ["\u00e9", "z\u00e9"];
     const between = async () => others.length > 0 && add(others.shift()!);
     expect(await walk({ category: "old" }, 1, between)).toEqual(["b", "d", "é", "f", "zé"]);
-    // As it is between the completion and the read.
+    // The state between the completion and the read.
     await add("g");
     await knex("products_changed").delete();
     await service().clearCache();
@@ -324,7 +324,7 @@ describe("the list", () => {
     const { id } = await call("catalog.create", { ...mug, sku: "QUO-001" });
     const { updatedAt } = await call("catalog.get", { id });
     await call("catalog.update", { id, name: "Quokka", unchanged: { updatedAt } });
-    // Its words are in its own transaction: the next search has nothing to complete.
+    // The change writes its search words in its own transaction: the next search has nothing to complete.
     expect(await service().database.knex("products_changed").where({ id })).toEqual([]);
     expect((await call("catalog.list", { q: "quokka" })).rows.map(row => row.id)).toEqual([id]);
   });

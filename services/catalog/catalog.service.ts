@@ -1,3 +1,5 @@
+// Products: administrators create, change and remove them, visitors list and search them. Answers are cached, and every
+// change cleans the cache. A SKU belongs to one product, and to no other while pieces of it are in stock.
 import {
   assertConditions,
   callErrors,
@@ -19,11 +21,11 @@ import { productSearch } from "./migrations/002-product-search.ts";
 import { products, type NewProduct, type Product } from "./product.ts";
 
 const limits = {
-  /** Products of a page unless asked otherwise. */
+  /** Default number of products on a page. */
   pageSize: 20,
   /**
-   * Seconds an answer is cached. A change cleans the cache at once; this bounds what an event that is lost on its way to
-   * another node, or a Redis that the changing node could not reach, can leave behind.
+   * Seconds that an answer is cached. A change cleans the cache at once; this bounds how long an old answer lives when
+   * an event to another node is lost, or the changing node could not reach Redis.
    */
   cacheSeconds: 30,
   /** Rows of one insert: 10 columns each, and a statement of SQLite takes 32 766 values, one of Postgres 65 535. */
@@ -36,7 +38,7 @@ const notFound = (field: string, id: string): Refusal => shopErrors.PRODUCT_NOT_
 
 const skuTaken = (sku: string): Refusal => catalogErrors.SKU_TAKEN({ field: "sku", sku });
 
-/** Refused while pieces of a SKU are in the house, reserved ones too: they are those of the product that had it. */
+/** Refused while pieces of a SKU are in stock, reserved ones included: they belong to the product that had the SKU. */
 async function assertNoStock(ctx: Context, sku: string): Promise<void> {
   const { state } = await ctx.call("inventory.get", { id: sku, consistent: true });
   const { received, adjusted = 0, available, sold } = state;
@@ -59,7 +61,7 @@ export default defineService(contract, {
         const [{ rows, nextCursor }, total] = await Promise.all([
           this.adapter.page({
             ...asked,
-            // What is searched for comes by its rank, unless asked otherwise.
+            // A search is sorted by rank unless the caller asks otherwise.
             sort: (sort ?? (isBlank(q) ? "name" : "")).replace("price", "price.amount"),
             limit: pageSize,
             offset: (page - 1) * pageSize,
@@ -140,7 +142,7 @@ export default defineService(contract, {
       return { id };
     },
 
-    /** Creates those whose SKU is not there yet; a repetition creates nothing. All or none. */
+    /** Creates the products whose SKU is new; a repetition creates nothing. All or none. */
     async seed(ctx) {
       const at = await this.now();
       const adapter: KnexAdapter = this.adapter;
@@ -171,12 +173,15 @@ export default defineService(contract, {
     async now(): Promise<string> {
       return rfc3339(await this.database.now());
     },
-    /** Read from the primary: a product that was created a moment ago has its SKU. */
+    /** Read from the primary, so that a product created a moment ago is found. */
     async withSku(sku: string): Promise<Product | undefined> {
       const row = await this.database.knex("products").where({ sku }).first();
       return row && (this.adapter as KnexAdapter).columns.toEntity(row);
     },
-    /** Stock is the SKU's. A product whose SKU changes would leave it behind, and could take over what another has left. */
+    /**
+     * Stock belongs to the SKU. A product that changed its SKU would leave its stock behind, and could take over the
+     * stock of another.
+     */
     async assertMovable(ctx: Context, id: string, sku: string): Promise<void> {
       const product: { sku: string } | undefined = await this.database.knex("products").where({ id }).first("sku");
       if (!product) throw notFound("id", id);
@@ -188,7 +193,7 @@ export default defineService(contract, {
       if (await this.withSku(sku)) throw skuTaken(sku);
       await assertNoStock(ctx, sku);
     },
-    /** The answer of a change, once the cached answers are gone; a SKU that is there already is refused. */
+    /** Answers a change, after the cached answers are cleaned; refuses a SKU that another product has. */
     async changed<T>(change: Promise<T>, sku?: string): Promise<T> {
       try {
         const changed = await change;
@@ -203,7 +208,7 @@ export default defineService(contract, {
 });
 
 type Times = Partial<Pick<Product, "createdAt" | "updatedAt">>;
-/** Looks at a product just before it changes: whether it is the one that the client has seen. */
+/** Checks a product just before it changes: whether it is in the state that the client has seen. */
 function guardOf(conditions?: Conditions, unchanged: Times = {}): ((product: Product) => void) | undefined {
   const times = Object.entries(unchanged) as [keyof Times, string][];
   if (!conditions && times.length === 0) return undefined;

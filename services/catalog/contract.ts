@@ -44,7 +44,7 @@ export const contract = defineContract({
       returns: Type.Object({
         rows: Type.Array(Product),
         total: Type.Integer(),
-        /** Of a page that was asked for by number. */
+        /** Present on a page that was asked for by number. */
         page: Type.Optional(Type.Integer()),
         pageSize: Type.Integer(),
         /** Where the next page begins; absent on the last. */
@@ -70,7 +70,7 @@ export const contract = defineContract({
         category: Type.Optional(fields.category),
         /** `null` takes it away. */
         image: Type.Optional(Type.Union([Image, Type.Null()])),
-        /** What the client believes the catalog's own fields to be: refused when they are not. */
+        /** The values that the client has of the catalog's own fields: refused when they differ. */
         unchanged: Type.Optional(
           Type.Object(
             { createdAt: Type.Optional(Type.String()), updatedAt: Type.Optional(Type.String()) },
@@ -102,7 +102,7 @@ export const contract = defineContract({
     remove: ["PRODUCT_NOT_FOUND", "PRECONDITION_FAILED"],
     seed: [],
   },
-  // `bySku` is between services only.
+  // `bySku` is for other services only.
   roles: { bySku: [], create: ["admin"], update: ["admin"], remove: ["admin"], seed: ["admin"] },
 });
 declare global {

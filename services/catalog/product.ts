@@ -3,10 +3,10 @@ import type { Table } from "@valence/runtime/crud";
 import type { Product as Schema } from "./contract.ts";
 
 export type Product = Static<typeof Schema>;
-/** A product before the catalog has given it an id and its times. */
+/** A product before it has an id and times from the catalog. */
 export type NewProduct = Omit<Product, "id" | "createdAt" | "updatedAt">;
 
-/** How a product lies in its table. The price spreads over amount and currency, so that it can be sorted by. */
+/** A product as a row. The price has two columns, amount and currency, so that products can be sorted by it. */
 export const products = {
   table: "products",
   fields: {

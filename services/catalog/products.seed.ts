@@ -1,5 +1,5 @@
-// What a first start puts on the shelves: 8 categories, each with 5 designs in 3 variants. A SKU is its place in these
-// tables (`MUG-004` = second design, first variant), so designs are only ever added at the end of a category.
+// The products of a first start: 8 categories, each with 5 designs in 3 variants. A SKU is a position in these tables
+// (`MUG-004` = second design, first variant), so new designs go to the end of a category.
 import type { NewProduct } from "./product.ts";
 
 /** Name of the variant, what it adds to the description, and minor units on top of the design's price. */

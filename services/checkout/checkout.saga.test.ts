@@ -13,7 +13,7 @@ import {
   undoRefused,
 } from "@valence/runtime/saga";
 import type { EventData } from "@valence/runtime/contract";
-// Loaded, so that `given` checks the params of every call against them.
+// Imported, so that `given` checks the params of every call against them.
 import "../inventory/contract.ts";
 import "../orders/contract.ts";
 import "../payments/contract.ts";
@@ -52,7 +52,7 @@ test("reserves each SKU once, whatever the lines repeat", () => {
   given(Checkout, placed).commandIds(`saga:checkout.${id}/reserve/1/0`, `saga:checkout.${id}/reserve/1/1`);
 });
 
-test("sees an order through, step by step", () => {
+test("completes an order step by step", () => {
   given(Checkout, placed, done("reserve", {}, {})).calls("orders.markReserved", { id });
   given(Checkout, ...reserved).calls("payments.authorize", authorization);
   given(Checkout, ...authorized).calls("orders.markPaid", {

@@ -1,6 +1,6 @@
-// Sees an order through: reserve its stock, authorize its payment, confirm; then capture, sell the stock, ship. Before
-// the confirmation everything can be undone, and an order that was cancelled or cannot be paid is; after it, the saga
-// only goes forward, unless an operator says otherwise: then money, stock and order go back, until the goods have left.
+// Completes an order: reserve its stock, authorize its payment, confirm; then capture, sell the stock, ship. Before the
+// confirmation every step can be undone, and is when the order was cancelled or cannot be paid. After it the saga only
+// goes forward, unless an operator says otherwise: then money, stock and order go back, until the goods have left.
 import { minutes, seconds } from "@valence/runtime/kernel";
 import { defineSaga } from "@valence/runtime/saga";
 
@@ -34,8 +34,9 @@ export const Checkout = defineSaga("checkout", {
     ({ event }) => ({ id: event.stream, amount: event.data.total, token: event.data.payment.token }),
     { undo: ["payments.void", ({ sent }) => ({ id: sent.id, amount: sent.amount })], timeoutMs: seconds(30) },
   )
-  // Not for a new version of the saga: a node of before confirms an order whose payment is pending, and its capture waits.
-  // As a rule there is nothing to wait for. The payment itself has a deadline: this one is only longer than any of them.
+  // A step of its own, and no new version of the saga: a node of the previous release confirms an order whose payment
+  // is pending, and its capture waits. Usually there is nothing to wait for. The payment has a deadline of its own;
+  // this time-out is only longer than any of them.
   .each(
     "settle",
     ({ event, done }) => (isOpen(done.authorize.status) ? [event.stream] : []),
@@ -54,7 +55,7 @@ export const Checkout = defineSaga("checkout", {
     ({ event }) => itemsOf(event.data.lines),
     "inventory.commit",
     ({ event }, { sku, quantity }) => ({ id: sku, orderId: event.stream, quantity }),
-    // What was never sold is still reserved, and is released.
+    // Stock that was not sold is still reserved, and is released.
     { undo: ["inventory.takeBack", ({ sent, done }) => ({ ...sent, wasSold: done.commit !== undefined })] },
   )
   .step("ship", "shipping.create", ({ event }) => ({
@@ -63,9 +64,9 @@ export const Checkout = defineSaga("checkout", {
     items: itemsOf(event.data.lines),
   }));
 
-/** Less than was ordered, or none ever. */
+/** Less than was ordered is in stock, or the SKU never was. */
 const isShortage = (type: string): boolean => type === "OUT_OF_STOCK" || type === "STOCK_NOT_FOUND";
-/** Pending, or held since the provider refuses our requests as such. */
+/** Pending, or held because the provider refuses our requests. */
 const isOpen = (status: string): boolean => status === "pending" || status === "requested";
 
 /** Lines with the same SKU are one item: an order reserves a SKU once. */

@@ -1,6 +1,6 @@
 import { defineContract } from "@valence/runtime/contract";
 
-/** The saga that sees an order through. It answers only what the Sagas mixin adds. */
+/** The saga that completes an order. Its only actions are those of the Sagas mixin. */
 export const contract = defineContract({ service: "checkout", actor: "checkout" });
 declare global {
   interface Contracts {

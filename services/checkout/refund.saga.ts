@@ -1,5 +1,5 @@
-// Gives money back: the payment takes it on, if so much was captured and is not given back already; then the provider pays,
-// and the goods go back into stock if they were said to.
+// Gives money back. The payment accepts the refund if so much was captured and not given back yet; then the provider
+// pays, and the goods go back into stock if the refund says so.
 import { defineSaga } from "@valence/runtime/saga";
 
 export const Refund = defineSaga("refund", {

@@ -5,13 +5,13 @@ import { stockErrors } from "./errors.ts";
 import type { Reservations } from "./reservations.ts";
 
 const quantity = Type.Integer({ minimum: 1, maximum: 1_000_000 });
-/** A correction, either way. */
+/** A correction, up or down. */
 const signed = Type.Integer({ minimum: -1_000_000, maximum: 1_000_000 });
 const reason = Type.String({ minLength: 1, maxLength: 500, pattern: "\\S" });
 const count = Type.Integer({ minimum: 0 });
 const orderId = Type.String({ minLength: 1, maxLength: 64 });
 
-/** Open reservations, each an order's quantity: a tree, which only `reservations.ts` reads. */
+/** Open reservations, the quantity by order: a tree, which only `reservations.ts` reads. */
 const reservations = Type.Unsafe<Reservations>(Type.Array(Type.Unknown()));
 
 const Level = Type.Object({ sku: Type.String(), available: count, reserved: count });
@@ -23,7 +23,7 @@ export const contract = defineContract({
   state: {
     available: count,
     received: count,
-    /** The sum of all corrections; absent when there was none. */
+    /** The sum of all corrections; absent without any. */
     adjusted: Type.Optional(Type.Integer()),
     sold: count,
     reservations,
@@ -31,15 +31,15 @@ export const contract = defineContract({
   commands: {
     /** Refused for a SKU that no product has. */
     receive: { quantity },
-    /** Corrects what is available: a count, a loss, a return. Never below nothing: what is reserved stays. */
+    /** Corrects what is available: a count, a loss, a return. Never below zero; reserved pieces stay. */
     adjust: { quantity: signed, reason },
-    /** An order reserves a SKU once: asked again for the same quantity, nothing happens. */
+    /** An order reserves a SKU once: a second request for the same quantity changes nothing. */
     reserve: { orderId, quantity },
     /** Gives a reservation back; nothing happens when there is none. */
     release: { orderId, quantity },
-    /** The reservation leaves the house; nothing happens when there is none. */
+    /** Sells a reservation; nothing happens when there is none. */
     commit: { orderId, quantity },
-    /** What was sold comes back; nothing happens when it was not (`wasSold: false`). Once a command id. */
+    /** Takes sold pieces back; nothing happens when they were not sold (`wasSold: false`). Once for each command id. */
     takeBack: { orderId, quantity, wasSold: Type.Optional(Type.Boolean()) },
   },
   replies: { receive: { available: count }, adjust: { available: count } },
@@ -53,7 +53,7 @@ export const contract = defineContract({
   },
   actions: {
     level: { params: { sku: ActorId }, returns: Level },
-    /** Every SKU of which something was ever in stock, in the order of the SKUs, also of products that are gone. */
+    /** Every SKU that was ever in stock, in the order of the SKUs, including those of removed products. */
     list: {
       params: {
         page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),

@@ -68,7 +68,7 @@ test("goods of a SKU that no product has are refused, whatever was there before"
   await expect(shop.call("inventory.receive", { id: "OLD-MUG", quantity: 1 })).rejects.toMatchObject(missing);
   const found = { id: "OLD-MUG", quantity: 1, reason: "found" };
   await expect(shop.call("inventory.adjust", found)).rejects.toMatchObject(missing);
-  // What is left of it can be taken out.
+  // The remaining pieces can still be taken out.
   await shop.call("inventory.adjust", { id: "OLD-MUG", quantity: -3, reason: "given away" });
   expect(await shop.call("inventory.level", { sku: "OLD-MUG" })).toMatchObject({ available: 0, reserved: 0 });
 });

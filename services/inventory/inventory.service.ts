@@ -1,3 +1,4 @@
+// The stock actors as a service: the level of a SKU, and the list of all SKUs.
 import { defineService } from "@valence/runtime/contract";
 import { Actors, type ActorHost } from "@valence/runtime/actor/mixin";
 import { contract } from "./contract.ts";
@@ -5,7 +6,7 @@ import { stockErrors } from "./errors.ts";
 import { reservedOf, Stock, wasEverThere } from "./stock.ts";
 
 const limits = {
-  /** SKUs of a page unless asked otherwise. */
+  /** Default number of SKUs on a page. */
   pageSize: 20,
   /** Names of SKUs that are read at once. */
   namesAtOnce: 1_000,
@@ -35,7 +36,7 @@ export default defineService(contract, {
     },
   },
   methods: {
-    /** In their order: the store has them in that of their first goods. */
+    /** Sorted by SKU: the store has them in the order in which they were first received. */
     async skus(): Promise<string[]> {
       const actors: ActorHost = this.actors;
       const prefix = actors.streamOf("").length;

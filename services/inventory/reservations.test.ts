@@ -14,7 +14,7 @@ test("holds what a map would hold, whatever came and went, also after JSON", () 
   const expected = new Map<string, number>();
   let reservations: Reservations = [];
   for (let step = 0; step < 20_000; step++) {
-    // Up to some 2,000 open ones, then down again to none.
+    // Up to some 2,000 open reservations, then down again to none.
     const isFilling = random() < (step < 12_000 ? 0.6 : 0.2);
     const order = orderId(Math.floor(random() * 4_000));
     if (!expected.has(order) && isFilling) {

@@ -1,8 +1,8 @@
-// The stock of one SKU. Invariant: received + adjusted = available + Σ reservations + sold, none of the four but
-// `adjusted` below zero.
+// The stock of one SKU. Invariant: received + adjusted = available + Σ reservations + sold, where only `adjusted` may
+// be below zero.
 //
-// A reservation is the order's, not the command's: an operator's retry comes under another command id and must not
-// reserve twice, and giving back or selling what is not reserved does nothing.
+// A reservation belongs to the order, not to the command: an operator's retry has another command id and must not
+// reserve twice. Giving back or selling what is not reserved changes nothing.
 import { defineActor, type PrepareContext, type StateOf } from "@valence/runtime/actor";
 import { contract } from "./contract.ts";
 import { quantityOf, withoutReservation, withReservation } from "./reservations.ts";
@@ -11,23 +11,23 @@ const { event } = contract;
 type State = StateOf<typeof contract>;
 
 export const limits = {
-  /** Units of one SKU ever received: keeps every count a safe integer, and a slip of the keyboard out of the books. */
+  /** Units of one SKU ever received: keeps every count a safe integer, and a mistyped number out of the records. */
   receivedMax: 1_000_000_000,
   /**
-   * Events between two snapshots. One of 30,000 open reservations is 1.2 MB and 7 ms of JSON: among 1,000 commands that is
-   * 7 µs each. To load what has come since the last one takes some 10 ms.
+   * Events between two snapshots. A snapshot of 30,000 open reservations is 1.2 MB and 7 ms of JSON: spread over 1,000
+   * commands that is 7 µs each. Loading the events since the last snapshot takes some 10 ms.
    */
   snapshotEvery: 1_000,
 } as const;
 
 export const Stock = defineActor(contract)({
-  // 2: the open reservations as a tree.
+  // Schema 2: the open reservations are a tree.
   snapshotSchema: 2,
   snapshotEvery: limits.snapshotEvery,
   initial: () => ({ available: 0, received: 0, sold: 0, reservations: [] }),
   prepare: {
     receive: hasProduct,
-    // What a product that is gone has left can still be taken out.
+    // Pieces that a removed product has left can still be taken out.
     adjust: async (context, _state, { quantity }) => (quantity > 0 ? hasProduct(context) : undefined),
   },
   decide: {
@@ -106,15 +106,15 @@ export const Stock = defineActor(contract)({
   reply: { receive: ({ available }) => ({ available }), adjust: ({ available }) => ({ available }) },
 });
 
-/** Whether any of it was ever in stock. */
+/** Whether the SKU was ever in stock. */
 export const wasEverThere = ({ received, adjusted }: State): boolean => received > 0 || adjusted !== undefined;
 
 export const reservedOf = (state: State): number => broughtIn(state) - state.available - state.sold;
 
-/** All that came in, as corrected. */
+/** All received pieces, with corrections. */
 const broughtIn = ({ received, adjusted = 0 }: State): number => received + adjusted;
 
-/** Goods of a SKU that no product has could be neither ordered nor seen. */
+/** Refuses goods of a SKU that no product has: they could be neither ordered nor seen. */
 async function hasProduct({ id, call }: PrepareContext): Promise<void> {
   await call("catalog.bySku", { sku: id });
 }

@@ -32,14 +32,14 @@ export const contract = defineContract({
       returns: Type.Object({
         rows: Type.Array(Row),
         total: Type.Integer(),
-        /** Of a page that was asked for by number. */
+        /** Present on a page that was asked for by number. */
         page: Type.Optional(Type.Integer()),
         pageSize: Type.Integer(),
         /** Where the next page begins; absent on the last. */
         nextCursor: Type.Optional(Type.String()),
       }),
     },
-    /** How much a customer has ordered: orders placed, orders shipped, the money of those confirmed by currency. */
+    /** A customer's totals: orders placed, orders shipped, and the money of confirmed orders by currency. */
     customer: {
       params: { customer: Type.String() },
       returns: Type.Object({

@@ -1,5 +1,5 @@
-// How much each customer has ordered. Only the first event of an order names its customer: `orders` remembers it.
-// Version 2: money by its currency; version 1 added cents to yen.
+// Totals of each customer. Only the first event of an order names its customer: `orders` remembers it. Version 2: money
+// by its currency; version 1 added cents to yen.
 import Type from "typebox";
 import { defineProjection } from "@valence/runtime/projection";
 

@@ -26,7 +26,7 @@ export const OrderList = defineProjection({
   name: "order-list",
   version: 1,
   tables: { orders: row },
-  // Newest first, of one customer or of all; the id makes the order total, so that a page can begin after a row.
+  // Newest first, of one customer or of all. The id breaks ties, so that a page can begin after a row.
   indexes: {
     orders: [
       ["customer", "placedAt", "id"],

@@ -78,7 +78,7 @@ test("lists newest first, page by page, and reads what the token names", async (
   expect((await list({ after: token })).total).toBe(9);
 });
 
-test("a person sees only the own orders, an administrator all", async () => {
+test("a person sees only their own orders, an administrator all", async () => {
   const { token } = place(bob, 5);
   const own = await list({ after: token }, customerAnn);
   expect(new Set(own.rows.map((row: any) => row.customer))).toEqual(new Set([ann]));
@@ -158,7 +158,7 @@ test("pages by cursor neither repeat nor skip while orders are placed, also with
   expect(seen.toSorted()).toEqual(placed.toSorted());
 });
 
-test("a cursor that is none of this list is refused by name, and one beside a page", async () => {
+test("a cursor of another list is refused by name, and so is one together with a page", async () => {
   const made = (...values: unknown[]) => Buffer.from(JSON.stringify(values)).toString("base64url");
   for (const cursor of ["x", made("name,id", "a", "b"), made("-placedAt,-id", 1, true), made("-placedAt,-id", "a")])
     await expect(list({ cursor })).rejects.toMatchObject({ code: 422, data: { errors: [{ field: "cursor" }] } });

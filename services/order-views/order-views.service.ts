@@ -1,3 +1,4 @@
+// The read models of orders: the list, the totals of a customer, and sales per minute. Customers see their own orders, administrators all.
 import type { Knex } from "knex";
 import {
   badCursor,
@@ -87,7 +88,7 @@ function placeOf(cursor: string): Place {
   return { placedAt, id };
 }
 
-/** Only orders that come after a place in the list. The first condition follows from the others; an index begins there. */
+/** Only orders after a row of the list. The first condition follows from the others, and lets an index start there. */
 function following(orders: Knex.QueryBuilder, seen: Place | undefined): Knex.QueryBuilder {
   if (!seen) return orders;
   const { placedAt, id } = seen;

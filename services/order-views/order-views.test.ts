@@ -5,7 +5,7 @@ import { Customers } from "./customers.projection.ts";
 import { OrderList } from "./order-list.projection.ts";
 import { Sales } from "./sales.projection.ts";
 
-/** The owner's golden samples: what was released stays readable. */
+/** The golden samples of `orders`: released events stay readable. */
 const sample = async (type: string): Promise<any> =>
   JSON.parse(await readFile(new URL(`../orders/events/${type}.v1.json`, import.meta.url), "utf8"));
 const placed = await sample("order.placed");

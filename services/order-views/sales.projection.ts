@@ -1,5 +1,5 @@
-// Orders and revenue per minute and currency. A sale is an order that was confirmed, in the minute in which it was.
-// Version 2: version 1 added amounts of any currency.
+// Orders and revenue per minute and currency. A sale is a confirmed order, in the minute of its confirmation. Version
+// 2: version 1 added amounts of any currency.
 import Type from "typebox";
 import { defineProjection } from "@valence/runtime/projection";
 

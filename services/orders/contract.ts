@@ -7,7 +7,7 @@ import { Money } from "../money.ts";
 import { orderErrors } from "./errors.ts";
 
 const uuid = Type.String({ format: "uuid" });
-/** A card's number in its place is refused, and so never stored. */
+/** A card's number in place of the token is refused, and so never stored. */
 export const NewPayment = Type.Object(
   {
     method: Type.Enum(["card"]),
@@ -30,7 +30,7 @@ export const Payment = Type.Object(
   },
   { additionalProperties: false },
 );
-/** Which product, and how many, as a client asks: never a price. */
+/** Product and quantity as a client asks for them, never with a price. */
 export const RequestedLine = Type.Object(
   { productId: uuid, quantity: Type.Integer({ minimum: 1, maximum: 1_000 }) },
   { additionalProperties: false },
@@ -42,7 +42,7 @@ export const Line = Type.Object(
 );
 export const Status = Type.Enum(["placed", "stock_reserved", "paid", "confirmed", "shipped", "rejected", "cancelled"]);
 const reason = Type.String({ maxLength: 500 });
-/** SKUs of which there were fewer than ordered: of a rejected order. */
+/** SKUs with fewer pieces in stock than were ordered; in a rejected order. */
 const outOfStock = Type.Array(Type.String({ maxLength: 64 }), { maxItems: 100 });
 const refundId = text(64);
 const RefundLine = Type.Object(
@@ -76,7 +76,7 @@ export const Order = Type.Object({
 export const contract = defineContract({
   service: "orders",
   actor: "order",
-  // No payment: the token is in `order.placed`, for the saga alone, and never in a state or snapshot.
+  // Without the payment: the token is in `order.placed`, for the saga alone, and never in a state or snapshot.
   state: {
     status: Type.Optional(Status),
     customer: Type.Optional(uuid),
@@ -95,7 +95,7 @@ export const contract = defineContract({
       customer: uuid,
       lines: Type.Optional(Type.Array(RequestedLine, { minItems: 1, maxItems: 100 })),
       fromCart: Type.Optional(Type.Boolean()),
-      /** What the customer has seen. A higher total, or another currency, is refused (`PRICE_CHANGED`). */
+      /** The total that the customer has seen. A higher one, or another currency, is refused (`PRICE_CHANGED`). */
       expectedTotal: Type.Optional(Money),
       shippingAddress: PostalAddress,
       payment: NewPayment,
@@ -104,14 +104,14 @@ export const contract = defineContract({
     markPaid: { paymentId: Type.String() },
     confirm: {},
     markShipped: { trackingId: Type.String({ minLength: 1, maxLength: 100 }) },
-    /** As sagas of the release before send it. */
+    /** Sagas of the previous release send it. */
     reject: { reason },
-    /** A command of its own: nodes of the release before refuse params of `reject` that they do not know. */
+    /** A separate command: nodes of the previous release refuse params of `reject` that they do not know. */
     rejectFor: { reason, outOfStock },
     cancel: { customer: Type.Optional(uuid), reason: Type.Optional(TextLines({ maxLength: 500, blank: true })) },
-    /** An operator takes a confirmed order back, by its saga. */
+    /** An operator takes a confirmed order back, through its saga. */
     withdraw: {},
-    /** Money back for lines, or for all that is left of the order; once a `refundId`. */
+    /** Gives money back for lines, or for all that is left of the order; once for each `refundId`. */
     refund: {
       refundId,
       lines: Type.Optional(Type.Array(RequestedLine, { minItems: 1, maxItems: 100 })),
@@ -134,7 +134,10 @@ export const contract = defineContract({
       shippingAddress: Address,
       payment: Payment,
       fromCart: Type.Boolean(),
-      /** Version of the cart that the order took. Absent without a cart, and in orders of releases that only read it. */
+      /**
+       * Version of the cart that the order took. Absent without a cart, and in orders of releases that only read the
+       * cart.
+       */
       cartVersion: Type.Optional(Type.Integer({ minimum: 0 })),
       placedAt: Type.String(),
     },
@@ -147,7 +150,7 @@ export const contract = defineContract({
     "order.refund_requested": {
       refundId,
       ...refund,
-      /** What goes back into stock. */
+      /** Pieces that go back into stock. */
       items: Type.Array(
         Type.Object({ sku: text(64), quantity: Type.Integer({ minimum: 1 }) }, { additionalProperties: false }),
       ),
@@ -157,9 +160,9 @@ export const contract = defineContract({
     "order.refund_failed": { refundId, reason },
   },
   actions: {
-    /** The order, if it is the asking user's own or the user is an admin; else it does not exist. */
+    /** The order, if it is the asking user's own or the user is an admin; otherwise it does not exist. */
     view: { params: { id: EntityId }, returns: Order },
-    /** Its events, under the same rule. */
+    /** Its events, with the same rule. */
     timeline: {
       params: { id: EntityId, from: Type.Optional(Type.Integer({ minimum: 1 })) },
       returns: Type.Object({
@@ -203,7 +206,7 @@ export const contract = defineContract({
     view: ["ORDER_NOT_FOUND"],
     timeline: ["ORDER_NOT_FOUND"],
   },
-  // The saga's steps are nobody's to ask for.
+  // No person may call the saga's steps.
   roles: {
     place: ["customer", "admin"],
     cancel: ["customer", "admin"],

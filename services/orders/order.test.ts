@@ -193,13 +193,13 @@ test("is cancelled by its customer until it is confirmed", () => {
   given(Order, placed, reserved, paid, confirmed, shipped).when("cancel", { customer }).refuses("ORDER_CONFIRMED");
 });
 
-test("to anybody else it does not exist", () => {
+test("for any other user it does not exist", () => {
   given(Order, placed).when("cancel", { customer: stranger }).refuses("ORDER_NOT_FOUND");
   given(Order, placed, reserved, paid, confirmed).when("cancel", { customer: stranger }).refuses("ORDER_NOT_FOUND");
   given(Order).when("cancel", { customer }).refuses("ORDER_NOT_FOUND");
 });
 
-// ---- prepare: what is asked of others, and how often
+// ---- prepare: calls to other services, and their number
 
 const product = (id: string) => ({ id, sku: `SKU-${id.slice(-2)}`, name: "Enamel mug", price: eur(1_250) });
 

@@ -1,13 +1,13 @@
-// An order: what was bought at which price, and how far it has come.
+// An order: what was bought at which price, and its state.
 //
 //   placed → stock_reserved → paid → confirmed → shipped     by the checkout saga's steps
 //   placed, stock_reserved, paid → rejected                  no stock, or payment refused: the saga compensates
-//   confirmed → cancelled                                    by an operator, whose saga takes it back
+//   confirmed → cancelled                                    by an operator, whose saga takes the order back
 //   shipped → (refund_requested → refunded or refund_failed)…  by an administrator: the refund saga
 //   placed, stock_reserved, paid → cancelled                 by the customer: only marks the order. The saga's next step
 //                                                            is refused ORDER_CANCELLED, and so it compensates
 //
-// A step that the order has taken already gives no events: an operator's retry comes under another command id.
+// A step that the order has taken already gives no events: an operator's retry has another command id.
 import type { Refusal } from "@valence/runtime/kernel";
 import { defineActor, type Decision, type PrepareContext, type StateOf } from "@valence/runtime/actor";
 import { inCallersWords, type Data, type Refused } from "@valence/runtime/contract";
@@ -22,15 +22,17 @@ type Line = State["lines"][number];
 type Refuse = Decision<typeof contract>["refuse"];
 
 export const limits = {
-  /** Minor units. Money's own bound: what payments and the provider accept. */
+  /** Minor units. The bound of the money itself: what payments and the provider accept. */
   totalMax: 100_000_000_000,
-  /** Pieces of one product, however many lines name it: as the contract has it of one line. */
+  /** Pieces of one product, over all lines that name it: as many as the contract allows in one line. */
   quantityMax: 1_000,
-  /** Refunds of one order: each is in its state. */
+  /** Refunds of one order: each is in the order's state. */
   refunds: 100,
 } as const;
 
-/** What `prepare` finds for `place`: the lines at the catalog's prices of this moment, and of which cart they are. */
+/**
+ * The findings of `prepare` for `place`: the lines at the catalog's current prices, and the cart that they come from.
+ */
 export type Offer = { readonly lines: readonly Line[]; readonly cartVersion?: number };
 
 const STEPS = ["placed", "stock_reserved", "paid", "confirmed", "shipped"] as const;
@@ -40,8 +42,8 @@ export const Order = defineActor(contract)({
   initial: () => ({ lines: [] }),
   begins: ["place"],
   prepare: {
-    // Taking the cart is the one effect. It is the command's own and the same however often it is repeated, so it may be
-    // in vain: the carts give back what a command took that did not place the order.
+    // Taking the cart is the only effect, and a repetition of the command repeats it without change. It may be in vain:
+    // the carts give lines back whose command did not place the order.
     place: async ({ id, commandId, call }, state, params): Promise<Offer> => {
       if (state.status !== undefined || !hasOneSource(params)) return { lines: [] };
       if (params.lines) return { lines: await priced(mergeByProduct(params.lines), params, call) };
@@ -174,7 +176,10 @@ export const Order = defineActor(contract)({
   },
 });
 
-/** Whether the order has yet to take this step. Refused when it cannot: ended, or a step before is missing. */
+/**
+ * Whether the order still has to take this step. Refuses when it cannot: the order has ended, or an earlier step is
+ * missing.
+ */
 function isDue({ status }: State, step: Exclude<Step, "placed">, refuse: Refuse): boolean {
   if (status === undefined) throw refuse("ORDER_NOT_FOUND");
   if (status === "cancelled") throw refuse("ORDER_CANCELLED");
@@ -184,7 +189,7 @@ function isDue({ status }: State, step: Exclude<Step, "placed">, refuse: Refuse)
   return missing === 1;
 }
 
-/** Whether the order has yet to end. */
+/** Whether the order still has to end. */
 function canReject(state: State, refuse: Refuse): boolean {
   if (state.status === undefined) throw refuse("ORDER_NOT_FOUND");
   if (state.status === "cancelled" || state.status === "rejected") return false;
@@ -198,7 +203,7 @@ function assertUnconfirmed({ status }: State, refuse: Refuse): void {
 
 type Refund = NonNullable<State["refunds"]>[number];
 
-/** Pieces of a product whose money was asked back, failures apart. */
+/** Refunded pieces of a product, without failed refunds. */
 const refundedPieces = ({ refunds = [] }: State, productId: string): number =>
   refunds
     .filter(({ status }) => status !== "failed")
@@ -210,7 +215,7 @@ const leftOf = (state: State): Wanted[] =>
     .map(({ productId, quantity }) => ({ productId, quantity: quantity - refundedPieces(state, productId) }))
     .filter(({ quantity }) => quantity > 0);
 
-/** The line as it was sold. Refused when the order has none, or fewer pieces that are not refunded. */
+/** The line as it was sold. Refuses when the order has no such line, or fewer pieces of it are left to refund. */
 function refundable(state: State, { productId, quantity }: Wanted, refuse: Refuse): Line {
   const line = state.lines.find(sold => sold.productId === productId);
   if (!line) throw refuse("LINE_NOT_FOUND", { field: "lines", productId });
@@ -234,7 +239,7 @@ const withRefund = (state: State, refundId: string, status: Refund["status"]): S
 const hasOneSource = ({ lines, fromCart = false }: Pick<Placing, "fromCart"> & { lines?: unknown }): boolean =>
   (lines !== undefined) !== fromCart;
 
-/** What an order is placed of, as the client has it. */
+/** The lines or the cart that the order is placed from, in the client's words. */
 interface Asked {
   readonly lines?: readonly Wanted[] | undefined;
 }
@@ -294,7 +299,7 @@ async function priced(wanted: readonly Wanted[], asked: Asked, call: PrepareCont
   });
 }
 
-/** The catalog names its own fields, `ids.2`; the client wrote `lines.5.productId`. All that are missing are named. */
+/** The catalog names its own fields (`ids.2`); the client wrote `lines.5.productId`. All missing products are named. */
 function inClientsFields({ errors: found = [] }: Refused, ids: readonly string[], asked: Asked): Refusal {
   const items = found.map(({ field }) => Number(/^ids\.(\d+)$/.exec(field)?.[1] ?? 0));
   const missing = items.map(item => ids[item]!);

@@ -139,7 +139,7 @@ test("P6 bad input is refused by name and changes nothing", async () => {
   await expect(shop.call("orders.view", { id })).rejects.toMatchObject({ type: "ORDER_NOT_FOUND", code: 404 });
 });
 
-test("another's order does not exist; an administrator and the house see it", async () => {
+test("another's order does not exist; an administrator and other services see it", async () => {
   await place();
   for (const action of ["orders.view", "orders.timeline"] as const) {
     await expect(shop.call(action, { id }, as(newId(), "customer"))).rejects.toMatchObject({ code: 404 });
@@ -149,7 +149,7 @@ test("another's order does not exist; an administrator and the house see it", as
   }
 });
 
-test("the timeline tells what happened, and nobody the payment's token", async () => {
+test("the timeline shows what happened, and never the payment's token", async () => {
   await place();
   await shop.call("orders.cancel", { id, customer }, as(customer, "customer"));
   const timeline = await shop.call("orders.timeline", { id }, as(customer, "customer"));
@@ -162,12 +162,12 @@ test("the timeline tells what happened, and nobody the payment's token", async (
   expect(JSON.stringify(seen)).not.toContain("tok_secret");
 });
 
-test("nobody orders in another's name", async () =>
+test("a user cannot order in another's name", async () =>
   expect(
     shop.call("orders.place", { ...placing(), lines: lines() }, as(newId(), "customer", "admin")),
   ).rejects.toMatchObject({ code: 403 }));
 
-test("a customer cancels the own order only, an administrator any", async () => {
+test("a customer cancels their own orders only, an administrator any", async () => {
   await place();
   const stranger = newId();
   await expect(shop.call("orders.cancel", { id, customer }, as(stranger, "customer"))).rejects.toMatchObject({
@@ -180,7 +180,7 @@ test("a customer cancels the own order only, an administrator any", async () => 
   expect(await shop.call("orders.cancel", { id }, as(stranger, "admin"))).toMatchObject({ status: "cancelled" });
 });
 
-test("the saga's steps are nobody's to ask for", async () => {
+test("no person may call the saga's steps", async () => {
   await place();
   const admin = as(newId(), "admin", "customer");
   for (const call of [

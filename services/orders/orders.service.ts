@@ -1,3 +1,5 @@
+// The order actors as a service. It decides which user may see or cancel an order, and gives a cart back when its order is
+// refused.
 import type { Service } from "moleculer";
 import { isRefusal } from "@valence/runtime/kernel";
 import {
@@ -30,7 +32,7 @@ export default defineService(contract, {
         const { id } = ctx.params;
         const { version, state } = await this.actors.get(id);
         assertOwned(ctx, state.customer, orderErrors.ORDER_NOT_FOUND);
-        // One that has a customer was placed, and has all that `place` records.
+        // An order with a customer was placed, and has everything that `place` records.
         return { id, version, ...state } as ResultOf<"orders.view">;
       },
     },
@@ -59,18 +61,18 @@ function shown({ payment: _secret, ...data }: Record<string, unknown>): Record<s
   return data;
 }
 
-// Hooks run before the validator: params are anything yet, and are only compared.
+// Hooks run before the validator: params may be anything here, and are only compared.
 function actsForItself(ctx: Ctx): void {
-  if (!actsFor(ctx, ctx.params["customer"], [])) throw somebodyElse();
+  if (!actsFor(ctx, ctx.params["customer"], [])) throw anotherCustomer();
 }
 function actsForItselfOrAsAdmin(ctx: Ctx): void {
-  if (!actsFor(ctx, ctx.params["customer"])) throw somebodyElse();
+  if (!actsFor(ctx, ctx.params["customer"])) throw anotherCustomer();
 }
-const somebodyElse = (): Error => callErrors.FORBIDDEN({ field: "customer", message: "is somebody else" });
+const anotherCustomer = (): Error => callErrors.FORBIDDEN({ field: "customer", message: "is another person" });
 
 /**
- * A refused order has its cart back before the refusal is answered. Of anything else it is not known whether it will be
- * repeated: then the carts ask, after a while.
+ * Returns the cart of a refused order before the refusal is answered. After any other failure the command may be
+ * repeated: then the carts ask for the outcome, after a while.
  */
 async function returnsCart(this: Service, { params }: Ctx, error: Error): Promise<never> {
   const { id, fromCart } = params;
@@ -80,5 +82,5 @@ async function returnsCart(this: Service, { params }: Ctx, error: Error): Promis
     });
   throw error;
 }
-/** Refused before the cart was asked for. */
+/** Refusals that come before the cart is taken. */
 const NEVER_DECIDED: ReadonlySet<string> = new Set(["VALIDATION_ERROR", "FORBIDDEN"]);

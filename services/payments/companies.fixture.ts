@@ -1,6 +1,6 @@
-// Companies for `provider.conformance.ts`: one that speaks as the bundled provider does, and one of another kind, with an
-// adapter of its own: forms instead of JSON, every answer a 200 with a word for its outcome, a reference for a key, an API
-// key in the query. What both share is the port.
+// Companies for `provider.conformance.ts`: one that speaks the bundled provider's interface, and one of another kind
+// with an adapter of its own: forms instead of JSON, every answer a 200 with a word for its outcome, a reference as
+// key, an API key in the query. Both share only the port.
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -13,7 +13,7 @@ import { signatureOf } from "./signature.ts";
 
 type Spoken = { readonly code: number; readonly body: string; readonly headers?: Record<string, string> };
 
-/** A server that says what it is told to; what is no word of a company is said alike by all. */
+/** A server that answers as it is told to. Answers that do not depend on a company's format are the same for all. */
 async function serve(
   keyOf: (request: IncomingMessage, body: string) => string,
   speak: (says: Says, key: string) => Spoken | undefined,
@@ -48,13 +48,13 @@ const OF_ANYBODY: Partial<Record<Says, Spoken>> = {
   "nothing at all": { code: 200, body: "" },
   "too many requests": { code: 429, body: "" },
   "a redirect": { code: 307, body: "", headers: { location: "/elsewhere" } },
-  "more than anybody reads": {
+  "more than an adapter reads": {
     code: 200,
     body: JSON.stringify({ status: "authorized", padding: "x".repeat(100_000) }),
   },
 };
 
-// ---- as the bundled one
+// ---- the bundled provider's interface
 
 const json = (code: number, body: object): Spoken => ({ code, body: JSON.stringify(body) });
 
@@ -80,7 +80,7 @@ export async function bundledCompany(deadlineMs: number): Promise<Company> {
         return json(400, { error: "currency: not for this account" });
       case "broken":
         return json(500, { status: "authorized", authorizationId: "auth_1" });
-      case "an outcome nobody has heard of":
+      case "an unknown outcome":
         return json(200, { status: "maybe" });
       case "another payment's answer":
         return json(201, { key: "order-2", status: "authorized", authorizationId: "auth_1" });
@@ -107,7 +107,7 @@ export async function bundledCompany(deadlineMs: number): Promise<Company> {
   };
 }
 
-// ---- of another kind
+// ---- another interface
 
 const WORDS = {
   APPROVED: "authorized",
@@ -213,7 +213,7 @@ export async function formCompany(deadlineMs: number): Promise<Company> {
         return form({ result: "SETUP", why: says });
       case "broken":
         return form({ result: "APPROVED", reference, txn: "77" }, 500);
-      case "an outcome nobody has heard of":
+      case "an unknown outcome":
         return form({ result: "PERHAPS", reference });
       case "another payment's answer":
         return form({ result: "APPROVED", reference: "order-2", txn: "77" });

@@ -6,7 +6,7 @@ import { Money } from "../money.ts";
 import { paymentErrors } from "./errors.ts";
 
 const token = Type.String({ minLength: 1, maxLength: 200, writeOnly: true });
-/** A card's number in its place is refused: it would lie in every log and journal, in clear. */
+/** A card's number in place of a token is refused: it would stand in every log and journal, in clear. */
 const newToken = Type.String({ minLength: 1, maxLength: 200, format: NO_CARD_NUMBER, writeOnly: true });
 const authorization = { id: ActorId, amount: Money, token: newToken };
 const authorizationId = Type.String({ minLength: 1, maxLength: 100 });
@@ -30,7 +30,7 @@ export const contract = defineContract({
     captureRequested: Type.Optional(Type.Boolean()),
     /** The customer did not agree in time. */
     expired: Type.Optional(Type.Boolean()),
-    /** Of the authorization, from the second on. */
+    /** Number of the authorization, from the second on. */
     attempt: Type.Optional(attempt),
     refunds: Type.Optional(
       Type.Array(
@@ -47,7 +47,9 @@ export const contract = defineContract({
     requestCapture: {},
     recordCaptured: {},
     requestVoid: {},
-    /** As `requestVoid`, also once a capture was asked for: whether the money has moved, the provider will say. */
+    /**
+     * Like `requestVoid`, but also after a capture was asked for: the provider will say whether the money has moved.
+     */
     requestReturn: {},
     recordVoided: {},
     renew: { token: Type.Optional(newToken) },
@@ -57,18 +59,18 @@ export const contract = defineContract({
   },
   events: {
     "payment.requested": { amount: Money, token },
-    /** The customer has to agree first, at their bank. */
+    /** The customer first has to agree, at their bank. */
     "payment.pending": {},
     "payment.expired": {},
     "payment.authorized": { authorizationId },
-    /** The provider's yes arrived after the void was asked for: it has to be voided again. */
+    /** The provider's authorization arrived after the void was asked for: it has to be voided again. */
     "payment.authorized_late": { authorizationId },
     "payment.declined": { reason },
     "payment.capture_requested": {},
     "payment.captured": {},
     "payment.void_requested": {},
     "payment.voided": {},
-    /** Another authorization in place of one that could not be captured any more. Without `token` by the same. */
+    /** Another authorization in place of one that can no longer be captured. Without `token` it uses the same. */
     "payment.renewed": { attempt, token: Type.Optional(token) },
     "payment.refund_requested": { refundId, amount: minorUnits },
     "payment.refunded": { refundId, amount: minorUnits },
@@ -76,40 +78,46 @@ export const contract = defineContract({
   },
   actions: {
     /**
-     * Command `request` → the provider, idempotent by the payment's id → command `recordAuthorized`, `recordDeclined` or
-     * `recordPending`. The status may be `pending`, or `requested` where the provider refuses our requests as such: `settle`
-     * then goes on.
+     * Runs the command `request`, then asks the provider (idempotent by the payment's id), then runs
+     * `recordAuthorized`, `recordDeclined` or `recordPending`. The status may be `pending`, or `requested` when the
+     * provider refuses our requests: `settle` then continues.
      */
     authorize: { params: authorization, returns: result },
     /**
-     * Answers once the payment is authorized; until then unavailable (`PAYMENT_PENDING`, `PROVIDER_MISCONFIGURED`): ask
-     * again. Refused when it is declined, or has expired.
+     * Answers once the payment is authorized. Until then it is unavailable (`PAYMENT_PENDING`,
+     * `PROVIDER_MISCONFIGURED`): call again. Refuses when the payment is declined or has expired.
      */
     settle: { params: { id: ActorId }, returns: result },
     capture: { params: { id: ActorId }, returns: result },
-    /** Void at the provider by idempotency key, also before the authorization has arrived there. `token` comes from nodes of earlier releases. */
+    /**
+     * Voids the payment at the provider by its idempotency key, also before the authorization has arrived there. Nodes
+     * of earlier releases send `token`.
+     */
     void: {
       params: { id: ActorId, amount: Type.Optional(Money), token: Type.Optional(token) },
       returns: result,
     },
     /** All of the money back, whether it was captured or not. */
     giveBack: { params: { id: ActorId }, returns: result },
-    /** After the command `requestRefund`: has the provider give it back, once a `refundId`. `failed`: the provider will not. */
+    /**
+     * After the command `requestRefund`: the provider gives the money back, once for each `refundId`. `failed`: the
+     * provider will not.
+     */
     refund: {
       params: { id: ActorId, refundId },
       returns: Type.Object({ refundId: Type.String(), status: Type.Enum(["refunded", "failed"]) }),
     },
     /**
-     * For an operator, when the authorization can no longer be captured (it expired): voids it for sure, then authorizes
-     * anew, by another `token` if one is given. Then the saga is tried again.
+     * For an operator, when the authorization can no longer be captured (it expired): makes sure that it is voided,
+     * then authorizes anew, by another `token` if one is given. Then retry the saga.
      */
     reauthorize: { params: { id: ActorId, token: Type.Optional(newToken) }, returns: result },
-    /** The provider's webhook: its raw body, and the header that signs it. */
+    /** The provider's webhook: its raw body, and the header with its signature. */
     notify: {
       params: { body: Type.String({ maxLength: 20_000 }), signature: Type.String({ maxLength: 200 }) },
       returns: Type.Object({ received: Type.Boolean() }),
     },
-    /** What this node knows of the provider: whether it refuses our requests as such, since when and why. */
+    /** This node's knowledge of the provider: whether it refuses our requests, since when and why. */
     provider: {
       params: {},
       returns: Type.Object({
@@ -127,7 +135,7 @@ export const contract = defineContract({
     REFUND_TOO_LARGE: shopErrors.REFUND_TOO_LARGE,
     TOO_MANY_REFUNDS: shopErrors.TOO_MANY_REFUNDS,
   },
-  // Of those that people ask for; the sagas' steps may give any.
+  // Refusals of the actions that people call; the sagas' steps may give any.
   mayRefuse: {
     reauthorize: [
       "PAYMENT_NOT_FOUND",
@@ -141,7 +149,7 @@ export const contract = defineContract({
     notify: ["BAD_SIGNATURE", "PAYMENT_NOT_FOUND", "PAYMENT_DECLINED"],
     provider: [],
   },
-  // Money moves by the sagas' hands alone; an operator helps where they cannot go on.
+  // Only the sagas move money; an operator acts where they cannot go on.
   roles: {
     request: [],
     recordAuthorized: [],

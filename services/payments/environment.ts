@@ -1,4 +1,4 @@
-// The provider of payments, and its deadline.
+// The payment provider, and its deadline.
 import { defineEnvironment, integer, secret, url } from "@valence/runtime/kernel";
 
 export const paymentsEnvironment = defineEnvironment("Payments", {

@@ -174,7 +174,7 @@ test("refunds once a key, never above what was captured", () => {
   given(Payment, ...paid, half)
     .when("requestRefund", { refundId: "r2", amount: 1_000 })
     .yields(refundRequested("r2", 1_000));
-  // One that failed leaves its amount to others.
+  // A refund that failed leaves its amount to others.
   const failed = event("payment.refund_failed", { refundId: "r1", reason: "no" });
   given(Payment, ...paid, half, failed)
     .when("requestRefund", { refundId: "r2", amount: 2_500 })

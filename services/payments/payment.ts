@@ -2,11 +2,11 @@
 //
 //   requested → (pending) → authorized → (capture_requested) → captured → (refund_requested → refunded or refund_failed)…
 //   requested, pending → declined
-//   any of them before a capture was asked for, or nothing at all → void_requested → voided
+//   any of them before a capture was asked for, or no request at all → void_requested → voided
 //   a capture that can never succeed → renewed: requested once more, under a key of its own
 //
-// A void may overtake its authorization. The provider then refuses the authorization (its tombstone); should its yes
-// arrive nevertheless, it is recorded as late, and the void is due once more.
+// A void may overtake its authorization. The provider's tombstone then refuses the authorization; if it authorizes
+// nevertheless, that is recorded as late, and the void is due once more.
 import { defineActor, type Decision, type StateOf } from "@valence/runtime/actor";
 import { contract } from "./contract.ts";
 
@@ -19,16 +19,16 @@ export const limits = {
   refunds: 200,
 } as const;
 
-/** Minor units of what was asked to be given back, failures apart. */
+/** Minor units of all refunds that were asked for, without failed ones. */
 export const refundedOf = ({ refunds = [] }: State): number =>
   refunds.reduce((sum, { amount, status }) => (status === "failed" ? sum : sum + amount), 0);
 
-/** Minor units of what was captured and nobody has asked back. */
+/** Minor units that were captured and are in no refund. */
 export const keptOf = (state: State): number =>
   state.status === "captured" ? (state.amount?.amount ?? 0) - refundedOf(state) : 0;
 
 export const Payment = defineActor(contract)({
-  // 2: pending, renewed and refunded ones. A release before would take their states for others.
+  // Schema 2: pending, renewed and refunded payments. An earlier release would take their states for others.
   snapshotSchema: 2,
   initial: () => ({}),
   begins: ["request"],
@@ -106,7 +106,7 @@ export const Payment = defineActor(contract)({
     requestVoid: (state, _params, { refuse }) => {
       const { status, captureRequested } = state;
       if (status === "voided" || isGivenBack(state)) return [];
-      // Once the capture was asked for, the money may have moved: nothing takes the intent back.
+      // After the capture was asked for, the money may have moved: the intent cannot be withdrawn.
       if (captureRequested) throw refuse("PAYMENT_CAPTURED");
       return isOpen(status) ? [event("payment.void_requested", {})] : [];
     },
@@ -115,7 +115,7 @@ export const Payment = defineActor(contract)({
     renew: ({ status, captureRequested, attempt = 1 }, { token }, { refuse }) => {
       if (status === undefined) throw refuse("PAYMENT_NOT_FOUND");
       if (status === "captured") throw refuse("PAYMENT_CAPTURED");
-      // Before a capture was asked for, the saga itself still decides what becomes of it.
+      // Before a capture was asked for, the saga itself still decides about the payment.
       if (status === "void_requested" || status === "voided" || !(captureRequested || attempt > 1))
         throw refuse("PAYMENT_NOT_RENEWABLE", { message: `this payment is ${status}: nothing was to be captured` });
       return [event("payment.renewed", { attempt: attempt + 1, ...(token !== undefined && { token }) })];
@@ -183,7 +183,7 @@ export const Payment = defineActor(contract)({
 const isOpen = (status: State["status"]): boolean =>
   status === undefined || status === "requested" || status === "pending" || status === "authorized";
 
-/** Whether what was captured has been asked back to the last unit. */
+/** Whether all captured money is in refunds. */
 export const isGivenBack = (state: State): boolean => state.status === "captured" && keptOf(state) === 0;
 
 function refundIn(

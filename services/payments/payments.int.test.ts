@@ -13,7 +13,7 @@ import { startProvider, type LedgerEntry, type Provider } from "./provider/provi
 import paymentProvider from "./provider/provider.service.ts";
 
 const amount = { amount: 2_500, currency: "EUR" };
-/** Fates of tok_flaky, in order; then all goes well. */
+/** Outcomes of tok_flaky, in order; after these every request succeeds. */
 const fates: number[] = [];
 const LOST_AFTER_WRITING = 0.4;
 const LOST_BEFORE_WRITING = 0.2;
@@ -84,7 +84,7 @@ test("an authorization whose answer was lost is looked up by its key", async () 
   expect(await inLedger()).toMatchObject({ authorized: 2_500 });
 });
 
-test("an authorization that was lost on its way is made by whoever repeats it", async () => {
+test("an authorization that was lost on its way is made by a repetition", async () => {
   fates.push(LOST_BEFORE_WRITING);
   await expect(authorize("tok_flaky")).rejects.toMatchObject({
     type: "PROVIDER_UNAVAILABLE",
@@ -117,7 +117,7 @@ test("a void before anything was asked for refuses the request, also the one tha
   expect(await inLedger()).toMatchObject({ authorized: 0 });
 });
 
-test("abandoned before it arrives, an authorization asks nobody for money", async () => {
+test("abandoned before it arrives, an authorization does not ask the provider", async () => {
   await shop.call("payments.abandon", { id, commandId: `saga:${id}/authorize/1` });
   await expect(authorize("tok_ok")).rejects.toMatchObject({ type: "ABANDONED" });
   expect(await inLedger()).toBeUndefined();
@@ -147,7 +147,7 @@ test("no person moves money", async () => {
   expect(await types()).toEqual([]);
 });
 
-/** Passes requests on to the provider, and holds back its answers to authorizations until `release`. */
+/** Forwards requests to the provider, and holds its answers to authorizations back until `release`. */
 async function heldBack() {
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const pass = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

@@ -1,7 +1,7 @@
-// Each action is three steps: a command that makes the intent durable, the provider over HTTP, a command that records
-// its answer. Whoever repeats the action under the same command id repeats all three: the commands are answered from
-// their record, the provider by its idempotency key. What the provider's answer leaves unknown is looked up by the key; if
-// that does not say either, the action is unavailable, and whoever called it comes back.
+// Each action has three steps: a command that makes the intent durable, a request to the provider, a command that
+// records the answer. Repeating the action under the same command id repeats all three: the commands are answered from
+// their records, the provider answers by its idempotency key. An unclear answer of the provider is looked up by the
+// key. If that is unclear too, the action is unavailable, and its caller calls again.
 import type { Unavailable } from "@valence/runtime/kernel";
 import { nodeEnvironment, Refusal, systemClock } from "@valence/runtime/kernel";
 import { defineService, typedCall } from "@valence/runtime/contract";
@@ -19,33 +19,33 @@ import type { Outcome, PaymentProvider, RefundOutcome } from "./provider-port.ts
 import { VoidLate } from "./void-late.reactor.ts";
 
 const limits = {
-  /** Milliseconds between two looks whether the bundled provider has come. */
+  /** Milliseconds between two checks whether the bundled provider has started. */
   arrivalLookMs: 50,
-  /** Part of the deadline within which an unclear answer leaves time to look up what has become of the key. */
+  /** Part of the deadline within which an unclear answer leaves time to look the key up. */
   lookWithin: 0.5,
 } as const;
 
 type Command = keyof typeof contract.commands;
-/** The authorization of a total of zero: nobody was asked. */
+/** The authorization of a total of zero: the provider was not asked. */
 const NOTHING_DUE = "nothing-due";
-/** A key of the provider is the payment's id; of its second authorization `<id>:2`. No id has a colon. */
+/** The provider's key of a payment is the payment's id; of its second authorization `<id>:2`. Ids have no colon. */
 const keyOf = (id: string, attempt = 1): string => (attempt === 1 ? id : `${id}:${attempt}`);
 const refundKeyOf = (id: string, refundId: string): string => `${id}:refund:${refundId}`;
-/** The refund of all that is left, when an order is taken back. */
+/** Id of the refund of all that is left, when an order is taken back. */
 const RETURN_ID = "return";
 
 export default defineService(contract, {
   mixins: [Actors(Payment), Reactors(VoidLate)],
   created() {
     const { PAYMENT_PROVIDER_URL } = paymentsEnvironment.of(this.broker);
-    // Below the caller's own time-out: it should hear what we know.
+    // Below the caller's own time-out, so that the caller gets our answer.
     this.deadlineMs = nodeEnvironment.of(this.broker).REQUEST_TIMEOUT_MS * 0.8;
     const options = {
       url: async () => PAYMENT_PROVIDER_URL ?? (await this.bundled(this.deadlineMs)).url,
       deadlineMs: this.deadlineMs,
     };
     this.provider = new ProviderClient(options);
-    // The look comes after a request and has what is left.
+    // The lookup comes after a request and has the rest of the time.
     this.lookup = new ProviderClient({ ...options, deadlineMs: this.deadlineMs * (1 - limits.lookWithin) });
     this.alarm = new ProviderAlarm(this.broker);
   },
@@ -157,11 +157,11 @@ export default defineService(contract, {
         const isOther = token !== undefined && token !== state.token;
         const isWaiting = attempt > 1 && (status === "requested" || status === "pending") && !state.expired;
         if (!isWaiting || isOther) {
-          // Whether it may be renewed, before the provider is asked for anything.
+          // Whether the payment may be renewed, before the provider is asked for anything.
           if (!(state.captureRequested || attempt > 1) || status === "void_requested" || status === "voided")
             throw status === undefined ? paymentErrors.PAYMENT_NOT_FOUND() : paymentErrors.PAYMENT_NOT_RENEWABLE();
           if (status === "captured") throw paymentErrors.PAYMENT_CAPTURED();
-          // Two holds would be two charges: the one before has to be gone for sure.
+          // Two holds would be two charges: the earlier one must be gone for sure.
           const gone = await this.ask(id, (provider: PaymentProvider, key: string) => provider.void(key), {
             status: "voided",
           });
@@ -184,7 +184,7 @@ export default defineService(contract, {
       const [id = "", attempt = "1"] = notice.key.split(":");
       const { state } = isActorId(id) ? await this.actors.get(id, { consistent: true }) : { state: Payment.initial() };
       if (state.status === undefined) throw paymentErrors.PAYMENT_NOT_FOUND();
-      // An earlier authorization is known to be gone.
+      // A notice about an earlier authorization is ignored: that one is known to be gone.
       if (attempt === String(state.attempt ?? 1))
         await this.recordOutcome(Object.assign(Object.create(ctx), { params: { id } }), notice.outcome);
       return { received: true };
@@ -194,14 +194,14 @@ export default defineService(contract, {
     },
   },
   methods: {
-    /** The intent takes the action's own command id, so that abandoning the id stops an action that has not come yet. */
+    /** The intent has the action's own command id: abandoning the id stops an action that has not arrived yet. */
     async intend(ctx: any, command: Command, params: object) {
       await this.actors.execute(ctx.params.id, command, params, executeOptionsOf(ctx));
       failpoint("payments:after-request");
     },
     /**
-     * What the provider says of the payment's key; `free` of a payment of nothing, for which nobody is asked. Alarms when
-     * our requests are refused as such.
+     * Asks the provider about the payment's key; for a payment of zero it answers `free` without asking. Raises the
+     * alarm when the provider refuses our requests as such.
      */
     async ask<O extends { status: string }>(
       id: string,
@@ -216,7 +216,7 @@ export default defineService(contract, {
       failpoint("payments:after-provider");
       if (outcome.status === "unknown" && performance.now() - began < this.deadlineMs * limits.lookWithin) {
         const found: Outcome = await this.lookup.find(key);
-        // A look that is refused says nothing about the request.
+        // A lookup that is refused says nothing about the request.
         if (found.status !== "unknown" && found.status !== "misconfigured") outcome = found;
       }
       this.hear(outcome);
@@ -226,7 +226,7 @@ export default defineService(contract, {
       if (outcome.status === "misconfigured") this.alarm.raise(outcome.reason ?? "");
       else if (outcome.status !== "unknown") this.alarm.end();
     },
-    /** Asks for the authorization, or what has become of it, and records the answer. Refused when there will be none. */
+    /** Asks for the authorization, or for its state, and records the answer. Refuses when there will be none. */
     async advance(ctx: any) {
       const { id } = ctx.params;
       const { state } = await this.actors.get(id);
@@ -240,14 +240,14 @@ export default defineService(contract, {
       await this.recordOutcome(ctx, outcome);
       if (outcome.status === "declined") throw declined();
       const result = await this.result(id);
-      // Its void was asked for meanwhile: the record is a late one, and a reactor voids again.
+      // The void was asked for meanwhile: the authorization is recorded as late, and a reactor voids it again.
       if (outcome.status === "voided" || result.status === "void_requested" || result.status === "voided")
         throw paymentErrors.PAYMENT_VOIDED({ message: `payment ${id} was voided` });
       if (outcome.status === "captured" || (outcome.status === "unknown" && before !== "pending"))
         throw unclear(`the authorization of payment ${id}`, outcome);
       return result;
     },
-    /** What an authorization has come to. */
+    /** Records the outcome of an authorization. */
     async recordOutcome(ctx: any, outcome: Outcome) {
       const { PAYMENT_PENDING_MS: deadlineMs } = paymentsEnvironment.of(this.broker);
       const { status } = (await this.actors.get(ctx.params.id)).state;
@@ -257,7 +257,7 @@ export default defineService(contract, {
       if (outcome.status === "pending" && status === "requested")
         await this.record(ctx, "recordPending", { deadlineMs });
     },
-    /** `amount` where the payment itself does not know it yet: its request has not come. */
+    /** `amount` for a payment that does not know it yet, because its request has not come. */
     async voidAtProvider(ctx: any, amount?: number) {
       const { id } = ctx.params;
       const outcome: Outcome =
@@ -266,13 +266,14 @@ export default defineService(contract, {
           : await this.ask(id, (provider: PaymentProvider, key: string) => provider.void(key), { status: "voided" });
       if (outcome.status === "captured")
         throw paymentErrors.PAYMENT_CAPTURED({ message: `the provider has captured payment ${id}` });
-      // Only these two say that no money is held. A 404 is a proxy's, or of a provider that will authorize yet.
+      // Only these two say that no money is held. A 404 may come from a proxy, or from a provider that will authorize
+      // later.
       if (outcome.status !== "voided" && outcome.status !== "declined")
         throw unclear(`the void of payment ${id}`, outcome);
       await this.record(ctx, "recordVoided", {});
       return this.result(id);
     },
-    /** What has become of a refund that was asked for. */
+    /** The outcome of a refund that was asked for. */
     async refundAtProvider(ctx: any, refundId: string): Promise<"refunded" | "failed"> {
       const { id } = ctx.params;
       const { state } = await this.actors.get(id, { consistent: true });
@@ -292,7 +293,7 @@ export default defineService(contract, {
       await this.record(ctx, "recordRefunded", { refundId });
       return "refunded";
     },
-    /** What the provider has done is recorded even when the caller's deadline has passed meanwhile. */
+    /** Records what the provider has done, even when the caller's deadline has passed meanwhile. */
     async record(ctx: any, command: Command, params: object) {
       const { commandId, metadata } = executeOptionsOf(ctx);
       await this.actors.execute(ctx.params.id, command, params, {
@@ -304,14 +305,14 @@ export default defineService(contract, {
       const { state } = await this.actors.get(id);
       return { paymentId: id, status: state.status };
     },
-    /** Anybody may send a webhook: what is not there is not waited for. */
+    /** Any client may send a webhook: this does not wait for a provider that has not started. */
     async webhookSecret(): Promise<string | undefined> {
       const { PAYMENT_PROVIDER_URL, PAYMENT_WEBHOOK_SECRET } = paymentsEnvironment.of(this.broker);
       const isBundled =
         PAYMENT_PROVIDER_URL === undefined && this.broker.registry.actions.isAvailable("payment-provider.url");
       return PAYMENT_WEBHOOK_SECRET ?? (isBundled ? (await this.bundled(this.deadlineMs)).webhookSecret : undefined);
     },
-    /** At a start the open sagas ask before it is there: one wait for all of them, not a warning from each. */
+    /** At a start, open sagas ask before the provider has started: all share one wait and one warning. */
     async bundled(patienceMs: number): Promise<{ url: string; webhookSecret?: string }> {
       const { actions } = this.broker.registry;
       try {
@@ -330,10 +331,10 @@ export default defineService(contract, {
 const DECLINED = "the provider declined the payment";
 const declined = (reason = DECLINED): Refusal => paymentErrors.PAYMENT_DECLINED({ message: reason });
 
-/** Not an end: whoever repeats the command learns it. */
+/** No final answer: a repetition of the command gets it. */
 function unclear(what: string, outcome: { readonly status: string; readonly reason?: string }): Unavailable {
   if (outcome.status === "misconfigured") return misconfigured(outcome.reason);
-  const said = outcome.status === "unknown" ? outcome.reason : `the provider says ${outcome.status}`;
+  const said = outcome.status === "unknown" ? outcome.reason : `the provider answers ${outcome.status}`;
   return paymentErrors.PROVIDER_UNAVAILABLE({
     message: `${what} is not confirmed: ${said}`,
     outcome: "unknown",

@@ -29,7 +29,7 @@ test("is told at once, then once a minute for as long as it lasts, counted each 
   alarm.end();
   expect(lines).toHaveLength(3);
   expect(alarm.state()).toEqual({ misconfigured: false, refused: 0 });
-  // Some are refused and some are taken.
+  // The provider refuses some requests and accepts others.
   alarm.raise("HTTP 403");
   alarm.end();
   expect(lines).toHaveLength(5);

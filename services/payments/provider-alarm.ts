@@ -1,6 +1,6 @@
-// A provider that refuses our requests as such loses every order in silence, unless somebody is told: at once, and again
-// each minute for as long as it lasts, with what it last said. The first answer that is one ends it; where it refuses some
-// requests and takes others, it is told once a minute all the same.
+// A provider that refuses our requests as such loses every order in silence. So the log says so at once, and again each
+// minute for as long as it lasts, with the provider's last reason. The first real answer ends the alarm; a provider
+// that refuses some requests and accepts others is still reported once a minute.
 import { METRICS, minutes, rfc3339, systemClock } from "@valence/runtime/kernel";
 
 const limits = {
@@ -10,7 +10,7 @@ const limits = {
   reasonChars: 300,
 } as const;
 
-/** What it needs of a broker. */
+/** The parts of a broker that the alarm uses. */
 export interface Told {
   readonly logger: { error(this: unknown, line: string): void; info(this: unknown, line: string): void };
   readonly metrics?:
@@ -35,7 +35,7 @@ export class ProviderAlarm {
   constructor(broker: Told, now: () => number = () => performance.now()) {
     this.#broker = broker;
     this.#now = now;
-    // So that it is there before it is needed: an alarm on nothing never goes off.
+    // Set at the start, so that the metric exists before it is needed: an alarm rule on a missing metric never fires.
     this.#count(0);
   }
 
@@ -53,7 +53,7 @@ export class ProviderAlarm {
     );
   }
 
-  /** The provider has answered as one that understands us. */
+  /** The provider has answered a request that it understands. */
   end(): void {
     if (this.#since === undefined) return;
     if (this.#isTold) this.#broker.logger.info("the payment provider takes our requests again");

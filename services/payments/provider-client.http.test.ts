@@ -17,7 +17,7 @@ afterEach(async () => {
   server = undefined;
 });
 
-/** A client of a provider that answers so. */
+/** A client of a provider that gives these answers. */
 async function clientOf(listener: RequestListener, deadlineMs = 1_000): Promise<ProviderClient> {
   server = createServer(listener).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -70,7 +70,7 @@ test("a bundled provider of the release before says what stands in the way as it
   expect(await authorize(await answering(409, { error: "voided" }))).toEqual({ status: "voided" });
 });
 
-test("the outcome is unknown when nobody listens", async () => {
+test("the outcome is unknown when the port is closed", async () => {
   const client = await answering(201, {});
   server!.close();
   server!.closeAllConnections();

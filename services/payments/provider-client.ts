@@ -1,6 +1,6 @@
-// The bundled provider's interface over HTTP, and that of whoever speaks the same. Every request carries the payment's id
-// as idempotency key, so it may be repeated. The body says what has become of the key; a status code decides only where
-// it cannot be another's word: 5xx and what asks to come again say nothing, the other 4xx are our own mistakes.
+// The bundled provider's interface over HTTP, for any provider that speaks it. Every request has the payment's id as
+// idempotency key, so it may be repeated. The body gives the state of the key. A status code decides only where no
+// proxy can have sent it: a 5xx, and codes that ask to come again, decide nothing; other 4xx are our own mistakes.
 import Type, { type Static } from "typebox";
 import { compileSchema } from "@valence/runtime/contract";
 import type { Authorization, Notice, Outcome, PaymentProvider, Refund, RefundOutcome } from "./provider-port.ts";
@@ -12,13 +12,13 @@ export const limits = {
 } as const;
 
 export interface ProviderClientOptions {
-  /** Where the provider is, asked before each request: the bundled one may come back on another port. */
+  /** The provider's URL, asked for before each request: the bundled one may come back on another port. */
   readonly url: () => Promise<string>;
-  /** Milliseconds that a request may take, its answer included. */
+  /** Milliseconds of a request, its answer included. */
   readonly deadlineMs: number;
 }
 
-// A provider may add fields to its answers: unknown ones are let through.
+// A provider may add fields to its answers: unknown ones are accepted.
 const Body = Type.Object({
   status: Type.Enum(["authorized", "captured", "voided", "declined", "pending", "refunded"]),
   authorizationId: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
@@ -29,7 +29,7 @@ const Body = Type.Object({
 type Body = Static<typeof Body>;
 const checkBody = compileSchema(Body);
 
-/** What an answer has to be about: that of another key, or over another amount, is not ours. */
+/** Key and amount that an answer must have: an answer about others is not ours. */
 interface Asked {
   readonly key: string;
   readonly amount?: Authorization["amount"];
@@ -45,7 +45,7 @@ export class ProviderClient implements PaymentProvider {
 
   async authorize(key: string, { amount, token }: Authorization): Promise<Outcome> {
     const said = await this.#ask("POST", "/authorizations", { key, amount }, { ...amount, token });
-    // No such address: this is the only one that does not name a key.
+    // No such address: this answer alone does not name a key.
     return outcomeOf("code" in said && said.code === 404 ? { ...said, code: 400 } : said);
   }
 
@@ -59,7 +59,7 @@ export class ProviderClient implements PaymentProvider {
 
   async find(key: string): Promise<Outcome> {
     const said = await this.#ask("GET", pathOf(key), { key });
-    // Who speaks the rest need not have this one.
+    // A provider that speaks the rest may lack this route.
     return outcomeOf("code" in said && said.code === 405 ? { ...said, code: 404 } : said);
   }
 
@@ -114,7 +114,9 @@ function isAbout({ key, amount, currency }: Body, asked: Asked): boolean {
   );
 }
 
-/** The body of an answer, if it says what has become of the key. Earlier releases of the bundled provider say so as `error`. */
+/**
+ * The body of an answer, if it gives the state of the key. Earlier releases of the bundled provider give it as `error`.
+ */
 function parse(text: string): Body | undefined {
   let body: unknown;
   try {
@@ -139,8 +141,8 @@ function outcomeOf(said: Said): Outcome {
 }
 
 /**
- * What a status code says of an answer whose body says nothing. A 404 is of a key that the provider has never seen, or of
- * a proxy; 402 a decline that is none until it says so; the others here ask to come again.
+ * The meaning of a status code when the body has none. A 404 may come from a proxy, or be about a key that the provider
+ * has never seen; a 402 is no decline until the body says so; the other codes here ask to come again.
  */
 const AGAIN = new Set([402, 404, 408, 409, 410, 423, 425, 429]);
 function unclear(said: Exclude<Said, { body: Body }>): Extract<Outcome, { status: "unknown" | "misconfigured" }> {

@@ -1,6 +1,6 @@
-// What every adapter of a payment provider has to pass, over real HTTP: whatever the company's servers, or a proxy before
-// them, answer, it becomes the one outcome that can be relied on. A company of the suite is a server that speaks the
-// adapter's own wire format, and is told in the suite's words what to say.
+// The suite that every adapter of a payment provider passes, over real HTTP: any answer of the company's servers, or of
+// a proxy before them, becomes the one outcome that can be relied on. A company of the suite is a server that speaks
+// the adapter's own wire format, and gives the answers that the suite names.
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Outcome, PaymentProvider, RefundOutcome } from "./provider-port.ts";
 
@@ -11,18 +11,18 @@ export type Says =
   | "voided"
   | "pending"
   | "refunded"
-  /** An earlier request with the key is still at work. */
+  /** An earlier request with the key is still running. */
   | "in progress"
   | "no such payment"
-  /** Our credentials are wrong, are not enough, or we may not use this currency. */
+  /** Our credentials are wrong or not sufficient, or we may not use this currency. */
   | "wrong credentials"
   | "forbidden"
   | "unknown currency"
   /** 500, with a body that says `authorized`. */
   | "broken"
   | "too many requests"
-  | "an outcome nobody has heard of"
-  /** 200 of a proxy. */
+  | "an unknown outcome"
+  /** 200 from a proxy. */
   | "a page of HTML"
   | "nothing at all"
   | "another payment's answer"
@@ -33,15 +33,15 @@ export type Says =
   | "cut off"
   | "silence"
   | "half an answer"
-  | "more than anybody reads";
+  | "more than an adapter reads";
 
 export interface Company {
   readonly provider: PaymentProvider;
-  /** What it answers to every request from now on. */
+  /** The answer to every request from now on. */
   says(answer: Says): void;
   /** Idempotency keys of the requests so far. */
   readonly keys: readonly string[];
-  /** A webhook as it would send it. */
+  /** A webhook as the company would send it. */
   webhook(says: Says, key: string, secret: string, now: number): { body: string; signature: string };
   close(): Promise<void>;
 }
@@ -61,7 +61,7 @@ const UNKNOWN: readonly Says[] = [
   "in progress",
   "broken",
   "too many requests",
-  "an outcome nobody has heard of",
+  "an unknown outcome",
   "a page of HTML",
   "nothing at all",
   "another payment's answer",
@@ -70,11 +70,11 @@ const UNKNOWN: readonly Says[] = [
   "cut off",
   "silence",
   "half an answer",
-  "more than anybody reads",
+  "more than an adapter reads",
 ];
 const OURS: readonly Says[] = ["wrong credentials", "forbidden", "unknown currency"];
 
-/** `open`: a company and an adapter that waits `deadlineMs` for an answer, at least 100. */
+/** `open`: a company, and an adapter that waits `deadlineMs` for an answer, at least 100. */
 export function paymentProviderConformance(name: string, open: (deadlineMs: number) => Promise<Company>): void {
   describe(`payment provider: ${name}`, () => {
     let company: Company;
@@ -92,7 +92,7 @@ export function paymentProviderConformance(name: string, open: (deadlineMs: numb
       expect(await ask(company.provider, verb)).toEqual({ status: says });
     });
 
-    // A void that is answered `authorized` is none, and a capture neither.
+    // A void that is answered `authorized` is not a void, and neither is a capture.
     test.each(VERBS)("%s, and the body says authorized: so it is, with the id", async verb => {
       company.says("authorized");
       expect(await ask(company.provider, verb)).toEqual({ status: "authorized", authorizationId: expect.any(String) });
@@ -118,7 +118,7 @@ export function paymentProviderConformance(name: string, open: (deadlineMs: numb
       company.says("no such payment");
       for (const verb of ["capture", "void", "find"] as const)
         expect(await ask(company.provider, verb)).toMatchObject({ status: "unknown" });
-      // That address has to be there: ours is wrong, or a proxy's.
+      // That address must exist: a 404 means that ours is wrong, or comes from a proxy.
       expect((await ask(company.provider, "authorize")).status).toMatch(/unknown|misconfigured/);
     });
 

@@ -1,7 +1,7 @@
-// A webhook is believed for its signature alone: HMAC-SHA256 over its time and its body, byte by byte as it was sent.
-// What is older than the window is not taken, so that nobody who has seen one can send it again next week; within it a
-// repetition is harmless, since the payment takes each answer once. The time is the provider's: the window is wide enough
-// for two clocks that are a little apart.
+// A webhook is believed for its signature alone: HMAC-SHA256 over its time and its body, byte for byte as it was sent.
+// A webhook older than the window is refused, so that a recorded one cannot be sent again next week. Within the window
+// a repetition is harmless, since the payment takes each answer once. The time is the provider's: the window allows for
+// two clocks that differ.
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { minutes } from "@valence/runtime/kernel";
 

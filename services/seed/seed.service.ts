@@ -1,6 +1,6 @@
-// The first start: a catalog and stock. Everything before the mark at the end can be repeated, so a start that is killed half-way
-// is completed by the next one. It runs beside the start, not in it: the services that it needs may start later, or in another
-// process.
+// The first start: a catalog and stock. Everything before the mark at the end can be repeated, so a start that is
+// killed halfway is completed by the next one. It runs beside the start, not in it: the services that it needs may
+// start later, or in another process.
 import type { Service, ServiceSchema } from "moleculer";
 import { typedCall } from "@valence/runtime/contract";
 import type { Database } from "@valence/runtime/database";
@@ -12,10 +12,10 @@ import { addressLines, HEADING } from "./ready-text.ts";
 
 const STOCK_PER_SKU = 100;
 const NEEDED = ["catalog", "inventory"];
-/** Milliseconds that one wait for the others lasts before it is seen whether the service is to stop. */
+/** Milliseconds of one wait for the other services; after each it checks whether the service is to stop. */
 const PATIENCE_MS = 1_000;
 
-/** `filled`: whether the first start's data is there, or not wanted. */
+/** `filled`: the first start's data is there, or not wanted. */
 type Seed = Service & { database: Database; stopping: boolean; filled: boolean; running: Promise<void> };
 
 const schema: ServiceSchema<object, object, any> = {
@@ -31,7 +31,7 @@ const schema: ServiceSchema<object, object, any> = {
     }),
   ],
   methods: {
-    /** A shop without its first products would turn its first customers away. */
+    /** Not ready without its first products: the shop would turn its first customers away. */
     ready(this: Seed): boolean {
       return this.filled;
     },
@@ -53,7 +53,7 @@ const schema: ServiceSchema<object, object, any> = {
 };
 export default schema;
 
-/** The validator's issues are the data itself, those of a refusal are in it. */
+/** Issues of the validator are the data itself; those of a refusal are in its data. */
 type Refused = { readonly type: string; readonly message: string; readonly data?: any };
 
 async function run(service: Seed): Promise<void> {
@@ -62,16 +62,16 @@ async function run(service: Seed): Promise<void> {
     try {
       if (!(await untilDone(service, () => fillOnce(service)))) return;
     } catch (error) {
-      // A shop that never gets its products must not look like one that is about to.
+      // Stops the start: a shop that never gets its products must not look like one that will.
       const { type, message, data } = error as Refused;
       const issues = JSON.stringify((Array.isArray(data) ? data : data?.errors) ?? []);
-      // Its second part is printed whatever it is; an error would come with its stack.
+      // A string, since an error would be printed with its stack.
       return broker.fatal("the first start's data is refused:", `${type} ${message} ${issues}` as never);
     }
   service.filled = true;
 }
 
-/** Fills the shop, unless an earlier start did; all of it may be repeated. False when the service is to stop before. */
+/** Fills the shop, unless an earlier start did; all of it may be repeated. False when the service is to stop first. */
 async function fillOnce(service: Seed): Promise<boolean> {
   const { knex } = service.database;
   if (await knex("marks").first()) return true;
@@ -83,12 +83,12 @@ async function fillOnce(service: Seed): Promise<boolean> {
     call("inventory.receive", { id: sku, quantity: STOCK_PER_SKU }, { commandId: `seed:${sku}` });
   await Promise.all(seedProducts.map(({ sku }) => receive(sku)));
   service.logger.info(`first start: ${seedProducts.length} products, ${STOCK_PER_SKU} of each in stock`);
-  // Of several workers one mark is enough; more do no harm.
+  // Several workers may each set the mark: one is enough, more do no harm.
   await knex("marks").insert({ at: rfc3339(Date.now()) });
   return true;
 }
 
-/** Waits for the services; false when this one is to stop before they appear. */
+/** Waits for the services; false when this one is to stop first. */
 async function appear(service: Seed, names: string[]): Promise<boolean> {
   while (!service.stopping)
     try {
@@ -101,8 +101,8 @@ async function appear(service: Seed, names: string[]): Promise<boolean> {
 }
 
 /**
- * Tries again, ever more slowly, until the work is done; undefined when the service is to stop before. A refusal is final and
- * is thrown.
+ * Repeats the work with growing pauses until it succeeds; undefined when the service is to stop first. A refusal is
+ * final and is thrown.
  */
 async function untilDone<T>(service: Seed, work: () => Promise<T>): Promise<T | undefined> {
   for (let attempt = 1; !service.stopping; attempt++)

@@ -9,7 +9,7 @@ const Item = Type.Object(
 );
 const trackingId = Type.String({ minLength: 1, maxLength: 100 });
 
-/** One shipment an order, with the order's id. It leaves by itself, by a durable timer. */
+/** One shipment an order, with the order's id. A durable timer dispatches it. */
 export const contract = defineContract({
   service: "shipping",
   actor: "shipment",
@@ -19,7 +19,7 @@ export const contract = defineContract({
     address: Type.Optional(Address),
     items: Type.Array(Item),
   },
-  /** `create` repeated under another command id finds the shipment that is there. */
+  /** `create` repeated under another command id answers the shipment that exists. */
   commands: { create: { address: Address, items: Type.Array(Item, { minItems: 1, maxItems: 100 }) }, dispatch: {} },
   replies: { create: { trackingId } },
   events: {

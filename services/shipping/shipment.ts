@@ -1,18 +1,18 @@
-// A shipment: created by the checkout saga, it leaves by itself. The timer is durable: it fires after a crash as well.
+// A shipment: the checkout saga creates it, and a durable timer dispatches it, after a crash as well.
 import { seconds } from "@valence/runtime/kernel";
 import { defineActor } from "@valence/runtime/actor";
 import { contract } from "./contract.ts";
 
 const { event } = contract;
 
-/** Milliseconds from creation to dispatch: stands for the warehouse's work. */
+/** Milliseconds from creation to dispatch, in place of a warehouse's work. */
 export const DISPATCH_AFTER_MS = seconds(1);
 
 export const Shipment = defineActor(contract)({
   initial: () => ({ items: [] }),
   begins: ["create"],
   decide: {
-    // One that exists is as good as created: refusing an operator's retry would leave its saga stuck for ever.
+    // A shipment that exists counts as created: refusing an operator's retry would leave its saga stuck for ever.
     create: (state, { address, items }, { newId }) =>
       state.status === undefined
         ? {

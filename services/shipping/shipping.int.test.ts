@@ -5,7 +5,7 @@ import { until } from "@valence/runtime/testing";
 import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 import shipping from "./shipping.service.ts";
 
-/** What the order was told, as its own service would hear it. */
+/** Calls that the order's service would have got. */
 const told: { id: string; trackingId: string }[] = [];
 const orders: ServiceSchema = {
   name: "orders",

@@ -16,7 +16,7 @@ export interface Ended {
   readonly error: any;
 }
 
-/** The program of a node and the action by which the caller sees that it has joined. */
+/** The program of a node, and the action by which the caller sees that the node has joined. */
 export interface NodeKind {
   readonly script: string;
   readonly serves: string;
@@ -39,7 +39,10 @@ export class Cluster {
     this.caller = caller;
   }
 
-  /** On databases of its own, of the kind that the run is for, unless it gets others; it removes them in the end. */
+  /**
+   * Starts on databases of its own, of the kind that the run is for, and removes them in the end; or on those that it
+   * is given.
+   */
   static async start(size: number, own?: Databases, kind: NodeKind = TALLIES): Promise<Cluster> {
     const nats = await Nats.start();
     const databases = own ?? (await newDatabases());
@@ -51,7 +54,7 @@ export class Cluster {
     return cluster;
   }
 
-  /** Starts one more node; answers its id when the caller sees it. */
+  /** Starts one more node; answers its id once the caller sees it. */
   async join(env: Record<string, string> = {}): Promise<string> {
     const id = env["NODEID"] ?? `node-${++this.#named}`;
     const child = new Child([this.#kind.script], {
@@ -69,12 +72,12 @@ export class Cluster {
     return id;
   }
 
-  /** Where the nodes' databases lie. */
+  /** The folder or server of the nodes' databases. */
   get folder(): string {
     return this.#databases.folder;
   }
 
-  /** The nodes that the caller would send a command to. */
+  /** Nodes that the caller would send a command to. */
   live(): string[] {
     const { endpoints } = this.caller.registry.actions.get(this.#kind.serves) ?? { endpoints: [] };
     return endpoints
@@ -83,7 +86,7 @@ export class Cluster {
       .sort();
   }
 
-  /** The nodes that another node would send a command to. */
+  /** Nodes that another node would send a command to. */
   peersOf(nodeID: string): Promise<string[]> {
     return this.caller.call("nodes.peers", {}, { nodeID });
   }
@@ -110,7 +113,7 @@ export class Cluster {
     return state.count;
   }
 
-  /** Callers that add one after the other, with a pause, until `stop`; nobody repeats anything by hand. */
+  /** Callers that add one after the other, with a pause, until `stop`. The test itself repeats nothing. */
   load(
     callers: number,
     actors: number,

@@ -60,13 +60,13 @@ test("a node that hangs is left out, though its machine answers, and comes back 
   cluster.signal(id!, "SIGCONT");
   await until("the node is back", () => cluster.live().includes(id!), 10_000);
   await expectCounts(await load.stop());
-  // Nor does a stop wait for those that were given up.
+  // A stop does not wait for the calls that were given up.
   const stopping = performance.now();
   await cluster.caller.stop();
   expect(performance.now() - stopping).toBeLessThan(5_000);
 });
 
-test("nodes that are busy without end are slow, and nobody takes them for dead", async () => {
+test("nodes that are always busy are slow, and no node takes them for dead", async () => {
   cluster = await Cluster.start(3);
   const lost: string[] = [];
   cluster.caller.localBus.on("$node.disconnected", ({ node }: { node: { id: string } }) => lost.push(node.id));
@@ -90,7 +90,7 @@ describe("when NATS is away", () => {
       await until("the load is under way", () => load.ended.length > 200);
       await cluster.nats.halt();
       await sleep(ms);
-      // A call that began in the outage has ended: it was rejected at once, not when its time had run out.
+      // A call that began in the outage has ended already: it was rejected at once, not when its time had run out.
       const since = performance.now() - Math.min(ms, 2_000);
       expect(load.ended.some(({ began, error }) => began > since && error)).toBe(true);
       await cluster.nats.start({ empty: true });
@@ -106,7 +106,7 @@ describe("when NATS is away", () => {
   );
 });
 
-test("SIGTERM to each node in turn, under load: no call fails, though nobody repeats one by hand", async () => {
+test("SIGTERM to each node in turn, under load: no call fails, though the test repeats none", async () => {
   cluster = await Cluster.start(3);
   const load = cluster.load(30, ACTORS);
   for (const id of cluster.live()) {

@@ -1,4 +1,4 @@
-// What a process without a gateway tells of itself, from its first moment to its last.
+// The health of a process without a gateway, from its first moment to its last.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -83,7 +83,7 @@ test("it is live from the first moment, and ready while it has started, has its 
   expect(node.process.exitCode).toBe(0);
 });
 
-test("an answer that is no is a problem, and nothing else is told there", async () => {
+test("a refusal is a problem document, and other paths and methods get one too", async () => {
   await until("it listens", () => live().then(Boolean, () => false));
   const unready = await ask("/health/ready");
   expect(unready.headers.get("content-type")).toBe("application/problem+json");

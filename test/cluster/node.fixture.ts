@@ -1,4 +1,4 @@
-// A node of a test's cluster: a process of its own, set up by its environment as any broker of the house.
+// A node of a test's cluster: a process of its own, configured by its environment like any broker of the runtime.
 import { ServiceBroker } from "moleculer";
 import { brokerOptions } from "@valence/runtime/broker";
 import { readEnvironment } from "@valence/runtime/kernel";

@@ -30,7 +30,7 @@ function holderOf(service: string, lease: string): string | undefined {
   return [...cluster.nodes].find(([, { process }]) => process.pid === pid)?.[0];
 }
 
-/** Pauses a node, at a moment at which it does not hold the write lock of a file: the others would wait with it. */
+/** Pauses a node while it does not hold the write lock of a file: otherwise the others would wait with it. */
 async function pause(node: string): Promise<void> {
   await until(`${node} is paused between two transactions`, () => {
     cluster.signal(node, "SIGSTOP");
@@ -58,11 +58,11 @@ test.each([
   "P4 the holder of the %s is paused past its lease and wakes: every event is applied once, in order, and published once",
   async (_, service, lease) => {
     const load = cluster.load(6, 20);
-    await until("somebody holds the lease", () => holderOf(service, lease) !== undefined);
+    await until("a node holds the lease", () => holderOf(service, lease) !== undefined);
     await until("events are applied", () => rows("readers", "select * from applied limit 100").length === 100);
     const paused = holderOf(service, lease)!;
     await pause(paused);
-    await until("another has taken the lease", () => ![paused, undefined].includes(holderOf(service, lease)));
+    await until("another node has taken the lease", () => ![paused, undefined].includes(holderOf(service, lease)));
     const [{ count }] = rows<{ count: number }>("readers", "select count(*) as count from applied") as [
       { count: number },
     ];

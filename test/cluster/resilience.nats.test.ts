@@ -1,5 +1,5 @@
-// What a broker does about others that answer badly or whose packets do not arrive: brokers in this process on a NATS
-// server, one of them behind a proxy that loses what it is told to lose.
+// A broker whose peers answer badly or whose packets do not arrive: brokers in this process on a NATS server, one of
+// them behind a proxy that drops packets as told.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { ServiceBroker, type Context, type Service, type ServiceSchema } from "moleculer";
@@ -21,7 +21,7 @@ afterAll(() => nats.stop());
 let namespaces = 0;
 const newNamespace = (): string => `resilience-${++namespaces}`;
 
-/** One more broker, set up by its environment as any of the house. */
+/** One more broker, configured by its environment like any broker of the runtime. */
 async function join(
   NAMESPACE: string,
   NODEID: string,
@@ -35,7 +35,7 @@ async function join(
   await broker.start();
   return broker;
 }
-/** The nodes that a broker would ask. */
+/** Nodes that a broker would ask. */
 const nodesOf = (broker: ServiceBroker): string[] =>
   (broker.registry.actions.get("oracle.ask")?.endpoints ?? [])
     .filter(({ isAvailable }) => isAvailable)
@@ -52,7 +52,7 @@ const tellingNode = oracle(function () {
 });
 
 test.each(["REDIS_UNAVAILABLE", "NOT_CAUGHT_UP"])(
-  "what no node has opens no circuit: %s is what the caller is told",
+  "a lack that all nodes share opens no circuit: the caller gets %s",
   async type => {
     const space = newNamespace();
     const caller = await join(space, "caller");
@@ -167,7 +167,7 @@ test("a connection that is cut one way: each call ends in its time, and the node
   }
 });
 
-test("what no node can answer fails with a typed error", async () => {
+test("a call that no node can answer fails with a typed error", async () => {
   const caller = await join(newNamespace(), "caller");
   await expect(caller.call("oracle.gone")).rejects.toMatchObject({
     type: "SERVICE_NOT_FOUND",
@@ -199,11 +199,11 @@ test("a second process of the same NODEID does not start, and the first one and 
       localBus.on(event, (payload: unknown) => lost.push(event, payload));
   const second = join(space, "same", well);
   await expect(second).rejects.toMatchObject({ type: "NODEID_TAKEN", message: expect.stringContaining("NODEID same") });
-  // What it says when it ends is not said in the other's name.
+  // The farewell of the refused process does not remove the other one from the registry.
   await running.pop()!.stop();
   for (let i = 0; i < 20; i++) expect(await caller.call("oracle.ask")).toBe("same");
   expect(lost).toEqual([]);
-  // Once it is free it can be had, without a time to wait.
+  // Once the id is free a process gets it without waiting.
   await first.stop();
   running.splice(running.indexOf(first), 1);
   await join(space, "same", well);
@@ -211,7 +211,7 @@ test("a second process of the same NODEID does not start, and the first one and 
   expect(await caller.call("oracle.ask")).toBe("42");
 });
 
-test("of processes with one NODEID that start at once one lives", async () => {
+test("one of several processes that start at once with one NODEID lives", async () => {
   const space = newNamespace();
   const caller = await join(space, "caller");
   const started = await Promise.allSettled([1, 2, 3].map(() => join(space, "same", well)));

@@ -1,4 +1,5 @@
-// What the nodes of the tests' clusters host: an actor that counts, and what a test does to a node from inside.
+// The services on the nodes of the tests' clusters: an actor that counts, and actions by which a test changes a node
+// from inside.
 import type { Context, Service, ServiceSchema } from "moleculer";
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -26,26 +27,26 @@ const Tally = defineActor(contract)({
 
 export const tallies = defineService(contract, { mixins: [Actors(Tally)] });
 
-/** Of nodes with `READERS`: keeps a row for each event of the tallies. */
+/** On nodes with `READERS`: keeps a row for each event of the tallies. */
 export const readers = consuming("readers", writer({ types: ["tally.added"] }));
 
-/** Of each node: asked with its node id. */
+/** On each node: called with its node id. */
 export const nodes: ServiceSchema = {
   name: "nodes",
   actions: {
     whoAmI(this: Service) {
       return this.broker.nodeID;
     },
-    /** Busy for so long, without a pause or, as under load, with one every `pauseEveryMs`. */
+    /** Keeps the loop busy for so long, without a pause or, as under load, with one every `pauseEveryMs`. */
     async burn(ctx: Context<{ ms: number; pauseEveryMs: number }>) {
       for (const end = Date.now() + ctx.params.ms; Date.now() < end; await sleep(0))
         for (const pause = Date.now() + ctx.params.pauseEveryMs; Date.now() < pause;);
     },
-    /** A call at hand, for as long as the file is there. */
+    /** A call that runs as long as the file exists. */
     async hold(ctx: Context<{ file: string }>) {
       while (existsSync(ctx.params.file)) await sleep(10);
     },
-    /** The nodes that this one would send a call to. */
+    /** Nodes that this one would send a call to. */
     peers(this: Service) {
       const { endpoints } = this.broker.registry.actions.get("tallies.add") ?? { endpoints: [] };
       return endpoints.filter(endpoint => endpoint.isAvailable).map(({ id }) => id);

@@ -1,5 +1,5 @@
-// The image, as far as that can be told without a builder: what the Dockerfile says, and whether what it copies runs with
-// the packages that it installs.
+// The image, as far as it can be checked without a builder: the Dockerfile, and whether the files that it copies run
+// with the packages that it installs.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, globSync, mkdirSync, statSync, symlinkSync } from "node:fs";
@@ -51,7 +51,8 @@ test("what the image holds runs by itself, and writes nothing beside itself", ()
     encoding: "utf8",
   }).split("\n"))
     if (file && isInImage(ignore, file)) cpSync(join(ROOT, file), join(app, file));
-  // What `npm ci --omit=dev` installs, by the lock file. The packages themselves are ours, and find what is below them.
+  // The packages that `npm ci --omit=dev` installs, by the lock file. They are linked from this folder, and find their
+  // own dependencies below them.
   const { packages } = JSON.parse(read("package-lock.json")) as { packages: Record<string, { dev?: boolean }> };
   for (const [path, { dev }] of Object.entries(packages)) {
     if (!/^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) || dev) continue;
@@ -67,11 +68,11 @@ test("what the image holds runs by itself, and writes nothing beside itself", ()
       ["--disable-warning=ExperimentalWarning", "mixins/cli/valence.mjs", command],
       options,
     );
-    // One that does not end is told to, after the time-out, and then ends well.
+    // A process that does not end gets a SIGTERM after the time-out, and then ends with code 0.
     if (error) throw error;
     return { status, stdout, stderr };
   };
-  // The two lines that fill the compile cache: both end by themselves, HEALTH_PORT or not.
+  // The two commands that fill the compile cache: both end by themselves, with and without HEALTH_PORT.
   const cache = { NODE_COMPILE_CACHE: join(folder, "cache"), HEALTH_PORT: "0" };
   expect(run("migrate", cache)).toMatchObject({ status: 0, stderr: "" });
   const started = run("start", { ...cache, SERVICES: "ops" });
@@ -80,7 +81,7 @@ test("what the image holds runs by itself, and writes nothing beside itself", ()
   expect(written(app)).toEqual(before);
 }, 240_000);
 
-/** Every file of ours there, and when it was written. */
+/** Every file of ours in the folder, with the time of its last change. */
 const written = (app: string): string[] =>
   globSync("**/*", { cwd: app, exclude: path => path === "node_modules" })
     .map(path => `${path} ${statSync(join(app, path)).mtimeMs}`)

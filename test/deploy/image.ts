@@ -1,17 +1,17 @@
-// What the Dockerfile says, and what of this folder the image gets.
+// Checks the Dockerfile, and which files of this folder the image gets.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DockerfileParser, type JSONInstruction } from "dockerfile-ast";
 import { validate } from "dockerfile-utils";
 
-/** What a linter finds, and our rules beside it. */
+/** Findings of a linter, and of our own rules. */
 export const wrongIn = (text: string): string[] => [
   ...validate(text).map(({ message, range }) => `line ${range.start.line + 1}: ${JSON.stringify(message)}`),
   ...RULES.flatMap(rule => rule(text)),
 ];
 
 const RULES: ((text: string) => string[])[] = [
-  // An image without a version is another one tomorrow.
+  // An image without a version changes between builds.
   text => {
     const dockerfile = DockerfileParser.parse(text);
     const stages = dockerfile.getFROMs().map(from => from.getBuildStage());
@@ -29,12 +29,12 @@ const RULES: ((text: string) => string[])[] = [
       .filter(image => !/@sha256:[0-9a-f]{64}$|:(?!latest$)[\w.-]+$/.test(image))
       .map(image => `FROM ${image}, of no version`);
   },
-  // Kubernetes refuses a name, of which it cannot tell whether it is root.
+  // Kubernetes refuses a user's name, since it cannot tell whether the name means root.
   text => {
     const user = last(text, "USER")?.getArgumentsContent() ?? "root";
     return /^[1-9]\d*:[1-9]\d*$/.test(user) ? [] : [`runs as ${user}, not as a number`];
   },
-  // A shell, or npm, would be process 1, and keep SIGTERM to itself.
+  // A shell or npm would be process 1, and would not pass SIGTERM on.
   text =>
     ["CMD", "ENTRYPOINT"].flatMap(keyword => {
       const instruction = last(text, keyword) as JSONInstruction | undefined;

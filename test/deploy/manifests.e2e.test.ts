@@ -1,4 +1,4 @@
-// The manifests hold what they promise, as far as that can be told without a cluster.
+// The manifests, as far as they can be checked without a cluster.
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { execFileSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
@@ -20,7 +20,7 @@ test.each(globSync("k8s/**/nats.conf", { cwd: ROOT }))("%s is what a NATS server
   execFileSync(server, ["-t", "-c", join(ROOT, file)], { env, stdio: "pipe" });
 });
 
-// kubectl puts them together: without it there is nothing to judge.
+// Only kubectl renders the manifests: without it there is nothing to check.
 const describeRendered = hasKubectl() ? describe : describe.skip;
 
 describeRendered("rendered by kubectl (skipped where there is none)", () => {
@@ -31,7 +31,7 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
     local = rendered.get("k8s/overlays/local")!;
   });
 
-  /** A copy of the local overlay, with one thing made worse. */
+  /** A copy of the local overlay with one mistake in it. */
   function broken(kind: string, name: RegExp, spoil: (manifest: Manifest, all: Manifest[]) => void): Manifest[] {
     const copy = structuredClone(local);
     const found = copy.find(one => one.kind === kind && name.test(one.metadata.name));
@@ -50,7 +50,7 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
     });
     test.each(
       Object.values(policies)
-        // The base names Secrets that an overlay brings.
+        // The base names Secrets that only an overlay defines.
         .filter(policy => folder !== "k8s/base" || policy !== policies.referencesExist)
         .map(policy => [policy.name, policy] as const),
     )("%s", (_name, policy) => expect(policy(rendered.get(folder)!)).toEqual([]));

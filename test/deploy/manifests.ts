@@ -1,4 +1,4 @@
-// The manifests as the cluster gets them.
+// The manifests as `kubectl apply -k` sends them.
 import { execFileSync, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
@@ -16,11 +16,11 @@ export interface Manifest {
 
 export const hasKubectl = (): boolean => spawnSync("kubectl", ["version", "--client"]).status === 0;
 
-/** What `kubectl apply -k` would send; no cluster is asked. */
+/** The manifests that `kubectl apply -k` would send; this asks no cluster. */
 export const render = (folder: string): Manifest[] =>
   manifestsOf(execFileSync("kubectl", ["kustomize", join(ROOT, folder)], { encoding: "utf8" }));
 
-/** Throws at what is no YAML, or says a key twice. */
+/** Throws for text that is no YAML, or that has a key twice. */
 export function manifestsOf(text: string): Manifest[] {
   return parseAllDocuments(text, { uniqueKeys: true, merge: true }).map(document => {
     if (document.errors.length > 0) throw document.errors[0]!;

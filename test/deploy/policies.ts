@@ -1,5 +1,5 @@
-// What the schemas cannot know: how manifests belong together, and what our processes need. Each policy is a function
-// that answers sentences, none when all is well.
+// Rules that schemas cannot check: how manifests belong together, and what our processes need. Each policy is a
+// function that answers sentences, none when all is well.
 import { brokerOptions } from "@valence/runtime/broker";
 import { gatewayEnvironment } from "@valence/runtime/gateway";
 import { declaredVariables, EnvironmentError, nodeEnvironment, readEnvironment } from "@valence/runtime/kernel";
@@ -18,18 +18,18 @@ import {
 } from "./workloads.ts";
 
 const limits = {
-  /** Seconds for sockets and pools to close, after what the work at hand may take. */
+  /** Seconds for sockets and pools to close, after running work has ended. */
   closingSeconds: 5,
 };
 
 const services = serviceNames("services");
 const declared = await declaredIn("services", services);
-/** Services that keep nothing. */
+/** Services without data of their own. */
 const STATELESS = ["api", "ops"];
 /** Variables that Node reads itself. */
 const OF_NODE = ["NODE_OPTIONS"];
 
-/** Whoever selects pods finds some: a workload its own, a Service and a budget those of somebody. */
+/** A selector selects something: a workload its own pods, a Service and a budget those of some workload. */
 export function selectorsMatch(manifests: readonly Manifest[]): string[] {
   const workloads = workloadsOf(manifests);
   const own = workloads
@@ -42,7 +42,9 @@ export function selectorsMatch(manifests: readonly Manifest[]): string[] {
   return [...own.map(({ id }) => id), ...lost.map(idOf)].map(id => `${id} selects no pod`);
 }
 
-/** What a manifest names is there: ConfigMaps, Secrets and their keys, accounts, what an autoscaler scales. */
+/**
+ * Everything that a manifest names is there: ConfigMaps, Secrets and their keys, accounts, the target of an autoscaler.
+ */
 export function referencesExist(manifests: readonly Manifest[]): string[] {
   const find = (kind: string, name: string) => manifests.find(one => one.kind === kind && one.metadata.name === name);
   type Named = { name: string; key?: string; optional?: boolean };
@@ -99,7 +101,10 @@ export function portsHaveNames(manifests: readonly Manifest[]): string[] {
   ];
 }
 
-/** A server that speaks first is named tcp-*: a proxy that waits for HTTP from the client would wait for ever. */
+/**
+ * The port of a server that speaks first is named tcp-*: a proxy that waits for HTTP from the client would wait for
+ * ever.
+ */
 export function serversThatSpeakFirst(manifests: readonly Manifest[]): string[] {
   const ports = workloadsOf(manifests)
     .flatMap(containersOf)
@@ -113,7 +118,7 @@ export function serversThatSpeakFirst(manifests: readonly Manifest[]): string[] 
 }
 const SPEAK_FIRST = [4222, 6222, 5432, 6379];
 
-/** Ours listen on the ports that the manifests name. */
+/** Our processes listen on the ports that the manifests name. */
 export function portsAreListenedOn(manifests: readonly Manifest[]): string[] {
   return nodesOf(manifests).flatMap(({ id, container, runs }) => {
     const valueOf = (variable: string) =>
@@ -132,7 +137,7 @@ export function portsAreListenedOn(manifests: readonly Manifest[]): string[] {
   });
 }
 
-/** Each probe of ours is there, and liveness asks for nothing that a restart would not mend. */
+/** Our containers have all their probes, and liveness asks for nothing that a restart would not mend. */
 export function healthIsProbed(manifests: readonly Manifest[]): string[] {
   return nodesOf(manifests).flatMap(({ id, container }) => {
     const probes = ["startupProbe", "livenessProbe", "readinessProbe"].filter(probe => !container[probe]?.httpGet);
@@ -160,7 +165,7 @@ export function graceCoversTheDrain(manifests: readonly Manifest[]): string[] {
   });
 }
 
-/** Variables of ours are among those that are read, and their values pass. */
+/** Variables of our containers are among those that the runtime reads, and their values pass. */
 export function environmentIsRead(manifests: readonly Manifest[]): string[] {
   const known = [...declaredVariables(declared).keys(), ...OF_NODE];
   return workloadsOf(manifests).flatMap(workload =>
@@ -171,14 +176,14 @@ export function environmentIsRead(manifests: readonly Manifest[]): string[] {
         const unread = variables.filter(({ name }) => !known.includes(name));
         const env = Object.fromEntries(variables.flatMap(({ name, value }) => (value ? [[name, value]] : [])));
         return [
-          ...unread.map(({ name }) => `${workload.id}: nobody reads ${name}`),
+          ...unread.map(({ name }) => `${workload.id}: the runtime reads no ${name}`),
           ...refusalOf(env).map(why => `${workload.id}: ${why}`),
         ];
       }),
   );
 }
 
-/** No pod keeps a file, or a payment provider, of its own: what each needs of the others' servers is named. */
+/** No pod keeps files or a payment provider of its own: the URLs of the shared servers are set. */
 export function nothingIsKeptInAPod(manifests: readonly Manifest[]): string[] {
   return nodesOf(manifests).flatMap(({ id, container, runs }) => {
     const names = variablesOf(container, manifests).map(({ name }) => name);
@@ -211,7 +216,7 @@ export function imagesAreOfAVersion(manifests: readonly Manifest[]): string[] {
   );
 }
 
-/** What opens something comes from a Secret. */
+/** Secret values come from a Secret. */
 export function secretsAreReferences(manifests: readonly Manifest[]): string[] {
   const isSecret = (name: string, value: string): boolean =>
     /PASSWORD|SECRET|TOKEN$|(DATABASE|NATS|REDIS)_URL$/i.test(name) || /:\/\/[^/\s]*:[^/\s]*@/.test(value);
@@ -224,7 +229,7 @@ export function secretsAreReferences(manifests: readonly Manifest[]): string[] {
   );
 }
 
-/** A container may do nothing but run: as nobody, on a root that it cannot write, without a word to the API server. */
+/** A container has no rights but to run: no root user, no writable root file system, no token for the API server. */
 export function podsAreRestricted(manifests: readonly Manifest[]): string[] {
   const accounts = ofKind(manifests, "ServiceAccount").filter(one => one.automountServiceAccountToken !== false);
   return [
@@ -248,7 +253,7 @@ export function podsAreRestricted(manifests: readonly Manifest[]): string[] {
   ];
 }
 
-/** CPU and memory are asked for; memory is bounded, CPU is not: a bound would only make a busy process wait. */
+/** CPU and memory are requested; memory is limited, CPU is not: a limit would only make a busy process wait. */
 export function resourcesAreAskedFor(manifests: readonly Manifest[]): string[] {
   return workloadsOf(manifests).flatMap(workload =>
     containersOf(workload)
@@ -260,7 +265,7 @@ export function resourcesAreAskedFor(manifests: readonly Manifest[]): string[] {
   );
 }
 
-/** A roll-out, a drain of a machine and an autoscaler take one pod at a time, and do not fight. */
+/** A roll-out, a drain of a machine and an autoscaler take one pod at a time, and do not contradict each other. */
 export function disruptionsAreBounded(manifests: readonly Manifest[]): string[] {
   const budgets = ofKind(manifests, "PodDisruptionBudget");
   const scaled = ofKind(manifests, "HorizontalPodAutoscaler").map(({ spec }) => spec.scaleTargetRef.name);

@@ -1,5 +1,5 @@
-// Whether manifests are what Kubernetes' API takes: values by its schemas, names of fields by its types, since the schemas
-// let pass what they do not know.
+// Whether Kubernetes' API accepts the manifests: values by its schemas, names of fields by its types, since the schemas
+// accept unknown fields.
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -25,7 +25,7 @@ export async function wrongValues(manifests: readonly Manifest[]): Promise<strin
   return (await Promise.all(found)).flat();
 }
 
-/** Fields that there are not. Of each manifest the compiler tells the first. */
+/** Unknown fields. The compiler reports the first one of each manifest. */
 export async function unknownFields(manifests: readonly Manifest[]): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), "manifests-"));
   try {

@@ -1,4 +1,4 @@
-// What runs, by the manifests, and with which variables.
+// The processes that the manifests start, with their variables.
 import { serviceNames } from "../../mixins/operations/services.ts";
 import { idOf, type Manifest } from "./manifests.ts";
 
@@ -12,7 +12,7 @@ export interface Workload {
 }
 export interface Variable {
   readonly name: string;
-  /** Undefined when it is not known here: of the pod, or in a Secret that an overlay brings. */
+  /** Undefined when the value is not known here: it comes from the pod, or from a Secret of an overlay. */
   readonly value: string | undefined;
   readonly isLiteral: boolean;
 }
@@ -25,7 +25,7 @@ export const workloadsOf = (manifests: readonly Manifest[]): Workload[] =>
     return { id: idOf(manifest), manifest, labels: metadata?.labels ?? {}, pod: spec };
   });
 export const containersOf = ({ pod }: Workload): any[] => pod.containers;
-/** Ours run our image; those that are nodes of the cluster say which services. */
+/** Our containers run our image; those that are nodes of the cluster name their services. */
 export const isOurs = ({ image }: any): boolean => /^valence[:@]/.test(image);
 export const matches = (selector: Labels, labels: Labels): boolean =>
   Object.entries(selector).length > 0 && Object.entries(selector).every(([key, value]) => labels[key] === value);

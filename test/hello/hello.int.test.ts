@@ -1,5 +1,5 @@
-// The runtime without the shop: a small domain of its own, written with nothing but `mixins/`. Its types are checked by a
-// tsconfig of their own, so that neither domain's contracts are in sight of the other.
+// The runtime without the shop: a small domain of its own, written with nothing but `mixins/`. It has a tsconfig of its
+// own, so that neither domain sees the contracts of the other.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { ServiceBroker } from "moleculer";
 import { typedCall, type Call } from "@valence/runtime/contract";
@@ -85,7 +85,7 @@ test("P1 after a restart everything is as it was, and nothing happens twice", as
   await start();
   expect(await balanceOf("liz")).toBe(100);
   const { version } = await call("loyalty.earn", { id: "liz", points: 1 });
-  // On a busy machine it may take longer than a read waits until the consumers have their leases again.
+  // On a busy machine the consumers may get their leases later than a read is willing to wait.
   await until("the balances have caught up", () =>
     call("balances.of", { id: "liz", after: `liz@${version}` }).then(
       ({ points }) => points === 101,

@@ -1,4 +1,5 @@
-// What must not compile. Each @ts-expect-error has to be needed: `npm run types` fails if one is not. It is never run.
+// Code that must not compile. Each @ts-expect-error has to be needed: `npm run types` fails if one is not. The file is
+// never run.
 import Type from "typebox";
 import { defineActor, given } from "@valence/runtime/actor";
 import { defineContract, defineService, type Call, type EventData } from "@valence/runtime/contract";
@@ -163,7 +164,7 @@ saga.step("r", "rewards.reserve", ({ event }) => ({ ...mug(), rewardId: event.da
 // @ts-expect-error the result of a step that has not run
 saga.step("s", "rewards.ship", ({ done }) => ({ rewardId: "x", to: "y", left: done.reserve.left }));
 const afterPivot = saga.pivot("s", "rewards.reserve", mug);
-// Past the pivot an undo is an operator's, and checked all the same.
+// An undo past the pivot is for an operator, and is checked all the same.
 afterPivot.step("t", "rewards.reserve", mug, { undo: "rewards.release" });
 // @ts-expect-error the operator's undo does not take these params
 afterPivot.step("t", "rewards.reserve", mug, { undo: "loyalty.refund" });

@@ -30,7 +30,7 @@ test.each(doors)("the surface of $door is the one that was reported", ({ door, t
     );
 });
 
-test("every report is of a door", () => {
+test("every report belongs to a door", () => {
   const reports = globSync("*.api.md", { cwd: REPORTS }).sort();
   expect(reports).toEqual(doors.map(({ door }) => reportOf(door)).sort());
 });

@@ -1,5 +1,5 @@
-// Two releases at once: a roll-out, a roll-back and a second roll-out of a small domain, under load, on nodes of their own.
-// The domain's next release gets a folder of its own, with one change of each kind that it wants to be sure of.
+// Two releases at once: a roll-out, a roll-back and a second roll-out of a small domain, under load, on nodes of their
+// own. A further release gets a folder of its own, with one change of each kind that is to be tested.
 import { afterEach, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import { COMMAND_ID } from "@valence/runtime/kernel";
@@ -11,16 +11,16 @@ const FIRST = new URL("./r1/services.ts", import.meta.url).href;
 const SECOND = new URL("./r2/services.ts", import.meta.url).href;
 
 const CALLERS = 6;
-/** Tries of a command that is not answered when the load is told to stop. */
+/** Attempts for a command that has no answer yet when the load is told to stop. */
 const LAST_TRIES = 50;
-/** Old parcels that wait for the release that can read them; further callers wait with them. */
+/** Old parcels that wait for the release that can read them; later callers of the same parcels wait with them. */
 const WAITING_MAX = 40;
-/** Parcels that a phase of a roll-out has to see. */
+/** Parcels that each phase of a roll-out has to register. */
 const PARCELS_A_PHASE = 60;
-/** One in so many is too heavy: its saga is refused at the pivot and compensates. */
+/** One parcel in this many is too heavy: its saga is refused at the pivot and compensates. */
 const HEAVY_EVERY = 5;
 const HEAVY_GRAMS = 10_000;
-/** A service that waits for the other release answers within so long once that has come. */
+/** Milliseconds within which a service answers once the release that it waits for has come. */
 const SETTLED_MS = 60_000;
 
 let cluster: Cluster;
@@ -36,7 +36,7 @@ interface Failed {
   readonly error: any;
 }
 
-/** What the callers did, and what they have been told. */
+/** The callers' requests, and the answers that they got. */
 class Load {
   /** Stamps acknowledged, by parcel. */
   readonly stamps = new Map<string, number>();
@@ -46,7 +46,7 @@ class Load {
   readonly failed: Failed[] = [];
   readonly wrong: string[] = [];
   #n = 0;
-  /** Stamps of old parcels that are not answered yet. */
+  /** Stamps of old parcels that have no answer yet. */
   readonly #waiting = new Set<Promise<void>>();
   readonly #ending = new AbortController();
   readonly #callers: Promise<void>[];
@@ -82,7 +82,7 @@ class Load {
     return undefined;
   }
 
-  /** A call that is not repeated by hand. */
+  /** A call that the test does not repeat. */
   async #once<T>(action: string, params: object): Promise<T | undefined> {
     try {
       return await cluster.caller.call<T, object>(action, params);
@@ -116,7 +116,8 @@ class Load {
       if (!(await this.command("parcels.register", { id, grams: this.gramsOf(id) }, `client:load:${id}`))) return;
       this.registered.push(id);
       await this.#stamp(id, 0);
-      // One that was registered long ago, by whichever release served then: it may have to wait for that one to come back.
+      // A parcel that was registered long ago, by either release: its command may have to wait until that release is
+      // back.
       const old = this.registered[Math.floor(Math.random() * this.registered.length)]!;
       const stamping = this.#stamp(old, this.#n++).finally(() => this.#waiting.delete(stamping));
       this.#waiting.add(stamping);
@@ -136,7 +137,7 @@ async function phase(name: string): Promise<void> {
 const join = (release: string): Promise<string> => cluster.join({ RELEASE: release });
 const leave = async (id: string): Promise<void> => expect(await cluster.end(id, "SIGTERM")).toBe(0);
 
-/** What operators would have to repair. */
+/** Everything that operators would have to repair. */
 async function leftToPeople(): Promise<object[]> {
   const call = <T>(action: string, params: object = {}): Promise<T> => cluster.caller.call<T, object>(action, params);
   const left: object[] = [];
@@ -154,7 +155,7 @@ test("P1-P5 two releases side by side, forward, back and forward again: nothing 
   load = new Load(CALLERS);
   await phase("the first release alone");
 
-  // Roll forward. At every moment a node is there that knows what was written.
+  // Roll forward. At every moment there is a node that can read what was written.
   const second = [await join(SECOND)];
   await phase("one node of the second release");
   await leave(first[0]!);
@@ -169,7 +170,7 @@ test("P1-P5 two releases side by side, forward, back and forward again: nothing 
   });
   expect(await leftToPeople()).toEqual([]);
 
-  // Roll back. What only the second release can read has to wait for it, and says so.
+  // Roll back. Commands to what only the second release can read have to wait, and their errors say so.
   const back = [await join(FIRST)];
   await phase("rolled back by half");
   await leave(second[0]!);
@@ -177,7 +178,7 @@ test("P1-P5 two releases side by side, forward, back and forward again: nothing 
   await leave(second[1]!);
   const before = load.failed.length;
   const registered = load.parcels;
-  // New parcels are served by the first release alone, but for callers that wait for an old one.
+  // The first release alone serves new parcels; callers of an old parcel may still wait.
   await until("the first release serves again", () => load.parcels > registered, SETTLED_MS);
   await sleep(3_000);
   const failed = load.failed.slice(before).map(({ error }) => error);

@@ -10,7 +10,7 @@ import { orderOf, Shop } from "./support/shop.ts";
 import { hasKubectl, render, type Manifest } from "../deploy/manifests.ts";
 import { nodesOf, variablesOf } from "../deploy/workloads.ts";
 
-// kubectl puts the manifests together.
+// Only kubectl renders the manifests.
 const describeRendered = hasKubectl() ? describe : describe.skip;
 
 describeRendered("rendered by kubectl (skipped where there is none)", () => {
@@ -22,7 +22,7 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
   let gateway: Shop;
   const nodes = new Map<string, Child>();
   const health = new Map<string, string>();
-  /** Where a process would put its files, if it had any. */
+  /** The folder in which a process would put its files, if it had any. */
   let files: string;
 
   beforeAll(async () => {
@@ -52,7 +52,7 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
       if (name === "gateway") ofGateway = env;
       else nodes.set(name, new Child(["mixins/cli/valence.mjs", "start"], env));
     }
-    // It is ready when it has found the others.
+    // The node is ready when it has found the others.
     gateway = await Shop.start(ofGateway);
   }, 120_000);
   afterAll(async () => {
@@ -63,7 +63,10 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
     await rm(files, { recursive: true, force: true });
   });
 
-  /** What the manifests say, with the tests' servers in place of the cluster's; what only the pod knows is left out. */
+  /**
+   * Variables of the manifests, with the tests' servers in place of the cluster's and without those that only the pod
+   * knows.
+   */
   const given = (container: any, manifests: Manifest[], servers: Record<string, string>): Record<string, string> =>
     Object.fromEntries(
       variablesOf(container, manifests).flatMap(({ name, value }) =>
@@ -71,7 +74,7 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
       ),
     );
 
-  test("every pod becomes ready, an order is shipped, nobody keeps a file, and all leave in order", async () => {
+  test("every pod becomes ready, an order is shipped, no pod writes a file, and all stop in order", async () => {
     for (const [name, url] of health)
       await until(`${name} is ready`, async () => {
         const child = nodes.get(name) ?? gateway.child;

@@ -1,4 +1,4 @@
-// What is larger than the bus carries: brokers in this process on a NATS server that takes 64 KiB.
+// Packets larger than the bus carries: brokers in this process on a NATS server that takes 64 KiB.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "@valence/runtime/broker";
@@ -21,7 +21,7 @@ let url: string;
 let core: ServiceBroker;
 let gateway: ServiceBroker;
 const brokers: ServiceBroker[] = [];
-/** What went wrong on the way between them. */
+/** Errors of the transport between the nodes. */
 const wrong: unknown[] = [];
 
 async function join(NODEID: string, services: readonly ServiceSchema[], env: Record<string, string> = {}) {
@@ -84,7 +84,7 @@ test("a request that is larger is refused before it is sent, and leaves nothing 
   expect(pendingRequests.size).toBe(before);
 });
 
-test("an error and what a call leaves in its meta may be too large as well: the caller is told", async () => {
+test("an error and what a call leaves in its meta may be too large as well: the caller gets a named error", async () => {
   await join("talkative", [
     {
       name: "talkative",
@@ -104,7 +104,7 @@ test("an error and what a call leaves in its meta may be too large as well: the 
 
 test("an event that could not be carried is not committed; those that can be arrive, page by page", async () => {
   const id = newId();
-  // Each could be carried alone, with what is around it.
+  // Each event could be carried alone, with its envelope.
   await expect(core.call("loyalty.open", { id, owner: "x".repeat(33_000) })).rejects.toMatchObject({
     code: 413,
     type: "EVENT_TOO_LARGE",
@@ -117,7 +117,7 @@ test("an event that could not be carried is not committed; those that can be arr
     const points = await Promise.all(ids.map(id => gateway.call<{ points: number }, object>("balances.of", { id })));
     return points.every(({ points }) => points === 100);
   });
-  // By hand, to the end of the log and of a stream: no page is too large, and none is empty before the end.
+  // Read page by page to the end of the log and of a stream: no page is too large, and none is empty before the end.
   const seen: string[] = [];
   for (let cursor = ""; ;) {
     const page: LogPage = await gateway.call("loyalty.readLog", { cursor, limit: 500 });

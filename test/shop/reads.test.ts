@@ -1,4 +1,4 @@
-// What a client reads it may read from another node when the first has died with the question: nothing is done twice.
+// A client's read may be repeated at another node when the first has died with it: no action that writes is repeated.
 import { expect, test } from "@jest/globals";
 import { routes } from "../../services/api/routes/index.ts";
 import { serviceFiles, serviceNames } from "../../mixins/operations/services.ts";

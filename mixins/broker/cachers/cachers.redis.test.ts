@@ -18,7 +18,9 @@ afterEach(async () => {
   server = proxy = undefined;
 });
 
-/** What the nodes read from: a value that can change, how often it was read, and a gate before the answers. */
+/**
+ * The source that the nodes read: a value that can change, a count of its reads, and a gate that holds answers back.
+ */
 class Source {
   value = 1;
   reads = 0;
@@ -32,11 +34,11 @@ class Source {
     this.#isClosed = false;
     for (const pass of this.#waiting.splice(0)) pass();
   }
-  /** Lets the answer of the last reading pass, before those of older ones. */
+  /** Lets the answer of the latest read pass, before those of older reads. */
   openForLast(): void {
     this.#waiting.pop()!();
   }
-  /** The value of the moment, answered when the gate is open. */
+  /** The value at this moment, answered when the gate is open. */
   async read(): Promise<number> {
     this.reads++;
     const { value } = this;
@@ -71,9 +73,9 @@ const get = (broker: ServiceBroker, id = "a"): Promise<number> => broker.call("t
 const crowd = <T>(of: () => Promise<T>): Promise<T>[] => Array.from({ length: 20 }, of);
 const clean = (broker: ServiceBroker) => broker.cacher!.clean("things.**");
 
-/** What holds on one node, whatever the cache lies in. */
+/** Promises on one node, whichever cache it has. */
 function onOneNode(): void {
-  test("20 who miss at once make one run of the handler; so do 20 for whom it fails", async () => {
+  test("20 calls that miss at once run the handler once, also when it fails", async () => {
     const source = new Source();
     const broker = await start(source);
     source.close();
@@ -95,7 +97,7 @@ function onOneNode(): void {
     expect(source.reads).toBe(4);
   });
 
-  test("who asks after a change gets it, and so does everybody later, though an older answer arrives last", async () => {
+  test("a call after a change gets the change, and so do all later ones, although an older answer arrives last", async () => {
     const source = new Source();
     const broker = await start(source);
     source.close();
@@ -124,7 +126,7 @@ function onOneNode(): void {
     expect(source.reads).toBe(2);
   });
 
-  test("what is no answer is not kept, long params are, and what is set by hand is found", async () => {
+  test("a missing answer is not kept, one with long params is, and an entry that is set by hand is found", async () => {
     const source = new Source();
     const broker = await start(source);
     await broker.call("things.nothing");
@@ -155,7 +157,7 @@ describe("in Redis", () => {
     source.close();
     const answers = nodes.flatMap(node => crowd(() => get(node)));
     await until("the handler runs", () => source.reads > 0);
-    // As long as those of the other node may take to find the lock, and look again.
+    // As long as the calls of the other node may take to find the lock and look again.
     for (let n = 0; n < 5; n++) await nodes[n % 2]!.cacher!.get("things.get:none");
     source.open();
     expect(new Set(await Promise.all(answers))).toEqual(new Set([1]));
@@ -181,7 +183,7 @@ describe("in Redis", () => {
     expect([await get(one), await get(other)]).toEqual([2, 2]);
   });
 
-  test("who fills an entry is waited for, but not long, and holds the lock for a time only", async () => {
+  test("other calls wait for the call that fills an entry, but not long, and its lock expires", async () => {
     const [stuck, source] = [new Source(), new Source()];
     const [one, other] = [await start(stuck), await start(source)];
     stuck.close();
@@ -200,7 +202,7 @@ describe("in Redis", () => {
     await late;
   });
 
-  test("entries and locks expire by themselves, and what one finds is JSON", async () => {
+  test("entries and locks expire, and an entry is JSON", async () => {
     const source = new Source();
     const broker = await start(source);
     await get(broker);
@@ -213,7 +215,7 @@ describe("in Redis", () => {
     for (const [, ttl] of keys) expect(ttl).toBeGreaterThan(0);
   });
 
-  test("without Redis the handler answers, once for all who ask together; with it the cache does again", async () => {
+  test("without Redis the handler answers, once for all concurrent calls; with it the cache does again", async () => {
     const source = new Source();
     const broker = await start(source);
     await get(broker);
@@ -231,7 +233,7 @@ describe("in Redis", () => {
     expect(source.reads).toBe(3);
   });
 
-  test("a server that freezes between look and answer holds nobody", async () => {
+  test("a server that freezes between look and answer delays no call", async () => {
     const source = new Source();
     const broker = await start(source);
     source.close();
@@ -258,7 +260,7 @@ describe("in Redis", () => {
     await clean(cutOff);
     expect([await get(cutOff), await get(other)]).toEqual([2, 1]);
     proxy.heal();
-    // Without anybody asking there, and before the entry expires.
+    // Without a call on that node, and before the entry expires.
     await until("it has made up for it", async () => (await get(other)) === 2, 15_000);
     expect(await get(cutOff)).toBe(2);
   });
@@ -307,5 +309,5 @@ describe("in Redis", () => {
   });
 });
 
-test("the limits agree: who waits gives up before who fills counts as dead", () =>
+test("the limits agree: a call that waits gives up before the one that fills counts as dead", () =>
   expect(limits.waitMs).toBeLessThan(limits.fillMs));

@@ -1,19 +1,19 @@
 import { Cachers, type Context } from "moleculer";
-import { Flights } from "./flights.ts";
+import { SingleFlight } from "./single-flight.ts";
 import { limits } from "./limits.ts";
 
 type Handler = (ctx: Context) => Promise<unknown>;
 
-/** Moleculer's bounded cacher, with one run of the handler for all who miss at once. Each node has its own. */
+/** Moleculer's bounded cacher; concurrent misses of one key run the handler once. Each node has its own. */
 export class MemoryCacher extends Cachers.MemoryLRU {
-  readonly #flights = new Flights();
+  readonly #flight = new SingleFlight();
 
   constructor() {
     super({ max: limits.entriesMax, maxParamsLength: limits.keyCharsMax });
   }
 
   override middlewareWithoutLock(ctx: Context, key: string, handler: Handler, opts: { ttl?: number }) {
-    return this.#flights.join(key, async isCurrent => {
+    return this.#flight.join(key, async isCurrent => {
       const cached = await this.get(key);
       if (cached !== undefined) {
         ctx.cachedResult = true;
@@ -29,7 +29,7 @@ export class MemoryCacher extends Cachers.MemoryLRU {
   }
 
   override clean(match?: string | string[]): Promise<void> {
-    this.#flights.clean();
+    this.#flight.clean();
     return super.clean(match);
   }
 }

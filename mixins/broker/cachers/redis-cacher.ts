@@ -1,23 +1,24 @@
 // One cache for all nodes, in Redis.
 //
-// A clean must not be undone by an answer that was read before it, on whatever node. So the key of an entry carries how
-// often its service (and everything) has been cleaned: a clean counts one up, in one step however many entries there are,
-// and what began before it is stored where nobody looks, until it expires.
+// A clean must not be undone by an answer that was read before it, on any node. So the key of an entry contains how
+// often its service (and the whole cache) has been cleaned. A clean increments one counter, however many entries there
+// are; an answer that was read before it is stored under a key that no call reads, and expires.
 //
-// Whoever misses takes a lock and fills the entry; the others wait for it, on other nodes too. Only who still has its lock
-// stores: a server that was restarted empty begins to count at none again.
+// A call that misses takes a lock and fills the entry; others wait for it, on other nodes too. A call stores only while
+// it still has its lock: after a restart without data Redis counts from zero again.
 //
-// Nothing of this may fail a call, or hold it for long: without Redis the handler answers, once for all who ask together.
+// The cache must never fail a call, or hold it for long: without Redis the handler answers, once for all concurrent
+// calls.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cachers, type Context, type ServiceBroker } from "moleculer";
 import { redisOf, script, type RedisConnection } from "../../redis/index.ts";
-import { Flights } from "./flights.ts";
+import { SingleFlight } from "./single-flight.ts";
 import { limits } from "./limits.ts";
 
 type Handler = (ctx: Context) => Promise<unknown>;
 
-/** The entry's text; else where it belongs, and whether the lock is ours. Without a time for the lock none is taken. */
+/** The entry's text, its key, and whether this call has got the lock. With a lock time of 0 no lock is taken. */
 const LOOK = script<[text: string | null, at: string, locked: 0 | 1]>(`
   local cleaned = redis.call('mget', KEYS[1], KEYS[2])
   local at = ARGV[1] .. (cleaned[1] or 0) .. '.' .. (cleaned[2] or 0) .. ':' .. ARGV[2]
@@ -25,7 +26,7 @@ const LOOK = script<[text: string | null, at: string, locked: 0 | 1]>(`
   local locked = not text and ARGV[4] ~= '0' and redis.call('set', at .. ':lock', ARGV[3], 'nx', 'px', ARGV[4])
   return { text, at, locked and 1 or 0 }`);
 
-/** Gives the lock back; stores the text, unless there is none, if the lock was still ours. */
+/** Gives the lock back. If it was still this call's, stores the text, unless that is empty. */
 const FILL = script<0 | 1>(`
   if redis.call('get', KEYS[2]) ~= ARGV[1] then return 0 end
   redis.call('del', KEYS[2])
@@ -33,8 +34,8 @@ const FILL = script<0 | 1>(`
   return 1`);
 
 export class RedisCacher extends Cachers.Redis {
-  readonly #flights = new Flights();
-  /** What was to be cleaned and could not be. Until it is, what lies in Redis must not be trusted here. */
+  readonly #flight = new SingleFlight();
+  /** Services whose clean has not reached Redis. Until it has, entries in Redis are not used here. */
   readonly #missed = new Set<string>();
   #redis!: RedisConnection;
 
@@ -42,7 +43,7 @@ export class RedisCacher extends Cachers.Redis {
     super({ maxParamsLength: limits.keyCharsMax });
   }
 
-  /** Moleculer's own `init` would make a connection of its own, that queues commands and logs every attempt. */
+  /** Moleculer's own `init` would open another connection, which queues commands and logs every attempt. */
   override init(broker: ServiceBroker): void {
     Cachers.Base.prototype.init.call(this, broker);
     this.#redis = redisOf(broker)!;
@@ -50,11 +51,11 @@ export class RedisCacher extends Cachers.Redis {
     this.#redis.observe(isUp => void (isUp && this.#catchUp()));
   }
 
-  /** The connection is the broker's. */
+  /** The connection is the broker's, which closes it. */
   override async close(): Promise<void> {}
 
   override middlewareWithoutLock(ctx: Context, key: string, handler: Handler, { ttl }: { ttl?: number }) {
-    return this.#flights.join(key, async () => {
+    return this.#flight.join(key, async () => {
       const entry = await this.#lookOrLock(key);
       if (entry.text !== undefined) {
         ctx.cachedResult = true;
@@ -66,7 +67,7 @@ export class RedisCacher extends Cachers.Redis {
         text = JSON.stringify(answer) ?? "";
         return answer;
       } finally {
-        // Not waited for: it only serves others.
+        // Not awaited: storing helps other calls, not this one.
         void entry.fill?.(text, ttl);
       }
     });
@@ -83,7 +84,7 @@ export class RedisCacher extends Cachers.Redis {
   override async getWithTTL(key: string): Promise<any> {
     return { data: await this.get(key), ttl: null };
   }
-  /** Not available: most keys are of entries that were cleaned. */
+  /** Not available: most keys belong to entries that were cleaned. */
   override getCacheKeys(): Promise<any[]> {
     return Cachers.Base.prototype.getCacheKeys.call(this);
   }
@@ -100,13 +101,16 @@ export class RedisCacher extends Cachers.Redis {
     }
   }
 
-  /** Of one service (`books.**`), else everything: rather too much than too little. */
+  /** Cleans one service for a pattern such as `books.**`, and everything for any other pattern. */
   override async clean(match: string | string[] = "**"): Promise<void> {
-    this.#flights.clean();
+    this.#flight.clean();
     await Promise.all([match].flat().map(pattern => this.#clean(/^([^*?]+)\.\*\*?$/.exec(pattern)?.[1] ?? "")));
   }
 
-  /** The entry; a lock on it, after others had the time to fill it; or nothing, when the handler is to answer by itself. */
+  /**
+   * The entry; or a lock on it; or nothing when the wait is over or Redis is away, and the handler runs without
+   * storing.
+   */
   async #lookOrLock(key: string): Promise<{ text?: string; fill?: (text: string, ttl?: number) => Promise<unknown> }> {
     this.metrics.increment("moleculer.cacher.get.total");
     const token = randomUUID();
@@ -126,11 +130,11 @@ export class RedisCacher extends Cachers.Redis {
     return {};
   }
 
-  /** Undefined without Redis, and while something that is to be cleaned cannot be. */
+  /** Undefined without Redis, and while a clean has not reached it. */
   async #look(key: string, token: string, lockMs: number) {
     await this.#catchUp();
     if (this.#missed.size > 0) return undefined;
-    // `v1.books.get:"mug"` is of the service `v1.books`.
+    // The key `v1.books.get:"mug"` belongs to the service `v1.books`.
     const service = key.split(":", 1)[0]!.replace(/\.[^.]*$/, "");
     const keys = [this.#cleansOf(""), this.#cleansOf(service)];
     const found = await this.#send(client => LOOK(client, keys, [this.prefix!, key, token, lockMs]));
@@ -138,10 +142,10 @@ export class RedisCacher extends Cachers.Redis {
   }
 
   async #clean(service: string): Promise<void> {
-    // First, so that what is asked meanwhile is not answered by what is to go.
+    // Noted first: a call that comes meanwhile must not get an entry that is about to be cleaned.
     this.#missed.add(service);
     if ((await this.#send(client => client.incr(this.#cleansOf(service)))) !== undefined) this.#missed.delete(service);
-    // Another clean of it, that began before this one, may have succeeded meanwhile.
+    // Noted again: another clean of the service, begun earlier, may have succeeded meanwhile and removed the note.
     else this.#missed.add(service);
   }
 

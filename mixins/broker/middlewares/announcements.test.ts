@@ -31,7 +31,8 @@ async function start(state: { ready: boolean; shown: number }, { worker, logger 
     ...brokerOptions(readEnvironment({})),
     ...(logger ? { logger: { type: "Console", options: { level: "fatal" } } } : { logger: false }),
   });
-  // After the transporter was chosen: a worker's would listen to the supervisor, which here is the test runner.
+  // After the transporter was chosen: a worker's transporter would listen to its supervisor, which here is the test
+  // runner.
   if (worker !== undefined) Object.assign(broker.options, { valence: readEnvironment({ WORKER: `${worker}` }) });
   broker.createService(announcer(state));
   await broker.start();
@@ -39,7 +40,7 @@ async function start(state: { ready: boolean; shown: number }, { worker, logger 
 }
 const moment = () => new Promise(resolve => setTimeout(resolve, 100));
 
-test("what services announce is printed once, when all of them are ready, and noted as shown", async () => {
+test("announcements are printed once, when all services are ready, and recorded as shown", async () => {
   const state = { ready: false, shown: 0 };
   const broker = await start(state);
   await moment();
@@ -57,7 +58,7 @@ test("a stop does not wait for a service that is not ready, and nothing counts a
   expect([written, state.shown]).toEqual([[], 0]);
 });
 
-test("of several workers the first prints", async () => {
+test("only the first of several workers prints", async () => {
   const state = { ready: true, shown: 0 };
   const broker = await start(state, { worker: 2 });
   await broker.stop();

@@ -30,7 +30,7 @@ const as = (roles: string[] | undefined, year = 2026) =>
   broker.call("reports.revenue", { year }, { meta: roles ? { user: { id: "u", roles } } : {} });
 const FORBIDDEN = { code: 403, type: "FORBIDDEN", data: { family: "refusal" } };
 
-test("what an action caches for those who may is not told to those who may not: not when it is warm, nor while it is asked for", async () => {
+test("a cached answer for an allowed user never reaches another one, neither when it is stored nor while it is computed", async () => {
   await expect(as(["reader"])).rejects.toMatchObject(FORBIDDEN);
   expect(asked).toBe(0);
   const first = as(["admin"]);
@@ -42,5 +42,5 @@ test("what an action caches for those who may is not told to those who may not: 
   expect([await as(["admin", "reader"]), await as(undefined), asked]).toEqual([4711, 4711, 1]);
 });
 
-test("one who may not ask does not learn what would be a valid question", () =>
+test("a user without the role does not learn which params would be valid", () =>
   expect(as(["reader"], "x" as never)).rejects.toMatchObject(FORBIDDEN));

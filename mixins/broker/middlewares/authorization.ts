@@ -1,5 +1,5 @@
-// Roles, checked at the service. A person's request carries `meta.user` (the gateway sets it, with no roles for one who
-// is not logged in); a call between services carries none and is not restricted.
+// Checks roles at the service. A person's request carries `meta.user`, which the gateway sets, with no roles for a
+// person who is not logged in. A call between services carries none and is not restricted.
 import type { Middleware } from "moleculer";
 import { callErrors } from "../../contract/index.ts";
 

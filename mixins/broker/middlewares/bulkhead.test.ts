@@ -25,7 +25,7 @@ afterAll(() => broker.stop());
 const pass = (name: string, timeout = 10_000) => broker.call("narrow.pass", { name }, { timeout });
 const names = () => begun.map(({ name }) => name);
 
-test("an action works on so many calls at once, so many wait, and what nobody waits for any more is not begun", async () => {
+test("an action runs so many calls at once, so many wait, and a call whose caller has given up is not begun", async () => {
   const first = pass("first");
   const impatient = pass("impatient", 30);
   const patient = pass("patient");

@@ -1,13 +1,13 @@
-// Bounds what one action of this node works on at once, and what waits for it: past that it is unavailable, so that a
-// slow dependency fills neither memory nor the loop. Moleculer's own (0.15.2) goes on to execute calls whose callers have
-// given up: here a call whose time has run out while it waited is not begun.
+// Bounds the calls of one action that run at once on this node, and the calls that wait. One more is Unavailable, so
+// that a slow dependency fills neither memory nor the loop. Moleculer's own (0.15.2) executes waiting calls whose
+// callers have given up; here a call whose time ran out while it waited is not begun.
 import type { ActionSchema, Context } from "moleculer";
 import { callErrors } from "../../contract/index.ts";
 import { elapsedMs } from "../../kernel/index.ts";
 
 const limits = { concurrency: 1_000, queue: 4_000 };
 
-/** What an action may say for itself: `bulkhead: { concurrency: 10, queue: 100 }`; `bulkhead: false` is none. */
+/** Limits of an action: `bulkhead: { concurrency: 10, queue: 100 }`; with `bulkhead: false` it has none. */
 export interface Bulkhead {
   readonly concurrency?: number;
   readonly queue?: number;
@@ -34,7 +34,7 @@ export const bulkhead = {
         answer.then(end, end);
         return answer;
       } catch (error) {
-        // Thrown, not rejected: it gives its place back all the same.
+        // A synchronous throw ends the call as a rejection does.
         end();
         return Promise.reject(error);
       }

@@ -1,5 +1,5 @@
-// Hands the chain of waiting actors on to nested calls, also through plain actions: headers are not inherited, and meta,
-// which is, would hand a command's own headers to calls that are other commands.
+// Passes the chain of waiting actors on to nested calls, also through plain actions. Calls do not inherit headers. They
+// inherit meta, but there a command's own headers would reach calls that are other commands.
 import type { Middleware } from "moleculer";
 import { CALL_CHAIN } from "../../kernel/index.ts";
 

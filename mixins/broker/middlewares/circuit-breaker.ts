@@ -1,24 +1,27 @@
-// Moleculer's circuit breaker, for calls to other nodes, with two of its defects mended (moleculer 0.15.2,
-// src/middlewares/circuit-breaker.js): it stands outside of the time-out here (see the order in broker/index.ts), so that
-// a node that hangs is counted; and it forgets a node that went, since it kept the old endpoint objects and so opened
-// nothing after the node had come back under its name. This node's own actions have none: what they lack is not elsewhere.
+// Moleculer's circuit breaker for calls to other nodes, with two defects mended (moleculer 0.15.2,
+// src/middlewares/circuit-breaker.js):
+//
+//   1. it is outside of the time-out (see the order in broker/index.ts), so that a node that hangs is counted
+//   2. it forgets a node that leaves: Moleculer's kept the old endpoint objects, and opened nothing when the node came back
+//
+// This node's own actions have no breaker: no other node could answer what they cannot.
 import * as moleculer from "moleculer";
 import type { ServiceBroker } from "moleculer";
 
 export const BREAKER = {
   enabled: true,
   threshold: 0.5,
-  /** Seconds in which calls are counted together. */
+  /** Seconds over which calls are counted together. */
   windowTime: 30,
   minRequestCount: 20,
-  /** Milliseconds until a call is let through to see. */
+  /** Milliseconds until an open breaker lets one call through. */
   halfOpenTime: 2_000,
   check: isFailureOfNode,
 };
 
 /**
- * Unavailable because of one actor: the node's others are well. Or because of what no other node has: the one Redis, a
- * read model that has caught up.
+ * Errors that do not count against a node: one actor fails while the node's others are well, or the call needs
+ * something that no other node has either (the one Redis, a read model that has caught up).
  */
 const NOT_OF_NODE = new Set([
   "MAILBOX_FULL",
@@ -43,7 +46,7 @@ interface Builtin {
   readonly created: (broker: ServiceBroker) => void;
   readonly stopped: () => void;
 }
-/** Not in Moleculer's types. */
+/** Moleculer's types do not declare it. */
 const { Middlewares } = moleculer as unknown as { Middlewares: { CircuitBreaker(broker: ServiceBroker): Builtin } };
 
 export const circuitBreaker = (broker: ServiceBroker) => {

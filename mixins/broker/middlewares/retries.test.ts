@@ -3,7 +3,7 @@ import { Errors, type ServiceBroker } from "moleculer";
 import { COMMAND_ID, Refusal, REPEATED, Unavailable } from "../../kernel/index.ts";
 import { retries } from "./retries.ts";
 
-/** What the middleware asks of a broker: two nodes offer the action. */
+/** The parts of a broker that the middleware uses: two nodes offer the action. */
 const cluster = {
   transit: {},
   options: { requestTimeout: 1_000 },
@@ -20,21 +20,21 @@ interface Sent {
 }
 const rejected = () => new Errors.RequestRejectedError({ action: "a.b", nodeID: "n1" });
 const undelivered = () => new Errors.ServiceNotAvailableError({ action: "a.b", nodeID: "n1" });
-/** No node to send it to: there is not even a context. */
-const nobody = new Errors.ServiceNotAvailableError({ action: "a.b" });
+/** No node offers the action: Moleculer makes no context. */
+const noNode = new Errors.ServiceNotAvailableError({ action: "a.b" });
 const late = () => new Errors.RequestTimeoutError({ action: "a.b", nodeID: "n1" });
 
-/** Calls an action whose attempts end so, one after the other. */
+/** Calls an action whose attempts end in these ways, one after the other. */
 function calling(ends: readonly unknown[], { repeatable = true, own = undefined as Sent | undefined } = {}) {
   const sent: Sent[] = [];
   const next = (_action: unknown, _params: unknown, options: Sent = {}) => {
     const end = ends[Math.min(sent.length, ends.length - 1)];
     sent.push(options);
-    // As the middleware itself does where a command leaves the node.
+    // As the middleware itself does when a command leaves the node.
     const headers = { [COMMAND_ID]: "auto:1", ...options.headers };
     const called: any = end instanceof Error ? Promise.reject(end) : Promise.resolve(end);
     const nodeID = `n${sent.length}`;
-    if (end !== nobody)
+    if (end !== noNode)
       called.ctx = { action: { name: "a.b", repeatable }, nodeID, options, headers, meta: { answeredBy: nodeID } };
     return called;
   };
@@ -42,7 +42,7 @@ function calling(ends: readonly unknown[], { repeatable = true, own = undefined 
   return { answer, sent };
 }
 
-test("what reached nobody is sent to another node", async () => {
+test("a call that reached no node is sent to another one", async () => {
   const { answer, sent } = calling([undelivered(), "done"], { repeatable: false });
   expect(await answer).toBe("done");
   expect(sent.map(({ tried }) => tried && [...tried])).toEqual([undefined, ["n1"]]);
@@ -131,21 +131,21 @@ test("a command that a node died with is repeated under its id, and marked; anyt
 });
 
 test("while no node has the action, the time that the caller gives is the deadline", async () => {
-  const { answer, sent } = calling([nobody], { own: { timeout: 60 } });
+  const { answer, sent } = calling([noNode], { own: { timeout: 60 } });
   await expect(answer).rejects.toMatchObject({ type: "SERVICE_NOT_AVAILABLE", data: { outcome: "none" } });
   expect(sent.slice(1).map(({ timeout }) => timeout! <= 60)).not.toContain(false);
   expect(sent.length).toBeLessThan(8);
 });
 
 test("a command keeps the id under which it may have taken effect, also past a moment without any node", async () => {
-  const { answer, sent } = calling([rejected(), nobody, "done"]);
+  const { answer, sent } = calling([rejected(), noNode, "done"]);
   expect(await answer).toBe("done");
   expect(sent[2]!.headers).toEqual({ [COMMAND_ID]: "auto:1", [REPEATED]: "1" });
 });
 
 describe("once an attempt may have taken effect, no later failure says that nothing happened", () => {
   test.each([
-    ["that reached nobody", undelivered()],
+    ["that reached no node", undelivered()],
     ["of the actor", new Unavailable("MAILBOX_FULL")],
   ])("one %s", async (_name, second) => {
     const { answer } = calling([rejected(), second]);
@@ -178,7 +178,7 @@ test("attempts are counted, and end with the deadline", async () => {
   expect([...timeouts].sort((a, b) => b - a)).toEqual(timeouts);
 });
 
-test("without a bus there is nobody else: at once", async () => {
+test("without a bus there is no other node: the call fails at once", async () => {
   const next = jest.fn(() => Promise.reject(undelivered()));
   const alone = { ...cluster, transit: undefined } as unknown as ServiceBroker;
   await expect(retries(alone).call(next as never)("a.b", {})).rejects.toBeInstanceOf(Unavailable);

@@ -1,16 +1,18 @@
-// What a failed call means, and whether it is sent once more. Moleculer's own failures say nothing of the effect and some
-// of them are 404s; here each becomes Unavailable with its outcome, and what may be repeated is, at another node:
+// Decides what a failed call means, and whether it is sent once more. Moleculer's own failures do not say whether the
+// call took effect, and some of them are 404s. Here each becomes Unavailable with an outcome, and is repeated at
+// another node if that is safe:
 //
-//   outcome none     it reached nobody, or a node that is leaving: any call may be sent again
-//   elsewhere        this node lacks what another may have (the code that can read an actor, a read model of its release):
+//   outcome none     the call reached no node, or a node that is leaving: any call may be sent again
+//   elsewhere        this node lacks what another may have (code that can read an actor, a read model of its release):
 //                    each of the others is asked once
-//   outcome unknown  the node died with it: only what is repeatable (`repeatable`: an actor's commands, which always
-//                    carry a command id, and its reads)
+//   outcome unknown  the node died with the call: only `repeatable` actions are sent again (an actor's commands, which
+//                    always carry a command id, and its reads)
 //
-// Only this hop repeats: what an inner call failed with is passed on as it is, marked where it was given up, or gateway,
-// actor and saga would multiply.
-// It stops at the caller's deadline. A time-out leaves nothing to repeat with; and Moleculer forgets the request then, but
-// not its context (0.15.2, middlewares/error-handler.js), for which a stop would wait: so that is taken out here.
+// Only the hop that failed repeats. An error that a hop has given up on is marked and passed on as it is: otherwise
+// gateway, actor and saga would multiply their attempts.
+//
+// Attempts stop at the caller's deadline. After a time-out no time is left, and Moleculer forgets the request but not
+// its context (0.15.2, middlewares/error-handler.js), for which a stop would wait: we remove it here.
 import { Errors, type ActionSchema, type CallingOptions, type Context, type ServiceBroker } from "moleculer";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CALL_FAILURES, isCallFailure, type CallFailure } from "../../contract/index.ts";
@@ -29,7 +31,7 @@ const limits = {
   attempts: 8,
   /** Milliseconds before the next attempt when no untried node is left: doubled each time, with jitter. */
   pause: { baseMs: 25, capMs: 500 },
-  /** Milliseconds without which an attempt is not worth it. */
+  /** Milliseconds: with less time left, no further attempt is made. */
   leastMs: 5,
 };
 
@@ -41,7 +43,7 @@ const AGAIN: ReadonlySet<CallFailure> = new Set<CallFailure>([
   "RequestRejectedError",
 ]);
 
-/** Set in the data of an answer that says where, once a hop has given up: to the next one it is an answer like any other. */
+/** Set in the data of an error with `elsewhere` once a hop has given up: the next hop takes it as any other answer. */
 const GIVEN_UP = "givenUp";
 
 interface Options extends CallingOptions {
@@ -70,13 +72,13 @@ export const retries = (broker: ServiceBroker) => ({
         const send: Send = again => next(name, params, { ...options, ...again });
         return repeat(broker, send, { called: first, options, failure });
       });
-      // A caller merges the meta of the call into its own.
+      // A caller merges this call's meta into its own.
       if (first.ctx) called.ctx = first.ctx;
       return called;
     };
   },
 
-  /** A command that leaves this node gets its id here, so that it can be sent again. */
+  /** Gives a command its id when it leaves this node, so that it can be sent again. */
   remoteAction(next: (ctx: Context) => Promise<unknown>, { repeatable }: Repeatable) {
     if (!repeatable) return next;
     return function identify(ctx: Context & { headers?: Record<string, string> }) {
@@ -94,11 +96,11 @@ interface Failure {
   readonly rule: string;
   readonly outcome: Outcome;
   readonly again: boolean;
-  /** Whether only a node that was not tried yet can help: this one would answer the same again. */
+  /** Whether only an untried node can help: this one would answer the same again. */
   readonly untriedOnly?: boolean;
 }
 
-/** Undefined: not a failure of the way there, but an answer. */
+/** Undefined when the error is the action's answer and not a failure to reach it. */
 function failureOf(error: unknown): Failure | undefined {
   if (error instanceof Unavailable) {
     const untriedOnly = error.data.elsewhere === true;
@@ -125,7 +127,7 @@ async function repeat(
   let outcome: Outcome = "none";
   for (let attempt = 1; ; attempt++) {
     const { ctx } = called;
-    // Whatever the next attempts say: this one may have taken effect.
+    // Remembered for all later attempts: this one may have taken effect.
     if (failure.outcome === "unknown") outcome = "unknown";
     const mayRepeat = failure.outcome === "none" || (ctx?.action as Repeatable | undefined)?.repeatable === true;
     if (!broker.transit || !failure.again || !mayRepeat || attempt === limits.attempts)
@@ -135,7 +137,8 @@ async function repeat(
     const pauseMs = isOneLeft ? 0 : backoffMs(attempt, limits.pause);
     if (leftMs() - pauseMs < limits.leastMs) throw unavailable(failure, outcome);
     if (pauseMs > 0) await sleep(pauseMs);
-    // An attempt that left this node may have made the command id: it is the same command.
+    // The repetition takes over the command id that the last attempt got when it left this node: it is the same
+    // command.
     headers = { ...headers, ...ctx?.headers, ...(outcome === "unknown" && { [REPEATED]: "1" }) };
     called = send({ ...(timeout > 0 && { timeout: leftMs() }), headers, tried });
     try {
@@ -151,7 +154,10 @@ async function repeat(
   }
 }
 
-/** What runs here goes on after its time-out, and is waited for. */
+/**
+ * Removes the context of a call to another node that timed out. A local action goes on after its time-out, and a stop
+ * waits for it.
+ */
 function forgetLate(broker: ServiceBroker, error: unknown, ctx: Called["ctx"]): void {
   if (!ctx || !(error instanceof Errors.RequestTimeoutError) || ctx.nodeID === broker.nodeID) return;
   const tracked = (broker as unknown as { _trackedContexts?: unknown[] })._trackedContexts ?? [];
@@ -159,11 +165,11 @@ function forgetLate(broker: ServiceBroker, error: unknown, ctx: Called["ctx"]): 
   if (at >= 0) tracked.splice(at, 1);
 }
 
-/** Takes the nodes that cannot answer out of the choice; whether any is left. */
+/** Leaves out the nodes that cannot answer. True when another node is left. */
 function exclude(broker: ServiceBroker, tried: Set<string>, { error }: Failure, ctx: Called["ctx"]): boolean {
   const name = ctx?.action?.name;
   const endpoints = (name && broker.registry.actions.get(name)?.endpoints) || [];
-  // Cut off, only this node itself is left.
+  // Without the bus only this node itself is left.
   if (error.name === "BrokerDisconnectedError")
     for (const endpoint of endpoints) if (!endpoint.local) tried.add(endpoint.id);
   if (ctx?.nodeID) tried.add(ctx.nodeID);

@@ -28,16 +28,16 @@ async function msOf(work: Promise<unknown>): Promise<number> {
   return performance.now() - began;
 }
 
-test("all who wait in a stop have one time-out between them", async () => {
+test("all waits of a stop share one time-out", async () => {
   const broker = await started(3_000);
   const left: number[] = [];
-  // As the gateway does, which goes first.
+  // As the gateway does, which stops first.
   broker.middlewares.add({ name: "First", stopping: () => sleep(2_100) });
   broker.createService({ name: "last", stopped: async () => void left.push(stopTimeLeft(broker)) });
   await broker.waitForServices("last");
   broker.call("slow.call").catch(() => {});
   expect(stopTimeLeft(broker)).toBe(3_000);
-  // One after the other, each with the whole of it, they took 5,100.
+  // With the whole time-out for each service they would take 5,100 ms.
   expect(await msOf(broker.stop())).toBeLessThan(4_800);
   expect(left[0]).toBeLessThanOrEqual(900);
 });
@@ -50,7 +50,7 @@ test("a stop that is asked for twice is one stop", async () => {
   expect(stops).toBe(1);
 });
 
-test("what hangs is given up in the end", async () => {
+test("a stop that hangs is given up in the end", async () => {
   const broker = await started(100);
   broker.createService({ name: "stuck", stopped: forever });
   await broker.waitForServices("stuck");

@@ -1,25 +1,28 @@
-// What the transporters have in common beyond Moleculer's own.
+// The interface of our transporters beyond Moleculer's.
 
-/** What a node says to "are you there": the id of its process, nothing because nobody listens, or nothing at all. */
+/**
+ * A node's answer to a probe: the id of its process; `gone` when no process listens; `silent` when none answers in
+ * time.
+ */
 export type Answer = { readonly instance: string } | "gone" | "silent";
 
-/** A transporter that can ask whether a node is there, and tells which ones it doubts. */
+/** A transporter that can ask whether a node is alive, and reports nodes that it doubts. */
 export interface Asking {
-  /** `withinMs`: how long the node's loop may take to say so. Undefined while we are cut off. */
+  /** `withinMs`: milliseconds that the node's loop may take to answer. Undefined while this node has no connection. */
   probe(nodeId: string, withinMs: number): Promise<Answer | undefined>;
-  /** Tells the others of a node that we lost, so that each can look for itself. */
+  /** Tells the other nodes that this one has lost a node, so that each can ask for itself. */
   tellLost(nodeId: string): void;
-  /** Called with the node that a request of ours did not reach. */
+  /** Called with a node that one of our requests did not reach. */
   onUndelivered: (nodeId: string) => void;
-  /** Called with the node that another one lost. */
+  /** Called with a node that another node has lost. */
   onLost: (nodeId: string) => void;
-  /** Bytes of the largest packet that it carries. */
+  /** Bytes of the largest packet that the bus carries. */
   readonly payloadBytesMax: number;
-  /** When the connection was made, on the monotonic clock: the others may take a moment longer. */
+  /** Time of the connection, on the monotonic clock: other nodes may connect a moment later. */
   connectedAt: number;
 }
 
-/** Of Moleculer's class, as far as we look into it. */
+/** The parts of Moleculer's packet that we use. */
 export interface Packet {
   readonly type: string;
   readonly target: string | null;

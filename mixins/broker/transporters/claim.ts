@@ -1,24 +1,26 @@
-// One process a node id. Moleculer lets the one that was there find out, and end itself: whoever starts a copy with the same
-// NODEID takes the first one down. Here the one that comes looks first, before it says or hears anything under that id.
+// One process for each node id. Moleculer lets the older process notice a second one with its NODEID and end itself, so
+// that starting a copy takes the first one down. Here the newcomer looks first, before it sends or receives anything
+// under that id:
 //
-//   asked    whoever holds the id answers to its probe, also a process of an older release. Nobody there: NATS says so.
-//   claimed  two that start at once both find nobody: each tells its claim, and the lesser instance id keeps it.
+//   1. asks     the holder of the id answers its probe, also a process of an older release. NATS says when no process listens
+//   2. claims   two processes that start at once both find no holder: each announces its claim, and the lesser instance id
+//               keeps the node id
 import { createInbox, type Msg, type NatsConnection } from "nats";
 
 const limits = {
-  /** Milliseconds for the holder's answer: one whose loop hangs for longer counts as gone. */
+  /** Milliseconds for the holder's answer: a process whose loop hangs for longer counts as gone. */
   answerMs: 1_000,
-  /** Milliseconds in which others that start at the same time are heard. */
+  /** Milliseconds in which claims of processes that start at the same time are heard. */
   claimMs: 100,
 };
 
 interface Subjects {
-  /** On which whoever holds the id answers with its instance. */
+  /** The subject on which the holder of the id answers with its instance id. */
   readonly probe: string;
   readonly claim: string;
 }
 
-/** Resolves with the instance of another process that has the id, if there is one. */
+/** Resolves with the instance id of another process that has the node id; undefined when there is none. */
 export async function rivalOf(client: NatsConnection, subjects: Subjects, own: string): Promise<string | undefined> {
   const holder = await client.request(subjects.probe, undefined, { timeout: limits.answerMs }).then(
     answer => answer.string(),
@@ -27,7 +29,8 @@ export async function rivalOf(client: NatsConnection, subjects: Subjects, own: s
   if (holder !== undefined && holder !== own) return holder;
   let isHeld = false;
   const others: string[] = [];
-  // For as long as the connection lives: one that asks between our claim and our subscription must hear of us.
+  // Subscribed for as long as the connection lives: a process that asks between our claim and our own probe's
+  // subscription must hear of us.
   client.subscribe(subjects.claim, {
     callback: (_error, message) => {
       if (!isHeld) others.push(message.string());

@@ -1,12 +1,12 @@
-// Moleculer's NATS transporter, made to fail at once where it would wait for ever. What it lacks (moleculer 0.15.2,
-// src/transporters/nats.js) and what calls suffered from it when the server was away for 3 s:
+// Moleculer's NATS transporter, made to fail at once where it would wait for ever. Its defects (moleculer 0.15.2,
+// src/transporters/nats.js), and what happened to calls when the server was away for 3 s:
 //
 //   1. it does not notice that the connection is gone: calls in flight hung until their time-out, or for ever
 //   2. nats.js drops what is published meanwhile: new calls hung as well
-//   3. a request to a node that is gone is published to nobody: the server says "no responders" if it is asked to
-//   4. replies of ours that fall into a gap are lost: the caller, still connected, waited for nothing
-//   5. what is larger than the server takes fails with an error of the client, as a 500
-//   6. a second process of the same node id ends the first one
+//   3. a request to a node that is gone reaches no subscriber, which the server reports ("no responders") only if asked
+//   4. replies that fall into a gap are lost: their caller, still connected, waited until its time-out
+//   5. a packet larger than the server takes fails with an error of the client, as a 500
+//   6. a second process with the same node id ends the first one
 import { Errors, Transporters } from "moleculer";
 import { Events, type Msg, type NatsConnection } from "nats";
 import { natsOptions, PAYLOAD_BYTES } from "../../kernel/index.ts";
@@ -18,16 +18,19 @@ import { refuseOversize } from "./oversize.ts";
 const limits = {
   /** Milliseconds between two attempts to reconnect. */
   reconnectMs: 200,
-  /** Milliseconds between two pings, and how many may stay unanswered: a connection cut one way ends after 4 s. */
+  /**
+   * Milliseconds between two pings, and how many may stay unanswered: a connection that is cut in one direction ends
+   * after 4 s.
+   */
   pingMs: 2_000,
   pingsUnanswered: 2,
-  /** Replies kept while the connection is away, the newest. */
+  /** Replies kept while the connection is away; the oldest are dropped first. */
   repliesKept: 10_000,
-  /** Milliseconds that a stop waits for what was published to leave. */
+  /** Milliseconds that a stop waits for published packets to leave. */
   flushMs: 1_000,
 };
 
-/** What there is of Moleculer's class and of what it works with; its own types know little of it. */
+/** The parts of Moleculer's class that we use; its own types declare few of them. */
 interface Base {
   client: NatsConnection | null;
   connected: boolean;
@@ -35,7 +38,7 @@ interface Base {
   nodeID: string;
   transit: {
     connect(): Promise<unknown>;
-    /** No failure is followed by another attempt. */
+    /** Rejects when a further attempt to connect cannot help. */
     disconnecting: boolean;
     pendingRequests: Map<string, { action: { name: string }; nodeID: string; reject(error: Error): void }>;
     removePendingRequest(id: string): void;
@@ -65,7 +68,7 @@ export class NatsTransporter extends Nats implements Asking {
   readonly #refused = Promise.withResolvers<never>();
   #inbox!: string;
 
-  /** `url`: several with commas between are one cluster. Moleculer's own reading of it knows neither these nor TLS. */
+  /** `url`: several with commas between are one cluster. Moleculer's own parser knows neither lists nor TLS. */
   constructor(url: string) {
     super({
       ...natsOptions(url),
@@ -76,19 +79,19 @@ export class NatsTransporter extends Nats implements Asking {
     });
   }
 
-  /** Moleculer tries for ever to connect: here the start fails where that is of no use. */
+  /** Moleculer tries for ever to connect; here the start fails when that cannot help. */
   override init(transit: Base["transit"], ...handlers: unknown[]): void {
     super.init(transit, ...handlers);
     const connect = transit.connect.bind(transit);
     transit.connect = () => Promise.race([connect(), this.#refused.promise]);
   }
 
-  /** Bytes that the connected server takes in one message; after an outage it may be another server. */
+  /** Bytes of one message that the connected server takes; after an outage it may be another server. */
   get payloadBytesMax(): number {
     return this.client?.info?.max_payload ?? PAYLOAD_BYTES;
   }
 
-  /** What `$node.options` lists of it: user and password are among the rest. */
+  /** The part of the transporter that `$node.options` shows: the other fields hold user and password. */
   toJSON(): object {
     return { type: "NATS" };
   }
@@ -99,7 +102,7 @@ export class NatsTransporter extends Nats implements Asking {
     void this.#watch(this.client!);
   }
 
-  /** Moleculer flushes first, which waits for a server that is away. */
+  /** Moleculer's own flushes first, and would wait for a server that is away. */
   override async disconnect(): Promise<void> {
     const { client } = this;
     if (!client) return;
@@ -115,7 +118,7 @@ export class NatsTransporter extends Nats implements Asking {
     await this.#claim(client);
     this.#inbox = `${this.prefix}.UNDELIVERED.${this.nodeID}`;
     client.subscribe(`${this.#inbox}.*`, { callback: (_error, message) => this.#undelivered(message) });
-    // Answered on the main loop: a node whose loop hangs does not count as alive.
+    // Answered on the main loop, so that a node whose loop hangs does not count as alive.
     client.subscribe(this.#probeSubject(this.nodeID), {
       callback: (_error, message) => void message.respond(this.broker.instanceID),
     });
@@ -129,7 +132,7 @@ export class NatsTransporter extends Nats implements Asking {
     const rival = await rivalOf(client, subjects, broker.instanceID);
     if (rival === undefined) return;
     const refusal = brokerErrors.NODEID_TAKEN({ nodeID });
-    // A farewell under this id would take the node out that owns it.
+    // Moleculer's farewell under this id would make the other nodes remove the process that owns it.
     this.connected = false;
     transit.disconnecting = true;
     this.#refused.reject(refusal);
@@ -149,7 +152,7 @@ export class NatsTransporter extends Nats implements Asking {
       return this.broker.Promise.reject(new Errors.BrokerDisconnectedError("the connection to NATS is closed"));
     if (data.length > this.payloadBytesMax)
       return refuseOversize(this.transit, packet, data.length, this.payloadBytesMax);
-    // The server answers the reply subject itself when nobody listens to the topic; a node that does ignores it.
+    // When no node listens to the topic, the server answers to the reply subject; a node that listens ignores it.
     const isRequest = packet.type === "REQ" && packet.target != null;
     client.publish(topic, data, isRequest ? { reply: `${this.#inbox}.${(packet.payload as { id: string }).id}` } : {});
     return this.broker.Promise.resolve();
@@ -189,10 +192,10 @@ export class NatsTransporter extends Nats implements Asking {
   async #watch(client: NatsConnection): Promise<void> {
     for await (const { type } of client.status()) {
       if (type === Events.Disconnect) this.#onDisconnect();
-      // Whoever watches must not end: it would never notice the next outage.
+      // An error must not end this loop: it would never notice the next outage.
       else if (type === Events.Reconnect)
         await this.#onReconnect().catch((error: unknown) =>
-          this.logger.error("not all is as before the outage", error),
+          this.logger.error("restoring the state after the outage failed", error),
         );
     }
   }
@@ -215,7 +218,10 @@ export class NatsTransporter extends Nats implements Asking {
     await announced;
   }
 
-  /** One that cannot be sent, as when it is too large, becomes an error, as it would have been without the outage. */
+  /**
+   * Sends a kept reply. One that cannot be sent, for example because it is too large, becomes an error, as it would
+   * have been without the outage.
+   */
   async #publishKept(reply: Packet): Promise<void> {
     try {
       await this.prepublish(reply);

@@ -1,10 +1,10 @@
-// A packet larger than the bus carries is refused by name where it is sent. Sent, it would cost NATS's connection to the
-// sender, or a worker's to its peer, and all that others have in flight on it; a reply dropped in silence would be a
-// time-out for its caller.
+// Refuses a packet larger than the bus carries, by name, where it is sent. Sent, it would close the connection of the
+// sender (NATS) or of the peer (TCP), with all calls in flight on it. A reply dropped in silence would be a time-out
+// for its caller.
 import { callErrors } from "../../contract/index.ts";
 import type { Packet } from "./asking.ts";
 
-/** Of Moleculer's transit, as far as we need it here. */
+/** The parts of Moleculer's transit that we use. */
 interface Transit {
   pendingRequests: Map<string, { reject(error: Error): void }>;
   removePendingRequest(id: string): void;
@@ -12,8 +12,8 @@ interface Transit {
 }
 
 /**
- * Tells whoever waits for this packet that it is too large, and resolves. Rejects where nobody waits: with an event, or
- * with what the node says of itself.
+ * Tells the caller that waits for this packet that it is too large, and resolves. Rejects when there is no such caller:
+ * for an event, or for the node's own description.
  */
 export async function refuseOversize(transit: Transit, packet: Packet, bytes: number, bytesMax: number): Promise<void> {
   const { type, target } = packet;
@@ -31,7 +31,8 @@ export async function refuseOversize(transit: Transit, packet: Packet, bytes: nu
   const refusal = callErrors.ANSWER_TOO_LARGE({
     message: `the answer has ${bytes} bytes, the bus carries ${bytesMax}: ask for less at a time`,
   });
-  // Without what the call has left in meta and headers: it may be that. An error that is as large is told in short.
+  // Meta and headers of the call are left out, since they may be what is too large. An error that is too large is sent
+  // in short.
   if (type === "RES") return transit.sendResponse(target!, payload.id, {}, {}, null, refusal);
   throw new Error(`a packet ${type} has ${bytes} bytes, the bus carries ${bytesMax}`);
 }

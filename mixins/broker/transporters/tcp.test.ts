@@ -5,7 +5,7 @@ import { PAYLOAD_BYTES, readEnvironment } from "../../kernel/index.ts";
 import { TcpTransporter } from "./tcp.ts";
 
 const brokers: ServiceBroker[] = [];
-/** The test tells each worker of the others, as the supervisor does, and hears nothing. */
+/** The test tells each worker of the others, as the supervisor does, and ignores what they report. */
 const send = Object.getOwnPropertyDescriptor(process, "send");
 beforeAll(() => void Reflect.deleteProperty(process, "send"));
 afterAll(async () => {
@@ -14,7 +14,7 @@ afterAll(async () => {
 });
 
 async function join(nodeID: string, actions: ServiceSchema["actions"] = {}): Promise<ServiceBroker> {
-  // Megabytes are slow on a machine that others use: what is answered late is answered.
+  // Megabytes take long on a busy machine: a late answer is accepted.
   const environment = readEnvironment({ REQUEST_TIMEOUT_MS: "60000" });
   const options = { ...brokerOptions(environment), transporter: new TcpTransporter() as never };
   const broker = new ServiceBroker({ ...options, nodeID, logger: false });
@@ -26,7 +26,7 @@ async function join(nodeID: string, actions: ServiceSchema["actions"] = {}): Pro
   return broker;
 }
 
-test("a frame that is too large goes nowhere, is told of, and cuts nobody's line: what others have in flight is answered", async () => {
+test("a frame that is too large is not sent, its sender gets an error, and no connection closes: other calls in flight are answered", async () => {
   const slow = Promise.withResolvers<string>();
   const worker = await join("worker", {
     slow: () => slow.promise,

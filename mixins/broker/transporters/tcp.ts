@@ -1,12 +1,12 @@
-// Moleculer's TCP transporter, for the workers of one machine. The supervisor tells each worker of the others, by the
-// channel between parent and child, so nothing is broadcast on the network. What it lacks for that (moleculer 0.15.2,
+// Moleculer's TCP transporter for the workers of one machine. The supervisor tells each worker of the others through
+// the channel between parent and child, so nothing is broadcast on the network. What differs (moleculer 0.15.2,
 // src/transporters/tcp.js):
 //
-//   1. it listens on every interface, to whoever comes: here on the loopback one only
-//   2. news travel by gossip, every two seconds: here a worker that joins, changes or leaves says so to all at once
-//   3. a worker that died is noticed by those that had a connection to it: here all have one
-//   4. a packet that could not be sent fails with the socket's error, whatever that is: here as "not available"
-//   5. one that is too large closes the line, and with it goes what others have in flight: here it is not sent
+//   1. it listens on every interface; here only on the loopback interface
+//   2. news travel by gossip every two seconds; here a worker that joins, changes or leaves tells all others at once
+//   3. only workers with a connection to it notice that a worker died; here all have one
+//   4. a packet that could not be sent fails with any error of the socket; here as "not available"
+//   5. a packet that is too large closes the connection, with all calls in flight on it; here it is not sent
 import { once } from "node:events";
 import type { Server } from "node:net";
 import { Errors, Transporters } from "moleculer";
@@ -17,8 +17,8 @@ import { refuseOversize } from "./oversize.ts";
 const HOST = "127.0.0.1";
 const limits = {
   /**
-   * Bytes that a reader keeps before it closes the line: it counts a packet that is not whole yet together with what has
-   * just come, 64 KiB at most, and the next packet's begin.
+   * Bytes that a reader keeps before it closes the connection: it counts an incomplete packet together with the last
+   * chunk, 64 KiB at most, and the beginning of the next packet.
    */
   unreadBytes: PAYLOAD_BYTES + 128 * 1_024,
 };
@@ -29,7 +29,7 @@ interface Node {
   readonly available: boolean;
   readonly instanceID: string;
 }
-/** What there is of Moleculer's class and of what it works with; its own types know little of it. */
+/** The parts of Moleculer's class that we use; its own types declare few of them. */
 interface Base {
   opts: { port: number };
   connected: boolean;
@@ -56,7 +56,7 @@ export class TcpTransporter extends Tcp implements Asking {
   onUndelivered: Asking["onUndelivered"] = () => {};
   onLost: Asking["onLost"] = () => {};
   connectedAt = -Infinity;
-  /** As much as NATS carries: what works between workers works between pods. */
+  /** As much as NATS carries: a call that works between workers also works between pods. */
   readonly payloadBytesMax = PAYLOAD_BYTES;
   readonly #hear = (message: FromSupervisor): void => this.#onMessage(message);
 
@@ -69,7 +69,7 @@ export class TcpTransporter extends Tcp implements Asking {
     const { server } = this.reader;
     server.close();
     await once(server, "close");
-    // Exclusive: in a cluster's worker a port is shared with the others unless it says so.
+    // Exclusive: otherwise the processes of Node's cluster module would share the port.
     server.listen({ host: HOST, port: 0, exclusive: true });
     await once(server, "listening");
     this.opts.port = (server.address() as { port: number }).port;
@@ -109,7 +109,7 @@ export class TcpTransporter extends Tcp implements Asking {
     });
   }
 
-  /** A ping, which the node's main loop answers. The supervisor says when a process is gone. */
+  /** A ping, which the node's main loop answers. The supervisor reports when a process is gone. */
   async probe(nodeId: string, withinMs: number): Promise<Answer | undefined> {
     const node = this.nodes.get(nodeId);
     if (!this.connected || !node) return undefined;
@@ -117,7 +117,7 @@ export class TcpTransporter extends Tcp implements Asking {
     return answered ? { instance: node.instanceID } : "silent";
   }
 
-  /** Each finds out by itself. */
+  /** Not needed: the supervisor tells every worker. */
   tellLost(): void {}
 
   #onMessage(message: FromSupervisor): void {
@@ -131,7 +131,7 @@ export class TcpTransporter extends Tcp implements Asking {
     }
   }
 
-  /** Sends what this node offers; as it opens the connection, it also lets us notice the other's end. */
+  /** Sends the description of this node. That opens a connection, by which each side notices the end of the other. */
   #introduce(nodeId: string): void {
     if (!this.broker.transit.isReady) return;
     const online = { [this.nodeID]: [this.registry.getNodeInfo(this.nodeID), 0, 0] };

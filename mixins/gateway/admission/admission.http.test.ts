@@ -2,14 +2,14 @@
 import { connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "../../kernel/index.ts";
-import { until } from "../gateway.fixture.ts";
+import { until } from "../../testing/index.ts";
 import { book, startLibrary, type Library } from "../library.fixture.ts";
 import { limits } from "../limits.ts";
 import type { Admission } from "./admission.ts";
 
 let gateway: Library;
 let inside: { admission: Admission };
-/** Calls wait for this, while there is something. */
+/** While this is set, calls wait for it. */
 let held: Promise<void> | undefined;
 const hold = (): (() => void) => {
   let release = () => {};
@@ -61,11 +61,11 @@ const reached = (action: string) => gateway.reached.filter(call => call.action =
 
 const nothingIsHeld = async () => {
   const left = () => [inside.admission.taken, inside.admission.waiting, gateway.running.requests];
-  await until(() => left().every(n => n === 0), "every place is given back").catch(() => {});
+  await until("every place is given back", () => left().every(n => n === 0), 5_000).catch(() => {});
   expect(left()).toEqual([0, 0, 0]);
   expect(await statusWithin(2_000)).toBe(200);
 };
-/** Of a plain request; undefined when there is none in time. */
+/** Status of a plain request; undefined when there is none in time. */
 const statusWithin = (ms: number): Promise<number | undefined> =>
   fetch(gateway.url + BOOK, { signal: AbortSignal.timeout(ms) }).then(
     ({ status }) => status,
@@ -76,7 +76,7 @@ test("a client that pipelines a packet full of requests and hangs up leaves noth
   const release = hold();
   const before = reached("books.get");
   const socket = await send(get(BOOK).repeat(1_390));
-  await until(() => reached("books.get") > before, "the first");
+  await until("the first", () => reached("books.get") > before);
   socket.destroy();
   await new Promise(resolve => setTimeout(resolve, 30));
   release();
@@ -93,11 +93,11 @@ test("pipelined requests are begun one after the other and answered in their ord
   const release = hold();
   const before = reached("books.get");
   const socket = await send(get(BOOK) + get("/health/live") + get(BOOK) + get("/nowhere", "Connection: close\r\n"));
-  await until(() => reached("books.get") === before + 1, "the first");
+  await until("the first", () => reached("books.get") === before + 1);
   await new Promise(resolve => setTimeout(resolve, 50));
   expect([reached("books.get"), socket.text]).toEqual([before + 1, ""]);
   release();
-  await until(() => socket.closed, "the end");
+  await until("the end", () => socket.closed);
   expect([...socket.text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)).toEqual([
     "200",
     "200",
@@ -109,14 +109,14 @@ test("pipelined requests are begun one after the other and answered in their ord
 test("behind an answer that closes the connection no request is begun, and at most the limit of requests waits", async () => {
   const before = reached("books.get");
   const closing = await send(get("/nowhere", "Connection: close\r\n") + get(BOOK));
-  await until(() => closing.closed, "the end");
+  await until("the end", () => closing.closed);
   expect(reached("books.get")).toBe(before);
 
   const release = hold();
   const many = await send(get(BOOK).repeat(limits.pipelinedMax + 20));
-  await until(() => reached("books.get") === before + 1, "the first");
+  await until("the first", () => reached("books.get") === before + 1);
   release();
-  await until(() => many.closed, "the end");
+  await until("the end", () => many.closed);
   expect([...many.text.matchAll(/HTTP\/1\.1 200/g)]).toHaveLength(limits.pipelinedMax + 1);
   await nothingIsHeld();
 });
@@ -124,13 +124,13 @@ test("behind an answer that closes the connection no request is begun, and at mo
 test("stalled bodies, more than there are places, take none", async () => {
   const many = limits.requestsMax + 50;
   await Promise.all(Array.from({ length: many }, () => send(STALLED)));
-  await until(() => gateway.running.requests >= many, "all are there");
+  await until("all are there", () => gateway.running.requests >= many);
   expect(await statusWithin(2_000)).toBe(200);
   for (const socket of sockets.splice(0)) socket.destroy();
   await nothingIsHeld();
 });
 
-// Each await of an exchange, and a client that leaves while it is there.
+// Each await of an exchange, with a client that leaves during it.
 test.each([
   ["its body is on its way", STALLED, () => true],
   ["its call is under way", get(BOOK), () => reached("books.get") > 0],
@@ -141,7 +141,7 @@ test.each([
   const release = request === "open stream" ? () => {} : hold();
   const text = request.endsWith("stream") ? get(`/api/v1/loans/${loan}/stream`, authorization) : request;
   const all = await Promise.all(Array.from({ length: request === "open stream" ? 1 : 5 }, () => send(text)));
-  await until(isThere, "it is there");
+  await until("it is there", isThere);
   expect(inside.admission.taken).toBe(request.startsWith("GET") ? 5 : 0);
   await new Promise(resolve => setTimeout(resolve, 20));
   for (const socket of all) socket.resetAndDestroy();
@@ -173,7 +173,7 @@ test("a client that is killed while the keys are fetched gives everything back",
 test("a gateway whose places are all taken says so in metrics and in readiness", async () => {
   const release = hold();
   const clients = Array.from({ length: limits.requestsPerAddressMax + 1 }, () => gateway.http("GET", BOOK));
-  await until(() => inside.admission.taken === limits.requestsPerAddressMax, "its part is taken");
+  await until("its part is taken", () => inside.admission.taken === limits.requestsPerAddressMax);
   const { text } = await gateway.http("GET", "/metrics", { token: await gateway.token(newId(), ["admin"]) });
   expect(text).toContain(`http_places_taken ${limits.requestsPerAddressMax}\n`);
   expect(text).toContain("http_requests_saturated_total 1\n");

@@ -1,6 +1,6 @@
-// Bounds the requests that this gateway works on at once, in all and of one address. A request holds a place from the moment
-// it is read until its call is answered. A request whose body is still on its way holds none, nor does an event stream: how
-// long those last is up to the client. A client that leaves while it waits leaves the queue.
+// Bounds the requests that this gateway works on at once, in total and for each address. A request holds a place from
+// the moment it is read until its call is answered. A request whose body is still arriving holds none, nor does an
+// event stream: the client decides how long those last. A client that leaves while it waits leaves the queue.
 import type { Clock } from "../../kernel/index.ts";
 import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
@@ -14,7 +14,7 @@ export interface Client {
 
 export interface AdmissionOptions {
   readonly clock: Clock;
-  /** Logs that all places are taken, and that there are some again, not more often than every 10 s. */
+  /** Logs that all places are taken, and that there are free ones again, at most every 10 s. */
   readonly say?: (message: string) => void;
 }
 
@@ -47,7 +47,7 @@ export class Admission {
   get isFull(): boolean {
     return this.#taken >= limits.requestsMax;
   }
-  /** Full, and no place was given back for longer than a call may take: no request at work here will end by itself. */
+  /** Full, and no place was given back for longer than a call may take: no running request will end without help. */
   get isStuck(): boolean {
     return this.isFull && this.#clock.monotonic() - this.#gaveBackAt > limits.stuckMs;
   }
@@ -116,6 +116,6 @@ export class Admission {
     if (full && now - this.#saidAt < limits.saidAgainMs) return;
     this.#said = full;
     if (full) this.#saidAt = now;
-    this.#say(full ? `all ${limits.requestsMax} places are taken: requests wait` : "there are places again");
+    this.#say(full ? `all ${limits.requestsMax} places are taken: requests wait` : "there are free places again");
   }
 }

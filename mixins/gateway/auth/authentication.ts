@@ -18,7 +18,7 @@ export const ANONYMOUS: User = Object.freeze({ id: "", roles: Object.freeze([]) 
 
 type Keys = { readonly find: ReturnType<typeof createLocalJWKSet>; readonly fetchedAt: number };
 
-/** Whether the request brings this secret as its bearer token. The time that it takes does not depend on the secret. */
+/** Whether the request has this secret as its bearer token. The comparison takes the same time for every secret. */
 export function isBearer({ headers: { authorization = "" } }: IncomingMessage, secret: string): boolean {
   const digest = (text: string): Buffer => hash("sha256", text, "buffer");
   return timingSafeEqual(digest(BEARER.exec(authorization)?.[1] ?? ""), digest(secret));
@@ -58,7 +58,7 @@ export class Authenticator {
       const { sub, exp, roles } = payload;
       if (!sub || !Array.isArray(roles) || !roles.every(role => typeof role === "string"))
         throw new errors.JWTInvalid("claims");
-      // A role of another release that is not known here opens nothing.
+      // A role that this release does not know opens no route.
       const user = Object.freeze({ id: sub, roles: Object.freeze(roles as Role[]) });
       return Object.freeze({ user, expiresAt: exp! * 1_000 });
     } catch (error) {
@@ -98,7 +98,7 @@ export class Authenticator {
     return this.#fetching;
   }
 
-  /** The newest token is the last. Refusals are not remembered: an attacker sends another token each time. */
+  /** Verified tokens, the newest last. Refusals are not remembered: an attacker sends another token each time. */
   #remember(key: string, verified: Verified): void {
     this.#verified.delete(key);
     const cachedUntil = Math.min(verified.expiresAt, this.#clock.now() + limits.tokenCacheMs);

@@ -1,4 +1,4 @@
-// The network that a request comes from. Limits count by it.
+// The network that a request comes from. Limits count by network.
 import type { IncomingMessage } from "node:http";
 import { isIP, isIPv6 } from "node:net";
 

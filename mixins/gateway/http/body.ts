@@ -5,7 +5,7 @@ import type { Refusal } from "../../kernel/index.ts";
 import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 
-/** Bytes that are no UTF-8 are refused: they would be stored as U+FFFD, another text than was sent. */
+/** Bytes that are not UTF-8 are refused: they would be stored as U+FFFD, another text than was sent. */
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 export const hasBody = ({ "content-length": length, "transfer-encoding": encoding }: IncomingHttpHeaders): boolean =>
@@ -19,7 +19,8 @@ export const hasBody = ({ "content-length": length, "transfer-encoding": encodin
 export function whenBodyKnown(req: IncomingMessage, callback: () => void): void {
   const known = (): void => {
     req.off("readable", look).off("end", empty);
-    // In the next turn the stream knows that nothing listens for `readable` any more; before it, a reader would get no data.
+    // In the next turn the stream knows that `readable` has no listener any more; before it, a reader would get no
+    // data.
     setImmediate(callback);
   };
   const look = (): void => {
@@ -53,13 +54,13 @@ export function parseBody(bytes: Uint8Array): unknown {
   return body;
 }
 
-/** The body as it was sent, for a check of its signature; "" when there is none. */
+/** The body as it was sent, for a check of its signature; "" without one. */
 export async function readText(req: IncomingMessage): Promise<string> {
   return hasBody(req.headers) ? textOf(await plainBytesOf(req)) : "";
 }
 
 async function plainBytesOf(req: IncomingMessage): Promise<Buffer> {
-  // 50 kB inflate to 50 MB before any limit looks.
+  // 50 kB can inflate to 50 MB before any limit is checked.
   if ((req.headers["content-encoding"] ?? "identity").toLowerCase() !== "identity")
     throw gatewayErrors.UNSUPPORTED_ENCODING();
   return bytesOf(req);
@@ -103,7 +104,7 @@ function checkBytes(bytes: Uint8Array): void {
     } else if (byte === COMMA) {
       if (++items > limits.bodyItemsMax) throw tooManyValues();
     }
-    // `[` and `{` differ in the bit that makes small letters of capitals; so do their ends.
+    // `[` and `{` differ in the bit by which small letters differ from capitals; so do `]` and `}`.
     else if ((byte & ~CASE) === OPEN) {
       if (++depth > limits.bodyDepthMax) throw tooDeep();
     } else if ((byte & ~CASE) === CLOSE) depth--;

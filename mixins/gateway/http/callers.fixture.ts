@@ -1,8 +1,8 @@
-// Callers that ask for one thing after the other until the port is closed. As a process: node callers.fixture.ts <port>
-// <callers>, with each outcome as a message.
+// Callers that send one request after another until the port is closed. As a process: node callers.fixture.ts <port>
+// <callers>; it sends each outcome as a message.
 import { Agent, request } from "node:http";
 
-/** One request; the code of the error if there was no whole response. */
+/** Sends one request; answers the code of the error if there was no complete response. */
 export const ask = (url: string, agent: Agent): Promise<string> =>
   new Promise(resolve => {
     const call = request(url, { agent }, response => {

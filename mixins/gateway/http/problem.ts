@@ -82,16 +82,16 @@ const WAIT: Record<number, string> = {
   503: "nothing was done: try again later",
   504: "it is not known whether this took effect: repeat it, with the same Idempotency-Key if it had one",
 };
-/** Milliseconds, when the error does not say. */
+/** Default in milliseconds for errors that name no time. */
 const RETRY_AFTER_MS: Record<number, number> = { 429: 10_000, 503: 1_000, 504: 1_000 };
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
 
-/** The status of a client's error; a number in any other error (of a database, of an upstream) says nothing to the client. */
+/** The status of a client's error. A number in any other error (of a database, of another server) is none of ours. */
 function statusOf({ code }: ErrorLike): number | undefined {
   return Number.isInteger(code) && Number(code) >= 400 && Number(code) < 500 ? Number(code) : undefined;
 }
 
-/** Only field and message of each issue: validators also tell the value, the node and the action. */
+/** Only field and message of each issue: validators also add the value, the node and the action. */
 function issuesOf(value: unknown): Issue[] {
   if (!Array.isArray(value)) return [];
   return value
@@ -99,7 +99,7 @@ function issuesOf(value: unknown): Issue[] {
     .map(({ field, message }: Record<string, unknown>) => ({ field: cut(textOf(field)), message: textOf(message) }));
 }
 
-/** The name of an unknown field is the client's text, of any length. */
+/** Shortened: the name of an unknown field is the client's text, of any length. */
 const cut = (text: string): string =>
   text.length > FIELD_CHARS ? `${text.slice(0, FIELD_CHARS).toWellFormed()}…` : text;
 const FIELD_CHARS = 200;
@@ -109,7 +109,7 @@ export function sendProblem(req: IncomingMessage, res: ServerResponse, { problem
   if (res.headersSent) return void res.destroy();
   afterBody(req, () => {
     if (res.headersSent || res.destroyed) return;
-    // Bytes that are still on their way would be read as the next request.
+    // The connection closes: bytes still arriving would be read as the next request.
     if (!req.complete) res.shouldKeepAlive = false;
     send(res, problem.status, problem, {
       "Content-Type": PROBLEM_JSON,
@@ -119,7 +119,7 @@ export function sendProblem(req: IncomingMessage, res: ServerResponse, { problem
   });
 }
 
-/** RFC 6750: `invalid_token` only for a token that was looked at; at a log-in the password is wrong. */
+/** RFC 6750: `invalid_token` only for a token that was checked; at a log-in the password is wrong. */
 const challengeOf = ({ headers: { authorization } }: IncomingMessage, { type }: Problem): string =>
   authorization !== undefined && TOKEN_PROBLEMS.has(type) ? 'Bearer error="invalid_token"' : "Bearer";
 const TOKEN_PROBLEMS = new Set(
@@ -138,7 +138,7 @@ function afterBody(req: IncomingMessage, callback: () => void): void {
   req.once("end", done).once("close", done).resume();
 }
 
-/** Errors of Node's parser that are not just "no HTTP". */
+/** Errors of Node's parser with a code of their own; all others mean that the bytes are no HTTP. */
 const PROTOCOL: Readonly<Record<string, () => Refusal>> = {
   HPE_HEADER_OVERFLOW: () => gatewayErrors.HEADERS_TOO_LARGE({ bytes: limits.headerBytesMax }),
   HPE_CHUNK_EXTENSIONS_OVERFLOW: gatewayErrors.CHUNK_EXTENSIONS_TOO_LARGE,
@@ -152,12 +152,12 @@ export function onClientError(error: Error & { code?: string }, socket: Duplex):
   endWith(socket, (PROTOCOL[error.code ?? ""] ?? gatewayErrors.PROTOCOL)());
 }
 
-/** CONNECT asks for a proxy. Node would close the connection without a word. */
+/** Refuses CONNECT, which asks for a proxy. Node would close the connection without an answer. */
 export function onConnect(_req: IncomingMessage, socket: Duplex): void {
   endWith(socket, gatewayErrors.PROTOCOL({ message: "this is no proxy" }));
 }
 
-/** There was no request to take an id from: a new id ties the answer to the client's report of it. */
+/** There is no request to take an id from: a new id ties the answer to the client's report of it. */
 function endWith(socket: Duplex, { type: code, code: status, message: detail }: Refusal): void {
   const requestId = randomUUID();
   const type = problemType(code);

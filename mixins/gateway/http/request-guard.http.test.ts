@@ -2,7 +2,8 @@
 import { connect } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { newId } from "../../kernel/index.ts";
-import { raw, until } from "../gateway.fixture.ts";
+import { until } from "../../testing/index.ts";
+import { raw } from "../gateway.fixture.ts";
 import { book, routes, startLibrary, type Library } from "../library.fixture.ts";
 import { limits } from "../limits.ts";
 import { SECURITY_HEADERS } from "./respond.ts";
@@ -152,7 +153,7 @@ describe("the protocol", () => {
       expect(answer).toContain('"/problems/too-many-fields"');
       expect(answer).toContain(`at most ${limits.headersMax} header fields`);
     }
-    // The last of them is the one that matters.
+    // The last field, the Idempotency-Key, must not get lost.
     const fields = "a:\r\n".repeat(limits.headersMax);
     const loan = `POST /api/v1/loans HTTP/1.1\r\nHost: a\r\n${fields}Idempotency-Key: a-key-of-mine\r\nContent-Length: 0\r\n\r\n`;
     expect(await raw(gateway.port, loan)).toMatch(/^HTTP\/1\.1 431 /);
@@ -175,7 +176,7 @@ describe("the protocol", () => {
     await new Promise(resolve => setTimeout(resolve, 100));
     expect(answer).toBe("");
     socket.write(body.slice(40_000));
-    await until(() => answer.includes("unauthenticated"), "the reply");
+    await until("the reply", () => answer.includes("unauthenticated"));
     expect(answer).toMatch(/^HTTP\/1\.1 401 [^]*connection: keep-alive/i);
     socket.destroy();
   });

@@ -1,6 +1,6 @@
-// Refuses malformed requests before the router sees them. Each check stands for a way in which moleculer-web alone fails:
-// OPTIONS with `Access-Control-Request-Method: DELETE` would run the DELETE action, two Host headers would be one, a
-// wrong method would be a 404, and a path would match in any case and with `%2F` decoded into a param.
+// Refuses malformed requests before the router sees them. Each check mends a mistake of moleculer-web: OPTIONS with
+// `Access-Control-Request-Method: DELETE` would run the DELETE action, two Host headers would count as one, a wrong
+// method would be a 404, and a path would match in any case and with `%2F` decoded into a param.
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { callErrors } from "../../contract/index.ts";
@@ -12,9 +12,9 @@ import { SECURITY_HEADERS } from "./respond.ts";
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
 export interface RequestGuard {
-  /** Methods that the path answers, HEAD among them; none = there is no such path. */
+  /** Methods of the path, HEAD included; an empty list when there is no such path. */
   readonly methodsOf: (path: string) => readonly string[];
-  /** Handlers by path that do without the router: a probe must not wait behind anything. GET and HEAD only. */
+  /** Handlers by path that bypass the router: a probe must not wait behind other requests. GET and HEAD only. */
   readonly plain: ReadonlyMap<string, Handler>;
   /** The router. */
   readonly handle: Handler;
@@ -37,7 +37,7 @@ export const guardRequests =
   (req, res) => {
     const id = requestIdOf(req.headers["x-request-id"]);
     req.headers["x-request-id"] = id;
-    // moleculer-web would take it, of any length, as the trace id.
+    // moleculer-web would use it as the trace id, at any length.
     delete req.headers["x-correlation-id"];
     for (const [name, value] of SECURITY_HEADERS) res.setHeader(name, value);
     res.setHeader("X-Request-ID", id);

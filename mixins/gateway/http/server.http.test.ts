@@ -6,7 +6,7 @@ import { expect, test } from "@jest/globals";
 import { newId } from "../../kernel/index.ts";
 import { readEnvironment } from "@valence/runtime/kernel";
 import { ask } from "./callers.fixture.ts";
-import { until } from "../gateway.fixture.ts";
+import { until } from "../../testing/index.ts";
 import { api, book, startLibrary } from "../library.fixture.ts";
 import { HttpServer } from "./server.ts";
 
@@ -31,7 +31,7 @@ test("a stop under keep-alive load resets no one, says 503 at readiness before t
     response.setEncoding("utf8").on("data", (chunk: string) => (streamed += chunk));
     response.on("end", () => (streamed += "<end>"));
   });
-  await until(() => streamed.includes("id: 1"), "the stream");
+  await until("the stream", () => streamed.includes("id: 1"));
 
   const outcomes: string[] = [];
   const ready: string[] = [];
@@ -40,7 +40,7 @@ test("a stop under keep-alive load resets no one, says 503 at readiness before t
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     while (!stop.signal.aborted) {
       const outcome = await ask(`${gateway.url}/api/v1/books/${book.id}`, agent);
-      // A port that is closed is no reset: the balancer has seen readiness by then.
+      // A refused connection is no reset: the balancer has seen readiness by then.
       if (outcome === "ECONNREFUSED") break;
       outcomes.push(outcome);
     }
@@ -53,7 +53,7 @@ test("a stop under keep-alive load resets no one, says 503 at readiness before t
       await sleep(50);
     }
   })();
-  await until(() => outcomes.length > 40, "load");
+  await until("load", () => outcomes.length > 40);
   const startedAt = performance.now();
   await gateway.stop();
   const tookMs = performance.now() - startedAt;
@@ -70,11 +70,11 @@ test("a gateway that is not scheduled while it drains resets no connection that 
   const waiting: ServerResponse[] = [];
   const server = new HttpServer((_req, res) => void waiting.push(res));
   const port = await server.listen(0);
-  // In a process of their own: they go on while this one's loop stands still.
+  // In a process of their own: they go on while the loop of this one is blocked.
   const outcomes: string[] = [];
   const clients = fork(new URL("./callers.fixture.ts", import.meta.url), [`${port}`, "20"]);
   clients.on("message", outcome => outcomes.push(outcome as string));
-  await until(() => waiting.length === 20, "the callers");
+  await until("the callers", () => waiting.length === 20);
   const answer = () => {
     for (const res of waiting.splice(0)) res.end("ok");
   };
@@ -94,7 +94,7 @@ test("a gateway that is not scheduled while it drains resets no connection that 
 test("a call that outlives the grace is cut, and the stop returns", async () => {
   const gateway = await startLibrary({ "books.get": () => sleep(8_000) });
   const asked = ask(`${gateway.url}/api/v1/books/${book.id}`, new Agent());
-  await until(() => gateway.reached.some(({ action }) => action === "books.get"), "the call");
+  await until("the call", () => gateway.reached.some(({ action }) => action === "books.get"));
   await gateway.stop();
   expect(await asked).toBe("ECONNRESET");
 }, 20_000);

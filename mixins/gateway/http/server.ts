@@ -1,5 +1,5 @@
-// The gateway's own HTTP server: Node's limits set for an API, connections bounded in all and for each address, and a stop that
-// resets no connection.
+// The gateway's own HTTP server: Node's limits set for an API, connections bounded in total and for each address, and a
+// stop that resets no connection.
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,7 +12,7 @@ import { Turns } from "./pipelining.ts";
 export interface HttpServerOptions {
   /** Proxies before the server: with any, the address of a connection is not the client's. Default 0. */
   readonly proxies?: number;
-  /** Logs that connections are dropped, not more often than every 10 s. */
+  /** Logs that connections are dropped, at most every 10 s. */
   readonly say?: (message: string) => void;
 }
 
@@ -20,9 +20,9 @@ export class HttpServer {
   readonly #server: Server;
   readonly #responses = new Set<ServerResponse>();
   #draining = false;
-  /** While the port closes, requests wait for it here. */
+  /** While the port closes, requests wait here. */
   #gate: Promise<void> | undefined;
-  /** Connections so far. While draining, each request comes on one of its own. */
+  /** Number of connections so far. While draining, each request comes on a new one. */
   #arrivals = 0;
   readonly #byAddress = new Map<string, number>();
   readonly #say: (message: string) => void;
@@ -46,13 +46,14 @@ export class HttpServer {
         requestTimeout: limits.requestTimeoutMs,
         connectionsCheckingInterval: limits.connectionsCheckMs,
         keepAliveTimeout: limits.keepAliveMs,
-        // The request guard asks for it, and says so in a problem; Node's own 400 is empty.
+        // The request guard checks the Host header and answers a problem; Node's own 400 is empty.
         requireHostHeader: false,
         insecureHTTPParser: false,
       },
       serve,
     );
-    // The request guard counts fields: Node before 24.18.1 drops those past its limit, and later versions call them too many bytes.
+    // The request guard counts fields: Node before 24.18.1 drops fields past its limit, and later versions report them
+    // as too many bytes.
     this.#server.maxHeadersCount = 0;
     this.#server.maxConnections = limits.connectionsMax;
     this.#server.setTimeout(limits.socketIdleMs);
@@ -63,11 +64,11 @@ export class HttpServer {
     this.#server.on("drop", () => this.#drop(`all ${limits.connectionsMax} connections are taken`));
     this.#server.on("clientError", onClientError);
     this.#server.on("connect", onConnect);
-    // Left alone, Node answers an unknown Expect with an empty 417.
+    // Node's default answer to an unknown Expect is an empty 417.
     this.#server.on("checkExpectation", serve);
   }
 
-  /** Closes a connection that is one too many of its address, so that other addresses keep theirs. */
+  /** Closes a connection that is one too many for its address, so that other addresses keep theirs. */
   #admit(socket: Socket): void {
     const address = networkOf(socket.remoteAddress ?? "");
     const own = this.#byAddress.get(address) ?? 0;
@@ -90,12 +91,12 @@ export class HttpServer {
     this.#say(`a connection is closed unheard: ${why}`);
   }
 
-  /** Connections closed unheard, since the start. */
+  /** Connections closed without an answer, since the start. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Listens on this port, 0 = one that the system chooses, and resolves to it. Rejects when the port is taken. */
+  /** Listens on this port (0: the system chooses one) and resolves to it. Rejects when the port is taken. */
   async listen(port: number): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject).listen(port, () => {
@@ -118,9 +119,9 @@ export class HttpServer {
    *   3. the port closes, the waiting requests are served, and connections close as they fall idle
    *   4. `graceMs` after the call the other connections are cut
    *
-   * A server that closes at once resets each client that is between two requests, and every connection that the kernel holds
-   * for it: 13 of 20 busy clients. A server that only closes its port serves on for ever.
-   * `endStreams` is called before the port closes, and must end every response that never ends by itself.
+   * A server that closes at once resets each client that is between two requests, and every connection that the kernel
+   * holds for it: 13 of 20 busy clients. A server that closes only its port serves on for ever. `endStreams` is called
+   * before the port closes, and must end all responses that do not end by themselves.
    */
   async drain(graceMs: number, endStreams: () => void): Promise<void> {
     if (this.#draining || !this.#server.listening) return;
@@ -143,10 +144,10 @@ export class HttpServer {
   }
 
   /**
-   * Waits until no client has connected for a while. The while is counted in looks, not read from a clock: a process that
-   * was not scheduled for a second has seen nothing in it, and the kernel meanwhile holds the connections that came. Each
-   * look ends right after a turn of the loop, which accepts one connection at most (libuv 1.45 and later); so a look without
-   * a connection proves that the kernel holds none.
+   * Waits until no client has connected for a while. The while is counted in checks, not read from a clock: a process
+   * that was not scheduled for a second has checked nothing in it, and the kernel meanwhile holds the connections that
+   * came. Each check ends right after a turn of the loop, which accepts one connection at most (libuv 1.45 and later);
+   * so a check without a connection proves that the kernel holds none.
    */
   async #settled(): Promise<void> {
     let quiet = 0;

@@ -1,5 +1,6 @@
-// One line in the log for each request that is refused because of its sender: a failed log-in, 401, 403, 429, an e-mail address
-// that is taken. Guessing and probing show in these lines. They hold no token, no password and no e-mail address.
+// One line in the log for each request that is refused because of its sender: a failed log-in, 401, 403, 429, an e-mail
+// address that is taken. Guessing and probing show in these lines. They contain no token, no password and no e-mail
+// address.
 import { hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { addressOf } from "../http/address.ts";
@@ -12,12 +13,12 @@ const TYPES = new Set(["/problems/email-taken"]);
 
 export const concernsSecurity = ({ status, type }: Problem): boolean => STATUSES.has(status) || TYPES.has(type);
 
-/** A request that is refused, as far as the gateway knows it. */
+/** A refused request, as far as the gateway knows it. */
 export interface RefusedRequest {
   readonly req: IncomingMessage;
   /** Proxies before the gateway; see `addressOf`. */
   readonly proxies: number;
-  /** The pattern of its route; a path would be text of the client's choice. */
+  /** The pattern of its route; the path would be text of the client's choice. */
   readonly route: string;
   readonly user?: string | undefined;
   /** The e-mail address of an attempt to log in or register. */
@@ -37,7 +38,7 @@ export function securityLine(
   return `refused ${status} ${type.replace("/problems/", "")}: ${req.method} ${route}, ${sender.join(", ")}, request ${requestId}`;
 }
 
-/** A mark of an e-mail address that does not show it: the first 12 digits of the SHA-256 of the address in lower case. */
+/** Identifies an e-mail address without showing it: the first 12 digits of the SHA-256 of the address in lower case. */
 export const accountMark = (email: string): string => hash("sha256", email.toLowerCase()).slice(0, MARK_DIGITS);
 const MARK_DIGITS = 12;
 

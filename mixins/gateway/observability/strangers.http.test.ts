@@ -1,4 +1,4 @@
-// The endpoints for operators are closed to strangers, and the security log has a line for each that tries.
+// The endpoints for operators are closed to strangers, and each attempt has a line in the security log.
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { newId, Refusal } from "../../kernel/index.ts";
 import { startLibrary, type Library } from "../library.fixture.ts";

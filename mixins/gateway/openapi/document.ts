@@ -1,5 +1,5 @@
-// The API's own description (OpenAPI 3.1): the routes, and the schemas of their actions' answers as the registry has them, so
-// that a gateway describes services that run elsewhere without loading their code.
+// The API's description (OpenAPI 3.1): the routes, and the schemas of their actions' answers from the registry, so that
+// a gateway describes services that run elsewhere without loading their code.
 import type { ServiceBroker } from "moleculer";
 import Type, { type TSchema } from "typebox";
 import { openApi, type DescribedErrors, type Operation } from "../../contract/index.ts";
@@ -26,12 +26,12 @@ export interface ApiInfo {
   readonly name: string;
   /** Default `1`, the version in the routes' URLs. */
   readonly version?: string;
-  /** Default: how errors look. */
+  /** Default: a text on how errors look. */
   readonly description?: string;
 }
 const ERRORS = "Errors are `application/problem+json`; match on their `type`.";
 
-/** One document for each set of roles, until services come or go. */
+/** One document for each set of roles; cleared when services come or go. */
 export class ApiDocuments {
   readonly #broker: ServiceBroker;
   readonly #info: ApiInfo;
@@ -72,7 +72,7 @@ export class ApiDocuments {
   }
 }
 
-/** What an action says of its answers, as the registry has it. */
+/** The schema of an action's answers, as the registry has it. */
 interface Promises {
   readonly returns?: TSchema;
   readonly errors?: DescribedErrors;
@@ -114,7 +114,7 @@ function operationsOf(routes: readonly Route[], promises: ReadonlyMap<string, Pr
     const { action, status, idempotent, versioned, signedBy } = target;
     return {
       ...common,
-      // The signer decides about the body.
+      // The sender that signs the body decides about its form.
       ...(signedBy !== undefined && { body: {} }),
       id: idOf(action, url),
       tag: serviceOf(route),
@@ -129,7 +129,7 @@ function operationsOf(routes: readonly Route[], promises: ReadonlyMap<string, Pr
   });
 }
 
-/** What is not there is a 404 where the URL can name it; of a route without params only the body can have named it. */
+/** A missing resource is a 404 when the URL can name it; a route without params gets its ids in the body. */
 function asNamedBy({ path }: Route, errors: DescribedErrors = {}): DescribedErrors {
   if (Object.keys(path).length > 0) return errors;
   return Object.fromEntries(

@@ -1,4 +1,4 @@
-// Errors that a route may answer with whatever its action does: the gateway's own, and those of any call on its way.
+// Errors that a route may answer whatever its action does: the gateway's own, and those of any call.
 import { actorErrors } from "../../actor/index.ts";
 import { callErrors, describeErrors, type DescribedErrors } from "../../contract/index.ts";
 import { databaseErrors } from "../../database/index.ts";
@@ -11,7 +11,7 @@ import { rolesFor, type Route } from "../route/route.ts";
 const some = <E extends AnyErrors>(errors: E, codes: readonly (keyof E)[]): AnyErrors =>
   Object.fromEntries(codes.map(code => [code, errors[code]!]));
 
-/** Of any request: its line, its header, its fields. */
+/** For any request: its line, its header, its fields. */
 const OF_REQUESTS = {
   ...some(gatewayErrors, [
     "PROTOCOL",
@@ -44,7 +44,7 @@ const OF_TOKENS = some(gatewayErrors, ["UNAUTHENTICATED", "INVALID_TOKEN"]);
 const OF_KEYS = some(gatewayErrors, ["BAD_IDEMPOTENCY_KEY", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_KEY_ABANDONED"]);
 const OF_STREAMS = some(gatewayErrors, ["BAD_LAST_EVENT_ID", "TOO_MANY_STREAMS", "STOPPING"]);
 
-/** Of any call: where it is going, nothing can be done now. */
+/** For any call: the service cannot be reached, or cannot work now. */
 const OF_CALLS = Object.fromEntries(
   [some(gatewayErrors, ["SATURATED"]), callErrors, actorErrors, storeErrors, databaseErrors, redisErrors].flatMap(
     errors => Object.entries<AnyErrors[string]>(errors).filter(([, { status }]) => status === 503 || status === 504),

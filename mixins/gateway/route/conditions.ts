@@ -1,7 +1,7 @@
-// Conditional requests (RFC 9110, 13). No header that asks for safety is ignored. A change of a resource that has a version
-// carries its conditions to the service that owns the resource. A resource without a version has no state that a client could
-// name, so that its change under a condition is refused (412). That is stricter than the RFC in one point: there
-// If-Unmodified-Since is ignored where no date is known, and the change would be made.
+// Conditional requests (RFC 9110, 13). No header that asks for safety is ignored. A change of a resource with a version
+// carries its conditions to the service that owns the resource. A resource without a version has no state that a client
+// could name, so a conditional change of it is refused (412). That is stricter than the RFC in one point: there
+// If-Unmodified-Since is ignored when no date is known, and the change would be made.
 import type { IncomingHttpHeaders } from "node:http";
 import { assertConditions, conditionFailed, entityTag, type Conditions } from "../../contract/index.ts";
 import { type Refusal, rfc3339 } from "../../kernel/index.ts";
@@ -28,7 +28,7 @@ export function conditionsOf(headers: IncomingHttpHeaders): Conditions | undefin
   };
 }
 
-/** For a resource that has no version only `If-Match: *` can be true; whether the resource is there the action says. */
+/** For a resource without a version only `If-Match: *` can hold; the action decides whether the resource exists. */
 export function refuseConditions({ match, ...others }: Conditions): void {
   if (match?.[0] === "*" && Object.keys(others).length === 0) return;
   throw conditionFailed("this resource has no version that could be compared: nothing was done");

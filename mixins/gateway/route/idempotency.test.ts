@@ -6,7 +6,7 @@ test("Idempotency-Key: quoted or bare, 1 to 128, never a list", () => {
   expect(parse()).toBeUndefined();
   expect(parse('"a b c d e"')).toBe("a b c d e");
   expect(parse("1")).toBe("1");
-  // Base64, and what an sf-string may hold (RFC 9651): commas too, quotes and backslashes escaped.
+  // Base64, and the characters of an sf-string (RFC 9651): commas too, quotes and backslashes escaped.
   expect(parse("q83vEjRWeJA+/w==")).toBe("q83vEjRWeJA+/w==");
   expect(parse("{e02fd0e4-00fd-090A-ca30-0d00a0038ba0}")).toBe("{e02fd0e4-00fd-090A-ca30-0d00a0038ba0}");
   expect(parse('"a, b"')).toBe("a, b");

@@ -1,5 +1,5 @@
-// Idempotency-Key: how the header is written, and a refusal about the command id in the words of the client, which knows the id
-// as its key.
+// Idempotency-Key: how the header is written, and how refusals about the command id are put for the client, which knows
+// the id as its key.
 import type { IncomingMessage } from "node:http";
 import Type from "typebox";
 import { Refusal } from "../../kernel/index.ts";
@@ -8,9 +8,9 @@ import { gatewayErrors } from "../errors.ts";
 
 export const KEY_FIELD = "Idempotency-Key";
 /**
- * The header as it is sent: an sf-string (RFC 9651, as draft-ietf-httpapi-idempotency-key-header has it), or the bare key
- * that most clients send: a UUID, a ULID, base64. Bare text has no comma or semicolon: two fields arrive joined by a comma,
- * and parameters follow a semicolon. The API's description shows this same schema.
+ * The header: an sf-string (RFC 9651, as draft-ietf-httpapi-idempotency-key-header has it), or the bare key that most
+ * clients send: a UUID, a ULID, base64. A bare key has no comma or semicolon: two fields arrive joined by a comma, and
+ * parameters follow a semicolon. The API's description shows this same schema.
  */
 const PATTERN = String.raw`^(?:"(?:[ !#-\[\]-~]|\\["\\]){1,128}"|[!#-+\--:<-\[\]-~]{1,128})$`;
 const KEY = new RegExp(PATTERN);
@@ -21,7 +21,7 @@ export const KEY_HEADER = {
   schema: Type.String({ pattern: PATTERN }),
 };
 
-/** The client's key, or undefined without one; quoted and bare it is the same. Refuses (400) a malformed key. */
+/** The client's key, undefined without one; quoted and bare it is the same. Refuses (400) a malformed key. */
 export function parseKey(headers: IncomingMessage["headers"]): string | undefined {
   const text = headers["idempotency-key"];
   if (text === undefined) return undefined;
@@ -29,7 +29,7 @@ export function parseKey(headers: IncomingMessage["headers"]): string | undefine
   return text.startsWith('"') ? text.slice(1, -1).replaceAll(/\\(.)/g, "$1") : text;
 }
 
-/** Refusals of the runtime that are about the command id, as the client reads them. */
+/** Refusals of the runtime about the command id, in the client's words. */
 const OF_KEYS: Readonly<Record<string, () => Refusal>> = {
   COMMAND_ID_REUSED: () => gatewayErrors.IDEMPOTENCY_KEY_REUSED({ field: KEY_FIELD }),
   COMMAND_ID_TOO_LONG: () => gatewayErrors.BAD_IDEMPOTENCY_KEY({ field: KEY_FIELD, message: "is too long" }),

@@ -1,6 +1,6 @@
-// A route says where each param of an action comes from: schemas of what the client may send in path, query and body, and
-// one function from there to the action's params. Nothing else reaches the action. Routes are typed by action name: a route
-// to an action that is gone, or with params that the action does not take, does not compile.
+// A route says where each param of an action comes from: schemas of what the client may send in path, query and body,
+// and one function from these to the action's params. Nothing else reaches the action. Routes are typed by action name:
+// a route to a removed action, or with params that the action does not take, does not compile.
 import type { TProperties, TSchema } from "typebox";
 import {
   callErrors,
@@ -20,10 +20,10 @@ import type { Issue } from "../../kernel/index.ts";
 import { limits } from "../limits.ts";
 import { brokenTextIn, isPlainUtf8 } from "./text.ts";
 
-/** Whose requests a route answers: anyone's, those of any user that is logged in, or of users with one of these roles. */
+/** The users that a route answers: everybody, any user that is logged in, or users with one of these roles. */
 export type Access = "public" | "user" | Role | readonly Role[];
 
-/** Roles of which a user needs one; none = no role is needed. */
+/** Roles of which the user needs one; an empty list = none is needed. */
 export function rolesFor(access: Access): readonly string[] {
   if (access === "public" || access === "user") return [];
   return typeof access === "string" ? [access] : access;
@@ -35,7 +35,9 @@ export interface Request<P = unknown, Q = unknown, B = unknown> {
   readonly query: Q;
   readonly body: B;
   readonly user: User;
-  /** The conditions of a change, as the param of an action that changes a `versioned` resource; else empty. */
+  /**
+   * The conditions of a change, as the param of an action that changes a `versioned` resource; empty for other routes.
+   */
   readonly conditions: { readonly if?: Conditions };
   /** The client's Idempotency-Key, on routes that are `idempotent`. */
   readonly key: string | undefined;
@@ -64,15 +66,20 @@ interface Answers<A extends ActionName> {
   readonly versioned?: boolean;
   /** `Content-Location` of the answer, where the request names another resource. */
   readonly contentLocation?: string;
-  /** A header that signs the body: the route's own `body` is then `{ body, signature }`, byte for byte as it was sent. */
+  /**
+   * The header with the signature of the body: the route's own `body` is then `{ body, signature }`, byte for byte as
+   * it was sent.
+   */
   readonly signedBy?: string;
-  /** Whether an Idempotency-Key is taken: it becomes the command's id, so that a repeat gets the first answer. */
+  /**
+   * Whether the route takes an Idempotency-Key: it becomes the command's id, so that a repeat gets the first answer.
+   */
   readonly idempotent?: boolean;
 }
 
 export interface Route {
   readonly method: string;
-  /** As moleculer-web writes it: `/api/v1/loans/:id`. */
+  /** In moleculer-web's syntax: `/api/v1/loans/:id`. */
   readonly url: string;
   readonly summary: string;
   readonly access: Access;
@@ -84,7 +91,7 @@ export interface Route {
     path: Record<string, string>;
     search: string;
     body: unknown;
-    /** Whether `null` stands for itself: a merge patch (RFC 7396) removes by it. Else a null field is absent. */
+    /** Whether `null` is a value: a merge patch (RFC 7396) removes by it. Otherwise a null field counts as absent. */
     keepsNull?: boolean;
   }) => Pick<Request, "path" | "query" | "body">;
   /** An action that is called, or one whose events are streamed. */
@@ -102,7 +109,7 @@ export interface ActionTarget {
   readonly signedBy: string | undefined;
 }
 
-/** An event as a history answers it. */
+/** An event in the answer of a history. */
 export interface StreamedEvent {
   readonly type: string;
   /** Index in the actor's stream, from 1. */
@@ -112,9 +119,9 @@ export interface StreamedEvent {
   readonly data: unknown;
 }
 interface Streams<A extends ActionName, P extends TProperties> extends Places<P, {}, {}> {
-  /** Singular name of the actor whose events these are, the prefix of their types. */
+  /** Singular name of the events' actor, the prefix of their types. */
   readonly actor: string;
-  /** Types after which nothing happens to the actor any more: the stream ends with them. */
+  /** Types that end the actor's history: the stream ends with them. */
   readonly last: readonly EventName[];
   /** Params of the action but `from`, which the gateway sets: the version at which the answer begins. */
   readonly params: (request: Request<Data<P>, {}, {}>) => Omit<ParamsOf<A>, "from">;
@@ -167,7 +174,7 @@ export function eventStream<A extends ActionName, P extends TProperties = {}>(
   return { ...placed(line, spec), target: { stream: { action, actor, last: new Set(last), params, data } } };
 }
 
-/** The full name of the service that a route asks. */
+/** The full name of the service that a route calls. */
 export function serviceOf({ target }: Route): string {
   const { action } = "stream" in target ? target.stream : target;
   return action.slice(0, action.lastIndexOf("."));
@@ -203,7 +210,7 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
       };
       if (!raw.keepsNull) dropNulls(places.body, shape);
       dropNamed(places.body, places.path, body);
-      // The texts of a body that has wrong fields by the dozen are not looked at: the answer is full already.
+      // A body with this many wrong fields fills the answer: its texts are not checked.
       const inBody = issuesOf(checks.body(places.body));
       const texts = [places.path, places.query, ...(inBody.length < limits.issuesMax ? [places.body] : [])];
       const issues = [
@@ -221,16 +228,16 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
   };
 }
 
-/** Fields that advertisers and browsers' libraries append to any link: they ask nothing of the API. */
+/** Fields that advertisers and browsers' libraries append to any link: the API ignores them. */
 const APPENDED = /^(?:utm_\w{1,30}|gclid|gbraid|wbraid|dclid|fbclid|msclkid|_)$/;
 
 const meantFields = (search: string, isPublic: boolean): [string, string][] =>
   [...new URLSearchParams(search)].filter(([name]) => !(isPublic && APPENDED.test(name)));
 
 /**
- * Takes out nulls where the schema has an optional field that cannot be null: some clients write a field that they do not
- * set so. A null that is required, unknown or allowed stays, for the check to tell. In place: a body may have thousands of
- * items.
+ * Removes nulls where the schema has an optional field that cannot be null: some clients send null for a field that
+ * they do not set. A null that is required, unknown or allowed stays, for the check to report. In place: a body may
+ * have thousands of items.
  */
 function dropNulls(value: unknown, schema: TSchema): void {
   if (typeof value !== "object" || value === null) return;
@@ -256,7 +263,7 @@ interface ObjectSchema {
 const mayBeNull = (schema: TSchema & { type?: unknown; anyOf?: TSchema[] }): boolean =>
   schema.type === "null" || (schema.anyOf ?? []).some(mayBeNull);
 
-/** An answer that a client sends back names in its body the id that the path names: the same id changes nothing. */
+/** A client that sends an answer back has the path's id in the body too: the same id changes nothing. */
 function dropNamed(body: Record<string, unknown>, path: Record<string, unknown>, fields: TProperties): void {
   for (const [name, named] of Object.entries(path)) {
     const said = Object.hasOwn(fields, name) ? undefined : body[name];
@@ -266,7 +273,7 @@ function dropNamed(body: Record<string, unknown>, path: Record<string, unknown>,
 
 const issuesOf = (found: true | Issue[]): Issue[] => (found === true ? [] : found);
 
-/** Fields of the query whose name or value is not UTF-8. A whole query that is UTF-8 has none. */
+/** Fields of the query whose name or value is not UTF-8; none when the whole query is UTF-8. */
 const brokenBytesIn = (search: string): Issue[] =>
   isPlainUtf8(search)
     ? []
@@ -279,8 +286,8 @@ const brokenBytesIn = (search: string): Issue[] =>
         }));
 
 /**
- * Text to the types of the schema. Text that does not look like the type stays text, so that the check names the field. A
- * field that is given twice is refused: readers of a URL do not agree on which of the two counts.
+ * Converts text to the types of the schema. Text that does not look like the type stays text, so that the check names
+ * the field. A repeated field is refused: readers of a URL do not agree on which value counts.
  */
 function convert(properties: TProperties, entries: readonly (readonly [string, string])[]): Record<string, unknown> {
   const values: Record<string, unknown> = Object.create(null);

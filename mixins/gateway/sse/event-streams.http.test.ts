@@ -2,7 +2,7 @@ import { get, type IncomingMessage } from "node:http";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "../../kernel/index.ts";
 import { COMMITTED } from "../../stream/index.ts";
-import { until } from "../gateway.fixture.ts";
+import { until } from "../../testing/index.ts";
 import { startLibrary, type Library } from "../library.fixture.ts";
 import { limits } from "../limits.ts";
 
@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   for (const response of opened.splice(0)) response.destroy();
-  await until(() => gateway.service.streams.size === 0, "streams of the last test are gone");
+  await until("streams of the last test are gone", () => gateway.service.streams.size === 0);
 });
 afterAll(() => gateway.stop());
 
@@ -69,9 +69,9 @@ test("history first, then each change once as it is committed", async () => {
   const stream = await open(loan.id);
   expect(stream.response.headers["content-type"]).toBe("text/event-stream");
   expect(stream.response.headers["cache-control"]).toBe("no-store, no-transform");
-  await until(() => stream.ids().length === 3, "history");
+  await until("history", () => stream.ids().length === 3);
   loan.add();
-  await until(() => stream.ids().length === 4, "the change");
+  await until("the change", () => stream.ids().length === 4);
   expect(stream.ids()).toEqual([1, 2, 3, 4]);
   expect(stream.text()).toContain(`event: opened\ndata: {"id":"${loan.id}","status":"opened","version":1,`);
 });
@@ -80,7 +80,7 @@ test("a stream resumed after version 10 under writes has no gap and no duplicate
   const loan = newLoan(150);
   const writing = setInterval(() => loan.add(), 2);
   const stream = await open(loan.id, { "last-event-id": "10" });
-  await until(() => stream.ids().length > 250, "250 changes");
+  await until("250 changes", () => stream.ids().length > 250);
   clearInterval(writing);
   expect(stream.ids()).toEqual(upTo(11, stream.ids().at(-1)!));
 });
@@ -88,11 +88,11 @@ test("a stream resumed after version 10 under writes has no gap and no duplicate
 test("a hint wakes a stream long before the poll does", async () => {
   const loan = newLoan(1);
   const stream = await open(loan.id);
-  await until(() => stream.ids().length === 1, "history");
+  await until("history", () => stream.ids().length === 1);
   await new Promise(resolve => setTimeout(resolve, 2 * limits.streamPauseMs));
   const startedAt = performance.now();
   loan.add();
-  await until(() => stream.ids().length === 2, "the change");
+  await until("the change", () => stream.ids().length === 2);
   expect(performance.now() - startedAt).toBeLessThan(limits.streamPollMs / 2);
 });
 
@@ -100,37 +100,37 @@ test("a change that is committed while the history is being read does not wait f
   const loan = newLoan(1);
   const timeline = gateway.histories.get(loan.id)!;
   let reads = 0;
-  // The second read finds nothing; the change comes before its reply, and its hint before anyone waits for one.
+  // The second read finds no event; the change comes before its reply, and the hint before the stream waits for one.
   timeline.afterRead = () => (++reads === 2 ? loan.add() : undefined);
   const stream = await open(loan.id);
   const startedAt = performance.now();
-  await until(() => stream.ids().length === 2, "the change");
+  await until("the change", () => stream.ids().length === 2);
   expect(performance.now() - startedAt).toBeLessThan(limits.streamPollMs / 2);
 });
 
 test("without a hint the poll finds the change", async () => {
   const loan = newLoan(1);
   const stream = await open(loan.id);
-  await until(() => stream.ids().length === 1, "history");
+  await until("history", () => stream.ids().length === 1);
   gateway.histories
     .get(loan.id)!
     .events.push({ type: "loan.renewed", version: 2, at: "2026-01-01T00:00:00.000Z", data: {} });
-  await until(() => stream.ids().length === 2, "the change");
+  await until("the change", () => stream.ids().length === 2);
 });
 
 test.each(["loan.returned", "loan.lost"])(
-  "after %s the stream ends, and who comes back is told to stay away",
+  "after %s the stream ends, and a client that comes back gets a 204",
   async type => {
     const loan = newLoan(2);
     const stream = await open(loan.id);
-    await until(() => stream.ids().length === 2, "history");
+    await until("history", () => stream.ids().length === 2);
     const { events } = gateway.histories.get(loan.id)!;
     events.push({ type, version: 3, at: "2026-01-01T00:00:00.000Z", data: {} });
-    await until(() => stream.response.complete, "the end");
+    await until("the end", () => stream.response.complete);
     expect(stream.ids()).toEqual([1, 2, 3]);
     expect((await open(loan.id, { "last-event-id": "3" })).response.statusCode).toBe(204);
     const late = await open(loan.id, { "last-event-id": "2" });
-    await until(() => late.response.complete, "the end");
+    await until("the end", () => late.response.complete);
     expect(late.ids()).toEqual([3]);
   },
 );
@@ -168,7 +168,7 @@ test("a sixth stream of a user is refused, and free again when one is closed", a
   const sixth = await open(loan.id);
   expect([sixth.response.statusCode, sixth.response.headers["retry-after"]]).toEqual([429, "10"]);
   streams[0]!.response.destroy();
-  await until(() => gateway.service.streams.size === limits.streamsPerUserMax - 1, "one closed");
+  await until("one closed", () => gateway.service.streams.size === limits.streamsPerUserMax - 1);
   expect((await open(loan.id)).response.statusCode).toBe(200);
 });
 
@@ -184,7 +184,7 @@ test("a reader that does not read is cut", async () => {
 });
 
 test("a stream that is opened just past its token's end says that the token has expired", async () => {
-  // Taken for some seconds more, since clocks differ.
+  // The gateway accepts the token for some seconds more, since clocks differ.
   const past = await gateway.signer.sign({ sub: user, roles: ["reader"] }, {}, Math.floor(Date.now() / 1_000) - 1);
   const path = `/api/v1/loans/${newLoan(1).id}`;
   expect((await gateway.http("GET", path, { token: past })).status).toBe(200);
@@ -205,5 +205,5 @@ test("a stream ends with its token", async () => {
   const soon = await gateway.signer.sign({ sub: user, roles: ["reader"] }, {}, Math.floor(Date.now() / 1_000) + 2);
   const stream = await open(newLoan(1).id, {}, soon);
   expect(stream.response.statusCode).toBe(200);
-  await until(() => stream.response.complete, "the end");
+  await until("the end", () => stream.response.complete);
 });

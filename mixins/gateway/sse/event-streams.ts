@@ -1,14 +1,15 @@
 // One actor's events as server-sent events, without gap or duplicate: the id of an event is its version in the actor's
-// stream, so that Last-Event-ID says where to go on. The life of a stream:
+// stream, so that Last-Event-ID says where to continue. The life of a stream:
 //
 //   1. resume   the first read, before the response has begun: a refusal of the action is still a problem
 //   2. send     each event that was read; a client that does not read is cut, and resumes
 //   3. wait     for a hint of a commit, or for the next poll: hints get lost. The stream listens for hints before it reads,
-//               else a change between the two would wait for the poll
+//               otherwise a change between the two would wait for the poll
 //   4. end      with the actor's last event, the token, the client or the gateway. A client that comes back after the last
 //               event gets a 204, which tells an EventSource to stop
 //
-// The action is called anew for each read, as the user of the request: it decides whether the user still sees the actor.
+// The action is called anew for each read, as the user of the request: it decides whether the user still sees the
+// actor.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "moleculer";
@@ -30,13 +31,13 @@ interface Reader {
   readonly ctx: Context;
 }
 
-/** All streams that are open, and their limits: of one user, of one address, of the process. */
+/** All open streams, and their limits: for one user, one address and the process. */
 export class EventStreams {
   readonly #open = new Set<EventStream>();
   readonly #clock: Clock;
   readonly #perUserMax: number;
 
-  /** `processes`: how many gateways share the limit of a user; each takes its part, at least one stream. */
+  /** `processes`: number of gateways that share the limit of a user; each allows its share, at least one stream. */
   constructor(clock: Clock, processes: number) {
     this.#clock = clock;
     this.#perUserMax = Math.ceil(limits.streamsPerUserMax / processes);
@@ -84,7 +85,7 @@ export class EventStreams {
     for (const stream of this.#open) if (stream.reads(service)) stream.wake();
   }
 
-  /** Ends all streams. Each client is given another delay for its return, so that they do not all come at once. */
+  /** Ends all streams. Each client gets another delay for its return, so that they do not all come at once. */
   drain(): void {
     const [least, most] = limits.reconnectMs;
     for (const stream of this.#open) stream.end(Math.round(least + Math.random() * (most - least)));

@@ -1,4 +1,4 @@
-// All checks of the services named, one after another. Nothing is written, and a check that fails is a finding.
+// All checks of the services, one after another. They write nothing, and a check that fails is a finding.
 import { existsSync } from "node:fs";
 import { STORE_LIMITS } from "../../event-store/siblings.ts";
 import {
@@ -40,12 +40,12 @@ export interface ExaminationOptions {
   readonly onProgress?: (place: string, done: number, total: number) => void;
 }
 
-/** A service whose databases are all open, with what its dialect alone can tell. */
+/** A service whose databases are all open, with the checks of its dialect. */
 interface Patient extends Service {
   readonly databases: readonly (Schema | SqliteFile)[];
 }
 
-/** The services whose databases are opened, below `folder`, and the one that is examined; default: all. */
+/** The services below `folder` whose databases are opened, and the one that is examined; default: all. */
 export interface Asked {
   readonly folder: string;
   readonly all: readonly string[];
@@ -87,7 +87,7 @@ class Examination {
   }
 
   async run(): Promise<void> {
-    // Also those that are not asked for: a consumer's lag is told by the log of another.
+    // Also the services that are not examined: the lag of a consumer is measured on the log of another service.
     const services = new Map<string, Patient>();
     for (const name of this.#all) services.set(name, { name, databases: await this.#open(name) });
     await this.#examineServers(services);
@@ -119,7 +119,7 @@ class Examination {
 
   // ---- opening
 
-  /** What cannot be opened is told, and left out. */
+  /** Reports the databases that cannot be opened, and leaves them out. */
   async #open(service: string): Promise<(Schema | SqliteFile)[]> {
     const location = locationOf(this.#environment, service);
     const databases: (Schema | SqliteFile)[] = [];
@@ -137,13 +137,13 @@ class Examination {
         const message = `${location.kind === "sqlite" ? place : readPostgresUrl(place).place}: ${reasonOf(error)}`;
         this.#add(service, [fail("database", message, "is it running, reachable, and are user and password right?")]);
       }
-    // A database that is new is of interest beside others: it is no shard of theirs.
+    // A new database matters only beside others: it is no shard of theirs.
     return databases.some(({ names }) => names.size > 0) ? databases : [];
   }
 
   #openFile(filename: string): SqliteFile | undefined {
     if (!existsSync(filename)) return undefined;
-    // To open it, even to read, would make a log beside it, and it would pass for whole.
+    // Not opened: even to read, that would make a log beside it, and the file would then pass for complete.
     if (isTornCopy(filename)) throw new TornCopy(tornCopyMessage(filename));
     const file = new SqliteFile(filename);
     this.#files.push(file);
@@ -158,7 +158,7 @@ class Examination {
     let connection = this.#connections.get(url);
     if (!connection) {
       connection = Connection.open(url);
-      connection.catch(() => {}); // whoever asks for it gets the error
+      connection.catch(() => {}); // each check that uses it gets the error
       this.#connections.set(url, connection);
     }
     return connection;
@@ -189,7 +189,7 @@ class Examination {
     }
   }
 
-  /** A pool of its own tables, and for its event store a pool of reads and the lanes. */
+  /** Connections: a pool for its own tables, and for its event store a pool of reads and the lanes. */
   #connectionsWanted(service: string, { names }: Schema): number {
     const location = locationOf(this.#environment, service) as PostgresLocation;
     const hasTables = [...names].some(name => name.startsWith("migrations_"));
@@ -210,7 +210,7 @@ class Examination {
     if (schemas.length > 0) {
       await this.#check(name, "shards", () => shardsOf(schemas));
       await this.#check(name, "buckets", () => bucketsOf(name, schemas));
-      // Only the service's own tables are read from it, which lie on shard 0.
+      // Only the service's own tables are read from it; they are on shard 0.
       const home = schemas.find(({ shard }) => shard === 0) ?? schemas[0]!;
       await this.#examineReplica(name, home.connection);
     }

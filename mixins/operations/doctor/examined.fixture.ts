@@ -1,4 +1,4 @@
-// The doctor's word about databases of a test, and a hand that makes trouble in them.
+// The doctor's findings about a test's databases, and a way to make trouble in them.
 import { DatabaseSync } from "node:sqlite";
 import { locationOf } from "../../database/index.ts";
 import { readEnvironment } from "../../kernel/index.ts";
@@ -11,9 +11,9 @@ type Env = Readonly<Record<string, string>>;
 
 export interface Word {
   readonly findings: readonly Finding[];
-  /** Those of one check, as lines. */
+  /** The findings of one check, as lines. */
   readonly of: (check: string, subject?: string) => string[];
-  /** Lines about services that are not `ok`. Of the server that tests share, others' transactions are there to be seen. */
+  /** Lines about services that are not `ok`. On the server that tests share, other tests' transactions may appear. */
   readonly troubles: string[];
 }
 

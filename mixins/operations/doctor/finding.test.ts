@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { attempt, count, duration, lineOf, reasonOf, warn } from "./finding.ts";
 
-test("a finding is one line, with what to do behind it", () => {
+test("a finding is one line that ends with the advice", () => {
   expect(lineOf({ subject: "wishes", ...warn("lag", "3 events", "start it") })).toBe(
     "warn  wishes          lag          3 events → start it",
   );

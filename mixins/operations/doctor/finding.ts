@@ -1,9 +1,9 @@
-// What a check says: one line.
+// The result of a check: one line.
 import { withoutSecrets } from "../../kernel/index.ts";
 
 /**
- * `warn` is to be looked at before it grows. `FAIL`: what was acknowledged is at risk, or something stands still until
- * somebody acts.
+ * `warn`: look at it before it grows. `FAIL`: acknowledged records are at risk, or something stands still until a
+ * person acts.
  */
 export type Status = "ok" | "warn" | "FAIL";
 
@@ -12,13 +12,13 @@ export interface Finding {
   /** A service, or a server as `host:port`. */
   readonly subject: string;
   readonly check: string;
-  /** What there is, with its number. */
+  /** The state that the check has found, with its number. */
   readonly message: string;
-  /** What to do about it. */
+  /** Advice. */
   readonly advice?: string;
 }
 
-/** What a check gives; whom it is about is known to whoever called it. */
+/** The result of a check without its subject, which the caller adds. */
 export type Result = Omit<Finding, "subject">;
 
 export const ok = (check: string, message: string): Result => ({ status: "ok", check, message });
@@ -35,7 +35,7 @@ export const fail = (check: string, message: string, advice: string): Result => 
   advice,
 });
 
-/** A check that cannot be made is a finding as well. */
+/** A check that fails is a finding as well. */
 export async function attempt(check: string, make: () => Promise<readonly Result[]>): Promise<readonly Result[]> {
   try {
     return await make();
@@ -44,7 +44,7 @@ export async function attempt(check: string, make: () => Promise<readonly Result
   }
 }
 
-/** A connection that is refused on every address of a host is an error without words, around those that have some. */
+/** A connection refused on every address of a host is an error without a message; the errors inside have messages. */
 export function reasonOf(error: unknown): string {
   const { message, code, errors } = error as Error & { code?: string; errors?: Error[] };
   return withoutSecrets((message || errors?.[0]?.message || code || String(error)).replaceAll(/\s+/g, " "));

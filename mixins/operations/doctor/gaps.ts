@@ -1,11 +1,11 @@
-// Whether every stream has all its events: as many as its head says, and none beyond.
+// Whether every stream has all its events: as many as its head says, and none after it.
 import { count, fail, ok, type Result } from "./finding.ts";
 import { limits } from "./limits.ts";
 import { eventTables, type Tables } from "./tables.ts";
 
 export type Progress = (done: number, total: number) => void;
 
-/** Reads everything, a thousand streams a statement: each sees heads and events of one moment. */
+/** Reads everything, a thousand streams in each statement, which sees heads and events at one moment. */
 export async function gapsOf(tables: Tables, onProgress: Progress): Promise<readonly Result[]> {
   if (!tables.names.has("events")) return [];
   const [{ total }] = await tables.rows("select count(*) as total from streams");
@@ -39,7 +39,7 @@ export async function gapsOf(tables: Tables, onProgress: Progress): Promise<read
     fail(
       "gaps",
       `${count(wrong.length, "stream")} of ${done}: ${examples.join("; ")}`,
-      "restore these events from a backup: nothing else explains what these actors are",
+      "restore these events from a backup: the state of these actors cannot be explained without them",
     ),
   ];
 }

@@ -6,7 +6,7 @@ import { count, duration, fail, ok, warn, type Result } from "./finding.ts";
 import { limits } from "./limits.ts";
 import { eventTables, type Service, type Tables, type Unread } from "./tables.ts";
 
-/** As rows come; of an older release without the last two. */
+/** Columns of a row; an earlier release lacks the last two. */
 interface Checkpoint {
   readonly consumer: string;
   readonly source: string;
@@ -31,7 +31,7 @@ async function lagAt(at: Checkpoint, tables: Tables, owner: Service | undefined)
   if (logs.length === 0)
     return warn(
       "lag",
-      `${name}: the log of ${at.source} is not to be found`,
+      `${name}: the log of ${at.source} cannot be found`,
       "is its database reachable? If that service is gone, remove the checkpoint",
     );
   const places = placesOf(at.cursor);
@@ -53,7 +53,9 @@ async function lagAt(at: Checkpoint, tables: Tables, owner: Service | undefined)
   return oldestMs < limits.lagMs.fail ? warn("lag", message, advice) : fail("lag", message, advice);
 }
 
-/** Whether the last event before the place is in the log, and the same. One that has moved lies on another shard. */
+/**
+ * Whether the last event before the checkpoint is in the log, unchanged. An event that has moved is on another shard.
+ */
 async function faultOf({ cursor, ...row }: Checkpoint, logs: readonly Tables[]): Promise<string | undefined> {
   const mark = markIn(row);
   const parts = (mark && partsOf(mark)) || {};
@@ -88,7 +90,7 @@ async function faultOf({ cursor, ...row }: Checkpoint, logs: readonly Tables[]):
 const counted = (unread: readonly Unread[], events: number): string =>
   (unread.some(log => log.events > limits.lagEvents) ? "more than " : "") + count(events, "event");
 
-/** Somebody holds the lease of every consumer that runs. */
+/** A process holds the lease of every consumer that runs. */
 async function cause({ consumer, source, partition }: Checkpoint, tables: Tables): Promise<string> {
   const lease = [`${consumer}/${source}/${partition}`];
   const [row] = await tables.rows("select holder, expires_at from leases where name = $1", lease);
@@ -98,7 +100,7 @@ async function cause({ consumer, source, partition }: Checkpoint, tables: Tables
     : "no process runs it: start one with this service";
 }
 
-/** `<shard>=<place>`, commas between; a place alone is that of shard 0. */
+/** `<shard>=<checkpoint>`, commas between; a checkpoint without a shard is that of shard 0. */
 function placesOf(cursor: string): Map<number, string> {
   const parts = cursor.split(",").map(part => part.split("=").toReversed());
   return new Map(parts.map(([place, shard]): [number, string] => [Number(shard ?? 0), place!]));

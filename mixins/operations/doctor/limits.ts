@@ -1,18 +1,18 @@
 import { minutes, seconds } from "../../kernel/index.ts";
 
-/** From when on a number is a warning, or a failure. */
+/** Numbers from which on a finding is a warning or a failure. */
 export const limits = {
-  /** Milliseconds that a transaction which has written may be open. Readers of every log wait for it. */
+  /** Milliseconds that a transaction with writes may be open. Readers of every log wait for it. */
   writingMs: { warn: seconds(5), fail: seconds(30) },
-  /** Milliseconds that one may hold a snapshot. Only clearing up waits for it. */
+  /** Milliseconds that a transaction may hold a snapshot. Only the removal of dead rows waits for it. */
   snapshotMs: minutes(10),
-  /** Transactions by which a standby or a replication slot may hold up clearing up. */
+  /** Transactions by which a standby or a replication slot may delay the removal of dead rows. */
   horizonTransactions: 10_000_000,
   /** Bytes of WAL that a replication slot without a reader may keep. */
   slotBytes: 1024 ** 3,
   /** Milliseconds that the oldest event may wait for its consumer. */
   lagMs: { warn: seconds(10), fail: minutes(10) },
-  /** Events that are counted behind a checkpoint; there may be more. */
+  /** Events counted after a checkpoint, at most; there may be more. */
   lagEvents: 100_000,
   /** Shares of the server's connections that may be open. */
   connections: { warn: 0.8, fail: 0.95 },
@@ -20,13 +20,13 @@ export const limits = {
   lockMs: seconds(5),
   /** Milliseconds by which this machine's clock may differ from the server's. */
   clockMs: seconds(1),
-  /** Milliseconds that a read replica may be behind: it is left out past them. */
+  /** Milliseconds that a read replica may be behind: beyond that it is not read. */
   replicaMs: seconds(2),
   /** Bytes of a SQLite file's WAL. The store empties it from 256 MB on. */
   walBytes: 300 * 1024 ** 2,
-  /** Streams that are looked at by one statement, and events that are read by one. */
+  /** Streams that one statement examines, and events that one statement reads. */
   streams: 1_000,
   events: 1_000,
-  /** Examples in a line. */
+  /** Examples in one line. */
   examples: 3,
 } as const;

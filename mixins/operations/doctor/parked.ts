@@ -3,7 +3,7 @@ import { STREAM_LIMITS } from "../../stream/siblings.ts";
 import { count, fail, ok, warn, type Result } from "./finding.ts";
 import type { Tables } from "./tables.ts";
 
-/** One of them by its id, or all of a group. */
+/** Advice: retry one by its id, or all of a group. */
 const RETRY_GROUP = "mend the cause, then POST /ops/dead-letters/:id/retry, or /ops/dead-letters/retry for many";
 
 export async function parkedOf(tables: Tables): Promise<readonly Result[]> {

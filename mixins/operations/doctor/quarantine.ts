@@ -1,4 +1,4 @@
-// Actors whose records could not be read: their commands are refused until somebody has mended them.
+// Actors whose records could not be read: their commands are refused until a person has repaired them.
 import { count, fail, ok, type Result } from "./finding.ts";
 import { limits } from "./limits.ts";
 import type { Tables } from "./tables.ts";

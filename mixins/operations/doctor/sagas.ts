@@ -1,10 +1,10 @@
-// Sagas that wait for a person, and open ones that nobody drives.
+// Sagas that wait for a person, and open ones that no process drives.
 import { minutes } from "../../kernel/index.ts";
 import { SAGA_LIMITS } from "../../saga/mixin.ts";
 import { count, duration, fail, ok, warn, type Result } from "./finding.ts";
 import type { Tables } from "./tables.ts";
 
-/** Past the time after which a saga without progress is parked, and some more for the watchdog's rounds. */
+/** Milliseconds: longer than a saga without progress takes to be parked, with some rounds of the watchdog. */
 const STILL_MS = SAGA_LIMITS.stuckAfterMs + minutes(5);
 
 export async function sagasOf(tables: Tables): Promise<readonly Result[]> {

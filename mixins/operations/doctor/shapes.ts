@@ -1,4 +1,4 @@
-// Whether today's code reads every event: its data, through the upcasters, is as the contract has it. An event that lacks a
+// Whether today's code reads every event: its data, through the upcasters, matches the contract. An event that lacks a
 // field is not refused when it is read; its fold goes on with undefined.
 import type { Definitions } from "../../actor/index.ts";
 import { compileSchema, strictObject, type Check } from "../../contract/index.ts";
@@ -18,7 +18,10 @@ interface Row {
   readonly data: string;
 }
 
-/** Reads every event, a page a statement. Without `definitions` the service has no contract, and nothing is looked at. */
+/**
+ * Reads every event, one page in each statement. Without `definitions` the service has no contract, and no event is
+ * checked.
+ */
 export async function shapesOf(
   tables: Tables,
   definitions: Definitions | undefined,
@@ -64,12 +67,12 @@ function told(wrong: ReadonlyMap<string, { events: number; first: string }>, eve
     .map(([reason, { events: some, first }]) => `${reason} (${some.toLocaleString("en")}, the first ${first})`);
   return fail(
     "shapes",
-    `${count(sum, "event")} of ${events.toLocaleString("en")} otherwise than today's contract has them: ${examples.join("; ")}`,
+    `${count(sum, "event")} of ${events.toLocaleString("en")} that today's contract does not accept: ${examples.join("; ")}`,
     "run the release that wrote them, or give the event a new version and an upcaster from the old one",
   );
 }
 
-/** Events that the runtime writes itself, beside those of the contract. */
+/** Events that the runtime itself writes, besides those of the contract. */
 const isOfRuntime = (type: string): boolean => type.startsWith("saga.");
 
 function complaintsBy({ contract, actor }: Definitions): (row: Row) => string | undefined {
@@ -87,8 +90,8 @@ function complaintsBy({ contract, actor }: Definitions): (row: Row) => string | 
         ? undefined
         : `${label}: ${found.map(({ field, message }) => `${field} ${message}`).join(", ")}`;
     } catch (error) {
-      // The runtime's own errors name the event. Of others, a text that is no JSON or an upcaster that throws, the words are
-      // not told: they may quote the data.
+      // The runtime's own errors name the event. The text of other errors (invalid JSON, an upcaster that throws) is
+      // left out, since it may quote the data.
       return error instanceof Bug ? error.message : `${label}: cannot be read`;
     }
   };

@@ -1,36 +1,38 @@
-// The port to one database of one service: what a check asks it, whichever kind it is. Nothing can be written by it.
+// The port to one database of one service: what a check asks of either kind of database. It cannot write.
 
 export interface Tables {
-  /** For people, without the password. */
+  /** The location as text for people, without the password. */
   readonly place: string;
   /** Number of the shard; 0 where there is only one. */
   readonly shard: number;
   readonly names: ReadonlySet<string>;
-  /** Streams that are this database's, as `s`: those of a bucket that has moved, or is being copied, are another's. */
+  /**
+   * Streams that this database owns, as `s`: streams in a bucket that has moved, or is being copied, belong to another.
+   */
   readonly ownStreams: string;
-  /** Rows of one statement; `$1` stands for the first value. Whole numbers come as numbers. */
+  /** Rows of one statement; `$1` is the first value. Whole numbers come as numbers. */
   rows<R = any>(sql: string, values?: readonly (string | number)[]): Promise<R[]>;
-  /** The log after a place in it; "" is its start. */
+  /** The log after a position; "" is its start. */
   after(place: string): Promise<Unread>;
   /** Milliseconds since the epoch, on the database's clock. */
   now(): Promise<number>;
 }
 
 export interface Unread {
-  /** At most one more than are counted. */
+  /** Never more than one above the number that is counted to. */
   readonly events: number;
-  /** How long the first of them has been there. */
+  /** Milliseconds since the first of them was written. */
   readonly oldestMs: number;
-  /** The place lies past everything that this log has ever had. */
+  /** The position is after everything that this log has ever had. */
   readonly isAhead: boolean;
 }
 
-/** A service and what it has; a service that keeps nothing has none. */
+/** A service and its databases; a service without data has none. */
 export interface Service {
   readonly name: string;
   readonly databases: readonly Tables[];
 }
 
-/** A stream lies in one of them; the log is both. A store of an older release has no cold part yet. */
+/** Tables of events: a stream is in one of them, the log is both. A store of an earlier release has no cold part. */
 export const eventTables = ({ names }: Pick<Tables, "names">): string[] =>
   ["events", "archived_events"].filter(table => names.has(table));

@@ -1,5 +1,5 @@
-// Where jest runs a test file: Node's own environment, in which neither a process nor a broker outlives the file that
-// started it.
+// The environment in which jest runs a test file: Node's own, in which neither a process nor a broker outlives the file
+// that started it.
 import { TestEnvironment } from "jest-environment-node";
 import { cleanUp } from "../clean-up.ts";
 import { processesFromHere } from "../servers/processes.ts";

@@ -16,7 +16,7 @@ test.each(PATHS)("%s runs in %j", (path, projects) => {
   expect(PROJECTS.filter(project => new RegExp(filesOf(project)).test(`/app/${path}`))).toEqual(projects);
 });
 
-test("what is no test file is in no project", () => {
+test("other files are in no project", () => {
   for (const path of ["/app/order.ts", "/app/order.int.fixture.ts", "/app/store.conformance.ts", "/app/a.test.tsx"])
     expect(PROJECTS.filter(project => new RegExp(filesOf(project)).test(path))).toEqual([]);
 });

@@ -1,5 +1,5 @@
-// What a test file needs is the last word of its name before `.test.ts`, and decides where it runs. Nothing is listed
-// anywhere else.
+// The last word of a test file's name before `.test.ts` says what the file needs, and decides where it runs. There are
+// no other lists.
 //
 //   order.test.ts          nothing: it runs in milliseconds, wherever Node does
 //   orders.int.test.ts     a database: it runs on SQLite, and once more on Postgres
@@ -15,7 +15,7 @@
 export const PROJECTS = ["unit", "int", "postgres"] as const;
 export type Project = (typeof PROJECTS)[number];
 
-/** What each kind needs, in words, and the projects that it runs in. */
+/** The need of each kind, as text, and the projects that it runs in. */
 const KINDS: Readonly<Record<string, { readonly needs: string; readonly projects: readonly Project[] }>> = {
   int: { needs: "a database", projects: ["int", "postgres"] },
   sqlite: { needs: "SQLite", projects: ["int"] },
@@ -27,7 +27,7 @@ const KINDS: Readonly<Record<string, { readonly needs: string; readonly projects
 };
 const UNIT = { needs: "nothing", projects: ["unit"] } as const;
 
-/** What the test file at this path needs, and where it runs. */
+/** The need of the test file at this path, and the projects that it runs in. */
 export function kindOf(path: string): { readonly needs: string; readonly projects: readonly Project[] } {
   const [, word = ""] = /(?:^|[./\\])(\w+)\.test\.ts$/.exec(path) ?? [];
   return Object.hasOwn(KINDS, word) ? KINDS[word]! : UNIT;
@@ -46,8 +46,8 @@ export function filesOf(project: Project): string {
 }
 
 /**
- * The projects that jest's option `--selectProjects` names in these arguments, none if it is not there. Jest takes every
- * word that follows it for a project, a path too, and would run all of the others: that throws.
+ * The projects that jest's option `--selectProjects` names in these arguments; empty without the option. Jest takes
+ * every following word for a project, even a path, and would run the other projects' tests: that throws.
  */
 export function projectsIn(args: readonly string[]): Project[] {
   const at = args.findIndex(arg => arg === "--selectProjects" || arg.startsWith("--selectProjects="));
@@ -62,7 +62,7 @@ export function projectsIn(args: readonly string[]): Project[] {
   });
 }
 
-/** What runs this file alone, in this project. */
+/** The command that runs this file alone, in this project. */
 export function commandFor(path: string, project: Project): string {
   if (project !== "int") return `npm run test:${project} -- ${path}`;
   return `npm run test:int -- ${path}${kindOf(path).projects.length > 1 ? " --selectProjects int" : ""}`;

@@ -1,5 +1,5 @@
-// A jest reporter: says of each file that failed how it is run alone. Under the runner (run.ts) it writes down what became
-// of each file instead, and the runner says it at the end.
+// A jest reporter: for each file that failed it prints the command that runs it alone. Under the runner (run.ts) it
+// writes down the outcome of each file instead, and the runner prints the commands at the end.
 import { writeFileSync } from "node:fs";
 import { relative, sep } from "node:path";
 import { commandFor, kindOf, PROJECTS, type Project } from "./kinds.ts";

@@ -1,5 +1,5 @@
-// What became of each test file of a run. The reporter writes it down for the runner (run.ts), which needs more of it than
-// jest's exit code.
+// The outcome of each test file of a run. The reporter writes it down for the runner (run.ts), which needs more of it
+// than jest's exit code.
 import type { Project } from "./kinds.ts";
 
 export interface FileOutcome {
@@ -7,7 +7,10 @@ export interface FileOutcome {
   readonly path: string;
   readonly project: Project;
   readonly passed: number;
-  /** Names of the tests that failed. A file that could not be run has no tests, but has failed: then its first line of complaint. */
+  /**
+   * Names of the tests that failed. A file that could not be run has no tests, but has failed: then the first line of
+   * its error.
+   */
   readonly failed: readonly string[];
 }
 

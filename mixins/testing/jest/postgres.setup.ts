@@ -1,5 +1,5 @@
-// One Postgres server for all tests of a run, or the one at TEST_POSTGRES_URL. It does not wait for the disk: what these
-// tests crash are processes, never the machine, and the system keeps what a process has written.
+// One Postgres server for all tests of a run, or the one at TEST_POSTGRES_URL. It does not wait for the disk: these
+// tests crash processes, never the machine, and the system keeps what a process has written.
 import { Postgres } from "../servers/postgres.ts";
 import { processesFromHere } from "../servers/processes.ts";
 

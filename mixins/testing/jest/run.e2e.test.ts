@@ -1,4 +1,4 @@
-// The runner as an application uses it, in a folder of its own: what fails there is run again, alone.
+// The runner in a folder of its own, as an application uses it: files that fail there are run again, alone.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -22,7 +22,7 @@ const HEAD = `
   import { appendFileSync, readFileSync } from "node:fs";
   const times = name => (appendFileSync(name, "x"), readFileSync(name).length);
 `;
-/** Fails so many times, with a test beside it that passes. */
+/** A test that fails so many times, beside one that passes. */
 const failing = (times: number, needs = ""): void =>
   write(
     `fails-${times}${needs}.test.ts`,
@@ -50,7 +50,7 @@ async function runs(...args: string[]) {
   return { status, counts, output: output() };
 }
 
-test("what passes alone counts as passed, and is named with its tests", async () => {
+test("a file that passes alone counts as passed, and is named with its tests", async () => {
   failing(1);
   const { status, counts, output } = await runs();
   expect([status, counts]).toEqual([0, "3 0"]);
@@ -58,7 +58,7 @@ test("what passes alone counts as passed, and is named with its tests", async ()
   expect(output).not.toContain("FAILED TWICE");
 });
 
-test("what fails alone, too, has failed, and the command that runs it alone is told", async () => {
+test("a file that also fails alone has failed, and the command that runs it alone is printed", async () => {
   failing(1);
   failing(2);
   const { status, counts, output } = await runs();
@@ -116,7 +116,7 @@ test("jest by itself says how a failed file is run alone", async () => {
 test.each<[NodeJS.Signals, number | null]>([
   ["SIGINT", 130],
   ["SIGTERM", 143],
-])("%s ends jest and what runs in it; nothing is run again", async (signal, code) => {
+])("%s ends jest and its processes; no file is run again", async (signal, code) => {
   write(
     "long.test.ts",
     `${HEAD} import { writeFileSync } from "node:fs";

@@ -15,12 +15,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { createRequire } from "node:module";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
-// From here on jest ends with this process, however this one ends.
+// From here on jest ends whenever this process ends.
 import "../servers/processes.ts";
 import { commandFor, kindOf, PROJECTS, projectsIn, type Project } from "./kinds.ts";
 import { OUTCOME_FILE, type FileOutcome } from "./outcome.ts";
 
-/** Files that are run again at most. */
+/** Files that are run again, at most. */
 const REPEATED_FILES_MAX = 10;
 
 const JEST = createRequire(join(process.cwd(), "package.json")).resolve("jest/bin/jest");
@@ -62,11 +62,13 @@ async function main(given: readonly string[]): Promise<number> {
   const { COUNTS_FILE } = process.env;
   if (COUNTS_FILE) writeFileSync(COUNTS_FILE, `${count(file => file.passed)} ${failures}\n`);
   if (failures > 0) return 1;
-  // Jest fails without a failed file, too: nothing was found, coverage is too low.
+  // Jest can fail without a failed file: it found no test, or coverage is too low.
   return failed.length > 0 ? 0 : first.status;
 }
 
-/** A path of another kind would find nothing, or everything of its name: it is refused, with the command that runs it. */
+/**
+ * Refuses a path of another kind, with the command that runs it: jest would find no test, or every test with that name.
+ */
 function refuseOthers(args: readonly string[], projects: readonly Project[]): void {
   for (const path of args.filter(arg => arg.endsWith(".test.ts") && existsSync(arg))) {
     const { needs, projects: its } = kindOf(path);
@@ -77,7 +79,7 @@ function refuseOthers(args: readonly string[], projects: readonly Project[]): vo
   }
 }
 
-/** Jest takes a path after this option for a project: it goes to the end, where nothing follows. */
+/** Moves the option to the end: jest takes a path after it for a project. */
 function withoutProjects(args: readonly string[]): string[] {
   const at = args.findIndex(arg => arg.startsWith("--selectProjects"));
   const rest = at < 0 ? [] : args.slice(at + 1);
@@ -85,7 +87,7 @@ function withoutProjects(args: readonly string[]): string[] {
   return at < 0 ? [...args] : [...args.slice(0, at), ...(end < 0 ? [] : rest.slice(end))];
 }
 
-/** `-t <name>` holds for the repetition, too. */
+/** `-t <name>` also applies to the repetition. */
 function nameFilterIn(args: readonly string[]): string[] {
   const at = args.findIndex(arg => /^(-t|--testNamePattern)(=|$)/.test(arg));
   return at < 0 ? [] : args.slice(at, args[at]!.includes("=") ? at + 1 : at + 2);

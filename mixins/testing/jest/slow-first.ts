@@ -1,11 +1,11 @@
-// A jest sequencer: files that say `@slow` in their head take minutes and begin first, so that none of them runs alone at
-// the end; then tests with servers and processes, then the others. Jest itself orders by what it remembers of the last
-// run, and on a fresh clone by the size of files, which says nothing about fault tests.
+// A jest sequencer: files with `@slow` in their head take minutes and begin first, so that none of them runs alone at
+// the end; then tests with servers and processes, then the others. Jest's own order comes from the last run, and on a
+// fresh clone from the size of files, which does not show how long fault tests take.
 import { openSync, closeSync, readSync } from "node:fs";
 import Sequencer from "@jest/test-sequencer";
 import { kindOf } from "./kinds.ts";
 
-/** Bytes of a file that are its head. */
+/** Bytes of a file's head. */
 const HEAD_BYTES = 1_024;
 
 interface Suite {

@@ -1,14 +1,16 @@
-// A Node process that a test starts, speaks to and kills, with all that it wrote.
+// A Node process that a test starts, sends messages to and kills, with its output.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 
 /** Characters of output that are kept, the last ones. */
 const OUTPUT_MAX = 200_000;
 
-/** Starts `node` with these arguments, in the folder that the tests run in; of our environment it has only the PATH. */
+/**
+ * Starts `node` with these arguments, in the folder that the tests run in; it inherits only PATH from our environment.
+ */
 export class Child {
   readonly process: ChildProcess;
-  /** What it wrote, to both of its streams. */
+  /** Its output, from both streams. */
   output = "";
   constructor(args: readonly string[], env: Record<string, string>) {
     const cache = process.env["NODE_COMPILE_CACHE"];

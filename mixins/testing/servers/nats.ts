@@ -1,4 +1,4 @@
-// A NATS server of the tests' own: on a free port, gone afterwards. It can be stopped and started again, empty.
+// A NATS server for tests: on a free port, removed afterwards. It can be stopped and started again, empty.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -21,7 +21,7 @@ export class Nats {
     this.port = port;
   }
 
-  /** `settings`: as in a configuration file of the server's. */
+  /** `settings`: as in the server's configuration file. */
   static async start(settings = ""): Promise<Nats> {
     const server = new Nats(mkdtempSync(join(tmpdir(), "nats-")), await freePort());
     writeFileSync(server.#config, settings);
@@ -59,7 +59,7 @@ export class Nats {
     });
   }
 
-  /** As a crash does. */
+  /** Stops the server as a crash does. */
   async halt(): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const exit = once(this.#process, "exit");

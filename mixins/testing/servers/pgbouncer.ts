@@ -1,4 +1,4 @@
-// PgBouncer in transaction mode, before a Postgres server: a session of the client is none of the server's.
+// PgBouncer in transaction mode, before a Postgres server: a client's session is not one session of the server.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -21,8 +21,8 @@ export class PgBouncer {
   }
 
   /**
-   * Before the server at `url`, for these users, with so many connections of the server a user and database. `more`:
-   * settings beside ours, as in pgbouncer.ini.
+   * Before the server at `url`, for these users, with so many connections to the server for each user and database.
+   * `more`: settings besides ours, as in pgbouncer.ini.
    */
   static async start(
     url: string,
@@ -65,7 +65,7 @@ export class PgBouncer {
     return bouncer;
   }
 
-  /** The same database, by way of the pooler, as this user. */
+  /** The same database through the pooler, as this user. */
   url(of: string, user: string): string {
     const url = new URL(of);
     url.hostname = "127.0.0.1";

@@ -1,5 +1,5 @@
-// A Postgres server of the tests' own: on a free port, in a temporary folder, durable as in production unless a setting says otherwise, gone
-// afterwards.
+// A Postgres server for tests: on a free port, in a temporary folder, durable as in production unless a setting says
+// otherwise, removed afterwards.
 import { execFile, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, mkdtempSync, rmSync } from "node:fs";
@@ -15,12 +15,12 @@ const run = promisify(execFile);
 const POSTGRES = { name: "postgres", package: "postgresql" };
 
 export interface PostgresOptions {
-  /** Settings beside ours, as in postgresql.conf. */
+  /** Settings besides ours, as in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Makes the data folder in place of initdb: a standby copies its primary's. */
   readonly initialize?: (dataDir: string, asOwner: Owner) => Promise<unknown>;
 }
-/** Runs a program of Postgres' as the user who may. */
+/** Runs one of Postgres' programs as the user that may run it. */
 export type Owner = (name: string, ...args: string[]) => Promise<unknown>;
 
 let databases = 0;
@@ -48,7 +48,7 @@ export class Postgres {
     return server;
   }
 
-  /** A standby of this server, by streaming replication; with its settings, since it must allow no less. */
+  /** A standby of this server by streaming replication, with the same settings: its limits must not be lower. */
   startStandby(): Promise<Postgres> {
     const from = ["-h", "127.0.0.1", "-p", `${this.port}`, "-U", "postgres"];
     return Postgres.start({
@@ -62,7 +62,7 @@ export class Postgres {
     return join(this.#folder, "data");
   }
 
-  /** As the superuser, who needs no password. */
+  /** URL of the superuser, without a password. */
   url(database = "postgres"): string {
     return `postgres://postgres@127.0.0.1:${this.port}/${database}`;
   }
@@ -150,7 +150,10 @@ const initdb = (dataDir: string, asOwner: Owner): Promise<unknown> =>
 
 const asOwner: Owner = (name, ...args) => run(join(dirname(program(POSTGRES)), name), args, { ...owner(), cwd: "/" });
 
-/** Neither Postgres nor its pooler runs as root: as root the tests run them as the user that Postgres' package made. */
+/**
+ * Neither Postgres nor its pooler runs as root: when the tests run as root, they start both as the user that Postgres'
+ * package made.
+ */
 export function owner(): { uid?: number; gid?: number } {
   if (process.getuid?.() !== 0) return {};
   program(POSTGRES);

@@ -1,4 +1,4 @@
-// The processes that tests start, in whatever way, and jest its workers: none outlives the process that started it,
+// The processes that tests start in any way, jest's workers included: none outlives the process that started it,
 // however that ends.
 import { spawn, type ChildProcess } from "node:child_process";
 import { subscribe } from "node:diagnostics_channel";
@@ -14,7 +14,7 @@ subscribe("child_process", message => {
   child.once("spawn", () => watch(child));
 });
 
-/** Everything from here on ends with the function's call, if it still runs. */
+/** Every process started from here on is killed when the answered function is called, if it still runs. */
 export function processesFromHere(): () => Promise<void> {
   const before = new Set(running);
   return () => end([...running].filter(child => !before.has(child)));
@@ -31,7 +31,7 @@ async function end(children: readonly ChildProcess[]): Promise<void> {
 
 function watch(child: ChildProcess): void {
   running.add(child);
-  // It reads a pipe whose other end closes with this process, in a session of its own, where no Ctrl-C reaches it.
+  // The shell reads a pipe whose other end closes with this process, in a session of its own, which no Ctrl-C reaches.
   isWatchdog = true;
   const watchdog = spawn("sh", ["-c", `read -r _; kill -${lastSignal(child).slice(3)} ${child.pid}`], {
     stdio: ["pipe", "ignore", "ignore"],
@@ -47,6 +47,6 @@ function watch(child: ChildProcess): void {
   });
 }
 
-/** Postgres killed leaves shared memory; by SIGQUIT it ends as fast, and cleans up. */
+/** A killed Postgres leaves shared memory behind; with SIGQUIT it ends as fast, and cleans up. */
 const lastSignal = ({ spawnfile }: ChildProcess): "SIGQUIT" | "SIGKILL" =>
   spawnfile.endsWith("/postgres") ? "SIGQUIT" : "SIGKILL";

@@ -23,7 +23,7 @@ function find(name: string): string | undefined {
     ...versions().map(version => join(POSTGRES_ROOT, version, "bin")),
   ];
   const found = folders.map(folder => join(folder, name)).find(isExecutable);
-  // What a link points to lies beside its like.
+  // The package's other programs lie beside the target of a link.
   return found && realpathSync(found);
 }
 
@@ -37,8 +37,8 @@ function isExecutable(path: string): boolean {
 }
 
 /**
- * Path of the program; installs its package first where it is missing. Throws with what to do where it cannot: only root
- * on Debian can.
+ * Path of the program; installs its package first if it is missing. Only root on Debian can install; otherwise it
+ * throws, and the message says what to do.
  */
 export function program({ name, package: debian }: Program): string {
   const found = find(name);

@@ -1,4 +1,4 @@
-// A TCP proxy between a client and a server that loses what it is told to lose.
+// A TCP proxy between a client and a server that drops data as told.
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
@@ -21,7 +21,7 @@ export class Proxy {
     return proxy;
   }
 
-  /** The same URL, by way of the proxy. */
+  /** The same URL through the proxy. */
   url(through: string): string {
     const url = new URL(through);
     url.hostname = "127.0.0.1";
@@ -29,24 +29,24 @@ export class Proxy {
     return url.href;
   }
 
-  /** From now on replies are swallowed, and the client's connection is reset as soon as there was one. */
+  /** From now on replies are dropped, and the client's connection is reset at the first one. */
   loseReplies(): void {
     this.#mode = "lose-replies";
   }
-  /** From now on the client's connection is reset as soon as it has sent something, which the server still gets. */
+  /** From now on the client's connection is reset as soon as it has sent data, which still reaches the server. */
   resetAfterRequests(): void {
     this.#mode = "reset-after-requests";
   }
-  /** From now on nothing passes in either direction, and nobody is told. */
+  /** From now on no data passes in either direction, and neither side is told. */
   freeze(): void {
     this.#mode = "frozen";
   }
-  /** New connections are refused, those there are reset. */
+  /** Refuses new connections, and resets the existing ones. */
   cut(): void {
     this.#mode = "cut";
     for (const { client } of this.#open) client.resetAndDestroy();
   }
-  /** From now on everything passes. */
+  /** From now on all data passes. */
   heal(): void {
     this.#mode = "pass";
   }
@@ -68,7 +68,7 @@ export class Proxy {
     const end = (): void => {
       this.#open.delete(pair);
       client.destroy();
-      // The server notices in its own time: what it has begun it finishes.
+      // The server may notice later: it finishes what it has begun.
       upstream.end();
     };
     for (const socket of [client, upstream]) socket.on("error", () => {}).on("close", end);

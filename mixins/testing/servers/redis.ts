@@ -1,4 +1,4 @@
-// A Redis server of the tests' own: on a free port, in a temporary folder, gone afterwards.
+// A Redis server for tests: on a free port, in a temporary folder, removed afterwards.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -24,14 +24,14 @@ export class RedisServer {
     this.url = `redis://127.0.0.1:${port}`;
   }
 
-  /** `settings`: beside ours, as in redis.conf. */
+  /** `settings`: besides ours, as in redis.conf. */
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
     const server = await RedisServer.absent(settings);
     await server.start();
     return server;
   }
 
-  /** One that has not started yet: its URL leads nowhere. */
+  /** A server that has not started yet: its URL refuses connections. */
   static async absent(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
     return new RedisServer(mkdtempSync(join(tmpdir(), "redis-")), await freePort(), settings);
   }
@@ -40,7 +40,7 @@ export class RedisServer {
   async start(): Promise<void> {
     const settings = { port: `${this.#port}`, bind: "127.0.0.1", dir: this.#folder, save: "", appendonly: "no" };
     const args = Object.entries({ ...settings, ...this.#settings }).flatMap(([name, value]) => [`--${name}`, value]);
-    // By name: on Debian the program is a link to redis-check-rdb, which is what it is called by.
+    // Called by name: on Debian the program is a link to redis-check-rdb, which decides by the name it is called by.
     const argv0 = "redis-server";
     const child = spawn(program({ name: argv0, package: argv0 }), args, { argv0, stdio: "ignore" });
     this.#process = child;
@@ -59,7 +59,7 @@ export class RedisServer {
     await exit;
   }
 
-  /** Connections are still taken, but nothing is answered. */
+  /** Connections are still accepted, but get no answer. */
   pause(): void {
     this.#process?.kill("SIGSTOP");
   }
@@ -88,7 +88,7 @@ export class RedisServer {
   }
 }
 
-/** A server, and the house's connection to it. */
+/** A server, and the runtime's connection to it. */
 export async function connectedRedis(): Promise<{
   server: RedisServer;
   connection: RedisConnection;

@@ -34,7 +34,7 @@ export const catalog = [
     path: pick(update.params, "id"),
     body: {
       ...omit(update.params, "id", "unchanged", "if"),
-      // The catalog's own fields: a product that is sent back as it was read has them.
+      // The catalog's own fields: a client that sends a product back as it was read includes them.
       createdAt: Type.Optional(moment),
       updatedAt: Type.Optional(moment),
     },

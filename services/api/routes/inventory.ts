@@ -6,7 +6,7 @@ const { receive, adjust } = contract.commands;
 
 export const inventory = [
   route("GET /inventory", "inventory.list", {
-    summary: "The stock of every SKU, in their order",
+    summary: "The stock of every SKU, sorted by SKU",
     access: "admin",
     query: list.params,
     params: ({ query }) => query,
@@ -26,7 +26,7 @@ export const inventory = [
     idempotent: true,
   }),
   route("POST /inventory/:sku/adjust", "inventory.adjust", {
-    summary: "Correct what is available, up or down; what is reserved stays",
+    summary: "Correct the available stock, up or down; reserved pieces stay",
     access: "admin",
     path: level.params,
     body: adjust,

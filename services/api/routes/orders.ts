@@ -11,11 +11,11 @@ const path = pick(view.params, "id");
 
 export const orders = [
   route("POST /orders", "orders.place", {
-    summary: "Place an order, of lines or of the cart; prices come from the catalog",
+    summary: "Place an order from lines or from the cart; prices come from the catalog",
     body: omit(place, "customer"),
     idempotent: true,
-    // The same user and key name the same order, on any gateway and after any loss of cache: the actor itself then
-    // answers a repeat from its record, whatever cart and prices have become.
+    // The same user and key name the same order, on any gateway and after any loss of cache: the actor answers a repeat
+    // from its record, even when cart and prices have changed.
     params: ({ body, user, key }) => ({
       ...body,
       id: key === undefined ? newId() : idFrom(user.id, key),
@@ -25,17 +25,17 @@ export const orders = [
     location: order => `${API}/orders/${order.id}`,
   }),
   route("GET /orders", "order-views.list", {
-    summary: "Own orders, newest first",
+    summary: "Orders of the user, newest first",
     query: omit(views.actions.list.params, "customer"),
     params: ({ query, user }) => ({ ...query, customer: user.id }),
   }),
   route("GET /orders/:id", "orders.view", {
-    summary: "An own order; an administrator sees all",
+    summary: "An order of the user; administrators see all orders",
     path,
     params: ({ path }) => path,
   }),
   route("GET /orders/:id/history", "orders.timeline", {
-    summary: "What happened to an order",
+    summary: "The events of an order",
     path: pick(timeline.params, "id"),
     query: pick(timeline.params, "from"),
     params: ({ path, query }) => ({ ...query, id: path.id }),
@@ -65,14 +65,14 @@ export const orders = [
     status: 201,
   }),
   route("POST /payments/webhook", "payments.notify", {
-    summary: "What the payment provider tells by itself, signed by `Webhook-Signature`",
+    summary: "Webhook of the payment provider, signed by `Webhook-Signature`",
     access: "public",
     body: payments.actions.notify.params,
     signedBy: "webhook-signature",
     params: ({ body }) => body,
   }),
   eventStream("GET /orders/:id/stream", "orders.timeline", {
-    summary: "Status changes of an order as server-sent events, until its last; resumes by Last-Event-ID",
+    summary: "Status changes of an order as server-sent events, until the last one; resumes by Last-Event-ID",
     path,
     actor: "order",
     last: ["order.shipped", "order.rejected", "order.cancelled"],

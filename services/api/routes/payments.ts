@@ -8,14 +8,14 @@ const { reauthorize } = contract.actions;
 export const payments = [
   route("POST /ops/payments/:id/reauthorize", "payments.reauthorize", {
     summary:
-      "Authorize anew what could not be captured any more, by another token if one is given; then retry the saga",
+      "Authorize a payment anew that can no longer be captured, by another token if one is given; then retry the saga",
     access,
     path: pick(reauthorize.params, "id"),
     body: omit(reauthorize.params, "id"),
     params: ({ path, body }) => ({ ...body, id: path.id }),
   }),
   route("GET /ops/payments/provider", "payments.provider", {
-    summary: "Whether the payment provider refuses our requests as such, since when and why, as one node knows it",
+    summary: "Whether the payment provider refuses our requests, since when and why, as one node knows it",
     access,
     params: () => ({}),
   }),

@@ -1,4 +1,4 @@
-// One source for a schema: what a route and its action both take is declared in the action's contract alone.
+// One source for a schema: a field that a route and its action both take is declared in the action's contract alone.
 import { expect, test } from "@jest/globals";
 import type { TProperties } from "typebox";
 import { contractOf } from "@valence/runtime/contract";

@@ -1,6 +1,6 @@
 import type { Migration } from "@valence/runtime/database";
 
-/** Carts that are there already have no row here, which is version 0. Nodes of the release before go on with `cart_items`. */
+/** A cart without a row here has version 0. Nodes of the previous release go on with `cart_items`. */
 export const cartClaims: Migration = {
   name: "002_cart_claims",
   up: async knex => {

@@ -1,8 +1,8 @@
 import { searchMigration } from "@valence/runtime/crud/mixin";
 import type { Migration } from "@valence/runtime/database";
 
-// The fields of the release that this step belongs to: a step does not change with the product. A further field is a
-// step of its own.
+// The fields of the release that this step belongs to: a step does not change with the product. A new field gets a step
+// of its own.
 const search = searchMigration("002_product_search", {
   table: "products",
   idField: "id",

@@ -1,11 +1,13 @@
 import Type from "typebox";
 import { defineContract } from "@valence/runtime/contract";
 
-/** The bundled provider within the house: where to find it. Not started when PAYMENT_PROVIDER_URL names another. */
+/**
+ * The bundled provider as a service of the shop: answers its URL. Not started when PAYMENT_PROVIDER_URL names another.
+ */
 export const contract = defineContract({
   service: "payment-provider",
   actions: {
-    /** The bundled one also tells what it signs webhooks with. */
+    /** The bundled provider also tells the secret of its webhooks. */
     url: {
       params: {},
       returns: Type.Object({

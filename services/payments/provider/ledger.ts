@@ -1,15 +1,16 @@
-// The provider's books: one entry an idempotency key, for ever. What they say is on disk before it is answered.
+// The provider's ledger: one entry for each idempotency key, kept for ever. An entry is on disk before it is answered.
 //
 // A void may come before its authorization. It then leaves an entry without amount, the tombstone, which refuses the
-// authorization when that arrives: else a request lost on the way would charge a customer whose order is long gone.
+// authorization when that arrives: otherwise a request that was delayed on its way would charge a customer whose order
+// has ended.
 import { randomBytes } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 import { APPLICATION_ID } from "@valence/runtime/database";
 
 const limits = {
-  /** Milliseconds, and up to twice as many, until a batch is tried again that met another writer. */
+  /** Milliseconds, and up to twice as many, until a batch is tried again after it met another writer. */
   busyMs: 1,
-  /** Milliseconds that opening the file waits for others who do: once, at the start. */
+  /** Milliseconds that opening the file waits for others that open it: once, at the start. */
   openMs: 2_000,
 };
 
@@ -22,7 +23,7 @@ export interface Authorization {
 }
 /** `pending`: the customer still has to agree, at their bank. */
 export type EntryStatus = "authorized" | "captured" | "voided" | "declined" | "pending";
-/** `amount` and what follows are null in a tombstone. */
+/** In a tombstone `amount` and the fields below are null. */
 export interface Entry {
   readonly key: string;
   readonly status: EntryStatus;
@@ -31,7 +32,7 @@ export interface Entry {
   readonly token: string | null;
   readonly authorizationId: string | null;
 }
-/** What was given back of the amount that was captured under `key`. */
+/** A refund: what was given back of the amount captured under `key`. */
 export interface RefundEntry {
   readonly refundKey: string;
   readonly key: string;
@@ -58,7 +59,7 @@ export class Ledger {
     return page as unknown as Entry[];
   }
 
-  /** Enters an authorization, granted or declined, unless the key has an entry. The entry that is there now. */
+  /** Enters an authorization, granted or declined, unless the key has an entry. Answers the entry that is there now. */
   authorize(
     key: string,
     { amount, currency, token }: Authorization,
@@ -72,14 +73,14 @@ export class Ledger {
     );
   }
 
-  /** Captures what is authorized. The entry that is there now, if any. */
+  /** Captures an authorized amount. Answers the entry that is there now, if any. */
   capture(key: string): Promise<Entry | undefined> {
     return this.#commit(key, () =>
       this.#database.prepare("update entries set status = 'captured' where key = ? and status = 'authorized'").run(key),
     );
   }
 
-  /** Voids what is authorized, or leaves a tombstone. The entry that is there now. */
+  /** Voids an authorized amount, or leaves a tombstone. Answers the entry that is there now. */
   void(key: string): Promise<Entry> {
     return this.#commit(key, () =>
       this.#database
@@ -91,14 +92,14 @@ export class Ledger {
     );
   }
 
-  /** The customer's answer to what is pending. The entry that is there now, if any. */
+  /** Enters the customer's answer to a pending authorization. Answers the entry that is there now, if any. */
   settle(key: string, status: "authorized" | "declined"): Promise<Entry | undefined> {
     return this.#commit(key, () =>
       this.#database.prepare("update entries set status = ? where key = ? and status = 'pending'").run(status, key),
     );
   }
 
-  /** Keys of what is pending. */
+  /** Keys of pending authorizations. */
   pending(): string[] {
     return this.#database
       .prepare("select key from entries where status = 'pending'")
@@ -106,7 +107,7 @@ export class Ledger {
       .map(row => row["key"] as string);
   }
 
-  /** Enters a refund unless its key has one, or more would be given back than was captured. */
+  /** Enters a refund, unless its key has one or more would be given back than was captured. */
   refund(key: string, refundKey: string, amount: number): Promise<Entry | undefined> {
     return this.#commit(key, () =>
       this.#database
@@ -125,13 +126,13 @@ export class Ledger {
       RefundEntry | undefined;
   }
 
-  /** Minor units that were given back of a key. */
+  /** Minor units given back of a key. */
   refunded(key: string): number {
     const row = this.#database.prepare("select coalesce(sum(amount), 0) as amount from refunds where key = ?").get(key);
     return row!["amount"] as number;
   }
 
-  /** What webhooks are signed with: made once, and the same for all who keep these books. */
+  /** The secret that signs webhooks: made once, and the same for all processes with this ledger. */
   secret(): string {
     this.#database
       .prepare("insert into settings values ('webhookSecret', ?) on conflict do nothing")
@@ -145,7 +146,7 @@ export class Ledger {
     this.#database.close();
   }
 
-  /** What is asked for in one turn of the loop shares a transaction, and so its fsync. */
+  /** Requests of one turn of the loop share a transaction, and so its fsync. */
   #commit<E extends Entry | undefined>(key: string, write: () => void): Promise<E> {
     return new Promise<E>((resolve, reject) => {
       let entry: Entry | undefined;
@@ -158,7 +159,7 @@ export class Ledger {
     });
   }
 
-  /** Each of several workers keeps these books. SQLite's own way to wait would stop the loop. */
+  /** Waits with the loop running: several workers write this ledger, and SQLite's own wait would stop the loop. */
   #again(batch: Work[]): void {
     this.#waiting = [...batch, ...this.#waiting];
     setTimeout(() => this.#flush(), limits.busyMs * (1 + Math.random()));

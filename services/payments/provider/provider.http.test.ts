@@ -64,7 +64,7 @@ test("authorizes, and the same key gets the same authorization for ever, also af
 });
 
 test("each answer follows a commit of its entry, by a connection that syncs what it commits", async () => {
-  /** What lay in the file after each commit, as another connection sees it, and how the one that committed does so. */
+  /** The rows that another connection sees after each commit, and the sync mode of the committing connection. */
   const commits: object[] = [];
   let isAnswered = false;
   const reader = new DatabaseSync(join(folder, "ledger.sqlite"), { readOnly: true });
@@ -156,7 +156,7 @@ test("tok_pending waits for its customer, and a webhook tells what they said, si
   const listener = createServer((request, response) => {
     void text(request).then(body => {
       told.push({ body, signature: String(request.headers["webhook-signature"]) });
-      // The first time nobody is at home.
+      // The first delivery fails.
       response.writeHead(told.length === 1 ? 503 : 200).end();
     });
   }).listen(0, "127.0.0.1");
@@ -169,7 +169,7 @@ test("tok_pending waits for its customer, and a webhook tells what they said, si
     expect(await capture("a")).toMatchObject({ status: 409, body: { status: "pending" } });
     expect(await ledger()).toEqual([entry("a", {})]);
     expect(await post("/authorizations/a/settle", { status: "authorized" })).toMatchObject({ status: 200 });
-    // Once: they cannot change their mind.
+    // Once: the customer cannot change the answer.
     expect(await post("/authorizations/a/settle", { status: "declined" })).toMatchObject({
       body: { status: "authorized" },
     });

@@ -14,7 +14,7 @@ import type { ProviderOptions } from "./provider.ts";
 
 /**
  * Starts the bundled provider beside the shop, in a thread of its own: its fsyncs must not stall the broker. With
- * PAYMENT_PROVIDER_URL set there is nothing to start, and `url` answers that URL.
+ * PAYMENT_PROVIDER_URL set nothing is started, and `url` answers that URL.
  */
 export default defineService(contract, {
   actions: {
@@ -30,7 +30,8 @@ export default defineService(contract, {
     async startBundled(): Promise<string> {
       const filename = ledgerFile(this.broker);
       makePrivate(filename);
-      // On a port that the system chooses nobody knows the gateway's yet: payments ask then, as they do anyhow.
+      // When the system chooses the gateway's port, it is not known yet: then no webhook is sent, and payments ask, as
+      // they do anyhow.
       const { PORT } = gatewayEnvironment.of(this.broker);
       const options: ProviderOptions = {
         filename,
@@ -43,7 +44,7 @@ export default defineService(contract, {
       worker.on("error", error =>
         this.logger.error(paymentErrors.PROVIDER_CRASHED({ reason: error.message, cause: error })),
       );
-      // Payments may ask until the last service has stopped.
+      // Stopped last: payments may ask until the last service has stopped.
       closeWithBroker(this.broker, async () => {
         // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
         worker.postMessage("close");
@@ -54,7 +55,7 @@ export default defineService(contract, {
   },
 });
 
-/** Among the shop's files, wherever those are; its own book is a file also where the shop's are on Postgres. */
+/** The ledger is among the shop's files; it is a file even when the shop is on Postgres. */
 function ledgerFile(broker: ServiceBroker): string {
   const location = locationOf(broker, contract.service);
   const { DATA_DIR } = databaseEnvironment.of(broker);

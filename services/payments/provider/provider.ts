@@ -1,21 +1,22 @@
 // The bundled payment provider: stands for the company that moves the money. An HTTP server of its own with idempotency
-// keys and a ledger; it shares nothing with the shop but this interface.
+// keys and a ledger; it shares only this interface with the shop.
 //
 //   POST /authorizations              {amount, currency, token}, Idempotency-Key → 201 authorized, 202 pending, 402 declined
-//   GET  /authorizations/:key         → 200 what has become of it
+//   GET  /authorizations/:key         → 200 the state of the key
 //   POST /authorizations/:key/capture → 200 captured
 //   POST /authorizations/:key/void    → 200 voided, or declined; before the authorization: a tombstone
 //   POST /authorizations/:key/refunds {amount, currency}, Idempotency-Key → 201 refunded, 409 declined past what was captured
-//   POST /authorizations/:key/settle  {status: authorized | declined}: what the customer says to a pending one → 200
-//   GET  /ledger?after&limit          → what was authorized, captured, voided, declined, refunded by key, for checks
+//   POST /authorizations/:key/settle  {status: authorized | declined}: the customer's answer to a pending one → 200
+//   GET  /ledger?after&limit          → authorized, captured, voided, declined, refunded by key, for checks
 //
-// A key is for ever: the same body gets what has become of it (409 once voided), another body 422. Every answer says so as
-// `status`. Once the customer has answered, a webhook tells the shop: what `GET` would answer, with `Webhook-Signature`.
+// A key is kept for ever: the same body gets the state of the key (409 once voided), another body 422. Every answer has
+// it as `status`. Once the customer has answered, a webhook tells the shop: the answer of `GET`, with
+// `Webhook-Signature`.
 //
 //   tok_ok         authorized
 //   tok_declined   declined, like every token that is not listed here
 //   tok_slow       answers after a delay, and enters nothing before it
-//   tok_pending    pending; the customer agrees by themselves after a while
+//   tok_pending    pending; the customer agrees without a request after a while
 //   tok_flaky      about half of all requests end in 503 or a lost connection, half of these after the ledger was written
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -32,7 +33,7 @@ export const limits = {
   keyLength: 200,
   /** Entries of a page of the ledger. */
   ledgerPage: 1_000,
-  /** Times that a webhook is sent, milliseconds of one, and of the pause after the first failure. */
+  /** Attempts to deliver a webhook, milliseconds of one, and of the pause after the first failure. */
   webhookAttempts: 5,
   webhookMs: 5_000,
   webhookPauseMs: 500,
@@ -45,20 +46,20 @@ export interface ProviderOptions {
   readonly port?: number;
   /** Default 127.0.0.1. */
   readonly host?: string;
-  /** Milliseconds before `tok_slow` is looked at. Default 3 000. */
+  /** Milliseconds before `tok_slow` is executed. Default 3 000. */
   readonly slowMs?: number;
   /** Milliseconds until the customer of a `tok_pending` agrees. Default 3 000; 0 = never, only by `settle`. */
   readonly pendingMs?: number;
-  /** Where a webhook tells what has become of a pending authorization. Default: nowhere, it has to be asked for. */
+  /** URL of the webhook that tells the outcome of a pending authorization. Default: none, the shop has to ask. */
   readonly webhookUrl?: string;
-  /** Default: made up, once a ledger. */
+  /** Default: a random secret, made once for the ledger. */
   readonly webhookSecret?: string;
   /** Decides how `tok_flaky` fails: a number from 0 to 1. Default `Math.random`. */
   readonly random?: () => number;
 }
 export interface Provider {
   readonly url: string;
-  /** What its webhooks are signed with. */
+  /** The secret that signs the webhooks. */
   readonly webhookSecret: string;
   close(): Promise<void>;
 }
@@ -82,7 +83,7 @@ const checkRefund = compileSchema(RefundBody);
 type Answer = { readonly status: number; readonly body: object } | undefined;
 class Refused extends Error {
   readonly status: number;
-  /** What has become of the key, where that is why. */
+  /** The state of the key, when that is the reason for the answer. */
   readonly entry: Entry["status"] | undefined;
   constructor(status: number, message: string, entry?: Entry["status"]) {
     super(message);
@@ -164,7 +165,7 @@ export async function startProvider(options: ProviderOptions): Promise<Provider>
     });
   }
 
-  /** Enters what the customer said, once, and tells the shop. */
+  /** Enters the customer's answer once, and tells the shop. */
   async function answerPending(key: string, status: "authorized" | "declined"): Promise<Entry | undefined> {
     const wasPending = ledger.find(key)?.status === "pending";
     const entry = await ledger.settle(key, status);
@@ -172,7 +173,7 @@ export async function startProvider(options: ProviderOptions): Promise<Provider>
     return entry;
   }
 
-  /** Who is not told asks: a webhook that fails is sent some times more, and then left. */
+  /** Sends the webhook, a few times if it fails. After that the shop has to ask. */
   async function tell(url: string, body: string): Promise<void> {
     for (let attempt = 1; attempt <= limits.webhookAttempts && !closing.signal.aborted; attempt++)
       try {
@@ -219,7 +220,7 @@ export async function startProvider(options: ProviderOptions): Promise<Provider>
     };
   }
 
-  /** Does what is asked, unless the token says that it goes wrong: before the ledger is written, or after. */
+  /** Executes the request, unless the token makes it fail: before the ledger is written, or after. */
   async function asToken(token: string | null | undefined, act: () => Promise<Answer>): Promise<Answer> {
     const fate = token === "tok_flaky" ? random() : 1;
     if (fate < 0.125) return unavailable;
@@ -279,14 +280,14 @@ const FATES: Readonly<Record<string, "authorized" | "pending">> = {
 
 const unavailable: Answer = { status: 503, body: { error: "try again" } };
 
-/** What the owner of the key may know of it. */
+/** The part of an entry that the owner of the key may see. */
 const shown = ({ key, status, amount, currency, authorizationId }: Entry): object => ({
   key,
   status,
   ...(amount !== null && { amount, currency, authorizationId }),
 });
 
-/** An entry of `GET /ledger`: minor units by what has become of them. What is captured or voided was authorized. */
+/** An entry of `GET /ledger`: minor units by state. What is captured or voided was authorized before. */
 export interface LedgerEntry {
   readonly key: string;
   readonly currency: string | null;
@@ -294,7 +295,7 @@ export interface LedgerEntry {
   readonly captured: number;
   readonly voided: number;
   readonly declined: number;
-  /** Of what was captured. */
+  /** Minor units given back of the captured amount. */
   readonly refunded: number;
 }
 function asAmounts({ key, status, amount, currency }: Entry, refunded: number): LedgerEntry {
@@ -330,7 +331,7 @@ function keyOf(segment: string | undefined): string {
     const key = decodeURIComponent(segment ?? "");
     if (key.length <= limits.keyLength) return key;
   } catch {
-    // Not an encoding of anything: as unknown as a key that is too long.
+    // An invalid encoding: as unknown as a key that is too long.
   }
   throw new Refused(404, "no such authorization");
 }

@@ -1,4 +1,4 @@
-// The bundled payment provider as a program of its own, and as the worker that `payment-provider` starts.
+// The bundled payment provider as a program of its own, and as the worker that the service `payment-provider` starts.
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { startProvider, type ProviderOptions } from "./provider.ts";
@@ -28,7 +28,7 @@ async function runAlone(): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void provider.close());
 }
 
-/** Tells its URL, and closes the ledger when it is told to end. */
+/** As a worker: posts its URL, and closes the ledger when it is told to end. */
 async function runAsWorker(): Promise<void> {
   const provider = await startProvider(workerData as ProviderOptions);
   parentPort!.once("message", () => void provider.close().then(() => parentPort!.close()));

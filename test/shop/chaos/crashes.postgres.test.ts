@@ -10,10 +10,10 @@ import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
 
 const CALLERS = 6;
 const CRASHES = 5;
-/** Milliseconds that the server is up between two crashes, and away each time. */
+/** Milliseconds that the server is up between two crashes, and milliseconds that it is away. */
 const UP_MS = [1_500, 4_000] as const;
 const AWAY_MS = [50, 3_000] as const;
-/** What customers look at meanwhile. */
+/** Pages that customers read meanwhile. */
 const PAGES = ["/api/v1/me", "/api/v1/products?q=mug", "/api/v1/cart", "/api/v1/orders", "/api/v1/orders?page=2"];
 
 const chance = seeded();
@@ -59,11 +59,12 @@ test(
       for (const stop of stops) await stop();
     }
     expect(lab.shop.child.running).toBe(true);
-    // They were met by the crashes, and not by them alone. An order may outlast one; who looks is told at once.
+    // Both kinds of answers occurred: the crashes met the orders. An order may outlast a crash; a read is answered at
+    // once.
     expect(Math.min(looked.pages, looked.putOff)).toBeGreaterThan(0);
     await lab.comesToRest();
     expect(await lab.shop.child.end("SIGTERM")).toBe(0);
-    await lab.checkTheBooks();
+    await lab.checkRecords();
   },
   5 * 60_000,
 );

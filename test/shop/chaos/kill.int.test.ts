@@ -1,5 +1,5 @@
-// @slow: it takes minutes, and begins first.
-// `kill -9` under load, at every named failpoint and at random moments; then the laws of the shop must hold.
+// @slow: it takes minutes, and begins first. `kill -9` under load, at every named failpoint and at random moments; then
+// the invariants of the shop must hold.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isOnPostgres, newDatabases, type Databases } from "@valence/runtime/testing/servers";
@@ -9,16 +9,16 @@ import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
 
 const CALLERS = 8;
 const RANDOM_KILLS = 4;
-/** A failpoint that is not reached by then is a failpoint that tests nothing. */
+/** Milliseconds within which each failpoint must be reached; otherwise it tests nothing. */
 const REACHED_WITHIN_MS = 20_000;
 
-/** Those of the reshard are passed by another process. */
+/** Failpoints of the reshard: another process passes them. */
 const points = (await declaredIn("services", serviceNames("services"))).failpoints.filter(
   name => !name.startsWith("reshard:"),
 );
 /** A stock has a snapshot every thousand events: more than the orders of one round make. */
 const SELDOM = "snapshot:before-save";
-/** So many of them on Postgres, others in each run: where its connections end has tests of its own. */
+/** Number of failpoints tried on Postgres, different ones in each run: other tests cover how connections end there. */
 const ON_POSTGRES = 4;
 
 const chance = seeded();
@@ -33,7 +33,7 @@ let lab: Laboratory;
 beforeAll(async () => {
   databases = await newDatabases();
   lab = await Laboratory.open(databases.folder, databases.env, chance);
-  // Who ends in peace leaves what it has compiled to all those that are killed.
+  // A process that ends cleanly leaves its compile cache to all those that are killed.
   await lab.shop.child.end("SIGTERM");
 });
 afterAll(async () => {
@@ -58,7 +58,7 @@ test(
   async () => {
     const survived: string[] = [];
     for (const name of isOnPostgres() ? drawn(ON_POSTGRES) : points) {
-      // A few passes in, so that there is work at every stage when the process dies.
+      // Killed after a few passes, so that there is work at every stage when the process dies.
       const pass = 1 + Math.floor(chance.random() * 12);
       await restart(`${name}=kill#${name === SELDOM ? 1 : pass}`);
       await load(REACHED_WITHIN_MS, name === SELDOM ? () => lab.receive() : undefined);
@@ -74,7 +74,7 @@ test(
     expect(lab.acknowledged.size).toBeGreaterThan(50);
     await lab.comesToRest();
     expect(await lab.shop.child.end("SIGTERM")).toBe(0);
-    await lab.checkTheBooks();
+    await lab.checkRecords();
   },
   8 * 60_000,
 );

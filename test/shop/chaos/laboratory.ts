@@ -1,5 +1,5 @@
-// What the laboratories of faults share: a shop with its payment provider beside it, customers who ask under their key
-// until they are answered, and the books that are read when all is quiet again.
+// Shared by the fault tests: a shop with its payment provider, customers that repeat a request under its key until it
+// is answered, and the check of all records when the faults are over.
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "@jest/globals";
@@ -7,16 +7,16 @@ import { newId } from "@valence/runtime/kernel";
 import { randomOf, until } from "@valence/runtime/testing";
 import { startBroker } from "@valence/runtime/testing/broker";
 import { Child, freePort } from "@valence/runtime/testing/servers";
-import { lawsBrokenAtRest, readBooks } from "../support/shop-invariants.ts";
+import { invariantsBrokenAtRest, readBooks } from "../support/shop-invariants.ts";
 import { orderOf, Shop, type Answer } from "../support/shop.ts";
 
 const ADMIN = { email: "admin@example.com", password: "for chaos only" };
 const TOKENS = ["tok_ok", "tok_ok", "tok_ok", "tok_flaky", "tok_flaky", "tok_declined"];
 const ENDS = ["shipped", "rejected", "cancelled"];
-/** Milliseconds before who was told to try again does: without a pause, callers of a shop that is down only heat the air. */
+/** Milliseconds until a refused request is repeated: without a pause, callers of a shop that is down only use CPU. */
 const PAUSE_MS = 50;
 
-/** A fault's instants are drawn from a seed, which is printed; CHAOS_SEED runs it again. */
+/** The moments of faults come from a seed, which is printed; CHAOS_SEED repeats a run. */
 export function seeded(): { random: () => number; pick: <T>(from: readonly T[]) => T } {
   const seed = Number(process.env["CHAOS_SEED"] ?? Date.now() % 2 ** 31);
   console.log(`CHAOS_SEED=${seed}`);
@@ -25,8 +25,8 @@ export function seeded(): { random: () => number; pick: <T>(from: readonly T[]) 
 }
 
 /**
- * So many callers who do this again and again, with a pause between two times. The function ends them, and rejects with
- * the first thing that befell one.
+ * So many callers that repeat this, with a pause in between. The function that is answered ends them, and rejects with
+ * the first error of any caller.
  */
 export function repeatedly(callers: number, work: () => Promise<void>, pauseMs = 0): () => Promise<void> {
   const state = { isOver: false };
@@ -42,11 +42,11 @@ export function repeatedly(callers: number, work: () => Promise<void>, pauseMs =
 
 export class Laboratory {
   readonly shop: Shop;
-  /** What a client was told, by its idempotency key. */
+  /** Answers that a client got, by its idempotency key. */
   readonly acknowledged = new Map<string, { id: string; answer: string }>();
   /** How often the shop said to try again, by status. */
   readonly putOff = new Map<number, number>();
-  /** What was asked and is not answered yet, by its key; and everything that was ever asked. */
+  /** Requests that have no answer yet, by key; and every request that was sent. */
   readonly #unanswered = new Map<string, object>();
   readonly #orders = new Map<string, object>();
   readonly #provider: Child;
@@ -73,8 +73,8 @@ export class Laboratory {
   }
 
   /**
-   * Opens a shop on the databases that `env` names; the provider's ledger lies in `folder`. `alongside` starts what else
-   * belongs to the shop, in the same environment, before it.
+   * Opens a shop on the databases that `env` names; the provider's ledger is in `folder`. `alongside` starts further
+   * processes in the same environment, before the shop.
    */
   static async open(
     folder: string,
@@ -114,21 +114,24 @@ export class Laboratory {
     await this.#provider.end("SIGTERM");
   }
 
-  /** One more event of a stock. The answer may be cut off, and the piece be there or not: the books count what is there. */
+  /**
+   * Receives one more piece of a SKU. The connection may be cut, and the piece be there or not: the check counts what
+   * is there.
+   */
   async receive(): Promise<void> {
     this.#admin ??= await this.shop.login(ADMIN.email, ADMIN.password);
     const path = `/api/v1/inventory/${this.#skus.at(-1)}/receive`;
     await this.shop.request("POST", path, { token: this.#admin, body: { quantity: 1 } }).catch(() => {});
   }
 
-  /** As the customer whose orders they are. */
+  /** Reads as the customer of these orders. */
   get(path: string): Promise<Answer> {
     return this.shop.request("GET", path, { token: this.#token });
   }
 
   /**
-   * One request for an order: a new one, one that is not answered yet, or, one in five, one that is. When the shop's process
-   * may go away meanwhile the connection may be cut; else that is a fault.
+   * One request for an order: a new one, one without an answer yet, or, one in five, one that is answered. When the
+   * shop's process may go away meanwhile the connection may be cut; otherwise that is a failure.
    */
   async order({ mayBeCut }: { readonly mayBeCut: boolean }): Promise<void> {
     const { random, pick } = this.#chance;
@@ -145,20 +148,23 @@ export class Laboratory {
       old && random() < 0.5 ? old : [repeat ?? `key-${newId()}`, repeat ? this.#orders.get(repeat)! : order];
     this.#orders.set(key, body);
     const isAnswered = await this.#place(key, body).catch((error: Error) => {
-      // Cut off: by name, since fetch throws the TypeError of another realm.
+      // A cut connection is recognised by name, since fetch throws the TypeError of another realm.
       if (!mayBeCut || !["TypeError", "SyntaxError"].includes(error.name)) throw error;
       return false;
     });
     if (!isAnswered) await sleep(PAUSE_MS);
   }
 
-  /** Waits until so many more orders than now are acknowledged. */
+  /** Waits until so many further orders are acknowledged. */
   async moreOrders(count: number): Promise<void> {
     const wanted = this.acknowledged.size + count;
     await until(`${count} more orders`, () => this.acknowledged.size >= wanted);
   }
 
-  /** Whether the shop said to try again. Then it says so as a problem, and when; any other 5xx is a fault, told with its log. */
+  /**
+   * Whether the shop said to try again. It must say so as a problem with Retry-After; any other 5xx fails the test, and
+   * shows the log.
+   */
   isPutOff({ status, body, headers }: Answer): boolean {
     if (status !== 429 && status < 500) return false;
     const { requestId } = body;
@@ -172,7 +178,7 @@ export class Laboratory {
     return true;
   }
 
-  /** Asks once for this order. Whether it is answered; else it is to be asked for again, under the same key. */
+  /** Sends the request for this order once. False when it has to be repeated, under the same key. */
   async #place(key: string, order: object): Promise<boolean> {
     this.#unanswered.set(key, order);
     const answer = await this.shop.request("POST", "/api/v1/orders", {
@@ -197,8 +203,8 @@ export class Laboratory {
   }
 
   /**
-   * When the faults are over: every order is answered, a repetition gets the first answer, and each order that was
-   * acknowledged reaches an end by itself.
+   * After the faults: every order gets its answer, a repetition gets the first answer, and each acknowledged order
+   * reaches its end by itself.
    */
   async comesToRest(): Promise<void> {
     await until("every order is answered", async () => {
@@ -221,8 +227,8 @@ export class Laboratory {
     );
   }
 
-  /** With the shop stopped: the laws hold, and the list of orders is what the log says. */
-  async checkTheBooks(): Promise<void> {
+  /** With the shop stopped: the invariants hold, and the list of orders agrees with the log. */
+  async checkRecords(): Promise<void> {
     const names = ["catalog", "carts", "orders", "inventory", "payments", "shipping", "checkout", "order-views"];
     const services = await Promise.all(names.map(name => import(`../../../services/${name}/${name}.service.ts`)));
     const embedded = await startBroker(
@@ -231,7 +237,7 @@ export class Laboratory {
     );
     try {
       const acknowledged = [...this.acknowledged.values()].map(({ id }) => id);
-      const broken = await lawsBrokenAtRest(embedded.call, this.#providerUrl, { acknowledged, withinMs: 60_000 });
+      const broken = await invariantsBrokenAtRest(embedded.call, this.#providerUrl, { acknowledged, withinMs: 60_000 });
       expect(broken).toEqual([]);
       const { orders } = await readBooks(embedded.call, this.#providerUrl);
       const folded = new Map(
@@ -251,7 +257,9 @@ export class Laboratory {
   }
 }
 
-/** Few products, so that orders compete for their stock. Two run out; the others must not, or nothing would be paid. */
+/**
+ * Few products, so that orders compete for their stock. Two run out; the others must not, or no order would be paid.
+ */
 async function stock(shop: Shop): Promise<{ id: string; sku: string }[]> {
   const rows: { id: string; sku: string }[] = (await shop.request("GET", "/api/v1/products?pageSize=6")).body.rows;
   const token = await shop.login(ADMIN.email, ADMIN.password);

@@ -1,16 +1,16 @@
-// @slow: it takes minutes, and begins first.
-// The shop in pods, as in a cluster: gateway, core, and what follows the events, each a process of its own, on NATS, Redis
-// and Postgres. Pods are killed, and replaced one after another, while customers order.
+// @slow: it takes minutes, and begins first. The shop in pods, as in a cluster: gateway, core, and consumers of events,
+// each a process of its own, on NATS, Redis and Postgres. Pods are killed, and replaced one after another, while
+// customers order.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { until } from "@valence/runtime/testing";
 import { Child, Nats, newDatabases, RedisServer, type Databases } from "@valence/runtime/testing/servers";
 import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
 
 const CALLERS = 5;
-/** Between the orders of a caller: the faults take long, and the machine is shared. */
+/** Milliseconds between the orders of a caller: the faults take long, and the machine is shared. */
 const PAUSE_MS = 50;
 const KILLS = 2;
-/** Milliseconds of a stop under load: a call to what is well takes less. */
+/** Milliseconds of a stop under load: a call to a healthy node takes less. */
 const PROMPT_MS = 5_000;
 const GATEWAY = "api,ops";
 const PODS = {
@@ -28,7 +28,7 @@ let settings: Record<string, string>;
 const pods = new Map<string, { kind: Kind; child: Child }>();
 let named = 0;
 
-/** Starts a pod; resolves when it has its services. */
+/** Starts a pod; resolves when its services are there. */
 async function join(kind: Kind): Promise<void> {
   const NODEID = `${kind}-${++named}`;
   const child = new Child(["mixins/cli/valence.mjs", "start"], {
@@ -91,7 +91,7 @@ test(
         await join(kind);
         const leaving = performance.now();
         expect(await leave(name, "SIGTERM")).toBe(0);
-        // New orders do not hold it up.
+        // New orders do not delay the stop.
         expect(performance.now() - leaving).toBeLessThan(PROMPT_MS);
         await lab.moreOrders(5);
       }
@@ -102,7 +102,7 @@ test(
     await lab.comesToRest();
     expect(await lab.shop.child.end("SIGTERM")).toBe(0);
     for (const name of pods.keys()) expect(await leave(name, "SIGTERM")).toBe(0);
-    await lab.checkTheBooks();
+    await lab.checkRecords();
   },
   5 * 60_000,
 );

@@ -1,6 +1,5 @@
-// @slow: it takes minutes, and begins first.
-// `kill -9` of `npm run reshard`, in every phase of a move and at random moments, while a shop runs on the databases and
-// orders keep flowing. It is done as the README tells an operator to.
+// @slow: it takes minutes, and begins first. `kill -9` of `npm run reshard`, in every phase of a move and at random
+// moments, while a shop runs on the databases and takes orders. The steps are those that the README gives an operator.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import { leftBehind } from "../../../mixins/event-store/dialects/postgres/reshard.fixture.ts";
@@ -10,13 +9,15 @@ import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
 import { failpoint } from "../../../mixins/event-store/failpoints.ts";
 
 const CALLERS = 4;
-/** Between the orders of a caller: the faults take long, and the machine is shared. */
+/** Milliseconds between the orders of a caller: the faults take long, and the machine is shared. */
 const PAUSE_MS = 50;
-/** Their stores move: actors that are born and end, sagas with their timers, and few actors that take every order. */
+/**
+ * Services whose stores move: actors that begin and end, sagas with their timers, and few actors that take every order.
+ */
 const SERVICES = ["orders", "checkout", "inventory"];
 const RANDOM_KILLS = 4;
 const PHASES = failpoint.names.filter(name => name.startsWith("reshard:"));
-/** A run that is killed sooner has done nothing yet, one that is killed later may be through. */
+/** Milliseconds until a kill: a run that is killed sooner has done nothing yet, a later one may have finished. */
 const RANDOM_KILL_MS = [300, 1_500] as const;
 
 const chance = seeded();
@@ -43,7 +44,7 @@ afterAll(async () => {
   await second?.drop();
 });
 
-/** Starts `npm run reshard`; resolves at its end. `killAfterMs` is none of a process that ends by itself. */
+/** Starts `npm run reshard`; resolves at its end. Without `killAfterMs` the process ends by itself. */
 async function reshard(
   args: readonly string[],
   { failpoints, killAfterMs }: { failpoints?: string; killAfterMs?: number } = {},
@@ -82,11 +83,11 @@ test(
 
       const survived: string[] = [];
       for (const phase of PHASES) {
-        // Not in the first group of buckets only. Each run begins with what the one before has left.
+        // The kill comes in later groups of buckets too. Each run continues what the one before has left.
         const args = [pick(SERVICES)];
         const child = await reshard(args, { failpoints: `${phase}=kill#${1 + Math.floor(random() * 3)}` });
         if (child.process.signalCode !== "SIGKILL") survived.push(`${phase} of ${args[0]}: ${child.output}`);
-        // A shop that dies while nobody goes on with the move does not wait for it to come back.
+        // The shop starts without waiting until the interrupted move is continued.
         if (phase === "reshard:sealed") {
           await lab.shop.child.end("SIGKILL");
           await lab.shop.start();
@@ -105,13 +106,13 @@ test(
     }
     await lab.comesToRest();
     expect(await lab.shop.child.end("SIGTERM")).toBe(0);
-    await lab.checkTheBooks();
+    await lab.checkRecords();
     for (const service of SERVICES) await checkShards(service);
   },
   8 * 60_000,
 );
 
-/** Each shard has its half of the buckets, all that belongs to them and nothing else; streams lie on both. */
+/** Each shard has its half of the buckets, with all their rows and no others; both shards have streams. */
 async function checkShards(service: string): Promise<void> {
   const names: string[] = [];
   for (const url of [a, b]) {

@@ -1,4 +1,4 @@
-// The doctor at the databases of a whole shop, on whichever kind they are: healthy, and with each trouble made on purpose.
+// The doctor on the databases of a whole shop, of either kind: healthy, and with each trouble made on purpose.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
@@ -17,7 +17,7 @@ let server: Postgres | undefined;
 let databases: Databases;
 let shop: Shop;
 
-/** The command, as people type it. */
+/** Runs the command as people type it. */
 function run(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [VALENCE, "doctor", ...args], {
     env: { PATH: process.env["PATH"], NODE_OPTIONS: "--disable-warning=ExperimentalWarning", ...databases.env },
@@ -28,7 +28,7 @@ function run(...args: string[]) {
 }
 
 beforeAll(async () => {
-  // The run's own server does not wait for the disk, and the doctor would say so.
+  // The test run's own server does not wait for the disk, and the doctor would report that.
   server = isOnPostgres() ? await Postgres.start() : undefined;
   databases = await newDatabases(server?.url());
 });
@@ -214,7 +214,7 @@ describe("a shop that has been stopped", () => {
     await set("inventory", "update streams set quarantined_at = null, quarantine_reason = null");
   });
 
-  test("P5 a stuck saga, and one that nobody drives", async () => {
+  test("P5 a stuck saga, and one that no process drives", async () => {
     const rows = await set("checkout", "select id, stream from sagas order by id");
     const [first, second] = rows.length > 1 ? rows : await addSagas();
     await set(
@@ -258,7 +258,9 @@ describe("a shop that has been stopped", () => {
     const [torn] = (await examined(env(), { deep: true })).of("shapes", "orders");
     await write(placed.data);
     await set("orders", `update events set schema_version = 1 where position = ${paid.position}`);
-    expect(troubles).toEqual([expect.stringMatching(/^FAIL +orders +shapes +2 events of \d+ otherwise than today's/)]);
+    expect(troubles).toEqual([
+      expect.stringMatching(/^FAIL +orders +shapes +2 events of \d+ that today's contract does not accept/),
+    ]);
     expect(troubles[0]).toMatch(/order\.placed v1: customer is required \(1, the first order\.\S+@1\)/);
     expect(troubles[0]).toContain("order.paid: stored in version 2, this code knows 1");
     expect(torn).toContain("order.placed v1: cannot be read");

@@ -1,4 +1,4 @@
-// The declared lists of indexes are those that a first start of the shop makes, no more and no fewer.
+// The declared lists of indexes are exactly those that a first start of the shop makes.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { newDatabases, type Databases } from "../../../mixins/testing/servers.ts";
 import { Shop } from "../support/shop.ts";
@@ -26,7 +26,7 @@ const openSchema = (service: string): Promise<Schema> => Schema.open(connection,
 test.each(serviceNames("services"))("%s: the list is what a start makes", async service => {
   const schema = await openSchema(service);
   const made: Record<string, string[]> = {};
-  // Knex's record of what it has run is its own.
+  // Knex keeps its own tables of migrations.
   for (const { table, definition } of await indexRows(schema))
     if (!table.startsWith("migrations_")) (made[table] ??= []).push(definition);
   const sorted = (lists: Readonly<Record<string, readonly string[]>>) =>
@@ -58,7 +58,7 @@ test("one that guards a promise is a failure", async () => {
 });
 
 test("one that was left half-made", async () => {
-  // As a `create index concurrently` leaves it that was interrupted.
+  // As an interrupted `create index concurrently` leaves it.
   const valid = (it: boolean) =>
     set("catalog", `update pg_index set indisvalid = ${it} where indexrelid = 'catalog.products_sku_unique'::regclass`);
   await valid(false);

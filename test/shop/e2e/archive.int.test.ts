@@ -1,4 +1,4 @@
-// Retention: finished orders leave the hot tables, and nobody who asks for them can tell.
+// Retention: finished orders leave the hot tables, and every read answers as before.
 import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { Service, ServiceSchema } from "moleculer";
@@ -20,7 +20,7 @@ import { until } from "@valence/runtime/testing";
 import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 import { ADDRESS } from "../support/shop.ts";
 
-/** A consumer that cannot digest the orders in this set. */
+/** A consumer that fails at the orders in this set. */
 const indigestible = new Set<string>();
 const slow: ServiceSchema = {
   name: "slow",

@@ -1,4 +1,4 @@
-// Every action of the shop that asks for a role, as if it had a cache as well, and the answer lay in it.
+// Every action of the shop that asks for a role, tested as if it had a cache with its answer in it.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { globSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import type { ActionSchema, ServiceSchema } from "moleculer";
 import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 
 const root = join(import.meta.dirname, "../../..");
-/** Without those that serve or write by themselves. */
+/** Left out: services that listen or write by themselves. */
 const paths = globSync("services/*/*.service.ts", { cwd: root }).filter(path => !/\/(api|seed)\//.test(path));
 const schemas = await Promise.all(paths.map(async path => (await import(join(root, path))).default as ServiceSchema));
 
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => shop.stop());
 
-test("no action that asks for a role answers from its cache to one who lacks it", async () => {
+test("no action that asks for a role answers from its cache to a user who lacks it", async () => {
   const { broker } = shop;
   const cacher = broker.cacher as unknown as {
     getCacheKey(action: object, options: object, ctx: object): string;
@@ -40,7 +40,7 @@ test("no action that asks for a role answers from its cache to one who lacks it"
     await cacher.set(cacher.getCacheKey(action, { enabled: true }, { params: {}, meta: {} }), "cached");
     const as = (meta: object) => broker.call(name, {}, { meta }).catch(({ type }: { type: string }) => type);
     expect([name, await as({ user: { id: "u", roles: ["nobody"] } })]).toEqual([name, "FORBIDDEN"]);
-    // Some are for services alone, which carry no user.
+    // Some actions are for services alone, whose calls carry no user.
     expect([name, await as({})]).toEqual([name, "cached"]);
     if (roles.length > 0) expect([name, await as({ user: { id: "u", roles } })]).toEqual([name, "cached"]);
   }

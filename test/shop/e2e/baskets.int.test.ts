@@ -1,4 +1,4 @@
-// What is ordered, what is in stock, and what a client is told of both: over HTTP, as shops' clients meet it.
+// Orders and stock, and the answers about both to a client, over HTTP.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
 import { until } from "@valence/runtime/testing";
@@ -64,7 +64,7 @@ test("products that are gone from under a cart are named all at once, more than 
   expect(refused.body.missing.toSorted()).toEqual(gone.map(({ id }) => id).toSorted());
   const named = fieldsIn(refused).map((field: string) => cart.items[Number(field.split(".")[1])].productId);
   expect(named).toEqual(refused.body.missing);
-  // The cart is there again: without them it is an order.
+  // The cart is unchanged: without those products it is an order.
   for (const id of refused.body.missing) await api("DELETE", `/cart/items/${id}`, ann);
   expect(await api("POST", "/orders", ann, fromCart)).toMatchObject({ status: 201 });
 });

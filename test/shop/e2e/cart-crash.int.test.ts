@@ -1,4 +1,4 @@
-// A cart becomes an order in two databases. `kill -9` in between: what lay in it is in the order or in the cart.
+// A cart becomes an order in two databases. `kill -9` in between: its lines are in the order or in the cart.
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
 import { until } from "@valence/runtime/testing";

@@ -13,12 +13,12 @@ import paymentProvider from "../../../services/payments/provider/provider.servic
 import shipping from "../../../services/shipping/shipping.service.ts";
 import { until } from "@valence/runtime/testing";
 import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
-import { lawsBrokenAtRest } from "../support/shop-invariants.ts";
+import { invariantsBrokenAtRest } from "../support/shop-invariants.ts";
 import { ADDRESS } from "../support/shop.ts";
 
 let shop: TestBroker;
 let providerUrl: string;
-/** Of each SKU there are 1,000, of the last one two. */
+/** Stock: 1,000 of each SKU, two of the last one. */
 let products: { id: string; sku: string; price: { amount: number } }[];
 let customer: string;
 
@@ -61,18 +61,18 @@ async function inLedger(id: string): Promise<LedgerEntry | undefined> {
   return ((await response.json()) as { entries: LedgerEntry[] }).entries.find(({ key }) => key === id);
 }
 
-test("every metric of the house is measured", async () => {
+test("every metric of the runtime is measured", async () => {
   await becomes(await place("tok_ok", [0, 1]), "shipped");
   const valuesOf = (name: string) =>
     shop.broker.metrics.getMetric(name)?.snapshot() as { labels: any; value?: number }[];
-  // Pools and standbys are Postgres's, and there is no Redis here.
+  // Metrics of pools and standbys exist on Postgres only, and there is no Redis here.
   const names = Object.values(METRICS).filter(name => !/^valence\.(database|redis)\./.test(name));
   await until("all have a value", () => names.every(name => valuesOf(name)?.length > 0));
   await until("the commands of orders are counted", () => {
     const orders = valuesOf(METRICS.commandsTotal).find(({ labels }) => labels.service === "orders");
     return (orders?.value ?? 0) >= 5;
   });
-  // Moleculer's own count of every call costs a call more than all else in it.
+  // Moleculer's own count of every call stays off: it costs more than the rest of a call together.
   expect(shop.broker.metrics.hasMetric("moleculer.request.total")).toBe(false);
 });
 
@@ -103,7 +103,7 @@ test("a declined card: the order is rejected, its stock released, nothing charge
   expect(await inLedger(id)).toMatchObject({ authorized: 0, captured: 0 });
 });
 
-test("not enough stock: the order is rejected, what was reserved of others is released, nobody is asked for money", async () => {
+test("not enough stock: the order is rejected, what was reserved of other SKUs is released, nothing is charged", async () => {
   const before = await level(0);
   const id = await place("tok_ok", [0, 5], [3, 3]);
   await becomes(id, "rejected");
@@ -134,7 +134,7 @@ test("every SKU that was out of stock is named, and only those", async () => {
 
 test("cancelled before it is confirmed: the stock is released, nothing captured", async () => {
   const before = await level(0);
-  // Three seconds at the provider: the time to cancel.
+  // The provider takes three seconds: time to cancel.
   const id = await place("tok_slow", [0, 4]);
   await becomes(id, "stock_reserved");
   expect(await level(0)).toMatchObject({ reserved: 4 });
@@ -158,7 +158,7 @@ test("once confirmed it cannot be cancelled", async () => {
 test("a flaky provider charges each order that ships once, and no other", async () => {
   const ids = await Promise.all(Array.from({ length: 20 }, () => place("tok_flaky", [2, 1])));
   const statusOf = async (id: string) => (await view(id)).status;
-  // Half of the answers fail: now and then an order is out of luck for the 30 s that its authorization may take.
+  // Half of the answers fail: rarely an order gets none in the 30 s that its authorization may take.
   await until(
     "all have ended",
     async () => (await Promise.all(ids.map(statusOf))).every(status => ["shipped", "rejected"].includes(status)),
@@ -181,5 +181,5 @@ test("many orders for the last two pieces: two ship, the others are rejected", a
   expect(statuses.filter(status => status === "shipped")).toHaveLength(2);
 });
 
-test("at rest, no law of the shop is broken", async () =>
-  expect(await lawsBrokenAtRest(shop.call, providerUrl)).toEqual([]));
+test("at rest, no invariant of the shop is broken", async () =>
+  expect(await invariantsBrokenAtRest(shop.call, providerUrl)).toEqual([]));

@@ -1,4 +1,4 @@
-// Conditional requests over HTTP, on the real services: what a client did not see is not overwritten.
+// Conditional requests over HTTP, on the real services: a client overwrites only the state that it has seen.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
 import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
@@ -61,7 +61,7 @@ describe("a product", () => {
     expect((await ask("DELETE", url(), admin, { "If-Match": changed.tag })).status).toBe(404);
   });
 
-  test("of many who change what they all have seen, one does", async () => {
+  test("of many clients that change the version that all have seen, one succeeds", async () => {
     const path = `/products/${products[1]!.id}`;
     const { tag } = await ask("GET", path, admin);
     const answers = await Promise.all(
@@ -70,7 +70,7 @@ describe("a product", () => {
     expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, ...Array(7).fill(412)]);
   });
 
-  test("that is sent back as it was got is taken, with another's times refused", async () => {
+  test("that is sent back as it was read is accepted, and refused with the times of another", async () => {
     const path = `/products/${products[2]!.id}`;
     const { body } = await ask("GET", path, admin);
     const changed = await ask("PATCH", path, admin, {}, { ...body, name: "Sent back" });
@@ -85,7 +85,7 @@ describe("a product", () => {
     }
   });
 
-  test("is not sent again to who has it", async () => {
+  test("is not sent again to a client that has it", async () => {
     const path = `/products/${products[3]!.id}`;
     const { tag, modified } = await ask("GET", path, ann);
     for (const headers of [{ "If-None-Match": `"x", W/${tag}` }, { "If-Modified-Since": modified }] as Record<
@@ -126,7 +126,7 @@ describe("a cart", () => {
     expect((await ask("PUT", line(4), ann, { "If-Match": "*" }, { quantity: 3 })).body.items[0].quantity).toBe(3);
   });
 
-  test("of many who change what they all have seen, one does", async () => {
+  test("of many clients that change the version that all have seen, one succeeds", async () => {
     const { tag } = await ask("PUT", line(4), ann, {}, { quantity: 1 });
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_, i) => ask("PUT", line(4), ann, { "If-Match": tag }, { quantity: i + 2 })),
@@ -141,7 +141,7 @@ test("the profile has a tag", async () => {
   expect((await ask("GET", "/me", ann, { "If-Match": '"x"' })).status).toBe(412);
 });
 
-test("a condition on what has no version is refused, and nothing is done", async () => {
+test("a condition on a resource without a version is refused, and nothing changes", async () => {
   const { body: before } = await ask("GET", "/orders", ann);
   for (const headers of [
     { "If-Match": '"x"' },

@@ -1,5 +1,5 @@
-// Records that were damaged while nobody looked: what cannot be read stops its own stream, with an error that says so,
-// and nothing else.
+// Records that were damaged while no process ran: a record that cannot be read stops its own stream, with an error that
+// says so, and no other.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,9 +15,9 @@ let shop: Shop;
 let customer: string;
 let admin: string;
 let product: { id: string; sku: string };
-/** What `order.placed` of the unfoldable one said before. */
+/** The data of `order.placed` of the unfoldable order before the damage. */
 let placed: string;
-/** Orders by what is done to their records. */
+/** Orders by the damage done to their records. */
 let orders: Record<
   "brokenSnapshot" | "oddSnapshot" | "snapshotAhead" | "unknownType" | "unfoldable" | "brokenEvent" | "untouched",
   string
@@ -97,7 +97,7 @@ test("a snapshot that cannot be read is as good as none", async () => {
   }
 });
 
-test("an order whose events cannot be read is unavailable and says so, to whoever asks", async () => {
+test("an order whose events cannot be read is unavailable, and its error says why, to every caller", async () => {
   const types = [
     [orders.unknownType, "unreadable-here"],
     [orders.unfoldable, "stream-quarantined"],
@@ -118,7 +118,7 @@ test("an order whose events cannot be read is unavailable and says so, to whoeve
   }
 });
 
-test("an operator sees which and why, and lets one go once it is mended", async () => {
+test("an operator sees which and why, and releases one once it is mended", async () => {
   expect(shop.child.output).toMatch(/cannot be read and is put into quarantine/);
   const { quarantined } = (await ops("quarantine")).body as { quarantined: { id: string; reason: string }[] };
   const reasons = new Map(quarantined.map(({ id, reason }) => [id, reason]));

@@ -1,5 +1,5 @@
-// P6 against the running shop, with what a form never sends: whatever comes, the answer is a 4xx that names the field,
-// no record changes, and the shop goes on. The seed of the random part is printed; FUZZ_SEED runs it again.
+// P6 against the running shop, with input that a form never sends: every answer is a 4xx that names the field, no
+// record changes, and the shop goes on. The seed of the random part is printed; FUZZ_SEED repeats a run.
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { SignJWT, importJWK, type JWK, type JWTPayload } from "jose";
@@ -23,7 +23,7 @@ let ann: string;
 let bob: string;
 let admin: string;
 let product: { id: string; sku: string };
-/** One that no request is about, to show that the shop still sells. */
+/** A product that no request is about, to show that the shop still sells. */
 let other: { id: string };
 /** An order of Bob's that has shipped. */
 let bobsOrder: string;
@@ -68,14 +68,14 @@ async function shipped(token: string): Promise<string> {
 interface Case {
   readonly who?: "ann" | "admin" | "nobody";
   readonly headers?: Record<string, string | string[]>;
-  /** Text goes out as it is, anything else as JSON. */
+  /** A text is sent as it is, anything else as JSON. */
   readonly body?: unknown;
-  /** 422 unless it says otherwise. */
+  /** Default 422. */
   readonly status?: number;
   /** The field that `errors` has to name. */
   readonly field?: string;
 }
-/** `{product}`, `{sku}` and `{bobs}` stand for what the shop has. */
+/** `{product}`, `{sku}` and `{bobs}` are replaced by ids of the shop. */
 type Line = readonly [what: string, request: string, expected: Case];
 
 const order = (change: object = {}): object => ({ ...orderOf([{ productId: "{product}", quantity: 1 }]), ...change });
@@ -92,7 +92,7 @@ const registration = (change: object, field: string): Case => ({
   field,
 });
 
-/** Text that nobody can read. */
+/** Text that people cannot see or read. */
 const UNFIT = {
   blanks: " \u00a0\u2003",
   "invisible characters": "\u200b\u2060\u3164",
@@ -222,7 +222,7 @@ const READING: Line[] = [
   ["a body on GET", "GET /products", { body: "{}", status: 400 }],
   ["SQL for a read-your-writes token", `GET /orders?after=${IN_URL}`, { field: "after" }],
   ["a write that never was", "GET /orders?after={bobs}@99", { field: "after" }],
-  ["a write of nobody", `GET /orders?after=${newId()}@1`, { field: "after" }],
+  ["a write that never was", `GET /orders?after=${newId()}@1`, { field: "after" }],
 ];
 
 const OTHERS: Line[] = [
@@ -356,7 +356,7 @@ function expectProblem({ status, contentType, json, text }: Received, method: st
   expect(contentType).toBe("application/problem+json");
   if (method === "HEAD") return;
   expect({ text, json }).toMatchObject({ json: { type: expect.stringMatching(/^\/problems\/[a-z-]+$/), status } });
-  // What went wrong inside is nobody's business.
+  // The message of an internal failure must not reach the client.
   expect(text).not.toMatch(/sqlite|postgres|select .* from|\.ts:\d|node_modules/i);
 }
 
@@ -411,7 +411,7 @@ test("P6 tokens of the shop's own key that say something else are refused", asyn
 const LOGIN = "POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
 test.each([
   ["a CONNECT", "CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n", 400],
-  ["an expectation that nobody meets", "GET /health/live HTTP/1.1\r\nHost: a\r\nExpect: a miracle\r\n\r\n", 417],
+  ["an expectation that cannot be met", "GET /health/live HTTP/1.1\r\nHost: a\r\nExpect: a miracle\r\n\r\n", 417],
   ["an upgrade", "GET /nothing HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 404],
   ["100 MB that are announced", `${LOGIN}Content-Length: 104857600\r\n\r\n{`, 413],
   ["a chunk of the wrong size", `${LOGIN}Transfer-Encoding: chunked\r\n\r\n2\r\n{}}}\r\n0\r\n\r\n`, 400],
@@ -439,7 +439,7 @@ test("P6 what looks like SQL is plain text to a search", async () => {
 
 test("P6 after all that every record of the shop is what it was, and the shop serves", async () => {
   const after = await recordsAtRest(databases);
-  // The check is worth something only if there was something to change.
+  // The check proves something only if there are records that could change.
   for (const table of ["orders/events", "carts/cart_items", "accounts/users"])
     expect([table, after.get(table)?.length]).not.toEqual([table, 0]);
   const changed = [...after].flatMap(([table, rows]) => {
@@ -471,7 +471,7 @@ test("P6 whatever is sent at random, the answer is the route's own or a problem,
   const requests = randomRequests(description, {
     seed,
     tokens: [ann, bob, admin],
-    // What the shop knows, so that requests get further than the first check.
+    // Ids and names of the shop, so that requests pass the first checks.
     known: [product.id, product.sku, bobsOrder, `checkout.${bobsOrder}`, "order", "stock", "order-list", "carts"],
   });
   const failures: unknown[] = [];
@@ -494,13 +494,13 @@ test("P6 whatever is sent at random, the answer is the route's own or a problem,
   };
   await Promise.all(Array.from({ length: CALLERS }, caller));
   expect(failures.slice(0, 5)).toEqual([]);
-  // A generator that makes nothing but rubbish, or gets in everywhere, tests nothing.
+  // A generator whose requests are all refused, or all accepted, tests nothing.
   for (const status of [200, 201, 204, 400, 401, 403, 404, 405, 422]) expect([...statuses]).toContain(status);
   expect(shop.child.output).not.toMatch(/ERROR|unhandled/i);
   await shipped(ann);
 }, 60_000);
 
-/** Whether the description lists an answer's problem for the operation that was asked. Of no operation it says nothing. */
+/** Whether the description lists the answer's problem for its operation; true for a request of no operation. */
 function isDescribed({ method, path }: Sent, { status, json }: { status: number; json: any }): boolean {
   const asked = path.split("?", 1)[0]!;
   const template = Object.keys(description.paths).find(
@@ -523,14 +523,14 @@ test("P6 a read is answered the same, however it is spelled", async () => {
   const requests = randomRequests(document, { seed, tokens: [ann, bob], known: [product.id, product.sku, bobsOrder] });
   const answerTo = async (sent: Sent) => {
     const { status, text, contentType, headers } = await client.send(sent);
-    // Of a stream only the head is read; a request's id is its own.
+    // Only the head of a stream is read; a request's id differs each time.
     const body = contentType.startsWith("text/event-stream") ? "" : text.replace(/"requestId":"[^"]*"/, "");
     return { status, contentType, body, tag: headers["etag"] };
   };
   const statuses = new Set<number>();
   for (let left = RESPELLED; left > 0;) {
     const sent = requests.next().value!;
-    // A body makes it another question, and some ids of operations are no UUIDs, but text in which one stands.
+    // Skipped: a body makes it another request, and some ids are no UUIDs but texts that contain one.
     if (sent.method !== "GET" || sent.body !== undefined || /inventory|Content-Encoding/.test(JSON.stringify(sent)))
       continue;
     const other = respelled(sent, seed + left--, shop.url);

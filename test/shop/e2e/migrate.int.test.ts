@@ -1,5 +1,5 @@
-// @slow: it takes minutes, and begins first.
-// Tables are made by whoever comes first, however many come at once, and before a roll-out by a command.
+// @slow: it takes minutes, and begins first. The first process makes the tables, however many start at once; before a
+// roll-out a command makes them.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -49,7 +49,7 @@ async function count(service: string, table: string): Promise<number> {
   return Number(rows[0].n);
 }
 
-/** Every table and index there is. The provider's book is not the shop's. */
+/** All tables and indexes, without those of the provider's ledger. */
 async function schema(): Promise<string[]> {
   const rows = isOnPostgres()
     ? await onPostgres(

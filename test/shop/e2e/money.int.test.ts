@@ -1,5 +1,6 @@
-// Money on its odd ways: a provider that is slow, deaf or refuses us, a customer who has to ask their bank, a capture that
-// can never succeed, refunds. The provider's own ledger is the witness, and at rest no law of the shop is broken.
+// Money when something goes wrong: a provider that is slow, does not answer or refuses us, a customer who has to ask
+// their bank, a capture that can never succeed, refunds. The provider's own ledger is the witness, and at rest no
+// invariant of the shop is broken.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
@@ -30,14 +31,14 @@ import shipping from "../../../services/shipping/shipping.service.ts";
 import { until } from "@valence/runtime/testing";
 import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 import { freePort } from "@valence/runtime/testing/servers";
-import { lawsBrokenAtRest } from "../support/shop-invariants.ts";
+import { invariantsBrokenAtRest } from "../support/shop-invariants.ts";
 import { ADDRESS } from "../support/shop.ts";
 
 const SECRET = "between the two of us";
 const PENDING_MS = 1_500;
 /** The shop's own saga waits half a minute for an authorization. */
 const GIVES_UP_MS = 1_200;
-/** Of a request to the provider: 0.8 of this. */
+/** Milliseconds of a request to the provider: 0.8 of this. */
 const REQUEST_TIMEOUT_MS = 1_000;
 
 type Verb = "authorize" | "capture" | "void" | "find" | "refund";
@@ -45,7 +46,7 @@ interface Said {
   readonly status: number;
   readonly body: object | string;
 }
-/** What happens to a request: `pass` takes it to the provider, and gives its answer. */
+/** Decides about a request: `pass` forwards it to the provider, and answers its answer. */
 type Rule = (pass: () => Promise<Said>, key: string) => Promise<Said> | Said;
 
 const VERBS: [RegExp, Verb][] = [
@@ -169,7 +170,7 @@ const settle = (key: string, status: string) =>
 const inProgress: Said = { status: 409, body: { error: "in progress" } };
 
 describe("the body decides, not the status code", () => {
-  /** The first one is answered late, whoever repeats it meanwhile hears that it is in progress. */
+  /** The first request is answered late; a repetition meanwhile hears that it is in progress. */
   const slow = (verb: Verb, lateMs: number): void => {
     let first: Promise<Said> | undefined;
     let isDone = false;
@@ -239,14 +240,14 @@ describe("the body decides, not the status code", () => {
   });
 
   test.each([400, 401, 403])(
-    "%i is our own mistake: the order is held, it is said, and goes on once it is mended",
+    "%i is our own mistake: the order is held, the alarm says so, and the order goes on once it is mended",
     async code => {
       const refuse: Rule = () => ({ status: code, body: { error: "wrong API key" } });
       for (const verb of ["authorize", "find", "void", "capture"] as const) rules.set(verb, refuse);
       const [id, other] = [await place(), await place("tok_declined")];
       await sleep(GIVES_UP_MS + 1_000);
       expect([await statusOf(id), await statusOf(other)]).toEqual(["stock_reserved", "stock_reserved"]);
-      // Once a minute, whatever is refused within it.
+      // The alarm is logged once a minute, however many requests are refused.
       expect(lines.filter(line => /provider refuses our requests.*HTTP/.test(line))).toHaveLength(1);
       expect(await shop.call("payments.provider", {})).toMatchObject({
         misconfigured: true,
@@ -260,7 +261,7 @@ describe("the body decides, not the status code", () => {
     },
   );
 
-  test("only a decline declines: 402 of somebody who does not say so is asked again", async () => {
+  test("only a decline declines: after a 402 whose body says otherwise the provider is asked again", async () => {
     let times = 0;
     rules.set("authorize", pass => (++times < 3 ? { status: 402, body: "<html>pay the proxy</html>" } : pass()));
     const id = await place();
@@ -269,7 +270,7 @@ describe("the body decides, not the status code", () => {
 });
 
 describe("a payment that its customer has to agree to", () => {
-  /** The bundled provider's own webhook comes by `settle`; without it the shop would ask by itself. */
+  /** `settle` triggers the bundled provider's own webhook; without it the shop would ask by itself. */
   const onlyTheWebhook = () => rules.set("find", () => ({ status: 503, body: "" }));
   const waits = async () => {
     const id = await place("tok_pending");
@@ -312,7 +313,7 @@ describe("a payment that its customer has to agree to", () => {
     await becomes(id, "shipped");
   });
 
-  test("has a deadline: past it the order is rejected and voided, and their late yes holds nothing", async () => {
+  test("has a deadline: past it the order is rejected and voided, and a late yes of the customer holds nothing", async () => {
     const id = await waits();
     await becomes(id, "rejected");
     expect((await shop.call("orders.view", { id })).reason).toBe("PAYMENT_EXPIRED");
@@ -338,7 +339,7 @@ describe("a payment that its customer has to agree to", () => {
     expect((await post(unknown, signed(unknown))).status).toBe(404);
     expect((await shop.call("payments.get", { id, consistent: true })).state.status).toBe("pending");
     await becomes(id, "rejected");
-    // Sent again within the window, after its void: it is voided once more, and stays so.
+    // Sent again within the window, after the void: the payment is voided once more, and stays so.
     expect((await post(body, signed(body))).status).toBe(200);
     expect((await post(body, signed(body))).status).toBe(200);
     await until("it is voided again", async () => {
@@ -386,7 +387,7 @@ describe("a capture that can never succeed", () => {
     const key = { id: `checkout.${id}` };
     await expect(operate("ops.compensateSaga", key)).rejects.toMatchObject({ type: "SAGA_PAST_PIVOT" });
     expect(await operate("payments.reauthorize", { id })).toEqual({ paymentId: id, status: "authorized" });
-    // Once: a second one finds it authorized.
+    // Once: the second reauthorization finds the payment authorized.
     await operate("ops.retrySaga", key);
     await becomes(id, "shipped");
     await expect(operate("payments.reauthorize", { id })).rejects.toMatchObject({ type: "PAYMENT_CAPTURED" });
@@ -504,7 +505,7 @@ describe("refunds", () => {
     expect(await held(id)).toEqual({ held: 0, charged: 0 });
   });
 
-  test("of goods that cost nothing: nobody is asked, and they come back", async () => {
+  test("of goods that cost nothing: the provider is not asked, and the goods come back", async () => {
     const { available } = await shop.call("inventory.level", { sku: products[1]!.sku });
     const id = await place("tok_ok", 2, 1);
     await becomes(id, "shipped");
@@ -515,6 +516,6 @@ describe("refunds", () => {
   });
 });
 
-test("after all that no law of the shop is broken", async () => {
-  expect(await lawsBrokenAtRest(shop.call, provider.url)).toEqual([]);
+test("after all that no invariant of the shop is broken", async () => {
+  expect(await invariantsBrokenAtRest(shop.call, provider.url)).toEqual([]);
 });

@@ -1,5 +1,5 @@
-// The payment provider fails in every way that a network and a company can: the customer is charged at most once, ever,
-// and each order ends. The provider's own ledger is the witness.
+// The payment provider fails in every way that a network and a company can: the customer is charged at most once, and
+// each order ends. The provider's own ledger is the witness.
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { once } from "node:events";
@@ -19,7 +19,7 @@ import type { LedgerEntry } from "../../../services/payments/provider/provider.t
 import { until } from "@valence/runtime/testing";
 import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 import { Child, freePort } from "@valence/runtime/testing/servers";
-import { lawsBrokenAtRest, readBooks } from "../support/shop-invariants.ts";
+import { invariantsBrokenAtRest, readBooks } from "../support/shop-invariants.ts";
 import { ADDRESS, orderOf, Shop } from "../support/shop.ts";
 
 /** The provider as a process of its own, on a port and with a ledger that outlive it. */
@@ -100,7 +100,7 @@ describe("the shop and its provider as processes", () => {
   test("down from the start: orders are taken and wait, and go through when it comes up", async () => {
     const ids = [...(await placeMany(3, "tok_ok")), await place("tok_declined")];
     await become(ids, "stock_reserved");
-    // Longer than the first few tries.
+    // Longer than the first few attempts.
     await sleep(1_500);
     await become(ids, "stock_reserved");
     await provider.start();
@@ -117,7 +117,7 @@ describe("the shop and its provider as processes", () => {
     await become(ids, "shipped");
   }, 60_000);
 
-  test("at rest no law of the shop is broken, says the provider's ledger", async () => {
+  test("at rest no invariant of the shop is broken, by the provider's ledger", async () => {
     expect(await shop.child.end("SIGTERM")).toBe(0);
     const names = ["catalog", "carts", "orders", "inventory", "payments", "shipping", "checkout"];
     const embedded = await startBroker(await servicesOf(...names), {
@@ -125,7 +125,7 @@ describe("the shop and its provider as processes", () => {
       PAYMENT_PROVIDER_URL: provider.url,
     });
     try {
-      expect(await lawsBrokenAtRest(embedded.call, provider.url)).toEqual([]);
+      expect(await invariantsBrokenAtRest(embedded.call, provider.url)).toEqual([]);
       expect((await readBooks(embedded.call, provider.url)).ledger).toHaveLength(14);
     } finally {
       await embedded.stop();
@@ -136,14 +136,14 @@ describe("the shop and its provider as processes", () => {
 // ---- late answers
 
 type Verb = "authorize" | "capture" | "void";
-/** What happens to a request on its way: forwarded by `pass`, whenever that is called; its answer may be another. */
+/** Decides about a request on its way: `pass` forwards it, whenever it is called; the answer may be replaced. */
 type Rule = (pass: () => Promise<Passed>) => Promise<Passed>;
 interface Passed {
   readonly status: number;
   readonly text: string;
 }
 
-/** A network between shop and provider that loses and delays what a test wants. */
+/** A network between shop and provider that loses and delays packets as a test asks. */
 class Network {
   readonly rules = new Map<Verb, Rule>();
   readonly answers: { verb: Verb; status: number }[] = [];
@@ -164,10 +164,10 @@ class Network {
           return { status: answer.status, text: await answer.text() };
         };
         const { status, text } = await (this.rules.get(verb) ?? (pass => pass()))(pass);
-        // Nobody may be waiting any more.
+        // The client may have left.
         if (!response.destroyed) response.writeHead(status, { "content-type": "application/json" }).end(text);
       };
-      // A connection that breaks there breaks here.
+      // When the connection to the provider breaks, so does the one to the shop.
       forward().catch(() => response.destroy());
     });
   }
@@ -209,7 +209,7 @@ describe("a saga that soon gives up", () => {
     provider = await Provider.at(folder);
     await provider.start();
     network = await Network.before(provider.url);
-    // The shop's own saga, but it waits for an authorization half a second instead of half a minute.
+    // The shop's own saga, but it waits half a second for an authorization instead of half a minute.
     const steps = Checkout.steps.map(step => (step.name === "authorize" ? { ...step, timeoutMs: GIVES_UP_MS } : step));
     const impatient = defineService(checkoutContract, {
       mixins: [Sagas({ ...Checkout, steps }, { limits: { retryCapMs: 300 } })],
@@ -268,7 +268,7 @@ describe("a saga that soon gives up", () => {
     const compensating = () =>
       shop.broker.call<{ sagas: { id: string }[] }, object>("checkout.sagas", { state: "compensating" });
     await until("the saga compensates", async () => (await compensating()).sagas.length === 1);
-    // Nobody knows yet whether the provider has authorized: until it is voided the order stays open.
+    // It is not known yet whether the provider has authorized: until the payment is voided the order stays open.
     expect(await statusOf(id)).toBe("stock_reserved");
     network.rules.clear();
     await rejected(id);
@@ -313,7 +313,7 @@ describe("a saga that soon gives up", () => {
         await arrival.opened;
         return pass();
       })
-      // The first void is acknowledged and forgotten.
+      // The first void is acknowledged and lost.
       .set("void", async () => {
         network.rules.delete("void");
         return { status: 200, text: JSON.stringify({ status: "voided" }) };
@@ -344,6 +344,6 @@ describe("a saga that soon gives up", () => {
   test("after all that nothing is reserved, nothing held, and the next order ships", async () => {
     const id = await place();
     await until("it has shipped", async () => (await statusOf(id)) === "shipped");
-    expect(await lawsBrokenAtRest(shop.call, provider.url, { acknowledged: [id] })).toEqual([]);
+    expect(await invariantsBrokenAtRest(shop.call, provider.url, { acknowledged: [id] })).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-// The README's first order, word for word: a stranger's first minute must not fail.
+// The README's first order, word for word, as a new reader types it.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -29,11 +29,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-// Without curl there is nothing to try.
+// Without curl these lines cannot be run.
 const tryIt = hasCurl ? test : test.skip;
 tryIt("the first order of the README is placed and ships", () => {
   expect(script).toContain("http://localhost:3000/");
-  // A reader looks again when an order is not shipped yet, which takes longer than 2 s on a machine that others use.
+  // Read again until the order is shipped, which takes longer than 2 s on a busy machine.
   const ask = script.trimEnd().split("\n").at(-1)!;
   const wait = `for n in $(seq 60); do ${ask} | grep -q '"shipped"' && break; sleep 0.5; done`;
   expect(script).toContain(`\n${ask}\n`);
@@ -41,6 +41,6 @@ tryIt("the first order of the README is placed and ships", () => {
   const out = execFileSync("sh", ["-c", theirs.replaceAll("http://localhost:3000", url)], { encoding: "utf8" });
   expect(out).toContain('"status":"placed"');
   expect(out).toContain('"status":"shipped"');
-  // It says that it orders a mug.
+  // The text says that it orders a mug.
   expect(out).toContain('"name":"Harbour Mug');
 });

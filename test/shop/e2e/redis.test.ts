@@ -1,4 +1,4 @@
-// Two nodes that share a Redis, and lose it under load.
+// Two nodes that share a Redis server, and lose it under load.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { ServiceBroker } from "moleculer";
 import { brokerOptions } from "@valence/runtime/broker";
@@ -101,7 +101,7 @@ test("sessions, carts and what is cached are the same on both nodes", async () =
   expect(await Promise.all(nodes.map(guess))).toEqual([429, 429]);
 });
 
-/** What customers do all the time. */
+/** The load: each customer does this again and again. */
 const WORK: Record<string, (node: Node, token: string) => Promise<Answer>> = {
   read: node => request(node, "GET", `/products/${product}`),
   me: (node, token) => request(node, "GET", "/me", { token }),
@@ -115,11 +115,14 @@ test.each(["gone", "frozen"])(
   "while Redis is %s what does not need it goes on, and so does all when it is back",
   async how => {
     const token: string = (await login(nodes[0])).body.accessToken;
-    // Ada's load ends her own: a customer has so many sessions and no more.
+    // The load logs in as Ada, which ends her own session: a customer has a limited number of them.
     const session: { refreshToken: string } = (await login(nodes[0], bob)).body;
     const orderedFromCart = { ...orderOf([]), lines: undefined, fromCart: true };
     const now = { phase: "with" };
-    /** Answers by phase and kind of work; those of a request that was sent in one phase and answered in the next apart. */
+    /**
+     * Answers by phase and kind of work; requests that were sent in one phase and answered in the next are counted
+     * apart.
+     */
     const answers: Record<string, Answer[]> = {};
     const load = nodes.flatMap(node =>
       Object.entries(WORK).map(async ([kind, work]) => {
@@ -188,7 +191,7 @@ test.each(["gone", "frozen"])(
       for (const when of ["losing", "between", "finding"])
         expect(seen(`${when} ${kind}`).filter(status => ![200, 503, 504].includes(status))).toEqual([]);
     }
-    // It came back empty, or as it was.
+    // Redis came back empty, or as it was.
     expect((await refresh(nodes[0], session.refreshToken)).status).toBe(how === "gone" ? 401 : 200);
   },
 );

@@ -1,5 +1,5 @@
-// Databases that an operator puts back: what a shop says of them, and how it goes on. On SQLite, where a database is a
-// file; what a dump of Postgres makes of places is tested with the event store.
+// Databases that an operator restores: what a shop reports, and how it goes on. On SQLite, where a database is a file;
+// the event store's tests cover checkpoints after a dump of Postgres.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { copyFileSync, globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -66,7 +66,7 @@ async function run(command: string, ...args: string[]): Promise<{ status: number
   return { status: child.process.exitCode, output: child.output };
 }
 
-test("P4 P5 a log put back from an older copy, which grows past it: told within a minute, and no new order is lost", async () => {
+test("P4 P5 a log put back from an older copy, which grows past it: reported within a minute, and no new order is lost", async () => {
   const file = join(folder, "orders.sqlite");
   await shipped(await orders(2));
   await restart(() => copyFileSync(file, `${file}.copy`));
@@ -91,7 +91,7 @@ test("P4 P5 a log put back from an older copy, which grows past it: told within 
   expect((await ops("POST", "consumers/checkout/reset", { to: "end" })).status).toBe(422);
   for (const { name } of stopped.filter(({ name }: any) => name !== "empty-cart"))
     expect((await ops("POST", `consumers/${name}/reset`, { to: "start" })).status).toBe(200);
-  // The read models are consumers as well, which the list of consumers has; one is left for the command.
+  // Read models are consumers as well: they stand in the list, and one is left for the command.
   const command = await run("consumer", "reset", "empty-cart", "--to", "head");
   expect(command.output).toMatch(/empty-cart on orders goes to the head of the log/);
   await shipped(fresh);
@@ -150,7 +150,7 @@ test("P1 a shop that is killed, idle or busy, alone or in several processes, sta
     await orders(3);
     await sleep(pauseMs);
     await shop.child.end("SIGKILL");
-    // The workers end when their supervisor is gone.
+    // The workers end when their supervisor has ended.
     await until("the port is free", () =>
       fetch(shop.url).then(
         () => false,

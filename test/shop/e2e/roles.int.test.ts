@@ -1,4 +1,4 @@
-// Roles over HTTP: what an administrator may do to people, and how long a token of before lasts.
+// Roles over HTTP: what an administrator may do to people, and how long an older token keeps its roles.
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import type { Service, ServiceSchema } from "moleculer";
 import accounts from "../../../services/accounts/accounts.service.ts";
@@ -7,7 +7,7 @@ import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 
 let house: TestBroker;
 let url: string;
-/** Lines of the accounts' log. */
+/** Lines of the log of `accounts`. */
 let warned: string[];
 const ADMIN = { email: "root@example.com", password: "correct horse" };
 beforeEach(async () => {
@@ -66,12 +66,12 @@ test("an administrator finds a person and makes them one too, from their next to
     ),
   ]);
 
-  // The token of before says what it said: it lasts for a quarter of an hour.
+  // The older token keeps its roles for a quarter of an hour.
   expect((await http("GET", "/users", { token: session.accessToken })).status).toBe(403);
   const { body } = await http("POST", "/auth/refresh", { body: { refreshToken: session.refreshToken } });
   expect((await http("GET", "/users?role=admin", { token: body.accessToken })).body.total).toBe(2);
   expect((await patch(body.accessToken, root.id, { roles: [] })).status).toBe(200);
-  // What only tokens tell lasts as long as they do; to grant is asked of the table.
+  // A role in a token lasts as long as the token; granting is checked against the table.
   expect((await http("GET", "/users", { token })).status).toBe(200);
   expect((await patch(token, root.id, { roles: ["admin"] })).status).toBe(403);
 });
@@ -106,7 +106,7 @@ test("the last administrator cannot be withdrawn (409), nor a person changed who
   expect((await patch(token, ann.id, { roles: ["customer"] }, { "If-Match": tag })).status).toBe(412);
 });
 
-test("nobody else grants: not a customer, not to themselves, not without a token", async () => {
+test("only administrators grant: a customer cannot, not even to themselves, nor a caller without a token", async () => {
   const { id, email, password } = await register("ann");
   const { accessToken: token } = await login({ email, password });
   expect((await patch(token, id, { roles: ["admin"] })).status).toBe(403);
@@ -114,7 +114,7 @@ test("nobody else grants: not a customer, not to themselves, not without a token
   expect((await http("PATCH", `/users/${id}`, { body: { roles: ["admin"] } })).status).toBe(401);
 });
 
-test("the API's description tells administrators the roles, and nobody else that there is such an operation", async () => {
+test("the API's description shows the roles and the operation to administrators alone", async () => {
   const { accessToken } = await login(ADMIN);
   const described = async (headers: Record<string, string>) =>
     ((await (await fetch(`${url}/openapi.json`, { headers })).json()) as any).paths["/api/v1/users/{id}"];

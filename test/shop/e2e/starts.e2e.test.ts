@@ -1,4 +1,4 @@
-// The shop as a process in surroundings that nobody thought of: odd folders, a log that nobody reads, a closed terminal.
+// The shop as a process in unusual surroundings: odd folders, a log without a reader, a closed terminal.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chmod, cp, mkdir, mkdtemp, open, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
@@ -30,7 +30,7 @@ test.each([
   ["shop [v2] {a,b}", []],
   ["a+(b) !c*", ["--workers", "2"]],
   ["50% #1 ?x ш'о", []],
-])("in a folder named %s it starts, with all that it was told to", async (name, args) => {
+])("in a folder named %s it starts with all its options", async (name, args) => {
   const root = join(folder, name);
   await mkdir(root);
   for (const part of ["mixins", "services", "moleculer.config.ts", "package.json"])
@@ -55,7 +55,7 @@ test.each([
   child.kill("SIGTERM");
   expect((await exited)[0]).toBe(0);
   expect(await readdir(join(root, "data"))).toContain("inventory.sqlite");
-  // So does what stands beside a start.
+  // The commands beside `start` do the same.
   const migrate = new Child(["mixins/cli/valence.mjs", "migrate"], {
     DATA_DIR: join(root, "data"),
     SERVICES: "inventory",
@@ -76,14 +76,17 @@ async function serves(shop: Shop): Promise<string> {
   return token;
 }
 
-test.each([{}, { WORKERS: "2" }])("it serves on when nobody reads its log any more (%j), and drains", async workers => {
-  shop = await Shop.start({ DATA_DIR: folder, ...LOUD, ...workers });
-  shop.child.process.stdout!.destroy();
-  shop.child.process.stderr!.destroy();
-  for (let i = 0; i < 5; i++) await serves(shop);
-  expect(shop.child.running).toBe(true);
-  expect(await shop.child.end("SIGTERM")).toBe(0);
-});
+test.each([{}, { WORKERS: "2" }])(
+  "it serves on when the reader of its log has gone (%j), and drains",
+  async workers => {
+    shop = await Shop.start({ DATA_DIR: folder, ...LOUD, ...workers });
+    shop.child.process.stdout!.destroy();
+    shop.child.process.stderr!.destroy();
+    for (let i = 0; i < 5; i++) await serves(shop);
+    expect(shop.child.running).toBe(true);
+    expect(await shop.child.end("SIGTERM")).toBe(0);
+  },
+);
 
 test("it serves on when the disk under its log is full", async () => {
   const port = await freePort();
@@ -111,7 +114,7 @@ test("it serves on when the disk under its log is full", async () => {
 test.each(["1", "2"])("P1 a closed terminal drains: %s workers answer what they have", async workers => {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  // In a process group of its own, as a terminal's: the signal reaches all of it.
+  // In a process group of its own, as in a terminal: the signal reaches all of it.
   child = spawn(process.execPath, ["mixins/cli/valence.mjs", "start"], {
     cwd: ROOT,
     detached: true,
@@ -149,7 +152,7 @@ test.each(["1", "2"])("P1 a closed terminal drains: %s workers answer what they 
   process.kill(-child.pid!, "SIGHUP");
   const answers = await Promise.all(orders);
   expect(answers).toContain(201);
-  // Refused is an answer: nobody listens any more. Cut off is none.
+  // A refused connection is fine: the port is closed. A cut one is not.
   expect(answers.filter(answer => ![201, 503, "ECONNREFUSED"].includes(answer!))).toEqual([]);
   expect((await exited)[0]).toBe(0);
 });

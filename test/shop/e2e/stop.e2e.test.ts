@@ -53,7 +53,7 @@ test("P1 SIGTERM under load: every request gets its answer, what was acknowledge
         });
       });
       sent.on("error", (error: NodeJS.ErrnoException) => {
-        // Refused is an answer: nobody listens any more. Reset after it was taken is not.
+        // A refused connection is fine: the port is closed. One that is reset after it was accepted is not.
         if (!answered && error.code !== "ECONNREFUSED") cut.push(error.code ?? error.message);
         resolve(false);
       });
@@ -63,7 +63,8 @@ test("P1 SIGTERM under load: every request gets its answer, what was acknowledge
     while (await place());
   });
   await until("orders are placed", () => acknowledged.length > 50);
-  // Once more while it drains, as impatient supervisors do. At once would not do: the kernel makes two pending one.
+  // A second signal while the process drains, as impatient supervisors send it. Sent at once, the kernel would merge
+  // the two.
   shop.child.process.kill("SIGTERM");
   await sleep(300);
   shop.child.process.kill("SIGTERM");

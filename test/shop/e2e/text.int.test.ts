@@ -1,4 +1,4 @@
-// A person whose name has an accent, on two systems that write it differently, somewhere without postal codes.
+// A person whose name has an accent, on two systems that encode it differently, in a country without postal codes.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { until } from "@valence/runtime/testing";
 import { newDatabases, type Databases } from "@valence/runtime/testing/servers";

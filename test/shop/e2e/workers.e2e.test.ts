@@ -48,7 +48,7 @@ async function open(): Promise<{ shop: Shop; admin: string }> {
   return { shop, admin };
 }
 
-/** Places an order, and asks again under its key for as long as the connection is cut or the answer is "not now". */
+/** Places an order, and repeats it under its key while the connection is cut or the shop says to try again. */
 async function place(shop: Shop, token: string, productId: string): Promise<string> {
   const headers = { "Idempotency-Key": newId() };
   for (;;) {
@@ -95,7 +95,7 @@ test("what one worker changes, another one answers at once", async () => {
   const token = await shop.customer("worker");
   const [product] = (await shop.request("GET", "/api/v1/products?pageSize=1")).body.rows;
   for (let quantity = 1; quantity <= 12; quantity++) {
-    // Each request is a connection of its own, so that they go round the workers.
+    // Each request is a connection of its own, so that the workers take turns.
     const headers = { Connection: "close" };
     await shop.request("PUT", `/api/v1/cart/items/${product.id}`, { token, headers, body: { quantity } });
     const { body } = await shop.request("GET", "/api/v1/cart", { token, headers });

@@ -82,7 +82,7 @@ async function use(env: Record<string, string>): Promise<Known> {
     await request("POST", "/auth/register", { ...bob, name: "Bob" });
     const { accessToken: bobs } = await request("POST", "/auth/login", bob);
     await request("PUT", `/cart/items/${cart.productId}`, { quantity: cart.quantity }, bobs);
-    // Read models and journals come to rest, but for the one that is cut off.
+    // Waits until read models and journals are at rest, except for the order that is cut off.
     await sleep(1_000);
     orders[await place("cut off")] = "placed";
     return { account, admin, orders, cart };

@@ -10,11 +10,11 @@ const FOLDER = import.meta.dirname;
 const DUMP = "postgres.sql.gz";
 const KNOWN = "known.json";
 
-/** What the shop's clients know of it, for the test of the upgrade. */
+/** The shop's state as its clients know it; the upgrade test compares it. */
 export interface Known {
   readonly account: { readonly email: string; readonly password: string };
   readonly admin: { readonly email: string; readonly password: string };
-  /** Orders by id, with the status that was read last. Of one the answer was the last thing before the process was killed. */
+  /** Orders by id, with the status that was read last. The process was killed right after the last answer. */
   readonly orders: Readonly<Record<string, string>>;
   /** Product of the one line in the cart of another customer, and its quantity. */
   readonly cart: { readonly email: string; readonly productId: string; readonly quantity: number };
@@ -51,7 +51,7 @@ export async function restoreDump(version: string, url: string): Promise<void> {
   await query(url, sql);
 }
 
-/** Keeps a data folder whose processes have ended, killed or not: what lies in the write-ahead logs is in the copies. */
+/** Keeps a data folder whose processes have ended, killed or not: the copies contain the write-ahead logs. */
 export function keepFiles(version: string, kind: Kind, dataDir: string, scratch: string): void {
   for (const name of readdirSync(dataDir).filter(name => name.endsWith(".sqlite"))) {
     const copy = join(scratch, `${kind}-${name}`);
@@ -74,7 +74,7 @@ interface Column {
   readonly type: string;
   readonly needed: number;
   readonly initial: string | null;
-  /** Its place in the primary key, 0 outside of it. */
+  /** Position of the column in the primary key; 0 outside of it. */
   readonly pk: number;
 }
 
@@ -105,7 +105,7 @@ export function tablesOfFiles(dataDir: string): string[] {
     .sort();
 }
 
-/** The same of a database of Postgres, with its functions. */
+/** The same for a Postgres database, with its functions. */
 export async function tablesOfDatabase(url: string): Promise<string[]> {
   const rows = await query<{ line: string }>(
     url,

@@ -1,5 +1,5 @@
-// Today's runtime on the data of each release before it, as freeze.ts has kept them: everything is there, work that was cut
-// off ends, and the tables become those of a new database.
+// Today's runtime on the data of each earlier release, as freeze.ts has kept them: everything is there, interrupted
+// work ends, and the tables become those of a new database.
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { mkdirSync } from "node:fs";
 import { until } from "@valence/runtime/testing";

@@ -1,5 +1,5 @@
-// The invariants of the shop: what must hold once it has come to rest, whatever was killed, lost or repeated on the way. They
-// are read from the records alone: the logs of the services and the payment provider's own ledger.
+// The invariants of the shop: what must hold once it is at rest, whatever was killed, lost or repeated before. They are
+// checked on the records alone: the logs of the services and the payment provider's own ledger.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Call, Recorded } from "@valence/runtime/contract";
 import type { LogPage } from "@valence/runtime/stream";
@@ -13,7 +13,7 @@ export interface Books {
   readonly payments: readonly Recorded[];
   readonly shipments: readonly Recorded[];
   readonly ledger: readonly LedgerEntry[];
-  /** What the stock actors say by themselves, by SKU. */
+  /** The answers of the stock actors, by SKU. */
   readonly levels: ReadonlyMap<string, { available: number; reserved: number }>;
   /** Sagas that have not ended, stuck ones included. */
   readonly openSagas: readonly { id: string; state: string; reason: string | null }[];
@@ -41,8 +41,10 @@ export async function readBooks(call: Call, providerUrl: string): Promise<Books>
   };
 }
 
-/** The laws that are broken, in words; none is what a test expects. `acknowledged`: ids of orders that a client was promised. */
-export function brokenLaws(books: Books, acknowledged: readonly string[] = []): string[] {
+/**
+ * The broken invariants as sentences; a test expects none. `acknowledged`: ids of orders that a client was promised.
+ */
+export function brokenInvariants(books: Books, acknowledged: readonly string[] = []): string[] {
   const orders = ordersIn(books.orders);
   return [
     ...[books.orders, books.stock, books.payments, books.shipments].flatMap(holes),
@@ -54,25 +56,25 @@ export function brokenLaws(books: Books, acknowledged: readonly string[] = []): 
       refunds.filter(({ open }) => open).map(refund => `refund ${refund.id} of order ${id} has not ended`),
     ),
     ...books.openSagas.map(({ id, state, reason }) => `saga ${id} is ${state}: ${reason}`),
-    ...stockLaws(books, orders),
-    ...moneyLaws(books, orders),
-    ...shipmentLaws(books, orders),
+    ...stockInvariants(books, orders),
+    ...moneyInvariants(books, orders),
+    ...shipmentInvariants(books, orders),
   ];
 }
 
-/** Waits until no law is broken, at most `withinMs`. The laws that are broken by then. */
-export async function lawsBrokenAtRest(
+/** Waits until no invariant is broken, at most `withinMs`. Answers those that are broken by then. */
+export async function invariantsBrokenAtRest(
   call: Call,
   providerUrl: string,
   { withinMs = 30_000, acknowledged = [] }: { withinMs?: number; acknowledged?: readonly string[] } = {},
 ): Promise<string[]> {
   for (const end = Date.now() + withinMs; ; await sleep(100)) {
-    const broken = brokenLaws(await readBooks(call, providerUrl), acknowledged);
+    const broken = brokenInvariants(await readBooks(call, providerUrl), acknowledged);
     if (broken.length === 0 || Date.now() > end) return broken;
   }
 }
 
-// ---- the laws
+// ---- the invariants
 
 interface OrderRecord {
   readonly id: string;
@@ -88,7 +90,7 @@ interface Item {
 interface RefundRecord {
   readonly id: string;
   readonly amount: number;
-  /** What went back into stock. */
+  /** Units that went back into stock. */
   readonly items: readonly Item[];
   readonly open: boolean;
 }
@@ -106,7 +108,7 @@ function ordersIn(events: readonly Recorded[]): Map<string, OrderRecord> {
 }
 
 type Requested = { refundId: string; amount: { amount: number }; items: RefundRecord["items"] };
-/** A refund keeps no status: one that failed is none. */
+/** A refund that failed gives no money back. */
 function refundsAfter(refunds: readonly RefundRecord[], type: string, data: Requested): readonly RefundRecord[] {
   const { refundId: id } = data;
   if (type === "order.refund_requested")
@@ -129,10 +131,10 @@ function holes(events: readonly Recorded[]): string[] {
 }
 
 /**
- * For every SKU received + adjusted = available + sold, nothing reserved, none below zero on the way, and sold is what was shipped
- * without what came back by refunds.
+ * For every SKU received + adjusted = available + sold, nothing is reserved, no count was below zero on the way, and
+ * sold is what was shipped less what refunds brought back.
  */
-function stockLaws({ stock, levels }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
+function stockInvariants({ stock, levels }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
   const broken: string[] = [];
   const books = new Map<string, { available: number; reserved: number; sold: number }>();
   for (const { eventId, type, stream: sku, data } of stock) {
@@ -161,7 +163,7 @@ function stockLaws({ stock, levels }: Books, orders: ReadonlyMap<string, OrderRe
     for (const { items } of refunds) count(items, -1);
   }
   for (const [sku, { available, reserved, sold }] of books) {
-    if (reserved !== 0) broken.push(`${reserved} of ${sku} are reserved by nobody`);
+    if (reserved !== 0) broken.push(`${reserved} of ${sku} are reserved by no open order`);
     if (sold !== (shipped.get(sku) ?? 0)) broken.push(`${sold} of ${sku} sold, ${shipped.get(sku) ?? 0} shipped`);
     const level = levels.get(sku);
     if (level?.available !== available || level.reserved !== reserved)
@@ -174,10 +176,10 @@ function stockLaws({ stock, levels }: Books, orders: ReadonlyMap<string, OrderRe
 }
 
 /**
- * One capture a shipped order, of its total, and of nothing none is asked for; given back what its refunds say and never
- * more than was captured. Any other order neither costs nor holds money. The provider's books decide.
+ * One capture for each shipped order, of its total; none for a total of zero. Refunds give back what the order says and
+ * never more than was captured. Any other order neither costs nor holds money. The provider's ledger decides.
  */
-function moneyLaws({ payments, ledger }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
+function moneyInvariants({ payments, ledger }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
   const broken: string[] = [];
   const entries = entriesByOrder(ledger);
   const captures = new Map<string, number>();
@@ -228,7 +230,7 @@ function entriesByOrder(ledger: readonly LedgerEntry[]): Map<string, LedgerEntry
 }
 
 /** One shipment a shipped order, none of any other. */
-function shipmentLaws({ shipments }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
+function shipmentInvariants({ shipments }: Books, orders: ReadonlyMap<string, OrderRecord>): string[] {
   const left = new Set(shipments.filter(({ type }) => type === "shipment.dispatched").map(({ stream }) => stream));
   return [...orders.values()]
     .filter(({ id, status }) => left.has(id) !== (status === "shipped"))

@@ -1,10 +1,10 @@
-// The shop as its users meet it: a process of its own, spoken to over HTTP, killed without warning.
+// The shop as its users meet it: a process of its own, used over HTTP, killed without warning.
 import { setTimeout as sleep } from "node:timers/promises";
 import { Child, freePort } from "@valence/runtime/testing/servers";
 
-/** A start takes 2 s; on two cores that eight others use it has taken 40. */
+/** Milliseconds of a start: it takes 2 s; on a busy machine it has taken 40 s. */
 const READY_WITHIN_MS = 90_000;
-/** Twice what the slowest call may take, and more: a request that is not answered by then is answered never. */
+/** Milliseconds: more than twice what the slowest call may take. A request without an answer by then gets none. */
 const ANSWERED_WITHIN_MS = 30_000;
 
 export interface Answer<T = any> {
@@ -14,7 +14,7 @@ export interface Answer<T = any> {
 }
 
 export class Shop {
-  /** Of the next start. */
+  /** Variables of the next start. */
   readonly env: Record<string, string>;
   readonly url: string;
   child!: Child;
@@ -48,7 +48,7 @@ export class Shop {
     }
   }
 
-  /** Rejects when it is cut off, or with a TimeoutError when no answer comes. */
+  /** Rejects when the connection is cut, or with a TimeoutError when no answer comes. */
   async request<T = any>(
     method: string,
     path: string,

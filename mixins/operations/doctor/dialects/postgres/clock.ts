@@ -1,4 +1,4 @@
-// Leases, timers and times of events are by the server's clock, tokens and deadlines by this machine's.
+// Leases, timers and times of events depend on the server's clock, tokens and deadlines on this machine's.
 import { duration, ok, warn, type Result } from "../../finding.ts";
 import { limits } from "../../limits.ts";
 import type { Connection } from "./connection.ts";
@@ -6,7 +6,7 @@ import type { Connection } from "./connection.ts";
 const SAMPLES = 5;
 
 export async function clockOf(connection: Connection): Promise<readonly Result[]> {
-  // The quickest answer is the most exact: it tells the difference to half of what it took.
+  // The quickest answer is the most exact: it gives the difference to half of the time that it took.
   let best = { tookMs: Infinity, skewMs: 0 };
   await connection.read(async ask => {
     for (let i = 0; i < SAMPLES; i++) {

@@ -1,13 +1,12 @@
-// One connection to one database, for one check after another. Whatever is asked is asked in a transaction that cannot
-// write.
+// One connection to one database, for one check after another. Every statement runs in a read-only transaction.
 import pg from "pg";
 import { readPostgresUrl } from "../../../../database/index.ts";
 import { connectionOf } from "../../../../database/siblings.ts";
 
 const limits = {
-  /** Milliseconds that one statement may take: with --deep it counts many events. */
+  /** Milliseconds of one statement: with --deep it counts many events. */
   statementMs: 60_000,
-  /** Milliseconds that it may wait for a table that somebody has locked. */
+  /** Milliseconds that a statement may wait for a locked table. */
   lockMs: 2_000,
 };
 
@@ -15,7 +14,7 @@ export type Ask = <R = any>(sql: string, values?: readonly unknown[]) => Promise
 
 export class Connection {
   readonly url: string;
-  /** Host, port and database, for people. */
+  /** Host, port and database, as text for people. */
   readonly place: string;
   /** Host and port. */
   readonly server: string;
@@ -33,7 +32,7 @@ export class Connection {
   }
 
   static async open(url: string): Promise<Connection> {
-    // As whoever logs in: a role that is not there yet must not keep us out.
+    // As the user of the URL: a missing role must not keep us out.
     const { isPooled, user } = readPostgresUrl(url);
     const client = new pg.Client({
       ...connectionOf(url, { schema: user }),
@@ -45,7 +44,7 @@ export class Connection {
     return new Connection(url, client);
   }
 
-  /** `schema`: as the service of that schema, else as whoever logs in. */
+  /** `schema`: reads as the service of that schema; otherwise as the user of the URL. */
   read<T>(work: (ask: Ask) => Promise<T>, schema?: string): Promise<T> {
     const result = this.#last.then(() => this.#read(work, schema));
     this.#last = result.catch(() => {});
@@ -61,7 +60,7 @@ export class Connection {
       await this.#client.query(["begin read only", ...settings].join("; "));
       return await work(async (sql, values = []) => (await this.#client.query(sql, [...values])).rows);
     } finally {
-      await this.#client.query("rollback").catch(() => {}); // whoever lost the connection has been told
+      await this.#client.query("rollback").catch(() => {}); // the lost connection has been reported already
     }
   }
 

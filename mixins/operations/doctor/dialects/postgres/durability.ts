@@ -1,4 +1,4 @@
-// Whether what is acknowledged is on disk, and where it still is after a fail-over. Guards P1 outside the code.
+// Whether acknowledged events are on disk, and where they still are after a fail-over. Guards P1 outside of the code.
 import { fail, ok, warn, type Result } from "../../finding.ts";
 import type { Connection } from "./connection.ts";
 
@@ -40,7 +40,7 @@ export async function standbysOf(connection: Connection): Promise<readonly Resul
        where state is distinct from 'backup' order by application_name`,
     ),
   );
-  // Whoever may not see others' sessions is told so by another check.
+  // Another check reports a user who may not see others' sessions.
   if (standbys.some(({ sync_state }) => sync_state === null)) return [];
   const named = standbys.map(({ name, sync_state }) => `${name} ${sync_state}`).join(", ");
   const isSynchronous = standbys.some(({ sync_state }) => sync_state === "sync" || sync_state === "quorum");

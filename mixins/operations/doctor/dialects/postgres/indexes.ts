@@ -1,5 +1,5 @@
-// Whether every index is there that this code's schema makes, and may be used. The lists are declared beside the schemas;
-// a service's own in services/<name>/indexes.json.
+// Whether every index that this code's schema makes exists and is valid. The lists are declared beside the schemas; a
+// service's own in services/<name>/indexes.json.
 import { existsSync, readFileSync } from "node:fs";
 import { STREAM_INDEXES } from "../../../../stream/siblings.ts";
 import { STORE_INDEXES } from "../../../../event-store/siblings.ts";
@@ -8,7 +8,7 @@ import { PROJECTION_INDEXES } from "../../../../projection/mixin.ts";
 import { count, fail, ok, warn, type Result } from "../../finding.ts";
 import type { Schema } from "./schema.ts";
 
-/** Definitions by table: `unique (id)`. */
+/** Definitions by table, such as `unique (id)`. */
 export type Indexes = Readonly<Record<string, readonly string[]>>;
 
 interface Row {
@@ -18,14 +18,14 @@ interface Row {
   readonly definition: string;
 }
 
-/** `own` is the file with the service's own indexes, which need not be there. */
+/** `own` is the file with the service's own indexes; it may be missing. */
 export async function indexesOf(own: string, schema: Schema): Promise<readonly Result[]> {
   const expected = await expectedOf(own, schema);
   const rows = await indexRows(schema);
   const results: Result[] = [];
   for (const [table, definitions] of Object.entries(expected)) {
     if (!schema.names.has(table)) {
-      const advice = "a start of this release makes it, unless somebody has removed it: then restore a backup";
+      const advice = "a start of this release makes it, unless it was removed: then restore a backup";
       results.push(fail("indexes", `table ${table} is missing`, advice));
       continue;
     }
@@ -53,7 +53,7 @@ export async function indexesOf(own: string, schema: Schema): Promise<readonly R
   return results.length > 0 ? results : [ok("indexes", `${count(total, "index", "indexes")} there`)];
 }
 
-/** What this code makes in such a schema, as far as a start has been there. */
+/** The indexes that this code makes in such a schema, if a start has made it yet. */
 export async function expectedOf(file: string, schema: Schema): Promise<Indexes> {
   const { names, name } = schema;
   const own = ownIndexes(file);
@@ -65,7 +65,7 @@ export async function expectedOf(file: string, schema: Schema): Promise<Indexes>
   if (names.has("projection_builds")) {
     Object.assign(expected, PROJECTION_INDEXES);
     const builds = await schema.rows<{ tables: string }>("select tables from projection_builds");
-    // Every build of a version has the same tables: `sales_v1_b2_open` is another `sales_v1_open`.
+    // Every build of a version has the same tables: `sales_v1_b2_open` has the indexes of `sales_v1_open`.
     for (const table of builds.flatMap(({ tables }) => JSON.parse(tables) as string[])) {
       const definitions = own[table.replace(/(_v\d+)_b\d+_/, "$1_")];
       if (definitions) expected[table] = definitions;

@@ -1,5 +1,5 @@
-// Events carry the transaction that wrote them, and readers go by it. Rows that came from another server by dump and
-// restore have that one's numbers: readers wait for them until a start of the service has given them such of this server.
+// Events carry the number of the transaction that wrote them, and readers go by it. Rows from another server's dump
+// have that server's numbers: readers wait for them until a start of the service has given them numbers of this server.
 import { fail, ok, type Result } from "../../finding.ts";
 import { eventTables } from "../../tables.ts";
 import type { Schema } from "./schema.ts";
@@ -16,7 +16,7 @@ export async function logOf(schema: Schema): Promise<readonly Result[]> {
   return [
     fail(
       "log",
-      "its newest events are of a transaction that this server has not had yet: it was restored from a dump",
+      "its newest events have a transaction that this server has not had yet: it was restored from a dump",
       "restart the service: its start stamps them anew, and consumers read them again",
     ),
   ];

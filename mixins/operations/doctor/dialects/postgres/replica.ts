@@ -1,4 +1,4 @@
-// Whether a read replica is a standby of the primary that it stands in for, and how far behind.
+// Whether a read replica is a standby of its primary, and how far behind it is.
 import { setTimeout as sleep } from "node:timers/promises";
 import { duration, fail, megabytes, ok, warn, type Result } from "../../finding.ts";
 import { limits } from "../../limits.ts";

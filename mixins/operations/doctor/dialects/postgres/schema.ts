@@ -6,7 +6,7 @@ import type { Connection } from "./connection.ts";
 
 const PLACE = "case when $1::xid8 < pg_snapshot_xmax(pg_current_snapshot()) then $1::xid8 else '0' end, $2::bigint";
 
-/** What a database of a store says of itself. */
+/** The row in which a database of a store describes itself. */
 export interface ShardRow {
   readonly store: string;
   readonly number: number;
@@ -47,8 +47,9 @@ export class Schema implements Tables {
   }
 
   /**
-   * In the order of transactions. A place of one that this server has not had is another server's: readers begin at the
-   * start. The newest event is no measure of what there has been: it may have moved to another shard.
+   * In the order of transactions. A checkpoint with a transaction that this server has not had comes from another
+   * server: readers begin at the start. The newest event does not show which transactions this server has had: it may
+   * have moved to another shard.
    */
   async after(place: string): Promise<Unread> {
     const [xid = "0", position = "0"] = place === "" ? [] : place.split(":");
@@ -70,7 +71,7 @@ export class Schema implements Tables {
     return row.now;
   }
 
-  /** State of every bucket. */
+  /** The state of every bucket. */
   async buckets(): Promise<readonly { bucket: number; state: string; moving_to: number | null }[]> {
     const rows = await this.rows<any>("select bucket, state, moving_to from buckets");
     if (rows.length !== BUCKETS) throw new Error(`${this.place} knows ${rows.length} of ${BUCKETS} buckets`);

@@ -1,4 +1,4 @@
-// What can be wrong with a server, its standbys and replicas: each trouble made on servers of this test's own.
+// Troubles of a server, its standbys and replicas, each made on servers of this test's own.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { openEventStore } from "../../../../event-store/siblings.ts";
 import pg from "pg";
@@ -36,7 +36,7 @@ const pidOf = async (client: pg.Client): Promise<number> =>
 const lines = async (check: string, extra: Record<string, string> = {}): Promise<string[]> =>
   (await examined({ ...env, ...extra }, { only: "orders" })).of(check);
 const isOk = async (check: string): Promise<boolean> => (await lines(check)).every(line => line.startsWith("ok"));
-/** Sets it for the whole server, for as long as the work goes on. */
+/** Changes a setting of the whole server while `work` runs. */
 async function withSetting(name: string, value: string, work: () => Promise<unknown>): Promise<void> {
   const shown = async () => (await query(primary.url(), `show ${name}`))[0][name];
   const before = await shown();
@@ -62,7 +62,7 @@ test("a server that is well", async () => {
 });
 
 describe("transactions", () => {
-  test("one that has written and idles in another database, and who it is", async () => {
+  test("one that has written and idles in another database, with its user", async () => {
     const other = await newDatabase(primary.url());
     const [writer, reader] = [await connect(other.url), await connect(other.url)];
     await reader.query("begin isolation level repeatable read; select 1");
@@ -76,13 +76,13 @@ describe("transactions", () => {
     );
     expect(line).toContain(`select pg_terminate_backend(${pid})`);
     await writer.query("rollback");
-    // A reader holds up no log.
+    // A transaction that only reads holds up no log.
     expect(await isOk("transactions")).toBe(true);
     await Promise.all(clients.splice(0).map(client => client.end()));
     await other.drop();
   });
 
-  test("a prepared one that nobody ends", async () => {
+  test("a prepared one that is never ended", async () => {
     const client = await connect();
     await client.query("begin; select pg_current_xact_id(); prepare transaction 'forgotten'");
     expect(await lines("transactions")).toEqual([
@@ -106,7 +106,7 @@ describe("sessions", () => {
     await waiting;
   });
 
-  test("a table that somebody locks costs no more than its own line", async () => {
+  test("a locked table costs no more than its own line", async () => {
     const client = await connect();
     await client.query("begin; lock table orders.streams");
     const { troubles } = await examined(env, { only: "orders" });
@@ -122,7 +122,7 @@ describe("sessions", () => {
     expect(await lines("connections")).toEqual([expect.stringMatching(/^FAIL .* 3[67] of 37 open/)]);
   });
 
-  test("a user who sees only sessions of its own is told so", async () => {
+  test("a user who sees only their own sessions gets a warning", async () => {
     await query(primary.url(), "create role shop login; grant orders to shop");
     expect(await lines("visibility", { DATABASE_URL: primary.url().replace("postgres@", "shop@") })).toEqual([
       expect.stringMatching(/^warn .*shop sees only sessions of its own → grant pg_read_all_stats to "shop"/),

@@ -1,4 +1,4 @@
-// Connections: how many there are, how many there may be, and who waits for whom.
+// Connections: how many there are, how many there may be, and which sessions wait for which.
 import { count, duration, fail, ok, warn, type Result } from "../../finding.ts";
 import { limits } from "../../limits.ts";
 import type { Connection } from "./connection.ts";

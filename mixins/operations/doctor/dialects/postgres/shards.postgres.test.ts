@@ -1,4 +1,4 @@
-// A store on several databases, and what its log tells.
+// A store on several databases, and what the doctor says about its log.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { openEventStore } from "../../../../event-store/siblings.ts";
 import { appendOf, verdictOf } from "../../../../event-store/event-store.conformance.ts";
@@ -28,7 +28,7 @@ beforeEach(async () => {
 });
 afterEach(() => Promise.all(databases.map(database => database.drop())));
 
-test("a store that is whole, in whatever order it is named", async () => {
+test("a complete store, with its databases in any order", async () => {
   for (const order of [
     [0, 1],
     [1, 0],

@@ -1,4 +1,4 @@
-// Whether the databases named are the whole store, and each bucket has one owner.
+// Whether the databases of the list are the whole store, and each bucket has one owner.
 import { checkShards } from "../../../../database/siblings.ts";
 import { BUCKETS } from "../../../../event-store/siblings.ts";
 import { Bug } from "../../../../kernel/index.ts";
@@ -59,7 +59,7 @@ export async function bucketsOf(service: string, schemas: readonly Schema[]): Pr
   return results.length > 0 ? results : [ok("buckets", `${BUCKETS}, an owner each`)];
 }
 
-/** Reshard holds this lock of its session from beginning to end. */
+/** A running reshard holds this session lock from beginning to end. */
 async function isResharding(schema: Schema): Promise<boolean> {
   const [row] = await schema.rows<any>(
     `select exists (

@@ -1,5 +1,5 @@
-// What holds up the readers of every log, and the clearing up of dead rows: transactions in any database of the server.
-// A reader goes on only past transactions that have ended, since an event of an older one could still appear.
+// Transactions, in any database of the server, that delay the readers of every log and the removal of dead rows. A
+// reader passes only transactions that have ended, since an event of an older one could still appear.
 import { count, duration, fail, megabytes, ok, warn, type Result } from "../../finding.ts";
 import { limits } from "../../limits.ts";
 import type { Connection } from "./connection.ts";
@@ -11,7 +11,7 @@ interface Session {
   readonly ms: number;
 }
 
-/** Without it others' transactions are there, but nothing is said of them. */
+/** Without this right, other users' transactions are visible, but not their state. */
 export async function visibilityOf(connection: Connection): Promise<readonly Result[]> {
   const [row] = await connection.read(ask =>
     ask("select current_user as user, pg_has_role('pg_read_all_stats', 'usage') as sees_all"),
@@ -68,7 +68,7 @@ export async function transactionsOf(connection: Connection): Promise<readonly R
   return [ok("transactions", `${sessions.length} open${oldest}, 0 prepared`)];
 }
 
-/** What stays although no transaction of the server needs it: for a standby that may not come back. */
+/** Data that is kept although no transaction of the server needs it: for a standby that may not come back. */
 export async function slotsOf(connection: Connection): Promise<readonly Result[]> {
   const slots = await connection.read(ask =>
     ask(
@@ -87,7 +87,7 @@ export async function slotsOf(connection: Connection): Promise<readonly Result[]
   const results: Result[] = standbys.map(({ application_name, transactions }) =>
     warn(
       "slots",
-      `standby ${application_name} holds up clearing up by ${count(transactions, "transaction")}`,
+      `standby ${application_name} delays the removal of dead rows by ${count(transactions, "transaction")}`,
       "end its long queries, or turn its hot_standby_feedback off",
     ),
   );
@@ -99,7 +99,7 @@ export async function slotsOf(connection: Connection): Promise<readonly Result[]
       results.push(
         warn(
           "slots",
-          `nobody reads ${slot_name}, which keeps ${megabytes(bytes)} of WAL and ${count(transactions, "transaction")}`,
+          `${slot_name} has no reader, and keeps ${megabytes(bytes)} of WAL and ${count(transactions, "transaction")}`,
           `start its standby, or select pg_drop_replication_slot('${slot_name}')`,
         ),
       );

@@ -1,5 +1,5 @@
-// A SQLite file, opened to read. SQLite puts an empty -wal and a -shm beside a file that nobody had open; the next start
-// takes them over. The file itself stays as it is.
+// A SQLite file, opened to read. SQLite puts an empty -wal and a -shm beside a file that no process has open; the next
+// start takes them over. The file itself does not change.
 import { statSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { eventTables, type Tables, type Unread } from "../../tables.ts";

@@ -1,4 +1,4 @@
-// Whether a file is whole, and its log short.
+// Whether a file is undamaged, and its write-ahead log short.
 import { exposedOf } from "../../../../kernel/index.ts";
 import { fail, megabytes, ok, reasonOf, warn, type Result } from "../../finding.ts";
 import { limits } from "../../limits.ts";
@@ -16,7 +16,7 @@ export async function integrityOf(file: SqliteFile): Promise<readonly Result[]> 
   ];
 }
 
-/** Some damage ends the search with an error in place of a row. */
+/** Some damage ends the check with an error instead of a row. */
 async function problemsOf(file: SqliteFile): Promise<string[]> {
   try {
     const rows = await file.rows<{ quick_check: string }>(`pragma quick_check(${limits.examples})`);
@@ -26,7 +26,7 @@ async function problemsOf(file: SqliteFile): Promise<string[]> {
   }
 }
 
-/** Whether others can read the keys in it. A start takes that from them where it may. */
+/** Whether other users can read the file, which holds keys. A start closes it to them if it may. */
 export async function modesOf({ place }: SqliteFile): Promise<readonly Result[]> {
   const exposed = exposedOf(place);
   if (exposed.length === 0) return [ok("modes", `${place} is for its user alone`)];
@@ -39,6 +39,10 @@ export async function walOf(file: SqliteFile): Promise<readonly Result[]> {
   return [
     bytes <= limits.walBytes
       ? ok("wal", megabytes(bytes))
-      : warn("wal", megabytes(bytes), "a reader that never ends keeps it from being emptied: find who has it open"),
+      : warn(
+          "wal",
+          megabytes(bytes),
+          "a reader that never ends keeps it from being emptied: find the process that has it open",
+        ),
   ];
 }

@@ -1,4 +1,4 @@
-// What can be wrong with a file.
+// Troubles of a file.
 import { chmod, copyFile, mkdtemp, open, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
