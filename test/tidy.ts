@@ -170,15 +170,7 @@ const SHOP_WORDS = [
   /(?:[cC]art|[cC]ustomer|[pP]roduct|[cC]atalog|[sS]tock|[pP]ayment|[rR]efund|[sS]hipment)s?(?:[A-Z]|Id\b)\w*/,
 ];
 /** Files of the runtime that still have words of the shop, by pattern, and why. An entry that no file needs is reported. */
-const SHOP_WORDS_ALLOWED: Readonly<Record<string, string>> = {
-  "mixins/actor/*": "examples and fixtures name orders",
-  "mixins/saga/*": "examples and fixtures name a checkout",
-  "mixins/projection/*": "examples and fixtures name orders",
-  "mixins/stream/*": "examples name orders",
-  "mixins/cli/*": "texts call every application a shop; the tests start the shop",
-  "mixins/testing/*": "the kit was made for the shop's tests",
-  "mixins/*.test.ts": "examples name orders and carts",
-};
+const SHOP_WORDS_ALLOWED: Readonly<Record<string, string>> = {};
 
 /** The runtime has no word of the shop: not in code, not in comments, not in tests. */
 export function runtimeKnowsNoShop(

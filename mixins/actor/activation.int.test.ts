@@ -692,7 +692,7 @@ describe("prepare", () => {
   test("P3 a repetition is answered from the record before anything is asked of others", async () => {
     const first = await node().execute("a", "quote", { amount: 2 }, { commandId: "client:u:1" });
     quoting.quote = async () => {
-      throw new Error("the catalog has changed");
+      throw new Error("the price list has changed");
     };
     expect(await node().execute("a", "quote", { amount: 2 }, { commandId: "client:u:1" })).toEqual(first);
     expect(quoting.times).toBe(1);
@@ -791,13 +791,13 @@ describe("prepare", () => {
 
   test("a call that comes back to an actor that waits for it names the cycle, a read as well as a command", async () => {
     const host = node();
-    const chain = "order.1>purse.a>stock.7";
+    const chain = "loan.1>purse.a>shelf.7";
     const back = [
       host.execute("a", "earn", { amount: 1 }, { chain }),
       host.get("a", { chain }),
       host.abandon("a", "client:u:1", chain),
     ];
-    const named = { type: "CALL_CYCLE", data: { cycle: ["order.1", "purse.a", "stock.7", "purse.a"] } };
+    const named = { type: "CALL_CYCLE", data: { cycle: ["loan.1", "purse.a", "shelf.7", "purse.a"] } };
     await Promise.all(back.map(call => expect(call).rejects.toMatchObject(named)));
     expect((await host.get("b", { chain })).version).toBe(0);
   });

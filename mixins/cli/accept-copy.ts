@@ -7,7 +7,7 @@ import { UsageError, type Command } from "./command.ts";
 import { readProject } from "./project.ts";
 
 const HELP = `Takes a database file that was copied without its write-ahead log (<file>-wal) for what it is. What lay in the log is
-lost: orders, accounts, stock, whatever was written last. A start refuses such a file until then.
+lost: whatever was written last. A start refuses such a file until then.
 
   npx valence accept-copy <service>
 

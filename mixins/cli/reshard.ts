@@ -11,10 +11,10 @@ const HELP = `Spreads a service's event store over the databases that <SERVICE>_
   npx valence reshard <service> --add    makes new databases of the list shards; they own nothing yet
   npx valence reshard <service>          moves buckets until each database has its share
 
-  1. Put the new database into the list: ORDERS_DATABASE_URL=postgres://…/a,postgres://…/b
-  2. npx valence reshard orders --add
+  1. Put the new database into the list: <SERVICE>_DATABASE_URL=postgres://…/a,postgres://…/b
+  2. npx valence reshard <service> --add
   3. Restart every process of the service with the new list, one after the other.
-  4. npx valence reshard orders
+  4. npx valence reshard <service>
 
 Commands go on all the while; those on the buckets that are being handed over wait for a moment. It may be killed at any
 point and started again: it goes on where it was. Nothing is removed before checksums of what both sides hold agree.`;

@@ -37,7 +37,7 @@ export class ProjectionHost<T extends Record<string, TProperties> = any> {
   readonly #logger: Logger;
   /** Builds of our version whose consumers run here. */
   readonly #fed = new Map<string, Build>();
-  /** Prefixes of the streams that it reads: `order` of `order.placed`. */
+  /** Prefixes of the streams that it reads: `loan` of `loan.made`. */
   readonly #actors: readonly string[];
   readonly #timer: NodeJS.Timeout;
   #looking: Promise<void> | undefined;
@@ -369,7 +369,7 @@ interface Write {
   readonly version: number;
 }
 
-/** `order` of `order.placed`. */
+/** `loan` of `loan.made`. */
 const actorOf = (type: string): string => type.split(".", 1)[0]!;
 
 /** Runs work one after the other, in the order of the calls. */

@@ -15,7 +15,7 @@ export { ProjectionHost, type BuildStatus } from "./host.ts";
 export { PROJECTION_LIMITS, type ProjectionLimits } from "./limits.ts";
 export { PROJECTION_INDEXES } from "./migrations.ts";
 
-/** A service that keeps projections: `this.projection("order-list").table("orders")` is there from `started` on. */
+/** A service that keeps projections: `this.projection("loan-list").table("loans")` is there from `started` on. */
 export type ProjectingService = Service & {
   projections: Map<string, ProjectionHost>;
   projection(name: string): ProjectionHost;

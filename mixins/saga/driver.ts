@@ -37,7 +37,7 @@ import {
 } from "./planner.ts";
 import { sagaErrors } from "./errors.ts";
 
-/** One saga: its definition, its id, and both as its key (`checkout.42`), which is also the name of its stream. */
+/** One saga: its definition, its id, and both as its key (`fulfilment.42`), which is also the name of its stream. */
 export interface SagaRef {
   readonly saga: Saga;
   readonly id: string;

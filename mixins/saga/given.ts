@@ -1,6 +1,6 @@
-// given(Checkout, started("order.placed", {…}), done("reserve", […])).calls("payments.authorize", {…}): one line, no broker,
+// given(Fulfilment, started("wish.made", {…}), done("take", […])).calls("outside.charge", {…}): one line, no broker,
 // no test framework. Between the given outcomes the saga acts by itself, as its driver would let it. Time is virtual: a
-// deadline of a minute passes in a millisecond, given(Checkout, …).afterTrouble({ minutes: 1 }).compensates(…).
+// deadline of a minute passes in a millisecond, given(Fulfilment, …).afterTrouble({ minutes: 1 }).compensates(…).
 import assert from "node:assert/strict";
 import { msOf, type Duration } from "../kernel/index.ts";
 import {

@@ -78,7 +78,7 @@ const REASON_MAX = 1_000;
 const CHAIN_MAX = 20;
 
 /**
- * `key` is the saga's name and id, `checkout.42`, and makes its command ids unique. A definition that throws (its params, its
+ * `key` is the saga's name and id, `fulfilment.42`, and makes its command ids unique. A definition that throws (its params, its
  * items) parks the saga.
  */
 export function plan(saga: Saga, key: string, state: SagaState, circumstances: Circumstances): Plan {
@@ -389,7 +389,7 @@ const reasonOf = ({ step, type, message }: Failure): string => `${step}: ${type}
 export const namesActor = (_action: string, params: unknown): boolean =>
   typeof (params as { id?: unknown } | null)?.id === "string";
 
-/** `inventory.reserve` → `inventory.abandon`. */
+/** `shelves.take` → `shelves.abandon`. */
 export const abandonOf = (action: string): string => `${action.slice(0, action.lastIndexOf("."))}.abandon`;
 
 /** The journal entry of a call that was answered. Throws where an `abandon` did not say what became of its call. */

@@ -33,7 +33,7 @@ afterEach(() => broker.stop());
 
 const here = (service: string, hasSagas = false): Subscriber => ({ service, isAvailable: true, hasSagas });
 const release = (subscribers: Subscriber[], ids = ["a", "b", "c"]) =>
-  releasedByAll(broker, { source: "orders", streams: ids.map(id => ({ id, version: 1 })) }, subscribers);
+  releasedByAll(broker, { source: "loans", streams: ids.map(id => ({ id, version: 1 })) }, subscribers);
 
 test("P4 a stream that all consumers have handled and no open saga may call is released; the others stay, with the reason", async () => {
   expect(await release([here("readers"), here("behind"), here("sagas", true)])).toEqual({

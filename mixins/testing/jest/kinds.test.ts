@@ -2,10 +2,10 @@ import { expect, test } from "@jest/globals";
 import { commandFor, filesOf, kindOf, PROJECTS, projectsIn } from "./kinds.ts";
 
 const PATHS: [string, string[]][] = [
-  ["services/orders/order.test.ts", ["unit"]],
+  ["services/loans/loan.test.ts", ["unit"]],
   ["mixins/kernel/postgres-url.test.ts", ["unit"]],
   ["mixins/actor/v1.frozen.test.ts", ["unit"]],
-  ["services/orders/orders.int.test.ts", ["int", "postgres"]],
+  ["services/loans/loans.int.test.ts", ["int", "postgres"]],
   ["mixins/database/dialects/sqlite/sqlite.test.ts", ["int"]],
   ["test/cluster/failure.nats.test.ts", ["int"]],
   ["mixins/event-store/dialects/postgres/shards.postgres.test.ts", ["postgres"]],

@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  channel = new Channel(`shop-${++channels}`, "things");
+  channel = new Channel(`library-${++channels}`, "things");
   source = new Source("things", "thing", ["thing.made"]);
   reads = 0;
   await channel.ensure(jetStream.manager);

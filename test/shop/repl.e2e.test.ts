@@ -1,4 +1,4 @@
-// The REPL as somebody meets it who types the README's lines, and a few wrong ones.
+// The REPL, with the lines that the README gives and a few wrong ones.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { until } from "../testing/index.ts";
+import { until } from "../../mixins/testing/index.ts";
 
 const PROMPT = "mol $ ";
 let folder: string;
@@ -30,7 +30,12 @@ afterAll(async () => {
 
 function start() {
   // Both streams by one pipe, as in a terminal: what came first is read first.
-  const command = ['exec "$0" "$@" 2>&1', process.execPath, join(import.meta.dirname, "valence.mjs"), "repl"];
+  const command = [
+    'exec "$0" "$@" 2>&1',
+    process.execPath,
+    join(import.meta.dirname, "../../mixins/cli/valence.mjs"),
+    "repl",
+  ];
   return spawn("sh", ["-c", ...command], {
     env: {
       PATH: process.env["PATH"],
