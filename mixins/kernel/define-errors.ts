@@ -1,5 +1,5 @@
-// The errors of a floor or a service in one table: code, status, what it says, and what its reader can do. Code throws a
-// named one, so that a misspelt code does not compile and a code has one status. `docs/errors.md` is generated from them.
+// The errors of a floor or a service in one table: code, status, message, and advice for the reader. Code throws a named
+// one, so that a misspelt code does not compile and a code has one status. `docs/errors.md` is generated from them.
 //
 //   export const gatewayErrors = defineErrors({
 //     BODY_TOO_LARGE: { status: 413, says: "the body has more than {bytes} bytes", todo: "send less" },
@@ -45,7 +45,7 @@ interface RefusalOptions {
   readonly errors?: readonly Issue[];
   /** Milliseconds after which the rule may say otherwise. */
   readonly retryAfterMs?: number;
-  /** What the client needs to go on, by name: further members of the problem over HTTP (RFC 9457, 3.2). */
+  /** Values that the client needs to go on, by name: further members of the problem over HTTP (RFC 9457, 3.2). */
   readonly members?: Readonly<Record<string, unknown>>;
 }
 interface UnavailableOptions {

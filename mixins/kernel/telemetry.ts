@@ -20,6 +20,6 @@ export const METRICS = {
   consumerFull: "valence.consumer.full",
   sagasOpen: "valence.saga.open",
   sagasStuck: "valence.saga.stuck",
-  /** Requests that a company outside refused for what we have set: credentials, address. */
+  /** Requests that an outside company refused because of our settings: credentials, address. */
   outsideRefusedTotal: "valence.outside.refused.total",
 } as const;

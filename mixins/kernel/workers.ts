@@ -1,4 +1,4 @@
-// What the supervisor of one machine's workers and a worker say to each other, by the channel between parent and child.
+// Messages between the supervisor of one machine's workers and a worker, over the channel between parent and child.
 
 /** A worker's address for the others. */
 export interface Peer {
