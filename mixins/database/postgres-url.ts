@@ -1,5 +1,5 @@
-// Connection URLs of Postgres. The runtime sets what decides a session's reads and writes, so a URL may name the server and
-// how to reach it; two settings are merged with ours, and everything else is refused by name.
+// Connection URLs of Postgres. The runtime sets all that decides a session's reads and writes, so a URL may name the server
+// and how to reach it; two settings are merged with ours, and everything else is refused by name.
 import { decoded, readEnvironment } from "../kernel/index.ts";
 
 /** Parameters by which the driver reaches the server: they stay in the URL. */

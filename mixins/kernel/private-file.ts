@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 const OTHERS = 0o077;
 /** Suffixes of the files that SQLite puts beside a database, with the database's mode. */
 const BESIDE = ["-wal", "-shm", "-journal"];
-/** What lies in a folder that is ours alone. A volume of its own has a `lost+found`. */
+/** Files in a folder that holds nothing but ours. A volume has a `lost+found`. */
 const OURS = /^lost\+found$|\.(sqlite3?|db)(-\w+)?$/;
 
 /** Makes the file (0600) and its folder (0700) where they are missing, and closes existing ones to other users. */
@@ -32,14 +32,14 @@ export function closeToOthers(filename: string): void {
 
 /** The paths that other users may read or enter: of the file, SQLite's files beside it, and its folder. */
 export function exposedOf(filename: string): string[] {
-  // Its modes are made up there.
+  // Windows has no such permissions: Node makes the modes up.
   if (process.platform === "win32") return [];
   return [dirname(filename), filename, ...BESIDE.map(suffix => filename + suffix)].filter(
     path => ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & OTHERS) !== 0,
   );
 }
 
-/** It is there already, or another's, or on a file system that cannot be written: opening it says so. */
+/** A file that exists, belongs to another user, or cannot be written is no error here: opening it reports that. */
 function attempt(change: () => void): void {
   try {
     change();

@@ -13,13 +13,13 @@ const NAME_MAX = 63;
 
 /**
  * Makes what is missing: a role without login, named like the schema, and the schema, which the role owns. So no service
- * can read another's tables. A role that logs in itself (the user of the URL is named like the schema) is made by whoever
- * runs the server; it needs only its schema, or `create` on the database.
+ * can read another's tables. A role that logs in itself (the user of the URL is named like the schema) is made by the
+ * server's operator; it needs only its schema, or `create` on the database.
  *
- * Throws when it may not, with the statements that someone who may has to run.
+ * Throws when it lacks the rights, with the statements that a user with these rights has to run.
  */
 export async function prepareDatabase(url: string, { schema }: Pick<PostgresLocation, "schema">): Promise<void> {
-  // It would be cut without a word, and be another service's whose name begins alike.
+  // Postgres would cut it silently, and it could be the schema of another service whose name begins alike.
   if (schema.length > NAME_MAX)
     throw new Error(
       `the service's name ${schema} is too long: Postgres keeps ${NAME_MAX} characters of a schema's name`,
@@ -70,7 +70,7 @@ async function prepare(url: string, schema: string): Promise<void> {
           `move or drop what is there (alter table public.… set schema ${schema}), then start again`,
       );
     if (!isOwnUser) {
-      // To act as a role one has to be its member, its maker too.
+      // A user has to be a member of a role to act as it, also the user that made it.
       const grant = `grant "${schema}" to "${user}"`;
       if (!(await isThere("select from pg_roles where rolname = $1")))
         missing.push(`create role "${schema}" nologin`, grant);

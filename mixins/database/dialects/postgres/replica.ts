@@ -44,7 +44,7 @@ export class Replica {
     this.knex = knex;
     this.#primary = primary;
     this.#observe = observe;
-    // What it was asked fails before the next look finds out that it is gone.
+    // Reads of it fail before the next look finds out that it is gone.
     knex.on("query-error", (error: { type?: unknown }) => {
       if (error.type === "DATABASE_UNAVAILABLE") this.#isUsable = false;
     });
@@ -86,7 +86,7 @@ export class Replica {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    // A server that is frozen answers neither: what is asked of a standby may be given up.
+    // A frozen server answers neither: reads of a standby may be given up.
     const late = sleep(limits.answerMs, undefined, { ref: false });
     await Promise.race([this.#looking, late]);
     await Promise.race([this.knex.destroy(), late]);
