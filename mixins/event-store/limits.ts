@@ -33,7 +33,7 @@ export const limits = {
   /** Milliseconds to find out an unknown outcome by re-submitting the batch; the lane stands still meanwhile. */
   unknownMs: 30_000,
 
-  /** Looks for the owner of a bucket, and milliseconds between two: what is left of a sealed bucket is copied in less. */
+  /** Looks for the owner of a bucket, and milliseconds between two: the rest of a sealed bucket is copied in less. */
   ownerLooks: 50,
   ownerLookMs: 100,
 } as const;

@@ -28,7 +28,7 @@ export function upcast(
   return lifted;
 }
 
-/** An object that others can be told: a page of the log with a BigInt or a cycle in it could not be sent to anyone. */
+/** An object that can be sent: a page of the log with a BigInt or a cycle in it could not. */
 function isData(lifted: unknown): boolean {
   if (isPromise(lifted) || typeof lifted !== "object" || lifted === null) return false;
   try {

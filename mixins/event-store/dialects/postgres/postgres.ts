@@ -15,8 +15,8 @@ export interface PostgresShard extends Pick<Shard, "number" | "place"> {
 }
 
 /**
- * Opens every shard of the service's store, creating role, schema and tables as needed; `tell` is told what takes long. Throws Bug `STORE_UNREADABLE`,
- * `STORE_SCHEMA_NEWER`, or what `shardsOf` throws.
+ * Opens every shard of the service's store, creating role, schema and tables as needed; `tell` gets messages of steps that take long. Throws Bug
+ * `STORE_UNREADABLE`, `STORE_SCHEMA_NEWER`, and the errors of `shardsOf`.
  */
 export async function openPostgres(
   location: PostgresLocation,
