@@ -165,8 +165,8 @@ const isPureVocabulary = (path: string, isVocabulary: (path: string) => boolean)
 /** Words of the shop: a runtime that has them is not another domain's. Alone, `order` is also a sequence. */
 const SHOP_WORDS = [
   /\b(?:shop|storefront|cart|basket|checkout|customer|merchant|product|catalog|stock|sku|warehouse)s?\b/i,
-  /\b(?:inventory|inventories|payments?|refunds?|invoices?|shipments?|shipping|order-views?)\b/i,
-  /\borders\b(?! by)|(?<!\bin )\ban order\b|["'`]order\.[a-z]+|\borderId\b/i,
+  /\b(?:inventory|inventories|payments?|refunds?|invoices?|shipments?|shipping|order-?(?:view|list)s?)\b/i,
+  /\borders\b(?! by)|(?<!\bin )\ban order\b|["'`]order[.:@]\w+|\borderId\b/i,
   /(?:[cC]art|[cC]ustomer|[pP]roduct|[cC]atalog|[sS]tock|[pP]ayment|[rR]efund|[sS]hipment)s?(?:[A-Z]|Id\b)\w*/,
 ];
 /** Files of the runtime that still have words of the shop, by pattern, and why. An entry that no file needs is reported. */

@@ -184,7 +184,7 @@ export class Activation implements PipelineOwner {
       this.#takePrepared(request, command, outcome, running);
       this.#work();
     } else if (life.phase === "voided") {
-      // The pipeline lost to a conflict meanwhile: the state is void, and so is what was prepared for it.
+      // The pipeline lost to a conflict meanwhile: the state is void, and so is the value that was prepared for it.
       life.isPreparing = false;
       life.again.push(request);
       this.#loadWhenEmpty(life);

@@ -1,5 +1,5 @@
-// A service's definitions, found in its folder: for what looks at a service from outside and starts no broker, as the laws
-// of its samples and the doctor do.
+// A service's definitions, found in its folder: for code that looks at a service from outside without a broker, such as
+// the laws of its samples and the doctor.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";

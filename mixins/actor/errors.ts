@@ -123,5 +123,5 @@ export const actorErrors = defineErrors({
   },
 });
 
-/** Those that any command may be refused with, for the API's description. */
+/** The errors that any command may be refused with, for the API's description. */
 export const ofAnyCommand = { ARCHIVED: actorErrors.ARCHIVED, EVENT_TOO_LARGE: actorErrors.EVENT_TOO_LARGE };

@@ -81,7 +81,7 @@ export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
     headers?: Record<string, string>;
     startHrTime?: [number, number];
   };
-  // The time that the call has waited in the bulkhead is spent.
+  // The time that the call has waited in the bulkhead counts as spent.
   const spentMs = startHrTime ? elapsedMs(startHrTime) : 0;
   const commandId = headers?.[COMMAND_ID];
   const repeated = headers?.[REPEATED] !== undefined;

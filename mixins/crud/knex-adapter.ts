@@ -252,7 +252,7 @@ export class KnexAdapter<E extends object = any> {
     return rows;
   }
 
-  /** Rows that a search finds come by rank, unless the client names an order. */
+  /** Rows that a search finds come by rank, unless the client names a sort. */
   private isRanked(filters: Filters): boolean {
     return this.index !== undefined && searchText(filters) !== undefined && !filters.sort;
   }

@@ -55,9 +55,9 @@ test("unavailable: 503 says that nothing was done, 504 that it is not known", ()
 
 test("a bug keeps its state and its cause beside the values of its words", () => {
   const cause = new Error("x");
-  const bug = errors.HOLE({ stream: "order.1", cause, state: { n: 1 } });
+  const bug = errors.HOLE({ stream: "loan.1", cause, state: { n: 1 } });
   expect(bug).toBeInstanceOf(Bug);
-  expect(bug).toMatchObject({ code: 500, message: "order.1 ends too early", cause });
+  expect(bug).toMatchObject({ code: 500, message: "loan.1 ends too early", cause });
   expect(bug.data).toEqual({ family: "bug", state: { n: 1 } });
 });
 

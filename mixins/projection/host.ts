@@ -105,7 +105,7 @@ export class ProjectionHost<T extends Record<string, TProperties> = any> {
 
   /**
    * Read-your-writes: resolves when the rows hold the version of a token, with where to read them: the standby if it has
-   * that version already, else the primary. A token is `<actor>:<id>@<version>` (`order:42@3`). Without the actor it means any
+   * that version already, else the primary. A token is `<actor>:<id>@<version>` (`loan:42@3`). Without the actor it means any
    * actor of the projection that has written that version of this id. A projection of several actors then asks their owners:
    * name the actor there.
    * @throws Refusal `BAD_READ_TOKEN`. For a version that was never written only after `timeoutMs` (default 2 000): asking the

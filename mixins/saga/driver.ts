@@ -258,7 +258,8 @@ export class SagaDriver {
   readonly canAbandon = (action: string, params: unknown): boolean => {
     const { actions } = this.#broker.registry;
     const isKnown = (name: string): boolean => (actions.get(name)?.count() ?? 0) > 0;
-    // A service that is away is assumed to answer it: the order to abandon then waits, and the call does not run late.
+    // A service that is away is assumed to answer it: the request to abandon then waits, and the call does not run
+    // late.
     return namesActor(action, params) && (isKnown(abandonOf(action)) || !isKnown(action));
   };
 
@@ -365,7 +366,10 @@ export class SagaDriver {
     return this.#append(ref, state, [{ type: "saga.stuck", data: { reason } }]);
   }
 
-  /** Makes the calls, at most `itemsAtOnce` at once. After a refusal no more are begun: the ones that were sent are undone anyway. */
+  /**
+   * Makes the calls, at most `itemsAtOnce` at once. After a refusal no more are begun: the calls that were sent are
+   * undone anyway.
+   */
   async #perform(calls: readonly PlannedCall[]): Promise<Outcomes> {
     const outcomes: Outcomes = { entries: [] };
     const waiting = calls.values();

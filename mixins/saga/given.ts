@@ -100,7 +100,7 @@ function underWay(step: string, calls: readonly PlannedCall[]): readonly Planned
 }
 
 /**
- * A saga after what happened to it, at `GIVEN_NOW`, started by the event of a stream `GIVEN_ID`. The params of all that it
+ * A saga after the given outcomes, at `GIVEN_NOW`, started by the event of a stream `GIVEN_ID`. The params of all that it
  * calls on its way, compensations included, are checked against the contracts of those services whose `contract.ts` the
  * test has loaded: params that they would refuse fail the test.
  */

@@ -1,5 +1,6 @@
-// Which streams no service needs any more: the owner asks before it moves them to the cold part of its log. Every service
-// that consumes has to have handled their events, and no open saga may still call their actors. In doubt a stream stays.
+// Finds the streams that no service needs any more: the owner asks before it moves them to the cold part of its log.
+// Every service that consumes has to have handled their events, and no open saga may still call their actors. In doubt a
+// stream stays.
 import type { ServiceBroker } from "moleculer";
 import { inChunks, plainError } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";

@@ -35,7 +35,7 @@ export class Superseded extends Error {
   }
 }
 
-/** `order.42`: the stream in which an event's version counts. */
+/** `loan.42`: the stream in which an event's version counts. */
 export const streamOf = (event: Pick<LogEvent, "actor" | "stream">): string => `${event.actor}.${event.stream}`;
 
 export class Checkpoint {

@@ -14,7 +14,7 @@ import { unreadable } from "./judging.ts";
 import { sideBySide } from "./side-by-side.ts";
 import { streamErrors } from "../errors.ts";
 
-/** An event failed, and the consumer stops at such. */
+/** An event failed, and the consumer stops at failed events. */
 export class Poisoned extends Error {
   readonly event: LogEvent;
   constructor({ event, error }: Failure) {

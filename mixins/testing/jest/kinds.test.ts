@@ -17,7 +17,7 @@ test.each(PATHS)("%s runs in %j", (path, projects) => {
 });
 
 test("what is no test file is in no project", () => {
-  for (const path of ["/app/order.ts", "/app/order.int.fixture.ts", "/app/store.conformance.ts", "/app/a.test.tsx"])
+  for (const path of ["/app/loan.ts", "/app/loan.int.fixture.ts", "/app/store.conformance.ts", "/app/a.test.tsx"])
     expect(PROJECTS.filter(project => new RegExp(filesOf(project)).test(path))).toEqual([]);
 });
 
