@@ -8,7 +8,7 @@ import { ajv } from "./ajv.ts";
 export interface FormatDefinition {
   /** Whether a text has the format. */
   readonly check: RegExp | ((text: string) => boolean);
-  /** What a client reads after the field's name: `must be an IBAN`. Default: `must match format "<name>"`. */
+  /** The message that a client reads after the field's name: `must be an IBAN`. Default: `must match format "<name>"`. */
   readonly says?: string;
   /**
    * The form in which such text is kept and compared, whatever form a client writes it in. Params are brought into it

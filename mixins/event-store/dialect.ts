@@ -34,7 +34,7 @@ type Reads = Pick<
 
 export interface HeldBucket {
   readonly bucket: number;
-  /** Else it is sealed: on its way to another shard. */
+  /** False while it is sealed, on its way to another shard. */
   readonly isOwned: boolean;
 }
 

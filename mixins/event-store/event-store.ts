@@ -85,7 +85,7 @@ export type Verdict =
    */
   | { readonly kind: "failed"; readonly error: Error };
 
-/** What is known of an executed command: its row in `commands`. */
+/** The row of an executed command in `commands`. */
 export interface RecordedCommand {
   readonly commandId: string;
   readonly kind: string;
@@ -115,7 +115,7 @@ export interface StoredSnapshot {
   readonly state: string;
 }
 
-/** What an activation starts from: the newest usable snapshot and the events after it, in order. */
+/** The state from which an activation starts: the newest usable snapshot and the events after it, in order. */
 export interface LoadedStream {
   /** Head version, 0 for a stream that does not exist. */
   readonly version: number;

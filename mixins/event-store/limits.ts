@@ -21,7 +21,7 @@ export const limits = {
    * smaller batches, which cost more each.
    */
   lanes: 2,
-  /** Events of one read from Postgres: its server waits for nobody, but our loop decodes them in one go. */
+  /** Events of one read from Postgres: no commit waits behind the read, but our loop decodes them in one go. */
   pageEvents: 2_000,
   /** Streams of one statement that loads, and events of each that come with it; a longer one is read on by itself. */
   streamsOfLoad: 64,

@@ -15,7 +15,7 @@ import type { Cursor, EventStore, StoredEvent } from "./event-store.ts";
 
 /** Opaque to readers. */
 export type Mark = string;
-/** Of one database: identity of its log, the stream and version of the event, its digest. */
+/** The mark of one database: identity of its log, the stream and version of the event, its digest. */
 type Part = readonly [log: string, stream: string, version: number, digest: string];
 type Parts = Readonly<Record<string, Part>>;
 

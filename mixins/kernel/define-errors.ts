@@ -16,7 +16,7 @@ interface Text {
    * value that the thrower gives.
    */
   readonly says: string;
-  /** What the reader can do, as an imperative clause. */
+  /** Advice to the reader, as an imperative clause. */
   readonly todo: string;
 }
 /** The domain says no. */
@@ -28,7 +28,7 @@ export interface RefusalDefinition extends Text {
 /** Not now. 503: nothing was done. 504: it is not known whether the request took effect. */
 export interface UnavailableDefinition extends Text {
   readonly status: 503 | 504;
-  /** Of a 503: it is thrown with `outcome: "unknown"` too, and is a 504 then. */
+  /** For a 503: whether it is also thrown with `outcome: "unknown"`, and is a 504 then. */
   readonly unknown?: 504;
   /** Milliseconds after which a repetition makes sense, unless the thrower says otherwise. Default 100. */
   readonly retryAfterMs?: number;
@@ -51,7 +51,7 @@ interface RefusalOptions {
 interface UnavailableOptions {
   /** Milliseconds. */
   readonly retryAfterMs?: number;
-  /** Another node may have what this one lacks: the hop that called asks each of the others once. */
+  /** Another node may succeed where this one cannot: the hop that called asks each of the others once. */
   readonly elsewhere?: boolean;
   readonly cause?: unknown;
 }

@@ -17,7 +17,7 @@ export interface ErrorData {
   readonly retryAfterMs?: number;
   readonly members?: Readonly<Record<string, unknown>>;
   readonly outcome?: Outcome;
-  /** Another node may have what this one lacks: the hop that called asks each of the others once. */
+  /** Another node may succeed where this one cannot: the hop that called asks each of the others once. */
   readonly elsewhere?: true;
   readonly [detail: string]: unknown;
 }
@@ -133,7 +133,7 @@ export function outcomeOf(error: unknown): Outcome {
   return coded(error).data?.outcome === "none" ? "none" : "unknown";
 }
 
-/** Characters of a message in a journal or a dead letter: a longer one helps nobody, and has to pass the bus. */
+/** Characters of a message in a journal or a dead letter: a longer one does not help, and has to pass the bus. */
 const MESSAGE_MAX = 2_000;
 
 /** An error as plain data, for journals and dead letters: no stack, no cause. Never throws, whatever was thrown. */

@@ -20,7 +20,7 @@ test("P3 the fingerprint of a command is the one that is recorded with it", () =
   );
 });
 
-test("what is stored of a value is what is read of it", () => {
+test("a stored value is read as it was", () => {
   const value = { text: "null", nothing: null, list: [null, 1], left: undefined, nested: { n: -0.5 } };
   expect(JSON.parse(storableJson(value, "x"))).toEqual(value);
 });

@@ -62,7 +62,7 @@ const things = (over: Partial<Projection> = {}, fails: (event: any) => unknown =
     ...over,
   });
 
-/** What the log says, by a fold of our own. */
+/** The log, by a fold of the test's own. */
 function expected(log: readonly any[]) {
   const things = new Map<string, any>();
   for (const { type, stream, data } of log) {
@@ -109,7 +109,7 @@ const caughtUp = (broker: ServiceBroker) =>
     builds => builds.every(({ lagEvents, events }) => lagEvents === 0 && events > 0),
   );
 
-test("P4 the rows equal a fold of the log, whatever the batches", async () => {
+test("P4 the rows equal a fold of the log, in batches of any size", async () => {
   const projection = things();
   const broker = await house.start(source.schema(), views(projection));
   for (let round = 0; round < 40; round++) {
@@ -266,7 +266,7 @@ describe("a token of a projection that reads several actors, which share ids", (
     await hostIn(broker).waitFor("42@2");
   });
 
-  test("what was never written, and an actor that is not in the list, is refused", async () => {
+  test("a token of a version that was never written, or of an actor that is not in the list, is refused", async () => {
     const refused = { type: "BAD_READ_TOKEN", code: 422, data: { errors: [{ field: "after" }] } };
     for (const token of ["42@2", "delivery:42@1", "thing:42@2", "loan:42@1", ":42@1", "thing:@1"])
       await expect(hostIn(broker).waitFor(token, 60)).rejects.toMatchObject(refused);
@@ -291,7 +291,7 @@ test("a value that a database would refuse parks its stream, not the batch", asy
   expect((await rowsIn(broker)).map(({ id }) => id)).toEqual(["good"]);
 });
 
-test("whatever a handler throws parks its stream, and no other", async () => {
+test("any error of a handler parks its stream, and no other", async () => {
   const thrown: Record<string, unknown> = { text: "text", nothing: undefined, bare: Object.create(null) };
   const projection = things({}, ({ stream }) => {
     if (stream in thrown) throw thrown[stream];
@@ -490,7 +490,7 @@ describe("rebuild", () => {
     expect(await rowsIn(broker)).toEqual(expected(source.log));
   });
 
-  test("what was replaced is dropped after its grace, with its place", async () => {
+  test("a build that was replaced is dropped after its grace, with its checkpoint", async () => {
     const broker = await house.start(source.schema(), views(things(), { graceMs: 0 }));
     for (let i = 0; i < 100; i++) someEvent();
     await caughtUp(broker);

@@ -19,7 +19,7 @@ let databases: Databases;
 let store: EventStore;
 let broker: ServiceBroker;
 const drivers: SagaDriver[] = [];
-/** What calls of an action come to, until a test says otherwise: answered. */
+/** The outcome of calls of an action, until a test says otherwise: answered. */
 const world = new Map<string, (params: any) => unknown>();
 const calls: string[] = [];
 const log: string[] = [];
@@ -186,7 +186,7 @@ describe("two drivers", () => {
     expect([times("wishes.book"), times("outside.reverse")]).toEqual([0, 1]);
   });
 
-  test("the journal takes entries only from who has seen all others", async () => {
+  test("the journal takes entries only from a writer that has seen all others", async () => {
     const journal = journalOf("fulfilment", () => [{ type: "saga.started", data: { event: wish("w1"), at: "" } }]);
     const started = { type: "saga.started" as const, data: { event: wish("w1"), at: "" } };
     const noted = { type: "saga.noted" as const, data: { by: "ann" } };

@@ -24,7 +24,7 @@ export interface SagaSummary extends SagaRow {
 export interface SagaDetail extends SagaRow {
   readonly saga: string;
   readonly startedBy: string;
-  /** What it does or waits for, in words. */
+  /** Its present call, or the reason for which it waits, in words. */
   readonly step: string;
   readonly startedAt: string;
   readonly updatedAt: string;

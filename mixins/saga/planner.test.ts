@@ -67,7 +67,7 @@ describe("the author's code", () => {
     throw new Error("no such line");
   };
 
-  /** What params may come to, whatever the types say. */
+  /** Values that params may have at run time, against their types. */
   const wrong: [string, () => unknown, RegExp][] = [
     ["throws", bad, /no such line/],
     ["gives nothing", () => undefined, /gave undefined instead of params/],
@@ -109,7 +109,7 @@ describe("the author's code", () => {
     given(saga, wish).isStuck(/read only/);
   });
 
-  test("what it gives is sent as JSON holds it: a repetition from the journal sends the same", () => {
+  test("its result is sent as JSON holds it: a repetition from the journal sends the same", () => {
     const when = new Date(0) as unknown as string;
     const saga = defineSaga("dated", { ...head, otherwise: [...head.otherwise] });
     const dated = saga.step("take", "shelves.take", () => ({ ...bolts, wish: when }));
@@ -539,7 +539,7 @@ describe("two releases", () => {
       .isStuck(/contradicts itself/);
   });
 
-  test("what was sent is repeated and undone as it was sent, whatever its step calls now", () => {
+  test("a sent call is repeated and undone as it was sent, whatever its step calls now", () => {
     const now = saga()
       .step("first", "shelves.giveBack", params("other"), { timeoutMs: 1_000 })
       .pivot("book", "shelves.take", params("book"));
@@ -606,7 +606,7 @@ describe("two releases", () => {
     given(was, old, refused("first", "NO")).compensates("wishes.fail", { id: "x", reason: "x" });
   });
 
-  test("P5 any journal that any release has left is gone on with, and ends, whatever the next release has made of it", () => {
+  test("P5 a journal of any release goes on and ends under any next release", () => {
     const seed = Number(process.env["SEED"] ?? Date.now() % 1e9);
     for (let n = 0; n < 400; n++) randomRun(seed + n);
   });

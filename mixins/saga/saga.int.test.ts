@@ -223,7 +223,7 @@ describe("a saga that goes back", () => {
     ]);
   });
 
-  test("what was sent and not answered is abandoned: its late arrival does nothing", async () => {
+  test("a call that was sent and not answered is abandoned: its late arrival does nothing", async () => {
     // The request for bolts is held up on its way, longer than the step may take.
     let late: Promise<unknown> | undefined;
     let arrive = (): void => {};

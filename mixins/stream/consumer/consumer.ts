@@ -66,7 +66,7 @@ export interface ConsumerContext {
   readonly limits: StreamLimits;
 }
 
-/** One consumer on one partition of one source: what the parts of its reader share. */
+/** One consumer on one partition of one source: the state that the parts of its reader share. */
 export interface PartitionContext extends ConsumerContext {
   readonly key: CheckpointKey;
   readonly consumer: Consumer;

@@ -60,7 +60,7 @@ test("a user whose own name is the schema's needs no more than the schema, and i
   await expect(own.knex.raw(`select * from ${members}.notes`)).rejects.toMatchObject({ code: "42501" });
 });
 
-test("a user that may make neither roles nor schemas is told what somebody has to run, without the password", async () => {
+test("a user that may make neither roles nor schemas is told the statements that an administrator has to run, without the password", async () => {
   await query(server.url, `create role ${login} login password 'hidden'`);
   const url = as(login).replace("@", ":hidden@");
   const failure = await open(loans, url).catch((error: Error) => error.message);
@@ -73,7 +73,7 @@ test("a user that may make neither roles nor schemas is told what somebody has t
   expect(await database.knex("notes")).toEqual([]);
 });
 
-test("a server that is away at the start is named, and who wanted it, without the password", async () => {
+test("a server that is away at the start is named with the user and the service, without the password", async () => {
   const failure = await open(loans, "postgres://u:hidden@127.0.0.1:9/library").catch((error: Error) => error.message);
   expect(failure).toMatch(new RegExp(`^the database of ${loans} .*127.0.0.1:9/library as u: connect ECONNREFUSED`));
 });

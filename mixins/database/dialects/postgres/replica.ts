@@ -20,7 +20,7 @@ const limits = {
 /** Milliseconds that a replica is behind, at least; undefined when it cannot be asked. */
 export type ReplicaObserver = (lagMs: number | undefined) => void;
 
-/** The same on a server and on its standbys: positions in the WAL of two servers say nothing of each other. */
+/** Equal on a server and its standbys: positions in the WAL of two servers say nothing of each other. */
 const SERVER = "(select system_identifier::text from pg_control_system()) as server";
 
 interface Sample {

@@ -38,7 +38,7 @@ export class LockQueue {
 
   /**
    * Runs `attempt` until it no longer throws SQLITE_BUSY, at most 5 s; then throws that error.
-   * `inTurn`: queue up behind those who wait already (a transaction's begin), instead of trying first.
+   * `inTurn`: queue up behind the statements that wait already (a transaction's begin), instead of trying first.
    */
   async run<T>(attempt: () => T, { inTurn }: { inTurn: boolean }): Promise<T> {
     if (!inTurn || this.tail === undefined)

@@ -115,7 +115,7 @@ async function copyRanges(
 
 const COMMAND_COLUMNS = "stream, command_id, version, kind, fingerprint, answer";
 
-/** Only of the streams that have another number of them: they are never changed and never removed. */
+/** Copies the commands of streams whose count differs: commands are never changed and never removed. */
 export async function copyCommands(from: ClientBase, to: ClientBase, ids: Ids): Promise<void> {
   const COUNT = "select stream, count(*) as count from commands where stream = any($1) group by stream";
   const [source, target] = await Promise.all([
