@@ -1324,7 +1324,7 @@ describe("loading", () => {
     expect(await aside()).toEqual({});
   });
 
-  test("a stream that was put aside stays so, also for an activation that lives on", async () => {
+  test("a stream in quarantine stays so, also for an activation that lives on", async () => {
     const host = node();
     await host.execute("a", "earn", { amount: 1 });
     await store.quarantine("purse.a", "damaged: looks odd");
@@ -1507,7 +1507,7 @@ describe("a command that begins an actor", () => {
     expect(await eventsOf("new")).toEqual([]);
   });
 
-  test("is refused by a stream that is put aside", async () => {
+  test("is refused by a stream in quarantine", async () => {
     await node().execute("a", "earn", { amount: 5 });
     await store.quarantine("purse.a", "damaged: broken");
     expect(await typeOf(watched().execute("a", "earn", { amount: 5 }))).toBe("STREAM_QUARANTINED");

@@ -107,7 +107,7 @@ export const actorErrors = defineErrors({
   SNAPSHOT_FAILED: {
     status: 500,
     says: "{stream}@{version}: {reason}",
-    todo: "keep in the state only what JSON can hold",
+    todo: "keep only values in the state that JSON can hold",
   },
 
   // ---- the runtime's own

@@ -84,6 +84,6 @@ export const storeErrors = defineErrors({
   RESHARD_DIFFERS: {
     status: 500,
     says: "buckets {buckets} stay at {place}: {why}",
-    todo: "find out what writes to the target; the buckets are the source's again",
+    todo: "find the program that writes to the target; the buckets are the source's again",
   },
 });

@@ -592,7 +592,7 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
     });
 
     describe("quarantine", () => {
-      test("a stream that is put aside takes no append until it is released; its neighbours do", async () => {
+      test("a stream in quarantine takes no append until it is released; its neighbours do", async () => {
         const [stream, neighbour] = [newStream(), newStream()];
         const first = appendOf(stream, 0);
         await verdictOf(store, first);

@@ -16,7 +16,7 @@ export const METRICS = {
   consumerLagSeconds: "valence.consumer.lag.seconds",
   consumerStopped: "valence.consumer.stopped",
   deadLetters: "valence.consumer.dead-letters",
-  /** 1 while so many streams are set aside that the consumer reads no further. */
+  /** 1 while so many streams have failed that the consumer reads no further. */
   consumerFull: "valence.consumer.full",
   sagasOpen: "valence.saga.open",
   sagasStuck: "valence.saga.stuck",

@@ -147,7 +147,7 @@ export class Shape {
     } catch (error) {
       reason = (error as Error).message.split("\n", 1)[0]!;
     }
-    throw this.#unfit(`"${name}" (json) cannot hold what it is given: ${reason}`);
+    throw this.#unfit(`"${name}" (json) cannot hold its value: ${reason}`);
   }
 
   #checkIndexes(kept: Kept): void {

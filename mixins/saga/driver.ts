@@ -362,7 +362,7 @@ export class SagaDriver {
   async #park(ref: SagaRef, state: SagaState, error: unknown): Promise<SagaState> {
     if (!isBug(error) && !isRefusal(error)) throw error;
     const { type, message } = failureOf("", error);
-    const reason = `its journal does not take what came of its calls: ${type}: ${message}`;
+    const reason = `its journal does not take the outcomes of its calls: ${type}: ${message}`;
     return this.#append(ref, state, [{ type: "saga.stuck", data: { reason } }]);
   }
 

@@ -129,7 +129,7 @@ export function advance(
     entries.push(planned.entry);
     next = fold(next, [planned.entry]);
   }
-  const reason = `${CHAIN_MAX} entries without a call: what it plans contradicts itself`;
+  const reason = `${CHAIN_MAX} entries without a call: its plan contradicts itself`;
   return [...entries, { type: "saga.stuck", data: { reason } }];
 }
 

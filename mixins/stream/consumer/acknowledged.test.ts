@@ -51,11 +51,11 @@ test("P5 a service that is away, or has no action that tells what it needs, keep
     ids: new Set(),
     kept: [
       { reason: "behind has not taken all of their events", streams: 1 },
-      { reason: "gone is away: nobody knows what it needs", streams: 2 },
+      { reason: "gone is away and may still need them", streams: 2 },
     ],
   });
   expect((await release([here("older", true)])).kept).toEqual([
-    { reason: "older does not say what it needs: SERVICE_NOT_FOUND", streams: 3 },
+    { reason: "older does not tell its needs: SERVICE_NOT_FOUND", streams: 3 },
   ]);
 });
 

@@ -60,12 +60,12 @@ async function releasedOf(
     try {
       return new Set((await broker.call<{ ids: string[] }, object>(`${service}.${action}`, params)).ids);
     } catch (error) {
-      keep(left, `${service} does not say what it needs: ${plainError(error).type}`);
+      keep(left, `${service} does not tell its needs: ${plainError(error).type}`);
       return undefined;
     }
   };
   for (const { service, isAvailable } of subscribers) {
-    if (!isAvailable) keep(left, `${service} is away: nobody knows what it needs`);
+    if (!isAvailable) keep(left, `${service} is away and may still need them`);
     const acknowledged = left.size > 0 ? await ask(service, "taken", query) : undefined;
     if (acknowledged) keep(left.difference(acknowledged), `${service} has not taken all of their events`);
   }

@@ -137,8 +137,8 @@ export class Retrying {
     if (!isFull) logger.info(`consumer ${key.consumer} on ${key.source} reads on`);
     else
       logger.error(
-        `consumer ${key.consumer} on ${key.source} reads no further: ${size} streams are set aside, retrying or parked. ` +
-          "Mend what they fail with, then POST /ops/dead-letters/retry",
+        `consumer ${key.consumer} on ${key.source} reads no further: ${size} streams have failed, retrying or parked. ` +
+          "Mend the cause, then POST /ops/dead-letters/retry",
       );
     return isFull;
   }

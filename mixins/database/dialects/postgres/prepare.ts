@@ -67,7 +67,7 @@ async function prepare(url: string, schema: string): Promise<void> {
     if (await isThere(STRAYED))
       throw new Misconfigured(
         `${schema} on ${place}: its tables lie in the schema public, where a start with other settings put them; ` +
-          `move or drop what is there (alter table public.… set schema ${schema}), then start again`,
+          `move or drop them (alter table public.… set schema ${schema}), then start again`,
       );
     if (!isOwnUser) {
       // A user has to be a member of a role to act as it, also the user that made it.
@@ -87,7 +87,7 @@ async function prepare(url: string, schema: string): Promise<void> {
   } catch (error) {
     if (missing.length === 0 || isMadeByOthers(error)) throw error;
     throw new Misconfigured(
-      `${schema} on ${place}: ${(error as Error).message}. Someone who may has to run once: ${missing.join("; ")};`,
+      `${schema} on ${place}: ${(error as Error).message}. A user with the rights has to run once: ${missing.join("; ")};`,
     );
   } finally {
     await client.end();

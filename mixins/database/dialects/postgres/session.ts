@@ -91,7 +91,7 @@ function mismatch(
   if (readOnly === "on" && !expected.isStandby)
     return "transactions can only read: name the primary, or reset default_transaction_read_only";
   if (commit === "off")
-    return `synchronous_commit is off, so what was acknowledged can be lost: ${reset("synchronous_commit")}`;
+    return `synchronous_commit is off, so acknowledged events can be lost: ${reset("synchronous_commit")}`;
   const name = Object.keys(expected.settings).find(name => settings[name] !== expected.settings[name]);
   return name === undefined
     ? undefined

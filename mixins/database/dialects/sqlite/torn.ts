@@ -1,5 +1,5 @@
 // A copy of a SQLite file that was made without its write-ahead log, as `cp *.sqlite` under load makes it, is whole to
-// SQLite and lacks what lay in the log: everything since the start, it may be, and then it opens without a row. So the
+// SQLite and lacks the transactions of the log: everything since the start, it may be, and then it opens without a row. So the
 // file says by itself whether its log belongs to it, in one row of two numbers:
 //
 //   armed  is raised, and moved into the file by a checkpoint
@@ -54,5 +54,5 @@ export function isTornCopy(filename: string): boolean {
 }
 
 export const tornCopyMessage = (filename: string): string =>
-  `${filename} is a copy that was made without its write-ahead log, ${filename}-wal, and lacks what lay in it. ` +
+  `${filename} is a copy that was made without its write-ahead log, ${filename}-wal, and lacks the transactions in it. ` +
   "Copy that file too, from a process that has stopped (docs/restore.md); to go on with less: npm run accept-copy";
