@@ -44,7 +44,7 @@ export class Activation implements PipelineOwner {
   readonly #replies: Replies;
   readonly #durable: Durable;
   #life: Life;
-  /** The newest decided state; ahead of the durable one by what is in the pipeline. */
+  /** The newest decided state; ahead of the durable one by the decisions in the pipeline. */
   #state: unknown;
   #version = 0;
 

@@ -14,7 +14,8 @@ export interface Definitions {
 
 /**
  * The contract (`contract.ts`, exported as `contract`) and the actor of the service in a folder; undefined where it has no
- * contract. It loads the modules of the folder that call `defineActor`, and what these import: definitions are pure.
+ * contract. It loads the modules of the folder that call `defineActor`, and the modules that these import: definitions are
+ * pure.
  */
 export async function definitionsIn(folder: string): Promise<Definitions | undefined> {
   const file = ["contract.ts", "contract.js"].map(name => join(folder, name)).find(existsSync);

@@ -1,4 +1,4 @@
-// Errors of actors: of commands on their way to a decision, of what was decided, of the record that is read.
+// Errors of actors: of commands on their way to a decision, of decisions, of the record that is read.
 import { defineErrors } from "../kernel/index.ts";
 
 export const actorErrors = defineErrors({
@@ -67,7 +67,7 @@ export const actorErrors = defineErrors({
     todo: "break the cycle: a `prepare` calls an actor that waits for it",
   },
 
-  // ---- what is recorded
+  // ---- the record
   VERSION_NOT_FOUND: {
     status: 404,
     says: "{stream} is at version {version}",

@@ -1,4 +1,4 @@
-// Errors of any call, whichever floor or service notices them: what the caller sent, how the call fared on its way.
+// Errors of any call, whichever floor or service notices them: errors of the params, and failures on the way.
 import { defineErrors } from "../kernel/index.ts";
 
 export const callErrors = defineErrors({

@@ -1,4 +1,4 @@
-// Errors of the event store: of appends and reads, of what is stored, of opening and of resharding.
+// Errors of the event store: of appends and reads, of stored events, of opening and of resharding.
 import { defineErrors } from "../kernel/index.ts";
 
 export const storeErrors = defineErrors({

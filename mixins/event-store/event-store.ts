@@ -59,7 +59,7 @@ export type TimerChange =
 export interface SagaRow {
   readonly id: string;
   readonly state: "running" | "compensating" | "stuck" | "completed" | "compensated";
-  /** Why it is stuck, or what it waits for: for people. */
+  /** The reason for which it is stuck or waits, for people. */
   readonly reason: string | null;
 }
 export interface OpenSaga extends SagaRow {

@@ -26,7 +26,7 @@ export const limits = {
   /** Streams of one statement that loads, and events of each that come with it; a longer one is read on by itself. */
   streamsOfLoad: 64,
   eventsOfLoad: 200,
-  /** Milliseconds to try for a connection before what was never sent fails: a server restarts in less. */
+  /** Milliseconds to try for a connection before a batch that was never sent fails: a server restarts in less. */
   connectMs: 3_000,
   /** Milliseconds to wait for the server's reply: longer than it lets a statement run. Then the outcome is unknown. */
   replyMs: 20_000,

@@ -5,7 +5,7 @@ import { storeErrors } from "./errors.ts";
 export type Upcasters = { readonly [version: number]: ((data: any) => any) | undefined };
 
 /**
- * Old event data in today's shape: one step a version, when read; what is stored never changes. Throws Bug
+ * Old event data in today's shape: one step a version, when read; stored events never change. Throws Bug
  * `UPCASTER_MISSING`, `UPCASTER_WRONG` for a step whose result is no data, and `EVENT_NEWER` for an event that a newer
  * release wrote; and what a step throws.
  */

@@ -22,7 +22,7 @@ interface Text {
 /** The domain says no. */
 export interface RefusalDefinition extends Text {
   readonly status: RefusalStatus;
-  /** Status where the client named in a body what is not there: a 404 would say that the URL is wrong. */
+  /** Status where the client named a missing thing in a body: a 404 would say that the URL is wrong. */
   readonly inBody?: 422;
 }
 /** Not now. 503: nothing was done. 504: it is not known whether the request took effect. */

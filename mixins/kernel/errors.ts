@@ -165,7 +165,7 @@ function textOf(thrown: unknown): string {
 
 /**
  * A value that an author's code threw, as an Error that can be logged and sent: an Error that can be read is passed on as it
- * is, anything else becomes a plain Error with what can be read of it.
+ * is, anything else becomes a plain Error with the readable parts.
  */
 export function asError(thrown: unknown): Error {
   if (isReadableError(thrown)) return thrown;

@@ -106,7 +106,7 @@ export function beyond(saga: Saga, state: SagaState): string | undefined {
 }
 const beganUnder = ({ definition }: SagaState): number => definition?.version ?? 1;
 
-/** The entries that make a new saga: its start, and what follows from it. */
+/** The entries that make a new saga: its start, and the entries that follow from it. */
 export function begun(saga: Saga, key: string, event: StartingEvent, now: string): Entry[] {
   const { pivot } = shapeOf(saga);
   const definition = { version: saga.version, ...(pivot !== undefined && { pivot }) };
@@ -392,7 +392,7 @@ export const namesActor = (_action: string, params: unknown): boolean =>
 /** `shelves.take` → `shelves.abandon`. */
 export const abandonOf = (action: string): string => `${action.slice(0, action.lastIndexOf("."))}.abandon`;
 
-/** The journal entry of a call that was answered. Throws where an `abandon` did not say what became of its call. */
+/** The journal entry of a call that was answered. Throws where an `abandon` did not tell the outcome of its call. */
 export function answered({ purpose, step, item, action }: PlannedCall, answer: any, at: string): Entry {
   if (purpose === "undo") return { type: "saga.undone", data: { step, item, at } };
   if (purpose === "abandon") {

@@ -1,7 +1,7 @@
 import type { Knex } from "knex";
 import type { WordIndex } from "../word-index.ts";
 
-/** Weight of a word by its field's place, and what a whole word adds. */
+/** Weight of a word by its field's place, and the part of it that a whole word adds. */
 const WEIGHTS = [20, 6, 1, 0.3];
 const WHOLE = 0.5;
 /** Words of a search that rank: each is looked up in every field, and a letter is the beginning of half of all rows' words. */

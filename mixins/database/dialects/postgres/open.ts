@@ -98,7 +98,7 @@ function poolOf(postgres: PostgresSettings, size: number): Knex {
     postgres,
     // Messages carry the SQL, but not the values: those are people's data.
     compileSqlOnError: false,
-    // Knex throws what it logs, and the code that catches it reports more.
+    // Knex also throws the errors that it logs, and the code that catches them reports more.
     log: { warn: quiet, error: quiet, debug: quiet, deprecate: quiet },
     pool: {
       min: 0,

@@ -12,9 +12,9 @@ const ATTEMPTS = 5;
 const NAME_MAX = 63;
 
 /**
- * Makes what is missing: a role without login, named like the schema, and the schema, which the role owns. So no service
- * can read another's tables. A role that logs in itself (the user of the URL is named like the schema) is made by the
- * server's operator; it needs only its schema, or `create` on the database.
+ * Makes the missing parts: a role without login, named like the schema, and the schema, which the role owns. So no
+ * service can read another's tables. A role that logs in itself (the user of the URL is named like the schema) is made
+ * by the server's operator; it needs only its schema, or `create` on the database.
  *
  * Throws when it lacks the rights, with the statements that a user with these rights has to run.
  */
@@ -53,7 +53,7 @@ async function prepare(url: string, schema: string): Promise<void> {
     );
   }
   const client = new pg.Client({ connectionString, connectionTimeoutMillis: 3_000 });
-  client.on("error", () => {}); // a connection that is lost rejects what waits for it
+  client.on("error", () => {}); // a lost connection rejects the queries that wait for it
   await client.connect().catch((error: Error) => {
     // Where a name has several addresses, only the code says what is wrong.
     const why = error.message || (error as NodeJS.ErrnoException).code || "no answer";

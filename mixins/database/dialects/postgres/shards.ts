@@ -96,7 +96,7 @@ async function withCandidates<T>(
     for (const url of location.shards) {
       await prepareDatabase(url, location);
       const client = new Session(connectionOf(url, location));
-      client.on("error", () => {}); // a connection that is lost rejects what waits for it
+      client.on("error", () => {}); // a lost connection rejects the queries that wait for it
       await client.connect();
       candidates.push({ url, place: readPostgresUrl(url).place, client, row: undefined });
     }

@@ -45,7 +45,7 @@ export async function openSqlite(filename: string, options: OpenOptions): Promis
     useNullAsDefault: true,
     // Messages carry the SQL, but not the values: those are people's data.
     compileSqlOnError: false,
-    // Knex throws what it logs, and the code that catches it reports more.
+    // Knex also throws the errors that it logs, and the code that catches them reports more.
     log: { warn: quiet, error: quiet, debug: quiet, deprecate: quiet },
     pool: { min: 1, max: limits.connectionsMax, idleTimeoutMillis: 30_000 },
     acquireConnectionTimeout: limits.acquireMsMax,

@@ -39,7 +39,7 @@ async function prepare(
   tell: (message: string) => void = () => {},
 ): Promise<void> {
   const client = new Session(connectionOf(url, location));
-  client.on("error", () => {}); // a connection that is lost rejects what waits for it
+  client.on("error", () => {}); // a lost connection rejects the queries that wait for it
   try {
     await client.connect();
     const name = `${place}, schema ${location.schema}`;

@@ -82,7 +82,7 @@ export async function rebalance(
     for (const shard of await shardsOf(location)) {
       if (shard.isPooled) throw storeErrors.RESHARD_POOLED({ place: shard.place });
       const client = new pg.Client(connectionOf(shard.url, location));
-      client.on("error", () => {}); // a connection that is lost rejects what waits for it
+      client.on("error", () => {}); // a lost connection rejects the queries that wait for it
       await client.connect();
       sides.push({ ...shard, client });
       await migrate(client, shard.place);
@@ -160,7 +160,7 @@ async function makeIndex(client: ClientBase, index: string, on: string): Promise
   await client.query(`create index concurrently if not exists ${index} on ${on}`);
 }
 
-/** Finishes what an interrupted run has left: a bucket that its target owns already only has to leave the source. */
+/** Finishes an interrupted run: a bucket that its target owns already only has to leave the source. */
 async function settleInterrupted(sides: readonly Side[]): Promise<void> {
   for (const from of sides) {
     const { rows } = await from.client.query(
