@@ -49,7 +49,7 @@ function gated(): { store: EventStore; open(): void; close(): void; readonly hel
 }
 
 const location = (): DatabaseLocation => locationOf(readEnvironment(databases.env), "purses");
-/** What another program reads in the store's database, or does to it. */
+/** Statements of another program in the store's database. */
 async function sql(statement: string): Promise<Record<string, unknown>[]> {
   const where = location();
   if (where.kind === "postgres") return query(`${where.shards[0]}?options=-csearch_path%3D${where.schema}`, statement);
@@ -251,7 +251,7 @@ describe("commands", () => {
     expect(await more).toEqual({ id: "a", version: 4, balance: 0 });
   });
 
-  test("what lost is decided again before what came later", async () => {
+  test("commands that lost are decided again before later ones", async () => {
     const gate = gated();
     const [here, there] = [node({}, Purse, gate.store), node()];
     await here.get("a");
@@ -283,7 +283,7 @@ describe("commands", () => {
     expect(host.counts.conflicts).toBe(6);
   });
 
-  test("what stood on a commit that failed is void: the next command is decided on the stored state", async () => {
+  test("decisions that stood on a failed commit are void: the next command is decided on the stored state", async () => {
     const gate = gated();
     const host = node({}, Purse, gate.store);
     await host.execute("a", "earn", { amount: 1 });
@@ -362,7 +362,7 @@ describe("commands", () => {
   const throwing = (): never => {
     throw new TypeError("no such thing");
   };
-  /** What a definition may do wrong with `clear`. */
+  /** Mistakes that a definition may make in `clear`. */
   const wrong: Record<string, { actor?: object; decide?: () => unknown; options?: Partial<HostOptions> }> = {
     "a reply that throws": { actor: { reply: { clear: throwing } } },
     "a reply that refuses": {
@@ -441,7 +441,7 @@ describe("commands", () => {
       const Wrong = { ...Purse, ...actor, decide: { ...Purse.decide, ...(decide && { clear: decide }) } } as never;
       const host = node({ limits: { mailboxSlots: 3 }, ...options }, Wrong);
       const clear = (id: string, commandId: string) => typeOf(host.execute(id, "clear", {}, { commandId }));
-      // Of an actor that has to be loaded, of one that is in memory, behind another command, and with a twin.
+      // Commands of an actor that has to be loaded, of one in memory, behind another command, and with a twin.
       await node().execute("cold", "earn", { amount: 1 });
       const [neighbour, cold] = [host.execute("b", "earn", { amount: 1 }), clear("cold", "client:u:1")];
       const sagaIsAsked = options?.sagaRow !== undefined;
@@ -586,7 +586,7 @@ describe("command ids", () => {
     expect(await recordedIds()).toEqual([expect.stringMatching(/^auto:/)]);
   });
 
-  test("what was never decided is not recorded: a passed deadline, a full mailbox, a bug", async () => {
+  test("a command that was never decided is not recorded: a passed deadline, a full mailbox, a bug", async () => {
     const host = node();
     expect(await typeOf(host.execute("a", "earn", { amount: 1 }, { ...key, deadline: -1 }))).toBe("DEADLINE_PASSED");
     const full = node({ limits: { mailboxSlots: 0 } });
@@ -692,7 +692,7 @@ describe("prepare", () => {
   test("P3 a repetition is answered from the record before anything is asked of others", async () => {
     const first = await node().execute("a", "quote", { amount: 2 }, { commandId: "client:u:1" });
     quoting.quote = async () => {
-      throw new Error("the catalog has changed");
+      throw new Error("the price list has changed");
     };
     expect(await node().execute("a", "quote", { amount: 2 }, { commandId: "client:u:1" })).toEqual(first);
     expect(quoting.times).toBe(1);
@@ -718,7 +718,7 @@ describe("prepare", () => {
     expect(await eventsOf("a")).toEqual(["purse.earned 1", "purse.earned 2", "purse.earned 4"]);
   });
 
-  test("what was prepared on a state that is void is never used, and nothing is loaded under a command that prepares", async () => {
+  test("a value that was prepared on a void state is never used, and nothing is loaded under a command that prepares", async () => {
     const gate = gated();
     const [here, there] = [node({}, Purse, gate.store), node()];
     await here.get("a");
@@ -791,13 +791,13 @@ describe("prepare", () => {
 
   test("a call that comes back to an actor that waits for it names the cycle, a read as well as a command", async () => {
     const host = node();
-    const chain = "order.1>purse.a>stock.7";
+    const chain = "loan.1>purse.a>shelf.7";
     const back = [
       host.execute("a", "earn", { amount: 1 }, { chain }),
       host.get("a", { chain }),
       host.abandon("a", "client:u:1", chain),
     ];
-    const named = { type: "CALL_CYCLE", data: { cycle: ["order.1", "purse.a", "stock.7", "purse.a"] } };
+    const named = { type: "CALL_CYCLE", data: { cycle: ["loan.1", "purse.a", "shelf.7", "purse.a"] } };
     await Promise.all(back.map(call => expect(call).rejects.toMatchObject(named)));
     expect((await host.get("b", { chain })).version).toBe(0);
   });
@@ -891,7 +891,7 @@ describe("reads", () => {
     expect(await typeOf(host.stateAt("a", 4))).toBe("VERSION_NOT_FOUND");
   });
 
-  test("what if: a decision made again makes the same ids, so they are no difference", async () => {
+  test("whatIf: a decision made again makes the same ids, so they are no difference", async () => {
     const Lottery = defineActor(contract)({
       ...Purse,
       decide: {
@@ -905,7 +905,7 @@ describe("reads", () => {
     expect((await host.whatIf("a")).differences).toEqual([]);
   });
 
-  test("what if: today's code is compared with the record, command by command", async () => {
+  test("whatIf: today's code is compared with the record, command by command", async () => {
     const host = node();
     await host.execute("a", "both", { amount: 4 });
     await host.execute("a", "spend", { amount: 3 });
@@ -1017,7 +1017,7 @@ describe("loading", () => {
     expect(await typeOf(host.execute("a", "spend", { amount: 9 }))).toBe("DECISION_FAILED");
     expect(bugs).toEqual([[expect.stringMatching(/purse\.a: spend threw TypeError: .*read only/), expect.anything()]]);
     expect((await host.get("a")).state.balance).toBe(5);
-    // What a read gives is the actor's own state.
+    // A read gives the actor's own state.
     const { state } = await host.get("a");
     expect(() => Object.assign(state, { balance: 9 })).toThrow(TypeError);
   });
@@ -1130,39 +1130,39 @@ describe("loading", () => {
     expect(await aside()).toEqual({});
   });
 
-  test.each([1, 5, 12])("what if: an event that is missing, %d, is told", async version => {
+  test.each([1, 5, 12])("whatIf: an event that is missing, %d, is told", async version => {
     await fill("a", 12);
     await sql(`delete from events ${eventOf(version, "a")}`);
     expect(await typeOf(node().whatIf("a"))).toBe("HOLE_IN_STREAM");
   });
 
-  test.each(["nonsense", "null", "5"])("what if: metadata that is damaged, %s, is told", async metadata => {
+  test.each(["nonsense", "null", "5"])("whatIf: metadata that is damaged, %s, is told", async metadata => {
     await fill("a", 3);
     await sql(`update events set metadata = '${metadata}' ${eventOf(2, "a")}`);
     expect(await typeOf(node().whatIf("a"))).toBe("EVENT_DAMAGED");
   });
 
-  test("what if: a number of events that cannot be is not believed, and does not go round for ever", async () => {
+  test("whatIf: a number of events that cannot be is not believed, and does not go round for ever", async () => {
     await fill("a", 3);
     await sql(`update events set metadata = '{"events":0}' ${eventOf(2, "a")}`);
     expect(await node().whatIf("a")).toEqual({ id: "a", version: 3, differences: [] });
   });
 
-  test("what if: a decision of today that cannot be stored is a difference", async () => {
+  test("whatIf: a decision of today that cannot be stored is a difference", async () => {
     await fill("a", 1);
     const decide = { ...Purse.decide, earn: () => [{ type: "purse.earned", data: { amount: 1, by: 5n } }] };
     const { differences } = await node({}, { ...Purse, decide } as never).whatIf("a");
     expect(differences).toMatchObject([{ version: 1, actual: { refused: expect.stringContaining("BigInt") } }]);
   });
 
-  test("what if: a decision of today whose data comes later is a difference, and its rejection ends nothing", async () => {
+  test("whatIf: a decision of today whose data comes later is a difference, and its rejection ends nothing", async () => {
     await fill("a", 1);
     const late = () => [{ type: "purse.earned", data: Promise.reject(new Error("nobody listens")) }];
     const { differences } = await node({}, { ...Purse, decide: { ...Purse.decide, earn: late } } as never).whatIf("a");
     expect(differences).toMatchObject([{ version: 1, actual: { refused: expect.stringContaining("promise") } }]);
   });
 
-  test("what is hidden by a snapshot only is not archived", async () => {
+  test("events that only a snapshot hides are not archived", async () => {
     await fill("a", 12);
     await fill("b", 12);
     await sql(`delete from events ${eventOf(5, "a")}`);
@@ -1317,14 +1317,14 @@ describe("loading", () => {
     expect(await aside()).toEqual({});
   });
 
-  test("what the release before put aside, by taking an event that it did not know for damage, is tried anew", async () => {
+  test("a stream that the release before put into quarantine, taking an unknown event for damage, is tried anew", async () => {
     await node().execute("a", "earn", { amount: 1 });
     await store.quarantine("purse.a", 'purse.a@1: unknown event type "purse.earned"');
     expect((await node().get("a")).state.balance).toBe(1);
     expect(await aside()).toEqual({});
   });
 
-  test("a stream that was put aside stays so, also for an activation that lives on", async () => {
+  test("a stream in quarantine stays so, also for an activation that lives on", async () => {
     const host = node();
     await host.execute("a", "earn", { amount: 1 });
     await store.quarantine("purse.a", "damaged: looks odd");
@@ -1366,7 +1366,7 @@ describe("leaving memory", () => {
     expect((await host.get("a")).state.balance).toBe(1);
   });
 
-  test("who was used last stays, and who is at work", async () => {
+  test("the actors used last stay, and those at work", async () => {
     let time = 0;
     const gate = gated();
     const clock = { now: () => Date.now(), monotonic: () => time };
@@ -1488,7 +1488,7 @@ describe("a command that begins an actor", () => {
     expect(await typeOf(watched(picky).execute("new", "crash", {}))).toBe("DECISION_FAILED");
   });
 
-  test("P3 gets its first answer, whatever those say who are asked while it prepares", async () => {
+  test("P3 gets its first answer, whatever the services answer that it asks while it prepares", async () => {
     const id = { commandId: "client:u:1" };
     await node().execute("a", "quote", { amount: 3 }, id);
     const repeated = async (quote: () => Promise<number>) => {
@@ -1507,7 +1507,7 @@ describe("a command that begins an actor", () => {
     expect(await eventsOf("new")).toEqual([]);
   });
 
-  test("is refused by a stream that is put aside", async () => {
+  test("is refused by a stream in quarantine", async () => {
     await node().execute("a", "earn", { amount: 5 });
     await store.quarantine("purse.a", "damaged: broken");
     expect(await typeOf(watched().execute("a", "earn", { amount: 5 }))).toBe("STREAM_QUARANTINED");

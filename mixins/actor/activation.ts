@@ -44,7 +44,7 @@ export class Activation implements PipelineOwner {
   readonly #replies: Replies;
   readonly #durable: Durable;
   #life: Life;
-  /** The newest decided state; ahead of the durable one by what is in the pipeline. */
+  /** The newest decided state; ahead of the durable one by the decisions in the pipeline. */
   #state: unknown;
   #version = 0;
 
@@ -184,7 +184,7 @@ export class Activation implements PipelineOwner {
       this.#takePrepared(request, command, outcome, running);
       this.#work();
     } else if (life.phase === "voided") {
-      // The pipeline lost to a conflict meanwhile: the state is void, and so is what was prepared for it.
+      // The pipeline lost to a conflict meanwhile: the state is void, and so is the value that was prepared for it.
       life.isPreparing = false;
       life.again.push(request);
       this.#loadWhenEmpty(life);

@@ -1,5 +1,5 @@
-// A service's definitions, found in its folder: for what looks at a service from outside and starts no broker, as the laws
-// of its samples and the doctor do.
+// A service's definitions, found in its folder: for code that looks at a service from outside without a broker, such as
+// the laws of its samples and the doctor.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -14,7 +14,8 @@ export interface Definitions {
 
 /**
  * The contract (`contract.ts`, exported as `contract`) and the actor of the service in a folder; undefined where it has no
- * contract. It loads the modules of the folder that call `defineActor`, and what these import: definitions are pure.
+ * contract. It loads the modules of the folder that call `defineActor`, and the modules that these import: definitions are
+ * pure.
  */
 export async function definitionsIn(folder: string): Promise<Definitions | undefined> {
   const file = ["contract.ts", "contract.js"].map(name => join(folder, name)).find(existsSync);

@@ -32,7 +32,7 @@ export function answerOf(id: string, { commandId, version, answer }: RecordedCom
   }
 }
 
-/** The answer to an order to abandon a command that was executed. An answer that cannot be read says nothing about the effect. */
+/** The answer to a request to abandon a command that was executed. An answer that cannot be read says nothing about the effect. */
 export const toAbandoner = (answer: Reply | Error): { executed: boolean; answer: unknown } | Error =>
   !(answer instanceof Error)
     ? { executed: true, answer }

@@ -29,7 +29,8 @@ export interface Made {
 
 /**
  * Decides a command. A refusal is an append as well, of its answer. So is a decision too large to be carried.
- * @throws Bug `DECISION_FAILED` when the author's code throws anything but a refusal, or gives what cannot be stored.
+ * @throws Bug `DECISION_FAILED` when the author's code throws anything but a refusal, or gives a value that cannot be
+ * stored.
  */
 export function made(context: ActivationContext, basis: Basis, command: Command, prepared: unknown): Made {
   let decided: Made;

@@ -9,7 +9,7 @@ export interface Outcome<S> {
   readonly state: S;
 }
 
-/** What a decision may know, but for how to refuse: that is the actor's contract's. */
+/** The inputs of a decision except `refuse`, which comes from the actor's contract. */
 export type Moment = Omit<Decision, "refuse">;
 
 export const decisionOf = (id: string, now: string, newId: () => string): Moment => ({ id, now, newId });

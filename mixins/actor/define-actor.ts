@@ -80,7 +80,7 @@ export interface Behaviour<K extends AnyContract> {
    * vain, so the calls in it must be reads, or carry ids that follow from the command's. Default: none.
    */
   readonly begins?: readonly (keyof K["commands"] & string)[];
-  /** Old event data to today's, version by version: `{ "order.placed": { 1: data => … } }` lifts version 1 to 2. */
+  /** Old event data to today's, version by version: `{ "loan.made": { 1: data => … } }` lifts version 1 to 2. */
   readonly upcasters?: { readonly [T in keyof K["events"]]?: { readonly [version: number]: (data: any) => any } };
   /** Number of the state's shape. Raise it with every change of a fold: older snapshots are then ignored. Default 1. */
   readonly snapshotSchema?: number;

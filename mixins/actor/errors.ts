@@ -1,4 +1,4 @@
-// Errors of actors: of commands on their way to a decision, of what was decided, of the record that is read.
+// Errors of actors: of commands on their way to a decision, of decisions, of the record that is read.
 import { defineErrors } from "../kernel/index.ts";
 
 export const actorErrors = defineErrors({
@@ -67,7 +67,7 @@ export const actorErrors = defineErrors({
     todo: "break the cycle: a `prepare` calls an actor that waits for it",
   },
 
-  // ---- what is recorded
+  // ---- the record
   VERSION_NOT_FOUND: {
     status: 404,
     says: "{stream} is at version {version}",
@@ -107,7 +107,7 @@ export const actorErrors = defineErrors({
   SNAPSHOT_FAILED: {
     status: 500,
     says: "{stream}@{version}: {reason}",
-    todo: "keep in the state only what JSON can hold",
+    todo: "keep only values in the state that JSON can hold",
   },
 
   // ---- the runtime's own
@@ -123,5 +123,5 @@ export const actorErrors = defineErrors({
   },
 });
 
-/** Those that any command may be refused with, for the API's description. */
+/** The errors that any command may be refused with, for the API's description. */
 export const ofAnyCommand = { ARCHIVED: actorErrors.ARCHIVED, EVENT_TOO_LARGE: actorErrors.EVENT_TOO_LARGE };

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { executeOptionsOf } from "./mixin.ts";
 
-test("what a call has waited before its handler is not given to its command again", () => {
+test("the time that a call has waited before its handler is not given to its command again", () => {
   const [seconds, nanoseconds] = process.hrtime();
   const ctx = { options: { timeout: 3_000 }, meta: {}, params: {}, startHrTime: [seconds - 1, nanoseconds] };
   const { deadline } = executeOptionsOf(ctx as never);

@@ -7,12 +7,12 @@ const isFrozen = (value: unknown): boolean => Object.isFrozen(value);
 test("a state is frozen with all that it holds, in lists and maps as well", () => {
   const keep = stateFreezer();
   for (let i = 0; i < 100; i++) {
-    const state = keep({ n: i, lines: records(10), by: { sku: { held: [1] } } });
-    expect([state, state.lines, state.lines[9], state.by.sku.held].every(isFrozen)).toBe(true);
+    const state = keep({ n: i, lines: records(10), by: { shelf: { held: [1] } } });
+    expect([state, state.lines, state.lines[9], state.by.shelf.held].every(isFrozen)).toBe(true);
   }
 });
 
-test("of a large list or map the entries are frozen now and then, the list itself always", () => {
+test("a large list or map is always frozen itself, its entries now and then", () => {
   const keep = stateFreezer();
   let full = 0;
   for (let i = 0; i < 64; i++) {
@@ -24,7 +24,7 @@ test("of a large list or map the entries are frozen now and then, the list itsel
   expect(full).toBe(2);
 });
 
-test("what is no object is what it is", () => {
+test("a value that is no object stays as it is", () => {
   const keep = stateFreezer();
   expect([keep(undefined), keep(null), keep(1), deepFreeze("text")]).toEqual([undefined, null, 1, "text"]);
 });

@@ -89,5 +89,5 @@ test("a timer's command that prepares is given what it finds", () => {
   });
   const hold = given(Preparing).at(noon).when("hold", {});
   hold.after({ minutes: 15 }, { expire: "then" }).fires("expire", event("booking.expired", { at: "then" }));
-  expect(() => hold.after({ minutes: 15 })).toThrow(/give what it finds/);
+  expect(() => hold.after({ minutes: 15 })).toThrow(/give its result/);
 });

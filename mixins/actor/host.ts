@@ -55,7 +55,7 @@ export interface HostOptions {
   readonly sagaRow?: (id: string, state: any) => SagaRow | undefined;
   /** Whether events carry the command that made them, for `whatIf`. Default true. */
   readonly recordCommands?: boolean;
-  /** Bytes of an event's data, and of a command's answer: whatever is committed must fit on the bus. Default: no limit. */
+  /** Bytes of an event's data, and of a command's answer: a committed event must fit on the bus. Default: no limit. */
   readonly bytesMax?: () => number;
 }
 

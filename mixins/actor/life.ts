@@ -6,7 +6,7 @@
 //       └──▶ dropped
 import type { Request } from "./request.ts";
 
-/** What the activation knows of its stream: presumed to be new, loaded, or loaded from the archive (no new commands). */
+/** The activation's knowledge of its stream: presumed to be new, loaded, or loaded from the archive (no new commands). */
 export type Footing = "presumed" | "loaded" | "archived";
 
 /** Decides as requests come. */
@@ -40,7 +40,7 @@ export const LOADING = { phase: "loading" } as const;
 /** The stream could not be loaded: every request has got that error, and the host makes another activation. */
 export const DROPPED = { phase: "dropped" } as const;
 
-/** What is known of the stream. "loaded" where no request is decided: the next load says more. */
+/** The activation's knowledge of its stream. "loaded" where no request is decided: the next load says more. */
 export function footingOf(life: Life): Footing {
   const own = life.phase === "preparing" ? life.running : life;
   return own.phase === "running" || own.phase === "voided" ? own.footing : "loaded";

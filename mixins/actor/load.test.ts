@@ -19,7 +19,7 @@ test("a long stream is folded a chunk a turn, so that others go between", async 
   expect(turnsSeen.size).toBe(3);
 });
 
-test("what cannot be read is named by its place", async () => {
+test("an event that cannot be read is named by its place", async () => {
   const event = { type: "purse.noted", schemaVersion: 1, data: "{}", metadata: "", at: "", stream: "purse.a" };
   const second: StoredEvent = { ...event, position: 2, version: 2 };
   const reading = (change: Partial<StoredEvent>, evolve: object = {}) =>

@@ -119,8 +119,8 @@ export interface Loaded {
 
 /**
  * Loads a stream. Throws Unavailable `STREAM_QUARANTINED` for one that is damaged or that several releases cannot read,
- * until an operator releases it; `UNREADABLE_HERE` for one that only this release cannot read; and whatever a read of the
- * store throws.
+ * until an operator releases it; `UNREADABLE_HERE` for one that only this release cannot read; and the errors of the
+ * store's reads.
  */
 export async function loadState(
   actor: Actor,
@@ -205,7 +205,7 @@ async function readState(
 
 /**
  * A snapshot is a cache: one that cannot be read, that is no state of this actor or that is not of its stream is as
- * good as none. Folded on, a damaged one would lie without anybody noticing.
+ * good as none. Folded on, a damaged one would give a wrong state unnoticed.
  */
 function readSnapshot({ contract }: Actor, snapshot: StoredSnapshot, head: number): unknown {
   if (!(snapshot.version > 0 && snapshot.version <= head)) return undefined;

@@ -47,7 +47,7 @@ afterEach(async () => {
   await databases.remove();
 });
 
-test("of a service with a version the timers fire, too", async () => {
+test("timers of a service with a version fire, too", async () => {
   const { broker } = await start();
   broker.createService({ ...defineService(contract, { mixins: [Actors(Purse)] }), version: 2 });
   await broker.waitForServices({ name: "purses", version: 2 });
@@ -126,7 +126,7 @@ test("the log gives the actor's events, lifted to today's version; one that nobo
     },
   });
   let page!: LogPage;
-  // What others have under way on the same server may hold events back for a while.
+  // Transactions of others on the same server may hold events back for a while.
   await until(async () => (page = await call<LogPage>("readLog", { cursor: "", limit: 10 })).events.length === 3);
   expect(page.events).toMatchObject([
     { eventId: "purse.a@1", actor: "purse", stream: "a", version: 1, data: { amount: 500 } },
@@ -306,7 +306,7 @@ test("P3 the answer to a client's repetition says that it is one, a refusal too;
   const twins = await Promise.all([ask("quote", "client:u:4"), ask("quote", "client:u:4")]);
   expect(twins).toEqual(expect.arrayContaining([first, { refused: false, replayed: "client:u:4" }]));
 
-  // Of a saga's step, and of what this side of the gateway sent again, nobody is told.
+  // A repetition of a saga's step, or one that the runtime sent again, is not announced.
   for (const [id, headers] of [
     ["saga:s/step/1", {}],
     ["client:u:5", { [REPEATED]: "1" }],

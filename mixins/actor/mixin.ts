@@ -81,7 +81,7 @@ export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
     headers?: Record<string, string>;
     startHrTime?: [number, number];
   };
-  // The time that the call has waited in the bulkhead is spent.
+  // The time that the call has waited in the bulkhead counts as spent.
   const spentMs = startHrTime ? elapsedMs(startHrTime) : 0;
   const commandId = headers?.[COMMAND_ID];
   const repeated = headers?.[REPEATED] !== undefined;
@@ -98,7 +98,7 @@ export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
 }
 
 /**
- * Hosts an actor: one action a command (`orders.place`, which answers `{ id, version }` and the fields of `reply`), and
+ * Hosts an actor: one action a command (`loans.make`, which answers `{ id, version }` and the fields of `reply`), and
  * `get`, `history`, `stateAt`, `whatIf`, `abandon`, `quarantined`, `releaseQuarantine`. `this.actors` is the host, for the service's own actions.
  */
 export function Actors<K extends AnyContract>(

@@ -95,7 +95,7 @@ export function pass(
     const { name, dueMs, command, params } = timer;
     if (fired.length === FIRED_MAX) throw new Error(`timer ${name} fires without end`);
     if (actor.prepare?.[command] && !Object.hasOwn(found, command))
-      throw new Error(`timer ${name}: ${command} prepares; give what it finds: after(…, { ${command}: … })`);
+      throw new Error(`timer ${name}: ${command} prepares; give its result: after(…, { ${command}: … })`);
     const timers = moment.timers.filter(other => other !== timer);
     moment = { ...moment, timers, nowMs: Math.max(dueMs, moment.nowMs) };
     try {

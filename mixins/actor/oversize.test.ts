@@ -3,7 +3,7 @@ import { oversizeOf } from "./oversize.ts";
 
 const event = (data: string) => ({ type: "thing.done", schemaVersion: 1, data });
 
-test("an event or an answer of more bytes than can be carried is refused, whatever else is with it", () => {
+test("an event or an answer of more bytes than can be carried is refused, also beside small ones", () => {
   expect(oversizeOf({ kind: "do", events: [event("x".repeat(99)), event("x".repeat(100))] }, 100)).toBeUndefined();
   expect(oversizeOf({ kind: "do", events: [event("{}"), event("x".repeat(101))] }, 100)).toMatchObject({
     type: "EVENT_TOO_LARGE",

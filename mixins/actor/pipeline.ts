@@ -3,7 +3,7 @@
 //   1. append     a decision joins the end, and its append goes to the store. The next decision stands on its state.
 //   2. verdict    the store answers each append once, in order. A verdict that comes early, or a second one for the same
 //                 append, is a bug of the store: the owner is told, and an early one waits for its turn.
-//   3. conclude   in order: the owner lets the answer leave, or voids what was decided.
+//   3. conclude   in order: the owner lets the answer leave, or voids the decisions.
 //
 // A crash between 1 and 3 loses nothing: the caller has no answer, repeats under the same id, and meets the recorded one.
 import type { Reply } from "../contract/index.ts";

@@ -1,6 +1,6 @@
 // The reason why a stream is in quarantine, and for which nodes it counts: one text, for people and for nodes.
 //
-//   damaged: …                    its rows are not what was written (a hole, text that is no JSON). Every node would see
+//   damaged: …                    its rows are not as they were written (a hole, text that is no JSON). Every node would see
 //                                 it, so every node believes it, until an operator releases the stream.
 //   unreadable by release a, b: … the folds or upcasters of these releases throw. Others try for themselves: one that can
 //                                 read the stream releases it; one that cannot adds itself. By one release alone it is

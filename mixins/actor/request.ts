@@ -1,4 +1,4 @@
-// The requests in an actor's mailbox: commands, reads that memory cannot answer, and orders to abandon a command.
+// The requests in an actor's mailbox: commands, reads that memory cannot answer, and requests to abandon a command.
 import type { Reply, Snapshot } from "../contract/index.ts";
 import type { CommandId } from "../kernel/index.ts";
 
@@ -25,7 +25,7 @@ export interface Read {
   readonly settle: (answer: Snapshot<unknown> | Error) => void;
 }
 
-/** The answer to an order to abandon: the command's own answer, or that it was not executed and never will be. */
+/** The answer to a request to abandon: the command's own answer, or that it was not executed and never will be. */
 export interface Abandoned {
   readonly executed: boolean;
   readonly answer?: unknown;

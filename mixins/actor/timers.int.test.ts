@@ -165,7 +165,7 @@ test("after an outage what is due is caught up at a bounded rate, all of it", as
     firing--;
     return toHost(...timer);
   };
-  // What is left after a full round does not wait for the next look.
+  // Timers that are left after a full round do not wait for the next look.
   fire(send, { timersAtOnce: 3, timerPollMs: 60_000 });
   await until(noneLeft);
   expect(most).toBe(3);
@@ -181,7 +181,7 @@ test("and no more of them in a second than the limit says, so that live commands
   fire(send, { timersPerSecond: 50 });
   await until(noneLeft);
   expect(sent).toHaveLength(45);
-  // Of five in each tenth of a second the last begin in the ninth.
+  // With five in each tenth of a second the last begin in the ninth.
   expect(sent.at(-1)! - sent[0]!).toBeGreaterThan(700);
   expect(sent.filter(at => at - sent[0]! < 90)).toHaveLength(5);
 });

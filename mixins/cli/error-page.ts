@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import type { AnyErrors, ErrorDefinition, ErrorFactory } from "../kernel/index.ts";
 
 export interface Catalogue {
-  /** `orders`, `actor`; empty for what all services share. */
+  /** `loans`, `actor`; empty for what all services share. */
   readonly owner: string;
   readonly isRuntime: boolean;
   /** The subject of the errors, from the comment that opens the file. */

@@ -11,7 +11,7 @@ let redis: RedisServer;
 let cluster: RedisServer;
 beforeAll(async () => {
   [locked, narrow, redis, cluster] = await Promise.all([
-    Nats.start('authorization { user: "shop", password: "s3cr3t" }'),
+    Nats.start('authorization { user: "library", password: "s3cr3t" }'),
     Nats.start("max_payload: 65536"),
     RedisServer.start({ requirepass: "s3cr3t" }),
     RedisServer.start({ "cluster-enabled": "yes" }),
@@ -23,20 +23,20 @@ const check = (env: Record<string, string>): Promise<void> => checkServers(readE
 const as = (url: string, credentials: string): string => url.replace("//", `//${credentials}@`);
 
 test("a refused log-in at NATS names NATS_URL, and neither user nor password", async () => {
-  for (const url of [locked.url, as(locked.url, "shop:wr0ng"), as(locked.url, "sh0p:wr0ng")])
+  for (const url of [locked.url, as(locked.url, "library:wr0ng"), as(locked.url, "l1brary:wr0ng")])
     await expect(check({ NATS_URL: url })).rejects.toThrow(
       expect.objectContaining({
         message: expect.stringMatching(/^NATS_URL="nats:\/\/(?:…@)?127\.0\.0\.1:\d+": expected user and password/),
       }),
     );
-  await check({ NATS_URL: as(locked.url, "shop:s3cr3t") });
+  await check({ NATS_URL: as(locked.url, "library:s3cr3t") });
 });
 
 test("a bus whose messages are too small for us is refused with both sizes", () =>
   expect(check({ NATS_URL: narrow.url })).rejects.toThrow(/^NATS_URL=.* 1048576 bytes or more: this one's is 65536$/));
 
 test("a refused log-in at Redis names REDIS_URL, and neither user nor password", async () => {
-  for (const url of [redis.url, as(redis.url, ":wr0ng"), as(redis.url, "shop:wr0ng")])
+  for (const url of [redis.url, as(redis.url, ":wr0ng"), as(redis.url, "library:wr0ng")])
     await expect(check({ REDIS_URL: url })).rejects.toThrow(
       expect.objectContaining({
         message: expect.stringMatching(/^REDIS_URL="redis:\/\/(?:…@)?127\.0\.0\.1:\d+": expected [^\n]*$/),

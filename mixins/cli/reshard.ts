@@ -11,10 +11,10 @@ const HELP = `Spreads a service's event store over the databases that <SERVICE>_
   npx valence reshard <service> --add    adds new databases of the list as shards, without buckets
   npx valence reshard <service>          moves buckets until each database has its share
 
-  1. Put the new database into the list: ORDERS_DATABASE_URL=postgres://…/a,postgres://…/b
-  2. npx valence reshard orders --add
+  1. Put the new database into the list: <SERVICE>_DATABASE_URL=postgres://…/a,postgres://…/b
+  2. npx valence reshard <service> --add
   3. Restart every process of the service with the new list, one after the other.
-  4. npx valence reshard orders
+  4. npx valence reshard <service>
 
 The service goes on meanwhile; commands on a bucket that is being handed over wait for a moment. The command may be killed
 at any point and started again: it continues. It removes nothing before the checksums of both sides agree.`;

@@ -22,7 +22,7 @@ const HELP = `Starts the services of this project.
 
   npx valence start                all services in one process
   npx valence start --workers 4    four processes on one HTTP port
-  SERVICES=orders,api npx valence start
+  SERVICES=accounts,api npx valence start
                                    some services; NATS_URL joins it to the other processes
 
 Options are those of Moleculer's runner, --repl, --config, --env, --instances, --hot, --silent among them; settings come from

@@ -1,5 +1,5 @@
 // Moleculer's own failures of a call, by the names of their classes. They say nothing of the effect, and some of them are
-// 404s: here each has our code, and with it (503 or 504) what is known about the effect.
+// 404s: here each has our code, and a status that tells whether the call may have taken effect (504) or not (503).
 import { callErrors } from "./errors.ts";
 
 export const CALL_FAILURES = {

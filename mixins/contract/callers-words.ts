@@ -16,7 +16,7 @@ export interface Refused {
 /** Other names for the callee's fields, or the whole refusal anew. */
 export type Words = Readonly<Record<string, string>> | ((refused: Refused) => Refusal);
 
-/** What a refusal says; undefined for any other error. */
+/** The content of a refusal; undefined for any other error. */
 export function refusedOf(error: unknown): Refused | undefined {
   if (!isRefusal(error)) return undefined;
   const { type, message, code } = error;

@@ -10,7 +10,7 @@ import { callErrors } from "./errors.ts";
 /** `*` alone, or entity tags with their quotes. */
 const tags = Type.Array(Type.String({ maxLength: 200 }), { minItems: 1, maxItems: 50 });
 
-/** What must be true of a resource, as the last param (`if`) of an action that changes it. */
+/** Conditions on a resource, as the last param (`if`) of an action that changes it. */
 export const Conditions = strictObject({
   /** If-Match: it has one of these tags; `*`: it is there. */
   match: Type.Optional(tags),
@@ -31,7 +31,7 @@ export interface Current {
   readonly tag: string;
   /** RFC 3339. Absent for a resource without a time of change: then no condition on that time holds. */
   readonly modifiedAt?: string | undefined;
-  /** Whether the thing that `*` asks for is there. Default true. */
+  /** Whether the resource that `*` asks for is there. Default true. */
   readonly exists?: boolean;
 }
 

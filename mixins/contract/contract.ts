@@ -25,12 +25,13 @@ export type ActionShape = { readonly params: TProperties; readonly returns: TSch
  * A service's contract.
  *
  * - `service`: plural, prefixes the actions (`rewards.reserve`). `actor`: singular, prefixes the streams; default: the service.
- * - `state`, `commands`, `events`, `replies`: an event-sourced actor. `replies` is what a command's answer carries
+ * - `state`, `commands`, `events`, `replies`: an event-sourced actor. `replies` are the fields that a command's answer
+ * has
  *   besides `{ id, version }`.
  * - `versions`: current schema version of an event, default 1; upcasters bring older ones up to it.
  * - `actions`: everything else that the service answers.
- * - `refusals`: the errors that it gives: a catalogue (`defineErrors`), or their codes alone. Of those, one that ends in
- *   `_NOT_FOUND` is a 404 over HTTP, the others 409.
+ * - `refusals`: the errors that it gives: a catalogue (`defineErrors`), or their codes alone. A code alone that ends in
+ *   `_NOT_FOUND` is a 404 over HTTP, any other a 409.
  * - `mayRefuse`: which of them a command or action may give, for the API's description. Default: any.
  * - `roles`: which roles may use a command or action when a person asks; calls between services are not restricted.
  */

@@ -58,12 +58,12 @@ type AddsOf<M extends readonly unknown[]> = M extends readonly [infer First, ...
   ? (First extends Mixin<infer Adds> ? Adds : {}) & AddsOf<Others>
   : {};
 /**
- * What a handler finds on `this`: Moleculer's service and what the mixins add. What the service itself keeps there, its own
- * methods among them, is not checked: methods that follow the actions in the schema are not known yet when those are typed.
+ * The `this` of a handler: Moleculer's service and the additions of the mixins. Fields and methods of the service itself
+ * are not checked: methods that follow the actions in the schema are not known yet when those are typed.
  */
 type This<M extends readonly unknown[]> = Service & AddsOf<M> & Record<string, any>;
 
-/** What an author writes besides contract and handlers: Moleculer's own schema, without what the contract gives. */
+/** The part that an author writes besides contract and handlers: Moleculer's own schema, without the contract's part. */
 type Rest<M extends readonly unknown[]> = Omit<
   Partial<ServiceSchema<ServiceSchema["settings"], {}, {}, This<M>>>,
   "name" | "actions" | "mixins"
@@ -106,7 +106,7 @@ export function rolesOf(contract: AnyContract, action: string): { roles?: readon
   return roles ? { roles } : {};
 }
 
-/** What an action or command answers, as JSON Schema. It travels in the registry, for whoever describes the API. */
+/** The answer of an action or command, as JSON Schema. It travels in the registry, for the API's description. */
 export function returnsOf(contract: AnyContract, action: string): { returns?: TSchema } {
   const declared = (contract.actions as Record<string, ActionShape | undefined>)[action];
   if (declared) return { returns: declared.returns };

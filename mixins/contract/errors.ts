@@ -1,4 +1,4 @@
-// Errors of any call, whichever floor or service notices them: what the caller sent, how the call fared on its way.
+// Errors of any call, whichever floor or service notices them: errors of the params, and failures on the way.
 import { defineErrors } from "../kernel/index.ts";
 
 export const callErrors = defineErrors({
@@ -10,7 +10,7 @@ export const callErrors = defineErrors({
   FORBIDDEN: {
     status: 403,
     says: "this asks for a role that you do not have",
-    todo: "ask an administrator for the role, or ask for what is your own",
+    todo: "ask an administrator for the role, or ask for your own resources",
   },
   NOT_FOUND: { status: 404, says: "no such resource", todo: "correct the path: `/openapi.json` lists them all" },
   METHOD_NOT_ALLOWED: {
@@ -31,7 +31,7 @@ export const callErrors = defineErrors({
   ANSWER_TOO_LARGE: {
     status: 413,
     says: "the answer has more bytes than the bus between the nodes carries",
-    todo: "ask for less at a time (`pageSize`, `limit`); what the call did, it has done",
+    todo: "ask for less at a time (`pageSize`, `limit`); the effect of the call stands",
   },
   DEADLINE_PASSED: {
     status: 503,

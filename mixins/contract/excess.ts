@@ -1,5 +1,5 @@
-// Too many keys or items in a value, told before Ajv complains of each of them: 12,000 unknown keys cost 16 ms, as many
-// items more, and an answer names 20 issues.
+// Too many keys or items in a value, reported before Ajv complains of each of them: 12,000 unknown keys cost 16 ms, as
+// many items more, and an answer names 20 issues.
 import type { SchemaObject } from "ajv";
 import type { Issue } from "../kernel/index.ts";
 
@@ -11,7 +11,7 @@ export const isObject = (value: unknown): value is Record<string, unknown> =>
 
 const none = (_value: object): Issue[] | undefined => undefined;
 
-/** Finds what is too much of an object whose schema allows no unknown keys; for any other schema it finds nothing. */
+/** Finds surplus keys and items of an object whose schema allows no unknown keys; for any other schema it finds nothing. */
 export function excessOf(schema: SchemaObject): (value: object) => Issue[] | undefined {
   if (schema["additionalProperties"] !== false) return none;
   const properties = schema["properties"] as Record<string, SchemaObject>;

@@ -8,11 +8,11 @@ import { ajv } from "./ajv.ts";
 export interface FormatDefinition {
   /** Whether a text has the format. */
   readonly check: RegExp | ((text: string) => boolean);
-  /** What a client reads after the field's name: `must be an IBAN`. Default: `must match format "<name>"`. */
+  /** The message that a client reads after the field's name: `must be an IBAN`. Default: `must match format "<name>"`. */
   readonly says?: string;
   /**
    * The form in which such text is kept and compared, whatever form a client writes it in. Params are brought into it
-   * before they are checked; what was recorded is checked as it is. Default: as it is written.
+   * before they are checked; recorded values are checked as they are. Default: as it is written.
    */
   readonly normalize?: (text: string) => string;
   /** A text that has the format, for golden samples (`npx valence freeze`). */

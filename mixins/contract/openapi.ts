@@ -21,11 +21,11 @@ export interface Operation {
   /** Request headers besides the common ones, by name. */
   readonly headers?: Readonly<Record<string, { description: string; schema: TSchema }>>;
   readonly status: number;
-  /** What it answers; none = no body (204), or nothing known. */
+  /** Schema of the answer; none = no body (204), or nothing known. */
   readonly returns?: TSchema | undefined;
   /** Default `application/json`. */
   readonly mediaType?: string;
-  /** What it may be refused with, by code. */
+  /** The errors that it may be refused with, by code. */
   readonly errors?: DescribedErrors;
 }
 
@@ -113,7 +113,7 @@ function describe(operation: Operation, problems: Readonly<Record<string, object
   };
 }
 
-/** The codes of each status, with what they say. */
+/** The codes of each status, with their messages. */
 type ProblemsByStatus = ReadonlyMap<number, ReadonlyMap<string, string>>;
 
 function problemsOf({ errors = {} }: Operation): ProblemsByStatus {

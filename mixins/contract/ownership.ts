@@ -1,5 +1,5 @@
-// Ownership: a person may see and do what is theirs. The gateway puts the asking person into `meta.user`; a call between
-// services carries no person and may see and do everything.
+// Ownership: a person may see and change only their own resources. The gateway puts the asking person into `meta.user`;
+// a call between services carries no person and may see and do everything.
 import { Refusal } from "../kernel/index.ts";
 import type { Meta, User } from "./define-service.ts";
 import type { Role } from "./roles.ts";
@@ -10,7 +10,7 @@ interface Asked {
 
 const ADMIN: readonly Role[] = ["admin"];
 
-/** Whether a request may see what belongs to anyone: a call between services, or a user with one of the roles. */
+/** Whether a request may see everyone's resources: a call between services, or a user with one of the roles. */
 export const seesAll = ({ meta: { user } }: Asked, roles: readonly Role[] = ADMIN): boolean =>
   user === undefined || hasOneOf(user, roles);
 

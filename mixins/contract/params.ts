@@ -5,7 +5,7 @@ import { isObject } from "./excess.ts";
 import { formatOf } from "./formats.ts";
 import { compile, type Check, type Normalize } from "./schema.ts";
 
-/** As `compileSchema`, for what comes from outside: the check first normalizes what has a normal form, in place. */
+/** As `compileSchema`, for values from outside: the check first brings texts into their normal form, in place. */
 export const compileParams = (schema: SchemaObject, where = "params"): Check => {
   const normalize = normalizerOf(schema);
   return compile(schema, where, normalize);

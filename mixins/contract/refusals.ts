@@ -1,4 +1,4 @@
-// What a contract says of its errors: by name for the code that throws them, as plain data for the API's description.
+// A contract's errors: by name for the code that throws them, as plain data for the API's description.
 import {
   plainErrors,
   type AnyErrors,
@@ -39,7 +39,7 @@ export type DescribedError = Pick<RefusalDefinition, "inBody"> &
   Pick<UnavailableDefinition, "unknown"> & { readonly status: number; readonly says: string };
 
 /**
- * What an action or command may refuse with, as the action option that the API's description reads: those of the
+ * The errors with which an action or command may refuse, as the action option that the API's description reads: the
  * contract's errors that it names for the action, or all of them; and `others`, which the runtime may throw. Nothing for
  * an action that is between services only.
  */
@@ -49,13 +49,13 @@ export function errorsOf(
   others: AnyErrors = {},
 ): { errors?: DescribedErrors } {
   const own = refusals as AnyErrors;
-  // What no person may ask for is in no description, and every node announces its actions to all others.
+  // An action that no person may call is in no description, and every node announces its actions to all others.
   if ((roles as Record<string, readonly string[] | undefined>)[action]?.length === 0) return {};
   const codes = (mayRefuse as Record<string, readonly string[] | undefined>)[action] ?? Object.keys(own);
   return { errors: describeErrors({ ...Object.fromEntries(codes.map(code => [code, own[code]!])), ...others }) };
 }
 
-/** Errors as plain data, without what is for the documentation alone. */
+/** Errors as plain data, without the fields for the documentation alone. */
 export const describeErrors = (errors: AnyErrors): DescribedErrors =>
   Object.fromEntries(
     Object.entries(errors).map(([code, { definition }]) => {

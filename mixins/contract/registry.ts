@@ -1,6 +1,6 @@
-// The services that a node knows, as Moleculer's registry lists them: one entry for each node that runs a service. What a
-// service of ours tells the others (its actor, events, sagas, …) travels in its metadata. Another node may announce anything,
-// so that every field of the metadata is optional.
+// The services that a node knows, as Moleculer's registry lists them: one entry for each node that runs a service. A service
+// of ours tells the others its actor, events, sagas, … in its metadata. Another node may announce anything, so that every
+// field of the metadata is optional.
 import type { ServiceBroker } from "moleculer";
 
 export interface ListedService {

@@ -18,7 +18,7 @@ export type Role = keyof Roles;
 const defined = new Map<string, string>([["admin", "Operates the system: sees and does everything."]]);
 
 /**
- * The roles, each with what it is for in one sentence; all that are declared have to be here. Without it the domain's are
+ * The roles, each with its purpose in one sentence; all that are declared have to be here. Without it the domain's are
  * known to the compiler alone, and nobody can be granted one.
  */
 export function defineRoles(roles: Readonly<Record<Role, string>>): typeof roles {
@@ -26,7 +26,7 @@ export function defineRoles(roles: Readonly<Record<Role, string>>): typeof roles
   return roles;
 }
 
-/** Every role that can be granted, with what it is for; `admin` first. */
+/** Every role that can be granted, with its purpose; `admin` first. */
 export const rolesDefined = (): ReadonlyMap<string, string> => defined;
 
 /** Whether a text names a role that can be granted. */

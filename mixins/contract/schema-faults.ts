@@ -23,7 +23,10 @@ export function assertSchema(schema: unknown, where: string): void {
 const schemaError = (where: string, { path, reason }: Fault): Misconfigured =>
   new Misconfigured(`${where}${path}: ${reason}`);
 
-/** The error for what Ajv threw at a schema that `assertSchema` passed; Ajv's message names the place as a JSON pointer. */
+/**
+ * The error for Ajv's own error about a schema that `assertSchema` passed; Ajv's message names the place as a JSON
+ * pointer.
+ */
 export function compileError(where: string, error: unknown): Misconfigured {
   const { message } = error as Error;
   const pointer = /(?: at (?:path )?)?"#([^"]*)"(?: \(strict\w+\))?/;

@@ -64,7 +64,7 @@ test("params get their UUIDs in lower case, wherever the schema has the format, 
   expect(checkParams(Object.freeze({ owner: lower }))).toBe(true);
   for (const bad of [null, 7, { owner: 7 }, { ids: {} }, { lines: [null] }, { lines: 1 }])
     expect(checkParams(bad)).not.toBe(true);
-  // What was recorded is checked as it is.
+  // A recorded value is checked as it is.
   const recorded = { owner: upper };
   expect([compileSchema(strictObject({ owner: uuid }))(recorded), recorded]).toEqual([true, { owner: upper }]);
 });

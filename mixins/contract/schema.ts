@@ -14,8 +14,8 @@ export type Check = (value: unknown) => true | Issue[];
 export type Normalize = (value: unknown) => void;
 
 /**
- * Compiles a schema. The check answers true, or what is wrong, at most 20 issues. It brings typed text (`TextLine` and the
- * like) into its normal form, in the value itself. `where` names the schema to its author: `loyalty.open: params`.
+ * Compiles a schema. The check answers true, or at most 20 issues. It brings typed text (`TextLine` and the like) into its
+ * normal form, in the value itself. `where` names the schema to its author: `loyalty.open: params`.
  *
  * Throws Misconfigured, with `where` and the field, when the schema does not compile. The check throws Bug `CHECK_FAILED`
  * when a value cannot be looked at (a getter that throws), or a format's own function throws.

@@ -1,5 +1,5 @@
-// The fields of an entity and the columns they live in. What is declared here is all that a client can name: in a
-// query, a sort, a search, an entity. Names from outside are looked up, never put into SQL.
+// The fields of an entity and the columns they live in. A client can name only the fields declared here: in a query, a
+// sort, a search, an entity. Names from outside are looked up, never put into SQL.
 import type { Refusal } from "../kernel/index.ts";
 import { callErrors } from "../contract/index.ts";
 
@@ -19,14 +19,14 @@ export type Row = Record<string, unknown>;
 
 export interface Column {
   readonly path: readonly string[];
-  /** Dots between: as clients write it. */
+  /** As clients write it, with dots between. */
   readonly name: string;
   readonly column: string;
   readonly kind: Kind;
   readonly optional: boolean;
 }
 
-/** 422 naming the field, of the same type as what the validator of params refuses: nothing was done. */
+/** 422 naming the field, of the same type as a refusal by the validator of params: nothing was done. */
 export const invalid = (field: string, message: string): Refusal => callErrors.VALIDATION_ERROR({ field, message });
 
 const expectations: Record<Kind, [(value: unknown) => boolean, string]> = {
@@ -110,7 +110,7 @@ export class Columns {
     return changes;
   }
 
-  /** A row as an entity; what is null in the row is absent. */
+  /** A row as an entity; a null of the row is absent. */
   toEntity(row: Row): Entity {
     const entity: Entity = {};
     for (const { path, column, kind } of this.byName.values()) {

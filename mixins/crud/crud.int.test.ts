@@ -118,14 +118,14 @@ test("an update of what another node changed cleans the cache here", async () =>
   expect(await call("get", { id: dune.id })).toMatchObject({ title: "Dune II" });
 });
 
-test("what is removed is gone; what is not there is a 404", async () => {
+test("a removed entity is gone; a missing one is a 404", async () => {
   const [dune] = await call("find", { query: { title: "Dune" } });
   await call("remove", { id: dune.id });
   for (const action of ["get", "update", "remove"])
     await expect(call(action, { id: dune.id })).rejects.toMatchObject({ code: 404 });
 });
 
-test("of several who remove it at once one has done it", async () => {
+test("of several removals at once one has removed it", async () => {
   const [dune] = await call("find", { query: { title: "Dune" } });
   const outcomes = await Promise.allSettled([1, 2, 3].map(() => call("remove", { id: dune.id })));
   expect(outcomes.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected", "rejected"]);
@@ -162,7 +162,7 @@ describe("questions", () => {
     expect(await titles({ sort: "-inPrint,-price.amount" })).toEqual(["Dune", "100% Wool", "a_b!c", "Emma"]);
   });
 
-  test("what is absent sorts before all that is there", async () => {
+  test("absent values sort before present ones", async () => {
     expect(await titles({ sort: "author,title" })).toEqual(["100% Wool", "a_b!c", "Emma", "Dune"]);
     expect(await titles({ sort: "-author,title" })).toEqual(["Dune", "Emma", "100% Wool", "a_b!c"]);
   });

@@ -1,5 +1,6 @@
-// What a client may ask of a table: filters in moleculer-db's shape, turned into knex calls. Fields are looked up among
-// the declared ones, operators in the list below, values are bound; anything else is refused with the field's name.
+// The filters that a client may ask of a table, in moleculer-db's shape, turned into knex calls. Fields are looked up
+// among the declared ones, operators in the list below, values are bound; anything else is refused with the field's
+// name.
 import type { Knex } from "knex";
 import { trimmed } from "../kernel/index.ts";
 import { invalid, type Column, type Columns } from "./columns.ts";
@@ -80,7 +81,7 @@ export function applySearch(
   });
 }
 
-/** What is searched for, if anything is. */
+/** The text of a search; undefined when there is none. */
 export function searchText({ search, iSearch }: Filters): string | undefined {
   const text = search ?? iSearch;
   if (text === undefined || text === null) return undefined;
@@ -91,12 +92,12 @@ export function searchText({ search, iSearch }: Filters): string | undefined {
 
 export interface SortKey extends Column {
   readonly descending: boolean;
-  /** A folded copy of a field; rows that nobody has completed yet have none. */
+  /** A folded copy of a field; rows that are not completed yet have none. */
   readonly folded: boolean;
 }
 
 /**
- * What a list is sorted by. It always ends with the id: equal rows would otherwise move between pages. A field that
+ * The sort keys of a list. They always end with the id: equal rows would otherwise move between pages. A field that
  * people sort by comes folded first, then as it is written.
  */
 export function sortKeys(columns: Columns, idField: string, sort: unknown, index?: SearchIndex): SortKey[] {
@@ -112,8 +113,8 @@ export function sortKeys(columns: Columns, idField: string, sort: unknown, index
 
 export function applySort(builder: Knex.QueryBuilder, keys: readonly SortKey[]): void {
   for (const { column, optional, descending } of keys) {
-    // What is absent comes before all that is there: without a word it would be last on Postgres.
-    // (Raw: of `orderBy`'s own word for it knex sorts by presence alone on SQLite.)
+    // Absent values come first. By default Postgres puts them last. Raw, since with the
+    // option of `orderBy` knex sorts by presence alone on SQLite.
     if (optional) builder.orderByRaw(descending ? "?? desc nulls last" : "?? asc nulls first", [column]);
     else builder.orderBy(column, descending ? "desc" : "asc");
   }
@@ -122,7 +123,7 @@ export function applySort(builder: Knex.QueryBuilder, keys: readonly SortKey[]):
 /** Only rows that come after one with these values of the keys. */
 export function applyAfter(builder: Knex.QueryBuilder, keys: readonly SortKey[], values: readonly Knex.Value[]): void {
   const beyond = ({ descending }: SortKey): string => (descending ? "<" : ">");
-  // Implied by what follows; an index begins to read there.
+  // Implied by the conditions that follow; it lets the database begin to read an index there.
   builder.where(keys[0]!.column, `${beyond(keys[0]!)}=`, values[0]!);
   builder.where(any => {
     for (const [last, key] of keys.entries())
@@ -133,7 +134,7 @@ export function applyAfter(builder: Knex.QueryBuilder, keys: readonly SortKey[],
   });
 }
 
-/** Answers how many rows it lets through; `more`: besides these, to see whether there are any. */
+/** Answers how many rows it lets through. `more`: rows read besides these, to find out whether there are any. */
 export function applyPage(builder: Knex.QueryBuilder, { limit, offset }: Filters, more = 0): number {
   const most = Math.min(whole(limit, "limit") ?? limits.rowsMax, limits.rowsMax);
   builder.limit(most + more);

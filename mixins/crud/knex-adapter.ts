@@ -27,18 +27,17 @@ export interface Table {
   /** Text fields that `search` looks into; a scan of the table. Default none. */
   readonly searchable?: readonly string[];
   /**
-   * Instead of `searchable`: fields whose words are kept in an index, folded and ranked, and those that are sorted by as
+   * Instead of `searchable`: fields whose words are kept in an index, folded and ranked, and fields that are sorted as
    * people sort. Its tables come with `searchMigration`.
    */
   readonly search?: Searched;
-  /** Whether reads may go to a standby, up to 2 s old; what this process has written it always sees. Default false. */
+  /** Whether reads may go to a standby, up to 2 s old; a process always sees its own writes. Default false. */
   readonly staleReads?: boolean;
 }
 
 /**
- * A moleculer-db adapter on knex. Whatever reaches it from a client is safe to pass on: unknown fields, operators and
- * types are refused (`VALIDATION_ERROR`, 422), values are bound, answers end at 100 rows. `E`: the entity, as the author
- * knows it.
+ * A moleculer-db adapter on knex. A client's params are safe to pass on to it: unknown fields, operators and types are
+ * refused (`VALIDATION_ERROR`, 422), values are bound, answers end at 100 rows. `E`: the entity, as the author knows it.
  */
 export class KnexAdapter<E extends object = any> {
   readonly columns: Columns;
@@ -80,9 +79,9 @@ export class KnexAdapter<E extends object = any> {
   }
 
   /**
-   * A page of what `find` gives, and the cursor of the next one if there is one. `cursor` begins after the page that it
-   * came with, whatever was added or removed since. Fields that may be absent cannot be sorted by here. A search by rank
-   * has no cursors: the rank of a row changes with every other row.
+   * A page of the rows of `find`, and the cursor of the next page if there is one. `cursor` begins after the page that
+   * it came with, whatever was added or removed since. Fields that may be absent cannot be sorted by here. A search by
+   * rank has no cursors: the rank of a row changes with every other row.
    */
   async page(filters: Filters & { readonly cursor?: string | undefined }): Promise<Page<E>> {
     const keys = this.sortKeys(filters);
@@ -97,7 +96,7 @@ export class KnexAdapter<E extends object = any> {
     await this.caughtUp(filters);
     const builder = this.filtered(filters);
     if (isRanked) this.index!.byRank(builder);
-    // What a node of the release before has added since has no place in the order yet.
+    // A row that a node of the release before has added since has no folded copy, so no place in the order yet.
     for (const { column, folded } of keys) if (folded) builder.whereNotNull(column);
     if (after) applyAfter(builder, keys, after);
     applySort(builder, keys);
@@ -128,7 +127,7 @@ export class KnexAdapter<E extends object = any> {
     return Number((row as { rows: number | string }).rows);
   }
 
-  /** Rows have changed, here or by another node that says so: what is read from now on holds the change. */
+  /** Rows have changed, here or on another node that has said so: reads from now on hold the change. */
   noteChange(): void {
     this.wroteAt = performance.now();
   }
@@ -144,7 +143,7 @@ export class KnexAdapter<E extends object = any> {
     );
   }
 
-  /** All or none. */
+  /** Inserts all or none. */
   insertMany(entities: readonly Partial<E>[]): Promise<E[]> {
     if (entities.length > limits.rowsMax) throw invalid("entities", `must be at most ${limits.rowsMax}`);
     const insert = async (trx: Knex.Transaction): Promise<E[]> => {
@@ -156,7 +155,7 @@ export class KnexAdapter<E extends object = any> {
     return this.changing(() => this.service.database.transaction(insert));
   }
 
-  /** `guard` looks at the entity as it is, which nobody can change meanwhile; nothing happens when it throws. */
+  /** `guard` gets the present entity, which is locked meanwhile; when it throws, nothing is changed. */
   async updateById(id: unknown, update: { $set: Entity }, guard?: (entity: E) => void): Promise<E | null> {
     const changes = this.changes(update);
     const isEmpty = Object.keys(changes).length === 0;
@@ -183,10 +182,10 @@ export class KnexAdapter<E extends object = any> {
     return this.changing(async () => this.filtered({ query }, this.service.database.knex).update(changes));
   }
 
-  /** `guard`: as of `updateById`. */
+  /** `guard`: as in `updateById`. */
   removeById(id: unknown, guard?: (entity: E) => void): Promise<E | null> {
     const remove = async (trx: Knex.Transaction): Promise<E | null> => {
-      // Locked: of two who remove it at once, only one may have done it.
+      // Locked: of two removals at once only one may answer that it removed the row.
       const row = await this.locked(trx, id, guard);
       if (row) {
         await this.byId(trx<Row>(this.table), id).del();
@@ -220,7 +219,7 @@ export class KnexAdapter<E extends object = any> {
     return this.service.database.knex<Row>(this.table);
   }
 
-  /** Also a change that fails may have been made. */
+  /** Notes the change also when it fails, since it may have been made all the same. */
   private async changing<T>(change: () => Promise<T>): Promise<T> {
     try {
       return await change();
@@ -234,7 +233,7 @@ export class KnexAdapter<E extends object = any> {
     return this.staleReads ? database.reads(this.wroteAt) : database.knex;
   }
 
-  /** Once it has returned, the index holds what this read needs of it. */
+  /** Completes the index as far as this read needs it. */
   private async caughtUp(filters: Filters): Promise<void> {
     const { index } = this;
     if (!index) return;
@@ -253,7 +252,7 @@ export class KnexAdapter<E extends object = any> {
     return rows;
   }
 
-  /** Unless asked otherwise, what was searched for comes by its rank. */
+  /** Rows that a search finds come by rank, unless the client names a sort. */
   private isRanked(filters: Filters): boolean {
     return this.index !== undefined && searchText(filters) !== undefined && !filters.sort;
   }
@@ -262,7 +261,7 @@ export class KnexAdapter<E extends object = any> {
     return sortKeys(this.columns, this.idField, sort, this.index);
   }
 
-  /** In the transaction that has written these rows. */
+  /** Completes the index in the transaction that has written these rows. */
   private async indexed(trx: Knex, rows: readonly Row[]): Promise<void> {
     const { column } = this.columns.find(this.idField, "query");
     await this.index?.complete(

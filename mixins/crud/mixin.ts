@@ -12,7 +12,7 @@ export { KnexAdapter } from "./knex-adapter.ts";
 export { searchMigration, type Searched } from "./search/search.ts";
 export type { Entity, FieldKind, Fields, Row } from "./columns.ts";
 
-/** What moleculer-db's types leave out. */
+/** The parts that moleculer-db's types leave out. */
 const DbService = MoleculerDb as unknown as ServiceSchema & { methods: Record<string, (...args: any[]) => any> };
 
 const ACTIONS = ["find", "count", "list", "create", "insert", "get", "update", "remove"] as const;
@@ -27,7 +27,7 @@ export interface CrudOptions extends Table {
   readonly actions?: readonly CrudAction[];
 }
 
-/** What the mixin adds to `this`. */
+/** The additions of the mixin to `this`. */
 export interface Crudding<E extends object> {
   readonly adapter: KnexAdapter<E>;
   readonly database: Database;
@@ -72,7 +72,7 @@ export function Crud<E extends object = any>({ migrations, actions = [], ...tabl
   return schema as Partial<ServiceSchema> as Mixin<Crudding<E>>;
 }
 
-/** moleculer-db drops names that it does not know, which answers another question than the one that was asked. */
+/** Refuses unknown names: moleculer-db drops them, and would answer another query than the client's. */
 function refuseUnknownNames(params: Record<string, unknown>, adapter: KnexAdapter, populates: readonly string[]): void {
   for (const param of ["fields", "excludeFields"])
     for (const name of list(params[param], param) ?? [])

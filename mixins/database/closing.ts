@@ -1,5 +1,5 @@
-// What services share is closed after all of them have stopped. Services stop in parallel, whatever their dependencies
-// say: a call at hand in one may still need the database of another that has stopped already.
+// Resources that services share are closed after all services have stopped. Services stop in parallel, whatever their
+// dependencies say: a call at hand in one may still need the database of another that has stopped already.
 import type { ServiceBroker } from "moleculer";
 
 type Close = () => unknown;

@@ -133,7 +133,7 @@ test("a service's tables are there before its own started runs; the database is 
   expect(seen).toEqual([[], true]);
 });
 
-test("a database is rebuildable only as long as all who share it say so", async () => {
+test("a database is rebuildable only as long as all its callers say so", async () => {
   const broker = newBroker();
   const service = broker.createService({ name: "views" });
   const isDurable = (database: Database): Promise<boolean> =>
@@ -180,7 +180,7 @@ test("a database outlives its service's stop: a call at hand in another service 
   await expect(database!.knex("notes")).rejects.toThrow();
 });
 
-test("transactions of one name take turns: who reads and then writes by it sees what the others wrote", async () => {
+test("transactions of one name take turns: one that reads and then writes by the result sees the writes of the others", async () => {
   const [first, second] = await Promise.all([open(), open()]);
   await migrate(first, "x", [
     { name: "001", up: knex => knex.schema.createTable("counters", table => table.integer("value")) },

@@ -12,8 +12,8 @@ export interface OpenOptions {
 
 export interface TransactionOptions {
   /**
-   * Transactions of one name take turns, in whatever process. Whoever reads and then writes by what it has read needs
-   * this, unless the write itself says what must still be true. On SQLite all transactions take turns.
+   * Transactions of one name take turns, in all processes. A transaction that reads and then writes by the result needs
+   * this, unless the write itself checks what must still be true. On SQLite all transactions take turns.
    */
   readonly lock?: string;
   /** Its statements may take as long as they need: a migration rewrites tables. Default false. */
@@ -29,8 +29,8 @@ export interface Database {
    */
   reads(since?: number): Knex;
   /**
-   * One transaction. What the callback throws rolls back and comes out. Within the callback use `trx` only: whoever holds
-   * a connection and waits for another, as all may do at once, waits for itself.
+   * One transaction. An error of the callback rolls back and is thrown. Within the callback use `trx` only: callers that
+   * hold a connection and wait for another can all do so at once, and deadlock.
    *
    * On SQLite it begins immediate, and a busy file is waited for without blocking the loop: 5 s, then `DATABASE_BUSY`
    * (outcome none). On Postgres it is read committed; a server that is away is `DATABASE_UNAVAILABLE`, with outcome
@@ -44,7 +44,7 @@ export interface Database {
   /** From now on a commit is on disk before it returns, also in a database that was opened as rebuildable. */
   requireDurability(): void;
   /**
-   * Leaves checkpoints to whoever else has the file open (SQLite: the thread of the service's event store). On the loop a
+   * Leaves checkpoints to the other holder of the file (SQLite: the thread of the service's event store). On the loop a
    * checkpoint costs the sync of all that was written since the last one, the store's pages too.
    */
   leaveCheckpoints(): void;

@@ -21,7 +21,7 @@ export const databaseEnvironment = defineEnvironment(
   {
     DATA_DIR: matching({
       pattern: /^(?!file:)/i,
-      expected: "a folder; file: begins what SQLite takes for a URI",
+      expected: "a folder, without file: in front, which SQLite takes for a URI",
       default: "data",
       says: "folder of the embedded databases",
     }),

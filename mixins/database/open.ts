@@ -13,9 +13,9 @@ export interface DatabaseOptions {
    * Default false.
    */
   readonly rebuildable?: boolean;
-  /** Told whenever somebody asks the pool for a connection. */
+  /** Called whenever a caller asks the pool for a connection. */
   readonly onAcquire?: PoolObserver | undefined;
-  /** Told at every look at the standby, where there is one. */
+  /** Called at every look at the standby, where there is one. */
   readonly onReplica?: ReplicaObserver | undefined;
 }
 

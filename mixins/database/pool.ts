@@ -1,11 +1,11 @@
-// Who waits for a connection of knex's pool, and how long: the first sign that a service asks more of its database than
-// the pool gives.
+// Measures the waits for a connection of knex's pool: the first sign that a service asks more of its database than the
+// pool gives.
 import type { Knex } from "knex";
 
-/** Called when somebody begins to wait, without `waitMs`, and when the wait is over, also in vain. */
+/** Called when a caller begins to wait, without `waitMs`, and when the wait is over, also in vain. */
 export type PoolObserver = (use: { readonly waiting: number; readonly waitMs?: number }) => void;
 
-/** What knex's types leave out. */
+/** The events that knex's types leave out. */
 interface Pool {
   on(event: "acquireRequest" | "acquireSuccess" | "acquireFail", listener: (id: number) => void): void;
 }

@@ -1,5 +1,5 @@
-// Connection URLs of Postgres. The runtime sets what decides a session's reads and writes, so a URL may name the server and
-// how to reach it; two settings are merged with ours, and everything else is refused by name.
+// Connection URLs of Postgres. The runtime sets all that decides a session's reads and writes, so a URL may name the server
+// and how to reach it; two settings are merged with ours, and everything else is refused by name.
 import { decoded, readEnvironment } from "../kernel/index.ts";
 
 /** Parameters by which the driver reaches the server: they stay in the URL. */
@@ -24,7 +24,8 @@ const SET_BY_US =
 /** Other parameters of drivers and poolers. Messages name only these: the rest of a password with `&` in it looks alike. */
 const KNOWN =
   /^(\w+_timeout|timezone|search_path|schema|client_encoding|encoding|channel_binding|target_session_attrs|connection_limit|pool_timeout|keepalives|fallback_application_name|replication|gssencmode|krbsrvname|service|passfile|require_auth|load_balance_hosts|hostaddr|dbname|db)$/i;
-const shownName = (name: string): string => (KNOWN.test(name) || SET_BY_US.test(name) ? `"${name}"` : "what is");
+const shownName = (name: string): string =>
+  KNOWN.test(name) || SET_BY_US.test(name) ? `"${name}"` : "other parameters";
 
 export interface PostgresUrl {
   /** The URL for the driver, without the parameters that are read here. */

@@ -14,8 +14,8 @@ const databases = new WeakMap<Service, Promise<Database>>();
 const relieved = new WeakSet<Service>();
 
 /**
- * The service's database: opened by whoever asks first, one pool for everything in the service, closed with the broker.
- * It is rebuildable only if all who ask say so.
+ * The service's database: opened at the first request, one pool for everything in the service, closed with the broker.
+ * It is rebuildable only if all callers say so.
  */
 export function databaseOf(service: Service, options: DatabaseOptions = {}): Promise<Database> {
   const known = databases.get(service);
@@ -44,7 +44,7 @@ export function leaveCheckpointsOf(service: Service): void {
   if (opening) relieve(opening);
 }
 
-/** A database that could not be opened says so to whoever opened it. */
+/** The caller that opened a database gets the error of the opening. */
 const relieve = (opening: Promise<Database>): void =>
   void opening.then(
     database => database.leaveCheckpoints(),

@@ -13,8 +13,9 @@ export function keepsTables(service: Service, update: Update): void {
 }
 
 /**
- * Brings all tables of a broker's services up to date, service by service, and closes what that has opened. The broker has
- * not started, and does not: no command, consumer or saga runs. `onDone` is told each service that keeps tables.
+ * Brings all tables of a broker's services up to date, service by service, and closes the databases that it opened. The
+ * broker has not started, and does not: no command, consumer or saga runs. `onDone` is told each service that keeps
+ * tables.
  */
 export async function updateTables(broker: ServiceBroker, onDone: (service: string) => void): Promise<void> {
   try {

@@ -7,8 +7,8 @@ export interface Upsert {
   /** Values in the order of `columns`. */
   readonly rows: readonly (readonly (string | number | boolean | null)[])[];
   /**
-   * What is set where the key is there already, all other columns by default. To leave out what does not change saves
-   * its indexes: SQLite rewrites the entry of every index whose columns are set, equal or not.
+   * The columns to set where the key is there already; default: all other columns. Leaving out columns that do not
+   * change saves work on their indexes: SQLite rewrites the entry of every index whose columns are set, equal or not.
    */
   readonly set?: readonly string[];
 }

@@ -1,4 +1,4 @@
-// How the databases say that a constraint was broken: SQLite by extended result code, Postgres by SQLSTATE.
+// How the databases report a broken constraint: SQLite by extended result code, Postgres by SQLSTATE.
 const UNIQUE = new Set<unknown>([2067, 1555, "23505"]);
 const FOREIGN_KEY = new Set<unknown>([787, "23503"]);
 

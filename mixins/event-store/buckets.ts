@@ -1,5 +1,5 @@
-// Streams hash to buckets, and a bucket is what moves between shards and what lanes share out. The number is part of
-// the data: a stream's bucket never changes.
+// Streams hash to buckets, and buckets move between shards and are divided among lanes. The number is part of the data:
+// a stream's bucket never changes.
 import { fnv1a, type Unavailable } from "../kernel/index.ts";
 import { storeErrors } from "./errors.ts";
 

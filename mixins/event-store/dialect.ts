@@ -1,5 +1,5 @@
-// The port of a SQL dialect: it commits one batch in one transaction, and reads. What waits, joins or is withdrawn is
-// decided above it, in group-commit.ts, once for all dialects.
+// The port of a SQL dialect: it commits one batch in one transaction, and reads. Which appends wait, join or are
+// withdrawn is decided above it, in group-commit.ts, once for all dialects.
 import type { Append, EventStore, StoredSnapshot, Verdict } from "./event-store.ts";
 
 /** A verdict that a committed batch gives. `failed` is not one: a batch that could not be committed rejects instead. */
@@ -8,7 +8,7 @@ export type BatchVerdict = Exclude<Verdict, { kind: "failed" }>;
 export interface CommittedBatch {
   /** For each append, in order. */
   readonly verdicts: readonly BatchVerdict[];
-  /** What was not written, because its stream's bucket is not owned here. */
+  /** The upkeep that was not written, because its stream's bucket is not owned here. */
   readonly fencedUpkeep: readonly Upkeep[];
 }
 
@@ -34,7 +34,7 @@ type Reads = Pick<
 
 export interface HeldBucket {
   readonly bucket: number;
-  /** Else it is sealed: on its way to another shard. */
+  /** False while it is sealed, on its way to another shard. */
   readonly isOwned: boolean;
 }
 
@@ -50,7 +50,7 @@ export interface Dialect extends Reads {
    * find out. A connection lost on the way is resolved in here, by re-submitting.
    */
   commit(appends: readonly Append[], upkeep: readonly Upkeep[]): Promise<CommittedBatch>;
-  /** What the log is called: chosen at random when the database was made. */
+  /** The identity of the log: chosen at random when the database was made. */
   identity(): Promise<string>;
   /** Buckets that it has, where buckets can move. Reads of a stream in one that it does not own reject with `BUCKET_MOVED`. */
   buckets?(): Promise<readonly HeldBucket[]>;

@@ -1,4 +1,4 @@
-// Errors of the event store: of appends and reads, of what is stored, of opening and of resharding.
+// Errors of the event store: of appends and reads, of stored events, of opening and of resharding.
 import { defineErrors } from "../kernel/index.ts";
 
 export const storeErrors = defineErrors({
@@ -84,6 +84,6 @@ export const storeErrors = defineErrors({
   RESHARD_DIFFERS: {
     status: 500,
     says: "buckets {buckets} stay at {place}: {why}",
-    todo: "find out what writes to the target; the buckets are the source's again",
+    todo: "find the program that writes to the target; the buckets are the source's again",
   },
 });

@@ -1,4 +1,4 @@
-// What every dialect promises: the suite that each of them runs. Appends that are made in one tick of an idle store go
+// The promises of every dialect: the suite that each of them runs. Appends that are made in one tick of an idle store go
 // out as one batch; the tests that speak of a batch rely on it.
 import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
@@ -354,14 +354,14 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         };
         while (!state.isDone) await read();
         const expected = Object.fromEntries((await written).map(stream => [stream, 60]));
-        // What others have under way on the same server may hold the last ones back for a while.
+        // Transactions of others on the same server may hold the last ones back for a while.
         const isAll = () => heads.size === 8 && [...heads.values()].every(version => version === 60);
         await until(async () => ((await read()) === 0 && isAll() ? true : undefined));
         expect(Object.fromEntries(heads)).toEqual(expected);
       });
 
       test("lag is counted from a cursor to the newest event", async () => {
-        // What others have under way on the same server may keep the newest events from readers for a while.
+        // Transactions of others on the same server may keep the newest events from readers for a while.
         const before = await until(async () => {
           const head = await store.head("");
           return (await store.head(head.cursor)).behind === 0 ? head : undefined;
@@ -450,7 +450,7 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
       const due = async (stream: string) =>
         (await store.dueTimers(1_000)).due.filter(timer => timer.stream === stream).map(timer => timer.id);
       const set = (id: string, afterMs: number) => ({ set: id, afterMs, command: "expire", params: '{"a":1}' });
-      // What a test leaves in the table would be due in the others.
+      // Rows that a test leaves in the table would be due in the others.
       afterEach(async () => {
         for (const timer of (await store.dueTimers(1_000)).due) await store.deleteTimer(timer);
       });
@@ -592,7 +592,7 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
     });
 
     describe("quarantine", () => {
-      test("a stream that is put aside takes no append until it is released; its neighbours do", async () => {
+      test("a stream in quarantine takes no append until it is released; its neighbours do", async () => {
         const [stream, neighbour] = [newStream(), newStream()];
         const first = appendOf(stream, 0);
         await verdictOf(store, first);
@@ -672,7 +672,7 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
     });
 
     describe("under load and at its end", () => {
-      test("P2 P3 whatever is repeated, stale or twice at once: versions have no hole, each command has one effect", async () => {
+      test("P2 P3 with repeated, stale and concurrent appends versions have no hole, and each command has one effect", async () => {
         const mine = Array.from({ length: 5 }, newStream);
         const answered = new Map<string, number>();
         const caller = async (seed: number) => {

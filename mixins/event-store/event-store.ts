@@ -3,13 +3,13 @@
 //
 // Life of an append:
 //   1. queued in its lane; a twin (same command id and stream) that waits there already is joined.
-//   2. what waits when the previous commit returns goes out as one batch, in one transaction.
+//   2. all appends that wait when the previous commit returns go out as one batch, in one transaction.
 //   3. each append gets its own verdict. Within a batch a stream's appends form a chain: the first conflict or
 //      duplicate turns the rest of that chain into conflicts (duplicates, where they are repetitions themselves),
 //      never a neighbour's.
 //   4. `settle` is called, in the order of submission within a stream, after the commit has returned. On a conflict or
-//      duplicate, what waits in the queue for the same stream is withdrawn and settled as a conflict, never sent. What
-//      cannot be sent at all (the store is closed, the bucket has moved) waits for what the stream has in flight.
+//      duplicate, queued appends of the same stream are withdrawn and settled as conflicts, never sent. An append that
+//      cannot be sent at all (the store is closed, the bucket has moved) waits for those that the stream has in flight.
 // A crash before the commit returns leaves all of a batch or nothing; the caller repeats under the same command id.
 
 /** A new event. `data` is JSON text: it is serialised once, on the way in. */
@@ -20,7 +20,7 @@ export interface NewEvent {
 }
 
 export interface Append {
-  /** Name of the stream: `order.<id>`. */
+  /** Name of the stream: `loan.<id>`. */
   readonly stream: string;
   /** The version that the decision saw; 0 for a stream that does not exist. */
   readonly expectedVersion: number;
@@ -32,9 +32,12 @@ export interface Append {
   readonly fingerprint: string;
   /** Possibly none: then the answer alone is recorded, if the stream is at `expectedVersion`. */
   readonly events: readonly NewEvent[];
-  /** JSON text, stored with each event: who, trace, request. */
+  /** JSON text, stored with each event: user, trace, request. */
   readonly metadata: string;
-  /** JSON text of the recorded answer, given word for word to whoever repeats the command id. `null`: `{ id, version }` follows from the row. */
+  /**
+   * JSON text of the recorded answer, given word for word to each repetition of the command id. `null`: `{ id, version
+   * }` follows from the row.
+   */
   readonly answer: string | null;
   readonly timers?: readonly TimerChange[];
   /** Row of the list of open sagas, written in the append's transaction. */
@@ -56,7 +59,7 @@ export type TimerChange =
 export interface SagaRow {
   readonly id: string;
   readonly state: "running" | "compensating" | "stuck" | "completed" | "compensated";
-  /** Why it is stuck, or what it waits for: for people. */
+  /** The reason for which it is stuck or waits, for people. */
   readonly reason: string | null;
 }
 export interface OpenSaga extends SagaRow {
@@ -82,7 +85,7 @@ export type Verdict =
    */
   | { readonly kind: "failed"; readonly error: Error };
 
-/** What is known of an executed command: its row in `commands`. */
+/** The row of an executed command in `commands`. */
 export interface RecordedCommand {
   readonly commandId: string;
   readonly kind: string;
@@ -112,13 +115,13 @@ export interface StoredSnapshot {
   readonly state: string;
 }
 
-/** What an activation starts from: the newest usable snapshot and the events after it, in order. */
+/** The state from which an activation starts: the newest usable snapshot and the events after it, in order. */
 export interface LoadedStream {
   /** Head version, 0 for a stream that does not exist. */
   readonly version: number;
   readonly snapshot: StoredSnapshot | undefined;
   readonly events: readonly StoredEvent[];
-  /** Why the stream was put aside, if it was. */
+  /** Why the stream is in quarantine, if it is. */
   readonly quarantine: string | undefined;
   /** Whether its events lie in the cold part: it takes no new command. */
   readonly archived: boolean;
@@ -162,11 +165,11 @@ export interface EventStore {
     cursor: Cursor,
     limit: number,
   ): Promise<{ events: readonly StoredEvent[]; cursor: Cursor; mark?: string | undefined }>;
-  /** What the logs of the store's databases are called: chosen at random when each was made. */
+  /** The identities of the logs of the store's databases: chosen at random when each was made. */
   identities(): Promise<readonly string[]>;
   /** Cursor of the newest event, and how many events lie after `cursor`: lag. */
   head(cursor: Cursor): Promise<{ cursor: Cursor; behind: number }>;
-  /** Calls back after each commit that wrote events, with their number: a hint for whoever reads. Returns its undo. */
+  /** Calls back after each commit that wrote events, with their number: a hint for readers. Returns its undo. */
   onCommit(listener: (events: number) => void): () => void;
 
   /** Stores a snapshot if it is newer than the stored one. Off the command's path. */
@@ -203,8 +206,8 @@ export interface EventStore {
   }): Promise<readonly OpenSaga[]>;
 
   /**
-   * Puts a stream aside with the reason; its actor is refused until it is released. Appends to it are conflicts, so that
-   * an activation that lives elsewhere loads the stream and finds the reason.
+   * Puts a stream into quarantine with the reason; its actor is refused until it is released. Appends to it are
+   * conflicts, so that an activation that lives elsewhere loads the stream and finds the reason.
    */
   quarantine(stream: string, reason: string): Promise<void>;
   release(stream: string): Promise<void>;
@@ -212,6 +215,6 @@ export interface EventStore {
 
   /** Milliseconds since the epoch on the database's clock. */
   now(): Promise<number>;
-  /** Finishes what is queued, then closes. Later appends fail. */
+  /** Finishes the queued appends, then closes. Later appends fail. */
   close(): Promise<void>;
 }

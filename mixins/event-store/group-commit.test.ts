@@ -56,7 +56,7 @@ function scripted({ lanes = 1, batchAppends = 512 } = {}) {
   return { commits, batches, settled, verdicts, submit };
 }
 
-test("what arrives in one tick of an idle store is one batch, what waits behind it is the next", async () => {
+test("appends of one tick of an idle store are one batch, those that wait behind it are the next", async () => {
   const { batches, submit } = scripted();
   submit("a", append("s.1", "a"));
   submit("b", append("s.2", "b"));
@@ -120,7 +120,7 @@ test("P2 what waits behind a duplicate is withdrawn as a conflict", async () => 
   expect(batches).toHaveLength(1);
 });
 
-test("what is decided anew while verdicts are settled goes out", async () => {
+test("an append that is decided anew while verdicts are settled goes out", async () => {
   const { commits, batches, submit } = scripted();
   commits.append(append("s.1", "a"), () => submit("a again", append("s.1", "a", 7)));
   await turn();
@@ -186,7 +186,7 @@ test("a commit that throws fails its batch and what waits for its streams; other
   expect(batches[1]!.ids).toEqual(["c"]);
   await batches[1]!.fail(new Unavailable("STORE_UNAVAILABLE"));
   expect(outcome("c")).toBe("none");
-  // What does not say what became of the batch has not ruled out that it is stored.
+  // An error that does not tell the batch's outcome has not ruled out that it is stored.
   submit("d", append("s.4", "d"));
   await turn();
   await batches[2]!.fail(new Error("disk on fire"));

@@ -1,12 +1,12 @@
-// Group commit. What waits when the previous commit returns goes out as one batch. There is no timer: an idle store
-// commits at once, a busy one batches by itself. Guards P2 and P3 on this side of the database:
+// Group commit. All appends that wait when the previous commit returns go out as one batch. There is no timer: an idle
+// store commits at once, a busy one batches by itself. Guards P2 and P3 on this side of the database:
 //
-//   1. A stream belongs to one lane and a lane has one batch in flight, so what follows a failed append is still in our
-//      queue: it is withdrawn, never sent. Sent, it could commit on top of a state that its decision never saw.
+//   1. A stream belongs to one lane and a lane has one batch in flight, so the appends after a failed one are still in our
+//      queue: they are withdrawn, never sent. Sent, one could commit on top of a state that its decision never saw.
 //   2. A twin (same command id and stream) of an append that waits or is in flight is not sent. It takes its verdict
 //      from the first: sent with it, the two would collide in one transaction and fail the neighbours as well.
 //   3. Verdicts are settled synchronously, in the order of submission within a stream, the withdrawn ones after their
-//      batch's. What comes after the close fails once its lane is idle: answered at once, it would overtake what is in
+//      batch's. An append after the close fails once its lane is idle: answered at once, it would overtake those in
 //      flight.
 import { Unavailable } from "../kernel/index.ts";
 import { bucketOf, moved } from "./buckets.ts";
@@ -52,7 +52,7 @@ export class GroupCommit {
     return this.#laneOf(upkeep.stream).write(upkeep);
   }
 
-  /** Refuses what comes from now on and resolves when everything before it is settled. */
+  /** Refuses new appends from now on and resolves when all earlier ones are settled. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#lanes.map(lane => lane.idle()));
@@ -111,9 +111,10 @@ class Lane {
   }
 
   /**
-   * A batch leaves at the end of the tick, so that what arrives together goes together; or once half of what the last
-   * round held waits: that half commits while the loop decides the other one. With 10 µs of work a command on the loop,
-   * halves gave 75,000 appends/s instead of 50,000 for 256 callers, and 68,000 instead of 46,000 for 64 on one stream.
+   * A batch leaves at the end of the tick, so that appends which arrive together go together; or once half of what the
+   * last round held waits: that half commits while the loop decides the other one. With 10 µs of work a command on the
+   * loop, halves gave 75,000 appends/s instead of 50,000 for 256 callers, and 68,000 instead of 46,000 for 64 on one
+   * stream.
    */
   #schedule(): void {
     this.#busy = true;
@@ -158,7 +159,8 @@ class Lane {
     if (this.#queue.length > 0 || this.#upkeep.length > 0) this.#schedule();
     else this.#busy = false;
     const settled = withdrawn.length === 0 ? batch : [...batch, ...withdrawn];
-    // All are forgotten before the first is told: who repeats at once must not join one that has failed already.
+    // All are forgotten before the first is settled: a caller that repeats at once must not join an append that has
+    // failed already.
     for (const waiting of settled) this.#forget(waiting);
     for (const waiting of settled) surfacing(() => waiting.settle(waiting.verdict!));
     for (const { upkeep: item, settle } of upkeep)
@@ -166,7 +168,7 @@ class Lane {
     if (!this.#busy) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
-  /** The longest-waiting appends. A twin ends its stream's part: what was decided after it rests on its second effect. */
+  /** The longest-waiting appends. A twin ends its stream's part: later decisions rest on its second effect. */
   #takeBatch(): Waiting[] {
     const batch: Waiting[] = [];
     const rest: Waiting[] = [];
@@ -198,7 +200,7 @@ class Lane {
     return this.#upkeep.splice(0, taken);
   }
 
-  /** Gives the twins of the batch their verdict, and takes what waits behind a failed append out of the queue. */
+  /** Gives the twins of the batch their verdict, and takes the appends behind a failed one out of the queue. */
   #withdraw(batch: readonly Waiting[]): readonly Waiting[] {
     const failed = new Map<string, Verdict>();
     for (const waiting of batch) {
@@ -245,7 +247,7 @@ function twinVerdict({ append, verdict }: Waiting): Verdict {
   return { kind: "duplicate", first: { commandId: commandId!, kind, fingerprint, version: verdict!.version, answer } };
 }
 
-/** What becomes of the appends that wait behind this verdict on the same stream. They were never sent. */
+/** The verdict of the appends that wait behind this one on the same stream. They were never sent. */
 function withdrawal(verdict: Verdict): Verdict {
   if (verdict.kind === "fenced") return { kind: "fenced", unsent: true };
   if (verdict.kind !== "failed") return { kind: "conflict" };
@@ -256,7 +258,7 @@ function withdrawal(verdict: Verdict): Verdict {
   return { kind: "failed", error };
 }
 
-/** A dialect says what became of the batch; an error that does not is a bug of ours, and the batch may be stored. */
+/** A dialect's error tells the batch's outcome; any other error is a bug of ours, and the batch may be stored. */
 const asUnavailable = (error: unknown): Error =>
   error instanceof Unavailable
     ? error

@@ -21,19 +21,19 @@ export const limits = {
    * smaller batches, which cost more each.
    */
   lanes: 2,
-  /** Events of one read from Postgres: its server waits for nobody, but our loop decodes them in one go. */
+  /** Events of one read from Postgres: no commit waits behind the read, but our loop decodes them in one go. */
   pageEvents: 2_000,
   /** Streams of one statement that loads, and events of each that come with it; a longer one is read on by itself. */
   streamsOfLoad: 64,
   eventsOfLoad: 200,
-  /** Milliseconds to try for a connection before what was never sent fails: a server restarts in less. */
+  /** Milliseconds to try for a connection before a batch that was never sent fails: a server restarts in less. */
   connectMs: 3_000,
   /** Milliseconds to wait for the server's reply: longer than it lets a statement run. Then the outcome is unknown. */
   replyMs: 20_000,
   /** Milliseconds to find out an unknown outcome by re-submitting the batch; the lane stands still meanwhile. */
   unknownMs: 30_000,
 
-  /** Looks for the owner of a bucket, and milliseconds between two: what is left of a sealed bucket is copied in less. */
+  /** Looks for the owner of a bucket, and milliseconds between two: the rest of a sealed bucket is copied in less. */
   ownerLooks: 50,
   ownerLookMs: 100,
 } as const;

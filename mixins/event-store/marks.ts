@@ -1,7 +1,7 @@
-// Whose log a place is in. A cursor is only a number: in a log that was put back from an older copy the same number is
-// another event, or none yet, and a reader that goes on there passes over what is written next. So a place has a mark
-// beside its cursor: the log's identity, and the last event before the place with a digest of what it says. The owner
-// looks both up before it reads on from there.
+// Tells which log a place belongs to. A cursor is only a number: in a log that was put back from an older copy the same
+// number is another event, or none yet, and a reader that goes on there passes over the events that are written next.
+// So a place has a mark beside its cursor: the log's identity, and the last event before the place with a digest of its
+// content. The owner looks both up before it reads on from there.
 //
 //   restored  the copy ends before the place, or other events have been written since: the event is missing or differs
 //   reset     the database is new: its identity differs
@@ -15,7 +15,7 @@ import type { Cursor, EventStore, StoredEvent } from "./event-store.ts";
 
 /** Opaque to readers. */
 export type Mark = string;
-/** Of one database: identity of its log, the stream and version of the event, its digest. */
+/** The mark of one database: identity of its log, the stream and version of the event, its digest. */
 type Part = readonly [log: string, stream: string, version: number, digest: string];
 type Parts = Readonly<Record<string, Part>>;
 
@@ -41,13 +41,13 @@ export const markOfShards = (marks: ReadonlyMap<number, Mark>): Mark | undefined
     ? undefined
     : JSON.stringify(Object.fromEntries([...marks].map(([shard, mark]) => [shard, partsOf(mark)!["0"]])));
 
-/** Mark of the place after a page: of databases that had nothing new in it, the mark before it. */
+/** Mark of the place after a page: a database without a new event in it keeps the mark before it. */
 export function nextMark(before: Mark | undefined, page: Mark | undefined): Mark | undefined {
   if (page === undefined || before === undefined) return page ?? before;
   return JSON.stringify({ ...partsOf(before), ...partsOf(page) });
 }
 
-/** The event that each part of a mark names. Undefined for what is no mark. */
+/** The event that each part of a mark names. Undefined for text that is no mark. */
 export function partsOf(mark: Mark): Parts | undefined {
   try {
     const parts: unknown = JSON.parse(mark);
@@ -81,8 +81,8 @@ export class PlaceChecks {
   }
 
   /**
-   * A place that this store has just given. One that it has given before, as to a reader that waits at the log's end, is
-   * good no longer for that: the log may be put back under the node.
+   * A place that this store has just given. Giving it again, as to a reader that waits at the log's end, does not keep
+   * it good for longer: the log may be put back under the node.
    */
   given(cursor: Cursor, mark: Mark | undefined): void {
     if (!this.#good.has(`${cursor} ${mark}`)) this.#remember(cursor, mark);
@@ -118,7 +118,7 @@ async function faultOf(log: Log, cursor: Cursor, mark: Mark | undefined): Promis
   const identities = await log.identities();
   for (const [shard, place] of places) {
     const part = parts[shard];
-    // Of a place that an older release has written nothing but the number is known.
+    // An older release has written the place without a mark: only its number is known.
     if (part === undefined) continue;
     const [identity, stream, version, digest] = part;
     const event = `${stream}@${version}, the last event before the place,`;

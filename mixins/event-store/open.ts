@@ -11,7 +11,10 @@ export interface StoreOptions {
   readonly onCommit?: CommitObserver;
   /** Called when the writer has died and is started anew; nothing acknowledged is lost. */
   readonly onWriterDeath?: (cause: Error) => void;
-  /** Told what takes long while the store opens: the events of a restored dump get new transaction ids first. */
+  /**
+   * Gets messages of steps that take long while the store opens: the events of a restored dump get new transaction ids
+   * first.
+   */
   readonly onOpening?: (message: string) => void;
 }
 

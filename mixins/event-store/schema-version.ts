@@ -1,6 +1,6 @@
 import { storeErrors } from "./errors.ts";
 
-/** The newest step that a store's tables have, and what its release says of older code. */
+/** The newest step that a store's tables have, and the oldest code that may use them. */
 export interface SchemaVersion {
   readonly version: number;
   /** Number of the oldest schema whose code may go on with these tables; null: no older one. */

@@ -16,7 +16,7 @@ export { openEventStore, type StoreOptions } from "./open.ts";
 const stores = new WeakMap<Service, Promise<EventStore>>();
 
 /**
- * The service's event store, on the service's own database: opened by whoever asks first, closed with the broker after
+ * The service's event store, on the service's own database: opened at the first request, closed with the broker after
  * all services have stopped.
  */
 export function eventStoreOf(service: Service): Promise<EventStore> {

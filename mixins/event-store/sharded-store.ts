@@ -1,13 +1,14 @@
-// One store on several databases. A stream lies on the shard that owns its bucket; which one that is the databases say,
-// never we: our map is a hint, and every append and read is checked against it there. When a bucket has moved, the
-// append is fenced and the read refused; we look again, and whoever decided loads the stream from its new owner.
+// One store on several databases. A stream lies on the shard that owns its bucket. Only the databases decide which one
+// that is: our map is a hint, and every append and read is checked against it there. When a bucket has moved, the
+// append is fenced and the read refused; we read the map again, and the activation loads the stream from its new owner.
 //
 // A bucket that is sealed is owned nowhere for the moment that its last rows need: a read waits for its new owner, an
 // append stays fenced until the actor has loaded from there.
 //
 // A stream's verdicts come in the order of its appends, also while the map changes. The appends that a stream has in
 // flight (its flight) are all at one shard. One that belongs elsewhere by now, or comes after a `fenced` one, is fenced
-// without being sent, once the flight has landed: sent to the new owner, it would overtake what the old one still has.
+// without being sent, once the flight has landed: sent to the new owner, it would overtake the appends that the old one
+// still has.
 import { setTimeout as sleep } from "node:timers/promises";
 import { BUCKETS, bucketOf, moved } from "./buckets.ts";
 import { cursorOf, placesOf } from "./cursors.ts";
@@ -27,7 +28,7 @@ export interface StoreShard {
 
 /**
  * Opens the map. Throws Bug `STORE_INCOMPLETE` when a bucket is on none of the shards. One that is sealed is no reason: its
- * move may have been killed, and the others' commands need not wait until somebody goes on with it.
+ * move may have been killed, and the others' commands need not wait until an operator goes on with it.
  */
 export async function shardedStore(shards: readonly StoreShard[]): Promise<EventStore> {
   let map = await readMap(shards);
@@ -58,7 +59,7 @@ async function readMap(shards: readonly StoreShard[]): Promise<Int16Array> {
   return map;
 }
 
-/** What a stream has in flight, and who waits for it to land. */
+/** The appends that a stream has in flight, and those that wait until they have landed. */
 interface Flight {
   readonly shard: number;
   appends: number;
@@ -78,7 +79,7 @@ class ShardedStore implements EventStore {
     this.#map = map;
   }
 
-  /** Reads the map anew; whoever asks meanwhile joins. */
+  /** Reads the map anew; calls meanwhile share the reading. */
   #lookAgain(): Promise<void> {
     return (this.#looking ??= readMap(this.#shards)
       .then(map => void (this.#map = map))
@@ -108,13 +109,13 @@ class ShardedStore implements EventStore {
       if (own.appends === 0) this.#flights.delete(stream);
       if (verdict.kind === "fenced") {
         own.isFenced = true;
-        // Whoever decided loads the stream next, which finds the new owner, unless the map knows it already.
+        // The activation loads the stream next, which finds the new owner, unless the map knows it already.
         if (this.#map[bucket] === owner) this.#map[bucket] = NOWHERE;
       }
       try {
         settle(verdict);
       } finally {
-        // Not at once: what throws here must not keep the others from their verdict.
+        // Not at once: an error here must not keep the others from their verdict.
         if (own.appends === 0) for (const waiting of own.waiting.splice(0)) queueMicrotask(() => waiting(UNSENT));
       }
     });
@@ -171,7 +172,7 @@ class ShardedStore implements EventStore {
     const places = placesOf(cursor);
     const events: StoredEvent[] = [];
     const marks = new Map<number, Mark>();
-    // Equal shares, then what is left to those that have more: a page that is not full says that there is no more.
+    // Equal shares, then the rest to shards that have more: a page that is not full says that there is no more.
     let having = this.#shards;
     while (having.length > 0 && events.length < limit) {
       const left = limit - events.length;

@@ -5,7 +5,7 @@ import { storeErrors } from "./errors.ts";
 export type Upcasters = { readonly [version: number]: ((data: any) => any) | undefined };
 
 /**
- * Old event data in today's shape: one step a version, when read; what is stored never changes. Throws Bug
+ * Old event data in today's shape: one step a version, when read; stored events never change. Throws Bug
  * `UPCASTER_MISSING`, `UPCASTER_WRONG` for a step whose result is no data, and `EVENT_NEWER` for an event that a newer
  * release wrote; and what a step throws.
  */
@@ -28,7 +28,7 @@ export function upcast(
   return lifted;
 }
 
-/** An object that others can be told: a page of the log with a BigInt or a cycle in it could not be sent to anyone. */
+/** An object that can be sent: a page of the log with a BigInt or a cycle in it could not. */
 function isData(lifted: unknown): boolean {
   if (isPromise(lifted) || typeof lifted !== "object" || lifted === null) return false;
   try {

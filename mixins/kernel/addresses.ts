@@ -1,5 +1,5 @@
-// Where the services of this process listen: each one that opens a port says so, and what tells a person how to reach the
-// process reads it here instead of reaching into the service's instance.
+// Where the services of this process listen: each service that opens a port says so, and code that tells a person how to
+// reach the process reads it here instead of reaching into the service's instance.
 
 const addresses = new WeakMap<object, Map<string, string>>();
 

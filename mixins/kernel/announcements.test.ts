@@ -26,7 +26,7 @@ test("lines without a heading get one; a process that has nothing to tell writes
   expect(announcedText([{ lines: () => [] }])).toBe("");
 });
 
-test("what was taken is not kept: a password stays in memory no longer than it is needed", () => {
+test("announcements that were taken are not kept: a password stays in memory no longer than it is needed", () => {
   const broker = {};
   announce({ broker }, { lines: () => [["admin", "secret"]] });
   expect(takeAnnouncements(broker)).toHaveLength(1);

@@ -1,24 +1,27 @@
-// What a start tells the person at the terminal, in one block once every service of the process is ready: addresses, and the
-// password of the first administrator. Services announce it here; the broker's middleware prints it. It goes to the standard
-// output and never through the logger, since logs are shipped and kept.
+// The lines that a start tells the person at the terminal, in one block once every service of the process is ready:
+// addresses, and the password of the first administrator. Services announce it here; the broker's middleware prints it. It
+// goes to the standard output and never through the logger, since logs are shipped and kept.
 
 export interface Announcement {
   /** First line of the block, `The hotel is open.`; of several the last. */
   readonly heading?: string;
   /** Label and text of each line; read when the block is printed. */
   lines(this: void): readonly (readonly [label: string, text: string])[];
-  /** Runs once the block is printed: what is shown only once notes here that a person has seen it. */
+  /** Runs once the block is printed: a line that is shown only once notes here that a person has seen it. */
   shown?(this: void): Promise<void>;
 }
 
 const announcements = new WeakMap<object, Announcement[]>();
 
-/** Adds to what this process tells. Call it in `created` or `started`, or before the service says that it is ready. */
+/**
+ * Adds lines to the block of this process. Call it in `created` or `started`, or before the service says that it is
+ * ready.
+ */
 export function announce({ broker }: { broker: object }, announcement: Announcement): void {
   announcements.set(broker, [...(announcements.get(broker) ?? []), announcement]);
 }
 
-/** What the services have announced so far; it is not kept any longer. */
+/** Takes the announcements so far; they are not kept any longer. */
 export function takeAnnouncements(broker: object): readonly Announcement[] {
   const taken = announcements.get(broker) ?? [];
   announcements.delete(broker);

@@ -1,7 +1,7 @@
 /**
  * Milliseconds to wait before attempt `attempt` (1 = first retry): exponential, capped, with equal
- * jitter: half of it fixed, half random, so that what failed together does not come back together
- * (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+ * jitter: half of it fixed, half random, so that calls which failed together do not come back together (M. Brooker,
+ * "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
  */
 export function backoffMs(
   attempt: number,

@@ -35,7 +35,7 @@ test("values fill the words; the field is named with them; a better message repl
   });
 });
 
-test("what a body names and is not there is the body's mistake", () => {
+test("a missing thing that a body names is the body's mistake", () => {
   expect(errors.REWARD_NOT_FOUND().code).toBe(404);
   expect(errors.REWARD_NOT_FOUND({ inBody: true, field: "rewardId" }).code).toBe(422);
 });
@@ -55,9 +55,9 @@ test("unavailable: 503 says that nothing was done, 504 that it is not known", ()
 
 test("a bug keeps its state and its cause beside the values of its words", () => {
   const cause = new Error("x");
-  const bug = errors.HOLE({ stream: "order.1", cause, state: { n: 1 } });
+  const bug = errors.HOLE({ stream: "loan.1", cause, state: { n: 1 } });
   expect(bug).toBeInstanceOf(Bug);
-  expect(bug).toMatchObject({ code: 500, message: "order.1 ends too early", cause });
+  expect(bug).toMatchObject({ code: 500, message: "loan.1 ends too early", cause });
   expect(bug.data).toEqual({ family: "bug", state: { n: 1 } });
 });
 
@@ -70,7 +70,7 @@ test("codes alone are a catalogue: 404 for what is not found, else 409", () => {
 test("a code that is not upper case is refused at the start", () =>
   expect(() => defineErrors({ notFound: { status: 404, says: "", todo: "" } })).toThrow('"notFound" is no code'));
 
-test("what does not compile: an unknown code, a value that is missing, an option of another family", () => {
+test("the compiler refuses an unknown code, a value that is missing, an option of another family", () => {
   const never = () => [
     // @ts-expect-error an unknown code
     errors.ACCOUNT_EXIST(),

@@ -1,5 +1,5 @@
-// The errors of a floor or a service in one table: code, status, what it says, and what its reader can do. Code throws a
-// named one, so that a misspelt code does not compile and a code has one status. `docs/errors.md` is generated from them.
+// The errors of a floor or a service in one table: code, status, message, and advice for the reader. Code throws a named
+// one, so that a misspelt code does not compile and a code has one status. `docs/errors.md` is generated from them.
 //
 //   export const gatewayErrors = defineErrors({
 //     BODY_TOO_LARGE: { status: 413, says: "the body has more than {bytes} bytes", todo: "send less" },
@@ -16,19 +16,19 @@ interface Text {
    * value that the thrower gives.
    */
   readonly says: string;
-  /** What the reader can do, as an imperative clause. */
+  /** Advice to the reader, as an imperative clause. */
   readonly todo: string;
 }
 /** The domain says no. */
 export interface RefusalDefinition extends Text {
   readonly status: RefusalStatus;
-  /** Status where the client named in a body what is not there: a 404 would say that the URL is wrong. */
+  /** Status where the client named a missing thing in a body: a 404 would say that the URL is wrong. */
   readonly inBody?: 422;
 }
 /** Not now. 503: nothing was done. 504: it is not known whether the request took effect. */
 export interface UnavailableDefinition extends Text {
   readonly status: 503 | 504;
-  /** Of a 503: it is thrown with `outcome: "unknown"` too, and is a 504 then. */
+  /** For a 503: whether it is also thrown with `outcome: "unknown"`, and is a 504 then. */
   readonly unknown?: 504;
   /** Milliseconds after which a repetition makes sense, unless the thrower says otherwise. Default 100. */
   readonly retryAfterMs?: number;
@@ -45,13 +45,13 @@ interface RefusalOptions {
   readonly errors?: readonly Issue[];
   /** Milliseconds after which the rule may say otherwise. */
   readonly retryAfterMs?: number;
-  /** What the client needs to go on, by name: further members of the problem over HTTP (RFC 9457, 3.2). */
+  /** Values that the client needs to go on, by name: further members of the problem over HTTP (RFC 9457, 3.2). */
   readonly members?: Readonly<Record<string, unknown>>;
 }
 interface UnavailableOptions {
   /** Milliseconds. */
   readonly retryAfterMs?: number;
-  /** Another node may have what this one lacks: the hop that called asks each of the others once. */
+  /** Another node may succeed where this one cannot: the hop that called asks each of the others once. */
   readonly elsewhere?: boolean;
   readonly cause?: unknown;
 }

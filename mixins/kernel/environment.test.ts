@@ -45,7 +45,7 @@ const declared = (...declarations: Declaration[]) => ({
 const read = (env: Record<string, string>, declaration: Declaration = kinds) =>
   readEnvironment(env, declared(nodeEnvironment, declaration));
 
-test("what is not set has its default, or is undefined", () => {
+test("a variable that is not set has its default, or is undefined", () => {
   const values = kinds.of(read({ GREETING: "", COUNT: "  " }));
   expect({ ...values }).toEqual({
     COUNT: 3,
@@ -62,7 +62,7 @@ test("what is not set has its default, or is undefined", () => {
   expect(values["<SERVICE>_LIMIT"]("bookings")).toBe(5);
 });
 
-test("what is set is of its kind, without blanks at its ends unless they belong to it", () => {
+test("a variable that is set is of its kind, without blanks at its ends unless they belong to it", () => {
   const values = kinds.of(
     read({
       COUNT: " 10 ",

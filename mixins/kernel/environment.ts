@@ -28,7 +28,7 @@ export interface Declaration<V extends Variables = Variables> {
 
 /** Everything that a process's code declares, for a start to check. */
 export interface Declared {
-  /** Names of all services: of these there are variables, and SERVICES names some of them. */
+  /** Names of all services: each has variables, and SERVICES names some of them. */
   readonly services: readonly string[];
   readonly declarations: readonly Declaration[];
   readonly failpoints: readonly string[];
@@ -73,8 +73,8 @@ export const isDeclaration = (value: unknown): value is Declaration =>
   typeof value === "object" && value !== null && "variables" in value && "of" in value;
 
 /**
- * The environment of one process. Its own properties are the values that were read of it and that may be seen: Moleculer
- * lists a broker's options, and these among them, in the REPL's `info` and to every caller of `$node.options`.
+ * The environment of one process. Its own properties are the values that were read and may be shown: Moleculer lists a
+ * broker's options, and these among them, in the REPL's `info` and to every caller of `$node.options`.
  */
 export class Environment {
   readonly #env: Readonly<Record<string, string | undefined>>;

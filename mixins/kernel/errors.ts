@@ -17,14 +17,15 @@ export interface ErrorData {
   readonly retryAfterMs?: number;
   readonly members?: Readonly<Record<string, unknown>>;
   readonly outcome?: Outcome;
-  /** Another node may have what this one lacks: the hop that called asks each of the others once. */
+  /** Another node may succeed where this one cannot: the hop that called asks each of the others once. */
   readonly elsewhere?: true;
   readonly [detail: string]: unknown;
 }
 
 /**
- * A start, or a command that an operator typed, cannot go on until they put something right: one line that says what. It
- * has no stack, which would tell them nothing. Beside the three families: no caller ever meets it.
+ * A start, or a command that an operator typed, cannot go on until the operator corrects something, which the message
+ * names in one line. It has no stack, which would not help an operator. It belongs to none of the three families: no
+ * caller ever gets it.
  */
 export class Misconfigured extends Error {
   constructor(message: string) {
@@ -59,9 +60,9 @@ export interface RefusalDetail {
   /** HTTP status. Default: 404 for a rule that ends in `_NOT_FOUND`, else 409. */
   readonly status?: number;
   readonly errors?: readonly Issue[];
-  /** Milliseconds after which the rule may say otherwise: of a limit on how often something may be done. */
+  /** Milliseconds after which the rule may say otherwise, for a limit on how often something may be done. */
   readonly retryAfterMs?: number;
-  /** What the client needs to go on, by name: further members of the problem over HTTP (RFC 9457, 3.2). */
+  /** Values that the client needs to go on, by name: further members of the problem over HTTP (RFC 9457, 3.2). */
   readonly members?: Readonly<Record<string, unknown>>;
 }
 
@@ -104,7 +105,7 @@ export class Bug extends HouseError {
 }
 
 type Coded = { code?: unknown; retryable?: unknown; data?: { family?: unknown; outcome?: unknown } };
-/** The fields that decide. What an author's code threw may be anything, also an object whose getters throw. */
+/** The fields that decide. An author's code may throw anything, also an object whose getters throw. */
 function coded(error: unknown): Coded {
   if (typeof error !== "object" || error === null) return {};
   try {
@@ -127,12 +128,12 @@ export function isRetryable(error: unknown): boolean {
   return coded(error).retryable === true;
 }
 
-/** What is known about the effect of a call that failed so. Unmarked errors count as unknown. */
+/** Whether a call that failed with this error may have taken effect. Unmarked errors count as unknown. */
 export function outcomeOf(error: unknown): Outcome {
   return coded(error).data?.outcome === "none" ? "none" : "unknown";
 }
 
-/** Characters of a message in a journal or a dead letter: a longer one helps nobody, and has to pass the bus. */
+/** Characters of a message in a journal or a dead letter: a longer one does not help, and has to pass the bus. */
 const MESSAGE_MAX = 2_000;
 
 /** An error as plain data, for journals and dead letters: no stack, no cause. Never throws, whatever was thrown. */
@@ -163,8 +164,8 @@ function textOf(thrown: unknown): string {
 }
 
 /**
- * What an author's code threw, as an Error that can be logged and sent: one that can be read is passed on as it is, anything
- * else becomes a plain Error with what can be read of it.
+ * A value that an author's code threw, as an Error that can be logged and sent: an Error that can be read is passed on as it
+ * is, anything else becomes a plain Error with the readable parts.
  */
 export function asError(thrown: unknown): Error {
   if (isReadableError(thrown)) return thrown;
@@ -173,8 +174,8 @@ export function asError(thrown: unknown): Error {
 }
 
 /**
- * Whether an author's code gave a promise where a value is due, as an `async` function does. It is taken care of: its
- * rejection would be nobody's, and end the process.
+ * Whether an author's code gave a promise where a value is due, as an `async` function does. Its rejection gets a
+ * handler, since an unhandled one ends the process.
  */
 export function isPromise(given: unknown): boolean {
   if (typeof (given as { then?: unknown } | null | undefined)?.then !== "function") return false;
@@ -182,7 +183,7 @@ export function isPromise(given: unknown): boolean {
   return true;
 }
 
-/** What a logger and the wire read of an error. */
+/** The fields of an error that a logger and the wire read. */
 const READ = ["name", "message", "stack", "code", "type", "retryable", "data"];
 function isReadableError(thrown: unknown): thrown is Error {
   try {

@@ -1,9 +1,9 @@
-// What travels with a call besides its params, in Moleculer's call headers. Never in `meta`: nested calls inherit meta,
-// and a command id that a nested call inherits would make two commands one.
+// Values that travel with a call besides its params, in Moleculer's call headers. Never in `meta`: nested calls inherit
+// meta, and a command id that a nested call inherits would make two commands one.
 
 /** Id of the command that this call is. */
 export const COMMAND_ID = "command-id";
-/** The command was sent before, and its reply was lost: what it did then is found by its id, not decided anew. */
+/** The command was sent before, and its reply was lost: its outcome is found by its id, not decided anew. */
 export const REPEATED = "command-repeated";
 /** Actors that wait for this call (`loan.42>book.7`): a call that comes back to one of them is a cycle. */
 export const CALL_CHAIN = "call-chain";

@@ -1,5 +1,5 @@
-// Ids. Entities get UUIDv7 (RFC 9562: time-ordered, so index pages fill in order); what must come out the same on
-// every retry is derived by UUIDv5 or spelled out as a command id.
+// Ids. Entities get UUIDv7 (RFC 9562: time-ordered, so index pages fill in order); ids that must come out the same on
+// every retry are derived by UUIDv5 or spelled out as a command id.
 import { hash, randomFillSync } from "node:crypto";
 import { v7 } from "uuid";
 
@@ -36,7 +36,7 @@ export function newId(): string {
 
 /**
  * The same parts give the same UUID (v5, RFC 9562), on any node and after any loss. Parts are length-prefixed. By Node's
- * own hash in one call: the package's v5 takes four times as long, and each order's id is made this way.
+ * own hash in one call: the package's v5 takes four times as long, and the ids of new actors are made this way.
  */
 export function idFrom(...parts: readonly string[]): string {
   const name = Buffer.from(parts.map(part => `${part.length}:${part}`).join(""));

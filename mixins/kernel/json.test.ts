@@ -15,12 +15,12 @@ test.each(['a"b', "back\\slash", "line\nbreak", "\0", "half \ud83d", "ü 😀", 
 );
 
 test("P3 the fingerprint of a command is the one that is recorded with it", () => {
-  expect(fingerprintOf("place", { lines: [{ quantity: 1, productId: "p" }], note: 'a "b"' })).toBe(
-    "y8WzAbN-ZyRFPsPogasU5YPTfMy0fdwXwP9DtnacLtY",
+  expect(fingerprintOf("place", { lines: [{ quantity: 1, bookId: "p" }], note: 'a "b"' })).toBe(
+    "uUvqejOTaruFpNP-_7StniMjJ1uBOxPynDWtwxWS69A",
   );
 });
 
-test("what is stored of a value is what is read of it", () => {
+test("a stored value is read as it was", () => {
   const value = { text: "null", nothing: null, list: [null, 1], left: undefined, nested: { n: -0.5 } };
   expect(JSON.parse(storableJson(value, "x"))).toEqual(value);
 });

@@ -21,7 +21,7 @@ const PLAIN = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
 /** Most text needs no escape, and to find that out costs a fifth of what `JSON.stringify` does. */
 const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
 
-/** Fingerprint of a command: what must be equal when its id is repeated (SHA-256, base64url, 43 characters). */
+/** Fingerprint of a command, equal when its id is repeated rightly (SHA-256, base64url, 43 characters). */
 export const fingerprintOf = (kind: string, params: unknown): string =>
   hash("sha256", `${kind}\n${canonicalJson(params)}`, "base64url");
 

@@ -1,6 +1,6 @@
 /**
- * A wait that can be ended early: a loop waits for its next turn here, and whatever stops or wakes the loop calls `end`.
- * It holds one wait at a time. It remembers nothing: `end` before `wait` does not shorten the wait.
+ * A wait that can be ended early: a loop waits for its next turn here, and the code that stops or wakes the loop calls
+ * `end`. It holds one wait at a time. It remembers nothing: `end` before `wait` does not shorten the wait.
  */
 export class Pause {
   #end: (() => void) | undefined;

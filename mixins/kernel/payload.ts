@@ -1,8 +1,7 @@
-// How large a packet may be. The bus decides: its server takes no larger one, and what is committed must be carried later.
+// The size of a packet. The bus decides: its server takes no larger one, and a committed event must be carried later.
 
 /**
- * Bytes of a packet, where no bus says otherwise: what NATS carries unless it is told to carry more. A start refuses a
- * server that carries less.
+ * Bytes of a packet, where no bus says otherwise: NATS's default. A start refuses a server that carries less.
  */
 export const PAYLOAD_BYTES = 1_048_576;
 
@@ -12,7 +11,7 @@ export function payloadBytesMax(broker: object): number {
   return transit?.tx?.payloadBytesMax ?? PAYLOAD_BYTES;
 }
 
-/** Bytes of what travels in a packet among others: an event with its envelope in a page of the log, an answer. */
+/** Bytes of an item that shares a packet with others: an event with its envelope in a page of the log, an answer. */
 export const contentBytesMax = (broker: object): number => Math.floor(payloadBytesMax(broker) / 2);
 
 /** Bytes of a text as it is sent. To count them costs as much as to read it, so a short one is not counted. */

@@ -15,7 +15,7 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
 
-test("what is missing is made for this user alone, whatever the umask", () => {
+test("missing files are made for this user alone, under any umask", () => {
   const before = process.umask(0);
   try {
     makePrivate(file);
@@ -25,7 +25,7 @@ test("what is missing is made for this user alone, whatever the umask", () => {
   expect([modeOf(folder), modeOf(file), exposedOf(file)]).toEqual(["700", "600", []]);
 });
 
-test("what others could read is taken from them, with what it holds", () => {
+test("files that others could read are closed to them, and keep their content", () => {
   mkdirSync(folder, { mode: 0o755 });
   for (const path of [file, `${file}-wal`, `${file}-shm`]) {
     writeFileSync(path, "kept");

@@ -1,16 +1,16 @@
-// Files that hold keys, passwords' hashes and people's data: for the user that runs this alone, whatever the umask is and
-// whoever made the folder.
+// Files that hold keys, password hashes and people's data: only the user of this process can read them, whatever the
+// umask is and whichever user made the folder.
 import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** The bits that let others in: those of the group and of everybody. */
+/** Permission bits of the group and of all other users. */
 const OTHERS = 0o077;
-/** What SQLite puts beside a file, with the file's own mode. */
+/** Suffixes of the files that SQLite puts beside a database, with the database's mode. */
 const BESIDE = ["-wal", "-shm", "-journal"];
-/** What lies in a folder that is ours alone. A volume of its own has a `lost+found`. */
+/** Files in a folder that holds nothing but ours. A volume has a `lost+found`. */
 const OURS = /^lost\+found$|\.(sqlite3?|db)(-\w+)?$/;
 
-/** Makes the file and its folder where they are missing, 0600 and 0700, and closes what there is to others. */
+/** Makes the file (0600) and its folder (0700) where they are missing, and closes existing ones to other users. */
 export function makePrivate(filename: string): void {
   mkdirSync(dirname(filename), { recursive: true, mode: 0o700 });
   attempt(() => closeSync(openSync(filename, "wx", 0o600)));
@@ -18,8 +18,8 @@ export function makePrivate(filename: string): void {
 }
 
 /**
- * Takes from the file and its folder, as far as they are there, what lets others in. A folder in which something else lies
- * is left as it is: it may be the system's. Failures are left to whoever opens the file.
+ * Takes the permissions of other users from the file and its folder, as far as they exist. A folder that holds other files
+ * is left as it is: it may be the system's. A failure is not reported here: opening the file reports it.
  */
 export function closeToOthers(filename: string): void {
   const folder = dirname(filename);
@@ -30,16 +30,16 @@ export function closeToOthers(filename: string): void {
     });
 }
 
-/** Which of the file, what SQLite puts beside it, and its folder others may read or enter. */
+/** The paths that other users may read or enter: of the file, SQLite's files beside it, and its folder. */
 export function exposedOf(filename: string): string[] {
-  // Its modes are made up there.
+  // Windows has no such permissions: Node makes the modes up.
   if (process.platform === "win32") return [];
   return [dirname(filename), filename, ...BESIDE.map(suffix => filename + suffix)].filter(
     path => ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & OTHERS) !== 0,
   );
 }
 
-/** It is there already, or another's, or on a file system that cannot be written: opening it says so. */
+/** A file that exists, belongs to another user, or cannot be written is no error here: opening it reports that. */
 function attempt(change: () => void): void {
   try {
     change();

@@ -1,4 +1,4 @@
-// How an error is told over HTTP: `application/problem+json` (RFC 9457).
+// The form of an error over HTTP: `application/problem+json` (RFC 9457).
 
 export const PROBLEM_JSON = "application/problem+json";
 

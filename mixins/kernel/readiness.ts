@@ -1,5 +1,5 @@
-// Whether the services of this process can do their work: each declares it, and what answers a readiness probe collects it.
-// A broker calls a service started when its `started` hook has ended; what a service begins there and does not wait for
+// Whether the services of this process can do their work: each service declares it, and the readiness probe collects it. A
+// broker calls a service started when its `started` hook has ended; work that a service begins there without waiting for it
 // (data of a first start, a cache that fills) is known to that service alone.
 
 /** The method of a service schema that declares its readiness: `methods: { ready() { return this.filled; } }`. */

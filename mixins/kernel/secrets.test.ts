@@ -19,8 +19,8 @@ test(`no sentence with a URL in it shows its password, seed ${SEED}`, () => {
 });
 
 test.each([
-  ["DATABASE_URL", "postgres://shop:secret@db:5432/shop?x=1", "postgres://…@db:5432/shop"],
-  ["DATABASE_URL", "mysql://localhost/shop", "mysql://localhost/shop"],
+  ["DATABASE_URL", "postgres://library:secret@db:5432/library?x=1", "postgres://…@db:5432/library"],
+  ["DATABASE_URL", "mysql://localhost/library", "mysql://localhost/library"],
   ["DATABASE_URL", "sqlite:/etc/passwd", "sqlite:/etc/passwd"],
   ["DATABASE_URL", "secret", "…"],
   ["NATS_URL", "nats://a:4222,nats://b:4222", "nats://…"],
@@ -30,11 +30,11 @@ test.each([
 ])("%s=%s is shown as far as it can be", (variable, value, shown) => expect(shownValue(variable, value)).toBe(shown));
 
 test.each([
-  'connection string "shop:QXZJKVW0@db/shop"',
-  "postgres:/shop:QXZJKVW0@db/shop cannot be parsed",
-  "postgres//shop:QXZJKVW0@db/shop cannot be parsed",
-  'it holds {"user":"shop","password":"QXZJKVW0"}',
-  "user: shop, password: QXZJKVW0",
+  'connection string "library:QXZJKVW0@db/library"',
+  "postgres:/library:QXZJKVW0@db/library cannot be parsed",
+  "postgres//library:QXZJKVW0@db/library cannot be parsed",
+  'it holds {"user":"library","password":"QXZJKVW0"}',
+  "user: library, password: QXZJKVW0",
   "PGPASSWORD=QXZJKVW0",
   "DATABASE_PASSWORD = 'QXZJKVW0'",
   "api_key=QXZJKVW0",

@@ -56,7 +56,7 @@ function shownWholeUrl(value: string): string {
 /** `credentials`: up to and with the last `@`, if there is one. */
 function shownUrl(scheme: string, credentials: string, rest: string): string {
   const [address] = /^[^?#]*/.exec(rest)!;
-  // An `@` behind a `?` may be the query's own: then what follows it is the rest of a secret.
+  // An `@` behind a `?` may be the query's own: then the text after it is the rest of a secret.
   if (/[?#]/.test(credentials) || !ADDRESS.test(address)) return scheme + HIDDEN;
   return `${scheme}${credentials && `${HIDDEN}@`}${address}`;
 }

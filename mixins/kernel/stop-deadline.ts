@@ -1,4 +1,4 @@
-// How a broker stops: what ends before its services, and how long it may still wait for the work at hand.
+// How a broker stops: the work that ends before its services, and the time that is left for the work at hand.
 import { nodeEnvironment } from "./node-environment.ts";
 
 /** By broker, the instant at which its stop must be over: milliseconds of the monotonic clock. */

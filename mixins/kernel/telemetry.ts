@@ -16,10 +16,10 @@ export const METRICS = {
   consumerLagSeconds: "valence.consumer.lag.seconds",
   consumerStopped: "valence.consumer.stopped",
   deadLetters: "valence.consumer.dead-letters",
-  /** 1 while so many streams are set aside that the consumer reads no further. */
+  /** 1 while so many streams have failed that the consumer reads no further. */
   consumerFull: "valence.consumer.full",
   sagasOpen: "valence.saga.open",
   sagasStuck: "valence.saga.stuck",
-  /** Requests that a company outside refused for what we have set: credentials, address. */
+  /** Requests that an outside company refused because of our settings: credentials, address. */
   outsideRefusedTotal: "valence.outside.refused.total",
 } as const;

@@ -24,7 +24,7 @@ test("several lines end in LF, and may have tabs, but no more than a line else",
   for (const text of ["a\u202eb", "a\u001bb", "a\u0085b"]) expect(normalText(text, { lines: true })).toBeUndefined();
 });
 
-test("what would cost the square of its length is not composed", () => {
+test("a text that would cost the square of its length is not composed", () => {
   // Processor time: what others on this machine take does not count.
   const before = process.cpuUsage();
   expect(normalText(`a${"\u0315\u0300".repeat(50_000)}`)).toBeUndefined();

@@ -1,17 +1,17 @@
-/** Without control characters and half surrogate pairs: what every store, header and log keeps word for word. */
+/** Text without control characters and half surrogate pairs: every store, header and log keeps it word for word. */
 export const isPrintable = (text: string): boolean => /^[^\p{Cc}\p{Cs}]*$/u.test(text);
 
-/** What separates words, or takes no room at all: at the ends of a text nobody typed it on purpose. */
+/** Characters that separate words, or take no room at all: at the ends of a text nobody typed them on purpose. */
 const isBlank = (character: string): boolean => /[\s\u00ad\u180e\u200b\u2060]/u.test(character);
 const VISIBLE = /[^\s\p{Cc}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
-/** Control characters, line separators, and those that turn the direction of what stands around them. */
+/** Control characters, line separators, and characters that turn the direction of the text around them. */
 const UNFIT_LINE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}]/u;
 const UNFIT_LINES = /[^\P{Cc}\n\t]|[\p{Bidi_Control}\p{Cs}]/u;
 /** More marks on one letter than Unicode's stream-safe format has. To put them in order costs their square. */
 const TOO_MANY_MARKS = /\p{M}{31}/u;
 
-/** Without what is blank at its ends. A loop: a pattern for the end of a text is tried at each of its blanks. */
+/** The text without blanks at its ends. A loop: a pattern for the end of a text is tried at each of its blanks. */
 export function trimmed(text: string): string {
   let [from, to] = [0, text.length];
   while (from < to && isBlank(text[from]!)) from++;
@@ -33,7 +33,7 @@ export function normalText(text: string, { lines = false } = {}): string | undef
 
 /**
  * Text as it is searched for and sorted by: compatibility forms taken apart (NFKD), without marks, in lower case. `Éclair`
- * is `eclair`, and so is what another keyboard makes of it.
+ * is `eclair`, in whichever form a keyboard writes it.
  */
 export const foldedText = (text: string): string =>
   text.normalize("NFKD").replaceAll(/\p{M}/gu, "").toLowerCase().normalize("NFKD").replaceAll(/\p{M}/gu, "");

@@ -1,4 +1,4 @@
-// What the supervisor of one machine's workers and a worker say to each other, by the channel between parent and child.
+// Messages between the supervisor of one machine's workers and a worker, over the channel between parent and child.
 
 /** A worker's address for the others. */
 export interface Peer {
@@ -6,7 +6,7 @@ export interface Peer {
   /** TCP, on the loopback interface. */
   readonly port: number;
 }
-/** Another worker's address, or that it is gone. */
+/** Message with another worker's address, or without one when that worker is gone. */
 export type FromSupervisor = { readonly peer: Peer } | { readonly gone: string };
-/** That a worker can be reached, and that its services are there. */
+/** Message that a worker can be reached and that its services are there. */
 export type FromWorker = { readonly listening: Peer } | { readonly started: true };

@@ -176,7 +176,7 @@ describe("which rows a node reads, by its version and the live one's", () => {
     await isLive(young, 2);
     await add("0", 5, old, young);
     const database = await databaseIn(young);
-    // As a release did that dropped after the grace, whoever read.
+    // As a release did that dropped a build after the grace, with or without readers.
     await database.transaction(async trx => {
       await trx("projection_builds").where({ name: "sizes", version: 1 }).delete();
       await trx.schema.dropTable("sizes_v1_things");
@@ -294,7 +294,7 @@ describe("one change of builds at a time", () => {
       switched = make(2).switchTo({ version: 2, build: 1 });
       await new Promise(resolve => setTimeout(resolve, 300));
     });
-    // Whoever has read the event at place 4 would miss it in version 2, which has reached 3.
+    // A client that has read the event at place 4 would miss it in version 2, which has reached 3.
     expect(await switched).toBe(false);
   });
 
@@ -311,7 +311,7 @@ describe("one change of builds at a time", () => {
     expect(await make(3).switchTo({ version: 3, build: 1 })).toBe(true);
   });
 
-  test("of two that are switched to at once one is live, and readers in between see one live build, always", async () => {
+  test("after two switches at once one build is live, and readers in between always see one live build", async () => {
     const { database, make } = await threeBuilds();
     const [one, two] = [make(1), make(2)];
     const ending = new AbortController();
@@ -333,7 +333,7 @@ describe("one change of builds at a time", () => {
     expect([...seen]).toEqual([1]);
   });
 
-  test("what nobody builds any more is removed when a later version becomes live", async () => {
+  test("a build that no node feeds any more is removed when a later version becomes live", async () => {
     const { database, make } = await threeBuilds();
     expect(await make(2).switchTo({ version: 2, build: 1 })).toBe(true);
     expect(await states(make(2))).toEqual(["1.1 retired", "2.1 live"]);

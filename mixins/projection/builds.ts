@@ -40,7 +40,7 @@ interface Blocking {
 type BuildId = Pick<Build, "version" | "build">;
 
 export const isSame = (a: BuildId, b: BuildId): boolean => a.version === b.version && a.build === b.build;
-/** Name of a build's consumer: `order-list@2`, its third build `order-list@2.3`. */
+/** Name of a build's consumer: `loan-list@2`, its third build `loan-list@2.3`. */
 export const consumerName = (name: string, { version, build }: BuildId): string =>
   `${name}@${version}${build > 1 ? `.${build}` : ""}`;
 export { physicalName };

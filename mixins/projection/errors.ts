@@ -31,7 +31,7 @@ export const projectionErrors = defineErrors({
   HANDLER_LATE: {
     status: 500,
     says: "projection {projection}: a handler reads or writes after its end",
-    todo: "await in the handler what it does",
+    todo: "await every read and write in the handler",
   },
   HANDLER_ENDLESS: {
     status: 500,
@@ -41,6 +41,6 @@ export const projectionErrors = defineErrors({
   ROW_NOT_STORABLE: {
     status: 500,
     says: "projection {projection}, table {table}: {reason}",
-    todo: "store what the table's schema has; change the schema and raise the projection's version if it is wrong",
+    todo: "store rows of the table's schema; change the schema and raise the projection's version if it is wrong",
   },
 });

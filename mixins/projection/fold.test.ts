@@ -1,4 +1,4 @@
-// The author's code in a projection: whatever a handler does is a failure of its event alone.
+// The author's code in a projection: any failure of a handler is one of its event alone.
 import { expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import Type from "typebox";
@@ -34,7 +34,7 @@ const rowsOf = (fold: Fold): unknown[] => fold.tables[0]!.changes().written.map(
 const add = async (table: any, id: string): Promise<void> =>
   table.upsert({ id, n: ((await table.find(id))?.n ?? 0) + 1 });
 
-/** What the event of stream `bad` failed with; that of `good` was folded. */
+/** The error of the event of stream `bad`; the event of `good` was folded. */
 async function failureOf(handler: Handler, limits = {}): Promise<any> {
   const fold = foldOf(
     (event, table) => (event.stream === "bad" ? handler(event, table) : add(table, event.stream)),
@@ -56,7 +56,7 @@ const readsOneByOne =
     found(await Promise.all([table.find("deep"), table.find("deep")]));
   };
 
-test("a column of JSON that a handler changes in place counts once an event, whatever the rounds", async () => {
+test("a column of JSON that a handler changes in place counts once an event, in any number of rounds", async () => {
   const stored = [{ id: "sum", list: "[0]" }];
   const fold = foldOf(async ({ stream }, table) => {
     const row = await table.find("sum");
@@ -115,7 +115,7 @@ test("a row in itself, and what is no row", async () => {
     expect(await failureOf((_, table) => table.upsert(row))).toMatchObject({ type: "ROW_NOT_STORABLE" });
 });
 
-test.each([["text"], [undefined], [null], [0]])("what a handler throws may be anything: %p", async thrown => {
+test.each([["text"], [undefined], [null], [0]])("a handler may throw anything: %p", async thrown => {
   expect(
     await failureOf(() => {
       throw thrown;

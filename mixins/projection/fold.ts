@@ -113,7 +113,11 @@ export class Fold {
 
   readonly #watcher: CallWatcher = {
     late: call =>
-      this.#condemn(call, projectionErrors.HANDLER_LATE, "reads or writes after its end: it has to await what it does"),
+      this.#condemn(
+        call,
+        projectionErrors.HANDLER_LATE,
+        "reads or writes after its end: it has to await its reads and writes",
+      ),
     endless: call => this.#giveUp(call, projectionErrors.HANDLER_ENDLESS, "reads and writes without end"),
   };
 

@@ -1,4 +1,4 @@
-// given(OrderList, event…) → the rows of its tables: no database, no broker, no test framework.
+// given(LoanList, event…) → the rows of its tables: no database, no broker, no test framework.
 import type { TProperties } from "typebox";
 import type { Data, EventData, EventName, Recorded } from "../contract/index.ts";
 import type { Projection } from "./define-projection.ts";
@@ -13,7 +13,7 @@ export type GivenEvent = {
 /**
  * The rows of each table after these events, in the order of their first writing. Throws what a handler throws.
  *
- *     const { orders } = await given(OrderList, { type: "order.placed", stream: "1", data });
+ *     const { loans } = await given(LoanList, { type: "loan.made", stream: "1", data });
  */
 export async function given<T extends Record<string, TProperties>>(
   projection: Projection<T>,

@@ -37,7 +37,7 @@ export class ProjectionHost<T extends Record<string, TProperties> = any> {
   readonly #logger: Logger;
   /** Builds of our version whose consumers run here. */
   readonly #fed = new Map<string, Build>();
-  /** Prefixes of the streams that it reads: `order` of `order.placed`. */
+  /** Prefixes of the streams that it reads: `loan` of `loan.made`. */
   readonly #actors: readonly string[];
   readonly #timer: NodeJS.Timeout;
   #looking: Promise<void> | undefined;
@@ -105,7 +105,7 @@ export class ProjectionHost<T extends Record<string, TProperties> = any> {
 
   /**
    * Read-your-writes: resolves when the rows hold the version of a token, with where to read them: the standby if it has
-   * that version already, else the primary. A token is `<actor>:<id>@<version>` (`order:42@3`). Without the actor it means any
+   * that version already, else the primary. A token is `<actor>:<id>@<version>` (`loan:42@3`). Without the actor it means any
    * actor of the projection that has written that version of this id. A projection of several actors then asks their owners:
    * name the actor there.
    * @throws Refusal `BAD_READ_TOKEN`. For a version that was never written only after `timeoutMs` (default 2 000): asking the
@@ -369,7 +369,7 @@ interface Write {
   readonly version: number;
 }
 
-/** `order` of `order.placed`. */
+/** `loan` of `loan.made`. */
 const actorOf = (type: string): string => type.split(".", 1)[0]!;
 
 /** Runs work one after the other, in the order of the calls. */

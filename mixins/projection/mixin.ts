@@ -15,7 +15,7 @@ export { ProjectionHost, type BuildStatus } from "./host.ts";
 export { PROJECTION_LIMITS, type ProjectionLimits } from "./limits.ts";
 export { PROJECTION_INDEXES } from "./migrations.ts";
 
-/** A service that keeps projections: `this.projection("order-list").table("orders")` is there from `started` on. */
+/** A service that keeps projections: `this.projection("loan-list").table("loans")` is there from `started` on. */
 export type ProjectingService = Service & {
   projections: Map<string, ProjectionHost>;
   projection(name: string): ProjectionHost;
@@ -23,7 +23,7 @@ export type ProjectingService = Service & {
 
 type OneOf<P> = P extends readonly (infer X)[] ? X : P;
 type TablesOf<P> = P extends Projection<infer T, any> ? T : never;
-/** What the mixin adds to `this`: the projections by their names. */
+/** The additions of the mixin to `this`: the projections by their names. */
 export interface Projecting<P> {
   projection<N extends (OneOf<P> extends Projection<any, infer X> ? X : never)>(
     name: N,
@@ -33,8 +33,8 @@ export interface Projecting<P> {
 const operation = { visibility: "public", roles: ["admin"] } as const;
 
 /**
- * Keeps projections: `mixins: [Projections([OrderList, Sales])]`. `this.projection(name)` has `table(name)`, a query on
- * the live rows, and `waitFor(token)` for read-your-writes. Operations: `projections`, `rebuildProjection`.
+ * Keeps projections: `mixins: [Projections([LoanList, Members])]`. `this.projection(name)` has `table(name)`, a query
+ * on the live rows, and `waitFor(token)` for read-your-writes. Operations: `projections`, `rebuildProjection`.
  */
 export function Projections<const P extends Projection | readonly Projection[]>(
   projections: P,

@@ -62,7 +62,7 @@ const things = (over: Partial<Projection> = {}, fails: (event: any) => unknown =
     ...over,
   });
 
-/** What the log says, by a fold of our own. */
+/** The log, by a fold of the test's own. */
 function expected(log: readonly any[]) {
   const things = new Map<string, any>();
   for (const { type, stream, data } of log) {
@@ -109,7 +109,7 @@ const caughtUp = (broker: ServiceBroker) =>
     builds => builds.every(({ lagEvents, events }) => lagEvents === 0 && events > 0),
   );
 
-test("P4 the rows equal a fold of the log, whatever the batches", async () => {
+test("P4 the rows equal a fold of the log, in batches of any size", async () => {
   const projection = things();
   const broker = await house.start(source.schema(), views(projection));
   for (let round = 0; round < 40; round++) {
@@ -153,7 +153,7 @@ test("a handler that throws leaves nothing of its event behind and parks the str
 });
 
 test("projections and tables of long names that begin alike have tables of their own", async () => {
-  const long = "the-orders-of-each-customer-by-month-and-by-the-country-it-went-to";
+  const long = "the-loans-of-each-member-by-month-and-by-the-branch-that-lent-them";
   const twin = (end: string): Projection =>
     defineProjection({
       name: `${long}-${end}`,
@@ -220,55 +220,55 @@ describe("read-your-writes", () => {
 });
 
 describe("a token of a projection that reads several actors, which share ids", () => {
-  /** Whether the one who ships is held up. */
+  /** Whether the delivery is held up. */
   let isHeld: boolean;
-  let shipments: Source;
+  let deliveries: Source;
   const parcels = (): Projection =>
     defineProjection({
       name: "things-by-kind",
       version: 1,
-      tables: { things: { id: Type.String(), isShipped: Type.Boolean() } },
+      tables: { things: { id: Type.String(), isDelivered: Type.Boolean() } },
       on: {
         "thing.added": async ({ stream }: any, { things }: any) =>
-          things.upsert({ isShipped: false, ...(await things.find(stream)), id: stream }),
-        "shipment.made": async ({ stream }: any, { things }: any) => {
+          things.upsert({ isDelivered: false, ...(await things.find(stream)), id: stream }),
+        "delivery.made": async ({ stream }: any, { things }: any) => {
           if (isHeld) throw Object.assign(new Error("slow"), { retryable: true });
-          await things.upsert({ ...(await things.find(stream)), id: stream, isShipped: true });
+          await things.upsert({ ...(await things.find(stream)), id: stream, isDelivered: true });
         },
       } as object,
     });
-  const isShipped = async (broker: ServiceBroker): Promise<boolean> =>
-    Boolean((await hostIn(broker).table("things").where({ id: "42" }).first())?.isShipped);
+  const isDelivered = async (broker: ServiceBroker): Promise<boolean> =>
+    Boolean((await hostIn(broker).table("things").where({ id: "42" }).first())?.isDelivered);
   let broker: ServiceBroker;
   beforeEach(async () => {
     isHeld = true;
-    shipments = new Source("shipments", "shipment", ["shipment.made"]);
-    broker = await house.start(source.schema(), shipments.schema(), views(parcels()));
+    deliveries = new Source("deliveries", "delivery", ["delivery.made"]);
+    broker = await house.start(source.schema(), deliveries.schema(), views(parcels()));
     source.append("42", "thing.added");
     await hostIn(broker).waitFor("thing:42@1");
   });
 
   test("names its actor: another one's write of the same id and version does not satisfy it", async () => {
-    shipments.append("42", "shipment.made");
-    await expect(hostIn(broker).waitFor("shipment:42@1", 60)).rejects.toMatchObject({ type: "NOT_CAUGHT_UP" });
+    deliveries.append("42", "delivery.made");
+    await expect(hostIn(broker).waitFor("delivery:42@1", 60)).rejects.toMatchObject({ type: "NOT_CAUGHT_UP" });
     isHeld = false;
-    await hostIn(broker).waitFor("shipment:42@1");
-    expect(await isShipped(broker)).toBe(true);
+    await hostIn(broker).waitFor("delivery:42@1");
+    expect(await isDelivered(broker)).toBe(true);
   });
 
   test("without an actor it waits for each that has written that version", async () => {
     await hostIn(broker).waitFor("42@1");
-    shipments.append("42", "shipment.made");
+    deliveries.append("42", "delivery.made");
     setTimeout(() => (isHeld = false), 200);
     await hostIn(broker).waitFor("42@1");
-    expect(await isShipped(broker)).toBe(true);
+    expect(await isDelivered(broker)).toBe(true);
     source.append("42", "thing.added");
     await hostIn(broker).waitFor("42@2");
   });
 
-  test("what was never written, and an actor that is not in the list, is refused", async () => {
+  test("a token of a version that was never written, or of an actor that is not in the list, is refused", async () => {
     const refused = { type: "BAD_READ_TOKEN", code: 422, data: { errors: [{ field: "after" }] } };
-    for (const token of ["42@2", "shipment:42@1", "thing:42@2", "order:42@1", ":42@1", "thing:@1"])
+    for (const token of ["42@2", "delivery:42@1", "thing:42@2", "loan:42@1", ":42@1", "thing:@1"])
       await expect(hostIn(broker).waitFor(token, 60)).rejects.toMatchObject(refused);
   });
 });
@@ -291,7 +291,7 @@ test("a value that a database would refuse parks its stream, not the batch", asy
   expect((await rowsIn(broker)).map(({ id }) => id)).toEqual(["good"]);
 });
 
-test("whatever a handler throws parks its stream, and no other", async () => {
+test("any error of a handler parks its stream, and no other", async () => {
   const thrown: Record<string, unknown> = { text: "text", nothing: undefined, bare: Object.create(null) };
   const projection = things({}, ({ stream }) => {
     if (stream in thrown) throw thrown[stream];
@@ -490,7 +490,7 @@ describe("rebuild", () => {
     expect(await rowsIn(broker)).toEqual(expected(source.log));
   });
 
-  test("what was replaced is dropped after its grace, with its place", async () => {
+  test("a build that was replaced is dropped after its grace, with its checkpoint", async () => {
     const broker = await house.start(source.schema(), views(things(), { graceMs: 0 }));
     for (let i = 0; i < 100; i++) someEvent();
     await caughtUp(broker);

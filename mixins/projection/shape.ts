@@ -16,7 +16,7 @@ interface Column {
   readonly optional: boolean;
 }
 
-/** Bytes of text in one entry of an index. Postgres refuses entries of more than 2 704 bytes, with what a row adds. */
+/** Bytes of text in one entry of an index. Postgres refuses entries of more than 2 704 bytes, with the row's own part. */
 const INDEXED_BYTES_MAX = 2_600;
 
 const holds: Record<Kind, (value: unknown) => boolean> = {
@@ -147,7 +147,7 @@ export class Shape {
     } catch (error) {
       reason = (error as Error).message.split("\n", 1)[0]!;
     }
-    throw this.#unfit(`"${name}" (json) cannot hold what it is given: ${reason}`);
+    throw this.#unfit(`"${name}" (json) cannot hold its value: ${reason}`);
   }
 
   #checkIndexes(kept: Kept): void {

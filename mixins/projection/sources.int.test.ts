@@ -1,6 +1,6 @@
 // One row, one order of effects: rows that the events of several sources change together are what one fold of all events
 // gives, whichever source comes first, in one process and in two that have the database together. The sums do not depend
-// on the order between sources; rows are made by whoever comes first, removed at zero, and made again.
+// on the order between sources; the source that comes first makes a row; it is removed at zero, and made again.
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { consumersOf } from "../stream/siblings.ts";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,11 +1,11 @@
-// Whether a Redis server is one that can serve us, asked once, before a start.
+// Checks once, before a start, whether a Redis server can serve the broker.
 import { Redis } from "ioredis";
 import { limits } from "./connection.ts";
 
-/** Of a server that is there, and will not for as long as the URL is as it is. */
+/** Answers of a server that refuses as long as the URL stays as it is. */
 const REFUSED = /^(WRONGPASS|NOAUTH|ERR (AUTH|invalid password|DB index))/;
 
-/** What the server at `url` should have been; undefined when it is as it should be, or away. */
+/** The kind of server that was expected at `url`; undefined when the server is right, or away. */
 export async function redisProblem(url: string): Promise<string | undefined> {
   const client = new Redis(url, {
     lazyConnect: true,
@@ -15,7 +15,7 @@ export async function redisProblem(url: string): Promise<string | undefined> {
     commandTimeout: limits.connectMs,
     retryStrategy: () => null,
   });
-  // A log-in that is refused ends the connection: what was asked only hears of that.
+  // A refused log-in ends the connection: a command under way only gets the error of the end.
   let told = "";
   client.on("error", error => (told ||= error.message));
   try {

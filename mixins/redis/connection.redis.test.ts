@@ -75,7 +75,7 @@ test("an answer that came while this process was busy is an answer", async () =>
   expect(redis.isUp).toBe(true);
 });
 
-test("what the server will not do now may be tried again; what it never will is an error of ours", async () => {
+test("a command that the server refuses for now may be tried again; one that it always refuses is an error of ours", async () => {
   await server.start();
   const redis = connect(server.url);
   await redis.tried;

@@ -1,6 +1,6 @@
-// One connection to Redis for all of a broker. What lies there is quick to ask or not worth asking: a command that cannot
-// be sent fails at once, one without an answer fails after a second, and takes the connection with it, so that those after
-// it fail at once too. Nothing is queued, nothing is sent twice. It connects by itself, again and again.
+// One connection to Redis for each broker. Redis holds only values that are fast to get or not needed: a command that
+// cannot be sent fails at once. A command without an answer fails after a second and ends the connection, so that the
+// commands after it fail at once too. No command is queued or sent twice. The connection is made anew by itself.
 import { Redis } from "ioredis";
 import type { ServiceBroker } from "moleculer";
 import type { Unavailable } from "../kernel/index.ts";
@@ -9,18 +9,24 @@ import { redisEnvironment } from "./environment.ts";
 import { redisErrors } from "./errors.ts";
 
 export const limits = {
-  /** Milliseconds until what was sent counts as lost: a hundred times what a loaded server takes, a tenth of a call's time. */
+  /**
+   * Milliseconds until a command that was sent counts as lost: a hundred times what a loaded server takes, a tenth of a
+   * call's time.
+   */
   answerMs: 1_000,
-  /** Milliseconds until an attempt to connect counts as lost, and each word of the greeting. */
+  /** Milliseconds until an attempt to connect counts as lost, and each command of the greeting. */
   connectMs: 2_000,
   /** Bounds of the pause between two attempts to connect. */
   retryMinMs: 50,
   retryMaxMs: 2_000,
-  /** Milliseconds until a connection that we have closed is cut: a frozen server never says goodbye. */
+  /** Milliseconds until a connection that we have closed is cut: a frozen server never closes it. */
   goodbyeMs: 50,
 } as const;
 
-/** The server is there and will not: out of memory, a replica, loading, cannot write to its disk, busy with a script. */
+/**
+ * Errors of a server that is there and refuses: out of memory, a replica, loading, cannot write to its disk, busy with
+ * a script.
+ */
 const UNWILLING = /^(OOM|READONLY|LOADING|MISCONF|BUSY|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|TRYAGAIN|NOAUTH|NOPERM) /;
 
 type Logger = Pick<ServiceBroker["logger"], "info" | "warn">;
@@ -28,7 +34,7 @@ type Logger = Pick<ServiceBroker["logger"], "info" | "warn">;
 export class RedisConnection {
   /** The beginning of all keys of this namespace. */
   readonly prefix: string;
-  /** The first attempt to connect has come to an end, whichever. */
+  /** Resolves when the first attempt to connect has ended, with or without success. */
   readonly tried: Promise<void>;
   readonly #client: Redis;
   readonly #logger: Logger;
@@ -62,14 +68,14 @@ export class RedisConnection {
     return this.#isUp === true;
   }
 
-  /** Calls back whenever it goes or comes. */
+  /** Calls back whenever Redis goes away or comes back. */
   observe(observer: (isUp: boolean) => void): void {
     this.#observers.push(observer);
   }
 
   /**
-   * Sends commands. Unavailable `REDIS_UNAVAILABLE` while Redis is away: outcome none if nothing was sent; `lost` when the
-   * answer did not come, none for what may be repeated without harm. Default unknown.
+   * Sends commands. Unavailable `REDIS_UNAVAILABLE` while Redis is away: outcome none if nothing was sent; `lost` is the
+   * outcome when the answer did not come: none for a command that may be repeated without harm. Default unknown.
    */
   async run<T>(work: (client: Redis) => Promise<T>, lost: Outcome = "unknown"): Promise<T> {
     if (!this.isUp) throw away("none");
@@ -88,7 +94,7 @@ export class RedisConnection {
     this.#client.disconnect();
   }
 
-  /** Without an answer in time the connection goes. After a busy second it may be there, unread: then it is read first. */
+  /** Ends the connection without an answer in time. After a busy second the answer may wait unread: it is read first. */
   async #inTime<T>(answer: Promise<T>): Promise<T> {
     const { promise: late, reject } = Promise.withResolvers<never>();
     let isAnswered = false;
@@ -122,7 +128,7 @@ const away = (outcome: Outcome, cause?: unknown): Unavailable => redisErrors.RED
 
 const connections = new WeakMap<ServiceBroker, RedisConnection>();
 
-/** The broker's connection: made by whoever asks first, closed after all services. Undefined without `REDIS_URL`. */
+/** The broker's connection: made at the first request, closed after all services. Undefined without `REDIS_URL`. */
 export function redisOf(broker: ServiceBroker): RedisConnection | undefined {
   const { REDIS_URL } = redisEnvironment.of(broker);
   if (REDIS_URL === undefined) return undefined;

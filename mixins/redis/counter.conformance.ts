@@ -3,7 +3,7 @@ import type { Counter } from "./index.ts";
 
 export const WINDOW_MS = 60_000;
 
-/** What every counter must do. `open` gives an empty one with windows of a minute. */
+/** The behaviour of every counter. `open` gives an empty one with windows of a minute. */
 export function counterConformance(open: () => Promise<Counter>): void {
   test("counts by key, and says how long the window still is", async () => {
     const counter = await open();

@@ -1,11 +1,11 @@
-// Counts in fixed windows: what limits how often something may be done. A count is of all processes: Redis knows it, and
-// a process that counts alone takes its own for the share of one.
+// Counts in fixed windows, to limit how often something may be done. A count covers all processes: Redis holds it; a
+// process that counts alone takes its own count for its share.
 import type { Clock } from "../kernel/index.ts";
 import type { RedisConnection } from "./connection.ts";
 import { script } from "./script.ts";
 
 export interface Counter {
-  /** How often in the current window, and how long that still is; 0 when there is none. */
+  /** The count of the current window, and the milliseconds that are left of it; 0 when there is none. */
   read(key: string): Promise<Count>;
   /** Counts one more; the first opens the window. */
   add(key: string): Promise<Count>;
@@ -115,7 +115,7 @@ export class RedisCounter implements Counter {
   }
 }
 
-/** Counts in the first; while that fails, in the second. What limits requests must not be what refuses them. */
+/** Counts in the first; while that fails, in the second. An outage of Redis must not refuse requests. */
 export function fallingBack(first: Counter, second: Counter): Counter {
   const either = <T>(use: (counter: Counter) => Promise<T>): Promise<T> => use(first).catch(() => use(second));
   return {

@@ -51,7 +51,7 @@ type WithUndo<T extends EventName, D, N extends string, A extends ActionName, U 
   /**
    * The action that undoes the step, also when the step has no answer: it must do nothing when there is nothing to undo. An
    * action that takes the same params as the step is given by name; any other with its params:
-   * `["charges.refund", ({ sent, done }) => ({ … })]`.
+   * `["holds.release", ({ sent, done }) => ({ … })]`.
    */
   undo?: (U & SameAs<A, U>) | readonly [call: U, params: (scope: UndoScope<T, D, N, A>) => ParamsOf<U>];
 };

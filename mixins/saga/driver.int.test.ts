@@ -19,7 +19,7 @@ let databases: Databases;
 let store: EventStore;
 let broker: ServiceBroker;
 const drivers: SagaDriver[] = [];
-/** What calls of an action come to, until a test says otherwise: answered. */
+/** The outcome of calls of an action, until a test says otherwise: answered. */
 const world = new Map<string, (params: any) => unknown>();
 const calls: string[] = [];
 const log: string[] = [];
@@ -40,9 +40,9 @@ beforeEach(async () => {
   store = await openEventStore(locationOf(readEnvironment(databases.env), "fulfilments"));
   broker = new ServiceBroker({ logger: false, skipProcessEventRegistration: true });
   broker.createService(service("shelves", "take", "giveBack"));
-  broker.createService(service("outside", "charge", "refund", "send"));
+  broker.createService(service("outside", "charge", "reverse", "send"));
   broker.createService(service("wishes", "book", "fail"));
-  world.set("outside.charge", () => ({ paymentId: "p1" }));
+  world.set("outside.charge", () => ({ chargeId: "p1" }));
   broker.logger.warn = (...line: unknown[]) => void log.push(`WARN ${line.join(" ")}`);
   await broker.start();
 });
@@ -172,7 +172,7 @@ describe("two drivers", () => {
     const failure = { type: "BY_ANN", message: "by ann", step: "" };
     await there.edit(refTo(there), (_, at) => ({ type: "saga.compensating", data: { failure, by: "ann", at } }));
     await comesTo(there, "compensated");
-    answer({ paymentId: "p1" });
+    answer({ chargeId: "p1" });
     await until(() => !here.has("fulfilment.w1"));
     const types = (await there.history(refTo(there))).map(({ type }) => type);
     expect(types.slice(types.indexOf("saga.compensating"))).toEqual([
@@ -183,10 +183,10 @@ describe("two drivers", () => {
       "saga.done",
       "saga.compensated",
     ]);
-    expect([times("wishes.book"), times("outside.refund")]).toEqual([0, 1]);
+    expect([times("wishes.book"), times("outside.reverse")]).toEqual([0, 1]);
   });
 
-  test("the journal takes entries only from who has seen all others", async () => {
+  test("the journal takes entries only from a writer that has seen all others", async () => {
     const journal = journalOf("fulfilment", () => [{ type: "saga.started", data: { event: wish("w1"), at: "" } }]);
     const started = { type: "saga.started" as const, data: { event: wish("w1"), at: "" } };
     const noted = { type: "saga.noted" as const, data: { by: "ann" } };
@@ -199,7 +199,7 @@ describe("two drivers", () => {
   });
 });
 
-test("P5 an order that comes while a call is under way is carried out as soon as the call has failed", async () => {
+test("P5 an operator's request that comes while a call is under way is carried out as soon as the call has failed", async () => {
   let fail = (): void => {};
   world.set(
     "outside.charge",
@@ -221,7 +221,7 @@ describe("two releases", () => {
   const older = base().step("charge", "outside.charge", () => ({ wish: "w1", card: "good" }));
   const newer = base()
     .step("charge", "outside.charge", () => ({ wish: "w1", card: "good" }))
-    .step("added", "outside.send", () => ({ wish: "w1", paymentId: "p1" }));
+    .step("added", "outside.send", () => ({ wish: "w1", chargeId: "p1" }));
 
   test("P5 a saga whose journal names a step that a node does not know waits for one that does", async () => {
     world.set("outside.send", lost);

@@ -37,7 +37,7 @@ import {
 } from "./planner.ts";
 import { sagaErrors } from "./errors.ts";
 
-/** One saga: its definition, its id, and both as its key (`checkout.42`), which is also the name of its stream. */
+/** One saga: its definition, its id, and both as its key (`fulfilment.42`), which is also the name of its stream. */
 export interface SagaRef {
   readonly saga: Saga;
   readonly id: string;
@@ -258,7 +258,8 @@ export class SagaDriver {
   readonly canAbandon = (action: string, params: unknown): boolean => {
     const { actions } = this.#broker.registry;
     const isKnown = (name: string): boolean => (actions.get(name)?.count() ?? 0) > 0;
-    // A service that is away is assumed to answer it: the order to abandon then waits, and the call does not run late.
+    // A service that is away is assumed to answer it: the request to abandon then waits, and the call does not run
+    // late.
     return namesActor(action, params) && (isKnown(abandonOf(action)) || !isKnown(action));
   };
 
@@ -361,11 +362,14 @@ export class SagaDriver {
   async #park(ref: SagaRef, state: SagaState, error: unknown): Promise<SagaState> {
     if (!isBug(error) && !isRefusal(error)) throw error;
     const { type, message } = failureOf("", error);
-    const reason = `its journal does not take what came of its calls: ${type}: ${message}`;
+    const reason = `its journal does not take the outcomes of its calls: ${type}: ${message}`;
     return this.#append(ref, state, [{ type: "saga.stuck", data: { reason } }]);
   }
 
-  /** Makes the calls, at most `itemsAtOnce` at once. After a refusal no more are begun: the ones that were sent are undone anyway. */
+  /**
+   * Makes the calls, at most `itemsAtOnce` at once. After a refusal no more are begun: the calls that were sent are
+   * undone anyway.
+   */
   async #perform(calls: readonly PlannedCall[]): Promise<Outcomes> {
     const outcomes: Outcomes = { entries: [] };
     const waiting = calls.values();

@@ -1,4 +1,4 @@
-// Errors of sagas: of what an operator asks of them, and between a saga and its own journal.
+// Errors of sagas: of an operator's requests, and between a saga and its own journal.
 import { defineErrors } from "../kernel/index.ts";
 
 export const sagaErrors = defineErrors({

@@ -63,7 +63,7 @@ const Shelf = defineActor(shelves)({
 });
 
 /** A test's interference with a call of `outside`; answers whether the call goes on. */
-export type World = (action: "charge" | "refund" | "send", wish: string, commandId: string) => Promise<void> | void;
+export type World = (action: "charge" | "reverse" | "send", wish: string, commandId: string) => Promise<void> | void;
 
 /** Everything that was called outside, and under which command id. */
 export interface Fulfilling {
@@ -78,7 +78,7 @@ export interface Fulfilling {
   readonly rests: (id: string) => Promise<SagaDetail>;
   readonly parts: (shelf: string) => Promise<number>;
   /** Wishes with this effect, in the folder. */
-  readonly happened: (effect: "charge" | "refund" | "send") => string[];
+  readonly happened: (effect: "charge" | "reverse" | "send") => string[];
 }
 
 export async function startFulfilment(
@@ -106,7 +106,7 @@ export async function startFulfilment(
   });
   const calls: Fulfilling["calls"] = [];
   const effect = (name: string, wish: string) => `${folder}/${name}.${wish}`;
-  const answer = async (ctx: object, action: "charge" | "refund" | "send", wish: string): Promise<void> => {
+  const answer = async (ctx: object, action: "charge" | "reverse" | "send", wish: string): Promise<void> => {
     const commandId = (ctx as Context & { headers: Record<string, string> }).headers[COMMAND_ID]!;
     calls.push({ action, wish, commandId });
     await world(action, wish, commandId);
@@ -119,14 +119,14 @@ export async function startFulfilment(
         charge: async ctx => {
           const { wish, card } = ctx.params;
           await answer(ctx, "charge", wish);
-          if (card === "bad" || existsSync(effect("refund", wish))) throw new Refusal("CARD_DECLINED");
+          if (card === "bad" || existsSync(effect("reverse", wish))) throw new Refusal("CARD_DECLINED");
           writeFileSync(effect("charge", wish), "");
-          return { paymentId: `p-${wish}` };
+          return { chargeId: `p-${wish}` };
         },
         // A tombstone: it counts also for a charge that has not arrived yet.
-        refund: async ctx => {
-          await answer(ctx, "refund", ctx.params.wish);
-          writeFileSync(effect("refund", ctx.params.wish), "");
+        reverse: async ctx => {
+          await answer(ctx, "reverse", ctx.params.wish);
+          writeFileSync(effect("reverse", ctx.params.wish), "");
           return {};
         },
         send: async ctx => {

@@ -1,4 +1,4 @@
-// A small domain for the tests of this floor: an order takes parts from shelves, is paid, booked (the pivot) and sent.
+// A small domain for the tests of this floor: a wish takes parts from shelves, is paid, booked (the pivot) and sent.
 import Type from "typebox";
 import { defineContract } from "../contract/index.ts";
 import { defineSaga } from "./index.ts";
@@ -45,10 +45,10 @@ export const outside = defineContract({
   actions: {
     charge: {
       params: { wish: Type.String(), card: Type.String() },
-      returns: Type.Object({ paymentId: Type.String() }),
+      returns: Type.Object({ chargeId: Type.String() }),
     },
-    refund: { params: { wish: Type.String(), card: Type.String() }, returns: Type.Object({}) },
-    send: { params: { wish: Type.String(), paymentId: Type.String() }, returns: Type.Object({}) },
+    reverse: { params: { wish: Type.String(), card: Type.String() }, returns: Type.Object({}) },
+    send: { params: { wish: Type.String(), chargeId: Type.String() }, returns: Type.Object({}) },
   },
   refusals: ["CARD_DECLINED", "NO_SUCH_ADDRESS"],
 });
@@ -72,8 +72,8 @@ export const Fulfilment = defineSaga("fulfilment", {
     { undo: "shelves.giveBack", timeoutMs: 2_000 },
   )
   .step("charge", "outside.charge", ({ event }) => ({ wish: event.stream, card: event.data.card }), {
-    undo: "outside.refund",
+    undo: "outside.reverse",
     timeoutMs: 2_000,
   })
   .pivot("book", "wishes.book", ({ event }) => ({ id: event.stream }), { timeoutMs: 2_000 })
-  .step("send", "outside.send", ({ event, done }) => ({ wish: event.stream, paymentId: done.charge.paymentId }));
+  .step("send", "outside.send", ({ event, done }) => ({ wish: event.stream, chargeId: done.charge.chargeId }));

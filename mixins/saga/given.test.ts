@@ -9,7 +9,7 @@ const bolts = { id: "bolts", wish: "actor-1", quantity: 2 };
 test("a step's deadline of two seconds passes in a moment", () => {
   const saga = given(Fulfilment, wish, taken);
   saga.afterTrouble({ seconds: 1 }).calls("outside.charge", { wish: "actor-1", card: "good" });
-  saga.afterTrouble({ seconds: 2 }).compensates("outside.refund", { wish: "actor-1", card: "good" });
+  saga.afterTrouble({ seconds: 2 }).compensates("outside.reverse", { wish: "actor-1", card: "good" });
 });
 
 test("time in which no node tried does not count", () => {

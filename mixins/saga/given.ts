@@ -1,6 +1,6 @@
-// given(Checkout, started("order.placed", {…}), done("reserve", […])).calls("payments.authorize", {…}): one line, no broker,
+// given(Fulfilment, started("wish.made", {…}), done("take", […])).calls("outside.charge", {…}): one line, no broker,
 // no test framework. Between the given outcomes the saga acts by itself, as its driver would let it. Time is virtual: a
-// deadline of a minute passes in a millisecond, given(Checkout, …).afterTrouble({ minutes: 1 }).compensates(…).
+// deadline of a minute passes in a millisecond, given(Fulfilment, …).afterTrouble({ minutes: 1 }).compensates(…).
 import assert from "node:assert/strict";
 import { msOf, type Duration } from "../kernel/index.ts";
 import {
@@ -100,7 +100,7 @@ function underWay(step: string, calls: readonly PlannedCall[]): readonly Planned
 }
 
 /**
- * A saga after what happened to it, at `GIVEN_NOW`, started by the event of a stream `GIVEN_ID`. The params of all that it
+ * A saga after the given outcomes, at `GIVEN_NOW`, started by the event of a stream `GIVEN_ID`. The params of all that it
  * calls on its way, compensations included, are checked against the contracts of those services whose `contract.ts` the
  * test has loaded: params that they would refuse fail the test.
  */

@@ -20,7 +20,7 @@ export interface SagaOptions {
 }
 
 /**
- * Runs sagas: `mixins: [Sagas(Checkout)]`. Each starting event makes one saga, which ends completed or compensated,
+ * Runs sagas: `mixins: [Sagas(Fulfilment)]`. Each starting event makes one saga, which ends completed or compensated,
  * through any crash, or is parked as stuck for an operator. Adds the operations `sagas`, `saga`, `retrySaga`,
  * `compensateSaga`, `annotateSaga`.
  */

@@ -1,5 +1,5 @@
-// The operations on sagas: list by state and age, one saga's timeline, retry, compensate, annotate. Each order is a journal
-// entry with the operator and the reason.
+// The operations on sagas: list by state and age, one saga's timeline, retry, compensate, annotate. Each request is a
+// journal entry with the operator and the reason.
 import type { Context, Service } from "moleculer";
 import Type from "typebox";
 import { isRefusal } from "../kernel/index.ts";
@@ -24,7 +24,7 @@ export interface SagaSummary extends SagaRow {
 export interface SagaDetail extends SagaRow {
   readonly saga: string;
   readonly startedBy: string;
-  /** What it does or waits for, in words. */
+  /** Its present call, or the reason for which it waits, in words. */
   readonly step: string;
   readonly startedAt: string;
   readonly updatedAt: string;
@@ -151,7 +151,7 @@ async function assertKnown(sagas: SagaDriver, after: string): Promise<void> {
 
 const summaryOf = (row: OpenSaga): SagaSummary => ({ ...row, saga: row.id.slice(0, row.id.indexOf(".")) });
 
-/** The operator who gave the order, and the reason. A call from another service or the console has no user. */
+/** The operator who asked for it, and the reason. A call from another service or the console has no user. */
 const signed = (ctx: Ctx<{ note?: string }>): { by: string; note?: string } => ({
   by: ctx.meta.user?.id ?? "",
   ...(ctx.params.note !== undefined && { note: ctx.params.note }),

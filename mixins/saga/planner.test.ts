@@ -30,11 +30,11 @@ const wish = started("wish.made", {
 const bolts = { id: "bolts", wish: "actor-1", quantity: 2 };
 const nuts = { id: "nuts", wish: "actor-1", quantity: 3 };
 const charge = { wish: "actor-1", card: "good" };
-const send = { wish: "actor-1", paymentId: "p1" };
+const send = { wish: "actor-1", chargeId: "p1" };
 const fail = (reason: string) => ({ id: "actor-1", reason });
 
 const taken = done("take", {}, {});
-const charged = done("charge", { paymentId: "p1" });
+const charged = done("charge", { chargeId: "p1" });
 const booked = done("book", {});
 
 describe("forward", () => {
@@ -67,7 +67,7 @@ describe("the author's code", () => {
     throw new Error("no such line");
   };
 
-  /** What params may come to, whatever the types say. */
+  /** Values that params may have at run time, against their types. */
   const wrong: [string, () => unknown, RegExp][] = [
     ["throws", bad, /no such line/],
     ["gives nothing", () => undefined, /gave undefined instead of params/],
@@ -109,7 +109,7 @@ describe("the author's code", () => {
     given(saga, wish).isStuck(/read only/);
   });
 
-  test("what it gives is sent as JSON holds it: a repetition from the journal sends the same", () => {
+  test("its result is sent as JSON holds it: a repetition from the journal sends the same", () => {
     const when = new Date(0) as unknown as string;
     const saga = defineSaga("dated", { ...head, otherwise: [...head.otherwise] });
     const dated = saga.step("take", "shelves.take", () => ({ ...bolts, wish: when }));
@@ -128,16 +128,13 @@ describe("an undo with params of its own", () => {
       { undo: ["shelves.sweep", ({ sent, event }) => ({ id: sent.id, wish: event.stream })] },
     )
     .step("charge", "outside.charge", ({ event }) => ({ wish: event.stream, card: event.data.card }), {
-      undo: [
-        "outside.send",
-        ({ event, done }) => ({ wish: event.stream, paymentId: done.charge?.paymentId ?? "none" }),
-      ],
+      undo: ["outside.send", ({ event, done }) => ({ wish: event.stream, chargeId: done.charge?.chargeId ?? "none" })],
     })
     .step("book", "wishes.book", ({ event }) => ({ id: event.stream }));
 
   test("sees the answer of what it undoes, and that there is none", () => {
     given(Hotel, wish, taken, charged, refused("book", "NO")).compensates("outside.send", send);
-    given(Hotel, wish, taken, compensating()).compensates("outside.send", { ...send, paymentId: "none" });
+    given(Hotel, wish, taken, compensating()).compensates("outside.send", { ...send, chargeId: "none" });
   });
 
   test("sees what was sent, item by item", () => {
@@ -153,29 +150,29 @@ describe("an undo with params of its own", () => {
 
   test("is journalled before it is called: what a deploy changes meanwhile does not reach a repetition", () => {
     let card = "first";
-    const saga = defineSaga("refunds", { ...head, otherwise: [...head.otherwise] }).step(
+    const saga = defineSaga("undoings", { ...head, otherwise: [...head.otherwise] }).step(
       "charge",
       "outside.charge",
       () => charge,
-      { undo: ["outside.refund", () => ({ wish: "actor-1", card })] },
+      { undo: ["outside.reverse", () => ({ wish: "actor-1", card })] },
     );
     const undoing = given(saga, wish, done("charge", {}), compensating());
     card = "second";
-    undoing.afterTrouble(0).compensates("outside.refund", { wish: "actor-1", card: "first" });
+    undoing.afterTrouble(0).compensates("outside.reverse", { wish: "actor-1", card: "first" });
   });
 
   test("is computed anew for an operator's retry of its refusal: a deploy may have mended it", () => {
     let card = "first";
-    const saga = defineSaga("refunds", { ...head, otherwise: [...head.otherwise] }).step(
+    const saga = defineSaga("undoings", { ...head, otherwise: [...head.otherwise] }).step(
       "charge",
       "outside.charge",
       () => charge,
-      { undo: ["outside.refund", () => ({ wish: "actor-1", card })] },
+      { undo: ["outside.reverse", () => ({ wish: "actor-1", card })] },
     );
     const past = [wish, done("charge", {}), compensating(), undoRefused("charge", "UNKNOWN_CARD")];
     given(saga, ...past).isStuck(/cannot undo: charge: UNKNOWN_CARD/);
     const deploy: Given = scene => ((card = "second"), retried()(scene));
-    given(saga, ...past, deploy).compensates("outside.refund", { wish: "actor-1", card: "second" });
+    given(saga, ...past, deploy).compensates("outside.reverse", { wish: "actor-1", card: "second" });
   });
 
   test.each([undefined, null, {}, { executed: "yes" }])(
@@ -243,7 +240,7 @@ describe("back, by a refusal before the pivot or of the pivot", () => {
 
   test("undoes in reverse order, then tells the initiator why, then is compensated", () => {
     const past = [wish, taken, charged, refused("book", "WISH_CANCELLED")];
-    given(Fulfilment, ...past).compensates("outside.refund", charge);
+    given(Fulfilment, ...past).compensates("outside.reverse", charge);
     given(Fulfilment, ...past, undone("charge")).compensates("shelves.giveBack", bolts, nuts);
     const undoneAll = [...past, undone("charge"), undone("take")];
     given(Fulfilment, ...undoneAll).compensates("wishes.fail", fail("WISH_CANCELLED"));
@@ -265,7 +262,7 @@ describe("back, by a refusal before the pivot or of the pivot", () => {
   });
 
   test("a call that names no actor cannot be abandoned and is undone unanswered", () =>
-    given(Fulfilment, wish, taken, compensating()).compensates("outside.refund", charge));
+    given(Fulfilment, wish, taken, compensating()).compensates("outside.reverse", charge));
 
   test("a call whose service has no abandon is undone unanswered", () => {
     const { compensates } = given(Fulfilment, wish, compensating()).afterTrouble(0, { canAbandon: () => false });
@@ -326,13 +323,13 @@ describe("technical failures", () => {
     const saga = given(Fulfilment, wish, taken);
     saga.afterTrouble(1_999).calls("outside.charge", charge);
     saga.afterTrouble(1_999).commandIds("saga:fulfilment.actor-1/charge/1");
-    saga.afterTrouble(2_000).compensates("outside.refund", charge);
+    saga.afterTrouble(2_000).compensates("outside.reverse", charge);
   });
 
   test("P5 while nobody was there to ask, the deadline stands still: a start after a long stop undoes nothing", () => {
     const saga = given(Fulfilment, wish, taken);
     saga.afterTrouble(60_000, { awakeMs: 1_999 }).calls("outside.charge", charge);
-    saga.afterTrouble(60_000, { awakeMs: 2_000 }).compensates("outside.refund", charge);
+    saga.afterTrouble(60_000, { awakeMs: 2_000 }).compensates("outside.reverse", charge);
   });
 
   test("the pivot past its deadline is abandoned: done after all, the saga goes on; else it goes back", () => {
@@ -340,7 +337,7 @@ describe("technical failures", () => {
     given(Fulfilment, wish, taken, charged).afterTrouble(2_000).compensates("wishes.abandon", abandon);
     const late = [wish, taken, charged, compensating()];
     given(Fulfilment, ...late, abandoned("book", true, { id: "actor-1" })).calls("outside.send", send);
-    given(Fulfilment, ...late, abandoned("book", false)).compensates("outside.refund", charge);
+    given(Fulfilment, ...late, abandoned("book", false)).compensates("outside.reverse", charge);
   });
 
   test("a pivot that cannot be abandoned is not given up: nobody knows whether it is done", () => {
@@ -542,7 +539,7 @@ describe("two releases", () => {
       .isStuck(/contradicts itself/);
   });
 
-  test("what was sent is repeated and undone as it was sent, whatever its step calls now", () => {
+  test("a sent call is repeated and undone as it was sent, whatever its step calls now", () => {
     const now = saga()
       .step("first", "shelves.giveBack", params("other"), { timeoutMs: 1_000 })
       .pivot("book", "shelves.take", params("book"));
@@ -609,7 +606,7 @@ describe("two releases", () => {
     given(was, old, refused("first", "NO")).compensates("wishes.fail", { id: "x", reason: "x" });
   });
 
-  test("P5 any journal that any release has left is gone on with, and ends, whatever the next release has made of it", () => {
+  test("P5 a journal of any release goes on and ends under any next release", () => {
     const seed = Number(process.env["SEED"] ?? Date.now() % 1e9);
     for (let n = 0; n < 400; n++) randomRun(seed + n);
   });

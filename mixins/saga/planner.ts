@@ -78,7 +78,7 @@ const REASON_MAX = 1_000;
 const CHAIN_MAX = 20;
 
 /**
- * `key` is the saga's name and id, `checkout.42`, and makes its command ids unique. A definition that throws (its params, its
+ * `key` is the saga's name and id, `fulfilment.42`, and makes its command ids unique. A definition that throws (its params, its
  * items) parks the saga.
  */
 export function plan(saga: Saga, key: string, state: SagaState, circumstances: Circumstances): Plan {
@@ -106,7 +106,7 @@ export function beyond(saga: Saga, state: SagaState): string | undefined {
 }
 const beganUnder = ({ definition }: SagaState): number => definition?.version ?? 1;
 
-/** The entries that make a new saga: its start, and what follows from it. */
+/** The entries that make a new saga: its start, and the entries that follow from it. */
 export function begun(saga: Saga, key: string, event: StartingEvent, now: string): Entry[] {
   const { pivot } = shapeOf(saga);
   const definition = { version: saga.version, ...(pivot !== undefined && { pivot }) };
@@ -129,7 +129,7 @@ export function advance(
     entries.push(planned.entry);
     next = fold(next, [planned.entry]);
   }
-  const reason = `${CHAIN_MAX} entries without a call: what it plans contradicts itself`;
+  const reason = `${CHAIN_MAX} entries without a call: its plan contradicts itself`;
   return [...entries, { type: "saga.stuck", data: { reason } }];
 }
 
@@ -389,10 +389,10 @@ const reasonOf = ({ step, type, message }: Failure): string => `${step}: ${type}
 export const namesActor = (_action: string, params: unknown): boolean =>
   typeof (params as { id?: unknown } | null)?.id === "string";
 
-/** `inventory.reserve` → `inventory.abandon`. */
+/** `shelves.take` → `shelves.abandon`. */
 export const abandonOf = (action: string): string => `${action.slice(0, action.lastIndexOf("."))}.abandon`;
 
-/** The journal entry of a call that was answered. Throws where an `abandon` did not say what became of its call. */
+/** The journal entry of a call that was answered. Throws where an `abandon` did not tell the outcome of its call. */
 export function answered({ purpose, step, item, action }: PlannedCall, answer: any, at: string): Entry {
   if (purpose === "undo") return { type: "saga.undone", data: { step, item, at } };
   if (purpose === "abandon") {

@@ -33,7 +33,7 @@ export function randomRun(seed: number): void {
   saga = definitions[1];
   for (let round = 0; turn(true); round++) assert.ok(round < ROUNDS.calm, `${story()} does not end`);
 
-  /** One turn of a driver, or an order of an operator. Answers whether it goes on. */
+  /** One turn of a driver, or a request of an operator. Answers whether it goes on. */
   function turn(isCalm: boolean): boolean {
     const order = isCalm ? undefined : ordered();
     if (order) state = fold(state, [order]);

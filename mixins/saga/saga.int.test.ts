@@ -62,7 +62,7 @@ describe("a saga that goes through", () => {
       "completed",
     ]);
     expect([await parts("bolts"), await parts("nuts")]).toEqual([8, 7]);
-    expect([happened("charge"), happened("send"), happened("refund")]).toEqual([["w1"], ["w1"], []]);
+    expect([happened("charge"), happened("send"), happened("reverse")]).toEqual([["w1"], ["w1"], []]);
     expect(calls.map(({ commandId }) => commandId)).toEqual([
       "saga:fulfilment.w1/charge/1",
       "saga:fulfilment.w1/send/1",
@@ -170,7 +170,7 @@ describe("a saga that goes back", () => {
     });
     await broker.call("wishes.make", { id: "w1", card: "good", lines: [{ shelf: "bolts", quantity: 2 }] });
     expect(await rests("w1")).toMatchObject({ state: "compensated", reason: "WISH_CANCELLED: wish cancelled" });
-    expect([happened("charge"), happened("refund"), happened("send")]).toEqual([["w1"], ["w1"], []]);
+    expect([happened("charge"), happened("reverse"), happened("send")]).toEqual([["w1"], ["w1"], []]);
     expect(await parts("bolts")).toBe(10);
   });
 
@@ -181,7 +181,7 @@ describe("a saga that goes back", () => {
     const saga = await wish("w1");
     expect(saga).toMatchObject({ state: "compensated" });
     expect(saga.reason).toMatch(/^LOST: no answer in 2000 ms/);
-    expect(happened("refund")).toEqual(["w1"]);
+    expect(happened("reverse")).toEqual(["w1"]);
     expect(await parts("bolts")).toBe(10);
     const charges = calls.filter(({ action }) => action === "charge");
     expect(charges.length).toBeGreaterThan(2);
@@ -223,7 +223,7 @@ describe("a saga that goes back", () => {
     ]);
   });
 
-  test("what was sent and not answered is abandoned: its late arrival does nothing", async () => {
+  test("a call that was sent and not answered is abandoned: its late arrival does nothing", async () => {
     // The request for bolts is held up on its way, longer than the step may take.
     let late: Promise<unknown> | undefined;
     let arrive = (): void => {};
@@ -265,7 +265,7 @@ describe("past the pivot", () => {
     const stuck = await wish("w1");
     expect(stuck).toMatchObject({ state: "stuck", step: expect.stringMatching(/calls send/) });
     expect(stuck.reason).toMatch(/no progress for 500 ms; last: send: LOST/);
-    expect(happened("refund")).toEqual([]);
+    expect(happened("reverse")).toEqual([]);
     isDown = false;
     await broker.call("fulfilments.retrySaga", { id: "fulfilment.w1", note: "network is back" }, admin);
     const saga = await rests("w1");
@@ -309,9 +309,9 @@ describe("operations", () => {
     await broker.call("wishes.make", { id: "w1", card: "good", lines: [{ shelf: "bolts", quantity: 2 }] });
     while ((await saga("w1").catch(() => undefined))?.step !== "calls charge")
       await new Promise(r => setTimeout(r, 10));
-    await broker.call("fulfilments.compensateSaga", { id: "w1", note: "customer called" }, admin);
+    await broker.call("fulfilments.compensateSaga", { id: "w1", note: "the member called" }, admin);
     const back = await rests("w1");
-    expect(back).toMatchObject({ state: "compensated", reason: "COMPENSATED_BY_OPERATOR: customer called" });
+    expect(back).toMatchObject({ state: "compensated", reason: "COMPENSATED_BY_OPERATOR: the member called" });
     expect(back.timeline.find(({ type }) => type === "saga.compensating")?.data).toMatchObject({ by: "ann" });
     expect(await parts("bolts")).toBe(10);
     expect(await refusalOf(broker.call("fulfilments.compensateSaga", { id: "w1" }))).toBe("SAGA_ENDED");
@@ -349,7 +349,7 @@ describe("operations", () => {
     expect(types(await saga("w1")).slice(-2)).toEqual(["sent", "noted"]);
   });
 
-  test("notes go to the journal; what does not exist or is not stuck is refused, and so are customers", async () => {
+  test("notes go to the journal; what does not exist or is not stuck is refused, and so are members", async () => {
     const { wish, broker, saga } = await start();
     await wish("w1");
     await broker.call("fulfilments.annotateSaga", { id: "w1", note: "checked" }, admin);
@@ -365,8 +365,8 @@ describe("operations", () => {
         data: { errors: [{ field: "after" }] },
       });
     expect(await broker.call("fulfilments.sagas", { after: "fulfilment.w1" })).toEqual({ sagas: [] });
-    const customer = { meta: { user: { id: "bob", roles: ["customer"] } } };
-    expect(await refusalOf(broker.call("fulfilments.sagas", {}, customer))).toBe("FORBIDDEN");
+    const member = { meta: { user: { id: "bob", roles: ["member"] } } };
+    expect(await refusalOf(broker.call("fulfilments.sagas", {}, member))).toBe("FORBIDDEN");
   });
 });
 

@@ -24,12 +24,12 @@ test("P5 what a lost node had in hand is found, also what moved just before and 
   };
   const driver = { store, refOf: () => undefined, has: () => false, isFull: false, metForeign: () => false };
   const singleton = { holds: async () => true, release: async () => {} };
-  const watchdog = new Watchdog(driver as never, singleton, broker as never, "checkout", limits);
+  const watchdog = new Watchdog(driver as never, singleton, broker as never, "fulfilment", limits);
   try {
     const isCalm = (): boolean => asked.at(-1)?.olderThanMs === limits.orphanedAfterMs;
     await until("the first rounds are over", isCalm);
 
-    localBus.emit("$node.connected", { node: nodeWith("checkout") });
+    localBus.emit("$node.connected", { node: nodeWith("fulfilment") });
     // As a node that leaves does: first it offers nothing more, then it is gone.
     localBus.emit("$node.updated", { node: nodeWith() });
     const lostAt = performance.now();
@@ -55,11 +55,11 @@ test("P5 a node that meets sagas of another release leaves the watch to others, 
   const metForeign = (): boolean => isForeign;
   const driver = { store, refOf: () => undefined, has: () => false, isFull: false, metForeign };
   const rare = { ...limits, yieldMs: 200, yieldEveryMs: 100_000 };
-  const watchdog = new Watchdog(driver as never, singleton, broker as never, "checkout", rare);
+  const watchdog = new Watchdog(driver as never, singleton, broker as never, "fulfilment", rare);
   try {
     await until("it watches", () => held > 1);
     expect(released).toBe(0);
-    localBus.emit("$node.connected", { node: nodeWith("checkout") });
+    localBus.emit("$node.connected", { node: nodeWith("fulfilment") });
     await until("it leaves the watch to the other", () => released === 1);
     const [before, leftAt] = [held, performance.now()];
     await sleep(3 * limits.watchdogMs);

@@ -136,7 +136,7 @@ export class Watchdog {
   }
 }
 
-/** Of Moleculer's registry. */
+/** A node in Moleculer's registry. */
 interface Node {
   readonly id: string;
   readonly local: boolean;

@@ -1,4 +1,4 @@
-// Errors of consumers: of what an operator asks of them, and of what they meet in a log.
+// Errors of consumers: of an operator's requests, and of their logs.
 import { defineErrors } from "../kernel/index.ts";
 
 export const streamErrors = defineErrors({

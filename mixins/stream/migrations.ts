@@ -66,7 +66,7 @@ export const migrations = [
     name: "003_tries",
     up: (knex: Knex) =>
       knex.schema.alterTable("parked_streams", table => {
-        // Attempts that are charged to the event. Those that meet what is unavailable only lengthen the backoff.
+        // Attempts that are charged to the event. Attempts that meet something unavailable only lengthen the backoff.
         table.integer("charged").notNullable().defaultTo(0);
         // The releases by which the stream was parked, commas between.
         table.text("releases").notNullable().defaultTo("");

@@ -1,4 +1,4 @@
-// What a service mixes in to react to the events of other services.
+// The mixin of a service that reacts to the events of other services.
 import type { Service, ServiceSchema } from "moleculer";
 import { stopsFirst } from "../kernel/index.ts";
 import { consumersOf } from "./consumer/consumers.ts";

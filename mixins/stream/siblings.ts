@@ -1,4 +1,4 @@
-// The door for sibling floors, `broker/` and scripts: what services have no need of.
+// The door for sibling floors, `broker/` and scripts: the parts that services do not need.
 export { releasedByAll, type Held, type Kept, type Released } from "./consumer/acknowledged.ts";
 export { forgetConsumer } from "./consumer/checkpoint.ts";
 export type { Consumer, Failures } from "./consumer/consumer.ts";

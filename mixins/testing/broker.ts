@@ -9,7 +9,7 @@ import { newDatabases, type Databases } from "./databases.ts";
 
 export interface TestBroker {
   readonly broker: ServiceBroker;
-  /** Typed by the contracts: `call("orders.get", { id })`. */
+  /** Typed by the contracts: `call("loans.get", { id })`. */
   readonly call: Call;
   /** Stops the broker and removes what it wrote. */
   readonly stop: () => Promise<void>;

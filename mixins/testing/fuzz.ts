@@ -196,15 +196,24 @@ export function* randomRequests(document: Document, { seed, tokens, known }: Fuz
 
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
-/** The same read as other clients and proxies would write it. `origin` is `http://host:port`. */
-export function respelled({ method, path, headers }: Sent, seed: number, origin: string): Sent {
+/**
+ * A read as other clients and proxies would write it: the meaning is the same. `origin` is `http://host:port`. Only a
+ * public path gets unknown query parameters, which other paths refuse.
+ */
+export function respelled(
+  { method, path, headers }: Sent,
+  seed: number,
+  { origin, isPublic }: { readonly origin: string; readonly isPublic: (path: string) => boolean },
+): Sent {
   const random = randomOf(seed);
   const chance = (probability: number): boolean => random() < probability;
   const { Authorization: authorization, ...others } = headers ?? {};
   const [target, query] = path.split("?", 2) as [string, string?];
   const upper = target.replaceAll(UUID, uuid => (chance(0.7) ? uuid.toUpperCase() : uuid));
-  const isPublic = /^\/api\/v1\/products(?:\/|$)/.test(target);
-  const asked = [...(query === undefined ? [] : [query]), ...(isPublic && chance(0.5) ? ["utm_source=x&_=1"] : [])];
+  const asked = [
+    ...(query === undefined ? [] : [query]),
+    ...(isPublic(target) && chance(0.5) ? ["utm_source=x&_=1"] : []),
+  ];
   const whole = upper + (asked.length > 0 ? `?${asked.join("&")}` : "");
   return {
     method,

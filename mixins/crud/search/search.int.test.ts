@@ -73,7 +73,7 @@ test("the rows that are there when the index is made are in it", async () => {
   expect(await database.knex("books").whereNull("title_folded")).toEqual([]);
 });
 
-test("what a node that knows nothing of the index writes is found, changed and gone", async () => {
+test("writes of a node that does not know the index are found", async () => {
   const { knex, add, find, marks } = await start();
   await add("one", "Zebra Crossing");
   await add("two", "apple");

@@ -1,13 +1,14 @@
-// What people search a table for and sort it by, folded: words in an index, and a folded copy of fields to sort by.
+// Search and sorting of a table by folded text: words in an index, and a folded copy of the fields to sort by.
 //
-// Whatever changes a searched field leaves a mark, by a trigger: also a node of the release before, which knows nothing
-// of the index, and a statement by hand. Our own writes complete the index for their rows and take their marks away in
-// the same transaction; before a read that needs the index, what is still marked is completed. So nothing is lost:
+// A change of a searched field leaves a mark, by a trigger: also the change of a node of the release before, which
+// knows nothing of the index, and of a statement by hand. Our own writes complete the index for their rows and take
+// their marks away in the same transaction; a read that needs the index completes the rows that are still marked first.
+// So no change is lost:
 //
 //   1. mark    in the transaction that changes a row, one for each change
-//   2. lock    whoever completes locks the rows first, in the order of their ids, and so reads what is committed
+//   2. lock    the completing transaction locks the rows first, in the order of their ids, and so reads committed values
 //   3. write   words and folded fields
-//   4. unmark  only then: a change that came before the lock is in what was read, one that comes after leaves a new mark
+//   4. unmark  only then: a change before the lock has been read, one after it leaves a new mark
 import type { Knex } from "knex";
 import type { Database, Migration } from "../../database/index.ts";
 import { foldedText } from "../../kernel/index.ts";
@@ -16,7 +17,7 @@ import { isPostgres, limits as wordLimits, wordIndexOf, wordsOf } from "./word-i
 export interface Searched {
   /** Fields of text to search in, the weightiest first; at most four. */
   readonly fields: readonly string[];
-  /** Those of them that are sorted by as people sort; the first decides between rows of one rank. */
+  /** The fields among them that are sorted as people sort; the first decides between rows of one rank. */
   readonly sorted: readonly string[];
 }
 
@@ -33,7 +34,7 @@ const limits = {
   foldedMax: 200,
 } as const;
 
-/** `display_name_folded` holds what `displayName` is sorted by. */
+/** `display_name_folded` is the sort key of `displayName`. */
 export const foldedColumn = (column: string): string => `${column}_folded`;
 const columnOf = (field: string): string => field.replaceAll(/[A-Z]/g, letter => `_${letter.toLowerCase()}`);
 const marksOf = (table: string): string => `${table}_changed`;
@@ -93,7 +94,7 @@ export class SearchIndex {
     this.#id = columnOf(place.idField);
   }
 
-  /** The column that a field is sorted by, of those that are sorted as people do. */
+  /** The column by which a field is sorted as people sort; undefined for other fields. */
   sortedBy(name: string): string | undefined {
     return this.#place.search.sorted.includes(name) ? foldedColumn(columnOf(name)) : undefined;
   }
@@ -144,10 +145,10 @@ export class SearchIndex {
     await trx(this.#marks).whereIn("id", ids).del();
   }
 
-  /** Completes what others have changed. Answers whether there was anything. */
+  /** Completes rows that others have changed. Answers whether there were any. */
   async catchUp(database: Database, reads: Knex): Promise<boolean> {
     if (!(await reads(this.#marks).first("n"))) return false;
-    // Those who find the same marks take turns, and all but the first find nothing.
+    // Readers that find the same marks take turns, and all but the first find no mark left.
     const some = () => database.transaction(trx => this.completeSome(trx), { lock: this.#marks });
     while (await some());
     return true;

@@ -3,7 +3,7 @@ import type { Knex } from "knex";
 import { randomOf } from "../../testing/index.ts";
 import { wordsOf, type WordIndex } from "./word-index.ts";
 
-/** What every index of words must do. `open` gives an empty one, of three fields. */
+/** The behaviour of every index of words. `open` gives an empty one, of three fields. */
 export function wordIndexConformance(open: () => Promise<{ knex: Knex; index: WordIndex }>): void {
   const start = async () => {
     const { knex, index } = await open();

@@ -14,7 +14,7 @@ export interface Entry {
 export interface WordIndex {
   /** Makes its tables. */
   create(knex: Knex): Promise<void>;
-  /** Writes the entries anew, and takes out those that are there no longer. */
+  /** Writes the entries anew, and removes those of rows that are gone. */
   write(trx: Knex, entries: readonly Entry[], gone: readonly string[]): Promise<void>;
   /**
    * Rows that hold, for each of the words, one that begins so: their `found_id`, and `found_rank`, which is the higher
@@ -23,7 +23,7 @@ export interface WordIndex {
   found(knex: Knex, words: readonly string[]): Knex.Raw;
 }
 
-/** Of SQLite (FTS5) or Postgres (tsvector), of so many fields. */
+/** The index of SQLite (FTS5) or Postgres (tsvector), for so many fields. */
 export const wordIndexOf = (knex: Knex, table: string, fields: number): WordIndex =>
   isPostgres(knex) ? tsvectorIndex(table) : ftsIndex(table, fields);
 

@@ -17,11 +17,15 @@ export interface Word {
   readonly troubles: string[];
 }
 
-export async function examined(
-  env: Env,
-  { only, deep = false }: { only?: string; deep?: boolean } = {},
-): Promise<Word> {
-  const all = serviceNames("services");
+export interface Asking {
+  readonly only?: string;
+  readonly deep?: boolean;
+  /** Services to open, default: those of the project. */
+  readonly all?: readonly string[];
+}
+
+export async function examined(env: Env, options: Asking = {}): Promise<Word> {
+  const { only, deep = false, all = serviceNames("services") } = options;
   const findings = await examine(readEnvironment(env), { folder: "services", all, only }, { deep });
   return {
     findings,

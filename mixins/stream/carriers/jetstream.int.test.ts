@@ -16,11 +16,11 @@ import { carrierOf } from "./resolve.ts";
 let nats: Nats;
 beforeAll(async () => void (nats = await Nats.start()));
 afterAll(() => nats.stop());
-let shops = 0;
+let namespaces = 0;
 
 carrierConformance("JetStream", async source => {
   const house = await newBrokers();
-  Object.assign(house.variables, { NATS_URL: nats.url, NAMESPACE: `conform-${++shops}` });
+  Object.assign(house.variables, { NATS_URL: nats.url, NAMESPACE: `conform-${++namespaces}` });
   const broker = await house.start(source.schema());
   return { carrier: carrierOf(broker), end: () => house.stop() };
 });
@@ -35,7 +35,7 @@ let stream: string;
 beforeEach(async () => {
   house = await newBrokers();
   source = new Source("things", "thing", TYPES);
-  const namespace = `shop-${++shops}`;
+  const namespace = `library-${++namespaces}`;
   Object.assign(house.variables, { NATS_URL: nats.url, NAMESPACE: namespace });
   stream = new Channel(namespace, "things").name;
   admin = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 100 });

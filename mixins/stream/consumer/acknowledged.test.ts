@@ -33,7 +33,7 @@ afterEach(() => broker.stop());
 
 const here = (service: string, hasSagas = false): Subscriber => ({ service, isAvailable: true, hasSagas });
 const release = (subscribers: Subscriber[], ids = ["a", "b", "c"]) =>
-  releasedByAll(broker, { source: "orders", streams: ids.map(id => ({ id, version: 1 })) }, subscribers);
+  releasedByAll(broker, { source: "loans", streams: ids.map(id => ({ id, version: 1 })) }, subscribers);
 
 test("P4 a stream that all consumers have handled and no open saga may call is released; the others stay, with the reason", async () => {
   expect(await release([here("readers"), here("behind"), here("sagas", true)])).toEqual({
@@ -51,11 +51,11 @@ test("P5 a service that is away, or has no action that tells what it needs, keep
     ids: new Set(),
     kept: [
       { reason: "behind has not taken all of their events", streams: 1 },
-      { reason: "gone is away: nobody knows what it needs", streams: 2 },
+      { reason: "gone is away and may still need them", streams: 2 },
     ],
   });
   expect((await release([here("older", true)])).kept).toEqual([
-    { reason: "older does not say what it needs: SERVICE_NOT_FOUND", streams: 3 },
+    { reason: "older does not tell its needs: SERVICE_NOT_FOUND", streams: 3 },
   ]);
 });
 

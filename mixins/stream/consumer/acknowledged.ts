@@ -1,5 +1,6 @@
-// Which streams no service needs any more: the owner asks before it moves them to the cold part of its log. Every service
-// that consumes has to have handled their events, and no open saga may still call their actors. In doubt a stream stays.
+// Finds the streams that no service needs any more: the owner asks before it moves them to the cold part of its log.
+// Every service that consumes has to have handled their events, and no open saga may still call their actors. In doubt a
+// stream stays.
 import type { ServiceBroker } from "moleculer";
 import { inChunks, plainError } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
@@ -59,12 +60,12 @@ async function releasedOf(
     try {
       return new Set((await broker.call<{ ids: string[] }, object>(`${service}.${action}`, params)).ids);
     } catch (error) {
-      keep(left, `${service} does not say what it needs: ${plainError(error).type}`);
+      keep(left, `${service} does not tell its needs: ${plainError(error).type}`);
       return undefined;
     }
   };
   for (const { service, isAvailable } of subscribers) {
-    if (!isAvailable) keep(left, `${service} is away: nobody knows what it needs`);
+    if (!isAvailable) keep(left, `${service} is away and may still need them`);
     const acknowledged = left.size > 0 ? await ask(service, "taken", query) : undefined;
     if (acknowledged) keep(left.difference(acknowledged), `${service} has not taken all of their events`);
   }

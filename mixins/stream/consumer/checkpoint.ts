@@ -35,7 +35,7 @@ export class Superseded extends Error {
   }
 }
 
-/** `order.42`: the stream in which an event's version counts. */
+/** `loan.42`: the stream in which an event's version counts. */
 export const streamOf = (event: Pick<LogEvent, "actor" | "stream">): string => `${event.actor}.${event.stream}`;
 
 export class Checkpoint {
@@ -45,7 +45,7 @@ export class Checkpoint {
   events: number;
   /** Why the consumer has stopped: its cursor is not in the log. */
   stopped: Stopped | undefined;
-  /** An operator has sent the consumer to the head of the log: it is to pass over what the log has. */
+  /** An operator has sent the consumer to the head of the log: it is to pass over the events that the log has. */
   readonly passesOver: boolean;
   readonly #database: Database;
   readonly #versions = new Map<string, number>();

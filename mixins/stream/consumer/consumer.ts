@@ -1,4 +1,5 @@
-// What a consumer is, what its readers get from the service that runs it, and what the parts of one reader share.
+// The types of a consumer: its definition, the context that its readers get from the service, and the state that the
+// parts of one reader share.
 import type { Knex } from "knex";
 import type { Recorded } from "../../contract/index.ts";
 import type { Database } from "../../database/index.ts";
@@ -49,12 +50,12 @@ export interface Consumer {
   readonly limits?: Partial<StreamLimits>;
 }
 
-/** What the service that runs consumers gives to the reader of each partition. */
+/** The context that the reader of each partition gets from the service that runs its consumer. */
 export interface ConsumerContext {
   readonly database: Database;
   readonly carrier: Carrier;
   readonly readStream: ReadStream;
-  /** Name of the deployed release; see Environment. */
+  /** Name of the deployed release (`RELEASE`). */
   readonly release: string;
   /** Whether the node is stopping: from then on a failure is not charged to the event. */
   readonly isStopping: () => boolean;
@@ -65,7 +66,7 @@ export interface ConsumerContext {
   readonly limits: StreamLimits;
 }
 
-/** One consumer on one partition of one source: what the parts of its reader share. */
+/** One consumer on one partition of one source: the state that the parts of its reader share. */
 export interface PartitionContext extends ConsumerContext {
   readonly key: CheckpointKey;
   readonly consumer: Consumer;

@@ -1,4 +1,4 @@
-// The mixin of every service with consumers, whatever they are: the hint that wakes them, and the operations of an operator.
+// The mixin of every service with consumers of any kind: the hint that wakes them, and the operations of an operator.
 import type { Context, Service, ServiceSchema } from "moleculer";
 import Type from "typebox";
 import { paramsOf } from "../../contract/index.ts";

@@ -448,7 +448,7 @@ describe("a thousand parked streams", () => {
     await until(gauge, value => value === 1);
     const told = () => error.mock.calls.map(([text]) => String(text)).filter(text => text.includes("reads no further"));
     await until(told, texts => texts.length > 0);
-    expect(told()).toEqual([expect.stringMatching(/consumer writer on things .* 4 streams are set aside/)]);
+    expect(told()).toEqual([expect.stringMatching(/consumer writer on things .* 4 streams have failed/)]);
     state.healed = true;
     await until(
       async () => (await broker.call<any, object>("readers.retryDeadLetters", {}), statusIn(broker)),

@@ -1,4 +1,4 @@
-// Events of parked streams as an operator sees them, and how the stream of one goes back to work. Groups: see parked.ts.
+// Events of parked streams as an operator sees them, and the way of such a stream back to work. Groups: see parked.ts.
 import type { Database } from "../../database/index.ts";
 import { eventIn } from "./failed-streams.ts";
 import { streamErrors } from "../errors.ts";

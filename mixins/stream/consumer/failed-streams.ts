@@ -138,7 +138,7 @@ export class FailedStreams {
   }
 }
 
-/** The event of a letter's row. Of one that cannot be read, stream and version are left: its owner has the rest. */
+/** The event of a letter's row. A row that cannot be read still has stream and version: the owner has the rest. */
 export function eventIn(row: { actor_stream: string; version: number; event: string; at: string }): LogEvent {
   try {
     return JSON.parse(row.event) as LogEvent;

@@ -3,7 +3,7 @@
 // nothing of the transaction, a crash after it everything.
 //
 // A failure is its event's, and of the events behind it in its stream; other streams go on. While the node stops, a
-// failure may come from what is stopping beside it, so the batch is given up and no event is charged.
+// failure may come from a component that stops beside it, so the batch is given up and no event is charged.
 import { failpoint } from "../failpoints.ts";
 import type { Knex } from "knex";
 import { asError, Bug, plainError } from "../../kernel/index.ts";
@@ -14,7 +14,7 @@ import { unreadable } from "./judging.ts";
 import { sideBySide } from "./side-by-side.ts";
 import { streamErrors } from "../errors.ts";
 
-/** An event failed, and the consumer stops at such. */
+/** An event failed, and the consumer stops at failed events. */
 export class Poisoned extends Error {
   readonly event: LogEvent;
   constructor({ event, error }: Failure) {

@@ -11,7 +11,10 @@ const MEASURED = [
   METRICS.consumerStopped,
 ] as const;
 
-/** Measures the consumers of a service every `metricsMs` milliseconds, if the broker has metrics. Answers what ends it. */
+/**
+ * Measures the consumers of a service every `metricsMs` milliseconds, if the broker has metrics. Returns the function
+ * that ends it.
+ */
 export function measureConsumers(service: Service, statuses: () => Promise<readonly ConsumerStatus[]>): () => void {
   const { broker, fullName, logger } = service;
   const { metrics } = broker;

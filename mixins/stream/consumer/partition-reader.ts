@@ -1,5 +1,5 @@
 // The reader of one consumer on one partition of one source: reads in order, handles, commits effects and checkpoint
-// together. Guards P4 (each event exactly once, in stream order) for what is written; calls are made at least once.
+// together. Guards P4 (each event exactly once, in stream order) for all writes; calls are made at least once.
 //
 // Life of a batch:
 //   1. read after the checkpoint, while the lease is held. The lease only saves work (see lease.ts).
@@ -8,7 +8,7 @@
 //   4. one transaction: rows, versions, dead letters, and the checkpoint if its revision is still ours. A crash before
 //      the commit leaves nothing, after it everything; of two consumers at the same time one rolls back (handling.ts).
 //
-// An event that fails makes its stream fail: the event and what follows in that stream wait as dead letters, in order, and
+// An event that fails makes its stream fail: the event and later ones of that stream wait as dead letters, in order, and
 // are retried beside the batches (retrying.ts); the other streams go on. A consumer with `onPoison: "stop"` commits what
 // comes before the event and stops there instead.
 //
@@ -168,7 +168,7 @@ export class PartitionReader {
     consumer.committed?.();
   }
 
-  /** Commits what comes before the event at which the consumer stops. The cursor stays; the versions tell what is done. */
+  /** Commits the events before the one at which the consumer stops. The cursor stays; the versions tell which are done. */
   async #takeUpTo(
     poison: LogEvent,
     checkpoint: Checkpoint,

@@ -70,7 +70,7 @@ export function resetConsumer(database: Database, consumer: string, { to, dryRun
   });
 }
 
-/** Narrows to the rows of an actor type's streams, `order.…`. */
+/** Narrows to the rows of an actor type's streams, `loan.…`. */
 const ofActor = (rows: Knex.QueryBuilder, actor: string): Knex.QueryBuilder =>
   rows.where("actor_stream", ">=", `${actor}.`).where("actor_stream", "<", `${actor}/`);
 

@@ -1,8 +1,8 @@
 // Retries of failed streams, beside the events that come in. A stream whose event keeps failing is parked for a person
-// after `attempts` tries; one that meets what is unavailable is tried for ever, at a bounded rate. A retry reads the
-// events from the owner again, since a deploy may have changed their shape; what the dead letters hold is for people.
-// Under another release, or other code of the consumer, parked streams are tried once more: the mistake may be mended.
-// With `failedStreamsMax` streams failed the consumer says so and reads no further until some are through: when
+// after `attempts` tries; one that meets something unavailable is tried for ever, at a bounded rate. A retry reads the
+// events from the owner again, since a deploy may have changed their shape; the copies in the dead letters are for
+// people. Under another release, or other code of the consumer, parked streams are tried once more: the mistake may be
+// mended. With `failedStreamsMax` streams failed the consumer says so and reads no further until some are through: when
 // everything fails, the log must not move into the dead-letter table.
 import type { Knex } from "knex";
 import { backoffMs, isRetryable, plainError } from "../../kernel/index.ts";
@@ -102,7 +102,7 @@ export class Retrying {
       const attempts = (counted?.attempts ?? 0) + (isPostponed ? 0 : 1);
       const charged = (counted?.charged ?? 0) + (isPostponed || isRetryable(error) ? 0 : 1);
       const isParked = charged >= limits.attempts;
-      // What was only postponed waits as after a first attempt, however long the backoff has become.
+      // A stream that was only postponed waits as after a first attempt, however long the backoff has become.
       const waits = isPostponed ? 1 : attempts;
       after.set(stream, {
         state: isParked ? "parked" : "retrying",
@@ -137,8 +137,8 @@ export class Retrying {
     if (!isFull) logger.info(`consumer ${key.consumer} on ${key.source} reads on`);
     else
       logger.error(
-        `consumer ${key.consumer} on ${key.source} reads no further: ${size} streams are set aside, retrying or parked. ` +
-          "Mend what they fail with, then POST /ops/dead-letters/retry",
+        `consumer ${key.consumer} on ${key.source} reads no further: ${size} streams have failed, retrying or parked. ` +
+          "Mend the cause, then POST /ops/dead-letters/retry",
       );
     return isFull;
   }

@@ -9,8 +9,8 @@ export interface ConsumerStatus {
   readonly name: string;
   /**
    * `waiting`: for an owner, or for the lease, which another node may hold; `stopped`: at a poison event, or because its
-   * cursor is not in a log, which `stopped` tells; `full`: of some source as many streams have failed as may, and it reads
-   * no further until some are through.
+   * cursor is not in a log, which `stopped` tells; `full`: as many streams of a source have failed as may, and it reads no
+   * further until some are through.
    */
   readonly state: PartitionReader["state"] | "full";
   /** Logs in which its cursor is not: it reads nothing there until an operator resets it. */
@@ -27,7 +27,7 @@ export interface ConsumerStatus {
   readonly sources: readonly string[];
 }
 
-/** What the node knows of a consumer beside its rows. */
+/** The node's knowledge of a consumer beside its rows. */
 export interface Running {
   /** States of its readers here. */
   readonly states: readonly PartitionReader["state"][];
@@ -50,7 +50,7 @@ export async function statusOf(
     const { reason, at } = stoppedOf(row) ?? {};
     return reason === undefined ? [] : [{ source: row.source as string, reason, since: at! }];
   });
-  // How much lies after a cursor that is not in the log, no owner can tell.
+  // No owner can tell how many events lie after a cursor that is not in its log.
   const lags = await Promise.all(rows.map(async row => (stoppedOf(row) ? null : lagOf(row.source, row.cursor))));
   const now = await database.now();
   const ages = rows.filter((row, i) => lags[i] !== 0 && row.event_at).map(row => now - Date.parse(row.event_at));

@@ -26,7 +26,7 @@ export class CursorNotInLog extends Error {
   }
 }
 
-/** What a checkpoint's row says of a stop; undefined if the consumer has not stopped. */
+/** The stop that a checkpoint's row records; undefined if the consumer has not stopped. */
 export const stoppedOf = ({ stopped }: { readonly stopped?: string | null }): Stopped | undefined =>
   stopped ? (JSON.parse(stopped) as Stopped) : undefined;
 

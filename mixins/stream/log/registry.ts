@@ -1,4 +1,4 @@
-// What the broker's registry tells of services with events: which own which types, and which nodes answer.
+// Services with events, as the broker's registry lists them: the owners of types, and the nodes that answer.
 import type { ServiceBroker } from "moleculer";
 import { listedServices } from "../../contract/index.ts";
 

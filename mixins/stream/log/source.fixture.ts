@@ -60,7 +60,7 @@ export class Source {
     this.#life++;
   }
 
-  /** The mark at a cursor: an event that was written after the log was put back is another one, whatever it says. */
+  /** The mark at a cursor: an event that was written after the log was put back is another one, even with the same content. */
   markAt(cursor: Cursor): string | undefined {
     const event = this.log[Number(cursor) - 1];
     if (this.isOld || event === undefined) return undefined;

@@ -21,7 +21,7 @@ export interface NotifierOptions {
   readonly decode: (event: StoredEvent) => LogEvent;
 }
 
-/** Starts to notify. Answers what ends it. */
+/** Starts to notify. Returns the function that ends it. */
 export function startNotifier(options: NotifierOptions): () => void {
   const endHints = hintAtCommits(options);
   const events = new PlainEvents(options);
@@ -54,7 +54,7 @@ function hintAtCommits({ broker, service, store }: NotifierOptions): () => void 
 }
 
 /**
- * Emits the plain events, in the log's order, from the moment on at which a service listens. Of several nodes that run
+ * Emits the plain events, in the log's order, from the moment on at which a service listens. Among the nodes that run
  * the service the first by name does it: two would emit every event twice.
  */
 class PlainEvents {

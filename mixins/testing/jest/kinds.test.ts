@@ -2,10 +2,10 @@ import { expect, test } from "@jest/globals";
 import { commandFor, filesOf, kindOf, PROJECTS, projectsIn } from "./kinds.ts";
 
 const PATHS: [string, string[]][] = [
-  ["services/orders/order.test.ts", ["unit"]],
+  ["services/loans/loan.test.ts", ["unit"]],
   ["mixins/kernel/postgres-url.test.ts", ["unit"]],
   ["mixins/actor/v1.frozen.test.ts", ["unit"]],
-  ["services/orders/orders.int.test.ts", ["int", "postgres"]],
+  ["services/loans/loans.int.test.ts", ["int", "postgres"]],
   ["mixins/database/dialects/sqlite/sqlite.test.ts", ["int"]],
   ["test/cluster/failure.nats.test.ts", ["int"]],
   ["mixins/event-store/dialects/postgres/shards.postgres.test.ts", ["postgres"]],
@@ -17,7 +17,7 @@ test.each(PATHS)("%s runs in %j", (path, projects) => {
 });
 
 test("other files are in no project", () => {
-  for (const path of ["/app/order.ts", "/app/order.int.fixture.ts", "/app/store.conformance.ts", "/app/a.test.tsx"])
+  for (const path of ["/app/loan.ts", "/app/loan.int.fixture.ts", "/app/store.conformance.ts", "/app/a.test.tsx"])
     expect(PROJECTS.filter(project => new RegExp(filesOf(project)).test(path))).toEqual([]);
 });
 

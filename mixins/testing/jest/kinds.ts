@@ -1,11 +1,11 @@
 // The last word of a test file's name before `.test.ts` says what the file needs, and decides where it runs. There are
 // no other lists.
 //
-//   order.test.ts          nothing: it runs in milliseconds, wherever Node does
-//   orders.int.test.ts     a database: it runs on SQLite, and once more on Postgres
+//   loan.test.ts           nothing: it runs in milliseconds, wherever Node does
+//   loans.int.test.ts      a database: it runs on SQLite, and once more on Postgres
 //   torn.sqlite.test.ts    SQLite, whatever else runs on Postgres; so do the brokers of the following kinds
 //   lane.postgres.test.ts  a Postgres server
-//   cart.redis.test.ts     a Redis server
+//   lease.redis.test.ts    a Redis server
 //   feed.nats.test.ts      a NATS server
 //   server.http.test.ts    an HTTP server in this process
 //   start.e2e.test.ts      processes of its own

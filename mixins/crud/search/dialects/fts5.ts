@@ -1,12 +1,15 @@
 import type { Knex } from "knex";
 import type { WordIndex } from "../word-index.ts";
 
-/** What a word of a field counts, by the field's place; and more if it is the whole word. */
+/** Weight of a word by its field's place, and the part of it that a whole word adds. */
 const WEIGHTS = [20, 6, 1, 0.3];
 const WHOLE = 0.5;
 /** Words of a search that rank: each is looked up in every field, and a letter is the beginning of half of all rows' words. */
 const RANKED_WORDS = 4;
-/** Between rows that are equal by these: how often the words come, how rare they are, how long the texts are. */
+/**
+ * Factor of FTS5's own rank (how often the words come, how rare they are, how long the texts are), which decides
+ * between rows of one weight.
+ */
 const BM25 = 0.001;
 
 /** SQLite's FTS5. It numbers its rows itself; a second table knows which row of ours a number is. */
@@ -44,7 +47,7 @@ export function ftsIndex(table: string, fields: number): WordIndex {
       }
     },
     found(knex, asked) {
-      // bm25 alone would not do: the weights of its fields saturate, and three words of a text outdo one of a name.
+      // bm25 alone is not enough: the weights of its fields saturate, and three words of a text outdo one of a name.
       const hits = columns.flatMap((column, at) =>
         asked.slice(0, RANKED_WORDS).flatMap(word => [
           { match: `${column} : "${word}"*`, weight: WEIGHTS[at]! },

@@ -1,12 +1,12 @@
 import type { WordIndex } from "../word-index.ts";
 
 const LETTERS = ["A", "B", "C", "D"];
-/** What a word of a field counts, by the field's letter; Postgres wants D first. */
+/** Weight of a word by its field's letter; Postgres wants D first. */
 const WEIGHTS = "{0.015,0.05,0.3,1}";
 /** The last place in a text that Postgres tells from others. */
 const PLACE_MAX = 16_383;
 
-/** Postgres's text search, without its parser and dictionaries: those are not the same on every server. */
+/** Postgres's text search, without its parser and dictionaries: those differ between servers. */
 export function tsvectorIndex(table: string): WordIndex {
   const words = `${table}_words`;
   return {

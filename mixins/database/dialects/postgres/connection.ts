@@ -7,7 +7,7 @@ import type { PostgresLocation } from "../../location.ts";
 const limits = {
   /** Milliseconds until a server answers that it takes the connection. */
   connectMs: 3_000,
-  /** Milliseconds that one statement may run; the server ends it, and what it did is undone. */
+  /** Milliseconds that one statement may run; the server ends it and undoes its effect. */
   statementMs: 15_000,
   /**
    * Milliseconds that a transaction may wait for its next statement. While it waits, readers of the log wait for it too:
@@ -25,9 +25,9 @@ const types: NonNullable<ClientConfig["types"]> = {
 };
 
 /**
- * Settings that each session starts with: the service's role, so that it reads no other service's tables whoever logs
- * in; its schema; and the time-outs. They travel in the start-up packet: what a pooler in transaction mode would hand on
- * to others as `SET` never is one. `Session` asks the server whether it took them.
+ * Settings that each session starts with: the service's role, so that it reads no other service's tables whichever user
+ * logs in; its schema; and the time-outs. They travel in the start-up packet: a pooler in transaction mode would hand a
+ * `SET` on to other clients. `Session` asks the server whether it took them.
  *
  * PgBouncer refuses such a packet. With `?pgbouncer=true` in the URL nothing is sent: the user of the URL is the service's
  * role itself, and has the same settings as its defaults (see `prepareDatabase`).
@@ -40,7 +40,7 @@ export function connectionOf(
   const { connectionString, isPooled, user, settings, place, applicationName = "valence" } = readPostgresUrl(url);
   const ours = sessionSettings(schema);
   const role = user === schema ? {} : { role: schema };
-  // Of two of one name the last one counts.
+  // The last of two settings of one name counts.
   const sent = [...settings, ...Object.entries({ ...role, ...ours }).map(([name, value]) => `${name}=${value}`)];
   return {
     connectionString,

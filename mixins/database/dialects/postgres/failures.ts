@@ -1,29 +1,32 @@
-// What a failed statement is to its caller: not now (busy, unreachable), or an error of the statement's own.
+// Sorts failed statements for the caller: not now (busy, unreachable), or an error of the statement itself.
 import { DatabaseError } from "pg";
 import type { Outcome, Unavailable } from "../../../kernel/index.ts";
 import { databaseErrors } from "../../errors.ts";
 
 /**
- * Connection exceptions, also PgBouncer's, and the server's own end: stopped, crashed or starting. Whether what was under
- * way has committed they do not tell: a backend that is told to go looks around before it reports, when the transaction
- * is written already.
+ * Connection exceptions, also PgBouncer's, and the server's own end: stopped, crashed or starting. They do not tell
+ * whether the statement under way has committed: a backend that is told to end may report that when its transaction is
+ * written already.
  */
 const GONE = /^(08...|57P0[1-5])$/;
-/** These end the connection too, whatever the severity says: the transaction waited too long; the server is a standby now. */
+/**
+ * Errors that end the connection too, whatever the severity says: the transaction waited too long; the server is a
+ * standby now.
+ */
 const ENDS_CONNECTION = /^(25P03|25006)$/;
-/** Undone only because of others who did something at the same time: serialization failure, deadlock, lock not available. */
+/** Undone only because of concurrent transactions: serialization failure, deadlock, lock not available. */
 const CONTENDED = /^(40001|40P01|55P03)$/;
 /**
- * As well undone, or never begun, and a repetition may pass: too many connections, the statement's or the transaction's
- * time is over.
+ * Undone, or never begun, and a repetition may pass: too many connections, the statement's or the transaction's time is
+ * over.
  */
 const BUSY = /^(53300|57014|25P03)$/;
 /** The server ran out of disk or memory. */
 const OUT_OF_RESOURCES = /^53...$/;
-/** The value at the end of what the server says about bad input: `invalid input syntax for type bigint: "…"`. */
+/** The value at the end of the server's message about bad input: `invalid input syntax for type bigint: "…"`. */
 const QUOTED_INPUT = /: "[^]*"$/;
 
-/** SQLSTATE of what the server said; empty when it is not the server's word. */
+/** SQLSTATE of a server's error; empty for any other error. */
 export const stateOf = (error: unknown): string => (error instanceof DatabaseError ? (error.code ?? "") : "");
 
 /** Whether the server, or the connection to it, ended before the outcome was known. */
@@ -34,7 +37,7 @@ export const isContended = (error: unknown): boolean => CONTENDED.test(stateOf(e
 
 const isBusy = (error: unknown): boolean => isContended(error) || BUSY.test(stateOf(error));
 
-/** Whether the server said it, and has closed the connection, or is about to. */
+/** Whether the server sent the error and has closed the connection, or is about to. */
 export const endsConnection = (error: unknown): boolean =>
   isGone(error) ||
   ENDS_CONNECTION.test(stateOf(error)) ||
@@ -48,7 +51,7 @@ export const unreachable = (cause: unknown, outcome: Outcome = "none"): Unavaila
 /** A connection that could not be made. */
 export const refused = (error: unknown): Unavailable => (isBusy(error) ? busy(error) : unreachable(error));
 
-/** The connection went, for this reason, before the answer came. */
+/** The connection was lost, for this reason, before the answer came. */
 export const lost = (reason: unknown, outcome: Outcome): Unavailable =>
   outcome === "none" && isBusy(reason) ? busy(reason) : unreachable(reason, outcome);
 
@@ -59,7 +62,7 @@ export function answered(error: unknown): unknown {
   return error instanceof DatabaseError ? withoutValues(error) : error;
 }
 
-/** What the server adds to an error names the row at hand, which is people's data; the message quotes bad input. */
+/** The server's details of an error name the row at hand, which is people's data; the message quotes bad input. */
 function withoutValues(error: DatabaseError): DatabaseError {
   error.detail = error.where = error.internalQuery = undefined;
   error.message = error.message.replace(QUOTED_INPUT, "");

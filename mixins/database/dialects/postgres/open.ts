@@ -15,9 +15,9 @@ const limits = {
   acquireMsMax: 5_000,
   /** Milliseconds to wait for the answer to a statement: the server ends one after 15 s, so it is gone, or cut off. */
   answerMsMax: 20_000,
-  /** The same of a standby: it serves reads of pages, and one that is frozen must not keep a request until its time is up. */
+  /** The same of a standby: it serves reads of pages, and a frozen one must not keep a request until its time is up. */
   standbyAnswerMsMax: 3_000,
-  /** Milliseconds until the pool tries again to connect: during an outage each attempt fails one of those who wait. */
+  /** Milliseconds until the pool tries again to connect: during an outage each attempt fails one of the waiting callers. */
   reconnectMs: 20,
 };
 
@@ -43,7 +43,7 @@ export async function openPostgres(location: PostgresLocation, options: OpenOpti
     knex: pool,
     reads: (since = -Infinity) => (replica?.holds(since) ? replica.knex : pool),
     async transaction(work, { lock, isUntimed = false } = {}) {
-      // A rollback on a connection that is gone fails as well, and knex would tell that in place of the reason.
+      // A rollback on a connection that is gone fails as well, and knex would throw that error instead of the reason.
       let thrown: { error: unknown } | undefined;
       try {
         return await pool.transaction(async trx => {
@@ -71,7 +71,7 @@ export async function openPostgres(location: PostgresLocation, options: OpenOpti
     requireDurability() {
       primary.isDurable = true;
     },
-    // The server sees to its own.
+    // A Postgres server makes its own checkpoints.
     leaveCheckpoints() {},
     async close() {
       await replica?.close();
@@ -80,7 +80,7 @@ export async function openPostgres(location: PostgresLocation, options: OpenOpti
   };
 }
 
-/** The first connection, kept for whoever asks next: a start that gets another session than it needs ends here. */
+/** Makes the first connection, which stays in the pool: a start that gets another session than it needs ends here. */
 async function connectOnce(pool: Knex): Promise<void> {
   try {
     await pool.raw("select 1");
@@ -98,7 +98,7 @@ function poolOf(postgres: PostgresSettings, size: number): Knex {
     postgres,
     // Messages carry the SQL, but not the values: those are people's data.
     compileSqlOnError: false,
-    // What it would say is thrown as well, and by whoever catches it better told.
+    // Knex also throws the errors that it logs, and the code that catches them reports more.
     log: { warn: quiet, error: quiet, debug: quiet, deprecate: quiet },
     pool: {
       min: 0,

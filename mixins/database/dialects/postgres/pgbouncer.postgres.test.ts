@@ -1,4 +1,4 @@
-// Behind PgBouncer in transaction mode: more clients than the server has sessions, and no session is anybody's own.
+// Behind PgBouncer in transaction mode: more clients than the server has sessions, and no client has a session of its own.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { newDatabase, PgBouncer, postgresUrl, query } from "../../../testing/servers.ts";
 import type { Database } from "../../database.ts";

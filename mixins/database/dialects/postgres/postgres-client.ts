@@ -1,4 +1,4 @@
-// Knex's dialect on pg, with the failures of the house, and with SQLite's idea of text and whole numbers.
+// Knex's dialect on pg, with our errors, and with SQLite's meaning of text and whole numbers.
 import type { ClientConfig, QueryResult } from "pg";
 // @ts-expect-error knex ships no types for its dialect classes
 import KnexPostgresClient from "knex/lib/dialects/postgres/index.js";
@@ -8,7 +8,7 @@ import { answered, busy, endsConnection, lost, refused } from "./failures.ts";
 import { PostgresConnection } from "./postgres-connection.ts";
 import type { SessionConfig } from "./session.ts";
 
-/** What this dialect keeps in knex's configuration, as `postgres`: not in `connection`, of which knex makes a copy. */
+/** Settings of this dialect in knex's configuration, as `postgres`: not in `connection`, of which knex makes a copy. */
 export interface PostgresSettings {
   readonly connection: ClientConfig & SessionConfig;
   /** Whether a commit is on disk before it returns. */
@@ -64,13 +64,14 @@ export class PostgresClient extends KnexPostgresClient {
       return await super.acquireConnection();
     } catch (error) {
       const { refusal } = this.config.postgres;
-      // Of a connection that could not be made while it waited, the pool's time-out tells only the words.
+      // The pool's time-out has only the message of a connection that could not be made meanwhile.
       if ((error as Error).name !== "KnexTimeoutError") throw refused(error);
       throw refusal === undefined ? busy(error) : refused(refusal);
     }
   }
 
-  // Here and not in _query: knex writes the SQL into the message of what _query throws, and an Unavailable is shown.
+  // Here and not in _query: knex writes the SQL into the message of an error of _query, and clients see the message of
+  // an Unavailable.
   async query(connection: PostgresConnection, query: Query | string): Promise<Query> {
     const reason = connection.lost;
     if (reason !== undefined) throw lost(reason, "none");
@@ -102,7 +103,7 @@ export class PostgresClient extends KnexPostgresClient {
     });
     query.response = response;
     if (query.sql === "COMMIT;" && commandOf(response) !== "COMMIT")
-      // One who catches the error of a statement and goes on has a transaction that the server only rolls back.
+      // A caller that catches a statement's error and goes on has a transaction that the server can only roll back.
       throw new Error("the transaction is rolled back: a statement in it had failed");
     return query;
   }

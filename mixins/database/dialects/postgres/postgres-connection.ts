@@ -3,7 +3,7 @@ import { Session, type SessionConfig } from "./session.ts";
 
 /** One connection of knex's pool. */
 export class PostgresConnection extends Session {
-  /** Why it is of no more use; undefined while it is. */
+  /** Why it is no longer usable; undefined while it is. */
   lost: unknown;
   /** Its transaction does not wait for the disk. */
   isRelaxed = false;
@@ -25,7 +25,7 @@ export class PostgresConnection extends Session {
     this.lost ??= reason;
   }
 
-  /** One statement after another: pg no longer wants to queue what callers send side by side. */
+  /** One statement after another: pg has deprecated its own queue for concurrent callers. */
   run(statement: { text: string; values?: unknown[]; query_timeout?: number }): Promise<QueryResult | QueryResult[]> {
     const result = this.#last.then(() => this.query(statement));
     this.#last = result.catch(() => {});

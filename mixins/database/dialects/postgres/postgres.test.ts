@@ -59,7 +59,7 @@ const terminate = async (): Promise<number> =>
   ).length;
 
 describe("transactions", () => {
-  test("what the callback throws rolls back and comes out", async () => {
+  test("an error of the callback rolls back and is thrown", async () => {
     const broken = new Error("changed my mind");
     const work = database.transaction(async trx => {
       await trx("counters").update({ value: 9 });
@@ -69,7 +69,7 @@ describe("transactions", () => {
     expect(await valueOf()).toBe(0);
   });
 
-  test("what the callback throws comes out, even when the rollback finds the connection gone", async () => {
+  test("an error of the callback is thrown, even when the rollback finds the connection gone", async () => {
     const broken = new Error("changed my mind");
     const work = database.transaction(async trx => {
       await trx("counters").update({ value: 9 });
@@ -123,7 +123,7 @@ describe("transactions", () => {
     expect(values.map(([row]) => row.value)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
   });
 
-  test("one that is rebuildable does not wait for the disk, unless somebody requires it before its commit", async () => {
+  test("one that is rebuildable does not wait for the disk, unless a caller requires it before its commit", async () => {
     const views = await openPostgres(
       { kind: "postgres", shards: [server.url], replica: undefined, schema: "views", poolSize: 1 },
       { rebuildable: true },
@@ -143,7 +143,7 @@ describe("transactions", () => {
   });
 });
 
-describe("what is not now, with outcome none", () => {
+describe("failures for now, with outcome none", () => {
   test("a deadlock", async () => {
     let holding = 0;
     let bothHold = (): void => {};
@@ -270,7 +270,7 @@ describe("a connection that is lost", () => {
     await proxy.close();
   });
 
-  test("a server that cannot be reached: outcome none, at once, for all who wait", async () => {
+  test("a server that cannot be reached: outcome none, at once, for all waiting callers", async () => {
     const proxy = await Proxy.to(server.url);
     const distant = await open(proxy.url(server.url), 2);
     proxy.cut();

@@ -12,14 +12,14 @@ const ATTEMPTS = 5;
 const NAME_MAX = 63;
 
 /**
- * Makes what is missing: a role without login, named like the schema, and the schema, which the role owns. So no service
- * can read another's tables. A role that logs in itself (the user of the URL is named like the schema) is made by whoever
- * runs the server; it needs only its schema, or `create` on the database.
+ * Makes the missing parts: a role without login, named like the schema, and the schema, which the role owns. So no
+ * service can read another's tables. A role that logs in itself (the user of the URL is named like the schema) is made
+ * by the server's operator; it needs only its schema, or `create` on the database.
  *
- * Throws when it may not, with the statements that someone who may has to run.
+ * Throws when it lacks the rights, with the statements that a user with these rights has to run.
  */
 export async function prepareDatabase(url: string, { schema }: Pick<PostgresLocation, "schema">): Promise<void> {
-  // It would be cut without a word, and be another service's whose name begins alike.
+  // Postgres would cut it silently, and it could be the schema of another service whose name begins alike.
   if (schema.length > NAME_MAX)
     throw new Error(
       `the service's name ${schema} is too long: Postgres keeps ${NAME_MAX} characters of a schema's name`,
@@ -53,7 +53,7 @@ async function prepare(url: string, schema: string): Promise<void> {
     );
   }
   const client = new pg.Client({ connectionString, connectionTimeoutMillis: 3_000 });
-  client.on("error", () => {}); // a connection that is lost rejects what waits for it
+  client.on("error", () => {}); // a lost connection rejects the queries that wait for it
   await client.connect().catch((error: Error) => {
     // Where a name has several addresses, only the code says what is wrong.
     const why = error.message || (error as NodeJS.ErrnoException).code || "no answer";
@@ -67,10 +67,10 @@ async function prepare(url: string, schema: string): Promise<void> {
     if (await isThere(STRAYED))
       throw new Misconfigured(
         `${schema} on ${place}: its tables lie in the schema public, where a start with other settings put them; ` +
-          `move or drop what is there (alter table public.… set schema ${schema}), then start again`,
+          `move or drop them (alter table public.… set schema ${schema}), then start again`,
       );
     if (!isOwnUser) {
-      // To act as a role one has to be its member, its maker too.
+      // A user has to be a member of a role to act as it, also the user that made it.
       const grant = `grant "${schema}" to "${user}"`;
       if (!(await isThere("select from pg_roles where rolname = $1")))
         missing.push(`create role "${schema}" nologin`, grant);
@@ -87,7 +87,7 @@ async function prepare(url: string, schema: string): Promise<void> {
   } catch (error) {
     if (missing.length === 0 || isMadeByOthers(error)) throw error;
     throw new Misconfigured(
-      `${schema} on ${place}: ${(error as Error).message}. Someone who may has to run once: ${missing.join("; ")};`,
+      `${schema} on ${place}: ${(error as Error).message}. A user with the rights has to run once: ${missing.join("; ")};`,
     );
   } finally {
     await client.end();

@@ -20,7 +20,7 @@ const limits = {
 /** Milliseconds that a replica is behind, at least; undefined when it cannot be asked. */
 export type ReplicaObserver = (lagMs: number | undefined) => void;
 
-/** The same on a server and on its standbys: positions in the WAL of two servers say nothing of each other. */
+/** Equal on a server and its standbys: positions in the WAL of two servers say nothing of each other. */
 const SERVER = "(select system_identifier::text from pg_control_system()) as server";
 
 interface Sample {
@@ -44,7 +44,7 @@ export class Replica {
     this.knex = knex;
     this.#primary = primary;
     this.#observe = observe;
-    // What it was asked fails before the next look finds out that it is gone.
+    // Reads of it fail before the next look finds out that it is gone.
     knex.on("query-error", (error: { type?: unknown }) => {
       if (error.type === "DATABASE_UNAVAILABLE") this.#isUsable = false;
     });
@@ -86,7 +86,7 @@ export class Replica {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    // A server that is frozen answers neither: what is asked of a standby may be given up.
+    // A frozen server answers neither: reads of a standby may be given up.
     const late = sleep(limits.answerMs, undefined, { ref: false });
     await Promise.race([this.#looking, late]);
     await Promise.race([this.knex.destroy(), late]);

@@ -1,4 +1,4 @@
-// What a connection is, asked of a real server: a start that would serve something else than it was told to says so.
+// The check of a session by a real server: a start whose session is not the configured one says so.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { newDatabase, PgBouncer, postgresUrl, query } from "../../../testing/servers.ts";
 import { newId } from "../../../kernel/index.ts";
@@ -124,7 +124,7 @@ test("tables that an earlier, broken start has put into public are named, not le
   expect(await session(await open(server.url))).toMatchObject({ schema: role });
 });
 
-test("a store that is there stays open, whatever lies in public", async () => {
+test("an existing store opens, also with other tables in public", async () => {
   await (await open(server.url)).knex.schema.createTable("things", table => table.increments("id"));
   await query(server.url, `create table public.migrations_${role} (id integer)`);
   expect(await session(await open(server.url))).toMatchObject({ schema: role });

@@ -1,15 +1,15 @@
-// A connection that knows what it is: as soon as it is made it asks the server who it is, which schema it is in, and
-// whether what the runtime rests upon holds. What a URL, a role's defaults, a database's or a pooler's say is not believed:
-// they can put all services into one schema, lift the time-outs, or make a commit not wait for the disk.
+// A connection that checks its session: as soon as it is made it asks the server for its role, its schema, and the settings
+// that the runtime rests upon. A URL and the defaults of a role, a database or a pooler are not believed: they can put all
+// services into one schema, lift the time-outs, or make a commit not wait for the disk.
 import pg, { type ClientConfig } from "pg";
 import { Misconfigured } from "../../../kernel/index.ts";
 
 const limits = {
-  /** Milliseconds until the server says what the session is; as long as it may take to connect. */
+  /** Milliseconds until the server has described the session; as long as it may take to connect. */
   answerMs: 3_000,
 };
 
-/** What a session has to be. */
+/** The session that is needed. */
 export interface SessionConfig {
   readonly session: {
     /** Host, port and database, for people. */
@@ -39,7 +39,7 @@ const QUESTION = `select current_user as "user", current_schema() as schema,
   current_setting('transaction_read_only') as "readOnly", current_setting('synchronous_commit') as commit,
   (select json_object_agg(name, setting) from pg_settings where name = any($1)) as settings`;
 
-/** Connecting rejects with Misconfigured when the session is not what it has to be. */
+/** Connecting rejects with Misconfigured when the session is not the one that is needed. */
 export class Session extends pg.Client {
   readonly #expected: SessionConfig["session"];
 
@@ -73,7 +73,7 @@ export class Session extends pg.Client {
   }
 }
 
-/** What is not as it has to be, and what to do. */
+/** The difference from the session that is needed, and how to remove it. */
 function mismatch(
   { user, schema, encoding, isolation, readOnly, commit, settings }: Answer,
   expected: SessionConfig["session"],
@@ -91,7 +91,7 @@ function mismatch(
   if (readOnly === "on" && !expected.isStandby)
     return "transactions can only read: name the primary, or reset default_transaction_read_only";
   if (commit === "off")
-    return `synchronous_commit is off, so what was acknowledged can be lost: ${reset("synchronous_commit")}`;
+    return `synchronous_commit is off, so acknowledged events can be lost: ${reset("synchronous_commit")}`;
   const name = Object.keys(expected.settings).find(name => settings[name] !== expected.settings[name]);
   return name === undefined
     ? undefined

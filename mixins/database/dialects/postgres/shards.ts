@@ -19,11 +19,11 @@ export interface Shard {
   readonly shards: number;
   /** Host, port and database, for people. */
   readonly place: string;
-  /** A pooler stands between: what belongs to a session does not last. */
+  /** A pooler stands between: a session's settings and locks do not last. */
   readonly isPooled: boolean;
 }
 
-/** What a database says of itself. */
+/** The row by which a database knows its shard. */
 interface Row {
   readonly store: string;
   readonly number: number;
@@ -42,7 +42,7 @@ interface Candidate extends Named {
 
 /**
  * The service's shards, by number. Databases that are all new are made shards of a new store.
- * @throws Bug `SHARD_MISSING`, `SHARD_UNKNOWN`, `SHARD_TWICE`: what the URLs name is not the whole store, or more than it.
+ * @throws Bug `SHARD_MISSING`, `SHARD_UNKNOWN`, `SHARD_TWICE`: the URLs name less than the whole store, or more.
  */
 export const shardsOf = (location: PostgresLocation): Promise<readonly Shard[]> =>
   withCandidates(location, async candidates => {
@@ -96,7 +96,7 @@ async function withCandidates<T>(
     for (const url of location.shards) {
       await prepareDatabase(url, location);
       const client = new Session(connectionOf(url, location));
-      client.on("error", () => {}); // a connection that is lost rejects what waits for it
+      client.on("error", () => {}); // a lost connection rejects the queries that wait for it
       await client.connect();
       candidates.push({ url, place: readPostgresUrl(url).place, client, row: undefined });
     }
@@ -129,9 +129,9 @@ async function become(candidate: Candidate, row: Row): Promise<void> {
 }
 
 /**
- * Throws Bug `SHARD_MISSING`, `SHARD_UNKNOWN` or `SHARD_TWICE` when what the URLs name is not the whole store, or more than
- * it; at least one of them knows the store. A first start that was killed half-way has told some of them already how many
- * they are: that is none of these.
+ * Throws Bug `SHARD_MISSING`, `SHARD_UNKNOWN` or `SHARD_TWICE` when the URLs name less than the whole store, or more; at
+ * least one of them knows the store. A first start that was killed half-way has made only some of them shards: that is no
+ * error.
  */
 export function checkShards(candidates: readonly Named[]): void {
   const known = candidates.filter(({ row }) => row !== undefined);

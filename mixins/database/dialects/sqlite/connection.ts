@@ -4,7 +4,7 @@ import { isBusy, type LockQueue } from "./lock-queue.ts";
 /** Prepared statements kept a connection. Knex writes one SQL text per shape of a query; an `in (?, ?, …)` has many. */
 const STATEMENTS_MAX = 256;
 
-/** What else a statement may change: then the kept ones may answer with yesterday's columns. */
+/** Statements that may change the schema: prepared statements that are kept would answer with the columns of before. */
 const CHANGES_SCHEMA = /^\s*(create|alter|drop|pragma|vacuum|attach|detach)\b/i;
 
 export type Durability = "full" | "normal";

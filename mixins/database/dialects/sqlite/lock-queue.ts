@@ -1,13 +1,16 @@
 // Waiting for SQLite's one write lock, without blocking the loop and without starving anyone.
 //
 // SQLite's own busy handler sleeps inside the call: on the broker's loop that stops heartbeats, and between processes it
-// starved one of four for 4 s. So every connection has busy_timeout=0 and whoever meets SQLITE_BUSY waits here:
+// starved one of four for 4 s. So every connection has busy_timeout=0 and a statement that meets SQLITE_BUSY waits here:
 // first come, first served within a process; only the head of the queue tries again, after a random pause (so that
 // processes on one file do not march in step) that grows, or at once when a transaction of this process ends.
 import { setTimeout as sleep } from "node:timers/promises";
 
 const limits = {
-  /** Milliseconds a statement waits for the write lock. Half of the default request timeout: the caller still hears why. */
+  /**
+   * Milliseconds a statement waits for the write lock. Half of the default request timeout: so that the caller still
+   * gets the reason.
+   */
   waitMsMax: 5_000,
   /** Milliseconds of the first pause, doubled each time up to the cap: a commit takes 0.1 to a few ms. */
   pauseMsMin: 0.1,
@@ -35,7 +38,7 @@ export class LockQueue {
 
   /**
    * Runs `attempt` until it no longer throws SQLITE_BUSY, at most 5 s; then throws that error.
-   * `inTurn`: queue up behind those who wait already (a transaction's begin), instead of trying first.
+   * `inTurn`: queue up behind the statements that wait already (a transaction's begin), instead of trying first.
    */
   async run<T>(attempt: () => T, { inTurn }: { inTurn: boolean }): Promise<T> {
     if (!inTurn || this.tail === undefined)
@@ -59,7 +62,7 @@ export class LockQueue {
     }
   }
 
-  /** A transaction of this process has ended: whoever is next need not wait out its pause. */
+  /** A transaction of this process has ended: the next in the queue need not wait out its pause. */
   released(): void {
     this.wake?.();
   }

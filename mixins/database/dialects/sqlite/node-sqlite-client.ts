@@ -7,13 +7,13 @@ import { databaseErrors } from "../../errors.ts";
 import { Connection, type Durability } from "./connection.ts";
 import { isBusy, type LockQueue } from "./lock-queue.ts";
 
-/** What this dialect keeps in knex's configuration, as `sqlite`: not in `connection`, of which knex makes a deep copy. */
+/** Settings of this dialect in knex's configuration, as `sqlite`: not in `connection`, of which knex makes a deep copy. */
 export interface SqliteSettings {
   readonly filename: string;
   durability: Durability;
   checkpointPages: number;
   readonly lock: LockQueue;
-  /** Every open connection, so that what changes changes on all. */
+  /** Every open connection, so that a setting changes on all of them. */
   readonly open: Set<Connection>;
 }
 
@@ -52,7 +52,8 @@ export class NodeSqliteClient extends BetterSqlite3Client {
     }
   }
 
-  // Here and not in _query: knex writes the SQL into the message of what _query throws, and an Unavailable is shown.
+  // Here and not in _query: knex writes the SQL into the message of an error of _query, and clients see the message of
+  // an Unavailable.
   async query(connection: Connection, query: Query | string): Promise<Query> {
     try {
       return await super.query(connection, query);

@@ -21,7 +21,10 @@ const limits = {
   checkpointPages: 4_000,
 };
 
-/** Opens a SQLite file; makes it, and its folder, when missing. Throws Bug `FILE_TORN` for a copy without its log, `FILE_UNREADABLE` for what is no database. */
+/**
+ * Opens a SQLite file; makes it, and its folder, when missing. Throws Bug `FILE_TORN` for a copy without its log,
+ * `FILE_UNREADABLE` for a file that is no database.
+ */
 export async function openSqlite(filename: string, options: OpenOptions): Promise<Database> {
   if (isTornCopy(filename)) throw databaseErrors.FILE_TORN({ message: tornCopyMessage(filename) });
   // Keys and passwords lie in it.
@@ -42,7 +45,7 @@ export async function openSqlite(filename: string, options: OpenOptions): Promis
     useNullAsDefault: true,
     // Messages carry the SQL, but not the values: those are people's data.
     compileSqlOnError: false,
-    // What it would say is thrown as well, and by whoever catches it better told.
+    // Knex also throws the errors that it logs, and the code that catches them reports more.
     log: { warn: quiet, error: quiet, debug: quiet, deprecate: quiet },
     pool: { min: 1, max: limits.connectionsMax, idleTimeoutMillis: 30_000 },
     acquireConnectionTimeout: limits.acquireMsMax,

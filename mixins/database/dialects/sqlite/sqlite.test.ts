@@ -82,7 +82,7 @@ describe("transactions", () => {
     }
   });
 
-  test("what the callback throws rolls back and comes out", async () => {
+  test("an error of the callback rolls back and is thrown", async () => {
     const broken = new Error("changed my mind");
     await expect(
       database.transaction(async trx => {

@@ -111,7 +111,7 @@ test("a file whose process was killed is whole, also after another program has l
   expect(await (await opened()).knex("notes")).toHaveLength(10);
 });
 
-test("two that have the file open, in whatever order they close, leave it whole", async () => {
+test("two processes that have the file open leave it whole, in either order of closing", async () => {
   const first = await withRows();
   const second = await opened();
   await first.close();

@@ -1,13 +1,13 @@
 // A copy of a SQLite file that was made without its write-ahead log, as `cp *.sqlite` under load makes it, is whole to
-// SQLite and lacks what lay in the log: everything since the start, it may be, and then it opens without a row. So the
+// SQLite and lacks the transactions of the log: everything since the start, it may be, and then it opens without a row. So the
 // file says by itself whether its log belongs to it, in one row of two numbers:
 //
 //   armed  is raised, and moved into the file by a checkpoint
 //   seen   is set to it by the next transaction, which lies in the log
 //
-// Whoever reads file and log finds them equal: a process after a kill -9, a backup by SQLite, a closed file. The file alone
-// has a higher `armed`, until a checkpoint of SQLite's own moves the rest: from then on a copy of the file alone is an
-// older state of it, whole, and what has read on since finds out (event-store/marks.ts).
+// A reader of both file and log finds them equal: a process after a kill -9, a backup by SQLite, a closed file. The file
+// alone has a higher `armed`, until a checkpoint of SQLite's own moves the rest: from then on a copy of the file alone is
+// an older state of it, whole, and readers whose place lies past its end find out (event-store/marks.ts).
 //
 // A crash between the two leaves the log beside the file, which is proof enough: only where there is none is it missed.
 import { existsSync, statSync } from "node:fs";
@@ -17,15 +17,16 @@ import { pathToFileURL } from "node:url";
 
 /**
  * To arm an open file in WAL mode: ARM in a transaction, `checkpoint`, SEEN in a transaction, which runs once more before
- * the file is closed: an arming that was cut short, as by a full disk, must not outlast it. What cannot be done is left:
- * then a copy is not told, and nothing else. A checkpoint that a reader holds up leaves the file as it was before.
+ * the file is closed: an arming that was cut short, as by a full disk, must not outlast it. A step that fails is left
+ * out: then a copy is not recognised, and nothing else. A checkpoint that a reader holds up leaves the file as it was
+ * before.
  */
 export const ARM = `create table if not exists file_state (armed integer not null, seen integer not null);
   insert into file_state select 0, 0 where not exists (select 1 from file_state);
   update file_state set armed = armed + 1`;
 export const SEEN = "update file_state set seen = armed where seen <> armed";
 
-/** Moves the log into the file and empties it. What fails is only put off: a commit meets the cause, if it stays. */
+/** Moves the log into the file and empties it. A failure only puts this off: a commit meets the cause, if it stays. */
 export function checkpoint(database: DatabaseSync): void {
   try {
     database.exec("pragma wal_checkpoint(truncate)");
@@ -53,5 +54,5 @@ export function isTornCopy(filename: string): boolean {
 }
 
 export const tornCopyMessage = (filename: string): string =>
-  `${filename} is a copy that was made without its write-ahead log, ${filename}-wal, and lacks what lay in it. ` +
+  `${filename} is a copy that was made without its write-ahead log, ${filename}-wal, and lacks the transactions in it. ` +
   "Copy that file too, from a process that has stopped (docs/restore.md); to go on with less: npm run accept-copy";

@@ -1,21 +1,21 @@
-// What runs inside the server, so that a batch is one statement, one transaction and one round trip. Arguments are
-// arrays, an element a row: sent in binary they cost a third of what JSON does.
+// The functions inside the server, so that a batch is one statement, one transaction and one round trip. Arguments are
+// arrays, an element a row: sent in binary they cost a third of JSON's time.
 //
 // append_batch   commits a batch in which nothing is wrong: plain inserts. It raises 'VA001' when anything is not as the
-//                batch expects, and the transaction is undone; append_verdicts then finds out what.
-// append_verdicts  looks at each append by itself, in order, and says what became of it; then of each piece of upkeep.
+//                batch expects, and the transaction is undone; append_verdicts then finds the cause.
+// append_verdicts  gives each append its own verdict, in order; then each piece of upkeep.
 //
 // Both take a share of the lock on the batch's buckets: a bucket that is sealed for a move waits for them, and they see
 // it sealed afterwards. Both meet streams in the order of their names, so that two batches cannot wait for each other.
 //
-// load_streams   what activations start from, for many at once: most of a load's cost is the round trip and the plan.
+// load_streams   snapshots and events of many streams at once: most of a load's cost is the round trip and the plan.
 //
 // Planner settings are part of the functions: a plan made while a table was empty reads the whole of it later, hash joins
-// over a hundred names cost more than a hundred look-ups, and to plan anew for each batch costs more than it finds.
+// over a hundred names cost more than a hundred look-ups, and planning anew for each batch costs more than it saves.
 const PLANNER =
   "set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan";
 
-/** A batch is not as it expects: stale, a repetition, put aside, fenced. */
+/** A batch is not as it expects: stale, a repetition, in quarantine, fenced. */
 export const NOT_AS_EXPECTED = "VA001";
 
 export const FUNCTIONS = `

@@ -1,7 +1,7 @@
 // One connection that commits batches, one at a time. Guards P1 and P3 when a connection is lost.
 //
 //   1. plain       the batch goes out as `append_batch`. It commits, or the server undoes it.
-//   2. verdicts    undone because something was not as expected: `append_verdicts` says what, append by append.
+//   2. verdicts    undone because something was not as expected: `append_verdicts` gives each append its verdict.
 //   3. unknown     the connection ended before the reply. The same batch goes out again on a new connection, as
 //                  `append_verdicts`, until the server answers. If the first one has committed, or is about to, its rows
 //                  are locked until it has, and each append comes back as a duplicate with its first answer. To look
@@ -91,7 +91,7 @@ export class Lane {
     const until = performance.now() + withinMs;
     for (let attempts = 1; this.#client === undefined; attempts++) {
       const client = new Session(this.#config);
-      // Told also of a connection that is lost while it is idle; without a listener the process would end.
+      // Called also for a connection that is lost while it is idle; without a listener the process would end.
       client.on("error", () => this.#client === client && this.#drop());
       try {
         await client.connect();
@@ -106,7 +106,7 @@ export class Lane {
     return this.#client;
   }
 
-  /** Ends the connection without a word to the server, which may not listen any more. */
+  /** Ends the connection without telling the server, which may no longer answer. */
   #drop(): void {
     const client = this.#client;
     this.#client = undefined;
@@ -120,7 +120,7 @@ export class Lane {
   }
 }
 
-/** What the verdicts can tell: a batch that is not as it expects, a command that is there already, others in the way. */
+/** Whether the verdicts tell the cause: a batch is not as it expects, a command or an event is there already. */
 const isForVerdicts = (error: unknown): boolean => [NOT_AS_EXPECTED, UNIQUE_VIOLATION].includes(stateOf(error));
 
 const undone = (cause: unknown): Unavailable =>

@@ -1,5 +1,5 @@
-// Loads of streams. What is asked for in one turn of the loop goes out as one statement: to load 64 new streams one by one
-// costs twenty times what one statement does, and a busy gateway makes as many new actors at once.
+// Loads of streams. All loads of one turn of the loop go out as one statement: to load 64 new streams one by one costs
+// twenty times as much as one statement, and a busy gateway makes as many new actors at once.
 import { bucketOf, moved } from "../../buckets.ts";
 import type { LoadedStream, StoredEvent } from "../../event-store.ts";
 import { limits } from "../../limits.ts";

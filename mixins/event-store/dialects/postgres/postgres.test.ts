@@ -39,7 +39,7 @@ const closing = <T extends { close(): unknown }>(thing: T): T => {
   return thing;
 };
 const openStore = async (url = database.url): Promise<EventStore> => closing(await openAt(url));
-/** A session of somebody else, in the store's schema. */
+/** A session of another program, in the store's schema. */
 async function session(): Promise<pg.Client> {
   const client = new pg.Client(connectionOf(database.url, { schema: SCHEMA }));
   client.on("error", () => {});
@@ -412,7 +412,7 @@ describe("a connection that is lost", () => {
     proxy.heal();
     await until(async () => (await waiting()) >= 2);
     await other.query("rollback");
-    // Whichever of the two was first: it was executed, once.
+    // Either of the two was first: the command was executed once.
     for (const { kind } of await verdicts) expect(["ok", "duplicate"]).toContain(kind);
     await until(async () => (await waiting()) === 0);
     expect(
@@ -435,7 +435,7 @@ describe("a connection that is lost", () => {
     expect(order).toEqual([]);
     proxy.heal();
     await Promise.all([unknown, behind]);
-    // What stood on the lost one was withdrawn, never sent.
+    // The append that stood on the lost one was withdrawn, never sent.
     expect(order).toEqual(["first duplicate", "behind conflict"]);
     expect((await store.load("thing.a", 1)).version).toBe(1);
   });

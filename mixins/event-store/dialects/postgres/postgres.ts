@@ -15,8 +15,8 @@ export interface PostgresShard extends Pick<Shard, "number" | "place"> {
 }
 
 /**
- * Opens every shard of the service's store, creating role, schema and tables as needed; `tell` is told what takes long. Throws Bug `STORE_UNREADABLE`,
- * `STORE_SCHEMA_NEWER`, or what `shardsOf` throws.
+ * Opens every shard of the service's store, creating role, schema and tables as needed; `tell` gets messages of steps that take long. Throws Bug
+ * `STORE_UNREADABLE`, `STORE_SCHEMA_NEWER`, and the errors of `shardsOf`.
  */
 export async function openPostgres(
   location: PostgresLocation,
@@ -39,7 +39,7 @@ async function prepare(
   tell: (message: string) => void = () => {},
 ): Promise<void> {
   const client = new Session(connectionOf(url, location));
-  client.on("error", () => {}); // a connection that is lost rejects what waits for it
+  client.on("error", () => {}); // a lost connection rejects the queries that wait for it
   try {
     await client.connect();
     const name = `${place}, schema ${location.schema}`;

@@ -1,5 +1,5 @@
 // Every read of the store. All go to the primary: a standby may show commits in another order than they were made in
-// (https://jepsen.io/analyses/amazon-rds-for-postgresql-17.4), and what a decision stands on must be the newest.
+// (https://jepsen.io/analyses/amazon-rds-for-postgresql-17.4), and a decision needs the newest state.
 import { setTimeout as sleep } from "node:timers/promises";
 import pg, { type ClientConfig } from "pg";
 import { Session, type SessionConfig } from "../../../database/siblings.ts";
@@ -19,7 +19,7 @@ const EVENT = "e.position, e.xid, e.version, e.type, e.schema_version, e.data, e
 const EVENT_TABLES = ["events", "archived_events"];
 /** A cursor of a transaction that this server has not reached is another server's: the log is read from its start. */
 const PLACE = "case when $1::xid8 < pg_snapshot_xmax(pg_current_snapshot()) then $1::xid8 else '0' end, $2::bigint";
-/** Rows of a bucket that has moved, or is not here yet, are not ours to tell. */
+/** Rows of a bucket that has moved, or is not here yet, belong to another shard. */
 const OWN_STREAM = "(streams s join buckets b on b.bucket = s.bucket and b.state = 'owned')";
 const OPEN = ["running", "compensating", "stuck"];
 
@@ -84,12 +84,15 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
       for (const row of rows) events.push(eventOf(stream, row));
       if (rows.length < wanted) break;
     }
-    // Looked at afterwards: of a bucket that has moved meanwhile some may be gone already.
+    // Checked afterwards: a bucket that has moved meanwhile may have lost rows already.
     await this.#mustOwn(stream);
     return events;
   }
 
-  /** In one statement with the bucket's state: one that has moved must not say that the command was never executed. */
+  /**
+   * In one statement with the bucket's state: a bucket that has moved must not answer that the command was never
+   * executed.
+   */
   async findCommand(stream: string, commandId: string): ReturnType<Dialect["findCommand"]> {
     const [row] = await this.#rows(
       `select b.state, c.kind, c.fingerprint, c.version, c.answer from buckets b

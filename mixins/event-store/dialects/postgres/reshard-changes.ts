@@ -1,10 +1,10 @@
-// What commands change in buckets that are being copied: noted by triggers on the source, so that after the seal only that
-// is copied and compared. To look for it would read the whole of the group again, and its commands would wait as long as
-// its history takes to read.
+// Changes that commands make in buckets that are being copied. Triggers on the source note them, so that after the seal
+// only the changed streams are copied and compared. Without the notes the whole group would be read again, and its
+// commands would wait as long as that takes.
 //
 // A change is noted in its own transaction. Every write to a bucket holds a share of its row, which the mark (`moving_to`)
-// waits for: what is not noted was committed before the copy began to read. After the seal there is no writer left.
-// Killed, a run leaves the triggers at work on the buckets that it had marked: the next one takes all notes anew.
+// waits for: a change that is not noted was committed before the copy began to read. After the seal there is no writer
+// left. Killed, a run leaves the triggers at work on the buckets that it had marked: the next one takes all notes anew.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClientBase } from "pg";
 import { stateOf } from "../../../database/siblings.ts";
@@ -26,14 +26,14 @@ const WATCHED: Readonly<Record<string, readonly ("insert" | "update" | "delete")
 };
 const LOCK_NOT_AVAILABLE = "55P03";
 
-/** Begins to note what changes. */
+/** Begins to note changes. */
 export async function watchChanges(client: ClientBase): Promise<void> {
   // After a crash of the server it is empty, and the run that read it is gone as well.
   await client.query(
     'create unlogged table if not exists reshard_changes (stream bigint not null, command_id text collate "C")',
   );
   await client.query("truncate reshard_changes");
-  // With a path of its own: somebody who writes by hand may have another.
+  // With its own search path: a session that writes by hand may have another.
   await client.query(`
     create or replace function reshard_note() returns trigger language plpgsql
     set enable_seqscan = off set search_path from current as $$
@@ -60,7 +60,7 @@ export async function watchChanges(client: ClientBase): Promise<void> {
     ]);
 }
 
-/** Ends it and leaves nothing. */
+/** Ends the noting and removes its triggers, function and table. */
 export async function endWatch(client: ClientBase): Promise<void> {
   for (const [table, changes] of Object.entries(WATCHED)) {
     const { rows } = await client.query(
@@ -92,7 +92,7 @@ async function onTable(client: ClientBase, statements: readonly string[]): Promi
 /** Ids of the commands that were added, by stream that changed. */
 export type Changes = ReadonlyMap<number, readonly string[]>;
 
-/** Takes the notes: who takes them copies what they tell of afterwards. */
+/** Takes the notes; the caller then copies the rows that they name. */
 export async function takeChanges(client: ClientBase, buckets: readonly number[]): Promise<Changes> {
   const { rows } = await client.query(
     `delete from reshard_changes c using streams s where s.id = c.stream and s.bucket = any($1)

@@ -1,5 +1,5 @@
-// Compares what was copied with its source: not how much it is, but what it says. Each database sums up its own rows, by
-// stream and independent of their order, and only the sums travel.
+// Compares the copy with its source: by content, not only by count. Each database sums up its own rows, by stream and
+// independent of their order, and only the sums travel.
 import type { ClientBase } from "pg";
 import { pairsOf, STREAM_COLUMNS, type Ids, type StreamRow } from "./reshard-copy.ts";
 
@@ -68,11 +68,14 @@ async function compare(
 export interface Compared {
   readonly streams: readonly StreamRow[];
   readonly ids: Ids;
-  /** The version up to which each stream's events are known to be equal; none: nothing is. */
+  /** The version up to which each stream's events are known to be equal; none for a stream that was not compared. */
   readonly equalUpTo: Map<number, number>;
 }
 
-/** Streams, events, snapshots, timers, sagas. Events after what is known to be equal; what is then, is remembered. */
+/**
+ * Streams, events, snapshots, timers, sagas. Of events only those after the version that is known to be equal, which
+ * then rises.
+ */
 export async function compareStreams(sides: Sides, compared: Compared): Promise<Difference[]> {
   const { streams, equalUpTo } = compared;
   const differences = await compare(sides, "streams", compared, async (client, ids) => {
@@ -84,9 +87,9 @@ export async function compareStreams(sides: Sides, compared: Compared): Promise<
     return sumsIn(rows);
   });
   for (const table of ["events", "archived_events"]) {
-    // Of a stream that was archived meanwhile all lies elsewhere than it was compared.
+    // The events of a stream that was archived meanwhile lie in another table than the one that was compared.
     const after = streams.map(({ id, archived_at }) => (archived_at === null ? (equalUpTo.get(id) ?? 0) : 0));
-    // The source goes on; what the target has beyond that it has from somebody else.
+    // The source goes on meanwhile; events beyond these on the target come from another writer.
     const upTo = streams.map(({ version }) => version);
     const found = await compare(sides, table, compared, async (client, ids, isTarget) => {
       const { rows } = await client.query(
@@ -118,8 +121,8 @@ export async function compareStreams(sides: Sides, compared: Compared): Promise<
 const MAX_INTEGER = 2_147_483_647;
 
 /**
- * All commands of these streams, but those that are noted as added: they are compared when they are copied. The source
- * reads notes and commands in one statement, so that it sees both of a transaction or neither.
+ * All commands of these streams except those that are noted as added: they are compared when they are copied. The
+ * source reads notes and commands in one statement, so that it sees both of a transaction or neither.
  */
 export async function compareCommands(
   { from, to }: Sides,

@@ -32,7 +32,7 @@ export async function copyStreams(to: ClientBase, streams: readonly StreamRow[])
     [JSON.stringify(streams)],
   );
   const byName = new Map(rows.map(row => [row.name, row.id]));
-  // Archived since the first copy: what was hot lies in the cold part now.
+  // Archived since the first copy: its events lie in the cold part now.
   const archived = streams.filter(({ archived_at }) => archived_at !== null).map(({ name }) => byName.get(name));
   if (archived.length > 0) await to.query("delete from events where stream = any($1)", [archived]);
   return new Map(streams.map(({ id, name }) => [id, byName.get(name)]));
@@ -45,7 +45,7 @@ interface Range {
   readonly upTo: number;
 }
 
-/** Copies what the target lacks of the events up to the streams' versions. Resolves with their number. */
+/** Copies the events that the target lacks, up to the streams' versions. Resolves with their number. */
 export async function copyEvents(
   from: ClientBase,
   to: ClientBase,
@@ -115,7 +115,7 @@ async function copyRanges(
 
 const COMMAND_COLUMNS = "stream, command_id, version, kind, fingerprint, answer";
 
-/** Only of the streams that have another number of them: they are never changed and never removed. */
+/** Copies the commands of streams whose count differs: commands are never changed and never removed. */
 export async function copyCommands(from: ClientBase, to: ClientBase, ids: Ids): Promise<void> {
   const COUNT = "select stream, count(*) as count from commands where stream = any($1) group by stream";
   const [source, target] = await Promise.all([
@@ -153,7 +153,7 @@ export function pairsOf(commands: ReadonlyMap<number, readonly string[]>, ids?: 
   return [pairs.map(([stream]) => stream), pairs.map(([, id]) => id)];
 }
 
-/** Only these. */
+/** Copies only these commands. */
 export async function copyCommandsOf(
   from: ClientBase,
   to: ClientBase,
@@ -177,7 +177,7 @@ async function insertCommands(to: ClientBase, rows: readonly { readonly stream: 
     );
 }
 
-/** What changes and goes: the target gets what the source has now. */
+/** Copies tables whose rows change and go: the target gets the source's present rows. */
 export async function copyRest(from: ClientBase, to: ClientBase, ids: Ids): Promise<void> {
   const TABLES = {
     snapshots: "version integer, schema integer, state text",

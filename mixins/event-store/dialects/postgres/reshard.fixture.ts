@@ -1,6 +1,6 @@
 import { query } from "../../../testing/servers.ts";
 
-/** What a reshard that has ended should not have left on a shard, in words. */
+/** Leftovers that a finished reshard should have removed from a shard, in words. */
 export async function leftBehind(url: string, schema: string): Promise<string[]> {
   const findings: Record<string, string> = {
     "bucket under way": "select bucket from buckets where state = 'sealed' or moving_to is not null",

@@ -1,18 +1,18 @@
 // Moves buckets to other shards while commands keep coming.
 //
 // Life of a move, a group of buckets at a time:
-//   1. marked     the source remembers where they go; commands still commit there, and what they change is noted.
-//   2. copied     streams, events, command ids, snapshots, timers, sagas; then compared, by checksums of what they say.
-//                 Nobody reads them on the target yet. What has changed meanwhile is copied and compared again, until
-//                 that is little.
-//   3. sealed     the source takes no more appends for them: whoever holds a share of a bucket's lock is waited for, and
-//                 who comes later sees the seal. Appends are fenced until 6.
-//   4. completed  what was noted since is copied: as long as commands had to wait grows with their rate, not with their
+//   1. marked     the source remembers where they go; commands still commit there, and their changes are noted.
+//   2. copied     streams, events, command ids, snapshots, timers, sagas; then compared, by checksums of their content.
+//                 No node reads them on the target yet. Changes made meanwhile are copied and compared again, until
+//                 few are left.
+//   3. sealed     the source takes no more appends for them: transactions that hold a share of a bucket's lock are waited
+//                 for, later ones see the seal. Appends are fenced until 6.
+//   4. completed  the changes noted since are copied: the wait of commands grows with their rate, not with their
 //                 history.
-//   5. verified   the same is compared. What differs, here or in 2, goes back to the source, and it stops.
+//   5. verified   these are compared. After a difference, here or in 2, the buckets are the source's again, and it stops.
 //   6. owned      by the target, under the next epoch; then moved, at the source. Its rows are removed, and then the mark.
-// Killed at any point it goes on from there: the state of a bucket says how far it was. Copying again changes nothing. What
-// was sealed is the source's again until all is copied and compared anew.
+// Killed at any point it goes on from there: the state of a bucket says how far it was. Copying again changes nothing.
+// Sealed buckets are the source's again until all is copied and compared anew.
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectionOf, shardsOf, type Shard } from "../../../database/siblings.ts";
 import pg, { type ClientBase } from "pg";
@@ -48,7 +48,7 @@ const limits = {
   /** Streams that have changed at the most when their buckets are sealed, and rounds to come down to it. */
   changedAtSeal: 50,
   rounds: 10,
-  /** Milliseconds to wait for what a run that was killed has left at work on the servers, and between two looks. */
+  /** Milliseconds to wait for statements that a killed run has left at work on the servers, and between two looks. */
   predecessorMs: 10_000,
   lookMs: 100,
 };
@@ -82,7 +82,7 @@ export async function rebalance(
     for (const shard of await shardsOf(location)) {
       if (shard.isPooled) throw storeErrors.RESHARD_POOLED({ place: shard.place });
       const client = new pg.Client(connectionOf(shard.url, location));
-      client.on("error", () => {}); // a connection that is lost rejects what waits for it
+      client.on("error", () => {}); // a lost connection rejects the queries that wait for it
       await client.connect();
       sides.push({ ...shard, client });
       await migrate(client, shard.place);
@@ -98,14 +98,14 @@ export async function rebalance(
 }
 
 /**
- * One at a time, whoever starts it. On every shard: when a run is killed, a statement of it may be at work on one of them
- * for a while. A target that becomes owner behind our back would take commands, and lose them to our next copy.
+ * One run at a time. The lock is taken on every shard: when a run is killed, a statement of it may be at work on one of
+ * them for a while. A target that becomes owner behind our back would take commands, and lose them to our next copy.
  */
 async function beAlone(sides: readonly Side[]): Promise<void> {
   const until = performance.now() + limits.predecessorMs;
   for (const { client, place } of sides)
     for (; ; await sleep(limits.lookMs)) {
-      // To wait in the server would be an open snapshot, for which the other's index would wait.
+      // Waiting in the server would hold an open snapshot, for which the other run's index would wait.
       const { rows } = await client.query(
         "select pg_try_advisory_lock(hashtext('reshard ' || current_schema)) as is_ours",
       );
@@ -124,7 +124,7 @@ async function moveAll(sides: readonly Side[], onProgress: (progress: Progress) 
     await settleInterrupted(sides);
     return await moveAsPlanned(await plan(sides), onProgress);
   } finally {
-    // A failure is what the operator is to read; the next run tidies up as well.
+    // The operator is to read the failure of the run, not one of tidying up, which the next run does as well.
     for (const { client } of sides) await tidyUp(client).catch(() => {});
   }
 }
@@ -152,7 +152,7 @@ const INDEXES: Readonly<Record<string, string>> = {
 };
 
 async function makeIndex(client: ClientBase, index: string, on: string): Promise<void> {
-  // Killed while it was made, it is there and of no use.
+  // An index whose making was killed is there and not usable.
   const { rows } = await client.query("select from pg_index where indexrelid = to_regclass($1) and not indisvalid", [
     index,
   ]);
@@ -160,7 +160,7 @@ async function makeIndex(client: ClientBase, index: string, on: string): Promise
   await client.query(`create index concurrently if not exists ${index} on ${on}`);
 }
 
-/** What an interrupted run has left: a bucket owned by its target already only has to be taken leave of at the source. */
+/** Finishes an interrupted run: a bucket that its target owns already only has to leave the source. */
 async function settleInterrupted(sides: readonly Side[]): Promise<void> {
   for (const from of sides) {
     const { rows } = await from.client.query(
@@ -186,7 +186,7 @@ async function ownedOf({ client }: Side, buckets: readonly number[]): Promise<nu
   return rows.map(row => row.bucket);
 }
 
-/** From those that have too many to those that have too few. */
+/** From shards that have too many to shards that have too few. */
 async function plan(sides: readonly Side[]): Promise<Move[]> {
   const share = (index: number): number =>
     Math.floor(BUCKETS / sides.length) + (index < BUCKETS % sides.length ? 1 : 0);
@@ -252,7 +252,7 @@ async function moveBuckets(move: Move): Promise<{ events: number; sealedMs: numb
   return { events, sealedMs };
 }
 
-/** The source's part ends: first nobody asks it any more, then its rows go. Until they have gone it is marked. */
+/** Ends the source's part: first no node asks it any more, then its rows go. Until they have gone it is marked. */
 async function leave({ from: { client }, buckets }: Move): Promise<void> {
   if (buckets.length === 0) return;
   await client.query("update buckets set state = 'moved' where bucket = any($1)", [buckets]);
@@ -279,7 +279,7 @@ async function removeRows(client: ClientBase, buckets: readonly number[]): Promi
 
 // ---- copying and comparing
 
-/** What the target has of a group of buckets. */
+/** The copy of a group of buckets. */
 interface Copied {
   readonly move: Move;
   /** The target's ids of the streams by the source's. */
@@ -312,7 +312,7 @@ async function copyAll(copied: Copied): Promise<number> {
   return events;
 }
 
-/** Copies what has changed since it was copied last. `compare` then compares it. */
+/** Copies the changes since the last copy. `compare` then compares them. */
 async function copyChanges(copied: Copied): Promise<{ streams: number; events: number; compare: () => Promise<void> }> {
   const { from, to, buckets } = copied.move;
   const changes = await takeChanges(from.client, buckets);
@@ -349,7 +349,8 @@ function remember({ targets }: Copied, ids: ReadonlyMap<number, number>): void {
 const sidesOf = ({ from, to }: Move): { from: ClientBase; to: ClientBase } => ({ from: from.client, to: to.client });
 
 /**
- * What has changed since it was copied may differ: it is noted, and comes again. `isSettled`: it cannot have.
+ * A stream that has changed since it was copied may differ: it is noted, and comes again. `isSettled`: none can have
+ * changed.
  * @throws Bug `RESHARD_DIFFERS`; the buckets are the source's again.
  */
 async function mustBeEqual(move: Move, differences: readonly Difference[], { isSettled = false } = {}): Promise<void> {
@@ -366,7 +367,7 @@ async function mustBeEqual(move: Move, differences: readonly Difference[], { isS
   );
 }
 
-/** Streams of these buckets that the target has from somebody else. */
+/** Stops the move when the target has streams of these buckets from another writer. */
 async function mustHaveNoOthers({ move, targets }: Copied): Promise<void> {
   const { rows } = await move.to.client.query("select count(*) as count from streams where bucket = any($1)", [
     move.buckets,
@@ -375,7 +376,10 @@ async function mustHaveNoOthers({ move, targets }: Copied): Promise<void> {
     await giveBack(move, `${move.from.place} has ${targets.size} streams, ${move.to.place} has ${rows[0].count}`);
 }
 
-/** Whatever was noted: no event may be missing. It reads the streams of the group, not what is in them. */
+/**
+ * Compares counts and versions of all streams, noted or not: no event may be missing. It reads the rows of the streams,
+ * not their events.
+ */
 async function mustAddUp(move: Move): Promise<void> {
   const [source, target] = await Promise.all(
     [move.from, move.to].map(async ({ client }) => {

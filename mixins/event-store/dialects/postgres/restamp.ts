@@ -3,14 +3,14 @@
 //
 // A batch at a time, each in a transaction of its own: a store of millions of events must start as well, and a start that
 // is killed has not worked for nothing. Batches go by the order of the log and their ids rise, so the order stays, also where
-// the server reaches an id of the dump meanwhile and its rows keep it: what comes before them has a lower one, what comes
-// after them a higher one. Starts at once take turns, and none opens the store before nothing is left.
+// the server reaches an id of the dump meanwhile and its rows keep it: rows before them have a lower one, rows after them a
+// higher one. Concurrent starts take turns, and none opens the store before nothing is left.
 import type { ClientBase } from "pg";
 
 const limits = {
   /** Rows of one transaction: about a second's work, which is how long another start may wait for its turn. */
   rows: 20_000,
-  /** Milliseconds between two words about it. */
+  /** Milliseconds between two messages about the progress. */
   tellMs: 5_000,
 };
 
@@ -18,7 +18,7 @@ const limits = {
 export const LOCK_STORE =
   "set local statement_timeout = 0; select pg_advisory_xact_lock(hashtext('store_schema ' || current_schema))";
 
-/** `tell` is told that there is something to do, now and then how much is done, and the end. */
+/** `tell` gets a message at the beginning, then the progress, and the end. */
 export async function restamp(
   client: ClientBase,
   tell: (message: string) => void = () => {},
@@ -26,7 +26,7 @@ export async function restamp(
 ): Promise<void> {
   let total = 0;
   let toldAt = -Infinity;
-  // The cold part first: it is the older one. The order between streams is nobody's promise.
+  // The cold part first: it is the older one. No order between streams is promised.
   for (const table of ["archived_events", "events"])
     for (let after = { xid: "0", position: 0 }; ;) {
       const { count, ...last } = await stampBatch(client, table, after, rowsAtOnce);
@@ -46,7 +46,7 @@ async function stampBatch(
   after: { xid: string; position: number },
   rowsAtOnce: number,
 ): Promise<{ count: number; xid: string; position: number }> {
-  // Found once, then by their place: what was stamped is dead weight in the index until a vacuum comes.
+  // Each batch begins at the place of the last: stamped rows are dead entries of the index until a vacuum comes.
   const AHEAD = `select stream, version, xid, position from ${table}
     where xid >= pg_snapshot_xmax(pg_current_snapshot()) and (xid, position) > ($1::xid8, $2::bigint)
     order by xid, position limit $3`;

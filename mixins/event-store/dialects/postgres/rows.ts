@@ -1,4 +1,4 @@
-// What the reads of a store share: how they run, and what their rows become.
+// Shared by the reads of a store: how they run, and how their rows are decoded.
 import { rfc3339 } from "../../../kernel/index.ts";
 import type { StoredEvent } from "../../event-store.ts";
 

@@ -179,7 +179,7 @@ describe("resharding", () => {
     while (!state.isDone) await read();
     await moving;
     const reached = await stop();
-    // What others have under way on the same server may hold the last ones back for a while.
+    // Transactions of others on the same server may hold the last ones back for a while.
     const isAll = () => reached.every(({ stream, version }) => heads.get(stream) === version);
     for (const end = Date.now() + 10_000; !isAll() && Date.now() < end; await wait(10)) await read();
     for (const { stream, version } of reached) expect(heads.get(stream)).toBe(version);
@@ -202,7 +202,7 @@ describe("resharding", () => {
     for (const { cursor, mark } of places) expect(await checks.faultOf(cursor, mark)).toBeUndefined();
   });
 
-  test("an interrupted move goes on where it was, whatever it had done", async () => {
+  test("an interrupted move goes on where it was, from every step", async () => {
     const [a, b] = urls(0, 1) as [string, string];
     const store = await openStore(a);
     for (let i = 0; i < 40; i++) await verdictOf(store, appendOf(`thing.${i}`, 0));
@@ -342,13 +342,13 @@ describe("resharding", () => {
     expect(await written()).toEqual([]);
   });
 
-  test("what differs is not dropped: the buckets stay where they were, and it says what is wrong", async () => {
+  test("differing rows are not dropped: the buckets stay where they were, and the error names the difference", async () => {
     const [a, b] = urls(0, 1) as [string, string];
     const store = await openStore(a);
     await verdictOf(store, appendOf("thing.0", 0));
     await addShards(at(a, b));
     const other = await openStore(a, b);
-    // Somebody wrote to the target what the source does not have.
+    // Another writer put rows on the target that the source does not have.
     await query(
       b,
       `insert into ${SCHEMA}.streams (name, bucket, version) select 'thing.foreign-' || bucket, bucket, 3 from ${SCHEMA}.buckets`,
@@ -377,7 +377,7 @@ describe("resharding", () => {
       ));
   }
 
-  test("what is copied is compared by what it says: one character of any column, and the buckets stay where they were", async () => {
+  test("copies are compared by content: one differing character of any column, and the buckets stay where they were", async () => {
     const [a, b] = urls(0, 1) as [string, string];
     const store = await openStore(a);
     const [one, cold] = movingFirst(2) as [string, string];
@@ -466,7 +466,7 @@ describe("resharding", () => {
     },
   );
 
-  test("P1 P3 whatever happens to a stream between its copy and the seal arrives", async () => {
+  test("P1 P3 every change of a stream between its copy and the seal arrives", async () => {
     const [a, b] = urls(0, 1) as [string, string];
     const store = await openStore(a);
     const [kept, cold, asked, ill, born] = movingFirst(5) as [string, string, string, string, string];
@@ -512,7 +512,7 @@ describe("resharding", () => {
     expect([await leftBehind(a, SCHEMA), await leftBehind(b, SCHEMA)]).toEqual([[], []]);
   });
 
-  test("P1 a change that was not noted, whoever took the triggers away, keeps the buckets where they are", async () => {
+  test("P1 a change that was not noted, because the triggers were removed, keeps the buckets where they are", async () => {
     const [a, b] = urls(0, 1) as [string, string];
     const store = await openStore(a);
     const [stream] = movingFirst(1) as [string];
@@ -541,7 +541,7 @@ describe("resharding", () => {
     const moving = reshardOf([a, b], "reshard:copied=sleep(1500)#1");
     await until("they are copied", async () => (await query(b, `select from ${SCHEMA}.events`)).length === 2);
     await wait(500);
-    // Whoever reads these waits.
+    // Readers of these buckets wait.
     const locks = await Promise.all(
       [a, b].map(async url => {
         const client = new pg.Client(url);
@@ -560,7 +560,7 @@ describe("resharding", () => {
     expect([moving.process.exitCode, moving.output]).toEqual([0, expect.stringContaining("moved and verified")]);
   });
 
-  test("P3 a command is found at the bucket's new owner by who still asks the old one, and never said not to have been executed", async () => {
+  test("P3 a command is found at the bucket's new owner by a node that still asks the old one, and never reported as not executed", async () => {
     const [a, b] = urls(0, 1) as [string, string];
     await (await openStore(a)).close();
     await addShards(at(a, b));

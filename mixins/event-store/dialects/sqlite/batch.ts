@@ -1,5 +1,5 @@
 // The verdicts. One batch, one transaction; runs in the writer thread, alone on the file while the transaction lasts,
-// so what it reads of heads and commands holds until the commit.
+// so the heads and commands that it reads hold until the commit.
 import { failpoint } from "../../failpoints.ts";
 import type { Upkeep } from "../../dialect.ts";
 import type { Append } from "../../event-store.ts";
@@ -80,7 +80,7 @@ export function batchWriter(connection: Connection) {
   function openChain(stream: string): Chain {
     const row = streamByName.get(stream) as unknown as [number, number, number | null, number | null] | undefined;
     if (!row) return { id: 0, head: 0, stored: 0, archived: false, failed: false };
-    // An activation that lives on while its stream was put aside reloads on the conflict, and finds the reason.
+    // An activation that lives on while its stream went into quarantine reloads on the conflict, and finds the reason.
     return { id: row[0], head: row[1], stored: row[1], archived: row[3] !== null, failed: row[2] !== null };
   }
 

@@ -56,7 +56,7 @@ export class Connection {
     return statement;
   }
 
-  /** One write transaction. What `work` throws rolls back and comes out. */
+  /** One write transaction. An error of `work` rolls back and is thrown. */
   transaction<T>(work: () => T): T {
     this.#retried(() => this.#begin.run());
     try {
@@ -106,7 +106,10 @@ export class Connection {
     if (this.#commits % COMMITS_A_LOOK === 0 && this.#walBytes() > this.#walBytesMax) this.truncateWal();
   }
 
-  /** Moves the WAL into the file and empties it, but for what tells a copy of the file alone (database/…/torn.ts). */
+  /**
+   * Moves the WAL into the file and empties it, except for the entry by which a copy of the file alone is recognised
+   * (database/…/torn.ts).
+   */
   truncateWal(): void {
     if (this.#walBytes() > 0) this.#arm();
   }

@@ -31,7 +31,7 @@ describe("SQLite alone", () => {
     stores.push(store);
     return store;
   };
-  /** What another program would do to the file. */
+  /** Statements of another program on the file. */
   const raw = <T>(work: (database: DatabaseSync) => T): T => {
     const database = new DatabaseSync(filename, { timeout: 5_000 });
     try {
@@ -79,7 +79,7 @@ describe("SQLite alone", () => {
     // It has grown past the place, and once more has a fifth event of that stream.
     await write(restored, "thing.2", 20);
     expect(await checks().faultOf(place.cursor, place.mark)).toMatch(/^thing\.2@5, .* is another one in the log/);
-    // What it still has is the same log.
+    // The events that it still has are the same log.
     expect(await checks().faultOf(common.cursor, common.mark)).toBeUndefined();
     await restored.close();
     await rm(filename);
@@ -106,7 +106,7 @@ describe("SQLite alone", () => {
     await openStore();
     const pragma = (name: string) => raw(database => Object.values(database.prepare(`pragma ${name}`).get()!)[0]);
     expect([pragma("journal_mode"), pragma("page_size")]).toEqual(["wal", 4096]);
-    // These belong to the connection, or are decided by who makes the file.
+    // These belong to the connection, or are decided when the file is made.
     const own = new Connection(join(folder, "own.sqlite"));
     const ownPragma = (name: string) => Object.values(own.database.prepare(`pragma ${name}`).get()!)[0];
     expect(["synchronous", "wal_autocheckpoint", "page_size"].map(ownPragma)).toEqual([2, 16_000, 4096]);
@@ -188,7 +188,7 @@ describe("SQLite alone", () => {
     for (let version = 0; version < 50; version++) await verdictOf(store, appendOf("thing.1", version));
     const walBytes = () => statSync(`${filename}-wal`).size;
     expect(walBytes()).toBeGreaterThan(200_000);
-    // What is left tells a copy of the file alone.
+    // The rest of the WAL tells a copy of the file alone.
     const left = 20_000;
     for (const deadline = Date.now() + 10_000; walBytes() > left && Date.now() < deadline;) await wait(50);
     expect(walBytes()).toBeLessThan(left);

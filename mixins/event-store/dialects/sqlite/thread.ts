@@ -2,8 +2,8 @@
 //
 // A thread that dies leaves the outcome of the batch in flight unknown. Only re-submitting the same batch resolves it:
 // a look-up alone may say "not there" while the dying connection still commits, but a new transaction waits for that
-// one. So everything pending goes to a new thread as it was. What had committed comes back as `duplicate`, with the
-// answer recorded; everything else we ask for is a read, or has the same effect the second time.
+// one. So everything pending goes to a new thread as it was. A committed append comes back as `duplicate`, with the
+// recorded answer; everything else we ask for is a read, or has the same effect the second time.
 import { Worker } from "node:worker_threads";
 import { Bug, type Unavailable } from "../../../kernel/index.ts";
 import { storeErrors } from "../../errors.ts";
@@ -18,7 +18,7 @@ interface Pending {
   worker: Worker | undefined;
   threads: number;
 }
-/** Told of each death of the thread, with its cause. */
+/** Called at each death of the thread, with its cause. */
 export type DeathObserver = (cause: Error) => void;
 
 export class WriterThread {
@@ -106,7 +106,7 @@ export class WriterThread {
     this.#deliver();
     if (this.#closing && this.#pending.size === 0) return;
     this.#onDeath(cause);
-    // What outlived several threads is likely what kills them.
+    // A request that several threads have died with is probably the cause.
     this.#fail(cause, pending => pending.threads >= limits.resubmissions);
     if (this.#pending.size > 0) this.#reopen();
   }

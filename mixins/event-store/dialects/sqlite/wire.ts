@@ -1,11 +1,14 @@
-// What crosses between the loop and the writer thread. A batch is one flat array of strings and numbers each way:
+// The messages between the loop and the writer thread. A batch is one flat array of strings and numbers each way:
 // cloning an object an append would cost as much as the rest of the loop's part.
 import type { BatchVerdict, Upkeep } from "../../dialect.ts";
 import type { Append, NewEvent, RecordedCommand, SagaRow, TimerChange } from "../../event-store.ts";
 
 export type Cell = string | number | null;
 
-/** What the writer thread answers to, with its arguments and result. Rows are arrays, in the order of their select. */
+/**
+ * The requests that the writer thread answers, with their arguments and results. Rows are arrays, in the order of their
+ * select.
+ */
 export interface Requests {
   commit: { args: [appends: Cell[], upkeep: readonly Upkeep[]]; result: Cell[] };
   load: { args: [stream: string, snapshotSchema: number, limit: number]; result: LoadedRows | undefined };

@@ -2,8 +2,8 @@
 // another process holds would freeze heartbeats.
 //
 // Life of a batch: decoded → begin immediate → verdicts → commit (synced) → answered → others get the lock. A thread
-// that dies before the commit leaves nothing; one that dies after it has written everything, and whoever re-submits the
-// batch gets duplicates.
+// that dies before the commit leaves nothing; one that dies after it has written everything, and the batch that is
+// submitted again comes back as duplicates.
 import { parentPort, workerData } from "node:worker_threads";
 import { outcomeOf, plainError } from "../../../kernel/index.ts";
 import { failpoint } from "../../failpoints.ts";

@@ -46,7 +46,7 @@ export class Channel {
   readonly name: string;
 
   constructor(namespace: string, source: string) {
-    // Dots and blanks have a meaning in names. A service has a dot only before its version, `v2.orders`.
+    // Dots and blanks have a meaning in names. A service has a dot only before its version, `v2.loans`.
     const tokens = [namespace === "" ? "EVENTS" : `EVENTS-${namespace}`, source.replaceAll(/[^\w-]/g, "=")];
     this.#subject = tokens.join(".");
     this.name = tokens.join("=");

@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  channel = new Channel(`shop-${++channels}`, "things");
+  channel = new Channel(`library-${++channels}`, "things");
   source = new Source("things", "thing", ["thing.made"]);
   reads = 0;
   await channel.ensure(jetStream.manager);
@@ -281,7 +281,7 @@ test("P4 the stream is deleted, and again when it has been made anew", async () 
 test("a tail that the server has lost unnoticed is replaced", async () => {
   await openAt(1);
   const consumer = async () => (await jetStream.manager.consumers.list(channel.name).next())[0];
-  // More than is kept: the feed asks for no more, so there is nobody whom the server could tell.
+  // More than is kept: the feed asks for no more, so the server has no open request to answer.
   await publish(...page(2_000));
   await until(consumer, info => info?.num_waiting === 0 && info.num_pending > 0);
   await jetStream.manager.consumers.delete(channel.name, (await consumer())!.name);

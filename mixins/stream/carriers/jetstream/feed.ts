@@ -168,7 +168,10 @@ export class JetStreamFeed implements Feed {
     return index === 1 && !isAtOrPast(this.#cursor, upTo) && this.#isSameLog(message);
   }
 
-  /** Of a page that begins at our cursor its mark tells whether it is of our log; of one that begins before, the owner. */
+  /**
+   * Whether a page is of our log: the mark tells for a page that begins at our cursor, the owner for one that begins
+   * before it.
+   */
   #isSameLog({ after, upTo, follows }: Carried): boolean {
     if (after !== this.#cursor) return this.#lookedUp?.after === after && this.#lookedUp.upTo === upTo;
     return after === "" || (follows !== undefined && follows === digestOfMark(this.#mark));

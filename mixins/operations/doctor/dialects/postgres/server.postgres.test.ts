@@ -11,6 +11,7 @@ import { lineOf, type Finding } from "../../finding.ts";
 import { clockOf } from "./clock.ts";
 import type { Connection } from "./connection.ts";
 
+const all = ["loans"];
 let primary: Postgres;
 let env: Record<string, string>;
 const clients: pg.Client[] = [];
@@ -18,7 +19,7 @@ const clients: pg.Client[] = [];
 beforeAll(async () => {
   primary = await Postgres.start({ settings: { max_prepared_transactions: "10", max_connections: "40" } });
   env = { DATA_DIR: "nowhere", DATABASE_URL: primary.url() };
-  await (await openEventStore(locationOf(readEnvironment(env), "orders"))).close();
+  await (await openEventStore(locationOf(readEnvironment(env), "loans"))).close();
 });
 afterAll(() => primary.stop());
 afterEach(async () => {
@@ -34,7 +35,7 @@ async function connect(url = primary.url()): Promise<pg.Client> {
 const pidOf = async (client: pg.Client): Promise<number> =>
   (await client.query("select pg_backend_pid() as pid")).rows[0].pid;
 const lines = async (check: string, extra: Record<string, string> = {}): Promise<string[]> =>
-  (await examined({ ...env, ...extra }, { only: "orders" })).of(check);
+  (await examined({ ...env, ...extra }, { all, only: "loans" })).of(check);
 const isOk = async (check: string): Promise<boolean> => (await lines(check)).every(line => line.startsWith("ok"));
 /** Changes a setting of the whole server while `work` runs. */
 async function withSetting(name: string, value: string, work: () => Promise<unknown>): Promise<void> {
@@ -54,7 +55,7 @@ async function withSetting(name: string, value: string, work: () => Promise<unkn
 }
 
 test("a server that is well", async () => {
-  const { findings } = await examined(env, { only: "orders" });
+  const { findings } = await examined(env, { all, only: "loans" });
   expect(findings.filter(({ status }) => status !== "ok")).toEqual([]);
   expect(
     new Set(findings.filter(({ subject }) => subject === `127.0.0.1:${primary.port}`).map(({ check }) => check)),
@@ -96,8 +97,8 @@ describe("transactions", () => {
 describe("sessions", () => {
   test("one that waits for a lock, and behind whom", async () => {
     const [first, second] = [await connect(), await connect()];
-    await first.query("begin; lock table orders.timers in exclusive mode");
-    const waiting = second.query("begin; lock table orders.timers in exclusive mode");
+    await first.query("begin; lock table loans.timers in exclusive mode");
+    const waiting = second.query("begin; lock table loans.timers in exclusive mode");
     await until("it is a warning", async () => !(await isOk("waiting")));
     const [line] = await lines("waiting");
     expect(line).toMatch(/^warn .*1 session for a lock, pid \d+ \(postgres on postgres\) for \d+ s behind pid \d+ →/);
@@ -108,8 +109,8 @@ describe("sessions", () => {
 
   test("a locked table costs no more than its own line", async () => {
     const client = await connect();
-    await client.query("begin; lock table orders.streams");
-    const { troubles } = await examined(env, { only: "orders" });
+    await client.query("begin; lock table loans.streams");
+    const { troubles } = await examined(env, { all, only: "loans" });
     expect(troubles).toContainEqual(expect.stringMatching(/^FAIL .*quarantine +could not be checked: .*lock timeout/));
     await client.query("rollback");
   });
@@ -123,18 +124,18 @@ describe("sessions", () => {
   });
 
   test("a user who sees only their own sessions gets a warning", async () => {
-    await query(primary.url(), "create role shop login; grant orders to shop");
-    expect(await lines("visibility", { DATABASE_URL: primary.url().replace("postgres@", "shop@") })).toEqual([
-      expect.stringMatching(/^warn .*shop sees only sessions of its own → grant pg_read_all_stats to "shop"/),
+    await query(primary.url(), "create role guest login; grant loans to guest");
+    expect(await lines("visibility", { DATABASE_URL: primary.url().replace("postgres@", "guest@") })).toEqual([
+      expect.stringMatching(/^warn .*guest sees only sessions of its own → grant pg_read_all_stats to "guest"/),
     ]);
   });
 
   test("through PgBouncer it sees the same", async () => {
-    await query(primary.url(), "alter role orders login");
-    const bouncer = await PgBouncer.start(primary.url(), ["orders", "postgres"], 2);
+    await query(primary.url(), "alter role loans login");
+    const bouncer = await PgBouncer.start(primary.url(), ["loans", "postgres"], 2);
     try {
-      const url = bouncer.url(primary.url(), "orders");
-      const { of, troubles } = await examined({ ...env, ORDERS_DATABASE_URL: url }, { only: "orders" });
+      const url = bouncer.url(primary.url(), "loans");
+      const { of, troubles } = await examined({ ...env, LOANS_DATABASE_URL: url }, { all, only: "loans" });
       expect(troubles).toEqual([]);
       expect(of("buckets")[0]).toMatch(/^ok .*1024, an owner each/);
     } finally {
@@ -209,7 +210,7 @@ describe("with standbys", () => {
   test("one that does not keep up", async () => {
     await query(standby.url(), "select pg_wal_replay_pause()");
     try {
-      await query(primary.url(), "create table orders.news ()");
+      await query(primary.url(), "create table loans.news ()");
       expect(await replica(standby.url())).toEqual([
         expect.stringMatching(/^warn .*is more than 2 s behind, by .* MB: reads go to the primary/),
       ]);
@@ -230,7 +231,7 @@ describe("with standbys", () => {
     } finally {
       await foreign.stop();
     }
-    expect(await replica("postgres://ann:geheim@127.0.0.1:9/shop")).toEqual([
+    expect(await replica("postgres://ann:geheim@127.0.0.1:9/library")).toEqual([
       expect.stringMatching(/^FAIL .*could not be checked: connect ECONNREFUSED/),
     ]);
   });

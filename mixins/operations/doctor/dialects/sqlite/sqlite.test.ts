@@ -8,14 +8,14 @@ import { examined } from "../../examined.fixture.ts";
 
 let folder: string;
 let file: string;
-const word = () => examined({ DATA_DIR: folder }, { only: "carts" });
+const word = () => examined({ DATA_DIR: folder }, { all: ["loans"] });
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "doctor-"));
-  file = join(folder, "carts.sqlite");
+  file = join(folder, "loans.sqlite");
   const database = await openDatabase({ kind: "sqlite", filename: file });
   const up = (knex: any) => knex.schema.createTable("notes", (table: any) => table.string("text").index());
-  await migrate(database, "carts", [{ name: "001", up }]);
+  await migrate(database, "loans", [{ name: "001", up }]);
   for (let i = 0; i < 200; i++) await database.knex("notes").insert({ text: "x".repeat(200) });
   await database.close();
 });
@@ -24,7 +24,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 test("a file that is whole is said to be", async () => {
   const { of, troubles } = await word();
   expect(troubles).toEqual([]);
-  expect(of("quick_check")).toEqual([`ok    carts           quick_check  ${file} is whole`]);
+  expect(of("quick_check")).toEqual([`ok    loans           quick_check  ${file} is whole`]);
   expect(of("wal")[0]).toMatch(/ 0 MB$/);
 });
 
@@ -33,13 +33,13 @@ test("a page that was overwritten", async () => {
   await handle.write(Buffer.alloc(4_096, 0xee), 0, 4_096, 8 * 4_096);
   await handle.close();
   const { troubles } = await word();
-  expect(troubles[0]).toMatch(/^FAIL +carts +quick_check .*carts\.sqlite: .* → stop every process, keep a copy/);
+  expect(troubles[0]).toMatch(/^FAIL +loans +quick_check .*loans\.sqlite: .* → stop every process, keep a copy/);
 });
 
 test("what is no database", async () => {
   await writeFile(file, "These are not the bytes that you are looking for. ".repeat(100));
   expect((await word()).troubles).toEqual([
-    expect.stringMatching(/^FAIL +carts +database .*carts\.sqlite: file is not a database/),
+    expect.stringMatching(/^FAIL +loans +database .*loans\.sqlite: file is not a database/),
   ]);
 });
 
@@ -52,7 +52,7 @@ test("a copy without its log, which stays one", async () => {
   for (let i = 0; i < 2; i++)
     expect((await word()).troubles).toEqual([
       expect.stringMatching(
-        /^FAIL +carts +database .*carts\.sqlite is a copy that was made without its write-ahead log/,
+        /^FAIL +loans +database .*loans\.sqlite is a copy that was made without its write-ahead log/,
       ),
     ]);
 });
@@ -61,7 +61,7 @@ test("a log that is not emptied", async () => {
   await writeFile(`${file}-wal`, "", { mode: 0o600 });
   await truncate(`${file}-wal`, 301 * 1024 ** 2);
   expect((await word()).troubles).toEqual([
-    expect.stringMatching(/^warn +carts +wal +301 MB → a reader that never ends/),
+    expect.stringMatching(/^warn +loans +wal +301 MB → a reader that never ends/),
   ]);
 });
 
@@ -69,7 +69,7 @@ test("a file that other users can read", async () => {
   await chmod(file, 0o644);
   expect((await word()).troubles).toEqual([
     expect.stringMatching(
-      /^warn +carts +modes +other users of this machine can look into .*carts\.sqlite.* → chmod go= /,
+      /^warn +loans +modes +other users of this machine can look into .*loans\.sqlite.* → chmod go= /,
     ),
   ]);
 });

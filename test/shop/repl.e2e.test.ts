@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { until } from "../testing/index.ts";
+import { until } from "../../mixins/testing/index.ts";
 
 const PROMPT = "mol $ ";
 let folder: string;
@@ -30,7 +30,12 @@ afterAll(async () => {
 
 function start() {
   // Both streams share one pipe, as in a terminal: what is written first is read first.
-  const command = ['exec "$0" "$@" 2>&1', process.execPath, join(import.meta.dirname, "valence.mjs"), "repl"];
+  const command = [
+    'exec "$0" "$@" 2>&1',
+    process.execPath,
+    join(import.meta.dirname, "../../mixins/cli/valence.mjs"),
+    "repl",
+  ];
   return spawn("sh", ["-c", ...command], {
     env: {
       PATH: process.env["PATH"],
