@@ -332,16 +332,40 @@ const anchorsOf = (text: string): string[] =>
       .replaceAll(" ", "-"),
   );
 
-/** Commands that the pages tell people to run are in package.json. */
+/** Commands that the pages tell people to run are there: scripts of package.json, and `npx valence`'s own. */
 export function commandsExist(tree: Tree): string[] {
   const { scripts } = JSON.parse(tree.get("package.json") ?? "{}") as { scripts?: Record<string, string> };
-  return pagesOf(tree).flatMap(([page, text]) =>
-    [...text.matchAll(/\bnpm (?:run ([\w:-]+)|(start|test)\b)/g)]
+  const commands = [...(tree.get(COMMAND_LINE) ?? "").matchAll(/^ {2}"?([\w-]+)"?: \{/gm)].map(([, name]) => name);
+  return pagesOf(tree).flatMap(([page, text]) => [
+    ...[...text.matchAll(/\bnpm (?:run ([\w:-]+)|(start|test)\b)/g)]
       .map(([, run, short]) => (run ?? short)!)
       .filter(name => !scripts?.[name])
       .map(name => `${page} tells to run "${name}", which package.json does not have`),
+    ...[...text.matchAll(/\bnpx valence\s+([a-z][\w-]*)/g)]
+      .filter(([, name]) => !commands.includes(name))
+      .map(([, name]) => `${page} tells to run "npx valence ${name}", which is no command`),
+  ]);
+}
+const COMMAND_LINE = "mixins/cli/main.ts";
+
+/**
+ * Code in the pages is a part of a file that the tests compile and run. Its first line names the file; a line `// …` stands
+ * for lines that are left out. `services/` of a page is the shop's, or that of the small domain in `test/hello`.
+ */
+export function codeInPagesIsReal(tree: Tree): string[] {
+  return pagesOf(tree).flatMap(([page, text]) =>
+    [...text.matchAll(/^```ts\n([^]*?)^```/gm)].flatMap(([, block]) => {
+      const [, name = ""] = /^\/\/ (\S+)/.exec(block!) ?? [];
+      const code = [name, name.replace(/^services\//, "test/hello/")].map(path => tree.get(path)).filter(Boolean);
+      if (code.length === 0) return [`${page} has code that names no file in its first line`];
+      const pieces = block!.slice(block!.indexOf("\n") + 1).split(/^\s*\/\/ …\n/m);
+      return code.some(file => pieces.every(piece => unindented(file!).includes(unindented(piece).trim())))
+        ? []
+        : [`${page} shows code of ${name} that is not there`];
+    }),
   );
 }
+const unindented = (text: string): string => text.replaceAll(/^[ \t]+/gm, "");
 
 export interface ServiceFolder {
   readonly folder: string;
