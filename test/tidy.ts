@@ -341,7 +341,7 @@ export function commandsExist(tree: Tree): string[] {
       .map(([, run, short]) => (run ?? short)!)
       .filter(name => !scripts?.[name])
       .map(name => `${page} tells to run "${name}", which package.json does not have`),
-    ...[...text.matchAll(/\bnpx valence\s+([a-z][\w-]*)/g)]
+    ...[...text.matchAll(/\bnpx valence +([a-z][\w-]*)/g)]
       .filter(([, name]) => !commands.includes(name))
       .map(([, name]) => `${page} tells to run "npx valence ${name}", which is no command`),
   ]);
