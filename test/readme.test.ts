@@ -1,4 +1,4 @@
-// What the README and the pages say of the first minutes, against what is there.
+// The README's claims about the first minutes hold: the version of Node, and the commands.
 import { expect, test } from "@jest/globals";
 import { globSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -24,7 +24,7 @@ test("npm ci is silent on the oldest Node that the README allows: no package ask
   expect(asksForMore).toEqual([]);
 });
 
-test("what it tells people to run is there", () => {
+test("the commands that it shows exist", () => {
   const text = [readme, ...pages.map(read)].join("\n");
   const named = [...text.matchAll(/npm run (?:--\S+ )?([\w:-]+)/g)].map(([, name]) => name!);
   expect(named.length).toBeGreaterThan(5);
