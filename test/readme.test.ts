@@ -1,6 +1,6 @@
 // The README's claims about the first minutes hold: the version of Node, and the commands.
 import { expect, test } from "@jest/globals";
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
@@ -9,6 +9,7 @@ const { satisfies } = createRequire(import.meta.url)("semver") as {
   satisfies: (version: string, range: string) => boolean;
 };
 const readme = read("README.md");
+const pages = globSync("docs/**/*.md", { cwd: join(import.meta.dirname, "..") }).sort();
 const { engines, scripts } = JSON.parse(read("package.json")) as { engines: { node: string }; scripts: object };
 
 test("npm ci is silent on the oldest Node that the README allows: no package asks for more", () => {
@@ -24,7 +25,22 @@ test("npm ci is silent on the oldest Node that the README allows: no package ask
 });
 
 test("the commands that it shows exist", () => {
-  const named = [...readme.matchAll(/npm run (?:--\S+ )?([\w:-]+)/g)].map(([, name]) => name!);
+  const text = [readme, ...pages.map(read)].join("\n");
+  const named = [...text.matchAll(/npm run (?:--\S+ )?([\w:-]+)/g)].map(([, name]) => name!);
   expect(named.length).toBeGreaterThan(5);
   expect([...new Set(named)].filter(name => !Object.hasOwn(scripts, name))).toEqual([]);
+});
+
+test("the README is short, and its two commands are there", () => {
+  expect(readme.split("\n").length).toBeLessThanOrEqual(150);
+  for (const command of ["npm ci && npm start", "npm ci && npm test"]) expect(readme).toContain(`\n${command}\n`);
+});
+
+test.each(pages)("%s opens with its reader and their question", page => {
+  // A title, then what generates the page, if anything does, then the reader.
+  const [title = "", ...rest] = read(page)
+    .split("\n\n")
+    .filter(text => !text.startsWith("<!--"));
+  expect(title).toMatch(/^# /);
+  expect(rest[0]).toMatch(/^For (those|a team)\b/);
 });

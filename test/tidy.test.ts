@@ -139,6 +139,24 @@ const cases: { rule: (tree: rules.Tree) => string[]; broken: Record<string, Reco
     broken: {
       "no such script": { "README.md": "`npm run fly`", "package.json": '{ "scripts": { "start": "node x" } }' },
       "not even start": { "README.md": "`npm start`", "package.json": "{}" },
+      "no such command of the runtime": {
+        "docs/x.md": "`npx valence fly`",
+        "mixins/cli/main.ts": 'const COMMANDS = {\n  start: { summary: "starts" },\n};',
+      },
+    },
+  },
+  {
+    law: laws.codeInPagesIsReal,
+    broken: {
+      "of no file": { "docs/x.md": "```ts\nconst x = 1;\n```\n" },
+      "of a file that has changed": {
+        "docs/x.md": "```ts\n// services/a/x.ts\nconst x = 1;\n```\n",
+        "services/a/x.ts": "const x = 2;",
+      },
+      "whose second part is gone": {
+        "docs/x.md": "```ts\n// services/a/x.ts\nconst x = 1;\n// …\nconst z = 1;\n```\n",
+        "services/a/x.ts": "const x = 1;\nconst y = 1;",
+      },
     },
   },
   {

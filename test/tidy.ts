@@ -321,12 +321,16 @@ export function linksResolve(tree: Tree): string[] {
       if (/^[a-z]+:/.test(link!)) return [];
       const [path = "", anchor] = link!.split("#");
       const target = path === "" ? page : join(dirname(page), path).replace(/\/$/, "");
+      if (isOfGoneShop(tree, target)) return [];
       if (!exists(target)) return [`${page} links to ${link}, which is not there`];
       if (anchor === undefined || anchorsOf(tree.get(target) ?? "").includes(anchor)) return [];
       return [`${page} links to ${link}: no such heading`];
     }),
   );
 }
+/** The runtime's pages show the shop as an example. A team that has replaced it keeps the pages. */
+const isOfGoneShop = (tree: Tree, path: string): boolean =>
+  /^(services|test\/shop)\//.test(path) && tree.has("mixins/kernel/index.ts") && !tree.has("services/orders/order.ts");
 const pagesOf = (tree: Tree): [string, string][] => [...tree].filter(([path]) => path.endsWith(".md"));
 const anchorsOf = (text: string): string[] =>
   [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
@@ -336,16 +340,41 @@ const anchorsOf = (text: string): string[] =>
       .replaceAll(" ", "-"),
   );
 
-/** Commands that the pages tell people to run are in package.json. */
+/** Commands that the pages tell people to run are there: scripts of package.json, and `npx valence`'s own. */
 export function commandsExist(tree: Tree): string[] {
   const { scripts } = JSON.parse(tree.get("package.json") ?? "{}") as { scripts?: Record<string, string> };
-  return pagesOf(tree).flatMap(([page, text]) =>
-    [...text.matchAll(/\bnpm (?:run ([\w:-]+)|(start|test)\b)/g)]
+  const commands = [...(tree.get(COMMAND_LINE) ?? "").matchAll(/^ {2}"?([\w-]+)"?: \{/gm)].map(([, name]) => name);
+  return pagesOf(tree).flatMap(([page, text]) => [
+    ...[...text.matchAll(/\bnpm (?:run ([\w:-]+)|(start|test)\b)/g)]
       .map(([, run, short]) => (run ?? short)!)
       .filter(name => !scripts?.[name])
       .map(name => `${page} tells to run "${name}", which package.json does not have`),
+    ...[...text.matchAll(/\bnpx valence +([a-z][\w-]*)/g)]
+      .filter(([, name]) => !commands.includes(name))
+      .map(([, name]) => `${page} tells to run "npx valence ${name}", which is no command`),
+  ]);
+}
+const COMMAND_LINE = "mixins/cli/main.ts";
+
+/**
+ * Code in the pages is a part of a file that the tests compile and run. Its first line names the file; a line `// …` stands
+ * for lines that are left out. `services/` of a page is the shop's, or that of the small domain in `test/hello`.
+ */
+export function codeInPagesIsReal(tree: Tree): string[] {
+  return pagesOf(tree).flatMap(([page, text]) =>
+    [...text.matchAll(/^```ts\n([^]*?)^```/gm)].flatMap(([, block]) => {
+      const [, name = ""] = /^\/\/ (\S+)/.exec(block!) ?? [];
+      if (isOfGoneShop(tree, name)) return [];
+      const code = [name, name.replace(/^services\//, "test/hello/")].map(path => tree.get(path)).filter(Boolean);
+      if (code.length === 0) return [`${page} has code that names no file in its first line`];
+      const pieces = block!.slice(block!.indexOf("\n") + 1).split(/^\s*\/\/ …\n/m);
+      return code.some(file => pieces.every(piece => unindented(file!).includes(unindented(piece).trim())))
+        ? []
+        : [`${page} shows code of ${name} that is not there`];
+    }),
   );
 }
+const unindented = (text: string): string => text.replaceAll(/^[ \t]+/gm, "");
 
 export interface ServiceFolder {
   readonly folder: string;

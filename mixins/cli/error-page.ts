@@ -45,6 +45,8 @@ const INTRODUCTION = `# Errors
 
 <!-- Written by \`npx valence docs\` from the catalogues, \`errors.ts\` of each floor and service. Change those. -->
 
+For those who got an error: what does its code mean, and what can be done?
+
 Over HTTP an error is \`application/problem+json\` (RFC 9457). Its \`type\` is \`/problems/\` and the code below in lower case
 with dashes (\`/problems/validation-error\`); \`detail\` says what is below, or more; \`errors[]\` names the fields; some errors add a
 member of their own; \`requestId\` finds the log. Between services the same code is \`error.type\`: match on it, not on the
