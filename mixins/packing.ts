@@ -55,8 +55,7 @@ const isTestOnly = (file: string): boolean =>
 /** The compiler rewrites the imports of code, but neither those of declarations and plain JavaScript nor files of workers. */
 const withJsImports = (text: string): string =>
   text.replaceAll(/((?:from|import)\s*\(?\s*)"(\.[^"]+)\.ts"/g, '$1"$2.js"');
-const withJsWorkers = (text: string): string =>
-  text.replaceAll(/(new Worker\(new URL\()"(\.[^"]+)\.ts"/g, '$1"$2.js"');
+const withJsWorkers = (text: string): string => text.replaceAll(/(new Worker\(new URL\()"(\.[^"]+)\.ts"/g, '$1"$2.js"');
 
 function rewrite(file: string, change: (text: string) => string): void {
   writeFileSync(file, change(readFileSync(file, "utf8")));

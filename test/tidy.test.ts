@@ -146,7 +146,7 @@ const cases: { rule: (tree: rules.Tree) => string[]; broken: Record<string, Reco
     },
   },
   {
-    law: laws.codeInPagesIsReal,
+    rule: rules.codeInPagesIsReal,
     broken: {
       "of no file": { "docs/x.md": "```ts\nconst x = 1;\n```\n" },
       "of a file that has changed": {
