@@ -46,6 +46,8 @@ export class Laboratory {
   readonly acknowledged = new Map<string, { id: string; answer: string }>();
   /** How often the shop said to try again, by status. */
   readonly putOff = new Map<number, number>();
+  /** How many receipts of stock the shop has answered with success. */
+  receipts = 0;
   /** What was asked and is not answered yet, by its key; and everything that was ever asked. */
   readonly #unanswered = new Map<string, object>();
   readonly #orders = new Map<string, object>();
@@ -118,7 +120,10 @@ export class Laboratory {
   async receive(): Promise<void> {
     this.#admin ??= await this.shop.login(ADMIN.email, ADMIN.password);
     const path = `/api/v1/inventory/${this.#skus.at(-1)}/receive`;
-    await this.shop.request("POST", path, { token: this.#admin, body: { quantity: 1 } }).catch(() => {});
+    const answer = await this.shop
+      .request("POST", path, { token: this.#admin, body: { quantity: 1 } })
+      .catch(() => undefined);
+    if (answer && answer.status < 300) this.receipts++;
   }
 
   /** As the customer whose orders they are. */
