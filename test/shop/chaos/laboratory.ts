@@ -46,6 +46,8 @@ export class Laboratory {
   readonly acknowledged = new Map<string, { id: string; answer: string }>();
   /** How often the shop said to try again, by status. */
   readonly putOff = new Map<number, number>();
+  /** How many receipts of stock the shop has answered with success. */
+  receipts = 0;
   /** Requests that have no answer yet, by key; and every request that was sent. */
   readonly #unanswered = new Map<string, object>();
   readonly #orders = new Map<string, object>();
@@ -121,7 +123,10 @@ export class Laboratory {
   async receive(): Promise<void> {
     this.#admin ??= await this.shop.login(ADMIN.email, ADMIN.password);
     const path = `/api/v1/inventory/${this.#skus.at(-1)}/receive`;
-    await this.shop.request("POST", path, { token: this.#admin, body: { quantity: 1 } }).catch(() => {});
+    const answer = await this.shop
+      .request("POST", path, { token: this.#admin, body: { quantity: 1 } })
+      .catch(() => undefined);
+    if (answer && answer.status < 300) this.receipts++;
   }
 
   /** Reads as the customer of these orders. */
