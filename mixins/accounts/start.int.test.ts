@@ -25,11 +25,12 @@ const ADMIN = { email: "root@example.com", password: "correct horse" };
 
 /** A start whose announcements the test takes, as if it had been killed before they are printed. */
 async function start(env: Record<string, string> = {}, options: AccountsOptions = {}, worker?: number) {
-  const environment = readEnvironment({ ...databases.env, ADMIN_EMAIL: ADMIN.email, ...env });
-  const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
+  const variables = { ...databases.env, ADMIN_EMAIL: ADMIN.email, ...env };
+  const broker = new ServiceBroker({ ...brokerOptions(readEnvironment(variables)), logger: false });
   // After the transporter was chosen: a worker's transporter would listen to its supervisor, which here is the test
   // runner.
-  Object.assign(environment, { worker });
+  if (worker !== undefined)
+    Object.assign(broker.options, { valence: readEnvironment({ ...variables, WORKER: `${worker}` }) });
   brokers.push(broker);
   const warn = jest.fn();
   broker.createService({

@@ -57,7 +57,7 @@ test.each([
   ["call ops.sagas --state done", /^>> VALIDATION_ERROR: state must be one of open, running, .*, compensated$/],
   ["call ops.saga", /^>> VALIDATION_ERROR: id is required$/],
   ["call ops.saga --id x --nmae y", /^>> VALIDATION_ERROR: nmae is not allowed$/],
-  ["call ops.retrySaga --id nothing", /^>> SAGA_NOT_FOUND: no saga has the id nothing$/],
+  ["call ops.retrySaga --id nothing", /^>> SAGA_NOT_FOUND: there is no saga nothing$/],
   ["call ops.rebuild --name lists", /^>> PROJECTION_NOT_FOUND: .*lists/],
   ["call ops.sgas", /^>> SERVICE_NOT_FOUND: Service 'ops\.sgas' is not found\.$/],
   ["call orders.get --id 1", /^>> VALIDATION_ERROR: id must be string$/],
