@@ -1,7 +1,7 @@
 // The operator's view of all services: finds by the registry's metadata the services that have sagas, actors,
 // projections, consumers and dead letters, and calls them. It has no data of its own and runs on any node. The operator
 // travels in `meta`, so that each service checks the role again.
-import type { Context as MoleculerContext, ServiceBroker } from "moleculer";
+import type { Context as MoleculerContext, ServiceBroker, ServiceSchema } from "moleculer";
 import {
   callErrors,
   defineService,
@@ -81,7 +81,7 @@ const invalid = (field: string, message: string): Refusal => callErrors.VALIDATI
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
 /** The schema of the service `ops`; its routes are in `routes.ts`. `export default Operations();` */
-export const Operations = () =>
+export const Operations = (): ServiceSchema =>
   defineService(contract, {
     actions: {
       nodes(ctx) {
