@@ -116,7 +116,7 @@ test("a body of too many keys or items is refused, wherever they are, and commas
   expect(parseBody(Buffer.from(JSON.stringify({ text })))).toEqual({ text });
 });
 
-test("of unknown fields and broken ones so many are named as help, in body and query", () => {
+test("a limited number of unknown and broken fields is named, in body and query", () => {
   const route = routes.find(({ url }) => url.endsWith("/auth/login"))!;
   const issues = (search: string, body: object) => {
     try {

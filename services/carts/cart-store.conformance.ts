@@ -65,7 +65,7 @@ export function cartStoreConformance(open: () => Promise<CartStore>): void {
     expect(Math.abs(Date.parse(updatedAt!) - Date.now())).toBeLessThan(60_000);
   });
 
-  test("what is removed is gone, a second time as well, and nothing else is", async () => {
+  test("a removed line is gone, a second removal changes nothing, and other lines stay", async () => {
     const { store, owner, put, get } = await start();
     await put(a, 1);
     await put(b, 2);
@@ -158,7 +158,7 @@ export function cartStoreConformance(open: () => Promise<CartStore>): void {
     expect(ageMs).toBeLessThan(30_000);
   });
 
-  test("of orders that take at once one gets everything, the others nothing", async () => {
+  test("when orders take at once, one gets everything and the others nothing", async () => {
     const { store, owner, put, get } = await start();
     for (const product of [a, b, c]) await put(product, 1);
     const taken = await Promise.all(Array.from({ length: 8 }, () => store.take(owner, claimOf())));
@@ -166,7 +166,7 @@ export function cartStoreConformance(open: () => Promise<CartStore>): void {
     expect(await get()).toMatchObject({ items: [], claims: [{}] });
   });
 
-  test("what is put, removed or taken at once is in the order or in the cart, never in both or neither", async () => {
+  test("a line that is put, removed or taken at once is in the order or in the cart, never in both or neither", async () => {
     const { store, owner, put, get } = await start();
     for (let round = 0; round < 20; round++) {
       await store.clear(owner);
@@ -203,7 +203,7 @@ export function cartStoreConformance(open: () => Promise<CartStore>): void {
     expect((await get()).items).toEqual([line(a, 1)]);
   });
 
-  test("what is kept is gone; what is returned is added to what the cart holds, in its old order, once", async () => {
+  test("kept lines are gone; returned lines are added to the cart, in their old order, once", async () => {
     const { store, owner, put, get, laterThan } = await start();
     await put(b, 1);
     await laterThan((await get()).updatedAt!);
@@ -224,7 +224,7 @@ export function cartStoreConformance(open: () => Promise<CartStore>): void {
     expect((await store.take(owner, second)).items).toEqual([]);
   });
 
-  test("what is returned fills a cart up to its limits", async () => {
+  test("returned lines fill a cart up to its limits", async () => {
     const { store, owner, put, get } = await start();
     for (const product of [a, b]) await put(product, 600);
     const claim = claimOf();

@@ -155,7 +155,7 @@ describe("an order from the cart", () => {
     expect(events[0]!.data).toMatchObject({ fromCart: true, cartVersion: version });
   });
 
-  test("of several at once, and one after the other, one takes it; the others meet CART_EMPTY", async () => {
+  test("one of several, at once or one after the other, takes it; the others meet CART_EMPTY", async () => {
     for (let round = 0; round < 10; round++) {
       owner = newId();
       await put(0, 1);
@@ -172,7 +172,7 @@ describe("an order from the cart", () => {
     }
   });
 
-  test("what is put meanwhile is in the order or in the cart", async () => {
+  test("a line that is put meanwhile is in the order or in the cart", async () => {
     for (let round = 0; round < 30; round++) {
       owner = newId();
       id = newId();
@@ -281,7 +281,7 @@ describe("an order from the cart", () => {
     expect(await items()).toEqual([line(1, 1)]);
   });
 
-  test("of which an old node heard the end is asked for it at a later look", async () => {
+  test("whose end an old node has heard is asked for it by a later read", async () => {
     const { carts } = broker.getLocalService("carts") as unknown as { carts: CartStore };
     for (const [end, expected] of [
       [() => call("orders.cancel", { id, customer: owner }), [line(0, 2)]],

@@ -8,7 +8,7 @@ import { Stock } from "./stock.ts";
 const { event } = contract;
 const orderId = (n: number): string => `0190f5c2-7a3e-7c11-9d5e-${`${n}`.padStart(12, "0")}`;
 
-test("holds what a map would hold, whatever came and went, also after JSON", () => {
+test("equals a map after any changes, also after JSON", () => {
   const seed = Date.now();
   const random = randomOf(seed);
   const expected = new Map<string, number>();
@@ -36,7 +36,7 @@ test("holds what a map would hold, whatever came and went, also after JSON", () 
   expect(reservations).toEqual([]);
 });
 
-test("to take out what is not there changes nothing", () => {
+test("removing a missing reservation changes nothing", () => {
   let reservations: Reservations = [];
   for (let n = 0; n < 100; n++) reservations = withReservation(reservations, orderId(n), 1);
   expect(withoutReservation(reservations, "none")).toBe(reservations);

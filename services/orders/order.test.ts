@@ -231,7 +231,7 @@ test("lines of the same product are merged and priced by one quote", async () =>
   expect(calls).toEqual(["catalog.quote"]);
 });
 
-test("from the cart: the customer's own, taken in the name of order and command", async () => {
+test("from the cart: the customer's own cart is taken for this order and command", async () => {
   const claim = { owner: customer, orderId: "order-1", commandId: "command-1" };
   const { offer, calls } = await prepare(
     { fromCart: true },

@@ -135,7 +135,7 @@ test("a capture that can never succeed: authorized anew, and captured once more"
   given(Payment).when("renew", {}).refuses("PAYMENT_NOT_FOUND");
 });
 
-test("its money is asked back also after a capture was asked for: whether it has moved, the provider says", () => {
+test("its money is asked back also after a capture was asked for: the provider says whether it has moved", () => {
   given(Payment, requested, authorized, captureRequested).when("requestReturn", {}).yields(voidRequested);
   given(Payment, requested, authorized, captureRequested, voidRequested).when("recordCaptured", {}).yields(captured);
   given(Payment, ...paid)
@@ -146,7 +146,7 @@ test("its money is asked back also after a capture was asked for: whether it has
     .yields();
 });
 
-test("what still has to be refunded, or authorized anew, is not finished", () => {
+test("a payment that has to be refunded or authorized anew is not finished", () => {
   const isFinished = (...past: EventOf<typeof contract>[]) =>
     Payment.finished!(evolveAll(Payment, Payment.initial(), past));
   expect(isFinished(...paid)).toBe(true);

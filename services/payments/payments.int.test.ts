@@ -131,7 +131,7 @@ test("an authorization that is recorded after its void is voided again, by itsel
   expect(await types()).toEqual(["requested", "void_requested", "voided", "authorized_late", "voided"]);
 });
 
-test("what was captured is not voided", async () => {
+test("a captured payment is not voided", async () => {
   await authorize("tok_ok");
   await capture();
   await expect(voidIt()).rejects.toMatchObject({ type: "PAYMENT_CAPTURED" });

@@ -99,7 +99,7 @@ test("it waits for services that start later, and a stop does not wait for them"
   expect(performance.now() - from).toBeLessThan(5_000);
 });
 
-test("what is refused is not tried for ever: the start ends with one line that says why", async () => {
+test("a refusal is not retried: the start ends with one line that gives the reason", async () => {
   const refusing: ServiceSchema = {
     name: "catalog",
     actions: {

@@ -43,7 +43,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-test("what the image holds runs by itself, and writes nothing beside itself", () => {
+test("the files of the image run without others, and write nothing beside themselves", () => {
   const ignore = read(".dockerignore");
   const app = join(folder, "app");
   for (const file of execFileSync("git", ["ls-files", "-co", "--exclude-standard"], {

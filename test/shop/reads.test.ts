@@ -15,7 +15,7 @@ async function repeatableOf(service: string): Promise<string[]> {
   return names;
 }
 
-test("what a customer or a visitor reads is repeatable", async () => {
+test("every read of a customer or a visitor is repeatable", async () => {
   const repeatable = new Set((await Promise.all(serviceNames("services").map(repeatableOf))).flat());
   const reads = routes
     .filter(({ method, access }) => method === "GET" && access !== "admin")

@@ -41,7 +41,7 @@ test("so many work at once, so many wait in their order, and the next is refused
   expect(await waiting[0]!.done).toBe("done");
 });
 
-test("one address gets no more than its part, and the others theirs", async () => {
+test("one address gets no more than its share, and other addresses get theirs", async () => {
   const { run, ends } = start();
   for (let n = 0; n < limits.requestsPerAddressMax; n++) run("10.0.0.1");
   await expect(run("10.0.0.1").done).rejects.toMatchObject(saturated);
@@ -84,7 +84,7 @@ test("every place is given back: of work that ends, fails or throws, and of clie
   expect(patient.client.listenerCount("close")).toBe(0);
 });
 
-test("that all are taken is said once, and that it stays so is stuck", async () => {
+test("the log says once that all places are taken, and readiness says stuck when they stay so", async () => {
   const { places, said, ends, run, fill, pass } = start();
   fill();
   expect([places.isFull, places.isStuck]).toEqual([true, false]);

@@ -70,7 +70,7 @@ describe("of a change", () => {
     expect(() => assertConditions({ unmodifiedSince: at }, { tag: now.tag })).toThrow(failed);
   });
 
-  test("of a resource without a version only `If-Match: *` is let through", () => {
+  test("for a resource without a version only `If-Match: *` passes", () => {
     expect(() => refuseConditions({ match: ["*"] })).not.toThrow();
     for (const conditions of [
       { match: ['"a"'] },

@@ -183,7 +183,7 @@ test("tok_pending waits for its customer, and a webhook tells what they said, si
   }
 });
 
-test("what is pending is agreed to after a while, also when the provider was away meanwhile", async () => {
+test("a pending authorization is agreed to after a while, also when the provider was away meanwhile", async () => {
   await provider.close();
   await start({ pendingMs: 0 });
   await authorize("a", "tok_pending");
@@ -206,7 +206,7 @@ test("a void takes back what is pending", async () => {
   });
 });
 
-test("each answer that refuses a key says what has become of it", async () => {
+test("each answer that refuses a key gives the state of the key", async () => {
   await authorize("a");
   await capture("a");
   expect(await voidIt("a")).toMatchObject({ status: 409, body: { status: "captured" } });

@@ -82,7 +82,7 @@ describe("a shop", () => {
     expect(status).toBe(0);
   });
 
-  test("one service is asked about alone, and answers in JSON", () => {
+  test("one service alone, with the answer in JSON", () => {
     const { status, stdout } = run("order-views", "--json");
     const { counts, findings } = JSON.parse(stdout);
     expect(counts.ok + counts.warn).toBe(findings.length);

@@ -48,7 +48,7 @@ test("an index that was dropped, with the statement that makes it", async () => 
   expect(await indexes("orders")).toEqual([]);
 });
 
-test("one that guards a promise is a failure", async () => {
+test("a missing index that guards a promise is a failure", async () => {
   await set("orders", "alter table orders.events drop constraint events_pkey");
   expect(await indexes("orders")).toEqual([
     expect.stringMatching(/^FAIL .*events unique \(stream, version\) is missing → create unique index concurrently/),
@@ -57,7 +57,7 @@ test("one that guards a promise is a failure", async () => {
   expect(await indexes("orders")).toEqual([]);
 });
 
-test("one that was left half-made", async () => {
+test("an index that was left half-made", async () => {
   // As an interrupted `create index concurrently` leaves it.
   const valid = (it: boolean) =>
     set("catalog", `update pg_index set indisvalid = ${it} where indexrelid = 'catalog.products_sku_unique'::regclass`);

@@ -485,7 +485,7 @@ describe("refunds", () => {
     await expect(refund(id, {})).rejects.toMatchObject({ type: "REFUND_TOO_LARGE" });
   });
 
-  test("one whose answer is lost is paid once; one that the provider declines gives no goods back, and may be tried again", async () => {
+  test("a refund whose answer is lost is paid once; one that the provider declines brings no goods back, and may be tried again", async () => {
     const id = await place("tok_ok", 2);
     await becomes(id, "shipped");
     const lines = [{ productId: products[0]!.id, quantity: 1 }];

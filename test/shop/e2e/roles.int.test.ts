@@ -80,7 +80,7 @@ test.each<[string, unknown, string]>([
   ["a role that is none", { roles: ["clerk"] }, "roles.0"],
   ["a role twice", { roles: ["admin", "admin"] }, "roles"],
   ["no roles", {}, "roles"],
-  ["what is not theirs to change", { roles: ["admin"], email: "eve@example.com" }, "email"],
+  ["a field that cannot be changed", { roles: ["admin"], email: "eve@example.com" }, "email"],
 ])("P6 %s is refused (422) by name and changes nothing", async (_name, body, field) => {
   const { accessToken: token } = await login(ADMIN);
   const { id } = await register("ann");

@@ -90,7 +90,7 @@ test("P1 P3 P5 one of them is killed under load: the others go on, it is replace
   expect(shop.child.output).toMatch(/worker \d ended \(SIGKILL\); another one in \d+ ms/);
 });
 
-test("what one worker changes, another one answers at once", async () => {
+test("another worker answers a change at once", async () => {
   const { shop } = await open();
   const token = await shop.customer("worker");
   const [product] = (await shop.request("GET", "/api/v1/products?pageSize=1")).body.rows;
@@ -116,7 +116,7 @@ test.each([
   expect(child.output).toMatch(message);
 });
 
-test("what would end every worker ends the start", async () => {
+test("an error that would end every worker ends the start", async () => {
   const child = new Child(["mixins/cli/valence.mjs", "start", "--workers=2"], {
     DATA_DIR: folder,
     PORT: `${await freePort()}`,
