@@ -27,12 +27,8 @@ const ADMIN = { email: "root@example.com", password: "correct horse" };
 async function start(env: Record<string, string> = {}, options: AccountsOptions = {}, worker?: number) {
   const variables = { ...databases.env, ADMIN_EMAIL: ADMIN.email, ...env };
   const broker = new ServiceBroker({ ...brokerOptions(readEnvironment(variables)), logger: false });
-<<<<<<< HEAD
-  // After the transporter was chosen: a worker's would listen to the supervisor, which here is the test runner.
-=======
   // After the transporter was chosen: a worker's transporter would listen to its supervisor, which here is the test
   // runner.
->>>>>>> words2
   if (worker !== undefined)
     Object.assign(broker.options, { valence: readEnvironment({ ...variables, WORKER: `${worker}` }) });
   brokers.push(broker);

@@ -1,9 +1,6 @@
-<<<<<<< HEAD
-=======
 // The operator's view of all services: finds by the registry's metadata the services that have sagas, actors,
 // projections, consumers and dead letters, and calls them. It has no data of its own and runs on any node. The operator
 // travels in `meta`, so that each service checks the role again.
->>>>>>> words2
 import type { Context as MoleculerContext, ServiceBroker, ServiceSchema } from "moleculer";
 import {
   callErrors,

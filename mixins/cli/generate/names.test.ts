@@ -6,7 +6,7 @@ const THINGS = { plural: "things", singular: "thing" };
 test.each([
   ["bookings", "booking"],
   ["room-keys", "room-key"],
-  ["inventories", "inventory"],
+  ["libraries", "library"],
   ["boxes", "box"],
   ["branches", "branch"],
   ["keys", "key"],
@@ -34,13 +34,13 @@ throw thingErrors.THING_NOT_FOUND(call("things.open"));
 interface Contracts {
   things: typeof contract;
 }`;
-  expect(renamed(code, THINGS, namesOf("order-items"), true)).toBe(`// An order-item is opened.
-import { OrderItem } from "./order-item.ts";
-const { orderItem, orderItems, orderItemErrors, something, nothings } = x;
-export const createOrderItems = \`\${order-items} order-item\`;
-throw orderItemErrors.ORDER_ITEM_NOT_FOUND(call("order-items.open"));
+  expect(renamed(code, THINGS, namesOf("entry-slips"), true)).toBe(`// An entry-slip is opened.
+import { EntrySlip } from "./entry-slip.ts";
+const { entrySlip, entrySlips, entrySlipErrors, something, nothings } = x;
+export const createEntrySlips = \`\${entry-slips} entry-slip\`;
+throw entrySlipErrors.ENTRY_SLIP_NOT_FOUND(call("entry-slips.open"));
 interface Contracts {
-  "order-items": typeof contract;
+  "entry-slips": typeof contract;
 }`);
 });
 
