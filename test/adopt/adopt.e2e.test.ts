@@ -56,15 +56,16 @@ const environmentIn = (cwd: string, more: Record<string, string> = {}): NodeJS.P
 });
 const valence = (cwd: string, ...args: string[]): string => run("npx", ["--no-install", "valence", ...args], cwd);
 
-/** A node of a project: its HTTP port answers from `ready` on. */
-async function started(cwd: string, dataDir: string): Promise<{ url: string; stop: () => Promise<void> }> {
+/** A node of a project, by the command that it has there; its HTTP port answers from `ready` on. */
+async function started(
+  cwd: string,
+  dataDir: string,
+  command: readonly [string, ...string[]] = [join(cwd, "node_modules/.bin/valence")],
+): Promise<{ url: string; stop: () => Promise<void> }> {
   const port = await freePort();
   const env = environmentIn(cwd, { PORT: `${port}`, DATA_DIR: dataDir, LOGLEVEL: "warn" });
-  const node: ChildProcess = spawn(join(cwd, "node_modules/.bin/valence"), ["start"], {
-    cwd,
-    env,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const [file, ...args] = command;
+  const node: ChildProcess = spawn(file, [...args, "start"], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [node.stdout!, node.stderr!]) stream.on("data", chunk => (output += String(chunk)));
   const url = `http://127.0.0.1:${port}`;

@@ -3,9 +3,19 @@ import { expect, test } from "@jest/globals";
 import { inspect } from "node:util";
 import { locationOf, readPostgresUrl } from "@valence/runtime/database";
 import { natsOptions, nodeEnvironment, readEnvironment } from "@valence/runtime/kernel";
-import { declaredIn } from "../mixins/cli/declared.ts";
-import { serviceNames } from "../mixins/operations/services.ts";
-import { FORMS, MISSHAPEN, ODD, passwordOf, pick, SCHEMES, SEED, shows, TIMES } from "../mixins/testing/passwords.ts";
+import { declaredIn } from "../../mixins/cli/declared.ts";
+import { serviceNames } from "../../mixins/operations/services.ts";
+import {
+  FORMS,
+  MISSHAPEN,
+  ODD,
+  passwordOf,
+  pick,
+  SCHEMES,
+  SEED,
+  shows,
+  TIMES,
+} from "../../mixins/testing/passwords.ts";
 
 const all = await declaredIn("services", serviceNames("services"));
 const VARIABLES = [

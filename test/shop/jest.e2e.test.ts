@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { until } from "@valence/runtime/testing";
 
-const ROOT = join(import.meta.dirname, "..");
+const ROOT = join(import.meta.dirname, "../..");
 const FIXTURE = "left-behind.fixture.ts";
 const FAILING = `/${FIXTURE}`;
 /** With a second file jest runs each in a worker, a process of its own. */
