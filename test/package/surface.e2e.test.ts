@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { spawnSync } from "node:child_process";
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build, packedManifest, readManifest } from "../../mixins/packing.ts";
@@ -52,3 +53,15 @@ test("every door is there, as JavaScript with declarations and a source map that
 interface SourceMap {
   readonly sourcesContent: readonly string[];
 }
+
+test.each(["stream/siblings", "event-store/siblings", "actor/activation", "kernel/index.ts"])(
+  "Node refuses %s to everybody outside of the runtime",
+  room => {
+    const code = `import("@valence/runtime/${room}").catch(error => console.log(error.code))`;
+    const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
+      cwd: join(import.meta.dirname, "../.."),
+      encoding: "utf8",
+    });
+    expect(stdout).toBe("ERR_PACKAGE_PATH_NOT_EXPORTED\n");
+  },
+);
