@@ -30,6 +30,14 @@ export const contract = defineContract({
     remove: { params: { id }, returns: Type.Object({ id }) },
   },
   refusals: recordErrors,
+  // For the description of the API: what a client may meet.
+  mayRefuse: {
+    list: [],
+    get: ["RECORD_NOT_FOUND"],
+    create: [],
+    update: ["RECORD_NOT_FOUND"],
+    remove: ["RECORD_NOT_FOUND"],
+  },
 });
 declare global {
   interface Contracts {

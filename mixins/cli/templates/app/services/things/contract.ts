@@ -61,6 +61,14 @@ export const contract = defineContract({
     "thing.declined": { reason: Type.String() },
   },
   refusals: thingErrors,
+  // For the description of the API: what a client may meet.
+  mayRefuse: {
+    open: ["THING_EXISTS"],
+    view: ["THING_NOT_FOUND"],
+    // #region projection
+    list: [],
+    // #endregion
+  },
   // Commands for other services only: no person may send them.
   roles: {
     // #region saga
