@@ -80,7 +80,7 @@ export function appFiles(name: string, runtime: string): Files {
 /** In code the word `app` stays as it is: people and clusters read the project's name. */
 const named = (path: string, text: string, name: string): string =>
   /^(README\.md|k8s\/|services\/api\/api\.service)/.test(path)
-    ? text.replaceAll(/\bapp\b(?!\.kubernetes)/g, name)
+    ? text.replaceAll(/\bapp\b(?!\.(?:kubernetes|yaml))/g, name)
     : text;
 
 function manifestOf(text: string, name: string, runtime: string): string {

@@ -1,4 +1,4 @@
-// What a start refuses before it starts anything, and how commands explain themselves.
+// A start refuses wrong settings before it starts anything, and commands explain themselves.
 import { spawnSync } from "node:child_process";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";

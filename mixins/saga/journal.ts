@@ -53,7 +53,7 @@ const shape = defineContract({
         attempt: Type.Integer({ minimum: 1 }),
         params: Type.Unknown(),
         action: Type.Optional(Type.String()),
-        /** Of the definition that sent it, where it is not the one under which the saga began. */
+        /** Version of the definition that sent it, if it is not the version under which the saga began. */
         version: Type.Optional(Type.Integer()),
         /** When it was first sent, or last retried by an operator. */
         sentAt: at,

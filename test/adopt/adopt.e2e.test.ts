@@ -18,6 +18,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { parse } from "yaml";
 import { until } from "@valence/runtime/testing";
 import { freePort } from "@valence/runtime/testing/servers";
 
@@ -117,6 +118,8 @@ test(
   "a new app outside of the repository starts from the packed runtime, and its route, saga and read model work",
   async () => {
     expect(readFileSync(join(hotel, "package.json"), "utf8")).toContain("file:vendor/valence-runtime-");
+    const { resources } = parse(readFileSync(join(hotel, "k8s/kustomization.yaml"), "utf8")) as { resources: string[] };
+    expect(readdirSync(join(hotel, "k8s")).filter(name => resources.includes(name))).toHaveLength(resources.length);
     const node = await started(hotel, join(folder, "data"));
     await use(node.url, "proposals");
     await node.stop();

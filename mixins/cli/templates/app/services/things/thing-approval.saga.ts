@@ -1,4 +1,4 @@
-// What follows when a thing is opened: it is held, checked and approved; if a step refuses, it is freed and declined.
+// A thing that is opened is held, checked and approved; if a step refuses, it is freed and declined.
 import { defineSaga } from "@valence/runtime/saga";
 
 export const ThingApproval = defineSaga("thing-approval", {

@@ -1,4 +1,4 @@
-// What else happens when a thing has been approved: somebody is told. A reactor calls at least once for each event.
+// An approval is told to people. A reactor calls at least once for each event.
 import { defineReactor } from "@valence/runtime/stream";
 
 export const ThingNotice = defineReactor({

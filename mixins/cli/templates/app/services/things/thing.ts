@@ -19,7 +19,7 @@ export const Thing = defineActor(contract)({
     },
     free: ({ isHeld }) => (isHeld ? [event("thing.freed", {})] : []),
     // #endregion
-    // What has happened already is not done again: then there are no events, and no refusal either.
+    // A repeated approval gives no events and is no refusal, so that a caller may repeat it.
     approve: ({ status }, _params, { refuse }) => {
       if (status === undefined) throw refuse("THING_NOT_FOUND");
       if (status === "declined") throw refuse("THING_DECIDED");
