@@ -11,6 +11,7 @@ import type { ServiceBroker } from "moleculer";
 import { METRICS } from "../kernel/index.ts";
 import type { Admission } from "./admission/admission.ts";
 import { isBearer, type Authenticator } from "./auth/authentication.ts";
+import { requireRole } from "./auth/authorize.ts";
 import { gatewayEnvironment } from "./environment.ts";
 import { send } from "./http/respond.ts";
 import type { Handler } from "./http/request-guard.ts";
@@ -18,7 +19,6 @@ import type { HttpServer } from "./http/server.ts";
 import { limits } from "./limits.ts";
 import type { HttpMetrics, Registered } from "./observability/metrics.ts";
 import type { ApiDocuments } from "./openapi/document.ts";
-import { requireRole } from "./pipeline.ts";
 import type { Readiness } from "./readiness.ts";
 import type { EventStreams } from "./sse/event-streams.ts";
 

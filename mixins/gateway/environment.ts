@@ -1,5 +1,14 @@
 // The port of the gateway, and the parties that it trusts: proxies, the issuer of tokens, the reader of metrics.
-import { defineEnvironment, EnvironmentError, integer, nodeEnvironment, secret, text } from "../kernel/index.ts";
+import {
+  defineEnvironment,
+  EnvironmentError,
+  integer,
+  list,
+  nodeEnvironment,
+  secret,
+  text,
+  url,
+} from "../kernel/index.ts";
 
 /** The service that listens on PORT. */
 const GATEWAY = "api";
@@ -20,6 +29,17 @@ export const gatewayEnvironment = defineEnvironment(
       says:
         "proxies before the gateway that append to `X-Forwarded-For`: the client's address, by which limits count, is at this " +
         "position from its end; 0: it is the address of the connection",
+    }),
+    PUBLIC_URL: url({
+      protocols: ["http:", "https:"],
+      says: "address at which clients reach the gateway, for example `https://api.example.com`: cookies, mails and the API's description name it",
+    }),
+    ALLOWED_ORIGINS: list({
+      pattern: /^https?:\/\/[a-z0-9.-]+(?::\d{1,5})?$/,
+      expected: "origins as browsers send them, `https://api.example.com`, with commas between",
+      default: [],
+      defaultSays: "none",
+      says: "origins whose pages may call the API from a browser",
     }),
     METRICS_TOKEN: secret({
       pattern: /^[\w.~+/-]{16,200}=*$/,

@@ -11,6 +11,7 @@ import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../str
 import { Admission } from "./admission/admission.ts";
 import { Authenticator } from "./auth/authentication.ts";
 import { endpointsOf } from "./endpoints.ts";
+import { addressOf } from "./http/address.ts";
 import { sendProblem, toProblem } from "./http/problem.ts";
 import { guardRequests, pathOf, requestId, type Handler } from "./http/request-guard.ts";
 import { gatewayEnvironment } from "./environment.ts";
@@ -19,7 +20,8 @@ import { CLIENT_LEFT, methodsOf, routeOf, Router, type RouterService } from "./m
 import { HttpMetrics } from "./observability/metrics.ts";
 import { concernsSecurity, SecurityLog, securityLine, type RefusedRequest } from "./observability/security-log.ts";
 import { ApiDocuments, type ApiInfo } from "./openapi/document.ts";
-import { answer, type GatewayRequest } from "./pipeline.ts";
+import type { GatewayRequest, Step } from "./exchange.ts";
+import { passThrough, pipelineOf } from "./pipeline.ts";
 import { Readiness } from "./readiness.ts";
 import { serviceOf, type Route } from "./route/route.ts";
 import { EventStreams } from "./sse/event-streams.ts";
@@ -37,6 +39,7 @@ export type GatewayService = RouterService & {
   authenticator: Authenticator;
   streams: EventStreams;
   admission: Admission;
+  pipeline: readonly Step[];
   readiness: Readiness;
   documents: ApiDocuments;
   metrics: HttpMetrics;
@@ -59,7 +62,11 @@ export const Gateway = ({
   keys = "accounts.jwks",
 }: GatewayOptions): ServiceSchema<any, any, any, GatewayService> => ({
   name: "api",
-  mixins: [Router<GatewayService>(routes, answer)],
+  mixins: [
+    Router<GatewayService>(routes, ({ pipeline, proxies }, route, req, res) =>
+      passThrough(pipeline, route, { req, res, address: addressOf(req, proxies) }),
+    ),
+  ],
   events: {
     [COMMITTED](this: GatewayService, { params: { service } }: { params: Committed }) {
       this.streams.wake(service);
@@ -89,6 +96,8 @@ export const Gateway = ({
     this.authenticator = new Authenticator({ fetchKeys, issuer: TOKEN_ISSUER, clock: systemClock });
     this.streams = new EventStreams(systemClock, nodeEnvironment.of(broker).WORKERS);
     this.admission = new Admission({ clock: systemClock, say: warn });
+    const { authenticator, streams, admission } = this;
+    this.pipeline = pipelineOf({ broker, routes, authenticator, streams, admission });
     this.metrics = new HttpMetrics();
     this.securityLog = new SecurityLog(warn);
     this.apiName = api.name;

@@ -3,7 +3,7 @@
 import type { ServiceBroker } from "moleculer";
 import Type, { type TSchema } from "typebox";
 import { openApi, type DescribedErrors, type Operation } from "../../contract/index.ts";
-import { KEY_FIELD, KEY_HEADER } from "../route/idempotency.ts";
+import { KEY_FIELD, KEY_HEADER } from "../idempotency/key.ts";
 import { API, rolesFor, serviceOf, type Route } from "../route/route.ts";
 import { usualErrors } from "./usual-errors.ts";
 

@@ -17,6 +17,9 @@ import {
   type User,
 } from "../../contract/index.ts";
 import type { Issue } from "../../kernel/index.ts";
+import type { Priority } from "../admission/priority.ts";
+import type { CachePolicy } from "../cache/cache-policy.ts";
+import type { RateClass } from "../limits/rate-class.ts";
 import { limits } from "../limits.ts";
 import { brokenTextIn, isPlainUtf8 } from "./text.ts";
 
@@ -48,6 +51,10 @@ interface Places<P extends TProperties, Q extends TProperties, B extends TProper
   readonly summary: string;
   /** Default `user`: any user that is logged in. */
   readonly access?: Access;
+  /** How often it may be asked; see `limits/rate-class.ts`. */
+  readonly limit?: RateClass;
+  /** What is refused first when the gateway is overloaded; see `admission/priority.ts`. */
+  readonly priority?: Priority;
   readonly path?: P;
   readonly query?: Q;
   readonly body?: B;
@@ -59,6 +66,8 @@ interface Answers<A extends ActionName> {
   readonly location?: (result: ResultOf<A>) => string;
   /** Default `no-store`. */
   readonly cacheControl?: string;
+  /** Whether and for how long the gateway, and caches before it, may keep the answer; for reads. */
+  readonly cache?: CachePolicy<ResultOf<A>>;
   /**
    * Whether the answer has a version: it gets an ETag, and Last-Modified if it has `updatedAt`. For a change: whether the
    * action takes `conditions`; a client that names conditions for any other change is refused (412).
@@ -83,6 +92,8 @@ export interface Route {
   readonly url: string;
   readonly summary: string;
   readonly access: Access;
+  readonly limit: RateClass | undefined;
+  readonly priority: Priority | undefined;
   readonly path: TProperties;
   readonly query: TProperties;
   readonly body: TProperties;
@@ -103,6 +114,7 @@ export interface ActionTarget {
   readonly status: number;
   readonly location: ((result: any) => string) | undefined;
   readonly cacheControl: string | undefined;
+  readonly cache: CachePolicy<any> | undefined;
   readonly contentLocation: string | undefined;
   readonly versioned: boolean;
   readonly idempotent: boolean;
@@ -153,9 +165,9 @@ export function route<
   spec: Places<P, Q, B> &
     Answers<A> & { readonly params: (request: Request<Data<P>, Data<Q>, Data<B>>) => ParamsOf<A> },
 ): Route {
-  const { params, status = 200, location, cacheControl, contentLocation } = spec;
+  const { params, status = 200, location, cacheControl, cache, contentLocation } = spec;
   const { versioned = false, idempotent = false, signedBy } = spec;
-  const answers = { status, location, cacheControl, contentLocation, versioned, idempotent, signedBy };
+  const answers = { status, location, cacheControl, cache, contentLocation, versioned, idempotent, signedBy };
   return { ...placed(line, spec), target: { action, params, ...answers } };
 }
 
@@ -182,7 +194,7 @@ export function serviceOf({ target }: Route): string {
 
 function placed(line: string, spec: Places<TProperties, TProperties, TProperties>): Omit<Route, "target"> {
   const [method, url] = line.split(" ") as [string, string];
-  const { summary, access = "user", path = {}, query = {}, body = {} } = spec;
+  const { summary, access = "user", limit, priority, path = {}, query = {}, body = {} } = spec;
   const shape = strictObject(body);
   const checkOf = (place: "path" | "query" | "body", properties: TProperties): Check =>
     compileParams(strictObject(properties), `${line}: ${place}`);
@@ -192,6 +204,8 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
     url: url.startsWith("/.") ? url : `${API}${url}`,
     summary,
     access,
+    limit,
+    priority,
     path,
     query,
     body,

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { KEY_HEADER, parseKey } from "./idempotency.ts";
+import { KEY_HEADER, parseKey } from "./key.ts";
 
 test("Idempotency-Key: quoted or bare, 1 to 128, never a list", () => {
   const parse = (key?: string) => parseKey(key === undefined ? {} : { "idempotency-key": key });

@@ -1,0 +1,55 @@
+// Calls the route's action, and makes its answer one of HTTP. The client's key becomes the command's id: a repeat gets the
+// answer that the service has recorded.
+import type { ServerResponse } from "node:http";
+import type { Context } from "moleculer";
+import { clientCommandId, COMMAND_ID, isRefusal, REPLAYED } from "../kernel/index.ts";
+import type { GatewayRequest, Step } from "./exchange.ts";
+import { pathOf } from "./http/request-guard.ts";
+import { inClientsWords } from "./idempotency/key.ts";
+import type { ActionTarget, Request } from "./route/route.ts";
+
+export const callAction =
+  (): Step =>
+  async ({ route, req, res, request }) => {
+    const target = route.target as ActionTarget;
+    const result = await call(req.$ctx, res, target, request);
+    const { status, location, cacheControl, contentLocation } = target;
+    const headers = {
+      ...(location && { Location: location(result) }),
+      ...(cacheControl && { "Cache-Control": cacheControl }),
+      ...(contentLocation && { "Content-Location": contentLocation }),
+      ...linkToNext(req, request, result),
+    };
+    return { status, headers, body: status === 204 ? undefined : (result ?? null), result };
+  };
+
+async function call(
+  ctx: Context,
+  res: ServerResponse,
+  { action, params }: ActionTarget,
+  request: Request,
+): Promise<unknown> {
+  const { key, user } = request;
+  if (key === undefined) return ctx.call(action, params(request));
+  const commandId = clientCommandId(user.id, key);
+  const isReplay = () => (ctx.meta as { [REPLAYED]?: unknown })[REPLAYED] === commandId;
+  try {
+    const result = await ctx.call(action, params(request), { headers: { [COMMAND_ID]: commandId } } as object);
+    if (isReplay()) res.setHeader("Idempotency-Replayed", "true");
+    return result;
+  } catch (error) {
+    if (isReplay() && isRefusal(error)) res.setHeader("Idempotency-Replayed", "true");
+    throw inClientsWords(error, isReplay());
+  }
+}
+
+/** RFC 8288: the URL of the next page, with every other field of this request's query. */
+function linkToNext(req: GatewayRequest, { query }: Request, result: unknown): { Link?: string } {
+  const { nextCursor } = (result ?? {}) as { nextCursor?: unknown };
+  if (typeof nextCursor !== "string") return {};
+  const { page: _page, ...asked } = query as Record<string, string | number>;
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(asked)) search.set(name, String(value));
+  search.set("cursor", nextCursor);
+  return { Link: `<${pathOf(req)}?${search.toString()}>; rel="next"` };
+}

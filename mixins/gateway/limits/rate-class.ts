@@ -1,0 +1,2 @@
+/** Requests of one class are counted together, for each user, key or address. */
+export type RateClass = string;
