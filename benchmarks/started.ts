@@ -75,6 +75,11 @@ export class Started {
     }
   }
 
+  /** Sends the process a message. */
+  say(message: string): void {
+    this.#child.send(message);
+  }
+
   /** Resolves when the process ends with code 0. Throws for any other code. */
   async ended(): Promise<void> {
     if (this.isRunning) await once(this.#child, "exit");

@@ -7,7 +7,7 @@
 //   npm run bench:peers -- --only ours,restate   only these contenders
 //   npm run bench:peers -- --cases order         only cases with this in their name
 import { generateKeyPairSync } from "node:crypto";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,12 +21,12 @@ import { fdatasyncP50, median, option, report, rounded, thousands, type Load } f
 import { OrderLoad, orderBodies, stock, type OrderRun } from "./order-load.ts";
 import type { OurTask } from "../ours.ts";
 import { POSTGRES_SETTINGS, postgresVersion, withPostgres } from "../server.ts";
+import { installPeers, PEERS } from "../install-peers.ts";
 import { alsoEnd, assertGoingOn, endAll, Started } from "../started.ts";
 
 const CONTENDERS = ["ours", "restate", "emmett", "dbos", "fastify"] as const;
 type Contender = (typeof CONTENDERS)[number];
 
-const PEERS = new URL("../peers/", import.meta.url);
 const OURS = new URL("../ours.ts", import.meta.url);
 const ROOT = new URL("../..", import.meta.url);
 
@@ -390,18 +390,6 @@ async function readyPort(started: Started): Promise<number> {
   const told = await started.told(60);
   if (!("ready" in told)) throw new Error(`told ${JSON.stringify(told)} in place of its port`);
   return told.ready;
-}
-
-/**
- * The peers are no dependencies of ours: they are installed before their first run, and again when their lock file has
- * changed.
- */
-async function installPeers(): Promise<void> {
-  const installed = new URL("node_modules/.package-lock.json", PEERS);
-  const lock = new URL("package-lock.json", PEERS);
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
-  console.log("installing the peers: npm ci --prefix benchmarks/peers");
-  await new Started("npm", ["ci", "--prefix", fileURLToPath(PEERS), "--ignore-scripts", "--no-audit"]).ended();
 }
 
 // ---- the table

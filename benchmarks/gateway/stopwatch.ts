@@ -1,0 +1,45 @@
+// The time that each step of the pipeline takes, without the steps behind it. It holds for one request at a time: with
+// several, a step's time includes the others' turns of the loop.
+import type { Step } from "../../mixins/gateway/exchange.ts";
+import { median } from "../harness.ts";
+
+export interface StepCost {
+  readonly step: string;
+  /** Microseconds at the median. */
+  readonly us: number;
+}
+
+export class Stopwatch {
+  readonly #times = new Map<string, number[]>();
+
+  /** The same steps, each measured. The name of a step is the name of the function that makes it. */
+  wrap(steps: readonly Step[]): readonly Step[] {
+    let behind = 0;
+    return steps.map((step, at): Step => {
+      const times: number[] = [];
+      this.#times.set(step.name || `step ${at + 1}`, times);
+      return async (exchange, next) => {
+        const began = performance.now();
+        behind = 0;
+        try {
+          return await step(exchange, async () => {
+            const left = performance.now();
+            try {
+              return await next();
+            } finally {
+              behind = performance.now() - left;
+            }
+          });
+        } finally {
+          const whole = performance.now() - began;
+          times.push((whole - behind) * 1_000);
+          behind = whole;
+        }
+      };
+    });
+  }
+
+  costs(): readonly StepCost[] {
+    return [...this.#times].map(([step, times]) => ({ step, us: median(times) }));
+  }
+}
