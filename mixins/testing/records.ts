@@ -35,7 +35,10 @@ export async function recordsOf({ folder, env }: Databases): Promise<Map<string,
   for (const file of globSync(join(folder, "*.sqlite"))) {
     const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
     try {
-      const tables = database.prepare("select name from sqlite_schema where type = 'table'").all();
+      // Left out: the tables in which a full-text index keeps itself, with ids beyond JavaScript's numbers.
+      const tables = database
+        .prepare("select name from pragma_table_list where schema = 'main' and type in ('table', 'virtual')")
+        .all();
       for (const { name } of tables as { name: string }[])
         if (!BOOKKEEPING.test(name))
           records.set(
