@@ -10,7 +10,6 @@
 //                 decided (outcome none).
 //
 // A crash here has changed nothing: the command is repeated and prepared anew.
-import { setTimeout as sleep } from "node:timers/promises";
 import { asError, Bug, CALL_CHAIN, isRefusal, isRetryable, Refusal, type Clock } from "../kernel/index.ts";
 import { callErrors, typedCall } from "../contract/index.ts";
 import type { RecordedCommand } from "../event-store/index.ts";
@@ -51,8 +50,9 @@ export function preparing(actor: Actor, broker: object, clock: Clock, prepareMs:
     const call = typedCall(broker);
     const headers = { [CALL_CHAIN]: chain === "" ? stream : `${chain}>${stream}` };
     const meta = metadata.user === undefined ? {} : { preparedFor: metadata.user };
-    const ended = new AbortController();
-    const timeUp = sleep(Math.min(deadline - now, TIMER_MS_MAX), LATE, { signal: ended.signal }).catch(() => LATE);
+    const timeUp = Promise.withResolvers<typeof LATE>();
+    // Not by a signal, whose end makes an error with a stack for each command: 5 % of the time of an order.
+    const timer = setTimeout(timeUp.resolve, Math.min(deadline - now, TIMER_MS_MAX), LATE);
     let value: unknown;
     try {
       const found = actor.prepare![kind]!(
@@ -73,11 +73,11 @@ export function preparing(actor: Actor, broker: object, clock: Clock, prepareMs:
         state as never,
         params as never,
       );
-      value = await Promise.race([found, timeUp]);
+      value = await Promise.race([found, timeUp.promise]);
     } catch (error) {
       throw preparingFailed(stream, kind, error);
     } finally {
-      ended.abort();
+      clearTimeout(timer);
     }
     if (value !== LATE) return value;
     throw callErrors.DEADLINE_PASSED({ message: `${stream}: ${kind} was not prepared before its deadline` });
