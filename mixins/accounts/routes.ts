@@ -1,6 +1,5 @@
 // The HTTP routes of accounts: registering, logging in, and an administrator's changes to people. They are the same for
 // every domain; its contract declares the roles.
-import Type from "typebox";
 import type { AccountsContract } from "./contract.ts";
 import { route, type Route } from "../gateway/index.ts";
 
@@ -10,7 +9,7 @@ import { route, type Route } from "../gateway/index.ts";
  */
 export function accountRoutes({ actions }: AccountsContract): Route[] {
   const { register, login, refresh, logout, get, list, setRoles } = actions;
-  const { endSession, changePassword, forgotPassword, resetPassword, verifyEmail } = actions;
+  const { endSession, endSessions, changePassword, forgotPassword, resetPassword, verifyEmail } = actions;
   return [
     route("POST /auth/register", "accounts.register", {
       summary: "Open an account",
@@ -57,8 +56,8 @@ export function accountRoutes({ actions }: AccountsContract): Route[] {
     }),
     route("DELETE /me/sessions", "accounts.endSessions", {
       summary: "End all sessions of the user; with `others=true` all but the one that asks",
-      query: { others: Type.Optional(Type.Enum(["true", "false"])) },
-      params: ({ query }) => ({ others: query.others === "true" }),
+      query: endSessions.params,
+      params: ({ query }) => query,
       status: 204,
     }),
     route("POST /me/password", "accounts.changePassword", {

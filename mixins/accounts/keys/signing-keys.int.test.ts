@@ -1,6 +1,6 @@
 // Rotation of the signing keys on a real database, with a clock that the test moves.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify, type JSONWebKeySet } from "jose";
+import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from "jose";
 import type { Database } from "../../database/index.ts";
 import { locationOf } from "@valence/runtime/database";
 import { migrate, openDatabase } from "../../database/mixin.ts";
@@ -52,7 +52,7 @@ const ada = { id: "ada", roles: ["guest"] };
 const kidOf = (token: string) => decodeProtectedHeader(token).kid;
 const kidsOf = async (keys: SigningKeys) => (await keys.jwks()).keys.map(({ kid }) => kid);
 const verifies = async (token: string, keys: SigningKeys) => {
-  const set = createLocalJWKSet((await keys.jwks()) as unknown as JSONWebKeySet);
+  const set = createLocalJWKSet(await keys.jwks());
   return jwtVerify(token, set, { algorithms: ["ES256"], currentDate: new Date(decodeJwt(token).iat! * 1_000) });
 };
 
