@@ -141,8 +141,11 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
       verifyEmail: { params: { token: mailedToken }, returns: Type.Object({ verified: Type.Boolean() }) },
       /** The keys of access tokens, the newest first. */
       signingKeys: { params: {}, returns: Keys },
-      /** Publishes a key that signs in ten minutes. Until then a repetition changes nothing. Nobody is logged out. */
-      rotateKeys: { params: {}, returns: Keys },
+      /**
+       * Publishes a key that signs in ten minutes. Until then a repetition changes nothing. Nobody is logged out. `stolen`: the
+       * new key signs at once, and those before it verify nothing any more; clients refresh their access tokens.
+       */
+      rotateKeys: { params: { stolen: Type.Optional(Type.Boolean()) }, returns: Keys },
       /** The public keys of access tokens, RFC 7517. */
       jwks: { params: {}, returns: Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown())) }) },
     },

@@ -9,7 +9,7 @@ import { route, type Route } from "../gateway/index.ts";
  */
 export function accountRoutes({ actions }: AccountsContract): Route[] {
   const { register, login, refresh, logout, get, list, setRoles } = actions;
-  const { endSession, endSessions, changePassword, forgotPassword, resetPassword, verifyEmail } = actions;
+  const { endSession, endSessions, changePassword, forgotPassword, resetPassword, verifyEmail, rotateKeys } = actions;
   return [
     route("POST /auth/register", "accounts.register", {
       summary: "Open an account",
@@ -125,9 +125,10 @@ export function accountRoutes({ actions }: AccountsContract): Route[] {
       params: () => ({}),
     }),
     route("POST /ops/keys/rotate", "accounts.rotateKeys", {
-      summary: "Publish a key that signs in ten minutes; nobody is logged out",
+      summary: "Publish a key that signs in ten minutes; with `stolen` one that replaces all others at once",
       access: "admin",
-      params: () => ({}),
+      body: rotateKeys.params,
+      params: ({ body }) => body,
     }),
     route("GET /.well-known/jwks.json", "accounts.jwks", {
       summary: "Public keys of the access tokens",

@@ -141,6 +141,19 @@ test("an administrator need not wait for the calendar: a key that is published s
   expect(kidOf(await keys.sign(ada))).toBe(waiting);
 });
 
+test("after a theft one key replaces all others at once, at every node within half a minute", async () => {
+  const [{ keys: here }, { keys: there }] = [await node(), await node()];
+  const stolen = await here.sign(ada);
+  await here.rotate();
+  const [only, ...others] = await here.replace();
+  expect([only!.state, others]).toEqual(["signing", []]);
+  await expect(verifies(stolen, here)).rejects.toMatchObject({ code: "ERR_JWKS_NO_MATCHING_KEY" });
+  pass(limits.keysReadMs);
+  await expect(verifies(stolen, there)).rejects.toMatchObject({ code: "ERR_JWKS_NO_MATCHING_KEY" });
+  expect(kidOf(await there.sign(ada))).toBe(only!.kid);
+  expect(await database.knex("signing_keys").pluck("kid")).toEqual([only!.kid]);
+});
+
 test("a private key is in no answer", async () => {
   const { keys } = await node();
   await keys.rotate();

@@ -81,9 +81,12 @@ const resetToken = async () => {
 const reset = (token: string, newPassword = NEW) => call("accounts.resetPassword", { token, newPassword });
 
 test("a password is changed by the person who knows it; their other sessions end, and they are told by mail", async () => {
-  await register();
+  const { id } = await register();
   const [here, there] = [await login(), await login()];
   await call("accounts.changePassword", { currentPassword: ada.password, newPassword: NEW }, as(here));
+  expect(warned).toEqual([
+    expect.stringMatching(`^the password of user ${id} was changed, from 192.0.2.1, request [\\w-]+$`),
+  ]);
   await expect(refreshes(there)).rejects.toMatchObject(gone);
   await refreshes(here);
   await expect(login()).rejects.toMatchObject({ type: "BAD_CREDENTIALS" });

@@ -161,4 +161,13 @@ test("an administrator rotates the keys; tokens of before go on, and a customer 
   expect(JSON.stringify([rotated.body, keys])).not.toContain('"d"');
   expect((await http("GET", "/me", { token })).status).toBe(200);
   expect((await http("GET", "/me", { token: (await login()).accessToken })).status).toBe(200);
+
+  const session = await login();
+  const replaced = await http("POST", "/ops/keys/rotate", { token: admin.accessToken, body: { stolen: true } });
+  expect(replaced.body.keys).toHaveLength(1);
+  // The gateway looks for new keys, at most every few seconds, when it meets one that it does not know.
+  const refreshed = (await http("POST", "/auth/refresh", { body: { refreshToken: session.refreshToken } })).body;
+  await until("the new key is known", async () => {
+    return (await http("GET", "/me", { token: refreshed.accessToken })).status === 200;
+  });
 });
