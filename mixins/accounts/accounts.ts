@@ -86,7 +86,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       this.strength = new PasswordStrength();
     },
     async started() {
-      const say = (line: string): void => void this.logger.warn(line);
+      const say = (line: string): void => this.logger.warn(line);
       const redis = redisOf(this.broker);
       await redis?.tried;
       this.users = new Users(this.database, systemClock);
