@@ -1,5 +1,5 @@
-// Users, log-in and the keys that sign access tokens, as one service schema. Passwords, hashes and refresh tokens never reach a
-// log or an error.
+// Users, log-in and roles, as one service schema; keys, sessions, passwords and mails have a folder each. Passwords, hashes and
+// tokens never reach a log or an error.
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { defineService, oneOfPageAndCursor, type Context } from "../contract/index.ts";
 import { Sql } from "../database/mixin.ts";
@@ -22,16 +22,27 @@ import {
   madeUpPassword,
 } from "./first-administrator.ts";
 import { KnownAddresses, knownAddressTable } from "./known-addresses.ts";
-import { limits } from "./limits.ts";
+import { days, limits } from "./limits.ts";
 import { accountsEnvironment } from "./environment.ts";
 import { LoginAttempts, type Attempt } from "./login-attempts.ts";
-import { Passwords } from "./passwords.ts";
+import { keyActions } from "./keys/key-actions.ts";
+import { keyRotation } from "./keys/key-table.ts";
+import { SigningKeys } from "./keys/signing-keys.ts";
+import { mailedTokenTable } from "./mail/mailed-tokens.ts";
+import { openMails } from "./mail/open-mails.ts";
+import { outboxTable } from "./mail/outbox.ts";
+import { verificationActions } from "./mail/verification-actions.ts";
+import type { AccountsParts } from "./parts.ts";
+import { passwordActions } from "./passwords/password-actions.ts";
+import { Passwords } from "./passwords/passwords.ts";
+import { PasswordStrength } from "./passwords/strength.ts";
 import { RedisSessions } from "./redis-sessions.ts";
 import { grantLine, Roles } from "./roles.ts";
-import type { SessionStore } from "./session-store.ts";
-import { openSigner, type Signer } from "./signing-keys.ts";
-import { sessionTables, SqlSessions } from "./sql-sessions.ts";
-import { userTable, Users, type User } from "./users.ts";
+import type { Opened } from "./session-store.ts";
+import { deviceOf } from "./sessions/device.ts";
+import { sessionActions } from "./sessions/session-actions.ts";
+import { sessionClients, sessionTables, SqlSessions } from "./sql-sessions.ts";
+import { emailVerification, userTable, Users, type User } from "./users.ts";
 import { accountErrors } from "./errors.ts";
 
 export interface AccountsOptions {
@@ -41,20 +52,20 @@ export interface AccountsOptions {
   readonly firstAdministrator?: (broker: ServiceBroker) => boolean;
 }
 
-interface Accounts {
-  broker: ServiceBroker;
-  users: Users;
-  roles: Roles;
-  sessions: SessionStore;
-  signer: Signer;
-  passwords: Passwords;
-  attempts: LoginAttempts;
-  registrations: Counter;
-  known: KnownAddresses;
-  logger: { warn(line: string): void };
-}
+type Accounts = AccountsParts;
 
-const migrations = [userTable, sessionTables, firstAdministratorTable, knownAddressTable, emailKeys];
+const migrations = [
+  userTable,
+  sessionTables,
+  firstAdministratorTable,
+  knownAddressTable,
+  emailKeys,
+  keyRotation,
+  sessionClients,
+  emailVerification,
+  mailedTokenTable,
+  outboxTable,
+];
 
 /**
  * The accounts service of a domain: `Accounts(accountsContract({ roles: ["clerk"] }), { registered: ["clerk"] })`.
@@ -72,8 +83,10 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
 
     created() {
       this.passwords = new Passwords();
+      this.strength = new PasswordStrength();
     },
     async started() {
+      const say = (line: string): void => this.logger.warn(line);
       const redis = redisOf(this.broker);
       await redis?.tried;
       this.users = new Users(this.database, systemClock);
@@ -87,8 +100,19 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       });
       this.registrations = counter("registrations", limits.registrationsWindowMs);
       this.known = new KnownAddresses(this.database, systemClock);
-      this.signer = await openSigner(this.database, gatewayEnvironment.of(this.broker).TOKEN_ISSUER);
+      this.signer = new SigningKeys({
+        database: this.database,
+        issuer: gatewayEnvironment.of(this.broker).TOKEN_ISSUER,
+        everyMs: days(accountsEnvironment.of(this.broker).KEY_ROTATION_DAYS),
+        say,
+      });
+      await this.signer.open();
       if (firstAdministrator(this.broker)) await this.makeFirstAdministrator();
+      const { broker, database, users } = this;
+      Object.assign(this, openMails({ broker, database, users, counter, say }));
+    },
+    async stopped() {
+      await (this as unknown as Partial<Accounts>).mails?.stop();
     },
 
     methods: {
@@ -117,13 +141,19 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         if (address !== undefined) await countRegistration(this.registrations, address);
         // Checked before hashing, to answer sooner; the unique index decides.
         if (await this.users.byEmail(email)) throw accountErrors.EMAIL_TAKEN({ field: "email" });
+        await this.strength.assertStrong("password", password, { email, name });
         const passwordHash = await this.passwords.hash(password);
-        const person = await this.users.add({ email, name, roles: [...registered], passwordHash });
+        const person = await this.database.transaction(async trx => {
+          const added = await this.users.within(trx).add({ email, name, roles: [...registered], passwordHash });
+          await this.outbox.add({ kind: "verify-email", user: added.id }, trx);
+          return added;
+        });
+        this.mails.wake();
         if (address !== undefined) await this.known.remember({ person, passwordHash }, address);
         return person;
       },
 
-      async login(this: Accounts, { params: { email, password }, meta: { address } }) {
+      async login(this: Accounts, { params: { email, password }, meta: { address, userAgent } }) {
         const account = normalEmail(email);
         const attempt = await this.attempts.begin(account, address, async () => {
           const user = await this.users.byEmail(email);
@@ -134,14 +164,17 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         await attempt.succeeded();
         const user = await withTodaysHash(this, found, password);
         if (address !== undefined) await this.known.remember(user, address);
-        return tokens(this.signer, user.person, await this.sessions.open(user.person.id));
+        const session = await this.sessions.open(user.person.id, { device: deviceOf(userAgent), address });
+        return tokens(this.signer, user.person, session);
       },
 
-      async refresh(this: Accounts, { params: { refreshToken } }) {
-        const next = await this.sessions.rotate(refreshToken);
+      async refresh(this: Accounts, { params: { refreshToken }, meta: { address }, requestID }) {
+        const onReuse = (family: { user: string; session: string }) =>
+          this.logger.warn(reuseLine({ ...family, address, requestId: requestID }));
+        const next = await this.sessions.rotate(refreshToken, { address, onReuse });
         const user = next && (await this.users.byId(next.user));
         if (!user) throw accountErrors.BAD_REFRESH_TOKEN();
-        return tokens(this.signer, user.person, next.token);
+        return tokens(this.signer, user.person, next);
       },
 
       async logout(this: Accounts, { params: { refreshToken } }) {
@@ -177,12 +210,10 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         return after;
       },
 
-      jwks: {
-        repeatable: true,
-        handler(this: Accounts) {
-          return this.signer.jwks;
-        },
-      },
+      ...keyActions,
+      ...sessionActions,
+      ...passwordActions,
+      ...verificationActions,
     },
   });
 }
@@ -229,8 +260,18 @@ const counterIn =
     return redis ? fallingBack(new RedisCounter(redis, name, windowMs), memory) : memory;
   };
 
-const tokens = async (signer: Signer, user: Person, refreshToken: string) => ({
-  accessToken: await signer.sign(user),
+/** The line of the log about a refresh token that was used twice: a thief has it, or had it. */
+const reuseLine = (reuse: {
+  readonly user: string;
+  readonly session: string;
+  readonly address: string | undefined;
+  readonly requestId: unknown;
+}): string =>
+  `a used refresh token came again, its session is ended: user ${reuse.user}, session ${reuse.session}, ` +
+  `from ${reuse.address ?? "another service"}, request ${String(reuse.requestId)}`;
+
+const tokens = async (signer: SigningKeys, user: Person, { session, token: refreshToken }: Opened) => ({
+  accessToken: await signer.sign(user, session),
   refreshToken,
   expiresIn: limits.accessTokenSeconds,
   user,

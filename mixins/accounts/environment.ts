@@ -1,19 +1,71 @@
-// The first administrator, as the environment names it.
-import { defineEnvironment, EMAIL, matching, secret } from "../kernel/index.ts";
+// The first administrator, the rotation of the signing keys, and the way of mails.
+import {
+  checked,
+  defineEnvironment,
+  EMAIL,
+  EnvironmentError,
+  integer,
+  matching,
+  secret,
+  serverUrl,
+} from "../kernel/index.ts";
 
-export const accountsEnvironment = defineEnvironment("Accounts", {
-  ADMIN_EMAIL: matching({
-    pattern: EMAIL,
-    expected: "an e-mail address",
-    default: "admin@example.com",
-    says: "the administrator of a first start",
-  }),
-  // Counted by code points, as the contract does.
-  ADMIN_PASSWORD: secret({
-    pattern: /^.{8,128}$/su,
-    expected: "8 to 128 characters",
-    isVerbatim: true,
-    defaultSays: "made up and printed once",
-    says: "the administrator's password; blanks at its ends are part of it",
-  }),
-});
+const SMTP = "`smtp://user:password@host:port`, or `smtps://…` for TLS from the first byte";
+
+const smtpProblem = (text: string): string | undefined =>
+  URL.canParse(text) && /^smtps?:$/.test(new URL(text).protocol) && new URL(text).hostname !== ""
+    ? undefined
+    : "a URL smtp://host:port or smtps://host:port";
+
+/** The address in `Library <desk@example.com>`, or the text itself. */
+export const addressIn = (from: string): string => /<([^<>]*)>$/.exec(from)?.[1] ?? from;
+
+const isSender = (text: string): boolean =>
+  EMAIL.test(addressIn(text)) && /^(?:[^<>"\p{C}]{1,100} <[^<>]+>|[^<>]+)$/u.test(text);
+
+/** The sender of mails that only become files. */
+const NOBODY = "no-reply@localhost.localdomain";
+const SENDER = "an e-mail address, or `Name <address>`";
+
+export const accountsEnvironment = defineEnvironment(
+  "Accounts",
+  {
+    ADMIN_EMAIL: matching({
+      pattern: EMAIL,
+      expected: "an e-mail address",
+      default: "admin@example.com",
+      says: "the administrator of a first start",
+    }),
+    // Counted by code points, as the contract does.
+    ADMIN_PASSWORD: secret({
+      pattern: /^.{8,128}$/su,
+      expected: "8 to 128 characters",
+      isVerbatim: true,
+      defaultSays: "made up and printed once",
+      says: "the administrator's password; blanks at its ends are part of it",
+    }),
+    KEY_ROTATION_DAYS: integer({
+      min: 0,
+      max: 3_650,
+      default: 90,
+      says: "days after which another key signs access tokens; 0: only when an administrator asks for it",
+    }),
+    SMTP_URL: serverUrl({
+      form: SMTP,
+      problem: smtpProblem,
+      defaultSays: "each mail is a file in `<DATA_DIR>/mail`",
+      says: "the server that takes mails: to verify an address, and to reset a password",
+    }),
+    MAIL_FROM: checked({
+      form: SENDER,
+      problem: text => (isSender(text) ? undefined : SENDER.replaceAll("`", "")),
+      default: NOBODY,
+      says: "sender of the mails",
+    }),
+  },
+  ({ SMTP_URL, MAIL_FROM }) => {
+    // Servers refuse, or hide as junk, mails from an address whose domain they cannot find.
+    if (SMTP_URL !== undefined && MAIL_FROM === NOBODY)
+      throw new EnvironmentError("MAIL_FROM", MAIL_FROM, "a sender of your own, since SMTP_URL is set");
+  },
+);

@@ -5,5 +5,7 @@ export const ACCOUNT_INDEXES: Readonly<Record<string, readonly string[]>> = {
   refresh_tokens: ["unique (hash)", "(family)", "(expires_at)"],
   signing_keys: ["unique (kid)"],
   first_administrator: ['unique ("user")'],
+  mailed_tokens: ["unique (hash)", '("user", purpose)', "(expires_at)"],
+  mails: ["unique (id)", "(next_at)"],
   known_addresses: ['unique ("user", address)'],
 };

@@ -9,10 +9,12 @@ import { route, type Route } from "../gateway/index.ts";
  */
 export function accountRoutes({ actions }: AccountsContract): Route[] {
   const { register, login, refresh, logout, get, list, setRoles } = actions;
+  const { endSession, endSessions, changePassword, forgotPassword, resetPassword, verifyEmail, rotateKeys } = actions;
   return [
     route("POST /auth/register", "accounts.register", {
       summary: "Open an account",
       access: "public",
+      limit: "register",
       body: register.params,
       params: ({ body }) => body,
       status: 201,
@@ -20,6 +22,7 @@ export function accountRoutes({ actions }: AccountsContract): Route[] {
     route("POST /auth/login", "accounts.login", {
       summary: "Log in: an access token for 15 minutes, and a refresh token",
       access: "public",
+      limit: "login",
       body: login.params,
       params: ({ body }) => body,
     }),
@@ -40,6 +43,59 @@ export function accountRoutes({ actions }: AccountsContract): Route[] {
       summary: "The user that is logged in",
       versioned: true,
       params: ({ user }) => ({ id: user.id }),
+    }),
+    route("GET /me/sessions", "accounts.sessions", {
+      summary: "The sessions of the user, the latest used first",
+      params: () => ({}),
+    }),
+    route("DELETE /me/sessions/:id", "accounts.endSession", {
+      summary: "End one session: its refresh token is worth nothing any more",
+      path: endSession.params,
+      params: ({ path }) => path,
+      status: 204,
+    }),
+    route("DELETE /me/sessions", "accounts.endSessions", {
+      summary: "End all sessions of the user; with `others=true` all but the one that asks",
+      query: endSessions.params,
+      params: ({ query }) => query,
+      status: 204,
+    }),
+    route("POST /me/password", "accounts.changePassword", {
+      summary: "Change the password; ends all other sessions",
+      limit: "login",
+      body: changePassword.params,
+      params: ({ body }) => body,
+      status: 204,
+    }),
+    route("POST /me/email/verification", "accounts.sendVerification", {
+      summary: "Mail another token that verifies the user's address",
+      limit: "reset",
+      params: () => ({}),
+      status: 202,
+    }),
+    route("POST /auth/email/verify", "accounts.verifyEmail", {
+      summary: "Verify the address of an account by the token that was mailed to it",
+      access: "public",
+      limit: "reset",
+      body: verifyEmail.params,
+      params: ({ body }) => body,
+      status: 204,
+    }),
+    route("POST /auth/password/forgot", "accounts.forgotPassword", {
+      summary: "Mail a token that sets a new password; the answer is the same for every address",
+      access: "public",
+      limit: "reset",
+      body: forgotPassword.params,
+      params: ({ body }) => body,
+      status: 202,
+    }),
+    route("POST /auth/password/reset", "accounts.resetPassword", {
+      summary: "Set a new password by the token that was mailed; ends all sessions",
+      access: "public",
+      limit: "reset",
+      body: resetPassword.params,
+      params: ({ body }) => body,
+      status: 204,
     }),
     route("GET /users", "accounts.list", {
       summary: "People, newest first; the one with an e-mail address, or those with a role",
@@ -62,6 +118,17 @@ export function accountRoutes({ actions }: AccountsContract): Route[] {
       body: { roles: setRoles.params.roles },
       versioned: true,
       params: ({ path, body, conditions }) => ({ ...body, ...conditions, id: path.id }),
+    }),
+    route("GET /ops/keys", "accounts.signingKeys", {
+      summary: "The keys of access tokens, the newest first: published, signing, retired",
+      access: "admin",
+      params: () => ({}),
+    }),
+    route("POST /ops/keys/rotate", "accounts.rotateKeys", {
+      summary: "Publish a key that signs in ten minutes; with `stolen` one that replaces all others at once",
+      access: "admin",
+      body: rotateKeys.params,
+      params: ({ body }) => body,
     }),
     route("GET /.well-known/jwks.json", "accounts.jwks", {
       summary: "Public keys of the access tokens",

@@ -21,11 +21,15 @@ import { secretsOf } from "./secrets.ts";
 export interface User {
   readonly id: string;
   readonly roles: readonly Role[];
+  /** The session that the access token belongs to, where it says so. */
+  readonly session?: string;
 }
 export interface Meta {
   user?: User;
   /** The network that the request came from, as the gateway saw it. */
   address?: string;
+  /** The client's `User-Agent`, cut; for actions that anyone may call. */
+  userAgent?: string;
   [key: string]: unknown;
 }
 

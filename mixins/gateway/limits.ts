@@ -72,6 +72,8 @@ export const limits = {
   tokensMax: 10_000,
   tokenCacheMs: 60_000,
   tokenCharsMax: 4_096,
+  /** Characters of a `User-Agent` that actions get: the names in it come first. */
+  userAgentCharsMax: 256,
   /** Seconds that the issuer's clock may differ from ours. */
   clockToleranceSeconds: 5,
   /** Milliseconds between two fetches of the keys because of an unknown key id: any client can send one. */

@@ -55,11 +55,12 @@ export class Authenticator {
     try {
       if (!namesKey(token)) throw new errors.JWTInvalid("no key id");
       const { payload } = await this.#verifyWithKnownKeys(token);
-      const { sub, exp, roles } = payload;
+      const { sub, exp, roles, sid } = payload;
       if (!sub || !Array.isArray(roles) || !roles.every(role => typeof role === "string"))
         throw new errors.JWTInvalid("claims");
       // A role that this release does not know opens no route.
-      const user = Object.freeze({ id: sub, roles: Object.freeze(roles as Role[]) });
+      const session = typeof sid === "string" ? { session: sid } : {};
+      const user = Object.freeze({ id: sub, roles: Object.freeze(roles as Role[]), ...session });
       return Object.freeze({ user, expiresAt: exp! * 1_000 });
     } catch (error) {
       // A failure to fetch the keys is not the client's fault and is thrown as it is.

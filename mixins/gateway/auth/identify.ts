@@ -2,13 +2,19 @@
 // logging in again.
 import type { Meta } from "../../contract/index.ts";
 import type { Parts, Step } from "../exchange.ts";
+import { limits } from "../limits.ts";
 
 export const identify =
   ({ authenticator }: Parts): Step =>
   async (exchange, next) => {
     const { route, req, address } = exchange;
+    const meta = req.$ctx.meta as Meta;
     if (route.access !== "public") exchange.caller = await authenticator.authenticate(req.headers.authorization);
     // Set before anything is refused: the log names the user of a request that lacks a role.
-    Object.assign(req.$ctx.meta as Meta, { user: exchange.caller.user, address });
+    Object.assign(meta, { user: exchange.caller.user, address });
+    // A log-in is public: its session is told apart by the device. Other calls need not carry it along.
+    const userAgent = req.headers["user-agent"];
+    if (route.access === "public" && userAgent !== undefined)
+      meta.userAgent = userAgent.slice(0, limits.userAgentCharsMax);
     return next();
   };

@@ -61,7 +61,7 @@ interface Places<P extends TProperties, Q extends TProperties, B extends TProper
 }
 interface Answers<A extends ActionName> {
   /** Default 200; 204 sends no body. */
-  readonly status?: 200 | 201 | 204;
+  readonly status?: 200 | 201 | 202 | 204;
   /** `Location` of the resource that was made. */
   readonly location?: (result: ResultOf<A>) => string;
   /** Default `no-store`. */
@@ -308,7 +308,9 @@ function convert(properties: TProperties, entries: readonly (readonly [string, s
   for (const [name, text] of entries) {
     if (name in values) throw callErrors.VALIDATION_ERROR({ field: name, message: "is given more than once" });
     const schema = Object.hasOwn(properties, name) ? (properties[name] as TSchema & { type?: unknown }) : undefined;
-    values[name] = schema?.type === "integer" && /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+    if (schema?.type === "integer" && /^-?\d{1,15}$/.test(text)) values[name] = Number(text);
+    else if (schema?.type === "boolean" && /^(?:true|false)$/.test(text)) values[name] = text === "true";
+    else values[name] = text;
   }
   return values;
 }
