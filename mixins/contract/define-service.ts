@@ -21,9 +21,13 @@ import { secretsOf } from "./secrets.ts";
 export interface User {
   readonly id: string;
   readonly roles: readonly Role[];
+  /** Permissions that the credential is narrowed to, as an API key's is; absent: those of the roles. */
+  readonly scopes?: readonly string[];
 }
 export interface Meta {
   user?: User;
+  /** The signed access token of that person: another node believes it, and not `user`. */
+  token?: string;
   /** The network that the request came from, as the gateway saw it. */
   address?: string;
   [key: string]: unknown;

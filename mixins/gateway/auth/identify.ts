@@ -1,14 +1,16 @@
-// Who asks: the user of the access token. A public route ignores the token: an expired one must not keep its owner from
-// logging in again.
+// Who asks: the user of the credential, and the token that says so to every service behind the gateway. A public route
+// ignores the credential: an expired one must not keep its owner from logging in again.
 import type { Meta } from "../../contract/index.ts";
 import type { Parts, Step } from "../exchange.ts";
 
 export const identify =
-  ({ authenticator }: Parts): Step =>
+  ({ callers, crossSite }: Parts): Step =>
   async (exchange, next) => {
     const { route, req, address } = exchange;
-    if (route.access !== "public") exchange.caller = await authenticator.authenticate(req.headers.authorization);
+    if ("action" in route.target && route.target.session !== undefined) crossSite.refuse(req);
+    if (route.access !== "public") exchange.caller = await callers.identify(req);
+    const { user, token } = exchange.caller;
     // Set before anything is refused: the log names the user of a request that lacks a role.
-    Object.assign(req.$ctx.meta as Meta, { user: exchange.caller.user, address });
+    Object.assign(req.$ctx.meta as Meta, { user, address, ...(token !== "" && { token }) });
     return next();
   };
