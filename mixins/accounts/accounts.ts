@@ -3,7 +3,7 @@
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { defineService, oneOfPageAndCursor, type Context } from "../contract/index.ts";
 import { Sql } from "../database/mixin.ts";
-import { gatewayEnvironment } from "../gateway/index.ts";
+import { CREDENTIALS_CHANGED, gatewayEnvironment, type CredentialsChanged } from "../gateway/index.ts";
 import { announce, Misconfigured, nodeEnvironment, systemClock } from "../kernel/index.ts";
 import {
   fallingBack,
@@ -13,6 +13,11 @@ import {
   type Counter,
   type RedisConnection,
 } from "../redis/index.ts";
+import { apiKeyActions } from "./api-keys/api-key-actions.ts";
+import { ApiKeys, apiKeyTable } from "./api-keys/api-keys.ts";
+import { browserSessionActions } from "./browser-sessions/browser-session-actions.ts";
+import { RedisBrowserSessions } from "./browser-sessions/redis-browser-sessions.ts";
+import { browserSessionEnds, SqlBrowserSessions } from "./browser-sessions/sql-browser-sessions.ts";
 import { ADMIN, rolesDeclared, type AccountsContract, type Person } from "./contract.ts";
 import { completeKeys, emailKeys, normalEmail } from "./email-keys.ts";
 import {
@@ -21,6 +26,10 @@ import {
   firstAdministratorTable,
   madeUpPassword,
 } from "./first-administrator.ts";
+import type { Entrances } from "./exchange/entrances.ts";
+import { exchangeActions } from "./exchange/exchange-actions.ts";
+import { ExternalPeople, externalPeopleTable } from "./oidc/external-people.ts";
+import { issuerOf } from "./oidc/issuer.ts";
 import { KnownAddresses, knownAddressTable } from "./known-addresses.ts";
 import { limits } from "./limits.ts";
 import { accountsEnvironment } from "./environment.ts";
@@ -41,7 +50,7 @@ export interface AccountsOptions {
   readonly firstAdministrator?: (broker: ServiceBroker) => boolean;
 }
 
-interface Accounts {
+interface Accounts extends Entrances {
   broker: ServiceBroker;
   users: Users;
   roles: Roles;
@@ -54,7 +63,16 @@ interface Accounts {
   logger: { warn(line: string): void };
 }
 
-const migrations = [userTable, sessionTables, firstAdministratorTable, knownAddressTable, emailKeys];
+const migrations = [
+  userTable,
+  sessionTables,
+  firstAdministratorTable,
+  knownAddressTable,
+  emailKeys,
+  apiKeyTable,
+  browserSessionEnds,
+  externalPeopleTable,
+];
 
 /**
  * The accounts service of a domain: `Accounts(accountsContract({ roles: ["clerk"] }), { registered: ["clerk"] })`.
@@ -72,6 +90,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
 
     created() {
       this.passwords = new Passwords();
+      this.issuer = issuerOf(this.broker, rolesDeclared(contract));
     },
     async started() {
       const redis = redisOf(this.broker);
@@ -88,10 +107,39 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       this.registrations = counter("registrations", limits.registrationsWindowMs);
       this.known = new KnownAddresses(this.database, systemClock);
       this.signer = await openSigner(this.database, gatewayEnvironment.of(this.broker).TOKEN_ISSUER);
+      this.apiKeys = new ApiKeys(this.database, systemClock);
+      this.browsers = redis
+        ? new RedisBrowserSessions(redis, this.sessions)
+        : new SqlBrowserSessions(this.database, this.sessions);
+      this.externalPeople = new ExternalPeople({
+        database: this.database,
+        clock: systemClock,
+        registered,
+        unknownPassword: () => this.passwords.hash(madeUpPassword()),
+        endAll: (user: string) => this.endAll(user),
+        say: (line: string) => this.logger.warn(line),
+      });
       if (firstAdministrator(this.broker)) await this.makeFirstAdministrator();
     },
 
     methods: {
+      logIn(credentials: { email: string; password: string }, address: string | undefined): Promise<Person> {
+        return logIn(this as unknown as Accounts, credentials, address);
+      },
+      async endBrowserSession(value: string): Promise<void> {
+        const user = await this.browsers.close(value);
+        if (user !== undefined) this.credentialsChanged(user);
+      },
+      /** Ends every way into an account but its password. */
+      async endAll(user: string): Promise<void> {
+        await this.apiKeys.revokeAll(user);
+        await this.sessions.endAll(user);
+        this.credentialsChanged(user);
+      },
+      credentialsChanged(user: string): void {
+        void this.broker.broadcast(CREDENTIALS_CHANGED, { user } satisfies CredentialsChanged);
+      },
+
       /** Only the first of several workers makes the administrator: each would make up another password. */
       async makeFirstAdministrator(): Promise<void> {
         const { WORKER = 1 } = nodeEnvironment.of(this.broker);
@@ -123,18 +171,9 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         return person;
       },
 
-      async login(this: Accounts, { params: { email, password }, meta: { address } }) {
-        const account = normalEmail(email);
-        const attempt = await this.attempts.begin(account, address, async () => {
-          const user = await this.users.byEmail(email);
-          return user !== undefined && this.known.has(user, address!);
-        });
-        const found = await rightUser(this, attempt, email, password);
-        if (!found) throw accountErrors.BAD_CREDENTIALS();
-        await attempt.succeeded();
-        const user = await withTodaysHash(this, found, password);
-        if (address !== undefined) await this.known.remember(user, address);
-        return tokens(this.signer, user.person, await this.sessions.open(user.person.id));
+      async login(this: Accounts, { params, meta: { address } }) {
+        const person = await this.logIn(params, address);
+        return tokens(this.signer, person, await this.sessions.open(person.id));
       },
 
       async refresh(this: Accounts, { params: { refreshToken } }) {
@@ -173,7 +212,10 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         const by = meta.user?.id;
         const { before, after } = await this.roles.set({ by, id, roles, conditions });
         const line = grantLine(before, after, { by: by!, address: meta.address, requestId: requestID });
-        if (line !== undefined) this.logger.warn(line);
+        if (line !== undefined) {
+          this.logger.warn(line);
+          this.credentialsChanged(id);
+        }
         return after;
       },
 
@@ -183,8 +225,31 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
           return this.signer.jwks;
         },
       },
+
+      ...apiKeyActions,
+      ...browserSessionActions,
+      ...exchangeActions,
     },
   });
+}
+
+/** The person with this address and password; a log-in of any kind counts as an attempt. */
+async function logIn(
+  accounts: Accounts,
+  { email, password }: { email: string; password: string },
+  address: string | undefined,
+): Promise<Person> {
+  const { attempts, users, known } = accounts;
+  const attempt = await attempts.begin(normalEmail(email), address, async () => {
+    const user = await users.byEmail(email);
+    return user !== undefined && known.has(user, address!);
+  });
+  const found = await rightUser(accounts, attempt, email, password);
+  if (!found) throw accountErrors.BAD_CREDENTIALS();
+  await attempt.succeeded();
+  const user = await withTodaysHash(accounts, found, password);
+  if (address !== undefined) await known.remember(user, address);
+  return user.person;
 }
 
 /**
@@ -230,7 +295,7 @@ const counterIn =
   };
 
 const tokens = async (signer: Signer, user: Person, refreshToken: string) => ({
-  accessToken: await signer.sign(user),
+  accessToken: await signer.sign({ id: user.id, roles: user.roles }),
   refreshToken,
   expiresIn: limits.accessTokenSeconds,
   user,

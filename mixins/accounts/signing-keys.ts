@@ -10,8 +10,18 @@ const ALGORITHM = "ES256";
 export interface Signer {
   /** Public keys, RFC 7517. */
   readonly jwks: { keys: Record<string, unknown>[] };
-  /** An access token, RFC 9068. */
-  sign(user: { id: string; roles: readonly string[] }): Promise<string>;
+  /** An access token, RFC 9068. `seconds`: its life, by default that of a log-in's. */
+  sign(subject: Subject, seconds?: number): Promise<string>;
+}
+
+/** The person that a token speaks of, and what it is narrowed to. */
+export interface Subject {
+  readonly id: string;
+  readonly roles: readonly string[];
+  /** Permissions of an API key, with blanks between (RFC 8693, 4.2). */
+  readonly scope?: string;
+  /** The session that the token belongs to. */
+  readonly sid?: string;
 }
 
 export async function openSigner(database: Database, issuer: string): Promise<Signer> {
@@ -39,15 +49,15 @@ export async function openSigner(database: Database, issuer: string): Promise<Si
   const key = await importJWK(privateJwk, ALGORITHM);
   return {
     jwks: { keys: [{ ...publicJwk, kid, alg: ALGORITHM, use: "sig" }] },
-    sign: ({ id, roles }) =>
-      new SignJWT({ roles })
+    sign: ({ id, ...claims }, seconds = limits.accessTokenSeconds) =>
+      new SignJWT({ ...claims })
         .setProtectedHeader({ alg: ALGORITHM, kid, typ: "at+jwt" })
         .setIssuer(issuer)
         .setAudience(issuer)
         .setSubject(id)
         .setJti(newId())
         .setIssuedAt()
-        .setExpirationTime(`${limits.accessTokenSeconds}s`)
+        .setExpirationTime(`${seconds}s`)
         .sign(key),
   };
 }
