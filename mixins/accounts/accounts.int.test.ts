@@ -17,7 +17,7 @@ import { locationOf } from "@valence/runtime/database";
 import type { KnownAddresses } from "./known-addresses.ts";
 import { limits } from "./limits.ts";
 import type { LoginAttempts } from "./login-attempts.ts";
-import type { Passwords } from "./passwords.ts";
+import type { Passwords } from "./passwords/passwords.ts";
 import type { Users } from "./users.ts";
 import { sessionTables } from "./sql-sessions.ts";
 import { userTable } from "./users.ts";
@@ -52,7 +52,7 @@ test("a person who registers is a guest, in lower case, and can log in in any ca
   expect(person).toMatchObject({ email: "ada@example.com", name: "Ada", roles: ["guest"] });
   const { user } = await call("accounts.login", { ...ada, email: "ADA@example.COM" });
   expect(user).toEqual(person);
-  expect(Object.keys(user).toSorted()).toEqual(["createdAt", "email", "id", "name", "roles"]);
+  expect(Object.keys(user).toSorted()).toEqual(["createdAt", "email", "emailVerified", "id", "name", "roles"]);
 });
 
 test("P6 a role in a registration is refused by name and changes nothing", async () => {
@@ -302,11 +302,15 @@ test("a guest's account never becomes the administrator's", async () => {
   expect((await call("accounts.login", ada)).user.roles).toEqual(["guest"]);
 });
 
-test("no action makes an administrator unless an administrator asks, and none sets a password", async () => {
+test("no action makes an administrator unless an administrator asks, and one sets a password for its owner only", async () => {
   const call = await start();
   const names = brokers[0]!.registry.getActionList({}).map(({ name }) => name);
   expect(names.filter(name => name.startsWith("accounts.")).toSorted()).toEqual(
-    ["get", "jwks", "list", "login", "logout", "refresh", "register", "setRoles"].map(name => `accounts.${name}`),
+    [
+      ...["changePassword", "endSession", "endSessions", "forgotPassword", "get", "jwks", "list", "login", "logout"],
+      ...["refresh", "register", "resetPassword", "rotateKeys", "sendVerification", "sessions", "setRoles"],
+      ...["signingKeys", "verifyEmail"],
+    ].map(name => `accounts.${name}`),
   );
   const { id } = await register(call);
   const grant = (meta: object) => call("accounts.setRoles", { id, roles: ["admin"] }, { meta: { ...meta } });

@@ -1,9 +1,11 @@
 // Users, log-in and the keys that sign access tokens, as one service schema. Passwords, hashes and refresh tokens never reach a
 // log or an error.
+import { join } from "node:path";
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { defineService, oneOfPageAndCursor, type Context } from "../contract/index.ts";
+import { databaseEnvironment } from "../database/index.ts";
 import { Sql } from "../database/mixin.ts";
-import { CREDENTIALS_CHANGED, gatewayEnvironment, type CredentialsChanged } from "../gateway/index.ts";
+import { gatewayEnvironment } from "../gateway/index.ts";
 import { announce, Misconfigured, nodeEnvironment, systemClock } from "../kernel/index.ts";
 import {
   fallingBack,
@@ -14,10 +16,9 @@ import {
   type RedisConnection,
 } from "../redis/index.ts";
 import { apiKeyActions } from "./api-keys/api-key-actions.ts";
-import { ApiKeys, apiKeyTable } from "./api-keys/api-keys.ts";
+import { apiKeyTable } from "./api-keys/api-keys.ts";
 import { browserSessionActions } from "./browser-sessions/browser-session-actions.ts";
-import { RedisBrowserSessions } from "./browser-sessions/redis-browser-sessions.ts";
-import { browserSessionEnds, SqlBrowserSessions } from "./browser-sessions/sql-browser-sessions.ts";
+import { browserSessionEnds } from "./browser-sessions/sql-browser-sessions.ts";
 import { ADMIN, rolesDeclared, type AccountsContract, type Person } from "./contract.ts";
 import { completeKeys, emailKeys, normalEmail } from "./email-keys.ts";
 import {
@@ -26,21 +27,34 @@ import {
   firstAdministratorTable,
   madeUpPassword,
 } from "./first-administrator.ts";
-import type { Entrances } from "./exchange/entrances.ts";
+import { entranceMethods, openEntrances, type Entrances } from "./exchange/entrances.ts";
 import { exchangeActions } from "./exchange/exchange-actions.ts";
-import { ExternalPeople, externalPeopleTable } from "./oidc/external-people.ts";
+import { externalPeopleTable } from "./oidc/external-people.ts";
 import { issuerOf } from "./oidc/issuer.ts";
 import { KnownAddresses, knownAddressTable } from "./known-addresses.ts";
-import { limits } from "./limits.ts";
+import { days, limits } from "./limits.ts";
 import { accountsEnvironment } from "./environment.ts";
 import { LoginAttempts, type Attempt } from "./login-attempts.ts";
-import { Passwords } from "./passwords.ts";
+import { keyActions } from "./keys/key-actions.ts";
+import { keyRotation } from "./keys/key-table.ts";
+import { SigningKeys } from "./keys/signing-keys.ts";
+import { fileCarrier, smtpCarrier } from "./mail/carriers.ts";
+import { MailLimits } from "./mail/mail-limits.ts";
+import { MailLoop } from "./mail/mail-loop.ts";
+import { MailedTokens, mailedTokenTable } from "./mail/mailed-tokens.ts";
+import { Outbox, outboxTable } from "./mail/outbox.ts";
+import { verificationActions } from "./mail/verification-actions.ts";
+import type { AccountsParts } from "./parts.ts";
+import { passwordActions } from "./passwords/password-actions.ts";
+import { Passwords } from "./passwords/passwords.ts";
+import { PasswordStrength } from "./passwords/strength.ts";
 import { RedisSessions } from "./redis-sessions.ts";
 import { grantLine, Roles } from "./roles.ts";
-import type { SessionStore } from "./session-store.ts";
-import { openSigner, type Signer } from "./signing-keys.ts";
-import { sessionTables, SqlSessions } from "./sql-sessions.ts";
-import { userTable, Users, type User } from "./users.ts";
+import type { Opened } from "./session-store.ts";
+import { deviceOf } from "./sessions/device.ts";
+import { sessionActions } from "./sessions/session-actions.ts";
+import { sessionClients, sessionTables, SqlSessions } from "./sql-sessions.ts";
+import { emailVerification, userTable, Users, type User } from "./users.ts";
 import { accountErrors } from "./errors.ts";
 
 export interface AccountsOptions {
@@ -50,18 +64,7 @@ export interface AccountsOptions {
   readonly firstAdministrator?: (broker: ServiceBroker) => boolean;
 }
 
-interface Accounts extends Entrances {
-  broker: ServiceBroker;
-  users: Users;
-  roles: Roles;
-  sessions: SessionStore;
-  signer: Signer;
-  passwords: Passwords;
-  attempts: LoginAttempts;
-  registrations: Counter;
-  known: KnownAddresses;
-  logger: { warn(line: string): void };
-}
+type Accounts = AccountsParts & Entrances;
 
 const migrations = [
   userTable,
@@ -69,6 +72,11 @@ const migrations = [
   firstAdministratorTable,
   knownAddressTable,
   emailKeys,
+  keyRotation,
+  sessionClients,
+  emailVerification,
+  mailedTokenTable,
+  outboxTable,
   apiKeyTable,
   browserSessionEnds,
   externalPeopleTable,
@@ -90,6 +98,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
 
     created() {
       this.passwords = new Passwords();
+      this.strength = new PasswordStrength();
       this.issuer = issuerOf(this.broker, rolesDeclared(contract));
     },
     async started() {
@@ -106,38 +115,46 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       });
       this.registrations = counter("registrations", limits.registrationsWindowMs);
       this.known = new KnownAddresses(this.database, systemClock);
-      this.signer = await openSigner(this.database, gatewayEnvironment.of(this.broker).TOKEN_ISSUER);
-      this.apiKeys = new ApiKeys(this.database, systemClock);
-      this.browsers = redis
-        ? new RedisBrowserSessions(redis, this.sessions)
-        : new SqlBrowserSessions(this.database, this.sessions);
-      this.externalPeople = new ExternalPeople({
+      this.signer = new SigningKeys({
         database: this.database,
-        clock: systemClock,
-        registered,
-        unknownPassword: () => this.passwords.hash(madeUpPassword()),
-        endAll: (user: string) => this.endAll(user),
-        say: (line: string) => this.logger.warn(line),
+        issuer: gatewayEnvironment.of(this.broker).TOKEN_ISSUER,
+        everyMs: days(accountsEnvironment.of(this.broker).KEY_ROTATION_DAYS),
+        say: line => this.logger.warn(line),
       });
+      await this.signer.open();
+      openEntrances(this as unknown as Accounts, { redis, registered });
       if (firstAdministrator(this.broker)) await this.makeFirstAdministrator();
+      this.startMails(counter);
+    },
+    async stopped() {
+      await (this as unknown as Partial<Accounts>).mails?.stop();
     },
 
     methods: {
+      ...entranceMethods,
       logIn(credentials: { email: string; password: string }, address: string | undefined): Promise<Person> {
         return logIn(this as unknown as Accounts, credentials, address);
       },
-      async endBrowserSession(value: string): Promise<void> {
-        const user = await this.browsers.close(value);
-        if (user !== undefined) this.credentialsChanged(user);
-      },
-      /** Ends every way into an account but its password. */
-      async endAll(user: string): Promise<void> {
-        await this.apiKeys.revokeAll(user);
-        await this.sessions.endAll(user);
-        this.credentialsChanged(user);
-      },
-      credentialsChanged(user: string): void {
-        void this.broker.broadcast(CREDENTIALS_CHANGED, { user } satisfies CredentialsChanged);
+
+      startMails(counter: (name: string, windowMs: number) => Counter): void {
+        const { SMTP_URL, MAIL_FROM: from } = accountsEnvironment.of(this.broker);
+        const { DATA_DIR } = databaseEnvironment.of(this.broker);
+        this.mailLimits = new MailLimits({
+          byAccount: counter("mails", limits.mailsPerAccountWindowMs),
+          byAddress: counter("resets-by-address", limits.resetsPerAddressWindowMs),
+        });
+        this.outbox = new Outbox(this.database);
+        this.mailedTokens = new MailedTokens(this.database);
+        this.mails = new MailLoop({
+          outbox: this.outbox,
+          users: this.users,
+          tokens: this.mailedTokens,
+          carrier: SMTP_URL === undefined ? fileCarrier(join(DATA_DIR, "mail")) : smtpCarrier(SMTP_URL),
+          from,
+          publicUrl: gatewayEnvironment.of(this.broker).PUBLIC_URL,
+          say: line => this.logger.warn(line),
+        });
+        this.mails.start();
       },
 
       /** Only the first of several workers makes the administrator: each would make up another password. */
@@ -165,22 +182,31 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         if (address !== undefined) await countRegistration(this.registrations, address);
         // Checked before hashing, to answer sooner; the unique index decides.
         if (await this.users.byEmail(email)) throw accountErrors.EMAIL_TAKEN({ field: "email" });
+        await this.strength.assertStrong("password", password, { email, name });
         const passwordHash = await this.passwords.hash(password);
-        const person = await this.users.add({ email, name, roles: [...registered], passwordHash });
+        const person = await this.database.transaction(async trx => {
+          const added = await this.users.within(trx).add({ email, name, roles: [...registered], passwordHash });
+          await this.outbox.add({ kind: "verify-email", user: added.id }, trx);
+          return added;
+        });
+        this.mails.wake();
         if (address !== undefined) await this.known.remember({ person, passwordHash }, address);
         return person;
       },
 
-      async login(this: Accounts, { params, meta: { address } }) {
+      async login(this: Accounts, { params, meta: { address, userAgent } }) {
         const person = await this.logIn(params, address);
-        return tokens(this.signer, person, await this.sessions.open(person.id));
+        const session = await this.sessions.open(person.id, { device: deviceOf(userAgent), address });
+        return tokens(this.signer, person, session);
       },
 
-      async refresh(this: Accounts, { params: { refreshToken } }) {
-        const next = await this.sessions.rotate(refreshToken);
+      async refresh(this: Accounts, { params: { refreshToken }, meta: { address }, requestID }) {
+        const onReuse = (family: { user: string; session: string }) =>
+          this.logger.warn(reuseLine({ ...family, address, requestId: requestID }));
+        const next = await this.sessions.rotate(refreshToken, { address, onReuse });
         const user = next && (await this.users.byId(next.user));
         if (!user) throw accountErrors.BAD_REFRESH_TOKEN();
-        return tokens(this.signer, user.person, next.token);
+        return tokens(this.signer, user.person, next);
       },
 
       async logout(this: Accounts, { params: { refreshToken } }) {
@@ -219,13 +245,10 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         return after;
       },
 
-      jwks: {
-        repeatable: true,
-        handler(this: Accounts) {
-          return this.signer.jwks;
-        },
-      },
-
+      ...keyActions,
+      ...sessionActions,
+      ...passwordActions,
+      ...verificationActions,
       ...apiKeyActions,
       ...browserSessionActions,
       ...exchangeActions,
@@ -294,8 +317,18 @@ const counterIn =
     return redis ? fallingBack(new RedisCounter(redis, name, windowMs), memory) : memory;
   };
 
-const tokens = async (signer: Signer, user: Person, refreshToken: string) => ({
-  accessToken: await signer.sign({ id: user.id, roles: user.roles }),
+/** The line of the log about a refresh token that was used twice: a thief has it, or had it. */
+const reuseLine = (reuse: {
+  readonly user: string;
+  readonly session: string;
+  readonly address: string | undefined;
+  readonly requestId: unknown;
+}): string =>
+  `a used refresh token came again, its session is ended: user ${reuse.user}, session ${reuse.session}, ` +
+  `from ${reuse.address ?? "another service"}, request ${String(reuse.requestId)}`;
+
+const tokens = async (signer: SigningKeys, user: Person, { session, token: refreshToken }: Opened) => ({
+  accessToken: await signer.sign(user, { session }),
   refreshToken,
   expiresIn: limits.accessTokenSeconds,
   user,

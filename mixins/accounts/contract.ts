@@ -21,6 +21,8 @@ export const Person = Type.Object({
   email: Type.String(),
   name: Type.String(),
   roles: Type.Array(Type.String()),
+  /** Whether the person has shown that they read this mailbox. */
+  emailVerified: Type.Boolean(),
   createdAt: Type.String(),
 });
 export type Person = Static<typeof Person>;
@@ -31,6 +33,35 @@ const Tokens = Type.Object({
   expiresIn: Type.Integer(),
   user: Person,
 });
+
+/** One log-in of a person, on one device. */
+export const Session = Type.Object({
+  id: Type.String(),
+  /** The device as people call it: `Firefox on Linux`. */
+  device: Type.String(),
+  /** Network of its last use, as far as it is known. */
+  address: Type.Optional(Type.String()),
+  createdAt: Type.String(),
+  lastUsedAt: Type.String(),
+  /** Whether it is the session that asks. */
+  current: Type.Boolean(),
+});
+export type Session = Static<typeof Session>;
+const mailedToken = Type.String({ minLength: 1, maxLength: 200, writeOnly: true });
+/** Id of a session: one of ours, in either store. */
+const sessionId = Type.String({ pattern: "^[\\w-]{1,64}$" });
+/** A public key and its times. */
+export const SigningKey = Type.Object({
+  kid: Type.String(),
+  /** `published`: it will sign; `signing`; `retired`: what it has signed verifies until `verifiesUntil`. */
+  state: Type.Enum(["published", "signing", "retired"]),
+  publishedAt: Type.String(),
+  signsFrom: Type.String(),
+  verifiesUntil: Type.Optional(Type.String()),
+});
+export type SigningKey = Static<typeof SigningKey>;
+const Keys = Type.Object({ keys: Type.Array(SigningKey) });
+const Accepted = Type.Object({ accepted: Type.Boolean() });
 
 /** The role that the runtime itself knows: it may operate the system, and grant roles. */
 export const ADMIN = "admin";
@@ -87,6 +118,35 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
         },
         returns: Person,
       },
+      /** The sessions of the person who asks, the latest used first. */
+      sessions: { params: {}, returns: Type.Object({ rows: Type.Array(Session) }) },
+      /** Ends one of the sessions of the person who asks. Access tokens that it has got live on, 15 minutes at most. */
+      endSession: { params: { id: sessionId }, returns: Type.Object({ ended: Type.Boolean() }) },
+      /** Ends all sessions of the person who asks; with `others` all but the one that asks. May be repeated. */
+      endSessions: {
+        params: { others: Type.Optional(Type.Boolean()) },
+        returns: Type.Object({ ended: Type.Boolean() }),
+      },
+      /** Gives the person who asks another password, and ends all sessions but the one that asks. */
+      changePassword: {
+        params: { currentPassword: typedPassword, newPassword: password },
+        returns: Type.Object({ changed: Type.Boolean() }),
+      },
+      /** Mails a token that sets a new password. The answer is the same for every address. */
+      forgotPassword: { params: { email }, returns: Accepted },
+      /** Sets a new password, once for each token, and ends all sessions. */
+      resetPassword: {
+        params: { token: mailedToken, newPassword: password },
+        returns: Type.Object({ changed: Type.Boolean() }),
+      },
+      /** Mails the person who asks a token that verifies their address. */
+      sendVerification: { params: {}, returns: Accepted },
+      /** Records that the owner of the account reads its mailbox. */
+      verifyEmail: { params: { token: mailedToken }, returns: Type.Object({ verified: Type.Boolean() }) },
+      /** The keys of access tokens, the newest first. */
+      signingKeys: { params: {}, returns: Keys },
+      /** Publishes a key that signs in ten minutes. Until then a repetition changes nothing. Nobody is logged out. */
+      rotateKeys: { params: {}, returns: Keys },
       ...keyContract.actions,
       ...browserSessions.actions,
       ...exchangeContract.actions,
@@ -95,19 +155,29 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
     },
     refusals: accountErrors,
     mayRefuse: {
-      register: ["EMAIL_TAKEN", "TOO_MANY_REGISTRATIONS", "BUSY"],
+      register: ["EMAIL_TAKEN", "WEAK_PASSWORD", "TOO_MANY_REGISTRATIONS", "BUSY"],
       login: ["BAD_CREDENTIALS", "TOO_MANY_ATTEMPTS", "BUSY"],
       refresh: ["BAD_REFRESH_TOKEN"],
       logout: [],
       get: ["USER_NOT_FOUND"],
       list: [],
       setRoles: ["USER_NOT_FOUND", "LAST_ADMINISTRATOR"],
+      sessions: [],
+      endSession: ["SESSION_NOT_FOUND"],
+      endSessions: [],
+      changePassword: ["WRONG_PASSWORD", "WEAK_PASSWORD", "TOO_MANY_ATTEMPTS", "BUSY"],
+      forgotPassword: ["TOO_MANY_MAILS"],
+      resetPassword: ["BAD_TOKEN", "TOKEN_USED", "TOKEN_EXPIRED", "WEAK_PASSWORD", "BUSY"],
+      sendVerification: ["USER_NOT_FOUND", "EMAIL_ALREADY_VERIFIED", "TOO_MANY_MAILS"],
+      verifyEmail: ["BAD_TOKEN", "TOKEN_USED", "TOKEN_EXPIRED"],
+      signingKeys: [],
+      rotateKeys: [],
       ...keyContract.mayRefuse,
       ...browserSessions.mayRefuse,
       ...exchangeContract.mayRefuse,
       jwks: [],
     },
-    roles: { list: [ADMIN], setRoles: [ADMIN] },
+    roles: { list: [ADMIN], setRoles: [ADMIN], signingKeys: [ADMIN], rotateKeys: [ADMIN] },
   });
 }
 export type AccountsContract = ReturnType<typeof accountsContract>;

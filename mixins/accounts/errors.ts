@@ -46,6 +46,38 @@ export const accountErrors = defineErrors({
     says: "too many registrations: try again in {seconds} s",
     todo: "wait for `Retry-After`: there were too many from your address",
   },
+  SESSION_NOT_FOUND: { status: 404, says: "you have no such session", todo: "see `GET /me/sessions`" },
+  WRONG_PASSWORD: {
+    status: 403,
+    says: "this is not your current password",
+    todo: "send the current password; if it is lost, `POST /auth/password/forgot`",
+  },
+  WEAK_PASSWORD: {
+    status: 422,
+    says: "this password is easy to guess",
+    todo: "choose another one: three or four words that do not belong together, and neither your name nor your address",
+  },
+  BAD_TOKEN: {
+    status: 422,
+    says: "this token is unknown, or was mailed for something else",
+    todo: "copy the whole token of the last mail, or ask for another mail",
+  },
+  TOKEN_USED: {
+    status: 422,
+    says: "this token has been used, or a later one has",
+    todo: "ask for another mail if it is still needed",
+  },
+  TOKEN_EXPIRED: { status: 422, says: "this token has expired", todo: "ask for another mail" },
+  EMAIL_ALREADY_VERIFIED: {
+    status: 409,
+    says: "your e-mail address is verified",
+    todo: "go on: nothing is left to do",
+  },
+  TOO_MANY_MAILS: {
+    status: 429,
+    says: "too many mails were asked for: try again in {seconds} s",
+    todo: "wait for `Retry-After`, and look for the mail among the unwanted ones",
+  },
   LAST_ADMINISTRATOR: {
     status: 409,
     says: "this is the last administrator: grant another person the role first",

@@ -7,5 +7,7 @@ export const ACCOUNT_INDEXES: Readonly<Record<string, readonly string[]>> = {
   api_keys: ["unique (id)", '("user")'],
   external_people: ["unique (issuer, subject)", '("user")'],
   first_administrator: ['unique ("user")'],
+  mailed_tokens: ["unique (hash)", '("user", purpose)', "(expires_at)"],
+  mails: ["unique (id)", "(next_at)"],
   known_addresses: ['unique ("user", address)'],
 };

@@ -1,7 +1,7 @@
 // Every bound of the accounts service, with its unit and its reason.
 import { minutes } from "../kernel/index.ts";
 
-const days = (n: number): number => n * 24 * minutes(60);
+export const days = (n: number): number => n * 24 * minutes(60);
 
 export const limits = {
   /**
@@ -23,16 +23,16 @@ export const limits = {
   sessionsPerUserMax: 20,
   // ---- other ways in
   /** API keys of a user that have not expired: more than a person has machines. */
-  keysPerUserMax: 20,
+  apiKeysPerUserMax: 20,
   /** Scopes of a key. */
-  keyScopesMax: 50,
+  apiKeyScopesMax: 50,
   /** Life of a key, by default and at most: a key that nobody renews should not outlive its purpose for long. */
-  keyLifeMs: days(90),
-  keyLifeMsMax: days(366),
+  apiKeyLifeMs: days(90),
+  apiKeyLifeMsMax: days(366),
   /** Time after its end for which a key is still listed: its owner finds out why a machine stopped. */
-  keyKeptMs: days(30),
+  apiKeyKeptMs: days(30),
   /** Milliseconds between two notes of a key's, or a session's, last use. */
-  keyUseNotedMs: minutes(1),
+  apiKeyUseNotedMs: minutes(1),
   sessionUseNotedMs: minutes(1),
   /** Life of a browser's session, however often it is used. Unused it ends as a refresh token does. */
   browserSessionMs: days(90),
@@ -85,6 +85,79 @@ export const limits = {
    */
   registrationsPerAddressMax: 200,
   registrationsWindowMs: minutes(10),
+
+  // ---- signing keys
+  /** Milliseconds after which a node reads the keys anew. A key is published for longer before it signs. */
+  keysReadMs: 30_000,
+  /**
+   * Milliseconds for which a node goes on with the keys that it has when the database is away. Every key that may sign
+   * by then was published before it read them.
+   */
+  keysStaleMs: minutes(5),
+  /** Milliseconds for which readers of `/.well-known/jwks.json` may keep it: its `max-age`. */
+  keysMaxAgeMs: minutes(5),
+  /** Milliseconds between the publication of a key, at an administrator's request, and its first signature. */
+  keyPublishedMs: minutes(5) + minutes(5),
+  /**
+   * The same for a key that is due by the calendar. A roll-out is over within a day: nodes of the release before never
+   * read the keys anew.
+   */
+  keyPublishedByCalendarMs: days(1),
+  /** Milliseconds for which a key verifies after its last signature: a token's life, stale nodes and slow clocks. */
+  keyKeptMs: minutes(15) + minutes(5) + minutes(1),
+
+  // ---- sessions
+  /** Characters of a device's name, and of the header that it is read from. */
+  deviceCharsMax: 60,
+  userAgentCharsMax: 256,
+
+  // ---- passwords
+  /**
+   * Characters of a password that are scored, its first ones. The slowest texts cost 9 ms with 32, 24 ms with 64, 540 ms with
+   * 128 and the library's own bounds, and the loop waits meanwhile.
+   */
+  scoredCharsMax: 32,
+  /** Substitutions of letters (`p4$$w0rd`) that are tried: 8 ms at most with 5, 26 ms with 20. */
+  scoredSubstitutionsMax: 5,
+  /** Score of zxcvbn, 0 to 4, below which a password is refused: 2 takes more than 10⁶ guesses. */
+  passwordScoreMin: 2,
+
+  // ---- mails
+  /** Life of the token that sets a new password. */
+  resetTokenMs: minutes(30),
+  /** Life of the token that verifies an address. */
+  verificationTokenMs: days(1),
+  /** Time after its end for which a token is remembered, so that a late click is told why. */
+  tokenKeptMs: days(7),
+  /**
+   * Mails of one kind to one account in a window: enough to be asked for again, too few to fill a mailbox. More requests
+   * for a reset are answered alike, without a mail, so that strangers learn nothing and do not keep the owner out.
+   */
+  mailsPerAccountMax: 3,
+  mailsPerAccountWindowMs: minutes(15),
+  /** Requests for a reset from one address in a window, over all accounts. */
+  resetsPerAddressMax: 30,
+  resetsPerAddressWindowMs: minutes(15),
+  /** Mails at once, each over a connection of its own. */
+  mailsAtOnce: 4,
+  /** Time that one mail may take; afterwards it counts as not sent. */
+  mailSendMs: 20_000,
+  /** Time for which a mail belongs to the node that sends it. It is longer than a send, so that no other node begins. */
+  mailLeaseMs: 30_000,
+  /** Wait before the next attempt: the first, and the longest. */
+  mailRetryMs: 1_000,
+  mailRetryMsMax: minutes(5),
+  /** Time after which a mail is given up. Nobody waits for it any more. */
+  mailLifeMs: days(1),
+  /** Wait between two looks for mails of other nodes that have stopped. */
+  mailPollMs: 15_000,
+  /** Time for which a mail's row is kept after it was sent or given up: to answer questions about it. */
+  mailKeptMs: days(7),
+  /** Mails that are kept as files where there is no server; the oldest go first. */
+  mailFilesMax: 1_000,
+  /** Time that a stop leaves to mails on their way. */
+  mailStopMs: 3_000,
+
   /** Accounts on a page by default, and at most. */
   pageSize: 20,
   pageSizeMax: 100,

@@ -32,7 +32,7 @@ describe("sessions in Redis", () => sessionStoreConformance(newStore));
 
 test("a reader of the server finds no token, nor the part of one that is secret", async () => {
   const store = await newStore();
-  const token = await store.open("ada");
+  const token = (await store.open("ada")).token;
   const next = await store.rotate(token);
   const found = (await everything()).join("\n");
   expect(found).toContain("ada");
@@ -44,7 +44,7 @@ test("a reader of the server finds no token, nor the part of one that is secret"
 
 test("nodes whose clocks differ agree on which tokens were used just now: they ask the server's clock", async () => {
   const [here, there] = [await newStore(), await newStore()];
-  const token = await here.open("ada");
+  const token = (await here.open("ada")).token;
   const next = await here.rotate(token);
   const real = Date.now();
   const ahead = jest.spyOn(Date, "now").mockImplementation(() => real + 2 * limits.refreshTokenMs);
@@ -59,7 +59,7 @@ test("nodes whose clocks differ agree on which tokens were used just now: they a
 test("a family that is refreshed many times keeps only the last moments", async () => {
   let now = 1_000;
   const store = await newStore(() => now);
-  let token = await store.open("ada");
+  let token = (await store.open("ada")).token;
   for (let n = 0; n < 50; n++) {
     now += limits.refreshReuseMs;
     token = (await store.rotate(token))!.token;
@@ -76,7 +76,7 @@ test("all of it expires by itself, and each refresh begins its time anew", async
       Promise.all((await client.keys("*")).map(async key => [key, await client.pttl(key)] as const)),
     );
   const store = await newStore();
-  const token = await store.open("ada");
+  const token = (await store.open("ada")).token;
   const opened = await lives();
   expect(opened).toHaveLength(2);
   for (const [key, life] of opened) {
@@ -94,7 +94,7 @@ test("all of it expires by itself, and each refresh begins its time anew", async
 test("a family that has expired or ended makes room for another", async () => {
   const store = await newStore();
   const tokens: string[] = [];
-  for (let n = 0; n < limits.sessionsPerUserMax; n++) tokens.push(await store.open("ada"));
+  for (let n = 0; n < limits.sessionsPerUserMax; n++) tokens.push((await store.open("ada")).token);
   await store.revoke(tokens.at(-1)!);
   await store.open("ada");
   expect(await store.rotate(tokens[0]!)).toBeDefined();
@@ -110,7 +110,7 @@ test("any text that is no token gives no session", async () => {
 
 test("without Redis nothing was done, and may be asked again; after an empty start there is no session", async () => {
   const store = await newStore();
-  const token = await store.open("ada");
+  const token = (await store.open("ada")).token;
   const away = { type: "REDIS_UNAVAILABLE", code: 503, data: { outcome: "none", retryAfterMs: 1_000 } };
   server.pause();
   await expect(store.rotate(token)).rejects.toMatchObject(away);
@@ -125,5 +125,5 @@ test("without Redis nothing was done, and may be asked again; after an empty sta
   await server.start();
   await until("it is back", () => redis.isUp);
   expect(await store.rotate(next!.token)).toBeUndefined();
-  expect(await store.rotate(await store.open("ada"))).toMatchObject({ user: "ada" });
+  expect(await store.rotate((await store.open("ada")).token)).toMatchObject({ user: "ada" });
 });

@@ -2,7 +2,7 @@
 // all that a family needs, however often it was refreshed: the hash of the token that must come next. Tokens used in
 // the last moments are remembered beside it; any other token of the family was used longer ago.
 //
-//   session:<family>        user, secret, the next token's hash and its end; expires with it
+//   session:<family>        user, secret, device and address, the next token's hash and its end; expires with it
 //   session:<family>:used   hashes of used tokens by the time of their use; the last moments only
 //   sessions:<user>         the user's families by the time of their last use
 //
@@ -12,7 +12,7 @@
 import { script, type RedisConnection } from "../redis/index.ts";
 import { limits } from "./limits.ts";
 import { hashOf, randomText, successorOf } from "./refresh-token.ts";
-import type { SessionStore } from "./session-store.ts";
+import type { Client, Opened, OpenSession, SessionStore, Use } from "./session-store.ts";
 
 const FAMILY_BYTES = 16;
 const TOKEN_BYTES = 32;
@@ -25,7 +25,7 @@ export const NOW = `
   end`;
 
 const OPEN = script(`
-  local prefix, family, user, secret, next, now, life, max = unpack(ARGV)${NOW}
+  local prefix, family, user, secret, next, now, life, max, device, address = unpack(ARGV)${NOW}
   for _, other in ipairs(redis.call('zrange', KEYS[1], 0, -1)) do
     if redis.call('exists', prefix .. other) == 0 then redis.call('zrem', KEYS[1], other) end
   end
@@ -35,16 +35,21 @@ const OPEN = script(`
   end
   redis.call('zadd', KEYS[1], now, family)
   redis.call('pexpire', KEYS[1], life)
-  redis.call('hset', prefix .. family, 'user', user, 'secret', secret, 'next', next, 'ends', now + life)
+  redis.call('hset', prefix .. family, 'user', user, 'secret', secret, 'next', next, 'ends', now + life,
+    'createdAt', now, 'device', device, 'address', address)
   redis.call('pexpire', prefix .. family, life)`);
 
-/** 1: a successor is the next token; 0: there is none. A token that is neither next nor just used ends its family. */
-const ROTATE = script<0 | 1>(`
-  local family, token, successor, now, life, reuse = unpack(ARGV)${NOW}
+/**
+ * 1: a successor is the next token; 0: there is none; 2: nor will there be. A token that is neither next nor just used
+ * ends its family.
+ */
+const ROTATE = script<0 | 1 | 2>(`
+  local family, token, successor, now, life, reuse, address = unpack(ARGV)${NOW}
   local next, ends = unpack(redis.call('hmget', KEYS[1], 'next', 'ends'))
   if not next or tonumber(ends) <= tonumber(now) then return 0 end
   if token == next then
     redis.call('hset', KEYS[1], 'next', successor, 'ends', now + life)
+    if address ~= '' then redis.call('hset', KEYS[1], 'address', address) end
     redis.call('pexpire', KEYS[1], life)
     redis.call('zadd', KEYS[3], 'XX', now, family)
     redis.call('pexpire', KEYS[3], life)
@@ -56,7 +61,32 @@ const ROTATE = script<0 | 1>(`
   local used = redis.call('zscore', KEYS[2], token)
   if used and now - used < tonumber(reuse) then return 1 end
   redis.call('del', KEYS[1], KEYS[2])
-  return 0`);
+  return 2`);
+
+/** For each of the user's families, in the order of their last use: id, createdAt, ends, device, address. */
+const LIST = script<(string | null)[][]>(`
+  local prefix, now = unpack(ARGV)${NOW}
+  local found = {}
+  for _, family in ipairs(redis.call('zrevrange', KEYS[1], 0, -1)) do
+    local fields = redis.call('hmget', prefix .. family, 'createdAt', 'ends', 'device', 'address')
+    if fields[2] and tonumber(fields[2]) > tonumber(now) then
+      table.insert(found, { family, fields[1], fields[2], fields[3], fields[4] })
+    end
+  end
+  return found`);
+
+/** Ends one family of the user, or with `one` empty all but `except`; answers how many. */
+const END = script<number>(`
+  local prefix, one, except = unpack(ARGV)
+  local ended = 0
+  for _, family in ipairs(redis.call('zrange', KEYS[1], 0, -1)) do
+    if (one == '' or family == one) and family ~= except then
+      ended = ended + redis.call('del', prefix .. family)
+      redis.call('del', prefix .. family .. ':used')
+      redis.call('zrem', KEYS[1], family)
+    end
+  end
+  return ended`);
 
 export class RedisSessions implements SessionStore {
   readonly #redis: RedisConnection;
@@ -67,16 +97,17 @@ export class RedisSessions implements SessionStore {
     this.#now = now;
   }
 
-  async open(user: string): Promise<string> {
+  async open(user: string, { device = "", address = "" }: Client = {}): Promise<Opened> {
     const id = randomText(FAMILY_BYTES);
     const token = tokenOf(id, Buffer.from(randomText(TOKEN_BYTES - FAMILY_BYTES), "base64url"));
     const { refreshTokenMs, sessionsPerUserMax } = limits;
     const args = [this.#keyOf(""), id, user, randomText(32), hashOf(token), this.#now(), refreshTokenMs];
-    await this.#redis.run(client => OPEN(client, [this.#familiesOf(user)], [...args, sessionsPerUserMax]), "none");
-    return token;
+    const all = [...args, sessionsPerUserMax, device, address];
+    await this.#redis.run(client => OPEN(client, [this.#familiesOf(user)], all), "none");
+    return { session: id, token };
   }
 
-  async rotate(token: string): Promise<{ user: string; token: string } | undefined> {
+  async rotate(token: string, { address = "", onReuse }: Use = {}): Promise<(Opened & { user: string }) | undefined> {
     const id = familyOf(token);
     if (id === undefined) return undefined;
     const family = this.#keyOf(id);
@@ -87,8 +118,10 @@ export class RedisSessions implements SessionStore {
       const successor = tokenOf(id, successorOf(token, secret!));
       const keys = [family, `${family}:used`, this.#familiesOf(user)];
       const { refreshTokenMs, refreshReuseMs } = limits;
-      const args = [id, hashOf(token), hashOf(successor), this.#now(), refreshTokenMs, refreshReuseMs];
-      return (await ROTATE(client, keys, args)) === 1 ? { user, token: successor } : undefined;
+      const args = [id, hashOf(token), hashOf(successor), this.#now(), refreshTokenMs, refreshReuseMs, address];
+      const outcome = await ROTATE(client, keys, args);
+      if (outcome === 2) onReuse?.({ user, session: id });
+      return outcome === 1 ? { user, session: id, token: successor } : undefined;
     }, "none");
   }
 
@@ -97,6 +130,35 @@ export class RedisSessions implements SessionStore {
     if (id === undefined) return;
     const family = this.#keyOf(id);
     await this.#redis.run(client => client.del(family, `${family}:used`), "none");
+  }
+
+  async list(user: string): Promise<OpenSession[]> {
+    const args = [this.#keyOf(""), this.#now()];
+    const found = await this.#redis.run(client => LIST(client, [this.#familiesOf(user)], args), "none");
+    return found.map(([id, createdAt, ends, device, address]) => {
+      const lastUsedAt = Number(ends) - limits.refreshTokenMs;
+      return {
+        id: id!,
+        device: device || undefined,
+        address: address || undefined,
+        // Absent in a session of the release before.
+        createdAt: Number(createdAt ?? lastUsedAt),
+        lastUsedAt,
+      };
+    });
+  }
+
+  async end(user: string, session: string): Promise<boolean> {
+    return session !== "" && (await this.#end(user, session, "")) > 0;
+  }
+
+  async endAll(user: string, except = ""): Promise<void> {
+    await this.#end(user, "", except);
+  }
+
+  #end(user: string, one: string, except: string): Promise<number> {
+    const args = [this.#keyOf(""), one, except];
+    return this.#redis.run(client => END(client, [this.#familiesOf(user)], args), "none");
   }
 
   #keyOf(family: string): string {

@@ -1,5 +1,6 @@
 // The HTTP routes of accounts: registering, logging in, and an administrator's changes to people. They are the same for
 // every domain; its contract declares the roles.
+import Type from "typebox";
 import type { AccountsContract } from "./contract.ts";
 import { route, type Route } from "../gateway/index.ts";
 import { keyRoutes } from "./api-keys/routes.ts";
@@ -12,10 +13,12 @@ import { browserSessionRoutes } from "./browser-sessions/routes.ts";
 export function accountRoutes(contract: AccountsContract): Route[] {
   const { actions } = contract;
   const { register, login, refresh, logout, get, list, setRoles } = actions;
+  const { endSession, changePassword, forgotPassword, resetPassword, verifyEmail } = actions;
   return [
     route("POST /auth/register", "accounts.register", {
       summary: "Open an account",
       access: "public",
+      limit: "register",
       body: register.params,
       params: ({ body }) => body,
       status: 201,
@@ -23,6 +26,7 @@ export function accountRoutes(contract: AccountsContract): Route[] {
     route("POST /auth/login", "accounts.login", {
       summary: "Log in: an access token for 15 minutes, and a refresh token",
       access: "public",
+      limit: "login",
       body: login.params,
       params: ({ body }) => body,
     }),
@@ -43,6 +47,59 @@ export function accountRoutes(contract: AccountsContract): Route[] {
       summary: "The user that is logged in",
       versioned: true,
       params: ({ user }) => ({ id: user.id }),
+    }),
+    route("GET /me/sessions", "accounts.sessions", {
+      summary: "The sessions of the user, the latest used first",
+      params: () => ({}),
+    }),
+    route("DELETE /me/sessions/:id", "accounts.endSession", {
+      summary: "End one session: its refresh token is worth nothing any more",
+      path: endSession.params,
+      params: ({ path }) => path,
+      status: 204,
+    }),
+    route("DELETE /me/sessions", "accounts.endSessions", {
+      summary: "End all sessions of the user; with `others=true` all but the one that asks",
+      query: { others: Type.Optional(Type.Enum(["true", "false"])) },
+      params: ({ query }) => ({ others: query.others === "true" }),
+      status: 204,
+    }),
+    route("POST /me/password", "accounts.changePassword", {
+      summary: "Change the password; ends all other sessions",
+      limit: "login",
+      body: changePassword.params,
+      params: ({ body }) => body,
+      status: 204,
+    }),
+    route("POST /me/email/verification", "accounts.sendVerification", {
+      summary: "Mail another token that verifies the user's address",
+      limit: "reset",
+      params: () => ({}),
+      status: 202,
+    }),
+    route("POST /auth/email/verify", "accounts.verifyEmail", {
+      summary: "Verify the address of an account by the token that was mailed to it",
+      access: "public",
+      limit: "reset",
+      body: verifyEmail.params,
+      params: ({ body }) => body,
+      status: 204,
+    }),
+    route("POST /auth/password/forgot", "accounts.forgotPassword", {
+      summary: "Mail a token that sets a new password; the answer is the same for every address",
+      access: "public",
+      limit: "reset",
+      body: forgotPassword.params,
+      params: ({ body }) => body,
+      status: 202,
+    }),
+    route("POST /auth/password/reset", "accounts.resetPassword", {
+      summary: "Set a new password by the token that was mailed; ends all sessions",
+      access: "public",
+      limit: "reset",
+      body: resetPassword.params,
+      params: ({ body }) => body,
+      status: 204,
     }),
     route("GET /users", "accounts.list", {
       summary: "People, newest first; the one with an e-mail address, or those with a role",
@@ -65,6 +122,16 @@ export function accountRoutes(contract: AccountsContract): Route[] {
       body: { roles: setRoles.params.roles },
       versioned: true,
       params: ({ path, body, conditions }) => ({ ...body, ...conditions, id: path.id }),
+    }),
+    route("GET /ops/keys", "accounts.signingKeys", {
+      summary: "The keys of access tokens, the newest first: published, signing, retired",
+      access: "admin",
+      params: () => ({}),
+    }),
+    route("POST /ops/keys/rotate", "accounts.rotateKeys", {
+      summary: "Publish a key that signs in ten minutes; nobody is logged out",
+      access: "admin",
+      params: () => ({}),
     }),
     ...keyRoutes(),
     ...browserSessionRoutes(contract),

@@ -7,7 +7,7 @@ import { migrate, openDatabase } from "../database/mixin.ts";
 import { locationOf } from "@valence/runtime/database";
 import { limits } from "./limits.ts";
 import { sessionStoreConformance } from "./session-store.conformance.ts";
-import { sessionTables, SqlSessions } from "./sql-sessions.ts";
+import { sessionClients, sessionTables, SqlSessions } from "./sql-sessions.ts";
 
 const open: { database: Database; databases: Databases }[] = [];
 
@@ -15,7 +15,7 @@ async function newStore(now?: () => number): Promise<SqlSessions> {
   const databases = await newDatabases();
   const database = await openDatabase(locationOf(readEnvironment(databases.env), "accounts"));
   open.push({ database, databases });
-  await migrate(database, "accounts", [sessionTables]);
+  await migrate(database, "accounts", [sessionTables, sessionClients]);
   return new SqlSessions(database, now && (async () => now()));
 }
 afterEach(async () => {
@@ -29,7 +29,7 @@ describe("SQL sessions", () => sessionStoreConformance(newStore));
 
 test("a reader of the database finds no token", async () => {
   const store = await newStore();
-  const token = await store.open("ada");
+  const token = (await store.open("ada")).token;
   const next = await store.rotate(token);
   const [{ database, databases }] = open as [(typeof open)[0]];
   const rows = [await database.knex("session_families"), await database.knex("refresh_tokens")];
@@ -43,7 +43,7 @@ test("a reader of the database finds no token", async () => {
 test("expired families and used tokens do not pile up", async () => {
   let now = 1_000;
   const store = await newStore(() => now);
-  let token = await store.open("ada");
+  let token = (await store.open("ada")).token;
   await store.open("bob");
   now += limits.refreshTokenMs - 1;
   token = (await store.rotate(token))!.token;
@@ -60,7 +60,7 @@ test("nodes whose clocks differ agree on which tokens were used just now: they a
   let now = Date.now();
   const database: Database = { ...open[0]!.database, now: async () => now };
   const [here, there] = [new SqlSessions(database), new SqlSessions(database)];
-  const token = await here.open("ada");
+  const token = (await here.open("ada")).token;
   const next = await here.rotate(token);
   const ahead = jest.spyOn(Date, "now").mockImplementation(() => now + 2 * limits.refreshTokenMs);
   try {

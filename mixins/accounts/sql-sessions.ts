@@ -5,7 +5,7 @@ import type { Database, Migration } from "../database/index.ts";
 import { newId } from "../kernel/index.ts";
 import { limits } from "./limits.ts";
 import { hashOf, randomText, successorOf } from "./refresh-token.ts";
-import type { SessionStore } from "./session-store.ts";
+import type { Client, Opened, OpenSession, SessionStore, Use } from "./session-store.ts";
 
 export const sessionTables: Migration = {
   name: "002-sessions",
@@ -26,6 +26,17 @@ export const sessionTables: Migration = {
   },
 };
 
+/** Where a session was opened, for its owner to recognise it. Sessions of the release before have none of it. */
+export const sessionClients: Migration = {
+  name: "007-session-clients",
+  up: knex =>
+    knex.schema.alterTable("session_families", table => {
+      table.bigInteger("created_at");
+      table.string("device");
+      table.string("address");
+    }),
+};
+
 interface Row {
   readonly hash: string;
   readonly family: string;
@@ -33,8 +44,12 @@ interface Row {
   readonly expires_at: number | string;
 }
 interface Family {
+  readonly id: string;
   readonly user: string;
   readonly secret: string;
+  readonly created_at: number | string | null;
+  readonly device: string | null;
+  readonly address: string | null;
 }
 
 export class SqlSessions implements SessionStore {
@@ -46,7 +61,7 @@ export class SqlSessions implements SessionStore {
     this.#now = now;
   }
 
-  open(user: string): Promise<string> {
+  open(user: string, { device, address }: Client = {}): Promise<Opened> {
     const token = randomText(32);
     return this.#database.transaction(
       async trx => {
@@ -69,17 +84,19 @@ export class SqlSessions implements SessionStore {
           .whereIn("id", families.slice(limits.sessionsPerUserMax - 1))
           .delete();
         const family = newId();
-        await trx("session_families").insert({ id: family, user, secret: randomText(32) });
+        const client = { device: device ?? null, address: address ?? null };
+        await trx("session_families").insert({ id: family, user, secret: randomText(32), created_at: now, ...client });
         await trx("refresh_tokens").insert(rowOf(token, family, now));
-        return token;
+        return { session: family, token };
       },
       // Locks in one order over all users: two clean-ups of the same expired families would otherwise deadlock.
       { lock: "sessions" },
     );
   }
 
-  rotate(token: string): Promise<{ user: string; token: string } | undefined> {
-    return this.#database.transaction(async trx => {
+  async rotate(token: string, { address, onReuse }: Use = {}): Promise<(Opened & { user: string }) | undefined> {
+    let reused: { user: string; session: string } | undefined;
+    const next = await this.#database.transaction(async trx => {
       const here = { hash: hashOf(token) };
       // Locked before its tokens are read: two tabs take turns, and a log-out comes before or after them.
       const family: Family | undefined = await trx("session_families")
@@ -91,8 +108,11 @@ export class SqlSessions implements SessionStore {
       // Read after the lock: a tab that waited for the other must not have an earlier time.
       const now = await this.#now(trx);
       if (Number(row.expires_at) <= now) return undefined;
-      const next = { user: family!.user, token: successorOf(token, family!.secret).toString("base64url") };
+      const { id: session, user, secret } = family!;
+      const next = { user, session, token: successorOf(token, secret).toString("base64url") };
       if (row.used_at === null) {
+        if (address !== undefined && address !== family!.address)
+          await trx("session_families").where({ id: session }).update({ address });
         await trx("refresh_tokens").where({ family: row.family }).where("expires_at", "<=", now).delete();
         await trx("refresh_tokens").where({ hash: row.hash }).update({ used_at: now });
         await trx("refresh_tokens").insert(rowOf(next.token, row.family, now));
@@ -100,8 +120,11 @@ export class SqlSessions implements SessionStore {
       }
       if (now - Number(row.used_at) < limits.refreshReuseMs) return next;
       await trx("session_families").where({ id: row.family }).delete();
+      reused = { user, session };
       return undefined;
     });
+    if (reused) onReuse?.(reused);
+    return next;
   }
 
   async revoke(token: string): Promise<void> {
@@ -115,6 +138,32 @@ export class SqlSessions implements SessionStore {
         )
         .delete(),
     );
+  }
+
+  async list(user: string): Promise<OpenSession[]> {
+    const { knex } = this.#database;
+    const now = await this.#now(knex);
+    // A family has one unused token, which was made when the one before it was used.
+    const families: (Family & Pick<Row, "expires_at">)[] = await knex("session_families")
+      .join("refresh_tokens", "refresh_tokens.family", "session_families.id")
+      .where({ user })
+      .whereNull("used_at")
+      .where("expires_at", ">", now)
+      .orderBy("expires_at", "desc")
+      .select("session_families.*", "expires_at");
+    return families.map(({ id, created_at, device, address, expires_at }) => {
+      const lastUsedAt = Number(expires_at) - limits.refreshTokenMs;
+      const createdAt = Number(created_at ?? lastUsedAt);
+      return { id, device: device ?? undefined, address: address ?? undefined, createdAt, lastUsedAt };
+    });
+  }
+
+  async end(user: string, session: string): Promise<boolean> {
+    return (await this.#database.knex("session_families").where({ id: session, user }).delete()) > 0;
+  }
+
+  async endAll(user: string, except = ""): Promise<void> {
+    await this.#database.knex("session_families").where({ user }).whereNot({ id: except }).delete();
   }
 }
 

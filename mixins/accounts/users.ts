@@ -27,6 +27,12 @@ export const userTable: Migration = {
   },
 };
 
+/** When the owner of an account has shown that they read its mailbox; null until then. */
+export const emailVerification: Migration = {
+  name: "008-email-verification",
+  up: knex => knex.schema.alterTable("users", table => void table.string("email_verified_at")),
+};
+
 export interface User {
   readonly person: Person;
   readonly passwordHash: string;
@@ -64,6 +70,11 @@ export class Users {
     this.#clock = clock;
   }
 
+  /** The same table within a transaction. */
+  within(trx: Knex.Transaction): Users {
+    return new Users({ knex: trx }, this.#clock);
+  }
+
   /** Refuses `EMAIL_TAKEN`. */
   async add(user: { email: string; name: string; roles: string[]; passwordHash: string }): Promise<Person> {
     const row = {
@@ -74,6 +85,7 @@ export class Users {
       roles: JSON.stringify(user.roles),
       password_hash: user.passwordHash,
       created_at: rfc3339(this.#clock.now()),
+      email_verified_at: null,
     };
     try {
       await this.#database.knex("users").insert(row);
@@ -139,12 +151,20 @@ export class Users {
   async setPassword(id: string, passwordHash: string): Promise<void> {
     await this.#database.knex("users").where({ id }).update({ password_hash: passwordHash });
   }
-  /** Stores a new hash of the same password; does nothing when the password has changed meanwhile. */
-  async replaceHash({ person, passwordHash }: User, fresh: string): Promise<void> {
+  async setEmailVerified(id: string): Promise<void> {
     await this.#database
+      .knex("users")
+      .where({ id })
+      .whereNull("email_verified_at")
+      .update({ email_verified_at: rfc3339(this.#clock.now()) });
+  }
+  /** Replaces a hash; answers false, and does nothing, when the password has changed meanwhile. */
+  async replaceHash({ person, passwordHash }: User, fresh: string): Promise<boolean> {
+    const replaced = await this.#database
       .knex("users")
       .where({ id: person.id, password_hash: passwordHash })
       .update({ password_hash: fresh });
+    return replaced > 0;
   }
 }
 
@@ -155,9 +175,17 @@ interface Row {
   readonly roles: string;
   readonly password_hash: string;
   readonly created_at: string;
+  readonly email_verified_at: string | null;
 }
 
-const toUser = ({ id, email, name, roles, password_hash, created_at }: Row): User => ({
-  person: { id, email, name, roles: JSON.parse(roles), createdAt: created_at },
+const toUser = ({ id, email, name, roles, password_hash, created_at, email_verified_at }: Row): User => ({
+  person: {
+    id,
+    email,
+    name,
+    roles: JSON.parse(roles),
+    emailVerified: email_verified_at !== null,
+    createdAt: created_at,
+  },
   passwordHash: password_hash,
 });

@@ -23,6 +23,8 @@ export interface User {
   readonly roles: readonly Role[];
   /** Permissions that the credential is narrowed to, as an API key's is; absent: those of the roles. */
   readonly scopes?: readonly string[];
+  /** The session that the access token belongs to, where it says so. */
+  readonly session?: string;
 }
 export interface Meta {
   user?: User;
@@ -30,6 +32,8 @@ export interface Meta {
   token?: string;
   /** The network that the request came from, as the gateway saw it. */
   address?: string;
+  /** The client's `User-Agent`, cut; for actions that anyone may call. */
+  userAgent?: string;
   [key: string]: unknown;
 }
 

@@ -81,6 +81,8 @@ export const limits = {
   exchangeMarginMs: 30_000,
   /** Milliseconds until an exchange is asked for again for an open stream, when accounts cannot be reached. */
   exchangeRetryMs: 5_000,
+  /** Characters of a `User-Agent` that actions get: the names in it come first. */
+  userAgentCharsMax: 256,
   /** Seconds that the issuer's clock may differ from ours. */
   clockToleranceSeconds: 5,
   /** Milliseconds between two fetches of the keys because of an unknown key id: any client can send one. */

@@ -52,8 +52,9 @@ export class ApiKeys {
    */
   create(user: string, { name, scopes, expiresAt }: NewKey): Promise<ApiKey & { key: string }> {
     const now = this.#clock.now();
-    const ends = expiresAt === undefined ? now + limits.keyLifeMs : Date.parse(expiresAt);
-    if (!(ends > now && ends <= now + limits.keyLifeMsMax)) throw accountErrors.BAD_KEY_EXPIRY({ field: "expiresAt" });
+    const ends = expiresAt === undefined ? now + limits.apiKeyLifeMs : Date.parse(expiresAt);
+    if (!(ends > now && ends <= now + limits.apiKeyLifeMsMax))
+      throw accountErrors.BAD_KEY_EXPIRY({ field: "expiresAt" });
     const id = newId();
     const key = apiKey(id, randomBytes(32).toString("base64url"));
     const row = {
@@ -69,11 +70,11 @@ export class ApiKeys {
       async trx => {
         const own = () => trx("api_keys").where({ user });
         await own()
-          .where("expires_at", "<", now - limits.keyKeptMs)
+          .where("expires_at", "<", now - limits.apiKeyKeptMs)
           .delete();
         const [counted] = await own().where("expires_at", ">", now).count({ n: "*" });
-        if (Number(counted!["n"]) >= limits.keysPerUserMax)
-          throw accountErrors.TOO_MANY_KEYS({ keys: limits.keysPerUserMax });
+        if (Number(counted!["n"]) >= limits.apiKeysPerUserMax)
+          throw accountErrors.TOO_MANY_KEYS({ keys: limits.apiKeysPerUserMax });
         await trx("api_keys").insert(row);
         return { ...shown({ ...row, used_at: null }), key };
       },
@@ -83,7 +84,7 @@ export class ApiKeys {
 
   /** A user's keys, the newest first, with those that expired in the last month. */
   async list(user: string): Promise<ApiKey[]> {
-    const kept = this.#clock.now() - limits.keyKeptMs;
+    const kept = this.#clock.now() - limits.apiKeyKeptMs;
     const rows: Row[] = await this.#database
       .knex("api_keys")
       .where({ user })
@@ -115,7 +116,7 @@ export class ApiKeys {
 
   /** At most once a minute, so that a busy machine does not write a row with each request. */
   async #noteUse({ id, used_at }: Row, now: number): Promise<void> {
-    if (Number(used_at ?? 0) > now - limits.keyUseNotedMs) return;
+    if (Number(used_at ?? 0) > now - limits.apiKeyUseNotedMs) return;
     await this.#database.knex("api_keys").where({ id }).update({ used_at: now });
   }
 }

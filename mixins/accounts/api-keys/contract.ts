@@ -26,7 +26,7 @@ export const keyContract = {
     createKey: {
       params: {
         name: TextLine({ maxLength: 100 }),
-        scopes: Type.Array(scope, { minItems: 1, maxItems: limits.keyScopesMax, uniqueItems: true }),
+        scopes: Type.Array(scope, { minItems: 1, maxItems: limits.apiKeyScopesMax, uniqueItems: true }),
         expiresAt: Type.Optional(moment),
       },
       returns: Type.Object({ ...ApiKey.properties, key: Type.String() }),

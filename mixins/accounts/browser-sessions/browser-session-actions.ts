@@ -4,6 +4,7 @@ import { SESSION_OPENED, type SessionOpened } from "../../gateway/index.ts";
 import { rfc3339 } from "../../kernel/index.ts";
 import { accountErrors } from "../errors.ts";
 import type { Entrances } from "../exchange/entrances.ts";
+import { deviceOf } from "../sessions/device.ts";
 import { personIn } from "../person-in.ts";
 
 export const browserSessionActions = {
@@ -11,7 +12,10 @@ export const browserSessionActions = {
     const { replaces, ...credentials } = params;
     const user = await this.logIn(credentials, meta.address);
     if (replaces !== undefined) await this.endBrowserSession(replaces);
-    const opened: SessionOpened = await this.browsers.open(user.id);
+    const opened: SessionOpened = await this.browsers.open(user.id, {
+      device: deviceOf(meta.userAgent),
+      address: meta.address,
+    });
     meta[SESSION_OPENED] = opened;
     return { user, expiresAt: rfc3339(opened.expiresAt) };
   },

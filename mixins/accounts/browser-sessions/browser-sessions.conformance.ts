@@ -59,10 +59,24 @@ export function browserSessionsConformance(
 
   test("a refresh token opens no session of a browser, and ends none", async () => {
     const { sessions, browsers } = await start();
-    const token = await sessions.open("ada");
+    const { token } = await sessions.open("ada");
     expect(await browsers.find(token)).toBeUndefined();
     expect(await browsers.close(token)).toBeUndefined();
     expect(await sessions.rotate(token)).toBeDefined();
+  });
+
+  test("it is in the list of its user's sessions, and ends there", async () => {
+    const { sessions, browsers } = await start();
+    const { value } = await browsers.open("ada", { device: "Firefox on Linux", address: "192.0.2.1" });
+    const { session } = (await browsers.find(value))!;
+    expect(await sessions.list("ada")).toMatchObject([
+      { id: session, device: "Firefox on Linux", address: "192.0.2.1" },
+    ]);
+    const other = await browsers.open("ada");
+    expect(await sessions.end("ada", session)).toBe(true);
+    expect(await browsers.find(value)).toBeUndefined();
+    await sessions.endAll("ada");
+    expect(await browsers.find(other.value)).toBeUndefined();
   });
 
   test("a cookie's value gives no refresh token", async () => {

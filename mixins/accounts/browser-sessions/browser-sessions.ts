@@ -1,3 +1,5 @@
+import type { Client } from "../session-store.ts";
+
 /**
  * Sessions of browsers: one opaque value in a cookie, which stays the same until its end, because several tabs and event
  * streams use it at once. Each is a family of the session store, so that it is in the list of a person's sessions and ends
@@ -8,7 +10,7 @@
  */
 export interface BrowserSessions {
   /** Opens a session; its value is new, whatever the browser had before (no fixation). */
-  open(user: string): Promise<OpenedSession>;
+  open(user: string, client?: Client): Promise<OpenedSession>;
   /** The session of a value, or undefined when it is unknown or over. Slides its end, at most once a minute. */
   find(value: string): Promise<FoundSession | undefined>;
   /** Ends the session of a value, and answers whose it was; undefined when there is none. */

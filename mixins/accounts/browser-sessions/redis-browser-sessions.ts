@@ -4,7 +4,7 @@
 import { script, type RedisConnection } from "../../redis/index.ts";
 import { limits } from "../limits.ts";
 import { familyOf, NOW } from "../redis-sessions.ts";
-import type { SessionStore } from "../session-store.ts";
+import type { Client, SessionStore } from "../session-store.ts";
 import type { BrowserSessions, FoundSession, OpenedSession } from "./browser-sessions.ts";
 import { isValue, sealed } from "./sealed.ts";
 
@@ -46,9 +46,9 @@ export class RedisBrowserSessions implements BrowserSessions {
     this.#now = now;
   }
 
-  async open(user: string): Promise<OpenedSession> {
+  async open(user: string, client?: Client): Promise<OpenedSession> {
     // A refresh token that no client ever gets. A process that dies here leaves a session without an owner.
-    const value = await this.#sessions.open(user);
+    const { token: value } = await this.#sessions.open(user, client);
     const key = this.#keyOf(familyOf(value)!);
     const args = [sealed(value), this.#now(), limits.browserSessionMs];
     const expiresAt = await this.#redis.run(client => SEAL(client, [key], args), "none");

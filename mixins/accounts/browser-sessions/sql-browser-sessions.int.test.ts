@@ -3,7 +3,7 @@ import { locationOf, type Database } from "../../database/index.ts";
 import { migrate, openDatabase } from "../../database/mixin.ts";
 import { readEnvironment } from "../../kernel/index.ts";
 import { newDatabases, type Databases } from "../../testing/servers.ts";
-import { sessionTables, SqlSessions } from "../sql-sessions.ts";
+import { sessionClients, sessionTables, SqlSessions } from "../sql-sessions.ts";
 import { browserSessionsConformance } from "./browser-sessions.conformance.ts";
 import { browserSessionEnds, SqlBrowserSessions } from "./sql-browser-sessions.ts";
 
@@ -13,7 +13,7 @@ async function newStores(now: () => number) {
   const databases = await newDatabases();
   const database = await openDatabase(locationOf(readEnvironment(databases.env), "accounts"));
   open.push({ database, databases });
-  await migrate(database, "accounts", [sessionTables, browserSessionEnds]);
+  await migrate(database, "accounts", [sessionTables, sessionClients, browserSessionEnds]);
   const time = async () => now();
   const sessions = new SqlSessions(database, time);
   return { sessions, browsers: new SqlBrowserSessions(database, sessions, time) };

@@ -4,7 +4,7 @@ import type { Knex } from "knex";
 import type { Database, Migration } from "../../database/index.ts";
 import { limits } from "../limits.ts";
 import { hashOf } from "../refresh-token.ts";
-import type { SessionStore } from "../session-store.ts";
+import type { Client, SessionStore } from "../session-store.ts";
 import type { BrowserSessions, FoundSession, OpenedSession } from "./browser-sessions.ts";
 import { isValue, sealed } from "./sealed.ts";
 
@@ -36,9 +36,9 @@ export class SqlBrowserSessions implements BrowserSessions {
     this.#now = now;
   }
 
-  async open(user: string): Promise<OpenedSession> {
+  async open(user: string, client?: Client): Promise<OpenedSession> {
     // A refresh token that no client ever gets. A process that dies here leaves a session without an owner.
-    const value = await this.#sessions.open(user);
+    const { token: value } = await this.#sessions.open(user, client);
     return this.#database.transaction(async trx => {
       const token = trx("refresh_tokens").where({ hash: hashOf(value) });
       const { family } = (await token.clone().first("family")) as Row;

@@ -24,15 +24,11 @@ export const exchangeActions = {
       const user = opened && (await this.users.byId(opened.user));
       if (!user) throw accountErrors.BAD_CREDENTIAL();
       const { scopes, session, roles = [], expiresAt } = opened;
-      const claims = {
-        id: user.person.id,
-        roles: [...new Set([...user.person.roles, ...roles])],
-        ...(scopes && { scope: scopes.join(" ") }),
-        ...(session !== undefined && { sid: session }),
-      };
+      const subject = { id: user.person.id, roles: [...new Set([...user.person.roles, ...roles])] };
       const leftSeconds = Math.floor((expiresAt - Date.now()) / 1_000);
       if (leftSeconds <= 0) throw accountErrors.BAD_CREDENTIAL();
-      return { token: await this.signer.sign(claims, Math.min(limits.exchangedTokenSeconds, leftSeconds)) };
+      const seconds = Math.min(limits.exchangedTokenSeconds, leftSeconds);
+      return { token: await this.signer.sign(subject, { session, scopes, seconds }) };
     },
   },
 };

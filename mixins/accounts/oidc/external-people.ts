@@ -3,9 +3,9 @@
 //
 //   1. a subject that has an account has that one, whatever its e-mail address says today
 //   2. an address that the issuer has verified, and an account has: the account is theirs if no subject is linked to it yet.
-//      Nobody knows who opened it, so all ways into it that were there before end: its password, its sessions, its keys.
-//      Otherwise a stranger could open an account in somebody's name and wait for its owner to fill it (pre-hijacking,
-//      https://www.usenix.org/conference/usenixsecurity22/presentation/sudhodanan)
+//      Unless the account's owner has shown us that they read this mailbox, nobody knows who opened it: all ways into it end,
+//      its password, its sessions, its keys. Otherwise a stranger could open an account in somebody's name and wait for its
+//      owner to fill it (pre-hijacking, https://www.usenix.org/conference/usenixsecurity22/presentation/sudhodanan)
 //   3. any other subject gets an account of its own; with the address if the issuer has verified it, else with one that no
 //      mail can reach (`.invalid`, RFC 2606): an address that nobody verified may be somebody else's
 import { hash } from "node:crypto";
@@ -37,7 +37,7 @@ export interface ExternalPeopleOptions {
   /** The hash of a password that nobody knows. */
   readonly unknownPassword: () => Promise<string>;
   /** Ends the sessions and keys of a user. */
-  readonly endAll: (user: string) => Promise<void>;
+  readonly endEverything: (user: string) => Promise<void>;
   /** Called with a line of the log about each account that was made or linked. */
   readonly say: (line: string) => void;
 }
@@ -70,29 +70,30 @@ export class ExternalPeople {
   }
 
   async #welcome(claims: ExternalClaims): Promise<string> {
-    const { database, clock, endAll, say } = this.#options;
+    const { database, clock, endEverything, say } = this.#options;
+    const { issuer, subject, email } = claims;
     const passwordHash = await this.#options.unknownPassword();
     // Before the link, so that a crash leaves no session of a stranger in an account that has its owner; and after it,
     // for a log-in by the old password meanwhile.
-    const opened = claims.email === undefined ? undefined : await this.#unlinked(claims.email);
-    if (opened) await endAll(opened.id);
-    const { user, isNew } = await database.transaction(
+    const owned = email === undefined ? undefined : await this.#unlinked(email);
+    if (owned && !owned.emailVerified) await endEverything(owned.id);
+    const { user, how } = await database.transaction(
       async trx => {
         const users = new Users({ knex: trx }, clock);
-        const found = claims.email === undefined ? undefined : await this.#unlinked(claims.email, trx);
-        if (found) await users.setPassword(found.id, passwordHash);
-        const taken = !found && claims.email !== undefined && (await users.byEmail(claims.email)) !== undefined;
-        const user = found ?? (await users.add(this.#newPerson(claims, taken, passwordHash)));
-        const { issuer, subject } = claims;
+        const found = email === undefined ? undefined : await this.#unlinked(email, trx);
+        const isTakenOver = found && !found.emailVerified;
+        if (isTakenOver) await users.setPassword(found.id, passwordHash);
+        const isTaken = !found && email !== undefined && (await users.byEmail(email)) !== undefined;
+        const address = isTaken ? undefined : email;
+        const user = found ?? (await users.add(this.#newPerson({ ...claims, email: address }, passwordHash)));
+        if (address !== undefined) await users.setEmailVerified(user.id);
         await trx("external_people").insert({ issuer, subject, user: user.id, linked_at: clock.now() });
-        return { user: user.id, isNew: !found };
+        return { user: user.id, how: !found ? "made" : isTakenOver ? "taken over" : "linked" };
       },
       { lock: "external-people" },
     );
-    if (!isNew) await endAll(user);
-    say(
-      `user ${user} ${isNew ? "made" : "linked, its password, sessions and keys ended,"} for a subject of ${claims.issuer}`,
-    );
+    if (how === "taken over") await endEverything(user);
+    say(`user ${user} ${how} at the first visit of a subject of ${issuer}`);
     return user;
   }
 
@@ -103,11 +104,15 @@ export class ExternalPeople {
     return linked ? undefined : owned;
   }
 
-  #newPerson({ issuer, subject, email, name }: ExternalClaims, taken: boolean, passwordHash: string) {
+  #newPerson({ issuer, subject, email, name }: ExternalClaims, passwordHash: string) {
     const unreachable = `${hash("sha256", `${issuer} ${subject}`).slice(0, UNREACHABLE_DIGITS)}@external.invalid`;
     const shown = name === undefined || name.length > limits.nameCharsMax ? undefined : normalText(name);
-    const address = taken || email === undefined ? unreachable : email;
-    return { email: address, name: shown || "Unnamed", roles: [...this.#options.registered], passwordHash };
+    return {
+      email: email ?? unreachable,
+      name: shown || "Unnamed",
+      roles: [...this.#options.registered],
+      passwordHash,
+    };
   }
 }
 

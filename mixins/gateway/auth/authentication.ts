@@ -64,13 +64,15 @@ export class Authenticator {
     try {
       if (!namesKey(token)) throw new errors.JWTInvalid("no key id");
       const { payload } = await this.#verifyWithKnownKeys(token);
-      const { sub, exp, roles, scope } = payload;
+      const { sub, exp, roles, scope, sid } = payload;
       if (scope !== undefined && typeof scope !== "string") throw new errors.JWTInvalid("scope");
       if (!sub || !Array.isArray(roles) || !roles.every(role => typeof role === "string"))
         throw new errors.JWTInvalid("claims");
-      // A role that this release does not know opens no route.
       const scopes = scope === undefined ? undefined : Object.freeze(scope.split(" ").filter(Boolean));
-      const user = Object.freeze({ id: sub, roles: Object.freeze(roles as Role[]), ...(scopes && { scopes }) });
+      const session = typeof sid === "string" ? { session: sid } : {};
+      // A role that this release does not know opens no route.
+      const known = Object.freeze(roles as Role[]);
+      const user = Object.freeze({ id: sub, roles: known, ...(scopes && { scopes }), ...session });
       return Object.freeze({ user, expiresAt: exp! * 1_000, token });
     } catch (error) {
       // A failure to fetch the keys is not the client's fault and is thrown as it is.

@@ -63,7 +63,7 @@ interface Places<P extends TProperties, Q extends TProperties, B extends TProper
 }
 interface Answers<A extends ActionName> {
   /** Default 200; 204 sends no body. */
-  readonly status?: 200 | 201 | 204;
+  readonly status?: 200 | 201 | 202 | 204;
   /** `Location` of the resource that was made. */
   readonly location?: (result: ResultOf<A>) => string;
   /** Default `no-store`. */

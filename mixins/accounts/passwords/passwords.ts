@@ -2,8 +2,8 @@
 // as a hash, and hashes run on the thread pool that files and DNS use too: a request that does not fit the queue is
 // refused at once.
 import { hash, verify } from "@node-rs/argon2";
-import { accountErrors } from "./errors.ts";
-import { limits } from "./limits.ts";
+import { accountErrors } from "../errors.ts";
+import { limits } from "../limits.ts";
 
 /** Argon2id, 19 MiB, two passes, one lane. */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };

@@ -1,0 +1,22 @@
+// An administrator's view of the signing keys, and their rotation on request.
+import type { AccountsParts } from "../parts.ts";
+
+export const keyActions = {
+  signingKeys: {
+    repeatable: true,
+    async handler(this: AccountsParts) {
+      return { keys: await this.signer.list() };
+    },
+  },
+
+  async rotateKeys(this: AccountsParts) {
+    return { keys: await this.signer.rotate() };
+  },
+
+  jwks: {
+    repeatable: true,
+    handler(this: AccountsParts) {
+      return this.signer.jwks();
+    },
+  },
+};

@@ -1,0 +1,94 @@
+// A password is changed by the person who knows it, or set anew by the one who reads the account's mailbox. Both end the
+// sessions of everybody else: the old password may be in other hands.
+import type { Context, ParamsOf } from "../../contract/index.ts";
+import { normalEmail } from "../email-keys.ts";
+import { accountErrors } from "../errors.ts";
+import type { AccountsParts } from "../parts.ts";
+import { noKey } from "../no-key.ts";
+import { personIn } from "../person-in.ts";
+import type { User } from "../users.ts";
+
+export const passwordActions = {
+  /** Counts as an attempt to log in: a stolen access token must not guess the password. */
+  async changePassword(this: AccountsParts, ctx: Context<ParamsOf<"accounts.changePassword">>) {
+    noKey(ctx);
+    const { currentPassword, newPassword } = ctx.params;
+    const { address } = ctx.meta;
+    const { id, session } = personIn(ctx);
+    const user = await this.users.byId(id);
+    if (!user) throw accountErrors.WRONG_PASSWORD({ field: "currentPassword" });
+    const { person } = user;
+    const attempt = await this.attempts.begin(normalEmail(person.email), address, () => this.known.has(user, address!));
+    const isRight = await this.passwords.verify(user.passwordHash, currentPassword).catch(async (error: unknown) => {
+      await attempt.undo();
+      throw error;
+    });
+    if (!isRight) throw accountErrors.WRONG_PASSWORD({ field: "currentPassword" });
+    await attempt.succeeded();
+    await this.strength.assertStrong("newPassword", newPassword, person);
+    const passwordHash = await this.passwords.hash(newPassword);
+    await endingSessions(this, id, session, () =>
+      this.database.transaction(async trx => {
+        const isSet = await this.users.within(trx).replaceHash(user, passwordHash);
+        // Another change was quicker: the password that was sent is not the current one any more.
+        if (!isSet) throw accountErrors.WRONG_PASSWORD({ field: "currentPassword" });
+        await this.mailedTokens.withdraw(id, "reset-password", trx);
+        await this.outbox.add({ kind: "password-changed", user: id }, trx);
+      }),
+    );
+    this.mails.wake();
+    if (address !== undefined) await this.known.remember({ person, passwordHash }, address);
+    return { changed: true };
+  },
+
+  /**
+   * Only writes down the address: whether it has an account is looked up afterwards, in the background. So neither the
+   * answer nor its time tells.
+   */
+  async forgotPassword(this: AccountsParts, ctx: Context<ParamsOf<"accounts.forgotPassword">>) {
+    const { email } = ctx.params;
+    if (await this.mailLimits.mayReset(normalEmail(email), ctx.meta.address)) {
+      await this.outbox.add({ kind: "reset-password", email });
+      this.mails.wake();
+    }
+    return { accepted: true };
+  },
+
+  async resetPassword(this: AccountsParts, ctx: Context<ParamsOf<"accounts.resetPassword">>) {
+    const { token, newPassword } = ctx.params;
+    // Asked before hashing, so that a made-up token costs little. The token is used up in the transaction.
+    const id = await this.mailedTokens.ownerOf(token, "reset-password");
+    const user = await this.users.byId(id);
+    if (!user) throw accountErrors.BAD_TOKEN({ field: "token" });
+    await this.strength.assertStrong("newPassword", newPassword, user.person);
+    const passwordHash = await this.passwords.hash(newPassword);
+    await endingSessions(this, id, undefined, () =>
+      this.database.transaction(async trx => {
+        await this.mailedTokens.use(token, "reset-password", trx);
+        const users = this.users.within(trx);
+        await users.setPassword(id, passwordHash);
+        // The token came by this mailbox.
+        await users.setEmailVerified(id);
+        await this.outbox.add({ kind: "password-changed", user: id }, trx);
+      }),
+    );
+    this.mails.wake();
+    return { changed: true };
+  },
+};
+
+/**
+ * Ends the user's sessions around a change: before it, so that a session store that is away refuses while nothing has
+ * changed; and after it, for log-ins with the old password that came in between.
+ */
+async function endingSessions(
+  accounts: AccountsParts,
+  user: User["person"]["id"],
+  except: string | undefined,
+  change: () => Promise<void>,
+): Promise<void> {
+  await accounts.sessions.endAll(user, except);
+  await change();
+  await accounts.sessions.endAll(user, except);
+  accounts.credentialsChanged(user);
+}

@@ -1,0 +1,58 @@
+import { expect, test } from "@jest/globals";
+import { PasswordStrength } from "./strength.ts";
+
+const strength = new PasswordStrength();
+const ada = { email: "ada.lovelace@example.com", name: "Ada King Lovelace" };
+const choose = (password: string) => strength.assertStrong("newPassword", password, ada);
+
+test.each([
+  ["a password of every leak", "password1"],
+  ["digits in a row", "12345678"],
+  ["a row of the keyboard", "qwertyuiop"],
+  ["a letter again and again", "aaaaaaaaaaaa"],
+  ["a word in disguise", "P4$$w0rd!"],
+  ["a leak with its ends decorated", "Password123!"],
+  ["the address", "ada.lovelace@example.com"],
+  ["the name", "adalovelace"],
+  ["the name in capitals with a year", "Lovelace1815"],
+  ["a short thing many times", "abcabcabcabcabcabcabcabcabcabcabc"],
+])("%s is refused, and the message says why", async (_name, password) => {
+  await expect(choose(password)).rejects.toMatchObject({
+    type: "WEAK_PASSWORD",
+    code: 422,
+    message: expect.stringMatching(/^is easy to guess: [a-z].*[^.]$/),
+    data: { errors: [{ field: "newPassword" }] },
+  });
+});
+
+test.each([
+  "correct horse",
+  "correct horse battery staple",
+  "pass caf\u00e9",
+  "Tr0ub4dor&3",
+  "\u{1f40e}\u{1f50b}\u{1f4ce}\u2714\u{1f40e}\u{1f50b}\u{1f4ce}!",
+  "kZ8#vq2Lm",
+])("%j is taken", async password => await choose(password));
+
+test("the same password in another form of Unicode gets the same answer", async () => {
+  await expect(choose("\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44\uff11")).rejects.toMatchObject({
+    type: "WEAK_PASSWORD",
+  });
+});
+
+test("the slowest passwords cost a few times as much as a usual one, however long they are", async () => {
+  const costOf = async (password: string) => {
+    const times: number[] = [];
+    for (let n = 0; n < 9; n++) {
+      const from = performance.now();
+      await choose(password).catch(() => {});
+      times.push(performance.now() - from);
+    }
+    return Math.min(...times);
+  };
+  await choose("correct horse");
+  const usual = await costOf("correct horse");
+  const slowest = ["4@8({[<63!1|l0$5+7%2", "1qaz2wsx", "p4$$w0rd!", "thequickbrownfoxjumpsoverthelazydog"];
+  // 9 ms to 3 ms on a quiet machine; 540 ms without the bounds.
+  for (const part of slowest) expect(await costOf(part.repeat(20).slice(0, 128))).toBeLessThan(20 * usual);
+});
