@@ -6,7 +6,7 @@ import { noKey } from "../no-key.ts";
 import { personIn } from "../person-in.ts";
 
 export const apiKeyActions = {
-  async createKey(this: Entrances, ctx: Context<ParamsOf<"accounts.createKey">>) {
+  async createApiKey(this: Entrances, ctx: Context<ParamsOf<"accounts.createApiKey">>) {
     noKey(ctx);
     const { id } = personIn(ctx);
     const made = await this.apiKeys.create(id, ctx.params);
@@ -14,15 +14,15 @@ export const apiKeyActions = {
     return made;
   },
 
-  keys: {
+  apiKeys: {
     repeatable: true,
-    async handler(this: Entrances, ctx: Context<ParamsOf<"accounts.keys">>) {
+    async handler(this: Entrances, ctx: Context<ParamsOf<"accounts.apiKeys">>) {
       if (!actsFor(ctx, ctx.params.user)) throw accountErrors.USER_NOT_FOUND({ field: "user" });
       return { rows: await this.apiKeys.list(ctx.params.user) };
     },
   },
 
-  async revokeKey(this: Entrances, ctx: Context<ParamsOf<"accounts.revokeKey">>) {
+  async revokeApiKey(this: Entrances, ctx: Context<ParamsOf<"accounts.revokeApiKey">>) {
     noKey(ctx);
     const { user, id } = ctx.params;
     if (!ctx.meta.user) throw callErrors.FORBIDDEN({ message: "only a person revokes keys" });

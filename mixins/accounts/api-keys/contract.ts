@@ -23,7 +23,7 @@ export type ApiKey = Static<typeof ApiKey>;
 export const keyContract = {
   actions: {
     /** Makes a key for the person who asks. Not repeatable: the key is in this answer alone. */
-    createKey: {
+    createApiKey: {
       params: {
         name: TextLine({ maxLength: 100 }),
         scopes: Type.Array(scope, { minItems: 1, maxItems: limits.apiKeyScopesMax, uniqueItems: true }),
@@ -32,13 +32,13 @@ export const keyContract = {
       returns: Type.Object({ ...ApiKey.properties, key: Type.String() }),
     },
     /** A person's keys, the newest first: to themselves and to administrators. */
-    keys: { params: { user: id }, returns: Type.Object({ rows: Type.Array(ApiKey) }) },
+    apiKeys: { params: { user: id }, returns: Type.Object({ rows: Type.Array(ApiKey) }) },
     /** Ends a person's key at once: for themselves and for administrators. */
-    revokeKey: { params: { user: id, id }, returns: Type.Object({ revoked: Type.Boolean() }) },
+    revokeApiKey: { params: { user: id, id }, returns: Type.Object({ revoked: Type.Boolean() }) },
   },
   mayRefuse: {
-    createKey: ["TOO_MANY_KEYS", "BAD_KEY_EXPIRY"],
-    keys: ["USER_NOT_FOUND"],
-    revokeKey: ["KEY_NOT_FOUND"],
+    createApiKey: ["TOO_MANY_KEYS", "BAD_KEY_EXPIRY"],
+    apiKeys: ["USER_NOT_FOUND"],
+    revokeApiKey: ["KEY_NOT_FOUND"],
   },
 } as const;
