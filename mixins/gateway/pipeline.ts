@@ -50,7 +50,7 @@ export async function passThrough(
     req,
     res,
     address,
-    caller: { user: ANONYMOUS, expiresAt: Infinity, token: "" },
+    caller: { user: ANONYMOUS, expiresAt: Infinity },
     request: NOTHING_READ,
     conditions: undefined,
   };

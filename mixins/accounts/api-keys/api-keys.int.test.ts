@@ -25,12 +25,12 @@ const whoami = (headers: Record<string, string>) => house.http("GET", "/whoami",
 const DAY = 86_400_000;
 
 test("a key is shown once, and opens the API as its owner, narrowed to its scopes, in either header", async () => {
-  const { status, json: made } = await make({ name: "till", scopes: ["notes:read", "orders:*"] });
+  const { status, json: made } = await make({ name: "till", scopes: ["notes:read", "books:*"] });
   expect(status).toBe(201);
   expect(made).toEqual({
     id: expect.stringMatching(/^[0-9a-f-]{36}$/),
     name: "till",
-    scopes: ["notes:read", "orders:*"],
+    scopes: ["notes:read", "books:*"],
     createdAt: expect.any(String),
     expiresAt: expect.any(String),
     key: expect.stringMatching(/^vk_[0-9a-f]{32}_[\w-]{43}_[0-9a-f]{8}$/),
@@ -38,10 +38,10 @@ test("a key is shown once, and opens the API as its owner, narrowed to its scope
   expect(Date.parse(made.expiresAt) - Date.parse(made.createdAt)).toBe(limits.apiKeyLifeMs);
   for (const headers of [{ authorization: `Bearer ${made.key}` }, { "x-api-key": made.key }]) {
     const { json } = await whoami(headers);
-    expect(json.user).toEqual({ id: person.id, roles: ["guest"], scopes: ["notes:read", "orders:*"] });
+    expect(json.user).toEqual({ id: person.id, roles: ["guest"], scopes: ["notes:read", "books:*"] });
   }
   const claims = decodeJwt(house.reached.at(-1)!.token!);
-  expect(claims).toMatchObject({ sub: person.id, scope: "notes:read orders:*", iss: "valence", aud: "valence" });
+  expect(claims).toMatchObject({ sub: person.id, scope: "notes:read books:*", iss: "valence", aud: "valence" });
   expect(claims.exp! - claims.iat!).toBe(limits.exchangedTokenSeconds);
   const listed = await house.http("GET", "/me/keys", { token: person.token });
   expect(listed.text).not.toContain(made.key.slice(36, 79));

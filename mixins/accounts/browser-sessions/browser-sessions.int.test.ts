@@ -49,7 +49,7 @@ describe("a log-in by a page", () => {
   });
 
   test("by https the cookie is bound to this host", async () => {
-    const secure = await startEntrances({ PUBLIC_URL: "https://shop.example.com" });
+    const secure = await startEntrances({ PUBLIC_URL: "https://notes.example.com" });
     try {
       await secure.person(ada);
       const { headers } = await secure.browser(ada);

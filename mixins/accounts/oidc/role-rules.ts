@@ -1,4 +1,4 @@
-// Which claims of an issuer's tokens give which roles: `groups=shop-admins:admin,realm_access.roles=clerk:clerk`. One rule
+// Which claims of an issuer's tokens give which roles: `groups=staff:clerk,realm_access.roles=boss:admin`. One rule
 // reads `<claim>=<value>:<role>`. The claim ends at the first `=` and the role begins after the last `:`, so that a claim may
 // be a URL, as some issuers demand, and a value may have colons. Dots lead into a claim that is an object; a claim that has
 // the whole name, dots included, comes first.

@@ -14,8 +14,11 @@ export interface Verified {
   readonly user: User;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
-  /** The access token of ours that says so: the client's own, or the one that its credential was exchanged for. */
-  readonly token: string;
+  /**
+   * The access token of ours that says so, which travels with the calls of this person: the client's own, or the one that
+   * its credential was exchanged for. Absent for a person who is not logged in.
+   */
+  readonly token?: string;
   /** Asks again whether the credential holds, for what outlives the token; absent for a token that the client sent. */
   readonly renew?: () => Promise<Verified>;
 }

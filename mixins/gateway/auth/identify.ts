@@ -13,7 +13,7 @@ export const identify =
     if (route.access !== "public") exchange.caller = await callers.identify(req);
     const { user, token } = exchange.caller;
     // Set before anything is refused: the log names the user of a request that lacks a role.
-    Object.assign(meta, { user, address, ...(token !== "" && { token }) });
+    Object.assign(meta, { user, address, ...(token !== undefined && { token }) });
     // A log-in is public: its session is told apart by the device. Other calls need not carry it along.
     const userAgent = req.headers["user-agent"];
     if (route.access === "public" && userAgent !== undefined)
