@@ -41,7 +41,7 @@ export class SqlBrowserSessions implements BrowserSessions {
     const { token: value } = await this.#sessions.open(user, client);
     return this.#database.transaction(async trx => {
       const token = trx("refresh_tokens").where({ hash: hashOf(value) });
-      const { family } = (await token.clone().first("family")) as Row;
+      const { family } = await token.clone().first<Row>("family");
       const expiresAt = (await this.#now(trx)) + limits.browserSessionMs;
       await trx("session_families").where({ id: family }).update({ ends_at: expiresAt });
       await token.update({ hash: sealed(value) });

@@ -64,8 +64,7 @@ export class ExternalPeople {
 
   async #known({ issuer, subject }: ExternalClaims): Promise<string | undefined> {
     const { knex } = this.#options.database;
-    const row = (await knex("external_people").where({ issuer, subject }).first("user")) as
-      { user: string } | undefined;
+    const row = await knex("external_people").where({ issuer, subject }).first<{ user: string } | undefined>("user");
     return row?.user;
   }
 

@@ -60,7 +60,7 @@ export async function startIssuer(people: Record<string, Record<string, unknown>
       clients,
       adapter: Nothing,
       ttl: { ClientCredentials: 600 },
-      jwks: { keys: [key.jwk as never] },
+      jwks: { keys: [key.jwk] },
       features: {
         devInteractions: { enabled: false },
         clientCredentials: { enabled: true },
@@ -75,7 +75,7 @@ export async function startIssuer(people: Record<string, Record<string, unknown>
           }),
         },
       },
-      extraTokenClaims: (_ctx, token) => people[(token as unknown as { clientId: string }).clientId] as never,
+      extraTokenClaims: (_ctx, token) => people[(token as unknown as { clientId: string }).clientId],
     });
     const handle = provider.callback();
     server.on("request", (req, res) => {
@@ -113,9 +113,7 @@ export async function startIssuer(people: Record<string, Record<string, unknown>
     sign(claims: JWTPayload = {}, header: object = {}, privateKey: CryptoKey | Uint8Array = key.privateKey) {
       const now = Math.floor(Date.now() / 1_000);
       const payload = { iss: issuer(), aud: AUDIENCE, sub: "forged", iat: now, exp: now + 300, ...claims };
-      return new SignJWT(payload)
-        .setProtectedHeader({ alg: "RS256", kid: key.kid, ...header } as never)
-        .sign(privateKey);
+      return new SignJWT(payload).setProtectedHeader({ alg: "RS256", kid: key.kid, ...header }).sign(privateKey);
     },
     leave,
     come: listen,

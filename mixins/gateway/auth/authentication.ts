@@ -19,6 +19,8 @@ export interface Verified {
    * its credential was exchanged for. Absent for a person who is not logged in.
    */
   readonly token?: string;
+  /** Id of the API key that the client sent, if it sent one. */
+  readonly keyId?: string;
   /** Asks again whether the credential holds, for what outlives the token; absent for a token that the client sent. */
   readonly renew?: () => Promise<Verified>;
 }
@@ -60,6 +62,14 @@ export class Authenticator {
     const verified = await this.check(token);
     this.#remember(key, verified);
     return verified;
+  }
+
+  /** Whether `authenticate` would answer without verifying anything. */
+  remembers(authorization: string | undefined): boolean {
+    const token = BEARER.exec(authorization ?? "")?.[1];
+    if (token === undefined || token.length > limits.tokenCharsMax) return false;
+    const known = this.#verified.get(hash("sha256", token, "base64url"));
+    return known !== undefined && known.cachedUntil > this.#clock.now();
   }
 
   /** As `verify`, for a token that its caller remembers. */

@@ -38,6 +38,22 @@ export class Callers {
   }
 
   /**
+   * Whether the request's credential was checked a moment ago, so that `identify` would answer without checking anything:
+   * its owner is no guesser. False for a request without one, or with a malformed one.
+   */
+  remembers(req: IncomingMessage): boolean {
+    try {
+      const credential = credentialOf(req, this.#parts);
+      if (credential === undefined) return false;
+      const { kind, text } = credential;
+      if (kind === "token") return this.#parts.authenticator.remembers(req.headers.authorization);
+      return this.#parts.exchanges.remembers(kind, text);
+    } catch {
+      return false;
+    }
+  }
+
+  /**
    * The user of a request. Refuses a missing, malformed, expired, revoked or forged credential (401: `UNAUTHENTICATED`,
    * `INVALID_TOKEN`, `INVALID_KEY`, `SESSION_ENDED`), and a change by cookie from a page of another site (403 `CSRF`).
    */
@@ -47,9 +63,11 @@ export class Callers {
     const { kind, text } = credential;
     if (kind === "token") return this.#parts.authenticator.verify(text);
     if (kind === "session") this.#parts.crossSite.refuse(req);
-    if (kind === "key" && apiKeyId(text) === undefined) throw gatewayErrors.INVALID_KEY();
+    const keyId = kind === "key" ? apiKeyId(text) : undefined;
+    if (kind === "key" && keyId === undefined) throw gatewayErrors.INVALID_KEY();
     try {
-      return await this.#parts.exchanges.of(kind, text);
+      const verified = await this.#parts.exchanges.of(kind, text);
+      return keyId === undefined ? verified : { ...verified, keyId };
     } catch (error) {
       if (isRefusal(error) && error.code === 401) throw REFUSED[kind]();
       throw error;

@@ -35,12 +35,18 @@ export class Exchanges {
 
   /** The user of a credential. Requests with the same one share an exchange; a refusal is not remembered. */
   of(kind: ExchangedKind, credential: string): Promise<Verified> {
-    const key = hash("sha256", `${kind} ${credential}`, "base64url");
+    const key = keyOf(kind, credential);
     const known = this.#known.get(key);
     if (known && renewsAt(known) > this.#clock.now()) return Promise.resolve(known);
     const running = this.#running.get(key) ?? this.#begin(key, kind, credential);
     this.#running.set(key, running);
     return running;
+  }
+
+  /** Whether `of` would answer without asking. */
+  remembers(kind: ExchangedKind, credential: string): boolean {
+    const known = this.#known.get(keyOf(kind, credential));
+    return known !== undefined && renewsAt(known) > this.#clock.now();
   }
 
   /** Forgets what is known of a user. */
@@ -64,6 +70,8 @@ export class Exchanges {
     return exchange;
   }
 }
+
+const keyOf = (kind: ExchangedKind, credential: string): string => hash("sha256", `${kind} ${credential}`, "base64url");
 
 /** Milliseconds since the epoch: the token has to outlive the calls that it travels with. */
 export const renewsAt = ({ expiresAt }: Pick<Verified, "expiresAt">): number => expiresAt - limits.exchangeMarginMs;

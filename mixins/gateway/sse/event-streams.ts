@@ -13,7 +13,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "moleculer";
-import type { Meta } from "../../contract/index.ts";
 import type { Refusal, Clock } from "../../kernel/index.ts";
 import type { Verified } from "../auth/authentication.ts";
 import { gatewayErrors } from "../errors.ts";
@@ -73,7 +72,7 @@ export class EventStreams {
       this.#open.delete(stream);
     });
     const { caller, ctx } = reader;
-    const watch = new CallerWatch(caller, { clock: this.#clock, meta: ctx.meta as Meta, end: () => stream.expire() });
+    const watch = new CallerWatch(caller, { clock: this.#clock, meta: ctx.meta, end: () => stream.expire() });
     this.#watches.set(stream, watch);
     try {
       await stream.run();
