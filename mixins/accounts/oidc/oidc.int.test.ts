@@ -2,7 +2,7 @@
 import { createHmac } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import { decodeJwt, decodeProtectedHeader, exportSPKI, importJWK, type CryptoKey, type JWTPayload } from "jose";
+import { decodeJwt, decodeProtectedHeader, exportSPKI, importJWK, type CryptoKey } from "jose";
 import { ada, startEntrances, type Entered } from "../entrances.fixture.ts";
 import { limits } from "../limits.ts";
 import { AUDIENCE, newIssuerKey, startIssuer, type RunningIssuer } from "./issuer.fixture.ts";
@@ -107,7 +107,7 @@ describe("a forged token", () => {
     expect(fetched).toBe(0);
   });
 
-  test.each<[string, JWTPayload, object]>([
+  test.each<[string, Record<string, unknown>, object]>([
     ["for another audience", { aud: "https://other.example.com" }, {}],
     ["for no audience", { aud: undefined }, {}],
     ["without an end", { exp: undefined }, {}],
