@@ -14,12 +14,6 @@ export const accountErrors = defineErrors({
     says: "the key, the session or the issuer's token is unknown, has expired or was revoked",
     todo: "log in again, or make another key",
   },
-  ISSUER_UNAVAILABLE: {
-    status: 503,
-    retryAfterMs: 5_000,
-    says: "the issuer of this token cannot be reached, so the token cannot be checked",
-    todo: "repeat the request later, with the same token; operators: see `OIDC_ISSUER`",
-  },
   KEY_NOT_FOUND: { status: 404, says: "there is no such API key", todo: "see `GET /me/keys`" },
   TOO_MANY_KEYS: {
     status: 409,

@@ -93,6 +93,12 @@ export const gatewayErrors = defineErrors({
     says: "the session of this cookie has ended",
     todo: "log in again (`POST /session`)",
   },
+  ISSUER_UNAVAILABLE: {
+    status: 503,
+    retryAfterMs: 5_000,
+    says: "the issuer of this token cannot be reached, so the token cannot be checked",
+    todo: "repeat the request later, with the same token; operators: see `OIDC_ISSUER`",
+  },
   CSRF: {
     status: 403,
     says: "this request comes from a page of another site",

@@ -16,5 +16,5 @@ export const exchangeContract = {
       returns: Type.Object({ token: Type.String() }),
     },
   },
-  mayRefuse: { exchange: ["BAD_CREDENTIAL", "ISSUER_UNAVAILABLE", "BUSY"] },
+  mayRefuse: { exchange: ["BAD_CREDENTIAL", "BUSY"] },
 } as const;

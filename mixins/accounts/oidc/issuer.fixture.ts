@@ -110,7 +110,11 @@ export async function startIssuer(people: Record<string, Record<string, unknown>
       return access_token;
     },
     /** A token that is signed as the issuer signs, with any header and claims; what is undefined is left out. */
-    sign(claims: Record<string, unknown> = {}, header: object = {}, privateKey: CryptoKey | Uint8Array = key.privateKey) {
+    sign(
+      claims: Record<string, unknown> = {},
+      header: object = {},
+      privateKey: CryptoKey | Uint8Array = key.privateKey,
+    ) {
       const now = Math.floor(Date.now() / 1_000);
       const payload = { iss: issuer(), aud: AUDIENCE, sub: "forged", iat: now, exp: now + 300, ...claims };
       return new SignJWT(payload).setProtectedHeader({ alg: "RS256", kid: key.kid, ...header }).sign(privateKey);

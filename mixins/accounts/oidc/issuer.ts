@@ -7,7 +7,7 @@
 // throws away a token that is good.
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload } from "jose";
 import type { ServiceBroker } from "moleculer";
-import { gatewayEnvironment } from "../../gateway/index.ts";
+import { gatewayEnvironment, gatewayErrors } from "../../gateway/index.ts";
 import { EMAIL, isRetryable, systemClock, type Clock } from "../../kernel/index.ts";
 import { accountsEnvironment } from "../environment.ts";
 import { accountErrors } from "../errors.ts";
@@ -80,7 +80,7 @@ export class Issuer {
       if (isOfToken(error))
         throw accountErrors.BAD_CREDENTIAL({ message: "the issuer's token is invalid or has expired" });
       // A key of the issuer that cannot be used: its answer is at fault, as when there is none.
-      throw isRetryable(error) ? error : accountErrors.ISSUER_UNAVAILABLE({ cause: error });
+      throw isRetryable(error) ? error : gatewayErrors.ISSUER_UNAVAILABLE({ cause: error });
     }
   }
 
@@ -106,7 +106,7 @@ export class Issuer {
       return await keys(header, jws);
     } catch (error) {
       if (isOfToken(error)) throw error;
-      throw accountErrors.ISSUER_UNAVAILABLE({ cause: error });
+      throw gatewayErrors.ISSUER_UNAVAILABLE({ cause: error });
     }
   }
 
@@ -134,7 +134,7 @@ export class Issuer {
   /** An issuer whose discovery fails may still serve its keys where they have been. */
   #lastKnown(cause?: unknown): Keys {
     if (this.#discovered) return this.#discovered.keys;
-    throw accountErrors.ISSUER_UNAVAILABLE({ cause });
+    throw gatewayErrors.ISSUER_UNAVAILABLE({ cause });
   }
 
   /** Where the keys are, by the issuer's own document. */
