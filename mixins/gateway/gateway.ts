@@ -9,6 +9,7 @@ import type { JSONWebKeySet } from "jose";
 import { listensAt, nodeEnvironment, stopsFirst, stopTimeLeft, systemClock } from "../kernel/index.ts";
 import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../stream/index.ts";
 import { Admission } from "./admission/admission.ts";
+import { apiKeyId } from "./auth/api-key.ts";
 import { Authenticator } from "./auth/authentication.ts";
 import { Callers } from "./auth/callers.ts";
 import type { ExchangedKind } from "./auth/credential.ts";
@@ -20,6 +21,7 @@ import { addressOf } from "./http/address.ts";
 import { sendProblem, toProblem } from "./http/problem.ts";
 import { guardRequests, pathOf, requestId, type Handler } from "./http/request-guard.ts";
 import { gatewayEnvironment } from "./environment.ts";
+import { gatewayErrors } from "./errors.ts";
 import { HttpServer } from "./http/server.ts";
 import { CLIENT_LEFT, methodsOf, routeOf, Router, type RouterService } from "./moleculer-web.ts";
 import { HttpMetrics } from "./observability/metrics.ts";
@@ -115,8 +117,10 @@ export const Gateway = ({
     const fetchKeys = () => broker.call<JSONWebKeySet, object>(keys, {});
     const authenticator = new Authenticator({ fetchKeys, issuer: TOKEN_ISSUER, clock: systemClock });
     const exchanged = async (kind: ExchangedKind, credential: string) => {
+      const keyId = kind === "key" ? apiKeyId(credential) : undefined;
+      if (kind === "key" && keyId === undefined) throw gatewayErrors.INVALID_KEY();
       const { token } = await broker.call<{ token: string }, object>(exchange, { kind, credential });
-      return authenticator.check(token);
+      return { ...(await authenticator.check(token)), ...(keyId !== undefined && { keyId }) };
     };
     this.exchanges = new Exchanges(exchanged, systemClock);
     const cookies = new SessionCookies(sessions, PUBLIC_URL);

@@ -3,7 +3,6 @@
 import type { IncomingMessage } from "node:http";
 import { isRefusal } from "../../kernel/index.ts";
 import { gatewayErrors } from "../errors.ts";
-import { apiKeyId } from "./api-key.ts";
 import type { Authenticator, Verified } from "./authentication.ts";
 import { credentialOf, type ExchangedKind } from "./credential.ts";
 import type { CrossSite } from "./cross-site.ts";
@@ -63,11 +62,8 @@ export class Callers {
     const { kind, text } = credential;
     if (kind === "token") return this.#parts.authenticator.verify(text);
     if (kind === "session") this.#parts.crossSite.refuse(req);
-    const keyId = kind === "key" ? apiKeyId(text) : undefined;
-    if (kind === "key" && keyId === undefined) throw gatewayErrors.INVALID_KEY();
     try {
-      const verified = await this.#parts.exchanges.of(kind, text);
-      return keyId === undefined ? verified : { ...verified, keyId };
+      return await this.#parts.exchanges.of(kind, text);
     } catch (error) {
       if (isRefusal(error) && error.code === 401) throw REFUSED[kind]();
       throw error;
