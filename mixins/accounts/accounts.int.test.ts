@@ -306,12 +306,11 @@ test("no action makes an administrator unless an administrator asks, and one set
   const call = await start();
   const names = brokers[0]!.registry.getActionList({}).map(({ name }) => name);
   expect(names.filter(name => name.startsWith("accounts.")).toSorted()).toEqual(
-    [
-      ...["apiKeys", "changePassword", "closeSession", "createApiKey", "endSession", "endSessions", "exchange"],
-      ...["forgotPassword", "get", "jwks", "list", "login", "logout", "openSession", "readSession", "refresh"],
-      ...["register", "resetPassword", "revokeApiKey", "rotateKeys", "sendVerification", "sessions", "setRoles"],
-      ...["signingKeys", "verifyEmail"],
-    ].map(name => `accounts.${name}`),
+    `apiKeys changePassword closeSession createApiKey endSession endSessions exchange forgotPassword get jwks list login
+      logout openSession readSession refresh register resetPassword revokeApiKey rotateKeys sendVerification sessions
+      setRoles signingKeys verifyEmail`
+      .split(/\s+/)
+      .map(name => `accounts.${name}`),
   );
   const { id } = await register(call);
   const grant = (meta: object) => call("accounts.setRoles", { id, roles: ["admin"] }, { meta: { ...meta } });

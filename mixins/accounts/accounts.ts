@@ -1,9 +1,7 @@
-// Users, log-in and the keys that sign access tokens, as one service schema. Passwords, hashes and refresh tokens never reach a
-// log or an error.
-import { join } from "node:path";
+// Users, log-in and roles, as one service schema; keys, sessions, passwords and mails have a folder each. Passwords, hashes and
+// tokens never reach a log or an error.
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { defineService, oneOfPageAndCursor, type Context } from "../contract/index.ts";
-import { databaseEnvironment } from "../database/index.ts";
 import { Sql } from "../database/mixin.ts";
 import { gatewayEnvironment } from "../gateway/index.ts";
 import { announce, Misconfigured, nodeEnvironment, systemClock } from "../kernel/index.ts";
@@ -38,11 +36,9 @@ import { LoginAttempts, type Attempt } from "./login-attempts.ts";
 import { keyActions } from "./keys/key-actions.ts";
 import { keyRotation } from "./keys/key-table.ts";
 import { SigningKeys } from "./keys/signing-keys.ts";
-import { fileCarrier, smtpCarrier } from "./mail/carriers.ts";
-import { MailLimits } from "./mail/mail-limits.ts";
-import { MailLoop } from "./mail/mail-loop.ts";
-import { MailedTokens, mailedTokenTable } from "./mail/mailed-tokens.ts";
-import { Outbox, outboxTable } from "./mail/outbox.ts";
+import { mailedTokenTable } from "./mail/mailed-tokens.ts";
+import { openMails } from "./mail/open-mails.ts";
+import { outboxTable } from "./mail/outbox.ts";
 import { verificationActions } from "./mail/verification-actions.ts";
 import type { AccountsParts } from "./parts.ts";
 import { passwordActions } from "./passwords/password-actions.ts";
@@ -102,6 +98,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       this.issuer = issuerOf(this.broker, rolesDeclared(contract));
     },
     async started() {
+      const say = (line: string): void => this.logger.warn(line);
       const redis = redisOf(this.broker);
       await redis?.tried;
       this.users = new Users(this.database, systemClock);
@@ -119,12 +116,13 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         database: this.database,
         issuer: gatewayEnvironment.of(this.broker).TOKEN_ISSUER,
         everyMs: days(accountsEnvironment.of(this.broker).KEY_ROTATION_DAYS),
-        say: line => this.logger.warn(line),
+        say,
       });
       await this.signer.open();
       openEntrances(this as unknown as Accounts, { redis, registered });
       if (firstAdministrator(this.broker)) await this.makeFirstAdministrator();
-      this.startMails(counter);
+      const { broker, database, users } = this;
+      Object.assign(this, openMails({ broker, database, users, counter, say }));
     },
     async stopped() {
       await (this as unknown as Partial<Accounts>).mails?.stop();
@@ -134,27 +132,6 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       ...entranceMethods,
       logIn(credentials: { email: string; password: string }, address: string | undefined): Promise<Person> {
         return logIn(this as unknown as Accounts, credentials, address);
-      },
-
-      startMails(counter: (name: string, windowMs: number) => Counter): void {
-        const { SMTP_URL, MAIL_FROM: from } = accountsEnvironment.of(this.broker);
-        const { DATA_DIR } = databaseEnvironment.of(this.broker);
-        this.mailLimits = new MailLimits({
-          byAccount: counter("mails", limits.mailsPerAccountWindowMs),
-          byAddress: counter("resets-by-address", limits.resetsPerAddressWindowMs),
-        });
-        this.outbox = new Outbox(this.database);
-        this.mailedTokens = new MailedTokens(this.database);
-        this.mails = new MailLoop({
-          outbox: this.outbox,
-          users: this.users,
-          tokens: this.mailedTokens,
-          carrier: SMTP_URL === undefined ? fileCarrier(join(DATA_DIR, "mail")) : smtpCarrier(SMTP_URL),
-          from,
-          publicUrl: gatewayEnvironment.of(this.broker).PUBLIC_URL,
-          say: line => this.logger.warn(line),
-        });
-        this.mails.start();
       },
 
       /** Only the first of several workers makes the administrator: each would make up another password. */

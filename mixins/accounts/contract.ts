@@ -145,8 +145,11 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
       verifyEmail: { params: { token: mailedToken }, returns: Type.Object({ verified: Type.Boolean() }) },
       /** The keys of access tokens, the newest first. */
       signingKeys: { params: {}, returns: Keys },
-      /** Publishes a key that signs in ten minutes. Until then a repetition changes nothing. Nobody is logged out. */
-      rotateKeys: { params: {}, returns: Keys },
+      /**
+       * Publishes a key that signs in ten minutes. Until then a repetition changes nothing. Nobody is logged out. `stolen`: the
+       * new key signs at once, and those before it verify nothing any more; clients refresh their access tokens.
+       */
+      rotateKeys: { params: { stolen: Type.Optional(Type.Boolean()) }, returns: Keys },
       ...keyContract.actions,
       ...browserSessions.actions,
       ...exchangeContract.actions,

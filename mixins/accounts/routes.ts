@@ -1,6 +1,5 @@
 // The HTTP routes of accounts: registering, logging in, and an administrator's changes to people. They are the same for
 // every domain; its contract declares the roles.
-import Type from "typebox";
 import type { AccountsContract } from "./contract.ts";
 import { route, type Route } from "../gateway/index.ts";
 import { keyRoutes } from "./api-keys/routes.ts";
@@ -13,7 +12,7 @@ import { browserSessionRoutes } from "./browser-sessions/routes.ts";
 export function accountRoutes(contract: AccountsContract): Route[] {
   const { actions } = contract;
   const { register, login, refresh, logout, get, list, setRoles } = actions;
-  const { endSession, changePassword, forgotPassword, resetPassword, verifyEmail } = actions;
+  const { endSession, endSessions, changePassword, forgotPassword, resetPassword, verifyEmail, rotateKeys } = actions;
   return [
     route("POST /auth/register", "accounts.register", {
       summary: "Open an account",
@@ -60,8 +59,8 @@ export function accountRoutes(contract: AccountsContract): Route[] {
     }),
     route("DELETE /me/sessions", "accounts.endSessions", {
       summary: "End all sessions of the user; with `others=true` all but the one that asks",
-      query: { others: Type.Optional(Type.Enum(["true", "false"])) },
-      params: ({ query }) => ({ others: query.others === "true" }),
+      query: endSessions.params,
+      params: ({ query }) => query,
       status: 204,
     }),
     route("POST /me/password", "accounts.changePassword", {
@@ -129,9 +128,10 @@ export function accountRoutes(contract: AccountsContract): Route[] {
       params: () => ({}),
     }),
     route("POST /ops/keys/rotate", "accounts.rotateKeys", {
-      summary: "Publish a key that signs in ten minutes; nobody is logged out",
+      summary: "Publish a key that signs in ten minutes; with `stolen` one that replaces all others at once",
       access: "admin",
-      params: () => ({}),
+      body: rotateKeys.params,
+      params: ({ body }) => body,
     }),
     ...keyRoutes(),
     ...browserSessionRoutes(contract),

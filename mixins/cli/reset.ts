@@ -5,6 +5,7 @@ import { existsSync, globSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { parseArgs } from "node:util";
+import { mailFolder } from "../accounts/mail/open-mails.ts";
 import { APPLICATION_ID, databaseEnvironment, locationOf } from "../database/index.ts";
 import type { Environment } from "../kernel/index.ts";
 import { UsageError, type Command } from "./command.ts";
@@ -14,7 +15,7 @@ const HELP = `Removes the embedded databases that the environment names, so that
 
   npx valence reset
 
-Removes only files with the services' own tables, and none while a node runs on them. Postgres and Redis stay as they are.`;
+Removes only files with the services' own tables, and the mails beside them; nothing while a node runs on them. Postgres and Redis stay as they are.`;
 
 const SQLITE_BUSY = 5;
 const SIDE_FILES = ["", "-wal", "-shm", "-journal"];
@@ -36,8 +37,16 @@ async function main(args: string[]): Promise<void> {
   if (busy.length > 0) throw new UsageError(`Nothing removed: a node is running on ${busy.join(", ")}. Stop it first.`);
   for (const file of databases) for (const suffix of SIDE_FILES) rmSync(file + suffix, { force: true });
   const { DATA_DIR } = databaseEnvironment.of(environment);
+  removeMails(mailFolder(DATA_DIR));
   if (existsSync(DATA_DIR) && readdirSync(DATA_DIR).length === 0) rmdirSync(DATA_DIR);
   console.log(databases.length > 0 ? `Removed ${databases.join(", ")}.` : "Nothing to remove.");
+}
+
+/** Mails to people whose accounts are gone; files of another name stay, and with them the folder. */
+function removeMails(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const name of globSync("[0-9a-f]*-*-*-*-*.eml", { cwd: folder })) rmSync(join(folder, name));
+  if (readdirSync(folder).length === 0) rmdirSync(folder);
 }
 
 /** The services' databases, and the marked files that a service keeps beside its own in the data folder. */

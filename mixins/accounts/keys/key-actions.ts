@@ -1,4 +1,5 @@
 // An administrator's view of the signing keys, and their rotation on request.
+import type { Context, ParamsOf } from "../../contract/index.ts";
 import type { AccountsParts } from "../parts.ts";
 
 export const keyActions = {
@@ -9,8 +10,8 @@ export const keyActions = {
     },
   },
 
-  async rotateKeys(this: AccountsParts) {
-    return { keys: await this.signer.rotate() };
+  async rotateKeys(this: AccountsParts, { params }: Context<ParamsOf<"accounts.rotateKeys">>) {
+    return { keys: await (params.stolen ? this.signer.replace() : this.signer.rotate()) };
   },
 
   jwks: {

@@ -1,6 +1,6 @@
 // Rotation of the signing keys on a real database, with a clock that the test moves.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify, type JSONWebKeySet } from "jose";
+import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from "jose";
 import type { Database } from "../../database/index.ts";
 import { locationOf } from "@valence/runtime/database";
 import { migrate, openDatabase } from "../../database/mixin.ts";
@@ -52,7 +52,7 @@ const ada = { id: "ada", roles: ["guest"] };
 const kidOf = (token: string) => decodeProtectedHeader(token).kid;
 const kidsOf = async (keys: SigningKeys) => (await keys.jwks()).keys.map(({ kid }) => kid);
 const verifies = async (token: string, keys: SigningKeys) => {
-  const set = createLocalJWKSet((await keys.jwks()) as unknown as JSONWebKeySet);
+  const set = createLocalJWKSet(await keys.jwks());
   return jwtVerify(token, set, { algorithms: ["ES256"], currentDate: new Date(decodeJwt(token).iat! * 1_000) });
 };
 
@@ -139,6 +139,19 @@ test("an administrator need not wait for the calendar: a key that is published s
   expect(published).toMatchObject({ kid: waiting, signsFrom: "2026-01-30T00:10:00.000Z" });
   pass(limits.keyPublishedMs - 60_000);
   expect(kidOf(await keys.sign(ada))).toBe(waiting);
+});
+
+test("after a theft one key replaces all others at once, at every node within half a minute", async () => {
+  const [{ keys: here }, { keys: there }] = [await node(), await node()];
+  const stolen = await here.sign(ada);
+  await here.rotate();
+  const [only, ...others] = await here.replace();
+  expect([only!.state, others]).toEqual(["signing", []]);
+  await expect(verifies(stolen, here)).rejects.toMatchObject({ code: "ERR_JWKS_NO_MATCHING_KEY" });
+  pass(limits.keysReadMs);
+  await expect(verifies(stolen, there)).rejects.toMatchObject({ code: "ERR_JWKS_NO_MATCHING_KEY" });
+  expect(kidOf(await there.sign(ada))).toBe(only!.kid);
+  expect(await database.knex("signing_keys").pluck("kid")).toEqual([only!.kid]);
 });
 
 test("a private key is in no answer", async () => {

@@ -114,6 +114,20 @@ export class SigningKeys {
     return this.list();
   }
 
+  /**
+   * Replaces every key at once, for one that was stolen: tokens of before verify nothing as soon as verifiers have fetched
+   * the keys. Sessions stay: their refresh tokens are no signatures.
+   */
+  async replace(): Promise<SigningKey[]> {
+    const pair = await newKeyPair();
+    await this.#inTurn(async (trx, now) => {
+      await trx("signing_keys").delete();
+      await addKey(trx, { ...pair, publishedAt: now, signsFrom: now });
+    });
+    this.#options.say(`signing key ${pair.kid} replaces all others at once`);
+    return this.list();
+  }
+
   /** The keys and their times, the newest first, as the table has them now. */
   async list(): Promise<SigningKey[]> {
     await this.#read();

@@ -82,7 +82,8 @@ const messageOf = ({ id, from, to, date, subject, text, html }: Mail): SendMailO
   headers: { "Auto-Submitted": "auto-generated" },
 });
 
-interface SmtpError extends Error {
+/** An error of the mail library; `command` is absent in every other error. */
+export interface SmtpError extends Error {
   readonly code?: string;
   /** The step of the protocol, `RCPT TO`; `API` before any. */
   readonly command?: string;

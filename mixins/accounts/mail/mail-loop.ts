@@ -3,11 +3,10 @@
 //
 // The token of a mail is made when the mail is sent, so that it lies in no table. An attempt that is repeated sends
 // another token under the same Message-ID; both work until one is used.
-import type { Database } from "../../database/index.ts";
 import { Pause, rfc3339 } from "../../kernel/index.ts";
 import { limits } from "../limits.ts";
 import type { User, Users } from "../users.ts";
-import { MailRefused, reasonOf, type MailCarrier } from "./carriers.ts";
+import { MailRefused, reasonOf, type MailCarrier, type SmtpError } from "./carriers.ts";
 import type { MailedTokens, Purpose } from "./mailed-tokens.ts";
 import type { DueMail, Outbox } from "./outbox.ts";
 import { mailOf } from "./templates.ts";
@@ -38,8 +37,8 @@ export class MailLoop {
   #isStopped = false;
   #running: Promise<void> | undefined;
   #forgottenAt = -Infinity;
-  /** The last trouble that was told: an outage is one line, not one a minute. */
-  #trouble = "";
+  /** The last trouble of each that was told: an outage is one line, not one a minute. */
+  readonly #told = { database: "", server: "" };
 
   constructor(options: MailLoopOptions) {
     this.#options = options;
@@ -66,7 +65,7 @@ export class MailLoop {
     while (!this.#isStopped) {
       this.#isWoken = false;
       const waitMs = await this.#turn().catch((error: Error) => {
-        this.#tell(`mails wait: ${error.message}`);
+        this.#tell("database", error.message);
         return limits.mailPollMs;
       });
       if (!this.#isWoken && !this.#isStopped) await this.#pause.wait(waitMs);
@@ -81,7 +80,9 @@ export class MailLoop {
       this.#forgottenAt = performance.now();
     }
     const mails = await outbox.claim(limits.mailsAtOnce);
-    await Promise.all(mails.map(mail => this.#deliver(mail)));
+    const deliveries = await Promise.allSettled(mails.map(mail => this.#deliver(mail)));
+    for (const delivery of deliveries) if (delivery.status === "rejected") throw delivery.reason;
+    this.#told.database = "";
     return Math.min((await outbox.nextInMs()) ?? Infinity, limits.mailPollMs);
   }
 
@@ -94,12 +95,12 @@ export class MailLoop {
       if (error instanceof MailRefused) {
         await outbox.failed(mail.id, reason);
         this.#options.say(`mail ${mail.id} (${mail.kind}) is refused for good; the row in \`mails\` has the reason`);
-      } else if (await outbox.later(mail, reason)) this.#tell(`mails wait: ${codeOf(error)}`);
+      } else if (await outbox.later(mail, reason)) this.#tell("server", codeOf(error));
       else this.#options.say(`mail ${mail.id} (${mail.kind}) is given up after a day: ${codeOf(error)}`);
       return;
     }
     await outbox.sent(mail.id);
-    this.#trouble = "";
+    this.#told.server = "";
   }
 
   /** Does nothing for an address without an account, whose request was answered as any other. */
@@ -119,15 +120,14 @@ export class MailLoop {
     return user === undefined ? users.byEmail(email ?? "") : users.byId(user);
   }
 
-  #tell(trouble: string): void {
-    if (trouble !== this.#trouble) this.#options.say(trouble);
-    this.#trouble = trouble;
+  #tell(where: "database" | "server", trouble: string): void {
+    if (trouble !== this.#told[where]) this.#options.say(`mails wait: ${trouble}`);
+    this.#told[where] = trouble;
   }
 }
 
 /** For the log: the words of a mail server repeat the address. */
 const codeOf = (error: unknown): string => {
-  const { code, responseCode } = error as { code?: unknown; responseCode?: unknown };
-  const parts = [code, responseCode].filter(part => part !== undefined).map(String);
-  return parts.length > 0 ? `the mail server, ${parts.join(" ")}` : (error as Error).message;
+  const { message, command, code, responseCode } = error as SmtpError;
+  return command === undefined ? message : `the mail server, ${[code, responseCode].filter(Boolean).join(" ")}`;
 };

@@ -1,7 +1,7 @@
 // Mails over a real mail server: delivered, put off, refused, away, and a node that is killed in between.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
@@ -241,6 +241,16 @@ test("without a server each mail is a file that only its owner can read, and so 
   const mail = await readFile(join(folder, name!), "utf8");
   expect(mail).toContain("Subject: Verify your e-mail address");
   await call("accounts.verifyEmail", { token: tokenIn(mail) });
+});
+
+test("a folder that cannot be written is told by name, and mails wait for it", async () => {
+  const folder = join(databases.folder, "mail");
+  await writeFile(folder, "");
+  const { call, warned } = await start();
+  await call("accounts.register", ada);
+  await until("it is told", () => warned.some(line => /^mails wait: E[A-Z]+: .*mail'/.test(line)));
+  await rm(folder);
+  await until("it is written", async () => (await readdir(folder).catch(() => [])).some(name => name.endsWith(".eml")));
 });
 
 test("a mail that cannot be sent for a day is given up", async () => {

@@ -81,9 +81,12 @@ const resetToken = async () => {
 const reset = (token: string, newPassword = NEW) => call("accounts.resetPassword", { token, newPassword });
 
 test("a password is changed by the person who knows it; their other sessions end, and they are told by mail", async () => {
-  await register();
+  const { id } = await register();
   const [here, there] = [await login(), await login()];
   await call("accounts.changePassword", { currentPassword: ada.password, newPassword: NEW }, as(here));
+  expect(warned).toEqual([
+    expect.stringMatching(`^the password of user ${id} was changed, from 192.0.2.1, request [\\w-]+$`),
+  ]);
   await expect(refreshes(there)).rejects.toMatchObject(gone);
   await refreshes(here);
   await expect(login()).rejects.toMatchObject({ type: "BAD_CREDENTIALS" });
@@ -202,10 +205,11 @@ test("a request for an unknown address is answered alike, in the same time, and 
     }
     return times.toSorted((a, b) => a - b)[20]!;
   };
-  for (let n = 0; n < 40; n++)
-    await database.knex("users").insert({
-      ...{ id: newId(), email: `known${n}@example.com`, name: "K", roles: "[]", password_hash: "", created_at: "" },
-    });
+  const row = { name: "K", roles: "[]", password_hash: "", created_at: "" };
+  for (let n = 0; n < 41; n++)
+    await database
+      .knex("users")
+      .insert({ ...row, id: newId(), email: `known${n}@example.com`, email_key: `known${n}@example.com` });
   await medianMs(n => `warm${n}@example.com`);
   const [known, unknown] = [
     await medianMs(n => `known${n}@example.com`),

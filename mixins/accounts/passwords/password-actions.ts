@@ -37,6 +37,7 @@ export const passwordActions = {
       }),
     );
     this.mails.wake();
+    this.logger.warn(changeLine("was changed", id, ctx));
     if (address !== undefined) await this.known.remember({ person, passwordHash }, address);
     return { changed: true };
   },
@@ -73,9 +74,14 @@ export const passwordActions = {
       }),
     );
     this.mails.wake();
+    this.logger.warn(changeLine("was set anew by a mailed token", id, ctx));
     return { changed: true };
   },
 };
+
+/** The line of the log: `the password of user 5f2d… was changed, from 192.0.2.1, request …` */
+const changeLine = (how: string, user: string, { meta: { address }, requestID }: Context): string =>
+  `the password of user ${user} ${how}, from ${address ?? "another service"}, request ${String(requestID)}`;
 
 /**
  * Ends the user's sessions around a change: before it, so that a session store that is away refuses while nothing has

@@ -38,7 +38,7 @@ async function load(): Promise<ZxcvbnFactory> {
 }
 
 /** By code points: half of a surrogate pair is no character. */
-const headOf = (text: string): string => [...text].slice(0, limits.scoredCharsMax).join("");
+const headOf = (text: string): string => Array.from(text).slice(0, limits.scoredCharsMax).join("");
 
 /** The address, its parts, the name and its words; parts of one or two letters are in every password. */
 const wordsOf = ({ email, name }: { email: string; name: string }): string[] =>

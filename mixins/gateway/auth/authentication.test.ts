@@ -72,3 +72,14 @@ test("keys that cannot be fetched are not the client's fault", async () => {
   state.down = false;
   expect(await ask(await signer.sign(claims))).toBe("ann");
 });
+
+test("the user has the session that the token names, and none when it names none", async () => {
+  const signer = await newSigner("key-1");
+  const clock = { now: () => Date.now(), monotonic: () => 0 };
+  const verifier = new Authenticator({ issuer: ISSUER, clock, fetchKeys: async () => ({ keys: [signer.jwk] }) });
+  const userOf = async (more: object) =>
+    (await verifier.authenticate(`Bearer ${await signer.sign({ ...claims, ...more })}`)).user;
+  expect(await userOf({ sid: "session-1" })).toEqual({ id: "ann", roles: ["reader"], session: "session-1" });
+  for (const more of [{}, { sid: 7 }, { sid: null }])
+    expect(await userOf(more)).toEqual({ id: "ann", roles: ["reader"] });
+});

@@ -5,7 +5,11 @@ import { looseRoute as route, routes } from "../library.fixture.ts";
 const sample = route("PUT /shelf/items/:bookId", "shelves.put", {
   summary: "",
   path: { bookId: Type.String({ format: "uuid" }) },
-  query: { page: Type.Optional(Type.Integer({ minimum: 1 })), q: Type.Optional(Type.String()) },
+  query: {
+    page: Type.Optional(Type.Integer({ minimum: 1 })),
+    q: Type.Optional(Type.String()),
+    all: Type.Optional(Type.Boolean()),
+  },
   body: { days: Type.Integer({ minimum: 1 }) },
   params: ({ path, body, user }) => ({ ...path, ...body, owner: user.id }),
 });
@@ -23,6 +27,14 @@ const fields = (run: () => unknown): string[] => {
 describe("a route", () => {
   test("reads each field from its place, numbers of the query as numbers", () => {
     expect(read("page=2&q=7")).toEqual({ path: { bookId }, query: { page: 2, q: "7" }, body: { days: 1 } });
+  });
+
+  test("reads true and false of the query as such, and no other text", () => {
+    expect([read("all=true"), read("all=false&q=true")].map(({ query }) => query)).toEqual([
+      { all: true },
+      { all: false, q: "true" },
+    ]);
+    for (const text of ["1", "yes", "TRUE", ""]) expect(fields(() => read(`all=${text}`))).toEqual(["all"]);
   });
 
   test("names each field that is wrong, unknown or given twice, in every place", () => {

@@ -316,7 +316,9 @@ function convert(properties: TProperties, entries: readonly (readonly [string, s
   for (const [name, text] of entries) {
     if (name in values) throw callErrors.VALIDATION_ERROR({ field: name, message: "is given more than once" });
     const schema = Object.hasOwn(properties, name) ? (properties[name] as TSchema & { type?: unknown }) : undefined;
-    values[name] = schema?.type === "integer" && /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+    if (schema?.type === "integer" && /^-?\d{1,15}$/.test(text)) values[name] = Number(text);
+    else if (schema?.type === "boolean" && /^(?:true|false)$/.test(text)) values[name] = text === "true";
+    else values[name] = text;
   }
   return values;
 }
