@@ -70,27 +70,34 @@ export async function startEntrances(
     reached.push({ ...meta });
     return { user: meta.user };
   };
-  broker.createService(
-    defineService(notes, {
-      actions: {
-        whoami: tell,
-        write: tell,
-        timeline({ params: { id, from = 1 }, meta }: { params: { id: string; from?: number }; meta: Meta }) {
-          reached.push({ ...meta });
-          return { id, events: events.filter(({ version }) => version >= from) };
+  try {
+    broker.createService(
+      defineService(notes, {
+        actions: {
+          whoami: tell,
+          write: tell,
+          timeline({ params: { id, from = 1 }, meta }: { params: { id: string; from?: number }; meta: Meta }) {
+            reached.push({ ...meta });
+            return { id, events: events.filter(({ version }) => version >= from) };
+          },
         },
-      },
-    } as never),
-  );
-  broker.createService(Accounts(contract, { registered, firstAdministrator: () => false }));
-  broker.createService(
-    Gateway({
-      api: { name: "Notes" },
-      routes: [...accountRoutes(contract), ...noteRoutes],
-      sessions: ["reading", "desk"],
-    }),
-  );
-  await broker.start();
+      } as never),
+    );
+    broker.createService(Accounts(contract, { registered, firstAdministrator: () => false }));
+    broker.createService(
+      Gateway({
+        api: { name: "Notes" },
+        routes: [...accountRoutes(contract), ...noteRoutes],
+        sessions: ["reading", "desk"],
+      }),
+    );
+    await broker.start();
+  } catch (error) {
+    // A start that a wrong variable stops leaves no database behind.
+    await broker.stop().catch(() => {});
+    await databases.remove();
+    throw error;
+  }
   const gateway = broker.getLocalService("api") as GatewayService;
   const accounts = broker.getLocalService("accounts") as unknown as Entrances;
   const { url } = gateway;
