@@ -306,8 +306,9 @@ test("no action makes an administrator unless an administrator asks, and one set
   const call = await start();
   const names = brokers[0]!.registry.getActionList({}).map(({ name }) => name);
   expect(names.filter(name => name.startsWith("accounts.")).toSorted()).toEqual(
-    `changePassword endSession endSessions forgotPassword get jwks list login logout refresh register resetPassword
-     rotateKeys sendVerification sessions setRoles signingKeys verifyEmail`
+    `apiKeys changePassword closeSession createApiKey endSession endSessions exchange forgotPassword get jwks list login
+      logout openSession readSession refresh register resetPassword revokeApiKey rotateKeys sendVerification sessions
+      setRoles signingKeys verifyEmail`
       .split(/\s+/)
       .map(name => `accounts.${name}`),
   );

@@ -13,6 +13,10 @@ import {
   type Counter,
   type RedisConnection,
 } from "../redis/index.ts";
+import { apiKeyActions } from "./api-keys/api-key-actions.ts";
+import { apiKeyTable } from "./api-keys/api-keys.ts";
+import { browserSessionActions } from "./browser-sessions/browser-session-actions.ts";
+import { browserSessionEnds } from "./browser-sessions/sql-browser-sessions.ts";
 import { ADMIN, rolesDeclared, type AccountsContract, type Person } from "./contract.ts";
 import { completeKeys, emailKeys, normalEmail } from "./email-keys.ts";
 import {
@@ -21,6 +25,10 @@ import {
   firstAdministratorTable,
   madeUpPassword,
 } from "./first-administrator.ts";
+import { entranceMethods, openEntrances, type Entrances } from "./exchange/entrances.ts";
+import { exchangeActions } from "./exchange/exchange-actions.ts";
+import { externalPeopleTable } from "./oidc/external-people.ts";
+import { issuerOf } from "./oidc/issuer.ts";
 import { KnownAddresses, knownAddressTable } from "./known-addresses.ts";
 import { days, limits } from "./limits.ts";
 import { accountsEnvironment } from "./environment.ts";
@@ -52,7 +60,7 @@ export interface AccountsOptions {
   readonly firstAdministrator?: (broker: ServiceBroker) => boolean;
 }
 
-type Accounts = AccountsParts;
+type Accounts = AccountsParts & Entrances;
 
 const migrations = [
   userTable,
@@ -65,6 +73,9 @@ const migrations = [
   emailVerification,
   mailedTokenTable,
   outboxTable,
+  apiKeyTable,
+  browserSessionEnds,
+  externalPeopleTable,
 ];
 
 /**
@@ -84,6 +95,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
     created() {
       this.passwords = new Passwords();
       this.strength = new PasswordStrength();
+      this.issuer = issuerOf(this.broker, rolesDeclared(contract));
     },
     async started() {
       const say = (line: string): void => this.logger.warn(line);
@@ -107,6 +119,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         say,
       });
       await this.signer.open();
+      openEntrances(this as unknown as Accounts, { redis, registered });
       if (firstAdministrator(this.broker)) await this.makeFirstAdministrator();
       const { broker, database, users } = this;
       Object.assign(this, openMails({ broker, database, users, counter, say }));
@@ -116,6 +129,11 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
     },
 
     methods: {
+      ...entranceMethods,
+      logIn(credentials: { email: string; password: string }, address: string | undefined): Promise<Person> {
+        return logIn(this as unknown as Accounts, credentials, address);
+      },
+
       /** Only the first of several workers makes the administrator: each would make up another password. */
       async makeFirstAdministrator(): Promise<void> {
         const { WORKER = 1 } = nodeEnvironment.of(this.broker);
@@ -153,19 +171,10 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         return person;
       },
 
-      async login(this: Accounts, { params: { email, password }, meta: { address, userAgent } }) {
-        const account = normalEmail(email);
-        const attempt = await this.attempts.begin(account, address, async () => {
-          const user = await this.users.byEmail(email);
-          return user !== undefined && this.known.has(user, address!);
-        });
-        const found = await rightUser(this, attempt, email, password);
-        if (!found) throw accountErrors.BAD_CREDENTIALS();
-        await attempt.succeeded();
-        const user = await withTodaysHash(this, found, password);
-        if (address !== undefined) await this.known.remember(user, address);
-        const session = await this.sessions.open(user.person.id, { device: deviceOf(userAgent), address });
-        return tokens(this.signer, user.person, session);
+      async login(this: Accounts, { params, meta: { address, userAgent } }) {
+        const person = await this.logIn(params, address);
+        const session = await this.sessions.open(person.id, { device: deviceOf(userAgent), address });
+        return tokens(this.signer, person, session);
       },
 
       async refresh(this: Accounts, { params: { refreshToken }, meta: { address }, requestID }) {
@@ -206,7 +215,10 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         const by = meta.user?.id;
         const { before, after } = await this.roles.set({ by, id, roles, conditions });
         const line = grantLine(before, after, { by: by!, address: meta.address, requestId: requestID });
-        if (line !== undefined) this.logger.warn(line);
+        if (line !== undefined) {
+          this.logger.warn(line);
+          this.credentialsChanged(id);
+        }
         return after;
       },
 
@@ -214,8 +226,30 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       ...sessionActions,
       ...passwordActions,
       ...verificationActions,
+      ...apiKeyActions,
+      ...browserSessionActions,
+      ...exchangeActions,
     },
   });
+}
+
+/** The person with this address and password; a log-in of any kind counts as an attempt. */
+async function logIn(
+  accounts: Accounts,
+  { email, password }: { email: string; password: string },
+  address: string | undefined,
+): Promise<Person> {
+  const { attempts, users, known } = accounts;
+  const attempt = await attempts.begin(normalEmail(email), address, async () => {
+    const user = await users.byEmail(email);
+    return user !== undefined && known.has(user, address!);
+  });
+  const found = await rightUser(accounts, attempt, email, password);
+  if (!found) throw accountErrors.BAD_CREDENTIALS();
+  await attempt.succeeded();
+  const user = await withTodaysHash(accounts, found, password);
+  if (address !== undefined) await known.remember(user, address);
+  return user.person;
 }
 
 /**
@@ -271,7 +305,7 @@ const reuseLine = (reuse: {
   `from ${reuse.address ?? "another service"}, request ${String(reuse.requestId)}`;
 
 const tokens = async (signer: SigningKeys, user: Person, { session, token: refreshToken }: Opened) => ({
-  accessToken: await signer.sign(user, session),
+  accessToken: await signer.sign(user, { session }),
   refreshToken,
   expiresIn: limits.accessTokenSeconds,
   user,

@@ -5,6 +5,9 @@ import { Conditions, Cursor, defineContract, EmailAddress, NewPassword, TextLine
 import { Misconfigured } from "../kernel/index.ts";
 import { limits } from "./limits.ts";
 import { accountErrors } from "./errors.ts";
+import { keyContract } from "./api-keys/contract.ts";
+import { browserSessionContract } from "./browser-sessions/contract.ts";
+import { exchangeContract } from "./exchange/contract.ts";
 
 const email = EmailAddress();
 const password = NewPassword({ minLength: 8, maxLength: 128 });
@@ -75,6 +78,7 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
       throw new Misconfigured(`the role "${role}": expected lower-case letters, digits and hyphens`);
   const declared = [...new Set([ADMIN, ...roles])];
   const role = Type.Enum(declared);
+  const browserSessions = browserSessionContract(Person);
   return defineContract({
     service: "accounts",
     actions: {
@@ -146,6 +150,9 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
        * new key signs at once, and those before it verify nothing any more; clients refresh their access tokens.
        */
       rotateKeys: { params: { stolen: Type.Optional(Type.Boolean()) }, returns: Keys },
+      ...keyContract.actions,
+      ...browserSessions.actions,
+      ...exchangeContract.actions,
       /** The public keys of access tokens, RFC 7517. */
       jwks: { params: {}, returns: Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown())) }) },
     },
@@ -168,6 +175,9 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
       verifyEmail: ["BAD_TOKEN", "TOKEN_USED", "TOKEN_EXPIRED"],
       signingKeys: [],
       rotateKeys: [],
+      ...keyContract.mayRefuse,
+      ...browserSessions.mayRefuse,
+      ...exchangeContract.mayRefuse,
       jwks: [],
     },
     roles: { list: [ADMIN], setRoles: [ADMIN], signingKeys: [ADMIN], rotateKeys: [ADMIN] },

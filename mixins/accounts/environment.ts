@@ -1,4 +1,5 @@
-// The first administrator, the rotation of the signing keys, and the way of mails.
+// The first administrator, the rotation of the signing keys, the way of mails, and the part of an external issuer.
+import { gatewayEnvironment } from "../gateway/index.ts";
 import {
   checked,
   defineEnvironment,
@@ -8,7 +9,9 @@ import {
   matching,
   secret,
   serverUrl,
+  text,
 } from "../kernel/index.ts";
+import { readRoleRules } from "./oidc/role-rules.ts";
 
 const SMTP = "`smtp://user:password@host:port`, or `smtps://…` for TLS from the first byte";
 
@@ -27,6 +30,8 @@ const isSender = (text: string): boolean =>
 const NOBODY = "no-reply@localhost.localdomain";
 const SENDER = "an e-mail address, or `Name <address>`";
 
+const ROLE_RULES = "`<claim>=<value>:<role>`, with commas between: `groups=staff:clerk,realm_access.roles=boss:admin`";
+
 export const accountsEnvironment = defineEnvironment(
   "Accounts",
   {
@@ -43,6 +48,12 @@ export const accountsEnvironment = defineEnvironment(
       isVerbatim: true,
       defaultSays: "made up and printed once",
       says: "the administrator's password; blanks at its ends are part of it",
+    }),
+    OIDC_AUDIENCE: text({ says: "the audience that tokens of `OIDC_ISSUER` must have: the name of this API there" }),
+    OIDC_ROLES: checked({
+      form: ROLE_RULES,
+      problem: text => (readRoleRules(text) ? undefined : ROLE_RULES.replaceAll("`", "")),
+      says: "roles that claims of `OIDC_ISSUER`'s tokens give, besides those that an account has here",
     }),
     KEY_ROTATION_DAYS: integer({
       min: 0,
@@ -63,9 +74,15 @@ export const accountsEnvironment = defineEnvironment(
       says: "sender of the mails",
     }),
   },
-  ({ SMTP_URL, MAIL_FROM }) => {
+  ({ SMTP_URL, MAIL_FROM, OIDC_AUDIENCE, OIDC_ROLES }, environment) => {
     // Servers refuse, or hide as junk, mails from an address whose domain they cannot find.
     if (SMTP_URL !== undefined && MAIL_FROM === NOBODY)
       throw new EnvironmentError("MAIL_FROM", MAIL_FROM, "a sender of your own, since SMTP_URL is set");
+    const { OIDC_ISSUER } = gatewayEnvironment.of(environment);
+    // Without an audience any token of the issuer, made for any other API, would open this one.
+    if (OIDC_ISSUER !== undefined && OIDC_AUDIENCE === undefined)
+      throw new EnvironmentError("OIDC_AUDIENCE", "", "a value, since OIDC_ISSUER is set");
+    const alone = OIDC_ISSUER === undefined && Object.entries({ OIDC_AUDIENCE, OIDC_ROLES }).find(([, value]) => value);
+    if (alone) throw new EnvironmentError(alone[0], alone[1]!, "OIDC_ISSUER beside it");
   },
 );

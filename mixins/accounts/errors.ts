@@ -9,6 +9,22 @@ export const accountErrors = defineErrors({
     says: "e-mail or password is wrong",
     todo: "check both; the answer does not say which one is wrong",
   },
+  BAD_CREDENTIAL: {
+    status: 401,
+    says: "the key, the session or the issuer's token is unknown, has expired or was revoked",
+    todo: "log in again, or make another key",
+  },
+  KEY_NOT_FOUND: { status: 404, says: "there is no such API key", todo: "see `GET /me/keys`" },
+  TOO_MANY_KEYS: {
+    status: 409,
+    says: "a user has at most {keys} API keys",
+    todo: "revoke one that is no longer used: `GET /me/keys` shows the last use of each",
+  },
+  BAD_KEY_EXPIRY: {
+    status: 422,
+    says: "an API key ends in the future, within a year",
+    todo: "send another `expiresAt`, or none: the key then lasts 90 days",
+  },
   BAD_REFRESH_TOKEN: {
     status: 401,
     says: "the refresh token is unknown, has expired, or was used before",

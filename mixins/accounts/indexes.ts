@@ -4,6 +4,8 @@ export const ACCOUNT_INDEXES: Readonly<Record<string, readonly string[]>> = {
   session_families: ["unique (id)", '("user")'],
   refresh_tokens: ["unique (hash)", "(family)", "(expires_at)"],
   signing_keys: ["unique (kid)"],
+  api_keys: ["unique (id)", '("user")'],
+  external_people: ["unique (issuer, subject)", '("user")'],
   first_administrator: ['unique ("user")'],
   mailed_tokens: ["unique (hash)", '("user", purpose)', "(expires_at)"],
   mails: ["unique (id)", "(next_at)"],

@@ -21,6 +21,38 @@ export const limits = {
    * and again does not fill the disk.
    */
   sessionsPerUserMax: 20,
+  // ---- other ways in
+  /** API keys of a user that have not expired: more than a person has machines. */
+  apiKeysPerUserMax: 20,
+  /** Scopes of a key. */
+  apiKeyScopesMax: 50,
+  /** Life of a key, by default and at most: a key that nobody renews should not outlive its purpose for long. */
+  apiKeyLifeMs: days(90),
+  apiKeyLifeMsMax: days(366),
+  /** Time after its end for which a key is still listed: its owner finds out why a machine stopped. */
+  apiKeyKeptMs: days(30),
+  /** Milliseconds between two notes of a key's, or a session's, last use. */
+  apiKeyUseNotedMs: minutes(1),
+  sessionUseNotedMs: minutes(1),
+  /** Life of a browser's session, however often it is used. Unused it ends as a refresh token does. */
+  browserSessionMs: days(90),
+  /**
+   * Seconds that a token is valid which a key, a cookie or an issuer's token is exchanged for: until then a revocation may
+   * go unnoticed where its hint was lost. Gateways stop giving it out half a minute before.
+   */
+  exchangedTokenSeconds: 90,
+  /** Milliseconds for an answer of the external issuer. */
+  issuerTimeoutMs: 5_000,
+  /** Milliseconds between two fetches of its keys because of an unknown one, and after a failed fetch. */
+  issuerKeysPauseMs: 5_000,
+  /** Milliseconds after which its keys, and the place where they are, are fetched anew. */
+  issuerKeysMaxAgeMs: minutes(10),
+  discoveryMaxAgeMs: minutes(60),
+  /** Seconds that its clock may differ from ours. */
+  issuerClockToleranceSeconds: 5,
+  /** Characters of a person's name, as at a registration. */
+  nameCharsMax: 200,
+
   /**
    * Hashes at once. Argon2 runs on libuv's pool of four threads: two leave two for files and DNS (p99 of a file's stat 12 ms,
    * with 16 at once 248 ms).

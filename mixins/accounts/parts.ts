@@ -32,4 +32,6 @@ export interface AccountsParts {
   readonly mailLimits: MailLimits;
   readonly mailedTokens: MailedTokens;
   readonly logger: { warn(line: string): void };
+  /** Tells all gateways that keys, sessions or roles of a user have changed. */
+  credentialsChanged(user: string): void;
 }

@@ -18,7 +18,7 @@ const FAMILY_BYTES = 16;
 const TOKEN_BYTES = 32;
 
 /** Milliseconds since the epoch, unless a test gives `now`. */
-const NOW = `
+export const NOW = `
   if now == '' then
     local time = redis.call('time')
     now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
@@ -174,7 +174,7 @@ const tokenOf = (family: string, secret: Buffer): string =>
   Buffer.concat([Buffer.from(family, "base64url"), secret]).toString("base64url", 0, TOKEN_BYTES);
 
 /** Undefined for text that is no token of ours. */
-function familyOf(token: string): string | undefined {
+export function familyOf(token: string): string | undefined {
   const bytes = Buffer.from(token, "base64url");
   return bytes.length === TOKEN_BYTES ? bytes.toString("base64url", 0, FAMILY_BYTES) : undefined;
 }

@@ -2,12 +2,15 @@
 // every domain; its contract declares the roles.
 import type { AccountsContract } from "./contract.ts";
 import { route, type Route } from "../gateway/index.ts";
+import { keyRoutes } from "./api-keys/routes.ts";
+import { browserSessionRoutes } from "./browser-sessions/routes.ts";
 
 /**
  * All routes of accounts, for the gateway of a domain: `[...accountRoutes(contract), …]`. The summaries tell how long
  * tokens last.
  */
-export function accountRoutes({ actions }: AccountsContract): Route[] {
+export function accountRoutes(contract: AccountsContract): Route[] {
+  const { actions } = contract;
   const { register, login, refresh, logout, get, list, setRoles } = actions;
   const { endSession, endSessions, changePassword, forgotPassword, resetPassword, verifyEmail, rotateKeys } = actions;
   return [
@@ -130,6 +133,8 @@ export function accountRoutes({ actions }: AccountsContract): Route[] {
       body: rotateKeys.params,
       params: ({ body }) => body,
     }),
+    ...keyRoutes(),
+    ...browserSessionRoutes(contract),
     route("GET /.well-known/jwks.json", "accounts.jwks", {
       summary: "Public keys of the access tokens",
       access: "public",

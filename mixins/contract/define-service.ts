@@ -21,11 +21,15 @@ import { secretsOf } from "./secrets.ts";
 export interface User {
   readonly id: string;
   readonly roles: readonly Role[];
+  /** Permissions that the credential is narrowed to, as an API key's is; absent: those of the roles. */
+  readonly scopes?: readonly string[];
   /** The session that the access token belongs to, where it says so. */
   readonly session?: string;
 }
 export interface Meta {
   user?: User;
+  /** The signed access token of that person: another node believes it, and not `user`. */
+  token?: string;
   /** The network that the request came from, as the gateway saw it. */
   address?: string;
   /** The client's `User-Agent`, cut; for actions that anyone may call. */

@@ -10,8 +10,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceBroker } from "moleculer";
 import { METRICS } from "../kernel/index.ts";
 import type { Admission } from "./admission/admission.ts";
-import { isBearer, type Authenticator } from "./auth/authentication.ts";
+import { isBearer } from "./auth/authentication.ts";
 import { requireRole } from "./auth/authorize.ts";
+import type { Callers } from "./auth/callers.ts";
 import { gatewayEnvironment } from "./environment.ts";
 import { send } from "./http/respond.ts";
 import type { Handler } from "./http/request-guard.ts";
@@ -27,7 +28,7 @@ export interface Endpoints {
   readonly apiName: string;
   readonly readiness: Readiness;
   readonly documents: ApiDocuments;
-  readonly authenticator: Authenticator;
+  readonly callers: Callers;
   readonly admission: Admission;
   readonly streams: EventStreams;
   readonly server: HttpServer;
@@ -59,10 +60,9 @@ function tellReadiness({ readiness, server, admission }: Endpoints, res: ServerR
 }
 
 async function tellMetrics(gateway: Endpoints, req: IncomingMessage, res: ServerResponse): Promise<void> {
-  const { broker, authenticator, streams, admission, server, metrics } = gateway;
+  const { broker, callers, streams, admission, server, metrics } = gateway;
   const { METRICS_TOKEN } = gatewayEnvironment.of(broker);
-  if (METRICS_TOKEN === undefined || !isBearer(req, METRICS_TOKEN))
-    requireRole(await authenticator.authenticate(req.headers.authorization), ["admin"]);
+  if (METRICS_TOKEN === undefined || !isBearer(req, METRICS_TOKEN)) requireRole(await callers.identify(req), ["admin"]);
   const ofRuntime = broker.metrics.list({ includes: Object.values(METRICS) }) as unknown as Registered[];
   const gauges = {
     http_event_streams: streams.size,
@@ -78,13 +78,8 @@ async function tellMetrics(gateway: Endpoints, req: IncomingMessage, res: Server
   res.writeHead(200, { "Content-Type": "text/plain; version=0.0.4", "Cache-Control": "no-store" }).end(text);
 }
 
-async function tellRoutes(
-  { authenticator, documents }: Endpoints,
-  req: IncomingMessage,
-  res: ServerResponse,
-): Promise<void> {
-  const { authorization } = req.headers;
-  const roles = authorization === undefined ? [] : (await authenticator.authenticate(authorization)).user.roles;
+async function tellRoutes({ callers, documents }: Endpoints, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const roles = callers.isAnonymous(req) ? [] : (await callers.identify(req)).user.roles;
   res.setHeader("Vary", "Authorization");
   send(res, 200, documents.for(roles));
 }

@@ -1,5 +1,6 @@
 // The port of the gateway, and the parties that it trusts: proxies, the issuer of tokens, the reader of metrics.
 import {
+  checked,
   defineEnvironment,
   EnvironmentError,
   integer,
@@ -9,6 +10,14 @@ import {
   text,
   url,
 } from "../kernel/index.ts";
+
+/** Keys that are fetched over plain HTTP could be anybody's; tests and a first try run an issuer on this machine. */
+function issuerProblem(text: string): string | undefined {
+  const { protocol, hostname, username, search, hash } = URL.canParse(text) ? new URL(text) : new URL("none:");
+  const isHere = protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
+  if (protocol !== "https:" && !isHere) return "a URL that starts with https: (http: on this machine only)";
+  return username || search || hash ? "a URL without user, query or fragment" : undefined;
+}
 
 /** The service that listens on PORT. */
 const GATEWAY = "api";
@@ -45,6 +54,13 @@ export const gatewayEnvironment = defineEnvironment(
       pattern: /^[\w.~+/-]{16,200}=*$/,
       expected: "16 to 200 characters as a bearer token has them",
       says: "a bearer token that may read `/metrics`, besides administrators",
+    }),
+    OIDC_ISSUER: checked({
+      form: "the issuer's URL, byte for byte as its tokens have it in `iss`; https, except on this machine",
+      problem: issuerProblem,
+      says:
+        "an OpenID Connect issuer whose access tokens are taken beside our own: people of a company log in there; needs " +
+        "`OIDC_AUDIENCE`",
     }),
     TOKEN_ISSUER: text({ default: "valence", says: "issuer and audience of access tokens" }),
   },

@@ -83,6 +83,27 @@ export const gatewayErrors = defineErrors({
     says: "the access token is invalid or has expired",
     todo: "get a new one for the refresh token (`POST /auth/refresh`)",
   },
+  INVALID_KEY: {
+    status: 401,
+    says: "the API key is malformed or unknown, has expired or was revoked",
+    todo: "send a key of `GET /me/keys` as it was shown when it was made",
+  },
+  SESSION_ENDED: {
+    status: 401,
+    says: "the session of this cookie has ended",
+    todo: "log in again (`POST /session`)",
+  },
+  ISSUER_UNAVAILABLE: {
+    status: 503,
+    retryAfterMs: 5_000,
+    says: "the issuer of this token cannot be reached, so the token cannot be checked",
+    todo: "repeat the request later, with the same token; operators: see `OIDC_ISSUER`",
+  },
+  CSRF: {
+    status: 403,
+    says: "this request comes from a page of another site",
+    todo: "send it from a page of this site; a program sends a token or a key, or its `Origin` beside the cookie",
+  },
 
   // ---- keys, conditions and streams
   BAD_IDEMPOTENCY_KEY: {

@@ -3,7 +3,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context, ServiceBroker } from "moleculer";
 import type { Conditions } from "../contract/index.ts";
 import type { Admission } from "./admission/admission.ts";
-import type { Authenticator, Verified } from "./auth/authentication.ts";
+import type { Verified } from "./auth/authentication.ts";
+import type { Callers } from "./auth/callers.ts";
+import type { CrossSite } from "./auth/cross-site.ts";
+import type { SessionCookies } from "./auth/session-cookies.ts";
 import type { Request, Route } from "./route/route.ts";
 import type { EventStreams } from "./sse/event-streams.ts";
 
@@ -50,7 +53,9 @@ export type Step = (exchange: Exchange, next: () => Promise<Answer | undefined>)
 export interface Parts {
   readonly broker: ServiceBroker;
   readonly routes: readonly Route[];
-  readonly authenticator: Authenticator;
+  readonly callers: Callers;
+  readonly cookies: SessionCookies;
+  readonly crossSite: CrossSite;
   readonly streams: EventStreams;
   readonly admission: Admission;
 }

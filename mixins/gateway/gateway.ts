@@ -9,12 +9,19 @@ import type { JSONWebKeySet } from "jose";
 import { listensAt, nodeEnvironment, stopsFirst, stopTimeLeft, systemClock } from "../kernel/index.ts";
 import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../stream/index.ts";
 import { Admission } from "./admission/admission.ts";
+import { apiKeyId } from "./auth/api-key.ts";
 import { Authenticator } from "./auth/authentication.ts";
+import { Callers } from "./auth/callers.ts";
+import type { ExchangedKind } from "./auth/credential.ts";
+import { CrossSite } from "./auth/cross-site.ts";
+import { CREDENTIALS_CHANGED, Exchanges, type CredentialsChanged } from "./auth/exchanges.ts";
+import { SessionCookies } from "./auth/session-cookies.ts";
 import { endpointsOf } from "./endpoints.ts";
 import { addressOf } from "./http/address.ts";
 import { sendProblem, toProblem } from "./http/problem.ts";
 import { guardRequests, pathOf, requestId, type Handler } from "./http/request-guard.ts";
 import { gatewayEnvironment } from "./environment.ts";
+import { gatewayErrors } from "./errors.ts";
 import { HttpServer } from "./http/server.ts";
 import { CLIENT_LEFT, methodsOf, routeOf, Router, type RouterService } from "./moleculer-web.ts";
 import { HttpMetrics } from "./observability/metrics.ts";
@@ -33,10 +40,18 @@ export interface GatewayOptions {
   readonly routes: readonly Route[];
   /** The action that answers the public keys of access tokens as a JWK set. Default `accounts.jwks`. */
   readonly keys?: string;
+  /** The action that exchanges API keys, cookies and an issuer's tokens for access tokens. Default `accounts.exchange`. */
+  readonly exchange?: string;
+  /**
+   * Names of the browser sessions, each with a cookie of its own, the usual one first: two pages on one host can be
+   * logged in as two people. Lower-case letters, digits and hyphens. Default `main`.
+   */
+  readonly sessions?: readonly string[];
 }
 
 export type GatewayService = RouterService & {
-  authenticator: Authenticator;
+  callers: Callers;
+  exchanges: Exchanges;
   streams: EventStreams;
   admission: Admission;
   pipeline: readonly Step[];
@@ -60,6 +75,8 @@ export const Gateway = ({
   api,
   routes,
   keys = "accounts.jwks",
+  exchange = "accounts.exchange",
+  sessions = ["main"],
 }: GatewayOptions): ServiceSchema<any, any, any, GatewayService> => ({
   name: "api",
   mixins: [
@@ -70,6 +87,10 @@ export const Gateway = ({
   events: {
     [COMMITTED](this: GatewayService, { params: { service } }: { params: Committed }) {
       this.streams.wake(service);
+    },
+    [CREDENTIALS_CHANGED](this: GatewayService, { params: { user } }: { params: CredentialsChanged }) {
+      this.exchanges.forget(user);
+      this.streams.checkCaller(user);
     },
     [STOPPED](this: GatewayService, { params }: { params: ConsumerStopped }) {
       this.readiness.consumerStopped(params);
@@ -90,14 +111,25 @@ export const Gateway = ({
 
   created(this: GatewayService) {
     const { broker } = this;
-    const { TOKEN_ISSUER, TRUSTED_PROXIES } = gatewayEnvironment.of(broker);
+    const environment = gatewayEnvironment.of(broker);
+    const { TOKEN_ISSUER, TRUSTED_PROXIES, PUBLIC_URL, OIDC_ISSUER: issuer } = environment;
     const warn = (line: string) => this.logger.warn(line);
     const fetchKeys = () => broker.call<JSONWebKeySet, object>(keys, {});
-    this.authenticator = new Authenticator({ fetchKeys, issuer: TOKEN_ISSUER, clock: systemClock });
+    const authenticator = new Authenticator({ fetchKeys, issuer: TOKEN_ISSUER, clock: systemClock });
+    const exchanged = async (kind: ExchangedKind, credential: string) => {
+      const keyId = kind === "key" ? apiKeyId(credential) : undefined;
+      if (kind === "key" && keyId === undefined) throw gatewayErrors.INVALID_KEY();
+      const { token } = await broker.call<{ token: string }, object>(exchange, { kind, credential });
+      return { ...(await authenticator.check(token)), ...(keyId !== undefined && { keyId }) };
+    };
+    this.exchanges = new Exchanges(exchanged, systemClock);
+    const cookies = new SessionCookies(sessions, PUBLIC_URL);
+    const crossSite = new CrossSite(PUBLIC_URL, environment.ALLOWED_ORIGINS);
+    this.callers = new Callers({ authenticator, exchanges: this.exchanges, cookies, crossSite, issuer });
     this.streams = new EventStreams(systemClock, nodeEnvironment.of(broker).WORKERS);
     this.admission = new Admission({ clock: systemClock, say: warn });
-    const { authenticator, streams, admission } = this;
-    this.pipeline = pipelineOf({ broker, routes, authenticator, streams, admission });
+    const { callers, streams, admission } = this;
+    this.pipeline = pipelineOf({ broker, routes, callers, cookies, crossSite, streams, admission });
     this.metrics = new HttpMetrics();
     this.securityLog = new SecurityLog(warn);
     this.apiName = api.name;

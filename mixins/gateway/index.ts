@@ -1,4 +1,8 @@
+export { apiKey, apiKeyId } from "./auth/api-key.ts";
+export { CREDENTIALS_CHANGED, type CredentialsChanged } from "./auth/exchanges.ts";
+export { SESSION_OPENED, type SessionOpened } from "./auth/keep-session.ts";
 export { gatewayEnvironment } from "./environment.ts";
+export { gatewayErrors } from "./errors.ts";
 export { limits } from "./limits.ts";
 export type { ApiInfo } from "./openapi/document.ts";
 export {

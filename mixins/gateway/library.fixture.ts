@@ -3,7 +3,7 @@
 import Type from "typebox";
 import type { ServiceSchema } from "moleculer";
 import { ActorId, Conditions, Cursor, defineContract, EntityId, ReadToken, strictObject } from "../contract/index.ts";
-import { defineErrors, idFrom, newId } from "../kernel/index.ts";
+import { defineErrors, idFrom, newId, Refusal } from "../kernel/index.ts";
 import { startGateway, type Handlers, type RunningGateway } from "./gateway.fixture.ts";
 import { API, eventStream, route, type Access, type Request, type Route, type StreamedEvent } from "./index.ts";
 import { Gateway } from "./mixin.ts";
@@ -61,6 +61,10 @@ const accounts = defineContract({
     register: { params: { email, password, name: title }, returns: Any },
     login: { params: { email, password }, returns: Any },
     get: { params: { id: Type.String() }, returns: Any },
+    openSession: { params: { email, password, replaces: Type.Optional(Type.String()) }, returns: Any },
+    readSession: { params: { user: Type.String() }, returns: Any },
+    closeSession: { params: { session: Type.Optional(Type.String()) }, returns: Any },
+    exchange: { params: { kind: Type.String(), credential: Type.String() }, returns: Any },
     jwks: { params: {}, returns: Any },
   },
 });
@@ -131,6 +135,24 @@ export const routes: readonly Route[] = [
   looseRoute("GET /me", "accounts.get", {
     summary: "The user that is logged in",
     params: ({ user }) => ({ id: user.id }),
+  }),
+  looseRoute("POST /session", "accounts.openSession", {
+    summary: "Log a page in",
+    access: "public",
+    body: { email, password, for: Type.Optional(Type.String({ maxLength: 64 })) },
+    session: "open",
+    params: ({ body: { email, password }, session }) => ({ email, password, ...(session && { replaces: session }) }),
+  }),
+  looseRoute("GET /session", "accounts.readSession", {
+    summary: "The user that a page is logged in as",
+    params: ({ user }) => ({ user: user.id }),
+  }),
+  looseRoute("DELETE /session", "accounts.closeSession", {
+    summary: "Log a page out",
+    access: "public",
+    session: "close",
+    params: ({ session }) => ({ ...(session && { session }) }),
+    status: 204,
   }),
   looseRoute("GET /.well-known/jwks.json", "accounts.jwks", {
     summary: "Public keys of the access tokens",
@@ -246,7 +268,9 @@ export const routes: readonly Route[] = [
   }),
 ];
 
-export const api = Gateway({ api: { name: "Library API" }, routes });
+/** Browser sessions: a reader's, and that of the staff at the desk. */
+export const SESSIONS = ["reading", "desk"];
+export const api = Gateway({ api: { name: "Library API" }, routes, sessions: SESSIONS });
 export const book = {
   id: newId(),
   isbn: "978-0",
@@ -275,6 +299,12 @@ export const startLibrary = (
         "accounts.register": () => person,
         "accounts.login": () => ({ accessToken: "a", user: person }),
         "accounts.get": ctx => ({ ...person, id: ctx.params.id }),
+        "accounts.openSession": () => ({ user: person }),
+        "accounts.readSession": ctx => ({ user: { ...person, id: ctx.params.user } }),
+        "accounts.closeSession": () => ({ closed: true }),
+        "accounts.exchange": () => {
+          throw new Refusal("BAD_CREDENTIAL", { status: 401 });
+        },
         "accounts.jwks": () => ({ keys: [signer.jwk] }),
         "books.list": () => nothing,
         "books.get": () => book,

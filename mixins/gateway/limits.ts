@@ -72,6 +72,15 @@ export const limits = {
   tokensMax: 10_000,
   tokenCacheMs: 60_000,
   tokenCharsMax: 4_096,
+  /** Exchanged credentials that are remembered: about 1 kB each. */
+  exchangesMax: 10_000,
+  /**
+   * Milliseconds before its end in which an exchanged token is given to no further request: it has to outlive the request
+   * that it travels with, whose calls take at most so long.
+   */
+  exchangeMarginMs: 30_000,
+  /** Milliseconds until an exchange is asked for again for an open stream, when accounts cannot be reached. */
+  exchangeRetryMs: 5_000,
   /** Characters of a `User-Agent` that actions get: the names in it come first. */
   userAgentCharsMax: 256,
   /** Seconds that the issuer's clock may differ from ours. */

@@ -8,6 +8,7 @@ import { takePlace } from "./admission/take-place.ts";
 import { ANONYMOUS } from "./auth/authentication.ts";
 import { authorize } from "./auth/authorize.ts";
 import { identify } from "./auth/identify.ts";
+import { keepSession } from "./auth/keep-session.ts";
 import { answerFromCache } from "./cache/answer-from-cache.ts";
 import { validate } from "./cache/validate.ts";
 import { callAction } from "./call-action.ts";
@@ -34,6 +35,7 @@ export const pipelineOf = (parts: Parts): readonly Step[] => [
   answerFromCache(parts), // public reads
   answerOnce(parts), //      a repeated Idempotency-Key gets the first answer
   takePlace(parts), //       a place among the calls at work; a client that has left by then gets no call
+  keepSession(parts), //     a page's log-in gets a cookie, its log-out takes it back
   callAction(), //           the action, under the command id that follows from the client's key
 ];
 

@@ -1,4 +1,7 @@
 import { Gateway } from "@valence/runtime/gateway/mixin";
 import { routes } from "./routes/index.ts";
 
-export default Gateway({ api: { name: "Valence commerce API" }, routes });
+/** The sessions of two pages on one host: the storefront and the console of its operators. */
+const sessions = ["shop", "console"];
+
+export default Gateway({ api: { name: "Valence commerce API" }, routes, sessions });

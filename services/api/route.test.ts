@@ -22,6 +22,7 @@ test("every route with a param in its path has a schema for it, and no two are t
 test("only what a visitor needs is public", () => {
   const open = routes.filter(({ access }) => access === "public").map(({ method, url }) => `${method} ${url}`);
   expect(open.sort()).toEqual([
+    "DELETE /api/v1/session",
     "GET /.well-known/jwks.json",
     "GET /api/v1/inventory/:sku",
     "GET /api/v1/products",
@@ -34,6 +35,7 @@ test("only what a visitor needs is public", () => {
     "POST /api/v1/auth/refresh",
     "POST /api/v1/auth/register",
     "POST /api/v1/payments/webhook",
+    "POST /api/v1/session",
   ]);
   for (const { url, access } of routes.filter(({ url }) => url.includes("/ops/")))
     expect([url, access]).toEqual([url, "admin"]);

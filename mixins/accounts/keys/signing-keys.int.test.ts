@@ -176,6 +176,6 @@ test("the key of the release before signs on, and is rotated by its age", async 
 
 test("the session is a claim of its tokens", async () => {
   const { keys } = await node();
-  expect(decodeJwt(await keys.sign(ada, "session-1"))).toMatchObject({ sub: "ada", sid: "session-1" });
+  expect(decodeJwt(await keys.sign(ada, { session: "session-1" }))).toMatchObject({ sub: "ada", sid: "session-1" });
   expect(decodeJwt(await keys.sign(ada))).not.toHaveProperty("sid");
 });

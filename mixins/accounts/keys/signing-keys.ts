@@ -39,6 +39,15 @@ interface Subject {
   readonly id: string;
   readonly roles: readonly string[];
 }
+/** What a token says besides. */
+export interface TokenOptions {
+  /** The session that it belongs to. */
+  readonly session?: string | undefined;
+  /** Permissions that it is narrowed to. */
+  readonly scopes?: readonly string[] | undefined;
+  /** Its life. Default: that of a log-in's. */
+  readonly seconds?: number | undefined;
+}
 
 export class SigningKeys {
   readonly #options: Required<SigningKeysOptions>;
@@ -75,18 +84,24 @@ export class SigningKeys {
   }
 
   /** An access token, RFC 9068. `session` becomes the claim `sid`: a person sees which of their sessions is this one. */
-  async sign({ id, roles }: Subject, session?: string): Promise<string> {
+  async sign({ id, roles }: Subject, options: TokenOptions = {}): Promise<string> {
+    const { session, scopes, seconds = limits.accessTokenSeconds } = options;
     const { kid, privateJwk } = (await this.#states()).find(({ state }) => state === "signing")!;
     let key = this.#imported.get(kid);
     if (!key) this.#imported.set(kid, (key = importJWK(privateJwk, ALGORITHM) as Promise<CryptoKey>));
-    return new SignJWT({ roles, ...(session !== undefined && { sid: session }) })
+    return new SignJWT({
+      roles,
+      ...(session !== undefined && { sid: session }),
+      // With blanks between (RFC 8693, 4.2).
+      ...(scopes && { scope: scopes.join(" ") }),
+    })
       .setProtectedHeader({ alg: ALGORITHM, kid, typ: "at+jwt" })
       .setIssuer(this.#options.issuer)
       .setAudience(this.#options.issuer)
       .setSubject(id)
       .setJti(newId())
       .setIssuedAt()
-      .setExpirationTime(`${limits.accessTokenSeconds}s`)
+      .setExpirationTime(`${seconds}s`)
       .sign(await key);
   }
 

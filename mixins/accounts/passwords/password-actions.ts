@@ -4,12 +4,14 @@ import type { Context, ParamsOf } from "../../contract/index.ts";
 import { normalEmail } from "../email-keys.ts";
 import { accountErrors } from "../errors.ts";
 import type { AccountsParts } from "../parts.ts";
+import { noKey } from "../no-key.ts";
 import { personIn } from "../person-in.ts";
 import type { User } from "../users.ts";
 
 export const passwordActions = {
   /** Counts as an attempt to log in: a stolen access token must not guess the password. */
   async changePassword(this: AccountsParts, ctx: Context<ParamsOf<"accounts.changePassword">>) {
+    noKey(ctx);
     const { currentPassword, newPassword } = ctx.params;
     const { address } = ctx.meta;
     const { id, session } = personIn(ctx);
@@ -86,12 +88,13 @@ const changeLine = (how: string, user: string, { meta: { address }, requestID }:
  * changed; and after it, for log-ins with the old password that came in between.
  */
 async function endingSessions(
-  { sessions }: AccountsParts,
+  accounts: AccountsParts,
   user: User["person"]["id"],
   except: string | undefined,
   change: () => Promise<void>,
 ): Promise<void> {
-  await sessions.endAll(user, except);
+  await accounts.sessions.endAll(user, except);
   await change();
-  await sessions.endAll(user, except);
+  await accounts.sessions.endAll(user, except);
+  accounts.credentialsChanged(user);
 }

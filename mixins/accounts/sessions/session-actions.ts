@@ -25,14 +25,17 @@ export const sessionActions = {
   },
 
   async endSession(this: AccountsParts, ctx: Context<ParamsOf<"accounts.endSession">>) {
-    const ended = await this.sessions.end(personIn(ctx).id, ctx.params.id);
+    const user = personIn(ctx).id;
+    const ended = await this.sessions.end(user, ctx.params.id);
     if (!ended) throw accountErrors.SESSION_NOT_FOUND({ field: "id" });
+    this.credentialsChanged(user);
     return { ended };
   },
 
   async endSessions(this: AccountsParts, ctx: Context<ParamsOf<"accounts.endSessions">>) {
     const { id, session } = personIn(ctx);
     await this.sessions.endAll(id, ctx.params.others ? session : undefined);
+    this.credentialsChanged(id);
     return { ended: true };
   },
 };

@@ -1,6 +1,6 @@
 // Every place is given back, whatever clients do with their connections.
 import { connect, type Socket } from "node:net";
-import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, expect, jest, test } from "@jest/globals";
 import { newId } from "../../kernel/index.ts";
 import { until } from "../../testing/index.ts";
 import { book, startLibrary, type Library } from "../library.fixture.ts";
@@ -152,21 +152,20 @@ test.each([
 });
 
 test("a client that is killed while the keys are fetched gives everything back", async () => {
-  const keys = gateway.service as unknown as { authenticator: { authenticate: (header: string) => Promise<unknown> } };
-  const { authenticator } = keys;
+  const { callers } = gateway.service;
+  const answer = callers.identify.bind(callers);
   const release = hold();
-  keys.authenticator = {
-    async authenticate(header) {
-      await held;
-      return authenticator.authenticate(header);
-    },
-  };
+  const identify = jest.spyOn(callers, "identify").mockImplementation(async req => {
+    await held;
+    return answer(req);
+  });
   const all = await Promise.all(Array.from({ length: 5 }, () => send(get("/api/v1/me", authorization))));
   await new Promise(resolve => setTimeout(resolve, 30));
   for (const socket of all) socket.resetAndDestroy();
   await new Promise(resolve => setTimeout(resolve, 20));
-  keys.authenticator = authenticator;
+  expect(identify).toHaveBeenCalledTimes(5);
   release();
+  identify.mockRestore();
   await nothingIsHeld();
 });
 

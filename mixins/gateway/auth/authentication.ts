@@ -7,12 +7,22 @@ import type { User } from "../../contract/index.ts";
 import type { Clock } from "../../kernel/index.ts";
 import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { BEARER } from "./credential.ts";
 import type { Role } from "@valence/runtime/contract";
 
 export interface Verified {
   readonly user: User;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
+  /**
+   * The access token of ours that says so, which travels with the calls of this person: the client's own, or the one that
+   * its credential was exchanged for. Absent for a person who is not logged in.
+   */
+  readonly token?: string;
+  /** Id of the API key that the client sent, if it sent one. */
+  readonly keyId?: string;
+  /** Asks again whether the credential holds, for what outlives the token; absent for a token that the client sent. */
+  readonly renew?: () => Promise<Verified>;
 }
 export const ANONYMOUS: User = Object.freeze({ id: "", roles: Object.freeze([]) });
 
@@ -23,8 +33,6 @@ export function isBearer({ headers: { authorization = "" } }: IncomingMessage, s
   const digest = (text: string): Buffer => hash("sha256", text, "buffer");
   return timingSafeEqual(digest(BEARER.exec(authorization)?.[1] ?? ""), digest(secret));
 }
-const BEARER = /^Bearer +([\w.~+/-]+=*)$/i;
-
 export class Authenticator {
   readonly #fetchKeys: () => Promise<JSONWebKeySet>;
   readonly #issuer: string;
@@ -43,25 +51,42 @@ export class Authenticator {
   async authenticate(authorization: string | undefined): Promise<Verified> {
     const token = BEARER.exec(authorization ?? "")?.[1];
     if (token === undefined || token.length > limits.tokenCharsMax) throw gatewayErrors.UNAUTHENTICATED();
+    return this.verify(token);
+  }
+
+  /** The user of a token; verified tokens are remembered. Refuses (401) an expired or forged one. */
+  async verify(token: string): Promise<Verified> {
     const key = hash("sha256", token, "base64url");
     const known = this.#verified.get(key);
     if (known && known.cachedUntil > this.#clock.now()) return known;
-    const verified = await this.#verify(token);
+    const verified = await this.check(token);
     this.#remember(key, verified);
     return verified;
   }
 
-  async #verify(token: string): Promise<Verified> {
+  /** Whether `authenticate` would answer without verifying anything. */
+  remembers(authorization: string | undefined): boolean {
+    const token = BEARER.exec(authorization ?? "")?.[1];
+    if (token === undefined || token.length > limits.tokenCharsMax) return false;
+    const known = this.#verified.get(hash("sha256", token, "base64url"));
+    return known !== undefined && known.cachedUntil > this.#clock.now();
+  }
+
+  /** As `verify`, for a token that its caller remembers. */
+  async check(token: string): Promise<Verified> {
     try {
       if (!namesKey(token)) throw new errors.JWTInvalid("no key id");
       const { payload } = await this.#verifyWithKnownKeys(token);
-      const { sub, exp, roles, sid } = payload;
+      const { sub, exp, roles, scope, sid } = payload;
+      if (scope !== undefined && typeof scope !== "string") throw new errors.JWTInvalid("scope");
       if (!sub || !Array.isArray(roles) || !roles.every(role => typeof role === "string"))
         throw new errors.JWTInvalid("claims");
-      // A role that this release does not know opens no route.
+      const scopes = scope === undefined ? undefined : Object.freeze(scope.split(" ").filter(Boolean));
       const session = typeof sid === "string" ? { session: sid } : {};
-      const user = Object.freeze({ id: sub, roles: Object.freeze(roles as Role[]), ...session });
-      return Object.freeze({ user, expiresAt: exp! * 1_000 });
+      // A role that this release does not know opens no route.
+      const known = Object.freeze(roles as Role[]);
+      const user = Object.freeze({ id: sub, roles: known, ...(scopes && { scopes }), ...session });
+      return Object.freeze({ user, expiresAt: exp! * 1_000, token });
     } catch (error) {
       // A failure to fetch the keys is not the client's fault and is thrown as it is.
       if (!(error instanceof errors.JOSEError)) throw error;

@@ -123,7 +123,9 @@ export function sendProblem(req: IncomingMessage, res: ServerResponse, { problem
 const challengeOf = ({ headers: { authorization } }: IncomingMessage, { type }: Problem): string =>
   authorization !== undefined && TOKEN_PROBLEMS.has(type) ? 'Bearer error="invalid_token"' : "Bearer";
 const TOKEN_PROBLEMS = new Set(
-  [gatewayErrors.UNAUTHENTICATED, gatewayErrors.INVALID_TOKEN].map(({ code }) => problemType(code)),
+  [gatewayErrors.UNAUTHENTICATED, gatewayErrors.INVALID_TOKEN, gatewayErrors.INVALID_KEY].map(({ code }) =>
+    problemType(code),
+  ),
 );
 
 /** Calls back when the request has been read to its end, or after 2 s: closing on unread bytes resets the connection. */

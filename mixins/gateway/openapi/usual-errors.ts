@@ -40,7 +40,14 @@ const OF_BODIES = {
   ]),
   ...some(callErrors, ["REQUEST_TOO_LARGE"]),
 };
-const OF_TOKENS = some(gatewayErrors, ["UNAUTHENTICATED", "INVALID_TOKEN"]);
+/** A credential is needed, and may be any of the four. */
+const OF_CREDENTIALS = some(gatewayErrors, [
+  "UNAUTHENTICATED",
+  "INVALID_TOKEN",
+  "INVALID_KEY",
+  "SESSION_ENDED",
+  "ISSUER_UNAVAILABLE",
+]);
 const OF_KEYS = some(gatewayErrors, ["BAD_IDEMPOTENCY_KEY", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_KEY_ABANDONED"]);
 const OF_STREAMS = some(gatewayErrors, ["BAD_LAST_EVENT_ID", "TOO_MANY_STREAMS", "STOPPING"]);
 
@@ -56,7 +63,9 @@ export function usualErrors({ method, access, target }: Pick<Route, "method" | "
   return describeErrors({
     ...OF_REQUESTS,
     ...(method === "GET" || method === "DELETE" ? some(gatewayErrors, ["UNEXPECTED_BODY"]) : OF_BODIES),
-    ...(access !== "public" && OF_TOKENS),
+    ...(access !== "public" && OF_CREDENTIALS),
+    ...((access !== "public" ? method !== "GET" : "session" in target && target.session !== undefined) &&
+      some(gatewayErrors, ["CSRF"])),
     ...(rolesFor(access).length > 0 && some(callErrors, ["FORBIDDEN"])),
     ...("idempotent" in target && target.idempotent && OF_KEYS),
     ...("stream" in target && OF_STREAMS),

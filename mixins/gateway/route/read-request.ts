@@ -1,4 +1,5 @@
 // Reads the request: the client's conditions and key, the body, then path, query and body by the route's schemas.
+import { SESSION_FIELD, withoutSession } from "../auth/session-cookies.ts";
 import type { Step } from "../exchange.ts";
 import { conditionsOf, refuseConditions } from "../cache/conditions.ts";
 import { readBody, readText } from "../http/body.ts";
@@ -17,9 +18,11 @@ export const readRequest = (): Step => async (exchange, next) => {
       ? await readBody(req)
       : { body: await readText(req), signature: String(req.headers[signedBy] ?? "") };
   const keepsNull = mediaTypeOf(req.headers["content-type"]) === MERGE_PATCH;
+  const asked = searchOf(req.originalUrl);
+  const search = SESSION_FIELD in route.query ? asked : withoutSession(asked);
   exchange.conditions = conditions;
   exchange.request = {
-    ...route.read({ path: req.$params.params ?? {}, search: searchOf(req.originalUrl), body, keepsNull }),
+    ...route.read({ path: req.$params.params ?? {}, search, body, keepsNull }),
     user: caller.user,
     key,
     conditions: conditions && req.method !== "GET" ? { if: conditions } : {},

@@ -44,6 +44,8 @@ export interface Request<P = unknown, Q = unknown, B = unknown> {
   readonly conditions: { readonly if?: Conditions };
   /** The client's Idempotency-Key, on routes that are `idempotent`. */
   readonly key: string | undefined;
+  /** The value of the session's cookie, on routes that open or close a session. */
+  readonly session?: string | undefined;
 }
 
 interface Places<P extends TProperties, Q extends TProperties, B extends TProperties> {
@@ -84,6 +86,11 @@ interface Answers<A extends ActionName> {
    * Whether the route takes an Idempotency-Key: it becomes the command's id, so that a repeat gets the first answer.
    */
   readonly idempotent?: boolean;
+  /**
+   * Whether the action opens or closes a browser session: the gateway sets or clears its cookie. A body field `for` names
+   * the session. The route is closed to pages of other sites.
+   */
+  readonly session?: "open" | "close";
 }
 
 export interface Route {
@@ -119,6 +126,7 @@ export interface ActionTarget {
   readonly versioned: boolean;
   readonly idempotent: boolean;
   readonly signedBy: string | undefined;
+  readonly session: "open" | "close" | undefined;
 }
 
 /** An event in the answer of a history. */
@@ -166,8 +174,8 @@ export function route<
     Answers<A> & { readonly params: (request: Request<Data<P>, Data<Q>, Data<B>>) => ParamsOf<A> },
 ): Route {
   const { params, status = 200, location, cacheControl, cache, contentLocation } = spec;
-  const { versioned = false, idempotent = false, signedBy } = spec;
-  const answers = { status, location, cacheControl, cache, contentLocation, versioned, idempotent, signedBy };
+  const { versioned = false, idempotent = false, signedBy, session } = spec;
+  const answers = { status, location, cacheControl, cache, contentLocation, versioned, idempotent, signedBy, session };
   return { ...placed(line, spec), target: { action, params, ...answers } };
 }
 

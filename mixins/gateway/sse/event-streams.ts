@@ -13,19 +13,19 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "moleculer";
-import type { User } from "../../contract/index.ts";
 import type { Refusal, Clock } from "../../kernel/index.ts";
+import type { Verified } from "../auth/authentication.ts";
 import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { EventSource, Request, StreamedEvent } from "../route/route.ts";
 import { Pause } from "@valence/runtime/kernel";
+import { CallerWatch } from "./caller-watch.ts";
 
 interface Reader {
   readonly source: EventSource;
   readonly request: Request;
-  readonly user: User;
-  /** Milliseconds since the epoch: the stream ends with its token. */
-  readonly expiresAt: number;
+  /** The stream ends when its caller may ask no more. */
+  readonly caller: Verified;
   /** The network of the client. */
   readonly address: string;
   readonly ctx: Context;
@@ -34,6 +34,7 @@ interface Reader {
 /** All open streams, and their limits: for one user, one address and the process. */
 export class EventStreams {
   readonly #open = new Set<EventStream>();
+  readonly #watches = new Map<EventStream, CallerWatch>();
   readonly #clock: Clock;
   readonly #perUserMax: number;
 
@@ -56,9 +57,8 @@ export class EventStreams {
     if (typeof last !== "string" || !/^\d{1,15}$/.test(last))
       throw gatewayErrors.BAD_LAST_EVENT_ID({ field: "Last-Event-ID", message: "must be a version" });
     // The gateway accepts a token for some seconds after its end; a stream does not outlive its token.
-    const lifeMs = Math.min(reader.expiresAt - this.#clock.now(), 2 ** 31 - 1);
-    if (lifeMs <= 0) throw tokenExpired();
-    const own = [...this.#open].filter(stream => stream.reader.user.id === reader.user.id).length;
+    if (reader.caller.expiresAt <= this.#clock.now()) throw tokenExpired();
+    const own = [...this.#open].filter(stream => stream.user === reader.caller.user.id).length;
     if (own >= this.#perUserMax) throw gatewayErrors.TOO_MANY_STREAMS({ streams: limits.streamsPerUserMax });
     const near = [...this.#open].filter(stream => stream.reader.address === reader.address).length;
     if (near >= limits.streamsPerAddressMax)
@@ -71,11 +71,14 @@ export class EventStreams {
       stream.close();
       this.#open.delete(stream);
     });
-    const expiry = setTimeout(() => stream.expire(), lifeMs);
+    const { caller, ctx } = reader;
+    const watch = new CallerWatch(caller, { clock: this.#clock, meta: ctx.meta, end: () => stream.expire() });
+    this.#watches.set(stream, watch);
     try {
       await stream.run();
     } finally {
-      clearTimeout(expiry);
+      watch.stop();
+      this.#watches.delete(stream);
       this.#open.delete(stream);
     }
   }
@@ -83,6 +86,11 @@ export class EventStreams {
   /** The service has committed events: its streams read. */
   wake(service: string): void {
     for (const stream of this.#open) if (stream.reads(service)) stream.wake();
+  }
+
+  /** The user's credentials have changed: each of their streams asks whether its own still holds. */
+  checkCaller(user: string): void {
+    for (const [stream, watch] of this.#watches) if (stream.user === user) void watch.check();
   }
 
   /** Ends all streams. Each client gets another delay for its return, so that they do not all come at once. */
@@ -109,6 +117,9 @@ class EventStream {
     this.#version = version;
   }
 
+  get user(): string {
+    return this.reader.caller.user.id;
+  }
   /** Whether its events come from this service. */
   reads(service: string): boolean {
     return this.reader.source.action.startsWith(`${service}.`);

@@ -5,6 +5,6 @@ export const openStream =
   ({ streams }: Parts): Step =>
   async ({ route, req, res, request, caller, address }, next) => {
     if (!("stream" in route.target)) return next();
-    await streams.open(req, res, { source: route.target.stream, request, ...caller, address, ctx: req.$ctx });
+    await streams.open(req, res, { source: route.target.stream, request, caller, address, ctx: req.$ctx });
     return undefined;
   };

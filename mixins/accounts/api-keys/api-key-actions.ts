@@ -1,0 +1,34 @@
+// API keys: a person makes them for machines, and ends them.
+import { actsFor, callErrors, type Context, type ParamsOf } from "../../contract/index.ts";
+import { accountErrors } from "../errors.ts";
+import type { Entrances } from "../exchange/entrances.ts";
+import { noKey } from "../no-key.ts";
+import { personIn } from "../person-in.ts";
+
+export const apiKeyActions = {
+  async createApiKey(this: Entrances, ctx: Context<ParamsOf<"accounts.createApiKey">>) {
+    noKey(ctx);
+    const { id } = personIn(ctx);
+    const made = await this.apiKeys.create(id, ctx.params);
+    this.logger.warn(`API key ${made.id} made by user ${id}, from ${ctx.meta.address ?? "another service"}`);
+    return made;
+  },
+
+  apiKeys: {
+    repeatable: true,
+    async handler(this: Entrances, ctx: Context<ParamsOf<"accounts.apiKeys">>) {
+      if (!actsFor(ctx, ctx.params.user)) throw accountErrors.USER_NOT_FOUND({ field: "user" });
+      return { rows: await this.apiKeys.list(ctx.params.user) };
+    },
+  },
+
+  async revokeApiKey(this: Entrances, ctx: Context<ParamsOf<"accounts.revokeApiKey">>) {
+    noKey(ctx);
+    const { user, id } = ctx.params;
+    if (!ctx.meta.user) throw callErrors.FORBIDDEN({ message: "only a person revokes keys" });
+    if (!actsFor(ctx, user) || !(await this.apiKeys.revoke(user, id)))
+      throw accountErrors.KEY_NOT_FOUND({ field: "id" });
+    this.credentialsChanged(user);
+    return { revoked: true };
+  },
+};

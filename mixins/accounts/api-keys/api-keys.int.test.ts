@@ -1,0 +1,226 @@
+// API keys over HTTP: how they are made, what they open, and how they end.
+import { afterAll, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
+import { decodeJwt } from "jose";
+import { apiKey } from "../../gateway/index.ts";
+import { newId, rfc3339 } from "../../kernel/index.ts";
+import { ada, bob, startEntrances, type Entered } from "../entrances.fixture.ts";
+import { limits } from "../limits.ts";
+
+let house: Entered;
+let person: Awaited<ReturnType<Entered["person"]>>;
+let admin: Awaited<ReturnType<Entered["person"]>>;
+beforeAll(async () => {
+  house = await startEntrances();
+  person = await house.person(ada);
+  admin = await house.person(bob, ["admin"]);
+});
+afterAll(() => house.stop());
+beforeEach(() => {
+  house.reached.length = 0;
+});
+
+const make = (body: object = { name: "till", scopes: ["notes:read"] }, token = person.token) =>
+  house.http("POST", "/me/keys", { token, body });
+const whoami = (headers: Record<string, string>) => house.http("GET", "/whoami", { headers });
+const DAY = 86_400_000;
+
+test("a key is shown once, and opens the API as its owner, narrowed to its scopes, in either header", async () => {
+  const { status, json: made } = await make({ name: "till", scopes: ["notes:read", "books:*"] });
+  expect(status).toBe(201);
+  expect(made).toEqual({
+    id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    name: "till",
+    scopes: ["notes:read", "books:*"],
+    createdAt: expect.any(String),
+    expiresAt: expect.any(String),
+    key: expect.stringMatching(/^vk_[0-9a-f]{32}_[\w-]{43}_[0-9a-f]{8}$/),
+  });
+  expect(Date.parse(made.expiresAt) - Date.parse(made.createdAt)).toBe(limits.apiKeyLifeMs);
+  for (const headers of [{ authorization: `Bearer ${made.key}` }, { "x-api-key": made.key }]) {
+    const { json } = await whoami(headers);
+    expect(json.user).toEqual({ id: person.id, roles: ["guest"], scopes: ["notes:read", "books:*"] });
+  }
+  const claims = decodeJwt(house.reached.at(-1)!.token!);
+  expect(claims).toMatchObject({ sub: person.id, scope: "notes:read books:*", iss: "valence", aud: "valence" });
+  expect(claims.exp! - claims.iat!).toBe(limits.exchangedTokenSeconds);
+  const listed = await house.http("GET", "/me/keys", { token: person.token });
+  expect(listed.text).not.toContain(made.key.slice(36, 79));
+  expect(listed.json.rows.find(({ id }: { id: string }) => id === made.id)).toMatchObject({
+    name: "till",
+    lastUsedAt: expect.any(String),
+  });
+});
+
+test("the database holds no key, and neither does the log", async () => {
+  const warn = jest.spyOn(house.accounts.logger, "warn");
+  const { json } = await make();
+  const rows = JSON.stringify(await house.database.knex("api_keys"));
+  expect(rows).toContain(json.id);
+  expect(rows).not.toContain(json.key);
+  expect(rows).not.toContain(json.key.slice(36, 79));
+  expect(JSON.stringify(warn.mock.calls)).toContain(json.id);
+  expect(JSON.stringify(warn.mock.calls)).not.toContain(json.key.slice(36, 79));
+  warn.mockRestore();
+});
+
+test("a revoked key opens nothing at once, although the gateway knew it", async () => {
+  const { json } = await make();
+  const headers = { "x-api-key": json.key };
+  expect((await whoami(headers)).status).toBe(200);
+  const revoked = await house.http("DELETE", `/me/keys/${json.id}`, { token: person.token });
+  expect([revoked.status, revoked.text]).toEqual([204, ""]);
+  const after = await whoami(headers);
+  expect([after.status, after.json.type]).toEqual([401, "/problems/invalid-key"]);
+  expect((await house.http("DELETE", `/me/keys/${json.id}`, { token: person.token })).status).toBe(404);
+});
+
+test("an expired key opens nothing, and its exchange does not outlive it", async () => {
+  const { json } = await make({ name: "short", scopes: ["notes:read"], expiresAt: rfc3339(Date.now() + 40_000) });
+  expect((await whoami({ "x-api-key": json.key })).status).toBe(200);
+  const { exp } = decodeJwt(house.reached.at(-1)!.token!);
+  expect(exp! * 1_000).toBeLessThanOrEqual(Date.parse(json.expiresAt));
+  await house.database
+    .knex("api_keys")
+    .where({ id: json.id })
+    .update({ expires_at: Date.now() - 1 });
+  house.gateway.exchanges.forget(person.id);
+  expect((await whoami({ "x-api-key": json.key })).status).toBe(401);
+});
+
+test.each([
+  [
+    "another key's secret",
+    (key: string) =>
+      apiKey(
+        `${key.slice(3, 11)}-${key.slice(11, 15)}-${key.slice(15, 19)}-${key.slice(19, 23)}-${key.slice(23, 35)}`,
+        "A".repeat(43),
+      ),
+  ],
+  ["an unknown id", () => apiKey(newId(), "A".repeat(43))],
+  ["a typo", (key: string) => key.replace(/.$/, last => (last === "0" ? "1" : "0"))],
+  ["half of it", (key: string) => key.slice(0, 60)],
+  ["an empty text", () => ""],
+])("%s is no key", async (_, change) => {
+  const { json } = await make({ name: "x", scopes: ["notes:read"] }, admin.token);
+  const { status, json: problem } = await whoami({ "x-api-key": change(json.key) });
+  expect([status, problem.type]).toEqual([401, "/problems/invalid-key"]);
+  expect(house.reached).toEqual([]);
+});
+
+test("a typo is refused without asking accounts, let alone the database", async () => {
+  const find = jest.spyOn(house.accounts.apiKeys, "find");
+  const { json } = await make({ name: "x", scopes: ["notes:read"] }, admin.token);
+  await whoami({ "x-api-key": json.key.replace(/.$/, (last: string) => (last === "0" ? "1" : "0")) });
+  expect(find).not.toHaveBeenCalled();
+  await whoami({ "x-api-key": json.key });
+  expect(find).toHaveBeenCalledTimes(1);
+  find.mockRestore();
+});
+
+test("the last use is written once a minute, however often a key is used", async () => {
+  const { json } = await make({ name: "busy", scopes: ["notes:read"] }, admin.token);
+  const usedAt = async () => Number((await house.database.knex("api_keys").where({ id: json.id }).first()).used_at);
+  await house.accounts.apiKeys.find(json.key);
+  const first = await usedAt();
+  expect(first).toBeGreaterThan(0);
+  await new Promise(resolve => setTimeout(resolve, 5));
+  await house.accounts.apiKeys.find(json.key);
+  expect(await usedAt()).toBe(first);
+  await house.database
+    .knex("api_keys")
+    .where({ id: json.id })
+    .update({ used_at: first - limits.apiKeyUseNotedMs });
+  await house.accounts.apiKeys.find(json.key);
+  expect(await usedAt()).toBeGreaterThanOrEqual(first);
+});
+
+test("a key makes and revokes no keys, and changes no password, whatever its scopes", async () => {
+  const { json } = await make({ name: "all", scopes: ["account:*", "accounts:*"] });
+  const headers = { "x-api-key": json.key };
+  const asked = [
+    await house.http("POST", "/me/keys", { headers, body: { name: "y", scopes: ["notes:read"] } }),
+    await house.http("DELETE", `/me/keys/${json.id}`, { headers }),
+    await house.http("POST", "/me/password", {
+      headers,
+      body: { currentPassword: ada.password, newPassword: "another violet harbour" },
+    }),
+  ];
+  expect(asked.map(({ status, json: { type } }) => `${status} ${type}`)).toEqual(
+    Array(3).fill("403 /problems/forbidden"),
+  );
+  expect((await house.http("GET", "/whoami", { headers })).status).toBe(200);
+});
+
+test("P6 bad input is refused by its field and makes no key", async () => {
+  const before = (await house.database.knex("api_keys")).length;
+  const refused: [object, string][] = [
+    [{ scopes: ["notes:read"] }, "name"],
+    [{ name: "", scopes: ["notes:read"] }, "name"],
+    [{ name: "x" }, "scopes"],
+    [{ name: "x", scopes: [] }, "scopes"],
+    [{ name: "x", scopes: ["*"] }, "scopes.0"],
+    [{ name: "x", scopes: ["notes"] }, "scopes.0"],
+    [{ name: "x", scopes: ["Notes:read"] }, "scopes.0"],
+    [{ name: "x", scopes: ["notes:read other:write"] }, "scopes.0"],
+    [{ name: "x", scopes: ["notes:read", "notes:read"] }, "scopes"],
+    [{ name: "x", scopes: ["notes:read"], expiresAt: "tomorrow" }, "expiresAt"],
+    [{ name: "x", scopes: ["notes:read"], expiresAt: rfc3339(Date.now() - 1) }, "expiresAt"],
+    [{ name: "x", scopes: ["notes:read"], expiresAt: rfc3339(Date.now() + 400 * DAY) }, "expiresAt"],
+    [{ name: "x", scopes: ["notes:read"], user: admin.id }, "user"],
+    [{ name: "x", scopes: ["notes:read"], id: newId() }, "id"],
+  ];
+  for (const [body, field] of refused) {
+    const { status, json } = await make(body);
+    expect([body, status, json.errors.map((issue: { field: string }) => issue.field)]).toEqual([body, 422, [field]]);
+  }
+  expect(await house.database.knex("api_keys")).toHaveLength(before);
+});
+
+test("administrators see and revoke everybody's keys; others only their own", async () => {
+  const { json } = await make();
+  const of = `/users/${person.id}/keys`;
+  const seen = await house.http("GET", of, { token: admin.token });
+  expect(seen.json.rows.map(({ id }: { id: string }) => id)).toContain(json.id);
+  expect((await house.http("GET", of, { token: person.token })).status).toBe(403);
+  const stranger = await house.person({ ...ada, email: "eve@example.com" });
+  expect((await house.http("DELETE", `/me/keys/${json.id}`, { token: stranger.token })).status).toBe(404);
+  expect((await whoami({ "x-api-key": json.key })).status).toBe(200);
+  expect((await house.http("DELETE", `${of}/${json.id}`, { token: admin.token })).status).toBe(204);
+  expect((await whoami({ "x-api-key": json.key })).status).toBe(401);
+  await expect(house.call("accounts.revokeApiKey", { user: person.id, id: json.id })).rejects.toMatchObject({
+    code: 403,
+  });
+  const nobody = house.call("accounts.createApiKey", { name: "x", scopes: ["notes:read"] });
+  await expect(nobody).rejects.toMatchObject({ code: 403 });
+});
+
+test("a user has so many keys, however many are made at once; expired ones do not count", async () => {
+  const owner = await house.person({ ...ada, email: "many@example.com" });
+  const all = await Promise.all(
+    Array.from({ length: limits.apiKeysPerUserMax + 5 }, () => make(undefined, owner.token)),
+  );
+  const statuses = all.map(({ status }) => status).toSorted((a, b) => a - b);
+  expect(statuses).toEqual([...Array(limits.apiKeysPerUserMax).fill(201), ...Array(5).fill(409)]);
+  const { knex } = house.database;
+  await knex("api_keys")
+    .where({ user: owner.id })
+    .update({ expires_at: Date.now() - 1 });
+  expect((await make(undefined, owner.token)).status).toBe(201);
+  const listed = await house.http("GET", "/me/keys", { token: owner.token });
+  expect(listed.json.rows).toHaveLength(limits.apiKeysPerUserMax + 1);
+  await knex("api_keys")
+    .where({ user: owner.id })
+    .update({ expires_at: Date.now() - limits.apiKeyKeptMs - 1 });
+  expect((await make(undefined, owner.token)).status).toBe(201);
+  expect(await knex("api_keys").where({ user: owner.id })).toHaveLength(1);
+});
+
+test("a role that is withdrawn is gone from a key's next request", async () => {
+  const clerk = await house.person({ ...ada, email: "clerk@example.com" }, ["admin", "guest"]);
+  const { json } = await make({ name: "x", scopes: ["notes:read"] }, clerk.token);
+  const headers = { "x-api-key": json.key };
+  expect((await house.http("GET", "/staff", { headers })).status).toBe(200);
+  const body = { roles: ["guest"] };
+  expect((await house.http("PATCH", `/users/${clerk.id}`, { token: admin.token, body })).status).toBe(200);
+  expect((await house.http("GET", "/staff", { headers })).status).toBe(403);
+});

@@ -1,0 +1,62 @@
+// The parts of the accounts service that other ways in than a log-in use: API keys, browser sessions, an external issuer.
+import type { RedisConnection } from "../../redis/index.ts";
+import { CREDENTIALS_CHANGED, type CredentialsChanged } from "../../gateway/index.ts";
+import { systemClock } from "../../kernel/index.ts";
+import { ApiKeys } from "../api-keys/api-keys.ts";
+import type { BrowserSessions } from "../browser-sessions/browser-sessions.ts";
+import { RedisBrowserSessions } from "../browser-sessions/redis-browser-sessions.ts";
+import { SqlBrowserSessions } from "../browser-sessions/sql-browser-sessions.ts";
+import type { Person } from "../contract.ts";
+import { madeUpPassword } from "../first-administrator.ts";
+import { ExternalPeople } from "../oidc/external-people.ts";
+import type { Issuer } from "../oidc/issuer.ts";
+import type { AccountsParts } from "../parts.ts";
+
+/** What their actions find on `this`, besides the parts of every action. */
+export interface Entrances extends AccountsParts {
+  apiKeys: ApiKeys;
+  browsers: BrowserSessions;
+  externalPeople: ExternalPeople;
+  /** The external issuer; undefined without one. */
+  issuer: Issuer | undefined;
+  /** The person of these credentials. Refuses as `accounts.login` does. */
+  logIn(credentials: { email: string; password: string }, address: string | undefined): Promise<Person>;
+  /** Ends the session of a cookie's value, if there is one. */
+  endBrowserSession(value: string): Promise<void>;
+  /** Ends every way into an account but its password. */
+  endEverything(user: string): Promise<void>;
+}
+
+/** Opens the stores, at the start of the service. `registered`: roles of each new account. */
+export function openEntrances(
+  service: Entrances,
+  { redis, registered }: { redis: RedisConnection | undefined; registered: readonly string[] },
+): void {
+  const { database, sessions } = service;
+  service.apiKeys = new ApiKeys(database, systemClock);
+  service.browsers = redis ? new RedisBrowserSessions(redis, sessions) : new SqlBrowserSessions(database, sessions);
+  service.externalPeople = new ExternalPeople({
+    database,
+    clock: systemClock,
+    registered,
+    unknownPassword: () => service.passwords.hash(madeUpPassword()),
+    endEverything: user => service.endEverything(user),
+    say: line => service.logger.warn(line),
+  });
+}
+
+/** Methods of the service. */
+export const entranceMethods = {
+  async endBrowserSession(this: Entrances, value: string): Promise<void> {
+    const user = await this.browsers.close(value);
+    if (user !== undefined) this.credentialsChanged(user);
+  },
+  async endEverything(this: Entrances, user: string): Promise<void> {
+    await this.apiKeys.revokeAll(user);
+    await this.sessions.endAll(user);
+    this.credentialsChanged(user);
+  },
+  credentialsChanged(this: Entrances, user: string): void {
+    void this.broker.broadcast(CREDENTIALS_CHANGED, { user } satisfies CredentialsChanged);
+  },
+};
