@@ -13,6 +13,7 @@ export function accountRoutes({ actions }: AccountsContract): Route[] {
     route("POST /auth/register", "accounts.register", {
       summary: "Open an account",
       access: "public",
+      limit: "register",
       body: register.params,
       params: ({ body }) => body,
       status: 201,
@@ -20,6 +21,7 @@ export function accountRoutes({ actions }: AccountsContract): Route[] {
     route("POST /auth/login", "accounts.login", {
       summary: "Log in: an access token for 15 minutes, and a refresh token",
       access: "public",
+      limit: "login",
       body: login.params,
       params: ({ body }) => body,
     }),
@@ -32,6 +34,7 @@ export function accountRoutes({ actions }: AccountsContract): Route[] {
     route("POST /auth/logout", "accounts.logout", {
       summary: "End the session of a refresh token",
       access: "public",
+      limit: "login",
       body: logout.params,
       params: ({ body }) => body,
       status: 204,

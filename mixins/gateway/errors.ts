@@ -84,6 +84,13 @@ export const gatewayErrors = defineErrors({
     todo: "get a new one for the refresh token (`POST /auth/refresh`)",
   },
 
+  // ---- how often a client asks
+  RATE_LIMITED: {
+    status: 429,
+    says: "too many requests: try again in {seconds} s",
+    todo: "wait for `Retry-After`; the `RateLimit` header of each answer says how many are left",
+  },
+
   // ---- keys, conditions and streams
   BAD_IDEMPOTENCY_KEY: {
     status: 400,

@@ -118,6 +118,7 @@ export const routes: readonly Route[] = [
   looseRoute("POST /auth/register", "accounts.register", {
     summary: "Open an account",
     access: "public",
+    limit: "register",
     body: { email, password, name: title },
     params: ({ body }) => body,
     status: 201,
@@ -125,6 +126,7 @@ export const routes: readonly Route[] = [
   looseRoute("POST /auth/login", "accounts.login", {
     summary: "Log in",
     access: "public",
+    limit: "login",
     body: { email, password },
     params: ({ body }) => body,
   }),

@@ -83,6 +83,19 @@ export const limits = {
   securityLinesMax: 100,
   securityWindowMs: 10_000,
 
+  /**
+   * Keys that one window counts in memory, 150 bytes each; the oldest windows are forgotten first. An attacker who has
+   * 65,000 networks (an IPv6 /48) and uses them all forgets their own counts.
+   */
+  countedKeysMax: 10_000,
+  /** Milliseconds for which Redis is not asked again after a count that it did not answer in 50 ms. */
+  sharedCountsPauseMs: 1_000,
+  /** Milliseconds for which the number of gateways is remembered: it divides the limits while Redis is away. */
+  gatewaysCountedMs: 5_000,
+  /** Wrong credentials of one address in so many seconds: 5 a second are 1 ms of signature checks. */
+  failedAuthenticationsMax: 300,
+  failedAuthenticationsSeconds: 60,
+
   /** Event streams that one user may hold open; each of several workers allows its share. */
   streamsPerUserMax: 5,
   /** Event streams of one address and of the process: each reads every 2 s, so 4,000 are 2,000 reads a second. */

@@ -14,6 +14,8 @@ export const limits = {
    * call's time.
    */
   answerMs: 1_000,
+  /** The same for a question to which the process has an answer of its own; see `impatient-client.ts`. */
+  impatientMs: 50,
   /** Milliseconds until an attempt to connect counts as lost, and each command of the greeting. */
   connectMs: 2_000,
   /** Bounds of the pause between two attempts to connect. */
@@ -32,6 +34,7 @@ const UNWILLING = /^(OOM|READONLY|LOADING|MISCONF|BUSY|MASTERDOWN|NOREPLICAS|CLU
 type Logger = Pick<ServiceBroker["logger"], "info" | "warn">;
 
 export class RedisConnection {
+  readonly url: string;
   /** The beginning of all keys of this namespace. */
   readonly prefix: string;
   /** Resolves when the first attempt to connect has ended, with or without success. */
@@ -44,6 +47,7 @@ export class RedisConnection {
   #reason = "connection closed";
 
   constructor(url: string, namespace: string, logger: Logger) {
+    this.url = url;
     this.#logger = logger;
     this.prefix = namespace === "" ? "valence:" : `valence-${namespace}:`;
     this.#client = new Redis(url, {

@@ -13,6 +13,8 @@ export interface Verified {
   readonly user: User;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** Id of the API key that the client sent, if it sent one. */
+  readonly keyId?: string;
 }
 export const ANONYMOUS: User = Object.freeze({ id: "", roles: Object.freeze([]) });
 
@@ -49,6 +51,14 @@ export class Authenticator {
     const verified = await this.#verify(token);
     this.#remember(key, verified);
     return verified;
+  }
+
+  /** Whether `authenticate` would answer without verifying anything. */
+  remembers(authorization: string | undefined): boolean {
+    const token = BEARER.exec(authorization ?? "")?.[1];
+    if (token === undefined || token.length > limits.tokenCharsMax) return false;
+    const known = this.#verified.get(hash("sha256", token, "base64url"));
+    return known !== undefined && known.cachedUntil > this.#clock.now();
   }
 
   async #verify(token: string): Promise<Verified> {

@@ -51,7 +51,7 @@ interface Places<P extends TProperties, Q extends TProperties, B extends TProper
   readonly summary: string;
   /** Default `user`: any user that is logged in. */
   readonly access?: Access;
-  /** How often it may be asked; see `limits/rate-class.ts`. */
+  /** How often it may be asked; default by its kind: see `limits/rate-class.ts`. */
   readonly limit?: RateClass;
   /** What is refused first when the gateway is overloaded; see `admission/priority.ts`. */
   readonly priority?: Priority;
