@@ -14,6 +14,8 @@ import {
   type RedisConnection,
 } from "../redis/index.ts";
 import { ADMIN, rolesDeclared, type AccountsContract, type Person } from "./contract.ts";
+import { answerHandlers } from "./answers/actions.ts";
+import { answerTable, SqlAnswers } from "./answers/sql-answers.ts";
 import { completeKeys, emailKeys, normalEmail } from "./email-keys.ts";
 import {
   administratorText,
@@ -54,7 +56,7 @@ interface Accounts {
   logger: { warn(line: string): void };
 }
 
-const migrations = [userTable, sessionTables, firstAdministratorTable, knownAddressTable, emailKeys];
+const migrations = [userTable, sessionTables, firstAdministratorTable, knownAddressTable, emailKeys, answerTable];
 
 /**
  * The accounts service of a domain: `Accounts(accountsContract({ roles: ["clerk"] }), { registered: ["clerk"] })`.
@@ -86,6 +88,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         byAddress: counter("failed-logins-by-address", limits.failedLoginsWindowMs),
       });
       this.registrations = counter("registrations", limits.registrationsWindowMs);
+      this.answers = new SqlAnswers(this.database);
       this.known = new KnownAddresses(this.database, systemClock);
       this.signer = await openSigner(this.database, gatewayEnvironment.of(this.broker).TOKEN_ISSUER);
       if (firstAdministrator(this.broker)) await this.makeFirstAdministrator();
@@ -176,6 +179,8 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         if (line !== undefined) this.logger.warn(line);
         return after;
       },
+
+      ...answerHandlers,
 
       jwks: {
         repeatable: true,

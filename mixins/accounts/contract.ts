@@ -5,6 +5,7 @@ import { Conditions, Cursor, defineContract, EmailAddress, NewPassword, TextLine
 import { Misconfigured } from "../kernel/index.ts";
 import { limits } from "./limits.ts";
 import { accountErrors } from "./errors.ts";
+import { answerActions } from "./answers/contract.ts";
 
 const email = EmailAddress();
 const password = NewPassword({ minLength: 8, maxLength: 128 });
@@ -84,6 +85,7 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
         returns: Person,
       },
       /** The public keys of access tokens, RFC 7517. */
+      ...answerActions,
       jwks: { params: {}, returns: Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown())) }) },
     },
     refusals: accountErrors,
@@ -96,6 +98,9 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
       list: [],
       setRoles: ["USER_NOT_FOUND", "LAST_ADMINISTRATOR"],
       jwks: [],
+      claimAnswer: [],
+      finishAnswer: [],
+      releaseAnswer: [],
     },
     roles: { list: [ADMIN], setRoles: [ADMIN] },
   });

@@ -5,5 +5,6 @@ export const ACCOUNT_INDEXES: Readonly<Record<string, readonly string[]>> = {
   refresh_tokens: ["unique (hash)", "(family)", "(expires_at)"],
   signing_keys: ["unique (kid)"],
   first_administrator: ['unique ("user")'],
+  idempotency_keys: ["unique (scope)", "(expires_at)"],
   known_addresses: ['unique ("user", address)'],
 };

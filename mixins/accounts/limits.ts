@@ -53,6 +53,9 @@ export const limits = {
    */
   registrationsPerAddressMax: 200,
   registrationsWindowMs: minutes(10),
+  /** Milliseconds between two sweeps of expired Idempotency-Keys, and the rows that one sweep removes. */
+  answersSweptMs: minutes(1),
+  answersSweptMax: 1_000,
   /** Accounts on a page by default, and at most. */
   pageSize: 20,
   pageSizeMax: 100,

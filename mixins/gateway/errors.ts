@@ -102,6 +102,16 @@ export const gatewayErrors = defineErrors({
     says: "this key was used before, for another request: send a new key",
     todo: "send a new key",
   },
+  IDEMPOTENCY_KEY_IN_PROGRESS: {
+    status: 409,
+    says: "the request with this key is still running",
+    todo: "wait for `Retry-After`, then send the same request again: it gets the first answer",
+  },
+  IDEMPOTENCY_ANSWER_NOT_KEPT: {
+    status: 409,
+    says: "the request with this key was carried out, and its answer was not kept",
+    todo: "read the resource: the answer was too large to keep, or holds a secret",
+  },
   IDEMPOTENCY_KEY_ABANDONED: {
     status: 409,
     says: "the request with this key was given up before it was carried out: send a new key",

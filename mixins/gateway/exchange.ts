@@ -53,4 +53,6 @@ export interface Parts {
   readonly authenticator: Authenticator;
   readonly streams: EventStreams;
   readonly admission: Admission;
+  /** The service that keeps answers to Idempotency-Keys where there is no Redis. */
+  readonly answers: string;
 }

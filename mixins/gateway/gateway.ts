@@ -33,6 +33,11 @@ export interface GatewayOptions {
   readonly routes: readonly Route[];
   /** The action that answers the public keys of access tokens as a JWK set. Default `accounts.jwks`. */
   readonly keys?: string;
+  /**
+   * The service that keeps first answers to Idempotency-Keys where there is no Redis, by its actions `claimAnswer`,
+   * `finishAnswer` and `releaseAnswer`. Default `accounts`.
+   */
+  readonly answers?: string;
 }
 
 export type GatewayService = RouterService & {
@@ -60,6 +65,7 @@ export const Gateway = ({
   api,
   routes,
   keys = "accounts.jwks",
+  answers = "accounts",
 }: GatewayOptions): ServiceSchema<any, any, any, GatewayService> => ({
   name: "api",
   mixins: [
@@ -97,7 +103,7 @@ export const Gateway = ({
     this.streams = new EventStreams(systemClock, nodeEnvironment.of(broker).WORKERS);
     this.admission = new Admission({ clock: systemClock, say: warn });
     const { authenticator, streams, admission } = this;
-    this.pipeline = pipelineOf({ broker, routes, authenticator, streams, admission });
+    this.pipeline = pipelineOf({ broker, routes, authenticator, streams, admission, answers });
     this.metrics = new HttpMetrics();
     this.securityLog = new SecurityLog(warn);
     this.apiName = api.name;

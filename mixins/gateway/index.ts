@@ -1,4 +1,5 @@
 export { gatewayEnvironment } from "./environment.ts";
+export type { AnswerStore, Claim, Claimed } from "./idempotency/store.ts";
 export { limits } from "./limits.ts";
 export type { ApiInfo } from "./openapi/document.ts";
 export {

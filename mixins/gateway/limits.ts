@@ -96,6 +96,15 @@ export const limits = {
   failedAuthenticationsMax: 300,
   failedAuthenticationsSeconds: 60,
 
+  /** Milliseconds for which the first answer to an Idempotency-Key is kept: a day, as most payment APIs have it. */
+  answerKeptMs: 24 * 3_600_000,
+  /** Bytes of an answer that is kept. One that is larger is only known to have been given: a product has 1 kB. */
+  answerBytesMax: 16 * 1024,
+  /** Milliseconds for which a key stays taken beyond the time of a call: what a request may wait for its call. */
+  answerLeaseMs: 20_000,
+  /** Milliseconds after which a client may ask again for a request that runs. */
+  answerAskAgainMs: 1_000,
+
   /** Event streams that one user may hold open; each of several workers allows its share. */
   streamsPerUserMax: 5,
   /** Event streams of one address and of the process: each reads every 2 s, so 4,000 are 2,000 reads a second. */

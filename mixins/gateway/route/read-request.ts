@@ -8,7 +8,8 @@ import { parseKey } from "../idempotency/key.ts";
 export const readRequest = (): Step => async (exchange, next) => {
   const { route, req, res, caller } = exchange;
   const target = "action" in route.target ? route.target : undefined;
-  const key = target?.idempotent ? parseKey(req.headers) : undefined;
+  const takesKey = target !== undefined && req.method !== "GET" && route.access !== "public";
+  const key = takesKey ? parseKey(req.headers) : undefined;
   const conditions = conditionsOf(req.headers);
   if (conditions && req.method !== "GET" && !target?.versioned) refuseConditions(conditions);
   const signedBy = target?.signedBy;

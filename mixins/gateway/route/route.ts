@@ -42,7 +42,7 @@ export interface Request<P = unknown, Q = unknown, B = unknown> {
    * The conditions of a change, as the param of an action that changes a `versioned` resource; empty for other routes.
    */
   readonly conditions: { readonly if?: Conditions };
-  /** The client's Idempotency-Key, on routes that are `idempotent`. */
+  /** The client's Idempotency-Key, on routes that change something and are not public. */
   readonly key: string | undefined;
 }
 
@@ -81,9 +81,13 @@ interface Answers<A extends ActionName> {
    */
   readonly signedBy?: string;
   /**
-   * Whether the route takes an Idempotency-Key: it becomes the command's id, so that a repeat gets the first answer.
+   * Whether the action is an actor's command: the client's Idempotency-Key becomes the command's id, so that the service
+   * itself gives a repeat the first answer. Every other route that changes something takes a key too, and the gateway
+   * keeps its answers; see `idempotency/answer-once.ts`.
    */
   readonly idempotent?: boolean;
+  /** Whether the answer holds a secret: it is not kept for a repeat of its Idempotency-Key. */
+  readonly secret?: boolean;
 }
 
 export interface Route {
@@ -118,6 +122,7 @@ export interface ActionTarget {
   readonly contentLocation: string | undefined;
   readonly versioned: boolean;
   readonly idempotent: boolean;
+  readonly secret: boolean;
   readonly signedBy: string | undefined;
 }
 
@@ -166,8 +171,8 @@ export function route<
     Answers<A> & { readonly params: (request: Request<Data<P>, Data<Q>, Data<B>>) => ParamsOf<A> },
 ): Route {
   const { params, status = 200, location, cacheControl, cache, contentLocation } = spec;
-  const { versioned = false, idempotent = false, signedBy } = spec;
-  const answers = { status, location, cacheControl, cache, contentLocation, versioned, idempotent, signedBy };
+  const { versioned = false, idempotent = false, secret = false, signedBy } = spec;
+  const answers = { status, location, cacheControl, cache, contentLocation, versioned, idempotent, secret, signedBy };
   return { ...placed(line, spec), target: { action, params, ...answers } };
 }
 
