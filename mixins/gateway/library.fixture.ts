@@ -265,13 +265,14 @@ export const startLibrary = (
   handlers: Handlers = {},
   extra: readonly ServiceSchema[] = [],
   env: Readonly<Record<string, string>> = {},
+  gateway: ServiceSchema<any, any, any, any> = api,
 ): Promise<Library> =>
   startGateway((signer, recordings) => {
     const person = { id: newId(), email: "a@example.com", name: "A", roles: ["reader"] };
     const nothing = { rows: [], total: 0, page: 1, pageSize: 20 };
     return {
       contracts: [accounts, books, shelves, loans],
-      services: [...extra, api],
+      services: [...extra, gateway],
       roles: ["reader"],
       answers: {
         "accounts.register": () => person,

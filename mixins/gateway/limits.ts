@@ -102,6 +102,11 @@ export const limits = {
   answerBytesMax: 16 * 1024,
   /** Milliseconds for which a key stays taken beyond the time of a call: what a request may wait for its call. */
   answerLeaseMs: 20_000,
+  /**
+   * The same for an actor's command, in all: a second attempt after that goes to the actor, which decides a command once
+   * and answers both. So a gateway that dies holds up its clients for a moment only.
+   */
+  commandLeaseMs: 3_000,
   /** Milliseconds after which a client may ask again for a request that runs. */
   answerAskAgainMs: 1_000,
 

@@ -14,6 +14,7 @@ import { canonicalJson, isRefusal, nodeEnvironment, outcomeOf, type Refusal } fr
 import { redisOf } from "../../redis/index.ts";
 import { gatewayErrors } from "../errors.ts";
 import type { Answer, Exchange, Parts, Step } from "../exchange.ts";
+import { failpoint } from "../failpoints.ts";
 import { limits } from "../limits.ts";
 import type { ActionTarget } from "../route/route.ts";
 import { KEY_FIELD } from "./key.ts";
@@ -28,8 +29,13 @@ export const answerOnce = ({ broker, answers: service }: Parts): Step => {
   const store: AnswerStore = shared ?? new ServiceAnswers(broker, service);
   const running = new RunningKeys();
   const leaseMs = nodeEnvironment.of(broker).REQUEST_TIMEOUT_MS + limits.answerLeaseMs;
-  return async (exchange, next) => {
-    if (exchange.request.key === undefined) return next();
+  return async (exchange, pass) => {
+    if (exchange.request.key === undefined) return pass();
+    const next = async () => {
+      const answer = await pass();
+      failpoint("gateway:before-answer-kept");
+      return answer;
+    };
     const scope = scopeOf(exchange);
     const fingerprint = () => fingerprintOf(exchange);
     const found = running.begin(scope, fingerprint);
@@ -39,7 +45,7 @@ export const answerOnce = ({ broker, answers: service }: Parts): Step => {
       if (idempotent && !shared) return await next();
       const claim: Claim = { scope, fingerprint: fingerprint(), owner: randomUUID() };
       return idempotent
-        ? await runCommand(shared!, claim, leaseMs, next)
+        ? await runCommand(shared!, claim, next)
         : await runOnce({ store, claim, leaseMs, exchange, broker }, next);
     } finally {
       running.end(scope);
@@ -50,8 +56,8 @@ export const answerOnce = ({ broker, answers: service }: Parts): Step => {
 type Next = () => Promise<Answer | undefined>;
 
 /** Runs an actor's command, claimed among gateways as long as the store is there. */
-async function runCommand(store: AnswerStore, claim: Claim, leaseMs: number, next: Next): Promise<Answer | undefined> {
-  const claimed = await store.claim(claim, leaseMs).catch(() => undefined);
+async function runCommand(store: AnswerStore, claim: Claim, next: Next): Promise<Answer | undefined> {
+  const claimed = await store.claim(claim, limits.commandLeaseMs).catch(() => undefined);
   if (claimed?.state === "running") throw refusalOf("running", claimed.endsInMs);
   if (claimed?.state === "other") throw refusalOf("other");
   try {
