@@ -39,7 +39,9 @@ export const limitRate = ({ broker }: Parts): Step => {
 export const limitAccount = ({ broker }: Parts): Step => {
   const rates = rateLimitsOf(broker);
   return async (exchange, next) => {
-    await rates.countAccount(exchange);
-    return next();
+    const succeeded = await rates.countAccount(exchange);
+    const answer = await next();
+    await succeeded?.();
+    return answer;
   };
 };

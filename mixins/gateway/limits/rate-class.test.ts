@@ -31,12 +31,13 @@ test("the numbers of a route, for its description", () => {
     class: "login",
     countedBy: "address",
     policies: [
-      { name: "login", quota: 600, windowSeconds: 60 },
+      { name: "login", quota: 2_000, windowSeconds: 60 },
       { name: "burst", quota: 50, windowSeconds: 1 },
     ],
     account: { name: "login-account", quota: 30, windowSeconds: 60 },
+    countsFailures: true,
   });
-  expect(limitsOf(login, 1)!.policies.map(({ quota }) => quota)).toEqual([6, 1]);
+  expect(limitsOf(login, 1)!.policies.map(({ quota }) => quota)).toEqual([20, 1]);
   expect(limitsOf(login, 0)).toBeUndefined();
 });
 

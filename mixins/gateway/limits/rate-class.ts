@@ -15,6 +15,8 @@ interface Numbers {
   readonly burst: number;
   /** The same for one account at one address; the account is the `email` of the body. */
   readonly account?: readonly [requests: number, seconds: number];
+  /** Whether a request that succeeds is not counted for the account: right passwords are no guesses. */
+  readonly countsFailures?: boolean;
 }
 
 /**
@@ -33,7 +35,7 @@ export const RATE_CLASSES = {
   /** Routes that ask for a role. */
   operate: { sustained: [6_000, 60], burst: 300 },
   /** A machine compares about 100 passwords a second: one address gets half. */
-  login: { sustained: [600, 60], burst: 50, account: [30, 60] },
+  login: { sustained: [2_000, 60], burst: 50, account: [30, 60], countsFailures: true },
   register: { sustained: [200, 600], burst: 50 },
   /** Mails that a stranger can have sent to somebody, and tokens that a stranger can try. */
   reset: { sustained: [100, 600], burst: 10, account: [10, 600] },
@@ -58,6 +60,8 @@ export interface RouteLimits {
   readonly policies: readonly Policy[];
   /** Counted for each account at each address besides. */
   readonly account: Policy | undefined;
+  /** Whether a request that succeeds is not counted for the account. */
+  readonly countsFailures: boolean;
 }
 
 /**
@@ -70,7 +74,7 @@ export function limitsOf(
 ): RouteLimits | undefined {
   if ("stream" in route.target || percent === 0) return undefined;
   const name = route.limit ?? usualClass(route);
-  const { sustained, burst, account }: Numbers = RATE_CLASSES[name];
+  const { sustained, burst, account, countsFailures = false }: Numbers = RATE_CLASSES[name];
   const policy = (name: string, [requests, windowSeconds]: readonly [number, number]): Policy => ({
     name,
     quota: Math.max(1, Math.round((requests * percent) / 100)),
@@ -81,6 +85,7 @@ export function limitsOf(
     countedBy: route.access === "public" ? "address" : "user",
     policies: [policy(name, sustained), policy("burst", [burst, 1])],
     account: account && policy(`${name}-account`, account),
+    countsFailures,
   };
 }
 

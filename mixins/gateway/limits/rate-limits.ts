@@ -22,6 +22,7 @@ interface Limited {
   readonly class: RateClass;
   readonly windows: readonly Window[];
   readonly account: Window | undefined;
+  readonly countsFailures: boolean;
   /** `RateLimit-Policy` of every answer. */
   readonly policy: string;
 }
@@ -66,14 +67,19 @@ export class RateLimits {
     this.#refuse(limited.class, spent);
   }
 
-  /** Counts a request that is about one account, for that account at this address; see `rate-class.ts`. */
-  async countAccount({ route, address, request, res }: Exchange): Promise<void> {
-    const account = this.#limitedOf(route)?.account;
+  /**
+   * Counts a request that is about one account, for that account at this address. Refuses (429) one too many. The function
+   * that it answers is to be called when the request has succeeded; see `rate-class.ts`.
+   */
+  async countAccount({ route, address, request, res }: Exchange): Promise<(() => Promise<void>) | undefined> {
+    const { account, countsFailures } = this.#limitedOf(route) ?? {};
     const { email } = request.body as { email?: unknown };
-    if (!account || typeof email !== "string") return;
-    const spent = await account.spend(`${accountKey(email)}@${address}`);
+    if (!account || typeof email !== "string") return undefined;
+    const key = `${accountKey(email)}@${address}`;
+    const spent = await account.spend(key);
     if (!spent.isWithin) this.#tell(res, [spent]);
     this.#refuse(spent.policy.name, [spent]);
+    return countsFailures ? () => account.giveBack(key) : undefined;
   }
 
   /** Refuses (429) an address that sent too many wrong credentials, unless this one needs no check. Asks nobody. */
@@ -103,6 +109,7 @@ export class RateLimits {
       class: all.class,
       windows: all.policies.map(policy => this.#windowOf(`${all.class}:${policy.windowSeconds}`, policy)),
       account: all.account && this.#windowOf(all.account.name, all.account),
+      countsFailures: all.countsFailures,
       policy: policies.map(({ name, quota, windowSeconds }) => `"${name}";q=${quota};w=${windowSeconds}`).join(", "),
     };
     this.#byClass.set(all.class, limited);

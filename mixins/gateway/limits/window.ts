@@ -118,6 +118,14 @@ export class Window {
     return spent;
   }
 
+  /** Takes one request back, of a window that is still open. */
+  async giveBack(key: string): Promise<void> {
+    this.#usedUp.delete(key);
+    const limiter = this.#limiter;
+    const isTold = limiter && (await this.#shared!.ask(() => limiter.reward(key)));
+    if (!isTold) await this.#memory.giveBack(key);
+  }
+
   async #spendShared(key: string): Promise<Spent | undefined> {
     const limiter = this.#limiter;
     const counted = limiter && (await this.#shared!.ask(() => limiter.consume(key).catch(refusedOrAway)));
