@@ -96,9 +96,9 @@ export const limits = {
   failedAuthenticationsMax: 300,
   failedAuthenticationsSeconds: 60,
 
-  /** Milliseconds for which the first answer to an Idempotency-Key is kept: a day, as most payment APIs have it. */
+  /** Milliseconds for which the first answer to an Idempotency-Key is kept: a client that was offline for a night still gets it. */
   answerKeptMs: 24 * 3_600_000,
-  /** Bytes of an answer that is kept. One that is larger is only known to have been given: a product has 1 kB. */
+  /** Bytes of an answer that is kept. One that is larger is only known to have been given: most have 1 kB. */
   answerBytesMax: 16 * 1024,
   /** Milliseconds for which a key stays taken beyond the time of a call: what a request may wait for its call. */
   answerLeaseMs: 20_000,

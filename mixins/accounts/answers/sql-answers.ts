@@ -75,7 +75,7 @@ export class SqlAnswers implements AnswerStore {
     );
   }
 
-  /** Removes some expired rows, once a minute. Processes take turns: two sweeps in two orders would deadlock. */
+  /** Removes some expired rows, once a minute. Processes take turns: two at once may each wait for a row of the other. */
   async #sweep(): Promise<void> {
     if (performance.now() - this.#sweptAt < limits.answersSweptMs) return;
     this.#sweptAt = performance.now();

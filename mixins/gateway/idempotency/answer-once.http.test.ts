@@ -121,14 +121,14 @@ describe.each(["Redis", "SQL"])("answers in %s", place => {
   });
 
   test("without a body, and with an entity tag, answers are repeated whole", async () => {
-    const [key, product] = [newId(), newId()];
+    const [key, bookId] = [newId(), newId()];
     for (const [n, replayed] of [null, "true"].entries()) {
       const removed = await ask(n, "DELETE", `/books/${book.id}`, key);
       expect([removed.status, removed.text, removed.headers.get("idempotency-replayed")]).toEqual([204, "", replayed]);
-      const put = await ask(n, "PUT", `/shelf/items/${product}`, key, { days: 3 });
+      const put = await ask(n, "PUT", `/shelf/items/${bookId}`, key, { days: 3 });
       expect([put.status, put.json, put.headers.get("idempotency-replayed")]).toEqual([
         200,
-        { items: [{ bookId: product, days: 3 }] },
+        { items: [{ bookId, days: 3 }] },
         replayed,
       ]);
       expect([put.headers.get("etag"), put.headers.get("content-location")]).toEqual([

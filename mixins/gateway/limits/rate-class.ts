@@ -20,7 +20,7 @@ interface Numbers {
 }
 
 /**
- * The classes. A page of a shop asks for some twenty resources at once, and a person opens a page in a second: `read` is
+ * The classes. A page asks for some twenty resources at once, and a person opens a page in a second: `read` is
  * ten times that, so that only programs meet it.
  */
 export const RATE_CLASSES = {
