@@ -14,8 +14,6 @@ export const limits = {
    * call's time.
    */
   answerMs: 1_000,
-  /** The same for a question to which the process has an answer of its own; see `impatient-client.ts`. */
-  impatientMs: 50,
   /** Milliseconds until an attempt to connect counts as lost, and each command of the greeting. */
   connectMs: 2_000,
   /** Bounds of the pause between two attempts to connect. */

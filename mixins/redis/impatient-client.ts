@@ -1,14 +1,14 @@
 // A connection to Redis for questions whose answer is not worth waiting for, since the process has an answer of its own:
-// whether a client may ask so often. The usual connection waits a second for a server that is frozen; each request of
-// that second would be a second late.
+// whether a client may ask so often. The usual connection waits a second for a server that is frozen, and is made anew
+// then; whoever asks on this one waits as long as they like.
 import { Redis } from "ioredis";
 import type { ServiceBroker } from "moleculer";
 import { backoffMs } from "../kernel/index.ts";
 import { limits, redisOf } from "./connection.ts";
 
 /**
- * A client whose commands fail at once while the server is away, and after 50 ms without an answer. It is not shared:
- * each call makes one, which closes with the broker. Undefined without `REDIS_URL`.
+ * A client whose commands fail at once while the server is away. It is not shared: each call makes one, which closes with
+ * the broker. Undefined without `REDIS_URL`.
  */
 export function impatientClientOf(broker: ServiceBroker): Redis | undefined {
   const url = redisOf(broker)?.url;
@@ -17,7 +17,7 @@ export function impatientClientOf(broker: ServiceBroker): Redis | undefined {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    commandTimeout: limits.impatientMs,
+    commandTimeout: limits.connectMs,
     connectTimeout: limits.connectMs,
     disconnectTimeout: limits.goodbyeMs,
     retryStrategy: attempt => backoffMs(attempt, { baseMs: limits.retryMinMs, capMs: limits.retryMaxMs }),

@@ -94,3 +94,12 @@ test("Redis holds neither tokens nor e-mail addresses", async () => {
   expect(keys.join()).not.toMatch(/ann|example|secret|eyJ/);
   expect(keys.join()).toContain(`user:${id}`);
 });
+
+test("an answer of Redis that came while this process was busy counts", async () => {
+  const [one, other] = await twoGateways();
+  await read(one, "192.0.2.1");
+  const answer = read(other, "192.0.2.1");
+  await new Promise(resolve => setTimeout(resolve, 1));
+  for (const end = performance.now() + 3 * limits.sharedCountsAnswerMs; performance.now() < end;);
+  expect((await answer).left).toBe("118");
+});

@@ -49,7 +49,7 @@ export class SharedCounts {
     // Until this one is answered, a server that was away is asked no other question.
     if (this.#askAgainAt !== -Infinity) this.#askAgainAt = now + limits.sharedCountsPauseMs;
     try {
-      const answer = await question();
+      const answer = await inTime(question());
       this.#askAgainAt = -Infinity;
       return answer;
     } catch {
@@ -58,6 +58,15 @@ export class SharedCounts {
       return undefined;
     }
   }
+}
+
+/** Rejects without an answer in time. After a busy moment of this process the answer may wait unread: it is read first. */
+function inTime<T>(answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => reject(new Error(`no answer in ${limits.sharedCountsAnswerMs} ms`));
+    const timer = setTimeout(() => setImmediate(giveUp), limits.sharedCountsAnswerMs);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 export interface WindowOptions {
