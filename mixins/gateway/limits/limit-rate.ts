@@ -1,5 +1,6 @@
 // The steps that count: wrong credentials before they are checked again, requests by who asks, and requests about one
 // account once the body has named it.
+import type { IncomingHttpHeaders } from "node:http";
 import { isRefusal } from "../../kernel/index.ts";
 import { ANONYMOUS } from "../auth/authentication.ts";
 import type { Parts, Step } from "../exchange.ts";
@@ -25,8 +26,10 @@ export const limitFailures = ({ broker, authenticator }: Parts): Step => {
   };
 };
 
-const hasCredentials = (headers: Readonly<Record<string, unknown>>): boolean =>
-  headers["authorization"] !== undefined || headers["x-api-key"] !== undefined || headers["cookie"] !== undefined;
+/** Whether there is something to check: a token, a key, or a cookie of ours. Pages have cookies of others too. */
+const hasCredentials = ({ authorization, cookie = "", ...headers }: IncomingHttpHeaders): boolean =>
+  authorization !== undefined || headers["x-api-key"] !== undefined || OWN_COOKIE.test(cookie);
+const OWN_COOKIE = /(?:^|; ?)(?:__Host-)?valence/;
 
 export const limitRate = ({ broker }: Parts): Step => {
   const rates = rateLimitsOf(broker);
