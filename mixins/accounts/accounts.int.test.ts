@@ -306,8 +306,8 @@ test("no action makes an administrator unless an administrator asks, and one set
   const call = await start();
   const names = brokers[0]!.registry.getActionList({}).map(({ name }) => name);
   expect(names.filter(name => name.startsWith("accounts.")).toSorted()).toEqual(
-    `apiKeys changePassword closeSession createApiKey endSession endSessions exchange forgotPassword get jwks list login
-      logout openSession readSession refresh register resetPassword revokeApiKey rotateKeys sendVerification sessions
+    `apiKeys changePassword claimAnswer closeSession createApiKey endSession endSessions exchange finishAnswer forgotPassword get jwks list login
+      logout openSession readSession refresh register releaseAnswer resetPassword revokeApiKey rotateKeys sendVerification sessions
       setRoles signingKeys verifyEmail`
       .split(/\s+/)
       .map(name => `accounts.${name}`),

@@ -18,6 +18,8 @@ import { apiKeyTable } from "./api-keys/api-keys.ts";
 import { browserSessionActions } from "./browser-sessions/browser-session-actions.ts";
 import { browserSessionEnds } from "./browser-sessions/sql-browser-sessions.ts";
 import { ADMIN, rolesDeclared, type AccountsContract, type Person } from "./contract.ts";
+import { answerHandlers } from "./answers/actions.ts";
+import { answerTable, SqlAnswers } from "./answers/sql-answers.ts";
 import { completeKeys, emailKeys, normalEmail } from "./email-keys.ts";
 import {
   administratorText,
@@ -76,6 +78,7 @@ const migrations = [
   apiKeyTable,
   browserSessionEnds,
   externalPeopleTable,
+  answerTable,
 ];
 
 /**
@@ -111,6 +114,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         byAddress: counter("failed-logins-by-address", limits.failedLoginsWindowMs),
       });
       this.registrations = counter("registrations", limits.registrationsWindowMs);
+      this.answers = new SqlAnswers(this.database);
       this.known = new KnownAddresses(this.database, systemClock);
       this.signer = new SigningKeys({
         database: this.database,
@@ -229,6 +233,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       ...apiKeyActions,
       ...browserSessionActions,
       ...exchangeActions,
+      ...answerHandlers,
     },
   });
 }

@@ -8,6 +8,7 @@ import { accountErrors } from "./errors.ts";
 import { keyContract } from "./api-keys/contract.ts";
 import { browserSessionContract } from "./browser-sessions/contract.ts";
 import { exchangeContract } from "./exchange/contract.ts";
+import { answerActions } from "./answers/contract.ts";
 
 const email = EmailAddress();
 const password = NewPassword({ minLength: 8, maxLength: 128 });
@@ -153,6 +154,7 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
       ...keyContract.actions,
       ...browserSessions.actions,
       ...exchangeContract.actions,
+      ...answerActions,
       /** The public keys of access tokens, RFC 7517. */
       jwks: { params: {}, returns: Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown())) }) },
     },
@@ -179,6 +181,9 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
       ...browserSessions.mayRefuse,
       ...exchangeContract.mayRefuse,
       jwks: [],
+      claimAnswer: [],
+      finishAnswer: [],
+      releaseAnswer: [],
     },
     roles: { list: [ADMIN], setRoles: [ADMIN], signingKeys: [ADMIN], rotateKeys: [ADMIN] },
   });

@@ -9,5 +9,6 @@ export const ACCOUNT_INDEXES: Readonly<Record<string, readonly string[]>> = {
   first_administrator: ['unique ("user")'],
   mailed_tokens: ["unique (hash)", '("user", purpose)', "(expires_at)"],
   mails: ["unique (id)", "(next_at)"],
+  idempotency_keys: ["unique (scope)", "(expires_at)"],
   known_addresses: ['unique ("user", address)'],
 };

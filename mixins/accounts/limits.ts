@@ -158,6 +158,9 @@ export const limits = {
   /** Time that a stop leaves to mails on their way. */
   mailStopMs: 3_000,
 
+  /** Milliseconds between two sweeps of expired Idempotency-Keys, and the rows that one sweep removes. */
+  answersSweptMs: minutes(1),
+  answersSweptMax: 1_000,
   /** Accounts on a page by default, and at most. */
   pageSize: 20,
   pageSizeMax: 100,

@@ -38,6 +38,7 @@ export function accountRoutes(contract: AccountsContract): Route[] {
     route("POST /auth/logout", "accounts.logout", {
       summary: "End the session of a refresh token",
       access: "public",
+      limit: "login",
       body: logout.params,
       params: ({ body }) => body,
       status: 204,

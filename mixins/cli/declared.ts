@@ -9,6 +9,7 @@ import { failpoint as actorFailpoint } from "../actor/failpoints.ts";
 import { databaseEnvironment } from "../database/environment.ts";
 import { failpoint as storeFailpoint } from "../event-store/failpoints.ts";
 import { gatewayEnvironment } from "../gateway/environment.ts";
+import { failpoint as gatewayFailpoint } from "../gateway/failpoints.ts";
 import {
   isDeclaration,
   isFailpoint,
@@ -35,6 +36,7 @@ const FAILPOINTS: readonly { readonly names: readonly string[] }[] = [
   actorFailpoint,
   streamFailpoint,
   sagaFailpoint,
+  gatewayFailpoint,
 ];
 
 /** In a packed application the files are JavaScript. */

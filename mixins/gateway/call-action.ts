@@ -26,11 +26,11 @@ export const callAction =
 async function call(
   ctx: Context,
   res: ServerResponse,
-  { action, params }: ActionTarget,
+  { action, params, idempotent }: ActionTarget,
   request: Request,
 ): Promise<unknown> {
   const { key, user } = request;
-  if (key === undefined) return ctx.call(action, params(request));
+  if (key === undefined || !idempotent) return ctx.call(action, params(request));
   const commandId = clientCommandId(user.id, key);
   const isReplay = () => (ctx.meta as { [REPLAYED]?: unknown })[REPLAYED] === commandId;
   try {

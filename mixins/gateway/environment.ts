@@ -20,7 +20,7 @@ function issuerProblem(text: string): string | undefined {
 }
 
 /** The service that listens on PORT. */
-const GATEWAY = "api";
+export const GATEWAY = "api";
 
 export const gatewayEnvironment = defineEnvironment(
   "The gateway",
@@ -49,6 +49,12 @@ export const gatewayEnvironment = defineEnvironment(
       default: [],
       defaultSays: "none",
       says: "origins whose pages may call the API from a browser",
+    }),
+    RATE_LIMIT_PERCENT: integer({
+      min: 0,
+      max: 1_000_000,
+      default: 100,
+      says: "requests that a client may send, in percent of [the limits](limits.md) of each class of routes; 0: no limits",
     }),
     METRICS_TOKEN: secret({
       pattern: /^[\w.~+/-]{16,200}=*$/,

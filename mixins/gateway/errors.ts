@@ -105,6 +105,13 @@ export const gatewayErrors = defineErrors({
     todo: "send it from a page of this site; a program sends a token or a key, or its `Origin` beside the cookie",
   },
 
+  // ---- how often a client asks
+  RATE_LIMITED: {
+    status: 429,
+    says: "too many requests: try again in {seconds} s",
+    todo: "wait for `Retry-After`; the `RateLimit` header of each answer says how many are left",
+  },
+
   // ---- keys, conditions and streams
   BAD_IDEMPOTENCY_KEY: {
     status: 400,
@@ -115,6 +122,16 @@ export const gatewayErrors = defineErrors({
     status: 422,
     says: "this key was used before, for another request: send a new key",
     todo: "send a new key",
+  },
+  IDEMPOTENCY_KEY_IN_PROGRESS: {
+    status: 409,
+    says: "the request with this key is still running",
+    todo: "wait for `Retry-After`, then send the same request again: it gets the first answer",
+  },
+  IDEMPOTENCY_ANSWER_NOT_KEPT: {
+    status: 409,
+    says: "the request with this key was carried out, and its answer was not kept",
+    todo: "read the resource: the answer was too large to keep, or holds a secret",
   },
   IDEMPOTENCY_KEY_ABANDONED: {
     status: 409,

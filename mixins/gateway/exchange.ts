@@ -58,4 +58,6 @@ export interface Parts {
   readonly crossSite: CrossSite;
   readonly streams: EventStreams;
   readonly admission: Admission;
+  /** The service that keeps answers to Idempotency-Keys where there is no Redis. */
+  readonly answers: string;
 }

@@ -309,7 +309,7 @@ describe("beside the API", () => {
     expect(codesOf("GET", "/api/v1/loans/:id", 404)).toEqual(["loan-not-found"]);
     expect(codesOf("GET", "/api/v1/loans/:id", 409)).toEqual([]);
     expect(codesOf("GET", "/api/v1/loans/:id/stream", 404)).toEqual(["loan-not-found"]);
-    expect(codesOf("GET", "/api/v1/loans/:id/stream", 429)).toEqual(["too-many-streams"]);
+    expect(codesOf("GET", "/api/v1/loans/:id/stream", 429)).toEqual(["rate-limited", "too-many-streams"]);
     for (const { method, url, access } of routes) {
       const includes = (status: number, code: string) => codesOf(method, url, status).includes(code);
       expect({

@@ -47,6 +47,11 @@ export interface GatewayOptions {
    * logged in as two people. Lower-case letters, digits and hyphens. Default `main`.
    */
   readonly sessions?: readonly string[];
+  /**
+   * The service that keeps first answers to Idempotency-Keys where there is no Redis, by its actions `claimAnswer`,
+   * `finishAnswer` and `releaseAnswer`. Default `accounts`.
+   */
+  readonly answers?: string;
 }
 
 export type GatewayService = RouterService & {
@@ -77,6 +82,7 @@ export const Gateway = ({
   keys = "accounts.jwks",
   exchange = "accounts.exchange",
   sessions = ["main"],
+  answers = "accounts",
 }: GatewayOptions): ServiceSchema<any, any, any, GatewayService> => ({
   name: "api",
   mixins: [
@@ -129,7 +135,7 @@ export const Gateway = ({
     this.streams = new EventStreams(systemClock, nodeEnvironment.of(broker).WORKERS);
     this.admission = new Admission({ clock: systemClock, say: warn });
     const { callers, streams, admission } = this;
-    this.pipeline = pipelineOf({ broker, routes, callers, cookies, crossSite, streams, admission });
+    this.pipeline = pipelineOf({ broker, routes, callers, cookies, crossSite, streams, admission, answers });
     this.metrics = new HttpMetrics();
     this.securityLog = new SecurityLog(warn);
     this.apiName = api.name;

@@ -3,6 +3,7 @@ export { CREDENTIALS_CHANGED, type CredentialsChanged } from "./auth/exchanges.t
 export { SESSION_OPENED, type SessionOpened } from "./auth/keep-session.ts";
 export { gatewayEnvironment } from "./environment.ts";
 export { gatewayErrors } from "./errors.ts";
+export type { AnswerStore, Claim, Claimed } from "./idempotency/store.ts";
 export { limits } from "./limits.ts";
 export type { ApiInfo } from "./openapi/document.ts";
 export {

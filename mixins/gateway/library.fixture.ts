@@ -122,6 +122,7 @@ export const routes: readonly Route[] = [
   looseRoute("POST /auth/register", "accounts.register", {
     summary: "Open an account",
     access: "public",
+    limit: "register",
     body: { email, password, name: title },
     params: ({ body }) => body,
     status: 201,
@@ -129,6 +130,7 @@ export const routes: readonly Route[] = [
   looseRoute("POST /auth/login", "accounts.login", {
     summary: "Log in",
     access: "public",
+    limit: "login",
     body: { email, password },
     params: ({ body }) => body,
   }),
@@ -287,13 +289,14 @@ export const startLibrary = (
   handlers: Handlers = {},
   extra: readonly ServiceSchema[] = [],
   env: Readonly<Record<string, string>> = {},
+  gateway: ServiceSchema<any, any, any, any> = api,
 ): Promise<Library> =>
   startGateway((signer, recordings) => {
     const person = { id: newId(), email: "a@example.com", name: "A", roles: ["reader"] };
     const nothing = { rows: [], total: 0, page: 1, pageSize: 20 };
     return {
       contracts: [accounts, books, shelves, loans],
-      services: [...extra, api],
+      services: [...extra, gateway],
       roles: ["reader"],
       answers: {
         "accounts.register": () => person,

@@ -94,6 +94,35 @@ export const limits = {
   securityLinesMax: 100,
   securityWindowMs: 10_000,
 
+  /**
+   * Keys that one window counts in memory, 150 bytes each; the oldest windows are forgotten first. An attacker who has
+   * 65,000 networks (an IPv6 /48) and uses them all forgets their own counts.
+   */
+  countedKeysMax: 10_000,
+  /** Milliseconds that a request waits for its count in Redis: a hundred times what an idle server takes. */
+  sharedCountsAnswerMs: 50,
+  /** Milliseconds for which Redis is not asked again after a count that it did not answer in time. */
+  sharedCountsPauseMs: 1_000,
+  /** Milliseconds for which the number of gateways is remembered: it divides the limits while Redis is away. */
+  gatewaysCountedMs: 5_000,
+  /** Wrong credentials of one address in so many seconds: 5 a second are 1 ms of signature checks. */
+  failedAuthenticationsMax: 300,
+  failedAuthenticationsSeconds: 60,
+
+  /** Milliseconds for which the first answer to an Idempotency-Key is kept: a client that was offline for a night still gets it. */
+  answerKeptMs: 24 * 3_600_000,
+  /** Bytes of an answer that is kept. One that is larger is only known to have been given: most have 1 kB. */
+  answerBytesMax: 16 * 1024,
+  /** Milliseconds for which a key stays taken beyond the time of a call: what a request may wait for its call. */
+  answerLeaseMs: 20_000,
+  /**
+   * The same for an actor's command, in all: a second attempt after that goes to the actor, which decides a command once
+   * and answers both. So a gateway that dies holds up its clients for a moment only.
+   */
+  commandLeaseMs: 3_000,
+  /** Milliseconds after which a client may ask again for a request that runs. */
+  answerAskAgainMs: 1_000,
+
   /** Event streams that one user may hold open; each of several workers allows its share. */
   streamsPerUserMax: 5,
   /** Event streams of one address and of the process: each reads every 2 s, so 4,000 are 2,000 reads a second. */

@@ -15,7 +15,7 @@ import { callAction } from "./call-action.ts";
 import type { Answer, Exchange, GatewayRequest, Parts, Step } from "./exchange.ts";
 import { sendAnswer } from "./http/send-answer.ts";
 import { answerOnce } from "./idempotency/answer-once.ts";
-import { limitRate } from "./limits/limit-rate.ts";
+import { limitAccount, limitFailures, limitRate } from "./limits/limit-rate.ts";
 import { readRequest } from "./route/read-request.ts";
 import type { Request, Route } from "./route/route.ts";
 import { openStream } from "./sse/open-stream.ts";
@@ -25,10 +25,12 @@ export const pipelineOf = (parts: Parts): readonly Step[] => [
   sendAnswer(), //           writes the answer
   enter(parts), //           waits for a turn; under overload the least important requests are refused first
   setDeadline(parts), //     the time that the client gives is the time of every call behind it
+  limitFailures(parts), //   an address that guesses credentials is refused before one is checked
   identify(parts), //        who asks; before a byte of the body is read
   limitRate(parts), //       how often they may ask
   authorize(parts), //       whether they may ask for this
   readRequest(), //          conditions, key, body, then path, query and body by the route's schemas
+  limitAccount(parts), //    how often an account may be tried, once the body has named it
   openStream(parts), //      an event stream leaves here: it has limits of its own
   validate(), //             entity tags; 304 and 412 for reads
   represent(parts), //       the version, the fields and the media type that the client asks for

@@ -20,6 +20,8 @@ export const METRICS = {
   consumerFull: "valence.consumer.full",
   sagasOpen: "valence.saga.open",
   sagasStuck: "valence.saga.stuck",
+  /** Requests over a rate limit, by class. */
+  rateLimitedTotal: "valence.http.rate-limited.total",
   /** Requests that an outside company refused because of our settings: credentials, address. */
   outsideRefusedTotal: "valence.outside.refused.total",
 } as const;

@@ -32,6 +32,7 @@ const UNWILLING = /^(OOM|READONLY|LOADING|MISCONF|BUSY|MASTERDOWN|NOREPLICAS|CLU
 type Logger = Pick<ServiceBroker["logger"], "info" | "warn">;
 
 export class RedisConnection {
+  readonly url: string;
   /** The beginning of all keys of this namespace. */
   readonly prefix: string;
   /** Resolves when the first attempt to connect has ended, with or without success. */
@@ -44,6 +45,7 @@ export class RedisConnection {
   #reason = "connection closed";
 
   constructor(url: string, namespace: string, logger: Logger) {
+    this.url = url;
     this.#logger = logger;
     this.prefix = namespace === "" ? "valence:" : `valence-${namespace}:`;
     this.#client = new Redis(url, {

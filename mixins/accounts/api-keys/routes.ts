@@ -9,6 +9,7 @@ export const keyRoutes = (): Route[] => [
   route("POST /me/keys", "accounts.createApiKey", {
     summary: "Make an API key for a machine: it is shown once. Without `expiresAt` it lasts 90 days; a year at most",
     body: createApiKey.params,
+    secret: true,
     params: ({ body }) => body,
     status: 201,
   }),

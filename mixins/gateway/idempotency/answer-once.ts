@@ -1,6 +1,129 @@
-import type { Parts, Step } from "../exchange.ts";
+// A repeated Idempotency-Key gets the first answer. Keys belong to a user on a route; every route that changes something
+// takes one, but public routes have no user and ignore it.
+//
+// An actor's command (`idempotent`) is decided once by its own service, whose record is the truth: it outlives every store,
+// answers repeats and refusals, and makes a retry safe whatever was lost. Here its key is claimed only while it runs, so
+// that a second attempt meanwhile is a 409 instead of a place in the queue; without the store it goes on without.
+//
+// For any other action the store is all there is. Without it the request is refused (503, nothing done). An answer 2xx is
+// kept. A refusal wrote nothing and frees the key. After an unknown outcome the key stays taken until its lease ends; then
+// the next attempt runs the action again, as it does when this process dies between the action and `finish`.
+import { hash, randomUUID } from "node:crypto";
+import type { ServiceBroker } from "moleculer";
+import { canonicalJson, isRefusal, nodeEnvironment, outcomeOf, type Refusal } from "../../kernel/index.ts";
+import { redisOf } from "../../redis/index.ts";
+import { gatewayErrors } from "../errors.ts";
+import type { Answer, Exchange, Parts, Step } from "../exchange.ts";
+import { failpoint } from "../failpoints.ts";
+import { limits } from "../limits.ts";
+import type { ActionTarget } from "../route/route.ts";
+import { KEY_FIELD } from "./key.ts";
+import { RedisAnswers } from "./redis-answers.ts";
+import { RunningKeys } from "./running.ts";
+import { ServiceAnswers } from "./service-answers.ts";
+import type { AnswerStore, Claim, Claimed } from "./store.ts";
 
-export const answerOnce =
-  (_parts: Parts): Step =>
-  (_exchange, next) =>
-    next();
+export const answerOnce = ({ broker, answers: service }: Parts): Step => {
+  const redis = redisOf(broker);
+  const shared = redis && new RedisAnswers(redis);
+  const store: AnswerStore = shared ?? new ServiceAnswers(broker, service);
+  const running = new RunningKeys();
+  const leaseMs = nodeEnvironment.of(broker).REQUEST_TIMEOUT_MS + limits.answerLeaseMs;
+  return async (exchange, pass) => {
+    if (exchange.request.key === undefined) return pass();
+    const next = async () => {
+      const answer = await pass();
+      failpoint("gateway:before-answer-kept");
+      return answer;
+    };
+    const scope = scopeOf(exchange);
+    const fingerprint = () => fingerprintOf(exchange);
+    const found = running.begin(scope, fingerprint);
+    if (found !== "free") throw refusalOf(found);
+    try {
+      const { idempotent } = exchange.route.target as ActionTarget;
+      if (idempotent && !shared) return await next();
+      const claim: Claim = { scope, fingerprint: fingerprint(), owner: randomUUID() };
+      return idempotent
+        ? await runCommand(shared!, claim, next)
+        : await runOnce({ store, claim, leaseMs, exchange, broker }, next);
+    } finally {
+      running.end(scope);
+    }
+  };
+};
+
+type Next = () => Promise<Answer | undefined>;
+
+/** Runs an actor's command, claimed among gateways as long as the store is there. */
+async function runCommand(store: AnswerStore, claim: Claim, next: Next): Promise<Answer | undefined> {
+  const claimed = await store.claim(claim, limits.commandLeaseMs).catch(() => undefined);
+  if (claimed?.state === "running") throw refusalOf("running", claimed.endsInMs);
+  if (claimed?.state === "other") throw refusalOf("other");
+  try {
+    return await next();
+  } finally {
+    // Also where the claim's reply was lost. Nobody waits for it: a lease that stays runs out, and the record answers.
+    void store.release(claim).catch(() => {});
+  }
+}
+
+interface Once {
+  readonly store: AnswerStore;
+  readonly claim: Claim;
+  readonly leaseMs: number;
+  readonly exchange: Exchange;
+  readonly broker: ServiceBroker;
+}
+
+/** Runs any other action, unless the store knows its answer. */
+async function runOnce(once: Once, next: Next): Promise<Answer | undefined> {
+  const { store, claim, leaseMs, exchange } = once;
+  const claimed = await store.claim(claim, leaseMs);
+  if (claimed.state === "done") return replay(exchange, claimed);
+  if (claimed.state === "running") throw refusalOf("running", claimed.endsInMs);
+  if (claimed.state === "other") throw refusalOf("other");
+  let answer: Answer | undefined;
+  try {
+    answer = await next();
+  } catch (error) {
+    // A key that cannot be given back is taken until its lease ends: the refusal is the answer all the same.
+    if (isRefusal(error) || outcomeOf(error) === "none") await store.release(claim).catch(() => {});
+    throw error;
+  }
+  if (answer === undefined) await store.release(claim).catch(() => {});
+  else await keep(once, answer);
+  return answer;
+}
+
+/** The action is carried out: an answer that cannot be kept is sent all the same. */
+async function keep({ store, claim, exchange, broker }: Once, { status, headers, result }: Answer): Promise<void> {
+  const { secret } = exchange.route.target as ActionTarget;
+  const text = secret ? undefined : JSON.stringify({ status, headers, result });
+  const isKept = text !== undefined && Buffer.byteLength(text) <= limits.answerBytesMax;
+  await store.finish(claim, isKept ? text : undefined).catch((error: Error) => {
+    broker.logger.warn(`the answer to an Idempotency-Key was not kept, a repeat may run again: ${error.message}`);
+  });
+}
+
+function replay({ res }: Exchange, { answer }: Extract<Claimed, { state: "done" }>): Answer {
+  if (answer === undefined) throw gatewayErrors.IDEMPOTENCY_ANSWER_NOT_KEPT({ field: KEY_FIELD });
+  const { status, headers, result } = JSON.parse(answer) as Pick<Answer, "status" | "headers" | "result">;
+  res.setHeader("Idempotency-Replayed", "true");
+  return { status, headers, body: status === 204 ? undefined : (result ?? null), result };
+}
+
+function refusalOf(found: "running" | "other", endsInMs: number = limits.answerAskAgainMs): Refusal {
+  if (found === "other") return gatewayErrors.IDEMPOTENCY_KEY_REUSED({ field: KEY_FIELD });
+  // Most requests end long before their lease.
+  const retryAfterMs = Math.min(endsInMs, limits.answerAskAgainMs);
+  return gatewayErrors.IDEMPOTENCY_KEY_IN_PROGRESS({ field: KEY_FIELD, retryAfterMs });
+}
+
+/** The key of one user on one route. Hashed: a store shows neither, and every key has the same length. */
+const scopeOf = ({ route, request: { user, key } }: Exchange): string =>
+  hash("sha256", JSON.stringify([user.id, route.method, route.url, key]), "base64url");
+
+/** Equal for equal requests: the body as the route reads it, so that blanks and the order of its keys do not count. */
+const fingerprintOf = ({ route, request: { path, query, body } }: Exchange): string =>
+  hash("sha256", canonicalJson([route.method, route.url, path, query, body]), "base64url");

@@ -5,6 +5,7 @@ import Type from "typebox";
 import { Refusal } from "../../kernel/index.ts";
 import { refusedOf } from "@valence/runtime/contract";
 import { gatewayErrors } from "../errors.ts";
+import type { Route } from "../route/route.ts";
 
 export const KEY_FIELD = "Idempotency-Key";
 /**
@@ -20,6 +21,10 @@ export const KEY_HEADER = {
     "blank, bare. A repeat with the same key gets the first answer, marked `Idempotency-Replayed: true`.",
   schema: Type.String({ pattern: PATTERN }),
 };
+
+/** Whether a route takes a key: it changes something, and is not public. A key belongs to a user. */
+export const takesKey = ({ method, access, target }: Pick<Route, "method" | "access" | "target">): boolean =>
+  method !== "GET" && access !== "public" && !("stream" in target);
 
 /** The client's key, undefined without one; quoted and bare it is the same. Refuses (400) a malformed key. */
 export function parseKey(headers: IncomingMessage["headers"]): string | undefined {

@@ -3,7 +3,7 @@
 import type { ServiceBroker } from "moleculer";
 import Type, { type TSchema } from "typebox";
 import { openApi, type DescribedErrors, type Operation } from "../../contract/index.ts";
-import { KEY_FIELD, KEY_HEADER } from "../idempotency/key.ts";
+import { KEY_FIELD, KEY_HEADER, takesKey } from "../idempotency/key.ts";
 import { API, rolesFor, serviceOf, type Route } from "../route/route.ts";
 import { usualErrors } from "./usual-errors.ts";
 
@@ -111,7 +111,7 @@ function operationsOf(routes: readonly Route[], promises: ReadonlyMap<string, Pr
         mediaType: "text/event-stream",
         returns: Type.String(),
       };
-    const { action, status, idempotent, versioned, signedBy } = target;
+    const { action, status, versioned, signedBy } = target;
     return {
       ...common,
       // The sender that signs the body decides about its form.
@@ -120,7 +120,7 @@ function operationsOf(routes: readonly Route[], promises: ReadonlyMap<string, Pr
       tag: serviceOf(route),
       headers: {
         ...(signedBy !== undefined && { [signedBy]: SIGNATURE }),
-        ...(idempotent && { [KEY_FIELD]: KEY_HEADER }),
+        ...(takesKey(route) && { [KEY_FIELD]: KEY_HEADER }),
         ...(versioned && (method === "GET" ? READ_CONDITIONS : CHANGE_CONDITIONS)),
       },
       status,

@@ -6,6 +6,8 @@ import { storeErrors } from "../../event-store/index.ts";
 import type { AnyErrors } from "../../kernel/index.ts";
 import { redisErrors } from "../../redis/index.ts";
 import { gatewayErrors } from "../errors.ts";
+import { takesKey } from "../idempotency/key.ts";
+import { limitsOf } from "../limits/rate-class.ts";
 import { rolesFor, type Route } from "../route/route.ts";
 
 const some = <E extends AnyErrors>(errors: E, codes: readonly (keyof E)[]): AnyErrors =>
@@ -48,7 +50,11 @@ const OF_CREDENTIALS = some(gatewayErrors, [
   "SESSION_ENDED",
   "ISSUER_UNAVAILABLE",
 ]);
-const OF_KEYS = some(gatewayErrors, ["BAD_IDEMPOTENCY_KEY", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_KEY_ABANDONED"]);
+const OF_KEYS = some(gatewayErrors, ["BAD_IDEMPOTENCY_KEY", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_KEY_IN_PROGRESS"]);
+/** An actor's record gives the answer; only it can be given up. Other answers are kept, or not. */
+const OF_COMMANDS = some(gatewayErrors, ["IDEMPOTENCY_KEY_ABANDONED"]);
+const OF_KEPT_ANSWERS = some(gatewayErrors, ["IDEMPOTENCY_ANSWER_NOT_KEPT"]);
+const OF_RATES = some(gatewayErrors, ["RATE_LIMITED"]);
 const OF_STREAMS = some(gatewayErrors, ["BAD_LAST_EVENT_ID", "TOO_MANY_STREAMS", "STOPPING"]);
 
 /** For any call: the service cannot be reached, or cannot work now. */
@@ -59,7 +65,11 @@ const OF_CALLS = Object.fromEntries(
 );
 
 /** The errors of a route besides those of its action. */
-export function usualErrors({ method, access, target }: Pick<Route, "method" | "access" | "target">): DescribedErrors {
+export function usualErrors(route: Pick<Route, "method" | "access" | "limit" | "target">): DescribedErrors {
+  const { method, access, target } = route;
+  const isCommand = "idempotent" in target && target.idempotent;
+  // A stream's credentials are counted too.
+  const isLimited = access !== "public" || limitsOf(route) !== undefined;
   return describeErrors({
     ...OF_REQUESTS,
     ...(method === "GET" || method === "DELETE" ? some(gatewayErrors, ["UNEXPECTED_BODY"]) : OF_BODIES),
@@ -67,7 +77,8 @@ export function usualErrors({ method, access, target }: Pick<Route, "method" | "
     ...((access !== "public" ? method !== "GET" : "session" in target && target.session !== undefined) &&
       some(gatewayErrors, ["CSRF"])),
     ...(rolesFor(access).length > 0 && some(callErrors, ["FORBIDDEN"])),
-    ...("idempotent" in target && target.idempotent && OF_KEYS),
+    ...(takesKey(route) && { ...OF_KEYS, ...(isCommand ? OF_COMMANDS : OF_KEPT_ANSWERS) }),
+    ...(isLimited && OF_RATES),
     ...("stream" in target && OF_STREAMS),
     ...OF_CALLS,
   });

@@ -4,12 +4,12 @@ import type { Step } from "../exchange.ts";
 import { conditionsOf, refuseConditions } from "../cache/conditions.ts";
 import { readBody, readText } from "../http/body.ts";
 import { MERGE_PATCH, mediaTypeOf } from "../http/media-type.ts";
-import { parseKey } from "../idempotency/key.ts";
+import { parseKey, takesKey } from "../idempotency/key.ts";
 
 export const readRequest = (): Step => async (exchange, next) => {
   const { route, req, res, caller } = exchange;
   const target = "action" in route.target ? route.target : undefined;
-  const key = target?.idempotent ? parseKey(req.headers) : undefined;
+  const key = takesKey(route) ? parseKey(req.headers) : undefined;
   const conditions = conditionsOf(req.headers);
   if (conditions && req.method !== "GET" && !target?.versioned) refuseConditions(conditions);
   const signedBy = target?.signedBy;

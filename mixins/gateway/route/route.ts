@@ -42,7 +42,7 @@ export interface Request<P = unknown, Q = unknown, B = unknown> {
    * The conditions of a change, as the param of an action that changes a `versioned` resource; empty for other routes.
    */
   readonly conditions: { readonly if?: Conditions };
-  /** The client's Idempotency-Key, on routes that are `idempotent`. */
+  /** The client's Idempotency-Key, on routes that change something and are not public. */
   readonly key: string | undefined;
   /** The value of the session's cookie, on routes that open or close a session. */
   readonly session?: string | undefined;
@@ -53,7 +53,7 @@ interface Places<P extends TProperties, Q extends TProperties, B extends TProper
   readonly summary: string;
   /** Default `user`: any user that is logged in. */
   readonly access?: Access;
-  /** How often it may be asked; see `limits/rate-class.ts`. */
+  /** How often it may be asked; default by its kind: see `limits/rate-class.ts`. */
   readonly limit?: RateClass;
   /** What is refused first when the gateway is overloaded; see `admission/priority.ts`. */
   readonly priority?: Priority;
@@ -83,7 +83,9 @@ interface Answers<A extends ActionName> {
    */
   readonly signedBy?: string;
   /**
-   * Whether the route takes an Idempotency-Key: it becomes the command's id, so that a repeat gets the first answer.
+   * Whether the action is an actor's command: the client's Idempotency-Key becomes the command's id, so that the service
+   * itself gives a repeat the first answer. Every other route that changes something takes a key too, and the gateway
+   * keeps its answers; see `idempotency/answer-once.ts`.
    */
   readonly idempotent?: boolean;
   /**
@@ -91,6 +93,8 @@ interface Answers<A extends ActionName> {
    * the session. The route is closed to pages of other sites.
    */
   readonly session?: "open" | "close";
+  /** Whether the answer holds a secret: it is not kept for a repeat of its Idempotency-Key. */
+  readonly secret?: boolean;
 }
 
 export interface Route {
@@ -125,6 +129,7 @@ export interface ActionTarget {
   readonly contentLocation: string | undefined;
   readonly versioned: boolean;
   readonly idempotent: boolean;
+  readonly secret: boolean;
   readonly signedBy: string | undefined;
   readonly session: "open" | "close" | undefined;
 }
@@ -174,8 +179,11 @@ export function route<
     Answers<A> & { readonly params: (request: Request<Data<P>, Data<Q>, Data<B>>) => ParamsOf<A> },
 ): Route {
   const { params, status = 200, location, cacheControl, cache, contentLocation } = spec;
-  const { versioned = false, idempotent = false, signedBy, session } = spec;
-  const answers = { status, location, cacheControl, cache, contentLocation, versioned, idempotent, signedBy, session };
+  const { versioned = false, idempotent = false, secret = false, signedBy, session } = spec;
+  const answers = {
+    ...{ status, location, cacheControl, cache, contentLocation },
+    ...{ versioned, idempotent, secret, signedBy, session },
+  };
   return { ...placed(line, spec), target: { action, params, ...answers } };
 }
 

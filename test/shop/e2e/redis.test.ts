@@ -195,3 +195,35 @@ test.each(["gone", "frozen"])(
     expect((await refresh(nodes[0], session.refreshToken)).status).toBe(how === "gone" ? 401 : 200);
   },
 );
+
+test.each(["emptied", "gone", "frozen"])(
+  "P3 an order that is repeated while Redis is %s is that order; any other change with a key waits for Redis",
+  async how => {
+    const key = newId();
+    const token: string = (await login(nodes[0])).body.accessToken;
+    const body = orderOf([{ productId: product, quantity: 1 }]);
+    const place = (node: Node) => request(node, "POST", "/orders", { token, key, body });
+    const first = await place(nodes[0]);
+    expect(first.status).toBe(201);
+    if (how === "emptied") await redisOf(nodes[0].broker)!.run(client => client.flushall());
+    else if (how === "gone") await server.halt();
+    else server.pause();
+    // The first ones may find out that Redis is away; the rest knows it.
+    for (let n = 0; n < 6; n++) {
+      const again = await place(nodes[n % 2]!);
+      expect([again.status, again.body]).toEqual([201, first.body]);
+      expect(again.headers.get("idempotency-replayed")).toBe("true");
+    }
+    const other = await request(nodes[1], "POST", "/orders", { token, key, body: { ...body, fromCart: false } });
+    expect([other.status, other.body.type]).toEqual([422, "/problems/idempotency-key-reused"]);
+    if (how === "emptied") return;
+    const put = () => request(nodes[0], "PUT", `/cart/items/${product}`, { token, key, body: { quantity: 1 } });
+    const refused = await put();
+    expect([refused.status, refused.body.type]).toEqual([503, "/problems/redis-unavailable"]);
+    if (how === "gone") await server.start();
+    else server.resume();
+    await until("both are back", () => allSay(true));
+    expect((await put()).status).toBe(200);
+    expect((await put()).headers.get("idempotency-replayed")).toBe("true");
+  },
+);

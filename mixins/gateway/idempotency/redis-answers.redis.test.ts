@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { newId } from "../../kernel/index.ts";
+import type { RedisConnection } from "../../redis/index.ts";
+import { until } from "../../testing/index.ts";
+import { connectedRedis, type RedisServer } from "../../testing/servers.ts";
+import { limits } from "../limits.ts";
+import { RedisAnswers } from "./redis-answers.ts";
+import { answerStoreConformance } from "./store.conformance.ts";
+
+let server: RedisServer;
+let redis: RedisConnection;
+let stop: () => Promise<void>;
+beforeAll(async () => {
+  ({ server, connection: redis, stop } = await connectedRedis());
+});
+afterAll(() => stop());
+
+describe("answers in Redis", () => answerStoreConformance(async () => new RedisAnswers(redis)));
+
+test("every key expires by itself, a day after its answer", async () => {
+  const store = new RedisAnswers(redis);
+  const claim = { scope: newId(), fingerprint: "a", owner: newId() };
+  const life = () => redis.run(client => client.pttl(`${redis.prefix}answer:${claim.scope}`));
+  await store.claim(claim, 1_000);
+  expect(await life()).toBeGreaterThan(limits.answerKeptMs - 10_000);
+  await redis.run(client => client.pexpire(`${redis.prefix}answer:${claim.scope}`, 1_000));
+  await store.finish(claim, "{}");
+  expect(await life()).toBeGreaterThan(limits.answerKeptMs - 10_000);
+});
+
+test("without Redis nothing was claimed; an empty server knows nothing, and the old owner keeps nothing", async () => {
+  const store = new RedisAnswers(redis);
+  const claim = { scope: newId(), fingerprint: "a", owner: newId() };
+  expect(await store.claim(claim, 1_000)).toEqual({ state: "owned" });
+  await server.halt();
+  await until("it is missed", () => !redis.isUp);
+  await expect(store.claim({ ...claim, owner: newId() }, 1_000)).rejects.toMatchObject({
+    type: "REDIS_UNAVAILABLE",
+    data: { outcome: "none" },
+  });
+  await server.start();
+  await until("it is back", () => redis.isUp);
+  expect(await store.finish(claim, "{}")).toBe(false);
+  expect(await store.claim({ ...claim, owner: newId() }, 1_000)).toEqual({ state: "owned" });
+});
