@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context, ServiceBroker } from "moleculer";
 import type { Conditions } from "../contract/index.ts";
 import type { Admission } from "./admission/admission.ts";
+import type { Turn } from "./admission/entrance.ts";
 import type { Authenticator, Verified } from "./auth/authentication.ts";
 import type { Request, Route } from "./route/route.ts";
 import type { EventStreams } from "./sse/event-streams.ts";
@@ -14,6 +15,8 @@ export type GatewayRequest = IncomingMessage & {
   readonly originalUrl: string;
   /** The e-mail address that a log-in or registration is about; we add it. */
   $email?: string;
+  /** Its turn at the entrance; we add it. */
+  $turn?: Turn;
 };
 
 export interface Exchange {

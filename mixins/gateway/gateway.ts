@@ -9,6 +9,8 @@ import type { JSONWebKeySet } from "jose";
 import { listensAt, nodeEnvironment, stopsFirst, stopTimeLeft, systemClock } from "../kernel/index.ts";
 import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../stream/index.ts";
 import { Admission } from "./admission/admission.ts";
+import { enter } from "./admission/enter.ts";
+import { Entrance } from "./admission/entrance.ts";
 import { Authenticator } from "./auth/authentication.ts";
 import { endpointsOf } from "./endpoints.ts";
 import { addressOf } from "./http/address.ts";
@@ -39,6 +41,7 @@ export type GatewayService = RouterService & {
   authenticator: Authenticator;
   streams: EventStreams;
   admission: Admission;
+  entrance: Entrance;
   pipeline: readonly Step[];
   readiness: Readiness;
   documents: ApiDocuments;
@@ -64,7 +67,7 @@ export const Gateway = ({
   name: "api",
   mixins: [
     Router<GatewayService>(routes, ({ pipeline, proxies }, route, req, res) =>
-      passThrough(pipeline, route, { req, res, address: addressOf(req, proxies) }),
+      passThrough(pipeline, route, { req, res, address: addressOf(req, proxies) }).finally(() => req.$turn?.end()),
     ),
   ],
   events: {
@@ -96,6 +99,7 @@ export const Gateway = ({
     this.authenticator = new Authenticator({ fetchKeys, issuer: TOKEN_ISSUER, clock: systemClock });
     this.streams = new EventStreams(systemClock, nodeEnvironment.of(broker).WORKERS);
     this.admission = new Admission({ clock: systemClock, say: warn });
+    this.entrance = new Entrance({ clock: systemClock });
     const { authenticator, streams, admission } = this;
     this.pipeline = pipelineOf({ broker, routes, authenticator, streams, admission });
     this.metrics = new HttpMetrics();
@@ -134,7 +138,7 @@ function handlerOf(gateway: GatewayService, routes: readonly Route[]): Handler {
   const guarded = guardRequests({
     methodsOf: path => methodsOf(gateway, path, streams),
     plain: endpointsOf(gateway),
-    handle: (req, res) => router(req, res, error => gateway.errorHandler(req, res, error)),
+    handle: enter(gateway, routes, (req, res) => router(req, res, error => gateway.errorHandler(req, res, error))),
     fail: (req, res, error) => gateway.errorHandler(req, res, error),
   });
   return (req, res) => {
