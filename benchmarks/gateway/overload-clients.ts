@@ -174,12 +174,11 @@ while (clients.length < task.sockets) {
   await Promise.all(group.map(({ opened }) => opened));
   clients.push(...group);
 }
-process.on("message", async (order: { perSecond?: number; seconds: number }) => {
-  const result =
-    order.perSecond === undefined
-      ? await capacity(clients, task, order.seconds)
-      : await offer(clients, task, order.perSecond, order.seconds);
+const carryOut = async ({ perSecond, seconds }: { perSecond?: number; seconds: number }): Promise<void> => {
+  const isOpen = perSecond !== undefined;
+  const result = isOpen ? await offer(clients, task, perSecond, seconds) : await capacity(clients, task, seconds);
   process.send!({ result });
-});
+};
+process.on("message", order => void carryOut(order as { seconds: number }));
 process.once("disconnect", () => process.exit());
 process.send!({ ready: true });

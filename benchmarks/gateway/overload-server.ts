@@ -37,7 +37,12 @@ async function serveOurs(isPlain: boolean) {
   const { service, port, token } = await startGateway(
     ({ jwk }) => ({
       contracts: [accounts, works],
-      answers: { "accounts.jwks": () => ({ keys: [jwk] }), "works.pay": work, "works.read": work, "works.search": work },
+      answers: {
+        "accounts.jwks": () => ({ keys: [jwk] }),
+        "works.pay": work,
+        "works.read": work,
+        "works.search": work,
+      },
       services: [Gateway({ api: { name: "Overload" }, routes })],
       roles: ["user"],
     }),
@@ -62,7 +67,10 @@ async function serveBare() {
           aliases: { "POST /pay": "works.pay", "GET /read": "works.read", "GET /search": "works.search" },
           bodyParsers: { json: true },
         },
-        { path: "/health", aliases: { "GET /live": (_req: unknown, res: { end(text: string): void }) => res.end("{}") } },
+        {
+          path: "/health",
+          aliases: { "GET /live": (_req: unknown, res: { end(text: string): void }) => res.end("{}") },
+        },
       ],
     },
   });

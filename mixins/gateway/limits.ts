@@ -79,6 +79,8 @@ export const limits = {
   probeWindows: 100,
   /** What is left of the limit when the service itself refuses a call. */
   refusedFactor: 0.9,
+  /** Milliseconds: a client that waits for less does not count against a node that takes longer (`Request-Timeout`). */
+  impatientMs: 1_000,
 
   /** Milliseconds with all places taken and none given back until readiness says `stuck`: longer than a call may take. */
   stuckMs: 15_000,

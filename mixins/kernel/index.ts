@@ -43,7 +43,7 @@ export {
 } from "./errors.ts";
 export { defineFailpoints, isFailpoint, type Failpoint } from "./failpoints.ts";
 export { fnv1a } from "./fnv1a.ts";
-export { CALL_CHAIN, COMMAND_ID, REPEATED, REPLAYED } from "./headers.ts";
+export { CALL_CHAIN, COMMAND_ID, IMPATIENT, REPEATED, REPLAYED } from "./headers.ts";
 export {
   autoCommandId,
   clientCommandId,

@@ -9,6 +9,11 @@ const { resetConsumer, rebuild, deadLetters, retryDeadLetter, retryDeadLetters }
 
 export const operationsRoutes: readonly Route[] = [
   route("GET /ops/nodes", "ops.nodes", { summary: "Nodes and their services", access, params: () => ({}) }),
+  route("GET /ops/circuits", "ops.circuits", {
+    summary: "Circuits between the nodes: state, failures, since when, and the next try; the open ones first",
+    access,
+    params: () => ({}),
+  }),
   route("GET /ops/sagas", "ops.sagas", {
     summary: "Sagas by state, oldest first; the open ones unless a state is given",
     access,

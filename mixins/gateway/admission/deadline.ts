@@ -5,8 +5,9 @@
 // The outcome says what happened: 503 when a call was not begun in time, 504 when it was begun and not answered.
 // Without the header each call has REQUEST_TIMEOUT_MS. An event stream has no end, so the header only has to be well-formed.
 import { callErrors } from "../../contract/index.ts";
-import { nodeEnvironment } from "../../kernel/index.ts";
+import { IMPATIENT, nodeEnvironment } from "../../kernel/index.ts";
 import { gatewayErrors } from "../errors.ts";
+import { limits } from "../limits.ts";
 import type { GatewayRequest, Parts, Step } from "../exchange.ts";
 
 const SECONDS = /^\d{1,6}(?:\.\d{1,3})?$/;
@@ -22,12 +23,19 @@ export const setDeadline = ({ broker }: Parts): Step => {
     const leftMs = Math.min(askedMs, timeoutMsMax) - spentMs;
     if (leftMs <= 0) throw callErrors.REQUEST_SKIPPED();
     // Moleculer subtracts from `timeout` what has passed since `startHrTime`, whenever this context calls.
-    const ctx = req.$ctx as GatewayRequest["$ctx"] & { startHrTime?: [number, number] };
+    const ctx = req.$ctx as GatewayRequest["$ctx"] & Timed;
     ctx.options.timeout = leftMs;
     ctx.startHrTime = process.hrtime();
+    if (askedMs < limits.impatientMs) ctx.headers = { ...ctx.headers, [IMPATIENT]: "1" };
     return next();
   };
 };
+
+/** Fields that Moleculer's types leave out. */
+interface Timed {
+  startHrTime?: [number, number];
+  headers?: Record<string, string>;
+}
 
 /** Seconds in decimal notation, more than none, as milliseconds. Refuses any other text (400). */
 export function millisecondsOf(text: unknown): number {
