@@ -77,6 +77,8 @@ export const limits = {
   usualRisePerSecond: 0.005,
   /** Windows of use between two trials of half of the limit: 10 s. */
   probeWindows: 100,
+  /** Times its usual time that an answer takes with half of the calls, if they were queueing before. */
+  fasterByHalf: 0.8,
   /** What is left of the limit when the service itself refuses a call. */
   refusedFactor: 0.9,
   /** Milliseconds: a client that waits for less does not count against a node that takes longer (`Request-Timeout`). */

@@ -8,7 +8,7 @@
 //              A limit that is not used says nothing about itself and stays
 //   3. forget  what is usual falls at once and rises slowly, so that an overload does not become the usual
 //   4. probe   a gateway that starts into an overload has never seen the usual time. Every 10 s of use half of the limit is
-//              tried: when answers become faster by it, calls were queueing
+//              tried: when answers become faster by it, calls were queueing, and half of that is tried next
 import { limits } from "../limits.ts";
 
 interface RouteTimes {
@@ -24,8 +24,8 @@ export class ConcurrencyLimit {
   #usedWindows = 0;
   #answers = 0;
   #atWorkMax = 0;
-  /** While half of the limit is tried: the limit before. */
-  #before: number | undefined;
+  /** While half of the limit is tried: the limit before, and whether the calls that were above the half are answered. */
+  #probe: { readonly before: number; isSettled: boolean } | undefined;
 
   constructor(now: number) {
     this.#windowBeganAt = now;
@@ -54,22 +54,30 @@ export class ConcurrencyLimit {
 
   #endWindow(now: number): void {
     const ratio = this.#ratio(now - this.#windowBeganAt);
-    const isUsed = this.#atWorkMax >= this.#value / 2;
+    const atWork = this.#atWorkMax;
     [this.#windowBeganAt, this.#answers, this.#atWorkMax] = [now, 0, 0];
-    if (this.#before !== undefined) {
-      // Were answers faster with half of the calls, `#ratio` has learnt a lower usual time: the next windows shrink by it.
-      this.#set(this.#before);
-      this.#before = undefined;
-      return;
-    }
-    if (!isUsed) return;
+    if (this.#probe) return this.#endProbe(this.#probe, atWork, ratio);
+    if (atWork < this.#value / 2) return;
     const gradient = Math.max(0.5, Math.min(1, limits.slowerTolerated / ratio));
     if (gradient < 1) return this.#set(this.#value * gradient);
-    if (++this.#usedWindows % limits.probeWindows === 0) {
-      this.#before = this.#value;
-      return this.#set(this.#value / 2);
+    if (++this.#usedWindows % limits.probeWindows === 0) this.#beginProbe();
+    else this.#set(this.#value + Math.sqrt(this.#value));
+  }
+
+  #beginProbe(): void {
+    this.#probe = { before: this.#value, isSettled: false };
+    this.#set(this.#value / 2);
+  }
+
+  #endProbe(probe: { readonly before: number; isSettled: boolean }, atWork: number, ratio: number): void {
+    // Answers to calls from before the trial still come in.
+    if (!probe.isSettled) {
+      probe.isSettled = atWork <= this.#value + 1;
+      return;
     }
-    this.#set(this.#value + Math.sqrt(this.#value));
+    this.#probe = undefined;
+    if (ratio > limits.fasterByHalf) this.#set(probe.before);
+    else if (this.#value > limits.callsPerServiceMin) this.#beginProbe();
   }
 
   /** Milliseconds that this window's answers took, by those that they usually take. Learns from the window. */
