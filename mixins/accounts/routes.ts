@@ -24,6 +24,7 @@ export function accountRoutes({ actions }: AccountsContract): Route[] {
       params: ({ body }) => body,
     }),
     route("POST /auth/refresh", "accounts.refresh", {
+      priority: "critical",
       summary: "New tokens for a refresh token, which is used up",
       access: "public",
       body: refresh.params,
@@ -42,6 +43,7 @@ export function accountRoutes({ actions }: AccountsContract): Route[] {
       params: ({ user }) => ({ id: user.id }),
     }),
     route("GET /users", "accounts.list", {
+      priority: "bulk",
       summary: "People, newest first; the one with an e-mail address, or those with a role",
       access: "admin",
       query: list.params,
@@ -64,6 +66,7 @@ export function accountRoutes({ actions }: AccountsContract): Route[] {
       params: ({ path, body, conditions }) => ({ ...body, ...conditions, id: path.id }),
     }),
     route("GET /.well-known/jwks.json", "accounts.jwks", {
+      priority: "critical",
       summary: "Public keys of the access tokens",
       access: "public",
       params: () => ({}),
