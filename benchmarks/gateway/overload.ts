@@ -44,20 +44,22 @@ const rows: Record<string, unknown>[] = [];
 const kinds = process.argv.includes("--only-ours") ? ["ours"] : ["ours", "plain", "bare"];
 for (const kind of kinds) {
   // A server that has collapsed answers for long after: each load gets a server of its own.
-  let capacity = 0;
   for (const load of LOADS) {
     const { child: server, ready } = await start("overload-server.ts", kind);
     const { child: clients } = await start("overload-clients.ts", JSON.stringify({ ...ready, sockets: SOCKETS }));
     // The first runs compile; what a server bears is measured before any overload.
     await order(clients, { seconds: 2 });
-    if (capacity === 0) capacity = await order<number>(clients, { seconds: 3 });
+    const capacity = await order<number>(clients, { seconds: 3 });
+    const cpuBefore = await order<number>(server, {});
     const result = await order<LoadResult>(clients, { perSecond: load * capacity, seconds: SECONDS });
+    const cpuSeconds = (await order<number>(server, {})) - cpuBefore;
     const [pay, read, search] = result.okShare.map(share => `${rounded(100 * share, 1)} %`);
     rows.push({
       server: kind,
       load: `${load} ×`,
       "offered/s": Math.round(result.offered),
       "good/s": Math.round(result.goodPerSecond),
+      "good/cpu s": Math.round((result.goodPerSecond * SECONDS) / cpuSeconds),
       "of capacity": rounded(result.goodPerSecond / capacity, 2),
       "p50 ms": rounded(result.p50Ms, 1),
       "p99 ms": rounded(result.p99Ms, 1),

@@ -137,6 +137,14 @@ test("under pressure the newest is begun first: the client of the oldest may hav
   expect(begun).toEqual(["new", "old"]);
 });
 
+test("after a pause of the whole process nobody is refused who was not passed over", () => {
+  const { enter, begun, refused, pass, turn } = start();
+  for (const asked of many(limits.beginsPerTurn + 1, n => ({ name: `${n}` }))) enter(asked);
+  pass(60_000);
+  turn();
+  expect([begun.length, refused]).toEqual([limits.beginsPerTurn, ["0"]]);
+});
+
 test("a service that hangs fills its own share: the others' requests are begun in the same turn", () => {
   const { enter, begun, refused, turn, pass, entrance } = start();
   for (const asked of many(2 * limits.callsPerServiceMax, n => ({ name: `slow ${n}`, service: "loans" }))) enter(asked);

@@ -2,10 +2,10 @@
 // that works at once cannot know how many there are: under three times the load that it can bear it answers all of them, each
 // too late. Here a request that arrives is only put into a queue. Then, once a turn of the loop:
 //
-//   1. late ones are refused     503 with a jittered Retry-After, before log-in, body and router. A client that has left
-//                                is dropped
-//   2. a few are begun           the most important first; each service in its turn; the newest first once the oldest has
-//                                waited long, since that one's client may have given up
+//   1. a few are begun           the most important first; each service in its turn; the newest first once the oldest has
+//                                waited long, since that one's client may have given up. A client that has left is dropped
+//   2. late ones are refused     503 with a jittered Retry-After, before log-in, body and router. None is refused before it
+//                                was passed over: after a pause of the process all would be late
 //
 // How long a request may wait follows CoDel: a burst may wait half a second, but once a queue has not been empty for that
 // long it is no burst, and from then on nobody waits longer than 50 ms. Measured at three times the capacity: without the
@@ -120,7 +120,6 @@ export class Entrance {
   #decide(): void {
     this.#isDeciding = false;
     const now = this.#clock.monotonic();
-    for (const share of this.#order) share.refuseLate(now);
     let left: number = limits.beginsPerTurn;
     for (let at = 0; at < PRIORITIES.length && left > 0; at++)
       for (let begun = true; begun && left > 0;) {
@@ -133,6 +132,7 @@ export class Entrance {
           turn.begin();
         }
       }
+    for (const share of this.#order) share.refuseLate(now);
     // The service that came first is last the next time.
     if (this.#order.length > 1) this.#order.push(this.#order.shift()!);
     if (this.#order.some(share => share.waiting > 0 && share.hasRoom)) this.decideSoon();
