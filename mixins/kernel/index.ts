@@ -1,3 +1,4 @@
+export { abandon, isAbandoned } from "./abandoned.ts";
 export { listensAt, urlOf } from "./addresses.ts";
 export { announce, announcedText, takeAnnouncements, type Announcement } from "./announcements.ts";
 export { backoffMs } from "./backoff.ts";

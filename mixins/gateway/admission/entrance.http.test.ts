@@ -1,12 +1,13 @@
 // A service that hangs takes its own share of the gateway, and no more.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { newId } from "../../kernel/index.ts";
+import { isAbandoned, newId } from "../../kernel/index.ts";
 import { until } from "../../testing/index.ts";
 import { book, startLibrary, type Library } from "../library.fixture.ts";
 import { limits } from "../limits.ts";
 
 let gateway: Library;
 let token: string;
+const shelf: { call?: object } = {};
 let release = (): void => {};
 const held = new Promise<void>(resolve => (release = resolve));
 
@@ -16,6 +17,11 @@ beforeAll(async () => {
       "loans.list": async () => {
         await held;
         return { rows: [], total: 0, page: 1, pageSize: 20 };
+      },
+      "shelves.get": async ctx => {
+        shelf.call = ctx;
+        await held;
+        return { items: [] };
       },
     },
     [],
@@ -32,6 +38,19 @@ afterAll(async () => {
 const from = (n: number) => ({ "x-forwarded-for": `10.0.0.${n % 200}` });
 const share = (service: string) => gateway.service.entrance.shares.find(one => one.service === service);
 const read = (n = 0) => gateway.http("GET", `/api/v1/books/${book.id}`, { headers: from(n) });
+
+test("a client that leaves abandons its call; one that stays does not", async () => {
+  const leaving = new AbortController();
+  const answer = fetch(`${gateway.url}/api/v1/shelf`, {
+    headers: { authorization: `Bearer ${token}` },
+    signal: leaving.signal,
+  });
+  answer.catch(() => {});
+  const { call } = await until("its call is under way", () => shelf.call && { call: shelf.call });
+  expect(isAbandoned(call)).toBe(false);
+  leaving.abort();
+  await until("it is abandoned", () => isAbandoned(call));
+});
 
 test("while one service hangs, the others answer within 50 ms, and its own requests are refused soon", async () => {
   const many = limits.callsPerServiceMax + 100;

@@ -29,6 +29,7 @@ function start() {
   const begun: string[] = [];
   const refused: string[] = [];
   const errors: Unavailable[] = [];
+  const left: string[] = [];
   const started = new Map<string, Turn>();
   let addresses = 0;
   const enter = ({ name, service = "books", priority = "normal", address, counts = true }: Asked) => {
@@ -44,6 +45,7 @@ function start() {
         begun.push(name);
         started.set(name, turn);
       },
+      leave: () => left.push(name),
       refuse: error => {
         refused.push(name);
         errors.push(error as Unavailable);
@@ -56,6 +58,7 @@ function start() {
     begun,
     refused,
     errors,
+    left,
     enter,
     pass: (ms: number) => (now += ms),
     /** One turn of the event loop; false when none was asked for. */
@@ -183,22 +186,28 @@ test("one address has so many requests waiting and at work; each that ends makes
 });
 
 test("a client that leaves is not begun, and gives back what it had", async () => {
-  const { enter, begun, turn, call, entrance } = start();
+  const { enter, begun, left, turn, call, end, entrance } = start();
   const waiting = enter({ name: "waits" });
   waiting.leave();
   turn();
-  expect([begun, entrance.waiting]).toEqual([[], 0]);
+  expect([begun, entrance.waiting, left]).toEqual([[], 0, []]);
 
   const client = enter({ name: "works" });
   turn();
   const { answer, resolve } = call("works");
   client.leave();
+  expect(left).toEqual(["works"]);
   // Its call runs on, and counts until it is answered.
   expect(share(entrance, "books")?.atWork).toBe(1);
   resolve("done");
   await answer;
   expect(share(entrance, "books")?.atWork).toBe(0);
-  expect([waiting, client].map(one => one.listenerCount("close"))).toEqual([0, 0]);
+  const served = enter({ name: "is served" });
+  turn();
+  end("is served");
+  served.leave();
+  expect(left).toEqual(["works"]);
+  expect([waiting, client, served].map(one => one.listenerCount("close"))).toEqual([0, 0, 0]);
 });
 
 test("a request whose body is on its way counts from its call on, and finds no more than the share", async () => {

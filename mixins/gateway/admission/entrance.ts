@@ -36,6 +36,8 @@ export interface Entrant {
   readonly counts: () => boolean;
   /** Begins the request. */
   readonly begin: (turn: Turn) => void;
+  /** The client has left after the request was begun, before its answer was written. */
+  readonly leave: () => void;
   /** Answers 503 in place of it. */
   readonly refuse: (error: Error) => void;
 }
@@ -223,7 +225,11 @@ export class Turn {
   #isAtWork = false;
   #hasEnded = false;
   #holdsAddress = true;
-  readonly #leave = (): void => this.end();
+  #hasBegun = false;
+  readonly #leave = (): void => {
+    if (this.#hasBegun) this.entrant.leave();
+    this.end();
+  };
 
   constructor(entrance: Entrance, share: Share, entrant: Entrant, clock: Clock, now: number) {
     this.#entrance = entrance;
@@ -241,6 +247,7 @@ export class Turn {
   begin(): void {
     if (this.entrant.counts()) this.#count();
     else this.#leaveAddress();
+    this.#hasBegun = true;
     this.entrant.begin(this);
   }
 
