@@ -42,7 +42,6 @@ export const orders = [
     params: ({ path, query }) => ({ ...query, id: path.id }),
   }),
   route("POST /orders/:id/cancel", "orders.cancel", {
-    priority: "critical",
     summary: "Cancel an order that is not confirmed yet",
     path,
     body: pick(cancel, "reason"),
