@@ -91,6 +91,19 @@ test("a request that arrives is only queued; a turn of the loop begins a few", (
   expect(turn()).toBe(false);
 });
 
+test("after a long turn fewer are begun, until turns are short again", () => {
+  const { enter, begun, pass, turn } = start();
+  const { beginsPerTurn, beginsPerLongTurn, longTurnMs } = limits;
+  for (const asked of many(3 * beginsPerTurn, n => ({ name: `${n}` }))) enter(asked);
+  turn();
+  pass(longTurnMs + 1);
+  turn();
+  expect(begun).toHaveLength(beginsPerTurn + beginsPerLongTurn);
+  pass(1);
+  turn();
+  expect(begun).toHaveLength(2 * beginsPerTurn + beginsPerLongTurn);
+});
+
 test("the most important are begun first, and services take turns", () => {
   const { enter, begun, turn } = start();
   enter({ name: "search", priority: "bulk" });

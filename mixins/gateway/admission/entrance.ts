@@ -56,6 +56,8 @@ export class Entrance {
   readonly #byAddress = new Map<string, number>();
   readonly #refused = new Map<Priority, number>(PRIORITIES.map(priority => [priority, 0]));
   #isDeciding = false;
+  /** When the last turn of the loop was decided about, if requests were left for the next one. */
+  #decidedAt: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor({ clock, nextTurn = setImmediate }: EntranceOptions) {
@@ -122,7 +124,8 @@ export class Entrance {
   #decide(): void {
     this.#isDeciding = false;
     const now = this.#clock.monotonic();
-    let left: number = limits.beginsPerTurn;
+    const isLong = this.#decidedAt !== undefined && now - this.#decidedAt > limits.longTurnMs;
+    let left: number = isLong ? limits.beginsPerLongTurn : limits.beginsPerTurn;
     for (let at = 0; at < PRIORITIES.length && left > 0; at++)
       for (let begun = true; begun && left > 0;) {
         begun = false;
@@ -137,7 +140,9 @@ export class Entrance {
     for (const share of this.#order) share.refuseLate(now);
     // The service that came first is last the next time.
     if (this.#order.length > 1) this.#order.push(this.#order.shift()!);
-    if (this.#order.some(share => share.waiting > 0 && share.hasRoom)) this.decideSoon();
+    const goesOn = this.#order.some(share => share.waiting > 0 && share.hasRoom);
+    this.#decidedAt = goesOn ? now : undefined;
+    if (goesOn) this.decideSoon();
     else this.#lookAgain();
   }
 
