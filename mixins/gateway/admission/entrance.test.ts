@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { expect, test } from "@jest/globals";
-import { Unavailable } from "../../kernel/index.ts";
+import type { Unavailable } from "../../kernel/index.ts";
 import { callErrors } from "../../contract/index.ts";
 import { limits } from "../limits.ts";
 import { Entrance, type Turn } from "./entrance.ts";
