@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context, ServiceBroker } from "moleculer";
 import type { Conditions } from "../contract/index.ts";
 import type { Admission } from "./admission/admission.ts";
-import type { Turn } from "./admission/entrance.ts";
+import type { Turn } from "./admission/turn.ts";
 import type { Authenticator, Verified } from "./auth/authentication.ts";
 import type { Request, Route } from "./route/route.ts";
 import type { EventStreams } from "./sse/event-streams.ts";

@@ -3,8 +3,9 @@ import { expect, test } from "@jest/globals";
 import type { Unavailable } from "../../kernel/index.ts";
 import { callErrors } from "../../contract/index.ts";
 import { limits } from "../limits.ts";
-import { Entrance, type Turn } from "./entrance.ts";
+import { Entrance } from "./entrance.ts";
 import type { Priority } from "./priority.ts";
+import type { Turn } from "./turn.ts";
 
 class Client extends EventEmitter {
   destroyed = false;
