@@ -30,6 +30,7 @@ export function accountRoutes(contract: AccountsContract): Route[] {
       params: ({ body }) => body,
     }),
     route("POST /auth/refresh", "accounts.refresh", {
+      priority: "critical",
       summary: "New tokens for a refresh token, which is used up",
       access: "public",
       body: refresh.params,
@@ -102,6 +103,7 @@ export function accountRoutes(contract: AccountsContract): Route[] {
       status: 204,
     }),
     route("GET /users", "accounts.list", {
+      priority: "bulk",
       summary: "People, newest first; the one with an e-mail address, or those with a role",
       access: "admin",
       query: list.params,
@@ -137,6 +139,7 @@ export function accountRoutes(contract: AccountsContract): Route[] {
     ...keyRoutes(),
     ...browserSessionRoutes(contract),
     route("GET /.well-known/jwks.json", "accounts.jwks", {
+      priority: "critical",
       summary: "Public keys of the access tokens",
       access: "public",
       params: () => ({}),

@@ -88,7 +88,7 @@ export function brokerOptions(environment: Environment): BrokerOptions & { valen
     // missed.
     heartbeatInterval: 5,
     heartbeatTimeout: 30,
-    circuitBreaker: BREAKER,
+    circuitBreaker: { enabled: true, ...BREAKER },
     ...(node.ZONE !== undefined && { metadata: { zone: node.ZONE } }),
     // The mixins count in this registry.
     metrics: { enabled: true, collectProcessMetrics: false },

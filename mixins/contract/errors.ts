@@ -44,6 +44,11 @@ export const callErrors = defineErrors({
     says: "an action of a node has as many calls at hand and waiting as it may",
     todo: "repeat the call later; add nodes if it goes on",
   },
+  CIRCUIT_OPEN: {
+    status: 503,
+    says: "no node that answers this is well: each has failed too often in the last seconds",
+    todo: "repeat the call after `Retry-After`; `ops.circuits` shows which node fails",
+  },
   SERVICE_NOT_FOUND: {
     status: 503,
     says: "no node that answers this has been in sight",

@@ -11,6 +11,8 @@ import type { ServiceBroker } from "moleculer";
 import { METRICS } from "../kernel/index.ts";
 import type { Admission } from "./admission/admission.ts";
 import { isBearer } from "./auth/authentication.ts";
+import type { Entrance } from "./admission/entrance.ts";
+import { entranceMetrics } from "./admission/metrics.ts";
 import { requireRole } from "./auth/authorize.ts";
 import type { Callers } from "./auth/callers.ts";
 import { gatewayEnvironment } from "./environment.ts";
@@ -30,6 +32,7 @@ export interface Endpoints {
   readonly documents: ApiDocuments;
   readonly callers: Callers;
   readonly admission: Admission;
+  readonly entrance: Entrance;
   readonly streams: EventStreams;
   readonly server: HttpServer;
   readonly metrics: HttpMetrics;
@@ -60,7 +63,7 @@ function tellReadiness({ readiness, server, admission }: Endpoints, res: ServerR
 }
 
 async function tellMetrics(gateway: Endpoints, req: IncomingMessage, res: ServerResponse): Promise<void> {
-  const { broker, callers, streams, admission, server, metrics } = gateway;
+  const { broker, callers, streams, admission, entrance, server, metrics } = gateway;
   const { METRICS_TOKEN } = gatewayEnvironment.of(broker);
   if (METRICS_TOKEN === undefined || !isBearer(req, METRICS_TOKEN)) requireRole(await callers.identify(req), ["admin"]);
   const ofRuntime = broker.metrics.list({ includes: Object.values(METRICS) }) as unknown as Registered[];
@@ -68,13 +71,13 @@ async function tellMetrics(gateway: Endpoints, req: IncomingMessage, res: Server
     http_event_streams: streams.size,
     http_places_taken: admission.taken,
     http_places_max: limits.requestsMax,
-    http_requests_waiting: admission.waiting,
+    http_requests_waiting: admission.waiting + entrance.waiting,
   };
   const counters = {
-    http_requests_saturated_total: admission.refused,
+    http_requests_saturated_total: admission.refused + entrance.refusedTotal,
     http_connections_dropped_total: server.dropped,
   };
-  const text = metrics.text(gauges, ofRuntime, counters);
+  const text = metrics.text(gauges, [...ofRuntime, ...entranceMetrics(entrance)], counters);
   res.writeHead(200, { "Content-Type": "text/plain; version=0.0.4", "Cache-Control": "no-store" }).end(text);
 }
 

@@ -143,6 +143,11 @@ export const gatewayErrors = defineErrors({
     says: "`If-Match`, `If-None-Match` or `If-Unmodified-Since` is malformed",
     todo: "send entity tags in quotes, or a date as HTTP has it; nothing was done",
   },
+  BAD_REQUEST_TIMEOUT: {
+    status: 400,
+    says: "`Request-Timeout` is not a number of seconds",
+    todo: "send seconds, more than 0, as `5` or `2.5`, or no `Request-Timeout`; nothing was done",
+  },
   BAD_LAST_EVENT_ID: {
     status: 400,
     says: "`Last-Event-ID` is not the id of an event of this stream",

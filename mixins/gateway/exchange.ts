@@ -7,6 +7,7 @@ import type { Verified } from "./auth/authentication.ts";
 import type { Callers } from "./auth/callers.ts";
 import type { CrossSite } from "./auth/cross-site.ts";
 import type { SessionCookies } from "./auth/session-cookies.ts";
+import type { Turn } from "./admission/turn.ts";
 import type { Request, Route } from "./route/route.ts";
 import type { EventStreams } from "./sse/event-streams.ts";
 
@@ -17,6 +18,8 @@ export type GatewayRequest = IncomingMessage & {
   readonly originalUrl: string;
   /** The e-mail address that a log-in or registration is about; we add it. */
   $email?: string;
+  /** Its turn at the entrance; we add it. */
+  $turn?: Turn;
 };
 
 export interface Exchange {

@@ -10,6 +10,8 @@ import { listensAt, nodeEnvironment, stopsFirst, stopTimeLeft, systemClock } fro
 import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../stream/index.ts";
 import { Admission } from "./admission/admission.ts";
 import { apiKeyId } from "./auth/api-key.ts";
+import { enter } from "./admission/enter.ts";
+import { Entrance } from "./admission/entrance.ts";
 import { Authenticator } from "./auth/authentication.ts";
 import { Callers } from "./auth/callers.ts";
 import type { ExchangedKind } from "./auth/credential.ts";
@@ -59,6 +61,7 @@ export type GatewayService = RouterService & {
   exchanges: Exchanges;
   streams: EventStreams;
   admission: Admission;
+  entrance: Entrance;
   pipeline: readonly Step[];
   readiness: Readiness;
   documents: ApiDocuments;
@@ -87,7 +90,7 @@ export const Gateway = ({
   name: "api",
   mixins: [
     Router<GatewayService>(routes, ({ pipeline, proxies }, route, req, res) =>
-      passThrough(pipeline, route, { req, res, address: addressOf(req, proxies) }),
+      passThrough(pipeline, route, { req, res, address: addressOf(req, proxies) }).finally(() => req.$turn?.end()),
     ),
   ],
   events: {
@@ -134,6 +137,7 @@ export const Gateway = ({
     this.callers = new Callers({ authenticator, exchanges: this.exchanges, cookies, crossSite, issuer });
     this.streams = new EventStreams(systemClock, nodeEnvironment.of(broker).WORKERS);
     this.admission = new Admission({ clock: systemClock, say: warn });
+    this.entrance = new Entrance({ clock: systemClock });
     const { callers, streams, admission } = this;
     this.pipeline = pipelineOf({ broker, routes, callers, cookies, crossSite, streams, admission, answers });
     this.metrics = new HttpMetrics();
@@ -172,7 +176,7 @@ function handlerOf(gateway: GatewayService, routes: readonly Route[]): Handler {
   const guarded = guardRequests({
     methodsOf: path => methodsOf(gateway, path, streams),
     plain: endpointsOf(gateway),
-    handle: (req, res) => router(req, res, error => gateway.errorHandler(req, res, error)),
+    handle: enter(gateway, routes, (req, res) => router(req, res, error => gateway.errorHandler(req, res, error))),
     fail: (req, res, error) => gateway.errorHandler(req, res, error),
   });
   return (req, res) => {

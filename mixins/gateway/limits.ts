@@ -48,6 +48,47 @@ export const limits = {
   requestsWaitingMax: 4_000,
   /** Requests of one address, at work or waiting: half of the places, so that one client leaves some to the others. */
   requestsPerAddressMax: 500,
+
+  // ---- overload (`admission/entrance.ts`)
+  /**
+   * Requests that are begun in one turn of the event loop. Fewer cost more: at 50 connections 16 took 78 µs of processor time
+   * each, 4 took 91. After a turn of so many milliseconds only a few are: more would delay those that arrive meanwhile.
+   */
+  beginsPerTurn: 16,
+  longTurnMs: 3,
+  beginsPerLongTurn: 4,
+  /** Milliseconds that a request of a burst waits at most: a client that waits longer for a page takes it for broken. */
+  burstMs: 500,
+  /** Milliseconds that a request waits at most while a queue stands, and one that is `critical`. */
+  waitMs: 50,
+  waitCriticalMs: 200,
+  /** Milliseconds that the oldest has waited, after which the newest is begun first. */
+  freshMs: 25,
+  /** Requests that wait for one service: at 50 ms each, as many as a gateway of 20,000 a second begins meanwhile. */
+  waitingPerServiceMax: 1_000,
+  /** Milliseconds between two looks for late requests of a service that does not answer. */
+  lateLookMs: 10,
+  /** Milliseconds of the mean `Retry-After`; each answer has between half of it and one and a half. */
+  retryAfterMs: 2_000,
+  /** Calls of one service at work: at most half of all places, however well it answers, and at least so many. */
+  callsPerServiceMax: 500,
+  callsPerServiceMin: 16,
+  /** Milliseconds, and answers, of one window in which a service's answers are compared with its usual ones. */
+  windowMs: 100,
+  windowAnswersMin: 10,
+  /** How many times its usual time an answer may take before the limit shrinks: below it is noise. */
+  slowerTolerated: 2,
+  /** By how much the usual time rises in a second, at most: a service that is slower for good is known so in 5 minutes. */
+  usualRisePerSecond: 0.005,
+  /** Windows of use between two trials of half of the limit: 10 s. */
+  probeWindows: 100,
+  /** Times its usual time that an answer takes with half of the calls, if they were queueing before. */
+  fasterByHalf: 0.8,
+  /** What is left of the limit when the service itself refuses a call. */
+  refusedFactor: 0.9,
+  /** Milliseconds: a client that waits for less does not count against a node that takes longer (`Request-Timeout`). */
+  impatientMs: 1_000,
+
   /** Milliseconds with all places taken and none given back until readiness says `stuck`: longer than a call may take. */
   stuckMs: 15_000,
   /** Milliseconds between two lines of the log that say that all places, or all connections, are taken. */

@@ -43,7 +43,7 @@ export type Answer<S> = (service: S, route: Route, req: GatewayRequest, res: Ser
  * waits, from the moment that it routes, for the response to finish or close; a response that was closed earlier does
  * neither.
  */
-const aliasOf = <S>(route: Route, answer: Answer<S>) =>
+const handlerOf = <S>(route: Route, answer: Answer<S>) =>
   function (this: S, req: IncomingMessage, res: ServerResponse, next: (error: unknown) => void): void {
     void answer(this, route, req as GatewayRequest, res).then(() => res.destroyed && next(CLIENT_LEFT), next);
   };
@@ -67,7 +67,7 @@ export function Router<S extends RouterService>(routes: readonly Route[], answer
           mergeParams: false,
           bodyParsers: false,
           pathToRegexpOptions: { sensitive: true, trailing: false },
-          aliases: Object.fromEntries(routes.map(route => [`${route.method} ${route.url}`, aliasOf(route, answer)])),
+          aliases: Object.fromEntries(routes.map(route => [`${route.method} ${route.url}`, handlerOf(route, answer)])),
         },
       ],
     },
@@ -115,6 +115,17 @@ export function methodsOf(service: RouterService, path: string, streams: Readonl
   const found = service.matching(path);
   const head = found.some(({ alias }) => alias.method === "GET" && !streams.has(alias.fullPath)) ? ["HEAD"] : [];
   return [...found.map(({ alias }) => alias.method), ...head];
+}
+
+/**
+ * Method and pattern of the route that the router will find for a request: `GET /api/v1/loans/:id`. The request is known
+ * by this route from here on, also when the router never sees it.
+ */
+export function aliasOf(service: RouterService, req: IncomingMessage): string | undefined {
+  const alias = service.matching(pathOf(req)).find(({ alias: { method } }) => method === req.method)?.alias;
+  if (!alias) return undefined;
+  (req as { $alias?: Alias }).$alias = alias;
+  return `${alias.method} ${alias.fullPath}`;
 }
 
 /** The pattern of the route that a request was routed to. */

@@ -1,8 +1,7 @@
-// The way of one request of one route, from the router to the answer. Each step stands for one concern, and may refuse,
+// The way of one request of one route, from the router to the answer; `admission/enter.ts`, before the router, gives it a turn. Each step stands for one concern, and may refuse,
 // answer, or pass on and change the answer on its way back; so the first step is the last that sees an answer. Errors
 // leave as they are thrown; `gateway.ts` turns them into problems.
 import type { ServerResponse } from "node:http";
-import { enter } from "./admission/enter.ts";
 import { setDeadline } from "./admission/deadline.ts";
 import { takePlace } from "./admission/take-place.ts";
 import { ANONYMOUS } from "./auth/authentication.ts";
@@ -23,7 +22,6 @@ import { represent } from "./versions/represent.ts";
 
 export const pipelineOf = (parts: Parts): readonly Step[] => [
   sendAnswer(), //           writes the answer
-  enter(parts), //           waits for a turn; under overload the least important requests are refused first
   setDeadline(parts), //     the time that the client gives is the time of every call behind it
   limitFailures(parts), //   an address that guesses credentials is refused before one is checked
   identify(parts), //        who asks; before a byte of the body is read

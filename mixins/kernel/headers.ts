@@ -7,6 +7,8 @@ export const COMMAND_ID = "command-id";
 export const REPEATED = "command-repeated";
 /** Actors that wait for this call (`loan.42>book.7`): a call that comes back to one of them is a cycle. */
 export const CALL_CHAIN = "call-chain";
+/** The client waits for less than a second: a node that is not done by then is not to blame. Nested calls inherit it. */
+export const IMPATIENT = "impatient";
 
 /**
  * Set in an answer's meta: id of the client's command whose recorded answer this is. By its id, since a caller merges the

@@ -1,3 +1,4 @@
+export { abandon, isAbandoned } from "./abandoned.ts";
 export { listensAt, urlOf } from "./addresses.ts";
 export { announce, announcedText, takeAnnouncements, type Announcement } from "./announcements.ts";
 export { backoffMs } from "./backoff.ts";
@@ -43,7 +44,7 @@ export {
 } from "./errors.ts";
 export { defineFailpoints, isFailpoint, type Failpoint } from "./failpoints.ts";
 export { fnv1a } from "./fnv1a.ts";
-export { CALL_CHAIN, COMMAND_ID, REPEATED, REPLAYED } from "./headers.ts";
+export { CALL_CHAIN, COMMAND_ID, IMPATIENT, REPEATED, REPLAYED } from "./headers.ts";
 export {
   autoCommandId,
   clientCommandId,

@@ -10,6 +10,12 @@ export const METRICS = {
   poolWaitSeconds: "valence.database.pool.wait.seconds",
   replicaUsable: "valence.database.replica.usable",
   replicaLagSeconds: "valence.database.replica.lag.seconds",
+  /** Circuits that are not closed, and openings, by service and by the node that is called. */
+  circuitsOpen: "valence.circuits.open",
+  circuitsOpenedTotal: "valence.circuits.opened.total",
+  /** Calls that were sent once more, and calls that were not for want of budget, by service. */
+  retriesTotal: "valence.retries.total",
+  retriesSparedTotal: "valence.retries.spared.total",
   redisUp: "valence.redis.up",
   quarantinedTotal: "valence.store.quarantined.total",
   consumerLagEvents: "valence.consumer.lag.events",

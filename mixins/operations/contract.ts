@@ -29,6 +29,14 @@ export const contract = defineContract({
   actions: {
     nodes: { params: {}, returns: listOf("nodes") },
     /**
+     * Circuits of every node towards the others, by action: those that are not closed first. `from` is the node that
+     * calls. `silent` names nodes that did not answer.
+     */
+    circuits: {
+      params: {},
+      returns: Type.Object({ circuits: Type.Array(Answer), silent: Type.Array(Type.String()) }),
+    },
+    /**
      * Sagas of every service, oldest first: those in a `state`; without it the open ones, which are running,
      * compensating or stuck. `after` is the id of the last saga of the previous page; the page then has sagas of that
      * saga's service alone.
@@ -123,6 +131,7 @@ export const contract = defineContract({
   },
   mayRefuse: {
     nodes: [],
+    circuits: [],
     sagas: [],
     saga: ["SAGA_NOT_FOUND"],
     retrySaga: ["SAGA_NOT_FOUND", "SAGA_NOT_STUCK"],
@@ -141,6 +150,7 @@ export const contract = defineContract({
   },
   roles: {
     nodes: ["admin"],
+    circuits: ["admin"],
     sagas: ["admin"],
     saga: ["admin"],
     retrySaga: ["admin"],

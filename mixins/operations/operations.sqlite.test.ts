@@ -71,6 +71,11 @@ const admin = { user: { id: "root", roles: ["admin"] } };
 const ask = (action: string, params: object = {}, meta: object = admin) =>
   broker.call<any, object>(`ops.${action}`, params, { meta });
 
+test("a process without other nodes has no circuits", async () => {
+  expect(await ask("circuits")).toEqual({ circuits: [], silent: [] });
+  await expect(ask("circuits", {}, { user: { id: "u", roles: ["reader"] } })).rejects.toMatchObject({ code: 403 });
+});
+
 test("sagas of all services, oldest first, each with its service", async () => {
   const { state, sagas } = await ask("sagas");
   expect(state).toBe("open");

@@ -25,6 +25,8 @@ const limits = {
   page: 100,
   /** Events that `actor` shows. */
   events: 100,
+  /** Milliseconds that a node has to tell its circuits. */
+  nodeMs: 1_000,
 } as const;
 
 /** A service that is known by its metadata only has actions that no contract lists. */
@@ -44,6 +46,26 @@ async function gather(ctx: Context, services: readonly string[], action: string,
     return (answer[key] ?? []).map((entry): Answer & { service: string } => ({ ...entry, service }));
   });
   return (await Promise.all(lists)).flat();
+}
+
+/** Each node knows its own circuits. One that does not answer may be the one that a circuit is open for. */
+async function askNodes(ctx: Context): Promise<{ circuits: Answer[]; silent: string[] }> {
+  const call = (ctx as unknown as MoleculerContext).call.bind(ctx);
+  const nodes = ctx.broker.registry.getNodeList({ onlyAvailable: true }) as { id: string }[];
+  const silent: string[] = [];
+  const lists = nodes.map(async ({ id }) => {
+    const options = { nodeID: id, timeout: limits.nodeMs };
+    try {
+      const { circuits } = await call<{ circuits: Answer[] }, object>("$circuits.list", {}, options);
+      return circuits.map((circuit): Answer => ({ from: id, ...circuit }));
+    } catch {
+      silent.push(id);
+      return [];
+    }
+  });
+  const isClosed = ({ state }: Answer): number => Number(state === "closed");
+  const circuits = (await Promise.all(lists)).flat().sort((a, b) => isClosed(a) - isClosed(b));
+  return { circuits, silent: silent.sort() };
 }
 
 /** The value without the fields that any contract marks as secret. */
@@ -98,6 +120,8 @@ export const Operations = (): ServiceSchema =>
           })),
         };
       },
+
+      circuits: ctx => askNodes(ctx),
 
       async sagas(ctx) {
         const { state = "open", limit = limits.page, after } = ctx.params;

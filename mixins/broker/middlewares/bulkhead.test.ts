@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { ServiceBroker } from "moleculer";
 import { brokerOptions } from "../index.ts";
 import { bulkhead } from "./bulkhead.ts";
-import { readEnvironment } from "../../kernel/index.ts";
+import { abandon, readEnvironment } from "../../kernel/index.ts";
 
 let broker: ServiceBroker;
 const begun: { name: string; end: () => void }[] = [];
@@ -41,6 +41,23 @@ test("an action runs so many calls at once, so many wait, and a call whose calle
   expect(names()).toEqual(["first", "patient"]);
   begun[1]!.end();
   await patient;
+});
+
+test("a call whose client has left while it waited is not begun, nor is a call that is part of it", async () => {
+  begun.length = 0;
+  const client = {};
+  const nested = { options: { parentCtx: { options: { parentCtx: client } } } };
+  const first = pass("first");
+  const left = broker.call("narrow.pass", { name: "left" }, { parentCtx: nested as never });
+  const stays = pass("stays");
+  left.catch(() => {});
+  abandon(client);
+  begun[0]!.end();
+  await first;
+  await expect(left).rejects.toMatchObject({ code: 503, data: { outcome: "none" } });
+  expect(names()).toEqual(["first", "stays"]);
+  begun[1]!.end();
+  await stays;
 });
 
 test("a place is given back whatever the call does, also when it throws at once", async () => {

@@ -1,9 +1,9 @@
 // Bounds the calls of one action that run at once on this node, and the calls that wait. One more is Unavailable, so
 // that a slow dependency fills neither memory nor the loop. Moleculer's own (0.15.2) executes waiting calls whose
-// callers have given up; here a call whose time ran out while it waited is not begun.
+// callers have given up; here a call is not begun whose time ran out while it waited, or whose client has left.
 import type { ActionSchema, Context } from "moleculer";
 import { callErrors } from "../../contract/index.ts";
-import { elapsedMs } from "../../kernel/index.ts";
+import { elapsedMs, isAbandoned } from "../../kernel/index.ts";
 
 const limits = { concurrency: 1_000, queue: 4_000 };
 
@@ -42,7 +42,7 @@ export const bulkhead = {
     const end = (): void => {
       running--;
       for (let first = waiting.shift(); first; first = waiting.shift()) {
-        if (!isLate(first.ctx)) return first.resolve(begin(first.ctx));
+        if (!isLate(first.ctx) && !isAbandoned(first.ctx)) return first.resolve(begin(first.ctx));
         first.reject(callErrors.DEADLINE_PASSED({ message: `${action.name}: not begun in time` }));
       }
     };

@@ -1,7 +1,7 @@
-// Passes the chain of waiting actors on to nested calls, also through plain actions. Calls do not inherit headers. They
+// Passes the chain of waiting actors, and whether the client is impatient, on to nested calls, also through plain actions. Calls do not inherit headers. They
 // inherit meta, but there a command's own headers would reach calls that are other commands.
 import type { Middleware } from "moleculer";
-import { CALL_CHAIN } from "../../kernel/index.ts";
+import { CALL_CHAIN, IMPATIENT } from "../../kernel/index.ts";
 
 interface Options {
   headers?: Record<string, string>;
@@ -12,10 +12,16 @@ export const callChain: Middleware = {
   name: "CallChain",
   call(next: any): any {
     return function handOn(action: string, params: unknown, options: Options = {}) {
-      const chain = options.parentCtx?.headers?.[CALL_CHAIN];
-      if (chain !== undefined && options.headers?.[CALL_CHAIN] === undefined)
-        return next(action, params, { ...options, headers: { ...options.headers, [CALL_CHAIN]: chain } });
-      return next(action, params, options);
+      const inherited = options.parentCtx?.headers;
+      const chain = inherited?.[CALL_CHAIN];
+      const impatient = inherited?.[IMPATIENT];
+      if (chain === undefined && impatient === undefined) return next(action, params, options);
+      const headers = {
+        ...(chain !== undefined && { [CALL_CHAIN]: chain }),
+        ...(impatient !== undefined && { [IMPATIENT]: impatient }),
+        ...options.headers,
+      };
+      return next(action, params, { ...options, headers });
     };
   },
 };

@@ -1,6 +1,7 @@
 import { describe, expect, jest, test } from "@jest/globals";
 import { Errors, type ServiceBroker } from "moleculer";
 import { COMMAND_ID, Refusal, REPEATED, Unavailable } from "../../kernel/index.ts";
+import { RetryBudgets } from "./retry-budget.ts";
 import { retries } from "./retries.ts";
 
 /** The parts of a broker that the middleware uses: two nodes offer the action. */
@@ -183,4 +184,30 @@ test("without a bus there is no other node: the call fails at once", async () =>
   const alone = { ...cluster, transit: undefined } as unknown as ServiceBroker;
   await expect(retries(alone).call(next as never)("a.b", {})).rejects.toBeInstanceOf(Unavailable);
   expect(next).toHaveBeenCalledTimes(1);
+});
+
+test("a service that fails wholly is asked hardly more often than it is called: no storm", async () => {
+  const budgets = new RetryBudgets();
+  const withBudgets = retries(broker, budgets);
+  let sent = 0;
+  const next = (_action: unknown, _params: unknown, options: Sent = {}) => {
+    const called: any = Promise.reject(rejected());
+    called.ctx = {
+      action: { name: "a.b", repeatable: true },
+      nodeID: `n${++sent % 2}`,
+      options,
+      headers: {},
+      meta: {},
+    };
+    return called;
+  };
+  const call = withBudgets.call(next as never);
+  const round = (calls: number) =>
+    Promise.all(Array.from({ length: calls }, () => call("a.b", {}).catch(error => error)));
+  await round(1_000);
+  sent = 0;
+  const [failure] = await round(1_000);
+  expect(failure).toMatchObject({ type: "REQUEST_REJECTED", data: { outcome: "unknown" } });
+  expect(sent).toBeLessThanOrEqual(1_300);
+  expect(sent).toBeGreaterThanOrEqual(1_150);
 });

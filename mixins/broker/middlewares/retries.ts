@@ -11,21 +11,27 @@
 // Only the hop that failed repeats. An error that a hop has given up on is marked and passed on as it is: otherwise
 // gateway, actor and saga would multiply their attempts.
 //
+// Repeating is bounded by a budget (`retry-budget.ts`): when a service as a whole fails, its calls are not multiplied.
+// Where open circuits keep calls from every node of an action, the caller is told at once (`CIRCUIT_OPEN`).
+//
 // Attempts stop at the caller's deadline. After a time-out no time is left, and Moleculer forgets the request but not
 // its context (0.15.2, middlewares/error-handler.js), for which a stop would wait: we remove it here.
 import { Errors, type ActionSchema, type CallingOptions, type Context, type ServiceBroker } from "moleculer";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CALL_FAILURES, isCallFailure, type CallFailure } from "../../contract/index.ts";
+import { CALL_FAILURES, callErrors, isCallFailure, type CallFailure } from "../../contract/index.ts";
 import {
   autoCommandId,
   backoffMs,
   COMMAND_ID,
   elapsedMs,
+  METRICS,
   type Outcome,
   outcomeOf,
   REPEATED,
   Unavailable,
 } from "../../kernel/index.ts";
+import { circuitOpensInMs } from "./circuit-breaker.ts";
+import { RetryBudgets, serviceIn, type RetryBudget } from "./retry-budget.ts";
 
 const limits = {
   attempts: 8,
@@ -58,19 +64,26 @@ type Call = (action: string | { action: { name: string } }, params: unknown, opt
 type Send = (again: Required<Pick<Options, "headers" | "tried">> & { timeout?: number }) => Called;
 type Repeatable = ActionSchema & { repeatable?: boolean };
 
-export const retries = (broker: ServiceBroker) => ({
+export const retries = (broker: ServiceBroker, budgets = new RetryBudgets()) => ({
   name: "Retries",
+
+  created() {
+    for (const name of [METRICS.retriesTotal, METRICS.retriesSparedTotal])
+      broker.metrics.register({ type: "counter", name, labelNames: ["service"] });
+  },
 
   call(next: Call): Call {
     return function callWithRetries(action, params, options = {}) {
       const first = next(action, params, options);
+      // Moleculer makes a context for every action that exists: there are as many budgets as services.
+      if (first.ctx?.action?.name) budgets.of(first.ctx.action.name).deposit();
       const called: Called = first.catch((error: unknown) => {
         forgetLate(broker, error, first.ctx);
         const failure = failureOf(error);
         if (!failure) throw error;
         const name = typeof action === "string" ? action : action.action.name;
         const send: Send = again => next(name, params, { ...options, ...again });
-        return repeat(broker, send, { called: first, options, failure });
+        return repeat(broker, send, { called: first, options, failure, name, budget: budgets.of(name) });
       });
       // A caller merges this call's meta into its own.
       if (first.ctx) called.ctx = first.ctx;
@@ -115,7 +128,7 @@ function failureOf(error: unknown): Failure | undefined {
 async function repeat(
   broker: ServiceBroker,
   send: Send,
-  first: { called: Called; options: Options; failure: Failure },
+  first: { called: Called; options: Options; failure: Failure; name: string; budget: RetryBudget },
 ): Promise<unknown> {
   let { called, failure } = first;
   let { headers = {} } = first.options;
@@ -124,11 +137,15 @@ async function repeat(
   const timeout = called.ctx?.options.timeout ?? first.options.timeout ?? broker.options.requestTimeout ?? 0;
   const leftMs = (): number => (timeout > 0 ? timeout - elapsedMs(began) : Infinity);
   const tried = new Set<string>();
+  const count = (metric: string): void => broker.metrics?.increment(metric, { service: serviceIn(first.name) });
   let outcome: Outcome = "none";
   for (let attempt = 1; ; attempt++) {
     const { ctx } = called;
     // Remembered for all later attempts: this one may have taken effect.
     if (failure.outcome === "unknown") outcome = "unknown";
+    const opensInMs = ctx === undefined && broker.transit ? circuitOpensInMs(broker, first.name) : undefined;
+    if (opensInMs !== undefined && failure.rule === callErrors.SERVICE_NOT_AVAILABLE.code)
+      throw unavailable({ ...failure, error: circuitOpen(first.name, opensInMs) }, outcome);
     const mayRepeat = failure.outcome === "none" || (ctx?.action as Repeatable | undefined)?.repeatable === true;
     if (!broker.transit || !failure.again || !mayRepeat || attempt === limits.attempts)
       throw unavailable(failure, outcome);
@@ -136,6 +153,11 @@ async function repeat(
     if (!isOneLeft && failure.untriedOnly) throw unavailable(failure, outcome);
     const pauseMs = isOneLeft ? 0 : backoffMs(attempt, limits.pause);
     if (leftMs() - pauseMs < limits.leastMs) throw unavailable(failure, outcome);
+    if (ctx && !first.budget.withdraw(performance.now())) {
+      count(METRICS.retriesSparedTotal);
+      throw unavailable(failure, outcome);
+    }
+    if (ctx) count(METRICS.retriesTotal);
     if (pauseMs > 0) await sleep(pauseMs);
     // The repetition takes over the command id that the last attempt got when it left this node: it is the same
     // command.
@@ -185,7 +207,13 @@ function unavailable({ error, rule }: Failure, outcome: Outcome): Unavailable {
   return new Unavailable(rule, { message: error.message, outcome, cause: error });
 }
 
+const circuitOpen = (action: string, retryAfterMs: number): Unavailable =>
+  callErrors.CIRCUIT_OPEN({ message: `${action}: no node that answers it is well`, retryAfterMs });
+
 const withOutcome = (error: Unavailable, outcome: Outcome): Unavailable =>
   outcome === "none" || outcomeOf(error) === "unknown"
     ? error
-    : new Unavailable(error.type, { message: error.message, outcome, cause: error });
+    : new Unavailable(error.type, { message: error.message, outcome, cause: error, ...retryAfter(error) });
+
+const retryAfter = ({ data: { retryAfterMs } }: Unavailable): { retryAfterMs?: number } =>
+  retryAfterMs === undefined ? {} : { retryAfterMs };

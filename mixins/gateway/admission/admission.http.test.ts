@@ -142,7 +142,9 @@ test.each([
   const text = request.endsWith("stream") ? get(`/api/v1/loans/${loan}/stream`, authorization) : request;
   const all = await Promise.all(Array.from({ length: request === "open stream" ? 1 : 5 }, () => send(text)));
   await until("it is there", isThere);
-  expect(inside.admission.taken).toBe(request.startsWith("GET") ? 5 : 0);
+  const taken = request.startsWith("GET") ? 5 : 0;
+  await until("the others are there", () => inside.admission.taken === taken);
+  expect(inside.admission.taken).toBe(taken);
   await new Promise(resolve => setTimeout(resolve, 20));
   for (const socket of all) socket.resetAndDestroy();
   await new Promise(resolve => setTimeout(resolve, 20));

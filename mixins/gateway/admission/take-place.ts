@@ -1,7 +1,7 @@
-// Bounds the calls that this gateway has at work; see `admission.ts`.
+// Bounds the calls that this gateway has at work, in all (`admission.ts`) and for each service (`entrance.ts`).
 import type { Parts, Step } from "../exchange.ts";
 
 export const takePlace =
   ({ admission }: Parts): Step =>
-  ({ address, res }, next) =>
-    admission.run(address, res, next);
+  ({ address, req: { $turn }, res }, next) =>
+    admission.run(address, res, () => ($turn ? $turn.work(next) : next()));

@@ -8,6 +8,7 @@ const moment = Type.String({ maxLength: 40 });
 
 export const catalog = [
   route("GET /products", "catalog.list", {
+    priority: "bulk",
     summary: "Search the catalog. A search without `sort` comes by rank, in pages by number only: no `cursor`",
     access: "public",
     query: list.params,

@@ -6,6 +6,7 @@ const { receive, adjust } = contract.commands;
 
 export const inventory = [
   route("GET /inventory", "inventory.list", {
+    priority: "bulk",
     summary: "The stock of every SKU, sorted by SKU",
     access: "admin",
     query: list.params,

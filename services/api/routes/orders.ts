@@ -11,6 +11,7 @@ const path = pick(view.params, "id");
 
 export const orders = [
   route("POST /orders", "orders.place", {
+    priority: "critical",
     summary: "Place an order from lines or from the cart; prices come from the catalog",
     body: omit(place, "customer"),
     idempotent: true,
@@ -65,6 +66,7 @@ export const orders = [
     status: 201,
   }),
   route("POST /payments/webhook", "payments.notify", {
+    priority: "critical",
     summary: "Webhook of the payment provider, signed by `Webhook-Signature`",
     access: "public",
     body: payments.actions.notify.params,
