@@ -12,8 +12,10 @@ import { METRICS } from "../kernel/index.ts";
 import type { Admission } from "./admission/admission.ts";
 import { isBearer, type Authenticator } from "./auth/authentication.ts";
 import { requireRole } from "./auth/authorize.ts";
+import type { AnswerCache } from "./cache/answer-cache.ts";
+import type { ResponseCache } from "./cache/response-cache.ts";
 import { gatewayEnvironment } from "./environment.ts";
-import { send } from "./http/respond.ts";
+import { send, VARY } from "./http/respond.ts";
 import type { Handler } from "./http/request-guard.ts";
 import type { HttpServer } from "./http/server.ts";
 import { limits } from "./limits.ts";
@@ -29,6 +31,8 @@ export interface Endpoints {
   readonly documents: ApiDocuments;
   readonly authenticator: Authenticator;
   readonly admission: Admission;
+  readonly answers: AnswerCache;
+  readonly responses: ResponseCache;
   readonly streams: EventStreams;
   readonly server: HttpServer;
   readonly metrics: HttpMetrics;
@@ -69,10 +73,18 @@ async function tellMetrics(gateway: Endpoints, req: IncomingMessage, res: Server
     http_places_taken: admission.taken,
     http_places_max: limits.requestsMax,
     http_requests_waiting: admission.waiting,
+    http_cache_bytes: gateway.answers.bytes + gateway.responses.bytes,
   };
+  const cached = gateway.answers.counts;
   const counters = {
     http_requests_saturated_total: admission.refused,
     http_connections_dropped_total: server.dropped,
+    http_cache_hits_total: cached.hits,
+    http_cache_stale_hits_total: cached.staleHits,
+    http_cache_misses_total: cached.misses,
+    http_cache_fills_total: cached.fills,
+    http_cache_fills_not_stored_total: cached.unstored,
+    http_cache_invalidations_total: cached.invalidations,
   };
   const text = metrics.text(gauges, ofRuntime, counters);
   res.writeHead(200, { "Content-Type": "text/plain; version=0.0.4", "Cache-Control": "no-store" }).end(text);
@@ -85,6 +97,6 @@ async function tellRoutes(
 ): Promise<void> {
   const { authorization } = req.headers;
   const roles = authorization === undefined ? [] : (await authenticator.authenticate(authorization)).user.roles;
-  res.setHeader("Vary", "Authorization");
+  res.setHeader("Vary", `Authorization, ${VARY}`);
   send(res, 200, documents.for(roles));
 }

@@ -10,6 +10,8 @@ import {
   url,
 } from "../kernel/index.ts";
 
+import { limits } from "./limits.ts";
+
 /** The service that listens on PORT. */
 const GATEWAY = "api";
 
@@ -40,6 +42,32 @@ export const gatewayEnvironment = defineEnvironment(
       default: [],
       defaultSays: "none",
       says: "origins whose pages may call the API from a browser",
+    }),
+    KEEP_ALIVE_MS: integer({
+      min: 1_000,
+      max: 3_600_000,
+      default: limits.keepAliveMs,
+      says:
+        "milliseconds that an idle connection stays open, one without a first request too: more than a balancer before the " +
+        "gateway keeps it, or it sends requests into connections that close",
+    }),
+    HEADERS_TIMEOUT_MS: integer({
+      min: 100,
+      max: 600_000,
+      default: limits.headersTimeoutMs,
+      says: "milliseconds from the first byte of a request to the end of its header: then 408",
+    }),
+    REQUEST_BODY_TIMEOUT_MS: integer({
+      min: 100,
+      max: 600_000,
+      default: limits.bodyTimeoutMs,
+      says: "milliseconds that the rest of a request may take after those: then 408",
+    }),
+    CACHE_MB: integer({
+      min: 0,
+      max: 4_096,
+      default: 64,
+      says: "megabytes of public answers that the gateway keeps in memory; 0: none",
     }),
     METRICS_TOKEN: secret({
       pattern: /^[\w.~+/-]{16,200}=*$/,

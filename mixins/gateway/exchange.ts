@@ -4,6 +4,8 @@ import type { Context, ServiceBroker } from "moleculer";
 import type { Conditions } from "../contract/index.ts";
 import type { Admission } from "./admission/admission.ts";
 import type { Authenticator, Verified } from "./auth/authentication.ts";
+import type { AnswerCache, Entry } from "./cache/answer-cache.ts";
+import type { ResponseCache } from "./cache/response-cache.ts";
 import type { Request, Route } from "./route/route.ts";
 import type { EventStreams } from "./sse/event-streams.ts";
 
@@ -28,6 +30,8 @@ export interface Exchange {
   request: Request;
   /** The conditions of the client; undefined without any. Set by `readRequest`. */
   conditions: Conditions | undefined;
+  /** The kept answer from which this one is made. Set by `answerFromCache`. */
+  kept?: Entry | undefined;
 }
 
 /** An answer on its way out, before it is written. */
@@ -38,6 +42,8 @@ export interface Answer {
   readonly body: unknown;
   /** The action's answer, before a step changed it. */
   readonly result: unknown;
+  /** Whether the client has this answer already: it gets a 304 instead. Set by `validate`. */
+  readonly isUnchanged?: boolean;
 }
 
 /**
@@ -53,4 +59,6 @@ export interface Parts {
   readonly authenticator: Authenticator;
   readonly streams: EventStreams;
   readonly admission: Admission;
+  readonly answers: AnswerCache;
+  readonly responses: ResponseCache;
 }

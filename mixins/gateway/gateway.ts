@@ -4,13 +4,17 @@
 //
 // A stop drains first: readiness says so, streams end, and the port closes when no client is between two requests.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ServiceSchema } from "moleculer";
+import type { ServiceBroker, ServiceSchema } from "moleculer";
 import type { JSONWebKeySet } from "jose";
 import { listensAt, nodeEnvironment, stopsFirst, stopTimeLeft, systemClock } from "../kernel/index.ts";
+import { CHANGED, type Changed } from "../contract/index.ts";
 import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../stream/index.ts";
 import { Admission } from "./admission/admission.ts";
 import { Authenticator } from "./auth/authentication.ts";
 import { endpointsOf } from "./endpoints.ts";
+import { AnswerCache } from "./cache/answer-cache.ts";
+import { ResponseCache } from "./cache/response-cache.ts";
+import { Cors } from "./http/cors.ts";
 import { addressOf } from "./http/address.ts";
 import { sendProblem, toProblem } from "./http/problem.ts";
 import { guardRequests, pathOf, requestId, type Handler } from "./http/request-guard.ts";
@@ -39,6 +43,8 @@ export type GatewayService = RouterService & {
   authenticator: Authenticator;
   streams: EventStreams;
   admission: Admission;
+  answers: AnswerCache;
+  responses: ResponseCache;
   pipeline: readonly Step[];
   readiness: Readiness;
   documents: ApiDocuments;
@@ -68,8 +74,12 @@ export const Gateway = ({
     ),
   ],
   events: {
-    [COMMITTED](this: GatewayService, { params: { service } }: { params: Committed }) {
+    [COMMITTED](this: GatewayService, { params: { service, streams } }: { params: Committed }) {
       this.streams.wake(service);
+      this.answers.invalidate(streams ?? [service]);
+    },
+    [CHANGED](this: GatewayService, { params: { tags } }: { params: Changed }) {
+      this.answers.invalidate(tags);
     },
     [STOPPED](this: GatewayService, { params }: { params: ConsumerStopped }) {
       this.readiness.consumerStopped(params);
@@ -90,14 +100,19 @@ export const Gateway = ({
 
   created(this: GatewayService) {
     const { broker } = this;
-    const { TOKEN_ISSUER, TRUSTED_PROXIES } = gatewayEnvironment.of(broker);
+    const { TOKEN_ISSUER, TRUSTED_PROXIES, CACHE_MB, ...variables } = gatewayEnvironment.of(broker);
     const warn = (line: string) => this.logger.warn(line);
     const fetchKeys = () => broker.call<JSONWebKeySet, object>(keys, {});
     this.authenticator = new Authenticator({ fetchKeys, issuer: TOKEN_ISSUER, clock: systemClock });
     this.streams = new EventStreams(systemClock, nodeEnvironment.of(broker).WORKERS);
     this.admission = new Admission({ clock: systemClock, say: warn });
-    const { authenticator, streams, admission } = this;
-    this.pipeline = pipelineOf({ broker, routes, authenticator, streams, admission });
+    // Half for what actions have answered, half for the responses that were made from it.
+    const bytesMax = (CACHE_MB * 1024 * 1024) / 2;
+    this.answers = new AnswerCache({ clock: systemClock, bytesMax });
+    this.responses = new ResponseCache({ answers: this.answers, bytesMax });
+    forgetAtCuts(broker, this.answers);
+    const { authenticator, streams, admission, answers, responses } = this;
+    this.pipeline = pipelineOf({ broker, routes, authenticator, streams, admission, answers, responses });
     this.metrics = new HttpMetrics();
     this.securityLog = new SecurityLog(warn);
     this.apiName = api.name;
@@ -106,7 +121,13 @@ export const Gateway = ({
     this.readiness = new Readiness({ broker, needed: [keysOwner, ...routes.map(serviceOf)] });
     this.documents = new ApiDocuments(broker, api, routes);
     this.servicesChanged = () => this.documents.forget();
-    this.server = new HttpServer(handlerOf(this, routes), { proxies: this.proxies, say: warn });
+    this.server = new HttpServer(handlerOf(this, routes), {
+      proxies: this.proxies,
+      say: warn,
+      keepAliveMs: variables.KEEP_ALIVE_MS,
+      headersTimeoutMs: variables.HEADERS_TIMEOUT_MS,
+      bodyTimeoutMs: variables.REQUEST_BODY_TIMEOUT_MS,
+    });
     stopsFirst(this, () => this.server.drain(stopTimeLeft(broker), () => this.streams.drain()));
   },
 
@@ -134,6 +155,8 @@ function handlerOf(gateway: GatewayService, routes: readonly Route[]): Handler {
   const guarded = guardRequests({
     methodsOf: path => methodsOf(gateway, path, streams),
     plain: endpointsOf(gateway),
+    cors: new Cors(gatewayEnvironment.of(gateway.broker).ALLOWED_ORIGINS),
+    answerKept: (req, res) => gateway.responses.answer(req, res),
     handle: (req, res) => router(req, res, error => gateway.errorHandler(req, res, error)),
     fail: (req, res, error) => gateway.errorHandler(req, res, error),
   });
@@ -145,6 +168,12 @@ function handlerOf(gateway: GatewayService, routes: readonly Route[]): Handler {
     });
     guarded(req, res);
   };
+}
+
+/** Messages about changes are lost while a node or the bus is away: what was kept until then may be untrue. */
+function forgetAtCuts({ localBus }: ServiceBroker, answers: AnswerCache): void {
+  for (const event of ["$transporter.connected", "$transporter.disconnected", "$node.connected", "$node.disconnected"])
+    localBus.on(event, () => answers.clear());
 }
 
 function refusedRequest(req: IncomingMessage, proxies: number): RefusedRequest {

@@ -117,5 +117,9 @@ export function methodsOf(service: RouterService, path: string, streams: Readonl
   return [...found.map(({ alias }) => alias.method), ...head];
 }
 
+/** Notes the route of a request that is answered before the router. */
+export const noteRoute = (req: IncomingMessage, fullPath: string): void =>
+  void Object.assign(req, { $alias: { fullPath } });
+
 /** The pattern of the route that a request was routed to. */
 export const routeOf = (req: IncomingMessage): string | undefined => (req as { $alias?: Alias }).$alias?.fullPath;
