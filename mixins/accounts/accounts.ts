@@ -3,6 +3,7 @@
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { defineService, oneOfPageAndCursor, type Context } from "../contract/index.ts";
 import { Sql } from "../database/mixin.ts";
+import type { Database } from "../database/index.ts";
 import { gatewayEnvironment } from "../gateway/index.ts";
 import { announce, Misconfigured, nodeEnvironment, systemClock } from "../kernel/index.ts";
 import {
@@ -26,6 +27,7 @@ import { limits } from "./limits.ts";
 import { accountsEnvironment } from "./environment.ts";
 import { LoginAttempts, type Attempt } from "./login-attempts.ts";
 import { Passwords } from "./passwords.ts";
+import { changeProfile } from "./profile.ts";
 import { RedisSessions } from "./redis-sessions.ts";
 import { grantLine, Roles } from "./roles.ts";
 import type { SessionStore } from "./session-store.ts";
@@ -43,6 +45,7 @@ export interface AccountsOptions {
 
 interface Accounts {
   broker: ServiceBroker;
+  database: Database;
   users: Users;
   roles: Roles;
   sessions: SessionStore;
@@ -175,6 +178,11 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         const line = grantLine(before, after, { by: by!, address: meta.address, requestId: requestID });
         if (line !== undefined) this.logger.warn(line);
         return after;
+      },
+
+      async changeProfile(this: Accounts, { params: { if: conditions, ...change }, meta }) {
+        if (meta.user?.id !== change.id) throw accountErrors.USER_NOT_FOUND({ field: "id" });
+        return changeProfile(this.database, systemClock, { ...change, conditions });
       },
 
       jwks: {

@@ -1,6 +1,6 @@
 // The HTTP routes of accounts: registering, logging in, and an administrator's changes to people. They are the same for
 // every domain; its contract declares the roles.
-import type { AccountsContract } from "./contract.ts";
+import { fixedFields, type AccountsContract } from "./contract.ts";
 import { route, type Route } from "../gateway/index.ts";
 
 /**
@@ -41,6 +41,17 @@ export function accountRoutes({ actions }: AccountsContract): Route[] {
       versioned: true,
       params: ({ user }) => ({ id: user.id }),
     }),
+    route("PATCH /me", "accounts.changeProfile", {
+      summary: "Change the own name; heeds `If-Match`. The other fields may be sent back as they are",
+      body: { name: actions.changeProfile.params.name, ...fixedFields },
+      versioned: true,
+      params: ({ body: { name, ...unchanged }, user, conditions }) => ({
+        ...(name !== undefined && { name }),
+        ...(Object.keys(unchanged).length > 0 && { unchanged }),
+        ...conditions,
+        id: user.id,
+      }),
+    }),
     route("GET /users", "accounts.list", {
       summary: "People, newest first; the one with an e-mail address, or those with a role",
       access: "admin",
@@ -67,7 +78,8 @@ export function accountRoutes({ actions }: AccountsContract): Route[] {
       summary: "Public keys of the access tokens",
       access: "public",
       params: () => ({}),
-      cacheControl: "public, max-age=300",
+      // A new key signs no sooner than these seconds after it is here.
+      cache: { maxAge: 300, sMaxAge: 300, tags: () => ["keys"] },
     }),
   ];
 }

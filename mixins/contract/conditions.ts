@@ -62,7 +62,8 @@ export interface Current {
 /** Refuses `PRECONDITION_FAILED` (412) unless all is true. The date counts only without tags, as RFC 9110 has it. */
 export function assertConditions({ match, noneMatch, unmodifiedSince }: Conditions, current: Current): void {
   const { tag, modifiedAt, exists = true } = current;
-  const isAny = (list: readonly string[]): boolean => (list[0] === "*" ? exists : list.map(stateTag).includes(stateTag(tag)));
+  const isAny = (list: readonly string[]): boolean =>
+    list[0] === "*" ? exists : list.map(stateTag).includes(stateTag(tag));
   const holds =
     match !== undefined
       ? isAny(match)

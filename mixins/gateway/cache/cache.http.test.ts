@@ -79,7 +79,10 @@ describe("a kept answer", () => {
       `/editions?whatever=1&q=a&page=2`,
     ];
     for (const path of spellings)
-      expect([path, (await get(path, { cookie: "a=b", authorization: `Bearer ${admin}` })).status]).toEqual([path, 200]);
+      expect([path, (await get(path, { cookie: "a=b", authorization: `Bearer ${admin}` })).status]).toEqual([
+        path,
+        200,
+      ]);
     expect(asked()).toBe(1);
     await get(`/editions/${id}`);
     await get(`/editions/${id.toUpperCase()}`);
@@ -247,28 +250,31 @@ describe("compression", () => {
   };
   const tagIn = (head: string) => /ETag: (.*)\r/.exec(head)![1]!;
 
-  test.each([3_000, 50_000])("of %i bytes by Accept-Encoding, once for all, with a tag for each encoding", async size => {
-    gateway.editions.set(id, { ...gateway.editions.get(id)!, text: "ab".repeat(size / 2) });
-    for (const _round of ["miss", "hit", "hit"]) {
-      const plain = await bytesOf("identity");
-      const br = await bytesOf("gzip;q=0.5, br");
-      const gzip = await bytesOf("gzip");
-      expect(plain.head).not.toContain("Content-Encoding");
-      expect(br.head).toContain("Content-Encoding: br\r\n");
-      expect(gzip.head).toContain("Content-Encoding: gzip\r\n");
-      expect(br.body.length).toBeLessThan(size / 10);
-      expect(brotliDecompressSync(br.body).equals(plain.body)).toBe(true);
-      expect(gunzipSync(gzip.body).equals(plain.body)).toBe(true);
-      const tags = [plain, br, gzip].map(({ head }) => tagIn(head));
-      expect(tags).toEqual([tags[0], tags[0]!.replace(/"$/, '-br"'), tags[0]!.replace(/"$/, '-gzip"')]);
-      for (const tag of tags) {
-        const unchanged = await bytesOf("br", `If-None-Match: ${tag}\r\n`);
-        expect([unchanged.head.slice(9, 12), unchanged.body.length]).toEqual(["304", 0]);
-        expect(unchanged.head).not.toContain("Content-Encoding");
+  test.each([3_000, 50_000])(
+    "of %i bytes by Accept-Encoding, once for all, with a tag for each encoding",
+    async size => {
+      gateway.editions.set(id, { ...gateway.editions.get(id)!, text: "ab".repeat(size / 2) });
+      for (const _round of ["miss", "hit", "hit"]) {
+        const plain = await bytesOf("identity");
+        const br = await bytesOf("gzip;q=0.5, br");
+        const gzip = await bytesOf("gzip");
+        expect(plain.head).not.toContain("Content-Encoding");
+        expect(br.head).toContain("Content-Encoding: br\r\n");
+        expect(gzip.head).toContain("Content-Encoding: gzip\r\n");
+        expect(br.body.length).toBeLessThan(size / 10);
+        expect(brotliDecompressSync(br.body).equals(plain.body)).toBe(true);
+        expect(gunzipSync(gzip.body).equals(plain.body)).toBe(true);
+        const tags = [plain, br, gzip].map(({ head }) => tagIn(head));
+        expect(tags).toEqual([tags[0], tags[0]!.replace(/"$/, '-br"'), tags[0]!.replace(/"$/, '-gzip"')]);
+        for (const tag of tags) {
+          const unchanged = await bytesOf("br", `If-None-Match: ${tag}\r\n`);
+          expect([unchanged.head.slice(9, 12), unchanged.body.length]).toEqual(["304", 0]);
+          expect(unchanged.head).not.toContain("Content-Encoding");
+        }
       }
-    }
-    expect(asked()).toBe(1);
-  });
+      expect(asked()).toBe(1);
+    },
+  );
 
   test("not of short answers, nor for HEAD, which still tells the encoding", async () => {
     expect((await bytesOf("br")).head).not.toContain("Content-Encoding");

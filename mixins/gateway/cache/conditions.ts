@@ -3,7 +3,14 @@
 // could name, so a conditional change of it is refused (412). That is stricter than the RFC in one point: there
 // If-Unmodified-Since is ignored when no date is known, and the change would be made.
 import type { IncomingHttpHeaders } from "node:http";
-import { assertConditions, conditionFailed, entityTag, formTag, unencodedTag, type Conditions } from "../../contract/index.ts";
+import {
+  assertConditions,
+  conditionFailed,
+  entityTag,
+  formTag,
+  unencodedTag,
+  type Conditions,
+} from "../../contract/index.ts";
 import { type Refusal, rfc3339 } from "../../kernel/index.ts";
 import { gatewayErrors } from "../errors.ts";
 
@@ -75,7 +82,8 @@ export function isUnchanged(
 ): boolean {
   const { noneMatch, ...must } = conditions ?? {};
   assertConditions(must, now);
-  if (noneMatch) return noneMatch[0] === "*" || noneMatch.some(tag => unencodedTag(tag).replace(/^W\//, "") === now.tag);
+  if (noneMatch)
+    return noneMatch[0] === "*" || noneMatch.some(tag => unencodedTag(tag).replace(/^W\//, "") === now.tag);
   const since = headers["if-modified-since"];
   // RFC 9110, 13.1.3: a date that is malformed is ignored, and the answer is sent.
   if (since === undefined || now.modifiedAt === undefined || !HTTP_DATE.test(since)) return false;

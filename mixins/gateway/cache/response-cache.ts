@@ -83,7 +83,7 @@ export class ResponseCache {
 /** RFC 9110, 15.4.5: the fields of the 200 by which a cache updates its copy, and none about a body. */
 export function sendUnchanged(res: ServerResponse, headers: OutgoingHttpHeaders): void {
   const { "Content-Type": _type, ...others } = headers;
-  end(res, 304, others, "");
+  end(res, 304, { "Cache-Control": "no-store", ...others }, "");
 }
 
 /** The target as it was sent, and what the client accepts; undefined for long ones, and for a request with a body. */

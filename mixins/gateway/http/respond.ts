@@ -47,7 +47,8 @@ export function textOf(body: unknown, { "Content-Type": type }: OutgoingHttpHead
 /** The encoding in which this answer (200) is to be sent, undefined for none. */
 export function encodingFor(res: ServerResponse, headers: OutgoingHttpHeaders, bytes: number): Encoding | undefined {
   const { method, url, headers: asked } = res.req;
-  if ((method !== "GET" && method !== "HEAD") || !isCompressible(url!.split("?", 1)[0]!, headers, bytes)) return undefined;
+  if ((method !== "GET" && method !== "HEAD") || !isCompressible(url!.split("?", 1)[0]!, headers, bytes))
+    return undefined;
   return acceptedEncoding(asked["accept-encoding"]);
 }
 
