@@ -15,6 +15,7 @@ import { requireRole } from "./auth/authorize.ts";
 import type { AnswerCache } from "./cache/answer-cache.ts";
 import type { ResponseCache } from "./cache/response-cache.ts";
 import { gatewayEnvironment } from "./environment.ts";
+import { KeptBody } from "./http/kept-body.ts";
 import { send, VARY } from "./http/respond.ts";
 import type { Handler } from "./http/request-guard.ts";
 import type { HttpServer } from "./http/server.ts";
@@ -98,5 +99,13 @@ async function tellRoutes(
   const { authorization } = req.headers;
   const roles = authorization === undefined ? [] : (await authenticator.authenticate(authorization)).user.roles;
   res.setHeader("Vary", `Authorization, ${VARY}`);
-  send(res, 200, documents.for(roles));
+  bodyOf(documents.for(roles)).send(res);
+}
+
+/** A document is written and compressed once: it has some 100 kB, and anyone may ask for it. */
+const bodies = new WeakMap<object, KeptBody>();
+function bodyOf(document: object): KeptBody {
+  let body = bodies.get(document);
+  if (!body) bodies.set(document, (body = new KeptBody(JSON.stringify(document))));
+  return body;
 }

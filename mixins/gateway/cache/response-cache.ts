@@ -5,8 +5,8 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { LRUCache } from "lru-cache";
 import { hasBody } from "../http/body.ts";
-import { compressed, type Encoding } from "../http/compression.ts";
-import { encodingFor, end, sendEncoded, textOf } from "../http/respond.ts";
+import { KeptBody } from "../http/kept-body.ts";
+import { end, JSON_TYPE, textOf } from "../http/respond.ts";
 import { limits } from "../limits.ts";
 import { noteRoute } from "../moleculer-web.ts";
 import type { Answer } from "../exchange.ts";
@@ -21,10 +21,24 @@ interface Kept {
   readonly route: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly validators: Validators | undefined;
-  readonly body: Buffer;
-  /** The compressed body, once for each encoding. */
-  readonly encoded: Map<Encoding, Buffer | Promise<Buffer>>;
+  readonly body: KeptBody;
 }
+
+/** Header fields that are the answer's; any other may be about the client that asked (a cookie, its limit, its time). */
+const OF_THE_ANSWER: ReadonlySet<string> = new Set([
+  "cache-control",
+  "content-disposition",
+  "content-language",
+  "content-location",
+  "content-type",
+  "deprecation",
+  "etag",
+  "last-modified",
+  "link",
+  "sunset",
+  "surrogate-key",
+  "vary",
+]);
 
 export class ResponseCache {
   readonly #answers: AnswerCache;
@@ -37,7 +51,7 @@ export class ResponseCache {
       maxSize: Math.max(1, bytesMax),
       maxEntrySize: limits.cacheEntryBytesMax,
       // The compressed bodies come later, and are at most as large together.
-      sizeCalculation: ({ body }, key) => 2 * body.length + key.length + limits.cacheEntryOverheadBytes,
+      sizeCalculation: ({ body }, key) => 2 * body.bytes.length + key.length + limits.cacheEntryOverheadBytes,
     });
   }
 
@@ -50,7 +64,7 @@ export class ResponseCache {
     const key = keyOf(req);
     const kept = key === undefined ? undefined : this.#responses.get(key);
     if (!kept) return false;
-    const { entry, route, validators, body, encoded } = kept;
+    const { entry, route, validators, body } = kept;
     const outcome = this.#answers.use(entry);
     if (!outcome) {
       this.#responses.delete(key!);
@@ -62,9 +76,7 @@ export class ResponseCache {
       sendUnchanged(res, headers);
       return true;
     }
-    const encoding = encodingFor(res, headers, body.length);
-    if (encoding === undefined) end(res, 200, headers, body);
-    else sendEncoded(res, headers, encoding, () => encodedOf(body, encoded, encoding));
+    body.send(res, headers);
     return true;
   }
 
@@ -72,11 +84,10 @@ export class ResponseCache {
   keep(req: IncomingMessage, route: Route, entry: Entry, { headers, body }: Answer, validators?: Validators): void {
     const key = keyOf(req);
     if (key === undefined || !isPlain(req.url!, route)) return;
-    const { "X-Cache": _outcome, Age: _age, ...own } = headers;
-    const typed = { "Content-Type": "application/json; charset=utf-8", ...own };
-    const bytes = Buffer.from(textOf(body, typed));
-    const encoded: Kept["encoded"] = new Map();
-    this.#responses.set(key, { entry, route: route.url, headers: typed, validators, body: bytes, encoded });
+    const own = Object.entries(headers).filter(([name]) => OF_THE_ANSWER.has(name.toLowerCase()));
+    const typed = { "Content-Type": JSON_TYPE, ...Object.fromEntries(own) };
+    const kept = { entry, route: route.url, headers: typed, validators, body: new KeptBody(textOf(body, typed)) };
+    this.#responses.set(key, kept);
   }
 }
 
@@ -98,21 +109,3 @@ const isPlain = (url: string, { query }: Route): boolean => {
   const at = url.indexOf("?");
   return at < 0 || [...new URLSearchParams(url.slice(at + 1)).keys()].every(name => Object.hasOwn(query, name));
 };
-
-/** Compressed at the first request for this encoding; others wait for it. */
-function encodedOf(
-  body: Buffer,
-  encoded: Map<Encoding, Buffer | Promise<Buffer>>,
-  encoding: Encoding,
-): Buffer | Promise<Buffer> {
-  const known = encoded.get(encoding);
-  if (known) return known;
-  const bytes = compressed(body, encoding);
-  encoded.set(encoding, bytes);
-  if (!Buffer.isBuffer(bytes))
-    bytes.then(
-      done => encoded.set(encoding, done),
-      () => encoded.delete(encoding),
-    );
-  return bytes;
-}
