@@ -2,7 +2,7 @@
 // the pipeline, in a tenth of their time. A response is valid as long as the kept answer (`answer-cache.ts`) from which it
 // was made. Only targets without unknown query fields are kept, so that a stranger's `?x=1`, `?x=2` … fills no memory;
 // such requests meet the kept answer itself, at the end of the pipeline.
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { LRUCache } from "lru-cache";
 import { hasBody } from "../http/body.ts";
 import { KeptBody } from "../http/kept-body.ts";
@@ -72,7 +72,7 @@ export class ResponseCache {
     }
     noteRoute(req, route);
     const headers = { ...kept.headers, ...agedHeaders(this.#answers, { entry, outcome }) };
-    if (validators && isUnchanged(req.headers, conditionsOf(req.headers), validators)) {
+    if (validators && hasIt(req.headers, validators)) {
       sendUnchanged(res, headers);
       return true;
     }
@@ -89,6 +89,13 @@ export class ResponseCache {
     const kept = { entry, route: route.url, headers: typed, validators, body: new KeptBody(textOf(body, typed)) };
     this.#responses.set(key, kept);
   }
+}
+
+/** Whether the client has this answer. Most ask by the tag alone, as they got it: that needs no parser. */
+function hasIt(headers: IncomingHttpHeaders, validators: Validators): boolean {
+  const { "if-none-match": noneMatch, "if-match": match, "if-unmodified-since": since } = headers;
+  if (noneMatch === validators.tag && match === undefined && since === undefined) return true;
+  return isUnchanged(headers, conditionsOf(headers), validators);
 }
 
 /** RFC 9110, 15.4.5: the fields of the 200 by which a cache updates its copy, and none about a body. */
