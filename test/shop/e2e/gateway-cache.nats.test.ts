@@ -131,9 +131,9 @@ test("under reads from both sides no answer is older than a change that was ackn
   const least = (askedAt: number): number => acknowledged.findLast(({ at }) => at <= askedAt - WITHIN_MS)?.version ?? 0;
   const counts = { reads: 0, hits: 0 };
   const late: string[] = [];
-  let done = false;
+  const stop = new AbortController();
   const readers = [...nodes, ...nodes, ...nodes].map(async (node, i) => {
-    while (!done) {
+    while (!stop.signal.aborted) {
       const askedAt = performance.now();
       const floor = least(askedAt);
       const { body, cache } = await ask(node, "GET", path);
@@ -151,7 +151,7 @@ test("under reads from both sides no answer is older than a change that was ackn
     await sleep(version % 3 === 0 ? 400 : 20);
   }
   await sleep(500);
-  done = true;
+  stop.abort();
   await Promise.all(readers);
   expect(late).toEqual([]);
   expect(counts.reads).toBeGreaterThan(200);
