@@ -5,12 +5,12 @@ import { raw } from "../gateway.fixture.ts";
 import { book, startLibrary, type Library } from "../library.fixture.ts";
 import { limits } from "../limits.ts";
 
-const SHOP = "https://reader.example.com";
+const READER = "https://reader.example.com";
 const LOCAL = "http://localhost:5173";
 let gateway: Library;
 let token: string;
 beforeAll(async () => {
-  gateway = await startLibrary({}, [], { ALLOWED_ORIGINS: `${SHOP},${LOCAL}` });
+  gateway = await startLibrary({}, [], { ALLOWED_ORIGINS: `${READER},${LOCAL}` });
   token = await gateway.token(newId());
 });
 afterAll(() => gateway.stop());
@@ -30,7 +30,7 @@ describe("the answer to an allowed origin names it", () => {
     ["a malformed path", "GET", "/api/v1/a%2fb", 400],
     ["a body without a type", "POST", "/api/v1/auth/login", 415],
   ])("%s", async (_what, method, path, status) => {
-    for (const origin of [SHOP, LOCAL]) {
+    for (const origin of [READER, LOCAL]) {
       const body = method === "POST" ? { body: "x", headers: { origin, "content-type": "text/plain" } } : from(origin);
       const answer = await gateway.http(method, path, body);
       expect(answer.status).toBe(status);
@@ -63,13 +63,13 @@ describe("the answer to an allowed origin names it", () => {
     const event = { type: "loan.returned", version: 1, at: "2026-01-01T00:00:00.000Z", data: {} };
     gateway.histories.set(loan, { owner: user, events: [event] });
     const path = `/api/v1/loans/${loan}/stream`;
-    const headers = { origin: SHOP, authorization: `Bearer ${await gateway.token(user)}` };
+    const headers = { origin: READER, authorization: `Bearer ${await gateway.token(user)}` };
     const stream = await gateway.http("GET", path, { headers });
     expect([stream.status, stream.headers.get("content-type")]).toEqual([200, "text/event-stream"]);
-    expect(stream.headers.get("access-control-allow-origin")).toBe(SHOP);
+    expect(stream.headers.get("access-control-allow-origin")).toBe(READER);
     expect(stream.headers.get("content-encoding")).toBeNull();
-    const refused = await gateway.http("GET", path, from(SHOP));
-    expect([refused.status, refused.headers.get("access-control-allow-origin")]).toEqual([401, SHOP]);
+    const refused = await gateway.http("GET", path, from(READER));
+    expect([refused.status, refused.headers.get("access-control-allow-origin")]).toEqual([401, READER]);
   });
 
   test("to a request with too many fields or a wrong Host, too", async () => {
@@ -77,10 +77,10 @@ describe("the answer to an allowed origin names it", () => {
     for (const more of [fields, "Host: b\r\n"]) {
       const text = await raw(
         gateway.port,
-        `GET /health/live HTTP/1.1\r\nHost: a\r\nOrigin: ${SHOP}\r\nConnection: close\r\n${more}\r\n`,
+        `GET /health/live HTTP/1.1\r\nHost: a\r\nOrigin: ${READER}\r\nConnection: close\r\n${more}\r\n`,
       );
       expect(text).toMatch(/^HTTP\/1\.1 4\d\d /);
-      expect(text).toContain(`Access-Control-Allow-Origin: ${SHOP}\r\n`);
+      expect(text).toContain(`Access-Control-Allow-Origin: ${READER}\r\n`);
     }
   });
 });
@@ -97,9 +97,9 @@ describe("a preflight", () => {
 
   test("is told the methods of the path, a fixed list of fields, and for how long", async () => {
     gateway.reached.length = 0;
-    const { status, headers, text } = await preflight(SHOP, BOOK, "PATCH", "x-evil,authorization");
+    const { status, headers, text } = await preflight(READER, BOOK, "PATCH", "x-evil,authorization");
     expect([status, text]).toEqual([204, ""]);
-    expect(headers.get("access-control-allow-origin")).toBe(SHOP);
+    expect(headers.get("access-control-allow-origin")).toBe(READER);
     expect(headers.get("access-control-allow-methods")).toBe("GET, PATCH, DELETE, HEAD, OPTIONS");
     const fields = headers.get("access-control-allow-headers")!;
     expect(fields).toContain("Authorization, Content-Type, Idempotency-Key, If-Match");
@@ -110,8 +110,8 @@ describe("a preflight", () => {
   });
 
   test("of a path that is not there is a 404 that the page can read", async () => {
-    const { status, headers } = await preflight(SHOP, "/nowhere", "GET");
-    expect([status, headers.get("access-control-allow-origin")]).toEqual([404, SHOP]);
+    const { status, headers } = await preflight(READER, "/nowhere", "GET");
+    expect([status, headers.get("access-control-allow-origin")]).toEqual([404, READER]);
   });
 });
 
