@@ -306,7 +306,9 @@ test("no action makes an administrator unless an administrator asks, and none se
   const call = await start();
   const names = brokers[0]!.registry.getActionList({}).map(({ name }) => name);
   expect(names.filter(name => name.startsWith("accounts.")).toSorted()).toEqual(
-    ["get", "jwks", "list", "login", "logout", "refresh", "register", "setRoles"].map(name => `accounts.${name}`),
+    ["changeProfile", "get", "jwks", "list", "login", "logout", "refresh", "register", "setRoles"].map(
+      name => `accounts.${name}`,
+    ),
   );
   const { id } = await register(call);
   const grant = (meta: object) => call("accounts.setRoles", { id, roles: ["admin"] }, { meta: { ...meta } });

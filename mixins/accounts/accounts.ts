@@ -180,9 +180,9 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         return after;
       },
 
-      async changeProfile(this: Accounts, { params: { if: conditions, ...change }, meta }) {
-        if (meta.user?.id !== change.id) throw accountErrors.USER_NOT_FOUND({ field: "id" });
-        return changeProfile(this.database, systemClock, { ...change, conditions });
+      async changeProfile(this: Accounts, { params: { person, if: conditions, ...change }, meta }) {
+        if (meta.user?.id !== person) throw accountErrors.USER_NOT_FOUND({ field: "person" });
+        return changeProfile(this.database, systemClock, { id: person, ...change, conditions });
       },
 
       jwks: {

@@ -104,7 +104,7 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
        */
       changeProfile: {
         params: {
-          id,
+          person: id,
           name: Type.Optional(TextLine({ maxLength: 200 })),
           unchanged: Type.Optional(strictObject(fixedFields)),
           if: Type.Optional(Conditions),

@@ -30,7 +30,7 @@ export function changeProfile(database: Database, clock: Clock, change: ProfileC
     async trx => {
       const users = new Users({ knex: trx }, clock);
       const before = (await users.byId(id))?.person;
-      if (!before) throw accountErrors.USER_NOT_FOUND({ field: "id" });
+      if (!before) throw accountErrors.USER_NOT_FOUND({ field: "person" });
       if (conditions) assertConditions(conditions, { tag: entityTag(before) });
       const errors = Object.entries(unchanged)
         .filter(([field, value]) => !isDeepStrictEqual(value, before[field as keyof Person]))

@@ -49,7 +49,7 @@ export function accountRoutes({ actions }: AccountsContract): Route[] {
         ...(name !== undefined && { name }),
         ...(Object.keys(unchanged).length > 0 && { unchanged }),
         ...conditions,
-        id: user.id,
+        person: user.id,
       }),
     }),
     route("GET /users", "accounts.list", {

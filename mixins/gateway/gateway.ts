@@ -8,6 +8,7 @@ import type { ServiceBroker, ServiceSchema } from "moleculer";
 import type { JSONWebKeySet } from "jose";
 import { listensAt, nodeEnvironment, stopsFirst, stopTimeLeft, systemClock } from "../kernel/index.ts";
 import { CHANGED, type Changed } from "../contract/index.ts";
+import { redisEnvironment } from "../redis/index.ts";
 import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../stream/index.ts";
 import { Admission } from "./admission/admission.ts";
 import { Authenticator } from "./auth/authentication.ts";
@@ -107,7 +108,7 @@ export const Gateway = ({
     this.streams = new EventStreams(systemClock, nodeEnvironment.of(broker).WORKERS);
     this.admission = new Admission({ clock: systemClock, say: warn });
     // Half for what actions have answered, half for the responses that were made from it.
-    const bytesMax = (CACHE_MB * 1024 * 1024) / 2;
+    const bytesMax = hearsOfChanges(broker) ? (CACHE_MB * 1024 * 1024) / 2 : 0;
     this.answers = new AnswerCache({ clock: systemClock, bytesMax });
     this.responses = new ResponseCache({ answers: this.answers, bytesMax });
     forgetAtCuts(broker, this.answers);
@@ -169,6 +170,13 @@ function handlerOf(gateway: GatewayService, routes: readonly Route[]): Handler {
     guarded(req, res);
   };
 }
+
+/**
+ * Whether a change that any process makes is told to this one. With Redis there are others on the same data; without a bus
+ * they are not heard, and an answer that is kept would outlive their changes.
+ */
+const hearsOfChanges = (broker: ServiceBroker): boolean =>
+  Boolean(broker.options.transporter) || redisEnvironment.of(broker).REDIS_URL === undefined;
 
 /** Messages about changes are lost while a node or the bus is away: what was kept until then may be untrue. */
 function forgetAtCuts({ localBus }: ServiceBroker, answers: AnswerCache): void {
