@@ -1,3 +1,4 @@
+export type { CachePolicy } from "./cache/cache-policy.ts";
 export { gatewayEnvironment } from "./environment.ts";
 export { limits } from "./limits.ts";
 export type { ApiInfo } from "./openapi/document.ts";

@@ -27,14 +27,16 @@ export interface Lifetimes {
   readonly sMaxAge: number;
   readonly staleWhileRevalidate?: number;
 }
-export interface Ask {
+export interface Renewal {
   /** Everything by which answers differ. */
   readonly key: string;
   readonly lifetimes: Lifetimes;
+  /** Fetches the answer anew when no client waits for it. Kept with the answer: it must not hold the request. */
+  readonly refresh: () => Promise<Filled>;
+}
+export interface Ask extends Renewal {
   /** Undefined when the client has left before its call. */
   readonly fill: () => Promise<Filled | undefined>;
-  /** Fetches the answer anew when no client waits for it. */
-  readonly refresh: () => Promise<Filled>;
 }
 /** An answer that is kept. */
 export interface Entry {
@@ -46,7 +48,7 @@ export interface Entry {
   readonly begunAt: number;
   readonly freshUntil: number;
   readonly staleUntil: number;
-  readonly ask: Ask;
+  readonly renewal: Renewal;
   /** False once a change or a newer answer has replaced it. */
   isCurrent: boolean;
 }
@@ -117,7 +119,7 @@ export class AnswerCache {
     this.counts.hits++;
     if (now < entry.freshUntil) return "hit";
     this.counts.staleHits++;
-    this.#refresh(entry.ask);
+    this.#refresh(entry.renewal);
     return "stale";
   }
 
@@ -167,16 +169,16 @@ export class AnswerCache {
     return fill;
   }
 
-  #refresh(ask: Ask): void {
-    const { key } = ask;
+  #refresh(renewal: Renewal): void {
+    const { key } = renewal;
     if (this.#refreshing.has(key) || this.#refreshing.size >= limits.cacheRefreshesMax) return;
     this.#refreshing.add(key);
     const begun = this.#begin();
     // A failure leaves the old answer until its end; the next request after that meets the failure itself.
-    void ask
+    void renewal
       .refresh()
       .then(
-        filled => void this.#store(ask, filled, begun),
+        filled => void this.#store(renewal, filled, begun),
         () => {},
       )
       .finally(() => this.#refreshing.delete(key));
@@ -186,17 +188,16 @@ export class AnswerCache {
     return { change: this.#changes, at: this.#clock.monotonic() };
   }
 
-  #store(ask: Ask, { answer, tags, bytes }: Filled, begun: Begun): Entry | undefined {
+  #store({ key, lifetimes, refresh }: Renewal, { answer, tags, bytes }: Filled, begun: Begun): Entry | undefined {
     this.counts.fills++;
     const isCurrent = this.#isCurrent(tags, begun);
     if (!isCurrent || bytes > limits.cacheEntryBytesMax) {
       this.counts.unstored++;
       return undefined;
     }
-    const { sMaxAge, staleWhileRevalidate = 0 } = ask.lifetimes;
+    const { sMaxAge, staleWhileRevalidate = 0 } = lifetimes;
     const freshUntil = begun.at + sMaxAge * 1_000;
     const staleUntil = freshUntil + staleWhileRevalidate * 1_000;
-    const { key } = ask;
     const entry: Entry = {
       answer,
       tags,
@@ -205,7 +206,7 @@ export class AnswerCache {
       begunAt: begun.at,
       freshUntil,
       staleUntil,
-      ask,
+      renewal: { key, lifetimes, refresh },
       isCurrent: true,
     };
     this.#entries.set(key, entry);

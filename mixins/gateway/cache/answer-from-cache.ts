@@ -20,15 +20,14 @@ export const answerFromCache =
     if (target.invalidates) return changing(target.invalidates, request, next, tags => answers.invalidate(tags));
     const { cache } = target;
     if (!cache) return next();
-    const filled = (answer: Answer): Filled => filledOf(cache, answer, request);
     const found = await answers.get({
       key: keyOf(exchange),
       lifetimes: cache,
       fill: async () => {
         const answer = await next();
-        return answer && filled(answer);
+        return answer && filledOf(cache, answer, request);
       },
-      refresh: refreshing(broker, exchange, filled),
+      refresh: refreshing(broker, target, request, pathOf(exchange.req)),
     });
     if (!found) return undefined;
     exchange.kept = found.entry;
@@ -58,20 +57,21 @@ function filledOf(cache: CachePolicy<any>, answer: Answer, request: Request): Fi
   return { answer: { ...answer, headers }, tags, bytes: JSON.stringify(answer.body).length };
 }
 
-/** Calls the action on nobody's behalf and for no client: the one that met the stale answer has got it. */
+/**
+ * Calls the action on nobody's behalf and for no client: the one that met the stale answer has got it. A function of its
+ * own, since it is kept with the answer: as a closure of the step it would keep the request and its connection, too.
+ */
 function refreshing(
   broker: ServiceBroker,
-  { route, req, request }: Exchange,
-  filled: (answer: Answer) => Filled,
+  target: ActionTarget,
+  request: Request,
+  path: string,
 ): () => Promise<Filled> {
-  const target = route.target as ActionTarget;
-  // Not the request itself, which would keep its connection in memory.
-  const path = pathOf(req);
   const meta: Meta = { user: ANONYMOUS };
   return async () => {
     const params = target.params(request);
     const result = await broker.call(target.action, params, { meta, timeout: limits.cacheRefreshMs });
-    return filled(answerOf(target, path, request, result));
+    return filledOf(target.cache!, answerOf(target, path, request, result), request);
   };
 }
 

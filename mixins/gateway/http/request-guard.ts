@@ -59,7 +59,10 @@ export const guardRequests =
       const isHead = req.method === "HEAD";
       if (isHead) answersHead(res);
       // Only targets that have passed the checks below are kept.
-      if (answerKept(req, res)) return;
+      if (answerKept(req, res)) {
+        if (isHead) req.method = "GET";
+        return;
+      }
       checkTarget(req.url);
       const path = pathOf(req);
       const direct = plain.get(path);

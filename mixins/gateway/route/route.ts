@@ -256,10 +256,12 @@ const fieldsOf = (search: string): [string, string][] => [...new URLSearchParams
 /**
  * The fields that a public read has. Advertisers, libraries and caches append others to any link (`utm_source`, `gclid`,
  * `_`), and a link that is followed shows the page that it names. Any other request is refused: there an unknown field is
- * a mistake of a program, which may think that it filters. So is `page[x]`, here too: other parsers take it for a value of `page`.
+ * a mistake of a program, which may think that it filters. So is a name that other parsers take for part of an object
+ * (`page[x]`, `__proto__`), here too.
  */
 const knownFields = (search: string, query: TProperties): [string, string][] =>
-  fieldsOf(search).filter(([name]) => Object.hasOwn(query, name) || name.includes("["));
+  fieldsOf(search).filter(([name]) => Object.hasOwn(query, name) || STRUCTURED.test(name));
+const STRUCTURED = /\[|^(?:__proto__|constructor|prototype)$/;
 
 /**
  * Removes nulls where the schema has an optional field that cannot be null: some clients send null for a field that
