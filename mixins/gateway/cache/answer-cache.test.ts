@@ -63,16 +63,40 @@ describe("a change", () => {
     expect([valueOf(await cache.get(ask("a"))), (await cache.get(ask("b")))!.outcome, reads]).toEqual([1, "hit", 3]);
   });
 
-  test("keeps a fill that began before it from being stored, and from being joined", async () => {
+  test("keeps a fill that began before it from being stored, and from answering requests that came after it", async () => {
     const [gate, open] = gated();
     const older = cache.get(ask("a", gate));
     change("a", 1);
     now += limits.cacheSettleMs;
-    const later = await cache.get(ask("a"));
+    const later = Array.from({ length: 5 }, () => cache.get(ask("a")));
     open();
-    expect([valueOf(await older), (await older)!.entry, valueOf(later)]).toEqual([0, undefined, 1]);
+    expect([valueOf(await older), (await older)!.entry]).toEqual([0, undefined]);
+    expect((await Promise.all(later)).map(valueOf)).toEqual([1, 1, 1, 1, 1]);
     expect(valueOf(await cache.get(ask("a")))).toBe(1);
     expect(reads).toBe(2);
+  });
+
+  test("of something else keeps no request from joining a fill", async () => {
+    const [gate, open] = gated();
+    const first = cache.get(ask("a", gate));
+    cache.invalidate(["b"]);
+    const second = cache.get(ask("a"));
+    open();
+    expect([(await first)!.entry, valueOf(await second), reads]).toEqual([expect.anything(), 0, 1]);
+  });
+
+  test("is not hidden by a refusal from before it", async () => {
+    const [gate, open] = gated();
+    const refusing = async () => {
+      await gate;
+      throw new Refusal("NO_SUCH_THING", { status: 404, message: "no such thing" });
+    };
+    const older = cache.get({ ...ask("a"), fill: refusing });
+    change("a", 1);
+    const later = cache.get(ask("a"));
+    open();
+    await expect(older).rejects.toThrow("no such thing");
+    expect(valueOf(await later)).toBe(1);
   });
 
   test("is remembered by tags that only the fill's answer tells", async () => {

@@ -5,7 +5,7 @@
 //      its end, so each invalidation is remembered longer than a fill may take.
 //   3. A fill that begins right after it does not store either. The message reaches the nodes one after another, and a
 //      service may answer from a cache or a standby that has not heard of the change yet.
-//   4. A request that comes after it does not join a fill that began before it.
+//   4. A request that has joined a fill does not take an answer that such a change has overtaken, and asks anew.
 //   5. Messages get lost. So an entry has an end, and all entries go when a node or the bus comes or goes.
 //
 //        request ──► fresh: answer                  fill begun ─────► read ─────► stored? not with an
@@ -59,6 +59,11 @@ export interface Found {
   /** Absent for an answer that is not kept. */
   readonly entry: Entry | undefined;
 }
+/** A fill that is under way. Its tags are known when it ends. */
+interface Fill {
+  readonly begun: Begun;
+  readonly found: Promise<(Found & { readonly tags: readonly string[] }) | undefined>;
+}
 interface Begun {
   readonly change: number;
   readonly at: number;
@@ -68,7 +73,7 @@ export class AnswerCache {
   readonly #clock: Clock;
   readonly #entries: LRUCache<string, Entry>;
   readonly #byTag = new Map<string, Set<Entry>>();
-  readonly #fills = new Map<string, Promise<Found | undefined>>();
+  readonly #fills = new Map<string, Fill>();
   readonly #refreshing = new Set<string>();
   /** The number of changes so far, and the last one of each tag, oldest first. */
   #changes = 0;
@@ -98,15 +103,16 @@ export class AnswerCache {
     const outcome = entry && this.use(entry);
     if (outcome) return { answer: entry.answer, outcome, entry };
     this.counts.misses++;
-    // A fill without an answer was one of a client that left; a failed one may have had less time than this request.
+    // A fill without an answer was that of a client that left; a failed one may have had less time than this request.
     for (let joins = 0; joins < limits.cacheJoinsMax; joins++) {
       const running = this.#fills.get(ask.key);
       if (!running) return this.#fill(ask);
       try {
-        const found = await running;
-        if (found) return found;
+        const found = await running.found;
+        if (found && this.#isUnchanged(found.tags, running.begun)) return found;
       } catch (error) {
-        if (isRefusal(error)) throw error;
+        // A refusal has no tags: any change may have made it untrue.
+        if (isRefusal(error) && running.begun.change === this.#changes) throw error;
       }
     }
     return this.#fill(ask);
@@ -137,7 +143,6 @@ export class AnswerCache {
       this.#changed.set(tag, change);
       for (const entry of this.#byTag.get(tag) ?? []) this.#drop(entry);
     }
-    this.#fills.clear();
     for (const [tag, { change: number, at }] of this.#changed) {
       const isOld = change.at - at > limits.cacheFillMs;
       if (!isOld && this.#changed.size <= limits.cacheTagsMax) break;
@@ -149,24 +154,24 @@ export class AnswerCache {
   /** Drops everything: messages about changes may have been lost. */
   clear(): void {
     this.#forgotten = ++this.#changes;
-    this.#fills.clear();
     this.counts.invalidations += this.#entries.size;
     this.#entries.clear();
   }
 
-  #fill(ask: Ask): Promise<Found | undefined> {
+  #fill(ask: Ask): Fill["found"] {
     const begun = this.#begin();
-    const fill = ask
+    const found = ask
       .fill()
-      .then((filled): Found | undefined => {
+      .then(filled => {
         if (!filled) return undefined;
-        return { answer: filled.answer, outcome: "miss", entry: this.#store(ask, filled, begun) };
+        const { answer, tags } = filled;
+        return { answer, tags, outcome: "miss" as const, entry: this.#store(ask, filled, begun) };
       })
       .finally(() => {
-        if (this.#fills.get(ask.key) === fill) this.#fills.delete(ask.key);
+        if (this.#fills.get(ask.key)?.found === found) this.#fills.delete(ask.key);
       });
-    this.#fills.set(ask.key, fill);
-    return fill;
+    this.#fills.set(ask.key, { begun, found });
+    return found;
   }
 
   #refresh(renewal: Renewal): void {
@@ -221,11 +226,14 @@ export class AnswerCache {
 
   /** Whether no change of these tags can be missing in what was read since `begun`. */
   #isCurrent(tags: readonly string[], begun: Begun): boolean {
-    if (begun.change < this.#forgotten || this.#clock.monotonic() - begun.at > limits.cacheFillMs) return false;
-    return tags.every(tag => {
-      const last = this.#changed.get(tag);
-      return !last || (last.change <= begun.change && begun.at - last.at >= limits.cacheSettleMs);
-    });
+    if (!this.#isUnchanged(tags, begun)) return false;
+    return tags.every(tag => begun.at - (this.#changed.get(tag)?.at ?? -Infinity) >= limits.cacheSettleMs);
+  }
+
+  /** Whether no change of these tags was told since, as far back as changes are remembered. */
+  #isUnchanged(tags: readonly string[], { change, at }: Begun): boolean {
+    if (change < this.#forgotten || this.#clock.monotonic() - at > limits.cacheFillMs) return false;
+    return tags.every(tag => (this.#changed.get(tag)?.change ?? 0) <= change);
   }
 
   #drop(entry: Entry): void {

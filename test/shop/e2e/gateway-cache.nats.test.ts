@@ -107,7 +107,8 @@ describe("a change through one gateway", () => {
       expect((await ask(one, "GET", `/inventory/${mug}`)).body.available).toBe(round);
       await sleep(WITHIN_MS);
       expect((await ask(two, "GET", `/inventory/${mug}`)).body.available).toBe(round);
-      expect((await ask(two, "GET", `/inventory/${other}`)).cache).toBe("hit");
+      // Kept, fresh or not: a busy machine takes longer than it stays fresh.
+      expect(["hit", "stale"]).toContain((await ask(two, "GET", `/inventory/${other}`)).cache);
     }
   }, 60_000);
 
