@@ -306,7 +306,7 @@ test("no action makes an administrator unless an administrator asks, and one set
   const call = await start();
   const names = brokers[0]!.registry.getActionList({}).map(({ name }) => name);
   expect(names.filter(name => name.startsWith("accounts.")).toSorted()).toEqual(
-    `apiKeys changePassword claimAnswer closeSession createApiKey endSession endSessions exchange finishAnswer forgotPassword get jwks list login
+    `apiKeys changePassword changeProfile claimAnswer closeSession createApiKey endSession endSessions exchange finishAnswer forgotPassword get jwks list login
       logout openSession readSession refresh register releaseAnswer resetPassword revokeApiKey rotateKeys sendVerification sessions
       setRoles signingKeys verifyEmail`
       .split(/\s+/)

@@ -3,6 +3,7 @@
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { defineService, oneOfPageAndCursor, type Context } from "../contract/index.ts";
 import { Sql } from "../database/mixin.ts";
+import type { Database } from "../database/index.ts";
 import { gatewayEnvironment } from "../gateway/index.ts";
 import { announce, Misconfigured, nodeEnvironment, systemClock } from "../kernel/index.ts";
 import {
@@ -46,6 +47,7 @@ import type { AccountsParts } from "./parts.ts";
 import { passwordActions } from "./passwords/password-actions.ts";
 import { Passwords } from "./passwords/passwords.ts";
 import { PasswordStrength } from "./passwords/strength.ts";
+import { changeProfile } from "./profile.ts";
 import { RedisSessions } from "./redis-sessions.ts";
 import { grantLine, Roles } from "./roles.ts";
 import type { Opened } from "./session-store.ts";
@@ -234,6 +236,10 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       ...browserSessionActions,
       ...exchangeActions,
       ...answerHandlers,
+      async changeProfile(this: Accounts, { params: { person, if: conditions, ...change }, meta }) {
+        if (meta.user?.id !== person) throw accountErrors.USER_NOT_FOUND({ field: "person" });
+        return changeProfile(this.database, systemClock, { id: person, ...change, conditions });
+      },
     },
   });
 }

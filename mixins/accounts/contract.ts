@@ -1,7 +1,15 @@
 // The contract of the accounts service, for the roles of one domain. The types do not depend on the roles: a domain
 // declares them at run time, and its contract refuses every other name.
 import Type, { type Static, type TSchema } from "typebox";
-import { Conditions, Cursor, defineContract, EmailAddress, NewPassword, TextLine } from "../contract/index.ts";
+import {
+  Conditions,
+  Cursor,
+  defineContract,
+  EmailAddress,
+  NewPassword,
+  strictObject,
+  TextLine,
+} from "../contract/index.ts";
 import { Misconfigured } from "../kernel/index.ts";
 import { limits } from "./limits.ts";
 import { accountErrors } from "./errors.ts";
@@ -27,6 +35,13 @@ export const Person = Type.Object({
   createdAt: Type.String(),
 });
 export type Person = Static<typeof Person>;
+/** The fields of a person that nobody changes by sending them. */
+export const fixedFields = {
+  id: Type.Optional(Type.String({ maxLength: 64 })),
+  email: Type.Optional(Type.String({ maxLength: 254 })),
+  roles: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 100 })),
+  createdAt: Type.Optional(Type.String({ maxLength: 40 })),
+};
 const Tokens = Type.Object({
   accessToken: Type.String(),
   refreshToken: Type.String(),
@@ -155,6 +170,19 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
       ...browserSessions.actions,
       ...exchangeContract.actions,
       ...answerActions,
+      /**
+       * Changes the own account: the name. `unchanged` is what the client has of the other fields: refused when it
+       * differs. A call without a person, or for another one, is refused.
+       */
+      changeProfile: {
+        params: {
+          person: id,
+          name: Type.Optional(TextLine({ maxLength: 200 })),
+          unchanged: Type.Optional(strictObject(fixedFields)),
+          if: Type.Optional(Conditions),
+        },
+        returns: Person,
+      },
       /** The public keys of access tokens, RFC 7517. */
       jwks: { params: {}, returns: Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown())) }) },
     },
@@ -180,6 +208,7 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
       ...keyContract.mayRefuse,
       ...browserSessions.mayRefuse,
       ...exchangeContract.mayRefuse,
+      changeProfile: ["USER_NOT_FOUND"],
       jwks: [],
       claimAnswer: [],
       finishAnswer: [],

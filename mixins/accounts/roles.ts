@@ -11,6 +11,9 @@ import { ADMIN, type Person } from "./contract.ts";
 import { Users } from "./users.ts";
 import { accountErrors } from "./errors.ts";
 
+/** Changes of people take turns. The name is that of earlier releases, whose nodes may run beside this one. */
+export const PERSON_LOCK = "roles";
+
 export interface Grant {
   /** Id of the person who grants; undefined when no person asks. */
   readonly by: string | undefined;
@@ -50,7 +53,7 @@ export class Roles {
         await users.setRoles(id, after.roles);
         return { before, after };
       },
-      { lock: "roles" },
+      { lock: PERSON_LOCK },
     );
   }
 }

@@ -1,6 +1,6 @@
 // The HTTP routes of accounts: registering, logging in, and an administrator's changes to people. They are the same for
 // every domain; its contract declares the roles.
-import type { AccountsContract } from "./contract.ts";
+import { fixedFields, type AccountsContract } from "./contract.ts";
 import { route, type Route } from "../gateway/index.ts";
 import { keyRoutes } from "./api-keys/routes.ts";
 import { browserSessionRoutes } from "./browser-sessions/routes.ts";
@@ -102,6 +102,17 @@ export function accountRoutes(contract: AccountsContract): Route[] {
       params: ({ body }) => body,
       status: 204,
     }),
+    route("PATCH /me", "accounts.changeProfile", {
+      summary: "Change the own name; heeds `If-Match`. The other fields may be sent back as they are",
+      body: { name: actions.changeProfile.params.name, ...fixedFields },
+      versioned: true,
+      params: ({ body: { name, ...unchanged }, user, conditions }) => ({
+        ...(name !== undefined && { name }),
+        ...(Object.keys(unchanged).length > 0 && { unchanged }),
+        ...conditions,
+        person: user.id,
+      }),
+    }),
     route("GET /users", "accounts.list", {
       priority: "bulk",
       summary: "People, newest first; the one with an e-mail address, or those with a role",
@@ -143,7 +154,8 @@ export function accountRoutes(contract: AccountsContract): Route[] {
       summary: "Public keys of the access tokens",
       access: "public",
       params: () => ({}),
-      cacheControl: "public, max-age=300",
+      // A new key signs no sooner than these seconds after it is here.
+      cache: { maxAge: 300, sMaxAge: 300, tags: () => ["keys"] },
     }),
   ];
 }

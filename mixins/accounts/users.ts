@@ -148,6 +148,9 @@ export class Users {
       .where({ id })
       .update({ roles: JSON.stringify(roles) });
   }
+  async setName(id: string, name: string): Promise<void> {
+    await this.#database.knex("users").where({ id }).update({ name });
+  }
   async setPassword(id: string, passwordHash: string): Promise<void> {
     await this.#database.knex("users").where({ id }).update({ password_hash: passwordHash });
   }

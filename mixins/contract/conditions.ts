@@ -27,6 +27,30 @@ export const entityTag = (representation: unknown): string =>
 /** 132 bits: no two states of one resource meet. */
 const TAG_CHARS = 22;
 
+/*
+ * One state of a resource has a tag for each of its representations: `"<state>"`, `"<state>.<form>"` in another form
+ * (other fields, CSV, the next version of the API), `"<state>-br"` and `"<state>.<form>-gzip"` compressed. A change
+ * may name any of them. The state is a hash of the whole answer, its version and `updatedAt` included, rather than these
+ * alone: two changes can fall into one millisecond, a store that has lost its data counts versions anew, and a release
+ * adds fields to resources that do not change.
+ */
+const PARTS = /^(?<weak>W\/)?"(?<state>[\w-]{22})(?<form>\.[\w-]{8})?(?:-(?:br|gzip))?"$/;
+
+/** The tag of the same state in another form of the answer. Equal forms have equal tags. */
+export const formTag = (tag: string, form: string): string =>
+  `${tag.slice(0, -1)}.${hash("sha256", form, "base64url").slice(0, 8)}"`;
+
+/** The tag of the same answer compressed. */
+export const encodedTag = (tag: string, encoding: string): string => `${tag.slice(0, -1)}-${encoding}"`;
+
+/** The tag of the answer before it was compressed, weak or not as it was; any other text as it is. */
+export const unencodedTag = (tag: string): string =>
+  tag.replace(PARTS, (_tag, weak: string = "", state: string, form: string = "") => `${weak}"${state}${form}"`);
+
+/** The tag of the state that a tag speaks of, in whichever form and encoding; any other text as it is. */
+const stateTag = (tag: string): string =>
+  tag.replace(PARTS, (_tag, weak: string = "", state: string) => `${weak}"${state}"`);
+
 export interface Current {
   readonly tag: string;
   /** RFC 3339. Absent for a resource without a time of change: then no condition on that time holds. */
@@ -38,7 +62,8 @@ export interface Current {
 /** Refuses `PRECONDITION_FAILED` (412) unless all is true. The date counts only without tags, as RFC 9110 has it. */
 export function assertConditions({ match, noneMatch, unmodifiedSince }: Conditions, current: Current): void {
   const { tag, modifiedAt, exists = true } = current;
-  const isAny = (list: readonly string[]): boolean => (list[0] === "*" ? exists : list.includes(tag));
+  const isAny = (list: readonly string[]): boolean =>
+    list[0] === "*" ? exists : list.map(stateTag).includes(stateTag(tag));
   const holds =
     match !== undefined
       ? isAny(match)

@@ -1,8 +1,18 @@
 export { badCursor, Cursor, cursorOf, oneOfPageAndCursor, readCursor, type CursorValue } from "./cursor.ts";
 export { inCallersWords, refusedOf, type Refused, type Words } from "./callers-words.ts";
+export { announceChange, CHANGED, type Changed } from "./changes.ts";
 export { CALL_FAILURES, isCallFailure, type CallFailure } from "./call-failures.ts";
 export { floating, typedCall, type Call, type CallOptions } from "./call.ts";
-export { assertConditions, conditionFailed, Conditions, entityTag, type Current } from "./conditions.ts";
+export {
+  assertConditions,
+  conditionFailed,
+  Conditions,
+  encodedTag,
+  entityTag,
+  formTag,
+  unencodedTag,
+  type Current,
+} from "./conditions.ts";
 export {
   ActorId,
   contractOf,

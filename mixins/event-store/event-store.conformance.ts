@@ -266,6 +266,15 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         await append(stream, 3);
         expect(announced).toEqual([3]);
       });
+
+      test("a commit is announced with the streams that it wrote to, and before it is answered", async () => {
+        const announced: string[] = [];
+        const undo = store.onCommit((_events, streams) => announced.push(...streams));
+        const [one, other, refused] = [newStream(), newStream(), newStream()];
+        await verdictsOf(store, [appendOf(one, 0), appendOf(other, 0), appendOf(refused, 7)]);
+        undo();
+        expect(announced.sort()).toEqual([one, other].sort());
+      });
     });
 
     describe("reading", () => {

@@ -143,6 +143,9 @@ export interface DueTimer {
   readonly attempts: number;
 }
 
+/** Called after a commit, before those who asked for it know: the number of events, and the streams that got them. */
+export type CommitListener = (events: number, streams: ReadonlySet<string>) => void;
+
 export interface EventStore {
   /**
    * Queues an append; `settle` is called once, synchronously with the other verdicts of its batch, after the commit, and
@@ -169,8 +172,8 @@ export interface EventStore {
   identities(): Promise<readonly string[]>;
   /** Cursor of the newest event, and how many events lie after `cursor`: lag. */
   head(cursor: Cursor): Promise<{ cursor: Cursor; behind: number }>;
-  /** Calls back after each commit that wrote events, with their number: a hint for readers. Returns its undo. */
-  onCommit(listener: (events: number) => void): () => void;
+  /** Calls back after each commit that wrote events: a hint for readers. Returns its undo. */
+  onCommit(listener: CommitListener): () => void;
 
   /** Stores a snapshot if it is newer than the stored one. Off the command's path. */
   saveSnapshot(stream: string, snapshot: StoredSnapshot): Promise<void>;

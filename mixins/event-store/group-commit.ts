@@ -30,8 +30,16 @@ interface WaitingUpkeep {
 type Port = Pick<Dialect, "lanes" | "commit">;
 const NOTHING: CommittedBatch = { verdicts: [], fencedUpkeep: [] };
 
-/** Called after each commit: appends sent, events written, milliseconds that it took. */
-export type CommitObserver = (commit: { appends: number; events: number; ms: number }) => void;
+/**
+ * Called after each commit, before its callers know: appends sent, events written, the streams that they were written to,
+ * milliseconds that it took.
+ */
+export type CommitObserver = (commit: {
+  appends: number;
+  events: number;
+  streams: ReadonlySet<string>;
+  ms: number;
+}) => void;
 
 export class GroupCommit {
   readonly #lanes: readonly Lane[];
@@ -149,12 +157,11 @@ class Lane {
       for (const waiting of sent) waiting.verdict = { kind: "failed", error: failure };
     }
     const withdrawn = this.#withdraw(batch);
-    const events = sent.reduce(
-      (sum, { append, verdict }) => sum + (verdict!.kind === "ok" ? append.events.length : 0),
-      0,
-    );
+    const written = sent.filter(({ append, verdict }) => verdict!.kind === "ok" && append.events.length > 0);
+    const events = written.reduce((sum, { append }) => sum + append.events.length, 0);
+    const streams = new Set(written.map(({ append }) => append.stream));
     const ms = performance.now() - startedAt;
-    if (!failure) surfacing(() => this.#observe({ appends: sent.length, events, ms }));
+    if (!failure) surfacing(() => this.#observe({ appends: sent.length, events, streams, ms }));
     this.#half = Math.max(limits.halfAppendsMin, Math.ceil((batch.length + this.#queue.length) / 2));
     if (this.#queue.length > 0 || this.#upkeep.length > 0) this.#schedule();
     else this.#busy = false;

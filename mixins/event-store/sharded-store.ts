@@ -14,7 +14,7 @@ import { BUCKETS, bucketOf, moved } from "./buckets.ts";
 import { cursorOf, placesOf } from "./cursors.ts";
 import type { Dialect } from "./dialect.ts";
 import { storeErrors } from "./errors.ts";
-import type { Append, Cursor, EventStore, OpenSaga, StoredEvent, Verdict } from "./event-store.ts";
+import type { Append, CommitListener, Cursor, EventStore, OpenSaga, StoredEvent, Verdict } from "./event-store.ts";
 import { limits } from "./limits.ts";
 import { markOfShards, type Mark } from "./marks.ts";
 
@@ -202,7 +202,7 @@ class ShardedStore implements EventStore {
     return (await Promise.all(this.#shards.map(({ store }) => store.identities()))).flat();
   }
 
-  onCommit(listener: (events: number) => void): () => void {
+  onCommit(listener: CommitListener): () => void {
     const undo = this.#shards.map(({ store }) => store.onCommit(listener));
     return () => {
       for (const end of undo) end();

@@ -1,14 +1,14 @@
 import type { Dialect } from "./dialect.ts";
-import type { EventStore } from "./event-store.ts";
+import type { CommitListener, EventStore } from "./event-store.ts";
 import { GroupCommit, type CommitObserver } from "./group-commit.ts";
 import { markOf } from "./marks.ts";
 
 /** An event store on a dialect: its reads, with every write through group commit. */
 export function storeOn(dialect: Dialect, observe: CommitObserver = () => {}): EventStore {
-  const listeners = new Set<(events: number) => void>();
+  const listeners = new Set<CommitListener>();
   const commits = new GroupCommit(dialect, commit => {
     observe(commit);
-    if (commit.events > 0) for (const listener of listeners) listener(commit.events);
+    if (commit.events > 0) for (const listener of listeners) listener(commit.events, commit.streams);
   });
   let known: Promise<string> | undefined;
   const identity = (): Promise<string> => {

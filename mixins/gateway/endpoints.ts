@@ -15,8 +15,11 @@ import type { Entrance } from "./admission/entrance.ts";
 import { entranceMetrics } from "./admission/metrics.ts";
 import { requireRole } from "./auth/authorize.ts";
 import type { Callers } from "./auth/callers.ts";
+import type { AnswerCache } from "./cache/answer-cache.ts";
+import type { ResponseCache } from "./cache/response-cache.ts";
 import { gatewayEnvironment } from "./environment.ts";
-import { send } from "./http/respond.ts";
+import { KeptBody } from "./http/kept-body.ts";
+import { send, VARY } from "./http/respond.ts";
 import type { Handler } from "./http/request-guard.ts";
 import type { HttpServer } from "./http/server.ts";
 import { limits } from "./limits.ts";
@@ -33,6 +36,8 @@ export interface Endpoints {
   readonly callers: Callers;
   readonly admission: Admission;
   readonly entrance: Entrance;
+  readonly answers: AnswerCache;
+  readonly responses: ResponseCache;
   readonly streams: EventStreams;
   readonly server: HttpServer;
   readonly metrics: HttpMetrics;
@@ -72,10 +77,18 @@ async function tellMetrics(gateway: Endpoints, req: IncomingMessage, res: Server
     http_places_taken: admission.taken,
     http_places_max: limits.requestsMax,
     http_requests_waiting: admission.waiting + entrance.waiting,
+    http_cache_bytes: gateway.answers.bytes + gateway.responses.bytes,
   };
+  const cached = gateway.answers.counts;
   const counters = {
     http_requests_saturated_total: admission.refused + entrance.refusedTotal,
     http_connections_dropped_total: server.dropped,
+    http_cache_hits_total: cached.hits,
+    http_cache_stale_hits_total: cached.staleHits,
+    http_cache_misses_total: cached.misses,
+    http_cache_fills_total: cached.fills,
+    http_cache_fills_not_stored_total: cached.unstored,
+    http_cache_invalidations_total: cached.invalidations,
   };
   const text = metrics.text(gauges, [...ofRuntime, ...entranceMetrics(entrance)], counters);
   res.writeHead(200, { "Content-Type": "text/plain; version=0.0.4", "Cache-Control": "no-store" }).end(text);
@@ -83,6 +96,14 @@ async function tellMetrics(gateway: Endpoints, req: IncomingMessage, res: Server
 
 async function tellRoutes({ callers, documents }: Endpoints, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const roles = callers.isAnonymous(req) ? [] : (await callers.identify(req)).user.roles;
-  res.setHeader("Vary", "Authorization");
-  send(res, 200, documents.for(roles));
+  res.setHeader("Vary", `Authorization, ${VARY}`);
+  bodyOf(documents.for(roles)).send(res);
+}
+
+/** A document is written and compressed once: it has some 100 kB, and anyone may ask for it. */
+const bodies = new WeakMap<object, KeptBody>();
+function bodyOf(document: object): KeptBody {
+  let body = bodies.get(document);
+  if (!body) bodies.set(document, (body = new KeptBody(JSON.stringify(document))));
+  return body;
 }

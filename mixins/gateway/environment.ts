@@ -10,6 +10,7 @@ import {
   text,
   url,
 } from "../kernel/index.ts";
+import { limits } from "./limits.ts";
 
 /** Keys that are fetched over plain HTTP could be anybody's; tests and a first try run an issuer on this machine. */
 function issuerProblem(text: string): string | undefined {
@@ -55,6 +56,32 @@ export const gatewayEnvironment = defineEnvironment(
       max: 1_000_000,
       default: 100,
       says: "requests that a client may send, in percent of [the limits](limits.md) of each class of routes; 0: no limits",
+    }),
+    KEEP_ALIVE_MS: integer({
+      min: 1_000,
+      max: 3_600_000,
+      default: limits.keepAliveMs,
+      says:
+        "milliseconds that an idle connection stays open, one without a first request too: more than a balancer before the " +
+        "gateway keeps it, or it sends requests into connections that close",
+    }),
+    HEADERS_TIMEOUT_MS: integer({
+      min: 100,
+      max: 600_000,
+      default: limits.headersTimeoutMs,
+      says: "milliseconds from the first byte of a request to the end of its header: then 408",
+    }),
+    REQUEST_BODY_TIMEOUT_MS: integer({
+      min: 100,
+      max: 600_000,
+      default: limits.bodyTimeoutMs,
+      says: "milliseconds that the rest of a request may take after those: then 408",
+    }),
+    CACHE_MB: integer({
+      min: 0,
+      max: 4_096,
+      default: 64,
+      says: "megabytes of public answers that the gateway keeps in memory; 0: none",
     }),
     METRICS_TOKEN: secret({
       pattern: /^[\w.~+/-]{16,200}=*$/,

@@ -8,6 +8,8 @@ import type { Callers } from "./auth/callers.ts";
 import type { CrossSite } from "./auth/cross-site.ts";
 import type { SessionCookies } from "./auth/session-cookies.ts";
 import type { Turn } from "./admission/turn.ts";
+import type { AnswerCache, Entry } from "./cache/answer-cache.ts";
+import type { ResponseCache } from "./cache/response-cache.ts";
 import type { Request, Route } from "./route/route.ts";
 import type { EventStreams } from "./sse/event-streams.ts";
 
@@ -34,6 +36,8 @@ export interface Exchange {
   request: Request;
   /** The conditions of the client; undefined without any. Set by `readRequest`. */
   conditions: Conditions | undefined;
+  /** The kept answer from which this one is made. Set by `answerFromCache`. */
+  kept?: Entry | undefined;
 }
 
 /** An answer on its way out, before it is written. */
@@ -44,6 +48,8 @@ export interface Answer {
   readonly body: unknown;
   /** The action's answer, before a step changed it. */
   readonly result: unknown;
+  /** Whether the client has this answer already: it gets a 304 instead. Set by `validate`. */
+  readonly isUnchanged?: boolean;
 }
 
 /**
@@ -62,5 +68,7 @@ export interface Parts {
   readonly streams: EventStreams;
   readonly admission: Admission;
   /** The service that keeps answers to Idempotency-Keys where there is no Redis. */
-  readonly answers: string;
+  readonly keyService: string;
+  readonly answers: AnswerCache;
+  readonly responses: ResponseCache;
 }

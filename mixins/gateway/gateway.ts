@@ -4,9 +4,11 @@
 //
 // A stop drains first: readiness says so, streams end, and the port closes when no client is between two requests.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ServiceSchema } from "moleculer";
+import type { ServiceBroker, ServiceSchema } from "moleculer";
 import type { JSONWebKeySet } from "jose";
 import { listensAt, nodeEnvironment, stopsFirst, stopTimeLeft, systemClock } from "../kernel/index.ts";
+import { CHANGED, type Changed } from "../contract/index.ts";
+import { redisEnvironment } from "../redis/index.ts";
 import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../stream/index.ts";
 import { Admission } from "./admission/admission.ts";
 import { apiKeyId } from "./auth/api-key.ts";
@@ -19,6 +21,9 @@ import { CrossSite } from "./auth/cross-site.ts";
 import { CREDENTIALS_CHANGED, Exchanges, type CredentialsChanged } from "./auth/exchanges.ts";
 import { SessionCookies } from "./auth/session-cookies.ts";
 import { endpointsOf } from "./endpoints.ts";
+import { AnswerCache } from "./cache/answer-cache.ts";
+import { ResponseCache } from "./cache/response-cache.ts";
+import { Cors } from "./http/cors.ts";
 import { addressOf } from "./http/address.ts";
 import { sendProblem, toProblem } from "./http/problem.ts";
 import { guardRequests, pathOf, requestId, type Handler } from "./http/request-guard.ts";
@@ -62,6 +67,8 @@ export type GatewayService = RouterService & {
   streams: EventStreams;
   admission: Admission;
   entrance: Entrance;
+  answers: AnswerCache;
+  responses: ResponseCache;
   pipeline: readonly Step[];
   readiness: Readiness;
   documents: ApiDocuments;
@@ -85,7 +92,7 @@ export const Gateway = ({
   keys = "accounts.jwks",
   exchange = "accounts.exchange",
   sessions = ["main"],
-  answers = "accounts",
+  answers: keyService = "accounts",
 }: GatewayOptions): ServiceSchema<any, any, any, GatewayService> => ({
   name: "api",
   mixins: [
@@ -94,8 +101,12 @@ export const Gateway = ({
     ),
   ],
   events: {
-    [COMMITTED](this: GatewayService, { params: { service } }: { params: Committed }) {
+    [COMMITTED](this: GatewayService, { params: { service, streams } }: { params: Committed }) {
       this.streams.wake(service);
+      this.answers.invalidate(streams ?? [service]);
+    },
+    [CHANGED](this: GatewayService, { params: { tags } }: { params: Changed }) {
+      this.answers.invalidate(tags);
     },
     [CREDENTIALS_CHANGED](this: GatewayService, { params: { user } }: { params: CredentialsChanged }) {
       this.exchanges.forget(user);
@@ -121,7 +132,7 @@ export const Gateway = ({
   created(this: GatewayService) {
     const { broker } = this;
     const environment = gatewayEnvironment.of(broker);
-    const { TOKEN_ISSUER, TRUSTED_PROXIES, PUBLIC_URL, OIDC_ISSUER: issuer } = environment;
+    const { TOKEN_ISSUER, TRUSTED_PROXIES, PUBLIC_URL, CACHE_MB, OIDC_ISSUER: issuer } = environment;
     const warn = (line: string) => this.logger.warn(line);
     const fetchKeys = () => broker.call<JSONWebKeySet, object>(keys, {});
     const authenticator = new Authenticator({ fetchKeys, issuer: TOKEN_ISSUER, clock: systemClock });
@@ -138,8 +149,16 @@ export const Gateway = ({
     this.streams = new EventStreams(systemClock, nodeEnvironment.of(broker).WORKERS);
     this.admission = new Admission({ clock: systemClock, say: warn });
     this.entrance = new Entrance({ clock: systemClock });
-    const { callers, streams, admission } = this;
-    this.pipeline = pipelineOf({ broker, routes, callers, cookies, crossSite, streams, admission, answers });
+    // Half for what actions have answered, half for the responses that were made from it.
+    const bytesMax = hearsOfChanges(broker) ? (CACHE_MB * 1024 * 1024) / 2 : 0;
+    this.answers = new AnswerCache({ clock: systemClock, bytesMax });
+    this.responses = new ResponseCache({ answers: this.answers, bytesMax });
+    forgetAtCuts(broker, this.answers);
+    const { callers, streams, admission, answers, responses } = this;
+    this.pipeline = pipelineOf({
+      ...{ broker, routes, callers, cookies, crossSite, streams, admission, answers, responses },
+      keyService,
+    });
     this.metrics = new HttpMetrics();
     this.securityLog = new SecurityLog(warn);
     this.apiName = api.name;
@@ -148,7 +167,13 @@ export const Gateway = ({
     this.readiness = new Readiness({ broker, needed: [keysOwner, ...routes.map(serviceOf)] });
     this.documents = new ApiDocuments(broker, api, routes);
     this.servicesChanged = () => this.documents.forget();
-    this.server = new HttpServer(handlerOf(this, routes), { proxies: this.proxies, say: warn });
+    this.server = new HttpServer(handlerOf(this, routes), {
+      proxies: this.proxies,
+      say: warn,
+      keepAliveMs: environment.KEEP_ALIVE_MS,
+      headersTimeoutMs: environment.HEADERS_TIMEOUT_MS,
+      bodyTimeoutMs: environment.REQUEST_BODY_TIMEOUT_MS,
+    });
     stopsFirst(this, () => this.server.drain(stopTimeLeft(broker), () => this.streams.drain()));
   },
 
@@ -177,6 +202,8 @@ function handlerOf(gateway: GatewayService, routes: readonly Route[]): Handler {
     methodsOf: path => methodsOf(gateway, path, streams),
     plain: endpointsOf(gateway),
     handle: enter(gateway, routes, (req, res) => router(req, res, error => gateway.errorHandler(req, res, error))),
+    cors: new Cors(gatewayEnvironment.of(gateway.broker).ALLOWED_ORIGINS),
+    answerKept: (req, res) => gateway.responses.answer(req, res),
     fail: (req, res, error) => gateway.errorHandler(req, res, error),
   });
   return (req, res) => {
@@ -187,6 +214,19 @@ function handlerOf(gateway: GatewayService, routes: readonly Route[]): Handler {
     });
     guarded(req, res);
   };
+}
+
+/**
+ * Whether a change that any process makes is told to this one. With Redis there are others on the same data; without a bus
+ * they are not heard, and an answer that is kept would outlive their changes.
+ */
+const hearsOfChanges = (broker: ServiceBroker): boolean =>
+  Boolean(broker.options.transporter) || redisEnvironment.of(broker).REDIS_URL === undefined;
+
+/** Messages about changes are lost while a node or the bus is away: what was kept until then may be untrue. */
+function forgetAtCuts({ localBus }: ServiceBroker, answers: AnswerCache): void {
+  for (const event of ["$transporter.connected", "$transporter.disconnected", "$node.connected", "$node.disconnected"])
+    localBus.on(event, () => answers.clear());
 }
 
 function refusedRequest(req: IncomingMessage, proxies: number): RefusedRequest {

@@ -26,14 +26,14 @@ export const limits = {
   /** Bytes of all header fields, and their number. */
   headerBytesMax: 16 * 1024,
   headersMax: 100,
-  /** Milliseconds for the header, and for the whole request: a client that sends byte by byte gets a 408. */
+  /** Default milliseconds for the header, and for the rest of the request: a client that sends byte by byte gets a 408. */
   headersTimeoutMs: 10_000,
-  requestTimeoutMs: 30_000,
+  bodyTimeoutMs: 20_000,
   /** Milliseconds between two checks of these times. */
   connectionsCheckMs: 2_000,
-  /** Milliseconds that an idle connection stays open: above the 60 s of common proxies, so that the proxy closes first. */
+  /** Default milliseconds that an idle connection stays open: above the 60 s of common proxies, so that the proxy closes first. */
   keepAliveMs: 65_000,
-  /** Milliseconds without a byte in either direction: cuts a client that does not read its response. Above the heartbeat. */
+  /** Milliseconds without a byte in either direction, during a request: cuts a client that does not read its response. Above the heartbeat. */
   socketIdleMs: 30_000,
   /** Connections: 10,000 idle ones are about 150 MB. One address gets a quarter, unless it is a proxy (TRUSTED_PROXIES). */
   connectionsMax: 10_000,
@@ -130,6 +130,41 @@ export const limits = {
   keysPauseMs: 5_000,
   /** Milliseconds after which the keys are fetched anew: a withdrawn key may be accepted until then. */
   keysMaxAgeMs: 300_000,
+
+  /**
+   * Bytes of one answer in the cache, counted as JSON, besides those for its place in it; and of a URL and an Accept
+   * header that are kept with it. A page of 100 rows is 60 kB.
+   */
+  cacheEntryBytesMax: 1024 * 1024,
+  cacheEntryOverheadBytes: 400,
+  cacheKeyCharsMax: 500,
+  /** Milliseconds of a fill: one that takes longer than a call may is not stored. Changes are remembered so long. */
+  cacheFillMs: 30_000,
+  /** Tags whose changes are remembered, about 2 MB: with more, no fill that is under way stores. */
+  cacheTagsMax: 10_000,
+  /**
+   * Milliseconds after a change in which a fill of the same tags does not store: a message takes a few to reach the
+   * other caches and standbys from which the answer may come.
+   */
+  cacheSettleMs: 250,
+  /** Fills of others that a request waits for before it makes its own. */
+  cacheJoinsMax: 2,
+  /** Stale answers that are fetched anew at once; further ones wait for their next hit. */
+  cacheRefreshesMax: 32,
+  /** Milliseconds of a call that fetches a stale answer anew. */
+  cacheRefreshMs: 5_000,
+
+  /** Bytes from which an answer is compressed: below, the header's bytes and the time outweigh those saved. */
+  compressFromBytes: 1_024,
+  /** Bytes from which a thread compresses: 16 kB take 0.1 ms of the loop, and the thread pool hashes passwords too. */
+  compressAsideBytes: 16 * 1_024,
+  /** Brotli's quality, 0 to 11: at 4 it takes half the time of gzip; at 11 30 times as long, for a tenth less. */
+  brotliQuality: 4,
+  /** Characters of an Accept-Encoding that is read. */
+  acceptEncodingCharsMax: 200,
+
+  /** Seconds for which a browser remembers the answer to a preflight. */
+  preflightSeconds: 600,
 
   /** Lines about refused requests within a window of so many milliseconds; further ones are only counted. */
   securityLinesMax: 100,

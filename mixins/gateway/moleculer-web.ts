@@ -127,6 +127,9 @@ export function aliasOf(service: RouterService, req: IncomingMessage): string | 
   (req as { $alias?: Alias }).$alias = alias;
   return `${alias.method} ${alias.fullPath}`;
 }
+/** Notes the route of a request that is answered before the router. */
+export const noteRoute = (req: IncomingMessage, fullPath: string): void =>
+  void Object.assign(req, { $alias: { fullPath } });
 
 /** The pattern of the route that a request was routed to. */
 export const routeOf = (req: IncomingMessage): string | undefined => (req as { $alias?: Alias }).$alias?.fullPath;

@@ -21,7 +21,7 @@ import { openStream } from "./sse/open-stream.ts";
 import { represent } from "./versions/represent.ts";
 
 export const pipelineOf = (parts: Parts): readonly Step[] => [
-  sendAnswer(), //           writes the answer
+  sendAnswer(parts), //      writes the answer; the response of a cached route is kept for the next request
   setDeadline(parts), //     the time that the client gives is the time of every call behind it
   limitFailures(parts), //   an address that guesses credentials is refused before one is checked
   identify(parts), //        who asks; before a byte of the body is read
@@ -32,7 +32,7 @@ export const pipelineOf = (parts: Parts): readonly Step[] => [
   openStream(parts), //      an event stream leaves here: it has limits of its own
   validate(), //             entity tags; 304 and 412 for reads
   represent(parts), //       the version, the fields and the media type that the client asks for
-  answerFromCache(parts), // public reads
+  answerFromCache(parts), // public reads; a change drops what it makes untrue
   answerOnce(parts), //      a repeated Idempotency-Key gets the first answer
   takePlace(parts), //       a place among the calls at work; a client that has left by then gets no call
   keepSession(parts), //     a page's log-in gets a cookie, its log-out takes it back

@@ -1,6 +1,7 @@
 // Products: administrators create, change and remove them, visitors list and search them. Answers are cached, and every
 // change cleans the cache. A SKU belongs to one product, and to no other while pieces of it are in stock.
 import {
+  announceChange,
   assertConditions,
   callErrors,
   defineService,
@@ -14,7 +15,7 @@ import { isUniqueViolation, type Database } from "@valence/runtime/database";
 import type { Refusal } from "@valence/runtime/kernel";
 import { newId, rfc3339, trimmed } from "@valence/runtime/kernel";
 import { shopErrors } from "../errors.ts";
-import { contract } from "./contract.ts";
+import { contract, PRODUCTS, productTag } from "./contract.ts";
 import { catalogErrors } from "./errors.ts";
 import { products as migration } from "./migrations/001-products.ts";
 import { productSearch } from "./migrations/002-product-search.ts";
@@ -118,7 +119,8 @@ export default defineService(contract, {
     async create(ctx) {
       await this.assertFree(ctx, ctx.params.sku);
       const at = await this.now();
-      return this.changed(this.adapter.insert({ ...ctx.params, createdAt: at, updatedAt: at }), ctx.params.sku);
+      const { sku } = ctx.params;
+      return this.changed(this.adapter.insert({ ...ctx.params, createdAt: at, updatedAt: at }), undefined, sku);
     },
 
     async update(ctx) {
@@ -130,6 +132,7 @@ export default defineService(contract, {
           { $set: { ...changes, updatedAt: await this.now() } },
           guardOf(conditions, unchanged),
         ),
+        id,
         changes.sku,
       );
       if (!product) throw notFound("id", id);
@@ -138,7 +141,7 @@ export default defineService(contract, {
 
     async remove(ctx) {
       const { id, if: conditions } = ctx.params;
-      if (!(await this.changed(this.adapter.removeById(id, guardOf(conditions))))) throw notFound("id", id);
+      if (!(await this.changed(this.adapter.removeById(id, guardOf(conditions)), id))) throw notFound("id", id);
       return { id };
     },
 
@@ -164,7 +167,7 @@ export default defineService(contract, {
         return inserted;
       });
       this.adapter.noteChange();
-      await this.clearCache();
+      await this.cleanCaches();
       return { created };
     },
   },
@@ -193,11 +196,16 @@ export default defineService(contract, {
       if (await this.withSku(sku)) throw skuTaken(sku);
       await assertNoStock(ctx, sku);
     },
+    /** Cleans the cached answers of this service, on every node, and then those of the gateways. */
+    async cleanCaches(id?: string): Promise<void> {
+      await this.clearCache();
+      await announceChange(this.broker, [PRODUCTS, ...(id === undefined ? [] : [productTag(id)])]);
+    },
     /** Answers a change, after the cached answers are cleaned; refuses a SKU that another product has. */
-    async changed<T>(change: Promise<T>, sku?: string): Promise<T> {
+    async changed<T>(change: Promise<T>, id?: string, sku?: string): Promise<T> {
       try {
         const changed = await change;
-        await this.clearCache();
+        await this.cleanCaches(id);
         return changed;
       } catch (error) {
         if (!isUniqueViolation(error)) throw error;

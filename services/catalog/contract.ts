@@ -27,6 +27,10 @@ export const Product = Type.Object({
   createdAt: Type.String(),
   updatedAt: Type.String(),
 });
+/** Tags of kept answers: of every list of products, and of one product. */
+export const PRODUCTS = "products";
+export const productTag = (id: string): string => `product:${id}`;
+
 const id = Type.String({ format: "uuid" });
 
 export const contract = defineContract({

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { assertConditions, entityTag } from "../../contract/index.ts";
+import { assertConditions, encodedTag, entityTag } from "../../contract/index.ts";
 import { conditionsOf, isUnchanged, refuseConditions, validatorHeaders, validatorsOf } from "./conditions.ts";
 
 const at = "2026-11-29T08:49:37.500Z";
@@ -80,6 +80,23 @@ describe("of a change", () => {
     ])
       expect(() => refuseConditions(conditions)).toThrow(failed);
   });
+});
+
+test("one state has a tag for each form and encoding: a change takes any, a read only that of its form", () => {
+  const csv = validatorsOf(shelf, "a,b\n");
+  expect(csv.tag).toMatch(/^"[\w-]{22}\.[\w-]{8}"$/);
+  expect(csv.tag.slice(0, 23)).toBe(now.tag.slice(0, 23));
+  expect(validatorsOf(shelf, { rows: [] }).tag).not.toBe(csv.tag);
+  expect(validatorsOf(shelf, shelf)).toEqual(now);
+  for (const tag of [now.tag, csv.tag, encodedTag(now.tag, "br"), encodedTag(csv.tag, "gzip")]) {
+    expect(() => assertConditions({ match: [tag] }, now)).not.toThrow();
+    expect(() => assertConditions({ noneMatch: [`W/${tag}`] }, now)).toThrow(failed);
+  }
+  expect(() => assertConditions({ match: [now.tag.replace(/"$/, '-zz"')] }, now)).toThrow(failed);
+  expect(() => assertConditions({ match: [encodedTag(entityTag({}), "br")] }, now)).toThrow(failed);
+  const has = (tag: string, what = now) => isUnchanged({}, { noneMatch: [tag] }, what);
+  expect([has(encodedTag(now.tag, "br")), has(`W/${encodedTag(now.tag, "gzip")}`)]).toEqual([true, true]);
+  expect([has(csv.tag), has(now.tag, csv), has(encodedTag(csv.tag, "br"), csv)]).toEqual([false, false, true]);
 });
 
 test("a read is 304 when the client has the answer, by tag before date", () => {

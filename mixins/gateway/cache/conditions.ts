@@ -3,7 +3,14 @@
 // could name, so a conditional change of it is refused (412). That is stricter than the RFC in one point: there
 // If-Unmodified-Since is ignored when no date is known, and the change would be made.
 import type { IncomingHttpHeaders } from "node:http";
-import { assertConditions, conditionFailed, entityTag, type Conditions } from "../../contract/index.ts";
+import {
+  assertConditions,
+  conditionFailed,
+  entityTag,
+  formTag,
+  unencodedTag,
+  type Conditions,
+} from "../../contract/index.ts";
 import { type Refusal, rfc3339 } from "../../kernel/index.ts";
 import { gatewayErrors } from "../errors.ts";
 
@@ -40,10 +47,26 @@ export interface Validators {
   readonly modifiedAt: string | undefined;
 }
 
-/** ETag and date of an answer, by which clients compare it. */
-export function validatorsOf(result: unknown): Validators {
+/**
+ * ETag and date of an answer, by which clients compare it: the tag of the action's answer, with a mark of the form if
+ * the body is another. So a client may make a change conditional on what it has read in any form.
+ */
+export function validatorsOf(result: unknown, body: unknown = result): Validators {
   const { updatedAt } = (result ?? {}) as { updatedAt?: unknown };
-  return { tag: entityTag(result), modifiedAt: typeof updatedAt === "string" ? updatedAt : undefined };
+  const tag = stateTagOf(result);
+  return {
+    tag: body === result ? tag : formTag(tag, typeof body === "string" ? body : JSON.stringify(body)),
+    modifiedAt: typeof updatedAt === "string" ? updatedAt : undefined,
+  };
+}
+
+/** An answer from the cache is the same object each time: its tag costs as much as the rest of the pipeline. */
+const known = new WeakMap<object, string>();
+function stateTagOf(result: unknown): string {
+  if (typeof result !== "object" || result === null) return entityTag(result);
+  let tag = known.get(result);
+  if (tag === undefined) known.set(result, (tag = entityTag(result)));
+  return tag;
 }
 
 export const validatorHeaders = ({ tag, modifiedAt }: Validators): Record<string, string> => ({
@@ -59,7 +82,8 @@ export function isUnchanged(
 ): boolean {
   const { noneMatch, ...must } = conditions ?? {};
   assertConditions(must, now);
-  if (noneMatch) return noneMatch[0] === "*" || noneMatch.some(tag => tag.replace(/^W\//, "") === now.tag);
+  if (noneMatch)
+    return noneMatch[0] === "*" || noneMatch.some(tag => unencodedTag(tag).replace(/^W\//, "") === now.tag);
   const since = headers["if-modified-since"];
   // RFC 9110, 13.1.3: a date that is malformed is ignored, and the answer is sent.
   if (since === undefined || now.modifiedAt === undefined || !HTTP_DATE.test(since)) return false;

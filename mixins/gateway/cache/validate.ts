@@ -1,17 +1,22 @@
-// Conditional reads (RFC 9110, 13), and the validators of an answer that has a version.
-import type { Step } from "../exchange.ts";
-import { isUnchanged, refuseConditions, validatorHeaders, validatorsOf } from "./conditions.ts";
+// Conditional reads (RFC 9110, 13), and the validators of an answer that has a version or is kept.
+import type { Answer, Exchange, Step } from "../exchange.ts";
+import { isUnchanged, refuseConditions, validatorHeaders, validatorsOf, type Validators } from "./conditions.ts";
 
 export const validate = (): Step => async (exchange, next) => {
   const answer = await next();
   const { route, req, conditions } = exchange;
   if (!answer || !("action" in route.target)) return answer;
-  const validators = route.target.versioned && answer.status !== 204 ? validatorsOf(answer.result) : undefined;
+  const validators = validatorsIn(exchange, answer);
   const headers = { ...answer.headers, ...(validators && validatorHeaders(validators)) };
   if (req.method === "GET") {
-    if (validators && isUnchanged(req.headers, conditions, validators))
-      return { ...answer, status: 304, headers, body: undefined };
-    if (!validators && conditions?.match) refuseConditions({ match: conditions.match });
+    if (validators) return { ...answer, headers, isUnchanged: isUnchanged(req.headers, conditions, validators) };
+    if (conditions?.match) refuseConditions({ match: conditions.match });
   }
   return { ...answer, headers };
 };
+
+/** Tag and date of the answer; undefined for a resource without a version. */
+export function validatorsIn({ route: { target } }: Exchange, answer: Answer): Validators | undefined {
+  if (!("action" in target) || answer.status === 204) return undefined;
+  return target.versioned || target.cache ? validatorsOf(answer.result, answer.body) : undefined;
+}

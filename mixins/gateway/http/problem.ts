@@ -2,6 +2,7 @@
 // refusal; the message of a failure stays in the log, under the same request id.
 import { randomUUID } from "node:crypto";
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { CALL_FAILURES, isCallFailure } from "../../contract/index.ts";
 import { PROBLEM_JSON, problemType, type Issue, type Refusal } from "../../kernel/index.ts";
@@ -149,6 +150,9 @@ const PROTOCOL: Readonly<Record<string, () => Refusal>> = {
 
 /** Answers bytes that never became a request: one response if none was begun, then the connection closes. */
 export function onClientError(error: Error & { code?: string }, socket: Duplex): void {
+  // Node gives up on a connection without a first byte when a header would be late. It is not: a pool would take a 408
+  // for the answer to its next request. The server closes such a connection when it has been idle long enough.
+  if (error.code === "ERR_HTTP_REQUEST_TIMEOUT" && (socket as Socket).bytesRead === 0) return;
   const begun = (socket as { _httpMessage?: { headersSent?: boolean } })._httpMessage?.headersSent;
   if (error.code === "ECONNRESET" || !socket.writable || begun) return void socket.destroy();
   endWith(socket, (PROTOCOL[error.code ?? ""] ?? gatewayErrors.PROTOCOL)());

@@ -8,7 +8,8 @@ import { gatewayErrors } from "../errors.ts";
 import { hasBody, tooLarge, whenBodyKnown } from "./body.ts";
 import { limits } from "../limits.ts";
 import { isAcceptedType } from "./media-type.ts";
-import { SECURITY_HEADERS } from "./respond.ts";
+import type { Cors } from "./cors.ts";
+import { answersHead, SECURITY_HEADERS, VARY } from "./respond.ts";
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
 export interface RequestGuard {
@@ -16,6 +17,10 @@ export interface RequestGuard {
   readonly methodsOf: (path: string) => readonly string[];
   /** Handlers by path that bypass the router: a probe must not wait behind other requests. GET and HEAD only. */
   readonly plain: ReadonlyMap<string, Handler>;
+  /** Sets the header fields by which pages of other origins may read the answer. */
+  readonly cors: Pick<Cors, "admit" | "preflight">;
+  /** Answers a GET from the responses that are kept, before the router. False when there is none. */
+  readonly answerKept: (req: IncomingMessage, res: ServerResponse) => boolean;
   /** The router. */
   readonly handle: Handler;
   readonly fail: (req: IncomingMessage, res: ServerResponse, error: unknown) => void;
@@ -33,7 +38,7 @@ export const requestIdOf = (given: unknown): string =>
 export const requestId = (req: IncomingMessage): string => String(req.headers["x-request-id"]);
 
 export const guardRequests =
-  ({ methodsOf, plain, handle, fail }: RequestGuard): Handler =>
+  ({ methodsOf, plain, cors, answerKept, handle, fail }: RequestGuard): Handler =>
   (req, res) => {
     const id = requestIdOf(req.headers["x-request-id"]);
     req.headers["x-request-id"] = id;
@@ -41,25 +46,38 @@ export const guardRequests =
     delete req.headers["x-correlation-id"];
     for (const [name, value] of SECURITY_HEADERS) res.setHeader(name, value);
     res.setHeader("X-Request-ID", id);
+    // On refusals too: a cache must not give one origin's to another.
+    res.setHeader("Vary", VARY);
+    cors.admit(req, res);
     try {
       checkFields(req, res);
       checkHost(req, res);
       checkExpectation(req);
       req.url = originForm(req);
       if (req.method === "OPTIONS" && req.url === "*") return void res.writeHead(204, { Allow: ALL_METHODS }).end();
+      // The router knows no HEAD; the response remembers that it answers one and leaves the body out.
+      const isHead = req.method === "HEAD";
+      if (isHead) answersHead(res);
+      // Only targets that have passed the checks below are kept.
+      if (answerKept(req, res)) {
+        if (isHead) req.method = "GET";
+        return;
+      }
       checkTarget(req.url);
       const path = pathOf(req);
       const direct = plain.get(path);
       const methods = direct ? ["GET", "HEAD"] : methodsOf(path);
       if (methods.length === 0) throw callErrors.NOT_FOUND();
       const allow = [...methods, "OPTIONS"].join(", ");
-      if (req.method === "OPTIONS") return void res.writeHead(204, { Allow: allow }).end();
+      if (req.method === "OPTIONS") {
+        cors.preflight(req, res, allow);
+        return void res.writeHead(204, { Allow: allow }).end();
+      }
       if (!methods.includes(req.method!)) {
         res.setHeader("Allow", allow);
         throw callErrors.METHOD_NOT_ALLOWED({ allow });
       }
-      // The router knows no HEAD; the response remembers that it answers one and leaves the body out.
-      if (req.method === "HEAD") req.method = "GET";
+      if (isHead) req.method = "GET";
       const enter = (): void => {
         checkBody(req);
         (direct ?? handle)(req, res);

@@ -1,5 +1,8 @@
-// Writes JSON responses, and the headers that every response of the gateway has.
+// Writes answers, and the headers that every response of the gateway has.
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { encodedTag } from "../../contract/index.ts";
+import { together } from "./together.ts";
+import { acceptedEncoding, compressed, isCompressible, type Encoding } from "./compression.ts";
 
 /** Security headers of every response, refusals and streams included. */
 export const SECURITY_HEADERS: readonly (readonly [name: string, value: string])[] = [
@@ -10,17 +13,69 @@ export const SECURITY_HEADERS: readonly (readonly [name: string, value: string])
   ["Cross-Origin-Resource-Policy", "same-site"],
 ];
 
+/** Header fields of a request by which its answer may differ: a cache keeps one answer for each of their values. */
+export const VARY = "Accept-Encoding, Accept, Origin";
+
+export const JSON_TYPE = "application/json; charset=utf-8";
+
+/** Responses to HEAD: the router knows only GET. */
+const heads = new WeakSet<ServerResponse>();
+export const answersHead = (res: ServerResponse): void => void heads.add(res);
+
 /**
- * Sends any value as JSON: moleculer-web would send a stored `{ type: "Buffer" }` raw and `null` as nothing. `undefined`
- * sends no body. The answer is not cached unless `headers` say so. Node leaves the body out for HEAD.
+ * Sends any value as JSON: moleculer-web would send a stored `{ type: "Buffer" }` raw and `null` as nothing. A text with
+ * a `Content-Type` of its own is sent as it is; `undefined` sends no body. The answer is not cached unless `headers` say
+ * so, and is compressed where that is worth it and safe. Node leaves the body out for HEAD.
  */
 export function send(res: ServerResponse, status: number, body: unknown, headers: OutgoingHttpHeaders = {}): void {
-  const text = body === undefined ? "" : JSON.stringify(body);
-  res.writeHead(status, {
+  const all = {
     "Cache-Control": "no-store",
-    ...(status !== 204 && status !== 304 && { "Content-Length": Buffer.byteLength(text) }),
-    ...(body !== undefined && { "Content-Type": "application/json; charset=utf-8" }),
+    ...(body !== undefined && { "Content-Type": JSON_TYPE }),
     ...headers,
-  });
-  res.end(text);
+  };
+  const text = textOf(body, all);
+  const encoding = status === 200 ? encodingFor(res, all, Buffer.byteLength(text)) : undefined;
+  if (encoding === undefined) return end(res, status, all, text);
+  sendEncoded(res, all, encoding, () => compressed(Buffer.from(text), encoding));
+}
+
+/** The text of a body, under these headers. */
+export function textOf(body: unknown, { "Content-Type": type }: OutgoingHttpHeaders): string {
+  if (body === undefined) return "";
+  return typeof body === "string" && type !== JSON_TYPE ? body : JSON.stringify(body);
+}
+
+/** The encoding in which this answer (200) is to be sent, undefined for none. */
+export function encodingFor(res: ServerResponse, headers: OutgoingHttpHeaders, bytes: number): Encoding | undefined {
+  const { method, url, headers: asked } = res.req;
+  if ((method !== "GET" && method !== "HEAD") || !isCompressible(url!.split("?", 1)[0]!, headers, bytes))
+    return undefined;
+  return acceptedEncoding(asked["accept-encoding"]);
+}
+
+/** Sends what `compress` gives. HEAD gets the same fields, but the length, and nothing is compressed for it. */
+export function sendEncoded(
+  res: ServerResponse,
+  headers: OutgoingHttpHeaders,
+  encoding: Encoding,
+  compress: () => Buffer | Promise<Buffer>,
+): void {
+  const encoded = { ...headers, "Content-Encoding": encoding, ...tagOf(headers, encoding) };
+  if (heads.has(res)) return void res.writeHead(200, encoded).end();
+  const bytes = compress();
+  if (Buffer.isBuffer(bytes)) return end(res, 200, encoded, bytes);
+  bytes.then(
+    compressedBytes => res.destroyed || end(res, 200, encoded, compressedBytes),
+    // zlib fails for want of memory only: the client repeats.
+    () => res.destroy(),
+  );
+}
+
+const tagOf = ({ ETag: tag }: OutgoingHttpHeaders, encoding: Encoding): { ETag?: string } =>
+  typeof tag === "string" ? { ETag: encodedTag(tag, encoding) } : {};
+
+export function end(res: ServerResponse, status: number, headers: OutgoingHttpHeaders, body: string | Buffer): void {
+  const hasBody = status !== 204 && status !== 304;
+  res.writeHead(status, { ...headers, ...(hasBody && { "Content-Length": Buffer.byteLength(body) }) });
+  together(() => res.end(body));
 }

@@ -1,15 +1,18 @@
-// Writes the answer, unless the client has left meanwhile.
-import type { Step } from "../exchange.ts";
+// Writes the answer, unless the client has left meanwhile. The response of a cached route is kept for the next request.
+import { sendUnchanged } from "../cache/response-cache.ts";
+import { validatorsIn } from "../cache/validate.ts";
+import type { Parts, Step } from "../exchange.ts";
 import { send } from "./respond.ts";
-import { together } from "./together.ts";
 
 export const sendAnswer =
-  (): Step =>
-  async ({ res }, next) => {
+  ({ responses }: Parts): Step =>
+  async (exchange, next) => {
     const answer = await next();
-    if (answer)
-      await together(() => {
-        if (!res.destroyed) send(res, answer.status, answer.body, answer.headers);
-      });
+    const { req, res, route, kept } = exchange;
+    if (!answer) return undefined;
+    if (kept && answer.status === 200) responses.keep(req, route, kept, answer, validatorsIn(exchange, answer));
+    if (res.destroyed) return undefined;
+    if (answer.isUnchanged) sendUnchanged(res, answer.headers);
+    else send(res, answer.status, answer.body, answer.headers);
     return undefined;
   };

@@ -14,6 +14,12 @@ export interface HttpServerOptions {
   readonly proxies?: number;
   /** Logs that connections are dropped, at most every 10 s. */
   readonly say?: (message: string) => void;
+  /** Milliseconds that an idle connection stays open. Default as limits.ts; so the others. */
+  readonly keepAliveMs?: number;
+  /** Milliseconds from the first byte of a request to the end of its header. */
+  readonly headersTimeoutMs?: number;
+  /** Milliseconds for the rest of it. */
+  readonly bodyTimeoutMs?: number;
 }
 
 export class HttpServer {
@@ -29,7 +35,9 @@ export class HttpServer {
   #dropped = 0;
   #saidAt = -Infinity;
 
-  constructor(handler: Handler, { proxies = 0, say = () => {} }: HttpServerOptions = {}) {
+  constructor(handler: Handler, options: HttpServerOptions = {}) {
+    const { proxies = 0, say = () => {}, keepAliveMs = limits.keepAliveMs } = options;
+    const { headersTimeoutMs = limits.headersTimeoutMs, bodyTimeoutMs = limits.bodyTimeoutMs } = options;
     this.#say = say;
     const turns = new Turns((req, res) => {
       this.#responses.add(res);
@@ -38,14 +46,18 @@ export class HttpServer {
       if (this.#gate) void this.#gate.then(() => res.destroyed || handler(req, res));
       else handler(req, res);
     });
-    const serve: Handler = (req, res) => turns.take(req, res);
+    const unused = new WeakSet<Socket>();
+    const serve: Handler = (req, res) => {
+      if (unused.delete(req.socket)) req.socket.setTimeout(limits.socketIdleMs);
+      turns.take(req, res);
+    };
     this.#server = createServer(
       {
         maxHeaderSize: limits.headerBytesMax,
-        headersTimeout: limits.headersTimeoutMs,
-        requestTimeout: limits.requestTimeoutMs,
+        headersTimeout: headersTimeoutMs,
+        requestTimeout: headersTimeoutMs + bodyTimeoutMs,
         connectionsCheckingInterval: limits.connectionsCheckMs,
-        keepAliveTimeout: limits.keepAliveMs,
+        keepAliveTimeout: keepAliveMs,
         // The request guard checks the Host header and answers a problem; Node's own 400 is empty.
         requireHostHeader: false,
         insecureHTTPParser: false,
@@ -59,6 +71,9 @@ export class HttpServer {
     this.#server.setTimeout(limits.socketIdleMs);
     this.#server.on("connection", socket => {
       this.#arrivals++;
+      // Balancers open connections before they need them. Such a one lives as long as one between two requests.
+      unused.add(socket);
+      socket.setTimeout(keepAliveMs);
       if (proxies === 0) this.#admit(socket);
     });
     this.#server.on("drop", () => this.#drop(`all ${limits.connectionsMax} connections are taken`));

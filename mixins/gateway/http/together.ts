@@ -4,21 +4,9 @@
 // and answer had that effect by accident: with it the same route was the faster one.
 let waiting: (() => void)[] = [];
 
-/**
- * Calls `write` at the end of this turn of the event loop, after those that came before it. Rejects with the error that
- * it throws.
- */
-export function together(write: () => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const one = (): void => {
-      try {
-        resolve(write());
-      } catch (error) {
-        reject(error);
-      }
-    };
-    if (waiting.push(one) === 1) setImmediate(flush);
-  });
+/** Calls `write`, which must not throw, at the end of this turn of the event loop, after those that came before it. */
+export function together(write: () => void): void {
+  if (waiting.push(write) === 1) setImmediate(flush);
 }
 
 function flush(): void {

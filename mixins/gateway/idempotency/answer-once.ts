@@ -23,7 +23,7 @@ import { RunningKeys } from "./running.ts";
 import { ServiceAnswers } from "./service-answers.ts";
 import type { AnswerStore, Claim, Claimed } from "./store.ts";
 
-export const answerOnce = ({ broker, answers: service }: Parts): Step => {
+export const answerOnce = ({ broker, keyService: service }: Parts): Step => {
   const redis = redisOf(broker);
   const shared = redis && new RedisAnswers(redis);
   const store: AnswerStore = shared ?? new ServiceAnswers(broker, service);

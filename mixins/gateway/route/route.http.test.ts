@@ -56,7 +56,6 @@ describe("a request", () => {
       "page=-1",
       "page=1&page=2",
       "page[x]=1",
-      "utm=1",
       "sort=id;drop",
       "__proto__[x]=1",
     ])

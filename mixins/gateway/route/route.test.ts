@@ -99,10 +99,13 @@ test("UUIDs in capitals are lower-cased wherever the schema says that they are U
   expect(places).toMatchObject({ path: { bookId }, query: { q: upper } });
 });
 
-test("fields that browsers and advertisers append to a link are ignored, on public reads only", () => {
+test("unknown fields of the query, which anything may append to a link, are ignored on public reads, and on no other", () => {
   const list = routes.find(({ url, method }) => method === "GET" && url.endsWith("/books"))!;
-  const search = "utm_source=x&utm_campaign=y&gclid=1&fbclid=2&_=1700000000&page=2";
+  const search = "utm_source=x&utm_campaign=y&gclid=1&fbclid=2&_=1700000000&utm=%ff&page=2";
   expect(list.read({ path: {}, search, body: {} }).query).toEqual({ page: 2 });
-  expect(fields(() => list.read({ path: {}, search: "utm=1", body: {} }))).toEqual(["utm"]);
+  for (const name of ["page[x]", "x[]", "__proto__", "constructor", "prototype"])
+    expect(fields(() => list.read({ path: {}, search: `${name}=1`, body: {} }))).toEqual([name]);
+  expect(fields(() => list.read({ path: {}, search: "page=1&page=2", body: {} }))).toEqual(["page"]);
+  expect(fields(() => list.read({ path: {}, search: "q=%ff&utm=%ff", body: {} }))).toEqual(["q"]);
   expect(fields(() => read("utm_source=x"))).toEqual(["utm_source"]);
 });

@@ -18,7 +18,7 @@ import {
 } from "../../contract/index.ts";
 import type { Issue } from "../../kernel/index.ts";
 import type { Priority } from "../admission/priority.ts";
-import type { CachePolicy } from "../cache/cache-policy.ts";
+import { checkPolicy, type CachePolicy } from "../cache/cache-policy.ts";
 import type { RateClass } from "../limits/rate-class.ts";
 import { limits } from "../limits.ts";
 import { brokenTextIn, isPlainUtf8 } from "./text.ts";
@@ -70,6 +70,11 @@ interface Answers<A extends ActionName> {
   readonly cacheControl?: string;
   /** Whether and for how long the gateway, and caches before it, may keep the answer; for reads. */
   readonly cache?: CachePolicy<ResultOf<A>>;
+  /**
+   * Tags of kept answers that a change makes untrue, for the client that reads them right after it through this gateway.
+   * The owner of the resource tells all gateways; see `announceChange`.
+   */
+  readonly invalidates?: (result: ResultOf<A> | undefined, request: Request<any, any, any>) => readonly string[];
   /**
    * Whether the answer has a version: it gets an ETag, and Last-Modified if it has `updatedAt`. For a change: whether the
    * action takes `conditions`; a client that names conditions for any other change is refused (412).
@@ -126,6 +131,7 @@ export interface ActionTarget {
   readonly location: ((result: any) => string) | undefined;
   readonly cacheControl: string | undefined;
   readonly cache: CachePolicy<any> | undefined;
+  readonly invalidates: ((result: any, request: Request<any, any, any>) => readonly string[]) | undefined;
   readonly contentLocation: string | undefined;
   readonly versioned: boolean;
   readonly idempotent: boolean;
@@ -178,10 +184,11 @@ export function route<
   spec: Places<P, Q, B> &
     Answers<A> & { readonly params: (request: Request<Data<P>, Data<Q>, Data<B>>) => ParamsOf<A> },
 ): Route {
-  const { params, status = 200, location, cacheControl, cache, contentLocation } = spec;
+  const { params, status = 200, location, cacheControl, cache, invalidates, contentLocation } = spec;
   const { versioned = false, idempotent = false, secret = false, signedBy, session } = spec;
+  checkPolicy(line, spec.access, cache);
   const answers = {
-    ...{ status, location, cacheControl, cache, contentLocation },
+    ...{ status, location, cacheControl, cache, invalidates, contentLocation },
     ...{ versioned, idempotent, secret, signedBy, session },
   };
   return { ...placed(line, spec), target: { action, params, ...answers } };
@@ -212,6 +219,7 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
   const [method, url] = line.split(" ") as [string, string];
   const { summary, access = "user", limit, priority, path = {}, query = {}, body = {} } = spec;
   const shape = strictObject(body);
+  const isPublicRead = method === "GET" && access === "public";
   const checkOf = (place: "path" | "query" | "body", properties: TProperties): Check =>
     compileParams(strictObject(properties), `${line}: ${place}`);
   const checks = { path: checkOf("path", path), query: checkOf("query", query), body: checkOf("body", body) };
@@ -235,7 +243,7 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
         });
       const places = {
         path: convert(path, Object.entries(raw.path)),
-        query: convert(query, meantFields(raw.search, method === "GET" && access === "public")),
+        query: convert(query, isPublicRead ? knownFields(raw.search, query) : fieldsOf(raw.search)),
         body: raw.body as Record<string, unknown>,
       };
       if (!raw.keepsNull) dropNulls(places.body, shape);
@@ -244,7 +252,7 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
       const inBody = issuesOf(checks.body(places.body));
       const texts = [places.path, places.query, ...(inBody.length < limits.issuesMax ? [places.body] : [])];
       const issues = [
-        ...brokenBytesIn(raw.search),
+        ...brokenBytesIn(raw.search).filter(({ field }) => !isPublicRead || Object.hasOwn(query, field)),
         ...texts.flatMap(place => brokenTextIn(place)),
         ...issuesOf(checks.path(places.path)),
         ...issuesOf(checks.query(places.query)),
@@ -258,11 +266,17 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
   };
 }
 
-/** Fields that advertisers and browsers' libraries append to any link: the API ignores them. */
-const APPENDED = /^(?:utm_\w{1,30}|gclid|gbraid|wbraid|dclid|fbclid|msclkid|_)$/;
+const fieldsOf = (search: string): [string, string][] => [...new URLSearchParams(search)];
 
-const meantFields = (search: string, isPublic: boolean): [string, string][] =>
-  [...new URLSearchParams(search)].filter(([name]) => !(isPublic && APPENDED.test(name)));
+/**
+ * The fields that a public read has. Advertisers, libraries and caches append others to any link (`utm_source`, `gclid`,
+ * `_`), and a link that is followed shows the page that it names. Any other request is refused: there an unknown field is
+ * a mistake of a program, which may think that it filters. So is a name that other parsers take for part of an object
+ * (`page[x]`, `__proto__`), here too.
+ */
+const knownFields = (search: string, query: TProperties): [string, string][] =>
+  fieldsOf(search).filter(([name]) => Object.hasOwn(query, name) || STRUCTURED.test(name));
+const STRUCTURED = /\[|^(?:__proto__|constructor|prototype)$/;
 
 /**
  * Removes nulls where the schema has an optional field that cannot be null: some clients send null for a field that

@@ -50,6 +50,8 @@ export interface ReadLog {
 export const COMMITTED = "stream.committed";
 export interface Committed {
   readonly service: string;
+  /** Names of the streams that were written to, `loan.<id>`. Absent when there are many, or an older node says so. */
+  readonly streams?: readonly string[];
 }
 
 /** Broadcast every few seconds while a consumer has stopped because its cursor is not in the log. */

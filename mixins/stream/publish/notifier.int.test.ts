@@ -13,16 +13,16 @@ afterEach(() => house.stop());
 /** A store as the notifier sees it. */
 function log() {
   const events: StoredEvent[] = [];
-  const listeners = new Set<(events: number) => void>();
+  const listeners = new Set<(events: number, streams: ReadonlySet<string>) => void>();
   return {
     reads: 0,
     append(stream: string, type: string): void {
       const position = events.length + 1;
       const version = events.filter(event => event.stream === stream).length + 1;
       events.push({ position, stream, version, type, schemaVersion: 1, data: "{}", metadata: "{}", at: "2030" });
-      for (const listener of listeners) listener(1);
+      for (const listener of listeners) listener(1, new Set([stream]));
     },
-    onCommit(listener: (events: number) => void) {
+    onCommit(listener: (events: number, streams: ReadonlySet<string>) => void) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
@@ -58,8 +58,24 @@ test("a burst of commits is hinted at once, and once more at its end", async () 
     () => hints.length,
     count => count >= 2,
   );
-  expect(hints[0]).toEqual({ service: "things" });
+  expect(hints[0]).toEqual({ service: "things", streams: ["thing.a"] });
   expect(hints.length).toBeLessThan(20);
+  stop();
+});
+
+test("a hint names the streams that were written to since the last one, and none when there are many", async () => {
+  const hints: any[] = [];
+  const broker = await house.start(owner, listener(COMMITTED, hints));
+  const store = log();
+  const stop = notifierOn(broker, store);
+  for (const name of ["thing.a", "thing.b", "thing.c", "thing.b"]) store.append(name, "thing.made");
+  await until("the second hint", () => hints.length >= 2);
+  expect(hints.map(({ streams }) => streams)).toEqual([["thing.a"], ["thing.b", "thing.c"]]);
+  await new Promise(resolve => setTimeout(resolve, 100));
+  hints.length = 0;
+  for (let i = 0; i < 100; i++) store.append(`thing.${i}`, "thing.made");
+  await until("the second hint", () => hints.length >= 2);
+  expect(hints).toEqual([{ service: "things", streams: ["thing.0"] }, { service: "things" }]);
   stop();
 });
 

@@ -6,6 +6,8 @@ import { listedServices } from "../../contract/index.ts";
 const limits = {
   /** Milliseconds between two hints: a busy store commits hundreds of times a second, and consumers read cheaper in batches. */
   hintMs: 25,
+  /** Streams that a hint names: 2 kB of text. A hint about more names none. */
+  streamsMax: 50,
   /** Events read at once for the plain events. */
   batch: 500,
   /** Milliseconds between two looks for events that other processes have committed. */
@@ -34,18 +36,19 @@ export function startNotifier(options: NotifierOptions): () => void {
 /** Hints at the first commit at once, and once more after `hintMs` if others have followed. */
 function hintAtCommits({ broker, service, store }: NotifierOptions): () => void {
   let timer: NodeJS.Timeout | undefined;
-  let more = false;
+  const written = new Set<string>();
   const hint = (): void => {
-    more = false;
-    void broker.broadcast(COMMITTED, { service } satisfies Committed);
+    const streams = written.size <= limits.streamsMax ? [...written] : undefined;
+    written.clear();
+    void broker.broadcast(COMMITTED, { service, ...(streams && { streams }) } satisfies Committed);
     timer = setTimeout(() => {
       timer = undefined;
-      if (more) hint();
+      if (written.size > 0) hint();
     }, limits.hintMs).unref();
   };
-  const end = store.onCommit(() => {
+  const end = store.onCommit((_events, streams) => {
+    for (const stream of streams) if (written.size <= limits.streamsMax) written.add(stream);
     if (timer === undefined) hint();
-    else more = true;
   });
   return () => {
     end();

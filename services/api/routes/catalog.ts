@@ -1,9 +1,13 @@
 import Type from "typebox";
 import { omit, pick } from "@valence/runtime/contract";
 import { API, route } from "@valence/runtime/gateway";
-import { contract } from "../../catalog/contract.ts";
+import { contract, PRODUCTS, productTag } from "../../catalog/contract.ts";
 
 const { list, get, create, update, remove } = contract.actions;
+/** Prices may change at any time, and a change reaches the gateways, not browsers and networks before them. */
+const kept = { maxAge: 5, sMaxAge: 15, staleWhileRevalidate: 30 };
+const invalidates = (_result: unknown, { path }: { path: { id?: string } }) =>
+  path.id === undefined ? [PRODUCTS] : [PRODUCTS, productTag(path.id)];
 const moment = Type.String({ maxLength: 40 });
 
 export const catalog = [
@@ -12,12 +16,14 @@ export const catalog = [
     summary: "Search the catalog. A search without `sort` comes by rank, in pages by number only: no `cursor`",
     access: "public",
     query: list.params,
+    cache: { ...kept, tags: () => [PRODUCTS] },
     params: ({ query }) => query,
   }),
   route("GET /products/:id", "catalog.get", {
     summary: "One product",
     access: "public",
     path: get.params,
+    cache: { ...kept, tags: ({ id }) => [productTag(id)] },
     versioned: true,
     params: ({ path }) => path,
   }),
@@ -25,6 +31,7 @@ export const catalog = [
     summary: "Add a product",
     access: "admin",
     body: create.params,
+    invalidates,
     params: ({ body }) => body,
     status: 201,
     location: product => `${API}/products/${product.id}`,
@@ -40,6 +47,7 @@ export const catalog = [
       updatedAt: Type.Optional(moment),
     },
     versioned: true,
+    invalidates,
     params: ({ path, body: { createdAt, updatedAt, ...changes }, conditions }) => ({
       ...changes,
       ...((createdAt ?? updatedAt) !== undefined && {
@@ -54,6 +62,7 @@ export const catalog = [
     access: "admin",
     path: pick(remove.params, "id"),
     versioned: true,
+    invalidates,
     params: ({ path, conditions }) => ({ ...conditions, ...path }),
     status: 204,
   }),

@@ -4,6 +4,10 @@ import { contract } from "../../inventory/contract.ts";
 const { list, level } = contract.actions;
 const { receive, adjust } = contract.commands;
 
+/** A change of the stock actor has this tag by itself. */
+const stockTag = (sku: string): string => `${contract.actor}.${sku}`;
+const invalidates = (_result: unknown, { path }: { path: { sku: string } }) => [stockTag(path.sku)];
+
 export const inventory = [
   route("GET /inventory", "inventory.list", {
     priority: "bulk",
@@ -16,6 +20,8 @@ export const inventory = [
     summary: "How much of a SKU is available and reserved",
     access: "public",
     path: level.params,
+    // A browser asks each time: stock changes with every order.
+    cache: { maxAge: 0, sMaxAge: 2, staleWhileRevalidate: 5, tags: ({ sku }) => [stockTag(sku), contract.service] },
     params: ({ path }) => path,
   }),
   route("POST /inventory/:sku/receive", "inventory.receive", {
@@ -23,6 +29,7 @@ export const inventory = [
     access: "admin",
     path: level.params,
     body: receive,
+    invalidates,
     params: ({ path, body }) => ({ ...body, id: path.sku }),
     idempotent: true,
   }),
@@ -31,6 +38,7 @@ export const inventory = [
     access: "admin",
     path: level.params,
     body: adjust,
+    invalidates,
     params: ({ path, body }) => ({ ...body, id: path.sku }),
     idempotent: true,
   }),

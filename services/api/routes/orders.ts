@@ -33,6 +33,7 @@ export const orders = [
   route("GET /orders/:id", "orders.view", {
     summary: "An order of the user; administrators see all orders",
     path,
+    versioned: true,
     params: ({ path }) => path,
   }),
   route("GET /orders/:id/history", "orders.timeline", {

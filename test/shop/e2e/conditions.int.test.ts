@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
 import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
-import { Shop } from "../support/shop.ts";
+import { until } from "@valence/runtime/testing";
+import { orderOf, Shop } from "../support/shop.ts";
 
 const ADMIN = { email: "root@example.org", password: "correct horse battery" };
 let databases: Databases;
@@ -135,10 +136,80 @@ describe("a cart", () => {
   });
 });
 
-test("the profile has a tag", async () => {
-  const { tag } = await ask("GET", "/me", ann);
-  expect((await ask("GET", "/me", ann, { "If-None-Match": tag })).status).toBe(304);
-  expect((await ask("GET", "/me", ann, { "If-Match": '"x"' })).status).toBe(412);
+describe("the profile", () => {
+  test("has a tag", async () => {
+    const { tag } = await ask("GET", "/me", ann);
+    expect((await ask("GET", "/me", ann, { "If-None-Match": tag })).status).toBe(304);
+    expect((await ask("GET", "/me", ann, { "If-Match": '"x"' })).status).toBe(412);
+  });
+
+  test("is renamed only in the state that was seen", async () => {
+    const seen = await ask("GET", "/me", ann);
+    const changed = await ask("PATCH", "/me", ann, { "If-Match": seen.tag }, { name: "Ann Other" });
+    expect([changed.status, changed.body]).toEqual([200, { ...seen.body, name: "Ann Other" }]);
+    const now = await ask("GET", "/me", ann);
+    expect([now.body.name, now.tag]).toEqual(["Ann Other", changed.tag]);
+    for (const headers of [
+      { "If-Match": seen.tag },
+      { "If-None-Match": changed.tag },
+      // A profile has no time of change.
+      { "If-Unmodified-Since": new Date().toUTCString() },
+    ] as Record<string, string>[])
+      expect((await ask("PATCH", "/me", ann, headers, { name: "Lost" })).status).toBe(412);
+    expect((await ask("GET", "/me", ann)).body.name).toBe("Ann Other");
+  });
+
+  test("that is sent back as it was read is accepted, and refused with another value of what cannot be changed", async () => {
+    const { body } = await ask("GET", "/me", ann);
+    expect((await ask("PATCH", "/me", ann, {}, { ...body, name: "Ann Third" })).body.name).toBe("Ann Third");
+    expect((await ask("PATCH", "/me", ann, {}, body)).status).toBe(200);
+    for (const [field, value] of Object.entries({
+      id: newId(),
+      email: "other@example.org",
+      roles: ["admin"],
+      createdAt: "2020-01-01T00:00:00.000Z",
+    })) {
+      const refused = await ask("PATCH", "/me", ann, {}, { ...body, [field]: value });
+      expect([field, refused.status, refused.body.errors[0].field]).toEqual([field, 422, field]);
+    }
+    for (const wrong of [{}, { name: "" }, { name: "x".repeat(201) }, { name: "a", password: "b" }])
+      expect((await ask("PATCH", "/me", ann, {}, wrong)).status).toBe(422);
+    expect((await ask("GET", "/me", ann)).body).toEqual(body);
+  });
+
+  test("takes one of many changes of the same state, those of an administrator among them", async () => {
+    const { tag, body } = await ask("GET", "/me", ann);
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, (_, i) =>
+        i % 2 === 0
+          ? ask("PATCH", "/me", ann, { "If-Match": tag }, { name: `Of ${i}` })
+          : ask("PATCH", `/users/${body.id}`, admin, { "If-Match": tag }, { roles: ["customer", "admin"] }),
+      ),
+    );
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, ...Array(7).fill(412)]);
+    await ask("PATCH", `/users/${body.id}`, admin, {}, { roles: body.roles });
+  });
+});
+
+test("an order is not sent again to a client that has it", async () => {
+  const order = orderOf([{ productId: products[6]!.id, quantity: 1 }]);
+  const placed = await ask("POST", "/orders", ann, { "Idempotency-Key": newId() }, order);
+  expect(placed.status).toBe(201);
+  const path = `/orders/${placed.body.id}`;
+  await until("it is shipped", async () => (await ask("GET", path, ann)).body.status === "shipped", 20_000);
+  const seen = await ask("GET", path, ann);
+  const again = await ask("GET", path, ann, { "If-None-Match": seen.tag });
+  expect([again.status, again.body, again.headers.get("cache-control")]).toEqual([304, "", "no-store"]);
+  expect((await ask("GET", path, ann, { "If-None-Match": placed.tag || '"x"' })).status).toBe(200);
+});
+
+test("a change may name the tag of a compressed answer", async () => {
+  const path = `/products/${products[7]!.id}`;
+  await ask("PATCH", path, admin, {}, { description: "long ".repeat(500) });
+  const seen = await ask("GET", path, admin, { "Accept-Encoding": "br" });
+  expect(seen.tag).toMatch(/-br"$/);
+  expect((await ask("PATCH", path, admin, { "If-Match": seen.tag }, { description: "short" })).status).toBe(200);
+  expect((await ask("PATCH", path, admin, { "If-Match": seen.tag }, { description: "lost" })).status).toBe(412);
 });
 
 test("a condition on a resource without a version is refused, and nothing changes", async () => {

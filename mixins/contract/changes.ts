@@ -1,0 +1,18 @@
+// Changes of resources, told to every node. A gateway keeps public answers; it forgets those that have a tag of the
+// change. Tags are names that a domain chooses: `books`, `book:0190…`.
+import type { ServiceBroker } from "moleculer";
+
+/** Broadcast after a change. Lossy: a node that was cut off meanwhile does not get it. */
+export const CHANGED = "resources.changed";
+export interface Changed {
+  readonly tags: readonly string[];
+}
+
+/**
+ * Tells every node, this one too, that answers with one of these tags are out of date. To be called after the commit,
+ * and after the service's own cache is clean: an answer that is read upon it must be a new one.
+ * `await announceChange(this.broker, ["books", `book:${id}`])`
+ */
+export async function announceChange(broker: ServiceBroker, tags: readonly string[]): Promise<void> {
+  await broker.broadcast(CHANGED, { tags } satisfies Changed);
+}

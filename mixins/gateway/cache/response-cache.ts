@@ -1,0 +1,118 @@
+// Whole responses of cached routes, found by the request's target as it was sent: a hit is answered before the router and
+// the pipeline, in a tenth of their time. A response is valid as long as the kept answer (`answer-cache.ts`) from which it
+// was made. Only targets without unknown query fields are kept, so that a stranger's `?x=1`, `?x=2` … fills no memory;
+// such requests meet the kept answer itself, at the end of the pipeline.
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { LRUCache } from "lru-cache";
+import { hasBody } from "../http/body.ts";
+import { KeptBody } from "../http/kept-body.ts";
+import { end, JSON_TYPE, textOf } from "../http/respond.ts";
+import { limits } from "../limits.ts";
+import { noteRoute } from "../moleculer-web.ts";
+import type { Answer } from "../exchange.ts";
+import type { Route } from "../route/route.ts";
+import type { AnswerCache, Entry } from "./answer-cache.ts";
+import { agedHeaders } from "./answer-from-cache.ts";
+import { conditionsOf, isUnchanged, type Validators } from "./conditions.ts";
+
+interface Kept {
+  readonly entry: Entry;
+  /** The pattern of the route, for metrics and logs. */
+  readonly route: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly validators: Validators | undefined;
+  readonly body: KeptBody;
+}
+
+/** Header fields that are the answer's; any other may be about the client that asked (a cookie, its limit, its time). */
+const OF_THE_ANSWER: ReadonlySet<string> = new Set([
+  "cache-control",
+  "content-disposition",
+  "content-language",
+  "content-location",
+  "content-type",
+  "deprecation",
+  "etag",
+  "last-modified",
+  "link",
+  "sunset",
+  "surrogate-key",
+  "vary",
+]);
+
+export class ResponseCache {
+  readonly #answers: AnswerCache;
+  readonly #responses: LRUCache<string, Kept>;
+
+  constructor({ answers, bytesMax }: { answers: AnswerCache; bytesMax: number }) {
+    this.#answers = answers;
+    this.#responses = new LRUCache({
+      // One byte for none: nothing is as small.
+      maxSize: Math.max(1, bytesMax),
+      maxEntrySize: limits.cacheEntryBytesMax,
+      // The compressed bodies come later, and are at most as large together.
+      sizeCalculation: ({ body }, key) => 2 * body.bytes.length + key.length + limits.cacheEntryOverheadBytes,
+    });
+  }
+
+  get bytes(): number {
+    return this.#responses.calculatedSize;
+  }
+
+  /** Answers the request if its response is kept. Refuses malformed conditions (400), and those that do not hold (412). */
+  answer(req: IncomingMessage, res: ServerResponse): boolean {
+    const key = keyOf(req);
+    const kept = key === undefined ? undefined : this.#responses.get(key);
+    if (!kept) return false;
+    const { entry, route, validators, body } = kept;
+    const outcome = this.#answers.use(entry);
+    if (!outcome) {
+      this.#responses.delete(key!);
+      return false;
+    }
+    noteRoute(req, route);
+    const headers = { ...kept.headers, ...agedHeaders(this.#answers, { entry, outcome }) };
+    if (validators && hasIt(req.headers, validators)) {
+      sendUnchanged(res, headers);
+      return true;
+    }
+    body.send(res, headers);
+    return true;
+  }
+
+  /** Keeps the response to this request, and its bytes. */
+  keep(req: IncomingMessage, route: Route, entry: Entry, { headers, body }: Answer, validators?: Validators): void {
+    const key = keyOf(req);
+    if (key === undefined || !isPlain(req.url!, route)) return;
+    const own = Object.entries(headers).filter(([name]) => OF_THE_ANSWER.has(name.toLowerCase()));
+    const typed = { "Content-Type": JSON_TYPE, ...Object.fromEntries(own) };
+    const kept = { entry, route: route.url, headers: typed, validators, body: new KeptBody(textOf(body, typed)) };
+    this.#responses.set(key, kept);
+  }
+}
+
+/** Whether the client has this answer. Most ask by the tag alone, as they got it: that needs no parser. */
+function hasIt(headers: IncomingHttpHeaders, validators: Validators): boolean {
+  const { "if-none-match": noneMatch, "if-match": match, "if-unmodified-since": since } = headers;
+  if (noneMatch === validators.tag && match === undefined && since === undefined) return true;
+  return isUnchanged(headers, conditionsOf(headers), validators);
+}
+
+/** RFC 9110, 15.4.5: the fields of the 200 by which a cache updates its copy, and none about a body. */
+export function sendUnchanged(res: ServerResponse, headers: OutgoingHttpHeaders): void {
+  const { "Content-Type": _type, ...others } = headers;
+  end(res, 304, { "Cache-Control": "no-store", ...others }, "");
+}
+
+/** The target as it was sent, and what the client accepts; undefined for long ones, and for a request with a body. */
+function keyOf({ method, url = "", headers }: IncomingMessage): string | undefined {
+  const { accept = "*/*" } = headers;
+  if (method !== "GET" && method !== "HEAD") return undefined;
+  if (url.length + accept.length > limits.cacheKeyCharsMax || hasBody(headers)) return undefined;
+  return `${url}\n${accept}`;
+}
+
+const isPlain = (url: string, { query }: Route): boolean => {
+  const at = url.indexOf("?");
+  return at < 0 || [...new URLSearchParams(url.slice(at + 1)).keys()].every(name => Object.hasOwn(query, name));
+};

@@ -1,0 +1,61 @@
+// Cross-origin requests of browsers (Fetch standard, CORS protocol). An origin is allowed when ALLOWED_ORIGINS has
+// exactly it; `null`, which any sandboxed page has, never is. The answers to allowed origins say so, problems and event
+// streams too: a page cannot read an answer that does not, not even why it was refused.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { limits } from "../limits.ts";
+
+/** Header fields that a page may send, besides those that every page may. */
+const ALLOWED_HEADERS = [
+  "Authorization",
+  "Content-Type",
+  "Idempotency-Key",
+  "If-Match",
+  "If-None-Match",
+  "If-Modified-Since",
+  "If-Unmodified-Since",
+  "Last-Event-ID",
+  "Request-Timeout",
+  "X-Request-ID",
+].join(", ");
+/** Header fields of an answer that a page may read, besides those that every page may. */
+const EXPOSED_HEADERS = [
+  "Content-Location",
+  "Deprecation",
+  "ETag",
+  "Idempotency-Replayed",
+  "Link",
+  "Location",
+  "RateLimit",
+  "RateLimit-Policy",
+  "Retry-After",
+  "Sunset",
+  "X-Request-ID",
+].join(", ");
+
+export class Cors {
+  readonly #origins: ReadonlySet<string>;
+
+  constructor(origins: readonly string[]) {
+    this.#origins = new Set(origins);
+  }
+
+  /** Sets the headers by which the page of an allowed origin may read the answer, whatever it will be. */
+  admit({ headers: { origin } }: IncomingMessage, res: ServerResponse): void {
+    if (origin === undefined || !this.#origins.has(origin)) return;
+    res.setHeader("Access-Control-Allow-Origin", origin);
+    // Pages log in by cookie, too. With credentials the origin must be named: `*` does not count.
+    res.setHeader("Access-Control-Allow-Credentials", "true");
+    res.setHeader("Access-Control-Expose-Headers", EXPOSED_HEADERS);
+    // `same-site` would keep the answer from this page where it is loaded without CORS.
+    res.setHeader("Cross-Origin-Resource-Policy", "cross-origin");
+  }
+
+  /** For OPTIONS: tells the page of an allowed origin which methods and fields its next request may have. */
+  preflight({ headers }: IncomingMessage, res: ServerResponse, methods: string): void {
+    const { origin, "access-control-request-method": asked } = headers;
+    if (asked === undefined || origin === undefined || !this.#origins.has(origin)) return;
+    res.setHeader("Access-Control-Allow-Methods", methods);
+    res.setHeader("Access-Control-Allow-Headers", ALLOWED_HEADERS);
+    res.setHeader("Access-Control-Max-Age", limits.preflightSeconds);
+  }
+}
