@@ -3,8 +3,7 @@
 import type { ServerResponse } from "node:http";
 import type { Context } from "moleculer";
 import { clientCommandId, COMMAND_ID, isRefusal, REPLAYED } from "../kernel/index.ts";
-import type { GatewayRequest, Step } from "./exchange.ts";
-import { pathOf } from "./http/request-guard.ts";
+import type { Step } from "./exchange.ts";
 import { inClientsWords } from "./idempotency/key.ts";
 import type { ActionTarget, Request } from "./route/route.ts";
 
@@ -18,7 +17,6 @@ export const callAction =
       ...(location && { Location: location(result) }),
       ...(cacheControl && { "Cache-Control": cacheControl }),
       ...(contentLocation && { "Content-Location": contentLocation }),
-      ...linkToNext(req, request, result),
     };
     return { status, headers, body: status === 204 ? undefined : (result ?? null), result };
   };
@@ -41,15 +39,4 @@ async function call(
     if (isReplay() && isRefusal(error)) res.setHeader("Idempotency-Replayed", "true");
     throw inClientsWords(error, isReplay());
   }
-}
-
-/** RFC 8288: the URL of the next page, with every other field of this request's query. */
-function linkToNext(req: GatewayRequest, { query }: Request, result: unknown): { Link?: string } {
-  const { nextCursor } = (result ?? {}) as { nextCursor?: unknown };
-  if (typeof nextCursor !== "string") return {};
-  const { page: _page, ...asked } = query as Record<string, string | number>;
-  const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(asked)) search.set(name, String(value));
-  search.set("cursor", nextCursor);
-  return { Link: `<${pathOf(req)}?${search.toString()}>; rel="next"` };
 }

@@ -34,10 +34,12 @@ export interface Exchange {
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** A JSON value; `undefined` sends no body. */
+  /** A JSON value, or `Written`; `undefined` sends no body. */
   readonly body: unknown;
   /** The action's answer, before a step changed it. */
   readonly result: unknown;
+  /** Tells this representation of the result from its usual one, in the entity tag: some of its fields, or CSV. */
+  readonly variant?: string;
 }
 
 /**

@@ -18,10 +18,12 @@ import { limitRate } from "./limits/limit-rate.ts";
 import { readRequest } from "./route/read-request.ts";
 import type { Request, Route } from "./route/route.ts";
 import { openStream } from "./sse/open-stream.ts";
+import { announceSuccessor } from "./versions/announce.ts";
 import { represent } from "./versions/represent.ts";
 
 export const pipelineOf = (parts: Parts): readonly Step[] => [
   sendAnswer(), //           writes the answer
+  announceSuccessor(), //    a version that has a successor says so on every answer
   enter(parts), //           waits for a turn; under overload the least important requests are refused first
   setDeadline(parts), //     the time that the client gives is the time of every call behind it
   identify(parts), //        who asks; before a byte of the body is read

@@ -51,6 +51,21 @@ export const validatorHeaders = ({ tag, modifiedAt }: Validators): Record<string
   ...(modifiedAt !== undefined && { "Last-Modified": new Date(modifiedAt).toUTCString() }),
 });
 
+/**
+ * The tag of a representation that is not the usual one of its state: some of the fields, or another media type. Its first
+ * part names the state, so that a change may be conditional on it.
+ */
+export const variantTag = (tag: string, variant: string): string => `${tag.slice(0, -1)}~${variant}"`;
+/** The tag of the state that a representation shows. */
+const stateTag = (tag: string): string => tag.replace(/~[\w-]+"$/, '"');
+
+/** Conditions on a state, for the service that owns it: it knows no representations. */
+export const ofState = ({ match, noneMatch, ...others }: Conditions): Conditions => ({
+  ...(match && { match: match.map(stateTag) }),
+  ...(noneMatch && { noneMatch: noneMatch.map(stateTag) }),
+  ...others,
+});
+
 /** For a read: whether the client has the answer already (304). Refuses (412) when the client asks for another state. */
 export function isUnchanged(
   headers: IncomingHttpHeaders,

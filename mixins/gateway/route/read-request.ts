@@ -1,6 +1,6 @@
 // Reads the request: the client's conditions and key, the body, then path, query and body by the route's schemas.
 import type { Step } from "../exchange.ts";
-import { conditionsOf, refuseConditions } from "../cache/conditions.ts";
+import { conditionsOf, ofState, refuseConditions } from "../cache/conditions.ts";
 import { readBody, readText } from "../http/body.ts";
 import { MERGE_PATCH, mediaTypeOf } from "../http/media-type.ts";
 import { parseKey } from "../idempotency/key.ts";
@@ -22,7 +22,7 @@ export const readRequest = (): Step => async (exchange, next) => {
     ...route.read({ path: req.$params.params ?? {}, search: searchOf(req.originalUrl), body, keepsNull }),
     user: caller.user,
     key,
-    conditions: conditions && req.method !== "GET" ? { if: conditions } : {},
+    conditions: conditions && req.method !== "GET" ? { if: ofState(conditions) } : {},
   };
   const { email } = exchange.request.body as { email?: unknown };
   if (route.access === "public" && typeof email === "string") req.$email = email;
