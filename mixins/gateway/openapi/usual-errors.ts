@@ -58,6 +58,7 @@ export function usualErrors({ method, access, target }: Pick<Route, "method" | "
     ...(method === "GET" || method === "DELETE" ? some(gatewayErrors, ["UNEXPECTED_BODY"]) : OF_BODIES),
     ...(access !== "public" && OF_TOKENS),
     ...(rolesFor(access).length > 0 && some(callErrors, ["FORBIDDEN"])),
+    ...(method === "GET" && !("stream" in target) && some(gatewayErrors, ["NOT_ACCEPTABLE"])),
     ...("idempotent" in target && target.idempotent && OF_KEYS),
     ...("stream" in target && OF_STREAMS),
     ...OF_CALLS,

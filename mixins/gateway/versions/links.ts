@@ -12,12 +12,13 @@ export interface Pages {
 const PLACES: ReadonlySet<string> = new Set(["cursor", "page"]);
 const NO_PAGES: Pages = {};
 
-/** The URLs of the first and the next page; of the first only where another page was asked for. */
-export function pagesOf(req: GatewayRequest, { query }: Route, result: unknown): Pages {
+/** The URLs of the next page, and of the first page of a list where another one was asked for. */
+export function pagesOf(req: GatewayRequest, { query, target }: Route, result: unknown): Pages {
   const { nextCursor } = (result ?? {}) as { nextCursor?: unknown };
   const hasNext = typeof nextCursor === "string";
+  const isList = "action" in target && target.list !== undefined;
   const at = req.originalUrl.indexOf("?");
-  const isFirst = at === -1 || !/[?&]cursor=/.test(req.originalUrl);
+  const isFirst = !isList || at === -1 || !/[?&]cursor=/.test(req.originalUrl);
   if (!hasNext && isFirst) return NO_PAGES;
   const others = new URLSearchParams();
   for (const [name, value] of new URLSearchParams(at === -1 ? "" : req.originalUrl.slice(at + 1)))

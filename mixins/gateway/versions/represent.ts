@@ -49,11 +49,11 @@ interface Form {
 
 function formed({ route, req, res }: Exchange, target: ActionTarget, answer: Answer, { type, fields, broker }: Form): Answer {
   const { list, representation } = target;
-  const pages = list === undefined ? undefined : pagesOf(req, route, answer.result);
-  const link = pages && linkHeader(pages);
+  const pages = pagesOf(req, route, answer.result);
+  const link = linkHeader(pages);
   if (link !== undefined) res.appendHeader("Link", link);
   let { body } = answer;
-  if (representation) body = representation.body(answer.result, answer.headers["Location"] ?? req.originalUrl, pages ?? {});
+  if (representation) body = representation.body(answer.result, answer.headers["Location"] ?? req.originalUrl, pages);
   if (!fields && type === JSON_TYPE) return representation ? { ...answer, body } : answer;
   const key = representation ? "data" : list;
   if (fields) body = key === undefined ? picked(body, fields) : { ...(body as object), [key]: picked(fieldOf(body, key), fields) };
