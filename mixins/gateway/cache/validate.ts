@@ -1,6 +1,13 @@
 // Conditional reads (RFC 9110, 13), and the validators of an answer that has a version.
 import type { Answer, Step } from "../exchange.ts";
-import { isUnchanged, refuseConditions, validatorHeaders, validatorsOf, variantTag, type Validators } from "./conditions.ts";
+import {
+  isUnchanged,
+  refuseConditions,
+  validatorHeaders,
+  validatorsOf,
+  variantTag,
+  type Validators,
+} from "./conditions.ts";
 
 export const validate = (): Step => async (exchange, next) => {
   const answer = await next();

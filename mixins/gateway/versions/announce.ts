@@ -12,7 +12,11 @@ export const announceSuccessor = (): Step => (exchange, next) => {
   return next();
 };
 
-function announce({ deprecatedAt, sunsetAt, prefix, successor }: NonNullable<Route["retires"]>, req: GatewayRequest, res: ServerResponse): void {
+function announce(
+  { deprecatedAt, sunsetAt, prefix, successor }: NonNullable<Route["retires"]>,
+  req: GatewayRequest,
+  res: ServerResponse,
+): void {
   res.setHeader("Deprecation", `@${Math.floor(deprecatedAt / 1_000)}`);
   res.setHeader("Sunset", new Date(sunsetAt).toUTCString());
   res.appendHeader("Link", `<${successor}${pathOf(req).slice(prefix.length)}>; rel="successor-version"`);

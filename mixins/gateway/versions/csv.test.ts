@@ -32,9 +32,16 @@ test("RFC 4180: names, then rows, nested fields with dots, lists as JSON, text t
 test.each(["=1+1", "+1", "-1", "@sum", "\t=1", " =1", "\r=1", "\uff1d1", "\n-1"])(
   "text that a spreadsheet would run stays text: %j",
   text => {
-    const [, line] = csvOf([{ a: text }], Type.Object({ a: Type.String() }), undefined).split("\r\n", 2) as [string, string];
+    const [, line] = csvOf([{ a: text }], Type.Object({ a: Type.String() }), undefined).split("\r\n", 2) as [
+      string,
+      string,
+    ];
     expect(line.replaceAll('"', "").startsWith("'")).toBe(true);
-    expect(csvOf([{ [text]: 1 }], undefined, undefined).replaceAll('"', "").startsWith("'")).toBe(true);
+    expect(
+      csvOf([{ [text]: 1 }], undefined, undefined)
+        .replaceAll('"', "")
+        .startsWith("'"),
+    ).toBe(true);
   },
 );
 

@@ -21,11 +21,18 @@ export interface Envelope {
 }
 
 /** A resource: `{ data, links: { self }, meta }`. `meta` names fields of the answer that are about the resource. */
-export function one<Old, New>(data: Shape<Old, New>, { meta = [] }: { meta?: readonly (keyof Old & string)[] } = {}): Representation {
+export function one<Old, New>(
+  data: Shape<Old, New>,
+  { meta = [] }: { meta?: readonly (keyof Old & string)[] } = {},
+): Representation {
   const known = fieldsNamed(data.from, meta);
   return {
     returns: enveloped(data.schema, known, { self: Type.String() }),
-    body: (result: Old, self) => ({ data: data.toNew(result), links: { self }, meta: valuesOf(result as object, known) }),
+    body: (result: Old, self) => ({
+      data: data.toNew(result),
+      links: { self },
+      meta: valuesOf(result as object, known),
+    }),
     nameNew: field => data.nameNew(field),
   };
 }

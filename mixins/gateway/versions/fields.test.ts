@@ -55,13 +55,27 @@ describe("fields", () => {
     expect(nameOf(fieldsOf("price", Book))).not.toBe(nameOf(fieldsOf("price.amount", Book)));
   });
 
-  test.each(["colour", "price.colour", "title.x", "price.", ".price", "", "title,", "__proto__", "lines.0", "toString"])(
-    "an unknown field is refused by name: %j",
-    name => expect(refusal(name)).toContain("is no field of the answer"),
-  );
+  test.each([
+    "colour",
+    "price.colour",
+    "title.x",
+    "price.",
+    ".price",
+    "",
+    "title,",
+    "__proto__",
+    "lines.0",
+    "toString",
+  ])("an unknown field is refused by name: %j", name => expect(refusal(name)).toContain("is no field of the answer"));
 
   test("too many, too deep and too long ones are refused", () => {
-    expect(refusal(Array(limits.fieldsMax + 1).fill("title").join())).toMatch(/at most 50/);
+    expect(
+      refusal(
+        Array(limits.fieldsMax + 1)
+          .fill("title")
+          .join(),
+      ),
+    ).toMatch(/at most 50/);
     expect(refusal("data.a.b.c.d.e")).toMatch(/more than 5 parts/);
     expect(refusal("x".repeat(500)).length).toBeLessThan(120);
   });

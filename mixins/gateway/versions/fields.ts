@@ -35,7 +35,8 @@ export function fieldsOf(text: string, schema: TSchema | undefined): FieldTree {
 
 function add(tree: Growing, name: string, schema: TSchema | undefined): void {
   const parts = name.split(".", limits.fieldsDepthMax + 1);
-  if (parts.length > limits.fieldsDepthMax) throw refused(`${shown(name)} has more than ${limits.fieldsDepthMax} parts`);
+  if (parts.length > limits.fieldsDepthMax)
+    throw refused(`${shown(name)} has more than ${limits.fieldsDepthMax} parts`);
   let of = schema;
   let at: Growing | true = tree;
   for (const [level, part] of parts.entries()) {

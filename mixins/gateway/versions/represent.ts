@@ -47,7 +47,12 @@ interface Form {
   readonly broker: ServiceBroker;
 }
 
-function formed({ route, req, res }: Exchange, target: ActionTarget, answer: Answer, { type, fields, broker }: Form): Answer {
+function formed(
+  { route, req, res }: Exchange,
+  target: ActionTarget,
+  answer: Answer,
+  { type, fields, broker }: Form,
+): Answer {
   const { list, representation } = target;
   const pages = pagesOf(req, route, answer.result);
   const link = linkHeader(pages);
@@ -56,7 +61,9 @@ function formed({ route, req, res }: Exchange, target: ActionTarget, answer: Ans
   if (representation) body = representation.body(answer.result, answer.headers["Location"] ?? req.originalUrl, pages);
   if (!fields && type === JSON_TYPE) return representation ? { ...answer, body } : answer;
   const key = representation ? "data" : list;
-  if (fields) body = key === undefined ? picked(body, fields) : { ...(body as object), [key]: picked(fieldOf(body, key), fields) };
+  if (fields)
+    body =
+      key === undefined ? picked(body, fields) : { ...(body as object), [key]: picked(fieldOf(body, key), fields) };
   const variant = variantOf(type, fields);
   if (type === JSON_TYPE) return { ...answer, body, variant };
   const rows = fieldOf(body, key!) as Record<string, unknown>[];

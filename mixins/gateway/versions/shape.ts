@@ -145,7 +145,11 @@ export class Shape<Old, New> {
       toOld: value => {
         const { [leaf]: moved, ...rest } = (value[parent] ?? {}) as Entity;
         const isMade = before === undefined && Object.keys(rest).length === 0;
-        const others = isMade ? without(value, parent) : value[parent] === undefined ? value : { ...value, [parent]: rest };
+        const others = isMade
+          ? without(value, parent)
+          : value[parent] === undefined
+            ? value
+            : { ...value, [parent]: rest };
         return moved === undefined ? others : { ...others, [name]: moved };
       },
       nameNew: field => {
@@ -248,11 +252,17 @@ function without(value: Entity, name: string): Entity {
   return rest;
 }
 
-const isRequired = (schema: TObject, name: string): boolean => (schema.required as string[] | undefined ?? []).includes(name);
+const isRequired = (schema: TObject, name: string): boolean =>
+  ((schema.required as string[] | undefined) ?? []).includes(name);
 
 /** All keywords of an object's schema but its fields: the schema library lists the required ones itself. */
 function optionsOf(schema: TObject): Record<string, unknown> {
-  const { type: _type, required: _required, properties: _properties, ...options } = schema as TObject & {
+  const {
+    type: _type,
+    required: _required,
+    properties: _properties,
+    ...options
+  } = schema as TObject & {
     required?: unknown;
   };
   return options;

@@ -41,7 +41,12 @@ export function withSuccessors(
   successions: Readonly<Record<string, Succession>>,
 ): Route[] {
   const prefix = `${API.slice(0, API.lastIndexOf("/"))}/${version.name}`;
-  const retires = { prefix: API, successor: prefix, deprecatedAt: dayOf(version.deprecates), sunsetAt: dayOf(version.sunset) };
+  const retires = {
+    prefix: API,
+    successor: prefix,
+    deprecatedAt: dayOf(version.deprecates),
+    sunsetAt: dayOf(version.sunset),
+  };
   const lineOf = ({ method, url }: Route): string => `${method} ${url.slice(API.length)}`;
   const unknown = Object.keys(successions).find(line => !routes.some(route => lineOf(route) === line));
   if (unknown !== undefined) throw new Misconfigured(`${version.name}: there is no route "${unknown}" to follow`);
@@ -52,7 +57,12 @@ export function withSuccessors(
   ];
 }
 
-function successor(version: string, prefix: string, older: Route, { summary, query, body, answer, event }: Succession): Route {
+function successor(
+  version: string,
+  prefix: string,
+  older: Route,
+  { summary, query, body, answer, event }: Succession,
+): Route {
   const { method, url, access, limit, priority, path, target } = older;
   const rest = url.slice(API.length);
   const line = `${method} ${rest}`;
@@ -81,8 +91,11 @@ function successor(version: string, prefix: string, older: Route, { summary, que
 /** The fields of one place in the newer version. */
 function formOf(line: string, place: string, fields: TProperties, shape: Shape<any, any> | undefined): TProperties {
   if (!shape) return fields;
-  const [had, expected] = [Object.keys(shape.from.properties), Object.keys(fields)].map(names => names.sort().join(", "));
-  if (had !== expected) throw new Misconfigured(`${line}: the shape of the ${place} is of ${had}, the route has ${expected}`);
+  const [had, expected] = [Object.keys(shape.from.properties), Object.keys(fields)].map(names =>
+    names.sort().join(", "),
+  );
+  if (had !== expected)
+    throw new Misconfigured(`${line}: the shape of the ${place} is of ${had}, the route has ${expected}`);
   return shape.schema.properties as TProperties;
 }
 

@@ -7,7 +7,9 @@ export function inWordsOf(error: unknown, nameNew: (field: string) => string): u
   // A validator of Moleculer has the list of issues as its data, ours within it.
   const issues: unknown = Array.isArray(data) ? data : (data as { errors?: unknown } | undefined)?.errors;
   if (!Array.isArray(issues)) return error;
-  const named = issues.map((issue: Issue) => (typeof issue.field === "string" ? { ...issue, field: nameNew(issue.field) } : issue));
+  const named = issues.map((issue: Issue) =>
+    typeof issue.field === "string" ? { ...issue, field: nameNew(issue.field) } : issue,
+  );
   const changed = Array.isArray(data) ? named : { ...(data as object), errors: named };
   return Object.create(Object.getPrototypeOf(error) as object, {
     ...Object.getOwnPropertyDescriptors(error as object),
