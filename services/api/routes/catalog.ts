@@ -11,6 +11,7 @@ export const catalog = [
     summary: "Search the catalog. A search without `sort` comes by rank, in pages by number only: no `cursor`",
     access: "public",
     query: list.params,
+    list: "rows",
     params: ({ query }) => query,
   }),
   route("GET /products/:id", "catalog.get", {

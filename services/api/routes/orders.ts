@@ -27,6 +27,7 @@ export const orders = [
   route("GET /orders", "order-views.list", {
     summary: "Orders of the user, newest first",
     query: omit(views.actions.list.params, "customer"),
+    list: "rows",
     params: ({ query, user }) => ({ ...query, customer: user.id }),
   }),
   route("GET /orders/:id", "orders.view", {
@@ -37,7 +38,8 @@ export const orders = [
   route("GET /orders/:id/history", "orders.timeline", {
     summary: "The events of an order",
     path: pick(timeline.params, "id"),
-    query: pick(timeline.params, "from"),
+    query: pick(timeline.params, "from", "cursor", "pageSize"),
+    list: "events",
     params: ({ path, query }) => ({ ...query, id: path.id }),
   }),
   route("POST /orders/:id/cancel", "orders.cancel", {
