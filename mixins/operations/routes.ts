@@ -8,11 +8,17 @@ const { sagas, saga, retrySaga, compensateSaga, actor, releaseQuarantine, archiv
 const { resetConsumer, rebuild, deadLetters, retryDeadLetter, retryDeadLetters } = contract.actions;
 
 export const operationsRoutes: readonly Route[] = [
-  route("GET /ops/nodes", "ops.nodes", { summary: "Nodes and their services", access, params: () => ({}) }),
+  route("GET /ops/nodes", "ops.nodes", {
+    summary: "Nodes and their services",
+    access,
+    list: "nodes",
+    params: () => ({}),
+  }),
   route("GET /ops/sagas", "ops.sagas", {
     summary: "Sagas by state, oldest first; the open ones unless a state is given",
     access,
     query: sagas.params,
+    list: "sagas",
     params: ({ query }) => query,
   }),
   route("GET /ops/sagas/:id", "ops.saga", {
@@ -45,6 +51,7 @@ export const operationsRoutes: readonly Route[] = [
   route("GET /ops/quarantine", "ops.quarantined", {
     summary: "Actors whose record cannot be read, with the reason",
     access,
+    list: "quarantined",
     params: () => ({}),
   }),
   route("POST /ops/actors/:type/:id/release", "ops.releaseQuarantine", {
@@ -63,6 +70,7 @@ export const operationsRoutes: readonly Route[] = [
   route("GET /ops/consumers", "ops.consumers", {
     summary: "Readers of other services' logs, with their lag, and those that have stopped",
     access,
+    list: "consumers",
     params: () => ({}),
   }),
   route("POST /ops/consumers/:name/reset", "ops.resetConsumer", {
@@ -75,6 +83,7 @@ export const operationsRoutes: readonly Route[] = [
   route("GET /ops/projections", "ops.projections", {
     summary: "Projections with their lag",
     access,
+    list: "projections",
     params: () => ({}),
   }),
   route("POST /ops/projections/:name/rebuild", "ops.rebuild", {
@@ -87,6 +96,7 @@ export const operationsRoutes: readonly Route[] = [
     summary: "Events that a consumer could not handle",
     access,
     query: deadLetters.params,
+    list: "deadLetters",
     params: ({ query }) => query,
   }),
   route("POST /ops/dead-letters/:id/retry", "ops.retryDeadLetter", {
