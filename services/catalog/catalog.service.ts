@@ -32,6 +32,9 @@ const limits = {
   insertRowsMax: 100,
 };
 const isBlank = (text: string | undefined): boolean => text === undefined || trimmed(text) === "";
+/** A search is sorted by rank unless the caller asks otherwise; without one there is no rank. */
+const sortOf = (sort: string | undefined, q: string | undefined): string =>
+  isBlank(q) && (sort ?? "rank") === "rank" ? "name" : (sort ?? "").replace("price", "price.amount");
 const cachedBy = (...keys: string[]) => ({ keys, ttl: limits.cacheSeconds });
 
 const notFound = (field: string, id: string): Refusal => shopErrors.PRODUCT_NOT_FOUND({ field, id });
@@ -61,8 +64,7 @@ export default defineService(contract, {
         const [{ rows, nextCursor }, total] = await Promise.all([
           this.adapter.page({
             ...asked,
-            // A search is sorted by rank unless the caller asks otherwise.
-            sort: (sort ?? (isBlank(q) ? "name" : "")).replace("price", "price.amount"),
+            sort: sortOf(sort, q),
             limit: pageSize,
             offset: (page - 1) * pageSize,
             cursor,

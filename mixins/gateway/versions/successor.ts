@@ -26,6 +26,8 @@ export interface Succession {
   readonly query?: Shape<any, any>;
   readonly body?: Shape<any, any>;
   readonly answer?: Representation;
+  /** Params of the action, where another default holds: `asked => ({ sort: "rank", ...asked })`. */
+  readonly params?: (asked: any) => object;
   /** Of the data of one event, for an event stream. */
   readonly event?: Shape<any, any>;
 }
@@ -57,12 +59,8 @@ export function withSuccessors(
   ];
 }
 
-function successor(
-  version: string,
-  prefix: string,
-  older: Route,
-  { summary, query, body, answer, event }: Succession,
-): Route {
+function successor(version: string, prefix: string, older: Route, succession: Succession): Route {
+  const { summary, query, body, answer, event } = succession;
   const { method, url, access, limit, priority, path, target } = older;
   const rest = url.slice(API.length);
   const line = `${method} ${rest}`;
@@ -84,7 +82,8 @@ function successor(
       };
     },
     ...namesOf(body, query, answer),
-    target: "stream" in target ? { stream: newerStream(target.stream, event) } : newerAction(target, prefix, answer),
+    target:
+      "stream" in target ? { stream: newerStream(target.stream, event) } : newerAction(target, prefix, succession),
   };
 }
 
@@ -99,11 +98,12 @@ function formOf(line: string, place: string, fields: TProperties, shape: Shape<a
   return shape.schema.properties as TProperties;
 }
 
-function newerAction(target: ActionTarget, prefix: string, answer: Representation | undefined): ActionTarget {
+function newerAction(target: ActionTarget, prefix: string, { answer, params }: Succession): ActionTarget {
   const { location, contentLocation } = target;
   const moved = (to: string): string => (to.startsWith(`${API}/`) ? prefix + to.slice(API.length) : to);
   return {
     ...target,
+    ...(params && { params: request => params(target.params(request)) }),
     location: location && (result => moved(location(result))),
     contentLocation: contentLocation === undefined ? undefined : moved(contentLocation),
     representation: answer,

@@ -8,7 +8,8 @@ const moment = Type.String({ maxLength: 40 });
 
 export const catalog = [
   route("GET /products", "catalog.list", {
-    summary: "Search the catalog. A search without `sort` comes by rank, in pages by number only: no `cursor`",
+    summary:
+      "Search the catalog. A search without `sort` comes by rank, in pages by number only; with `sort=rank` by `cursor`",
     access: "public",
     query: list.params,
     list: "rows",

@@ -20,6 +20,8 @@ export const products: Readonly<Record<string, Succession>> = {
   "GET /products": {
     summary: "Search the catalog. A search without `sort` comes by rank",
     query: search,
+    // Version 1 keeps its order of a search, which has no cursor.
+    params: asked => ({ sort: "rank", ...asked }),
     answer: page(list.returns, "rows", product),
   },
   "GET /products/:id": { answer: one(product) },
