@@ -18,6 +18,7 @@ import { contract } from "./contract.ts";
 import { catalogErrors } from "./errors.ts";
 import { products as migration } from "./migrations/001-products.ts";
 import { productSearch } from "./migrations/002-product-search.ts";
+import { productOrder } from "./migrations/003-product-order.ts";
 import { products, type NewProduct, type Product } from "./product.ts";
 
 const limits = {
@@ -51,7 +52,7 @@ async function assertNoStock(ctx: Context, sku: string): Promise<void> {
 }
 
 export default defineService(contract, {
-  mixins: [Crud<Product>({ ...products, migrations: [migration, productSearch] })],
+  mixins: [Crud<Product>({ ...products, migrations: [migration, productSearch, productOrder] })],
 
   actions: {
     list: {
