@@ -58,7 +58,7 @@ test("has the columns of the fields that are asked for", () => {
 });
 
 test("the file has the name of the resource, and no other text of a client", () => {
-  expect(fileNameOf("/api/v2/orders")).toBe("orders.csv");
+  expect(fileNameOf("/api/v2/loans")).toBe("loans.csv");
   expect(fileNameOf("/api/v1/ops/dead-letters")).toBe("dead-letters.csv");
-  expect(fileNameOf("/api/v1/orders/%22;x=/history")).toBe("history.csv");
+  expect(fileNameOf("/api/v1/loans/%22;x=/history")).toBe("history.csv");
 });

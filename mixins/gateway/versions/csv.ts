@@ -24,7 +24,7 @@ export function csvOf(rows: readonly Row[], schema: TSchema | undefined, tree: F
   return stringify([names, ...records], { record_delimiter: "windows", quoted_match: /[\r\n]/ });
 }
 
-/** A name for the file, from the path: `orders.csv`. */
+/** A name for the file, from the path: `loans.csv`. */
 export function fileNameOf(path: string): string {
   const parts = path.split("/").filter(part => /^[a-z][a-z-]{0,40}$/.test(part));
   return `${parts.at(-1) ?? "list"}.csv`;
@@ -77,7 +77,8 @@ function valueAt(row: Row, column: Column): unknown {
 function cellOf(value: unknown): string {
   if (value === undefined || value === null) return "";
   if (typeof value === "string") return plain(value);
-  return typeof value === "object" ? plain(JSON.stringify(value)) : String(value);
+  const text = JSON.stringify(value);
+  return typeof value === "object" ? plain(text) : text;
 }
 
 /**

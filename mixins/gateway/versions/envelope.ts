@@ -41,9 +41,9 @@ export function one<Old, New>(
  * A page of a list: `{ data: [], links: { self, first, next }, meta }`. `list` is the schema of the action's answer, whose
  * field `rows` has the rows.
  */
-export function page<Old, New, K extends string>(
+export function page<Old, New>(
   list: TObject,
-  rows: K,
+  rows: string,
   row: Shape<Old, New>,
   { meta = ["total", "pageSize"] }: { meta?: readonly string[] } = {},
 ): Representation {
@@ -52,8 +52,8 @@ export function page<Old, New, K extends string>(
   const link = Type.Optional(Type.String());
   return {
     returns: enveloped(Type.Array(row.schema), known, { self: Type.String(), first: link, next: link }),
-    body: (result: Record<K, readonly Old[]>, self, pages) => ({
-      data: result[rows].map(item => row.toNew(item)),
+    body: (result: Record<string, readonly Old[]>, self, pages) => ({
+      data: result[rows]!.map(item => row.toNew(item)),
       links: { self, ...pages },
       meta: valuesOf(result, known),
     }),
@@ -67,7 +67,7 @@ const enveloped = (data: TSchema, meta: TProperties, links: TProperties): TObjec
 function fieldsNamed({ properties }: TObject, names: readonly string[]): TProperties {
   const missing = names.find(name => !Object.hasOwn(properties, name));
   if (missing !== undefined) throw new Misconfigured(`an answer has no field ${missing} for its meta`);
-  return Object.fromEntries(names.map(name => [name, (properties as TProperties)[name]!]));
+  return Object.fromEntries(names.map(name => [name, properties[name]!]));
 }
 
 const valuesOf = (from: object, names: TProperties): Record<string, unknown> =>

@@ -8,7 +8,7 @@ const Book = Type.Object({
   id: Type.String(),
   title: Type.String(),
   price: Price,
-  lines: Type.Array(Type.Object({ sku: Type.String(), price: Price })),
+  lines: Type.Array(Type.Object({ isbn: Type.String(), price: Price })),
   cover: Type.Optional(Type.Union([Price, Type.Null()])),
   data: Type.Unknown(),
 });
@@ -17,8 +17,8 @@ const book = {
   title: "A",
   price: { amount: 1, currency: "EUR" },
   lines: [
-    { sku: "a", price: { amount: 2, currency: "EUR" } },
-    { sku: "b", price: { amount: 3, currency: "EUR" } },
+    { isbn: "a", price: { amount: 2, currency: "EUR" } },
+    { isbn: "b", price: { amount: 3, currency: "EUR" } },
   ],
   cover: null,
   data: { any: { thing: 1, other: 2 } },

@@ -106,7 +106,7 @@ export class Shape<Old, New> {
     });
   }
 
-  /** Always with a field that the older form leaves out when it has this value: no refunds are an empty list. */
+  /** Always with a field that the older form leaves out when it has this value: no reminders are an empty list. */
   default<K extends keyof New & string>(
     name: K,
     value: NonNullable<New[K]>,
@@ -120,7 +120,7 @@ export class Shape<Old, New> {
     });
   }
 
-  /** A field within an object of the new form: `move("trackingId", "shipment.trackingId")`. */
+  /** A field within an object of the new form: `move("note", "remarks.note")`. */
   move<K extends keyof New & string, const P extends `${string}.${string}`>(
     name: K,
     to: P,
@@ -128,7 +128,7 @@ export class Shape<Old, New> {
     this.#assertField(name);
     const [parent, leaf, ...deeper] = to.split(".") as [string, string, ...string[]];
     if (deeper.length > 0) throw new Misconfigured(`move: ${to} is more than one level deep`);
-    const before = (this.schema.properties as TProperties)[parent] as TObject | undefined;
+    const before = this.schema.properties[parent] as TObject | undefined;
     if (before && (parent === name || before.properties === undefined || Object.hasOwn(before.properties, leaf)))
       throw taken(to);
     return this.#with({
@@ -170,14 +170,14 @@ export class Shape<Old, New> {
   }
 
   /** Other names for the values of an enumeration; a value without one stays: `{ title: "name", "-title": "-name" }`. */
-  values<K extends keyof New & string, const M extends Readonly<Record<string, string>>>(
+  values<K extends keyof New & string>(
     name: K & (New[K] extends Text ? unknown : never),
-    names: M,
+    names: Readonly<Record<string, string>>,
   ): Shape<Old, With<New, K, string>> {
     this.#assertField(name);
     const toNew = new Map(Object.entries(names));
     const toOld = new Map([...toNew].map(([old, value]) => [value, old]));
-    const given = ((this.schema.properties as TProperties)[name] as TSchema & { enum?: readonly string[] }).enum;
+    const given = (this.schema.properties[name] as TSchema & { enum?: readonly string[] }).enum;
     const unknown = [...toNew.keys()].find(value => !given?.includes(value));
     if (unknown !== undefined || toOld.size !== toNew.size)
       throw new Misconfigured(`values: ${name} is no list of values, or has no value ${unknown}`);
@@ -222,7 +222,7 @@ export class Shape<Old, New> {
   }
 
   #with(change: Change): Shape<Old, any> {
-    const properties = change.properties(this.schema.properties as TProperties);
+    const properties = change.properties(this.schema.properties);
     return new Shape(this.from, Type.Object(properties, optionsOf(this.schema)), [...this.#changes, change]);
   }
   #names(): string[] {

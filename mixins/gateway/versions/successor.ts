@@ -95,7 +95,7 @@ function formOf(line: string, place: string, fields: TProperties, shape: Shape<a
   );
   if (had !== expected)
     throw new Misconfigured(`${line}: the shape of the ${place} is of ${had}, the route has ${expected}`);
-  return shape.schema.properties as TProperties;
+  return shape.schema.properties;
 }
 
 function newerAction(target: ActionTarget, prefix: string, { answer, params }: Succession): ActionTarget {
