@@ -131,6 +131,8 @@ test("pages by cursor neither repeat nor skip while SKUs come in, before and beh
   for (const [params, field] of [
     [{ cursor }, "cursor"],
     [{ cursor: Buffer.from('["sku",7]').toString("base64url") }, "cursor"],
+    [{ cursor: Buffer.from('["sku","\\u0000"]').toString("base64url") }, "cursor"],
+    [{ cursor: Buffer.from('["sku","\\ud800"]').toString("base64url") }, "cursor"],
     [{ cursor, page: 2 }, "page"],
   ] as const)
     await expect(shop.call("inventory.list", params)).rejects.toMatchObject({

@@ -64,6 +64,8 @@ export default defineService(contract, {
 const limits = {
   /** Events in one answer. An order takes six steps: this is a bound, and a page only for a client that wants less. */
   timelineEvents: 100,
+  /** Version in a cursor: no order takes so many steps, and a database keeps versions in four bytes. */
+  versionMax: 1_000_000_000,
 } as const;
 
 /** A place in the history of one order is none in another's. */
@@ -74,7 +76,7 @@ function firstVersion({ id, from, cursor }: ParamsOf<"orders.timeline">): number
   if (from !== undefined)
     throw callErrors.VALIDATION_ERROR({ field: "from", message: "is given beside cursor: send one" });
   const [version] = readCursor(cursor, orderOf(id), 1);
-  if (!Number.isSafeInteger(version) || Number(version) < 1) throw badCursor();
+  if (!Number.isSafeInteger(version) || Number(version) < 1 || Number(version) > limits.versionMax) throw badCursor();
   return Number(version);
 }
 
