@@ -48,6 +48,8 @@ export interface Request<P = unknown, Q = unknown, B = unknown> {
   readonly key: string | undefined;
   /** `?fields=` of a read, as the client wrote it. */
   readonly fields?: string | undefined;
+  /** The query by the names of a newer version; `query` has those of the action. */
+  readonly asked?: unknown;
 }
 
 interface Places<P extends TProperties, Q extends TProperties, B extends TProperties> {
@@ -110,7 +112,7 @@ export interface Route {
     body: unknown;
     /** Whether `null` is a value: a merge patch (RFC 7396) removes by it. Otherwise a null field counts as absent. */
     keepsNull?: boolean;
-  }) => Pick<Request, "path" | "query" | "body" | "fields">;
+  }) => Pick<Request, "path" | "query" | "body" | "fields" | "asked">;
   /** Version of the API: `v2`; none for the first. */
   readonly version?: string;
   /** Of a route with a successor: since when, until when (milliseconds since the epoch) and where. */

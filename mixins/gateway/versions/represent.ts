@@ -12,7 +12,7 @@ import type { ActionTarget } from "../route/route.ts";
 import { preferred } from "./accept.ts";
 import { CSV, CSV_TYPE, csvOf, fileNameOf } from "./csv.ts";
 import { fieldsOf, nameOf, picked, propertiesOf, type FieldTree } from "./fields.ts";
-import { linkHeader, pagesOf } from "./links.ts";
+import { linkHeader, pagesOf, selfOf } from "./links.ts";
 import { inWordsOf } from "./words.ts";
 
 const JSON_TYPE = "application/json";
@@ -48,17 +48,18 @@ interface Form {
 }
 
 function formed(
-  { route, req, res }: Exchange,
+  { route, req, res, request }: Exchange,
   target: ActionTarget,
   answer: Answer,
   { type, fields, broker }: Form,
 ): Answer {
   const { list, representation } = target;
-  const pages = pagesOf(req, route, answer.result);
+  const pages = pagesOf(route, request, answer.result);
   const link = linkHeader(pages);
   if (link !== undefined) res.appendHeader("Link", link);
   let { body } = answer;
-  if (representation) body = representation.body(answer.result, answer.headers["Location"] ?? req.originalUrl, pages);
+  if (representation)
+    body = representation.body(answer.result, answer.headers["Location"] ?? selfOf(route, request), pages);
   if (!fields && type === JSON_TYPE) return representation ? { ...answer, body } : answer;
   const key = representation ? "data" : list;
   if (fields)

@@ -28,7 +28,7 @@ test("a successor has the URL of its version, and all else of its predecessor", 
   expect(newer!.retires).toBeUndefined();
   const bookId = "0190a0a0-0000-7000-8000-000000000000";
   const request = newer!.read({ path: { bookId }, search: "", body: { length: 3 } });
-  expect(request).toEqual({ path: { bookId }, query: {}, body: { days: 3 } });
+  expect(request).toEqual({ path: { bookId }, asked: {}, query: {}, body: { days: 3 } });
   expect(newer!.target).toMatchObject({ action: "shelves.put", contentLocation: "/api/v2/shelf" });
   const { params } = newer!.target as { params: (request: object) => object };
   expect(params(request)).toEqual({ bookId, days: 3, kept: true });

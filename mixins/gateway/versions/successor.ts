@@ -77,6 +77,7 @@ function successor(version: string, prefix: string, older: Route, succession: Su
       const { query: asked, body: sent, ...places } = newer.read(raw);
       return {
         ...places,
+        asked,
         query: query ? query.toOld(asked) : asked,
         body: body ? body.toOld(sent) : sent,
       };
