@@ -118,6 +118,7 @@ export function accountRoutes(contract: AccountsContract): Route[] {
       summary: "People, newest first; the one with an e-mail address, or those with a role",
       access: "admin",
       query: list.params,
+      list: "rows",
       params: ({ query }) => query,
     }),
     route("GET /users/:id", "accounts.get", {

@@ -22,10 +22,15 @@ export const cursorOf = (order: string, values: readonly unknown[]): string =>
 export function readCursor(cursor: string, order: string, length: number): CursorValue[] {
   const [of, ...values] = parsed(cursor);
   const isOurs = of === order && values.length === length;
-  if (isOurs && values.every(value => ["string", "number", "boolean"].includes(typeof value)))
-    return values as CursorValue[];
+  if (isOurs && values.every(isValue)) return values as CursorValue[];
   throw badCursor();
 }
+
+/** No row holds half of a character or a NUL: Postgres would fail to compare with them. */
+const isValue = (value: unknown): boolean =>
+  typeof value === "string"
+    ? value.isWellFormed() && !value.includes("\0")
+    : typeof value === "number" || typeof value === "boolean";
 
 export const badCursor = (): Refusal =>
   callErrors.VALIDATION_ERROR({ field: "cursor", message: "is not one of this list in this order" });

@@ -111,6 +111,19 @@ export function sortKeys(columns: Columns, idField: string, sort: unknown, index
   });
 }
 
+/** The sort by which a search comes in pages by cursor: how well a row fits, which no other row changes. */
+export const BY_RANK = "rank";
+/** The weight that a search has found. */
+export const RANK: SortKey = {
+  name: BY_RANK,
+  path: [],
+  column: "found_weight",
+  kind: "integer",
+  optional: false,
+  descending: true,
+  folded: true,
+};
+
 export function applySort(builder: Knex.QueryBuilder, keys: readonly SortKey[]): void {
   for (const { column, optional, descending } of keys) {
     // Absent values come first. By default Postgres puts them last. Raw, since with the

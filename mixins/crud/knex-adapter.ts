@@ -6,18 +6,21 @@ import { newId } from "../kernel/index.ts";
 import { Columns, invalid, type Entity, type Fields, type Row } from "./columns.ts";
 import {
   applyAfter,
+  BY_RANK,
   applyPage,
   applyQuery,
   applySearch,
   applySort,
   limits,
   list,
+  RANK,
   searchText,
   sortKeys,
   type Filters,
   type SortKey,
 } from "./filters.ts";
 import { SearchIndex, type Searched } from "./search/search.ts";
+import { wordsOf } from "./search/word-index.ts";
 
 export interface Table {
   readonly table: string;
@@ -80,12 +83,16 @@ export class KnexAdapter<E extends object = any> {
 
   /**
    * A page of the rows of `find`, and the cursor of the next page if there is one. `cursor` begins after the page that
-   * it came with, whatever was added or removed since. Fields that may be absent cannot be sorted by here. A search by
-   * rank has no cursors: the rank of a row changes with every other row.
+   * it came with, whatever was added or removed since. Fields that may be absent cannot be sorted by here. A search
+   * without a sort has no cursors: on SQLite the rank of a row changes with every other row. With the sort `rank` it comes
+   * by the part of the rank that does not.
    */
   async page(filters: Filters & { readonly cursor?: string | undefined }): Promise<Page<E>> {
-    const keys = this.sortKeys(filters);
-    const order = keys.map(({ name, descending }) => (descending ? `-${name}` : name)).join();
+    const isByRank = filters.sort === BY_RANK && this.index !== undefined;
+    const keys = isByRank ? this.rankKeys(filters) : this.sortKeys(filters);
+    const names = keys.map(({ name, descending }) => (descending ? `-${name}` : name)).join();
+    // A rank is about the words that were searched for.
+    const order = isByRank ? `${names} ${wordsOf(searchText(filters) ?? "").join(" ")}` : names;
     for (const { name, optional, folded } of keys)
       if (optional && !folded) throw invalid(`sort.${name}`, "cannot be paged by");
     const isRanked = this.isRanked(filters);
@@ -259,6 +266,11 @@ export class KnexAdapter<E extends object = any> {
 
   private sortKeys({ sort }: Filters): SortKey[] {
     return sortKeys(this.columns, this.idField, sort, this.index);
+  }
+
+  private rankKeys(filters: Filters): SortKey[] {
+    if (searchText(filters) === undefined) throw invalid("sort", "by rank goes with a search only");
+    return [RANK, ...this.sortKeys({ sort: this.index!.first })];
   }
 
   /** Completes the index in the transaction that has written these rows. */

@@ -29,7 +29,18 @@ export type Upkeep =
 
 type Reads = Pick<
   EventStore,
-  "load" | "readStream" | "findCommand" | "readAll" | "head" | "streams" | "dueTimers" | "sagas" | "quarantined" | "now"
+  | "load"
+  | "readStream"
+  | "findCommand"
+  | "readAll"
+  | "head"
+  | "streams"
+  | "streamsByName"
+  | "streamCount"
+  | "dueTimers"
+  | "sagas"
+  | "quarantined"
+  | "now"
 >;
 
 export interface HeldBucket {

@@ -341,6 +341,22 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         expect(await store.streams(all.at(-3), 1)).toEqual([{ stream: a, version: 1, archived: false }]);
       });
 
+      test("streams are listed by name too, from any name on, and counted", async () => {
+        const before = await store.streamCount();
+        const base = newStream();
+        const [b, refused, a] = [`${base}.b`, `${base}.a-`, `${base}.A`];
+        for (const stream of [b, a]) await append(stream, 0);
+        await append(refused, 0, { events: [], answer: "{}" });
+        const named = async (after: string | undefined, limit: number) =>
+          (await store.streamsByName(after, limit)).map(({ stream }) => stream);
+        expect((await named(base, 2)).slice(0, 2)).toEqual([a, b]);
+        expect(await named(`${base}.B`, 1)).toEqual([b]);
+        expect(await store.streamsByName(a, 1)).toEqual([{ stream: b, version: 1, archived: false }]);
+        const all = await named(undefined, 10_000);
+        expect(all).toEqual(all.toSorted());
+        expect([all.length, await store.streamCount()]).toEqual([before + 2, before + 2]);
+      });
+
       test("P4 the log gives every event once and each stream in order, while writers append", async () => {
         let { cursor } = await store.head("");
         const writers = Array.from({ length: 8 }, async () => {

@@ -183,6 +183,16 @@ export interface EventStore {
     limit: number,
   ): Promise<readonly { stream: string; version: number; archived: boolean }[]>;
   /**
+   * The same streams in the order of their names, byte by byte, after `after`, which need not exist. A later page costs
+   * what the first costs.
+   */
+  streamsByName(
+    after: string | undefined,
+    limit: number,
+  ): Promise<readonly { stream: string; version: number; archived: boolean }[]>;
+  /** How many streams have events: a scan of their names. */
+  streamCount(): Promise<number>;
+  /**
    * Moves the events of a stream that is still at `version` to the cold part, and drops its snapshot. They are read as
    * before, from there. Its command ids stay where they are; appends are conflicts from then on, repetitions duplicates.
    */

@@ -223,6 +223,20 @@ class ShardedStore implements EventStore {
     return found;
   }
 
+  /** Each shard has its share of the names. */
+  async streamsByName(after: string | undefined, limit: number): ReturnType<EventStore["streamsByName"]> {
+    const all = await Promise.all(this.#shards.map(({ store }) => store.streamsByName(after, limit)));
+    return all
+      .flat()
+      .sort((a, b) => compare(a.stream, b.stream))
+      .slice(0, limit);
+  }
+
+  async streamCount(): Promise<number> {
+    const counts = await Promise.all(this.#shards.map(({ store }) => store.streamCount()));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
   async dueTimers(limit: number): ReturnType<EventStore["dueTimers"]> {
     const all = await Promise.all(this.#shards.map(({ store }) => store.dueTimers(limit)));
     const due = all.flatMap(timers => timers.due).sort((a, b) => compare(a.dueAt, b.dueAt));

@@ -34,6 +34,8 @@ export function storeOn(dialect: Dialect, observe: CommitObserver = () => {}): E
     },
     saveSnapshot: (stream, snapshot) => commits.write({ kind: "snapshot", stream, snapshot }),
     streams: (after, limit) => dialect.streams(after, limit),
+    streamsByName: (after, limit) => dialect.streamsByName(after, limit),
+    streamCount: () => dialect.streamCount(),
     archive: (stream, version) => commits.write({ kind: "archive", stream, version }),
     dueTimers: limit => dialect.dueTimers(limit),
     deleteTimer: ({ stream, id, dueAt }) => commits.write({ kind: "delete-timer", stream, id, dueAt }),

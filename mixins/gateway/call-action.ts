@@ -4,7 +4,6 @@ import type { ServerResponse } from "node:http";
 import type { Context } from "moleculer";
 import { clientCommandId, COMMAND_ID, isRefusal, REPLAYED } from "../kernel/index.ts";
 import type { Answer, Step } from "./exchange.ts";
-import { pathOf } from "./http/request-guard.ts";
 import { inClientsWords } from "./idempotency/key.ts";
 import type { ActionTarget, Request } from "./route/route.ts";
 
@@ -13,17 +12,16 @@ export const callAction =
   async ({ route, req, res, request }) => {
     const target = route.target as ActionTarget;
     const result = await call(req.$ctx, res, target, request);
-    return answerOf(target, pathOf(req), request, result);
+    return answerOf(target, result);
   };
 
-/** The answer over HTTP to a request of this path, of what the action has answered. */
-export function answerOf(target: ActionTarget, path: string, request: Request, result: unknown): Answer {
+/** The answer over HTTP, of what the action has answered. */
+export function answerOf(target: ActionTarget, result: unknown): Answer {
   const { status, location, cacheControl, contentLocation } = target;
   const headers = {
     ...(location && { Location: location(result) }),
     ...(cacheControl && { "Cache-Control": cacheControl }),
     ...(contentLocation && { "Content-Location": contentLocation }),
-    ...linkToNext(path, request, result),
   };
   return { status, headers, body: status === 204 ? undefined : (result ?? null), result };
 }
@@ -46,15 +44,4 @@ async function call(
     if (isReplay() && isRefusal(error)) res.setHeader("Idempotency-Replayed", "true");
     throw inClientsWords(error, isReplay());
   }
-}
-
-/** RFC 8288: the URL of the next page, with every other field of this request's query. */
-function linkToNext(path: string, { query }: Request, result: unknown): { Link?: string } {
-  const { nextCursor } = (result ?? {}) as { nextCursor?: unknown };
-  if (typeof nextCursor !== "string") return {};
-  const { page: _page, ...asked } = query as Record<string, string | number>;
-  const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(asked)) search.set(name, String(value));
-  search.set("cursor", nextCursor);
-  return { Link: `<${path}?${search.toString()}>; rel="next"` };
 }

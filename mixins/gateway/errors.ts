@@ -72,6 +72,13 @@ export const gatewayErrors = defineErrors({
     todo: "send no key `__proto__`, `constructor` or `prototype`",
   },
 
+  // ---- the answer
+  NOT_ACCEPTABLE: {
+    status: 406,
+    says: "the answer does not come in a type that `Accept` names, but as {types}",
+    todo: "accept `application/json`; lists come as `text/csv` too",
+  },
+
   // ---- the caller
   UNAUTHENTICATED: {
     status: 401,

@@ -44,7 +44,7 @@ export interface Exchange {
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** A JSON value; `undefined` sends no body. */
+  /** A JSON value, or a text with a `Content-Type` of its own; `undefined` sends no body. */
   readonly body: unknown;
   /** The action's answer, before a step changed it. */
   readonly result: unknown;

@@ -134,10 +134,14 @@ describe("an answer", () => {
 
   test("a list links to its next page, with the other fields of its query", async () => {
     fails.set("books.list", { rows: [], total: 3, page: 1, pageSize: 1, nextCursor: "abc" });
+    const successor = '</api/v2/books>; rel="successor-version"';
     const { headers } = await gateway.http("GET", "/api/v1/books?page=1&pageSize=1&q=a%26b&utm_source=x");
-    expect(headers.get("link")).toBe('</api/v1/books?pageSize=1&q=a%26b&cursor=abc>; rel="next"');
+    expect(headers.get("link")).toBe(`${successor}, </api/v1/books?pageSize=1&q=a%26b&cursor=abc>; rel="next"`);
     fails.set("books.list", { rows: [], total: 0, pageSize: 1 });
-    expect((await gateway.http("GET", "/api/v1/books?cursor=abc")).headers.get("link")).toBeNull();
+    const last = await gateway.http("GET", "/api/v1/books?pageSize=1&cursor=abc");
+    expect(last.headers.get("link")).toBe(`${successor}, </api/v1/books?pageSize=1>; rel="first"`);
+    expect((await gateway.http("GET", "/api/v1/books")).headers.get("link")).toBe(successor);
+    await gateway.http("GET", "/api/v1/books?cursor=abc");
     expect(gateway.reached.at(-1)!.params).toEqual({ cursor: "abc" });
     expect((await gateway.http("GET", "/api/v1/loans?cursor=%00", { token: ann.token })).status).toBe(422);
   });

@@ -17,3 +17,6 @@ export {
   type Route,
   type StreamedEvent,
 } from "./route/route.ts";
+export { one, page, type Representation } from "./versions/envelope.ts";
+export { shape, Shape } from "./versions/shape.ts";
+export { withSuccessors, type Succession, type Version } from "./versions/successor.ts";

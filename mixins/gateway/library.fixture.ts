@@ -1,11 +1,23 @@
 // The domain of the gateway's own tests: a library with books, a shelf for each reader, loans as actors, and log-in. It is as
 // large as the mechanism needs: every kind of access, route and answer occurs once.
-import Type from "typebox";
+import Type, { type TSchema } from "typebox";
 import type { ServiceSchema } from "moleculer";
 import { ActorId, Conditions, Cursor, defineContract, EntityId, ReadToken, strictObject } from "../contract/index.ts";
 import { defineErrors, idFrom, newId, Refusal } from "../kernel/index.ts";
 import { startGateway, type Handlers, type RunningGateway } from "./gateway.fixture.ts";
-import { API, eventStream, route, type Access, type Request, type Route, type StreamedEvent } from "./index.ts";
+import {
+  API,
+  eventStream,
+  one,
+  page as pageOf,
+  route,
+  shape,
+  withSuccessors,
+  type Access,
+  type Request,
+  type Route,
+  type StreamedEvent,
+} from "./index.ts";
 import { Gateway } from "./mixin.ts";
 
 /** Untyped, so that the compiler does not offer the contracts of a fixture to every service. */
@@ -36,6 +48,21 @@ const list = {
 const title = Type.String({ minLength: 1, maxLength: 200 });
 const moment = Type.String({ maxLength: 40 });
 const bookFields = { isbn: ActorId, title, about: Type.String({ maxLength: 5_000 }) };
+const Book = Type.Object({
+  id: Type.String(),
+  ...bookFields,
+  cover: Type.Optional(Type.String()),
+  createdAt: Type.String(),
+  updatedAt: Type.String(),
+});
+const listOf = <S extends TSchema>(row: S) =>
+  Type.Object({
+    rows: Type.Array(row),
+    total: Type.Integer(),
+    page: Type.Optional(Type.Integer()),
+    pageSize: Type.Integer(),
+    nextCursor: Type.Optional(Type.String()),
+  });
 const changes = {
   isbn: Type.Optional(ActorId),
   title: Type.Optional(title),
@@ -50,6 +77,15 @@ const opened = {
   fromShelf: Type.Optional(Type.Boolean()),
   desk: strictObject({ name: Type.String({ maxLength: 200 }), note: Type.Optional(Type.String({ maxLength: 200 })) }),
 };
+const Loan = Type.Object({
+  id: Type.String(),
+  version: Type.Integer(),
+  status: Type.String(),
+  reader: Type.Optional(Type.String()),
+  lines: Type.Optional(Type.Array(Line)),
+  desk: Type.Optional(Type.Object({ name: Type.String(), note: Type.Optional(Type.String()) })),
+  note: Type.Optional(Type.String()),
+});
 const closed = { reason: Type.Optional(Type.String({ maxLength: 500 })) };
 const email = Type.String({ maxLength: 254, format: "email" });
 const password = Type.String({ minLength: 1, maxLength: 512 });
@@ -71,10 +107,10 @@ const accounts = defineContract({
 const books = defineContract({
   service: "books",
   actions: {
-    list: { params: list, returns: Any },
-    get: { params: { id }, returns: Any },
-    create: { params: bookFields, returns: Any },
-    update: { params: { id, ...changes, if: Type.Optional(Conditions) }, returns: Any },
+    list: { params: list, returns: listOf(Book) },
+    get: { params: { id }, returns: Book },
+    create: { params: bookFields, returns: Book },
+    update: { params: { id, ...changes, if: Type.Optional(Conditions) }, returns: Book },
     remove: { params: { id, if: Type.Optional(Conditions) }, returns: Any },
     copies: { params: { isbn: ActorId }, returns: Any },
   },
@@ -94,8 +130,8 @@ const loans = defineContract({
   service: "loans",
   commands: { open: { reader: Type.String(), ...opened }, close: { reader: Type.Optional(Type.String()), ...closed } },
   actions: {
-    list: { params: { reader: Type.String(), after: Type.Optional(ReadToken), ...page }, returns: Any },
-    view: { params: { id: ActorId }, returns: Any },
+    list: { params: { reader: Type.String(), after: Type.Optional(ReadToken), ...page }, returns: listOf(Loan) },
+    view: { params: { id: ActorId }, returns: Loan },
     timeline: { params: { id: ActorId, from: Type.Optional(Type.Integer({ minimum: 1 })) }, returns: Any },
     notify: { params: { body: Type.String(), signature: Type.String() }, returns: Any },
     report: { params: { id: ActorId }, returns: Any },
@@ -118,7 +154,7 @@ const loans = defineContract({
 });
 
 const path = { id: EntityId };
-export const routes: readonly Route[] = [
+const first: readonly Route[] = [
   looseRoute("POST /auth/register", "accounts.register", {
     summary: "Open an account",
     access: "public",
@@ -166,6 +202,7 @@ export const routes: readonly Route[] = [
     summary: "Search the books",
     access: "public",
     query: list,
+    list: "rows",
     params: ({ query }) => query,
   }),
   looseRoute("GET /books/:id", "books.get", {
@@ -233,6 +270,7 @@ export const routes: readonly Route[] = [
   looseRoute("GET /loans", "loans.list", {
     summary: "The user's loans",
     query: { ...page, after: Type.Optional(ReadToken) },
+    list: "rows",
     params: ({ query, user }) => ({ ...query, reader: user.id }),
   }),
   looseRoute("GET /loans/:id", "loans.view", { summary: "One loan", path, params: ({ path }) => path }),
@@ -269,6 +307,44 @@ export const routes: readonly Route[] = [
     params: ({ path }) => path,
   }),
 ];
+
+// Version 2 of books and loans: other names, an envelope, and pages by cursor only.
+export const bookV2 = shape(Book).rename({ about: "blurb", createdAt: "created", updatedAt: "updated" });
+export const lineV2 = shape(Line).rename({ bookId: "book" });
+export const loanV2 = shape(Loan)
+  .drop("version")
+  .each("lines", lineV2)
+  .default("lines", [])
+  .rename({ status: "state", lines: "items" })
+  .move("note", "remarks.note");
+const openedV2 = shape(strictObject(opened)).each("lines", lineV2).rename({ lines: "items" });
+const searched = shape(strictObject(list))
+  .drop("page")
+  .rename({ q: "search" })
+  .values("sort", { title: "name", "-title": "-name" });
+const change = shape(strictObject({ status: Type.String(), version: Type.Integer() })).rename({ status: "state" });
+
+export const V2 = { name: "v2", deprecates: "2026-12-01", sunset: "2027-12-01" };
+export const routes: readonly Route[] = withSuccessors(V2, first, {
+  "GET /books": { query: searched, answer: pageOf(listOf(Book), "rows", bookV2) },
+  "GET /books/:id": { answer: one(bookV2) },
+  "POST /books": {
+    body: shape(strictObject(bookFields)).rename({ about: "blurb" }),
+    answer: one(bookV2),
+  },
+  "PATCH /books/:id": {
+    body: shape(strictObject(changes)).rename({ about: "blurb", createdAt: "created", updatedAt: "updated" }),
+    answer: one(bookV2),
+  },
+  "DELETE /books/:id": {},
+  "POST /loans": { body: openedV2, answer: one(loanV2, { meta: ["version"] }) },
+  "GET /loans": {
+    query: shape(strictObject({ ...page, after: Type.Optional(ReadToken) })).drop("page"),
+    answer: pageOf(listOf(Loan), "rows", loanV2),
+  },
+  "GET /loans/:id": { answer: one(loanV2, { meta: ["version"] }) },
+  "GET /loans/:id/stream": { event: change },
+});
 
 /** Browser sessions: a reader's, and that of the staff at the desk. */
 export const SESSIONS = ["reading", "desk"];

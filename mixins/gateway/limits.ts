@@ -214,4 +214,8 @@ export const limits = {
   streamStallMs: 10_000,
   /** Bounds in milliseconds of the delay that a drain gives to clients of streams, so that they do not all return at once. */
   reconnectMs: [500, 5_000],
+
+  /** Names in `?fields=`, and parts of one: the largest answer has 30 fields, three levels deep. */
+  fieldsMax: 50,
+  fieldsDepthMax: 5,
 } as const;

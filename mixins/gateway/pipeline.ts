@@ -18,10 +18,12 @@ import { limitAccount, limitFailures, limitRate } from "./limits/limit-rate.ts";
 import { readRequest } from "./route/read-request.ts";
 import type { Request, Route } from "./route/route.ts";
 import { openStream } from "./sse/open-stream.ts";
+import { announceSuccessor } from "./versions/announce.ts";
 import { represent } from "./versions/represent.ts";
 
 export const pipelineOf = (parts: Parts): readonly Step[] => [
   sendAnswer(parts), //      writes the answer; the response of a cached route is kept for the next request
+  announceSuccessor(), //    a version that has a successor says so on every answer
   setDeadline(parts), //     the time that the client gives is the time of every call behind it
   limitFailures(parts), //   an address that guesses credentials is refused before one is checked
   identify(parts), //        who asks; before a byte of the body is read

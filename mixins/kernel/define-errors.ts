@@ -8,7 +8,8 @@
 import { Bug, Refusal, Unavailable, type Issue, type Outcome } from "./errors.ts";
 
 /** HTTP statuses of refusals. */
-export type RefusalStatus = 400 | 401 | 403 | 404 | 405 | 408 | 409 | 412 | 413 | 414 | 415 | 417 | 422 | 429 | 431;
+export type RefusalStatus =
+  400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 412 | 413 | 414 | 415 | 417 | 422 | 429 | 431;
 
 interface Text {
   /**

@@ -1,6 +1,6 @@
 // The actions of the service `ops`, all of them for administrators only.
 import Type from "typebox";
-import { ActorId, defineContract, TextLines } from "../contract/index.ts";
+import { ActorId, Cursor, defineContract, TextLines } from "../contract/index.ts";
 import { actorErrors } from "../actor/index.ts";
 import { projectionErrors } from "../projection/index.ts";
 import { sagaErrors } from "../saga/index.ts";
@@ -17,6 +17,9 @@ const label = Type.String({ minLength: 1, maxLength: 200 });
 const note = Type.Optional(TextLines({ maxLength: 500 }));
 const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 500 }));
 const after = Type.Optional(Type.String({ maxLength: 200 }));
+const cursor = Type.Optional(Cursor);
+/** Where the next page begins; absent on the last. */
+const nextCursor = Type.Optional(Type.String());
 
 /** The answer of one service, with its name; the other fields belong to the mixin that answers. */
 const Answer = Type.Record(Type.String(), Type.Unknown());
@@ -38,16 +41,17 @@ export const contract = defineContract({
     },
     /**
      * Sagas of every service, oldest first: those in a `state`; without it the open ones, which are running,
-     * compensating or stuck. `after` is the id of the last saga of the previous page; the page then has sagas of that
-     * saga's service alone.
+     * compensating or stuck. `cursor` continues the list; so does, for the sagas of one service alone, `after`, the id of
+     * the last saga of the page before.
      */
     sagas: {
       params: {
         state: Type.Optional(Type.Enum(["open", "running", "compensating", "stuck", "completed", "compensated"])),
         limit,
         after,
+        cursor,
       },
-      returns: Type.Object({ state: Type.String(), sagas: Type.Array(Answer) }),
+      returns: Type.Object({ state: Type.String(), sagas: Type.Array(Answer), nextCursor }),
     },
     saga: { params: { id }, returns: Answer },
     retrySaga: { params: { id, note }, returns: Answer },
@@ -103,8 +107,14 @@ export const contract = defineContract({
     },
     projections: { params: {}, returns: listOf("projections") },
     rebuild: { params: { name }, returns: Answer },
-    /** Ids are `<service>:<id>`, since each service numbers its own. `after` continues a list of one `service`. */
-    deadLetters: { params: { service: Type.Optional(service), limit, after }, returns: listOf("deadLetters") },
+    /**
+     * Ids are `<service>:<id>`, since each service numbers its own. `cursor` continues the list; so does, for one
+     * `service`, `after`.
+     */
+    deadLetters: {
+      params: { service: Type.Optional(service), limit, after, cursor },
+      returns: Type.Object({ deadLetters: Type.Array(Answer), nextCursor }),
+    },
     retryDeadLetter: { params: { id }, returns: Answer },
     /**
      * Retries all parked streams of a group, each in its order and at a bounded rate: of a service, of a consumer, with

@@ -15,7 +15,12 @@ const saga = (name: string, ids: readonly string[]): ServiceSchema => ({
   name,
   metadata: { sagas: { [name]: true }, consumers: { [`${name}-starter`]: true } },
   actions: {
-    sagas: internal(() => ({ sagas: ids.map(id => ({ id, startedAt: `2026-01-0${id.at(-1)}` })) })),
+    sagas: internal(({ params: { limit, after = "" } }) => ({
+      sagas: ids
+        .filter(id => id > after)
+        .slice(0, limit)
+        .map(id => ({ id, startedAt: `2026-01-0${id.at(-1)}` })),
+    })),
     saga: internal(ctx => {
       if (!ids.includes(ctx.params.id)) throw new Refusal("SAGA_NOT_FOUND");
       return { id: ctx.params.id, timeline: [{ data: { params: [{ token: "tok_secret" }] } }] };
@@ -126,6 +131,26 @@ test("a list that is narrowed to a service that is not there is refused by name"
   for (const [action, params, field] of [
     ["deadLetters", { service: "nope" }, "service"],
     ["sagas", { after: "zzzz" }, "after"],
+  ] as const)
+    await expect(ask(action, params)).rejects.toMatchObject({ code: 422, data: { errors: [{ field }] } });
+});
+
+test("sagas of all services come in pages, oldest first, and a cursor belongs to its list", async () => {
+  const ids: string[] = [];
+  let page = await ask("sagas", { limit: 1 });
+  for (;;) {
+    ids.push(...page.sagas.map(({ id, service }: { id: string; service: string }) => `${service} ${id}`));
+    if (page.nextCursor === undefined) break;
+    page = await ask("sagas", { limit: 1, cursor: page.nextCursor });
+  }
+  expect(ids).toEqual(["borrowing saga-1", "returns saga-2", "borrowing saga-3"]);
+  const { nextCursor: cursor } = await ask("sagas", { limit: 1 });
+  for (const [action, params, field] of [
+    ["sagas", { cursor, state: "stuck" }, "cursor"],
+    ["deadLetters", { cursor }, "cursor"],
+    ["sagas", { cursor: Buffer.from('["open sagas","[[1]]"]').toString("base64url") }, "cursor"],
+    ["sagas", { cursor: Buffer.from('["open sagas","{"]').toString("base64url") }, "cursor"],
+    ["sagas", { cursor, after: "borrowing.x" }, "after"],
   ] as const)
     await expect(ask(action, params)).rejects.toMatchObject({ code: 422, data: { errors: [{ field }] } });
 });

@@ -16,6 +16,7 @@ import { sagaErrors } from "../saga/index.ts";
 import { streamErrors } from "../stream/index.ts";
 import { contract } from "./contract.ts";
 import { operationErrors } from "./errors.ts";
+import { pageOf } from "./pages.ts";
 
 type Answer = Record<string, unknown>;
 type Metadata = NonNullable<ListedService["metadata"]>;
@@ -100,6 +101,12 @@ const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
 const invalid = (field: string, message: string): Refusal => callErrors.VALIDATION_ERROR({ field, message });
 
+/** Refuses (422, field `after`) a request that names its page in two ways at once. */
+function oneOfAfterAndCursor({ after, cursor }: { after?: string; cursor?: string }): void {
+  if (after !== undefined && cursor !== undefined) throw invalid("after", "is given beside cursor: send one");
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
 /** The schema of the service `ops`; its routes are in `routes.ts`. `export default Operations();` */
@@ -124,18 +131,30 @@ export const Operations = (): ServiceSchema =>
       circuits: ctx => askNodes(ctx),
 
       async sagas(ctx) {
-        const { state = "open", limit = limits.page, after } = ctx.params;
+        const { state = "open", limit = limits.page, after, cursor, ...narrow } = ctx.params;
+        oneOfAfterAndCursor(ctx.params);
         const name = after?.slice(0, after.indexOf("."));
         const services = servicesWith(ctx.broker, ({ sagas }) =>
           name === undefined ? sagas !== undefined : Object.hasOwn(sagas ?? {}, name),
         );
         if (services.length === 0 && after !== undefined) throw invalid("after", "is no saga");
-        const sagas = await gather(ctx, services, "sagas", "sagas", { ...ctx.params, state, limit });
         const startedAt = (saga: Answer) => text(saga["startedAt"]);
-        // With one service its own order stands: `after` continues it.
-        if (services.length > 1) sagas.sort((a, b) => startedAt(a).localeCompare(startedAt(b)));
+        const { entries, ...next } = await pageOf({
+          list: `${state} sagas`,
+          limit,
+          cursor,
+          services,
+          read: (service, limit, seen = after) =>
+            gather(ctx, [service], "sagas", "sagas", {
+              ...narrow,
+              state,
+              limit,
+              ...(seen !== undefined && { after: seen }),
+            }),
+          sort: (a, b) => compare(startedAt(a), startedAt(b)),
+        });
         // The answer names the state: an operator who asked for none sees that sagas which have ended are left out.
-        return { state, sagas: sagas.slice(0, limit) };
+        return { state, sagas: entries, ...(after === undefined && next) };
       },
       saga: ctx => askOwner(ctx, "saga", ctx.params),
       retrySaga: ctx => askOwner(ctx, "retrySaga", ctx.params),
@@ -204,7 +223,8 @@ export const Operations = (): ServiceSchema =>
       },
 
       async deadLetters(ctx) {
-        const { service: only, limit = limits.page, after } = ctx.params;
+        const { service: only, limit = limits.page, after, cursor } = ctx.params;
+        oneOfAfterAndCursor(ctx.params);
         const services = servicesWith(ctx.broker, ({ consumers }) => consumers !== undefined);
         if (after !== undefined && only === undefined)
           throw operationErrors.AFTER_NEEDS_SERVICE({
@@ -213,13 +233,17 @@ export const Operations = (): ServiceSchema =>
           });
         if (only !== undefined && !services.includes(only))
           throw invalid("service", "no service of this name has consumers");
-        const asked = only === undefined ? services : [only];
-        const params = { limit, ...(after !== undefined && { after: after.slice(after.indexOf(":") + 1) }) };
-        const letters = await gather(ctx, asked, "deadLetters", "deadLetters", params);
-        const deadLetters = letters
-          .slice(0, limit)
-          .map(letter => ({ ...letter, id: `${letter.service}:${String(letter["id"])}` }));
-        return shown(ctx.broker, { deadLetters });
+        const first = after?.slice(after.indexOf(":") + 1);
+        const { entries, ...next } = await pageOf({
+          list: `dead letters${only === undefined ? "" : ` of ${only}`}`,
+          limit,
+          cursor,
+          services: only === undefined ? services : [only],
+          read: (service, limit, seen = first) =>
+            gather(ctx, [service], "deadLetters", "deadLetters", { limit, ...(seen !== undefined && { after: seen }) }),
+        });
+        const deadLetters = entries.map(letter => ({ ...letter, id: `${letter.service}:${String(letter["id"])}` }));
+        return { ...shown(ctx.broker, { deadLetters }), ...(after === undefined && next) };
       },
       async retryDeadLetters(ctx) {
         const { service: only, olderThanMinutes, ...narrow } = ctx.params;

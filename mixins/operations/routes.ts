@@ -10,11 +10,16 @@ const { sagas, saga, retrySaga, compensateSaga, actor, releaseQuarantine, archiv
 const { resetConsumer, rebuild, deadLetters, retryDeadLetter, retryDeadLetters } = contract.actions;
 
 export const operationsRoutes: readonly Route[] = [
-  route("GET /ops/nodes", "ops.nodes", { summary: "Nodes and their services", access, params: () => ({}) }),
   route("GET /ops/circuits", "ops.circuits", {
     summary: "Circuits between the nodes: state, failures, since when, and the next try; the open ones first",
     access,
     priority,
+    params: () => ({}),
+  }),
+  route("GET /ops/nodes", "ops.nodes", {
+    summary: "Nodes and their services",
+    access,
+    list: "nodes",
     params: () => ({}),
   }),
   route("GET /ops/sagas", "ops.sagas", {
@@ -22,6 +27,7 @@ export const operationsRoutes: readonly Route[] = [
     access,
     priority,
     query: sagas.params,
+    list: "sagas",
     params: ({ query }) => query,
   }),
   route("GET /ops/sagas/:id", "ops.saga", {
@@ -59,6 +65,7 @@ export const operationsRoutes: readonly Route[] = [
     summary: "Actors whose record cannot be read, with the reason",
     access,
     priority,
+    list: "quarantined",
     params: () => ({}),
   }),
   route("POST /ops/actors/:type/:id/release", "ops.releaseQuarantine", {
@@ -80,6 +87,7 @@ export const operationsRoutes: readonly Route[] = [
     summary: "Readers of other services' logs, with their lag, and those that have stopped",
     access,
     priority,
+    list: "consumers",
     params: () => ({}),
   }),
   route("POST /ops/consumers/:name/reset", "ops.resetConsumer", {
@@ -94,6 +102,7 @@ export const operationsRoutes: readonly Route[] = [
     summary: "Projections with their lag",
     access,
     priority,
+    list: "projections",
     params: () => ({}),
   }),
   route("POST /ops/projections/:name/rebuild", "ops.rebuild", {
@@ -108,6 +117,7 @@ export const operationsRoutes: readonly Route[] = [
     access,
     priority,
     query: deadLetters.params,
+    list: "deadLetters",
     params: ({ query }) => query,
   }),
   route("POST /ops/dead-letters/:id/retry", "ops.retryDeadLetter", {

@@ -27,6 +27,8 @@ test("only what a visitor needs is public", () => {
     "GET /api/v1/inventory/:sku",
     "GET /api/v1/products",
     "GET /api/v1/products/:id",
+    "GET /api/v2/products",
+    "GET /api/v2/products/:id",
     "POST /api/v1/auth/email/verify",
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/logout",

@@ -320,6 +320,45 @@ describe("the list", () => {
     expect(second.rows.some(({ id }) => first.rows.some(row => row.id === id))).toBe(false);
   });
 
+  test("sorted by rank comes in pages by cursor, which neither repeat nor skip while products come and go", async () => {
+    const asked = { q: "mug", sort: "rank" } as const;
+    const whole = await call("catalog.list", { ...asked, pageSize: 100 });
+    const there = whole.rows.map(({ id }) => id);
+    expect(there.length).toBeGreaterThan(8);
+    const created: string[] = [];
+    const seen: string[] = [];
+    let page = await call("catalog.list", { ...asked, pageSize: 3 });
+    for (let n = 0; ; n++) {
+      seen.push(...page.rows.map(({ id }) => id));
+      if (page.nextCursor === undefined) break;
+      // The best of all and the worst of all; each changes how rare the word is.
+      for (const [name, description] of [
+        ["Mug Mug Mug", "mug"],
+        ["Lamp", "a lamp, no mug"],
+      ] as const)
+        if (n < 5)
+          created.push((await call("catalog.create", { ...mug, sku: `RANK-${created.length}`, name, description })).id);
+      page = await call("catalog.list", { ...asked, pageSize: 3, cursor: page.nextCursor });
+    }
+    expect(new Set(seen).size).toBe(seen.length);
+    expect(seen.filter(id => !created.includes(id))).toEqual(there);
+    for (const id of created) await call("catalog.remove", { id });
+  });
+
+  test("sorted by rank is the catalog by name where nothing is searched, and a cursor is one of its search", async () => {
+    const names = async (params: object) => (await call("catalog.list", { pageSize: 5, ...params })).rows;
+    expect(await names({ q: "---", sort: "rank" })).toEqual([]);
+    expect(await names({ sort: "rank" })).toEqual(await names({ sort: "name" }));
+    const { nextCursor } = await call("catalog.list", { q: "mug", sort: "rank", pageSize: 1 });
+    const [order, , ...rest] = JSON.parse(Buffer.from(nextCursor!, "base64url").toString()) as unknown[];
+    const high = Buffer.from(JSON.stringify([order, 9e15, ...rest])).toString("base64url");
+    expect((await call("catalog.list", { q: "mug", sort: "rank", cursor: high })).rows.length).toBeGreaterThan(0);
+    await expect(call("catalog.list", { q: "bowl", sort: "rank", cursor: nextCursor! })).rejects.toMatchObject({
+      code: 422,
+      data: { errors: [{ field: "cursor" }] },
+    });
+  });
+
   test("finds what was changed under a condition by its new words", async () => {
     const { id } = await call("catalog.create", { ...mug, sku: "QUO-001" });
     const { updatedAt } = await call("catalog.get", { id });

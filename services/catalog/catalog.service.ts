@@ -19,6 +19,7 @@ import { contract, PRODUCTS, productTag } from "./contract.ts";
 import { catalogErrors } from "./errors.ts";
 import { products as migration } from "./migrations/001-products.ts";
 import { productSearch } from "./migrations/002-product-search.ts";
+import { productOrder } from "./migrations/003-product-order.ts";
 import { products, type NewProduct, type Product } from "./product.ts";
 
 const limits = {
@@ -33,6 +34,9 @@ const limits = {
   insertRowsMax: 100,
 };
 const isBlank = (text: string | undefined): boolean => text === undefined || trimmed(text) === "";
+/** A search is sorted by rank unless the caller asks otherwise; without one there is no rank. */
+const sortOf = (sort: string | undefined, q: string | undefined): string =>
+  isBlank(q) && (sort ?? "rank") === "rank" ? "name" : (sort ?? "").replace("price", "price.amount");
 const cachedBy = (...keys: string[]) => ({ keys, ttl: limits.cacheSeconds });
 
 const notFound = (field: string, id: string): Refusal => shopErrors.PRODUCT_NOT_FOUND({ field, id });
@@ -49,7 +53,7 @@ async function assertNoStock(ctx: Context, sku: string): Promise<void> {
 }
 
 export default defineService(contract, {
-  mixins: [Crud<Product>({ ...products, migrations: [migration, productSearch] })],
+  mixins: [Crud<Product>({ ...products, migrations: [migration, productSearch, productOrder] })],
 
   actions: {
     list: {
@@ -62,8 +66,7 @@ export default defineService(contract, {
         const [{ rows, nextCursor }, total] = await Promise.all([
           this.adapter.page({
             ...asked,
-            // A search is sorted by rank unless the caller asks otherwise.
-            sort: (sort ?? (isBlank(q) ? "name" : "")).replace("price", "price.amount"),
+            sort: sortOf(sort, q),
             limit: pageSize,
             offset: (page - 1) * pageSize,
             cursor,

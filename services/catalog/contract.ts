@@ -40,7 +40,8 @@ export const contract = defineContract({
       params: {
         q: Type.Optional(Type.String({ maxLength: 100 })),
         category: Type.Optional(TextLine({ maxLength: 60, blank: true })),
-        sort: Type.Optional(Type.Enum(["name", "-name", "price", "-price", "createdAt", "-createdAt"])),
+        /** `rank`: by how well the search fits, in pages by cursor; by name where there is no search. */
+        sort: Type.Optional(Type.Enum(["name", "-name", "price", "-price", "createdAt", "-createdAt", "rank"])),
         page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
         cursor: Type.Optional(Cursor),
         pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { ActorId, defineContract } from "@valence/runtime/contract";
+import { ActorId, Cursor, defineContract } from "@valence/runtime/contract";
 import { shopErrors } from "../errors.ts";
 import { stockErrors } from "./errors.ts";
 import type { Reservations } from "./reservations.ts";
@@ -58,12 +58,16 @@ export const contract = defineContract({
       params: {
         page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
         pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+        cursor: Type.Optional(Cursor),
       },
       returns: Type.Object({
         rows: Type.Array(Level),
         total: Type.Integer(),
-        page: Type.Integer(),
+        /** Present on a page that was asked for by number. */
+        page: Type.Optional(Type.Integer()),
         pageSize: Type.Integer(),
+        /** Where the next page begins; absent on the last. */
+        nextCursor: Type.Optional(Type.String()),
       }),
     },
   },

@@ -107,6 +107,38 @@ test("the list has every SKU that was ever in stock, page by page", async () => 
   for (let page = 1; page <= Math.ceil(all.total / 3); page++)
     pages.push(...(await shop.call("inventory.list", { page, pageSize: 3 })).rows);
   expect(pages).toEqual(all.rows);
+  expect((await shop.call("inventory.list", { page: 1_000, pageSize: 3 })).rows).toEqual([]);
+});
+
+test("pages by cursor neither repeat nor skip while SKUs come in, before and behind the place", async () => {
+  const receive = async (sku: string) => {
+    await productOf(sku);
+    await shop.call("inventory.receive", { id: sku, quantity: 1 });
+  };
+  for (const sku of ["PAGE-b", "PAGE-d", "PAGE-f", "PAGE-h"]) await receive(sku);
+  const all = (await shop.call("inventory.list", { pageSize: 100 })).rows.map(({ sku }) => sku);
+  const seen: string[] = [];
+  let page = await shop.call("inventory.list", { pageSize: 2 });
+  for (let n = 0; ; n++) {
+    seen.push(...page.rows.map(({ sku }) => sku));
+    if (page.nextCursor === undefined) break;
+    if (n === 0) for (const sku of ["AAA", "PAGE-e", "zzz"]) await receive(sku);
+    page = await shop.call("inventory.list", { pageSize: 2, cursor: page.nextCursor });
+    expect(page.page).toBeUndefined();
+  }
+  expect(seen).toEqual([...all, "PAGE-e", "zzz"].toSorted());
+  const cursor = Buffer.from('["name","x"]').toString("base64url");
+  for (const [params, field] of [
+    [{ cursor }, "cursor"],
+    [{ cursor: Buffer.from('["sku",7]').toString("base64url") }, "cursor"],
+    [{ cursor: Buffer.from('["sku","\\u0000"]').toString("base64url") }, "cursor"],
+    [{ cursor: Buffer.from('["sku","\\ud800"]').toString("base64url") }, "cursor"],
+    [{ cursor, page: 2 }, "page"],
+  ] as const)
+    await expect(shop.call("inventory.list", params)).rejects.toMatchObject({
+      code: 422,
+      data: { errors: [{ field }] },
+    });
 });
 
 test("only an administrator receives goods, corrects and lists them, and no person reserves or sells", async () => {

@@ -1,5 +1,5 @@
 // The stock actors as a service: the level of a SKU, and the list of all SKUs.
-import { defineService } from "@valence/runtime/contract";
+import { badCursor, cursorOf, defineService, oneOfPageAndCursor, readCursor } from "@valence/runtime/contract";
 import { Actors, type ActorHost } from "@valence/runtime/actor/mixin";
 import { contract } from "./contract.ts";
 import { stockErrors } from "./errors.ts";
@@ -27,26 +27,51 @@ export default defineService(contract, {
     list: {
       repeatable: true,
       async handler(ctx) {
-        const { page = 1, pageSize = limits.pageSize } = ctx.params;
-        const skus: string[] = await this.skus();
-        const shown = skus.slice((page - 1) * pageSize, page * pageSize);
+        oneOfPageAndCursor(ctx.params);
+        const { page = 1, pageSize = limits.pageSize, cursor } = ctx.params;
+        const after = cursor === undefined ? await this.lastBefore((page - 1) * pageSize) : skuOf(cursor);
+        const { store } = this.actors as ActorHost;
+        const [found, total] = await Promise.all([
+          after === undefined ? [] : (this.skusAfter(after, pageSize + 1) as Promise<string[]>),
+          store.streamCount(),
+        ]);
+        const shown = found.slice(0, pageSize);
         const rows = await Promise.all(shown.map(sku => ctx.call("inventory.level", { sku })));
-        return { rows, total: skus.length, page, pageSize };
+        return {
+          rows,
+          total,
+          ...(cursor === undefined && { page }),
+          pageSize,
+          ...(found.length > pageSize && { nextCursor: cursorOf(ORDER, [shown.at(-1)]) }),
+        };
       },
     },
   },
   methods: {
-    /** Sorted by SKU: the store has them in the order in which they were first received. */
-    async skus(): Promise<string[]> {
+    /** SKUs in their order, after one; "" is before all. */
+    async skusAfter(after: string, limit: number): Promise<string[]> {
       const actors: ActorHost = this.actors;
       const prefix = actors.streamOf("").length;
-      const names: string[] = [];
-      for (let after: string | undefined; ; after = names.at(-1)) {
-        const some = await actors.store.streams(after, limits.namesAtOnce);
-        names.push(...some.map(({ stream }) => stream));
-        if (some.length < limits.namesAtOnce) break;
+      const found = await actors.store.streamsByName(actors.streamOf(after), limit);
+      return found.map(({ stream }) => stream.slice(prefix));
+    },
+    /** The SKU before the place with this number: a page by number passes over all SKUs before it. */
+    async lastBefore(place: number): Promise<string | undefined> {
+      let last = "";
+      for (let left = place; left > 0; left -= limits.namesAtOnce) {
+        const some: string[] = await this.skusAfter(last, Math.min(left, limits.namesAtOnce));
+        if (some.length < Math.min(left, limits.namesAtOnce)) return undefined;
+        last = some.at(-1)!;
       }
-      return names.map(name => name.slice(prefix)).sort();
+      return last;
     },
   },
 });
+
+/** By SKU, byte by byte. */
+const ORDER = "sku";
+function skuOf(cursor: string): string {
+  const [sku] = readCursor(cursor, ORDER, 1);
+  if (typeof sku !== "string") throw badCursor();
+  return sku;
+}

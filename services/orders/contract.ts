@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { defineContract, EntityId, TextLines } from "@valence/runtime/contract";
+import { Cursor, defineContract, EntityId, TextLines } from "@valence/runtime/contract";
 import { Address, PostalAddress } from "../address.ts";
 import { NO_CARD_NUMBER } from "../card-number.ts";
 import { shopErrors } from "../errors.ts";
@@ -164,12 +164,19 @@ export const contract = defineContract({
     view: { params: { id: EntityId }, returns: Order },
     /** Its events, with the same rule. */
     timeline: {
-      params: { id: EntityId, from: Type.Optional(Type.Integer({ minimum: 1 })) },
+      params: {
+        id: EntityId,
+        from: Type.Optional(Type.Integer({ minimum: 1 })),
+        cursor: Type.Optional(Cursor),
+        pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+      },
       returns: Type.Object({
         id: Type.String(),
         events: Type.Array(
           Type.Object({ type: Type.String(), version: Type.Integer(), at: Type.String(), data: Type.Unknown() }),
         ),
+        /** Where the next page begins; absent on the last. */
+        nextCursor: Type.Optional(Type.String()),
       }),
     },
   },

@@ -149,6 +149,35 @@ test("another's order does not exist; an administrator and other services see it
   }
 });
 
+test("the timeline comes in pages; its cursor is one of this order", async () => {
+  await place();
+  await shop.call("orders.markReserved", { id });
+  await shop.call("orders.markPaid", { id, paymentId: "p" });
+  const seen: number[] = [];
+  let page = await shop.call("orders.timeline", { id, pageSize: 2 });
+  const cursor = page.nextCursor!;
+  // An event that comes meanwhile is on the last page.
+  await shop.call("orders.confirm", { id });
+  for (;;) {
+    seen.push(...page.events.map(({ version }) => version));
+    if (page.nextCursor === undefined) break;
+    page = await shop.call("orders.timeline", { id, pageSize: 2, cursor: page.nextCursor });
+  }
+  expect(seen).toEqual([1, 2, 3, 4]);
+  const other = newId();
+  await shop.call("orders.place", { ...placing(), id: other, lines: lines() });
+  for (const [params, field] of [
+    [{ id: other, cursor }, "cursor"],
+    [{ id, cursor: "abc" }, "cursor"],
+    [{ id, cursor: Buffer.from(`["history of ${id}",9e15]`).toString("base64url") }, "cursor"],
+    [{ id, cursor, from: 2 }, "from"],
+  ] as const)
+    await expect(shop.call("orders.timeline", params)).rejects.toMatchObject({
+      code: 422,
+      data: { errors: [{ field }] },
+    });
+});
+
 test("the timeline shows what happened, and never the payment's token", async () => {
   await place();
   await shop.call("orders.cancel", { id, customer }, as(customer, "customer"));

@@ -3,8 +3,12 @@
 import type { Service } from "moleculer";
 import { isRefusal } from "@valence/runtime/kernel";
 import {
+  badCursor,
+  cursorOf,
   defineService,
+  readCursor,
   typedCall,
+  type ParamsOf,
   type ResultOf,
   type User,
   actsFor,
@@ -40,21 +44,41 @@ export default defineService(contract, {
       placement: "id",
       repeatable: true,
       async handler(ctx) {
-        const { id, from = 1 } = ctx.params;
+        const { id, pageSize = limits.timelineEvents } = ctx.params;
+        const from = firstVersion(ctx.params);
         const { state } = await this.actors.get(id);
         assertOwned(ctx, state.customer, orderErrors.ORDER_NOT_FOUND);
-        const events: { type: string; version: number; at: string; data: Record<string, unknown> }[] =
-          await this.actors.history(id, from, limits.timelineEvents);
-        return { id, events: events.map(({ type, version, at, data }) => ({ type, version, at, data: shown(data) })) };
+        const found: { type: string; version: number; at: string; data: Record<string, unknown> }[] =
+          await this.actors.history(id, from, pageSize + 1);
+        const events = found.slice(0, pageSize);
+        return {
+          id,
+          events: events.map(({ type, version, at, data }) => ({ type, version, at, data: shown(data) })),
+          ...(found.length > pageSize && { nextCursor: cursorOf(orderOf(id), [from + pageSize]) }),
+        };
       },
     },
   },
 });
 
 const limits = {
-  /** Events in one answer. An order takes six steps: this is a bound, not a page. */
+  /** Events in one answer. An order takes six steps: this is a bound, and a page only for a client that wants less. */
   timelineEvents: 100,
+  /** Version in a cursor: no order takes so many steps, and a database keeps versions in four bytes. */
+  versionMax: 1_000_000_000,
 } as const;
+
+/** A place in the history of one order is none in another's. */
+const orderOf = (id: string): string => `history of ${id}`;
+/** Version of the first event of a page. Refuses (422) a cursor of another history, and one beside `from`. */
+function firstVersion({ id, from, cursor }: ParamsOf<"orders.timeline">): number {
+  if (cursor === undefined) return from ?? 1;
+  if (from !== undefined)
+    throw callErrors.VALIDATION_ERROR({ field: "from", message: "is given beside cursor: send one" });
+  const [version] = readCursor(cursor, orderOf(id), 1);
+  if (!Number.isSafeInteger(version) || Number(version) < 1 || Number(version) > limits.versionMax) throw badCursor();
+  return Number(version);
+}
 
 /** The payment's token is for the saga alone. */
 function shown({ payment: _secret, ...data }: Record<string, unknown>): Record<string, unknown> {

@@ -106,12 +106,12 @@ export class SearchIndex {
   narrow(rows: Knex.QueryBuilder, knex: Knex, text: string): void {
     const { table, search } = this.#place;
     const words = [...new Set(wordsOf(text))].slice(0, wordLimits.searchWordsMax);
+    void rows.select(`${table}.*`, "found_weight");
     if (words.length === 0) {
-      void rows.select(`${table}.*`, knex.raw("0 as found_rank")).whereRaw("1 = 0");
+      void rows.joinRaw("cross join (select 0 as found_rank, 0 as found_weight) found").whereRaw("1 = 0");
       return;
     }
     const found = wordIndexOf(knex, table, search.fields.length).found(knex, words);
-    void rows.select(`${table}.*`);
     void rows.joinRaw(`join (?) found on found.found_id = ${table}.${this.#id}`, [found]);
   }
 
@@ -120,6 +120,11 @@ export class SearchIndex {
     void rows.orderBy("found_rank", "desc");
     const [first] = this.#place.search.sorted;
     if (first !== undefined) void rows.orderBy(foldedColumn(columnOf(first)));
+  }
+
+  /** The field that decides between rows of one weight. */
+  get first(): string | undefined {
+    return this.#place.search.sorted[0];
   }
 
   /** Completes the rows in the transaction that has written them. */

@@ -18,7 +18,9 @@ export interface WordIndex {
   write(trx: Knex, entries: readonly Entry[], gone: readonly string[]): Promise<void>;
   /**
    * Rows that hold, for each of the words, one that begins so: their `found_id`, and `found_rank`, which is the higher
-   * the weightier the fields are, and higher for a whole word than for its beginning.
+   * the weightier the fields are, and higher for a whole word than for its beginning. `found_weight` is the part of it
+   * that depends on the row alone, as a whole number: it stays while other rows come and go, so that a page can begin
+   * after it.
    */
   found(knex: Knex, words: readonly string[]): Knex.Raw;
 }

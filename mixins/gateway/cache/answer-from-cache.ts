@@ -71,7 +71,7 @@ function refreshing(
   return async () => {
     const params = target.params(request);
     const result = await broker.call(target.action, params, { meta, timeout: limits.cacheRefreshMs });
-    return filledOf(target.cache!, answerOf(target, path, request, result), request);
+    return filledOf(target.cache!, answerOf(target, result), request);
   };
 }
 

@@ -97,6 +97,8 @@ function operationsOf(routes: readonly Route[], promises: ReadonlyMap<string, Pr
   const idOf = operationIds();
   return routes.map(route => {
     const { method, url, summary, path, query, body, target, access } = route;
+    // A newer version of an operation has its name, after the version: `v2.loans.view`.
+    const prefix = route.version === undefined ? "" : `${route.version}.`;
     const { action: asked } = "stream" in target ? target.stream : target;
     const { returns, errors: own } = promises.get(asked) ?? {};
     const errors = { ...usualErrors(route), ...asNamedBy(route, own) };
@@ -104,7 +106,7 @@ function operationsOf(routes: readonly Route[], promises: ReadonlyMap<string, Pr
     if ("stream" in target)
       return {
         ...common,
-        id: `${target.stream.actor}.stream`,
+        id: `${prefix}${target.stream.actor}.stream`,
         tag: serviceOf(route),
         headers: { "Last-Event-ID": LAST_EVENT_ID },
         status: 200,
@@ -116,7 +118,7 @@ function operationsOf(routes: readonly Route[], promises: ReadonlyMap<string, Pr
       ...common,
       // The sender that signs the body decides about its form.
       ...(signedBy !== undefined && { body: {} }),
-      id: idOf(action, url),
+      id: idOf(`${prefix}${action}`, url),
       tag: serviceOf(route),
       headers: {
         ...(signedBy !== undefined && { [signedBy]: SIGNATURE }),
@@ -124,7 +126,7 @@ function operationsOf(routes: readonly Route[], promises: ReadonlyMap<string, Pr
         ...(versioned && (method === "GET" ? READ_CONDITIONS : CHANGE_CONDITIONS)),
       },
       status,
-      returns,
+      returns: target.representation?.returns ?? returns,
     };
   });
 }

@@ -21,6 +21,8 @@ import type { Priority } from "../admission/priority.ts";
 import { checkPolicy, type CachePolicy } from "../cache/cache-policy.ts";
 import type { RateClass } from "../limits/rate-class.ts";
 import { limits } from "../limits.ts";
+import type { Representation } from "../versions/envelope.ts";
+import { Fields, FIELDS } from "../versions/fields.ts";
 import { brokenTextIn, isPlainUtf8 } from "./text.ts";
 
 /** The users that a route answers: everybody, any user that is logged in, or users with one of these roles. */
@@ -46,6 +48,10 @@ export interface Request<P = unknown, Q = unknown, B = unknown> {
   readonly key: string | undefined;
   /** The value of the session's cookie, on routes that open or close a session. */
   readonly session?: string | undefined;
+  /** `?fields=` of a read, as the client wrote it. */
+  readonly fields?: string | undefined;
+  /** The query by the names of a newer version; `query` has those of the action. */
+  readonly asked?: unknown;
 }
 
 interface Places<P extends TProperties, Q extends TProperties, B extends TProperties> {
@@ -54,9 +60,9 @@ interface Places<P extends TProperties, Q extends TProperties, B extends TProper
   /** Default `user`: any user that is logged in. */
   readonly access?: Access;
   /** How often it may be asked; default by its kind: see `limits/rate-class.ts`. */
-  readonly limit?: RateClass;
+  readonly limit?: RateClass | undefined;
   /** What is refused first when the gateway is overloaded; see `admission/priority.ts`. */
-  readonly priority?: Priority;
+  readonly priority?: Priority | undefined;
   readonly path?: P;
   readonly query?: Q;
   readonly body?: B;
@@ -64,6 +70,8 @@ interface Places<P extends TProperties, Q extends TProperties, B extends TProper
 interface Answers<A extends ActionName> {
   /** Default 200; 204 sends no body. */
   readonly status?: 200 | 201 | 202 | 204;
+  /** The field of the answer that has the rows of a list: pages link to each other, and come as CSV too. */
+  readonly list?: keyof ResultOf<A> & string;
   /** `Location` of the resource that was made. */
   readonly location?: (result: ResultOf<A>) => string;
   /** Default `no-store`. */
@@ -120,7 +128,19 @@ export interface Route {
     body: unknown;
     /** Whether `null` is a value: a merge patch (RFC 7396) removes by it. Otherwise a null field counts as absent. */
     keepsNull?: boolean;
-  }) => Pick<Request, "path" | "query" | "body">;
+  }) => Pick<Request, "path" | "query" | "body" | "fields" | "asked">;
+  /** Version of the API: `v2`; none for the first. */
+  readonly version?: string;
+  /** Of a route with a successor: since when, until when (milliseconds since the epoch) and where. */
+  readonly retires?: {
+    readonly deprecatedAt: number;
+    readonly sunsetAt: number;
+    /** The URLs of both versions begin so: `/api/v1`, `/api/v2`. */
+    readonly prefix: string;
+    readonly successor: string;
+  };
+  /** The name in this version of a field that the action's errors name. */
+  readonly nameNew?: (field: string) => string;
   /** An action that is called, or one whose events are streamed. */
   readonly target: ActionTarget | { readonly stream: EventSource };
 }
@@ -138,6 +158,9 @@ export interface ActionTarget {
   readonly secret: boolean;
   readonly signedBy: string | undefined;
   readonly session: "open" | "close" | undefined;
+  readonly list: string | undefined;
+  /** The form of the answer in a newer version; as the action gives it without one. */
+  readonly representation: Representation | undefined;
 }
 
 /** An event in the answer of a history. */
@@ -185,13 +208,14 @@ export function route<
     Answers<A> & { readonly params: (request: Request<Data<P>, Data<Q>, Data<B>>) => ParamsOf<A> },
 ): Route {
   const { params, status = 200, location, cacheControl, cache, invalidates, contentLocation } = spec;
-  const { versioned = false, idempotent = false, secret = false, signedBy, session } = spec;
+  const { versioned = false, idempotent = false, secret = false, signedBy, session, list } = spec;
   checkPolicy(line, spec.access, cache);
   const answers = {
     ...{ status, location, cacheControl, cache, invalidates, contentLocation },
-    ...{ versioned, idempotent, secret, signedBy, session },
+    ...{ versioned, idempotent, secret, signedBy, session, list },
   };
-  return { ...placed(line, spec), target: { action, params, ...answers } };
+  const target = { action, params, ...answers, representation: undefined };
+  return { ...placed(line, spec, { takesFields: true }), target };
 }
 
 /**
@@ -215,9 +239,16 @@ export function serviceOf({ target }: Route): string {
   return action.slice(0, action.lastIndexOf("."));
 }
 
-function placed(line: string, spec: Places<TProperties, TProperties, TProperties>): Omit<Route, "target"> {
+/** For siblings: the places of a route's fields, and the check of what a client sends in them. */
+export function placed(
+  line: string,
+  spec: Places<TProperties, TProperties, TProperties>,
+  { prefix = API, takesFields = false }: { prefix?: string; takesFields?: boolean } = {},
+): Omit<Route, "target"> {
   const [method, url] = line.split(" ") as [string, string];
-  const { summary, access = "user", limit, priority, path = {}, query = {}, body = {} } = spec;
+  const { summary, access = "user", limit, priority, path = {}, body = {} } = spec;
+  // Every read answers some of its fields only, if it is asked to; the action does not know of it.
+  const query = method === "GET" && takesFields ? { ...spec.query, [FIELDS]: Fields } : (spec.query ?? {});
   const shape = strictObject(body);
   const isPublicRead = method === "GET" && access === "public";
   const checkOf = (place: "path" | "query" | "body", properties: TProperties): Check =>
@@ -225,7 +256,7 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
   const checks = { path: checkOf("path", path), query: checkOf("query", query), body: checkOf("body", body) };
   return {
     method,
-    url: url.startsWith("/.") ? url : `${API}${url}`,
+    url: url.startsWith("/.") ? url : `${prefix}${url}`,
     summary,
     access,
     limit,
@@ -261,7 +292,8 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
       if (issues.length === 0 && method === "PATCH" && Object.keys(places.body).length === 0)
         issues.push({ field: "body", message: "must change something" });
       if (issues.length > 0) throw callErrors.VALIDATION_ERROR({ message: "see errors", errors: issues });
-      return places;
+      const { [FIELDS]: fields, ...asked } = places.query;
+      return fields === undefined ? places : { ...places, query: asked, fields: fields as string };
     },
   };
 }

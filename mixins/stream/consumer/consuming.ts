@@ -12,6 +12,7 @@ import { unparkGroup, type ParkedFilter } from "./parked.ts";
 
 /** Entries of a list unless the caller asks for fewer. */
 const PAGE = 100;
+const PAGE_MAX = 1_000;
 const operation = { visibility: "public", roles: ["admin"] } as const;
 
 /** Narrows the parked streams that go back to work: a consumer, a type of error, milliseconds since the first failure. */
@@ -46,7 +47,7 @@ export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
       deadLetters: {
         ...operation,
         params: paramsOf({
-          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE })),
+          limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_MAX })),
           after: Type.Optional(Type.String({ pattern: "^[0-9]{1,15}$" })),
         }),
         async handler(this: Service, ctx: Context<{ limit?: number; after?: string }>) {

@@ -12,11 +12,13 @@ const moment = Type.String({ maxLength: 40 });
 
 export const catalog = [
   route("GET /products", "catalog.list", {
-    priority: "bulk",
-    summary: "Search the catalog. A search without `sort` comes by rank, in pages by number only: no `cursor`",
+    summary:
+      "Search the catalog. A search without `sort` comes by rank, in pages by number only; with `sort=rank` by `cursor`",
     access: "public",
     query: list.params,
+    priority: "bulk",
     cache: { ...kept, tags: () => [PRODUCTS] },
+    list: "rows",
     params: ({ query }) => query,
   }),
   route("GET /products/:id", "catalog.get", {

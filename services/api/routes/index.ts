@@ -1,5 +1,5 @@
 import { accountRoutes } from "@valence/runtime/accounts";
-import type { Route } from "@valence/runtime/gateway";
+import { withSuccessors, type Route } from "@valence/runtime/gateway";
 import { operationsRoutes } from "@valence/runtime/operations";
 import { contract as accounts } from "../../accounts/contract.ts";
 import { carts } from "./carts.ts";
@@ -7,14 +7,14 @@ import { catalog } from "./catalog.ts";
 import { inventory } from "./inventory.ts";
 import { orders } from "./orders.ts";
 import { payments } from "./payments.ts";
+import { successions, V2 } from "./v2/index.ts";
 
 /** Everything the gateway answers besides health, metrics and its own description. */
 export const routes: readonly Route[] = [
   ...accountRoutes(accounts),
-  ...catalog,
+  ...withSuccessors(V2, [...catalog, ...orders], successions),
   ...inventory,
   ...carts,
-  ...orders,
   ...payments,
   ...operationsRoutes,
 ];

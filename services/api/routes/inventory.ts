@@ -14,6 +14,7 @@ export const inventory = [
     summary: "The stock of every SKU, sorted by SKU",
     access: "admin",
     query: list.params,
+    list: "rows",
     params: ({ query }) => query,
   }),
   route("GET /inventory/:sku", "inventory.level", {

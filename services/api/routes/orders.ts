@@ -28,6 +28,7 @@ export const orders = [
   route("GET /orders", "order-views.list", {
     summary: "Orders of the user, newest first",
     query: omit(views.actions.list.params, "customer"),
+    list: "rows",
     params: ({ query, user }) => ({ ...query, customer: user.id }),
   }),
   route("GET /orders/:id", "orders.view", {
@@ -39,7 +40,8 @@ export const orders = [
   route("GET /orders/:id/history", "orders.timeline", {
     summary: "The events of an order",
     path: pick(timeline.params, "id"),
-    query: pick(timeline.params, "from"),
+    query: pick(timeline.params, "from", "cursor", "pageSize"),
+    list: "events",
     params: ({ path, query }) => ({ ...query, id: path.id }),
   }),
   route("POST /orders/:id/cancel", "orders.cancel", {

@@ -11,6 +11,8 @@ const RANKED_WORDS = 4;
  * between rows of one weight.
  */
 const BM25 = 0.001;
+/** Steps of a whole weight: sums of fractions differ in their last digit by the order of the addends. */
+const STEPS = 1_000;
 
 /** SQLite's FTS5. It numbers its rows itself; a second table knows which row of ours a number is. */
 export function ftsIndex(table: string, fields: number): WordIndex {
@@ -58,7 +60,8 @@ export function ftsIndex(table: string, fields: number): WordIndex {
         .map(() => `select rowid as n, ? as weight from ${words} where ${words} match ?`)
         .join(" union all ");
       return knex.raw(
-        `select r.id as found_id, h.weight - f.rank * ${BM25} as found_rank
+        `select r.id as found_id, h.weight - f.rank * ${BM25} as found_rank,
+           cast(round(h.weight * ${STEPS}) as integer) as found_weight
          from (select n, sum(weight) as weight from (${all}) group by n) h
            join ${words} f on f.rowid = h.n join ${rows} r on r.n = h.n
          where f.${words} match ?`,

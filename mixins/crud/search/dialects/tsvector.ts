@@ -3,6 +3,8 @@ import type { WordIndex } from "../word-index.ts";
 const LETTERS = ["A", "B", "C", "D"];
 /** Weight of a word by its field's letter; Postgres wants D first. */
 const WEIGHTS = "{0.015,0.05,0.3,1}";
+/** Steps of a whole weight. A rank of Postgres is a fraction of six digits, of the row alone; whole, yet no integer, which would refuse a larger number in a cursor. */
+const STEPS = 1_000_000;
 /** The last place in a text that Postgres tells from others. */
 const PLACE_MAX = 16_383;
 
@@ -25,8 +27,9 @@ export function tsvectorIndex(table: string): WordIndex {
     },
     found: (knex, asked) =>
       knex.raw(
-        `select id as found_id, ts_rank('${WEIGHTS}', words, beginnings) + ts_rank('${WEIGHTS}', words, whole) as found_rank
-         from ${words}, (select ?::tsquery as beginnings, ?::tsquery as whole) asked where words @@ beginnings`,
+        `select found_id, found_rank, round(found_rank * ${STEPS}) as found_weight from (
+           select id as found_id, ts_rank('${WEIGHTS}', words, beginnings) + ts_rank('${WEIGHTS}', words, whole) as found_rank
+           from ${words}, (select ?::tsquery as beginnings, ?::tsquery as whole) asked where words @@ beginnings) ranked`,
         [asked.map(word => `'${word}':*`).join(" & "), asked.map(word => `'${word}'`).join(" | ")],
       ),
   };

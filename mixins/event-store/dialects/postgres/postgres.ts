@@ -68,6 +68,8 @@ function open(url: string, location: PostgresLocation): Required<Dialect> {
     head: cursor => reads.head(cursor),
     identity: () => reads.identity(),
     streams: (after, limit) => reads.streams(after, limit),
+    streamsByName: (after, limit) => reads.streamsByName(after, limit),
+    streamCount: () => reads.streamCount(),
     dueTimers: limit => reads.dueTimers(limit),
     sagas: filter => reads.sagas(filter),
     quarantined: limit => reads.quarantined(limit),

@@ -171,6 +171,19 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
     );
   }
 
+  async streamsByName(after: string | undefined, limit: number): ReturnType<Dialect["streamsByName"]> {
+    return this.#rows(
+      `select s.name as stream, s.version, s.archived_at is not null as archived from ${OWN_STREAM}
+       where s.version > 0 and s.name > $1 order by s.name limit $2`,
+      [after ?? "", limit],
+    );
+  }
+
+  async streamCount(): Promise<number> {
+    const [row] = await this.#rows(`select count(*)::int as n from ${OWN_STREAM} where s.version > 0`, []);
+    return row.n as number;
+  }
+
   async dueTimers(limit: number): ReturnType<Dialect["dueTimers"]> {
     const rows = await this.#rows(
       `select t.id, s.name as stream, t.command, t.params, t.due_at, t.attempts, t.next_at - c.now as in_ms

@@ -22,6 +22,7 @@ export function reader(connection: Connection) {
   const afterPosition = (table: string) =>
     `select * from (select * from ${table} where position > ?1 order by position limit ?2)`;
   const newestPosition = row("select coalesce((select seq from sqlite_sequence where name = 'events'), 0)");
+  const streamCount = row("select count(*) from streams where version > 0");
   const identity = row("select identity from log_identity");
 
   return {
@@ -55,6 +56,11 @@ export function reader(connection: Connection) {
       `select name, version, archived_at is not null from streams
        where version > 0 and id > coalesce((select id from streams where name = ?1), 0) order by id limit ?2`,
     ),
+    streamsByName: rows(
+      `select name, version, archived_at is not null from streams
+       where version > 0 and name > ?1 order by name limit ?2`,
+    ),
+    streamCount: (): number => streamCount()![0] as number,
     timers: rows(
       `select t.id, s.name, command, params, due_at, attempts, next_at
        from timers t join streams s on s.id = t.stream order by next_at, t.id limit ?`,

@@ -58,9 +58,12 @@ export async function openSqlite(filename: string, onDeath: DeathObserver = () =
     },
     identity: () => thread.request("identity"),
     async streams(after, limit) {
-      const rows = await thread.request("streams", after ?? null, limit);
-      return rows.map(row => ({ stream: row[0] as string, version: row[1] as number, archived: row[2] === 1 }));
+      return (await thread.request("streams", after ?? null, limit)).map(listedOf);
     },
+    async streamsByName(after, limit) {
+      return (await thread.request("streamsByName", after ?? "", limit)).map(listedOf);
+    },
+    streamCount: () => thread.request("streamCount"),
     async dueTimers(limit) {
       const { now, rows } = await thread.request("dueTimers", limit + 1);
       const timers = rows.map(row => {
@@ -140,3 +143,9 @@ function positionOf(cursor: string): number {
   if (!Number.isSafeInteger(position) || position < 0) throw storeErrors.CURSOR_UNREADABLE({ cursor });
   return position;
 }
+
+const listedOf = ([stream, version, archived]: Row) => ({
+  stream: stream as string,
+  version: version as number,
+  archived: archived === 1,
+});

@@ -18,6 +18,8 @@ export interface Requests {
   head: { args: []; result: number };
   identity: { args: []; result: string };
   streams: { args: [after: string | null, limit: number]; result: Row[] };
+  streamsByName: { args: [after: string, limit: number]; result: Row[] };
+  streamCount: { args: []; result: number };
   dueTimers: { args: [limit: number]; result: { now: number; rows: Row[] } };
   sagas: { args: [states: readonly string[], olderThanMs: number, after: string | null, limit: number]; result: Row[] };
   quarantined: { args: [limit: number]; result: Row[] };

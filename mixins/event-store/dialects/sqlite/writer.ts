@@ -64,6 +64,10 @@ function serve(connection: Connection): void {
         return read.identity();
       case "streams":
         return read.streams(...request.args);
+      case "streamsByName":
+        return read.streamsByName(...request.args);
+      case "streamCount":
+        return read.streamCount();
       case "dueTimers":
         return { now: batch.clock(), rows: read.timers(...request.args) };
       case "sagas": {

@@ -1,0 +1,36 @@
+// Tells clients of an older version, on every answer of a route that has a successor, refusals included: since when it is
+// deprecated (RFC 9745), when it ends (RFC 8594), and where the successor is (RFC 5829).
+import type { ServerResponse } from "node:http";
+import type { Answer, Step } from "../exchange.ts";
+import { pathOf } from "../http/request-guard.ts";
+import type { GatewayRequest } from "../exchange.ts";
+import type { Route } from "../route/route.ts";
+
+export const announceSuccessor = (): Step => (exchange, next) => {
+  const { route, req, res } = exchange;
+  return route.retires ? announced(announcementOf(route.retires, req), res, next) : next();
+};
+
+/** On the response too, for refusals and streams, which make no answer. */
+async function announced(
+  announcement: Readonly<Record<string, string>>,
+  res: ServerResponse,
+  next: () => Promise<Answer | undefined>,
+): Promise<Answer | undefined> {
+  for (const [name, value] of Object.entries(announcement)) res.setHeader(name, value);
+  const answer = await next();
+  if (!answer) return undefined;
+  const Link = [answer.headers["Link"], announcement["Link"]].filter(link => link !== undefined).join(", ");
+  return { ...answer, headers: { ...answer.headers, ...announcement, Link } };
+}
+
+function announcementOf(
+  { deprecatedAt, sunsetAt, prefix, successor }: NonNullable<Route["retires"]>,
+  req: GatewayRequest,
+): Readonly<Record<string, string>> {
+  return {
+    Deprecation: `@${Math.floor(deprecatedAt / 1_000)}`,
+    Sunset: new Date(sunsetAt).toUTCString(),
+    Link: `<${successor}${pathOf(req).slice(prefix.length)}>; rel="successor-version"`,
+  };
+}

@@ -1,0 +1,49 @@
+import { expect, test } from "@jest/globals";
+import { pageOf, type Entry } from "./pages.ts";
+
+/** Services with entries that are numbered in their order; `at` is the order between services. */
+function listsOf(lists: Record<string, number[]>) {
+  const asked: number[] = [];
+  return {
+    lists,
+    asked,
+    services: Object.keys(lists),
+    read: async (service: string, limit: number, after: string | undefined): Promise<Entry[]> => {
+      asked.push(limit);
+      return lists[service]!.filter(at => after === undefined || at > Number(after))
+        .slice(0, limit)
+        .map(at => ({ id: String(at), at, service }));
+    },
+  };
+}
+const byTime = (a: Entry, b: Entry): number => Number(a["at"]) - Number(b["at"]);
+
+test.each([
+  ["in the order of time", byTime],
+  ["service by service", undefined],
+] as const)("pages over several services neither repeat nor skip while the lists grow: %s", async (_name, sort) => {
+  const { lists, asked, services, read } = listsOf({ a: [1, 4, 5, 9], b: [2, 3, 8], c: [] });
+  const before = Object.values(lists).flat();
+  const seen: string[] = [];
+  let cursor: string | undefined;
+  for (let n = 0; ; n++) {
+    const page = await pageOf({ list: "x", limit: 2, cursor, services, read, ...(sort && { sort }) });
+    expect(page.entries.length).toBeLessThanOrEqual(2);
+    seen.push(...page.entries.map(({ service, id }) => `${service}${String(id)}`));
+    lists["c"]!.push(20 + n);
+    cursor = page.nextCursor;
+    if (cursor === undefined || n === 20) break;
+  }
+  expect(new Set(seen).size).toBe(seen.length);
+  for (const at of before) expect(seen.some(name => name.slice(1) === String(at))).toBe(true);
+  // No page reads more of a service than it may show, however deep it is.
+  expect(Math.max(...asked)).toBe(3);
+});
+
+test("the last page has no cursor, also when it is full", async () => {
+  const { services, read } = listsOf({ a: [1, 2], b: [3, 4] });
+  const first = await pageOf({ list: "x", limit: 2, cursor: undefined, services, read });
+  const last = await pageOf({ list: "x", limit: 2, cursor: first.nextCursor, services, read });
+  expect(last.entries.map(({ id }) => id)).toEqual(["3", "4"]);
+  expect(last.nextCursor).toBeUndefined();
+});
