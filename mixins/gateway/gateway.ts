@@ -90,7 +90,7 @@ export const Gateway = ({
 
   created(this: GatewayService) {
     const { broker } = this;
-    const { TOKEN_ISSUER, TRUSTED_PROXIES } = gatewayEnvironment.of(broker);
+    const { PUBLIC_URL, TOKEN_ISSUER, TRUSTED_PROXIES } = gatewayEnvironment.of(broker);
     const warn = (line: string) => this.logger.warn(line);
     const fetchKeys = () => broker.call<JSONWebKeySet, object>(keys, {});
     this.authenticator = new Authenticator({ fetchKeys, issuer: TOKEN_ISSUER, clock: systemClock });
@@ -104,7 +104,7 @@ export const Gateway = ({
     this.proxies = TRUSTED_PROXIES;
     const keysOwner = keys.slice(0, keys.lastIndexOf("."));
     this.readiness = new Readiness({ broker, needed: [keysOwner, ...routes.map(serviceOf)] });
-    this.documents = new ApiDocuments(broker, api, routes);
+    this.documents = new ApiDocuments(broker, api, routes, PUBLIC_URL);
     this.servicesChanged = () => this.documents.forget();
     this.server = new HttpServer(handlerOf(this, routes), { proxies: this.proxies, say: warn });
     stopsFirst(this, () => this.server.drain(stopTimeLeft(broker), () => this.streams.drain()));

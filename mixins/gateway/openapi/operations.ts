@@ -1,0 +1,96 @@
+// What the description says of each route: its params and answer by the schemas, its headers, and the errors that it may
+// answer.
+import Type, { type TSchema } from "typebox";
+import type { DescribedErrors, HeaderName, Operation } from "../../contract/index.ts";
+import { MERGE_PATCH } from "../http/media-type.ts";
+import { KEY_FIELD, KEY_HEADER } from "../idempotency/key.ts";
+import { rolesFor, serviceOf, type ActionTarget, type Route } from "../route/route.ts";
+import { usualErrors } from "./usual-errors.ts";
+
+/** What the registry knows of an action: the schema of its answers, and its errors. */
+export interface Promises {
+  readonly returns?: TSchema;
+  readonly errors?: DescribedErrors;
+}
+
+const condition = (description: string) => ({ description, schema: Type.String({ maxLength: 2_000 }) });
+const NONE_MATCH = condition("Entity tags, or `*`.");
+const READ_CONDITIONS = { "If-None-Match": NONE_MATCH };
+const CHANGE_CONDITIONS = {
+  "If-Match": condition("Entity tags of which the resource must have one, or `*`; else 412, and nothing is done."),
+  "If-None-Match": NONE_MATCH,
+  "If-Unmodified-Since": condition("A date as HTTP has it."),
+};
+const SIGNATURE = {
+  description: "`t=<seconds since the epoch>,v1=<HMAC-SHA256 of `<t>.<body>`, in hexadecimal>`.",
+  schema: Type.String({ maxLength: 200 }),
+};
+const LAST_EVENT_ID = { description: "Version after which to go on.", schema: Type.String({ pattern: "^\\d{1,15}$" }) };
+
+/** The name of a route's action. */
+export const actionOf = ({ target }: Route): string => ("stream" in target ? target.stream : target).action;
+
+/** `id` names the operation; `promises` is what the registry knows of the route's action. */
+export function operationOf(route: Route, id: string, { returns, errors: own }: Promises = {}): Operation {
+  const { method, url, summary, path, query, body, target, access } = route;
+  const roles = rolesFor(access);
+  const common = {
+    id,
+    method,
+    url,
+    summary,
+    tag: serviceOf(route),
+    path,
+    query,
+    body,
+    secured: access !== "public",
+    errors: { ...usualErrors(route), ...asNamedBy(route, own) },
+    extensions: { ...(roles.length > 0 && { "x-roles": roles }) },
+  };
+  if ("stream" in target)
+    return {
+      ...common,
+      headers: { "Last-Event-ID": LAST_EVENT_ID },
+      status: 200,
+      mediaType: "text/event-stream",
+      returns: Type.String(),
+    };
+  const { status, idempotent, versioned, signedBy } = target;
+  return {
+    ...common,
+    // The sender that signs the body decides about its form.
+    ...(signedBy !== undefined && { body: {} }),
+    ...(method === "PATCH" && { bodyTypes: ["application/json", MERGE_PATCH] }),
+    headers: {
+      ...(signedBy !== undefined && { [signedBy]: SIGNATURE }),
+      ...(idempotent && { [KEY_FIELD]: KEY_HEADER }),
+      ...(versioned && (method === "GET" ? READ_CONDITIONS : CHANGE_CONDITIONS)),
+    },
+    status,
+    returns,
+    answerHeaders: answerHeadersOf(target, returns),
+    conditional: versioned && method === "GET",
+  };
+}
+
+function answerHeadersOf(target: ActionTarget, returns: TSchema | undefined): HeaderName[] {
+  const { status, location, contentLocation, versioned, idempotent } = target;
+  const { properties = {} } = (returns ?? {}) as { properties?: object };
+  const has = (isThere: unknown, ...names: HeaderName[]): HeaderName[] => (isThere ? names : []);
+  return [
+    ...has(location, "Location"),
+    ...has(contentLocation, "Content-Location"),
+    ...has(versioned && status !== 204, "ETag"),
+    ...has(versioned && status !== 204 && "updatedAt" in properties, "Last-Modified"),
+    ...has("nextCursor" in properties, "Link"),
+    ...has(idempotent, "Idempotency-Replayed"),
+  ];
+}
+
+/** A missing resource is a 404 when the URL can name it; a route without params gets its ids in the body. */
+function asNamedBy({ path }: Route, errors: DescribedErrors = {}): DescribedErrors {
+  if (Object.keys(path).length > 0) return errors;
+  return Object.fromEntries(
+    Object.entries(errors).map(([code, error]) => [code, { ...error, status: error.inBody ?? error.status }]),
+  );
+}
