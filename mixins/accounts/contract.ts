@@ -13,21 +13,27 @@ const typedPassword = Type.String({ minLength: 1, maxLength: 512 });
 const refreshToken = Type.String({ minLength: 1, maxLength: 200 });
 const id = Type.String({ format: "uuid" });
 /** The part of an account that others may see: everything but the password's hash. */
-export const Person = Type.Object({
-  id: Type.String(),
-  email: Type.String(),
-  name: Type.String(),
-  roles: Type.Array(Type.String()),
-  createdAt: Type.String(),
-});
+export const Person = Type.Object(
+  {
+    id: Type.String(),
+    email: Type.String(),
+    name: Type.String(),
+    roles: Type.Array(Type.String()),
+    createdAt: Type.String(),
+  },
+  { title: "User" },
+);
 export type Person = Static<typeof Person>;
-const Tokens = Type.Object({
-  accessToken: Type.String(),
-  refreshToken: Type.String(),
-  /** Seconds. */
-  expiresIn: Type.Integer(),
-  user: Person,
-});
+const Tokens = Type.Object(
+  {
+    accessToken: Type.String(),
+    refreshToken: Type.String(),
+    /** Seconds. */
+    expiresIn: Type.Integer(),
+    user: Person,
+  },
+  { title: "Tokens" },
+);
 
 /** The role that the runtime itself knows: it may operate the system, and grant roles. */
 export const ADMIN = "admin";

@@ -66,7 +66,12 @@ export function sampleOf(schema: TSchema, extent: Extent, wanted?: Wanted, path 
   }
 }
 
-function objectOf({ properties = {}, required = [] }: Schema, extent: Extent, wanted: Wanted | undefined, path: string) {
+function objectOf(
+  { properties = {}, required = [] }: Schema,
+  extent: Extent,
+  wanted: Wanted | undefined,
+  path: string,
+) {
   const fields = Object.entries(properties).filter(([name]) => extent === "full" || required.includes(name));
   return Object.fromEntries(
     fields.map(([name, field]) => [name, sampleOf(field, extent, wanted, path === "" ? name : `${path}.${name}`)]),

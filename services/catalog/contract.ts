@@ -21,12 +21,10 @@ const fields = {
   category: TextLine({ maxLength: 60 }),
   image: Type.Optional(Image),
 };
-export const Product = Type.Object({
-  id: Type.String(),
-  ...fields,
-  createdAt: Type.String(),
-  updatedAt: Type.String(),
-});
+export const Product = Type.Object(
+  { id: Type.String(), ...fields, createdAt: Type.String(), updatedAt: Type.String() },
+  { title: "Product" },
+);
 const id = Type.String({ format: "uuid" });
 
 export const contract = defineContract({

@@ -36,7 +36,8 @@ export class NamedSchemas {
   }
 
   #part(keyword: string, value: unknown): unknown {
-    if (Array.isArray(value)) return LIST.has(keyword) || keyword === "items" ? value.map(item => this.#any(item)) : value;
+    if (Array.isArray(value))
+      return LIST.has(keyword) || keyword === "items" ? value.map(item => this.#any(item)) : value;
     if (SCHEMA.has(keyword)) return this.#any(value);
     if (!BY_NAME.has(keyword)) return value;
     return Object.fromEntries(Object.entries(value as Json).map(([name, item]) => [name, this.#any(item)]));

@@ -48,7 +48,13 @@ function idOf({ method, url, action }: Named, isResource: (first: string) => boo
 
 function placeOf(url: string): { version: string; segments: string[] } {
   const [, version = "1", path = url] = /^\/api\/v(\d+)(\/.*)$/.exec(url) ?? [];
-  return { version, segments: path.replace(/^\/\.well-known\/(.*)\.json$/, "/well-known/$1").split("/").slice(1) };
+  return {
+    version,
+    segments: path
+      .replace(/^\/\.well-known\/(.*)\.json$/, "/well-known/$1")
+      .split("/")
+      .slice(1),
+  };
 }
 
 /** The nouns of a path: singular where an id or another part follows. */
