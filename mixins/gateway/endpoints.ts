@@ -6,6 +6,7 @@
 //   /health/ready  see `readiness.ts`
 //   /metrics       in Prometheus' text format, for administrators and for the bearer of METRICS_TOKEN
 //   /openapi.json  the routes that the asking user may use
+//   /docs          the same as a page, on which requests can be tried
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceBroker } from "moleculer";
 import { METRICS } from "../kernel/index.ts";
@@ -18,6 +19,7 @@ import type { Handler } from "./http/request-guard.ts";
 import type { HttpServer } from "./http/server.ts";
 import { limits } from "./limits.ts";
 import type { HttpMetrics, Registered } from "./observability/metrics.ts";
+import { docsPages } from "./openapi/docs-page.ts";
 import type { ApiDocuments } from "./openapi/document.ts";
 import type { Readiness } from "./readiness.ts";
 import type { EventStreams } from "./sse/event-streams.ts";
@@ -42,13 +44,14 @@ export function endpointsOf(gateway: Endpoints): ReadonlyMap<string, Handler> {
     (handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>): Handler =>
     (req, res) =>
       void handle(req, res).catch((error: unknown) => gateway.errorHandler(req, res, error));
-  const about = { name: gateway.apiName, description: "/openapi.json", health: "/health/ready" };
+  const about = { name: gateway.apiName, description: "/openapi.json", docs: "/docs", health: "/health/ready" };
   return new Map<string, Handler>([
     ["/", (_req, res) => send(res, 200, about)],
     ["/health/live", (_req, res) => send(res, 200, { status: "live" })],
     ["/health/ready", (_req, res) => tellReadiness(gateway, res)],
     ["/metrics", waiting((req, res) => tellMetrics(gateway, req, res))],
     ["/openapi.json", waiting((req, res) => tellRoutes(gateway, req, res))],
+    ...docsPages(gateway.apiName, waiting),
   ]);
 }
 

@@ -8,7 +8,7 @@ import { gatewayErrors } from "../errors.ts";
 import { hasBody, tooLarge, whenBodyKnown } from "./body.ts";
 import { limits } from "../limits.ts";
 import { isAcceptedType } from "./media-type.ts";
-import { SECURITY_HEADERS } from "./respond.ts";
+import { SECURITY_HEADERS } from "./security-headers.ts";
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
 export interface RequestGuard {

@@ -1,14 +1,5 @@
-// Writes JSON responses, and the headers that every response of the gateway has.
+// Writes JSON responses.
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
-
-/** Security headers of every response, refusals and streams included. */
-export const SECURITY_HEADERS: readonly (readonly [name: string, value: string])[] = [
-  ["Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"],
-  ["Strict-Transport-Security", "max-age=31536000; includeSubDomains"],
-  ["X-Content-Type-Options", "nosniff"],
-  ["Referrer-Policy", "no-referrer"],
-  ["Cross-Origin-Resource-Policy", "same-site"],
-];
 
 /**
  * Sends any value as JSON: moleculer-web would send a stored `{ type: "Buffer" }` raw and `null` as nothing. `undefined`
