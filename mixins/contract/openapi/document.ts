@@ -3,7 +3,7 @@ import type { TProperties, TSchema } from "typebox";
 import { strictObject } from "../contract.ts";
 import type { DescribedErrors } from "../refusals.ts";
 import { sampleOf } from "../sample.ts";
-import { HEADERS, referTo, type HeaderName } from "./headers.ts";
+import { headersIn, referTo, type HeaderName } from "./headers.ts";
 import { ANY_PROBLEM, PROBLEM, problemsOf, sharedAmong } from "./problems.ts";
 import { NamedSchemas } from "./schemas.ts";
 
@@ -87,6 +87,7 @@ export function openApi(
       security: operation.secured ? security : [],
     };
   }
+  const responses = { Problem: ANY_PROBLEM, ...shared.components };
   const { license, ...named } = info;
   return {
     openapi: "3.1.0",
@@ -99,8 +100,8 @@ export function openApi(
     paths,
     components: {
       schemas: schemas.components,
-      responses: { Problem: ANY_PROBLEM, ...shared.components },
-      headers: HEADERS,
+      responses,
+      headers: headersIn([paths, responses]),
       securitySchemes,
     },
   };

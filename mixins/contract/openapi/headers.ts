@@ -49,6 +49,14 @@ export type HeaderName = keyof typeof HEADERS;
 export const referTo = (names: readonly HeaderName[]): Record<string, object> =>
   Object.fromEntries(names.map(name => [name, { $ref: `#/components/headers/${name}` }]));
 
+/** The components that these parts of a document refer to. */
+export function headersIn(parts: readonly object[]): Record<string, object> {
+  const text = JSON.stringify(parts);
+  return Object.fromEntries(
+    Object.entries(HEADERS).filter(([name]) => text.includes(`"#/components/headers/${name}"`)),
+  );
+}
+
 /** The fields of a problem of this status. */
 export function headersOfProblem(status: number, isLimited: boolean): HeaderName[] {
   return [

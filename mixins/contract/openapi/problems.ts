@@ -50,7 +50,7 @@ function responseOf(status: number, codes: ReadonlyMap<string, string>): object 
         schema: {
           allOf: [
             { $ref: "#/components/schemas/Problem" },
-            { properties: { type: { enum: [...codes.keys()].map(problemType) } } },
+            { type: "object", properties: { type: { enum: [...codes.keys()].map(problemType) } } },
           ],
         },
         example: {

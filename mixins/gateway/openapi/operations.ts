@@ -32,7 +32,7 @@ export const actionOf = ({ target }: Route): string => ("stream" in target ? tar
 
 /** `id` names the operation; `promises` is what the registry knows of the route's action. */
 export function operationOf(route: Route, id: string, { returns, errors: own }: Promises = {}): Operation {
-  const { method, url, summary, path, query, body, target, access } = route;
+  const { method, url, summary, path, query, body, example, target, access } = route;
   const roles = rolesFor(access);
   const common = {
     id,
@@ -43,6 +43,7 @@ export function operationOf(route: Route, id: string, { returns, errors: own }: 
     path,
     query,
     body,
+    example,
     secured: access !== "public",
     errors: { ...usualErrors(route), ...asNamedBy(route, own) },
     extensions: { ...(roles.length > 0 && { "x-roles": roles }) },

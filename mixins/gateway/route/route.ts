@@ -58,6 +58,8 @@ interface Places<P extends TProperties, Q extends TProperties, B extends TProper
   readonly path?: P;
   readonly query?: Q;
   readonly body?: B;
+  /** A body for the API's description. Default: one made from the schema. */
+  readonly example?: object;
 }
 interface Answers<A extends ActionName> {
   /** Default 200; 204 sends no body. */
@@ -97,6 +99,7 @@ export interface Route {
   readonly path: TProperties;
   readonly query: TProperties;
   readonly body: TProperties;
+  readonly example: object | undefined;
   /** Reads path, query and body by their schemas. Refuses (422) with every issue, or a malformed path or query. */
   readonly read: (raw: {
     path: Record<string, string>;
@@ -194,7 +197,7 @@ export function serviceOf({ target }: Route): string {
 
 function placed(line: string, spec: Places<TProperties, TProperties, TProperties>): Omit<Route, "target"> {
   const [method, url] = line.split(" ") as [string, string];
-  const { summary, access = "user", limit, priority, path = {}, query = {}, body = {} } = spec;
+  const { summary, access = "user", limit, priority, path = {}, query = {}, body = {}, example } = spec;
   const shape = strictObject(body);
   const checkOf = (place: "path" | "query" | "body", properties: TProperties): Check =>
     compileParams(strictObject(properties), `${line}: ${place}`);
@@ -209,6 +212,7 @@ function placed(line: string, spec: Places<TProperties, TProperties, TProperties
     path,
     query,
     body,
+    example,
     read(raw) {
       if (typeof raw.body !== "object" || raw.body === null || Array.isArray(raw.body))
         throw callErrors.VALIDATION_ERROR({ field: "body", message: "must be an object" });
