@@ -37,23 +37,35 @@ export interface Endpoints {
   errorHandler(req: IncomingMessage, res: ServerResponse, error: unknown): void;
 }
 
-/** The handlers by path; GET and HEAD only. */
+type AsyncHandler = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
+
+/** The handlers by path on the public port; GET and HEAD only. */
 export function endpointsOf(gateway: Endpoints): ReadonlyMap<string, Handler> {
-  /** An asynchronous handler; an error that it throws becomes a problem. */
-  const waiting =
-    (handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>): Handler =>
-    (req, res) =>
-      void handle(req, res).catch((error: unknown) => gateway.errorHandler(req, res, error));
+  const waiting = (handle: AsyncHandler): Handler => waitingFor(gateway, handle);
   const about = { name: gateway.apiName, description: "/openapi.json", docs: "/docs", health: "/health/ready" };
   return new Map<string, Handler>([
     ["/", (_req, res) => send(res, 200, about)],
     ["/health/live", (_req, res) => send(res, 200, { status: "live" })],
     ["/health/ready", (_req, res) => tellReadiness(gateway, res)],
     ["/metrics", waiting((req, res) => tellMetrics(gateway, req, res))],
-    ["/openapi.json", waiting((req, res) => tellRoutes(gateway, req, res))],
+    ["/openapi.json", waiting((req, res) => tellRoutes(gateway, gateway.documents, req, res))],
     ...docsPages(gateway.apiName, waiting),
   ]);
 }
+
+/** The handlers by path on the internal port, besides health; GET and HEAD only. */
+export function internalEndpointsOf(gateway: Endpoints, documents: ApiDocuments): ReadonlyMap<string, Handler> {
+  return new Map<string, Handler>([
+    ["/metrics", waitingFor(gateway, (req, res) => tellMetrics(gateway, req, res))],
+    ["/openapi.json", waitingFor(gateway, (req, res) => tellRoutes(gateway, documents, req, res))],
+  ]);
+}
+
+/** An asynchronous handler; an error that it throws becomes a problem. */
+const waitingFor =
+  (gateway: Endpoints, handle: AsyncHandler): Handler =>
+  (req, res) =>
+    void handle(req, res).catch((error: unknown) => gateway.errorHandler(req, res, error));
 
 function tellReadiness({ readiness, server, admission }: Endpoints, res: ServerResponse): void {
   const { isFull, isStuck } = admission;
@@ -82,7 +94,8 @@ async function tellMetrics(gateway: Endpoints, req: IncomingMessage, res: Server
 }
 
 async function tellRoutes(
-  { authenticator, documents }: Endpoints,
+  { authenticator }: Endpoints,
+  documents: ApiDocuments,
   req: IncomingMessage,
   res: ServerResponse,
 ): Promise<void> {

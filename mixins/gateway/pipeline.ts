@@ -17,11 +17,13 @@ import { answerOnce } from "./idempotency/answer-once.ts";
 import { limitRate } from "./limits/limit-rate.ts";
 import { readRequest } from "./route/read-request.ts";
 import type { Request, Route } from "./route/route.ts";
+import { tellTimes } from "./observability/server-timing.ts";
 import { openStream } from "./sse/open-stream.ts";
 import { represent } from "./versions/represent.ts";
 
 export const pipelineOf = (parts: Parts): readonly Step[] => [
   sendAnswer(), //           writes the answer
+  tellTimes(STEPS), //       for administrators: where the time went
   enter(parts), //           waits for a turn; under overload the least important requests are refused first
   setDeadline(parts), //     the time that the client gives is the time of every call behind it
   identify(parts), //        who asks; before a byte of the body is read
@@ -37,6 +39,10 @@ export const pipelineOf = (parts: Parts): readonly Step[] => [
   callAction(), //           the action, under the command id that follows from the client's key
 ];
 
+/** The steps' names, in their order. */
+export const STEPS: readonly string[] =
+  "send time enter deadline identify limit authorize read stream validate represent cache once place action".split(" ");
+
 /** Answers a request of this route: passes it through the steps. */
 export async function passThrough(
   steps: readonly Step[],
@@ -51,8 +57,12 @@ export async function passThrough(
     caller: { user: ANONYMOUS, expiresAt: Infinity },
     request: NOTHING_READ,
     conditions: undefined,
+    marks: [],
   };
-  const from = (at: number): Promise<Answer | undefined> => steps[at]!(exchange, () => from(at + 1));
+  const from = (at: number): Promise<Answer | undefined> => {
+    exchange.marks.push(performance.now());
+    return steps[at]!(exchange, () => from(at + 1));
+  };
   await from(0);
 }
 
