@@ -110,11 +110,9 @@ export class ApiDescription {
     return Object.entries<Node>(this.document["paths"]).flatMap(([path, methods]) =>
       Object.entries<Node>(methods).flatMap(([method, { parameters = [], requestBody = {}, responses }]) => {
         const line = `${method.toUpperCase()} ${path}`;
-        const shown: Example[] = parameters.map(({ name, schema, example }: Node) => ({
-          where: `${line}: ${name}`,
-          schema,
-          value: example,
-        }));
+        const shown: Example[] = parameters
+          .filter(({ example }: Node) => example !== undefined)
+          .map(({ name, schema, example }: Node) => ({ where: `${line}: ${name}`, schema, value: example }));
         const answers = Object.values<Node>(responses).map(response => this.resolved(response));
         for (const { content = {} } of [requestBody, ...answers])
           for (const [type, { schema, example }] of Object.entries<Node>(content))

@@ -130,7 +130,10 @@ function describe(operation: Operation, schemas: NamedSchemas, problems: Readonl
   };
 }
 
-/** A text of the schema is about the parameter. */
+/**
+ * A text of the schema is about the parameter. Only a required one has an example: pages for trying requests fill it in, and
+ * an optional one would then always be sent.
+ */
 function parameter(schemas: NamedSchemas, place: string, name: string, required: boolean, schema: TSchema) {
   const { description } = schema as { description?: string };
   return {
@@ -139,7 +142,7 @@ function parameter(schemas: NamedSchemas, place: string, name: string, required:
     required,
     ...(description !== undefined && { description }),
     schema: schemas.refer(schema),
-    example: sampleOf(schema, "full"),
+    ...(required && { example: sampleOf(schema, "full") }),
   };
 }
 

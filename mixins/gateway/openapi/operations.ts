@@ -13,13 +13,18 @@ export interface Promises {
   readonly errors?: DescribedErrors;
 }
 
-const condition = (description: string) => ({ description, schema: Type.String({ maxLength: 2_000 }) });
-const NONE_MATCH = condition("Entity tags, or `*`.");
+const TAG = '(W/)?"[!#-~]*"';
+const tags = (description: string) => ({
+  description,
+  schema: Type.String({ maxLength: 2_000, pattern: `^(\\*|${TAG}( *, *${TAG})*)$` }),
+});
+const DATE = "^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-3]\\d [A-Z][a-z]{2} \\d{4} [0-2]\\d:[0-5]\\d:[0-5]\\d GMT$";
+const NONE_MATCH = tags("Entity tags, or `*`.");
 const READ_CONDITIONS = { "If-None-Match": NONE_MATCH };
 const CHANGE_CONDITIONS = {
-  "If-Match": condition("Entity tags of which the resource must have one, or `*`; else 412, and nothing is done."),
+  "If-Match": tags("Entity tags of which the resource must have one, or `*`; else 412, and nothing is done."),
   "If-None-Match": NONE_MATCH,
-  "If-Unmodified-Since": condition("A date as HTTP has it."),
+  "If-Unmodified-Since": { description: "A date as HTTP has it.", schema: Type.String({ pattern: DATE }) },
 };
 const SIGNATURE = {
   description: "`t=<seconds since the epoch>,v1=<HMAC-SHA256 of `<t>.<body>`, in hexadecimal>`.",
