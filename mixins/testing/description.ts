@@ -1,7 +1,7 @@
 // An API's description (OpenAPI 3.1) as a measure of the API: whether an answer is one that it lists, with a body by the
 // schema and the header fields that it names; and whether its own examples are valid.
 import type { TSchema } from "typebox";
-import { compileSchema, type Check } from "../contract/index.ts";
+import { compileSchema, exampleOf, type Check } from "../contract/index.ts";
 import type { Received, Sent } from "./wire.ts";
 
 type Node = Readonly<Record<string, any>>;
@@ -95,9 +95,10 @@ export class ApiDescription {
 
   #checkOf(schema: Node): Check {
     const value = this.resolved(schema) as Node;
+    // Formats of the domain are known where its contracts are loaded; to others they are remarks, as JSON Schema has it.
     let check = this.#checks.get(value);
     if (!check) {
-      const whole = { type: "object", properties: { value }, required: ["value"] };
+      const whole = { type: "object", properties: { value: withKnownFormats(value) }, required: ["value"] };
       check = compileSchema(whole as unknown as TSchema, "the description");
       this.#checks.set(value, check);
     }
@@ -150,6 +151,15 @@ export class ApiDescription {
     return this.resolved(target);
   }
   readonly #resolved = new WeakMap<object, any>();
+}
+
+function withKnownFormats(node: any): any {
+  if (Array.isArray(node)) return node.map(withKnownFormats);
+  if (typeof node !== "object" || node === null) return node;
+  const kept = Object.entries(node).filter(
+    ([key, value]) => key !== "format" || typeof value !== "string" || exampleOf(value),
+  );
+  return Object.fromEntries(kept.map(([key, value]) => [key, withKnownFormats(value)]));
 }
 
 const parametersIn = (path: string): number => path.split("{").length - 1;
