@@ -9,8 +9,8 @@ import { startGateway, type RunningGateway } from "./gateway.fixture.ts";
 import { looseRoute } from "./library.fixture.ts";
 import { Gateway } from "./mixin.ts";
 
-const stock = defineContract({
-  service: "stock",
+const shelves = defineContract({
+  service: "shelves",
   actions: {
     list: { params: {}, returns: Type.Object({ rows: Type.Array(Type.String()) }) },
     repair: { params: {}, returns: Type.Object({ repaired: Type.Integer() }) },
@@ -18,8 +18,8 @@ const stock = defineContract({
   roles: { repair: ["admin"] },
 });
 const routes = [
-  looseRoute("GET /stock", "stock.list", { summary: "The stock", access: "public", params: () => ({}) }),
-  looseRoute("POST /ops/stock/repair", "stock.repair", { summary: "Repair", access: "admin", params: () => ({}) }),
+  looseRoute("GET /shelves", "shelves.list", { summary: "The shelves", access: "public", params: () => ({}) }),
+  looseRoute("POST /ops/shelves/repair", "shelves.repair", { summary: "Repair", access: "admin", params: () => ({}) }),
 ];
 
 let gateway: RunningGateway;
@@ -32,18 +32,18 @@ beforeAll(async () => {
   gateway = await startGateway(
     signer => ({
       contracts: [
-        stock,
+        shelves,
         defineContract({ service: "accounts", actions: { jwks: { params: {}, returns: Type.Any() } } }),
       ],
-      services: [Gateway({ api: { name: "Stock API" }, routes })],
+      services: [Gateway({ api: { name: "Shelves API" }, routes })],
       roles: ["reader"],
       answers: {
-        "stock.list": () => ({ rows: [] }),
-        "stock.repair": () => ({ repaired: 1 }),
+        "shelves.list": () => ({ rows: [] }),
+        "shelves.repair": () => ({ repaired: 1 }),
         "accounts.jwks": () => ({ keys: [signer.jwk] }),
       },
     }),
-    { HEALTH_PORT: `${port}`, INTERNAL_ROUTES: "internal", PUBLIC_URL: "https://stock.example" },
+    { HEALTH_PORT: `${port}`, INTERNAL_ROUTES: "internal", PUBLIC_URL: "https://shelves.example" },
   );
   admin = await gateway.token(newId(), ["admin"]);
   reader = await gateway.token(newId());
@@ -61,34 +61,34 @@ const statusOf = async (origin: string, line: string, token?: string) => (await 
 test("the public port has no routes for operators, whoever asks", async () => {
   for (const line of [
     "GET /metrics",
-    "POST /api/v1/ops/stock/repair",
-    "GET /api/v1/ops/stock/repair",
+    "POST /api/v1/ops/shelves/repair",
+    "GET /api/v1/ops/shelves/repair",
     "GET /api/v1/ops/",
   ])
     expect([line, await statusOf(gateway.url, line, admin)]).toEqual([line, 404]);
-  expect(await statusOf(gateway.url, "GET /api/v1/stock")).toBe(200);
+  expect(await statusOf(gateway.url, "GET /api/v1/shelves")).toBe(200);
 });
 
 test("the internal port has them, for the same users, beside the health of the process", async () => {
-  expect(await statusOf(internal, "POST /api/v1/ops/stock/repair")).toBe(401);
-  expect(await statusOf(internal, "POST /api/v1/ops/stock/repair", reader)).toBe(403);
-  expect(await statusOf(internal, "GET /api/v1/ops/stock/repair", admin)).toBe(405);
-  expect(await asked(internal, "POST /api/v1/ops/stock/repair", admin)).toEqual({
+  expect(await statusOf(internal, "POST /api/v1/ops/shelves/repair")).toBe(401);
+  expect(await statusOf(internal, "POST /api/v1/ops/shelves/repair", reader)).toBe(403);
+  expect(await statusOf(internal, "GET /api/v1/ops/shelves/repair", admin)).toBe(405);
+  expect(await asked(internal, "POST /api/v1/ops/shelves/repair", admin)).toEqual({
     status: 200,
     text: '{"repaired":1}',
   });
   expect(await statusOf(internal, "GET /metrics")).toBe(401);
   expect((await asked(internal, "GET /metrics", admin)).text).toContain("process_resident_memory_bytes");
   expect(await statusOf(internal, "GET /health/ready")).toBe(200);
-  for (const line of ["GET /api/v1/stock", "GET /docs", "GET /"])
+  for (const line of ["GET /api/v1/shelves", "GET /docs", "GET /"])
     expect([line, await statusOf(internal, line, admin)]).toEqual([line, 404]);
 });
 
 test("each port describes the routes that it has", async () => {
   const described = async (origin: string) => JSON.parse((await asked(origin, "GET /openapi.json", admin)).text);
   const [open, operators] = [await described(gateway.url), await described(internal)];
-  expect([Object.keys(open.paths), open.servers]).toEqual([["/api/v1/stock"], [{ url: "https://stock.example" }]]);
-  expect([Object.keys(operators.paths), operators.servers]).toEqual([["/api/v1/ops/stock/repair"], [{ url: "/" }]]);
+  expect([Object.keys(open.paths), open.servers]).toEqual([["/api/v1/shelves"], [{ url: "https://shelves.example" }]]);
+  expect([Object.keys(operators.paths), operators.servers]).toEqual([["/api/v1/ops/shelves/repair"], [{ url: "/" }]]);
 });
 
 test("without HEALTH_PORT they would be nowhere: the start refuses", () => {

@@ -75,7 +75,7 @@ export function openApi(
   { servers = [{ url: "/" }], tags = {}, securitySchemes = BEARER }: Surroundings = {},
 ) {
   const schemas = new NamedSchemas();
-  schemas.refer(PROBLEM as TSchema);
+  schemas.refer(PROBLEM);
   const paths: Record<string, Record<string, object>> = {};
   const problems = operations.map(({ errors }) => problemsOf(errors));
   const shared = sharedAmong(problems);
@@ -83,7 +83,7 @@ export function openApi(
   for (const [i, operation] of operations.entries()) {
     const template = operation.url.replaceAll(/:(\w+)/g, "{$1}");
     (paths[template] ??= {})[operation.method.toLowerCase()] = {
-      ...describe(operation, schemas, shared.refer(problems[i]!)),
+      ...describe(operation, schemas, shared.refer(problems[i]!, capitalized(operation.id))),
       security: operation.secured ? security : [],
     };
   }
@@ -191,13 +191,13 @@ function answerOf({ id, returns, mediaType = JSON_TYPE }: Operation, schemas: Na
   return { schema: schemas.referAs(answerName(id, returns), returns), example: sampleOf(returns, "full") };
 }
 
-/** A page of a list is named after its rows, whichever operation answers it: `OrderPage`. */
+/** A page of a list is named after its rows, whichever operation answers it: `BookPage`. */
 function answerName(id: string, returns: TSchema): string {
   const { rows } = (returns as { properties?: Record<string, { items?: { title?: string } }> }).properties ?? {};
   return rows?.items?.title === undefined ? `${capitalized(id)}Answer` : `${rows.items.title}Page`;
 }
 
-/** `orders.place` becomes `OrdersPlace`. */
+/** `loans.open` becomes `LoansOpen`. */
 const capitalized = (id: string): string =>
   id
     .split(/\W+/)

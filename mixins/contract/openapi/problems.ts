@@ -40,7 +40,8 @@ export function problemsOf(errors: DescribedErrors = {}): ProblemsByStatus {
   return new Map([...byStatus].sort(([a], [b]) => a - b));
 }
 
-function responseOf(status: number, codes: ReadonlyMap<string, string>): object {
+/** `title` names the type that generators make of it; without one they number them all. */
+function responseOf(status: number, codes: ReadonlyMap<string, string>, title: string): object {
   const [[code, says]] = [...codes] as [[string, string]];
   return {
     description: [...codes].map(([code, says]) => `\`${code}\`: ${says}.`).join("\n\n"),
@@ -48,6 +49,7 @@ function responseOf(status: number, codes: ReadonlyMap<string, string>): object 
     content: {
       [PROBLEM_JSON]: {
         schema: {
+          title,
           allOf: [
             { $ref: "#/components/schemas/Problem" },
             { type: "object", properties: { type: { enum: [...codes.keys()].map(problemType) } } },
@@ -72,7 +74,10 @@ export const ANY_PROBLEM = {
   content: { [PROBLEM_JSON]: { schema: { $ref: "#/components/schemas/Problem" } } },
 };
 
-/** Components as `Problem409`, the next one of that status `Problem409-2`; `refer` gives the responses of an operation. */
+/**
+ * Components as `Problem409`, the next one of that status `Problem409-2`; `refer` gives the responses of an operation, whose
+ * name begins the names of its own.
+ */
 export function sharedAmong(all: readonly ProblemsByStatus[]) {
   const keyOf = (status: number, codes: ReadonlyMap<string, string>) => `${status} ${[...codes.keys()].join()}`;
   const counts = new Map<string, number>();
@@ -88,17 +93,17 @@ export function sharedAmong(all: readonly ProblemsByStatus[]) {
       const nth = [...names.keys()].filter(other => other.startsWith(`${status} `)).length + 1;
       name = `Problem${status}${nth === 1 ? "" : `-${nth}`}`;
       names.set(key, name);
-      components[name] = responseOf(status, codes);
+      components[name] = responseOf(status, codes, name.replace("-", "_"));
     }
     return name;
   };
-  const refer = (problems: ProblemsByStatus): Record<string, object> =>
+  const refer = (problems: ProblemsByStatus, operation: string): Record<string, object> =>
     Object.fromEntries(
       [...problems].map(([status, codes]) => [
         status,
         counts.get(keyOf(status, codes))! > 1
           ? { $ref: `#/components/responses/${nameOf(status, codes)}` }
-          : responseOf(status, codes),
+          : responseOf(status, codes, `${operation}Problem${status}`),
       ]),
     );
   return { components, refer };

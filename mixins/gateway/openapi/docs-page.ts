@@ -22,7 +22,7 @@ export function docsPages(
 ): [path: string, handler: Handler][] {
   const swagger = createRequire(import.meta.url).resolve("swagger-ui-dist/package.json");
   const { version } = createRequire(import.meta.url)(swagger) as { version: string };
-  const script = join(import.meta.dirname, "try-it.mjs");
+  const script = new URL("./try-it.mjs", import.meta.url);
   const files = FILES.map(name => ({ name, url: `${DOCS}/${version}/${name}`, path: join(dirname(swagger), name) }));
   const urlOf = (name: string): string => files.find(file => file.name === name)!.url;
   const page = (): string => pageOf(title, urlOf, `${DOCS}/try-it.mjs`);
@@ -66,7 +66,7 @@ interface Content {
 }
 
 /** Answers a file, which is read and compressed at the first request: 1.7 MB of script are 0.5 MB then. */
-function once(path: string, type: string, cacheControl: string) {
+function once(path: string | URL, type: string, cacheControl: string) {
   let content: Promise<Content> | undefined;
   const read = async (): Promise<Content> => {
     const plain = await readFile(path);
@@ -88,7 +88,7 @@ function send(
   { plain, gzip, tag }: Content,
   cacheControl = "no-cache",
 ): void {
-  const zipped = gzip !== undefined && /(?:^|,)\s*gzip\s*(?:,|$)/.test(String(headers["accept-encoding"] ?? ""));
+  const zipped = gzip !== undefined && /(?:^|,)\s*gzip\s*(?:,|$)/.test(String(headers["accept-encoding"]));
   for (const [name, value] of PAGE_HEADERS) res.setHeader(name, value);
   res.setHeader("Cache-Control", cacheControl);
   if (gzip !== undefined) res.setHeader("Vary", "Accept-Encoding");

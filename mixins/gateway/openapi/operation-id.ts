@@ -1,18 +1,18 @@
-// The name of an operation, which generated clients make a method of: `listProducts`, `placeOrder`, `getOrderHistory`. It
+// The name of an operation, which generated clients make a method of: `listBooks`, `openLoan`, `getLoanHistory`. It
 // follows from the route and the verb of its action, so that nobody has to name operations, and stays the same as long as
 // both do.
 //
 //   reads    `get` and the resource of the URL; `list` where it is a collection
-//   changes  the action's verb and the resource; the verb's own noun is not said twice: `carts.removeItem` on
-//            `/cart/items/:id` is `removeCartItem`
+//   changes  the action's verb and the resource; the verb's own noun is not said twice: `shelves.removeItem`
+//            on `/shelf/items/:id` is `removeShelfItem`
 //
 // A first part of the URL that is no resource itself (`/auth/…`, `/ops/…`) groups others and is left out. Routes of a
-// later version end with it: `listOrdersV2`.
+// later version end with it: `listLoansV2`.
 
 interface Named {
   readonly method: string;
   readonly url: string;
-  /** The full name of the action, `carts.removeItem`. */
+  /** The full name of the action, `shelves.removeItem`. */
   readonly action: string;
 }
 
