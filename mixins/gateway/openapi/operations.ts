@@ -18,7 +18,9 @@ const tags = (description: string) => ({
   description,
   schema: Type.String({ maxLength: 2_000, pattern: `^(\\*|${TAG}( *, *${TAG})*)$` }),
 });
-const DATE = "^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-3]\\d [A-Z][a-z]{2} \\d{4} [0-2]\\d:[0-5]\\d:[0-5]\\d GMT$";
+const DAY = "(Mon|Tue|Wed|Thu|Fri|Sat|Sun), (0[1-9]|[12]\\d|3[01])";
+const MONTH = "(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)";
+const DATE = `^${DAY} ${MONTH} \\d{4} ([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d GMT$`;
 const NONE_MATCH = tags("Entity tags, or `*`.");
 const READ_CONDITIONS = { "If-None-Match": NONE_MATCH };
 const CHANGE_CONDITIONS = {
