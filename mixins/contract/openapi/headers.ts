@@ -58,11 +58,11 @@ export function headersIn(parts: readonly object[]): Record<string, object> {
 }
 
 /** The fields of a problem of this status. */
-export function headersOfProblem(status: number, isLimited: boolean): HeaderName[] {
+export function headersOfProblem(status: number): HeaderName[] {
   return [
     "X-Request-ID",
     ...(status === 401 ? (["WWW-Authenticate"] as const) : []),
     ...(status === 429 || status === 503 || status === 504 ? (["Retry-After"] as const) : []),
-    ...(status === 429 && isLimited ? (["RateLimit", "RateLimit-Policy"] as const) : []),
+    ...(status === 429 ? (["RateLimit", "RateLimit-Policy"] as const) : []),
   ];
 }

@@ -45,7 +45,7 @@ function responseOf(status: number, codes: ReadonlyMap<string, string>, title: s
   const [[code, says]] = [...codes] as [[string, string]];
   return {
     description: [...codes].map(([code, says]) => `\`${code}\`: ${says}.`).join("\n\n"),
-    headers: referTo(headersOfProblem(status, true)),
+    headers: referTo(headersOfProblem(status)),
     content: {
       [PROBLEM_JSON]: {
         schema: {
