@@ -100,8 +100,11 @@ function stdout(onDrop: () => void): Destination {
   const { accessLogBufferBytes: minLength, accessLogBytesMax: maxLength, accessLogFlushMs: periodicFlush } = limits;
   const destination = pino.destination({ dest: 1, sync: false, minLength, maxLength, periodicFlush });
   destination.on("drop", onDrop);
-  // Nobody reads stdout any more: that must not end the gateway.
+  // Nobody reads stdout any more, or its disk is full: that must not end the gateway.
   destination.on("error", () => {});
+  // It would be called as the process exits, and tries for ever while the disk is full. A stop has written all lines by then;
+  // a crash loses those of the last half second.
+  destination.flushSync = () => {};
   return destination;
 }
 
