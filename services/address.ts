@@ -18,7 +18,7 @@ export const Address = Type.Object(
     country,
     phone: Type.Optional(text(40)),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: "Address" },
 );
 
 const optional = (maxLength: number) => Type.Optional(TextLine({ maxLength, blank: true }));
@@ -37,6 +37,7 @@ export const PostalAddress = Type.Object(
     phone: Type.Optional(PhoneNumber({ maxLength: 40, blank: true })),
   },
   {
+    title: "PostalAddress",
     additionalProperties: false,
     if: { properties: { country: { enum: WITHOUT_POSTAL_CODES } } },
     else: { properties: { postalCode: TextLine({ maxLength: 20 }) }, required: ["postalCode"] },

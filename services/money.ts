@@ -11,5 +11,5 @@ export const Money = Type.Object(
     amount: Type.Integer({ minimum: 0, maximum: 100_000_000_000 }),
     currency: Type.String({ pattern: "^[A-Z]{3}$", format: CURRENCY }),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: "Money" },
 );

@@ -25,15 +25,18 @@ const typedPassword = Type.String({ minLength: 1, maxLength: 512 });
 const refreshToken = Type.String({ minLength: 1, maxLength: 200 });
 const id = Type.String({ format: "uuid" });
 /** The part of an account that others may see: everything but the password's hash. */
-export const Person = Type.Object({
-  id: Type.String(),
-  email: Type.String(),
-  name: Type.String(),
-  roles: Type.Array(Type.String()),
-  /** Whether the person has shown that they read this mailbox. */
-  emailVerified: Type.Boolean(),
-  createdAt: Type.String(),
-});
+export const Person = Type.Object(
+  {
+    id: Type.String(),
+    email: Type.String(),
+    name: Type.String(),
+    roles: Type.Array(Type.String()),
+    /** Whether the person has shown that they read this mailbox. */
+    emailVerified: Type.Boolean(),
+    createdAt: Type.String(),
+  },
+  { title: "User" },
+);
 export type Person = Static<typeof Person>;
 /** The fields of a person that nobody changes by sending them. */
 export const fixedFields = {
@@ -42,39 +45,48 @@ export const fixedFields = {
   roles: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 100 })),
   createdAt: Type.Optional(Type.String({ maxLength: 40 })),
 };
-const Tokens = Type.Object({
-  accessToken: Type.String(),
-  refreshToken: Type.String(),
-  /** Seconds. */
-  expiresIn: Type.Integer(),
-  user: Person,
-});
+const Tokens = Type.Object(
+  {
+    accessToken: Type.String(),
+    refreshToken: Type.String(),
+    /** Seconds. */
+    expiresIn: Type.Integer(),
+    user: Person,
+  },
+  { title: "Tokens" },
+);
 
 /** One log-in of a person, on one device. */
-export const Session = Type.Object({
-  id: Type.String(),
-  /** The device as people call it: `Firefox on Linux`. */
-  device: Type.String(),
-  /** Network of its last use, as far as it is known. */
-  address: Type.Optional(Type.String()),
-  createdAt: Type.String(),
-  lastUsedAt: Type.String(),
-  /** Whether it is the session that asks. */
-  current: Type.Boolean(),
-});
+export const Session = Type.Object(
+  {
+    id: Type.String(),
+    /** The device as people call it: `Firefox on Linux`. */
+    device: Type.String(),
+    /** Network of its last use, as far as it is known. */
+    address: Type.Optional(Type.String()),
+    createdAt: Type.String(),
+    lastUsedAt: Type.String(),
+    /** Whether it is the session that asks. */
+    current: Type.Boolean(),
+  },
+  { title: "Session" },
+);
 export type Session = Static<typeof Session>;
 const mailedToken = Type.String({ minLength: 1, maxLength: 200, writeOnly: true });
 /** Id of a session: one of ours, in either store. */
 const sessionId = Type.String({ pattern: "^[\\w-]{1,64}$" });
 /** A public key and its times. */
-export const SigningKey = Type.Object({
-  kid: Type.String(),
-  /** `published`: it will sign; `signing`; `retired`: what it has signed verifies until `verifiesUntil`. */
-  state: Type.Enum(["published", "signing", "retired"]),
-  publishedAt: Type.String(),
-  signsFrom: Type.String(),
-  verifiesUntil: Type.Optional(Type.String()),
-});
+export const SigningKey = Type.Object(
+  {
+    kid: Type.String(),
+    /** `published`: it will sign; `signing`; `retired`: what it has signed verifies until `verifiesUntil`. */
+    state: Type.Enum(["published", "signing", "retired"]),
+    publishedAt: Type.String(),
+    signsFrom: Type.String(),
+    verifiesUntil: Type.Optional(Type.String()),
+  },
+  { title: "SigningKey" },
+);
 export type SigningKey = Static<typeof SigningKey>;
 const Keys = Type.Object({ keys: Type.Array(SigningKey) });
 const Accepted = Type.Object({ accepted: Type.Boolean() });

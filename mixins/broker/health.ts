@@ -4,11 +4,20 @@
 //   /health/live   the main loop answers. It asks no other process: restarting this one would not mend them
 //   /health/ready  the broker has started, is not stopping, and has its bus, and each service says that it is ready
 //
+// Routes for operators may be on it as well (INTERNAL_ROUTES): the gateway gives them.
+//
 // The port listens from before the first service starts until the last has stopped.
 import { once } from "node:events";
 import { createServer, STATUS_CODES, type Server, type ServerResponse } from "node:http";
 import type { Middleware, ServiceBroker } from "moleculer";
-import { type ErrorFactory, nodeEnvironment, PROBLEM_JSON, problemType, unreadyServices } from "../kernel/index.ts";
+import {
+  type ErrorFactory,
+  internalRoutesOf,
+  nodeEnvironment,
+  PROBLEM_JSON,
+  problemType,
+  unreadyServices,
+} from "../kernel/index.ts";
 import { callErrors } from "../contract/index.ts";
 import { brokerErrors } from "./errors.ts";
 
@@ -59,6 +68,7 @@ function serverOf(broker: ServiceBroker): Server {
   const server = createServer(options, (req, res) => {
     // The probe's connection is not kept: a stop would have to close it.
     res.shouldKeepAlive = false;
+    if (internalRoutesOf(broker)?.(req, res)) return;
     if (req.method !== "GET" && req.method !== "HEAD")
       return problem(res, callErrors.METHOD_NOT_ALLOWED, "GET or HEAD");
     if (req.url === "/health/live") return send(res, 200, "application/json", { status: "live" });

@@ -136,6 +136,7 @@ export const ReadToken = Type.String({
   maxLength: 160,
   pattern: "^([A-Za-z][A-Za-z0-9_-]{0,63}:)?[A-Za-z0-9][A-Za-z0-9_.-]{0,63}@[1-9][0-9]{0,14}$",
   format: "entity-id",
+  examples: ["0190a0a0-0000-7000-8000-000000000000@3"],
   description:
     "`<id>@<version>` of a write, or `<actor>:<id>@<version>`: the answer holds it, or is a 503 that says to try again.",
 });

@@ -60,10 +60,18 @@ export {
 } from "./refusals.ts";
 export { listedServices, type ListedService } from "./registry.ts";
 export { withoutSecrets } from "./secrets.ts";
-export { openApi, type Operation } from "./openapi.ts";
+export {
+  HEADERS,
+  openApi,
+  type DocumentInfo,
+  type HeaderName,
+  type Operation,
+  type Surroundings,
+} from "./openapi/document.ts";
 export { actsFor, assertOwned, seesAll } from "./ownership.ts";
 export { compileParams } from "./params.ts";
 export { omit, pick } from "./pick.ts";
 export { defineRoles, isRole, RoleName, rolesDefined, type Role } from "./roles.ts";
+export { sampleOf, type Extent, type Wanted } from "./sample.ts";
 export { compileSchema, type Check } from "./schema.ts";
 export { EmailAddress, NewPassword, PhoneNumber, TextLine, TextLines } from "./text.ts";

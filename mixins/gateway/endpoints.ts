@@ -6,6 +6,7 @@
 //   /health/ready  see `readiness.ts`
 //   /metrics       in Prometheus' text format, for administrators and for the bearer of METRICS_TOKEN
 //   /openapi.json  the routes that the asking user may use
+//   /docs          the same as a page, on which requests can be tried
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceBroker } from "moleculer";
 import { METRICS } from "../kernel/index.ts";
@@ -24,6 +25,7 @@ import type { Handler } from "./http/request-guard.ts";
 import type { HttpServer } from "./http/server.ts";
 import { limits } from "./limits.ts";
 import type { HttpMetrics, Registered } from "./observability/metrics.ts";
+import { docsPages } from "./openapi/docs-page.ts";
 import type { ApiDocuments } from "./openapi/document.ts";
 import type { Readiness } from "./readiness.ts";
 import type { EventStreams } from "./sse/event-streams.ts";
@@ -44,22 +46,35 @@ export interface Endpoints {
   errorHandler(req: IncomingMessage, res: ServerResponse, error: unknown): void;
 }
 
-/** The handlers by path; GET and HEAD only. */
+type AsyncHandler = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
+
+/** The handlers by path on the public port; GET and HEAD only. */
 export function endpointsOf(gateway: Endpoints): ReadonlyMap<string, Handler> {
-  /** An asynchronous handler; an error that it throws becomes a problem. */
-  const waiting =
-    (handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>): Handler =>
-    (req, res) =>
-      void handle(req, res).catch((error: unknown) => gateway.errorHandler(req, res, error));
-  const about = { name: gateway.apiName, description: "/openapi.json", health: "/health/ready" };
+  const waiting = (handle: AsyncHandler): Handler => waitingFor(gateway, handle);
+  const about = { name: gateway.apiName, description: "/openapi.json", docs: "/docs", health: "/health/ready" };
   return new Map<string, Handler>([
     ["/", (_req, res) => send(res, 200, about)],
     ["/health/live", (_req, res) => send(res, 200, { status: "live" })],
     ["/health/ready", (_req, res) => tellReadiness(gateway, res)],
     ["/metrics", waiting((req, res) => tellMetrics(gateway, req, res))],
-    ["/openapi.json", waiting((req, res) => tellRoutes(gateway, req, res))],
+    ["/openapi.json", waiting((req, res) => tellRoutes(gateway, gateway.documents, req, res))],
+    ...docsPages(gateway.apiName, waiting),
   ]);
 }
+
+/** The handlers by path on the internal port, besides health; GET and HEAD only. */
+export function internalEndpointsOf(gateway: Endpoints, documents: ApiDocuments): ReadonlyMap<string, Handler> {
+  return new Map<string, Handler>([
+    ["/metrics", waitingFor(gateway, (req, res) => tellMetrics(gateway, req, res))],
+    ["/openapi.json", waitingFor(gateway, (req, res) => tellRoutes(gateway, documents, req, res))],
+  ]);
+}
+
+/** An asynchronous handler; an error that it throws becomes a problem. */
+const waitingFor =
+  (gateway: Endpoints, handle: AsyncHandler): Handler =>
+  (req, res) =>
+    void handle(req, res).catch((error: unknown) => gateway.errorHandler(req, res, error));
 
 function tellReadiness({ readiness, server, admission }: Endpoints, res: ServerResponse): void {
   const { isFull, isStuck } = admission;
@@ -94,7 +109,12 @@ async function tellMetrics(gateway: Endpoints, req: IncomingMessage, res: Server
   res.writeHead(200, { "Content-Type": "text/plain; version=0.0.4", "Cache-Control": "no-store" }).end(text);
 }
 
-async function tellRoutes({ callers, documents }: Endpoints, req: IncomingMessage, res: ServerResponse): Promise<void> {
+async function tellRoutes(
+  { callers }: Endpoints,
+  documents: ApiDocuments,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
   const roles = callers.isAnonymous(req) ? [] : (await callers.identify(req)).user.roles;
   res.setHeader("Vary", `Authorization, ${VARY}`);
   bodyOf(documents.for(roles)).send(res);

@@ -5,7 +5,9 @@ import {
   EnvironmentError,
   integer,
   list,
+  matching,
   nodeEnvironment,
+  oneOf,
   secret,
   text,
   url,
@@ -95,12 +97,26 @@ export const gatewayEnvironment = defineEnvironment(
         "an OpenID Connect issuer whose access tokens are taken beside our own: people of a company log in there; needs " +
         "`OIDC_AUDIENCE`",
     }),
+    ACCESS_LOG: matching({
+      pattern: /^(?:on|off|1|0(?:\.\d{1,4})?)$/,
+      expected: "on, off, or a share of the reads from 0 to 1",
+      default: "0.01",
+      says:
+        "JSON lines on stdout, one for each request that changes something or fails, and for this share of the reads that " +
+        "succeed; `on` is all of them",
+    }),
+    INTERNAL_ROUTES: oneOf(["public", "internal"], {
+      default: "public",
+      says: "`internal`: `/metrics` and `/api/…/ops/…` are served on `HEALTH_PORT` alone, to the same users; `PORT` answers 404 for them",
+    }),
     TOKEN_ISSUER: text({ default: "valence", says: "issuer and audience of access tokens" }),
   },
-  ({ PORT }, environment) => {
+  ({ PORT, INTERNAL_ROUTES }, environment) => {
     const { HEALTH_PORT, SERVICES } = nodeEnvironment.of(environment);
     // A process without the gateway does not listen on PORT.
     if (HEALTH_PORT === PORT && PORT !== 0 && SERVICES?.includes(GATEWAY) !== false)
       throw new EnvironmentError("HEALTH_PORT", `${PORT}`, "another than PORT");
+    if (INTERNAL_ROUTES === "internal" && HEALTH_PORT === undefined)
+      throw new EnvironmentError("INTERNAL_ROUTES", INTERNAL_ROUTES, "HEALTH_PORT, on which they are served");
   },
 );

@@ -30,6 +30,8 @@ export interface Exchange {
   readonly res: ServerResponse;
   /** The network of the client. */
   readonly address: string;
+  /** When each step began, as `performance.now()` has it. */
+  readonly marks: number[];
   /** Set by `identify`. */
   caller: Verified;
   /** Set by `readRequest`. */

@@ -6,7 +6,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import type { JSONWebKeySet } from "jose";
-import { listensAt, nodeEnvironment, stopsFirst, stopTimeLeft, systemClock } from "../kernel/index.ts";
+import {
+  listensAt,
+  nodeEnvironment,
+  serveInternally,
+  stopsFirst,
+  stopTimeLeft,
+  systemClock,
+  type InternalRoutes,
+} from "../kernel/index.ts";
 import { CHANGED, type Changed } from "../contract/index.ts";
 import { redisEnvironment } from "../redis/index.ts";
 import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../stream/index.ts";
@@ -20,17 +28,19 @@ import type { ExchangedKind } from "./auth/credential.ts";
 import { CrossSite } from "./auth/cross-site.ts";
 import { CREDENTIALS_CHANGED, Exchanges, type CredentialsChanged } from "./auth/exchanges.ts";
 import { SessionCookies } from "./auth/session-cookies.ts";
-import { endpointsOf } from "./endpoints.ts";
 import { AnswerCache } from "./cache/answer-cache.ts";
 import { ResponseCache } from "./cache/response-cache.ts";
 import { Cors } from "./http/cors.ts";
+import { endpointsOf, internalEndpointsOf } from "./endpoints.ts";
 import { addressOf } from "./http/address.ts";
 import { sendProblem, toProblem } from "./http/problem.ts";
 import { guardRequests, pathOf, requestId, type Handler } from "./http/request-guard.ts";
 import { gatewayEnvironment } from "./environment.ts";
 import { gatewayErrors } from "./errors.ts";
 import { HttpServer } from "./http/server.ts";
+import { isInternal } from "./internal-routes.ts";
 import { CLIENT_LEFT, methodsOf, routeOf, Router, type RouterService } from "./moleculer-web.ts";
+import { AccessLog, shareOf } from "./observability/access-log.ts";
 import { HttpMetrics } from "./observability/metrics.ts";
 import { concernsSecurity, SecurityLog, securityLine, type RefusedRequest } from "./observability/security-log.ts";
 import { ApiDocuments, type ApiInfo } from "./openapi/document.ts";
@@ -72,8 +82,11 @@ export type GatewayService = RouterService & {
   pipeline: readonly Step[];
   readiness: Readiness;
   documents: ApiDocuments;
+  internalDocuments: ApiDocuments;
   metrics: HttpMetrics;
   securityLog: SecurityLog;
+  /** Undefined when it is off. */
+  accessLog: AccessLog | undefined;
   server: HttpServer;
   apiName: string;
   proxies: number;
@@ -165,15 +178,27 @@ export const Gateway = ({
     this.proxies = TRUSTED_PROXIES;
     const keysOwner = keys.slice(0, keys.lastIndexOf("."));
     this.readiness = new Readiness({ broker, needed: [keysOwner, ...routes.map(serviceOf)] });
-    this.documents = new ApiDocuments(broker, api, routes);
-    this.servicesChanged = () => this.documents.forget();
-    this.server = new HttpServer(handlerOf(this, routes), {
+    const share = broker.options.logger === false ? undefined : shareOf(environment.ACCESS_LOG);
+    this.accessLog = share === undefined ? undefined : new AccessLog({ share, proxies: this.proxies });
+    const isApart = environment.INTERNAL_ROUTES === "internal";
+    const isOpen = (path: string): boolean => !isApart || !isInternal(path);
+    const [open, internal] = [routes.filter(({ url }) => isOpen(url)), routes.filter(({ url }) => isInternal(url))];
+    this.documents = new ApiDocuments(broker, api, open, PUBLIC_URL);
+    this.internalDocuments = new ApiDocuments(broker, api, internal);
+    this.servicesChanged = () => {
+      this.documents.forget();
+      this.internalDocuments.forget();
+    };
+    const endpoints = new Map([...endpointsOf(this)].filter(([path]) => isOpen(path)));
+    const handler = handlerOf(this, { routes, endpoints, has: isOpen });
+    this.server = new HttpServer(handler, {
       proxies: this.proxies,
       say: warn,
       keepAliveMs: environment.KEEP_ALIVE_MS,
       headersTimeoutMs: environment.HEADERS_TIMEOUT_MS,
       bodyTimeoutMs: environment.REQUEST_BODY_TIMEOUT_MS,
     });
+    if (isApart) serveInternally(broker, internalRoutes(this, routes));
     stopsFirst(this, () => this.server.drain(stopTimeLeft(broker), () => this.streams.drain()));
   },
 
@@ -189,18 +214,40 @@ export const Gateway = ({
     if (this.broker.options.logger !== false) process.stdout.write(`LISTENING ${this.url}\n`);
   },
 
-  stopped(this: GatewayService) {
+  async stopped(this: GatewayService) {
     this.metrics.stop();
+    await this.accessLog?.stop();
   },
 });
 
+/** What one port serves. */
+interface Served {
+  readonly routes: readonly Route[];
+  /** Handlers beside the API, by path. */
+  readonly endpoints: ReadonlyMap<string, Handler>;
+  /** Whether a path of a route is on this port. */
+  readonly has: (path: string) => boolean;
+}
+
+/** The routes for operators, on a port of their own. */
+function internalRoutes(gateway: GatewayService, routes: readonly Route[]): InternalRoutes {
+  const endpoints = internalEndpointsOf(gateway, gateway.internalDocuments);
+  const handler = handlerOf(gateway, { routes, endpoints, has: isInternal });
+  return (req, res) => {
+    const path = pathOf(req);
+    if (!endpoints.has(path) && !isInternal(path)) return false;
+    handler(req, res);
+    return true;
+  };
+}
+
 /** Measures a request, guards it and routes it. */
-function handlerOf(gateway: GatewayService, routes: readonly Route[]): Handler {
+function handlerOf(gateway: GatewayService, { routes, endpoints, has }: Served): Handler {
   const router = gateway.express();
   const streams = new Set(routes.filter(({ target }) => "stream" in target).map(({ url }) => url));
   const guarded = guardRequests({
-    methodsOf: path => methodsOf(gateway, path, streams),
-    plain: endpointsOf(gateway),
+    methodsOf: path => (has(path) ? methodsOf(gateway, path, streams) : []),
+    plain: endpoints,
     handle: enter(gateway, routes, (req, res) => router(req, res, error => gateway.errorHandler(req, res, error))),
     cors: new Cors(gatewayEnvironment.of(gateway.broker).ALLOWED_ORIGINS),
     answerKept: (req, res) => gateway.responses.answer(req, res),
@@ -208,9 +255,13 @@ function handlerOf(gateway: GatewayService, routes: readonly Route[]): Handler {
   });
   return (req, res) => {
     const startedAt = performance.now();
-    res.once("close", () => {
-      const seconds = (performance.now() - startedAt) / 1_000;
-      gateway.metrics.observe(req.method!, routeOf(req) ?? "none", res.statusCode, seconds);
+    const logged = gateway.accessLog?.begin(req, res);
+    // Before the listener that lets the next request of the connection begin, whose bytes are not ours.
+    res.prependOnceListener("close", () => {
+      const ms = performance.now() - startedAt;
+      const route = routeOf(req);
+      gateway.metrics.observe(req.method!, route ?? "none", res.statusCode, ms / 1_000);
+      logged?.(route ?? (endpoints.has(pathOf(req)) ? pathOf(req) : "none"), ms);
     });
     guarded(req, res);
   };

@@ -17,6 +17,7 @@ import { answerOnce } from "./idempotency/answer-once.ts";
 import { limitAccount, limitFailures, limitRate } from "./limits/limit-rate.ts";
 import { readRequest } from "./route/read-request.ts";
 import type { Request, Route } from "./route/route.ts";
+import { tellTimes } from "./observability/server-timing.ts";
 import { openStream } from "./sse/open-stream.ts";
 import { announceSuccessor } from "./versions/announce.ts";
 import { represent } from "./versions/represent.ts";
@@ -24,6 +25,7 @@ import { represent } from "./versions/represent.ts";
 export const pipelineOf = (parts: Parts): readonly Step[] => [
   sendAnswer(parts), //      writes the answer; the response of a cached route is kept for the next request
   announceSuccessor(), //    a version that has a successor says so on every answer
+  tellTimes(STEPS), //       for administrators: where the time went
   setDeadline(parts), //     the time that the client gives is the time of every call behind it
   limitFailures(parts), //   an address that guesses credentials is refused before one is checked
   identify(parts), //        who asks; before a byte of the body is read
@@ -41,6 +43,12 @@ export const pipelineOf = (parts: Parts): readonly Step[] => [
   callAction(), //           the action, under the command id that follows from the client's key
 ];
 
+/** The steps' names, in their order. */
+export const STEPS: readonly string[] =
+  "send successor time deadline failures identify limit authorize read account stream validate represent cache once place session action".split(
+    " ",
+  );
+
 /** Answers a request of this route: passes it through the steps. */
 export async function passThrough(
   steps: readonly Step[],
@@ -55,8 +63,12 @@ export async function passThrough(
     caller: { user: ANONYMOUS, expiresAt: Infinity },
     request: NOTHING_READ,
     conditions: undefined,
+    marks: [],
   };
-  const from = (at: number): Promise<Answer | undefined> => steps[at]!(exchange, () => from(at + 1));
+  const from = (at: number): Promise<Answer | undefined> => {
+    exchange.marks.push(performance.now());
+    return steps[at]!(exchange, () => from(at + 1));
+  };
   await from(0);
 }
 

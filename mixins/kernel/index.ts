@@ -58,6 +58,7 @@ export {
   timerCommandId,
   type CommandId,
 } from "./ids.ts";
+export { internalRoutesOf, serveInternally, type InternalRoutes } from "./internal-routes.ts";
 export { canonicalJson, fingerprintOf, storableJson } from "./json.ts";
 export { natsOptions } from "./nats-url.ts";
 export { nodeEnvironment } from "./node-environment.ts";

@@ -4,11 +4,10 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { deepFreeze, definitionsIn, evolveAll, type Actor } from "../actor/index.ts";
-import { compileSchema, strictObject, type Check } from "../contract/index.ts";
+import { compileSchema, sampleOf, strictObject, type Check } from "../contract/index.ts";
 import { Misconfigured, plainError } from "../kernel/index.ts";
 import { missingIn, sizeOf, told } from "./coverage.ts";
 import { acceptEvents, currentVersion, decodeSample, foldSnapshots, read, samplesOf, snapshotName } from "./golden.ts";
-import { sampleOf } from "./sample.ts";
 
 const limits = {
   /** Events that are appended to find a history. An author writes a longer one by hand. */

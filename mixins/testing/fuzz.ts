@@ -1,4 +1,5 @@
 // Random requests over all routes of an OpenAPI document: valid ones by schema, valid ones with a fault, and rubbish.
+import { ApiDescription } from "./description.ts";
 import { randomOf } from "./random.ts";
 import type { Sent } from "./wire.ts";
 
@@ -15,6 +16,8 @@ interface Schema {
   readonly items?: Schema;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
+  readonly anyOf?: readonly Schema[];
+  readonly examples?: readonly unknown[];
 }
 interface Parameter {
   readonly name: string;
@@ -102,10 +105,11 @@ const BODIES: readonly string[] = [
 ];
 const TAGS = ["*", '"x"', 'W/"x", "y"', "x", '"', ",,,", `"${"a".repeat(5_000)}"`];
 const DATES = ["Sun, 06 Nov 1994 08:49:37 GMT", "Sat, 01 Jan 2050 00:00:00 GMT", "2026-01-01", "", "x".repeat(500)];
+const ACCEPTED = ["*/*", "application/json", "text/csv", "application/xml", "application/json;q=0", "x", ""];
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "LINK"];
 
 /** Endless; the same document, seed and options give the same requests. */
-export function* randomRequests(document: Document, { seed, tokens, known }: FuzzOptions): Generator<Sent> {
+export function* randomRequests(document: object, { seed, tokens, known }: FuzzOptions): Generator<Sent> {
   const random = randomOf(seed);
   const chance = (probability: number): boolean => random() < probability;
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!;
@@ -117,15 +121,45 @@ export function* randomRequests(document: Document, { seed, tokens, known }: Fuz
   /** A value of the schema, except for patterns that we do not know. */
   const valid = (schema: Schema): unknown => {
     const { type, properties, items, minimum = 0, maximum = 1_000 } = schema;
+    if (schema.anyOf) return valid(pick(schema.anyOf));
     if (schema.enum) return pick(schema.enum);
     if (schema.const !== undefined) return schema.const;
     if (type === "integer" || type === "number") return pick([minimum, maximum, between(minimum, maximum), 1]);
     if (type === "boolean") return chance(0.5);
     if (type === "array") return Array.from({ length: between(1, 3) }, () => value(items ?? {}));
     if (type === "object") return fields(properties ?? {}, schema.required ?? []);
+    if (type === "null") return null;
     return type === "string" ? validText(schema) : pick(RUBBISH);
   };
-  const validText = ({ format, pattern, minLength = 1, maxLength = 20 }: Schema): string => {
+  /** A value that is just outside of the schema: one too many, one too few, in another case, of the next type. */
+  const nearly = (schema: Schema): unknown => {
+    const { type, minimum, maximum, minLength = 0, maxLength, properties, required = [] } = schema;
+    if (schema.enum) return String(pick(schema.enum)).toUpperCase();
+    if (type === "integer" || type === "number")
+      return pick([(minimum ?? 0) - 1, (maximum ?? 2 ** 53) + 1, (minimum ?? 0) + 0.5, `${minimum ?? 1}`, null]);
+    if (type === "string") {
+      const text = String(valid(schema));
+      const short = minLength > 0 ? text.slice(0, minLength - 1) : "";
+      return pick([
+        short,
+        text.padEnd((maxLength ?? 300) + 1, "x"),
+        ` ${text}`,
+        `${text}\n`,
+        text.toUpperCase(),
+        [text],
+      ]);
+    }
+    if (type === "object") {
+      const { [pick(required.length > 0 ? required : [""])]: _left, ...rest } = valid(schema) as Record<
+        string,
+        unknown
+      >;
+      return { ...rest, ...(chance(0.5) && { [`${Object.keys(properties ?? {})[0] ?? "field"}x`]: 1 }) };
+    }
+    return type === "array" ? pick([[], Array.from({ length: 101 }, () => valid(schema.items ?? {})), {}]) : null;
+  };
+  const validText = ({ format, pattern, examples, minLength = 1, maxLength = 20 }: Schema): string => {
+    if (examples && chance(0.5)) return String(pick(examples));
     if (chance(0.5) && format !== "email") return pick(known);
     if (format === "uuid") return `${hex(8)}-${hex(4)}-${hex(4)}-${hex(4)}-${hex(12)}`;
     if (format === "email") return `${text(8, "abcdef")}@example.org`;
@@ -134,7 +168,10 @@ export function* randomRequests(document: Document, { seed, tokens, known }: Fuz
     if (pattern?.startsWith("^(https")) return `/${text(5)}.png`;
     return `a${text(Math.min(Math.max(minLength, between(0, 12)), maxLength) - 1)}`;
   };
-  const value = (schema: Schema): unknown => (chance(0.08) ? pick(RUBBISH) : valid(schema));
+  const value = (schema: Schema): unknown => {
+    if (chance(0.08)) return pick(RUBBISH);
+    return chance(0.04) ? nearly(schema) : valid(schema);
+  };
   const fields = (properties: Readonly<Record<string, Schema>>, required: readonly string[]): object => {
     const given = Object.entries(properties).filter(([name]) =>
       required.includes(name) ? !chance(0.03) : chance(0.4),
@@ -147,7 +184,8 @@ export function* randomRequests(document: Document, { seed, tokens, known }: Fuz
     return chance(0.9) ? encodeURIComponent(plain.toWellFormed()) : plain.replaceAll(/[^!-~]|[?#]/g, "");
   };
 
-  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  const { paths } = new ApiDescription(document).resolved(document) as Document;
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
   );
   const bodyOf = ({ requestBody }: Operation): string | undefined => {
@@ -182,6 +220,7 @@ export function* randomRequests(document: Document, { seed, tokens, known }: Fuz
             ? "application/json"
             : pick(["text/plain", "a", "", "application/json;;", "application/json; charset=latin1"]),
         }),
+        ...(chance(0.05) && { Accept: pick(ACCEPTED) }),
         ...(chance(0.03) && { "Content-Encoding": pick(["gzip", "br", "x"]) }),
         ...(chance(0.1) && { "Last-Event-ID": pick(["0", "1", "-1", "x", "9".repeat(30)]) }),
         ...(chance(0.05) && { "X-HTTP-Method-Override": "DELETE", "X-Forwarded-Host": "evil.example" }),

@@ -43,7 +43,7 @@ describe("routes", () => {
     const strangers = await pathsOf({});
     const everything = await pathsOf({ token: admin.token });
     expect(strangers.paths).toContain("/api/v1/orders");
-    expect(strangers.all).not.toMatch(/\/ops\/|\/receive|catalog\.(create|update|remove)/);
+    expect(strangers.all).not.toMatch(/\/ops\/|\/receive|"(create|update|remove)Product"/);
     expect((await pathsOf({ token: ann.token })).all).toBe(strangers.all);
     expect(everything.paths).toContain("/api/v1/ops/sagas/{id}/compensate");
     expect((await gateway.http("GET", "/openapi.json", { token: "x.y.z" })).status).toBe(401);
@@ -52,6 +52,7 @@ describe("routes", () => {
   test("the OpenAPI document describes every route, resolves every reference and names what actions answer", async () => {
     const { json: document } = await gateway.http("GET", "/openapi.json", { token: admin.token });
     expect(document.openapi).toBe("3.1.0");
+    const named = ({ schema }: any) => document.components.schemas[schema.$ref?.split("/").at(-1)] ?? schema;
     const ids = new Set<string>();
     for (const { method, url, path } of routes) {
       const operation = document.paths[url.replaceAll(/:(\w+)/g, "{$1}")]?.[method.toLowerCase()];
@@ -65,7 +66,7 @@ describe("routes", () => {
       const content = operation.responses[status!].content;
       if (status === "204") expect(content).toBeUndefined();
       else
-        expect([operation.operationId, Object.values<any>(content)[0].schema.type]).toEqual([
+        expect([operation.operationId, named(Object.values<any>(content)[0]).type]).toEqual([
           operation.operationId,
           expect.any(String),
         ]);
@@ -76,7 +77,7 @@ describe("routes", () => {
     );
     expect(references.length).toBeGreaterThan(routes.length);
     for (const path of references) expect(path.reduce((node: any, key) => node?.[key], document)).toBeDefined();
-    expect(document.paths["/api/v1/orders"].post.requestBody.content["application/json"].schema.required).toEqual([
+    expect(named(document.paths["/api/v1/orders"].post.requestBody.content["application/json"]).required).toEqual([
       "shippingAddress",
       "payment",
     ]);

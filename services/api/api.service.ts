@@ -3,5 +3,19 @@ import { routes } from "./routes/index.ts";
 
 /** The sessions of two pages on one host: the storefront and the console of its operators. */
 const sessions = ["shop", "console"];
+const api = {
+  name: "Valence commerce API",
+  license: { name: "MIT", identifier: "MIT" },
+  groups: {
+    accounts: "Accounts of customers and operators: registering, logging in, tokens, roles.",
+    carts: "The cart of the user that asks.",
+    catalog: "Products: searched and read by everybody, changed by administrators.",
+    inventory: "Stock by SKU.",
+    "order-views": "Lists of orders.",
+    orders: "Orders: placed, watched, cancelled, and money given back.",
+    ops: "The running system, for administrators: nodes, sagas, actors, projections, dead letters.",
+    payments: "The payment provider: its notices, and repairs by administrators.",
+  },
+};
 
-export default Gateway({ api: { name: "Valence commerce API" }, routes, sessions });
+export default Gateway({ api, routes, sessions });

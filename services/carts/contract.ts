@@ -9,10 +9,13 @@ const productId = Type.String({ format: "uuid" });
 const moment = Type.String({ format: "date-time", pattern: "\\.\\d{3}Z$" });
 const quantity = Type.Integer({ minimum: 1, maximum: 1_000 });
 const conditions = Type.Optional(Conditions);
-const items = Type.Array(Type.Object({ productId: Type.String(), quantity: Type.Integer() }));
+const items = Type.Array(Type.Object({ productId: Type.String(), quantity: Type.Integer() }, { title: "CartItem" }));
 /** Grows with every change of the cart. Nodes of the previous release do not send it. */
 const version = Type.Integer({ minimum: 0 });
-const Cart = Type.Object({ items, updatedAt: Type.Optional(Type.String()), version: Type.Optional(version) });
+const Cart = Type.Object(
+  { items, updatedAt: Type.Optional(Type.String()), version: Type.Optional(version) },
+  { title: "Cart" },
+);
 
 export const contract = defineContract({
   service: "carts",

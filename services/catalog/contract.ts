@@ -21,16 +21,14 @@ const fields = {
   category: TextLine({ maxLength: 60 }),
   image: Type.Optional(Image),
 };
-export const Product = Type.Object({
-  id: Type.String(),
-  ...fields,
-  createdAt: Type.String(),
-  updatedAt: Type.String(),
-});
 /** Tags of kept answers: of every list of products, and of one product. */
 export const PRODUCTS = "products";
 export const productTag = (id: string): string => `product:${id}`;
 
+export const Product = Type.Object(
+  { id: Type.String(), ...fields, createdAt: Type.String(), updatedAt: Type.String() },
+  { title: "Product" },
+);
 const id = Type.String({ format: "uuid" });
 
 export const contract = defineContract({

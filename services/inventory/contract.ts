@@ -14,7 +14,7 @@ const orderId = Type.String({ minLength: 1, maxLength: 64 });
 /** Open reservations, the quantity by order: a tree, which only `reservations.ts` reads. */
 const reservations = Type.Unsafe<Reservations>(Type.Array(Type.Unknown()));
 
-const Level = Type.Object({ sku: Type.String(), available: count, reserved: count });
+const Level = Type.Object({ sku: Type.String(), available: count, reserved: count }, { title: "StockLevel" });
 
 /** One stock actor a SKU; its id is the SKU. received + adjusted = available + reserved + sold. */
 export const contract = defineContract({

@@ -3,17 +3,20 @@ import { callErrors, Cursor, defineContract, ReadToken } from "@valence/runtime/
 import { projectionErrors } from "@valence/runtime/projection";
 import { Money } from "../money.ts";
 
-const Row = Type.Object({
-  id: Type.String(),
-  version: Type.Integer(),
-  customer: Type.String(),
-  status: Type.String(),
-  total: Money,
-  items: Type.Integer(),
-  reason: Type.Optional(Type.String()),
-  placedAt: Type.String(),
-  updatedAt: Type.String(),
-});
+const Row = Type.Object(
+  {
+    id: Type.String(),
+    version: Type.Integer(),
+    customer: Type.String(),
+    status: Type.String(),
+    total: Money,
+    items: Type.Integer(),
+    reason: Type.Optional(Type.String()),
+    placedAt: Type.String(),
+    updatedAt: Type.String(),
+  },
+  { title: "OrderSummary" },
+);
 const page = Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 }));
 const pageSize = Type.Optional(Type.Integer({ minimum: 1, maximum: 100 }));
 

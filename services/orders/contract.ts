@@ -19,7 +19,7 @@ export const NewPayment = Type.Object(
       writeOnly: true,
     }),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: "NewPayment" },
 );
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
 
@@ -33,12 +33,12 @@ export const Payment = Type.Object(
 /** Product and quantity as a client asks for them, never with a price. */
 export const RequestedLine = Type.Object(
   { productId: uuid, quantity: Type.Integer({ minimum: 1, maximum: 1_000 }) },
-  { additionalProperties: false },
+  { additionalProperties: false, title: "RequestedLine" },
 );
 /** A line as it was sold: the catalog's price at that moment. */
 export const Line = Type.Object(
   { productId: uuid, sku: text(64), name: text(200), quantity: Type.Integer({ minimum: 1 }), unitPrice: Money },
-  { additionalProperties: false },
+  { additionalProperties: false, title: "OrderLine" },
 );
 export const Status = Type.Enum(["placed", "stock_reserved", "paid", "confirmed", "shipped", "rejected", "cancelled"]);
 const reason = Type.String({ maxLength: 500 });
@@ -47,7 +47,7 @@ const outOfStock = Type.Array(Type.String({ maxLength: 64 }), { maxItems: 100 })
 const refundId = text(64);
 const RefundLine = Type.Object(
   { productId: uuid, quantity: Type.Integer({ minimum: 1 }) },
-  { additionalProperties: false },
+  { additionalProperties: false, title: "RefundLine" },
 );
 const refund = {
   lines: Type.Array(RefundLine),
@@ -55,23 +55,29 @@ const refund = {
   /** Whether the goods go back into stock. */
   restock: Type.Boolean(),
 };
-const Refund = Type.Object({ id: refundId, ...refund, status: Type.Enum(["requested", "refunded", "failed"]) });
+const Refund = Type.Object(
+  { id: refundId, ...refund, status: Type.Enum(["requested", "refunded", "failed"]) },
+  { title: "Refund" },
+);
 
 /** An order as its customer sees it. */
-export const Order = Type.Object({
-  id: Type.String(),
-  version: Type.Integer(),
-  status: Status,
-  customer: Type.String(),
-  lines: Type.Array(Line),
-  total: Money,
-  shippingAddress: Address,
-  reason: Type.Optional(Type.String()),
-  outOfStock: Type.Optional(outOfStock),
-  trackingId: Type.Optional(Type.String()),
-  placedAt: Type.String(),
-  refunds: Type.Optional(Type.Array(Refund)),
-});
+export const Order = Type.Object(
+  {
+    id: Type.String(),
+    version: Type.Integer(),
+    status: Status,
+    customer: Type.String(),
+    lines: Type.Array(Line),
+    total: Money,
+    shippingAddress: Address,
+    reason: Type.Optional(Type.String()),
+    outOfStock: Type.Optional(outOfStock),
+    trackingId: Type.Optional(Type.String()),
+    placedAt: Type.String(),
+    refunds: Type.Optional(Type.Array(Refund)),
+  },
+  { title: "Order" },
+);
 
 export const contract = defineContract({
   service: "orders",
@@ -173,7 +179,10 @@ export const contract = defineContract({
       returns: Type.Object({
         id: Type.String(),
         events: Type.Array(
-          Type.Object({ type: Type.String(), version: Type.Integer(), at: Type.String(), data: Type.Unknown() }),
+          Type.Object(
+            { type: Type.String(), version: Type.Integer(), at: Type.String(), data: Type.Unknown() },
+            { title: "OrderEvent" },
+          ),
         ),
         /** Where the next page begins; absent on the last. */
         nextCursor: Type.Optional(Type.String()),

@@ -15,7 +15,7 @@ const attempt = Type.Integer({ minimum: 2, maximum: 1_000 });
 const refundId = Type.String({ minLength: 1, maxLength: 64 });
 const minorUnits = Type.Integer({ minimum: 0, maximum: 100_000_000_000 });
 const Status = Type.Enum(["requested", "pending", "authorized", "declined", "captured", "void_requested", "voided"]);
-const result = Type.Object({ paymentId: Type.String(), status: Status });
+const result = Type.Object({ paymentId: Type.String(), status: Status }, { title: "PaymentState" });
 
 /** One payment actor an order, with the order's id. Outside effects are in the actions, between two commands. */
 export const contract = defineContract({

@@ -8,7 +8,8 @@ import { CALL_FAILURES, isCallFailure } from "../../contract/index.ts";
 import { PROBLEM_JSON, problemType, type Issue, type Refusal } from "../../kernel/index.ts";
 import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { SECURITY_HEADERS, send } from "./respond.ts";
+import { send } from "./respond.ts";
+import { SECURITY_HEADERS } from "./security-headers.ts";
 
 export interface Problem {
   readonly type: string;

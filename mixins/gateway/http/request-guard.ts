@@ -9,7 +9,8 @@ import { hasBody, tooLarge, whenBodyKnown } from "./body.ts";
 import { limits } from "../limits.ts";
 import { isAcceptedType } from "./media-type.ts";
 import type { Cors } from "./cors.ts";
-import { answersHead, SECURITY_HEADERS, VARY } from "./respond.ts";
+import { answersHead, VARY } from "./respond.ts";
+import { SECURITY_HEADERS } from "./security-headers.ts";
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
 export interface RequestGuard {

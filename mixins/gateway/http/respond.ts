@@ -1,17 +1,8 @@
-// Writes answers, and the headers that every response of the gateway has.
+// Writes answers.
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { encodedTag } from "../../contract/index.ts";
 import { together } from "./together.ts";
 import { acceptedEncoding, compressed, isCompressible, type Encoding } from "./compression.ts";
-
-/** Security headers of every response, refusals and streams included. */
-export const SECURITY_HEADERS: readonly (readonly [name: string, value: string])[] = [
-  ["Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"],
-  ["Strict-Transport-Security", "max-age=31536000; includeSubDomains"],
-  ["X-Content-Type-Options", "nosniff"],
-  ["Referrer-Policy", "no-referrer"],
-  ["Cross-Origin-Resource-Policy", "same-site"],
-];
 
 /** Header fields of a request by which its answer may differ: a cache keeps one answer for each of their values. */
 export const VARY = "Accept-Encoding, Accept, Origin";

@@ -65,7 +65,7 @@ describe("endpoints for operators", () => {
     const strangers = await pathsOf({});
     const everything = await pathsOf({ token: admin });
     expect(strangers.paths).toContain("/api/v1/loans");
-    expect(strangers.all).not.toMatch(/\/staff\/|books\.(create|update|remove)/);
+    expect(strangers.all).not.toMatch(/\/staff\/|"(create|update|remove)Book"/);
     expect((await pathsOf({ token: ann.token })).all).toBe(strangers.all);
     expect(everything.paths).toContain("/api/v1/staff/loans/{id}/report");
     expect((await gateway.http("GET", "/openapi.json", { token: "x.y.z" })).status).toBe(401);

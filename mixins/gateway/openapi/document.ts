@@ -1,25 +1,10 @@
 // The API's description (OpenAPI 3.1): the routes, and the schemas of their actions' answers from the registry, so that
 // a gateway describes services that run elsewhere without loading their code.
 import type { ServiceBroker } from "moleculer";
-import Type, { type TSchema } from "typebox";
-import { openApi, type DescribedErrors, type Operation } from "../../contract/index.ts";
-import { KEY_FIELD, KEY_HEADER, takesKey } from "../idempotency/key.ts";
-import { API, rolesFor, serviceOf, type Route } from "../route/route.ts";
-import { usualErrors } from "./usual-errors.ts";
-
-const condition = (description: string) => ({ description, schema: Type.String({ maxLength: 2_000 }) });
-const NONE_MATCH = condition("Entity tags, or `*`.");
-const READ_CONDITIONS = { "If-None-Match": NONE_MATCH };
-const CHANGE_CONDITIONS = {
-  "If-Match": condition("Entity tags of which the resource must have one, or `*`; else 412, and nothing is done."),
-  "If-None-Match": NONE_MATCH,
-  "If-Unmodified-Since": condition("A date as HTTP has it."),
-};
-const SIGNATURE = {
-  description: "`t=<seconds since the epoch>,v1=<HMAC-SHA256 of `<t>.<body>`, in hexadecimal>`.",
-  schema: Type.String({ maxLength: 200 }),
-};
-const LAST_EVENT_ID = { description: "Version after which to go on.", schema: Type.String({ pattern: "^\\d{1,15}$" }) };
+import { openApi, type DocumentInfo } from "../../contract/index.ts";
+import { rolesFor, type Route } from "../route/route.ts";
+import { operationIds } from "./operation-id.ts";
+import { actionOf, operationOf, type Promises } from "./operations.ts";
 
 /** Name and text of an API. */
 export interface ApiInfo {
@@ -28,6 +13,10 @@ export interface ApiInfo {
   readonly version?: string;
   /** Default: a text on how errors look. */
   readonly description?: string;
+  /** The licence of the description, by its name and its SPDX identifier. */
+  readonly license?: DocumentInfo["license"];
+  /** One sentence on each group of operations, by the name of the service that answers them. */
+  readonly groups?: Readonly<Record<string, string>>;
 }
 const ERRORS = "Errors are `application/problem+json`; match on their `type`.";
 
@@ -35,15 +24,20 @@ const ERRORS = "Errors are `application/problem+json`; match on their `type`.";
 export class ApiDocuments {
   readonly #broker: ServiceBroker;
   readonly #info: ApiInfo;
-  readonly #routes: readonly Route[];
+  readonly #url: string | undefined;
+  readonly #routes: readonly (readonly [route: Route, id: string])[];
   /** Roles that any route names: no other role changes a document. */
   readonly #roles: readonly string[];
   readonly #documents = new Map<string, object>();
 
-  constructor(broker: ServiceBroker, info: ApiInfo, routes: readonly Route[]) {
+  /** `url`: where clients reach the gateway. Default: where the document was read. */
+  constructor(broker: ServiceBroker, info: ApiInfo, routes: readonly Route[], url?: string) {
     this.#broker = broker;
     this.#info = info;
-    this.#routes = routes;
+    this.#url = url;
+    // Ids follow from all routes, so that an operation has one name in every reader's document.
+    const ids = operationIds(routes.map(route => ({ ...route, action: actionOf(route) })));
+    this.#routes = routes.map((route, i) => [route, ids[i]!]);
     this.#roles = [...new Set(routes.flatMap(({ access }) => rolesFor(access)))].sort();
   }
 
@@ -66,75 +60,19 @@ export class ApiDocuments {
       const asked = rolesFor(route.access);
       return asked.length === 0 || asked.some(role => roles.includes(role));
     };
-    const { name: title, version = "1", description = ERRORS } = this.#info;
-    const operations = operationsOf(this.#routes.filter(mayUse), promisesByAction(this.#broker));
-    return openApi({ title, version, description }, operations);
+    const { name: title, version = "1", description = ERRORS, license, groups = {} } = this.#info;
+    const promises = promisesByAction(this.#broker);
+    const operations = this.#routes
+      .filter(([route]) => mayUse(route))
+      .map(([route, id]) => operationOf(route, id, promises.get(actionOf(route))));
+    return openApi({ title, version, description, license }, operations, {
+      ...(this.#url !== undefined && { servers: [{ url: this.#url }] }),
+      tags: groups,
+    });
   }
-}
-
-/** The schema of an action's answers, as the registry has it. */
-interface Promises {
-  readonly returns?: TSchema;
-  readonly errors?: DescribedErrors;
 }
 
 function promisesByAction(broker: ServiceBroker): ReadonlyMap<string, Promises> {
   const list = broker.registry.getActionList({}) as { name: string; action?: Promises }[];
   return new Map(list.map(({ name, action }) => [name, action ?? {}]));
-}
-
-/** An operation has the name of its action; a further route of the same action has its resource besides: `accounts.get.users`. */
-function operationIds(): (action: string, url: string) => string {
-  const used = new Set<string>();
-  return (action, url) => {
-    const id = used.has(action) ? `${action}.${url.slice(API.length).split("/", 2)[1]}` : action;
-    used.add(id);
-    return id;
-  };
-}
-
-function operationsOf(routes: readonly Route[], promises: ReadonlyMap<string, Promises>): Operation[] {
-  const idOf = operationIds();
-  return routes.map(route => {
-    const { method, url, summary, path, query, body, target, access } = route;
-    // A newer version of an operation has its name, after the version: `v2.loans.view`.
-    const prefix = route.version === undefined ? "" : `${route.version}.`;
-    const { action: asked } = "stream" in target ? target.stream : target;
-    const { returns, errors: own } = promises.get(asked) ?? {};
-    const errors = { ...usualErrors(route), ...asNamedBy(route, own) };
-    const common = { method, url, summary, path, query, body, secured: access !== "public", errors };
-    if ("stream" in target)
-      return {
-        ...common,
-        id: `${prefix}${target.stream.actor}.stream`,
-        tag: serviceOf(route),
-        headers: { "Last-Event-ID": LAST_EVENT_ID },
-        status: 200,
-        mediaType: "text/event-stream",
-        returns: Type.String(),
-      };
-    const { action, status, versioned, signedBy } = target;
-    return {
-      ...common,
-      // The sender that signs the body decides about its form.
-      ...(signedBy !== undefined && { body: {} }),
-      id: idOf(`${prefix}${action}`, url),
-      tag: serviceOf(route),
-      headers: {
-        ...(signedBy !== undefined && { [signedBy]: SIGNATURE }),
-        ...(takesKey(route) && { [KEY_FIELD]: KEY_HEADER }),
-        ...(versioned && (method === "GET" ? READ_CONDITIONS : CHANGE_CONDITIONS)),
-      },
-      status,
-      returns: target.representation?.returns ?? returns,
-    };
-  });
-}
-
-/** A missing resource is a 404 when the URL can name it; a route without params gets its ids in the body. */
-function asNamedBy({ path }: Route, errors: DescribedErrors = {}): DescribedErrors {
-  if (Object.keys(path).length > 0) return errors;
-  return Object.fromEntries(
-    Object.entries(errors).map(([code, error]) => [code, { ...error, status: error.inBody ?? error.status }]),
-  );
 }

@@ -66,6 +66,8 @@ interface Places<P extends TProperties, Q extends TProperties, B extends TProper
   readonly path?: P;
   readonly query?: Q;
   readonly body?: B;
+  /** A body for the API's description. Default: one made from the schema. */
+  readonly example?: object;
 }
 interface Answers<A extends ActionName> {
   /** Default 200; 204 sends no body. */
@@ -121,6 +123,7 @@ export interface Route {
   readonly path: TProperties;
   readonly query: TProperties;
   readonly body: TProperties;
+  readonly example: object | undefined;
   /** Reads path, query and body by their schemas. Refuses (422) with every issue, or a malformed path or query. */
   readonly read: (raw: {
     path: Record<string, string>;
@@ -246,7 +249,7 @@ export function placed(
   { prefix = API, takesFields = false }: { prefix?: string; takesFields?: boolean } = {},
 ): Omit<Route, "target"> {
   const [method, url] = line.split(" ") as [string, string];
-  const { summary, access = "user", limit, priority, path = {}, body = {} } = spec;
+  const { summary, access = "user", limit, priority, path = {}, body = {}, example } = spec;
   // Every read answers some of its fields only, if it is asked to; the action does not know of it.
   const query = method === "GET" && takesFields ? { ...spec.query, [FIELDS]: Fields } : (spec.query ?? {});
   const shape = strictObject(body);
@@ -264,6 +267,7 @@ export function placed(
     path,
     query,
     body,
+    example,
     read(raw) {
       if (typeof raw.body !== "object" || raw.body === null || Array.isArray(raw.body))
         throw callErrors.VALIDATION_ERROR({ field: "body", message: "must be an object" });

@@ -14,6 +14,11 @@ export const orders = [
     priority: "critical",
     summary: "Place an order from lines or from the cart; prices come from the catalog",
     body: omit(place, "customer"),
+    example: {
+      lines: [{ productId: "0190a0a0-0000-7000-8000-000000000000", quantity: 2 }],
+      shippingAddress: { name: "Ada", line1: "1 Main St", city: "London", postalCode: "N1 9GU", country: "GB" },
+      payment: { method: "card", token: "tok_ok" },
+    },
     idempotent: true,
     // The same user and key name the same order, on any gateway and after any loss of cache: the actor answers a repeat
     // from its record, even when cart and prices have changed.

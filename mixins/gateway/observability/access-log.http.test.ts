@@ -1,0 +1,139 @@
+// The access log: which requests have a line, what the line says, and what it must not.
+import { spawnSync } from "node:child_process";
+import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { newId } from "../../kernel/index.ts";
+import { until } from "../../testing/index.ts";
+import { raw } from "../gateway.fixture.ts";
+import { book, loanBody, startLibrary, type Library } from "../library.fixture.ts";
+import { AccessLog, shareOf } from "./access-log.ts";
+
+let gateway: Library;
+let ann: { id: string; token: string };
+const texts: string[] = [];
+const lines = (): any[] => texts.map(text => JSON.parse(text));
+const logShare = (share: number): void => {
+  gateway.service.accessLog = new AccessLog({ share, proxies: 0, to: { write: text => void texts.push(text) } });
+};
+/** Lines are written as connections are free again, a moment after the answer. */
+const nextLine = async (): Promise<any> => {
+  await until("a line", () => texts.length > 0);
+  return lines().at(-1);
+};
+
+beforeAll(async () => {
+  gateway = await startLibrary();
+  const id = newId();
+  ann = { id, token: await gateway.token(id) };
+});
+afterAll(() => gateway.stop());
+beforeEach(() => {
+  texts.length = 0;
+  logShare(0);
+});
+
+test("a change has a line: route, status, bytes, time, user, ids and address", async () => {
+  const traceId = "0af7651916cd43dd8448eb211c80319c";
+  await gateway.http("POST", "/api/v1/loans", {
+    token: ann.token,
+    body: loanBody,
+    headers: { "x-request-id": "request-0001", traceparent: `00-${traceId}-b7ad6b7169203331-01` },
+  });
+  const line = await nextLine();
+  expect(line).toEqual({
+    log: "access",
+    time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+    method: "POST",
+    route: "/api/v1/loans",
+    status: 201,
+    bytes: expect.any(Number),
+    ms: expect.any(Number),
+    user: ann.id,
+    requestId: "request-0001",
+    traceId,
+    address: expect.stringContaining("127.0.0.1"),
+  });
+  expect(line.bytes).toBeGreaterThan(300);
+  expect(line.ms).toBeGreaterThan(0);
+});
+
+test("a failure has a line, a successful read only by its share", async () => {
+  await gateway.http("GET", `/api/v1/books/${book.id}`);
+  await gateway.http("GET", "/nowhere/at/all");
+  expect(await nextLine()).toMatchObject({ method: "GET", route: "none", status: 404 });
+  expect(texts).toHaveLength(1);
+  logShare(1);
+  await gateway.http("GET", `/api/v1/books/${book.id}`);
+  await gateway.http("GET", "/health/live");
+  await until("both have a line", () => texts.length === 3);
+  expect(lines().map(({ route }) => route)).toEqual(["none", "/api/v1/books/:id", "/health/live"]);
+});
+
+test("each line counts the bytes of its own request, on one connection too", async () => {
+  logShare(1);
+  const get = (end: string) => `GET /health/live HTTP/1.1\r\nHost: a\r\n${end}\r\n`;
+  const answers = await raw(gateway.port, get("") + get("Connection: close\r\n"));
+  await until("both have a line", () => texts.length === 2);
+  const [first, second] = lines().map(({ bytes }) => bytes as number);
+  expect(first! + second!).toBe(Buffer.byteLength(answers, "latin1"));
+});
+
+test("no secret, no query, no body and no path of the client's is in a line", async () => {
+  const secret = "s3cr3t-s3cr3t-s3cr3t";
+  logShare(1);
+  await gateway.http("GET", `/api/v1/books?q=${secret}`, { token: secret });
+  await gateway.http("POST", "/api/v1/auth/login", { body: { email: `${secret}@example.com`, password: secret } });
+  await gateway.http("GET", `/${secret}`, { headers: { cookie: `session=${secret}`, "user-agent": secret } });
+  await until("all have a line", () => texts.length === 3);
+  expect(texts.join("")).not.toContain(secret);
+});
+
+test("a client that leaves before its answer has a line that says so", async () => {
+  await raw(
+    gateway.port,
+    "POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{",
+    200,
+  );
+  expect(await nextLine()).toMatchObject({ route: "/api/v1/auth/login", aborted: true });
+});
+
+test("the share is a number, all or nothing", () => {
+  expect(["off", "on", "0.25", "0", "1"].map(shareOf)).toEqual([undefined, 1, 0.25, 0, 1]);
+});
+
+test("a reader of stdout that does not read delays nothing: lines are dropped, and counted in the next one", () => {
+  // A process whose stdout is a pipe that nobody empties while it logs; afterwards everything that it kept is read.
+  const script = `
+    import { EventEmitter } from "node:events";
+    import { AccessLog } from "${new URL("access-log.ts", import.meta.url).href}";
+    const log = new AccessLog({ share: 1, proxies: 0 });
+    const req = { method: "GET", headers: { "x-request-id": "x".repeat(60) }, socket: { bytesWritten: 0, remoteAddress: "127.0.0.1" } };
+    const res = Object.assign(new EventEmitter(), { statusCode: 200, writableFinished: true });
+    const startedAt = performance.now();
+    let worst = 0;
+    for (let n = 0; n < 60_000; n++) {
+      const at = performance.now();
+      log.begin(req, res)("/api/v1/books", 1);
+      worst = Math.max(worst, performance.now() - at);
+    }
+    const each = ((performance.now() - startedAt) / 60_000) * 1_000;
+    const { dropped } = log;
+    await log.stop();
+    log.begin(req, res)("/api/v1/last", 1);
+    await log.stop();
+    console.error(JSON.stringify({ each, worst, dropped }));
+  `;
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module-typescript", "-e", script], {
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  const { each, dropped } = JSON.parse(stderr.trim().split("\n").at(-1)!);
+  const written = stdout
+    .trim()
+    .split("\n")
+    .map(text => JSON.parse(text));
+  expect(dropped).toBeGreaterThan(0);
+  expect(written.at(-1)).toMatchObject({ route: "/api/v1/last", dropped });
+  expect(written.length + dropped).toBe(60_001);
+  // Microseconds for each line. A machine that does nothing else needs 3.
+  expect(each).toBeLessThan(100);
+});

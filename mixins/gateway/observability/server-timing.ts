@@ -1,0 +1,29 @@
+// `Server-Timing` for administrators: how long their request was in each step of the pipeline, so that a slow answer can be
+// told apart in the browser's own network panel. Others do not get it: times tell a stranger what a service does.
+import type { Step } from "../exchange.ts";
+
+/** Milliseconds below which a step is left out. */
+const SHOWN_MS = 0.01;
+
+/**
+ * Adds the header. `names` are those of all steps in their order; `marks` of an exchange has when each of them began. The
+ * time of a step is the time until the next one begins, so the last one's is that of the action and of the way back.
+ */
+export const tellTimes =
+  (names: readonly string[]): Step =>
+  async (exchange, next) => {
+    const answer = await next();
+    if (!answer || !(exchange.caller.user.roles as readonly string[]).includes("admin")) return answer;
+    return {
+      ...answer,
+      headers: { ...answer.headers, "Server-Timing": timing(names, exchange.marks, performance.now()) },
+    };
+  };
+
+export function timing(names: readonly string[], marks: readonly number[], now: number): string {
+  const steps = marks.flatMap((mark, i) => {
+    const ms = (marks[i + 1] ?? now) - mark;
+    return ms < SHOWN_MS ? [] : [`${names[i]};dur=${ms.toFixed(2)}`];
+  });
+  return [...steps, `total;dur=${(now - marks[0]!).toFixed(2)}`].join(", ");
+}

@@ -1,0 +1,54 @@
+// Runs in the browser, on `/docs`: shows the API's description with Swagger UI, and again, with the operations that the
+// user may use, when somebody enters an access token. The description's server is replaced by this origin, the only one
+// that the page's Content-Security-Policy lets it call.
+/* global SwaggerUIBundle, document, fetch, location */
+
+/** @param {string | undefined} token */
+async function readDescription(token) {
+  const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  const response = await fetch("/openapi.json", { headers });
+  const description = await response.json();
+  return response.ok ? { ...description, servers: [{ url: location.origin }] } : undefined;
+}
+
+/** Wraps the actions of Swagger UI's log-in window. */
+const readsAgain = () => ({
+  statePlugins: {
+    auth: {
+      wrapActions: {
+        authorize:
+          (authorize, { specActions }) =>
+          given => {
+            const { value } = given.bearer ?? {};
+            if (typeof value === "string") void show(specActions, value);
+            return authorize(given);
+          },
+        logout:
+          (logout, { specActions }) =>
+          names => {
+            void show(specActions);
+            return logout(names);
+          },
+      },
+    },
+  },
+});
+
+async function show(specActions, token) {
+  const description = await readDescription(token);
+  // A token that is refused shows nothing else: the try-it then answers 401 by itself.
+  if (description !== undefined) specActions.updateSpec(JSON.stringify(description));
+}
+
+SwaggerUIBundle({
+  spec: await readDescription(),
+  domNode: document.querySelector("#api"),
+  deepLinking: true,
+  displayRequestDuration: true,
+  docExpansion: "none",
+  // It would send the description to a host of its maker.
+  validatorUrl: null,
+  // A token lives as long as the page.
+  persistAuthorization: false,
+  plugins: [readsAgain],
+});

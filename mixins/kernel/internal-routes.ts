@@ -1,0 +1,14 @@
+// Routes that only the port for operators serves: a service of the process gives them, and the health server, which has
+// that port, asks for them.
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+/** Answers the request and says true, or says false: the path is none of its own. */
+export type InternalRoutes = (req: IncomingMessage, res: ServerResponse) => boolean;
+
+const routes = new WeakMap<object, InternalRoutes>();
+
+/** The process serves these routes on HEALTH_PORT, besides its health. */
+export const serveInternally = (broker: object, internal: InternalRoutes): void => void routes.set(broker, internal);
+
+/** The routes that a service of this process gave; undefined without any. */
+export const internalRoutesOf = (broker: object): InternalRoutes | undefined => routes.get(broker);

@@ -1,0 +1,38 @@
+// @slow: it installs tools from the registry.
+// The description serves the tools that others use on it: a linter finds nothing in it, and a generator makes types of it by
+// which a client compiles and shops.
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { Workbench } from "./workbench.ts";
+
+let bench: Workbench;
+beforeAll(async () => {
+  bench = await Workbench.open();
+  bench.install();
+}, 600_000);
+afterAll(() => bench?.close());
+
+test.each(["public.json", "admin.json"])(
+  "redocly finds nothing in %s",
+  file => {
+    const output = bench.run("redocly", ["lint", "--config", "redocly.yaml", "--format", "json", bench.path(file)]);
+    const { totals, problems } = JSON.parse(output.slice(output.indexOf("{"), output.lastIndexOf("}") + 1));
+    expect(problems).toEqual([]);
+    expect(totals).toEqual({ errors: 0, warnings: 0, ignored: 0 });
+  },
+  120_000,
+);
+
+test("openapi-typescript makes types by which a client compiles, and the client shops", () => {
+  bench.run("openapi-typescript", [bench.path("public.json"), "--output", "api.ts"]);
+  const strict = ["--strict", "--noEmit", "--allowImportingTsExtensions", "--skipLibCheck", "--lib", "esnext,dom"];
+  bench.run("tsc", [...strict, "--module", "nodenext", "--target", "esnext", "shopper.ts"]);
+  const output = bench.run(process.execPath, ["shopper.ts", bench.shop.url]);
+  expect(JSON.parse(output)).toEqual({
+    name: "Clara",
+    rising: true,
+    total: true,
+    status: expect.stringMatching(/^(placed|stock_reserved|paid|confirmed|shipped)$/),
+    problem: "/problems/validation-error",
+    field: "quantity",
+  });
+}, 300_000);
