@@ -97,7 +97,8 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
       setRoles: ["USER_NOT_FOUND", "LAST_ADMINISTRATOR"],
       jwks: [],
     },
-    roles: { list: [ADMIN], setRoles: [ADMIN] },
+    // Everybody who is logged in has `account:*`: their own.
+    permissions: { get: "account:read", list: "accounts:read", setRoles: "accounts:write" },
   });
 }
 export type AccountsContract = ReturnType<typeof accountsContract>;

@@ -31,8 +31,8 @@ export { callErrors } from "./errors.ts";
 export {
   defineService,
   paramsOf,
+  permissionOf,
   returnsOf,
-  rolesOf,
   type ActionOptions,
   type Context,
   type Meta,
@@ -54,6 +54,7 @@ export { openApi, type Operation } from "./openapi.ts";
 export { actsFor, assertOwned, seesAll } from "./ownership.ts";
 export { compileParams } from "./params.ts";
 export { omit, pick } from "./pick.ts";
-export { defineRoles, isRole, RoleName, rolesDefined, type Role } from "./roles.ts";
+export { isAllowed, isGrant, isPermission, type Grant, type Permission } from "./permissions.ts";
+export { defineRoles, isRole, RoleName, rolesDefined, type Role, type RoleDefinition } from "./roles.ts";
 export { compileSchema, type Check } from "./schema.ts";
 export { EmailAddress, NewPassword, PhoneNumber, TextLine, TextLines } from "./text.ts";

@@ -12,7 +12,7 @@ import { unparkGroup, type ParkedFilter } from "./parked.ts";
 
 /** Entries of a list unless the caller asks for fewer. */
 const PAGE = 100;
-const operation = { visibility: "public", roles: ["admin"] } as const;
+const operation = { visibility: "public", permission: "operations:read" } as const;
 
 /** Narrows the parked streams that go back to work: a consumer, a type of error, milliseconds since the first failure. */
 const GROUP = {
@@ -57,6 +57,7 @@ export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
       },
       resetConsumer: {
         ...operation,
+        permission: "operations:write",
         params: paramsOf({
           name: Type.String({ minLength: 1, maxLength: 200 }),
           to: Type.Enum(["head", "start"]),
@@ -69,13 +70,14 @@ export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
       },
       taken: {
         visibility: "public",
-        roles: ["admin"],
+        permission: "operations:read",
         async handler(this: Service, ctx: Context<AcknowledgedQuery>) {
           return { ids: await (await consumersOf(this)).acknowledged(ctx.params) };
         },
       },
       retryDeadLetter: {
         ...operation,
+        permission: "operations:write",
         params: paramsOf({ id: Type.String({ pattern: "^[0-9]{1,15}$" }) }),
         async handler(this: Service, ctx: Context<{ id: string }>) {
           await retryDeadLetter((await consumersOf(this)).database, ctx.params.id);
@@ -84,6 +86,7 @@ export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
       },
       retryDeadLetters: {
         ...operation,
+        permission: "operations:write",
         params: paramsOf(GROUP),
         async handler(this: Service, ctx: Context<ParkedFilter>) {
           const sent = await unparkGroup((await consumersOf(this)).database, ctx.params);
