@@ -11,19 +11,23 @@ const limits = {
 
 /** Throws EnvironmentError that names the variable. */
 export async function checkServers(environment: Environment): Promise<void> {
-  const { NATS_URL } = nodeEnvironment.of(environment);
+  const node = nodeEnvironment.of(environment);
+  const { NATS_URL } = node;
   const { REDIS_URL } = redisEnvironment.of(environment);
-  const [nats, redis] = await Promise.all([NATS_URL && natsProblem(NATS_URL), REDIS_URL && redisProblem(REDIS_URL)]);
+  const [nats, redis] = await Promise.all([
+    NATS_URL && natsProblem(natsOptions(NATS_URL, node)),
+    REDIS_URL && redisProblem(REDIS_URL),
+  ]);
   if (nats) throw new EnvironmentError("NATS_URL", NATS_URL!, nats);
   if (redis) throw new EnvironmentError("REDIS_URL", REDIS_URL!, redis);
 }
 
 const REFUSED: readonly string[] = [ErrorCode.AuthorizationViolation, ErrorCode.AuthenticationExpired];
 
-async function natsProblem(url: string): Promise<string | undefined> {
+async function natsProblem(options: ReturnType<typeof natsOptions>): Promise<string | undefined> {
   let nats: NatsConnection;
   try {
-    nats = await connect({ ...natsOptions(url), timeout: limits.answerMs, reconnect: false });
+    nats = await connect({ ...options, timeout: limits.answerMs, reconnect: false });
   } catch (error) {
     return REFUSED.includes((error as NatsError).code) ? "user and password that the server takes" : undefined;
   }

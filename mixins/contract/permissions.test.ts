@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { defineRoles, isAllowed, isGrant, isPermission, type User } from "./index.ts";
 
-const define = defineRoles as (roles: object, options?: object) => unknown;
+const define = defineRoles as unknown as (roles: object, options?: object) => void;
 beforeAll(() => {
   const clerk = { says: "Books rooms.", may: ["rooms:*", "guests:read"] };
   define({ admin: { says: "Runs the hotel.", may: ["*"] }, clerk }, { everybody: ["bookings:read"] });

@@ -2,6 +2,15 @@ export { listensAt, urlOf } from "./addresses.ts";
 export { announce, announcedText, takeAnnouncements, type Announcement } from "./announcements.ts";
 export { backoffMs } from "./backoff.ts";
 export { inChunks } from "./chunks.ts";
+export {
+  ALL_SERVICES,
+  mayBeCalled,
+  mayRun,
+  newClusterKeys,
+  rolesIn,
+  type ClusterKeys,
+  type Role,
+} from "./cluster-keys.ts";
 export { msOf, type Duration } from "./duration.ts";
 export {
   defineErrors,
@@ -58,8 +67,8 @@ export {
   type CommandId,
 } from "./ids.ts";
 export { canonicalJson, fingerprintOf, storableJson } from "./json.ts";
-export { natsOptions } from "./nats-url.ts";
-export { nodeEnvironment } from "./node-environment.ts";
+export { inboxPrefix, natsOptions } from "./nats-url.ts";
+export { clusterKeysIn, nodeEnvironment } from "./node-environment.ts";
 export { Pause } from "./pause.ts";
 export { contentBytesMax, isLonger, PAYLOAD_BYTES, payloadBytesMax } from "./payload.ts";
 export { closeToOthers, exposedOf, makePrivate } from "./private-file.ts";

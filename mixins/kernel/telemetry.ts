@@ -20,6 +20,8 @@ export const METRICS = {
   consumerFull: "valence.consumer.full",
   sagasOpen: "valence.saga.open",
   sagasStuck: "valence.saga.stuck",
+  /** Packets and endpoints of the bus that were refused, by reason: forged, or of a node that may not. */
+  busRefusedTotal: "valence.bus.refused.total",
   /** Requests that an outside company refused because of our settings: credentials, address. */
   outsideRefusedTotal: "valence.outside.refused.total",
 } as const;

@@ -21,7 +21,12 @@ interface Subjects {
 }
 
 /** Resolves with the instance id of another process that has the node id; undefined when there is none. */
-export async function rivalOf(client: NatsConnection, subjects: Subjects, own: string): Promise<string | undefined> {
+export async function rivalOf(
+  client: NatsConnection,
+  subjects: Subjects,
+  own: string,
+  inboxPrefix?: string,
+): Promise<string | undefined> {
   const holder = await client.request(subjects.probe, undefined, { timeout: limits.answerMs }).then(
     answer => answer.string(),
     () => undefined,
@@ -37,7 +42,7 @@ export async function rivalOf(client: NatsConnection, subjects: Subjects, own: s
       void message.respond(isHeld ? "" : own);
     },
   });
-  const inbox = createInbox();
+  const inbox = createInbox(inboxPrefix);
   const holders: string[] = [];
   const answers = client.subscribe(inbox, {
     callback: (_error, message: Msg) => {

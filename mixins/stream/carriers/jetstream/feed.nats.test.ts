@@ -1,5 +1,6 @@
 // The feed over a log in memory and messages that the test publishes by hand: the faults that may occur between the two.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { natsOptions } from "../../../kernel/index.ts";
 import type { LogEvent } from "../../index.ts";
 import { until } from "../../../testing/index.ts";
 import { Nats } from "../../../testing/servers.ts";
@@ -21,7 +22,7 @@ let channels = 0;
 
 beforeAll(async () => {
   nats = await Nats.start();
-  connection = new Connection(nats.url);
+  connection = new Connection(natsOptions(nats.url));
   jetStream = (await until(
     () => connection.jetStream,
     made => made !== undefined,
