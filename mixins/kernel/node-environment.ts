@@ -65,7 +65,8 @@ export const nodeEnvironment = defineEnvironment(
     NATS_CA: file("certificates of the authorities that sign the NATS server's, in PEM; for `tls://`"),
     NATS_CERT: file("the certificate that this process shows the NATS server, in PEM"),
     NATS_KEY: file("the private key of `NATS_CERT`, in PEM"),
-    CLUSTER_KEYS: checked({
+    // Hidden, since it may be a private key by mistake.
+    CLUSTER_KEYS: hidden({
       form: "a JWK set, or a file with it",
       problem: clusterKeysProblem,
       defaultSays: "none: the bus is trusted",

@@ -181,6 +181,8 @@ export class NodeIdentity {
 
   /** Remembers a run that has proven itself. False for an earlier run than the one that we know under its id. */
   #adopt(peer: Peer, certificate?: string): boolean {
+    // Moleculer ends a node that hears of another run under its own id: an earlier one must not do that.
+    if (peer.nodeId === this.#options.nodeId && peer.bornAt <= this.#bornAt) return false;
     const current = this.#byNode.get(peer.nodeId);
     if (current !== peer) {
       if (current && current.bornAt > peer.bornAt) return false;
