@@ -114,17 +114,17 @@ export class NodeIdentity {
 
   /** A packet of the bus, if it can be believed. */
   read(data: Buffer, type: string): Read {
-    const envelope = envelopeOf(data);
+    const envelope = envelopeOf(data, type);
     if (!envelope) return { refused: "unsigned" };
-    return envelope.form === "sealed" ? this.#readSealed(data, envelope, type) : this.#readSigned(data, envelope, type);
+    return envelope.form === "sealed" ? this.#readSealed(data, envelope) : this.#readSigned(data, envelope, type);
   }
 
-  #readSealed(data: Buffer, envelope: Sealed, type: string): Read {
+  #readSealed(data: Buffer, envelope: Sealed): Read {
     const { fingerprint, certificate, number } = envelope;
     const known = this.#byFingerprint.get(fingerprint);
     const peer = known ?? (certificate === undefined ? undefined : this.#introduced(certificate));
     if (peer?.fingerprint !== fingerprint) return { refused: "stranger" };
-    const text = unseal(data, envelope, type, peer.receiveKey);
+    const text = unseal(data, envelope, peer.receiveKey);
     if (text === undefined) return { refused: "forged" };
     if (!this.#adopt(peer)) return { refused: "stale" };
     if (!peer.sealed.take(number)) return { refused: "replayed" };
@@ -139,7 +139,7 @@ export class NodeIdentity {
     const peer = this.#byCertificate.get(certificate) ?? this.#introduced(certificate);
     if (!peer) return { refused: "stranger" };
     if (peer.key === this.#publicKey) return "own";
-    const text = readSigned(data, envelope, { type, own: this.#options.nodeId, key: peer.role.publicKey });
+    const text = readSigned(data, envelope, { own: this.#options.nodeId, key: peer.role.publicKey });
     if (text === undefined) return { refused: "forged" };
     if (!this.#adopt(peer, certificate)) return { refused: "stale" };
     if (!peer.signed.take(number)) return { refused: "replayed" };

@@ -13,6 +13,8 @@ export interface Verified {
   readonly user: User;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
+  /** The signed access token, which travels with the calls of this person; undefined for a person who is not logged in. */
+  readonly token?: string;
 }
 export const ANONYMOUS: User = Object.freeze({ id: "", roles: Object.freeze([]) });
 
@@ -60,7 +62,7 @@ export class Authenticator {
         throw new errors.JWTInvalid("claims");
       // A role that this release does not know opens no route.
       const user = Object.freeze({ id: sub, roles: Object.freeze(roles as Role[]) });
-      return Object.freeze({ user, expiresAt: exp! * 1_000 });
+      return Object.freeze({ user, expiresAt: exp! * 1_000, token });
     } catch (error) {
       // A failure to fetch the keys is not the client's fault and is thrown as it is.
       if (!(error instanceof errors.JOSEError)) throw error;

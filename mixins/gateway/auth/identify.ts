@@ -9,6 +9,7 @@ export const identify =
     const { route, req, address } = exchange;
     if (route.access !== "public") exchange.caller = await authenticator.authenticate(req.headers.authorization);
     // Set before anything is refused: the log names the user of a request that lacks a role.
-    Object.assign(req.$ctx.meta as Meta, { user: exchange.caller.user, address });
+    const { user, token } = exchange.caller;
+    Object.assign(req.$ctx.meta as Meta, { user, address, ...(token !== undefined && { token }) });
     return next();
   };
