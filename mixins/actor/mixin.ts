@@ -220,7 +220,9 @@ export function Actors<K extends AnyContract>(
           const bytesMax = contentBytesMax(this.broker);
           if (!stream) {
             const page = await readLog(actor, store, this.places, cursor, limit, mark, bytesMax);
-            return { ...page, origin: this.publisher?.origin };
+            // The seal's secret is for readers of the cluster; no person needs it.
+            const seal = (ctx.meta as Meta).user === undefined ? this.publisher?.seal : undefined;
+            return { ...page, origin: this.publisher?.origin, ...(seal !== undefined && { seal }) };
           }
           const found = await store.readStream(this.actors.streamOf(stream.id), stream.from, limit);
           const events = found.slice(0, fittingOf(found, bytesMax));

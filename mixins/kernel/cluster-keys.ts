@@ -7,7 +7,14 @@
 // Both are JSON, or the path of a file with it. `valence cluster-keys gateway=api core=accounts,loans` makes them.
 // A node's id begins with its role and a dot: a wildcard of a NATS permission stands for whole tokens, and so a user of the
 // NATS server is given the subjects of one role.
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from "node:crypto";
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  hkdfSync,
+  type JsonWebKey,
+  type KeyObject,
+} from "node:crypto";
 import { readFileSync } from "node:fs";
 
 /** Services of a role whose nodes may run all: the workers of one machine, which are one program. */
@@ -113,6 +120,14 @@ export function clusterKeysOf(clusterKeys: string, nodeKey: string): ClusterKeys
   if (!createPublicKey(privateKey).equals(own.publicKey))
     throw new Error(`the private half of the key of ${role} in CLUSTER_KEYS`);
   return { roles, own, privateKey };
+}
+
+/** A secret of all nodes of this node's role, for one purpose: 32 bytes, base64url (HKDF, RFC 5869). */
+export function secretOfRole({ privateKey }: ClusterKeys, purpose: string): string {
+  const { d = "" } = privateKey.export({ format: "jwk" });
+  return Buffer.from(hkdfSync("sha256", Buffer.from(d, "base64url"), "", `valence ${purpose}`, 32)).toString(
+    "base64url",
+  );
 }
 
 /** New keys: the text of `CLUSTER_KEYS`, and of `NODE_KEY` by role. */

@@ -7,6 +7,7 @@ export {
   mayBeCalled,
   mayRun,
   newClusterKeys,
+  secretOfRole,
   rolesIn,
   type ClusterKeys,
   type Role,
