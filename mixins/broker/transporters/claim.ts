@@ -37,7 +37,9 @@ export async function rivalOf(
   // Subscribed for as long as the connection lives: a process that asks between our claim and our own probe's
   // subscription must hear of us.
   client.subscribe(subjects.claim, {
-    callback: (_error, message) => {
+    callback: (error, message) => {
+      // Denied by the server: the transporter's own subscriptions are denied as well, and end the start.
+      if (error) return;
       if (!isHeld) others.push(message.string());
       void message.respond(isHeld ? "" : own);
     },
@@ -45,8 +47,8 @@ export async function rivalOf(
   const inbox = createInbox(inboxPrefix);
   const holders: string[] = [];
   const answers = client.subscribe(inbox, {
-    callback: (_error, message: Msg) => {
-      if (message.headers?.code) return;
+    callback: (error, message: Msg) => {
+      if (error ?? message.headers?.code) return;
       if (message.string() === "") holders.push("");
       else others.push(message.string());
     },

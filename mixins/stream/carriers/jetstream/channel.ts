@@ -81,6 +81,11 @@ export class Channel {
     this.name = tokens.join("=");
   }
 
+  /** The subjects of all its events. */
+  get subjects(): string {
+    return `${this.#subject}.*`;
+  }
+
   /** The subject of an event: the same for all events of a stream. */
   subjectOf({ actor, stream }: Pick<LogEvent, "actor" | "stream">): string {
     return `${this.#subject}.${bucketOf(`${actor}.${stream}`) % limits.partitions}`;
@@ -90,7 +95,7 @@ export class Channel {
   async ensure({ streams }: JetStreamManager): Promise<void> {
     const config: Partial<StreamConfig> & { name: string } = {
       name: this.name,
-      subjects: [`${this.#subject}.*`],
+      subjects: [this.subjects],
       storage: StorageType.File,
       // Messages that a disk takes with it are read from the log.
       num_replicas: 1,
