@@ -148,7 +148,10 @@ export class NatsTransporter extends Nats implements Asking {
   /** Subscribes. A subscription that is denied fails the start; later, as after a change of the server's users, it is logged. */
   #listen(subject: string, hear: (message: Msg) => void): void {
     this.client!.subscribe(subject, {
-      callback: (error, message) => (error ? this.#deny("hear", subject) : hear(message)),
+      // A denial is told by the client's status as well.
+      callback: (error, message) => {
+        if (!error) hear(message);
+      },
     });
   }
 
@@ -242,8 +245,8 @@ export class NatsTransporter extends Nats implements Asking {
 
   /** A packet that the server denies is lost without an answer: its sender would wait for the time-out. */
   #onError({ permissionContext }: Denial): void {
-    if (permissionContext?.operation !== "publish") return;
-    this.#deny("publish", permissionContext.subject);
+    if (!permissionContext) return;
+    this.#deny(permissionContext.operation === "publish" ? "publish" : "hear", permissionContext.subject);
     if (!this.transit.isReady) void this.#permitted(this.client!).catch(() => {});
   }
 

@@ -160,7 +160,7 @@ test("a node whose user may not hear its subjects does not start, and names the 
     PORT: "0",
   });
   await until("it has ended", () => !child.running, 30_000);
-  expect(child.output).toMatch(/does not let this node hear MOL-valence\.\S*gateway\.8/);
+  expect(child.output).toMatch(/does not let this node (hear|publish) MOL-valence\.\S*gateway\.8/);
 });
 
 test("the stolen credentials of a role hear nothing of others, and what they publish is dropped", async () => {
