@@ -221,7 +221,7 @@ export function Actors<K extends AnyContract>(
           if (!stream) {
             const page = await readLog(actor, store, this.places, cursor, limit, mark, bytesMax);
             // The seal's secret is for readers of the cluster; no person needs it.
-            const seal = (ctx.meta as Meta).user === undefined ? this.publisher?.seal : undefined;
+            const seal = ctx.meta.user === undefined ? this.publisher?.seal : undefined;
             return { ...page, origin: this.publisher?.origin, ...(seal !== undefined && { seal }) };
           }
           const found = await store.readStream(this.actors.streamOf(stream.id), stream.from, limit);

@@ -102,7 +102,8 @@ function jsonIn(text: string, what: string): object {
     try {
       read = readFileSync(text, "utf8");
     } catch (error) {
-      throw new Error(`${what}, or a file with it (${(error as NodeJS.ErrnoException).code ?? "unreadable"})`);
+      const { code = "unreadable" } = error as NodeJS.ErrnoException;
+      throw new Error(`${what}, or a file with it (${code})`, { cause: error });
     }
   try {
     const value: unknown = JSON.parse(read);

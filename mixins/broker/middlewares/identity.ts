@@ -44,7 +44,7 @@ interface Payload {
   meta?: Meta | null;
 }
 type Send = (topic: string, data: Buffer, meta: { packet: Packet }) => Promise<void>;
-type Receive = (type: string, data: Buffer, ...more: unknown[]) => Promise<unknown> | undefined;
+type Receive = (type: string, data: Buffer, ...more: unknown[]) => Promise<unknown> | void;
 
 /** A person who is not logged in, as each node believes it: such a person may do less than nobody. */
 const STRANGER: User = Object.freeze({ id: "", roles: Object.freeze([]) });
@@ -69,12 +69,12 @@ export const identity = (broker: ServiceBroker): Middleware => {
     }));
   const transit = (): Transit => broker.transit as unknown as Transit;
 
-  const take = (type: string, from: Certified, packet: { payload: Payload }): Promise<unknown> | undefined => {
+  const take = (type: string, from: Certified, packet: { payload: Payload }): Promise<unknown> | void => {
     const { tx, pendingRequests } = transit();
     const { payload } = packet;
     switch (type) {
       case "INFO": {
-        if (payload.instanceID !== from.instance) return void refusals.add("forged", `INFO of ${from.nodeId}`);
+        if (payload.instanceID !== from.instance) return refusals.add("forged", `INFO of ${from.nodeId}`);
         const { services, refused } = believed(payload.services, from.role);
         for (const name of refused)
           refusals.add("not-of-role", `${from.nodeId} announces ${name}, which its role ${from.role.name} may not run`);
@@ -85,7 +85,7 @@ export const identity = (broker: ServiceBroker): Middleware => {
         const asked = pendingRequests.get(payload.id ?? "");
         // A late answer is counted by Moleculer.
         if (asked && asked.nodeID !== from.nodeId)
-          return void refusals.add("not-asked", `${from.nodeId} answers for ${asked.nodeID}`);
+          return refusals.add("not-asked", `${from.nodeId} answers for ${asked.nodeID}`);
         // A caller merges the answer's meta into its own.
         delete payload.meta?.user;
         delete payload.meta?.token;
@@ -129,7 +129,7 @@ export const identity = (broker: ServiceBroker): Middleware => {
       return function read(type, data, ...more) {
         const found = own().read(data, type);
         if (found === "own") return undefined;
-        if ("refused" in found) return void refusals.add(found.refused, `a packet ${type} that is not proven`);
+        if ("refused" in found) return refusals.add(found.refused, `a packet ${type} that is not proven`);
         const { from, text } = found;
         // Workers of one machine tell each other of the others in packets of their own, which the transporter reads.
         if (type.startsWith("GOSSIP")) return next(type, text, ...more);
@@ -139,7 +139,7 @@ export const identity = (broker: ServiceBroker): Middleware => {
         } catch (error) {
           broker.logger.debug("a packet of the bus cannot be read", error);
         }
-        return void refusals.add("forged", `${from.nodeId} sends a packet ${type} of another node`);
+        return refusals.add("forged", `${from.nodeId} sends a packet ${type} of another node`);
       };
     },
     async started() {
