@@ -15,10 +15,10 @@ void call("loyalty.earn", { id: "1", points: 1 });
 
 // ---- roles
 const commands = { open: {} };
-// @ts-expect-error a role that the shop does not declare
-defineContract({ service: "doors", commands, roles: { open: ["clerk"] } });
+// @ts-expect-error a permission that has no word
+defineContract({ service: "doors", commands, permissions: { open: "doors" } });
 const me = { summary: "", params: ({ user }: { user: User }) => ({ id: user.id }) };
-// @ts-expect-error likewise of a route
+// @ts-expect-error a role that the shop does not declare
 route("GET /me", "accounts.get", { ...me, access: "clerk" });
 route("GET /me", "accounts.get", { ...me, access: ["customer", "admin"] });
 declare const user: User;

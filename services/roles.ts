@@ -1,3 +1,4 @@
+// Roles of the shop's people, and what each may do. Contracts name the permissions, this is the one place that gives them.
 import { defineRoles } from "@valence/runtime/contract";
 
 declare global {
@@ -6,7 +7,16 @@ declare global {
   }
 }
 
-export const roles = defineRoles({
-  admin: "Runs the shop: sees all orders and accounts, changes catalog and stock, refunds, operates.",
-  customer: "Shops: has a cart, and places, reads and cancels orders of their own.",
-});
+export const roles = defineRoles(
+  {
+    admin: {
+      says: "Runs the shop: sees all orders and accounts, changes catalog and stock, refunds, operates.",
+      may: ["*"],
+    },
+    customer: {
+      says: "Shops: has a cart, and places, reads and cancels orders of their own.",
+      may: ["orders:write"],
+    },
+  },
+  { everybody: ["carts:*", "orders:read"] },
+);

@@ -226,7 +226,29 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
       finishAnswer: [],
       releaseAnswer: [],
     },
-    roles: { list: [ADMIN], setRoles: [ADMIN], signingKeys: [ADMIN], rotateKeys: [ADMIN] },
+    // Everybody who is logged in has `account:*`: their own.
+    permissions: {
+      get: "account:read",
+      list: "accounts:read",
+      setRoles: "accounts:write",
+      changeProfile: "account:write",
+      sessions: "account:read",
+      endSession: "account:write",
+      endSessions: "account:write",
+      changePassword: "account:write",
+      sendVerification: "account:write",
+      signingKeys: "accounts:read",
+      rotateKeys: "accounts:write",
+      createApiKey: "account:write",
+      apiKeys: "account:read",
+      revokeApiKey: "account:write",
+      readSession: "account:read",
+      // For the gateway alone.
+      exchange: false,
+      claimAnswer: false,
+      finishAnswer: false,
+      releaseAnswer: false,
+    },
   });
 }
 export type AccountsContract = ReturnType<typeof accountsContract>;

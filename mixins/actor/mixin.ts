@@ -15,7 +15,7 @@ import {
   ActorId,
   paramsOf,
   returnsOf,
-  rolesOf,
+  permissionOf,
   type Meta,
   type AnyContract,
   type Mixin,
@@ -70,7 +70,7 @@ const QUARANTINE_PAGE = 100;
 const ARCHIVE_PAGE = 1_000;
 const idOnly = { id: ActorId };
 /** The record of an actor is for other services and for administrators. */
-const internal = { visibility: "public", placement: "id", repeatable: true, roles: ["admin"] } as const;
+const internal = { visibility: "public", placement: "id", repeatable: true, permission: "operations:read" } as const;
 
 const chainOf = (ctx: Ctx): string | undefined =>
   (ctx as Ctx & { headers?: Record<string, string> }).headers?.[CALL_CHAIN];
@@ -113,7 +113,7 @@ export function Actors<K extends AnyContract>(
       placement: "id",
       repeatable: true,
       params: paramsOf({ ...idOnly, ...params }),
-      ...rolesOf(contract, command),
+      ...permissionOf(contract, command),
       ...returnsOf(contract, command),
       ...errorsOf(contract, command, ofAnyCommand),
       handler(this: HostingService, ctx: Ctx) {
@@ -166,6 +166,7 @@ export function Actors<K extends AnyContract>(
       },
       abandon: {
         ...internal,
+        permission: "operations:write",
         params: paramsOf({
           ...idOnly,
           commandId: Type.String({ minLength: 1, maxLength: ACTOR_LIMITS.commandIdLength }),
@@ -176,7 +177,7 @@ export function Actors<K extends AnyContract>(
       },
       quarantined: {
         visibility: "public",
-        roles: ["admin"],
+        permission: "operations:read",
         async handler(this: HostingService) {
           const streams = await this.actors.store.quarantined(QUARANTINE_PAGE);
           const prefix = this.actors.streamOf("").length;
@@ -185,6 +186,7 @@ export function Actors<K extends AnyContract>(
       },
       releaseQuarantine: {
         ...internal,
+        permission: "operations:write",
         params: paramsOf(idOnly),
         async handler(this: HostingService, ctx: Ctx) {
           await this.actors.store.release(this.actors.streamOf(ctx.params.id));
@@ -193,7 +195,7 @@ export function Actors<K extends AnyContract>(
       },
       archive: {
         visibility: "public",
-        roles: ["admin"],
+        permission: "operations:write",
         params: paramsOf(ARCHIVE_PARAMS),
         async handler(this: HostingService, ctx: Ctx) {
           const { olderThanMs, limit = ARCHIVE_PAGE, after, gone = [] } = ctx.params;
@@ -211,14 +213,16 @@ export function Actors<K extends AnyContract>(
       },
       readLog: {
         visibility: "public",
-        roles: ["admin"],
+        permission: "operations:read",
         async handler(this: HostingService, ctx: Ctx<ReadLog>): Promise<LogPage> {
           const { cursor, mark, limit, stream } = ctx.params;
           const { store } = this.actors;
           const bytesMax = contentBytesMax(this.broker);
           if (!stream) {
             const page = await readLog(actor, store, this.places, cursor, limit, mark, bytesMax);
-            return { ...page, origin: this.publisher?.origin };
+            // The seal's secret is for readers of the cluster; no person needs it.
+            const seal = ctx.meta.user === undefined ? this.publisher?.seal : undefined;
+            return { ...page, origin: this.publisher?.origin, ...(seal !== undefined && { seal }) };
           }
           const found = await store.readStream(this.actors.streamOf(stream.id), stream.from, limit);
           const events = found.slice(0, fittingOf(found, bytesMax));

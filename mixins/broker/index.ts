@@ -1,7 +1,8 @@
 // The options, middlewares and transporters of the broker. Only moleculer.config.ts (and tests that build a broker)
 // import it.
+import { hostname } from "node:os";
 import type { BrokerOptions, Middleware } from "moleculer";
-import { nodeEnvironment, type Environment } from "../kernel/index.ts";
+import { clusterKeysIn, natsOptions, nodeEnvironment, type Environment } from "../kernel/index.ts";
 import { redisEnvironment } from "../redis/index.ts";
 import { MemoryCacher } from "./cachers/memory-cacher.ts";
 import { RedisCacher } from "./cachers/redis-cacher.ts";
@@ -12,6 +13,7 @@ import { authorization } from "./middlewares/authorization.ts";
 import { bulkhead } from "./middlewares/bulkhead.ts";
 import { callChain } from "./middlewares/call-chain.ts";
 import { BREAKER, circuitBreaker } from "./middlewares/circuit-breaker.ts";
+import { identity } from "./middlewares/identity.ts";
 import { retries } from "./middlewares/retries.ts";
 import { stopping } from "./middlewares/stopping.ts";
 import { PlacementStrategy } from "./placement-strategy.ts";
@@ -54,15 +56,26 @@ const MIDDLEWARES = [
   "Debounce",
   "Throttle",
   retries,
+  identity,
   liveness,
   worker,
 ] as unknown as Middleware[];
 
 /** NATS where there is one, else TCP between the workers of one machine, else none. */
 function transporterOf(environment: Environment): NatsTransporter | TcpTransporter | undefined {
-  const { NATS_URL, WORKER } = nodeEnvironment.of(environment);
-  if (NATS_URL !== undefined) return new NatsTransporter(NATS_URL);
+  const node = nodeEnvironment.of(environment);
+  const { NATS_URL, WORKER } = node;
+  if (NATS_URL !== undefined) return new NatsTransporter(natsOptions(NATS_URL, node));
   return WORKER === undefined ? undefined : new TcpTransporter();
+}
+
+/** Without NODEID Moleculer takes host and process number; a node of a role also has the role's name. */
+function nodeIdOf(environment: Environment): { nodeID?: string } {
+  const { NODEID } = nodeEnvironment.of(environment);
+  if (NODEID !== undefined) return { nodeID: NODEID };
+  const keys = clusterKeysIn(environment);
+  if (!keys || keys.own.anyNodeId) return {};
+  return { nodeID: `${keys.own.name}.${hostname().toLowerCase()}-${process.pid}` };
 }
 
 /** The options of every broker of the runtime. `valence` carries the environment to the mixins. */
@@ -72,7 +85,7 @@ export function brokerOptions(environment: Environment): BrokerOptions & { valen
   return {
     valence: environment,
     namespace: node.NAMESPACE,
-    ...(node.NODEID !== undefined && { nodeID: node.NODEID }),
+    ...nodeIdOf(environment),
     logLevel: node.LOGLEVEL,
     validator: new Validator(),
     errorRegenerator: new Regenerator(),

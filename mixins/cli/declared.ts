@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { accountsEnvironment } from "../accounts/environment.ts";
 import { failpoint as actorFailpoint } from "../actor/failpoints.ts";
+import { brokerEnvironment } from "../broker/environment.ts";
 import { databaseEnvironment } from "../database/environment.ts";
 import { failpoint as storeFailpoint } from "../event-store/failpoints.ts";
 import { gatewayEnvironment } from "../gateway/environment.ts";
@@ -25,6 +26,7 @@ import { failpoint as streamFailpoint } from "../stream/failpoints.ts";
 
 const DECLARATIONS: readonly Declaration[] = [
   accountsEnvironment,
+  brokerEnvironment,
   nodeEnvironment,
   gatewayEnvironment,
   databaseEnvironment,

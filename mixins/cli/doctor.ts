@@ -45,6 +45,7 @@ async function main(args: string[]): Promise<void> {
     { folder, all, only },
     {
       deep: values.deep,
+      isProduction: process.env["NODE_ENV"] === "production",
       ...(!values.json && { onFinding: finding => console.log(lineOf(finding)) }),
       onProgress(place, done, total) {
         if (done === total || performance.now() - toldAt < PROGRESS_MS) return;

@@ -26,6 +26,14 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "accepts a SQLite file that was copied without its write-ahead log",
     load: () => import("./accept-copy.ts"),
   },
+  "cluster-keys": {
+    summary: "makes the keys by which the nodes of a cluster know each other",
+    load: () => import("./cluster-keys.ts"),
+  },
+  "nats-conf": {
+    summary: "writes the users of the NATS server, one a role",
+    load: () => import("./nats-conf.ts"),
+  },
   docs: {
     summary: "writes docs/configuration.md and docs/errors.md from the declarations",
     load: () => import("./docs.ts"),

@@ -7,6 +7,8 @@ import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   backoffMs,
+  ALL_SERVICES,
+  newClusterKeys,
   nodeEnvironment,
   type Environment,
   type FromSupervisor,
@@ -31,6 +33,7 @@ export function supervise(environment: Environment, args: string[]): void {
   const { NODEID, SHUTDOWN_TIMEOUT_MS, WORKERS } = nodeEnvironment.of(environment);
   cluster.setupPrimary({ args });
   const base = NODEID ?? `${hostname().toLowerCase()}-${process.pid}`;
+  const keys = ownKeys(environment);
   const peers = new Map<number, Peer>();
   let hasStarted = false;
   let stopping = false;
@@ -56,7 +59,7 @@ export function supervise(environment: Environment, args: string[]): void {
       const startedAt = performance.now();
       // The runner appends the number of the life: under the name of a dead node, the others would take this process
       // for that one.
-      const worker = cluster.fork({ WORKER: `${place}`, NODEID: base });
+      const worker = cluster.fork({ WORKER: `${place}`, NODEID: base, ...keys });
       worker.on("message", (message: FromWorker) => {
         if ("listening" in message) introduce(worker, message.listening);
         if ("started" in message) resolve();
@@ -98,4 +101,15 @@ export function supervise(environment: Environment, args: string[]): void {
     hasStarted = true;
     for (let place = 2; place <= WORKERS; place++) void launch(place, 0);
   });
+}
+
+/**
+ * Keys for the workers of this machine, so that no other program on it can speak to them: made at each start, and handed
+ * over by the environment, which other users cannot read. Workers on a bus that others share have those of the cluster.
+ */
+function ownKeys(environment: Environment): { CLUSTER_KEYS?: string; NODE_KEY?: string } {
+  const { NATS_URL, NODE_KEY } = nodeEnvironment.of(environment);
+  if (NATS_URL !== undefined || NODE_KEY !== undefined) return {};
+  const { clusterKeys, nodeKeys } = newClusterKeys({ worker: [ALL_SERVICES] }, { anyNodeId: true });
+  return { CLUSTER_KEYS: clusterKeys, NODE_KEY: nodeKeys.get("worker")! };
 }

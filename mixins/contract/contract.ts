@@ -2,7 +2,7 @@
 // check of snapshots follow from it. Other services use it by name (`ctx.call("loyalty.redeem", …)`) or `import type`.
 import Type, { type Static, type TObject, type TProperties, type TSchema } from "typebox";
 import { assertSchemas } from "./contract-schemas.ts";
-import type { Role } from "./roles.ts";
+import type { Permission } from "./permissions.ts";
 import type { AnyErrors } from "../kernel/index.ts";
 import { catalogueOf, type CatalogueOf, type ListedRefusals } from "./refusals.ts";
 
@@ -33,7 +33,8 @@ export type ActionShape = { readonly params: TProperties; readonly returns: TSch
  * - `refusals`: the errors that it gives: a catalogue (`defineErrors`), or their codes alone. A code alone that ends in
  *   `_NOT_FOUND` is a 404 over HTTP, any other a 409.
  * - `mayRefuse`: which of them a command or action may give, for the API's description. Default: any.
- * - `roles`: which roles may use a command or action when a person asks; calls between services are not restricted.
+ * - `permissions`: what a person needs to use a command or action; `false`: no person may, it is for services. Without one
+ *   every person may. Calls between services on nobody's behalf are not restricted.
  */
 export interface Contract<
   N extends string = string,
@@ -54,7 +55,7 @@ export interface Contract<
   readonly actions: A;
   readonly refusals: R;
   readonly mayRefuse: { readonly [X in keyof C | keyof A]?: readonly (keyof R & string)[] };
-  readonly roles: { readonly [X in keyof C | keyof A]?: readonly Role[] };
+  readonly permissions: { readonly [X in keyof C | keyof A]?: Permission | false };
   /** The only way to write an event: an argument is checked for unknown fields, a returned literal is not. */
   event<T extends keyof E & string>(
     this: void,
@@ -87,8 +88,8 @@ export function defineContract<
   actions?: A;
   refusals?: R;
   mayRefuse?: { readonly [X in NoInfer<keyof C | keyof A>]?: readonly (keyof NoInfer<CatalogueOf<R>> & string)[] };
-  // No inference from here: roles of actions alone would make up commands for every string.
-  roles?: { readonly [X in NoInfer<keyof C | keyof A>]?: readonly Role[] };
+  // No inference from here: permissions of actions alone would make up commands for every string.
+  permissions?: { readonly [X in NoInfer<keyof C | keyof A>]?: Permission | false };
 }): Contract<N, S, C, E, A, CatalogueOf<R>, { [X in keyof P]: P[X] extends TProperties ? P[X] : {} }> {
   const whole = {
     actor: contract.service,
@@ -99,7 +100,7 @@ export function defineContract<
     versions: {},
     actions: {} as A,
     mayRefuse: {},
-    roles: {},
+    permissions: {},
     ...(contract as object),
     refusals: catalogueOf(contract.refusals ?? []),
     event: (type: string, data: unknown) => ({ type, data }),

@@ -13,11 +13,15 @@ import {
   type ParamsOf,
   type ResultOf,
 } from "./contract.ts";
+import type { Permission } from "./permissions.ts";
 import type { Role } from "./roles.ts";
 import { errorsOf } from "./refusals.ts";
 import { secretsOf } from "./secrets.ts";
 
-/** The person on whose behalf a request runs. The gateway sets it; between services it is absent. */
+/**
+ * The person on whose behalf a request runs; with an empty id one who is not logged in. The gateway sets it, and each node
+ * sets it anew from the token that travels with a call. A call between services on nobody's behalf has none.
+ */
 export interface User {
   readonly id: string;
   readonly roles: readonly Role[];
@@ -79,7 +83,7 @@ type Rest<M extends readonly unknown[]> = Omit<
 
 /**
  * An ordinary Moleculer service schema from a contract. Each of the contract's actions must have a handler; params are
- * validated against the contract, unknown keys refused; roles are checked when a person asks. Fields that are marked
+ * validated against the contract, unknown keys refused; permissions are checked when a person asks. Fields that are marked
  * `writeOnly` are announced in the metadata, so that they are shown to nobody. `this` of handlers, methods, hooks and
  * events has what the mixins add, typed: `this.projection("nights")` takes no name but that of a projection that is mixed in.
  */
@@ -96,7 +100,7 @@ export function defineService<
       visibility: "public",
       ...(typeof action === "function" ? { handler: action } : action),
       params: paramsOf(contract.actions[name]!.params),
-      ...rolesOf(contract, name),
+      ...permissionOf(contract, name),
       ...returnsOf(contract, name),
       ...errorsOf(contract, name),
     };
@@ -108,10 +112,10 @@ export function defineService<
 /** An action's params as Moleculer wants them: plain JSON Schema, unknown keys refused. It survives mixin merging. */
 export const paramsOf = (properties: TProperties): Record<string, any> => strictObject(properties);
 
-/** The roles that the contract asks for, as the action option that the authorization middleware reads. */
-export function rolesOf(contract: AnyContract, action: string): { roles?: readonly string[] } {
-  const roles = (contract.roles as Record<string, readonly string[] | undefined>)[action];
-  return roles ? { roles } : {};
+/** The permission that the contract asks for, as the action option that the authorization middleware reads. */
+export function permissionOf(contract: AnyContract, action: string): { permission?: Permission | false } {
+  const permission = (contract.permissions as Record<string, Permission | false | undefined>)[action];
+  return permission === undefined ? {} : { permission };
 }
 
 /** The answer of an action or command, as JSON Schema. It travels in the registry, for the API's description. */

@@ -41,8 +41,8 @@ export { callErrors } from "./errors.ts";
 export {
   defineService,
   paramsOf,
+  permissionOf,
   returnsOf,
-  rolesOf,
   type ActionOptions,
   type Context,
   type Meta,
@@ -71,7 +71,8 @@ export {
 export { actsFor, assertOwned, seesAll } from "./ownership.ts";
 export { compileParams } from "./params.ts";
 export { omit, pick } from "./pick.ts";
-export { defineRoles, isRole, RoleName, rolesDefined, type Role } from "./roles.ts";
+export { isAllowed, isGrant, isPermission, type Grant, type Permission } from "./permissions.ts";
+export { defineRoles, isRole, RoleName, rolesDefined, type Role, type RoleDefinition } from "./roles.ts";
 export { sampleOf, type Extent, type Wanted } from "./sample.ts";
 export { compileSchema, type Check } from "./schema.ts";
 export { EmailAddress, NewPassword, PhoneNumber, TextLine, TextLines } from "./text.ts";

@@ -18,7 +18,7 @@ const contract = defineContract({
   actions,
   refusals: { ...doorErrors, FORBIDDEN: callErrors.FORBIDDEN },
   mayRefuse: { open: ["DOOR_LOCKED", "LOCK_AWAY"] },
-  roles: { oil: [] },
+  permissions: { oil: false },
 });
 
 test("an action announces the errors that its contract names for it, or all of them", () => {

@@ -44,13 +44,13 @@ export type DescribedError = Pick<RefusalDefinition, "inBody"> &
  * an action that is between services only.
  */
 export function errorsOf(
-  { refusals, mayRefuse, roles }: AnyContract,
+  { refusals, mayRefuse, permissions }: AnyContract,
   action: string,
   others: AnyErrors = {},
 ): { errors?: DescribedErrors } {
   const own = refusals as AnyErrors;
   // An action that no person may call is in no description, and every node announces its actions to all others.
-  if ((roles as Record<string, readonly string[] | undefined>)[action]?.length === 0) return {};
+  if ((permissions as Record<string, unknown>)[action] === false) return {};
   const codes = (mayRefuse as Record<string, readonly string[] | undefined>)[action] ?? Object.keys(own);
   return { errors: describeErrors({ ...Object.fromEntries(codes.map(code => [code, own[code]!])), ...others }) };
 }

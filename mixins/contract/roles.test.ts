@@ -5,7 +5,8 @@ test("the runtime knows one role, the domain declares the others", () => {
   const check = compileSchema(strictObject({ role: RoleName }));
   expect([isRole("admin"), isRole("constructor"), isRole("clerk")]).toEqual([true, false, false]);
   expect(check({ role: "clerk" })).toEqual([{ field: "role", message: "must be the name of a role" }]);
-  defineRoles({ admin: "Runs the hotel.", clerk: "Books rooms." } as never);
+  const may = ["rooms:read"] as const;
+  defineRoles({ admin: { says: "Runs the hotel.", may: ["*"] }, clerk: { says: "Books rooms.", may } } as never);
   expect([...rolesDefined()]).toEqual([
     ["admin", "Runs the hotel."],
     ["clerk", "Books rooms."],
@@ -13,9 +14,16 @@ test("the runtime knows one role, the domain declares the others", () => {
   expect(check({ role: "clerk" })).toBe(true);
 });
 
-test("a role that nobody has declared does not compile", () => {
+test("a permission that is not of the form does not compile, or stops the start", () => {
   const commands = { open: {} };
-  defineContract({ service: "doors", commands, roles: { open: ["admin"] } });
-  // @ts-expect-error misspelt
-  defineContract({ service: "doors", commands, roles: { open: ["amdin"] } });
+  expect(defineContract({ service: "doors", commands, permissions: { open: "doors:open" } }).permissions.open).toBe(
+    "doors:open",
+  );
+  // @ts-expect-error no word
+  expect(() => defineContract({ service: "doors", commands, permissions: { open: "doors" } })).toThrow(
+    'doors.open: the permission "doors" is not <thing>:<word>',
+  );
+  expect(() => defineContract({ service: "doors", commands, permissions: { open: "Doors:*" } })).toThrow("Doors:*");
+  // @ts-expect-error there is no such command
+  defineContract({ service: "doors", commands, permissions: { close: "doors:open" } });
 });

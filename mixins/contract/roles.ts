@@ -2,9 +2,15 @@
 // own, so that a contract, a route or a check that names another does not compile:
 //
 //   declare global { interface Roles { clerk: true } }
-//   export const roles = defineRoles({ admin: "Runs the hotel.", clerk: "Books rooms for guests who call." });
+//   export const roles = defineRoles({
+//     admin: { says: "Runs the hotel.", may: ["*"] },
+//     clerk: { says: "Books rooms for guests who call.", may: ["rooms:*", "guests:read"] },
+//   });
+//
+// A role's permissions are known where this module is loaded: a contract that asks for permissions imports it.
 import Type from "typebox";
 import { defineFormat } from "./formats.ts";
+import { setGrants, type Grant } from "./permissions.ts";
 
 declare global {
   /** The roles by name. A domain adds its own. */
@@ -17,12 +23,25 @@ export type Role = keyof Roles;
 
 const defined = new Map<string, string>([["admin", "Operates the system: sees and does everything."]]);
 
+export interface RoleDefinition {
+  /** Its purpose, in one sentence. */
+  readonly says: string;
+  /** Its permissions: `loans:write`, `loans:*`, `*`. */
+  readonly may: readonly Grant[];
+}
+
 /**
- * The roles, each with its purpose in one sentence; all that are declared have to be here. Without it the domain's are
- * known to the compiler alone, and nobody can be granted one.
+ * The roles, each with its purpose and its permissions; all that are declared have to be here. `everybody`: permissions of
+ * each person who is logged in, whatever their roles. Without it the domain's roles are known to the compiler alone:
+ * nobody can be granted one, and they permit nothing. Throws TypeError for a permission of another form.
  */
-export function defineRoles(roles: Readonly<Record<Role, string>>): typeof roles {
-  for (const [role, purpose] of Object.entries(roles)) defined.set(role, purpose);
+export function defineRoles<R extends Readonly<Record<Role, RoleDefinition>>>(
+  roles: R,
+  { everybody = [] }: { readonly everybody?: readonly Grant[] } = {},
+): R {
+  const grants = Object.entries<RoleDefinition>(roles).map(([role, { may }]) => [role, may] as const);
+  setGrants(Object.fromEntries(grants), everybody);
+  for (const [role, { says }] of Object.entries<RoleDefinition>(roles)) defined.set(role, says);
   return roles;
 }
 

@@ -15,7 +15,7 @@ import {
   errorsOf,
   paramsOf,
   returnsOf,
-  rolesOf,
+  permissionOf,
   type AnyContract,
   type Meta,
 } from "../contract/index.ts";
@@ -118,7 +118,7 @@ export async function startGateway(
         (schema.actions as Record<string, unknown>)[command] = {
           visibility: "public",
           params: paramsOf({ id: ActorId, ...params }),
-          ...rolesOf(contract, command),
+          ...permissionOf(contract, command),
           ...returnsOf(contract, command),
           ...errorsOf(contract, command),
           handler: handle(`${contract.service}.${command}`),

@@ -15,7 +15,7 @@ const shelves = defineContract({
     list: { params: {}, returns: Type.Object({ rows: Type.Array(Type.String()) }) },
     repair: { params: {}, returns: Type.Object({ repaired: Type.Integer() }) },
   },
-  roles: { repair: ["admin"] },
+  permissions: { repair: "shelves:write" },
 });
 const routes = [
   looseRoute("GET /shelves", "shelves.list", { summary: "The shelves", access: "public", params: () => ({}) }),

@@ -114,7 +114,7 @@ const books = defineContract({
     remove: { params: { id, if: Type.Optional(Conditions) }, returns: Any },
     copies: { params: { isbn: ActorId }, returns: Any },
   },
-  roles: { create: ["admin"], update: ["admin"], remove: ["admin"] },
+  permissions: { create: "books:write", update: "books:write", remove: "books:write" },
 });
 const shelves = defineContract({
   service: "shelves",
@@ -150,7 +150,7 @@ const loans = defineContract({
     notify: [],
     report: ["LOAN_NOT_FOUND"],
   },
-  roles: { report: ["admin"] },
+  permissions: { report: "loans:report" },
 });
 
 const path = { id: EntityId };

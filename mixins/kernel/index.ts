@@ -3,6 +3,16 @@ export { listensAt, urlOf } from "./addresses.ts";
 export { announce, announcedText, takeAnnouncements, type Announcement } from "./announcements.ts";
 export { backoffMs } from "./backoff.ts";
 export { inChunks } from "./chunks.ts";
+export {
+  ALL_SERVICES,
+  mayBeCalled,
+  mayRun,
+  newClusterKeys,
+  secretOfRole,
+  rolesIn,
+  type ClusterKeys,
+  type Role,
+} from "./cluster-keys.ts";
 export { msOf, type Duration } from "./duration.ts";
 export {
   defineErrors,
@@ -60,8 +70,8 @@ export {
 } from "./ids.ts";
 export { internalRoutesOf, serveInternally, type InternalRoutes } from "./internal-routes.ts";
 export { canonicalJson, fingerprintOf, storableJson } from "./json.ts";
-export { natsOptions } from "./nats-url.ts";
-export { nodeEnvironment } from "./node-environment.ts";
+export { inboxPrefix, natsOptions } from "./nats-url.ts";
+export { clusterKeysIn, nodeEnvironment } from "./node-environment.ts";
 export { Pause } from "./pause.ts";
 export { contentBytesMax, isLonger, PAYLOAD_BYTES, payloadBytesMax } from "./payload.ts";
 export { closeToOthers, exposedOf, makePrivate } from "./private-file.ts";

@@ -28,6 +28,8 @@ export const METRICS = {
   sagasStuck: "valence.saga.stuck",
   /** Requests over a rate limit, by class. */
   rateLimitedTotal: "valence.http.rate-limited.total",
+  /** Packets and endpoints of the bus that were refused, by reason: forged, or of a node that may not. */
+  busRefusedTotal: "valence.bus.refused.total",
   /** Requests that an outside company refused because of our settings: credentials, address. */
   outsideRefusedTotal: "valence.outside.refused.total",
 } as const;

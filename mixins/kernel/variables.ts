@@ -153,6 +153,14 @@ export function checked<const O extends Options<string> & Pick<Kind, "form" | "p
   return variable<string, O>(options, { form, problem, value: value => value });
 }
 
+/** A text that `problem` checks, and that no message and no list shows. */
+export function hidden<const O extends Options<string> & Pick<Kind, "form" | "problem">>(
+  options: O,
+): Variable<Read<string, O>> {
+  const { form, problem } = options;
+  return variable<string, O>(options, { form, problem, value: value => value, secrecy: "hidden" });
+}
+
 /** A password or a token: no message and no list shows it. `isVerbatim`: blanks at its ends are part of it. */
 export function secret<const O extends Options<string> & { pattern: RegExp; expected: string; isVerbatim?: boolean }>(
   options: O,

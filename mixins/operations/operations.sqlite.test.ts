@@ -10,7 +10,11 @@ import { Operations } from "./operations.ts";
 const ops = Operations();
 
 /** Actions and metadata as the mixins of two services have them. */
-const internal = (handler: (ctx: any) => unknown) => ({ visibility: "public" as const, roles: ["admin"], handler });
+const internal = (handler: (ctx: any) => unknown) => ({
+  visibility: "public" as const,
+  permission: "operations:read",
+  handler,
+});
 const saga = (name: string, ids: readonly string[]): ServiceSchema => ({
   name,
   metadata: { sagas: { [name]: true }, consumers: { [`${name}-starter`]: true } },

@@ -30,7 +30,7 @@ export interface Projecting<P> {
   ): ProjectionHost<TablesOf<Extract<OneOf<P>, { readonly name: N }>>>;
 }
 
-const operation = { visibility: "public", roles: ["admin"] } as const;
+const operation = { visibility: "public", permission: "operations:read" } as const;
 
 /**
  * Keeps projections: `mixins: [Projections([LoanList, Members])]`. `this.projection(name)` has `table(name)`, a query
@@ -62,6 +62,7 @@ export function Projections<const P extends Projection | readonly Projection[]>(
       },
       rebuildProjection: {
         ...operation,
+        permission: "operations:write",
         params: paramsOf({ name: Type.String({ minLength: 1, maxLength: 100 }) }),
         handler(this: ProjectingService, ctx: Context<{ name: string }>) {
           return this.projection(ctx.params.name).rebuild();

@@ -33,7 +33,7 @@ export interface SagaDetail extends SagaRow {
 
 const PAGE = 100;
 const PAGE_MAX = 1_000;
-const operation = { visibility: "public", roles: ["admin"] } as const;
+const operation = { visibility: "public", permission: "operations:read" } as const;
 /** A saga's name, a dot, the id of a stream, and possibly the version of its event. */
 const id = Type.String({ minLength: 1, maxLength: 128, pattern: "^[A-Za-z0-9_][A-Za-z0-9_.-]*$" });
 const note = Type.String({ minLength: 1, maxLength: 1_000 });
@@ -78,6 +78,7 @@ export const operations = {
   },
   archive: {
     ...operation,
+    permission: "operations:write",
     params: paramsOf(ARCHIVE_PARAMS),
     handler(this: SagaService, ctx: Ctx<Partial<ArchiveOptions> & { olderThanMs: number }>): Promise<Archived> {
       const { olderThanMs, limit = PAGE_MAX, after } = ctx.params;
@@ -93,6 +94,7 @@ export const operations = {
   },
   retrySaga: {
     ...operation,
+    permission: "operations:write",
     params: paramsOf({ id, note: Type.Optional(note) }),
     async handler(this: SagaService, ctx: Ctx<{ id: string; note?: string }>): Promise<SagaRow> {
       const ref = this.sagas.resolve(ctx.params.id);
@@ -106,6 +108,7 @@ export const operations = {
   },
   compensateSaga: {
     ...operation,
+    permission: "operations:write",
     params: paramsOf({ id, note: Type.Optional(note), pastPivot: Type.Optional(Type.Boolean()) }),
     async handler(this: SagaService, ctx: Ctx<{ id: string; note?: string; pastPivot?: boolean }>): Promise<SagaRow> {
       const ref = this.sagas.resolve(ctx.params.id);
@@ -129,6 +132,7 @@ export const operations = {
   },
   annotateSaga: {
     ...operation,
+    permission: "operations:write",
     params: paramsOf({ id, note }),
     async handler(this: SagaService, ctx: Ctx<{ id: string; note: string }>): Promise<SagaRow> {
       const ref = this.sagas.resolve(ctx.params.id);

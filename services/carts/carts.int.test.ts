@@ -86,12 +86,12 @@ test("a cart holds 100 lines, also when many are put at once; those in it can st
 
 test("a cart is its owner's alone", async () => {
   await put(0, 1);
-  for (const user of [
-    { id: newId(), roles: ["customer"] },
-    { id: "", roles: [] },
+  for (const [user, type] of [
+    [{ id: newId(), roles: ["customer"] }, "NOT_YOURS"],
+    [{ id: "", roles: [] }, "FORBIDDEN"],
   ]) {
     const theirs = { meta: { user } };
-    const refused = { code: 403, type: "NOT_YOURS" };
+    const refused = { code: 403, type };
     await expect(call("carts.get", { owner }, theirs)).rejects.toMatchObject(refused);
     await expect(call("carts.put", { owner, productId: products[0]!, quantity: 9 }, theirs)).rejects.toMatchObject(
       refused,

@@ -2,6 +2,7 @@ import Type from "typebox";
 import { ActorId, callErrors, Conditions, defineContract } from "@valence/runtime/contract";
 import { shopErrors } from "../errors.ts";
 import { cartErrors } from "./errors.ts";
+import "../roles.ts";
 
 const owner = Type.String({ format: "uuid" });
 const productId = Type.String({ format: "uuid" });
@@ -58,8 +59,15 @@ export const contract = defineContract({
     take: [],
     settle: [],
   },
-  // For other services only.
-  roles: { take: [], settle: [] },
+  // The last two are for other services only.
+  permissions: {
+    get: "carts:read",
+    put: "carts:write",
+    removeItem: "carts:write",
+    clear: "carts:write",
+    take: false,
+    settle: false,
+  },
 });
 declare global {
   interface Contracts {

@@ -106,7 +106,13 @@ export const contract = defineContract({
     seed: [],
   },
   // `bySku` is for other services only.
-  roles: { bySku: [], create: ["admin"], update: ["admin"], remove: ["admin"], seed: ["admin"] },
+  permissions: {
+    bySku: false,
+    create: "products:write",
+    update: "products:write",
+    remove: "products:write",
+    seed: "products:write",
+  },
 });
 declare global {
   interface Contracts {

@@ -82,7 +82,15 @@ export const contract = defineContract({
     level: ["STOCK_NOT_FOUND"],
     list: [],
   },
-  roles: { receive: ["admin"], adjust: ["admin"], list: ["admin"], reserve: [], release: [], commit: [], takeBack: [] },
+  permissions: {
+    receive: "stock:write",
+    adjust: "stock:write",
+    list: "stock:read",
+    reserve: false,
+    release: false,
+    commit: false,
+    takeBack: false,
+  },
 });
 declare global {
   interface Contracts {

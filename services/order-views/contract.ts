@@ -2,6 +2,7 @@ import Type from "typebox";
 import { callErrors, Cursor, defineContract, ReadToken } from "@valence/runtime/contract";
 import { projectionErrors } from "@valence/runtime/projection";
 import { Money } from "../money.ts";
+import "../roles.ts";
 
 const Row = Type.Object(
   {
@@ -70,7 +71,7 @@ export const contract = defineContract({
     customer: ["NOT_CAUGHT_UP", "FORBIDDEN"],
     sales: ["NOT_CAUGHT_UP"],
   },
-  roles: { sales: ["admin"] },
+  permissions: { list: "orders:read", sales: "sales:read" },
 });
 declare global {
   interface Contracts {

@@ -5,6 +5,7 @@ import { NO_CARD_NUMBER } from "../card-number.ts";
 import { shopErrors } from "../errors.ts";
 import { Money } from "../money.ts";
 import { orderErrors } from "./errors.ts";
+import "../roles.ts";
 
 const uuid = Type.String({ format: "uuid" });
 /** A card's number in place of the token is refused, and so never stored. */
@@ -223,19 +224,21 @@ export const contract = defineContract({
     timeline: ["ORDER_NOT_FOUND"],
   },
   // No person may call the saga's steps.
-  roles: {
-    place: ["customer", "admin"],
-    cancel: ["customer", "admin"],
-    markReserved: [],
-    markPaid: [],
-    confirm: [],
-    markShipped: [],
-    reject: [],
-    rejectFor: [],
-    withdraw: [],
-    refund: ["admin"],
-    markRefunded: [],
-    failRefund: [],
+  permissions: {
+    view: "orders:read",
+    timeline: "orders:read",
+    place: "orders:write",
+    cancel: "orders:write",
+    markReserved: false,
+    markPaid: false,
+    confirm: false,
+    markShipped: false,
+    reject: false,
+    rejectFor: false,
+    withdraw: false,
+    refund: "orders:refund",
+    markRefunded: false,
+    failRefund: false,
   },
 });
 declare global {

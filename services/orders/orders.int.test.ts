@@ -143,7 +143,7 @@ test("another's order does not exist; an administrator and other services see it
   await place();
   for (const action of ["orders.view", "orders.timeline"] as const) {
     await expect(shop.call(action, { id }, as(newId(), "customer"))).rejects.toMatchObject({ code: 404 });
-    await expect(shop.call(action, { id }, as(""))).rejects.toMatchObject({ code: 404 });
+    await expect(shop.call(action, { id }, as(""))).rejects.toMatchObject({ code: 403, type: "FORBIDDEN" });
     expect(await shop.call(action, { id }, as(newId(), "admin"))).toMatchObject({ id });
     expect(await shop.call(action, { id })).toMatchObject({ id });
   }

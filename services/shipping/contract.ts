@@ -28,7 +28,7 @@ export const contract = defineContract({
   },
   refusals: shipmentErrors,
   mayRefuse: { create: [] },
-  roles: { create: [], dispatch: [] },
+  permissions: { create: false, dispatch: false },
 });
 declare global {
   interface Contracts {

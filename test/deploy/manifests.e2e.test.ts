@@ -1,7 +1,8 @@
 // The manifests, as far as they can be checked without a cluster.
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { execFileSync } from "node:child_process";
-import { globSync, readFileSync } from "node:fs";
+import { copyFileSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { program } from "@valence/runtime/testing/servers";
 import { hasKubectl, manifestsOf, render, ROOT, type Manifest } from "./manifests.ts";
@@ -16,8 +17,15 @@ test.each(globSync("k8s/**/*.yaml", { cwd: ROOT }))("%s is YAML", file => {
 
 test.each(globSync("k8s/**/nats.conf", { cwd: ROOT }))("%s is what a NATS server takes", file => {
   const server = program({ name: "nats-server", package: "nats-server" });
-  const env = { POD_NAME: "nats-0", NATS_USER: "valence", NATS_PASSWORD: "valence" };
-  execFileSync(server, ["-t", "-c", join(ROOT, file)], { env, stdio: "pipe" });
+  const folder = mkdtempSync(join(tmpdir(), "nats-conf-"));
+  // As they lie side by side in the ConfigMap; certificates are of the cluster.
+  const conf = readFileSync(join(ROOT, file), "utf8").replaceAll(/^ *tls \{[^}]*\}/gm, "");
+  writeFileSync(join(folder, "nats.conf"), conf);
+  copyFileSync(join(ROOT, "k8s/base/nats-users.conf"), join(folder, "nats-users.conf"));
+  const roles = ["GATEWAY", "CORE", "PROJECTIONS", "SAGAS"].map(role => [`NATS_${role}_PASSWORD`, "valence"]);
+  const env = { POD_NAME: "nats-0", ...Object.fromEntries(roles) };
+  execFileSync(server, ["-t", "-c", join(folder, "nats.conf")], { env, stdio: "pipe" });
+  rmSync(folder, { recursive: true });
 });
 
 // Only kubectl renders the manifests: without it there is nothing to check.

@@ -24,7 +24,11 @@ export const render = (folder: string): Manifest[] =>
 export function manifestsOf(text: string): Manifest[] {
   return parseAllDocuments(text, { uniqueKeys: true, merge: true }).map(document => {
     if (document.errors.length > 0) throw document.errors[0]!;
-    return document.toJS() as Manifest;
+    const manifest = document.toJS() as Manifest;
+    // kubectl breaks the base64 of a longer value into lines, which the API server ignores and its schema does not.
+    if (manifest.kind === "Secret")
+      for (const [key, value] of Object.entries(manifest.data ?? {})) manifest.data![key] = value.replaceAll("\n", "");
+    return manifest;
   });
 }
 

@@ -26,8 +26,8 @@ const services = serviceNames("services");
 const declared = await declaredIn("services", services);
 /** Services without data of their own. */
 const STATELESS = ["api", "ops"];
-/** Variables that Node reads itself. */
-const OF_NODE = ["NODE_OPTIONS"];
+/** Variables that Node reads itself, and those that stand in another one: `$(ROLE).$(POD_NAME)`. */
+const OF_NODE = ["NODE_OPTIONS", "ROLE", "POD_NAME"];
 
 /** A selector selects something: a workload its own pods, a Service and a budget those of some workload. */
 export function selectorsMatch(manifests: readonly Manifest[]): string[] {
@@ -174,7 +174,12 @@ export function environmentIsRead(manifests: readonly Manifest[]): string[] {
       .flatMap(container => {
         const variables = variablesOf(container, manifests);
         const unread = variables.filter(({ name }) => !known.includes(name));
-        const env = Object.fromEntries(variables.flatMap(({ name, value }) => (value ? [[name, value]] : [])));
+        const mounts: string[] = (container.volumeMounts ?? []).map(({ mountPath }: any) => mountPath);
+        // A file of a volume is in the pod alone.
+        const isMounted = (value: string) => mounts.some(path => value.startsWith(`${path}/`));
+        const env = Object.fromEntries(
+          variables.flatMap(({ name, value }) => (value && !isMounted(value) ? [[name, value]] : [])),
+        );
         return [
           ...unread.map(({ name }) => `${workload.id}: the runtime reads no ${name}`),
           ...refusalOf(env).map(why => `${workload.id}: ${why}`),

@@ -46,15 +46,19 @@ export function nodesOf(manifests: readonly Manifest[]) {
 }
 
 /** The variables of a container, of its own and of the ConfigMaps that it takes whole. */
-export function variablesOf({ env = [], envFrom = [] }: any, manifests: readonly Manifest[]): Variable[] {
+export function variablesOf(container: any, manifests: readonly Manifest[]): Variable[] {
+  const { env = [], envFrom = [] } = container;
+  const labels = workloadsOf(manifests).find(workload => containersOf(workload).includes(container))?.labels ?? {};
   const data = (kind: string, name: string): Record<string, string> =>
     manifests.find(one => one.kind === kind && one.metadata.name === name)?.data ?? {};
-  const referred = ({ secretKeyRef, configMapKeyRef }: any): string | undefined => {
+  const referred = ({ secretKeyRef, configMapKeyRef, fieldRef }: any): string | undefined => {
+    if (fieldRef?.fieldPath === "metadata.name") return "pod-1";
+    if (fieldRef) return labels[/^metadata\.labels\['(.*)'\]$/.exec(fieldRef.fieldPath)?.[1] ?? ""];
     if (configMapKeyRef) return data("ConfigMap", configMapKeyRef.name)[configMapKeyRef.key];
     const encoded = secretKeyRef && data("Secret", secretKeyRef.name)[secretKeyRef.key];
     return encoded && Buffer.from(encoded, "base64").toString();
   };
-  return [
+  const given: Variable[] = [
     ...envFrom.flatMap(({ configMapRef }: any) =>
       Object.entries(data("ConfigMap", configMapRef.name)).map(([name, value]) => ({ name, value, isLiteral: true })),
     ),
@@ -64,4 +68,8 @@ export function variablesOf({ env = [], envFrom = [] }: any, manifests: readonly
       isLiteral: valueFrom === undefined || valueFrom.configMapKeyRef !== undefined,
     })),
   ];
+  // `$(NAME)` stands for a variable that is defined before.
+  const expanded = (text: string, at: number): string =>
+    text.replaceAll(/\$\((\w+)\)/g, (whole, name) => given.slice(0, at).find(one => one.name === name)?.value ?? whole);
+  return given.map((variable, at) => ({ ...variable, value: variable.value && expanded(variable.value, at) }));
 }

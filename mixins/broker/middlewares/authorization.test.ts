@@ -12,7 +12,7 @@ beforeAll(async () => {
     name: "reports",
     actions: {
       revenue: {
-        roles: ["admin"],
+        permission: "reports:read",
         cache: true,
         params: { year: "number" },
         handler: () => {

@@ -208,7 +208,7 @@ export const circuitBreaker = (broker: ServiceBroker) => {
         actions: {
           list: {
             visibility: "public",
-            roles: ["admin"],
+            permission: "operations:read",
             handler: () => ({ circuits: circuits.list() }),
           } as ActionSchema,
         },

@@ -21,7 +21,12 @@ interface Subjects {
 }
 
 /** Resolves with the instance id of another process that has the node id; undefined when there is none. */
-export async function rivalOf(client: NatsConnection, subjects: Subjects, own: string): Promise<string | undefined> {
+export async function rivalOf(
+  client: NatsConnection,
+  subjects: Subjects,
+  own: string,
+  inboxPrefix?: string,
+): Promise<string | undefined> {
   const holder = await client.request(subjects.probe, undefined, { timeout: limits.answerMs }).then(
     answer => answer.string(),
     () => undefined,
@@ -32,16 +37,18 @@ export async function rivalOf(client: NatsConnection, subjects: Subjects, own: s
   // Subscribed for as long as the connection lives: a process that asks between our claim and our own probe's
   // subscription must hear of us.
   client.subscribe(subjects.claim, {
-    callback: (_error, message) => {
+    callback: (error, message) => {
+      // Denied by the server: the transporter's own subscriptions are denied as well, and end the start.
+      if (error) return;
       if (!isHeld) others.push(message.string());
       void message.respond(isHeld ? "" : own);
     },
   });
-  const inbox = createInbox();
+  const inbox = createInbox(inboxPrefix);
   const holders: string[] = [];
   const answers = client.subscribe(inbox, {
-    callback: (_error, message: Msg) => {
-      if (message.headers?.code) return;
+    callback: (error, message: Msg) => {
+      if (error ?? message.headers?.code) return;
       if (message.string() === "") holders.push("");
       else others.push(message.string());
     },

@@ -7,9 +7,10 @@
 //   4. replies that fall into a gap are lost: their caller, still connected, waited until its time-out
 //   5. a packet larger than the server takes fails with an error of the client, as a 500
 //   6. a second process with the same node id ends the first one
+//   7. a subscription that the server denies ends the client's reader: the start resolves, and the node hears nothing
 import { Errors, Transporters } from "moleculer";
-import { Events, type Msg, type NatsConnection } from "nats";
-import { natsOptions, PAYLOAD_BYTES } from "../../kernel/index.ts";
+import { Events, type Msg, type NatsConnection, type NatsError, type Status } from "nats";
+import { PAYLOAD_BYTES, type natsOptions } from "../../kernel/index.ts";
 import { brokerErrors } from "../errors.ts";
 import type { Answer, Asking, Packet } from "./asking.ts";
 import { rivalOf } from "./claim.ts";
@@ -40,6 +41,8 @@ interface Base {
     connect(): Promise<unknown>;
     /** Rejects when a further attempt to connect cannot help. */
     disconnecting: boolean;
+    /** Whether the start has got past connecting. */
+    readonly isReady: boolean;
     pendingRequests: Map<string, { action: { name: string }; nodeID: string; reject(error: Error): void }>;
     removePendingRequest(id: string): void;
     removePendingRequestByNodeID(nodeID: string): void;
@@ -55,9 +58,13 @@ interface Base {
   connect(): Promise<void>;
   disconnect(): Promise<void> | undefined;
   makeSubscriptions(topics: readonly object[]): Promise<void>;
+  getTopicName(type: string, nodeID?: string): string;
+  receive(type: string, data: Buffer): unknown;
+  subscribe(type: string, nodeID?: string): Promise<void>;
   prepublish(packet: Packet): Promise<void>;
   onConnected(wasReconnect?: boolean): Promise<void>;
 }
+type Denial = Status & { readonly permissionContext?: NatsError["permissionContext"] };
 const Nats = Transporters.NATS as unknown as new (options: object) => Base;
 
 export class NatsTransporter extends Nats implements Asking {
@@ -66,17 +73,21 @@ export class NatsTransporter extends Nats implements Asking {
   connectedAt = -Infinity;
   readonly #replies: Packet[] = [];
   readonly #refused = Promise.withResolvers<never>();
+  readonly #inboxPrefix: string | undefined;
   #inbox!: string;
+  /** What the server denied first. */
+  #denied: Error | undefined;
 
-  /** `url`: several with commas between are one cluster. Moleculer's own parser knows neither lists nor TLS. */
-  constructor(url: string) {
+  /** Moleculer's own parser of URLs knows neither lists nor TLS. */
+  constructor(options: ReturnType<typeof natsOptions>) {
     super({
-      ...natsOptions(url),
+      ...options,
       reconnectTimeWait: limits.reconnectMs,
       reconnectJitter: 50,
       pingInterval: limits.pingMs,
       maxPingOut: limits.pingsUnanswered,
     });
+    this.#inboxPrefix = options.inboxPrefix;
   }
 
   /** Moleculer tries for ever to connect; here the start fails when that cannot help. */
@@ -84,6 +95,8 @@ export class NatsTransporter extends Nats implements Asking {
     super.init(transit, ...handlers);
     const connect = transit.connect.bind(transit);
     transit.connect = () => Promise.race([connect(), this.#refused.promise]);
+    // A start that fails for another reason does not wait for it.
+    this.#refused.promise.catch(() => {});
   }
 
   /** Bytes of one message that the connected server takes; after an outage it may be another server. */
@@ -99,7 +112,6 @@ export class NatsTransporter extends Nats implements Asking {
   override async connect(): Promise<void> {
     await super.connect();
     this.connectedAt = performance.now();
-    void this.#watch(this.client!);
   }
 
   /** Moleculer's own flushes first, and would wait for a server that is away. */
@@ -115,29 +127,58 @@ export class NatsTransporter extends Nats implements Asking {
 
   override async makeSubscriptions(topics: readonly object[]): Promise<void> {
     const client = this.client!;
+    void this.#watch(client);
     await this.#claim(client);
     this.#inbox = `${this.prefix}.UNDELIVERED.${this.nodeID}`;
-    client.subscribe(`${this.#inbox}.*`, { callback: (_error, message) => this.#undelivered(message) });
+    this.#listen(`${this.#inbox}.*`, message => this.#undelivered(message));
     // Answered on the main loop, so that a node whose loop hangs does not count as alive.
-    client.subscribe(this.#probeSubject(this.nodeID), {
-      callback: (_error, message) => void message.respond(this.broker.instanceID),
-    });
-    client.subscribe(`${this.prefix}.LOST`, { callback: (_error, message) => this.onLost(message.string()) });
+    this.#listen(this.#probeSubject(this.nodeID), message => void message.respond(this.broker.instanceID));
+    this.#listen(`${this.prefix}.LOST`, message => this.onLost(message.string()));
     await super.makeSubscriptions(topics);
+    // The server has judged every subscription before it answers this.
+    await client.flush();
+    await this.#permitted(client);
   }
 
-  async #claim(client: NatsConnection): Promise<void> {
-    const { broker, nodeID, prefix, transit } = this;
-    const subjects = { probe: this.#probeSubject(nodeID), claim: `${prefix}.CLAIM.${nodeID}` };
-    const rival = await rivalOf(client, subjects, broker.instanceID);
-    if (rival === undefined) return;
-    const refusal = brokerErrors.NODEID_TAKEN({ nodeID });
-    // Moleculer's farewell under this id would make the other nodes remove the process that owns it.
+  override subscribe(type: string, nodeID?: string): Promise<void> {
+    this.#listen(this.getTopicName(type, nodeID), message => void this.receive(type, Buffer.from(message.data)));
+    return this.broker.Promise.resolve();
+  }
+
+  /** Subscribes. A subscription that is denied fails the start; later, as after a change of the server's users, it is logged. */
+  #listen(subject: string, hear: (message: Msg) => void): void {
+    this.client!.subscribe(subject, {
+      // A denial is told by the client's status as well.
+      callback: (error, message) => {
+        if (!error) hear(message);
+      },
+    });
+  }
+
+  #deny(verb: "hear" | "publish", subject: string): void {
+    this.#denied ??= brokerErrors.SUBJECT_DENIED({ verb, subject });
+    this.logger.error(`the NATS server does not let this node ${verb} ${subject}`);
+  }
+
+  /** Throws the first denial, and ends the start with it. */
+  async #permitted(client: NatsConnection): Promise<void> {
+    if (this.#denied) await this.#refuse(client, this.#denied);
+  }
+
+  /** Ends the start. Moleculer would try again for ever, and say farewell under an id that another process may own. */
+  async #refuse(client: NatsConnection, refusal: Error): Promise<never> {
     this.connected = false;
-    transit.disconnecting = true;
+    this.transit.disconnecting = true;
     this.#refused.reject(refusal);
     await client.close();
     throw refusal;
+  }
+
+  async #claim(client: NatsConnection): Promise<void> {
+    const { broker, nodeID, prefix } = this;
+    const subjects = { probe: this.#probeSubject(nodeID), claim: `${prefix}.CLAIM.${nodeID}` };
+    const rival = await rivalOf(client, subjects, broker.instanceID, this.#inboxPrefix);
+    if (rival !== undefined) await this.#refuse(client, brokerErrors.NODEID_TAKEN({ nodeID }));
   }
 
   override prepublish(packet: Packet): Promise<void> {
@@ -190,14 +231,23 @@ export class NatsTransporter extends Nats implements Asking {
   }
 
   async #watch(client: NatsConnection): Promise<void> {
-    for await (const { type } of client.status()) {
-      if (type === Events.Disconnect) this.#onDisconnect();
+    for await (const status of client.status()) {
+      const { type } = status;
+      if (type === Events.Error) this.#onError(status);
+      else if (type === Events.Disconnect) this.#onDisconnect();
       // An error must not end this loop: it would never notice the next outage.
       else if (type === Events.Reconnect)
         await this.#onReconnect().catch((error: unknown) =>
           this.logger.error("restoring the state after the outage failed", error),
         );
     }
+  }
+
+  /** A packet that the server denies is lost without an answer: its sender would wait for the time-out. */
+  #onError({ permissionContext }: Denial): void {
+    if (!permissionContext) return;
+    this.#deny(permissionContext.operation === "publish" ? "publish" : "hear", permissionContext.subject);
+    if (!this.transit.isReady) void this.#permitted(this.client!).catch(() => {});
   }
 
   #onDisconnect(): void {

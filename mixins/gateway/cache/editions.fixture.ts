@@ -48,7 +48,7 @@ const editions = defineContract({
     notes: [],
     token: [],
   },
-  roles: { rename: ["admin"] },
+  permissions: { rename: "editions:write" },
 });
 const presses = defineContract({
   service: "presses",

@@ -11,6 +11,7 @@ import {
 import type { Environment } from "../../kernel/index.ts";
 import { dirname } from "node:path";
 import { definitionsIn } from "../../actor/index.ts";
+import { busOf } from "./bus.ts";
 import { clockOf } from "./dialects/postgres/clock.ts";
 import { Connection } from "./dialects/postgres/connection.ts";
 import { durabilityOf, standbysOf } from "./dialects/postgres/durability.ts";
@@ -36,6 +37,8 @@ import { serviceFile } from "../services.ts";
 export interface ExaminationOptions {
   /** Reads every event too. */
   readonly deep?: boolean;
+  /** Whether people depend on these services: then some warnings are failures. */
+  readonly isProduction?: boolean;
   readonly onFinding?: (finding: Finding) => void;
   readonly onProgress?: (place: string, done: number, total: number) => void;
 }
@@ -91,6 +94,7 @@ class Examination {
     const services = new Map<string, Patient>();
     for (const name of this.#all) services.set(name, { name, databases: await this.#open(name) });
     await this.#examineServers(services);
+    this.#add("the bus", busOf(this.#environment, this.#options.isProduction === true));
     for (const [name, service] of services) if (this.#isAsked(name)) await this.#examineService(service, services);
   }
 

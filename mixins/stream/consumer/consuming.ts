@@ -13,7 +13,7 @@ import { unparkGroup, type ParkedFilter } from "./parked.ts";
 /** Entries of a list unless the caller asks for fewer. */
 const PAGE = 100;
 const PAGE_MAX = 1_000;
-const operation = { visibility: "public", roles: ["admin"] } as const;
+const operation = { visibility: "public", permission: "operations:read" } as const;
 
 /** Narrows the parked streams that go back to work: a consumer, a type of error, milliseconds since the first failure. */
 const GROUP = {
@@ -58,6 +58,7 @@ export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
       },
       resetConsumer: {
         ...operation,
+        permission: "operations:write",
         params: paramsOf({
           name: Type.String({ minLength: 1, maxLength: 200 }),
           to: Type.Enum(["head", "start"]),
@@ -70,13 +71,14 @@ export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
       },
       taken: {
         visibility: "public",
-        roles: ["admin"],
+        permission: "operations:read",
         async handler(this: Service, ctx: Context<AcknowledgedQuery>) {
           return { ids: await (await consumersOf(this)).acknowledged(ctx.params) };
         },
       },
       retryDeadLetter: {
         ...operation,
+        permission: "operations:write",
         params: paramsOf({ id: Type.String({ pattern: "^[0-9]{1,15}$" }) }),
         async handler(this: Service, ctx: Context<{ id: string }>) {
           await retryDeadLetter((await consumersOf(this)).database, ctx.params.id);
@@ -85,6 +87,7 @@ export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
       },
       retryDeadLetters: {
         ...operation,
+        permission: "operations:write",
         params: paramsOf(GROUP),
         async handler(this: Service, ctx: Context<ParkedFilter>) {
           const sent = await unparkGroup((await consumersOf(this)).database, ctx.params);

@@ -26,6 +26,11 @@ export interface LogPage {
    * event. Only where a carrier also brings events that were published before, and has to tell them from today's.
    */
   readonly origin?: string | undefined;
+  /**
+   * Secret with which the owner's relay seals its messages; see `sealed` in channel.ts. Only where nodes have keys: then
+   * this page came sealed too, and a message without a seal is somebody else's.
+   */
+  readonly seal?: string | undefined;
   /** Events after the cursor; only in the answer to `limit: 0`. */
   readonly behind?: number;
   /** End of the log; only in the answer to `limit: 0`. */

@@ -12,9 +12,17 @@
 // was put back from a copy. Readers tell that by the marks, and ask the owner.
 import type { Service } from "moleculer";
 import type { NatsConnection } from "nats";
-import { fingerprintOf, newId, Pause, plainError } from "../../kernel/index.ts";
+import {
+  clusterKeysIn,
+  fingerprintOf,
+  newId,
+  nodeEnvironment,
+  Pause,
+  plainError,
+  secretOfRole,
+} from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
-import { digestOfMark, type Carried, type Channel } from "../carriers/jetstream/channel.ts";
+import { digestOfMark, sealed, type Carried, type Channel } from "../carriers/jetstream/channel.ts";
 import type { Connection, JetStream } from "../carriers/jetstream/connection.ts";
 import { publishAll } from "../carriers/jetstream/publish.ts";
 import { singletonOf, type Singleton } from "../consumer/singleton.ts";
@@ -58,6 +66,8 @@ interface Reached {
 export class JetStreamRelay {
   /** The origin that its messages name: the database and the shape of the events. */
   readonly origin: string;
+  /** Secret that seals its messages, the same on all nodes of this role; undefined where nodes have no keys. */
+  readonly seal: string | undefined;
   readonly #service: Service;
   readonly #database: Database;
   readonly #log: OwnLog;
@@ -83,6 +93,9 @@ export class JetStreamRelay {
     limits: RelayLimits,
   ) {
     this.origin = origin;
+    const keys = clusterKeysIn(service.broker);
+    const { NAMESPACE } = nodeEnvironment.of(service.broker);
+    this.seal = keys && secretOfRole(keys, `relay ${NAMESPACE}/${service.fullName}`);
     this.#service = service;
     this.#database = database;
     this.#log = log;
@@ -195,6 +208,7 @@ export class JetStreamRelay {
       };
       let text = JSON.stringify({ ...position, event } satisfies Carried);
       if (Buffer.byteLength(text) > room) text = JSON.stringify(position satisfies Carried);
+      if (this.seal !== undefined) text = sealed(text, this.seal);
       return { subject: this.#channel.subjectOf(event), id: event.eventId, text };
     });
     await publishAll(nats, this.#channel.name, messages, this.#limits.ackMs);

@@ -20,6 +20,8 @@ export interface OwnLog {
 export interface Publisher {
   /** The origin that the pages of the log name: see LogPage. */
   readonly origin: string;
+  /** The secret of the carrier's seals; likewise. */
+  readonly seal: string | undefined;
   /** There may be something new in the log. */
   wake(): void;
   stop(): Promise<void>;

@@ -16,7 +16,7 @@ export const contract = defineContract({
       }),
     },
   },
-  roles: { url: [] },
+  permissions: { url: false },
 });
 declare global {
   interface Contracts {

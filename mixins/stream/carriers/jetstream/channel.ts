@@ -1,5 +1,5 @@
 // The JetStream stream of one owner: its names, its bounds, and the form of its messages.
-import { hash } from "node:crypto";
+import { createHmac, hash, timingSafeEqual } from "node:crypto";
 import { DiscardPolicy, nanos, StorageType, type JetStreamManager, type NatsError, type StreamConfig } from "nats";
 import { bucketOf } from "../../../event-store/index.ts";
 import type { Cursor, LogEvent } from "../../log/source.ts";
@@ -37,6 +37,35 @@ export interface Carried {
   readonly event?: LogEvent;
 }
 
+/** A message as it was received: `seal` is of the digest of its text. */
+export interface Received extends Carried {
+  readonly digest: string;
+  readonly seal?: string;
+}
+
+/**
+ * The text of a message with a seal at its end, which proves that it comes from the owner or from one of its readers: they
+ * alone have the secret. Whoever may only publish to JetStream has none, and puts no event into a log.
+ */
+export const sealed = (text: string, secret: string): string =>
+  `${text.slice(0, -1)},"seal":"${sealOf(digestOf(text), secret)}"}`;
+
+export const isSealed = ({ digest, seal = "" }: Received, secret: string): boolean => {
+  const expected = Buffer.from(sealOf(digest, secret));
+  const given = Buffer.from(seal);
+  return given.length === expected.length && timingSafeEqual(given, expected);
+};
+
+export function receivedFrom(text: string): Received {
+  const unsealed = text.replace(SEAL, "}");
+  return { ...(JSON.parse(text) as Carried & { seal?: string }), digest: digestOf(unsealed) };
+}
+
+const SEAL = /,"seal":"[\w-]{43}"\}$/;
+const digestOf = (text: string): string => hash("sha256", text, "base64url");
+const sealOf = (digest: string, secret: string): string =>
+  createHmac("sha256", secret).update(digest).digest("base64url");
+
 export const digestOfMark = (mark: string | undefined): string | undefined =>
   mark === undefined ? undefined : hash("sha256", mark, "base64url").slice(0, 22);
 
@@ -52,6 +81,11 @@ export class Channel {
     this.name = tokens.join("=");
   }
 
+  /** The subjects of all its events. */
+  get subjects(): string {
+    return `${this.#subject}.*`;
+  }
+
   /** The subject of an event: the same for all events of a stream. */
   subjectOf({ actor, stream }: Pick<LogEvent, "actor" | "stream">): string {
     return `${this.#subject}.${bucketOf(`${actor}.${stream}`) % limits.partitions}`;
@@ -61,7 +95,7 @@ export class Channel {
   async ensure({ streams }: JetStreamManager): Promise<void> {
     const config: Partial<StreamConfig> & { name: string } = {
       name: this.name,
-      subjects: [`${this.#subject}.*`],
+      subjects: [this.subjects],
       storage: StorageType.File,
       // Messages that a disk takes with it are read from the log.
       num_replicas: 1,

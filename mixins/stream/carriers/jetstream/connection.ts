@@ -2,7 +2,14 @@
 // the server is away. The transporter has another one: the bus of calls may be another server, and fails by itself.
 import type { ServiceBroker } from "moleculer";
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect, Events, type JetStreamClient, type JetStreamManager, type NatsConnection } from "nats";
+import {
+  connect,
+  Events,
+  type JetStreamClient,
+  type JetStreamManager,
+  type NatsConnection,
+  type ConnectionOptions,
+} from "nats";
 import { closeWithBroker } from "../../../database/mixin.ts";
 import { natsOptions, nodeEnvironment } from "../../../kernel/index.ts";
 
@@ -23,14 +30,14 @@ export interface JetStream {
 }
 
 export class Connection {
-  readonly #url: string;
+  readonly #options: ConnectionOptions;
   readonly #listeners = new Set<() => void>();
   #made: JetStream | undefined;
   #isUp = false;
   #closed = false;
 
-  constructor(url: string) {
-    this.#url = url;
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
     void this.#connect();
   }
 
@@ -55,7 +62,7 @@ export class Connection {
     while (!this.#closed)
       try {
         const nats = await connect({
-          ...natsOptions(this.#url),
+          ...this.#options,
           timeout: limits.requestMs,
           maxReconnectAttempts: -1,
           reconnectTimeWait: limits.reconnectMs,
@@ -88,7 +95,8 @@ const connections = new WeakMap<ServiceBroker, Connection>();
 export function connectionOf(broker: ServiceBroker): Connection {
   const known = connections.get(broker);
   if (known) return known;
-  const connection = new Connection(nodeEnvironment.of(broker).NATS_URL!);
+  const node = nodeEnvironment.of(broker);
+  const connection = new Connection(natsOptions(node.NATS_URL!, node));
   connections.set(broker, connection);
   closeWithBroker(broker, () => connection.close());
   return connection;

@@ -1,11 +1,13 @@
 // The feed over a log in memory and messages that the test publishes by hand: the faults that may occur between the two.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { setTimeout as sleep } from "node:timers/promises";
+import { natsOptions } from "../../../kernel/index.ts";
 import type { LogEvent } from "../../index.ts";
 import { until } from "../../../testing/index.ts";
 import { Nats } from "../../../testing/servers.ts";
 import { Source } from "../../log/source.fixture.ts";
 import { CursorNotInLog } from "../../log/identity.ts";
-import { Channel, digestOfMark, type Carried } from "./channel.ts";
+import { Channel, digestOfMark, sealed, type Carried } from "./channel.ts";
 import { Connection, type JetStream } from "./connection.ts";
 import { JetStreamFeed } from "./feed.ts";
 
@@ -18,10 +20,12 @@ let source: Source;
 let feed: JetStreamFeed;
 let reads: number;
 let channels = 0;
+/** The secret that the owner tells; undefined where nodes have no keys. */
+let secret: string | undefined;
 
 beforeAll(async () => {
   nats = await Nats.start();
-  connection = new Connection(nats.url);
+  connection = new Connection(natsOptions(nats.url));
   jetStream = (await until(
     () => connection.jetStream,
     made => made !== undefined,
@@ -36,6 +40,7 @@ beforeEach(async () => {
   channel = new Channel(`library-${++channels}`, "things");
   source = new Source("things", "thing", ["thing.made"]);
   reads = 0;
+  secret = undefined;
   await channel.ensure(jetStream.manager);
 });
 afterEach(() => feed.close());
@@ -49,7 +54,7 @@ async function openAt(events: number): Promise<void> {
       throw new CursorNotInLog("things", { reason: "it is another log", head: "", actor: "thing" });
     const page = source.log.slice(Number(cursor), Number(cursor) + limit);
     const next = `${Number(cursor) + page.length}`;
-    return { events: page, cursor: next, mark: source.markAt(next), origin: ORIGIN };
+    return { events: page, cursor: next, mark: source.markAt(next), origin: ORIGIN, ...(secret && { seal: secret }) };
   };
   feed = new JetStreamFeed("things", "", undefined, read, connection, channel, () => {});
   await take(events);
@@ -92,10 +97,33 @@ function page(count: number): Carried[] {
   const place = between(after, source.log.length);
   return events.map((event, i) => ({ origin: ORIGIN, ...place, index: i + 1, count, event }));
 }
-async function publish(...messages: Carried[]): Promise<void> {
-  for (const message of messages)
-    await jetStream.client.publish(channel.subjectOf({ actor: "thing", stream: "a" }), JSON.stringify(message));
+const publish = (...messages: Carried[]): Promise<void> => send(...messages.map(message => JSON.stringify(message)));
+async function send(...texts: string[]): Promise<void> {
+  for (const text of texts) await jetStream.client.publish(channel.subjectOf({ actor: "thing", stream: "a" }), text);
 }
+
+test("P4 where the owner seals its messages, one that it has not sealed puts nothing into the log", async () => {
+  secret = "s".repeat(43);
+  await openAt(2);
+  const seal = (message: Carried, by = secret!) => sealed(JSON.stringify(message), by);
+  await send(seal(written()), seal(written()));
+  expect(await take(2)).toEqual([3, 4]);
+  expect(reads).toBe(0);
+  const last = { origin: ORIGIN, ...between(4, 4), index: 1, count: 1 };
+  const event = { ...source.log[3]!, version: 5, data: { by: "a stranger" } };
+  const forged = { ...last, after: "4", upTo: "5", event };
+  const far = { ...forged, upTo: "900000000" };
+  const changed = seal(forged).replace("a stranger", "somebody");
+  await send(JSON.stringify(forged), seal(forged, "t".repeat(43)), changed, seal(far, ""), JSON.stringify(far));
+  await sleep(200);
+  const batches = [await feed.next(10), await feed.next(10)];
+  expect(batches.flatMap(({ events }) => events)).toEqual([]);
+  expect(batches.at(-1)!.cursor).toBe("4");
+  await send(seal(written()), seal(written()));
+  const versions = await take(2);
+  expect(versions).toEqual([5, 6]);
+  expect(source.log[4]!.data).not.toMatchObject({ by: "a stranger" });
+});
 
 test("later events come from JetStream alone, the log is not read", async () => {
   await openAt(3);

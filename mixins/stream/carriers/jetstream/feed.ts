@@ -6,7 +6,7 @@
 //   on the tail   a message is taken if it follows our cursor (its page begins at the cursor or before it, and none of the
 //                 page is missing), and dropped if we have had it. Anything else is a gap: messages lost or out of order,
 //                 a stream deleted or begun anew, two relays, an event too large for a message, one in the shape of
-//                 another version of the owner, the log of another database. A gap leads back to the log. A page tells
+//                 another version of the owner, the log of another database, one that the owner has not sealed. A gap leads back to the log. A page tells
 //                 which event it follows (`follows`), since a log that was put back from a copy has the same numbers.
 //
 // A gap shows at the next message. While there is none, we look at the log, soon after a hint, else every 2 s.
@@ -14,7 +14,7 @@ import { Pause } from "../../../kernel/index.ts";
 import type { Batch, Feed } from "../carrier.ts";
 import { LocalFeed, type ReadPage } from "../local.ts";
 import { isAtOrPast, type Cursor, type LogEvent } from "../../log/source.ts";
-import { digestOfMark, type Carried, type Channel } from "./channel.ts";
+import { digestOfMark, isSealed, type Carried, type Channel, type Received } from "./channel.ts";
 import type { Connection } from "./connection.ts";
 import { Tail } from "./tail.ts";
 
@@ -47,6 +47,8 @@ export class JetStreamFeed implements Feed {
   #lookedUp: Carried | undefined;
   /** Origin of the log, as its owner told it last. */
   #origin: string | undefined;
+  /** Secret of its relay's seals, likewise. */
+  #seal: string | undefined;
   /** Messages kept when the last read of the log began: that read has covered them. */
   #covered = 0;
   /** On the tail: when to look at the log unless something comes; monotonic. */
@@ -75,6 +77,7 @@ export class JetStreamFeed implements Feed {
       this.#covered = this.#tail?.size ?? 0;
       const page = await read(cursor, limit, mark);
       this.#origin = page.origin;
+      this.#seal = page.seal;
       return page;
     };
     this.#toLog();
@@ -160,9 +163,10 @@ export class JetStreamFeed implements Feed {
     return events;
   }
 
-  #follows(message: Carried): boolean {
+  #follows(message: Received): boolean {
     const { origin, after, upTo, index, event } = message;
     if (event === undefined || origin !== this.#origin) return false;
+    if (this.#seal !== undefined && !isSealed(message, this.#seal)) return false;
     const within = this.#within;
     if (within?.after === after && within.upTo === upTo) return index === within.index + 1;
     return index === 1 && !isAtOrPast(this.#cursor, upTo) && this.#isSameLog(message);

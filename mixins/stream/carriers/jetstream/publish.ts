@@ -20,7 +20,7 @@ export async function publishAll(
   messages: readonly Message[],
   timeoutMs: number,
 ): Promise<void> {
-  const inbox = createInbox();
+  const inbox = createInbox((nats as { options?: { inboxPrefix?: string } }).options?.inboxPrefix);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let waiting = messages.length;
   const acks = nats.subscribe(inbox, {

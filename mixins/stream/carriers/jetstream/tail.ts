@@ -1,7 +1,7 @@
 // The messages from now on, as they come: an ephemeral consumer of JetStream, without acknowledgements, since a reader keeps
 // its checkpoint in its own database. It ends at the first error; its reader opens another.
 import { AckPolicy, DeliverPolicy, nanos, type ConsumerMessages, type FetchOptions, type JsMsg } from "nats";
-import type { Carried, Channel } from "./channel.ts";
+import { receivedFrom, type Channel, type Received } from "./channel.ts";
 import type { JetStream } from "./connection.ts";
 
 const limits = {
@@ -17,7 +17,7 @@ const limits = {
 export class Tail {
   state: "opening" | "flowing" | "ended" = "opening";
   readonly #onChange: () => void;
-  readonly #messages: Carried[] = [];
+  readonly #messages: Received[] = [];
   #pulling: ConsumerMessages | undefined;
   #room: (() => void) | undefined;
 
@@ -33,7 +33,7 @@ export class Tail {
     return this.#messages.length;
   }
   /** The oldest message that is kept. */
-  get first(): Carried | undefined {
+  get first(): Received | undefined {
     return this.#messages[0];
   }
   drop(count: number): void {
@@ -60,7 +60,7 @@ export class Tail {
     this.#become("flowing");
     // The client takes a callback here, which its types do not tell. Iterating costs twice as much.
     const callback = (message: JsMsg): void => {
-      this.#messages.push(message.json());
+      this.#messages.push(receivedFrom(message.string()));
       this.#onChange();
     };
     while (this.state === "flowing") {

@@ -1,6 +1,6 @@
-// Roles of people, besides those who are only logged in. A contract names them in `roles`, a route in `access`.
+// Roles of people, and what each may do. A contract names the permission that an action needs; one without asks for none.
 import { defineRoles } from "@valence/runtime/contract";
 
 export const roles = defineRoles({
-  admin: "Operates the services, and grants roles.",
+  admin: { says: "Operates the services, and grants roles.", may: ["*"] },
 });

@@ -70,17 +70,17 @@ export const contract = defineContract({
     // #endregion
   },
   // Commands for other services only: no person may send them.
-  roles: {
+  permissions: {
     // #region saga
-    hold: [],
-    free: [],
-    check: [],
+    hold: false,
+    free: false,
+    check: false,
     // #endregion
     // #region reactor
-    notify: [],
+    notify: false,
     // #endregion
-    approve: [],
-    decline: [],
+    approve: false,
+    decline: false,
   },
 });
 declare global {

@@ -1,0 +1,50 @@
+// The part of a node's description that others may believe: the services that its role may run, with actions that are
+// theirs. A node that announces more is no endpoint for it, so that no call, and no password in one, ever goes there.
+import { mayRun, type Role } from "../../kernel/index.ts";
+
+/** The parts of a service in Moleculer's INFO packet that we judge. */
+interface Described {
+  readonly name?: unknown;
+  readonly version?: unknown;
+  readonly fullName?: unknown;
+  readonly actions?: unknown;
+}
+
+export interface Judged {
+  readonly services: readonly object[];
+  /** Names of services and actions that were left out. */
+  readonly refused: readonly string[];
+}
+
+/** Services that every node has, Moleculer's own and ours: their names begin with this. */
+const OF_EVERY_NODE = "$";
+
+export function believed(services: unknown, role: Role): Judged {
+  const refused: string[] = [];
+  if (!Array.isArray(services)) return { services: [], refused };
+  const kept = (services as (Described | null)[]).flatMap(service => {
+    const { name, version, fullName, actions } = service ?? {};
+    const isNamed = typeof name === "string" && (fullName === undefined || fullName === fullNameOf(name, version));
+    if (!isNamed || (!name.startsWith(OF_EVERY_NODE) && !mayRun(role, name))) {
+      refused.push(String(fullName ?? name).slice(0, NAME_CHARS));
+      return [];
+    }
+    const prefix = `${fullNameOf(name, version)}.`;
+    const own = Object.entries((actions ?? {}) as Record<string, { name?: unknown } | null>).filter(([key, action]) => {
+      const isOwn = key.startsWith(prefix) && action?.name === key;
+      if (!isOwn) refused.push(key.slice(0, NAME_CHARS));
+      return isOwn;
+    });
+    return [{ ...service, actions: Object.fromEntries(own) }];
+  });
+  return { services: kept, refused };
+}
+
+/** Characters of a name in a log line: another node may announce anything. */
+const NAME_CHARS = 100;
+
+/** As Moleculer makes it: `v2.loans` for version 2, `next.loans` for the version "next". */
+function fullNameOf(name: string, version: unknown): string {
+  if (typeof version === "number") return `v${version}.${name}`;
+  return typeof version === "string" ? `${version}.${name}` : name;
+}

@@ -1,0 +1,176 @@
+// Every packet of the bus is proven before anything reads it, where nodes have keys (`CLUSTER_KEYS`). Calls within this
+// process never pass here, and cost nothing.
+//
+//   1. a packet comes from one run of one node, as it was sent, once (`identity/identity.ts`)
+//   2. a node announces the services that its role may run, and no others: a ghost `accounts.login` is no endpoint
+//   3. an answer comes from the node that was asked
+//   4. the person behind a call is whom their token names: `meta.user` of another node is not believed. A call without a
+//      person is one on nobody's behalf: the sealed packet proves which node makes it
+//
+// Without keys the bus is trusted, and a start says so.
+import type { JSONWebKeySet } from "jose";
+import { Errors, type Middleware, type ServiceBroker } from "moleculer";
+import type { Meta, User } from "../../contract/index.ts";
+import { clusterKeysIn, mayRun, Misconfigured, nodeEnvironment, systemClock } from "../../kernel/index.ts";
+import { brokerEnvironment } from "../environment.ts";
+import { brokerErrors } from "../errors.ts";
+import { AccessTokens } from "../identity/access-tokens.ts";
+import type { Certified } from "../identity/certificate.ts";
+import { believed } from "../identity/described-services.ts";
+import { NodeIdentity } from "../identity/identity.ts";
+import { Refusals } from "../identity/refusals.ts";
+import type { Packet } from "../transporters/asking.ts";
+
+/** The action that answers the public keys of access tokens as a JWK set. */
+const KEYS_ACTION = "accounts.jwks";
+
+/** The parts of Moleculer's transporter and transit that we use. */
+interface Transporter {
+  prefix: string;
+  deserialize(type: string, data: Buffer): { payload: Payload };
+  messageHandler(type: string, packet: object): Promise<unknown>;
+}
+interface Transit {
+  tx: Transporter;
+  pendingRequests: Map<string, { nodeID: string }>;
+  sendResponse(nodeId: string, id: string, meta: object, headers: object, data: unknown, error: Error): Promise<void>;
+}
+interface Payload {
+  readonly sender?: string;
+  readonly id?: string;
+  readonly action?: string;
+  readonly instanceID?: string;
+  services?: readonly object[];
+  meta?: Meta | null;
+}
+type Send = (topic: string, data: Buffer, meta: { packet: Packet }) => Promise<void>;
+type Receive = (type: string, data: Buffer, ...more: unknown[]) => Promise<unknown> | void;
+
+/** A person who is not logged in, as each node believes it: such a person may do less than nobody. */
+const STRANGER: User = Object.freeze({ id: "", roles: Object.freeze([]) });
+
+export const identity = (broker: ServiceBroker): Middleware => {
+  const keys = clusterKeysIn(broker);
+  if (!keys) return { name: "Identity", started: warnOfTrust };
+  const refusals = new Refusals(broker);
+  const tokens = new AccessTokens({
+    fetchKeys: () => broker.call<JSONWebKeySet, object>(KEYS_ACTION, {}),
+    issuer: brokerEnvironment.of(broker).TOKEN_ISSUER,
+    clock: systemClock,
+  });
+  let made: NodeIdentity | undefined;
+  /** Made with the first packet: the transporter has its prefix by then. */
+  const own = (): NodeIdentity =>
+    (made ??= new NodeIdentity({
+      keys,
+      cluster: transit().tx.prefix,
+      nodeId: broker.nodeID,
+      instance: broker.instanceID,
+    }));
+  const transit = (): Transit => broker.transit as unknown as Transit;
+
+  const take = (type: string, from: Certified, packet: { payload: Payload }): Promise<unknown> | void => {
+    const { tx, pendingRequests } = transit();
+    const { payload } = packet;
+    switch (type) {
+      case "INFO": {
+        if (payload.instanceID !== from.instance) return refusals.add("forged", `INFO of ${from.nodeId}`);
+        const { services, refused } = believed(payload.services, from.role);
+        for (const name of refused)
+          refusals.add("not-of-role", `${from.nodeId} announces ${name}, which its role ${from.role.name} may not run`);
+        payload.services = services;
+        break;
+      }
+      case "RES": {
+        const asked = pendingRequests.get(payload.id ?? "");
+        // A late answer is counted by Moleculer.
+        if (asked && asked.nodeID !== from.nodeId)
+          return refusals.add("not-asked", `${from.nodeId} answers for ${asked.nodeID}`);
+        // A caller merges the answer's meta into its own.
+        delete payload.meta?.user;
+        delete payload.meta?.token;
+        break;
+      }
+      case "REQ":
+      case "EVENT": {
+        const meta = (payload.meta ??= {});
+        const user = typeof meta.token === "string" ? tokens.known(meta.token) : withoutToken(meta);
+        if (user === "unproven" || (user === undefined && meta.token !== undefined))
+          return prove(meta).then(
+            () => tx.messageHandler(type, packet),
+            (error: Error) => {
+              refusals.add("caller-unproven", `${from.nodeId} calls for a person, without a valid token of theirs`);
+              if (type === "EVENT") return undefined;
+              return transit().sendResponse(from.nodeId, payload.id!, {}, {}, null, error);
+            },
+          );
+        if (user) meta.user = user;
+      }
+    }
+    return tx.messageHandler(type, packet);
+  };
+
+  const prove = async (meta: Meta): Promise<void> => {
+    if (meta.token === undefined) throw brokerErrors.CALLER_UNPROVEN();
+    meta.user = await tokens.verify(meta.token);
+  };
+
+  return {
+    name: "Identity",
+    transporterSend(next: Send): Send {
+      return function write(topic, data, meta) {
+        const { type, target } = meta.packet;
+        const packet = own().write(data, type, target ?? null);
+        if (packet) return next(topic, packet, meta);
+        return unknownNode(meta.packet);
+      };
+    },
+    transporterReceive(next: Receive): Receive {
+      return function read(type, data, ...more) {
+        const found = own().read(data, type);
+        if (found === "own") return undefined;
+        if ("refused" in found) return refusals.add(found.refused, `a packet ${type} that is not proven`);
+        const { from, text } = found;
+        // Workers of one machine tell each other of the others in packets of their own, which the transporter reads.
+        if (type.startsWith("GOSSIP")) return next(type, text, ...more);
+        try {
+          const packet = transit().tx.deserialize(type, text);
+          if (packet.payload.sender === from.nodeId) return take(type, from, packet);
+        } catch (error) {
+          broker.logger.debug("a packet of the bus cannot be read", error);
+        }
+        return refusals.add("forged", `${from.nodeId} sends a packet ${type} of another node`);
+      };
+    },
+    async started() {
+      const foreign = broker.services.find(({ name }) => !name.startsWith("$") && !mayRun(keys.own, name));
+      if (foreign)
+        throw new Misconfigured(
+          `NODE_KEY is the key of ${keys.own.name}, which may not run ${foreign.name}: name it in CLUSTER_KEYS, or leave it out`,
+        );
+    },
+  } as unknown as Middleware;
+};
+
+/** What must be sealed, for a node that has not told who it is: nothing was sent. */
+function unknownNode({ type, target, payload }: Packet): Promise<never> {
+  const { action } = payload as { action: string };
+  const nodeID = target ?? "";
+  if (type !== "REQ") return Promise.reject(new Errors.BrokerDisconnectedError(`node '${nodeID}' is not known`));
+  return Promise.reject(new Errors.ServiceNotAvailableError({ action, nodeID }));
+}
+
+/** A call without a token: of nobody (undefined), of a person who is not logged in, or of one who is made up. */
+function withoutToken(meta: Meta): User | undefined | "unproven" {
+  const { user } = meta;
+  if (user === undefined) return undefined;
+  const isStranger = user !== null && user.id === "" && Array.isArray(user.roles) && user.roles.length === 0;
+  return isStranger ? STRANGER : "unproven";
+}
+
+async function warnOfTrust(broker: ServiceBroker): Promise<void> {
+  if (nodeEnvironment.of(broker).NATS_URL === undefined || !broker.transit) return;
+  broker.logger.warn(
+    "the bus is trusted: whoever reaches NATS can call every action as anybody. Give the nodes CLUSTER_KEYS and NODE_KEY",
+  );
+}

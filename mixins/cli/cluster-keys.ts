@@ -1,0 +1,38 @@
+// `valence cluster-keys`: a key pair for each role of a cluster.
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { newClusterKeys } from "../kernel/index.ts";
+import { UsageError, type Command } from "./command.ts";
+import { rolesOf } from "./roles-argument.ts";
+
+const HELP = `Makes the keys by which the nodes of a cluster know each other, one pair a role.
+
+  npx valence cluster-keys gateway=api core=accounts,loans
+  npx valence cluster-keys --to FOLDER …    instead of the folder cluster-keys
+
+It writes cluster.json, which every node gets as CLUSTER_KEYS, and <role>.key.json, which the nodes of that role
+alone get as NODE_KEY; only the user who runs this can read the latter. A role's nodes may run the services that it
+names, and no others. It overwrites nothing.`;
+
+export const command: Command = {
+  help: HELP,
+  async run(args) {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: { to: { type: "string", default: "cluster-keys" } },
+    });
+    const { clusterKeys, nodeKeys } = newClusterKeys(rolesOf(positionals));
+    const files = new Map([["cluster.json", `${clusterKeys}\n`]]);
+    for (const [role, key] of nodeKeys) files.set(`${role}.key.json`, `${key}\n`);
+    const taken = [...files.keys()].find(name => existsSync(join(values.to, name)));
+    if (taken !== undefined) throw new UsageError(`${join(values.to, taken)} is there already: name another folder`);
+    mkdirSync(values.to, { recursive: true, mode: 0o700 });
+    for (const [name, text] of files) {
+      const isPrivate = name.endsWith(".key.json");
+      writeFileSync(join(values.to, name), text, { flag: "wx", mode: isPrivate ? 0o600 : 0o644 });
+      console.log(`${join(values.to, name)}${isPrivate ? "  (secret)" : ""}`);
+    }
+  },
+};

@@ -1,0 +1,17 @@
+import { expect, test } from "@jest/globals";
+import { newClusterKeys, readEnvironment } from "../../kernel/index.ts";
+import { busOf } from "./bus.ts";
+
+const NATS_URL = "nats://127.0.0.1:4222";
+
+test("a bus without keys is a warning, in production a failure, and without a bus there is nothing to say", () => {
+  expect(busOf(readEnvironment({}), true)).toEqual([]);
+  expect(busOf(readEnvironment({ NATS_URL }), false)).toMatchObject([{ status: "warn", check: "identity" }]);
+  expect(busOf(readEnvironment({ NATS_URL }), true)).toMatchObject([{ status: "FAIL", check: "identity" }]);
+});
+
+test("nodes with keys are well", () => {
+  const { clusterKeys: CLUSTER_KEYS, nodeKeys } = newClusterKeys({ core: ["loans"] });
+  const environment = readEnvironment({ NATS_URL, CLUSTER_KEYS, NODE_KEY: nodeKeys.get("core")! });
+  expect(busOf(environment, true)).toMatchObject([{ status: "ok", message: expect.stringContaining("core") }]);
+});
