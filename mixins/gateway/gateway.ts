@@ -169,7 +169,15 @@ export const Gateway = ({
     forgetAtCuts(broker, this.answers);
     const { callers, streams, admission, answers, responses } = this;
     this.pipeline = pipelineOf({
-      ...{ broker, routes, callers, cookies, crossSite, streams, admission, answers, responses },
+      broker,
+      routes,
+      callers,
+      cookies,
+      crossSite,
+      streams,
+      admission,
+      answers,
+      responses,
       keyService,
     });
     this.metrics = new HttpMetrics();

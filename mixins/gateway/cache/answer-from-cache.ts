@@ -6,7 +6,6 @@ import { canonicalJson } from "../../kernel/index.ts";
 import { ANONYMOUS } from "../auth/authentication.ts";
 import { answerOf } from "../call-action.ts";
 import type { Answer, Exchange, Parts, Step } from "../exchange.ts";
-import { pathOf } from "../http/request-guard.ts";
 import { limits } from "../limits.ts";
 import type { ActionTarget, Request } from "../route/route.ts";
 import type { Filled, Found } from "./answer-cache.ts";
@@ -27,7 +26,7 @@ export const answerFromCache =
         const answer = await next();
         return answer && filledOf(cache, answer, request);
       },
-      refresh: refreshing(broker, target, request, pathOf(exchange.req)),
+      refresh: refreshing(broker, target, request),
     });
     if (!found) return undefined;
     exchange.kept = found.entry;
@@ -61,12 +60,7 @@ function filledOf(cache: CachePolicy<any>, answer: Answer, request: Request): Fi
  * Calls the action on nobody's behalf and for no client: the one that met the stale answer has got it. A function of its
  * own, since it is kept with the answer: as a closure of the step it would keep the request and its connection, too.
  */
-function refreshing(
-  broker: ServiceBroker,
-  target: ActionTarget,
-  request: Request,
-  path: string,
-): () => Promise<Filled> {
+function refreshing(broker: ServiceBroker, target: ActionTarget, request: Request): () => Promise<Filled> {
   const meta: Meta = { user: ANONYMOUS };
   return async () => {
     const params = target.params(request);

@@ -1,5 +1,5 @@
 // Without Redis each gateway of a cluster allows its share, by the gateways that the registry knows.
-import { afterAll, expect, test } from "@jest/globals";
+import { afterAll, test } from "@jest/globals";
 import { until } from "../../testing/index.ts";
 import { Nats } from "../../testing/servers.ts";
 import { startLibrary, type Library } from "../library.fixture.ts";

@@ -43,6 +43,7 @@ export const actionOf = ({ target }: Route): string => ("stream" in target ? tar
 export function operationOf(route: Route, id: string, { returns, errors: own }: Promises = {}): Operation {
   const { method, url, summary, path, query, body, example, target, access } = route;
   const roles = rolesFor(access);
+  const rates = limitsOf(route);
   const common = {
     id,
     method,
@@ -55,7 +56,7 @@ export function operationOf(route: Route, id: string, { returns, errors: own }: 
     example,
     secured: access !== "public",
     errors: { ...usualErrors(route), ...asNamedBy(route, own) },
-    extensions: { ...(roles.length > 0 && { "x-roles": roles }) },
+    extensions: { ...(roles.length > 0 && { "x-roles": roles }), ...(rates && { "x-rate-limit": rates }) },
   };
   if ("stream" in target)
     return {
@@ -92,6 +93,7 @@ function answerHeadersOf(route: Route, target: ActionTarget, returns: TSchema | 
   const { properties = {} } = (returns ?? {}) as { properties?: object };
   const has = (isThere: unknown, ...names: HeaderName[]): HeaderName[] => (isThere ? names : []);
   return [
+    ...has(limitsOf(route), "RateLimit", "RateLimit-Policy"),
     ...has(location, "Location"),
     ...has(contentLocation, "Content-Location"),
     ...has(hasTag && status !== 204, "ETag"),

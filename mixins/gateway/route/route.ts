@@ -214,8 +214,18 @@ export function route<
   const { versioned = false, idempotent = false, secret = false, signedBy, session, list } = spec;
   checkPolicy(line, spec.access, cache);
   const answers = {
-    ...{ status, location, cacheControl, cache, invalidates, contentLocation },
-    ...{ versioned, idempotent, secret, signedBy, session, list },
+    status,
+    location,
+    cacheControl,
+    cache,
+    invalidates,
+    contentLocation,
+    versioned,
+    idempotent,
+    secret,
+    signedBy,
+    session,
+    list,
   };
   const target = { action, params, ...answers, representation: undefined };
   return { ...placed(line, spec, { takesFields: true }), target };

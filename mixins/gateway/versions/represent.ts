@@ -9,7 +9,7 @@ import { pathOf } from "../http/request-guard.ts";
 import type { ActionTarget } from "../route/route.ts";
 import { preferred } from "./accept.ts";
 import { CSV, CSV_TYPE, csvOf, fileNameOf } from "./csv.ts";
-import { fieldsOf, nameOf, picked, propertiesOf, type FieldTree } from "./fields.ts";
+import { fieldsOf, picked, propertiesOf, type FieldTree } from "./fields.ts";
 import { linkHeader, pagesOf, selfOf } from "./links.ts";
 import { inWordsOf } from "./words.ts";
 
