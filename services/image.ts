@@ -1,9 +1,11 @@
-import { isIP } from "node:net";
 import Type from "typebox";
 import { defineFormat } from "@valence/runtime/contract";
 
 /** Names of hosts that are no one's on the internet: of this machine, of a private network, of a cloud's metadata. */
 const PRIVATE_NAME = /(?:^|\.)(?:localhost|local|internal|intranet|lan|home|corp|test|invalid|localdomain)$/;
+
+/** An IPv4 address as the URL parser writes each form of one; IPv6 addresses have brackets and no dot. */
+const ADDRESS = /^\d+(?:\.\d+){3}$/;
 
 /**
  * Whether a picture lies where its visitors can fetch it: a path of ours, or https on a host with a public name. We
@@ -19,7 +21,7 @@ export function isPublicImage(text: string): boolean {
     protocol === "https:" &&
     username + password === "" &&
     host.includes(".") &&
-    isIP(host) === 0 &&
+    !ADDRESS.test(host) &&
     !PRIVATE_NAME.test(host)
   );
 }

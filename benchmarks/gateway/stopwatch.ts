@@ -1,7 +1,9 @@
 // The time that each step of the pipeline takes, without the steps behind it. It holds for one request at a time: with
 // several, a step's time includes the others' turns of the loop.
-import type { Step } from "../../mixins/gateway/exchange.ts";
+import { STEPS, type GatewayService } from "@valence/runtime/gateway/mixin";
 import { median } from "../harness.ts";
+
+type Step = GatewayService["pipeline"][number];
 
 export interface StepCost {
   readonly step: string;
@@ -12,12 +14,12 @@ export interface StepCost {
 export class Stopwatch {
   readonly #times = new Map<string, number[]>();
 
-  /** The same steps, each measured. The name of a step is the name of the function that makes it. */
+  /** The same steps, each measured. */
   wrap(steps: readonly Step[]): readonly Step[] {
     let behind = 0;
     return steps.map((step, at): Step => {
       const times: number[] = [];
-      this.#times.set(step.name || `step ${at + 1}`, times);
+      this.#times.set(STEPS[at]!, times);
       return async (exchange, next) => {
         const began = performance.now();
         behind = 0;
@@ -33,7 +35,6 @@ export class Stopwatch {
         } finally {
           const whole = performance.now() - began;
           times.push((whole - behind) * 1_000);
-          behind = whole;
         }
       };
     });

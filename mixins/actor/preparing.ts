@@ -51,7 +51,7 @@ export function preparing(actor: Actor, broker: object, clock: Clock, prepareMs:
     const headers = { [CALL_CHAIN]: chain === "" ? stream : `${chain}>${stream}` };
     const meta = metadata.user === undefined ? {} : { preparedFor: metadata.user };
     const timeUp = Promise.withResolvers<typeof LATE>();
-    // Not by a signal, whose end makes an error with a stack for each command: 5 % of the time of an order.
+    // Not by a signal, whose end makes an error with a stack for each command: 5 % of the time of a short command.
     const timer = setTimeout(timeUp.resolve, Math.min(deadline - now, TIMER_MS_MAX), LATE);
     let value: unknown;
     try {
