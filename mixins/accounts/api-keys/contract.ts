@@ -5,7 +5,11 @@ import { limits } from "../limits.ts";
 
 const id = Type.String({ format: "uuid" });
 /** A permission that the key is narrowed to: `<thing>:<word>`, or all words of a thing. */
-const scope = Type.String({ pattern: "^[a-z][a-z\\d-]{0,63}:(\\*|[a-z][a-z\\d-]{0,63})$", maxLength: 129 });
+const scope = Type.String({
+  pattern: "^[a-z][a-z\\d-]{0,63}:(\\*|[a-z][a-z\\d-]{0,63})$",
+  maxLength: 129,
+  examples: ["account:read"],
+});
 const moment = Type.String({ format: "date-time", maxLength: 40 });
 
 /** What is shown of a key. The key itself is shown once, when it is made. */
