@@ -20,6 +20,8 @@ const { accessToken } = must(await api.POST("/api/v1/auth/login", { body: { emai
 const headers = { Authorization: `Bearer ${accessToken}` };
 
 const page = must(await api.GET("/api/v1/products", { params: { query: { pageSize: 2, sort: "price" } } }));
+// A list may be CSV, to a client that asks for it.
+if (typeof page === "string") throw new Error("CSV that nobody asked for");
 const [first, second] = page.rows as [components["schemas"]["Product"], components["schemas"]["Product"]];
 const rising: boolean = first.price.amount <= second.price.amount;
 

@@ -49,7 +49,9 @@ async function leave(name: string, signal: NodeJS.Signals): Promise<number | nul
   return child.end(signal);
 }
 
-const timesPutOff = (): number => [...lab.putOff.values()].reduce((sum, times) => sum + times, 0);
+/** Left out: 409, for two callers that send the same order under its key at once. */
+const timesPutOff = (): number =>
+  [...lab.putOff].reduce((sum, [status, times]) => sum + (status === 409 ? 0 : times), 0);
 
 beforeAll(async () => {
   databases = await newDatabases();
