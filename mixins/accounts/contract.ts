@@ -43,6 +43,7 @@ export const fixedFields = {
   id: Type.Optional(Type.String({ maxLength: 64 })),
   email: Type.Optional(Type.String({ maxLength: 254 })),
   roles: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 100 })),
+  emailVerified: Type.Optional(Type.Boolean()),
   createdAt: Type.Optional(Type.String({ maxLength: 40 })),
 };
 const Tokens = Type.Object(
