@@ -26,7 +26,7 @@ beforeAll(async () => {
     },
     [],
     // Clients of several addresses.
-    { TRUSTED_PROXIES: "1", REQUEST_TIMEOUT_MS: "60000" },
+    { TRUSTED_PROXIES: "1", REQUEST_TIMEOUT_MS: "60000", RATE_LIMIT_PERCENT: "0" },
   );
   token = await gateway.token(newId());
 });

@@ -171,7 +171,7 @@ describe("a change", () => {
     await outcomes(`/editions/${id}`);
     expect(await outcomes(`/editions/${id}`)).toEqual(["hit"]);
     for (const event of ["$transporter.disconnected", "$node.disconnected"]) {
-      gateway.broker.localBus.emit(event, {});
+      gateway.broker.localBus.emit(event, { node: { id: "another" } });
       expect(await outcomes(`/editions/${id}`, `/editions/${id}`)).toEqual(["miss", "hit"]);
     }
   });

@@ -20,7 +20,7 @@ async function announced(
   for (const [name, value] of Object.entries(announcement)) res.setHeader(name, value);
   const answer = await next();
   if (!answer) return undefined;
-  const Link = [answer.headers["Link"], announcement["Link"]].filter(link => link !== undefined).join(", ");
+  const Link = [announcement["Link"], answer.headers["Link"]].filter(link => link !== undefined).join(", ");
   return { ...answer, headers: { ...answer.headers, ...announcement, Link } };
 }
 
