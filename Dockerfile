@@ -17,6 +17,8 @@ WORKDIR /app
 RUN install --directory --mode=0700 --owner=1000 --group=1000 "$DATA_DIR" "$NODE_COMPILE_CACHE"
 COPY --from=dependencies /app/node_modules node_modules
 COPY . .
+# Packages of which the workspace needs another version than the root has.
+COPY --from=dependencies /app/mixins/node_modules mixins/node_modules
 # A number, because Kubernetes cannot tell whether a user's name means root.
 USER 1000:1000
 # Fills the compile cache, so that a start compiles nothing. It runs here because the cache depends on user, path and

@@ -55,7 +55,7 @@ test("the files of the image run without others, and write nothing beside themse
   // own dependencies below them.
   const { packages } = JSON.parse(read("package-lock.json")) as { packages: Record<string, { dev?: boolean }> };
   for (const [path, { dev }] of Object.entries(packages)) {
-    if (!/^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) || dev) continue;
+    if (!/^(mixins\/)?node_modules\/(@[^/]+\/)?[^/]+$/.test(path) || dev) continue;
     mkdirSync(dirname(join(app, path)), { recursive: true });
     symlinkSync(join(ROOT, path), join(app, path));
   }

@@ -13,15 +13,18 @@ const scope = Type.String({
 const moment = Type.String({ format: "date-time", maxLength: 40 });
 
 /** What is shown of a key. The key itself is shown once, when it is made. */
-export const ApiKey = Type.Object({
-  id: Type.String(),
-  name: Type.String(),
-  scopes: Type.Array(Type.String()),
-  createdAt: Type.String(),
-  expiresAt: Type.String(),
-  /** To the minute; absent for a key that has never been used. */
-  lastUsedAt: Type.Optional(Type.String()),
-});
+export const ApiKey = Type.Object(
+  {
+    id: Type.String(),
+    name: Type.String(),
+    scopes: Type.Array(Type.String()),
+    createdAt: Type.String(),
+    expiresAt: Type.String(),
+    /** To the minute; absent for a key that has never been used. */
+    lastUsedAt: Type.Optional(Type.String()),
+  },
+  { title: "ApiKey" },
+);
 export type ApiKey = Static<typeof ApiKey>;
 
 export const keyContract = {

@@ -45,13 +45,18 @@ export function page<Old, New>(
   list: TObject,
   rows: string,
   row: Shape<Old, New>,
-  { meta = ["total", "pageSize"] }: { meta?: readonly string[] } = {},
+  { meta = OF_PAGES }: { meta?: readonly string[] } = {},
 ): Representation {
   if (!Object.hasOwn(list.properties, rows)) throw new Misconfigured(`a list has no field ${rows}`);
   const known = fieldsNamed(list, meta);
   const link = Type.Optional(Type.String());
   return {
-    returns: enveloped(Type.Array(row.schema), known, { self: Type.String(), first: link, next: link }),
+    returns: Type.Object({
+      data: Type.Array(row.schema),
+      links: Type.Object({ self: Type.String(), first: link, next: link }, { title: "PageLinks" }),
+      // Pages that say the same of themselves have one type of it.
+      meta: Type.Object(known, meta === OF_PAGES ? { title: "PageMeta" } : {}),
+    }),
     body: (result: Record<string, readonly Old[]>, self, pages) => ({
       data: result[rows]!.map(item => row.toNew(item)),
       links: { self, ...pages },
@@ -60,6 +65,8 @@ export function page<Old, New>(
     nameNew: field => field,
   };
 }
+
+const OF_PAGES: readonly string[] = ["total", "pageSize"];
 
 const enveloped = (data: TSchema, meta: TProperties, links: TProperties): TObject =>
   Type.Object({ data, links: Type.Object(links), meta: Type.Object(meta) });

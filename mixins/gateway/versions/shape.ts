@@ -133,7 +133,7 @@ export class Shape<Old, New> {
       throw taken(to);
     return this.#with({
       properties: ({ [name]: moved, ...old }) => {
-        const inner = Type.Object({ ...before?.properties, [leaf]: moved! }, optionsOf(this.schema));
+        const inner = Type.Object({ ...before?.properties, [leaf]: moved! }, without(optionsOf(this.schema), "title"));
         const isOptional = !isRequired(this.schema, name) && (!before || !isRequired(this.schema, parent));
         return { ...old, [parent]: isOptional ? Type.Optional(inner) : inner };
       },
@@ -223,7 +223,9 @@ export class Shape<Old, New> {
 
   #with(change: Change): Shape<Old, any> {
     const properties = change.properties(this.schema.properties);
-    return new Shape(this.from, Type.Object(properties, optionsOf(this.schema)), [...this.#changes, change]);
+    const { title, ...options } = optionsOf(this.schema);
+    const named = typeof title === "string" ? { ...options, title: reshapedTitle(title) } : options;
+    return new Shape(this.from, Type.Object(properties, named), [...this.#changes, change]);
   }
   #names(): string[] {
     return Object.keys(this.schema.properties);
@@ -231,6 +233,20 @@ export class Shape<Old, New> {
   #assertField(name: string): void {
     if (!Object.hasOwn(this.schema.properties, name)) throw new Misconfigured(`a shape has no field ${name}`);
   }
+}
+
+/** The title of a type in another form, until `nameTypes` knows the version. */
+const reshapedTitle = (title: string): string => (title.endsWith(RESHAPED) ? title : title + RESHAPED);
+const RESHAPED = " in a newer form";
+
+/** Gives every type of another form in this schema the name that it has in this version: `ProductV2`. In place. */
+export function nameTypes(schema: unknown, version: string): void {
+  if (typeof schema !== "object" || schema === null) return;
+  const node = schema as Record<string, unknown>;
+  const { title } = node;
+  if (typeof title === "string" && title.endsWith(RESHAPED))
+    node["title"] = title.slice(0, -RESHAPED.length) + version.toUpperCase();
+  for (const part of Object.values(node)) nameTypes(part, version);
 }
 
 const taken = (name: string): Misconfigured => new Misconfigured(`a shape has a field ${name} already`);

@@ -7,7 +7,7 @@ import { Misconfigured } from "../../kernel/index.ts";
 import { API, placed, type ActionTarget, type EventSource, type Route } from "../route/route.ts";
 import type { Representation } from "./envelope.ts";
 import { FIELDS } from "./fields.ts";
-import type { Shape } from "./shape.ts";
+import { nameTypes, type Shape } from "./shape.ts";
 
 /** A version of the API that takes the place of the one before. The dates are said once, here. */
 export interface Version {
@@ -68,6 +68,7 @@ function successor(version: string, prefix: string, older: Route, succession: Su
     query: formOf(line, "query", omit(older.query, FIELDS) as TProperties, query),
     body: formOf(line, "body", older.body, body),
   };
+  for (const form of [own, answer?.returns]) nameTypes(form, version);
   const spec = { summary: summary ?? older.summary, access, limit, priority, path, ...own };
   const newer = placed(line, spec, { prefix, takesFields: "action" in target });
   return {
