@@ -46,7 +46,15 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
     let ofGateway: Record<string, string> = {};
     for (const { workload, container } of nodesOf(manifests)) {
       const { name } = workload.manifest.metadata;
-      const ofPod = { NODEID: `${name}.0`, NAMESPACE: "valence", HEALTH_PORT: `${await freePort()}`, DATA_DIR: files };
+      // A server of mails that is away: mails wait.
+      const ofPod = {
+        SMTP_URL: "smtp://127.0.0.1:9",
+        MAIL_FROM: "shop@example.com",
+        NODEID: `${name}.0`,
+        NAMESPACE: "valence",
+        HEALTH_PORT: `${await freePort()}`,
+        DATA_DIR: files,
+      };
       const env = { ...given(container, manifests, servers), ...ofPod };
       health.set(name, `http://127.0.0.1:${ofPod.HEALTH_PORT}`);
       if (name === "gateway") ofGateway = env;

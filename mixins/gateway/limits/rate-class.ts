@@ -27,7 +27,7 @@ export const RATE_CLASSES = {
   /** Reads of a user. */
   read: { sustained: [6_000, 60], burst: 300 },
   /** Changes of a user. */
-  write: { sustained: [3_000, 60], burst: 150 },
+  write: { sustained: [12_000, 60], burst: 400 },
   /** Reads that need no log-in, by address: a company may share one. */
   "public-read": { sustained: [12_000, 60], burst: 600 },
   /** Changes that need no log-in, by address: webhooks, refreshed sessions. */

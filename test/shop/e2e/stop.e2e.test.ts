@@ -24,7 +24,7 @@ afterEach(async () => {
 const CALLERS = 20;
 
 test("P1 SIGTERM under load: every request gets its answer, what was acknowledged reaches its end after the next start", async () => {
-  shop = await Shop.start({ DATA_DIR: folder });
+  shop = await Shop.start({ DATA_DIR: folder, RATE_LIMIT_PERCENT: "0" });
   const token = await shop.customer("stop");
   const [product] = (await shop.request("GET", "/api/v1/products?pageSize=1")).body.rows;
   const agent = new Agent({ keepAlive: true, maxSockets: CALLERS });
@@ -99,7 +99,7 @@ test.each([
 });
 
 test("a port that is taken stops the start and says so", async () => {
-  shop = await Shop.start({ DATA_DIR: folder });
+  shop = await Shop.start({ DATA_DIR: folder, RATE_LIMIT_PERCENT: "0" });
   const taken = new URL(shop.url).port;
   const second = new Child(["mixins/cli/valence.mjs", "start"], {
     DATA_DIR: join(folder, "second"),
