@@ -239,7 +239,7 @@ export class Shape<Old, New> {
 const reshapedTitle = (title: string): string => (title.endsWith(RESHAPED) ? title : title + RESHAPED);
 const RESHAPED = " in a newer form";
 
-/** Gives every type of another form in this schema the name that it has in this version: `ProductV2`. In place. */
+/** Gives every type of another form in this schema the name that it has in this version: `BookV2`. In place. */
 export function nameTypes(schema: unknown, version: string): void {
   if (typeof schema !== "object" || schema === null) return;
   const node = schema as Record<string, unknown>;
