@@ -201,6 +201,8 @@ test(
     for (const name of readdirSync(join(ROOT, "node_modules")).filter(name => name !== "@valence"))
       symlinkSync(join(ROOT, "node_modules", name), join(house, "node_modules", name));
     symlinkSync("../../mixins", join(house, "node_modules/@valence/runtime"));
+    // Packages of which the runtime needs another version than the root has.
+    symlinkSync(join(ROOT, "mixins/node_modules"), join(house, "mixins/node_modules"));
     for (const file of globSync("services/**/*", { cwd: hotel, withFileTypes: true }).filter(entry => entry.isFile())) {
       const from = join(file.parentPath, file.name);
       const to = join(house, from.slice(hotel.length + 1));

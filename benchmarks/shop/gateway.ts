@@ -9,13 +9,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Shop } from "../test/shop/support/shop.ts";
-import { installPeers, PEERS } from "./install-peers.ts";
-import type { GetLoad } from "./gateway/gets.ts";
-import type { StepCost } from "./gateway/stopwatch.ts";
-import type { TrivialTask } from "./gateway/trivial.ts";
-import { median, option, report, rounded, thousands, type Load } from "./harness.ts";
-import { alsoEnd, endAll, Started } from "./started.ts";
+import { Shop } from "../../test/shop/support/shop.ts";
+import { installPeers, PEERS } from "../install-peers.ts";
+import type { GetLoad } from "../gateway/gets.ts";
+import type { StepCost } from "../gateway/stopwatch.ts";
+import type { TrivialTask } from "../gateway/trivial.ts";
+import { median, option, report, rounded, thousands, type Load } from "../harness.ts";
+import { alsoEnd, endAll, Started } from "../started.ts";
 
 const effort = {
   callers: option("callers", 50),
@@ -23,7 +23,7 @@ const effort = {
   seconds: option("seconds", 8),
 };
 const runs = option("runs", 5);
-const file = (name: string): URL => new URL(`gateway/${name}.ts`, import.meta.url);
+const file = (name: string): URL => new URL(`../gateway/${name}.ts`, import.meta.url);
 
 /** A server that is running, and what is asked of it. */
 interface Contender {
@@ -47,8 +47,8 @@ try {
   await Promise.all(started.map(process => process.end()));
   await rm(folder, { recursive: true, force: true });
 }
-await suite("gateway/overload.ts", process.argv.includes("--quick") ? ["--quick"] : []);
-await suite("shop/peers.ts", ["--only", "ours,fastify", "--cases", "accepted only", ...quickFlag()]);
+await suite("../gateway/overload.ts", process.argv.includes("--quick") ? ["--quick"] : []);
+await suite("peers.ts", ["--only", "ours,fastify", "--cases", "accepted only", ...quickFlag()]);
 
 function quickFlag(): string[] {
   return process.argv.includes("--quick") ? ["--quick"] : [];
