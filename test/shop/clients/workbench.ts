@@ -5,7 +5,7 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
-import { Shop } from "../shop/support/shop.ts";
+import { Shop } from "../support/shop.ts";
 
 const ADMIN = { email: "root@example.org", password: "correct horse battery" };
 /** Milliseconds of one command: an installation on a loaded machine takes minutes. */
