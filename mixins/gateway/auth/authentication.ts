@@ -1,14 +1,13 @@
-// Verifies bearer access tokens against the issuer's public keys. The form of a token is pinned: algorithm, type, issuer,
-// audience, claims and a key id. A JWT of any other form is refused, whatever it says.
+// The person of a bearer access token, and the tokens that were verified lately.
 import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { createLocalJWKSet, decodeProtectedHeader, errors, jwtVerify, type JSONWebKeySet } from "jose";
+import type { JSONWebKeySet } from "jose";
 import type { User } from "../../contract/index.ts";
+import { TokenVerifier } from "../../contract/siblings.ts";
 import type { Clock } from "../../kernel/index.ts";
 import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { BEARER } from "./credential.ts";
-import type { Role } from "@valence/runtime/contract";
 
 export interface Verified {
   readonly user: User;
@@ -26,24 +25,20 @@ export interface Verified {
 }
 export const ANONYMOUS: User = Object.freeze({ id: "", roles: Object.freeze([]) });
 
-type Keys = { readonly find: ReturnType<typeof createLocalJWKSet>; readonly fetchedAt: number };
-
 /** Whether the request has this secret as its bearer token. The comparison takes the same time for every secret. */
 export function isBearer({ headers: { authorization = "" } }: IncomingMessage, secret: string): boolean {
   const digest = (text: string): Buffer => hash("sha256", text, "buffer");
   return timingSafeEqual(digest(BEARER.exec(authorization)?.[1] ?? ""), digest(secret));
 }
+
 export class Authenticator {
-  readonly #fetchKeys: () => Promise<JSONWebKeySet>;
-  readonly #issuer: string;
+  readonly #verifier: TokenVerifier;
   readonly #clock: Clock;
   readonly #verified = new Map<string, Verified & { readonly cachedUntil: number }>();
-  #keys: Keys | undefined;
-  #fetching: Promise<Keys> | undefined;
 
   constructor(options: { fetchKeys: () => Promise<JSONWebKeySet>; issuer: string; clock: Clock }) {
-    this.#fetchKeys = options.fetchKeys;
-    this.#issuer = options.issuer;
+    const { clockToleranceSeconds: toleranceSeconds, keysMaxAgeMs, keysPauseMs } = limits;
+    this.#verifier = new TokenVerifier({ ...options, toleranceSeconds, keysMaxAgeMs, keysPauseMs });
     this.#clock = options.clock;
   }
 
@@ -74,54 +69,9 @@ export class Authenticator {
 
   /** As `verify`, for a token that its caller remembers. */
   async check(token: string): Promise<Verified> {
-    try {
-      if (!namesKey(token)) throw new errors.JWTInvalid("no key id");
-      const { payload } = await this.#verifyWithKnownKeys(token);
-      const { sub, exp, roles, scope, sid } = payload;
-      if (scope !== undefined && typeof scope !== "string") throw new errors.JWTInvalid("scope");
-      if (!sub || !Array.isArray(roles) || !roles.every(role => typeof role === "string"))
-        throw new errors.JWTInvalid("claims");
-      const scopes = scope === undefined ? undefined : Object.freeze(scope.split(" ").filter(Boolean));
-      const session = typeof sid === "string" ? { session: sid } : {};
-      // A role that this release does not know opens no route.
-      const known = Object.freeze(roles as Role[]);
-      const user = Object.freeze({ id: sub, roles: known, ...(scopes && { scopes }), ...session });
-      return Object.freeze({ user, expiresAt: exp! * 1_000, token });
-    } catch (error) {
-      // A failure to fetch the keys is not the client's fault and is thrown as it is.
-      if (!(error instanceof errors.JOSEError)) throw error;
-      throw gatewayErrors.INVALID_TOKEN();
-    }
-  }
-
-  async #verifyWithKnownKeys(token: string) {
-    const verify = ({ find }: Keys) =>
-      jwtVerify(token, find, {
-        algorithms: ["ES256"],
-        typ: "at+jwt",
-        issuer: this.#issuer,
-        audience: this.#issuer,
-        clockTolerance: limits.clockToleranceSeconds,
-        requiredClaims: ["exp", "sub", "jti"],
-        currentDate: new Date(this.#clock.now()),
-      });
-    const keys = await this.#keysNotOlderThan(limits.keysMaxAgeMs);
-    try {
-      return await verify(keys);
-    } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-      const newer = await this.#keysNotOlderThan(limits.keysPauseMs);
-      if (newer === keys) throw error;
-      return verify(newer);
-    }
-  }
-
-  async #keysNotOlderThan(ageMs: number): Promise<Keys> {
-    if (this.#keys && this.#clock.monotonic() - this.#keys.fetchedAt < ageMs) return this.#keys;
-    this.#fetching ??= this.#fetchKeys()
-      .then(set => (this.#keys = { find: createLocalJWKSet(set), fetchedAt: this.#clock.monotonic() }))
-      .finally(() => (this.#fetching = undefined));
-    return this.#fetching;
+    const verified = await this.#verifier.verify(token);
+    if (!verified) throw gatewayErrors.INVALID_TOKEN();
+    return Object.freeze({ ...verified, token });
   }
 
   /** Verified tokens, the newest last. Refusals are not remembered: an attacker sends another token each time. */
@@ -130,14 +80,5 @@ export class Authenticator {
     const cachedUntil = Math.min(verified.expiresAt, this.#clock.now() + limits.tokenCacheMs);
     this.#verified.set(key, { ...verified, cachedUntil });
     if (this.#verified.size > limits.tokensMax) this.#verified.delete(this.#verified.keys().next().value!);
-  }
-}
-
-/** Whether the token names its key: jose accepts one that does not while the set has a single key. */
-function namesKey(token: string): boolean {
-  try {
-    return decodeProtectedHeader(token).kid !== undefined;
-  } catch {
-    return false;
   }
 }

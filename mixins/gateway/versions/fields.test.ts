@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import Type from "typebox";
 import { limits } from "../limits.ts";
-import { fieldsOf, nameOf, picked } from "./fields.ts";
+import { fieldsOf, picked } from "./fields.ts";
 
 const Price = Type.Object({ amount: Type.Integer(), currency: Type.String() });
 const Book = Type.Object({
@@ -51,8 +51,8 @@ describe("fields", () => {
 
   test("come in the order of the answer, so that the same fields are the same text", () => {
     expect(JSON.stringify(some("price.currency,title,price.amount"))).toBe(JSON.stringify(some("title,price")));
-    expect(nameOf(fieldsOf("title,price.amount,title", Book))).toBe(nameOf(fieldsOf("price.amount,title,id", Book)));
-    expect(nameOf(fieldsOf("price", Book))).not.toBe(nameOf(fieldsOf("price.amount", Book)));
+    expect(JSON.stringify(some("title,price.amount,title"))).toBe(JSON.stringify(some("price.amount,title,id")));
+    expect(JSON.stringify(some("price"))).not.toBe(JSON.stringify(some("price.amount")));
   });
 
   test.each([

@@ -95,11 +95,3 @@ export function picked(value: unknown, tree: FieldTree): unknown {
   }
   return result;
 }
-
-/** The same text for the same fields, in any order and however often they were named. */
-export function nameOf(tree: FieldTree): string {
-  return [...tree]
-    .map(([name, inner]) => (inner === true ? name : `${name}(${nameOf(inner)})`))
-    .sort()
-    .join();
-}
