@@ -16,7 +16,7 @@ import { task, tell } from "../contender.ts";
 import { Stopwatch, type StepCost } from "./stopwatch.ts";
 
 export type TrivialTask = { readonly server: "bare" | "ours"; readonly env?: Readonly<Record<string, string>> };
-/** What the process tells besides its port. */
+/** The process tells this besides its port. */
 export interface TrivialTold {
   readonly token: string;
 }

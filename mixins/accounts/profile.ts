@@ -1,4 +1,4 @@
-// What people change of their own account: the name. A client that sends the account back as it was read changes nothing
+// People change one field of their own account: the name. A client that sends the account back as it was read changes nothing
 // else by it; other values of the fields that it cannot change are refused by name.
 //
 // It takes turns with changes of roles, since both compare the whole account with a client's conditions.
@@ -14,7 +14,7 @@ import { Users } from "./users.ts";
 export interface ProfileChange {
   readonly id: string;
   readonly name?: string | undefined;
-  /** What the client has of fields that are not changed here. */
+  /** The client's values of fields that are not changed here. */
   readonly unchanged?: Partial<Omit<Person, "name">> | undefined;
   /** Conditions of the client on the account, as its GET shows it. */
   readonly conditions?: Conditions | undefined;

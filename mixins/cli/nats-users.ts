@@ -10,7 +10,7 @@
 import { inboxPrefix } from "../kernel/index.ts";
 import { Channel } from "../stream/carriers/jetstream/channel.ts";
 
-/** What the nodes of a role hear and publish, in a namespace. */
+/** The subjects that the nodes of a role hear and publish, in a namespace. */
 export function subjectsOf(role: string, services: readonly string[], namespace: string) {
   const prefix = namespace === "" ? "MOL" : `MOL-${namespace}`;
   const named = (...names: string[]): string[] => names.map(name => `${prefix}.${name}`);

@@ -1,4 +1,4 @@
-// What a person may do. An action declares the permission that it needs, in its contract; a domain says once which roles
+// Permissions of people. An action declares the permission that it needs, in its contract; a domain says once which roles
 // have which permissions (`defineRoles`); the service that answers decides, for each call of a person:
 //
 //   allowed = one of the person's roles has the permission, or everybody who is logged in has it,
@@ -8,9 +8,9 @@
 // everything (`*`).
 import type { User } from "./define-service.ts";
 
-/** What an action asks for: `<thing>:<word>`, both of small letters, digits and hyphens. */
+/** The permission that an action asks for: `<thing>:<word>`, both of small letters, digits and hyphens. */
 export type Permission = `${string}:${string}`;
-/** What a role or a scope has: a permission, all words of a thing, or everything. */
+/** The grant of a role or a scope: a permission, all words of a thing, or everything. */
 export type Grant = Permission | "*";
 
 /** A permission as an action declares it: without wildcards. */

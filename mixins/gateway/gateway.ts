@@ -228,7 +228,7 @@ export const Gateway = ({
   },
 });
 
-/** What one port serves. */
+/** The routes and endpoints of one port. */
 interface Served {
   readonly routes: readonly Route[];
   /** Handlers beside the API, by path. */

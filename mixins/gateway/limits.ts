@@ -84,7 +84,7 @@ export const limits = {
   probeWindows: 100,
   /** Times its usual time that an answer takes with half of the calls, if they were queueing before. */
   fasterByHalf: 0.8,
-  /** What is left of the limit when the service itself refuses a call. */
+  /** Share of the limit that is left when the service itself refuses a call. */
   refusedFactor: 0.9,
   /** Milliseconds: a client that waits for less does not count against a node that takes longer (`Request-Timeout`). */
   impatientMs: 1_000,

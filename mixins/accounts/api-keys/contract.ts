@@ -12,7 +12,7 @@ const scope = Type.String({
 });
 const moment = Type.String({ format: "date-time", maxLength: 40 });
 
-/** What is shown of a key. The key itself is shown once, when it is made. */
+/** A key as it is shown. The key itself is shown once, when it is made. */
 export const ApiKey = Type.Object(
   {
     id: Type.String(),

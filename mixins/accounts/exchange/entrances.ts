@@ -12,7 +12,7 @@ import { ExternalPeople } from "../oidc/external-people.ts";
 import type { Issuer } from "../oidc/issuer.ts";
 import type { AccountsParts } from "../parts.ts";
 
-/** What their actions find on `this`, besides the parts of every action. */
+/** The fields that their actions find on `this`, besides the parts of every action. */
 export interface Entrances extends AccountsParts {
   apiKeys: ApiKeys;
   browsers: BrowserSessions;

@@ -5,7 +5,7 @@ import { accountErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { Entrances } from "./entrances.ts";
 
-/** What a credential opens. */
+/** The person, and the narrowing, that a credential stands for. */
 interface Opened {
   readonly user: string;
   /** Milliseconds since the epoch: the token does not outlive its credential. */

@@ -27,7 +27,7 @@ export interface SigningKeysOptions {
   readonly now?: (within: Knex) => Promise<number>;
 }
 
-/** What a node has read. */
+/** The keys as a node has read them. */
 interface Copy {
   readonly keys: readonly KeyPair[];
   readonly databaseNow: number;
@@ -39,7 +39,7 @@ interface Subject {
   readonly id: string;
   readonly roles: readonly string[];
 }
-/** What a token says besides. */
+/** Further claims of a token. */
 export interface TokenOptions {
   /** The session that it belongs to. */
   readonly session?: string | undefined;

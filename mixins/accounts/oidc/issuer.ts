@@ -32,7 +32,7 @@ export function issuerOf(broker: ServiceBroker, declared: readonly string[]): Is
   return new Issuer({ issuer, audience, rules, clock: systemClock });
 }
 
-/** What a verified token says. */
+/** The claims of a verified token. */
 export interface ExternalClaims {
   readonly issuer: string;
   readonly subject: string;

@@ -7,7 +7,7 @@ import { sign, verify, type KeyObject } from "node:crypto";
 import { mayBeCalled, type ClusterKeys, type Role } from "../../kernel/index.ts";
 import { IDENTITY_LIMITS as limits } from "./limits.ts";
 
-/** What a run of a node says of itself. */
+/** The description of one run of a node. */
 export interface Run {
   readonly nodeId: string;
   readonly instance: string;

@@ -20,7 +20,7 @@ const { clusterKeys, nodeKeys } = newClusterKeys({
 let nats: Nats;
 let stranger: NatsConnection;
 const brokers: ServiceBroker[] = [];
-/** What reached the services, and what strangers got. */
+/** Calls that reached the services, and packets that strangers got. */
 let heard: string[] = [];
 
 const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });

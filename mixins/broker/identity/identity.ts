@@ -2,7 +2,7 @@
 // others: each comes from one run of one node of one role, is for us or for all, arrives once, and is as it was sent. See
 // `certificate.ts` for who a node is, and `envelope.ts` for the bytes.
 //
-// Whoever has only the credentials of the NATS server can therefore neither read nor write a call, an answer or an event,
+// A client with only the credentials of the NATS server can therefore neither read nor write a call, an answer or an event,
 // and cannot announce a node. They can read descriptions of nodes, and can disturb: send rubbish, which is dropped and
 // counted. Whoever has the key of a role as well is a node of that role, and no more.
 import {
@@ -38,9 +38,9 @@ export type Refusal =
   | "unsigned"
   /** A call, an answer or an event that is not sealed. */
   | "unsealed"
-  /** Of a run that we have not met, or of a certificate that is not good. */
+  /** From a run that we have not met, or of a certificate that is not good. */
   | "stranger"
-  /** Of an earlier run of the node. */
+  /** From an earlier run of the node. */
   | "stale"
   /** Not what the sender has sent, or not for us. */
   | "forged"
@@ -52,7 +52,7 @@ interface Peer extends Certified {
   readonly fingerprint: string;
   readonly sendKey: KeyObject;
   readonly receiveKey: KeyObject;
-  /** Of sealed and of signed packets: two kinds of keys, two rows of numbers. */
+  /** Windows of sealed and of signed packets: two kinds of keys, two rows of numbers. */
   readonly sealed: ReplayWindow;
   readonly signed: ReplayWindow;
   /** Whether it has sent us a sealed packet, for which it needs our certificate. */

@@ -39,7 +39,7 @@ const NOT_OF_NODE = new Set([
   "NOT_CAUGHT_UP",
 ]);
 
-/** What an error says of the node; undefined when it says nothing. */
+/** The meaning of an error for the node; undefined when it has none. */
 function verdictOf(error: unknown, ctx: Ctx): "failed" | "answered" | undefined {
   const { code, type, name, nodeID } = (error ?? {}) as {
     code?: unknown;
@@ -62,7 +62,7 @@ export interface CircuitInfo {
   /** The node that is called. */
   readonly node: string;
   readonly state: CircuitState;
-  /** Of the present window. */
+  /** Counts of the present window. */
   readonly requests: number;
   readonly failures: number;
   /** RFC 3339: the last change of state. */

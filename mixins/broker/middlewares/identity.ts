@@ -152,7 +152,7 @@ export const identity = (broker: ServiceBroker): Middleware => {
   } as unknown as Middleware;
 };
 
-/** What must be sealed, for a node that has not told who it is: nothing was sent. */
+/** A packet that must be sealed, for a node that has not shown its certificate: nothing was sent. */
 function unknownNode({ type, target, payload }: Packet): Promise<never> {
   const { action } = payload as { action: string };
   const nodeID = target ?? "";

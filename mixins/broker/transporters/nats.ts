@@ -75,7 +75,7 @@ export class NatsTransporter extends Nats implements Asking {
   readonly #refused = Promise.withResolvers<never>();
   readonly #inboxPrefix: string | undefined;
   #inbox!: string;
-  /** What the server denied first. */
+  /** The first denial of the server. */
   #denied: Error | undefined;
 
   /** Moleculer's own parser of URLs knows neither lists nor TLS. */

@@ -56,7 +56,7 @@ export interface DocumentInfo {
   readonly license?: { readonly name: string; readonly identifier?: string } | undefined;
 }
 
-/** What surrounds the operations. */
+/** The parts of a document around the operations. */
 export interface Surroundings {
   /** URLs at which the API is reached. Default: where the document was read. */
   readonly servers?: readonly { readonly url: string; readonly description?: string }[];

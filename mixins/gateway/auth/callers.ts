@@ -1,4 +1,4 @@
-// Who asks, whatever way they come in: with an access token of ours, an API key, a browser session or a token of the external
+// Finds the person of a request, whichever way they come in: with an access token of ours, an API key, a browser session or a token of the external
 // issuer. All end in one form, a user and a token of ours that says so.
 import type { IncomingMessage } from "node:http";
 import { isRefusal } from "../../kernel/index.ts";
@@ -18,7 +18,7 @@ export interface CallerParts {
   readonly issuer: string | undefined;
 }
 
-/** What the client reads when its credential is refused. */
+/** The refusal of each kind of credential. */
 const REFUSED: Readonly<Record<ExchangedKind, () => Error>> = {
   key: gatewayErrors.INVALID_KEY,
   session: gatewayErrors.SESSION_ENDED,

@@ -1,4 +1,4 @@
-// What a request shows to say who asks. `Authorization` comes first, then `X-API-Key`, then the cookie: a program that sends a
+// The credential that a request shows. `Authorization` comes first, then `X-API-Key`, then the cookie: a program that sends a
 // header means it, while a browser adds its cookies unasked. A value is only what its place makes it: a cookie's value in
 // `Authorization` is no token, and opens nothing.
 import type { IncomingMessage } from "node:http";

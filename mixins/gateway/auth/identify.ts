@@ -1,4 +1,4 @@
-// Who asks: the user of the credential, and the token that says so to every service behind the gateway. A public route
+// Finds the user of the credential, and the token that says so to every service behind the gateway. A public route
 // ignores the credential: an expired one must not keep its owner from logging in again.
 import type { Meta } from "../../contract/index.ts";
 import type { Parts, Step } from "../exchange.ts";

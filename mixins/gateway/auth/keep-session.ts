@@ -2,7 +2,7 @@
 // from the service to the header alone: the body of the answer, which scripts can read, has no part of it.
 import type { Parts, Step } from "../exchange.ts";
 
-/** What the answer's meta says of a session that was opened. */
+/** A session that was opened, in the answer's meta. */
 export const SESSION_OPENED = "session-opened";
 export interface SessionOpened {
   /** The value of the cookie. */

@@ -25,7 +25,7 @@ export const SECURITY_HEADERS = headersOf({
 });
 
 /**
- * Of pages for browsers: scripts, styles, images and fonts from this origin alone, none inline, and no address but this
+ * The policy of pages for browsers: scripts, styles, images and fonts from this origin alone, none inline, and no address but this
  * origin may be called.
  */
 export const PAGE_HEADERS = headersOf({
@@ -47,7 +47,7 @@ export const PAGE_HEADERS = headersOf({
   crossOriginResourcePolicy: { policy: "same-origin" },
 });
 
-/** What helmet would set on a response. */
+/** The header fields that helmet sets on a response. */
 function headersOf(options: HelmetOptions): HeaderList {
   const set = new Map<string, string>();
   const response = { setHeader: (name: string, value: string) => set.set(name, value), removeHeader: () => {} };

@@ -52,7 +52,7 @@ export interface Policy {
   readonly windowSeconds: number;
 }
 
-/** What holds for a route, for the API's description and for the counters. */
+/** The limits of a route, for the API's description and for the counters. */
 export interface RouteLimits {
   readonly class: RateClass;
   /** Whose requests are counted together. */

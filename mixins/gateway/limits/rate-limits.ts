@@ -35,7 +35,7 @@ const FAILURES: Policy = {
 };
 
 export interface RateLimitsOptions {
-  /** Of the usual numbers; 0: no limits. */
+  /** Percentage of the usual numbers; 0: no limits. */
   readonly percent: number;
   readonly shared: SharedCounts | undefined;
   readonly gateways: () => number;

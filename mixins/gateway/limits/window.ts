@@ -12,7 +12,7 @@ import { MemoryCounter } from "../../redis/index.ts";
 import { limits } from "../limits.ts";
 import type { Policy } from "./rate-class.ts";
 
-/** What a request left of one policy. */
+/** The rest of one policy after a request. */
 export interface Spent {
   readonly policy: Policy;
   /** Whether the request was within the limit. */

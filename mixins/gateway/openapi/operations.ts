@@ -1,4 +1,4 @@
-// What the description says of each route: its params and answer by the schemas, its headers, and the errors that it may
+// The description of each route: its params and answer by the schemas, its headers, and the errors that it may
 // answer.
 import Type, { type TSchema } from "typebox";
 import type { DescribedErrors, HeaderName, Operation } from "../../contract/index.ts";
@@ -9,7 +9,7 @@ import { rolesFor, serviceOf, type ActionTarget, type Route } from "../route/rou
 import { CSV } from "../versions/csv.ts";
 import { usualErrors } from "./usual-errors.ts";
 
-/** What the registry knows of an action: the schema of its answers, and its errors. */
+/** The registry's knowledge of an action: the schema of its answers, and its errors. */
 export interface Promises {
   readonly returns?: TSchema;
   readonly errors?: DescribedErrors;

@@ -61,7 +61,7 @@ interface Places<P extends TProperties, Q extends TProperties, B extends TProper
   readonly access?: Access;
   /** How often it may be asked; default by its kind: see `limits/rate-class.ts`. */
   readonly limit?: RateClass | undefined;
-  /** What is refused first when the gateway is overloaded; see `admission/priority.ts`. */
+  /** Importance when the gateway is overloaded: the least important is refused first. See `admission/priority.ts`. */
   readonly priority?: Priority | undefined;
   readonly path?: P;
   readonly query?: Q;
@@ -134,7 +134,7 @@ export interface Route {
   }) => Pick<Request, "path" | "query" | "body" | "fields" | "asked">;
   /** Version of the API: `v2`; none for the first. */
   readonly version?: string;
-  /** Of a route with a successor: since when, until when (milliseconds since the epoch) and where. */
+  /** For a route with a successor: since when, until when (milliseconds since the epoch) and where. */
   readonly retires?: {
     readonly deprecatedAt: number;
     readonly sunsetAt: number;
