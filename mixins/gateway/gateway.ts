@@ -161,7 +161,11 @@ export const Gateway = ({
     const crossSite = new CrossSite(PUBLIC_URL, environment.ALLOWED_ORIGINS);
     this.callers = new Callers({ authenticator, exchanges: this.exchanges, cookies, crossSite, issuer });
     this.streams = new EventStreams(systemClock, nodeEnvironment.of(broker).WORKERS);
-    this.admission = new Admission({ clock: systemClock, say: warn });
+    this.admission = new Admission({
+      clock: systemClock,
+      callMsMax: nodeEnvironment.of(broker).REQUEST_TIMEOUT_MS,
+      say: warn,
+    });
     this.entrance = new Entrance({ clock: systemClock, waits: new LoopClock(systemClock) });
     // Half for what actions have answered, half for the responses that were made from it.
     const bytesMax = hearsOfChanges(broker) ? (CACHE_MB * 1024 * 1024) / 2 : 0;

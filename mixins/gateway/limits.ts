@@ -33,7 +33,10 @@ export const limits = {
   connectionsCheckMs: 2_000,
   /** Default milliseconds that an idle connection stays open: above the 60 s of common proxies, so that the proxy closes first. */
   keepAliveMs: 65_000,
-  /** Milliseconds without a byte in either direction, during a request: cuts a client that does not read its response. Above the heartbeat. */
+  /**
+   * Milliseconds without a byte in either direction within a response: cuts a client that does not read it. Above the
+   * heartbeat of streams. A request that waits for its answer is not idle.
+   */
   socketIdleMs: 30_000,
   /** Connections: 10,000 idle ones are about 150 MB. One address gets a quarter, unless it is a proxy (TRUSTED_PROXIES). */
   connectionsMax: 10_000,
@@ -91,7 +94,7 @@ export const limits = {
   /** Milliseconds: a client that waits for less does not count against a node that takes longer (`Request-Timeout`). */
   impatientMs: 1_000,
 
-  /** Milliseconds with all places taken and none given back until readiness says `stuck`: longer than a call may take. */
+  /** Milliseconds with all places taken and none given back until readiness says `stuck`, but no less than 1.5 calls may take. */
   stuckMs: 15_000,
   /** Milliseconds between two lines of the log that say that all places, or all connections, are taken. */
   saidAgainMs: 10_000,

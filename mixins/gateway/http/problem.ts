@@ -149,23 +149,25 @@ const PROTOCOL: Readonly<Record<string, () => Refusal>> = {
   ERR_HTTP_REQUEST_TIMEOUT: gatewayErrors.REQUEST_TOO_SLOW,
 };
 
-/** Answers bytes that never became a request: one response if none was begun, then the connection closes. */
-export function onClientError(error: Error & { code?: string }, socket: Duplex): void {
-  // Node gives up on a connection without a first byte when a header would be late. It is not: a pool would take a 408
-  // for the answer to its next request. The server closes such a connection when it has been idle long enough.
-  if (error.code === "ERR_HTTP_REQUEST_TIMEOUT" && (socket as Socket).bytesRead === 0) return;
-  const begun = (socket as { _httpMessage?: { headersSent?: boolean } })._httpMessage?.headersSent;
-  if (error.code === "ECONNRESET" || !socket.writable || begun) return void socket.destroy();
-  endWith(socket, (PROTOCOL[error.code ?? ""] ?? gatewayErrors.PROTOCOL)());
+/**
+ * The refusal of bytes that never became a request; undefined for an error that is none of the client's bytes: a reset, and
+ * a connection without a first byte, on which Node gives up when a header would be late. It is not: a pool would take a 408
+ * for the answer to its next request. The server closes such a connection when it has been idle long enough.
+ */
+export function refusalOf(error: Error & { code?: string }, socket: Duplex): Refusal | undefined {
+  const { code = "" } = error;
+  if (code === "ECONNRESET" || (code === "ERR_HTTP_REQUEST_TIMEOUT" && (socket as Socket).bytesRead === 0))
+    return undefined;
+  return (PROTOCOL[code] ?? gatewayErrors.PROTOCOL)();
 }
 
-/** Refuses CONNECT, which asks for a proxy. Node would close the connection without an answer. */
-export function onConnect(_req: IncomingMessage, socket: Duplex): void {
-  endWith(socket, gatewayErrors.PROTOCOL({ message: "this is no proxy" }));
-}
-
-/** There is no request to take an id from: a new id ties the answer to the client's report of it. */
-function endWith(socket: Duplex, { type: code, code: status, message: detail }: Refusal): void {
+/**
+ * Answers on the connection itself, unless it is closing, and closes it. Bytes that still come are read for a while:
+ * closing beside unread bytes resets the connection, and the client would lose the answer. There is no request to take an
+ * id from: a new id ties the answer to the client's report of it.
+ */
+export function endWith(socket: Duplex, { type: code, code: status, message: detail }: Refusal): void {
+  if (!socket.writable) return;
   const requestId = randomUUID();
   const type = problemType(code);
   const body = JSON.stringify({ type, title: STATUS_CODES[status], status, detail, requestId });
@@ -174,4 +176,6 @@ function endWith(socket: Duplex, { type: code, code: status, message: detail }: 
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: ${PROBLEM_JSON}\r\n` +
       `${security}X-Request-ID: ${requestId}\r\nCache-Control: no-store\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   );
+  const timer = setTimeout(() => socket.destroy(), limits.unreadBodyMs);
+  socket.once("close", () => clearTimeout(timer)).resume();
 }

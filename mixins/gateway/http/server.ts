@@ -6,7 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Handler } from "./request-guard.ts";
 import { networkOf } from "./address.ts";
 import { limits } from "../limits.ts";
-import { onClientError, onConnect } from "./problem.ts";
+import { gatewayErrors } from "../errors.ts";
+import { endWith, refusalOf } from "./problem.ts";
 import { Turns } from "./pipelining.ts";
 
 export interface HttpServerOptions {
@@ -39,6 +40,8 @@ export class HttpServer {
     const { proxies = 0, say = () => {}, keepAliveMs = limits.keepAliveMs } = options;
     const { headersTimeoutMs = limits.headersTimeoutMs, bodyTimeoutMs = limits.bodyTimeoutMs } = options;
     this.#say = say;
+    // A header that is late gets a 408 first.
+    const idleMs = Math.max(limits.socketIdleMs, headersTimeoutMs + 2 * limits.connectionsCheckMs);
     const begin: Handler = (req, res) => {
       this.#responses.add(res);
       if (this.#draining) res.shouldKeepAlive = false;
@@ -48,7 +51,7 @@ export class HttpServer {
     const turns = new Turns(begin, res => this.#responses.delete(res));
     const unused = new WeakSet<Socket>();
     const serve: Handler = (req, res) => {
-      if (unused.delete(req.socket)) req.socket.setTimeout(limits.socketIdleMs);
+      if (unused.delete(req.socket)) req.socket.setTimeout(idleMs);
       turns.take(req, res);
     };
     this.#server = createServer(
@@ -68,7 +71,13 @@ export class HttpServer {
     // as too many bytes.
     this.#server.maxHeadersCount = 0;
     this.#server.maxConnections = limits.connectionsMax;
-    this.#server.setTimeout(limits.socketIdleMs);
+    this.#server.setTimeout(idleMs, (socket: Socket) => {
+      // A client that waits for its answer, or is within its first header, is not idle: the call has a time of its own, and
+      // Node that of the header and the body.
+      const isWithinHeader = unused.delete(socket) && socket.bytesRead > 0;
+      if (isWithinHeader || turns.isAwaited(socket)) socket.setTimeout(idleMs);
+      else socket.destroy();
+    });
     this.#server.on("connection", socket => {
       this.#arrivals++;
       // Balancers open connections before they need them. Such a one lives as long as one between two requests.
@@ -77,8 +86,16 @@ export class HttpServer {
       if (proxies === 0) this.#admit(socket);
     });
     this.#server.on("drop", () => this.#drop(`all ${limits.connectionsMax} connections are taken`));
-    this.#server.on("clientError", onClientError);
-    this.#server.on("connect", onConnect);
+    this.#server.on("clientError", (error: Error & { code?: string }, socket) => {
+      const refusal = refusalOf(error, socket);
+      if (refusal) turns.cut(socket, () => endWith(socket, refusal));
+      else if (error.code === "ECONNRESET") socket.destroy();
+    });
+    // CONNECT asks for a proxy: Node hands out the bare connection, without its own listeners.
+    this.#server.on("connect", (_req, socket) => {
+      socket.on("error", () => socket.destroy());
+      turns.cut(socket, () => endWith(socket, gatewayErrors.PROTOCOL({ message: "this is no proxy" })));
+    });
     // Node's default answer to an unknown Expect is an empty 417.
     this.#server.on("checkExpectation", serve);
   }
