@@ -16,6 +16,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   kernel: 0,
   contract: 1,
   redis: 1,
+  http: 2,
   database: 2,
   crud: 3,
   "event-store": 3,
@@ -31,7 +32,7 @@ const FLOORS: Readonly<Record<string, number>> = {
 };
 
 /** The floor that plugs into the broker stands on these, and on the pure doors that it needs. */
-const BELOW_BROKER = ["kernel", "contract", "redis"];
+const BELOW_BROKER = ["kernel", "contract", "redis", "http"];
 
 /** Tests, their helpers, and benchmarks: they may open inner rooms. */
 const isForTests = (path: string): boolean =>

@@ -31,14 +31,20 @@ import { CREDENTIALS_CHANGED, Exchanges, type CredentialsChanged } from "./auth/
 import { SessionCookies } from "./auth/session-cookies.ts";
 import { AnswerCache } from "./cache/answer-cache.ts";
 import { ResponseCache } from "./cache/response-cache.ts";
-import { Cors } from "./http/cors.ts";
+import {
+  addressOf,
+  Cors,
+  guardRequests,
+  type Handler,
+  HttpServer,
+  pathOf,
+  requestId,
+  sendProblem,
+  toProblem,
+} from "../http/siblings.ts";
 import { endpointsOf, internalEndpointsOf } from "./endpoints.ts";
-import { addressOf } from "./http/address.ts";
-import { sendProblem, toProblem } from "./http/problem.ts";
-import { guardRequests, pathOf, requestId, type Handler } from "./http/request-guard.ts";
 import { gatewayEnvironment } from "./environment.ts";
 import { gatewayErrors } from "./errors.ts";
-import { HttpServer } from "./http/server.ts";
 import { isInternal } from "./internal-routes.ts";
 import { CLIENT_LEFT, methodsOf, routeOf, Router, type RouterService } from "./moleculer-web.ts";
 import { AccessLog, shareOf } from "./observability/access-log.ts";
@@ -244,14 +250,8 @@ interface Served {
 
 /** The routes for operators, on a port of their own. */
 function internalRoutes(gateway: GatewayService, routes: readonly Route[]): InternalRoutes {
-  const endpoints = internalEndpointsOf(gateway, gateway.internalDocuments);
-  const handler = handlerOf(gateway, { routes, endpoints, has: isInternal });
-  return (req, res) => {
-    const path = pathOf(req);
-    if (!endpoints.has(path) && !isInternal(path)) return false;
-    handler(req, res);
-    return true;
-  };
+  const own = internalEndpointsOf(gateway, gateway.internalDocuments);
+  return endpoints => handlerOf(gateway, { routes, endpoints: new Map([...endpoints, ...own]), has: isInternal });
 }
 
 /** Measures a request, guards it and routes it. */

@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Service, ServiceSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
 import type { GatewayRequest } from "./exchange.ts";
-import { pathOf } from "./http/request-guard.ts";
+import { pathOf } from "../http/siblings.ts";
 import type { Route } from "./route/route.ts";
 
 interface Alias {

@@ -1,9 +1,9 @@
 // The cost of a stranger's request before its user is known: no input may cost many times more than another of its
 // size. Measured over all routes, in processor time of this process, the least of several measurements.
 import { expect, test } from "@jest/globals";
-import { parseBody } from "../../mixins/gateway/http/body.ts";
+import { parseBody } from "../../mixins/http/body.ts";
 import { limits } from "../../mixins/gateway/limits.ts";
-import { toProblem } from "../../mixins/gateway/http/problem.ts";
+import { toProblem } from "../../mixins/http/problem.ts";
 import type { Route } from "../../mixins/gateway/route/route.ts";
 import { routes } from "./routes/index.ts";
 

@@ -8,7 +8,7 @@ import { COMMITTED, type Committed } from "../../stream/index.ts";
 import { until } from "../../testing/index.ts";
 import { raw } from "../gateway.fixture.ts";
 import { limits } from "../limits.ts";
-import { SECURITY_HEADERS } from "../http/security-headers.ts";
+import { SECURITY_HEADERS } from "../../http/siblings.ts";
 import { startEditions, type Editions } from "./editions.fixture.ts";
 
 const ORIGIN = "https://reader.example.com";

@@ -4,20 +4,20 @@
 // such requests meet the kept answer itself, at the end of the pipeline.
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { LRUCache } from "lru-cache";
-import { hasBody } from "../http/body.ts";
-import type { Encoding } from "../http/compression.ts";
-import { KeptBody } from "../http/kept-body.ts";
 import {
   encodedHeaders,
+  type Encoding,
   encodingFor,
   end,
   endWith,
+  type Fields,
   fieldsOf,
+  hasBody,
   JSON_TYPE,
+  KeptBody,
   setFields,
   textOf,
-  type Fields,
-} from "../http/respond.ts";
+} from "../../http/siblings.ts";
 import { limits } from "../limits.ts";
 import { noteRoute } from "../moleculer-web.ts";
 import type { Answer } from "../exchange.ts";

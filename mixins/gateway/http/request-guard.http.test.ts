@@ -6,7 +6,7 @@ import { until } from "../../testing/index.ts";
 import { raw } from "../gateway.fixture.ts";
 import { book, routes, startLibrary, type Library } from "../library.fixture.ts";
 import { limits } from "../limits.ts";
-import { SECURITY_HEADERS } from "./security-headers.ts";
+import { SECURITY_HEADERS } from "../../http/siblings.ts";
 
 let gateway: Library;
 let ann: { id: string; token: string };

@@ -2,7 +2,7 @@
 import { sendUnchanged } from "../cache/response-cache.ts";
 import { validatorsIn } from "../cache/validate.ts";
 import type { Parts, Step } from "../exchange.ts";
-import { send } from "./respond.ts";
+import { send } from "../../http/siblings.ts";
 
 export const sendAnswer =
   ({ responses }: Parts): Step =>

@@ -7,8 +7,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pino, type DestinationStream, type Logger } from "pino";
 import type { GatewayRequest } from "../exchange.ts";
-import { addressOf } from "../http/address.ts";
-import { requestId } from "../http/request-guard.ts";
+import { addressOf, requestId } from "../../http/siblings.ts";
 import { limits } from "../limits.ts";
 
 export interface AccessLogOptions {

@@ -9,8 +9,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import type { Handler } from "../http/request-guard.ts";
-import { PAGE_HEADERS } from "../http/security-headers.ts";
+import { type Handler, PAGE_HEADERS } from "../../http/siblings.ts";
 
 const DOCS = "/docs";
 const compressed = promisify(gzip);

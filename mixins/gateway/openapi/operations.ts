@@ -2,7 +2,7 @@
 // answer.
 import Type, { type TSchema } from "typebox";
 import type { DescribedErrors, HeaderName, Operation } from "../../contract/index.ts";
-import { MERGE_PATCH } from "../http/media-type.ts";
+import { MERGE_PATCH } from "../../http/siblings.ts";
 import { KEY_FIELD, KEY_HEADER, takesKey } from "../idempotency/key.ts";
 import { limitsOf } from "../limits/rate-class.ts";
 import { rolesFor, serviceOf, type ActionTarget, type Route } from "../route/route.ts";

@@ -5,10 +5,13 @@ import { databaseErrors } from "../../database/index.ts";
 import { storeErrors } from "../../event-store/index.ts";
 import type { AnyErrors } from "../../kernel/index.ts";
 import { redisErrors } from "../../redis/index.ts";
-import { gatewayErrors } from "../errors.ts";
+import { httpErrors } from "../../http/index.ts";
+import { gatewayErrors as ownErrors } from "../errors.ts";
 import { takesKey } from "../idempotency/key.ts";
 import { limitsOf } from "../limits/rate-class.ts";
 import { rolesFor, type Route } from "../route/route.ts";
+
+const gatewayErrors = { ...httpErrors, ...ownErrors };
 
 const some = <E extends AnyErrors>(errors: E, codes: readonly (keyof E)[]): AnyErrors =>
   Object.fromEntries(codes.map(code => [code, errors[code]!]));

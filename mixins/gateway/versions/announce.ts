@@ -2,7 +2,7 @@
 // deprecated (RFC 9745), when it ends (RFC 8594), and where the successor is (RFC 5829).
 import type { ServerResponse } from "node:http";
 import type { Answer, Step } from "../exchange.ts";
-import { pathOf } from "../http/request-guard.ts";
+import { pathOf } from "../../http/siblings.ts";
 import type { GatewayRequest } from "../exchange.ts";
 import type { Route } from "../route/route.ts";
 

@@ -5,7 +5,7 @@ import type { ServiceBroker } from "moleculer";
 import type { TSchema } from "typebox";
 import type { Answer, Exchange, GatewayRequest, Parts, Step } from "../exchange.ts";
 import { gatewayErrors } from "../errors.ts";
-import { pathOf } from "../http/request-guard.ts";
+import { pathOf } from "../../http/siblings.ts";
 import type { ActionTarget } from "../route/route.ts";
 import { preferred } from "./accept.ts";
 import { CSV, CSV_TYPE, csvOf, fileNameOf } from "./csv.ts";

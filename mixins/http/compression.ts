@@ -4,7 +4,7 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import { promisify } from "node:util";
 import { brotliCompress, brotliCompressSync, constants, gzip, gzipSync } from "node:zlib";
-import { limits } from "../limits.ts";
+import { httpLimits as limits } from "./limits.ts";
 
 export type Encoding = "br" | "gzip";
 

@@ -1,12 +1,12 @@
-// The gateway's own HTTP server: Node's limits set for an API, connections bounded in total and for each address, and a
-// stop that resets no connection.
+// The HTTP server of the gateway, and of the port for probes and operators: Node's limits set for an API, connections
+// bounded in total and for each address, and a stop that resets no connection.
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Handler } from "./request-guard.ts";
 import { networkOf } from "./address.ts";
-import { limits } from "../limits.ts";
-import { gatewayErrors } from "../errors.ts";
+import { httpLimits as limits } from "./limits.ts";
+import { httpErrors } from "./errors.ts";
 import { endWith, refusalOf } from "./problem.ts";
 import { Turns } from "./pipelining.ts";
 
@@ -94,7 +94,7 @@ export class HttpServer {
     // CONNECT asks for a proxy: Node hands out the bare connection, without its own listeners.
     this.#server.on("connect", (_req, socket) => {
       socket.on("error", () => socket.destroy());
-      turns.cut(socket, () => endWith(socket, gatewayErrors.PROTOCOL({ message: "this is no proxy" })));
+      turns.cut(socket, () => endWith(socket, httpErrors.PROTOCOL({ message: "this is no proxy" })));
     });
     // Node's default answer to an unknown Expect is an empty 417.
     this.#server.on("checkExpectation", serve);
@@ -137,6 +137,19 @@ export class HttpServer {
       });
     });
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** The server alone does not keep the process alive. */
+  unref(): void {
+    this.#server.unref();
+  }
+
+  /** Closes the port and cuts every connection. */
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
+    await closed;
   }
 
   get draining(): boolean {

@@ -11,7 +11,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Handler } from "./request-guard.ts";
-import { limits } from "../limits.ts";
+import { httpLimits as limits } from "./limits.ts";
 
 type Taken = readonly [req: IncomingMessage, res: ServerResponse];
 /** The requests of a connection, the one in front first. */

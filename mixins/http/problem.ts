@@ -4,10 +4,10 @@ import { randomUUID } from "node:crypto";
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { CALL_FAILURES, isCallFailure } from "../../contract/index.ts";
-import { PROBLEM_JSON, problemType, type Issue, type Refusal } from "../../kernel/index.ts";
-import { gatewayErrors } from "../errors.ts";
-import { limits } from "../limits.ts";
+import { CALL_FAILURES, isCallFailure } from "../contract/index.ts";
+import { PROBLEM_JSON, problemType, type Issue, type Refusal } from "../kernel/index.ts";
+import { httpErrors } from "./errors.ts";
+import { httpLimits as limits } from "./limits.ts";
 import { send } from "./respond.ts";
 import { SECURITY_HEADERS } from "./security-headers.ts";
 
@@ -124,11 +124,7 @@ export function sendProblem(req: IncomingMessage, res: ServerResponse, { problem
 /** RFC 6750: `invalid_token` only for a token that was checked; at a log-in the password is wrong. */
 const challengeOf = ({ headers: { authorization } }: IncomingMessage, { type }: Problem): string =>
   authorization !== undefined && TOKEN_PROBLEMS.has(type) ? 'Bearer error="invalid_token"' : "Bearer";
-const TOKEN_PROBLEMS = new Set(
-  [gatewayErrors.UNAUTHENTICATED, gatewayErrors.INVALID_TOKEN, gatewayErrors.INVALID_KEY].map(({ code }) =>
-    problemType(code),
-  ),
-);
+const TOKEN_PROBLEMS = new Set(["UNAUTHENTICATED", "INVALID_TOKEN", "INVALID_KEY"].map(problemType));
 
 /** Calls back when the request has been read to its end, or after 2 s: closing on unread bytes resets the connection. */
 function afterBody(req: IncomingMessage, callback: () => void): void {
@@ -144,9 +140,9 @@ function afterBody(req: IncomingMessage, callback: () => void): void {
 
 /** Errors of Node's parser with a code of their own; all others mean that the bytes are no HTTP. */
 const PROTOCOL: Readonly<Record<string, () => Refusal>> = {
-  HPE_HEADER_OVERFLOW: () => gatewayErrors.HEADERS_TOO_LARGE({ bytes: limits.headerBytesMax }),
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: gatewayErrors.CHUNK_EXTENSIONS_TOO_LARGE,
-  ERR_HTTP_REQUEST_TIMEOUT: gatewayErrors.REQUEST_TOO_SLOW,
+  HPE_HEADER_OVERFLOW: () => httpErrors.HEADERS_TOO_LARGE({ bytes: limits.headerBytesMax }),
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: httpErrors.CHUNK_EXTENSIONS_TOO_LARGE,
+  ERR_HTTP_REQUEST_TIMEOUT: httpErrors.REQUEST_TOO_SLOW,
 };
 
 /**
@@ -158,7 +154,7 @@ export function refusalOf(error: Error & { code?: string }, socket: Duplex): Ref
   const { code = "" } = error;
   if (code === "ECONNRESET" || (code === "ERR_HTTP_REQUEST_TIMEOUT" && (socket as Socket).bytesRead === 0))
     return undefined;
-  return (PROTOCOL[code] ?? gatewayErrors.PROTOCOL)();
+  return (PROTOCOL[code] ?? httpErrors.PROTOCOL)();
 }
 
 /**

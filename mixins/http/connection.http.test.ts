@@ -1,19 +1,19 @@
 // What ends a connection: bytes that are no request, and silence. Neither may take the answer of a request that was read
-// whole: its client would believe that nothing was done, and repeat an order.
+// whole: its client would believe that nothing was done, and repeat it.
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { until } from "../../testing/index.ts";
-import { raw } from "../gateway.fixture.ts";
-import { limits } from "../limits.ts";
+import { until } from "../testing/index.ts";
+import { raw } from "../gateway/gateway.fixture.ts";
+import { httpLimits as limits } from "./limits.ts";
 import { HttpServer } from "./server.ts";
 import { together } from "./together.ts";
 
 const HOST = "Host: a\r\n";
 const GET = `GET /now HTTP/1.1\r\n${HOST}\r\n`;
 const LAST = GET.replace(HOST, `${HOST}Connection: close\r\n`);
-const ORDER = `POST /soon HTTP/1.1\r\n${HOST}Content-Length: 2\r\n\r\n{}`;
+const CHANGE = `POST /soon HTTP/1.1\r\n${HOST}Content-Length: 2\r\n\r\n{}`;
 
 let server: HttpServer;
 let port: number;
@@ -45,17 +45,21 @@ const asked = async (text: string) => {
 };
 
 test.each([
-  ["an order, then bytes that are no HTTP", `${ORDER}x\r\n\r\n`, [200]],
-  ["an order that closes, then another request", `${ORDER.replace(HOST, `${HOST}Connection: close\r\n`)}${GET}`, [200]],
-  ["a request that closes and is answered at once, then another", LAST + GET, [200]],
-  ["two requests, then bytes that are no HTTP", `${ORDER}${GET}x\r\n\r\n`, [200, 200]],
-  ["an answer at once, then bytes that are no HTTP", `${GET}x\r\n\r\n`, [200, 400]],
+  ["a change, then bytes that are no HTTP", `${CHANGE}x\r\n\r\n`, [200]],
   [
-    "an order, then a request whose own body is broken",
-    `${ORDER}POST /soon HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\nx\r\n`,
+    "a change that closes, then another request",
+    `${CHANGE.replace(HOST, `${HOST}Connection: close\r\n`)}${GET}`,
     [200],
   ],
-  ["an order, then CONNECT", `${ORDER}CONNECT a:80 HTTP/1.1\r\n${HOST}\r\n`, [200]],
+  ["a request that closes and is answered at once, then another", LAST + GET, [200]],
+  ["two requests, then bytes that are no HTTP", `${CHANGE}${GET}x\r\n\r\n`, [200, 200]],
+  ["an answer at once, then bytes that are no HTTP", `${GET}x\r\n\r\n`, [200, 400]],
+  [
+    "a change, then a request whose own body is broken",
+    `${CHANGE}POST /soon HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\nx\r\n`,
+    [200],
+  ],
+  ["a change, then CONNECT", `${CHANGE}CONNECT a:80 HTTP/1.1\r\n${HOST}\r\n`, [200]],
 ])("%s: what was read whole is answered", async (_what, text, statuses) => {
   expect(await asked(text)).toEqual(statuses);
 });

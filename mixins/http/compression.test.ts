@@ -1,6 +1,6 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { expect, test } from "@jest/globals";
-import { limits } from "../limits.ts";
+import { httpLimits as limits } from "./limits.ts";
 import { acceptedEncoding, compressed, isCompressible } from "./compression.ts";
 
 test.each([

@@ -1,6 +1,6 @@
 // The bytes of an answer that is given many times, compressed once for each encoding.
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
-import { limits } from "../limits.ts";
+import { httpLimits as limits } from "./limits.ts";
 import { compressed, type Encoding } from "./compression.ts";
 import { encodingFor, end, JSON_TYPE, sendEncoded } from "./respond.ts";
 

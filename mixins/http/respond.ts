@@ -1,6 +1,6 @@
 // Writes answers.
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
-import { encodedTag } from "../../contract/index.ts";
+import { encodedTag } from "../contract/index.ts";
 import { together } from "./together.ts";
 import { acceptedEncoding, compressed, isCompressible, type Encoding } from "./compression.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { Errors } from "moleculer";
-import { Bug, Refusal, Unavailable } from "../../kernel/index.ts";
+import { Bug, Refusal, Unavailable } from "../kernel/index.ts";
 import { toProblem } from "./problem.ts";
 
 const map = (error: unknown) => toProblem(error, "request-1");

@@ -3,10 +3,10 @@
 // method would be a 404, and a path would match in any case and with `%2F` decoded into a param.
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { callErrors } from "../../contract/index.ts";
-import { gatewayErrors } from "../errors.ts";
+import { callErrors } from "../contract/index.ts";
+import { httpErrors } from "./errors.ts";
 import { hasBody, tooLarge, whenBodyKnown } from "./body.ts";
-import { limits } from "../limits.ts";
+import { httpLimits as limits } from "./limits.ts";
 import { isAcceptedType } from "./media-type.ts";
 import { FIELDS_FOR_ALL, type Cors } from "./cors.ts";
 import { answersHead, setFields, VARY, type Fields } from "./respond.ts";
@@ -108,7 +108,7 @@ export function pathOf({ url = "" }: IncomingMessage): string {
 function checkFields(req: IncomingMessage, res: ServerResponse): void {
   if (req.rawHeaders.length <= 2 * limits.headersMax) return;
   res.shouldKeepAlive = false;
-  throw gatewayErrors.TOO_MANY_FIELDS({ fields: limits.headersMax });
+  throw httpErrors.TOO_MANY_FIELDS({ fields: limits.headersMax });
 }
 
 function checkHost(req: IncomingMessage, res: ServerResponse): void {
@@ -120,7 +120,7 @@ function checkHost(req: IncomingMessage, res: ServerResponse): void {
   if (hosts > 1 || (hosts === 0 && req.httpVersion !== "1.0")) {
     // A client that sends two tries to make a proxy and us read two different requests: its connection ends here.
     res.shouldKeepAlive = false;
-    throw gatewayErrors.BAD_HOST();
+    throw httpErrors.BAD_HOST();
   }
 }
 
@@ -140,13 +140,13 @@ function originForm({ url = "", method }: IncomingMessage): string {
 
 /** The target is not too long, and its path means the same to every reader. */
 function checkTarget(url: string): void {
-  if (url.length > limits.urlCharsMax) throw gatewayErrors.URL_TOO_LONG({ characters: limits.urlCharsMax });
-  if (!url.startsWith("/") || !isSafePath(url.split("?", 1)[0]!)) throw gatewayErrors.BAD_PATH();
+  if (url.length > limits.urlCharsMax) throw httpErrors.URL_TOO_LONG({ characters: limits.urlCharsMax });
+  if (!url.startsWith("/") || !isSafePath(url.split("?", 1)[0]!)) throw httpErrors.BAD_PATH();
 }
 
 /** Node answers `100-continue` itself; we can meet no other expectation. */
 function checkExpectation({ headers: { expect } }: IncomingMessage): void {
-  if (expect !== undefined && expect.toLowerCase() !== "100-continue") throw gatewayErrors.EXPECTATION_FAILED();
+  if (expect !== undefined && expect.toLowerCase() !== "100-continue") throw httpErrors.EXPECTATION_FAILED();
 }
 
 /** No encoded separators, dots or control characters, no `..`, no empty segment, valid percent-encoded UTF-8. */
@@ -164,7 +164,7 @@ export function isSafePath(path: string): boolean {
 function checkBody(req: IncomingMessage): void {
   const { "content-type": type, "content-length": length } = req.headers;
   if (!hasBody(req.headers)) return;
-  if (!BODY_METHODS.has(req.method!)) throw gatewayErrors.UNEXPECTED_BODY({ method: req.method! });
-  if (!isAcceptedType(type, req.method!)) throw gatewayErrors.UNSUPPORTED_MEDIA_TYPE();
+  if (!BODY_METHODS.has(req.method!)) throw httpErrors.UNEXPECTED_BODY({ method: req.method! });
+  if (!isAcceptedType(type, req.method!)) throw httpErrors.UNSUPPORTED_MEDIA_TYPE();
   if (Number(length) > limits.bodyBytesMax) throw tooLarge();
 }

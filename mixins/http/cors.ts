@@ -2,7 +2,7 @@
 // exactly it; `null`, which any sandboxed page has, never is. The answers to allowed origins say so, problems and event
 // streams too: a page cannot read an answer that does not, not even why it was refused.
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { limits } from "../limits.ts";
+import { httpLimits as limits } from "./limits.ts";
 import type { Fields } from "./respond.ts";
 import { SECURITY_HEADERS } from "./security-headers.ts";
 

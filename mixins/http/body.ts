@@ -1,9 +1,9 @@
 // Reads the body of a request within limits, in place of moleculer-web's parser: that one inflates and converts charsets, which
 // we refuse anyway, takes three times as long, and quotes the body in its errors.
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
-import type { Refusal } from "../../kernel/index.ts";
-import { gatewayErrors } from "../errors.ts";
-import { limits } from "../limits.ts";
+import type { Refusal } from "../kernel/index.ts";
+import { httpErrors } from "./errors.ts";
+import { httpLimits as limits } from "./limits.ts";
 
 /** Bytes that are not UTF-8 are refused: they would be stored as U+FFFD, another text than was sent. */
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -68,7 +68,7 @@ export async function readText(req: IncomingMessage): Promise<string> {
 async function plainBytesOf(req: IncomingMessage): Promise<Buffer> {
   // 50 kB can inflate to 50 MB before any limit is checked.
   if ((req.headers["content-encoding"] ?? "identity").toLowerCase() !== "identity")
-    throw gatewayErrors.UNSUPPORTED_ENCODING();
+    throw httpErrors.UNSUPPORTED_ENCODING();
   return bytesOf(req);
 }
 
@@ -76,7 +76,7 @@ function bytesOf(req: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let isWhole = false;
     // `close` also follows the end of a whole body: an error then would be made for nobody, with its stack.
-    const endedEarly = (): void => void (isWhole || reject(gatewayErrors.INCOMPLETE_BODY()));
+    const endedEarly = (): void => void (isWhole || reject(httpErrors.INCOMPLETE_BODY()));
     if (req.destroyed) return endedEarly();
     const chunks: Buffer[] = [];
     let length = 0;
@@ -94,7 +94,7 @@ function bytesOf(req: IncomingMessage): Promise<Buffer> {
   });
 }
 
-export const tooLarge = (): Refusal => gatewayErrors.BODY_TOO_LARGE({ bytes: limits.bodyBytesMax });
+export const tooLarge = (): Refusal => httpErrors.BODY_TOO_LARGE({ bytes: limits.bodyBytesMax });
 
 const [QUOTE, COMMA, COLON, OPEN, CLOSE, BACKSLASH, CASE] = [0x22, 0x2c, 0x3a, 0x5b, 0x5d, 0x5c, 0x20];
 
@@ -123,14 +123,14 @@ function checkBytes(bytes: Uint8Array): void {
 }
 
 const tooManyValues = (): Refusal =>
-  gatewayErrors.TOO_MANY_VALUES({ keys: limits.bodyKeysMax, items: limits.bodyItemsMax });
-const tooDeep = (): Refusal => gatewayErrors.BODY_TOO_DEEP({ levels: limits.bodyDepthMax });
+  httpErrors.TOO_MANY_VALUES({ keys: limits.bodyKeysMax, items: limits.bodyItemsMax });
+const tooDeep = (): Refusal => httpErrors.BODY_TOO_DEEP({ levels: limits.bodyDepthMax });
 
 function textOf(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch {
-    throw gatewayErrors.MALFORMED_JSON({ message: "the body is not UTF-8" });
+    throw httpErrors.MALFORMED_JSON({ message: "the body is not UTF-8" });
   }
 }
 
@@ -138,7 +138,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw gatewayErrors.MALFORMED_JSON();
+    throw httpErrors.MALFORMED_JSON();
   }
 }
 
@@ -149,7 +149,7 @@ export function checkShape(value: unknown, depth: number): void {
   // Not by `Object.entries`, which makes an array of each.
   for (const key in value) {
     if (key === "__proto__" || key === "constructor" || key === "prototype")
-      throw gatewayErrors.FORBIDDEN_KEY({ field: key, message: "is not allowed" });
+      throw httpErrors.FORBIDDEN_KEY({ field: key, message: "is not allowed" });
     checkShape((value as Record<string, unknown>)[key], depth - 1);
   }
 }
