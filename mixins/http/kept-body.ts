@@ -10,9 +10,9 @@ export class KeptBody {
   readonly #text: string | undefined;
   readonly #encoded = new Map<Encoding, Buffer | Promise<Buffer>>();
 
-  constructor(text: string) {
-    this.bytes = Buffer.from(text);
-    if (this.bytes.length < limits.compressAsideBytes) this.#text = text;
+  constructor(content: string | Buffer) {
+    this.bytes = typeof content === "string" ? Buffer.from(content) : content;
+    if (typeof content === "string" && this.bytes.length < limits.compressAsideBytes) this.#text = content;
   }
 
   /** Sends it (200) in the encoding that the client prefers. Not cached by anyone unless `headers` say so. */

@@ -29,16 +29,38 @@ export const answersHead = (res: ServerResponse): void => void heads.add(res);
  * so, and is compressed where that is worth it and safe. Node leaves the body out for HEAD.
  */
 export function send(res: ServerResponse, status: number, body: unknown, headers: OutgoingHttpHeaders = {}): void {
-  const all = {
-    "Cache-Control": "no-store",
-    ...(body !== undefined && { "Content-Type": JSON_TYPE }),
-    ...headers,
-  };
+  const all = completed(body, headers);
   const text = textOf(body, all);
   const encoding = status === 200 ? encodingFor(res, all, Buffer.byteLength(text)) : undefined;
   if (encoding === undefined) return end(res, status, all, text);
   sendEncoded(res, all, encoding, () => compressed(Buffer.from(text), encoding));
 }
+
+/**
+ * Answers 304 (RFC 9110, 15.4.5): the fields that the 200 with this body has for this client, by which a cache updates its
+ * copy, its tag in the client's encoding too, and none about the body.
+ */
+export function sendUnchanged(res: ServerResponse, body: unknown, headers: OutgoingHttpHeaders): void {
+  end(res, 304, unchangedHeaders(headers, encodingOf(res, body, headers)), "");
+}
+
+export function unchangedHeaders(headers: OutgoingHttpHeaders, encoding: Encoding | undefined): OutgoingHttpHeaders {
+  const { "Content-Type": _type, ...others } = headers;
+  return { "Cache-Control": "no-store", ...others, ...(encoding !== undefined && tagOf(headers, encoding)) };
+}
+
+/** The encoding in which `send` sends this answer (200), undefined for none. */
+export function encodingOf(res: ServerResponse, body: unknown, headers: OutgoingHttpHeaders): Encoding | undefined {
+  if (res.req.headers["accept-encoding"] === undefined) return undefined;
+  const all = completed(body, headers);
+  return encodingFor(res, all, Buffer.byteLength(textOf(body, all)));
+}
+
+const completed = (body: unknown, headers: OutgoingHttpHeaders): OutgoingHttpHeaders => ({
+  "Cache-Control": "no-store",
+  ...(body !== undefined && { "Content-Type": JSON_TYPE }),
+  ...headers,
+});
 
 /** The text of a body, under these headers. */
 export function textOf(body: unknown, { "Content-Type": type }: OutgoingHttpHeaders): string {

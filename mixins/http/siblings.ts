@@ -11,13 +11,16 @@ export { guardRequests, pathOf, requestId, type Handler, type RequestGuard } fro
 export {
   encodedHeaders,
   encodingFor,
+  encodingOf,
   end,
   endWith,
   fieldsOf,
   JSON_TYPE,
   send,
+  sendUnchanged,
   setFields,
   textOf,
+  unchangedHeaders,
   VARY,
   type Fields,
 } from "./respond.ts";
