@@ -46,13 +46,14 @@ import { endpointsOf, internalEndpointsOf } from "./endpoints.ts";
 import { gatewayEnvironment } from "./environment.ts";
 import { gatewayErrors } from "./errors.ts";
 import { isInternal } from "./internal-routes.ts";
-import { CLIENT_LEFT, methodsOf, routeOf, Router, type RouterService } from "./moleculer-web.ts";
+import { CLIENT_LEFT, methodsOf, patternOf, routeOf, Router, type RouterService } from "./moleculer-web.ts";
 import { AccessLog, shareOf } from "./observability/access-log.ts";
 import { HttpMetrics } from "./observability/metrics.ts";
 import { concernsSecurity, SecurityLog, securityLine, type RefusedRequest } from "./observability/security-log.ts";
 import { ApiDocuments, type ApiInfo } from "./openapi/document.ts";
 import type { GatewayRequest, Step } from "./exchange.ts";
 import { passThrough, pipelineOf } from "./pipeline.ts";
+import { announceOn } from "./versions/announce.ts";
 import { Readiness } from "./readiness.ts";
 import { serviceOf, type Route } from "./route/route.ts";
 import { EventStreams } from "./sse/event-streams.ts";
@@ -96,6 +97,8 @@ export type GatewayService = RouterService & {
   accessLog: AccessLog | undefined;
   server: HttpServer;
   apiName: string;
+  /** By URL, the routes that have a successor. */
+  retiring: ReadonlyMap<string, Route["retires"]>;
   proxies: number;
   /** The URL of the gateway: `http://localhost:3000`. */
   url: string;
@@ -145,6 +148,7 @@ export const Gateway = ({
         this.logger.error(`${req.method} ${pathOf(req)} failed, request ${requestId(req)}:`, error);
       if (concernsSecurity(mapped.problem))
         this.securityLog.tell(securityLine(mapped.problem, refusedRequest(req, this.proxies)));
+      announceOn(res, req, this.retiring.get(patternOf(this, req) ?? ""));
       sendProblem(req, res, mapped);
     },
   },
@@ -194,6 +198,7 @@ export const Gateway = ({
     this.metrics = new HttpMetrics();
     this.securityLog = new SecurityLog(warn);
     this.apiName = api.name;
+    this.retiring = new Map(routes.flatMap(({ url, retires }) => (retires ? [[url, retires]] : [])));
     this.proxies = TRUSTED_PROXIES;
     const keysOwner = keys.slice(0, keys.lastIndexOf("."));
     this.readiness = new Readiness({ broker, needed: [keysOwner, ...routes.map(serviceOf)] });

@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Service, ServiceSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
 import type { GatewayRequest } from "./exchange.ts";
-import { pathOf } from "../http/siblings.ts";
+import { isSafePath, pathOf } from "../http/siblings.ts";
 import type { Route } from "./route/route.ts";
 
 interface Alias {
@@ -127,6 +127,10 @@ export function aliasOf(service: RouterService, req: IncomingMessage): string | 
   (req as { $alias?: Alias }).$alias = alias;
   return `${alias.method} ${alias.fullPath}`;
 }
+/** The pattern of the path of a request, for whichever method; undefined when there is none, or the path is malformed. */
+export const patternOf = (service: RouterService, req: IncomingMessage): string | undefined =>
+  routeOf(req) ?? (isSafePath(pathOf(req)) ? service.matching(pathOf(req))[0]?.alias.fullPath : undefined);
+
 /** Notes the route of a request that is answered before the router. */
 export const noteRoute = (req: IncomingMessage, fullPath: string): void =>
   void Object.assign(req, { $alias: { fullPath } });

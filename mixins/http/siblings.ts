@@ -7,7 +7,7 @@ export { Cors } from "./cors.ts";
 export { KeptBody } from "./kept-body.ts";
 export { MERGE_PATCH, mediaTypeOf } from "./media-type.ts";
 export { sendProblem, toProblem, type Mapped, type Problem } from "./problem.ts";
-export { guardRequests, pathOf, requestId, type Handler, type RequestGuard } from "./request-guard.ts";
+export { guardRequests, isSafePath, pathOf, requestId, type Handler, type RequestGuard } from "./request-guard.ts";
 export {
   encodedHeaders,
   encodingFor,

@@ -142,6 +142,8 @@ export interface Route {
     readonly prefix: string;
     readonly successor: string;
   };
+  /** The URL of the resource that the answer has, in a newer version, where this one's own cannot be read by GET. */
+  readonly self?: string;
   /** The name in this version of a field that the action's errors name. */
   readonly nameNew?: (field: string) => string;
   /** An action that is called, or one whose events are streamed. */

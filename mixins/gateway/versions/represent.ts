@@ -55,8 +55,7 @@ function formed(
   const link = linkHeader(pages);
   const linked = link === undefined ? answer.headers : { ...answer.headers, Link: link };
   let { body } = answer;
-  if (representation)
-    body = representation.body(answer.result, answer.headers["Location"] ?? selfOf(route, request), pages);
+  if (representation) body = representation.body(answer.result, placeOf(answer) ?? selfOf(route, request), pages);
   if (!fields && type === JSON_TYPE) return { ...answer, headers: linked, body };
   const key = representation ? "data" : list;
   if (fields)
@@ -71,6 +70,9 @@ function formed(
   };
   return { ...answer, headers, body: csvOf(rows, dataSchema(broker, target), fields) };
 }
+
+/** The URL of a resource that the request has made, or did not name. */
+const placeOf = ({ headers }: Answer): string | undefined => headers["Location"] ?? headers["Content-Location"];
 
 const fieldOf = (body: unknown, key: string): unknown => ((body ?? {}) as Record<string, unknown>)[key];
 

@@ -2,7 +2,7 @@
 // action, params, access and limits; only the form of requests and answers is another. So no handler is written twice, and
 // a change of the action changes both versions.
 import type { TProperties } from "typebox";
-import { omit } from "../../contract/index.ts";
+import { callErrors, omit } from "../../contract/index.ts";
 import { Misconfigured } from "../../kernel/index.ts";
 import { API, placed, type ActionTarget, type EventSource, type Route } from "../route/route.ts";
 import type { Representation } from "./envelope.ts";
@@ -53,10 +53,28 @@ export function withSuccessors(
   const unknown = Object.keys(successions).find(line => !routes.some(route => lineOf(route) === line));
   if (unknown !== undefined) throw new Misconfigured(`${version.name}: there is no route "${unknown}" to follow`);
   const isFollowed = (route: Route): boolean => Object.hasOwn(successions, lineOf(route));
+  const readable = new Set(
+    routes
+      .filter(route => route.method === "GET" && isFollowed(route) && "action" in route.target)
+      .map(({ url }) => url),
+  );
   return [
     ...routes.map(route => (isFollowed(route) ? { ...route, retires } : route)),
-    ...routes.filter(isFollowed).map(route => successor(version.name, prefix, route, successions[lineOf(route)]!)),
+    ...routes
+      .filter(isFollowed)
+      .map(route => successor(version.name, prefix, route, successions[lineOf(route)]!))
+      .map(route => ({ ...route, ...selfIn(readable, prefix, route) })),
   ];
+}
+
+/** An operation on a resource (`POST /loans/:id/return`) answers the resource, which is read further up. */
+function selfIn(readable: ReadonlySet<string>, prefix: string, { url }: Route): { self?: string } {
+  const isReadable = (path: string): boolean => readable.has(API + path);
+  const own = url.slice(prefix.length);
+  if (isReadable(own)) return {};
+  let path = own;
+  while (path !== "" && !isReadable(path)) path = path.slice(0, path.lastIndexOf("/"));
+  return path === "" ? {} : { self: prefix + path };
 }
 
 function successor(version: string, prefix: string, older: Route, succession: Succession): Route {
@@ -71,10 +89,12 @@ function successor(version: string, prefix: string, older: Route, succession: Su
   for (const form of [own, answer?.returns]) nameTypes(form, version);
   const spec = { summary: summary ?? older.summary, access, limit, priority, path, ...own };
   const newer = placed(line, spec, { prefix, takesFields: "action" in target });
+  const refuseGone = goneFields(version, Object.keys(older.query), Object.keys(newer.query));
   return {
     ...newer,
     version,
     read(raw) {
+      refuseGone(raw.search);
       const { query: asked, body: sent, ...places } = newer.read(raw);
       return {
         ...places,
@@ -86,6 +106,21 @@ function successor(version: string, prefix: string, older: Route, succession: Su
     ...namesOf(body, query, answer),
     target:
       "stream" in target ? { stream: newerStream(target.stream, event) } : newerAction(target, prefix, succession),
+  };
+}
+
+/**
+ * Refuses fields of the query that only the older version has. A public read ignores unknown ones; but these mean something
+ * to their client, which would read the first page for ever.
+ */
+function goneFields(version: string, had: readonly string[], has: readonly string[]): (search: string) => void {
+  const gone = had.filter(name => !has.includes(name));
+  const message = `is no field of ${version}, which has ${has.join(", ") || "none"}`;
+  return search => {
+    if (gone.length === 0 || search === "") return;
+    const asked = new URLSearchParams(search);
+    const errors = gone.filter(name => asked.has(name)).map(field => ({ field, message }));
+    if (errors.length > 0) throw callErrors.VALIDATION_ERROR({ message: "see errors", errors });
   };
 }
 
