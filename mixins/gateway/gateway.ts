@@ -262,9 +262,8 @@ function internalRoutes(gateway: GatewayService, routes: readonly Route[]): Inte
 /** Measures a request, guards it and routes it. */
 function handlerOf(gateway: GatewayService, { routes, endpoints, has }: Served): Handler {
   const router = gateway.express();
-  const streams = new Set(routes.filter(({ target }) => "stream" in target).map(({ url }) => url));
   const guarded = guardRequests({
-    methodsOf: path => (has(path) ? methodsOf(gateway, path, streams) : []),
+    methodsOf: path => (has(path) ? methodsOf(gateway, path) : []),
     plain: endpoints,
     handle: enter(gateway, routes, (req, res) => router(req, res, error => gateway.errorHandler(req, res, error))),
     cors: new Cors(gatewayEnvironment.of(gateway.broker).ALLOWED_ORIGINS),
@@ -273,12 +272,14 @@ function handlerOf(gateway: GatewayService, { routes, endpoints, has }: Served):
   });
   return (req, res) => {
     const startedAt = performance.now();
+    // The guard makes a GET of HEAD.
+    const method = req.method!;
     const logged = gateway.accessLog?.begin(req, res);
     // Before the listener that lets the next request of the connection begin, whose bytes are not ours.
     res.prependOnceListener("close", () => {
       const ms = performance.now() - startedAt;
       const route = routeOf(req);
-      gateway.metrics.observe(req.method!, route ?? "none", res.statusCode, ms / 1_000);
+      gateway.metrics.observe(method, route ?? "none", res.statusCode, ms / 1_000);
       logged?.(route ?? (endpoints.has(pathOf(req)) ? pathOf(req) : "none"), ms);
     });
     guarded(req, res);

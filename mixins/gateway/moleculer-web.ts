@@ -107,14 +107,10 @@ export function Router<S extends RouterService>(routes: readonly Route[], answer
   return schema as unknown as Partial<ServiceSchema>;
 }
 
-/**
- * Methods of a path; an empty list when there is no such path. A stream has no HEAD: its connection would never get a
- * byte.
- */
-export function methodsOf(service: RouterService, path: string, streams: ReadonlySet<string>): readonly string[] {
-  const found = service.matching(path);
-  const head = found.some(({ alias }) => alias.method === "GET" && !streams.has(alias.fullPath)) ? ["HEAD"] : [];
-  return [...found.map(({ alias }) => alias.method), ...head];
+/** Methods of a path; an empty list when there is no such path. */
+export function methodsOf(service: RouterService, path: string): readonly string[] {
+  const methods = service.matching(path).map(({ alias }) => alias.method);
+  return methods.includes("GET") ? [...methods, "HEAD"] : methods;
 }
 
 /**

@@ -62,12 +62,16 @@ export class Cors {
     return ["Access-Control-Allow-Origin", origin, ...FOR_ALLOWED];
   }
 
-  /** For OPTIONS: tells the page of an allowed origin which methods and fields its next request may have. */
-  preflight({ headers }: IncomingMessage, res: ServerResponse, methods: string): void {
+  /**
+   * Tells the page of an allowed origin which methods and fields its next request may have. False for any request but the
+   * preflight of one.
+   */
+  preflight({ method, headers }: IncomingMessage, res: ServerResponse, methods: string): boolean {
     const { origin, "access-control-request-method": asked } = headers;
-    if (asked === undefined || origin === undefined || !this.#origins.has(origin)) return;
+    if (method !== "OPTIONS" || asked === undefined || origin === undefined || !this.#origins.has(origin)) return false;
     res.setHeader("Access-Control-Allow-Methods", methods);
     res.setHeader("Access-Control-Allow-Headers", ALLOWED_HEADERS);
     res.setHeader("Access-Control-Max-Age", limits.preflightSeconds);
+    return true;
   }
 }

@@ -24,7 +24,16 @@ export const httpErrors = defineErrors({
     says: "the chunk extensions are too large",
     todo: "send the body's chunks without extensions",
   },
-  BAD_HOST: { status: 400, says: "the request has no Host header, or more than one", todo: "send one `Host` header" },
+  BAD_HOST: {
+    status: 400,
+    says: "the request has no Host header, more than one, or one that is no host",
+    todo: "send one `Host` header: a name or an address, and perhaps a port",
+  },
+  UNKNOWN_TRANSFER_CODING: {
+    status: 501,
+    says: "the body has a Transfer-Encoding other than chunked",
+    todo: "send the body as it is, or in chunks",
+  },
   URL_TOO_LONG: { status: 414, says: "the URL has more than {characters} characters", todo: "send a shorter URL" },
   BAD_PATH: {
     status: 400,

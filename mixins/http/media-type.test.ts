@@ -8,6 +8,8 @@ test.each([
   ["application/json; charset=utf8", true],
   ['application/json;charset="UTF-8"; v=1', true],
   ['application/json; profile="a;b\\"c"', true],
+  ['application/json; charset="ut\\f-8"', true],
+  ["application/json; charset=US-ASCII", true],
   ["application/json; charset=latin1", false],
   ["application/json; charset=utf-8; charset=utf-16", false],
   ["application/json; charset", false],

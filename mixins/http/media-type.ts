@@ -11,6 +11,11 @@ export const MERGE_PATCH = "application/merge-patch+json";
 /** Characters: longer ones are no media type, and would be costly to match. */
 const CHARS_MAX = 200;
 
+/** UTF-8, and the part of it that has an older name. */
+const CHARSET = /^(?:utf-?8|us-ascii)$/i;
+const unquoted = (value: string): string =>
+  value.startsWith('"') ? value.slice(1, -1).replaceAll(/\\(.)/g, "$1") : value;
+
 /** Type and subtype of a Content-Type in lower case, if it is well-formed and names no other charset than UTF-8. */
 export function mediaTypeOf(header: string | undefined): string | undefined {
   if (header === undefined || header.length > CHARS_MAX) return undefined;
@@ -18,7 +23,7 @@ export function mediaTypeOf(header: string | undefined): string | undefined {
   if (type === undefined) return undefined;
   for (const { groups } of parameters!.matchAll(PARAMETERS)) {
     const { name, value } = groups as { name: string; value: string };
-    if (name.toLowerCase() === "charset" && !/^"?utf-?8"?$/i.test(value)) return undefined;
+    if (name.toLowerCase() === "charset" && !CHARSET.test(unquoted(value))) return undefined;
   }
   return type.toLowerCase();
 }

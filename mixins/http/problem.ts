@@ -72,7 +72,7 @@ export function toProblem(error: unknown, requestId: string): Mapped {
     return mapped(status, code, WAIT[status]);
   }
 
-  const status = statusOf(thrown);
+  const status = statusOf(thrown, data.family);
   if (status === undefined || !type) return mapped(500, "INTERNAL");
   return type === "VALIDATION_ERROR"
     ? mapped(status, type, "the request is not valid: see errors", issuesOf(data.errors ?? thrown.data))
@@ -88,9 +88,13 @@ const WAIT: Record<number, string> = {
 const RETRY_AFTER_MS: Record<number, number> = { 429: 10_000, 503: 1_000, 504: 1_000 };
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
 
-/** The status of a client's error. A number in any other error (of a database, of another server) is none of ours. */
-function statusOf({ code }: ErrorLike): number | undefined {
-  return Number.isInteger(code) && Number(code) >= 400 && Number(code) < 500 ? Number(code) : undefined;
+/**
+ * The status of a client's error, 501 for what no client may ask for included. A number in any other error (of a database,
+ * of another server) is none of ours.
+ */
+function statusOf({ code }: ErrorLike, family: unknown): number | undefined {
+  const isOfClient = Number.isInteger(code) && Number(code) >= 400 && Number(code) < 500;
+  return isOfClient || (code === 501 && family === "refusal") ? Number(code) : undefined;
 }
 
 /** Only field and message of each issue: validators also add the value, the node and the action. */

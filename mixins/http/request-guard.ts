@@ -9,7 +9,7 @@ import { hasBody, tooLarge, whenBodyKnown } from "./body.ts";
 import { httpLimits as limits } from "./limits.ts";
 import { isAcceptedType } from "./media-type.ts";
 import { FIELDS_FOR_ALL, type Cors } from "./cors.ts";
-import { answersHead, setFields, VARY, type Fields } from "./respond.ts";
+import { noteHead, setFields, VARY, type Fields } from "./respond.ts";
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
 export interface RequestGuard {
@@ -50,11 +50,12 @@ export const guardRequests =
     const fields = [...FIELDS, ...cors.fieldsFor(req), "X-Request-ID", id];
     // The router knows no HEAD; the response remembers that it answers one and leaves the body out.
     const isHead = req.method === "HEAD";
-    if (isHead) answersHead(res);
+    if (isHead) noteHead(res);
     try {
       checkFields(req, res);
       checkHost(req, res);
       checkExpectation(req);
+      checkCoding(req, res);
       req.url = originForm(req);
       // Only targets that have passed the checks below are kept.
       if (answerKept(req, res, fields)) {
@@ -72,7 +73,11 @@ export const guardRequests =
       const path = pathOf(req);
       const direct = plain.get(path);
       const methods = direct ? ["GET", "HEAD"] : methodsOf(path);
-      if (methods.length === 0) throw callErrors.NOT_FOUND();
+      if (methods.length === 0) {
+        // A browser that gets no answer to its preflight shows its page a network error in place of our 404.
+        if (cors.preflight(req, res, ALL_METHODS)) return void res.writeHead(204).end();
+        throw callErrors.NOT_FOUND();
+      }
       const allow = [...methods, "OPTIONS"].join(", ");
       if (req.method === "OPTIONS") {
         cors.preflight(req, res, allow);
@@ -117,12 +122,18 @@ function checkHost(req: IncomingMessage, res: ServerResponse): void {
     const name = req.rawHeaders[at]!;
     if (name.length === 4 && name.toLowerCase() === "host") hosts++;
   }
-  if (hosts > 1 || (hosts === 0 && req.httpVersion !== "1.0")) {
+  const { host = "" } = req.headers;
+  if (hosts > 1 || (hosts === 0 && req.httpVersion !== "1.0") || (host !== "" && !HOST.test(host))) {
     // A client that sends two tries to make a proxy and us read two different requests: its connection ends here.
     res.shouldKeepAlive = false;
     throw httpErrors.BAD_HOST();
   }
 }
+
+/** A name, an IPv4 or an IPv6 address, and perhaps a port (RFC 3986, 3.2.2 and 3.2.3; RFC 9112, 3.2). */
+const AUTHORITY = String.raw`(?:[\w.~!$&'()*+,;=-]|%[0-9a-f]{2})+(?::\d*)?|\[[0-9a-f:.]+\](?::\d*)?`;
+const HOST = new RegExp(`^(?:${AUTHORITY})$`, "i");
+const ABSOLUTE = new RegExp(`^https?://(?:${AUTHORITY})(?<rest>[/?].*)?$`, "is");
 
 /**
  * The target without scheme and authority. A client that takes us for a proxy sends them (RFC 9112, 3.2.2); it asks for the
@@ -131,7 +142,7 @@ function checkHost(req: IncomingMessage, res: ServerResponse): void {
  */
 function originForm({ url = "", method }: IncomingMessage): string {
   if (url.startsWith("/")) return url;
-  const absolute = /^https?:\/\/[\w.:[\]-]+(?<rest>[/?].*)?$/is.exec(url);
+  const absolute = ABSOLUTE.exec(url);
   if (!absolute) return url;
   const { rest = "" } = absolute.groups!;
   if (rest === "") return method === "OPTIONS" ? "*" : "/";
@@ -147,6 +158,13 @@ function checkTarget(url: string): void {
 /** Node answers `100-continue` itself; we can meet no other expectation. */
 function checkExpectation({ headers: { expect } }: IncomingMessage): void {
   if (expect !== undefined && expect.toLowerCase() !== "100-continue") throw httpErrors.EXPECTATION_FAILED();
+}
+
+/** RFC 9112, 6.1: chunks are the one transfer coding that we know. The parser takes others before them. */
+function checkCoding({ headers: { "transfer-encoding": coding } }: IncomingMessage, res: ServerResponse): void {
+  if (coding === undefined || coding.toLowerCase() === "chunked") return;
+  res.shouldKeepAlive = false;
+  throw httpErrors.UNKNOWN_TRANSFER_CODING();
 }
 
 /** No encoded separators, dots or control characters, no `..`, no empty segment, valid percent-encoded UTF-8. */

@@ -21,7 +21,8 @@ export const fieldsOf = (headers: OutgoingHttpHeaders): Fields =>
 
 /** Responses to HEAD: the router knows only GET. */
 const heads = new WeakSet<ServerResponse>();
-export const answersHead = (res: ServerResponse): void => void heads.add(res);
+export const noteHead = (res: ServerResponse): void => void heads.add(res);
+export const answersHead = (res: ServerResponse): boolean => heads.has(res);
 
 /**
  * Sends any value as JSON: moleculer-web would send a stored `{ type: "Buffer" }` raw and `null` as nothing. A text with
@@ -84,7 +85,7 @@ export function sendEncoded(
   compress: () => Buffer | Promise<Buffer>,
 ): void {
   const encoded = encodedHeaders(headers, encoding);
-  if (heads.has(res)) return void res.writeHead(200, encoded).end();
+  if (answersHead(res)) return void res.writeHead(200, encoded).end();
   const bytes = compress();
   if (Buffer.isBuffer(bytes)) return end(res, 200, encoded, bytes);
   bytes.then(

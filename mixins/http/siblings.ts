@@ -9,6 +9,7 @@ export { MERGE_PATCH, mediaTypeOf } from "./media-type.ts";
 export { sendProblem, toProblem, type Mapped, type Problem } from "./problem.ts";
 export { guardRequests, isSafePath, pathOf, requestId, type Handler, type RequestGuard } from "./request-guard.ts";
 export {
+  answersHead,
   encodedHeaders,
   encodingFor,
   encodingOf,

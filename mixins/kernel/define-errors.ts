@@ -9,7 +9,7 @@ import { Bug, Refusal, Unavailable, type Issue, type Outcome } from "./errors.ts
 
 /** HTTP statuses of refusals. */
 export type RefusalStatus =
-  400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 412 | 413 | 414 | 415 | 417 | 422 | 429 | 431;
+  400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 412 | 413 | 414 | 415 | 417 | 422 | 429 | 431 | 501;
 
 interface Text {
   /**

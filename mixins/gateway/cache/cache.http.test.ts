@@ -58,6 +58,13 @@ describe("a kept answer", () => {
     expect(first.headers.get("x-request-id")).not.toBe(second.headers.get("x-request-id"));
   });
 
+  test("is refused to a malformed Request-Timeout, as any other answer", async () => {
+    for (const _round of ["miss", "hit"]) {
+      expect((await get(`/editions/${id}`, { "request-timeout": "x" })).status).toBe(400);
+      expect((await get(`/editions/${id}`, { "request-timeout": "5" })).status).toBe(200);
+    }
+  });
+
   test("answers HEAD, without a body and with its length", async () => {
     await get(`/editions/${id}`);
     const answer = await raw(

@@ -19,6 +19,7 @@ import {
   unchangedHeaders,
 } from "../../http/siblings.ts";
 import { limits } from "../limits.ts";
+import { millisecondsOf } from "../admission/deadline.ts";
 import { noteRoute } from "../moleculer-web.ts";
 import type { Answer } from "../exchange.ts";
 import type { Route } from "../route/route.ts";
@@ -81,7 +82,7 @@ export class ResponseCache {
 
   /**
    * Answers the request if its response is kept, with `others` beside the response's own fields. Refuses malformed
-   * conditions (400), and those that do not hold (412).
+   * conditions and times (400), and those that do not hold (412).
    */
   answer(req: IncomingMessage, res: ServerResponse, others: Fields): boolean {
     const key = keyOf(req);
@@ -94,6 +95,8 @@ export class ResponseCache {
       return false;
     }
     noteRoute(req, route);
+    const timeout = req.headers["request-timeout"];
+    if (timeout !== undefined) millisecondsOf(timeout);
     const encoding = encodingFor(res, headers, body.bytes.length);
     const isUnchanged = validators && hasIt(req.headers, validators, encoding);
     const form = isUnchanged ? unchangedOf(kept, encoding) : formOf(kept, encoding);

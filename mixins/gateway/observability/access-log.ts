@@ -53,10 +53,9 @@ export class AccessLog {
    * of its route.
    */
   begin(req: IncomingMessage, res: ServerResponse): (route: string, milliseconds: number) => void {
-    const { socket } = req;
+    const { socket, method = "" } = req;
     const before = socket.bytesWritten;
     return (route, milliseconds) => {
-      const { method = "" } = req;
       const { statusCode: status } = res;
       if (status < 400 && READS.has(method) && Math.random() >= this.#share) return;
       const { $ctx } = req as Partial<GatewayRequest>;

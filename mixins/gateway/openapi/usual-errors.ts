@@ -83,7 +83,7 @@ export function usualErrors(route: Pick<Route, "method" | "access" | "limit" | "
     ...(rolesFor(access).length > 0 && some(callErrors, ["FORBIDDEN"])),
     ...(takesKey(route) && { ...OF_KEYS, ...(isCommand ? OF_COMMANDS : OF_KEPT_ANSWERS) }),
     ...(isLimited && OF_RATES),
-    ...(method === "GET" && !("stream" in target) && some(gatewayErrors, ["NOT_ACCEPTABLE"])),
+    ...(method === "GET" && some(gatewayErrors, ["NOT_ACCEPTABLE"])),
     ...("stream" in target && OF_STREAMS),
     ...OF_CALLS,
   });

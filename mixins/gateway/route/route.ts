@@ -283,7 +283,7 @@ export function placed(
     read(raw) {
       if (typeof raw.body !== "object" || raw.body === null || Array.isArray(raw.body))
         throw callErrors.VALIDATION_ERROR({ field: "body", message: "must be an object" });
-      if (raw.search.split("&", limits.queryFieldsMax + 1).length > limits.queryFieldsMax)
+      if (!isPublicRead && raw.search.split("&", limits.queryFieldsMax + 1).length > limits.queryFieldsMax)
         throw callErrors.VALIDATION_ERROR({
           field: "query",
           message: `must have at most ${limits.queryFieldsMax} fields`,
@@ -319,12 +319,12 @@ const fieldsOf = (search: string): [string, string][] => [...new URLSearchParams
 /**
  * The fields that a public read has. Advertisers, libraries and caches append others to any link (`utm_source`, `gclid`,
  * `_`), and a link that is followed shows the page that it names. Any other request is refused: there an unknown field is
- * a mistake of a program, which may think that it filters. So is a name that other parsers take for part of an object
- * (`page[x]`, `__proto__`), here too.
+ * a mistake of a program, which may think that it filters. So is a name that other parsers take for part of a known field
+ * (`page[x]`) or of a prototype, here too.
  */
 const knownFields = (search: string, query: TProperties): [string, string][] =>
-  fieldsOf(search).filter(([name]) => Object.hasOwn(query, name) || STRUCTURED.test(name));
-const STRUCTURED = /\[|^(?:__proto__|constructor|prototype)$/;
+  fieldsOf(search).filter(([name]) => Object.hasOwn(query, name.split("[", 1)[0]!) || OF_A_PROTOTYPE.test(name));
+const OF_A_PROTOTYPE = /^(?:__proto__$|__proto__\[|constructor\[|prototype\[)/;
 
 /**
  * Removes nulls where the schema has an optional field that cannot be null: some clients send null for a field that
