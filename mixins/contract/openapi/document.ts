@@ -29,8 +29,8 @@ export interface Operation {
   readonly summary: string;
   readonly description?: string;
   readonly tag: string;
-  /** Whether it asks who the caller is, by any of the document's security schemes. */
-  readonly secured: boolean;
+  /** Whether it asks who the caller is: by any of the document's security schemes, or by one of these. */
+  readonly secured: boolean | readonly string[];
   /** Security schemes by which an operation that is not `secured` learns more about a caller who uses one. */
   readonly heeds?: readonly string[];
   readonly path: TProperties;
@@ -93,12 +93,11 @@ export function openApi(
   const paths: Record<string, Record<string, object>> = {};
   const problems = operations.map(({ errors }) => problemsOf(errors));
   const shared = sharedAmong(problems);
-  const security = Object.keys(securitySchemes).map(name => ({ [name]: [] }));
   for (const [i, operation] of operations.entries()) {
     const template = operation.url.replaceAll(/:(\w+)/g, "{$1}");
     (paths[template] ??= {})[operation.method.toLowerCase()] = {
       ...describe(operation, schemas, shared.refer(problems[i]!, capitalized(operation.id))),
-      security: operation.secured ? security : optional(operation.heeds),
+      security: securityOf(operation, Object.keys(securitySchemes)),
     };
   }
   const parameters = commonParametersOf(operations, schemas);
@@ -123,9 +122,12 @@ export function openApi(
   };
 }
 
-/** An empty requirement stands for a caller who uses none of the schemes. */
-const optional = (schemes: readonly string[] = []): object[] =>
-  schemes.length === 0 ? [] : [{}, ...schemes.map(name => ({ [name]: [] }))];
+/** The schemes of which a caller uses one. An empty requirement stands for a caller who uses none. */
+function securityOf({ secured, heeds = [] }: Operation, schemes: readonly string[]): object[] {
+  const requirements = (names: readonly string[]): object[] => names.map(name => ({ [name]: [] }));
+  if (secured) return requirements(secured === true ? schemes : secured);
+  return heeds.length === 0 ? [] : [{}, ...requirements(heeds)];
+}
 
 function commonParametersOf(operations: readonly Operation[], schemas: NamedSchemas): Record<string, object> {
   const all = operations.flatMap(({ common = [] }) => common);

@@ -6,6 +6,8 @@ import { SESSION_FIELD, type SessionCookies } from "../auth/session-cookies.ts";
 export interface DescribedCredentials {
   /** By name; an operation takes any of them. */
   readonly schemes: Readonly<Record<string, object>>;
+  /** Names of the schemes by which a person shows who they are: all but keys. */
+  readonly ofPeople: readonly string[];
   /** Names of the schemes that are cookies. */
   readonly cookies: readonly string[];
   /** The name of the session, where there are several: as a header, and in the query of what a browser asks without one. */
@@ -38,6 +40,7 @@ export function credentialsOf(
       },
       ...Object.fromEntries(ofSessions),
     },
+    ofPeople: ["bearer", ...ofSessions.map(([scheme]) => scheme)],
     cookies: ofSessions.map(([scheme]) => scheme),
     inHeader: areSeveral ? [sessionParameter("SessionHeader", "header", "X-Session", names)] : [],
     inQuery: areSeveral ? [sessionParameter("SessionField", "query", SESSION_FIELD, names)] : [],

@@ -60,7 +60,11 @@ export function operationOf(
   const secured = access !== "public";
   const asked = typeof permission === "string" ? permission : undefined;
   const rates = limitsOf(route, percent);
-  const description = [asked && `Asks for the permission \`${asked}\`.`, rates && inWords(rates)]
+  const description = [
+    secured && !route.keys && "Not with an API key.",
+    asked && `Asks for the permission \`${asked}\`.`,
+    rates && inWords(rates),
+  ]
     .filter(Boolean)
     .join("\n\n");
   const isStream = "stream" in target;
@@ -77,14 +81,14 @@ export function operationOf(
     query,
     body,
     example,
-    secured,
+    secured: secured && !route.keys ? credentials.ofPeople : secured,
     common: [
       ...(isStream ? [] : [REQUEST_TIMEOUT]),
       ...(secured || ofSessions ? credentials.inHeader : []),
       ...(secured && isStream ? credentials.inQuery : []),
     ],
     errors: {
-      ...usualErrors(route, { asksPermission: permission !== undefined, percent }),
+      ...usualErrors(route, { asksPermission: permission !== undefined || !route.keys, percent }),
       ...asNamedBy(route, own),
     },
     extensions: extensionsOf(route, asked, rates),

@@ -70,7 +70,7 @@ const OF_CALLS = Object.fromEntries(
 
 /** What decides about them besides the route. */
 export interface Rules {
-  /** Whether its action asks for a permission. */
+  /** Whether it asks for a permission, or for a person. */
   readonly asksPermission: boolean;
   /** RATE_LIMIT_PERCENT. */
   readonly percent: number;
