@@ -106,11 +106,11 @@ function oneOfAfterAndCursor({ after, cursor }: { after?: string; cursor?: strin
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
-/** A part of a key: the text of a field. */
+/** A part of a key: the text or the number in a field. */
 const by =
   (field: string) =>
-  (entry: Answer): string =>
-    String(entry[field] ?? "");
+  ({ [field]: value }: Answer): string =>
+    typeof value === "number" ? `${value}` : text(value);
 /** Circuits that are not closed come first. */
 const isClosed = ({ state }: Answer): string => (state === "closed" ? "1" : "0");
 

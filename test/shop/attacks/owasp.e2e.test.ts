@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
-import { until, WireClient, type Received } from "@valence/runtime/testing";
+import { until, type Received } from "@valence/runtime/testing";
 import { recordsAtRest } from "@valence/runtime/testing/servers";
 import { ADMIN, openPeopledShop, type PeopledShop, type Product } from "../support/peopled-shop.ts";
 import { orderOf } from "../support/shop.ts";

@@ -5,15 +5,7 @@ import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { SignJWT, importJWK, type JWK, type JWTPayload } from "jose";
 import { newId } from "@valence/runtime/kernel";
-import {
-  ApiDescription,
-  randomRequests,
-  respelled,
-  until,
-  WireClient,
-  type Received,
-  type Sent,
-} from "@valence/runtime/testing";
+import { randomRequests, respelled, type ApiDescription, type Received, type Sent } from "@valence/runtime/testing";
 import { recordsAtRest, recordsOf } from "@valence/runtime/testing/servers";
 import { expectProblem } from "../support/problems.ts";
 import { ADMIN, openPeopledShop, type PeopledShop, type Product } from "../support/peopled-shop.ts";
