@@ -63,6 +63,7 @@ export { secretsOf, withoutSecrets } from "./secrets.ts";
 export {
   HEADERS,
   openApi,
+  type CommonParameter,
   type DocumentInfo,
   type HeaderName,
   type Operation,
