@@ -2,7 +2,7 @@
 import { SESSION_FIELD, withoutSession } from "../auth/session-cookies.ts";
 import type { Step } from "../exchange.ts";
 import { conditionsOf, refuseConditions } from "../cache/conditions.ts";
-import { mediaTypeOf, MERGE_PATCH, readBody, readText } from "../../http/siblings.ts";
+import { mediaTypeOf, MERGE_PATCH, readBody, readText, type Body } from "../../http/siblings.ts";
 import { parseKey, takesKey } from "../idempotency/key.ts";
 
 export const readRequest = (): Step => async (exchange, next) => {
@@ -12,16 +12,16 @@ export const readRequest = (): Step => async (exchange, next) => {
   const conditions = conditionsOf(req.headers);
   if (conditions && req.method !== "GET" && !target?.versioned) refuseConditions(conditions);
   const signedBy = target?.signedBy;
-  const body =
+  const sent: Body =
     signedBy === undefined
       ? await readBody(req)
-      : { body: await readText(req), signature: String(req.headers[signedBy] ?? "") };
+      : { body: { body: await readText(req), signature: String(req.headers[signedBy] ?? "") }, isPlain: false };
   const keepsNull = mediaTypeOf(req.headers["content-type"]) === MERGE_PATCH;
   const asked = searchOf(req.originalUrl);
   const search = SESSION_FIELD in route.query ? asked : withoutSession(asked);
   exchange.conditions = conditions;
   exchange.request = {
-    ...route.read({ path: req.$params.params ?? {}, search, body, keepsNull }),
+    ...route.read({ path: req.$params.params ?? {}, search, ...sent, keepsNull }),
     user: caller.user,
     key,
     conditions: conditions && req.method !== "GET" ? { if: conditions } : {},
