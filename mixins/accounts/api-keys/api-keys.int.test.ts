@@ -49,6 +49,13 @@ test("a key is shown once, and opens the API as its owner, narrowed to its scope
     name: "till",
     lastUsedAt: expect.any(String),
   });
+  const some = await house.http("GET", "/me/keys?fields=name", { token: person.token });
+  expect(some.json.rows).toContainEqual({ id: made.id, name: "till" });
+  const headers = { accept: "text/csv" };
+  for (const path of ["/me/keys?fields=name", "/me/sessions?fields=id"]) {
+    const { status, text } = await house.http("GET", path, { token: person.token, headers });
+    expect([path, status, text.split("\r\n")[0]]).toEqual([path, 200, path.includes("keys") ? "id,name" : "id"]);
+  }
 });
 
 test("the database holds no key, and neither does the log", async () => {

@@ -9,14 +9,12 @@ import { limits } from "../limits.ts";
 import { SECURITY_HEADERS } from "../../http/siblings.ts";
 
 let gateway: Library;
-let ann: { id: string; token: string };
 let admin: { id: string; token: string };
 
 beforeAll(async () => {
   gateway = await startLibrary();
-  const [a, b] = [newId(), newId()];
-  ann = { id: a, token: await gateway.token(a) };
-  admin = { id: b, token: await gateway.token(b, ["reader", "admin"]) };
+  const id = newId();
+  admin = { id, token: await gateway.token(id, ["reader", "admin"]) };
 });
 afterAll(() => gateway.stop());
 beforeEach(() => {

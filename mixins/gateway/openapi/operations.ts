@@ -72,6 +72,7 @@ export function operationOf(
   const ofSessions = !isStream && target.session !== undefined;
   const common = {
     id,
+    ...(route.retires && { deprecated: true }),
     method,
     url,
     summary,

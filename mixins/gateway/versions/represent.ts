@@ -8,7 +8,7 @@ import { gatewayErrors } from "../errors.ts";
 import { pathOf } from "../../http/siblings.ts";
 import type { ActionTarget } from "../route/route.ts";
 import { preferred } from "./accept.ts";
-import { CSV, CSV_TYPE, csvOf, fileNameOf } from "./csv.ts";
+import { CSV, csvOf, csvTypeOf, fileNameOf } from "./csv.ts";
 import { fieldsOf, picked, propertiesOf, type FieldTree } from "./fields.ts";
 import { linkHeader, pagesOf, selfOf } from "./links.ts";
 import { inWordsOf } from "./words.ts";
@@ -63,12 +63,13 @@ function formed(
       key === undefined ? picked(body, fields) : { ...(body as object), [key]: picked(fieldOf(body, key), fields) };
   if (type === JSON_TYPE) return { ...answer, headers: linked, body };
   const rows = fieldOf(body, key!) as Record<string, unknown>[];
+  const text = csvOf(rows, dataSchema(broker, target), fields);
   const headers = {
     ...linked,
-    "Content-Type": CSV_TYPE,
+    "Content-Type": csvTypeOf(text),
     "Content-Disposition": `attachment; filename="${fileNameOf(pathOf(req))}"`,
   };
-  return { ...answer, headers, body: csvOf(rows, dataSchema(broker, target), fields) };
+  return { ...answer, headers, body: text };
 }
 
 /** The URL of a resource that the request has made, or did not name. */
