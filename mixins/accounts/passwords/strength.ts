@@ -16,7 +16,10 @@ export class PasswordStrength {
    */
   async assertStrong(field: string, password: string, person: { email: string; name: string }): Promise<void> {
     // Loaded with the first password, 0.2 s and 25 MB: most processes of a cluster never see one.
-    const { score, feedback } = (await (estimator ??= load())).check(headOf(password.normalize("NFKC")), wordsOf(person));
+    const { score, feedback } = (await (estimator ??= load())).check(
+      headOf(password.normalize("NFKC")),
+      wordsOf(person),
+    );
     if (score >= limits.passwordScoreMin) return;
     const why = feedback.warning ?? feedback.suggestions[0] ?? "It is short, or simple.";
     throw accountErrors.WEAK_PASSWORD({ field, message: `is easy to guess: ${asClause(why)}` });
