@@ -47,7 +47,7 @@ export function compile(schema: SchemaObject, where: string, normalize: Normaliz
 
 /**
  * What Ajv has compiled, by the schema as text. Most schemas of a service occur again and again (no field at all, an id, a
- * page): of the 590 of the shop 130 differ, and the others were a tenth of its start. One function may serve them all,
+ * page): of 590 of one application 130 differ, and the others were a tenth of its start. One function may serve them all,
  * since its errors are taken from it before anything else can call it.
  */
 const byText = new Map<string, ValidateFunction>();
