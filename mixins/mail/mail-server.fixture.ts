@@ -57,6 +57,6 @@ export async function mailServer(
 
 export const refusal = (responseCode: number, text: string): Error => Object.assign(new Error(text), { responseCode });
 
-/** A header of a mail, as it was sent. */
+/** A header of a mail, its lines put together. */
 export const header = (mail: string, name: string): string | undefined =>
-  new RegExp(`^${name}: (.*)$`, "m").exec(mail)?.[1];
+  new RegExp(`^${name}: (.*)$`, "m").exec(mail.replaceAll(/\n[ \t]+/g, " "))?.[1];
