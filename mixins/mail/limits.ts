@@ -6,7 +6,10 @@ export const limits = {
   atOnce: 4,
   /** Time that one mail may take; afterwards it counts as not sent. */
   sendMs: 20_000,
-  /** Time for which a mail belongs to the node that sends it. It is longer than a send, so that no other node begins. */
+  /**
+   * Time for which a mail belongs to the node that sends it: a send, and ten seconds to write the letter, so that no other
+   * node begins.
+   */
   leaseMs: 30_000,
   /** Wait before the next attempt: the first, and the longest. */
   retryMs: 1_000,

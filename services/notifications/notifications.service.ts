@@ -29,8 +29,8 @@ const limits = {
   keptMs: days(37),
   /** Time before the first start from which on events have mails: the clocks of two databases may differ so much. */
   beforeFirstStartMs: minutes(10),
-  /** Milliseconds that an answer of the orders or the accounts may take, within the time of one mail. */
-  askMs: 5_000,
+  /** Milliseconds that the answer of the orders, and that of the accounts, may take: a mail is one node's for half a minute. */
+  askMs: 3_000,
 } as const;
 
 interface OrderMail {
