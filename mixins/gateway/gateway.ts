@@ -22,6 +22,7 @@ import { Admission } from "./admission/admission.ts";
 import { apiKeyId } from "./auth/api-key.ts";
 import { enter } from "./admission/enter.ts";
 import { Entrance } from "./admission/entrance.ts";
+import { LoopClock } from "./admission/loop-clock.ts";
 import { Authenticator } from "./auth/authentication.ts";
 import { Callers } from "./auth/callers.ts";
 import type { ExchangedKind } from "./auth/credential.ts";
@@ -43,6 +44,7 @@ import { CLIENT_LEFT, methodsOf, routeOf, Router, type RouterService } from "./m
 import { AccessLog, shareOf } from "./observability/access-log.ts";
 import { HttpMetrics } from "./observability/metrics.ts";
 import { concernsSecurity, SecurityLog, securityLine, type RefusedRequest } from "./observability/security-log.ts";
+import { credentialsOf } from "./openapi/credentials.ts";
 import { ApiDocuments, type ApiInfo } from "./openapi/document.ts";
 import type { GatewayRequest, Step } from "./exchange.ts";
 import { passThrough, pipelineOf } from "./pipeline.ts";
@@ -161,7 +163,7 @@ export const Gateway = ({
     this.callers = new Callers({ authenticator, exchanges: this.exchanges, cookies, crossSite, issuer });
     this.streams = new EventStreams(systemClock, nodeEnvironment.of(broker).WORKERS);
     this.admission = new Admission({ clock: systemClock, say: warn });
-    this.entrance = new Entrance({ clock: systemClock });
+    this.entrance = new Entrance({ clock: systemClock, waits: new LoopClock(systemClock) });
     // Half for what actions have answered, half for the responses that were made from it.
     const bytesMax = hearsOfChanges(broker) ? (CACHE_MB * 1024 * 1024) / 2 : 0;
     this.answers = new AnswerCache({ clock: systemClock, bytesMax });
@@ -191,8 +193,10 @@ export const Gateway = ({
     const isApart = environment.INTERNAL_ROUTES === "internal";
     const isOpen = (path: string): boolean => !isApart || !isInternal(path);
     const [open, internal] = [routes.filter(({ url }) => isOpen(url)), routes.filter(({ url }) => isInternal(url))];
-    this.documents = new ApiDocuments(broker, api, open, PUBLIC_URL);
-    this.internalDocuments = new ApiDocuments(broker, api, internal);
+    const credentials = credentialsOf(cookies, issuer);
+    const described = { broker, info: api, credentials, percent: environment.RATE_LIMIT_PERCENT };
+    this.documents = new ApiDocuments({ ...described, routes: open, url: PUBLIC_URL });
+    this.internalDocuments = new ApiDocuments({ ...described, routes: internal });
     this.servicesChanged = () => {
       this.documents.forget();
       this.internalDocuments.forget();
@@ -258,7 +262,7 @@ function handlerOf(gateway: GatewayService, { routes, endpoints, has }: Served):
     plain: endpoints,
     handle: enter(gateway, routes, (req, res) => router(req, res, error => gateway.errorHandler(req, res, error))),
     cors: new Cors(gatewayEnvironment.of(gateway.broker).ALLOWED_ORIGINS),
-    answerKept: (req, res) => gateway.responses.answer(req, res),
+    answerKept: (req, res, fields) => gateway.responses.answer(req, res, fields),
     fail: (req, res, error) => gateway.errorHandler(req, res, error),
   });
   return (req, res) => {
