@@ -191,7 +191,7 @@ test("the access token of a session that has ended changes nothing of the accoun
   const { meta } = thief;
   const asAdministrator = { meta: { user: { ...meta.user, roles: ["admin"] } } };
   const kept = as(await login());
-  const { key, ...made } = await call("accounts.createApiKey", { name: "till", scopes: ["notes:read"] }, kept);
+  const { key: _, ...made } = await call("accounts.createApiKey", { name: "till", scopes: ["notes:read"] }, kept);
   await call("accounts.endSession", { id: meta.user.session as string }, kept);
   const over = { type: "SESSION_OVER", code: 401 };
   await Promise.all(

@@ -67,7 +67,7 @@ const anyOf = (words: readonly string[]): RegExp =>
   new RegExp(
     words
       .toSorted((a, b) => b.length - a.length)
-      .map(RegExp.escape)
+      .map(word => RegExp.escape(word))
       .join("|"),
     "giu",
   );

@@ -11,9 +11,9 @@ import { accountErrors } from "../errors.ts";
 import type { User, Users } from "../users.ts";
 
 export interface Opening<T> {
-  open(user: string): Promise<T>;
+  readonly open: (user: string) => Promise<T>;
   /** Ends what was opened. */
-  close(opened: T): Promise<unknown>;
+  readonly close: (opened: T) => Promise<unknown>;
 }
 
 /** Opens a session of a user whose password was checked. Refuses `BAD_CREDENTIALS` when it was changed meanwhile. */
