@@ -71,6 +71,11 @@ export const limits = {
    */
   failedLoginsPerAddressMax: 100,
   failedLoginsWindowMs: minutes(1),
+  /**
+   * Attempts that wait, for each account and each address, until those before them are decided: as many as wait for a
+   * hash. One more is refused.
+   */
+  attemptsWaitingMax: 50,
   /** Accounts, and addresses, counted in memory; the oldest are forgotten first. */
   countedMax: 10_000,
   /** Addresses that an account knows; the ones seen longest ago go first. */
