@@ -2,7 +2,7 @@
 // action, params, access and limits; only the form of requests and answers is another. So no handler is written twice, and
 // a change of the action changes both versions.
 import type { TProperties } from "typebox";
-import { callErrors, omit } from "../../contract/index.ts";
+import { omit } from "../../contract/index.ts";
 import { Misconfigured } from "../../kernel/index.ts";
 import { API, placed, type ActionTarget, type EventSource, type Route } from "../route/route.ts";
 import type { Representation } from "./envelope.ts";
@@ -88,13 +88,11 @@ function successor(version: string, prefix: string, older: Route, succession: Su
   };
   for (const form of [own, answer?.returns]) nameTypes(form, version);
   const spec = { summary: summary ?? older.summary, access, limit, priority, path, ...own };
-  const newer = placed(line, spec, { prefix, takesFields: "action" in target });
-  const refuseGone = goneFields(version, Object.keys(older.query), Object.keys(newer.query));
+  const newer = placed(line, spec, { prefix, takesFields: "action" in target, former: Object.keys(older.query) });
   return {
     ...newer,
     version,
     read(raw) {
-      refuseGone(raw.search);
       const { query: asked, body: sent, ...places } = newer.read(raw);
       return {
         ...places,
@@ -106,21 +104,6 @@ function successor(version: string, prefix: string, older: Route, succession: Su
     ...namesOf(body, query, answer),
     target:
       "stream" in target ? { stream: newerStream(target.stream, event) } : newerAction(target, prefix, succession),
-  };
-}
-
-/**
- * Refuses fields of the query that only the older version has. A public read ignores unknown ones; but these mean something
- * to their client, which would read the first page for ever.
- */
-function goneFields(version: string, had: readonly string[], has: readonly string[]): (search: string) => void {
-  const gone = had.filter(name => !has.includes(name));
-  const message = `is no field of ${version}, which has ${has.join(", ") || "none"}`;
-  return search => {
-    if (gone.length === 0 || search === "") return;
-    const asked = new URLSearchParams(search);
-    const errors = gone.filter(name => asked.has(name)).map(field => ({ field, message }));
-    if (errors.length > 0) throw callErrors.VALIDATION_ERROR({ message: "see errors", errors });
   };
 }
 
