@@ -14,24 +14,25 @@ interface Import {
 /** A floor imports only from floors of a smaller number. */
 const FLOORS: Readonly<Record<string, number>> = {
   kernel: 0,
-  contract: 1,
-  redis: 1,
-  database: 2,
-  crud: 3,
-  "event-store": 3,
-  stream: 4,
-  actor: 5,
-  projection: 6,
-  saga: 7,
-  audit: 8,
-  gateway: 9,
-  accounts: 10,
-  operations: 11,
-  cli: 12,
+  tracing: 1,
+  contract: 2,
+  redis: 2,
+  database: 3,
+  crud: 4,
+  "event-store": 4,
+  stream: 5,
+  actor: 6,
+  projection: 7,
+  saga: 8,
+  audit: 9,
+  gateway: 10,
+  accounts: 11,
+  operations: 12,
+  cli: 13,
 };
 
 /** The floor that plugs into the broker stands on these, and on the pure doors that it needs. */
-const BELOW_BROKER = ["kernel", "contract", "redis"];
+const BELOW_BROKER = ["kernel", "tracing", "contract", "redis"];
 
 /** Tests, their helpers, and benchmarks: they may open inner rooms. */
 const isForTests = (path: string): boolean =>

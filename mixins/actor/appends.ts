@@ -128,16 +128,17 @@ function newEvent({ actor }: ActivationContext, type: string, data: unknown): Ne
   return { type, schemaVersion: actor.contract.versions[type] ?? 1, data: text };
 }
 
-/** The user and the request, and what `whatIf` needs to decide again: the command, its instant and its params. */
+/** The user, the request and the span, and what `whatIf` needs to decide again: the command, its instant and its params. */
 function metadataOf(
   { recordCommands }: ActivationContext,
-  { kind, params, commandId, explicit, metadata }: Command,
+  { kind, params, commandId, explicit, metadata, trace }: Command,
   now: string,
   events: number,
 ): string {
   return JSON.stringify({
     ...metadata,
     ...(explicit && { commandId }),
+    ...(trace && { traceparent: trace.caller.traceparent }),
     ...(recordCommands && { command: kind, params, now, ...(events > 1 && { events }) }),
   });
 }

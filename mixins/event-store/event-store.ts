@@ -42,6 +42,8 @@ export interface Append {
   readonly timers?: readonly TimerChange[];
   /** Row of the list of open sagas, written in the append's transaction. */
   readonly saga?: SagaRow;
+  /** The span for which it is committed, as a `traceparent`. Not stored; `metadata` has what is. */
+  readonly cause?: string | undefined;
 }
 
 /** A change to the stream's durable timers. `id` is unique in the store; setting an id again moves it. */
