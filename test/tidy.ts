@@ -155,6 +155,22 @@ export function pureDoorsLoadNoBroker(tree: Tree): string[] {
   });
 }
 
+/**
+ * OpenTelemetry is loaded by `mixins/tracing` alone, and there only by an import at the time of a start: a process that traces
+ * nothing does not pay for it.
+ */
+export function onlyTracesLoadOpenTelemetry(tree: Tree): string[] {
+  const isSdk = (name: string): boolean => name.startsWith("@opentelemetry/");
+  const loaders = allImports(tree).filter(({ from, to }) => isSdk(to) && !isForTests(from));
+  const others = loaders.filter(({ from }) => ownerOf(from) !== "mixins/tracing");
+  const atOnce = new Map([...tree].map(([path, text]) => [path, text.replaceAll(/\bimport\("[^"]+"\)/g, "")]));
+  const reached = reachableFrom(atOnce, ["mixins/tracing/index.ts"], ({ typeOnly }) => !typeOnly);
+  return [
+    ...others.map(({ from, to }) => `${from} imports ${to}: make spans by the door of mixins/tracing`),
+    ...loaders.filter(({ from }) => reached.has(from)).map(({ from }) => `${from} is loaded where nothing is traced`),
+  ];
+}
+
 /** A contract stands on schemas alone: an importer loads no code of the service. */
 export function contractsArePure(tree: Tree): string[] {
   const isVocabulary = (path: string) => /^services\/[^/]+\.ts$/.test(path);
