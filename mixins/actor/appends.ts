@@ -111,7 +111,7 @@ function decidedOn(context: ActivationContext, basis: Basis, command: Command, p
       events: events.map(({ type, data }) => newEvent(context, type, data)),
       metadata: hasEvents ? metadataOf(context, command, at, events.length) : "",
       answer: recordReply(reply),
-      timers: timers.map(timer => timerChange(stream, timer)),
+      timers: timers.map(timer => timerChange(stream, timer, command.trace?.caller.traceparent)),
     };
     const saga = hasEvents ? sagaRow?.(id, state) : undefined;
     return { append: saga ? { ...append, saga } : append, answer: reply, state };
@@ -143,7 +143,7 @@ function metadataOf(
   });
 }
 
-function timerChange(stream: string, timer: Timer<any>): TimerChange {
+function timerChange(stream: string, timer: Timer<any>, cause: string | undefined): TimerChange {
   if ("cancel" in timer) return { cancel: `${stream}/${timer.cancel}` };
   const { set, afterMs, command, params } = timer as {
     set: string;
@@ -151,5 +151,5 @@ function timerChange(stream: string, timer: Timer<any>): TimerChange {
     command: string;
     params: unknown;
   };
-  return { set: `${stream}/${set}`, afterMs, command, params: storableJson(params, `timer ${set}`) };
+  return { set: `${stream}/${set}`, afterMs, command, params: storableJson(params, `timer ${set}`), cause };
 }

@@ -55,6 +55,8 @@ export type TimerChange =
       /** The command to send to the stream's actor, with its params as JSON text. */
       readonly command: string;
       readonly params: string;
+      /** The span of the command that sets it, as a `traceparent`. */
+      readonly cause?: string | undefined;
     }
   | { readonly cancel: string };
 
@@ -143,6 +145,8 @@ export interface DueTimer {
   /** RFC 3339: the time that it was set to. It stays when the timer is postponed, and with it the id of its command. */
   readonly dueAt: string;
   readonly attempts: number;
+  /** The span of the command that set it, as a `traceparent`. */
+  readonly cause?: string | undefined;
 }
 
 /** Called after a commit, before those who asked for it know: the number of events, and the streams that got them. */

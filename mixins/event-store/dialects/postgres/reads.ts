@@ -188,7 +188,7 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
 
   async dueTimers(limit: number): ReturnType<Dialect["dueTimers"]> {
     const rows = await this.#rows(
-      `select t.id, s.name as stream, t.command, t.params, t.due_at, t.attempts, t.next_at - c.now as in_ms
+      `select t.id, s.name as stream, t.command, t.params, t.due_at, t.attempts, t.cause, t.next_at - c.now as in_ms
        from (select store_clock() as now) c, timers t join ${OWN_STREAM} on s.id = t.stream
        order by t.next_at, t.id limit $1`,
       [limit + 1],
@@ -196,13 +196,14 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
     const due = rows.slice(0, limit).filter(row => row.in_ms <= 0);
     const next = rows[due.length];
     return {
-      due: due.map(({ id, stream, command, params, due_at, attempts }) => ({
+      due: due.map(({ id, stream, command, params, due_at, attempts, cause }) => ({
         id,
         stream,
         command,
         params,
         dueAt: rfc3339(due_at),
         attempts,
+        cause: cause ?? undefined,
       })),
       nextInMs: next && Math.max(0, next.in_ms),
     };
