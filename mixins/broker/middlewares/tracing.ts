@@ -28,6 +28,7 @@ const TRACEPARENT = "traceparent";
 export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middleware; readonly inner: Middleware } {
   const spans = new WeakMap<Ctx, Span>();
   let broker: ServiceBroker;
+  let measuring: NodeJS.Timeout | undefined;
   const outer = {
     name: "Tracing of calls",
     created(own: ServiceBroker) {
@@ -66,9 +67,10 @@ export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middlewa
       };
     },
     started(own: ServiceBroker) {
-      measure(own, tracing.counts);
+      measuring = measure(own, tracing.counts);
     },
     async stopped() {
+      clearInterval(measuring);
       await tracing.flush();
     },
   };
@@ -93,8 +95,8 @@ const isOfOperations = ({ permission }: Action): boolean =>
 
 const attributesOf = (action: string) => ({ [ATTRIBUTES.rpcSystem]: "moleculer", [ATTRIBUTES.rpcMethod]: action });
 
-function measure(broker: ServiceBroker, counts: TraceCounts): void {
-  if (!broker.isMetricsEnabled()) return;
+function measure(broker: ServiceBroker, counts: TraceCounts): NodeJS.Timeout | undefined {
+  if (!broker.isMetricsEnabled()) return undefined;
   const { metrics } = broker;
   metrics.register({ type: "counter", name: METRICS.spansTotal, labelNames: ["outcome"] });
   const copy = (): void => {
@@ -107,5 +109,5 @@ function measure(broker: ServiceBroker, counts: TraceCounts): void {
     for (const [outcome, spans] of Object.entries(outcomes)) metrics.set(METRICS.spansTotal, spans, { outcome });
   };
   copy();
-  setInterval(copy, limits.measureMs).unref();
+  return setInterval(copy, limits.measureMs).unref();
 }
