@@ -20,6 +20,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   database: 3,
   crud: 4,
   "event-store": 4,
+  mail: 4,
   stream: 5,
   actor: 6,
   projection: 7,

@@ -38,9 +38,9 @@ import { LoginAttempts, type Attempt } from "./login-attempts.ts";
 import { keyActions } from "./keys/key-actions.ts";
 import { keyRotation } from "./keys/key-table.ts";
 import { SigningKeys } from "./keys/signing-keys.ts";
+import { accountMails } from "./mail/account-mails.ts";
 import { mailedTokenTable } from "./mail/mailed-tokens.ts";
-import { openMails } from "./mail/open-mails.ts";
-import { outboxTable } from "./mail/outbox.ts";
+import { openAccountMails } from "./mail/open-mails.ts";
 import { verificationActions } from "./mail/verification-actions.ts";
 import type { AccountsParts } from "./parts.ts";
 import { passwordActions } from "./passwords/password-actions.ts";
@@ -75,7 +75,7 @@ const migrations = [
   sessionClients,
   emailVerification,
   mailedTokenTable,
-  outboxTable,
+  accountMails,
   apiKeyTable,
   browserSessionEnds,
   externalPeopleTable,
@@ -126,8 +126,8 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       await this.signer.open();
       openEntrances(this as unknown as Accounts, { redis, registered });
       if (firstAdministrator(this.broker)) await this.makeFirstAdministrator();
-      const { broker, database, users } = this;
-      Object.assign(this, openMails({ broker, database, users, counter, say }));
+      const { broker, database, users, logger } = this;
+      Object.assign(this, openAccountMails({ broker, database, users, counter, logger }));
     },
     async stopped() {
       await (this as unknown as Partial<Accounts>).mails?.stop();

@@ -19,6 +19,7 @@ import {
   type Declaration,
   type Declared,
 } from "../kernel/index.ts";
+import { mailEnvironment } from "../mail/environment.ts";
 import { redisEnvironment } from "../redis/environment.ts";
 import { failpoint as sagaFailpoint } from "../saga/failpoints.ts";
 import { streamEnvironment } from "../stream/environment.ts";
@@ -31,6 +32,7 @@ const DECLARATIONS: readonly Declaration[] = [
   nodeEnvironment,
   gatewayEnvironment,
   databaseEnvironment,
+  mailEnvironment,
   redisEnvironment,
   streamEnvironment,
   tracingEnvironment,

@@ -13,7 +13,7 @@ import { newDatabases, type Databases } from "../../testing/servers.ts";
 import { Accounts } from "../accounts.ts";
 import { accountsContract } from "../contract.ts";
 import { limits } from "../limits.ts";
-import type { MailLoop } from "../mail/mail-loop.ts";
+import type { MailLoop } from "../../mail/index.ts";
 
 let databases: Databases;
 let broker: ServiceBroker;

@@ -6,17 +6,20 @@ import type { ZxcvbnFactory } from "@zxcvbn-ts/core";
 import { accountErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 
-export class PasswordStrength {
-  #estimator: Promise<ZxcvbnFactory> | undefined;
+/** One for all brokers of a process: it never changes. */
+let estimator: Promise<ZxcvbnFactory> | undefined;
 
+export class PasswordStrength {
   /**
    * Refuses `WEAK_PASSWORD` (422), which names the field and says why, for a password that is easy to guess. `person`: the
    * e-mail address and the name of its owner, the first words that a guesser tries.
    */
   async assertStrong(field: string, password: string, person: { email: string; name: string }): Promise<void> {
     // Loaded with the first password, 0.2 s and 25 MB: most processes of a cluster never see one.
-    const estimator = await (this.#estimator ??= load());
-    const { score, feedback } = estimator.check(headOf(password.normalize("NFKC")), wordsOf(person));
+    const { score, feedback } = (await (estimator ??= load())).check(
+      headOf(password.normalize("NFKC")),
+      wordsOf(person),
+    );
     if (score >= limits.passwordScoreMin) return;
     const why = feedback.warning ?? feedback.suggestions[0] ?? "It is short, or simple.";
     throw accountErrors.WEAK_PASSWORD({ field, message: `is easy to guess: ${asClause(why)}` });
