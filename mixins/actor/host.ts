@@ -16,6 +16,7 @@ import type { AnyContract, HistoryEntry, Reply, Snapshot, WhatIf } from "../cont
 import type { EventStore, SagaRow } from "../event-store/index.ts";
 import { Activation } from "./activation.ts";
 import type { ActivationContext } from "./activation-context.ts";
+import { commandTracing, tracedLoad } from "./command-trace.ts";
 import type { Actor, StateOf } from "./define-actor.ts";
 import { stateFreezer } from "./frozen.ts";
 import { decisionId, history, stateAt, whatIf } from "./history.ts";
@@ -74,6 +75,7 @@ export class ActorHost<K extends AnyContract = any> {
   #leaving = new Set<Activation>();
   /** Monotonic time of the last warning about each stream that this node cannot read. */
   readonly #unreadable = new Map<string, number>();
+  readonly #tracing = commandTracing();
   readonly #loads: { running: number; readonly waiting: (() => void)[] } = { running: 0, waiting: [] };
   readonly counts = { commands: 0, conflicts: 0, activations: 0, passivations: 0, quarantined: 0 };
   #draining = false;
@@ -117,6 +119,7 @@ export class ActorHost<K extends AnyContract = any> {
         chain,
         settle,
         onReplay,
+        trace: this.#tracing?.(activation.stream, kind),
       });
     };
     return this.#ask(id, chain, ask, begins);
@@ -270,7 +273,7 @@ export class ActorHost<K extends AnyContract = any> {
       sagaRow,
       recordCommands,
       bytesMax,
-      load: stream =>
+      load: tracedLoad(stream =>
         this.#bounded(() =>
           loadState(actor, store, stream, this.#limits.foldChunk, reason => {
             this.counts.quarantined++;
@@ -280,6 +283,7 @@ export class ActorHost<K extends AnyContract = any> {
           if (plainError(error).type === "UNREADABLE_HERE") this.#tellUnreadable(logger, stream, error as Error);
           throw error;
         }),
+      ),
       prepare: preparing(actor, broker!, clock, this.#limits.prepareMs),
       onDrop: activation => {
         if (this.#activations.get(activation.id) === activation) this.#activations.delete(activation.id);

@@ -1,6 +1,7 @@
 // The requests in an actor's mailbox: commands, reads that memory cannot answer, and requests to abandon a command.
 import type { Reply, Snapshot } from "../contract/index.ts";
 import type { CommandId } from "../kernel/index.ts";
+import type { CommandTrace } from "./command-trace.ts";
 
 /** A command on its way through an activation. */
 export interface Command {
@@ -18,6 +19,8 @@ export interface Command {
   readonly settle: (answer: Reply | Error) => void;
   /** Called before `settle` when the answer is that of an earlier attempt. */
   readonly onReplay?: (() => void) | undefined;
+  /** Its spans, where it is part of a trace. */
+  readonly trace?: CommandTrace | undefined;
 }
 
 /** A read that cannot be answered from memory: it takes its turn, so that it is in order with the commands. */

@@ -24,6 +24,7 @@ import { redisEnvironment } from "../redis/environment.ts";
 import { failpoint as sagaFailpoint } from "../saga/failpoints.ts";
 import { streamEnvironment } from "../stream/environment.ts";
 import { failpoint as streamFailpoint } from "../stream/failpoints.ts";
+import { tracingEnvironment } from "../tracing/environment.ts";
 
 const DECLARATIONS: readonly Declaration[] = [
   accountsEnvironment,
@@ -34,6 +35,7 @@ const DECLARATIONS: readonly Declaration[] = [
   mailEnvironment,
   redisEnvironment,
   streamEnvironment,
+  tracingEnvironment,
 ];
 const FAILPOINTS: readonly { readonly names: readonly string[] }[] = [
   storeFailpoint,

@@ -161,6 +161,8 @@ export interface EventMetadata {
   readonly user?: string;
   readonly requestId?: string;
   readonly commandId?: string;
+  /** The span in which its command was sent, as W3C's `traceparent`; where traces are sent. */
+  readonly traceparent?: string;
 }
 
 export type Reply = { id: string; version: number };

@@ -84,6 +84,7 @@ export { decoded, foldedText, isPrintable, normalText, trimmed } from "./text.ts
 export {
   checked,
   flag,
+  hidden,
   integer,
   list,
   matching,
