@@ -77,7 +77,7 @@ const chainOf = (ctx: Ctx): string | undefined =>
 
 /** Deadline, command id, chain and cause of a command, from the call that carries it. */
 export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
-  const { options, headers, meta, requestID, startHrTime } = ctx as Ctx & {
+  const { broker, caller, options, headers, meta, requestID, startHrTime } = ctx as Ctx & {
     headers?: Record<string, string>;
     startHrTime?: [number, number];
   };
@@ -93,7 +93,13 @@ export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
     ...(isClients && { onReplay: () => (meta[REPLAYED] = commandId) }),
     chain: chainOf(ctx),
     ...(options.timeout && { deadline: performance.now() + options.timeout - spentMs }),
-    metadata: { ...(meta.user?.id && { user: meta.user.id }), ...(requestID && { requestId: requestID }) },
+    metadata: {
+      ...(meta.user?.id && { user: meta.user.id }),
+      ...(meta.user?.key && { key: meta.user.key }),
+      ...(caller && { caller }),
+      node: broker.nodeID,
+      ...(requestID && { requestId: requestID }),
+    },
   };
 }
 
