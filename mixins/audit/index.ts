@@ -1,0 +1,3 @@
+export { contract as auditContract } from "./contract.ts";
+export { auditEnvironment } from "./environment.ts";
+export { auditErrors } from "./errors.ts";

@@ -1,0 +1,2 @@
+export { Audit } from "./audit.ts";
+export { AUDIT_INDEXES } from "./migrations.ts";
