@@ -298,6 +298,18 @@ export function Actors<K extends AnyContract>(
   } as Partial<ServiceSchema> as Mixin<{ readonly actors: ActorHost<K> }>;
 }
 
+/**
+ * Only records: `this.actors` executes the commands of the service's own code, and other services read the events. Its one
+ * action is `readLog`, so that it fits beside the actions of any service; operations do not list its actors.
+ */
+export function Recording(actor: Actor): Mixin<{ readonly actors: ActorHost }> {
+  const { actions, metadata, ...rest } = Actors(actor) as ServiceSchema;
+  const { events } = metadata as { events: object };
+  return { ...rest, metadata: { events }, actions: { readLog: actions!["readLog"] } } as unknown as Mixin<{
+    readonly actors: ActorHost;
+  }>;
+}
+
 /** Nodes that answer an action, by this node's view: those among which the placement strategy chooses. */
 function nodesOf(broker: ServiceBroker, action: string): string[] {
   const endpoints = broker.registry.actions.get(action)?.endpoints ?? [];

@@ -29,6 +29,7 @@ type Here = Omit<ListedService, "nodeID"> & { readonly nodeID?: undefined };
 function rivalOf({ broker, name, fullName, metadata }: Service): string | undefined {
   const remote = listedServices(broker, { onlyAvailable: true });
   const actor: unknown = metadata["actor"];
+  if (actor === undefined) return undefined;
   const rival = [...(broker.services as unknown as Here[]), ...remote].find(
     other => other.name !== name && other.metadata?.actor === actor,
   );

@@ -23,7 +23,7 @@ const NAMESPACE = "valence";
 const ROLES: Record<string, readonly string[]> = {
   gateway: ["api"],
   core: ["accounts", "carts", "catalog", "inventory", "orders", "payments", "payment-provider", "seed", "shipping"],
-  projections: ["order-views", "ops"],
+  projections: ["order-views", "ops", "audit"],
   sagas: ["checkout"],
 };
 const ADMIN = { ADMIN_EMAIL: "root@example.com", ADMIN_PASSWORD: "correct horse battery" };
