@@ -328,6 +328,10 @@ describe("tampering", () => {
     await inside(broker).keeper.checkpoint();
     await knex("audit_checkpoints").where({ number: 1 }).delete();
     expect(await faultOf()).toMatchObject({ kind: "removed", checkpoint: 1 });
+    // Without the newest one, the audit looks as it did before that: who signed it knows better.
+    await knex("audit_checkpoints").delete();
+    expect((await verdictOf(broker)).ok).toBe(true);
+    await expect(inside(broker).keeper.checkpoint()).rejects.toMatchObject({ type: "AUDIT_BROKEN" });
   });
 
   test("a line of an export is edited; whole it is verified without the database", async () => {
@@ -361,14 +365,19 @@ describe("reading and removing", () => {
     await recorded(broker, 13);
     const { records } = await list(broker, { actor: "member" });
     expect(records.map(({ subject }: any) => subject)).toEqual(["member.m1"]);
-    const seen: string[] = [];
-    let cursor: string | undefined;
-    do {
-      const page: any = await list(broker, { actor: "loan", limit: 5, ...(cursor && { cursor }) });
-      seen.push(...page.records.map(({ subject, version }: any) => `${subject}@${version}`));
-      cursor = page.nextCursor;
-    } while (cursor !== undefined);
+    const paged = async (filter: object): Promise<string[]> => {
+      const seen: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const page: any = await list(broker, { ...filter, ...(cursor && { cursor }) });
+        seen.push(...page.records.map(({ subject, version }: any) => `${subject}@${version}`));
+        cursor = page.nextCursor;
+      } while (cursor !== undefined);
+      return seen;
+    };
+    const seen = await paged({ actor: "loan", limit: 5 });
     expect([seen.length, new Set(seen).size]).toEqual([12, 12]);
+    expect(await paged({ subject: "loan.2", limit: 3 })).toEqual([4, 3, 2, 1].map(version => `loan.2@${version}`));
     await knexIn(broker)("audit_records")
       .where({ subject: "loan.1", version: 4 })
       .update({ at: "2999-01-01T00:00:00.000Z" });

@@ -53,6 +53,8 @@ export class Keeper {
   #tellAt = -Infinity;
   /** Whether the newest checkpoint may be another key's: at a start with a new key. */
   #mayChangeKey = true;
+  /** Number of the newest checkpoint that this process has seen. */
+  #newest = 0;
   /** Why it signs or copies nothing at the moment, as far as this node has tried. */
   trouble: string | undefined;
 
@@ -124,6 +126,8 @@ export class Keeper {
     const { database, key, logger } = this.#options;
     const before = await newestCheckpoint(database.knex);
     const last = before && checkpointIn(before);
+    if ((last?.number ?? 0) < this.#newest)
+      throw auditErrors.AUDIT_BROKEN({ reason: `checkpoint ${this.#newest} is gone` });
     const isOthers = last !== undefined && last.key !== key.id;
     if (isOthers && this.#mayChangeKey) logger.warn(`audit: key ${key.id} signs from now on, after ${last.key}`);
     const { ok, heads, faults } = await verify(linesIn(database.knex, last?.number), {
@@ -148,6 +152,7 @@ export class Keeper {
       keys: [...new Set([...(last?.keys ?? []), key.id])],
     });
     await database.knex("audit_checkpoints").insert({ number, ...signed, at_ms: now });
+    this.#newest = number;
     return checkpointIn(signed);
   }
 

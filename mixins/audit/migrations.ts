@@ -22,7 +22,6 @@ export const migrations: readonly Migration[] = [
         // A log that was put back from an older copy may write a version a second time: then `at` tells the two apart.
         table.unique(["subject", "version", "at"]);
         table.index(["at", "partition", "seq"]);
-        table.index(["subject", "at", "partition", "seq"]);
         table.index(["actor", "at", "partition", "seq"]);
         table.index(["person", "at", "partition", "seq"]);
       });
@@ -58,7 +57,6 @@ export const AUDIT_INDEXES: Readonly<Record<string, readonly string[]>> = {
     "unique (partition, seq)",
     "unique (subject, version, at)",
     "(at, partition, seq)",
-    "(subject, at, partition, seq)",
     "(actor, at, partition, seq)",
     "(person, at, partition, seq)",
   ],
