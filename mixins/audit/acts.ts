@@ -4,7 +4,7 @@
 // An act that changes what others have is recorded before it is done and after: where the process ends half-way, the first
 // event is there. A record that cannot be written is an error of the action: nothing is done that nobody would know of.
 import type { Context as MoleculerContext, Service, ServiceSchema } from "moleculer";
-import Type from "typebox";
+import { ACT_EVENTS } from "./act-events.ts";
 import { defineActor } from "../actor/index.ts";
 import { executeOptionsOf, Recording, type ActorHost } from "../actor/mixin.ts";
 import { defineContract, type Meta } from "../contract/index.ts";
@@ -29,23 +29,14 @@ export interface Act {
 /** Stream of acts whose subject nobody knows: a log-in that was refused. */
 const NOBODY = "unknown";
 
-const details = Type.Optional(Type.Record(Type.String(), Type.Unknown()));
-const asked = { action: Type.String(), details };
-const answered = {
-  ...asked,
-  /** `failed`: it is not known whether it took effect. */
-  outcome: Type.Enum(["done", "refused", "failed"]),
-  error: Type.Optional(Type.String()),
-};
-
 /** The actor whose events are `<name>.requested` and `<name>.answered`. It has no state. */
 export function actsOf(name: string) {
   const contract = defineContract({
     service: `${name}-acts`,
     actor: name,
     state: {},
-    commands: { request: asked, answer: answered },
-    events: { [`${name}.requested`]: asked, [`${name}.answered`]: answered },
+    commands: { request: ACT_EVENTS.requested, answer: ACT_EVENTS.answered },
+    events: { [`${name}.requested`]: ACT_EVENTS.requested, [`${name}.answered`]: ACT_EVENTS.answered },
   });
   const { event } = contract as { event: (type: string, data: any) => any };
   return defineActor(contract)({
