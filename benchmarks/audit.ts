@@ -21,17 +21,17 @@ const runs = option("runs", 3);
 const CALLERS = 256;
 const SUBJECTS = 5_000;
 
-const lines = Type.Array(Type.Object({ room: Type.String(), nights: Type.Integer() }));
+const booked = { room: Type.String(), nights: Type.Integer() };
 const contract = defineContract({
   service: "stays",
   actor: "stay",
   state: { stays: Type.Integer() },
-  commands: { book: { lines } },
-  events: { "stay.booked": { lines } },
+  commands: { book: booked },
+  events: { "stay.booked": booked },
 });
 const Stay = defineActor(contract)({
   initial: () => ({ stays: 0 }),
-  decide: { book: (_state, { lines }) => [contract.event("stay.booked", { lines })] },
+  decide: { book: (_state, params) => [contract.event("stay.booked", params)] },
   evolve: { "stay.booked": ({ stays }) => ({ stays: stays + 1 }) },
 });
 
@@ -45,7 +45,7 @@ async function run(): Promise<{ recorded: number; verified: number }> {
     let next = 0;
     const call = async (): Promise<void> => {
       for (let n = next++; n < events; n = next++)
-        await broker.call("stays.book", { id: `s${n % SUBJECTS}`, lines: [{ room: `room ${n}`, nights: 3 }] });
+        await broker.call("stays.book", { id: `s${n % SUBJECTS}`, room: `room ${n}`, nights: 3 });
     };
     await Promise.all(Array.from({ length: CALLERS }, call));
     const began = performance.now();

@@ -19,6 +19,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   database: 2,
   crud: 3,
   "event-store": 3,
+  mail: 3,
   stream: 4,
   actor: 5,
   projection: 6,

@@ -21,7 +21,7 @@ import { answerActions } from "./answers/contract.ts";
 const email = EmailAddress();
 const password = NewPassword({ minLength: 8, maxLength: 128 });
 /** A password as it is typed: one character of it may be four code points on another system. */
-const typedPassword = Type.String({ minLength: 1, maxLength: 512 });
+const typedPassword = Type.String({ minLength: 1, maxLength: 512, writeOnly: true });
 const refreshToken = Type.String({ minLength: 1, maxLength: 200 });
 const id = Type.String({ format: "uuid" });
 /** The part of an account that others may see: everything but the password's hash. */
@@ -207,21 +207,21 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
       logout: [],
       get: ["USER_NOT_FOUND"],
       list: [],
-      setRoles: ["USER_NOT_FOUND", "LAST_ADMINISTRATOR"],
+      setRoles: ["USER_NOT_FOUND", "LAST_ADMINISTRATOR", "SESSION_OVER"],
       sessions: [],
-      endSession: ["SESSION_NOT_FOUND"],
-      endSessions: [],
-      changePassword: ["WRONG_PASSWORD", "WEAK_PASSWORD", "TOO_MANY_ATTEMPTS", "BUSY"],
+      endSession: ["SESSION_NOT_FOUND", "SESSION_OVER"],
+      endSessions: ["SESSION_OVER"],
+      changePassword: ["WRONG_PASSWORD", "WEAK_PASSWORD", "TOO_MANY_ATTEMPTS", "BUSY", "SESSION_OVER"],
       forgotPassword: ["TOO_MANY_MAILS"],
       resetPassword: ["BAD_TOKEN", "TOKEN_USED", "TOKEN_EXPIRED", "WEAK_PASSWORD", "BUSY"],
-      sendVerification: ["USER_NOT_FOUND", "EMAIL_ALREADY_VERIFIED", "TOO_MANY_MAILS"],
+      sendVerification: ["USER_NOT_FOUND", "EMAIL_ALREADY_VERIFIED", "TOO_MANY_MAILS", "SESSION_OVER"],
       verifyEmail: ["BAD_TOKEN", "TOKEN_USED", "TOKEN_EXPIRED"],
       signingKeys: [],
-      rotateKeys: [],
+      rotateKeys: ["SESSION_OVER"],
       ...keyContract.mayRefuse,
       ...browserSessions.mayRefuse,
       ...exchangeContract.mayRefuse,
-      changeProfile: ["USER_NOT_FOUND"],
+      changeProfile: ["USER_NOT_FOUND", "SESSION_OVER"],
       jwks: [],
       claimAnswer: [],
       finishAnswer: [],

@@ -20,6 +20,7 @@ import {
   type Declaration,
   type Declared,
 } from "../kernel/index.ts";
+import { mailEnvironment } from "../mail/environment.ts";
 import { redisEnvironment } from "../redis/environment.ts";
 import { failpoint as sagaFailpoint } from "../saga/failpoints.ts";
 import { streamEnvironment } from "../stream/environment.ts";
@@ -32,6 +33,7 @@ const DECLARATIONS: readonly Declaration[] = [
   nodeEnvironment,
   gatewayEnvironment,
   databaseEnvironment,
+  mailEnvironment,
   redisEnvironment,
   streamEnvironment,
 ];

@@ -22,7 +22,18 @@ const NAMESPACE = "valence";
 /** As in `k8s/base`. */
 const ROLES: Record<string, readonly string[]> = {
   gateway: ["api"],
-  core: ["accounts", "carts", "catalog", "inventory", "orders", "payments", "payment-provider", "seed", "shipping"],
+  core: [
+    "accounts",
+    "carts",
+    "catalog",
+    "inventory",
+    "notifications",
+    "orders",
+    "payments",
+    "payment-provider",
+    "seed",
+    "shipping",
+  ],
   projections: ["order-views", "ops", "audit"],
   sagas: ["checkout"],
 };
