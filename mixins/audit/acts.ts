@@ -46,7 +46,7 @@ export function actsOf(name: string) {
       answer: (_state: unknown, data: unknown) => [event(`${name}.answered`, data)],
     },
     evolve: Object.fromEntries(Object.keys(contract.events).map(type => [type, (state: object) => state])),
-  } as never);
+  });
 }
 
 /** The service's schema, with these of its actions recorded as acts on `<name>.<subject>`. */
