@@ -23,6 +23,7 @@ import { decisionId, history, stateAt, whatIf } from "./history.ts";
 import { ACTOR_LIMITS, type ActorLimits } from "./limits.ts";
 import { loadState } from "./load.ts";
 import { preparing } from "./preparing.ts";
+import type { Cause } from "./request.ts";
 import { actorErrors } from "./errors.ts";
 
 export interface ExecuteOptions {
@@ -32,7 +33,7 @@ export interface ExecuteOptions {
   readonly repeated?: boolean | undefined;
   /** On the monotonic clock (`performance.now()`). Default: none. */
   readonly deadline?: number | undefined;
-  readonly metadata?: { readonly user?: string; readonly requestId?: string } | undefined;
+  readonly metadata?: Cause | undefined;
   /** Actors that wait for this command, `a>b`. */
   readonly chain?: string | undefined;
   /** Called before the answer when it is the recorded one of an earlier attempt. */

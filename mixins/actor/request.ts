@@ -1,7 +1,10 @@
 // The requests in an actor's mailbox: commands, reads that memory cannot answer, and requests to abandon a command.
-import type { Reply, Snapshot } from "../contract/index.ts";
+import type { EventMetadata, Reply, Snapshot } from "../contract/index.ts";
 import type { CommandId } from "../kernel/index.ts";
 import type { CommandTrace } from "./command-trace.ts";
+
+/** Who asked for a command, and the way that it came. */
+export type Cause = Omit<EventMetadata, "commandId">;
 
 /** A command on its way through an activation. */
 export interface Command {
@@ -13,7 +16,7 @@ export interface Command {
   readonly fingerprint: string;
   /** On the monotonic clock. A command whose deadline has passed is not decided. */
   readonly deadline: number;
-  readonly metadata: { readonly user?: string; readonly requestId?: string };
+  readonly metadata: Cause;
   /** The actors that wait for this command, `a>b`. */
   readonly chain: string;
   readonly settle: (answer: Reply | Error) => void;

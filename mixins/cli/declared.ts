@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { accountsEnvironment } from "../accounts/environment.ts";
 import { failpoint as actorFailpoint } from "../actor/failpoints.ts";
+import { auditEnvironment } from "../audit/environment.ts";
 import { brokerEnvironment } from "../broker/environment.ts";
 import { databaseEnvironment } from "../database/environment.ts";
 import { failpoint as storeFailpoint } from "../event-store/failpoints.ts";
@@ -28,6 +29,7 @@ import { tracingEnvironment } from "../tracing/environment.ts";
 
 const DECLARATIONS: readonly Declaration[] = [
   accountsEnvironment,
+  auditEnvironment,
   brokerEnvironment,
   nodeEnvironment,
   gatewayEnvironment,
