@@ -318,7 +318,7 @@ test("no action makes an administrator unless an administrator asks, and one set
   const names = brokers[0]!.registry.getActionList({}).map(({ name }) => name);
   expect(names.filter(name => name.startsWith("accounts.")).toSorted()).toEqual(
     `apiKeys changePassword changeProfile claimAnswer closeSession createApiKey endSession endSessions exchange finishAnswer forgotPassword get jwks list login
-      logout openSession readSession refresh register releaseAnswer resetPassword revokeApiKey rotateKeys sendVerification sessions
+      logout openSession readLog readSession refresh register releaseAnswer resetPassword revokeApiKey rotateKeys sendVerification sessions
       setRoles signingKeys verifyEmail`
       .split(/\s+/)
       .map(name => `accounts.${name}`),

@@ -2,6 +2,7 @@
 // tokens never reach a log or an error.
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { defineService, oneOfPageAndCursor, type Context } from "../contract/index.ts";
+import { recordingActs } from "../audit/mixin.ts";
 import { Sql } from "../database/mixin.ts";
 import { gatewayEnvironment } from "../gateway/index.ts";
 import { announce, Misconfigured, nodeEnvironment, systemClock } from "../kernel/index.ts";
@@ -13,6 +14,7 @@ import {
   type Counter,
   type RedisConnection,
 } from "../redis/index.ts";
+import { accountActs } from "./account-acts.ts";
 import { apiKeyActions } from "./api-keys/api-key-actions.ts";
 import { apiKeyTable } from "./api-keys/api-keys.ts";
 import { browserSessionActions } from "./browser-sessions/browser-session-actions.ts";
@@ -101,7 +103,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
   if (registered.includes(ADMIN))
     throw new Misconfigured("accounts: every person who registers would be an administrator");
 
-  return defineService(contract, {
+  const schema = defineService(contract, {
     mixins: [Sql({ migrations })],
 
     created() {
@@ -256,6 +258,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       },
     },
   });
+  return recordingActs(schema, "account", accountActs);
 }
 
 /** Opens a session for the person with this address and password; a log-in of any kind counts as an attempt. */

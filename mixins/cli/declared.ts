@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { accountsEnvironment } from "../accounts/environment.ts";
 import { failpoint as actorFailpoint } from "../actor/failpoints.ts";
+import { auditEnvironment } from "../audit/environment.ts";
 import { brokerEnvironment } from "../broker/environment.ts";
 import { databaseEnvironment } from "../database/environment.ts";
 import { failpoint as storeFailpoint } from "../event-store/failpoints.ts";
@@ -24,9 +25,11 @@ import { redisEnvironment } from "../redis/environment.ts";
 import { failpoint as sagaFailpoint } from "../saga/failpoints.ts";
 import { streamEnvironment } from "../stream/environment.ts";
 import { failpoint as streamFailpoint } from "../stream/failpoints.ts";
+import { tracingEnvironment } from "../tracing/environment.ts";
 
 const DECLARATIONS: readonly Declaration[] = [
   accountsEnvironment,
+  auditEnvironment,
   brokerEnvironment,
   nodeEnvironment,
   gatewayEnvironment,
@@ -34,6 +37,7 @@ const DECLARATIONS: readonly Declaration[] = [
   mailEnvironment,
   redisEnvironment,
   streamEnvironment,
+  tracingEnvironment,
 ];
 const FAILPOINTS: readonly { readonly names: readonly string[] }[] = [
   storeFailpoint,

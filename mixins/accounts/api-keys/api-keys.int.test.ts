@@ -38,7 +38,7 @@ test("a key is shown once, and opens the API as its owner, narrowed to its scope
   expect(Date.parse(made.expiresAt) - Date.parse(made.createdAt)).toBe(limits.apiKeyLifeMs);
   for (const headers of [{ authorization: `Bearer ${made.key}` }, { "x-api-key": made.key }]) {
     const { json } = await whoami(headers);
-    expect(json.user).toEqual({ id: person.id, roles: ["guest"], scopes: ["notes:read", "books:*"] });
+    expect(json.user).toEqual({ id: person.id, roles: ["guest"], scopes: ["notes:read", "books:*"], key: made.id });
   }
   const claims = decodeJwt(house.reached.at(-1)!.token!);
   expect(claims).toMatchObject({ sub: person.id, scope: "notes:read books:*", iss: "valence", aud: "valence" });

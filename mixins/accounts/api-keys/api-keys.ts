@@ -33,6 +33,8 @@ export interface NewKey {
 
 /** A key that was found to be right. */
 export interface FoundKey {
+  /** Id of the key. */
+  readonly key: string;
   readonly user: string;
   readonly scopes: readonly string[];
   /** Milliseconds since the epoch. */
@@ -118,7 +120,7 @@ export class ApiKeys {
     const expiresAt = Number(row.expires_at);
     if (expiresAt <= now) return undefined;
     await this.#noteUse(row, now);
-    return { user: row.user, scopes: JSON.parse(row.scopes), expiresAt };
+    return { key: row.id, user: row.user, scopes: JSON.parse(row.scopes), expiresAt };
   }
 
   /** At most once a minute, so that a busy machine does not write a row with each request. */

@@ -34,7 +34,7 @@ const ROLES: Record<string, readonly string[]> = {
     "seed",
     "shipping",
   ],
-  projections: ["order-views", "ops"],
+  projections: ["order-views", "ops", "audit"],
   sagas: ["checkout"],
 };
 const ADMIN = { ADMIN_EMAIL: "root@example.com", ADMIN_PASSWORD: "correct horse battery" };
