@@ -7,6 +7,7 @@ export { inChunks } from "./chunks.ts";
 export {
   ALL_SERVICES,
   mayBeCalled,
+  mayOwn,
   mayRun,
   newClusterKeys,
   secretOfRole,

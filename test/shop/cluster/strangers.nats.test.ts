@@ -22,7 +22,9 @@ const NAMESPACE = "valence";
 /** As in `k8s/base`. */
 const ROLES: Record<string, readonly string[]> = {
   gateway: ["api"],
-  core: ["accounts", "carts", "catalog", "inventory", "orders", "payments", "payment-provider", "seed", "shipping"],
+  core: "accounts carts catalog inventory:stock orders:order payments:payment payment-provider seed shipping:shipment".split(
+    " ",
+  ),
   projections: ["order-views", "ops"],
   sagas: ["checkout"],
 };
@@ -51,7 +53,9 @@ const envOf = (role: string): Record<string, string> => ({
   CLUSTER_KEYS: clusterKeys,
   NODE_KEY: nodeKeys.get(role)!,
   NODEID: `${role}.1`,
-  SERVICES: ROLES[role]!.filter(service => service !== "payment-provider").join(","),
+  SERVICES: ROLES[role]!.map(service => service.split(":")[0])
+    .filter(service => service !== "payment-provider")
+    .join(","),
   CARRIER: "jetstream",
 });
 
