@@ -22,6 +22,7 @@ import { Admission } from "./admission/admission.ts";
 import { apiKeyId } from "./auth/api-key.ts";
 import { enter } from "./admission/enter.ts";
 import { Entrance } from "./admission/entrance.ts";
+import { LoopClock } from "./admission/loop-clock.ts";
 import { Authenticator } from "./auth/authentication.ts";
 import { Callers } from "./auth/callers.ts";
 import type { ExchangedKind } from "./auth/credential.ts";
@@ -161,7 +162,7 @@ export const Gateway = ({
     this.callers = new Callers({ authenticator, exchanges: this.exchanges, cookies, crossSite, issuer });
     this.streams = new EventStreams(systemClock, nodeEnvironment.of(broker).WORKERS);
     this.admission = new Admission({ clock: systemClock, say: warn });
-    this.entrance = new Entrance({ clock: systemClock });
+    this.entrance = new Entrance({ clock: systemClock, waits: new LoopClock(systemClock) });
     // Half for what actions have answered, half for the responses that were made from it.
     const bytesMax = hearsOfChanges(broker) ? (CACHE_MB * 1024 * 1024) / 2 : 0;
     this.answers = new AnswerCache({ clock: systemClock, bytesMax });
@@ -258,7 +259,7 @@ function handlerOf(gateway: GatewayService, { routes, endpoints, has }: Served):
     plain: endpoints,
     handle: enter(gateway, routes, (req, res) => router(req, res, error => gateway.errorHandler(req, res, error))),
     cors: new Cors(gatewayEnvironment.of(gateway.broker).ALLOWED_ORIGINS),
-    answerKept: (req, res) => gateway.responses.answer(req, res),
+    answerKept: (req, res, fields) => gateway.responses.answer(req, res, fields),
     fail: (req, res, error) => gateway.errorHandler(req, res, error),
   });
   return (req, res) => {

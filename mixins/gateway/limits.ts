@@ -64,6 +64,8 @@ export const limits = {
   waitCriticalMs: 200,
   /** Milliseconds that the oldest has waited, after which the newest is begun first. */
   freshMs: 25,
+  /** Milliseconds of a turn of the loop that count as waiting: a longer one was a pause (`loop-clock.ts`). */
+  turnMsMax: 20,
   /** Requests that wait for one service: at 50 ms each, as many as a gateway of 20,000 a second begins meanwhile. */
   waitingPerServiceMax: 1_000,
   /** Milliseconds between two looks for late requests of a service that does not answer. */

@@ -26,7 +26,7 @@ function start() {
   let now = 0;
   const turns: (() => void)[] = [];
   const clock = { now: () => now, monotonic: () => now };
-  const entrance = new Entrance({ clock, nextTurn: decide => turns.push(decide) });
+  const entrance = new Entrance({ clock, waits: clock, nextTurn: decide => turns.push(decide) });
   const begun: string[] = [];
   const refused: string[] = [];
   const errors: Unavailable[] = [];

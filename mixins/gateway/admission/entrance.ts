@@ -16,18 +16,22 @@
 import type { Clock } from "../../kernel/index.ts";
 import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { ConcurrencyLimit } from "./concurrency-limit.ts";
 import { PRIORITIES, type Priority } from "./priority.ts";
 import { Share } from "./share.ts";
 import { Turn, type Entrant } from "./turn.ts";
 
 export interface EntranceOptions {
   readonly clock: Clock;
+  /** Measures how long requests wait (`loop-clock.ts`). */
+  readonly waits: Pick<Clock, "monotonic">;
   /** Calls back in the next turn of the event loop, after it has read its sockets. Default `setImmediate`. */
   readonly nextTurn?: (decide: () => void) => void;
 }
 
 export class Entrance {
   readonly #clock: Clock;
+  readonly #waits: Pick<Clock, "monotonic">;
   readonly #nextTurn: (decide: () => void) => void;
   readonly #shares = new Map<string, Share>();
   #order: Share[] = [];
@@ -38,8 +42,9 @@ export class Entrance {
   #decidedAt: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ clock, nextTurn = setImmediate }: EntranceOptions) {
+  constructor({ clock, waits, nextTurn = setImmediate }: EntranceOptions) {
     this.#clock = clock;
+    this.#waits = waits;
     this.#nextTurn = nextTurn;
   }
 
@@ -65,8 +70,8 @@ export class Entrance {
     const own = this.#byAddress.get(address) ?? 0;
     if (own >= limits.requestsPerAddressMax) return this.refuse(entrant);
     this.#byAddress.set(address, own + 1);
-    const now = this.#clock.monotonic();
-    const share = this.#shareOf(entrant.service, now);
+    const now = this.#waits.monotonic();
+    const share = this.#shareOf(entrant.service);
     share.put(new Turn(this, share, entrant, this.#clock, now), now);
     this.decideSoon();
   }
@@ -90,10 +95,10 @@ export class Entrance {
     else this.#byAddress.delete(address);
   }
 
-  #shareOf(service: string, now: number): Share {
+  #shareOf(service: string): Share {
     let share = this.#shares.get(service);
     if (!share) {
-      this.#shares.set(service, (share = new Share(service, now)));
+      this.#shares.set(service, (share = new Share(service, new ConcurrencyLimit(this.#clock.monotonic()))));
       this.#order = [...this.#shares.values()];
     }
     return share;
@@ -101,14 +106,15 @@ export class Entrance {
 
   #decide(): void {
     this.#isDeciding = false;
-    const now = this.#clock.monotonic();
-    const isLong = this.#decidedAt !== undefined && now - this.#decidedAt > limits.longTurnMs;
+    const now = this.#waits.monotonic();
+    const at = this.#clock.monotonic();
+    const isLong = this.#decidedAt !== undefined && at - this.#decidedAt > limits.longTurnMs;
     let left: number = isLong ? limits.beginsPerLongTurn : limits.beginsPerTurn;
-    for (let at = 0; at < PRIORITIES.length && left > 0; at++)
+    for (let priority = 0; priority < PRIORITIES.length && left > 0; priority++)
       for (let begun = true; begun && left > 0;) {
         begun = false;
         for (const share of this.#order) {
-          const turn = left > 0 ? share.take(at, now) : undefined;
+          const turn = left > 0 ? share.take(priority, now) : undefined;
           if (!turn) continue;
           begun = true;
           left--;
@@ -119,7 +125,7 @@ export class Entrance {
     // The service that came first is last the next time.
     if (this.#order.length > 1) this.#order.push(this.#order.shift()!);
     const goesOn = this.#order.some(share => share.waiting > 0 && share.hasRoom);
-    this.#decidedAt = goesOn ? now : undefined;
+    this.#decidedAt = goesOn ? at : undefined;
     if (goesOn) this.decideSoon();
     else this.#lookAgain();
   }

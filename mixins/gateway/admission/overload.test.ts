@@ -4,6 +4,7 @@ import { EventEmitter } from "node:events";
 import { expect, test } from "@jest/globals";
 import { randomOf } from "../../testing/random.ts";
 import { Entrance } from "./entrance.ts";
+import { LoopClock } from "./loop-clock.ts";
 import { PRIORITIES, type Priority } from "./priority.ts";
 
 const COST_MS = { read: 0.03, work: 1.3, wait: 5, refuse: 0.07 };
@@ -21,7 +22,7 @@ function simulate(load: number) {
   let now = 0;
   let decide: (() => void) | undefined;
   const clock = { now: () => now, monotonic: () => now };
-  const entrance = new Entrance({ clock, nextTurn: callback => void (decide = callback) });
+  const entrance = new Entrance({ clock, waits: new LoopClock(clock), nextTurn: callback => void (decide = callback) });
   const latencies: number[] = [];
   const offered = { critical: 0, normal: 0, bulk: 0 };
   const good = { critical: 0, normal: 0, bulk: 0 };

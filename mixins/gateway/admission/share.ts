@@ -13,12 +13,11 @@ export class Share {
   waiting = 0;
   atWork = 0;
   /** When the queues were last empty. */
-  #emptyAt: number;
+  #emptyAt = 0;
 
-  constructor(service: string, now: number) {
+  constructor(service: string, limit: ConcurrencyLimit) {
     this.service = service;
-    this.limit = new ConcurrencyLimit(now);
-    this.#emptyAt = now;
+    this.limit = limit;
   }
 
   get hasRoom(): boolean {
@@ -43,7 +42,7 @@ export class Share {
     const isBurst = now - this.#emptyAt <= limits.burstMs;
     for (const [at, queue] of this.#queues.entries()) {
       const patienceMs = isBurst ? limits.burstMs : at === 0 ? limits.waitCriticalMs : limits.waitMs;
-      while (queue.length > 0 && now - queue[0]!.arrivedAt > patienceMs) this.#remove(at, 0).refuse();
+      while (queue.length > 0 && now - queue[0]!.queuedAt > patienceMs) this.#remove(at, 0).refuse();
     }
   }
 
@@ -51,7 +50,7 @@ export class Share {
   take(at: number, now: number): Turn | undefined {
     const queue = this.#queues[at]!;
     while (queue.length > 0 && this.hasRoom) {
-      const isUnderPressure = now - queue[0]!.arrivedAt > limits.freshMs;
+      const isUnderPressure = now - queue[0]!.queuedAt > limits.freshMs;
       const turn = this.#remove(at, isUnderPressure ? queue.length - 1 : 0);
       if (this.waiting === 0) this.#emptyAt = now;
       if (!turn.hasLeft) return turn;

@@ -41,6 +41,8 @@ export class Turn {
   readonly entrant: Entrant;
   /** Monotonic milliseconds. */
   readonly arrivedAt: number;
+  /** The same moment by the clock that measures waiting. */
+  readonly queuedAt: number;
   readonly #gate: Gate;
   readonly #share: Share;
   readonly #clock: Clock;
@@ -59,7 +61,8 @@ export class Turn {
     this.#share = share;
     this.#clock = clock;
     this.entrant = entrant;
-    this.arrivedAt = now;
+    this.arrivedAt = clock.monotonic();
+    this.queuedAt = now;
     entrant.client.once("close", this.#leave);
   }
 

@@ -5,8 +5,19 @@
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { LRUCache } from "lru-cache";
 import { hasBody } from "../http/body.ts";
+import type { Encoding } from "../http/compression.ts";
 import { KeptBody } from "../http/kept-body.ts";
-import { end, JSON_TYPE, textOf } from "../http/respond.ts";
+import {
+  encodedHeaders,
+  encodingFor,
+  end,
+  endWith,
+  fieldsOf,
+  JSON_TYPE,
+  setFields,
+  textOf,
+  type Fields,
+} from "../http/respond.ts";
 import { limits } from "../limits.ts";
 import { noteRoute } from "../moleculer-web.ts";
 import type { Answer } from "../exchange.ts";
@@ -22,6 +33,15 @@ interface Kept {
   readonly headers: Readonly<Record<string, string>>;
   readonly validators: Validators | undefined;
   readonly body: KeptBody;
+  /** The responses as they were written, by form. */
+  readonly forms: Map<FormName, Form>;
+}
+type FormName = "unchanged" | "plain" | Encoding;
+interface Form {
+  readonly status: 200 | 304;
+  /** But those of the client that asks, and how old the answer is. */
+  readonly fields: Fields;
+  readonly body: string | Buffer;
 }
 
 /** Header fields that are the answer's; any other may be about the client that asked (a cookie, its limit, its time). */
@@ -59,24 +79,30 @@ export class ResponseCache {
     return this.#responses.calculatedSize;
   }
 
-  /** Answers the request if its response is kept. Refuses malformed conditions (400), and those that do not hold (412). */
-  answer(req: IncomingMessage, res: ServerResponse): boolean {
+  /**
+   * Answers the request if its response is kept, with `others` beside the response's own fields. Refuses malformed
+   * conditions (400), and those that do not hold (412).
+   */
+  answer(req: IncomingMessage, res: ServerResponse, others: Fields): boolean {
     const key = keyOf(req);
     const kept = key === undefined ? undefined : this.#responses.get(key);
     if (!kept) return false;
-    const { entry, route, validators, body } = kept;
+    const { entry, route, validators, body, headers } = kept;
     const outcome = this.#answers.use(entry);
     if (!outcome) {
       this.#responses.delete(key!);
       return false;
     }
     noteRoute(req, route);
-    const headers = { ...kept.headers, ...agedHeaders(this.#answers, { entry, outcome }) };
-    if (validators && hasIt(req.headers, validators)) {
-      sendUnchanged(res, headers);
-      return true;
+    const isUnchanged = validators && hasIt(req.headers, validators);
+    const encoding = isUnchanged ? undefined : encodingFor(res, headers, body.bytes.length);
+    const form = formOf(kept, isUnchanged ? "unchanged" : (encoding ?? "plain"));
+    const aged = agedHeaders(this.#answers, { entry, outcome });
+    if (form) endWith(res, form.status, [...others, ...form.fields, ...fieldsOf(aged)], form.body);
+    else {
+      setFields(res, others);
+      body.send(res, { ...headers, ...aged });
     }
-    body.send(res, headers);
     return true;
   }
 
@@ -86,9 +112,35 @@ export class ResponseCache {
     if (key === undefined || !isPlain(req.url!, route)) return;
     const own = Object.entries(headers).filter(([name]) => OF_THE_ANSWER.has(name.toLowerCase()));
     const typed = { "Content-Type": JSON_TYPE, ...Object.fromEntries(own) };
-    const kept = { entry, route: route.url, headers: typed, validators, body: new KeptBody(textOf(body, typed)) };
+    const kept = {
+      entry,
+      route: route.url,
+      headers: typed,
+      validators,
+      body: new KeptBody(textOf(body, typed)),
+      forms: new Map(),
+    };
     this.#responses.set(key, kept);
   }
+}
+
+/** The response in this form; undefined while its body is compressed. */
+function formOf({ forms, headers, body }: Kept, name: FormName): Form | undefined {
+  const known = forms.get(name);
+  if (known) return known;
+  if (name === "unchanged") {
+    const form = { status: 304, fields: fieldsOf(unchangedHeaders(headers)), body: "" } as const;
+    forms.set(name, form);
+    return form;
+  }
+  const encoding = name === "plain" ? undefined : name;
+  const bytes = body.ready(encoding);
+  if (bytes === undefined) return undefined;
+  const all = encoding === undefined ? headers : encodedHeaders(headers, encoding);
+  const fields = fieldsOf({ ...all, "Content-Length": Buffer.byteLength(bytes) });
+  const form = { status: 200, fields, body: bytes } as const;
+  forms.set(name, form);
+  return form;
 }
 
 /** Whether the client has this answer. Most ask by the tag alone, as they got it: that needs no parser. */
@@ -99,9 +151,11 @@ function hasIt(headers: IncomingHttpHeaders, validators: Validators): boolean {
 }
 
 /** RFC 9110, 15.4.5: the fields of the 200 by which a cache updates its copy, and none about a body. */
-export function sendUnchanged(res: ServerResponse, headers: OutgoingHttpHeaders): void {
-  const { "Content-Type": _type, ...others } = headers;
-  end(res, 304, { "Cache-Control": "no-store", ...others }, "");
+export const sendUnchanged = (res: ServerResponse, headers: OutgoingHttpHeaders): void =>
+  end(res, 304, unchangedHeaders(headers), "");
+
+function unchangedHeaders({ "Content-Type": _type, ...others }: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  return { "Cache-Control": "no-store", ...others };
 }
 
 /** The target as it was sent, and what the client accepts; undefined for long ones, and for a request with a body. */

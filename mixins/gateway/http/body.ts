@@ -36,22 +36,31 @@ export function whenBodyKnown(req: IncomingMessage, callback: () => void): void 
   req.on("readable", look).once("end", empty);
 }
 
+export interface Body {
+  readonly body: unknown;
+  /**
+   * Whether all its text can be stored as it was sent. A NUL and half of a surrogate pair come into a body, which is UTF-8,
+   * only by an escape (`\\u0000`), so a text without one needs no look at each value. False: it may, or may not.
+   */
+  readonly isPlain: boolean;
+}
+
 /**
  * The JSON body, `{}` when there is none. Any JSON value passes here, `null` too; the route refuses any but an object.
  * Refuses a body that is broken, too large, too deep or poisoned.
  */
-export async function readBody(req: IncomingMessage): Promise<unknown> {
-  return hasBody(req.headers) ? parseBody(await plainBytesOf(req)) : {};
+export async function readBody(req: IncomingMessage): Promise<Body> {
+  return hasBody(req.headers) ? parseBody(await plainBytesOf(req)) : { body: {}, isPlain: true };
 }
 
 /** The value of a body's bytes, `{}` for none. */
-export function parseBody(bytes: Uint8Array): unknown {
+export function parseBody(bytes: Uint8Array): Body {
   checkBytes(bytes);
   const text = textOf(bytes);
-  if (text === "") return {};
+  if (text === "") return { body: {}, isPlain: true };
   const body = parse(text);
   if (MAY_POISON.test(text)) checkShape(body, limits.bodyDepthMax);
-  return body;
+  return { body, isPlain: !text.includes("\\u") };
 }
 
 /**

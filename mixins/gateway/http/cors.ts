@@ -3,6 +3,8 @@
 // streams too: a page cannot read an answer that does not, not even why it was refused.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { limits } from "../limits.ts";
+import type { Fields } from "./respond.ts";
+import { SECURITY_HEADERS } from "./security-headers.ts";
 
 /** Header fields that a page may send, besides those that every page may. */
 const ALLOWED_HEADERS = [
@@ -32,6 +34,20 @@ const EXPOSED_HEADERS = [
   "X-Request-ID",
 ].join(", ");
 
+const RESOURCE_POLICY = "Cross-Origin-Resource-Policy";
+const FOR_NO_ORIGIN: Fields = SECURITY_HEADERS.filter(([name]) => name === RESOURCE_POLICY).flat();
+const FOR_ALLOWED: Fields = [
+  "Access-Control-Allow-Credentials",
+  "true",
+  "Access-Control-Expose-Headers",
+  EXPOSED_HEADERS,
+  // `same-site` would keep the answer from this page where it is loaded without CORS.
+  RESOURCE_POLICY,
+  "cross-origin",
+];
+/** The security headers, but the one that depends on the origin. */
+export const FIELDS_FOR_ALL: Fields = SECURITY_HEADERS.filter(([name]) => name !== RESOURCE_POLICY).flat();
+
 export class Cors {
   readonly #origins: ReadonlySet<string>;
 
@@ -39,15 +55,11 @@ export class Cors {
     this.#origins = new Set(origins);
   }
 
-  /** Sets the headers by which the page of an allowed origin may read the answer, whatever it will be. */
-  admit({ headers: { origin } }: IncomingMessage, res: ServerResponse): void {
-    if (origin === undefined || !this.#origins.has(origin)) return;
-    res.setHeader("Access-Control-Allow-Origin", origin);
+  /** The fields of every answer by which pages of other origins may read it, if theirs is allowed, or may not. */
+  fieldsFor({ headers: { origin } }: IncomingMessage): Fields {
+    if (origin === undefined || !this.#origins.has(origin)) return FOR_NO_ORIGIN;
     // Pages log in by cookie, too. With credentials the origin must be named: `*` does not count.
-    res.setHeader("Access-Control-Allow-Credentials", "true");
-    res.setHeader("Access-Control-Expose-Headers", EXPOSED_HEADERS);
-    // `same-site` would keep the answer from this page where it is loaded without CORS.
-    res.setHeader("Cross-Origin-Resource-Policy", "cross-origin");
+    return ["Access-Control-Allow-Origin", origin, ...FOR_ALLOWED];
   }
 
   /** For OPTIONS: tells the page of an allowed origin which methods and fields its next request may have. */

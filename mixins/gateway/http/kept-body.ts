@@ -23,6 +23,13 @@ export class KeptBody {
     else sendEncoded(res, all, encoding, () => this.#in(encoding));
   }
 
+  /** The text as it is written, for no encoding; its bytes, once they are compressed; undefined before. */
+  ready(encoding: Encoding | undefined): string | Buffer | undefined {
+    if (encoding === undefined) return this.#text ?? this.bytes;
+    const encoded = this.#encoded.get(encoding);
+    return Buffer.isBuffer(encoded) ? encoded : undefined;
+  }
+
   /** Compressed at the first request for this encoding; others wait for it. */
   #in(encoding: Encoding): Buffer | Promise<Buffer> {
     const known = this.#encoded.get(encoding);

@@ -14,10 +14,13 @@ type Waiting = readonly [req: IncomingMessage, res: ServerResponse];
 
 export class Turns {
   readonly #begin: Handler;
+  readonly #ended: (res: ServerResponse) => void;
   readonly #waiting = new WeakMap<Socket, Waiting[]>();
 
-  constructor(begin: Handler) {
+  /** `ended` is called as the response to a request that was begun finishes or closes. */
+  constructor(begin: Handler, ended: (res: ServerResponse) => void) {
     this.#begin = begin;
+    this.#ended = ended;
   }
 
   /** Begins the request, at once or when those before it are answered. */
@@ -37,6 +40,7 @@ export class Turns {
   #inFront(req: IncomingMessage, res: ServerResponse): void {
     const { socket } = req;
     res.once("close", () => {
+      this.#ended(res);
       const waiting = this.#waiting.get(socket)!;
       const next = socket.destroyed || !res.shouldKeepAlive ? undefined : waiting.shift();
       if (next) return this.#inFront(...next);

@@ -8,9 +8,8 @@ import { gatewayErrors } from "../errors.ts";
 import { hasBody, tooLarge, whenBodyKnown } from "./body.ts";
 import { limits } from "../limits.ts";
 import { isAcceptedType } from "./media-type.ts";
-import type { Cors } from "./cors.ts";
-import { answersHead, VARY } from "./respond.ts";
-import { SECURITY_HEADERS } from "./security-headers.ts";
+import { FIELDS_FOR_ALL, type Cors } from "./cors.ts";
+import { answersHead, setFields, VARY, type Fields } from "./respond.ts";
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
 export interface RequestGuard {
@@ -18,10 +17,10 @@ export interface RequestGuard {
   readonly methodsOf: (path: string) => readonly string[];
   /** Handlers by path that bypass the router: a probe must not wait behind other requests. GET and HEAD only. */
   readonly plain: ReadonlyMap<string, Handler>;
-  /** Sets the header fields by which pages of other origins may read the answer. */
-  readonly cors: Pick<Cors, "admit" | "preflight">;
-  /** Answers a GET from the responses that are kept, before the router. False when there is none. */
-  readonly answerKept: (req: IncomingMessage, res: ServerResponse) => boolean;
+  /** The header fields by which pages of other origins may read the answer. */
+  readonly cors: Pick<Cors, "fieldsFor" | "preflight">;
+  /** Answers a GET from the responses that are kept, before the router, with `fields` beside its own. False for none. */
+  readonly answerKept: (req: IncomingMessage, res: ServerResponse, fields: Fields) => boolean;
   /** The router. */
   readonly handle: Handler;
   readonly fail: (req: IncomingMessage, res: ServerResponse, error: unknown) => void;
@@ -31,6 +30,9 @@ const UNSAFE_PATH = /%(?![0-9a-f]{2})|%[01][0-9a-f]|%2[ef]|%5c|%7f|\\|\/\/|\/\.\
 const BODY_METHODS = new Set(["POST", "PUT", "PATCH"]);
 /** Methods of the server as a whole: `OPTIONS *` asks about it. */
 const ALL_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+/** Of every response, refusals included: a cache must not give one origin's to another. */
+const FIELDS: Fields = [...FIELDS_FOR_ALL, "Vary", VARY];
 
 /** The id of a request: the client's, if logs and headers can carry it without harm, else a new one. */
 export const requestIdOf = (given: unknown): string =>
@@ -45,25 +47,27 @@ export const guardRequests =
     req.headers["x-request-id"] = id;
     // moleculer-web would use it as the trace id, at any length.
     delete req.headers["x-correlation-id"];
-    for (const [name, value] of SECURITY_HEADERS) res.setHeader(name, value);
-    res.setHeader("X-Request-ID", id);
-    // On refusals too: a cache must not give one origin's to another.
-    res.setHeader("Vary", VARY);
-    cors.admit(req, res);
+    const fields = [...FIELDS, ...cors.fieldsFor(req), "X-Request-ID", id];
+    // The router knows no HEAD; the response remembers that it answers one and leaves the body out.
+    const isHead = req.method === "HEAD";
+    if (isHead) answersHead(res);
     try {
       checkFields(req, res);
       checkHost(req, res);
       checkExpectation(req);
       req.url = originForm(req);
-      if (req.method === "OPTIONS" && req.url === "*") return void res.writeHead(204, { Allow: ALL_METHODS }).end();
-      // The router knows no HEAD; the response remembers that it answers one and leaves the body out.
-      const isHead = req.method === "HEAD";
-      if (isHead) answersHead(res);
       // Only targets that have passed the checks below are kept.
-      if (answerKept(req, res)) {
+      if (answerKept(req, res, fields)) {
         if (isHead) req.method = "GET";
         return;
       }
+    } catch (error) {
+      setFields(res, fields);
+      return fail(req, res, error);
+    }
+    setFields(res, fields);
+    try {
+      if (req.method === "OPTIONS" && req.url === "*") return void res.writeHead(204, { Allow: ALL_METHODS }).end();
       checkTarget(req.url);
       const path = pathOf(req);
       const direct = plain.get(path);
@@ -96,7 +100,10 @@ export const guardRequests =
     }
   };
 
-export const pathOf = (req: IncomingMessage): string => req.url!.split("?", 1)[0]!;
+export function pathOf({ url = "" }: IncomingMessage): string {
+  const at = url.indexOf("?");
+  return at < 0 ? url : url.slice(0, at);
+}
 
 function checkFields(req: IncomingMessage, res: ServerResponse): void {
   if (req.rawHeaders.length <= 2 * limits.headersMax) return;
@@ -105,7 +112,11 @@ function checkFields(req: IncomingMessage, res: ServerResponse): void {
 }
 
 function checkHost(req: IncomingMessage, res: ServerResponse): void {
-  const hosts = req.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === "host").length;
+  let hosts = 0;
+  for (let at = 0; at < req.rawHeaders.length; at += 2) {
+    const name = req.rawHeaders[at]!;
+    if (name.length === 4 && name.toLowerCase() === "host") hosts++;
+  }
   if (hosts > 1 || (hosts === 0 && req.httpVersion !== "1.0")) {
     // A client that sends two tries to make a proxy and us read two different requests: its connection ends here.
     res.shouldKeepAlive = false;
@@ -119,6 +130,7 @@ function checkHost(req: IncomingMessage, res: ServerResponse): void {
  * for `/`.
  */
 function originForm({ url = "", method }: IncomingMessage): string {
+  if (url.startsWith("/")) return url;
   const absolute = /^https?:\/\/[\w.:[\]-]+(?<rest>[/?].*)?$/is.exec(url);
   if (!absolute) return url;
   const { rest = "" } = absolute.groups!;

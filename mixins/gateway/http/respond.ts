@@ -9,6 +9,16 @@ export const VARY = "Accept-Encoding, Accept, Origin";
 
 export const JSON_TYPE = "application/json; charset=utf-8";
 
+/** Header fields, names and values by turns. */
+export type Fields = readonly string[];
+
+export function setFields(res: ServerResponse, fields: Fields): void {
+  for (let at = 0; at < fields.length; at += 2) res.setHeader(fields[at]!, fields[at + 1]!);
+}
+
+export const fieldsOf = (headers: OutgoingHttpHeaders): Fields =>
+  Object.entries(headers).flatMap(([name, value]) => [name, String(value)]);
+
 /** Responses to HEAD: the router knows only GET. */
 const heads = new WeakSet<ServerResponse>();
 export const answersHead = (res: ServerResponse): void => void heads.add(res);
@@ -51,7 +61,7 @@ export function sendEncoded(
   encoding: Encoding,
   compress: () => Buffer | Promise<Buffer>,
 ): void {
-  const encoded = { ...headers, "Content-Encoding": encoding, ...tagOf(headers, encoding) };
+  const encoded = encodedHeaders(headers, encoding);
   if (heads.has(res)) return void res.writeHead(200, encoded).end();
   const bytes = compress();
   if (Buffer.isBuffer(bytes)) return end(res, 200, encoded, bytes);
@@ -62,8 +72,20 @@ export function sendEncoded(
   );
 }
 
+/** The fields that an encoding changes. */
+export const encodedHeaders = (headers: OutgoingHttpHeaders, encoding: Encoding): OutgoingHttpHeaders => ({
+  ...headers,
+  "Content-Encoding": encoding,
+  ...tagOf(headers, encoding),
+});
 const tagOf = ({ ETag: tag }: OutgoingHttpHeaders, encoding: Encoding): { ETag?: string } =>
   typeof tag === "string" ? { ETag: encodedTag(tag, encoding) } : {};
+
+/** Answers with exactly these fields. Node writes a list in half of the time of fields that are set one by one. */
+export function endWith(res: ServerResponse, status: number, fields: Fields, body: string | Buffer): void {
+  res.writeHead(status, fields as string[]);
+  together(() => res.end(body));
+}
 
 export function end(res: ServerResponse, status: number, headers: OutgoingHttpHeaders, body: string | Buffer): void {
   const hasBody = status !== 204 && status !== 304;

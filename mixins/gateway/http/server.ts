@@ -39,13 +39,13 @@ export class HttpServer {
     const { proxies = 0, say = () => {}, keepAliveMs = limits.keepAliveMs } = options;
     const { headersTimeoutMs = limits.headersTimeoutMs, bodyTimeoutMs = limits.bodyTimeoutMs } = options;
     this.#say = say;
-    const turns = new Turns((req, res) => {
+    const begin: Handler = (req, res) => {
       this.#responses.add(res);
-      res.once("close", () => this.#responses.delete(res));
       if (this.#draining) res.shouldKeepAlive = false;
       if (this.#gate) void this.#gate.then(() => res.destroyed || handler(req, res));
       else handler(req, res);
-    });
+    };
+    const turns = new Turns(begin, res => this.#responses.delete(res));
     const unused = new WeakSet<Socket>();
     const serve: Handler = (req, res) => {
       if (unused.delete(req.socket)) req.socket.setTimeout(limits.socketIdleMs);

@@ -2,7 +2,7 @@
 import { SESSION_FIELD, withoutSession } from "../auth/session-cookies.ts";
 import type { Step } from "../exchange.ts";
 import { conditionsOf, refuseConditions } from "../cache/conditions.ts";
-import { readBody, readText } from "../http/body.ts";
+import { readBody, readText, type Body } from "../http/body.ts";
 import { MERGE_PATCH, mediaTypeOf } from "../http/media-type.ts";
 import { parseKey, takesKey } from "../idempotency/key.ts";
 
@@ -13,16 +13,16 @@ export const readRequest = (): Step => async (exchange, next) => {
   const conditions = conditionsOf(req.headers);
   if (conditions && req.method !== "GET" && !target?.versioned) refuseConditions(conditions);
   const signedBy = target?.signedBy;
-  const body =
+  const sent: Body =
     signedBy === undefined
       ? await readBody(req)
-      : { body: await readText(req), signature: String(req.headers[signedBy] ?? "") };
+      : { body: { body: await readText(req), signature: String(req.headers[signedBy] ?? "") }, isPlain: false };
   const keepsNull = mediaTypeOf(req.headers["content-type"]) === MERGE_PATCH;
   const asked = searchOf(req.originalUrl);
   const search = SESSION_FIELD in route.query ? asked : withoutSession(asked);
   exchange.conditions = conditions;
   exchange.request = {
-    ...route.read({ path: req.$params.params ?? {}, search, body, keepsNull }),
+    ...route.read({ path: req.$params.params ?? {}, search, ...sent, keepsNull }),
     user: caller.user,
     key,
     conditions: conditions && req.method !== "GET" ? { if: conditions } : {},

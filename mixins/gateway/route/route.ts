@@ -129,6 +129,8 @@ export interface Route {
     path: Record<string, string>;
     search: string;
     body: unknown;
+    /** Whether the body is known to hold no text that could not be stored as it was sent. */
+    isPlain?: boolean;
     /** Whether `null` is a value: a merge patch (RFC 7396) removes by it. Otherwise a null field counts as absent. */
     keepsNull?: boolean;
   }) => Pick<Request, "path" | "query" | "body" | "fields" | "asked">;
@@ -293,9 +295,10 @@ export function placed(
       };
       if (!raw.keepsNull) dropNulls(places.body, shape);
       dropNamed(places.body, places.path, body);
-      // A body with this many wrong fields fills the answer: its texts are not checked.
       const inBody = issuesOf(checks.body(places.body));
-      const texts = [places.path, places.query, ...(inBody.length < limits.issuesMax ? [places.body] : [])];
+      // A body with this many wrong fields fills the answer.
+      const isLookedThrough = !raw.isPlain && inBody.length < limits.issuesMax;
+      const texts = [places.path, places.query, ...(isLookedThrough ? [places.body] : [])];
       const issues = [
         ...brokenBytesIn(raw.search).filter(({ field }) => !isPublicRead || Object.hasOwn(query, field)),
         ...texts.flatMap(place => brokenTextIn(place)),
