@@ -85,7 +85,7 @@ test("the bus has the generated users, and each node logs in as the one of its r
   };
   expect(fileOf("/etc/nats/nats.conf")).toMatch(/^include nats-users\.conf$/m);
   const users = [...fileOf("/etc/nats/nats-users.conf").matchAll(/user: ([\w-]+), password: \$(\w+)/g)];
-  expect(users.map(([, user]) => user).toSorted()).toEqual(nodes.map(([name]) => name).toSorted());
+  expect(users.map(([, user]) => user!).toSorted()).toEqual(nodes.map(([name]) => name).toSorted());
   for (const [, user, variable] of users) {
     const own = services[user!]!.environment!;
     expect(own["NATS_URL"]).toBe(`nats://${user}:${environment[variable!]}@bus:4222`);

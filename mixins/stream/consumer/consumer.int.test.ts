@@ -65,15 +65,15 @@ describe("reading a log", () => {
   });
 
   test.each([
-    ["of another actor", { actor: "order", eventId: "order.a@1" }],
-    ["of another actor's type", { type: "order.placed" }],
+    ["of another actor", { actor: "loan", eventId: "loan.a@1" }],
+    ["of another actor's type", { type: "loan.made" }],
   ])("an event %s is not taken, and does not hide the true owner's", async (_whose, forged) => {
-    const orders = new Source("orders", "order", ["order.placed"]);
-    const types = [...TYPES, "order.placed"];
+    const loans = new Source("loans", "loan", ["loan.made"]);
+    const types = [...TYPES, "loan.made"];
     source.append("a", "thing.made");
     source.tamper = events => events.map(event => ({ ...event, ...forged }) as typeof event);
-    const broker = await house.start(source.schema(), orders.schema(), consuming("readers", writer({ types })));
-    orders.append("a", "order.placed");
+    const broker = await house.start(source.schema(), loans.schema(), consuming("readers", writer({ types })));
+    loans.append("a", "loan.made");
     expect(await applied(broker, 1)).toEqual(["a@1"]);
     const { events } = await statusIn(broker);
     expect(events).toBe(1);

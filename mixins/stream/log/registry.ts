@@ -1,7 +1,6 @@
 // Services with events, as the broker's registry lists them: the owners of types, and the nodes that answer.
 import type { ServiceBroker } from "moleculer";
 import { listedServices } from "../../contract/index.ts";
-import type { LogEvent } from "./source.ts";
 
 /**
  * Full names of the services that own these event types; "all" means every service that owns any. Only those that are
@@ -38,5 +37,5 @@ export function ownedBy(broker: ServiceBroker, owner: string): Owned | undefined
 }
 
 /** Whether the event can be of that log. A node of a newer release writes types that others do not know yet. */
-export const isOf = ({ actor, types }: Owned, event: Pick<LogEvent, "actor" | "type">): boolean =>
+export const isOf = ({ actor, types }: Owned, event: { readonly actor: string; readonly type: string }): boolean =>
   event.actor === actor && (event.type.startsWith(`${actor}.`) || types.has(event.type));
