@@ -21,7 +21,7 @@ import { answerActions } from "./answers/contract.ts";
 const email = EmailAddress();
 const password = NewPassword({ minLength: 8, maxLength: 128 });
 /** A password as it is typed: one character of it may be four code points on another system. */
-const typedPassword = Type.String({ minLength: 1, maxLength: 512 });
+const typedPassword = Type.String({ minLength: 1, maxLength: 512, writeOnly: true });
 const refreshToken = Type.String({ minLength: 1, maxLength: 200 });
 const id = Type.String({ format: "uuid" });
 /** The part of an account that others may see: everything but the password's hash. */

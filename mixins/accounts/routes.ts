@@ -67,6 +67,7 @@ export function accountRoutes(contract: AccountsContract): Route[] {
     }),
     route("POST /me/password", "accounts.changePassword", {
       summary: "Change the password; ends all other sessions",
+      keys: false,
       limit: "login",
       body: changePassword.params,
       params: ({ body }) => body,

@@ -64,8 +64,15 @@ export type HostingService = Service & {
 };
 
 const HISTORY_PAGE = 1_000;
-/** Streams in quarantine that are listed, the oldest first: each needs a person. */
+/** Streams in quarantine that are listed unless a call says otherwise, the oldest first: each needs a person. */
 const QUARANTINE_PAGE = 100;
+/** `after`: `at` and `id` of the last one of the page before, with a blank between. */
+const QUARANTINE_PARAMS = {
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000 })),
+  after: Type.Optional(
+    Type.String({ pattern: "^\\d{4}-\\d\\d-\\d\\dT[\\d:.]{8,12}Z [A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" }),
+  ),
+};
 /** Streams that one call of `archive` looks at unless it says otherwise. */
 const ARCHIVE_PAGE = 1_000;
 const idOnly = { id: ActorId };
@@ -178,8 +185,12 @@ export function Actors<K extends AnyContract>(
       quarantined: {
         visibility: "public",
         permission: "operations:read",
-        async handler(this: HostingService) {
-          const streams = await this.actors.store.quarantined(QUARANTINE_PAGE);
+        params: paramsOf(QUARANTINE_PARAMS),
+        async handler(this: HostingService, ctx: Ctx<{ limit?: number; after?: string }>) {
+          const { limit = QUARANTINE_PAGE, after } = ctx.params;
+          const [at = "", id = ""] = after?.split(" ") ?? [];
+          const place = after === undefined ? undefined : { at, stream: this.actors.streamOf(id) };
+          const streams = await this.actors.store.quarantined(limit, place);
           const prefix = this.actors.streamOf("").length;
           return { quarantined: streams.map(({ stream, reason, at }) => ({ id: stream.slice(prefix), reason, at })) };
         },

@@ -12,17 +12,6 @@ export const brokerErrors = defineErrors({
     says: "another running process has the NODEID {nodeID}",
     todo: "give each process its own `NODEID`",
   },
-  CALLER_UNPROVEN: {
-    status: 401,
-    says: "the call names a person, and no valid access token of theirs came with it",
-    todo: "pass the person's token on in `meta.token`, or call on nobody's behalf",
-  },
-  KEYS_UNAVAILABLE: {
-    status: 503,
-    retryAfterMs: 500,
-    says: "the public keys of access tokens cannot be fetched now",
-    todo: "repeat the call later; see whether the accounts service runs",
-  },
   CALL_DENIED: {
     status: 503,
     unknown: 504,

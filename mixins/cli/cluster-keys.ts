@@ -1,10 +1,9 @@
 // `valence cluster-keys`: a key pair for each role of a cluster.
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { newClusterKeys } from "../kernel/index.ts";
 import { UsageError, type Command } from "./command.ts";
-import { rolesOf } from "./roles-argument.ts";
+import { roleArguments } from "./roles-argument.ts";
 
 const HELP = `Makes the keys by which the nodes of a cluster know each other, one pair a role.
 
@@ -19,21 +18,17 @@ its actor loan. Without any actor, any service may own any log. It overwrites no
 export const command: Command = {
   help: HELP,
   async run(args) {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: { to: { type: "string", default: "cluster-keys" } },
-    });
-    const { clusterKeys, nodeKeys } = newClusterKeys(rolesOf(positionals));
+    const { roles, value: folder } = roleArguments(args, "to", "cluster-keys");
+    const { clusterKeys, nodeKeys } = newClusterKeys(roles);
     const files = new Map([["cluster.json", `${clusterKeys}\n`]]);
     for (const [role, key] of nodeKeys) files.set(`${role}.key.json`, `${key}\n`);
-    const taken = [...files.keys()].find(name => existsSync(join(values.to, name)));
-    if (taken !== undefined) throw new UsageError(`${join(values.to, taken)} is there already: name another folder`);
-    mkdirSync(values.to, { recursive: true, mode: 0o700 });
+    const taken = [...files.keys()].find(name => existsSync(join(folder, name)));
+    if (taken !== undefined) throw new UsageError(`${join(folder, taken)} is there already: name another folder`);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
     for (const [name, text] of files) {
       const isPrivate = name.endsWith(".key.json");
-      writeFileSync(join(values.to, name), text, { flag: "wx", mode: isPrivate ? 0o600 : 0o644 });
-      console.log(`${join(values.to, name)}${isPrivate ? "  (secret)" : ""}`);
+      writeFileSync(join(folder, name), text, { flag: "wx", mode: isPrivate ? 0o600 : 0o644 });
+      console.log(`${join(folder, name)}${isPrivate ? "  (secret)" : ""}`);
     }
   },
 };

@@ -1,8 +1,7 @@
 // `valence nats-conf`: the users of the NATS server.
-import { parseArgs } from "node:util";
 import type { Command } from "./command.ts";
 import { natsUsers } from "./nats-users.ts";
-import { rolesOf } from "./roles-argument.ts";
+import { roleArguments } from "./roles-argument.ts";
 
 const HELP = `Writes the users of the NATS server, one a role, with the subjects that the nodes of the role may use.
 
@@ -15,11 +14,7 @@ NATS_GATEWAY_PASSWORD, NATS_CORE_PASSWORD. A node connects by NATS_URL=tls://gat
 export const command: Command = {
   help: HELP,
   async run(args) {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: { namespace: { type: "string", default: "" } },
-    });
-    process.stdout.write(natsUsers(rolesOf(positionals), values.namespace));
+    const { roles, value: namespace } = roleArguments(args, "namespace", "");
+    process.stdout.write(natsUsers(roles, namespace));
   },
 };

@@ -1,7 +1,26 @@
+// The arguments of the commands about the roles of a cluster.
+import { parseArgs } from "node:util";
 import { UsageError } from "./command.ts";
 
+export interface RoleArguments {
+  /** The services of each role. */
+  readonly roles: Readonly<Record<string, readonly string[]>>;
+  /** The value of the option. */
+  readonly value: string;
+}
+
+/** The roles, and a command's one option: `--to keys gateway=api core=accounts,loans:loan`. Throws UsageError. */
+export function roleArguments(args: readonly string[], option: string, usual: string): RoleArguments {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { [option]: { type: "string", default: usual } },
+  });
+  return { roles: rolesOf(positionals), value: values[option] as string };
+}
+
 /** `gateway=api core=accounts,loans:loan`: the services of each role, with the actor whose log they own. Throws UsageError. */
-export function rolesOf(args: readonly string[]): Record<string, readonly string[]> {
+function rolesOf(args: readonly string[]): Record<string, readonly string[]> {
   if (args.length === 0)
     throw new UsageError("name the roles and their services: gateway=api core=accounts,loans:loan");
   const roles: Record<string, readonly string[]> = {};

@@ -9,8 +9,19 @@ export const callErrors = defineErrors({
   },
   FORBIDDEN: {
     status: 403,
-    says: "this asks for a role that you do not have",
-    todo: "ask an administrator for the role, or ask for your own resources",
+    says: "this asks for a permission that you do not have",
+    todo: "ask an administrator for a role with the permission, or ask for your own resources; an API key has the permissions of its scopes",
+  },
+  CALLER_UNPROVEN: {
+    status: 401,
+    says: "the call names a person, and no valid access token of theirs came with it",
+    todo: "pass the person's token on in `meta.token`, or call on nobody's behalf; a client logs in again",
+  },
+  KEYS_UNAVAILABLE: {
+    status: 503,
+    retryAfterMs: 500,
+    says: "the public keys of access tokens cannot be fetched now",
+    todo: "repeat the call later; see whether the accounts service runs",
   },
   NOT_FOUND: { status: 404, says: "no such resource", todo: "correct the path: `/openapi.json` lists them all" },
   METHOD_NOT_ALLOWED: {

@@ -59,10 +59,11 @@ export {
   type Refuse,
 } from "./refusals.ts";
 export { listedServices, type ListedService } from "./registry.ts";
-export { withoutSecrets } from "./secrets.ts";
+export { secretsOf, withoutSecrets } from "./secrets.ts";
 export {
   HEADERS,
   openApi,
+  type CommonParameter,
   type DocumentInfo,
   type HeaderName,
   type Operation,

@@ -43,7 +43,7 @@ export const EmailAddress = () =>
   Type.String({ format: "email", minLength: 3, maxLength: 254, [TEXT_KEYWORD]: "email" });
 /** A password that is chosen, in NFKC. Where one is only compared, take it as it comes. */
 export const NewPassword = (bounds: { minLength: number; maxLength: number }) =>
-  Type.String({ ...bounds, [TEXT_KEYWORD]: "password" });
+  Type.String({ ...bounds, writeOnly: true, [TEXT_KEYWORD]: "password" });
 
 const NOWHERE = { parentData: {}, parentDataProperty: "" } as unknown as DataValidationCxt;
 /** Characters of a text, for each that it may have, that are still worth composing: more is too long in any form. */

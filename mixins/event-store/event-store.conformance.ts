@@ -635,6 +635,22 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         expect(await store.quarantined(10)).toEqual([]);
         expect(await append(stream, 1)).toEqual(ok(2));
       });
+
+      test("pages neither repeat nor skip, also where streams came at once and some are released meanwhile", async () => {
+        const streams = Array.from({ length: 7 }, () => newStream());
+        for (const stream of streams) await verdictOf(store, appendOf(stream, 0));
+        await Promise.all(streams.map(stream => store.quarantine(stream, "torn")));
+        const seen: string[] = [];
+        for (let after: { stream: string; at: string } | undefined; ;) {
+          const page = await store.quarantined(3, after);
+          seen.push(...page.map(({ stream }) => stream));
+          if (page.length < 3) break;
+          after = page.at(-1)!;
+          await store.release(after.stream);
+        }
+        expect(seen.toSorted()).toEqual(streams.toSorted());
+        await Promise.all(streams.map(stream => store.release(stream)));
+      });
     });
 
     describe("the cold part", () => {

@@ -143,6 +143,14 @@ export interface DueTimer {
   readonly attempts: number;
 }
 
+/** A stream whose record could not be read. */
+export interface QuarantinedStream {
+  readonly stream: string;
+  readonly reason: string;
+  /** Since when, RFC 3339. */
+  readonly at: string;
+}
+
 /** Called after a commit, before those who asked for it know: the number of events, and the streams that got them. */
 export type CommitListener = (events: number, streams: ReadonlySet<string>) => void;
 
@@ -224,7 +232,8 @@ export interface EventStore {
    */
   quarantine(stream: string, reason: string): Promise<void>;
   release(stream: string): Promise<void>;
-  quarantined(limit: number): Promise<readonly { stream: string; reason: string; at: string }[]>;
+  /** Streams in quarantine, the longest ones first. `after`: the last stream of the page before. */
+  quarantined(limit: number, after?: Pick<QuarantinedStream, "stream" | "at">): Promise<readonly QuarantinedStream[]>;
 
   /** Milliseconds since the epoch on the database's clock. */
   now(): Promise<number>;

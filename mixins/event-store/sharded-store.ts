@@ -259,11 +259,11 @@ class ShardedStore implements EventStore {
       .slice(0, filter.limit);
   }
 
-  async quarantined(limit: number): ReturnType<EventStore["quarantined"]> {
-    const all = await Promise.all(this.#shards.map(({ store }) => store.quarantined(limit)));
+  async quarantined(...[limit, after]: Parameters<EventStore["quarantined"]>): ReturnType<EventStore["quarantined"]> {
+    const all = await Promise.all(this.#shards.map(({ store }) => store.quarantined(limit, after)));
     return all
       .flat()
-      .sort((a, b) => compare(a.at, b.at))
+      .sort((a, b) => compare(a.at, b.at) || compare(a.stream, b.stream))
       .slice(0, limit);
   }
 

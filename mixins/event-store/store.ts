@@ -43,7 +43,7 @@ export function storeOn(dialect: Dialect, observe: CommitObserver = () => {}): E
     sagas: filter => dialect.sagas(filter),
     quarantine: (stream, reason) => commits.write({ kind: "quarantine", stream, reason }),
     release: stream => commits.write({ kind: "release", stream }),
-    quarantined: limit => dialect.quarantined(limit),
+    quarantined: (limit, after) => dialect.quarantined(limit, after),
     now: () => dialect.now(),
     async close() {
       await commits.close();

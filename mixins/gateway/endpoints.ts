@@ -9,9 +9,10 @@
 //   /docs          the same as a page, on which requests can be tried
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceBroker } from "moleculer";
+import { callErrors } from "../contract/index.ts";
 import { METRICS } from "../kernel/index.ts";
 import type { Admission } from "./admission/admission.ts";
-import { isBearer } from "./auth/authentication.ts";
+import { ANONYMOUS, isBearer, type Verified } from "./auth/authentication.ts";
 import type { Entrance } from "./admission/entrance.ts";
 import { entranceMetrics } from "./admission/metrics.ts";
 import { requireRole } from "./auth/authorize.ts";
@@ -19,11 +20,13 @@ import type { Callers } from "./auth/callers.ts";
 import type { AnswerCache } from "./cache/answer-cache.ts";
 import type { ResponseCache } from "./cache/response-cache.ts";
 import { gatewayEnvironment } from "./environment.ts";
+import { addressOf } from "./http/address.ts";
 import { KeptBody } from "./http/kept-body.ts";
 import { send, VARY } from "./http/respond.ts";
 import type { Handler } from "./http/request-guard.ts";
 import type { HttpServer } from "./http/server.ts";
 import { limits } from "./limits.ts";
+import { limitFailuresOf } from "./limits/limit-rate.ts";
 import type { HttpMetrics, Registered } from "./observability/metrics.ts";
 import { docsPages } from "./openapi/docs-page.ts";
 import type { ApiDocuments } from "./openapi/document.ts";
@@ -36,6 +39,8 @@ export interface Endpoints {
   readonly readiness: Readiness;
   readonly documents: ApiDocuments;
   readonly callers: Callers;
+  /** Proxies before the gateway; see `addressOf`. */
+  readonly proxies: number;
   readonly admission: Admission;
   readonly entrance: Entrance;
   readonly answers: AnswerCache;
@@ -83,9 +88,9 @@ function tellReadiness({ readiness, server, admission }: Endpoints, res: ServerR
 }
 
 async function tellMetrics(gateway: Endpoints, req: IncomingMessage, res: ServerResponse): Promise<void> {
-  const { broker, callers, streams, admission, entrance, server, metrics } = gateway;
+  const { broker, streams, admission, entrance, server, metrics } = gateway;
   const { METRICS_TOKEN } = gatewayEnvironment.of(broker);
-  if (METRICS_TOKEN === undefined || !isBearer(req, METRICS_TOKEN)) requireRole(await callers.identify(req), ["admin"]);
+  if (METRICS_TOKEN === undefined || !isBearer(req, METRICS_TOKEN)) requireAdmin(await identify(gateway, req, res));
   const ofRuntime = broker.metrics.list({ includes: Object.values(METRICS) }) as unknown as Registered[];
   const gauges = {
     http_event_streams: streams.size,
@@ -110,14 +115,29 @@ async function tellMetrics(gateway: Endpoints, req: IncomingMessage, res: Server
 }
 
 async function tellRoutes(
-  { callers }: Endpoints,
+  gateway: Endpoints,
   documents: ApiDocuments,
   req: IncomingMessage,
   res: ServerResponse,
 ): Promise<void> {
-  const roles = callers.isAnonymous(req) ? [] : (await callers.identify(req)).user.roles;
+  const { user } = gateway.callers.isAnonymous(req) ? { user: ANONYMOUS } : await identify(gateway, req, res);
+  // What a key with scopes may do is told by no role.
+  const roles = user.scopes === undefined ? user.roles : [];
   res.setHeader("Vary", `Authorization, ${VARY}`);
   bodyOf(documents.for(roles)).send(res);
+}
+
+/** The caller of an endpoint; wrong credentials count as on any route. */
+function identify(gateway: Endpoints, req: IncomingMessage, res: ServerResponse): Promise<Verified> {
+  const address = addressOf(req, gateway.proxies);
+  return limitFailuresOf(gateway, { req, res, address }, () => gateway.callers.identify(req));
+}
+
+/** No permission stands for this text, so a key that is narrowed to some does not open it. */
+function requireAdmin(caller: Verified): void {
+  requireRole(caller, ["admin"]);
+  if (caller.user.scopes !== undefined)
+    throw callErrors.FORBIDDEN({ message: "a key with scopes does not open this: METRICS_TOKEN is for machines" });
 }
 
 /** A document is written and compressed once: it has some 100 kB, and anyone may ask for it. */

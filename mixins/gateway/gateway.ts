@@ -44,6 +44,7 @@ import { CLIENT_LEFT, methodsOf, routeOf, Router, type RouterService } from "./m
 import { AccessLog, shareOf } from "./observability/access-log.ts";
 import { HttpMetrics } from "./observability/metrics.ts";
 import { concernsSecurity, SecurityLog, securityLine, type RefusedRequest } from "./observability/security-log.ts";
+import { credentialsOf } from "./openapi/credentials.ts";
 import { ApiDocuments, type ApiInfo } from "./openapi/document.ts";
 import type { GatewayRequest, Step } from "./exchange.ts";
 import { passThrough, pipelineOf } from "./pipeline.ts";
@@ -192,8 +193,10 @@ export const Gateway = ({
     const isApart = environment.INTERNAL_ROUTES === "internal";
     const isOpen = (path: string): boolean => !isApart || !isInternal(path);
     const [open, internal] = [routes.filter(({ url }) => isOpen(url)), routes.filter(({ url }) => isInternal(url))];
-    this.documents = new ApiDocuments(broker, api, open, PUBLIC_URL);
-    this.internalDocuments = new ApiDocuments(broker, api, internal);
+    const credentials = credentialsOf(cookies, issuer);
+    const described = { broker, info: api, credentials, percent: environment.RATE_LIMIT_PERCENT };
+    this.documents = new ApiDocuments({ ...described, routes: open, url: PUBLIC_URL });
+    this.internalDocuments = new ApiDocuments({ ...described, routes: internal });
     this.servicesChanged = () => {
       this.documents.forget();
       this.internalDocuments.forget();

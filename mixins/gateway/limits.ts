@@ -189,6 +189,8 @@ export const limits = {
 
   /** Milliseconds for which the first answer to an Idempotency-Key is kept: a client that was offline for a night still gets it. */
   answerKeptMs: 24 * 3_600_000,
+  /** Milliseconds before each attempt to give back a key whose claim failed. */
+  answerReleasesMs: [100, 400, 500, 1_000, 2_000, 4_000, 8_000],
   /** Bytes of an answer that is kept. One that is larger is only known to have been given: most have 1 kB. */
   answerBytesMax: 16 * 1024,
   /** Milliseconds for which a key stays taken beyond the time of a call: what a request may wait for its call. */

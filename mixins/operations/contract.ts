@@ -18,26 +18,30 @@ const note = Type.Optional(TextLines({ maxLength: 500 }));
 const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 500 }));
 const after = Type.Optional(Type.String({ maxLength: 200 }));
 const cursor = Type.Optional(Cursor);
+const page = { limit, cursor };
 /** Where the next page begins; absent on the last. */
 const nextCursor = Type.Optional(Type.String());
 
 /** The answer of one service, with its name; the other fields belong to the mixin that answers. */
 const Answer = Type.Record(Type.String(), Type.Unknown());
 const listOf = <K extends string>(key: K) =>
-  Type.Object({ [key]: Type.Array(Answer) } as Record<K, ReturnType<typeof Type.Array<typeof Answer>>>);
+  Type.Object({ [key]: Type.Array(Answer), nextCursor } as Record<K, ReturnType<typeof Type.Array<typeof Answer>>> & {
+    nextCursor: typeof nextCursor;
+  });
 
 /** Operations over all services: what needs a person's attention, and the means to act. */
 export const contract = defineContract({
   service: "ops",
   actions: {
-    nodes: { params: {}, returns: listOf("nodes") },
+    /** Nodes by their names. `cursor` continues this list, and those below. */
+    nodes: { params: page, returns: listOf("nodes") },
     /**
      * Circuits of every node towards the others, by action: those that are not closed first. `from` is the node that
      * calls. `silent` names nodes that did not answer.
      */
     circuits: {
-      params: {},
-      returns: Type.Object({ circuits: Type.Array(Answer), silent: Type.Array(Type.String()) }),
+      params: page,
+      returns: Type.Object({ circuits: Type.Array(Answer), silent: Type.Array(Type.String()), nextCursor }),
     },
     /**
      * Sagas of every service, oldest first: those in a `state`; without it the open ones, which are running,
@@ -68,8 +72,8 @@ export const contract = defineContract({
         events: Type.Array(Answer),
       }),
     },
-    /** Actors whose record cannot be read, with the reason. */
-    quarantined: { params: {}, returns: listOf("quarantined") },
+    /** Actors whose record cannot be read, with the reason: service by service, the longest ones first. */
+    quarantined: { params: page, returns: listOf("quarantined") },
     /**
      * Reads the actor again, once its record is repaired or the code can read it; otherwise it is back in quarantine.
      */
@@ -91,7 +95,7 @@ export const contract = defineContract({
       returns: Answer,
     },
     /** Readers of other services' logs, and which of them stand still because their checkpoint is not in the log. */
-    consumers: { params: {}, returns: listOf("consumers") },
+    consumers: { params: page, returns: listOf("consumers") },
     /**
      * Moves a consumer whose checkpoint is not in its owner's log: to the start of the log, or to the head, which
      * passes over the events in between. `service` is needed when two services have a consumer of this name.
@@ -105,7 +109,7 @@ export const contract = defineContract({
       },
       returns: Answer,
     },
-    projections: { params: {}, returns: listOf("projections") },
+    projections: { params: page, returns: listOf("projections") },
     rebuild: { params: { name }, returns: Answer },
     /**
      * Ids are `<service>:<id>`, since each service numbers its own. `cursor` continues the list; so does, for one

@@ -56,7 +56,13 @@ const books: ServiceSchema = {
     })),
     stateAt: internal(ctx => ({ id: ctx.params.id, version: ctx.params.version, state: {} })),
     history: internal(ctx => ({ id: ctx.params.id, events: [{ from: ctx.params.from, limit: ctx.params.limit }] })),
-    quarantined: internal(() => ({ quarantined: [{ id: "b2", reason: "torn" }] })),
+    // As a release answers that knows no pages.
+    quarantined: internal(() => ({
+      quarantined: [
+        { id: "b2", reason: "torn", at: "2026-01-01T00:00:00.000Z" },
+        { id: "b1", reason: "torn", at: "2026-01-02T00:00:00.000Z" },
+      ],
+    })),
     releaseQuarantine: internal(ctx => ({ id: ctx.params.id, released: true })),
     projections: internal(() => ({ projections: [{ name: "shelf", version: 2 }] })),
     rebuildProjection: internal(ctx => ({ name: ctx.params.name, started: true })),
@@ -160,9 +166,28 @@ test("sagas of all services come in pages, oldest first, and a cursor belongs to
 });
 
 test("actors in quarantine with the reason, and their release by type", async () => {
-  expect((await ask("quarantined")).quarantined).toEqual([{ id: "b2", reason: "torn", service: "books" }]);
+  const [b2, b1] = (await ask("quarantined")).quarantined;
+  expect([b2, b1.id]).toEqual([{ id: "b2", reason: "torn", at: expect.any(String), service: "books" }, "b1"]);
   expect(await ask("releaseQuarantine", { type: "book", id: "b2" })).toEqual({ id: "b2", released: true });
   await expect(ask("releaseQuarantine", { type: "car", id: "b2" })).rejects.toMatchObject({ code: 404 });
+});
+
+test("every list of operations comes in pages, and a cursor belongs to its list", async () => {
+  const { nextCursor: foreign } = await ask("sagas", { limit: 1 });
+  for (const list of ["nodes", "circuits", "quarantined", "consumers", "projections"]) {
+    const all = (await ask(list))[list];
+    const seen: unknown[] = [];
+    for (let cursor: string | undefined; ;) {
+      const page = await ask(list, { limit: 1, ...(cursor !== undefined && { cursor }) });
+      expect(page[list].length).toBeLessThanOrEqual(1);
+      seen.push(...page[list]);
+      cursor = page.nextCursor;
+      if (cursor === undefined) break;
+    }
+    const names = (entries: any[]) => entries.map(({ service, name, id }) => [service, name, id]);
+    expect([list, names(seen)]).toEqual([list, names(all)]);
+    await expect(ask(list, { cursor: foreign })).rejects.toMatchObject({ data: { errors: [{ field: "cursor" }] } });
+  }
 });
 
 test("projections and their rebuild by name", async () => {

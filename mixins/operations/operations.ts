@@ -16,7 +16,7 @@ import { sagaErrors } from "../saga/index.ts";
 import { streamErrors } from "../stream/index.ts";
 import { contract } from "./contract.ts";
 import { operationErrors } from "./errors.ts";
-import { pageOf } from "./pages.ts";
+import { pageIn, pageOf } from "./pages.ts";
 
 type Answer = Record<string, unknown>;
 type Metadata = NonNullable<ListedService["metadata"]>;
@@ -64,9 +64,7 @@ async function askNodes(ctx: Context): Promise<{ circuits: Answer[]; silent: str
       return [];
     }
   });
-  const isClosed = ({ state }: Answer): number => Number(state === "closed");
-  const circuits = (await Promise.all(lists)).flat().sort((a, b) => isClosed(a) - isClosed(b));
-  return { circuits, silent: silent.sort() };
+  return { circuits: (await Promise.all(lists)).flat(), silent: silent.sort() };
 }
 
 /** The value without the fields that any contract marks as secret. */
@@ -108,6 +106,13 @@ function oneOfAfterAndCursor({ after, cursor }: { after?: string; cursor?: strin
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
+/** A part of a key: the text or the number in a field. */
+const by =
+  (field: string) =>
+  ({ [field]: value }: Answer): string =>
+    typeof value === "number" ? `${value}` : text(value);
+/** Circuits that are not closed come first. */
+const isClosed = ({ state }: Answer): string => (state === "closed" ? "1" : "0");
 
 /** The schema of the service `ops`; its routes are in `routes.ts`. `export default Operations();` */
 export const Operations = (): ServiceSchema =>
@@ -115,8 +120,10 @@ export const Operations = (): ServiceSchema =>
     actions: {
       nodes(ctx) {
         const nodes = ctx.broker.registry.getNodeList({ withServices: true }) as Answer[];
+        const { limit = limits.page, cursor } = ctx.params;
+        const { entries, ...next } = pageIn(nodes, { list: "nodes", limit, cursor, key: [by("id")] });
         return {
-          nodes: nodes.map(({ id, available, local, hostname, cpu, uptime, services }) => ({
+          nodes: entries.map(({ id, available, local, hostname, cpu, uptime, services }) => ({
             id,
             available,
             local,
@@ -125,10 +132,17 @@ export const Operations = (): ServiceSchema =>
             uptime,
             services: ((services ?? []) as ListedService[]).map(({ fullName }) => fullName).sort(),
           })),
+          ...next,
         };
       },
 
-      circuits: ctx => askNodes(ctx),
+      async circuits(ctx) {
+        const { limit = limits.page, cursor } = ctx.params;
+        const { circuits, silent } = await askNodes(ctx);
+        const key = [isClosed, by("from"), by("node"), by("action")];
+        const { entries, ...next } = pageIn(circuits, { list: "circuits", limit, cursor, key });
+        return { circuits: entries, silent, ...next };
+      },
 
       async sagas(ctx) {
         const { state = "open", limit = limits.page, after, cursor, ...narrow } = ctx.params;
@@ -178,7 +192,22 @@ export const Operations = (): ServiceSchema =>
 
       async quarantined(ctx) {
         const services = servicesWith(ctx.broker, ({ actor }) => actor !== undefined);
-        return { quarantined: await gather(ctx, services, "quarantined", "quarantined") };
+        const { limit = limits.page, cursor } = ctx.params;
+        const key = ({ at, id }: Answer): string => `${text(at)} ${text(id)}`;
+        const { entries, ...next } = await pageOf({
+          list: "quarantined",
+          limit,
+          cursor,
+          services,
+          read: async (service, limit, after) => {
+            const params = { limit, ...(after !== undefined && { after }) };
+            const found = await gather(ctx, [service], "quarantined", "quarantined", params);
+            // A node of the release before answers its first hundred, whatever it is asked.
+            return after === undefined ? found : found.filter(entry => key(entry) > after);
+          },
+          key,
+        });
+        return { quarantined: entries, ...next };
       },
       async archive(ctx) {
         const { type, olderThanDays, ...page } = ctx.params;
@@ -193,7 +222,15 @@ export const Operations = (): ServiceSchema =>
 
       async consumers(ctx) {
         const services = servicesWith(ctx.broker, hasConsumers);
-        return { consumers: await gather(ctx, services, "consumers", "consumers") };
+        const { limit = limits.page, cursor } = ctx.params;
+        const all = await gather(ctx, services, "consumers", "consumers");
+        const { entries, ...next } = pageIn(all, {
+          list: "consumers",
+          limit,
+          cursor,
+          key: [by("service"), by("name")],
+        });
+        return { consumers: entries, ...next };
       },
       async resetConsumer(ctx) {
         const { service: only, ...params } = ctx.params;
@@ -213,7 +250,11 @@ export const Operations = (): ServiceSchema =>
 
       async projections(ctx) {
         const services = servicesWith(ctx.broker, ({ projections }) => projections !== undefined);
-        return { projections: await gather(ctx, services, "projections", "projections") };
+        const { limit = limits.page, cursor } = ctx.params;
+        const all = await gather(ctx, services, "projections", "projections");
+        const key = [by("service"), by("name"), by("version"), by("build")];
+        const { entries, ...next } = pageIn(all, { list: "projections", limit, cursor, key });
+        return { projections: entries, ...next };
       },
       async rebuild(ctx) {
         const { name } = ctx.params;

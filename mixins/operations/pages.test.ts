@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { pageOf, type Entry } from "./pages.ts";
+import { pageIn, pageOf, type Entry } from "./pages.ts";
 
 /** Services with entries that are numbered in their order; `at` is the order between services. */
 function listsOf(lists: Record<string, number[]>) {
@@ -46,4 +46,22 @@ test("the last page has no cursor, also when it is full", async () => {
   const last = await pageOf({ list: "x", limit: 2, cursor: first.nextCursor, services, read });
   expect(last.entries.map(({ id }) => id)).toEqual(["3", "4"]);
   expect(last.nextCursor).toBeUndefined();
+});
+
+test("pages of a whole list neither repeat nor skip while it grows and shrinks, and a cursor is one of its list", () => {
+  const entries = ["c 1", "a 2", "b 1", "a 1", "b 2"].map(name => ({ name }));
+  const asked = {
+    limit: 2,
+    key: [({ name }: { name: string }) => name[0]!, ({ name }: { name: string }) => name[2]!],
+  };
+  const first = pageIn(entries, { ...asked, list: "x", cursor: undefined });
+  expect(first.entries.map(({ name }) => name)).toEqual(["a 1", "a 2"]);
+  // The last entry that was shown is gone, and others came before and after it.
+  const now = [...entries.filter(({ name }) => name !== "a 2"), { name: "a 0" }, { name: "a 3" }];
+  const second = pageIn(now, { ...asked, list: "x", cursor: first.nextCursor });
+  expect(second.entries.map(({ name }) => name)).toEqual(["a 3", "b 1"]);
+  const last = pageIn(now, { ...asked, list: "x", cursor: second.nextCursor });
+  expect([last.entries.map(({ name }) => name), last.nextCursor]).toEqual([["b 2", "c 1"], undefined]);
+  for (const cursor of ["!", first.nextCursor])
+    expect(() => pageIn(now, { ...asked, list: "y", cursor })).toThrow("is not one of this list");
 });

@@ -1,6 +1,40 @@
-// Pages of a list that several services have together. A cursor holds the last entry that was shown of each service, so a
+// Pages of lists. Where several services have a list together, a cursor holds the last entry that was shown of each service, so a
 // page begins after all that was shown, whatever the services have added, and no service has to skip rows.
 import { badCursor, cursorOf, readCursor } from "../contract/index.ts";
+
+/** A list that is at hand as a whole. */
+export interface Whole<E> {
+  /** The list: a cursor of another list is refused. */
+  readonly list: string;
+  readonly limit: number;
+  readonly cursor: string | undefined;
+  /** The parts of an entry's key, by which the list is sorted; no two entries have the same key. */
+  readonly key: readonly ((entry: E) => string)[];
+}
+
+/**
+ * A page of these entries, in the order of their keys, and the cursor of the next one if there is one: it holds the key of
+ * the last entry. Refuses (422, field `cursor`) a cursor of another list.
+ */
+export function pageIn<E>(
+  entries: readonly E[],
+  { list, limit, cursor, key }: Whole<E>,
+): { entries: E[]; nextCursor?: string } {
+  const after = cursor === undefined ? undefined : readCursor(cursor, list, key.length);
+  const sorted = entries.map(entry => ({ entry, at: key.map(part => part(entry)) }));
+  sorted.sort((a, b) => compare(a.at, b.at));
+  const rest = after === undefined ? sorted : sorted.filter(({ at }) => compare(at, after.map(String)) > 0);
+  const shown = rest.slice(0, limit);
+  return {
+    entries: shown.map(({ entry }) => entry),
+    ...(rest.length > limit && { nextCursor: cursorOf(list, shown.at(-1)!.at) }),
+  };
+}
+
+function compare(a: readonly string[], b: readonly string[]): number {
+  const at = a.findIndex((part, i) => part !== b[i]);
+  return at < 0 ? 0 : a[at]! < b[at]! ? -1 : 1;
+}
 
 /** One entry of a list, with the service that has it. */
 export type Entry = Readonly<Record<string, unknown>> & { readonly service: string };
@@ -15,18 +49,20 @@ export interface Asked {
   readonly read: (service: string, limit: number, after: string | undefined) => Promise<readonly Entry[]>;
   /** The order between services; entries of one service stay in theirs. Default: service by service. */
   readonly sort?: (a: Entry, b: Entry) => number;
+  /** The text after which a service goes on, from its last entry that was shown. Default: its id. */
+  readonly key?: (entry: Entry) => string;
 }
 
 /** A page, and the cursor of the next one if there is one. Refuses (422, field `cursor`) a cursor of another list. */
 export async function pageOf(asked: Asked): Promise<{ entries: Entry[]; nextCursor?: string }> {
-  const { list, limit, cursor, services, read, sort } = asked;
+  const { list, limit, cursor, services, read, sort, key = ({ id }) => String(id) } = asked;
   const seen = cursor === undefined ? new Map<string, string>() : seenIn(cursor, list);
   const lists = await Promise.all(services.map(service => read(service, limit + 1, seen.get(service))));
   const found = lists.flat();
   if (sort) found.sort(sort);
   const entries = found.slice(0, limit);
   if (found.length <= limit) return { entries };
-  for (const { service, id } of entries) seen.set(service, String(id));
+  for (const entry of entries) seen.set(entry.service, key(entry));
   return { entries, nextCursor: cursorOf(list, [JSON.stringify([...seen])]) };
 }
 

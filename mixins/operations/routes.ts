@@ -6,6 +6,7 @@ import { contract } from "./contract.ts";
 const access = "admin";
 /** An operator acts when something is wrong: under overload too. */
 const priority = "critical";
+const { nodes, circuits, quarantined, consumers, projections } = contract.actions;
 const { sagas, saga, retrySaga, compensateSaga, actor, releaseQuarantine, archive } = contract.actions;
 const { resetConsumer, rebuild, deadLetters, retryDeadLetter, retryDeadLetters } = contract.actions;
 
@@ -14,13 +15,16 @@ export const operationsRoutes: readonly Route[] = [
     summary: "Circuits between the nodes: state, failures, since when, and the next try; the open ones first",
     access,
     priority,
-    params: () => ({}),
+    list: "circuits",
+    query: circuits.params,
+    params: ({ query }) => query,
   }),
   route("GET /ops/nodes", "ops.nodes", {
     summary: "Nodes and their services",
     access,
     list: "nodes",
-    params: () => ({}),
+    query: nodes.params,
+    params: ({ query }) => query,
   }),
   route("GET /ops/sagas", "ops.sagas", {
     summary: "Sagas by state, oldest first; the open ones unless a state is given",
@@ -66,7 +70,8 @@ export const operationsRoutes: readonly Route[] = [
     access,
     priority,
     list: "quarantined",
-    params: () => ({}),
+    query: quarantined.params,
+    params: ({ query }) => query,
   }),
   route("POST /ops/actors/:type/:id/release", "ops.releaseQuarantine", {
     summary: "Read an actor in quarantine again",
@@ -88,7 +93,8 @@ export const operationsRoutes: readonly Route[] = [
     access,
     priority,
     list: "consumers",
-    params: () => ({}),
+    query: consumers.params,
+    params: ({ query }) => query,
   }),
   route("POST /ops/consumers/:name/reset", "ops.resetConsumer", {
     summary: "Move a consumer whose checkpoint is not in the log, to the log's start or its head",
@@ -103,7 +109,8 @@ export const operationsRoutes: readonly Route[] = [
     access,
     priority,
     list: "projections",
-    params: () => ({}),
+    query: projections.params,
+    params: ({ query }) => query,
   }),
   route("POST /ops/projections/:name/rebuild", "ops.rebuild", {
     summary: "Build a projection anew beside the live one, then switch",

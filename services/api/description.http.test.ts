@@ -56,6 +56,17 @@ test("what is one type has one name: no schema stands twice, and no name has two
   expect([...inline].filter(([, times]) => times > 1)).toEqual([]);
 });
 
+test("an operation takes a token, a key or a page's cookie; keys neither make keys nor change passwords", () => {
+  const schemesOf = (method: string, path: string): string[] =>
+    description.operation(method, path)!["security"].flatMap((requirement: object) => Object.keys(requirement));
+  const people = ["bearer", "session-shop", "session-console"];
+  expect(schemesOf("GET", "/api/v1/orders").sort()).toEqual(["apiKey", ...people].sort());
+  for (const line of ["POST /api/v1/me/keys", "DELETE /api/v1/me/keys/x", "POST /api/v1/me/password"]) {
+    const [method, path] = line.split(" ") as [string, string];
+    expect([line, schemesOf(method, path)]).toEqual([line, people]);
+  }
+});
+
 test("answers have their header fields", () => {
   const headersOf = (method: string, path: string, status: number) =>
     Object.keys(description.resolved(description.operation(method, path)!["responses"][status]).headers);

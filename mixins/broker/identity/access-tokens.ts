@@ -1,10 +1,9 @@
 // The person behind a call from another node, from the access token that travels with the call. Each node checks it against
 // the issuer's public keys, so that no node can make up a person, nor give one a role.
 import type { JSONWebKeySet } from "jose";
-import type { User } from "../../contract/index.ts";
+import { callErrors, type User } from "../../contract/index.ts";
 import { TokenVerifier } from "../../contract/siblings.ts";
 import type { Clock } from "../../kernel/index.ts";
-import { brokerErrors } from "../errors.ts";
 import { IDENTITY_LIMITS as limits } from "./limits.ts";
 
 export class AccessTokens {
@@ -26,11 +25,11 @@ export class AccessTokens {
 
   /** The person of a token. Refuses `CALLER_UNPROVEN` (401); `KEYS_UNAVAILABLE` (503) when no keys can be fetched. */
   async verify(token: unknown): Promise<User> {
-    if (typeof token !== "string" || token.length > limits.tokenCharsMax) throw brokerErrors.CALLER_UNPROVEN();
+    if (typeof token !== "string" || token.length > limits.tokenCharsMax) throw callErrors.CALLER_UNPROVEN();
     const verified = await this.#verifier.verify(token).catch((cause: unknown) => {
-      throw brokerErrors.KEYS_UNAVAILABLE({ cause });
+      throw callErrors.KEYS_UNAVAILABLE({ cause });
     });
-    if (!verified) throw brokerErrors.CALLER_UNPROVEN();
+    if (!verified) throw callErrors.CALLER_UNPROVEN();
     this.#remember(token, verified.user, verified.expiresAt + limits.tokenToleranceSeconds * 1_000);
     return verified.user;
   }

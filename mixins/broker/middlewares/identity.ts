@@ -11,10 +11,9 @@
 // Without keys the bus is trusted, and a start says so.
 import type { JSONWebKeySet } from "jose";
 import { Errors, type Middleware, type ServiceBroker } from "moleculer";
-import type { Meta, User } from "../../contract/index.ts";
+import { callErrors, type Meta, type User } from "../../contract/index.ts";
 import { clusterKeysIn, mayOwn, mayRun, Misconfigured, nodeEnvironment, systemClock } from "../../kernel/index.ts";
 import { brokerEnvironment } from "../environment.ts";
-import { brokerErrors } from "../errors.ts";
 import { AccessTokens } from "../identity/access-tokens.ts";
 import type { Certified } from "../identity/certificate.ts";
 import { believed } from "../identity/described-services.ts";
@@ -117,7 +116,7 @@ export const identity = (broker: ServiceBroker): Middleware => {
   };
 
   const prove = async (meta: Meta): Promise<void> => {
-    if (meta.token === undefined) throw brokerErrors.CALLER_UNPROVEN();
+    if (meta.token === undefined) throw callErrors.CALLER_UNPROVEN();
     meta.user = await tokens.verify(meta.token);
   };
 

@@ -107,6 +107,22 @@ test("servers, groups, a licence and further ways to say who one is are the docu
   expect(written.paths["/shelves/{shelf}/books"].post.security).toEqual([{ bearer: [] }, { key: [] }]);
 });
 
+test("a parameter that operations share stands once; a public operation may heed a credential that it does not need", () => {
+  const wait = { id: "Wait", in: "header", name: "X-Wait", description: "Seconds.", schema: Type.Integer() } as const;
+  const open = { ...operation, id: "books.read", secured: false, body: {}, heeds: ["bearer"], common: [wait] };
+  const { paths, components } = document([
+    { ...operation, common: [wait] },
+    { ...open, method: "GET" },
+  ]);
+  const { get, post } = paths["/shelves/{shelf}/books"];
+  const reference = { $ref: "#/components/parameters/Wait" };
+  expect([get.parameters.at(-1), post.parameters.at(-1)]).toEqual([reference, reference]);
+  expect(components.parameters).toEqual({
+    Wait: { name: "X-Wait", in: "header", required: false, description: "Seconds.", schema: { type: "integer" } },
+  });
+  expect(get.security).toEqual([{}, { bearer: [] }]);
+});
+
 test("two methods of one path share it; no body is described where there is none", () => {
   const { returns: _, headers: __, ...rest } = operation;
   const remove = { ...rest, method: "DELETE", id: "books.clear", body: {}, status: 204, secured: false };

@@ -9,6 +9,16 @@ import { NamedSchemas } from "./schemas.ts";
 
 export { HEADERS, type HeaderName } from "./headers.ts";
 
+/** A parameter that many operations take: it stands once, among the components. */
+export interface CommonParameter {
+  /** Its name among the components. */
+  readonly id: string;
+  readonly in: "header" | "query";
+  readonly name: string;
+  readonly description: string;
+  readonly schema: TSchema;
+}
+
 /** One operation as a route and the contract of its action describe it. */
 export interface Operation {
   readonly method: string;
@@ -19,8 +29,10 @@ export interface Operation {
   readonly summary: string;
   readonly description?: string;
   readonly tag: string;
-  /** Whether it asks who the caller is, by any of the document's security schemes. */
-  readonly secured: boolean;
+  /** Whether it asks who the caller is: by any of the document's security schemes, or by one of these. */
+  readonly secured: boolean | readonly string[];
+  /** Security schemes by which an operation that is not `secured` learns more about a caller who uses one. */
+  readonly heeds?: readonly string[];
   readonly path: TProperties;
   readonly query: TProperties;
   readonly body: TProperties;
@@ -28,8 +40,10 @@ export interface Operation {
   readonly bodyTypes?: readonly string[];
   /** An example of the body. Default: one made from the schema. */
   readonly example?: object | undefined;
-  /** Request headers besides the common ones, by name. */
+  /** Request headers of its own, by name. */
   readonly headers?: Readonly<Record<string, { description: string; schema: TSchema }>>;
+  /** Parameters that it shares with others. */
+  readonly common?: readonly CommonParameter[];
   readonly status: number;
   /** Schema of the answer; none = no body (204), or nothing known. */
   readonly returns?: TSchema | undefined;
@@ -79,14 +93,14 @@ export function openApi(
   const paths: Record<string, Record<string, object>> = {};
   const problems = operations.map(({ errors }) => problemsOf(errors));
   const shared = sharedAmong(problems);
-  const security = Object.keys(securitySchemes).map(name => ({ [name]: [] }));
   for (const [i, operation] of operations.entries()) {
     const template = operation.url.replaceAll(/:(\w+)/g, "{$1}");
     (paths[template] ??= {})[operation.method.toLowerCase()] = {
       ...describe(operation, schemas, shared.refer(problems[i]!, capitalized(operation.id))),
-      security: operation.secured ? security : [],
+      security: securityOf(operation, Object.keys(securitySchemes)),
     };
   }
+  const parameters = commonParametersOf(operations, schemas);
   const responses = { Problem: ANY_PROBLEM, ...shared.components };
   const { license, ...named } = info;
   return {
@@ -101,14 +115,32 @@ export function openApi(
     components: {
       schemas: schemas.components,
       responses,
+      ...(Object.keys(parameters).length > 0 && { parameters }),
       headers: headersIn([paths, responses]),
       securitySchemes,
     },
   };
 }
 
+/** The schemes of which a caller uses one. An empty requirement stands for a caller who uses none. */
+function securityOf({ secured, heeds = [] }: Operation, schemes: readonly string[]): object[] {
+  const requirements = (names: readonly string[]): object[] => names.map(name => ({ [name]: [] }));
+  if (secured) return requirements(secured === true ? schemes : secured);
+  return heeds.length === 0 ? [] : [{}, ...requirements(heeds)];
+}
+
+function commonParametersOf(operations: readonly Operation[], schemas: NamedSchemas): Record<string, object> {
+  const all = operations.flatMap(({ common = [] }) => common);
+  return Object.fromEntries(
+    all.map(({ id, in: place, name, description, schema }) => [
+      id,
+      { ...parameter(schemas, place, name, false, schema), description },
+    ]),
+  );
+}
+
 function describe(operation: Operation, schemas: NamedSchemas, problems: Readonly<Record<string, object>>): object {
-  const { id, tag, summary, description, path, query, headers = {}, deprecated, extensions } = operation;
+  const { id, tag, summary, description, path, query, headers = {}, common = [], deprecated, extensions } = operation;
   const parameters = [
     ...Object.entries(path).map(([name, schema]) => parameter(schemas, "path", name, true, schema)),
     ...required(query).map(({ name, schema, required }) => parameter(schemas, "query", name, required, schema)),
@@ -116,6 +148,7 @@ function describe(operation: Operation, schemas: NamedSchemas, problems: Readonl
       ...parameter(schemas, "header", name, false, schema),
       description,
     })),
+    ...common.map(({ id }) => ({ $ref: `#/components/parameters/${id}` })),
   ];
   return {
     operationId: id,

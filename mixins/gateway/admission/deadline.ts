@@ -4,13 +4,25 @@
 //
 // The outcome says what happened: 503 when a call was not begun in time, 504 when it was begun and not answered.
 // Without the header each call has REQUEST_TIMEOUT_MS. An event stream has no end, so the header only has to be well-formed.
-import { callErrors } from "../../contract/index.ts";
+import Type from "typebox";
+import { callErrors, type CommonParameter } from "../../contract/index.ts";
 import { IMPATIENT, nodeEnvironment } from "../../kernel/index.ts";
 import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 import type { GatewayRequest, Parts, Step } from "../exchange.ts";
 
-const SECONDS = /^\d{1,6}(?:\.\d{1,3})?$/;
+const PATTERN = String.raw`^(?!0+(?:\.0+)?$)\d{1,6}(?:\.\d{1,3})?$`;
+const SECONDS = new RegExp(PATTERN);
+/** The header, as the API's description has it. */
+export const REQUEST_TIMEOUT: CommonParameter = {
+  id: "RequestTimeout",
+  in: "header",
+  name: "Request-Timeout",
+  description:
+    "Seconds that the client waits, more than 0. What is not begun by then is not done (503); what is not answered by then " +
+    "may have taken effect (504).",
+  schema: Type.String({ pattern: PATTERN, examples: ["30"] }),
+};
 
 export const setDeadline = ({ broker }: Parts): Step => {
   const timeoutMsMax = nodeEnvironment.of(broker).REQUEST_TIMEOUT_MS;
@@ -39,8 +51,7 @@ interface Timed {
 
 /** Seconds in decimal notation, more than none, as milliseconds. Refuses any other text (400). */
 export function millisecondsOf(text: unknown): number {
-  const ms = typeof text === "string" && SECONDS.test(text) ? Number(text) * 1_000 : 0;
-  if (ms > 0) return ms;
+  if (typeof text === "string" && SECONDS.test(text)) return Number(text) * 1_000;
   throw gatewayErrors.BAD_REQUEST_TIMEOUT({
     field: "Request-Timeout",
     message: "must be seconds, more than 0, as `5` or `2.5`",

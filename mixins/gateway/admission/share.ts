@@ -1,7 +1,7 @@
 // One service's part of the gateway: the requests that wait for it, by priority, and the number of its calls at work. How long
 // a request may wait, and which one is next, is decided here; when, in `entrance.ts`.
 import { limits } from "../limits.ts";
-import { ConcurrencyLimit } from "./concurrency-limit.ts";
+import type { ConcurrencyLimit } from "./concurrency-limit.ts";
 import { PRIORITIES } from "./priority.ts";
 import type { Turn } from "./turn.ts";
 

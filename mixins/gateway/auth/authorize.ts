@@ -8,6 +8,8 @@ export const authorize =
   (_parts: Parts): Step =>
   ({ route, caller }, next) => {
     requireRole(caller, rolesFor(route.access));
+    if (!route.keys && caller.keyId !== undefined)
+      throw callErrors.FORBIDDEN({ message: "an API key may not do this: log in as a person" });
     return next();
   };
 

@@ -151,9 +151,15 @@ describe("a credential", () => {
     exchange = asAdmin;
     const other = `valence-reading=${newId()}`;
     expect((await gateway.http("GET", "/metrics", { headers: { cookie: other } })).status).toBe(200);
-    const { json } = await gateway.http("GET", "/openapi.json", { headers: { "x-api-key": newKey() } });
+    const asked = (path: string) => gateway.http("GET", path, { headers: { "x-api-key": newKey() } });
+    const { json } = await asked("/openapi.json");
     expect(Object.keys(json.paths)).toContain("/api/v1/staff/loans/{id}/report");
     expect((await gateway.http("GET", "/openapi.json", { headers: { "x-api-key": "vk_x" } })).status).toBe(401);
+    // A key of the same administrator that is narrowed to something else.
+    exchange = () => gateway.signer.sign({ sub: staff, roles: ["admin"], scope: "shelves:read" }, {}, "90s");
+    expect((await asked("/metrics")).status).toBe(403);
+    const { json: narrowed } = await asked("/openapi.json");
+    expect(Object.keys(narrowed.paths)).not.toContain("/api/v1/staff/loans/{id}/report");
   });
 });
 

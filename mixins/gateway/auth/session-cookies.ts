@@ -13,12 +13,13 @@ export const SESSION_HEADER = "x-session";
 export const SESSION_FIELD = "session";
 
 export class SessionCookies {
-  readonly #names: readonly string[];
+  /** The names of the sessions, the usual one first. */
+  readonly names: readonly string[];
   readonly #isSecure: boolean;
 
   /** `names`: of the sessions, the usual one first. `publicUrl`: the address at which browsers reach the gateway. */
   constructor(names: readonly string[], publicUrl: string | undefined) {
-    this.#names = names;
+    this.names = names;
     this.#isSecure = publicUrl?.startsWith("https:") === true;
   }
 
@@ -26,13 +27,13 @@ export class SessionCookies {
   of({ headers, url = "" }: Pick<IncomingMessage, "headers" | "url">): { name: string; value: string } | undefined {
     if (headers.cookie === undefined) return undefined;
     const name = this.nameOf({ headers, url });
-    const value = parseCookie(headers.cookie)[this.#cookie(name)];
+    const value = parseCookie(headers.cookie)[this.cookieOf(name)];
     return value ? { name, value } : undefined;
   }
 
   /** The value of one session's cookie, for the routes that open and close it. */
   valueOf({ headers: { cookie } }: Pick<IncomingMessage, "headers">, name: string): string | undefined {
-    return parseCookie(cookie ?? "")[this.#cookie(name)] || undefined;
+    return parseCookie(cookie ?? "")[this.cookieOf(name)] || undefined;
   }
 
   /** The name of the session that a request uses; the usual one unless it says another. Refuses (422) an unknown one. */
@@ -40,12 +41,12 @@ export class SessionCookies {
     const inHeader = headers[SESSION_HEADER];
     if (inHeader !== undefined) return this.named(String(inHeader), "X-Session");
     const inQuery = url.includes(`${SESSION_FIELD}=`) ? searchOf(url).get(SESSION_FIELD) : null;
-    return inQuery === null ? this.#names[0]! : this.named(inQuery, SESSION_FIELD);
+    return inQuery === null ? this.names[0]! : this.named(inQuery, SESSION_FIELD);
   }
   /** The name, if there is such a session. `field`: where the client named it. */
   named(name: string, field: string): string {
-    if (this.#names.includes(name)) return name;
-    throw callErrors.VALIDATION_ERROR({ field, message: `must be one of ${this.#names.join(", ")}` });
+    if (this.names.includes(name)) return name;
+    throw callErrors.VALIDATION_ERROR({ field, message: `must be one of ${this.names.join(", ")}` });
   }
 
   /** `Set-Cookie` for a new session. `expiresAt`: milliseconds since the epoch. */
@@ -59,10 +60,11 @@ export class SessionCookies {
 
   #write(name: string, value: string, life: Pick<SetCookie, "expires" | "maxAge">): string {
     const scope = { path: "/", httpOnly: true, sameSite: "lax", secure: this.#isSecure } as const;
-    return stringifySetCookie({ name: this.#cookie(name), value, ...scope, ...life });
+    return stringifySetCookie({ name: this.cookieOf(name), value, ...scope, ...life });
   }
 
-  #cookie(name: string): string {
+  /** The name of a session's cookie. */
+  cookieOf(name: string): string {
     return `${this.#isSecure ? "__Host-" : ""}valence-${name}`;
   }
 }

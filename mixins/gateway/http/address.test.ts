@@ -29,6 +29,9 @@ test.each([
   ["1.1.1.1, 192.0.2.7, 10.0.0.1", 2, "192.0.2.7"],
   ["192.0.2.7", 2, "192.0.2.7"],
   ["nonsense", 1, "10.0.0.9"],
+  ["192.0.2.7:51234", 1, "192.0.2.7"],
+  ["[2001:db8::1]:51234", 1, "2001:db8:0:0::/64"],
+  ["[2001:db8::1]", 1, "2001:db8:0:0::/64"],
 ])("X-Forwarded-For %s behind %i proxies is %s", (forwarded, proxies, address) =>
   expect(from(forwarded, proxies)).toBe(address),
 );

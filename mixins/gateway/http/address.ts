@@ -12,9 +12,12 @@ export function addressOf(req: IncomingMessage, proxies: number): string {
   if (proxies === 0) return networkOf(peer);
   const forwarded = String(req.headers["x-forwarded-for"] ?? "")
     .split(",")
-    .map(text => text.trim());
+    .map(text => withoutPort(text.trim()));
   return networkOf(forwarded.at(-proxies) ?? forwarded[0]!) || networkOf(peer);
 }
+
+/** Some balancers append the client's port: `192.0.2.7:51234`, `[2001:db8::1]:51234`. */
+const withoutPort = (text: string): string => text.replace(/^(\d[\d.]*):\d+$|^\[(.*)\](?::\d+)?$/, "$1$2");
 
 /** The network of an address; empty for text that is no address. */
 export function networkOf(text: string): string {

@@ -7,6 +7,7 @@ import { answerTable, SqlAnswers } from "../../accounts/answers/sql-answers.ts";
 import { EntityId } from "../../contract/index.ts";
 import { Sql } from "../../database/mixin.ts";
 import { newId, Refusal, Unavailable } from "../../kernel/index.ts";
+import { until } from "../../testing/index.ts";
 import { newDatabases, RedisServer, type Databases } from "../../testing/servers.ts";
 import { book, loanBody, looseRoute, routes, startLibrary, type Library } from "../library.fixture.ts";
 import { limits } from "../limits.ts";
@@ -119,6 +120,30 @@ describe.each(["Redis", "SQL"])("answers in %s", place => {
     expect((await ask(1, "PATCH", `/books/${newId()}`, key, { title: "Another" })).status).toBe(422);
     expect(executions()).toBe(2);
   });
+
+  test("a credential that is narrowed to scopes gets no answer that another one has got", async () => {
+    const key = newId();
+    await ask(0, "POST", "/books", key, bookBody);
+    const scoped = await gateways[0].signer.sign({ sub: admin, roles: ["reader", "admin"], scope: "shelves:read" });
+    const request = { token: scoped, body: bookBody, headers: { "idempotency-key": key } };
+    const refused = await gateways[0].http("POST", "/api/v1/books", request);
+    expect(refused.headers.has("idempotency-replayed")).toBe(false);
+  });
+
+  if (place === "Redis")
+    test("a store that is frozen refuses, and leaves the key free once it goes on", async () => {
+      const key = newId();
+      server!.pause();
+      const refused = await ask(0, "POST", "/books", key, bookBody).finally(() => server!.resume());
+      expect(refused.status).toBe(503);
+      const statuses: number[] = [];
+      await until("the key is free", async () => {
+        statuses.push((await ask(0, "POST", "/books", key, bookBody)).status);
+        return statuses.at(-1) !== 503 && statuses.at(-1) !== 409;
+      });
+      expect(statuses.at(-1)).toBe(201);
+      expect(executions()).toBe(1);
+    });
 
   test("without a body, and with an entity tag, answers are repeated whole", async () => {
     const [key, bookId] = [newId(), newId()];

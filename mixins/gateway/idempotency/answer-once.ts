@@ -9,14 +9,16 @@
 // kept. A refusal wrote nothing and frees the key. After an unknown outcome the key stays taken until its lease ends; then
 // the next attempt runs the action again, as it does when this process dies between the action and `finish`.
 import { hash, randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
-import { canonicalJson, isRefusal, nodeEnvironment, outcomeOf, type Refusal } from "../../kernel/index.ts";
+import { isRefusal, nodeEnvironment, outcomeOf, type Refusal } from "../../kernel/index.ts";
 import { redisOf } from "../../redis/index.ts";
 import { gatewayErrors } from "../errors.ts";
 import type { Answer, Exchange, Parts, Step } from "../exchange.ts";
 import { failpoint } from "../failpoints.ts";
 import { limits } from "../limits.ts";
 import type { ActionTarget } from "../route/route.ts";
+import { fingerprintOf, keptFingerprintOf } from "./fingerprint.ts";
 import { KEY_FIELD } from "./key.ts";
 import { RedisAnswers } from "./redis-answers.ts";
 import { RunningKeys } from "./running.ts";
@@ -43,10 +45,10 @@ export const answerOnce = ({ broker, keyService: service }: Parts): Step => {
     try {
       const { idempotent } = exchange.route.target as ActionTarget;
       if (idempotent && !shared) return await next();
-      const claim: Claim = { scope, fingerprint: fingerprint(), owner: randomUUID() };
-      return idempotent
-        ? await runCommand(shared!, claim, next)
-        : await runOnce({ store, claim, leaseMs, exchange, broker }, next);
+      const owner = randomUUID();
+      if (idempotent) return await runCommand(shared!, { scope, fingerprint: fingerprint(), owner }, next);
+      const claim: Claim = { scope, fingerprint: await keptFingerprintOf(exchange, scope), owner };
+      return await runOnce({ store, claim, leaseMs, exchange, broker }, next);
     } finally {
       running.end(scope);
     }
@@ -79,7 +81,10 @@ interface Once {
 /** Runs any other action, unless the store knows its answer. */
 async function runOnce(once: Once, next: Next): Promise<Answer | undefined> {
   const { store, claim, leaseMs, exchange } = once;
-  const claimed = await store.claim(claim, leaseMs);
+  const claimed = await store.claim(claim, leaseMs).catch((error: unknown) => {
+    void releaseLost(store, claim);
+    throw error;
+  });
   if (claimed.state === "done") return replay(exchange, claimed);
   if (claimed.state === "running") throw refusalOf("running", claimed.endsInMs);
   if (claimed.state === "other") throw refusalOf("other");
@@ -94,6 +99,22 @@ async function runOnce(once: Once, next: Next): Promise<Answer | undefined> {
   if (answer === undefined) await store.release(claim).catch(() => {});
   else await keep(once, answer);
   return answer;
+}
+
+/**
+ * Gives back a key whose claim failed: it may have come about with only its reply lost, or come about yet, in a server that
+ * was frozen and goes on. So once more after it has succeeded. A claim that stays runs out.
+ */
+async function releaseLost(store: AnswerStore, claim: Claim): Promise<void> {
+  let released = 0;
+  for (const ms of limits.answerReleasesMs) {
+    await sleep(ms, undefined, { ref: false });
+    const isReleased = await store.release(claim).then(
+      () => true,
+      () => false,
+    );
+    if (isReleased && ++released === 2) return;
+  }
 }
 
 /** The action is carried out: an answer that cannot be kept is sent all the same. */
@@ -120,10 +141,9 @@ function refusalOf(found: "running" | "other", endsInMs: number = limits.answerA
   return gatewayErrors.IDEMPOTENCY_KEY_IN_PROGRESS({ field: KEY_FIELD, retryAfterMs });
 }
 
-/** The key of one user on one route. Hashed: a store shows neither, and every key has the same length. */
+/**
+ * The key of one user on one route. Hashed: a store shows neither, and every key has the same length. A credential that is
+ * narrowed to scopes has keys of its own: the answer to another one may be more than it may read.
+ */
 const scopeOf = ({ route, request: { user, key } }: Exchange): string =>
-  hash("sha256", JSON.stringify([user.id, route.method, route.url, key]), "base64url");
-
-/** Equal for equal requests: the body as the route reads it, so that blanks and the order of its keys do not count. */
-const fingerprintOf = ({ route, request: { path, query, body } }: Exchange): string =>
-  hash("sha256", canonicalJson([route.method, route.url, path, query, body]), "base64url");
+  hash("sha256", JSON.stringify([user.id, user.scopes, route.method, route.url, key]), "base64url");

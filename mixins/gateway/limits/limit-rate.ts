@@ -1,10 +1,11 @@
 // The steps that count: wrong credentials before they are checked again, requests by who asks, and requests about one
 // account once the body has named it.
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { isRefusal } from "../../kernel/index.ts";
 import { ANONYMOUS } from "../auth/authentication.ts";
-import type { Parts, Step } from "../exchange.ts";
-import { rateLimitsOf } from "./rate-limits.ts";
+import type { Callers } from "../auth/callers.ts";
+import type { Exchange, Parts, Step } from "../exchange.ts";
+import { rateLimitsOf, type RateLimits } from "./rate-limits.ts";
 
 /**
  * An address that has sent too many wrong credentials is refused before another one is checked. Tokens that were verified a
@@ -13,29 +14,57 @@ import { rateLimitsOf } from "./rate-limits.ts";
 export const limitFailures = ({ broker, callers }: Parts): Step => {
   const rates = rateLimitsOf(broker);
   return async (exchange, next) => {
-    const { route, req, address } = exchange;
-    if (route.access === "public" || !hasCredentials(req.headers)) return next();
-    rates.refuseGuesser(address, () => callers.remembers(req));
-    try {
-      return await next();
-    } catch (error) {
-      const isUnknown = exchange.caller.user === ANONYMOUS;
-      if (isUnknown && isRefusal(error) && error.code === 401) await rates.countFailure(address);
-      throw error;
-    }
+    if (exchange.route.access === "public") return next();
+    return countingGuesses({ rates, callers }, exchange, next, () => exchange.caller.user === ANONYMOUS);
   };
 };
+
+/**
+ * Answers an endpoint beside the routes by `work`, which identifies the caller: wrong credentials count there, too, since
+ * they cost and tell as much.
+ */
+export const limitFailuresOf = <T>(
+  { broker, callers }: Pick<Parts, "broker" | "callers">,
+  client: Client,
+  work: () => Promise<T>,
+): Promise<T> => countingGuesses({ rates: rateLimitsOf(broker), callers }, client, work);
+
+type Client = Pick<Exchange, "res" | "address"> & { readonly req: IncomingMessage };
+
+async function countingGuesses<T>(
+  { rates, callers }: { rates: RateLimits; callers: Callers },
+  { req, res, address }: Client,
+  work: () => Promise<T>,
+  isGuess = (): boolean => true,
+): Promise<T> {
+  if (!hasCredentials(req.headers)) return work();
+  rates.refuseGuesser(address, res, () => callers.remembers(req));
+  try {
+    return await work();
+  } catch (error) {
+    if (isRefusal(error) && error.code === 401 && isGuess()) await rates.countFailure(address);
+    throw error;
+  }
+}
 
 /** Whether there is something to check: a token, a key, or a cookie of ours. Pages have cookies of others too. */
 const hasCredentials = ({ authorization, cookie = "", ...headers }: IncomingHttpHeaders): boolean =>
   authorization !== undefined || headers["x-api-key"] !== undefined || OWN_COOKIE.test(cookie);
-const OWN_COOKIE = /(?:^|; ?)(?:__Host-)?valence/;
+/** As `parseCookie` finds it: any blanks may stand before a name, and nothing between two semicolons. */
+const OWN_COOKIE = /(?:^|;)[ \t]*(?:__Host-)?valence/;
 
 export const limitRate = ({ broker }: Parts): Step => {
   const rates = rateLimitsOf(broker);
   return async (exchange, next) => {
     await rates.count(exchange);
-    return next();
+    try {
+      return await next();
+    } catch (error) {
+      // Another limit than the counted one, of an account or its mails: what is left of this one would mislead.
+      if (isRefusal(error) && error.code === 429 && error.type !== "RATE_LIMITED")
+        exchange.res.removeHeader("RateLimit");
+      throw error;
+    }
   };
 };
 

@@ -21,8 +21,8 @@ test("each kind of route has a class of its own, and a route may name another", 
   ).toEqual(["read", "write", "public-read", "public-write", "operate", "login", "register"]);
 });
 
-test("event streams have none: they have caps of their own", () => {
-  expect(classOf("GET /loans/:id/stream")).toBeUndefined();
+test("an event stream counts as a read when it is asked for", () => {
+  expect(classOf("GET /loans/:id/stream")).toBe("read");
 });
 
 test("the numbers of a route, for its description", () => {

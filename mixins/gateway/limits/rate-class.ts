@@ -65,14 +65,11 @@ export interface RouteLimits {
 }
 
 /**
- * The limits of a route, at this percentage of the usual numbers. Undefined for event streams, which have caps of their own,
- * and with 0 percent.
+ * The limits of a route, at this percentage of the usual numbers; undefined with 0 percent. An event stream counts once,
+ * when it is asked for: how many are open has caps of its own, and one that is refused costs a call as any read.
  */
-export function limitsOf(
-  route: Pick<Route, "method" | "access" | "limit" | "target">,
-  percent = 100,
-): RouteLimits | undefined {
-  if ("stream" in route.target || percent === 0) return undefined;
+export function limitsOf(route: Pick<Route, "method" | "access" | "limit">, percent = 100): RouteLimits | undefined {
+  if (percent === 0) return undefined;
   const name = route.limit ?? usualClass(route);
   const { sustained, burst, account, countsFailures = false }: Numbers = RATE_CLASSES[name];
   const policy = (name: string, [requests, windowSeconds]: readonly [number, number]): Policy => ({

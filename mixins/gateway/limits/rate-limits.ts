@@ -83,10 +83,12 @@ export class RateLimits {
   }
 
   /** Refuses (429) an address that sent too many wrong credentials, unless this one needs no check. Asks nobody. */
-  refuseGuesser(address: string, isKnown: () => boolean): void {
+  refuseGuesser(address: string, res: ServerResponse, isKnown: () => boolean): void {
     const endsInMs = this.#failures?.usedUpMs(address) ?? 0;
-    if (endsInMs > 0 && !isKnown())
-      this.#refuse(FAILURES.name, [{ policy: FAILURES, isWithin: false, left: 0, endsInMs }]);
+    if (endsInMs <= 0 || isKnown()) return;
+    const spent = [{ policy: FAILURES, isWithin: false, left: 0, endsInMs }];
+    this.#tell(res, spent);
+    this.#refuse(FAILURES.name, spent);
   }
 
   /** Counts wrong credentials of an address. */

@@ -4,7 +4,7 @@ import type { ServiceBroker } from "moleculer";
 import { openApi, type DocumentInfo } from "../../contract/index.ts";
 import { rolesFor, type Route } from "../route/route.ts";
 import { operationIds } from "./operation-id.ts";
-import { actionOf, operationOf, type Promises } from "./operations.ts";
+import { actionOf, operationOf, type Common, type Promises } from "./operations.ts";
 
 /** Name and text of an API. */
 export interface ApiInfo {
@@ -20,21 +20,25 @@ export interface ApiInfo {
 }
 const ERRORS = "Errors are `application/problem+json`; match on their `type`.";
 
+export interface DescribedGateway extends Common {
+  readonly broker: ServiceBroker;
+  readonly info: ApiInfo;
+  readonly routes: readonly Route[];
+  /** Where clients reach the gateway. Default: where the document was read. */
+  readonly url?: string | undefined;
+}
+
 /** One document for each set of roles; cleared when services come or go. */
 export class ApiDocuments {
-  readonly #broker: ServiceBroker;
-  readonly #info: ApiInfo;
-  readonly #url: string | undefined;
+  readonly #gateway: DescribedGateway;
   readonly #routes: readonly (readonly [route: Route, id: string])[];
   /** Roles that any route names: no other role changes a document. */
   readonly #roles: readonly string[];
   readonly #documents = new Map<string, object>();
 
-  /** `url`: where clients reach the gateway. Default: where the document was read. */
-  constructor(broker: ServiceBroker, info: ApiInfo, routes: readonly Route[], url?: string) {
-    this.#broker = broker;
-    this.#info = info;
-    this.#url = url;
+  constructor(gateway: DescribedGateway) {
+    const { routes } = gateway;
+    this.#gateway = gateway;
     // Ids follow from all routes, so that an operation has one name in every reader's document.
     const ids = operationIds(routes.map(route => ({ ...route, action: actionOf(route) })));
     this.#routes = routes.map((route, i) => [route, ids[i]!]);
@@ -60,14 +64,16 @@ export class ApiDocuments {
       const asked = rolesFor(route.access);
       return asked.length === 0 || asked.some(role => roles.includes(role));
     };
-    const { name: title, version = "1", description = ERRORS, license, groups = {} } = this.#info;
-    const promises = promisesByAction(this.#broker);
+    const { broker, info, url, credentials } = this.#gateway;
+    const { name: title, version = "1", description = ERRORS, license, groups = {} } = info;
+    const promises = promisesByAction(broker);
     const operations = this.#routes
       .filter(([route]) => mayUse(route))
-      .map(([route, id]) => operationOf(route, id, promises.get(actionOf(route))));
+      .map(([route, id]) => operationOf(route, id, promises.get(actionOf(route)) ?? {}, this.#gateway));
     return openApi({ title, version, description, license }, operations, {
-      ...(this.#url !== undefined && { servers: [{ url: this.#url }] }),
+      ...(url !== undefined && { servers: [{ url }] }),
       tags: groups,
+      securitySchemes: credentials.schemes,
     });
   }
 }

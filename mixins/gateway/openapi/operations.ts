@@ -1,18 +1,28 @@
 // The description of each route: its params and answer by the schemas, its headers, and the errors that it may
 // answer.
 import Type, { type TSchema } from "typebox";
-import type { DescribedErrors, HeaderName, Operation } from "../../contract/index.ts";
+import type { DescribedErrors, HeaderName, Operation, Permission } from "../../contract/index.ts";
+import { REQUEST_TIMEOUT } from "../admission/deadline.ts";
 import { MERGE_PATCH } from "../http/media-type.ts";
 import { KEY_FIELD, KEY_HEADER, takesKey } from "../idempotency/key.ts";
-import { limitsOf } from "../limits/rate-class.ts";
+import { limitsOf, type RouteLimits } from "../limits/rate-class.ts";
 import { rolesFor, serviceOf, type ActionTarget, type Route } from "../route/route.ts";
 import { CSV } from "../versions/csv.ts";
+import type { DescribedCredentials } from "./credentials.ts";
 import { usualErrors } from "./usual-errors.ts";
 
-/** The registry's knowledge of an action: the schema of its answers, and its errors. */
+/** The registry's knowledge of an action: the schema of its answers, its errors, and the permission that it asks for. */
 export interface Promises {
   readonly returns?: TSchema;
   readonly errors?: DescribedErrors;
+  readonly permission?: Permission | false;
+}
+
+/** What holds for all operations of a gateway. */
+export interface Common {
+  readonly credentials: DescribedCredentials;
+  /** RATE_LIMIT_PERCENT. */
+  readonly percent: number;
 }
 
 const TAG = '(W/)?"[!#-~]*"';
@@ -40,25 +50,50 @@ const LAST_EVENT_ID = { description: "Version after which to go on.", schema: Ty
 export const actionOf = ({ target }: Route): string => ("stream" in target ? target.stream : target).action;
 
 /** `id` names the operation; `promises` is what the registry knows of the route's action. */
-export function operationOf(route: Route, id: string, { returns, errors: own }: Promises = {}): Operation {
+export function operationOf(
+  route: Route,
+  id: string,
+  { returns, errors: own, permission }: Promises,
+  { credentials, percent }: Common,
+): Operation {
   const { method, url, summary, path, query, body, example, target, access } = route;
-  const roles = rolesFor(access);
-  const rates = limitsOf(route);
+  const secured = access !== "public";
+  const asked = typeof permission === "string" ? permission : undefined;
+  const rates = limitsOf(route, percent);
+  const description = [
+    secured && !route.keys && "Not with an API key.",
+    asked && `Asks for the permission \`${asked}\`.`,
+    rates && inWords(rates),
+  ]
+    .filter(Boolean)
+    .join("\n\n");
+  const isStream = "stream" in target;
+  // A page's log-in and log-out are public, and heed the cookie that the browser has.
+  const ofSessions = !isStream && target.session !== undefined;
   const common = {
     id,
     method,
     url,
     summary,
+    ...(description !== "" && { description }),
     tag: serviceOf(route),
     path,
     query,
     body,
     example,
-    secured: access !== "public",
-    errors: { ...usualErrors(route), ...asNamedBy(route, own) },
-    extensions: { ...(roles.length > 0 && { "x-roles": roles }), ...(rates && { "x-rate-limit": rates }) },
+    secured: secured && !route.keys ? credentials.ofPeople : secured,
+    common: [
+      ...(isStream ? [] : [REQUEST_TIMEOUT]),
+      ...(secured || ofSessions ? credentials.inHeader : []),
+      ...(secured && isStream ? credentials.inQuery : []),
+    ],
+    errors: {
+      ...usualErrors(route, { asksPermission: permission !== undefined || !route.keys, percent }),
+      ...asNamedBy(route, own),
+    },
+    extensions: extensionsOf(route, asked, rates),
   };
-  if ("stream" in target)
+  if (isStream)
     return {
       ...common,
       headers: { "Last-Event-ID": LAST_EVENT_ID },
@@ -71,6 +106,7 @@ export function operationOf(route: Route, id: string, { returns, errors: own }: 
   const hasTag = versioned || cache !== undefined;
   return {
     ...common,
+    ...(ofSessions && { heeds: credentials.cookies }),
     // The sender that signs the body decides about its form.
     ...(signedBy !== undefined && { body: {} }),
     ...(method === "PATCH" && { bodyTypes: ["application/json", MERGE_PATCH] }),
@@ -82,18 +118,37 @@ export function operationOf(route: Route, id: string, { returns, errors: own }: 
     status,
     returns: target.representation?.returns ?? returns,
     ...(list !== undefined && { otherTypes: [CSV] }),
-    answerHeaders: answerHeadersOf(route, target, returns),
+    answerHeaders: [...has(rates, "RateLimit", "RateLimit-Policy"), ...answerHeadersOf(route, target, returns)],
     conditional: hasTag && isRead,
   };
+}
+
+const has = (isThere: unknown, ...names: HeaderName[]): HeaderName[] => (isThere ? names : []);
+
+function extensionsOf({ access }: Route, permission: string | undefined, rates: RouteLimits | undefined) {
+  const roles = rolesFor(access);
+  return {
+    ...(roles.length > 0 && { "x-roles": roles }),
+    ...(permission !== undefined && { "x-permissions": [permission] }),
+    ...(rates && { "x-rate-limit": rates }),
+  };
+}
+
+/** The limits in one sentence: `Limited to 6000 requests in 60 s and 300 in 1 s, by user.` */
+function inWords({ policies, account, countedBy, countsFailures }: RouteLimits): string {
+  const numbers = policies.map(
+    ({ quota, windowSeconds }, i) => `${quota}${i === 0 ? " requests" : ""} in ${windowSeconds} s`,
+  );
+  const ofAccount = account && `${account.quota}${countsFailures ? " that fail" : ""} in ${account.windowSeconds} s`;
+  const forAccount = ofAccount === undefined ? "" : `; for one account at one address to ${ofAccount}`;
+  return `Limited to ${numbers.join(" and ")}, by ${countedBy}${forAccount}.`;
 }
 
 function answerHeadersOf(route: Route, target: ActionTarget, returns: TSchema | undefined): HeaderName[] {
   const { status, location, contentLocation, versioned, cache } = target;
   const hasTag = versioned || (cache !== undefined && route.method === "GET");
   const { properties = {} } = (returns ?? {}) as { properties?: object };
-  const has = (isThere: unknown, ...names: HeaderName[]): HeaderName[] => (isThere ? names : []);
   return [
-    ...has(limitsOf(route), "RateLimit", "RateLimit-Policy"),
     ...has(location, "Location"),
     ...has(contentLocation, "Content-Location"),
     ...has(hasTag && status !== 204, "ETag"),

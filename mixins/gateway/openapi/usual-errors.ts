@@ -51,6 +51,8 @@ const OF_CREDENTIALS = some(gatewayErrors, [
   "SESSION_ENDED",
   "ISSUER_UNAVAILABLE",
 ]);
+/** The node that answers checks the person's token again. */
+const OF_PEOPLE = some(callErrors, ["CALLER_UNPROVEN", "KEYS_UNAVAILABLE"]);
 const OF_KEYS = some(gatewayErrors, ["BAD_IDEMPOTENCY_KEY", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_KEY_IN_PROGRESS"]);
 /** An actor's record gives the answer; only it can be given up. Other answers are kept, or not. */
 const OF_COMMANDS = some(gatewayErrors, ["IDEMPOTENCY_KEY_ABANDONED"]);
@@ -59,25 +61,37 @@ const OF_RATES = some(gatewayErrors, ["RATE_LIMITED"]);
 const OF_STREAMS = some(gatewayErrors, ["BAD_LAST_EVENT_ID", "TOO_MANY_STREAMS", "STOPPING"]);
 
 /** For any call: the service cannot be reached, or cannot work now. */
+const { KEYS_UNAVAILABLE: _, ...ofAnybody } = callErrors;
 const OF_CALLS = Object.fromEntries(
-  [some(gatewayErrors, ["SATURATED"]), callErrors, actorErrors, storeErrors, databaseErrors, redisErrors].flatMap(
+  [some(gatewayErrors, ["SATURATED"]), ofAnybody, actorErrors, storeErrors, databaseErrors, redisErrors].flatMap(
     errors => Object.entries<AnyErrors[string]>(errors).filter(([, { status }]) => status === 503 || status === 504),
   ),
 );
 
+/** What decides about them besides the route. */
+export interface Rules {
+  /** Whether it asks for a permission, or for a person. */
+  readonly asksPermission: boolean;
+  /** RATE_LIMIT_PERCENT. */
+  readonly percent: number;
+}
+
 /** The errors of a route besides those of its action. */
-export function usualErrors(route: Pick<Route, "method" | "access" | "limit" | "target">): DescribedErrors {
+export function usualErrors(
+  route: Pick<Route, "method" | "access" | "limit" | "target">,
+  { asksPermission, percent }: Rules,
+): DescribedErrors {
   const { method, access, target } = route;
   const isCommand = "idempotent" in target && target.idempotent;
   // A stream's credentials are counted too.
-  const isLimited = access !== "public" || limitsOf(route) !== undefined;
+  const isLimited = percent > 0 && (access !== "public" || limitsOf(route, percent) !== undefined);
   return describeErrors({
     ...OF_REQUESTS,
     ...(method === "GET" || method === "DELETE" ? some(gatewayErrors, ["UNEXPECTED_BODY"]) : OF_BODIES),
-    ...(access !== "public" && OF_CREDENTIALS),
+    ...(access !== "public" && { ...OF_CREDENTIALS, ...OF_PEOPLE }),
     ...((access !== "public" ? method !== "GET" : "session" in target && target.session !== undefined) &&
       some(gatewayErrors, ["CSRF"])),
-    ...(rolesFor(access).length > 0 && some(callErrors, ["FORBIDDEN"])),
+    ...((asksPermission || rolesFor(access).length > 0) && some(callErrors, ["FORBIDDEN"])),
     ...(takesKey(route) && { ...OF_KEYS, ...(isCommand ? OF_COMMANDS : OF_KEPT_ANSWERS) }),
     ...(isLimited && OF_RATES),
     ...(method === "GET" && !("stream" in target) && some(gatewayErrors, ["NOT_ACCEPTABLE"])),

@@ -59,6 +59,8 @@ interface Places<P extends TProperties, Q extends TProperties, B extends TProper
   readonly summary: string;
   /** Default `user`: any user that is logged in. */
   readonly access?: Access;
+  /** Whether an API key opens it, if its scopes do. Default true; false: only a person does what an account stands on. */
+  readonly keys?: boolean;
   /** How often it may be asked; default by its kind: see `limits/rate-class.ts`. */
   readonly limit?: RateClass | undefined;
   /** Importance when the gateway is overloaded: the least important is refused first. See `admission/priority.ts`. */
@@ -118,6 +120,7 @@ export interface Route {
   readonly url: string;
   readonly summary: string;
   readonly access: Access;
+  readonly keys: boolean;
   readonly limit: RateClass | undefined;
   readonly priority: Priority | undefined;
   readonly path: TProperties;
@@ -261,7 +264,7 @@ export function placed(
   { prefix = API, takesFields = false }: { prefix?: string; takesFields?: boolean } = {},
 ): Omit<Route, "target"> {
   const [method, url] = line.split(" ") as [string, string];
-  const { summary, access = "user", limit, priority, path = {}, body = {}, example } = spec;
+  const { summary, access = "user", keys = true, limit, priority, path = {}, body = {}, example } = spec;
   // Every read answers some of its fields only, if it is asked to; the action does not know of it.
   const query = method === "GET" && takesFields ? { ...spec.query, [FIELDS]: Fields } : (spec.query ?? {});
   const shape = strictObject(body);
@@ -274,6 +277,7 @@ export function placed(
     url: url.startsWith("/.") ? url : `${prefix}${url}`,
     summary,
     access,
+    keys,
     limit,
     priority,
     path,

@@ -5,21 +5,16 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
-import { until, WireClient, type Received } from "@valence/runtime/testing";
-import { newDatabases, recordsAtRest, type Databases } from "@valence/runtime/testing/servers";
-import { orderOf, Shop } from "../support/shop.ts";
+import { until, type Received } from "@valence/runtime/testing";
+import { recordsAtRest } from "@valence/runtime/testing/servers";
+import { ADMIN, openPeopledShop, type PeopledShop, type Product } from "../support/peopled-shop.ts";
+import { orderOf } from "../support/shop.ts";
 
-const ADMIN = { email: "root@example.org", password: "correct horse battery" };
 const api = "/api/v1";
 
-let databases: Databases;
-let shop: Shop;
-let client: WireClient;
-/** Access tokens. */
-let ann: string;
-let bob: string;
-let admin: string;
-let product: { id: string; sku: string; price: { amount: number } };
+let house: PeopledShop;
+let { shop, client, ann, bob, admin } = {} as PeopledShop;
+let product: Product;
 let annsOrder: string;
 
 const send = (method: string, path: string, token?: string, body?: unknown, headers = {}): Promise<Received> =>
@@ -43,21 +38,12 @@ const statusOf = async (id: string, token: string): Promise<string> =>
   (await send("GET", `${api}/orders/${id}`, token)).json.status;
 
 beforeAll(async () => {
-  databases = await newDatabases();
-  shop = await Shop.start({ ...databases.env, ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password });
-  client = new WireClient(shop.url);
-  admin = await shop.login(ADMIN.email, ADMIN.password);
-  ann = await shop.customer("ann");
-  bob = await shop.customer("bob");
-  [product] = (await shop.request("GET", `${api}/products?pageSize=1`)).body.rows;
-  annsOrder = (await placed(ann)).json.id;
-  await until("it has shipped", async () => (await statusOf(annsOrder, ann)) === "shipped");
+  house = await openPeopledShop();
+  ({ shop, client, ann, bob, admin } = house);
+  [product] = house.products;
+  annsOrder = await house.shipped(ann, product);
 }, 120_000);
-afterAll(async () => {
-  client?.close();
-  await shop?.stop();
-  await databases.remove();
-});
+afterAll(() => house?.stop());
 
 describe("API1 objects of others", () => {
   const attempts = (id: string): [method: string, path: string, body?: object][] => [
@@ -339,6 +325,6 @@ test("after all that the shop sells, has logged no error, and keeps nothing of t
   const { json } = await placed(ann);
   await until("it has shipped", async () => (await statusOf(json.id, ann)) === "shipped");
   expect(shop.child.output).not.toMatch(/ERROR|unhandled/i);
-  const people = (await recordsAtRest(databases)).get("accounts/users")!.join("\n");
+  const people = (await recordsAtRest(house.databases)).get("accounts/users")!.join("\n");
   for (const email of ["eve@", "p@", "q@"]) expect(people).not.toContain(email);
 });

@@ -3,12 +3,10 @@
 // goes on. 2,000 requests, or FUZZ_REQUESTS (`npm run test:fuzz`: 50,000). The seed is printed; FUZZ_SEED repeats a run.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { normalText } from "@valence/runtime/kernel";
-import { ApiDescription, randomRequests, until, WireClient } from "@valence/runtime/testing";
-import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
+import { randomRequests, type ApiDescription } from "@valence/runtime/testing";
 import { expectProblem } from "../support/problems.ts";
-import { orderOf, Shop } from "../support/shop.ts";
+import { openPeopledShop, type PeopledShop, type Product } from "../support/peopled-shop.ts";
 
-const ADMIN = { email: "root@example.org", password: "correct horse battery" };
 const REQUESTS = Number(process.env["FUZZ_REQUESTS"] ?? 2_000);
 const CALLERS = 8;
 /** Milliseconds that one request may take in all on a busy machine, with those beside it. */
@@ -21,53 +19,23 @@ const FAILURES_MAX = 5;
  */
 const GROWTH_MAX_MB = 80;
 
-let databases: Databases;
-let shop: Shop;
-let client: WireClient;
-let ann: string;
-/** A customer whose token no request has: logging in anew is refused after so many failed attempts. */
-let bob: string;
-let admin: string;
-let product: { id: string; sku: string };
+let house: PeopledShop;
+/** Bob's token is in no request: logging in anew is refused after so many failed attempts. */
+let { shop, client, ann, bob, admin } = {} as PeopledShop;
+let product: Product;
+/** A product of which the shop still sells in the end. */
+let other: Product;
 let order: string;
 let description: ApiDescription;
 
 beforeAll(async () => {
-  databases = await newDatabases();
-  shop = await Shop.start({
-    ...databases.env,
-    ADMIN_EMAIL: ADMIN.email,
-    ADMIN_PASSWORD: ADMIN.password,
-    ACCESS_LOG: "on",
-  });
-  client = new WireClient(shop.url);
-  admin = await shop.login(ADMIN.email, ADMIN.password);
-  ann = await shop.customer("ann");
-  bob = await shop.customer("bob");
-  [product] = (await shop.request("GET", "/api/v1/products?pageSize=1")).body.rows;
-  order = await shipped();
-  const headers = { Authorization: `Bearer ${admin}` };
-  description = new ApiDescription((await client.send({ method: "GET", path: "/openapi.json", headers })).json);
+  house = await openPeopledShop({ ACCESS_LOG: "on" });
+  ({ shop, client, ann, bob, admin } = house);
+  [product, other] = house.products;
+  order = await house.shipped(bob, other);
+  description = await house.describe();
 }, 60_000);
-afterAll(async () => {
-  client?.close();
-  await shop?.stop();
-  await databases?.remove();
-});
-
-async function shipped(): Promise<string> {
-  const [own] = (await shop.request("GET", "/api/v1/products?pageSize=1&sort=-name")).body.rows;
-  const placed = await shop.request("POST", "/api/v1/orders", {
-    token: bob,
-    body: orderOf([{ productId: own.id, quantity: 1 }]),
-  });
-  expect(placed.status).toBe(201);
-  await until("the order has shipped", async () => {
-    const { body } = await shop.request("GET", `/api/v1/orders/${placed.body.id}`, { token: bob });
-    return body.status === "shipped";
-  });
-  return placed.body.id;
-}
+afterAll(() => house?.stop());
 
 async function residentMb(): Promise<number> {
   const { body } = await shop.request<string>("GET", "/metrics", { token: admin });
@@ -127,7 +95,7 @@ test(
     expect(reached.size).toBeGreaterThan(15);
     expect((await residentMb()) - middleMb).toBeLessThan(GROWTH_MAX_MB);
     expect(shop.child.output).not.toMatch(/ERROR|unhandled/i);
-    await shipped();
+    await house.shipped(bob, other);
   },
   60_000 + REQUESTS * EACH_MS,
 );

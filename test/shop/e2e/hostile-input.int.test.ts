@@ -5,71 +5,36 @@ import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { SignJWT, importJWK, type JWK, type JWTPayload } from "jose";
 import { newId } from "@valence/runtime/kernel";
-import {
-  ApiDescription,
-  randomRequests,
-  respelled,
-  until,
-  WireClient,
-  type Received,
-  type Sent,
-} from "@valence/runtime/testing";
-import { newDatabases, recordsAtRest, recordsOf, type Databases } from "@valence/runtime/testing/servers";
+import { randomRequests, respelled, type ApiDescription, type Received, type Sent } from "@valence/runtime/testing";
+import { recordsAtRest, recordsOf } from "@valence/runtime/testing/servers";
 import { expectProblem } from "../support/problems.ts";
-import { ADDRESS, orderOf, Shop } from "../support/shop.ts";
+import { ADMIN, openPeopledShop, type PeopledShop, type Product } from "../support/peopled-shop.ts";
+import { ADDRESS, orderOf } from "../support/shop.ts";
 
-const ADMIN = { email: "root@example.org", password: "correct horse battery" };
 const SQL = "x' or '1'='1'; drop table events; --";
 const IN_URL = encodeURIComponent(SQL);
 const RESPELLED = 300;
 
-let databases: Databases;
-let shop: Shop;
-let client: WireClient;
-/** Access tokens. */
-let ann: string;
-let bob: string;
-let admin: string;
-let product: { id: string; sku: string };
+let house: PeopledShop;
+let { databases, shop, client, ann, bob, admin } = {} as PeopledShop;
+let product: Product;
 /** A product that no request is about, to show that the shop still sells. */
-let other: { id: string };
+let other: Product;
 /** An order of Bob's that has shipped. */
 let bobsOrder: string;
 let before: Map<string, string[]>;
-/** The API's own description, as an administrator sees it. */
 let description: ApiDescription;
 
 beforeAll(async () => {
-  databases = await newDatabases();
-  shop = await Shop.start({ ...databases.env, ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password });
-  client = new WireClient(shop.url);
-  admin = await shop.login(ADMIN.email, ADMIN.password);
-  ann = await shop.customer("ann");
-  bob = await shop.customer("bob");
-  [product, other] = (await shop.request("GET", "/api/v1/products?pageSize=2")).body.rows;
+  house = await openPeopledShop();
+  ({ databases, shop, client, ann, bob, admin } = house);
+  [product, other] = house.products;
   await shop.request("PUT", `/api/v1/cart/items/${product.id}`, { token: ann, body: { quantity: 2 } });
-  bobsOrder = await shipped(bob);
+  bobsOrder = await house.shipped(bob, other);
   before = await recordsAtRest(databases);
-  const headers = { Authorization: `Bearer ${admin}` };
-  description = new ApiDescription((await client.send({ method: "GET", path: "/openapi.json", headers })).json);
+  description = await house.describe();
 }, 60_000);
-afterAll(async () => {
-  client?.close();
-  await shop?.stop();
-  await databases.remove();
-});
-
-async function shipped(token: string): Promise<string> {
-  const body = orderOf([{ productId: other.id, quantity: 1 }]);
-  const placed = await shop.request("POST", "/api/v1/orders", { token, body });
-  expect(placed.status).toBe(201);
-  const { id } = placed.body;
-  await until(`order ${id} has shipped`, async () => {
-    const { body } = await shop.request("GET", `/api/v1/orders/${id}`, { token });
-    return body.status === "shipped";
-  });
-  return id;
-}
+afterAll(() => house?.stop());
 
 // ---- the table
 
@@ -451,7 +416,7 @@ test("P6 after all that every record of the shop is what it was, and the shop se
     ];
   });
   expect(changed).toEqual([]);
-  await shipped(ann);
+  await house.shipped(ann, other);
 });
 
 test("P6 a read is answered the same, however it is spelled", async () => {

@@ -72,7 +72,7 @@ function open(url: string, location: PostgresLocation): Required<Dialect> {
     streamCount: () => reads.streamCount(),
     dueTimers: limit => reads.dueTimers(limit),
     sagas: filter => reads.sagas(filter),
-    quarantined: limit => reads.quarantined(limit),
+    quarantined: (limit, after) => reads.quarantined(limit, after),
     buckets: () => reads.buckets(),
     sagaStart: id => reads.sagaStart(id),
     now: () => reads.now(),

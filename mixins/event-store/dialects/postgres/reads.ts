@@ -230,11 +230,12 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
     }));
   }
 
-  async quarantined(limit: number): ReturnType<Dialect["quarantined"]> {
+  async quarantined(...[limit, after]: Parameters<Dialect["quarantined"]>): ReturnType<Dialect["quarantined"]> {
     const rows = await this.#rows(
       `select s.name, s.quarantine_reason, s.quarantined_at from ${OWN_STREAM}
-       where s.quarantined_at is not null order by s.quarantined_at, s.id limit $1`,
-      [limit],
+       where s.quarantined_at is not null and ($2::bigint is null or (s.quarantined_at, s.name) > ($2, $3))
+       order by s.quarantined_at, s.name limit $1`,
+      [limit, after && Date.parse(after.at), after?.stream],
     );
     return rows.map(row => ({ stream: row.name, reason: row.quarantine_reason, at: rfc3339(row.quarantined_at) }));
   }

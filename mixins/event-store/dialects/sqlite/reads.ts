@@ -73,7 +73,8 @@ export function reader(connection: Connection) {
     ),
     quarantined: rows(
       `select name, quarantine_reason, quarantined_at from streams
-       where quarantined_at is not null order by quarantined_at, id limit ?`,
+       where quarantined_at is not null and (?2 is null or (quarantined_at, name) > (?2, ?3))
+       order by quarantined_at, name limit ?1`,
     ),
   };
 }

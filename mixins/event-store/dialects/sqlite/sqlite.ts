@@ -96,8 +96,9 @@ export async function openSqlite(filename: string, onDeath: DeathObserver = () =
         return { id, state, reason, startedAt: rfc3339(startedAt), updatedAt: rfc3339(updatedAt) };
       });
     },
-    async quarantined(limit) {
-      const rows = await thread.request("quarantined", limit);
+    async quarantined(limit, after) {
+      const at = after === undefined ? null : Date.parse(after.at);
+      const rows = await thread.request("quarantined", limit, at, after?.stream ?? null);
       return rows.map(row => ({ stream: row[0] as string, reason: row[1] as string, at: rfc3339(row[2] as number) }));
     },
     now: () => thread.request("now"),

@@ -22,7 +22,7 @@ export interface Requests {
   streamCount: { args: []; result: number };
   dueTimers: { args: [limit: number]; result: { now: number; rows: Row[] } };
   sagas: { args: [states: readonly string[], olderThanMs: number, after: string | null, limit: number]; result: Row[] };
-  quarantined: { args: [limit: number]; result: Row[] };
+  quarantined: { args: [limit: number, at: number | null, stream: string | null]; result: Row[] };
   now: { args: []; result: number };
   close: { args: []; result: null };
 }
