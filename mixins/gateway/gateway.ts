@@ -43,6 +43,7 @@ import { isInternal } from "./internal-routes.ts";
 import { CLIENT_LEFT, methodsOf, routeOf, Router, type RouterService } from "./moleculer-web.ts";
 import { AccessLog, shareOf } from "./observability/access-log.ts";
 import { HttpMetrics } from "./observability/metrics.ts";
+import { traceRequests } from "./observability/request-spans.ts";
 import { concernsSecurity, SecurityLog, securityLine, type RefusedRequest } from "./observability/security-log.ts";
 import { credentialsOf } from "./openapi/credentials.ts";
 import { ApiDocuments, type ApiInfo } from "./openapi/document.ts";
@@ -265,6 +266,7 @@ function handlerOf(gateway: GatewayService, { routes, endpoints, has }: Served):
     answerKept: (req, res, fields) => gateway.responses.answer(req, res, fields),
     fail: (req, res, error) => gateway.errorHandler(req, res, error),
   });
+  const traced = traceRequests(guarded, path => !endpoints.has(path));
   return (req, res) => {
     const startedAt = performance.now();
     const logged = gateway.accessLog?.begin(req, res);
@@ -275,7 +277,7 @@ function handlerOf(gateway: GatewayService, { routes, endpoints, has }: Served):
       gateway.metrics.observe(req.method!, route ?? "none", res.statusCode, ms / 1_000);
       logged?.(route ?? (endpoints.has(pathOf(req)) ? pathOf(req) : "none"), ms);
     });
-    guarded(req, res);
+    traced(req, res);
   };
 }
 

@@ -73,7 +73,8 @@ export function Router<S extends RouterService>(routes: readonly Route[], answer
     },
     actions: {
       // A request runs in this action for as long as its client takes to send and to read; `admission.ts` bounds our work.
-      rest: { bulkhead: false } as object,
+      // The request's own span tells more than one of the action.
+      rest: { bulkhead: false, traced: false } as object,
       // Off: a public list of aliases, and routes that change while the gateway runs.
       listAliases: false,
       addRoute: false,

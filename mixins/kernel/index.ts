@@ -83,9 +83,11 @@ export { withoutSecrets } from "./secrets.ts";
 export { beginStop, isStopping, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
 export { METRICS } from "./telemetry.ts";
 export { decoded, foldedText, isPrintable, normalText, trimmed } from "./text.ts";
+export { Turns } from "./turns.ts";
 export {
   checked,
   flag,
+  hidden,
   integer,
   list,
   matching,

@@ -25,7 +25,7 @@ const limits = {
 const services = serviceNames("services");
 const declared = await declaredIn("services", services);
 /** Services without data of their own. */
-const STATELESS = ["api", "ops"];
+const STATELESS = ["api"];
 /** Variables that Node reads itself, and those that stand in another one: `$(ROLE).$(POD_NAME)`. */
 const OF_NODE = ["NODE_OPTIONS", "ROLE", "POD_NAME"];
 

@@ -7,6 +7,7 @@ import type { Carrier } from "../carriers/carrier.ts";
 import type { StreamLimits } from "../limits.ts";
 import type { ReadStream } from "../log/read-stream.ts";
 import type { LogEvent, LogPage, ReadLog } from "../log/source.ts";
+import type { consumerTracing } from "../event-spans.ts";
 import type { CheckpointKey } from "./checkpoint.ts";
 
 /** By stream, the first event that failed and why. Later events of that stream have not been applied. */
@@ -76,4 +77,6 @@ export interface PartitionContext extends ConsumerContext {
   readonly wants: (event: LogEvent) => boolean;
   /** Whether this reader, or its node, is stopping. */
   readonly isLeaving: () => boolean;
+  /** Does work on events as a span of their traces. */
+  readonly traced: ReturnType<typeof consumerTracing>;
 }

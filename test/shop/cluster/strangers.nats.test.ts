@@ -22,10 +22,19 @@ const NAMESPACE = "valence";
 /** As in `k8s/base`. */
 const ROLES: Record<string, readonly string[]> = {
   gateway: ["api"],
-  core: "accounts carts catalog inventory:stock orders:order payments:payment payment-provider seed shipping:shipment".split(
-    " ",
-  ),
-  projections: ["order-views", "ops"],
+  core: [
+    "accounts",
+    "carts",
+    "catalog",
+    "inventory:stock",
+    "notifications",
+    "orders:order",
+    "payments:payment",
+    "payment-provider",
+    "seed",
+    "shipping:shipment",
+  ],
+  projections: ["order-views", "ops", "audit"],
   sagas: ["checkout"],
 };
 const ADMIN = { ADMIN_EMAIL: "root@example.com", ADMIN_PASSWORD: "correct horse battery" };

@@ -2,11 +2,11 @@
 import { chmod, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { SendMailOptions } from "nodemailer";
-import { limits } from "../limits.ts";
-import type { MailText } from "./templates.ts";
+import { limits } from "./limits.ts";
+import type { MailText } from "./letter.ts";
 
 export interface Mail extends MailText {
-  /** The row's; the Message-ID follows from it. */
+  /** The row's: a UUID. The Message-ID follows from it. */
   readonly id: string;
   readonly from: string;
   readonly to: string;
@@ -15,7 +15,8 @@ export interface Mail extends MailText {
 
 /** One way of a mail. It throws `MailRefused` when a repetition makes no sense, and another error when it does. */
 export interface MailCarrier {
-  send(mail: Mail): Promise<void>;
+  /** Answers the file of the mail, where it became one. */
+  send(mail: Mail): Promise<string | undefined>;
 }
 
 /** The server takes this mail neither now nor later: there is no such mailbox, or it does not like the text. */
@@ -31,14 +32,15 @@ export function smtpCarrier(url: string): MailCarrier {
       const { createTransport } = await import("nodemailer");
       const transport = createTransport({
         url,
-        connectionTimeout: limits.mailSendMs / 2,
-        greetingTimeout: limits.mailSendMs / 2,
-        socketTimeout: limits.mailSendMs / 2,
+        connectionTimeout: limits.sendMs / 2,
+        greetingTimeout: limits.sendMs / 2,
+        socketTimeout: limits.sendMs / 2,
         disableFileAccess: true,
         disableUrlAccess: true,
       } as object);
       try {
-        await within(limits.mailSendMs, transport.sendMail(messageOf(mail)));
+        await within(limits.sendMs, transport.sendMail(messageOf(mail)));
+        return undefined;
       } catch (error) {
         throw isForGood(error as SmtpError) ? new MailRefused(reasonOf(error as SmtpError), { cause: error }) : error;
       } finally {
@@ -48,7 +50,7 @@ export function smtpCarrier(url: string): MailCarrier {
   };
 }
 
-/** One file a mail, `<id>.eml`, for the user of the process alone: it has the token in it. */
+/** One file a mail, `<time>-<id>.eml`, for the user of the process alone: there may be a token in it. */
 export function fileCarrier(folder: string): MailCarrier {
   return {
     async send(mail) {
@@ -57,13 +59,14 @@ export function fileCarrier(folder: string): MailCarrier {
       const { message } = await transport.sendMail(messageOf(mail));
       await mkdir(folder, { recursive: true, mode: 0o700 });
       await chmod(folder, 0o700);
-      const file = join(folder, `${mail.id}.eml`);
+      const file = join(folder, `${mail.date.toISOString().replaceAll(":", "-")}-${mail.id}.eml`);
       // Renamed when it is complete: a reader never finds half a mail.
       await writeFile(`${file}.part`, message as Buffer, { mode: 0o600 });
       await rename(`${file}.part`, file);
-      // Ids begin with the time at which they were made.
+      // Names begin with the time of the row; those of earlier releases with an id, and sort before.
       const files = (await readdir(folder)).filter(name => name.endsWith(".eml")).sort();
-      for (const old of files.slice(0, -limits.mailFilesMax)) await rm(join(folder, old), { force: true });
+      for (const old of files.slice(0, -limits.filesMax)) await rm(join(folder, old), { force: true });
+      return file;
     },
   };
 }
@@ -98,9 +101,9 @@ export interface SmtpError extends Error {
 const isForGood = ({ code, command, responseCode = 0 }: SmtpError): boolean =>
   (command === "API" && code === "EENVELOPE") || (/^(RCPT TO|DATA)$/.test(command ?? "") && responseCode >= 500);
 
-/** The words of the server, or the error's own. */
+/** The words of the server, or the error's own. Servers repeat the address, which is nobody's business here. */
 export const reasonOf = ({ response, message, code }: SmtpError): string =>
-  response ?? `${code ?? ""} ${message}`.trim();
+  (response ?? `${code ?? ""} ${message}`.trim()).replaceAll(/[^\s<>"'@]+@[^\s<>"']+/g, "…");
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
