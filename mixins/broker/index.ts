@@ -12,6 +12,7 @@ import { liveness } from "./liveness.ts";
 import { announcements } from "./middlewares/announcements.ts";
 import { authorization } from "./middlewares/authorization.ts";
 import { bulkhead } from "./middlewares/bulkhead.ts";
+import { callAtHand } from "./middlewares/call-at-hand.ts";
 import { callChain } from "./middlewares/call-chain.ts";
 import { BREAKER, circuitBreaker } from "./middlewares/circuit-breaker.ts";
 import { identity } from "./middlewares/identity.ts";
@@ -39,6 +40,7 @@ const ANNOUNCE_MS = 200;
  * - Retry has no effect: its option is off, and `retries` repeats calls.
  */
 const MIDDLEWARES = [
+  callAtHand,
   health,
   stopping,
   announcements,

@@ -10,11 +10,11 @@
 import { inboxPrefix } from "../kernel/index.ts";
 import { Channel } from "../stream/carriers/jetstream/channel.ts";
 
-/** The subjects that the nodes of a role hear and publish, in a namespace. */
+/** The subjects that the nodes of a role hear and publish, in a namespace. A service may be named with its actor. */
 export function subjectsOf(role: string, services: readonly string[], namespace: string) {
   const prefix = namespace === "" ? "MOL" : `MOL-${namespace}`;
   const named = (...names: string[]): string[] => names.map(name => `${prefix}.${name}`);
-  const streams = services.map(service => new Channel(namespace, service));
+  const streams = services.map(service => new Channel(namespace, service.split(":", 1)[0]!));
   return {
     subscribe: [
       ...named("DISCOVER", "INFO", "HEARTBEAT", "PING", "DISCONNECT", "LOST", `*.${role}.>`),

@@ -22,6 +22,11 @@ export const streamErrors = defineErrors({
     says: "{consumer}: {source} goes from version {version} to {event}",
     todo: "find out whether this is the log that the consumer read before; `npx valence doctor --deep` tells",
   },
+  LOG_FOREIGN: {
+    status: 500,
+    says: "{source} gives {event} of the type {type} as of its log, which is that of {actor}",
+    todo: "find out which node answers for the source: it may give itself out for an owner; nothing of it is taken",
+  },
   EVENT_BROKEN: {
     status: 500,
     says: "the event cannot be read",

@@ -201,6 +201,17 @@ export function nothingIsKeptInAPod(manifests: readonly Manifest[]): string[] {
   });
 }
 
+/** A gateway knows the address that clients use, and which entry of `X-Forwarded-For` is the client's. */
+export function gatewaysKnowTheirClients(manifests: readonly Manifest[]): string[] {
+  return nodesOf(manifests)
+    .filter(({ runs }) => runs.includes("api"))
+    .flatMap(({ id, container }) => {
+      const names = variablesOf(container, manifests).map(({ name }) => name);
+      const needed = ["PUBLIC_URL", "TRUSTED_PROXIES"];
+      return needed.filter(name => !names.includes(name)).map(name => `${id} needs ${name}`);
+    });
+}
+
 /** Every service runs in one Deployment. */
 export function servicesRunOnce(manifests: readonly Manifest[]): string[] {
   const running = nodesOf(manifests).flatMap(({ runs }) => runs);

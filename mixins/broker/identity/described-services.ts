@@ -1,6 +1,7 @@
 // The part of a node's description that others may believe: the services that its role may run, with actions that are
-// theirs. A node that announces more is no endpoint for it, so that no call, and no password in one, ever goes there.
-import { mayRun, type Role } from "../../kernel/index.ts";
+// theirs, and the logs that they may own. A node that announces more is no endpoint for it, so that no call, and no password
+// in one, ever goes there; and no consumer reads the events of its log.
+import { mayOwn, mayRun, type Role } from "../../kernel/index.ts";
 
 /** The parts of a service in Moleculer's INFO packet that we judge. */
 interface Described {
@@ -8,6 +9,7 @@ interface Described {
   readonly version?: unknown;
   readonly fullName?: unknown;
   readonly actions?: unknown;
+  readonly metadata?: unknown;
 }
 
 export interface Judged {
@@ -23,7 +25,7 @@ export function believed(services: unknown, role: Role): Judged {
   const refused: string[] = [];
   if (!Array.isArray(services)) return { services: [], refused };
   const kept = (services as (Described | null)[]).flatMap(service => {
-    const { name, version, fullName, actions } = service ?? {};
+    const { name, version, fullName, actions, metadata } = service ?? {};
     const isNamed = typeof name === "string" && (fullName === undefined || fullName === fullNameOf(name, version));
     if (!isNamed || (!name.startsWith(OF_EVERY_NODE) && !mayRun(role, name))) {
       refused.push(String(fullName ?? name).slice(0, NAME_CHARS));
@@ -35,9 +37,24 @@ export function believed(services: unknown, role: Role): Judged {
       if (!isOwn) refused.push(key.slice(0, NAME_CHARS));
       return isOwn;
     });
-    return [{ ...service, actions: Object.fromEntries(own) }];
+    const isOwner = ownsNoOthers(metadata, role);
+    if (!isOwner) refused.push(`the log of ${name}`);
+    return [{ ...service, actions: Object.fromEntries(own), metadata: isOwner ? metadata : withoutLog(metadata) }];
   });
   return { services: kept, refused };
+}
+
+/** Whether the actor that a service claims is one that the role may own, and its events are that actor's. */
+function ownsNoOthers(metadata: unknown, role: Role): boolean {
+  const { actor, events } = (metadata ?? {}) as { actor?: unknown; events?: unknown };
+  if (events === undefined || role.actors === undefined) return true;
+  if (typeof actor !== "string" || typeof events !== "object" || events === null) return false;
+  return mayOwn(role, actor) && Object.keys(events).every(type => type.startsWith(`${actor}.`));
+}
+
+function withoutLog(metadata: unknown): object {
+  const { actor: _actor, events: _events, ...others } = metadata as Record<string, unknown>;
+  return others;
 }
 
 /** Characters of a name in a log line: another node may announce anything. */

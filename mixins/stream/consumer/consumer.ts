@@ -61,6 +61,8 @@ export interface ConsumerContext {
   /** Whether the node is stopping: from then on a failure is not charged to the event. */
   readonly isStopping: () => boolean;
   readonly readLog: (source: string, params: ReadLog) => Promise<LogPage>;
+  /** The events as they are, all of the source's own log. Throws Bug `LOG_FOREIGN`. */
+  readonly ownOf: (source: string, events: readonly LogEvent[]) => readonly LogEvent[];
   /** Broadcasts that a consumer has stopped because its cursor is not in the log. */
   readonly tellStopped: (consumer: string, source: string) => void;
   readonly logger: Record<"debug" | "info" | "warn" | "error", (...message: unknown[]) => void>;

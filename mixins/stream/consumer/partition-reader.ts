@@ -229,7 +229,7 @@ export class PartitionReader {
     for (;;) {
       const page = await readLog(source, { cursor: to, mark, limit: limits.batch });
       if (page.fault) throw new CursorNotInLog(source, page.fault);
-      for (const event of page.events)
+      for (const event of this.#partition.ownOf(source, page.events))
         versions.set(streamOf(event), Math.max(event.version, versions.get(streamOf(event)) ?? 0));
       ({ cursor: to, mark } = page);
       if (this.#stopping) throw new Error("stopping");

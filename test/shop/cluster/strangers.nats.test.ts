@@ -26,13 +26,13 @@ const ROLES: Record<string, readonly string[]> = {
     "accounts",
     "carts",
     "catalog",
-    "inventory",
+    "inventory:stock",
     "notifications",
-    "orders",
-    "payments",
+    "orders:order",
+    "payments:payment",
     "payment-provider",
     "seed",
-    "shipping",
+    "shipping:shipment",
   ],
   projections: ["order-views", "ops", "audit"],
   sagas: ["checkout"],
@@ -62,7 +62,9 @@ const envOf = (role: string): Record<string, string> => ({
   CLUSTER_KEYS: clusterKeys,
   NODE_KEY: nodeKeys.get(role)!,
   NODEID: `${role}.1`,
-  SERVICES: ROLES[role]!.filter(service => service !== "payment-provider").join(","),
+  SERVICES: ROLES[role]!.map(service => service.split(":")[0])
+    .filter(service => service !== "payment-provider")
+    .join(","),
   CARRIER: "jetstream",
 });
 
