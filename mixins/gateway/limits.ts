@@ -27,9 +27,15 @@ export const limits = {
   waitMs: 50,
   waitCriticalMs: 200,
   /** Milliseconds that the oldest has waited, after which the newest is begun first. */
-  freshMs: 25,
+  freshMs: 32,
+  /**
+   * Milliseconds that a request takes of the loop at most, as far as is known. A turn that was longer than those that were begun
+   * in it can have made it is long by other work (a consumer that catches up, code that is compiled): to begin only a few in
+   * each such turn left 50 connections in a queue for half a second.
+   */
+  requestMsMax: 2.5,
   /** Milliseconds of a turn of the loop that count as waiting: a longer one was a pause (`loop-clock.ts`). */
-  turnMsMax: 20,
+  turnMsMax: 10,
   /** Requests that wait for one service: at 50 ms each, as many as a gateway of 20,000 a second begins meanwhile. */
   waitingPerServiceMax: 1_000,
   /** Milliseconds between two looks for late requests of a service that does not answer. */
@@ -102,7 +108,7 @@ export const limits = {
   /** Stale answers that are fetched anew at once; further ones wait for their next hit. */
   cacheRefreshesMax: 32,
   /** Milliseconds of a call that fetches a stale answer anew. */
-  cacheRefreshMs: 5_000,
+  cacheRefreshMs: 32_000,
 
   /** Lines about refused requests within a window of so many milliseconds; further ones are only counted. */
   securityLinesMax: 100,

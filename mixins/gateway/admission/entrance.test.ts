@@ -92,6 +92,16 @@ test("a request that arrives is only queued; a turn of the loop begins a few", (
   expect(turn()).toBe(false);
 });
 
+test("after a turn that other work made long as many are begun as ever", () => {
+  const { enter, begun, pass, turn } = start();
+  const { beginsPerTurn, requestMsMax } = limits;
+  for (const asked of many(3 * beginsPerTurn, n => ({ name: `${n}` }))) enter(asked);
+  turn();
+  pass(beginsPerTurn * requestMsMax + 1);
+  turn();
+  expect(begun).toHaveLength(2 * beginsPerTurn);
+});
+
 test("after a long turn fewer are begun, until turns are short again", () => {
   const { enter, begun, pass, turn } = start();
   const { beginsPerTurn, beginsPerLongTurn, longTurnMs } = limits;

@@ -40,6 +40,8 @@ export class Entrance {
   #isDeciding = false;
   /** When the last turn of the loop was decided about, if requests were left for the next one. */
   #decidedAt: number | undefined;
+  /** Requests that were begun then. */
+  #begun = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor({ clock, waits, nextTurn = setImmediate }: EntranceOptions) {
@@ -108,8 +110,10 @@ export class Entrance {
     this.#isDeciding = false;
     const now = this.#waits.monotonic();
     const at = this.#clock.monotonic();
-    const isLong = this.#decidedAt !== undefined && at - this.#decidedAt > limits.longTurnMs;
-    let left: number = isLong ? limits.beginsPerLongTurn : limits.beginsPerTurn;
+    const tookMs = this.#decidedAt === undefined ? 0 : at - this.#decidedAt;
+    const isLong = tookMs > limits.longTurnMs && tookMs <= this.#begun * limits.requestMsMax;
+    const most: number = isLong ? limits.beginsPerLongTurn : limits.beginsPerTurn;
+    let left = most;
     for (let priority = 0; priority < PRIORITIES.length && left > 0; priority++)
       for (let begun = true; begun && left > 0;) {
         begun = false;
@@ -121,6 +125,7 @@ export class Entrance {
           turn.begin();
         }
       }
+    this.#begun = most - left;
     for (const share of this.#order) share.refuseLate(now);
     // The service that came first is last the next time.
     if (this.#order.length > 1) this.#order.push(this.#order.shift()!);
