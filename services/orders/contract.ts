@@ -240,6 +240,11 @@ export const contract = defineContract({
     markRefunded: false,
     failRefund: false,
   },
+  callers: {
+    checkout: ["markReserved", "markPaid", "confirm", "withdraw", "rejectFor", "markRefunded", "failRefund"],
+    shipping: ["markShipped"],
+    carts: ["get", "history", "abandon"],
+  },
 });
 declare global {
   interface Contracts {

@@ -1,5 +1,6 @@
 // The part of a node's description that others may believe: the services that its role may run, with actions that are
-// theirs. A node that announces more is no endpoint for it, so that no call, and no password in one, ever goes there.
+// theirs, and the events that those services hear, each in a group of the role's. A node that announces more is no endpoint for
+// it, so that no call, and no password in one, ever goes there, and takes no event from the service that it is for.
 import { mayRun, type Role } from "../../kernel/index.ts";
 
 /** The parts of a service in Moleculer's INFO packet that we judge. */
@@ -8,6 +9,7 @@ interface Described {
   readonly version?: unknown;
   readonly fullName?: unknown;
   readonly actions?: unknown;
+  readonly events?: unknown;
 }
 
 export interface Judged {
@@ -23,7 +25,7 @@ export function believed(services: unknown, role: Role): Judged {
   const refused: string[] = [];
   if (!Array.isArray(services)) return { services: [], refused };
   const kept = (services as (Described | null)[]).flatMap(service => {
-    const { name, version, fullName, actions } = service ?? {};
+    const { name, version, fullName, actions, events } = service ?? {};
     const isNamed = typeof name === "string" && (fullName === undefined || fullName === fullNameOf(name, version));
     if (!isNamed || (!name.startsWith(OF_EVERY_NODE) && !mayRun(role, name))) {
       refused.push(String(fullName ?? name).slice(0, NAME_CHARS));
@@ -35,7 +37,15 @@ export function believed(services: unknown, role: Role): Judged {
       if (!isOwn) refused.push(key.slice(0, NAME_CHARS));
       return isOwn;
     });
-    return [{ ...service, actions: Object.fromEntries(own) }];
+    const heard = Object.entries((events ?? {}) as Record<string, { group?: unknown } | null>).filter(
+      ([key, event]) => {
+        const { group = name } = event ?? {};
+        const isOwn = mayRun(role, name) && (group === name || mayRun(role, String(group)));
+        if (!isOwn) refused.push(`${name} on ${key}`.slice(0, NAME_CHARS));
+        return isOwn;
+      },
+    );
+    return [{ ...service, actions: Object.fromEntries(own), events: Object.fromEntries(heard) }];
   });
   return { services: kept, refused };
 }

@@ -77,6 +77,7 @@ export function Consuming(names: readonly string[], types: readonly string[] | "
       taken: {
         visibility: "public",
         permission: "operations:read",
+        callers: ["*"],
         async handler(this: Service, ctx: Context<AcknowledgedQuery>) {
           return { ids: await (await consumersOf(this)).acknowledged(ctx.params) };
         },

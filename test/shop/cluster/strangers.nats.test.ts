@@ -301,6 +301,18 @@ test("a role's stolen key makes a node of that role, and no more: no password, n
   for (const meta of [{ user: asAdmin }, { user: asAdmin, token: forged }])
     await expect(ghost.call("order-views.sales", {}, { meta })).rejects.toMatchObject({ type: "CALLER_UNPROVEN" });
   expect(got).toEqual([]);
+  // On nobody's behalf it does what its role's services do, and nothing that a person needs a permission for.
+  const id = newId();
+  for (const [action, params] of [
+    ["accounts.list", {}],
+    ["accounts.get", { id }],
+    ["accounts.rotateKeys", { stolen: true }],
+    ["orders.view", { id }],
+    ["orders.get", { id }],
+    ["orders.refund", { id, reason: "stolen" }],
+    ["orders.markShipped", { id, trackingId: "none" }],
+  ] as [string, object][])
+    await expect(ghost.call(action, params)).rejects.toMatchObject({ type: "FORBIDDEN" });
   await ghost.stop();
 }, 60_000);
 
