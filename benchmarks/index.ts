@@ -14,6 +14,7 @@ const SUITES: Record<string, string[]> = {
   commands: ["--events", "100000", "--seconds", "5", "--runs", "1"],
   postgres: ["--events", "100000", "--streams", "10000", "--seconds", "3", "--runs", "1"],
   "shop/replay": ["--orders", "10000", "--runs", "1"],
+  audit: ["--events", "10000", "--runs", "1"],
   "shop/orders": ["--seconds", "15"],
   "shop/gateway": ["--quick", "--seconds", "2", "--runs", "1", "--warm-up", "1"],
   cluster: ["--seconds", "3", "--runs", "1", "--kills", "3"],

@@ -14,7 +14,7 @@ const catalogues = await cataloguesOf(join(root, "services"));
 type Factory = Pick<ErrorFactory, "code" | "status" | "definition">;
 const factories: Factory[] = catalogues.flatMap(({ errors }) => Object.values(errors));
 const contracts: AnyContract[] = await Promise.all(
-  globSync("{services/*,mixins/operations}/contract.ts", { cwd: root }).map(async path => {
+  globSync("{services/*,mixins/{audit,operations}}/contract.ts", { cwd: root }).map(async path => {
     const { contract } = (await import(join(root, path))) as { contract: AnyContract };
     return contract;
   }),

@@ -58,6 +58,16 @@ const cases: { rule: (tree: rules.Tree) => string[]; broken: Record<string, Reco
     },
   },
   {
+    rule: rules.onlyTracesLoadOpenTelemetry,
+    broken: {
+      "another floor": { "mixins/actor/x.ts": 'import { trace } from "@opentelemetry/api";' },
+      "before a start wants it": {
+        "mixins/tracing/index.ts": 'export { x } from "./x.ts";',
+        "mixins/tracing/x.ts": 'import { trace } from "@opentelemetry/api";',
+      },
+    },
+  },
+  {
     rule: rules.contractsArePure,
     broken: {
       "on an actor": { "services/a/contract.ts": 'import { Actors } from "../../mixins/actor/mixin.ts";' },

@@ -14,24 +14,27 @@ interface Import {
 /** A floor imports only from floors of a smaller number. */
 const FLOORS: Readonly<Record<string, number>> = {
   kernel: 0,
-  contract: 1,
-  redis: 1,
-  database: 2,
-  crud: 3,
-  "event-store": 3,
-  stream: 4,
-  actor: 5,
-  projection: 6,
-  saga: 7,
-  audit: 8,
-  gateway: 9,
-  accounts: 10,
-  operations: 11,
-  cli: 12,
+  tracing: 1,
+  contract: 2,
+  redis: 2,
+  http: 3,
+  database: 3,
+  crud: 4,
+  "event-store": 4,
+  mail: 4,
+  stream: 5,
+  actor: 6,
+  projection: 7,
+  saga: 8,
+  audit: 9,
+  gateway: 10,
+  accounts: 11,
+  operations: 12,
+  cli: 13,
 };
 
 /** The floor that plugs into the broker stands on these, and on the pure doors that it needs. */
-const BELOW_BROKER = ["kernel", "contract", "redis"];
+const BELOW_BROKER = ["kernel", "tracing", "contract", "redis", "http"];
 
 /** Tests, their helpers, and benchmarks: they may open inner rooms. */
 const isForTests = (path: string): boolean =>
@@ -152,6 +155,22 @@ export function pureDoorsLoadNoBroker(tree: Tree): string[] {
     );
     return loader === undefined ? [] : [`${door} loads the broker by ${loader}`];
   });
+}
+
+/**
+ * OpenTelemetry is loaded by `mixins/tracing` alone, and there only by an import at the time of a start: a process that traces
+ * nothing does not pay for it.
+ */
+export function onlyTracesLoadOpenTelemetry(tree: Tree): string[] {
+  const isSdk = (name: string): boolean => name.startsWith("@opentelemetry/");
+  const loaders = allImports(tree).filter(({ from, to }) => isSdk(to) && !isForTests(from));
+  const others = loaders.filter(({ from }) => ownerOf(from) !== "mixins/tracing");
+  const atOnce = new Map([...tree].map(([path, text]) => [path, text.replaceAll(/\bimport\("[^"]+"\)/g, "")]));
+  const reached = reachableFrom(atOnce, ["mixins/tracing/index.ts"], ({ typeOnly }) => !typeOnly);
+  return [
+    ...others.map(({ from, to }) => `${from} imports ${to}: make spans by the door of mixins/tracing`),
+    ...loaders.filter(({ from }) => reached.has(from)).map(({ from }) => `${from} is loaded where nothing is traced`),
+  ];
 }
 
 /** A contract stands on schemas alone: an importer loads no code of the service. */

@@ -138,7 +138,10 @@ async function load({ name, port, path, headers = {}, status = 200 }: Contender)
 
 /** One request after the other, so that the time of a step is its own. */
 async function measureSteps(): Promise<readonly StepCost[]> {
-  const { process, port, token } = await trivial({ server: "ours", env: { DATA_DIR: join(folder, "steps"), ...UNMET_LIMITS } });
+  const { process, port, token } = await trivial({
+    server: "ours",
+    env: { DATA_DIR: join(folder, "steps"), ...UNMET_LIMITS },
+  });
   const contender = {
     name: "steps",
     port,

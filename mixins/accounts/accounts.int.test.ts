@@ -109,6 +109,17 @@ test("a password is taken as another system types it, and one that was hashed as
   expect(await verify(renewed, passwords[0])).toBe(true);
 });
 
+test("of two log-ins at once one hashes the password anew, and both are let in", async () => {
+  const call = await start();
+  const password = "pass cafe\u0301";
+  await call("accounts.register", { ...ada, password, name: "Ada" });
+  await databaseOf(brokers[0]!)
+    .knex("users")
+    .update({ password_hash: await hash(password) });
+  const login = () => call("accounts.login", { ...ada, password });
+  expect(await Promise.all([login(), login()])).toHaveLength(2);
+});
+
 test("the address of a log-in that hashes the password anew is known under the new hash", async () => {
   const call = await start();
   const password = "pass cafe\u0301";
@@ -307,7 +318,7 @@ test("no action makes an administrator unless an administrator asks, and one set
   const names = brokers[0]!.registry.getActionList({}).map(({ name }) => name);
   expect(names.filter(name => name.startsWith("accounts.")).toSorted()).toEqual(
     `apiKeys changePassword changeProfile claimAnswer closeSession createApiKey endSession endSessions exchange finishAnswer forgotPassword get jwks list login
-      logout openSession readSession refresh register releaseAnswer resetPassword revokeApiKey rotateKeys sendVerification sessions
+      logout openSession readLog readSession refresh register releaseAnswer resetPassword revokeApiKey rotateKeys sendVerification sessions
       setRoles signingKeys verifyEmail`
       .split(/\s+/)
       .map(name => `accounts.${name}`),
@@ -370,7 +381,10 @@ test("an address gets so many wrong passwords on all accounts, and so many regis
     registrations: Counter;
   };
   for (let n = 0; n < limits.failedLoginsPerAddressMax; n++)
-    await attempts.begin(`victim ${n}`, "192.0.2.1", async () => false);
+    await attempts.isRight(
+      { account: `victim ${n}`, address: "192.0.2.1", isKnown: async () => false },
+      async () => false,
+    );
   await expect(call("accounts.login", ada, here)).rejects.toMatchObject(refused("TOO_MANY_ATTEMPTS", 429));
   await call("accounts.login", ada, from("192.0.2.2"));
   for (let n = 0; n < limits.registrationsPerAddressMax; n++) await registrations.add("192.0.2.1");

@@ -2,6 +2,7 @@
 // tokens never reach a log or an error.
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { defineService, oneOfPageAndCursor, type Context } from "../contract/index.ts";
+import { recordingActs } from "../audit/mixin.ts";
 import { Sql } from "../database/mixin.ts";
 import { gatewayEnvironment } from "../gateway/index.ts";
 import { announce, Misconfigured, nodeEnvironment, systemClock } from "../kernel/index.ts";
@@ -13,6 +14,7 @@ import {
   type Counter,
   type RedisConnection,
 } from "../redis/index.ts";
+import { accountActs } from "./account-acts.ts";
 import { apiKeyActions } from "./api-keys/api-key-actions.ts";
 import { apiKeyTable } from "./api-keys/api-keys.ts";
 import { browserSessionActions } from "./browser-sessions/browser-session-actions.ts";
@@ -27,20 +29,26 @@ import {
   firstAdministratorTable,
   madeUpPassword,
 } from "./first-administrator.ts";
-import { entranceMethods, openEntrances, type Entrances } from "./exchange/entrances.ts";
+import {
+  entranceMethods,
+  openEntrances,
+  type Credentials,
+  type Entrances,
+  type LoggedIn,
+} from "./exchange/entrances.ts";
 import { exchangeActions } from "./exchange/exchange-actions.ts";
 import { externalPeopleTable } from "./oidc/external-people.ts";
 import { issuerOf } from "./oidc/issuer.ts";
 import { KnownAddresses, knownAddressTable } from "./known-addresses.ts";
 import { days, limits } from "./limits.ts";
 import { accountsEnvironment } from "./environment.ts";
-import { LoginAttempts, type Attempt } from "./login-attempts.ts";
+import { LoginAttempts } from "./login-attempts.ts";
 import { keyActions } from "./keys/key-actions.ts";
 import { keyRotation } from "./keys/key-table.ts";
 import { SigningKeys } from "./keys/signing-keys.ts";
+import { accountMails } from "./mail/account-mails.ts";
 import { mailedTokenTable } from "./mail/mailed-tokens.ts";
-import { openMails } from "./mail/open-mails.ts";
-import { outboxTable } from "./mail/outbox.ts";
+import { openAccountMails } from "./mail/open-mails.ts";
 import { verificationActions } from "./mail/verification-actions.ts";
 import type { AccountsParts } from "./parts.ts";
 import { passwordActions } from "./passwords/password-actions.ts";
@@ -49,8 +57,10 @@ import { PasswordStrength } from "./passwords/strength.ts";
 import { changeProfile } from "./profile.ts";
 import { RedisSessions } from "./redis-sessions.ts";
 import { grantLine, Roles } from "./roles.ts";
+import { assertSessionLasts } from "./session-lasts.ts";
 import type { Opened } from "./session-store.ts";
 import { deviceOf } from "./sessions/device.ts";
+import { openUnderPassword, type Opening } from "./sessions/under-password.ts";
 import { sessionActions } from "./sessions/session-actions.ts";
 import { sessionClients, sessionTables, SqlSessions } from "./sql-sessions.ts";
 import { emailVerification, userTable, Users, type User } from "./users.ts";
@@ -75,7 +85,7 @@ const migrations = [
   sessionClients,
   emailVerification,
   mailedTokenTable,
-  outboxTable,
+  accountMails,
   apiKeyTable,
   browserSessionEnds,
   externalPeopleTable,
@@ -93,7 +103,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
   if (registered.includes(ADMIN))
     throw new Misconfigured("accounts: every person who registers would be an administrator");
 
-  return defineService(contract, {
+  const schema = defineService(contract, {
     mixins: [Sql({ migrations })],
 
     created() {
@@ -126,8 +136,8 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       await this.signer.open();
       openEntrances(this as unknown as Accounts, { redis, registered });
       if (firstAdministrator(this.broker)) await this.makeFirstAdministrator();
-      const { broker, database, users } = this;
-      Object.assign(this, openMails({ broker, database, users, counter, say }));
+      const { broker, database, users, logger } = this;
+      Object.assign(this, openAccountMails({ broker, database, users, counter, logger }));
     },
     async stopped() {
       await (this as unknown as Partial<Accounts>).mails?.stop();
@@ -135,8 +145,8 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
 
     methods: {
       ...entranceMethods,
-      logIn(credentials: { email: string; password: string }, address: string | undefined): Promise<Person> {
-        return logIn(this as unknown as Accounts, credentials, address);
+      logIn<T>(credentials: Credentials, address: string | undefined, opening: Opening<T>): Promise<LoggedIn<T>> {
+        return logIn(this as unknown as Accounts, credentials, address, opening);
       },
 
       /** Only the first of several workers makes the administrator: each would make up another password. */
@@ -177,9 +187,11 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       },
 
       async login(this: Accounts, { params, meta: { address, userAgent } }) {
-        const person = await this.logIn(params, address);
-        const session = await this.sessions.open(person.id, { device: deviceOf(userAgent), address });
-        return tokens(this.signer, person, session);
+        const { person, opened } = await this.logIn(params, address, {
+          open: user => this.sessions.open(user, { device: deviceOf(userAgent), address }),
+          close: ({ token }) => this.sessions.revoke(token),
+        });
+        return tokens(this.signer, person, opened);
       },
 
       async refresh(this: Accounts, { params: { refreshToken }, meta: { address }, requestID }) {
@@ -216,7 +228,10 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
         },
       },
 
-      async setRoles(this: Accounts, { params: { id, roles, if: conditions }, meta, requestID }) {
+      async setRoles(this: Accounts, ctx) {
+        await assertSessionLasts(this, ctx);
+        const { params, meta, requestID } = ctx;
+        const { id, roles, if: conditions } = params;
         const by = meta.user?.id;
         const { before, after } = await this.roles.set({ by, id, roles, conditions });
         const line = grantLine(before, after, { by: by!, address: meta.address, requestId: requestID });
@@ -235,58 +250,53 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       ...browserSessionActions,
       ...exchangeActions,
       ...answerHandlers,
-      async changeProfile(this: Accounts, { params: { person, if: conditions, ...change }, meta }) {
-        if (meta.user?.id !== person) throw accountErrors.USER_NOT_FOUND({ field: "person" });
+      async changeProfile(this: Accounts, ctx) {
+        const { person, if: conditions, ...change } = ctx.params;
+        if (ctx.meta.user?.id !== person) throw accountErrors.USER_NOT_FOUND({ field: "person" });
+        await assertSessionLasts(this, ctx);
         return changeProfile(this.database, systemClock, { id: person, ...change, conditions });
       },
     },
   });
+  return recordingActs(schema, "account", accountActs);
 }
 
-/** The person with this address and password; a log-in of any kind counts as an attempt. */
-async function logIn(
+/** Opens a session for the person with this address and password; a log-in of any kind counts as an attempt. */
+async function logIn<T>(
   accounts: Accounts,
-  { email, password }: { email: string; password: string },
+  { email, password }: Credentials,
   address: string | undefined,
-): Promise<Person> {
-  const { attempts, users, known } = accounts;
-  const attempt = await attempts.begin(normalEmail(email), address, async () => {
+  opening: Opening<T>,
+): Promise<LoggedIn<T>> {
+  const { users, passwords, known, attempts } = accounts;
+  let found: User | undefined;
+  const isKnown = async (): Promise<boolean> => {
     const user = await users.byEmail(email);
     return user !== undefined && known.has(user, address!);
+  };
+  const isRight = await attempts.isRight({ account: normalEmail(email), address, isKnown }, async () => {
+    found = await users.byEmail(email);
+    return passwords.verify(found?.passwordHash, password);
   });
-  const found = await rightUser(accounts, attempt, email, password);
-  if (!found) throw accountErrors.BAD_CREDENTIALS();
-  await attempt.succeeded();
+  if (!found || !isRight) throw accountErrors.BAD_CREDENTIALS();
   const user = await withTodaysHash(accounts, found, password);
+  const opened = await openUnderPassword(accounts, user, opening);
   if (address !== undefined) await known.remember(user, address);
-  return user.person;
+  return { person: user.person, opened };
 }
 
 /**
- * The user with this password. An attempt whose password was not compared, because too many wait or the database is
- * away, does not count.
+ * Replaces a hash that an earlier release made, while the password is known.
+ * Refuses `BAD_CREDENTIALS` when the password has changed meanwhile.
  */
-async function rightUser(
-  { users, passwords }: Accounts,
-  attempt: Attempt,
-  email: string,
-  password: string,
-): Promise<User | undefined> {
-  try {
-    const user = await users.byEmail(email);
-    return (await passwords.verify(user?.passwordHash, password)) ? user : undefined;
-  } catch (error) {
-    await attempt.undo();
-    throw error;
-  }
-}
-
-/** Replaces a hash that an earlier release made, while the password is known. */
 async function withTodaysHash({ users, passwords }: Accounts, user: User, password: string): Promise<User> {
   if (!(await passwords.isOfOlderForm(user.passwordHash, password))) return user;
   const passwordHash = await passwords.hash(password);
-  await users.replaceHash(user, passwordHash);
-  return { ...user, passwordHash };
+  if (await users.replaceHash(user, passwordHash)) return { ...user, passwordHash };
+  // Another log-in has replaced it, or the password is another one now.
+  const current = await users.byId(user.person.id);
+  if (!current || !(await passwords.verify(current.passwordHash, password))) throw accountErrors.BAD_CREDENTIALS();
+  return current;
 }
 
 /** Refuses (429) one registration too many from an address, before the database is asked or a password hashed. */

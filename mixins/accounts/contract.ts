@@ -97,11 +97,20 @@ export const ADMIN = "admin";
 /** Lower-case letters, digits and hyphens: no character that has a meaning within a `LIKE`. */
 const ROLE = /^[a-z][a-z0-9-]{0,63}$/;
 
+/** Actions that services use on nobody's behalf: the gateway, and those that write to people. */
+type ForServices = "get" | "exchange" | "claimAnswer" | "finishAnswer" | "releaseAnswer";
+
+interface AccountsOptions {
+  readonly roles: readonly string[];
+  /** Those services, by name: see `callers` of a contract. */
+  readonly callers?: Readonly<Record<string, readonly ForServices[]>>;
+}
+
 /**
  * The contract of accounts with these roles and `admin`. Throws Misconfigured for a malformed name: it must be a
  * lower-case letter, then up to 63 lower-case letters, digits and hyphens.
  */
-export function accountsContract({ roles }: { roles: readonly string[] }) {
+export function accountsContract({ roles, callers }: AccountsOptions) {
   for (const role of roles)
     if (!ROLE.test(role))
       throw new Misconfigured(`the role "${role}": expected lower-case letters, digits and hyphens`);
@@ -110,6 +119,7 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
   const browserSessions = browserSessionContract(Person);
   return defineContract({
     service: "accounts",
+    ...(callers && { callers }),
     actions: {
       register: { params: { email, password, name: TextLine({ maxLength: 200 }) }, returns: Person },
       login: { params: { email, password: typedPassword }, returns: Tokens },
@@ -207,21 +217,21 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
       logout: [],
       get: ["USER_NOT_FOUND"],
       list: [],
-      setRoles: ["USER_NOT_FOUND", "LAST_ADMINISTRATOR"],
+      setRoles: ["USER_NOT_FOUND", "LAST_ADMINISTRATOR", "SESSION_OVER"],
       sessions: [],
-      endSession: ["SESSION_NOT_FOUND"],
-      endSessions: [],
-      changePassword: ["WRONG_PASSWORD", "WEAK_PASSWORD", "TOO_MANY_ATTEMPTS", "BUSY"],
+      endSession: ["SESSION_NOT_FOUND", "SESSION_OVER"],
+      endSessions: ["SESSION_OVER"],
+      changePassword: ["WRONG_PASSWORD", "WEAK_PASSWORD", "TOO_MANY_ATTEMPTS", "BUSY", "SESSION_OVER"],
       forgotPassword: ["TOO_MANY_MAILS"],
       resetPassword: ["BAD_TOKEN", "TOKEN_USED", "TOKEN_EXPIRED", "WEAK_PASSWORD", "BUSY"],
-      sendVerification: ["USER_NOT_FOUND", "EMAIL_ALREADY_VERIFIED", "TOO_MANY_MAILS"],
+      sendVerification: ["USER_NOT_FOUND", "EMAIL_ALREADY_VERIFIED", "TOO_MANY_MAILS", "SESSION_OVER"],
       verifyEmail: ["BAD_TOKEN", "TOKEN_USED", "TOKEN_EXPIRED"],
       signingKeys: [],
-      rotateKeys: [],
+      rotateKeys: ["SESSION_OVER"],
       ...keyContract.mayRefuse,
       ...browserSessions.mayRefuse,
       ...exchangeContract.mayRefuse,
-      changeProfile: ["USER_NOT_FOUND"],
+      changeProfile: ["USER_NOT_FOUND", "SESSION_OVER"],
       jwks: [],
       claimAnswer: [],
       finishAnswer: [],

@@ -41,6 +41,11 @@ export const accountErrors = defineErrors({
     todo: "wait for `Retry-After`: there were too many from your address",
   },
   SESSION_NOT_FOUND: { status: 404, says: "you have no such session", todo: "see `GET /me/sessions`" },
+  SESSION_OVER: {
+    status: 401,
+    says: "the session of this access token has ended",
+    todo: "log in again; until it expires the token still reads",
+  },
   WRONG_PASSWORD: {
     status: 403,
     says: "this is not your current password",

@@ -71,6 +71,11 @@ export const limits = {
    */
   failedLoginsPerAddressMax: 100,
   failedLoginsWindowMs: minutes(1),
+  /**
+   * Attempts that wait, for each account and each address, until those before them are decided: as many as wait for a
+   * hash. One more is refused.
+   */
+  attemptsWaitingMax: 50,
   /** Accounts, and addresses, counted in memory; the oldest are forgotten first. */
   countedMax: 10_000,
   /** Addresses that an account knows; the ones seen longest ago go first. */
@@ -138,25 +143,10 @@ export const limits = {
   /** Requests for a reset from one address in a window, over all accounts. */
   resetsPerAddressMax: 30,
   resetsPerAddressWindowMs: minutes(15),
-  /** Mails at once, each over a connection of its own. */
-  mailsAtOnce: 4,
-  /** Time that one mail may take; afterwards it counts as not sent. */
-  mailSendMs: 20_000,
-  /** Time for which a mail belongs to the node that sends it. It is longer than a send, so that no other node begins. */
-  mailLeaseMs: 30_000,
-  /** Wait before the next attempt: the first, and the longest. */
-  mailRetryMs: 1_000,
-  mailRetryMsMax: minutes(5),
   /** Time after which a mail is given up. Nobody waits for it any more. */
   mailLifeMs: days(1),
-  /** Wait between two looks for mails of other nodes that have stopped. */
-  mailPollMs: 15_000,
   /** Time for which a mail's row is kept after it was sent or given up: to answer questions about it. */
   mailKeptMs: days(7),
-  /** Mails that are kept as files where there is no server; the oldest go first. */
-  mailFilesMax: 1_000,
-  /** Time that a stop leaves to mails on their way. */
-  mailStopMs: 3_000,
 
   /** Milliseconds between two sweeps of expired Idempotency-Keys, and the rows that one sweep removes. */
   answersSweptMs: minutes(1),

@@ -1,4 +1,5 @@
-// A machine's key opens what its scopes name, and never what the account itself stands on: its keys, its password.
+// A machine's key opens what its scopes name, and never what the account itself stands on: its keys, its password, the end
+// of its sessions.
 import { callErrors, type Meta } from "../contract/index.ts";
 
 /** Refuses (403) a request with an API key. */

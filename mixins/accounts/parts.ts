@@ -1,14 +1,14 @@
 // The parts of the accounts service, as its actions find them on `this`.
 import type { ServiceBroker } from "moleculer";
 import type { Database } from "../database/index.ts";
+import type { MailLoop, Outbox } from "../mail/index.ts";
 import type { Counter } from "../redis/index.ts";
 import type { SigningKeys } from "./keys/signing-keys.ts";
 import type { KnownAddresses } from "./known-addresses.ts";
 import type { LoginAttempts } from "./login-attempts.ts";
+import type { AccountMail } from "./mail/account-mails.ts";
 import type { MailLimits } from "./mail/mail-limits.ts";
-import type { MailLoop } from "./mail/mail-loop.ts";
 import type { MailedTokens } from "./mail/mailed-tokens.ts";
-import type { Outbox } from "./mail/outbox.ts";
 import type { PasswordStrength } from "./passwords/strength.ts";
 import type { Passwords } from "./passwords/passwords.ts";
 import type { Roles } from "./roles.ts";
@@ -27,8 +27,8 @@ export interface AccountsParts {
   readonly attempts: LoginAttempts;
   readonly registrations: Counter;
   readonly known: KnownAddresses;
-  readonly outbox: Outbox;
-  readonly mails: MailLoop;
+  readonly outbox: Outbox<AccountMail>;
+  readonly mails: MailLoop<AccountMail>;
   readonly mailLimits: MailLimits;
   readonly mailedTokens: MailedTokens;
   readonly logger: { warn(line: string): void };

@@ -51,6 +51,7 @@ export function accountRoutes(contract: AccountsContract): Route[] {
     }),
     route("GET /me/sessions", "accounts.sessions", {
       summary: "The sessions of the user, the latest used first",
+      list: "rows",
       params: () => ({}),
     }),
     route("DELETE /me/sessions/:id", "accounts.endSession", {
@@ -141,6 +142,7 @@ export function accountRoutes(contract: AccountsContract): Route[] {
     route("GET /ops/keys", "accounts.signingKeys", {
       summary: "The keys of access tokens, the newest first: published, signing, retired",
       access: "admin",
+      list: "keys",
       params: () => ({}),
     }),
     route("POST /ops/keys/rotate", "accounts.rotateKeys", {

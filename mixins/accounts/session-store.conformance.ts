@@ -150,6 +150,36 @@ export function sessionStoreConformance(open: (now?: () => number) => Promise<Se
     expect(await store.rotate(other.token)).toBeDefined();
   });
 
+  test("the id of a session is no part of a token: a made-up one gives nothing, ends nothing, and is no theft", async () => {
+    const { store, pass } = await start();
+    const told: unknown[] = [];
+    const { session, token } = await store.open("ada");
+    const next = await store.rotate(token);
+    pass(limits.refreshReuseMs);
+    for (const encoding of ["base64url", "hex", "latin1"] as const)
+      for (const bytes of [16, 32]) {
+        const known = Buffer.from(session, encoding).subarray(0, bytes);
+        const madeUp = Buffer.concat([known, Buffer.alloc(32, 7)]).toString("base64url", 0, 32);
+        expect(await store.rotate(madeUp, { onReuse: family => void told.push(family) })).toBeUndefined();
+        await store.revoke(madeUp);
+      }
+    expect(told).toEqual([]);
+    expect(await store.rotate(next!.token)).toBeDefined();
+  });
+
+  test("a user has a session until it ends, and no other user has it", async () => {
+    const { store } = await start();
+    const [one, two] = [await store.open("ada"), await store.open("ada")];
+    expect(await store.has("ada", one.session)).toBe(true);
+    expect(await store.has("bob", one.session)).toBe(false);
+    for (const id of ["", "*", "unknown"]) expect(await store.has("ada", id)).toBe(false);
+    await store.revoke(one.token);
+    expect(await store.has("ada", one.session)).toBe(false);
+    expect(await store.has("ada", two.session)).toBe(true);
+    await store.endAll("ada");
+    expect(await store.has("ada", two.session)).toBe(false);
+  });
+
   test("all sessions of a user end, or all but one, and those of others stay", async () => {
     const { store } = await start();
     const [one, two, three] = [await store.open("ada"), await store.open("ada"), await store.open("ada")];

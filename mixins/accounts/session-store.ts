@@ -1,3 +1,5 @@
+import type { Knex } from "knex";
+
 /**
  * Sessions. One log-in opens a family of refresh tokens, each used up by the next:
  *
@@ -6,21 +8,27 @@
  * - a token used longer ago is in two hands, the owner's and a thief's: the whole family ends.
  *
  * No store holds a token, only its SHA-256: a reader of the database cannot log in with it. The id of a family is no
- * secret: its owner sees it in the list of sessions, and access tokens carry it.
+ * secret: its owner sees it in the list of sessions, and access tokens carry it. It opens nothing and ends nothing: only
+ * a token of the family does.
  */
 export interface SessionStore {
   /** Opens a family and answers its first token. When a user has too many, the longest unused family ends. */
   open(user: string, client?: Client): Promise<Opened>;
   /** The successor of a token, or undefined when it is unknown, expired, or was used too long ago. */
   rotate(token: string, use?: Use): Promise<(Opened & { readonly user: string }) | undefined>;
+  /** Whether the user has this family, in the view of `within`, a transaction of the accounts' database, if given. */
+  has(user: string, session: string, within?: Knex): Promise<boolean>;
   /** Ends the family of a token. An unknown token is no error: the session is over either way. */
   revoke(token: string): Promise<void>;
   /** The user's families, the latest used first. */
   list(user: string): Promise<OpenSession[]>;
   /** Ends a family; false when the user has none of this id. */
   end(user: string, session: string): Promise<boolean>;
-  /** Ends the user's families, all or all but one. */
-  endAll(user: string, except?: string): Promise<void>;
+  /**
+   * Ends the user's families, all or all but one. `within`: a transaction of the accounts' database, which a store in it
+   * takes part in; in any other store they end at once.
+   */
+  endAll(user: string, except?: string, within?: Knex): Promise<void>;
 }
 
 export interface Opened {

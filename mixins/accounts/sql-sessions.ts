@@ -127,6 +127,11 @@ export class SqlSessions implements SessionStore {
     return next;
   }
 
+  async has(user: string, session: string, within: Knex = this.#database.knex): Promise<boolean> {
+    const family = within("session_families").where({ id: session, user });
+    return (await (within.isTransaction ? family.forShare() : family).first("id")) !== undefined;
+  }
+
   async revoke(token: string): Promise<void> {
     await this.#database.transaction(trx =>
       trx("session_families")
@@ -162,8 +167,8 @@ export class SqlSessions implements SessionStore {
     return (await this.#database.knex("session_families").where({ id: session, user }).delete()) > 0;
   }
 
-  async endAll(user: string, except = ""): Promise<void> {
-    await this.#database.knex("session_families").where({ user }).whereNot({ id: except }).delete();
+  async endAll(user: string, except = "", within: Knex = this.#database.knex): Promise<void> {
+    await within("session_families").where({ user }).whereNot({ id: except }).delete();
   }
 }
 

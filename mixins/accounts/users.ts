@@ -161,6 +161,18 @@ export class Users {
       .whereNull("email_verified_at")
       .update({ email_verified_at: rfc3339(this.#clock.now()) });
   }
+  /**
+   * Whether the user's password is still the one that was read. In a transaction: a change of it that is under way comes
+   * first, and one that comes later waits.
+   */
+  async hasStill({ person, passwordHash }: User): Promise<boolean> {
+    const own = this.#database.knex("users").where({ id: person.id, password_hash: passwordHash });
+    return (await own.forShare().first("id")) !== undefined;
+  }
+  /** Holds the account until the end of the transaction: a change of its password comes before, or waits. */
+  async hold(id: string): Promise<void> {
+    await this.#database.knex("users").where({ id }).forShare().first("id");
+  }
   /** Replaces a hash; answers false, and does nothing, when the password has changed meanwhile. */
   async replaceHash({ person, passwordHash }: User, fresh: string): Promise<boolean> {
     const replaced = await this.#database

@@ -1,5 +1,6 @@
 // An activation's view of its host: the definition, the store, clocks, limits, and where its counts and bugs go.
 import type { EventStore, SagaRow } from "../event-store/index.ts";
+import type { Span } from "../tracing/index.ts";
 import type { Activation } from "./activation.ts";
 import type { Actor } from "./define-actor.ts";
 import type { ActorLimits } from "./limits.ts";
@@ -14,8 +15,8 @@ export interface ActivationContext {
   readonly monotonic: () => number;
   /** RFC 3339, for decisions. */
   readonly now: () => string;
-  /** Loads and folds the stream. */
-  readonly load: (stream: string) => Promise<Loaded>;
+  /** Loads and folds the stream, for a command whose span is `caller`; by default for the one that is under way. */
+  readonly load: (stream: string, caller?: Span) => Promise<Loaded>;
   readonly prepare: Prepare;
   readonly sagaRow?: ((id: string, state: unknown) => SagaRow | undefined) | undefined;
   /** Whether events carry the command that made them. */

@@ -19,6 +19,7 @@ import type { Unavailable } from "../kernel/index.ts";
 import { Bug, type CommandId, Refusal } from "../kernel/index.ts";
 import type { Reply } from "../contract/index.ts";
 import type { Append, RecordedCommand, Verdict } from "../event-store/index.ts";
+import type { Span } from "../tracing/index.ts";
 import { toAbandoner } from "./answers.ts";
 import { initialOf } from "./define-actor.ts";
 import { failpoint } from "./failpoints.ts";
@@ -107,8 +108,9 @@ export class Activation implements PipelineOwner {
 
   #enqueue(request: Request): void {
     const running = this.#mailbox.hasWaiting ? undefined : this.#deciding();
-    if (running) this.#take(request, running);
-    else this.#mailbox.push(request);
+    if (running) return this.#take(request, running);
+    if ("command" in request) request.command.trace?.waits();
+    this.#mailbox.push(request);
   }
 
   #work(): void {
@@ -153,9 +155,10 @@ export class Activation implements PipelineOwner {
   }
 
   #decide(request: Request, make: () => Made): void {
+    const trace = "command" in request ? request.command.trace : undefined;
     let decision: Made;
     try {
-      decision = make();
+      decision = trace ? trace.decides(make) : make();
     } catch (error) {
       return this.#fail(request, error as Bug);
     }
@@ -177,7 +180,8 @@ export class Activation implements PipelineOwner {
 
   async #prepare(request: Request, command: Command, running: Running): Promise<void> {
     this.#life = { phase: "preparing", running };
-    const outcome = await prepared(this.#context, this.#basis, command);
+    const prepare = (): Promise<Prepared> => prepared(this.#context, this.#basis, command);
+    const outcome = await (command.trace ? command.trace.prepares(prepare) : prepare());
     const life = this.#life as Life;
     if (life.phase === "preparing") {
       this.#life = running;
@@ -228,11 +232,13 @@ export class Activation implements PipelineOwner {
       record: explicit ? recordOf(append, this.#version) : undefined,
       verdict: undefined,
     };
-    this.#pipeline.append(decided, append);
+    const trace = "command" in request ? request.command.trace : undefined;
+    this.#pipeline.append(decided, trace ? { ...append, cause: trace.commits(this.#version) } : append);
   }
 
   /** Called by the pipeline. */
   conclude(decided: Decided, verdict: Verdict): void {
+    if ("command" in decided.request) decided.request.command.trace?.concludes(verdict);
     if (verdict.kind === "ok") return this.#committed(decided);
     const { request } = decided;
     const footing = footingOf(this.#life);
@@ -299,7 +305,7 @@ export class Activation implements PipelineOwner {
     const askedAt = this.#context.monotonic();
     let executed: ReadonlyMap<Request, RecordedCommand>;
     try {
-      const { version, state, snapshotVersion, archived } = await this.#context.load(this.stream);
+      const { version, state, snapshotVersion, archived } = await this.#context.load(this.stream, callerOf(again));
       // After the load: a command that is not found by now has no effect on the loaded state.
       executed = await executedBefore(this.#context.store, this.stream, again);
       this.#state = this.#context.keep(state);
@@ -321,6 +327,12 @@ export class Activation implements PipelineOwner {
     this.#work();
   }
 }
+
+/** The span of the first command among those that are decided again. */
+const callerOf = (again: readonly Request[]): Span | undefined => {
+  const traced = again.find(request => "command" in request && request.command.trace);
+  return traced && (traced as { command: Command }).command.trace!.caller;
+};
 
 const contention = (stream: string): Unavailable =>
   actorErrors.CONTENTION({ message: `${stream}: commands of another owner came first each time` });

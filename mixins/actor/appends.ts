@@ -111,7 +111,7 @@ function decidedOn(context: ActivationContext, basis: Basis, command: Command, p
       events: events.map(({ type, data }) => newEvent(context, type, data)),
       metadata: hasEvents ? metadataOf(context, command, at, events.length) : "",
       answer: recordReply(reply),
-      timers: timers.map(timer => timerChange(stream, timer)),
+      timers: timers.map(timer => timerChange(stream, timer, command.trace?.caller.traceparent)),
     };
     const saga = hasEvents ? sagaRow?.(id, state) : undefined;
     return { append: saga ? { ...append, saga } : append, answer: reply, state };
@@ -128,21 +128,22 @@ function newEvent({ actor }: ActivationContext, type: string, data: unknown): Ne
   return { type, schemaVersion: actor.contract.versions[type] ?? 1, data: text };
 }
 
-/** The user and the request, and what `whatIf` needs to decide again: the command, its instant and its params. */
+/** The user, the request and the span, and what `whatIf` needs to decide again: the command, its instant and its params. */
 function metadataOf(
   { recordCommands }: ActivationContext,
-  { kind, params, commandId, explicit, metadata }: Command,
+  { kind, params, commandId, explicit, metadata, trace }: Command,
   now: string,
   events: number,
 ): string {
   return JSON.stringify({
     ...metadata,
     ...(explicit && { commandId }),
+    ...(trace && { traceparent: trace.caller.traceparent }),
     ...(recordCommands && { command: kind, params, now, ...(events > 1 && { events }) }),
   });
 }
 
-function timerChange(stream: string, timer: Timer<any>): TimerChange {
+function timerChange(stream: string, timer: Timer<any>, cause: string | undefined): TimerChange {
   if ("cancel" in timer) return { cancel: `${stream}/${timer.cancel}` };
   const { set, afterMs, command, params } = timer as {
     set: string;
@@ -150,5 +151,5 @@ function timerChange(stream: string, timer: Timer<any>): TimerChange {
     command: string;
     params: unknown;
   };
-  return { set: `${stream}/${set}`, afterMs, command, params: storableJson(params, `timer ${set}`) };
+  return { set: `${stream}/${set}`, afterMs, command, params: storableJson(params, `timer ${set}`), cause };
 }

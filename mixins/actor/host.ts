@@ -16,12 +16,14 @@ import type { AnyContract, HistoryEntry, Reply, Snapshot, WhatIf } from "../cont
 import type { EventStore, SagaRow } from "../event-store/index.ts";
 import { Activation } from "./activation.ts";
 import type { ActivationContext } from "./activation-context.ts";
+import { commandTracing, tracedLoad } from "./command-trace.ts";
 import type { Actor, StateOf } from "./define-actor.ts";
 import { stateFreezer } from "./frozen.ts";
 import { decisionId, history, stateAt, whatIf } from "./history.ts";
 import { ACTOR_LIMITS, type ActorLimits } from "./limits.ts";
 import { loadState } from "./load.ts";
 import { preparing } from "./preparing.ts";
+import type { Cause } from "./request.ts";
 import { actorErrors } from "./errors.ts";
 
 export interface ExecuteOptions {
@@ -31,7 +33,7 @@ export interface ExecuteOptions {
   readonly repeated?: boolean | undefined;
   /** On the monotonic clock (`performance.now()`). Default: none. */
   readonly deadline?: number | undefined;
-  readonly metadata?: { readonly user?: string; readonly requestId?: string } | undefined;
+  readonly metadata?: Cause | undefined;
   /** Actors that wait for this command, `a>b`. */
   readonly chain?: string | undefined;
   /** Called before the answer when it is the recorded one of an earlier attempt. */
@@ -74,6 +76,7 @@ export class ActorHost<K extends AnyContract = any> {
   #leaving = new Set<Activation>();
   /** Monotonic time of the last warning about each stream that this node cannot read. */
   readonly #unreadable = new Map<string, number>();
+  readonly #tracing = commandTracing();
   readonly #loads: { running: number; readonly waiting: (() => void)[] } = { running: 0, waiting: [] };
   readonly counts = { commands: 0, conflicts: 0, activations: 0, passivations: 0, quarantined: 0 };
   #draining = false;
@@ -117,6 +120,7 @@ export class ActorHost<K extends AnyContract = any> {
         chain,
         settle,
         onReplay,
+        trace: this.#tracing?.(activation.stream, kind),
       });
     };
     return this.#ask(id, chain, ask, begins);
@@ -270,7 +274,7 @@ export class ActorHost<K extends AnyContract = any> {
       sagaRow,
       recordCommands,
       bytesMax,
-      load: stream =>
+      load: tracedLoad(stream =>
         this.#bounded(() =>
           loadState(actor, store, stream, this.#limits.foldChunk, reason => {
             this.counts.quarantined++;
@@ -280,6 +284,7 @@ export class ActorHost<K extends AnyContract = any> {
           if (plainError(error).type === "UNREADABLE_HERE") this.#tellUnreadable(logger, stream, error as Error);
           throw error;
         }),
+      ),
       prepare: preparing(actor, broker!, clock, this.#limits.prepareMs),
       onDrop: activation => {
         if (this.#activations.get(activation.id) === activation) this.#activations.delete(activation.id);

@@ -50,8 +50,19 @@ export const metadataOf = (event: StoredEvent): object => parsed(event, event.me
 
 /** The user, request and command of an event. Throws Bug `EVENT_DAMAGED`. */
 export function publicMetadata(event: StoredEvent): HistoryEntry["metadata"] {
-  const { user, requestId, commandId } = metadataOf(event) as Record<string, string | undefined>;
-  return { ...(user && { user }), ...(requestId && { requestId }), ...(commandId && { commandId }) };
+  const { user, key, caller, node, requestId, commandId, traceparent } = metadataOf(event) as Record<
+    string,
+    string | undefined
+  >;
+  return {
+    ...(user && { user }),
+    ...(key && { key }),
+    ...(caller && { caller }),
+    ...(node && { node }),
+    ...(requestId && { requestId }),
+    ...(commandId && { commandId }),
+    ...(traceparent && { traceparent }),
+  };
 }
 
 function parsed(event: StoredEvent, text: string): object {

@@ -94,6 +94,7 @@ export class Mailbox {
 
   /** Before all that wait, in their order. */
   putBack(requests: readonly Request[]): void {
+    for (const request of requests) if ("command" in request) request.command.trace?.waits();
     this.#waiting.unshift(...requests);
   }
 
@@ -117,7 +118,8 @@ export class Mailbox {
       const settle = "read" in request ? request.read.settle : request.abandon.settle;
       return this.answerOne(settle as Settle, answer);
     }
-    const { commandId, explicit, settle } = request.command;
+    const { commandId, explicit, settle, trace } = request.command;
+    trace?.end();
     const joined = explicit ? this.#inFlight?.get(commandId)?.joined : undefined;
     if (explicit) this.#inFlight?.delete(commandId);
     this.answerOne(settle, answer);

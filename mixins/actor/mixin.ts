@@ -85,7 +85,7 @@ const chainOf = (ctx: Ctx): string | undefined =>
 
 /** Deadline, command id, chain and cause of a command, from the call that carries it. */
 export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
-  const { options, headers, meta, requestID, startHrTime } = ctx as Ctx & {
+  const { broker, caller, options, headers, meta, requestID, startHrTime } = ctx as Ctx & {
     headers?: Record<string, string>;
     startHrTime?: [number, number];
   };
@@ -101,7 +101,13 @@ export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
     ...(isClients && { onReplay: () => (meta[REPLAYED] = commandId) }),
     chain: chainOf(ctx),
     ...(options.timeout && { deadline: performance.now() + options.timeout - spentMs }),
-    metadata: { ...(meta.user?.id && { user: meta.user.id }), ...(requestID && { requestId: requestID }) },
+    metadata: {
+      ...(meta.user?.id && { user: meta.user.id }),
+      ...(meta.user?.key && { key: meta.user.key }),
+      ...(caller && { caller }),
+      node: broker.nodeID,
+      ...(requestID && { requestId: requestID }),
+    },
   };
 }
 
@@ -310,6 +316,18 @@ export function Actors<K extends AnyContract>(
       await this.actors?.drain();
     },
   } as Partial<ServiceSchema> as Mixin<{ readonly actors: ActorHost<K> }>;
+}
+
+/**
+ * Only records: `this.actors` executes the commands of the service's own code, and other services read the events. Its one
+ * action is `readLog`, so that it fits beside the actions of any service; operations do not list its actors.
+ */
+export function Recording(actor: Actor): Mixin<{ readonly actors: ActorHost }> {
+  const { actions, metadata, ...rest } = Actors(actor) as ServiceSchema;
+  const { events } = metadata as { events: object };
+  return { ...rest, metadata: { events }, actions: { readLog: actions!["readLog"] } } as unknown as Mixin<{
+    readonly actors: ActorHost;
+  }>;
 }
 
 /** Nodes that answer an action, by this node's view: those among which the placement strategy chooses. */

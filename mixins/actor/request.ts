@@ -1,6 +1,10 @@
 // The requests in an actor's mailbox: commands, reads that memory cannot answer, and requests to abandon a command.
-import type { Reply, Snapshot } from "../contract/index.ts";
+import type { EventMetadata, Reply, Snapshot } from "../contract/index.ts";
 import type { CommandId } from "../kernel/index.ts";
+import type { CommandTrace } from "./command-trace.ts";
+
+/** Who asked for a command, and the way that it came. */
+export type Cause = Omit<EventMetadata, "commandId">;
 
 /** A command on its way through an activation. */
 export interface Command {
@@ -12,12 +16,14 @@ export interface Command {
   readonly fingerprint: string;
   /** On the monotonic clock. A command whose deadline has passed is not decided. */
   readonly deadline: number;
-  readonly metadata: { readonly user?: string; readonly requestId?: string };
+  readonly metadata: Cause;
   /** The actors that wait for this command, `a>b`. */
   readonly chain: string;
   readonly settle: (answer: Reply | Error) => void;
   /** Called before `settle` when the answer is that of an earlier attempt. */
   readonly onReplay?: (() => void) | undefined;
+  /** Its spans, where it is part of a trace. */
+  readonly trace?: CommandTrace | undefined;
 }
 
 /** A read that cannot be answered from memory: it takes its turn, so that it is in order with the commands. */

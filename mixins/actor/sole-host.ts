@@ -28,11 +28,12 @@ type Here = Omit<ListedService, "nodeID"> & { readonly nodeID?: undefined };
 
 function rivalOf({ broker, name, fullName, metadata }: Service): string | undefined {
   const remote = listedServices(broker, { onlyAvailable: true });
-  const actor: unknown = metadata["actor"];
+  const actor = metadata["actor"] as string | undefined;
+  if (actor === undefined) return undefined;
   const rival = [...(broker.services as unknown as Here[]), ...remote].find(
     other => other.name !== name && other.metadata?.actor === actor,
   );
   if (!rival) return undefined;
   const where = rival.nodeID === undefined || rival.nodeID === broker.nodeID ? "here" : `on ${rival.nodeID}`;
-  return `${fullName} hosts actors of type "${String(actor)}", and so does ${rival.fullName} ${where}`;
+  return `${fullName} hosts actors of type "${actor}", and so does ${rival.fullName} ${where}`;
 }

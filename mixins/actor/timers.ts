@@ -2,8 +2,8 @@
 // may fire: the command id comes from the timer and the time that it was set to, so a double firing, and one whose
 // answer was lost, takes effect once; a lease, by which as a rule one node fires, only saves work. A timer is deleted once
 // its command was answered, refusals included; an unavailable one is tried again after a backoff, with a warning.
-//
 import { backoffMs, isRefusal, plainError, timerCommandId } from "../kernel/index.ts";
+import { ATTRIBUTES, SPANS, tracing } from "../tracing/index.ts";
 import type { Singleton } from "../stream/siblings.ts";
 import type { DueTimer, EventStore } from "../event-store/index.ts";
 import { failpoint } from "./failpoints.ts";
@@ -29,10 +29,11 @@ const isAnswer = (error: unknown): boolean =>
 
 export class TimerRunner {
   readonly #store: EventStore;
-  readonly #send: Send;
+  readonly #call: Send;
   readonly #limits: ActorLimits;
   readonly #onError: (error: Error) => void;
   readonly #singleton: Singleton;
+  readonly #tracing = tracing();
   /** By stream, the timer that is under way. */
   readonly #firing = new Map<string, Promise<void>>();
   #next: { readonly timer: NodeJS.Timeout; readonly at: number } | undefined;
@@ -54,7 +55,7 @@ export class TimerRunner {
   ) {
     this.#singleton = singleton;
     this.#store = store;
-    this.#send = send;
+    this.#call = send;
     this.#limits = limits;
     this.#onError = onError;
     this.#lookIn(0);
@@ -137,11 +138,19 @@ export class TimerRunner {
     this.#firing.set(timer.stream, fired);
   }
 
-  async #fire(timer: DueTimer): Promise<void> {
+  /** In the trace of the command that set it, however long ago. */
+  #fire(timer: DueTimer): Promise<void> {
+    if (!this.#tracing) return this.#send(timer);
+    const { stream, command, cause } = timer;
+    const attributes = { [ATTRIBUTES.stream]: stream, [ATTRIBUTES.command]: command };
+    return this.#tracing.within({ name: SPANS.timer, parent: cause ?? null, attributes }, () => this.#send(timer));
+  }
+
+  async #send(timer: DueTimer): Promise<void> {
     const id = timer.stream.slice(timer.stream.indexOf(".") + 1);
     try {
       failpoint("timer:before-fire");
-      await this.#send(id, timer.command, JSON.parse(timer.params), timerCommandId(`${timer.id}@${timer.dueAt}`));
+      await this.#call(id, timer.command, JSON.parse(timer.params), timerCommandId(`${timer.id}@${timer.dueAt}`));
       failpoint("timer:after-fire");
     } catch (error) {
       if (!isAnswer(error)) {

@@ -12,6 +12,12 @@ export const brokerErrors = defineErrors({
     says: "another running process has the NODEID {nodeID}",
     todo: "give each process its own `NODEID`",
   },
+  CALL_DENIED: {
+    status: 503,
+    unknown: 504,
+    says: "the NATS server does not let this node call {nodeID}: it may not publish {subject}",
+    todo: "give the user of `NATS_URL` the subjects of its role: `npx valence nats-conf` writes them",
+  },
   SUBJECT_DENIED: {
     status: 500,
     says: "the NATS server does not let this node {verb} {subject}",

@@ -4,32 +4,29 @@
 //   /health/live   the main loop answers. It asks no other process: restarting this one would not mend them
 //   /health/ready  the broker has started, is not stopping, and has its bus, and each service says that it is ready
 //
-// Routes for operators may be on it as well (INTERNAL_ROUTES): the gateway gives them.
+// Routes for operators may be on it as well (INTERNAL_ROUTES): the gateway gives them. So the port has the server and the
+// guard of the public one.
 //
 // The port listens from before the first service starts until the last has stopped.
-import { once } from "node:events";
-import { createServer, STATUS_CODES, type Server, type ServerResponse } from "node:http";
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Middleware, ServiceBroker } from "moleculer";
 import {
-  type ErrorFactory,
-  internalRoutesOf,
-  nodeEnvironment,
-  PROBLEM_JSON,
-  problemType,
-  unreadyServices,
-} from "../kernel/index.ts";
-import { callErrors } from "../contract/index.ts";
+  Cors,
+  guardRequests,
+  HttpServer,
+  requestId,
+  send,
+  sendProblem,
+  toProblem,
+  type Handler,
+} from "../http/siblings.ts";
+import { internalRoutesOf, nodeEnvironment, problemType, unreadyServices } from "../kernel/index.ts";
 import { brokerErrors } from "./errors.ts";
 
-const limits = {
-  /** Milliseconds that a request may take to arrive, and between two checks for late ones: Node's default is 30 s. */
-  requestMs: 5_000,
-  checkMs: 1_000,
-  /** Connections at once: an orchestrator opens one or a few. */
-  connectionsMax: 64,
-};
+/** Milliseconds that a connection may be silent, and that a header may take: those of a probe come at once. */
+const ARRIVAL_MS = 5_000;
 
-const servers = new WeakMap<ServiceBroker, Server>();
+const servers = new WeakMap<ServiceBroker, HttpServer>();
 /** Brokers that have started; those that have stopped since stay in it. */
 const started = new WeakSet<ServiceBroker>();
 
@@ -39,46 +36,62 @@ export const health: Middleware = {
   async starting(broker: ServiceBroker) {
     const { HEALTH_PORT } = nodeEnvironment.of(broker);
     if (HEALTH_PORT === undefined) return;
-    const server = serverOf(broker);
+    const server = new HttpServer(handlerOf(broker), {
+      say: line => broker.logger.warn(line),
+      keepAliveMs: ARRIVAL_MS,
+      headersTimeoutMs: ARRIVAL_MS,
+    });
+    servers.set(broker, server);
+    const port = await server.listen(HEALTH_PORT).catch((cause: Error) => {
+      throw new Error(`the health port cannot be opened (HEALTH_PORT): ${cause.message}`, { cause });
+    });
     // This server alone does not keep the process alive.
     server.unref();
-    servers.set(broker, server);
-    try {
-      await once(server.listen(HEALTH_PORT), "listening");
-    } catch (cause) {
-      throw new Error(`the health port cannot be opened (HEALTH_PORT): ${(cause as Error).message}`, { cause });
-    }
-    broker.logger.info("health listens on", server.address());
+    broker.logger.info(`health listens on port ${port}`);
   },
   async started(broker: ServiceBroker) {
     started.add(broker);
   },
   async stopped(broker: ServiceBroker) {
-    const server = servers.get(broker);
-    if (!server?.listening) return;
-    const closed = once(server, "close");
-    server.close().closeAllConnections();
-    await closed;
+    await servers.get(broker)?.close();
   },
 };
 
-function serverOf(broker: ServiceBroker): Server {
-  const { requestMs: requestTimeout, checkMs: connectionsCheckingInterval } = limits;
-  const options = { requestTimeout, headersTimeout: requestTimeout, connectionsCheckingInterval };
-  const server = createServer(options, (req, res) => {
-    // The probe's connection is not kept: a stop would have to close it.
-    res.shouldKeepAlive = false;
-    if (internalRoutesOf(broker)?.(req, res)) return;
-    if (req.method !== "GET" && req.method !== "HEAD")
-      return problem(res, callErrors.METHOD_NOT_ALLOWED, "GET or HEAD");
-    if (req.url === "/health/live") return send(res, 200, "application/json", { status: "live" });
-    if (req.url !== "/health/ready") return problem(res, callErrors.NOT_FOUND, "/health/live or /health/ready");
-    const why = unreadyBy(broker);
-    if (why !== undefined) return problem(res, brokerErrors.NOT_READY, why);
-    send(res, 200, "application/json", { status: "ready" });
+/** The routes of the gateway beside health, once there is one that has any; else health alone. */
+function handlerOf(broker: ServiceBroker): Handler {
+  const endpoints = endpointsOf(broker);
+  const alone = guardRequests({
+    methodsOf: () => [],
+    plain: endpoints,
+    handle: () => {},
+    cors: new Cors([]),
+    answerKept: () => false,
+    fail: (req, res, error) => sendProblem(req, res, toProblem(error, requestId(req))),
   });
-  server.maxConnections = limits.connectionsMax;
-  return server;
+  let withRoutes: Handler | undefined;
+  return (req, res) => {
+    // The connection of a probe is not kept: a stop would have to close it.
+    res.shouldKeepAlive = false;
+    withRoutes ??= internalRoutesOf(broker)?.(endpoints);
+    (withRoutes ?? alone)(req, res);
+  };
+}
+
+const endpointsOf = (broker: ServiceBroker): ReadonlyMap<string, Handler> =>
+  new Map<string, Handler>([
+    // Some balancers ask for this path, whatever is on it.
+    ["/", (_req, res) => send(res, 200, { live: "/health/live", ready: "/health/ready" })],
+    ["/health/live", (_req, res) => send(res, 200, { status: "live" })],
+    ["/health/ready", (req, res) => tellReadiness(broker, req, res)],
+  ]);
+
+function tellReadiness(broker: ServiceBroker, req: IncomingMessage, res: ServerResponse): void {
+  const detail = unreadyBy(broker);
+  if (detail === undefined) return send(res, 200, { status: "ready" });
+  const { code, status } = brokerErrors.NOT_READY;
+  const title = STATUS_CODES[status]!;
+  const problem = { type: problemType(code), title, status, detail, requestId: requestId(req) };
+  sendProblem(req, res, { problem, retryAfterMs: undefined });
 }
 
 /** The reason why calls should not come to this node; undefined when it is ready for them. */
@@ -90,14 +103,4 @@ function unreadyBy(broker: ServiceBroker): string | undefined {
   if (tx?.connected === false) return "the connection to the other nodes is gone";
   const unready = unreadyServices(broker);
   return unready.length > 0 ? `not ready yet: ${unready.join(", ")}` : undefined;
-}
-
-type Kind = Pick<ErrorFactory, "code" | "status">;
-
-function problem(res: ServerResponse, { code, status }: Kind, detail: string): void {
-  send(res, status, PROBLEM_JSON, { type: problemType(code), title: STATUS_CODES[status], status, detail });
-}
-
-function send(res: ServerResponse, status: number, contentType: string, body: object): void {
-  res.writeHead(status, { "Content-Type": contentType, "Cache-Control": "no-store" }).end(JSON.stringify(body));
 }

@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import type { BrokerOptions, Middleware } from "moleculer";
 import { clusterKeysIn, natsOptions, nodeEnvironment, type Environment } from "../kernel/index.ts";
 import { redisEnvironment } from "../redis/index.ts";
+import { tracing } from "../tracing/index.ts";
 import { MemoryCacher } from "./cachers/memory-cacher.ts";
 import { RedisCacher } from "./cachers/redis-cacher.ts";
 import { health } from "./health.ts";
@@ -11,11 +12,13 @@ import { liveness } from "./liveness.ts";
 import { announcements } from "./middlewares/announcements.ts";
 import { authorization } from "./middlewares/authorization.ts";
 import { bulkhead } from "./middlewares/bulkhead.ts";
+import { callAtHand } from "./middlewares/call-at-hand.ts";
 import { callChain } from "./middlewares/call-chain.ts";
 import { BREAKER, circuitBreaker } from "./middlewares/circuit-breaker.ts";
 import { identity } from "./middlewares/identity.ts";
 import { retries } from "./middlewares/retries.ts";
 import { stopping } from "./middlewares/stopping.ts";
+import { tracingMiddlewares } from "./middlewares/tracing.ts";
 import { PlacementStrategy } from "./placement-strategy.ts";
 import { Regenerator } from "./regenerator.ts";
 import { NatsTransporter } from "./transporters/nats.ts";
@@ -33,9 +36,11 @@ const ANNOUNCE_MS = 200;
  *
  * - Metrics is left out: it counts every call and event, 7 µs a call, more than the rest of a call together. To have it, append `"Metrics"` to `middlewares`.
  * - CircuitBreaker and Bulkhead are ours: Moleculer's breaker is inside of the time-out and never sees one, and its bulkhead executes calls whose callers have given up.
+ * - Tracing too: its exporters do not speak OTLP, and it measures calls only. `middlewares/tracing.ts` is there where traces are sent.
  * - Retry has no effect: its option is off, and `retries` repeats calls.
  */
 const MIDDLEWARES = [
+  callAtHand,
   health,
   stopping,
   announcements,
@@ -52,7 +57,6 @@ const MIDDLEWARES = [
   "Retry",
   "Fallback",
   "ErrorHandler",
-  "Tracing",
   "Debounce",
   "Throttle",
   retries,
@@ -60,6 +64,14 @@ const MIDDLEWARES = [
   liveness,
   worker,
 ] as unknown as Middleware[];
+
+function middlewares(): Middleware[] {
+  const active = tracing();
+  if (!active) return MIDDLEWARES;
+  const { outer, inner } = tracingMiddlewares(active);
+  // Each attempt of a repeated call is a span of its own.
+  return [inner, ...MIDDLEWARES].toSpliced(MIDDLEWARES.indexOf(retries as unknown as Middleware) + 1, 0, outer);
+}
 
 /** NATS where there is one, else TCP between the workers of one machine, else none. */
 function transporterOf(environment: Environment): NatsTransporter | TcpTransporter | undefined {
@@ -106,6 +118,6 @@ export function brokerOptions(environment: Environment): BrokerOptions & { valen
     // The mixins count in this registry.
     metrics: { enabled: true, collectProcessMetrics: false },
     internalMiddlewares: false,
-    middlewares: MIDDLEWARES,
+    middlewares: middlewares(),
   };
 }

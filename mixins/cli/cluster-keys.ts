@@ -7,12 +7,13 @@ import { roleArguments } from "./roles-argument.ts";
 
 const HELP = `Makes the keys by which the nodes of a cluster know each other, one pair a role.
 
-  npx valence cluster-keys gateway=api core=accounts,loans
+  npx valence cluster-keys gateway=api core=accounts,loans:loan
   npx valence cluster-keys --to FOLDER …    instead of the folder cluster-keys
 
 It writes cluster.json, which every node gets as CLUSTER_KEYS, and <role>.key.json, which the nodes of that role
 alone get as NODE_KEY; only the user who runs this can read the latter. A role's nodes may run the services that it
-names, and no others. It overwrites nothing.`;
+names, and no others, and their services own the logs of the actors that it names: loans:loan is the service loans with
+its actor loan. Without any actor, any service may own any log. It overwrites nothing.`;
 
 export const command: Command = {
   help: HELP,

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { accountsEnvironment } from "../accounts/environment.ts";
 import { failpoint as actorFailpoint } from "../actor/failpoints.ts";
+import { auditEnvironment } from "../audit/environment.ts";
 import { brokerEnvironment } from "../broker/environment.ts";
 import { databaseEnvironment } from "../database/environment.ts";
 import { failpoint as storeFailpoint } from "../event-store/failpoints.ts";
@@ -19,19 +20,24 @@ import {
   type Declaration,
   type Declared,
 } from "../kernel/index.ts";
+import { mailEnvironment } from "../mail/environment.ts";
 import { redisEnvironment } from "../redis/environment.ts";
 import { failpoint as sagaFailpoint } from "../saga/failpoints.ts";
 import { streamEnvironment } from "../stream/environment.ts";
 import { failpoint as streamFailpoint } from "../stream/failpoints.ts";
+import { tracingEnvironment } from "../tracing/environment.ts";
 
 const DECLARATIONS: readonly Declaration[] = [
   accountsEnvironment,
+  auditEnvironment,
   brokerEnvironment,
   nodeEnvironment,
   gatewayEnvironment,
   databaseEnvironment,
+  mailEnvironment,
   redisEnvironment,
   streamEnvironment,
+  tracingEnvironment,
 ];
 const FAILPOINTS: readonly { readonly names: readonly string[] }[] = [
   storeFailpoint,

@@ -60,7 +60,7 @@ a 500: its \`type\` is \`/problems/internal\`, and what went wrong is in the log
 
 /** The page, as Markdown. Pure: the same catalogues give the same text. */
 export function errorPage(catalogues: readonly Catalogue[]): string {
-  const isOfRequests = ({ owner, isRuntime }: Catalogue) => isRuntime && /^(gateway|contract)$/.test(owner);
+  const isOfRequests = ({ owner, isRuntime }: Catalogue) => isRuntime && /^(gateway|http|contract)$/.test(owner);
   const parts: [string, Catalogue[]][] = [
     ["Requests and calls", catalogues.filter(isOfRequests)],
     ["Services", catalogues.filter(catalogue => !catalogue.isRuntime && !isOfRequests(catalogue))],

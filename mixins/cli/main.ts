@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   reset: { summary: "removes the embedded databases", load: () => import("./reset.ts") },
   reshard: { summary: "spreads a service's event store over more databases", load: () => import("./reshard.ts") },
   consumer: { summary: "moves consumers that stand still after a restore", load: () => import("./consumer.ts") },
+  audit: { summary: "verifies and exports the record of every event", load: () => import("./audit.ts") },
   "accept-copy": {
     summary: "accepts a SQLite file that was copied without its write-ahead log",
     load: () => import("./accept-copy.ts"),

@@ -26,7 +26,9 @@ export const command: Command = {
     const { folder, services } = await readProject();
     const uses = streamUses(await brokerAlone(folder, services));
     const ofRole = (names: readonly string[]): RoleUse => {
-      const own = names.flatMap(name => {
+      // A service may be named with its actor.
+      const own = names.flatMap(named => {
+        const name = named.split(":", 1)[0]!;
         const found = uses.filter(({ service }) => service === name);
         if (found.length === 0) throw new UsageError(`${folder} has no service ${name}`);
         return found;

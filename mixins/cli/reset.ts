@@ -5,9 +5,9 @@ import { existsSync, globSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { parseArgs } from "node:util";
-import { mailFolder } from "../accounts/mail/open-mails.ts";
 import { APPLICATION_ID, databaseEnvironment, locationOf } from "../database/index.ts";
 import type { Environment } from "../kernel/index.ts";
+import { mailFolder } from "../mail/index.ts";
 import { UsageError, type Command } from "./command.ts";
 import { readProject } from "./project.ts";
 

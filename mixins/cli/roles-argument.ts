@@ -9,7 +9,7 @@ export interface RoleArguments {
   readonly value: string;
 }
 
-/** The roles, and a command's one option: `--to keys gateway=api core=accounts,loans`. Throws UsageError. */
+/** The roles, and a command's one option: `--to keys gateway=api core=accounts,loans:loan`. Throws UsageError. */
 export function roleArguments(args: readonly string[], option: string, usual: string): RoleArguments {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -19,14 +19,17 @@ export function roleArguments(args: readonly string[], option: string, usual: st
   return { roles: rolesOf(positionals), value: values[option] as string };
 }
 
-/** `gateway=api core=accounts,loans`: the services of each role. Throws UsageError. */
+/** `gateway=api core=accounts,loans:loan`: the services of each role, with the actor whose log they own. Throws UsageError. */
 function rolesOf(args: readonly string[]): Record<string, readonly string[]> {
-  if (args.length === 0) throw new UsageError("name the roles and their services: gateway=api core=accounts,loans");
+  if (args.length === 0)
+    throw new UsageError("name the roles and their services: gateway=api core=accounts,loans:loan");
   const roles: Record<string, readonly string[]> = {};
   for (const argument of args) {
-    const [role, services] = /^([a-z][a-z\d-]{0,31})=([\w,-]*)$/.exec(argument)?.slice(1) ?? [];
+    const [role, services] = /^([a-z][a-z\d-]{0,31})=([\w,:-]*)$/.exec(argument)?.slice(1) ?? [];
     if (role === undefined || services === undefined)
-      throw new UsageError(`"${argument}" is not <role>=<service>,<service>: a role has small letters, digits and -`);
+      throw new UsageError(
+        `"${argument}" is not <role>=<service>,<service>:<actor>: a role has small letters, digits and -`,
+      );
     if (Object.hasOwn(roles, role)) throw new UsageError(`the role ${role} is named twice`);
     roles[role] = services.split(",").filter(Boolean);
   }

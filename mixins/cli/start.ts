@@ -16,6 +16,7 @@ import {
 } from "../kernel/index.ts";
 import { redisEnvironment } from "../redis/environment.ts";
 import type { Command } from "./command.ts";
+import { startTracing } from "../tracing/index.ts";
 import { readProject } from "./project.ts";
 
 const HELP = `Starts the services of this project.
@@ -50,6 +51,7 @@ async function start(given: string[]): Promise<void> {
     const { supervise } = await import("./supervisor.ts");
     supervise(environment, ["start", ...args]);
   } else {
+    await startTracing(environment);
     const { ProjectRunner } = await import("./runner.ts");
     await new ProjectRunner(folder, SERVICES).start([process.execPath, "valence start", ...args]);
   }

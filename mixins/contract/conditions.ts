@@ -43,10 +43,6 @@ export const formTag = (tag: string, form: string): string =>
 /** The tag of the same answer compressed. */
 export const encodedTag = (tag: string, encoding: string): string => `${tag.slice(0, -1)}-${encoding}"`;
 
-/** The tag of the answer before it was compressed, weak or not as it was; any other text as it is. */
-export const unencodedTag = (tag: string): string =>
-  tag.replace(PARTS, (_tag, weak: string = "", state: string, form: string = "") => `${weak}"${state}${form}"`);
-
 /** The tag of the state that a tag speaks of, in whichever form and encoding; any other text as it is. */
 const stateTag = (tag: string): string =>
   tag.replace(PARTS, (_tag, weak: string = "", state: string) => `${weak}"${state}"`);

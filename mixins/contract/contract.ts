@@ -163,11 +163,19 @@ export interface Recorded<T extends EventName = EventName> {
   readonly data: DeepReadonly<EventData<T>>;
   readonly metadata: EventMetadata;
 }
-/** The user, request and command that caused an event. */
+/** The user, request and command that caused an event, and the way that it came. */
 export interface EventMetadata {
   readonly user?: string;
+  /** Id of the API key with which the user came in. */
+  readonly key?: string;
+  /** The service that called, on the user's behalf if there is one. */
+  readonly caller?: string;
+  /** The node that decided. */
+  readonly node?: string;
   readonly requestId?: string;
   readonly commandId?: string;
+  /** The span in which its command was sent, as W3C's `traceparent`; where traces are sent. */
+  readonly traceparent?: string;
 }
 
 export type Reply = { id: string; version: number };

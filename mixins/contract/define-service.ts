@@ -30,6 +30,8 @@ export interface User {
   readonly scopes?: readonly string[];
   /** The session that the access token belongs to, where it says so. */
   readonly session?: string;
+  /** Id of the API key that the access token was given for. */
+  readonly key?: string;
 }
 export interface Meta {
   user?: User;

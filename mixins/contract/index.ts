@@ -10,7 +10,6 @@ export {
   encodedTag,
   entityTag,
   formTag,
-  unencodedTag,
   type Current,
 } from "./conditions.ts";
 export {

@@ -1,5 +1,6 @@
-import { expect, test } from "@jest/globals";
+import { expect, jest, test } from "@jest/globals";
 import Type from "typebox";
+import { ajv } from "./ajv.ts";
 import { compileParams, compileSchema, EntityId, strictObject } from "./index.ts";
 
 const check = compileSchema(strictObject({ amount: Type.Integer() }));
@@ -80,4 +81,15 @@ test("a refusal lists the allowed values, or says how many there are", () => {
   expect(part({ state: "lost" })).toEqual([{ field: "state", message: "must be one of open, stuck" }]);
   expect(part({ size: 4 })).toEqual([{ field: "size", message: "must be one of 3" }]);
   expect(part({ code: "X" })).toEqual([{ field: "code", message: "must be one of the 249 allowed values" }]);
+});
+
+test("a schema that occurs again is compiled once, and each check answers for its own value", () => {
+  const compile = jest.spyOn(ajv, "compile");
+  const again = () => compileSchema(strictObject({ occursAgain: Type.Integer() }));
+  const [one, other] = [again(), again()];
+  expect(compile).toHaveBeenCalledTimes(1);
+  compile.mockRestore();
+  const issues = one({});
+  expect(other({ occursAgain: 1 })).toBe(true);
+  expect(issues).toEqual([{ field: "occursAgain", message: "is required" }]);
 });

@@ -42,7 +42,7 @@ export class TokenVerifier {
   async verify(token: string): Promise<VerifiedToken | undefined> {
     try {
       if (!namesKey(token)) return undefined;
-      const { sub, exp, roles, scope, sid } = (await this.#verifyWithKnownKeys(token)).payload;
+      const { sub, exp, roles, scope, sid, client_id: key } = (await this.#verifyWithKnownKeys(token)).payload;
       if (scope !== undefined && typeof scope !== "string") return undefined;
       if (!sub || !Array.isArray(roles) || !roles.every(role => typeof role === "string")) return undefined;
       const user: User = Object.freeze({
@@ -51,6 +51,7 @@ export class TokenVerifier {
         roles: Object.freeze(roles as Role[]),
         ...(scope !== undefined && { scopes: Object.freeze(scope.split(" ").filter(Boolean)) }),
         ...(typeof sid === "string" && { session: sid }),
+        ...(typeof key === "string" && { key }),
       });
       return { user, expiresAt: exp! * 1_000 };
     } catch (error) {

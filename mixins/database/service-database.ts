@@ -1,5 +1,5 @@
 import type { Service, ServiceSchema } from "moleculer";
-import { METRICS } from "../kernel/index.ts";
+import { METRICS, queriesInCalls } from "../kernel/index.ts";
 import type { Mixin } from "../contract/index.ts";
 import { closeWithBroker } from "./closing.ts";
 import type { Database } from "./database.ts";
@@ -91,6 +91,7 @@ export const Sql = ({
   };
   return {
     created(this: Service) {
+      queriesInCalls(this);
       keepsTables(this, () => tables(this));
     },
     async started(this: Service & Record<string, any>) {

@@ -4,4 +4,5 @@ export { endsConnection, isContended, isGone, stateOf } from "./dialects/postgre
 export { Session, type SessionConfig } from "./dialects/postgres/session.ts";
 export { addShards, checkShards, shardsOf, type Shard } from "./dialects/postgres/shards.ts";
 export { databaseOf, leaveCheckpointsOf } from "./service-database.ts";
+export { tracedStatements } from "./statements.ts";
 export { keepsTables, updateTables } from "./tables.ts";

@@ -509,6 +509,15 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         expect(await due(stream)).toEqual([]);
       });
 
+      test("a timer keeps the span that set it last", async () => {
+        const stream = newStream();
+        const id = `${stream}/t`;
+        await append(stream, 0, { timers: [{ ...set(id, 0), cause: "00-1" }] });
+        expect((await store.dueTimers(10)).due).toMatchObject([{ id, cause: "00-1" }]);
+        await append(stream, 1, { timers: [set(id, 0)] });
+        expect((await store.dueTimers(10)).due).toEqual([expect.not.objectContaining({ cause: expect.anything() })]);
+      });
+
       test("timers change only with their append", async () => {
         const stream = newStream();
         const id = `${stream}/t`;

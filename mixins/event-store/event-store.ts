@@ -42,6 +42,8 @@ export interface Append {
   readonly timers?: readonly TimerChange[];
   /** Row of the list of open sagas, written in the append's transaction. */
   readonly saga?: SagaRow;
+  /** The span for which it is committed, as a `traceparent`. Not stored; `metadata` has what is. */
+  readonly cause?: string | undefined;
 }
 
 /** A change to the stream's durable timers. `id` is unique in the store; setting an id again moves it. */
@@ -53,6 +55,8 @@ export type TimerChange =
       /** The command to send to the stream's actor, with its params as JSON text. */
       readonly command: string;
       readonly params: string;
+      /** The span of the command that sets it, as a `traceparent`. */
+      readonly cause?: string | undefined;
     }
   | { readonly cancel: string };
 
@@ -141,6 +145,8 @@ export interface DueTimer {
   /** RFC 3339: the time that it was set to. It stays when the timer is postponed, and with it the id of its command. */
   readonly dueAt: string;
   readonly attempts: number;
+  /** The span of the command that set it, as a `traceparent`. */
+  readonly cause?: string | undefined;
 }
 
 /** A stream whose record could not be read. */

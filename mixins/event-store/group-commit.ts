@@ -9,6 +9,7 @@
 //      batch's. An append after the close fails once its lane is idle: answered at once, it would overtake those in
 //      flight.
 import { Unavailable } from "../kernel/index.ts";
+import { ATTRIBUTES, SPANS, tracing } from "../tracing/index.ts";
 import { bucketOf, moved } from "./buckets.ts";
 import type { CommittedBatch, Dialect, Upkeep } from "./dialect.ts";
 import { storeErrors } from "./errors.ts";
@@ -75,6 +76,7 @@ class Lane {
   readonly #port: Port;
   readonly #observe: CommitObserver;
   readonly #batchAppends: number;
+  readonly #tracing = tracing();
   #queue: Waiting[] = [];
   #upkeep: WaitingUpkeep[] = [];
   /** Appends with a command id that are not settled, to find twins. */
@@ -132,7 +134,10 @@ class Lane {
   #send(): void {
     clearImmediate(this.#scheduled);
     this.#scheduled = undefined;
-    void this.#commit(this.#takeBatch(), this.#takeUpkeep());
+    const commit = (): unknown => this.#commit(this.#takeBatch(), this.#takeUpkeep());
+    // Neither the batch nor what follows on its verdicts is the work of the caller that fills it.
+    if (this.#tracing) this.#tracing.inside(undefined, commit);
+    else commit();
   }
 
   async #commit(batch: readonly Waiting[], upkeep: readonly WaitingUpkeep[]): Promise<void> {
@@ -145,7 +150,7 @@ class Lane {
       // Twins alone wait for a turn as well: `append` never settles before it returns.
       const { verdicts, fencedUpkeep } = await (isEmpty
         ? NOTHING
-        : this.#port.commit(
+        : this.#write(
             sent.map(waiting => waiting.append),
             upkeep.map(({ upkeep }) => upkeep),
           ));
@@ -173,6 +178,13 @@ class Lane {
     for (const { upkeep: item, settle } of upkeep)
       settle(failure ?? (fenced.has(item) ? moved(item.stream) : undefined));
     if (!this.#busy) for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+
+  #write(appends: readonly Append[], upkeep: readonly Upkeep[]): Promise<CommittedBatch> {
+    const causes = this.#tracing && appends.flatMap(({ cause }) => cause ?? []);
+    if (!causes?.length) return this.#port.commit(appends, upkeep);
+    const attributes = { [ATTRIBUTES.dbOperation]: "commit", [ATTRIBUTES.dbBatch]: appends.length };
+    return this.#tracing!.within({ name: SPANS.batch, causes, attributes }, () => this.#port.commit(appends, upkeep));
   }
 
   /** The longest-waiting appends. A twin ends its stream's part: later decisions rest on its second effect. */

@@ -31,23 +31,31 @@ import { CREDENTIALS_CHANGED, Exchanges, type CredentialsChanged } from "./auth/
 import { SessionCookies } from "./auth/session-cookies.ts";
 import { AnswerCache } from "./cache/answer-cache.ts";
 import { ResponseCache } from "./cache/response-cache.ts";
-import { Cors } from "./http/cors.ts";
+import {
+  addressOf,
+  Cors,
+  guardRequests,
+  type Handler,
+  HttpServer,
+  pathOf,
+  requestId,
+  sendProblem,
+  toProblem,
+} from "../http/siblings.ts";
 import { endpointsOf, internalEndpointsOf } from "./endpoints.ts";
-import { addressOf } from "./http/address.ts";
-import { sendProblem, toProblem } from "./http/problem.ts";
-import { guardRequests, pathOf, requestId, type Handler } from "./http/request-guard.ts";
 import { gatewayEnvironment } from "./environment.ts";
 import { gatewayErrors } from "./errors.ts";
-import { HttpServer } from "./http/server.ts";
 import { isInternal } from "./internal-routes.ts";
-import { CLIENT_LEFT, methodsOf, routeOf, Router, type RouterService } from "./moleculer-web.ts";
+import { CLIENT_LEFT, methodsOf, patternOf, routeOf, Router, type RouterService } from "./moleculer-web.ts";
 import { AccessLog, shareOf } from "./observability/access-log.ts";
 import { HttpMetrics } from "./observability/metrics.ts";
+import { traceRequests } from "./observability/request-spans.ts";
 import { concernsSecurity, SecurityLog, securityLine, type RefusedRequest } from "./observability/security-log.ts";
 import { credentialsOf } from "./openapi/credentials.ts";
 import { ApiDocuments, type ApiInfo } from "./openapi/document.ts";
 import type { GatewayRequest, Step } from "./exchange.ts";
 import { passThrough, pipelineOf } from "./pipeline.ts";
+import { announceOn } from "./versions/announce.ts";
 import { Readiness } from "./readiness.ts";
 import { serviceOf, type Route } from "./route/route.ts";
 import { EventStreams } from "./sse/event-streams.ts";
@@ -91,6 +99,8 @@ export type GatewayService = RouterService & {
   accessLog: AccessLog | undefined;
   server: HttpServer;
   apiName: string;
+  /** By URL, the routes that have a successor. */
+  retiring: ReadonlyMap<string, Route["retires"]>;
   proxies: number;
   /** The URL of the gateway: `http://localhost:3000`. */
   url: string;
@@ -140,6 +150,7 @@ export const Gateway = ({
         this.logger.error(`${req.method} ${pathOf(req)} failed, request ${requestId(req)}:`, error);
       if (concernsSecurity(mapped.problem))
         this.securityLog.tell(securityLine(mapped.problem, refusedRequest(req, this.proxies)));
+      announceOn(res, req, this.retiring.get(patternOf(this, req) ?? ""));
       sendProblem(req, res, mapped);
     },
   },
@@ -162,7 +173,11 @@ export const Gateway = ({
     const crossSite = new CrossSite(PUBLIC_URL, environment.ALLOWED_ORIGINS);
     this.callers = new Callers({ authenticator, exchanges: this.exchanges, cookies, crossSite, issuer });
     this.streams = new EventStreams(systemClock, nodeEnvironment.of(broker).WORKERS);
-    this.admission = new Admission({ clock: systemClock, say: warn });
+    this.admission = new Admission({
+      clock: systemClock,
+      callMsMax: nodeEnvironment.of(broker).REQUEST_TIMEOUT_MS,
+      say: warn,
+    });
     this.entrance = new Entrance({ clock: systemClock, waits: new LoopClock(systemClock) });
     // Half for what actions have answered, half for the responses that were made from it.
     const bytesMax = hearsOfChanges(broker) ? (CACHE_MB * 1024 * 1024) / 2 : 0;
@@ -185,6 +200,7 @@ export const Gateway = ({
     this.metrics = new HttpMetrics();
     this.securityLog = new SecurityLog(warn);
     this.apiName = api.name;
+    this.retiring = new Map(routes.flatMap(({ url, retires }) => (retires ? [[url, retires]] : [])));
     this.proxies = TRUSTED_PROXIES;
     const keysOwner = keys.slice(0, keys.lastIndexOf("."));
     this.readiness = new Readiness({ broker, needed: [keysOwner, ...routes.map(serviceOf)] });
@@ -243,39 +259,35 @@ interface Served {
 
 /** The routes for operators, on a port of their own. */
 function internalRoutes(gateway: GatewayService, routes: readonly Route[]): InternalRoutes {
-  const endpoints = internalEndpointsOf(gateway, gateway.internalDocuments);
-  const handler = handlerOf(gateway, { routes, endpoints, has: isInternal });
-  return (req, res) => {
-    const path = pathOf(req);
-    if (!endpoints.has(path) && !isInternal(path)) return false;
-    handler(req, res);
-    return true;
-  };
+  const own = internalEndpointsOf(gateway, gateway.internalDocuments);
+  return endpoints => handlerOf(gateway, { routes, endpoints: new Map([...endpoints, ...own]), has: isInternal });
 }
 
 /** Measures a request, guards it and routes it. */
 function handlerOf(gateway: GatewayService, { routes, endpoints, has }: Served): Handler {
   const router = gateway.express();
-  const streams = new Set(routes.filter(({ target }) => "stream" in target).map(({ url }) => url));
   const guarded = guardRequests({
-    methodsOf: path => (has(path) ? methodsOf(gateway, path, streams) : []),
+    methodsOf: path => (has(path) ? methodsOf(gateway, path) : []),
     plain: endpoints,
     handle: enter(gateway, routes, (req, res) => router(req, res, error => gateway.errorHandler(req, res, error))),
     cors: new Cors(gatewayEnvironment.of(gateway.broker).ALLOWED_ORIGINS),
     answerKept: (req, res, fields) => gateway.responses.answer(req, res, fields),
     fail: (req, res, error) => gateway.errorHandler(req, res, error),
   });
+  const traced = traceRequests(guarded, path => !endpoints.has(path));
   return (req, res) => {
     const startedAt = performance.now();
+    // The guard makes a GET of HEAD.
+    const method = req.method!;
     const logged = gateway.accessLog?.begin(req, res);
     // Before the listener that lets the next request of the connection begin, whose bytes are not ours.
     res.prependOnceListener("close", () => {
       const ms = performance.now() - startedAt;
       const route = routeOf(req);
-      gateway.metrics.observe(req.method!, route ?? "none", res.statusCode, ms / 1_000);
+      gateway.metrics.observe(method, route ?? "none", res.statusCode, ms / 1_000);
       logged?.(route ?? (endpoints.has(pathOf(req)) ? pathOf(req) : "none"), ms);
     });
-    guarded(req, res);
+    traced(req, res);
   };
 }
 

@@ -5,7 +5,7 @@ import { defineContract } from "../contract/index.ts";
 import { newId, readEnvironment } from "../kernel/index.ts";
 import { freePort } from "../testing/servers.ts";
 import { gatewayEnvironment } from "./environment.ts";
-import { startGateway, type RunningGateway } from "./gateway.fixture.ts";
+import { raw, startGateway, type RunningGateway } from "./gateway.fixture.ts";
 import { looseRoute } from "./library.fixture.ts";
 import { Gateway } from "./mixin.ts";
 
@@ -80,8 +80,16 @@ test("the internal port has them, for the same users, beside the health of the p
   expect(await statusOf(internal, "GET /metrics")).toBe(401);
   expect((await asked(internal, "GET /metrics", admin)).text).toContain("process_resident_memory_bytes");
   expect(await statusOf(internal, "GET /health/ready")).toBe(200);
-  for (const line of ["GET /api/v1/shelves", "GET /docs", "GET /"])
+  for (const line of ["GET /api/v1/shelves", "GET /docs"])
     expect([line, await statusOf(internal, line, admin)]).toEqual([line, 404]);
+});
+
+test("the internal port is guarded as the public one is", async () => {
+  const { port } = new URL(internal);
+  const begin = "POST /api/v1/ops/shelves/repair HTTP/1.1\r\nHost: a\r\n";
+  expect(await raw(Number(port), `${begin}Host: b\r\n\r\n`)).toMatch(/^HTTP\/1.1 400 [^]*bad-host/);
+  // An operation that was read whole is answered, whatever follows it.
+  expect(await raw(Number(port), `${begin}Authorization: Bearer ${admin}\r\n\r\nx\r\n`)).toMatch(/^HTTP\/1.1 200 /);
 });
 
 test("each port describes the routes that it has", async () => {

@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Service, ServiceSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
 import type { GatewayRequest } from "./exchange.ts";
-import { pathOf } from "./http/request-guard.ts";
+import { isSafePath, pathOf } from "../http/siblings.ts";
 import type { Route } from "./route/route.ts";
 
 interface Alias {
@@ -73,7 +73,8 @@ export function Router<S extends RouterService>(routes: readonly Route[], answer
     },
     actions: {
       // A request runs in this action for as long as its client takes to send and to read; `admission.ts` bounds our work.
-      rest: { bulkhead: false } as object,
+      // The request's own span tells more than one of the action.
+      rest: { bulkhead: false, traced: false } as object,
       // Off: a public list of aliases, and routes that change while the gateway runs.
       listAliases: false,
       addRoute: false,
@@ -107,14 +108,10 @@ export function Router<S extends RouterService>(routes: readonly Route[], answer
   return schema as unknown as Partial<ServiceSchema>;
 }
 
-/**
- * Methods of a path; an empty list when there is no such path. A stream has no HEAD: its connection would never get a
- * byte.
- */
-export function methodsOf(service: RouterService, path: string, streams: ReadonlySet<string>): readonly string[] {
-  const found = service.matching(path);
-  const head = found.some(({ alias }) => alias.method === "GET" && !streams.has(alias.fullPath)) ? ["HEAD"] : [];
-  return [...found.map(({ alias }) => alias.method), ...head];
+/** Methods of a path; an empty list when there is no such path. */
+export function methodsOf(service: RouterService, path: string): readonly string[] {
+  const methods = service.matching(path).map(({ alias }) => alias.method);
+  return methods.includes("GET") ? [...methods, "HEAD"] : methods;
 }
 
 /**
@@ -127,6 +124,10 @@ export function aliasOf(service: RouterService, req: IncomingMessage): string | 
   (req as { $alias?: Alias }).$alias = alias;
   return `${alias.method} ${alias.fullPath}`;
 }
+/** The pattern of the path of a request, for whichever method; undefined when there is none, or the path is malformed. */
+export const patternOf = (service: RouterService, req: IncomingMessage): string | undefined =>
+  routeOf(req) ?? (isSafePath(pathOf(req)) ? service.matching(pathOf(req))[0]?.alias.fullPath : undefined);
+
 /** Notes the route of a request that is answered before the router. */
 export const noteRoute = (req: IncomingMessage, fullPath: string): void =>
   void Object.assign(req, { $alias: { fullPath } });

@@ -17,13 +17,14 @@ import { answerOnce } from "./idempotency/answer-once.ts";
 import { limitAccount, limitFailures, limitRate } from "./limits/limit-rate.ts";
 import { readRequest } from "./route/read-request.ts";
 import type { Request, Route } from "./route/route.ts";
+import { traceSteps } from "./observability/request-spans.ts";
 import { tellTimes } from "./observability/server-timing.ts";
 import { openStream } from "./sse/open-stream.ts";
 import { announceSuccessor } from "./versions/announce.ts";
 import { represent } from "./versions/represent.ts";
 
 export const pipelineOf = (parts: Parts): readonly Step[] => [
-  sendAnswer(parts), //      writes the answer; the response of a cached route is kept for the next request
+  traceSteps(sendAnswer(parts), STEPS), // writes the answer; the response of a cached route is kept for the next request
   announceSuccessor(), //    a version that has a successor says so on every answer
   tellTimes(STEPS), //       for administrators: where the time went
   setDeadline(parts), //     the time that the client gives is the time of every call behind it

@@ -1,10 +1,11 @@
 // Which node of a cluster may be what. Every role of a cluster (gateway, core, …) has an Ed25519 key pair (RFC 8032). All
 // nodes know the public halves, and each node the private half of its own role:
 //
-//   CLUSTER_KEYS  a JWK set (RFC 7517), one key a role: `kid` is the role's name, `services` are those that its nodes may run
+//   CLUSTER_KEYS  a JWK set (RFC 7517), one key a role: `kid` is the role's name, `services` are those that its nodes may
+//                 run, `actors` those whose logs its nodes own
 //   NODE_KEY      the private JWK of this node's role, with the same `kid`
 //
-// Both are JSON, or the path of a file with it. `valence cluster-keys gateway=api core=accounts,loans` makes them.
+// Both are JSON, or the path of a file with it. `valence cluster-keys gateway=api core=accounts,loans:loan` makes them.
 // A node's id begins with its role and a dot: a wildcard of a NATS permission stands for whole tokens, and so a user of the
 // NATS server is given the subjects of one role.
 import {
@@ -24,6 +25,8 @@ export interface Role {
   readonly name: string;
   /** Names of the services that a node of this role may run, or `["*"]`. */
   readonly services: readonly string[];
+  /** Actors whose logs a service of such a node may own; undefined for any: `CLUSTER_KEYS` names none at all. */
+  readonly actors: readonly string[] | undefined;
   readonly publicKey: KeyObject;
   /** Whether its nodes may have any id. For the workers of one machine, which are named after it. */
   readonly anyNodeId: boolean;
@@ -37,9 +40,13 @@ export interface ClusterKeys {
 
 const ROLE = /^[a-z][a-z\d-]{0,31}$/;
 const SERVICE_NAME = /^(\*|[\w-]{1,64})$/;
+const ACTOR = /^[\w-]{1,64}$/;
 
 export const mayRun = ({ services }: Role, service: string): boolean =>
   services.includes(service) || services.includes(ALL_SERVICES);
+
+/** Whether a service on a node of the role may own the log of this actor. */
+export const mayOwn = ({ actors }: Role, actor: string): boolean => actors === undefined || actors.includes(actor);
 
 /** Whether a node of the role may have this id. */
 export const mayBeCalled = ({ name, anyNodeId }: Role, nodeId: string): boolean =>
@@ -64,16 +71,20 @@ export function rolesIn(text: string): Map<string, Role> {
   const { keys } = jsonIn(text, "a JWK set") as { keys?: unknown };
   if (!Array.isArray(keys) || keys.length === 0) throw new Error('a JWK set: {"keys":[…]}, one key a role');
   const roles = new Map<string, Role>();
+  const isOwned = keys.some(key => (key as { actors?: unknown } | null)?.actors !== undefined);
   for (const key of keys as Record<string, unknown>[]) {
-    const { kid, services, nodes } = key;
+    const { kid, services, nodes, actors = isOwned ? [] : undefined } = key;
     if (typeof kid !== "string" || !ROLE.test(kid))
       throw new Error("a role's name as kid of each key: small letters, digits, -");
     if (roles.has(kid)) throw new Error(`one key for the role ${kid}`);
     if (key["d"] !== undefined) throw new Error(`public keys: the one of ${kid} is private`);
     if (!Array.isArray(services) || !services.every(name => typeof name === "string" && SERVICE_NAME.test(name)))
       throw new Error(`a list of service names as services of the key of ${kid}`);
+    if (actors !== undefined && !(Array.isArray(actors) && actors.every(name => ACTOR.test(name as string))))
+      throw new Error(`a list of actors as actors of the key of ${kid}`);
     const publicKey = keyOf(key, kid, createPublicKey);
-    roles.set(kid, { name: kid, services: services as string[], publicKey, anyNodeId: nodes === "*" });
+    const may = { services: services as string[], actors: actors as string[] | undefined };
+    roles.set(kid, { name: kid, ...may, publicKey, anyNodeId: nodes === "*" });
   }
   return roles;
 }
@@ -131,7 +142,10 @@ export function secretOfRole({ privateKey }: ClusterKeys, purpose: string): stri
   );
 }
 
-/** New keys: the text of `CLUSTER_KEYS`, and of `NODE_KEY` by role. */
+/**
+ * New keys: the text of `CLUSTER_KEYS`, and of `NODE_KEY` by role. A service that owns an actor's log is named with it:
+ * `loans:loan`.
+ */
 export function newClusterKeys(
   services: Readonly<Record<string, readonly string[]>>,
   { anyNodeId = false } = {},
@@ -140,7 +154,10 @@ export function newClusterKeys(
   const keys = Object.entries(services).map(([kid, runs]) => {
     const { publicKey, privateKey } = generateKeyPairSync("ed25519");
     nodeKeys.set(kid, JSON.stringify({ ...privateKey.export({ format: "jwk" }), kid }));
-    const role = { kid, alg: "EdDSA", use: "sig", services: runs, ...(anyNodeId && { nodes: "*" }) };
+    const named = runs.map(service => service.split(":", 2));
+    const actors = named.flatMap(([, actor]) => actor ?? []);
+    const may = { services: named.map(([service]) => service!), ...(actors.length > 0 && { actors }) };
+    const role = { kid, alg: "EdDSA", use: "sig", ...may, ...(anyNodeId && { nodes: "*" }) };
     return { ...publicKey.export({ format: "jwk" }), ...role };
   });
   const clusterKeys = JSON.stringify({ keys }, undefined, 2);

@@ -1,15 +1,15 @@
 // The errors of a floor or a service in one table: code, status, message, and advice for the reader. Code throws a named
 // one, so that a misspelt code does not compile and a code has one status. `docs/errors.md` is generated from them.
 //
-//   export const gatewayErrors = defineErrors({
+//   export const httpErrors = defineErrors({
 //     BODY_TOO_LARGE: { status: 413, says: "the body has more than {bytes} bytes", todo: "send less" },
 //   });
-//   throw gatewayErrors.BODY_TOO_LARGE({ bytes: 100_000 });
+//   throw httpErrors.BODY_TOO_LARGE({ bytes: 100_000 });
 import { Bug, Refusal, Unavailable, type Issue, type Outcome } from "./errors.ts";
 
 /** HTTP statuses of refusals. */
 export type RefusalStatus =
-  400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 412 | 413 | 414 | 415 | 417 | 422 | 429 | 431;
+  400 | 401 | 403 | 404 | 405 | 406 | 408 | 409 | 412 | 413 | 414 | 415 | 417 | 422 | 429 | 431 | 501;
 
 interface Text {
   /**

@@ -2,10 +2,12 @@ export { abandon, isAbandoned } from "./abandoned.ts";
 export { listensAt, urlOf } from "./addresses.ts";
 export { announce, announcedText, takeAnnouncements, type Announcement } from "./announcements.ts";
 export { backoffMs } from "./backoff.ts";
+export { callTimeLeftMs, hasQueriesInCalls, queriesInCalls, workFor, workForNobody } from "./call-at-hand.ts";
 export { inChunks } from "./chunks.ts";
 export {
   ALL_SERVICES,
   mayBeCalled,
+  mayOwn,
   mayRun,
   newClusterKeys,
   secretOfRole,
@@ -81,9 +83,11 @@ export { withoutSecrets } from "./secrets.ts";
 export { beginStop, isStopping, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
 export { METRICS } from "./telemetry.ts";
 export { decoded, foldedText, isPrintable, normalText, trimmed } from "./text.ts";
+export { Turns } from "./turns.ts";
 export {
   checked,
   flag,
+  hidden,
   integer,
   list,
   matching,

@@ -2,8 +2,10 @@
 // that port, asks for them.
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-/** Answers the request and says true, or says false: the path is none of its own. */
-export type InternalRoutes = (req: IncomingMessage, res: ServerResponse) => boolean;
+type Handler = (req: IncomingMessage, res: ServerResponse) => void;
+
+/** The handler of that port, made from the endpoints by path that it has besides: the health of the process. */
+export type InternalRoutes = (endpoints: ReadonlyMap<string, Handler>) => Handler;
 
 const routes = new WeakMap<object, InternalRoutes>();
 

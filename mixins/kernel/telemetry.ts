@@ -32,4 +32,6 @@ export const METRICS = {
   busRefusedTotal: "valence.bus.refused.total",
   /** Requests that an outside company refused because of our settings: credentials, address. */
   outsideRefusedTotal: "valence.outside.refused.total",
+  /** Spans of traces, by what has become of them. Only where traces are sent. */
+  spansTotal: "valence.tracing.spans.total",
 } as const;

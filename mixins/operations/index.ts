@@ -1,2 +1,3 @@
+export { auditRoutes } from "./audit-routes.ts";
 export { contract as operationsContract } from "./contract.ts";
 export { operationsRoutes } from "./routes.ts";

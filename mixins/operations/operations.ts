@@ -1,5 +1,5 @@
 // The operator's view of all services: finds by the registry's metadata the services that have sagas, actors,
-// projections, consumers and dead letters, and calls them. It has no data of its own and runs on any node. The operator
+// projections, consumers and dead letters, and calls them. Its only data is the log of what was done, and it runs on any node. The operator
 // travels in `meta`, so that each service checks the role again.
 import type { Context as MoleculerContext, ServiceBroker, ServiceSchema } from "moleculer";
 import {
@@ -11,6 +11,7 @@ import {
   type ListedService,
 } from "../contract/index.ts";
 import { isRefusal, type Refusal } from "../kernel/index.ts";
+import { recordingActs, type Act } from "../audit/mixin.ts";
 import { projectionErrors } from "../projection/index.ts";
 import { sagaErrors } from "../saga/index.ts";
 import { streamErrors } from "../stream/index.ts";
@@ -114,8 +115,19 @@ const by =
 /** Circuits that are not closed come first. */
 const isClosed = ({ state }: Answer): string => (state === "closed" ? "1" : "0");
 
-/** The schema of the service `ops`; its routes are in `routes.ts`. `export default Operations();` */
-export const Operations = (): ServiceSchema =>
+/**
+ * The schema of the service `ops`; its routes are in `routes.ts`. `export default Operations();` Each operation that changes
+ * something is recorded in its own log, with who asked for it, before it is done and after.
+ */
+export const Operations = (): ServiceSchema => recordingActs(schema(), "operation", recordedOperations);
+
+const recordedOperations = Object.fromEntries(
+  Object.entries(contract.permissions)
+    .filter(([, permission]) => permission === "operations:write")
+    .map(([action]): [string, Act] => [action, { isAnnounced: true, details: params => params }]),
+);
+
+const schema = (): ServiceSchema =>
   defineService(contract, {
     actions: {
       nodes(ctx) {

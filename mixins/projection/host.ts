@@ -1,6 +1,6 @@
 // One projection in one service: runs the consumers of its builds, switches to a build that has caught up, answers reads.
 import type { Knex } from "knex";
-import { inChunks } from "../kernel/index.ts";
+import { inChunks, Turns } from "../kernel/index.ts";
 import type { TProperties } from "typebox";
 import type { Refusal } from "../kernel/index.ts";
 import type { Database } from "../database/index.ts";
@@ -371,15 +371,5 @@ interface Write {
 
 /** `loan` of `loan.made`. */
 const actorOf = (type: string): string => type.split(".", 1)[0]!;
-
-/** Runs work one after the other, in the order of the calls. */
-class Turns {
-  #last: Promise<unknown> = Promise.resolve();
-  take<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work);
-    this.#last = turn.catch(() => {});
-    return turn;
-  }
-}
 
 const invalidToken = (message: string): Refusal => projectionErrors.BAD_READ_TOKEN({ field: "after", message });

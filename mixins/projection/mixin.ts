@@ -2,6 +2,7 @@
 import type { Context, Service } from "moleculer";
 import Type from "typebox";
 import { paramsOf, type Mixin } from "../contract/index.ts";
+import { queriesInCalls } from "../kernel/index.ts";
 import { keepsTables } from "../database/siblings.ts";
 import { migrate } from "../database/mixin.ts";
 import { consumersOf, streamTables, Consuming } from "../stream/siblings.ts";
@@ -75,6 +76,7 @@ export function Projections<const P extends Projection | readonly Projection[]>(
       },
     },
     created(this: ProjectingService) {
+      queriesInCalls(this);
       this.projections = new Map();
       keepsTables(this, async () => {
         const database = await streamTables(this);

@@ -5,6 +5,7 @@ import { Redis } from "ioredis";
 import type { ServiceBroker } from "moleculer";
 import type { Unavailable } from "../kernel/index.ts";
 import { backoffMs, METRICS, nodeEnvironment, type Outcome } from "../kernel/index.ts";
+import { traceCommands } from "./commands.ts";
 import { redisEnvironment } from "./environment.ts";
 import { redisErrors } from "./errors.ts";
 
@@ -59,6 +60,7 @@ export class RedisConnection {
       // After a fail-over the address leads to the new primary, the connection to the old one.
       reconnectOnError: ({ message }) => message.startsWith("READONLY"),
     });
+    traceCommands(this.#client);
     this.#client.on("error", error => (this.#reason = error.message));
     this.tried = new Promise(resolve => {
       this.#client.on("ready", () => this.#turn(true)).once("ready", resolve);

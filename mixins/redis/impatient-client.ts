@@ -4,6 +4,7 @@
 import { Redis } from "ioredis";
 import type { ServiceBroker } from "moleculer";
 import { backoffMs } from "../kernel/index.ts";
+import { traceCommands } from "./commands.ts";
 import { limits, redisOf } from "./connection.ts";
 
 /**
@@ -22,6 +23,7 @@ export function impatientClientOf(broker: ServiceBroker): Redis | undefined {
     disconnectTimeout: limits.goodbyeMs,
     retryStrategy: attempt => backoffMs(attempt, { baseMs: limits.retryMinMs, capMs: limits.retryMaxMs }),
   });
+  traceCommands(client);
   // The usual connection logs that the server is away; an error without a listener would end the process.
   client.on("error", () => {});
   broker.middlewares.add({ name: "CloseImpatientRedis", stopped: async () => client.disconnect() });

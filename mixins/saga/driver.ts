@@ -15,6 +15,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import { backoffMs, isRefusal, Refusal, rfc3339, systemClock, type Clock } from "../kernel/index.ts";
 import { typedCall, type Call, type Recorded } from "../contract/index.ts";
+import { ATTRIBUTES, SPANS, tracing } from "../tracing/index.ts";
 import { ActorHost, archiveFinished, type Archived, type ArchiveOptions } from "../actor/siblings.ts";
 import type { EventStore } from "../event-store/index.ts";
 import type { Failure, Saga } from "./define-saga.ts";
@@ -81,6 +82,7 @@ export class SagaDriver {
   readonly #again = new Set<string>();
   /** The timers of sagas that pause after a failure. */
   readonly #resting = new Map<string, NodeJS.Timeout>();
+  readonly #tracing = tracing();
   readonly #patience: Patience;
   /** Sagas that another release has to drive. */
   readonly #elsewhere = new Set<string>();
@@ -279,7 +281,9 @@ export class SagaDriver {
     for (const [key, waiting] of this.#queued) {
       if (this.#running.size >= this.#limits.sagasAtOnce) return;
       this.#queued.delete(key);
-      this.#running.set(key, this.#turn(waiting));
+      const begin = (): Promise<void> => this.#turn(waiting);
+      // The end of another saga's turn may have made room.
+      this.#running.set(key, this.#tracing ? this.#tracing.inside(undefined, begin) : begin());
     }
   }
 
@@ -314,10 +318,19 @@ export class SagaDriver {
     );
   }
 
-  /** Plans, calls and journals until there is nothing to do, or until calls fail technically. */
+  /** One turn, as a part of the trace in which the saga began, however long ago. */
   async #pursue(ref: SagaRef): Promise<Trouble | undefined> {
+    const { state } = (await this.#host(ref).get(ref.id)) as { state: SagaState };
+    if (!this.#tracing) return this.#pursueFrom(ref, state);
+    const parent = state.event?.metadata.traceparent ?? null;
+    const start = { name: `${SPANS.saga} ${ref.saga.name}`, parent, attributes: { [ATTRIBUTES.saga]: ref.key } };
+    return this.#tracing.within(start, () => this.#pursueFrom(ref, state));
+  }
+
+  /** Plans, calls and journals until there is nothing to do, or until calls fail technically. */
+  async #pursueFrom(ref: SagaRef, begun: SagaState): Promise<Trouble | undefined> {
     const { saga, key } = ref;
-    let state: SagaState = (await this.#host(ref).get(ref.id)).state;
+    let state = begun;
     let progressed = false;
     while (!this.#stopping) {
       const planned = plan(saga, key, state, this.#circumstances());
@@ -378,7 +391,7 @@ export class SagaDriver {
       for (const call of waiting) {
         if (isRefused || this.#stopping) return;
         try {
-          outcomes.entries.push(answered(call, asAnswered(await this.#callOne(call)), this.#now()));
+          outcomes.entries.push(answered(call, asAnswered(await this.#callTraced(call)), this.#now()));
         } catch (error) {
           // A refused `abandon` says nothing about the call: it is tried again until the saga is parked.
           if (isRefusal(error) && call.purpose !== "abandon") {
@@ -393,6 +406,13 @@ export class SagaDriver {
     };
     await Promise.all(Array.from({ length: Math.min(calls.length, this.#limits.itemsAtOnce) }, work));
     return outcomes;
+  }
+
+  #callTraced(planned: PlannedCall): Promise<unknown> {
+    if (!this.#tracing) return this.#callOne(planned);
+    const { step, item, purpose } = planned;
+    const attributes = { [ATTRIBUTES.step]: step, [ATTRIBUTES.item]: item, [ATTRIBUTES.purpose]: purpose };
+    return this.#tracing.within({ name: `${SPANS.step} ${step}`, attributes }, () => this.#callOne(planned));
   }
 
   async #callOne({ purpose, action, params, commandId, timeoutMs = Infinity }: PlannedCall): Promise<unknown> {

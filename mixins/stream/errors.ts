@@ -27,6 +27,11 @@ export const streamErrors = defineErrors({
     says: "JetStream has no stream {stream}, and this node may not make it; consumers read the log instead",
     todo: "run `npx valence migrate` with the `NATS_URL` of the user migrate",
   },
+  LOG_FOREIGN: {
+    status: 500,
+    says: "{source} gives {event} of the type {type} as of its log, which is that of {actor}",
+    todo: "find out which node answers for the source: it may give itself out for an owner; nothing of it is taken",
+  },
   EVENT_BROKEN: {
     status: 500,
     says: "the event cannot be read",

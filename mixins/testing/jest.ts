@@ -5,7 +5,7 @@
 //
 // Tests run in one of three projects, by what they need (jest/kinds.ts). Node strips the types itself and jest runs ES
 // modules as they are: nothing is transformed, so tests run what production runs.
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { filesOf, PROJECTS, projectsIn, type Project } from "./jest/kinds.ts";
 
@@ -20,6 +20,12 @@ export interface JestOptions {
  */
 const TEST_TIMEOUT_MS = 120_000;
 
+/**
+ * Three for two cores: a worker waits for more than a third of its time, for servers, processes and pauses that a test
+ * needs. Each also starts processes, so that more of them miss deadlines.
+ */
+const WORKERS = Math.ceil(1.5 * availableParallelism());
+
 /** The files of `jest/` are named by path, in the language that this one is in: TypeScript, or JavaScript when packed. */
 const file = (name: string): string => join(import.meta.dirname, "jest", name + extname(import.meta.filename));
 
@@ -29,8 +35,7 @@ export function jestConfig({ ignore = [] }: JestOptions = {}): Readonly<Record<s
   // Processes share what they have compiled; that is a third of a start. A process that ends cleanly adds to it.
   process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "node-compile-cache");
   return {
-    // Two workers for two cores: each also starts servers and processes, and with three some deadlines were missed.
-    maxWorkers: 2,
+    maxWorkers: WORKERS,
     testSequencer: file("slow-first"),
     testTimeout: TEST_TIMEOUT_MS,
     // Jest would report after a second that it waits for open handles; the teardown does not wait long.

@@ -3,6 +3,7 @@
 export { isOnPostgres, newDatabases, postgresUrl, type Databases } from "./databases.ts";
 export { recordsAtRest, recordsOf } from "./records.ts";
 export { Browser, type Page } from "./servers/browser.ts";
+export { Collector, type CollectedSpan } from "./servers/collector.ts";
 export { Child } from "./servers/child.ts";
 export { Nats } from "./servers/nats.ts";
 export { PgBouncer } from "./servers/pgbouncer.ts";

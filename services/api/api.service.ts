@@ -7,6 +7,7 @@ const api = {
   name: "Valence commerce API",
   license: { name: "MIT", identifier: "MIT" },
   groups: {
+    audit: "The record of every event, for administrators: read and verified.",
     accounts: "Accounts of customers and operators: registering, logging in, tokens, roles.",
     carts: "The cart of the user that asks.",
     catalog: "Products: searched and read by everybody, changed by administrators.",

@@ -3,6 +3,7 @@ import type { ServiceSchema } from "moleculer";
 import { newId } from "@valence/runtime/kernel";
 import { startGateway as start, type Handlers, type RunningGateway } from "../../mixins/gateway/gateway.fixture.ts";
 import { contract as accounts } from "../accounts/contract.ts";
+import { auditContract as audit } from "@valence/runtime/audit";
 import { contract as carts } from "../carts/contract.ts";
 import { contract as catalog } from "../catalog/contract.ts";
 import { contract as inventory } from "../inventory/contract.ts";
@@ -47,7 +48,7 @@ export const startGateway = (
     };
     const page = { rows: [], total: 0, page: 1, pageSize: 20 };
     return {
-      contracts: [accounts, carts, catalog, inventory, orderViews, orders, payments],
+      contracts: [accounts, audit, carts, catalog, inventory, orderViews, orders, payments],
       services: [...extra, ops, api],
       roles: ["customer"],
       answers: {
@@ -57,6 +58,9 @@ export const startGateway = (
         "accounts.logout": () => ({ loggedOut: true }),
         "accounts.get": ctx => ({ ...person, id: ctx.params.id }),
         "accounts.jwks": () => ({ keys: [signer.jwk] }),
+        "audit.list": () => ({ records: [] }),
+        "audit.verify": () => ({ state: "done", records: 0, of: 0, ok: true }),
+        "audit.status": () => ({ heads: [], removedUpTo: 0, key: { id: "k", publicKey: "" } }),
         "catalog.list": () => page,
         "catalog.get": () => product,
         "catalog.quote": () => ({ products: [product] }),

@@ -244,6 +244,7 @@ export const contract = defineContract({
     checkout: ["markReserved", "markPaid", "confirm", "withdraw", "rejectFor", "markRefunded", "failRefund"],
     shipping: ["markShipped"],
     carts: ["get", "history", "abandon"],
+    notifications: ["get"],
   },
 });
 declare global {

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { bundledCompany, formCompany } from "./companies.fixture.ts";
 import { ProviderClient } from "./provider-client.ts";
-import { paymentProviderConformance } from "./provider.conformance.ts";
+import { PATIENT_MS, paymentProviderConformance } from "./provider.conformance.ts";
 
 paymentProviderConformance("as the bundled one", bundledCompany);
 paymentProviderConformance("of another kind, by forms", formCompany);
@@ -18,11 +18,11 @@ afterEach(async () => {
 });
 
 /** A client of a provider that gives these answers. */
-async function clientOf(listener: RequestListener, deadlineMs = 1_000): Promise<ProviderClient> {
+async function clientOf(listener: RequestListener): Promise<ProviderClient> {
   server = createServer(listener).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  return new ProviderClient({ url: async () => `http://127.0.0.1:${port}`, deadlineMs });
+  return new ProviderClient({ url: async () => `http://127.0.0.1:${port}`, deadlineMs: PATIENT_MS });
 }
 const answering = (status: number, body: unknown): Promise<ProviderClient> =>
   clientOf((_request, response) => {

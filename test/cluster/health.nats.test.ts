@@ -92,6 +92,7 @@ test("a refusal is a problem document, and other paths and methods get one too",
     title: "Service Unavailable",
     status: 503,
     detail: "starting",
+    requestId: unready.headers.get("x-request-id"),
   });
   expect((await ask("/health/live", "HEAD")).status).toBe(200);
   expect((await ask("/health/live", "POST")).status).toBe(405);

@@ -224,6 +224,16 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
         }),
     ],
     [
+      policies.gatewaysKnowTheirClients,
+      "no address",
+      () => broken("ConfigMap", /^valence/, one => delete one.data!["PUBLIC_URL"]),
+    ],
+    [
+      policies.gatewaysKnowTheirClients,
+      "no proxies",
+      () => broken("ConfigMap", /^valence/, one => delete one.data!["TRUSTED_PROXIES"]),
+    ],
+    [
       policies.servicesRunOnce,
       "none runs it",
       () => broken("Deployment", /projections/, one => (variable(one, "SERVICES").value = "ops")),

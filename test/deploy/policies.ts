@@ -25,7 +25,7 @@ const limits = {
 const services = serviceNames("services");
 const declared = await declaredIn("services", services);
 /** Services without data of their own. */
-const STATELESS = ["api", "ops"];
+const STATELESS = ["api"];
 /** Variables that Node reads itself, and those that stand in another one: `$(ROLE).$(POD_NAME)`. */
 const OF_NODE = ["NODE_OPTIONS", "ROLE", "POD_NAME"];
 
@@ -199,6 +199,17 @@ export function nothingIsKeptInAPod(manifests: readonly Manifest[]): string[] {
     ];
     return needed.filter(name => !names.includes(name)).map(name => `${id} needs ${name}`);
   });
+}
+
+/** A gateway knows the address that clients use, and which entry of `X-Forwarded-For` is the client's. */
+export function gatewaysKnowTheirClients(manifests: readonly Manifest[]): string[] {
+  return nodesOf(manifests)
+    .filter(({ runs }) => runs.includes("api"))
+    .flatMap(({ id, container }) => {
+      const names = variablesOf(container, manifests).map(({ name }) => name);
+      const needed = ["PUBLIC_URL", "TRUSTED_PROXIES"];
+      return needed.filter(name => !names.includes(name)).map(name => `${id} needs ${name}`);
+    });
 }
 
 /** Every service runs in one Deployment. */

@@ -17,21 +17,16 @@ let commands: Commands;
 beforeEach(async () => void (commands = await Commands.open()));
 afterEach(() => commands.close());
 
+// One of each part that reads variables, and those that only the command looks at: configuration.test.ts refuses the
+// others as the start does, without a process.
 test.each([
   ["PORT", "seventy"],
-  ["LOGLEVEL", "loud"],
   ["SEED", "maybe"],
-  ["ORDERS_DATABASE_URL", "mysql://x"],
-  ["ORDERS_DATABASE_URL", "sqlite:"],
-  ["ODRERS_DATABASE_URL", "sqlite:x"],
   ["ORDERS_DATABASE_URL", "sqlite:/"],
   ["DATA_DIR", "/etc/passwd"],
   ["DATA_DIR", "/proc/x/y"],
-  ["ADMIN_EMAIL", "admin@localhost"],
-  ["FAILPOINTS", "garbage"],
   ["FAILPOINTS", "relay:published=kill"],
   ["PORTT", "0"],
-  ["PAYMENT_PROVIDER_URL", "ftp://x"],
   ["SERVICES", "orders,odrers"],
   ["SERVICEDIR", "nowhere"],
 ])("a wrong %s stops the start with one line that names it", (variable, value) => {

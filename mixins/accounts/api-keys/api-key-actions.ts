@@ -4,12 +4,17 @@ import { accountErrors } from "../errors.ts";
 import type { Entrances } from "../exchange/entrances.ts";
 import { noKey } from "../no-key.ts";
 import { personIn } from "../person-in.ts";
+import { assertSessionLasts } from "../session-lasts.ts";
 
 export const apiKeyActions = {
   async createApiKey(this: Entrances, ctx: Context<ParamsOf<"accounts.createApiKey">>) {
     noKey(ctx);
     const { id } = personIn(ctx);
-    const made = await this.apiKeys.create(id, ctx.params);
+    const made = await this.apiKeys.create(id, ctx.params, async trx => {
+      // A new password ends the session and commits before this looks for it, or after the key is there to be seen.
+      await this.users.within(trx).hold(id);
+      await assertSessionLasts(this, ctx, trx);
+    });
     this.logger.warn(`API key ${made.id} made by user ${id}, from ${ctx.meta.address ?? "another service"}`);
     return made;
   },
@@ -26,6 +31,7 @@ export const apiKeyActions = {
     noKey(ctx);
     const { user, id } = ctx.params;
     if (!ctx.meta.user) throw callErrors.FORBIDDEN({ message: "only a person revokes keys" });
+    await assertSessionLasts(this, ctx);
     if (!actsFor(ctx, user) || !(await this.apiKeys.revoke(user, id)))
       throw accountErrors.KEY_NOT_FOUND({ field: "id" });
     this.credentialsChanged(user);

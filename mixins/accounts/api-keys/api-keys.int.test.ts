@@ -38,7 +38,7 @@ test("a key is shown once, and opens the API as its owner, narrowed to its scope
   expect(Date.parse(made.expiresAt) - Date.parse(made.createdAt)).toBe(limits.apiKeyLifeMs);
   for (const headers of [{ authorization: `Bearer ${made.key}` }, { "x-api-key": made.key }]) {
     const { json } = await whoami(headers);
-    expect(json.user).toEqual({ id: person.id, roles: ["guest"], scopes: ["notes:read", "books:*"] });
+    expect(json.user).toEqual({ id: person.id, roles: ["guest"], scopes: ["notes:read", "books:*"], key: made.id });
   }
   const claims = decodeJwt(house.reached.at(-1)!.token!);
   expect(claims).toMatchObject({ sub: person.id, scope: "notes:read books:*", iss: "valence", aud: "valence" });
@@ -49,6 +49,13 @@ test("a key is shown once, and opens the API as its owner, narrowed to its scope
     name: "till",
     lastUsedAt: expect.any(String),
   });
+  const some = await house.http("GET", "/me/keys?fields=name", { token: person.token });
+  expect(some.json.rows).toContainEqual({ id: made.id, name: "till" });
+  const headers = { accept: "text/csv" };
+  for (const path of ["/me/keys?fields=name", "/me/sessions?fields=id"]) {
+    const { status, text } = await house.http("GET", path, { token: person.token, headers });
+    expect([path, status, text.split("\r\n")[0]]).toEqual([path, 200, path.includes("keys") ? "id,name" : "id"]);
+  }
 });
 
 test("the database holds no key, and neither does the log", async () => {
@@ -134,10 +141,13 @@ test("the last use is written once a minute, however often a key is used", async
   expect(await usedAt()).toBeGreaterThanOrEqual(first);
 });
 
-test("a key makes and revokes no keys, and changes no password, whatever its scopes", async () => {
+test("a key makes and revokes no keys, ends no sessions and changes no password, whatever its scopes", async () => {
   const { json } = await make({ name: "all", scopes: ["account:*", "accounts:*"] });
   const headers = { "x-api-key": json.key };
+  const { rows } = (await house.http("GET", "/me/sessions", { headers })).json;
   const asked = [
+    await house.http("DELETE", "/me/sessions", { headers }),
+    await house.http("DELETE", `/me/sessions/${rows[0].id}`, { headers }),
     await house.http("POST", "/me/keys", { headers, body: { name: "y", scopes: ["notes:read"] } }),
     await house.http("DELETE", `/me/keys/${json.id}`, { headers }),
     await house.http("POST", "/me/password", {
@@ -146,9 +156,18 @@ test("a key makes and revokes no keys, and changes no password, whatever its sco
     }),
   ];
   expect(asked.map(({ status, json: { type } }) => `${status} ${type}`)).toEqual(
-    Array(3).fill("403 /problems/forbidden"),
+    Array(5).fill("403 /problems/forbidden"),
   );
+  expect((await house.http("GET", "/me/sessions", { headers })).json.rows).toEqual(rows);
   expect((await house.http("GET", "/whoami", { headers })).status).toBe(200);
+});
+
+test("the access token of a session that has ended makes no key, and still reads", async () => {
+  const thief = await house.person({ ...ada, email: "robbed@example.com" });
+  await house.accounts.sessions.endAll(thief.id);
+  const { status, json } = await make(undefined, thief.token);
+  expect([status, json.type]).toEqual([401, "/problems/session-over"]);
+  expect((await house.http("GET", "/me", { token: thief.token })).status).toBe(200);
 });
 
 test("P6 bad input is refused by its field and makes no key", async () => {

@@ -1,6 +1,7 @@
 // The table of API keys. It holds no key, only the SHA-256 of each: a reader of the database cannot use one. An attempt costs
 // no more than one read by the primary key, since a text with a wrong check is refused before it.
 import { hash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Knex } from "knex";
 import type { Database, Migration } from "../../database/index.ts";
 import { apiKey, apiKeyId } from "../../gateway/index.ts";
 import { newId, rfc3339, type Clock } from "../../kernel/index.ts";
@@ -32,6 +33,8 @@ export interface NewKey {
 
 /** A key that was found to be right. */
 export interface FoundKey {
+  /** Id of the key. */
+  readonly key: string;
   readonly user: string;
   readonly scopes: readonly string[];
   /** Milliseconds since the epoch. */
@@ -49,8 +52,13 @@ export class ApiKeys {
   /**
    * Makes a key; it is in this answer and nowhere else. Refuses an end that is past or more than a year away
    * (`BAD_KEY_EXPIRY`), and one key too many of a user (`TOO_MANY_KEYS`); keys that have expired do not count.
+   * `allowed` throws in the transaction when the user may not make one.
    */
-  create(user: string, { name, scopes, expiresAt }: NewKey): Promise<ApiKey & { key: string }> {
+  create(
+    user: string,
+    { name, scopes, expiresAt }: NewKey,
+    allowed: (trx: Knex.Transaction) => Promise<void> = async () => {},
+  ): Promise<ApiKey & { key: string }> {
     const now = this.#clock.now();
     const ends = expiresAt === undefined ? now + limits.apiKeyLifeMs : Date.parse(expiresAt);
     if (!(ends > now && ends <= now + limits.apiKeyLifeMsMax))
@@ -68,6 +76,7 @@ export class ApiKeys {
     };
     return this.#database.transaction(
       async trx => {
+        await allowed(trx);
         const own = () => trx("api_keys").where({ user });
         await own()
           .where("expires_at", "<", now - limits.apiKeyKeptMs)
@@ -98,8 +107,8 @@ export class ApiKeys {
     return (await this.#database.knex("api_keys").where({ id, user }).delete()) > 0;
   }
   /** Ends all keys of a user. */
-  async revokeAll(user: string): Promise<void> {
-    await this.#database.knex("api_keys").where({ user }).delete();
+  async revokeAll(user: string, trx: Knex.Transaction): Promise<void> {
+    await trx("api_keys").where({ user }).delete();
   }
 
   /** The key, when it is one of ours and has not expired; notes its use. */
@@ -111,7 +120,7 @@ export class ApiKeys {
     const expiresAt = Number(row.expires_at);
     if (expiresAt <= now) return undefined;
     await this.#noteUse(row, now);
-    return { user: row.user, scopes: JSON.parse(row.scopes), expiresAt };
+    return { key: row.id, user: row.user, scopes: JSON.parse(row.scopes), expiresAt };
   }
 
   /** At most once a minute, so that a busy machine does not write a row with each request. */

@@ -44,8 +44,8 @@ export const keyContract = {
     revokeApiKey: { params: { user: id, id }, returns: Type.Object({ revoked: Type.Boolean() }) },
   },
   mayRefuse: {
-    createApiKey: ["TOO_MANY_KEYS", "BAD_KEY_EXPIRY"],
+    createApiKey: ["TOO_MANY_KEYS", "BAD_KEY_EXPIRY", "SESSION_OVER"],
     apiKeys: ["USER_NOT_FOUND"],
-    revokeApiKey: ["KEY_NOT_FOUND"],
+    revokeApiKey: ["KEY_NOT_FOUND", "SESSION_OVER"],
   },
 } as const;

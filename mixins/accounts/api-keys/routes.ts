@@ -16,6 +16,7 @@ export const keyRoutes = (): Route[] => [
   }),
   route("GET /me/keys", "accounts.apiKeys", {
     summary: "The user's API keys, with their last use; never the keys themselves",
+    list: "rows",
     params: ({ user: { id } }) => ({ user: id }),
   }),
   route("DELETE /me/keys/:id", "accounts.revokeApiKey", {
@@ -27,6 +28,7 @@ export const keyRoutes = (): Route[] => [
   }),
   route("GET /users/:id/keys", "accounts.apiKeys", {
     summary: "A person's API keys",
+    list: "rows",
     access: "admin",
     path: { id: apiKeys.params.user },
     params: ({ path }) => ({ user: path.id }),

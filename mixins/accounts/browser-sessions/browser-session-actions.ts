@@ -10,13 +10,13 @@ import { personIn } from "../person-in.ts";
 export const browserSessionActions = {
   async openSession(this: Entrances, { params, meta }: Context<ParamsOf<"accounts.openSession">>) {
     const { replaces, ...credentials } = params;
-    const user = await this.logIn(credentials, meta.address);
-    if (replaces !== undefined) await this.endBrowserSession(replaces);
-    const opened: SessionOpened = await this.browsers.open(user.id, {
-      device: deviceOf(meta.userAgent),
-      address: meta.address,
+    const { address } = meta;
+    const { person: user, opened } = await this.logIn(credentials, address, {
+      open: id => this.browsers.open(id, { device: deviceOf(meta.userAgent), address }),
+      close: ({ value }) => this.browsers.close(value),
     });
-    meta[SESSION_OPENED] = opened;
+    if (replaces !== undefined) await this.endBrowserSession(replaces);
+    meta[SESSION_OPENED] = opened satisfies SessionOpened;
     return { user, expiresAt: rfc3339(opened.expiresAt) };
   },
 

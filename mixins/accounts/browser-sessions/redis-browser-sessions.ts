@@ -3,7 +3,7 @@
 // clock, and may be repeated.
 import { script, type RedisConnection } from "../../redis/index.ts";
 import { limits } from "../limits.ts";
-import { familyOf, NOW } from "../redis-sessions.ts";
+import { familyOf, idOf, NOW } from "../redis-sessions.ts";
 import type { Client, SessionStore } from "../session-store.ts";
 import type { BrowserSessions, FoundSession, OpenedSession } from "./browser-sessions.ts";
 import { isValue, sealed } from "./sealed.ts";
@@ -56,20 +56,20 @@ export class RedisBrowserSessions implements BrowserSessions {
   }
 
   async find(value: string): Promise<FoundSession | undefined> {
-    const session = isValue(value) ? familyOf(value) : undefined;
-    if (session === undefined) return undefined;
+    const family = isValue(value) ? familyOf(value) : undefined;
+    if (family === undefined) return undefined;
     const { refreshTokenMs, sessionUseNotedMs } = limits;
     const owned = `${this.#redis.prefix}sessions:`;
-    const args = [session, sealed(value), this.#now(), refreshTokenMs, sessionUseNotedMs, owned];
-    const found = await this.#redis.run(client => FIND(client, [this.#keyOf(session)], args), "none");
-    return found ? { user: found[0], session, expiresAt: Number(found[1]) } : undefined;
+    const args = [family, sealed(value), this.#now(), refreshTokenMs, sessionUseNotedMs, owned];
+    const found = await this.#redis.run(client => FIND(client, [this.#keyOf(family)], args), "none");
+    return found ? { user: found[0], session: idOf(family), expiresAt: Number(found[1]) } : undefined;
   }
 
   async close(value: string): Promise<string | undefined> {
-    const session = isValue(value) ? familyOf(value) : undefined;
-    if (session === undefined) return undefined;
+    const family = isValue(value) ? familyOf(value) : undefined;
+    if (family === undefined) return undefined;
     const args = [sealed(value)];
-    return (await this.#redis.run(client => CLOSE(client, [this.#keyOf(session)], args), "none")) ?? undefined;
+    return (await this.#redis.run(client => CLOSE(client, [this.#keyOf(family)], args), "none")) ?? undefined;
   }
 
   #keyOf(family: string): string {

@@ -1,4 +1,5 @@
 // The parts of the accounts service that other ways in than a log-in use: API keys, browser sessions, an external issuer.
+import type { Knex } from "knex";
 import type { RedisConnection } from "../../redis/index.ts";
 import { CREDENTIALS_CHANGED, type CredentialsChanged } from "../../gateway/index.ts";
 import { systemClock } from "../../kernel/index.ts";
@@ -11,6 +12,7 @@ import { madeUpPassword } from "../first-administrator.ts";
 import { ExternalPeople } from "../oidc/external-people.ts";
 import type { Issuer } from "../oidc/issuer.ts";
 import type { AccountsParts } from "../parts.ts";
+import type { Opening } from "../sessions/under-password.ts";
 
 /** The fields that their actions find on `this`, besides the parts of every action. */
 export interface Entrances extends AccountsParts {
@@ -19,12 +21,21 @@ export interface Entrances extends AccountsParts {
   externalPeople: ExternalPeople;
   /** The external issuer; undefined without one. */
   issuer: Issuer | undefined;
-  /** The person of these credentials. Refuses as `accounts.login` does. */
-  logIn(credentials: { email: string; password: string }, address: string | undefined): Promise<Person>;
+  /** Opens a session for the person of these credentials. Refuses as `accounts.login` does. */
+  logIn<T>(credentials: Credentials, address: string | undefined, opening: Opening<T>): Promise<LoggedIn<T>>;
   /** Ends the session of a cookie's value, if there is one. */
   endBrowserSession(value: string): Promise<void>;
-  /** Ends every way into an account but its password. */
-  endEverything(user: string): Promise<void>;
+  /** Ends every way into an account but its password, in a transaction of the database. */
+  endEverything(user: string, trx: Knex.Transaction): Promise<void>;
+}
+
+export interface Credentials {
+  readonly email: string;
+  readonly password: string;
+}
+export interface LoggedIn<T> {
+  readonly person: Person;
+  readonly opened: T;
 }
 
 /** Opens the stores, at the start of the service. `registered`: roles of each new account. */
@@ -40,7 +51,8 @@ export function openEntrances(
     clock: systemClock,
     registered,
     unknownPassword: () => service.passwords.hash(madeUpPassword()),
-    endEverything: user => service.endEverything(user),
+    endEverything: (user, trx) => service.endEverything(user, trx),
+    credentialsChanged: user => service.credentialsChanged(user),
     say: line => service.logger.warn(line),
   });
 }
@@ -51,10 +63,9 @@ export const entranceMethods = {
     const user = await this.browsers.close(value);
     if (user !== undefined) this.credentialsChanged(user);
   },
-  async endEverything(this: Entrances, user: string): Promise<void> {
-    await this.apiKeys.revokeAll(user);
-    await this.sessions.endAll(user);
-    this.credentialsChanged(user);
+  async endEverything(this: Entrances, user: string, trx: Knex.Transaction): Promise<void> {
+    await this.apiKeys.revokeAll(user, trx);
+    await this.sessions.endAll(user, undefined, trx);
   },
   credentialsChanged(this: Entrances, user: string): void {
     void this.broker.broadcast(CREDENTIALS_CHANGED, { user } satisfies CredentialsChanged);

@@ -12,6 +12,8 @@ interface Opened {
   readonly expiresAt: number;
   readonly scopes?: readonly string[];
   readonly session?: string;
+  /** Id of the API key. */
+  readonly key?: string;
   /** Roles that the issuer's token gives besides the account's own. */
   readonly roles?: readonly string[];
 }
@@ -23,12 +25,12 @@ export const exchangeActions = {
       const opened = await OPENED_BY[kind](this, credential);
       const user = opened && (await this.users.byId(opened.user));
       if (!user) throw accountErrors.BAD_CREDENTIAL();
-      const { scopes, session, roles = [], expiresAt } = opened;
+      const { scopes, session, key, roles = [], expiresAt } = opened;
       const subject = { id: user.person.id, roles: [...new Set([...user.person.roles, ...roles])] };
       const leftSeconds = Math.floor((expiresAt - Date.now()) / 1_000);
       if (leftSeconds <= 0) throw accountErrors.BAD_CREDENTIAL();
       const seconds = Math.min(limits.exchangedTokenSeconds, leftSeconds);
-      return { token: await this.signer.sign(subject, { session, scopes, seconds }) };
+      return { token: await this.signer.sign(subject, { session, scopes, key, seconds }) };
     },
   },
 };

@@ -1,6 +1,7 @@
 // An administrator's view of the signing keys, and their rotation on request.
 import type { Context, ParamsOf } from "../../contract/index.ts";
 import type { AccountsParts } from "../parts.ts";
+import { assertSessionLasts } from "../session-lasts.ts";
 
 export const keyActions = {
   signingKeys: {
@@ -10,8 +11,9 @@ export const keyActions = {
     },
   },
 
-  async rotateKeys(this: AccountsParts, { params }: Context<ParamsOf<"accounts.rotateKeys">>) {
-    return { keys: await (params.stolen ? this.signer.replace() : this.signer.rotate()) };
+  async rotateKeys(this: AccountsParts, ctx: Context<ParamsOf<"accounts.rotateKeys">>) {
+    await assertSessionLasts(this, ctx);
+    return { keys: await (ctx.params.stolen ? this.signer.replace() : this.signer.rotate()) };
   },
 
   jwks: {

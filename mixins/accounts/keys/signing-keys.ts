@@ -45,6 +45,8 @@ export interface TokenOptions {
   readonly session?: string | undefined;
   /** Permissions that it is narrowed to. */
   readonly scopes?: readonly string[] | undefined;
+  /** Id of the API key that it is given for. */
+  readonly key?: string | undefined;
   /** Its life. Default: that of a log-in's. */
   readonly seconds?: number | undefined;
 }
@@ -83,17 +85,18 @@ export class SigningKeys {
     };
   }
 
-  /** An access token, RFC 9068. `session` becomes the claim `sid`: a person sees which of their sessions is this one. */
+  /** An access token, RFC 9068. `session` becomes the claim `sid`: a person sees which of their sessions is this one; `key` becomes `client_id`. */
   async sign({ id, roles }: Subject, options: TokenOptions = {}): Promise<string> {
-    const { session, scopes, seconds = limits.accessTokenSeconds } = options;
+    const { session, scopes, key, seconds = limits.accessTokenSeconds } = options;
     const { kid, privateJwk } = (await this.#states()).find(({ state }) => state === "signing")!;
-    let key = this.#imported.get(kid);
-    if (!key) this.#imported.set(kid, (key = importJWK(privateJwk, ALGORITHM) as Promise<CryptoKey>));
+    let signing = this.#imported.get(kid);
+    if (!signing) this.#imported.set(kid, (signing = importJWK(privateJwk, ALGORITHM) as Promise<CryptoKey>));
     return new SignJWT({
       roles,
       ...(session !== undefined && { sid: session }),
       // With blanks between (RFC 8693, 4.2).
       ...(scopes && { scope: scopes.join(" ") }),
+      ...(key !== undefined && { client_id: key }),
     })
       .setProtectedHeader({ alg: ALGORITHM, kid, typ: "at+jwt" })
       .setIssuer(this.#options.issuer)
@@ -102,7 +105,7 @@ export class SigningKeys {
       .setJti(newId())
       .setIssuedAt()
       .setExpirationTime(`${seconds}s`)
-      .sign(await key);
+      .sign(await signing);
   }
 
   /**

@@ -1,45 +1,41 @@
-// Puts the parts together that mails need, by the environment, and starts to send.
-import { join } from "node:path";
+// Puts the parts together that mails of accounts need, by the environment, and starts to send.
 import type { ServiceBroker } from "moleculer";
-import { databaseEnvironment, type Database } from "../../database/index.ts";
+import type { Database } from "../../database/index.ts";
 import { gatewayEnvironment } from "../../gateway/index.ts";
+import { openMails } from "../../mail/index.ts";
 import type { Counter } from "../../redis/index.ts";
-import { accountsEnvironment } from "../environment.ts";
 import { limits } from "../limits.ts";
 import type { AccountsParts } from "../parts.ts";
 import type { Users } from "../users.ts";
-import { fileCarrier, smtpCarrier } from "./carriers.ts";
+import { letterOf, type AccountMail } from "./account-mails.ts";
 import { MailLimits } from "./mail-limits.ts";
-import { MailLoop } from "./mail-loop.ts";
 import { MailedTokens } from "./mailed-tokens.ts";
-import { Outbox } from "./outbox.ts";
-
-/** The folder of mails that no server takes. */
-export const mailFolder = (dataDir: string): string => join(dataDir, "mail");
 
 interface Needs {
   readonly broker: ServiceBroker;
   readonly database: Database;
   readonly users: Users;
   readonly counter: (name: string, windowMs: number) => Counter;
-  readonly say: (line: string) => void;
+  readonly logger: { info(line: string): void; warn(line: string): void };
 }
 
-export function openMails({
+export function openAccountMails({
   broker,
   database,
   users,
   counter,
-  say,
+  logger,
 }: Needs): Pick<AccountsParts, "outbox" | "mailedTokens" | "mailLimits" | "mails"> {
-  const { SMTP_URL, MAIL_FROM: from } = accountsEnvironment.of(broker);
-  const { DATA_DIR } = databaseEnvironment.of(broker);
   const { PUBLIC_URL: publicUrl } = gatewayEnvironment.of(broker);
-  const outbox = new Outbox(database);
   const mailedTokens = new MailedTokens(database);
-  const carrier = SMTP_URL === undefined ? fileCarrier(mailFolder(DATA_DIR)) : smtpCarrier(SMTP_URL);
-  const mails = new MailLoop({ outbox, users, tokens: mailedTokens, carrier, from, publicUrl, say });
-  mails.start();
+  const { outbox, mails } = openMails<AccountMail>({
+    broker,
+    database,
+    logger,
+    lifeMs: limits.mailLifeMs,
+    keptMs: limits.mailKeptMs,
+    compose: mail => letterOf(mail, { users, tokens: mailedTokens, publicUrl }),
+  });
   return {
     outbox,
     mailedTokens,

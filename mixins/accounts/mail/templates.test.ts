@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { escapeHtml, mailOf } from "./templates.ts";
+import { escapeHtml } from "../../mail/letter.ts";
+import { mailOf } from "./templates.ts";
 
 const token = "t".repeat(43);
 const told = { site: "library.example", token, link: `https://library.example/reset-password#token=${token}` };

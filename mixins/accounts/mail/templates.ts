@@ -1,12 +1,8 @@
 // The texts of the mails, plain and as HTML. They name neither the person nor the address: anybody can register with the
 // address of somebody else and a name that advertises, and our server would deliver it.
-import type { MailKind } from "./outbox.ts";
+import { letter, type MailText, type Part } from "../../mail/index.ts";
+import type { MailKind } from "./account-mails.ts";
 
-export interface MailText {
-  readonly subject: string;
-  readonly text: string;
-  readonly html: string;
-}
 /** Values of a text. */
 export interface Told {
   /** The address of the API as people know it: `library.example.com`. */
@@ -39,34 +35,8 @@ export function mailOf(kind: MailKind, { site, token, link }: Told): MailText {
   }
 }
 
-type Part = string | { readonly link: string; readonly label: string } | { readonly token: string };
-
 const ask = ({ token, link }: Pick<Told, "token" | "link">, label: string): Part[] => [
   ...(link === undefined ? [] : [{ link, label }]),
   "The token, for programs:",
   { token },
 ];
-
-/** Lines of plain text, and the same as HTML without pictures and scripts: every program of mail shows it. */
-function letter(subject: string, parts: readonly Part[]): MailText {
-  const plain = (part: Part): string => {
-    if (typeof part === "string") return wrapped(part);
-    return "link" in part ? `${part.label}:\n${part.link}` : part.token;
-  };
-  const html = (part: Part): string => {
-    if (typeof part === "string") return `<p>${escapeHtml(part)}</p>`;
-    if ("link" in part) return `<p><a href="${escapeHtml(part.link)}">${escapeHtml(part.label)}</a></p>`;
-    return `<p><code>${escapeHtml(part.token)}</code></p>`;
-  };
-  return {
-    subject,
-    text: `${["Hello,", ...parts.map(plain)].join("\n\n")}\n`,
-    html: `<!doctype html>\n<html lang="en">\n<body>\n${["Hello,", ...parts].map(html).join("\n")}\n</body>\n</html>\n`,
-  };
-}
-
-/** Lines of at most 72 characters, as plain mails have them: longer ones would be encoded, and hard to read in a file. */
-const wrapped = (text: string): string => text.replaceAll(/(?=\S)(.{1,72})(?:\s+|$)/g, "$1\n").trimEnd();
-
-export const escapeHtml = (text: string): string =>
-  text.replaceAll(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`);

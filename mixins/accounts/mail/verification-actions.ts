@@ -4,10 +4,12 @@ import type { Context, ParamsOf } from "../../contract/index.ts";
 import { accountErrors } from "../errors.ts";
 import type { AccountsParts } from "../parts.ts";
 import { personIn } from "../person-in.ts";
+import { assertSessionLasts } from "../session-lasts.ts";
 
 export const verificationActions = {
   async sendVerification(this: AccountsParts, ctx: Context) {
     const { id } = personIn(ctx);
+    await assertSessionLasts(this, ctx);
     const user = await this.users.byId(id);
     if (!user) throw accountErrors.USER_NOT_FOUND();
     if (user.person.emailVerified) throw accountErrors.EMAIL_ALREADY_VERIFIED();

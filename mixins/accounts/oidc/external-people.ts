@@ -36,8 +36,10 @@ export interface ExternalPeopleOptions {
   readonly registered: readonly string[];
   /** The hash of a password that nobody knows. */
   readonly unknownPassword: () => Promise<string>;
-  /** Ends the sessions and keys of a user. */
-  readonly endEverything: (user: string) => Promise<void>;
+  /** Ends the sessions and keys of a user, in the transaction that gives the account another owner. */
+  readonly endEverything: (user: string, trx: Knex.Transaction) => Promise<void>;
+  /** Called when they have ended. */
+  readonly credentialsChanged: (user: string) => void;
   /** Called with a line of the log about each account that was made or linked. */
   readonly say: (line: string) => void;
 }
@@ -69,19 +71,19 @@ export class ExternalPeople {
   }
 
   async #welcome(claims: ExternalClaims): Promise<string> {
-    const { database, clock, endEverything, say } = this.#options;
+    const { database, clock, endEverything, credentialsChanged, say } = this.#options;
     const { issuer, subject, email } = claims;
     const passwordHash = await this.#options.unknownPassword();
-    // Before the link, so that a crash leaves no session of a stranger in an account that has its owner; and after it,
-    // for a log-in by the old password meanwhile.
-    const owned = email === undefined ? undefined : await this.#unlinked(email);
-    if (owned && !owned.emailVerified) await endEverything(owned.id);
     const { user, how } = await database.transaction(
       async trx => {
         const users = new Users({ knex: trx }, clock);
         const found = email === undefined ? undefined : await this.#unlinked(email, trx);
         const isTakenOver = found && !found.emailVerified;
-        if (isTakenOver) await users.setPassword(found.id, passwordHash);
+        if (isTakenOver) {
+          await users.setPassword(found.id, passwordHash);
+          // After it has taken the row: a log-in by the old password is ended here, or sees the new one.
+          await endEverything(found.id, trx);
+        }
         const isTaken = !found && email !== undefined && (await users.byEmail(email)) !== undefined;
         const address = isTaken ? undefined : email;
         const user = found ?? (await users.add(this.#newPerson({ ...claims, email: address }, passwordHash)));
@@ -91,7 +93,7 @@ export class ExternalPeople {
       },
       { lock: "external-people" },
     );
-    if (how === "taken over") await endEverything(user);
+    if (how === "taken over") credentialsChanged(user);
     say(`user ${user} ${how} at the first visit of a subject of ${issuer}`);
     return user;
   }

@@ -7,31 +7,36 @@ import { ServiceBroker } from "moleculer";
 import { brokerOptions } from "../../broker/index.ts";
 import { typedCall, type Call } from "../../contract/index.ts";
 import type { Database } from "../../database/index.ts";
-import { newId, readEnvironment } from "../../kernel/index.ts";
+import { newId, readEnvironment, systemClock } from "../../kernel/index.ts";
 import { until } from "../../testing/index.ts";
 import { newDatabases, type Databases } from "../../testing/servers.ts";
 import { Accounts } from "../accounts.ts";
 import { accountsContract } from "../contract.ts";
 import { limits } from "../limits.ts";
-import type { MailLoop } from "../mail/mail-loop.ts";
+import type { AccountsParts } from "../parts.ts";
+import type { SessionStore } from "../session-store.ts";
+import { Users } from "../users.ts";
+import type { Passwords } from "./passwords.ts";
 
 let databases: Databases;
 let broker: ServiceBroker;
 let call: Call;
 let database: Database;
 let warned: string[];
-let mails: MailLoop;
+let mails: AccountsParts["mails"];
+let passwords: Passwords;
+let sessions: SessionStore;
 beforeEach(async () => {
   databases = await newDatabases();
   broker = new ServiceBroker({ ...brokerOptions(readEnvironment(databases.env)), logger: false });
   const created = broker.createService(
     Accounts(accountsContract({ roles: ["guest"] }), { firstAdministrator: () => false }),
   );
-  const service = created as unknown as { database: Database; mails: MailLoop; logger: { warn: unknown } };
+  const service = created as unknown as AccountsParts & { logger: { warn: unknown } };
   warned = [];
   service.logger.warn = jest.fn((line: string) => void warned.push(line));
   await broker.start();
-  ({ database, mails } = service);
+  ({ database, mails, passwords, sessions } = service);
   call = typedCall(broker);
 });
 afterEach(async () => {
@@ -126,6 +131,108 @@ test("of two changes at once one wins, and the other is told that its current pa
   );
   expect(results.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
   expect(results.find(({ status }) => status === "rejected")).toMatchObject({ reason: { type: "WRONG_PASSWORD" } });
+});
+
+/** Runs `work` when the next password has been compared, and before the comparison is told. */
+function whenCompared(work: () => Promise<unknown>): void {
+  const compare = passwords.verify.bind(passwords);
+  jest.spyOn(passwords, "verify").mockImplementationOnce(async (hashed, password) => {
+    const isRight = await compare(hashed, password);
+    await work();
+    return isRight;
+  });
+}
+
+test.each(["login", "openSession"] as const)(
+  "a password that is set anew while %s waits to be checked opens no session",
+  async action => {
+    const { id } = await register();
+    const here = await login();
+    const enter = (password: string) => call(`accounts.${action}`, { email: ada.email, password });
+    whenCompared(() => call("accounts.changePassword", { currentPassword: ada.password, newPassword: NEW }, as(here)));
+    await expect(enter(ada.password)).rejects.toMatchObject({ type: "BAD_CREDENTIALS", code: 401 });
+    expect((await sessions.list(id)).map(session => session.id)).toEqual([as(here).meta.user.session]);
+    const token = await resetToken();
+    whenCompared(() => reset(token, "another one 8"));
+    await expect(enter(NEW)).rejects.toMatchObject({ type: "BAD_CREDENTIALS", code: 401 });
+    expect(await sessions.list(id)).toEqual([]);
+  },
+);
+
+test("sessions that do not end leave the password as it was", async () => {
+  await register();
+  const here = await login();
+  jest.spyOn(sessions, "endAll").mockRejectedValueOnce(new Error("the session store is away"));
+  const change = call("accounts.changePassword", { currentPassword: ada.password, newPassword: NEW }, as(here));
+  await expect(change).rejects.toThrow("the session store is away");
+  await login();
+});
+
+test("a person who sets a new password gets in with it at once, whatever they or strangers tried before", async () => {
+  await register();
+  const home = { address: "192.0.2.1" };
+  await login(ada.password, home);
+  const token = await resetToken();
+  const guess = async (address: string) => {
+    for (let n = 0; n < 2 * limits.failedLoginsMax; n++) await login("guess", { address }).catch(() => {});
+  };
+  await guess("198.51.100.1");
+  await guess(home.address);
+  await call("accounts.resetPassword", { token, newPassword: NEW }, { meta: { ...home } });
+  await login(NEW, home);
+  await guess("198.51.100.1");
+  await login(NEW, home);
+});
+
+test("the access token of a session that has ended changes nothing of the account, and reads until its end", async () => {
+  const { id } = await register();
+  const thief = as(await login());
+  const { meta } = thief;
+  const asAdministrator = { meta: { user: { ...meta.user, roles: ["admin"] } } };
+  const kept = as(await login());
+  const { key: _, ...made } = await call("accounts.createApiKey", { name: "till", scopes: ["notes:read"] }, kept);
+  await call("accounts.endSession", { id: meta.user.session as string }, kept);
+  const over = { type: "SESSION_OVER", code: 401 };
+  await Promise.all(
+    [
+      call("accounts.createApiKey", { name: "back door", scopes: ["account:*"] }, thief),
+      call("accounts.revokeApiKey", { user: id, id: made.id }, thief),
+      call("accounts.changePassword", { currentPassword: ada.password, newPassword: NEW }, thief),
+      call("accounts.changeProfile", { person: id, name: "Eve" }, thief),
+      call("accounts.endSession", { id: kept.meta.user.session as string }, thief),
+      call("accounts.endSessions", {}, thief),
+      call("accounts.sendVerification", {}, thief),
+      call("accounts.setRoles", { id, roles: ["admin"] }, asAdministrator),
+      call("accounts.rotateKeys", { stolen: true }, asAdministrator),
+    ].map(asked => expect(asked).rejects.toMatchObject(over)),
+  );
+  expect((await call("accounts.apiKeys", { user: id }, thief)).rows).toEqual([made]);
+  expect((await call("accounts.sessions", {}, thief)).rows.map(row => row.id)).toEqual([kept.meta.user.session]);
+  expect(await call("accounts.get", { id }, thief)).toMatchObject({ name: "Ada", roles: [] });
+  await login();
+});
+
+test("a key that is made while all sessions end is made before, or not at all", async () => {
+  const { id } = await register();
+  const thief = as(await login());
+  const make = () => call("accounts.createApiKey", { name: "back door", scopes: ["account:*"] }, thief);
+  const { making } = await database.transaction(async trx => {
+    await new Users({ knex: trx }, systemClock).setPassword(id, await passwords.hash(NEW));
+    const making = expect(make()).rejects.toMatchObject({ type: "SESSION_OVER" });
+    await sessions.endAll(id, undefined, trx);
+    return { making };
+  });
+  await making;
+  expect(await database.knex("api_keys")).toEqual([]);
+});
+
+test("a session that ends while its password change waits to be checked changes nothing", async () => {
+  const { id } = await register();
+  const thief = as(await login());
+  whenCompared(() => sessions.endAll(id));
+  const change = call("accounts.changePassword", { currentPassword: ada.password, newPassword: NEW }, thief);
+  await expect(change).rejects.toMatchObject({ type: "SESSION_OVER", code: 401 });
+  await login();
 });
 
 test("a call on nobody's behalf has no account of its own", async () => {

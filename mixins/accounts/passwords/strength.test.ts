@@ -26,6 +26,20 @@ test.each([
 });
 
 test.each([
+  ["the local part of the address", "kowalska.zuzanna", { email: "kowalska.zuzanna@example.com", name: "Z" }],
+  ["the words of the name, turned round", "Kowalska_zuzanna", { email: "z@example.com", name: "Zuzanna Kowalska" }],
+  ["a name in full-width letters", "kowalska zuzanna", { email: "z@example.com", name: "\uff3auzanna \uff2bowalska" }],
+  ["a name with a mark in it", "zuzanna-kowalska", { email: "z@example.com", name: "Zuzanna/Kowalska" }],
+  ["the name and a year", "Zuzanna.Kowalska1987", { email: "z@example.com", name: "Zuzanna Kowalska" }],
+])("%s is refused", async (_name, password, person) => {
+  await expect(strength.assertStrong("newPassword", password, person)).rejects.toMatchObject({ type: "WEAK_PASSWORD" });
+});
+
+test("a password that is strong without the name in it is taken", async () => {
+  await choose("violet lovelace harbour");
+});
+
+test.each([
   "correct horse",
   "correct horse battery staple",
   "pass caf\u00e9",

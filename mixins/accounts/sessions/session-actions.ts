@@ -1,7 +1,9 @@
 // The sessions of the person who asks: a list, and their end.
 import type { Context, ParamsOf } from "../../contract/index.ts";
 import { rfc3339 } from "../../kernel/index.ts";
+import { noKey } from "../no-key.ts";
 import { personIn } from "../person-in.ts";
+import { assertSessionLasts } from "../session-lasts.ts";
 import { accountErrors } from "../errors.ts";
 import type { AccountsParts } from "../parts.ts";
 
@@ -25,7 +27,9 @@ export const sessionActions = {
   },
 
   async endSession(this: AccountsParts, ctx: Context<ParamsOf<"accounts.endSession">>) {
+    noKey(ctx);
     const user = personIn(ctx).id;
+    await assertSessionLasts(this, ctx);
     const ended = await this.sessions.end(user, ctx.params.id);
     if (!ended) throw accountErrors.SESSION_NOT_FOUND({ field: "id" });
     this.credentialsChanged(user);
@@ -33,7 +37,9 @@ export const sessionActions = {
   },
 
   async endSessions(this: AccountsParts, ctx: Context<ParamsOf<"accounts.endSessions">>) {
+    noKey(ctx);
     const { id, session } = personIn(ctx);
+    await assertSessionLasts(this, ctx);
     await this.sessions.endAll(id, ctx.params.others ? session : undefined);
     this.credentialsChanged(id);
     return { ended: true };

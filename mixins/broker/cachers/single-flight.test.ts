@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import { callErrors } from "../../contract/index.ts";
 import { SingleFlight } from "./single-flight.ts";
 import { limits } from "./limits.ts";
 
@@ -19,4 +20,14 @@ test("an execution that never ends is joined for a while, then the next call exe
   expect(await outcome(flight)).toBe("waits");
   now += 1;
   expect(await outcome(flight)).toBe("executed");
+});
+
+test("an execution that failed because its own caller's time was over is no answer to the others: the next one executes", async () => {
+  const flight = new SingleFlight();
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  const first = flight.join("key", () => begun.then(() => Promise.reject(callErrors.DEADLINE_PASSED())));
+  const others = [1, 2].map(n => flight.join("key", async () => `executed by ${n}`));
+  begin();
+  await expect(first).rejects.toMatchObject({ type: "DEADLINE_PASSED" });
+  expect(await Promise.all(others)).toEqual(["executed by 1", "executed by 1"]);
 });

@@ -1,7 +1,8 @@
 // The part of a node's description that others may believe: the services that its role may run, with actions that are
-// theirs, and the events that those services hear, each in a group of the role's. A node that announces more is no endpoint for
-// it, so that no call, and no password in one, ever goes there, and takes no event from the service that it is for.
-import { mayRun, type Role } from "../../kernel/index.ts";
+// theirs, the events that those services hear, each in a group of the role's, and the logs that they may own. A node that
+// announces more is no endpoint for it, so that no call, and no password in one, ever goes there; it takes no event from the
+// service that it is for, and no consumer reads the events of its log.
+import { mayOwn, mayRun, type Role } from "../../kernel/index.ts";
 
 /** The parts of a service in Moleculer's INFO packet that we judge. */
 interface Described {
@@ -10,6 +11,7 @@ interface Described {
   readonly fullName?: unknown;
   readonly actions?: unknown;
   readonly events?: unknown;
+  readonly metadata?: unknown;
 }
 
 export interface Judged {
@@ -25,7 +27,7 @@ export function believed(services: unknown, role: Role): Judged {
   const refused: string[] = [];
   if (!Array.isArray(services)) return { services: [], refused };
   const kept = (services as (Described | null)[]).flatMap(service => {
-    const { name, version, fullName, actions, events } = service ?? {};
+    const { name, version, fullName, actions, events, metadata } = service ?? {};
     const isNamed = typeof name === "string" && (fullName === undefined || fullName === fullNameOf(name, version));
     if (!isNamed || (!name.startsWith(OF_EVERY_NODE) && !mayRun(role, name))) {
       refused.push(String(fullName ?? name).slice(0, NAME_CHARS));
@@ -45,9 +47,25 @@ export function believed(services: unknown, role: Role): Judged {
         return isOwn;
       },
     );
-    return [{ ...service, actions: Object.fromEntries(own), events: Object.fromEntries(heard) }];
+    const isOwner = ownsNoOthers(metadata, role);
+    if (!isOwner) refused.push(`the log of ${name}`);
+    const log = isOwner ? metadata : withoutLog(metadata);
+    return [{ ...service, actions: Object.fromEntries(own), events: Object.fromEntries(heard), metadata: log }];
   });
   return { services: kept, refused };
+}
+
+/** Whether the actor that a service claims is one that the role may own, and its events are that actor's. */
+function ownsNoOthers(metadata: unknown, role: Role): boolean {
+  const { actor, events } = (metadata ?? {}) as { actor?: unknown; events?: unknown };
+  if (events === undefined || role.actors === undefined) return true;
+  if (typeof actor !== "string" || typeof events !== "object" || events === null) return false;
+  return mayOwn(role, actor) && Object.keys(events).every(type => type.startsWith(`${actor}.`));
+}
+
+function withoutLog(metadata: unknown): object {
+  const { actor: _actor, events: _events, ...others } = metadata as Record<string, unknown>;
+  return others;
 }
 
 /** Characters of a name in a log line: another node may announce anything. */

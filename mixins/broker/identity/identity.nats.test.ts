@@ -13,8 +13,8 @@ import { brokerOptions } from "../index.ts";
 
 const { clusterKeys, nodeKeys } = newClusterKeys({
   door: ["api"],
-  core: ["accounts", "loans", "listeners"],
-  other: ["reports"],
+  core: ["accounts", "loans:loan", "listeners"],
+  other: ["reports:report"],
 });
 
 let nats: Nats;
@@ -60,7 +60,7 @@ const loans = {
 const listeners: ServiceSchema = {
   name: "listeners",
   events: {
-    "loan.made": (ctx: any) => void heard.push(`loan.made ${ctx.params.id} by ${ctx.meta.user?.id ?? "nobody"}`),
+    "*.made": (ctx: any) => void heard.push(`${ctx.eventName} ${ctx.params.id} by ${ctx.meta.user?.id ?? "nobody"}`),
   },
 };
 
@@ -186,12 +186,12 @@ test("an answer cannot change who its caller asks for", async () => {
 
 test("events come from nodes of the cluster, as the person whom their token names", async () => {
   const token = await tokenOf({ sub: "ann" });
-  await door.broadcast("loan.made", { id: "1" }, as({ id: "root", roles: ["admin"] }, token) as never);
-  await door.emit("loan.made", { id: "2" });
-  await door.emit("loan.made", { id: "3" }, as({ id: "root", roles: ["admin"] }) as never);
+  await door.broadcast("note.made", { id: "1" }, as({ id: "root", roles: ["admin"] }, token) as never);
+  await door.emit("note.made", { id: "2" });
+  await door.emit("note.made", { id: "3" }, as({ id: "root", roles: ["admin"] }) as never);
   await until("both are heard", () => heard.length >= 2);
   await sleep(50);
-  expect(heard.toSorted()).toEqual(["loan.made 1 by ann", "loan.made 2 by nobody"]);
+  expect(heard.toSorted()).toEqual(["note.made 1 by ann", "note.made 2 by nobody"]);
 });
 
 test("a node without keys sees nobody, and nobody sees it", async () => {
@@ -246,6 +246,29 @@ test("a service that a role may not run hears nothing, and no service takes the 
   await Promise.all([spy.stop(), listener.stop()]);
 });
 
+test("a role's key owns the logs of its own actors: not another's, whose events it cannot emit either", async () => {
+  const owner = (actor: string): ServiceSchema => ({
+    name: "reports",
+    metadata: { actor, events: { [`${actor}.made`]: 1, "loan.made": 1 }, zone: "a" },
+  });
+  const metadataOf = (nodeID: string): any =>
+    (door.registry.services as any).services.find(({ name, node }: any) => name === "reports" && node.id === nodeID)
+      ?.metadata;
+  const before = refused(door, "not-of-role");
+  const ghosts = [await node("other", [owner("loan")], "other.8"), await node("other", [owner("report")], "other.9")];
+  for (const id of ["other.8", "other.9"])
+    expect(await until(`${id} is known`, () => metadataOf(id))).toEqual({ zone: "a" });
+  expect(refused(door, "not-of-role") - before).toBeGreaterThanOrEqual(2);
+  const refusedByCore = refused(core, "not-of-role");
+  await ghosts[0]!.waitForServices("listeners", 5_000, 20);
+  void ghosts[0]!.broadcast("loan.made", { id: "forged" });
+  await until("it is refused", () => refused(core, "not-of-role") > refusedByCore);
+  void core.broadcast("loan.made", { id: "true" });
+  await until("the owner's is heard", () => heard.length > 0);
+  expect(heard).toEqual(["loan.made true by nobody"]);
+  await Promise.all(ghosts.map(ghost => ghost.stop()));
+});
+
 test("a node under another role's name is a stranger", async () => {
   expect(() => readEnvironment({ CLUSTER_KEYS: clusterKeys, NODE_KEY: nodeKeys.get("other")! })).not.toThrow();
   const { nodeKeys: forged, clusterKeys: own } = newClusterKeys({ core: ["accounts"] });
@@ -272,7 +295,7 @@ test("forged packets do nothing: a call, an event, an answer, a description, a f
   stranger.subscribe("MOL.RES.>", { callback: (_error, { data }) => void answers.push(Buffer.from(data).toString()) });
   stranger.publish("MOL.REQ.core.1", packet({ ...request, sender: "core.evil" }));
   stranger.publish("MOL.REQ.core.1", packet(request));
-  stranger.publish("MOL.EVENT.core.1", packet({ id: newId(), event: "loan.made", data: { id: "9" }, broadcast: true }));
+  stranger.publish("MOL.EVENT.core.1", packet({ id: newId(), event: "note.made", data: { id: "9" }, broadcast: true }));
   stranger.publish("MOL.INFO", packet({ sender: "core.9", instanceID: "x", seq: 1, services: [{ name: "accounts" }] }));
   stranger.publish("MOL.DISCONNECT", packet({ sender: "core.1" }));
   stranger.publish("MOL.HEARTBEAT", "rubbish");
@@ -292,7 +315,7 @@ test("nobody who listens reads a call, and nobody can send one again", async () 
   await stranger.flush();
   const token = await tokenOf({ sub: "ann" });
   await door.call("accounts.login", { password: "correct horse" }, as({}, token));
-  await door.emit("loan.made", { id: "secret loan" });
+  await door.emit("note.made", { id: "secret loan" });
   await until("the event is heard", () => heard.length === 1);
   tap.unsubscribe();
   const text = tapped.map(({ data }) => Buffer.from(data).toString("latin1")).join("\n");
@@ -305,7 +328,7 @@ test("nobody who listens reads a call, and nobody can send one again", async () 
   for (const { data } of again) stranger.publish("MOL.RES.door.1", data);
   await until("they are dropped", () => refused(core, "replayed") >= before + again.length);
   await sleep(50);
-  expect(heard).toEqual(["loan.made secret loan by nobody"]);
+  expect(heard).toEqual(["note.made secret loan by nobody"]);
 });
 
 test("a node that comes back under its name is met anew, and packets of its earlier run are not", async () => {

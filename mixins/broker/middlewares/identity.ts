@@ -2,7 +2,8 @@
 // process never pass here, and cost nothing.
 //
 //   1. a packet comes from one run of one node, as it was sent, once (`identity/identity.ts`)
-//   2. a node announces the services that its role may run, and no others: a ghost `accounts.login` is no endpoint
+//   2. a node announces the services that its role may run, and no others: a ghost `accounts.login` is no endpoint. It owns
+//      the logs of its role's actors, and emits no events of the others
 //   3. an answer comes from the node that was asked
 //   4. the person behind a call is whom their token names: `meta.user` of another node is not believed. A call without a
 //      person is one on nobody's behalf: the sealed packet proves which node makes it, and the node that answers decides by
@@ -12,7 +13,7 @@
 import type { JSONWebKeySet } from "jose";
 import { Errors, type Middleware, type ServiceBroker } from "moleculer";
 import { callErrors, type Meta, type User } from "../../contract/index.ts";
-import { clusterKeysIn, mayRun, Misconfigured, nodeEnvironment, systemClock } from "../../kernel/index.ts";
+import { clusterKeysIn, mayOwn, mayRun, Misconfigured, nodeEnvironment, systemClock } from "../../kernel/index.ts";
 import { brokerEnvironment } from "../environment.ts";
 import { AccessTokens } from "../identity/access-tokens.ts";
 import type { Certified } from "../identity/certificate.ts";
@@ -43,6 +44,7 @@ interface Payload {
   readonly sender?: string;
   readonly id?: string;
   readonly action?: string;
+  readonly event?: string;
   readonly instanceID?: string;
   services?: readonly object[];
   meta?: Meta | null;
@@ -57,6 +59,7 @@ export const identity = (broker: ServiceBroker): Middleware => {
   const keys = clusterKeysIn(broker);
   if (!keys) return { name: "Identity", started: warnOfTrust };
   const refusals = new Refusals(broker);
+  const owned = new Set([...keys.roles.values()].flatMap(({ actors = [] }) => actors));
   const tokens = new AccessTokens({
     fetchKeys: () => broker.call<JSONWebKeySet, object>(KEYS_ACTION, {}),
     issuer: brokerEnvironment.of(broker).TOKEN_ISSUER,
@@ -98,6 +101,9 @@ export const identity = (broker: ServiceBroker): Middleware => {
       }
       case "REQ":
       case "EVENT": {
+        const actor = type === "EVENT" ? `${payload.event}`.split(".", 1)[0]! : "";
+        if (owned.has(actor) && !mayOwn(from.role, actor))
+          return refusals.add("not-of-role", `${from.nodeId} emits events of ${actor}, which are not its role's`);
         const meta = (payload.meta ??= {});
         const user = typeof meta.token === "string" ? tokens.known(meta.token) : withoutToken(meta);
         if (user === "unproven" || (user === undefined && meta.token !== undefined))

@@ -8,6 +8,7 @@
 //   5. a packet larger than the server takes fails with an error of the client, as a 500
 //   6. a second process with the same node id ends the first one
 //   7. a subscription that the server denies ends the client's reader: the start resolves, and the node hears nothing
+//   8. a call that the server denies is dropped without a word to its caller, who waited until the time-out
 import { Errors, Transporters } from "moleculer";
 import { Events, type Msg, type NatsConnection, type NatsError, type Status } from "nats";
 import { PAYLOAD_BYTES, type natsOptions } from "../../kernel/index.ts";
@@ -29,6 +30,8 @@ const limits = {
   repliesKept: 10_000,
   /** Milliseconds that a stop waits for published packets to leave. */
   flushMs: 1_000,
+  /** Milliseconds within which the denial of one subject is logged once: every call of a busy node may be denied. */
+  deniedAgainMs: 60_000,
 };
 
 /** The parts of Moleculer's class that we use; its own types declare few of them. */
@@ -77,6 +80,8 @@ export class NatsTransporter extends Nats implements Asking {
   #inbox!: string;
   /** The first denial of the server. */
   #denied: Error | undefined;
+  /** When the denial of a subject was logged; monotonic. */
+  readonly #deniedAt = new Map<string, number>();
 
   /** Moleculer's own parser of URLs knows neither lists nor TLS. */
   constructor(options: ReturnType<typeof natsOptions>) {
@@ -157,6 +162,9 @@ export class NatsTransporter extends Nats implements Asking {
 
   #deny(verb: "hear" | "publish", subject: string): void {
     this.#denied ??= brokerErrors.SUBJECT_DENIED({ verb, subject });
+    const now = performance.now();
+    if (now - (this.#deniedAt.get(subject) ?? -Infinity) < limits.deniedAgainMs) return;
+    this.#deniedAt.set(subject, now);
     this.logger.error(`the NATS server does not let this node ${verb} ${subject}`);
   }
 
@@ -243,11 +251,25 @@ export class NatsTransporter extends Nats implements Asking {
     }
   }
 
-  /** A packet that the server denies is lost without an answer: its sender would wait for the time-out. */
   #onError({ permissionContext }: Denial): void {
     if (!permissionContext) return;
-    this.#deny(permissionContext.operation === "publish" ? "publish" : "hear", permissionContext.subject);
+    const { operation, subject } = permissionContext;
+    this.#deny(operation === "publish" ? "publish" : "hear", subject);
     if (!this.transit.isReady) void this.#permitted(this.client!).catch(() => {});
+    const calls = `${this.prefix}.REQ.`;
+    if (operation === "publish" && subject.startsWith(calls)) this.#failCallsTo(subject.slice(calls.length), subject);
+  }
+
+  /**
+   * Fails the calls to a node that this one may not call. The server tells the subject and not the packet: a call that was
+   * let through before its permissions were changed is among them, so that the outcome is unknown.
+   */
+  #failCallsTo(nodeID: string, subject: string): void {
+    for (const [id, request] of this.transit.pendingRequests) {
+      if (request.nodeID !== nodeID) continue;
+      this.transit.removePendingRequest(id);
+      request.reject(brokerErrors.CALL_DENIED({ nodeID, subject, outcome: "unknown" }));
+    }
   }
 
   #onDisconnect(): void {

@@ -10,11 +10,15 @@ class Client extends EventEmitter {
     this.emit("close");
   }
 }
-function start() {
+function start(callMsMax?: number) {
   let now = 0;
   const said: string[] = [];
   const clock = { now: () => now, monotonic: () => now };
-  const places = new Admission({ clock, say: message => said.push(message) });
+  const places = new Admission({
+    clock,
+    ...(callMsMax !== undefined && { callMsMax }),
+    say: message => said.push(message),
+  });
   const ends: (() => void)[] = [];
   const run = (address: string, client = new Client()) => {
     const done = places.run(address, client, () => new Promise<string>(resolve => ends.push(() => resolve("done"))));
@@ -99,4 +103,13 @@ test("the log says once that all places are taken, and readiness says stuck when
   for (const end of ends.splice(0)) end();
   await tick();
   expect(said).toHaveLength(2);
+});
+
+test("places that calls may take longer are stuck only after that", () => {
+  const { places, fill, pass } = start(limits.stuckMs);
+  fill();
+  pass(limits.stuckMs + 1);
+  expect(places.isStuck).toBe(false);
+  pass(limits.stuckMs / 2);
+  expect(places.isStuck).toBe(true);
 });

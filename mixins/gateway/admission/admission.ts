@@ -14,12 +14,15 @@ export interface Client {
 
 export interface AdmissionOptions {
   readonly clock: Clock;
+  /** Milliseconds that a call may take. Default 0: all are shorter than `stuckMs`. */
+  readonly callMsMax?: number;
   /** Logs that all places are taken, and that there are free ones again, at most every 10 s. */
   readonly say?: (message: string) => void;
 }
 
 export class Admission {
   readonly #clock: Clock;
+  readonly #stuckMs: number;
   readonly #say: (message: string) => void;
   readonly #byAddress = new Map<string, number>();
   readonly #waiting = new Set<() => void>();
@@ -29,8 +32,9 @@ export class Admission {
   #saidAt = -Infinity;
   #said = false;
 
-  constructor({ clock, say = () => {} }: AdmissionOptions) {
+  constructor({ clock, callMsMax = 0, say = () => {} }: AdmissionOptions) {
     this.#clock = clock;
+    this.#stuckMs = Math.max(limits.stuckMs, 1.5 * callMsMax);
     this.#say = say;
   }
 
@@ -49,7 +53,7 @@ export class Admission {
   }
   /** Full, and no place was given back for longer than a call may take: no running request will end without help. */
   get isStuck(): boolean {
-    return this.isFull && this.#clock.monotonic() - this.#gaveBackAt > limits.stuckMs;
+    return this.isFull && this.#clock.monotonic() - this.#gaveBackAt > this.#stuckMs;
   }
 
   /**

@@ -3,9 +3,7 @@
 // as the first step behind the router.
 import { abandon } from "../../kernel/index.ts";
 import { serviceOf, type Route } from "../route/route.ts";
-import { addressOf } from "../http/address.ts";
-import { hasBody } from "../http/body.ts";
-import type { Handler } from "../http/request-guard.ts";
+import { addressOf, type Handler, hasBody } from "../../http/siblings.ts";
 import type { GatewayRequest } from "../exchange.ts";
 import { aliasOf, type RouterService } from "../moleculer-web.ts";
 import type { Entrance } from "./entrance.ts";

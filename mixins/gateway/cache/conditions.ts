@@ -6,12 +6,13 @@ import type { IncomingHttpHeaders } from "node:http";
 import {
   assertConditions,
   conditionFailed,
+  encodedTag,
   entityTag,
   formTag,
-  unencodedTag,
   type Conditions,
 } from "../../contract/index.ts";
 import { type Refusal, rfc3339 } from "../../kernel/index.ts";
+import type { Encoding } from "../../http/siblings.ts";
 import { gatewayErrors } from "../errors.ts";
 
 const TAG = String.raw`(?:W\/)?"[!#-~\x80-\xff]*"`;
@@ -74,16 +75,24 @@ export const validatorHeaders = ({ tag, modifiedAt }: Validators): Record<string
   ...(modifiedAt !== undefined && { "Last-Modified": new Date(modifiedAt).toUTCString() }),
 });
 
-/** For a read: whether the client has the answer already (304). Refuses (412) when the client asks for another state. */
+/** The tag of the answer in this encoding. */
+export const tagIn = (encoding: Encoding | undefined, { tag }: Validators): string =>
+  encoding === undefined ? tag : encodedTag(tag, encoding);
+
+/**
+ * For a read: whether the client has the answer already (304), in the encoding in which it would get it. A cache asks with the
+ * tags of all its copies, and gives its client the one that the 304 names: one in another encoding may be of no use to
+ * it. Refuses (412) when the client asks for another state.
+ */
 export function isUnchanged(
   headers: IncomingHttpHeaders,
   conditions: Conditions | undefined,
   now: Validators,
+  encoding?: Encoding,
 ): boolean {
   const { noneMatch, ...must } = conditions ?? {};
   assertConditions(must, now);
-  if (noneMatch)
-    return noneMatch[0] === "*" || noneMatch.some(tag => unencodedTag(tag).replace(/^W\//, "") === now.tag);
+  if (noneMatch) return noneMatch[0] === "*" || noneMatch.some(tag => tag.replace(/^W\//, "") === tagIn(encoding, now));
   const since = headers["if-modified-since"];
   // RFC 9110, 13.1.3: a date that is malformed is ignored, and the answer is sent.
   if (since === undefined || now.modifiedAt === undefined || !HTTP_DATE.test(since)) return false;

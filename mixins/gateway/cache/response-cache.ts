@@ -2,29 +2,30 @@
 // the pipeline, in a tenth of their time. A response is valid as long as the kept answer (`answer-cache.ts`) from which it
 // was made. Only targets without unknown query fields are kept, so that a stranger's `?x=1`, `?x=2` … fills no memory;
 // such requests meet the kept answer itself, at the end of the pipeline.
-import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { LRUCache } from "lru-cache";
-import { hasBody } from "../http/body.ts";
-import type { Encoding } from "../http/compression.ts";
-import { KeptBody } from "../http/kept-body.ts";
 import {
   encodedHeaders,
+  type Encoding,
   encodingFor,
-  end,
   endWith,
+  type Fields,
   fieldsOf,
+  hasBody,
   JSON_TYPE,
+  KeptBody,
   setFields,
   textOf,
-  type Fields,
-} from "../http/respond.ts";
+  unchangedHeaders,
+} from "../../http/siblings.ts";
 import { limits } from "../limits.ts";
+import { millisecondsOf } from "../admission/deadline.ts";
 import { noteRoute } from "../moleculer-web.ts";
 import type { Answer } from "../exchange.ts";
 import type { Route } from "../route/route.ts";
 import type { AnswerCache, Entry } from "./answer-cache.ts";
 import { agedHeaders } from "./answer-from-cache.ts";
-import { conditionsOf, isUnchanged, type Validators } from "./conditions.ts";
+import { conditionsOf, isUnchanged, tagIn, type Validators } from "./conditions.ts";
 
 interface Kept {
   readonly entry: Entry;
@@ -36,7 +37,7 @@ interface Kept {
   /** The responses as they were written, by form. */
   readonly forms: Map<FormName, Form>;
 }
-type FormName = "unchanged" | "plain" | Encoding;
+type FormName = "plain" | Encoding | `unchanged ${"plain" | Encoding}`;
 interface Form {
   readonly status: 200 | 304;
   /** But those of the client that asks, and how old the answer is. */
@@ -81,7 +82,7 @@ export class ResponseCache {
 
   /**
    * Answers the request if its response is kept, with `others` beside the response's own fields. Refuses malformed
-   * conditions (400), and those that do not hold (412).
+   * conditions and times (400), and those that do not hold (412).
    */
   answer(req: IncomingMessage, res: ServerResponse, others: Fields): boolean {
     const key = keyOf(req);
@@ -94,9 +95,11 @@ export class ResponseCache {
       return false;
     }
     noteRoute(req, route);
-    const isUnchanged = validators && hasIt(req.headers, validators);
-    const encoding = isUnchanged ? undefined : encodingFor(res, headers, body.bytes.length);
-    const form = formOf(kept, isUnchanged ? "unchanged" : (encoding ?? "plain"));
+    const timeout = req.headers["request-timeout"];
+    if (timeout !== undefined) millisecondsOf(timeout);
+    const encoding = encodingFor(res, headers, body.bytes.length);
+    const isUnchanged = validators && hasIt(req.headers, validators, encoding);
+    const form = isUnchanged ? unchangedOf(kept, encoding) : formOf(kept, encoding);
     const aged = agedHeaders(this.#answers, { entry, outcome });
     if (form) endWith(res, form.status, [...others, ...form.fields, ...fieldsOf(aged)], form.body);
     else {
@@ -124,16 +127,21 @@ export class ResponseCache {
   }
 }
 
-/** The response in this form; undefined while its body is compressed. */
-function formOf({ forms, headers, body }: Kept, name: FormName): Form | undefined {
+/** The 304 to a client that gets the 200 in this encoding. */
+function unchangedOf({ forms, headers }: Kept, encoding: Encoding | undefined): Form {
+  const name = `unchanged ${encoding ?? "plain"}` as const;
   const known = forms.get(name);
   if (known) return known;
-  if (name === "unchanged") {
-    const form = { status: 304, fields: fieldsOf(unchangedHeaders(headers)), body: "" } as const;
-    forms.set(name, form);
-    return form;
-  }
-  const encoding = name === "plain" ? undefined : name;
+  const form = { status: 304, fields: fieldsOf(unchangedHeaders(headers, encoding)), body: "" } as const;
+  forms.set(name, form);
+  return form;
+}
+
+/** The 200 in this encoding; undefined while its body is compressed. */
+function formOf({ forms, headers, body }: Kept, encoding: Encoding | undefined): Form | undefined {
+  const name = encoding ?? "plain";
+  const known = forms.get(name);
+  if (known) return known;
   const bytes = body.ready(encoding);
   if (bytes === undefined) return undefined;
   const all = encoding === undefined ? headers : encodedHeaders(headers, encoding);
@@ -144,18 +152,16 @@ function formOf({ forms, headers, body }: Kept, name: FormName): Form | undefine
 }
 
 /** Whether the client has this answer. Most ask by the tag alone, as they got it: that needs no parser. */
-function hasIt(headers: IncomingHttpHeaders, validators: Validators): boolean {
+function hasIt(headers: IncomingHttpHeaders, validators: Validators, encoding: Encoding | undefined): boolean {
   const { "if-none-match": noneMatch, "if-match": match, "if-unmodified-since": since } = headers;
-  if (noneMatch === validators.tag && match === undefined && since === undefined) return true;
-  return isUnchanged(headers, conditionsOf(headers), validators);
-}
-
-/** RFC 9110, 15.4.5: the fields of the 200 by which a cache updates its copy, and none about a body. */
-export const sendUnchanged = (res: ServerResponse, headers: OutgoingHttpHeaders): void =>
-  end(res, 304, unchangedHeaders(headers), "");
-
-function unchangedHeaders({ "Content-Type": _type, ...others }: OutgoingHttpHeaders): OutgoingHttpHeaders {
-  return { "Cache-Control": "no-store", ...others };
+  if (
+    noneMatch === undefined ||
+    match !== undefined ||
+    since !== undefined ||
+    noneMatch !== tagIn(encoding, validators)
+  )
+    return isUnchanged(headers, conditionsOf(headers), validators, encoding);
+  return true;
 }
 
 /** The target as it was sent, and what the client accepts; undefined for long ones, and for a request with a body. */

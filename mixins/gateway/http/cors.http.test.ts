@@ -109,9 +109,12 @@ describe("a preflight", () => {
     expect(gateway.reached).toEqual([]);
   });
 
-  test("of a path that is not there is a 404 that the page can read", async () => {
+  test("of a path that is not there is answered, so that the page can read the 404 of its request", async () => {
     const { status, headers } = await preflight(READER, "/nowhere", "GET");
-    expect([status, headers.get("access-control-allow-origin")]).toEqual([404, READER]);
+    expect([status, headers.get("access-control-allow-origin")]).toEqual([204, READER]);
+    expect((await gateway.http("GET", "/nowhere", from(READER))).status).toBe(404);
+    expect((await gateway.http("OPTIONS", "/nowhere", from(READER))).status).toBe(404);
+    expect((await preflight("https://other.example", "/nowhere", "GET")).status).toBe(404);
   });
 });
 

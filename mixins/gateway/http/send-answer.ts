@@ -1,8 +1,7 @@
 // Writes the answer, unless the client has left meanwhile. The response of a cached route is kept for the next request.
-import { sendUnchanged } from "../cache/response-cache.ts";
 import { validatorsIn } from "../cache/validate.ts";
 import type { Parts, Step } from "../exchange.ts";
-import { send } from "./respond.ts";
+import { send, sendUnchanged } from "../../http/siblings.ts";
 
 export const sendAnswer =
   ({ responses }: Parts): Step =>
@@ -12,7 +11,7 @@ export const sendAnswer =
     if (!answer) return undefined;
     if (kept && answer.status === 200) responses.keep(req, route, kept, answer, validatorsIn(exchange, answer));
     if (res.destroyed) return undefined;
-    if (answer.isUnchanged) sendUnchanged(res, answer.headers);
+    if (answer.isUnchanged) sendUnchanged(res, answer.body, answer.headers);
     else send(res, answer.status, answer.body, answer.headers);
     return undefined;
   };

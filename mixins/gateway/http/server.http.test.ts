@@ -9,7 +9,7 @@ import { ask } from "./callers.fixture.ts";
 import { until } from "../../testing/index.ts";
 import { api, book, startLibrary } from "../library.fixture.ts";
 import { limits } from "../limits.ts";
-import { HttpServer } from "./server.ts";
+import { HttpServer } from "../../http/siblings.ts";
 
 const sleep = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));
 

@@ -88,6 +88,8 @@ test.each([
   ["GET http://library.example/health/live HTTP/1.1", 200],
   ["GET HTTPS://library.example:8443/api/v1/books?pageSize=5 HTTP/1.1", 200],
   ["GET http://[::1]:3000 HTTP/1.1", 200],
+  ["GET http://a~b!c/health/live HTTP/1.1", 200],
+  ["GET http://a%2db/health/live HTTP/1.1", 200],
   ["GET http://library.example?x=1 HTTP/1.1", 200],
   ["GET http://library.example//x HTTP/1.1", 400],
   ["GET http:///x HTTP/1.1", 400],

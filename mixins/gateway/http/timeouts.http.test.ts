@@ -2,7 +2,7 @@
 // client that begins a request and does not end it gets a 408.
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "../../kernel/index.ts";
 import { until } from "../../testing/index.ts";
 import { startLibrary, type Library } from "../library.fixture.ts";
@@ -40,11 +40,13 @@ async function open() {
 }
 const ask = (socket: Socket, path = "/health/live") => socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
 
-describe.each([
+// Each test waits on a connection of its own, most of its time: all wait together.
+test.concurrent.each([
   ["before its first request", false],
   ["after a request", true],
-])("a connection that is idle %s", (_when, isUsed) => {
-  test("serves after longer than a header may take, and closes without a word at its end", async () => {
+])(
+  "a connection that is idle %s serves after longer than a header may take, and closes without a word at its end",
+  async (_when, isUsed) => {
     const { socket, got } = await open();
     if (isUsed) {
       ask(socket);
@@ -60,41 +62,50 @@ describe.each([
     got.text = "";
     await until("the end", () => got.closedMs !== undefined, KEEP_ALIVE_MS + 2 * LATE_MS);
     expect(got.text).toBe("");
-  }, 40_000);
-});
+  },
+  40_000,
+);
 
-test("a connection without a byte closes at its end, and not before", async () => {
-  const { got } = await open();
-  await until("the end", () => got.closedMs !== undefined, KEEP_ALIVE_MS + LATE_MS);
-  expect(got.text).toBe("");
-  expect(got.closedMs).toBeGreaterThan(KEEP_ALIVE_MS - 100);
-}, 20_000);
+test.concurrent(
+  "a connection without a byte closes at its end, and not before",
+  async () => {
+    const { got } = await open();
+    await until("the end", () => got.closedMs !== undefined, KEEP_ALIVE_MS + LATE_MS);
+    expect(got.text).toBe("");
+    expect(got.closedMs).toBeGreaterThan(KEEP_ALIVE_MS - 100);
+  },
+  20_000,
+);
 
-describe("a request that stops within", () => {
-  test.each([
-    ["its first line, on a new connection", "GET /hea"],
-    ["its header", "GET /health/live HTTP/1.1\r\nHost: a\r\nX-Slow: "],
-  ])(
-    "%s gets a 408",
-    async (_where, text) => {
-      const { socket, got } = await open();
-      socket.write(text);
-      await until("the end", () => got.closedMs !== undefined, HEADERS_TIMEOUT_MS + LATE_MS);
-      expect(got.text).toMatch(/^HTTP\/1\.1 408 [^]*request-too-slow/);
-    },
-    20_000,
-  );
+test.concurrent.each([
+  ["its first line, on a new connection", "GET /hea"],
+  ["its header", "GET /health/live HTTP/1.1\r\nHost: a\r\nX-Slow: "],
+])(
+  "a request that stops within %s gets a 408",
+  async (_where, text) => {
+    const { socket, got } = await open();
+    socket.write(text);
+    await until("the end", () => got.closedMs !== undefined, HEADERS_TIMEOUT_MS + LATE_MS);
+    expect(got.text).toMatch(/^HTTP\/1\.1 408 [^]*request-too-slow/);
+  },
+  20_000,
+);
 
-  test("its header, after the connection was silent for longer than a header may take, gets a 408", async () => {
+test.concurrent(
+  "a request that stops within its header, after a silence longer than a header may take, gets a 408",
+  async () => {
     const { socket, got } = await open();
     await sleep(HEADERS_TIMEOUT_MS + 3_000);
     socket.write("GET /health/live HTTP/1.1\r\nHost: a\r\nX-Slow: ");
     await until("the end", () => got.closedMs !== undefined, HEADERS_TIMEOUT_MS + LATE_MS);
     expect(got.text).toMatch(/^HTTP\/1\.1 408 /);
-  }, 20_000);
+  },
+  20_000,
+);
 
-  test("its body gets one answer and the end of the connection, and no action runs", async () => {
-    gateway.reached.length = 0;
+test.concurrent(
+  "a request that stops within its body gets one answer and the end of the connection, and no action runs",
+  async () => {
     const { socket, got } = await open();
     socket.write(
       `POST /api/v1/loans HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\n` +
@@ -105,8 +116,9 @@ describe("a request that stops within", () => {
     expect(got.text.match(/HTTP\/1\.1/g)).toHaveLength(1);
     expect(got.closedMs).toBeGreaterThan(HEADERS_TIMEOUT_MS + BODY_TIMEOUT_MS - 100);
     expect(gateway.reached.filter(({ action }) => action.startsWith("loans."))).toEqual([]);
-  }, 20_000);
-});
+  },
+  20_000,
+);
 
 test.each([
   ["KEEP_ALIVE_MS", "0"],

@@ -58,14 +58,18 @@ test("a change has a line: route, status, bytes, time, user, ids and address", a
 
 test("a failure has a line, a successful read only by its share", async () => {
   await gateway.http("GET", `/api/v1/books/${book.id}`);
-  await gateway.http("GET", "/nowhere/at/all");
-  expect(await nextLine()).toMatchObject({ method: "GET", route: "none", status: 404 });
+  await gateway.http("HEAD", "/nowhere/at/all");
+  expect(await nextLine()).toMatchObject({ method: "HEAD", route: "none", status: 404 });
   expect(texts).toHaveLength(1);
   logShare(1);
   await gateway.http("GET", `/api/v1/books/${book.id}`);
-  await gateway.http("GET", "/health/live");
+  await gateway.http("HEAD", "/health/live");
   await until("both have a line", () => texts.length === 3);
-  expect(lines().map(({ route }) => route)).toEqual(["none", "/api/v1/books/:id", "/health/live"]);
+  expect(lines().map(({ method, route }) => `${method} ${route}`)).toEqual([
+    "HEAD none",
+    "GET /api/v1/books/:id",
+    "HEAD /health/live",
+  ]);
 });
 
 test("each line counts the bytes of its own request, on one connection too", async () => {

@@ -7,8 +7,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pino, type DestinationStream, type Logger } from "pino";
 import type { GatewayRequest } from "../exchange.ts";
-import { addressOf } from "../http/address.ts";
-import { requestId } from "../http/request-guard.ts";
+import { addressOf, requestId } from "../../http/siblings.ts";
 import { limits } from "../limits.ts";
 
 export interface AccessLogOptions {
@@ -54,10 +53,9 @@ export class AccessLog {
    * of its route.
    */
   begin(req: IncomingMessage, res: ServerResponse): (route: string, milliseconds: number) => void {
-    const { socket } = req;
+    const { socket, method = "" } = req;
     const before = socket.bytesWritten;
     return (route, milliseconds) => {
-      const { method = "" } = req;
       const { statusCode: status } = res;
       if (status < 400 && READS.has(method) && Math.random() >= this.#share) return;
       const { $ctx } = req as Partial<GatewayRequest>;

@@ -3,9 +3,8 @@
 // address.
 import { hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { addressOf } from "../http/address.ts";
+import { addressOf, type Problem } from "../../http/siblings.ts";
 import { limits } from "../limits.ts";
-import type { Problem } from "../http/problem.ts";
 
 const STATUSES = new Set([401, 403, 429]);
 /** The answer says whether an address has an account: a client that asks often searches for accounts. */

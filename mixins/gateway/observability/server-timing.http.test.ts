@@ -30,6 +30,15 @@ test("an administrator sees where the time went, and nobody else does", async ()
   expect(Number(action)).toBeGreaterThan(15);
 });
 
+test("a refusal says it too, and a public read to nobody", async () => {
+  const timesOf = async (path: string) => {
+    const token = await gateway.token(newId(), ["reader", "admin"]);
+    return (await gateway.http("GET", path, { token })).headers.get("server-timing");
+  };
+  expect(await timesOf("/api/v1/shelf?colour=red")).toMatch(/identify;dur=[^]*total;dur=/);
+  expect(await timesOf("/api/v1/books")).toBeNull();
+});
+
 test("every step of the pipeline has a name", () => {
   expect(STEPS).toHaveLength(gateway.service.pipeline.length);
 });

@@ -6,18 +6,25 @@ import type { Step } from "../exchange.ts";
 const SHOWN_MS = 0.01;
 
 /**
- * Adds the header. `names` are those of all steps in their order; `marks` of an exchange has when each of them began. The
+ * Adds the header, to a refusal too once it is known who asks. `names` are those of all steps in their order; `marks` of an exchange has when each of them began. The
  * time of a step is the time until the next one begins, so the last one's is that of the action and of the way back.
  */
 export const tellTimes =
   (names: readonly string[]): Step =>
   async (exchange, next) => {
-    const answer = await next();
-    if (!answer || !(exchange.caller.user.roles as readonly string[]).includes("admin")) return answer;
-    return {
-      ...answer,
-      headers: { ...answer.headers, "Server-Timing": timing(names, exchange.marks, performance.now()) },
-    };
+    const { res, marks } = exchange;
+    // A public route asks nobody who they are: its answer may be kept for others.
+    const times = (): string | undefined =>
+      (exchange.caller.user.roles as readonly string[]).includes("admin")
+        ? timing(names, marks, performance.now())
+        : undefined;
+    const answer = await next().catch((error: unknown) => {
+      const spent = times();
+      if (spent !== undefined && !res.headersSent) res.setHeader("Server-Timing", spent);
+      throw error;
+    });
+    const spent = answer && times();
+    return spent === undefined ? answer : { ...answer!, headers: { ...answer!.headers, "Server-Timing": spent } };
   };
 
 export function timing(names: readonly string[], marks: readonly number[], now: number): string {

@@ -1,19 +1,16 @@
 // `/docs`: the API's description as a page (Swagger UI) on which requests can be tried. It is served from the package and
 // loads nothing from elsewhere; its Content-Security-Policy allows no other origin and nothing inline.
 //
-// The page itself is never cached. Its files have their version in their URL, so that a browser keeps them for a year.
+// The page itself is asked for again each time. Its files have their version in their URL, so that a browser keeps them for a year.
 import { hash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { promisify } from "node:util";
-import { gzip } from "node:zlib";
-import type { Handler } from "../http/request-guard.ts";
-import { PAGE_HEADERS } from "../http/security-headers.ts";
+import { conditionsOf, isUnchanged } from "../cache/conditions.ts";
+import { encodingFor, end, KeptBody, PAGE_HEADERS, unchangedHeaders, type Handler } from "../../http/siblings.ts";
 
 const DOCS = "/docs";
-const compressed = promisify(gzip);
 
 /** The page and its files by path. `handle` makes a handler of an asynchronous one. */
 export function docsPages(
@@ -25,9 +22,9 @@ export function docsPages(
   const script = new URL("./try-it.mjs", import.meta.url);
   const files = FILES.map(name => ({ name, url: `${DOCS}/${version}/${name}`, path: join(dirname(swagger), name) }));
   const urlOf = (name: string): string => files.find(file => file.name === name)!.url;
-  const page = (): string => pageOf(title, urlOf, `${DOCS}/try-it.mjs`);
+  const page = contentOf(pageOf(title, urlOf, `${DOCS}/try-it.mjs`));
   return [
-    [DOCS, handle(async (req, res) => send(req, res, "text/html; charset=utf-8", { plain: Buffer.from(page()) }))],
+    [DOCS, handle(async (req, res) => answer(req, res, page, HTML))],
     // Our own script changes with a release that may leave the version of Swagger UI alone.
     [`${DOCS}/try-it.mjs`, handle(once(script, "text/javascript; charset=utf-8", "no-cache"))],
     ...files.map(({ url, path }): [string, Handler] => [url, handle(once(path, typeOf(path), IMMUTABLE))]),
@@ -35,6 +32,7 @@ export function docsPages(
 }
 
 const FILES = ["swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png"] as const;
+const HTML = { "Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache" };
 const IMMUTABLE = "public, max-age=31536000, immutable";
 const TYPES: Readonly<Record<string, string>> = {
   js: "text/javascript; charset=utf-8",
@@ -59,46 +57,37 @@ const pageOf = (title: string, urlOf: (name: string) => string, script: string):
 const escaped = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 
-interface Content {
-  readonly plain: Buffer;
-  readonly gzip?: Buffer;
-  readonly tag?: string;
-}
-
-/** Answers a file, which is read and compressed at the first request: 1.7 MB of script are 0.5 MB then. */
+/** Answers a file, which is read at the first request, and compressed once: 1.7 MB of script are 0.4 MB then. */
 function once(path: string | URL, type: string, cacheControl: string) {
   let content: Promise<Content> | undefined;
-  const read = async (): Promise<Content> => {
-    const plain = await readFile(path);
-    const tag = `"${hash("sha256", plain, "base64url").slice(0, 22)}"`;
-    return type === "image/png" ? { plain, tag } : { plain, tag, gzip: await compressed(plain) };
-  };
   return async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
-    content ??= read();
+    content ??= readFile(path).then(contentOf);
     // A file that could not be read is tried again at the next request.
     content.catch(() => (content = undefined));
-    send(req, res, type, await content, cacheControl);
+    answer(req, res, await content, { "Content-Type": type, "Cache-Control": cacheControl });
   };
 }
 
-function send(
-  { headers }: IncomingMessage,
+interface Content {
+  readonly body: KeptBody;
+  readonly tag: string;
+}
+const contentOf = (content: string | Buffer): Content => ({
+  body: new KeptBody(content),
+  tag: `"${hash("sha256", content, "base64url").slice(0, 22)}"`,
+});
+
+/** As any other answer that is kept: in the encoding that the client prefers, and 304 for the tag of that. */
+function answer(
+  req: IncomingMessage,
   res: ServerResponse,
-  type: string,
-  { plain, gzip, tag }: Content,
-  cacheControl = "no-cache",
+  { body, tag }: Content,
+  about: Readonly<Record<"Content-Type" | "Cache-Control", string>>,
 ): void {
-  const zipped = gzip !== undefined && /(?:^|,)\s*gzip\s*(?:,|$)/.test(String(headers["accept-encoding"]));
   for (const [name, value] of PAGE_HEADERS) res.setHeader(name, value);
-  res.setHeader("Cache-Control", cacheControl);
-  if (gzip !== undefined) res.setHeader("Vary", "Accept-Encoding");
-  if (tag !== undefined) res.setHeader("ETag", tag);
-  if (tag !== undefined && headers["if-none-match"] === tag) return void res.writeHead(304).end();
-  const body = zipped ? gzip : plain;
-  res.writeHead(200, {
-    "Content-Type": type,
-    "Content-Length": body.length,
-    ...(zipped && { "Content-Encoding": "gzip" }),
-  });
-  res.end(body);
+  const headers = { ...about, ETag: tag };
+  const encoding = encodingFor(res, headers, body.bytes.length);
+  if (isUnchanged(req.headers, conditionsOf(req.headers), { tag, modifiedAt: undefined }, encoding))
+    return end(res, 304, unchangedHeaders(headers, encoding), "");
+  body.send(res, headers);
 }

@@ -70,6 +70,13 @@ test("the node that answers a person's request may refuse its token, or be witho
   expect(codesOf("GET /api/v1/books", 503)).not.toContain("/problems/keys-unavailable");
 });
 
+test("an operation with a successor is deprecated, and its successor is not; a stream may refuse what is accepted", () => {
+  expect(operation("GET /api/v1/books")).toMatchObject({ deprecated: true });
+  for (const line of ["GET /api/v2/books", "GET /api/v1/shelf"])
+    expect(operation(line)).not.toHaveProperty("deprecated");
+  expect(codesOf("GET /api/v1/loans/x/stream", 406)).toBe("/problems/not-acceptable");
+});
+
 test("a request says how long its client waits; a stream has no end", async () => {
   expect(parametersOf("GET /api/v1/books")).toContain("Request-Timeout");
   expect(parametersOf("GET /api/v1/loans/x/stream")).not.toContain("Request-Timeout");

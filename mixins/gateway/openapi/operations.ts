@@ -2,8 +2,8 @@
 // answer.
 import Type, { type TSchema } from "typebox";
 import type { DescribedErrors, HeaderName, Operation, Permission } from "../../contract/index.ts";
+import { MERGE_PATCH } from "../../http/siblings.ts";
 import { REQUEST_TIMEOUT } from "../admission/deadline.ts";
-import { MERGE_PATCH } from "../http/media-type.ts";
 import { KEY_FIELD, KEY_HEADER, takesKey } from "../idempotency/key.ts";
 import { limitsOf, type RouteLimits } from "../limits/rate-class.ts";
 import { rolesFor, serviceOf, type ActionTarget, type Route } from "../route/route.ts";
@@ -72,6 +72,7 @@ export function operationOf(
   const ofSessions = !isStream && target.session !== undefined;
   const common = {
     id,
+    ...(route.retires && { deprecated: true }),
     method,
     url,
     summary,

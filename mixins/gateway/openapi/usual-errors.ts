@@ -5,10 +5,13 @@ import { databaseErrors } from "../../database/index.ts";
 import { storeErrors } from "../../event-store/index.ts";
 import type { AnyErrors } from "../../kernel/index.ts";
 import { redisErrors } from "../../redis/index.ts";
-import { gatewayErrors } from "../errors.ts";
+import { httpErrors } from "../../http/index.ts";
+import { gatewayErrors as ownErrors } from "../errors.ts";
 import { takesKey } from "../idempotency/key.ts";
 import { limitsOf } from "../limits/rate-class.ts";
 import { rolesFor, type Route } from "../route/route.ts";
+
+const gatewayErrors = { ...httpErrors, ...ownErrors };
 
 const some = <E extends AnyErrors>(errors: E, codes: readonly (keyof E)[]): AnyErrors =>
   Object.fromEntries(codes.map(code => [code, errors[code]!]));
@@ -40,6 +43,7 @@ const OF_BODIES = {
     "CHUNK_EXTENSIONS_TOO_LARGE",
     "UNSUPPORTED_MEDIA_TYPE",
     "UNSUPPORTED_ENCODING",
+    "UNKNOWN_TRANSFER_CODING",
   ]),
   ...some(callErrors, ["REQUEST_TOO_LARGE"]),
 };
@@ -94,7 +98,7 @@ export function usualErrors(
     ...((asksPermission || rolesFor(access).length > 0) && some(callErrors, ["FORBIDDEN"])),
     ...(takesKey(route) && { ...OF_KEYS, ...(isCommand ? OF_COMMANDS : OF_KEPT_ANSWERS) }),
     ...(isLimited && OF_RATES),
-    ...(method === "GET" && !("stream" in target) && some(gatewayErrors, ["NOT_ACCEPTABLE"])),
+    ...(method === "GET" && some(gatewayErrors, ["NOT_ACCEPTABLE"])),
     ...("stream" in target && OF_STREAMS),
     ...OF_CALLS,
   });

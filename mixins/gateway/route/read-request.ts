@@ -2,8 +2,7 @@
 import { SESSION_FIELD, withoutSession } from "../auth/session-cookies.ts";
 import type { Step } from "../exchange.ts";
 import { conditionsOf, refuseConditions } from "../cache/conditions.ts";
-import { readBody, readText, type Body } from "../http/body.ts";
-import { MERGE_PATCH, mediaTypeOf } from "../http/media-type.ts";
+import { mediaTypeOf, MERGE_PATCH, readBody, readText, type Body } from "../../http/siblings.ts";
 import { parseKey, takesKey } from "../idempotency/key.ts";
 
 export const readRequest = (): Step => async (exchange, next) => {

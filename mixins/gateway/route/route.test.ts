@@ -103,7 +103,15 @@ test("unknown fields of the query, which anything may append to a link, are igno
   const list = routes.find(({ url, method }) => method === "GET" && url.endsWith("/books"))!;
   const search = "utm_source=x&utm_campaign=y&gclid=1&fbclid=2&_=1700000000&utm=%ff&page=2";
   expect(list.read({ path: {}, search, body: {} }).query).toEqual({ page: 2 });
-  for (const name of ["page[x]", "x[]", "__proto__", "constructor", "prototype"])
+  const links = [
+    "utm[x]=1",
+    "utm_source[]=1",
+    "constructor=1",
+    Array.from({ length: 200 }, (_, n) => `x${n}=1`).join("&"),
+  ];
+  for (const link of links)
+    expect(list.read({ path: {}, search: `${link}&page=2`, body: {} }).query).toEqual({ page: 2 });
+  for (const name of ["page[x]", "q[]", "__proto__", "__proto__[x]", "constructor[prototype][x]"])
     expect(fields(() => list.read({ path: {}, search: `${name}=1`, body: {} }))).toEqual([name]);
   expect(fields(() => list.read({ path: {}, search: "page=1&page=2", body: {} }))).toEqual(["page"]);
   expect(fields(() => list.read({ path: {}, search: "q=%ff&utm=%ff", body: {} }))).toEqual(["q"]);

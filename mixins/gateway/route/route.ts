@@ -147,6 +147,8 @@ export interface Route {
     readonly prefix: string;
     readonly successor: string;
   };
+  /** The URL of the resource that the answer has, in a newer version, where this one's own cannot be read by GET. */
+  readonly self?: string;
   /** The name in this version of a field that the action's errors name. */
   readonly nameNew?: (field: string) => string;
   /** An action that is called, or one whose events are streamed. */
@@ -257,17 +259,28 @@ export function serviceOf({ target }: Route): string {
   return action.slice(0, action.lastIndexOf("."));
 }
 
+interface Placing {
+  readonly prefix?: string;
+  readonly takesFields?: boolean;
+  /**
+   * Fields that the query of an older version has. A public read ignores unknown ones; but these mean something to their
+   * client, which would read the first page for ever: they are refused.
+   */
+  readonly former?: readonly string[];
+}
+
 /** For siblings: the places of a route's fields, and the check of what a client sends in them. */
 export function placed(
   line: string,
   spec: Places<TProperties, TProperties, TProperties>,
-  { prefix = API, takesFields = false }: { prefix?: string; takesFields?: boolean } = {},
+  { prefix = API, takesFields = false, former = [] }: Placing = {},
 ): Omit<Route, "target"> {
   const [method, url] = line.split(" ") as [string, string];
   const { summary, access = "user", keys = true, limit, priority, path = {}, body = {}, example } = spec;
   // Every read answers some of its fields only, if it is asked to; the action does not know of it.
   const query = method === "GET" && takesFields ? { ...spec.query, [FIELDS]: Fields } : (spec.query ?? {});
   const shape = strictObject(body);
+  const known: ReadonlySet<string> = new Set([...Object.keys(query), ...former]);
   const isPublicRead = method === "GET" && access === "public";
   const checkOf = (place: "path" | "query" | "body", properties: TProperties): Check =>
     compileParams(strictObject(properties), `${line}: ${place}`);
@@ -287,14 +300,15 @@ export function placed(
     read(raw) {
       if (typeof raw.body !== "object" || raw.body === null || Array.isArray(raw.body))
         throw callErrors.VALIDATION_ERROR({ field: "body", message: "must be an object" });
-      if (raw.search.split("&", limits.queryFieldsMax + 1).length > limits.queryFieldsMax)
+      const search = isPublicRead ? knownPart(raw.search, known) : raw.search;
+      if (search.split("&", limits.queryFieldsMax + 1).length > limits.queryFieldsMax)
         throw callErrors.VALIDATION_ERROR({
           field: "query",
           message: `must have at most ${limits.queryFieldsMax} fields`,
         });
       const places = {
         path: convert(path, Object.entries(raw.path)),
-        query: convert(query, isPublicRead ? knownFields(raw.search, query) : fieldsOf(raw.search)),
+        query: convert(query, fieldsOf(search)),
         body: raw.body as Record<string, unknown>,
       };
       if (!raw.keepsNull) dropNulls(places.body, shape);
@@ -304,7 +318,7 @@ export function placed(
       const isLookedThrough = !raw.isPlain && inBody.length < limits.issuesMax;
       const texts = [places.path, places.query, ...(isLookedThrough ? [places.body] : [])];
       const issues = [
-        ...brokenBytesIn(raw.search).filter(({ field }) => !isPublicRead || Object.hasOwn(query, field)),
+        ...brokenBytesIn(search),
         ...texts.flatMap(place => brokenTextIn(place)),
         ...issuesOf(checks.path(places.path)),
         ...issuesOf(checks.query(places.query)),
@@ -322,14 +336,29 @@ export function placed(
 const fieldsOf = (search: string): [string, string][] => [...new URLSearchParams(search)];
 
 /**
- * The fields that a public read has. Advertisers, libraries and caches append others to any link (`utm_source`, `gclid`,
- * `_`), and a link that is followed shows the page that it names. Any other request is refused: there an unknown field is
- * a mistake of a program, which may think that it filters. So is a name that other parsers take for part of an object
- * (`page[x]`, `__proto__`), here too.
+ * The part of a query with the fields that a public read has. Advertisers, libraries and caches append others to any link
+ * (`utm_source`, `gclid`, `_`), and a link that is followed shows the page that it names. Any other request is refused:
+ * there an unknown field is a mistake of a program, which may think that it filters. So is a name that other parsers take
+ * for part of a known field (`page[x]`) or of a prototype, here too.
  */
-const knownFields = (search: string, query: TProperties): [string, string][] =>
-  fieldsOf(search).filter(([name]) => Object.hasOwn(query, name) || STRUCTURED.test(name));
-const STRUCTURED = /\[|^(?:__proto__|constructor|prototype)$/;
+const knownPart = (search: string, known: ReadonlySet<string>): string =>
+  search
+    .split("&")
+    .filter(part => {
+      const name = nameIn(part);
+      return known.has(/^[^[]*/.exec(name)![0]) || OF_A_PROTOTYPE.test(name);
+    })
+    .join("&");
+const OF_A_PROTOTYPE = /^(?:__proto__$|__proto__\[|constructor\[|prototype\[)/;
+
+/** A name of ASCII letters without its escapes; what any other becomes does not matter, since no field has it. */
+function nameIn(part: string): string {
+  const at = part.indexOf("=");
+  const name = at < 0 ? part : part.slice(0, at);
+  return name.includes("%")
+    ? name.replaceAll(/%([0-9a-f]{2})/gi, (_escape, hex: string) => String.fromCharCode(parseInt(hex, 16)))
+    : name;
+}
 
 /**
  * Removes nulls where the schema has an optional field that cannot be null: some clients send null for a field that

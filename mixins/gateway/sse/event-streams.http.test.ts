@@ -64,6 +64,23 @@ const open = (id: string, headers: Record<string, string> = {}, as = token): Pro
   });
 const upTo = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
+test("HEAD has the header of the stream and its end; what asks for another form or state of it is refused", async () => {
+  const { id } = newLoan(1);
+  const ask = async (method: string, headers: Record<string, string> = {}) => {
+    const {
+      status,
+      headers: fields,
+      text,
+    } = await gateway.http(method, `/api/v1/loans/${id}/stream`, { token, headers });
+    return [status, fields.get("content-type"), text === ""];
+  };
+  expect(await ask("HEAD")).toEqual([200, "text/event-stream", true]);
+  expect(await ask("HEAD", { accept: "text/*" })).toEqual([200, "text/event-stream", true]);
+  expect((await ask("GET", { accept: "application/json" }))[0]).toBe(406);
+  expect((await ask("GET", { "if-match": '"x"' }))[0]).toBe(412);
+  expect((await gateway.http("HEAD", `/api/v1/loans/${id}/stream`)).status).toBe(401);
+});
+
 test("history first, then each change once as it is committed", async () => {
   const loan = newLoan(3);
   const stream = await open(loan.id);

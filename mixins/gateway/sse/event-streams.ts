@@ -13,6 +13,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "moleculer";
+import { answersHead } from "../../http/siblings.ts";
 import type { Refusal, Clock } from "../../kernel/index.ts";
 import type { Verified } from "../auth/authentication.ts";
 import { gatewayErrors } from "../errors.ts";
@@ -20,6 +21,8 @@ import { limits } from "../limits.ts";
 import type { EventSource, Request, StreamedEvent } from "../route/route.ts";
 import { Pause } from "@valence/runtime/kernel";
 import { CallerWatch } from "./caller-watch.ts";
+
+export const EVENT_STREAM = "text/event-stream";
 
 interface Reader {
   readonly source: EventSource;
@@ -132,10 +135,11 @@ class EventStream {
     if (this.#closed) return;
     if (events === "over") return void this.#res.writeHead(204, { "Cache-Control": "no-store" }).end();
     this.#res.writeHead(200, {
-      "Content-Type": "text/event-stream",
+      "Content-Type": EVENT_STREAM,
       "Cache-Control": "no-store, no-transform",
       "X-Accel-Buffering": "no",
     });
+    if (answersHead(this.#res)) return void this.#res.end();
     this.#res.write("retry: 2000\n\n");
     const heartbeat = setInterval(() => {
       if (!this.#res.writableNeedDrain) this.#res.write(":\n\n");

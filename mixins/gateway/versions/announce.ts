@@ -1,9 +1,8 @@
 // Tells clients of an older version, on every answer of a route that has a successor, refusals included: since when it is
 // deprecated (RFC 9745), when it ends (RFC 8594), and where the successor is (RFC 5829).
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Answer, Step } from "../exchange.ts";
-import { pathOf } from "../http/request-guard.ts";
-import type { GatewayRequest } from "../exchange.ts";
+import { pathOf } from "../../http/siblings.ts";
 import type { Route } from "../route/route.ts";
 
 export const announceSuccessor = (): Step => (exchange, next) => {
@@ -24,9 +23,15 @@ async function announced(
   return { ...answer, headers: { ...answer.headers, ...announcement, Link } };
 }
 
+/** On a refusal that came before the route, or in place of it. */
+export function announceOn(res: ServerResponse, req: IncomingMessage, retires: Route["retires"]): void {
+  if (!retires || res.headersSent || res.hasHeader("Deprecation")) return;
+  for (const [name, value] of Object.entries(announcementOf(retires, req))) res.setHeader(name, value);
+}
+
 function announcementOf(
   { deprecatedAt, sunsetAt, prefix, successor }: NonNullable<Route["retires"]>,
-  req: GatewayRequest,
+  req: IncomingMessage,
 ): Readonly<Record<string, string>> {
   return {
     Deprecation: `@${Math.floor(deprecatedAt / 1_000)}`,

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import Type from "typebox";
-import { csvOf, fileNameOf } from "./csv.ts";
+import { csvTypeOf, csvOf, fileNameOf } from "./csv.ts";
 import { fieldsOf } from "./fields.ts";
 
 const Row = Type.Object({
@@ -45,7 +45,9 @@ test.each(["=1+1", "+1", "-1", "@sum", "\t=1", " =1", "\r=1", "\uff1d1", "\n-1"]
   },
 );
 
-test("an empty list has its names; where the schema is open, the rows say which", () => {
+test("an empty list has its names; where the schema is open, the rows say which, and no rows have none", () => {
+  const open = Type.Record(Type.String(), Type.Unknown());
+  expect([csvOf([], open, undefined), csvTypeOf("")]).toEqual(["", "text/csv; charset=utf-8; header=absent"]);
   expect(csvOf([], Row, undefined)).toBe("id,title,price.amount,price.currency,tags,sold\r\n");
   expect(csvOf([{ a: 1 }, { b: { c: "x" } }], Type.Record(Type.String(), Type.Unknown()), undefined)).toBe(
     "a,b.c\r\n1,\r\n,x\r\n",

@@ -6,18 +6,20 @@ import { propertiesOf, type FieldTree } from "./fields.ts";
 
 export const CSV = "text/csv";
 /** RFC 4180, 3: `header=present` says that the first line has the names. */
-export const CSV_TYPE = `${CSV}; charset=utf-8; header=present`;
+export const csvTypeOf = (text: string): string =>
+  `${CSV}; charset=utf-8; header=${text === "" ? "absent" : "present"}`;
 
 type Row = Readonly<Record<string, unknown>>;
 
 /**
  * The rows as CSV. The columns follow from the rows' schema, so that all pages of a list have the same; where the schema
- * leaves the fields open, the columns are those of the rows.
+ * leaves the fields open, the columns are those of the rows, and a list without rows is an empty text.
  */
 export function csvOf(rows: readonly Row[], schema: TSchema | undefined, tree: FieldTree | undefined): string {
   const known = schema === undefined ? [] : columnsOf(schema);
   const all = known.length > 0 ? known : columnsIn(rows);
   const columns = tree ? all.filter(column => isAsked(column, tree)) : all;
+  if (columns.length === 0) return "";
   const records = rows.map(row => columns.map(column => cellOf(valueAt(row, column))));
   const names = columns.map(column => plain(column.join(".")));
   // Every cell with a line break is quoted: the library quotes only its own line ends.

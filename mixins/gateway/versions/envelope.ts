@@ -9,7 +9,7 @@ import type { Shape } from "./shape.ts";
 export interface Representation {
   /** Of the whole body. */
   readonly returns: TSchema;
-  /** The body of an answer. `self` is the URL that was asked for, or the one of a resource that was made. */
+  /** The body of an answer. `self` is the URL at which its resource is read. */
   body(result: any, self: string, pages: Pages): Envelope;
   /** A field of the resource in the new form. */
   nameNew(field: string): string;

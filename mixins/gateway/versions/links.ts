@@ -25,15 +25,18 @@ export function pagesOf(route: Route, request: Request, result: unknown): Pages 
   return { ...(!isFirst && { first }), ...(hasNext && { next: `${path}?${others.toString()}` }) };
 }
 
-/** The URL of the request, the same however it was spelled: caches and entity tags know one answer. */
+/**
+ * The URL at which the answer's resource is read: that of the request, unless it names an operation on the resource. The same  however the request was spelled: caches and entity tags know one answer.
+ */
 export function selfOf(route: Route, request: Request): string {
+  if (route.self !== undefined) return pathTo({ url: route.self }, request);
   const query = queryOf(route, request, NONE);
   const path = pathTo(route, request);
   return query.size === 0 ? path : `${path}?${query.toString()}`;
 }
 const NONE: ReadonlySet<string> = new Set();
 
-const pathTo = ({ url }: Route, { path }: Request): string =>
+const pathTo = ({ url }: Pick<Route, "url">, { path }: Request): string =>
   url.replaceAll(/:(\w+)/g, (_param, name: string) => encodeURIComponent((path as Record<string, string>)[name]!));
 
 /** The query as it was checked, by the names of the URL's version, in the order in which the route declares them. */

@@ -5,10 +5,10 @@ import type { ServiceBroker } from "moleculer";
 import type { TSchema } from "typebox";
 import type { Answer, Exchange, GatewayRequest, Parts, Step } from "../exchange.ts";
 import { gatewayErrors } from "../errors.ts";
-import { pathOf } from "../http/request-guard.ts";
+import { pathOf } from "../../http/siblings.ts";
 import type { ActionTarget } from "../route/route.ts";
 import { preferred } from "./accept.ts";
-import { CSV, CSV_TYPE, csvOf, fileNameOf } from "./csv.ts";
+import { CSV, csvOf, csvTypeOf, fileNameOf } from "./csv.ts";
 import { fieldsOf, picked, propertiesOf, type FieldTree } from "./fields.ts";
 import { linkHeader, pagesOf, selfOf } from "./links.ts";
 import { inWordsOf } from "./words.ts";
@@ -55,8 +55,7 @@ function formed(
   const link = linkHeader(pages);
   const linked = link === undefined ? answer.headers : { ...answer.headers, Link: link };
   let { body } = answer;
-  if (representation)
-    body = representation.body(answer.result, answer.headers["Location"] ?? selfOf(route, request), pages);
+  if (representation) body = representation.body(answer.result, placeOf(answer) ?? selfOf(route, request), pages);
   if (!fields && type === JSON_TYPE) return { ...answer, headers: linked, body };
   const key = representation ? "data" : list;
   if (fields)
@@ -64,13 +63,17 @@ function formed(
       key === undefined ? picked(body, fields) : { ...(body as object), [key]: picked(fieldOf(body, key), fields) };
   if (type === JSON_TYPE) return { ...answer, headers: linked, body };
   const rows = fieldOf(body, key!) as Record<string, unknown>[];
+  const text = csvOf(rows, dataSchema(broker, target), fields);
   const headers = {
     ...linked,
-    "Content-Type": CSV_TYPE,
+    "Content-Type": csvTypeOf(text),
     "Content-Disposition": `attachment; filename="${fileNameOf(pathOf(req))}"`,
   };
-  return { ...answer, headers, body: csvOf(rows, dataSchema(broker, target), fields) };
+  return { ...answer, headers, body: text };
 }
+
+/** The URL of a resource that the request has made, or did not name. */
+const placeOf = ({ headers }: Answer): string | undefined => headers["Location"] ?? headers["Content-Location"];
 
 const fieldOf = (body: unknown, key: string): unknown => ((body ?? {}) as Record<string, unknown>)[key];
 

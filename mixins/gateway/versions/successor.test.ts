@@ -34,6 +34,14 @@ test("a successor has the URL of its version, and all else of its predecessor", 
   expect(params(request)).toEqual({ bookId, days: 3, kept: true });
 });
 
+test("an operation links to the resource that it answers, which can be read", () => {
+  const spec = { summary: "", path: { id: Type.String() }, params: () => ({}) };
+  const lines = ["GET /books/:id", "PATCH /books/:id", "POST /books/:id/lend", "POST /books", "POST /desks/:id/open"];
+  const routes = lines.map(line => looseRoute(line, "books.get", spec));
+  const successors = withSuccessors(V2, routes, Object.fromEntries(lines.map(line => [line, {}]))).slice(lines.length);
+  expect(successors.map(({ self }) => self)).toEqual([undefined, undefined, "/api/v2/books/:id", undefined, undefined]);
+});
+
 test("what cannot be derived fails the start, by name", () => {
   const wrong: [() => unknown, RegExp][] = [
     [() => withSuccessors(V2, [put], { "GET /shelf": {} }), /no route "GET \/shelf"/],

@@ -53,10 +53,28 @@ export function withSuccessors(
   const unknown = Object.keys(successions).find(line => !routes.some(route => lineOf(route) === line));
   if (unknown !== undefined) throw new Misconfigured(`${version.name}: there is no route "${unknown}" to follow`);
   const isFollowed = (route: Route): boolean => Object.hasOwn(successions, lineOf(route));
+  const readable = new Set(
+    routes
+      .filter(route => route.method === "GET" && isFollowed(route) && "action" in route.target)
+      .map(({ url }) => url),
+  );
   return [
     ...routes.map(route => (isFollowed(route) ? { ...route, retires } : route)),
-    ...routes.filter(isFollowed).map(route => successor(version.name, prefix, route, successions[lineOf(route)]!)),
+    ...routes
+      .filter(isFollowed)
+      .map(route => successor(version.name, prefix, route, successions[lineOf(route)]!))
+      .map(route => ({ ...route, ...selfIn(readable, prefix, route) })),
   ];
+}
+
+/** An operation on a resource (`POST /loans/:id/return`) answers the resource, which is read further up. */
+function selfIn(readable: ReadonlySet<string>, prefix: string, { url }: Route): { self?: string } {
+  const isReadable = (path: string): boolean => readable.has(API + path);
+  const own = url.slice(prefix.length);
+  if (isReadable(own)) return {};
+  let path = own;
+  while (path !== "" && !isReadable(path)) path = path.slice(0, path.lastIndexOf("/"));
+  return path === "" ? {} : { self: prefix + path };
 }
 
 function successor(version: string, prefix: string, older: Route, succession: Succession): Route {
@@ -70,7 +88,7 @@ function successor(version: string, prefix: string, older: Route, succession: Su
   };
   for (const form of [own, answer?.returns]) nameTypes(form, version);
   const spec = { summary: summary ?? older.summary, access, limit, priority, path, ...own };
-  const newer = placed(line, spec, { prefix, takesFields: "action" in target });
+  const newer = placed(line, spec, { prefix, takesFields: "action" in target, former: Object.keys(older.query) });
   return {
     ...newer,
     version,

@@ -10,8 +10,11 @@ test("a bus without keys is a warning, in production a failure, and without a bu
   expect(busOf(readEnvironment({ NATS_URL }), true)).toMatchObject([{ status: "FAIL", check: "identity" }]);
 });
 
-test("nodes with keys are well", () => {
-  const { clusterKeys: CLUSTER_KEYS, nodeKeys } = newClusterKeys({ core: ["loans"] });
-  const environment = readEnvironment({ NATS_URL, CLUSTER_KEYS, NODE_KEY: nodeKeys.get("core")! });
-  expect(busOf(environment, true)).toMatchObject([{ status: "ok", message: expect.stringContaining("core") }]);
+test("nodes with keys are well, and better when the keys say who owns which log", () => {
+  const withKeys = (service: string) => {
+    const { clusterKeys: CLUSTER_KEYS, nodeKeys } = newClusterKeys({ core: [service] });
+    return busOf(readEnvironment({ NATS_URL, CLUSTER_KEYS, NODE_KEY: nodeKeys.get("core")! }), true);
+  };
+  expect(withKeys("loans:loan")).toMatchObject([{ status: "ok", message: expect.stringContaining("core") }]);
+  expect(withKeys("loans")).toMatchObject([{ status: "warn", message: expect.stringContaining("any log") }]);
 });

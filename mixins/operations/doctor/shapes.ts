@@ -1,6 +1,7 @@
 // Whether today's code reads every event: its data, through the upcasters, matches the contract. An event that lacks a
 // field is not refused when it is read; its fold goes on with undefined.
 import type { Definitions } from "../../actor/index.ts";
+import { actEvent } from "../../audit/index.ts";
 import { compileSchema, strictObject, type Check } from "../../contract/index.ts";
 import { upcast } from "../../event-store/index.ts";
 import { Bug, eventIdOf } from "../../kernel/index.ts";
@@ -79,8 +80,9 @@ function complaintsBy({ contract, actor }: Definitions): (row: Row) => string | 
   const checks = new Map<string, Check>();
   return ({ type, schema_version: version, data }) => {
     if (isOfRuntime(type)) return undefined;
-    if (!Object.hasOwn(contract.events, type)) return `${type}: the contract has no such event`;
-    const check = checks.get(type) ?? compileSchema(strictObject(contract.events[type]));
+    const shape = Object.hasOwn(contract.events, type) ? contract.events[type] : actEvent(type);
+    if (!shape) return `${type}: the contract has no such event`;
+    const check = checks.get(type) ?? compileSchema(strictObject(shape));
     checks.set(type, check);
     const label = `${type} v${version}`;
     try {

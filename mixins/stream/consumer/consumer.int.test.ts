@@ -64,6 +64,23 @@ describe("reading a log", () => {
     expect(await (await databaseIn(broker)).knex("dead_letters")).toEqual([]);
   });
 
+  test.each([
+    ["of another actor", { actor: "loan", eventId: "loan.a@1" }],
+    ["of another actor's type", { type: "loan.made" }],
+  ])("an event %s is not taken, and does not hide the true owner's", async (_whose, forged) => {
+    const loans = new Source("loans", "loan", ["loan.made"]);
+    const types = [...TYPES, "loan.made"];
+    source.append("a", "thing.made");
+    source.tamper = events => events.map(event => ({ ...event, ...forged }) as typeof event);
+    const broker = await house.start(source.schema(), loans.schema(), consuming("readers", writer({ types })));
+    loans.append("a", "loan.made");
+    expect(await applied(broker, 1)).toEqual(["a@1"]);
+    const { events } = await statusIn(broker);
+    expect(events).toBe(1);
+    source.tamper = events => events;
+    expect(await applied(broker, 2)).toHaveLength(2);
+  });
+
   test("P4 an event that is delivered twice is applied once", async () => {
     source.tamper = events => events.flatMap(event => [event, event]);
     for (let i = 0; i < 5; i++) source.append("a", "thing.used");

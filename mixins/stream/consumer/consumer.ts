@@ -7,6 +7,7 @@ import type { Carrier } from "../carriers/carrier.ts";
 import type { StreamLimits } from "../limits.ts";
 import type { ReadStream } from "../log/read-stream.ts";
 import type { LogEvent, LogPage, ReadLog } from "../log/source.ts";
+import type { consumerTracing } from "../event-spans.ts";
 import type { CheckpointKey } from "./checkpoint.ts";
 
 /** By stream, the first event that failed and why. Later events of that stream have not been applied. */
@@ -60,6 +61,8 @@ export interface ConsumerContext {
   /** Whether the node is stopping: from then on a failure is not charged to the event. */
   readonly isStopping: () => boolean;
   readonly readLog: (source: string, params: ReadLog) => Promise<LogPage>;
+  /** The events as they are, all of the source's own log. Throws Bug `LOG_FOREIGN`. */
+  readonly ownOf: (source: string, events: readonly LogEvent[]) => readonly LogEvent[];
   /** Broadcasts that a consumer has stopped because its cursor is not in the log. */
   readonly tellStopped: (consumer: string, source: string) => void;
   readonly logger: Record<"debug" | "info" | "warn" | "error", (...message: unknown[]) => void>;
@@ -74,4 +77,6 @@ export interface PartitionContext extends ConsumerContext {
   readonly wants: (event: LogEvent) => boolean;
   /** Whether this reader, or its node, is stopping. */
   readonly isLeaving: () => boolean;
+  /** Does work on events as a span of their traces. */
+  readonly traced: ReturnType<typeof consumerTracing>;
 }

@@ -8,8 +8,9 @@ import { carrierOf } from "../carriers/resolve.ts";
 import { STREAM_LIMITS } from "../limits.ts";
 import { streamReader } from "../log/read-stream.ts";
 import { streamEnvironment } from "../environment.ts";
-import { actorOf, ALL_TYPES, ownersOf } from "../log/registry.ts";
-import { STOPPED, type ConsumerStopped, type LogPage, type ReadLog } from "../log/source.ts";
+import { ALL_TYPES, isOf, ownedBy, ownersOf, type Owned } from "../log/registry.ts";
+import { STOPPED, type ConsumerStopped, type LogEvent, type LogPage, type ReadLog } from "../log/source.ts";
+import { streamErrors } from "../errors.ts";
 import { streamTables } from "../tables.ts";
 import { acknowledgedBy, type AcknowledgedQuery } from "./acknowledged.ts";
 import type { Consumer, ConsumerContext } from "./consumer.ts";
@@ -36,6 +37,8 @@ export class Consumers {
   readonly #context: ConsumerContext;
   readonly #carrier: Carrier;
   readonly #running = new Map<string, { consumer: Consumer; readers: Map<string, PartitionReader> }>();
+  /** The account of each source of its log, the last one of a source that is away. */
+  readonly #owned = new Map<string, Owned>();
   readonly #looking: NodeJS.Timeout;
   readonly #endMeasuring: () => void;
   readonly #look = (): void => this.#readAll();
@@ -44,12 +47,14 @@ export class Consumers {
     this.database = database;
     this.#service = service;
     this.#carrier = carrierOf(service.broker);
+    const readStream = streamReader(service.broker);
     this.#context = {
       database,
       carrier: this.#carrier,
       logger: service.logger,
       limits: STREAM_LIMITS,
-      readStream: streamReader(service.broker),
+      readStream: async (source, ...stream) => this.#ownOf(source, await readStream(source, ...stream)),
+      ownOf: (source, events) => this.#ownOf(source, events),
       release: streamEnvironment.of(service.broker).RELEASE,
       isStopping: () => isStopping(service.broker),
       readLog: (source, params) => this.#readLog(source, params),
@@ -168,7 +173,7 @@ export class Consumers {
     const consumers = [...this.#running.values()].map(({ consumer }) => consumer);
     const reading = consumers.filter(({ types }) => ownersOf(broker, types).has(query.source));
     const names = reading.map(({ name }) => name);
-    return acknowledgedBy(this.database, names, actorOf(broker, query.source), query);
+    return acknowledgedBy(this.database, names, ownedBy(broker, query.source)?.actor, query);
   }
 
   #readersOf(name: string): PartitionReader[] {
@@ -178,12 +183,28 @@ export class Consumers {
   /** Starts the readers that are missing. */
   #readAll(): void {
     for (const { consumer, readers } of this.#running.values())
-      for (const source of ownersOf(this.#service.broker, consumer.types))
+      for (const source of ownersOf(this.#service.broker, consumer.types)) {
+        const owned = ownedBy(this.#service.broker, source);
+        if (owned) this.#owned.set(source, owned);
         for (const partition of this.#carrier.partitions(source)) {
           const key = `${source}/${partition}`;
           // An owner that is away for a while keeps its reader, which waits and asks again.
           if (!readers.has(key)) readers.set(key, new PartitionReader(this.#context, consumer, source, partition));
         }
+      }
+  }
+
+  /**
+   * The events, all of the source's own log. One of another actor's would be taken for that actor's, and its version would
+   * hide events that the true owner writes.
+   * @throws Bug `LOG_FOREIGN`
+   */
+  #ownOf(source: string, events: readonly LogEvent[]): readonly LogEvent[] {
+    const owned = this.#owned.get(source);
+    const foreign = owned && events.find(event => !isOf(owned, event));
+    if (foreign)
+      throw streamErrors.LOG_FOREIGN({ source, actor: owned.actor, event: foreign.eventId, type: foreign.type });
+    return events;
   }
 
   #readLog(source: string, params: ReadLog): Promise<LogPage> {

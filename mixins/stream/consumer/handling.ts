@@ -41,7 +41,7 @@ export async function handle(
   stopsAtFailure: boolean,
   commit: (trx: Knex.Transaction, failures: Failures) => Promise<void>,
 ): Promise<void> {
-  const { consumer, database, isLeaving, wants } = partition;
+  const { consumer, database, isLeaving, traced, wants } = partition;
   const failures: Failures = new Map();
   const ready: LogEvent[] = [];
   for (const event of events)
@@ -59,25 +59,30 @@ export async function handle(
   if (consumer.react) await react(partition, ready, failures);
   stopAtFirst();
   chargeNoneWhileLeaving();
-  await (consumer.transactions ?? database).transaction(async trx => {
-    if (consumer.write) for (const [stream, failure] of await consumer.write(trx, ready)) failures.set(stream, failure);
-    chargeNoneWhileLeaving();
-    stopAtFirst();
-    await commit(trx, failures);
-    failpoint("consumer:before-commit");
-  });
+  const write = (): Promise<void> =>
+    (consumer.transactions ?? database).transaction(async trx => {
+      if (consumer.write)
+        for (const [stream, failure] of await consumer.write(trx, ready)) failures.set(stream, failure);
+      chargeNoneWhileLeaving();
+      stopAtFirst();
+      await commit(trx, failures);
+      failpoint("consumer:before-commit");
+    });
+  // A consumer that only calls has its spans there.
+  await (consumer.write && traced ? traced(ready, write) : write());
   failpoint("consumer:after-commit");
 }
 
 async function react(
-  { key, consumer, limits, logger }: PartitionContext,
+  { key, consumer, limits, logger, traced }: PartitionContext,
   events: readonly LogEvent[],
   failures: Failures,
 ): Promise<void> {
   await sideBySide([...Map.groupBy(events, streamOf)], limits.streamsAtOnce, async ([stream, own]) => {
     for (const event of own)
       try {
-        await within(limits.reactMs, event, consumer.react!(event));
+        const reaction = (): Promise<unknown> => consumer.react!(event);
+        await within(limits.reactMs, event, traced ? traced([event], reaction) : reaction());
       } catch (error) {
         failures.set(stream, { event, error: asError(error) });
         if (error instanceof LateReaction) logger.warn(`consumer ${key.consumer}: ${error.message}`);

@@ -17,12 +17,13 @@ export interface Judged {
   readonly versions: Map<string, number>;
 }
 
-/** @throws Bug `LOG_HOLE` at a gap of more than `gapEventsMax` versions: it is another log. */
+/** @throws Bug `LOG_HOLE` at a gap of more than `gapEventsMax` versions: it is another log. Bug `LOG_FOREIGN`. */
 export async function judge(
   partition: PartitionContext,
   checkpoint: Checkpoint,
   events: readonly LogEvent[],
 ): Promise<Judged> {
+  partition.ownOf(partition.key.source, events);
   const known = await checkpoint.versions(new Set(events.map(streamOf)));
   const versions = new Map<string, number>();
   const fresh: LogEvent[] = [];

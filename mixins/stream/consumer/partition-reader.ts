@@ -16,6 +16,7 @@
 // (log/identity.ts): it looks again every few seconds, and logs an error a minute.
 import { backoffMs, isRetryable, Pause, plainError } from "../../kernel/index.ts";
 import type { Feed } from "../carriers/carrier.ts";
+import { consumerTracing } from "../event-spans.ts";
 import { CursorNotInLog, HOW_TO_GO_ON } from "../log/identity.ts";
 import { isAtOrPast, type Cursor, type LogEvent } from "../log/source.ts";
 import { Checkpoint, streamOf, Superseded, type CheckpointKey } from "./checkpoint.ts";
@@ -56,6 +57,7 @@ export class PartitionReader {
       consumer,
       limits,
       wants: event => types === undefined || types.has(event.type) || isAbsent(event),
+      traced: consumerTracing(consumer.name, source, partition),
       isLeaving: () => this.#stopping || context.isStopping(),
     };
     this.#retrying = new Retrying(this.#partition);
@@ -227,7 +229,7 @@ export class PartitionReader {
     for (;;) {
       const page = await readLog(source, { cursor: to, mark, limit: limits.batch });
       if (page.fault) throw new CursorNotInLog(source, page.fault);
-      for (const event of page.events)
+      for (const event of this.#partition.ownOf(source, page.events))
         versions.set(streamOf(event), Math.max(event.version, versions.get(streamOf(event)) ?? 0));
       ({ cursor: to, mark } = page);
       if (this.#stopping) throw new Error("stopping");

@@ -30,6 +30,19 @@ export function nodesOf(broker: ServiceBroker, action: string): string[] {
   return endpoints.filter(endpoint => endpoint.isAvailable).map(({ id }) => id);
 }
 
-/** The actor type of a service: the first part of its streams' names. */
-export const actorOf = (broker: ServiceBroker, owner: string): string | undefined =>
-  listedServices(broker, { onlyAvailable: true }).find(({ fullName }) => fullName === owner)?.metadata?.actor;
+/** A service's own account of its log, which other nodes believe as far as its role goes (`broker/identity/`). */
+export interface Owned {
+  /** The actor type of the service: the first part of its streams' names. */
+  readonly actor: string;
+  readonly types: ReadonlySet<string>;
+}
+
+export function ownedBy(broker: ServiceBroker, owner: string): Owned | undefined {
+  const services = listedServices(broker, { onlyAvailable: true });
+  const { actor, events } = services.find(({ fullName }) => fullName === owner)?.metadata ?? {};
+  return actor === undefined ? undefined : { actor, types: new Set(Object.keys(events ?? {})) };
+}
+
+/** Whether the event can be of that log. A node of a newer release writes types that others do not know yet. */
+export const isOf = ({ actor, types }: Owned, event: { readonly actor: string; readonly type: string }): boolean =>
+  event.actor === actor && (event.type.startsWith(`${actor}.`) || types.has(event.type));

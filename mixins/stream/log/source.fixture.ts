@@ -22,6 +22,7 @@ export class Source {
   streamPage = Infinity;
   /** Awaited before a relay reads a page, with its broker. */
   beforePage: (broker: ServiceBroker) => Promise<void> = async () => {};
+  /** Pages that were asked for; not the questions about a place, or the end of the log. */
   reads = 0;
   /** Whether the owner is of a release that knows no marks. */
   isOld = false;
@@ -108,7 +109,7 @@ export class Source {
       metadata: { actor: this.actor, events: Object.fromEntries(this.types.map(type => [type, 1])) },
       actions: {
         readLog: ({ params: { cursor, mark, limit, stream } }: { params: ReadLog }): LogPage => {
-          this.reads++;
+          if (limit > 0) this.reads++;
           const from = Number(cursor);
           if (limit === 0) {
             const head = {

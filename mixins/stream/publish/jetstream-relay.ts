@@ -26,6 +26,7 @@ import { digestOfMark, sealed, type Carried, type Channel } from "../carriers/je
 import type { Connection, JetStream } from "../carriers/jetstream/connection.ts";
 import { publishAll } from "../carriers/jetstream/publish.ts";
 import { singletonOf, type Singleton } from "../consumer/singleton.ts";
+import { publishTracing } from "../event-spans.ts";
 import { STREAM_LIMITS } from "../limits.ts";
 import type { CursorFault } from "../log/identity.ts";
 import { Poll } from "../log/poll.ts";
@@ -76,6 +77,7 @@ export class JetStreamRelay {
   readonly #limits: RelayLimits;
   readonly #lease: Singleton;
   readonly #poll = new Poll();
+  readonly #traced: ReturnType<typeof publishTracing>;
   readonly #pause = new Pause();
   #isStopping = false;
   readonly #ends: (() => void)[];
@@ -102,6 +104,7 @@ export class JetStreamRelay {
     this.#connection = connection;
     this.#channel = channel;
     this.#limits = limits;
+    this.#traced = publishTracing(service.fullName);
     this.#lease = lease;
     this.#ends = [log.onCommit(() => this.wake()), connection.onChange(() => this.wake())];
     this.#done = this.#run();
@@ -214,7 +217,8 @@ export class JetStreamRelay {
       if (this.seal !== undefined) text = sealed(text, this.seal);
       return { subject: this.#channel.subjectOf(event), id: event.eventId, text };
     });
-    await publishAll(nats, this.#channel.name, messages, this.#limits.ackMs);
+    const publish = (): Promise<void> => publishAll(nats, this.#channel.name, messages, this.#limits.ackMs);
+    await (this.#traced ? this.#traced(events, publish) : publish());
   }
 
   async #start(): Promise<Reached> {

@@ -1,6 +1,6 @@
 import { accountRoutes } from "@valence/runtime/accounts";
 import { withSuccessors, type Route } from "@valence/runtime/gateway";
-import { operationsRoutes } from "@valence/runtime/operations";
+import { auditRoutes, operationsRoutes } from "@valence/runtime/operations";
 import { contract as accounts } from "../../accounts/contract.ts";
 import { carts } from "./carts.ts";
 import { catalog } from "./catalog.ts";
@@ -17,4 +17,5 @@ export const routes: readonly Route[] = [
   ...carts,
   ...payments,
   ...operationsRoutes,
+  ...auditRoutes,
 ];

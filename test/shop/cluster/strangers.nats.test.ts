@@ -22,8 +22,19 @@ const NAMESPACE = "valence";
 /** As in `k8s/base`. */
 const ROLES: Record<string, readonly string[]> = {
   gateway: ["api"],
-  core: ["accounts", "carts", "catalog", "inventory", "orders", "payments", "payment-provider", "seed", "shipping"],
-  projections: ["order-views", "ops"],
+  core: [
+    "accounts",
+    "carts",
+    "catalog",
+    "inventory:stock",
+    "notifications",
+    "orders:order",
+    "payments:payment",
+    "payment-provider",
+    "seed",
+    "shipping:shipment",
+  ],
+  projections: ["order-views", "ops", "audit"],
   sagas: ["checkout"],
 };
 const ADMIN = { ADMIN_EMAIL: "root@example.com", ADMIN_PASSWORD: "correct horse battery" };
@@ -52,7 +63,9 @@ const envOf = (role: string): Record<string, string> => ({
   CLUSTER_KEYS: clusterKeys,
   NODE_KEY: nodeKeys.get(role)!,
   NODEID: `${role}.1`,
-  SERVICES: ROLES[role]!.filter(service => service !== "payment-provider").join(","),
+  SERVICES: ROLES[role]!.map(service => service.split(":")[0])
+    .filter(service => service !== "payment-provider")
+    .join(","),
   CARRIER: "jetstream",
 });
 

@@ -1,48 +1,29 @@
 // One's own account over HTTP: sessions, passwords, the address; and the rotation of keys, which nobody notices.
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { Service, ServiceSchema } from "moleculer";
-import { SMTPServer } from "smtp-server";
 import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 import accounts from "../../../services/accounts/accounts.service.ts";
 import api from "../../../services/api/api.service.ts";
+import { mailServer, type MailServer } from "../../../mixins/mail/mail-server.fixture.ts";
 import { until } from "../../../mixins/testing/index.ts";
 
 const ADMIN = { email: "root@example.com", password: "correct horse" };
 let house: TestBroker;
 let url: string;
-let server: SMTPServer;
-/** Mails as they came. */
-let mails: string[];
+let server: MailServer;
 beforeEach(async () => {
-  mails = [];
-  server = new SMTPServer({
-    authOptional: true,
-    disabledCommands: ["STARTTLS"],
-    onData(stream, _session, done) {
-      const chunks: Buffer[] = [];
-      stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-      stream.on("end", () => {
-        mails.push(Buffer.concat(chunks).toString().replaceAll("\r", ""));
-        done();
-      });
-    },
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server.server, "listening");
+  server = await mailServer();
   house = await startBroker([accounts, api as unknown as ServiceSchema], {
     PORT: "0",
     ADMIN_EMAIL: ADMIN.email,
     ADMIN_PASSWORD: ADMIN.password,
-    SMTP_URL: `smtp://127.0.0.1:${(server.server.address() as AddressInfo).port}`,
-    MAIL_FROM: "Shop <no-reply@shop.example>",
+    ...server.env,
   });
   ({ url } = house.broker.getLocalService("api") as Service & { url: string });
 });
 afterEach(async () => {
   await house.stop();
-  await new Promise<void>(resolve => server.close(() => resolve()));
+  await server.stop();
 });
 
 const FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
@@ -64,8 +45,10 @@ const ann = { email: "ann@example.com", password: "correct horse" };
 const login = async (person = ann) => (await http("POST", "/auth/login", { body: person })).body;
 const register = () => http("POST", "/auth/register", { body: { ...ann, name: "Ann" } });
 const tokenOf = async (subject: string) => {
-  const mail = await until(`the mail "${subject}"`, () => mails.find(text => text.includes(`Subject: ${subject}`)));
-  return /^([\w-]{43})$/m.exec(mail)![1]!;
+  const mail = await until(`the mail "${subject}"`, () =>
+    server.got.find(({ text }) => text.includes(`Subject: ${subject}`)),
+  );
+  return /^([\w-]{43})$/m.exec(mail.text)![1]!;
 };
 
 test("a person sees their sessions by device, and ends one, the others, and all", async () => {

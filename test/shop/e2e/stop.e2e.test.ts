@@ -1,5 +1,5 @@
-// The shop as a process: how it ends, and how it refuses to begin.
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+// The shop as a process: how it ends.
+import { mkdtemp, rm } from "node:fs/promises";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
 import { until } from "@valence/runtime/testing";
-import { Child } from "@valence/runtime/testing/servers";
 import { orderOf, Shop } from "../support/shop.ts";
 
 let folder: string;
@@ -81,41 +80,4 @@ test("P1 SIGTERM under load: every request gets its answer, what was acknowledge
     return answers.every(({ body }) => ["shipped", "rejected"].includes(body.status));
   });
   expect(await shop.child.end("SIGINT")).toBe(0);
-});
-
-test.each([
-  ["PORT", "abc"],
-  ["ADMIN_EMAIL", "nobody"],
-  ["LOGLEVEL", "loud"],
-  ["DATABASE_URL", "mysql://localhost/shop"],
-  ["REQUEST_TIMEOUT_MS", "0"],
-  ["SEED", "maybe"],
-  ["REDIS_URL", "http://localhost"],
-])("%s=%s stops the start with one line that names it", async (name, value) => {
-  const child = new Child(["mixins/cli/valence.mjs", "start"], { DATA_DIR: folder, [name]: value });
-  await until("it has ended", () => !child.running, 10_000);
-  expect(child.process.exitCode).toBe(1);
-  expect(child.output.trim().split("\n")).toEqual([expect.stringMatching(new RegExp(`^${name}="${value}": expected`))]);
-});
-
-test("a port that is taken stops the start and says so", async () => {
-  shop = await Shop.start({ DATA_DIR: folder, RATE_LIMIT_PERCENT: "0" });
-  const taken = new URL(shop.url).port;
-  const second = new Child(["mixins/cli/valence.mjs", "start"], {
-    DATA_DIR: join(folder, "second"),
-    PORT: taken,
-    LOGLEVEL: "error",
-  });
-  await until("the second has ended", () => !second.running, 15_000);
-  expect(second.process.exitCode).toBe(1);
-  expect(second.output).toMatch(new RegExp(`${taken}.*(in use|taken)|EADDRINUSE.*${taken}`));
-  expect((await shop.request("GET", "/health/ready")).status).toBe(200);
-});
-
-test("a data file that is no database stops the start and is named", async () => {
-  await writeFile(join(folder, "orders.sqlite"), "this is not a database, whatever its name says ".repeat(200));
-  const child = new Child(["mixins/cli/valence.mjs", "start"], { DATA_DIR: folder, PORT: "0", LOGLEVEL: "error" });
-  await until("it has ended", () => !child.running, 15_000);
-  expect(child.process.exitCode).toBe(1);
-  expect(child.output).toContain("orders.sqlite");
 });

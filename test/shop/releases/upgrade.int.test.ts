@@ -1,6 +1,6 @@
 // Today's runtime on the data of each earlier release, as freeze.ts has kept them: everything is there, interrupted
 // work ends, and the tables become those of a new database.
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { mkdirSync } from "node:fs";
 import { until } from "@valence/runtime/testing";
 import { isOnPostgres, newDatabases, type Databases } from "@valence/runtime/testing/servers";
@@ -10,34 +10,35 @@ import { knownOf, releases, restoreDump, restoreFiles, tablesOfDatabase, tablesO
 const kind: Kind = isOnPostgres() ? "postgres" : "sqlite";
 const ENDS = ["shipped", "rejected", "cancelled"];
 
-let databases: Databases;
-let shop: Shop | undefined;
-beforeEach(async () => {
-  databases = await newDatabases();
-});
-afterEach(async () => {
-  await shop?.stop();
-  await databases.remove();
-});
-
 const tablesOf = async ({ env }: Databases): Promise<string[]> =>
   kind === "sqlite" ? tablesOfFiles(env["DATA_DIR"]!) : tablesOfDatabase(env["DATABASE_URL"]!);
 
-async function startOn(version: string): Promise<Shop> {
-  const dataDir = databases.env["DATA_DIR"]!;
+async function startOn({ env }: Databases, version: string): Promise<Shop> {
+  const dataDir = env["DATA_DIR"]!;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   restoreFiles(version, kind, dataDir);
-  if (kind === "postgres") await restoreDump(version, databases.env["DATABASE_URL"]!);
-  return (shop = await Shop.start({ ...databases.env, ADMIN_PASSWORD: knownOf(version, kind).admin.password }));
+  if (kind === "postgres") await restoreDump(version, env["DATABASE_URL"]!);
+  return Shop.start({ ...env, ADMIN_PASSWORD: knownOf(version, kind).admin.password });
 }
 
 test("a release was frozen", () => expect(releases()).toContain("0.1.0"));
 
 describe.each(releases())("data of %s", version => {
   const { account, admin, orders, cart } = knownOf(version, kind);
+  let databases: Databases;
+  let shop: Shop | undefined;
+  beforeAll(async () => {
+    databases = await newDatabases();
+    shop = await startOn(databases, version);
+  });
+  afterAll(async () => {
+    await shop?.stop();
+    await databases?.remove();
+  });
+  const request: Shop["request"] = (...args) => shop!.request(...args);
+  const login: Shop["login"] = (...args) => shop!.login(...args);
 
   test("P1 P3 P4 P5 customers, carts and orders are there, an order that was cut off ends, and new ones ship", async () => {
-    const { request, login } = bound(await startOn(version));
     const token = await login(account.email, account.password);
     const statusOf = async (id: string) => (await request("GET", `/api/v1/orders/${id}`, { token })).body.status;
     for (const [id, status] of Object.entries(orders)) {
@@ -67,7 +68,6 @@ describe.each(releases())("data of %s", version => {
   });
 
   test("a repeated request gets the answer of the release before", async () => {
-    const { request, login } = bound(await startOn(version));
     const token = await login(account.email, account.password);
     const { rows: products } = (await request("GET", "/api/v1/products?pageSize=5")).body;
     const again = await request("POST", "/api/v1/orders", {
@@ -82,7 +82,6 @@ describe.each(releases())("data of %s", version => {
   });
 
   test("its tables become those of a new database", async () => {
-    await startOn(version);
     await shop!.child.end("SIGTERM");
     const upgraded = await tablesOf(databases);
     const fresh = await newDatabases();
@@ -95,5 +94,3 @@ describe.each(releases())("data of %s", version => {
     }
   });
 });
-
-const bound = (shop: Shop) => ({ request: shop.request.bind(shop), login: shop.login.bind(shop) });

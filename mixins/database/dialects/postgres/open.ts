@@ -3,6 +3,7 @@ import type { PostgresLocation } from "../../location.ts";
 import { Misconfigured } from "../../../kernel/index.ts";
 import type { Database, OpenOptions } from "../../database.ts";
 import { observePool } from "../../pool.ts";
+import { traceStatements } from "../../statements.ts";
 import { connectionOf } from "./connection.ts";
 import { PostgresClient, UNTIMED, type PostgresSettings } from "./postgres-client.ts";
 import { prepareDatabase } from "./prepare.ts";
@@ -34,10 +35,9 @@ export async function openPostgres(location: PostgresLocation, options: OpenOpti
   const pool = poolOf(primary, location.poolSize);
   await connectOnce(pool);
   observePool(pool, options.onAcquire);
-  const replica =
-    location.replica === undefined
-      ? undefined
-      : new Replica(poolOf(ofStandby(location.replica), location.poolSize), pool, options.onReplica);
+  const standby = location.replica === undefined ? undefined : poolOf(ofStandby(location.replica), location.poolSize);
+  for (const knex of [pool, standby]) if (knex) traceStatements(knex, "postgresql", location.schema);
+  const replica = standby && new Replica(standby, pool, options.onReplica);
 
   return {
     knex: pool,

@@ -4,6 +4,8 @@ import type { ClientConfig, QueryResult } from "pg";
 import KnexPostgresClient from "knex/lib/dialects/postgres/index.js";
 // @ts-expect-error as above
 import KnexColumnCompiler from "knex/lib/dialects/postgres/schema/pg-columncompiler.js";
+import { acquire, isPoolTimeout, type Pool } from "../../pool.ts";
+import { isTooLate } from "../../waiting.ts";
 import { answered, busy, endsConnection, lost, refused } from "./failures.ts";
 import { PostgresConnection } from "./postgres-connection.ts";
 import type { SessionConfig } from "./session.ts";
@@ -30,8 +32,8 @@ interface Query {
 export const UNTIMED = "set local statement_timeout = 0";
 
 export class PostgresClient extends KnexPostgresClient {
-  declare config: { postgres: PostgresSettings };
-  declare pool: object | undefined;
+  declare config: { postgres: PostgresSettings; acquireConnectionTimeout: number };
+  declare pool: Pool<PostgresConnection> | undefined;
 
   columnCompiler(...tableAndColumn: unknown[]): object {
     return Reflect.construct(PortableColumns, [this, ...tableAndColumn]);
@@ -60,12 +62,14 @@ export class PostgresClient extends KnexPostgresClient {
 
   async acquireConnection(): Promise<PostgresConnection> {
     if (!this.pool) return super.acquireConnection();
+    const { postgres, acquireConnectionTimeout } = this.config;
     try {
-      return await super.acquireConnection();
+      return await acquire(this.pool, acquireConnectionTimeout);
     } catch (error) {
-      const { refusal } = this.config.postgres;
+      if (isTooLate(error)) throw error;
+      const { refusal } = postgres;
       // The pool's time-out has only the message of a connection that could not be made meanwhile.
-      if ((error as Error).name !== "KnexTimeoutError") throw refused(error);
+      if (!isPoolTimeout(error)) throw refused(error);
       throw refusal === undefined ? busy(error) : refused(refusal);
     }
   }

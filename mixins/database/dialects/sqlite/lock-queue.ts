@@ -5,6 +5,7 @@
 // first come, first served within a process; only the head of the queue tries again, after a random pause (so that
 // processes on one file do not march in step) that grows, or at once when a transaction of this process ends.
 import { setTimeout as sleep } from "node:timers/promises";
+import { refuseLate, tooLate, waitWithinCall } from "../../waiting.ts";
 
 const limits = {
   /**
@@ -37,7 +38,8 @@ export class LockQueue {
   }
 
   /**
-   * Runs `attempt` until it no longer throws SQLITE_BUSY, at most 5 s; then throws that error.
+   * Runs `attempt` until it no longer throws SQLITE_BUSY, at most 5 s; then throws that error. Throws `DEADLINE_PASSED`
+   * when it would have to wait for longer than the call at hand; then it does not run `attempt` again.
    * `inTurn`: queue up behind the statements that wait already (a transaction's begin), instead of trying first.
    */
   async run<T>(attempt: () => T, { inTurn }: { inTurn: boolean }): Promise<T> {
@@ -47,19 +49,16 @@ export class LockQueue {
       } catch (error) {
         if (!isBusy(error)) throw error;
       }
-    const deadline = performance.now() + this.waitMs;
-    const before = this.tail;
-    const turn = (before ?? Promise.resolve()).then(() => this.attemptUntil(attempt, deadline));
-    const tail = turn.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.tail = tail;
-    try {
-      return await turn;
-    } finally {
+    refuseLate();
+    const patience = { until: performance.now() + this.waitMs };
+    const turn = (this.tail ?? Promise.resolve()).then(() => this.attemptUntil(attempt, patience));
+    // Also one that has left holds its place until its turn has come: the others keep theirs.
+    const passed = (): void => {
       if (this.tail === tail) this.tail = undefined;
-    }
+    };
+    const tail = turn.then(passed, passed);
+    this.tail = tail;
+    return waitWithinCall(turn, this.waitMs, () => (patience.until = -Infinity));
   }
 
   /** A transaction of this process has ended: the next in the queue need not wait out its pause. */
@@ -67,12 +66,14 @@ export class LockQueue {
     this.wake?.();
   }
 
-  private async attemptUntil<T>(attempt: () => T, deadline: number): Promise<T> {
+  /** `patience.until`: on the monotonic clock; -Infinity when the caller has left. */
+  private async attemptUntil<T>(attempt: () => T, patience: { readonly until: number }): Promise<T> {
     for (let ceiling = limits.pauseMsFirst; ; ceiling = Math.min(ceiling * 2, limits.pauseMsMax)) {
+      if (patience.until === -Infinity) throw tooLate();
       try {
         return attempt();
       } catch (error) {
-        if (!isBusy(error) || performance.now() >= deadline) throw error;
+        if (!isBusy(error) || performance.now() >= patience.until) throw error;
       }
       await this.pause(limits.pauseMsMin + Math.random() * (ceiling - limits.pauseMsMin));
     }

@@ -4,6 +4,8 @@ import type { SQLInputValue } from "node:sqlite";
 import BetterSqlite3Client from "knex/lib/dialects/better-sqlite3/index.js";
 import type { Unavailable } from "../../../kernel/index.ts";
 import { databaseErrors } from "../../errors.ts";
+import { acquire, isPoolTimeout, type Pool } from "../../pool.ts";
+import { isTooLate, tooLate } from "../../waiting.ts";
 import { Connection, type Durability } from "./connection.ts";
 import { isBusy, type LockQueue } from "./lock-queue.ts";
 
@@ -25,7 +27,8 @@ interface Query {
 }
 
 export class NodeSqliteClient extends BetterSqlite3Client {
-  declare config: { sqlite: SqliteSettings };
+  declare config: { sqlite: SqliteSettings; acquireConnectionTimeout: number };
+  declare pool: Pool<Connection> | undefined;
   declare _formatBindings: (bindings?: unknown[]) => SQLInputValue[];
 
   _driver(): typeof Connection {
@@ -45,10 +48,11 @@ export class NodeSqliteClient extends BetterSqlite3Client {
   }
 
   async acquireConnection(): Promise<Connection> {
+    if (!this.pool) return super.acquireConnection();
     try {
-      return await super.acquireConnection();
+      return await acquire(this.pool, this.config.acquireConnectionTimeout);
     } catch (error) {
-      throw (error as Error).name === "KnexTimeoutError" ? busy(error) : error;
+      throw isPoolTimeout(error) ? busy(error) : error;
     }
   }
 
@@ -58,6 +62,7 @@ export class NodeSqliteClient extends BetterSqlite3Client {
     try {
       return await super.query(connection, query);
     } catch (error) {
+      if (isTooLate(error)) throw tooLate();
       throw isBusy(error) ? busy(error) : error;
     }
   }

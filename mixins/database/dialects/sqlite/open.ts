@@ -1,9 +1,11 @@
+import { basename } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import knex, { type Knex } from "knex";
 import { makePrivate } from "../../../kernel/index.ts";
 import type { Database, OpenOptions } from "../../database.ts";
 import { databaseErrors } from "../../errors.ts";
 import { observePool } from "../../pool.ts";
+import { traceStatements } from "../../statements.ts";
 import { isBusy, LockQueue } from "./lock-queue.ts";
 import { NodeSqliteClient, type SqliteSettings } from "./node-sqlite-client.ts";
 import { ARM, checkpoint, isTornCopy, SEEN, tornCopyMessage } from "./torn.ts";
@@ -52,6 +54,7 @@ export async function openSqlite(filename: string, options: OpenOptions): Promis
   };
   const pool = knex(config);
   observePool(pool, options.onAcquire);
+  traceStatements(pool, "sqlite", basename(filename));
 
   return {
     knex: pool,

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Unavailable } from "../../../kernel/index.ts";
+import { Unavailable, workFor } from "../../../kernel/index.ts";
 import type { Database } from "../../database.ts";
 import { isForeignKeyViolation, isUniqueViolation } from "../../violations.ts";
 import { openSqlite } from "./open.ts";
@@ -164,6 +164,29 @@ describe("while another connection holds the write lock", () => {
     expect(ran).toBe(false);
     await database.transaction(trx => trx("counters").update({ value: 7 }));
     expect(await valueOf()).toBe(7);
+  });
+
+  test("a call whose time is over leaves the queue, and those behind it keep their places", async () => {
+    const inCall = <T>(timeout: number, work: () => Promise<T>): Promise<T> =>
+      workFor({ options: { timeout }, startHrTime: process.hrtime() }, work);
+    const add = (value: number) => database.transaction(trx => trx("counters").insert({ id: `${value}`, value }));
+    const order: number[] = [];
+    const first = add(1).then(() => order.push(1));
+    const [late, alone] = await Promise.allSettled([
+      inCall(20, () => add(2)),
+      inCall(20, async () => void (await database.knex("counters").insert({ id: "private@example.com" }))),
+    ]);
+    const last = add(3).then(() => order.push(3));
+    holder.exec("rollback");
+    const expected = {
+      type: "DEADLINE_PASSED",
+      data: { outcome: "none" },
+      message: expect.not.stringMatching(/begin|insert/),
+    };
+    expect([late, alone]).toMatchObject([{ reason: expected }, { reason: expected }]);
+    await Promise.all([first, last]);
+    expect(order).toEqual([1, 3]);
+    expect(await database.knex("counters").orderBy("id").pluck("id")).toEqual(["1", "3", "a"]);
   });
 });
 

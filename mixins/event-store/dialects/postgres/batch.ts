@@ -160,8 +160,8 @@ function extrasOf(
     for (const timer of timers)
       if ("cancel" in timer) extras.push({ append, kind: "cancel-timer", id: timer.cancel });
       else {
-        const { set: id, afterMs, command, params } = timer;
-        extras.push({ append, kind: "set-timer", id, after: Math.round(afterMs), command, params });
+        const { set: id, afterMs, command, params, cause } = timer;
+        extras.push({ append, kind: "set-timer", id, after: Math.round(afterMs), command, params, cause });
       }
     if (saga && withSagas) extras.push({ append, kind: "saga", ...saga, reason: saga.reason && storable(saga.reason) });
   }

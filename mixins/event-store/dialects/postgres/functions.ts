@@ -284,3 +284,63 @@ begin
   end if;
 end $$;
 `;
+
+/** `store_extras` as it is since timers have a cause. */
+export const STORE_EXTRAS_WITH_CAUSE = `
+create or replace function store_extras(extras jsonb, a_stream bigint[], kept boolean[], owned smallint[], at bigint)
+returns void language plpgsql ${PLANNER} as $$
+declare
+  x jsonb;
+  id_of_stream bigint;
+  cold bigint;
+begin
+  for x in select value from jsonb_array_elements(extras) loop
+    if x ? 'append' then
+      continue when kept is not null and not kept[(x->>'append')::int];
+      id_of_stream := a_stream[(x->>'append')::int];
+    else
+      continue when owned is not null and (x->>'bucket')::smallint <> all(owned);
+    end if;
+    case x->>'kind'
+    when 'set-timer' then
+      insert into timers (id, stream, command, params, due_at, next_at, attempts, cause)
+      values (x->>'id', id_of_stream, x->>'command', x->>'params', at + (x->>'after')::bigint, at + (x->>'after')::bigint, 0, x->>'cause')
+      on conflict (id) do update set stream = excluded.stream, command = excluded.command, params = excluded.params,
+        due_at = excluded.due_at, next_at = excluded.next_at, attempts = 0, cause = excluded.cause;
+    when 'cancel-timer' then
+      delete from timers where id = x->>'id';
+    when 'saga' then
+      insert into sagas (id, stream, state, reason, started_at, updated_at)
+      values (x->>'id', id_of_stream, x->>'state', x->>'reason', at, at)
+      on conflict (id) do update set state = excluded.state, reason = excluded.reason, updated_at = excluded.updated_at;
+    when 'snapshot' then
+      -- Only newer than the stored one; at the same version a higher schema number wins: newer code wrote it. Never past
+      -- the stream's head, which would be a state that no event explains.
+      insert into snapshots (stream, version, schema, state)
+      select s.id, (x->>'version')::int, (x->>'schema')::int, x->>'state'
+      from streams s where s.name = x->>'stream' and s.version >= (x->>'version')::int and s.archived_at is null
+      on conflict (stream) do update set version = excluded.version, schema = excluded.schema, state = excluded.state
+        where (excluded.version, excluded.schema) > (snapshots.version, snapshots.schema);
+    when 'delete-timer' then
+      delete from timers where id = x->>'id' and due_at = (x->>'due')::bigint;
+    when 'postpone-timer' then
+      update timers set next_at = at + (x->>'by')::bigint, attempts = attempts + 1
+      where id = x->>'id' and due_at = (x->>'due')::bigint;
+    when 'archive' then
+      update streams set archived_at = at
+      where name = x->>'stream' and version = (x->>'version')::int and archived_at is null returning id into cold;
+      if found then
+        insert into archived_events select * from events where stream = cold;
+        delete from events where stream = cold;
+        delete from snapshots where stream = cold;
+      end if;
+    when 'quarantine' then
+      insert into streams (name, bucket, version, quarantined_at, quarantine_reason)
+      values (x->>'stream', (x->>'bucket')::smallint, 0, at, x->>'reason')
+      on conflict (name) do update set quarantined_at = at, quarantine_reason = excluded.quarantine_reason;
+    when 'release' then
+      update streams set quarantined_at = null, quarantine_reason = null where name = x->>'stream';
+    end case;
+  end loop;
+end $$;
+`;

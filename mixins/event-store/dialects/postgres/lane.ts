@@ -9,7 +9,7 @@
 // Until then nothing else leaves this lane: GroupCommit has one batch in flight. A crash of ours at any point leaves all
 // of the batch or nothing.
 import { setTimeout as sleep } from "node:timers/promises";
-import { endsConnection, Session, stateOf, type SessionConfig } from "../../../database/siblings.ts";
+import { endsConnection, Session, stateOf, tracedStatements, type SessionConfig } from "../../../database/siblings.ts";
 import type { ClientConfig } from "pg";
 import { backoffMs, Unavailable } from "../../../kernel/index.ts";
 import type { CommittedBatch, Upkeep } from "../../dialect.ts";
@@ -25,12 +25,14 @@ const UNIQUE_VIOLATION = "23505";
 
 export class Lane {
   readonly #config: ClientConfig & SessionConfig;
+  readonly #traced: ReturnType<typeof tracedStatements>;
   #client: Session | undefined;
   #closed = false;
 
   constructor(config: ClientConfig & SessionConfig) {
     // The server ends a statement that takes too long; one whose end never arrives is given up a little later.
     this.#config = { ...config, query_timeout: limits.replyMs };
+    this.#traced = tracedStatements("postgresql", config.session.schema);
   }
 
   /** See `Dialect.commit`. One call at a time. */
@@ -80,7 +82,7 @@ export class Lane {
     const client = await this.#connected(connectMs);
     failpoint("append:before-commit");
     try {
-      return (await client.query<any>(text, values)).rows;
+      return (await this.#traced(text, () => client.query<any>(text, values))).rows;
     } catch (error) {
       if (failureOf(error) === "lost" || endsConnection(error)) this.#drop();
       throw error;

@@ -2,7 +2,7 @@
 // (https://jepsen.io/analyses/amazon-rds-for-postgresql-17.4), and a decision needs the newest state.
 import { setTimeout as sleep } from "node:timers/promises";
 import pg, { type ClientConfig } from "pg";
-import { Session, type SessionConfig } from "../../../database/siblings.ts";
+import { Session, tracedStatements, type SessionConfig } from "../../../database/siblings.ts";
 import { backoffMs, rfc3339 } from "../../../kernel/index.ts";
 import { bucketOf, moved } from "../../buckets.ts";
 import type { Dialect, HeldBucket } from "../../dialect.ts";
@@ -26,6 +26,7 @@ const OPEN = ["running", "compensating", "stuck"];
 export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "close"> {
   readonly #pool: pg.Pool;
   readonly #loads: Loads;
+  readonly #traced: ReturnType<typeof tracedStatements>;
 
   constructor(config: ClientConfig & SessionConfig, poolSize: number) {
     this.#pool = new pg.Pool({
@@ -36,6 +37,7 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
       min: 0,
       idleTimeoutMillis: 30_000,
     });
+    this.#traced = tracedStatements("postgresql", config.session.schema);
     // A connection that is lost while it is idle: the pool has taken it out already.
     this.#pool.on("error", () => {});
     this.#loads = new Loads(
@@ -53,7 +55,7 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
     const until = performance.now() + limits.connectMs;
     for (let attempts = 1; ; attempts++)
       try {
-        return (await this.#pool.query(text, values)).rows as R[];
+        return (await this.#traced(text, () => this.#pool.query(text, values))).rows as R[];
       } catch (error) {
         if (failureOf(error) === "undone" || performance.now() > until)
           throw storeErrors.STORE_UNAVAILABLE({ message: (error as Error).message, cause: error });
@@ -186,7 +188,7 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
 
   async dueTimers(limit: number): ReturnType<Dialect["dueTimers"]> {
     const rows = await this.#rows(
-      `select t.id, s.name as stream, t.command, t.params, t.due_at, t.attempts, t.next_at - c.now as in_ms
+      `select t.id, s.name as stream, t.command, t.params, t.due_at, t.attempts, t.cause, t.next_at - c.now as in_ms
        from (select store_clock() as now) c, timers t join ${OWN_STREAM} on s.id = t.stream
        order by t.next_at, t.id limit $1`,
       [limit + 1],
@@ -194,13 +196,14 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
     const due = rows.slice(0, limit).filter(row => row.in_ms <= 0);
     const next = rows[due.length];
     return {
-      due: due.map(({ id, stream, command, params, due_at, attempts }) => ({
+      due: due.map(({ id, stream, command, params, due_at, attempts, cause }) => ({
         id,
         stream,
         command,
         params,
         dueAt: rfc3339(due_at),
         attempts,
+        cause: cause ?? undefined,
       })),
       nextInMs: next && Math.max(0, next.in_ms),
     };

@@ -24,7 +24,7 @@ const EVENT = "version, type, schema_version, data, metadata, recorded_at";
 const COMMAND = "command_id, version, kind, fingerprint, answer";
 const REST: Readonly<Record<string, string>> = {
   snapshots: "version, schema, state",
-  timers: "id, command, params, due_at, next_at, attempts",
+  timers: "id, command, params, due_at, next_at, attempts, cause",
   sagas: "id, state, reason, started_at, updated_at",
 };
 

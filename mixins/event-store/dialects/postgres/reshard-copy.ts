@@ -181,7 +181,7 @@ async function insertCommands(to: ClientBase, rows: readonly { readonly stream: 
 export async function copyRest(from: ClientBase, to: ClientBase, ids: Ids): Promise<void> {
   const TABLES = {
     snapshots: "version integer, schema integer, state text",
-    timers: "id text, command text, params text, due_at bigint, next_at bigint, attempts integer",
+    timers: "id text, command text, params text, due_at bigint, next_at bigint, attempts integer, cause text",
     sagas: "id text, state text, reason text, started_at bigint, updated_at bigint",
   };
   for (const [table, types] of Object.entries(TABLES)) {

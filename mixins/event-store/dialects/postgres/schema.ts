@@ -4,7 +4,7 @@
 import type { ClientBase } from "pg";
 import { BUCKETS } from "../../buckets.ts";
 import { mustBeReadable } from "../../schema-version.ts";
-import { FUNCTIONS } from "./functions.ts";
+import { FUNCTIONS, STORE_EXTRAS_WITH_CAUSE } from "./functions.ts";
 import { LOCK_STORE, restamp } from "./restamp.ts";
 
 const MIGRATIONS: readonly string[] = [
@@ -97,6 +97,11 @@ const MIGRATIONS: readonly string[] = [
   `,
   `
   alter table store_schema add column readable_from integer;
+  `,
+  `
+  -- The span of the command that set it.
+  alter table timers add column cause text;
+  ${STORE_EXTRAS_WITH_CAUSE}
   `,
 ];
 /**

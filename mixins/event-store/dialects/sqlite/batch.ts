@@ -42,9 +42,10 @@ export function batchWriter(connection: Connection) {
      values (?, ?, ?, ?, ?, ?, ?)`,
   );
   const setTimer = prepare(
-    `insert into timers (id, stream, command, params, due_at, next_at, attempts) values (?1, ?2, ?3, ?4, ?5, ?5, 0)
+    `insert into timers (id, stream, command, params, due_at, next_at, attempts, cause)
+     values (?1, ?2, ?3, ?4, ?5, ?5, 0, ?6)
      on conflict (id) do update set stream = excluded.stream, command = excluded.command, params = excluded.params,
-       due_at = excluded.due_at, next_at = excluded.next_at, attempts = 0`,
+       due_at = excluded.due_at, next_at = excluded.next_at, attempts = 0, cause = excluded.cause`,
   );
   const cancelTimer = prepare("delete from timers where id = ?");
   const upsertSaga = prepare(
@@ -117,7 +118,10 @@ export function batchWriter(connection: Connection) {
     chain.head = version;
     for (const timer of append.timers ?? [])
       if ("cancel" in timer) cancelTimer.run(timer.cancel);
-      else setTimer.run(timer.set, chain.id, timer.command, timer.params, recordedAt + Math.round(timer.afterMs));
+      else {
+        const { set: id, afterMs, command, params, cause = null } = timer;
+        setTimer.run(id, chain.id, command, params, recordedAt + Math.round(afterMs), cause);
+      }
     if (append.saga) upsertSaga.run(append.saga.id, chain.id, append.saga.state, append.saga.reason, recordedAt);
     return { kind: "ok", version };
   }

@@ -62,7 +62,7 @@ export function reader(connection: Connection) {
     ),
     streamCount: (): number => streamCount()![0] as number,
     timers: rows(
-      `select t.id, s.name, command, params, due_at, attempts, next_at
+      `select t.id, s.name, command, params, due_at, attempts, next_at, cause
        from timers t join streams s on s.id = t.stream order by next_at, t.id limit ?`,
     ),
     sagas: rows(

@@ -89,6 +89,10 @@ const MIGRATIONS: readonly string[] = [
   `
   alter table store_schema add column readable_from integer;
   `,
+  `
+  -- The span of the command that set it.
+  alter table timers add column cause text;
+  `,
 ];
 /**
  * The oldest schema whose code may serve on these tables, beside this release or after a roll-back to it. A step that only

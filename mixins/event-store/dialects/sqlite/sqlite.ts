@@ -67,7 +67,7 @@ export async function openSqlite(filename: string, onDeath: DeathObserver = () =
     async dueTimers(limit) {
       const { now, rows } = await thread.request("dueTimers", limit + 1);
       const timers = rows.map(row => {
-        const [id, stream, command, params, dueAt, attempts, nextAt] = row as [
+        const [id, stream, command, params, dueAt, attempts, nextAt, cause] = row as [
           string,
           string,
           string,
@@ -75,8 +75,10 @@ export async function openSqlite(filename: string, onDeath: DeathObserver = () =
           number,
           number,
           number,
+          string | null,
         ];
-        return { timer: { id, stream, command, params, dueAt: rfc3339(dueAt), attempts }, nextAt };
+        const timer = { id, stream, command, params, dueAt: rfc3339(dueAt), attempts, cause: cause ?? undefined };
+        return { timer, nextAt };
       });
       const due = timers.slice(0, limit).filter(({ nextAt }) => nextAt <= now);
       const next = timers[due.length];

@@ -70,8 +70,8 @@ export function encodeAppends(appends: readonly Append[]): Cell[] {
     );
     for (const event of events) cells.push(event.type, event.schemaVersion, event.data);
     for (const timer of timers)
-      if ("set" in timer) cells.push(timer.set, timer.afterMs, timer.command, timer.params);
-      else cells.push(timer.cancel, null, null, null);
+      if ("set" in timer) cells.push(timer.set, timer.afterMs, timer.command, timer.params, timer.cause ?? null);
+      else cells.push(timer.cancel, null, null, null, null);
     if (saga) cells.push(saga.id, saga.state, saga.reason);
   }
   return cells;
@@ -97,7 +97,8 @@ export function decodeAppends(cells: readonly Cell[]): Append[] {
     const timers: TimerChange[] = [];
     for (let i = 0; i < timerCount; i++) {
       const [id, afterMs, command, params] = [text(), cells[at++], text(), text()];
-      timers.push(typeof afterMs === "number" ? { set: id, afterMs, command, params } : { cancel: id });
+      const cause = nullable() ?? undefined;
+      timers.push(typeof afterMs === "number" ? { set: id, afterMs, command, params, cause } : { cancel: id });
     }
     const saga = hasSaga ? { id: text(), state: text() as SagaRow["state"], reason: nullable() } : undefined;
     const append = { stream, expectedVersion, commandId, kind, fingerprint, events, metadata, answer, timers };

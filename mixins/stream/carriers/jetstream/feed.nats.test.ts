@@ -49,8 +49,9 @@ afterEach(() => feed.close());
 async function openAt(events: number): Promise<void> {
   for (let i = 0; i < events; i++) source.append("a", "thing.made");
   const read = async (cursor: string, limit: number, mark?: string) => {
-    reads++;
-    if (mark !== undefined && mark !== source.markAt(cursor))
+    // Without events it is asked whether a place is in its log.
+    if (limit > 0) reads++;
+    if (mark === undefined ? Number(cursor) > source.log.length : mark !== source.markAt(cursor))
       throw new CursorNotInLog("things", { reason: "it is another log", head: "", actor: "thing" });
     const page = source.log.slice(Number(cursor), Number(cursor) + limit);
     const next = `${Number(cursor) + page.length}`;
@@ -123,6 +124,24 @@ test("P4 where the owner seals its messages, one that it has not sealed puts not
   const versions = await take(2);
   expect(versions).toEqual([5, 6]);
   expect(source.log[4]!.data).not.toMatchObject({ by: "a stranger" });
+});
+
+test.each([
+  ["beyond the log's end", { upTo: "900000000" }],
+  ["with the mark of no log", { upTo: "4", mark: "5/7" }],
+])("P4 without seals, a message that leads to a place %s is not taken, and hides no event", async (_where, forged) => {
+  await openAt(2);
+  await publish(written());
+  expect(await take(1)).toEqual([3]);
+  const { mark: _, ...place } = between(3, 3);
+  const event = { ...source.log[2]!, version: 4, data: { by: "a stranger" } };
+  await publish({ origin: ORIGIN, ...place, index: 1, count: 1, event, ...forged });
+  await sleep(100);
+  const { events, cursor } = await feed.next(10);
+  expect([events, cursor]).toEqual([[], "3"]);
+  await publish(written(), written());
+  expect(await takeAll(4, 2)).toEqual([4, 5]);
+  expect((await feed.next(10)).cursor).toBe("5");
 });
 
 test("later events come from JetStream alone, the log is not read", async () => {
@@ -224,11 +243,20 @@ test.each([
 });
 
 test("P4 an event of a log that was put back is not taken behind a message of the log before", async () => {
+  secret = "s".repeat(43);
+  await openAt(5);
+  const last = written();
+  source.restore(2);
+  await send(...[last, ...page(6)].map(message => sealed(JSON.stringify(message), secret!)));
+  expect(await take(1)).toEqual([6]);
+  expect(await untilThrown()).toBeInstanceOf(CursorNotInLog);
+});
+
+test("P4 without seals, nor is that message", async () => {
   await openAt(5);
   const last = written();
   source.restore(2);
   await publish(last, ...page(6));
-  expect(await take(1)).toEqual([6]);
   expect(await untilThrown()).toBeInstanceOf(CursorNotInLog);
 });
 

@@ -9,10 +9,15 @@
 //                 another version of the owner, the log of another database, one that the owner has not sealed. A gap leads back to the log. A page tells
 //                 which event it follows (`follows`), since a log that was put back from a copy has the same numbers.
 //
+// Where nodes have no keys, messages have no seals, and anybody who can publish may have sent them: the owner is asked
+// whether the place that a batch leads to is in its log, before a reader keeps it. One message with a place beyond the log's
+// end, or with a mark of no log, would otherwise make each consumer pass over everything, or stop. One question a batch.
+//
 // A gap shows at the next message. While there is none, we look at the log, soon after a hint, else every 2 s.
 import { Pause } from "../../../kernel/index.ts";
 import type { Batch, Feed } from "../carrier.ts";
 import { LocalFeed, type ReadPage } from "../local.ts";
+import { CursorNotInLog } from "../../log/identity.ts";
 import { isAtOrPast, type Cursor, type LogEvent } from "../../log/source.ts";
 import { digestOfMark, isSealed, type Carried, type Channel, type Received } from "./channel.ts";
 import type { Connection } from "./connection.ts";
@@ -31,6 +36,8 @@ const limits = {
 export class JetStreamFeed implements Feed {
   readonly source: string;
   readonly #read: ReadPage;
+  /** The same, of which the feed remembers nothing. */
+  readonly #ask: ReadPage;
   readonly #connection: Connection;
   readonly #channel: Channel;
   readonly #onClose: () => void;
@@ -73,6 +80,7 @@ export class JetStreamFeed implements Feed {
     this.#connection = connection;
     this.#channel = channel;
     this.#onClose = onClose;
+    this.#ask = read;
     this.#read = async (cursor, limit, mark) => {
       this.#covered = this.#tail?.size ?? 0;
       const page = await read(cursor, limit, mark);
@@ -87,7 +95,15 @@ export class JetStreamFeed implements Feed {
     if (this.#log) return this.#nextOfLog(this.#log, limit);
     await this.#arrival();
     await this.#lookUp(this.#tail?.first);
+    const before = { cursor: this.#cursor, mark: this.#mark };
     const events = this.#take(limit);
+    if (!(await this.#leadsIntoLog(before.cursor))) {
+      this.#cursor = before.cursor;
+      this.#mark = before.mark;
+      this.#within = undefined;
+      this.#toLog();
+      return this.next(limit);
+    }
     if (events.length > 0) this.#lookAt = performance.now() + limits.silentMs;
     else if (!this.#closed && this.#lookAround()) return this.next(limit);
     return { events, cursor: this.#cursor, mark: this.#mark };
@@ -161,6 +177,18 @@ export class JetStreamFeed implements Feed {
       tail.drop(1);
     }
     return events;
+  }
+
+  /** Whether the place that the messages have led to is in the owner's log. A seal says so as well. */
+  async #leadsIntoLog(before: Cursor): Promise<boolean> {
+    if (this.#seal !== undefined || this.#cursor === before) return true;
+    try {
+      await this.#ask(this.#cursor, 0, this.#mark);
+      return true;
+    } catch (error) {
+      if (error instanceof CursorNotInLog) return false;
+      throw error;
+    }
   }
 
   #follows(message: Received): boolean {

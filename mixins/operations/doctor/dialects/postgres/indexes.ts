@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { STREAM_INDEXES } from "../../../../stream/siblings.ts";
 import { STORE_INDEXES } from "../../../../event-store/siblings.ts";
 import { ACCOUNT_INDEXES } from "../../../../accounts/mixin.ts";
+import { AUDIT_INDEXES } from "../../../../audit/mixin.ts";
 import { PROJECTION_INDEXES } from "../../../../projection/mixin.ts";
 import { count, fail, ok, warn, type Result } from "../../finding.ts";
 import type { Schema } from "./schema.ts";
@@ -62,6 +63,7 @@ export async function expectedOf(file: string, schema: Schema): Promise<Indexes>
   if (names.has("migrations_stream")) Object.assign(expected, STREAM_INDEXES);
   if (names.has(`migrations_${name}`)) Object.assign(expected, own);
   if (names.has("first_administrator")) Object.assign(expected, ACCOUNT_INDEXES);
+  if (names.has("audit_records")) Object.assign(expected, AUDIT_INDEXES);
   if (names.has("projection_builds")) {
     Object.assign(expected, PROJECTION_INDEXES);
     const builds = await schema.rows<{ tables: string }>("select tables from projection_builds");

@@ -1,0 +1,4 @@
+export { actEvent } from "./act-events.ts";
+export { contract as auditContract } from "./contract.ts";
+export { auditEnvironment } from "./environment.ts";
+export { auditErrors } from "./errors.ts";

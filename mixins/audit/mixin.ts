@@ -1,0 +1,3 @@
+export { recordingActs, type Act } from "./acts.ts";
+export { Audit } from "./audit.ts";
+export { AUDIT_INDEXES } from "./migrations.ts";

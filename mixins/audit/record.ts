@@ -1,0 +1,76 @@
+// A record of the audit: one event, with who caused it, when and from which request. A record holds the hash of the one before
+// it in its partition, so that none can be changed, removed, inserted or moved without changing all that follow. Pure.
+import { hash } from "node:crypto";
+import { canonicalJson, fnv1a } from "../kernel/index.ts";
+import { withoutSecrets, type EventMetadata, type Recorded } from "../contract/index.ts";
+
+export interface AuditRecord {
+  readonly partition: number;
+  /** Number in its partition: 1, 2, 3, … */
+  readonly seq: number;
+  /** Hash of the record before it; of the first one `GENESIS`. */
+  readonly previous: string;
+  /** RFC 3339, the clock of the event's own database. */
+  readonly at: string;
+  readonly type: string;
+  /** The stream of the event: `loan.42`. */
+  readonly subject: string;
+  readonly version: number;
+  /** Id of the user who asked, or on whose behalf a service did; absent where nobody asked. */
+  readonly person?: string;
+  /** Id of the API key, where the person came in with one. */
+  readonly key?: string;
+  /** The service that called on the person's behalf. */
+  readonly caller?: string;
+  /** The node that decided. */
+  readonly node?: string;
+  readonly requestId?: string;
+  /** W3C `traceparent` of the call. */
+  readonly trace?: string;
+  readonly commandId?: string;
+  /** The event's data, `…` for fields that a contract marks as secret. */
+  readonly data: unknown;
+}
+export type Entry = Omit<AuditRecord, "partition" | "seq" | "previous">;
+
+/** `previous` of the first record of a partition. */
+export const GENESIS = "";
+
+/** The actor's type: `loan` of `loan.42`. */
+export const actorOf = (subject: string): string => subject.split(".", 1)[0]!;
+
+/** The partition of a subject: all records of one subject are in one, in their order. */
+export const partitionOf = (subject: string, partitions: number): number => (fnv1a(subject) >>> 0) % partitions;
+
+/** The record's part that says what happened. `secrets`: names of fields that no person may see. */
+export function entryOf(event: Recorded, secrets: ReadonlySet<string>): Entry {
+  const { type, at, version, actor, stream, data } = event;
+  const { user, key, caller, node, requestId, commandId, traceparent } = event.metadata as EventMetadata & {
+    readonly traceparent?: string;
+  };
+  return {
+    at,
+    type,
+    subject: `${actor}.${stream}`,
+    version,
+    ...(user !== undefined && { person: user }),
+    ...(key !== undefined && { key }),
+    ...(caller !== undefined && { caller }),
+    ...(node !== undefined && { node }),
+    ...(requestId !== undefined && { requestId }),
+    ...(traceparent !== undefined && { trace: traceparent }),
+    ...(commandId !== undefined && { commandId }),
+    data: secrets.size > 0 ? withoutSecrets(data, secrets) : data,
+  };
+}
+
+/** A record as it is stored: canonical JSON (RFC 8785), and the SHA-256 of that (base64url, 43 characters). */
+export interface Sealed {
+  readonly text: string;
+  readonly hash: string;
+}
+export const hashOf = (text: string): string => hash("sha256", text, "base64url");
+export function seal(record: AuditRecord): Sealed {
+  const text = canonicalJson(record);
+  return { text, hash: hashOf(text) };
+}

@@ -1,0 +1,113 @@
+// A span for each call of an action: one where it is done, and for a call of another node one more at the caller. What is
+// between the two is the bus. Not in the list of a process that traces nothing.
+//
+// Actions of the runtime that only operators and other nodes of the cluster call (`permission: "operations:…"`) begin no trace:
+// consumers read logs all the time. Within a trace they are spans like others.
+import type { ActionSchema, Context, Middleware, ServiceBroker } from "moleculer";
+import { METRICS } from "../../kernel/index.ts";
+import { ATTRIBUTES, type Parent, type Span, type TraceCounts, type Tracing } from "../../tracing/index.ts";
+
+const limits = {
+  /** Milliseconds between two copies of the counts of spans into the broker's registry. */
+  measureMs: 1_000,
+};
+
+type Ctx = Omit<Context, "headers"> & { headers?: Record<string, string> };
+type Next = (ctx: Ctx) => Promise<unknown>;
+type Action = ActionSchema & {
+  readonly name: string;
+  readonly permission?: unknown;
+  /** Whether calls are traced. Default true. */
+  readonly traced?: boolean;
+};
+
+/** Name of the call header that carries the caller's span. */
+const TRACEPARENT = "traceparent";
+
+/** The outer one begins and ends spans, the inner one does an action's work in its span, for whichever call it was begun. */
+export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middleware; readonly inner: Middleware } {
+  const spans = new WeakMap<Ctx, Span>();
+  let broker: ServiceBroker;
+  let measuring: NodeJS.Timeout | undefined;
+  const outer = {
+    name: "Tracing of calls",
+    created(own: ServiceBroker) {
+      broker = own;
+    },
+    localAction(next: Next, action: Action): Next {
+      if (!isTraced(action)) return next;
+      const begins = !isOfOperations(action);
+      const attributes = attributesOf(action.name);
+      return ctx => {
+        const isRemote = ctx.nodeID !== broker.nodeID;
+        const parent: Parent | undefined = isRemote ? ctx.headers?.[TRACEPARENT] : tracing.current();
+        if (parent === undefined && !begins) return next(ctx);
+        const kind = isRemote ? "server" : "internal";
+        return tracing.within({ name: action.name, kind, parent: parent ?? null, attributes }, span => {
+          spans.set(ctx, span);
+          return next(ctx);
+        });
+      };
+    },
+    remoteAction(next: Next, action: Action): Next {
+      if (!isTraced(action)) return next;
+      const attributes = attributesOf(action.name);
+      return ctx => {
+        if (tracing.current() === undefined) return next(ctx);
+        const start = {
+          name: action.name,
+          kind: "client",
+          attributes: { ...attributes, [ATTRIBUTES.node]: ctx.nodeID! },
+        };
+        return tracing.within(start as typeof start & { kind: "client" }, span => {
+          // A new object: the caller's is the same for each repetition of the call.
+          ctx.headers = { ...ctx.headers, [TRACEPARENT]: span.traceparent };
+          return next(ctx);
+        });
+      };
+    },
+    started(own: ServiceBroker) {
+      measuring = measure(own, tracing.counts);
+    },
+    async stopped() {
+      clearInterval(measuring);
+      await tracing.flush();
+    },
+  };
+  const inner = {
+    name: "Tracing of actions",
+    localAction: (next: Next, action: Action): Next =>
+      // A call that has waited for others is begun by the end of one of them, in that one's context.
+      isTraced(action)
+        ? ctx => {
+            const span = spans.get(ctx);
+            return span ? tracing.inside(span, () => next(ctx)) : next(ctx);
+          }
+        : next,
+  };
+  return { outer, inner } as unknown as { outer: Middleware; inner: Middleware };
+}
+
+const isTraced = ({ name, traced = true }: Action): boolean => traced && !name.startsWith("$");
+
+const isOfOperations = ({ permission }: Action): boolean =>
+  typeof permission === "string" && permission.startsWith("operations:");
+
+const attributesOf = (action: string) => ({ [ATTRIBUTES.rpcSystem]: "moleculer", [ATTRIBUTES.rpcMethod]: action });
+
+function measure(broker: ServiceBroker, counts: TraceCounts): NodeJS.Timeout | undefined {
+  if (!broker.isMetricsEnabled()) return undefined;
+  const { metrics } = broker;
+  metrics.register({ type: "counter", name: METRICS.spansTotal, labelNames: ["outcome"] });
+  const copy = (): void => {
+    const outcomes = {
+      exported: counts.exported,
+      "queue full": counts.queueFull,
+      "export failed": counts.exportFailed,
+      "not held": counts.notHeld,
+    };
+    for (const [outcome, spans] of Object.entries(outcomes)) metrics.set(METRICS.spansTotal, spans, { outcome });
+  };
+  copy();
+  return setInterval(copy, limits.measureMs).unref();
+}

@@ -1,0 +1,94 @@
+// The spans of requests, as a collector gets them.
+import { get, type IncomingMessage } from "node:http";
+import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
+import { newId, readEnvironment } from "../../kernel/index.ts";
+import { until } from "../../testing/index.ts";
+import { Collector, type CollectedSpan } from "../../testing/servers.ts";
+import { startTracing, type Tracing } from "../../tracing/index.ts";
+import { startLibrary, type Library } from "../library.fixture.ts";
+
+/** Of a client that keeps its trace. */
+const CLIENT = { trace: "0af7651916cd43dd8448eb211c80319c", id: "b7ad6b7169203331" };
+const user = newId();
+let collector: Collector;
+let tracing: Tracing;
+let gateway: Library;
+let token: string;
+
+beforeAll(async () => {
+  collector = await Collector.start();
+  tracing = (await startTracing(readEnvironment({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url })))!;
+  gateway = await startLibrary();
+  token = await gateway.token(user);
+});
+afterEach(() => void (collector.spans.length = 0));
+afterAll(async () => {
+  await gateway.stop();
+  await tracing.stop();
+  await collector.stop();
+});
+
+/** The span of a request, by its name. It ends after the client has the answer. */
+const requestSpan = (name: string): Promise<CollectedSpan> =>
+  until(`a span ${name}`, async () => {
+    await tracing.flush();
+    return collector.spans.find(span => span.kind === "server" && span.name === name);
+  });
+
+test("a request goes on with its client's trace, and its action with the request's", async () => {
+  const headers = { traceparent: `00-${CLIENT.trace}-${CLIENT.id}-01` };
+  const { status } = await gateway.http("GET", "/api/v1/loans", { token, headers });
+  expect(status).toBe(200);
+  const request = await requestSpan("GET /api/v1/loans");
+  expect(request).toMatchObject({
+    trace: CLIENT.trace,
+    parent: CLIENT.id,
+    attributes: { "http.request.method": "GET", "url.path": "/api/v1/loans", "http.response.status_code": 200 },
+  });
+  expect(request.events.slice(0, 6)).toEqual(["send", "successor", "time", "deadline", "failures", "identify"]);
+  const action = collector.spans.find(({ parent }) => parent === request.id);
+  expect(action).toMatchObject({ kind: "internal", attributes: { "rpc.system.name": "moleculer" } });
+  // The action in which moleculer-web routes is no work of its own.
+  expect(collector.spans.some(({ name }) => name === "api.rest")).toBe(false);
+});
+
+test("a request that is refused is no failure, and has the name of its route if there is one", async () => {
+  await gateway.http("GET", "/api/v1/loans");
+  expect(await requestSpan("GET /api/v1/loans")).toMatchObject({
+    parent: "",
+    hasFailed: false,
+    attributes: { "http.response.status_code": 401 },
+  });
+  await gateway.http("GET", "/api/v1/nothing");
+  expect((await requestSpan("GET")).attributes).toMatchObject({ "http.response.status_code": 404 });
+});
+
+test("an event stream's span is over when it is open", async () => {
+  const id = newId();
+  gateway.histories.set(id, { owner: user, events: [] });
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const headers = { authorization: `Bearer ${token}` };
+    get(`${gateway.url}/api/v1/loans/${id}/stream`, { agent: false, headers }, resolve).on("error", reject);
+  });
+  const span = await requestSpan("GET /api/v1/loans/:id/stream");
+  expect(span.attributes).toMatchObject({ "http.response.status_code": 200 });
+  expect(response.destroyed).toBe(false);
+  response.on("error", () => {}).destroy();
+});
+
+test("health checks and metrics make no spans", async () => {
+  for (const path of ["/health/live", "/health/ready", "/metrics"]) await gateway.http("GET", path);
+  await gateway.http("GET", "/api/v1/loans");
+  await requestSpan("GET /api/v1/loans");
+  expect(collector.spans.filter(({ kind }) => kind === "server")).toHaveLength(1);
+});
+
+test("/metrics counts the spans that have arrived", async () => {
+  await gateway.http("GET", "/api/v1/loans");
+  await tracing.flush();
+  const admin = await gateway.token(newId(), ["admin"]);
+  await until("they are counted", async () => {
+    const { text } = await gateway.http("GET", "/metrics", { token: admin });
+    return Number(/^valence_tracing_spans_total\{outcome="exported"\} (\d+)/m.exec(text)?.[1]) > 0;
+  });
+});

@@ -1,0 +1,73 @@
+// A span for each request of the API, which goes on with the client's trace if it has one (`traceparent`), and tells by events
+// when each step of the pipeline began. Health checks, `/metrics` and the like make none.
+import type { IncomingMessage } from "node:http";
+import { ATTRIBUTES, tracing, type Span } from "../../tracing/index.ts";
+import type { Step } from "../exchange.ts";
+import { pathOf, requestId, type Handler } from "../../http/siblings.ts";
+import { routeOf } from "../moleculer-web.ts";
+
+const spans = new WeakMap<IncomingMessage, Span>();
+
+/** The handler, with a span around each request whose path `isTraced`. The same handler where nothing is traced. */
+export function traceRequests(handler: Handler, isTraced: (path: string) => boolean): Handler {
+  const active = tracing();
+  if (!active) return handler;
+  return (req, res) => {
+    const path = pathOf(req);
+    if (!isTraced(path)) return handler(req, res);
+    const method = req.method!;
+    const { traceparent } = req.headers;
+    const span = active.begin({
+      name: method,
+      kind: "server",
+      parent: typeof traceparent === "string" ? traceparent : null,
+      attributes: { [ATTRIBUTES.httpMethod]: method, [ATTRIBUTES.urlPath]: path },
+    });
+    spans.set(req, span);
+    res.prependOnceListener("close", () => {
+      const route = routeOf(req);
+      if (route !== undefined) span.rename(`${method} ${route}`);
+      span.set({
+        [ATTRIBUTES.httpRoute]: route,
+        [ATTRIBUTES.httpStatus]: res.statusCode,
+        [ATTRIBUTES.requestId]: requestId(req),
+      });
+      span.end(res.statusCode < 500 ? undefined : failure(res.statusCode));
+    });
+    active.inside(span, () => handler(req, res));
+  };
+}
+
+/** The first step, done in the request's span: a request that has waited is let in by the end of another one. */
+export function traceSteps(first: Step, names: readonly string[]): Step {
+  const active = tracing();
+  if (!active) return first;
+  return async (exchange, next) => {
+    const { marks, req, route, res } = exchange;
+    const span = spans.get(req);
+    if (!span) return first(exchange, next);
+    // An event stream lasts for hours; its span is over when it is open.
+    if ("stream" in route.target) endWhenOpen(res, span, route);
+    try {
+      return await active.inside(span, () => first(exchange, next));
+    } finally {
+      for (const [i, at] of marks.entries()) span.event(names[i]!, at);
+    }
+  };
+}
+
+function endWhenOpen(res: Parameters<Handler>[1], span: Span, { method, url }: { method: string; url: string }): void {
+  const writeHead = res.writeHead.bind(res) as (...given: unknown[]) => typeof res;
+  res.writeHead = (...given: unknown[]) => {
+    const written = writeHead(...given);
+    if (res.statusCode < 400) {
+      span.rename(`${method} ${url}`);
+      span.set({ [ATTRIBUTES.httpRoute]: url, [ATTRIBUTES.httpStatus]: res.statusCode });
+      span.end();
+    }
+    return written;
+  };
+}
+
+/** The reason of a failed request stands in the span of the action that failed. */
+const failure = (status: number) => ({ type: `${status}`, message: `HTTP ${status}` });

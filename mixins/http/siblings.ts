@@ -1,0 +1,29 @@
+// The door for sibling floors: the hardened HTTP server, the guard before any handler, and what reads requests and writes
+// answers. The gateway stands on it, and the port of a process for its health.
+export { addressOf, networkOf } from "./address.ts";
+export { hasBody, readBody, readText, type Body } from "./body.ts";
+export type { Encoding } from "./compression.ts";
+export { Cors } from "./cors.ts";
+export { KeptBody } from "./kept-body.ts";
+export { MERGE_PATCH, mediaTypeOf } from "./media-type.ts";
+export { sendProblem, toProblem, type Mapped, type Problem } from "./problem.ts";
+export { guardRequests, isSafePath, pathOf, requestId, type Handler, type RequestGuard } from "./request-guard.ts";
+export {
+  answersHead,
+  encodedHeaders,
+  encodingFor,
+  encodingOf,
+  end,
+  endWith,
+  fieldsOf,
+  JSON_TYPE,
+  send,
+  sendUnchanged,
+  setFields,
+  textOf,
+  unchangedHeaders,
+  VARY,
+  type Fields,
+} from "./respond.ts";
+export { PAGE_HEADERS, SECURITY_HEADERS } from "./security-headers.ts";
+export { HttpServer, type HttpServerOptions } from "./server.ts";

@@ -1,0 +1,43 @@
+import { expect, test } from "@jest/globals";
+import { abandon } from "./abandoned.ts";
+import { callTimeLeftMs, workFor, workForNobody } from "./call-at-hand.ts";
+
+const call = (timeout: number | null) => ({ options: { timeout }, startHrTime: process.hrtime() });
+
+test("the time left is the call's at hand, through everything that it awaits", async () => {
+  expect(callTimeLeftMs()).toBe(Infinity);
+  const left = await workFor(call(60_000), async () => {
+    await new Promise(resolve => setImmediate(resolve));
+    const nested = await workFor(call(1_000), async () => callTimeLeftMs());
+    return [callTimeLeftMs(), nested];
+  });
+  expect(left[0]).toBeGreaterThan(1_000);
+  expect(left[0]).toBeLessThanOrEqual(60_000);
+  expect(left[1]).toBeLessThanOrEqual(1_000);
+  expect(callTimeLeftMs()).toBe(Infinity);
+});
+
+test("a call without a time-out has all the time there is, until its client leaves", async () => {
+  const endless = call(null);
+  await workFor(endless, async () => {
+    expect(callTimeLeftMs()).toBe(Infinity);
+    abandon(endless);
+    expect(callTimeLeftMs()).toBe(0);
+  });
+});
+
+test("time that has run out is 0, and never less", () =>
+  workFor({ options: { timeout: 1 }, startHrTime: [0, 0] }, async () => expect(callTimeLeftMs()).toBe(0)));
+
+test("what outlives the call, also one that fails, and what works for nobody has no deadline", async () => {
+  const { promise: over, resolve: end } = Promise.withResolvers<void>();
+  const seen: Promise<number>[] = [];
+  const failing = workFor(call(1_000), async () => {
+    seen.push(over.then(() => callTimeLeftMs()));
+    seen.push(workForNobody(async () => callTimeLeftMs()));
+    throw new Error("no");
+  });
+  await expect(failing).rejects.toThrow("no");
+  end();
+  expect(await Promise.all(seen)).toEqual([Infinity, Infinity]);
+});

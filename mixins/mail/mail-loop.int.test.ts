@@ -1,0 +1,159 @@
+// The loop on a clock of the test's own, with a real database and a real mail server.
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { locationOf, type Database } from "../database/index.ts";
+import { migrate, openDatabase } from "../database/mixin.ts";
+import { minutes, newId, readEnvironment } from "../kernel/index.ts";
+import { newDatabases, type Databases } from "../testing/servers.ts";
+import { smtpCarrier } from "./carriers.ts";
+import { letter } from "./letter.ts";
+import { limits } from "./limits.ts";
+import { MailDropped, MailHeld, MailLoop, type Letter } from "./mail-loop.ts";
+import { header, mailServer, refusal, type MailServer } from "./mail-server.fixture.ts";
+import { mailTable, Outbox } from "./outbox.ts";
+
+const ADA = "ada@example.com";
+const LIFE_MS = minutes(24 * 60);
+
+let databases: Databases;
+let database: Database;
+let server: MailServer;
+let now: number;
+let outbox: Outbox<{ kind: string; book?: string }>;
+let told: string[];
+/** The answer of the mail server; 250 takes a mail. */
+let answer: number;
+/** Letters that the loop has asked for. */
+let asked: number;
+let compose: () => Promise<Letter | undefined>;
+let loop: MailLoop<{ kind: string; book?: string }>;
+beforeEach(async () => {
+  databases = await newDatabases();
+  database = await openDatabase(locationOf(readEnvironment(databases.env), "desk"));
+  await migrate(database, "desk", [mailTable("001-mails", table => void table.string("book"))]);
+  now = Date.UTC(2026, 0, 1);
+  answer = 250;
+  server = await mailServer({
+    onRcptTo: ({ address }, _session, done) =>
+      done(answer === 250 ? null : refusal(answer, `<${address}> come back another day`)),
+  });
+  outbox = new Outbox(database, { lifeMs: LIFE_MS, keptMs: 2 * LIFE_MS }, async () => now);
+  told = [];
+  asked = 0;
+  compose = async () => ({ ...letter("Your book", ["It is here."]), to: ADA });
+  loop = new MailLoop({
+    outbox,
+    compose: () => {
+      asked++;
+      return compose();
+    },
+    carrier: smtpCarrier(server.env.SMTP_URL),
+    from: server.env.MAIL_FROM,
+    logger: { info: line => void told.push(line), warn: line => void told.push(line) },
+  });
+});
+afterEach(async () => {
+  await server.stop();
+  await database.close();
+  await databases.remove();
+});
+
+/** The loop's turns for so long, each when a mail is due. */
+async function pass(ms: number): Promise<void> {
+  for (const end = now + ms; now < end;) {
+    await loop.turn();
+    now = Math.min(end, now + Math.max(1, (await outbox.nextInMs()) ?? Infinity));
+  }
+}
+const row = () => database.knex("mails").first();
+
+test("a server that says 4xx for an hour delays a mail, and loses nothing; the hour is one line of the log", async () => {
+  answer = 451;
+  const id = newId();
+  await outbox.add({ id, kind: "arrived", book: "Middlemarch" });
+  await pass(minutes(60));
+  expect(server.got).toEqual([]);
+  const { attempts, sent_at, failed_at, reason } = await row();
+  expect([sent_at, failed_at]).toEqual([null, null]);
+  // After 1 s, 2 s, 4 s, …, and every five minutes at last, each less up to half of it.
+  expect(attempts).toBeGreaterThan(15);
+  expect(attempts).toBeLessThan(40);
+  answer = 250;
+  await pass(limits.retryMsMax);
+  expect(server.got.map(({ to, text }) => [to, header(text, "Message-ID")])).toEqual([
+    [[ADA], `<${id}@library.example>`],
+  ]);
+  expect(Number((await row()).sent_at)).toBeGreaterThan(0);
+  expect(told).toEqual(["mails wait: the mail server, EENVELOPE 451"]);
+  // Neither the log nor the row has the address, which the server repeats.
+  expect(reason).toContain("come back another day");
+  expect(JSON.stringify([reason, told])).not.toContain(ADA);
+});
+
+test("a refused address is asked for once, however long the loop runs", async () => {
+  answer = 550;
+  await outbox.add({ kind: "arrived" });
+  await pass(minutes(60));
+  expect(asked).toBe(1);
+  expect(await row()).toMatchObject({ next_at: null, sent_at: null, reason: expect.stringContaining("550") });
+});
+
+test("an id that is there already is one mail, also after it was sent", async () => {
+  const id = newId();
+  await outbox.add({ id, kind: "arrived" });
+  await outbox.add({ id, kind: "arrived" });
+  await pass(minutes(1));
+  await outbox.add({ id, kind: "arrived" });
+  await pass(minutes(1));
+  expect(server.got).toHaveLength(1);
+});
+
+test("a dropped mail keeps its reason, and is not asked for again", async () => {
+  compose = async () => {
+    throw new MailDropped("the reader has left");
+  };
+  await outbox.add({ kind: "arrived" });
+  await pass(minutes(60));
+  expect([asked, server.got]).toEqual([1, []]);
+  expect(await row()).toMatchObject({ next_at: null, sent_at: null, reason: "the reader has left" });
+  expect(told).toEqual([expect.stringMatching(/^mail [\w-]+ \(arrived\) is not sent: the reader has left$/)]);
+});
+
+test("a held mail is looked at ever more seldom, and sent when its reason ends", async () => {
+  const held = compose;
+  compose = async () => {
+    throw new MailHeld("the reader has no card yet");
+  };
+  await outbox.add({ kind: "arrived" });
+  await pass(minutes(6 * 60));
+  expect(asked).toBeLessThan(25);
+  compose = held;
+  await pass(limits.heldMsMax);
+  expect(server.got).toHaveLength(1);
+  expect(told).toEqual([expect.stringMatching(/^mail [\w-]+ \(arrived\) waits: the reader has no card yet$/)]);
+});
+
+test("a held mail is given up at the end of its life, and its row forgotten after a while", async () => {
+  compose = async () => {
+    throw new MailHeld("the reader has no card yet");
+  };
+  await outbox.add({ kind: "arrived" });
+  now += LIFE_MS;
+  await loop.turn();
+  expect(await row()).toMatchObject({ next_at: null, sent_at: null, reason: "the reader has no card yet" });
+  now += 2 * LIFE_MS;
+  await outbox.forgetOld();
+  expect(await row()).toBeUndefined();
+});
+
+test("a letter that cannot be written now is written later: what it needs is away", async () => {
+  const there = compose;
+  compose = async () => {
+    throw new Error("the catalogue is away");
+  };
+  await outbox.add({ kind: "arrived" });
+  await pass(minutes(10));
+  compose = there;
+  await pass(limits.retryMsMax);
+  expect(server.got).toHaveLength(1);
+  expect(told).toEqual(["mails wait: the catalogue is away"]);
+});

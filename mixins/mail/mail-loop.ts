@@ -1,0 +1,148 @@
+// Sends the mails of an outbox, in the background of its service. The request or event that asks for a mail does not
+// wait for a mail server, which may take seconds, or be away for hours.
+//
+// The letter is written when it is sent, so that neither its text, nor an address, nor a token lies in a table. An attempt
+// that is repeated sends it under the same Message-ID.
+import { Pause, rfc3339 } from "../kernel/index.ts";
+import { MailRefused, reasonOf, type MailCarrier, type SmtpError } from "./carriers.ts";
+import type { MailText } from "./letter.ts";
+import { limits } from "./limits.ts";
+import type { DueMail, MailOf, Outbox } from "./outbox.ts";
+
+export interface Letter extends MailText {
+  readonly to: string;
+}
+
+/**
+ * Writes the letter of a row, or answers undefined: then nothing is sent, and the row counts as sent. Throws `MailDropped`
+ * or `MailHeld`; after any other error it is asked again later.
+ */
+export type Compose<Own extends MailOf> = (mail: DueMail<Own>) => Promise<Letter | undefined>;
+
+/** The mail will not be sent; the row keeps the reason. */
+export class MailDropped extends Error {
+  override readonly name = "MailDropped";
+}
+
+/** The mail cannot be sent yet, and a person decides how long: it is looked at after a minute, at last every hour. */
+export class MailHeld extends Error {
+  override readonly name = "MailHeld";
+}
+
+export interface MailLoopOptions<Own extends MailOf> {
+  readonly outbox: Outbox<Own>;
+  readonly compose: Compose<Own>;
+  readonly carrier: MailCarrier;
+  readonly from: string;
+  /** Gets lines that have neither addresses nor tokens. */
+  readonly logger: { info(line: string): void; warn(line: string): void };
+}
+
+const FORGET_EVERY_MS = 3_600_000;
+
+export class MailLoop<Own extends MailOf = MailOf> {
+  readonly #options: MailLoopOptions<Own>;
+  readonly #pause = new Pause();
+  #isWoken = false;
+  #isStopped = false;
+  #running: Promise<void> | undefined;
+  #forgottenAt = -Infinity;
+  /** The last trouble of each that was told: an outage is one line, not one a minute. */
+  readonly #told = { database: "", server: "" };
+
+  constructor(options: MailLoopOptions<Own>) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+  /** Looks for mails now: this node has just written one. */
+  wake(): void {
+    this.#isWoken = true;
+    this.#pause.end();
+  }
+  /** Mails on their way get a few seconds; another node, or the next start, sends the rest. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#pause.end();
+    const patience = new Pause();
+    await Promise.race([this.#running, patience.wait(limits.stopMs)]);
+    patience.end();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isStopped) {
+      this.#isWoken = false;
+      const waitMs = await this.turn().catch((error: Error) => {
+        this.#tell("database", error.message);
+        return limits.pollMs;
+      });
+      if (!this.#isWoken && !this.#isStopped) await this.#pause.wait(waitMs);
+    }
+  }
+
+  /** Sends the mails that are due; answers the milliseconds until the next turn. A started loop takes its turns itself. */
+  async turn(): Promise<number> {
+    const { outbox } = this.#options;
+    if (performance.now() - this.#forgottenAt > FORGET_EVERY_MS) {
+      await outbox.forgetOld();
+      this.#forgottenAt = performance.now();
+    }
+    const mails = await outbox.claim(limits.atOnce);
+    const deliveries = await Promise.allSettled(mails.map(mail => this.#deliver(mail)));
+    for (const delivery of deliveries) if (delivery.status === "rejected") throw delivery.reason;
+    this.#told.database = "";
+    return Math.min((await outbox.nextInMs()) ?? Infinity, limits.pollMs);
+  }
+
+  async #deliver(mail: DueMail<Own>): Promise<void> {
+    const { outbox } = this.#options;
+    try {
+      await this.#send(mail);
+    } catch (error) {
+      await this.#notSent(mail, error as Error);
+      return;
+    }
+    await outbox.sent(mail.id);
+    this.#told.server = "";
+  }
+
+  async #send(mail: DueMail<Own>): Promise<void> {
+    const { compose, carrier, from, logger } = this.#options;
+    const { id, kind, createdAt } = mail;
+    const text = await compose(mail);
+    if (!text) return;
+    const file = await carrier.send({ ...text, id, from, date: new Date(rfc3339(createdAt)) });
+    if (file !== undefined) logger.info(`mail ${id} (${kind}) is the file ${file}`);
+  }
+
+  /** Notes why, and whether it will be tried again. */
+  async #notSent(mail: DueMail<Own>, error: Error): Promise<void> {
+    const { outbox, logger } = this.#options;
+    const name = `mail ${mail.id} (${mail.kind})`;
+    const reason = reasonOf(error);
+    if (error instanceof MailDropped) {
+      await outbox.failed(mail.id, reason);
+      logger.info(`${name} is not sent: ${reason}`);
+    } else if (error instanceof MailRefused) {
+      await outbox.failed(mail.id, reason);
+      logger.warn(`${name} is refused for good; the row in \`mails\` has the reason`);
+    } else if (error instanceof MailHeld) {
+      const isWaiting = await outbox.later(mail, reason, true);
+      if (mail.attempts === 1 || !isWaiting) logger.info(`${name} ${isWaiting ? "waits" : "is given up"}: ${reason}`);
+    } else if (await outbox.later(mail, reason)) this.#tell("server", codeOf(error));
+    else logger.warn(`${name} is given up, it is too old: ${codeOf(error)}`);
+  }
+
+  #tell(where: "database" | "server", trouble: string): void {
+    if (trouble !== this.#told[where]) this.#options.logger.warn(`mails wait: ${trouble}`);
+    this.#told[where] = trouble;
+  }
+}
+
+/** For the log: the words of a mail server repeat the address. */
+const codeOf = (error: unknown): string => {
+  const { message, command, code, responseCode } = error as SmtpError;
+  return command === undefined ? message : `the mail server, ${[code, responseCode].filter(Boolean).join(" ")}`;
+};

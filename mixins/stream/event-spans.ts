@@ -1,0 +1,44 @@
+// The spans of durable events on their way from an owner to its consumers. An event carries the span of its command as
+// `traceparent`; whatever is done because of the event is a part of that trace, or links to it.
+import { ATTRIBUTES, SPANS, tracing, type SpanStart } from "../tracing/index.ts";
+import type { LogEvent } from "./log/source.ts";
+
+type Events = readonly Pick<LogEvent, "eventId" | "metadata">[];
+type Trace = <T>(events: Events, work: () => Promise<T>) => Promise<T>;
+
+const causesOf = (events: Events): string[] => events.flatMap(({ metadata }) => metadata.traceparent ?? []);
+
+/** Does a consumer's work on events as a span; undefined where nothing is traced. Without events there is no span. */
+export function consumerTracing(consumer: string, source: string, partition: string): Trace | undefined {
+  return messageTracing({
+    name: `${SPANS.process} ${consumer}`,
+    kind: "consumer",
+    attributes: {
+      [ATTRIBUTES.operationType]: "process",
+      [ATTRIBUTES.consumerGroup]: consumer,
+      [ATTRIBUTES.destination]: source,
+      [ATTRIBUTES.partition]: partition,
+    },
+  });
+}
+
+/** Does the publishing of an owner's events as a span; undefined where nothing is traced. */
+export function publishTracing(source: string): Trace | undefined {
+  return messageTracing({
+    name: `${SPANS.publish} ${source}`,
+    kind: "producer",
+    attributes: { [ATTRIBUTES.operationType]: "send", [ATTRIBUTES.destination]: source },
+  });
+}
+
+function messageTracing({ attributes, ...start }: SpanStart): Trace | undefined {
+  const active = tracing();
+  if (!active) return undefined;
+  return (events, work) => {
+    if (events.length === 0) return work();
+    const messages =
+      events.length === 1 ? { [ATTRIBUTES.messageId]: events[0]!.eventId } : { [ATTRIBUTES.messages]: events.length };
+    const own = { ...attributes, [ATTRIBUTES.messagingSystem]: "valence", ...messages };
+    return active.within({ ...start, causes: causesOf(events), attributes: own }, work);
+  };
+}

@@ -1,0 +1,134 @@
+// OpenTelemetry's SDK: the way of a span from its end to the collector.
+//
+//   1. sampler     whether its trace is kept (sampler.ts).
+//   2. tail rule   what is not kept waits for the end of its trace here: it may be slow or fail (tail-rule.ts).
+//   3. queue       bounded. A collector that is slow or away fills it; then spans are dropped and counted. No work waits.
+//   4. exporter    sends batches, again after a pause where that may help, and gives them up after a time.
+import { hostname } from "node:os";
+import { context, createNoopMeter, propagation, type Counter, type Meter } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { W3CTraceContextPropagator } from "@opentelemetry/core";
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
+import { UndiciInstrumentation } from "@opentelemetry/instrumentation-undici";
+import { resourceFromAttributes } from "@opentelemetry/resources";
+import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
+import { decoded } from "../kernel/index.ts";
+import { limits } from "./limits.ts";
+import { samplerOf } from "./sampler.ts";
+import { Spans } from "./spans.ts";
+import { TailRule } from "./tail-rule.ts";
+import { activate, type TraceCounts, type Tracing } from "./tracing.ts";
+
+/** The values of `tracingEnvironment`, and those that follow from others. */
+export interface SdkOptions {
+  /** The whole URL. */
+  readonly endpoint: string;
+  readonly node: string | undefined;
+  readonly namespace: string;
+  readonly OTEL_EXPORTER_OTLP_HEADERS: string | undefined;
+  readonly OTEL_EXPORTER_OTLP_COMPRESSION: "gzip" | "none";
+  readonly OTEL_EXPORTER_OTLP_TIMEOUT: number;
+  readonly OTEL_SERVICE_NAME: string | undefined;
+  readonly OTEL_RESOURCE_ATTRIBUTES: string | undefined;
+  readonly OTEL_TRACES_SAMPLER: string;
+  readonly OTEL_TRACES_SAMPLER_ARG: string;
+  readonly OTEL_BSP_MAX_QUEUE_SIZE: number;
+  readonly OTEL_BSP_MAX_EXPORT_BATCH_SIZE: number;
+  readonly OTEL_BSP_SCHEDULE_DELAY: number;
+  readonly TRACE_SLOW_MS: number;
+}
+
+export function openTracing(options: SdkOptions): Tracing {
+  const counts: TraceCounts = { exported: 0, queueFull: 0, exportFailed: 0, notHeld: 0 };
+  const exporter = new OTLPTraceExporter({
+    url: options.endpoint,
+    headers: pairsOf(options.OTEL_EXPORTER_OTLP_HEADERS),
+    compression: options.OTEL_EXPORTER_OTLP_COMPRESSION as never,
+    timeoutMillis: options.OTEL_EXPORTER_OTLP_TIMEOUT,
+  });
+  const queue = new BatchSpanProcessor({
+    exporter,
+    maxQueueSize: options.OTEL_BSP_MAX_QUEUE_SIZE,
+    maxExportBatchSize: Math.min(options.OTEL_BSP_MAX_EXPORT_BATCH_SIZE, options.OTEL_BSP_MAX_QUEUE_SIZE),
+    scheduledDelayMillis: options.OTEL_BSP_SCHEDULE_DELAY,
+    exportTimeoutMillis: options.OTEL_EXPORTER_OTLP_TIMEOUT,
+    selfObsMeterProvider: { getMeter: () => counting(counts) },
+  });
+  const tailLimits = { ...limits, slowMs: options.TRACE_SLOW_MS };
+  const provider = new TracerProvider({
+    resource: resourceFromAttributes(resourceOf(options)),
+    sampler: samplerOf(options.OTEL_TRACES_SAMPLER, Number(options.OTEL_TRACES_SAMPLER_ARG)),
+    spanProcessors: [new TailRule(queue, tailLimits, spans => (counts.notHeld += spans))],
+    spanLimits: { linkCountLimit: limits.linksMax, attributeValueLengthLimit: limits.valueChars },
+  });
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  // Calls to other companies are made by fetch. One without a parent is not traced.
+  const fetches = new UndiciInstrumentation({ requireParentforSpans: true, startSpanHook: withoutQuery });
+  fetches.setTracerProvider(provider);
+
+  const spans = new Spans(provider.getTracer("@valence/runtime"));
+  const flush = (): Promise<void> => provider.forceFlush({ timeoutMillis: limits.flushMs }).catch(() => {});
+  return {
+    begin: start => spans.begin(start),
+    within: (start, work) => spans.within(start, work),
+    inside: (span, work) => spans.inside(span, work),
+    current: () => spans.current(),
+    counts,
+    flush,
+    async stop() {
+      activate(undefined);
+      fetches.disable();
+      await flush();
+      context.disable();
+      propagation.disable();
+    },
+  };
+}
+
+/** Queries can hold keys. */
+const withoutQuery = ({ origin, path }: { origin: string; path: string }): Record<string, string> => ({
+  "url.full": origin + path.split("?", 1)[0]!,
+  "url.query": "",
+});
+
+/** Counts what becomes of spans behind the queue, which the SDK tells by a metric of its own. */
+function counting(counts: TraceCounts): Meter {
+  const add: Counter["add"] = (spans, attributes) => {
+    const reason = attributes?.["error.type"];
+    if (reason === undefined) counts.exported += spans;
+    else if (reason === "queue_full") counts.queueFull += spans;
+    else counts.exportFailed += spans;
+  };
+  const nothing = createNoopMeter();
+  return Object.assign(Object.create(nothing) as Meter, {
+    createCounter: (name: string) => (name === PROCESSED ? { add } : nothing.createCounter(name)),
+  });
+}
+const PROCESSED = "otel.sdk.processor.span.processed";
+
+function resourceOf({
+  OTEL_SERVICE_NAME,
+  OTEL_RESOURCE_ATTRIBUTES,
+  node,
+  namespace,
+}: SdkOptions): Record<string, string> {
+  return {
+    "service.name": "valence",
+    "service.instance.id": node ?? `${hostname().toLowerCase()}-${process.pid}`,
+    ...(namespace !== "" && { "service.namespace": namespace }),
+    ...pairsOf(OTEL_RESOURCE_ATTRIBUTES),
+    ...(OTEL_SERVICE_NAME !== undefined && { "service.name": OTEL_SERVICE_NAME }),
+  };
+}
+
+/** `name=value` with commas between, percent-encoded. */
+function pairsOf(text = ""): Record<string, string> {
+  const pairs = text.split(",").filter(pair => pair.trim() !== "");
+  return Object.fromEntries(
+    pairs.map(pair => {
+      const at = pair.indexOf("=");
+      return [decoded(pair.slice(0, at).trim()), decoded(pair.slice(at + 1).trim())];
+    }),
+  );
+}

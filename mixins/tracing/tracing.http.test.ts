@@ -1,0 +1,183 @@
+// Spans on their way to a real collector over HTTP.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Bug, readEnvironment, Refusal } from "../kernel/index.ts";
+import { until } from "../testing/index.ts";
+import { Collector, type CollectedSpan } from "../testing/servers.ts";
+import { startTracing, tracing, type Tracing } from "./index.ts";
+
+let collector: Collector;
+beforeAll(async () => {
+  collector = await Collector.start();
+});
+afterAll(() => collector.stop());
+
+let active: Tracing;
+beforeEach(async () => {
+  collector.mood = "takes";
+  collector.spans.length = 0;
+  await tracing()?.stop();
+  active = await start({});
+});
+afterAll(() => active.stop());
+
+async function start(env: Record<string, string>): Promise<Tracing> {
+  const environment = readEnvironment({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, NODEID: "node-1", ...env });
+  return (await startTracing(environment))!;
+}
+
+async function collected(name: string): Promise<CollectedSpan> {
+  await active.flush();
+  return collector.spans.find(span => span.name === name)!;
+}
+const place = ({ trace, id }: CollectedSpan): object => ({ trace, id });
+
+test("a process without a collector does not trace, nor does one that is told not to", async () => {
+  await active.stop();
+  expect(await startTracing(readEnvironment({}))).toBeUndefined();
+  expect(await start({ OTEL_SDK_DISABLED: "true" })).toBeUndefined();
+  expect(await start({ OTEL_TRACES_EXPORTER: "none" })).toBeUndefined();
+  expect(tracing()).toBeUndefined();
+});
+
+test("a span is within the one in which it was begun, also after others have waited", async () => {
+  await active.within({ name: "outer", kind: "server" }, async () => {
+    await new Promise(resolve => setImmediate(resolve));
+    active.within({ name: "inner", attributes: { "valence.stream": "loan.1", "valence.version": 3 } }, () => {});
+  });
+  const [outer, inner] = [await collected("outer"), await collected("inner")];
+  expect(outer).toMatchObject({ parent: "", kind: "server", hasFailed: false });
+  expect(inner).toMatchObject({ trace: outer.trace, parent: outer.id, kind: "internal" });
+  expect(inner.attributes).toEqual({ "valence.stream": "loan.1", "valence.version": 3 });
+  expect(inner.resource).toMatchObject({ "service.name": "valence", "service.instance.id": "node-1" });
+});
+
+test("work that goes on when its span has ended is not within it", async () => {
+  const seen = await active.within({ name: "request" }, async () => ({
+    later: new Promise(resolve => setImmediate(() => resolve(active.current()))),
+  }));
+  expect(await seen.later).toBeUndefined();
+});
+
+test("an error is told without its secrets; a refusal is an answer, and no failure", async () => {
+  const fail = (name: string, error: Error) =>
+    expect(active.within({ name }, () => Promise.reject(error))).rejects.toBe(error);
+  await fail("bug", new Bug("STORE_UNREADABLE", "no answer of postgres://ada:s3cr3t@db/loans"));
+  await fail("refusal", new Refusal("LOAN_CLOSED", { message: "it is closed" }));
+  expect(() =>
+    active.within({ name: "thrown" }, () => {
+      throw new TypeError("x is not a function");
+    }),
+  ).toThrow(TypeError);
+  const bug = await collected("bug");
+  expect(bug).toMatchObject({
+    hasFailed: true,
+    attributes: { "error.type": "STORE_UNREADABLE" },
+    events: ["exception"],
+  });
+  expect(JSON.stringify(bug)).not.toContain("s3cr3t");
+  expect(await collected("refusal")).toMatchObject({ hasFailed: false, attributes: { "error.type": "LOAN_CLOSED" } });
+  expect(await collected("thrown")).toMatchObject({ hasFailed: true });
+});
+
+describe("work for others", () => {
+  const begun = (name: string) => {
+    const span = active.begin({ name, parent: null });
+    span.end();
+    return span.traceparent;
+  };
+
+  test("of one trace is a part of it, and links to each", async () => {
+    const parent = active.begin({ name: "request", parent: null });
+    const [first, second] = ["first", "second"].map(name => active.begin({ name, parent }));
+    for (const span of [parent, first!, second!]) span.end();
+    active.within({ name: "batch", causes: [first!.traceparent, second!.traceparent] }, () => {});
+    const batch = await collected("batch");
+    const [one, two] = [await collected("first"), await collected("second")];
+    expect(batch).toMatchObject({ trace: one.trace, parent: one.id, links: [place(one), place(two)] });
+  });
+
+  test("of several traces has a trace of its own, and links to each", async () => {
+    active.within({ name: "batch", causes: [begun("one"), begun("two")] }, () => {});
+    const [batch, one, two] = [await collected("batch"), await collected("one"), await collected("two")];
+    expect(batch.parent).toBe("");
+    expect(batch.links).toEqual([place(one), place(two)]);
+    expect([one.trace, two.trace]).not.toContain(batch.trace);
+  });
+
+  test("a text that is no traceparent is as good as none", async () => {
+    active.within({ name: "alone", causes: ["", "00-x", `00-${"0".repeat(32)}-${"0".repeat(16)}-01`] }, () => {});
+    active.within({ name: "child", parent: "<script>" }, () => {});
+    expect(await collected("alone")).toMatchObject({ parent: "", links: [] });
+    expect(await collected("child")).toMatchObject({ parent: "" });
+  });
+});
+
+describe("a call of fetch", () => {
+  let company: Server;
+  let url: string;
+  let seen: string | undefined;
+  beforeAll(async () => {
+    company = createServer((req, res) => {
+      seen = req.headers["traceparent"] as string | undefined;
+      res.end();
+    });
+    company.listen(0, "127.0.0.1");
+    await once(company, "listening");
+    url = `http://127.0.0.1:${(company.address() as AddressInfo).port}`;
+  });
+  afterAll(async () => {
+    company.closeAllConnections();
+    company.close();
+  });
+
+  test("is a span, and takes the trace along; its query, which may hold a key, is not told", async () => {
+    await active.within({ name: "visit" }, async () => (await fetch(`${url}/ask?key=s3cr3t`)).text());
+    const [visit, call] = [await collected("visit"), await collected("GET")];
+    expect(call).toMatchObject({ parent: visit.id, kind: "client", attributes: { "url.full": `${url}/ask` } });
+    expect(seen).toBe(`00-${call.trace}-${call.id}-01`);
+    expect(JSON.stringify(call)).not.toContain("s3cr3t");
+  });
+
+  test("outside of a trace is none", async () => {
+    await (await fetch(url)).text();
+    expect(await collected("GET")).toBeUndefined();
+    expect(seen).toBeUndefined();
+  });
+});
+
+describe("a collector that does not take spans costs a count, and no work", () => {
+  const work = () => {
+    for (let n = 0; n < 40; n++) expect(active.within({ name: `work ${n}` }, () => n)).toBe(n);
+  };
+  // A batch fills at once; three of them find no room.
+  const SMALL = {
+    OTEL_BSP_MAX_QUEUE_SIZE: "10",
+    OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "10",
+    OTEL_EXPORTER_OTLP_TIMEOUT: "300",
+  };
+
+  test.each(["refuses", "is busy", "hangs"] as const)("one that %s", async mood => {
+    await active.stop();
+    active = await start(SMALL);
+    collector.mood = mood;
+    work();
+    await until("the counts tell", () => active.counts.exportFailed > 0 && active.counts.queueFull > 0);
+    expect(active.counts.exported).toBe(0);
+    // It is well again: later spans arrive.
+    collector.mood = "takes";
+    await until("spans arrive", async () => {
+      active.within({ name: "later" }, () => {});
+      return (await collected("later")) !== undefined;
+    });
+  });
+
+  test("one that is away", async () => {
+    await active.stop();
+    active = await start({ ...SMALL, OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" });
+    work();
+    await until("the counts tell", () => active.counts.exportFailed > 0 && active.counts.queueFull > 0);
+  });
+});

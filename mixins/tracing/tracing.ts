@@ -1,0 +1,74 @@
+// The interface by which the other floors make spans. They ask for it once, when they are built; where nothing is traced they
+// get undefined, and neither OpenTelemetry nor a wrapper is on their way.
+
+/** Values of a span, by the names of `ATTRIBUTES`. Those that are undefined are left out. */
+export type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** One piece of work in a trace. */
+export interface Span {
+  /** Its place in its trace, for others that work on because of it: `00-<trace>-<span>-<flags>`, as W3C has it. */
+  readonly traceparent: string;
+  set(attributes: Attributes): void;
+  rename(name: string): void;
+  /** Something that happened meanwhile; `at` as `performance.now()` has it, by default now. */
+  event(name: string, at?: number): void;
+  /**
+   * Ends it. With an error it has failed; a refusal is an answer, and only named. The second time it does nothing.
+   */
+  end(error?: unknown): void;
+}
+
+/** A span, the `traceparent` of one, or null for none. */
+export type Parent = Span | string | null;
+
+export interface SpanStart {
+  /** One of `SPANS`, or the name of an action, a route or a statement: few different ones, no ids. */
+  readonly name: string;
+  readonly kind?: "internal" | "server" | "client" | "producer" | "consumer";
+  /** The span that it is a part of. Default: the current one. */
+  readonly parent?: Parent | undefined;
+  /**
+   * Instead of a parent: the spans for which it works, by their `traceparent`. It links to each of them. All of one trace:
+   * it is a part of the first one. Of several: it begins a trace of its own, which is kept if one of theirs is.
+   */
+  readonly causes?: readonly string[];
+  readonly attributes?: Attributes;
+}
+
+export interface Tracing {
+  /** Begins a span. The caller ends it. */
+  begin(start: SpanStart): Span;
+  /** Does the work as a span, which is the current one meanwhile and ends with it. */
+  within<T>(start: SpanStart, work: (span: Span) => T): T;
+  /** Does the work, in which this span is the current one; undefined: none is. */
+  inside<T>(span: Span | undefined, work: () => T): T;
+  /** The current span, unless it has ended: work that goes on in its name has a trace of its own, or none. */
+  current(): Span | undefined;
+  /** Since the process began. */
+  readonly counts: TraceCounts;
+  /** Sends what waits to the collector, for 2 s at most. Never rejects. */
+  flush(): Promise<void>;
+  /** Flushes, and traces nothing from then on. For tests: a process ends with its broker. */
+  stop(): Promise<void>;
+}
+
+/** Spans that a collector has taken, and that were dropped, by the reason. */
+export interface TraceCounts {
+  exported: number;
+  /** The queue was full: the collector is slow, or away. */
+  queueFull: number;
+  /** The collector refused them, or did not answer. */
+  exportFailed: number;
+  /** Of traces that were held to see whether they are slow or failed, when there were too many. */
+  notHeld: number;
+}
+
+let active: Tracing | undefined;
+
+/** How this process traces; undefined while it does not. */
+export const tracing = (): Tracing | undefined => active;
+
+/** For `startTracing`. */
+export function activate(next: Tracing | undefined): void {
+  active = next;
+}

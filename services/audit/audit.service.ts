@@ -1,0 +1,3 @@
+import { Audit } from "@valence/runtime/audit/mixin";
+
+export default Audit();

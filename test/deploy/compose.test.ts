@@ -1,0 +1,97 @@
+// compose.yaml, as far as it can be checked without Docker.
+import { expect, test } from "@jest/globals";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { declaredVariables, readEnvironment } from "@valence/runtime/kernel";
+import { declaredIn } from "../../mixins/cli/declared.ts";
+import { serviceNames } from "../../mixins/operations/services.ts";
+import { ROOT } from "./manifests.ts";
+
+interface Container {
+  readonly build?: string;
+  readonly image?: string;
+  readonly command?: string;
+  readonly environment?: Readonly<Record<string, string | number>>;
+  readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly profiles?: readonly string[];
+  readonly depends_on?: Readonly<Record<string, { condition: string }>>;
+  readonly healthcheck?: Readonly<Record<string, string | number>>;
+}
+interface Compose {
+  readonly services: Readonly<Record<string, Container>>;
+  readonly volumes: Readonly<Record<string, null>>;
+}
+
+// Keys of the Compose specification that we use: any other is a slip until it is named here.
+const KEYS = "build image command environment ports volumes profiles depends_on healthcheck".split(" ");
+const HEALTH_KEYS = "test interval timeout retries".split(" ");
+
+const text = readFileSync(join(ROOT, "compose.yaml"), "utf8");
+const { services, volumes, ...others } = parse(text, { merge: true, uniqueKeys: true }) as Compose;
+const containers = Object.entries(services);
+const nodes = containers.filter(([, { build }]) => build !== undefined);
+const declared = await declaredIn("services", serviceNames("services"));
+
+test.each(containers)("%s has the fields of a container, in their forms", (_name, container) => {
+  expect(KEYS).toEqual(expect.arrayContaining(Object.keys(container)));
+  expect([container.build, container.image].filter(Boolean)).toHaveLength(1);
+  if (container.image !== undefined) expect(container.image).toMatch(/^[\w/.-]+:\d[\w.-]*$/);
+  // Passwords are public: nobody else on the network may connect.
+  for (const port of container.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
+  const { healthcheck } = container;
+  if (healthcheck === undefined) return;
+  expect(Object.keys(healthcheck).toSorted()).toEqual(HEALTH_KEYS.toSorted());
+  for (const duration of [healthcheck["interval"], healthcheck["timeout"]]) expect(duration).toMatch(/^\d+(ms|s|m)$/);
+  expect(healthcheck["retries"]).toEqual(expect.any(Number));
+});
+
+test("what a container names is there: files, volumes, and containers that it waits for", () => {
+  expect(Object.keys(others).filter(key => !key.startsWith("x-"))).toEqual([]);
+  for (const [, { volumes: mounts = [], depends_on = {} }] of containers) {
+    for (const mount of mounts) {
+      const [from = ""] = mount.split(":");
+      expect([mount, from.startsWith("./") ? existsSync(join(ROOT, from)) : from in volumes]).toEqual([mount, true]);
+    }
+    for (const [name, { condition }] of Object.entries(depends_on)) {
+      expect(condition).toBe("service_healthy");
+      expect(services[name]?.healthcheck).toBeDefined();
+    }
+  }
+});
+
+test.each(nodes)("%s sets variables that the runtime reads, to values with which it starts", (_name, container) => {
+  const { environment = {}, volumes: mounts = [] } = container;
+  const [from = "", to = ""] = mounts[0]!.split(":");
+  const env = Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => [name, `${value}`.replace(`${to}/`, `${join(ROOT, from)}/`)]),
+  );
+  expect([...declaredVariables(declared).keys()]).toEqual(expect.arrayContaining(Object.keys(env)));
+  expect(() => readEnvironment(env, declared)).not.toThrow();
+});
+
+test("every service runs in one container", () => {
+  const running = nodes.flatMap(([, { environment }]) => environment!["SERVICES"] ?? []);
+  expect(running.join().split(",").toSorted()).toEqual(serviceNames("services").toSorted());
+});
+
+test("the bus has the generated users, and each node logs in as the one of its role", () => {
+  const { command, environment = {}, volumes: mounts = [] } = services["bus"]!;
+  expect(command).toContain("--config /etc/nats/nats.conf");
+  const fileOf = (path: string): string => {
+    const mount = mounts.find(one => one.split(":")[1] === path);
+    return readFileSync(join(ROOT, mount!.split(":")[0]!), "utf8");
+  };
+  expect(fileOf("/etc/nats/nats.conf")).toMatch(/^include nats-users\.conf$/m);
+  const users = [...fileOf("/etc/nats/nats-users.conf").matchAll(/user: ([\w-]+), password: \$(\w+)/g)];
+  expect(users.map(([, user]) => user!).toSorted()).toEqual(nodes.map(([name]) => name).toSorted());
+  for (const [, user, variable] of users) {
+    const own = services[user!]!.environment!;
+    expect(own["NATS_URL"]).toBe(`tls://${user}:${environment[variable!]}@bus:4222`);
+    // It makes tables and streams, and is no node.
+    if (user === "migrate") continue;
+    expect(`${own["NODEID"]}`.split(".")[0]).toBe(user);
+    expect(own["NODE_KEY"]).toBe(`/cluster/${user}.key.json`);
+  }
+});
