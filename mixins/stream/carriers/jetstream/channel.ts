@@ -121,7 +121,7 @@ export class Channel {
       else
         await streams.add(config).catch(error => (isNameInUse(error) ? streams.update(this.name, config) : no(error)));
     } catch (error) {
-      if ((error as NatsError).code !== ErrorCode.PermissionsViolation) throw error;
+      if (!isDenied(error)) throw error;
       if (known) return false;
       throw streamErrors.STREAM_MISSING({ stream: this.name });
     }
@@ -143,6 +143,8 @@ export class Channel {
   }
 }
 
+const DENIED: string = ErrorCode.PermissionsViolation;
+const isDenied = (error: unknown): boolean => (error as NatsError).code === DENIED;
 const codeOf = (error: unknown): number | undefined => (error as NatsError).api_error?.err_code;
 const no = (error: unknown): never => {
   throw error;
