@@ -3,7 +3,7 @@
 // so that no process of the new release waits for it or fails at it.
 import { parseArgs } from "node:util";
 import { updateTables } from "../database/siblings.ts";
-import { nodeEnvironment } from "../kernel/index.ts";
+import { Misconfigured, nodeEnvironment, plainError } from "../kernel/index.ts";
 import { makeStreams } from "../stream/siblings.ts";
 import { type Command } from "./command.ts";
 import { checkServers } from "./preflight.ts";
@@ -26,5 +26,7 @@ async function main(args: string[]): Promise<void> {
   if (NATS_URL !== undefined) await checkServers(environment);
   const broker = await brokerAlone(folder, SERVICES ?? all);
   await updateTables(broker, service => console.log(`${service}: up to date`));
-  await makeStreams(broker, stream => console.log(`${stream}: up to date`));
+  await makeStreams(broker, stream => console.log(`${stream}: up to date`)).catch((error: unknown) => {
+    throw new Misconfigured(`NATS_URL: the streams cannot be made (${plainError(error).message}); the tables are`);
+  });
 }
