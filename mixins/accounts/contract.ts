@@ -97,11 +97,20 @@ export const ADMIN = "admin";
 /** Lower-case letters, digits and hyphens: no character that has a meaning within a `LIKE`. */
 const ROLE = /^[a-z][a-z0-9-]{0,63}$/;
 
+/** Actions that services use on nobody's behalf: the gateway, and those that write to people. */
+type ForServices = "get" | "exchange" | "claimAnswer" | "finishAnswer" | "releaseAnswer";
+
+interface AccountsOptions {
+  readonly roles: readonly string[];
+  /** Those services, by name: see `callers` of a contract. */
+  readonly callers?: Readonly<Record<string, readonly ForServices[]>>;
+}
+
 /**
  * The contract of accounts with these roles and `admin`. Throws Misconfigured for a malformed name: it must be a
  * lower-case letter, then up to 63 lower-case letters, digits and hyphens.
  */
-export function accountsContract({ roles }: { roles: readonly string[] }) {
+export function accountsContract({ roles, callers }: AccountsOptions) {
   for (const role of roles)
     if (!ROLE.test(role))
       throw new Misconfigured(`the role "${role}": expected lower-case letters, digits and hyphens`);
@@ -110,6 +119,7 @@ export function accountsContract({ roles }: { roles: readonly string[] }) {
   const browserSessions = browserSessionContract(Person);
   return defineContract({
     service: "accounts",
+    ...(callers && { callers }),
     actions: {
       register: { params: { email, password, name: TextLine({ maxLength: 200 }) }, returns: Person },
       login: { params: { email, password: typedPassword }, returns: Tokens },

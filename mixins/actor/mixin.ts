@@ -15,6 +15,7 @@ import {
   ActorId,
   paramsOf,
   returnsOf,
+  callersOf,
   permissionOf,
   type Meta,
   type AnyContract,
@@ -127,6 +128,7 @@ export function Actors<K extends AnyContract>(
       repeatable: true,
       params: paramsOf({ ...idOnly, ...params }),
       ...permissionOf(contract, command),
+      ...callersOf(contract, command),
       ...returnsOf(contract, command),
       ...errorsOf(contract, command, ofAnyCommand),
       handler(this: HostingService, ctx: Ctx) {
@@ -146,6 +148,7 @@ export function Actors<K extends AnyContract>(
       ...Object.fromEntries(commands),
       get: {
         ...internal,
+        ...callersOf(contract, "get"),
         params: paramsOf({ ...idOnly, consistent: Type.Optional(Type.Boolean()) }),
         handler(this: HostingService, ctx: Ctx) {
           return this.actors.get(ctx.params.id, { ...ctx.params, chain: chainOf(ctx) });
@@ -153,6 +156,7 @@ export function Actors<K extends AnyContract>(
       },
       history: {
         ...internal,
+        ...callersOf(contract, "history"),
         params: paramsOf({
           ...idOnly,
           from: Type.Optional(Type.Integer({ minimum: 1 })),
@@ -165,6 +169,7 @@ export function Actors<K extends AnyContract>(
       },
       stateAt: {
         ...internal,
+        ...callersOf(contract, "stateAt"),
         params: paramsOf({ ...idOnly, version: Type.Integer({ minimum: 0 }) }),
         handler(this: HostingService, ctx: Ctx) {
           return this.actors.stateAt(ctx.params.id, ctx.params.version);
@@ -179,6 +184,7 @@ export function Actors<K extends AnyContract>(
       },
       abandon: {
         ...internal,
+        ...callersOf(contract, "abandon"),
         permission: "operations:write",
         params: paramsOf({
           ...idOnly,
@@ -231,6 +237,9 @@ export function Actors<K extends AnyContract>(
       readLog: {
         visibility: "public",
         permission: "operations:read",
+        // Any service may have consumers.
+        callers: ["*"],
+        ...callersOf(contract, "readLog"),
         async handler(this: HostingService, ctx: Ctx<ReadLog>): Promise<LogPage> {
           const { cursor, mark, limit, stream } = ctx.params;
           const { store } = this.actors;

@@ -35,7 +35,7 @@ export type AuditService = Service & {
  */
 export const Audit = (limits: Partial<AuditLimits> = {}): ServiceSchema =>
   defineService(contract, {
-    mixins: [Sql({ migrations }), Consuming([CONSUMER])],
+    mixins: [Sql({ migrations }), Consuming([CONSUMER], "all")],
     async started() {
       const all = { ...LIMITS, ...limits };
       const { AUDIT_SIGNING_KEY, AUDIT_CHECKPOINT_SECONDS, AUDIT_RETENTION_DAYS } = auditEnvironment.of(this.broker);

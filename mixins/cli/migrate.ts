@@ -1,29 +1,32 @@
-// `valence migrate`: makes the tables of all services, or brings them up to date, and ends. A start does the same. A
-// roll-out runs this first, so that no process of the new release waits for it or fails at it.
+// `valence migrate`: makes the tables of all services and their streams of JetStream, or brings them up to date, and ends. A
+// start does the same, but for streams where the NATS server permits them to this command alone. A roll-out runs this first,
+// so that no process of the new release waits for it or fails at it.
 import { parseArgs } from "node:util";
 import { updateTables } from "../database/siblings.ts";
-import { ServiceBroker } from "moleculer";
-import { nodeEnvironment } from "../kernel/index.ts";
+import { Misconfigured, nodeEnvironment, plainError } from "../kernel/index.ts";
+import { makeStreams } from "../stream/siblings.ts";
 import { type Command } from "./command.ts";
-import { brokerOptionsOf, readProject } from "./project.ts";
-import { schemaIn, serviceFiles } from "../operations/services.ts";
+import { checkServers } from "./preflight.ts";
+import { brokerAlone, readProject } from "./project.ts";
 
-const HELP = `Makes the tables of all services, or brings them up to date, in the databases that the environment names.
+const HELP = `Makes the tables of all services, or brings them up to date, in the databases that the environment names; with NATS_URL
+also the services' streams of JetStream.
 
   npx valence migrate
 
-SERVICES limits it to some of them, with commas between. A start does the same.`;
+SERVICES limits it to some of them, with commas between. A start does the same; but a server with the users of
+\`npx valence nats-conf\` lets nobody make streams except the user migrate, whose NATS_URL this command needs.`;
 
 export const command: Command = { help: HELP, run: main };
 
 async function main(args: string[]): Promise<void> {
   parseArgs({ args });
   const { folder, services: all, environment } = await readProject();
-  const { SERVICES } = nodeEnvironment.of(environment);
-  // Not a node of the cluster, and never started: a signal has nothing to stop.
-  const alone = { transporter: null, logLevel: "fatal", skipProcessEventRegistration: true } as const;
-  const broker = new ServiceBroker({ ...(await brokerOptionsOf()), ...alone });
-  for (const file of (SERVICES ?? all).flatMap(service => serviceFiles(folder, service)))
-    broker.createService(await schemaIn(file));
+  const { SERVICES, NATS_URL } = nodeEnvironment.of(environment);
+  if (NATS_URL !== undefined) await checkServers(environment);
+  const broker = await brokerAlone(folder, SERVICES ?? all);
   await updateTables(broker, service => console.log(`${service}: up to date`));
+  await makeStreams(broker, stream => console.log(`${stream}: up to date`)).catch((error: unknown) => {
+    throw new Misconfigured(`NATS_URL: the streams cannot be made (${plainError(error).message}); the tables are`);
+  });
 }

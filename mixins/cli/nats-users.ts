@@ -3,18 +3,41 @@
 //
 //   - a role hears what is for its own nodes, and what is for all; never the calls to, or the answers for, another role.
 //     A wildcard of NATS stands for a whole token: a role's nodes have ids that begin with its name and a dot
-//   - it publishes events to the logs of its own services alone, and makes no stream but theirs
+//   - JetStream is an account of its own, in which nobody is logged in. Its streams and consumers are configured by the body
+//     of a request, which the server does not judge: a stream may ask for any subject of its account, a consumer or a
+//     republication may send to any. In an account of their own they can neither take from the bus nor put on it
+//   - a role publishes events to the logs of its own services alone. It makes consumers of the streams that its services
+//     read, in the form whose subject names stream and filter (NATS 2.9), and makes, changes or deletes no stream
+//   - the user `migrate` makes streams, and does nothing else
 //   - an answer to a question (of liveness, of a rival's claim) is allowed once, by `allow_responses`
 //
 // A role may publish a call to every other one: which of them it may make is decided by keys and permissions, not here.
 import { inboxPrefix } from "../kernel/index.ts";
-import { Channel } from "../stream/carriers/jetstream/channel.ts";
+import { Channel, subjectsIn } from "../stream/carriers/jetstream/channel.ts";
 
-/** The subjects that the nodes of a role hear and publish, in a namespace. A service may be named with its actor. */
-export function subjectsOf(role: string, services: readonly string[], namespace: string) {
+/** The account of JetStream: `JETSTREAM_DOMAIN` of every process that uses these users. */
+export const ACCOUNT = "EVENTS";
+/** The user of `valence migrate`. */
+export const MIGRATE = "migrate";
+
+const api = (call: string): string => `$JS.${ACCOUNT}.API.${call}`;
+
+/** Sources whose streams the services of a role publish to and read: full names of services. */
+export interface RoleUse {
+  readonly owns: readonly string[];
+  readonly reads: readonly string[];
+}
+
+interface Subjects {
+  readonly subscribe: readonly string[];
+  readonly publish: readonly string[];
+}
+
+/** The subjects that the nodes of a role hear and publish, in a namespace. */
+export function subjectsOf(role: string, { owns, reads }: RoleUse, namespace: string): Subjects {
   const prefix = namespace === "" ? "MOL" : `MOL-${namespace}`;
   const named = (...names: string[]): string[] => names.map(name => `${prefix}.${name}`);
-  const streams = services.map(service => new Channel(namespace, service.split(":", 1)[0]!));
+  const channels = (sources: readonly string[]): Channel[] => sources.map(source => new Channel(namespace, source));
   return {
     subscribe: [
       ...named("DISCOVER", "INFO", "HEARTBEAT", "PING", "DISCONNECT", "LOST", `*.${role}.>`),
@@ -34,45 +57,68 @@ export function subjectsOf(role: string, services: readonly string[], namespace:
         "LOST",
       ),
       ...named("REQ.>", "RES.>", "EVENT.>", "PROBE.>", `CLAIM.${role}.>`),
-      ...streams.flatMap(({ name, subjects }) => [
-        subjects,
-        `$JS.API.STREAM.CREATE.${name}`,
-        `$JS.API.STREAM.UPDATE.${name}`,
+      ...channels(owns).flatMap(({ name, subjects }) => [subjects, api(`STREAM.INFO.${name}`)]),
+      ...channels(reads).flatMap(({ name, subjects }) => [
+        api(`CONSUMER.CREATE.${name}.*.${subjects}`),
+        api(`CONSUMER.INFO.${name}.*`),
+        api(`CONSUMER.MSG.NEXT.${name}.*`),
       ]),
-      // Ephemeral consumers of any stream: a message proves by its seal that it is the owner's.
-      "$JS.API.CONSUMER.CREATE.>",
-      "$JS.API.CONSUMER.INFO.>",
-      "$JS.API.CONSUMER.MSG.NEXT.>",
-      "$JS.API.CONSUMER.DELETE.>",
     ],
+  };
+}
+
+function subjectsOfMigrate(sources: readonly string[], namespace: string): Subjects {
+  const calls = ["CREATE", "UPDATE", "INFO"];
+  const names = sources.map(source => new Channel(namespace, source).name);
+  return {
+    subscribe: [`${inboxPrefix(MIGRATE)}.>`],
+    publish: names.flatMap(name => calls.map(call => api(`STREAM.${call}.${name}`))),
   };
 }
 
 /** The name of the variable that holds the password of a role's user, in the server's environment. */
 export const passwordVariable = (role: string): string => `NATS_${role.toUpperCase().replaceAll("-", "_")}_PASSWORD`;
 
-/** The part of the server's configuration that names the users: `include nats-users.conf`. */
-export function natsUsers(roles: Readonly<Record<string, readonly string[]>>, namespace: string): string {
-  const list = (subjects: readonly string[]): string => subjects.map(subject => `        "${subject}"\n`).join("");
-  const users = Object.entries(roles).map(([role, services]) => {
-    const { subscribe, publish } = subjectsOf(role, services, namespace);
-    return `  {
-    user: ${role}, password: $${passwordVariable(role)}
-    permissions: {
-      subscribe: [
-${list(subscribe)}      ]
-      publish: [
-${list(publish)}      ]
-      allow_responses: { max: 1, expires: "1m" }
-    }
-  }
-`;
-  });
+/** The part of the server's configuration that names accounts and users: `include nats-users.conf`. */
+export function natsUsers(roles: Readonly<Record<string, RoleUse>>, namespace: string): string {
+  const sources = [...new Set(Object.values(roles).flatMap(({ owns }) => owns))];
+  const log = subjectsIn(namespace);
+  const users = Object.entries(roles).map(([role, use]) =>
+    userOf(role, subjectsOf(role, use, namespace), 'allow_responses: { max: 1, expires: "1m" }'),
+  );
   return `# Written by \`npx valence nats-conf\`; a test compares it with the code. Each password is a variable of the server's.
-authorization {
-  timeout: 5
-  users: [
-${users.join("").replaceAll(/^(?=.)/gm, "  ")}  ]
+authorization { timeout: 5 }
+accounts {
+  # Streams of events: nobody is logged in here, so that nothing in it reaches the bus.
+  ${ACCOUNT} {
+    jetstream: enabled
+    exports: [
+      { service: "$JS.API.>", response: stream }
+      { service: "${log}" }
+    ]
+  }
+  BUS {
+    imports: [
+      { service: { account: ${ACCOUNT}, subject: "$JS.API.>" }, to: "${api(">")}" }
+      { service: { account: ${ACCOUNT}, subject: "${log}" } }
+    ]
+    users: [
+${[...users, userOf(MIGRATE, subjectsOfMigrate(sources, namespace))].join("").replaceAll(/^(?=.)/gm, "      ")}    ]
+  }
+}
+`;
+}
+
+function userOf(user: string, { subscribe, publish }: Subjects, more = ""): string {
+  const list = (subjects: readonly string[]): string => subjects.map(subject => `      "${subject}"\n`).join("");
+  return `{
+  user: ${user}, password: $${passwordVariable(user)}
+  permissions: {
+    subscribe: [
+${list(subscribe)}    ]
+    publish: [
+${list(publish)}    ]
+${more && `    ${more}\n`}  }
 }
 `;
 }

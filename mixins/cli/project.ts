@@ -2,9 +2,9 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { BrokerOptions } from "moleculer";
+import { ServiceBroker, type BrokerOptions } from "moleculer";
 import { EnvironmentError, Misconfigured, readEnvironment, type Declared, type Environment } from "../kernel/index.ts";
-import { servicesIn } from "../operations/services.ts";
+import { schemaIn, serviceFiles, servicesIn } from "../operations/services.ts";
 import { declaredIn } from "./declared.ts";
 
 const CONFIGS = ["moleculer.config.ts", "moleculer.config.js", "moleculer.config.mjs"];
@@ -56,4 +56,17 @@ export async function brokerOptionsOf(path = process.env["MOLECULER_CONFIG"]): P
   const file = path || CONFIGS.find(name => existsSync(name)) || CONFIGS[0]!;
   const { default: options } = (await import(pathToFileURL(resolve(file)).href)) as { default: unknown };
   return (typeof options === "function" ? await options() : options) as BrokerOptions;
+}
+
+/**
+ * A broker with these services of a project, for what can be asked of services that do not run: it is no node of the
+ * cluster, and is never started.
+ */
+export async function brokerAlone(folder: string, services: readonly string[]): Promise<ServiceBroker> {
+  // A signal has nothing to stop.
+  const alone = { transporter: null, logLevel: "fatal", skipProcessEventRegistration: true } as const;
+  const broker = new ServiceBroker({ ...(await brokerOptionsOf()), ...alone });
+  for (const file of services.flatMap(service => serviceFiles(folder, service)))
+    broker.createService(await schemaIn(file));
+  return broker;
 }

@@ -34,7 +34,10 @@ export type ActionShape = { readonly params: TProperties; readonly returns: TSch
  *   `_NOT_FOUND` is a 404 over HTTP, any other a 409.
  * - `mayRefuse`: which of them a command or action may give, for the API's description. Default: any.
  * - `permissions`: what a person needs to use a command or action; `false`: no person may, it is for services. Without one
- *   every person may. Calls between services on nobody's behalf are not restricted.
+ *   every person may.
+ * - `callers`: in a cluster with keys, what other services may use on nobody's behalf, by service: of all that has a permission
+ *   or `false` that and no more, also of the actions that an actor has from the runtime. Without it any service may use what is
+ *   `false`, and none what asks people for a permission.
  */
 export interface Contract<
   N extends string = string,
@@ -56,6 +59,7 @@ export interface Contract<
   readonly refusals: R;
   readonly mayRefuse: { readonly [X in keyof C | keyof A]?: readonly (keyof R & string)[] };
   readonly permissions: { readonly [X in keyof C | keyof A]?: Permission | false };
+  readonly callers?: { readonly [service: string]: readonly (keyof C | keyof A | RecordAction)[] };
   /** The only way to write an event: an argument is checked for unknown fields, a returned literal is not. */
   event<T extends keyof E & string>(
     this: void,
@@ -63,6 +67,8 @@ export interface Contract<
     data: Data<E[T]>,
   ): { readonly type: T; readonly data: Data<E[T]> };
 }
+/** Actions of an actor's record, which the runtime adds to a service that hosts actors. */
+export type RecordAction = "get" | "history" | "stateAt" | "abandon" | "readLog";
 export type AnyContract = Contract<string, any, any, any, any, any, any>;
 
 /**
@@ -90,6 +96,7 @@ export function defineContract<
   mayRefuse?: { readonly [X in NoInfer<keyof C | keyof A>]?: readonly (keyof NoInfer<CatalogueOf<R>> & string)[] };
   // No inference from here: permissions of actions alone would make up commands for every string.
   permissions?: { readonly [X in NoInfer<keyof C | keyof A>]?: Permission | false };
+  callers?: { readonly [service: string]: readonly (NoInfer<keyof C | keyof A> | RecordAction)[] };
 }): Contract<N, S, C, E, A, CatalogueOf<R>, { [X in keyof P]: P[X] extends TProperties ? P[X] : {} }> {
   const whole = {
     actor: contract.service,

@@ -11,6 +11,7 @@ import {
   type Data,
   type DeepReadonly,
   type ParamsOf,
+  type RecordAction,
   type ResultOf,
 } from "./contract.ts";
 import type { Permission } from "./permissions.ts";
@@ -103,6 +104,7 @@ export function defineService<
       ...(typeof action === "function" ? { handler: action } : action),
       params: paramsOf(contract.actions[name]!.params),
       ...permissionOf(contract, name),
+      ...callersOf(contract, name),
       ...returnsOf(contract, name),
       ...errorsOf(contract, name),
     };
@@ -119,6 +121,22 @@ export function permissionOf(contract: AnyContract, action: string): { permissio
   const permission = (contract.permissions as Record<string, Permission | false | undefined>)[action];
   return permission === undefined ? {} : { permission };
 }
+
+/**
+ * The services that the contract lets use an action on nobody's behalf, as the action option that the identity middleware
+ * reads. None where the contract does not say.
+ */
+export function callersOf(contract: AnyContract, action: string): { callers?: readonly string[] } {
+  const { callers, permissions, commands, actions } = contract;
+  const isOwn = action in commands || action in actions;
+  const isOpen = !(action in permissions) && (isOwn || !RECORD.includes(action));
+  if (callers === undefined || isOpen) return {};
+  const named = Object.entries(callers).filter(([, used]) => (used as readonly string[]).includes(action));
+  // Any service may have consumers.
+  if (named.length === 0 && action === "readLog") return {};
+  return { callers: named.map(([service]) => service) };
+}
+const RECORD: readonly string[] = ["get", "history", "stateAt", "abandon", "readLog"] satisfies RecordAction[];
 
 /** The answer of an action or command, as JSON Schema. It travels in the registry, for the API's description. */
 export function returnsOf(contract: AnyContract, action: string): { returns?: TSchema } {

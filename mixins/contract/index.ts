@@ -40,6 +40,7 @@ export { callErrors } from "./errors.ts";
 export {
   defineService,
   paramsOf,
+  callersOf,
   permissionOf,
   returnsOf,
   type ActionOptions,

@@ -13,6 +13,8 @@ export interface ListedService {
     readonly events?: Readonly<Record<string, unknown>>;
     readonly sagas?: Readonly<Record<string, unknown>>;
     readonly consumers?: Readonly<Record<string, unknown>>;
+    /** Types of the events that its consumers take. */
+    readonly takes?: Readonly<Record<string, unknown>>;
     readonly projections?: Readonly<Record<string, unknown>>;
     /** Names of fields that people must not see. */
     readonly secrets?: readonly string[];

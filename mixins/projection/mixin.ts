@@ -43,7 +43,12 @@ export function Projections<const P extends Projection | readonly Projection[]>(
 ): Mixin<Projecting<P>> {
   const list = (Array.isArray(projections) ? projections : [projections]) as readonly Projection[];
   return {
-    mixins: [Consuming([])],
+    mixins: [
+      Consuming(
+        [],
+        list.flatMap(({ on }) => Object.keys(on)),
+      ),
+    ],
     metadata: { projections: Object.fromEntries(list.map(({ name, version }) => [name, version])) },
     methods: {
       projection(this: ProjectingService, name: string): ProjectionHost {

@@ -29,7 +29,12 @@ export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}):
   const names = list.map(({ name }) => name);
   const limits = { ...SAGA_LIMITS, ...options.limits };
   return {
-    mixins: [Consuming(names)],
+    mixins: [
+      Consuming(
+        names,
+        list.map(({ startedBy }) => startedBy),
+      ),
+    ],
     metadata: { sagas: Object.fromEntries(names.map(name => [name, true])) },
     actions: operations,
     created(this: Running) {

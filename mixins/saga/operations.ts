@@ -87,6 +87,7 @@ export const operations = {
   },
   held: {
     ...operation,
+    callers: ["*"],
     params: paramsOf({ ids: Type.Array(Type.String({ maxLength: 200 })) }),
     async handler(this: SagaService, ctx: Ctx<Held>): Promise<{ ids: string[] }> {
       return { ids: await this.sagas.held(ctx.params.ids) };

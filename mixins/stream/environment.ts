@@ -1,5 +1,5 @@
 // The carrier of durable events between services.
-import { defineEnvironment, EnvironmentError, nodeEnvironment, oneOf, text } from "../kernel/index.ts";
+import { defineEnvironment, EnvironmentError, matching, nodeEnvironment, oneOf, text } from "../kernel/index.ts";
 
 export const streamEnvironment = defineEnvironment(
   "Durable events",
@@ -8,6 +8,12 @@ export const streamEnvironment = defineEnvironment(
       default: environment => (nodeEnvironment.of(environment).NATS_URL === undefined ? "local" : "jetstream"),
       defaultSays: "`jetstream` with `NATS_URL`, else `local`",
       says: "the mover of durable events: `jetstream`, or `local`, where each consumer reads the owner's log itself",
+    }),
+    JETSTREAM_DOMAIN: matching({
+      pattern: /^[\w-]{1,64}$/,
+      expected: "letters, digits, - and _",
+      defaultSays: "none: the NATS user's own JetStream",
+      says: "where JetStream is for this NATS user: a domain, or with `npx valence nats-conf` the account `EVENTS`",
     }),
     RELEASE: text({
       default: environment => environment.text("npm_package_version") ?? "",

@@ -22,6 +22,11 @@ export const streamErrors = defineErrors({
     says: "{consumer}: {source} goes from version {version} to {event}",
     todo: "find out whether this is the log that the consumer read before; `npx valence doctor --deep` tells",
   },
+  STREAM_MISSING: {
+    status: 500,
+    says: "JetStream has no stream {stream}, and this node may not make it; consumers read the log instead",
+    todo: "run `npx valence migrate` with the `NATS_URL` of the user migrate",
+  },
   LOG_FOREIGN: {
     status: 500,
     says: "{source} gives {event} of the type {type} as of its log, which is that of {actor}",

@@ -13,7 +13,12 @@ import { consumerOf } from "./consumer/reactor.ts";
 export function Reactors(reactors: Reactor | readonly Reactor[]): Partial<ServiceSchema> {
   const list: readonly Reactor[] = Array.isArray(reactors) ? reactors : [reactors as Reactor];
   return {
-    mixins: [Consuming(list.map(({ name }) => name))],
+    mixins: [
+      Consuming(
+        list.map(({ name }) => name),
+        list.flatMap(({ on }) => Object.keys(on)),
+      ),
+    ],
     created(this: Service) {
       stopsFirst(this, async () => {
         // Consumers that could not be opened are an error of `stopped` as well, which is logged.

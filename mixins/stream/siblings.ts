@@ -7,6 +7,7 @@ export { Consuming } from "./consumer/consuming.ts";
 export { resetConsumer, type Reset, type ResetReport } from "./consumer/reset.ts";
 export { singletonOf, type Singleton } from "./consumer/singleton.ts";
 export type { ConsumerStatus } from "./consumer/status.ts";
+export { makeStreams, streamUses, type StreamUse } from "./carriers/jetstream/streams.ts";
 export { Subscribers } from "./consumer/subscribers.ts";
 export { STREAM_LIMITS } from "./limits.ts";
 export { markIn, stoppedOf } from "./log/identity.ts";

@@ -68,6 +68,7 @@ export const contract = defineContract({
     take: false,
     settle: false,
   },
+  callers: { orders: ["take", "settle"] },
 });
 declare global {
   interface Contracts {

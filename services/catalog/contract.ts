@@ -113,6 +113,7 @@ export const contract = defineContract({
     remove: "products:write",
     seed: "products:write",
   },
+  callers: { inventory: ["bySku"], seed: ["seed"] },
 });
 declare global {
   interface Contracts {

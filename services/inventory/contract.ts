@@ -91,6 +91,7 @@ export const contract = defineContract({
     commit: false,
     takeBack: false,
   },
+  callers: { checkout: ["reserve", "release", "commit", "takeBack"], catalog: ["get"], seed: ["receive"] },
 });
 declare global {
   interface Contracts {

@@ -240,6 +240,12 @@ export const contract = defineContract({
     markRefunded: false,
     failRefund: false,
   },
+  callers: {
+    checkout: ["markReserved", "markPaid", "confirm", "withdraw", "rejectFor", "markRefunded", "failRefund"],
+    shipping: ["markShipped"],
+    carts: ["get", "history", "abandon"],
+    notifications: ["get"],
+  },
 });
 declare global {
   interface Contracts {

@@ -174,6 +174,7 @@ export const contract = defineContract({
     reauthorize: "payments:write",
     provider: "payments:read",
   },
+  callers: { checkout: ["authorize", "settle", "capture", "void", "giveBack", "requestRefund", "refund"] },
 });
 declare global {
   interface Contracts {

@@ -29,6 +29,7 @@ export const contract = defineContract({
   refusals: shipmentErrors,
   mayRefuse: { create: [] },
   permissions: { create: false, dispatch: false },
+  callers: { checkout: ["create"] },
 });
 declare global {
   interface Contracts {

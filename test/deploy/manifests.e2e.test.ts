@@ -22,7 +22,10 @@ test.each(globSync("k8s/**/nats.conf", { cwd: ROOT }))("%s is what a NATS server
   const conf = readFileSync(join(ROOT, file), "utf8").replaceAll(/^ *tls \{[^}]*\}/gm, "");
   writeFileSync(join(folder, "nats.conf"), conf);
   copyFileSync(join(ROOT, "k8s/base/nats-users.conf"), join(folder, "nats-users.conf"));
-  const roles = ["GATEWAY", "CORE", "PROJECTIONS", "SAGAS"].map(role => [`NATS_${role}_PASSWORD`, "valence"]);
+  const roles = ["GATEWAY", "CORE", "PROJECTIONS", "SAGAS", "MIGRATE"].map(role => [
+    `NATS_${role}_PASSWORD`,
+    "valence",
+  ]);
   const env = { POD_NAME: "nats-0", ...Object.fromEntries(roles) };
   execFileSync(server, ["-t", "-c", join(folder, "nats.conf")], { env, stdio: "pipe" });
   rmSync(folder, { recursive: true });

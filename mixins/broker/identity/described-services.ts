@@ -1,6 +1,7 @@
 // The part of a node's description that others may believe: the services that its role may run, with actions that are
-// theirs, and the logs that they may own. A node that announces more is no endpoint for it, so that no call, and no password
-// in one, ever goes there; and no consumer reads the events of its log.
+// theirs, the events that those services hear, each in a group of the role's, and the logs that they may own. A node that
+// announces more is no endpoint for it, so that no call, and no password in one, ever goes there; it takes no event from the
+// service that it is for, and no consumer reads the events of its log.
 import { mayOwn, mayRun, type Role } from "../../kernel/index.ts";
 
 /** The parts of a service in Moleculer's INFO packet that we judge. */
@@ -9,6 +10,7 @@ interface Described {
   readonly version?: unknown;
   readonly fullName?: unknown;
   readonly actions?: unknown;
+  readonly events?: unknown;
   readonly metadata?: unknown;
 }
 
@@ -25,7 +27,7 @@ export function believed(services: unknown, role: Role): Judged {
   const refused: string[] = [];
   if (!Array.isArray(services)) return { services: [], refused };
   const kept = (services as (Described | null)[]).flatMap(service => {
-    const { name, version, fullName, actions, metadata } = service ?? {};
+    const { name, version, fullName, actions, events, metadata } = service ?? {};
     const isNamed = typeof name === "string" && (fullName === undefined || fullName === fullNameOf(name, version));
     if (!isNamed || (!name.startsWith(OF_EVERY_NODE) && !mayRun(role, name))) {
       refused.push(String(fullName ?? name).slice(0, NAME_CHARS));
@@ -37,9 +39,18 @@ export function believed(services: unknown, role: Role): Judged {
       if (!isOwn) refused.push(key.slice(0, NAME_CHARS));
       return isOwn;
     });
+    const heard = Object.entries((events ?? {}) as Record<string, { group?: unknown } | null>).filter(
+      ([key, event]) => {
+        const { group = name } = event ?? {};
+        const isOwn = mayRun(role, name) && (group === name || mayRun(role, String(group)));
+        if (!isOwn) refused.push(`${name} on ${key}`.slice(0, NAME_CHARS));
+        return isOwn;
+      },
+    );
     const isOwner = ownsNoOthers(metadata, role);
     if (!isOwner) refused.push(`the log of ${name}`);
-    return [{ ...service, actions: Object.fromEntries(own), metadata: isOwner ? metadata : withoutLog(metadata) }];
+    const log = isOwner ? metadata : withoutLog(metadata);
+    return [{ ...service, actions: Object.fromEntries(own), events: Object.fromEntries(heard), metadata: log }];
   });
   return { services: kept, refused };
 }

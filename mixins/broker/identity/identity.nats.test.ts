@@ -48,6 +48,8 @@ const loans = {
     whoAsks: (ctx: any) => ({ user: ctx.meta.user, node: ctx.nodeID }),
     report: { permission: "loans:report", handler: () => "all loans" },
     free: { permission: false, handler: () => "freed" },
+    count: { permission: "loans:report", callers: ["api"], handler: () => "12" },
+    forReports: { permission: false, callers: ["reports"], handler: () => "for reports" },
     // Answers with a meta that its caller would merge.
     lie(ctx: any) {
       ctx.meta.user = { id: "root", roles: ["admin"] };
@@ -111,6 +113,24 @@ test("nodes call each other on nobody's behalf, and the one that answers knows w
   expect(await door.call("loans.whoAsks")).toEqual({ user: undefined, node: "door.1" });
   expect(await door.call("loans.free")).toBe("freed");
   expect(await core.call("loans.whoAsks")).toEqual({ user: undefined, node: "core.1" });
+});
+
+test("on nobody's behalf a role uses its own services, and of others what is for its services", async () => {
+  const second = await node("core", [], "core.2");
+  await second.waitForServices("loans", 3_000, 20);
+  for (const action of ["loans.report", "loans.count", "loans.forReports"])
+    expect(await second.call(action)).toEqual(expect.any(String));
+  expect(await door.call("loans.count")).toBe("12");
+  for (const action of ["loans.report", "loans.forReports"])
+    await expect(door.call(action)).rejects.toMatchObject({
+      type: "FORBIDDEN",
+      code: 403,
+      message: expect.stringContaining(`${action} is not for services of the role door`),
+    });
+  // For a person the permission decides, as ever.
+  const token = await tokenOf({ sub: "root", roles: ["admin"] });
+  expect(await door.call("loans.report", {}, as({}, token))).toBe("all loans");
+  await second.stop();
 });
 
 test("a person is whom the token names, whatever the caller says of them", async () => {
@@ -205,6 +225,25 @@ test("a node of one role is no endpoint for what only another role may run, and 
   await expect(door.call("accounts.login", {}, { nodeID: "other.1" })).rejects.toThrow();
   expect(got).toEqual([]);
   await ghost.stop();
+});
+
+test("a service that a role may not run hears nothing, and no service takes the events that are for another", async () => {
+  const told: string[] = [];
+  const stolen: string[] = [];
+  const tell = { "note.told": (ctx: any) => void told.push(ctx.params.id) };
+  const steal = (ctx: any) => void stolen.push(ctx.eventName);
+  const listener = await node("core", [{ name: "listeners", events: tell }], "core.3");
+  const spy = await node("other", [], "other.2");
+  const before = refused(door, "not-of-role");
+  spy.createService({ name: "$spy", events: { "note.told": steal } });
+  const events = { "note.told": { group: "listeners", handler: steal }, "note.kept": steal };
+  spy.createService({ name: "reports", events });
+  await until("they are judged", () => refused(door, "not-of-role") >= before + 2);
+  for (let i = 0; i < 6; i++) await door.emit("note.told", { id: `${i}` });
+  await door.emit("note.kept", {});
+  await until("all have arrived", () => told.length === 6 && stolen.length > 0);
+  expect(stolen).toEqual(["note.kept"]);
+  await Promise.all([spy.stop(), listener.stop()]);
 });
 
 test("a role's key owns the logs of its own actors: not another's, whose events it cannot emit either", async () => {

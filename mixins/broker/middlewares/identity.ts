@@ -6,7 +6,8 @@
 //      the logs of its role's actors, and emits no events of the others
 //   3. an answer comes from the node that was asked
 //   4. the person behind a call is whom their token names: `meta.user` of another node is not believed. A call without a
-//      person is one on nobody's behalf: the sealed packet proves which node makes it
+//      person is one on nobody's behalf: the sealed packet proves which node makes it, and the node that answers decides by
+//      that node's role (`identity/calls-of-nobody.ts`)
 //
 // Without keys the bus is trusted, and a start says so.
 import type { JSONWebKeySet } from "jose";
@@ -16,6 +17,7 @@ import { clusterKeysIn, mayOwn, mayRun, Misconfigured, nodeEnvironment, systemCl
 import { brokerEnvironment } from "../environment.ts";
 import { AccessTokens } from "../identity/access-tokens.ts";
 import type { Certified } from "../identity/certificate.ts";
+import { mayCallForNobody, type Judged } from "../identity/calls-of-nobody.ts";
 import { believed } from "../identity/described-services.ts";
 import { NodeIdentity } from "../identity/identity.ts";
 import { Refusals } from "../identity/refusals.ts";
@@ -34,6 +36,9 @@ interface Transit {
   tx: Transporter;
   pendingRequests: Map<string, { nodeID: string }>;
   sendResponse(nodeId: string, id: string, meta: object, headers: object, data: unknown, error: Error): Promise<void>;
+}
+interface Actions {
+  get(name: string): { localEndpoints: readonly { service: { name: string }; action: Judged }[] } | undefined;
 }
 interface Payload {
   readonly sender?: string;
@@ -69,6 +74,7 @@ export const identity = (broker: ServiceBroker): Middleware => {
       nodeId: broker.nodeID,
       instance: broker.instanceID,
     }));
+  const actions = (): Actions => broker.registry.actions as unknown as Actions;
   const transit = (): Transit => broker.transit as unknown as Transit;
 
   const take = (type: string, from: Certified, packet: { payload: Payload }): Promise<unknown> | void => {
@@ -110,9 +116,25 @@ export const identity = (broker: ServiceBroker): Middleware => {
             },
           );
         if (user) meta.user = user;
+        else if (type === "REQ" && !isForNobody(from, payload)) return forbid(from, payload);
       }
     }
     return tx.messageHandler(type, packet);
+  };
+
+  /** A call of an action that is not here is answered by Moleculer. */
+  const isForNobody = ({ role }: Certified, { action }: Payload): boolean => {
+    const [endpoint] = actions().get(action ?? "")?.localEndpoints ?? [];
+    return endpoint === undefined || mayCallForNobody(role, endpoint.service.name, endpoint.action);
+  };
+
+  const forbid = ({ nodeId, role }: Certified, { id, action }: Payload): Promise<unknown> => {
+    refusals.add(
+      "not-of-role",
+      `${nodeId} calls ${action} on nobody's behalf, which no service of ${role.name} may do`,
+    );
+    const message = `${action} is not for services of the role ${role.name}: name the caller in callers of its contract, or call for a person`;
+    return transit().sendResponse(nodeId, id!, {}, {}, null, callErrors.FORBIDDEN({ message }));
   };
 
   const prove = async (meta: Meta): Promise<void> => {

@@ -8,7 +8,7 @@ import { carrierOf } from "../carriers/resolve.ts";
 import { STREAM_LIMITS } from "../limits.ts";
 import { streamReader } from "../log/read-stream.ts";
 import { streamEnvironment } from "../environment.ts";
-import { isOf, ownedBy, ownersOf, type Owned } from "../log/registry.ts";
+import { ALL_TYPES, isOf, ownedBy, ownersOf, type Owned } from "../log/registry.ts";
 import { STOPPED, type ConsumerStopped, type LogEvent, type LogPage, type ReadLog } from "../log/source.ts";
 import { streamErrors } from "../errors.ts";
 import { streamTables } from "../tables.ts";
@@ -72,10 +72,19 @@ export class Consumers {
     return new Consumers(service, await streamTables(service));
   }
 
-  /** Starts a consumer. It reads its sources as they appear, until it is removed or the service stops. */
+  /**
+   * Starts a consumer. It reads its sources as they appear, until it is removed or the service stops. Throws Error for a
+   * second one of its name, and for a type that the service does not announce.
+   */
   add(consumer: Consumer): void {
     if (this.#running.has(consumer.name))
       throw new Error(`${this.#service.fullName}: two consumers named "${consumer.name}"`);
+    const { takes = {} } = this.#service.metadata as { takes?: object };
+    const untold = (consumer.types === "all" ? [ALL_TYPES] : consumer.types).find(type => !(type in takes));
+    if (untold !== undefined)
+      throw new Error(
+        `${this.#service.fullName}: the mixin Consuming is not told that ${consumer.name} takes ${untold}`,
+      );
     this.#running.set(consumer.name, { consumer, readers: new Map() });
     this.#look();
   }

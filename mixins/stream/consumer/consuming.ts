@@ -6,6 +6,7 @@ import { keepsTables } from "../../database/siblings.ts";
 import { COMMITTED, type Committed } from "../log/source.ts";
 import { streamTables } from "../tables.ts";
 import type { AcknowledgedQuery } from "./acknowledged.ts";
+import { ALL_TYPES } from "../log/registry.ts";
 import { consumersOf } from "./consumers.ts";
 import { deadLettersIn, retryDeadLetter } from "./dead-letters.ts";
 import { unparkGroup, type ParkedFilter } from "./parked.ts";
@@ -24,11 +25,15 @@ const GROUP = {
 
 /**
  * Gives a service the operations `consumers`, `deadLetters`, `retryDeadLetter`, `retryDeadLetters` and `resetConsumer`, the
- * action `taken` for owners of logs, and stops its consumers with it. Consumers are added by `consumersOf(this)`.
+ * action `taken` for owners of logs, and stops its consumers with it. Consumers are added by `consumersOf(this)`; `types` are
+ * the events that they take: the NATS server lets a role read the streams of their owners, and no others.
  */
-export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
+export function Consuming(names: readonly string[], types: readonly string[] | "all"): Partial<ServiceSchema> {
   return {
-    metadata: { consumers: Object.fromEntries(names.map(name => [name, true])) },
+    metadata: {
+      consumers: Object.fromEntries(names.map(name => [name, true])),
+      takes: Object.fromEntries((types === "all" ? [ALL_TYPES] : types).map(type => [type, true])),
+    },
     events: {
       [COMMITTED]: {
         async handler(this: Service, ctx: Context<Committed>) {
@@ -72,6 +77,7 @@ export function Consuming(names: readonly string[]): Partial<ServiceSchema> {
       taken: {
         visibility: "public",
         permission: "operations:read",
+        callers: ["*"],
         async handler(this: Service, ctx: Context<AcknowledgedQuery>) {
           return { ids: await (await consumersOf(this)).acknowledged(ctx.params) };
         },

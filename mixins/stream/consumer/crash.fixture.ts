@@ -30,7 +30,7 @@ const used = defineReactor({
 });
 broker.createService({
   name: "readers",
-  mixins: [Consuming(["writer"]), Reactors(used)],
+  mixins: [Consuming(["writer"], ["thing.made", "thing.used"]), Reactors(used)],
   async started(this: Service) {
     const consumers = await consumersOf(this);
     await migrate(consumers.database, "test", [

@@ -31,7 +31,12 @@ export const writer = (
 /** A service with these consumers, and the table. */
 export const consuming = (name: string, ...list: Consumer[]): ServiceSchema => ({
   name,
-  mixins: [Consuming(list.map(consumer => consumer.name))],
+  mixins: [
+    Consuming(
+      list.map(consumer => consumer.name),
+      list.some(({ types }) => types === "all") ? "all" : [...TYPES, ...list.flatMap(({ types }) => types)],
+    ),
+  ],
   async started(this: Service) {
     const consumers = await consumersOf(this);
     await migrate(consumers.database, "test", [

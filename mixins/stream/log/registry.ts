@@ -2,6 +2,13 @@
 import type { ServiceBroker } from "moleculer";
 import { listedServices } from "../../contract/index.ts";
 
+/** A key of `metadata.takes` for all types that there are. */
+export const ALL_TYPES = "*";
+
+/** Whether a service whose metadata has these `takes` reads the log of one whose metadata has these `events`. */
+export const readsLog = (takes: object, events: object): boolean =>
+  ALL_TYPES in takes || Object.keys(events).some(type => type in takes);
+
 /**
  * Full names of the services that own these event types; "all" means every service that owns any. Only those that are
  * known now: a service that starts later appears in a later answer.

@@ -4,7 +4,7 @@
 //   1. one node publishes, by lease. A second one, as after a pause, does no harm: JetStream drops an id that it has
 //      seen lately, readers tell by a message's cursors which events they have had, and the relay's cursor moves once.
 //   2. a crash between publish and move publishes some pages again.
-//   3. a stream that is gone (deleted, another server) is made anew, and publishing goes on. Readers find the events that
+//   3. a stream that is gone (deleted, another server) is made anew, by the relay or by `valence migrate`, and publishing goes on. Readers find the events that
 //      it held in the log: they see that a message does not follow the last one they had.
 //
 // History is not published: reading it from the log is faster. A relay that finds itself far behind (a log that is older
@@ -162,7 +162,10 @@ export class JetStreamRelay {
   }
 
   async #publish(jetStream: JetStream): Promise<void> {
-    await this.#channel.ensure(jetStream.manager);
+    if (!(await this.#channel.ensure(jetStream.manager)))
+      this.#service.logger.warn(
+        `relay of ${this.#service.fullName}: its stream has other bounds than this release gives it: run \`npx valence migrate\``,
+      );
     let { cursor, mark } = await this.#start();
     let stored = { cursor, at: performance.now() };
     const store = async (): Promise<boolean> => {

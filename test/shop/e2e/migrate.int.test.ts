@@ -92,8 +92,14 @@ test("so does the start of one of several nodes", async () => {
 });
 
 test("it ends, whatever servers its environment names beside the databases", async () => {
-  const elsewhere = { REDIS_URL: "redis://127.0.0.1:1", NATS_URL: "nats://127.0.0.1:1", HEALTH_PORT: "0" };
+  const elsewhere = { REDIS_URL: "redis://127.0.0.1:1", HEALTH_PORT: "0" };
   expect(await migrate(elsewhere)).toMatchObject({ status: 0 });
+  // The streams are to be made on this one: a roll-out tries again.
+  const { status, output } = await migrate({ ...elsewhere, NATS_URL: "nats://127.0.0.1:1" });
+  expect([status, output]).toEqual([
+    1,
+    expect.stringMatching(/NATS_URL: the streams cannot be made .*; the tables are$/m),
+  ]);
 });
 
 test("two that migrate an empty database at once both succeed", async () => {

@@ -1,7 +1,17 @@
 // The JetStream stream of one owner: its names, its bounds, and the form of its messages.
 import { createHmac, hash, timingSafeEqual } from "node:crypto";
-import { DiscardPolicy, nanos, StorageType, type JetStreamManager, type NatsError, type StreamConfig } from "nats";
+import { isDeepStrictEqual } from "node:util";
+import {
+  DiscardPolicy,
+  ErrorCode,
+  nanos,
+  StorageType,
+  type JetStreamManager,
+  type NatsError,
+  type StreamConfig,
+} from "nats";
 import { bucketOf } from "../../../event-store/index.ts";
+import { streamErrors } from "../../errors.ts";
 import type { Cursor, LogEvent } from "../../log/source.ts";
 
 const limits = {
@@ -69,6 +79,12 @@ const sealOf = (digest: string, secret: string): string =>
 export const digestOfMark = (mark: string | undefined): string | undefined =>
   mark === undefined ? undefined : hash("sha256", mark, "base64url").slice(0, 22);
 
+/** The first token of the subjects and names of a namespace. */
+const rootOf = (namespace: string): string => (namespace === "" ? "EVENTS" : `EVENTS-${namespace}`);
+
+/** The subjects of all events of a namespace. */
+export const subjectsIn = (namespace: string): string => `${rootOf(namespace)}.>`;
+
 export class Channel {
   readonly #subject: string;
   /** Name of the JetStream stream. */
@@ -76,7 +92,7 @@ export class Channel {
 
   constructor(namespace: string, source: string) {
     // Dots and blanks have a meaning in names. A service has a dot only before its version, `v2.loans`.
-    const tokens = [namespace === "" ? "EVENTS" : `EVENTS-${namespace}`, source.replaceAll(/[^\w-]/g, "=")];
+    const tokens = [rootOf(namespace), source.replaceAll(/[^\w-]/g, "=")];
     this.#subject = tokens.join(".");
     this.name = tokens.join("=");
   }
@@ -91,9 +107,29 @@ export class Channel {
     return `${this.#subject}.${bucketOf(`${actor}.${stream}`) % limits.partitions}`;
   }
 
-  /** Makes the stream, or gives the one that is there today's bounds. Several callers at once do no harm. */
-  async ensure({ streams }: JetStreamManager): Promise<void> {
-    const config: Partial<StreamConfig> & { name: string } = {
+  /**
+   * Makes the stream, or gives the one that is there today's bounds. Several callers at once do no harm. Where the server
+   * lets only `valence migrate` do that, it answers whether the stream has today's bounds.
+   * @throws STREAM_MISSING when there is none, and this node may not make it
+   */
+  async ensure({ streams }: JetStreamManager): Promise<boolean> {
+    const config = this.#config();
+    const known = await streams.info(this.name).then(info => info.config, absent);
+    if (known && isWithin(config, known)) return true;
+    try {
+      if (known) await streams.update(this.name, config);
+      else
+        await streams.add(config).catch(error => (isNameInUse(error) ? streams.update(this.name, config) : no(error)));
+    } catch (error) {
+      if (!isDenied(error)) throw error;
+      if (known) return false;
+      throw streamErrors.STREAM_MISSING({ stream: this.name });
+    }
+    return true;
+  }
+
+  #config(): Partial<StreamConfig> & { name: string } {
+    return {
       name: this.name,
       subjects: [this.subjects],
       storage: StorageType.File,
@@ -104,14 +140,21 @@ export class Channel {
       max_bytes: limits.maxBytes,
       duplicate_window: nanos(limits.duplicateMs),
     };
-    try {
-      await streams.add(config);
-    } catch (error) {
-      if ((error as NatsError).api_error?.err_code !== NAME_IN_USE) throw error;
-      await streams.update(this.name, config);
-    }
   }
 }
 
+const DENIED: string = ErrorCode.PermissionsViolation;
+const isDenied = (error: unknown): boolean => (error as NatsError).code === DENIED;
+const codeOf = (error: unknown): number | undefined => (error as NatsError).api_error?.err_code;
+const no = (error: unknown): never => {
+  throw error;
+};
+const absent = (error: unknown): undefined => (codeOf(error) === NO_STREAM ? undefined : no(error));
 /** A stream of this name exists with other bounds. */
+const isNameInUse = (error: unknown): boolean => codeOf(error) === NAME_IN_USE;
+const NO_STREAM = 10_059;
 const NAME_IN_USE = 10_058;
+
+/** Whether the server's configuration of a stream has all that we ask for. */
+const isWithin = (asked: Partial<StreamConfig>, known: StreamConfig): boolean =>
+  Object.entries(asked).every(([key, value]) => isDeepStrictEqual(value, known[key as keyof StreamConfig]));

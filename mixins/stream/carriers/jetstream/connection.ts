@@ -8,10 +8,13 @@ import {
   type JetStreamClient,
   type JetStreamManager,
   type NatsConnection,
+  type NatsError,
   type ConnectionOptions,
+  type Status,
 } from "nats";
 import { closeWithBroker } from "../../../database/mixin.ts";
 import { natsOptions, nodeEnvironment } from "../../../kernel/index.ts";
+import { streamEnvironment } from "../../environment.ts";
 
 const limits = {
   /** Milliseconds between two attempts to connect. */
@@ -29,15 +32,25 @@ export interface JetStream {
   readonly manager: JetStreamManager;
 }
 
+interface Account {
+  /** The domain of JetStream, or the account that stands under this name: its subjects begin with `$JS.<domain>.API`. */
+  readonly domain?: string | undefined;
+  /** Told each subject that the server denies, once. */
+  readonly onDenied?: (subject: string) => void;
+}
+
 export class Connection {
   readonly #options: ConnectionOptions;
+  readonly #account: Account;
+  readonly #denied = new Set<string>();
   readonly #listeners = new Set<() => void>();
   #made: JetStream | undefined;
   #isUp = false;
   #closed = false;
 
-  constructor(options: ConnectionOptions) {
+  constructor(options: ConnectionOptions, account: Account = {}) {
     this.#options = options;
+    this.#account = account;
     void this.#connect();
   }
 
@@ -69,13 +82,13 @@ export class Connection {
           pingInterval: limits.pingMs,
           maxPingOut: limits.pingsUnanswered,
         });
-        const options = { timeout: limits.requestMs, checkAPI: false };
-        this.#made = { nats, client: nats.jetstream(options), manager: await nats.jetstreamManager(options) };
+        this.#made = await jetStreamOf(nats, this.#account.domain);
         if (this.#closed) return await nats.close();
         this.#change(true);
-        for await (const { type } of nats.status())
-          if (type === Events.Disconnect) this.#change(false);
-          else if (type === Events.Reconnect) this.#change(true);
+        for await (const status of nats.status())
+          if (status.type === Events.Disconnect) this.#change(false);
+          else if (status.type === Events.Reconnect) this.#change(true);
+          else if (status.type === Events.Error) this.#deny(status);
         // The client has given the connection up.
         this.#change(false);
       } catch {
@@ -83,10 +96,25 @@ export class Connection {
       }
   }
 
+  /** A consumer has a name of its own each time, which is left out. */
+  #deny({ permissionContext }: Denial): void {
+    const subject = permissionContext?.subject.replace(/\b[\da-f]{32}\b/, "*");
+    if (subject === undefined || this.#denied.has(subject)) return;
+    this.#denied.add(subject);
+    this.#account.onDenied?.(subject);
+  }
+
   #change(isUp: boolean): void {
     this.#isUp = isUp;
     for (const listener of this.#listeners) listener();
   }
+}
+
+type Denial = Status & { readonly permissionContext?: NatsError["permissionContext"] };
+
+export async function jetStreamOf(nats: NatsConnection, domain: string | undefined): Promise<JetStream> {
+  const options = { timeout: limits.requestMs, checkAPI: false, ...(domain !== undefined && { domain }) };
+  return { nats, client: nats.jetstream(options), manager: await nats.jetstreamManager(options) };
 }
 
 const connections = new WeakMap<ServiceBroker, Connection>();
@@ -96,7 +124,13 @@ export function connectionOf(broker: ServiceBroker): Connection {
   const known = connections.get(broker);
   if (known) return known;
   const node = nodeEnvironment.of(broker);
-  const connection = new Connection(natsOptions(node.NATS_URL!, node));
+  const connection = new Connection(natsOptions(node.NATS_URL!, node), {
+    domain: streamEnvironment.of(broker).JETSTREAM_DOMAIN,
+    onDenied: subject =>
+      broker.logger.error(
+        `the NATS server does not let this node use ${subject}: \`npx valence nats-conf\` writes the subjects of its role`,
+      ),
+  });
   connections.set(broker, connection);
   closeWithBroker(broker, () => connection.close());
   return connection;

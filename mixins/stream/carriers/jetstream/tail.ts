@@ -1,5 +1,10 @@
 // The messages from now on, as they come: an ephemeral consumer of JetStream, without acknowledgements, since a reader keeps
 // its checkpoint in its own database. It ends at the first error; its reader opens another.
+//
+// The consumer is made in the form whose subject tells the stream and the filter, so that the server can permit it by role.
+// Its name is a secret: whoever knew it could pull its messages, or change it. Nobody deletes it: the right to delete one
+// would be a right to delete all.
+import { randomBytes } from "node:crypto";
 import { AckPolicy, DeliverPolicy, nanos, type ConsumerMessages, type FetchOptions, type JsMsg } from "nats";
 import { receivedFrom, type Channel, type Received } from "./channel.ts";
 import type { JetStream } from "./connection.ts";
@@ -50,7 +55,10 @@ export class Tail {
   }
 
   async #run({ client, manager }: JetStream, channel: Channel): Promise<void> {
-    const { name } = await manager.consumers.add(channel.name, {
+    const name = randomBytes(16).toString("hex");
+    await manager.consumers.add(channel.name, {
+      name,
+      filter_subject: channel.subjects,
       deliver_policy: DeliverPolicy.New,
       ack_policy: AckPolicy.None,
       mem_storage: true,
@@ -73,7 +81,6 @@ export class Tail {
       if (error) throw error;
       if (this.size >= limits.kept) await new Promise<void>(resolve => (this.#room = resolve));
     }
-    await manager.consumers.delete(channel.name, name);
   }
 
   #become(state: "flowing"): void {
