@@ -23,7 +23,7 @@ COPY --from=dependencies /app/mixins/node_modules mixins/node_modules
 USER 1000:1000
 # Fills the compile cache, so that a start compiles nothing. It runs here because the cache depends on user, path and
 # version of Node. The first command loads all services, the second the runner, with a service that needs no other.
-RUN DATA_DIR=/tmp/baked node mixins/cli/valence.mjs migrate && SERVICES=ops node mixins/cli/valence.mjs start && rm -r /tmp/baked
+RUN export DATA_DIR=/tmp/baked; node mixins/cli/valence.mjs migrate && SERVICES=ops node mixins/cli/valence.mjs start --once && rm -r /tmp/baked
 # Any name for the code in the image: a start with another name tries parked streams once more.
 ARG RELEASE=
 ENV RELEASE=$RELEASE

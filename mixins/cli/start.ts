@@ -25,9 +25,12 @@ const HELP = `Starts the services of this project.
   npx valence start --workers 4    four processes on one HTTP port
   SERVICES=accounts,api npx valence start
                                    some services; NATS_URL joins it to the other processes
+  npx valence start --once         starts and stops again: to try the settings, or to fill the compile cache of an image
 
 Options are those of Moleculer's runner, --repl, --config, --env, --instances, --hot, --silent among them; settings come from
 the environment. A wrong setting stops the start with one line that names it.`;
+
+const ONCE = "--once";
 
 export const command: Command = { help: HELP, run: start };
 
@@ -53,7 +56,10 @@ async function start(given: string[]): Promise<void> {
   } else {
     await startTracing(environment);
     const { ProjectRunner } = await import("./runner.ts");
-    await new ProjectRunner(folder, SERVICES).start([process.execPath, "valence start", ...args]);
+    const passed = args.filter(argument => argument !== ONCE);
+    await new ProjectRunner(folder, SERVICES).start([process.execPath, "valence start", ...passed]);
+    // As any other stop: what has begun is finished, and databases are closed.
+    if (args.includes(ONCE)) process.kill(process.pid, "SIGTERM");
   }
 }
 

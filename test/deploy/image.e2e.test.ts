@@ -60,12 +60,12 @@ test("the files of the image run without others, and write nothing beside themse
     symlinkSync(join(ROOT, path), join(app, path));
   }
   const before = written(app);
-  const run = (command: string, env: Record<string, string>) => {
+  const run = (command: string[], env: Record<string, string>) => {
     const all = { PATH: process.env["PATH"]!, NODE_ENV: "production", DATA_DIR: join(folder, "data"), ...env };
     const options = { cwd: app, env: all, encoding: "utf8", timeout: 100_000 } as const;
     const { error, status, stdout, stderr } = spawnSync(
       process.execPath,
-      ["--disable-warning=ExperimentalWarning", "mixins/cli/valence.mjs", command],
+      ["--disable-warning=ExperimentalWarning", "mixins/cli/valence.mjs", ...command],
       options,
     );
     // A process that does not end gets a SIGTERM after the time-out, and then ends with code 0.
@@ -74,8 +74,8 @@ test("the files of the image run without others, and write nothing beside themse
   };
   // The two commands that fill the compile cache: both end by themselves, with and without HEALTH_PORT.
   const cache = { NODE_COMPILE_CACHE: join(folder, "cache"), HEALTH_PORT: "0" };
-  expect(run("migrate", cache)).toMatchObject({ status: 0, stderr: "" });
-  const started = run("start", { ...cache, SERVICES: "ops" });
+  expect(run(["migrate"], cache)).toMatchObject({ status: 0, stderr: "" });
+  const started = run(["start", "--once"], { ...cache, SERVICES: "ops" });
   expect(started).toMatchObject({ status: 0, stderr: "", stdout: expect.stringContaining("Service 'ops' started") });
   expect(globSync("**/*", { cwd: join(folder, "cache") }).length).toBeGreaterThan(100);
   expect(written(app)).toEqual(before);
