@@ -24,7 +24,7 @@ export const streamErrors = defineErrors({
   },
   STREAM_MISSING: {
     status: 500,
-    says: "JetStream has no stream {stream}, and this node may not make it; consumers read the log instead",
+    says: "the stream {stream} is missing in JetStream, and this node may not make it; consumers read the log instead",
     todo: "run `npx valence migrate` with the `NATS_URL` of the user migrate",
   },
   LOG_FOREIGN: {

@@ -14,8 +14,8 @@ const KILLS = 2;
 const PROMPT_MS = 5_000;
 const GATEWAY = "api,ops";
 const PODS = {
-  core: "accounts,catalog,carts,orders,inventory,payments,seed,shipping",
-  flow: "checkout,order-views",
+  core: "accounts,catalog,carts,notifications,orders,inventory,payments,seed,shipping",
+  flow: "checkout,order-views,audit",
 } as const;
 type Kind = keyof typeof PODS;
 
