@@ -5,7 +5,10 @@ import { limits } from "./limits.ts";
 
 const id = Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9][A-Za-z0-9_.:@-]*$" });
 const time = Type.String({ format: "date-time", maxLength: 40 });
-const Head = Type.Object({ partition: Type.Integer(), seq: Type.Integer(), hash: Type.String() });
+const Head = Type.Object(
+  { partition: Type.Integer(), seq: Type.Integer(), hash: Type.String() },
+  { title: "AuditHead" },
+);
 
 /** One record: an event, with who caused it, when and from which request. */
 const Record = Type.Object(

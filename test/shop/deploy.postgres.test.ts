@@ -5,8 +5,16 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "@valence/runtime/testing";
-import { Child, freePort, Nats, newDatabases, RedisServer, type Databases } from "@valence/runtime/testing/servers";
+import {
+  Child,
+  freePort,
+  newDatabases,
+  RedisServer,
+  type Databases,
+  type Nats,
+} from "@valence/runtime/testing/servers";
 import { orderOf, Shop } from "./support/shop.ts";
+import { startLocalBus, TLS_FILES, urlOf } from "../deploy/local-bus.ts";
 import { hasKubectl, render, type Manifest } from "../deploy/manifests.ts";
 import { nodesOf, variablesOf } from "../deploy/workloads.ts";
 
@@ -27,18 +35,23 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
 
   beforeAll(async () => {
     files = await mkdtemp(join(tmpdir(), "pods-"));
-    [databases, nats, redis] = await Promise.all([newDatabases(), Nats.start(), RedisServer.start()]);
+    [databases, nats, redis] = await Promise.all([newDatabases(), startLocalBus(), RedisServer.start()]);
     const port = await freePort();
     const ledger = join(databases.folder, "ledger.sqlite");
     provider = new Child(["services/payments/provider/server.ts", "--port", `${port}`, "--data", ledger], {});
     const servers: Record<string, string> = {
       DATABASE_URL: databases.env["DATABASE_URL"]!,
-      NATS_URL: nats.url,
       REDIS_URL: redis.url,
       PAYMENT_PROVIDER_URL: `http://127.0.0.1:${port}`,
+      ...TLS_FILES,
     };
 
-    migration = new Child(["mixins/cli/valence.mjs", "migrate"], servers);
+    migration = new Child(["mixins/cli/valence.mjs", "migrate"], {
+      ...servers,
+      NATS_URL: urlOf(nats, "migrate"),
+      JETSTREAM_DOMAIN: "EVENTS",
+      NAMESPACE: "valence",
+    });
     await until("the tables are there", () => !migration.running, 60_000);
     expect(migration.process.exitCode).toBe(0);
 
@@ -55,7 +68,8 @@ describeRendered("rendered by kubectl (skipped where there is none)", () => {
         HEALTH_PORT: `${await freePort()}`,
         DATA_DIR: files,
       };
-      const env = { ...given(container, manifests, servers), ...ofPod };
+      const { NATS_URL = "", ...others } = given(container, manifests, servers);
+      const env = { ...others, NATS_URL: urlOf(nats, new URL(NATS_URL).username), ...ofPod };
       health.set(name, `http://127.0.0.1:${ofPod.HEALTH_PORT}`);
       if (name === "gateway") ofGateway = env;
       else nodes.set(name, new Child(["mixins/cli/valence.mjs", "start"], env));
