@@ -25,7 +25,7 @@ import { orderOf } from "../support/shop.ts";
 
 /** Of the client, whose own span no collector of ours gets. */
 const CLIENT = { trace: "0af7651916cd43dd8448eb211c80319c", id: "b7ad6b7169203331" };
-const BACK = ["orders", "inventory", "payments", "shipping", "checkout", "order-views", "ops"];
+const BACK = ["orders", "inventory", "payments", "shipping", "checkout", "order-views", "ops", "audit"];
 const ACCOUNT = { email: "ada@example.org", password: "correct horse battery" };
 
 let collector: Collector;

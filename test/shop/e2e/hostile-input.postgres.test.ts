@@ -1,5 +1,5 @@
 // P6 against the running shop, with input that a form never sends: every answer is a 4xx that names the field, no
-// record changes, and the shop goes on. Random requests are in `fuzz.int.test.ts`. The seed of the random part is printed;
+// record changes, and the shop goes on. Random requests are in `fuzz.e2e.test.ts`. The seed of the random part is printed;
 // FUZZ_SEED repeats a run.
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
