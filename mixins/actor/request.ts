@@ -3,7 +3,7 @@ import type { EventMetadata, Reply, Snapshot } from "../contract/index.ts";
 import type { CommandId } from "../kernel/index.ts";
 import type { CommandTrace } from "./command-trace.ts";
 
-/** Who asked for a command, and the way that it came. */
+/** The caller of a command: user, request and trace. */
 export type Cause = Omit<EventMetadata, "commandId">;
 
 /** A command on its way through an activation. */

@@ -42,7 +42,7 @@ afterAll(() => house.stop());
 
 const open = (id: string, code: string): Promise<unknown> =>
   broker.call("doors.open", { id, code }, { meta: { user: { id: "ann", roles: [] } }, requestID: "r-1" } as object);
-/** What the audit says of a subject, the oldest first. */
+/** Records of a subject, the oldest first. */
 const recordsOf = (subject: string, count: number): Promise<any[]> =>
   until(
     async () => (await broker.call<any, object>("audit.list", { subject })).records.reverse(),

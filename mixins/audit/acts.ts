@@ -20,9 +20,9 @@ export interface Act {
   readonly isAnnounced?: boolean;
   /** Id of the stream: of what is acted on. Without an `answer` before the action is done, or when it refused. Default: a new id. */
   readonly subject?: (ctx: Ctx, answer: any) => string | undefined;
-  /** Who acted, where the request itself tells nobody: a log-in. */
+  /** The person who acted, where the request itself names nobody: a log-in. */
   readonly person?: (answer: any) => string;
-  /** What is told of the request. Default: nothing; passwords and tokens stay out of it. */
+  /** The part of the request that is recorded. Default: nothing; passwords and tokens stay out of it. */
   readonly details?: (params: any, answer: any) => Readonly<Record<string, unknown>>;
 }
 

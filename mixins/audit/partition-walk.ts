@@ -25,7 +25,7 @@ export interface Fault {
   readonly says: string;
 }
 
-/** What a checkpoint says of a partition. */
+/** The head of a partition in a checkpoint. */
 export interface Mark extends Head {
   /** Number of the checkpoint. */
   readonly number: number;

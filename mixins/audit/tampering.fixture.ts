@@ -1,4 +1,4 @@
-// What somebody who can write to the audit's database may do to it.
+// Ways in which somebody with write access to the audit's database may tamper with it.
 import type { Knex } from "knex";
 import { seal } from "./record.ts";
 import { checkpointHash, checkpointIn, type SignedCheckpoint, type SigningKey } from "./signing.ts";

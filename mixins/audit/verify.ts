@@ -7,8 +7,8 @@
 //      checkpoint or the copy in the second place (`anchor`) says how a partition stood, it has to stand so.
 //   3. records after the newest checkpoint: the last of each commit is signed.
 //
-// Whoever can write to the database but has no key can change a record and compute all later hashes anew; 2 and 3 find that.
-// Whoever has the key as well can sign all of it anew; then only the anchor tells.
+// Somebody with write access to the database but without the key can change a record and compute all later hashes anew; 2 and 3 find that.
+// Somebody with the key as well can sign all of it anew; then only the anchor tells.
 import type { AnchorCopy, Anchored } from "./anchor.ts";
 import { PartitionWalk, type Fault, type StoredRecord } from "./partition-walk.ts";
 import { GENESIS } from "./record.ts";
