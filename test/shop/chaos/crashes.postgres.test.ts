@@ -1,12 +1,12 @@
 // @slow: it takes minutes, and begins first.
 // The database server under a running shop crashes, again and again, under load.
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect } from "@jest/globals";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Postgres } from "@valence/runtime/testing/servers";
-import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
+import { Laboratory, longTest, repeatedly, seeded } from "./laboratory.ts";
 
 const CALLERS = 6;
 const CRASHES = 5;
@@ -32,7 +32,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-test(
+longTest(
   "P1 P3 P4 P5 Postgres crashes under a running shop: it says when to try again, stays up, and every order reaches its end by itself",
   async () => {
     const looked = { pages: 0, putOff: 0 };

@@ -8,7 +8,7 @@ import { serviceNames } from "../../../mixins/operations/services.ts";
 import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
 
 const CALLERS = 8;
-const RANDOM_KILLS = 4;
+const RANDOM_KILLS = 2;
 /** Milliseconds within which each failpoint must be reached; otherwise it tests nothing. */
 const REACHED_WITHIN_MS = 20_000;
 
@@ -24,7 +24,7 @@ const RECEIPTS_MAX = 2_000;
  * Number of failpoints tried in an ordinary run, different ones each time, and fewer on Postgres: other tests cover how
  * connections end there. `npm run test:chaos` tries all.
  */
-const TRIED = process.env["CHAOS"] === "all" ? points.length : isOnPostgres() ? 4 : 10;
+const TRIED = process.env["CHAOS"] === "all" ? points.length : isOnPostgres() ? 2 : 6;
 
 const chance = seeded();
 const drawn = (count: number): string[] =>

@@ -2,7 +2,7 @@
 // is answered, and the check of all records when the faults are over.
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { newId } from "@valence/runtime/kernel";
 import { randomOf, until } from "@valence/runtime/testing";
 import { startBroker } from "@valence/runtime/testing/broker";
@@ -39,6 +39,9 @@ export function repeatedly(callers: number, work: () => Promise<void>, pauseMs =
     for (const ended of await all) if (ended.status === "rejected") throw ended.reason;
   };
 }
+
+/** A test that takes minutes: `npm run test:chaos` runs it, an ordinary run counts it as skipped. */
+export const longTest = process.env["CHAOS"] === "all" ? test : test.skip;
 
 export class Laboratory {
   readonly shop: Shop;

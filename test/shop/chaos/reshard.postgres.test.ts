@@ -1,11 +1,11 @@
 // @slow: it takes minutes, and begins first. `kill -9` of `npm run reshard`, in every phase of a move and at random
 // moments, while a shop runs on the databases and takes orders. The steps are those that the README gives an operator.
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import { leftBehind } from "../../../mixins/event-store/dialects/postgres/reshard.fixture.ts";
 import { until } from "@valence/runtime/testing";
 import { Child, newDatabase, newDatabases, postgresUrl, query, type Databases } from "@valence/runtime/testing/servers";
-import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
+import { Laboratory, longTest, repeatedly, seeded } from "./laboratory.ts";
 import { failpoint } from "../../../mixins/event-store/failpoints.ts";
 
 const CALLERS = 4;
@@ -66,7 +66,7 @@ const finished = async (...args: string[]): Promise<string> => {
   return child.output;
 };
 
-test(
+longTest(
   "P1 P2 P3 P5 a reshard that is killed in every phase and started again moves the stores of a running shop, and no order is lost",
   async () => {
     const stop = repeatedly(CALLERS, () => lab.order({ mayBeCut: true }), PAUSE_MS);
