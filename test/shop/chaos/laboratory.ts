@@ -40,7 +40,7 @@ export function repeatedly(callers: number, work: () => Promise<void>, pauseMs =
   };
 }
 
-/** A test that takes minutes: `npm run test:chaos` runs it, an ordinary run counts it as skipped. */
+// Takes minutes: `npm run test:chaos` runs it, an ordinary run counts it as skipped.
 export const longTest = process.env["CHAOS"] === "all" ? test : test.skip;
 
 export class Laboratory {
