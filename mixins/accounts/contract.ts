@@ -102,7 +102,7 @@ type ForServices = "get" | "exchange" | "claimAnswer" | "finishAnswer" | "releas
 
 interface AccountsOptions {
   readonly roles: readonly string[];
-  /** Those services, by name: see `callers` of a contract. */
+  /** The actions that each service may use, by its name: see `callers` of a contract. */
   readonly callers?: Readonly<Record<string, readonly ForServices[]>>;
 }
 

@@ -44,7 +44,7 @@ export class LoginAttempts {
   async isRight(attempt: Attempt, compare: () => Promise<boolean>): Promise<boolean> {
     const { address } = attempt;
     if (address !== undefined) await this.#address.begin(address);
-    // What the account refuses counts at the address.
+    // An attempt that the account refuses counts at the address.
     let outcome: Outcome = "wrong";
     try {
       const key = await this.#begin(attempt);

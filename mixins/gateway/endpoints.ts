@@ -117,7 +117,7 @@ async function tellRoutes(
   res: ServerResponse,
 ): Promise<void> {
   const { user } = gateway.callers.isAnonymous(req) ? { user: ANONYMOUS } : await identify(gateway, req, res);
-  // What a key with scopes may do is told by no role.
+  // Roles do not say what a key with scopes may do.
   const roles = user.scopes === undefined ? user.roles : [];
   res.setHeader("Vary", `Authorization, ${VARY}`);
   bodyOf(documents.for(roles)).send(res);

@@ -1,4 +1,4 @@
-// What tells a repeat of a request from another request with the same key.
+// Fingerprints, which tell a repeat of a request from another request with the same key.
 import { hash, scrypt } from "node:crypto";
 import { promisify } from "node:util";
 import { secretsOf, withoutSecrets } from "../../contract/index.ts";

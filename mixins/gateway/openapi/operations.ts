@@ -18,7 +18,7 @@ export interface Promises {
   readonly permission?: Permission | false;
 }
 
-/** What holds for all operations of a gateway. */
+/** The settings that all operations of a gateway share. */
 export interface Common {
   readonly credentials: DescribedCredentials;
   /** RATE_LIMIT_PERCENT. */

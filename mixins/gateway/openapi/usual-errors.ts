@@ -72,7 +72,7 @@ const OF_CALLS = Object.fromEntries(
   ),
 );
 
-/** What decides about them besides the route. */
+/** The settings that decide about them besides the route. */
 export interface Rules {
   /** Whether it asks for a permission, or for a person. */
   readonly asksPermission: boolean;

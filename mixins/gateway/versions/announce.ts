@@ -29,13 +29,24 @@ export function announceOn(res: ServerResponse, req: IncomingMessage, retires: R
   for (const [name, value] of Object.entries(announcementOf(retires, req))) res.setHeader(name, value);
 }
 
-function announcementOf(
-  { deprecatedAt, sunsetAt, prefix, successor }: NonNullable<Route["retires"]>,
-  req: IncomingMessage,
-): Readonly<Record<string, string>> {
+type Retires = NonNullable<Route["retires"]>;
+
+function announcementOf(retires: Retires, req: IncomingMessage): Readonly<Record<string, string>> {
+  const { prefix, successor } = retires;
   return {
-    Deprecation: `@${Math.floor(deprecatedAt / 1_000)}`,
-    Sunset: new Date(sunsetAt).toUTCString(),
+    ...datesOf(retires),
     Link: `<${successor}${pathOf(req).slice(prefix.length)}>; rel="successor-version"`,
   };
+}
+
+/** The dates as they are written, made once for each route and not for each request. */
+const dates = new WeakMap<Retires, Readonly<Record<string, string>>>();
+function datesOf(retires: Retires): Readonly<Record<string, string>> {
+  let known = dates.get(retires);
+  if (!known) {
+    const { deprecatedAt, sunsetAt } = retires;
+    known = { Deprecation: `@${Math.floor(deprecatedAt / 1_000)}`, Sunset: new Date(sunsetAt).toUTCString() };
+    dates.set(retires, known);
+  }
+  return known;
 }
