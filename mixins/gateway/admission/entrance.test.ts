@@ -26,7 +26,8 @@ function start() {
   let now = 0;
   const turns: (() => void)[] = [];
   const clock = { now: () => now, monotonic: () => now };
-  const entrance = new Entrance({ clock, waits: clock, nextTurn: decide => turns.push(decide) });
+  const nextTurn = (decide: () => void) => turns.push(decide);
+  const entrance = new Entrance({ clock, waits: clock, nextTurn, cpuMs: () => now });
   const begun: string[] = [];
   const refused: string[] = [];
   const errors: Unavailable[] = [];
@@ -102,17 +103,46 @@ test("after a turn that other work made long as many are begun as ever", () => {
   expect(begun).toHaveLength(2 * beginsPerTurn);
 });
 
-test("after a long turn fewer are begun, until turns are short again", () => {
+/** Lets the entrance find what a request costs: so many milliseconds of the processor. */
+const learn = ({ enter, pass, turn }: ReturnType<typeof start>, costMs: number): void => {
+  const { beginsPerTurn, costRequests } = limits;
+  for (let begun = 0; begun <= costRequests + beginsPerTurn; begun += beginsPerTurn) {
+    for (const asked of many(beginsPerTurn + 1, n => ({ name: `${begun}, ${n}` }))) enter(asked);
+    turn();
+    pass(beginsPerTurn * costMs);
+    while (turn());
+  }
+};
+
+test("after a long turn fewer are begun, as many as the loop can bear, until turns are short again", () => {
+  const { beginsPerTurn, beginsPerLongTurn, longTurnMs, turnMs } = limits;
+  for (const [costMs, most] of [
+    [turnMs / (beginsPerLongTurn - 1), beginsPerLongTurn],
+    [turnMs / (2 * beginsPerLongTurn), 2 * beginsPerLongTurn],
+    [turnMs / 100, beginsPerTurn],
+  ] as const) {
+    const one = start();
+    const { enter, begun, pass, turn } = one;
+    learn(one, costMs);
+    begun.length = 0;
+    for (const asked of many(4 * beginsPerTurn, n => ({ name: `${n}` }))) enter(asked);
+    turn();
+    pass(Math.max(longTurnMs + 1, beginsPerTurn * costMs));
+    turn();
+    expect(begun).toHaveLength(beginsPerTurn + most);
+    turn();
+    expect(begun).toHaveLength(2 * beginsPerTurn + most);
+  }
+});
+
+test("a process that has begun only a few requests compiles its code: no turn counts as long", () => {
   const { enter, begun, pass, turn } = start();
-  const { beginsPerTurn, beginsPerLongTurn, longTurnMs } = limits;
+  const { beginsPerTurn, longTurnMs } = limits;
   for (const asked of many(3 * beginsPerTurn, n => ({ name: `${n}` }))) enter(asked);
   turn();
   pass(longTurnMs + 1);
   turn();
-  expect(begun).toHaveLength(beginsPerTurn + beginsPerLongTurn);
-  pass(1);
-  turn();
-  expect(begun).toHaveLength(2 * beginsPerTurn + beginsPerLongTurn);
+  expect(begun).toHaveLength(2 * beginsPerTurn);
 });
 
 test("the most important are begun first, and services take turns", () => {

@@ -18,6 +18,7 @@ import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { ConcurrencyLimit } from "./concurrency-limit.ts";
 import { PRIORITIES, type Priority } from "./priority.ts";
+import { RequestCost, threadCpuMs } from "./request-cost.ts";
 import { Share } from "./share.ts";
 import { Turn, type Entrant } from "./turn.ts";
 
@@ -27,12 +28,15 @@ export interface EntranceOptions {
   readonly waits: Pick<Clock, "monotonic">;
   /** Calls back in the next turn of the event loop, after it has read its sockets. Default `setImmediate`. */
   readonly nextTurn?: (decide: () => void) => void;
+  /** Milliseconds of processor time that this thread has used. Default: what the system says. */
+  readonly cpuMs?: () => number;
 }
 
 export class Entrance {
   readonly #clock: Clock;
   readonly #waits: Pick<Clock, "monotonic">;
   readonly #nextTurn: (decide: () => void) => void;
+  readonly #cost: RequestCost;
   readonly #shares = new Map<string, Share>();
   #order: Share[] = [];
   readonly #byAddress = new Map<string, number>();
@@ -44,10 +48,11 @@ export class Entrance {
   #begun = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ clock, waits, nextTurn = setImmediate }: EntranceOptions) {
+  constructor({ clock, waits, nextTurn = setImmediate, cpuMs = threadCpuMs }: EntranceOptions) {
     this.#clock = clock;
     this.#waits = waits;
     this.#nextTurn = nextTurn;
+    this.#cost = new RequestCost(cpuMs);
   }
 
   /** Requests that wait for their turn. */
@@ -112,7 +117,8 @@ export class Entrance {
     const at = this.#clock.monotonic();
     const tookMs = this.#decidedAt === undefined ? 0 : at - this.#decidedAt;
     const isLong = tookMs > limits.longTurnMs && tookMs <= this.#begun * limits.requestMsMax;
-    const most: number = isLong ? limits.beginsPerLongTurn : limits.beginsPerTurn;
+    if (this.#decidedAt !== undefined) this.#cost.turnEnded(this.#begun);
+    const most = isLong ? this.#cost.affordable : limits.beginsPerTurn;
     let left = most;
     for (let priority = 0; priority < PRIORITIES.length && left > 0; priority++)
       for (let begun = true; begun && left > 0;) {
@@ -130,6 +136,7 @@ export class Entrance {
     // The service that came first is last the next time.
     if (this.#order.length > 1) this.#order.push(this.#order.shift()!);
     const goesOn = this.#order.some(share => share.waiting > 0 && share.hasRoom);
+    if (goesOn && this.#decidedAt === undefined) this.#cost.turnEnded();
     this.#decidedAt = goesOn ? at : undefined;
     if (goesOn) this.decideSoon();
     else this.#lookAgain();
