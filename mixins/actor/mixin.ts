@@ -43,7 +43,7 @@ import { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
 import { ACTOR_LIMITS } from "./limits.ts";
 import { fittingOf } from "./log-page.ts";
 import { readLog, toLogEvent } from "./log.ts";
-import { measureActors } from "./metrics.ts";
+import { measureActors } from "./measure.ts";
 import { rendezvous } from "./placement.ts";
 import { hostAlone } from "./sole-host.ts";
 import { TimerRunner } from "./timers.ts";

@@ -26,6 +26,20 @@ export {
   type RefusalDefinition,
   type UnavailableDefinition,
 } from "./define-errors.ts";
+export {
+  catalogueOf,
+  defineMetrics,
+  isMetrics,
+  OTHER,
+  SECONDS_BUCKETS,
+  SERVICE_NAMES,
+  unitOf,
+  type LabelValues,
+  type MetricCatalogue,
+  type MetricDefinition,
+  type MetricDefinitions,
+  type MetricType,
+} from "./define-metrics.ts";
 export { elapsedMs, minutes, rfc3339, seconds, systemClock, type Clock } from "./clock.ts";
 export {
   declaredVariables,
