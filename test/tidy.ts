@@ -15,6 +15,7 @@ interface Import {
 const FLOORS: Readonly<Record<string, number>> = {
   kernel: 0,
   tracing: 1,
+  metrics: 1,
   contract: 2,
   redis: 2,
   http: 3,
@@ -34,7 +35,7 @@ const FLOORS: Readonly<Record<string, number>> = {
 };
 
 /** The floor that plugs into the broker stands on these, and on the pure doors that it needs. */
-const BELOW_BROKER = ["kernel", "tracing", "contract", "redis", "http"];
+const BELOW_BROKER = ["kernel", "tracing", "metrics", "contract", "redis", "http"];
 
 /** Tests, their helpers, and benchmarks: they may open inner rooms. */
 const isForTests = (path: string): boolean =>
@@ -327,7 +328,7 @@ export function declarationsAreRead(tree: Tree): string[] {
   const reader = "mixins/cli/declared.ts";
   const read = importsOf(reader, tree.get(reader) ?? "").map(({ to }) => to);
   return [...tree.keys()]
-    .filter(path => /^mixins\/(?!kernel\/|testing\/)[^/]+\/(environment|failpoints)\.ts$/.test(path))
+    .filter(path => /^mixins\/(?!kernel\/|testing\/)[^/]+\/(environment|failpoints|metrics)\.ts$/.test(path))
     .filter(path => !read.includes(path))
     .map(path => `${path} is not read by ${reader}`);
 }

@@ -1,26 +1,83 @@
-// Metrics of a service's actors. The host's counts are copied once a second: telling the registry of each command would cost
-// more than deciding it.
-import type { ServiceBroker } from "moleculer";
-import { METRICS } from "../kernel/index.ts";
-import type { ActorHost } from "./host.ts";
+// Metrics of actors.
+import { defineMetrics, SECONDS_BUCKETS, SERVICE_NAMES } from "../kernel/index.ts";
 
-/** Measures every so many milliseconds, until the function that it returns is called. */
-export function measureActors(broker: ServiceBroker, service: string, host: ActorHost, everyMs: number): () => void {
-  if (!broker.isMetricsEnabled()) return () => {};
-  const { metrics } = broker;
-  const set = (type: "counter" | "gauge", name: string, value: number): void => {
-    if (!metrics.hasMetric(name)) metrics.register({ type: type as "gauge", name, labelNames: ["service"] });
-    metrics.set(name, value, { service });
-  };
-  const measure = (): void => {
-    const { commands, conflicts, passivations, quarantined } = host.counts;
-    set("counter", METRICS.commandsTotal, commands);
-    set("counter", METRICS.conflictsTotal, conflicts);
-    set("gauge", METRICS.activations, host.resident);
-    set("counter", METRICS.passivationsTotal, passivations);
-    set("counter", METRICS.quarantinedTotal, quarantined);
-  };
-  measure();
-  const timer = setInterval(measure, everyMs).unref();
-  return () => clearInterval(timer);
-}
+const labels = { service: SERVICE_NAMES };
+
+export const actorMetrics = defineMetrics("Actors", {
+  commands: {
+    type: "counter",
+    name: "valence_actor_commands_total",
+    help: "Commands that actors have decided or refused",
+    labels,
+  },
+  refusals: {
+    type: "counter",
+    name: "valence_actor_refusals_total",
+    help: "Commands that the domain refused, by the code of the refusal",
+    labels: { service: SERVICE_NAMES, code: "refusals of the service's contract" },
+  },
+  events: {
+    type: "counter",
+    name: "valence_actor_events_total",
+    help: "Events that this process has committed, by type. Each event is counted by one process, once",
+    labels: { service: SERVICE_NAMES, type: "events of the service's contract" },
+  },
+  conflicts: {
+    type: "counter",
+    name: "valence_actor_conflicts_total",
+    help: "Commands that were decided again, since another node had written to the stream",
+    labels,
+  },
+  duplicates: {
+    type: "counter",
+    name: "valence_actor_duplicates_total",
+    help: "Repeated commands that got their first answer",
+    labels,
+  },
+  resident: { type: "gauge", name: "valence_actor_resident", help: "Actors in memory", labels },
+  activations: {
+    type: "counter",
+    name: "valence_actor_activations_total",
+    help: "Actors that were loaded into memory",
+    labels,
+  },
+  passivations: {
+    type: "counter",
+    name: "valence_actor_passivations_total",
+    help: "Actors that have left memory",
+    labels,
+  },
+  loadSeconds: {
+    type: "histogram",
+    name: "valence_actor_load_duration_seconds",
+    help: "Time to load an actor: its snapshot, and the events after it",
+    labels,
+    buckets: SECONDS_BUCKETS,
+  },
+  mailboxDepth: {
+    type: "gauge",
+    name: "valence_actor_mailbox_commands",
+    help: "Commands that wait in the mailboxes of all actors",
+    labels,
+  },
+  mailboxDepthMax: {
+    type: "gauge",
+    name: "valence_actor_mailbox_commands_max",
+    help: "Commands that wait in the fullest mailbox",
+    labels,
+    over: "max",
+  },
+  queueWait: {
+    type: "histogram",
+    name: "valence_actor_queue_wait_seconds",
+    help: "Time that commands waited in a mailbox before they were decided",
+    labels,
+    buckets: SECONDS_BUCKETS,
+  },
+  quarantined: {
+    type: "counter",
+    name: "valence_actor_quarantined_total",
+    help: "Streams that this process has put into quarantine, since their record is damaged",
+    labels,
+  },
+});

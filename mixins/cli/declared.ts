@@ -1,31 +1,47 @@
-// Collects the environment variables and failpoints that the floors of the runtime and the services of a domain
-// declare. A service's are found by file name, `<service>/environment.ts` and `<service>/failpoints.ts`; the files are
+// Collects the environment variables, failpoints and metrics that the floors of the runtime and the services of a domain
+// declare. A service's are found by file name, `<service>/environment.ts`, `failpoints.ts` and `metrics.ts`; the files are
 // pure values, since a start reads them before it loads any service.
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { accountsEnvironment } from "../accounts/environment.ts";
 import { failpoint as actorFailpoint } from "../actor/failpoints.ts";
+import { actorMetrics } from "../actor/metrics.ts";
 import { auditEnvironment } from "../audit/environment.ts";
 import { brokerEnvironment } from "../broker/environment.ts";
+import { busMetrics, callMetrics } from "../broker/metrics.ts";
 import { databaseEnvironment } from "../database/environment.ts";
+import { databaseMetrics } from "../database/metrics.ts";
 import { failpoint as storeFailpoint } from "../event-store/failpoints.ts";
+import { storeMetrics } from "../event-store/metrics.ts";
 import { gatewayEnvironment } from "../gateway/environment.ts";
 import { failpoint as gatewayFailpoint } from "../gateway/failpoints.ts";
+import { gatewayMetrics } from "../gateway/metrics.ts";
 import {
+  catalogueOf,
   isDeclaration,
   isFailpoint,
+  isMetrics,
   Misconfigured,
   nodeEnvironment,
   type Declaration,
   type Declared,
+  type MetricCatalogue,
+  type MetricDefinitions,
 } from "../kernel/index.ts";
 import { mailEnvironment } from "../mail/environment.ts";
+import { mailMetrics } from "../mail/metrics.ts";
+import { metricsEnvironment } from "../metrics/environment.ts";
+import { processMetrics } from "../metrics/metrics.ts";
 import { redisEnvironment } from "../redis/environment.ts";
+import { redisMetrics } from "../redis/metrics.ts";
 import { failpoint as sagaFailpoint } from "../saga/failpoints.ts";
+import { sagaMetrics } from "../saga/metrics.ts";
 import { streamEnvironment } from "../stream/environment.ts";
 import { failpoint as streamFailpoint } from "../stream/failpoints.ts";
+import { streamMetrics } from "../stream/metrics.ts";
 import { tracingEnvironment } from "../tracing/environment.ts";
+import { tracingMetrics } from "../tracing/metrics.ts";
 
 const DECLARATIONS: readonly Declaration[] = [
   accountsEnvironment,
@@ -35,6 +51,7 @@ const DECLARATIONS: readonly Declaration[] = [
   gatewayEnvironment,
   databaseEnvironment,
   mailEnvironment,
+  metricsEnvironment,
   redisEnvironment,
   streamEnvironment,
   tracingEnvironment,
@@ -46,13 +63,28 @@ const FAILPOINTS: readonly { readonly names: readonly string[] }[] = [
   sagaFailpoint,
   gatewayFailpoint,
 ];
+/** All metrics of the runtime, floor by floor. */
+const METRICS: readonly MetricDefinitions[] = [
+  callMetrics,
+  gatewayMetrics,
+  actorMetrics,
+  storeMetrics,
+  streamMetrics,
+  sagaMetrics,
+  databaseMetrics,
+  redisMetrics,
+  busMetrics,
+  mailMetrics,
+  tracingMetrics,
+  processMetrics,
+];
 
 /** In a packed application the files are JavaScript. */
 const SUFFIXES = [".ts", ".js"];
 
 /**
  * All that the runtime and these services under `root` declare. Throws Misconfigured when such a file declares nothing, or
- * two declare the same failpoint.
+ * two declare the same failpoint or metric.
  */
 export async function declaredIn(root: string, services: readonly string[]): Promise<Declared> {
   const declarations = [...DECLARATIONS];
@@ -63,7 +95,16 @@ export async function declaredIn(root: string, services: readonly string[]): Pro
   }
   const twice = failpoints.find((name, i) => failpoints.indexOf(name) !== i);
   if (twice !== undefined) throw new Misconfigured(`the failpoint ${twice} is declared twice`);
-  return { services, declarations, failpoints };
+  return { services, declarations, failpoints, metrics: await metricsIn(root, services) };
+}
+
+async function metricsIn(root: string, services: readonly string[]): Promise<MetricCatalogue[]> {
+  const found = [...METRICS];
+  for (const service of services) found.push(...(await exportsOf(join(root, service, "metrics"), isMetrics)));
+  const names = found.flatMap(metrics => Object.values(metrics).map(({ name }) => name));
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new Misconfigured(`the metric ${twice} is declared twice`);
+  return found.map(catalogueOf);
 }
 
 /** The declarations among the exports of a module; none where there is no such module. */
@@ -73,6 +114,8 @@ async function exportsOf<T>(path: string, is: (value: unknown) => value is T): P
   const module = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
   const found = Object.values(module).filter(is);
   if (found.length === 0)
-    throw new Misconfigured(`${file} declares nothing: export the result of defineEnvironment or defineFailpoints`);
+    throw new Misconfigured(
+      `${file} declares nothing: export the result of defineEnvironment, defineFailpoints or defineMetrics`,
+    );
   return found;
 }

@@ -12,7 +12,7 @@ import { EnvironmentError } from "../kernel/index.ts";
 import { brokerOptionsOf } from "./project.ts";
 import { reasonOf } from "../operations/reason.ts";
 import { schemaIn, servicesIn } from "../operations/services.ts";
-import { version } from "./version.ts";
+import { version } from "../kernel/index.ts";
 
 export class ProjectRunner extends Runner {
   readonly #folder: string;

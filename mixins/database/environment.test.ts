@@ -3,7 +3,7 @@ import { readEnvironment } from "../kernel/index.ts";
 import { databaseEnvironment, locationOf, locationVariableOf } from "./index.ts";
 
 const read = (env: Record<string, string>, services: readonly string[] = []) =>
-  readEnvironment(env, { services, declarations: [databaseEnvironment], failpoints: [] });
+  readEnvironment(env, { services, declarations: [databaseEnvironment], failpoints: [], metrics: [] });
 
 test("a variable of one service wins over the one for all, and says so", () => {
   const environment = read(

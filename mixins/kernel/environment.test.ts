@@ -41,6 +41,7 @@ const declared = (...declarations: Declaration[]) => ({
   services: ["bookings", "guest-book"],
   declarations,
   failpoints: [],
+  metrics: [],
 });
 const read = (env: Record<string, string>, declaration: Declaration = kinds) =>
   readEnvironment(env, declared(nodeEnvironment, declaration));

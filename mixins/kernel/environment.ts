@@ -7,6 +7,7 @@
 //   3. the broker's options carry the environment as `valence`, and code asks its declaration: `gatewayEnvironment.of(broker)`
 //
 // Without a start, as in tests, each declaration is checked when it is first asked.
+import type { MetricCatalogue } from "./define-metrics.ts";
 import { Misconfigured } from "./errors.ts";
 import { meantName, meantPrefix } from "./misspelt.ts";
 import { shownValue } from "./secrets.ts";
@@ -32,6 +33,7 @@ export interface Declared {
   readonly services: readonly string[];
   readonly declarations: readonly Declaration[];
   readonly failpoints: readonly string[];
+  readonly metrics: readonly MetricCatalogue[];
 }
 
 /** A variable has a wrong value. The message shows the value without its secrets. */

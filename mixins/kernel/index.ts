@@ -26,6 +26,20 @@ export {
   type RefusalDefinition,
   type UnavailableDefinition,
 } from "./define-errors.ts";
+export {
+  catalogueOf,
+  defineMetrics,
+  isMetrics,
+  OTHER,
+  SECONDS_BUCKETS,
+  SERVICE_NAMES,
+  unitOf,
+  type LabelValues,
+  type MetricCatalogue,
+  type MetricDefinition,
+  type MetricDefinitions,
+  type MetricType,
+} from "./define-metrics.ts";
 export { elapsedMs, minutes, rfc3339, seconds, systemClock, type Clock } from "./clock.ts";
 export {
   declaredVariables,
@@ -81,7 +95,6 @@ export { PROBLEM_JSON, problemType } from "./problem.ts";
 export { unreadyServices, type DeclaresReadiness } from "./readiness.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { beginStop, isStopping, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
-export { METRICS } from "./telemetry.ts";
 export { decoded, foldedText, isPrintable, normalText, trimmed } from "./text.ts";
 export { Turns } from "./turns.ts";
 export {
@@ -100,4 +113,5 @@ export {
   variableOf,
   type Variable,
 } from "./variables.ts";
+export { version } from "./version.ts";
 export type { FromSupervisor, FromWorker, Peer } from "./workers.ts";

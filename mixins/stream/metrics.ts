@@ -1,0 +1,89 @@
+// Metrics of consumers, and of the relays that publish to JetStream.
+import { defineMetrics, SERVICE_NAMES } from "../kernel/index.ts";
+
+const labels = { service: SERVICE_NAMES, consumer: "consumers of the service: its projections, reactors and sagas" };
+const relay = { service: SERVICE_NAMES };
+
+export const streamMetrics = defineMetrics("Streams", {
+  lagEvents: {
+    type: "gauge",
+    name: "valence_consumer_lag_events",
+    help: "Events that a consumer has not read yet; absent while an owner does not answer; whole of the database",
+    labels,
+    over: "max",
+  },
+  lagSeconds: {
+    type: "gauge",
+    name: "valence_consumer_lag_seconds",
+    help: "Age of the newest event that a consumer has handled, while there are later ones; whole of the database",
+    labels,
+    over: "max",
+  },
+  deadLetters: {
+    type: "gauge",
+    name: "valence_dead_letters",
+    help: "Streams whose events failed in a consumer and wait for a person; whole of the database",
+    labels,
+    over: "max",
+  },
+  retrying: {
+    type: "gauge",
+    name: "valence_consumer_retrying_streams",
+    help: "Streams whose events failed in a consumer and are tried again; whole of the database",
+    labels,
+    over: "max",
+  },
+  full: {
+    type: "gauge",
+    name: "valence_consumer_full",
+    help: "1 while so many streams have failed that the consumer reads no further",
+    labels,
+    over: "max",
+  },
+  stopped: {
+    type: "gauge",
+    name: "valence_consumer_stopped_sources",
+    help: "Logs of which a consumer reads nothing, since its place is not in them: it waits for a person",
+    labels,
+    over: "max",
+  },
+  handled: {
+    type: "counter",
+    name: "valence_consumer_events_total",
+    help: "Events that a consumer has handled since it was made; whole of the database",
+    labels,
+    over: "max",
+  },
+  relayLagEvents: {
+    type: "gauge",
+    name: "valence_relay_lag_events",
+    help: "Events that are committed and not yet published to JetStream; whole of the database",
+    labels: relay,
+    over: "max",
+  },
+  relayLagSeconds: {
+    type: "gauge",
+    name: "valence_relay_lag_seconds",
+    help: "Time since the relay last had published everything; whole of the database",
+    labels: relay,
+    over: "max",
+  },
+  relayPublished: {
+    type: "counter",
+    name: "valence_relay_published_total",
+    help: "Events that this process has published to JetStream",
+    labels: relay,
+  },
+  relayFailures: {
+    type: "counter",
+    name: "valence_relay_failures_total",
+    help: "Times that a relay could not publish, and tried again",
+    labels: relay,
+  },
+  carrierConnected: {
+    type: "gauge",
+    name: "valence_carrier_connected",
+    help: "1 while the process is connected to JetStream; absent where events are read from the log",
+    over: "min",
+  },
+});
