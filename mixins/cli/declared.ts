@@ -32,6 +32,7 @@ import {
 import { mailEnvironment } from "../mail/environment.ts";
 import { mailMetrics } from "../mail/metrics.ts";
 import { processMetrics } from "../metrics/metrics.ts";
+import { operationsMetrics } from "../operations/metrics.ts";
 import { redisEnvironment } from "../redis/environment.ts";
 import { redisMetrics } from "../redis/metrics.ts";
 import { failpoint as sagaFailpoint } from "../saga/failpoints.ts";
@@ -73,6 +74,7 @@ const METRICS: readonly MetricDefinitions[] = [
   redisMetrics,
   busMetrics,
   mailMetrics,
+  operationsMetrics,
   tracingMetrics,
   processMetrics,
 ];

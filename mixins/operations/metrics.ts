@@ -1,0 +1,18 @@
+// Metrics of the doctor, which the node with the operations tells for all others.
+import { defineMetrics } from "../kernel/index.ts";
+
+export const operationsMetrics = defineMetrics("The doctor", {
+  findings: {
+    type: "gauge",
+    name: "valence_doctor_findings",
+    help: "Findings of the last examination in the background, by check and by how bad they are; whole of the system",
+    labels: { check: "checks of the doctor", status: ["warn", "FAIL"] },
+    over: "max",
+  },
+  examined: {
+    type: "gauge",
+    name: "valence_doctor_examined_seconds",
+    help: "Time since the last examination in the background",
+    over: "min",
+  },
+});
