@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import { parse } from "yaml";
 import { defineMetrics } from "@valence/runtime/kernel";
 import { declaredIn } from "../../mixins/cli/declared.ts";
+import { CHECKS } from "../../mixins/operations/doctor/checks.ts";
 import { serviceNames } from "../../mixins/operations/services.ts";
 import { DASHBOARDS, generated, RULES } from "../../observability/build.ts";
 import { routes } from "../../services/api/routes/index.ts";
@@ -134,6 +135,14 @@ describe("alerts", () => {
     const owners = alerts.filter(({ annotations }) => annotations!["runbook_url"] === page).map(({ alert }) => alert!);
     expect([...named.matchAll(/`(\w+)`/g)].map(([, alert]) => alert!).toSorted()).toEqual(owners.toSorted());
     expect(text.match(/^##? .*/gm)!.slice(1)).toEqual(["## What it means", "## How to see", "## What to do"]);
+  });
+
+  test("are there for each check of the doctor that may FAIL", () => {
+    const checks = Object.values(CHECKS).flatMap(group => Object.entries(group));
+    // A deep examination is a command, whose exit code tells; nothing makes it in the background.
+    const failing = checks.filter(([, check]) => "fails" in check && !("isDeep" in check)).map(([name]) => name);
+    const named = alerts.map(({ labels }) => labels!["doctor"]).filter(name => name !== undefined);
+    expect([...new Set(named)].toSorted()).toEqual(failing.toSorted());
   });
 
   test("name only routes that exist", () => {
