@@ -83,7 +83,7 @@ export const bus: Dashboard = {
         lines({
           title: "Bytes",
           description: "Bytes a second, sent and received by each node.",
-          unit: "bytes",
+          unit: "Bps",
           series: [
             { expr: rate("valence_bus_sent_bytes_total", "instance"), legend: "{{instance}} sent" },
             { expr: rate("valence_bus_received_bytes_total", "instance"), legend: "{{instance}} received" },

@@ -2,8 +2,7 @@
 // each line is: these are parameters without a default.
 
 /** Units of Grafana by their names. `short` is a number without one. */
-export type Unit =
-  "short" | "s" | "bytes" | "percentunit" | "reqps" | "ops" | "cps" | "eps" | "bool_yes_no" | "currencyUSD" | "none";
+export type Unit = "short" | "s" | "bytes" | "Bps" | "percentunit" | "reqps" | "ops" | "cps" | "eps" | "bool_yes_no";
 
 /** One query: an expression of PromQL, and the name of its lines, in which `{{label}}` stands for a label's value. */
 export interface Series {
