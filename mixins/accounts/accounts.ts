@@ -137,7 +137,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       openEntrances(this as unknown as Accounts, { redis, registered });
       if (firstAdministrator(this.broker)) await this.makeFirstAdministrator();
       const { broker, database, users, logger } = this;
-      Object.assign(this, openAccountMails({ broker, database, users, counter, logger }));
+      Object.assign(this, openAccountMails({ broker, service: this.fullName, database, users, counter, logger }));
     },
     async stopped() {
       await (this as unknown as Partial<Accounts>).mails?.stop();

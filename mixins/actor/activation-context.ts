@@ -5,6 +5,8 @@ import type { Activation } from "./activation.ts";
 import type { Actor } from "./define-actor.ts";
 import type { ActorLimits } from "./limits.ts";
 import type { Loaded } from "./load.ts";
+import type { Distribution } from "../metrics/index.ts";
+import type { Decided } from "./pipeline.ts";
 import type { Prepare } from "./preparing.ts";
 
 export interface ActivationContext {
@@ -30,4 +32,8 @@ export interface ActivationContext {
   /** The activation could not load its stream and is of no more use: the next call has to make another one. */
   readonly onDrop: (activation: Activation) => void;
   readonly count: (what: "command" | "conflict") => void;
+  /** Counts a decision that has committed. */
+  readonly committed: (decided: Decided) => void;
+  /** Measures how long commands wait in a mailbox, in seconds. */
+  readonly queueWait: Distribution | undefined;
 }

@@ -73,6 +73,11 @@ export class Activation implements PipelineOwner {
     return this.#mailbox.isIdle && this.#life.phase === "running";
   }
 
+  /** Requests that wait for their turn. */
+  get waiting(): number {
+    return this.#mailbox.waiting;
+  }
+
   /** Before it leaves for another node: a hot actor may have seconds of events since its last snapshot. */
   async takeLeave(): Promise<void> {
     if (footingOf(this.#life) !== "archived") await this.#durable.takeSnapshot();
@@ -108,8 +113,12 @@ export class Activation implements PipelineOwner {
 
   #enqueue(request: Request): void {
     const running = this.#mailbox.hasWaiting ? undefined : this.#deciding();
-    if (running) return this.#take(request, running);
+    if (running) {
+      this.#context.queueWait?.observe(0);
+      return this.#take(request, running);
+    }
     if ("command" in request) request.command.trace?.waits();
+    request.waitsSince = this.#context.monotonic();
     this.#mailbox.push(request);
   }
 
@@ -117,8 +126,16 @@ export class Activation implements PipelineOwner {
     while (this.#mailbox.hasWaiting) {
       const running = this.#deciding();
       if (!running) return;
-      this.#take(this.#mailbox.next()!, running);
+      this.#take(this.#waited(this.#mailbox.next()!), running);
     }
+  }
+
+  /** Measures how long it has waited; one that is decided again is measured once. */
+  #waited(request: Request): Request {
+    if (request.waitsSince !== undefined)
+      this.#context.queueWait?.observe((this.#context.monotonic() - request.waitsSince) / 1_000);
+    request.waitsSince = undefined;
+    return request;
   }
 
   /** The running life, if it may decide now. */
@@ -227,7 +244,7 @@ export class Activation implements PipelineOwner {
       version: this.#version,
       state,
       askedAt: this.#context.monotonic(),
-      changes: append.events.length > 0,
+      events: append.events,
       answer,
       record: explicit ? recordOf(append, this.#version) : undefined,
       verdict: undefined,
@@ -243,7 +260,7 @@ export class Activation implements PipelineOwner {
     const { request } = decided;
     const footing = footingOf(this.#life);
     // Nothing stands on a repetition that decided nothing: its first answer leaves, the state is as good as before.
-    const isHarmless = verdict.kind === "duplicate" && !decided.changes && this.#pipeline.isEmpty;
+    const isHarmless = verdict.kind === "duplicate" && decided.events.length === 0 && this.#pipeline.isEmpty;
     const voided = isHarmless ? undefined : this.#void();
     if (verdict.kind === "duplicate") this.#replies.repeated(request, verdict.first);
     else if (verdict.kind === "failed") this.#mailbox.answer(request, verdict.error);
@@ -275,6 +292,7 @@ export class Activation implements PipelineOwner {
   #committed(decided: Decided): void {
     this.#durable.prove(decided.version, decided.state, decided.askedAt);
     noteCommit(this.#life);
+    this.#context.committed(decided);
     failpoint("actor:before-reply");
     this.#replies.committed(decided);
     if (footingOf(this.#life) !== "archived") this.#durable.offerSnapshot();

@@ -6,7 +6,7 @@ import {
   isAutoCommandId,
   isPrintable,
   plainError,
-  type Refusal,
+  Refusal,
   rfc3339,
   systemClock,
   type Clock,
@@ -22,6 +22,8 @@ import { stateFreezer } from "./frozen.ts";
 import { decisionId, history, stateAt, whatIf } from "./history.ts";
 import { ACTOR_LIMITS, type ActorLimits } from "./limits.ts";
 import { loadState } from "./load.ts";
+import type { ActorMeters } from "./measure.ts";
+import type { Decided } from "./pipeline.ts";
 import { preparing } from "./preparing.ts";
 import type { Cause } from "./request.ts";
 import { actorErrors } from "./errors.ts";
@@ -59,7 +61,12 @@ export interface HostOptions {
   readonly recordCommands?: boolean;
   /** Bytes of an event's data, and of a command's answer: a committed event must fit on the bus. Default: no limit. */
   readonly bytesMax?: () => number;
+  /** Where its commands count. Default: nowhere. */
+  readonly meters?: ActorMeters | undefined;
 }
+
+/** Called after each commit of this process, in order within an actor, with the types of the new events and the state after them. */
+export type CommittedListener<S = any> = (types: readonly string[], state: S) => void;
 
 /** The state of an actor, where the contract is known. */
 type StateIn<K extends AnyContract> = 0 extends 1 & K ? any : StateOf<K>;
@@ -77,6 +84,8 @@ export class ActorHost<K extends AnyContract = any> {
   /** Monotonic time of the last warning about each stream that this node cannot read. */
   readonly #unreadable = new Map<string, number>();
   readonly #tracing = commandTracing();
+  readonly #meters: ActorMeters | undefined;
+  readonly #committed: CommittedListener[] = [];
   readonly #loads: { running: number; readonly waiting: (() => void)[] } = { running: 0, waiting: [] };
   readonly counts = { commands: 0, conflicts: 0, activations: 0, passivations: 0, quarantined: 0 };
   #draining = false;
@@ -86,6 +95,7 @@ export class ActorHost<K extends AnyContract = any> {
     this.store = store;
     this.#limits = { ...ACTOR_LIMITS, ...options.limits };
     this.#clock = options.clock ?? systemClock;
+    this.#meters = options.meters;
     this.#context = this.#contextOf(options);
     this.#sweeper = setInterval(() => this.#passivateIdle(), 1_000).unref();
   }
@@ -93,6 +103,25 @@ export class ActorHost<K extends AnyContract = any> {
   /** Actors in memory. */
   get resident(): number {
     return this.#activations.size;
+  }
+
+  /** Commands that wait in all mailboxes, and in the fullest one. */
+  mailboxes(): { readonly waiting: number; readonly waitingMax: number } {
+    let waiting = 0;
+    let waitingMax = 0;
+    for (const activation of this.#activations.values()) {
+      waiting += activation.waiting;
+      waitingMax = Math.max(waitingMax, activation.waiting);
+    }
+    return { waiting, waitingMax };
+  }
+
+  /**
+   * Calls back after each commit, once for each event whatever is repeated; a commit whose reply was lost is left out. For
+   * counting: an effect that must not be lost belongs into a reactor.
+   */
+  onCommitted(listener: CommittedListener<StateIn<K>>): void {
+    this.#committed.push(listener);
   }
 
   /**
@@ -106,6 +135,10 @@ export class ActorHost<K extends AnyContract = any> {
     // Only the node that made the id can repeat it, and says so by `repeated`.
     const isAuto = commandId === undefined || isAutoCommandId(commandId);
     const begins = this.actor.begins?.includes(kind) === true;
+    const replayed = (): void => {
+      this.#meters?.duplicates.add();
+      onReplay?.();
+    };
     const ask = (activation: Activation, settle: (answer: Reply | Error) => void): void => {
       const wrong = commandId === undefined ? undefined : this.#wrongIn(commandId);
       if (wrong) return settle(wrong);
@@ -119,7 +152,7 @@ export class ActorHost<K extends AnyContract = any> {
         metadata,
         chain,
         settle,
-        onReplay,
+        onReplay: isAuto ? onReplay : replayed,
         trace: this.#tracing?.(activation.stream, kind),
       });
     };
@@ -254,6 +287,13 @@ export class ActorHost<K extends AnyContract = any> {
     }
   }
 
+  async #timed<T>(load: () => Promise<T>): Promise<T> {
+    const startedAt = performance.now();
+    const loaded = await load();
+    this.#meters?.loads.observe((performance.now() - startedAt) / 1_000);
+    return loaded;
+  }
+
   #contextOf({
     logger,
     broker,
@@ -276,10 +316,12 @@ export class ActorHost<K extends AnyContract = any> {
       bytesMax,
       load: tracedLoad(stream =>
         this.#bounded(() =>
-          loadState(actor, store, stream, this.#limits.foldChunk, reason => {
-            this.counts.quarantined++;
-            logger.error(`${stream} cannot be read and is put into quarantine: ${reason}`);
-          }),
+          this.#timed(() =>
+            loadState(actor, store, stream, this.#limits.foldChunk, reason => {
+              this.counts.quarantined++;
+              logger.error(`${stream} cannot be read and is put into quarantine: ${reason}`);
+            }),
+          ),
         ).catch((error: unknown) => {
           if (plainError(error).type === "UNREADABLE_HERE") this.#tellUnreadable(logger, stream, error as Error);
           throw error;
@@ -299,7 +341,23 @@ export class ActorHost<K extends AnyContract = any> {
         }
       },
       count: what => void (what === "command" ? this.counts.commands++ : this.counts.conflicts++),
+      queueWait: this.#meters?.queueWait,
+      committed: decided => this.#countCommit(logger, decided),
     };
+  }
+
+  #countCommit(logger: HostOptions["logger"], { answer, events, state }: Decided): void {
+    if (answer instanceof Refusal) this.#meters?.refused(answer.type);
+    if (events.length === 0) return;
+    this.#meters?.committed(events);
+    if (this.#committed.length === 0) return;
+    const types = events.map(({ type }) => type);
+    for (const listener of this.#committed)
+      try {
+        listener(types, state);
+      } catch (error) {
+        logger.error(`${this.actor.contract.actor}: a listener to its commits failed`, error);
+      }
   }
 
   /** Warns once a minute about a stream: its callers try again all the time. */

@@ -41,7 +41,5 @@ export const ACTOR_LIMITS = {
   timersRead: 4_096,
   /** Milliseconds between two looks for due timers at most. */
   timerPollMs: 500,
-  /** Milliseconds between two measurements, when metrics are on. */
-  metricsMs: 1_000,
 };
 export type ActorLimits = typeof ACTOR_LIMITS;

@@ -47,6 +47,11 @@ export class Mailbox {
     return this.#waiting.length > 0;
   }
 
+  /** Requests that wait for their turn. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** Takes a slot for the request that `settle` answers, or answers it with `MAILBOX_FULL`. */
   admit(settle: (answer: Error) => void): boolean {
     if (this.#slots < this.#slotsMax) return ++this.#slots > 0;

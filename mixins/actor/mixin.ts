@@ -43,7 +43,7 @@ import { ActorHost, type ExecuteOptions, type HostOptions } from "./host.ts";
 import { ACTOR_LIMITS } from "./limits.ts";
 import { fittingOf } from "./log-page.ts";
 import { readLog, toLogEvent } from "./log.ts";
-import { measureActors } from "./measure.ts";
+import { actorMetersOf, measureActors } from "./measure.ts";
 import { rendezvous } from "./placement.ts";
 import { hostAlone } from "./sole-host.ts";
 import { TimerRunner } from "./timers.ts";
@@ -271,6 +271,7 @@ export function Actors<K extends AnyContract>(
         logger: this.logger,
         broker: this.broker,
         bytesMax: () => contentBytesMax(this.broker),
+        meters: actorMetersOf(this.broker, this.fullName),
         ...options,
         limits: { prepareMs, ...options.limits },
       });
@@ -290,8 +291,7 @@ export function Actors<K extends AnyContract>(
         { ...ACTOR_LIMITS, ...options.limits },
         error => this.logger.warn(`timers of ${this.fullName}: ${error.message}`),
       );
-      const { metricsMs } = { ...ACTOR_LIMITS, ...options.limits };
-      this.stopMeasuring = measureActors(this.broker, this.fullName, this.actors, metricsMs);
+      this.stopMeasuring = measureActors(this.broker, this.fullName, this.actors);
       this.stopRelay = startNotifier({
         broker: this.broker,
         service: this.fullName,

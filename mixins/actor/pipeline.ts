@@ -18,8 +18,8 @@ export interface Decided {
   readonly state: unknown;
   /** Monotonic time at which the store was asked. */
   readonly askedAt: number;
-  /** Whether later decisions stand on it. */
-  readonly changes: boolean;
+  /** Later decisions stand on it if there are any. */
+  readonly events: Append["events"];
   /** The answer that leaves when the verdict is ok. None for a read. */
   readonly answer: Reply | Refusal | undefined;
   /** The command's own row, kept among the recent ones when the verdict is ok. */

@@ -49,7 +49,9 @@ export type Request = {
   mayBeStored: boolean;
   /** Its decision was a bug on a state that may not have been the stored one. */
   hasFailed: boolean;
+  /** Monotonic milliseconds since when it waits in the mailbox; undefined once it had its turn. */
+  waitsSince: number | undefined;
 } & ({ command: Command } | { read: Read } | { abandon: Abandon });
 
 /** A request that was not decided yet begins with these. */
-export const UNTRIED = { attempts: 0, mayBeStored: false, hasFailed: false };
+export const UNTRIED = { attempts: 0, mayBeStored: false, hasFailed: false, waitsSince: undefined };

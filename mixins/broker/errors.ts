@@ -7,6 +7,11 @@ export const brokerErrors = defineErrors({
     says: "the process is starting, draining, or cut off from the others",
     todo: "ask `/health/ready` on `HEALTH_PORT` again",
   },
+  METRICS_DENIED: {
+    status: 401,
+    says: "the metrics on this port are for the bearer of METRICS_TOKEN",
+    todo: "set `METRICS_TOKEN`, and send `Authorization: Bearer` with it",
+  },
   NODEID_TAKEN: {
     status: 500,
     says: "another running process has the NODEID {nodeID}",

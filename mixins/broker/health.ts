@@ -4,6 +4,7 @@
 //   /health/live     the main loop answers. It asks no other process: restarting this one would not mend them
 //   /health/startup  the broker and each service have started, once and for all: until then a start may take its time
 //   /health/ready    the broker has started, is not stopping, and has its bus, and each service says that it is ready
+//   /metrics         for the bearer of METRICS_TOKEN; where the gateway's routes are on this port, also for administrators
 //
 // What the process depends on is told to operators alone: `health-report.ts`.
 //
@@ -24,6 +25,8 @@ import {
   type Handler,
 } from "../http/siblings.ts";
 import { internalRoutesOf, nodeEnvironment, problemType, unreadyServices } from "../kernel/index.ts";
+import { measureProcess } from "../metrics/index.ts";
+import { metricsEndpoint } from "./metrics-endpoint.ts";
 import { brokerErrors } from "./errors.ts";
 
 /** Milliseconds that a connection may be silent, and that a header may take: those of a probe come at once. */
@@ -47,6 +50,7 @@ export const health: Middleware = {
       headersTimeoutMs: ARRIVAL_MS,
     });
     servers.set(broker, server);
+    await measureProcess(broker);
     const port = await server.listen(HEALTH_PORT).catch((cause: Error) => {
       throw new Error(`the health port cannot be opened (HEALTH_PORT): ${cause.message}`, { cause });
     });
@@ -84,6 +88,7 @@ function handlerOf(broker: ServiceBroker): Handler {
 
 const endpointsOf = (broker: ServiceBroker): ReadonlyMap<string, Handler> =>
   new Map<string, Handler>([
+    ...metricsEndpoint(broker),
     // Some balancers ask for this path, whatever is on it.
     ["/", (_req, res) => send(res, 200, ENDPOINTS)],
     [ENDPOINTS.live, (_req, res) => send(res, 200, { status: "live" })],

@@ -3,7 +3,8 @@ import { defineMetrics, SECONDS_BUCKETS, SERVICE_NAMES } from "../kernel/index.t
 
 const ACTIONS = "actions of the process's services";
 /** What has become of a call: `refused` is an answer of the domain, `unavailable` can be repeated, `failed` is a bug. */
-export const OUTCOMES = ["ok", "refused", "unavailable", "failed"] as const;
+const OUTCOMES = ["ok", "refused", "unavailable", "failed"] as const;
+export type CallOutcome = (typeof OUTCOMES)[number];
 
 export const callMetrics = defineMetrics("Calls", {
   calls: {

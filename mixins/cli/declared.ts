@@ -31,6 +31,7 @@ import {
 } from "../kernel/index.ts";
 import { mailEnvironment } from "../mail/environment.ts";
 import { mailMetrics } from "../mail/metrics.ts";
+import { metricsEnvironment } from "../metrics/environment.ts";
 import { processMetrics } from "../metrics/metrics.ts";
 import { operationsMetrics } from "../operations/metrics.ts";
 import { redisEnvironment } from "../redis/environment.ts";
@@ -51,6 +52,7 @@ const DECLARATIONS: readonly Declaration[] = [
   gatewayEnvironment,
   databaseEnvironment,
   mailEnvironment,
+  metricsEnvironment,
   redisEnvironment,
   streamEnvironment,
   tracingEnvironment,

@@ -1,6 +1,6 @@
 // `npx valence`: one command with subcommands. Each is loaded when it is called.
 import { runCommand, type Command } from "./command.ts";
-import { version } from "./version.ts";
+import { version } from "../kernel/index.ts";
 
 interface Entry {
   /** One line for the list of commands. */

@@ -8,7 +8,7 @@ import { UsageError } from "./command.ts";
 import { namesOf } from "./generate/names.ts";
 import { filesOf, rendered, write, type Files } from "./generate/template.ts";
 import { serviceFiles, THINGS, type Kind } from "./new-service.ts";
-import { version } from "./version.ts";
+import { version } from "../kernel/index.ts";
 
 export const APP_HELP = `Makes a project in a new folder: broker configuration, gateway, accounts, operations, an example service with actor, saga,
 projection, reactor and routes, its tests, .ci/run, Dockerfile, Kubernetes manifests and a README.

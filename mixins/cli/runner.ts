@@ -13,7 +13,7 @@ import { brokerOptionsOf } from "./project.ts";
 import { NodeDoctor } from "../operations/doctor/node.ts";
 import { reasonOf } from "../operations/reason.ts";
 import { schemaIn, servicesIn } from "../operations/services.ts";
-import { version } from "./version.ts";
+import { version } from "../kernel/index.ts";
 
 export class ProjectRunner extends Runner {
   readonly #folder: string;

@@ -1,7 +1,7 @@
 // `valence start --workers 4`: so many processes of the same services on one machine, on one HTTP port. The first is
 // started alone, so that migrations and the first start's data are done before the others start. Without NATS the
 // workers also find each other through the supervisor: it knows when a process has started, and at once when one has
-// ended.
+// ended. It adds their metrics up for whoever asks one of them.
 import cluster, { type Worker } from "node:cluster";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,6 +15,7 @@ import {
   type FromWorker,
   type Peer,
 } from "../kernel/index.ts";
+import { WorkerMetrics, type Family } from "../metrics/index.ts";
 
 const limits = {
   /** Milliseconds before a worker that died is replaced: doubled each time it dies before it is stable. */
@@ -35,6 +36,7 @@ export function supervise(environment: Environment, args: string[]): void {
   const base = NODEID ?? `${hostname().toLowerCase()}-${process.pid}`;
   const keys = ownKeys(environment);
   const peers = new Map<number, Peer>();
+  const metrics = new WorkerMetrics();
   let hasStarted = false;
   let stopping = false;
 
@@ -53,6 +55,13 @@ export function supervise(environment: Environment, args: string[]): void {
     peers.set(worker.id, peer);
   };
 
+  const tellAllMetrics = async (worker: Worker, number: number): Promise<void> => {
+    const workers = Object.values(cluster.workers!).filter(one => one!.isConnected()) as Worker[];
+    const byId = new Map(workers.map(one => [one.id, one]));
+    const families = await metrics.all([...byId.keys()], (id, asked) => tell(byId.get(id)!, { tellMetrics: asked }));
+    tell(worker, { allMetrics: number, families });
+  };
+
   const launch = (place: number, deaths: number): Promise<void> =>
     new Promise(resolve => {
       if (stopping) return;
@@ -63,10 +72,13 @@ export function supervise(environment: Environment, args: string[]): void {
       worker.on("message", (message: FromWorker) => {
         if ("listening" in message) introduce(worker, message.listening);
         if ("started" in message) resolve();
+        if ("metrics" in message) metrics.answered(worker.id, message.metrics, message.families as Family[]);
+        if ("wantsMetrics" in message) void tellAllMetrics(worker, message.wantsMetrics);
       });
       worker.on("exit", (code, signal) => {
         const peer = peers.get(worker.id);
         peers.delete(worker.id);
+        void metrics.ended(worker.id, !stopping);
         if (peer) for (const other of others(worker.id)) tell(other, { gone: peer.nodeId });
         if (stopping) return endWithTheLast();
         // An error that ends the very first worker, a wrong setting or a taken port, would end all of them.

@@ -4,7 +4,9 @@ import { ServiceBroker, type Service } from "moleculer";
 import { brokerOptions } from "../broker/index.ts";
 import { isOnPostgres, newDatabases, type Databases } from "../testing/servers.ts";
 import { locationOf } from "./environment.ts";
-import { METRICS, readEnvironment } from "../kernel/index.ts";
+import { readEnvironment } from "../kernel/index.ts";
+import { metricOf } from "../testing/broker.ts";
+import { databaseMetrics } from "./metrics.ts";
 import { databaseOf } from "./siblings.ts";
 import { migrate, openDatabase, Sql } from "./mixin.ts";
 import type { Database, Migration, Upsert } from "./index.ts";
@@ -229,12 +231,13 @@ test("integers have 64 bits, text has no limit and sorts by its bytes", async ()
 });
 
 test("the wait for a connection of the pool is measured", async () => {
-  const broker = newBroker({ metrics: true });
+  const broker = newBroker();
   const database = await databaseOf(broker.createService({ name: "waiting" }));
   await Promise.all(Array.from({ length: 10 }, () => database.transaction(trx => trx.raw("select 1"))));
   const labels = { service: "waiting" };
-  const metric = (name: string) => broker.metrics.getMetric(name) as any;
-  expect(metric(METRICS.poolWaitSeconds).get(labels).count).toBe(10);
-  expect(metric(METRICS.poolWaiting).get(labels).value).toBe(0);
+  expect(await metricOf(broker, databaseMetrics.waitSeconds, labels)).toBe(10);
+  expect(await metricOf(broker, databaseMetrics.waiting, labels)).toBe(0);
+  expect(await metricOf(broker, databaseMetrics.up, labels)).toBe(1);
+  expect(await metricOf(broker, databaseMetrics.size, labels)).toBeGreaterThan(0);
   await broker.stop();
 });

@@ -3,8 +3,8 @@
 import type { Knex } from "knex";
 import { refuseLate, waitWithinCall } from "./waiting.ts";
 
-/** Called when a caller begins to wait, without `waitMs`, and when the wait is over, also in vain. */
-export type PoolObserver = (use: { readonly waiting: number; readonly waitMs?: number }) => void;
+/** Called when a caller has waited, also in vain, with the milliseconds. */
+export type PoolObserver = (waitMs: number) => void;
 
 /** The parts of knex's pool (tarn) that its types leave out. */
 export interface Pool<C = unknown> {
@@ -43,12 +43,9 @@ export function observePool(knex: Knex, observe: PoolObserver | undefined): void
   const end = (id: number): void => {
     const waitMs = performance.now() - begun.get(id)!;
     begun.delete(id);
-    observe({ waiting: begun.size, waitMs });
+    observe(waitMs);
   };
-  pool.on("acquireRequest", id => {
-    begun.set(id, performance.now());
-    observe({ waiting: begun.size });
-  });
+  pool.on("acquireRequest", id => void begun.set(id, performance.now()));
   pool.on("acquireSuccess", end);
   pool.on("acquireFail", end);
 }

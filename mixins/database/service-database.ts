@@ -5,7 +5,6 @@ import {
   dependsOn,
   diskSpace,
   diskState,
-  METRICS,
   queriesInCalls,
   type DependencyState,
 } from "../kernel/index.ts";
@@ -13,12 +12,11 @@ import type { Mixin } from "../contract/index.ts";
 import { closeWithBroker } from "./closing.ts";
 import type { Database } from "./database.ts";
 import { locationOf } from "./environment.ts";
+import { ReplicaHealth, tablesState } from "./health.ts";
 import { certificateFilesOf, type DatabaseLocation } from "./location.ts";
+import { measureDatabase, poolMeters } from "./measure.ts";
 import { migrate, type Migration } from "./migrate.ts";
 import { openDatabase, type DatabaseOptions } from "./open.ts";
-import type { ReplicaObserver } from "./dialects/postgres/replica.ts";
-import type { PoolObserver } from "./pool.ts";
-import { ReplicaHealth, tablesState } from "./health.ts";
 import { keepsTables } from "./tables.ts";
 
 const databases = new WeakMap<Service, Promise<Database>>();
@@ -38,18 +36,24 @@ export function databaseOf(service: Service, options: DatabaseOptions = {}): Pro
           return database;
         });
   const location = locationOf(service.broker, service.name);
-  const replica = new ReplicaHealth(measuringReplica(service));
-  const opening = openDatabase(location, {
-    ...options,
-    onAcquire: measuring(service),
-    onReplica: replica.observe,
-  });
+  const { onReplica, ...meters } = poolMeters(service);
+  const replica = new ReplicaHealth(onReplica);
+  const opening = openDatabase(location, { ...options, ...meters, onReplica: replica.observe });
   databases.set(service, opening);
   declare(service, location, async () => tablesState(await opening, location));
   if (location.kind === "postgres" && location.replica !== undefined)
     dependsOn(service.broker, { kind: "replica", name: service.name, ask: async () => replica.state() });
+  let endMeasuring = (): void => {};
+  void opening.then(
+    database => (endMeasuring = measureDatabase(service, database, location)),
+    () => {},
+  );
   if (relieved.has(service)) relieve(opening);
-  closeWithBroker(service.broker, async () => (await opening).close());
+  closeWithBroker(service.broker, async () => {
+    const database = await opening;
+    endMeasuring();
+    await database.close();
+  });
   return opening;
 }
 
@@ -80,33 +84,6 @@ const relieve = (opening: Promise<Database>): void =>
     database => database.leaveCheckpoints(),
     () => {},
   );
-
-function measuring({ broker, name: service }: Service): PoolObserver | undefined {
-  const { metrics } = broker;
-  if (!metrics) return undefined;
-  const labelNames = ["service"];
-  if (!metrics.getMetric(METRICS.poolWaiting)) {
-    metrics.register({ type: "gauge", name: METRICS.poolWaiting, labelNames });
-    const buckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5];
-    metrics.register({ type: "histogram", name: METRICS.poolWaitSeconds, labelNames, buckets });
-  }
-  return ({ waiting, waitMs }) => {
-    metrics.set(METRICS.poolWaiting, waiting, { service });
-    if (waitMs !== undefined) metrics.observe(METRICS.poolWaitSeconds, waitMs / 1_000, { service });
-  };
-}
-
-function measuringReplica({ broker, name: service }: Service): ReplicaObserver | undefined {
-  const { metrics } = broker;
-  if (!metrics) return undefined;
-  for (const name of [METRICS.replicaUsable, METRICS.replicaLagSeconds])
-    if (!metrics.getMetric(name)) metrics.register({ type: "gauge", name, labelNames: ["service"] });
-  return lagMs => {
-    metrics.set(METRICS.replicaUsable, lagMs === undefined ? 0 : 1, { service });
-    if (lagMs !== undefined && Number.isFinite(lagMs))
-      metrics.set(METRICS.replicaLagSeconds, lagMs / 1_000, { service });
-  };
-}
 
 /** Tables of a service's own: migrated at start, before the service's own `started`; then at hand as `this.database`. */
 export const Sql = ({

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { ServiceBroker, type Context, type Service } from "moleculer";
 import { brokerOptions } from "../broker/index.ts";
-import { abandon, METRICS, readEnvironment } from "../kernel/index.ts";
+import { abandon, readEnvironment } from "../kernel/index.ts";
 import { newDatabases, type Databases } from "../testing/servers.ts";
 import { until } from "../testing/until.ts";
 import { Sql } from "./mixin.ts";
@@ -64,7 +64,7 @@ interface Written {
 const write = (written: Written, options: object = {}): Promise<unknown> =>
   broker.call("narrow.write", written, options).catch(() => {});
 const rows = (): Promise<string[]> => database.knex("rows").orderBy("id").pluck("id");
-const waiting = (): number => (broker.metrics.getMetric(METRICS.poolWaiting) as any).get({ service: "narrow" }).value;
+const waiting = (): number => pool().numPendingAcquires();
 const pool = () =>
   database.knex.client.pool as { numUsed(): number; numPendingAcquires(): number; numPendingCreates(): number };
 

@@ -32,11 +32,11 @@ type Port = Pick<Dialect, "lanes" | "commit">;
 const NOTHING: CommittedBatch = { verdicts: [], fencedUpkeep: [] };
 
 /**
- * Called after each commit, before its callers know: appends sent, events written, the streams that they were written to,
- * milliseconds that it took.
+ * Called after each commit, before its callers know, and after one that failed: the verdicts of the appends that were sent,
+ * events written, the streams that they were written to, milliseconds that it took.
  */
 export type CommitObserver = (commit: {
-  appends: number;
+  verdicts: readonly Verdict[];
   events: number;
   streams: ReadonlySet<string>;
   ms: number;
@@ -166,7 +166,8 @@ class Lane {
     const events = written.reduce((sum, { append }) => sum + append.events.length, 0);
     const streams = new Set(written.map(({ append }) => append.stream));
     const ms = performance.now() - startedAt;
-    if (!failure) surfacing(() => this.#observe({ appends: sent.length, events, streams, ms }));
+    const given = sent.map(({ verdict }) => verdict!);
+    surfacing(() => this.#observe({ verdicts: given, events, streams, ms }));
     this.#half = Math.max(limits.halfAppendsMin, Math.ceil((batch.length + this.#queue.length) / 2));
     if (this.#queue.length > 0 || this.#upkeep.length > 0) this.#schedule();
     else this.#busy = false;

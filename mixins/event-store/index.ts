@@ -15,5 +15,6 @@ export type {
 } from "./event-store.ts";
 export { bucketOf } from "./buckets.ts";
 export { storeErrors } from "./errors.ts";
+export { storeMetrics } from "./metrics.ts";
 export { digestOf, nextMark, partsOf, PlaceChecks } from "./marks.ts";
 export { upcast, type Upcasters } from "./upcasting.ts";

@@ -2,9 +2,11 @@ import type { Service } from "moleculer";
 import { answerState, leaveCheckpointsOf } from "../database/siblings.ts";
 import { locationOf } from "../database/index.ts";
 import { closeWithBroker } from "../database/mixin.ts";
-import { dependsOn, METRICS } from "../kernel/index.ts";
+import { dependsOn } from "../kernel/index.ts";
+import { metersOf } from "../metrics/index.ts";
 import type { EventStore } from "./event-store.ts";
 import type { CommitObserver } from "./group-commit.ts";
+import { storeMetrics } from "./metrics.ts";
 import { openEventStore } from "./open.ts";
 
 export { BUCKETS } from "./buckets.ts";
@@ -22,8 +24,9 @@ const stores = new WeakMap<Service, Promise<EventStore>>();
 export function eventStoreOf(service: Service): Promise<EventStore> {
   const known = stores.get(service);
   if (known) return known;
+  const observer = measuring(service);
   const opening = openEventStore(locationOf(service.broker, service.name), {
-    onCommit: measuring(service),
+    ...(observer && { onCommit: observer }),
     onWriterDeath: cause => service.logger.error("The event store's writer died and is started anew", cause),
     onOpening: message => service.logger.warn(message),
     onShard: ({ place, dialect }) =>
@@ -39,16 +42,23 @@ export function eventStoreOf(service: Service): Promise<EventStore> {
   return opening;
 }
 
-function measuring({ broker, name: service }: Service): CommitObserver {
-  const { metrics } = broker;
-  if (!metrics) return () => {};
-  const histogram = (name: string, buckets: number[]): void => {
-    if (!metrics.getMetric(name)) metrics.register({ type: "histogram", name, labelNames: ["service"], buckets });
+function measuring({ broker, name: service }: Service): CommitObserver | undefined {
+  const meters = metersOf(broker);
+  if (!meters) return undefined;
+  const seconds = meters.histogram(storeMetrics.commitSeconds, { service });
+  const batch = meters.histogram(storeMetrics.batch, { service });
+  const written = meters.counter(storeMetrics.events, { service });
+  const verdicts = {
+    ok: meters.counter(storeMetrics.appends, { service, verdict: "ok" }),
+    conflict: meters.counter(storeMetrics.appends, { service, verdict: "conflict" }),
+    duplicate: meters.counter(storeMetrics.appends, { service, verdict: "duplicate" }),
+    fenced: meters.counter(storeMetrics.appends, { service, verdict: "fenced" }),
+    failed: meters.counter(storeMetrics.appends, { service, verdict: "failed" }),
   };
-  histogram(METRICS.commitSeconds, [0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25, 1]);
-  histogram(METRICS.commitBatch, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]);
-  return ({ appends, ms }) => {
-    metrics.observe(METRICS.commitSeconds, ms / 1_000, { service });
-    metrics.observe(METRICS.commitBatch, appends, { service });
+  return commit => {
+    seconds.observe(commit.ms / 1_000);
+    if (commit.verdicts.length > 0) batch.observe(commit.verdicts.length);
+    written.value += commit.events;
+    for (const { kind } of commit.verdicts) verdicts[kind].value++;
   };
 }

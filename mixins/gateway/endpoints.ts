@@ -11,24 +11,16 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceBroker } from "moleculer";
 import { callErrors } from "../contract/index.ts";
-import { METRICS } from "../kernel/index.ts";
+import { metersOf, metricsEnvironment, scrape } from "../metrics/index.ts";
 import type { Admission } from "./admission/admission.ts";
-import { ANONYMOUS, isBearer, type Verified } from "./auth/authentication.ts";
-import type { Entrance } from "./admission/entrance.ts";
-import { entranceMetrics } from "./admission/metrics.ts";
+import { ANONYMOUS, type Verified } from "./auth/authentication.ts";
 import { requireRole } from "./auth/authorize.ts";
 import type { Callers } from "./auth/callers.ts";
-import type { AnswerCache } from "./cache/answer-cache.ts";
-import type { ResponseCache } from "./cache/response-cache.ts";
-import { gatewayEnvironment } from "./environment.ts";
-import { addressOf, type Handler, type HttpServer, KeptBody, send, VARY } from "../http/siblings.ts";
-import { limits } from "./limits.ts";
+import { addressOf, isBearer, type Handler, type HttpServer, KeptBody, send, VARY } from "../http/siblings.ts";
 import { limitFailuresOf } from "./limits/limit-rate.ts";
-import type { HttpMetrics, Registered } from "./observability/metrics.ts";
 import { docsPages } from "./openapi/docs-page.ts";
 import type { ApiDocuments } from "./openapi/document.ts";
 import type { Readiness } from "./readiness.ts";
-import type { EventStreams } from "./sse/event-streams.ts";
 
 export interface Endpoints {
   readonly broker: ServiceBroker;
@@ -39,12 +31,7 @@ export interface Endpoints {
   /** Proxies before the gateway; see `addressOf`. */
   readonly proxies: number;
   readonly admission: Admission;
-  readonly entrance: Entrance;
-  readonly answers: AnswerCache;
-  readonly responses: ResponseCache;
-  readonly streams: EventStreams;
   readonly server: HttpServer;
-  readonly metrics: HttpMetrics;
   errorHandler(req: IncomingMessage, res: ServerResponse, error: unknown): void;
 }
 
@@ -59,7 +46,7 @@ export function endpointsOf(gateway: Endpoints): ReadonlyMap<string, Handler> {
     ["/health/live", (_req, res) => send(res, 200, { status: "live" })],
     ["/health/startup", (_req, res) => tellStartup(gateway, res)],
     ["/health/ready", (_req, res) => tellReadiness(gateway, res)],
-    ["/metrics", waiting((req, res) => tellMetrics(gateway, req, res))],
+    ...metricsOf(gateway),
     ["/openapi.json", waiting((req, res) => tellRoutes(gateway, gateway.documents, req, res))],
     ...docsPages(gateway.apiName, waiting),
   ]);
@@ -68,7 +55,7 @@ export function endpointsOf(gateway: Endpoints): ReadonlyMap<string, Handler> {
 /** The handlers by path on the internal port, besides health; GET and HEAD only. */
 export function internalEndpointsOf(gateway: Endpoints, documents: ApiDocuments): ReadonlyMap<string, Handler> {
   return new Map<string, Handler>([
-    ["/metrics", waitingFor(gateway, (req, res) => tellMetrics(gateway, req, res))],
+    ...metricsOf(gateway),
     ["/openapi.json", waitingFor(gateway, (req, res) => tellRoutes(gateway, documents, req, res))],
   ]);
 }
@@ -90,31 +77,15 @@ function tellReadiness({ readiness, server, admission }: Endpoints, res: ServerR
   send(res, answer.status === "ready" ? 200 : 503, answer);
 }
 
+/** None with METRICS=off. */
+const metricsOf = (gateway: Endpoints): [path: string, Handler][] =>
+  metersOf(gateway.broker) ? [["/metrics", waitingFor(gateway, (req, res) => tellMetrics(gateway, req, res))]] : [];
+
 async function tellMetrics(gateway: Endpoints, req: IncomingMessage, res: ServerResponse): Promise<void> {
-  const { broker, streams, admission, entrance, server, metrics } = gateway;
-  const { METRICS_TOKEN } = gatewayEnvironment.of(broker);
+  const { METRICS_TOKEN } = metricsEnvironment.of(gateway.broker);
   if (METRICS_TOKEN === undefined || !isBearer(req, METRICS_TOKEN)) requireAdmin(await identify(gateway, req, res));
-  const ofRuntime = broker.metrics.list({ includes: Object.values(METRICS) }) as unknown as Registered[];
-  const gauges = {
-    http_event_streams: streams.size,
-    http_places_taken: admission.taken,
-    http_places_max: limits.requestsMax,
-    http_requests_waiting: admission.waiting + entrance.waiting,
-    http_cache_bytes: gateway.answers.bytes + gateway.responses.bytes,
-  };
-  const cached = gateway.answers.counts;
-  const counters = {
-    http_requests_saturated_total: admission.refused + entrance.refusedTotal,
-    http_connections_dropped_total: server.dropped,
-    http_cache_hits_total: cached.hits,
-    http_cache_stale_hits_total: cached.staleHits,
-    http_cache_misses_total: cached.misses,
-    http_cache_fills_total: cached.fills,
-    http_cache_fills_not_stored_total: cached.unstored,
-    http_cache_invalidations_total: cached.invalidations,
-  };
-  const text = metrics.text(gauges, [...ofRuntime, ...entranceMetrics(entrance)], counters);
-  res.writeHead(200, { "Content-Type": "text/plain; version=0.0.4", "Cache-Control": "no-store" }).end(text);
+  const { type, text } = (await scrape(gateway.broker, req.headers.accept))!;
+  send(res, 200, text, { "Content-Type": type });
 }
 
 async function tellRoutes(

@@ -1,4 +1,4 @@
-// The port of the gateway, and the parties that it trusts: proxies, the issuer of tokens, the reader of metrics.
+// The port of the gateway, and the parties that it trusts: proxies, the issuer of tokens.
 import {
   checked,
   defineEnvironment,
@@ -8,7 +8,6 @@ import {
   matching,
   nodeEnvironment,
   oneOf,
-  secret,
   text,
   url,
 } from "../kernel/index.ts";
@@ -84,11 +83,6 @@ export const gatewayEnvironment = defineEnvironment(
       max: 4_096,
       default: 64,
       says: "megabytes of public answers that the gateway keeps in memory; 0: none",
-    }),
-    METRICS_TOKEN: secret({
-      pattern: /^[\w.~+/-]{16,200}=*$/,
-      expected: "16 to 200 characters as a bearer token has them",
-      says: "a bearer token that may read `/metrics`, besides administrators",
     }),
     OIDC_ISSUER: checked({
       form: "the issuer's URL, byte for byte as its tokens have it in `iss`; https, except on this machine",

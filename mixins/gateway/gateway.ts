@@ -16,6 +16,7 @@ import {
   type InternalRoutes,
 } from "../kernel/index.ts";
 import { CHANGED, type Changed } from "../contract/index.ts";
+import { measureProcess } from "../metrics/index.ts";
 import { redisEnvironment } from "../redis/index.ts";
 import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../stream/index.ts";
 import { Admission } from "./admission/admission.ts";
@@ -48,7 +49,7 @@ import { gatewayErrors } from "./errors.ts";
 import { isInternal } from "./internal-routes.ts";
 import { CLIENT_LEFT, methodsOf, patternOf, routeOf, Router, type RouterService } from "./moleculer-web.ts";
 import { AccessLog, shareOf } from "./observability/access-log.ts";
-import { HttpMetrics } from "./observability/metrics.ts";
+import { measureGateway, type Measure } from "./observability/measure.ts";
 import { traceRequests } from "./observability/request-spans.ts";
 import { concernsSecurity, SecurityLog, securityLine, type RefusedRequest } from "./observability/security-log.ts";
 import { credentialsOf } from "./openapi/credentials.ts";
@@ -93,7 +94,7 @@ export type GatewayService = RouterService & {
   readiness: Readiness;
   documents: ApiDocuments;
   internalDocuments: ApiDocuments;
-  metrics: HttpMetrics;
+  measure: Measure;
   securityLog: SecurityLog;
   /** Undefined when it is off. */
   accessLog: AccessLog | undefined;
@@ -197,7 +198,6 @@ export const Gateway = ({
       responses,
       keyService,
     });
-    this.metrics = new HttpMetrics();
     this.securityLog = new SecurityLog(warn);
     this.apiName = api.name;
     this.retiring = new Map(routes.flatMap(({ url, retires }) => (retires ? [[url, retires]] : [])));
@@ -218,6 +218,7 @@ export const Gateway = ({
       this.internalDocuments.forget();
     };
     const endpoints = new Map([...endpointsOf(this)].filter(([path]) => isOpen(path)));
+    this.measure = measureGateway(this, routes);
     const handler = handlerOf(this, { routes, endpoints, has: isOpen });
     this.server = new HttpServer(handler, {
       proxies: this.proxies,
@@ -234,7 +235,7 @@ export const Gateway = ({
     const port = await this.server.listen(gatewayEnvironment.of(this.broker).PORT).catch((error: Error) => {
       throw new Error(`the gateway cannot listen (PORT): ${error.message}`, { cause: error });
     });
-    this.metrics.start();
+    await measureProcess(this.broker);
     this.url = `http://localhost:${port}`;
     listensAt(this, this.url);
     this.logger.info(`listening on ${this.url}`);
@@ -243,7 +244,6 @@ export const Gateway = ({
   },
 
   async stopped(this: GatewayService) {
-    this.metrics.stop();
     await this.accessLog?.stop();
   },
 });
@@ -284,7 +284,7 @@ function handlerOf(gateway: GatewayService, { routes, endpoints, has }: Served):
     res.prependOnceListener("close", () => {
       const ms = performance.now() - startedAt;
       const route = routeOf(req);
-      gateway.metrics.observe(method, route ?? "none", res.statusCode, ms / 1_000);
+      gateway.measure(req, res, method, route ?? "none", ms);
       logged?.(route ?? (endpoints.has(pathOf(req)) ? pathOf(req) : "none"), ms);
     });
     traced(req, res);

@@ -79,6 +79,6 @@ export const gatewayMetrics = defineMetrics("The gateway", {
   cacheInvalidations: {
     type: "counter",
     name: "valence_http_cache_invalidations_total",
-    help: "Changes that were told, each of which may drop answers",
+    help: "Kept answers that were dropped, since what they tell had changed",
   },
 });

@@ -1,6 +1,7 @@
 // The door for sibling floors: the hardened HTTP server, the guard before any handler, and what reads requests and writes
 // answers. The gateway stands on it, and the port of a process for its health.
 export { addressOf, networkOf } from "./address.ts";
+export { BEARER, isBearer } from "./bearer.ts";
 export { hasBody, readBody, readText, type Body } from "./body.ts";
 export type { Encoding } from "./compression.ts";
 export { Cors } from "./cors.ts";

@@ -104,7 +104,6 @@ export { PROBLEM_JSON, problemType } from "./problem.ts";
 export { unreadyServices, type DeclaresReadiness } from "./readiness.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { beginStop, isStopping, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
-export { METRICS } from "./telemetry.ts";
 export { decoded, foldedText, isPrintable, normalText, trimmed } from "./text.ts";
 export { Turns } from "./turns.ts";
 export {
@@ -123,4 +122,5 @@ export {
   variableOf,
   type Variable,
 } from "./variables.ts";
+export { version } from "./version.ts";
 export type { FromSupervisor, FromWorker, Peer } from "./workers.ts";

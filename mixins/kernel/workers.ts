@@ -6,7 +6,21 @@ export interface Peer {
   /** TCP, on the loopback interface. */
   readonly port: number;
 }
-/** Message with another worker's address, or without one when that worker is gone. */
-export type FromSupervisor = { readonly peer: Peer } | { readonly gone: string };
-/** Message that a worker can be reached and that its services are there. */
-export type FromWorker = { readonly listening: Peer } | { readonly started: true };
+/**
+ * Another worker's address, or that it is gone; the request for the worker's metrics; and those of all workers, for the one
+ * that asked.
+ */
+export type FromSupervisor =
+  | { readonly peer: Peer }
+  | { readonly gone: string }
+  | { readonly tellMetrics: number }
+  | { readonly allMetrics: number; readonly families: readonly unknown[] };
+/**
+ * That a worker can be reached, and that its services are there; its metrics, under the number of the request; and the
+ * request for those of all workers, under a number of its own.
+ */
+export type FromWorker =
+  | { readonly listening: Peer }
+  | { readonly started: true }
+  | { readonly metrics: number; readonly families: readonly unknown[] }
+  | { readonly wantsMetrics: number };

@@ -36,7 +36,11 @@ export interface MailLoopOptions<Own extends MailOf> {
   readonly from: string;
   /** Gets lines that have neither addresses nor tokens. */
   readonly logger: { info(line: string): void; warn(line: string): void };
+  /** Told what has become of each attempt, for counting. */
+  readonly count?: ((outcome: MailOutcome) => void) | undefined;
 }
+
+export type MailOutcome = "sent" | "postponed" | "given_up";
 
 const FORGET_EVERY_MS = 3_600_000;
 
@@ -101,10 +105,12 @@ export class MailLoop<Own extends MailOf = MailOf> {
     try {
       await this.#send(mail);
     } catch (error) {
-      await this.#notSent(mail, error as Error);
+      const isPostponed = await this.#notSent(mail, error as Error);
+      this.#options.count?.(isPostponed ? "postponed" : "given_up");
       return;
     }
     await outbox.sent(mail.id);
+    this.#options.count?.("sent");
     this.#told.server = "";
   }
 
@@ -117,22 +123,30 @@ export class MailLoop<Own extends MailOf = MailOf> {
     if (file !== undefined) logger.info(`mail ${id} (${kind}) is the file ${file}`);
   }
 
-  /** Notes why, and whether it will be tried again. */
-  async #notSent(mail: DueMail<Own>, error: Error): Promise<void> {
+  /** Notes why. Answers whether it will be tried again. */
+  async #notSent(mail: DueMail<Own>, error: Error): Promise<boolean> {
     const { outbox, logger } = this.#options;
     const name = `mail ${mail.id} (${mail.kind})`;
     const reason = reasonOf(error);
     if (error instanceof MailDropped) {
       await outbox.failed(mail.id, reason);
       logger.info(`${name} is not sent: ${reason}`);
-    } else if (error instanceof MailRefused) {
+      return false;
+    }
+    if (error instanceof MailRefused) {
       await outbox.failed(mail.id, reason);
       logger.warn(`${name} is refused for good; the row in \`mails\` has the reason`);
-    } else if (error instanceof MailHeld) {
+      return false;
+    }
+    if (error instanceof MailHeld) {
       const isWaiting = await outbox.later(mail, reason, true);
       if (mail.attempts === 1 || !isWaiting) logger.info(`${name} ${isWaiting ? "waits" : "is given up"}: ${reason}`);
-    } else if (await outbox.later(mail, reason)) this.#tell("server", codeOf(error));
+      return isWaiting;
+    }
+    const isWaiting = await outbox.later(mail, reason);
+    if (isWaiting) this.#tell("server", codeOf(error));
     else logger.warn(`${name} is given up, it is too old: ${codeOf(error)}`);
+    return isWaiting;
   }
 
   #tell(where: "database" | "server", trouble: string): void {

@@ -2,9 +2,12 @@
 import { join } from "node:path";
 import type { ServiceBroker } from "moleculer";
 import { databaseEnvironment, type Database } from "../database/index.ts";
+import { metersOf, reading } from "../metrics/index.ts";
 import { fileCarrier, smtpCarrier } from "./carriers.ts";
 import { mailEnvironment } from "./environment.ts";
-import { MailLoop, type Compose, type MailLoopOptions } from "./mail-loop.ts";
+import { MailLoop, type Compose, type MailLoopOptions, type MailOutcome } from "./mail-loop.ts";
+import { limits } from "./limits.ts";
+import { mailMetrics } from "./metrics.ts";
 import { Outbox, type MailOf, type OutboxOptions } from "./outbox.ts";
 
 /** The folder of mails where there is no server. */
@@ -12,6 +15,8 @@ export const mailFolder = (dataDir: string): string => join(dataDir, "mail");
 
 export interface MailsOptions<Own extends MailOf> extends OutboxOptions {
   readonly broker: ServiceBroker;
+  /** Name of the service, for metrics. */
+  readonly service: string;
   /** The service's own, with the table of `mailTable`. */
   readonly database: Database;
   readonly logger: MailLoopOptions<Own>["logger"];
@@ -30,7 +35,28 @@ export function openMails<Own extends MailOf>(options: MailsOptions<Own>): OpenM
   const { DATA_DIR } = databaseEnvironment.of(broker);
   const outbox = new Outbox<Own>(database, options);
   const carrier = SMTP_URL === undefined ? fileCarrier(mailFolder(DATA_DIR)) : smtpCarrier(SMTP_URL);
-  const mails = new MailLoop<Own>({ outbox, compose, carrier, from, logger });
+  const count = counting(options.broker, options.service, outbox);
+  const mails = new MailLoop<Own>({ outbox, compose, carrier, from, logger, count });
   mails.start();
   return { outbox, mails };
+}
+
+/** Counts a service's mails; its outbox is read at a scrape. */
+function counting(
+  broker: ServiceBroker,
+  service: string,
+  outbox: Outbox<any>,
+): ((outcome: MailOutcome) => void) | undefined {
+  const meters = metersOf(broker);
+  if (!meters) return undefined;
+  const labels = { service };
+  meters.read("mails", async () => [reading(mailMetrics.waiting, await outbox.waiting(), labels)], {
+    keptMs: limits.metricsKeptMs,
+  });
+  const series = {
+    sent: meters.counter(mailMetrics.mails, { service, outcome: "sent" }),
+    postponed: meters.counter(mailMetrics.mails, { service, outcome: "postponed" }),
+    given_up: meters.counter(mailMetrics.mails, { service, outcome: "given_up" }),
+  };
+  return outcome => series[outcome].add();
 }

@@ -124,6 +124,14 @@ export class Outbox<Own extends MailOf> {
     return first.at === null ? undefined : Math.max(0, Number(first.at) - (await this.#now(knex)));
   }
 
+  /** How many mails are due and not yet sent. */
+  async waiting(): Promise<number> {
+    const { knex } = this.#database;
+    const now = await this.#now(knex);
+    const [row] = await knex("mails").where("next_at", "<=", now).count({ waiting: "*" });
+    return Number(row!["waiting"]);
+  }
+
   /** Forgets mails that were sent or given up long ago. */
   async forgetOld(): Promise<void> {
     const { knex } = this.#database;

@@ -40,19 +40,19 @@ export const processMetrics = defineMetrics("The process", {
   loopDelayMin: {
     type: "gauge",
     name: "nodejs_eventloop_lag_min_seconds",
-    help: "Least delay of the event loop since the last scrape",
+    help: "Least delay of the event loop since the last scrape, with the 10 ms between two measurements",
     over: "min",
   },
   loopDelayMax: {
     type: "gauge",
     name: "nodejs_eventloop_lag_max_seconds",
-    help: "Largest delay of the event loop since the last scrape",
+    help: "Largest delay of the event loop since the last scrape, with the 10 ms between two measurements",
     over: "max",
   },
   loopDelayMean: {
     type: "gauge",
     name: "nodejs_eventloop_lag_mean_seconds",
-    help: "Mean delay of the event loop since the last scrape",
+    help: "Mean delay of the event loop since the last scrape, with the 10 ms between two measurements",
     over: "max",
   },
   loopDelayDeviation: {
@@ -64,19 +64,19 @@ export const processMetrics = defineMetrics("The process", {
   loopDelayP50: {
     type: "gauge",
     name: "nodejs_eventloop_lag_p50_seconds",
-    help: "Median delay of the event loop since the last scrape",
+    help: "Median delay of the event loop since the last scrape, with the 10 ms between two measurements",
     over: "max",
   },
   loopDelayP90: {
     type: "gauge",
     name: "nodejs_eventloop_lag_p90_seconds",
-    help: "90th percentile of the delay of the event loop since the last scrape",
+    help: "90th percentile of the delay of the event loop since the last scrape, with the 10 ms between two measurements",
     over: "max",
   },
   loopDelayP99: {
     type: "gauge",
     name: "nodejs_eventloop_lag_p99_seconds",
-    help: "99th percentile of the delay of the event loop since the last scrape",
+    help: "99th percentile of the delay of the event loop since the last scrape, with the 10 ms between two measurements",
     over: "max",
   },
   heapTotal: { type: "gauge", name: "nodejs_heap_size_total_bytes", help: "Size of the JavaScript heap" },
@@ -140,7 +140,7 @@ export const processMetrics = defineMetrics("The process", {
   overflow: {
     type: "counter",
     name: "valence_metrics_overflow_total",
-    help: "Combinations of labels that were counted under `other`, since their metric had as many as it may have",
+    help: "Times that something was counted under `other`, or was left out, since its metric had as many combinations of labels as it may have",
   },
   workers: {
     type: "gauge",
@@ -148,5 +148,5 @@ export const processMetrics = defineMetrics("The process", {
     help: "Workers of `valence start --workers` that run",
     over: "max",
   },
-  workersLost: { type: "counter", name: "valence_workers_died_total", help: "Workers that died and were replaced" },
+  workersDied: { type: "counter", name: "valence_workers_died_total", help: "Workers that died and were replaced" },
 });

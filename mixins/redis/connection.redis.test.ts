@@ -2,9 +2,11 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { ServiceBroker } from "moleculer";
 import { until } from "../testing/index.ts";
 import { RedisServer } from "../testing/servers.ts";
-import { METRICS, readEnvironment } from "../kernel/index.ts";
+import { readEnvironment } from "../kernel/index.ts";
+import { metricOf } from "../testing/broker.ts";
 import { limits } from "./connection.ts";
 import { RedisConnection, redisOf } from "./index.ts";
+import { redisMetrics } from "./metrics.ts";
 
 let server: RedisServer;
 let connection: RedisConnection | undefined;
@@ -87,7 +89,7 @@ test("a command that the server refuses for now may be tried again; one that it 
 });
 
 test("a broker has one connection, for as long as it runs, and starts without the server", async () => {
-  const options = { logger: false as const, metrics: true };
+  const options = { logger: false as const };
   const without = new ServiceBroker({ ...options, valence: readEnvironment({}) } as object);
   expect(redisOf(without)).toBeUndefined();
   await without.stop();
@@ -97,7 +99,7 @@ test("a broker has one connection, for as long as it runs, and starts without th
   await broker.start();
   await server.start();
   await until("it is found", () => isBack(connection!));
-  expect(broker.metrics.getMetric(METRICS.redisUp)!.get()?.value).toBe(1);
+  expect(await metricOf(broker, redisMetrics.up)).toBe(1);
   await broker.stop();
   await expect(set(connection)).rejects.toMatchObject(failed("none"));
 });

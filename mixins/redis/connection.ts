@@ -4,10 +4,12 @@
 import { Redis } from "ioredis";
 import type { ServiceBroker } from "moleculer";
 import type { Unavailable } from "../kernel/index.ts";
-import { backoffMs, dependsOn, METRICS, nodeEnvironment, type DependencyState, type Outcome } from "../kernel/index.ts";
+import { backoffMs, dependsOn, nodeEnvironment, type DependencyState, type Outcome } from "../kernel/index.ts";
 import { traceCommands } from "./commands.ts";
 import { redisEnvironment } from "./environment.ts";
+import { metersOf } from "../metrics/index.ts";
 import { redisErrors } from "./errors.ts";
+import { redisMetrics } from "./metrics.ts";
 
 export const limits = {
   /**
@@ -152,8 +154,7 @@ export function redisOf(broker: ServiceBroker): RedisConnection | undefined {
   connections.set(broker, connection);
   broker.middlewares.add({ name: "CloseRedis", stopped: () => connection.close() });
   dependsOn(broker, { kind: "redis", name: new URL(REDIS_URL).host, ask: () => connection.state() });
-  const { metrics } = broker;
-  metrics.register({ type: "gauge", name: METRICS.redisUp, description: "1 while Redis can be reached" });
-  connection.observe(isUp => metrics.set(METRICS.redisUp, isUp ? 1 : 0));
+  const up = metersOf(broker)?.gauge(redisMetrics.up);
+  connection.observe(isUp => up?.set(isUp ? 1 : 0));
   return connection;
 }

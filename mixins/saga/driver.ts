@@ -67,6 +67,8 @@ export interface DriverOptions {
   readonly broker: ServiceBroker;
   readonly limits: SagaLimits;
   readonly clock?: Clock;
+  /** Told the types of entries that were journalled, for counting. */
+  readonly ended?: ((entries: readonly string[]) => void) | undefined;
 }
 
 export class SagaDriver {
@@ -90,7 +92,7 @@ export class SagaDriver {
   readonly #told = new Set<string>();
   #stopping = false;
 
-  constructor({ sagas, store, broker, limits, clock = systemClock }: DriverOptions) {
+  constructor({ sagas, store, broker, limits, clock = systemClock, ended }: DriverOptions) {
     this.store = store;
     this.#broker = broker;
     this.#call = typedCall(broker);
@@ -114,6 +116,7 @@ export class SagaDriver {
         limits: { idleMs: limits.idleMs },
         sagaRow: (id, state) => sagaRowOf(`${saga.name}.${id}`, state),
       });
+      if (ended) host.onCommitted(ended);
       this.#hosts.set(saga.name, { saga, host });
     }
   }

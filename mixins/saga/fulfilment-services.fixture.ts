@@ -87,12 +87,10 @@ export async function startFulfilment(
     world = () => {},
     limits = {},
     middlewares = [],
-    metrics = false,
   }: {
     world?: World;
     limits?: SagaOptions["limits"];
     middlewares?: object[];
-    metrics?: boolean;
   } = {},
 ): Promise<Fulfilling> {
   const environment = readEnvironment({ ...env, SHUTDOWN_TIMEOUT_MS: "1000" });
@@ -100,7 +98,6 @@ export async function startFulfilment(
   const broker = new ServiceBroker({
     ...options,
     middlewares: [...(options.middlewares ?? []), ...middlewares],
-    metrics: { enabled: metrics },
     logger: false,
     skipProcessEventRegistration: true,
   });

@@ -30,6 +30,8 @@ export const SAGA_LIMITS = {
   idleMs: seconds(10),
   /** Rows that the watchdog and the metrics read in one go. */
   rows: 1_000,
+  /** Milliseconds for which the metrics keep what they read. */
+  metricsKeptMs: seconds(5),
   /** Times that an operator's entry is written again when the saga moved meanwhile. */
   editsMax: 10,
 };

@@ -7,13 +7,14 @@ import type { Mixin } from "../contract/index.ts";
 import type { Saga } from "./define-saga.ts";
 import { SagaDriver } from "./driver.ts";
 import { SAGA_LIMITS, type SagaLimits } from "./limits.ts";
+import { countEnds, measureSagas } from "./measure.ts";
 import { operations, type SagaService } from "./operations.ts";
 import { Watchdog } from "./watchdog.ts";
 
 export { SAGA_LIMITS, type SagaLimits } from "./limits.ts";
 export type { SagaDetail, SagaSummary } from "./operations.ts";
 
-type Running = SagaService & { watchdog?: Watchdog };
+type Running = SagaService & { watchdog?: Watchdog; stopMeasuring?: () => void };
 
 export interface SagaOptions {
   readonly limits?: Partial<SagaLimits>;
@@ -43,7 +44,9 @@ export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}):
     },
     async started(this: Running) {
       const store = await eventStoreOf(this);
-      this.sagas = new SagaDriver({ sagas: list, store, broker: this.broker, limits });
+      const ended = countEnds(this.broker, this.fullName);
+      this.sagas = new SagaDriver({ sagas: list, store, broker: this.broker, limits, ended });
+      this.stopMeasuring = measureSagas(this.broker, this.fullName, store, limits);
       this.watchdog = new Watchdog(this.sagas, await singletonOf(this, "watchdog"), this.broker, this.fullName, limits);
       const consumers = await consumersOf(this);
       for (const saga of list)
@@ -55,6 +58,7 @@ export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}):
         });
     },
     async stopped(this: Running) {
+      this.stopMeasuring?.();
       await this.watchdog?.stop();
       await this.sagas?.stop(stopTimeLeft(this.broker));
     },

@@ -4,9 +4,11 @@ import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { newDatabases, type Databases } from "../testing/servers.ts";
-import { Bug, COMMAND_ID, METRICS } from "../kernel/index.ts";
+import { Bug, COMMAND_ID } from "../kernel/index.ts";
 import { Fulfilment } from "./fulfilment.fixture.ts";
 import { lost, startFulfilment, type Fulfilling, type World } from "./fulfilment-services.fixture.ts";
+import { metricOf } from "../testing/broker.ts";
+import { sagaMetrics } from "./metrics.ts";
 import type { SagaDetail, SagaOptions } from "./mixin.ts";
 import type { SagaService } from "./operations.ts";
 
@@ -390,19 +392,19 @@ describe("the log", () => {
 });
 
 describe("metrics", () => {
-  test("tell how many sagas are open and stuck", async () => {
+  test("tell how many sagas are open, stuck and ended", async () => {
     running = await startFulfilment(databases, {
-      metrics: true,
       limits: { watchdogMs: 20, stuckAfterMs: 0 },
       world: action => (action === "send" ? lost() : undefined),
     });
     const { broker, wish } = running;
     await broker.call("shelves.fill", { id: "bolts", quantity: 10 });
     expect((await wish("w1", { lines: [{ shelf: "bolts", quantity: 1 }] })).state).toBe("stuck");
-    const gauge = (name: string) => broker.metrics.getMetric(name)?.get({ service: "fulfilments" })?.value;
-    for (const deadline = Date.now() + 5_000; gauge(METRICS.sagasStuck) !== 1 && Date.now() < deadline;)
-      await new Promise(resolve => setTimeout(resolve, 20));
-    expect([gauge(METRICS.sagasOpen), gauge(METRICS.sagasStuck)]).toEqual([1, 1]);
+    const open = (state: string) => metricOf(broker, sagaMetrics.open, { service: "fulfilments", state });
+    expect([await open("running"), await open("compensating"), await open("stuck")]).toEqual([0, 0, 1]);
+    expect(await metricOf(broker, sagaMetrics.oldest, { state: "stuck" })).toBeGreaterThan(0);
+    expect(await metricOf(broker, sagaMetrics.ended, { outcome: "stuck" })).toBe(1);
+    expect(await metricOf(broker, sagaMetrics.ended, { outcome: "completed" })).toBe(0);
   });
 });
 

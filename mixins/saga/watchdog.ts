@@ -2,7 +2,6 @@
 // Guards P5 (none is lost): rows are written with the journal, so no open saga can be missing from them. One node of a service
 // looks at a time, by a lease.
 import type { ServiceBroker } from "moleculer";
-import { METRICS } from "../kernel/index.ts";
 import type { Singleton } from "../stream/siblings.ts";
 import type { SagaDriver } from "./driver.ts";
 import type { SagaLimits } from "./limits.ts";
@@ -79,7 +78,6 @@ export class Watchdog {
       if (performance.now() - this.#yieldedAt >= this.#limits.yieldMs && (await this.#singleton.holds())) {
         this.#isFirst = false;
         for (const state of ["compensating", "running"] as const) await this.#takeUp(state, olderThanMs);
-        if (this.#broker.isMetricsEnabled()) await this.#measure();
         await this.#yield();
       } else this.#lost();
     } catch (error) {
@@ -119,20 +117,6 @@ export class Watchdog {
       }
       after = rows.length === limit ? rows.at(-1)!.id : undefined;
     } while (after !== undefined && !this.#driver.isFull && !this.#stopped);
-  }
-
-  /** Counts up to the rows of one page: an alarm goes off long before that. */
-  async #measure(): Promise<void> {
-    const { metrics } = this.#broker;
-    if (!metrics) return;
-    for (const [name, state] of [
-      [METRICS.sagasOpen, "open"],
-      [METRICS.sagasStuck, "stuck"],
-    ] as const) {
-      if (!metrics.getMetric(name)) metrics.register({ type: "gauge", name, labelNames: ["service"] });
-      const rows = await this.#driver.store.sagas({ state, limit: this.#limits.rows });
-      metrics.set(name, rows.length, { service: this.#service });
-    }
   }
 }
 

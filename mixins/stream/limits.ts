@@ -36,7 +36,9 @@ export const STREAM_LIMITS = {
   notInLogMs: 5_000,
   /** Milliseconds between two log lines while it is not. */
   tellMs: 60_000,
-  /** Milliseconds between two measurements of the lag, when metrics are on. */
-  metricsMs: 5_000,
+  /** Milliseconds for which a measurement of the lag is kept, however many scrapes there are. */
+  metricsKeptMs: 5_000,
+  /** Milliseconds within which the owners must tell how far their logs are. */
+  metricsReadMs: 2_000,
 };
 export type StreamLimits = typeof STREAM_LIMITS;

@@ -7,6 +7,8 @@ import { readEnvironment } from "../kernel/index.ts";
 import { atEndOfFile } from "./clean-up.ts";
 import { newDatabases, type Databases } from "./databases.ts";
 
+export { metricOf } from "./metric.ts";
+
 export interface TestBroker {
   readonly broker: ServiceBroker;
   /** Typed by the contracts: `call("loans.get", { id })`. */

@@ -6,6 +6,6 @@ export const tracingMetrics = defineMetrics("Traces", {
     type: "counter",
     name: "valence_trace_spans_total",
     help: "Spans by what has become of them: only `exported` ones have arrived; absent where nothing is traced",
-    labels: { outcome: ["exported", "queueFull", "exportFailed", "notHeld"] },
+    labels: { outcome: ["exported", "queue_full", "export_failed", "not_held"] },
   },
 });

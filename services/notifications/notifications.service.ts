@@ -59,12 +59,12 @@ export default defineService(contract, {
   },
 
   async started(this: Service & Record<string, any>) {
-    const { broker, logger } = this;
+    const { broker, fullName: service, logger } = this;
     const database: Database = this["database"];
     this["since"] = await firstStartOf(database, logger);
     const compose = letters(broker);
     const { lifeMs, keptMs } = limits;
-    Object.assign(this, openMails<OrderMail>({ broker, database, logger, lifeMs, keptMs, compose }));
+    Object.assign(this, openMails<OrderMail>({ broker, service, database, logger, lifeMs, keptMs, compose }));
   },
   async stopped(this: Partial<Parts>) {
     await this.mails?.stop();

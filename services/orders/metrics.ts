@@ -26,6 +26,6 @@ export const orderMetrics = defineMetrics("Orders", {
     type: "counter",
     name: "valence_orders_rejected_total",
     help: "Orders that were rejected, by the code of the reason",
-    labels: { reason: ["OUT_OF_STOCK", "STOCK_NOT_FOUND", "PAYMENT_DECLINED", "ORDER_CANCELLED"] },
+    labels: { reason: ["OUT_OF_STOCK", "STOCK_NOT_FOUND", "PAYMENT_DECLINED", "PAYMENT_VOIDED", "PAYMENT_EXPIRED"] },
   },
 });

@@ -16,7 +16,9 @@ import {
   callErrors,
 } from "@valence/runtime/contract";
 import { Actors } from "@valence/runtime/actor/mixin";
+import { metersOf } from "@valence/runtime/metrics";
 import { contract } from "./contract.ts";
+import { countOrders } from "./count-orders.ts";
 import { orderErrors } from "./errors.ts";
 import { Order } from "./order.ts";
 
@@ -27,6 +29,10 @@ export default defineService(contract, {
   hooks: {
     before: { place: actsForItself, cancel: actsForItselfOrAsAdmin },
     error: { place: returnsCart },
+  },
+  async started() {
+    const meters = metersOf(this.broker);
+    if (meters) this.actors.onCommitted(countOrders(meters));
   },
   actions: {
     view: {

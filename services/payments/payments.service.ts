@@ -7,11 +7,13 @@ import { nodeEnvironment, Refusal, systemClock } from "@valence/runtime/kernel";
 import { defineService, typedCall } from "@valence/runtime/contract";
 import { Actors, executeOptionsOf } from "@valence/runtime/actor/mixin";
 import { Reactors } from "@valence/runtime/stream/mixin";
+import { metersOf } from "@valence/runtime/metrics";
 import { shopErrors } from "../errors.ts";
 import { contract } from "./contract.ts";
 import { paymentsEnvironment } from "./environment.ts";
 import { failpoint } from "./failpoints.ts";
 import { paymentErrors } from "./errors.ts";
+import { paymentMetrics } from "./metrics.ts";
 import { isGivenBack, keptOf, Payment } from "./payment.ts";
 import { ProviderAlarm } from "./provider-alarm.ts";
 import { ProviderClient } from "./provider-client.ts";
@@ -47,7 +49,10 @@ export default defineService(contract, {
     this.provider = new ProviderClient(options);
     // The lookup comes after a request and has the rest of the time.
     this.lookup = new ProviderClient({ ...options, deadlineMs: this.deadlineMs * (1 - limits.lookWithin) });
-    this.alarm = new ProviderAlarm(this.broker);
+    const { broker } = this;
+    // Made at the start, so that the metric exists before it is needed: an alarm rule on a missing metric never fires.
+    const refusals = metersOf(broker)?.counter(paymentMetrics.providerRefused);
+    this.alarm = new ProviderAlarm({ logger: broker.logger, refusals });
   },
   actions: {
     authorize: {

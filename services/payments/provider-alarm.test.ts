@@ -5,15 +5,11 @@ test("is told at once, then once a minute for as long as it lasts, counted each 
   const lines: string[] = [];
   let counted = 0;
   let now = 5_000;
-  const broker = {
+  const told = {
     logger: { error: (line: string) => void lines.push(line), info: (line: string) => void lines.push(line) },
-    metrics: {
-      getMetric: () => ({}),
-      register: () => {},
-      increment: (_name: string, _labels: object, by = 1) => void (counted += by),
-    },
+    refusals: { add: () => void counted++ },
   };
-  const alarm = new ProviderAlarm(broker, () => now);
+  const alarm = new ProviderAlarm(told, () => now);
   expect(alarm.state()).toEqual({ misconfigured: false, refused: 0 });
   for (; now < 125_000; now += 1_000) alarm.raise("HTTP 401");
   expect(lines).toHaveLength(2);

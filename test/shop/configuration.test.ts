@@ -1,6 +1,7 @@
 // A start of the shop refuses a wrong environment, with everything that the runtime and its services declare.
 import { expect, test } from "@jest/globals";
 import { gatewayEnvironment } from "@valence/runtime/gateway";
+import { metricsEnvironment } from "@valence/runtime/metrics";
 import { nodeEnvironment, readEnvironment } from "@valence/runtime/kernel";
 import { redisEnvironment } from "@valence/runtime/redis";
 import { streamEnvironment } from "@valence/runtime/stream";
@@ -115,6 +116,6 @@ test("the environment that a broker lists has no secret in it", () => {
   };
   const environment = readEnvironment(env, all);
   expect(environment).toMatchObject({ PORT: 3_000, ADMIN_EMAIL: "admin@example.com" });
-  expect(gatewayEnvironment.of(environment).METRICS_TOKEN).toBe(env.METRICS_TOKEN);
+  expect(metricsEnvironment.of(environment).METRICS_TOKEN).toBe(env.METRICS_TOKEN);
   expect(JSON.stringify(environment)).not.toContain("s3cr3t");
 });

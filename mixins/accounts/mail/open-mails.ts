@@ -13,6 +13,7 @@ import { MailedTokens } from "./mailed-tokens.ts";
 
 interface Needs {
   readonly broker: ServiceBroker;
+  readonly service: string;
   readonly database: Database;
   readonly users: Users;
   readonly counter: (name: string, windowMs: number) => Counter;
@@ -21,6 +22,7 @@ interface Needs {
 
 export function openAccountMails({
   broker,
+  service,
   database,
   users,
   counter,
@@ -30,6 +32,7 @@ export function openAccountMails({
   const mailedTokens = new MailedTokens(database);
   const { outbox, mails } = openMails<AccountMail>({
     broker,
+    service,
     database,
     logger,
     lifeMs: limits.mailLifeMs,

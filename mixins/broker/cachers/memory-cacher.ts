@@ -1,4 +1,5 @@
 import { Cachers, type Context } from "moleculer";
+import { countCached } from "./count.ts";
 import { SingleFlight } from "./single-flight.ts";
 import { limits } from "./limits.ts";
 
@@ -15,6 +16,7 @@ export class MemoryCacher extends Cachers.MemoryLRU {
   override middlewareWithoutLock(ctx: Context, key: string, handler: Handler, opts: { ttl?: number }) {
     return this.#flight.join(key, async isCurrent => {
       const cached = await this.get(key);
+      countCached(ctx, cached !== undefined);
       if (cached !== undefined) {
         ctx.cachedResult = true;
         return cached;

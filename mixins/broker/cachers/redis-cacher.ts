@@ -13,6 +13,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cachers, type Context, type ServiceBroker } from "moleculer";
 import { redisOf, script, type RedisConnection } from "../../redis/index.ts";
+import { countCached } from "./count.ts";
 import { SingleFlight } from "./single-flight.ts";
 import { limits } from "./limits.ts";
 
@@ -57,6 +58,7 @@ export class RedisCacher extends Cachers.Redis {
   override middlewareWithoutLock(ctx: Context, key: string, handler: Handler, { ttl }: { ttl?: number }) {
     return this.#flight.join(key, async () => {
       const entry = await this.#lookOrLock(key);
+      countCached(ctx, entry.text !== undefined);
       if (entry.text !== undefined) {
         ctx.cachedResult = true;
         return JSON.parse(entry.text);
@@ -112,16 +114,12 @@ export class RedisCacher extends Cachers.Redis {
    * storing.
    */
   async #lookOrLock(key: string): Promise<{ text?: string; fill?: (text: string, ttl?: number) => Promise<unknown> }> {
-    this.metrics.increment("moleculer.cacher.get.total");
     const token = randomUUID();
     for (const end = performance.now() + limits.waitMs; performance.now() < end; await sleep(limits.lookMs)) {
       const found = await this.#look(key, token, limits.fillMs);
       if (!found) return {};
       const { text, at, locked } = found;
-      if (text !== undefined) {
-        this.metrics.increment("moleculer.cacher.found.total");
-        return { text };
-      }
+      if (text !== undefined) return { text };
       if (locked)
         return {
           fill: (answer, ttl) => this.#send(client => FILL(client, [at, `${at}:lock`], [token, answer, ttlMs(ttl)])),

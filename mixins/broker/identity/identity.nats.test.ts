@@ -6,10 +6,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { connect, type NatsConnection } from "nats";
-import { METRICS, newClusterKeys, newId, readEnvironment } from "../../kernel/index.ts";
+import { newClusterKeys, newId, readEnvironment } from "../../kernel/index.ts";
 import { until } from "../../testing/index.ts";
 import { Nats } from "../../testing/servers.ts";
+import { metersOf } from "../../metrics/index.ts";
 import { brokerOptions } from "../index.ts";
+import { busMetrics } from "../metrics.ts";
 
 const { clusterKeys, nodeKeys } = newClusterKeys({
   door: ["api"],
@@ -104,7 +106,7 @@ beforeEach(() => {
 
 /** How often packets were refused for this reason. */
 const refused = (broker: ServiceBroker, reason: string): number =>
-  (broker.metrics.getMetric(METRICS.busRefusedTotal) as any)?.get({ reason })?.value ?? 0;
+  metersOf(broker)!.counter(busMetrics.refused, { reason }).value;
 const endpointsOf = (broker: ServiceBroker, action: string): string[] =>
   broker.registry.actions.get(action)?.endpoints.map(({ id }) => id) ?? [];
 const as = (user: object, token?: string) => ({ meta: { user, ...(token !== undefined && { token }) } });

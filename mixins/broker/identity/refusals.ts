@@ -1,7 +1,8 @@
 // Refused packets and endpoints: counted, and logged once a minute for each reason and sender, since a stranger can send
 // as many as they like.
 import type { ServiceBroker } from "moleculer";
-import { METRICS } from "../../kernel/index.ts";
+import { metersOf } from "../../metrics/index.ts";
+import { busMetrics } from "../metrics.ts";
 import { IDENTITY_LIMITS as limits } from "./limits.ts";
 
 export class Refusals {
@@ -14,15 +15,8 @@ export class Refusals {
 
   /** `what` completes the sentence "the bus: …". */
   add(reason: string, what: string): void {
-    const { metrics, logger } = this.#broker;
-    if (!metrics.getMetric(METRICS.busRefusedTotal))
-      metrics.register({
-        type: "counter",
-        name: METRICS.busRefusedTotal,
-        labelNames: ["reason"],
-        description: "packets and endpoints that were refused",
-      });
-    metrics.increment(METRICS.busRefusedTotal, { reason });
+    const { logger } = this.#broker;
+    metersOf(this.#broker)?.counter(busMetrics.refused, { reason }).add();
     const now = performance.now();
     const key = `${reason} ${what}`;
     if (now - (this.#loggedAt.get(key) ?? -Infinity) < limits.loggedAgainMs) return;

@@ -10,9 +10,11 @@
 // left because of open circuits, `retries.ts` says so at once (`CIRCUIT_OPEN`) in place of waiting for one.
 //
 // Each node has its own circuits. The internal service `$circuits` shows them to operations, and `/metrics` counts them by
-// service and node.
+// service.
 import type { ActionSchema, Context, ServiceBroker } from "moleculer";
-import { IMPATIENT, METRICS } from "../../kernel/index.ts";
+import { IMPATIENT } from "../../kernel/index.ts";
+import { metersOf } from "../../metrics/index.ts";
+import { callMetrics } from "../metrics.ts";
 import { Circuit, type CircuitOptions, type CircuitState, type Pass } from "./circuit.ts";
 
 export const BREAKER = {
@@ -162,7 +164,7 @@ class Circuits {
     this.#measure(kept);
     if (circuit.state === "open") {
       const { requests, failures } = circuit;
-      this.#broker.metrics.increment(METRICS.circuitsOpenedTotal, { service, node: endpoint.id });
+      metersOf(this.#broker)?.counter(callMetrics.circuitsOpened, { service }).add();
       if (before === "closed")
         this.#broker.logger.warn(
           `circuit of ${action} at ${endpoint.id} opens: ${failures} of ${requests} calls failed`,
@@ -171,12 +173,10 @@ class Circuits {
       this.#broker.logger.info(`circuit of ${action} at ${endpoint.id} closes: it answers again`);
   }
 
-  /** Counts the circuits of this service at this node that are not closed. */
-  #measure({ service, endpoint: { id: node } }: Kept): void {
-    const open = [...this.#kept.values()].filter(
-      kept => kept.service === service && kept.endpoint.id === node && kept.circuit.state !== "closed",
-    );
-    this.#broker.metrics.set(METRICS.circuitsOpen, open.length, { service, node });
+  /** Counts the circuits of this service that are not closed. */
+  #measure({ service }: Kept): void {
+    const open = [...this.#kept.values()].filter(kept => kept.service === service && kept.circuit.state !== "closed");
+    metersOf(this.#broker)?.gauge(callMetrics.circuitsOpen, { service }).set(open.length);
   }
 }
 
@@ -196,9 +196,6 @@ export const circuitBreaker = (broker: ServiceBroker) => {
     name: "CircuitBreaker",
 
     created() {
-      const labelNames = ["service", "node"];
-      broker.metrics.register({ type: "gauge", name: METRICS.circuitsOpen, labelNames });
-      broker.metrics.register({ type: "counter", name: METRICS.circuitsOpenedTotal, labelNames });
       broker.localBus.on("$node.disconnected", forget);
     },
 

@@ -24,12 +24,13 @@ import {
   backoffMs,
   COMMAND_ID,
   elapsedMs,
-  METRICS,
   type Outcome,
   outcomeOf,
   REPEATED,
   Unavailable,
 } from "../../kernel/index.ts";
+import { metersOf } from "../../metrics/index.ts";
+import { callMetrics } from "../metrics.ts";
 import { circuitOpensInMs } from "./circuit-breaker.ts";
 import { RetryBudgets, serviceIn, type RetryBudget } from "./retry-budget.ts";
 
@@ -66,11 +67,6 @@ type Repeatable = ActionSchema & { repeatable?: boolean };
 
 export const retries = (broker: ServiceBroker, budgets = new RetryBudgets()) => ({
   name: "Retries",
-
-  created() {
-    for (const name of [METRICS.retriesTotal, METRICS.retriesSparedTotal])
-      broker.metrics.register({ type: "counter", name, labelNames: ["service"] });
-  },
 
   call(next: Call): Call {
     return function callWithRetries(action, params, options = {}) {
@@ -137,7 +133,10 @@ async function repeat(
   const timeout = called.ctx?.options.timeout ?? first.options.timeout ?? broker.options.requestTimeout ?? 0;
   const leftMs = (): number => (timeout > 0 ? timeout - elapsedMs(began) : Infinity);
   const tried = new Set<string>();
-  const count = (metric: string): void => broker.metrics?.increment(metric, { service: serviceIn(first.name) });
+  const count = (metric: "retries" | "retriesSpared"): void =>
+    metersOf(broker)
+      ?.counter(callMetrics[metric], { service: serviceIn(first.name) })
+      .add();
   let outcome: Outcome = "none";
   for (let attempt = 1; ; attempt++) {
     const { ctx } = called;
@@ -154,10 +153,10 @@ async function repeat(
     const pauseMs = isOneLeft ? 0 : backoffMs(attempt, limits.pause);
     if (leftMs() - pauseMs < limits.leastMs) throw unavailable(failure, outcome);
     if (ctx && !first.budget.withdraw(performance.now())) {
-      count(METRICS.retriesSparedTotal);
+      count("retriesSpared");
       throw unavailable(failure, outcome);
     }
-    if (ctx) count(METRICS.retriesTotal);
+    if (ctx) count("retries");
     if (pauseMs > 0) await sleep(pauseMs);
     // The repetition takes over the command id that the last attempt got when it left this node: it is the same
     // command.

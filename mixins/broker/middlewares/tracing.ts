@@ -4,13 +4,15 @@
 // Actions of the runtime that only operators and other nodes of the cluster call (`permission: "operations:…"`) begin no trace:
 // consumers read logs all the time. Within a trace they are spans like others.
 import type { ActionSchema, Context, Middleware, ServiceBroker } from "moleculer";
-import { METRICS } from "../../kernel/index.ts";
-import { ATTRIBUTES, type Parent, type Span, type TraceCounts, type Tracing } from "../../tracing/index.ts";
-
-const limits = {
-  /** Milliseconds between two copies of the counts of spans into the broker's registry. */
-  measureMs: 1_000,
-};
+import { metersOf, reading } from "../../metrics/index.ts";
+import {
+  ATTRIBUTES,
+  type Parent,
+  type Span,
+  tracingMetrics,
+  type TraceCounts,
+  type Tracing,
+} from "../../tracing/index.ts";
 
 type Ctx = Omit<Context, "headers"> & { headers?: Record<string, string> };
 type Next = (ctx: Ctx) => Promise<unknown>;
@@ -28,11 +30,11 @@ const TRACEPARENT = "traceparent";
 export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middleware; readonly inner: Middleware } {
   const spans = new WeakMap<Ctx, Span>();
   let broker: ServiceBroker;
-  let measuring: NodeJS.Timeout | undefined;
   const outer = {
     name: "Tracing of calls",
     created(own: ServiceBroker) {
       broker = own;
+      measure(own, tracing.counts);
     },
     localAction(next: Next, action: Action): Next {
       if (!isTraced(action)) return next;
@@ -66,13 +68,7 @@ export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middlewa
         });
       };
     },
-    started(own: ServiceBroker) {
-      measuring = measure(own, tracing.counts);
-    },
-    async stopped() {
-      clearInterval(measuring);
-      await tracing.flush();
-    },
+    stopped: () => tracing.flush(),
   };
   const inner = {
     name: "Tracing of actions",
@@ -95,19 +91,10 @@ const isOfOperations = ({ permission }: Action): boolean =>
 
 const attributesOf = (action: string) => ({ [ATTRIBUTES.rpcSystem]: "moleculer", [ATTRIBUTES.rpcMethod]: action });
 
-function measure(broker: ServiceBroker, counts: TraceCounts): NodeJS.Timeout | undefined {
-  if (!broker.isMetricsEnabled()) return undefined;
-  const { metrics } = broker;
-  metrics.register({ type: "counter", name: METRICS.spansTotal, labelNames: ["outcome"] });
-  const copy = (): void => {
-    const outcomes = {
-      exported: counts.exported,
-      "queue full": counts.queueFull,
-      "export failed": counts.exportFailed,
-      "not held": counts.notHeld,
-    };
-    for (const [outcome, spans] of Object.entries(outcomes)) metrics.set(METRICS.spansTotal, spans, { outcome });
-  };
-  copy();
-  return setInterval(copy, limits.measureMs).unref();
+function measure(broker: ServiceBroker, counts: TraceCounts): void {
+  const outcomes = ["exported", "queueFull", "exportFailed", "notHeld"] as const;
+  metersOf(broker)?.read("traces", () =>
+    outcomes.map(outcome => reading(tracingMetrics.spans, counts[outcome], { outcome: NAMES[outcome] })),
+  );
 }
+const NAMES = { exported: "exported", queueFull: "queue_full", exportFailed: "export_failed", notHeld: "not_held" };

@@ -176,8 +176,8 @@ test("a gateway whose places are all taken says so in metrics and in readiness",
   const clients = Array.from({ length: limits.requestsPerAddressMax + 1 }, () => gateway.http("GET", BOOK));
   await until("its part is taken", () => inside.admission.taken === limits.requestsPerAddressMax);
   const { text } = await gateway.http("GET", "/metrics", { token: await gateway.token(newId(), ["admin"]) });
-  expect(text).toContain(`http_places_taken ${limits.requestsPerAddressMax}\n`);
-  expect(text).toContain("http_requests_saturated_total 1\n");
+  expect(text).toContain(`valence_http_requests_active ${limits.requestsPerAddressMax}\n`);
+  expect(text).toContain("valence_http_requests_saturated_total 1\n");
   release();
   const answers = await Promise.all(clients);
   const [refused] = answers.filter(({ status }) => status !== 200);

@@ -68,10 +68,10 @@ test("while one service hangs, the others answer within 50 ms, and its own reque
   expect(took.sort((a, b) => a - b)[10]).toBeLessThan(50);
 
   const { text } = await gateway.http("GET", "/metrics", { token: await gateway.token(newId(), ["admin"]) });
-  expect(text).toContain('http_requests_shed_total{priority="normal"} 100\n');
-  expect(text).toContain(`http_service_calls{service="loans"} ${limits.callsPerServiceMax}\n`);
-  expect(text).toContain(`http_service_calls_max{service="loans"} ${limits.callsPerServiceMax}\n`);
-  expect(text).toContain("http_requests_saturated_total 100\n");
+  expect(text).toContain('valence_http_requests_shed_total{priority="normal"} 100\n');
+  expect(text).toContain(`valence_http_service_calls_active{service="loans"} ${limits.callsPerServiceMax}\n`);
+  expect(text).toContain(`valence_http_service_calls_max{service="loans"} ${limits.callsPerServiceMax}\n`);
+  expect(text).toContain("valence_http_requests_saturated_total 100\n");
 
   release();
   const answers = await Promise.all(hanging);

@@ -1,13 +1,12 @@
 // The person of a bearer access token, and the tokens that were verified lately.
-import { hash, timingSafeEqual } from "node:crypto";
-import type { IncomingMessage } from "node:http";
+import { hash } from "node:crypto";
 import type { JSONWebKeySet } from "jose";
 import type { User } from "../../contract/index.ts";
 import { TokenVerifier } from "../../contract/siblings.ts";
+import { BEARER } from "../../http/siblings.ts";
 import type { Clock } from "../../kernel/index.ts";
 import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
-import { BEARER } from "./credential.ts";
 
 export interface Verified {
   readonly user: User;
@@ -24,12 +23,6 @@ export interface Verified {
   readonly renew?: () => Promise<Verified>;
 }
 export const ANONYMOUS: User = Object.freeze({ id: "", roles: Object.freeze([]) });
-
-/** Whether the request has this secret as its bearer token. The comparison takes the same time for every secret. */
-export function isBearer({ headers: { authorization = "" } }: IncomingMessage, secret: string): boolean {
-  const digest = (text: string): Buffer => hash("sha256", text, "buffer");
-  return timingSafeEqual(digest(BEARER.exec(authorization)?.[1] ?? ""), digest(secret));
-}
 
 export class Authenticator {
   readonly #verifier: TokenVerifier;

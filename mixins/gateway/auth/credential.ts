@@ -2,6 +2,7 @@
 // header means it, while a browser adds its cookies unasked. A value is only what its place makes it: a cookie's value in
 // `Authorization` is no token, and opens nothing.
 import type { IncomingMessage } from "node:http";
+import { BEARER } from "../../http/siblings.ts";
 import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 import { isLikeApiKey } from "./api-key.ts";
@@ -14,8 +15,6 @@ export interface Credential {
   readonly kind: CredentialKind;
   readonly text: string;
 }
-
-export const BEARER = /^Bearer +([\w.~+/-]+=*)$/i;
 
 /**
  * The credential of a request; undefined when it has none. Refuses (401) an `Authorization` that is no bearer token.

@@ -367,8 +367,8 @@ test("hits, misses, fills and invalidations are in /metrics, and hits count as r
     const { text } = await gateway.http("GET", "/metrics", { token: admin });
     return Number(new RegExp(`^${name.replace(/[{}"/:=,]/g, String.raw`\$&`)} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
   };
-  const route = 'http_request_duration_seconds_count{method="GET",route="/api/v1/editions/:id",status="200"}';
-  const names = ["hits", "misses", "fills", "invalidations"].map(name => `http_cache_${name}_total`);
+  const route = 'valence_http_requests_total{method="GET",route="/api/v1/editions/:id",status="200"}';
+  const names = ["hits", "misses", "fills", "invalidations"].map(name => `valence_http_cache_${name}_total`);
   const before = await Promise.all([...names, route].map(count));
   for (let i = 0; i < 3; i++) await get(`/editions/${id}`);
   await tell([`edition:${id}`]);

@@ -7,12 +7,14 @@ import { hash } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import type { ServiceBroker } from "moleculer";
 import { listedServices } from "../../contract/index.ts";
-import { METRICS, nodeEnvironment, systemClock, type Clock } from "../../kernel/index.ts";
+import { nodeEnvironment, systemClock, type Clock } from "../../kernel/index.ts";
+import { metersOf } from "../../metrics/index.ts";
 import { impatientClientOf, redisOf } from "../../redis/index.ts";
 import { GATEWAY, gatewayEnvironment } from "../environment.ts";
 import { gatewayErrors } from "../errors.ts";
 import type { Exchange } from "../exchange.ts";
 import { limits } from "../limits.ts";
+import { gatewayMetrics } from "../metrics.ts";
 import type { Route } from "../route/route.ts";
 import { limitsOf, type Policy, type RateClass } from "./rate-class.ts";
 import { SharedCounts, Window, type Spent } from "./window.ts";
@@ -166,10 +168,8 @@ function openRateLimits(broker: ServiceBroker): RateLimits {
   const percent = gatewayEnvironment.of(broker).RATE_LIMIT_PERCENT;
   const client = percent === 0 ? undefined : impatientClientOf(broker);
   const shared = client && new SharedCounts(client, redisOf(broker)!.prefix, systemClock);
-  const { metrics } = broker;
-  const name = METRICS.rateLimitedTotal;
-  metrics.register({ type: "counter", name, labelNames: ["class"], description: "Requests over a rate limit" });
-  const refused = (of: string) => metrics.increment(name, { class: of });
+  const meters = metersOf(broker);
+  const refused = (of: string): void => meters?.counter(gatewayMetrics.rateLimited, { class: of }).add();
   return new RateLimits({ percent, shared, gateways: gatewaysOf(broker), clock: systemClock, refused });
 }
 

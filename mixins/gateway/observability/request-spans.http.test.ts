@@ -89,6 +89,6 @@ test("/metrics counts the spans that have arrived", async () => {
   const admin = await gateway.token(newId(), ["admin"]);
   await until("they are counted", async () => {
     const { text } = await gateway.http("GET", "/metrics", { token: admin });
-    return Number(/^valence_tracing_spans_total\{outcome="exported"\} (\d+)/m.exec(text)?.[1]) > 0;
+    return Number(/^valence_trace_spans_total\{outcome="exported"\} (\d+)/m.exec(text)?.[1]) > 0;
   });
 });

@@ -8,6 +8,9 @@ import { routeOf } from "../moleculer-web.ts";
 
 const spans = new WeakMap<IncomingMessage, Span>();
 
+/** The span of a request; undefined where it has none. */
+export const traceparentOf = (req: IncomingMessage): string | undefined => spans.get(req)?.traceparent;
+
 /** The handler, with a span around each request whose path `isTraced`. The same handler where nothing is traced. */
 export function traceRequests(handler: Handler, isTraced: (path: string) => boolean): Handler {
   const active = tracing();

@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import { newBrokers } from "../../testing/broker.ts";
+import { metricOf, newBrokers } from "../../testing/broker.ts";
 import { until } from "../../testing/index.ts";
 import { Reactors } from "../mixin.ts";
 import { consumersOf, STREAM_LIMITS, type Consumer } from "../siblings.ts";
 import type { ServiceSchema } from "moleculer";
-import { COMMAND_ID, METRICS, Unavailable } from "../../kernel/index.ts";
+import { COMMAND_ID, Unavailable, type MetricDefinition } from "../../kernel/index.ts";
 import type { Call } from "../../contract/index.ts";
 import { defineReactor, type Reactor } from "../index.ts";
+import { streamMetrics } from "../metrics.ts";
 import { Lease } from "./lease.ts";
 import { Source } from "../log/source.fixture.ts";
 import { TYPES, applied, appliedIn, consuming, databaseIn, inside, statusIn, writer } from "./writer.fixture.ts";
@@ -372,8 +373,6 @@ describe("reactors", () => {
 
 describe("metrics", () => {
   test("tell the lag of each consumer, in events and in time, and how many streams are parked", async () => {
-    const looking = jest.replaceProperty(STREAM_LIMITS, "metricsMs", 20);
-    house.options.metrics = { enabled: true };
     const broker = await house.start(
       source.schema(),
       consuming(
@@ -381,25 +380,23 @@ describe("metrics", () => {
         writer({}, id => (id === "thing.bad@1" ? new Error("poison") : undefined)),
       ),
     );
-    looking.restore();
-    const gauge = (name: string) =>
-      broker.metrics.getMetric(name)?.get({ service: "readers", consumer: "writer" })?.value;
-    const measured = (name: string, holds: (value: number) => boolean) =>
+    const gauge = (metric: MetricDefinition) => metricOf(broker, metric, { service: "readers", consumer: "writer" });
+    const measured = (metric: MetricDefinition, holds: (value: number) => boolean) =>
       until(
-        () => gauge(name),
-        value => value !== undefined && value !== null && holds(value),
+        () => gauge(metric),
+        value => value !== undefined && holds(value),
       );
     source.append("bad", "thing.made");
     source.append("a", "thing.made");
-    await measured(METRICS.deadLetters, parked => parked === 1);
-    await measured(METRICS.consumerLagEvents, events => events === 0);
-    expect(gauge(METRICS.consumerLagSeconds)).toBe(0);
+    await measured(streamMetrics.deadLetters, parked => parked === 1);
+    await measured(streamMetrics.lagEvents, events => events === 0);
+    expect(await gauge(streamMetrics.lagSeconds)).toBe(0);
     source.tamper = () => {
       throw new Error("the owner is away");
     };
     for (let i = 0; i < 3; i++) source.append("a", "thing.used");
-    await measured(METRICS.consumerLagEvents, events => events === 3);
-    await measured(METRICS.consumerLagSeconds, seconds => seconds > 0);
+    await measured(streamMetrics.lagEvents, events => events === 3);
+    await measured(streamMetrics.lagSeconds, seconds => seconds > 0);
   });
 });
 

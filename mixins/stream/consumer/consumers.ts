@@ -14,7 +14,7 @@ import { streamErrors } from "../errors.ts";
 import { streamTables } from "../tables.ts";
 import { acknowledgedBy, type AcknowledgedQuery } from "./acknowledged.ts";
 import type { Consumer, ConsumerContext } from "./consumer.ts";
-import { measureConsumers } from "./metrics.ts";
+import { measureConsumers } from "./measure.ts";
 import { PartitionReader } from "./partition-reader.ts";
 import { resetConsumer, type Reset, type ResetReport } from "./reset.ts";
 import { consumerState, statusOf, type ConsumerStatus } from "./status.ts";

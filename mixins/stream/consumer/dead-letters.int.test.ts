@@ -1,11 +1,12 @@
 // Events that a consumer could not handle: retried in today's shape, across releases, by groups.
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import { newBrokers } from "../../testing/broker.ts";
+import { metricOf, newBrokers } from "../../testing/broker.ts";
 import { until } from "../../testing/index.ts";
 import { Reactors } from "../mixin.ts";
 import { defineReactor, type Reactor } from "../index.ts";
+import { streamMetrics } from "../metrics.ts";
 import type { Recorded } from "../../contract/index.ts";
-import { Bug, METRICS, Unavailable } from "../../kernel/index.ts";
+import { Bug, Unavailable } from "../../kernel/index.ts";
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { Source } from "../log/source.fixture.ts";
 import { type Failures, consumersOf, STREAM_LIMITS, type Consumer } from "../siblings.ts";
@@ -426,8 +427,6 @@ describe("a thousand parked streams", () => {
   });
 
   test("a consumer that reads no further because of them shows it in its state, its log and its metrics", async () => {
-    jest.replaceProperty(STREAM_LIMITS, "metricsMs", 20);
-    house.options.metrics = { enabled: true };
     const state = { healed: false };
     const consumer = handling(
       () => {
@@ -438,8 +437,7 @@ describe("a thousand parked streams", () => {
     const broker = await house.start(source.schema(), consuming("readers", consumer));
     const { logger } = inside(broker);
     const [error, info] = [jest.spyOn(logger, "error"), jest.spyOn(logger, "info")];
-    const gauge = () =>
-      broker.metrics.getMetric(METRICS.consumerFull)?.get({ service: "readers", consumer: "writer" })?.value;
+    const gauge = () => metricOf(broker, streamMetrics.full, { service: "readers", consumer: "writer" });
     for (let i = 0; i < 6; i++) source.append(`${i}`, "thing.made");
     await until(
       () => statusIn(broker),

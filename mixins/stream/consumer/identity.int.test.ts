@@ -1,10 +1,10 @@
 // A log that is put back from an older copy, on both databases and by the action of a real owner.
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import { newBrokers } from "../../testing/broker.ts";
+import { metricOf, newBrokers } from "../../testing/broker.ts";
 import { until } from "../../testing/index.ts";
 import { STOPPED } from "../index.ts";
+import { streamMetrics } from "../metrics.ts";
 import { markIn, consumersOf } from "../siblings.ts";
-import { METRICS } from "../../kernel/index.ts";
 import type { ServiceBroker } from "moleculer";
 import { Source } from "../log/source.fixture.ts";
 import { TYPES, applied, appliedIn, consuming, databaseIn, inside, statusIn, writer } from "./writer.fixture.ts";
@@ -100,7 +100,6 @@ describe("P4 a log that was put back from an older copy", () => {
   test("is logged once a minute, broadcast, and a metric", async () => {
     const errors = jest.fn();
     const heard: unknown[] = [];
-    house.options.metrics = { enabled: true, reporter: [] } as never;
     append(10);
     const listener = { name: "gateway", events: { [STOPPED]: (ctx: any) => void heard.push(ctx.params) } };
     const broker = await house.start(source.schema(), consuming("readers"), listener);
@@ -118,12 +117,7 @@ describe("P4 a log that was put back from an older copy", () => {
     expect(errors.mock.calls.map(([message]) => message)).toEqual([
       expect.stringMatching(/^consumer writer has stopped: its place is not in the log of things: .*npm run consumer/),
     ]);
-    const gauge = (): any => broker.metrics?.getMetric(METRICS.consumerStopped);
-    const values = await until(
-      () => gauge()?.snapshot() ?? [],
-      (seen: any[]) => seen.some(({ value }) => value === 1),
-    );
-    expect(values[0].labels).toMatchObject({ service: "readers", consumer: "writer" });
+    expect(await metricOf(broker, streamMetrics.stopped, { service: "readers", consumer: "writer" })).toBe(1);
   });
 
   test("retries no failed stream, and lets none be archived", async () => {

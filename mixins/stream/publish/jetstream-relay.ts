@@ -27,7 +27,9 @@ import type { Connection, JetStream } from "../carriers/jetstream/connection.ts"
 import { publishAll } from "../carriers/jetstream/publish.ts";
 import { singletonOf, type Singleton } from "../consumer/singleton.ts";
 import { publishTracing } from "../event-spans.ts";
+import { metersOf, reading, type Reading, type Series } from "../../metrics/index.ts";
 import { STREAM_LIMITS } from "../limits.ts";
+import { streamMetrics } from "../metrics.ts";
 import type { CursorFault } from "../log/identity.ts";
 import { Poll } from "../log/poll.ts";
 import type { Cursor, LogPage } from "../log/source.ts";
@@ -53,6 +55,8 @@ export const RELAY_LIMITS = {
   /** Milliseconds after its last renewal until a relay counts as dead; milliseconds between two looks for the lease. */
   leaseMs: STREAM_LIMITS.leaseMs,
   lookMs: STREAM_LIMITS.lookMs,
+  /** Milliseconds for which a measurement of its lag is kept. */
+  metricsKeptMs: STREAM_LIMITS.metricsKeptMs,
   /** Bytes that a message needs beside its event. */
   envelopeBytes: 4_096,
 };
@@ -78,11 +82,17 @@ export class JetStreamRelay {
   readonly #lease: Singleton;
   readonly #poll = new Poll();
   readonly #traced: ReturnType<typeof publishTracing>;
+  readonly #sent: Series | undefined;
+  readonly #failed: Series | undefined;
   readonly #pause = new Pause();
   #isStopping = false;
   readonly #ends: (() => void)[];
   readonly #done: Promise<void>;
   #failures = 0;
+  /** The cursor up to which this node has published, while it holds the lease. */
+  #published: Cursor | undefined;
+  /** Monotonic milliseconds at which it last had published all. */
+  #caughtUpAt = performance.now();
 
   private constructor(
     service: Service,
@@ -106,7 +116,15 @@ export class JetStreamRelay {
     this.#limits = limits;
     this.#traced = publishTracing(service.fullName);
     this.#lease = lease;
-    this.#ends = [log.onCommit(() => this.wake()), connection.onChange(() => this.wake())];
+    const meters = metersOf(service.broker);
+    const labels = { service: service.fullName };
+    this.#sent = meters?.counter(streamMetrics.relayPublished, labels);
+    this.#failed = meters?.counter(streamMetrics.relayFailures, labels);
+    this.#ends = [
+      log.onCommit(() => this.wake()),
+      connection.onChange(() => this.wake()),
+      meters?.read("relay", () => this.#lag(), { keptMs: limits.metricsKeptMs }) ?? (() => {}),
+    ];
     this.#done = this.#run();
   }
 
@@ -149,13 +167,14 @@ export class JetStreamRelay {
         this.#poll.begin();
         const { jetStream } = this.#connection;
         if (!jetStream) await this.#poll.pause();
-        else if (await this.#lease.holds()) await this.#publish(jetStream);
+        else if (await this.#lease.holds()) await this.#publish(jetStream).finally(() => (this.#published = undefined));
         else await this.#wait(this.#limits.lookMs);
       } catch (error) {
         if (this.#isStopping) break;
         // Only the first of a row is a warning: readers go on with the log meanwhile.
         logger[this.#failures === 0 ? "warn" : "debug"](`relay of ${fullName}: ${plainError(error).message}`, error);
         this.#failures++;
+        this.#failed?.add();
         await this.#wait(this.#limits.retryMs);
       }
     await this.#lease.release().catch(error => logger.debug("a lease was not released", error));
@@ -167,6 +186,7 @@ export class JetStreamRelay {
         `relay of ${this.#service.fullName}: its stream has other bounds than this release gives it: run \`npx valence migrate\``,
       );
     let { cursor, mark } = await this.#start();
+    this.#published = cursor;
     let stored = { cursor, at: performance.now() };
     const store = async (): Promise<boolean> => {
       const isOurs = cursor === stored.cursor || (await this.#move(stored.cursor, { cursor, mark }));
@@ -182,15 +202,29 @@ export class JetStreamRelay {
         await this.#send(jetStream.nats, cursor, mark, page);
         this.#poll.found();
         this.#failures = 0;
+        this.#sent?.add(page.events.length);
       }
-      cursor = page.cursor;
+      cursor = this.#published = page.cursor;
       mark = page.mark;
+      if (page.events.length < this.#limits.batch) this.#caughtUpAt = performance.now();
       if (page.events.length < this.#limits.batch) {
         if (page.events.length > 0) await this.#wait(this.#limits.gatherMs);
         await this.#poll.pause();
       }
     }
     await store();
+  }
+
+  /** Events that are not published, and for how long: of the one node that publishes, or by the row where none does. */
+  async #lag(): Promise<Reading[]> {
+    const labels = { service: this.#service.fullName };
+    const published = this.#published;
+    const row = published === undefined ? await this.#row() : undefined;
+    const { behind } = await this.#log.head(published ?? row.cursor);
+    const lag = reading(streamMetrics.relayLagEvents, behind, labels);
+    if (published === undefined) return [lag];
+    if (behind === 0) this.#caughtUpAt = performance.now();
+    return [lag, reading(streamMetrics.relayLagSeconds, (performance.now() - this.#caughtUpAt) / 1_000, labels)];
   }
 
   /** Publishes a page and waits until JetStream has stored all of it. */
@@ -222,13 +256,17 @@ export class JetStreamRelay {
   }
 
   async #start(): Promise<Reached> {
-    const row = await this.#database.knex("relays").where({ source: this.#service.fullName }).first();
+    const row = await this.#row();
     const head = await this.#log.head(row.cursor);
     const end = { cursor: head.cursor, mark: undefined };
     if (head.behind > this.#limits.history && (await this.#move(row.cursor, end))) return end;
     // A relay of an older release moves the cursor and leaves the mark, which is then one of another cursor.
     const isOfCursor = row.mark?.startsWith(`${row.cursor} `);
     return { cursor: row.cursor, mark: isOfCursor ? row.mark.slice(row.cursor.length + 1) : undefined };
+  }
+
+  #row(): Promise<any> {
+    return this.#database.knex("relays").where({ source: this.#service.fullName }).first();
   }
 
   /** The log is not the one that was published: goes on at its end. */

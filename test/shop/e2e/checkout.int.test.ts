@@ -1,25 +1,29 @@
 // An order's way through all services, and every way back.
-import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import { METRICS, newId } from "@valence/runtime/kernel";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { readdirSync } from "node:fs";
+import { newId } from "@valence/runtime/kernel";
+import { scrape } from "@valence/runtime/metrics";
+import { declaredIn } from "../../../mixins/cli/declared.ts";
 import carts from "../../../services/carts/carts.service.ts";
 import catalog from "../../../services/catalog/catalog.service.ts";
 import { seedProducts } from "../../../services/catalog/products.seed.ts";
 import checkout from "../../../services/checkout/checkout.service.ts";
 import inventory from "../../../services/inventory/inventory.service.ts";
+import { orderMetrics } from "../../../services/orders/metrics.ts";
 import orders from "../../../services/orders/orders.service.ts";
 import payments from "../../../services/payments/payments.service.ts";
 import type { LedgerEntry } from "../../../services/payments/provider/provider.ts";
 import paymentProvider from "../../../services/payments/provider/provider.service.ts";
 import shipping from "../../../services/shipping/shipping.service.ts";
 import { until } from "@valence/runtime/testing";
-import { startBroker, type TestBroker } from "@valence/runtime/testing/broker";
+import { metricOf, startBroker, type TestBroker } from "@valence/runtime/testing/broker";
 import { invariantsBrokenAtRest } from "../support/shop-invariants.ts";
 import { ADDRESS } from "../support/shop.ts";
 
 let shop: TestBroker;
 let providerUrl: string;
 /** Stock: 1,000 of each SKU, two of the last one. */
-let products: { id: string; sku: string; price: { amount: number } }[];
+let products: { id: string; sku: string; price: { amount: number; currency: string } }[];
 let customer: string;
 
 beforeAll(async () => {
@@ -61,21 +65,43 @@ async function inLedger(id: string): Promise<LedgerEntry | undefined> {
   return ((await response.json()) as { entries: LedgerEntry[] }).entries.find(({ key }) => key === id);
 }
 
-test("every metric of the runtime is measured", async () => {
-  await becomes(await place("tok_ok", [0, 1]), "shipped");
-  const valuesOf = (name: string) =>
-    shop.broker.metrics.getMetric(name)?.snapshot() as { labels: any; value?: number }[];
-  // Metrics of pools and standbys exist on Postgres only, and there is no Redis, no other node, no gateway and no collector here.
-  const names = Object.values(METRICS).filter(
-    name => !/^valence\.(database|redis|circuits|retries|bus|http|tracing)\./.test(name),
-  );
-  await until("all have a value", () => names.every(name => valuesOf(name)?.length > 0));
-  await until("the commands of orders are counted", () => {
-    const orders = valuesOf(METRICS.commandsTotal).find(({ labels }) => labels.service === "orders");
-    return (orders?.value ?? 0) >= 5;
+describe("metrics", () => {
+  /** Here is one process with SQLite: no gateway, Redis, bus, JetStream, collector, replica or supervisor. */
+  const ABSENT =
+    /^valence_(http|mails|redis|bus_(connected|nodes|requests|refused)|relay|carrier|trace|workers|circuits|call_retries|database_(replica|oldest))_?|^valence_cacher|_gc_|valence_orders_refund/;
+
+  test("each that is declared has a value after use, and none is there that is not declared", async () => {
+    const id = await place("tok_ok", [0, 1]);
+    await becomes(id, "shipped");
+    await becomes(await place("tok_declined", [0, 1]), "rejected");
+    await expect(shop.call("orders.cancel", { id, customer })).rejects.toMatchObject({ type: "ORDER_CONFIRMED" });
+    const { metrics } = await declaredIn("services", readdirSync("services"));
+    const declared = metrics.flatMap(catalogue => Object.values(catalogue.metrics));
+    // The first scrape is measured itself.
+    await scrape(shop.broker, undefined);
+    const { text } = (await scrape(shop.broker, undefined))!;
+    const found = [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name!);
+    const names = declared.map(({ name }) => name);
+    expect(found.filter(name => !names.includes(name))).toEqual([]);
+    expect(names.filter(name => !found.includes(name) && !ABSENT.test(name))).toEqual([]);
+    expect(found.filter(name => /^moleculer/.test(name))).toEqual([]);
+    // Neither ids nor texts of clients: each value is short, and of few kinds.
+    expect(text).not.toMatch(/[\da-f]{8}-[\da-f]{4}-/);
   });
-  // Moleculer's own count of every call stays off: it costs more than the rest of a call together.
-  expect(shop.broker.metrics.hasMetric("moleculer.request.total")).toBe(false);
+
+  test("orders and their revenue are counted once, by what has become of them", async () => {
+    const counts = async () => ({
+      confirmed: (await metricOf(shop.broker, orderMetrics.orders, { status: "confirmed" })) ?? 0,
+      rejected: (await metricOf(shop.broker, orderMetrics.rejected, { reason: "PAYMENT_DECLINED" })) ?? 0,
+      revenue: (await metricOf(shop.broker, orderMetrics.revenue, { currency: products[0]!.price.currency })) ?? 0,
+    });
+    const before = await counts();
+    await becomes(await place("tok_ok", [0, 2]), "shipped");
+    await becomes(await place("tok_declined", [0, 1]), "rejected");
+    const after = await counts();
+    expect([after.confirmed - before.confirmed, after.rejected - before.rejected]).toEqual([1, 1]);
+    expect(after.revenue - before.revenue).toBe(2 * products[0]!.price.amount);
+  });
 });
 
 test("an order is reserved, paid, confirmed and shipped", async () => {

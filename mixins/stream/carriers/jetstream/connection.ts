@@ -14,7 +14,9 @@ import {
 } from "nats";
 import { closeWithBroker } from "../../../database/mixin.ts";
 import { dependsOn, natsOptions, nodeEnvironment, type DependencyState } from "../../../kernel/index.ts";
+import { metersOf, reading } from "../../../metrics/index.ts";
 import { streamEnvironment } from "../../environment.ts";
+import { streamMetrics } from "../../metrics.ts";
 
 const limits = {
   /** Milliseconds between two attempts to connect. */
@@ -145,6 +147,7 @@ export function connectionOf(broker: ServiceBroker): Connection {
   });
   connections.set(broker, connection);
   dependsOn(broker, { kind: "carrier", name: "JetStream", ask: () => connection.state() });
+  metersOf(broker)?.read("carrier", () => [reading(streamMetrics.carrierConnected, connection.jetStream ? 1 : 0)]);
   closeWithBroker(broker, () => connection.close());
   return connection;
 }

@@ -1,0 +1,54 @@
+// Counts the requests of a gateway by route, and tells at a scrape how full it is.
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { metersOf, reading, type Meters, type Reading } from "../../metrics/index.ts";
+import type { GatewayService } from "../gateway.ts";
+import { limits } from "../limits.ts";
+import { gatewayMetrics } from "../metrics.ts";
+import type { Route } from "../route/route.ts";
+import { traceparentOf } from "./request-spans.ts";
+
+/** Called when a request has ended, with the pattern of its route and the milliseconds that it took. */
+export type Measure = (req: IncomingMessage, res: ServerResponse, method: string, route: string, ms: number) => void;
+
+/** Begins to measure. With METRICS=off the function does nothing. */
+export function measureGateway(gateway: GatewayService, routes: readonly Route[]): Measure {
+  const meters = metersOf(gateway.broker);
+  if (!meters) return () => {};
+  meters.read("gateway", () => readingsOf(gateway));
+  // They last for hours, and would hide what the others take.
+  const streams = new Set(routes.filter(({ target }) => "stream" in target).map(({ url }) => url));
+  return measuring(meters, streams);
+}
+
+function measuring(meters: Meters, streams: ReadonlySet<string>): Measure {
+  return (req, res, method, route, ms) => {
+    meters.counter(gatewayMetrics.requests, { method, route, status: `${res.statusCode}` }).add();
+    if (streams.has(route)) return;
+    meters.histogram(gatewayMetrics.duration, { method, route }).observe(ms / 1_000, traceparentOf(req));
+  };
+}
+
+function readingsOf({ admission, answers, entrance, responses, server, streams }: GatewayService): Reading[] {
+  const metrics = gatewayMetrics;
+  const { counts } = answers;
+  return [
+    reading(metrics.eventStreams, streams.size),
+    reading(metrics.active, admission.taken),
+    reading(metrics.activeMax, limits.requestsMax),
+    reading(metrics.waiting, admission.waiting + entrance.waiting),
+    reading(metrics.saturated, admission.refused + entrance.refusedTotal),
+    reading(metrics.connectionsDropped, server.dropped),
+    reading(metrics.cacheBytes, answers.bytes + responses.bytes),
+    reading(metrics.cacheHits, counts.hits),
+    reading(metrics.cacheStaleHits, counts.staleHits),
+    reading(metrics.cacheMisses, counts.misses),
+    reading(metrics.cacheFills, counts.fills),
+    reading(metrics.cacheUnstored, counts.unstored),
+    reading(metrics.cacheInvalidations, counts.invalidations),
+    ...[...entrance.refused].map(([priority, refused]) => reading(metrics.shed, refused, { priority })),
+    ...entrance.shares.flatMap(({ service, atWork, limit }) => [
+      reading(metrics.serviceCalls, atWork, { service }),
+      reading(metrics.serviceCallsMax, limit, { service }),
+    ]),
+  ];
+}

@@ -1,0 +1,6 @@
+// Metrics: what a process counts and measures, for Prometheus. The only floor that loads prom-client.
+export { metricsEnvironment } from "./environment.ts";
+export { metersOf, reading, type Family, type Meters, type Reading } from "./meters.ts";
+export { measureProcess, scrape, tellSupervisor } from "./scrape.ts";
+export type { Distribution, Series } from "./series.ts";
+export { WorkerMetrics } from "./workers.ts";

@@ -1,0 +1,27 @@
+import type { Service } from "moleculer";
+import { metersOf, reading, type Reading } from "../../metrics/index.ts";
+import { STREAM_LIMITS } from "../limits.ts";
+import { streamMetrics } from "../metrics.ts";
+import type { ConsumerStatus } from "./status.ts";
+
+/** Reads the consumers of a service at each scrape, until the function that it returns is called. */
+export function measureConsumers(service: Service, statuses: () => Promise<readonly ConsumerStatus[]>): () => void {
+  const { broker, fullName } = service;
+  const { metricsKeptMs: keptMs, metricsReadMs: readMs } = STREAM_LIMITS;
+  const read = async (): Promise<Reading[]> => (await statuses()).flatMap(status => readingsOf(fullName, status));
+  return metersOf(broker)?.read("consumers", read, { keptMs, readMs }) ?? (() => {});
+}
+
+function readingsOf(service: string, status: ConsumerStatus): Reading[] {
+  const { name: consumer, state, lagEvents, lagMs, events, parkedStreams, retryingStreams, stopped } = status;
+  const labels = { service, consumer };
+  return [
+    ...(lagEvents === null ? [] : [reading(streamMetrics.lagEvents, lagEvents, labels)]),
+    reading(streamMetrics.lagSeconds, lagMs / 1_000, labels),
+    reading(streamMetrics.deadLetters, parkedStreams, labels),
+    reading(streamMetrics.retrying, retryingStreams, labels),
+    reading(streamMetrics.full, state === "full" ? 1 : 0, labels),
+    reading(streamMetrics.stopped, stopped?.length ?? 0, labels),
+    reading(streamMetrics.handled, events, labels),
+  ];
+}
