@@ -5,7 +5,11 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../broker/index.ts";
 import { readEnvironment, Refusal } from "../kernel/index.ts";
+import { metersOf } from "../metrics/index.ts";
+import { until } from "../testing/until.ts";
 import { NodeDoctor } from "./doctor/node.ts";
+import { tellFindings } from "./findings.ts";
+import { operationsMetrics } from "./metrics.ts";
 import { Operations } from "./operations.ts";
 
 const ops = Operations();
@@ -122,6 +126,9 @@ test("the health of each node: what it depends on, with numbers, and no secrets"
 });
 
 test("the doctor of the running system: each node's own view, in a thread of its own", async () => {
+  // The examination for the metrics, on nobody's behalf, begins at the same time, and so is the same one.
+  const endTelling = tellFindings(broker.getLocalService("ops"), { firstAfterMs: 0, everyMs: 60_000 });
+  await metersOf(broker)!.families();
   const { counts, findings, left } = await ask("doctor", { all: true });
   expect(left).toBe(0);
   expect(counts.ok + counts.warn + counts.FAIL).toBe(findings.length);
@@ -133,6 +140,12 @@ test("the doctor of the running system: each node's own view, in a thread of its
   expect(of("nodes")).toMatchObject([{ status: "ok" }]);
   // These services answer what no consumer is.
   expect(of("lag").map(({ subject }: { subject: string }) => subject)).toEqual(expect.arrayContaining(["borrowing"]));
+
+  await until("the findings are told as metrics", async () => {
+    const families = await metersOf(broker)!.families();
+    return families.some(({ name }) => name === operationsMetrics.findings.name);
+  });
+  endTelling();
 
   const some = await ask("doctor");
   expect(some.findings.every(({ status }: { status: string }) => status !== "ok")).toBe(true);

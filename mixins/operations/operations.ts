@@ -19,6 +19,7 @@ import { askNodes } from "./ask-nodes.ts";
 import { contract } from "./contract.ts";
 import { EXAMINED_MS, examined } from "./examined.ts";
 import { operationErrors } from "./errors.ts";
+import { TellsFindings } from "./findings.ts";
 import { healthOf } from "./health.ts";
 import { pageIn, pageOf } from "./pages.ts";
 
@@ -127,6 +128,7 @@ const recordedOperations = Object.fromEntries(
 
 const schema = (): ServiceSchema =>
   defineService(contract, {
+    mixins: [TellsFindings()],
     actions: {
       nodes(ctx) {
         const nodes = ctx.broker.registry.getNodeList({ withServices: true }) as Answer[];

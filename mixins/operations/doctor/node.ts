@@ -35,6 +35,8 @@ export function NodeDoctor(folder: string): ServiceSchema {
       examine: {
         visibility: "public",
         permission: "operations:read",
+        // For the examination in the background, which is on nobody's behalf.
+        callers: ["ops"],
         params: {
           type: "object",
           properties: { services: { type: "array", items: { type: "string" }, maxItems: 1_000 } },
