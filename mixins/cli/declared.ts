@@ -33,6 +33,7 @@ import { mailEnvironment } from "../mail/environment.ts";
 import { mailMetrics } from "../mail/metrics.ts";
 import { metricsEnvironment } from "../metrics/environment.ts";
 import { processMetrics } from "../metrics/metrics.ts";
+import { operationsMetrics } from "../operations/metrics.ts";
 import { redisEnvironment } from "../redis/environment.ts";
 import { redisMetrics } from "../redis/metrics.ts";
 import { failpoint as sagaFailpoint } from "../saga/failpoints.ts";
@@ -75,6 +76,7 @@ const METRICS: readonly MetricDefinitions[] = [
   redisMetrics,
   busMetrics,
   mailMetrics,
+  operationsMetrics,
   tracingMetrics,
   processMetrics,
 ];

@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import type { Command } from "./command.ts";
 import { configurationPage } from "./configuration-page.ts";
 import { cataloguesOf, errorPage } from "./error-page.ts";
+import { doctorPage } from "../operations/doctor/checks.ts";
 import { readProject } from "./project.ts";
 
 const FOLDER = "docs";
@@ -13,6 +14,7 @@ const HELP = `Writes the generated pages into the project's folder ${FOLDER}:
 
   configuration.md    the environment variables and failpoints that the runtime and the services declare; the page's
                       text outside of its two marks stays
+  doctor.md           the checks of the doctor
   errors.md           every error of the runtime and of this project's services, from their errors.ts
 
   npx valence docs`;
@@ -26,6 +28,7 @@ async function main(args: string[]): Promise<void> {
   const configuration = join(FOLDER, "configuration.md");
   const page = existsSync(configuration) ? readFileSync(configuration, "utf8") : "";
   write(configuration, configurationPage(page, declared));
+  write(join(FOLDER, "doctor.md"), doctorPage());
   write(join(FOLDER, "errors.md"), errorPage(await cataloguesOf(resolve(folder))));
 }
 

@@ -1,9 +1,19 @@
+import { dirname } from "node:path";
 import type { Service, ServiceSchema } from "moleculer";
-import { queriesInCalls } from "../kernel/index.ts";
+import {
+  certificateState,
+  dependsOn,
+  diskSpace,
+  diskState,
+  queriesInCalls,
+  type DependencyState,
+} from "../kernel/index.ts";
 import type { Mixin } from "../contract/index.ts";
 import { closeWithBroker } from "./closing.ts";
 import type { Database } from "./database.ts";
 import { locationOf } from "./environment.ts";
+import { ReplicaHealth, tablesState } from "./health.ts";
+import { certificateFilesOf, type DatabaseLocation } from "./location.ts";
 import { measureDatabase, poolMeters } from "./measure.ts";
 import { migrate, type Migration } from "./migrate.ts";
 import { openDatabase, type DatabaseOptions } from "./open.ts";
@@ -26,8 +36,13 @@ export function databaseOf(service: Service, options: DatabaseOptions = {}): Pro
           return database;
         });
   const location = locationOf(service.broker, service.name);
-  const opening = openDatabase(location, { ...options, ...poolMeters(service) });
+  const { onReplica, ...meters } = poolMeters(service);
+  const replica = new ReplicaHealth(onReplica);
+  const opening = openDatabase(location, { ...options, ...meters, onReplica: replica.observe });
   databases.set(service, opening);
+  declare(service, location, async () => tablesState(await opening, location));
+  if (location.kind === "postgres" && location.replica !== undefined)
+    dependsOn(service.broker, { kind: "replica", name: service.name, ask: async () => replica.state() });
   let endMeasuring = (): void => {};
   void opening.then(
     database => (endMeasuring = measureDatabase(service, database, location)),
@@ -40,6 +55,20 @@ export function databaseOf(service: Service, options: DatabaseOptions = {}): Pro
     await database.close();
   });
   return opening;
+}
+
+function declare({ broker, name }: Service, location: DatabaseLocation, ask: () => Promise<DependencyState>): void {
+  dependsOn(broker, { kind: "database", name, ask });
+  if (location.kind === "sqlite") {
+    const folder = dirname(location.filename);
+    dependsOn(broker, { kind: "disk", name: folder, ask: async () => diskState(folder, await diskSpace(folder)) });
+  }
+  for (const file of certificateFilesOf(location))
+    dependsOn(broker, {
+      kind: "certificate",
+      name: file.variable,
+      ask: async () => certificateState(file, Date.now()),
+    });
 }
 
 /** The service's event store has the same file open and keeps its log short: the service's pool need not. */

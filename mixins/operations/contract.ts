@@ -22,6 +22,8 @@ const page = { limit, cursor };
 /** Where the next page begins; absent on the last. */
 const nextCursor = Type.Optional(Type.String());
 
+/** `warn`: look at it before it grows. `FAIL`: it does not work, or stands still until a person acts. */
+const Condition = Type.Enum(["ok", "warn", "FAIL"]);
 /** The answer of one service, with its name; the other fields belong to the mixin that answers. */
 const Answer = Type.Record(Type.String(), Type.Unknown());
 const listOf = <K extends string>(key: K) =>
@@ -42,6 +44,57 @@ export const contract = defineContract({
     circuits: {
       params: page,
       returns: Type.Object({ circuits: Type.Array(Answer), silent: Type.Array(Type.String()), nextCursor }),
+    },
+    /**
+     * Everything that each node depends on, asked now, for two seconds at most: bus, databases, Redis, carrier, consumers,
+     * disk, certificates, event loop, memory, clock. The nodes that are not well come first; `silent` names those that did
+     * not answer.
+     */
+    health: {
+      params: page,
+      returns: Type.Object({
+        status: Condition,
+        nodes: Type.Array(
+          Type.Object({
+            node: Type.String(),
+            status: Condition,
+            dependencies: Type.Array(
+              Type.Object({
+                kind: Type.String(),
+                name: Type.String(),
+                status: Condition,
+                message: Type.String(),
+                advice: Type.Optional(Type.String()),
+                figures: Type.Optional(Type.Record(Type.String(), Type.Union([Type.Number(), Type.Null()]))),
+              }),
+            ),
+          }),
+        ),
+        silent: Type.Array(Type.String()),
+        nextCursor,
+      }),
+    },
+    /**
+     * The checks of `npx valence doctor` over the running system: each service is examined by a node that runs it, and
+     * each node examines its machine and its configuration. Answers what is not `ok`, the FAILs first, or `all`; 500 at
+     * most, `left` is the number of those beyond. `nodes` names the nodes that found it.
+     */
+    doctor: {
+      params: { service: Type.Optional(service), all: Type.Optional(Type.Boolean()) },
+      returns: Type.Object({
+        counts: Type.Object({ ok: Type.Integer(), warn: Type.Integer(), FAIL: Type.Integer() }),
+        findings: Type.Array(
+          Type.Object({
+            status: Condition,
+            subject: Type.String(),
+            check: Type.String(),
+            message: Type.String(),
+            advice: Type.Optional(Type.String()),
+            nodes: Type.Array(Type.String()),
+          }),
+        ),
+        left: Type.Integer(),
+      }),
     },
     /**
      * Sagas of every service, oldest first: those in a `state`; without it the open ones, which are running,
@@ -146,6 +199,8 @@ export const contract = defineContract({
   mayRefuse: {
     nodes: [],
     circuits: [],
+    health: [],
+    doctor: [],
     sagas: [],
     saga: ["SAGA_NOT_FOUND"],
     retrySaga: ["SAGA_NOT_FOUND", "SAGA_NOT_STUCK"],
@@ -165,6 +220,8 @@ export const contract = defineContract({
   permissions: {
     nodes: "operations:read",
     circuits: "operations:read",
+    health: "operations:read",
+    doctor: "operations:read",
     sagas: "operations:read",
     saga: "operations:read",
     retrySaga: "operations:write",

@@ -15,8 +15,12 @@ import { recordingActs, type Act } from "../audit/mixin.ts";
 import { projectionErrors } from "../projection/index.ts";
 import { sagaErrors } from "../saga/index.ts";
 import { streamErrors } from "../stream/index.ts";
+import { askNodes } from "./ask-nodes.ts";
 import { contract } from "./contract.ts";
+import { EXAMINED_MS, examined } from "./examined.ts";
 import { operationErrors } from "./errors.ts";
+import { TellsFindings } from "./findings.ts";
+import { healthOf } from "./health.ts";
 import { pageIn, pageOf } from "./pages.ts";
 
 type Answer = Record<string, unknown>;
@@ -51,21 +55,16 @@ async function gather(ctx: Context, services: readonly string[], action: string,
 }
 
 /** Each node knows its own circuits. One that does not answer may be the one that a circuit is open for. */
-async function askNodes(ctx: Context): Promise<{ circuits: Answer[]; silent: string[] }> {
-  const call = (ctx as unknown as MoleculerContext).call.bind(ctx);
-  const nodes = ctx.broker.registry.getNodeList({ onlyAvailable: true }) as { id: string }[];
-  const silent: string[] = [];
-  const lists = nodes.map(async ({ id }) => {
-    const options = { nodeID: id, timeout: limits.nodeMs };
-    try {
-      const { circuits } = await call<{ circuits: Answer[] }, object>("$circuits.list", {}, options);
-      return circuits.map((circuit): Answer => ({ from: id, ...circuit }));
-    } catch {
-      silent.push(id);
-      return [];
-    }
+async function askCircuits(ctx: Context): Promise<{ circuits: Answer[]; silent: readonly string[] }> {
+  const { answers, silent } = await askNodes<{ circuits: Answer[] }>(ctx, "$circuits.list", {
+    timeoutMs: limits.nodeMs,
   });
-  return { circuits: (await Promise.all(lists)).flat(), silent: silent.sort() };
+  return {
+    circuits: answers.flatMap(({ node, answer }) =>
+      answer.circuits.map((circuit): Answer => ({ from: node, ...circuit })),
+    ),
+    silent,
+  };
 }
 
 /** The value without the fields that any contract marks as secret. */
@@ -129,6 +128,7 @@ const recordedOperations = Object.fromEntries(
 
 const schema = (): ServiceSchema =>
   defineService(contract, {
+    mixins: [TellsFindings()],
     actions: {
       nodes(ctx) {
         const nodes = ctx.broker.registry.getNodeList({ withServices: true }) as Answer[];
@@ -150,11 +150,13 @@ const schema = (): ServiceSchema =>
 
       async circuits(ctx) {
         const { limit = limits.page, cursor } = ctx.params;
-        const { circuits, silent } = await askNodes(ctx);
+        const { circuits, silent } = await askCircuits(ctx);
         const key = [isClosed, by("from"), by("node"), by("action")];
         const { entries, ...next } = pageIn(circuits, { list: "circuits", limit, cursor, key });
-        return { circuits: entries, silent, ...next };
+        return { circuits: entries, silent: [...silent], ...next };
       },
+      health: healthOf,
+      doctor: { timeout: EXAMINED_MS, handler: examined },
 
       async sagas(ctx) {
         const { state = "open", limit = limits.page, after, cursor, ...narrow } = ctx.params;

@@ -6,7 +6,7 @@ import { contract } from "./contract.ts";
 const access = "admin";
 /** An operator acts when something is wrong: under overload too. */
 const priority = "critical";
-const { nodes, circuits, quarantined, consumers, projections } = contract.actions;
+const { nodes, circuits, health, doctor, quarantined, consumers, projections } = contract.actions;
 const { sagas, saga, retrySaga, compensateSaga, actor, releaseQuarantine, archive } = contract.actions;
 const { resetConsumer, rebuild, deadLetters, retryDeadLetter, retryDeadLetters } = contract.actions;
 
@@ -17,6 +17,21 @@ export const operationsRoutes: readonly Route[] = [
     priority,
     list: "circuits",
     query: circuits.params,
+    params: ({ query }) => query,
+  }),
+  route("GET /ops/health", "ops.health", {
+    summary: "What each node depends on, and how it stands: bus, databases, Redis, disk, certificates, clocks, lag",
+    access,
+    priority,
+    list: "nodes",
+    query: health.params,
+    params: ({ query }) => query,
+  }),
+  route("GET /ops/doctor", "ops.doctor", {
+    summary: "What is wrong or will be soon, and what to do: the checks of the doctor over the running system",
+    access,
+    priority,
+    query: doctor.params,
     params: ({ query }) => query,
   }),
   route("GET /ops/nodes", "ops.nodes", {

@@ -16,6 +16,7 @@ interface Container {
   readonly ports?: readonly string[];
   readonly volumes?: readonly string[];
   readonly profiles?: readonly string[];
+  readonly extra_hosts?: readonly string[];
   readonly depends_on?: Readonly<Record<string, { condition: string }>>;
   readonly healthcheck?: Readonly<Record<string, string | number>>;
 }
@@ -25,7 +26,7 @@ interface Compose {
 }
 
 // Keys of the Compose specification that we use: any other is a slip until it is named here.
-const KEYS = "build image command environment ports volumes profiles depends_on healthcheck".split(" ");
+const KEYS = "build image command environment ports volumes profiles extra_hosts depends_on healthcheck".split(" ");
 const HEALTH_KEYS = "test interval timeout retries".split(" ");
 
 const text = readFileSync(join(ROOT, "compose.yaml"), "utf8");
@@ -37,7 +38,7 @@ const declared = await declaredIn("services", serviceNames("services"));
 test.each(containers)("%s has the fields of a container, in their forms", (_name, container) => {
   expect(KEYS).toEqual(expect.arrayContaining(Object.keys(container)));
   expect([container.build, container.image].filter(Boolean)).toHaveLength(1);
-  if (container.image !== undefined) expect(container.image).toMatch(/^[\w/.-]+:\d[\w.-]*$/);
+  if (container.image !== undefined) expect(container.image).toMatch(/^[\w/.-]+:v?\d[\w.-]*$/);
   // Passwords are public: nobody else on the network may connect.
   for (const port of container.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
   const { healthcheck } = container;
@@ -45,6 +46,11 @@ test.each(containers)("%s has the fields of a container, in their forms", (_name
   expect(Object.keys(healthcheck).toSorted()).toEqual(HEALTH_KEYS.toSorted());
   for (const duration of [healthcheck["interval"], healthcheck["timeout"]]) expect(duration).toMatch(/^\d+(ms|s|m)$/);
   expect(healthcheck["retries"]).toEqual(expect.any(Number));
+});
+
+test("no two containers open the same port of the machine", () => {
+  const opened = containers.flatMap(([, { ports = [] }]) => ports.map(port => port.split(":")[1]));
+  expect(opened).toEqual([...new Set(opened)]);
 });
 
 test("what a container names is there: files, volumes, and containers that it waits for", () => {
@@ -65,11 +71,17 @@ test.each(nodes)("%s sets variables that the runtime reads, to values with which
   const { environment = {}, volumes: mounts = [] } = container;
   const [from = "", to = ""] = mounts[0]!.split(":");
   const env = Object.fromEntries(
-    Object.entries(environment).map(([name, value]) => [name, `${value}`.replace(`${to}/`, `${join(ROOT, from)}/`)]),
+    Object.entries(environment).map(([name, value]) => [
+      name,
+      withDefaults(`${value}`).replace(`${to}/`, `${join(ROOT, from)}/`),
+    ]),
   );
   expect([...declaredVariables(declared).keys()]).toEqual(expect.arrayContaining(Object.keys(env)));
   expect(() => readEnvironment(env, declared)).not.toThrow();
 });
+
+/** The text as Compose reads it where none of the variables that it names is set. */
+const withDefaults = (text: string): string => text.replaceAll(/\$\{\w+:-([^}]*)\}/g, "$1");
 
 test("every service runs in one container", () => {
   const running = nodes.flatMap(([, { environment }]) => environment!["SERVICES"] ?? []);

@@ -9,7 +9,12 @@ import { idOf, ROOT, type Manifest } from "./manifests.ts";
 
 const run = promisify(execFile);
 
-const moduleOf = ({ apiVersion, kind }: Manifest): string => `kubernetes-models/${apiVersion}/${kind}`;
+/** Packages of the kinds that are not Kubernetes' own, by their group. */
+const OPERATORS: Readonly<Record<string, string>> = {
+  "monitoring.coreos.com": "@kubernetes-models/prometheus-operator",
+};
+const moduleOf = ({ apiVersion, kind }: Manifest): string =>
+  `${OPERATORS[apiVersion.split("/")[0]!] ?? "kubernetes-models"}/${apiVersion}/${kind}`;
 
 /** Values of a wrong type or form, required fields that are missing, kinds that do not exist. */
 export async function wrongValues(manifests: readonly Manifest[]): Promise<string[]> {

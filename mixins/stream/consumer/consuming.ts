@@ -44,6 +44,8 @@ export function Consuming(names: readonly string[], types: readonly string[] | "
     actions: {
       consumers: {
         ...operation,
+        // For the doctor's examination in the background, which is on nobody's behalf.
+        callers: ["ops"],
         params: paramsOf({}),
         async handler(this: Service) {
           return { consumers: await (await consumersOf(this)).all() };
