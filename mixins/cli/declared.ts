@@ -21,6 +21,7 @@ import {
   type Declared,
 } from "../kernel/index.ts";
 import { mailEnvironment } from "../mail/environment.ts";
+import { operationsEnvironment } from "../operations/environment.ts";
 import { redisEnvironment } from "../redis/environment.ts";
 import { failpoint as sagaFailpoint } from "../saga/failpoints.ts";
 import { streamEnvironment } from "../stream/environment.ts";
@@ -35,6 +36,7 @@ const DECLARATIONS: readonly Declaration[] = [
   gatewayEnvironment,
   databaseEnvironment,
   mailEnvironment,
+  operationsEnvironment,
   redisEnvironment,
   streamEnvironment,
   tracingEnvironment,

@@ -51,8 +51,12 @@ export interface OperationSpec {
   /** For what cannot be taken back: what will happen, before a person is asked whether it shall. */
   readonly asks?: string;
   readonly follow?: Following;
-  /** Field of the answer with events: asked again and again, from the answer's `cursor` on, until the operator ends it. */
-  readonly tails?: string;
+  /** Whether `view.list` is asked for again and again, from `nextCursor` on, until the operator ends it. */
+  readonly isTail?: boolean;
+  /** Whether an answer is bad news: `npx valence ops` then exits with 1. */
+  readonly fails?: (answer: any) => boolean;
+  /** Names of options that are not those of their params: `{ version: "at" }`. */
+  readonly optionNames?: Readonly<Record<string, string>>;
   readonly shortcuts?: readonly Shortcut[];
 }
 
@@ -85,7 +89,7 @@ export const operationsOf = <K extends AnyContract>(
 /** Params that a command takes by their place. */
 export const namesIn = ({ places, flag }: Pattern): string[] => [
   ...places.flatMap(place => ("param" in place ? [place.param] : [])),
-  ...(flag?.params ?? []),
+  ...(flag?.params ?? []).map(({ param }) => param),
 ];
 
 /** `["type", "id"]` of `GET /ops/actors/:type/:id`. */

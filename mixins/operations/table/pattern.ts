@@ -2,12 +2,16 @@
 //
 //   saga <id> retry                         words, and params in angle brackets by their place
 //   doctor [service]                        a param that may be left out; the last place
-//   actor <type> <id> --diff <from> <to>    a flag that tells this command from others of the same words, and its params
+//   actor <type> <id> --diff <from> [to]    a flag that tells this command from others of the same words, and its params
 
-export type Place = { readonly word: string } | { readonly param: string; readonly isOptional: boolean };
+export interface Param {
+  readonly param: string;
+  readonly isOptional: boolean;
+}
+export type Place = { readonly word: string } | Param;
 export interface Pattern {
   readonly places: readonly Place[];
-  readonly flag?: { readonly name: string; readonly params: readonly string[] };
+  readonly flag?: { readonly name: string; readonly params: readonly Param[] };
 }
 
 /** Throws TypeError for a command of another form. */
@@ -20,14 +24,11 @@ export function readPattern(command: string): Pattern {
   return { places, flag: { name, params: params.map(paramOf) } };
 }
 
-function placeOf(text: string): Place {
-  if (/^[a-z][a-z-]*$/.test(text)) return { word: text };
-  const isOptional = text.startsWith("[");
-  return { param: isOptional ? text.slice(1, -1) : paramOf(text), isOptional };
-}
+const placeOf = (text: string): Place => (/^[a-z][a-z-]*$/.test(text) ? { word: text } : paramOf(text));
 
-function paramOf(text: string): string {
-  const [, param] = /^<(\w+)>$/.exec(text) ?? [];
+function paramOf(text: string): Param {
+  const [, required, optional] = /^(?:<(\w+)>|\[(\w+)\])$/.exec(text) ?? [];
+  const param = required ?? optional;
   if (param === undefined) throw new TypeError(`neither a word nor <param>: ${text}`);
-  return param;
+  return { param, isOptional: optional !== undefined };
 }

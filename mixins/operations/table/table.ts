@@ -71,7 +71,8 @@ export const operationsTable: readonly Operation[] = operationsOf(contract, {
     http: "GET /ops/actors/:type/:id",
     priority,
     view: { tables: { events: ["version", "at", "type", "data"] } },
-    examples: ["actor loan 0198c7", "actor loan 0198c7 --version 3"],
+    optionNames: { version: "at" },
+    examples: ["actor loan 0198c7", "actor loan 0198c7 --at 3"],
   },
   quarantined: {
     command: "quarantined",
@@ -188,6 +189,7 @@ export const auditTable: readonly Operation[] = operationsOf(auditContract, {
     http: "GET /ops/audit/verify",
     view: { tables: { faults: ["kind", "partition", "seq", "through", "checkpoint", "says"] } },
     follow: verifying,
+    fails: ({ ok }) => ok === false,
     examples: ["audit verify"],
   },
   status: {
