@@ -1,5 +1,7 @@
 // What clients and operators see of a node that fails, hangs and recovers: a gateway here, the service on a node of its own,
-// a NATS server between them.
+// a NATS server between them. An operator's terminal joins them as a third node.
+import { execFile } from "node:child_process";
+import { join } from "node:path";
 import Type from "typebox";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Errors, ServiceBroker, type ServiceSchema } from "moleculer";
@@ -8,7 +10,7 @@ import { defineContract } from "../contract/index.ts";
 import { startGateway, type RunningGateway } from "../gateway/gateway.fixture.ts";
 import { looseRoute } from "../gateway/library.fixture.ts";
 import { Gateway } from "../gateway/mixin.ts";
-import { newId, readEnvironment } from "../kernel/index.ts";
+import { newClusterKeys, newId, readEnvironment } from "../kernel/index.ts";
 import { until } from "../testing/index.ts";
 import { Nats } from "../testing/servers.ts";
 import { Operations } from "./mixin.ts";
@@ -39,10 +41,20 @@ const accounts = defineContract({
   actions: { jwks: { params: {}, returns: Type.Object({}) } },
 });
 
+const { clusterKeys, nodeKeys } = newClusterKeys({ near: ["api", "accounts", "ops"], far: ["oracle"], operator: [] });
+const environmentOf = (role: string) => ({
+  NATS_URL: nats.url,
+  NAMESPACE: "circuits",
+  SHUTDOWN_TIMEOUT_MS: "3000",
+  REQUEST_TIMEOUT_MS: "1000",
+  CLUSTER_KEYS: clusterKeys,
+  NODE_KEY: nodeKeys.get(role)!,
+  ...(role !== "operator" && { NODEID: `${role}.1` }),
+});
+
 beforeAll(async () => {
   nats = await Nats.start();
-  const env = { NATS_URL: nats.url, NAMESPACE: "circuits", SHUTDOWN_TIMEOUT_MS: "3000", REQUEST_TIMEOUT_MS: "1000" };
-  far = new ServiceBroker({ ...brokerOptions(readEnvironment({ ...env, NODEID: "far" })), logger: false });
+  far = new ServiceBroker({ ...brokerOptions(readEnvironment(environmentOf("far"))), logger: false });
   far.createService(oracle);
   await far.start();
   const route = (path: string, action: string) =>
@@ -59,7 +71,7 @@ beforeAll(async () => {
       services: [Gateway({ api: { name: "Oracle" }, routes }), Operations()],
       roles: [],
     }),
-    { ...env, NODEID: "near" },
+    environmentOf("near"),
   );
   admin = await gateway.token(newId(), ["admin"]);
   await gateway.broker.waitForServices("oracle");
@@ -77,7 +89,40 @@ const circuit = async () => {
 };
 const metrics = async () => (await gateway.http("GET", "/metrics", { token: admin })).text;
 const opened = async () =>
-  Number(/^valence_circuits_opened_total\{service="oracle",node="far"\} (\d+)$/m.exec(await metrics())?.[1] ?? 0);
+  Number(/^valence_circuits_opened_total\{service="oracle",node="far.1"\} (\d+)$/m.exec(await metrics())?.[1] ?? 0);
+
+/** `valence ops`, as a node of the role `operator`. */
+const ops = (words: readonly string[], token?: string) =>
+  new Promise<{ code: unknown; out: string; err: string }>(resolve => {
+    const env = { PATH: process.env["PATH"], ...environmentOf("operator"), ...(token && { OPERATOR_TOKEN: token }) };
+    const valence = join(import.meta.dirname, "../cli/valence.mjs");
+    // A data folder where nothing runs.
+    const options = { env: { ...env, DATA_DIR: import.meta.dirname }, timeout: 30_000 };
+    execFile(process.execPath, [valence, "ops", ...words], options, (error, out, err) =>
+      resolve({ code: error?.code ?? 0, out, err }),
+    );
+  });
+
+test("an operator's terminal joins as a node of its own, and may do what the person of its token may", async () => {
+  const reader = await gateway.token(newId(), ["reader"]);
+  const [shown, forbidden, nameless] = await Promise.all([
+    ops(["nodes", "--json"], admin),
+    ops(["rebuild", "shelf"], reader),
+    ops(["nodes"]),
+  ]);
+  expect(shown).toMatchObject({ code: 0, err: "" });
+  const nodes = (JSON.parse(shown.out) as { nodes: { id: string }[] }).nodes.map(({ id }) => id);
+  expect(nodes).toEqual(expect.arrayContaining(["far.1", "near.1", expect.stringMatching(/^operator\./)]));
+  expect(forbidden).toMatchObject({ code: 1, out: "" });
+  expect(forbidden.err).toContain("FORBIDDEN: ops.rebuild asks for the permission operations:write");
+  // Its key alone is no person's.
+  expect(nameless).toMatchObject({ code: 1, out: "" });
+  expect(nameless.err).toContain("FORBIDDEN: ops.nodes is not for services of the role operator");
+  await until(
+    "the terminals have left",
+    () => gateway.broker.registry.getNodeList({ onlyAvailable: true }).length === 2,
+  );
+});
 
 test.each([
   ["fails", 500, "internal"],
@@ -102,10 +147,10 @@ test.each([
     expect((await gateway.http("GET", "/api/v1/tell")).status).toBe(200);
 
     const { since, nextTry, ...open } = await circuit();
-    expect(open).toMatchObject({ from: "near", node: "far", service: "oracle", state: "open" });
+    expect(open).toMatchObject({ from: "near.1", node: "far.1", service: "oracle", state: "open" });
     expect(open.failures).toBeGreaterThanOrEqual(open.requests / 2);
     expect(Date.parse(nextTry) - Date.parse(since)).toBeLessThanOrEqual(2_001);
-    expect(await metrics()).toContain('valence_circuits_open{service="oracle",node="far"} 1\n');
+    expect(await metrics()).toContain('valence_circuits_open{service="oracle",node="far.1"} 1\n');
     expect(await opened()).toBe(before + 1);
 
     // Nobody but the one trial reaches the node until it is well.
@@ -119,7 +164,7 @@ test.each([
       return (await circuit()).state === "closed";
     });
     expect((await ask()).status).toBe(200);
-    expect(await metrics()).toContain('valence_circuits_open{service="oracle",node="far"} 0\n');
+    expect(await metrics()).toContain('valence_circuits_open{service="oracle",node="far.1"} 0\n');
   },
 );
 
