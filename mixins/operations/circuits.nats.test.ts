@@ -62,7 +62,7 @@ beforeAll(async () => {
   const routes = [
     route("/ask", "oracle.ask"),
     route("/tell", "oracle.tell"),
-    ...operationsRoutes.filter(({ url }) => url.endsWith("/ops/circuits")),
+    ...operationsRoutes.filter(({ url }) => /[/]ops[/](circuits|overview)$/.test(url)),
   ];
   gateway = await startGateway(
     ({ jwk }) => ({
@@ -152,6 +152,8 @@ test.each([
     expect(Date.parse(nextTry) - Date.parse(since)).toBeLessThanOrEqual(2_001);
     expect(await metrics()).toContain('valence_circuits_open{service="oracle",node="far.1"} 1\n');
     expect(await opened()).toBe(before + 1);
+    const { json: overview } = await gateway.http("GET", "/api/v1/ops/overview", { token: admin });
+    expect(overview).toMatchObject({ isWell: false, needs: [{ kind: "open circuits", count: 1, oldest: since }] });
 
     // Nobody but the one trial reaches the node until it is well.
     await until("a trial has reached it", async () => {
