@@ -205,11 +205,22 @@ function typed(place: string, { type, enum: choices }: OptionSchema, text: strin
       `${place} is one of ${choices.join(", ")}${near === undefined ? "" : `; did you mean ${near}?`}`,
     );
   }
-  if (type === "string" || type === undefined) return text;
+  if (type === "string" || choices) return text;
+  // Any value: text that is no JSON is text.
+  if (type === undefined) return isJson(text) ? JSON.parse(text) : text;
   if (type === "object") return jsonIn(place, text);
   const value = Number(text);
   if (text.trim() === "" || Number.isNaN(value)) throw new TypingError(`${place} is a number, not "${text}"`);
   return value;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function jsonIn(place: string, text: string): unknown {

@@ -61,7 +61,7 @@ async function perform(asked: Asked, surroundings: Surroundings): Promise<ExitCo
   const { action, asks, follow, fails = () => false } = operation;
   if (asks !== undefined && !flags.yes && params["dryRun"] !== true && !(await isConfirmed(asks, said, terminal)))
     return EXIT.failed;
-  if (operation.isTail) return tail(asked, surroundings);
+  if (operation.tails !== undefined) return tail(asked, operation.tails, surroundings);
   terminal.busy(said);
   let answer = await call(action, params);
   if (follow && !flags["no-wait"]) {
@@ -111,10 +111,11 @@ async function followed(
 }
 
 /** Events as they come, a line each. */
-async function tail(asked: Asked, { call, terminal, signal }: Surroundings): Promise<ExitCode> {
+async function tail(asked: Asked, name: string, { call, terminal, signal }: Surroundings): Promise<ExitCode> {
   const { command, params, flags } = asked;
   const { operation } = command;
-  const { list, columns } = operation.view as { list: string; columns: readonly string[] };
+  const { tables = {} } = operation.view as { tables?: Readonly<Record<string, readonly string[]>> };
+  const columns = tables[name] ?? [];
   let cursor = params["cursor"];
   terminal.busy("waiting for events; Ctrl+C ends it");
   while (!signal.aborted) {
@@ -122,7 +123,7 @@ async function tail(asked: Asked, { call, terminal, signal }: Surroundings): Pro
       string,
       unknown
     >;
-    const rows = answer[list] as Readonly<Record<string, unknown>>[];
+    const rows = answer[name] as Readonly<Record<string, unknown>>[];
     for (const row of rows)
       terminal.write(
         flags.json

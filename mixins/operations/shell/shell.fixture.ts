@@ -95,8 +95,8 @@ export const table = operationsOf(contract, {
     command: "watch",
     summary: "Who comes and goes",
     http: "GET /rooms/watch",
-    view: { list: "events", columns: ["type", "data"] },
-    isTail: true,
+    view: { tables: { events: ["type", "data"] } },
+    tails: "events",
     examples: ["watch"],
   },
   check: {

@@ -51,8 +51,8 @@ export interface OperationSpec {
   /** For what cannot be taken back: what will happen, before a person is asked whether it shall. */
   readonly asks?: string;
   readonly follow?: Following;
-  /** Whether `view.list` is asked for again and again, from `nextCursor` on, until the operator ends it. */
-  readonly isTail?: boolean;
+  /** Table of the view whose rows are asked for again and again, from `nextCursor` on, until the operator ends it. */
+  readonly tails?: string;
   /** Whether an answer is bad news: `npx valence ops` then exits with 1. */
   readonly fails?: (answer: any) => boolean;
   /** Names of options that are not those of their params: `{ version: "at" }`. */

@@ -120,6 +120,7 @@ export const operationsTable: readonly Operation[] = operationsOf(contract, {
     http: "GET /ops/overview",
     priority,
     view: { tables: { needs: ["kind", "count", "oldest", "says", "command"] } },
+    fails: ({ isWell }) => isWell === false,
     examples: ["overview"],
   },
   timers: {
@@ -179,12 +180,12 @@ export const operationsTable: readonly Operation[] = operationsOf(contract, {
     examples: ["actor loan 0198c7 --history", "actor loan 0198c7 --history --from 100"],
   },
   actorDiff: {
-    command: "actor <type> <id> --diff <from> <to>",
+    command: "actor <type> <id> --diff <from> [to]",
     summary: "How an actor's state differs between two versions",
     http: "GET /ops/actors/:type/:id/diff",
     priority,
     view: { tables: { changes: ["path", "before", "after"] } },
-    examples: ["actor loan 0198c7 --diff 2 5"],
+    examples: ["actor loan 0198c7 --diff 2 5", "actor loan 0198c7 --diff 2"],
   },
   whatIf: {
     command: "whatif <type> <id>",
