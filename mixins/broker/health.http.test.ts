@@ -6,6 +6,7 @@ import { freePort } from "../testing/servers.ts";
 import { readEnvironment } from "../kernel/index.ts";
 import { raw } from "../gateway/gateway.fixture.ts";
 import { SECURITY_HEADERS } from "../http/siblings.ts";
+import { memoryState } from "./health-report.ts";
 import { brokerOptions } from "./index.ts";
 
 test("a node is ready once its services say that they are, and live before", async () => {
@@ -21,12 +22,69 @@ test("a node is ready once its services say that they are, and live before", asy
       return { status: response.status, ...((await response.json()) as object) };
     };
     expect(await ask("live")).toMatchObject({ status: "live" });
+    expect(await ask("startup")).toEqual({ status: "started" });
     expect(await ask("ready")).toMatchObject({ type: "/problems/not-ready", detail: "not ready yet: filling" });
     isFilled = true;
     expect(await ask("ready")).toEqual({ status: "ready" });
   } finally {
     await broker.stop();
   }
+});
+
+test("a start is over when each service has started, and stays over while the process drains", async () => {
+  const port = await freePort();
+  const environment = readEnvironment({ HEALTH_PORT: `${port}` });
+  const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
+  const migrated = Promise.withResolvers<void>();
+  const drained = Promise.withResolvers<void>();
+  broker.createService({ name: "slow", started: () => migrated.promise, stopped: () => drained.promise });
+  const startup = async () => {
+    const response = await fetch(`http://127.0.0.1:${port}/health/startup`);
+    return { status: response.status, body: await response.json() };
+  };
+  const starting = broker.start();
+  await until("it listens", () => startup().then(Boolean, () => false));
+  expect(await startup()).toMatchObject({ status: 503, body: { type: "/problems/not-ready", detail: "starting" } });
+  migrated.resolve();
+  await starting;
+  expect(await startup()).toEqual({ status: 200, body: { status: "started" } });
+  const stopping = broker.stop();
+  expect((await startup()).status).toBe(200);
+  drained.resolve();
+  await stopping;
+});
+
+test("what a process depends on is told to those who may operate, and to nobody on the port", async () => {
+  const broker = new ServiceBroker({ ...brokerOptions(readEnvironment({})), logger: false });
+  await broker.start();
+  try {
+    const ask = (roles: readonly string[]) =>
+      broker.call<any, object>("$health.report", {}, { meta: { user: { id: "u", roles } } });
+    await expect(ask(["reader"])).rejects.toMatchObject({ code: 403 });
+    const { dependencies, askedAt, answeredAt } = await ask(["admin"]);
+    expect(dependencies.map(({ kind, name }: { kind: string; name: string }) => [kind, name])).toEqual([
+      ["process", "event loop"],
+      ["process", "memory"],
+    ]);
+    const [loop, memory] = dependencies;
+    expect(loop.figures).toEqual({ delayMs: expect.any(Number), busyPercent: expect.any(Number) });
+    expect(memory.figures.rssBytes).toBeLessThan(memory.figures.rssBytesMax);
+    expect(answeredAt).toBeGreaterThanOrEqual(askedAt);
+  } finally {
+    await broker.stop();
+  }
+});
+
+test("memory is judged by the container's limit and by the heap's", () => {
+  const heapUsed = 50_000_000;
+  expect(memoryState({ rss: 100_000_000, heapUsed }, 200_000_000).status).toBe("ok");
+  expect(memoryState({ rss: 180_000_000, heapUsed }, 200_000_000).status).toBe("warn");
+  expect(memoryState({ rss: 195_000_000, heapUsed }, 200_000_000)).toMatchObject({
+    status: "FAIL",
+    message: expect.stringMatching(/^186 MB of 191 MB, heap 48 MB of /),
+    advice: expect.any(String),
+  });
+  expect(memoryState({ rss: 1, heapUsed: Number.MAX_SAFE_INTEGER }, 200_000_000).status).toBe("FAIL");
 });
 
 describe("the port is as hard as the public one", () => {

@@ -1,8 +1,11 @@
 // Whether this process is well, on a port of its own: most processes of a cluster have no gateway, and where there is
 // one a probe must not queue behind its clients.
 //
-//   /health/live   the main loop answers. It asks no other process: restarting this one would not mend them
-//   /health/ready  the broker has started, is not stopping, and has its bus, and each service says that it is ready
+//   /health/live     the main loop answers. It asks no other process: restarting this one would not mend them
+//   /health/startup  the broker and each service have started, once and for all: until then a start may take its time
+//   /health/ready    the broker has started, is not stopping, and has its bus, and each service says that it is ready
+//
+// What the process depends on is told to operators alone: `health-report.ts`.
 //
 // Routes for operators may be on it as well (INTERNAL_ROUTES): the gateway gives them. So the port has the server and the
 // guard of the public one.
@@ -25,6 +28,8 @@ import { brokerErrors } from "./errors.ts";
 
 /** Milliseconds that a connection may be silent, and that a header may take: those of a probe come at once. */
 const ARRIVAL_MS = 5_000;
+
+const ENDPOINTS = { live: "/health/live", startup: "/health/startup", ready: "/health/ready" };
 
 const servers = new WeakMap<ServiceBroker, HttpServer>();
 /** Brokers that have started; those that have stopped since stay in it. */
@@ -80,14 +85,19 @@ function handlerOf(broker: ServiceBroker): Handler {
 const endpointsOf = (broker: ServiceBroker): ReadonlyMap<string, Handler> =>
   new Map<string, Handler>([
     // Some balancers ask for this path, whatever is on it.
-    ["/", (_req, res) => send(res, 200, { live: "/health/live", ready: "/health/ready" })],
-    ["/health/live", (_req, res) => send(res, 200, { status: "live" })],
-    ["/health/ready", (req, res) => tellReadiness(broker, req, res)],
+    ["/", (_req, res) => send(res, 200, ENDPOINTS)],
+    [ENDPOINTS.live, (_req, res) => send(res, 200, { status: "live" })],
+    [ENDPOINTS.startup, (req, res) => tell(req, res, "started", started.has(broker) ? undefined : "starting")],
+    [ENDPOINTS.ready, (req, res) => tell(req, res, "ready", unreadyBy(broker))],
   ]);
 
-function tellReadiness(broker: ServiceBroker, req: IncomingMessage, res: ServerResponse): void {
-  const detail = unreadyBy(broker);
-  if (detail === undefined) return send(res, 200, { status: "ready" });
+/** `detail`: why it is not so yet. */
+function tell(req: IncomingMessage, res: ServerResponse, status: string, detail: string | undefined): void {
+  if (detail === undefined) return send(res, 200, { status });
+  tellNotReady(req, res, detail);
+}
+
+function tellNotReady(req: IncomingMessage, res: ServerResponse, detail: string): void {
   const { code, status } = brokerErrors.NOT_READY;
   const title = STATUS_CODES[status]!;
   const problem = { type: problemType(code), title, status, detail, requestId: requestId(req) };

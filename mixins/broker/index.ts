@@ -7,6 +7,7 @@ import { redisEnvironment } from "../redis/index.ts";
 import { tracing } from "../tracing/index.ts";
 import { MemoryCacher } from "./cachers/memory-cacher.ts";
 import { RedisCacher } from "./cachers/redis-cacher.ts";
+import { healthReport } from "./health-report.ts";
 import { health } from "./health.ts";
 import { liveness } from "./liveness.ts";
 import { announcements } from "./middlewares/announcements.ts";
@@ -42,6 +43,7 @@ const ANNOUNCE_MS = 200;
 const MIDDLEWARES = [
   callAtHand,
   health,
+  healthReport,
   stopping,
   announcements,
   callChain,

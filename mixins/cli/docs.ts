@@ -7,6 +7,7 @@ import { configurationPage } from "./configuration-page.ts";
 import { cataloguesOf, errorPage } from "./error-page.ts";
 import { TABLE } from "./joining.ts";
 import { operationsPage } from "./operations-page.ts";
+import { doctorPage } from "../operations/doctor/checks.ts";
 import { readProject } from "./project.ts";
 
 const FOLDER = "docs";
@@ -16,6 +17,7 @@ const HELP = `Writes the generated pages into the project's folder ${FOLDER}:
   configuration.md    the environment variables and failpoints that the runtime and the services declare; the page's
                       text outside of its two marks stays
   operations.md       the operations, each with its command, its route and its permission; the text around stays too
+  doctor.md           the checks of the doctor
   errors.md           every error of the runtime and of this project's services, from their errors.ts
 
   npx valence docs`;
@@ -28,6 +30,7 @@ async function main(args: string[]): Promise<void> {
   mkdirSync(FOLDER, { recursive: true });
   rewrite("configuration.md", page => configurationPage(page, declared));
   rewrite("operations.md", page => operationsPage(page, TABLE));
+  write(join(FOLDER, "doctor.md"), doctorPage());
   write(join(FOLDER, "errors.md"), errorPage(await cataloguesOf(resolve(folder))));
 }
 

@@ -1,18 +1,20 @@
-// `valence doctor`: checks the databases of the services, and reports what is wrong or will be soon.
+// `valence doctor`: checks the databases of the services, their servers and the configuration, and reports what is wrong or will be soon.
 import { parseArgs } from "node:util";
 import { UsageError, type Command } from "./command.ts";
 import { examine } from "../operations/doctor/examination.ts";
 import { lineOf, type Finding, type Status } from "../operations/doctor/finding.ts";
 import { readProject } from "./project.ts";
 
-const HELP = `Checks the databases that the environment names, and reports what is wrong or will be soon.
+const HELP = `Checks what the environment names, databases, NATS, Redis, certificates, disks, and the environment itself, and
+reports what is wrong or will be soon.
 
   npx valence doctor                 all services
   npx valence doctor <service>    one
   npx valence doctor --deep       reads every event too: gaps in streams, shapes of earlier releases
   npx valence doctor --json       one JSON document
 
-It works with and without running services, and writes nothing. One line a check:
+It works with and without running services, and writes nothing. The operation \`ops.doctor\` is the same over all nodes of a
+running system. One line a check:
 
   ok     nothing to do
   warn   look at it before it grows

@@ -12,6 +12,7 @@ import { Runner } from "moleculer";
 import { databaseEnvironment } from "../database/index.ts";
 import { EnvironmentError, readEnvironment } from "../kernel/index.ts";
 import { brokerOptionsOf } from "./project.ts";
+import { NodeDoctor } from "../operations/doctor/node.ts";
 import { reasonOf } from "../operations/reason.ts";
 import { schemaIn, servicesIn } from "../operations/services.ts";
 import { operatorSocket } from "../operations/socket/server.ts";
@@ -54,6 +55,7 @@ export class ProjectRunner extends Runner {
     const files = (this.#services ?? [...found.keys()]).flatMap(service => found.get(service) ?? []);
     const schemas = await Promise.all(files.map(file => schemaIn(resolve(file))));
     for (const schema of schemas) broker.createService(schema);
+    broker.createService(NodeDoctor(this.#folder));
     const absent = this.#services?.find(service => !broker.services.some(({ name }) => name === service));
     if (absent !== undefined) throw new EnvironmentError("SERVICES", absent, "a folder with a service of its name");
   }

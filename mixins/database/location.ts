@@ -1,5 +1,6 @@
 // Where a service's tables are: a file of SQLite, or databases of Postgres.
-import { postgresUrlProblem } from "./postgres-url.ts";
+import type { CertificateFile } from "../kernel/index.ts";
+import { postgresUrlProblem, readPostgresUrl } from "./postgres-url.ts";
 
 export type DatabaseLocation = SqliteLocation | PostgresLocation;
 
@@ -40,3 +41,18 @@ const isPath = (name: string): boolean => name !== "" && !/^(:|file:)|,\s*(sqlit
 
 /** The URLs of a list with commas between. */
 export const urlsOf = (value: string): string[] => value.split(",").map(url => url.trim());
+
+/** The certificates that the URLs name: `sslrootcert` and `sslcert`. */
+export function certificateFilesOf(location: DatabaseLocation): CertificateFile[] {
+  if (location.kind === "sqlite") return [];
+  const urls = [...location.shards, ...(location.replica === undefined ? [] : [location.replica])];
+  return urls.flatMap(url => {
+    const { connectionString, server } = readPostgresUrl(url);
+    const { searchParams } = new URL(connectionString.replace("@/", "@localhost/"));
+    const fileIn = (name: string, holds: CertificateFile["holds"]): CertificateFile[] => {
+      const path = searchParams.get(name);
+      return path === null || path === "system" ? [] : [{ variable: `${name} of ${server}`, path, holds }];
+    };
+    return [...fileIn("sslrootcert", "authorities"), ...fileIn("sslcert", "own")];
+  });
+}

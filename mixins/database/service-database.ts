@@ -1,13 +1,24 @@
+import { dirname } from "node:path";
 import type { Service, ServiceSchema } from "moleculer";
-import { METRICS, queriesInCalls } from "../kernel/index.ts";
+import {
+  certificateState,
+  dependsOn,
+  diskSpace,
+  diskState,
+  METRICS,
+  queriesInCalls,
+  type DependencyState,
+} from "../kernel/index.ts";
 import type { Mixin } from "../contract/index.ts";
 import { closeWithBroker } from "./closing.ts";
 import type { Database } from "./database.ts";
 import { locationOf } from "./environment.ts";
+import { certificateFilesOf, type DatabaseLocation } from "./location.ts";
 import { migrate, type Migration } from "./migrate.ts";
 import { openDatabase, type DatabaseOptions } from "./open.ts";
 import type { ReplicaObserver } from "./dialects/postgres/replica.ts";
 import type { PoolObserver } from "./pool.ts";
+import { ReplicaHealth, tablesState } from "./health.ts";
 import { keepsTables } from "./tables.ts";
 
 const databases = new WeakMap<Service, Promise<Database>>();
@@ -26,15 +37,34 @@ export function databaseOf(service: Service, options: DatabaseOptions = {}): Pro
           database.requireDurability();
           return database;
         });
-  const opening = openDatabase(locationOf(service.broker, service.name), {
+  const location = locationOf(service.broker, service.name);
+  const replica = new ReplicaHealth(measuringReplica(service));
+  const opening = openDatabase(location, {
     ...options,
     onAcquire: measuring(service),
-    onReplica: measuringReplica(service),
+    onReplica: replica.observe,
   });
   databases.set(service, opening);
+  declare(service, location, async () => tablesState(await opening, location));
+  if (location.kind === "postgres" && location.replica !== undefined)
+    dependsOn(service.broker, { kind: "replica", name: service.name, ask: async () => replica.state() });
   if (relieved.has(service)) relieve(opening);
   closeWithBroker(service.broker, async () => (await opening).close());
   return opening;
+}
+
+function declare({ broker, name }: Service, location: DatabaseLocation, ask: () => Promise<DependencyState>): void {
+  dependsOn(broker, { kind: "database", name, ask });
+  if (location.kind === "sqlite") {
+    const folder = dirname(location.filename);
+    dependsOn(broker, { kind: "disk", name: folder, ask: async () => diskState(folder, await diskSpace(folder)) });
+  }
+  for (const file of certificateFilesOf(location))
+    dependsOn(broker, {
+      kind: "certificate",
+      name: file.variable,
+      ask: async () => certificateState(file, Date.now()),
+    });
 }
 
 /** The service's event store has the same file open and keeps its log short: the service's pool need not. */

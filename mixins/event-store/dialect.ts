@@ -1,5 +1,6 @@
 // The port of a SQL dialect: it commits one batch in one transaction, and reads. Which appends wait, join or are
 // withdrawn is decided above it, in group-commit.ts, once for all dialects.
+import type { PoolUse } from "../database/siblings.ts";
 import type { Append, EventStore, StoredSnapshot, StoreSize, Verdict } from "./event-store.ts";
 
 /** A verdict that a committed batch gives. `failed` is not one: a batch that could not be committed rejects instead. */
@@ -71,5 +72,7 @@ export interface Dialect extends Reads {
   buckets?(): Promise<readonly HeldBucket[]>;
   /** When a saga that it has in its list started, in milliseconds since the epoch: a page of several lists goes on there. */
   sagaStart?(id: string): Promise<number | undefined>;
+  /** Connections of its reads, where there are several. */
+  poolUse?(): PoolUse;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { openPostgres } from "./dialects/postgres/postgres.ts";
+import { openPostgres, type PostgresShard } from "./dialects/postgres/postgres.ts";
 import { openSqlite } from "./dialects/sqlite/sqlite.ts";
 import type { EventStore } from "./event-store.ts";
 import type { CommitObserver } from "./group-commit.ts";
@@ -16,6 +16,8 @@ export interface StoreOptions {
    * first.
    */
   readonly onOpening?: (message: string) => void;
+  /** Told each database of the store on Postgres, once it is open. */
+  readonly onShard?: (shard: Pick<PostgresShard, "place" | "dialect">) => void;
 }
 
 /**
@@ -32,5 +34,6 @@ export async function openEventStore(location: DatabaseLocation, options: StoreO
     ...shard,
     store: storeOn(shard.dialect, options.onCommit, shard),
   }));
+  for (const shard of shards) options.onShard?.(shard);
   return shards.length === 1 ? shards[0]!.store : shardedStore(shards);
 }

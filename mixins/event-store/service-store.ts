@@ -1,8 +1,8 @@
 import type { Service } from "moleculer";
-import { leaveCheckpointsOf } from "../database/siblings.ts";
+import { answerState, leaveCheckpointsOf } from "../database/siblings.ts";
 import { locationOf } from "../database/index.ts";
 import { closeWithBroker } from "../database/mixin.ts";
-import { METRICS } from "../kernel/index.ts";
+import { dependsOn, METRICS } from "../kernel/index.ts";
 import type { EventStore } from "./event-store.ts";
 import type { CommitObserver } from "./group-commit.ts";
 import { openEventStore } from "./open.ts";
@@ -26,6 +26,12 @@ export function eventStoreOf(service: Service): Promise<EventStore> {
     onCommit: measuring(service),
     onWriterDeath: cause => service.logger.error("The event store's writer died and is started anew", cause),
     onOpening: message => service.logger.warn(message),
+    onShard: ({ place, dialect }) =>
+      dependsOn(service.broker, {
+        kind: "store",
+        name: `${service.name} at ${place}`,
+        ask: () => answerState(place, dialect.poolUse(), () => dialect.now()),
+      }),
   });
   stores.set(service, opening);
   leaveCheckpointsOf(service);

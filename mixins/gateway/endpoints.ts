@@ -2,8 +2,9 @@
 // clients.
 //
 //   /              the name of the API, and where its description and health are
-//   /health/live   the process answers; it asks no other process, since a restart of this one would not mend them
-//   /health/ready  see `readiness.ts`
+//   /health/live     the process answers; it asks no other process, since a restart of this one would not mend them
+//   /health/startup  every service that a route needs has been seen once: until then a start may take its time
+//   /health/ready    see `readiness.ts`
 //   /metrics       in Prometheus' text format, for administrators and for the bearer of METRICS_TOKEN
 //   /openapi.json  the routes that the asking user may use
 //   /docs          the same as a page, on which requests can be tried
@@ -56,6 +57,7 @@ export function endpointsOf(gateway: Endpoints): ReadonlyMap<string, Handler> {
   return new Map<string, Handler>([
     ["/", (_req, res) => send(res, 200, about)],
     ["/health/live", (_req, res) => send(res, 200, { status: "live" })],
+    ["/health/startup", (_req, res) => tellStartup(gateway, res)],
     ["/health/ready", (_req, res) => tellReadiness(gateway, res)],
     ["/metrics", waiting((req, res) => tellMetrics(gateway, req, res))],
     ["/openapi.json", waiting((req, res) => tellRoutes(gateway, gateway.documents, req, res))],
@@ -76,6 +78,11 @@ const waitingFor =
   (gateway: Endpoints, handle: AsyncHandler): Handler =>
   (req, res) =>
     void handle(req, res).catch((error: unknown) => gateway.errorHandler(req, res, error));
+
+function tellStartup({ readiness }: Endpoints, res: ServerResponse): void {
+  const { isComplete } = readiness;
+  send(res, isComplete ? 200 : 503, { status: isComplete ? "started" : "starting" });
+}
 
 function tellReadiness({ readiness, server, admission }: Endpoints, res: ServerResponse): void {
   const { isFull, isStuck } = admission;

@@ -193,11 +193,14 @@ describe("beside the API", () => {
         const { status, json } = await own.http("GET", "/health/ready");
         return [status, json];
       };
+      const startup = async () => (await own.http("GET", "/health/startup")).status;
       expect(await ready()).toEqual([503, { status: "starting", missing: ["filling"] }]);
+      expect(await startup()).toBe(503);
       isFilled = true;
       expect(await ready()).toEqual([200, { status: "ready", missing: [] }]);
       isFilled = false;
       expect(await ready()).toEqual([200, { status: "ready", missing: ["filling"] }]);
+      expect(await startup()).toBe(200);
     } finally {
       await own.stop();
     }

@@ -2,7 +2,7 @@ export { apiKey, apiKeyId } from "./auth/api-key.ts";
 export { CREDENTIALS_CHANGED, type CredentialsChanged } from "./auth/exchanges.ts";
 export { SESSION_OPENED, type SessionOpened } from "./auth/keep-session.ts";
 export type { CachePolicy } from "./cache/cache-policy.ts";
-export { gatewayEnvironment } from "./environment.ts";
+export { GATEWAY, gatewayEnvironment } from "./environment.ts";
 export { gatewayErrors } from "./errors.ts";
 export type { AnswerStore, Claim, Claimed } from "./idempotency/store.ts";
 export { limits } from "./limits.ts";

@@ -50,6 +50,13 @@ export class Readiness {
     this.#stopped.set(`${service}: ${consumer} on ${source}`, performance.now());
   }
 
+  /** Whether the gateway has ever been complete: from then on its start is over. */
+  get isComplete(): boolean {
+    if (!this.#isComplete)
+      this.#isComplete = this.#missing().length === 0 && unreadyServices(this.#broker).length === 0;
+    return this.#isComplete;
+  }
+
   answer({ isDraining, isFull, isStuck }: State): ReadinessAnswer {
     const missing = [...this.#missing(), ...unreadyServices(this.#broker)];
     this.#isComplete ||= missing.length === 0;

@@ -3,6 +3,7 @@ export { listensAt, urlOf } from "./addresses.ts";
 export { announce, announcedText, takeAnnouncements, type Announcement } from "./announcements.ts";
 export { backoffMs } from "./backoff.ts";
 export { callTimeLeftMs, hasQueriesInCalls, queriesInCalls, workFor, workForNobody } from "./call-at-hand.ts";
+export { certificateFilesIn, certificateState, type CertificateFile } from "./certificates.ts";
 export { inChunks } from "./chunks.ts";
 export {
   ALL_SERVICES,
@@ -15,6 +16,14 @@ export {
   type ClusterKeys,
   type Role,
 } from "./cluster-keys.ts";
+export {
+  dependencyReports,
+  dependsOn,
+  type Condition,
+  type DependencyReport,
+  type DependencyState,
+} from "./dependencies.ts";
+export { diskSpace, diskState } from "./disk.ts";
 export { msOf, type Duration } from "./duration.ts";
 export {
   defineErrors,

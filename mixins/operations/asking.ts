@@ -4,6 +4,7 @@ import type { Context as MoleculerContext, ServiceBroker } from "moleculer";
 import { callErrors, listedServices, withoutSecrets, type Context, type ListedService } from "../contract/index.ts";
 import { isRefusal, type Refusal } from "../kernel/index.ts";
 import { sagaErrors } from "../saga/index.ts";
+import { askNodes } from "./ask-nodes.ts";
 import { operationErrors } from "./errors.ts";
 
 export type Answer = Record<string, unknown>;
@@ -54,21 +55,16 @@ export async function gather(
 }
 
 /** Each node knows its own circuits. One that does not answer may be the one that a circuit is open for. */
-export async function askNodes(ctx: Context): Promise<{ circuits: Answer[]; silent: string[] }> {
-  const call = (ctx as unknown as MoleculerContext).call.bind(ctx);
-  const nodes = ctx.broker.registry.getNodeList({ onlyAvailable: true }) as { id: string }[];
-  const silent: string[] = [];
-  const lists = nodes.map(async ({ id }) => {
-    const options = { nodeID: id, timeout: limits.nodeMs };
-    try {
-      const { circuits } = await call<{ circuits: Answer[] }, object>("$circuits.list", {}, options);
-      return circuits.map((circuit): Answer => ({ from: id, ...circuit }));
-    } catch {
-      silent.push(id);
-      return [];
-    }
+export async function askCircuits(ctx: Context): Promise<{ circuits: Answer[]; silent: readonly string[] }> {
+  const { answers, silent } = await askNodes<{ circuits: Answer[] }>(ctx, "$circuits.list", {
+    timeoutMs: limits.nodeMs,
   });
-  return { circuits: (await Promise.all(lists)).flat(), silent: silent.sort() };
+  return {
+    circuits: answers.flatMap(({ node, answer }) =>
+      answer.circuits.map((circuit): Answer => ({ from: node, ...circuit })),
+    ),
+    silent,
+  };
 }
 
 /** Names of the fields that any contract marks as secret. */

@@ -9,6 +9,9 @@ import { operationErrors } from "./errors.ts";
 import { after, Answer, cursor, id, label, limit, listOf, name, nextCursor, note, page, service } from "./params.ts";
 import { viewActions, viewPermissions, viewRefusals } from "./views/contract.ts";
 
+/** `warn`: look at it before it grows. `FAIL`: it does not work, or stands still until a person acts. */
+const Condition = Type.Enum(["ok", "warn", "FAIL"]);
+
 /** Operations over all services: what needs a person's attention, and the means to act. */
 export const contract = defineContract({
   service: "ops",
@@ -23,6 +26,57 @@ export const contract = defineContract({
     circuits: {
       params: page,
       returns: Type.Object({ circuits: Type.Array(Answer), silent: Type.Array(Type.String()), nextCursor }),
+    },
+    /**
+     * Everything that each node depends on, asked now, for two seconds at most: bus, databases, Redis, carrier, consumers,
+     * disk, certificates, event loop, memory, clock. The nodes that are not well come first; `silent` names those that did
+     * not answer.
+     */
+    health: {
+      params: page,
+      returns: Type.Object({
+        status: Condition,
+        nodes: Type.Array(
+          Type.Object({
+            node: Type.String(),
+            status: Condition,
+            dependencies: Type.Array(
+              Type.Object({
+                kind: Type.String(),
+                name: Type.String(),
+                status: Condition,
+                message: Type.String(),
+                advice: Type.Optional(Type.String()),
+                figures: Type.Optional(Type.Record(Type.String(), Type.Union([Type.Number(), Type.Null()]))),
+              }),
+            ),
+          }),
+        ),
+        silent: Type.Array(Type.String()),
+        nextCursor,
+      }),
+    },
+    /**
+     * The checks of `npx valence doctor` over the running system: each service is examined by a node that runs it, and
+     * each node examines its machine and its configuration. Answers what is not `ok`, the FAILs first, or `all`; 500 at
+     * most, `left` is the number of those beyond. `nodes` names the nodes that found it.
+     */
+    doctor: {
+      params: { service: Type.Optional(service), all: Type.Optional(Type.Boolean()) },
+      returns: Type.Object({
+        counts: Type.Object({ ok: Type.Integer(), warn: Type.Integer(), FAIL: Type.Integer() }),
+        findings: Type.Array(
+          Type.Object({
+            status: Condition,
+            subject: Type.String(),
+            check: Type.String(),
+            message: Type.String(),
+            advice: Type.Optional(Type.String()),
+            nodes: Type.Array(Type.String()),
+          }),
+        ),
+        left: Type.Integer(),
+      }),
     },
     retrySaga: { params: { id, note }, returns: Answer },
     /** `pastPivot`: also undoes a saga that is stuck past its point of no return. */
@@ -115,6 +169,8 @@ export const contract = defineContract({
     ...viewRefusals,
     nodes: [],
     circuits: [],
+    health: [],
+    doctor: [],
     retrySaga: ["SAGA_NOT_FOUND", "SAGA_NOT_STUCK"],
     compensateSaga: ["SAGA_NOT_FOUND", "SAGA_ENDED", "SAGA_COMPENSATING", "SAGA_PAST_PIVOT", "SAGA_OF_ANOTHER_RELEASE"],
     actor: ["ACTOR_TYPE_NOT_FOUND", "ACTOR_NOT_FOUND", "VERSION_NOT_FOUND"],
@@ -133,6 +189,8 @@ export const contract = defineContract({
     ...viewPermissions,
     nodes: "operations:read",
     circuits: "operations:read",
+    health: "operations:read",
+    doctor: "operations:read",
     retrySaga: "operations:write",
     compensateSaga: "operations:write",
     actor: "operations:read",

@@ -1,10 +1,11 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "../broker/index.ts";
 import { readEnvironment, Refusal } from "../kernel/index.ts";
+import { NodeDoctor } from "./doctor/node.ts";
 import { Operations } from "./operations.ts";
 
 const ops = Operations();
@@ -41,7 +42,9 @@ const saga = (name: string, ids: readonly string[]): ServiceSchema => ({
     retryDeadLetters: internal(ctx => ({
       retried: ctx.params.consumer === "none" ? [] : [{ consumer: `${name}-starter`, streams: 3, asked: ctx.params }],
     })),
-    consumers: internal(() => ({ consumers: [{ name: "mails" }, { name }] })),
+    consumers: internal(() => ({
+      consumers: ["mails", name].map(name => ({ name, state: "following", lagEvents: 0, lagMs: 0, parkedStreams: 0 })),
+    })),
     resetConsumer: internal(ctx => ({ consumer: ctx.params.name, ...ctx.params })),
   },
 });
@@ -74,7 +77,11 @@ let dataDir: string;
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "ops-"));
   broker = new ServiceBroker({ ...brokerOptions(readEnvironment({ DATA_DIR: dataDir })), logger: false });
-  for (const schema of [saga("borrowing", ["saga-1", "saga-3"]), saga("returns", ["saga-2"]), books, ops])
+  // The doctor looks for the services of a folder; here it finds one of ours.
+  await mkdir(join(dataDir, "services"));
+  await writeFile(join(dataDir, "services", "ops.service.ts"), "");
+  const doctor = NodeDoctor(join(dataDir, "services"));
+  for (const schema of [saga("borrowing", ["saga-1", "saga-3"]), saga("returns", ["saga-2"]), books, ops, doctor])
     broker.createService(schema);
   await broker.start();
 });
@@ -89,6 +96,50 @@ const ask = (action: string, params: object = {}, meta: object = admin) =>
 test("a process without other nodes has no circuits", async () => {
   expect(await ask("circuits")).toEqual({ circuits: [], silent: [] });
   await expect(ask("circuits", {}, { user: { id: "u", roles: ["reader"] } })).rejects.toMatchObject({ code: 403 });
+});
+
+test("the health of each node: what it depends on, with numbers, and no secrets", async () => {
+  const { status, nodes, silent } = await ask("health");
+  expect(silent).toEqual([]);
+  const [{ node, dependencies }] = nodes;
+  expect([status, nodes.length, node]).toEqual([nodes[0].status, 1, broker.nodeID]);
+  const of = (kind: string) => dependencies.find((one: { kind: string }) => one.kind === kind);
+  expect(of("database")).toMatchObject({
+    name: "ops",
+    status: "ok",
+    message: expect.stringContaining(join(dataDir, "ops.sqlite")),
+    figures: {
+      latencyMs: expect.any(Number),
+      used: expect.any(Number),
+      waiting: 0,
+      size: 4,
+      walBytes: expect.any(Number),
+    },
+  });
+  expect(of("disk").figures.freeBytes).toBeGreaterThan(0);
+  expect(of("clock").figures.offsetMs).toBeLessThanOrEqual(of("clock").figures.errorMs);
+  await expect(ask("health", {}, { user: { id: "u", roles: ["reader"] } })).rejects.toMatchObject({ code: 403 });
+});
+
+test("the doctor of the running system: each node's own view, in a thread of its own", async () => {
+  const { counts, findings, left } = await ask("doctor", { all: true });
+  expect(left).toBe(0);
+  expect(counts.ok + counts.warn + counts.FAIL).toBe(findings.length);
+  const of = (check: string) => findings.filter((one: { check: string }) => one.check === check);
+  expect(of("quick_check")).toMatchObject([{ status: "ok", subject: "ops", nodes: [broker.nodeID] }]);
+  expect(of("sharing")).toMatchObject([{ status: "ok", subject: "ops" }]);
+  expect(of("skew")).toMatchObject([{ status: "ok", subject: `node ${broker.nodeID}` }]);
+  expect(of("passwords")).toMatchObject([{ subject: `node ${broker.nodeID}` }]);
+  expect(of("nodes")).toMatchObject([{ status: "ok" }]);
+  // These services answer what no consumer is.
+  expect(of("lag").map(({ subject }: { subject: string }) => subject)).toEqual(expect.arrayContaining(["borrowing"]));
+
+  const some = await ask("doctor");
+  expect(some.findings.every(({ status }: { status: string }) => status !== "ok")).toBe(true);
+  const one = await ask("doctor", { service: "ops", all: true });
+  expect(one.findings.map(({ subject }: { subject: string }) => subject)).not.toContain("borrowing");
+  await expect(ask("doctor", { service: "nobody" })).rejects.toMatchObject({ code: 422 });
+  await expect(ask("doctor", {}, { user: { id: "u", roles: ["reader"] } })).rejects.toMatchObject({ code: 403 });
 });
 
 test("sagas of all services, oldest first, each with its service", async () => {
@@ -235,7 +286,7 @@ test("a service with a version is asked by its full name", async () => {
 test("a consumer that stands still is sent on by its name; where two have it, by the service's too", async () => {
   const { consumers } = await ask("consumers");
   expect(consumers).toHaveLength(4);
-  expect(consumers).toContainEqual({ name: "mails", service: "returns" });
+  expect(consumers).toContainEqual(expect.objectContaining({ name: "mails", service: "returns" }));
   expect(await ask("resetConsumer", { name: "returns", to: "start", dryRun: true })).toMatchObject({
     service: "returns",
     consumer: "returns",

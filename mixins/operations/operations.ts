@@ -7,7 +7,7 @@ import { projectionErrors } from "../projection/index.ts";
 import { streamErrors } from "../stream/index.ts";
 import {
   ask,
-  askNodes,
+  askCircuits,
   askOwner,
   by,
   gather,
@@ -26,7 +26,9 @@ import {
   type Answer,
 } from "./asking.ts";
 import { contract } from "./contract.ts";
+import { EXAMINED_MS, examined } from "./examined.ts";
 import { operationErrors } from "./errors.ts";
+import { healthOf } from "./health.ts";
 import { pageIn, pageOf } from "./pages.ts";
 import { views } from "./views/index.ts";
 
@@ -71,11 +73,13 @@ const schema = (): ServiceSchema =>
 
       async circuits(ctx) {
         const { limit = limits.page, cursor } = ctx.params;
-        const { circuits, silent } = await askNodes(ctx);
+        const { circuits, silent } = await askCircuits(ctx);
         const key = [isClosed, by("from"), by("node"), by("action")];
         const { entries, ...next } = pageIn(circuits, { list: "circuits", limit, cursor, key });
-        return { circuits: entries, silent, ...next };
+        return { circuits: entries, silent: [...silent], ...next };
       },
+      health: healthOf,
+      doctor: { timeout: EXAMINED_MS, handler: examined },
 
       retrySaga: ctx => askOwner(ctx, "retrySaga", ctx.params),
       compensateSaga: ctx => askOwner(ctx, "compensateSaga", ctx.params),

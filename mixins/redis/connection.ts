@@ -4,7 +4,7 @@
 import { Redis } from "ioredis";
 import type { ServiceBroker } from "moleculer";
 import type { Unavailable } from "../kernel/index.ts";
-import { backoffMs, METRICS, nodeEnvironment, type Outcome } from "../kernel/index.ts";
+import { backoffMs, dependsOn, METRICS, nodeEnvironment, type DependencyState, type Outcome } from "../kernel/index.ts";
 import { traceCommands } from "./commands.ts";
 import { redisEnvironment } from "./environment.ts";
 import { redisErrors } from "./errors.ts";
@@ -92,6 +92,16 @@ export class RedisConnection {
     }
   }
 
+  /** How it stands now, for operators. Rejects while it is away. */
+  async state(): Promise<DependencyState> {
+    const began = performance.now();
+    await this.run(client => client.ping(), "none").catch((error: Error) => {
+      throw this.isUp ? error : new Error(`cannot be reached (${this.#reason})`);
+    });
+    const latencyMs = Math.round((performance.now() - began) * 10) / 10;
+    return { status: "ok", message: `answers in ${latencyMs} ms`, figures: { latencyMs } };
+  }
+
   async close(): Promise<void> {
     this.#closing = true;
     if (this.isUp) await this.#client.quit().catch(() => {});
@@ -141,6 +151,7 @@ export function redisOf(broker: ServiceBroker): RedisConnection | undefined {
   const connection = new RedisConnection(REDIS_URL, nodeEnvironment.of(broker).NAMESPACE, broker.getLogger("redis"));
   connections.set(broker, connection);
   broker.middlewares.add({ name: "CloseRedis", stopped: () => connection.close() });
+  dependsOn(broker, { kind: "redis", name: new URL(REDIS_URL).host, ask: () => connection.state() });
   const { metrics } = broker;
   metrics.register({ type: "gauge", name: METRICS.redisUp, description: "1 while Redis can be reached" });
   connection.observe(isUp => metrics.set(METRICS.redisUp, isUp ? 1 : 0));

@@ -11,7 +11,10 @@ import {
 import type { Environment } from "../../kernel/index.ts";
 import { dirname } from "node:path";
 import { definitionsIn } from "../../actor/index.ts";
+import { streamEnvironment } from "../../stream/index.ts";
 import { busOf } from "./bus.ts";
+import type { CheckName } from "./checks.ts";
+import { configurationOf, sharingOf } from "./configuration.ts";
 import { clockOf } from "./dialects/postgres/clock.ts";
 import { Connection } from "./dialects/postgres/connection.ts";
 import { durabilityOf, standbysOf } from "./dialects/postgres/durability.ts";
@@ -27,8 +30,11 @@ import { integrityOf, modesOf, walOf } from "./dialects/sqlite/health.ts";
 import { attempt, fail, ok, reasonOf, type Finding, type Result } from "./finding.ts";
 import { gapsOf, type Progress } from "./gaps.ts";
 import { lagOf } from "./lag.ts";
+import { certificatesOf, disksOf } from "./machine.ts";
+import { natsOf } from "./nats.ts";
 import { parkedOf } from "./parked.ts";
 import { quarantineOf } from "./quarantine.ts";
+import { redisOf } from "./redis.ts";
 import { sagasOf } from "./sagas.ts";
 import { shapesOf } from "./shapes.ts";
 import type { Service, Tables } from "./tables.ts";
@@ -39,6 +45,11 @@ export interface ExaminationOptions {
   readonly deep?: boolean;
   /** Whether people depend on these services: then some warnings are failures. */
   readonly isProduction?: boolean;
+  /**
+   * A node examines what is its own. What needs the databases of other services or a view of the other nodes is left out:
+   * the asker has both.
+   */
+  readonly isRunning?: boolean;
   readonly onFinding?: (finding: Finding) => void;
   readonly onProgress?: (place: string, done: number, total: number) => void;
 }
@@ -94,7 +105,7 @@ class Examination {
     const services = new Map<string, Patient>();
     for (const name of this.#all) services.set(name, { name, databases: await this.#open(name) });
     await this.#examineServers(services);
-    this.#add("the bus", busOf(this.#environment, this.#options.isProduction === true));
+    await this.#examineNode();
     for (const [name, service] of services) if (this.#isAsked(name)) await this.#examineService(service, services);
   }
 
@@ -117,7 +128,7 @@ class Examination {
     }
   }
 
-  async #check(subject: string, check: string, make: () => Promise<readonly Result[]>): Promise<void> {
+  async #check(subject: string, check: CheckName, make: () => Promise<readonly Result[]>): Promise<void> {
     this.#add(subject, await attempt(check, make));
   }
 
@@ -168,7 +179,49 @@ class Examination {
     return connection;
   }
 
-  // ---- servers
+  // ---- the node, and the servers of its environment
+
+  async #examineNode(): Promise<void> {
+    const environment = this.#environment;
+    const { isProduction = false, isRunning = false } = this.#options;
+    const services = this.#all.filter(this.#isAsked);
+    const setting = { environment, isProduction };
+    await this.#check("configuration", "passwords", async () => configurationOf(setting));
+    if (!isRunning) await this.#check("configuration", "sharing", async () => sharingOf(setting, services));
+    await this.#check("machine", "certificates", async () => certificatesOf(environment, services));
+    await this.#check("machine", "disk", () => disksOf(environment, services));
+    this.#add("the bus", busOf(environment, isProduction));
+    await this.#examineServer("bus", async () => natsOf(environment, await this.#sources(services), isProduction));
+    await this.#examineServer("redis", () => redisOf(environment, isProduction));
+  }
+
+  async #examineServer(
+    check: "bus" | "redis",
+    look: () => Promise<{ server: string; results: readonly Result[] } | undefined>,
+  ): Promise<void> {
+    let server: string | undefined;
+    const results = await attempt(check, async () => {
+      const found = await look();
+      server = found?.server;
+      return found?.results ?? [];
+    });
+    this.#add(`${check} ${server ?? ""}`.trimEnd(), results);
+  }
+
+  /** Those of the services that own events. Their contracts are loaded only where a carrier keeps streams for them. */
+  async #sources(services: readonly string[]): Promise<string[]> {
+    if (streamEnvironment.of(this.#environment).CARRIER !== "jetstream") return [];
+    const sources: string[] = [];
+    for (const service of services) {
+      const definitions = await definitionsIn(this.#homeOf(service));
+      if (definitions && Object.keys(definitions.contract.events).length > 0) sources.push(service);
+    }
+    return sources;
+  }
+
+  #homeOf = (service: string): string => dirname(serviceFile(this.#folder, service, "contract.ts"));
+
+  // ---- servers of databases
 
   async #examineServers(services: ReadonlyMap<string, Patient>): Promise<void> {
     const servers = new Map<string, { connection: Connection; wanted: number; isAsked: boolean }>();
@@ -227,14 +280,14 @@ class Examination {
         await this.#check(name, "indexes", () => indexesOf(serviceFile(this.#folder, name, "indexes.json"), database));
         await this.#check(name, "log", () => logOf(database));
       }
-      await this.#check(name, "lag", () => lagOf(database, services));
+      if (!this.#options.isRunning) await this.#check(name, "lag", () => lagOf(database, services));
       await this.#check(name, "parked", () => parkedOf(database));
       await this.#check(name, "quarantine", () => quarantineOf(database));
       await this.#check(name, "sagas", () => sagasOf(database));
       if (!this.#options.deep) continue;
       const onProgress = this.#progressOf(name, database);
       await this.#check(name, "gaps", () => gapsOf(database, onProgress));
-      const home = dirname(serviceFile(this.#folder, name, "contract.ts"));
+      const home = this.#homeOf(name);
       await this.#check(name, "shapes", async () => shapesOf(database, await definitionsIn(home), onProgress));
     }
   }

@@ -1,5 +1,6 @@
 // The result of a check: one line.
-import { withoutSecrets } from "../../kernel/index.ts";
+import { withoutSecrets, type DependencyState } from "../../kernel/index.ts";
+import type { CheckName, FailingCheck } from "./checks.ts";
 
 /**
  * `warn`: look at it before it grows. `FAIL`: acknowledged records are at risk, or something stands still until a
@@ -9,9 +10,9 @@ export type Status = "ok" | "warn" | "FAIL";
 
 export interface Finding {
   readonly status: Status;
-  /** A service, or a server as `host:port`. */
+  /** A service, a server as `host:port`, a node. */
   readonly subject: string;
-  readonly check: string;
+  readonly check: CheckName;
   /** The state that the check has found, with its number. */
   readonly message: string;
   /** Advice. */
@@ -21,26 +22,35 @@ export interface Finding {
 /** The result of a check without its subject, which the caller adds. */
 export type Result = Omit<Finding, "subject">;
 
-export const ok = (check: string, message: string): Result => ({ status: "ok", check, message });
-export const warn = (check: string, message: string, advice: string): Result => ({
+export const ok = (check: CheckName, message: string): Result => ({ status: "ok", check, message });
+export const warn = (check: CheckName, message: string, advice: string): Result => ({
   status: "warn",
   check,
   message,
   advice,
 });
-export const fail = (check: string, message: string, advice: string): Result => ({
+export const fail = (check: FailingCheck, message: string, advice: string): Result => ({
   status: "FAIL",
   check,
   message,
   advice,
 });
 
+/** What `ops.health` says of a dependency, as the result of a check. */
+export const resultOf = (check: FailingCheck, { status, message, advice }: DependencyState): Result => ({
+  status,
+  check,
+  message,
+  ...(advice !== undefined && { advice }),
+});
+
 /** A check that fails is a finding as well. */
-export async function attempt(check: string, make: () => Promise<readonly Result[]>): Promise<readonly Result[]> {
+export async function attempt(check: CheckName, make: () => Promise<readonly Result[]>): Promise<readonly Result[]> {
   try {
     return await make();
   } catch (error) {
-    return [fail(check, `could not be checked: ${reasonOf(error)}`, "mend that first")];
+    const message = `could not be checked: ${reasonOf(error)}`;
+    return [{ status: "FAIL", check, message, advice: "mend that first" }];
   }
 }
 

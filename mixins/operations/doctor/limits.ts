@@ -1,4 +1,5 @@
 import { minutes, seconds } from "../../kernel/index.ts";
+import { LAG_LIMITS_MS } from "../../stream/siblings.ts";
 
 /** Numbers from which on a finding is a warning or a failure. */
 export const limits = {
@@ -11,7 +12,7 @@ export const limits = {
   /** Bytes of WAL that a replication slot without a reader may keep. */
   slotBytes: 1024 ** 3,
   /** Milliseconds that the oldest event may wait for its consumer. */
-  lagMs: { warn: seconds(10), fail: minutes(10) },
+  lagMs: LAG_LIMITS_MS,
   /** Events counted after a checkpoint, at most; there may be more. */
   lagEvents: 100_000,
   /** Shares of the server's connections that may be open. */
@@ -24,6 +25,8 @@ export const limits = {
   replicaMs: seconds(2),
   /** Bytes of a SQLite file's WAL. The store empties it from 256 MB on. */
   walBytes: 300 * 1024 ** 2,
+  /** Milliseconds that JetStream should keep a message at least: consumers may be away for a night. */
+  streamAgeMs: minutes(60 * 12),
   /** Streams that one statement examines, and events that one statement reads. */
   streams: 1_000,
   events: 1_000,

@@ -18,10 +18,11 @@ export function shown(answer: unknown, view: View, paper: Paper): string {
   const lists = "list" in view ? { [view.list]: view.columns } : (view.tables ?? {});
   const fields = Object.entries(answer).filter(([name, value]) => !(name in lists) && value !== undefined);
   const tables = Object.entries(lists).flatMap(([name, columns]) => {
-    const rows = answer[name];
-    if (!Array.isArray(rows)) return [];
+    const entries = answer[name];
+    if (!Array.isArray(entries)) return [];
+    const rows = "rows" in view && view.rows ? view.rows(entries) : (entries as Row[]);
     const title = "list" in view ? [] : [`${paper.paint("bold", wordsOf(name))}:`];
-    return [[...title, tableOf(rows as Row[], columns, paper)].join("\n")];
+    return [[...title, tableOf(rows, columns, paper)].join("\n")];
   });
   const { nextCursor, ...others } = Object.fromEntries(fields) as Row;
   const more = typeof nextCursor === "string" ? paper.paint("dim", `more: --cursor ${nextCursor}`) : "";

@@ -7,8 +7,15 @@ import { readPattern, type Pattern } from "./pattern.ts";
 
 /** How an answer is shown to a person; `--json` shows all of it. */
 export type View =
-  /** The rows in a field of the answer, as a table with these fields of each. The other fields stand below it. */
-  | { readonly list: string; readonly columns: readonly string[] }
+  /**
+   * The rows in a field of the answer, as a table with these fields of each. The other fields stand below it. `rows` makes
+   * other rows of that field's.
+   */
+  | {
+      readonly list: string;
+      readonly columns: readonly string[];
+      readonly rows?: (entries: readonly any[]) => readonly Readonly<Record<string, unknown>>[];
+    }
   /** Fields one below the other; `tables` are those that hold rows, with the columns of each. */
   | { readonly tables?: Readonly<Record<string, readonly string[]>> };
 

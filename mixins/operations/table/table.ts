@@ -17,6 +17,28 @@ export const operationsTable: readonly Operation[] = operationsOf(contract, {
     view: { list: "circuits", columns: ["from", "node", "action", "state", "failures", "requests", "since"] },
     examples: ["circuits"],
   },
+  health: {
+    command: "health",
+    summary: "What each node depends on, and how it stands: bus, databases, Redis, disk, certificates, clocks, lag",
+    http: "GET /ops/health",
+    priority,
+    view: {
+      list: "nodes",
+      columns: ["node", "kind", "name", "status", "message", "advice"],
+      rows: nodes => nodes.flatMap(({ node, dependencies }) => dependencies.map((one: object) => ({ node, ...one }))),
+    },
+    fails: ({ status }) => status === "FAIL",
+    examples: ["health", "health --json"],
+  },
+  doctor: {
+    command: "doctor [service]",
+    summary: "What is wrong or will be soon, and what to do: the checks of the doctor over the running system",
+    http: "GET /ops/doctor",
+    priority,
+    view: { tables: { findings: ["status", "subject", "check", "message", "advice", "nodes"] } },
+    fails: ({ counts }) => counts.FAIL > 0,
+    examples: ["doctor", "doctor loans --all"],
+  },
   nodes: {
     command: "nodes",
     summary: "Nodes and their services",

@@ -3,7 +3,7 @@
 import {
   ask,
   askEach,
-  askNodes,
+  askCircuits,
   compare,
   hasActor,
   hasConsumers,
@@ -152,7 +152,7 @@ async function timers(ctx: Ctx<"overview">): Promise<Looked> {
 
 /** Silent nodes, and the circuits that the others have opened. */
 async function cluster(ctx: Ctx<"overview">): Promise<Looked> {
-  const { circuits, silent } = await askNodes(ctx);
+  const { circuits, silent } = await askCircuits(ctx);
   return { needs: [...nodes(ctx, silent), ...openOf(circuits)], unknown: [] };
 }
 

@@ -1,7 +1,7 @@
 // The consumers of one service: finds the owners of the events that they subscribe to, runs a reader for each partition of
 // their logs, and answers for their state.
 import type { Service } from "moleculer";
-import { isStopping } from "../../kernel/index.ts";
+import { dependsOn, isStopping } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
 import type { Carrier } from "../carriers/carrier.ts";
 import { carrierOf } from "../carriers/resolve.ts";
@@ -17,7 +17,7 @@ import type { Consumer, ConsumerContext } from "./consumer.ts";
 import { measureConsumers } from "./metrics.ts";
 import { PartitionReader } from "./partition-reader.ts";
 import { resetConsumer, type Reset, type ResetReport } from "./reset.ts";
-import { statusOf, type ConsumerStatus } from "./status.ts";
+import { consumerState, statusOf, type ConsumerStatus } from "./status.ts";
 
 const registries = new WeakMap<Service, Promise<Consumers>>();
 
@@ -31,12 +31,19 @@ export function consumersOf(service: Service): Promise<Consumers> {
   return consumers;
 }
 
+interface Running {
+  readonly consumer: Consumer;
+  readonly readers: Map<string, PartitionReader>;
+  /** Takes it out of what the process depends on. */
+  readonly forget: () => void;
+}
+
 export class Consumers {
   readonly database: Database;
   readonly #service: Service;
   readonly #context: ConsumerContext;
   readonly #carrier: Carrier;
-  readonly #running = new Map<string, { consumer: Consumer; readers: Map<string, PartitionReader> }>();
+  readonly #running = new Map<string, Running>();
   /** The account of each source of its log, the last one of a source that is away. */
   readonly #owned = new Map<string, Owned>();
   readonly #looking: NodeJS.Timeout;
@@ -85,13 +92,20 @@ export class Consumers {
       throw new Error(
         `${this.#service.fullName}: the mixin Consuming is not told that ${consumer.name} takes ${untold}`,
       );
-    this.#running.set(consumer.name, { consumer, readers: new Map() });
+    const name = `${this.#service.fullName}: ${consumer.name}`;
+    const forget = dependsOn(this.#service.broker, {
+      kind: "consumer",
+      name,
+      ask: async () => consumerState(await this.status(consumer.name)),
+    });
+    this.#running.set(consumer.name, { consumer, readers: new Map(), forget });
     this.#look();
   }
 
   /** Stops a consumer; its checkpoints stay. */
   async remove(name: string): Promise<void> {
     const readers = this.#readersOf(name);
+    this.#running.get(name)?.forget();
     this.#running.delete(name);
     await Promise.all(readers.map(reader => reader.stop()));
   }

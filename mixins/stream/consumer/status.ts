@@ -1,6 +1,7 @@
 // Where a consumer stands, whichever node runs it: from its rows in the database and the ends of the logs that it reads.
 import type { Knex } from "knex";
 import type { Database } from "../../database/index.ts";
+import { minutes, seconds, type DependencyState } from "../../kernel/index.ts";
 import { stoppedOf } from "../log/identity.ts";
 import type { StreamLimits } from "../limits.ts";
 import type { PartitionReader } from "./partition-reader.ts";
@@ -83,3 +84,39 @@ const failedStreams = (knex: Knex, consumer: string): Promise<FailedCount[]> =>
     .select("source", "partition", "state", knex.raw("count(*) as streams"));
 const streamsIn = (counts: readonly FailedCount[]): number =>
   counts.reduce((sum, { streams }) => sum + Number(streams), 0);
+
+/** Milliseconds that the oldest event may wait for its consumer: at the first people notice, at the second it stands. */
+export const LAG_LIMITS_MS = { warn: seconds(10), fail: minutes(10) } as const;
+
+/** How a consumer stands, for operators. */
+export function consumerState(consumer: ConsumerStatus): DependencyState {
+  const { state, stopped, lagEvents, lagMs, parkedStreams } = consumer;
+  const figures = { lagEvents, lagMs, parkedStreams };
+  const events = lagEvents === null ? "an unknown number of" : lagEvents.toLocaleString("en");
+  const message = `${events} events behind, ${Math.round(lagMs / 1_000)} s, ${parkedStreams} streams parked`;
+  if (stopped !== undefined)
+    return {
+      status: "FAIL",
+      message: `it stands still: its place is not in the log of ${stopped.map(({ source }) => source).join(", ")}`,
+      advice: "bring the newer log back, or reset it: docs/restore.md",
+      figures,
+    };
+  if (state === "stopped" || state === "full" || parkedStreams > 0)
+    return {
+      status: "FAIL",
+      message: state === "full" ? `${message}: it reads no further` : message,
+      advice: "mend the cause, then retry its dead letters",
+      figures,
+    };
+  if (lagMs >= LAG_LIMITS_MS.fail || lagMs >= LAG_LIMITS_MS.warn || lagEvents === null)
+    return {
+      status: lagMs >= LAG_LIMITS_MS.fail ? "FAIL" : "warn",
+      message,
+      advice:
+        lagEvents === null
+          ? "a service whose events it takes does not answer"
+          : "see its log, and whether transactions hold up the readers",
+      figures,
+    };
+  return { status: "ok", message, figures };
+}

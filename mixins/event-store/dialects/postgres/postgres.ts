@@ -79,6 +79,7 @@ function open(url: string, location: PostgresLocation): Required<Dialect> {
     buckets: () => reads.buckets(),
     sagaStart: id => reads.sagaStart(id),
     now: () => reads.now(),
+    poolUse: () => reads.poolUse(),
     async close() {
       await Promise.all([...lanes.map(lane => lane.close()), reads.close()]);
     },

@@ -2,7 +2,7 @@
 // (https://jepsen.io/analyses/amazon-rds-for-postgresql-17.4), and a decision needs the newest state.
 import { setTimeout as sleep } from "node:timers/promises";
 import pg, { type ClientConfig } from "pg";
-import { Session, tracedStatements, type SessionConfig } from "../../../database/siblings.ts";
+import { Session, tracedStatements, type PoolUse, type SessionConfig } from "../../../database/siblings.ts";
 import { backoffMs, rfc3339 } from "../../../kernel/index.ts";
 import { bucketOf, moved } from "../../buckets.ts";
 import type { Dialect, HeldBucket } from "../../dialect.ts";
@@ -44,6 +44,11 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
       (text, values) => this.#rows(text, values),
       (stream, from, limit) => this.readStream(stream, from, limit),
     );
+  }
+
+  poolUse(): PoolUse {
+    const { totalCount, idleCount, waitingCount, options } = this.#pool;
+    return { used: totalCount - idleCount, waiting: waitingCount, size: options.max };
   }
 
   async close(): Promise<void> {

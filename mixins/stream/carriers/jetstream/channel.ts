@@ -113,8 +113,8 @@ export class Channel {
    * @throws STREAM_MISSING when there is none, and this node may not make it
    */
   async ensure({ streams }: JetStreamManager): Promise<boolean> {
-    const config = this.#config();
     const known = await streams.info(this.name).then(info => info.config, absent);
+    const config = this.#config(known?.num_replicas);
     if (known && isWithin(config, known)) return true;
     try {
       if (known) await streams.update(this.name, config);
@@ -128,13 +128,14 @@ export class Channel {
     return true;
   }
 
-  #config(): Partial<StreamConfig> & { name: string } {
+  /** `replicas`: those that there are. An operator may have asked for more than one. */
+  #config(replicas = 1): Partial<StreamConfig> & { name: string } {
     return {
       name: this.name,
       subjects: [this.subjects],
       storage: StorageType.File,
       // Messages that a disk takes with it are read from the log.
-      num_replicas: 1,
+      num_replicas: replicas,
       discard: DiscardPolicy.Old,
       max_age: nanos(limits.maxAgeMs),
       max_bytes: limits.maxBytes,

@@ -13,7 +13,7 @@ import {
   type Status,
 } from "nats";
 import { closeWithBroker } from "../../../database/mixin.ts";
-import { natsOptions, nodeEnvironment } from "../../../kernel/index.ts";
+import { dependsOn, natsOptions, nodeEnvironment, type DependencyState } from "../../../kernel/index.ts";
 import { streamEnvironment } from "../../environment.ts";
 
 const limits = {
@@ -63,6 +63,18 @@ export class Connection {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  /** How it stands now, for operators. A user of a role may ask JetStream for its own streams only, so that it is not asked. */
+  async state(): Promise<DependencyState> {
+    if (!this.#isUp)
+      return {
+        status: "FAIL",
+        message: "the connection to JetStream is gone: consumers read the logs",
+        advice: "is the server of NATS_URL running, and can this machine reach it?",
+      };
+    const rttMs = await this.#made!.nats.rtt();
+    return { status: "ok", message: `connected, ${rttMs} ms there and back`, figures: { rttMs } };
   }
 
   async close(): Promise<void> {
@@ -132,6 +144,7 @@ export function connectionOf(broker: ServiceBroker): Connection {
       ),
   });
   connections.set(broker, connection);
+  dependsOn(broker, { kind: "carrier", name: "JetStream", ask: () => connection.state() });
   closeWithBroker(broker, () => connection.close());
   return connection;
 }

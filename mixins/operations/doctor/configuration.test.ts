@@ -1,0 +1,59 @@
+import { expect, test } from "@jest/globals";
+import { readEnvironment } from "../../kernel/index.ts";
+import { configurationOf, embeddedIn, sharingOf } from "./configuration.ts";
+
+type Env = Readonly<Record<string, string>>;
+/** `<status>` of a check by the status outside and inside of production; "none" without a finding. */
+function statuses(check: string, env: Env): string {
+  const of = (isProduction: boolean) =>
+    configurationOf({ environment: readEnvironment(env), isProduction }).find(one => one.check === check)?.status ??
+    "none";
+  return `${of(false)} ${of(true)}`;
+}
+
+test.each<[check: string, env: Env, expected: string]>([
+  ["passwords", {}, "ok ok"],
+  ["passwords", { ADMIN_PASSWORD: "kz8-Ujq3-vY2w" }, "ok ok"],
+  ["passwords", { ADMIN_PASSWORD: "correct horse" }, "warn FAIL"],
+  ["passwords", { DATABASE_URL: "postgres://postgres:postgres@db/loans" }, "warn FAIL"],
+  ["passwords", { LOANS_DATABASE_URL: "postgres://loans:Loans@db/loans" }, "warn FAIL"],
+  ["passwords", { DATABASE_URL: "postgres://loans@db/loans" }, "ok ok"],
+  ["passwords", { NATS_URL: "nats://core:fR3x-9uTq@a:4222,nats://core:valence@b:4222" }, "warn FAIL"],
+  ["passwords", { REDIS_URL: "redis://:ch4nge-is-g00d@cache" }, "ok ok"],
+  ["failpoints", {}, "ok ok"],
+  ["failpoints", { FAILPOINTS: "append:after-commit=kill" }, "warn FAIL"],
+  ["address", {}, "none warn"],
+  ["address", { PUBLIC_URL: "https://library.example" }, "ok ok"],
+  ["address", { PUBLIC_URL: "http://localhost:3000" }, "ok ok"],
+  ["address", { PUBLIC_URL: "http://library.example" }, "warn FAIL"],
+  ["address", { PUBLIC_URL: "http://library.example", SERVICES: "loans" }, "none none"],
+  ["origins", {}, "ok ok"],
+  ["origins", { ALLOWED_ORIGINS: "https://a.example,http://localhost:5173" }, "ok ok"],
+  ["origins", { ALLOWED_ORIGINS: "https://a.example,http://b.example" }, "warn warn"],
+  ["proxies", { TRUSTED_PROXIES: "1", PUBLIC_URL: "https://library.example" }, "ok ok"],
+  ["proxies", { PUBLIC_URL: "https://library.example" }, "warn warn"],
+  ["proxies", { TRUSTED_PROXIES: "9" }, "warn warn"],
+  ["rates", {}, "ok ok"],
+  ["rates", { RATE_LIMIT_PERCENT: "0" }, "warn warn"],
+  ["rates", { RATE_LIMIT_PERCENT: "100000" }, "warn warn"],
+])("%s of %o: %s", (check, env, expected) => {
+  expect(statuses(check, env)).toBe(expected);
+});
+
+test("no message shows a password", () => {
+  const env = { ADMIN_PASSWORD: "changeme", DATABASE_URL: "postgres://me:letmein@db/loans" };
+  const [finding] = configurationOf({ environment: readEnvironment(env), isProduction: true });
+  expect(finding!.message).toContain("ADMIN_PASSWORD, DATABASE_URL");
+  expect(JSON.stringify(finding)).not.toMatch(/changeme|letmein/);
+});
+
+test("SQLite in a cluster is a warning: the environment does not tell on how many machines a service runs", () => {
+  const services = ["loans", "books"];
+  const sharing = (env: Env) => sharingOf({ environment: readEnvironment(env), isProduction: true }, services);
+  const NATS_URL = "nats://bus:4222";
+  expect(sharing({})).toEqual([]);
+  expect(sharing({ NATS_URL, DATABASE_URL: "postgres://me@db/all" })).toMatchObject([{ status: "ok" }]);
+  const mixed = { NATS_URL, LOANS_DATABASE_URL: "postgres://me@db/loans" };
+  expect(sharing(mixed)).toMatchObject([{ status: "warn", message: expect.stringMatching(/^books on SQLite/) }]);
+  expect(embeddedIn(readEnvironment(mixed), services)).toEqual(["books"]);
+});

@@ -1,0 +1,111 @@
+// The doctor of a node: the internal service `$doctor`, which `ops.doctor` asks. A service's databases are for its own nodes:
+// other ones may have no access. So each node examines what it runs, with its own environment.
+import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import type { ActionSchema, Context, ServiceBroker, ServiceSchema } from "moleculer";
+import { readEnvironment, type Environment } from "../../kernel/index.ts";
+import { serviceNames } from "../services.ts";
+import { embeddedIn } from "./configuration.ts";
+import { reasonOf, warn, type Finding } from "./finding.ts";
+import type { Errand } from "./thread.ts";
+
+const limits = {
+  /** Milliseconds of an examination, the start of its thread included. What was found until then is the answer. */
+  examinationMs: 20_000,
+  /** Megabytes of the thread's heap: an examination reads a page at a time. */
+  heapMb: 128,
+} as const;
+
+/** The answer of a node. */
+export interface Examined {
+  readonly findings: readonly Finding[];
+  /** Its services whose tables are in a SQLite file. */
+  readonly embedded: readonly string[];
+}
+
+/**
+ * The schema of `$doctor` for a process whose services lie below `folder`. Its action `examine` takes the `services` to
+ * examine, and passes over those that do not run here.
+ */
+export function NodeDoctor(folder: string): ServiceSchema {
+  const examinations = new Examinations();
+  return {
+    name: "$doctor",
+    actions: {
+      examine: {
+        visibility: "public",
+        permission: "operations:read",
+        params: {
+          type: "object",
+          properties: { services: { type: "array", items: { type: "string" }, maxItems: 1_000 } },
+          required: ["services"],
+          additionalProperties: false,
+        },
+        async handler({ params, broker }: Context<{ services: string[] }>): Promise<Examined> {
+          const known = serviceNames(folder);
+          const own = broker.services.map(({ name }) => name).filter(name => known.includes(name));
+          const environment = environmentOf(broker);
+          const services = own.filter(name => params.services.includes(name)).sort();
+          const findings = await examinations.make({ variables: variablesOf(environment), folder, services });
+          return { findings, embedded: embeddedIn(environment, own) };
+        },
+      } as unknown as ActionSchema,
+    },
+  };
+}
+
+const environmentOf = ({ options }: ServiceBroker): Environment =>
+  (options as { valence?: Environment }).valence ?? readEnvironment();
+
+const variablesOf = (environment: Environment): Record<string, string> =>
+  Object.fromEntries(environment.names().map(name => [name, environment.text(name)!]));
+
+/** One at a time: threads for everybody who asks would be a way to use up a node's memory. */
+class Examinations {
+  /** Those that are under way or wait, by their services: who asks for the same gets the same answer. */
+  readonly #underWay = new Map<string, Promise<readonly Finding[]>>();
+  #last: Promise<void> = Promise.resolve();
+
+  make(errand: Errand): Promise<readonly Finding[]> {
+    const key = errand.services.join();
+    const known = this.#underWay.get(key);
+    if (known) return known;
+    const begun = this.#last.then(() => begin(errand));
+    // A thread that is given up ends when the statement at hand does.
+    this.#last = begun.then(({ ended }) => ended);
+    const findings = begun.then(({ answer }) => answer).finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, findings);
+    return findings;
+  }
+}
+
+/** Neither promise rejects: what keeps the examination from its end is a finding. */
+function begin(errand: Errand): { answer: Promise<readonly Finding[]>; ended: Promise<void> } {
+  const findings: Finding[] = [];
+  const worker = new Worker(new URL("./thread.ts", import.meta.url), {
+    workerData: errand,
+    resourceLimits: { maxOldGenerationSizeMb: limits.heapMb },
+  });
+  let reason: string | undefined;
+  worker.on("message", (finding: Finding) => findings.push(finding));
+  worker.on("error", error => (reason ??= reasonOf(error)));
+  const ended = new Promise<void>(resolve => worker.once("exit", () => resolve()));
+  const over = new AbortController();
+  const late = sleep(limits.examinationMs, undefined, { signal: over.signal }).then(
+    () => {
+      reason = `it took more than ${limits.examinationMs} ms`;
+      void worker.terminate();
+    },
+    () => {},
+  );
+  const answer = Promise.race([ended, late]).then(() => {
+    over.abort();
+    if (reason === undefined) return findings;
+    const message = `the examination was not finished: ${reason}`;
+    return [
+      ...findings,
+      { subject: "machine", ...warn("nodes", message, "`npx valence doctor` there takes its time") },
+    ];
+  });
+  return { answer, ended };
+}
