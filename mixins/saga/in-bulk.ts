@@ -7,7 +7,7 @@ import { countsOf, findSagas, type SagaCount, type SagaFilter, type SagaSummary 
 import type { Entry, SagaState } from "./journal.ts";
 
 export const BULK_LIMITS = {
-  /** Milliseconds between the beginnings of two sagas: 100 a second leave a shop that has just come back its room. */
+  /** Milliseconds between the beginnings of two sagas: 100 a second leave services that have just come back their room. */
   everyMs: 10,
   /** Milliseconds after which it ends with what it has done: less than a call may take. */
   forMs: 5_000,

@@ -83,7 +83,7 @@ export const viewActions = {
   shards: { params: page, returns: Type.Object({ shards: Type.Array(Answer), silent, nextCursor }) },
   /**
    * Events of all services that were committed after the place in `cursor`; without it, the place from which to go on. `type`
-   * may have a `*` (`order.*`). The answer always has a cursor: ask again with it.
+   * may have a `*` (`loan.*`). The answer always has a cursor: ask again with it.
    */
   tail: {
     params: {

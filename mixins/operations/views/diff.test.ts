@@ -4,12 +4,17 @@ import { diff } from "./diff.ts";
 const none = new Set<string>();
 
 test("changes are told by path: what changed, what is new, what is gone", () => {
-  const before = { status: "placed", lines: [{ sku: "a", quantity: 1 }], note: "x", "odd key": 1, same: { a: [1] } };
-  const after = { status: "paid", lines: [{ sku: "a", quantity: 2 }, { sku: "b" }], "odd key": null, same: { a: [1] } };
+  const before = { status: "made", lines: [{ title: "a", copies: 1 }], note: "x", "odd key": 1, same: { a: [1] } };
+  const after = {
+    status: "paid",
+    lines: [{ title: "a", copies: 2 }, { title: "b" }],
+    "odd key": null,
+    same: { a: [1] },
+  };
   expect(diff(before, after, 100, none)).toEqual([
-    { path: "status", before: "placed", after: "paid" },
-    { path: "lines[0].quantity", before: 1, after: 2 },
-    { path: "lines[1]", after: { sku: "b" } },
+    { path: "status", before: "made", after: "paid" },
+    { path: "lines[0].copies", before: 1, after: 2 },
+    { path: "lines[1]", after: { title: "b" } },
     { path: "note", before: "x" },
     { path: '"odd key"', before: 1, after: null },
   ]);

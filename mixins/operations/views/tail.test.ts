@@ -2,11 +2,11 @@ import { expect, test } from "@jest/globals";
 import { matching } from "./tail.ts";
 
 test.each([
-  ["order.placed", ["order.placed"], ["order.placed2", "border.placed", ""]],
-  ["order.*", ["order.placed", "order.", "order.a.b"], ["orders.placed"]],
-  ["*", ["", "order.placed"], []],
-  ["*.placed", ["order.placed"], ["placed", "order.placed.late"]],
-  ["o*.p*d", ["order.placed", "o.pd"], ["o.p", "order.place"]],
+  ["loan.placed", ["loan.placed"], ["loan.placed2", "aloan.placed", ""]],
+  ["loan.*", ["loan.placed", "loan.", "loan.a.b"], ["loans.placed"]],
+  ["*", ["", "loan.placed"], []],
+  ["*.placed", ["loan.placed"], ["placed", "loan.placed.late"]],
+  ["l*.p*d", ["loan.placed", "l.pd"], ["l.p", "loan.place"]],
   ["a*a", ["aa", "aba"], ["a"]],
   ["*a*b*", ["xaxbx", "ab"], ["ba"]],
 ])("the pattern %s fits %j and not %j", (pattern, fitting, others) => {
