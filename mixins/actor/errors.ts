@@ -67,6 +67,17 @@ export const actorErrors = defineErrors({
     todo: "break the cycle: a `prepare` calls an actor that waits for it",
   },
 
+  COMMAND_UNKNOWN: {
+    status: 422,
+    says: "{actor} has no command {command}; it has {known}",
+    todo: "name one of its commands",
+  },
+  NEEDS_PREPARED: {
+    status: 422,
+    says: "{command} prepares by calls, which a supposed command must not make",
+    todo: "give the result that `prepare` would have, in `prepared`",
+  },
+
   // ---- the record
   VERSION_NOT_FOUND: {
     status: 404,

@@ -44,11 +44,14 @@ import { ACTOR_LIMITS } from "./limits.ts";
 import { fittingOf } from "./log-page.ts";
 import { readLog, toLogEvent } from "./log.ts";
 import { actorMetersOf, measureActors } from "./measure.ts";
+import { operations } from "./operations.ts";
 import { rendezvous } from "./placement.ts";
 import { hostAlone } from "./sole-host.ts";
 import { TimerRunner } from "./timers.ts";
 
 export type { ActorHost, HostOptions } from "./host.ts";
+export type { TimerSummary } from "./operations.ts";
+export type { WouldDecide } from "./would-decide.ts";
 
 type Ctx<P = any> = Context<P, Meta>;
 /** A service that hosts actors: `this.actors` is there from `started` on. */
@@ -113,7 +116,7 @@ export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
 
 /**
  * Hosts an actor: one action a command (`loans.make`, which answers `{ id, version }` and the fields of `reply`), and
- * `get`, `history`, `stateAt`, `whatIf`, `abandon`, `quarantined`, `releaseQuarantine`. `this.actors` is the host, for the service's own actions.
+ * `get`, `history`, `stateAt`, `whatIf`, `wouldDecide`, `abandon`, `quarantined`, `releaseQuarantine`, `timers`, `shards`. `this.actors` is the host, for the service's own actions.
  */
 export function Actors<K extends AnyContract>(
   actor: Actor<K>,
@@ -145,6 +148,7 @@ export function Actors<K extends AnyContract>(
       events: Object.fromEntries(Object.keys(contract.events).map(type => [type, contract.versions[type] ?? 1])),
     },
     actions: {
+      ...operations,
       ...Object.fromEntries(commands),
       get: {
         ...internal,

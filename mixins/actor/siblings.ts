@@ -2,3 +2,4 @@
 export { ARCHIVE_PARAMS, archiveFinished, type Archived, type ArchiveOptions } from "./archive.ts";
 export { ActorHost } from "./host.ts";
 export { ACTOR_LIMITS } from "./limits.ts";
+export { storeSizes, TRACED, type Traced } from "./operations.ts";

@@ -34,6 +34,7 @@ import { mailMetrics } from "../mail/metrics.ts";
 import { metricsEnvironment } from "../metrics/environment.ts";
 import { processMetrics } from "../metrics/metrics.ts";
 import { operationsMetrics } from "../operations/metrics.ts";
+import { operationsEnvironment } from "../operations/environment.ts";
 import { redisEnvironment } from "../redis/environment.ts";
 import { redisMetrics } from "../redis/metrics.ts";
 import { failpoint as sagaFailpoint } from "../saga/failpoints.ts";
@@ -53,6 +54,7 @@ const DECLARATIONS: readonly Declaration[] = [
   databaseEnvironment,
   mailEnvironment,
   metricsEnvironment,
+  operationsEnvironment,
   redisEnvironment,
   streamEnvironment,
   tracingEnvironment,

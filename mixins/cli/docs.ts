@@ -5,6 +5,8 @@ import { parseArgs } from "node:util";
 import type { Command } from "./command.ts";
 import { configurationPage } from "./configuration-page.ts";
 import { cataloguesOf, errorPage } from "./error-page.ts";
+import { TABLE } from "./joining.ts";
+import { operationsPage } from "./operations-page.ts";
 import { doctorPage } from "../operations/doctor/checks.ts";
 import { readProject } from "./project.ts";
 
@@ -14,6 +16,7 @@ const HELP = `Writes the generated pages into the project's folder ${FOLDER}:
 
   configuration.md    the environment variables and failpoints that the runtime and the services declare; the page's
                       text outside of its two marks stays
+  operations.md       the operations, each with its command, its route and its permission; the text around stays too
   doctor.md           the checks of the doctor
   errors.md           every error of the runtime and of this project's services, from their errors.ts
 
@@ -25,11 +28,15 @@ async function main(args: string[]): Promise<void> {
   parseArgs({ args });
   const { folder, declared } = await readProject();
   mkdirSync(FOLDER, { recursive: true });
-  const configuration = join(FOLDER, "configuration.md");
-  const page = existsSync(configuration) ? readFileSync(configuration, "utf8") : "";
-  write(configuration, configurationPage(page, declared));
+  rewrite("configuration.md", page => configurationPage(page, declared));
+  rewrite("operations.md", page => operationsPage(page, TABLE));
   write(join(FOLDER, "doctor.md"), doctorPage());
   write(join(FOLDER, "errors.md"), errorPage(await cataloguesOf(resolve(folder))));
+}
+
+function rewrite(name: string, made: (page: string) => string): void {
+  const path = join(FOLDER, name);
+  write(path, made(existsSync(path) ? readFileSync(path, "utf8") : ""));
 }
 
 function write(path: string, text: string): void {

@@ -1,4 +1,5 @@
 // `npx valence`: one command with subcommands. Each is loaded when it is called.
+import { nearestName } from "../kernel/index.ts";
 import { runCommand, type Command } from "./command.ts";
 import { version } from "../kernel/index.ts";
 
@@ -10,7 +11,8 @@ interface Entry {
 
 const COMMANDS: Readonly<Record<string, Entry>> = {
   start: { summary: "starts the services of this project", load: () => import("./start.ts") },
-  repl: { summary: "starts them with Moleculer's REPL", load: () => import("./start-repl.ts") },
+  repl: { summary: "joins running services with a REPL, or starts them with one", load: () => import("./repl.ts") },
+  ops: { summary: "looks at running services and acts on them, for scripts", load: () => import("./ops.ts") },
   test: { summary: "runs the tests of this project", load: () => import("./test.ts") },
   new: { summary: "makes a service in this project, or a project", load: () => import("./new.ts") },
   migrate: {
@@ -60,7 +62,7 @@ export async function main(args: string[]): Promise<void> {
   if (name === "help") return rest.length === 0 ? console.log(HELP) : main([rest[0]!, "--help"]);
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!entry) {
-    const near = Object.keys(COMMANDS).find(known => known.startsWith(name) || name.startsWith(known));
+    const near = nearestName(name, Object.keys(COMMANDS));
     console.error(`valence has no command "${name}"${near ? `; did you mean ${near}?` : ""}\n\n${HELP}`);
     process.exitCode = 2;
     return;

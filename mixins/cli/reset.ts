@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { APPLICATION_ID, databaseEnvironment, locationOf } from "../database/index.ts";
 import type { Environment } from "../kernel/index.ts";
 import { mailFolder } from "../mail/index.ts";
+import { socketFiles } from "../operations/socket/place.ts";
 import { UsageError, type Command } from "./command.ts";
 import { readProject } from "./project.ts";
 
@@ -38,6 +39,8 @@ async function main(args: string[]): Promise<void> {
   for (const file of databases) for (const suffix of SIDE_FILES) rmSync(file + suffix, { force: true });
   const { DATA_DIR } = databaseEnvironment.of(environment);
   removeMails(mailFolder(DATA_DIR));
+  // Of processes that were killed: those that run have their databases open.
+  for (const socket of socketFiles(DATA_DIR)) rmSync(socket, { force: true });
   if (existsSync(DATA_DIR) && readdirSync(DATA_DIR).length === 0) rmdirSync(DATA_DIR);
   console.log(databases.length > 0 ? `Removed ${databases.join(", ")}.` : "Nothing to remove.");
 }

@@ -5,14 +5,17 @@
 //   2. it imports files by path, in which `%`, `#` and `?` have a meaning
 //   3. when it finds no service it warns, and starts an empty broker
 //   4. it reports a start that fails by a stack
-//   5. it looks for its own version beside a main module, which ES modules lack, and ends by a stack
+//   5. its REPL has Moleculer's commands alone
+//   6. it looks for its own version beside a main module, which ES modules lack, and ends by a stack
 import { resolve } from "node:path";
 import { Runner } from "moleculer";
-import { EnvironmentError } from "../kernel/index.ts";
+import { databaseEnvironment } from "../database/index.ts";
+import { EnvironmentError, readEnvironment } from "../kernel/index.ts";
 import { brokerOptionsOf } from "./project.ts";
 import { NodeDoctor } from "../operations/doctor/node.ts";
 import { reasonOf } from "../operations/reason.ts";
 import { schemaIn, servicesIn } from "../operations/services.ts";
+import { operatorSocket } from "../operations/socket/server.ts";
 import { version } from "../kernel/index.ts";
 
 export class ProjectRunner extends Runner {
@@ -40,7 +43,9 @@ export class ProjectRunner extends Runner {
 
   // Moleculer's types declare that this method and the next return nothing, not even a promise.
   override async loadConfigFile(): Promise<any> {
-    return brokerOptionsOf(process.env["MOLECULER_CONFIG"] || this.flags?.config);
+    const options = await brokerOptionsOf(process.env["MOLECULER_CONFIG"] || this.flags?.config);
+    const { DATA_DIR } = databaseEnvironment.of(readEnvironment());
+    return { ...options, middlewares: [...(options.middlewares ?? []), operatorSocket(DATA_DIR)] };
   }
 
   // oxlint-disable-next-line typescript/no-misused-promises -- it is awaited
@@ -59,8 +64,12 @@ export class ProjectRunner extends Runner {
     try {
       await Promise.resolve(this.loadEnvFile());
       this.mergeOptions(await this.loadConfigFile());
-      if (this.flags?.repl) (await import("../operations/repl.ts")).speakPlainly();
+      const flags = this.flags as { repl?: boolean } | undefined;
+      const wantsRepl = flags?.repl === true;
+      // Moleculer's own REPL does not know our commands.
+      if (flags) flags.repl = false;
       await this.startBroker();
+      if (wantsRepl) void (await import("./repl.ts")).replOf(this.broker!);
     } catch (error) {
       console.error(reasonOf(error));
       process.exit(1);

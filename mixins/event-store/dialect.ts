@@ -1,7 +1,7 @@
 // The port of a SQL dialect: it commits one batch in one transaction, and reads. Which appends wait, join or are
 // withdrawn is decided above it, in group-commit.ts, once for all dialects.
 import type { PoolUse } from "../database/siblings.ts";
-import type { Append, EventStore, StoredSnapshot, Verdict } from "./event-store.ts";
+import type { Append, EventStore, StoredSnapshot, StoreSize, Verdict } from "./event-store.ts";
 
 /** A verdict that a committed batch gives. `failed` is not one: a batch that could not be committed rejects instead. */
 export type BatchVerdict = Exclude<Verdict, { kind: "failed" }>;
@@ -39,6 +39,8 @@ type Reads = Pick<
   | "streamsByName"
   | "streamCount"
   | "dueTimers"
+  | "timers"
+  | "search"
   | "sagas"
   | "quarantined"
   | "now"
@@ -62,6 +64,8 @@ export interface Dialect extends Reads {
    * find out. A connection lost on the way is resolved in here, by re-submitting.
    */
   commit(appends: readonly Append[], upkeep: readonly Upkeep[]): Promise<CommittedBatch>;
+  /** About how large it is; its buckets are known by `buckets`. */
+  size(): Promise<Pick<StoreSize, "streams" | "events" | "bytes">>;
   /** The identity of the log: chosen at random when the database was made. */
   identity(): Promise<string>;
   /** Buckets that it has, where buckets can move. Reads of a stream in one that it does not own reject with `BUCKET_MOVED`. */

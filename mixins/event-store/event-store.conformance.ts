@@ -518,6 +518,26 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         expect((await store.dueTimers(10)).due).toEqual([expect.not.objectContaining({ cause: expect.anything() })]);
       });
 
+      test("all timers are listed in the order of their next tries, page by page, with the database's time", async () => {
+        const [a, b] = [newStream(), newStream()];
+        await append(a, 0, { timers: [set(`${a}/late`, -5_000), set(`${a}/far`, 60_000)] });
+        await append(b, 0, { timers: [set(`${b}/late too`, -4_000)] });
+        const first = await store.timers(2);
+        expect(first.timers.map(({ id }) => id)).toEqual([`${a}/late`, `${b}/late too`]);
+        expect(first.timers[0]).toMatchObject({ stream: a, command: "expire", params: '{"a":1}', attempts: 0 });
+        expect(first.now - Date.parse(first.timers[0]!.nextAt)).toBeGreaterThanOrEqual(5_000);
+        const second = await store.timers(2, first.timers[1]);
+        expect(second.timers.map(({ id }) => id)).toEqual([`${a}/far`]);
+        expect((await store.timers(2, second.timers[0])).timers).toEqual([]);
+        // One that is postponed is tried at another time than it was set to.
+        const [late] = (await store.dueTimers(1)).due;
+        await store.postponeTimer(late!, 30_000);
+        const moved = (await store.timers(10)).timers.find(({ id }) => id === late!.id)!;
+        expect([moved.dueAt, moved.attempts]).toEqual([late!.dueAt, 1]);
+        expect(Date.parse(moved.nextAt)).toBeGreaterThan(first.now);
+        await append(a, 1, { timers: [{ cancel: `${a}/late` }, { cancel: `${a}/far` }] });
+      });
+
       test("timers change only with their append", async () => {
         const stream = newStream();
         const id = `${stream}/t`;
@@ -562,6 +582,54 @@ export function eventStoreConformance({ name, open, isSharded = false }: Conform
         await append(stream, 1, { timers: [set(id, 0)] });
         await store.postponeTimer(fired!, 60_000);
         expect((await store.dueTimers(10)).due).toMatchObject([{ id, attempts: 0 }]);
+      });
+    });
+
+    describe("what operators look for", () => {
+      const names = ({ events }: { events: readonly StoredEvent[] }) =>
+        events.map(({ stream, version }) => `${stream}@${version}`);
+
+      test("a text is found in data and metadata of the newest events, newest first, also in the cold part", async () => {
+        const [a, b] = [newStream(), newStream()];
+        const text = `trace-${a}`;
+        await append(a, 0, { metadata: `{"traceparent":"00-${text}-01"}` });
+        await append(b, 0);
+        await append(a, 1, { events: [{ ...event(2), data: `{"cause":"${text}"}` }] });
+        const found = await store.search(text, 1_000_000, 10);
+        expect(names(found).sort()).toEqual([`${a}@1`, `${a}@2`]);
+        expect(found.events.find(({ version }) => version === 1)!.metadata).toContain(text);
+        expect(found.searched).toBeGreaterThanOrEqual(3);
+        await store.archive(a, 2);
+        expect(names(await store.search(text, 1_000_000, 10)).sort()).toEqual([`${a}@1`, `${a}@2`]);
+        // Signs of a pattern are text like any other.
+        expect((await store.search("trace%", 1_000_000, 10)).events).toEqual([]);
+      });
+
+      test("a search looks at no more than the newest events, and tells since when", async () => {
+        const stream = newStream();
+        const metadata = `{"traceparent":"00-${stream}-"}`;
+        for (let version = 0; version < 4; version++) await append(stream, version, { metadata });
+        const all = await store.search(`00-${stream}-`, 1_000_000, 10);
+        expect(names(await store.search(`00-${stream}-`, 1_000_000, 2))).toEqual(names(all).slice(0, 2));
+        const { events, searched, since } = await store.search(`00-${stream}-`, 2, 10);
+        expect(names({ events })).toEqual([`${stream}@4`, `${stream}@3`]);
+        expect(searched).toBeGreaterThanOrEqual(2);
+        expect(searched).toBeLessThanOrEqual(2 * (await store.sizes()).length);
+        expect(since! <= events.at(-1)!.at).toBe(true);
+      });
+
+      test("its databases are told with about as many streams and events as there are, and their bytes", async () => {
+        await append(newStream(), 0);
+        const sizes = await store.sizes();
+        expect(new Set(sizes.map(({ shard }) => shard)).size).toBe(sizes.length);
+        for (const { place, bytes } of sizes) {
+          expect(place).not.toMatch(/^$|\/\/|@/);
+          expect(bytes).toBeGreaterThan(4_096);
+        }
+        const sum = (of: "streams" | "events") => sizes.reduce((all, size) => all + size[of], 0);
+        expect(sum("streams")).toBeGreaterThan(0);
+        expect(sum("events")).toBeGreaterThan(0);
+        if (sizes[0]!.buckets !== undefined) expect(sizes.reduce((all, { buckets }) => all + buckets!, 0)).toBe(1_024);
       });
     });
 

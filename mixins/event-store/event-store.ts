@@ -149,6 +149,35 @@ export interface DueTimer {
   readonly cause?: string | undefined;
 }
 
+/** A timer as it is listed for people. */
+export interface ListedTimer extends DueTimer {
+  /** RFC 3339: when it is tried next; `dueAt`, unless it was postponed. */
+  readonly nextAt: string;
+}
+
+/** One database of the store. Streams and events are about as many, in the cold part too: counting would take long. */
+export interface StoreSize {
+  /** Number of the shard; 0 where there is only one. */
+  readonly shard: number;
+  /** File, or host, port and database. Without a password. */
+  readonly place: string;
+  /** Buckets that it owns, of 1,024; absent on SQLite. */
+  readonly buckets?: number;
+  readonly streams: number;
+  readonly events: number;
+  /** Of all tables and indexes of the service, and of a log that SQLite has not taken in yet. */
+  readonly bytes: number;
+}
+
+/** What a search of the newest events has found. */
+export interface Searched {
+  /** Newest first. */
+  readonly events: readonly StoredEvent[];
+  /** Events that were looked at, and when the oldest of them was recorded. */
+  readonly searched: number;
+  readonly since: string | undefined;
+}
+
 /** A stream whose record could not be read. */
 export interface QuarantinedStream {
   readonly stream: string;
@@ -214,6 +243,11 @@ export interface EventStore {
 
   /** Timers that are due by the database's clock, oldest first, and the milliseconds until the next one. */
   dueTimers(limit: number): Promise<{ due: readonly DueTimer[]; nextInMs: number | undefined }>;
+  /** Timers in the order of their next tries, after `after`, and the database's time. */
+  timers(
+    limit: number,
+    after?: Pick<ListedTimer, "id" | "nextAt">,
+  ): Promise<{ now: number; timers: readonly ListedTimer[] }>;
   /** Removes an answered timer, unless it was set again since (`dueAt` differs). */
   deleteTimer(timer: Pick<DueTimer, "id" | "stream" | "dueAt">): Promise<void>;
   /** Backs an unanswered timer off. */
@@ -240,6 +274,11 @@ export interface EventStore {
   release(stream: string): Promise<void>;
   /** Streams in quarantine, the longest ones first. `after`: the last stream of the page before. */
   quarantined(limit: number, after?: Pick<QuarantinedStream, "stream" | "at">): Promise<readonly QuarantinedStream[]>;
+
+  /** The newest events whose data or metadata hold a text: at most `limit` of the newest `newest` of each database. */
+  search(text: string, newest: number, limit: number): Promise<Searched>;
+  /** The databases of the store. */
+  sizes(): Promise<readonly StoreSize[]>;
 
   /** Milliseconds since the epoch on the database's clock. */
   now(): Promise<number>;

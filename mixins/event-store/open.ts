@@ -26,10 +26,13 @@ export interface StoreOptions {
  */
 export async function openEventStore(location: DatabaseLocation, options: StoreOptions = {}): Promise<EventStore> {
   if (location.kind === "sqlite")
-    return storeOn(await openSqlite(location.filename, options.onWriterDeath), options.onCommit);
+    return storeOn(await openSqlite(location.filename, options.onWriterDeath), options.onCommit, {
+      number: 0,
+      place: location.filename,
+    });
   const shards = (await openPostgres(location, options.onOpening)).map(shard => ({
     ...shard,
-    store: storeOn(shard.dialect, options.onCommit),
+    store: storeOn(shard.dialect, options.onCommit, shard),
   }));
   for (const shard of shards) options.onShard?.(shard);
   return shards.length === 1 ? shards[0]!.store : shardedStore(shards);

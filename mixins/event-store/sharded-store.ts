@@ -14,7 +14,16 @@ import { BUCKETS, bucketOf, moved } from "./buckets.ts";
 import { cursorOf, placesOf } from "./cursors.ts";
 import type { Dialect } from "./dialect.ts";
 import { storeErrors } from "./errors.ts";
-import type { Append, CommitListener, Cursor, EventStore, OpenSaga, StoredEvent, Verdict } from "./event-store.ts";
+import type {
+  Append,
+  CommitListener,
+  Cursor,
+  EventStore,
+  OpenSaga,
+  StoredEvent,
+  StoreSize,
+  Verdict,
+} from "./event-store.ts";
 import { limits } from "./limits.ts";
 import { markOfShards, type Mark } from "./marks.ts";
 
@@ -245,6 +254,31 @@ class ShardedStore implements EventStore {
       due: due.slice(0, limit),
       nextInMs: due.length > limit ? 0 : next.length > 0 ? Math.min(...next) : undefined,
     };
+  }
+
+  async timers(...[limit, after]: Parameters<EventStore["timers"]>): ReturnType<EventStore["timers"]> {
+    const all = await Promise.all(this.#shards.map(({ store }) => store.timers(limit, after)));
+    const timers = all
+      .flatMap(page => page.timers)
+      .sort((a, b) => compare(a.nextAt, b.nextAt) || compare(a.id, b.id))
+      .slice(0, limit);
+    return { now: Math.max(...all.map(({ now }) => now)), timers };
+  }
+
+  /** A stream that has moved may still lie on the shard that it came from: its events are told once. */
+  async search(...[text, newest, limit]: Parameters<EventStore["search"]>): ReturnType<EventStore["search"]> {
+    const all = await Promise.all(this.#shards.map(({ store }) => store.search(text, newest, limit)));
+    const found = all
+      .flatMap(({ events }) => events)
+      .map(event => [`${event.stream}@${event.version}`, event] as const);
+    const events = [...new Map(found).values()].sort((a, b) => compare(b.at, a.at)).slice(0, limit);
+    // The newest of the places up to which each was searched: before it, a shard may hold more.
+    const since = all.flatMap(({ since }) => (since === undefined ? [] : [since])).sort(compare);
+    return { events, searched: all.reduce((sum, { searched }) => sum + searched, 0), since: since.at(-1) };
+  }
+
+  async sizes(): Promise<readonly StoreSize[]> {
+    return (await Promise.all(this.#shards.map(({ store }) => store.sizes()))).flat();
   }
 
   async sagas(filter: Parameters<EventStore["sagas"]>[0]): Promise<OpenSaga[]> {

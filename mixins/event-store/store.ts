@@ -3,8 +3,15 @@ import type { CommitListener, EventStore } from "./event-store.ts";
 import { GroupCommit, type CommitObserver } from "./group-commit.ts";
 import { markOf } from "./marks.ts";
 
+/** The place of a database that nobody looks for. */
+const NAMELESS = { number: 0, place: "" };
+
 /** An event store on a dialect: its reads, with every write through group commit. */
-export function storeOn(dialect: Dialect, observe: CommitObserver = () => {}): EventStore {
+export function storeOn(
+  dialect: Dialect,
+  observe: CommitObserver = () => {},
+  { number, place }: { readonly number: number; readonly place: string } = NAMELESS,
+): EventStore {
   const listeners = new Set<CommitListener>();
   const commits = new GroupCommit(dialect, commit => {
     observe(commit);
@@ -38,12 +45,19 @@ export function storeOn(dialect: Dialect, observe: CommitObserver = () => {}): E
     streamCount: () => dialect.streamCount(),
     archive: (stream, version) => commits.write({ kind: "archive", stream, version }),
     dueTimers: limit => dialect.dueTimers(limit),
+    timers: (limit, after) => dialect.timers(limit, after),
     deleteTimer: ({ stream, id, dueAt }) => commits.write({ kind: "delete-timer", stream, id, dueAt }),
     postponeTimer: ({ stream, id, dueAt }, byMs) => commits.write({ kind: "postpone-timer", stream, id, dueAt, byMs }),
     sagas: filter => dialect.sagas(filter),
     quarantine: (stream, reason) => commits.write({ kind: "quarantine", stream, reason }),
     release: stream => commits.write({ kind: "release", stream }),
     quarantined: (limit, after) => dialect.quarantined(limit, after),
+    search: (text, newest, limit) => dialect.search(text, newest, limit),
+    async sizes() {
+      const [size, held] = await Promise.all([dialect.size(), dialect.buckets?.()]);
+      const buckets = held?.filter(({ isOwned }) => isOwned).length;
+      return [{ shard: number, place, ...(buckets !== undefined && { buckets }), ...size }];
+    },
     now: () => dialect.now(),
     async close() {
       await commits.close();

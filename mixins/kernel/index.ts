@@ -95,6 +95,7 @@ export {
 } from "./ids.ts";
 export { internalRoutesOf, serveInternally, type InternalRoutes } from "./internal-routes.ts";
 export { canonicalJson, fingerprintOf, storableJson } from "./json.ts";
+export { nearestName } from "./misspelt.ts";
 export { inboxPrefix, natsOptions } from "./nats-url.ts";
 export { clusterKeysIn, nodeEnvironment } from "./node-environment.ts";
 export { Pause } from "./pause.ts";

@@ -54,6 +54,18 @@ export function meantPrefix(prefix: string, known: readonly string[]): string | 
   return known.find(name => distance(prefix, name) <= slips(name));
 }
 
+/**
+ * The name that was meant by a word which a person typed: one that begins with it or that it begins with, else the nearest, with
+ * one letter more, less or other, or two in a word of six or more; undefined when none is near.
+ */
+export function nearestName(word: string, known: readonly string[]): string | undefined {
+  const begins = known.find(name => word.length > 1 && (name.startsWith(word) || word.startsWith(name)));
+  if (begins !== undefined) return begins;
+  const far = known.map(name => ({ name, slips: distance(word, name) })).sort((a, b) => a.slips - b.slips);
+  const [nearest] = far;
+  return nearest && nearest.slips <= (word.length < 6 ? 1 : 2) ? nearest.name : undefined;
+}
+
 /** Letters to insert, remove or replace: Levenshtein's distance. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);

@@ -7,8 +7,8 @@ import { dirname } from "node:path";
 const OTHERS = 0o077;
 /** Suffixes of the files that SQLite puts beside a database, with the database's mode. */
 const BESIDE = ["-wal", "-shm", "-journal"];
-/** Files in a folder that holds nothing but ours, and the folder of mails. A volume has a `lost+found`. */
-const OURS = /^lost\+found$|^mail$|\.(sqlite3?|db)(-\w+)?$/;
+/** Files in a folder that holds nothing but ours, the folder of mails, and the sockets of operators. A volume has a `lost+found`. */
+const OURS = /^lost\+found$|^mail$|^operator-\d+\.sock$|\.(sqlite3?|db)(-\w+)?$/;
 
 /** Makes the file (0600) and its folder (0700) where they are missing, and closes existing ones to other users. */
 export function makePrivate(filename: string): void {

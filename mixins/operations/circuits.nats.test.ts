@@ -1,16 +1,22 @@
-// What clients and operators see of a node that fails, hangs and recovers: a gateway here, the service on a node of its own,
-// a NATS server between them.
+// What clients and operators see of a node that fails, hangs and recovers, and of the bus between: a gateway here, the service on a node of its own,
+// a NATS server between them. An operator's terminal joins them as a third node.
+import { execFile } from "node:child_process";
+import { join } from "node:path";
 import Type from "typebox";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { Errors, ServiceBroker, type ServiceSchema } from "moleculer";
+import { connect, DiscardPolicy, nanos, StorageType } from "nats";
 import { brokerOptions } from "../broker/index.ts";
 import { defineContract } from "../contract/index.ts";
 import { startGateway, type RunningGateway } from "../gateway/gateway.fixture.ts";
 import { looseRoute } from "../gateway/library.fixture.ts";
 import { Gateway } from "../gateway/mixin.ts";
-import { newId, readEnvironment } from "../kernel/index.ts";
+import { newClusterKeys, newId, readEnvironment } from "../kernel/index.ts";
+import { Channel } from "../stream/siblings.ts";
 import { until } from "../testing/index.ts";
-import { Nats } from "../testing/servers.ts";
+import { freePort, Nats } from "../testing/servers.ts";
+import { lineOf } from "./doctor/finding.ts";
+import { natsOf } from "./doctor/nats.ts";
 import { Operations } from "./mixin.ts";
 import { operationsRoutes } from "./routes.ts";
 
@@ -39,10 +45,20 @@ const accounts = defineContract({
   actions: { jwks: { params: {}, returns: Type.Object({}) } },
 });
 
+const { clusterKeys, nodeKeys } = newClusterKeys({ near: ["api", "accounts", "ops"], far: ["oracle"], operator: [] });
+const environmentOf = (role: string) => ({
+  NATS_URL: nats.url,
+  NAMESPACE: "circuits",
+  SHUTDOWN_TIMEOUT_MS: "3000",
+  REQUEST_TIMEOUT_MS: "1000",
+  CLUSTER_KEYS: clusterKeys,
+  NODE_KEY: nodeKeys.get(role)!,
+  ...(role !== "operator" && { NODEID: `${role}.1` }),
+});
+
 beforeAll(async () => {
   nats = await Nats.start();
-  const env = { NATS_URL: nats.url, NAMESPACE: "circuits", SHUTDOWN_TIMEOUT_MS: "3000", REQUEST_TIMEOUT_MS: "1000" };
-  far = new ServiceBroker({ ...brokerOptions(readEnvironment({ ...env, NODEID: "far" })), logger: false });
+  far = new ServiceBroker({ ...brokerOptions(readEnvironment(environmentOf("far"))), logger: false });
   far.createService(oracle);
   await far.start();
   const route = (path: string, action: string) =>
@@ -50,7 +66,7 @@ beforeAll(async () => {
   const routes = [
     route("/ask", "oracle.ask"),
     route("/tell", "oracle.tell"),
-    ...operationsRoutes.filter(({ url }) => url.endsWith("/ops/circuits")),
+    ...operationsRoutes.filter(({ url }) => /[/]ops[/](circuits|overview|health|doctor)$/.test(url)),
   ];
   gateway = await startGateway(
     ({ jwk }) => ({
@@ -59,7 +75,7 @@ beforeAll(async () => {
       services: [Gateway({ api: { name: "Oracle" }, routes }), Operations()],
       roles: [],
     }),
-    { ...env, NODEID: "near" },
+    environmentOf("near"),
   );
   admin = await gateway.token(newId(), ["admin"]);
   await gateway.broker.waitForServices("oracle");
@@ -78,6 +94,39 @@ const circuit = async () => {
 const metrics = async () => (await gateway.http("GET", "/metrics", { token: admin })).text;
 const opened = async () =>
   Number(/^valence_circuits_opened_total\{service="oracle"\} (\d+)$/m.exec(await metrics())?.[1] ?? 0);
+
+/** `valence ops`, as a node of the role `operator`. */
+const ops = (words: readonly string[], token?: string) =>
+  new Promise<{ code: unknown; out: string; err: string }>(resolve => {
+    const env = { PATH: process.env["PATH"], ...environmentOf("operator"), ...(token && { OPERATOR_TOKEN: token }) };
+    const valence = join(import.meta.dirname, "../cli/valence.mjs");
+    // A data folder where nothing runs.
+    const options = { env: { ...env, DATA_DIR: import.meta.dirname }, timeout: 30_000 };
+    execFile(process.execPath, [valence, "ops", ...words], options, (error, out, err) =>
+      resolve({ code: error?.code ?? 0, out, err }),
+    );
+  });
+
+test("an operator's terminal joins as a node of its own, and may do what the person of its token may", async () => {
+  const reader = await gateway.token(newId(), ["reader"]);
+  const [shown, forbidden, nameless] = await Promise.all([
+    ops(["nodes", "--json"], admin),
+    ops(["rebuild", "shelf"], reader),
+    ops(["nodes"]),
+  ]);
+  expect(shown).toMatchObject({ code: 0, err: "" });
+  const nodes = (JSON.parse(shown.out) as { nodes: { id: string }[] }).nodes.map(({ id }) => id);
+  expect(nodes).toEqual(expect.arrayContaining(["far.1", "near.1", expect.stringMatching(/^operator\./)]));
+  expect(forbidden).toMatchObject({ code: 1, out: "" });
+  expect(forbidden.err).toContain("FORBIDDEN: ops.rebuild asks for the permission operations:write");
+  // Its key alone is no person's.
+  expect(nameless).toMatchObject({ code: 1, out: "" });
+  expect(nameless.err).toContain("FORBIDDEN: ops.nodes is not for services of the role operator");
+  await until(
+    "the terminals have left",
+    () => gateway.broker.registry.getNodeList({ onlyAvailable: true }).length === 2,
+  );
+});
 
 test.each([
   ["fails", 500, "internal"],
@@ -102,11 +151,13 @@ test.each([
     expect((await gateway.http("GET", "/api/v1/tell")).status).toBe(200);
 
     const { since, nextTry, ...open } = await circuit();
-    expect(open).toMatchObject({ from: "near", node: "far", service: "oracle", state: "open" });
+    expect(open).toMatchObject({ from: "near.1", node: "far.1", service: "oracle", state: "open" });
     expect(open.failures).toBeGreaterThanOrEqual(open.requests / 2);
     expect(Date.parse(nextTry) - Date.parse(since)).toBeLessThanOrEqual(2_001);
     expect(await metrics()).toContain('valence_circuits_open{service="oracle"} 1\n');
     expect(await opened()).toBe(before + 1);
+    const { json: overview } = await gateway.http("GET", "/api/v1/ops/overview", { token: admin });
+    expect(overview).toMatchObject({ isWell: false, needs: [{ kind: "open circuits", count: 1, oldest: since }] });
 
     // Nobody but the one trial reaches the node until it is well.
     await until("a trial has reached it", async () => {
@@ -132,6 +183,75 @@ test("clients that give a node no time do not open its circuit for others", asyn
   mood = "well";
   expect((await circuit()).state).toBe("closed");
   expect((await ask()).status).toBe(200);
+});
+
+test("the health of both nodes: the bus, and each clock", async () => {
+  const { status, json } = await gateway.http("GET", "/api/v1/ops/health", { token: admin });
+  expect([status, json.silent]).toEqual([200, []]);
+  expect(json.nodes.map(({ node }: { node: string }) => node).sort()).toEqual(["far", "near"]);
+  for (const { dependencies } of json.nodes) {
+    const of = (kind: string) => dependencies.find((one: { kind: string }) => one.kind === kind);
+    expect(of("bus")).toMatchObject({ status: "ok", name: "NATS", figures: { rttMs: expect.any(Number) } });
+    expect(of("clock")).toMatchObject({ status: "ok", figures: { errorMs: expect.any(Number) } });
+  }
+});
+
+test("nodes that have no doctor are told apart from those that do not answer it", async () => {
+  const { json } = await gateway.http("GET", "/api/v1/ops/doctor", { token: admin });
+  expect(json.findings).toMatchObject([
+    { status: "warn", subject: "node far", check: "nodes", message: expect.stringContaining("it has no doctor") },
+    { status: "warn", subject: "node near", check: "nodes" },
+  ]);
+});
+
+describe("the doctor of the NATS server", () => {
+  const NAMESPACE = "examined";
+  const channel = new Channel(NAMESPACE, "oracle");
+  const lines = async (check: string, isProduction = false, url = nats.url) => {
+    const found = await natsOf(readEnvironment({ NATS_URL: url, NAMESPACE }), ["oracle"], isProduction);
+    return found!.results.filter(one => one.check === check).map(one => lineOf({ subject: "nats", ...one }));
+  };
+
+  test("says nothing without one, and fails for one that is away", async () => {
+    expect(await natsOf(readEnvironment({}), ["oracle"], true)).toBeUndefined();
+    expect(await lines("bus")).toEqual([expect.stringMatching(/^ok .*ms there and back, version \d/)]);
+    const away = `nats://127.0.0.1:${await freePort()}`;
+    expect(await lines("bus", false, away)).toEqual([expect.stringMatching(/^FAIL .*it cannot be reached: /)]);
+  });
+
+  test("streams as they are made, and with each setting that loses messages", async () => {
+    expect(await lines("streams")).toEqual([expect.stringMatching(/^warn .*cannot be seen .*npx valence migrate/)]);
+    const connection = await connect({ servers: [nats.url] });
+    try {
+      const manager = await connection.jetstreamManager();
+      await channel.ensure(manager);
+      expect(await lines("streams")).toEqual([expect.stringMatching(/^ok .*1 stream on disk/)]);
+      await manager.streams.update(channel.name, { discard: DiscardPolicy.New, max_age: nanos(3_600_000) });
+      expect(await lines("streams")).toEqual([
+        expect.stringMatching(/^warn .*keeps messages for 60 min/),
+        expect.stringMatching(/^warn .*refuses what is new when it is full/),
+      ]);
+      await manager.streams.delete(channel.name);
+      await manager.streams.add({ name: channel.name, subjects: [channel.subjects], storage: StorageType.Memory });
+      expect(await lines("streams")).toEqual([expect.stringMatching(/^warn .*is in memory/)]);
+      await manager.streams.delete(channel.name);
+    } finally {
+      await connection.close();
+    }
+  });
+
+  // The last one: settings that are read again take JetStream away, which the command line has asked for.
+  test("one without users lets anybody in, one with users does not", async () => {
+    expect(await lines("access")).toEqual([expect.stringMatching(/^warn .*it has no users/)]);
+    expect(await lines("access", true)).toEqual([expect.stringMatching(/^FAIL /)]);
+    nats.reconfigure('authorization { user: core, password: "kz8Ujq3vY2w" }');
+    try {
+      const url = nats.url.replace("nats://", "nats://core:kz8Ujq3vY2w@");
+      await until("it has users", async () => (await lines("access", true, url))[0]?.startsWith("ok"));
+    } finally {
+      nats.reconfigure("");
+    }
+  });
 });
 
 test("a node that left has no circuit any more", async () => {

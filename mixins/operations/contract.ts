@@ -1,40 +1,22 @@
 // The actions of the service `ops`, all of them for administrators only.
 import Type from "typebox";
-import { ActorId, Cursor, defineContract, TextLines } from "../contract/index.ts";
+import { ActorId, defineContract } from "../contract/index.ts";
 import { actorErrors } from "../actor/index.ts";
 import { projectionErrors } from "../projection/index.ts";
 import { sagaErrors } from "../saga/index.ts";
 import { streamErrors } from "../stream/index.ts";
 import { operationErrors } from "./errors.ts";
-
-const id = Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9][A-Za-z0-9_.:@-]*$" });
-/** Name of an actor type or a projection. */
-const name = Type.String({ pattern: "^[a-z][a-z0-9-]{0,63}$" });
-/** A service's full name: with a version before a dot, if it has one. */
-const service = Type.String({ pattern: "^(v[0-9A-Za-z.-]{1,32}[.])?[a-z][a-z0-9-]{0,63}$", maxLength: 64 });
-/** A consumer's name or a type of error, compared with the existing ones. */
-const label = Type.String({ minLength: 1, maxLength: 200 });
-const note = Type.Optional(TextLines({ maxLength: 500 }));
-const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 500 }));
-const after = Type.Optional(Type.String({ maxLength: 200 }));
-const cursor = Type.Optional(Cursor);
-const page = { limit, cursor };
-/** Where the next page begins; absent on the last. */
-const nextCursor = Type.Optional(Type.String());
+import { after, Answer, cursor, id, label, limit, listOf, name, nextCursor, note, page, service } from "./params.ts";
+import { viewActions, viewPermissions, viewRefusals } from "./views/contract.ts";
 
 /** `warn`: look at it before it grows. `FAIL`: it does not work, or stands still until a person acts. */
 const Condition = Type.Enum(["ok", "warn", "FAIL"]);
-/** The answer of one service, with its name; the other fields belong to the mixin that answers. */
-const Answer = Type.Record(Type.String(), Type.Unknown());
-const listOf = <K extends string>(key: K) =>
-  Type.Object({ [key]: Type.Array(Answer), nextCursor } as Record<K, ReturnType<typeof Type.Array<typeof Answer>>> & {
-    nextCursor: typeof nextCursor;
-  });
 
 /** Operations over all services: what needs a person's attention, and the means to act. */
 export const contract = defineContract({
   service: "ops",
   actions: {
+    ...viewActions,
     /** Nodes by their names. `cursor` continues this list, and those below. */
     nodes: { params: page, returns: listOf("nodes") },
     /**
@@ -96,21 +78,6 @@ export const contract = defineContract({
         left: Type.Integer(),
       }),
     },
-    /**
-     * Sagas of every service, oldest first: those in a `state`; without it the open ones, which are running,
-     * compensating or stuck. `cursor` continues the list; so does, for the sagas of one service alone, `after`, the id of
-     * the last saga of the page before.
-     */
-    sagas: {
-      params: {
-        state: Type.Optional(Type.Enum(["open", "running", "compensating", "stuck", "completed", "compensated"])),
-        limit,
-        after,
-        cursor,
-      },
-      returns: Type.Object({ state: Type.String(), sagas: Type.Array(Answer), nextCursor }),
-    },
-    saga: { params: { id }, returns: Answer },
     retrySaga: { params: { id, note }, returns: Answer },
     /** `pastPivot`: also undoes a saga that is stuck past its point of no return. */
     compensateSaga: { params: { id, note, pastPivot: Type.Optional(Type.Boolean()) }, returns: Answer },
@@ -195,14 +162,15 @@ export const contract = defineContract({
     ...streamErrors,
     PROJECTION_NOT_FOUND: projectionErrors.PROJECTION_NOT_FOUND,
     VERSION_NOT_FOUND: actorErrors.VERSION_NOT_FOUND,
+    COMMAND_UNKNOWN: actorErrors.COMMAND_UNKNOWN,
+    NEEDS_PREPARED: actorErrors.NEEDS_PREPARED,
   },
   mayRefuse: {
+    ...viewRefusals,
     nodes: [],
     circuits: [],
     health: [],
     doctor: [],
-    sagas: [],
-    saga: ["SAGA_NOT_FOUND"],
     retrySaga: ["SAGA_NOT_FOUND", "SAGA_NOT_STUCK"],
     compensateSaga: ["SAGA_NOT_FOUND", "SAGA_ENDED", "SAGA_COMPENSATING", "SAGA_PAST_PIVOT", "SAGA_OF_ANOTHER_RELEASE"],
     actor: ["ACTOR_TYPE_NOT_FOUND", "ACTOR_NOT_FOUND", "VERSION_NOT_FOUND"],
@@ -218,12 +186,11 @@ export const contract = defineContract({
     retryDeadLetters: [],
   },
   permissions: {
+    ...viewPermissions,
     nodes: "operations:read",
     circuits: "operations:read",
     health: "operations:read",
     doctor: "operations:read",
-    sagas: "operations:read",
-    saga: "operations:read",
     retrySaga: "operations:write",
     compensateSaga: "operations:write",
     actor: "operations:read",

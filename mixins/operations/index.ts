@@ -1,3 +1,2 @@
-export { auditRoutes } from "./audit-routes.ts";
 export { contract as operationsContract } from "./contract.ts";
-export { operationsRoutes } from "./routes.ts";
+export { auditRoutes, operationsRoutes } from "./routes.ts";

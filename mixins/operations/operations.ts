@@ -1,116 +1,39 @@
-// The operator's view of all services: finds by the registry's metadata the services that have sagas, actors,
-// projections, consumers and dead letters, and calls them. Its only data is the log of what was done, and it runs on any node. The operator
-// travels in `meta`, so that each service checks the role again.
-import type { Context as MoleculerContext, ServiceBroker, ServiceSchema } from "moleculer";
-import {
-  callErrors,
-  defineService,
-  listedServices,
-  withoutSecrets,
-  type Context,
-  type ListedService,
-} from "../contract/index.ts";
-import { isRefusal, type Refusal } from "../kernel/index.ts";
+// The service `ops`: the operator's means to act, and lists of what there is; the views of one saga, an actor's record, timers and
+// so on are in `views/`. Its only data is the log of what was done, and it runs on any node.
+import type { ServiceSchema } from "moleculer";
+import { defineService, type ListedService } from "../contract/index.ts";
 import { recordingActs, type Act } from "../audit/mixin.ts";
 import { projectionErrors } from "../projection/index.ts";
-import { sagaErrors } from "../saga/index.ts";
 import { streamErrors } from "../stream/index.ts";
-import { askNodes } from "./ask-nodes.ts";
+import {
+  ask,
+  askCircuits,
+  askOwner,
+  by,
+  gather,
+  hasActor,
+  hasConsumers,
+  hasProjections,
+  hasSagas,
+  hostOf,
+  invalid,
+  limits,
+  MINUTE_MS,
+  oneOfAfterAndCursor,
+  servicesWith,
+  shown,
+  text,
+  type Answer,
+} from "./asking.ts";
 import { contract } from "./contract.ts";
 import { EXAMINED_MS, examined } from "./examined.ts";
 import { operationErrors } from "./errors.ts";
 import { TellsFindings } from "./findings.ts";
 import { healthOf } from "./health.ts";
 import { pageIn, pageOf } from "./pages.ts";
-
-type Answer = Record<string, unknown>;
-type Metadata = NonNullable<ListedService["metadata"]>;
-
-const limits = {
-  /** Default number of entries in a list. */
-  page: 100,
-  /** Events that `actor` shows. */
-  events: 100,
-  /** Milliseconds that a node has to tell its circuits. */
-  nodeMs: 1_000,
-} as const;
-
-/** A service that is known by its metadata only has actions that no contract lists. */
-const ask = <R = Answer>(ctx: Context, service: string, action: string, params: object = {}): Promise<R> =>
-  (ctx as unknown as MoleculerContext).call<R, object>(`${service}.${action}`, params);
-
-/** Full names (`v2.loans`) of the available services with such metadata, each once, however many nodes run it. */
-function servicesWith(broker: ServiceBroker, test: (metadata: Metadata) => boolean): string[] {
-  const services = listedServices(broker, { onlyAvailable: true, skipInternal: true });
-  return [...new Set(services.filter(({ metadata }) => test(metadata ?? {})).map(({ fullName }) => fullName))].sort();
-}
-
-/** Asks each service for its list, and marks every entry with its service. */
-async function gather(ctx: Context, services: readonly string[], action: string, key: string, params: object = {}) {
-  const lists = services.map(async service => {
-    const answer = await ask<Record<string, Answer[]>>(ctx, service, action, params);
-    return (answer[key] ?? []).map((entry): Answer & { service: string } => ({ ...entry, service }));
-  });
-  return (await Promise.all(lists)).flat();
-}
-
-/** Each node knows its own circuits. One that does not answer may be the one that a circuit is open for. */
-async function askCircuits(ctx: Context): Promise<{ circuits: Answer[]; silent: readonly string[] }> {
-  const { answers, silent } = await askNodes<{ circuits: Answer[] }>(ctx, "$circuits.list", {
-    timeoutMs: limits.nodeMs,
-  });
-  return {
-    circuits: answers.flatMap(({ node, answer }) =>
-      answer.circuits.map((circuit): Answer => ({ from: node, ...circuit })),
-    ),
-    silent,
-  };
-}
-
-/** The value without the fields that any contract marks as secret. */
-function shown<T>(broker: ServiceBroker, value: T): T {
-  const services = listedServices(broker, { skipInternal: true });
-  const names = new Set(services.flatMap(({ metadata }) => metadata?.secrets ?? []));
-  return withoutSecrets(value, names) as T;
-}
-
-const hasSagas = ({ sagas }: Metadata): boolean => sagas !== undefined;
-const hasConsumers = ({ consumers }: Metadata): boolean => consumers !== undefined;
-
-/** Asks the services with sagas one after another until one knows the id. */
-async function askOwner(ctx: Context, action: string, params: { id: string }): Promise<Answer> {
-  for (const service of servicesWith(ctx.broker, hasSagas))
-    try {
-      return shown(ctx.broker, { ...(await ask(ctx, service, action, params)), service });
-    } catch (error) {
-      // Moleculer's own 404 (the service has just gone) is not an answer.
-      if (!isRefusal(error) || !error.type.endsWith("_NOT_FOUND")) throw error;
-    }
-  throw sagaErrors.SAGA_NOT_FOUND({ id: params.id });
-}
-
-function hostOf(broker: ServiceBroker, type: string): string {
-  const [service] = servicesWith(broker, metadata => metadata.actor === type);
-  if (!service) throw operationErrors.ACTOR_TYPE_NOT_FOUND({ field: "type", type });
-  return service;
-}
+import { views } from "./views/index.ts";
 
 const DAY_MS = 86_400_000;
-const MINUTE_MS = 60_000;
-const invalid = (field: string, message: string): Refusal => callErrors.VALIDATION_ERROR({ field, message });
-
-/** Refuses (422, field `after`) a request that names its page in two ways at once. */
-function oneOfAfterAndCursor({ after, cursor }: { after?: string; cursor?: string }): void {
-  if (after !== undefined && cursor !== undefined) throw invalid("after", "is given beside cursor: send one");
-}
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-const text = (value: unknown): string => (typeof value === "string" ? value : "");
-/** A part of a key: the text or the number in a field. */
-const by =
-  (field: string) =>
-  ({ [field]: value }: Answer): string =>
-    typeof value === "number" ? `${value}` : text(value);
 /** Circuits that are not closed come first. */
 const isClosed = ({ state }: Answer): string => (state === "closed" ? "1" : "0");
 
@@ -130,6 +53,8 @@ const schema = (): ServiceSchema =>
   defineService(contract, {
     mixins: [TellsFindings()],
     actions: {
+      ...views,
+
       nodes(ctx) {
         const nodes = ctx.broker.registry.getNodeList({ withServices: true }) as Answer[];
         const { limit = limits.page, cursor } = ctx.params;
@@ -158,33 +83,6 @@ const schema = (): ServiceSchema =>
       health: healthOf,
       doctor: { timeout: EXAMINED_MS, handler: examined },
 
-      async sagas(ctx) {
-        const { state = "open", limit = limits.page, after, cursor, ...narrow } = ctx.params;
-        oneOfAfterAndCursor(ctx.params);
-        const name = after?.slice(0, after.indexOf("."));
-        const services = servicesWith(ctx.broker, ({ sagas }) =>
-          name === undefined ? sagas !== undefined : Object.hasOwn(sagas ?? {}, name),
-        );
-        if (services.length === 0 && after !== undefined) throw invalid("after", "is no saga");
-        const startedAt = (saga: Answer) => text(saga["startedAt"]);
-        const { entries, ...next } = await pageOf({
-          list: `${state} sagas`,
-          limit,
-          cursor,
-          services,
-          read: (service, limit, seen = after) =>
-            gather(ctx, [service], "sagas", "sagas", {
-              ...narrow,
-              state,
-              limit,
-              ...(seen !== undefined && { after: seen }),
-            }),
-          sort: (a, b) => compare(startedAt(a), startedAt(b)),
-        });
-        // The answer names the state: an operator who asked for none sees that sagas which have ended are left out.
-        return { state, sagas: entries, ...(after === undefined && next) };
-      },
-      saga: ctx => askOwner(ctx, "saga", ctx.params),
       retrySaga: ctx => askOwner(ctx, "retrySaga", ctx.params),
       compensateSaga: ctx => askOwner(ctx, "compensateSaga", ctx.params),
 
@@ -205,7 +103,7 @@ const schema = (): ServiceSchema =>
       },
 
       async quarantined(ctx) {
-        const services = servicesWith(ctx.broker, ({ actor }) => actor !== undefined);
+        const services = servicesWith(ctx.broker, hasActor);
         const { limit = limits.page, cursor } = ctx.params;
         const key = ({ at, id }: Answer): string => `${text(at)} ${text(id)}`;
         const { entries, ...next } = await pageOf({
@@ -263,7 +161,7 @@ const schema = (): ServiceSchema =>
       },
 
       async projections(ctx) {
-        const services = servicesWith(ctx.broker, ({ projections }) => projections !== undefined);
+        const services = servicesWith(ctx.broker, hasProjections);
         const { limit = limits.page, cursor } = ctx.params;
         const all = await gather(ctx, services, "projections", "projections");
         const key = [by("service"), by("name"), by("version"), by("build")];
@@ -280,7 +178,7 @@ const schema = (): ServiceSchema =>
       async deadLetters(ctx) {
         const { service: only, limit = limits.page, after, cursor } = ctx.params;
         oneOfAfterAndCursor(ctx.params);
-        const services = servicesWith(ctx.broker, ({ consumers }) => consumers !== undefined);
+        const services = servicesWith(ctx.broker, hasConsumers);
         if (after !== undefined && only === undefined)
           throw operationErrors.AFTER_NEEDS_SERVICE({
             field: "service",
@@ -302,7 +200,7 @@ const schema = (): ServiceSchema =>
       },
       async retryDeadLetters(ctx) {
         const { service: only, olderThanMinutes, ...narrow } = ctx.params;
-        const services = servicesWith(ctx.broker, ({ consumers }) => consumers !== undefined);
+        const services = servicesWith(ctx.broker, hasConsumers);
         if (only !== undefined && !services.includes(only))
           throw invalid("service", "no service of this name has consumers");
         const params = {
@@ -320,7 +218,7 @@ const schema = (): ServiceSchema =>
       },
       async retryDeadLetter(ctx) {
         const [service = "", ...rest] = ctx.params.id.split(":");
-        const known = servicesWith(ctx.broker, ({ consumers }) => consumers !== undefined).includes(service);
+        const known = servicesWith(ctx.broker, hasConsumers).includes(service);
         if (!known || rest.length === 0)
           throw streamErrors.DEAD_LETTER_NOT_FOUND({ field: "id", message: "ids look like <service>:<id>" });
         return { ...(await ask(ctx, service, "retryDeadLetter", { id: rest.join(":") })), service, id: ctx.params.id };

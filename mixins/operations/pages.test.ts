@@ -40,6 +40,24 @@ test.each([
   expect(Math.max(...asked)).toBe(3);
 });
 
+test("a service that may look at no more rows goes on behind them, and is not taken to have no more", async () => {
+  const rows: Record<string, number[]> = { a: [1, 2, 3, 4, 5, 6, 7, 8], b: [2] };
+  // Only the entry 7 of `a` is meant, and it looks at three rows at a time.
+  const read = async (service: string, _limit: number, after = "0") => {
+    const next = rows[service]!.filter(at => at > Number(after)).slice(0, 3);
+    const entries = next.filter(at => service === "b" || at === 7).map(at => ({ id: `${at}`, at, service }));
+    return { entries, ...(next.length === 3 && { searchedTo: `${next.at(-1)}` }) };
+  };
+  const seen: string[][] = [];
+  for (let cursor: string | undefined; ;) {
+    const page = await pageOf({ list: "x", limit: 2, cursor, services: ["a", "b"], read });
+    seen.push(page.entries.map(({ service, id }) => `${service}${String(id)}`));
+    cursor = page.nextCursor;
+    if (cursor === undefined || seen.length === 9) break;
+  }
+  expect(seen).toEqual([["b2"], [], ["a7"]]);
+});
+
 test("the last page has no cursor, also when it is full", async () => {
   const { services, read } = listsOf({ a: [1, 2], b: [3, 4] });
   const first = await pageOf({ list: "x", limit: 2, cursor: undefined, services, read });

@@ -39,6 +39,12 @@ function compare(a: readonly string[], b: readonly string[]): number {
 /** One entry of a list, with the service that has it. */
 export type Entry = Readonly<Record<string, unknown>> & { readonly service: string };
 
+/** Entries of a service that has looked at as many rows as it may: it goes on after `searchedTo`. */
+export interface Portion {
+  readonly entries: readonly Entry[];
+  readonly searchedTo?: string | undefined;
+}
+
 export interface Asked {
   /** The list and what narrows it: a cursor of another list is refused. */
   readonly list: string;
@@ -46,7 +52,7 @@ export interface Asked {
   readonly cursor: string | undefined;
   readonly services: readonly string[];
   /** The entries of a service after one of its own, in its own order, at most `limit`. */
-  readonly read: (service: string, limit: number, after: string | undefined) => Promise<readonly Entry[]>;
+  readonly read: (service: string, limit: number, after: string | undefined) => Promise<readonly Entry[] | Portion>;
   /** The order between services; entries of one service stay in theirs. Default: service by service. */
   readonly sort?: (a: Entry, b: Entry) => number;
   /** The text after which a service goes on, from its last entry that was shown. Default: its id. */
@@ -57,14 +63,27 @@ export interface Asked {
 export async function pageOf(asked: Asked): Promise<{ entries: Entry[]; nextCursor?: string }> {
   const { list, limit, cursor, services, read, sort, key = ({ id }) => String(id) } = asked;
   const seen = cursor === undefined ? new Map<string, string>() : seenIn(cursor, list);
-  const lists = await Promise.all(services.map(service => read(service, limit + 1, seen.get(service))));
-  const found = lists.flat();
+  const lists = await Promise.all(
+    services.map(async service => portionOf(service, await read(service, limit + 1, seen.get(service)))),
+  );
+  const found = lists.flatMap(({ entries }) => entries);
   if (sort) found.sort(sort);
   const entries = found.slice(0, limit);
-  if (found.length <= limit) return { entries };
+  const searching = lists.filter(({ searchedTo }) => searchedTo !== undefined);
+  if (found.length <= limit && searching.length === 0) return { entries };
   for (const entry of entries) seen.set(entry.service, key(entry));
+  // Where all that a service has found is shown, it goes on behind the rows that it has passed over.
+  const shown = new Set<unknown>(entries);
+  for (const { service, searchedTo, entries: own } of searching)
+    if (own.every(entry => shown.has(entry))) seen.set(service, searchedTo!);
   return { entries, nextCursor: cursorOf(list, [JSON.stringify([...seen])]) };
 }
+
+function portionOf(service: string, read: readonly Entry[] | Portion): Portion & { service: string } {
+  return { service, ...(isList(read) ? { entries: read } : read) };
+}
+
+const isList = (read: readonly Entry[] | Portion): read is readonly Entry[] => Array.isArray(read);
 
 function seenIn(cursor: string, list: string): Map<string, string> {
   const [text] = readCursor(cursor, list, 1);

@@ -48,6 +48,16 @@ interface Waiting {
   readonly ref: SagaRef;
   /** Turns in a row that failed without progress. */
   readonly vain: number;
+  readonly lastError?: Failure;
+}
+/** A turn's work on a saga now, and what its journal does not hold: the tries that got no answer. */
+export interface Driving {
+  readonly doing: "calling" | "pausing" | "queued";
+  /** Turns in a row that failed without progress. */
+  readonly failedTries: number;
+  readonly lastError?: Failure;
+  /** When a saga that pauses is tried again, RFC 3339. */
+  readonly nextTryAt?: string;
 }
 /** Outcomes of calls: journal entries, and the last technical failure, if any, in words and as the error. */
 interface Outcomes {
@@ -58,6 +68,7 @@ interface Outcomes {
 /** Why a turn ended early. */
 interface Trouble {
   readonly progressed: boolean;
+  readonly failure: Failure;
   readonly error: unknown;
 }
 
@@ -76,14 +87,14 @@ export class SagaDriver {
   readonly #hosts = new Map<string, { saga: Saga; host: ActorHost }>();
   readonly #broker: ServiceBroker;
   readonly #call: Call;
-  readonly #limits: SagaLimits;
+  readonly limits: SagaLimits;
   readonly #clock: Clock;
   readonly #queued = new Map<string, Waiting>();
-  readonly #running = new Map<string, Promise<void>>();
+  readonly #running = new Map<string, { readonly waiting: Waiting; readonly turn: Promise<void> }>();
   /** Running, and to run once more: an entry was journalled that the turn may not have seen. */
   readonly #again = new Set<string>();
-  /** The timers of sagas that pause after a failure. */
-  readonly #resting = new Map<string, NodeJS.Timeout>();
+  /** Sagas that pause after a failure. */
+  readonly #resting = new Map<string, { waiting: Waiting; timer: NodeJS.Timeout; nextTryAt: string }>();
   readonly #tracing = tracing();
   readonly #patience: Patience;
   /** Sagas that another release has to drive. */
@@ -96,7 +107,7 @@ export class SagaDriver {
     this.store = store;
     this.#broker = broker;
     this.#call = typedCall(broker);
-    this.#limits = limits;
+    this.limits = limits;
     this.#clock = clock;
     this.#patience = new Patience({
       gapMs: 2 * (limits.callTimeoutMs + limits.retryCapMs),
@@ -147,9 +158,23 @@ export class SagaDriver {
     return this.#running.has(key) || this.#queued.has(key) || this.#resting.has(key);
   }
 
+  /** What this driver does about a saga; undefined when it has it no more than any other node. */
+  driving(key: string): Driving | undefined {
+    const resting = this.#resting.get(key);
+    const waiting = this.#running.get(key)?.waiting ?? resting?.waiting ?? this.#queued.get(key);
+    if (!waiting) return undefined;
+    const { vain: failedTries, lastError } = waiting;
+    return {
+      doing: resting ? "pausing" : this.#running.has(key) ? "calling" : "queued",
+      failedTries,
+      ...(lastError && { lastError }),
+      ...(resting && { nextTryAt: resting.nextTryAt }),
+    };
+  }
+
   /** Whether it has as many sagas queued and paused as it may; the watchdog finds others by their rows. */
   get isFull(): boolean {
-    return this.#queued.size + this.#resting.size >= this.#limits.remembered;
+    return this.#queued.size + this.#resting.size >= this.limits.remembered;
   }
 
   /** Whether it met an open saga that only another release can drive, since the last call. */
@@ -182,7 +207,7 @@ export class SagaDriver {
   }
 
   history(ref: SagaRef): Promise<Awaited<ReturnType<ActorHost["history"]>>> {
-    return this.#host(ref).history(ref.id, 1, this.#limits.rows);
+    return this.#host(ref).history(ref.id, 1, this.limits.rows);
   }
 
   /** Archives the journals of sagas that have ended. Nothing consumes their events or calls them. */
@@ -190,7 +215,7 @@ export class SagaDriver {
     const all = [];
     for (const { host } of this.#hosts.values())
       all.push(
-        await archiveFinished(host.actor, this.store, options, this.#limits.rows, async streams => ({
+        await archiveFinished(host.actor, this.store, options, this.limits.rows, async streams => ({
           ids: new Set(streams.map(({ id }) => id)),
           kept: [],
         })),
@@ -207,12 +232,12 @@ export class SagaDriver {
     const free = new Set(ids);
     let after: string | undefined;
     for (let seen = 0; free.size > 0;) {
-      const limit = this.#limits.rows;
+      const limit = this.limits.rows;
       const rows = await this.store.sagas({ state: "open", limit, ...(after !== undefined && { after }) });
       seen += rows.length;
-      if (seen > this.#limits.remembered) return [...ids];
-      for (let i = 0; i < rows.length; i += this.#limits.sagasAtOnce) {
-        const refs = rows.slice(i, i + this.#limits.sagasAtOnce).map(({ id }) => this.refOf(id));
+      if (seen > this.limits.remembered) return [...ids];
+      for (let i = 0; i < rows.length; i += this.limits.sagasAtOnce) {
+        const refs = rows.slice(i, i + this.limits.sagasAtOnce).map(({ id }) => this.refOf(id));
         if (refs.includes(undefined)) return [...ids];
         for (const state of await Promise.all(refs.map(ref => this.read(ref!))))
           for (const id of namedIn(state, free)) free.delete(id);
@@ -236,7 +261,7 @@ export class SagaDriver {
         this.drive(ref);
         return next;
       } catch (error) {
-        if (!hasMoved(error) || tries >= this.#limits.editsMax) throw error;
+        if (!hasMoved(error) || tries >= this.limits.editsMax) throw error;
       }
     }
   }
@@ -245,7 +270,7 @@ export class SagaDriver {
   leave(): void {
     this.#stopping = true;
     this.#queued.clear();
-    for (const timer of this.#resting.values()) clearTimeout(timer);
+    for (const { timer } of this.#resting.values()) clearTimeout(timer);
     this.#resting.clear();
   }
 
@@ -254,7 +279,7 @@ export class SagaDriver {
     this.leave();
     const late = new AbortController();
     const timeUp = pause(withinMs, undefined, { signal: late.signal }).catch(() => {});
-    await Promise.race([Promise.all(this.#running.values()), timeUp]);
+    await Promise.race([Promise.all([...this.#running.values()].map(({ turn }) => turn)), timeUp]);
     late.abort();
     await Promise.all([...this.#hosts.values()].map(({ host }) => host.drain()));
   }
@@ -274,7 +299,7 @@ export class SagaDriver {
     const { key } = waiting.ref;
     if (this.#stopping) return;
     if (this.#running.has(key)) return void this.#again.add(key);
-    clearTimeout(this.#resting.get(key));
+    clearTimeout(this.#resting.get(key)?.timer);
     this.#resting.delete(key);
     if (!this.isFull) this.#queued.set(key, waiting);
     this.#fill();
@@ -282,11 +307,12 @@ export class SagaDriver {
 
   #fill(): void {
     for (const [key, waiting] of this.#queued) {
-      if (this.#running.size >= this.#limits.sagasAtOnce) return;
+      if (this.#running.size >= this.limits.sagasAtOnce) return;
       this.#queued.delete(key);
       const begin = (): Promise<void> => this.#turn(waiting);
       // The end of another saga's turn may have made room.
-      this.#running.set(key, this.#tracing ? this.#tracing.inside(undefined, begin) : begin());
+      const turn = this.#tracing ? this.#tracing.inside(undefined, begin) : begin();
+      this.#running.set(key, { waiting, turn });
     }
   }
 
@@ -295,7 +321,7 @@ export class SagaDriver {
     let next: Waiting | undefined;
     try {
       const trouble = await this.#pursue(ref);
-      if (trouble) next = { ref, vain: trouble.progressed ? 1 : vain + 1 };
+      if (trouble) next = { ref, vain: trouble.progressed ? 1 : vain + 1, lastError: trouble.failure };
       // Logged once, not at each repetition: those go on until the saga is parked.
       if (trouble && isBug(trouble.error) && next?.vain === 1 && !this.#stopping)
         this.#broker.logger.error(
@@ -303,8 +329,9 @@ export class SagaDriver {
           trouble.error,
         );
     } catch (error) {
-      this.#broker.logger.warn(`saga ${ref.key}: ${failureOf("", error).message}`);
-      next = { ref, vain: vain + 1 };
+      const lastError = failureOf("", error);
+      this.#broker.logger.warn(`saga ${ref.key}: ${lastError.message}`);
+      next = { ref, vain: vain + 1, lastError };
     }
     this.#running.delete(ref.key);
     if (this.#again.delete(ref.key)) this.drive(ref);
@@ -314,11 +341,9 @@ export class SagaDriver {
 
   #rest(waiting: Waiting): void {
     if (this.#stopping || this.isFull) return;
-    const pauseMs = backoffMs(waiting.vain, { baseMs: this.#limits.retryBaseMs, capMs: this.#limits.retryCapMs });
-    this.#resting.set(
-      waiting.ref.key,
-      setTimeout(() => this.#enqueue(waiting), pauseMs),
-    );
+    const pauseMs = backoffMs(waiting.vain, { baseMs: this.limits.retryBaseMs, capMs: this.limits.retryCapMs });
+    const timer = setTimeout(() => this.#enqueue(waiting), pauseMs);
+    this.#resting.set(waiting.ref.key, { waiting, timer, nextTryAt: rfc3339(this.#clock.now() + pauseMs) });
   }
 
   /** One turn, as a part of the trace in which the saga began, however long ago. */
@@ -354,7 +379,7 @@ export class SagaDriver {
       }
       progressed ||= entries.length > 0;
       // More entries than outcomes: the deadline has passed, and the saga compensates or is parked.
-      if (trouble && entries.length === outcomes.length) return { progressed, error: failure };
+      if (trouble && entries.length === outcomes.length) return { progressed, failure: trouble, error: failure };
     }
     return undefined;
   }
@@ -363,8 +388,7 @@ export class SagaDriver {
   #note({ key }: SagaRef, planned: Plan): void {
     if (planned.kind === "elsewhere") {
       this.#elsewhere.add(key);
-      if (this.#elsewhere.size > this.#limits.remembered)
-        this.#elsewhere.delete(this.#elsewhere.values().next().value!);
+      if (this.#elsewhere.size > this.limits.remembered) this.#elsewhere.delete(this.#elsewhere.values().next().value!);
       if (!this.#told.has(planned.reason))
         this.#broker.logger.warn(
           `saga ${key}: ${planned.reason}; it waits for a node of that release (of a step that was removed, raise the version)`,
@@ -407,7 +431,7 @@ export class SagaDriver {
         }
       }
     };
-    await Promise.all(Array.from({ length: Math.min(calls.length, this.#limits.itemsAtOnce) }, work));
+    await Promise.all(Array.from({ length: Math.min(calls.length, this.limits.itemsAtOnce) }, work));
     return outcomes;
   }
 
@@ -422,7 +446,7 @@ export class SagaDriver {
     failpoint(purpose === "undo" ? "saga:before-undo" : "saga:before-step");
     const answer = await this.#call(action as never, params as never, {
       ...(commandId !== undefined && { commandId }),
-      timeoutMs: Math.min(timeoutMs, this.#limits.callTimeoutMs),
+      timeoutMs: Math.min(timeoutMs, this.limits.callTimeoutMs),
     });
     failpoint("saga:after-step");
     return answer;
@@ -446,7 +470,7 @@ export class SagaDriver {
   }
 
   #circumstances(failed?: { trouble: Failure; key: string; state: SagaState; beganAt: number }): Circumstances {
-    const { stuckAfterMs } = this.#limits;
+    const { stuckAfterMs } = this.limits;
     const { trouble, key, state, beganAt } = failed ?? {};
     const driven = failed && this.#patience.failed(key!, state!, beganAt!, this.#clock.monotonic());
     return { now: this.#now(), trouble, canAbandon: this.canAbandon, stuckAfterMs, ...(driven && { driven }) };

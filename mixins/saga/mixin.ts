@@ -12,7 +12,9 @@ import { operations, type SagaService } from "./operations.ts";
 import { Watchdog } from "./watchdog.ts";
 
 export { SAGA_LIMITS, type SagaLimits } from "./limits.ts";
-export type { SagaDetail, SagaSummary } from "./operations.ts";
+export type { ActorLink, NextTurn, SagaDetail, StepDetail } from "./detail.ts";
+export type { SagaCount, SagaSummary } from "./find.ts";
+export type { BulkAnswer } from "./in-bulk.ts";
 
 type Running = SagaService & { watchdog?: Watchdog; stopMeasuring?: () => void };
 
@@ -22,8 +24,8 @@ export interface SagaOptions {
 
 /**
  * Runs sagas: `mixins: [Sagas(Fulfilment)]`. Each starting event makes one saga, which ends completed or compensated,
- * through any crash, or is parked as stuck for an operator. Adds the operations `sagas`, `saga`, `retrySaga`,
- * `compensateSaga`, `annotateSaga`.
+ * through any crash, or is parked as stuck for an operator. Adds the operations `sagas`, `sagaCounts`, `saga`,
+ * `retrySaga`, `compensateSaga`, `retrySagas`, `compensateSagas`, `annotateSaga`.
  */
 export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}): Mixin<{ readonly sagas: SagaDriver }> {
   const list: readonly Saga[] = Array.isArray(sagas) ? sagas : [sagas as Saga];

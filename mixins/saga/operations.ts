@@ -1,42 +1,55 @@
-// The operations on sagas: list by state and age, one saga's timeline, retry, compensate, annotate. Each request is a
-// journal entry with the operator and the reason.
+// The operations on sagas: list by state, name, reason and age, counts, one saga in detail, retry, compensate, annotate, one by one
+// or many. Each request that changes something is a journal entry with the operator and the reason.
 import type { Context, Service } from "moleculer";
 import Type from "typebox";
 import { isRefusal } from "../kernel/index.ts";
-import { paramsOf, type HistoryEntry, type Meta, callErrors } from "../contract/index.ts";
-import { ARCHIVE_PARAMS, type Archived, type ArchiveOptions } from "../actor/siblings.ts";
-import type { OpenSaga, SagaRow } from "../event-store/index.ts";
+import { callErrors, listedServices, paramsOf, type Meta } from "../contract/index.ts";
+import {
+  ARCHIVE_PARAMS,
+  storeSizes,
+  TRACED,
+  type Archived,
+  type ArchiveOptions,
+  type Traced,
+} from "../actor/siblings.ts";
+import type { SagaRow } from "../event-store/index.ts";
 import type { Held } from "../stream/siblings.ts";
-import type { SagaDriver, SagaRef } from "./driver.ts";
-import { sagaRowOf, type SagaState } from "./journal.ts";
+import { detailOf, type SagaDetail } from "./detail.ts";
+import type { Driving, SagaDriver, SagaRef } from "./driver.ts";
+import { countSagas, findSagas, type SagaCount, type SagaSummary } from "./find.ts";
+import { BULK_LIMITS, editStuck, type BulkAnswer } from "./in-bulk.ts";
+import { sagaRowOf, type Entry, type SagaState } from "./journal.ts";
 import { beyond, canBeForced, isPastPivot } from "./planner.ts";
 import { sagaErrors } from "./errors.ts";
 
 export type SagaService = Service & { sagas: SagaDriver };
 type Ctx<P> = Context<P, Meta>;
 
-/** A saga as operators list it. `id` is `<saga>.<id of the event's stream>`. */
-export interface SagaSummary extends SagaRow {
-  readonly saga: string;
-  readonly startedAt: string;
-  readonly updatedAt: string;
-}
-export interface SagaDetail extends SagaRow {
-  readonly saga: string;
-  readonly startedBy: string;
-  /** Its present call, or the reason for which it waits, in words. */
-  readonly step: string;
-  readonly startedAt: string;
-  readonly updatedAt: string;
-  readonly timeline: readonly HistoryEntry[];
-}
-
 const PAGE = 100;
 const PAGE_MAX = 1_000;
+/** Rows that are read at once, and that one request looks at: on SQLite about 50 ms of its writer, in pieces. */
+const SEARCH = { rows: 500, searched: 20_000 };
+/** Milliseconds that another node has to tell whether it drives a saga. */
+const NODE_MS = 1_000;
 const operation = { visibility: "public", permission: "operations:read" } as const;
 /** A saga's name, a dot, the id of a stream, and possibly the version of its event. */
 const id = Type.String({ minLength: 1, maxLength: 128, pattern: "^[A-Za-z0-9_][A-Za-z0-9_.-]*$" });
 const note = Type.String({ minLength: 1, maxLength: 1_000 });
+
+const olderThanMs = Type.Integer({ minimum: 0 });
+const kind = {
+  name: Type.Optional(Type.String({ minLength: 1, maxLength: 40 })),
+  reason: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  olderThanMs: Type.Optional(olderThanMs),
+};
+type Kind = { name?: string; reason?: string; olderThanMs?: number };
+const bulk = {
+  ...kind,
+  note,
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: BULK_LIMITS.forMs / BULK_LIMITS.everyMs })),
+  dryRun: Type.Optional(Type.Boolean()),
+};
+type BulkParams = Kind & { note: string; limit?: number; dryRun?: boolean };
 
 const states = ["open", "running", "compensating", "stuck", "completed", "compensated"] as const;
 
@@ -45,17 +58,29 @@ export const operations = {
     ...operation,
     params: paramsOf({
       state: Type.Optional(Type.Enum([...states])),
+      ...kind,
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_MAX })),
       after: Type.Optional(id),
     }),
     async handler(
       this: SagaService,
-      ctx: Ctx<{ state?: (typeof states)[number]; limit?: number; after?: string }>,
-    ): Promise<{ sagas: SagaSummary[] }> {
-      const { state = "open", limit = PAGE, after } = ctx.params;
+      ctx: Ctx<Kind & { state?: (typeof states)[number]; limit?: number; after?: string }>,
+    ): Promise<{ sagas: SagaSummary[]; searchedTo?: string }> {
+      const { limit = PAGE, after, ...filter } = ctx.params;
       if (after !== undefined) await assertKnown(this.sagas, after);
-      const rows = await this.sagas.store.sagas({ state, limit, ...(after !== undefined && { after }) });
-      return { sagas: rows.map(summaryOf) };
+      const { sagas, searchedTo } = await findSagas(this.sagas.store, filter, { ...SEARCH, limit, after });
+      // A page that is full goes on after its last saga.
+      return { sagas, ...(searchedTo !== undefined && sagas.length < limit && { searchedTo }) };
+    },
+  },
+  sagaCounts: {
+    ...operation,
+    params: paramsOf({ ...kind, state: Type.Optional(Type.Enum([...states])) }),
+    handler(
+      this: SagaService,
+      ctx: Ctx<Kind & { state?: (typeof states)[number] }>,
+    ): Promise<{ counts: SagaCount[]; isPartial: boolean }> {
+      return countSagas(this.sagas.store, ctx.params, SEARCH);
     },
   },
   saga: {
@@ -65,15 +90,39 @@ export const operations = {
       const ref = this.sagas.resolve(ctx.params.id);
       const state = await this.sagas.read(ref);
       const timeline = await this.sagas.history(ref);
-      return {
-        ...sagaRowOf(ref.key, state),
-        saga: ref.saga.name,
-        startedBy: state.event!.eventId,
-        step: inWords(ref, state),
-        startedAt: timeline[0]!.at,
-        updatedAt: timeline.at(-1)!.at,
+      return detailOf({
+        saga: ref.saga,
+        key: ref.key,
+        state,
         timeline,
-      };
+        driver: await driverOf(this, ctx, ref, state),
+        actorOf: action => actorIn(this, action),
+        limits: this.sagas.limits,
+      });
+    },
+  },
+  /** What this node knows of a saga beside its journal: only the node that drives it knows something. */
+  sagaDriving: {
+    ...operation,
+    params: paramsOf({ id }),
+    handler(this: SagaService, ctx: Ctx<{ id: string }>): { driving?: Driving } {
+      const driving = this.sagas.driving(ctx.params.id);
+      return driving ? { driving } : {};
+    },
+  },
+  shards: storeSizes,
+  tracedSagas: {
+    ...operation,
+    params: paramsOf(TRACED),
+    async handler(
+      this: SagaService,
+      ctx: Ctx<Traced>,
+    ): Promise<{ sagas: string[]; searched: number; since?: string; hasMore: boolean }> {
+      const { trace, newest, limit } = ctx.params;
+      // The event that starts a saga is data of its journal, with the event's own trace.
+      const { events, searched, since } = await this.sagas.store.search(trace, newest, limit);
+      const sagas = new Set(events.map(({ stream }) => stream).filter(stream => this.sagas.refOf(stream)));
+      return { sagas: [...sagas], searched, ...(since && { since }), hasMore: events.length === limit };
     },
   },
   archive: {
@@ -99,12 +148,18 @@ export const operations = {
     params: paramsOf({ id, note: Type.Optional(note) }),
     async handler(this: SagaService, ctx: Ctx<{ id: string; note?: string }>): Promise<SagaRow> {
       const ref = this.sagas.resolve(ctx.params.id);
-      const state = await this.sagas.edit(ref, (state, at) => {
-        if (state.stuck === undefined)
-          throw sagaErrors.SAGA_NOT_STUCK({ field: "id", key: ref.key, phase: state.phase });
-        return { type: "saga.retried", data: { ...signed(ctx), at } };
-      });
+      const state = await this.sagas.edit(ref, (state, at) => retried(ref, state, { ...signed(ctx), at }));
       return sagaRowOf(ref.key, state);
+    },
+  },
+  retrySagas: {
+    ...operation,
+    permission: "operations:write",
+    params: paramsOf(bulk),
+    handler(this: SagaService, ctx: Ctx<BulkParams>): Promise<BulkAnswer> {
+      return editStuck(this.sagas, bulkOf(ctx), SEARCH, (ref, state, at) =>
+        retried(ref, state, { ...signed(ctx), at }),
+      );
     },
   },
   compensateSaga: {
@@ -113,22 +168,22 @@ export const operations = {
     params: paramsOf({ id, note: Type.Optional(note), pastPivot: Type.Optional(Type.Boolean()) }),
     async handler(this: SagaService, ctx: Ctx<{ id: string; note?: string; pastPivot?: boolean }>): Promise<SagaRow> {
       const ref = this.sagas.resolve(ctx.params.id);
-      const state = await this.sagas.edit(ref, (state, at) => {
-        if (state.phase === "completed" || state.phase === "compensated")
-          throw sagaErrors.SAGA_ENDED({ field: "id", key: ref.key, phase: state.phase });
-        const foreign = beyond(ref.saga, state);
-        if (foreign !== undefined) throw sagaErrors.SAGA_OF_ANOTHER_RELEASE({ key: ref.key, why: foreign });
-        const isPast = isPastPivot(ref.saga, state, this.sagas.canAbandon);
-        if (isPast && !(ctx.params.pastPivot && state.stuck !== undefined && canBeForced(ref.saga)))
-          throw sagaErrors.SAGA_PAST_PIVOT({ field: "id", key: ref.key, why: pastPivotBecause(ref, state) });
-        // Stuck while compensating: to compensate it means to retry that.
-        if (state.phase === "compensating" && state.stuck !== undefined)
-          return { type: "saga.retried", data: { ...signed(ctx), at } };
-        if (state.phase === "compensating") throw sagaErrors.SAGA_COMPENSATING({ field: "id", key: ref.key });
-        const failure = { type: "COMPENSATED_BY_OPERATOR", message: ctx.params.note ?? "by an operator", step: "" };
-        return { type: "saga.compensating", data: { failure, ...signed(ctx), ...(isPast && { pastPivot: true }), at } };
-      });
+      const { pastPivot = false } = ctx.params;
+      const state = await this.sagas.edit(ref, (state, at) =>
+        compensated(this.sagas, ref, state, { ...signed(ctx), pastPivot, at }),
+      );
       return sagaRowOf(ref.key, state);
+    },
+  },
+  compensateSagas: {
+    ...operation,
+    permission: "operations:write",
+    params: paramsOf({ ...bulk, pastPivot: Type.Optional(Type.Boolean()) }),
+    handler(this: SagaService, ctx: Ctx<BulkParams & { pastPivot?: boolean }>): Promise<BulkAnswer> {
+      const { pastPivot = false } = ctx.params;
+      return editStuck(this.sagas, bulkOf(ctx), SEARCH, (ref, state, at) =>
+        compensated(this.sagas, ref, state, { ...signed(ctx), pastPivot, at }),
+      );
     },
   },
   annotateSaga: {
@@ -154,7 +209,68 @@ async function assertKnown(sagas: SagaDriver, after: string): Promise<void> {
   throw callErrors.VALIDATION_ERROR({ field: "after", message: "is no saga" });
 }
 
-const summaryOf = (row: OpenSaga): SagaSummary => ({ ...row, saga: row.id.slice(0, row.id.indexOf(".")) });
+type Signature = { readonly by: string; readonly note?: string; readonly at: string };
+
+function retried(ref: SagaRef, { stuck, phase }: SagaState, signature: Signature): Entry {
+  if (stuck === undefined) throw sagaErrors.SAGA_NOT_STUCK({ field: "id", key: ref.key, phase });
+  return { type: "saga.retried", data: signature };
+}
+
+function compensated(
+  sagas: SagaDriver,
+  ref: SagaRef,
+  state: SagaState,
+  { pastPivot, ...signature }: Signature & { readonly pastPivot: boolean },
+): Entry {
+  const { saga, key } = ref;
+  const { phase, stuck } = state;
+  if (phase === "completed" || phase === "compensated") throw sagaErrors.SAGA_ENDED({ field: "id", key, phase });
+  const foreign = beyond(saga, state);
+  if (foreign !== undefined) throw sagaErrors.SAGA_OF_ANOTHER_RELEASE({ key, why: foreign });
+  const isPast = isPastPivot(saga, state, sagas.canAbandon);
+  if (isPast && !(pastPivot && stuck !== undefined && canBeForced(saga)))
+    throw sagaErrors.SAGA_PAST_PIVOT({ field: "id", key, why: pastPivotBecause(ref, state) });
+  // Stuck while compensating: to compensate it means to retry that.
+  if (phase === "compensating" && stuck !== undefined) return { type: "saga.retried", data: signature };
+  if (phase === "compensating") throw sagaErrors.SAGA_COMPENSATING({ field: "id", key });
+  const failure = { type: "COMPENSATED_BY_OPERATOR", message: signature.note ?? "by an operator", step: "" };
+  return { type: "saga.compensating", data: { failure, ...signature, ...(isPast && { pastPivot: true }) } };
+}
+
+function bulkOf({ params }: Ctx<BulkParams>): Parameters<typeof editStuck>[1] {
+  const { name, reason, olderThanMs, limit = PAGE, dryRun = false } = params;
+  return { name, reason, olderThanMs, limit, dryRun };
+}
+
+/** The node that has an open saga in hand: this one, or one of the others that run the service. */
+async function driverOf(
+  { sagas, broker, fullName }: SagaService,
+  ctx: Ctx<object>,
+  { key }: SagaRef,
+  { phase, stuck }: SagaState,
+): Promise<{ node: string; driving: Driving } | undefined> {
+  if (stuck !== undefined || (phase !== "running" && phase !== "compensating")) return undefined;
+  const own = sagas.driving(key);
+  if (own) return { node: broker.nodeID, driving: own };
+  const nodes = listedServices(broker, { onlyAvailable: true })
+    .filter(listed => listed.fullName === fullName && listed.nodeID !== broker.nodeID)
+    .map(({ nodeID }) => nodeID);
+  const asked = nodes.map(async nodeID => {
+    const options = { nodeID, timeout: NODE_MS };
+    // A node of the release before does not know the action.
+    const { driving } = await ctx
+      .call<{ driving?: Driving }, object>(`${fullName}.sagaDriving`, { id: key }, options)
+      .catch(() => ({ driving: undefined }));
+    return driving && { node: nodeID, driving };
+  });
+  return (await Promise.all(asked)).find(Boolean);
+}
+
+/** The type of the actors that a service hosts, by an action of it. */
+function actorIn({ broker }: SagaService, action: string): string | undefined {
+  const service = action.slice(0, action.lastIndexOf("."));
+  return listedServices(broker, { skipInternal: true }).find(({ fullName }) => fullName === service)?.metadata?.actor;
+}
 
 /** The operator who asked for it, and the reason. A call from another service or the console has no user. */
 const signed = (ctx: Ctx<{ note?: string }>): { by: string; note?: string } => ({
@@ -167,23 +283,3 @@ const pastPivotBecause = ({ saga }: SagaRef, { stuck }: SagaState): string => {
   if (!canBeForced(saga)) return passed;
   return `${passed}: ${stuck === undefined ? "once it is stuck, it" : "it"} is taken back with pastPivot`;
 };
-
-function inWords({ saga }: SagaRef, state: SagaState): string {
-  const { phase, stuck, failure, calls } = state;
-  if (phase === "completed" || phase === "compensated") return phase;
-  const foreign = beyond(saga, state);
-  if (foreign !== undefined && stuck === undefined) return `waits for a node of another release: ${foreign}`;
-  const doing =
-    phase === "running" ? callingInWords(calls) : `compensates since ${failure?.step || "an operator said so"}`;
-  return stuck === undefined ? doing : `stuck (${stuck}): ${doing}`;
-}
-
-/** `calls reserve, 1 of 3 done, attempt 2`. */
-function callingInWords(calls: SagaState["calls"]): string {
-  const open = calls.findLast(call => call.status !== "done");
-  if (!open) return "plans its next step";
-  const items = calls.filter(call => call.step === open.step);
-  const progress =
-    items.length > 1 ? `, ${items.filter(call => call.status === "done").length} of ${items.length} done` : "";
-  return `calls ${open.step}${progress}${open.attempt > 1 ? `, attempt ${open.attempt}` : ""}`;
-}

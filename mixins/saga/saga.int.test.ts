@@ -3,13 +3,14 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { until } from "../testing/index.ts";
 import { newDatabases, type Databases } from "../testing/servers.ts";
-import { Bug, COMMAND_ID } from "../kernel/index.ts";
+import { Bug, COMMAND_ID, Refusal } from "../kernel/index.ts";
 import { Fulfilment } from "./fulfilment.fixture.ts";
 import { lost, startFulfilment, type Fulfilling, type World } from "./fulfilment-services.fixture.ts";
 import { metricOf } from "../testing/broker.ts";
 import { sagaMetrics } from "./metrics.ts";
-import type { SagaDetail, SagaOptions } from "./mixin.ts";
+import type { BulkAnswer, SagaDetail, SagaOptions } from "./mixin.ts";
 import type { SagaService } from "./operations.ts";
 
 let databases: Databases;
@@ -49,6 +50,22 @@ describe("a saga that goes through", () => {
       state: "completed",
       step: "completed",
       startedBy: "wish.w1@1",
+    });
+    expect(saga).toMatchObject({
+      says: "Completed. There is nothing to do.",
+      next: { does: "nothing", by: "nobody" },
+      actors: [
+        { type: "wish", id: "w1" },
+        { type: "shelf", id: "bolts" },
+        { type: "shelf", id: "nuts" },
+      ],
+      steps: [
+        { step: "take", item: 0, action: "shelves.take", status: "done", attempt: 1, ms: expect.any(Number) },
+        { step: "take", item: 1, actor: { type: "shelf", id: "nuts" } },
+        { step: "charge", action: "outside.charge", endedAt: expect.any(String) },
+        { step: "book", actor: { type: "wish", id: "w1" } },
+        { step: "send" },
+      ],
     });
     expect(types(saga)).toEqual([
       "started",
@@ -267,6 +284,14 @@ describe("past the pivot", () => {
     const stuck = await wish("w1");
     expect(stuck).toMatchObject({ state: "stuck", step: expect.stringMatching(/calls send/) });
     expect(stuck.reason).toMatch(/no progress for 500 ms; last: send: LOST/);
+    expect(stuck).toMatchObject({
+      says: expect.stringMatching(/^Stuck: no progress.* It waits for a person: mend the cause and retry it\.$/),
+      next: { does: "retry", by: "an operator" },
+    });
+    expect(await broker.call("fulfilments.sagaCounts", {})).toMatchObject({
+      counts: [{ state: "stuck", saga: "fulfilment", reason: "LOST", sagas: 1 }],
+      isPartial: false,
+    });
     expect(happened("reverse")).toEqual([]);
     isDown = false;
     await broker.call("fulfilments.retrySaga", { id: "fulfilment.w1", note: "network is back" }, admin);
@@ -311,6 +336,16 @@ describe("operations", () => {
     await broker.call("wishes.make", { id: "w1", card: "good", lines: [{ shelf: "bolts", quantity: 2 }] });
     while ((await saga("w1").catch(() => undefined))?.step !== "calls charge")
       await new Promise(r => setTimeout(r, 10));
+    // The journal does not have the tries; the node that makes them does, and says when the next one is.
+    const trying = await until(async () => {
+      const found = await saga("w1");
+      return found.steps.at(-1)!.failedTries! > 0 && found.next.at !== undefined ? found : undefined;
+    });
+    expect(trying).toMatchObject({
+      says: expect.stringMatching(/^It calls charge on .*failed, the last with LOST: .*The next try is at 20/),
+      next: { does: "calls charge", by: broker.nodeID },
+      steps: [{ step: "take" }, { step: "charge", status: "sent", error: { type: "LOST" } }],
+    });
     await broker.call("fulfilments.compensateSaga", { id: "w1", note: "the member called" }, admin);
     const back = await rests("w1");
     expect(back).toMatchObject({ state: "compensated", reason: "COMPENSATED_BY_OPERATOR: the member called" });
@@ -359,6 +394,7 @@ describe("operations", () => {
       type: "saga.noted",
       data: { by: "ann", note: "checked" },
     });
+    expect((await saga("w1")).notes).toEqual([{ by: "ann", at: expect.any(String), did: "noted", note: "checked" }]);
     expect(await refusalOf(broker.call("fulfilments.retrySaga", { id: "w1" }))).toBe("SAGA_NOT_STUCK");
     expect(await refusalOf(broker.call("fulfilments.saga", { id: "w9" }))).toBe("SAGA_NOT_FOUND");
     for (const after of ["w1", "fulfilment.w9", "zzzz"])
@@ -369,6 +405,48 @@ describe("operations", () => {
     expect(await broker.call("fulfilments.sagas", { after: "fulfilment.w1" })).toEqual({ sagas: [] });
     const member = { meta: { user: { id: "bob", roles: ["member"] } } };
     expect(await refusalOf(broker.call("fulfilments.sagas", {}, member))).toBe("FORBIDDEN");
+  });
+});
+
+describe("operations on many", () => {
+  test("stuck sagas of a kind are sent on, oldest first, after a dry run that changes nothing", async () => {
+    let isUnknown = true;
+    const { broker, wish, rests, saga } = await start(action => {
+      if (action === "send" && isUnknown) throw new Refusal("NO_SUCH_ADDRESS");
+    });
+    const lines = [{ shelf: "bolts", quantity: 1 }];
+    for (const id of ["w1", "w2", "w3"]) expect((await wish(id, { lines })).state).toBe("stuck");
+    isUnknown = false;
+    expect((await wish("w4", { lines })).state).toBe("completed");
+
+    const retry = (params: object) =>
+      broker.call<BulkAnswer, object>("fulfilments.retrySagas", { note: "moved", ...params }, admin);
+    const before = await saga("w1");
+    const kind = { state: "stuck", saga: "fulfilment", reason: "NO_SUCH_ADDRESS" };
+    expect(await retry({ dryRun: true, limit: 2, reason: "NO_SUCH_ADDRESS" })).toEqual({
+      dryRun: true,
+      sagas: 2,
+      counts: [{ ...kind, sagas: 2, oldestStartedAt: expect.any(String) }],
+      ids: ["fulfilment.w1", "fulfilment.w2"],
+      refused: [],
+      hasMore: true,
+    });
+    expect(await saga("w1")).toEqual(before);
+    for (const none of [{ reason: "LOST" }, { name: "other" }, { olderThanMs: 60_000 }])
+      expect(await retry(none)).toMatchObject({ sagas: 0, hasMore: false });
+    // None can be taken back, since the pivot has no undo: each one's refusal is told, and the others are not held up.
+    const back = { note: "lost", pastPivot: true, dryRun: false };
+    expect(await broker.call("fulfilments.compensateSagas", back, admin)).toMatchObject({
+      sagas: 0,
+      refused: [{ type: "SAGA_PAST_PIVOT", sagas: 3, ids: ["fulfilment.w1", "fulfilment.w2", "fulfilment.w3"] }],
+    });
+    expect(await retry({ limit: 2 })).toMatchObject({ dryRun: false, sagas: 2, hasMore: true });
+    // A repetition goes on with what is left.
+    for (const id of ["w1", "w2"]) expect((await rests(id)).state).toBe("completed");
+    expect(await retry({})).toMatchObject({ sagas: 1, ids: ["fulfilment.w3"], hasMore: false });
+    expect((await rests("w3")).notes).toMatchObject([{ by: "ann", did: "retried", note: "moved" }]);
+    expect(await retry({})).toMatchObject({ sagas: 0, hasMore: false });
+    await expect(broker.call("fulfilments.retrySagas", {}, admin)).rejects.toMatchObject({ code: 422 });
   });
 });
 

@@ -16,5 +16,5 @@ export { markIn, stoppedOf } from "./log/identity.ts";
 export { isAtOrPast } from "./log/source.ts";
 export { STREAM_INDEXES } from "./migrations.ts";
 export { startNotifier } from "./publish/notifier.ts";
-export { publishLog, Publishing, type Publisher } from "./publish/publisher.ts";
+export { publishLog, Publishing, type Publisher, type RelayStatus } from "./publish/publisher.ts";
 export { streamTables } from "./tables.ts";

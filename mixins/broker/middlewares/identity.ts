@@ -13,7 +13,16 @@
 import type { JSONWebKeySet } from "jose";
 import { Errors, type Middleware, type ServiceBroker } from "moleculer";
 import { callErrors, type Meta, type User } from "../../contract/index.ts";
-import { clusterKeysIn, mayOwn, mayRun, Misconfigured, nodeEnvironment, systemClock } from "../../kernel/index.ts";
+import {
+  ALL_SERVICES,
+  clusterKeysIn,
+  mayOwn,
+  mayRun,
+  Misconfigured,
+  nodeEnvironment,
+  systemClock,
+  type Role,
+} from "../../kernel/index.ts";
 import { brokerEnvironment } from "../environment.ts";
 import { AccessTokens } from "../identity/access-tokens.ts";
 import type { Certified } from "../identity/certificate.ts";
@@ -105,7 +114,7 @@ export const identity = (broker: ServiceBroker): Middleware => {
         if (owned.has(actor) && !mayOwn(from.role, actor))
           return refusals.add("not-of-role", `${from.nodeId} emits events of ${actor}, which are not its role's`);
         const meta = (payload.meta ??= {});
-        const user = typeof meta.token === "string" ? tokens.known(meta.token) : withoutToken(meta);
+        const user = typeof meta.token === "string" ? tokens.known(meta.token) : withoutToken(meta, from, keys.own);
         if (user === "unproven" || (user === undefined && meta.token !== undefined))
           return prove(meta).then(
             () => tx.messageHandler(type, packet),
@@ -187,10 +196,14 @@ function unknownNode({ type, target, payload }: Packet): Promise<never> {
   return Promise.reject(new Errors.ServiceNotAvailableError({ action, nodeID }));
 }
 
-/** A call without a token: of nobody (undefined), of a person who is not logged in, or of one who is made up. */
-function withoutToken(meta: Meta): User | undefined | "unproven" {
+/**
+ * A call without a token: of nobody (undefined), of a person who is not logged in, or of one who is made up. Workers of one
+ * machine are one program: they believe each other whom an operator's terminal on that machine names.
+ */
+function withoutToken(meta: Meta, { role }: Certified, own: Role): User | undefined | "unproven" {
   const { user } = meta;
   if (user === undefined) return undefined;
+  if (user !== null && own.anyNodeId && role.name === own.name && mayRun(own, ALL_SERVICES)) return user;
   const isStranger = user !== null && user.id === "" && Array.isArray(user.roles) && user.roles.length === 0;
   return isStranger ? STRANGER : "unproven";
 }

@@ -138,7 +138,10 @@ describe("the relay", () => {
     const first = await house.start(source.schema());
     append(50);
     await cursorAt(first, "50");
+    const status = () => first.call("things.relay");
+    expect(await status()).toEqual({ lagEvents: 0, lagMs: 0, isConnected: true });
     await (await databaseOf(inside(first, "things"))).knex("relays").update({ cursor: "10", mark: null });
+    expect(await status()).toEqual({ lagEvents: 40, lagMs: expect.any(Number), isConnected: true });
     await first.stop();
     append(1);
     await cursorAt(await house.start(source.schema()), "51");

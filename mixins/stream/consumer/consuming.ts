@@ -8,7 +8,7 @@ import { streamTables } from "../tables.ts";
 import type { AcknowledgedQuery } from "./acknowledged.ts";
 import { ALL_TYPES } from "../log/registry.ts";
 import { consumersOf } from "./consumers.ts";
-import { deadLettersIn, retryDeadLetter } from "./dead-letters.ts";
+import { deadLettersIn, retryDeadLetter, tracedLettersIn } from "./dead-letters.ts";
 import { unparkGroup, type ParkedFilter } from "./parked.ts";
 
 /** Entries of a list unless the caller asks for fewer. */
@@ -61,6 +61,18 @@ export function Consuming(names: readonly string[], types: readonly string[] | "
           const { limit = PAGE, after = "0" } = ctx.params;
           const { database } = await consumersOf(this);
           return { deadLetters: await deadLettersIn(database, limit, Number(after)) };
+        },
+      },
+      tracedLetters: {
+        ...operation,
+        params: paramsOf({
+          trace: Type.String({ pattern: "^[0-9a-f]{32}$" }),
+          newest: Type.Integer({ minimum: 1, maximum: 100_000 }),
+          limit: Type.Integer({ minimum: 1, maximum: PAGE_MAX }),
+        }),
+        async handler(this: Service, ctx: Context<{ trace: string; newest: number; limit: number }>) {
+          const { trace, newest, limit } = ctx.params;
+          return { deadLetters: await tracedLettersIn((await consumersOf(this)).database, trace, newest, limit) };
         },
       },
       resetConsumer: {

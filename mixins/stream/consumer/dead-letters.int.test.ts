@@ -57,6 +57,23 @@ describe("a retry", () => {
     const broker = await house.start(source.schema(), consuming("readers", consumer));
     for (const cents of [100, 200]) source.append("a", "thing.used", { cents });
     await parkedIn(broker, 1);
+    // A letter is found by the trace that its event carries, among the newest ones.
+    const traced = (text: string, newest = 100) =>
+      broker.call<any, object>("readers.tracedLetters", { trace: text, newest, limit: 10 });
+    const trace = "0af7651916cd43dd8448eb211c80319c";
+    const carrying = { metadata: { traceparent: `00-${trace}-b7ad6b7169203331-01` } };
+    const { knex } = await databaseIn(broker);
+    await until(
+      () => lettersOf(broker),
+      letters => letters.length === 2,
+    );
+    const [letter] = await knex("dead_letters").orderBy("id");
+    await knex("dead_letters")
+      .where({ id: letter.id })
+      .update({ event: JSON.stringify({ ...JSON.parse(letter.event), ...carrying }) });
+    expect((await traced(trace)).deadLetters).toMatchObject([{ version: 1, consumer: "writer", event: carrying }]);
+    expect((await traced("0".repeat(32))).deadLetters).toEqual([]);
+    expect((await traced(trace, 1)).deadLetters).toEqual([]);
     // The owner is deployed with a new version of the event and its upcaster.
     source.log.splice(0, 2, ...source.log.map(inEuros));
     state.healed = true;

@@ -1,4 +1,5 @@
 // Events of parked streams as an operator sees them, and the way of such a stream back to work. Groups: see parked.ts.
+import type { Knex } from "knex";
 import type { Database } from "../../database/index.ts";
 import { eventIn } from "./failed-streams.ts";
 import { streamErrors } from "../errors.ts";
@@ -16,22 +17,40 @@ export interface DeadLetter {
   readonly event: unknown;
 }
 
+/** The dead letters whose event carries a text, such as a trace's id, among the `newest` ones; at most `limit`, newest first. */
+export async function tracedLettersIn(
+  { knex }: Database,
+  text: string,
+  newest: number,
+  limit: number,
+): Promise<DeadLetter[]> {
+  const { last } = (await knex("dead_letters").max({ last: "id" }).first()) as { last: number | string | null };
+  const rows = await lettersIn(knex)
+    .where("d.id", ">", Number(last ?? 0) - newest)
+    .whereLike("d.event", `%${text}%`)
+    .orderBy("d.id", "desc")
+    .limit(limit);
+  return rows.map(letterOf);
+}
+
 /** The dead letters of parked streams with an id above `after`, at most `limit`, oldest first. */
 export async function deadLettersIn({ knex }: Database, limit: number, after: number): Promise<DeadLetter[]> {
-  const rows = await knex("dead_letters as d")
+  const rows = await lettersIn(knex).where("d.id", ">", after).orderBy("d.id").limit(limit);
+  return rows.map(letterOf);
+}
+
+const lettersIn = (knex: Knex): Knex.QueryBuilder =>
+  knex("dead_letters as d")
     .join("parked_streams as p", join => {
       join.on("p.consumer", "d.consumer").andOn("p.actor_stream", "d.actor_stream");
     })
     .where("p.state", "parked")
-    .where("d.id", ">", after)
-    .orderBy("d.id")
-    .limit(limit)
     .select("d.id", "d.consumer", "d.actor_stream", "d.version", "d.event", "d.at", "p.error", "p.attempts");
-  return rows.map(row => {
-    const { id, consumer, actor_stream: stream, version, at, error, attempts } = row;
-    const event = eventIn(row);
-    return { id: `${id}`, consumer, stream, version, type: event.type, error: errorIn(error), attempts, at, event };
-  });
+
+function letterOf(row: any): DeadLetter {
+  const { id, consumer, actor_stream: stream, version, at, error, attempts } = row;
+  const event = eventIn(row);
+  return { id: `${id}`, consumer, stream, version, type: event.type, error: errorIn(error), attempts, at, event };
 }
 
 /**

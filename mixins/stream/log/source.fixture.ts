@@ -108,6 +108,7 @@ export class Source {
       name: this.service,
       metadata: { actor: this.actor, events: Object.fromEntries(this.types.map(type => [type, 1])) },
       actions: {
+        relay: () => publisher?.status(),
         readLog: ({ params: { cursor, mark, limit, stream } }: { params: ReadLog }): LogPage => {
           if (limit > 0) this.reads++;
           const from = Number(cursor);

@@ -34,7 +34,7 @@ import type { CursorFault } from "../log/identity.ts";
 import { Poll } from "../log/poll.ts";
 import type { Cursor, LogPage } from "../log/source.ts";
 import { streamTables } from "../tables.ts";
-import type { OwnLog } from "./publisher.ts";
+import type { OwnLog, RelayStatus } from "./publisher.ts";
 
 export const RELAY_LIMITS = {
   /** Events read, published and acknowledged at once. */
@@ -149,6 +149,14 @@ export class JetStreamRelay {
   /** There may be something new in the log. */
   wake(): void {
     this.#poll.wake();
+  }
+
+  async status(): Promise<RelayStatus> {
+    const row = await this.#database.knex("relays").where({ source: this.#service.fullName }).first();
+    const { behind: lagEvents } = await this.#log.head(row.cursor);
+    const [next] = lagEvents === 0 ? [] : (await this.#log.read(row.cursor, 1)).events;
+    const lagMs = next ? Math.max(0, (await this.#database.now()) - Date.parse(next.at)) : 0;
+    return { lagEvents, lagMs, isConnected: this.#connection.jetStream !== undefined };
   }
 
   /** Finishes the page at hand and frees the lease. */

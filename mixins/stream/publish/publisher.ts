@@ -17,6 +17,15 @@ export interface OwnLog {
   onCommit(listener: () => void): () => void;
 }
 
+/** How far a log is published, whichever node publishes it. The place is written every half a second. */
+export interface RelayStatus {
+  readonly lagEvents: number;
+  /** Milliseconds since the oldest event that is not published was recorded; 0 when there is none. */
+  readonly lagMs: number;
+  /** Whether this node is connected to the carrier. */
+  readonly isConnected: boolean;
+}
+
 export interface Publisher {
   /** The origin that the pages of the log name: see LogPage. */
   readonly origin: string;
@@ -24,6 +33,7 @@ export interface Publisher {
   readonly seal: string | undefined;
   /** There may be something new in the log. */
   wake(): void;
+  status(): Promise<RelayStatus>;
   stop(): Promise<void>;
 }
 

@@ -7,7 +7,7 @@ import { backoffMs, rfc3339 } from "../../../kernel/index.ts";
 import { bucketOf, moved } from "../../buckets.ts";
 import type { Dialect, HeldBucket } from "../../dialect.ts";
 import { storeErrors } from "../../errors.ts";
-import type { Append, Cursor, OpenSaga, StoredEvent, Verdict } from "../../event-store.ts";
+import type { Append, Cursor, DueTimer, OpenSaga, StoredEvent, Verdict } from "../../event-store.ts";
 import { limits } from "../../limits.ts";
 import { smallintArray, textArray } from "./arrays.ts";
 import { failureOf } from "./failures.ts";
@@ -201,17 +201,65 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
     const due = rows.slice(0, limit).filter(row => row.in_ms <= 0);
     const next = rows[due.length];
     return {
-      due: due.map(({ id, stream, command, params, due_at, attempts, cause }) => ({
-        id,
-        stream,
-        command,
-        params,
-        dueAt: rfc3339(due_at),
-        attempts,
-        cause: cause ?? undefined,
-      })),
+      due: due.map(timerOf),
       nextInMs: next && Math.max(0, next.in_ms),
     };
+  }
+
+  async timers(...[limit, after]: Parameters<Dialect["timers"]>): ReturnType<Dialect["timers"]> {
+    const rows = await this.#rows(
+      `select t.id, s.name as stream, t.command, t.params, t.due_at, t.attempts, t.cause, t.next_at
+       from timers t join ${OWN_STREAM} on s.id = t.stream
+       where $2::bigint is null or (t.next_at, t.id) > ($2, $3) order by t.next_at, t.id limit $1`,
+      [limit, after && Date.parse(after.nextAt), after?.id],
+    );
+    return { now: await this.now(), timers: rows.map(row => ({ ...timerOf(row), nextAt: rfc3339(row.next_at) })) };
+  }
+
+  async search(...[text, newest, limit]: Parameters<Dialect["search"]>): ReturnType<Dialect["search"]> {
+    const latest = EVENT_TABLES.map(table => `(select * from ${table} order by xid desc, position desc limit $2)`);
+    const rows = await this.#rows<EventRow & { searched: number; since: number | null; name: string | null }>(
+      `with newest as materialized (
+         select * from (${latest.join(" union all ")}) e order by xid desc, position desc limit $2
+       )
+       select looked.*, found.* from (select count(*)::int as searched, min(recorded_at) as since from newest) looked
+       left join lateral (
+         select ${EVENT}, (select name from streams where id = e.stream) as name from newest e
+         where position($1 in e.metadata) > 0 or position($1 in e.data) > 0
+         order by e.xid desc, e.position desc limit $3
+       ) found on true`,
+      [text, newest, limit],
+    );
+    const { searched, since } = rows[0]!;
+    const found = rows.filter(({ name }) => name !== null);
+    return {
+      events: found.map(row => eventOf(row.name, row)),
+      searched,
+      since: since === null ? undefined : rfc3339(since),
+    };
+  }
+
+  /** By the statistics of the tables; those of a table that was never analysed are of a small one, which is counted. */
+  async size(): ReturnType<Dialect["size"]> {
+    const rows = await this.#rows<{ name: string; rows: number; bytes: number }>(
+      `select c.relname as name, c.reltuples::float8 as rows, pg_total_relation_size(c.oid)::float8 as bytes
+       from pg_class c where c.relnamespace = current_schema()::regnamespace and c.relkind = 'r'`,
+    );
+    const countOf = async (table: string): Promise<number> => {
+      const known = rows.find(({ name }) => name === table)?.rows ?? 0;
+      return known >= 0 ? known : this.#countUpTo(table, COUNTED_MAX);
+    };
+    const [streams, ...events] = await Promise.all(["streams", ...EVENT_TABLES].map(countOf));
+    return {
+      streams: streams!,
+      events: events.reduce((sum, count) => sum + count, 0),
+      bytes: rows.reduce((sum, { bytes }) => sum + bytes, 0),
+    };
+  }
+
+  async #countUpTo(table: string, limit: number): Promise<number> {
+    const [row] = await this.#rows(`select count(*)::int as n from (select from ${table} limit $1) counted`, [limit]);
+    return row.n as number;
   }
 
   async sagas({
@@ -277,6 +325,28 @@ export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "clos
     });
   }
 }
+
+/** Rows that are counted where there are no statistics. */
+const COUNTED_MAX = 100_000;
+
+interface TimerRow {
+  readonly id: string;
+  readonly stream: string;
+  readonly command: string;
+  readonly params: string;
+  readonly due_at: number;
+  readonly attempts: number;
+  readonly cause: string | null;
+}
+const timerOf = ({ id, stream, command, params, due_at, attempts, cause }: TimerRow): DueTimer => ({
+  id,
+  stream,
+  command,
+  params,
+  dueAt: rfc3339(due_at),
+  attempts,
+  cause: cause ?? undefined,
+});
 
 const cursorOf = ({ xid, position }: { xid: string; position: number }): Cursor => `${xid}:${position}`;
 

@@ -56,6 +56,12 @@ export class Connection {
     return statement;
   }
 
+  /** Bytes of the file and of the log that is not in it yet. */
+  bytes(): number {
+    const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    return sizeOf(this.#filename) + sizeOf(`${this.#filename}-wal`);
+  }
+
   /** One write transaction. An error of `work` rolls back and is thrown. */
   transaction<T>(work: () => T): T {
     this.#retried(() => this.#begin.run());

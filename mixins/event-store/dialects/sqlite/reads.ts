@@ -23,6 +23,15 @@ export function reader(connection: Connection) {
     `select * from (select * from ${table} where position > ?1 order by position limit ?2)`;
   const newestPosition = row("select coalesce((select seq from sqlite_sequence where name = 'events'), 0)");
   const streamCount = row("select count(*) from streams where version > 0");
+  const highestStream = row("select coalesce(max(id), 0) from streams");
+  const inRange = (table: string) => `select * from ${table} where position < ?1 and position >= ?2`;
+  const bothInRange = `(${inRange("events")} union all ${inRange("archived_events")})`;
+  const looked = row(`select count(*), min(recorded_at) from ${bothInRange}`);
+  const holding = rows(
+    `select position, e.version, type, schema_version, data, metadata, recorded_at, s.name
+     from ${bothInRange} e join streams s on s.id = e.stream
+     where instr(metadata, ?3) > 0 or instr(data, ?3) > 0 order by position desc`,
+  );
   const identity = row("select identity from log_identity");
 
   return {
@@ -65,6 +74,18 @@ export function reader(connection: Connection) {
       `select t.id, s.name, command, params, due_at, attempts, next_at, cause
        from timers t join streams s on s.id = t.stream order by next_at, t.id limit ?`,
     ),
+    listedTimers: rows(
+      `select t.id, s.name, command, params, due_at, attempts, next_at, cause
+       from timers t join streams s on s.id = t.stream
+       where ?2 is null or (next_at, t.id) > (?2, ?3) order by next_at, t.id limit ?1`,
+    ),
+    search(text: string, below: number, positions: number) {
+      const from = Math.max(1, below - positions);
+      const [seen, at] = looked(below, from) as [number, number | null];
+      return { from, seen, at, rows: holding(below, from, text) };
+    },
+    /** Ids and positions have hardly a gap, and cost nothing to look up. */
+    size: () => ({ streams: highestStream()![0] as number, events: newestPosition()![0] as number }),
     sagas: rows(
       `select id, state, reason, started_at, updated_at from sagas
        where state in (select value from json_each(?1)) and (updated_at <= ?2 - ?3 or updated_at > ?2)

@@ -1,7 +1,7 @@
 // The SQLite dialect: the reads of the port on the writer thread of one file.
 import type { Dialect } from "../../dialect.ts";
 import { storeErrors } from "../../errors.ts";
-import type { StoredEvent, StoredSnapshot } from "../../event-store.ts";
+import type { DueTimer, StoredEvent, StoredSnapshot } from "../../event-store.ts";
 import { limits } from "../../limits.ts";
 import { isTornCopy, tornCopyMessage } from "../../../database/index.ts";
 import { rfc3339 } from "../../../kernel/index.ts";
@@ -66,24 +66,31 @@ export async function openSqlite(filename: string, onDeath: DeathObserver = () =
     streamCount: () => thread.request("streamCount"),
     async dueTimers(limit) {
       const { now, rows } = await thread.request("dueTimers", limit + 1);
-      const timers = rows.map(row => {
-        const [id, stream, command, params, dueAt, attempts, nextAt, cause] = row as [
-          string,
-          string,
-          string,
-          string,
-          number,
-          number,
-          number,
-          string | null,
-        ];
-        const timer = { id, stream, command, params, dueAt: rfc3339(dueAt), attempts, cause: cause ?? undefined };
-        return { timer, nextAt };
-      });
+      const timers = rows.map(timerOf);
       const due = timers.slice(0, limit).filter(({ nextAt }) => nextAt <= now);
       const next = timers[due.length];
       return { due: due.map(({ timer }) => timer), nextInMs: next && Math.max(0, next.nextAt - now) };
     },
+    async timers(limit, after) {
+      const nextAt = after === undefined ? null : Date.parse(after.nextAt);
+      const { now, rows } = await thread.request("timers", limit, nextAt, after?.id ?? null);
+      return { now, timers: rows.map(timerOf).map(({ timer, nextAt }) => ({ ...timer, nextAt: rfc3339(nextAt) })) };
+    },
+    async search(text, newest, limit) {
+      const events: StoredEvent[] = [];
+      let below = (await thread.request("head")) + 1;
+      let [searched, since] = [0, undefined as string | undefined];
+      while (below > 1 && searched < newest && events.length < limit) {
+        // A chunk a request, so that commits go between.
+        const found = await thread.request("search", text, below, Math.min(newest - searched, limits.chunkEvents));
+        for (const row of found.rows) events.push(eventOf(row[7] as string, row));
+        searched += found.seen;
+        if (found.at !== null) since = rfc3339(found.at);
+        below = found.from;
+      }
+      return { events: events.slice(0, limit), searched, since };
+    },
+    size: () => thread.request("size"),
     async sagas({ state = "open", olderThanMs = 0, limit, after }) {
       const states = state === "open" ? OPEN : [state];
       const rows = await thread.request("sagas", states, olderThanMs, after ?? null, limit);
@@ -135,6 +142,21 @@ function eventOf(stream: string, row: Row): StoredEvent {
     number,
   ];
   return { position, stream, version, type, schemaVersion, data, metadata, at: rfc3339(at) };
+}
+
+function timerOf(row: Row): { timer: DueTimer; nextAt: number } {
+  const [id, stream, command, params, dueAt, attempts, nextAt, cause] = row as [
+    string,
+    string,
+    string,
+    string,
+    number,
+    number,
+    number,
+    string | null,
+  ];
+  const timer = { id, stream, command, params, dueAt: rfc3339(dueAt), attempts, cause: cause ?? undefined };
+  return { timer, nextAt };
 }
 
 function snapshotOf(row: Row | undefined): StoredSnapshot | undefined {

@@ -21,6 +21,13 @@ export interface Requests {
   streamsByName: { args: [after: string, limit: number]; result: Row[] };
   streamCount: { args: []; result: number };
   dueTimers: { args: [limit: number]; result: { now: number; rows: Row[] } };
+  timers: { args: [limit: number, nextAt: number | null, id: string | null]; result: { now: number; rows: Row[] } };
+  /** Looks at the positions below `below`, at most `positions`; `from` is the lowest of them, `at` the time of its event. */
+  search: {
+    args: [text: string, below: number, positions: number];
+    result: { from: number; seen: number; at: number | null; rows: Row[] };
+  };
+  size: { args: []; result: { streams: number; events: number; bytes: number } };
   sagas: { args: [states: readonly string[], olderThanMs: number, after: string | null, limit: number]; result: Row[] };
   quarantined: { args: [limit: number, at: number | null, stream: string | null]; result: Row[] };
   now: { args: []; result: number };

@@ -70,6 +70,12 @@ function serve(connection: Connection): void {
         return read.streamCount();
       case "dueTimers":
         return { now: batch.clock(), rows: read.timers(...request.args) };
+      case "timers":
+        return { now: batch.clock(), rows: read.listedTimers(...request.args) };
+      case "search":
+        return read.search(...request.args);
+      case "size":
+        return { ...read.size(), bytes: connection.bytes() };
       case "sagas": {
         const [states, olderThanMs, after, limit] = request.args;
         return read.sagas(JSON.stringify(states), batch.clock(), olderThanMs, after, limit);

@@ -1,0 +1,138 @@
+// Operations over all services: finds by the registry's metadata the services that have sagas, actors, projections, consumers
+// and dead letters, and asks them. The operator travels in `meta`, so that each service checks the permission again.
+import type { Context as MoleculerContext, ServiceBroker } from "moleculer";
+import { callErrors, listedServices, withoutSecrets, type Context, type ListedService } from "../contract/index.ts";
+import { isRefusal, type Refusal } from "../kernel/index.ts";
+import { sagaErrors } from "../saga/index.ts";
+import { askNodes } from "./ask-nodes.ts";
+import { operationErrors } from "./errors.ts";
+
+export type Answer = Record<string, unknown>;
+export type Metadata = NonNullable<ListedService["metadata"]>;
+
+export const limits = {
+  /** Default number of entries in a list. */
+  page: 100,
+  /** Events that `actor` shows. */
+  events: 100,
+  /** Milliseconds that a node has to tell what it alone knows. */
+  nodeMs: 1_000,
+} as const;
+
+/** A service that is known by its metadata only has actions that no contract lists. */
+export const ask = <R = Answer>(
+  ctx: Context,
+  service: string,
+  action: string,
+  params: object = {},
+  options: object = {},
+): Promise<R> => (ctx as unknown as MoleculerContext).call<R, object>(`${service}.${action}`, params, options);
+
+/** Full names (`v2.loans`) of the available services with such metadata, each once, however many nodes run it. */
+export function servicesWith(broker: ServiceBroker, test: (metadata: Metadata) => boolean): string[] {
+  const services = listedServices(broker, { onlyAvailable: true, skipInternal: true });
+  return [...new Set(services.filter(({ metadata }) => test(metadata ?? {})).map(({ fullName }) => fullName))].sort();
+}
+
+export const hasActor = ({ actor }: Metadata): boolean => actor !== undefined;
+export const hasSagas = ({ sagas }: Metadata): boolean => sagas !== undefined;
+export const hasConsumers = ({ consumers }: Metadata): boolean => consumers !== undefined;
+export const hasProjections = ({ projections }: Metadata): boolean => projections !== undefined;
+
+/** Asks each service for its list, and marks every entry with its service. */
+export async function gather(
+  ctx: Context,
+  services: readonly string[],
+  action: string,
+  key: string,
+  params: object = {},
+): Promise<(Answer & { service: string })[]> {
+  const lists = services.map(async service => {
+    const answer = await ask<Record<string, Answer[]>>(ctx, service, action, params);
+    return (answer[key] ?? []).map((entry): Answer & { service: string } => ({ ...entry, service }));
+  });
+  return (await Promise.all(lists)).flat();
+}
+
+/** Each node knows its own circuits. One that does not answer may be the one that a circuit is open for. */
+export async function askCircuits(ctx: Context): Promise<{ circuits: Answer[]; silent: readonly string[] }> {
+  const { answers, silent } = await askNodes<{ circuits: Answer[] }>(ctx, "$circuits.list", {
+    timeoutMs: limits.nodeMs,
+  });
+  return {
+    circuits: answers.flatMap(({ node, answer }) =>
+      answer.circuits.map((circuit): Answer => ({ from: node, ...circuit })),
+    ),
+    silent,
+  };
+}
+
+/** Names of the fields that any contract marks as secret. */
+export function secretNames(broker: ServiceBroker): ReadonlySet<string> {
+  const services = listedServices(broker, { skipInternal: true });
+  return new Set(services.flatMap(({ metadata }) => metadata?.secrets ?? []));
+}
+
+/** The value without the fields that any contract marks as secret. */
+export const shown = <T>(broker: ServiceBroker, value: T): T => withoutSecrets(value, secretNames(broker)) as T;
+
+/** Asks the services with sagas one after another until one knows the id. */
+export async function askOwner(ctx: Context, action: string, params: { id: string }): Promise<Answer> {
+  for (const service of servicesWith(ctx.broker, hasSagas))
+    try {
+      return shown(ctx.broker, { ...(await ask(ctx, service, action, params)), service });
+    } catch (error) {
+      // Moleculer's own 404 (the service has just gone) is not an answer.
+      if (!isRefusal(error) || !error.type.endsWith("_NOT_FOUND")) throw error;
+    }
+  throw sagaErrors.SAGA_NOT_FOUND({ id: params.id });
+}
+
+export function hostOf(broker: ServiceBroker, type: string): string {
+  const [service] = servicesWith(broker, metadata => metadata.actor === type);
+  if (!service) throw operationErrors.ACTOR_TYPE_NOT_FOUND({ field: "type", type });
+  return service;
+}
+
+export const MINUTE_MS = 60_000;
+export const invalid = (field: string, message: string): Refusal => callErrors.VALIDATION_ERROR({ field, message });
+
+/** Refuses (422, field `after`) a request that names its page in two ways at once. */
+export function oneOfAfterAndCursor({ after, cursor }: { after?: string; cursor?: string }): void {
+  if (after !== undefined && cursor !== undefined) throw invalid("after", "is given beside cursor: send one");
+}
+
+export const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+export const text = (value: unknown): string => (typeof value === "string" ? value : "");
+/** A part of a key: the text or the number in a field. */
+export const by =
+  (field: string) =>
+  ({ [field]: value }: Answer): string =>
+    typeof value === "number" ? `${value}` : text(value);
+
+/** Milliseconds that a service has, where an operator would rather see the others than wait. */
+const SERVICE_MS = 3_000;
+
+/** Asks services side by side. One that does not answer in time, or not at all, is `silent`. */
+export async function askEach<R>(
+  services: readonly string[],
+  ask: (service: string, options: { timeout: number }) => Promise<R>,
+): Promise<{ answers: { service: string; answer: R }[]; silent: string[] }> {
+  const silent: string[] = [];
+  const asked = services.map(async service => {
+    try {
+      return [{ service, answer: await ask(service, { timeout: SERVICE_MS }) }];
+    } catch {
+      silent.push(service);
+      return [];
+    }
+  });
+  return { answers: (await Promise.all(asked)).flat(), silent: silent.sort() };
+}
+
+/** Names of the services that are meant: all that fit, or the one that an operator names. Refuses (422) another one. */
+export function meant(services: readonly string[], only: string | undefined, have: string): readonly string[] {
+  if (only === undefined) return services;
+  if (!services.includes(only)) throw invalid("service", `no service of this name has ${have}`);
+  return [only];
+}

@@ -1,0 +1,16 @@
+// How an operator's terminal reaches services that do not run on its machine.
+import { defineEnvironment, hidden, url } from "../kernel/index.ts";
+
+export const operationsEnvironment = defineEnvironment("Operators", {
+  OPERATOR_URL: url({
+    protocols: ["http:", "https:"],
+    defaultSays: "none: this machine, or the bus",
+    says: "the gateway that `npx valence ops` asks, such as `https://api.example.com`; `--url` says the same",
+  }),
+  OPERATOR_TOKEN: hidden({
+    form: "an access token or an API key",
+    problem: text => (/^[\w.~+/=-]+$/.test(text) ? undefined : "an access token or an API key, in one word"),
+    defaultSays: "none: the user of this machine",
+    says: "in whose name an operator's terminal acts; for a gateway, and for a bus whose nodes have keys",
+  }),
+});

@@ -1,0 +1,152 @@
+import { expect, test } from "@jest/globals";
+import { Refusal } from "../../kernel/index.ts";
+import { requestOf } from "./http-link.ts";
+import { EXIT, runWords } from "./run.ts";
+import { commands, paper, table } from "./shell.fixture.ts";
+import { wordsOf } from "./words.ts";
+
+interface Options {
+  readonly answers?: readonly unknown[];
+  readonly width?: number;
+  /** What the person at the terminal says; without it there is none. */
+  readonly says?: boolean[];
+  readonly signal?: AbortSignal;
+}
+
+/** Runs a line against services that give these answers in turn; an Error among them is thrown. */
+async function run(line: string, { answers = [{}], width, says, signal = new AbortController().signal }: Options = {}) {
+  const { terminal, ...rest } = paper(width, says);
+  const asked: unknown[] = [];
+  const left = [...answers];
+  const call = async (action: string, params: object): Promise<unknown> => {
+    asked.push([action, params]);
+    const answer = left.length > 1 ? left.shift() : left[0];
+    if (answer instanceof Error) throw answer;
+    return answer;
+  };
+  const code = await runWords(wordsOf(line), { commands, call, terminal, signal });
+  return { code, asked, ...rest, text: rest.written.join("\n") };
+}
+
+const rooms = [
+  { id: "7", state: "free", beds: 2, sinceMs: 90_000, guests: ["Ada", "Bob"] },
+  { id: "8", state: "taken", beds: 12, sinceMs: 12, guests: [{ name: "Eve" }] },
+];
+
+test("rows are a table, without columns that no row has; the rest stands below", async () => {
+  const { code, text } = await run("rooms", { answers: [{ rooms, silent: ["n2"], nextCursor: "c1" }] });
+  expect(code).toBe(EXIT.done);
+  expect(text.split("\n")).toEqual([
+    "id  state  beds  since ms  guests",
+    "7   free      2   1.5 min  Ada, Bob",
+    '8   taken    12     12 ms  [{"name":"Eve"}]',
+    "silent  n2",
+    "more: --cursor c1",
+  ]);
+  expect((await run("rooms", { answers: [{ rooms: [] }] })).text).toBe("none");
+});
+
+test("a table fits its terminal: the widest columns give way", async () => {
+  const wide = [{ id: "x".repeat(100), state: "free", guests: ["y".repeat(50)] }];
+  const { text } = await run("rooms", { answers: [{ rooms: wide }], width: 60 });
+  expect(Math.max(...text.split("\n").map(line => line.length))).toBeLessThanOrEqual(60);
+  expect(text).toContain("…");
+});
+
+test("one thing is its fields, nested ones indented, and its lists as tables", async () => {
+  const answer = {
+    id: "7",
+    at: "2026-11-30T11:42:38.123Z",
+    isOpen: true,
+    bed: { width: 2 },
+    guests: [{ name: "Ada" }],
+  };
+  expect((await run("room 7", { answers: [answer] })).text.split("\n")).toEqual([
+    "id       7",
+    "at       2026-11-30 11:42:38Z",
+    "is open  yes",
+    "bed    ",
+    "  width  2",
+    "guests:",
+    "name",
+    "Ada",
+  ]);
+});
+
+test("characters that a terminal would obey are shown", async () => {
+  const { text } = await run("room 7", { answers: [{ id: "\u001b[2Jgone\u202e" }] });
+  expect(text).toBe(String.raw`id  \u001b[2Jgone\u202e`);
+});
+
+test("--json is the whole answer", async () => {
+  const { text } = await run("rooms --json", { answers: [{ rooms }] });
+  expect(JSON.parse(text)).toEqual({ rooms });
+});
+
+test("a refusal is one line and exit code 1, a mistake in the words is 2 and asks nothing", async () => {
+  const refusal = new Refusal("ROOM_NOT_FOUND", { field: "id", message: "there is no room 9" });
+  expect(await run("room 9", { answers: [refusal] })).toMatchObject({
+    code: EXIT.failed,
+    notes: ["ROOM_NOT_FOUND: there is no room 9"],
+    text: "",
+  });
+  expect(await run("room", {})).toMatchObject({ code: EXIT.mistake, asked: [] });
+  expect(await run("check", { answers: [{ ok: false }] })).toMatchObject({ code: EXIT.failed });
+});
+
+test("what cannot be taken back is asked before; where nobody is there, it needs --yes", async () => {
+  expect(await run("room 7 close", { says: [false] })).toMatchObject({ code: EXIT.failed, asked: [] });
+  expect((await run("room 7 close", { says: [true] })).asked).toHaveLength(1);
+  expect(await run("room 7 close")).toMatchObject({
+    code: EXIT.mistake,
+    asked: [],
+    notes: ["room 7 close: Its guests have to leave. Add --yes to do it"],
+  });
+  expect((await run("room 7 close --yes")).asked).toEqual([["rooms.close", { id: "7" }]]);
+  expect((await run("room 7 close --dry-run")).asked).toHaveLength(1);
+});
+
+test("what takes long is followed with a bar until it is done", async () => {
+  const { code, busy, notes } = await run("paint seven", { answers: [{ started: true }, { done: 2 }, { done: 4 }] });
+  expect([code, notes]).toEqual([EXIT.done, ["paint seven: done"]]);
+  expect(busy).toEqual(["paint seven", expect.stringMatching(/^paint seven {2}█{12}░{12} {2}2 of 4$/)]);
+  expect((await run("paint seven --no-wait")).asked).toHaveLength(1);
+});
+
+test("what cannot end by itself is told, and what an operator leaves goes on", async () => {
+  expect(await run("paint seven", { answers: [{}, { done: 1, trouble: "no paint" }] })).toMatchObject({
+    code: EXIT.failed,
+    notes: ["paint seven: no paint"],
+  });
+  const left = await run("paint seven", { answers: [{}, { done: 1 }], signal: AbortSignal.timeout(50) });
+  expect(left.notes).toEqual(["paint seven goes on without us."]);
+});
+
+test("a tail shows events as they come, from where the last answer ended", async () => {
+  const ending = new AbortController();
+  const event = (type: string) => ({ type, data: { bed: 1 } });
+  const answers = [
+    { events: [event("came")], nextCursor: "c1" },
+    { events: [event("went")], nextCursor: "c2" },
+    { events: [], nextCursor: "c2" },
+  ];
+  const { signal } = ending;
+  setTimeout(() => ending.abort(), 50);
+  const { code, written, asked } = await run("watch", { answers, signal });
+  expect([code, written]).toEqual([EXIT.done, ['came  {"bed":1}', 'went  {"bed":1}']]);
+  expect(asked.slice(0, 3)).toEqual([
+    ["rooms.watch", {}],
+    ["rooms.watch", { cursor: "c1" }],
+    ["rooms.watch", { cursor: "c2" }],
+  ]);
+});
+
+test("over HTTP a param stands in the path, else in the query or the body", () => {
+  const [list, , close] = table;
+  expect(requestOf(list!, { state: "free", cursor: undefined })).toEqual({ method: "GET", url: "/rooms?state=free" });
+  expect(requestOf(close!, { id: "a/b", note: "n" })).toEqual({
+    method: "POST",
+    url: "/rooms/a%2Fb/close",
+    body: '{"note":"n"}',
+  });
+});

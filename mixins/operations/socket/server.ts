@@ -1,0 +1,177 @@
+// The door of a process for operators of its machine: a socket in the data folder which only the user of the process may open, and
+// root. Whoever can open it could as well read the databases beside it, so that it asks for no password: it acts as an
+// administrator who is named after the operating system's user, `os:ann`, and what it does is recorded under that name. An operator
+// may ask for less (`--read-only`).
+import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { dirname } from "node:path";
+import type { Middleware, ServiceBroker } from "moleculer";
+import { callErrors, type User } from "../../contract/index.ts";
+import { asError } from "../../kernel/index.ts";
+import { namesOf } from "../names.ts";
+import { socketOf } from "./place.ts";
+import {
+  readLines,
+  REGISTRY_LISTS,
+  send,
+  type Hello,
+  type PlainError,
+  type Question,
+  type RegistryList,
+  type Welcome,
+} from "./wire.ts";
+
+const limits = {
+  /** Terminals at once. */
+  connections: 32,
+  /** Questions of one terminal at once; further ones are refused. */
+  questions: 64,
+};
+
+/** A middleware that opens the socket of its process once the services have started, and closes it when they stop. */
+export function operatorSocket(dataDir: string): Middleware {
+  let door: Door | undefined;
+  return {
+    name: "OperatorSocket",
+    async started(broker: ServiceBroker) {
+      const path = socketOf(dataDir, process.pid);
+      if (path === undefined) return;
+      door = new Door(broker, path);
+      // A file system that is read-only, or knows no sockets: operators come another way.
+      await door.open().catch((error: Error) => broker.logger.debug(`no socket for operators: ${error.message}`));
+    },
+    async stopping() {
+      door?.close();
+    },
+  };
+}
+
+class Door {
+  readonly #broker: ServiceBroker;
+  readonly #path: string;
+  readonly #server: Server;
+  readonly #open = new Set<Socket>();
+
+  constructor(broker: ServiceBroker, path: string) {
+    this.#broker = broker;
+    this.#path = path;
+    this.#server = createServer(socket => this.#serve(socket));
+    this.#server.maxConnections = limits.connections;
+  }
+
+  async open(): Promise<void> {
+    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+    // Of a process of the same number that was killed.
+    rmSync(this.#path, { force: true });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#server.once("error", reject);
+    const mask = process.umask(0o177);
+    try {
+      // A worker would otherwise have its supervisor listen.
+      this.#server.listen({ path: this.#path, exclusive: true }, resolve);
+    } finally {
+      process.umask(mask);
+    }
+    await promise;
+    chmodSync(this.#path, 0o600);
+    // It keeps no process alive.
+    this.#server.unref();
+  }
+
+  close(): void {
+    this.#server.close();
+    for (const socket of this.#open) {
+      send(socket, { bye: `${this.#broker.nodeID} stops` });
+      socket.end();
+    }
+    rmSync(this.#path, { force: true });
+  }
+
+  #serve(socket: Socket): void {
+    this.#open.add(socket);
+    let terminal: Terminal | undefined;
+    socket.on("close", () => this.#open.delete(socket));
+    // A terminal that was killed.
+    socket.on("error", () => socket.destroy());
+    readLines(socket, (line: Hello & Question) => {
+      if (terminal) return terminal.take(line);
+      terminal = new Terminal(this.#broker, socket, userOf(line));
+      send(socket, { nodeId: this.#broker.nodeID, pid: process.pid } satisfies Welcome);
+    });
+  }
+}
+
+/** The person who acts: a name of another form could not be looked for in the audit. */
+const userOf = ({ user, scopes }: Hello): User => ({
+  id: `os:${user.replaceAll(/[^\w.@-]/g, "_").slice(0, 64)}`,
+  roles: ["admin"] as User["roles"],
+  ...(scopes && { scopes }),
+});
+
+/** One operator's side of the door. */
+class Terminal {
+  readonly #broker: ServiceBroker;
+  readonly #socket: Socket;
+  readonly #user: User;
+  #asking = 0;
+
+  constructor(broker: ServiceBroker, socket: Socket, user: User) {
+    this.#broker = broker;
+    this.#socket = socket;
+    this.#user = user;
+  }
+
+  take(question: Question): void {
+    const { id } = question;
+    if (this.#asking >= limits.questions)
+      return send(this.#socket, {
+        id,
+        error: { message: `more than ${limits.questions} questions at once`, code: 429 },
+      });
+    this.#asking++;
+    void this.#answer(question)
+      .then(
+        answer => send(this.#socket, { id, answer }),
+        (error: unknown) => send(this.#socket, { id, error: plainOf(error) }),
+      )
+      .finally(() => this.#asking--);
+  }
+
+  async #answer(question: Question): Promise<unknown> {
+    if ("call" in question) {
+      const { call, params = {}, options } = question;
+      const nodeID = options?.nodeID;
+      return this.#broker.call(call, params, {
+        meta: { user: this.#user },
+        ...(nodeID !== undefined && { nodeID }),
+      } as object);
+    }
+    if ("names" in question) return namesOf(this.#broker);
+    if ("list" in question) return this.#list(question.list, question.options);
+    // An event asks for no permission, so that whoever has asked for less gets none.
+    if (this.#user.scopes) throw callErrors.FORBIDDEN({ message: `${question.emit} is for operators with all rights` });
+    return this.#broker[question.emit](question.event, question.payload, { meta: { user: this.#user } });
+  }
+
+  #list(name: RegistryList, options: object | undefined): unknown {
+    if (!REGISTRY_LISTS.includes(name)) throw callErrors.NOT_FOUND();
+    const registry = this.#broker.registry as unknown as Record<RegistryList, (options?: object) => unknown>;
+    return registry[name](options);
+  }
+}
+
+function plainOf(thrown: unknown): PlainError {
+  const { message, name, type, code, retryable, data } = asError(thrown) as Error & Partial<PlainError>;
+  const plain = {
+    message,
+    name,
+    ...(type !== undefined && { type }),
+    ...(code !== undefined && { code }),
+    ...(retryable !== undefined && { retryable }),
+  };
+  try {
+    return { ...plain, ...(data !== undefined && { data: JSON.parse(JSON.stringify(data)) as unknown }) };
+  } catch {
+    return plain;
+  }
+}

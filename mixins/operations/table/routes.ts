@@ -1,0 +1,22 @@
+// The HTTP routes of a table of operations, for administrators.
+import { omit, pick } from "../../contract/index.ts";
+import { route, type Request, type Route } from "../../gateway/index.ts";
+import { pathParamsOf, type Operation } from "./operation.ts";
+
+/** Params that the path names come from there, all others by query or, for what changes something, by body. */
+export function routeOf({ action, http, summary, priority, params, view }: Operation): Route {
+  const names = pathParamsOf(http);
+  const others = omit(params, ...names);
+  const place = http.startsWith("GET ") ? "query" : "body";
+  const spec = {
+    summary,
+    access: "admin",
+    priority,
+    ...("list" in view && { list: view.list }),
+    ...(names.length > 0 && { path: pick(params, ...names) }),
+    ...(Object.keys(others).length > 0 && { [place]: others }),
+    params: (request: Request) => ({ ...(request[place] as object), ...(request.path as object) }),
+  };
+  // The table is typed by its contract; of one operation among others the types are not known.
+  return route(http, action, spec as never);
+}

@@ -1,0 +1,27 @@
+// The handlers of the actions in `contract.ts`.
+import { actorDiff, actorHistory, whatIf } from "./actors.ts";
+import { lag } from "./lag.ts";
+import { overview } from "./overview.ts";
+import { compensateSagas, noteSaga, retrySagas, saga, sagaCounts, sagas } from "./sagas.ts";
+import { shards } from "./shards.ts";
+import { tail } from "./tail.ts";
+import { timers } from "./timers.ts";
+import { trace } from "./trace.ts";
+
+export const views = {
+  sagas,
+  sagaCounts,
+  saga,
+  noteSaga,
+  retrySagas,
+  compensateSagas,
+  overview,
+  timers,
+  lag,
+  shards,
+  tail,
+  actorHistory,
+  actorDiff,
+  whatIf,
+  trace,
+};

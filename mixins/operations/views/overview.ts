@@ -1,0 +1,225 @@
+// What needs a person, of all services and nodes: each kind with its number, since when, and the command that looks further. Nothing
+// that is on its way by itself is listed. A service that does not answer is `unknown`: its silence is not health.
+import {
+  ask,
+  askEach,
+  askCircuits,
+  compare,
+  hasActor,
+  hasConsumers,
+  hasSagas,
+  servicesWith,
+  text,
+  type Answer,
+} from "../asking.ts";
+import { isRefusal } from "../../kernel/index.ts";
+import type { Ctx } from "./context.ts";
+import { lagOf } from "./lag.ts";
+
+const limits = {
+  /** Milliseconds after its time from which a timer counts as late: the runner fires overdue ones at a bounded rate. */
+  lateMs: 60_000,
+  /** Seconds that a reader may be behind before a person should look. */
+  lagSeconds: 600,
+  /** Entries that are counted of a list; the number is then at least that. */
+  counted: 500,
+  /** Milliseconds that the doctor may take: the other answers do not wait for longer. */
+  doctorMs: 5_000,
+} as const;
+
+/** Something that needs a person. */
+interface Need extends Answer {
+  readonly kind: string;
+  readonly count: number;
+  /** Since when, RFC 3339; absent where nobody knows. */
+  readonly oldest?: string;
+  readonly says: string;
+  /** For the REPL and `npx valence ops`. */
+  readonly command: string;
+}
+interface Looked {
+  readonly needs: readonly Need[];
+  readonly unknown: readonly string[];
+}
+
+/** The worst first: what stands still, then what is late, then what may become worse. */
+const LOOKS = [cluster, doctor, quarantine, sagas, letters, readers, timers];
+
+export async function overview(ctx: Ctx<"overview">) {
+  const looked = await Promise.all(LOOKS.map(look => look(ctx)));
+  const needs = looked.flatMap(({ needs }) => needs);
+  const unknown = [...new Set(looked.flatMap(({ unknown }) => unknown))].sort();
+  return { isWell: needs.length === 0 && unknown.length === 0, needs, unknown };
+}
+
+async function sagas(ctx: Ctx<"overview">): Promise<Looked> {
+  type Counts = { counts: { saga: string; reason: string; sagas: number; oldestStartedAt: string }[] };
+  const { answers, silent } = await askEach(servicesWith(ctx.broker, hasSagas), (service, options) =>
+    ask<Counts>(ctx, service, "sagaCounts", { state: "stuck" }, options),
+  );
+  const needs = answers.flatMap(({ answer }) =>
+    answer.counts.map(({ saga, reason, sagas: count, oldestStartedAt: oldest }) => ({
+      kind: "stuck sagas",
+      count,
+      oldest,
+      says: `${saga} is stuck with ${reason}: mend the cause and retry, or compensate`,
+      command: `sagas --state stuck --name ${saga} --reason ${reason}`,
+    })),
+  );
+  return { needs, unknown: silent };
+}
+
+async function quarantine(ctx: Ctx<"overview">): Promise<Looked> {
+  const { answers, silent } = await askEach(servicesWith(ctx.broker, hasActor), (service, options) =>
+    ask<{ quarantined: { at: string }[] }>(ctx, service, "quarantined", { limit: limits.counted }, options),
+  );
+  const needs = answers.flatMap(({ service, answer: { quarantined } }) =>
+    someOf({
+      kind: "quarantined actors",
+      count: quarantined.length,
+      oldest: quarantined[0]?.at,
+      says: `records of ${service} cannot be read: mend them, or deploy the release that reads them`,
+      command: "quarantined",
+    }),
+  );
+  return { needs, unknown: silent };
+}
+
+async function letters(ctx: Ctx<"overview">): Promise<Looked> {
+  const { answers, silent } = await askEach(servicesWith(ctx.broker, hasConsumers), (service, options) =>
+    ask<{ deadLetters: { at: string; consumer: string }[] }>(
+      ctx,
+      service,
+      "deadLetters",
+      { limit: limits.counted },
+      options,
+    ),
+  );
+  const needs = answers.flatMap(({ service, answer: { deadLetters } }) =>
+    someOf({
+      kind: "dead letters",
+      count: deadLetters.length,
+      oldest: deadLetters[0]?.at,
+      says: `events that ${consumersIn(deadLetters)} could not handle, and those that wait behind them`,
+      command: `letters --service ${service}`,
+    }),
+  );
+  return { needs, unknown: silent };
+}
+const consumersIn = (letters: readonly { consumer: string }[]): string =>
+  [...new Set(letters.map(({ consumer }) => consumer))].slice(0, 5).join(", ");
+
+async function readers(ctx: Ctx<"overview">): Promise<Looked> {
+  const { rows, silent } = await lagOf(ctx);
+  const standing = rows.filter(
+    ({ state, stopped }) => state === "stopped" || state === "full" || stopped !== undefined,
+  );
+  const slow = rows.filter(row => !standing.includes(row) && row.lagSeconds > limits.lagSeconds && row.lagEvents !== 0);
+  const stopped = standing.map(({ kind, service, name, state, stopped }) => ({
+    kind: "readers that stand still",
+    count: 1,
+    ...oldestOf((stopped as { since: string }[] | undefined)?.map(({ since }) => since)),
+    says: `${kind} ${name} of ${service} is ${text(state)}: it reads no further until a person acts`,
+    command: kind === "projection" ? "projections" : "consumers",
+  }));
+  const late = slow.map(({ kind, service, name, lagEvents, lagSeconds }) => ({
+    kind: "readers that are behind",
+    count: lagEvents ?? 0,
+    oldest: new Date(Date.now() - lagSeconds * 1_000).toISOString(),
+    says: `${kind} ${name} of ${service} is ${Math.round(lagSeconds / 60)} minutes behind`,
+    command: "lag",
+  }));
+  return { needs: [...stopped, ...late], unknown: silent };
+}
+
+async function timers(ctx: Ctx<"overview">): Promise<Looked> {
+  type Late = { timers: { lateMs: number; dueAt: string }[] };
+  const { answers, silent } = await askEach(servicesWith(ctx.broker, hasActor), (service, options) =>
+    ask<Late>(ctx, service, "timers", { limit: limits.counted }, options),
+  );
+  const needs = answers.flatMap(({ service, answer }) => {
+    const late = answer.timers.filter(({ lateMs }) => lateMs > limits.lateMs);
+    return someOf({
+      kind: "late timers",
+      count: late.length,
+      oldest: late.map(({ dueAt }) => dueAt).sort(compare)[0],
+      says: `timers of ${service} are more than a minute late: their command fails, or nobody fires them`,
+      command: `timers --service ${service}`,
+    });
+  });
+  return { needs, unknown: silent };
+}
+
+/** Silent nodes, and the circuits that the others have opened. */
+async function cluster(ctx: Ctx<"overview">): Promise<Looked> {
+  const { circuits, silent } = await askCircuits(ctx);
+  return { needs: [...nodes(ctx, silent), ...openOf(circuits)], unknown: [] };
+}
+
+function openOf(circuits: readonly Answer[]): Need[] {
+  const open = circuits.filter(({ state }) => state !== "closed");
+  const since = open.map(({ since }) => text(since)).filter(at => at !== "");
+  return someOf({
+    kind: "open circuits",
+    count: open.length,
+    oldest: since.sort(compare)[0],
+    says: `calls are refused at once: ${[...new Set(open.map(({ action }) => text(action)))].slice(0, 5).join(", ")}`,
+    command: "circuits",
+  });
+}
+
+/**
+ * Nodes that do not answer, and those that are gone without having said so: a node that leaves says first that it has no
+ * services any more.
+ */
+function nodes(ctx: Ctx<"overview">, silent: readonly string[]): Need[] {
+  const known = ctx.broker.registry.getNodeList({ withServices: true }) as KnownNode[];
+  const lost = known.filter(
+    ({ available, services }) => !available && services?.some(service => service["name"] !== "$node"),
+  );
+  const all = [...new Set([...silent, ...lost.map(({ id }) => id)])].sort();
+  return someOf({
+    kind: "silent nodes",
+    count: all.length,
+    oldest: undefined,
+    says: `no answer from ${all.slice(0, 5).join(", ")}`,
+    command: "nodes",
+  });
+}
+interface KnownNode {
+  readonly id: string;
+  readonly available: boolean;
+  readonly services?: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** Checks of the doctor that say what other looks say in more detail. */
+const LOOKED_AT = new Set(["lag", "parked", "quarantine", "sagas", "nodes"]);
+
+/** The other failures that the doctor finds, where it may be asked. */
+async function doctor(ctx: Ctx<"overview">): Promise<Looked> {
+  if (!ctx.broker.registry.actions.get("ops.doctor")) return { needs: [], unknown: [] };
+  try {
+    const answer = await ask<{ findings?: Answer[] }>(ctx, "ops", "doctor", {}, { timeout: limits.doctorMs });
+    const failed = (answer.findings ?? []).filter(
+      ({ status, check }) => status === "FAIL" && !LOOKED_AT.has(text(check)),
+    );
+    const needs = failed.map(({ subject, check, message }) => ({
+      kind: "doctor",
+      count: 1,
+      says: `${text(subject)}, ${text(check)}: ${text(message)}`,
+      command: "doctor",
+    }));
+    return { needs, unknown: [] };
+  } catch (error) {
+    if (isRefusal(error)) throw error;
+    return { needs: [], unknown: ["doctor"] };
+  }
+}
+
+/** The need, unless there is none of it. */
+function someOf({ oldest, ...need }: Omit<Need, "oldest"> & { readonly oldest: string | undefined }): Need[] {
+  return need.count === 0 ? [] : [{ ...need, ...(oldest !== undefined && { oldest }) } as Need];
+}
+
+const oldestOf = (times: readonly string[] | undefined): { oldest?: string } =>
+  times === undefined || times.length === 0 ? {} : { oldest: [...times].sort(compare)[0]! };

@@ -1,0 +1,134 @@
+// Sagas of all services: lists, counts, one in detail, and the means to act on many.
+import {
+  ask,
+  askOwner,
+  compare,
+  hasSagas,
+  invalid,
+  limits,
+  MINUTE_MS,
+  oneOfAfterAndCursor,
+  servicesWith,
+  text,
+  type Answer,
+} from "../asking.ts";
+import { pageOf, type Entry } from "../pages.ts";
+import type { Ctx } from "./context.ts";
+
+/** The filter of an operator, and the services that are asked. */
+interface Narrowed {
+  readonly service?: string;
+  readonly name?: string;
+  readonly reason?: string;
+  readonly olderThanMinutes?: number;
+}
+
+export async function sagas(ctx: Ctx<"sagas">) {
+  const { state = "open", limit = limits.page, after, cursor, ...narrowed } = ctx.params;
+  oneOfAfterAndCursor(ctx.params);
+  const name = after?.slice(0, after.indexOf("."));
+  const services = sagaServices(ctx, narrowed, name);
+  if (services.length === 0 && after !== undefined) throw invalid("after", "is no saga");
+  const filter = filterOf(narrowed);
+  const startedAt = (saga: Answer) => text(saga["startedAt"]);
+  const { entries, ...next } = await pageOf({
+    list: ["sagas", state, narrowed.service, ...Object.values(filter)].join(" "),
+    limit,
+    cursor,
+    services,
+    async read(service, limit, seen = after) {
+      const params = { ...filter, state, limit, ...(seen !== undefined && { after: seen }) };
+      const found = await ask<{ sagas: Answer[]; searchedTo?: string }>(ctx, service, "sagas", params);
+      return { entries: found.sagas.map((saga): Entry => ({ ...saga, service })), searchedTo: found.searchedTo };
+    },
+    sort: (a, b) => compare(startedAt(a), startedAt(b)),
+  });
+  // The answer names the state: an operator who asked for none sees that sagas which have ended are left out.
+  return { state, sagas: entries, ...(after === undefined && next) };
+}
+
+interface Count extends Answer {
+  readonly sagas: number;
+  readonly service: string;
+}
+
+export async function sagaCounts(ctx: Ctx<"sagaCounts">) {
+  const { state, ...narrowed } = ctx.params;
+  const params = { ...filterOf(narrowed), ...(state !== undefined && { state }) };
+  const all = sagaServices(ctx, narrowed).map(async service => {
+    const found = await ask<{ counts: Count[]; isPartial: boolean }>(ctx, service, "sagaCounts", params);
+    return { ...found, counts: found.counts.map(count => ({ ...count, service })) };
+  });
+  const answers = await Promise.all(all);
+  return {
+    counts: answers.flatMap(({ counts }) => counts).sort((a, b) => b.sagas - a.sagas),
+    isPartial: answers.some(({ isPartial }) => isPartial),
+  };
+}
+
+export const saga = (ctx: Ctx<"saga">) => askOwner(ctx, "saga", ctx.params);
+export const noteSaga = (ctx: Ctx<"noteSaga">) => askOwner(ctx, "annotateSaga", ctx.params);
+
+export const retrySagas = (ctx: Ctx<"retrySagas">) => inBulk(ctx, "retrySagas", {});
+export function compensateSagas(ctx: Ctx<"compensateSagas">) {
+  const { pastPivot } = ctx.params;
+  return inBulk(ctx, "compensateSagas", pastPivot === undefined ? {} : { pastPivot });
+}
+
+/** A service's answer: see BulkAnswer of the saga floor. */
+interface BulkAnswer {
+  readonly sagas: number;
+  readonly counts: readonly Answer[];
+  readonly ids: readonly string[];
+  readonly refused: readonly Answer[];
+  readonly hasMore: boolean;
+}
+
+/** Milliseconds after which no further service is asked: each may take as long. */
+const BULK_MS = 3_000;
+
+/** Service by service, until as many sagas as may be have been looked at. */
+async function inBulk(ctx: Ctx<"retrySagas">, action: string, more: object) {
+  const { note, limit = limits.page, dryRun = false, service, name, reason, olderThanMinutes } = ctx.params;
+  const narrowed = filterOf({ name, reason, olderThanMinutes });
+  const services = sagaServices(ctx, service === undefined ? {} : { service });
+  const answers: (BulkAnswer & { service: string })[] = [];
+  const beganAt = performance.now();
+  let left = limit;
+  for (const service of services) {
+    if (left === 0 || performance.now() - beganAt > BULK_MS) break;
+    const params = { ...narrowed, ...more, note, dryRun, limit: left };
+    const answer = await ask<BulkAnswer>(ctx, service, action, params);
+    answers.push({ ...answer, service });
+    left -= answer.sagas;
+  }
+  const listed = (key: "counts" | "refused") =>
+    answers.flatMap(({ service, ...answer }) => answer[key].map(entry => ({ ...entry, service })));
+  return {
+    dryRun,
+    sagas: answers.reduce((sum, { sagas }) => sum + sagas, 0),
+    counts: listed("counts"),
+    ids: answers.flatMap(({ ids }) => ids).slice(0, NAMED),
+    refused: listed("refused"),
+    hasMore: answers.length < services.length || answers.some(({ hasMore }) => hasMore),
+  };
+}
+/** Ids in an answer. */
+const NAMED = 20;
+
+function sagaServices(ctx: Ctx<"sagas">, { service, name }: Narrowed, of = name): string[] {
+  const services = servicesWith(ctx.broker, metadata =>
+    of === undefined ? hasSagas(metadata) : Object.hasOwn(metadata.sagas ?? {}, of),
+  );
+  if (service === undefined) return services;
+  if (!services.includes(service)) throw invalid("service", "no service of this name has such sagas");
+  return [service];
+}
+
+function filterOf({ name, reason, olderThanMinutes }: { [X in keyof Narrowed]: Narrowed[X] | undefined }) {
+  return {
+    ...(name !== undefined && { name }),
+    ...(reason !== undefined && { reason }),
+    ...(olderThanMinutes !== undefined && { olderThanMs: Math.round(olderThanMinutes * MINUTE_MS) }),
+  };
+}

@@ -1,0 +1,220 @@
+// One saga for people: where it stands, what comes next and when, its steps with attempts, times and errors, and where to look
+// further: actors and traces. Made from the journal, and from what the node that drives the saga knows beside it.
+import { rfc3339 } from "../kernel/index.ts";
+import type { HistoryEntry } from "../contract/index.ts";
+import type { SagaRow } from "../event-store/index.ts";
+import type { Failure, Saga } from "./define-saga.ts";
+import type { Driving } from "./driver.ts";
+import { OTHERWISE, sagaRowOf, type SagaState, type SentCall } from "./journal.ts";
+import type { SagaLimits } from "./limits.ts";
+import { beyond, canBeForced, isPastPivot } from "./planner.ts";
+
+/** An actor that a saga is about, by which `ops.actor` finds it. */
+export interface ActorLink {
+  readonly type: string;
+  readonly id: string;
+}
+
+export interface StepDetail {
+  readonly step: string;
+  /** Number of the call among those of an `each` step. */
+  readonly item: number;
+  readonly action: string;
+  readonly actor?: ActorLink;
+  readonly status: SentCall["status"];
+  /** Raised by each retry of an operator. */
+  readonly attempt: number;
+  /** Tries of this attempt that failed without an answer; known for the step under way only, while a node drives it. */
+  readonly failedTries?: number;
+  readonly sentAt: string;
+  /** When its outcome was journalled, and the milliseconds until then. */
+  readonly endedAt?: string;
+  readonly ms?: number;
+  readonly error?: { readonly type: string; readonly message: string };
+}
+
+/** What comes next. */
+export interface NextTurn {
+  readonly does: string;
+  /** A node, the watchdog, an operator, or nobody. */
+  readonly by: string;
+  /** When, RFC 3339; absent where it is under way, or is for a person to decide. */
+  readonly at?: string;
+}
+
+export interface SagaDetail extends SagaRow {
+  readonly saga: string;
+  readonly startedBy: string;
+  /** Its present call, or the reason for which it waits, in words. */
+  readonly step: string;
+  /** Where it stands and what to do about it, in plain words. */
+  readonly says: string;
+  readonly next: NextTurn;
+  readonly startedAt: string;
+  readonly updatedAt: string;
+  readonly steps: readonly StepDetail[];
+  /** Notes of operators, oldest first. */
+  readonly notes: readonly { readonly by: string; readonly at: string; readonly did: string; readonly note: string }[];
+  readonly actors: readonly ActorLink[];
+  /** Ids of the traces in which it began and went on. */
+  readonly traces: readonly string[];
+  readonly timeline: readonly HistoryEntry[];
+}
+
+export interface Described {
+  readonly saga: Saga;
+  readonly key: string;
+  readonly state: SagaState;
+  readonly timeline: readonly HistoryEntry[];
+  /** The node that drives it, and what it knows. */
+  readonly driver?: { readonly node: string; readonly driving: Driving } | undefined;
+  /** Type of the actors that a service hosts, by an action of the service. */
+  readonly actorOf: (action: string) => string | undefined;
+  readonly limits: Pick<SagaLimits, "orphanedAfterMs">;
+}
+
+export function detailOf(described: Described): SagaDetail {
+  const { saga, key, state, timeline } = described;
+  const steps = state.calls.map(call => stepOf(described, call));
+  const { event } = state;
+  const start = event && { type: event.actor, id: event.stream };
+  const next = nextOf(described);
+  return {
+    ...sagaRowOf(key, state),
+    saga: saga.name,
+    startedBy: event!.eventId,
+    step: inWords(saga, state),
+    says: saysOf(described, next),
+    next,
+    startedAt: timeline[0]!.at,
+    updatedAt: timeline.at(-1)!.at,
+    steps,
+    notes: notesIn(timeline),
+    actors: distinct([...(start ? [start] : []), ...steps.flatMap(({ actor }) => (actor ? [actor] : []))]),
+    traces: tracesIn(event?.metadata.traceparent, timeline),
+    timeline,
+  };
+}
+
+/** Its present call, or the reason for which it waits. */
+export function inWords(saga: Saga, state: SagaState): string {
+  const { phase, stuck, failure, calls } = state;
+  if (phase === "completed" || phase === "compensated") return phase;
+  const foreign = beyond(saga, state);
+  if (foreign !== undefined && stuck === undefined) return `waits for a node of another release: ${foreign}`;
+  const doing =
+    phase === "running" ? callingInWords(calls) : `compensates since ${failure?.step || "an operator said so"}`;
+  return stuck === undefined ? doing : `stuck (${stuck}): ${doing}`;
+}
+
+/** `calls reserve, 1 of 3 done, attempt 2`. */
+function callingInWords(calls: SagaState["calls"]): string {
+  const open = calls.findLast(call => call.status !== "done");
+  if (!open) return "plans its next step";
+  const items = calls.filter(call => call.step === open.step);
+  const progress =
+    items.length > 1 ? `, ${items.filter(call => call.status === "done").length} of ${items.length} done` : "";
+  return `calls ${open.step}${progress}${open.attempt > 1 ? `, attempt ${open.attempt}` : ""}`;
+}
+
+function stepOf({ saga, state, timeline, driver, actorOf }: Described, call: SentCall): StepDetail {
+  const { step, item, params, status, attempt, sentAt, failure } = call;
+  const action = call.action ?? actionOf(saga, step);
+  const type = actorOf(action);
+  const id = (params as { id?: unknown } | null)?.id;
+  const endedAt = endOf(timeline, call);
+  const isOpen = status === "sent" && state.stuck === undefined;
+  const error = failure ?? (isOpen && driver?.driving.lastError?.step === step ? driver.driving.lastError : undefined);
+  return {
+    step,
+    item,
+    action,
+    ...(type !== undefined && typeof id === "string" && { actor: { type, id } }),
+    status,
+    attempt,
+    ...(isOpen && driver && { failedTries: driver.driving.failedTries }),
+    sentAt,
+    ...(endedAt !== undefined && { endedAt, ms: Math.max(0, Date.parse(endedAt) - Date.parse(sentAt)) }),
+    ...(error && { error: { type: error.type, message: error.message } }),
+  };
+}
+
+/** Journals of earlier releases do not name the action. */
+function actionOf(saga: Saga, step: string): string {
+  if (step === OTHERWISE) return saga.otherwise.call;
+  return saga.steps.find(({ name }) => name === step)?.call ?? "";
+}
+
+const ENDS = new Set(["saga.done", "saga.refused", "saga.abandoned", "saga.undone", "saga.undo_refused"]);
+function endOf(timeline: readonly HistoryEntry[], { step, item, status }: SentCall): string | undefined {
+  if (status === "sent") return undefined;
+  const end = timeline.findLast(
+    ({ type, data }) =>
+      ENDS.has(type) && data["step"] === step && data["item"] === item && typeof data["at"] === "string",
+  );
+  return end?.data["at"] as string | undefined;
+}
+
+function nextOf({ saga, state, driver, limits }: Described): NextTurn {
+  const { phase, stuck, progressAt } = state;
+  if (phase === "completed" || phase === "compensated") return { does: "nothing", by: "nobody" };
+  if (stuck !== undefined) return { does: canGoBack(saga, state) ? "retry, or take back" : "retry", by: "an operator" };
+  const does = inWords(saga, state);
+  if (beyond(saga, state) !== undefined) return { does, by: "a node of another release" };
+  if (driver === undefined) {
+    const at = rfc3339(Date.parse(progressAt) + limits.orphanedAfterMs);
+    return { does: "takes it up", by: "the watchdog", at };
+  }
+  const { nextTryAt } = driver.driving;
+  return { does, by: driver.node, ...(nextTryAt !== undefined && { at: nextTryAt }) };
+}
+
+/** Whether an operator may take back a saga that is stuck. */
+const canGoBack = (saga: Saga, state: SagaState): boolean =>
+  state.phase === "running" && (!isPastPivot(saga, state) || canBeForced(saga));
+
+function saysOf({ saga, state, driver }: Described, next: NextTurn): string {
+  const { phase, stuck, failure } = state;
+  const step = inWords(saga, state);
+  const why = failure && `${failure.type}: ${failure.message}`;
+  if (phase === "completed") return "Completed. There is nothing to do.";
+  if (phase === "compensated") return `Taken back, since ${why ?? "an operator said so"}. There is nothing to do.`;
+  if (stuck !== undefined) {
+    const forced = isPastPivot(saga, state) ? " with `pastPivot`" : "";
+    const back = canGoBack(saga, state) ? `, or take it back${forced}` : "";
+    return `Stuck: ${stuck}. It waits for a person: mend the cause and retry it${back}.`;
+  }
+  if (next.by === "a node of another release") return `It ${step}.`;
+  if (!driver) return `It ${step}. No node has it in hand; the watchdog takes it up, at the earliest at ${next.at}.`;
+  const { failedTries, lastError, nextTryAt } = driver.driving;
+  const failed = failedTries > 0 ? ` ${timesOf(failedTries)} failed${errorOf(lastError)}.` : "";
+  const when = nextTryAt === undefined ? "" : ` The next try is at ${nextTryAt}.`;
+  return `It ${step} on ${driver.node}.${failed}${when}`;
+}
+
+const timesOf = (tries: number): string => (tries === 1 ? "One try" : `${tries} tries`);
+const errorOf = (error: Failure | undefined): string =>
+  error ? `, the last with ${error.type}: ${error.message}` : "";
+
+const DID: Readonly<Record<string, string>> = {
+  "saga.noted": "noted",
+  "saga.retried": "retried",
+  "saga.compensating": "compensated",
+};
+const notesIn = (timeline: readonly HistoryEntry[]): SagaDetail["notes"] =>
+  timeline.flatMap(({ type, at, data: { by, note } }) =>
+    typeof note === "string" && DID[type] !== undefined
+      ? [{ by: typeof by === "string" ? by : "", at, did: DID[type], note }]
+      : [],
+  );
+
+const traceIn = (traceparent: string | undefined): string | undefined =>
+  /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(traceparent ?? "")?.[1];
+function tracesIn(started: string | undefined, timeline: readonly HistoryEntry[]): string[] {
+  const all = [started, ...timeline.map(({ metadata }) => metadata.traceparent)].map(traceIn);
+  return [...new Set(all.filter(id => id !== undefined))];
+}
+
+const distinct = (links: readonly ActorLink[]): ActorLink[] => [
+  ...new Map(links.map(link => [`${link.type}.${link.id}`, link])).values(),
+];

@@ -1,0 +1,82 @@
+// An operator's retry or compensation of many stuck sagas. Each saga gets its own journal entry, as if it had been asked for alone,
+// so a repetition passes over those that are stuck no more, and one that ends half-way is simply asked for again.
+import { setTimeout as pause } from "node:timers/promises";
+import { isRefusal } from "../kernel/index.ts";
+import type { SagaDriver, SagaRef } from "./driver.ts";
+import { countsOf, findSagas, type SagaCount, type SagaFilter, type SagaSummary } from "./find.ts";
+import type { Entry, SagaState } from "./journal.ts";
+
+export const BULK_LIMITS = {
+  /** Milliseconds between the beginnings of two sagas: 100 a second leave services that have just come back their room. */
+  everyMs: 10,
+  /** Milliseconds after which it ends with what it has done: less than a call may take. */
+  forMs: 5_000,
+  /** Ids that the answer names, of those that are done and of each refusal. */
+  named: 20,
+} as const;
+
+export interface Bulk extends Pick<SagaFilter, "name" | "reason" | "olderThanMs"> {
+  /** Sagas at most. */
+  readonly limit: number;
+  /** Only tells what would be done. */
+  readonly dryRun: boolean;
+}
+
+export interface BulkAnswer {
+  readonly dryRun: boolean;
+  /** Sagas that were, or would be, sent on. */
+  readonly sagas: number;
+  readonly counts: readonly SagaCount[];
+  /** The first of them. */
+  readonly ids: readonly string[];
+  /** Sagas that refuse, by the type of the refusal, with the first ids. */
+  readonly refused: readonly { readonly type: string; readonly sagas: number; readonly ids: readonly string[] }[];
+  /** Whether there are more stuck sagas of the kind: ask again. */
+  readonly hasMore: boolean;
+}
+
+/** `edit` makes the entry of one saga, or throws its refusal. */
+export async function editStuck(
+  sagas: SagaDriver,
+  { limit, dryRun, ...filter }: Bulk,
+  search: { readonly rows: number; readonly searched: number },
+  edit: (ref: SagaRef, state: SagaState, now: string) => Entry,
+): Promise<BulkAnswer> {
+  const found = await findSagas(sagas.store, { ...filter, state: "stuck" }, { ...search, limit });
+  const done: SagaSummary[] = [];
+  const refused = new Map<string, string[]>();
+  const beganAt = performance.now();
+  let isCut = false;
+  for (const [i, saga] of found.sagas.entries()) {
+    const lateMs = performance.now() - beganAt;
+    isCut = lateMs > BULK_LIMITS.forMs;
+    if (isCut) break;
+    if (!dryRun && i * BULK_LIMITS.everyMs > lateMs) await pause(i * BULK_LIMITS.everyMs - lateMs);
+    try {
+      await editOne(sagas, saga.id, dryRun, edit);
+      done.push(saga);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      refused.set(error.type, [...(refused.get(error.type) ?? []), saga.id]);
+    }
+  }
+  return {
+    dryRun,
+    sagas: done.length,
+    counts: countsOf(done),
+    ids: done.slice(0, BULK_LIMITS.named).map(({ id }) => id),
+    refused: [...refused].map(([type, ids]) => ({ type, sagas: ids.length, ids: ids.slice(0, BULK_LIMITS.named) })),
+    hasMore: isCut || found.searchedTo !== undefined,
+  };
+}
+
+async function editOne(
+  sagas: SagaDriver,
+  id: string,
+  dryRun: boolean,
+  edit: (ref: SagaRef, state: SagaState, now: string) => Entry,
+): Promise<void> {
+  const ref = sagas.resolve(id);
+  if (dryRun) edit(ref, await sagas.read(ref), "");
+  else await sagas.edit(ref, (state, now) => edit(ref, state, now));
+}
