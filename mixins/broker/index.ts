@@ -3,6 +3,7 @@
 import { hostname } from "node:os";
 import type { BrokerOptions, Middleware } from "moleculer";
 import { clusterKeysIn, natsOptions, nodeEnvironment, type Environment } from "../kernel/index.ts";
+import { brokerLog } from "../log/index.ts";
 import { redisEnvironment } from "../redis/index.ts";
 import { tracing } from "../tracing/index.ts";
 import { MemoryCacher } from "./cachers/memory-cacher.ts";
@@ -16,6 +17,7 @@ import { callAtHand } from "./middlewares/call-at-hand.ts";
 import { callChain } from "./middlewares/call-chain.ts";
 import { BREAKER, circuitBreaker } from "./middlewares/circuit-breaker.ts";
 import { identity } from "./middlewares/identity.ts";
+import { logLevels } from "./middlewares/log-levels.ts";
 import { retries } from "./middlewares/retries.ts";
 import { stopping } from "./middlewares/stopping.ts";
 import { tracingMiddlewares } from "./middlewares/tracing.ts";
@@ -41,6 +43,7 @@ const ANNOUNCE_MS = 200;
  */
 const MIDDLEWARES = [
   callAtHand,
+  logLevels,
   health,
   stopping,
   announcements,
@@ -99,6 +102,7 @@ export function brokerOptions(environment: Environment): BrokerOptions & { valen
     namespace: node.NAMESPACE,
     ...nodeIdOf(environment),
     logLevel: node.LOGLEVEL,
+    logger: brokerLog(environment, node.LOGLEVEL),
     validator: new Validator(),
     errorRegenerator: new Regenerator(),
     // Moleculer's default has no time-out.

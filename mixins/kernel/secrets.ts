@@ -11,6 +11,7 @@ const ADDRESS = /^[\w.-]*(\[[\da-f:.]+\])?(:\d{1,5})?(,[\w.-]+(:\d{1,5})?)*(\/[\
 /** What may be a password by its name, as in a query, a keyword form, JSON or a list of settings: `NAMES` tells. */
 const NAMED = /\b(\w+)("?)(\s*)([=:])(\s*)("[^"]*"|'[^']*'|[^\s&;,)}]+)/g;
 const NAMES = { "=": /(pass\w{0,40}|pwd|secret|token|api_?key)$/i, ":": /(password|passwd|pwd|secret)$/i } as const;
+const MAY_BE_NAMED = /pass|pwd|secret|token|api_?key/i;
 const WORD = /[^\s"'`]+/g;
 /** Punctuation that a sentence puts behind a URL, some characters of it. */
 const PUNCTUATION = /[)\]"'`:;,.]{0,8}$/;
@@ -58,12 +59,15 @@ function withoutCredentials(word: string): string {
   return `${word.slice(0, word.lastIndexOf("(", colon) + 1)}${HIDDEN}${word.slice(at)}`;
 }
 
-const withoutNamed = (text: string): string =>
-  text
-    .replaceAll(WORD, withoutCredentials)
-    .replaceAll(NAMED, (all: string, name: string, quote: string, before: string, sign: "=" | ":", after: string) =>
+function withoutNamed(text: string): string {
+  const shown = text.includes("@") ? text.replaceAll(WORD, withoutCredentials) : text;
+  if (!MAY_BE_NAMED.test(shown)) return shown;
+  return shown.replaceAll(
+    NAMED,
+    (all: string, name: string, quote: string, before: string, sign: "=" | ":", after: string) =>
       NAMES[sign].test(name) && (quote === "" || sign === ":") ? name + quote + before + sign + after + HIDDEN : all,
-    );
+  );
+}
 
 /** The value of a variable, for a message about it, on one line. */
 export function shownValue(variable: string, value: string): string {

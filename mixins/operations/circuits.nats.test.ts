@@ -9,6 +9,7 @@ import { startGateway, type RunningGateway } from "../gateway/gateway.fixture.ts
 import { looseRoute } from "../gateway/library.fixture.ts";
 import { Gateway } from "../gateway/mixin.ts";
 import { newId, readEnvironment } from "../kernel/index.ts";
+import { BrokerLog, openLog } from "../log/index.ts";
 import { until } from "../testing/index.ts";
 import { Nats } from "../testing/servers.ts";
 import { Operations } from "./mixin.ts";
@@ -20,6 +21,10 @@ let far: ServiceBroker;
 /** How the far node answers. */
 let mood: "well" | "fails" | "hangs" = "well";
 let asked = 0;
+/** What the far node has logged. */
+let said = "";
+const keep = (line: string): void => void (said += line);
+const log = openLog({ write: keep, collect: keep, flush: () => {}, dropped: 0 });
 let admin: string;
 
 const oracle: ServiceSchema = {
@@ -42,7 +47,10 @@ const accounts = defineContract({
 beforeAll(async () => {
   nats = await Nats.start();
   const env = { NATS_URL: nats.url, NAMESPACE: "circuits", SHUTDOWN_TIMEOUT_MS: "3000", REQUEST_TIMEOUT_MS: "1000" };
-  far = new ServiceBroker({ ...brokerOptions(readEnvironment({ ...env, NODEID: "far" })), logger: false });
+  far = new ServiceBroker({
+    ...brokerOptions(readEnvironment({ ...env, NODEID: "far" })),
+    logger: new BrokerLog("error", () => log),
+  });
   far.createService(oracle);
   await far.start();
   const route = (path: string, action: string) =>
@@ -50,7 +58,7 @@ beforeAll(async () => {
   const routes = [
     route("/ask", "oracle.ask"),
     route("/tell", "oracle.tell"),
-    ...operationsRoutes.filter(({ url }) => url.endsWith("/ops/circuits")),
+    ...operationsRoutes.filter(({ url }) => /\/ops\/(circuits|log-levels)$/.test(url)),
   ];
   gateway = await startGateway(
     ({ jwk }) => ({
@@ -68,6 +76,33 @@ afterAll(async () => {
   await gateway.stop();
   await far.stop();
   await nats.stop();
+});
+
+test("an operator has another node log more of a module, for a time", async () => {
+  const levels = (body?: object) =>
+    gateway.http(body ? "POST" : "GET", "/api/v1/ops/log-levels", { token: admin, ...(body && { body }) });
+  const oracleHere = async () => (await levels()).json.levels.filter((one: any) => one.module === "oracle");
+  const say = (): void => far.getLocalService("oracle").logger.debug("more of it");
+
+  say();
+  expect(said).not.toContain("more of it");
+  expect(await oracleHere()).toEqual([{ node: "far", module: "oracle", level: "error" }]);
+  expect((await levels({ module: "oracle", level: "debug", forMinutes: 0.02 })).json).toEqual({
+    level: "debug",
+    nodes: [{ node: "far", modules: ["oracle"] }],
+    silent: [],
+  });
+  say();
+  expect(said).toMatch(/"level":"debug".*"node":"far".*"module":"oracle".*"msg":"more of it"/);
+  expect(await oracleHere()).toMatchObject([{ level: "debug", until: expect.stringMatching(/Z$/) }]);
+  await until("it has gone back", async () => (await oracleHere())[0].level === "error");
+
+  const unknown = await levels({ module: "nothing-of-this-name", level: "debug" });
+  expect([unknown.status, unknown.json.type]).toEqual([404, "/problems/log-module-not-found"]);
+  expect((await levels({ level: "loud" })).status).toBe(422);
+  const customer = await gateway.token(newId(), ["customer"]);
+  const body = { level: "trace" };
+  expect((await gateway.http("POST", "/api/v1/ops/log-levels", { token: customer, body })).status).toBe(403);
 });
 
 const ask = (headers: Record<string, string> = {}) => gateway.http("GET", "/api/v1/ask", { headers });

@@ -6,6 +6,7 @@ import { projectionErrors } from "../projection/index.ts";
 import { sagaErrors } from "../saga/index.ts";
 import { streamErrors } from "../stream/index.ts";
 import { operationErrors } from "./errors.ts";
+import { logContract } from "./log-levels.ts";
 
 const id = Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9][A-Za-z0-9_.:@-]*$" });
 /** Name of an actor type or a projection. */
@@ -134,6 +135,7 @@ export const contract = defineContract({
       },
       returns: Type.Object({ streams: Type.Integer(), retried: Type.Array(Answer) }),
     },
+    ...logContract.actions,
   },
   // Its own refusals, and those of the services that it calls.
   refusals: {
@@ -161,6 +163,7 @@ export const contract = defineContract({
     deadLetters: ["AFTER_NEEDS_SERVICE"],
     retryDeadLetter: ["DEAD_LETTER_NOT_FOUND"],
     retryDeadLetters: [],
+    ...logContract.mayRefuse,
   },
   permissions: {
     nodes: "operations:read",
@@ -180,6 +183,7 @@ export const contract = defineContract({
     deadLetters: "operations:read",
     retryDeadLetter: "operations:write",
     retryDeadLetters: "operations:write",
+    ...logContract.permissions,
   },
 });
 declare global {

@@ -17,6 +17,7 @@ import { sagaErrors } from "../saga/index.ts";
 import { streamErrors } from "../stream/index.ts";
 import { contract } from "./contract.ts";
 import { operationErrors } from "./errors.ts";
+import { logOperations } from "./log-levels.ts";
 import { pageIn, pageOf } from "./pages.ts";
 
 type Answer = Record<string, unknown>;
@@ -130,6 +131,7 @@ const recordedOperations = Object.fromEntries(
 const schema = (): ServiceSchema =>
   defineService(contract, {
     actions: {
+      ...logOperations,
       nodes(ctx) {
         const nodes = ctx.broker.registry.getNodeList({ withServices: true }) as Answer[];
         const { limit = limits.page, cursor } = ctx.params;

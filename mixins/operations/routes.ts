@@ -9,6 +9,7 @@ const priority = "critical";
 const { nodes, circuits, quarantined, consumers, projections } = contract.actions;
 const { sagas, saga, retrySaga, compensateSaga, actor, releaseQuarantine, archive } = contract.actions;
 const { resetConsumer, rebuild, deadLetters, retryDeadLetter, retryDeadLetters } = contract.actions;
+const { logLevels, setLogLevel } = contract.actions;
 
 export const operationsRoutes: readonly Route[] = [
   route("GET /ops/circuits", "ops.circuits", {
@@ -139,6 +140,20 @@ export const operationsRoutes: readonly Route[] = [
     access,
     priority,
     body: retryDeadLetters.params,
+    params: ({ body }) => body,
+  }),
+  route("GET /ops/log-levels", "ops.logLevels", {
+    summary: "What each node logs, by module",
+    access,
+    priority,
+    query: logLevels.params,
+    params: ({ query }) => query,
+  }),
+  route("POST /ops/log-levels", "ops.setLogLevel", {
+    summary: "Log more or less of a module, or of all, on every node; for some minutes, or until the next start",
+    access,
+    priority,
+    body: setLogLevel.params,
     params: ({ body }) => body,
   }),
 ];

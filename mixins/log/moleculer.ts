@@ -1,0 +1,50 @@
+// The log as Moleculer has it: one logger for each module, whose level can be changed.
+import { Loggers, type ServiceBroker } from "moleculer";
+import type { Environment } from "../kernel/index.ts";
+import { Levels, RANKS } from "./levels.ts";
+import { logTo, processLog, type Level, type ProcessLog } from "./log.ts";
+
+type Base = Loggers.Base<object>;
+type Bindings = Parameters<Base["getLogHandler"]>[0];
+type Handler = ReturnType<Base["getLogHandler"]>;
+
+/** A logger for the broker's options. */
+export class BrokerLog extends Loggers.Base<object> {
+  readonly levels: Levels;
+  readonly #open: () => ProcessLog;
+  #log: ProcessLog | undefined;
+
+  /** `open` is called as a broker begins: options alone write nothing. */
+  constructor(level: Level, open: () => ProcessLog) {
+    super({});
+    this.levels = new Levels(level);
+    this.#open = open;
+  }
+
+  /** Keeps no broker: the options of a broker, this logger among them, are listed to whoever asks `$node.options`. */
+  override init(): void {}
+
+  override getLogHandler(bindings: Bindings): Handler {
+    this.#log ??= this.#open();
+    const { nodeID: node, ns, mod: module, svc } = bindings;
+    const logger = this.#log.lines.child({ node, ...(ns && { namespace: ns }), module });
+    const gate = this.levels.add(module);
+    const service = svc && module;
+    return (level, args) => {
+      if (RANKS[level] <= gate.rank) logTo(logger, level, args, service);
+    };
+  }
+
+  override async stop(): Promise<void> {
+    this.levels.stop();
+  }
+}
+
+export const brokerLog = (environment: Environment, level: Level): BrokerLog =>
+  new BrokerLog(level, () => processLog(environment));
+
+/** The levels of a broker's modules; undefined for one that logs nothing, or by another logger. */
+export function levelsOf(broker: ServiceBroker): Levels | undefined {
+  const { logger } = broker.options as { logger?: unknown };
+  return [logger].flat().find((one): one is BrokerLog => one instanceof BrokerLog)?.levels;
+}
