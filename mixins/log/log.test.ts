@@ -170,6 +170,11 @@ test.each([
   "circuit of orders.place at node-2 opens: 12 of 20 calls failed",
 ])("what is no secret stays: %s", text => expect(lineOf(text).msg).toBe(text));
 
+test("the keys of the cache, which hold params, are cut", () => {
+  brokerWith("debug").getLogger("cacher").debug('GET catalog.list:"what somebody searched for"|1');
+  expect(lines().at(-1).msg).toBe("GET catalog.list:…");
+});
+
 test("a mail's address keeps its domain", () =>
   expect(lineOf("no mail for ada.lovelace@example.org").msg).toBe("no mail for …@example.org"));
 

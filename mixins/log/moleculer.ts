@@ -30,8 +30,9 @@ export class BrokerLog extends Loggers.Base<object> {
     const logger = this.#log.lines.child({ node, ...(ns && { namespace: ns }), module });
     const gate = this.levels.add(module);
     const service = svc && module;
+    const isOfCache = module === "cacher";
     return (level, args) => {
-      if (RANKS[level] <= gate.rank) logTo(logger, level, args, service);
+      if (RANKS[level] <= gate.rank) logTo(logger, level, isOfCache ? args.map(withoutParams) : args, service);
     };
   }
 
@@ -39,6 +40,10 @@ export class BrokerLog extends Loggers.Base<object> {
     this.levels.stop();
   }
 }
+
+/** The cacher names its keys, which hold the params of actions: what people search for. */
+const withoutParams = (text: unknown): unknown =>
+  typeof text === "string" ? text.replace(/^([A-Z]+ [\w.$-]+):[^]*/, "$1:…") : text;
 
 export const brokerLog = (environment: Environment, level: Level): BrokerLog =>
   new BrokerLog(level, () => processLog(environment));
