@@ -102,7 +102,7 @@ export function brokerOptions(environment: Environment): BrokerOptions & { valen
     namespace: node.NAMESPACE,
     ...nodeIdOf(environment),
     logLevel: node.LOGLEVEL,
-    logger: brokerLog(environment, node.LOGLEVEL),
+    logger: brokerLog(environment),
     validator: new Validator(),
     errorRegenerator: new Regenerator(),
     // Moleculer's default has no time-out.

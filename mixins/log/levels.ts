@@ -34,16 +34,14 @@ export const RANKS = Object.fromEntries(LEVELS.map((level, rank) => [level, rank
 const ALL = Symbol("all modules");
 
 export class Levels {
-  readonly #initial: Level;
+  /** Those of the start. */
+  readonly #initial = new Map<string, Level>();
   readonly #gates = new Map<string, Gate>();
   readonly #settings = new Map<string | typeof ALL, Setting>();
 
-  constructor(initial: Level) {
-    this.#initial = initial;
-  }
-
-  /** Adds a module. */
-  add(module: string): Gate {
+  /** Adds a module, which begins with this level. */
+  add(module: string, level: Level): Gate {
+    this.#initial.set(module, level);
     const gate = { rank: RANKS[this.#of(module).level] };
     this.#gates.set(module, gate);
     return gate;
@@ -79,7 +77,7 @@ export class Levels {
   }
 
   #of(module: string): Setting {
-    return this.#settings.get(module) ?? this.#settings.get(ALL) ?? { level: this.#initial };
+    return this.#settings.get(module) ?? this.#settings.get(ALL) ?? { level: this.#initial.get(module)! };
   }
 
   #apply(): void {

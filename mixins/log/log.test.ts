@@ -11,7 +11,7 @@ const log = openLog({ write: keep, collect: keep, flush: () => {}, dropped: 0 })
 const lines = (): any[] => texts.splice(0).map(text => JSON.parse(text));
 
 const brokerWith = (level: Level): ServiceBroker =>
-  new ServiceBroker({ nodeID: "node-1", logger: new BrokerLog(level, () => log), metrics: false });
+  new ServiceBroker({ nodeID: "node-1", logLevel: level, logger: new BrokerLog(() => log), metrics: false });
 const broker = brokerWith("info");
 const { logger } = broker;
 texts.length = 0;

@@ -2,33 +2,37 @@
 import { Loggers, type ServiceBroker } from "moleculer";
 import type { Environment } from "../kernel/index.ts";
 import { Levels, RANKS } from "./levels.ts";
-import { logTo, processLog, type Level, type ProcessLog } from "./log.ts";
+import { logTo, processLog, type ProcessLog } from "./log.ts";
 
 type Base = Loggers.Base<object>;
 type Bindings = Parameters<Base["getLogHandler"]>[0];
 type Handler = ReturnType<Base["getLogHandler"]>;
 
-/** A logger for the broker's options. */
+/** A logger for the broker's options. Its modules begin with the broker's `logLevel`. */
 export class BrokerLog extends Loggers.Base<object> {
-  readonly levels: Levels;
+  readonly levels = new Levels();
   readonly #open: () => ProcessLog;
   #log: ProcessLog | undefined;
 
   /** `open` is called as a broker begins: options alone write nothing. */
-  constructor(level: Level, open: () => ProcessLog) {
-    super({});
-    this.levels = new Levels(level);
+  constructor(open: () => ProcessLog) {
+    super();
     this.#open = open;
   }
 
   /** Keeps no broker: the options of a broker, this logger among them, are listed to whoever asks `$node.options`. */
-  override init(): void {}
+  override init({ broker }: { readonly broker: ServiceBroker }): void {
+    const { logLevel } = broker.options;
+    this.opts = { level: logLevel ?? "info" };
+  }
 
   override getLogHandler(bindings: Bindings): Handler {
+    const level = this.getLogLevel(bindings.mod);
+    if (level === null) return null;
     this.#log ??= this.#open();
     const { nodeID: node, ns, mod: module, svc } = bindings;
     const logger = this.#log.lines.child({ node, ...(ns && { namespace: ns }), module });
-    const gate = this.levels.add(module);
+    const gate = this.levels.add(module, level);
     const service = svc && module;
     const isOfCache = module === "cacher";
     return (level, args) => {
@@ -45,8 +49,7 @@ export class BrokerLog extends Loggers.Base<object> {
 const withoutParams = (text: unknown): unknown =>
   typeof text === "string" ? text.replace(/^([A-Z]+ [\w.$-]+):[^]*/, "$1:…") : text;
 
-export const brokerLog = (environment: Environment, level: Level): BrokerLog =>
-  new BrokerLog(level, () => processLog(environment));
+export const brokerLog = (environment: Environment): BrokerLog => new BrokerLog(() => processLog(environment));
 
 /** The levels of a broker's modules; undefined for one that logs nothing, or by another logger. */
 export function levelsOf(broker: ServiceBroker): Levels | undefined {

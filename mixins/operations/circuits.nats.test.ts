@@ -49,7 +49,8 @@ beforeAll(async () => {
   const env = { NATS_URL: nats.url, NAMESPACE: "circuits", SHUTDOWN_TIMEOUT_MS: "3000", REQUEST_TIMEOUT_MS: "1000" };
   far = new ServiceBroker({
     ...brokerOptions(readEnvironment({ ...env, NODEID: "far" })),
-    logger: new BrokerLog("error", () => log),
+    logger: new BrokerLog(() => log),
+    logLevel: "error",
   });
   far.createService(oracle);
   await far.start();
