@@ -3,7 +3,7 @@
 import { hostname } from "node:os";
 import type { BrokerOptions, Middleware } from "moleculer";
 import { clusterKeysIn, natsOptions, nodeEnvironment, type Environment } from "../kernel/index.ts";
-import { brokerLog } from "../log/index.ts";
+import { brokerLog } from "../log/mixin.ts";
 import { redisEnvironment } from "../redis/index.ts";
 import { tracing } from "../tracing/index.ts";
 import { MemoryCacher } from "./cachers/memory-cacher.ts";

@@ -20,6 +20,7 @@ import {
   type Declaration,
   type Declared,
 } from "../kernel/index.ts";
+import { logEnvironment } from "../log/environment.ts";
 import { mailEnvironment } from "../mail/environment.ts";
 import { redisEnvironment } from "../redis/environment.ts";
 import { failpoint as sagaFailpoint } from "../saga/failpoints.ts";
@@ -34,6 +35,7 @@ const DECLARATIONS: readonly Declaration[] = [
   nodeEnvironment,
   gatewayEnvironment,
   databaseEnvironment,
+  logEnvironment,
   mailEnvironment,
   redisEnvironment,
   streamEnvironment,

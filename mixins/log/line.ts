@@ -15,6 +15,15 @@ export interface Line {
  * message, the first error is `err`, anything else is `data`.
  */
 export function lineOf(args: readonly unknown[]): Line {
+  try {
+    return shownLine(args);
+  } catch (error) {
+    // A proxy whose traps throw: the code that logs it must go on.
+    return { message: "a line that cannot be shown", fields: { err: shownError(error, new Room()) } };
+  }
+}
+
+function shownLine(args: readonly unknown[]): Line {
   const room = new Room();
   const errors: unknown[] = [];
   const data: unknown[] = [];
@@ -71,7 +80,7 @@ interface Call {
 /** Where a line comes from: the call at hand, and the current span, if there are any. */
 export function origin(): Record<string, string> {
   const found: Record<string, string> = {};
-  const call = callAtHand() as Call | undefined;
+  const call: Call | undefined = callAtHand();
   if (call) {
     if (call.requestID) found["requestId"] = call.requestID;
     if (call.action?.name) found["action"] = call.action.name;

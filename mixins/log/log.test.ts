@@ -3,7 +3,8 @@ import { afterEach, expect, test } from "@jest/globals";
 import { ServiceBroker } from "moleculer";
 import { Refusal, workFor, workForNobody } from "../kernel/index.ts";
 import { limits } from "./limits.ts";
-import { BrokerLog, hideInLogs, levelsOf, openLog, type Level } from "./index.ts";
+import { hideInLogs, openLog, type Level } from "./index.ts";
+import { BrokerLog, levelsOf } from "./mixin.ts";
 
 const texts: string[] = [];
 const keep = (text: string): void => void texts.push(text);
@@ -26,12 +27,12 @@ function lineOf(...args: unknown[]): any {
 }
 
 test("a line has time, level, node, module and message", () => {
-  expect(lineOf("order", 5, "is", true)).toEqual({
+  expect(lineOf("loan", 5, "is", true)).toEqual({
     level: "error",
     time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
     node: "node-1",
     module: "broker",
-    msg: "order 5 is true",
+    msg: "loan 5 is true",
   });
 });
 
@@ -45,10 +46,10 @@ test("Moleculer's idiom keeps the error, and so does pino's", () => {
     stack: expect.stringMatching(/^ +at .*log\.test\.ts/),
   };
   expect(lineOf("it failed:", error)).toMatchObject({ msg: "it failed:", err: shown });
-  expect(lineOf({ error, orderId: "o1" }, "it failed")).toMatchObject({
+  expect(lineOf({ error, loanId: "o1" }, "it failed")).toMatchObject({
     msg: "it failed",
     err: shown,
-    data: { orderId: "o1" },
+    data: { loanId: "o1" },
   });
   expect(lineOf(error)).toMatchObject({ msg: "", err: shown });
   expect(lineOf("two", error, new Error("other"))).toMatchObject({ err: shown, data: { message: "other" } });
@@ -69,8 +70,8 @@ test("other arguments are `data`, and take no name of the line's own", () => {
 test("a line within a call names its request, action, service and user; one for nobody does not", async () => {
   const call = {
     requestID: "request-1",
-    action: { name: "orders.place" },
-    service: { fullName: "orders" },
+    action: { name: "loans.open" },
+    service: { fullName: "loans" },
     meta: { user: { id: "u1" } },
   };
   await workFor(call as object, async () => {
@@ -79,35 +80,35 @@ test("a line within a call names its request, action, service and user; one for 
     workForNobody(() => logger.warn("without"));
   });
   const [within, without] = lines();
-  expect(within).toMatchObject({ requestId: "request-1", action: "orders.place", service: "orders", user: "u1" });
+  expect(within).toMatchObject({ requestId: "request-1", action: "loans.open", service: "loans", user: "u1" });
   expect(Object.keys(without)).toEqual(["level", "time", "node", "module", "msg"]);
 });
 
 test("the level is that of the module, and changes while it runs, for a time or for good", async () => {
   const own = brokerWith("info");
-  const orders = own.getLogger("orders");
+  const loans = own.getLogger("loans");
   const levels = levelsOf(own)!;
   const said = (): string[] => {
     texts.length = 0;
-    for (const one of [orders, own.logger]) one.debug("said");
+    for (const one of [loans, own.logger]) one.debug("said");
     return lines().map(({ module }) => module);
   };
   expect(said()).toEqual([]);
   expect(levels.set({ module: "nothing", level: "debug" })).toEqual([]);
-  expect(levels.set({ module: "orders", level: "debug" })).toEqual(["orders"]);
-  expect(said()).toEqual(["orders"]);
+  expect(levels.set({ module: "loans", level: "debug" })).toEqual(["loans"]);
+  expect(said()).toEqual(["loans"]);
   expect(levels.set({ level: "trace" })).toContain("broker");
-  expect(said()).toEqual(["orders", "broker"]);
+  expect(said()).toEqual(["loans", "broker"]);
   own.getLogger("later").debug("said");
   expect(lines()).toHaveLength(1);
   levels.set({ level: "info" });
   expect(said()).toEqual([]);
-  levels.set({ module: "orders", level: "debug", forMs: 20 });
-  expect(levels.list()).toContainEqual({ module: "orders", level: "debug", until: expect.stringMatching(/Z$/) });
-  expect(said()).toEqual(["orders"]);
+  levels.set({ module: "loans", level: "debug", forMs: 20 });
+  expect(levels.list()).toContainEqual({ module: "loans", level: "debug", until: expect.stringMatching(/Z$/) });
+  expect(said()).toEqual(["loans"]);
   await new Promise(resolve => setTimeout(resolve, 40));
   expect(said()).toEqual([]);
-  expect(levels.list()).toContainEqual({ module: "orders", level: "info" });
+  expect(levels.list()).toContainEqual({ module: "loans", level: "info" });
 });
 
 test("what is below the level is not looked at", () => {
@@ -134,7 +135,7 @@ test.each([
   ["an error's data", Object.assign(new Error("x"), { data: { params: { password: SECRET } } })],
   ["a driver's detail", Object.assign(new Error("x"), { detail: `Key (email)=(${SECRET})`, parameters: [SECRET] })],
   ["a cause", new Error("x", { cause: Object.assign(new Error(`password=${SECRET}`), { data: { token: SECRET } }) })],
-  ["a URL", `cannot reach postgres://shop:${SECRET}@db:5432/shop: refused`],
+  ["a URL", `cannot reach postgres://library:${SECRET}@db:5432/library: refused`],
   ["a bearer token", `sent Authorization: Bearer ${SECRET}`],
   ["an API key", `vk_${"0".repeat(32)}_${SECRET}${"x".repeat(31)}_01234567`],
   ["half an API key", `vk_0000_${SECRET}`],
@@ -163,16 +164,16 @@ test.each(["4111 1111 1111 1111", "4111-1111-1111-1111", "5500005555555559", "37
 );
 
 test.each([
-  "order 0190a6c8-8d6e-7c1f-9a53-0123456789ab is stuck: OUT_OF_STOCK",
+  "loan 0190a6c8-8d6e-7c1f-9a53-0123456789ab is stuck: OUT_OF_REACH",
   "trace 0af7651916cd43dd8448eb211c80319c took 1732976400000 ms",
-  'insert into "orders" ("id") values (?)',
+  'insert into "loans" ("id") values (?)',
   "connect ECONNREFUSED 127.0.0.1:5432",
-  "circuit of orders.place at node-2 opens: 12 of 20 calls failed",
+  "circuit of loans.open at node-2 opens: 12 of 20 calls failed",
 ])("what is no secret stays: %s", text => expect(lineOf(text).msg).toBe(text));
 
 test("the keys of the cache, which hold params, are cut", () => {
-  brokerWith("debug").getLogger("cacher").debug('GET catalog.list:"what somebody searched for"|1');
-  expect(lines().at(-1).msg).toBe("GET catalog.list:…");
+  brokerWith("debug").getLogger("cacher").debug('GET books.list:"what somebody searched for"|1');
+  expect(lines().at(-1).msg).toBe("GET books.list:…");
 });
 
 test("a mail's address keeps its domain", () =>
@@ -247,6 +248,20 @@ test.each<[string, unknown, unknown]>([
   ["no number", { n: NaN, s: Symbol("x"), d: new Date(NaN) }, { n: "NaN", s: "[symbol]", d: "[invalid date]" }],
   ["a name of JavaScript's", JSON.parse('{"__proto__":{"a":1},"constructor":2}'), { constructor: 2 }],
 ])("%s breaks no line", (_, value, shown) => expect(lineOf("x", { value }).data).toMatchObject({ value: shown }));
+
+test("code that logs what throws goes on", () => {
+  const fail = (): never => {
+    throw new Error("no");
+  };
+  const proxy = new Proxy({}, { get: fail, ownKeys: fail, getPrototypeOf: fail, getOwnPropertyDescriptor: fail });
+  expect(lineOf("x", proxy)).toMatchObject({ level: "error" });
+  expect(
+    lineOf(Object.assign(new Error("x"), { message: { toString: fail }, type: { toString: fail } })).err,
+  ).toMatchObject({
+    type: "[object]",
+    message: "[object]",
+  });
+});
 
 test("an object without a prototype, and an error that is none, are logged", () => {
   expect(lineOf("x", Object.assign(Object.create(null), { a: 1 })).data).toEqual({ a: 1 });

@@ -1,6 +1,8 @@
 // The log of a process: pino makes the lines, one output takes them, whichever broker or gateway they come from.
 import { createRequire } from "node:module";
+import { isatty } from "node:tty";
 import { pino, type Logger } from "pino";
+import type * as Pretty from "pino-pretty";
 import type { Environment } from "../kernel/index.ts";
 import { logEnvironment } from "./environment.ts";
 import { lineOf, origin } from "./line.ts";
@@ -27,9 +29,10 @@ let open: ProcessLog | undefined;
 /** The log to stdout. Opened once; the first environment tells its form. */
 export function processLog(environment: Configured): ProcessLog {
   if (open) return open;
-  // Makes a pipe non-blocking, so that a full one answers EAGAIN; other writers to it are Node's own.
-  const { isTTY = false } = process.stdout;
-  const log = openLog(new Output({ fd: 1, format: isPretty(environment) ? prettily(isTTY) : undefined }));
+  // Node opens its own stream on a pipe, which makes it non-blocking: a full one answers EAGAIN. Without a listener that
+  // stream would end the process when its reader is gone.
+  process.stdout.on("error", () => {});
+  const log = openLog(new Output({ fd: 1, format: isPretty(environment) ? prettily(isatty(1)) : undefined }));
   process.on("exit", () => log.flush());
   return (open = log);
 }
@@ -58,19 +61,20 @@ export function logTo(logger: Logger, level: Level, args: readonly unknown[], se
   logger[level](service === undefined ? fields : { service, ...fields }, message);
 }
 
-const isPretty = (environment: Configured): boolean =>
-  (logEnvironment.of(environment).LOG_FORMAT ?? (process.env["NODE_ENV"] === "production" ? "json" : "pretty")) ===
-  "pretty";
+function isPretty(environment: Configured): boolean {
+  const { LOG_FORMAT, NODE_ENV } = logEnvironment.of(environment);
+  return LOG_FORMAT === undefined ? NODE_ENV !== "production" : LOG_FORMAT === "pretty";
+}
 
 /** Loaded only where people read the log: 30 ms of a start. */
 function prettily(colorize: boolean): (line: string) => string {
-  const { prettyFactory } = createRequire(import.meta.url)("pino-pretty") as typeof import("pino-pretty");
+  const { prettyFactory } = createRequire(import.meta.url)("pino-pretty") as typeof Pretty;
   const shown = prettyFactory({
     colorize,
     translateTime: "UTC:yyyy-mm-dd'T'HH:MM:ss.l'Z'",
     ignore: "node,module,log,service",
     messageFormat: (line, key) =>
-      `${String(line["node"])}/${String(line["module"] ?? line["log"])}: ${String(line[key] ?? "")}`,
+      `${String(line["node"])}/${String(line["module"] ?? line["log"])}: ${line[key] as string}`,
     singleLine: true,
   });
   return line => shown(line) ?? line;

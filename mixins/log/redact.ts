@@ -53,7 +53,7 @@ export function withoutForms(text: string): string {
   return shown.replaceAll(DIGITS, digits => (isCardNumber(digits) ? HIDDEN : digits));
 }
 
-/** ISO/IEC 7812 (Luhn), of a network that there is: 2 to 6 begin payment cards. Times in milliseconds begin with 1. */
+/** ISO/IEC 7812 (Luhn), of a network that there is: such cards begin with 2 to 6. Times in milliseconds begin with 1. */
 function isCardNumber(text: string): boolean {
   const digits = text.replaceAll(/\D/g, "");
   if (!/^[2-6]/.test(digits)) return false;

@@ -113,11 +113,20 @@ function read(value: object, name: string): unknown {
 
 function textOf(error: unknown): string {
   try {
-    return String((error as Error).message);
+    return wordOf((error as Error).message);
   } catch {
     return "no reason";
   }
 }
+
+const wordOf = (value: unknown): string =>
+  typeof value === "string"
+    ? value
+    : typeof value === "object"
+      ? "[object]"
+      : typeof value === "number"
+        ? `${value}`
+        : `[${typeof value}]`;
 
 /** Also errors of other realms, such as those of jest. */
 const isError = (value: object): value is Error => types.isNativeError(value) || value instanceof Error;
@@ -143,12 +152,12 @@ export function shownError(error: unknown, room: Room, causes = 0): ShownError {
   if (typeof error !== "object" || error === null) return { type: "unknown", message: room.text(String(error)) };
   const { name, type, message, code, stack, data, cause, errors } = fieldsOf(error);
   const shown: ShownError = {
-    type: room.text(String(type ?? name ?? "Error")),
-    message: room.text(String(message ?? "")),
+    type: room.text(wordOf(type ?? name ?? "Error")),
+    message: room.text(wordOf(message ?? "")),
   };
   if (typeof code === "string" || typeof code === "number") shown.code = code;
   if (data !== undefined && data !== null) shown.data = shownValue(data, room, 1);
-  const frames = framesOf(stack, String(message ?? ""));
+  const frames = framesOf(stack, wordOf(message ?? ""));
   if (frames !== "") shown.stack = room.text(frames, withoutForms);
   if (causes >= limits.causesMax) return shown;
   if (cause !== undefined) shown.cause = shownError(cause, room, causes + 1);

@@ -9,7 +9,8 @@ import { startGateway, type RunningGateway } from "../gateway/gateway.fixture.ts
 import { looseRoute } from "../gateway/library.fixture.ts";
 import { Gateway } from "../gateway/mixin.ts";
 import { newId, readEnvironment } from "../kernel/index.ts";
-import { BrokerLog, openLog } from "../log/index.ts";
+import { openLog } from "../log/index.ts";
+import { BrokerLog } from "../log/mixin.ts";
 import { until } from "../testing/index.ts";
 import { Nats } from "../testing/servers.ts";
 import { Operations } from "./mixin.ts";
@@ -101,9 +102,9 @@ test("an operator has another node log more of a module, for a time", async () =
   const unknown = await levels({ module: "nothing-of-this-name", level: "debug" });
   expect([unknown.status, unknown.json.type]).toEqual([404, "/problems/log-module-not-found"]);
   expect((await levels({ level: "loud" })).status).toBe(422);
-  const customer = await gateway.token(newId(), ["customer"]);
+  const reader = await gateway.token(newId(), ["reader"]);
   const body = { level: "trace" };
-  expect((await gateway.http("POST", "/api/v1/ops/log-levels", { token: customer, body })).status).toBe(403);
+  expect((await gateway.http("POST", "/api/v1/ops/log-levels", { token: reader, body })).status).toBe(403);
 });
 
 const ask = (headers: Record<string, string> = {}) => gateway.http("GET", "/api/v1/ask", { headers });

@@ -40,6 +40,7 @@ export class BrokerLog extends Loggers.Base<object> {
     };
   }
 
+  // oxlint-disable-next-line typescript/no-misused-promises -- Moleculer waits for it, its types do not say so
   override async stop(): Promise<void> {
     this.levels.stop();
   }
