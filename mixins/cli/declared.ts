@@ -29,6 +29,7 @@ import {
   type MetricCatalogue,
   type MetricDefinitions,
 } from "../kernel/index.ts";
+import { logEnvironment } from "../log/environment.ts";
 import { mailEnvironment } from "../mail/environment.ts";
 import { mailMetrics } from "../mail/metrics.ts";
 import { metricsEnvironment } from "../metrics/environment.ts";
@@ -52,6 +53,7 @@ const DECLARATIONS: readonly Declaration[] = [
   nodeEnvironment,
   gatewayEnvironment,
   databaseEnvironment,
+  logEnvironment,
   mailEnvironment,
   metricsEnvironment,
   operationsEnvironment,

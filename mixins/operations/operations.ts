@@ -30,6 +30,7 @@ import { EXAMINED_MS, examined } from "./examined.ts";
 import { operationErrors } from "./errors.ts";
 import { TellsFindings } from "./findings.ts";
 import { healthOf } from "./health.ts";
+import { logOperations } from "./log-levels.ts";
 import { pageIn, pageOf } from "./pages.ts";
 import { views } from "./views/index.ts";
 
@@ -55,6 +56,7 @@ const schema = (): ServiceSchema =>
     actions: {
       ...views,
 
+      ...logOperations,
       nodes(ctx) {
         const nodes = ctx.broker.registry.getNodeList({ withServices: true }) as Answer[];
         const { limit = limits.page, cursor } = ctx.params;
