@@ -1,5 +1,5 @@
 // One order, on two nodes with NATS and Redis between them, as a collector of traces gets to see it: everything that happened
-// because of the request hangs together, from HTTP to the rows of the projections.
+// because of the request hangs together, from HTTP to the rows of the projections and the mail.
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "@valence/runtime/broker";
@@ -15,6 +15,7 @@ import {
   type CollectedSpan,
   type Databases,
 } from "@valence/runtime/testing/servers";
+import { mailServer, type MailServer } from "../../../mixins/mail/mail-server.fixture.ts";
 import accounts from "../../../services/accounts/accounts.service.ts";
 import api from "../../../services/api/api.service.ts";
 import carts from "../../../services/carts/carts.service.ts";
@@ -25,13 +26,24 @@ import { orderOf } from "../support/shop.ts";
 
 /** Of the client, whose own span no collector of ours gets. */
 const CLIENT = { trace: "0af7651916cd43dd8448eb211c80319c", id: "b7ad6b7169203331" };
-const BACK = ["orders", "inventory", "payments", "shipping", "checkout", "order-views", "ops", "audit"];
+const BACK = [
+  "orders",
+  "inventory",
+  "payments",
+  "shipping",
+  "checkout",
+  "order-views",
+  "notifications",
+  "ops",
+  "audit",
+];
 const ACCOUNT = { email: "ada@example.org", password: "correct horse battery" };
 
 let collector: Collector;
 let nats: Nats;
 let redis: RedisServer;
 let databases: Databases;
+let mails: MailServer;
 let back: Child;
 let front: ServiceBroker;
 let url: string;
@@ -39,15 +51,18 @@ let token: string;
 let products: { id: string }[];
 
 beforeAll(async () => {
-  [collector, nats, redis, databases] = await Promise.all([
+  [collector, nats, redis, databases, mails] = await Promise.all([
     Collector.start(),
     Nats.start(),
     RedisServer.start(),
     newDatabases(),
+    mailServer(),
   ]);
   await stock();
   const env = {
     ...databases.env,
+    ...mails.env,
+    MAIL_UNVERIFIED: "on",
     NATS_URL: nats.url,
     REDIS_URL: redis.url,
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
@@ -73,7 +88,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await tracing()?.stop();
   await Promise.all([front?.stop(), back?.end("SIGTERM")]);
-  await Promise.all([databases.remove(), nats.stop(), redis.stop(), collector.stop()]);
+  await Promise.all([databases.remove(), nats.stop(), redis.stop(), mails.stop(), collector.stop()]);
 });
 beforeEach(() => {
   collector.mood = "takes";
@@ -116,13 +131,14 @@ async function order(headers: Record<string, string> = {}): Promise<string> {
 const isShipped = (id: string) =>
   until(`order ${id} is shipped`, async () => (await ask("GET", `/orders/${id}`)).body.status === "shipped");
 
-test("an order is one trace from the request to the projections, over nodes and over time", async () => {
+test("an order is one trace from the request to the projections and the mail, over nodes and over time", async () => {
   await isShipped(await order({ traceparent: `00-${CLIENT.trace}-${CLIENT.id}-01` }));
   const spans = await until("the last event has been handled", () => {
     const own = collector.spans.filter(({ trace }) => trace === CLIENT.trace);
     const confirmed = own.find(({ name }) => name === "orders.confirm");
     const isThrough = own.some(({ name, parent }) => name === "process sales@2" && parent === confirmed?.id);
-    return isThrough && orphansOf(own).length === 0 ? own : undefined;
+    const areMailed = own.filter(({ name }) => name === "mail send").length === 2;
+    return isThrough && areMailed && orphansOf(own).length === 0 ? own : undefined;
   });
   const [root, ...others] = spans.filter(({ parent }) => parent === CLIENT.id);
   expect(others).toEqual([]);
@@ -169,6 +185,15 @@ test("an order is one trace from the request to the projections, over nodes and 
   chain("orders.place > orders.place > process order-list@1 > INSERT order_list_v1_orders");
   chain("orders.place > orders.place > process empty-cart");
   chain("orders.place > orders.place > process checkout > actor commit > store commit");
+  // The mail, whose address is in no span.
+  const mail = "orders.place > orders.place > process order-mails > notifications.record > mail send";
+  expect(chain(mail)).toMatchObject({
+    kind: "client",
+    hasFailed: false,
+    attributes: { "valence.mail": "order.placed" },
+  });
+  chain(`${mail} > accounts.get > accounts.get`);
+  expect(JSON.stringify(spans)).not.toContain(ACCOUNT.email);
   // The saga's steps: an actor that has to be loaded first, and the payment provider.
   const saga = "orders.place > orders.place > saga turn checkout";
   expect(chain(`${saga} > saga step reserve`).attributes).toMatchObject({ "valence.saga.purpose": "step" });
