@@ -17,6 +17,7 @@ export interface Tokens {
 }
 
 export interface OrderRun {
+  readonly accepted: number;
   readonly acceptedPerSecond: number;
   /** Undefined when the backlog grew beyond what the operations page answers. */
   readonly completedPerSecond: number | undefined;
@@ -109,6 +110,7 @@ export class OrderLoad {
     const isBacklogKnown = backlog < ROWS;
     const { user, system } = process.cpuUsage(cpu);
     return {
+      accepted,
       acceptedPerSecond: accepted / elapsed,
       completedPerSecond: isBacklogKnown ? (before + accepted - backlog) / elapsed : undefined,
       latencyMs: { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) },

@@ -1,19 +1,22 @@
 // The loop on a clock of the test's own, with a real database and a real mail server.
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { locationOf, type Database } from "../database/index.ts";
 import { migrate, openDatabase } from "../database/mixin.ts";
 import { minutes, newId, readEnvironment } from "../kernel/index.ts";
-import { newDatabases, type Databases } from "../testing/servers.ts";
+import { Collector, newDatabases, type Databases } from "../testing/servers.ts";
+import { startTracing, type Tracing } from "../tracing/index.ts";
 import { smtpCarrier } from "./carriers.ts";
 import { letter } from "./letter.ts";
 import { limits } from "./limits.ts";
 import { MailDropped, MailHeld, MailLoop, type Letter } from "./mail-loop.ts";
 import { header, mailServer, refusal, type MailServer } from "./mail-server.fixture.ts";
-import { mailTable, Outbox } from "./outbox.ts";
+import { mailTable, mailTraces, Outbox } from "./outbox.ts";
 
 const ADA = "ada@example.com";
 const LIFE_MS = minutes(24 * 60);
 
+let collector: Collector;
+let tracing: Tracing;
 let databases: Databases;
 let database: Database;
 let server: MailServer;
@@ -26,10 +29,21 @@ let answer: number;
 let asked: number;
 let compose: () => Promise<Letter | undefined>;
 let loop: MailLoop<{ kind: string; book?: string }>;
+beforeAll(async () => {
+  collector = await Collector.start();
+  tracing = (await startTracing(readEnvironment({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url })))!;
+});
+afterAll(async () => {
+  await tracing.stop();
+  await collector.stop();
+});
 beforeEach(async () => {
   databases = await newDatabases();
   database = await openDatabase(locationOf(readEnvironment(databases.env), "desk"));
-  await migrate(database, "desk", [mailTable("001-mails", table => void table.string("book"))]);
+  await migrate(database, "desk", [
+    mailTable("001-mails", table => void table.string("book")),
+    mailTraces("002-traces"),
+  ]);
   now = Date.UTC(2026, 0, 1);
   answer = 250;
   server = await mailServer({
@@ -156,4 +170,28 @@ test("a letter that cannot be written now is written later: what it needs is awa
   await pass(limits.retryMsMax);
   expect(server.got).toHaveLength(1);
   expect(told).toEqual(["mails wait: the catalogue is away"]);
+});
+
+test("each attempt is in the trace of the work that asked for the mail; no address is, and to wait for a person is no failure", async () => {
+  const id = newId();
+  await tracing.within({ name: "lend", parent: null }, () => outbox.add({ id, kind: "arrived" }));
+  const sends = compose;
+  for (const outcome of ["held", "busy", "sent"]) {
+    compose = outcome === "held" ? () => Promise.reject(new MailHeld("no card yet")) : sends;
+    answer = outcome === "busy" ? 451 : 250;
+    now += LIFE_MS / 10;
+    await loop.turn();
+  }
+  await tracing.flush();
+  const [lend] = collector.spans.filter(({ name }) => name === "lend");
+  const mails = collector.spans.filter(({ name }) => name === "mail send");
+  expect(mails.every(({ trace, parent }) => trace === lend!.trace && parent === lend!.id)).toBe(true);
+  expect(mails.map(({ hasFailed, attributes }) => [hasFailed, attributes["error.type"]])).toEqual([
+    [false, "MailHeld"],
+    [true, "Error"],
+    [false, undefined],
+  ]);
+  expect(mails[0]!.attributes).toMatchObject({ "messaging.message.id": id, "valence.mail": "arrived" });
+  expect(server.got).toHaveLength(1);
+  expect(JSON.stringify(collector.spans)).not.toContain(ADA);
 });

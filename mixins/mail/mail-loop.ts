@@ -4,6 +4,7 @@
 // The letter is written when it is sent, so that neither its text, nor an address, nor a token lies in a table. An attempt
 // that is repeated sends it under the same Message-ID.
 import { Pause, rfc3339 } from "../kernel/index.ts";
+import { ATTRIBUTES, SPANS, tracing } from "../tracing/index.ts";
 import { MailRefused, reasonOf, type MailCarrier, type SmtpError } from "./carriers.ts";
 import type { MailText } from "./letter.ts";
 import { limits } from "./limits.ts";
@@ -47,6 +48,7 @@ const FORGET_EVERY_MS = 3_600_000;
 export class MailLoop<Own extends MailOf = MailOf> {
   readonly #options: MailLoopOptions<Own>;
   readonly #pause = new Pause();
+  readonly #tracing = tracing();
   #isWoken = false;
   #isStopped = false;
   #running: Promise<void> | undefined;
@@ -103,7 +105,7 @@ export class MailLoop<Own extends MailOf = MailOf> {
   async #deliver(mail: DueMail<Own>): Promise<void> {
     const { outbox } = this.#options;
     try {
-      await this.#send(mail);
+      await this.#attempt(mail);
     } catch (error) {
       const isPostponed = await this.#notSent(mail, error as Error);
       this.#options.count?.(isPostponed ? "postponed" : "given_up");
@@ -112,6 +114,26 @@ export class MailLoop<Own extends MailOf = MailOf> {
     await outbox.sent(mail.id);
     this.#options.count?.("sent");
     this.#told.server = "";
+  }
+
+  /** In the trace of the work that asked for the mail, however long ago. */
+  #attempt(mail: DueMail<Own>): Promise<void> {
+    const { id, kind, cause } = mail;
+    if (!this.#tracing || cause === undefined) return this.#send(mail);
+    const attributes = { [ATTRIBUTES.messageId]: id, [ATTRIBUTES.operationType]: "send", [ATTRIBUTES.mail]: kind };
+    return this.#tracing.within({ name: SPANS.mail, kind: "client", parent: cause, attributes }, async span => {
+      try {
+        await this.#send(mail);
+      } catch (error) {
+        const { name } = error as Error;
+        // It waits for a person, or nobody wants it any more: no failure, for which its trace would be kept.
+        if (error instanceof MailHeld || error instanceof MailDropped) {
+          span.set({ [ATTRIBUTES.errorType]: name });
+          span.end();
+        } else span.end({ type: name, message: reasonOf(error as Error) });
+        throw error;
+      }
+    });
   }
 
   async #send(mail: DueMail<Own>): Promise<void> {

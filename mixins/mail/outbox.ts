@@ -10,6 +10,7 @@
 import type { Knex } from "knex";
 import type { Database, Migration } from "../database/index.ts";
 import { backoffMs, newId } from "../kernel/index.ts";
+import { tracing } from "../tracing/index.ts";
 import { limits } from "./limits.ts";
 
 /** The step that makes the table `mails` in a service's database, with fields of its own. */
@@ -30,6 +31,12 @@ export const mailTable = (name: string, ownFields: (table: Knex.CreateTableBuild
     }),
 });
 
+/** The step that lets a mail be sent in the trace of the work that asked for it. Needed where the process traces. */
+export const mailTraces = (name: string): Migration => ({
+  name,
+  up: knex => knex.schema.alterTable("mails", table => void table.string("cause")),
+});
+
 /** The fields by which a service knows what a mail is about: its kind, and those that it has added to the table. */
 export interface MailOf {
   readonly kind: string;
@@ -42,6 +49,8 @@ export type DueMail<Own extends MailOf> = Own & {
   readonly createdAt: number;
   /** Attempts, this one included. */
   readonly attempts: number;
+  /** The `traceparent` of the work that asked for it. */
+  readonly cause?: string;
 };
 
 export interface OutboxOptions {
@@ -69,7 +78,8 @@ export class Outbox<Own extends MailOf> {
   /** `within`: the transaction that gives the reason. An `id`, a UUID, that is there already adds nothing. */
   async add(mail: Own & { readonly id?: string }, within: Knex = this.#database.knex): Promise<void> {
     const now = await this.#now(within);
-    const row = { id: newId(), ...mail, created_at: now, next_at: now };
+    const cause = tracing()?.current()?.traceparent;
+    const row = { id: newId(), ...mail, created_at: now, next_at: now, ...(cause !== undefined && { cause }) };
     await within("mails").insert(row).onConflict("id").ignore();
   }
 
@@ -85,7 +95,10 @@ export class Outbox<Own extends MailOf> {
       const mine = await knex("mails")
         .where({ id, next_at })
         .update({ next_at: now + limits.leaseMs, attempts });
-      if (mine > 0) claimed.push({ ...(ownFieldsOf(row) as Own), id, createdAt: Number(row.created_at), attempts });
+      if (mine === 0) continue;
+      const cause = row.cause ?? undefined;
+      const known = { id, createdAt: Number(row.created_at), attempts, ...(cause !== undefined && { cause }) };
+      claimed.push({ ...(ownFieldsOf(row) as Own), ...known });
     }
     return claimed;
   }
@@ -152,9 +165,10 @@ interface Row extends Record<string, unknown> {
   readonly created_at: number | string;
   readonly next_at: number | string;
   readonly attempts: number;
+  readonly cause?: string | null;
 }
 
-const COMMON = new Set(["id", "created_at", "next_at", "attempts", "sent_at", "failed_at", "reason"]);
+const COMMON = new Set(["id", "created_at", "next_at", "attempts", "sent_at", "failed_at", "reason", "cause"]);
 
 /** The kind, and the fields of the service; absent where the row has none. */
 const ownFieldsOf = (row: Row): object =>

@@ -5,6 +5,7 @@ export { recordsAtRest, recordsOf } from "./records.ts";
 export { Browser, type Page } from "./servers/browser.ts";
 export { Collector, type CollectedSpan } from "./servers/collector.ts";
 export { Child } from "./servers/child.ts";
+export { buildJaeger, builtJaeger, Jaeger, type JaegerSpan } from "./servers/jaeger.ts";
 export { Nats } from "./servers/nats.ts";
 export { PgBouncer } from "./servers/pgbouncer.ts";
 export { freePort } from "./servers/ports.ts";

@@ -19,6 +19,8 @@ export const SPANS = {
   /** One call of a saga; its attributes say of which step. */
   step: "saga step",
   timer: "timer fire",
+  /** A mail is written and given to the mail server. */
+  mail: "mail send",
   /** Events leave for the carrier. */
   publish: "publish",
   /** A consumer handles an event, or a batch of them. */
@@ -60,4 +62,6 @@ export const ATTRIBUTES = {
   item: "valence.saga.item",
   /** `step`, `undo`, `abandon`. */
   purpose: "valence.saga.purpose",
+  /** What a mail is about: its kind. */
+  mail: "valence.mail",
 } as const;

@@ -1,23 +1,35 @@
 // OpenTelemetry's SDK: the way of a span from its end to the collector.
 //
 //   1. sampler     whether its trace is kept (sampler.ts).
-//   2. tail rule   what is not kept waits for the end of its trace here: it may be slow or fail (tail-rule.ts).
+//   2. tail rule   what is not kept waits, as little more than notes, for the end of its trace here: it may be slow or fail
+//                  (tail-rule.ts, held-span.ts).
 //   3. queue       bounded. A collector that is slow or away fills it; then spans are dropped and counted. No work waits.
 //   4. exporter    sends batches, again after a pause where that may help, and gives them up after a time.
 import { hostname } from "node:os";
-import { context, createNoopMeter, propagation, type Counter, type Meter } from "@opentelemetry/api";
-import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import {
+  context,
+  createNoopMeter,
+  INVALID_SPAN_CONTEXT,
+  propagation,
+  trace,
+  type Counter,
+  type Meter,
+  type Tracer,
+} from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { UndiciInstrumentation } from "@opentelemetry/instrumentation-undici";
 import { resourceFromAttributes } from "@opentelemetry/resources";
-import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
+import { AlwaysOnSampler, BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { decoded } from "../kernel/index.ts";
+import { apiSpanOf, contextManager } from "./context.ts";
+import { SCOPE } from "./held-span.ts";
+import { TraceIds } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { samplerOf } from "./sampler.ts";
-import { Spans } from "./spans.ts";
+import { linksOf, Spans } from "./spans.ts";
 import { TailRule } from "./tail-rule.ts";
-import { activate, type TraceCounts, type Tracing } from "./tracing.ts";
+import { activate, type Attributes, type TraceCounts, type Tracing } from "./tracing.ts";
 
 /** The values of `tracingEnvironment`, and those that follow from others. */
 export interface SdkOptions {
@@ -54,20 +66,35 @@ export function openTracing(options: SdkOptions): Tracing {
     exportTimeoutMillis: options.OTEL_EXPORTER_OTLP_TIMEOUT,
     selfObsMeterProvider: { getMeter: () => counting(counts) },
   });
-  const tailLimits = { ...limits, slowMs: options.TRACE_SLOW_MS };
+  const resource = resourceFromAttributes(resourceOf(options));
+  const ids = new TraceIds();
   const provider = new TracerProvider({
-    resource: resourceFromAttributes(resourceOf(options)),
-    sampler: samplerOf(options.OTEL_TRACES_SAMPLER, Number(options.OTEL_TRACES_SAMPLER_ARG)),
-    spanProcessors: [new TailRule(queue, tailLimits, spans => (counts.notHeld += spans))],
+    resource,
+    // It is asked for spans of traces that are kept, and for no others.
+    sampler: new AlwaysOnSampler(),
+    idGenerator: ids,
+    spanProcessors: [queue],
     spanLimits: { linkCountLimit: limits.linksMax, attributeValueLengthLimit: limits.valueChars },
   });
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  const rule = new TailRule(
+    { ...limits, slowMs: options.TRACE_SLOW_MS },
+    held => {
+      for (const span of held) queue.onEnd(span.toReadable(resource, linksOf(span.start.causes ?? [])));
+    },
+    spans => (counts.notHeld += spans),
+  );
+  const spans = new Spans({
+    tracer: provider.getTracer(SCOPE.name),
+    ids,
+    keeps: samplerOf(options.OTEL_TRACES_SAMPLER, Number(options.OTEL_TRACES_SAMPLER_ARG)),
+    rule,
+  });
+  context.setGlobalContextManager(contextManager);
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
   // Calls to other companies are made by fetch. One without a parent is not traced.
   const fetches = new UndiciInstrumentation({ requireParentforSpans: true, startSpanHook: withoutQuery });
-  fetches.setTracerProvider(provider);
+  fetches.setTracerProvider({ getTracer: () => tracerForOthers(spans) });
 
-  const spans = new Spans(provider.getTracer("@valence/runtime"));
   const flush = (): Promise<void> => provider.forceFlush({ timeoutMillis: limits.flushMs }).catch(() => {});
   return {
     begin: start => spans.begin(start),
@@ -85,6 +112,17 @@ export function openTracing(options: SdkOptions): Tracing {
     },
   };
 }
+
+/** For an instrumentation that is not ours: its spans are parts of the current one, and kept if that is. */
+const tracerForOthers = (spans: Spans): Tracer => ({
+  startSpan(name, { attributes = {} } = {}) {
+    if (spans.current() === undefined) return trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+    return apiSpanOf(spans.begin({ name, kind: "client", attributes: attributes as Attributes }));
+  },
+  startActiveSpan: () => {
+    throw new Error("the instrumentation of fetch makes no active spans");
+  },
+});
 
 /** Queries can hold keys. */
 const withoutQuery = ({ origin, path }: { origin: string; path: string }): Record<string, string> => ({

@@ -1,72 +1,145 @@
 import { beforeEach, describe, expect, test } from "@jest/globals";
-import { ROOT_CONTEXT, SpanStatusCode, trace, type Span } from "@opentelemetry/api";
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
-import { samplerOf } from "./sampler.ts";
+import { resourceFromAttributes } from "@opentelemetry/resources";
+import { Bug, Refusal } from "../kernel/index.ts";
+import { TraceIds } from "./ids.ts";
+import { linksOf, Spans } from "./spans.ts";
 import { TailRule } from "./tail-rule.ts";
+import type { Span, SpanStart } from "./tracing.ts";
 
-const SLOW_MS = 100;
+const NEVER_MS = 1_000_000;
+const LIMITS = { heldTracesMax: 3, heldSpansMax: 5 };
+const RESOURCE = resourceFromAttributes({ "service.name": "library" });
 let exporter: InMemorySpanExporter;
 let dropped: number;
-let begin: (name: string, parent?: Span) => Span;
-beforeEach(() => {
+/** Of traces that no sampler keeps. */
+let spans: Spans;
+let begin: (name: string, parent?: Span | string, more?: Omit<SpanStart, "name">) => Span;
+function open({ slowMs = NEVER_MS, isSampled = false } = {}): void {
   exporter = new InMemorySpanExporter();
   dropped = 0;
-  const limits = { slowMs: SLOW_MS, heldTracesMax: 3, heldSpansMax: 5 };
-  const rule = new TailRule(new SimpleSpanProcessor({ exporter }), limits, spans => (dropped += spans));
-  const provider = new TracerProvider({
-    sampler: samplerOf("parentbased_traceidratio", 0),
-    spanProcessors: [rule],
-  });
-  const tracer = provider.getTracer("test");
-  begin = (name, parent) =>
-    tracer.startSpan(name, { startTime: 0 }, parent ? trace.setSpan(ROOT_CONTEXT, parent) : ROOT_CONTEXT);
-});
-const end = (span: Span, ms = 1): void => span.end(ms);
+  const processor = new SimpleSpanProcessor({ exporter });
+  const rule = new TailRule(
+    { slowMs, ...LIMITS },
+    held => {
+      for (const span of held) processor.onEnd(span.toReadable(RESOURCE, linksOf(span.start.causes ?? [])));
+    },
+    spans => (dropped += spans),
+  );
+  const ids = new TraceIds();
+  const provider = new TracerProvider({ spanProcessors: [processor], idGenerator: ids });
+  spans = new Spans({ tracer: provider.getTracer("test"), ids, keeps: () => isSampled, rule });
+  begin = (name, parent, more) => spans.begin({ name, ...more, ...(!more?.causes && { parent: parent ?? null }) });
+}
+beforeEach(() => open());
 const kept = (): string[] => exporter.getFinishedSpans().map(({ name }) => name);
+const failure = new Bug("STORE_UNREADABLE", "no answer of postgres://ada:s3cr3t@db/loans");
 
 describe("of the traces that sampling passes over", () => {
   test("one that is quick and well is not kept", () => {
     const root = begin("root");
-    end(begin("child", root));
-    end(root);
+    begin("child", root).end();
+    root.end(new Refusal("LOAN_CLOSED", { message: "it is closed" }));
     expect(kept()).toEqual([]);
     expect(dropped).toBe(0);
   });
 
   test("one that is slow is kept whole, once it has ended", () => {
+    open({ slowMs: 0 });
     const root = begin("root");
-    end(begin("child", root));
+    begin("child", root).end();
     expect(kept()).toEqual([]);
-    end(root, SLOW_MS);
+    root.end();
     expect(kept()).toEqual(["child", "root"]);
   });
 
   test("one in which something failed is kept whole", () => {
     const root = begin("root");
-    const child = begin("child", root);
-    child.setStatus({ code: SpanStatusCode.ERROR });
-    end(child);
-    end(begin("later", root));
-    end(root);
+    begin("child", root).end(failure);
+    begin("later", root).end();
+    root.end();
     expect(kept()).toEqual(["child", "later", "root"]);
     // Processors and collectors take only spans whose flag says so.
     expect(exporter.getFinishedSpans().every(span => span.spanContext().traceFlags === 1)).toBe(true);
   });
 
+  test("a span that is kept tells all that it was told", () => {
+    const [client, other] = ["1", "2"].map(n => `00-0af7651916cd43dd8448eb211c80319c-${n.repeat(16)}-00`);
+    const root = begin("GET", client, { kind: "server", attributes: { "url.path": "/loans" } });
+    const batch = begin("batch", undefined, { causes: [root.traceparent, other!, "<script>"] });
+    root.rename("GET /loans");
+    root.set({ "http.route": "/loans", "url.path": "x".repeat(5_000), "valence.version": undefined });
+    root.event("identify");
+    batch.end(failure);
+    root.end();
+    root.end(failure);
+    const [second, first] = exporter.getFinishedSpans();
+    const { traceId, spanId } = first!.spanContext();
+    expect(root.traceparent).toBe(`00-${traceId}-${spanId}-00`);
+    expect(traceId).toBe("0af7651916cd43dd8448eb211c80319c");
+    expect(first).toMatchObject({
+      name: "GET /loans",
+      kind: 1,
+      parentSpanContext: { spanId: "1".repeat(16) },
+      attributes: { "http.route": "/loans", "url.path": "x".repeat(2_000) },
+      events: [{ name: "identify" }],
+      status: { code: 0 },
+      resource: RESOURCE,
+    });
+    expect(Object.keys(first!.attributes)).toHaveLength(2);
+    expect(second!.parentSpanContext?.spanId).toBe(spanId);
+    expect(second!.links.map(({ context }) => context.spanId)).toEqual([spanId, "2".repeat(16)]);
+    expect(second).toMatchObject({
+      attributes: { "error.type": "STORE_UNREADABLE" },
+      events: [{ name: "exception" }],
+      status: { code: 2 },
+    });
+    expect(JSON.stringify([second!.status, second!.events])).not.toContain("s3cr3t");
+    const [at] = first!.startTime;
+    expect(Math.abs(at - Date.now() / 1_000)).toBeLessThan(60);
+  });
+
   test("the one that began first gives way when there are too many", () => {
     const roots = ["1", "2", "3", "4"].map(name => begin(name));
-    for (const root of roots) end(root, SLOW_MS);
+    for (const root of roots) root.end(failure);
     expect(kept()).toEqual(["2", "3", "4"]);
     expect(dropped).toBe(1);
   });
 
   test("the one that began first gives way when they have too many spans", () => {
     const [first, second] = [begin("first"), begin("second")];
-    for (let n = 0; n < 5; n++) end(begin("child", first));
-    end(begin("child of second", second));
+    for (let n = 0; n < 5; n++) begin("child", first).end();
+    begin("child of second", second).end();
     expect(dropped).toBe(5);
-    end(first, SLOW_MS);
-    end(second, SLOW_MS);
+    first!.end(failure);
+    second!.end(failure);
     expect(kept()).toEqual(["child of second", "second"]);
   });
+});
+
+describe("a span that begins a trace for others", () => {
+  const cause = (trace: string, flags: string): string => `00-${trace.repeat(32)}-${"b".repeat(16)}-${flags}`;
+  const isKept = (span: Span): boolean => span.traceparent.endsWith("-01");
+
+  test("is kept if one of theirs is", () => {
+    open({ isSampled: true });
+    expect(isKept(begin("batch", undefined, { causes: [cause("1", "00"), cause("2", "01")] }))).toBe(true);
+    expect(isKept(begin("batch", undefined, { causes: [cause("1", "00"), cause("2", "00")] }))).toBe(false);
+  });
+
+  test("is a part of theirs where that is one, and kept with it", () => {
+    const batch = begin("batch", undefined, { causes: [cause("1", "00"), cause("1", "00")] });
+    expect(batch.traceparent).toMatch(/^00-1{32}-/);
+    expect(isKept(batch)).toBe(false);
+  });
+});
+
+test("a trace is kept under the id by which that was decided, with all of its spans", () => {
+  open({ isSampled: true });
+  const root = begin("root");
+  const child = begin("child", root);
+  for (const span of [child, root]) span.end();
+  const [, trace] = root.traceparent.split("-");
+  expect(child.traceparent).toContain(trace);
+  expect(kept()).toEqual(["child", "root"]);
 });

@@ -1,8 +1,7 @@
 // Keeps what sampling has passed over and turns out to be worth it: the spans of a trace that failed or was slow, as far as this
 // process has made them. The spans of other processes are not called back; a failed call fails its caller too, so both keep
 // their part.
-import { SpanStatusCode, TraceFlags, type Context } from "@opentelemetry/api";
-import type { ReadableSpan, Span, SpanProcessor } from "@opentelemetry/sdk-trace";
+import type { HeldSpan } from "./held-span.ts";
 
 export interface TailLimits {
   readonly slowMs: number;
@@ -11,79 +10,68 @@ export interface TailLimits {
 }
 
 /** A trace that sampling has passed over, while spans of it are open here. */
-interface Held {
-  readonly spans: ReadableSpan[];
+export interface HeldTrace {
+  readonly id: string;
+  readonly rule: TailRule;
+  /** Those that have ended. */
+  readonly ended: HeldSpan[];
   open: number;
   isKept: boolean;
+  /** It gave way when there were too many. */
+  isDropped: boolean;
 }
 
-export class TailRule implements SpanProcessor {
-  readonly #next: SpanProcessor;
+export class TailRule {
   readonly #limits: TailLimits;
+  readonly #keep: (spans: readonly HeldSpan[]) => void;
   readonly #onDrop: (spans: number) => void;
-  /** By trace, the one that began first in front. */
-  readonly #held = new Map<string, Held>();
-  /** Spans in all of them. */
+  /** By id, the one that began first in front. */
+  readonly #held = new Map<string, HeldTrace>();
+  /** Ended spans in all of them. */
   #spans = 0;
 
-  /** `onDrop` is called with the number of spans that did not fit. */
-  constructor(next: SpanProcessor, limits: TailLimits, onDrop: (spans: number) => void) {
-    this.#next = next;
+  /** `keep` gets the spans of a trace that is kept, once it has ended; `onDrop` the number of spans that did not fit. */
+  constructor(limits: TailLimits, keep: (spans: readonly HeldSpan[]) => void, onDrop: (spans: number) => void) {
     this.#limits = limits;
+    this.#keep = keep;
     this.#onDrop = onDrop;
   }
 
-  onStart(span: Span, parent: Context): void {
-    const { traceId, traceFlags } = span.spanContext();
-    if (traceFlags & TraceFlags.SAMPLED) return this.#next.onStart(span, parent);
-    const held = this.#held.get(traceId);
-    if (held) return void held.open++;
+  /** The trace of this id, for a span that the caller begins in it. */
+  traceOf(id: string): HeldTrace {
+    const known = this.#held.get(id);
+    if (known) return known;
     if (this.#held.size >= this.#limits.heldTracesMax) this.#dropFirst();
-    this.#held.set(traceId, { spans: [], open: 1, isKept: false });
+    const trace: HeldTrace = { id, rule: this, ended: [], open: 0, isKept: false, isDropped: false };
+    this.#held.set(id, trace);
+    return trace;
   }
 
-  onEnd(span: ReadableSpan): void {
-    const { traceId, traceFlags } = span.spanContext();
-    if (traceFlags & TraceFlags.SAMPLED) return this.#next.onEnd(span);
-    const held = this.#held.get(traceId);
-    // It was dropped when there were too many.
-    if (!held) return this.#onDrop(1);
-    held.spans.push(span);
+  /** Takes a span that has ended. */
+  take(span: HeldSpan): void {
+    const { trace } = span;
+    if (trace.isDropped) return this.#onDrop(1);
+    trace.ended.push(span);
     this.#spans++;
-    held.isKept ||= span.status.code === SpanStatusCode.ERROR || msOf(span.duration) >= this.#limits.slowMs;
-    held.open--;
-    if (held.open > 0) {
+    trace.isKept ||= span.hasFailed || span.ms >= this.#limits.slowMs;
+    trace.open--;
+    if (trace.open > 0) {
       if (this.#spans > this.#limits.heldSpansMax) this.#dropFirst();
       return;
     }
-    this.#remove(traceId, held);
-    if (held.isKept) for (const one of held.spans) this.#next.onEnd(sampled(one));
+    this.#remove(trace);
+    if (trace.isKept) this.#keep(trace.ended);
   }
 
   #dropFirst(): void {
-    const [[traceId, held]] = this.#held as unknown as [[string, Held]];
-    this.#remove(traceId, held);
-    this.#onDrop(held.spans.length);
+    const [first] = this.#held.values();
+    this.#remove(first!);
+    first!.isDropped = true;
+    this.#onDrop(first!.ended.length);
   }
 
-  #remove(traceId: string, { spans }: Held): void {
-    this.#held.delete(traceId);
-    this.#spans -= spans.length;
+  #remove({ id, ended }: HeldTrace): void {
+    this.#held.delete(id);
+    this.#spans -= ended.length;
   }
-
-  forceFlush(): Promise<void> {
-    return this.#next.forceFlush();
-  }
-
-  shutdown(): Promise<void> {
-    return this.#next.shutdown();
-  }
-}
-
-const msOf = ([seconds, nanos]: ReadableSpan["duration"]): number => seconds * 1_000 + nanos / 1_000_000;
-
-/** The processors behind pass over a span whose flag is not set. */
-function sampled(span: ReadableSpan): ReadableSpan {
-  const spanContext = { ...span.spanContext(), traceFlags: TraceFlags.SAMPLED };
-  return Object.create(span, { spanContext: { value: () => spanContext } }) as ReadableSpan;
 }

@@ -174,6 +174,15 @@ describe("a collector that does not take spans costs a count, and no work", () =
     });
   });
 
+  test("one that hangs holds up a stop for less than its own time-out", async () => {
+    collector.mood = "hangs";
+    active.within({ name: "last" }, () => {});
+    await active.stop();
+    // Its time-out, of 10 s, is still to come.
+    expect(active.counts).toMatchObject({ exported: 0, exportFailed: 0 });
+    active = await start({});
+  });
+
   test("one that is away", async () => {
     await active.stop();
     active = await start({ ...SMALL, OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" });

@@ -13,6 +13,7 @@ import { contract, type Mailed } from "./contract.ts";
 import { notificationsEnvironment } from "./environment.ts";
 import { mails } from "./migrations/001-mails.ts";
 import { firstStart } from "./migrations/002-first-start.ts";
+import { traces } from "./migrations/003-mail-traces.ts";
 import { orderLetter } from "./order-letters.ts";
 import { OrderMails } from "./order-mails.reactor.ts";
 
@@ -45,7 +46,7 @@ interface Parts extends OpenMails<OrderMail> {
 }
 
 export default defineService(contract, {
-  mixins: [Sql({ migrations: [mails, firstStart] }), Reactors(OrderMails)],
+  mixins: [Sql({ migrations: [mails, firstStart, traces] }), Reactors(OrderMails)],
 
   actions: {
     async record(this: Parts, { params: { event, kind, orderId, at } }) {

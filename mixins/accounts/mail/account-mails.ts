@@ -2,7 +2,7 @@
 //
 // The token of a mail is made when the mail is sent, so that it lies in no table. An attempt that is repeated sends
 // another token; both work until one is used.
-import { mailTable, type DueMail, type Letter } from "../../mail/index.ts";
+import { mailTable, mailTraces, type DueMail, type Letter } from "../../mail/index.ts";
 import type { User, Users } from "../users.ts";
 import type { MailedTokens, Purpose } from "./mailed-tokens.ts";
 import { mailOf } from "./templates.ts";
@@ -11,6 +11,7 @@ export const accountMails = mailTable("010-mails", table => {
   table.string("user");
   table.string("email");
 });
+export const accountMailTraces = mailTraces("031-mail-traces");
 
 export type MailKind = "verify-email" | "reset-password" | "password-changed";
 

@@ -1,5 +1,5 @@
 // A span for each call of an action: one where it is done, and for a call of another node one more at the caller. What is
-// between the two is the bus. Not in the list of a process that traces nothing.
+// between the two is the bus. A plain event has one where it is emitted and one for each listener. Not in the list of a process that traces nothing.
 //
 // Actions of the runtime that only operators and other nodes of the cluster call (`permission: "operations:…"`) begin no trace:
 // consumers read logs all the time. Within a trace they are spans like others.
@@ -7,6 +7,7 @@ import type { ActionSchema, Context, Middleware, ServiceBroker } from "moleculer
 import { metersOf, reading } from "../../metrics/index.ts";
 import {
   ATTRIBUTES,
+  SPANS,
   type Parent,
   type Span,
   tracingMetrics,
@@ -29,6 +30,7 @@ const TRACEPARENT = "traceparent";
 /** The outer one begins and ends spans, the inner one does an action's work in its span, for whichever call it was begun. */
 export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middleware; readonly inner: Middleware } {
   const spans = new WeakMap<Ctx, Span>();
+  const emit = tracedEmit(tracing);
   let broker: ServiceBroker;
   const outer = {
     name: "Tracing of calls",
@@ -68,6 +70,21 @@ export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middlewa
         });
       };
     },
+    emit,
+    broadcast: emit,
+    broadcastLocal: emit,
+    localEvent(next: Next, { service }: { service: { fullName: string } }): Next {
+      const attributes = { [ATTRIBUTES.operationType]: "process", [ATTRIBUTES.consumerGroup]: service.fullName };
+      return ctx => {
+        const parent = ctx.headers?.[TRACEPARENT];
+        if (parent === undefined) return next(ctx);
+        const name = ctx.eventName!;
+        const own = { ...attributes, ...eventAttributes(name) };
+        return tracing.within({ name: `${SPANS.process} ${name}`, kind: "consumer", parent, attributes: own }, () =>
+          next(ctx),
+        );
+      };
+    },
     stopped: () => tracing.flush(),
   };
   const inner = {
@@ -83,6 +100,32 @@ export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middlewa
   };
   return { outer, inner } as unknown as { outer: Middleware; inner: Middleware };
 }
+
+interface EventOptions {
+  readonly groups?: unknown;
+  readonly headers?: Readonly<Record<string, unknown>>;
+}
+type Emit = (name: string, payload: unknown, opts?: string | string[] | EventOptions | null) => Promise<unknown>;
+
+/** A plain event of Moleculer goes out as a part of the current span, and takes it along. */
+const tracedEmit =
+  (tracing: Tracing) =>
+  (next: Emit): Emit =>
+  (name, payload, opts) => {
+    const given: EventOptions = typeof opts === "string" || Array.isArray(opts) ? { groups: opts } : { ...opts };
+    // A broadcast ends as a local one, with the same headers.
+    const isSent = given.headers?.[TRACEPARENT] !== undefined;
+    if (isSent || name.startsWith("$") || tracing.current() === undefined) return next(name, payload, opts);
+    const attributes = { [ATTRIBUTES.operationType]: "send", ...eventAttributes(name) };
+    return tracing.within({ name: `${SPANS.publish} ${name}`, kind: "producer", attributes }, ({ traceparent }) =>
+      next(name, payload, { ...given, headers: { ...given.headers, [TRACEPARENT]: traceparent } }),
+    );
+  };
+
+const eventAttributes = (name: string) => ({
+  [ATTRIBUTES.messagingSystem]: "moleculer",
+  [ATTRIBUTES.destination]: name,
+});
 
 const isTraced = ({ name, traced = true }: Action): boolean => traced && !name.startsWith("$");
 

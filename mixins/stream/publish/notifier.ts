@@ -118,7 +118,12 @@ class PlainEvents {
       const page = await store.readAll(this.#cursor, limits.batch);
       this.#cursor = page.cursor;
       if (page.events.length === limits.batch) this.#again = true;
-      for (const event of page.events.map(decode)) if (event.broken === undefined) void broker.emit(event.type, event);
+      for (const event of page.events.map(decode))
+        if (event.broken === undefined) void broker.emit(event.type, event, inTrace(event));
     }
   }
 }
+
+/** Listeners work in the trace of the command that the event is of. */
+const inTrace = ({ metadata: { traceparent } }: LogEvent) =>
+  traceparent === undefined ? {} : { headers: { traceparent } };

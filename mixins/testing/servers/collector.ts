@@ -1,5 +1,5 @@
 // A collector of traces: takes OTLP over HTTP as protobuf, and keeps the spans for a test to look at.
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, request as httpRequest, type IncomingMessage, type Server } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
@@ -30,6 +30,8 @@ export class Collector {
   /** Requests so far, whatever became of them. */
   requests = 0;
   mood: Mood = "takes";
+  /** URL of another collector, which gets every request as it came and whose answer is ours. Default: none. */
+  behind: string | undefined;
   readonly #server: Server;
 
   private constructor(server: Server) {
@@ -46,9 +48,12 @@ export class Collector {
       collector.requests++;
       if (collector.mood === "hangs") return;
       if (collector.mood !== "takes") return void res.writeHead(collector.mood === "refuses" ? 400 : 503).end();
-      void bodyOf(req).then(body => {
-        collector.spans.push(...spansIn(body));
-        res.writeHead(200, { "Content-Type": "application/x-protobuf" }).end();
+      void bodyOf(req).then(async body => {
+        const plain = req.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
+        collector.spans.push(...spansIn(plain));
+        const { behind } = collector;
+        const status = behind === undefined ? 200 : await passOn(`${behind}${req.url}`, req, body);
+        res.writeHead(status, { "Content-Type": "application/x-protobuf" }).end();
       });
     });
     return collector;
@@ -64,8 +69,17 @@ export class Collector {
 async function bodyOf(req: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of req) chunks.push(chunk as Buffer);
-  const body = Buffer.concat(chunks);
-  return req.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
+  return Buffer.concat(chunks);
+}
+
+/** Not by fetch, whose calls are traced where the collector is in the process under test. */
+async function passOn(url: string, { headers }: IncomingMessage, body: Buffer): Promise<number> {
+  const { "content-type": type, "content-encoding": encoding } = headers;
+  const passed = { "Content-Type": type!, ...(encoding !== undefined && { "Content-Encoding": encoding }) };
+  const request = httpRequest(url, { method: "POST", headers: passed }).end(body);
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  response.resume();
+  return response.statusCode!;
 }
 
 // The numbers of the fields are those of opentelemetry/proto/trace/v1/trace.proto.

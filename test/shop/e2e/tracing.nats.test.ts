@@ -1,5 +1,5 @@
 // One order, on two nodes with NATS and Redis between them, as a collector of traces gets to see it: everything that happened
-// because of the request hangs together, from HTTP to the rows of the projections.
+// because of the request hangs together, from HTTP to the rows of the projections and the mail.
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "@valence/runtime/broker";
@@ -7,14 +7,19 @@ import { newId, readEnvironment } from "@valence/runtime/kernel";
 import { startTracing, tracing } from "@valence/runtime/tracing";
 import { until } from "@valence/runtime/testing";
 import {
+  buildJaeger,
+  builtJaeger,
   Child,
   Collector,
+  Jaeger,
+  type JaegerSpan,
   Nats,
   newDatabases,
   RedisServer,
   type CollectedSpan,
   type Databases,
 } from "@valence/runtime/testing/servers";
+import { mailServer, type MailServer } from "../../../mixins/mail/mail-server.fixture.ts";
 import accounts from "../../../services/accounts/accounts.service.ts";
 import api from "../../../services/api/api.service.ts";
 import carts from "../../../services/carts/carts.service.ts";
@@ -25,29 +30,55 @@ import { orderOf } from "../support/shop.ts";
 
 /** Of the client, whose own span no collector of ours gets. */
 const CLIENT = { trace: "0af7651916cd43dd8448eb211c80319c", id: "b7ad6b7169203331" };
-const BACK = ["orders", "inventory", "payments", "shipping", "checkout", "order-views", "ops", "audit"];
+const BACK = [
+  "orders",
+  "inventory",
+  "payments",
+  "shipping",
+  "checkout",
+  "order-views",
+  "notifications",
+  "ops",
+  "audit",
+];
 const ACCOUNT = { email: "ada@example.org", password: "correct horse battery" };
 
+/** `npm run test:jaeger` builds it, which takes minutes to half an hour; a build that is there is used by every run. */
+const mayBuild = process.env["JAEGER"] === "build";
+const hasJaeger = mayBuild || builtJaeger() !== undefined;
+const testWithJaeger = hasJaeger ? test : test.skip;
+const jaegerNote = hasJaeger ? "" : " (there is none: `npm run test:jaeger` builds one where Go is)";
+
 let collector: Collector;
+let jaeger: Jaeger | undefined;
 let nats: Nats;
 let redis: RedisServer;
 let databases: Databases;
+let mails: MailServer;
 let back: Child;
 let front: ServiceBroker;
 let url: string;
 let token: string;
 let products: { id: string }[];
+/** The order of the client's trace. */
+let id: string;
 
 beforeAll(async () => {
-  [collector, nats, redis, databases] = await Promise.all([
+  const program = mayBuild ? buildJaeger() : builtJaeger();
+  jaeger = program === undefined ? undefined : await Jaeger.start(program);
+  [collector, nats, redis, databases, mails] = await Promise.all([
     Collector.start(),
     Nats.start(),
     RedisServer.start(),
     newDatabases(),
+    mailServer(),
   ]);
+  collector.behind = jaeger?.collector;
   await stock();
   const env = {
     ...databases.env,
+    ...mails.env,
+    MAIL_UNVERIFIED: "on",
     NATS_URL: nats.url,
     REDIS_URL: redis.url,
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
@@ -69,11 +100,11 @@ beforeAll(async () => {
   await ask("POST", "/auth/register", { ...ACCOUNT, name: "Ada" });
   token = (await ask("POST", "/auth/login", ACCOUNT)).body.accessToken;
   products = (await ask("GET", "/products")).body.rows;
-}, 90_000);
+}, 3_700_000);
 afterAll(async () => {
   await tracing()?.stop();
   await Promise.all([front?.stop(), back?.end("SIGTERM")]);
-  await Promise.all([databases.remove(), nats.stop(), redis.stop(), collector.stop()]);
+  await Promise.all([databases.remove(), nats.stop(), redis.stop(), mails.stop(), collector.stop(), jaeger?.stop()]);
 });
 beforeEach(() => {
   collector.mood = "takes";
@@ -113,17 +144,22 @@ async function order(headers: Record<string, string> = {}): Promise<string> {
   expect(status).toBe(201);
   return body.id;
 }
-const isShipped = (id: string) =>
-  until(`order ${id} is shipped`, async () => (await ask("GET", `/orders/${id}`)).body.status === "shipped");
-
-test("an order is one trace from the request to the projections, over nodes and over time", async () => {
-  await isShipped(await order({ traceparent: `00-${CLIENT.trace}-${CLIENT.id}-01` }));
-  const spans = await until("the last event has been handled", () => {
+/** The trace of the client, from when everything that its order caused has been handled. */
+const wholeTrace = () =>
+  until("the last event has been handled, and its mails are sent", () => {
     const own = collector.spans.filter(({ trace }) => trace === CLIENT.trace);
     const confirmed = own.find(({ name }) => name === "orders.confirm");
     const isThrough = own.some(({ name, parent }) => name === "process sales@2" && parent === confirmed?.id);
-    return isThrough && orphansOf(own).length === 0 ? own : undefined;
+    const areMailed = own.filter(({ name }) => name === "mail send").length === 2;
+    return isThrough && areMailed && orphansOf(own).length === 0 ? own : undefined;
   });
+const isShipped = (id: string) =>
+  until(`order ${id} is shipped`, async () => (await ask("GET", `/orders/${id}`)).body.status === "shipped");
+
+test("an order is one trace from the request to the projections and the mail, over nodes and over time", async () => {
+  id = await order({ traceparent: `00-${CLIENT.trace}-${CLIENT.id}-01` });
+  await isShipped(id);
+  const spans = await wholeTrace();
   const [root, ...others] = spans.filter(({ parent }) => parent === CLIENT.id);
   expect(others).toEqual([]);
   expect(root).toMatchObject({
@@ -169,6 +205,15 @@ test("an order is one trace from the request to the projections, over nodes and 
   chain("orders.place > orders.place > process order-list@1 > INSERT order_list_v1_orders");
   chain("orders.place > orders.place > process empty-cart");
   chain("orders.place > orders.place > process checkout > actor commit > store commit");
+  // The mail, whose address is in no span.
+  const mail = "orders.place > orders.place > process order-mails > notifications.record > mail send";
+  expect(chain(mail)).toMatchObject({
+    kind: "client",
+    hasFailed: false,
+    attributes: { "valence.mail": "order.placed" },
+  });
+  chain(`${mail} > accounts.get > accounts.get`);
+  expect(JSON.stringify(spans)).not.toContain(ACCOUNT.email);
   // The saga's steps: an actor that has to be loaded first, and the payment provider.
   const saga = "orders.place > orders.place > saga turn checkout";
   expect(chain(`${saga} > saga step reserve`).attributes).toMatchObject({ "valence.saga.purpose": "step" });
@@ -178,6 +223,19 @@ test("an order is one trace from the request to the projections, over nodes and 
   expect(provider).toMatchObject({ kind: "client", attributes: { "http.response.status_code": 201 } });
   // What its last event has done.
   chain(`${saga} > saga step confirm > orders.confirm > process sales@2 > UPDATE checkpoints`);
+});
+
+testWithJaeger(`Jaeger finds the order's trace by the order, with the same edges${jaegerNote}`, async () => {
+  const edges = (spans: readonly (CollectedSpan | JaegerSpan)[]) =>
+    spans.map(({ name, id, parent, links }) => `${parent} > ${id} ${name}, ${links.length} links`).sort();
+  // It shows a span a moment after it has answered for it.
+  const ours = await wholeTrace();
+  const found = await until(
+    () => jaeger!.find("valence", "valence.stream", `order.${id}`),
+    spans => spans.length >= ours.length,
+  );
+  expect(found.every(({ trace }) => trace === CLIENT.trace)).toBe(true);
+  expect(edges(found)).toEqual(edges(collector.spans.filter(({ trace }) => trace === CLIENT.trace)));
 });
 
 test("a collector that is away or hangs keeps no order waiting", async () => {

@@ -1,0 +1,210 @@
+// What it costs to see: the same work with nothing observed, then with metrics, logs and traces, each on top of those before.
+// The machine is shared, so CPU time counts rather than the clock, and the steps take turns: all their processes are there
+// for the whole time, and each round measures every one of them.
+//
+//   node benchmarks/shop/observability.ts [--rounds 5] [--seconds 10] [--commandSeconds 5] [--requests 1000000]
+//
+// 1. Durable commands, in one process.
+// 2. Whole orders over HTTP until their sagas have ended, with the audit as a step of its own.
+// 3. Memory of a shop that observes everything, after a tenth of the requests and after all of them.
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { until } from "@valence/runtime/testing";
+import { Shop } from "../../test/shop/support/shop.ts";
+import type { GetLoad } from "../gateway/gets.ts";
+import { median, option, report, rounded, thousands } from "../harness.ts";
+import type { ObservedCommands } from "../observed-commands.ts";
+import { PROBED, type Probed } from "../probe.ts";
+import { endAll, Started } from "../started.ts";
+import { OrderLoad, stock } from "./order-load.ts";
+
+const rounds = option("rounds", 5);
+const seconds = option("seconds", 10);
+const commandSeconds = option("commandSeconds", 5);
+const requests = option("requests", 1_000_000);
+const CALLERS = 64;
+const CONNECTIONS = 32;
+const OPEN_ORDERS_MAX = 200;
+const ADMIN = { email: "admin@example.com", password: "benchmarks only" };
+const ALL_BUT_AUDIT =
+  "accounts,api,carts,catalog,checkout,inventory,notifications,ops,order-views,orders,payments,seed,shipping";
+/** Seconds for a shop's consumers to read the last events of a run. */
+const SETTLE_S = 1;
+
+interface Step {
+  readonly name: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+interface Cost {
+  readonly perSecond: number;
+  /** Microseconds of CPU for one. */
+  readonly cpuUs: number;
+}
+
+const folder = await mkdtemp(join(tmpdir(), "valence-observability-"));
+process.once("SIGINT", endAll);
+const sink = Started.script(new URL("../span-sink.ts", import.meta.url), {});
+try {
+  const told = await sink.told(30);
+  if (!("ready" in told)) throw new Error("the collector did not start");
+  const steps = stepsFor(`http://127.0.0.1:${told.ready}`);
+  const commands = rowsOf("durable command", await commandCosts(steps));
+  const withoutAudit = { name: "nothing, and no audit", env: { ...steps[0]!.env, SERVICES: ALL_BUT_AUDIT } };
+  const orders = rowsOf("whole order", await orderCosts([...steps, withoutAudit]));
+  await report("observability", [...commands, ...orders, await memory(steps[3]!)]);
+} finally {
+  await sink.end();
+  await rm(folder, { recursive: true });
+}
+
+function stepsFor(collector: string): readonly Step[] {
+  const off = { METRICS: "off", LOGLEVEL: "fatal", LOG_FORMAT: "json" };
+  const metrics = { ...off, METRICS: "on" };
+  const logs = { ...metrics, LOGLEVEL: "info" };
+  const traces = { ...logs, OTEL_EXPORTER_OTLP_ENDPOINT: collector, OTEL_TRACES_SAMPLER: "parentbased_traceidratio" };
+  return [
+    { name: "nothing", env: off },
+    { name: "metrics", env: metrics },
+    { name: "metrics, logs", env: logs },
+    { name: "metrics, logs, 1 % of traces", env: { ...traces, OTEL_TRACES_SAMPLER_ARG: "0.01" } },
+    { name: "metrics, logs, all traces", env: { ...traces, OTEL_TRACES_SAMPLER_ARG: "1" } },
+  ];
+}
+
+/** The medians of the rounds, by step. */
+async function inTurns<T>(steps: readonly T[], measure: (of: T) => Promise<Cost>): Promise<Cost[]> {
+  const costs = steps.map((): Cost[] => []);
+  for (let round = 0; round < rounds; round++)
+    for (const [i, step] of steps.entries()) costs[i]!.push(await measure(step));
+  return costs.map(of => ({
+    perSecond: median(of.map(({ perSecond }) => perSecond)),
+    cpuUs: median(of.map(({ cpuUs }) => cpuUs)),
+  }));
+}
+
+type Costs = readonly (Cost & Step)[];
+function withSteps(steps: readonly Step[], costs: readonly Cost[]): Costs {
+  return steps.map((step, i) => ({ ...step, ...costs[i]! }));
+}
+
+async function commandCosts(steps: readonly Step[]): Promise<Costs> {
+  const started: Started[] = [];
+  try {
+    for (const [i, { env }] of steps.entries()) {
+      const task = {
+        env: { ...env, DATA_DIR: join(folder, `commands-${i}`) },
+        callers: CALLERS,
+        seconds: commandSeconds,
+      };
+      await mkdir(task.env.DATA_DIR);
+      const url = new URL("../observed-commands.ts", import.meta.url);
+      started.push(Started.script(url, task satisfies ObservedCommands));
+      await started[i]!.told(60);
+    }
+    const measured = await inTurns(started, async process => {
+      process.say("run");
+      const told = await process.told(commandSeconds + 60);
+      const [load] = "loads" in told ? told.loads : [];
+      return { perSecond: load!.perSecond, cpuUs: (load!.cpus / load!.perSecond) * 1e6 };
+    });
+    return withSteps(steps, measured);
+  } finally {
+    for (const process of started) await process.end();
+  }
+}
+
+async function startShop(name: string, { env }: Step): Promise<Shop> {
+  const probe = new URL("../probe.ts", import.meta.url).href;
+  return Shop.start({
+    ...env,
+    DATA_DIR: join(folder, name),
+    NODE_OPTIONS: `--disable-warning=ExperimentalWarning --import ${probe}`,
+    NODE_ENV: "production",
+    ADMIN_EMAIL: ADMIN.email,
+    ADMIN_PASSWORD: ADMIN.password,
+    RATE_LIMIT_PERCENT: "1000000",
+  });
+}
+
+async function orderCosts(steps: readonly Step[]): Promise<Costs> {
+  const shops: { readonly shop: Shop; readonly load: OrderLoad }[] = [];
+  try {
+    for (const [i, step] of steps.entries()) {
+      const shop = await startShop(`orders-${i}`, step);
+      const tokens = { admin: await shop.login(ADMIN.email, ADMIN.password), customer: await shop.customer("bench") };
+      const load = new OrderLoad(shop, tokens, await stock(shop, tokens.admin), CONNECTIONS);
+      shops.push({ shop, load });
+      await load.run(Math.min(5, seconds), OPEN_ORDERS_MAX);
+      await load.rest();
+    }
+    const measured = await inTurns(shops, async ({ shop, load }) => {
+      const before = await probed(shop);
+      const { accepted, acceptedPerSecond } = await load.run(seconds, OPEN_ORDERS_MAX);
+      await load.rest();
+      await sleep(SETTLE_S * 1_000);
+      const after = await probed(shop);
+      return { perSecond: acceptedPerSecond, cpuUs: (after.cpuUs - before.cpuUs) / accepted };
+    });
+    return withSteps(steps, measured);
+  } finally {
+    for (const { shop, load } of shops) {
+      load.close();
+      await shop.stop();
+    }
+  }
+}
+
+async function probed({ child }: Shop): Promise<Probed> {
+  child.output = "";
+  child.process.kill("SIGUSR2");
+  const line = new RegExp(`^${PROBED}(.*)$`, "m");
+  return JSON.parse((await until("the probe answers", () => line.exec(child.output)))[1]!) as Probed;
+}
+
+/** Bytes after a tenth of the requests, and how much more after all. */
+async function memory(step: Step): Promise<Record<string, unknown>> {
+  const shop = await startShop("memory", step);
+  try {
+    const { rows } = (await shop.request("GET", "/api/v1/products?pageSize=1")).body;
+    const path = `/api/v1/products/${rows[0].id}`;
+    const effort = { callers: CONNECTIONS, warmUpSeconds: 0, seconds: 5, runs: 1 };
+    const url = new URL("../gateway/gets.ts", import.meta.url);
+    const port = Number(new URL(shop.url).port);
+    let done = 0;
+    const loadTo = async (goal: number): Promise<Probed> => {
+      while (done < goal) {
+        const gets = Started.script(url, { ...effort, port, path, headers: {}, status: 200 } satisfies GetLoad);
+        const told = await gets.told(60);
+        await gets.end();
+        done += "loads" in told ? told.loads[0]!.perSecond * effort.seconds : 0;
+      }
+      await sleep(SETTLE_S * 1_000);
+      return probed(shop);
+    };
+    const early = await loadTo(requests / 10);
+    const { heap, rss } = await loadTo(requests);
+    return {
+      case: `heap after ${thousands(done)} requests: ${step.name}`,
+      "heap MB": `${rounded(early.heap / 1e6, 1)} → ${rounded(heap / 1e6, 1)}`,
+      "rss MB": `${rounded(early.rss / 1e6, 0)} → ${rounded(rss / 1e6, 0)}`,
+      "more heap": `${rounded((heap / early.heap - 1) * 100, 1)} %`,
+    };
+  } finally {
+    await shop.stop();
+  }
+}
+
+/** `more` compares with the first of them, which observes nothing. */
+function rowsOf(what: string, costs: Costs): Record<string, unknown>[] {
+  const [nothing] = costs;
+  const percent = (value: number, of: number): string => `${rounded((value / of - 1) * 100, 1)} %`;
+  return costs.map(({ name, perSecond, cpuUs }) => ({
+    case: `${what}: ${name}`,
+    "per second": thousands(perSecond),
+    "CPU µs": rounded(cpuUs, 1),
+    "more CPU": percent(cpuUs, nothing!.cpuUs),
+    throughput: percent(perSecond, nothing!.perSecond),
+  }));
+}

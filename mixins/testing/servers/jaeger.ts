@@ -1,0 +1,147 @@
+// A Jaeger for tests: built from its Go module, kept in the user's cache, started on free ports with its storage in memory.
+//
+// Its web interface is no part of the module, so this build shows a page that says so; the API of queries is whole.
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { until } from "../until.ts";
+import { freePort } from "./ports.ts";
+
+const VERSION = "v1.76.0";
+const MODULE = "github.com/jaegertracing/jaeger";
+/** Milliseconds of a build: it has taken half an hour on two cores that others used. */
+const BUILD_MS = 3_600_000;
+
+/** A span as Jaeger tells it. */
+export interface JaegerSpan {
+  readonly trace: string;
+  readonly id: string;
+  /** Empty for a span without one. */
+  readonly parent: string;
+  readonly name: string;
+  readonly links: readonly { readonly trace: string; readonly id: string }[];
+}
+
+/** Path of the program that an earlier build has left, or undefined. */
+export function builtJaeger(): string | undefined {
+  const path = pathOfJaeger();
+  return existsSync(path) ? path : undefined;
+}
+
+/** Path of the program, built if it is not there: minutes to half an hour. Throws where Go is missing or the build fails. */
+export function buildJaeger(): string {
+  const built = builtJaeger();
+  if (built !== undefined) return built;
+  const path = pathOfJaeger();
+  mkdirSync(join(path, ".."), { recursive: true });
+  const { Dir } = JSON.parse(go("mod", "download", "-json", `${MODULE}@${VERSION}`)) as { Dir: string };
+  // In the module's own folder, by its own go.sum. A build that is ended leaves nothing that looks like a program.
+  const unfinished = `${path}.${process.pid}`;
+  go("-C", Dir, "build", "-o", unfinished, "./cmd/jaeger");
+  renameSync(unfinished, path);
+  return path;
+}
+
+function pathOfJaeger(): string {
+  const cache = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
+  return join(cache, "valence", `jaeger-${VERSION}`);
+}
+
+function go(...args: string[]): string {
+  const { status, stdout, stderr, error } = spawnSync("go", args, { encoding: "utf8", timeout: BUILD_MS });
+  if (error) throw new Error(`go cannot be run: ${error.message}`);
+  if (status !== 0) throw new Error(`go ${args.join(" ")} failed:\n${stderr.slice(-2_000)}`);
+  return stdout;
+}
+
+export class Jaeger {
+  /** Takes OTLP over HTTP. */
+  readonly collector: string;
+  readonly #api: string;
+  readonly #folder: string;
+  readonly #process: ChildProcess;
+
+  private constructor(program: string, folder: string, [otlp, http, grpc]: readonly number[]) {
+    this.collector = `http://127.0.0.1:${otlp}`;
+    this.#api = `http://127.0.0.1:${http}/api`;
+    this.#folder = folder;
+    const file = join(folder, "jaeger.yaml");
+    writeFileSync(file, configuration(otlp!, http!, grpc!));
+    this.#process = spawn(program, ["--config", file], { cwd: folder, stdio: "ignore" });
+  }
+
+  /** `program`: of `builtJaeger`. Resolves when it answers queries. */
+  static async start(program: string): Promise<Jaeger> {
+    const ports = await Promise.all([freePort(), freePort(), freePort()]);
+    const jaeger = new Jaeger(program, mkdtempSync(join(tmpdir(), "jaeger-")), ports);
+    await until("Jaeger answers", async () => {
+      if (jaeger.#process.exitCode !== null) throw new Error("Jaeger did not start");
+      return (await fetch(`${jaeger.#api}/services`).catch(() => undefined))?.ok;
+    });
+    return jaeger;
+  }
+
+  /** Spans of the traces in which a span of this service has this attribute, as its page of search finds them. */
+  async find(service: string, attribute: string, value: string): Promise<JaegerSpan[]> {
+    const query = new URLSearchParams({ service, tags: JSON.stringify({ [attribute]: value }), lookback: "1h" });
+    const response = await fetch(`${this.#api}/traces?${query}`);
+    if (!response.ok) throw new Error(`Jaeger answers ${response.status}: ${await response.text()}`);
+    const { data } = (await response.json()) as { data: { spans: Told[] }[] };
+    return data.flatMap(({ spans }) => spans.map(spanOf));
+  }
+
+  async stop(): Promise<void> {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) {
+      const exit = once(this.#process, "exit");
+      this.#process.kill("SIGKILL");
+      await exit;
+    }
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+interface Told {
+  readonly traceID: string;
+  readonly spanID: string;
+  readonly operationName: string;
+  readonly references: readonly { readonly refType: string; readonly traceID: string; readonly spanID: string }[];
+}
+
+/** A parent is a reference `CHILD_OF`, the first one; links are those that `FOLLOWS_FROM`. */
+function spanOf({ traceID, spanID, operationName, references }: Told): JaegerSpan {
+  const parent = references.find(({ refType }) => refType === "CHILD_OF");
+  const links = references.filter(({ refType }) => refType === "FOLLOWS_FROM");
+  return {
+    trace: traceID,
+    id: spanID,
+    parent: parent?.spanID ?? "",
+    name: operationName,
+    links: links.map(link => ({ trace: link.traceID, id: link.spanID })),
+  };
+}
+
+const configuration = (otlp: number, http: number, grpc: number): string => `
+service:
+  extensions: [jaeger_storage, jaeger_query]
+  pipelines:
+    traces: { receivers: [otlp], exporters: [jaeger_storage_exporter] }
+  telemetry:
+    metrics: { level: none }
+    logs: { level: error }
+extensions:
+  jaeger_storage:
+    backends:
+      memory: { memory: { max_traces: 10000 } }
+  jaeger_query:
+    storage: { traces: memory }
+    http: { endpoint: "127.0.0.1:${http}" }
+    grpc: { endpoint: "127.0.0.1:${grpc}" }
+receivers:
+  otlp:
+    protocols:
+      http: { endpoint: "127.0.0.1:${otlp}" }
+exporters:
+  jaeger_storage_exporter: { trace_storage: memory }
+`;

@@ -1,0 +1,138 @@
+// A span of a trace that sampling has passed over. Nearly all of them are forgotten when their trace has ended, so they only note
+// what they are given; what the SDK makes of a span, ten times the work, is made of those that the tail rule keeps.
+import { SpanKind, SpanStatusCode, TraceFlags, type Link, type SpanContext, type SpanStatus } from "@opentelemetry/api";
+import { millisToHrTime } from "@opentelemetry/core";
+import type { Resource } from "@opentelemetry/resources";
+import type { ReadableSpan, TimedEvent } from "@opentelemetry/sdk-trace";
+import { isRefusal, plainError, withoutSecrets } from "../kernel/index.ts";
+import { newSpanId } from "./ids.ts";
+import { limits } from "./limits.ts";
+import { ATTRIBUTES } from "./names.ts";
+import type { HeldTrace } from "./tail-rule.ts";
+import type { Attributes, Span, SpanStart } from "./tracing.ts";
+
+export const KINDS = {
+  internal: SpanKind.INTERNAL,
+  server: SpanKind.SERVER,
+  client: SpanKind.CLIENT,
+  producer: SpanKind.PRODUCER,
+  consumer: SpanKind.CONSUMER,
+} as const;
+
+interface NotedEvent {
+  readonly name: string;
+  readonly at: number;
+  readonly attributes?: Attributes;
+}
+
+export class HeldSpan implements Span {
+  readonly trace: HeldTrace;
+  readonly parent: HeldSpan | SpanContext | undefined;
+  readonly start: Pick<SpanStart, "kind" | "causes" | "attributes">;
+  name: string;
+  readonly #beganAt = performance.now();
+  #endedAt: number | undefined;
+  #id: string | undefined;
+  #more: Attributes[] | undefined;
+  #events: NotedEvent[] | undefined;
+  #status: SpanStatus | undefined;
+
+  constructor(trace: HeldTrace, parent: HeldSpan | SpanContext | undefined, start: SpanStart) {
+    this.trace = trace;
+    this.parent = parent;
+    this.start = start;
+    this.name = start.name;
+    trace.open++;
+  }
+
+  get id(): string {
+    return (this.#id ??= newSpanId());
+  }
+  get traceparent(): string {
+    return `00-${this.trace.id}-${this.id}-00`;
+  }
+  get isRecording(): boolean {
+    return this.#endedAt === undefined;
+  }
+  get hasFailed(): boolean {
+    return this.#status?.code === SpanStatusCode.ERROR;
+  }
+  /** Milliseconds that it has taken. */
+  get ms(): number {
+    return this.#endedAt! - this.#beganAt;
+  }
+
+  set(attributes: Attributes): void {
+    if (this.isRecording) (this.#more ??= []).push(attributes);
+  }
+  rename(name: string): void {
+    if (this.isRecording) this.name = name;
+  }
+  event(name: string, at: number = performance.now(), attributes?: Attributes): void {
+    if (this.isRecording) (this.#events ??= []).push({ name, at, ...(attributes && { attributes }) });
+  }
+  /** It has failed, or, without a text, only its status says so. */
+  fail(message?: string): void {
+    if (this.isRecording) this.#status = { code: SpanStatusCode.ERROR, ...(message !== undefined && { message }) };
+  }
+  end(error?: unknown): void {
+    if (!this.isRecording) return;
+    if (error !== undefined) noteFailure(this, error);
+    this.#endedAt = performance.now();
+    this.trace.rule.take(this);
+  }
+
+  /** As the SDK's processors and exporters take it: kept. */
+  toReadable(resource: Resource, links: Link[]): ReadableSpan {
+    const { trace, parent, name, start } = this;
+    // The clock may have been set meanwhile: the span ended about now.
+    const epoch = Date.now() - performance.now();
+    const time = (ms: number) => millisToHrTime(epoch + ms);
+    const spanContext = { traceId: trace.id, spanId: this.id, traceFlags: TraceFlags.SAMPLED };
+    const parentSpanContext =
+      parent instanceof HeldSpan ? { ...spanContext, spanId: parent.id, traceFlags: TraceFlags.NONE } : parent;
+    return {
+      name,
+      kind: KINDS[start.kind ?? "internal"],
+      spanContext: () => spanContext,
+      ...(parentSpanContext && { parentSpanContext }),
+      startTime: time(this.#beganAt),
+      endTime: time(this.#endedAt!),
+      duration: millisToHrTime(this.ms),
+      ended: true,
+      status: this.#status ?? { code: SpanStatusCode.UNSET },
+      attributes: shortened(start.attributes, ...(this.#more ?? [])),
+      events: (this.#events ?? []).map(event => readableEvent(event, time)),
+      links,
+      resource,
+      instrumentationScope: SCOPE,
+      droppedAttributesCount: 0,
+      droppedEventsCount: 0,
+      droppedLinksCount: 0,
+    };
+  }
+}
+
+export const SCOPE = { name: "@valence/runtime" };
+
+/** Notes why a span fails. A refusal is an answer, and no failure. */
+function noteFailure(span: HeldSpan, error: unknown): void {
+  const { type, message } = plainError(error);
+  span.set({ [ATTRIBUTES.errorType]: type });
+  if (isRefusal(error)) return;
+  const text = withoutSecrets(message);
+  span.fail(text);
+  span.event("exception", undefined, { "exception.type": type, "exception.message": text });
+}
+
+function readableEvent({ name, at, attributes }: NotedEvent, time: (ms: number) => TimedEvent["time"]): TimedEvent {
+  return { name, time: time(at), ...(attributes && { attributes: shortened(attributes) }), droppedAttributesCount: 0 };
+}
+
+function shortened(...given: readonly (Attributes | undefined)[]): Record<string, string | number | boolean> {
+  const all: Record<string, string | number | boolean> = {};
+  for (const attributes of given)
+    for (const [name, value] of Object.entries(attributes ?? {}))
+      if (value !== undefined) all[name] = typeof value === "string" ? value.slice(0, limits.valueChars) : value;
+  return all;
+}
