@@ -4,6 +4,7 @@ import { fixedFields, type AccountsContract } from "./contract.ts";
 import { route, type Route } from "../gateway/index.ts";
 import { keyRoutes } from "./api-keys/routes.ts";
 import { browserSessionRoutes } from "./browser-sessions/routes.ts";
+import { closedToKeys } from "./key-use.ts";
 
 /**
  * All routes of accounts, for the gateway of a domain: `[...accountRoutes(contract), …]`. The summaries tell how long
@@ -13,7 +14,7 @@ export function accountRoutes(contract: AccountsContract): Route[] {
   const { actions } = contract;
   const { register, login, refresh, logout, get, list, setRoles } = actions;
   const { endSession, endSessions, changePassword, forgotPassword, resetPassword, verifyEmail, rotateKeys } = actions;
-  return [
+  const routes = [
     route("POST /auth/register", "accounts.register", {
       summary: "Open an account",
       access: "public",
@@ -68,7 +69,6 @@ export function accountRoutes(contract: AccountsContract): Route[] {
     }),
     route("POST /me/password", "accounts.changePassword", {
       summary: "Change the password; ends all other sessions",
-      keys: false,
       limit: "login",
       body: changePassword.params,
       params: ({ body }) => body,
@@ -162,4 +162,5 @@ export function accountRoutes(contract: AccountsContract): Route[] {
       cache: { maxAge: 300, sMaxAge: 300, tags: () => ["keys"] },
     }),
   ];
+  return routes.map(closedToKeys);
 }

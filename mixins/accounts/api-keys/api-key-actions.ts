@@ -2,13 +2,11 @@
 import { actsFor, callErrors, type Context, type ParamsOf } from "../../contract/index.ts";
 import { accountErrors } from "../errors.ts";
 import type { Entrances } from "../exchange/entrances.ts";
-import { noKey } from "../no-key.ts";
 import { personIn } from "../person-in.ts";
 import { assertSessionLasts } from "../session-lasts.ts";
 
 export const apiKeyActions = {
   async createApiKey(this: Entrances, ctx: Context<ParamsOf<"accounts.createApiKey">>) {
-    noKey(ctx);
     const { id } = personIn(ctx);
     const made = await this.apiKeys.create(id, ctx.params, async trx => {
       // A new password ends the session and commits before this looks for it, or after the key is there to be seen.
@@ -28,7 +26,6 @@ export const apiKeyActions = {
   },
 
   async revokeApiKey(this: Entrances, ctx: Context<ParamsOf<"accounts.revokeApiKey">>) {
-    noKey(ctx);
     const { user, id } = ctx.params;
     if (!ctx.meta.user) throw callErrors.FORBIDDEN({ message: "only a person revokes keys" });
     await assertSessionLasts(this, ctx);

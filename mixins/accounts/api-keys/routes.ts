@@ -8,7 +8,6 @@ const { user, id } = revokeApiKey.params;
 export const keyRoutes = (): Route[] => [
   route("POST /me/keys", "accounts.createApiKey", {
     summary: "Make an API key for a machine: it is shown once. Without `expiresAt` it lasts 90 days; a year at most",
-    keys: false,
     body: createApiKey.params,
     secret: true,
     params: ({ body }) => body,
@@ -21,7 +20,6 @@ export const keyRoutes = (): Route[] => [
   }),
   route("DELETE /me/keys/:id", "accounts.revokeApiKey", {
     summary: "Revoke an API key: it opens nothing from now on",
-    keys: false,
     path: { id },
     params: ({ path, user }) => ({ id: path.id, user: user.id }),
     status: 204,
@@ -36,7 +34,6 @@ export const keyRoutes = (): Route[] => [
   route("DELETE /users/:id/keys/:key", "accounts.revokeApiKey", {
     summary: "Revoke a person's API key",
     access: "admin",
-    keys: false,
     path: { id: user, key: id },
     params: ({ path }) => ({ user: path.id, id: path.key }),
     status: 204,

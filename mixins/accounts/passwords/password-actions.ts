@@ -5,14 +5,12 @@ import type { Context, ParamsOf } from "../../contract/index.ts";
 import { normalEmail } from "../email-keys.ts";
 import { accountErrors } from "../errors.ts";
 import type { AccountsParts } from "../parts.ts";
-import { noKey } from "../no-key.ts";
 import { personIn } from "../person-in.ts";
 import { assertSessionLasts } from "../session-lasts.ts";
 
 export const passwordActions = {
   /** Counts as an attempt to log in: a stolen access token must not guess the password. */
   async changePassword(this: AccountsParts, ctx: Context<ParamsOf<"accounts.changePassword">>) {
-    noKey(ctx);
     const { currentPassword, newPassword } = ctx.params;
     const { address } = ctx.meta;
     const { id, session } = personIn(ctx);

@@ -1,7 +1,6 @@
 // The sessions of the person who asks: a list, and their end.
 import type { Context, ParamsOf } from "../../contract/index.ts";
 import { rfc3339 } from "../../kernel/index.ts";
-import { noKey } from "../no-key.ts";
 import { personIn } from "../person-in.ts";
 import { assertSessionLasts } from "../session-lasts.ts";
 import { accountErrors } from "../errors.ts";
@@ -27,7 +26,6 @@ export const sessionActions = {
   },
 
   async endSession(this: AccountsParts, ctx: Context<ParamsOf<"accounts.endSession">>) {
-    noKey(ctx);
     const user = personIn(ctx).id;
     await assertSessionLasts(this, ctx);
     const ended = await this.sessions.end(user, ctx.params.id);
@@ -37,7 +35,6 @@ export const sessionActions = {
   },
 
   async endSessions(this: AccountsParts, ctx: Context<ParamsOf<"accounts.endSessions">>) {
-    noKey(ctx);
     const { id, session } = personIn(ctx);
     await assertSessionLasts(this, ctx);
     await this.sessions.endAll(id, ctx.params.others ? session : undefined);
