@@ -68,6 +68,13 @@ const cases: { rule: (tree: rules.Tree) => string[]; broken: Record<string, Reco
     },
   },
   {
+    rule: rules.slowHashesTakeTurns,
+    broken: {
+      "of Node": { "mixins/gateway/x.ts": 'import { scrypt } from "node:crypto";' },
+      "of a package": { "services/a/x.ts": 'import { hash } from "@node-rs/argon2";' },
+    },
+  },
+  {
     rule: rules.contractsArePure,
     broken: {
       "on an actor": { "services/a/contract.ts": 'import { Actors } from "../../mixins/actor/mixin.ts";' },
