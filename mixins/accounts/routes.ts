@@ -53,7 +53,8 @@ export function accountRoutes(contract: AccountsContract): Route[] {
     route("GET /me/sessions", "accounts.sessions", {
       summary: "The sessions of the user, the latest used first",
       list: "rows",
-      params: () => ({}),
+      query: actions.sessions.params,
+      params: ({ query }) => query,
     }),
     route("DELETE /me/sessions/:id", "accounts.endSession", {
       summary: "End one session: its refresh token is worth nothing any more",

@@ -20,8 +20,9 @@ export const apiKeyActions = {
   apiKeys: {
     repeatable: true,
     async handler(this: Entrances, ctx: Context<ParamsOf<"accounts.apiKeys">>) {
-      if (!actsFor(ctx, ctx.params.user)) throw accountErrors.USER_NOT_FOUND({ field: "user" });
-      return { rows: await this.apiKeys.list(ctx.params.user) };
+      const { user, ...page } = ctx.params;
+      if (!actsFor(ctx, user)) throw accountErrors.USER_NOT_FOUND({ field: "user" });
+      return this.apiKeys.list(user, page);
     },
   },
 

@@ -278,17 +278,61 @@ test("a user has so many keys, however many are made at once; expired ones do no
   const statuses = all.map(({ status }) => status).toSorted((a, b) => a - b);
   expect(statuses).toEqual([...Array(limits.apiKeysPerUserMax).fill(201), ...Array(5).fill(409)]);
   const { knex } = house.database;
-  await knex("api_keys")
-    .where({ user: owner.id })
-    .update({ expires_at: Date.now() - 1 });
+  const expire = (ms: number) =>
+    knex("api_keys")
+      .where({ user: owner.id })
+      .update({ expires_at: Date.now() - ms });
+  const listed = async (query: string) =>
+    (await house.http("GET", `/me/keys${query}`, { token: owner.token })).json.rows;
+  await expire(1);
   expect((await make(undefined, owner.token)).status).toBe(201);
-  const listed = await house.http("GET", "/me/keys", { token: owner.token });
-  expect(listed.json.rows).toHaveLength(limits.apiKeysPerUserMax + 1);
-  await knex("api_keys")
-    .where({ user: owner.id })
-    .update({ expires_at: Date.now() - limits.apiKeyKeptMs - 1 });
+  expect(await listed("?pageSize=100")).toHaveLength(limits.apiKeysExpiredMax + 1);
+  // However many expire, the list does not grow.
+  for (let n = 0; n < 3; n++) {
+    await expire(1);
+    expect((await make(undefined, owner.token)).status).toBe(201);
+  }
+  expect(await knex("api_keys").where({ user: owner.id })).toHaveLength(limits.apiKeysExpiredMax + 1);
+  await expire(limits.apiKeyKeptMs + 1);
   expect((await make(undefined, owner.token)).status).toBe(201);
   expect(await knex("api_keys").where({ user: owner.id })).toHaveLength(1);
+});
+
+test("keys and sessions are listed page by page, and no row is shown twice or never while others are made", async () => {
+  const owner = await house.person({ ...ada, email: "pages@example.com" });
+  const ids = async (path: string, between: () => Promise<unknown>) => {
+    const found: string[] = [];
+    let next: string | undefined = `${path}?pageSize=2`;
+    while (next !== undefined) {
+      const { json, headers } = await house.http("GET", next, { token: owner.token });
+      found.push(...json.rows.map(({ id }: { id: string }) => id));
+      next = /<\/api\/v1([^>]+)>; rel="next"/.exec(headers.get("link") ?? "")?.[1];
+      expect([json.rows.length <= 2, json.nextCursor !== undefined]).toEqual([true, next !== undefined]);
+      await between();
+    }
+    return found;
+  };
+  const made: string[] = [];
+  for (let n = 0; n < 5; n++) made.unshift((await make(undefined, owner.token)).json.id);
+  expect(await ids("/me/keys", () => make(undefined, owner.token))).toEqual(made);
+  const login = () =>
+    house.http("POST", "/auth/login", { body: { email: "pages@example.com", password: ada.password } });
+  for (let n = 0; n < 4; n++) await login();
+  const sessions = await house.accounts.sessions.list(owner.id);
+  const listed = await ids("/me/sessions", login);
+  expect(new Set(listed)).toEqual(new Set(sessions.map(({ id }) => id)));
+  expect(listed).toHaveLength(5);
+  const cursorOf = async (path: string) =>
+    (await house.http("GET", `${path}?pageSize=1`, { token: owner.token })).json.nextCursor;
+  for (const [path, cursor] of [
+    ["/me/keys", await cursorOf("/me/sessions")],
+    ["/me/sessions", await cursorOf("/me/keys")],
+    ["/me/sessions", Buffer.from('["sessions by -lastUsedAt, -id",true,1]').toString("base64url")],
+    ["/me/keys", Buffer.from('["keys by -id",7]').toString("base64url")],
+  ]) {
+    const { status, json } = await house.http("GET", `${path}?cursor=${cursor}`, { token: owner.token });
+    expect([status, json.errors[0].field]).toEqual([422, "cursor"]);
+  }
 });
 
 test("a role that is withdrawn is gone from a key's next request", async () => {

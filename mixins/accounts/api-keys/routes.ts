@@ -1,5 +1,6 @@
 // The HTTP routes of API keys.
 import { route, type Route } from "../../gateway/index.ts";
+import { paged } from "../pages.ts";
 import { keyContract } from "./contract.ts";
 
 const { createApiKey, apiKeys, revokeApiKey } = keyContract.actions;
@@ -16,7 +17,8 @@ export const keyRoutes = (): Route[] => [
   route("GET /me/keys", "accounts.apiKeys", {
     summary: "The user's API keys, with their last use; never the keys themselves",
     list: "rows",
-    params: ({ user: { id } }) => ({ user: id }),
+    query: paged,
+    params: ({ user: { id }, query }) => ({ ...query, user: id }),
   }),
   route("DELETE /me/keys/:id", "accounts.revokeApiKey", {
     summary: "Revoke an API key: it opens nothing from now on",
@@ -29,7 +31,8 @@ export const keyRoutes = (): Route[] => [
     list: "rows",
     access: "admin",
     path: { id: apiKeys.params.user },
-    params: ({ path }) => ({ user: path.id }),
+    query: paged,
+    params: ({ path, query }) => ({ ...query, user: path.id }),
   }),
   route("DELETE /users/:id/keys/:key", "accounts.revokeApiKey", {
     summary: "Revoke a person's API key",
