@@ -109,7 +109,8 @@ const SIGNS: Readonly<Record<string, string>> = {
 const anyOf = (words: readonly string[]): RegExp =>
   new RegExp(
     words
-      .flatMap(word => [[...word], [...word].toReversed()])
+      .map(word => Array.from(word))
+      .flatMap(letters => [letters, letters.toReversed()])
       .toSorted((a, b) => b.length - a.length)
       .map(letters => letters.map(spelt).join(""))
       .join("|"),
@@ -118,7 +119,7 @@ const anyOf = (words: readonly string[]): RegExp =>
 const spelt = (letter: string): string => {
   const signs = SIGNS[letter];
   if (signs === undefined) return RegExp.escape(letter);
-  return `[${letter}${[...signs].map(sign => RegExp.escape(sign)).join("")}]`;
+  return `[${letter}${Array.from(signs, sign => RegExp.escape(sign)).join("")}]`;
 };
 
 /** The library writes sentences; ours are clauses. */
