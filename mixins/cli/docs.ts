@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import type { Command } from "./command.ts";
 import { configurationPage } from "./configuration-page.ts";
 import { cataloguesOf, errorPage } from "./error-page.ts";
+import { metricPage } from "./metric-page.ts";
 import { readProject } from "./project.ts";
 
 const FOLDER = "docs";
@@ -13,6 +14,7 @@ const HELP = `Writes the generated pages into the project's folder ${FOLDER}:
 
   configuration.md    the environment variables and failpoints that the runtime and the services declare; the page's
                       text outside of its two marks stays
+  metrics.md          every metric of the runtime and of this project's services; likewise
   errors.md           every error of the runtime and of this project's services, from their errors.ts
 
   npx valence docs`;
@@ -23,10 +25,15 @@ async function main(args: string[]): Promise<void> {
   parseArgs({ args });
   const { folder, declared } = await readProject();
   mkdirSync(FOLDER, { recursive: true });
-  const configuration = join(FOLDER, "configuration.md");
-  const page = existsSync(configuration) ? readFileSync(configuration, "utf8") : "";
-  write(configuration, configurationPage(page, declared));
+  rewrite("configuration.md", page => configurationPage(page, declared));
+  rewrite("metrics.md", page => metricPage(page, declared));
   write(join(FOLDER, "errors.md"), errorPage(await cataloguesOf(resolve(folder))));
+}
+
+/** Writes a page anew from what it is, which is nothing where there is none. */
+function rewrite(name: string, anew: (page: string) => string): void {
+  const path = join(FOLDER, name);
+  write(path, anew(existsSync(path) ? readFileSync(path, "utf8") : ""));
 }
 
 function write(path: string, text: string): void {
