@@ -45,7 +45,7 @@ export const operationsTable: readonly Operation[] = operationsOf(contract, {
     http: "GET /ops/log-levels",
     priority,
     view: { list: "levels", columns: ["node", "module", "level", "until"] },
-    examples: ["loglevel", "loglevel --module orders"],
+    examples: ["loglevel", "loglevel --module loans"],
   },
   setLogLevel: {
     command: "loglevel set <level>",
