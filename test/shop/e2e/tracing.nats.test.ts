@@ -46,6 +46,7 @@ const ACCOUNT = { email: "ada@example.org", password: "correct horse battery" };
 /** `npm run test:jaeger` builds it, which takes minutes to half an hour; a build that is there is used by every run. */
 const mayBuild = process.env["JAEGER"] === "build";
 const hasJaeger = mayBuild || builtJaeger() !== undefined;
+// Building takes longer than a whole run of the tests.
 const testWithJaeger = hasJaeger ? test : test.skip;
 const jaegerNote = hasJaeger ? "" : " (there is none: `npm run test:jaeger` builds one where Go is)";
 
