@@ -86,7 +86,7 @@ export class Jaeger {
   /** Spans of the traces in which a span of this service has this attribute, as its page of search finds them. */
   async find(service: string, attribute: string, value: string): Promise<JaegerSpan[]> {
     const query = new URLSearchParams({ service, tags: JSON.stringify({ [attribute]: value }), lookback: "1h" });
-    const response = await fetch(`${this.#api}/traces?${query}`);
+    const response = await fetch(`${this.#api}/traces?${query.toString()}`);
     if (!response.ok) throw new Error(`Jaeger answers ${response.status}: ${await response.text()}`);
     const { data } = (await response.json()) as { data: { spans: Told[] }[] };
     return data.flatMap(({ spans }) => spans.map(spanOf));
