@@ -15,6 +15,7 @@ interface Import {
 const FLOORS: Readonly<Record<string, number>> = {
   kernel: 0,
   tracing: 1,
+  log: 2,
   contract: 2,
   redis: 2,
   http: 3,
@@ -34,7 +35,7 @@ const FLOORS: Readonly<Record<string, number>> = {
 };
 
 /** The floor that plugs into the broker stands on these, and on the pure doors that it needs. */
-const BELOW_BROKER = ["kernel", "tracing", "contract", "redis", "http"];
+const BELOW_BROKER = ["kernel", "tracing", "log", "contract", "redis", "http"];
 
 /** Tests, their helpers, and benchmarks: they may open inner rooms. */
 const isForTests = (path: string): boolean =>

@@ -11,6 +11,7 @@ import {
   systemClock,
   type Clock,
   type CommandId,
+  workForNobody,
 } from "../kernel/index.ts";
 import type { AnyContract, HistoryEntry, Reply, Snapshot, WhatIf } from "../contract/index.ts";
 import type { EventStore, SagaRow } from "../event-store/index.ts";
@@ -291,12 +292,15 @@ export class ActorHost<K extends AnyContract = any> {
       },
       onBug: (id, state, error) => {
         const message = `${actor.contract.actor}.${id}: ${error.message}`;
-        try {
-          logger.error(message, { state, error });
-        } catch {
-          // A logger that writes JSON throws for some of these states.
-          logger.error(message);
-        }
+        // The call at hand may be another one's, whose end let this command begin: its line would name a wrong request.
+        workForNobody(() => {
+          try {
+            logger.error(message, { state, error });
+          } catch {
+            // A logger that writes JSON throws for some of these states.
+            logger.error(message);
+          }
+        });
       },
       count: what => void (what === "command" ? this.counts.commands++ : this.counts.conflicts++),
     };

@@ -3,6 +3,7 @@
 import { hostname } from "node:os";
 import type { BrokerOptions, Middleware } from "moleculer";
 import { clusterKeysIn, natsOptions, nodeEnvironment, type Environment } from "../kernel/index.ts";
+import { brokerLog } from "../log/mixin.ts";
 import { redisEnvironment } from "../redis/index.ts";
 import { tracing } from "../tracing/index.ts";
 import { MemoryCacher } from "./cachers/memory-cacher.ts";
@@ -17,6 +18,7 @@ import { callAtHand } from "./middlewares/call-at-hand.ts";
 import { callChain } from "./middlewares/call-chain.ts";
 import { BREAKER, circuitBreaker } from "./middlewares/circuit-breaker.ts";
 import { identity } from "./middlewares/identity.ts";
+import { logLevels } from "./middlewares/log-levels.ts";
 import { retries } from "./middlewares/retries.ts";
 import { stopping } from "./middlewares/stopping.ts";
 import { tracingMiddlewares } from "./middlewares/tracing.ts";
@@ -42,6 +44,7 @@ const ANNOUNCE_MS = 200;
  */
 const MIDDLEWARES = [
   callAtHand,
+  logLevels,
   health,
   healthReport,
   stopping,
@@ -101,6 +104,7 @@ export function brokerOptions(environment: Environment): BrokerOptions & { valen
     namespace: node.NAMESPACE,
     ...nodeIdOf(environment),
     logLevel: node.LOGLEVEL,
+    logger: brokerLog(environment),
     validator: new Validator(),
     errorRegenerator: new Regenerator(),
     // Moleculer's default has no time-out.

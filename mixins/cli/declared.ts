@@ -20,6 +20,7 @@ import {
   type Declaration,
   type Declared,
 } from "../kernel/index.ts";
+import { logEnvironment } from "../log/environment.ts";
 import { mailEnvironment } from "../mail/environment.ts";
 import { operationsEnvironment } from "../operations/environment.ts";
 import { redisEnvironment } from "../redis/environment.ts";
@@ -35,6 +36,7 @@ const DECLARATIONS: readonly Declaration[] = [
   nodeEnvironment,
   gatewayEnvironment,
   databaseEnvironment,
+  logEnvironment,
   mailEnvironment,
   operationsEnvironment,
   redisEnvironment,

@@ -102,7 +102,7 @@ export const gatewayEnvironment = defineEnvironment(
       expected: "on, off, or a share of the reads from 0 to 1",
       default: "0.01",
       says:
-        "JSON lines on stdout, one for each request that changes something or fails, and for this share of the reads that " +
+        "lines in the log, one for each request that changes something or fails, and for this share of the reads that " +
         "succeed; `on` is all of them",
     }),
     INTERNAL_ROUTES: oneOf(["public", "internal"], {

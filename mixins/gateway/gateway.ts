@@ -16,6 +16,7 @@ import {
   type InternalRoutes,
 } from "../kernel/index.ts";
 import { CHANGED, type Changed } from "../contract/index.ts";
+import { processLog } from "../log/index.ts";
 import { redisEnvironment } from "../redis/index.ts";
 import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../stream/index.ts";
 import { Admission } from "./admission/admission.ts";
@@ -205,7 +206,9 @@ export const Gateway = ({
     const keysOwner = keys.slice(0, keys.lastIndexOf("."));
     this.readiness = new Readiness({ broker, needed: [keysOwner, ...routes.map(serviceOf)] });
     const share = broker.options.logger === false ? undefined : shareOf(environment.ACCESS_LOG);
-    this.accessLog = share === undefined ? undefined : new AccessLog({ share, proxies: this.proxies });
+    const { nodeID: node } = broker;
+    this.accessLog =
+      share === undefined ? undefined : new AccessLog({ share, proxies: this.proxies, node, log: processLog(broker) });
     const isApart = environment.INTERNAL_ROUTES === "internal";
     const isOpen = (path: string): boolean => !isApart || !isInternal(path);
     const [open, internal] = [routes.filter(({ url }) => isOpen(url)), routes.filter(({ url }) => isInternal(url))];
@@ -244,7 +247,6 @@ export const Gateway = ({
 
   async stopped(this: GatewayService) {
     this.metrics.stop();
-    await this.accessLog?.stop();
   },
 });
 

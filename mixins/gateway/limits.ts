@@ -164,13 +164,4 @@ export const limits = {
   /** Names in `?fields=`, and parts of one: the largest answer has 30 fields, three levels deep. */
   fieldsMax: 50,
   fieldsDepthMax: 5,
-  // ---- the access log
-  /** Bytes of lines that are collected before they are written: a write of 4 kB costs what one of 200 bytes does. */
-  accessLogBufferBytes: 4_096,
-  /** Bytes of lines that wait for a slow reader of stdout, some 15,000 lines; further ones are dropped and counted. */
-  accessLogBytesMax: 4 * 1024 * 1024,
-  /** Milliseconds after which lines are written even if they are few. */
-  accessLogFlushMs: 500,
-  /** Milliseconds that a stop waits for the last lines to be written. */
-  accessLogStopMs: 500,
 } as const;

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { abandon } from "./abandoned.ts";
-import { callTimeLeftMs, workFor, workForNobody } from "./call-at-hand.ts";
+import { callAtHand, callTimeLeftMs, workFor, workForNobody } from "./call-at-hand.ts";
 
 const call = (timeout: number | null) => ({ options: { timeout }, startHrTime: process.hrtime() });
 
@@ -40,4 +40,20 @@ test("what outlives the call, also one that fails, and what works for nobody has
   await expect(failing).rejects.toThrow("no");
   end();
   expect(await Promise.all(seen)).toEqual([Infinity, Infinity]);
+});
+
+test("a call without queries of its own is at hand, and leaves its time to the call that it is a part of", async () => {
+  const [outer, inner] = [call(1_000), call(60_000)];
+  await workFor(outer, () =>
+    workFor(
+      inner,
+      async () => {
+        expect(callAtHand()).toBe(inner);
+        expect(callTimeLeftMs()).toBeLessThanOrEqual(1_000);
+      },
+      false,
+    ),
+  );
+  await workFor(inner, async () => expect(callTimeLeftMs()).toBe(Infinity), false);
+  expect(callAtHand()).toBeUndefined();
 });

@@ -9,15 +9,21 @@ interface Call {
   readonly options?: { readonly timeout?: number | null | undefined };
   readonly startHrTime?: [number, number] | null;
 }
-/** Empty once the call is over: connections and loops that it has started live on, and keep what they were started in. */
 interface Held {
+  /** Empty once the call is over: connections and loops that it has started live on, and keep what they were started in. */
   call: Call | undefined;
+  /** The call whose time queries end with: this one, or one that it is a part of. */
+  timed: Held | undefined;
 }
 const calls = new AsyncLocalStorage<Held | undefined>();
 
-/** Runs `work`, with all that it awaits and starts, for the call. 0.4 µs. */
-export function workFor<T>(call: Call, work: (call: Call) => Promise<T>): Promise<T> {
-  const held: Held = { call };
+/**
+ * Runs `work`, with all that it awaits and starts, for the call: 0.4 µs. Its queries end with the call's time, unless
+ * `isTimed` is false: they end with that of the call which it is a part of, if there is one.
+ */
+export function workFor<T>(call: Call, work: (call: Call) => Promise<T>, isTimed = true): Promise<T> {
+  const held: Held = { call, timed: undefined };
+  held.timed = isTimed ? held : calls.getStore()?.timed;
   const over = (): void => void (held.call = undefined);
   const result = calls.run(held, work, call);
   result.then(over, over);
@@ -28,12 +34,15 @@ export function workFor<T>(call: Call, work: (call: Call) => Promise<T>): Promis
 export const workForNobody = <T>(work: () => T): T =>
   calls.getStore() === undefined ? work() : calls.run(undefined, work);
 
+/** The call that the code at hand works for, as it was given; undefined where there is none. For the log. */
+export const callAtHand = (): object | undefined => calls.getStore()?.call;
+
 /**
  * Milliseconds that the caller of the call at hand still waits; 0 when the time is over, or the client has left. Infinity
  * without a call or a time-out.
  */
 export function callTimeLeftMs(): number {
-  const call = calls.getStore()?.call;
+  const call = calls.getStore()?.timed?.call;
   if (!call) return Infinity;
   if (isAbandoned(call)) return 0;
   const { options, startHrTime } = call;

@@ -13,6 +13,8 @@ import { looseRoute } from "../gateway/library.fixture.ts";
 import { Gateway } from "../gateway/mixin.ts";
 import { newClusterKeys, newId, readEnvironment } from "../kernel/index.ts";
 import { Channel } from "../stream/siblings.ts";
+import { openLog } from "../log/index.ts";
+import { BrokerLog } from "../log/mixin.ts";
 import { until } from "../testing/index.ts";
 import { freePort, Nats } from "../testing/servers.ts";
 import { lineOf } from "./doctor/finding.ts";
@@ -26,6 +28,10 @@ let far: ServiceBroker;
 /** How the far node answers. */
 let mood: "well" | "fails" | "hangs" = "well";
 let asked = 0;
+/** What the far node has logged. */
+let said = "";
+const keep = (line: string): void => void (said += line);
+const log = openLog({ write: keep, collect: keep, flush: () => {}, dropped: 0 });
 let admin: string;
 
 const oracle: ServiceSchema = {
@@ -58,7 +64,11 @@ const environmentOf = (role: string) => ({
 
 beforeAll(async () => {
   nats = await Nats.start();
-  far = new ServiceBroker({ ...brokerOptions(readEnvironment(environmentOf("far"))), logger: false });
+  far = new ServiceBroker({
+    ...brokerOptions(readEnvironment(environmentOf("far"))),
+    logger: new BrokerLog(() => log),
+    logLevel: "error",
+  });
   far.createService(oracle);
   await far.start();
   const route = (path: string, action: string) =>
@@ -66,7 +76,7 @@ beforeAll(async () => {
   const routes = [
     route("/ask", "oracle.ask"),
     route("/tell", "oracle.tell"),
-    ...operationsRoutes.filter(({ url }) => /[/]ops[/](circuits|overview|health|doctor)$/.test(url)),
+    ...operationsRoutes.filter(({ url }) => /[/]ops[/](circuits|overview|health|doctor|log-levels)$/.test(url)),
   ];
   gateway = await startGateway(
     ({ jwk }) => ({
@@ -84,6 +94,33 @@ afterAll(async () => {
   await gateway.stop();
   await far.stop();
   await nats.stop();
+});
+
+test("an operator has another node log more of a module, for a time", async () => {
+  const levels = (body?: object) =>
+    gateway.http(body ? "POST" : "GET", "/api/v1/ops/log-levels", { token: admin, ...(body && { body }) });
+  const oracleHere = async () => (await levels()).json.levels.filter((one: any) => one.module === "oracle");
+  const say = (): void => far.getLocalService("oracle").logger.debug("more of it");
+
+  say();
+  expect(said).not.toContain("more of it");
+  expect(await oracleHere()).toEqual([{ node: "far.1", module: "oracle", level: "error" }]);
+  expect((await levels({ module: "oracle", level: "debug", forMinutes: 0.02 })).json).toEqual({
+    level: "debug",
+    nodes: [{ node: "far.1", modules: ["oracle"] }],
+    silent: [],
+  });
+  say();
+  expect(said).toMatch(/"level":"debug".*"node":"far.1".*"module":"oracle".*"msg":"more of it"/);
+  expect(await oracleHere()).toMatchObject([{ level: "debug", until: expect.stringMatching(/Z$/) }]);
+  await until("it has gone back", async () => (await oracleHere())[0].level === "error");
+
+  const unknown = await levels({ module: "nothing-of-this-name", level: "debug" });
+  expect([unknown.status, unknown.json.type]).toEqual([404, "/problems/log-module-not-found"]);
+  expect((await levels({ level: "loud" })).status).toBe(422);
+  const reader = await gateway.token(newId(), ["reader"]);
+  const body = { level: "trace" };
+  expect((await gateway.http("POST", "/api/v1/ops/log-levels", { token: reader, body })).status).toBe(403);
 });
 
 const ask = (headers: Record<string, string> = {}) => gateway.http("GET", "/api/v1/ask", { headers });

@@ -6,6 +6,7 @@ import { projectionErrors } from "../projection/index.ts";
 import { sagaErrors } from "../saga/index.ts";
 import { streamErrors } from "../stream/index.ts";
 import { operationErrors } from "./errors.ts";
+import { logContract } from "./log-levels.ts";
 import { after, Answer, cursor, id, label, limit, listOf, name, nextCursor, note, page, service } from "./params.ts";
 import { viewActions, viewPermissions, viewRefusals } from "./views/contract.ts";
 
@@ -154,6 +155,7 @@ export const contract = defineContract({
       },
       returns: Type.Object({ streams: Type.Integer(), retried: Type.Array(Answer) }),
     },
+    ...logContract.actions,
   },
   // Its own refusals, and those of the services that it calls.
   refusals: {
@@ -184,6 +186,7 @@ export const contract = defineContract({
     deadLetters: ["AFTER_NEEDS_SERVICE"],
     retryDeadLetter: ["DEAD_LETTER_NOT_FOUND"],
     retryDeadLetters: [],
+    ...logContract.mayRefuse,
   },
   permissions: {
     ...viewPermissions,
@@ -204,6 +207,7 @@ export const contract = defineContract({
     deadLetters: "operations:read",
     retryDeadLetter: "operations:write",
     retryDeadLetters: "operations:write",
+    ...logContract.permissions,
   },
 });
 declare global {

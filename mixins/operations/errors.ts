@@ -17,6 +17,11 @@ export const operationErrors = defineErrors({
     says: "{services} have a consumer of this name",
     todo: "say which `service`",
   },
+  LOG_MODULE_NOT_FOUND: {
+    status: 404,
+    says: 'no node has a module "{module}" in its log',
+    todo: "take a name from `GET /ops/log-levels`: a service, or a part of Moleculer such as `broker` or `transit`",
+  },
   AFTER_NEEDS_SERVICE: {
     status: 422,
     says: "paging with `after` needs a service: each one counts its own",

@@ -29,6 +29,7 @@ import { contract } from "./contract.ts";
 import { EXAMINED_MS, examined } from "./examined.ts";
 import { operationErrors } from "./errors.ts";
 import { healthOf } from "./health.ts";
+import { logOperations } from "./log-levels.ts";
 import { pageIn, pageOf } from "./pages.ts";
 import { views } from "./views/index.ts";
 
@@ -52,7 +53,7 @@ const schema = (): ServiceSchema =>
   defineService(contract, {
     actions: {
       ...views,
-
+      ...logOperations,
       nodes(ctx) {
         const nodes = ctx.broker.registry.getNodeList({ withServices: true }) as Answer[];
         const { limit = limits.page, cursor } = ctx.params;

@@ -39,6 +39,22 @@ export const operationsTable: readonly Operation[] = operationsOf(contract, {
     fails: ({ counts }) => counts.FAIL > 0,
     examples: ["doctor", "doctor loans --all"],
   },
+  logLevels: {
+    command: "loglevel",
+    summary: "What each node logs, by module",
+    http: "GET /ops/log-levels",
+    priority,
+    view: { tables: { levels: ["node", "module", "level", "until"] } },
+    examples: ["loglevel", "loglevel --module loans"],
+  },
+  setLogLevel: {
+    command: "loglevel <level>",
+    summary: "Log more or less of a module, or of all, on every node; for some minutes, or until the next start",
+    http: "POST /ops/log-levels",
+    priority,
+    view: { tables: { nodes: ["node", "modules"] } },
+    examples: ["loglevel debug --module loans --for-minutes 10", "loglevel info"],
+  },
   nodes: {
     command: "nodes",
     summary: "Nodes and their services",

@@ -1,0 +1,31 @@
+// The log of one node: fields that its services' contracts mark as secret are hidden in it, and its levels are shown to
+// operations, and changed by them, through the internal service `$logs`.
+import type { ActionSchema, Service, ServiceBroker } from "moleculer";
+import { hideInLogs, type LevelChange } from "../../log/index.ts";
+import { levelsOf } from "../../log/mixin.ts";
+
+export const logLevels = (broker: ServiceBroker) => ({
+  name: "LogLevels",
+
+  serviceCreating(_service: Service, { metadata }: { metadata?: { secrets?: readonly string[] } }) {
+    hideInLogs(metadata?.secrets ?? []);
+  },
+
+  async starting() {
+    broker.createService({
+      name: "$logs",
+      actions: {
+        levels: {
+          visibility: "public",
+          permission: "operations:read",
+          handler: () => ({ modules: levelsOf(broker)?.list() ?? [] }),
+        } as ActionSchema,
+        setLevel: {
+          visibility: "public",
+          permission: "operations:write",
+          handler: ({ params }) => ({ modules: levelsOf(broker)?.set(params as LevelChange) ?? [] }),
+        } as ActionSchema,
+      },
+    });
+  },
+});

@@ -1,0 +1,2 @@
+// The logger of a broker, on whose options `mixins/broker` puts it.
+export { BrokerLog, brokerLog, levelsOf } from "./broker-log.ts";
