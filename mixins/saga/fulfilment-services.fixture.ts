@@ -88,11 +88,14 @@ export async function startFulfilment(
     limits = {},
     middlewares = [],
     metrics = false,
+    broker: own = {},
   }: {
     world?: World;
     limits?: SagaOptions["limits"];
     middlewares?: object[];
     metrics?: boolean;
+    /** Options of the broker, for several that find each other. */
+    broker?: object;
   } = {},
 ): Promise<Fulfilling> {
   const environment = readEnvironment({ ...env, SHUTDOWN_TIMEOUT_MS: "1000" });
@@ -103,6 +106,7 @@ export async function startFulfilment(
     metrics: { enabled: metrics },
     logger: false,
     skipProcessEventRegistration: true,
+    ...own,
   });
   const calls: Fulfilling["calls"] = [];
   const effect = (name: string, wish: string) => `${folder}/${name}.${wish}`;
