@@ -97,7 +97,7 @@ export const nodeEnvironment = defineEnvironment(
       min: 0,
       max: 65_535,
       defaultSays: "none",
-      says: "`/health/live` and `/health/ready` of this process on a port of their own; 0 lets the system choose",
+      says: "`/health/live`, `/health/startup` and `/health/ready` of this process on a port of their own; 0 lets the system choose",
     }),
     REQUEST_TIMEOUT_MS: integer({
       min: 100,

@@ -1,16 +1,20 @@
-// What clients and operators see of a node that fails, hangs and recovers: a gateway here, the service on a node of its own,
+// What clients and operators see of a node that fails, hangs and recovers, and of the bus between: a gateway here, the service on a node of its own,
 // a NATS server between them.
 import Type from "typebox";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { Errors, ServiceBroker, type ServiceSchema } from "moleculer";
+import { connect, DiscardPolicy, nanos, StorageType } from "nats";
 import { brokerOptions } from "../broker/index.ts";
 import { defineContract } from "../contract/index.ts";
 import { startGateway, type RunningGateway } from "../gateway/gateway.fixture.ts";
 import { looseRoute } from "../gateway/library.fixture.ts";
 import { Gateway } from "../gateway/mixin.ts";
 import { newId, readEnvironment } from "../kernel/index.ts";
+import { Channel } from "../stream/siblings.ts";
 import { until } from "../testing/index.ts";
-import { Nats } from "../testing/servers.ts";
+import { freePort, Nats } from "../testing/servers.ts";
+import { lineOf } from "./doctor/finding.ts";
+import { natsOf } from "./doctor/nats.ts";
 import { Operations } from "./mixin.ts";
 import { operationsRoutes } from "./routes.ts";
 
@@ -50,7 +54,7 @@ beforeAll(async () => {
   const routes = [
     route("/ask", "oracle.ask"),
     route("/tell", "oracle.tell"),
-    ...operationsRoutes.filter(({ url }) => url.endsWith("/ops/circuits")),
+    ...operationsRoutes.filter(({ url }) => /\/ops\/(circuits|health|doctor)$/.test(url)),
   ];
   gateway = await startGateway(
     ({ jwk }) => ({
@@ -132,6 +136,75 @@ test("clients that give a node no time do not open its circuit for others", asyn
   mood = "well";
   expect((await circuit()).state).toBe("closed");
   expect((await ask()).status).toBe(200);
+});
+
+test("the health of both nodes: the bus, and each clock", async () => {
+  const { status, json } = await gateway.http("GET", "/api/v1/ops/health", { token: admin });
+  expect([status, json.silent]).toEqual([200, []]);
+  expect(json.nodes.map(({ node }: { node: string }) => node).sort()).toEqual(["far", "near"]);
+  for (const { dependencies } of json.nodes) {
+    const of = (kind: string) => dependencies.find((one: { kind: string }) => one.kind === kind);
+    expect(of("bus")).toMatchObject({ status: "ok", name: "NATS", figures: { rttMs: expect.any(Number) } });
+    expect(of("clock")).toMatchObject({ status: "ok", figures: { errorMs: expect.any(Number) } });
+  }
+});
+
+test("nodes that have no doctor are told apart from those that do not answer it", async () => {
+  const { json } = await gateway.http("GET", "/api/v1/ops/doctor", { token: admin });
+  expect(json.findings).toMatchObject([
+    { status: "warn", subject: "node far", check: "nodes", message: expect.stringContaining("it has no doctor") },
+    { status: "warn", subject: "node near", check: "nodes" },
+  ]);
+});
+
+describe("the doctor of the NATS server", () => {
+  const NAMESPACE = "examined";
+  const channel = new Channel(NAMESPACE, "oracle");
+  const lines = async (check: string, isProduction = false, url = nats.url) => {
+    const found = await natsOf(readEnvironment({ NATS_URL: url, NAMESPACE }), ["oracle"], isProduction);
+    return found!.results.filter(one => one.check === check).map(one => lineOf({ subject: "nats", ...one }));
+  };
+
+  test("says nothing without one, and fails for one that is away", async () => {
+    expect(await natsOf(readEnvironment({}), ["oracle"], true)).toBeUndefined();
+    expect(await lines("bus")).toEqual([expect.stringMatching(/^ok .*ms there and back, version \d/)]);
+    const away = `nats://127.0.0.1:${await freePort()}`;
+    expect(await lines("bus", false, away)).toEqual([expect.stringMatching(/^FAIL .*it cannot be reached: /)]);
+  });
+
+  test("streams as they are made, and with each setting that loses messages", async () => {
+    expect(await lines("streams")).toEqual([expect.stringMatching(/^warn .*cannot be seen .*npx valence migrate/)]);
+    const connection = await connect({ servers: [nats.url] });
+    try {
+      const manager = await connection.jetstreamManager();
+      await channel.ensure(manager);
+      expect(await lines("streams")).toEqual([expect.stringMatching(/^ok .*1 stream on disk/)]);
+      await manager.streams.update(channel.name, { discard: DiscardPolicy.New, max_age: nanos(3_600_000) });
+      expect(await lines("streams")).toEqual([
+        expect.stringMatching(/^warn .*keeps messages for 60 min/),
+        expect.stringMatching(/^warn .*refuses what is new when it is full/),
+      ]);
+      await manager.streams.delete(channel.name);
+      await manager.streams.add({ name: channel.name, subjects: [channel.subjects], storage: StorageType.Memory });
+      expect(await lines("streams")).toEqual([expect.stringMatching(/^warn .*is in memory/)]);
+      await manager.streams.delete(channel.name);
+    } finally {
+      await connection.close();
+    }
+  });
+
+  // The last one: settings that are read again take JetStream away, which the command line has asked for.
+  test("one without users lets anybody in, one with users does not", async () => {
+    expect(await lines("access")).toEqual([expect.stringMatching(/^warn .*it has no users/)]);
+    expect(await lines("access", true)).toEqual([expect.stringMatching(/^FAIL /)]);
+    nats.reconfigure('authorization { user: core, password: "kz8Ujq3vY2w" }');
+    try {
+      const url = nats.url.replace("nats://", "nats://core:kz8Ujq3vY2w@");
+      await until("it has users", async () => (await lines("access", true, url))[0]?.startsWith("ok"));
+    } finally {
+      nats.reconfigure("");
+    }
+  });
 });
 
 test("a node that left has no circuit any more", async () => {

@@ -43,8 +43,10 @@ test("a server that is not there is said once, and found when it comes; so is on
   await server.start();
   await until("it is found", () => isBack(redis));
   expect(await set(redis)).toBe("OK");
+  expect(await redis.state()).toMatchObject({ status: "ok", figures: { latencyMs: expect.any(Number) } });
   await server.halt();
   await until("it is missed", () => !isBack(redis));
+  await expect(redis.state()).rejects.toThrow(/^cannot be reached \(/);
   await expect(set(redis)).rejects.toMatchObject(failed("none"));
   await server.start();
   await until("it is back", () => isBack(redis));

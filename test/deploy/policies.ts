@@ -144,6 +144,7 @@ export function healthIsProbed(manifests: readonly Manifest[]): string[] {
     return [
       ...probes.map(probe => `${id} has no ${probe}`),
       ...(container.livenessProbe?.httpGet.path === "/health/live" ? [] : [`${id}: liveness asks for more than life`]),
+      ...(container.startupProbe?.httpGet.path === "/health/startup" ? [] : [`${id}: a start is not asked for`]),
     ];
   });
 }

@@ -59,6 +59,12 @@ export class Nats {
     });
   }
 
+  /** Lets the running server read other settings. Resolves when the signal is sent: wait for the effect. */
+  reconfigure(settings: string): void {
+    writeFileSync(this.#config, settings);
+    this.#process.kill("SIGHUP");
+  }
+
   /** Stops the server as a crash does. */
   async halt(): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;

@@ -1,11 +1,18 @@
 // Troubles of a server, its standbys and replicas, each made on servers of this test's own.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import { openEventStore } from "../../../../event-store/siblings.ts";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ServiceBroker, type Service, type ServiceSchema } from "moleculer";
 import pg from "pg";
+import { brokerOptions } from "../../../../broker/index.ts";
 import { locationOf } from "../../../../database/index.ts";
+import { Sql } from "../../../../database/mixin.ts";
+import { eventStoreOf, openEventStore } from "../../../../event-store/siblings.ts";
 import { readEnvironment } from "../../../../kernel/index.ts";
 import { until } from "../../../../testing/index.ts";
-import { newDatabase, PgBouncer, Postgres, query } from "../../../../testing/servers.ts";
+import { newDatabase, PgBouncer, Postgres, Proxy, query } from "../../../../testing/servers.ts";
+import { Operations } from "../../../mixin.ts";
 import { examined } from "../../examined.fixture.ts";
 import { lineOf, type Finding } from "../../finding.ts";
 import { clockOf } from "./clock.ts";
@@ -171,6 +178,53 @@ test("a clock that differs", async () => {
   expect(lineOf({ subject: "here", ...late } as Finding)).toMatch(
     /^warn .*the server is 5 s behind, ± \d+ ms → set both by NTP/,
   );
+});
+
+test("ops.health: a database that answers, with its pools, and one that is frozen", async () => {
+  const proxy = await Proxy.to(primary.url());
+  const folder = mkdtempSync(join(tmpdir(), "health-"));
+  const environment = readEnvironment({
+    DATA_DIR: folder,
+    LOANS_DATABASE_URL: proxy.url(primary.url()),
+    DATABASE_POOL_SIZE: "3",
+  });
+  const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
+  async function started(this: Service): Promise<void> {
+    await eventStoreOf(this);
+  }
+  broker.createService({ name: "loans", mixins: [Sql({ migrations: [] })], started } as ServiceSchema);
+  broker.createService(Operations());
+  await broker.start();
+  const ofLoans = async () => {
+    const { status, nodes } = await broker.call<any, object>("ops.health", {});
+    const own = nodes[0].dependencies.filter(({ name }: { name: string }) => name.startsWith("loans"));
+    return { status, own: own.toSorted((a: any, b: any) => a.kind.localeCompare(b.kind)) };
+  };
+  try {
+    const pool = { latencyMs: expect.any(Number), used: 0, waiting: 0, size: 3 };
+    expect((await ofLoans()).own).toMatchObject([
+      { kind: "database", name: "loans", status: "ok", figures: pool },
+      {
+        kind: "store",
+        name: expect.stringMatching(/^loans at 127\.0\.0\.1:\d+\/postgres$/),
+        status: "ok",
+        figures: pool,
+      },
+    ]);
+    proxy.freeze();
+    const { status, own } = await ofLoans();
+    expect(status).toBe("FAIL");
+    expect(own).toMatchObject([
+      { kind: "database", status: "FAIL", message: "no answer within 1500 ms", advice: expect.any(String) },
+      { kind: "store", status: "FAIL" },
+    ]);
+  } finally {
+    // The statements that were swallowed are answered by an end of their connections, not in twenty seconds.
+    proxy.cut();
+    await broker.stop();
+    await proxy.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 describe("with standbys", () => {
