@@ -35,7 +35,8 @@ export class Reading {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      (this.#worker ??= this.#start()).postMessage({ id, ...question } satisfies Question);
+      const worker = (this.#worker ??= this.#start());
+      worker.postMessage({ id, ...question } satisfies Question);
     });
   }
 
