@@ -203,9 +203,16 @@ const OTHERS: Line[] = [
   ["an unknown order", `GET /orders/${newId()}`, { status: 404 }],
   ["a cancel of an unknown order", `POST /orders/${newId()}/cancel`, { body: {}, status: 404 }],
   ["SQL for the last event", "GET /orders/{bobs}/stream", { headers: { "Last-Event-ID": SQL }, status: 400 }],
-  ...["nodes", "sagas", "sagas/checkout.{bobs}", "actors/order/{bobs}", "projections", "dead-letters"].map(
-    (path): Line => [`a customer at ops/${path}`, `GET /ops/${path}`, { status: 403 }],
-  ),
+  ...[
+    "nodes",
+    "health",
+    "doctor",
+    "sagas",
+    "sagas/checkout.{bobs}",
+    "actors/order/{bobs}",
+    "projections",
+    "dead-letters",
+  ].map((path): Line => [`a customer at ops/${path}`, `GET /ops/${path}`, { status: 403 }]),
   ...[
     "sagas/x/retry",
     "sagas/x/compensate",
