@@ -1,11 +1,9 @@
 import { connect } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { ServiceBroker } from "moleculer";
 import { until } from "../testing/index.ts";
 import { freePort } from "../testing/servers.ts";
 import { readEnvironment, Refusal } from "../kernel/index.ts";
-import { metersOf } from "../metrics/index.ts";
 import { raw } from "../gateway/gateway.fixture.ts";
 import { SECURITY_HEADERS } from "../http/siblings.ts";
 import { memoryState } from "./health-report.ts";
@@ -151,14 +149,8 @@ describe("/metrics", () => {
     expect(await broker().call("loans.make")).toBe("made");
   });
 
-  test("answers while the loop is busy, and many scrapes at once are one", async () => {
+  test("answers while the loop is busy", async () => {
     const scrape = await start({ METRICS_TOKEN });
-    let reads = 0;
-    metersOf(broker())!.read("loans", async () => {
-      reads++;
-      await sleep(20);
-      return [];
-    });
     let isBusy = true;
     const block = (): void => {
       for (const until = performance.now() + 50; performance.now() < until;);
@@ -168,7 +160,6 @@ describe("/metrics", () => {
     const answers = await Promise.all(Array.from({ length: 10 }, () => scrape()));
     isBusy = false;
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
-    expect(reads).toBeLessThan(10);
     // The delay is in what the next scrape tells.
     const delay = /^nodejs_eventloop_lag_max_seconds ([\d.]+)/m.exec(await (await scrape()).text())![1];
     expect(Number(delay)).toBeGreaterThan(0);

@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { defineMetrics, readEnvironment } from "../kernel/index.ts";
 import { Meters, metersOf, reading, type Family } from "./meters.ts";
 import { processMetrics } from "./metrics.ts";
+import { scrape } from "./scrape.ts";
 import { textOf } from "./text.ts";
 
 const metrics = defineMetrics("Loans", {
@@ -100,6 +101,16 @@ describe("what is read at a scrape", () => {
     expect(await values(meters, metrics.open)).toEqual([[{}, 3]]);
     expect([reads, await errors(meters)]).toEqual([1, 3]);
   });
+});
+
+test("scrapes at once are one", async () => {
+  const at = broker({});
+  let reads = 0;
+  metersOf(at)!.read("loans", async () => [reading(metrics.open, ++reads)]);
+  const [first, second] = await Promise.all([scrape(at, undefined), scrape(at, "application/openmetrics-text")]);
+  expect(reads).toBe(1);
+  for (const { text } of [first!, second!]) expect(text).toContain("valence_loans_open 1\n");
+  expect(await scrape(broker({ METRICS: "off" }), undefined)).toBeUndefined();
 });
 
 describe("the text", () => {

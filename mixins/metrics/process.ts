@@ -17,8 +17,9 @@ const declared = new Map<string, MetricDefinition>(
 for (const { name } of registry.getMetricsAsArray()) if (!declared.has(name)) registry.removeSingleMetric(name);
 
 export async function processFamilies(): Promise<Family[]> {
-  const found = await registry.getMetricsAsJSON();
-  const families = found.map(({ name, values = [] }: Named) => familyOf(declared.get(name)!, values));
+  // prom-client's types leave the values out.
+  const found = (await registry.getMetricsAsJSON()) as readonly object[] as readonly Named[];
+  const families = found.map(({ name, values }) => familyOf(declared.get(name)!, values));
   const heapLimit = getHeapStatistics().heap_size_limit;
   return [
     ...families.filter(({ values }) => values.length > 0),
@@ -26,5 +27,7 @@ export async function processFamilies(): Promise<Family[]> {
   ];
 }
 
-/** prom-client's types leave the values out. */
-type Named = { readonly name: string; readonly values?: readonly Sample[] };
+interface Named {
+  readonly name: string;
+  readonly values: readonly Sample[];
+}
