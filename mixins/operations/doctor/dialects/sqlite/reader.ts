@@ -29,4 +29,5 @@ function answer({ id, filename, sql, values }: Question): Reply {
   }
 }
 
-port.on("message", (question: Question) => port.postMessage(answer(question)));
+const reply = (to: Reply): void => port.postMessage(to);
+port.on("message", (question: Question) => reply(answer(question)));

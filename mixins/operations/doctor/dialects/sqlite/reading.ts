@@ -36,6 +36,7 @@ export class Reading {
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
       const worker = (this.#worker ??= this.#start());
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
       worker.postMessage({ id, ...question } satisfies Question);
     });
   }
