@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { readEnvironment } from "../../kernel/index.ts";
 import { configurationOf, embeddedIn, sharingOf } from "./configuration.ts";
@@ -48,12 +51,20 @@ test("no message shows a password", () => {
 });
 
 test("SQLite in a cluster is a warning: the environment does not tell on how many machines a service runs", () => {
-  const services = ["loans", "books"];
-  const sharing = (env: Env) => sharingOf({ environment: readEnvironment(env), isProduction: true }, services);
-  const NATS_URL = "nats://bus:4222";
-  expect(sharing({})).toEqual([]);
-  expect(sharing({ NATS_URL, DATABASE_URL: "postgres://me@db/all" })).toMatchObject([{ status: "ok" }]);
-  const mixed = { NATS_URL, LOANS_DATABASE_URL: "postgres://me@db/loans" };
-  expect(sharing(mixed)).toMatchObject([{ status: "warn", message: expect.stringMatching(/^books on SQLite/) }]);
-  expect(embeddedIn(readEnvironment(mixed), services)).toEqual(["books"]);
+  const folder = mkdtempSync(join(tmpdir(), "sharing-"));
+  try {
+    // `doors` keeps nothing, and has no file.
+    const services = ["loans", "books", "doors"];
+    for (const service of ["loans", "books"]) writeFileSync(join(folder, `${service}.sqlite`), "");
+    const sharing = (env: Env) => sharingOf({ environment: readEnvironment(env), isProduction: true }, services);
+    const NATS_URL = "nats://bus:4222";
+    expect(sharing({ DATA_DIR: folder })).toEqual([]);
+    const all = { NATS_URL, DATA_DIR: folder, DATABASE_URL: "postgres://me@db/all" };
+    expect(sharing(all)).toMatchObject([{ status: "ok" }]);
+    const mixed = { NATS_URL, DATA_DIR: folder, LOANS_DATABASE_URL: "postgres://me@db/loans" };
+    expect(sharing(mixed)).toMatchObject([{ status: "warn", message: expect.stringMatching(/^books on SQLite/) }]);
+    expect(embeddedIn(readEnvironment(mixed), services)).toEqual(["books"]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

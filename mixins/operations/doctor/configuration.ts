@@ -1,5 +1,6 @@
 // Values of the environment with which a start is possible and production is not safe. What a start refuses is not said
 // here again.
+import { existsSync } from "node:fs";
 import { databaseEnvironment, locationOf } from "../../database/index.ts";
 import { GATEWAY, gatewayEnvironment } from "../../gateway/index.ts";
 import { decoded, nodeEnvironment, type Environment } from "../../kernel/index.ts";
@@ -133,15 +134,18 @@ function ratesOf({ environment }: Setting): Result[] {
 
 // ---- the databases
 
-/** Names of the services whose tables are in a SQLite file. */
+/** Names of the services whose tables are in a SQLite file of this machine. A service without tables has no file. */
 export const embeddedIn = (environment: Environment, services: readonly string[]): string[] =>
-  services.filter(service => locationOf(environment, service).kind === "sqlite");
+  services.filter(service => {
+    const location = locationOf(environment, service);
+    return location.kind === "sqlite" && existsSync(location.filename);
+  });
 
 /** What the environment alone can tell: that there is a bus, and with it perhaps a second machine. */
 export function sharingOf({ environment }: Setting, services: readonly string[]): readonly Result[] {
   if (nodeEnvironment.of(environment).NATS_URL === undefined) return [];
   const embedded = embeddedIn(environment, services);
-  if (embedded.length === 0) return [ok("sharing", "every service is on Postgres")];
+  if (embedded.length === 0) return [ok("sharing", "no service has a SQLite file here")];
   const message = `${embedded.join(", ")} on SQLite in ${databaseEnvironment.of(environment).DATA_DIR}, and NATS_URL is set: each machine has a file of its own`;
   return [warn("sharing", message, "run each of them on one machine alone, or give it a DATABASE_URL on Postgres")];
 }
