@@ -11,7 +11,7 @@ import { freePort } from "./ports.ts";
 
 const VERSION = "v1.76.0";
 const MODULE = "github.com/jaegertracing/jaeger";
-/** Milliseconds of a build: it has taken half an hour on two cores that others used. */
+/** Milliseconds of a build: eight minutes of CPU, which took an hour on two cores that thirty processes shared. */
 const BUILD_MS = 3_600_000;
 
 /** A span as Jaeger tells it. */
