@@ -60,7 +60,11 @@ export const logContract = {
 } as const;
 
 /** The answers of the nodes, in the order of their names. */
-async function answersOf<T>(ctx: Context, action: string, params: object) {
+async function answersOf<T extends object>(
+  ctx: Context,
+  action: string,
+  params: object,
+): Promise<{ readonly answered: readonly (T & { readonly node: string })[]; readonly silent: string[] }> {
   const { answers, silent } = await askNodes<T>(ctx, action, { params, timeoutMs: limits.nodeMs });
   const answered = answers.map(({ node, answer }) => ({ node, ...answer })).sort((a, b) => (a.node < b.node ? -1 : 1));
   return { answered, silent: [...silent] };
