@@ -18,10 +18,9 @@ const BUILD_MS = 3_600_000;
 export interface JaegerSpan {
   readonly trace: string;
   readonly id: string;
-  /** Empty for a span without one. */
-  readonly parent: string;
   readonly name: string;
-  readonly links: readonly { readonly trace: string; readonly id: string }[];
+  /** Ids of its parent and of the spans that it links to: of a link to the parent it tells once. */
+  readonly causes: readonly string[];
 }
 
 /** Path of the program that an earlier build has left, or undefined. */
@@ -106,21 +105,15 @@ interface Told {
   readonly traceID: string;
   readonly spanID: string;
   readonly operationName: string;
-  readonly references: readonly { readonly refType: string; readonly traceID: string; readonly spanID: string }[];
+  readonly references: readonly { readonly spanID: string }[];
 }
 
-/** A parent is a reference `CHILD_OF`, the first one; links are those that `FOLLOWS_FROM`. */
-function spanOf({ traceID, spanID, operationName, references }: Told): JaegerSpan {
-  const parent = references.find(({ refType }) => refType === "CHILD_OF");
-  const links = references.filter(({ refType }) => refType === "FOLLOWS_FROM");
-  return {
-    trace: traceID,
-    id: spanID,
-    parent: parent?.spanID ?? "",
-    name: operationName,
-    links: links.map(link => ({ trace: link.traceID, id: link.spanID })),
-  };
-}
+const spanOf = ({ traceID, spanID, operationName, references }: Told): JaegerSpan => ({
+  trace: traceID,
+  id: spanID,
+  name: operationName,
+  causes: references.map(reference => reference.spanID),
+});
 
 const configuration = (otlp: number, http: number, grpc: number): string => `
 service:
