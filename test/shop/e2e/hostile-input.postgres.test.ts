@@ -206,6 +206,8 @@ const OTHERS: Line[] = [
   ...[
     "nodes",
     "overview",
+    "health",
+    "doctor",
     "sagas",
     "sagas/checkout.{bobs}",
     "actors/order/{bobs}",
