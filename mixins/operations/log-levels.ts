@@ -59,15 +59,20 @@ export const logContract = {
   permissions: { logLevels: "operations:read", setLogLevel: "operations:write" },
 } as const;
 
-/** The answers of the nodes, in the order of their names. */
-async function answersOf<T extends object>(
+/** The modules that each node answers, in the order of the nodes' names. */
+async function modulesOf<T>(
   ctx: Context,
   action: string,
   params: object,
-): Promise<{ readonly answered: readonly (T & { readonly node: string })[]; readonly silent: string[] }> {
-  const { answers, silent } = await askNodes<T>(ctx, action, { params, timeoutMs: limits.nodeMs });
-  const answered = answers.map(({ node, answer }) => ({ node, ...answer })).sort((a, b) => (a.node < b.node ? -1 : 1));
-  return { answered, silent: [...silent] };
+): Promise<{ answered: Modules<T>[]; silent: string[] }> {
+  const asked = { params, timeoutMs: limits.nodeMs };
+  const { answers, silent } = await askNodes<{ modules: T[] }>(ctx, action, asked);
+  const answered = answers.map(({ node, answer: { modules } }) => ({ node, modules }));
+  return { answered: answered.sort((a, b) => (a.node < b.node ? -1 : 1)), silent: [...silent] };
+}
+interface Modules<T> {
+  readonly node: string;
+  readonly modules: T[];
 }
 
 interface Change {
@@ -79,7 +84,7 @@ interface Change {
 export const logOperations = {
   async logLevels(ctx: Context & { params: { module?: string } }) {
     const { module } = ctx.params;
-    const { answered, silent } = await answersOf<{ modules: ModuleLevel[] }>(ctx, "$logs.levels", {});
+    const { answered, silent } = await modulesOf<ModuleLevel>(ctx, "$logs.levels", {});
     const levels = answered.flatMap(({ node, modules }) => modules.map(one => ({ node, ...one })));
     return { levels: module === undefined ? levels : levels.filter(one => one.module === module), silent };
   },
@@ -87,7 +92,7 @@ export const logOperations = {
   async setLogLevel(ctx: Context & { params: Change }) {
     const { forMinutes, module, level } = ctx.params;
     const change = { module, level, ...(forMinutes !== undefined && { forMs: minutes(forMinutes) }) };
-    const { answered, silent } = await answersOf<{ modules: string[] }>(ctx, "$logs.setLevel", change);
+    const { answered, silent } = await modulesOf<string>(ctx, "$logs.setLevel", change);
     const nodes = answered.filter(({ modules }) => modules.length > 0);
     // Where a node was silent it may be the one with this module: then the answer says so.
     if (module !== undefined && nodes.length === 0 && silent.length === 0)
