@@ -188,6 +188,13 @@ export function slowHashesTakeTurns(tree: Tree): string[] {
 }
 const PASSWORDS = "mixins/accounts/passwords/passwords.ts";
 
+/** What is counted goes through the meters: prom-client alone would look each series up by its labels. */
+export function onlyMetricsLoadPrometheus(tree: Tree): string[] {
+  return allImports(tree)
+    .filter(({ from, to }) => to === "prom-client" && ownerOf(from) !== "mixins/metrics" && !isForTests(from))
+    .map(({ from }) => `${from} imports prom-client: count by the door of mixins/metrics`);
+}
+
 /** A contract stands on schemas alone: an importer loads no code of the service. */
 export function contractsArePure(tree: Tree): string[] {
   const isVocabulary = (path: string) => /^services\/[^/]+\.ts$/.test(path);
