@@ -31,8 +31,12 @@ export const limits = {
   /** Milliseconds that a request waits at most while a queue stands, and one that is `critical`. */
   waitMs: 50,
   waitCriticalMs: 200,
-  /** Milliseconds that the oldest has waited, after which the newest is begun first. */
+  /**
+   * Milliseconds that the oldest has waited, after which the newest is begun first; and for how many after a refusal. Without the
+   * second, a few of 64 clients that waited for their answers before they asked again were passed over until they were refused.
+   */
   freshMs: 32,
+  pressureMs: 100,
   /**
    * Milliseconds that a request takes of the loop at most, as far as is known. A turn that was longer than those that were begun
    * in it can have made it is long by other work (a consumer that catches up, code that is compiled): to begin only a few in

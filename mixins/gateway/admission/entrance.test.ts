@@ -185,8 +185,15 @@ test("a burst may wait; in a standing queue everybody is refused after 50 ms, th
   }
 });
 
-test("under pressure the newest is begun first: the client of the oldest may have given up", () => {
-  const { enter, begun, pass, turn } = start();
+test("the newest is begun first while some are refused: the client of the oldest may have given up", () => {
+  const { enter, begun, refused, pass, turn } = start();
+  for (const { beginsPerTurn, burstMs, freshMs } = limits; refused.length === 0;) {
+    for (const asked of many(beginsPerTurn + 1, n => ({ name: `${n}` }))) enter(asked);
+    pass(burstMs + 1);
+    turn();
+    turn();
+  }
+  begun.length = 0;
   enter({ name: "old" });
   pass(limits.freshMs + 1);
   enter({ name: "new" });
@@ -194,12 +201,21 @@ test("under pressure the newest is begun first: the client of the oldest may hav
   expect(begun).toEqual(["new", "old"]);
 });
 
+test("the oldest is begun first where all are answered", () => {
+  const { enter, begun, pass, turn } = start();
+  enter({ name: "old" });
+  pass(limits.freshMs + 1);
+  enter({ name: "new" });
+  turn();
+  expect(begun).toEqual(["old", "new"]);
+});
+
 test("after a pause of the whole process nobody is refused who was not passed over", () => {
   const { enter, begun, refused, pass, turn } = start();
   for (const asked of many(limits.beginsPerTurn + 1, n => ({ name: `${n}` }))) enter(asked);
   pass(60_000);
   turn();
-  expect([begun.length, refused]).toEqual([limits.beginsPerTurn, ["0"]]);
+  expect([begun.length, refused]).toEqual([limits.beginsPerTurn, [`${limits.beginsPerTurn}`]]);
 });
 
 test("a service that hangs fills its own share: the others' requests are begun in the same turn", () => {

@@ -2,8 +2,9 @@
 // that works at once cannot know how many there are: under three times the load that it can bear it answers all of them, each
 // too late. Here a request that arrives is only put into a queue. Then, once a turn of the loop:
 //
-//   1. a few are begun           the most important first; each service in its turn; the newest first once the oldest has
-//                                waited long, since that one's client may have given up. A client that has left is dropped
+//   1. a few are begun           the most important first; each service in its turn; the newest first once some are refused and
+//                                the oldest has waited long, since that one's client may have given up. A client that has
+//                                left is dropped
 //   2. late ones are refused     503 with a jittered Retry-After, before log-in, body and router. None is refused before it
 //                                was passed over: after a pause of the process all would be late
 //

@@ -12,8 +12,9 @@ export class Share {
   readonly #queues: Turn[][] = PRIORITIES.map(() => []);
   waiting = 0;
   atWork = 0;
-  /** When the queues were last empty. */
+  /** When the queues were last empty, and when a request was last refused for having waited too long. */
   #emptyAt = 0;
+  #refusedAt = -Infinity;
 
   constructor(service: string, limit: ConcurrencyLimit) {
     this.service = service;
@@ -42,15 +43,22 @@ export class Share {
     const isBurst = now - this.#emptyAt <= limits.burstMs;
     for (const [at, queue] of this.#queues.entries()) {
       const patienceMs = isBurst ? limits.burstMs : at === 0 ? limits.waitCriticalMs : limits.waitMs;
-      while (queue.length > 0 && now - queue[0]!.queuedAt > patienceMs) this.#remove(at, 0).refuse();
+      while (queue.length > 0 && now - queue[0]!.queuedAt > patienceMs) {
+        this.#refusedAt = now;
+        this.#remove(at, 0).refuse();
+      }
     }
   }
 
-  /** The next request of this priority, if the service has room for one. */
+  /**
+   * The next request of this priority, if the service has room for one. The newest goes first while not all can be answered: some
+   * were refused just now, and the oldest has waited for long. Where all are answered the oldest goes first, or it would
+   * never be begun, though there is time for it.
+   */
   take(at: number, now: number): Turn | undefined {
     const queue = this.#queues[at]!;
     while (queue.length > 0 && this.hasRoom) {
-      const isUnderPressure = now - queue[0]!.queuedAt > limits.freshMs;
+      const isUnderPressure = now - this.#refusedAt < limits.pressureMs && now - queue[0]!.queuedAt > limits.freshMs;
       const turn = this.#remove(at, isUnderPressure ? queue.length - 1 : 0);
       if (this.waiting === 0) this.#emptyAt = now;
       if (!turn.hasLeft) return turn;
