@@ -140,6 +140,12 @@ export const limits = {
   answerReleasesMs: [100, 400, 500, 1_000, 2_000, 4_000, 8_000],
   /** Bytes of an answer that is kept. One that is larger is only known to have been given: most have 1 kB. */
   answerBytesMax: 16 * 1024,
+  /**
+   * Bytes of the answers, and keys, that Redis keeps for one user: with both lists 9 MB. A shopper's last 600 changes, an
+   * import's last 10,000. Without a limit one user filled the memory of all in minutes.
+   */
+  answerBytesPerUserMax: 4 * 1024 * 1024,
+  keysPerUserMax: 10_000,
   /** Milliseconds for which a key stays taken beyond the time of a call: what a request may wait for its call. */
   answerLeaseMs: 20_000,
   /**

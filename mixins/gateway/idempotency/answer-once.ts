@@ -23,7 +23,7 @@ import { KEY_FIELD } from "./key.ts";
 import { RedisAnswers } from "./redis-answers.ts";
 import { RunningKeys } from "./running.ts";
 import { ServiceAnswers } from "./service-answers.ts";
-import type { AnswerStore, Claim, Claimed } from "./store.ts";
+import type { AnswerStore, Claim, Claimed, HeldClaim } from "./store.ts";
 
 export const answerOnce = ({ broker, keyService: service }: Parts): Step => {
   const redis = redisOf(broker);
@@ -45,9 +45,9 @@ export const answerOnce = ({ broker, keyService: service }: Parts): Step => {
     try {
       const { idempotent } = exchange.route.target as ActionTarget;
       if (idempotent && !shared) return await next();
-      const owner = randomUUID();
-      if (idempotent) return await runCommand(shared!, { scope, fingerprint: fingerprint(), owner }, next);
-      const claim: Claim = { scope, fingerprint: await keptFingerprintOf(exchange, scope), owner };
+      const own = { scope, owner: randomUUID(), holder: exchange.request.user.id };
+      if (idempotent) return await runCommand(shared!, { ...own, fingerprint: fingerprint() }, next);
+      const claim: HeldClaim = { ...own, fingerprint: await keptFingerprintOf(exchange, scope) };
       return await runOnce({ store, claim, leaseMs, exchange, broker }, next);
     } finally {
       running.end(scope);
@@ -72,7 +72,7 @@ async function runCommand(store: AnswerStore, claim: Claim, next: Next): Promise
 
 interface Once {
   readonly store: AnswerStore;
-  readonly claim: Claim;
+  readonly claim: HeldClaim;
   readonly leaseMs: number;
   readonly exchange: Exchange;
   readonly broker: ServiceBroker;
