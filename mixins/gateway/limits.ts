@@ -81,6 +81,11 @@ export const limits = {
    * that it travels with, whose calls take at most so long.
    */
   exchangeMarginMs: 30_000,
+  /**
+   * Milliseconds for which a key or session that was accepted is known to be no guess, from its last exchange on: it is
+   * checked even when its address has sent too many wrong ones. Longer than people pause at a page.
+   */
+  credentialKnownMs: 3_600_000,
   /** Milliseconds until an exchange is asked for again for an open stream, when accounts cannot be reached. */
   exchangeRetryMs: 5_000,
   /** Characters of a `User-Agent` that actions get: the names in it come first. */
