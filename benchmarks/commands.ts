@@ -19,9 +19,9 @@ const folder = await mkdtemp(join(tmpdir(), "valence-bench-"));
 const rows: Record<string, unknown>[] = [];
 try {
   await preload();
-  for (const [label, options] of [
-    ["", {}],
-    [" + Moleculer's metrics, 10 % tracing", { tracing: { enabled: true, sampling: { rate: 0.1 } } }],
+  for (const [label, METRICS] of [
+    ["", "on"],
+    [", METRICS=off", "off"],
   ] as const)
     for (const [actors, name] of [
       [ACTORS, "5 000 actors"],
@@ -30,7 +30,7 @@ try {
       for (const callers of [64, 256]) {
         const id = (n: number) => `c${n % actors}`;
         const commands = { name: `${name}, ${callers} callers${label}`, id, callers, seconds, runs };
-        rows.push((await measureCommands(countersBroker({ DATA_DIR: folder }, options), commands)).row);
+        rows.push((await measureCommands(countersBroker({ DATA_DIR: folder, METRICS }), commands)).row);
       }
   rows.push({ case: "fdatasync of 4 kB, p50", ms: rounded(await fdatasyncP50(folder), 3) });
   for (const batch of [64, 256])

@@ -36,9 +36,7 @@ export function countersBroker(
   host: Partial<HostOptions> = {},
 ): ServiceBroker {
   const runtime = brokerOptions(readEnvironment(env));
-  // The runtime's own metrics and traces are always on; with tracing on, those of Moleculer's calls are measured too.
-  const middlewares = [...runtime.middlewares!, ...(options.tracing ? ["Metrics"] : [])];
-  const broker = new ServiceBroker({ ...runtime, middlewares, logger: false, ...options });
+  const broker = new ServiceBroker({ ...runtime, logger: false, ...options });
   broker.createService(defineService(contract, { mixins: [Actors(Counter, host)] }));
   return broker;
 }

@@ -68,6 +68,17 @@ const cases: { rule: (tree: rules.Tree) => string[]; broken: Record<string, Reco
     },
   },
   {
+    rule: rules.slowHashesTakeTurns,
+    broken: {
+      "of Node": { "mixins/gateway/x.ts": 'import { scrypt } from "node:crypto";' },
+      "of a package": { "services/a/x.ts": 'import { hash } from "@node-rs/argon2";' },
+    },
+  },
+  {
+    rule: rules.onlyMetricsLoadPrometheus,
+    broken: { "another floor": { "mixins/actor/x.ts": 'import { Counter } from "prom-client";' } },
+  },
+  {
     rule: rules.contractsArePure,
     broken: {
       "on an actor": { "services/a/contract.ts": 'import { Actors } from "../../mixins/actor/mixin.ts";' },
@@ -135,6 +146,7 @@ const cases: { rule: (tree: rules.Tree) => string[]; broken: Record<string, Reco
     broken: {
       "variables that no start checks": { "mixins/a/environment.ts": "export const x = 1;" },
       "failpoints that no start knows": { "mixins/a/failpoints.ts": "export const x = 1;" },
+      "metrics that no page shows": { "mixins/a/metrics.ts": "export const x = 1;" },
     },
   },
   {

@@ -175,6 +175,26 @@ export function onlyTracesLoadOpenTelemetry(tree: Tree): string[] {
   ];
 }
 
+/**
+ * Hashes that are slow on purpose are made in one place, in turns: elsewhere a stranger's requests would fill the pool of threads
+ * beside them, and everybody who logs in would wait.
+ */
+export function slowHashesTakeTurns(tree: Tree): string[] {
+  const isSlow =
+    /\b(scrypt|pbkdf2)(Sync)?\b|\bargon2(Sync)?\(|["'](@node-rs\/argon2|argon2|bcrypt(js)?|@node-rs\/bcrypt)["']/;
+  return codeOf(tree)
+    .filter(([path, text]) => !isForTests(path) && path !== PASSWORDS && isSlow.test(text))
+    .map(([path]) => `${path} makes a slow hash: passwords go to ${PASSWORDS}, keys with enough random bits need none`);
+}
+const PASSWORDS = "mixins/accounts/passwords/passwords.ts";
+
+/** What is counted goes through the meters: prom-client alone would look each series up by its labels. */
+export function onlyMetricsLoadPrometheus(tree: Tree): string[] {
+  return allImports(tree)
+    .filter(({ from, to }) => to === "prom-client" && ownerOf(from) !== "mixins/metrics" && !isForTests(from))
+    .map(({ from }) => `${from} imports prom-client: count by the door of mixins/metrics`);
+}
+
 /** A contract stands on schemas alone: an importer loads no code of the service. */
 export function contractsArePure(tree: Tree): string[] {
   const isVocabulary = (path: string) => /^services\/[^/]+\.ts$/.test(path);

@@ -39,6 +39,7 @@ import {
 import { exchangeActions } from "./exchange/exchange-actions.ts";
 import { externalPeopleTable } from "./oidc/external-people.ts";
 import { issuerOf } from "./oidc/issuer.ts";
+import { refusingKeys } from "./key-use.ts";
 import { KnownAddresses, knownAddressTable } from "./known-addresses.ts";
 import { days, limits } from "./limits.ts";
 import { accountsEnvironment } from "./environment.ts";
@@ -259,7 +260,7 @@ export function Accounts(contract: AccountsContract, options: AccountsOptions = 
       },
     },
   });
-  return recordingActs(schema, "account", accountActs);
+  return recordingActs(refusingKeys(schema), "account", accountActs);
 }
 
 /** Opens a session for the person with this address and password; a log-in of any kind counts as an attempt. */

@@ -13,6 +13,7 @@ import {
 import { Misconfigured } from "../kernel/index.ts";
 import { limits } from "./limits.ts";
 import { accountErrors } from "./errors.ts";
+import { paged } from "./pages.ts";
 import { keyContract } from "./api-keys/contract.ts";
 import { browserSessionContract } from "./browser-sessions/contract.ts";
 import { exchangeContract } from "./exchange/contract.ts";
@@ -158,7 +159,10 @@ export function accountsContract({ roles, callers }: AccountsOptions) {
         returns: Person,
       },
       /** The sessions of the person who asks, the latest used first. */
-      sessions: { params: {}, returns: Type.Object({ rows: Type.Array(Session) }) },
+      sessions: {
+        params: paged,
+        returns: Type.Object({ rows: Type.Array(Session), nextCursor: Type.Optional(Type.String()) }),
+      },
       /** Ends one of the sessions of the person who asks. Access tokens that it has got live on, 15 minutes at most. */
       endSession: { params: { id: sessionId }, returns: Type.Object({ ended: Type.Boolean() }) },
       /** Ends all sessions of the person who asks; with `others` all but the one that asks. May be repeated. */

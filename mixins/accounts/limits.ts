@@ -31,6 +31,8 @@ export const limits = {
   apiKeyLifeMsMax: days(366),
   /** Time after its end for which a key is still listed: its owner finds out why a machine stopped. */
   apiKeyKeptMs: days(30),
+  /** Expired keys of a user that are kept, the last ones: a program that makes short-lived keys does not fill the list. */
+  apiKeysExpiredMax: 20,
   /** Milliseconds between two notes of a key's, or a session's, last use. */
   apiKeyUseNotedMs: minutes(1),
   sessionUseNotedMs: minutes(1),

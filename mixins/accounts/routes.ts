@@ -4,6 +4,7 @@ import { fixedFields, type AccountsContract } from "./contract.ts";
 import { route, type Route } from "../gateway/index.ts";
 import { keyRoutes } from "./api-keys/routes.ts";
 import { browserSessionRoutes } from "./browser-sessions/routes.ts";
+import { closedToKeys } from "./key-use.ts";
 
 /**
  * All routes of accounts, for the gateway of a domain: `[...accountRoutes(contract), …]`. The summaries tell how long
@@ -13,7 +14,7 @@ export function accountRoutes(contract: AccountsContract): Route[] {
   const { actions } = contract;
   const { register, login, refresh, logout, get, list, setRoles } = actions;
   const { endSession, endSessions, changePassword, forgotPassword, resetPassword, verifyEmail, rotateKeys } = actions;
-  return [
+  const routes = [
     route("POST /auth/register", "accounts.register", {
       summary: "Open an account",
       access: "public",
@@ -52,7 +53,8 @@ export function accountRoutes(contract: AccountsContract): Route[] {
     route("GET /me/sessions", "accounts.sessions", {
       summary: "The sessions of the user, the latest used first",
       list: "rows",
-      params: () => ({}),
+      query: actions.sessions.params,
+      params: ({ query }) => query,
     }),
     route("DELETE /me/sessions/:id", "accounts.endSession", {
       summary: "End one session: its refresh token is worth nothing any more",
@@ -68,7 +70,6 @@ export function accountRoutes(contract: AccountsContract): Route[] {
     }),
     route("POST /me/password", "accounts.changePassword", {
       summary: "Change the password; ends all other sessions",
-      keys: false,
       limit: "login",
       body: changePassword.params,
       params: ({ body }) => body,
@@ -162,4 +163,5 @@ export function accountRoutes(contract: AccountsContract): Route[] {
       cache: { maxAge: 300, sMaxAge: 300, tags: () => ["keys"] },
     }),
   ];
+  return routes.map(closedToKeys);
 }

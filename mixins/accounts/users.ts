@@ -161,6 +161,14 @@ export class Users {
       .whereNull("email_verified_at")
       .update({ email_verified_at: rfc3339(this.#clock.now()) });
   }
+  /** When its owner has shown that they read the account's mailbox, in milliseconds since the epoch; undefined until then. */
+  async emailVerifiedAt(id: string): Promise<number | undefined> {
+    const row: Pick<Row, "email_verified_at"> | undefined = await this.#database
+      .knex("users")
+      .where({ id })
+      .first("email_verified_at");
+    return row?.email_verified_at ? Date.parse(row.email_verified_at) : undefined;
+  }
   /**
    * Whether the user's password is still the one that was read. In a transaction: a change of it that is under way comes
    * first, and one that comes later waits.

@@ -40,9 +40,17 @@ export class CommandTrace {
     return this.#tracing.within(start, work);
   }
 
+  /** The work is a pure function: none of it asks for the current span, so it is not made the current one. */
   decides<T>(work: () => T): T {
-    this.end();
-    return this.#tracing.within({ name: SPANS.decide, parent: this.caller, attributes: this.#attributes }, work);
+    this.#begin(SPANS.decide);
+    try {
+      const decided = work();
+      this.end();
+      return decided;
+    } catch (error) {
+      this.end(error);
+      throw error;
+    }
   }
 
   /** It waits for the store's verdict. Answers the span's `traceparent`, for the batch that commits it. */
@@ -64,7 +72,8 @@ export class CommandTrace {
 
   #begin(name: string, more?: Record<string, number>): void {
     this.end();
-    this.#open = this.#tracing.begin({ name, parent: this.caller, attributes: { ...this.#attributes, ...more } });
+    const attributes = more ? { ...this.#attributes, ...more } : this.#attributes;
+    this.#open = this.#tracing.begin({ name, parent: this.caller, attributes });
   }
 }
 

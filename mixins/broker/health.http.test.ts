@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { ServiceBroker } from "moleculer";
 import { until } from "../testing/index.ts";
 import { freePort } from "../testing/servers.ts";
-import { readEnvironment } from "../kernel/index.ts";
+import { readEnvironment, Refusal } from "../kernel/index.ts";
 import { raw } from "../gateway/gateway.fixture.ts";
 import { SECURITY_HEADERS } from "../http/siblings.ts";
 import { memoryState } from "./health-report.ts";
@@ -85,6 +85,85 @@ test("memory is judged by the container's limit and by the heap's", () => {
     advice: expect.any(String),
   });
   expect(memoryState({ rss: 1, heapUsed: Number.MAX_SAFE_INTEGER }, 200_000_000).status).toBe("FAIL");
+});
+
+describe("/metrics", () => {
+  const METRICS_TOKEN = "a-token-for-prometheus";
+  const brokers: ServiceBroker[] = [];
+  afterAll(() => Promise.all(brokers.map(broker => broker.stop())));
+
+  /** Starts a node; answers how to scrape it. */
+  async function start(env: Record<string, string>): Promise<(token?: string, accept?: string) => Promise<Response>> {
+    const port = await freePort();
+    const environment = readEnvironment({ HEALTH_PORT: `${port}`, ...env });
+    const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
+    brokers.push(broker);
+    broker.createService({
+      name: "loans",
+      actions: {
+        make: () => "made",
+        refuse: () => Promise.reject(new Refusal("LOAN_EXISTS", { message: "there is one" })),
+        break: () => Promise.reject(new TypeError("a bug")),
+      },
+    });
+    await broker.start();
+    return (token = METRICS_TOKEN, accept = "text/plain") =>
+      fetch(`http://127.0.0.1:${port}/metrics`, { headers: { Authorization: `Bearer ${token}`, Accept: accept } });
+  }
+  const broker = () => brokers.at(-1)!;
+
+  test("is for the bearer of METRICS_TOKEN, and counts each call by how it ended", async () => {
+    const scrape = await start({ METRICS_TOKEN });
+    const refused = await scrape("another-token-for-prometheus");
+    expect([refused.status, await refused.json()]).toEqual([
+      401,
+      expect.objectContaining({ type: "/problems/metrics-denied" }),
+    ]);
+    for (const action of ["make", "make", "refuse", "break"])
+      await broker()
+        .call(`loans.${action}`)
+        .catch(() => {});
+    const answer = await scrape();
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([200, expect.stringMatching(/^text\/plain/)]);
+    const text = await answer.text();
+    for (const line of [
+      'valence_action_calls_total{action="loans.make",outcome="ok"} 2',
+      'valence_action_calls_total{action="loans.refuse",outcome="refused"} 1',
+      'valence_action_calls_total{action="loans.break",outcome="failed"} 1',
+      'valence_action_duration_seconds_count{action="loans.make"} 2',
+      'valence_action_calls_active{service="loans"} 0',
+      'valence_service_ready{service="loans"} 1',
+    ])
+      expect(text).toContain(`${line}\n`);
+    expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds \d/m);
+    expect((await scrape(METRICS_TOKEN, "application/openmetrics-text")).headers.get("content-type")).toMatch(
+      /^application\/openmetrics-text/,
+    );
+  });
+
+  test("is nobody's without METRICS_TOKEN, and not there with METRICS=off", async () => {
+    const closed = await start({});
+    expect((await closed()).status).toBe(401);
+    const off = await start({ METRICS: "off", METRICS_TOKEN });
+    expect((await off()).status).toBe(404);
+    expect(await broker().call("loans.make")).toBe("made");
+  });
+
+  test("answers while the loop is busy", async () => {
+    const scrape = await start({ METRICS_TOKEN });
+    let isBusy = true;
+    const block = (): void => {
+      for (const until = performance.now() + 50; performance.now() < until;);
+      if (isBusy) setImmediate(block);
+    };
+    block();
+    const answers = await Promise.all(Array.from({ length: 10 }, () => scrape()));
+    isBusy = false;
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+    // The delay is in what the next scrape tells.
+    const delay = /^nodejs_eventloop_lag_max_seconds ([\d.]+)/m.exec(await (await scrape()).text())![1];
+    expect(Number(delay)).toBeGreaterThan(0);
+  });
 });
 
 describe("the port is as hard as the public one", () => {

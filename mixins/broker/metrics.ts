@@ -93,6 +93,13 @@ export const busMetrics = defineMetrics("The bus", {
   sentBytes: { type: "counter", name: "valence_bus_sent_bytes_total", help: "Bytes sent to other nodes" },
   received: { type: "counter", name: "valence_bus_received_packets_total", help: "Packets received from other nodes" },
   receivedBytes: { type: "counter", name: "valence_bus_received_bytes_total", help: "Bytes received from other nodes" },
+  certificate: {
+    type: "gauge",
+    name: "valence_certificate_expiry_timestamp_seconds",
+    help: "When a certificate ends that this process uses on the bus, in seconds since 1970",
+    labels: { certificate: ["NATS_CERT", "NATS_CA"] },
+    over: "min",
+  },
   refused: {
     type: "counter",
     name: "valence_bus_refused_total",

@@ -6,6 +6,7 @@ import type { Command } from "./command.ts";
 import { configurationPage } from "./configuration-page.ts";
 import { cataloguesOf, errorPage } from "./error-page.ts";
 import { TABLE } from "./joining.ts";
+import { metricPage } from "./metric-page.ts";
 import { operationsPage } from "./operations-page.ts";
 import { doctorPage } from "../operations/doctor/checks.ts";
 import { readProject } from "./project.ts";
@@ -18,6 +19,7 @@ const HELP = `Writes the generated pages into the project's folder ${FOLDER}:
                       text outside of its two marks stays
   operations.md       the operations, each with its command, its route and its permission; the text around stays too
   doctor.md           the checks of the doctor
+  metrics.md          every metric of the runtime and of this project's services; likewise
   errors.md           every error of the runtime and of this project's services, from their errors.ts
 
   npx valence docs`;
@@ -29,14 +31,16 @@ async function main(args: string[]): Promise<void> {
   const { folder, declared } = await readProject();
   mkdirSync(FOLDER, { recursive: true });
   rewrite("configuration.md", page => configurationPage(page, declared));
+  rewrite("metrics.md", page => metricPage(page, declared));
   rewrite("operations.md", page => operationsPage(page, TABLE));
   write(join(FOLDER, "doctor.md"), doctorPage());
   write(join(FOLDER, "errors.md"), errorPage(await cataloguesOf(resolve(folder))));
 }
 
-function rewrite(name: string, made: (page: string) => string): void {
+/** Writes a page anew from what it is, which is nothing where there is none. */
+function rewrite(name: string, anew: (page: string) => string): void {
   const path = join(FOLDER, name);
-  write(path, made(existsSync(path) ? readFileSync(path, "utf8") : ""));
+  write(path, anew(existsSync(path) ? readFileSync(path, "utf8") : ""));
 }
 
 function write(path: string, text: string): void {

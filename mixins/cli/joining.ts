@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ServiceBroker } from "moleculer";
 import { databaseEnvironment } from "../database/index.ts";
 import { clusterKeysIn, Misconfigured, nodeEnvironment, readEnvironment, type Environment } from "../kernel/index.ts";
+import { TERMINAL } from "../operations/ask-nodes.ts";
 import { operationsEnvironment } from "../operations/environment.ts";
 import { BrokerLink, type Actor } from "../operations/shell/broker-link.ts";
 import type { Link } from "../operations/shell/link.ts";
@@ -61,6 +62,7 @@ async function joinByBus(environment: Environment, narrowed: { scopes?: string[]
   const broker = new ServiceBroker({
     ...(await brokerOptionsOf()),
     cacher: false,
+    metadata: TERMINAL,
     logLevel: "error",
     skipProcessEventRegistration: true,
   } as object);

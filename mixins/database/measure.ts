@@ -87,12 +87,16 @@ async function stateOf(service: string, database: Database, { kind }: DatabaseLo
   }
 }
 
-/** Seconds since the oldest transaction began that this role may see. */
+/**
+ * Seconds since the oldest transaction began that has written, in any database of the server: event readers wait for no
+ * other, as the doctor has it. A role sees those of others only with pg_read_all_stats.
+ */
 async function ageOf(knex: Knex): Promise<number> {
-  const oldest = "max(extract(epoch from clock_timestamp() - xact_start))";
-  const { rows } = (await knex.raw(
-    `select coalesce(${oldest}, 0) as age from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
-  )) as { rows: { age: unknown }[] };
+  const { rows } = await knex.raw<{ rows: { age: unknown }[] }>(
+    `select coalesce(extract(epoch from clock_timestamp() - min(since)), 0) as age from (
+       select xact_start as since from pg_stat_activity where backend_xid is not null and pid <> pg_backend_pid()
+       union all select prepared from pg_prepared_xacts) as writing`,
+  );
   return Number(rows[0]!.age);
 }
 
@@ -113,9 +117,7 @@ async function sizeOfFiles(filename: string): Promise<number> {
 }
 
 async function sizeOfPostgres(knex: Knex): Promise<number> {
-  const { rows } = (await knex.raw("select pg_database_size(current_database()) as size")) as {
-    rows: { size: unknown }[];
-  };
+  const { rows } = await knex.raw<{ rows: { size: unknown }[] }>("select pg_database_size(current_database()) as size");
   return Number(rows[0]!.size);
 }
 

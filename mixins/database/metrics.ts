@@ -60,7 +60,7 @@ export const databaseMetrics = defineMetrics("Databases", {
   oldestTransaction: {
     type: "gauge",
     name: "valence_database_oldest_transaction_seconds",
-    help: "Age of the oldest transaction: consumers do not read past it (Postgres only); whole of the database",
+    help: "Age of the oldest transaction of the server that has written: consumers do not read past it (Postgres only); whole of the server",
     labels,
     over: "max",
   },

@@ -233,6 +233,22 @@ describe("beside the API", () => {
     expect([jwks.json.keys[0].kid, jwks.headers.get("cache-control")]).toEqual(["key-1", "public, max-age=300"]);
   });
 
+  test("paths, methods and headers that clients make up make no series", async () => {
+    const seriesNow = async (): Promise<number> => {
+      const { text } = await gateway.http("GET", "/metrics", { token: admin.token });
+      return text.split("\n").filter(line => line.startsWith("valence_http_request")).length;
+    };
+    const attack = (i: number) =>
+      gateway.http(["GET", "PURGE", "PROPFIND", "POST"][i % 4]!, `/api/v1/${newId()}/${i}?q=${newId()}`, {
+        headers: { "User-Agent": newId(), traceparent: newId(), "X-Request-ID": newId(), Host: `${newId()}.example` },
+      });
+    for (let i = 0; i < 4; i++) await attack(i);
+    const before = await seriesNow();
+    for (let i = 0; i < 500; i += 50) await Promise.all(Array.from({ length: 50 }, (_, n) => attack(i + n)));
+    // A status more, such as one of an overload, is one of the gateway's.
+    expect((await seriesNow()) - before).toBeLessThan(10);
+  });
+
   test("the OpenAPI document describes every route, resolves every reference and has the answers of actions", async () => {
     const { json: document } = await gateway.http("GET", "/openapi.json", { token: admin.token });
     expect(document.openapi).toBe("3.1.0");

@@ -17,7 +17,7 @@ export const limits = {
   /**
    * Requests that are begun in one turn of the event loop. Fewer cost more: at 50 connections 16 took 78 µs of processor time
    * each, 4 took 91. After a turn of so many milliseconds only as many are as take `turnMs` of processor time in all: more would
-   * delay those that arrive meanwhile. With 4 of any kind, 64 clients who placed orders of 0.4 ms each filled a transaction of
+   * delay those that arrive meanwhile. With 4 of any kind, 64 clients whose commands cost 0.4 ms each filled a transaction of
    * the database with 8, and were refused.
    */
   beginsPerTurn: 16,

@@ -2,7 +2,14 @@ export { abandon, isAbandoned } from "./abandoned.ts";
 export { listensAt, urlOf } from "./addresses.ts";
 export { announce, announcedText, takeAnnouncements, type Announcement } from "./announcements.ts";
 export { backoffMs } from "./backoff.ts";
-export { callAtHand, callTimeLeftMs, hasQueriesInCalls, queriesInCalls, workFor, workForNobody } from "./call-at-hand.ts";
+export {
+  callAtHand,
+  callTimeLeftMs,
+  hasQueriesInCalls,
+  queriesInCalls,
+  workFor,
+  workForNobody,
+} from "./call-at-hand.ts";
 export { certificateFilesIn, certificateState, type CertificateFile } from "./certificates.ts";
 export { inChunks } from "./chunks.ts";
 export {

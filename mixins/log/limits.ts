@@ -20,8 +20,8 @@ export const limits = {
   waitingBytesMax: 4 * 1_024 * 1_024,
   /** Milliseconds after which a full pipe is tried again. */
   retryMs: 20,
-  /** Lines of the access log are collected: a write of 4 kB costs what one of 200 bytes does. */
-  collectedBytes: 4_096,
+  /** Lines of the access log are collected: one write for a hundred lines wakes their reader once. */
+  collectedBytes: 32_768,
   collectedMs: 500,
   /** Milliseconds that an exit waits for a reader to take the last lines. */
   exitMs: 500,

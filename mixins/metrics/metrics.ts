@@ -85,7 +85,6 @@ export const processMetrics = defineMetrics("The process", {
     type: "gauge",
     name: "valence_heap_limit_bytes",
     help: "Size at which the JavaScript heap is full and the process ends",
-    over: "min",
   },
   external: {
     type: "gauge",

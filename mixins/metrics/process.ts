@@ -1,7 +1,7 @@
 // Metrics of the process, made by prom-client: CPU, memory, files, the event loop and the garbage collector. One set a process,
 // begun with the first server that answers `/metrics`, since some of them measure all the time.
 import { getHeapStatistics } from "node:v8";
-import { collectDefaultMetrics, Registry, type MetricObjectWithValues, type MetricValue } from "prom-client";
+import { collectDefaultMetrics, Registry } from "prom-client";
 import type { MetricDefinition } from "../kernel/index.ts";
 import { familyOf, type Family } from "./meters.ts";
 import { GC_BUCKETS, processMetrics } from "./metrics.ts";
@@ -17,11 +17,17 @@ const declared = new Map<string, MetricDefinition>(
 for (const { name } of registry.getMetricsAsArray()) if (!declared.has(name)) registry.removeSingleMetric(name);
 
 export async function processFamilies(): Promise<Family[]> {
-  const found = (await registry.getMetricsAsJSON()) as unknown as MetricObjectWithValues<MetricValue<string>>[];
-  const families = found.map(({ name, values }) => familyOf(declared.get(name)!, values as unknown as Sample[]));
+  // prom-client's types leave the values out.
+  const found = (await registry.getMetricsAsJSON()) as readonly object[] as readonly Named[];
+  const families = found.map(({ name, values }) => familyOf(declared.get(name)!, values));
   const heapLimit = getHeapStatistics().heap_size_limit;
   return [
     ...families.filter(({ values }) => values.length > 0),
     familyOf(processMetrics.heapLimit, [{ labels: {}, value: heapLimit }]),
   ];
+}
+
+interface Named {
+  readonly name: string;
+  readonly values: readonly Sample[];
 }

@@ -1,5 +1,5 @@
 // Questions that each node answers for itself, by an internal service of its own.
-import type { Context as MoleculerContext } from "moleculer";
+import type { Context as MoleculerContext, ServiceBroker } from "moleculer";
 import type { Context } from "../contract/index.ts";
 
 export interface NodeAnswer<T> {
@@ -9,6 +9,21 @@ export interface NodeAnswer<T> {
   readonly sentAt: number;
   readonly cameAt: number;
 }
+
+/** Metadata of a node that is an operator's terminal: it serves nobody, and leaves as it likes. */
+export const TERMINAL = { isTerminal: true } as const;
+
+interface KnownNode {
+  readonly id: string;
+  readonly hostname: string;
+  readonly metadata?: Partial<typeof TERMINAL> | null;
+}
+
+export const isTerminal = ({ metadata }: Pick<KnownNode, "metadata">): boolean => metadata?.isTerminal === true;
+
+/** The nodes that are there, without operators' terminals. */
+export const servingNodes = ({ registry }: ServiceBroker): KnownNode[] =>
+  (registry.getNodeList({ onlyAvailable: true }) as KnownNode[]).filter(node => !isTerminal(node));
 
 /**
  * Asks every node that is there, or those that are named, all at once, on behalf of the caller. `silent`: nodes that gave
@@ -20,9 +35,8 @@ export async function askNodes<T>(
   { params = {}, timeoutMs, nodes }: { params?: object; timeoutMs: number; nodes?: readonly string[] },
 ): Promise<{ answers: readonly NodeAnswer<T>[]; silent: readonly string[] }> {
   const call = (ctx as unknown as MoleculerContext).call.bind(ctx);
-  const available = ctx.broker.registry.getNodeList({ onlyAvailable: true }) as { id: string }[];
   const silent: string[] = [];
-  const asked = (nodes ?? available.map(({ id }) => id)).map(async (node): Promise<NodeAnswer<T>[]> => {
+  const asked = (nodes ?? servingNodes(ctx.broker).map(({ id }) => id)).map(async (node): Promise<NodeAnswer<T>[]> => {
     const sentAt = Date.now();
     try {
       const answer = await call<T, object>(action, params, { nodeID: node, timeout: timeoutMs });

@@ -3,7 +3,7 @@
 import type { Context as MoleculerContext } from "moleculer";
 import { callErrors, listedServices, type Context } from "../contract/index.ts";
 import { consumerState, type ConsumerStatus } from "../stream/siblings.ts";
-import { askNodes, type NodeAnswer } from "./ask-nodes.ts";
+import { askNodes, servingNodes, type NodeAnswer } from "./ask-nodes.ts";
 import { clockState, type Meeting } from "./clocks.ts";
 import { attempt, fail, ok, resultOf, warn, type Finding, type Result, type Status } from "./doctor/finding.ts";
 import type { Examined } from "./doctor/node.ts";
@@ -62,7 +62,7 @@ interface System {
 }
 
 function systemOf({ broker }: Context, only: string | undefined): System {
-  const nodes = broker.registry.getNodeList({ onlyAvailable: true }) as System["nodes"];
+  const nodes = servingNodes(broker);
   const services = listedServices(broker, { onlyAvailable: true, skipInternal: true }) as unknown as Listed[];
   const asked = services.filter(({ name, fullName }) => only === undefined || only === name || only === fullName);
   if (only !== undefined && asked.length === 0)

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { Service, ServiceBroker, type ServiceSchema } from "moleculer";
+import { ServiceBroker, type Service, type ServiceSchema } from "moleculer";
 import { mayCallForNobody } from "../broker/identity/calls-of-nobody.ts";
 import { healthReport } from "../broker/health-report.ts";
 import { readEnvironment } from "../kernel/index.ts";

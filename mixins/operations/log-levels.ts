@@ -1,9 +1,9 @@
 // What the nodes log, and how much of it: each has an internal service `$logs` for its own levels.
-import type { Context as MoleculerContext } from "moleculer";
 import Type from "typebox";
 import type { Context } from "../contract/index.ts";
 import { minutes } from "../kernel/index.ts";
 import { LEVELS, type ModuleLevel } from "../log/index.ts";
+import { askNodes } from "./ask-nodes.ts";
 import { operationErrors } from "./errors.ts";
 
 const limits = {
@@ -59,21 +59,20 @@ export const logContract = {
   permissions: { logLevels: "operations:read", setLogLevel: "operations:write" },
 } as const;
 
-/** Asks every node that is there. */
-async function askNodes<T>(ctx: Context, action: string, params: object) {
-  const call = (ctx as unknown as MoleculerContext).call.bind(ctx);
-  const nodes = ctx.broker.registry.getNodeList({ onlyAvailable: true }) as { id: string }[];
-  const silent: string[] = [];
-  const answers = nodes.map(async ({ id: node }) => {
-    try {
-      return [{ node, ...(await call<T, object>(action, params, { nodeID: node, timeout: limits.nodeMs })) }];
-    } catch {
-      silent.push(node);
-      return [];
-    }
-  });
-  const answered = (await Promise.all(answers)).flat().sort((a, b) => (a.node < b.node ? -1 : 1));
-  return { answered, silent: silent.sort() };
+/** The modules that each node answers, in the order of the nodes' names. */
+async function modulesOf<T>(
+  ctx: Context,
+  action: string,
+  params: object,
+): Promise<{ answered: Modules<T>[]; silent: string[] }> {
+  const asked = { params, timeoutMs: limits.nodeMs };
+  const { answers, silent } = await askNodes<{ modules: T[] }>(ctx, action, asked);
+  const answered = answers.map(({ node, answer: { modules } }) => ({ node, modules }));
+  return { answered: answered.sort((a, b) => (a.node < b.node ? -1 : 1)), silent: [...silent] };
+}
+interface Modules<T> {
+  readonly node: string;
+  readonly modules: T[];
 }
 
 interface Change {
@@ -85,7 +84,7 @@ interface Change {
 export const logOperations = {
   async logLevels(ctx: Context & { params: { module?: string } }) {
     const { module } = ctx.params;
-    const { answered, silent } = await askNodes<{ modules: ModuleLevel[] }>(ctx, "$logs.levels", {});
+    const { answered, silent } = await modulesOf<ModuleLevel>(ctx, "$logs.levels", {});
     const levels = answered.flatMap(({ node, modules }) => modules.map(one => ({ node, ...one })));
     return { levels: module === undefined ? levels : levels.filter(one => one.module === module), silent };
   },
@@ -93,7 +92,7 @@ export const logOperations = {
   async setLogLevel(ctx: Context & { params: Change }) {
     const { forMinutes, module, level } = ctx.params;
     const change = { module, level, ...(forMinutes !== undefined && { forMs: minutes(forMinutes) }) };
-    const { answered, silent } = await askNodes<{ modules: string[] }>(ctx, "$logs.setLevel", change);
+    const { answered, silent } = await modulesOf<string>(ctx, "$logs.setLevel", change);
     const nodes = answered.filter(({ modules }) => modules.length > 0);
     // Where a node was silent it may be the one with this module: then the answer says so.
     if (module !== undefined && nodes.length === 0 && silent.length === 0)

@@ -25,6 +25,7 @@ import {
   text,
   type Answer,
 } from "./asking.ts";
+import { isTerminal } from "./ask-nodes.ts";
 import { contract } from "./contract.ts";
 import { EXAMINED_MS, examined } from "./examined.ts";
 import { operationErrors } from "./errors.ts";
@@ -58,7 +59,9 @@ const schema = (): ServiceSchema =>
 
       ...logOperations,
       nodes(ctx) {
-        const nodes = ctx.broker.registry.getNodeList({ withServices: true }) as Answer[];
+        const known = ctx.broker.registry.getNodeList({ withServices: true }) as Answer[];
+        // A terminal that has left is of interest to nobody.
+        const nodes = known.filter(node => node["available"] === true || !isTerminal(node));
         const { limit = limits.page, cursor } = ctx.params;
         const { entries, ...next } = pageIn(nodes, { list: "nodes", limit, cursor, key: [by("id")] });
         return {

@@ -83,7 +83,7 @@ export async function countSagas(
   search: Pick<Search, "rows" | "searched">,
 ): Promise<{ counts: SagaCount[]; isPartial: boolean }> {
   const { sagas, searchedTo } = await findSagas(store, filter, { ...search, limit: search.searched });
-  return { counts: countsOf(sagas), isPartial: searchedTo !== undefined && sagas.length > 0 };
+  return { counts: countsOf(sagas), isPartial: searchedTo !== undefined };
 }
 
 export function countsOf(sagas: readonly SagaSummary[]): SagaCount[] {

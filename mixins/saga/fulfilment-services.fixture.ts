@@ -87,10 +87,13 @@ export async function startFulfilment(
     world = () => {},
     limits = {},
     middlewares = [],
+    broker: own = {},
   }: {
     world?: World;
     limits?: SagaOptions["limits"];
     middlewares?: object[];
+    /** Options of the broker, for several that find each other. */
+    broker?: object;
   } = {},
 ): Promise<Fulfilling> {
   const environment = readEnvironment({ ...env, SHUTDOWN_TIMEOUT_MS: "1000" });
@@ -100,6 +103,7 @@ export async function startFulfilment(
     middlewares: [...(options.middlewares ?? []), ...middlewares],
     logger: false,
     skipProcessEventRegistration: true,
+    ...own,
   });
   const calls: Fulfilling["calls"] = [];
   const effect = (name: string, wish: string) => `${folder}/${name}.${wish}`;

@@ -16,8 +16,10 @@ export const BULK_LIMITS = {
 } as const;
 
 export interface Bulk extends Pick<SagaFilter, "name" | "reason" | "olderThanMs"> {
-  /** Sagas at most. */
+  /** Sagas that are sent on at most. */
   readonly limit: number;
+  /** Milliseconds after which it ends with what it has done; `BULK_LIMITS.forMs` at most. */
+  readonly forMs: number;
   /** Only tells what would be done. */
   readonly dryRun: boolean;
 }
@@ -38,20 +40,19 @@ export interface BulkAnswer {
 /** `edit` makes the entry of one saga, or throws its refusal. */
 export async function editStuck(
   sagas: SagaDriver,
-  { limit, dryRun, ...filter }: Bulk,
+  { limit, dryRun, forMs, ...filter }: Bulk,
   search: { readonly rows: number; readonly searched: number },
   edit: (ref: SagaRef, state: SagaState, now: string) => Entry,
 ): Promise<BulkAnswer> {
-  const found = await findSagas(sagas.store, { ...filter, state: "stuck" }, { ...search, limit });
+  const stuck = { ...filter, state: "stuck" } as const;
   const done: SagaSummary[] = [];
   const refused = new Map<string, string[]>();
   const beganAt = performance.now();
-  let isCut = false;
-  for (const [i, saga] of found.sagas.entries()) {
-    const lateMs = performance.now() - beganAt;
-    isCut = lateMs > BULK_LIMITS.forMs;
-    if (isCut) break;
-    if (!dryRun && i * BULK_LIMITS.everyMs > lateMs) await pause(i * BULK_LIMITS.everyMs - lateMs);
+  let looked = 0;
+  const isTimeUp = (): boolean => performance.now() - beganAt > Math.min(forMs, BULK_LIMITS.forMs);
+  const take = async (saga: SagaSummary): Promise<void> => {
+    const earlyMs = beganAt + looked++ * BULK_LIMITS.everyMs - performance.now();
+    if (!dryRun && earlyMs > 0) await pause(earlyMs);
     try {
       await editOne(sagas, saga.id, dryRun, edit);
       done.push(saga);
@@ -59,6 +60,15 @@ export async function editStuck(
       if (!isRefusal(error)) throw error;
       refused.set(error.type, [...(refused.get(error.type) ?? []), saga.id]);
     }
+  };
+  // Those that refuse do not count: else they would be all that a repetition ever comes to.
+  let after: string | undefined;
+  let hasMore = true;
+  while (hasMore && done.length < limit && !isTimeUp()) {
+    const found = await findSagas(sagas.store, stuck, { ...search, limit: limit - done.length, after });
+    for (const saga of found.sagas) if (!isTimeUp()) await take(saga);
+    after = found.searchedTo;
+    hasMore = after !== undefined || isTimeUp();
   }
   return {
     dryRun,
@@ -66,7 +76,7 @@ export async function editStuck(
     counts: countsOf(done),
     ids: done.slice(0, BULK_LIMITS.named).map(({ id }) => id),
     refused: [...refused].map(([type, ids]) => ({ type, sagas: ids.length, ids: ids.slice(0, BULK_LIMITS.named) })),
-    hasMore: isCut || found.searchedTo !== undefined,
+    hasMore,
   };
 }
 

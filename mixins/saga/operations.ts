@@ -237,9 +237,10 @@ function compensated(
   return { type: "saga.compensating", data: { failure, ...signature, ...(isPast && { pastPivot: true }) } };
 }
 
-function bulkOf({ params }: Ctx<BulkParams>): Parameters<typeof editStuck>[1] {
+function bulkOf({ params, options }: Ctx<BulkParams>): Parameters<typeof editStuck>[1] {
   const { name, reason, olderThanMs, limit = PAGE, dryRun = false } = params;
-  return { name, reason, olderThanMs, limit, dryRun };
+  // The caller, who may wait for less than we may take, is to get the answer.
+  return { name, reason, olderThanMs, limit, dryRun, forMs: (options.timeout || Infinity) / 2 };
 }
 
 /** The node that has an open saga in hand: this one, or one of the others that run the service. */

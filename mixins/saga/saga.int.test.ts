@@ -435,10 +435,12 @@ describe("operations on many", () => {
     for (const none of [{ reason: "LOST" }, { name: "other" }, { olderThanMs: 60_000 }])
       expect(await retry(none)).toMatchObject({ sagas: 0, hasMore: false });
     // None can be taken back, since the pivot has no undo: each one's refusal is told, and the others are not held up.
-    const back = { note: "lost", pastPivot: true, dryRun: false };
+    // They do not count, or a repetition would never come to those behind them.
+    const back = { note: "lost", pastPivot: true, limit: 1 };
     expect(await broker.call("fulfilments.compensateSagas", back, admin)).toMatchObject({
       sagas: 0,
       refused: [{ type: "SAGA_PAST_PIVOT", sagas: 3, ids: ["fulfilment.w1", "fulfilment.w2", "fulfilment.w3"] }],
+      hasMore: false,
     });
     expect(await retry({ limit: 2 })).toMatchObject({ dryRun: false, sagas: 2, hasMore: true });
     // A repetition goes on with what is left.
@@ -487,6 +489,32 @@ describe("metrics", () => {
 });
 
 describe("two nodes", () => {
+  test("either tells which of them drives a saga, its failed tries and the next one", async () => {
+    const together = { transporter: "Fake", namespace: databases.folder };
+    const world = (action: string) => (action === "send" ? lost() : undefined);
+    running = await startFulfilment(databases, { world, broker: { ...together, nodeID: "one" } });
+    const other = await startFulfilment(databases, { world, broker: { ...together, nodeID: "two" } });
+    try {
+      const { broker } = running;
+      await until(() => broker.registry.getNodeList({ onlyAvailable: true }).length === 2);
+      await broker.call("shelves.fill", { id: "bolts", quantity: 10 });
+      await broker.call("wishes.make", { id: "w1", card: "good", lines: [{ shelf: "bolts", quantity: 1 }] });
+      const asked = (nodeID: string) =>
+        broker.call<SagaDetail, object>("fulfilments.saga", { id: "w1" }, { ...admin, nodeID } as object);
+      const told = await until(async () => {
+        const both = await Promise.all(["one", "two"].map(asked)).catch(() => undefined);
+        return both?.every(({ steps }) => (steps.at(-1)!.failedTries ?? 0) > 1) ? both : undefined;
+      });
+      const [driver] = new Set(told.map(({ next }) => next.by));
+      expect(["one", "two"]).toContain(driver);
+      expect(told.map(({ next }) => next.by)).toEqual([driver, driver]);
+      for (const { says } of told)
+        expect(says).toMatch(/^It calls send on (one|two)\. \d+ tries failed, the last with LOST/);
+    } finally {
+      await other.broker.stop();
+    }
+  });
+
   test("P2 that drive the same sagas at once do no harm: one journal, each effect once", async () => {
     const slow = () => new Promise<void>(resolve => setTimeout(resolve, 30));
     const eager = { watchdogMs: 10, orphanedAfterMs: 0 };

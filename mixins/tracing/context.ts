@@ -67,7 +67,7 @@ class ApiSpan implements OtelSpan {
     return { traceId: trace.id, spanId: id, traceFlags: TraceFlags.NONE };
   }
   setAttribute(name: string, value: unknown): this {
-    return this.setAttributes({ [name]: value } as Attributes);
+    return this.setAttributes({ [name]: value });
   }
   setAttributes(attributes: Attributes): this {
     this.#span.set(attributes as Record<string, string>);

@@ -111,8 +111,8 @@ describe("of the traces that sampling passes over", () => {
     for (let n = 0; n < 5; n++) begin("child", first).end();
     begin("child of second", second).end();
     expect(dropped).toBe(5);
-    first!.end(failure);
-    second!.end(failure);
+    first.end(failure);
+    second.end(failure);
     expect(kept()).toEqual(["child of second", "second"]);
   });
 });

@@ -141,6 +141,25 @@ describe("a call of fetch", () => {
     expect(JSON.stringify(call)).not.toContain("s3cr3t");
   });
 
+  test("is a part of a trace that is passed over, too, and kept with it", async () => {
+    await active.stop();
+    active = await start({ OTEL_TRACES_SAMPLER: "always_off" });
+    const visit = active.within({ name: "visit" }, async () => {
+      await (await fetch(`${url}/ask?key=s3cr3t`)).text();
+      throw new Bug("STORE_UNREADABLE", "no answer of the store");
+    });
+    await expect(visit).rejects.toThrow();
+    const [kept, call] = [await collected("visit"), await collected("GET")];
+    expect(call).toMatchObject({
+      trace: kept.trace,
+      parent: kept.id,
+      kind: "client",
+      attributes: { "url.full": `${url}/ask`, "http.response.status_code": 200 },
+    });
+    expect(seen).toBe(`00-${call.trace}-${call.id}-00`);
+    expect(JSON.stringify(call)).not.toContain("s3cr3t");
+  });
+
   test("outside of a trace is none", async () => {
     await (await fetch(url)).text();
     expect(await collected("GET")).toBeUndefined();

@@ -96,5 +96,6 @@ test("a refusal is a problem document, and other paths and methods get one too",
   });
   expect((await ask("/health/live", "HEAD")).status).toBe(200);
   expect((await ask("/health/live", "POST")).status).toBe(405);
-  expect((await ask("/metrics")).status).toBe(404);
+  expect((await ask("/healthz")).status).toBe(404);
+  expect((await ask("/metrics")).status).toBe(401);
 });

@@ -1,6 +1,5 @@
 // A start of the shop refuses a wrong environment, with everything that the runtime and its services declare.
 import { expect, test } from "@jest/globals";
-import { gatewayEnvironment } from "@valence/runtime/gateway";
 import { metricsEnvironment } from "@valence/runtime/metrics";
 import { nodeEnvironment, readEnvironment } from "@valence/runtime/kernel";
 import { redisEnvironment } from "@valence/runtime/redis";

@@ -2,13 +2,11 @@
 import { actsFor, callErrors, type Context, type ParamsOf } from "../../contract/index.ts";
 import { accountErrors } from "../errors.ts";
 import type { Entrances } from "../exchange/entrances.ts";
-import { noKey } from "../no-key.ts";
 import { personIn } from "../person-in.ts";
 import { assertSessionLasts } from "../session-lasts.ts";
 
 export const apiKeyActions = {
   async createApiKey(this: Entrances, ctx: Context<ParamsOf<"accounts.createApiKey">>) {
-    noKey(ctx);
     const { id } = personIn(ctx);
     const made = await this.apiKeys.create(id, ctx.params, async trx => {
       // A new password ends the session and commits before this looks for it, or after the key is there to be seen.
@@ -22,13 +20,13 @@ export const apiKeyActions = {
   apiKeys: {
     repeatable: true,
     async handler(this: Entrances, ctx: Context<ParamsOf<"accounts.apiKeys">>) {
-      if (!actsFor(ctx, ctx.params.user)) throw accountErrors.USER_NOT_FOUND({ field: "user" });
-      return { rows: await this.apiKeys.list(ctx.params.user) };
+      const { user, ...page } = ctx.params;
+      if (!actsFor(ctx, user)) throw accountErrors.USER_NOT_FOUND({ field: "user" });
+      return this.apiKeys.list(user, page);
     },
   },
 
   async revokeApiKey(this: Entrances, ctx: Context<ParamsOf<"accounts.revokeApiKey">>) {
-    noKey(ctx);
     const { user, id } = ctx.params;
     if (!ctx.meta.user) throw callErrors.FORBIDDEN({ message: "only a person revokes keys" });
     await assertSessionLasts(this, ctx);

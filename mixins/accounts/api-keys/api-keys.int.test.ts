@@ -1,10 +1,12 @@
 // API keys over HTTP: how they are made, what they open, and how they end.
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
 import { decodeJwt } from "jose";
-import { apiKey } from "../../gateway/index.ts";
+import { apiKey, type Route } from "../../gateway/index.ts";
 import { newId, rfc3339 } from "../../kernel/index.ts";
-import { ada, bob, startEntrances, type Entered } from "../entrances.fixture.ts";
+import { ada, bob, contract, startEntrances, type Entered } from "../entrances.fixture.ts";
+import { USE } from "../key-use.ts";
 import { limits } from "../limits.ts";
+import { accountRoutes } from "../routes.ts";
 
 let house: Entered;
 let person: Awaited<ReturnType<Entered["person"]>>;
@@ -141,25 +143,80 @@ test("the last use is written once a minute, however often a key is used", async
   expect(await usedAt()).toBeGreaterThanOrEqual(first);
 });
 
-test("a key makes and revokes no keys, ends no sessions and changes no password, whatever its scopes", async () => {
-  const { json } = await make({ name: "all", scopes: ["account:*", "accounts:*"] });
+/** What no key does, whatever its scopes: all that outlives it, or that an account stands on. */
+const FOR_PERSONS = [
+  "setRoles",
+  "createApiKey",
+  "revokeApiKey",
+  "changePassword",
+  "endSession",
+  "endSessions",
+  "sendVerification",
+  "rotateKeys",
+];
+
+test("no key grants roles, makes or revokes keys, ends sessions, changes a password, asks for a mail or rotates keys", async () => {
+  const { json } = await make({ name: "all", scopes: ["account:*", "accounts:*", "operations:*"] }, admin.token);
   const headers = { "x-api-key": json.key };
-  const { rows } = (await house.http("GET", "/me/sessions", { headers })).json;
-  const asked = [
-    await house.http("DELETE", "/me/sessions", { headers }),
-    await house.http("DELETE", `/me/sessions/${rows[0].id}`, { headers }),
-    await house.http("POST", "/me/keys", { headers, body: { name: "y", scopes: ["notes:read"] } }),
-    await house.http("DELETE", `/me/keys/${json.id}`, { headers }),
-    await house.http("POST", "/me/password", {
-      headers,
-      body: { currentPassword: ada.password, newPassword: "another violet harbour" },
-    }),
-  ];
-  expect(asked.map(({ status, json: { type } }) => `${status} ${type}`)).toEqual(
-    Array(5).fill("403 /problems/forbidden"),
+  const before = (await house.http("GET", "/me/sessions", { headers })).json.rows;
+  const asked: Record<string, [method: string, path: string, body?: object][]> = {
+    setRoles: [["PATCH", `/users/${person.id}`, { roles: ["admin"] }]],
+    createApiKey: [["POST", "/me/keys", { name: "y", scopes: ["notes:read"] }]],
+    revokeApiKey: [
+      ["DELETE", `/me/keys/${json.id}`],
+      ["DELETE", `/users/${person.id}/keys/${json.id}`],
+    ],
+    changePassword: [["POST", "/me/password", { currentPassword: bob.password, newPassword: "another violet tin" }]],
+    endSession: [["DELETE", `/me/sessions/${before[0].id}`]],
+    endSessions: [["DELETE", "/me/sessions"]],
+    sendVerification: [["POST", "/me/email/verification"]],
+    rotateKeys: [["POST", "/ops/keys/rotate", { stolen: true }]],
+  };
+  const signing = (await house.http("GET", "/ops/keys", { headers })).text;
+  const refusals = await Promise.all(
+    Object.values(asked)
+      .flat()
+      .map(async ([method, path, body]) => {
+        const { status, json: problem } = await house.http(method, path, { headers, ...(body && { body }) });
+        return `${status} ${problem.type}`;
+      }),
   );
-  expect((await house.http("GET", "/me/sessions", { headers })).json.rows).toEqual(rows);
-  expect((await house.http("GET", "/whoami", { headers })).status).toBe(200);
+  expect(refusals).toEqual(Array(refusals.length).fill("403 /problems/forbidden"));
+  expect((await house.http("GET", "/ops/keys", { headers })).text).toBe(signing);
+  expect((await house.http("GET", "/me/sessions", { headers })).json.rows).toEqual(before);
+  expect((await house.http("GET", `/users/${person.id}`, { headers })).json.roles).toEqual(["guest"]);
+
+  // The actions refuse a key themselves, and their routes refuse it before the body is read.
+  const meta = { user: { id: admin.id, roles: ["admin"], scopes: ["account:*", "accounts:*"], key: json.id } };
+  const params: Record<string, object> = {
+    setRoles: { id: person.id, roles: ["admin"] },
+    createApiKey: { name: "y", scopes: ["notes:read"] },
+    revokeApiKey: { user: admin.id, id: json.id },
+    changePassword: { currentPassword: bob.password, newPassword: "another violet tin" },
+    endSession: { id: before[0].id },
+  };
+  for (const action of FOR_PERSONS)
+    await expect(house.broker.call(`accounts.${action}`, params[action] ?? {}, { meta })).rejects.toMatchObject({
+      code: 403,
+      message: expect.stringContaining("log in as a person"),
+    });
+  const closed = accountRoutes(contract).filter(({ keys }) => !keys);
+  const actionOf = ({ target }: Route) => ("stream" in target ? target.stream : target).action.split(".")[1]!;
+  expect([...new Set(closed.map(actionOf))].toSorted()).toEqual(FOR_PERSONS.toSorted());
+  expect(Object.keys(USE).filter(action => USE[action as keyof typeof USE] === "person")).toEqual(FOR_PERSONS);
+  expect(Object.keys(asked)).toEqual(FOR_PERSONS);
+});
+
+test("who may use an action is decided as its contract and its route say", () => {
+  const routes = accountRoutes(contract);
+  const accessOf = (action: string) =>
+    routes.find(({ target }) => "action" in target && target.action === action)?.access;
+  for (const [action, use] of Object.entries(USE)) {
+    const access = accessOf(`accounts.${action}`);
+    const permission = (contract.permissions as Record<string, unknown>)[action];
+    const found = access === "public" ? "anybody" : permission === false ? "service" : "a caller";
+    expect([action, found]).toEqual([action, use === "key" || use === "person" ? "a caller" : use]);
+  }
 });
 
 test("the access token of a session that has ended makes no key, and still reads", async () => {
@@ -221,17 +278,61 @@ test("a user has so many keys, however many are made at once; expired ones do no
   const statuses = all.map(({ status }) => status).toSorted((a, b) => a - b);
   expect(statuses).toEqual([...Array(limits.apiKeysPerUserMax).fill(201), ...Array(5).fill(409)]);
   const { knex } = house.database;
-  await knex("api_keys")
-    .where({ user: owner.id })
-    .update({ expires_at: Date.now() - 1 });
+  const expire = (ms: number) =>
+    knex("api_keys")
+      .where({ user: owner.id })
+      .update({ expires_at: Date.now() - ms });
+  const listed = async (query: string) =>
+    (await house.http("GET", `/me/keys${query}`, { token: owner.token })).json.rows;
+  await expire(1);
   expect((await make(undefined, owner.token)).status).toBe(201);
-  const listed = await house.http("GET", "/me/keys", { token: owner.token });
-  expect(listed.json.rows).toHaveLength(limits.apiKeysPerUserMax + 1);
-  await knex("api_keys")
-    .where({ user: owner.id })
-    .update({ expires_at: Date.now() - limits.apiKeyKeptMs - 1 });
+  expect(await listed("?pageSize=100")).toHaveLength(limits.apiKeysExpiredMax + 1);
+  // However many expire, the list does not grow.
+  for (let n = 0; n < 3; n++) {
+    await expire(1);
+    expect((await make(undefined, owner.token)).status).toBe(201);
+  }
+  expect(await knex("api_keys").where({ user: owner.id })).toHaveLength(limits.apiKeysExpiredMax + 1);
+  await expire(limits.apiKeyKeptMs + 1);
   expect((await make(undefined, owner.token)).status).toBe(201);
   expect(await knex("api_keys").where({ user: owner.id })).toHaveLength(1);
+});
+
+test("keys and sessions are listed page by page, and no row is shown twice or never while others are made", async () => {
+  const owner = await house.person({ ...ada, email: "pages@example.com" });
+  const ids = async (path: string, between: () => Promise<unknown>) => {
+    const found: string[] = [];
+    let next: string | undefined = `${path}?pageSize=2`;
+    while (next !== undefined) {
+      const { json, headers } = await house.http("GET", next, { token: owner.token });
+      found.push(...json.rows.map(({ id }: { id: string }) => id));
+      next = /<\/api\/v1([^>]+)>; rel="next"/.exec(headers.get("link") ?? "")?.[1];
+      expect([json.rows.length <= 2, json.nextCursor !== undefined]).toEqual([true, next !== undefined]);
+      await between();
+    }
+    return found;
+  };
+  const made: string[] = [];
+  for (let n = 0; n < 5; n++) made.unshift((await make(undefined, owner.token)).json.id);
+  expect(await ids("/me/keys", () => make(undefined, owner.token))).toEqual(made);
+  const login = () =>
+    house.http("POST", "/auth/login", { body: { email: "pages@example.com", password: ada.password } });
+  for (let n = 0; n < 4; n++) await login();
+  const sessions = await house.accounts.sessions.list(owner.id);
+  const listed = await ids("/me/sessions", login);
+  expect(new Set(listed)).toEqual(new Set(sessions.map(({ id }) => id)));
+  expect(listed).toHaveLength(5);
+  const cursorOf = async (path: string) =>
+    (await house.http("GET", `${path}?pageSize=1`, { token: owner.token })).json.nextCursor;
+  for (const [path, cursor] of [
+    ["/me/keys", await cursorOf("/me/sessions")],
+    ["/me/sessions", await cursorOf("/me/keys")],
+    ["/me/sessions", Buffer.from('["sessions by -lastUsedAt, -id",true,1]').toString("base64url")],
+    ["/me/keys", Buffer.from('["keys by -id",7]').toString("base64url")],
+  ]) {
+    const { status, json } = await house.http("GET", `${path}?cursor=${cursor}`, { token: owner.token });
+    expect([status, json.errors[0].field]).toEqual([422, "cursor"]);
+  }
 });
 
 test("a role that is withdrawn is gone from a key's next request", async () => {

@@ -2,11 +2,13 @@
 // no more than one read by the primary key, since a text with a wrong check is refused before it.
 import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Knex } from "knex";
+import { badCursor, cursorOf, readCursor } from "../../contract/index.ts";
 import type { Database, Migration } from "../../database/index.ts";
 import { apiKey, apiKeyId } from "../../gateway/index.ts";
 import { newId, rfc3339, type Clock } from "../../kernel/index.ts";
 import { accountErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
+import { pageOf, type Page, type Paged } from "../pages.ts";
 import type { ApiKey } from "./contract.ts";
 
 export const apiKeyTable: Migration = {
@@ -41,6 +43,9 @@ export interface FoundKey {
   readonly expiresAt: number;
 }
 
+/** The newest first. */
+const ORDER = "keys by -id";
+
 export class ApiKeys {
   readonly #database: Database;
   readonly #clock: Clock;
@@ -51,7 +56,8 @@ export class ApiKeys {
 
   /**
    * Makes a key; it is in this answer and nowhere else. Refuses an end that is past or more than a year away
-   * (`BAD_KEY_EXPIRY`), and one key too many of a user (`TOO_MANY_KEYS`); keys that have expired do not count.
+   * (`BAD_KEY_EXPIRY`), and one key too many of a user (`TOO_MANY_KEYS`); keys that have expired do not count, and only the
+   * last of them are kept.
    * `allowed` throws in the transaction when the user may not make one.
    */
   create(
@@ -78,9 +84,11 @@ export class ApiKeys {
       async trx => {
         await allowed(trx);
         const own = () => trx("api_keys").where({ user });
-        await own()
-          .where("expires_at", "<", now - limits.apiKeyKeptMs)
-          .delete();
+        const expired = own()
+          .where("expires_at", "<=", now)
+          .where("expires_at", ">=", now - limits.apiKeyKeptMs);
+        const kept: string[] = await expired.orderBy("expires_at", "desc").limit(limits.apiKeysExpiredMax).pluck("id");
+        await own().where("expires_at", "<=", now).whereNotIn("id", kept).delete();
         const [counted] = await own().where("expires_at", ">", now).count({ n: "*" });
         if (Number(counted!["n"]) >= limits.apiKeysPerUserMax)
           throw accountErrors.TOO_MANY_KEYS({ keys: limits.apiKeysPerUserMax });
@@ -91,24 +99,32 @@ export class ApiKeys {
     );
   }
 
-  /** A user's keys, the newest first, with those that expired in the last month. */
-  async list(user: string): Promise<ApiKey[]> {
+  /**
+   * A page of a user's keys, the newest first, with the last of those that expired in the last month. Refuses (422) a cursor
+   * of another list.
+   */
+  async list(user: string, { pageSize = limits.pageSize, cursor }: Paged = {}): Promise<Page<ApiKey>> {
     const kept = this.#clock.now() - limits.apiKeyKeptMs;
-    const rows: Row[] = await this.#database
-      .knex("api_keys")
-      .where({ user })
-      .where("expires_at", ">=", kept)
-      .orderBy("id", "desc");
-    return rows.map(shown);
+    const own = this.#database.knex("api_keys").where({ user }).where("expires_at", ">=", kept);
+    if (cursor !== undefined) {
+      const [last] = readCursor(cursor, ORDER, 1);
+      if (typeof last !== "string") throw badCursor();
+      void own.where("id", "<", last);
+    }
+    // An id begins with the time at which it was made.
+    const rows: Row[] = await own.orderBy("id", "desc").limit(pageSize + 1);
+    return pageOf(rows.map(shown), pageSize, ({ id }) => cursorOf(ORDER, [id]));
   }
 
   /** Ends a key; false when the user has none of this id. */
   async revoke(user: string, id: string): Promise<boolean> {
     return (await this.#database.knex("api_keys").where({ id, user }).delete()) > 0;
   }
-  /** Ends all keys of a user. */
-  async revokeAll(user: string, trx: Knex.Transaction): Promise<void> {
-    await trx("api_keys").where({ user }).delete();
+  /** Ends all keys of a user, or those made before a moment (milliseconds since the epoch); answers how many. */
+  async revokeAll(user: string, trx: Knex.Transaction, before?: number): Promise<number> {
+    const own = trx("api_keys").where({ user });
+    if (before !== undefined) void own.where("created_at", "<", before);
+    return own.delete();
   }
 
   /** The key, when it is one of ours and has not expired; notes its use. */

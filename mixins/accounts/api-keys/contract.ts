@@ -2,6 +2,7 @@
 import Type, { type Static } from "typebox";
 import { TextLine } from "../../contract/index.ts";
 import { limits } from "../limits.ts";
+import { paged } from "../pages.ts";
 
 const id = Type.String({ format: "uuid" });
 /** A permission that the key is narrowed to: `<thing>:<word>`, or all words of a thing. */
@@ -39,7 +40,10 @@ export const keyContract = {
       returns: Type.Object({ ...ApiKey.properties, key: Type.String() }),
     },
     /** A person's keys, the newest first: to themselves and to administrators. */
-    apiKeys: { params: { user: id }, returns: Type.Object({ rows: Type.Array(ApiKey) }) },
+    apiKeys: {
+      params: { user: id, ...paged },
+      returns: Type.Object({ rows: Type.Array(ApiKey), nextCursor: Type.Optional(Type.String()) }),
+    },
     /** Ends a person's key at once: for themselves and for administrators. */
     revokeApiKey: { params: { user: id, id }, returns: Type.Object({ revoked: Type.Boolean() }) },
   },

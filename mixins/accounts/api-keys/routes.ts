@@ -1,5 +1,6 @@
 // The HTTP routes of API keys.
 import { route, type Route } from "../../gateway/index.ts";
+import { paged } from "../pages.ts";
 import { keyContract } from "./contract.ts";
 
 const { createApiKey, apiKeys, revokeApiKey } = keyContract.actions;
@@ -8,7 +9,6 @@ const { user, id } = revokeApiKey.params;
 export const keyRoutes = (): Route[] => [
   route("POST /me/keys", "accounts.createApiKey", {
     summary: "Make an API key for a machine: it is shown once. Without `expiresAt` it lasts 90 days; a year at most",
-    keys: false,
     body: createApiKey.params,
     secret: true,
     params: ({ body }) => body,
@@ -17,11 +17,11 @@ export const keyRoutes = (): Route[] => [
   route("GET /me/keys", "accounts.apiKeys", {
     summary: "The user's API keys, with their last use; never the keys themselves",
     list: "rows",
-    params: ({ user: { id } }) => ({ user: id }),
+    query: paged,
+    params: ({ user: { id }, query }) => ({ ...query, user: id }),
   }),
   route("DELETE /me/keys/:id", "accounts.revokeApiKey", {
     summary: "Revoke an API key: it opens nothing from now on",
-    keys: false,
     path: { id },
     params: ({ path, user }) => ({ id: path.id, user: user.id }),
     status: 204,
@@ -31,12 +31,12 @@ export const keyRoutes = (): Route[] => [
     list: "rows",
     access: "admin",
     path: { id: apiKeys.params.user },
-    params: ({ path }) => ({ user: path.id }),
+    query: paged,
+    params: ({ path, query }) => ({ ...query, user: path.id }),
   }),
   route("DELETE /users/:id/keys/:key", "accounts.revokeApiKey", {
     summary: "Revoke a person's API key",
     access: "admin",
-    keys: false,
     path: { id: user, key: id },
     params: ({ path }) => ({ user: path.id, id: path.key }),
     status: 204,

@@ -1,6 +1,7 @@
 // Changing a password, and setting a lost one anew by a token that is mailed.
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { decodeJwt } from "jose";
 import { ServiceBroker } from "moleculer";
@@ -183,6 +184,30 @@ test("a person who sets a new password gets in with it at once, whatever they or
   await guess("198.51.100.1");
   await login(NEW, home);
 });
+
+test.each(["before", "after"])(
+  "who registered with somebody's address keeps no way in: a reset %s the owner has verified it ends the keys of before",
+  async when => {
+    await call("accounts.register", { ...ada, name: "Ada" });
+    const toVerify = tokenIn(await mailed("Verify"));
+    const make = async (entered: { accessToken: string }) =>
+      (await call("accounts.createApiKey", { name: "till", scopes: ["account:*"] }, as(entered))).key;
+    const opens = (key: string) => call("accounts.exchange", { kind: "key", credential: key });
+    const strangers = await make(await login());
+    await opens(strangers);
+    if (when === "after") {
+      await sleep(2);
+      await call("accounts.verifyEmail", { token: toVerify });
+    }
+    await reset(await resetToken());
+    await expect(opens(strangers)).rejects.toMatchObject({ type: "BAD_CREDENTIAL" });
+    expect(warned.at(-1)).toContain("and 1 keys of before its address was verified ended");
+    // From now on the account is its mailbox's owner's, whose machines go on after another reset.
+    const own = await make(await login(NEW));
+    await reset(await resetToken(), "another one 8");
+    await opens(own);
+  },
+);
 
 test("the access token of a session that has ended changes nothing of the account, and reads until its end", async () => {
   const { id } = await register();

@@ -4,15 +4,14 @@
 import type { Context, ParamsOf } from "../../contract/index.ts";
 import { normalEmail } from "../email-keys.ts";
 import { accountErrors } from "../errors.ts";
+import type { Entrances } from "../exchange/entrances.ts";
 import type { AccountsParts } from "../parts.ts";
-import { noKey } from "../no-key.ts";
 import { personIn } from "../person-in.ts";
 import { assertSessionLasts } from "../session-lasts.ts";
 
 export const passwordActions = {
   /** Counts as an attempt to log in: a stolen access token must not guess the password. */
   async changePassword(this: AccountsParts, ctx: Context<ParamsOf<"accounts.changePassword">>) {
-    noKey(ctx);
     const { currentPassword, newPassword } = ctx.params;
     const { address } = ctx.meta;
     const { id, session } = personIn(ctx);
@@ -61,7 +60,11 @@ export const passwordActions = {
     return { accepted: true };
   },
 
-  async resetPassword(this: AccountsParts, ctx: Context<ParamsOf<"accounts.resetPassword">>) {
+  /**
+   * Until somebody has shown that they read the account's mailbox, nobody knows who opened it: a stranger may have, with the
+   * owner's address, to get in by a key later. So keys that were made before that end with a reset.
+   */
+  async resetPassword(this: Entrances, ctx: Context<ParamsOf<"accounts.resetPassword">>) {
     const { token, newPassword } = ctx.params;
     const { address } = ctx.meta;
     // Asked before hashing, so that a made-up token costs little. The token is used up in the transaction.
@@ -70,18 +73,21 @@ export const passwordActions = {
     if (!user) throw accountErrors.BAD_TOKEN({ field: "token" });
     await this.strength.assertStrong("newPassword", newPassword, user.person);
     const passwordHash = await this.passwords.hash(newPassword);
-    await this.database.transaction(async trx => {
+    const keysEnded = await this.database.transaction(async trx => {
       const users = this.users.within(trx);
       await users.setPassword(id, passwordHash);
       await this.mailedTokens.use(token, "reset-password", trx);
+      const ended = await this.apiKeys.revokeAll(id, trx, await users.emailVerifiedAt(id));
       // The token came by this mailbox.
       await users.setEmailVerified(id);
       await this.outbox.add({ kind: "password-changed", user: id }, trx);
       await this.sessions.endAll(id, undefined, trx);
+      return ended;
     });
     this.credentialsChanged(id);
     this.mails.wake();
-    this.logger.warn(changeLine("was set anew by a mailed token", id, ctx));
+    const keys = keysEnded > 0 ? `, and ${keysEnded} keys of before its address was verified ended` : "";
+    this.logger.warn(changeLine(`was set anew by a mailed token${keys}`, id, ctx));
     await this.attempts.forget(normalEmail(user.person.email), address);
     if (address !== undefined) await this.known.remember({ ...user, passwordHash }, address);
     return { changed: true };

@@ -31,12 +31,25 @@ test.each([
   ["a name in full-width letters", "kowalska zuzanna", { email: "z@example.com", name: "\uff3auzanna \uff2bowalska" }],
   ["a name with a mark in it", "zuzanna-kowalska", { email: "z@example.com", name: "Zuzanna/Kowalska" }],
   ["the name and a year", "Zuzanna.Kowalska1987", { email: "z@example.com", name: "Zuzanna Kowalska" }],
+  ["a name without its accents", "jose.ramirez", { email: "j@example.com", name: "José Ramírez" }],
+  ["a name with accents of its own", "jösé-ramirez", { email: "j@example.com", name: "Jose Ramirez" }],
+  ["a name with signs in it", "K0walska_Zuzanna!", { email: "z@example.com", name: "Zuzanna Kowalska" }],
+  ["the same, turned round", "$0wal5k4-2uz4nn@", { email: "z@example.com", name: "Zuzanna Sowalska" }],
+  ["a name with signs and no accents", "L0p3z_Nun3z", { email: "x@example.com", name: "Núñez López" }],
+  ["a name with letters that have no accent to lose", "lukasz_zolc99", { email: "l@example.com", name: "Łukasz Żółć" }],
+  ["an umlaut in two letters", "juergen.mueller1", { email: "x@example.com", name: "Jürgen Müller" }],
+  ["an umlaut in one", "jurgen.muller1", { email: "x@example.com", name: "Jürgen Müller" }],
+  ["the name backwards", "akslawok_annazuz", { email: "z@example.com", name: "Zuzanna Kowalska" }],
+  ["the address with signs", "z.k0wal$ka.z", { email: "z.kowalska@example.com", name: "Z" }],
 ])("%s is refused", async (_name, password, person) => {
   await expect(strength.assertStrong("newPassword", password, person)).rejects.toMatchObject({ type: "WEAK_PASSWORD" });
 });
 
 test("a password that is strong without the name in it is taken", async () => {
   await choose("violet lovelace harbour");
+  await choose("vi0let l0vel4ce harbour");
+  const jose = { email: "jose@example.com", name: "José Núñez" };
+  await strength.assertStrong("newPassword", "violet jose harbour ñandú", jose);
 });
 
 test.each([

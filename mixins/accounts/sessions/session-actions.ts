@@ -1,20 +1,23 @@
 // The sessions of the person who asks: a list, and their end.
-import type { Context, ParamsOf } from "../../contract/index.ts";
+import { badCursor, cursorOf, readCursor, type Context, type ParamsOf } from "../../contract/index.ts";
 import { rfc3339 } from "../../kernel/index.ts";
-import { noKey } from "../no-key.ts";
 import { personIn } from "../person-in.ts";
 import { assertSessionLasts } from "../session-lasts.ts";
 import { accountErrors } from "../errors.ts";
+import { limits } from "../limits.ts";
+import { pageOf, type Page, type Paged } from "../pages.ts";
 import type { AccountsParts } from "../parts.ts";
+import type { OpenSession } from "../session-store.ts";
 
 export const sessionActions = {
   sessions: {
     repeatable: true,
-    async handler(this: AccountsParts, ctx: Context) {
+    async handler(this: AccountsParts, ctx: Context<ParamsOf<"accounts.sessions">>) {
       const { id: user, session: current } = personIn(ctx);
-      const sessions = await this.sessions.list(user);
+      const { rows, ...page } = pageOfSessions(await this.sessions.list(user), ctx.params);
       return {
-        rows: sessions.map(({ id, device = "An unknown device", address, createdAt, lastUsedAt }) => ({
+        ...page,
+        rows: rows.map(({ id, device = "An unknown device", address, createdAt, lastUsedAt }) => ({
           id,
           device,
           ...(address !== undefined && { address }),
@@ -27,7 +30,6 @@ export const sessionActions = {
   },
 
   async endSession(this: AccountsParts, ctx: Context<ParamsOf<"accounts.endSession">>) {
-    noKey(ctx);
     const user = personIn(ctx).id;
     await assertSessionLasts(this, ctx);
     const ended = await this.sessions.end(user, ctx.params.id);
@@ -37,7 +39,6 @@ export const sessionActions = {
   },
 
   async endSessions(this: AccountsParts, ctx: Context<ParamsOf<"accounts.endSessions">>) {
-    noKey(ctx);
     const { id, session } = personIn(ctx);
     await assertSessionLasts(this, ctx);
     await this.sessions.endAll(id, ctx.params.others ? session : undefined);
@@ -45,3 +46,26 @@ export const sessionActions = {
     return { ended: true };
   },
 };
+
+/** The latest used first; those of one moment by their ids. */
+const ORDER = "sessions by -lastUsedAt, -id";
+const isAfter = (a: Place, b: Place): boolean =>
+  a.lastUsedAt < b.lastUsedAt || (a.lastUsedAt === b.lastUsedAt && a.id < b.id);
+type Place = Pick<OpenSession, "id" | "lastUsedAt">;
+
+/** A page of a person's sessions, which are few: either store answers all. Refuses (422) a cursor of another list. */
+export function pageOfSessions(
+  all: readonly OpenSession[],
+  { pageSize = limits.pageSize, cursor }: Paged,
+): Page<OpenSession> {
+  const sorted = all.toSorted((a, b) => (isAfter(a, b) ? 1 : -1));
+  const last = cursor === undefined ? undefined : placeIn(cursor);
+  const left = last ? sorted.filter(session => isAfter(session, last)) : sorted;
+  return pageOf(left, pageSize, ({ lastUsedAt, id }) => cursorOf(ORDER, [lastUsedAt, id]));
+}
+
+function placeIn(cursor: string): Place {
+  const [lastUsedAt, id] = readCursor(cursor, ORDER, 2);
+  if (typeof lastUsedAt !== "number" || typeof id !== "string") throw badCursor();
+  return { lastUsedAt, id };
+}

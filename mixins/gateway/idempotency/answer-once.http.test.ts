@@ -149,7 +149,7 @@ describe.each(["Redis", "SQL"])("answers in %s", place => {
       );
       const later = await ask(1, "POST", "/loans", key, loanBody);
       expect([first, second, later].map(answer => [answer!.status, answer!.text])).toEqual(
-        Array(3).fill([201, first!.text]),
+        Array.from({ length: 3 }, () => [201, first!.text]),
       );
     });
 

@@ -11,7 +11,14 @@
 import { hash, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
-import { isRefusal, nodeEnvironment, outcomeOf, type Refusal } from "../../kernel/index.ts";
+import {
+  clusterKeysIn,
+  isRefusal,
+  nodeEnvironment,
+  outcomeOf,
+  secretOfRole,
+  type Refusal,
+} from "../../kernel/index.ts";
 import { redisOf } from "../../redis/index.ts";
 import { gatewayErrors } from "../errors.ts";
 import type { Answer, Exchange, Parts, Step } from "../exchange.ts";
@@ -30,6 +37,7 @@ export const answerOnce = ({ broker, keyService: service }: Parts): Step => {
   const shared = redis && new RedisAnswers(redis);
   const store: AnswerStore = shared ?? new ServiceAnswers(broker, service);
   const running = new RunningKeys();
+  const secret = lastingSecretOf(broker);
   const leaseMs = nodeEnvironment.of(broker).REQUEST_TIMEOUT_MS + limits.answerLeaseMs;
   return async (exchange, pass) => {
     if (exchange.request.key === undefined) return pass();
@@ -39,21 +47,30 @@ export const answerOnce = ({ broker, keyService: service }: Parts): Step => {
       return answer;
     };
     const scope = scopeOf(exchange);
-    const fingerprint = () => fingerprintOf(exchange);
-    const found = running.begin(scope, fingerprint);
+    const found = running.begin(scope, () => fingerprintOf(exchange));
     if (found !== "free") throw refusalOf(found);
     try {
       const { idempotent } = exchange.route.target as ActionTarget;
       if (idempotent && !shared) return await next();
+      const seal = { key: exchange.request.key, secret };
       const own = { scope, owner: randomUUID(), holder: exchange.request.user.id };
-      if (idempotent) return await runCommand(shared!, { ...own, fingerprint: fingerprint() }, next);
-      const claim: HeldClaim = { ...own, fingerprint: await keptFingerprintOf(exchange, scope) };
+      const claim: HeldClaim = { ...own, fingerprint: keptFingerprintOf(exchange, seal) };
+      if (idempotent) return await runCommand(shared!, claim, next);
       return await runOnce({ store, claim, leaseMs, exchange, broker }, next);
     } finally {
       running.end(scope);
     }
   };
 };
+
+/**
+ * A secret of all gateways. None where a restart would make another one, by which no repeat would be known again: the
+ * workers of one machine have keys for one run.
+ */
+function lastingSecretOf(broker: ServiceBroker): string | undefined {
+  const keys = clusterKeysIn(broker);
+  return keys && !keys.own.anyNodeId ? secretOfRole(keys, "fingerprints of requests") : undefined;
+}
 
 type Next = () => Promise<Answer | undefined>;
 

@@ -1,7 +1,7 @@
 // Several gateways with one Redis server, which goes away and freezes.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { Redis } from "ioredis";
-import { newId, systemClock } from "../../kernel/index.ts";
+import { newId, Refusal, systemClock } from "../../kernel/index.ts";
 import { until } from "../../testing/index.ts";
 import { RedisServer } from "../../testing/servers.ts";
 import { startLibrary, type Library } from "../library.fixture.ts";
@@ -21,7 +21,13 @@ afterEach(async () => {
 
 /** Two gateways that allow 60 reads of a user a minute, and 3 a second. */
 async function twoGateways() {
-  const start = () => startLibrary({}, [], { REDIS_URL: server.url, RATE_LIMIT_PERCENT: "1", TRUSTED_PROXIES: "1" });
+  const answers = {
+    "accounts.login": () => {
+      throw new Refusal("BAD_CREDENTIALS", { status: 401 });
+    },
+  };
+  const start = () =>
+    startLibrary(answers, [], { REDIS_URL: server.url, RATE_LIMIT_PERCENT: "1", TRUSTED_PROXIES: "1" });
   running.push(await start(), await start());
   return running as [Library, Library];
 }

@@ -71,9 +71,13 @@ export const limitRate = ({ broker }: Parts): Step => {
 export const limitAccount = ({ broker }: Parts): Step => {
   const rates = rateLimitsOf(broker);
   return async (exchange, next) => {
-    const succeeded = await rates.countAccount(exchange);
-    const answer = await next();
-    await succeeded?.();
-    return answer;
+    const failed = await rates.countAccount(exchange);
+    try {
+      return await next();
+    } catch (error) {
+      // One that was not looked at has not failed.
+      if (isRefusal(error) && error.code !== 429) await failed?.();
+      throw error;
+    }
   };
 };

@@ -15,7 +15,7 @@ interface Numbers {
   readonly burst: number;
   /** The same for one account at one address; the account is the `email` of the body. */
   readonly account?: readonly [requests: number, seconds: number];
-  /** Whether a request that succeeds is not counted for the account: right passwords are no guesses. */
+  /** Whether a request is counted for the account only when it has failed: right passwords are no guesses. */
   readonly countsFailures?: boolean;
 }
 
@@ -60,7 +60,7 @@ export interface RouteLimits {
   readonly policies: readonly Policy[];
   /** Counted for each account at each address besides. */
   readonly account: Policy | undefined;
-  /** Whether a request that succeeds is not counted for the account. */
+  /** Whether a request is counted for the account only when it has failed. */
   readonly countsFailures: boolean;
 }
 

@@ -29,7 +29,15 @@ const start = () => {
     );
     return { error, limit: headers["RateLimit"] };
   };
-  return { ask, time, refused };
+  /** A log-in of ann, whose password turns out to be wrong when the answered function is called. */
+  const logIn = () =>
+    rates.countAccount({
+      route: routes.find(({ url }) => url === "/api/v1/auth/login")!,
+      address: "192.0.2.1",
+      res: { setHeader() {} },
+      request: { body: { email: "ann@example.com" } },
+    } as unknown as Exchange);
+  return { ask, logIn, time, refused };
 };
 const allowedOf = async (ask: () => Promise<{ error: unknown }>) => {
   let allowed = 0;
@@ -66,4 +74,16 @@ test("the sustained limit holds across bursts, and names the moment at which it 
   expect(new Set(refused)).toEqual(new Set(["read"]));
   time.monotonic = 60_000;
   expect((await ask({ id: "ann" })).limit).toBe('"read";r=59;t=60, "burst";r=2;t=1');
+});
+
+test("log-ins that come at once are not counted while they are under way; a wrong password is, and uses up the window", async () => {
+  const { logIn, time, refused } = start();
+  const underWay = await Promise.all(Array.from({ length: 45 }, logIn));
+  const failed = await logIn();
+  expect(underWay).toHaveLength(45);
+  await failed!();
+  await expect(logIn()).rejects.toMatchObject({ type: "RATE_LIMITED", code: 429, data: { retryAfterMs: 60_000 } });
+  expect(refused).toEqual(["login-account"]);
+  time.monotonic = 60_000;
+  await logIn();
 });

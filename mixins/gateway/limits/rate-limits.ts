@@ -70,27 +70,27 @@ export class RateLimits {
   }
 
   /**
-   * Counts a request that is about one account, for that account at this address. Refuses (429) one too many. The function
-   * that it answers is to be called when the request has succeeded; see `rate-class.ts`.
+   * Counts a request that is about one account, for that account at this address. Refuses (429) one too many. Of a class that
+   * counts failures the request is counted when it has failed, by the function that it answers: while it is under way nobody
+   * knows, and right passwords that come at once are not refused for each other. The service behind it bounds those.
    */
   async countAccount({ route, address, request, res }: Exchange): Promise<(() => Promise<void>) | undefined> {
     const { account, countsFailures } = this.#limitedOf(route) ?? {};
     const { email } = request.body as { email?: unknown };
     if (!account || typeof email !== "string") return undefined;
     const key = `${accountKey(email)}@${address}`;
-    const spent = await account.spend(key);
-    if (!spent.isWithin) this.#tell(res, [spent]);
-    this.#refuse(spent.policy.name, [spent]);
-    return countsFailures ? () => account.giveBack(key) : undefined;
+    const spent = countsFailures ? account.usedUp(key) : await account.spend(key);
+    if (spent && !spent.isWithin) this.#tell(res, [spent]);
+    if (spent) this.#refuse(spent.policy.name, [spent]);
+    return countsFailures ? async () => void (await account.spend(key)) : undefined;
   }
 
   /** Refuses (429) an address that sent too many wrong credentials, unless this one needs no check. Asks nobody. */
   refuseGuesser(address: string, res: ServerResponse, isKnown: () => boolean): void {
-    const endsInMs = this.#failures?.usedUpMs(address) ?? 0;
-    if (endsInMs <= 0 || isKnown()) return;
-    const spent = [{ policy: FAILURES, isWithin: false, left: 0, endsInMs }];
-    this.#tell(res, spent);
-    this.#refuse(FAILURES.name, spent);
+    const spent = this.#failures?.usedUp(address);
+    if (!spent || isKnown()) return;
+    this.#tell(res, [spent]);
+    this.#refuse(FAILURES.name, [spent]);
   }
 
   /** Counts wrong credentials of an address. */

@@ -109,30 +109,23 @@ export class Window {
       });
   }
 
-  /** Milliseconds until the key's window ends, when this gateway knows without asking that it is used up; else 0. */
-  usedUpMs(key: string): number {
+  /** What a request of the key would get, when this gateway knows without asking that its window is used up. Counts none. */
+  usedUp(key: string): Spent | undefined {
     const endsAt = this.#usedUp.get(key);
-    if (endsAt === undefined) return 0;
-    const left = endsAt - this.#clock.monotonic();
-    if (left <= 0) this.#usedUp.delete(key);
-    return Math.max(0, left);
+    if (endsAt === undefined) return undefined;
+    const endsInMs = endsAt - this.#clock.monotonic();
+    if (endsInMs > 0) return { policy: this.policy, isWithin: false, left: 0, endsInMs };
+    this.#usedUp.delete(key);
+    return undefined;
   }
 
   /** Counts one request of the key. */
   async spend(key: string): Promise<Spent> {
-    const endsInMs = this.usedUpMs(key);
-    if (endsInMs > 0) return { policy: this.policy, isWithin: false, left: 0, endsInMs };
+    const known = this.usedUp(key);
+    if (known) return known;
     const spent = (await this.#spendShared(key)) ?? (await this.#spendAlone(key));
-    if (!spent.isWithin) this.#remember(key, spent.endsInMs);
+    if (spent.left === 0) this.#remember(key, spent.endsInMs);
     return spent;
-  }
-
-  /** Takes one request back, of a window that is still open. */
-  async giveBack(key: string): Promise<void> {
-    this.#usedUp.delete(key);
-    const limiter = this.#limiter;
-    const isTold = limiter && (await this.#shared!.ask(() => limiter.reward(key)));
-    if (!isTold) await this.#memory.giveBack(key);
   }
 
   async #spendShared(key: string): Promise<Spent | undefined> {

@@ -152,7 +152,7 @@ export function doctorPage(): string {
   return [
     "# The checks of the doctor",
     "",
-    "Written by `npx valence docs`; do not edit.",
+    "<!-- Written by `npx valence docs` from mixins/operations/doctor/checks.ts. Change that. -->",
     "",
     "For those who read its lines, and for alerts: a FAIL means that acknowledged records are at risk, or that something stands",
     "still until a person acts. A check that cannot be made is a FAIL too. Each line says what to do.",

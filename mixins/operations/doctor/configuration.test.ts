@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { readEnvironment } from "../../kernel/index.ts";
-import { configurationOf, embeddedIn, sharingOf } from "./configuration.ts";
+import { configurationOf, sharingOf } from "./configuration.ts";
+import { embeddedIn } from "./machine.ts";
 
 type Env = Readonly<Record<string, string>>;
 /** `<status>` of a check by the status outside and inside of production; "none" without a finding. */

@@ -1,10 +1,10 @@
 // Values of the environment with which a start is possible and production is not safe. What a start refuses is not said
 // here again.
-import { existsSync } from "node:fs";
-import { databaseEnvironment, locationOf } from "../../database/index.ts";
+import { databaseEnvironment } from "../../database/index.ts";
 import { GATEWAY, gatewayEnvironment } from "../../gateway/index.ts";
 import { decoded, nodeEnvironment, type Environment } from "../../kernel/index.ts";
 import { count, fail, ok, warn, type Result } from "./finding.ts";
+import { embeddedIn } from "./machine.ts";
 
 const limits = {
   /** Proxies that stand before a gateway at most: a balancer, an ingress, a CDN. */
@@ -133,13 +133,6 @@ function ratesOf({ environment }: Setting): Result[] {
 }
 
 // ---- the databases
-
-/** Names of the services whose tables are in a SQLite file of this machine. A service without tables has no file. */
-export const embeddedIn = (environment: Environment, services: readonly string[]): string[] =>
-  services.filter(service => {
-    const location = locationOf(environment, service);
-    return location.kind === "sqlite" && existsSync(location.filename);
-  });
 
 /** What the environment alone can tell: that there is a bus, and with it perhaps a second machine. */
 export function sharingOf({ environment }: Setting, services: readonly string[]): readonly Result[] {

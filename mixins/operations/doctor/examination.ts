@@ -27,6 +27,7 @@ import { bucketsOf, shardsOf } from "./dialects/postgres/shards.ts";
 import { slotsOf, transactionsOf, visibilityOf } from "./dialects/postgres/transactions.ts";
 import { SqliteFile } from "./dialects/sqlite/file.ts";
 import { integrityOf, modesOf, walOf } from "./dialects/sqlite/health.ts";
+import { Reading } from "./dialects/sqlite/reading.ts";
 import { attempt, fail, ok, reasonOf, type Finding, type Result } from "./finding.ts";
 import { gapsOf, type Progress } from "./gaps.ts";
 import { lagOf } from "./lag.ts";
@@ -50,6 +51,8 @@ export interface ExaminationOptions {
    * the asker has both.
    */
   readonly isRunning?: boolean;
+  /** Ends the examination early: checks that have not begun are left out, one that reads a SQLite file fails. */
+  readonly signal?: AbortSignal;
   readonly onFinding?: (finding: Finding) => void;
   readonly onProgress?: (place: string, done: number, total: number) => void;
 }
@@ -72,6 +75,7 @@ export async function examine(
   options: ExaminationOptions = {},
 ): Promise<readonly Finding[]> {
   const examination = new Examination(environment, services, options);
+  options.signal?.addEventListener("abort", () => void examination.endReading());
   try {
     await examination.run();
   } finally {
@@ -90,7 +94,7 @@ class Examination {
   readonly #only: string | undefined;
   readonly #options: ExaminationOptions;
   readonly #connections = new Map<string, Promise<Connection>>();
-  readonly #files: SqliteFile[] = [];
+  readonly #reading = new Reading();
 
   constructor(environment: Environment, { folder, all, only }: Asked, options: ExaminationOptions) {
     this.#environment = environment;
@@ -109,8 +113,12 @@ class Examination {
     for (const [name, service] of services) if (this.#isAsked(name)) await this.#examineService(service, services);
   }
 
+  endReading(): Promise<void> {
+    return this.#reading.close();
+  }
+
   async close(): Promise<void> {
-    for (const file of this.#files) file.close();
+    await this.endReading();
     for (const connection of this.#connections.values())
       await connection.then(
         open => open.close(),
@@ -118,6 +126,7 @@ class Examination {
       );
   }
 
+  #isOver = (): boolean => this.#options.signal?.aborted === true;
   #isAsked = (service: string): boolean => this.#only === undefined || service === this.#only;
 
   #add(subject: string, results: readonly Result[]): void {
@@ -129,7 +138,7 @@ class Examination {
   }
 
   async #check(subject: string, check: CheckName, make: () => Promise<readonly Result[]>): Promise<void> {
-    this.#add(subject, await attempt(check, make));
+    if (!this.#isOver()) this.#add(subject, await attempt(check, make));
   }
 
   // ---- opening
@@ -141,7 +150,7 @@ class Examination {
     const places = location.kind === "sqlite" ? [location.filename] : location.shards;
     for (const place of places)
       try {
-        const database = location.kind === "sqlite" ? this.#openFile(place) : await this.#openSchema(place, location);
+        const database = await (location.kind === "sqlite" ? this.#openFile(place) : this.#openSchema(place, location));
         if (database) databases.push(database);
       } catch (error) {
         if (!this.#isAsked(service)) continue;
@@ -156,13 +165,11 @@ class Examination {
     return databases.some(({ names }) => names.size > 0) ? databases : [];
   }
 
-  #openFile(filename: string): SqliteFile | undefined {
+  async #openFile(filename: string): Promise<SqliteFile | undefined> {
     if (!existsSync(filename)) return undefined;
     // Not opened: even to read, that would make a log beside it, and the file would then pass for complete.
     if (isTornCopy(filename)) throw new TornCopy(tornCopyMessage(filename));
-    const file = new SqliteFile(filename);
-    this.#files.push(file);
-    return file;
+    return SqliteFile.open(filename, this.#reading);
   }
 
   async #openSchema(url: string, { schema }: PostgresLocation): Promise<Schema> {

@@ -1,4 +1,4 @@
-// What a machine gives its nodes: certificates in files, and room on disks.
+// What a machine gives its nodes: certificates in files, room on disks, and the files of embedded databases.
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { certificateFilesOf, locationOf } from "../../database/index.ts";
@@ -32,3 +32,10 @@ export async function disksOf(environment: Environment, services: readonly strin
   const there = [...new Set(folders)].filter(existsSync);
   return Promise.all(there.map(async folder => resultOf("disk", diskState(folder, await diskSpace(folder)))));
 }
+
+/** Names of the services whose tables are in a SQLite file of this machine. A service without tables has no file. */
+export const embeddedIn = (environment: Environment, services: readonly string[]): string[] =>
+  services.filter(service => {
+    const location = locationOf(environment, service);
+    return location.kind === "sqlite" && existsSync(location.filename);
+  });

@@ -1,19 +1,15 @@
 // The doctor of a node: the internal service `$doctor`, which `ops.doctor` asks. A service's databases are for its own nodes:
 // other ones may have no access. So each node examines what it runs, with its own environment.
 import { setTimeout as sleep } from "node:timers/promises";
-import { Worker } from "node:worker_threads";
 import type { ActionSchema, Context, ServiceBroker, ServiceSchema } from "moleculer";
 import { readEnvironment, type Environment } from "../../kernel/index.ts";
 import { serviceNames } from "../services.ts";
-import { embeddedIn } from "./configuration.ts";
 import { reasonOf, warn, type Finding } from "./finding.ts";
-import type { Errand } from "./thread.ts";
+import { embeddedIn } from "./machine.ts";
 
 const limits = {
-  /** Milliseconds of an examination, the start of its thread included. What was found until then is the answer. */
+  /** Milliseconds of an examination. What was found until then is the answer. */
   examinationMs: 20_000,
-  /** Megabytes of the thread's heap: an examination reads a page at a time. */
-  heapMb: 128,
 } as const;
 
 /** The answer of a node. */
@@ -48,7 +44,7 @@ export function NodeDoctor(folder: string): ServiceSchema {
           const own = broker.services.map(({ name }) => name).filter(name => known.includes(name));
           const environment = environmentOf(broker);
           const services = own.filter(name => params.services.includes(name)).sort();
-          const findings = await examinations.make({ variables: variablesOf(environment), folder, services });
+          const findings = await examinations.make({ environment, folder, services });
           return { findings, embedded: embeddedIn(environment, own) };
         },
       } as unknown as ActionSchema,
@@ -59,10 +55,13 @@ export function NodeDoctor(folder: string): ServiceSchema {
 const environmentOf = ({ options }: ServiceBroker): Environment =>
   (options as { valence?: Environment }).valence ?? readEnvironment();
 
-const variablesOf = (environment: Environment): Record<string, string> =>
-  Object.fromEntries(environment.names().map(name => [name, environment.text(name)!]));
+interface Errand {
+  readonly environment: Environment;
+  readonly folder: string;
+  readonly services: readonly string[];
+}
 
-/** One at a time: threads for everybody who asks would be a way to use up a node's memory. */
+/** One at a time: an examination for everybody who asks would be a way to use up connections and memory. */
 class Examinations {
   /** Those that are under way or wait, by their services: who asks for the same gets the same answer. */
   readonly #underWay = new Map<string, Promise<readonly Finding[]>>();
@@ -73,7 +72,7 @@ class Examinations {
     const known = this.#underWay.get(key);
     if (known) return known;
     const begun = this.#last.then(() => begin(errand));
-    // A thread that is given up ends when the statement at hand does.
+    // An examination that is given up ends when the statement at hand does.
     this.#last = begun.then(({ ended }) => ended);
     const findings = begun.then(({ answer }) => answer).finally(() => this.#underWay.delete(key));
     this.#underWay.set(key, findings);
@@ -84,30 +83,36 @@ class Examinations {
 /** Neither promise rejects: what keeps the examination from its end is a finding. */
 function begin(errand: Errand): { answer: Promise<readonly Finding[]>; ended: Promise<void> } {
   const findings: Finding[] = [];
-  const worker = new Worker(new URL("./thread.ts", import.meta.url), {
-    workerData: errand,
-    resourceLimits: { maxOldGenerationSizeMb: limits.heapMb },
-  });
-  let reason: string | undefined;
-  worker.on("message", (finding: Finding) => findings.push(finding));
-  worker.on("error", error => (reason ??= reasonOf(error)));
-  const ended = new Promise<void>(resolve => worker.once("exit", () => resolve()));
   const over = new AbortController();
-  const late = sleep(limits.examinationMs, undefined, { signal: over.signal }).then(
+  let reason: string | undefined;
+  const ended = examineHere(errand, over.signal, finding => findings.push(finding)).catch((error: unknown) => {
+    reason = reasonOf(error);
+  });
+  const waited = new AbortController();
+  const late = sleep(limits.examinationMs, undefined, { signal: waited.signal }).then(
     () => {
       reason = `it took more than ${limits.examinationMs} ms`;
-      void worker.terminate();
+      over.abort();
     },
     () => {},
   );
   const answer = Promise.race([ended, late]).then(() => {
-    over.abort();
+    waited.abort();
     if (reason === undefined) return findings;
     const message = `the examination was not finished: ${reason}`;
-    return [
-      ...findings,
-      { subject: "machine", ...warn("nodes", message, "`npx valence doctor` there takes its time") },
-    ];
+    const advice = "`npx valence doctor` there takes its time";
+    return [...findings, { subject: "machine", ...warn("nodes", message, advice) }];
   });
   return { answer, ended };
+}
+
+/** The checks and what they stand on are loaded when they are asked for the first time: most processes never are. */
+async function examineHere(
+  { environment, folder, services }: Errand,
+  signal: AbortSignal,
+  onFinding: (finding: Finding) => void,
+): Promise<void> {
+  const { examine } = await import("./examination.ts");
+  const isProduction = environment.text("NODE_ENV") === "production";
+  await examine(environment, { folder, all: services }, { isRunning: true, isProduction, signal, onFinding });
 }

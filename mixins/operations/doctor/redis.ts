@@ -84,7 +84,7 @@ function writesOf(facts: Facts): Result {
 const memoryOf = ({ maxmemory, used_memory }: Facts): number =>
   Number(maxmemory) > 0 ? Number(used_memory) / Number(maxmemory) : 0;
 
-/** Policies by which sessions and carts, which are kept for weeks, are the last to go, or stay. */
+/** Policies by which what is kept for weeks, like sessions, goes last, or stays. */
 const SAFE_POLICIES: ReadonlySet<string> = new Set(["noeviction", "volatile-ttl"]);
 
 function evictionOf(facts: Facts): Result {
@@ -95,7 +95,7 @@ function evictionOf(facts: Facts): Result {
   if (isLimited && !SAFE_POLICIES.has(policy))
     return warn(
       "eviction",
-      `maxmemory-policy ${policy}: it removes sessions and carts when it is full; ${evicted} keys so far, ${use}`,
+      `maxmemory-policy ${policy}: it removes sessions when it is full; ${evicted} keys so far, ${use}`,
       "set maxmemory-policy volatile-ttl: it removes the cache first, whose entries end soonest",
     );
   const then = policy === "noeviction" ? "refuses writes" : "removes first the cache, then counts of guesses";

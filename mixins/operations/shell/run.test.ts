@@ -58,7 +58,7 @@ test("one thing is its fields, nested ones indented, and its lists as tables", a
     id: "7",
     at: "2026-11-30T11:42:38.123Z",
     isOpen: true,
-    bed: { width: 2 },
+    bed: { width: 2, of: { type: "room", id: "7" }, stains: [] },
     guests: [{ name: "Ada" }],
   };
   expect((await run("room 7", { answers: [answer] })).text.split("\n")).toEqual([
@@ -67,6 +67,7 @@ test("one thing is its fields, nested ones indented, and its lists as tables", a
     "is open  yes",
     "bed    ",
     "  width  2",
+    "  of     room 7",
     "guests:",
     "name",
     "Ada",
@@ -126,9 +127,9 @@ test("a tail shows events as they come, from where the last answer ended", async
   const ending = new AbortController();
   const event = (type: string) => ({ type, data: { bed: 1 } });
   const answers = [
-    { events: [event("came")], nextCursor: "c1" },
-    { events: [event("went")], nextCursor: "c2" },
-    { events: [], nextCursor: "c2" },
+    { events: [event("came")], cursor: "c1" },
+    { events: [event("went")], cursor: "c2" },
+    { events: [], cursor: "c2" },
   ];
   const { signal } = ending;
   setTimeout(() => ending.abort(), 50);

@@ -133,7 +133,7 @@ async function tail(asked: Asked, name: string, { call, terminal, signal }: Surr
               .filter(Boolean)
               .join("  "),
       );
-    cursor = answer["nextCursor"] ?? cursor;
+    cursor = answer["cursor"] ?? cursor;
     if (rows.length === 0) await sleep(limits.askAgainMs, undefined, { signal }).catch(() => {});
   }
   terminal.busy();

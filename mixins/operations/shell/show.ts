@@ -68,12 +68,12 @@ function fitted(wide: readonly number[], room: number): number[] {
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
 
 function fieldsOf(row: Row, paper: Paper, indent = ""): string {
-  const entries = Object.entries(row).filter(([, value]) => value !== undefined && value !== null);
+  const entries = Object.entries(row).filter(([name, value]) => textOf(value, name) !== "");
   const width = Math.max(0, ...entries.map(([name]) => wordsOf(name).length));
   return entries
     .map(([name, value]) => {
       const head = paper.paint("bold", wordsOf(name).padEnd(width));
-      if (isRow(value) && Object.keys(value).length > 0)
+      if (isRow(value) && !isActor(value) && Object.keys(value).length > 0)
         return `${indent}${head}\n${fieldsOf(value, paper, `${indent}${GAP}`)}`;
       return `${indent}${head}${GAP}${colored(name, textOf(value, name), paper.paint)}`;
     })
@@ -93,7 +93,16 @@ export function textOf(value: unknown, name = ""): string {
   if (typeof value === "number") return name.endsWith("Ms") ? durationOf(value) : `${value}`;
   if (typeof value === "string") return plain(timeIn(value));
   if (Array.isArray(value) && value.every(item => typeof item !== "object")) return plain(value.join(", "));
+  if (isActor(value)) return plain(`${value.type} ${value.id}`);
+  if (Array.isArray(value) && value.every(isActor)) return plain(value.map(one => `${one.type} ${one.id}`).join(", "));
   return plain(JSON.stringify(value));
+}
+
+/** `loan 0198c7`, as it is named in commands. */
+function isActor(value: unknown): value is { type: string; id: string } {
+  if (!isRow(value)) return false;
+  const { type, id, ...others } = value;
+  return typeof type === "string" && typeof id === "string" && Object.keys(others).length === 0;
 }
 
 /** A time of RFC 3339 in UTC, without the parts that nobody reads. */

@@ -58,7 +58,7 @@ export interface OperationSpec {
   /** For what cannot be taken back: what will happen, before a person is asked whether it shall. */
   readonly asks?: string;
   readonly follow?: Following;
-  /** Table of the view whose rows are asked for again and again, from `nextCursor` on, until the operator ends it. */
+  /** Table of the view whose rows are asked for again and again, from the answer's `cursor` on, until the operator ends it. */
   readonly tails?: string;
   /** Whether an answer is bad news: `npx valence ops` then exits with 1. */
   readonly fails?: (answer: any) => boolean;

@@ -37,7 +37,10 @@ const bulkAnswer = Type.Object({
 const version = Type.Integer({ minimum: 0 });
 const actor = { type: name, id: ActorId };
 /** The id of a trace, or a `traceparent` that holds it. */
-const trace = Type.String({ pattern: "^([0-9a-f]{2}-)?[0-9a-f]{32}(-[0-9a-f]{16}-[0-9a-f]{2})?$" });
+const trace = Type.String({
+  pattern: "^([0-9a-f]{2}-)?[0-9a-f]{32}(-[0-9a-f]{16}-[0-9a-f]{2})?$",
+  examples: ["0af7651916cd43dd8448eb211c80319c"],
+});
 const silent = Type.Array(Type.String());
 
 export const viewActions = {

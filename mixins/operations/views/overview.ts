@@ -12,6 +12,7 @@ import {
   text,
   type Answer,
 } from "../asking.ts";
+import { isTerminal } from "../ask-nodes.ts";
 import { isRefusal } from "../../kernel/index.ts";
 import type { Ctx } from "./context.ts";
 import { lagOf } from "./lag.ts";
@@ -175,7 +176,7 @@ function openOf(circuits: readonly Answer[]): Need[] {
 function nodes(ctx: Ctx<"overview">, silent: readonly string[]): Need[] {
   const known = ctx.broker.registry.getNodeList({ withServices: true }) as KnownNode[];
   const lost = known.filter(
-    ({ available, services }) => !available && services?.some(service => service["name"] !== "$node"),
+    node => !node.available && !isTerminal(node) && node.services?.some(service => service["name"] !== "$node"),
   );
   const all = [...new Set([...silent, ...lost.map(({ id }) => id)])].sort();
   return someOf({
@@ -189,6 +190,7 @@ function nodes(ctx: Ctx<"overview">, silent: readonly string[]): Need[] {
 interface KnownNode {
   readonly id: string;
   readonly available: boolean;
+  readonly metadata?: { readonly isTerminal?: true } | null;
   readonly services?: readonly Readonly<Record<string, unknown>>[];
 }
 

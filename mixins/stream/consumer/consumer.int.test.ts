@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { metricOf, newBrokers } from "../../testing/broker.ts";
 import { until } from "../../testing/index.ts";
 import { Reactors } from "../mixin.ts";
-import { consumersOf, STREAM_LIMITS, type Consumer } from "../siblings.ts";
+import { consumersOf, type Consumer } from "../siblings.ts";
 import type { ServiceSchema } from "moleculer";
 import { COMMAND_ID, Unavailable, type MetricDefinition } from "../../kernel/index.ts";
 import type { Call } from "../../contract/index.ts";

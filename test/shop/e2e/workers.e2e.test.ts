@@ -48,6 +48,18 @@ async function open(): Promise<{ shop: Shop; admin: string }> {
   return { shop, admin };
 }
 
+/** The metrics of all workers, asked of one of them. */
+async function countsOf(shop: Shop, token: string): Promise<{ placed: number; workers: number; died: number }> {
+  const headers = { Connection: "close" };
+  const { body } = await shop.request<string>("GET", "/metrics", { token, headers });
+  const valueOf = (metric: string): number => Number(new RegExp(`^${metric} (\\d+)$`, "m").exec(body)?.[1] ?? 0);
+  return {
+    placed: valueOf('valence_orders_total{status="placed"}'),
+    workers: valueOf("valence_workers"),
+    died: valueOf("valence_workers_died_total"),
+  };
+}
+
 /** Places an order, and repeats it under its key while the connection is cut or the shop says to try again. */
 async function place(shop: Shop, token: string, productId: string): Promise<string> {
   const headers = { "Idempotency-Key": newId() };
@@ -70,6 +82,8 @@ test("P1 P3 P5 one of them is killed under load: the others go on, it is replace
     for (let n = 0; n < 8; n++) placed.push(await place(shop, token, rows[(caller + n) % rows.length].id));
   });
   await until("the load is under way", () => placed.length > 6);
+  const counted = await countsOf(shop, admin);
+  expect(counted).toMatchObject({ workers: WORKERS, died: 0 });
   const [, victim] = await workersOf(shop);
   process.kill(victim!, "SIGKILL");
   await Promise.all(callers);
@@ -82,6 +96,13 @@ test("P1 P3 P5 one of them is killed under load: the others go on, it is replace
     const { body } = await shop.request("GET", "/api/v1/orders?pageSize=100", { token });
     return body.total === 48 && body.rows.every(({ status }: { status: string }) => status === "shipped");
   });
+  // Whichever worker answers, it answers for all; and what the dead one had counted stays.
+  for (let i = 0; i < WORKERS; i++) {
+    const { placed, ...workers } = await countsOf(shop, admin);
+    expect(workers).toEqual({ workers: WORKERS, died: 1 });
+    expect(placed).toBeGreaterThanOrEqual(Math.max(counted.placed, 1));
+    expect(placed).toBeLessThanOrEqual(48);
+  }
   for (const { sku } of rows) {
     const { body } = await shop.request("GET", `/api/v1/inventory/${sku}`, { token });
     expect(body.reserved).toBe(0);

@@ -1,31 +1,37 @@
 // A SQLite file, opened to read. SQLite puts an empty -wal and a -shm beside a file that no process has open; the next
 // start takes them over. The file itself does not change.
 import { statSync } from "node:fs";
-import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import type { SQLInputValue } from "node:sqlite";
 import { eventTables, type Tables, type Unread } from "../../tables.ts";
 import { limits } from "../../limits.ts";
+import type { Reading } from "./reading.ts";
 
 export class SqliteFile implements Tables {
   readonly place: string;
   readonly shard = 0;
   readonly names: ReadonlySet<string>;
   readonly ownStreams = "streams s";
-  readonly #database: DatabaseSync;
+  readonly #reading: Reading;
 
-  constructor(filename: string) {
+  private constructor(filename: string, names: ReadonlySet<string>, reading: Reading) {
     this.place = filename;
-    this.#database = new DatabaseSync(filename, { readOnly: true, timeout: 5_000 });
+    this.names = names;
+    this.#reading = reading;
+  }
+
+  static async open(filename: string, reading: Reading): Promise<SqliteFile> {
     try {
-      const rows = this.#database.prepare("select name from sqlite_schema where type = 'table'").all();
-      this.names = new Set(rows.map(row => String(row["name"])));
+      const sql = "select name from sqlite_schema where type = 'table'";
+      const rows = await reading.rows<{ name: string }>(filename, sql);
+      return new SqliteFile(filename, new Set(rows.map(({ name }) => name)), reading);
     } catch (error) {
-      this.#database.close();
+      await reading.leave(filename);
       throw error;
     }
   }
 
-  async rows<R>(sql: string, values: readonly SQLInputValue[] = []): Promise<R[]> {
-    return this.#database.prepare(sql.replaceAll(/\$(\d)/g, "?$1")).all(...values) as R[];
+  rows<R>(sql: string, values: readonly SQLInputValue[] = []): Promise<R[]> {
+    return this.#reading.rows<R>(this.place, sql.replaceAll(/\$(\d)/g, "?$1"), values);
   }
 
   /** The order of positions is the order of commits. */
@@ -53,9 +59,5 @@ export class SqliteFile implements Tables {
 
   walBytes(): number {
     return statSync(`${this.place}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-  }
-
-  close(): void {
-    this.#database.close();
   }
 }
