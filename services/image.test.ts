@@ -3,6 +3,7 @@ import { isPublicImage } from "./image.ts";
 
 test.each([
   "/images/mug.jpg",
+  "/images/.../mug..jpg?at=../1",
   "https://cdn.example.com/a.png",
   "https://cdn.example.com.:8443/a?b=c",
   "https://bücher.example/x",
@@ -20,4 +21,11 @@ test.each([
   "https://user:pass@example.com/x",
   "http://example.com/x",
   "https:///x",
+  "/images/../../etc",
+  "/./x",
+  "/images/..",
+  "/images/%2E./x",
+  "/images/%2e%2E",
+  "/images\\..\\x",
+  "/../x?y#z",
 ])("%s is none", text => expect(isPublicImage(text)).toBe(false));

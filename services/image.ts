@@ -7,12 +7,15 @@ const PRIVATE_NAME = /(?:^|\.)(?:localhost|local|internal|intranet|lan|home|corp
 /** An IPv4 address as the URL parser writes each form of one; IPv6 addresses have brackets and no dot. */
 const ADDRESS = /^\d+(?:\.\d+){3}$/;
 
+/** A segment `.` or `..`, in each way of writing that browsers resolve: such a path is another one than it says. */
+const DOT_SEGMENT = /(?:^|[/\\])(?:\.|%2e){1,2}(?=[/\\]|$)/i;
+
 /**
  * Whether a picture lies where its visitors can fetch it: a path of ours, or https on a host with a public name. We
  * fetch no picture; a service that makes thumbnails one day would, and would reach what only we can reach.
  */
 export function isPublicImage(text: string): boolean {
-  if (text.startsWith("/")) return true;
+  if (text.startsWith("/")) return !DOT_SEGMENT.test(text.split(/[?#]/, 1)[0]!);
   if (!URL.canParse(text)) return false;
   // The parser writes every form of an address in the usual one: 2130706433 is 127.0.0.1.
   const { protocol, hostname, username, password } = new URL(text);

@@ -85,6 +85,11 @@ export const limits = {
    * that it travels with, whose calls take at most so long.
    */
   exchangeMarginMs: 30_000,
+  /**
+   * Milliseconds for which a key or session that was accepted is known to be no guess, from its last exchange on: it is
+   * checked even when its address has sent too many wrong ones. Longer than people pause at a page.
+   */
+  credentialKnownMs: 3_600_000,
   /** Milliseconds until an exchange is asked for again for an open stream, when accounts cannot be reached. */
   exchangeRetryMs: 5_000,
   /** Characters of a `User-Agent` that actions get: the names in it come first. */
@@ -144,6 +149,12 @@ export const limits = {
   answerReleasesMs: [100, 400, 500, 1_000, 2_000, 4_000, 8_000],
   /** Bytes of an answer that is kept. One that is larger is only known to have been given: most have 1 kB. */
   answerBytesMax: 16 * 1024,
+  /**
+   * Bytes of the answers, and keys, that Redis keeps for one user: with both lists 9 MB. A shopper's last 600 changes, an
+   * import's last 10,000. Without a limit one user filled the memory of all in minutes.
+   */
+  answerBytesPerUserMax: 4 * 1024 * 1024,
+  keysPerUserMax: 10_000,
   /** Milliseconds for which a key stays taken beyond the time of a call: what a request may wait for its call. */
   answerLeaseMs: 20_000,
   /**
@@ -151,6 +162,11 @@ export const limits = {
    * and answers both. So a gateway that dies holds up its clients for a moment only.
    */
   commandLeaseMs: 3_000,
+  /**
+   * Attempts that an actor's command has under one key, each after the refusal of the one before. A repeat calls the actor
+   * once for each of them, and each refusal is a row of it.
+   */
+  attemptsPerKeyMax: 8,
   /** Milliseconds after which a client may ask again for a request that runs. */
   answerAskAgainMs: 1_000,
 

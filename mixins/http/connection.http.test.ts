@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { until } from "../testing/index.ts";
 import { raw } from "../gateway/gateway.fixture.ts";
@@ -88,6 +89,34 @@ test("CONNECT whose client resets the connection harms nobody", async () => {
 
 test("a header that does not end gets no 408 that would pass for the answer to the request before it", async () => {
   expect(await asked(`GET /late HTTP/1.1\r\n${HOST}\r\nGET /no`)).toEqual([200]);
+});
+
+/** Sends the text, ends its side after so many milliseconds, and reads to the end. */
+async function halfClosed(text: string, afterMs = 0): Promise<number[]> {
+  const socket = connect({ port, allowHalfOpen: true });
+  let read = "";
+  socket.on("data", data => (read += String(data)));
+  socket.write(text);
+  if (afterMs > 0) await sleep(afterMs);
+  socket.end();
+  await once(socket, "close");
+  return statusesOf(read);
+}
+
+test("a client that ends its side behind a change gets its answer, and those to what it sent after it", async () => {
+  expect(await halfClosed(CHANGE)).toEqual([200]);
+  expect(await halfClosed(CHANGE + GET)).toEqual([200, 200]);
+});
+
+test("a client that ends its side while it waits has left: its connection ends", async () => {
+  expect(await halfClosed(CHANGE.replace("soon", "late"), limits.halfCloseMs + 100)).toEqual([]);
+  expect(await halfClosed(GET.replace("now", "late"))).toEqual([]);
+});
+
+test("half a request, then the end of the client's side, holds no connection", async () => {
+  expect(await halfClosed(CHANGE.slice(0, -1))).toEqual([400]);
+  expect(await halfClosed("GET /no")).toEqual([400]);
+  expect(await halfClosed("")).toEqual([]);
 });
 
 test("a call may take longer than a connection may be idle", async () => {

@@ -6,7 +6,7 @@ import { httpLimits as limits } from "./limits.ts";
 import type { Fields } from "./respond.ts";
 import { SECURITY_HEADERS } from "./security-headers.ts";
 
-/** Header fields that a page may send, besides those that every page may. */
+/** Header fields that we read and a page may send, besides those that every page may. A test asks the description for them. */
 const ALLOWED_HEADERS = [
   "Authorization",
   "Content-Type",
@@ -17,7 +17,10 @@ const ALLOWED_HEADERS = [
   "If-Unmodified-Since",
   "Last-Event-ID",
   "Request-Timeout",
+  "X-API-Key",
+  "X-Correlation-ID",
   "X-Request-ID",
+  "X-Session",
 ].join(", ");
 /** Header fields of an answer that a page may read, besides those that every page may. */
 const EXPOSED_HEADERS = [

@@ -41,6 +41,8 @@ export const httpLimits = {
   /** Connections: 10,000 idle ones are about 150 MB. One address gets a quarter, unless it is a proxy (TRUSTED_PROXIES). */
   connectionsMax: 10_000,
   connectionsPerAddressMax: 2_500,
+  /** Milliseconds after its last request in which a client that ends its side still waits for its answer: the end comes in one packet with it, or the next. */
+  halfCloseMs: 100,
   /** Requests that wait behind another one of their connection. Browsers and proxies do not send such requests. */
   pipelinedMax: 16,
 

@@ -17,6 +17,8 @@ type Taken = readonly [req: IncomingMessage, res: ServerResponse];
 /** The requests of a connection, the one in front first. */
 interface Line {
   readonly taken: Taken[];
+  /** Monotonic milliseconds: when the newest one came. */
+  newestAt: number;
   /** Set once bytes came that are no request: called after the last answer. */
   refuse?: () => void;
 }
@@ -38,15 +40,30 @@ export class Turns {
     const line = this.#lines.get(socket);
     if (!line) {
       const taken: Taken[] = [[req, res]];
-      this.#lines.set(socket, { taken });
+      this.#lines.set(socket, { taken, newestAt: performance.now() });
       return this.#inFront(req, res, taken);
     }
     if (line.refuse) return;
+    line.newestAt = performance.now();
     const { taken } = line;
     if (taken.length <= limits.pipelinedMax) return void taken.push([req, res]);
     // The connection ends with the last request that waits; a client repeats requests without an answer (RFC 9112, 9.3.2).
     taken.at(-1)![1].shouldKeepAlive = false;
     socket.pause();
+  }
+
+  /**
+   * The client has ended its side. TCP does not tell one that is done with sending, and reads on, from one that has left.
+   * A change whose client ended right behind it is answered, and what it sent after that, too: it may be carried out by now,
+   * and its client has to know. A client that ends later has waited long enough, and a read can be sent again: then the
+   * connection ends, and with it whatever has not begun.
+   */
+  clientEnded(socket: Duplex): void {
+    const line = this.#lines.get(socket);
+    const front = line?.taken[0]?.[0];
+    if (!front || line.refuse) return;
+    const isChange = front.method !== "GET" && front.method !== "HEAD";
+    if (!isChange || performance.now() - line.newestAt >= limits.halfCloseMs) socket.end();
   }
 
   /** Whether the client waits for an answer of which it has got nothing yet. */

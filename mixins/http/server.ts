@@ -71,6 +71,8 @@ export class HttpServer {
     // as too many bytes.
     this.#server.maxHeadersCount = 0;
     this.#server.maxConnections = limits.connectionsMax;
+    // A client that has sent all may end its side and read on; Node would end ours, with the request carried out.
+    (this.#server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen = true;
     this.#server.setTimeout(idleMs, (socket: Socket) => {
       // A client that waits for its answer, or is within its first header, is not idle: the call has a time of its own, and
       // Node that of the header and the body.
@@ -82,6 +84,7 @@ export class HttpServer {
       this.#arrivals++;
       // Balancers open connections before they need them. Such a one lives as long as one between two requests.
       unused.add(socket);
+      socket.once("end", () => turns.clientEnded(socket));
       socket.setTimeout(keepAliveMs);
       if (proxies === 0) this.#admit(socket);
     });

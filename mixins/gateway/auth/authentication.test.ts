@@ -21,7 +21,8 @@ async function authenticator() {
     time.monotonic += ms;
   };
   const ask = async (token: string) => (await authenticator.authenticate(`Bearer ${token}`)).user.id;
-  return { signer, state, pass, ask };
+  const remembers = (token: string) => authenticator.remembers(`Bearer ${token}`);
+  return { signer, state, pass, ask, remembers };
 }
 const claims = { sub: "ann", roles: ["reader"] };
 
@@ -55,6 +56,27 @@ test("a withdrawn key is forgotten in minutes, a verified token within one", asy
   expect(await ask(token)).toBe("ann");
   pass(limits.keysMaxAgeMs);
   await expect(ask(token)).rejects.toMatchObject({ type: "INVALID_TOKEN" });
+});
+
+test("a verified token is known to be no guess until it ends, or is refused; a wrong one never is", async () => {
+  const { signer, state, pass, ask, remembers } = await authenticator();
+  const token = await signer.sign(claims);
+  expect(remembers(token)).toBe(false);
+  await ask(token);
+  pass(2 * limits.tokenCacheMs);
+  expect(remembers(token)).toBe(true);
+  const wrong = await (await newSigner("key-1")).sign(claims);
+  await expect(ask(wrong)).rejects.toThrow();
+  expect(remembers(wrong)).toBe(false);
+  state.keys = [(await newSigner("key-2")).jwk];
+  pass(limits.keysMaxAgeMs);
+  await expect(ask(token)).rejects.toThrow();
+  expect(remembers(token)).toBe(false);
+  state.keys = [signer.jwk];
+  pass(limits.keysMaxAgeMs);
+  await ask(token).catch(() => {});
+  pass(3_600_000);
+  expect(remembers(token)).toBe(false);
 });
 
 test("a remembered token expires with its claims", async () => {

@@ -1,10 +1,11 @@
 // The person of a bearer access token, and the tokens that were verified lately.
 import { hash } from "node:crypto";
 import type { JSONWebKeySet } from "jose";
+import { LRUCache } from "lru-cache";
 import type { User } from "../../contract/index.ts";
 import { TokenVerifier } from "../../contract/siblings.ts";
 import { BEARER } from "../../http/siblings.ts";
-import type { Clock } from "../../kernel/index.ts";
+import { isRefusal, type Clock } from "../../kernel/index.ts";
 import { gatewayErrors } from "../errors.ts";
 import { limits } from "../limits.ts";
 
@@ -27,7 +28,7 @@ export const ANONYMOUS: User = Object.freeze({ id: "", roles: Object.freeze([]) 
 export class Authenticator {
   readonly #verifier: TokenVerifier;
   readonly #clock: Clock;
-  readonly #verified = new Map<string, Verified & { readonly cachedUntil: number }>();
+  readonly #verified = new LRUCache<string, Verified & { readonly cachedUntil: number }>({ max: limits.tokensMax });
 
   constructor(options: { fetchKeys: () => Promise<JSONWebKeySet>; issuer: string; clock: Clock }) {
     const { clockToleranceSeconds: toleranceSeconds, keysMaxAgeMs, keysPauseMs } = limits;
@@ -47,17 +48,25 @@ export class Authenticator {
     const key = hash("sha256", token, "base64url");
     const known = this.#verified.get(key);
     if (known && known.cachedUntil > this.#clock.now()) return known;
-    const verified = await this.check(token);
-    this.#remember(key, verified);
-    return verified;
+    try {
+      const verified = await this.check(token);
+      this.#remember(key, verified);
+      return verified;
+    } catch (error) {
+      if (isRefusal(error)) this.#verified.delete(key);
+      throw error;
+    }
   }
 
-  /** Whether `authenticate` would answer without verifying anything. */
+  /**
+   * Whether the token was verified before and has not ended: its owner is no guesser, also when it is due to be verified
+   * anew.
+   */
   remembers(authorization: string | undefined): boolean {
     const token = BEARER.exec(authorization ?? "")?.[1];
     if (token === undefined || token.length > limits.tokenCharsMax) return false;
-    const known = this.#verified.get(hash("sha256", token, "base64url"));
-    return known !== undefined && known.cachedUntil > this.#clock.now();
+    const known = this.#verified.peek(hash("sha256", token, "base64url"));
+    return known !== undefined && known.expiresAt > this.#clock.now();
   }
 
   /** As `verify`, for a token that its caller remembers. */
@@ -67,11 +76,9 @@ export class Authenticator {
     return Object.freeze({ ...verified, token });
   }
 
-  /** Verified tokens, the newest last. Refusals are not remembered: an attacker sends another token each time. */
+  /** Verified tokens; the one that was longest without use is forgotten first. Refusals are not remembered: an attacker sends another token each time. */
   #remember(key: string, verified: Verified): void {
-    this.#verified.delete(key);
     const cachedUntil = Math.min(verified.expiresAt, this.#clock.now() + limits.tokenCacheMs);
     this.#verified.set(key, { ...verified, cachedUntil });
-    if (this.#verified.size > limits.tokensMax) this.#verified.delete(this.#verified.keys().next().value!);
   }
 }

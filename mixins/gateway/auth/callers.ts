@@ -37,8 +37,7 @@ export class Callers {
   }
 
   /**
-   * Whether the request's credential was checked a moment ago, so that `identify` would answer without checking anything:
-   * its owner is no guesser. False for a request without one, or with a malformed one.
+   * Whether the request's credential was right when it was checked last, and not long ago: its owner is no guesser. False for a request without one, or with a malformed one.
    */
   remembers(req: IncomingMessage): boolean {
     try {

@@ -82,6 +82,39 @@ test("an exchange that began before a change is neither joined nor remembered af
   expect(asked).toHaveLength(2);
 });
 
+test("an exchange that began before a change is not remembered when it ends after it, though nobody has asked since", async () => {
+  const { exchanges, asked } = start();
+  const before = exchanges.of("key", "a");
+  exchanges.forget("ann");
+  asked[0]!.answer();
+  await before;
+  void exchanges.of("key", "a");
+  expect(asked).toHaveLength(2);
+});
+
+test("a credential in use is known to be no guess, through changes of its user, until it is refused or long unused", async () => {
+  const { exchanges, asked, time } = start();
+  const use = async (end: "answer" | "refuse") => {
+    const used = exchanges.of("key", "a");
+    asked.at(-1)![end]();
+    await used.catch(() => {});
+    return exchanges.remembers("key", "a");
+  };
+  expect(exchanges.remembers("key", "a")).toBe(false);
+  expect(await use("answer")).toBe(true);
+  time.now += limits.credentialKnownMs - 1;
+  exchanges.forget("ann");
+  expect(exchanges.remembers("key", "a")).toBe(true);
+  expect(await use("answer")).toBe(true);
+  time.now += limits.credentialKnownMs - 1;
+  expect(exchanges.remembers("key", "a")).toBe(true);
+  time.now += 1;
+  expect(exchanges.remembers("key", "a")).toBe(false);
+  expect(await use("answer")).toBe(true);
+  time.now += LIFE_MS;
+  expect(await use("refuse")).toBe(false);
+});
+
 test("a caller asks again for its own credential", async () => {
   const { exchanges, asked, time } = start();
   const first = exchanges.of("session", "a");

@@ -7,7 +7,7 @@
 // gateway until its token's end.
 import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import type { Clock } from "../../kernel/index.ts";
+import { isRefusal, type Clock } from "../../kernel/index.ts";
 import { limits } from "../limits.ts";
 import type { Verified } from "./authentication.ts";
 import type { ExchangedKind } from "./credential.ts";
@@ -25,6 +25,11 @@ export class Exchanges {
   readonly #clock: Clock;
   /** By the credential's hash: a dump of the memory shows no credential. */
   readonly #known = new LRUCache<string, Verified>({ max: limits.exchangesMax });
+  /**
+   * When each credential was accepted last, in monotonic milliseconds. A credential in use stays known, also where a change
+   * of its user, or the end of its token, has it exchanged anew.
+   */
+  readonly #accepted = new LRUCache<string, number>({ max: limits.exchangesMax });
   readonly #running = new Map<string, Promise<Verified>>();
   #changes = 0;
 
@@ -43,10 +48,10 @@ export class Exchanges {
     return running;
   }
 
-  /** Whether `of` would answer without asking. */
+  /** Whether the credential was accepted lately, and not refused since: its owner is no guesser. */
   remembers(kind: ExchangedKind, credential: string): boolean {
-    const known = this.#known.get(keyOf(kind, credential));
-    return known !== undefined && renewsAt(known) > this.#clock.now();
+    const acceptedAt = this.#accepted.peek(keyOf(kind, credential));
+    return acceptedAt !== undefined && this.#clock.monotonic() - acceptedAt < limits.credentialKnownMs;
   }
 
   /** Forgets what is known of a user. */
@@ -62,7 +67,12 @@ export class Exchanges {
       .then(found => {
         const verified = Object.freeze({ ...found, renew: () => this.of(kind, credential) });
         if (changes === this.#changes) this.#known.set(key, verified);
+        this.#accepted.set(key, this.#clock.monotonic());
         return verified;
+      })
+      .catch((error: unknown) => {
+        if (isRefusal(error)) this.#accepted.delete(key);
+        throw error;
       })
       .finally(() => {
         if (this.#running.get(key) === exchange) this.#running.delete(key);

@@ -109,6 +109,27 @@ describe("a preflight", () => {
     expect(gateway.reached).toEqual([]);
   });
 
+  test("allows every field that the description names, and the ways to say who one is", async () => {
+    const admin = await gateway.token(newId(), ["reader", "admin"]);
+    const { json } = await gateway.http("GET", "/openapi.json", { token: admin });
+    const named = new Set<string>();
+    const look = (part: unknown): void => {
+      if (typeof part !== "object" || part === null) return;
+      const { in: place, name } = part as { in?: unknown; name?: unknown };
+      if (place === "header" && typeof name === "string") named.add(name);
+      for (const inner of Object.values(part)) look(inner);
+    };
+    look(json);
+    expect([...named]).toEqual(
+      expect.arrayContaining(["X-API-Key", "X-Session", "Request-Timeout", "Idempotency-Key"]),
+    );
+    const { headers } = await preflight(READER, BOOK, "PATCH");
+    const allowed = headers.get("access-control-allow-headers")!.split(", ");
+    // Its sender is a server, which signs what it sends.
+    named.delete("webhook-signature");
+    expect([...named].filter(name => !allowed.includes(name))).toEqual([]);
+  });
+
   test("of a path that is not there is answered, so that the page can read the 404 of its request", async () => {
     const { status, headers } = await preflight(READER, "/nowhere", "GET");
     expect([status, headers.get("access-control-allow-origin")]).toEqual([204, READER]);

@@ -2,7 +2,7 @@
 // takes one, but public routes have no user and ignore it.
 //
 // An actor's command (`idempotent`) is decided once by its own service, whose record is the truth: it outlives every store,
-// answers repeats and refusals, and makes a retry safe whatever was lost. Here its key is claimed only while it runs, so
+// answers repeats, and makes a retry safe whatever was lost (`call-action.ts` has what follows a refusal). Here its key is claimed only while it runs, so
 // that a second attempt meanwhile is a 409 instead of a place in the queue; without the store it goes on without.
 //
 // For any other action the store is all there is. Without it the request is refused (503, nothing done). An answer 2xx is
@@ -30,7 +30,7 @@ import { KEY_FIELD } from "./key.ts";
 import { RedisAnswers } from "./redis-answers.ts";
 import { RunningKeys } from "./running.ts";
 import { ServiceAnswers } from "./service-answers.ts";
-import type { AnswerStore, Claim, Claimed } from "./store.ts";
+import type { AnswerStore, Claim, Claimed, HeldClaim } from "./store.ts";
 
 export const answerOnce = ({ broker, keyService: service }: Parts): Step => {
   const redis = redisOf(broker);
@@ -53,7 +53,8 @@ export const answerOnce = ({ broker, keyService: service }: Parts): Step => {
       const { idempotent } = exchange.route.target as ActionTarget;
       if (idempotent && !shared) return await next();
       const seal = { key: exchange.request.key, secret };
-      const claim: Claim = { scope, fingerprint: keptFingerprintOf(exchange, seal), owner: randomUUID() };
+      const own = { scope, owner: randomUUID(), holder: exchange.request.user.id };
+      const claim: HeldClaim = { ...own, fingerprint: keptFingerprintOf(exchange, seal) };
       if (idempotent) return await runCommand(shared!, claim, next);
       return await runOnce({ store, claim, leaseMs, exchange, broker }, next);
     } finally {
@@ -88,7 +89,7 @@ async function runCommand(store: AnswerStore, claim: Claim, next: Next): Promise
 
 interface Once {
   readonly store: AnswerStore;
-  readonly claim: Claim;
+  readonly claim: HeldClaim;
   readonly leaseMs: number;
   readonly exchange: Exchange;
   readonly broker: ServiceBroker;

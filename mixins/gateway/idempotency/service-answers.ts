@@ -11,8 +11,8 @@ export class ServiceAnswers implements AnswerStore {
     this.#service = service;
   }
 
-  claim(claim: Claim, leaseMs: number): Promise<Claimed> {
-    return this.#broker.call<Claimed, object>(`${this.#service}.claimAnswer`, { ...claim, leaseMs });
+  claim({ scope, fingerprint, owner }: Claim, leaseMs: number): Promise<Claimed> {
+    return this.#broker.call<Claimed, object>(`${this.#service}.claimAnswer`, { scope, fingerprint, owner, leaseMs });
   }
 
   async finish({ scope, owner }: Claim, answer?: string): Promise<boolean> {

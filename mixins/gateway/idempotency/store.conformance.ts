@@ -1,9 +1,14 @@
 import { expect, test } from "@jest/globals";
 import { newId } from "../../kernel/index.ts";
-import type { AnswerStore, Claim } from "./store.ts";
+import type { AnswerStore, Claim, HeldClaim } from "./store.ts";
 
 const LEASE_MS = 60_000;
-const claimOf = (scope: string, fingerprint = "a request"): Claim => ({ scope, fingerprint, owner: newId() });
+const claimOf = (scope: string, fingerprint = "a request"): HeldClaim => ({
+  scope,
+  fingerprint,
+  owner: newId(),
+  holder: "ann",
+});
 
 /** The suite that every store of answers passes. */
 export function answerStoreConformance(open: () => Promise<AnswerStore>): void {

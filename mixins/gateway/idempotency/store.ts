@@ -17,6 +17,10 @@ export interface Claim {
   /** Different for each request. */
   readonly owner: string;
 }
+/** A claim with the user whose key it is: what one user may keep is bounded where memory is dear. */
+export interface HeldClaim extends Claim {
+  readonly holder: string;
+}
 
 export type Claimed =
   /** The key is this request's: it may run. */
@@ -32,7 +36,7 @@ export interface AnswerStore {
   /** Claims a key for `leaseMs`. Unavailable (outcome none) when the store is away. */
   claim(claim: Claim, leaseMs: number): Promise<Claimed>;
   /** Keeps the answer, or without one only that there was one. False when the key is another's by now. */
-  finish(claim: Claim, answer?: string): Promise<boolean>;
+  finish(claim: HeldClaim, answer?: string): Promise<boolean>;
   /** Gives an own key back. */
   release(claim: Claim): Promise<void>;
 }

@@ -8,8 +8,8 @@ import type { Exchange, Parts, Step } from "../exchange.ts";
 import { rateLimitsOf, type RateLimits } from "./rate-limits.ts";
 
 /**
- * An address that has sent too many wrong credentials is refused before another one is checked. Tokens that were verified a
- * moment ago pass: people who share the address with a guesser stay logged in.
+ * An address that has sent too many wrong credentials is refused before another one is checked. Credentials that were right
+ * before pass, and are checked: people who share the address with a guesser stay logged in.
  */
 export const limitFailures = ({ broker, callers }: Parts): Step => {
   const rates = rateLimitsOf(broker);

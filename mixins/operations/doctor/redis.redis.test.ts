@@ -49,8 +49,11 @@ test("what is removed when its memory is full", async () => {
   await set("maxmemory-policy", "allkeys-lru");
   await set("maxmemory", "1gb");
   expect(await lines("eviction")).toEqual([expect.stringMatching(/^warn .*allkeys-lru: it removes sessions/)]);
-  await set("maxmemory-policy", "noeviction");
+  await set("maxmemory-policy", "volatile-ttl");
+  expect(await lines("eviction")).toEqual([expect.stringMatching(/^ok .*volatile-ttl, 0 % of maxmemory/)]);
   await set("maxmemory", "1");
+  expect(await lines("eviction")).toEqual([expect.stringMatching(/^warn .*then it removes first the cache/)]);
+  await set("maxmemory-policy", "noeviction");
   expect(await lines("eviction")).toEqual([expect.stringMatching(/^warn .*then it refuses writes/)]);
   await set("maxmemory", "0");
 });

@@ -84,19 +84,22 @@ function writesOf(facts: Facts): Result {
 const memoryOf = ({ maxmemory, used_memory }: Facts): number =>
   Number(maxmemory) > 0 ? Number(used_memory) / Number(maxmemory) : 0;
 
+/** Policies by which what is kept for weeks, like sessions, goes last, or stays. */
+const SAFE_POLICIES: ReadonlySet<string> = new Set(["noeviction", "volatile-ttl"]);
+
 function evictionOf(facts: Facts): Result {
   const { maxmemory_policy: policy = "unknown", evicted_keys: evicted = "0" } = facts;
   const percent = Math.round(memoryOf(facts) * 100);
   const isLimited = Number(facts["maxmemory"]) > 0;
   const use = isLimited ? `${percent} % of maxmemory in use` : "no maxmemory";
-  if (policy !== "noeviction" && isLimited)
+  if (isLimited && !SAFE_POLICIES.has(policy))
     return warn(
       "eviction",
-      `maxmemory-policy ${policy}: it removes sessions and counts when it is full; ${evicted} keys so far, ${use}`,
-      "set maxmemory-policy noeviction: the cache has times of its own, and what is refused is made again",
+      `maxmemory-policy ${policy}: it removes sessions when it is full; ${evicted} keys so far, ${use}`,
+      "set maxmemory-policy volatile-ttl: it removes the cache first, whose entries end soonest",
     );
-  if (percent >= limits.memory.warn * 100)
-    return warn("eviction", `${use}: then it refuses writes`, "raise its maxmemory");
+  const then = policy === "noeviction" ? "refuses writes" : "removes first the cache, then counts of guesses";
+  if (percent >= limits.memory.warn * 100) return warn("eviction", `${use}: then it ${then}`, "raise its maxmemory");
   return ok("eviction", `maxmemory-policy ${policy}, ${use}`);
 }
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { normalText } from "@valence/runtime/kernel";
 import { randomRequests, type ApiDescription } from "@valence/runtime/testing";
 import { expectProblem } from "../support/problems.ts";
-import { openPeopledShop, type PeopledShop, type Product } from "../support/peopled-shop.ts";
+import { ADMIN, openPeopledShop, type PeopledShop, type Product } from "../support/peopled-shop.ts";
 
 const REQUESTS = Number(process.env["FUZZ_REQUESTS"] ?? 2_000);
 const CALLERS = 8;
@@ -19,9 +19,16 @@ const FAILURES_MAX = 5;
  */
 const GROWTH_MAX_MB = 80;
 
+/** Milliseconds after which the callers log in anew: before their tokens end. */
+const RENEW_MS = 600_000;
+/** An address from which no guesses come: its requests are not refused with those of the random ones. */
+const QUIET = { "X-Forwarded-For": "192.0.2.1" };
+
 let house: PeopledShop;
 /** Bob's token is in no request: logging in anew is refused after so many failed attempts. */
 let { shop, client, ann, bob, admin } = {} as PeopledShop;
+/** Ann's and the administrator's tokens, which the random requests have. */
+let tokens: string[];
 let product: Product;
 /** A product of which the shop still sells in the end. */
 let other: Product;
@@ -29,16 +36,27 @@ let order: string;
 let description: ApiDescription;
 
 beforeAll(async () => {
-  house = await openPeopledShop({ ACCESS_LOG: "on", LOG_FORMAT: "json" });
+  house = await openPeopledShop({ ACCESS_LOG: "on", LOG_FORMAT: "json", TRUSTED_PROXIES: "1" });
   ({ shop, client, ann, bob, admin } = house);
+  tokens = [ann, admin];
   [product, other] = house.products;
   order = await house.shipped(bob, other);
   description = await house.describe();
-}, 60_000);
+}, 180_000);
 afterAll(() => house?.stop());
 
+async function renewTokens(): Promise<void> {
+  const ann = { email: "ann@example.org", password: ADMIN.password };
+  for (const [n, body] of [ann, ADMIN].entries()) {
+    const answer = await shop.request("POST", "/api/v1/auth/login", { body, headers: QUIET });
+    expect(answer).toMatchObject({ status: 200 });
+    tokens[n] = answer.body.accessToken;
+  }
+}
+
 async function residentMb(): Promise<number> {
-  const { body } = await shop.request<string>("GET", "/metrics", { token: admin });
+  const { status, body } = await shop.request<string>("GET", "/metrics", { token: tokens[1]!, headers: QUIET });
+  expect([status, status === 200 ? "" : body]).toEqual([200, ""]);
   return Number(/^process_resident_memory_bytes (\d+)/m.exec(body)![1]) / 1024 ** 2;
 }
 
@@ -60,7 +78,7 @@ test(
     console.log(`FUZZ_SEED=${seed} FUZZ_REQUESTS=${REQUESTS}`);
     const requests = randomRequests(description.document, {
       seed,
-      tokens: [ann, admin],
+      tokens,
       // Ids and names of the shop, so that requests pass the first checks.
       known: [product.id, product.sku, order, `checkout.${order}`, "order", "stock", "order-list", "carts"],
     });
@@ -69,8 +87,13 @@ test(
     const reached = new Set<string>();
     let left = REQUESTS;
     let middleMb = 0;
+    let renewAt = performance.now() + RENEW_MS;
     const caller = async (): Promise<void> => {
       while (left-- > 0 && failures.length < FAILURES_MAX) {
+        if (performance.now() > renewAt) {
+          renewAt += RENEW_MS;
+          await renewTokens();
+        }
         if (left === REQUESTS >> 1) middleMb = await residentMb();
         const sent = requests.next().value!;
         try {
@@ -111,5 +134,5 @@ test("the access log has a line for each of them, and no token, body or query", 
   expect([...routes].filter(route => !/^(none|\/|[\w/:.-]+)$/.test(route))).toEqual([]);
   // Without the routes, of which some are about passwords.
   const rest = seen.map(({ route: _route, ...line }) => JSON.stringify(line)).join("\n");
-  for (const secret of [ann, admin, "Bearer", "password", "alert(1)"]) expect(rest).not.toContain(secret);
+  for (const secret of [ann, admin, ...tokens, "Bearer", "password", "alert(1)"]) expect(rest).not.toContain(secret);
 });
