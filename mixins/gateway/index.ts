@@ -4,7 +4,7 @@ export { SESSION_OPENED, type SessionOpened } from "./auth/keep-session.ts";
 export type { CachePolicy } from "./cache/cache-policy.ts";
 export { GATEWAY, gatewayEnvironment } from "./environment.ts";
 export { gatewayErrors } from "./errors.ts";
-export type { AnswerStore, Claim, Claimed } from "./idempotency/store.ts";
+export type { AnswerStore, Claim, Claimed, HeldClaim } from "./idempotency/store.ts";
 export { limits } from "./limits.ts";
 export type { ApiInfo } from "./openapi/document.ts";
 export {
