@@ -187,7 +187,7 @@ test("a burst may wait; in a standing queue everybody is refused after 50 ms, th
 
 test("the newest is begun first while some are refused: the client of the oldest may have given up", () => {
   const { enter, begun, refused, pass, turn } = start();
-  for (const { beginsPerTurn, burstMs, freshMs } = limits; refused.length === 0;) {
+  for (const { beginsPerTurn, burstMs } = limits; refused.length === 0;) {
     for (const asked of many(beginsPerTurn + 1, n => ({ name: `${n}` }))) enter(asked);
     pass(burstMs + 1);
     turn();
