@@ -35,7 +35,7 @@ export const command: Command = { help: args => helpFor(args), run: main };
 function helpFor(args: readonly string[]): string {
   if (args.every(word => word.startsWith("-"))) return HELP;
   try {
-    return helpOf(readCommand(COMMANDS, args).command, PREFIX);
+    return helpOf(readCommand(COMMANDS, [...args, "--help"]).command, PREFIX);
   } catch (error) {
     if (!(error instanceof TypingError)) throw error;
     return `${error.message}\n\n${HELP}`;

@@ -22,8 +22,11 @@ function isDoubled(name: string, meant: string): boolean {
   return /[A-Z]/.test(name[at]!) && name[at] === name[at - 1] && name.slice(at + 1) === meant.slice(at);
 }
 
-function isExchanged(name: string, meant: string): boolean {
-  if (name.length !== meant.length || meant.length < 6) return false;
+const isExchanged = (name: string, meant: string): boolean => meant.length >= 6 && isTransposed(name, meant);
+
+/** Whether two neighbouring letters are exchanged, and nothing else is. */
+function isTransposed(name: string, meant: string): boolean {
+  if (name.length !== meant.length) return false;
   const at = firstDifference(name, meant);
   const exchanged = meant.slice(0, at) + (meant[at + 1] ?? "") + (meant[at] ?? "") + meant.slice(at + 2);
   return at < meant.length && name === exchanged;
@@ -56,12 +59,14 @@ export function meantPrefix(prefix: string, known: readonly string[]): string | 
 
 /**
  * The name that was meant by a word which a person typed: one that begins with it or that it begins with, else the nearest, with
- * one letter more, less or other, or two in a word of six or more; undefined when none is near.
+ * one letter more, less or other or two neighbours exchanged, or two slips in a word of six or more; undefined when none is near.
  */
 export function nearestName(word: string, known: readonly string[]): string | undefined {
   const begins = known.find(name => word.length > 1 && (name.startsWith(word) || word.startsWith(name)));
   if (begins !== undefined) return begins;
-  const far = known.map(name => ({ name, slips: distance(word, name) })).sort((a, b) => a.slips - b.slips);
+  const far = known
+    .map(name => ({ name, slips: isTransposed(word, name) ? 1 : distance(word, name) }))
+    .sort((a, b) => a.slips - b.slips);
   const [nearest] = far;
   return nearest && nearest.slips <= (word.length < 6 ? 1 : 2) ? nearest.name : undefined;
 }

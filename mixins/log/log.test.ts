@@ -4,6 +4,7 @@ import { ServiceBroker } from "moleculer";
 import { Refusal, workFor, workForNobody } from "../kernel/index.ts";
 import { limits } from "./limits.ts";
 import { hideInLogs, openLog, type Level } from "./index.ts";
+import { prettily } from "./log.ts";
 import { BrokerLog, levelsOf } from "./mixin.ts";
 
 const texts: string[] = [];
@@ -272,4 +273,15 @@ test("an object without a prototype, and an error that is none, are logged", () 
     },
   });
   expect(lineOf("x", odd).err.message).toBe("[cannot be read: no]");
+});
+
+test("people read a line without its JSON, and one of the access log without a message", () => {
+  const pretty = prettily(false);
+  const at = { time: "2026-11-30T10:00:00.000Z", node: "n1" };
+  expect(pretty(JSON.stringify({ level: "warn", ...at, module: "loans", msg: "late" }))).toBe(
+    "[2026-11-30T10:00:00.000Z] WARN: n1/loans: late\n",
+  );
+  expect(pretty(JSON.stringify({ log: "access", ...at, method: "GET", status: 200 }))).toBe(
+    '[2026-11-30T10:00:00.000Z]: n1/access {"method":"GET","status":200}\n',
+  );
 });

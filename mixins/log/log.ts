@@ -66,15 +66,18 @@ function isPretty(environment: Configured): boolean {
   return LOG_FORMAT === undefined ? NODE_ENV !== "production" : LOG_FORMAT === "pretty";
 }
 
-/** Loaded only where people read the log: 30 ms of a start. */
-function prettily(colorize: boolean): (line: string) => string {
+/** Makes a line of JSON into one for people. Its package is loaded only where they read the log: 30 ms of a start. */
+export function prettily(colorize: boolean): (line: string) => string {
   const { prettyFactory } = createRequire(import.meta.url)("pino-pretty") as typeof Pretty;
   const shown = prettyFactory({
     colorize,
     translateTime: "UTC:yyyy-mm-dd'T'HH:MM:ss.l'Z'",
     ignore: "node,module,log,service",
-    messageFormat: (line, key) =>
-      `${String(line["node"])}/${String(line["module"] ?? line["log"])}: ${line[key] as string}`,
+    // A line of the access log has fields and no message.
+    messageFormat: ({ node, module, log, ...line }, key) =>
+      log === undefined
+        ? `${String(node)}/${String(module)}: ${line[key] as string}`
+        : `${String(node)}/${log as string}`,
     singleLine: true,
   });
   return line => shown(line) ?? line;

@@ -36,7 +36,9 @@ test.each([
   ["rooms --max-beds two", '--max-beds is a number, not "two"'],
   ["rooms --max-beds", "--max-beds needs a value"],
   ["room", "<id> is missing: room <id>"],
-  ["room 7 clos", '"clos" is one word too many: room <id>'],
+  ["room 7 clsoe", 'room 7 has no "clsoe"; did you mean close?'],
+  ["room 7 sauna", '"sauna" is one word too many: room <id>'],
+  ["rooms --stae free", "rooms has no option --stae; did you mean --state?"],
   ["rooms all", '"all" is one word too many: rooms'],
   ["guess 7 --params {beds", "--params is JSON: "],
 ])("%s is a mistake, and is told how to be one no more", (line, says) => expect(() => read(line)).toThrow(says));

@@ -116,7 +116,22 @@ export function readCommand(commands: readonly Command[], words: readonly string
       // The one with most words in their places was meant.
       mistake ??= error;
     }
+  const meant = meantWord(family, words);
+  if (meant !== undefined) throw new TypingError(meant);
   throw mistake ?? new TypingError(`${first} reads: ${family.map(({ form }) => form).join(" | ")}`);
+}
+
+/** Says which word of its commands was meant by one that is in no command's place. */
+function meantWord(family: readonly Command[], words: readonly string[]): string | undefined {
+  const option = words.findIndex(word => word.startsWith("--"));
+  for (const [i, word] of words.slice(0, option < 0 ? undefined : option).entries()) {
+    const places = family.flatMap(({ pattern }) => pattern.places[i] ?? []);
+    const known = places.flatMap(place => ("word" in place ? place.word : []));
+    if (known.length < places.length || known.includes(word)) continue;
+    const near = nearestName(word, known);
+    if (near !== undefined) return `${words.slice(0, i).join(" ")} has no "${word}"; did you mean ${near}?`;
+  }
+  return undefined;
 }
 
 const strangeWord = (word: string, known: readonly string[]): string => {
