@@ -48,7 +48,7 @@ export const ISSUER = "valence";
 
 /** Keeps histories of actors and answers to commands, as an event-sourced service does. */
 export class Recordings {
-  readonly #answers = new Map<string, { fingerprint: string; answer: () => unknown }>();
+  readonly #answers = new Map<string, { fingerprint: string; answer: unknown }>();
   readonly histories = new Map<
     string,
     {
@@ -59,7 +59,7 @@ export class Recordings {
     }
   >();
 
-  /** The recorded answer for a command id, a refusal too, as an actor gives it. */
+  /** The recorded answer for a command id, as an actor gives it. */
   recorded(ctx: Context<any>, kind: string, answer: () => unknown): unknown {
     const id = commandIdOf(ctx);
     const fingerprint = fingerprintOf(kind, ctx.params);
@@ -68,11 +68,11 @@ export class Recordings {
       throw new Refusal("COMMAND_ID_REUSED", { status: 422, field: "commandId" });
     if (first) {
       (ctx.meta as Meta)[REPLAYED] = id!;
-      return first.answer();
+      return first.answer;
     }
-    const given = outcomeOf(answer);
+    const given = answer();
     if (id !== undefined) this.#answers.set(`${ctx.params.id}/${id}`, { fingerprint, answer: given });
-    return given();
+    return given;
   }
 
   /** A page of the history from a version on, for its owner alone; others are refused with this code. */
@@ -83,18 +83,6 @@ export class Recordings {
     const page = { id: ctx.params.id, events: history.events.filter(({ version }) => version >= from).slice(0, 100) };
     await history.afterRead?.();
     return page;
-  }
-}
-
-/** Runs the work once, and repeats what came of it. */
-function outcomeOf(work: () => unknown): () => unknown {
-  try {
-    const result = work();
-    return () => result;
-  } catch (error) {
-    return () => {
-      throw error;
-    };
   }
 }
 
@@ -151,7 +139,6 @@ export async function startGateway(
     /** Requests that the router has begun and not ended. */
     running,
     histories: recordings.histories,
-    recordings,
     signer,
     /** An access token as `accounts` makes it. */
     token: (id: string, roles: readonly string[] = usualRoles) => signer.sign({ sub: id, roles }),

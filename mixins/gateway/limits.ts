@@ -162,11 +162,6 @@ export const limits = {
    * and answers both. So a gateway that dies holds up its clients for a moment only.
    */
   commandLeaseMs: 3_000,
-  /**
-   * Attempts that an actor's command has under one key, each after the refusal of the one before. A repeat calls the actor
-   * once for each of them, and each refusal is a row of it.
-   */
-  attemptsPerKeyMax: 8,
   /** Milliseconds after which a client may ask again for a request that runs. */
   answerAskAgainMs: 1_000,
 

@@ -48,12 +48,8 @@ export function idFrom(...parts: readonly string[]): string {
 /** Made by the runtime for a caller that gave none: its answer is still recorded, but no one else can repeat it. */
 export const autoCommandId = (): CommandId => `auto:${newId()}` as CommandId;
 export const isAutoCommandId = (id: string): boolean => id.startsWith("auto:");
-/**
- * A client's Idempotency-Key, scoped to the user. `attempt`: how many commands under this key were refused before. No key
- * gives the id of another key's attempt, since the number stands before the colon and no user's id has a slash.
- */
-export const clientCommandId = (user: string, key: string, attempt = 0): CommandId =>
-  `client:${user}${attempt === 0 ? "" : `/${attempt}`}:${key}` as CommandId;
+/** A client's Idempotency-Key, scoped to the user. */
+export const clientCommandId = (user: string, key: string): CommandId => `client:${user}:${key}` as CommandId;
 export const isClientCommandId = (id: string): boolean => id.startsWith("client:");
 /** A saga's step: `saga:<id>/<step>/<attempt>[/<item>]`, compensations end in `/undo`. */
 export const sagaCommandId = (

@@ -252,16 +252,6 @@ describe("an order from the cart", () => {
     expect(await items()).toEqual([line(0, 1)]);
   });
 
-  test("a claim is settled for its own command only: another attempt of the same order has taken the cart since", async () => {
-    await put(0, 2);
-    const claim = { owner, orderId: id, commandId: `client:${owner}/1:key` };
-    await call("carts.take", claim);
-    await call("carts.settle", { orderId: id, commandId: `client:${owner}:key` });
-    expect(await items()).toEqual([]);
-    await call("carts.settle", { orderId: id, commandId: claim.commandId });
-    expect(await items()).toEqual([line(0, 2)]);
-  });
-
   test("under a key that has placed an order of lines leaves the cart alone", async () => {
     const commandId = `client:${owner}:key`;
     await put(0, 1);

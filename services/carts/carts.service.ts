@@ -77,8 +77,8 @@ export default defineService(contract, {
       return this.carts.take(owner, claim);
     },
 
-    async settle({ params: { orderId, outcome, commandId } }) {
-      await this.settle(orderId, outcome, commandId);
+    async settle({ params: { orderId, outcome } }) {
+      await this.settle(orderId, outcome);
       return {};
     },
   },
@@ -114,10 +114,9 @@ export default defineService(contract, {
       return cart.version;
     },
 
-    /** `known`: the outcome that an event of the order has told. `commandId`: only the claim of this command. */
-    async settle(orderId: string, known?: Outcome, commandId?: string): Promise<void> {
+    /** `known`: the outcome that an event of the order has told. */
+    async settle(orderId: string, known?: Outcome): Promise<void> {
       const claim = await this.carts.claim(orderId);
-      if (commandId !== undefined && claim?.commandId !== commandId) return;
       const outcome = claim && (await this.outcomeOf(claim, known));
       if (outcome) await this.carts.settle(orderId, outcome, limits);
     },

@@ -9,7 +9,6 @@ const productId = Type.String({ format: "uuid" });
 /** RFC 3339 in UTC with milliseconds, as events have it: such moments compare as text. */
 const moment = Type.String({ format: "date-time", pattern: "\\.\\d{3}Z$" });
 const quantity = Type.Integer({ minimum: 1, maximum: 1_000 });
-const commandId = Type.String({ minLength: 1, maxLength: 256 });
 const conditions = Type.Optional(Conditions);
 const items = Type.Array(Type.Object({ productId: Type.String(), quantity: Type.Integer() }, { title: "CartItem" }));
 /** Grows with every change of the cart. Nodes of the previous release do not send it. */
@@ -35,20 +34,15 @@ export const contract = defineContract({
      * repeat. Answers no lines when the cart is empty, or another command of this order has taken it.
      */
     take: {
-      params: { owner, orderId: ActorId, commandId },
+      params: { owner, orderId: ActorId, commandId: Type.String({ minLength: 1, maxLength: 256 }) },
       returns: Type.Object({ items, version }),
     },
     /**
-     * Ends an order's claim: kept for good, or returned to the cart. Without an outcome the order is asked. With a command,
-     * only its own claim: another attempt of the client's may have taken the cart since. Safe to repeat; nothing happens
-     * for an order that was not taken from a cart.
+     * Ends an order's claim: kept for good, or returned to the cart. Without an outcome the order is asked. Safe to
+     * repeat; nothing happens for an order that was not taken from a cart.
      */
     settle: {
-      params: {
-        orderId: ActorId,
-        outcome: Type.Optional(Type.Enum(["kept", "returned"])),
-        commandId: Type.Optional(commandId),
-      },
+      params: { orderId: ActorId, outcome: Type.Optional(Type.Enum(["kept", "returned"])) },
       returns: Type.Object({}),
     },
   },

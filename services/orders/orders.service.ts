@@ -1,7 +1,7 @@
 // The order actors as a service. It decides which user may see or cancel an order, and gives a cart back when its order is
 // refused.
 import type { Service } from "moleculer";
-import { COMMAND_ID, isRefusal } from "@valence/runtime/kernel";
+import { isRefusal } from "@valence/runtime/kernel";
 import {
   badCursor,
   cursorOf,
@@ -22,7 +22,7 @@ import { countOrders } from "./count-orders.ts";
 import { orderErrors } from "./errors.ts";
 import { Order } from "./order.ts";
 
-type Ctx = { params: Record<string, unknown>; meta: { user?: User }; headers?: Readonly<Record<string, string>> };
+type Ctx = { params: Record<string, unknown>; meta: { user?: User } };
 
 export default defineService(contract, {
   mixins: [Actors(Order)],
@@ -104,12 +104,10 @@ const anotherCustomer = (): Error => callErrors.FORBIDDEN({ field: "customer", m
  * Returns the cart of a refused order before the refusal is answered. After any other failure the command may be
  * repeated: then the carts ask for the outcome, after a while.
  */
-async function returnsCart(this: Service, { params, headers }: Ctx, error: Error): Promise<never> {
+async function returnsCart(this: Service, { params }: Ctx, error: Error): Promise<never> {
   const { id, fromCart } = params;
-  const commandId = headers?.[COMMAND_ID];
-  const claim = { orderId: id as string, ...(commandId !== undefined && { commandId }) };
   if (fromCart === true && typeof id === "string" && isRefusal(error) && !NEVER_DECIDED.has(error.type))
-    await typedCall(this.broker)("carts.settle", claim).catch((failed: Error) => {
+    await typedCall(this.broker)("carts.settle", { orderId: id }).catch((failed: Error) => {
       this.logger.warn(`order ${id} was refused, its cart is returned later: ${failed.message}`);
     });
   throw error;

@@ -2,7 +2,7 @@
 // takes one, but public routes have no user and ignore it.
 //
 // An actor's command (`idempotent`) is decided once by its own service, whose record is the truth: it outlives every store,
-// answers repeats, and makes a retry safe whatever was lost (`call-action.ts` has what follows a refusal). Here its key is claimed only while it runs, so
+// answers repeats and refusals, and makes a retry safe whatever was lost. Here its key is claimed only while it runs, so
 // that a second attempt meanwhile is a 409 instead of a place in the queue; without the store it goes on without.
 //
 // For any other action the store is all there is. Without it the request is refused (503, nothing done). An answer 2xx is

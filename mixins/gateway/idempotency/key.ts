@@ -42,13 +42,13 @@ const OF_KEYS: Readonly<Record<string, () => Refusal>> = {
   ABANDONED: () => gatewayErrors.IDEMPOTENCY_KEY_ABANDONED({ field: KEY_FIELD }),
 };
 
-/** The error of a request with a key, in the client's words. A recorded refusal after which the key is used up says so. */
+/** The error of a request with a key, in the client's words. A refusal that is a recorded answer says so. */
 export function inClientsWords(error: unknown, isReplay: boolean): unknown {
   const refused = refusedOf(error);
   if (!refused) return error;
   const ofKey = OF_KEYS[refused.type];
   if (ofKey) return ofKey();
   if (!isReplay) return error;
-  const message = `${refused.message} (the last of the attempts that this Idempotency-Key has; to try again, send a new key)`;
+  const message = `${refused.message} (the first answer to this Idempotency-Key; to try again, send a new key)`;
   return new Refusal(refused.type, { ...refused, message });
 }

@@ -1,7 +1,7 @@
 // Body, query, path and keys of requests, through a real gateway.
 import { request } from "node:http";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { idFrom, newId, Refusal } from "../../kernel/index.ts";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { idFrom, newId } from "../../kernel/index.ts";
 import { raw } from "../gateway.fixture.ts";
 import { book, loanBody, startLibrary, type Library } from "../library.fixture.ts";
 import { limits } from "../limits.ts";
@@ -9,17 +9,9 @@ import { limits } from "../limits.ts";
 let gateway: Library;
 let ann: { id: string; token: string };
 let admin: { id: string; token: string };
-/** The decision on a loan, which is recorded with its key. */
-let decide = (): void => {};
 
 beforeAll(async () => {
-  gateway = await startLibrary({
-    "loans.open": ctx =>
-      gateway.recordings.recorded(ctx, "open", () => {
-        decide();
-        return { id: ctx.params.id, version: 1, status: "opened" };
-      }),
-  });
+  gateway = await startLibrary();
   const [a, b] = [newId(), newId()];
   ann = { id: a, token: await gateway.token(a) };
   admin = { id: b, token: await gateway.token(b, ["reader", "admin"]) };
@@ -157,70 +149,6 @@ describe("a key", () => {
     expect(other.json.errors).toEqual([{ field: "Idempotency-Key", message: expect.any(String) }]);
     const theirs = await place("key-0002", loanBody, admin.token);
     expect(theirs.json.id).not.toBe(mine.json.id);
-  });
-
-  describe("under which a command was refused", () => {
-    /** Refusals that are still to come; each attempt takes one. */
-    let closed = 0;
-    beforeEach(() => {
-      decide = () => {
-        if (closed-- > 0) throw new Refusal("DESK_CLOSED", { status: 409 });
-      };
-    });
-    afterEach(() => {
-      decide = () => {};
-    });
-    const idsReached = () => gateway.reached.map(({ commandId }) => commandId);
-    const seen = ({ status, headers }: Awaited<ReturnType<typeof place>>) => [
-      status,
-      headers.get("idempotency-replayed"),
-    ];
-
-    test("P3 may be sent again, and the first acceptance is the answer for ever", async () => {
-      closed = 2;
-      for (let n = 0; n < 2; n++) expect(seen(await place("key-0003"))).toEqual([409, null]);
-      const accepted = await place("key-0003");
-      expect(seen(accepted)).toEqual([201, null]);
-      expect(accepted.json.id).toBe(idFrom(ann.id, "key-0003"));
-      gateway.reached.length = 0;
-      for (let n = 0; n < 2; n++) {
-        const again = await place("key-0003");
-        expect([...seen(again), again.text]).toEqual([201, "true", accepted.text]);
-      }
-      const ids = ["", "/1", "/2"].map(attempt => `client:${ann.id}${attempt}:key-0003`);
-      expect(idsReached()).toEqual([...ids, ...ids]);
-    });
-
-    test("makes one loan of several repeats at once", async () => {
-      closed = 1;
-      await place("key-0004");
-      const all = await Promise.all(Array.from({ length: 10 }, () => place("key-0004")));
-      const made = all.filter(({ status }) => status === 201);
-      expect(made.filter(answer => answer.headers.get("idempotency-replayed") === null)).toHaveLength(1);
-      expect(new Set(made.map(({ text }) => text)).size).toBe(1);
-      for (const { status, json } of all)
-        if (status !== 201) expect(json.type).toBe("/problems/idempotency-key-in-progress");
-    });
-
-    test("is still for one request: with another body it is refused, accepted or not", async () => {
-      closed = 1;
-      const other = { ...loanBody, lines: [{ bookId: book.id, days: 3 }] };
-      for (const status of [409, 201]) {
-        expect((await place("key-0005")).status).toBe(status);
-        expect((await place("key-0005", other)).json.type).toBe("/problems/idempotency-key-reused");
-      }
-    });
-
-    test("has a bounded number of attempts; after them the last refusal is repeated, and says so", async () => {
-      closed = Infinity;
-      for (let n = 0; n < limits.attemptsPerKeyMax; n++) expect(seen(await place("key-0006"))).toEqual([409, null]);
-      closed = 0;
-      gateway.reached.length = 0;
-      const last = await place("key-0006");
-      expect(seen(last)).toEqual([409, "true"]);
-      expect(last.json.detail).toMatch(/send a new key/);
-      expect(idsReached()).toHaveLength(limits.attemptsPerKeyMax);
-    });
   });
 
   test("without a key each loan is a new one", async () => {

@@ -53,29 +53,6 @@ test("dearer than shown is a 409 with the new total; under a new key it is order
   });
 });
 
-test("P3 a key whose order was refused may be sent again, and orders once", async () => {
-  const [{ id }, buyer] = await Promise.all([product(5), shop.customer("carl")]);
-  const key = newId();
-  const place = () => api("POST", "/orders", buyer, fromCart, key);
-  for (let n = 0; n < 2; n++) expect(await place()).toMatchObject(problem(422, "cart-empty"));
-  await api("PUT", `/cart/items/${id}`, buyer, { quantity: 2 });
-  const [first, second] = await Promise.all([place(), place()]);
-  const placed = [first, second].find(({ status }) => status === 201);
-  for (const answer of [first, second])
-    if (answer.status !== 201) expect(answer).toMatchObject(problem(409, "idempotency-key-in-progress"));
-  await api("PUT", `/cart/items/${id}`, buyer, { quantity: 1 });
-  const again = await place();
-  expect([again.status, again.body, again.headers.get("idempotency-replayed")]).toEqual([201, placed?.body, "true"]);
-  expect((await api("GET", "/cart", buyer)).body.items).toMatchObject([{ productId: id, quantity: 1 }]);
-  const elsewhere = { ...fromCart, shippingAddress: { ...ADDRESS, city: "Elsewhere" } };
-  expect(await api("POST", "/orders", buyer, elsewhere, key)).toMatchObject(problem(422, "idempotency-key-reused"));
-  await until("the order is listed", async () => {
-    const { body } = await api("GET", `/orders?after=${placed!.body.id}@1`, buyer);
-    expect(body.total).toBeLessThanOrEqual(1);
-    return body.total === 1;
-  });
-});
-
 test("products that are gone from under a cart are named all at once, more than a form has fields", async () => {
   const gone = await Promise.all(Array.from({ length: 30 }, () => product()));
   const kept = await product(1);
