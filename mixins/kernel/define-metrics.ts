@@ -55,8 +55,8 @@ export const SERVICE_NAMES = "services of the process";
 /** The value of a label that is none of the declared ones, and of those beyond `seriesMax`. */
 export const OTHER = "other";
 
-const catalogues = new WeakSet<object>();
-const titles = new WeakMap<object, string>();
+/** Holds a catalogue's title. Known by its key: a catalogue that another copy of this module has made is one as well. */
+const TITLE = Symbol.for("valence.metrics");
 
 /** A catalogue of metrics, by the names that code has for them. Throws TypeError where a name breaks Prometheus' conventions. */
 export function defineMetrics<const D extends MetricDefinitions>(title: string, definitions: D): D {
@@ -64,17 +64,19 @@ export function defineMetrics<const D extends MetricDefinitions>(title: string, 
     const problem = problemOf(definition);
     if (problem !== undefined) throw new TypeError(`the metric ${definition.name} ${problem}`);
   }
-  catalogues.add(definitions);
-  titles.set(definitions, title);
+  Object.defineProperty(definitions, TITLE, { value: title });
   return Object.freeze(definitions);
 }
 
 /** Whether an export of a module is a catalogue of metrics. */
 export const isMetrics = (value: unknown): value is MetricDefinitions =>
-  typeof value === "object" && value !== null && catalogues.has(value);
+  typeof value === "object" && value !== null && TITLE in value;
 
 /** The catalogue with its title. */
-export const catalogueOf = (metrics: MetricDefinitions): MetricCatalogue => ({ title: titles.get(metrics)!, metrics });
+export const catalogueOf = (metrics: MetricDefinitions & { readonly [TITLE]?: string }): MetricCatalogue => ({
+  title: metrics[TITLE]!,
+  metrics,
+});
 
 /** The unit of a metric's values, told by its name; undefined for plain numbers. */
 export const unitOf = ({ name }: MetricDefinition): string | undefined =>

@@ -44,7 +44,12 @@ const listener = (pattern: string, heard: unknown[], name = "listener"): Service
   events: { [pattern]: (ctx: any) => void heard.push(ctx.params) },
 });
 const decode = ({ stream, version, type }: StoredEvent): LogEvent =>
-  ({ eventId: `${stream}@${version}`, type, ...(type === "thing.odd" && { broken: "unknown type" }) }) as LogEvent;
+  ({
+    eventId: `${stream}@${version}`,
+    type,
+    metadata: {},
+    ...(type === "thing.odd" && { broken: "unknown type" }),
+  }) as unknown as LogEvent;
 const notifierOn = (broker: ServiceBroker, store: ReturnType<typeof log>) =>
   startNotifier({ broker, service: "things", store, decode });
 
