@@ -66,9 +66,12 @@ async function inLedger(id: string): Promise<LedgerEntry | undefined> {
 }
 
 describe("metrics", () => {
-  /** Here is one process with SQLite: no gateway, Redis, bus, JetStream, collector, replica or supervisor. */
+  /**
+   * Here is one process with SQLite: no gateway, Redis, bus, JetStream, collector, replica or supervisor; and it is too young for
+   * the doctor.
+   */
   const ABSENT =
-    /^valence_(http|mails|certificate|redis|bus_(connected|nodes|requests|refused)|relay|carrier|trace|workers|circuits|call_retries|database_(replica|oldest))_?|^valence_cacher|_gc_|valence_orders_refund/;
+    /^valence_(http|mails|certificate|redis|bus_(connected|nodes|requests|refused)|relay|carrier|trace|workers|circuits|call_retries|doctor|database_(replica|oldest))_?|^valence_cacher|_gc_|valence_orders_refund/;
 
   test("each that is declared has a value after use, and none is there that is not declared", async () => {
     const id = await place("tok_ok", [0, 1]);
