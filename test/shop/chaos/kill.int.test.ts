@@ -24,7 +24,7 @@ const RECEIPTS_MAX = 2_000;
  * Number of failpoints tried in an ordinary run, different ones each time, and fewer on Postgres: other tests cover how
  * connections end there. `npm run test:chaos` tries all.
  */
-const TRIED = process.env["CHAOS"] === "all" ? points.length : isOnPostgres() ? 2 : 6;
+const TRIED = process.env["CHAOS"] === "all" ? points.length : isOnPostgres() ? 2 : 4;
 /** Orders that a round has to acknowledge, or it proves little. */
 const ORDERS_MIN = 50;
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { has, Workbench } from "./workbench.ts";
 
 const VERSION = "4.32.5";
-const EXAMPLES = Number(process.env["API_EXAMPLES"] ?? 3);
+const EXAMPLES = Number(process.env["API_EXAMPLES"] ?? 2);
 const SEED = process.env["FUZZ_SEED"] ?? "1";
 const hasPython = has("python3", "-m", "venv", "--help");
 // Schemathesis is a Python program.
