@@ -1,4 +1,4 @@
-// What it costs to see: the same work with nothing observed, then with metrics, logs and traces, each on top of those before.
+// The cost of observing: the same work with nothing observed, then with metrics, logs and traces, each on top of those before.
 // The machine is shared, so CPU time counts rather than the clock, and the steps take turns: all their processes are there
 // for the whole time, and each round measures every one of them.
 //
@@ -184,7 +184,7 @@ async function auditShare({ cpuUs }: Cost): Promise<Record<string, unknown>> {
   };
 }
 
-/** What the owners of the audited logs have recorded. Products' stock is some hundred events more, of thousands. */
+/** Number of events that the owners of the audited logs have recorded. Products' stock is some hundred events more, of thousands. */
 function recorded(dataDir: string): { readonly orders: number; readonly events: number } {
   const count = (service: string, of: string): number => {
     const database = new DatabaseSync(join(dataDir, `${service}.sqlite`), { readOnly: true });

@@ -1,4 +1,4 @@
-// Who may use each action of accounts: decided here once, for the action and for its route. A machine's key opens what its
+// Use of each action of accounts, by persons, keys or services: decided here once, for the action and for its route. A machine's key opens what its
 // scopes name, and never what outlives it or what an account stands on: keys, passwords, sessions, mailboxes, roles. A key that
 // leaked would otherwise make its finder an administrator, who is still one when the key is revoked.
 import type { Context, ServiceSchema } from "moleculer";
@@ -42,7 +42,7 @@ export const USE: Readonly<Record<keyof AccountsContract["actions"], Use>> = {
   changePassword: "person",
   endSession: "person",
   endSessions: "person",
-  // Who owns an account is told by its mailbox: a stranger's key must not go on asking the owner to vouch for it.
+  // The mailbox tells who owns an account: a stranger's key must not go on asking the owner to vouch for it.
   sendVerification: "person",
   rotateKeys: "person",
 

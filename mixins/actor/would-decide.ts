@@ -1,4 +1,4 @@
-// What an actor would decide about a command, for people: the command is decided on the durable state and thrown away. Nothing is
+// Supposed commands, for people who ask what an actor would decide: the command is decided on the durable state and thrown away. Nothing is
 // written, no timer is set, and nobody is called: what `prepare` would find must be given, since a `prepare` may call anything.
 import { isRefusal, plainError } from "../kernel/index.ts";
 import { callErrors, compileParams, refusedOf, strictObject, type Snapshot } from "../contract/index.ts";

@@ -39,7 +39,7 @@ export const healthReport: Middleware = {
   async starting(broker: ServiceBroker) {
     declare(broker);
     let asking: Promise<readonly DependencyReport[]> | undefined;
-    // Those who ask meanwhile get the same answer.
+    // A question that comes meanwhile gets the same answer.
     const ask = () => (asking ??= dependencyReports(broker, limits.askMs).finally(() => (asking = undefined)));
     broker.createService({
       name: "$health",

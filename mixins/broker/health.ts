@@ -6,7 +6,7 @@
 //   /health/ready    the broker has started, is not stopping, and has its bus, and each service says that it is ready
 //   /metrics         for the bearer of METRICS_TOKEN; where the gateway's routes are on this port, also for administrators
 //
-// What the process depends on is told to operators alone: `health-report.ts`.
+// The report of all that the process depends on is for operators alone: `health-report.ts`.
 //
 // Routes for operators may be on it as well (INTERNAL_ROUTES): the gateway gives them. So the port has the server and the
 // guard of the public one.

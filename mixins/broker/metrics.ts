@@ -2,7 +2,7 @@
 import { defineMetrics, SECONDS_BUCKETS, SERVICE_NAMES } from "../kernel/index.ts";
 
 const ACTIONS = "actions of the process's services";
-/** What has become of a call: `refused` is an answer of the domain, `unavailable` can be repeated, `failed` is a bug. */
+/** Outcome of a call: `refused` is an answer of the domain, `unavailable` can be repeated, `failed` is a bug. */
 const OUTCOMES = ["ok", "refused", "unavailable", "failed"] as const;
 export type CallOutcome = (typeof OUTCOMES)[number];
 

@@ -39,7 +39,7 @@ async function main(args: string[]): Promise<void> {
   for (const file of databases) for (const suffix of SIDE_FILES) rmSync(file + suffix, { force: true });
   const { DATA_DIR } = databaseEnvironment.of(environment);
   removeMails(mailFolder(DATA_DIR));
-  // Of processes that were killed: those that run have their databases open.
+  // Sockets that killed processes have left: a process that runs has its databases open, and stops the reset before.
   for (const socket of socketFiles(DATA_DIR)) rmSync(socket, { force: true });
   if (existsSync(DATA_DIR) && readdirSync(DATA_DIR).length === 0) rmdirSync(DATA_DIR);
   console.log(databases.length > 0 ? `Removed ${databases.join(", ")}.` : "Nothing to remove.");

@@ -165,11 +165,11 @@ export interface StoreSize {
   readonly buckets?: number;
   readonly streams: number;
   readonly events: number;
-  /** Of all tables and indexes of the service, and of a log that SQLite has not taken in yet. */
+  /** Size of all tables and indexes of the service, and of a log that SQLite has not taken in yet. */
   readonly bytes: number;
 }
 
-/** What a search of the newest events has found. */
+/** Result of a search of the newest events. */
 export interface Searched {
   /** Newest first. */
   readonly events: readonly StoredEvent[];

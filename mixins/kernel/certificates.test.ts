@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { certificateFilesIn, certificateState, type CertificateFile } from "./certificates.ts";
+import { certificateEnd, certificateFilesIn, certificateState, type CertificateFile } from "./certificates.ts";
 import { readEnvironment } from "./environment.ts";
 
 const DAY_MS = 86_400_000;
@@ -51,6 +51,13 @@ test("of our own every link counts, of authorities the last one: an old one does
 test("a file without a certificate, and one that is not there, have failed", () => {
   expect(state("empty")).toMatchObject({ status: "FAIL", message: "NATS_CERT: the file holds no certificate" });
   expect(state("gone")).toMatchObject({ status: "FAIL", message: "NATS_CERT: the file cannot be read (ENOENT)" });
+});
+
+test("the end of a file, for metrics, is the one that its state tells", () => {
+  const daysLeft = (name: string, holds: CertificateFile["holds"]) =>
+    Math.floor((certificateEnd({ variable: "NATS_CA", path: pathOf(name), holds }) - now) / DAY_MS);
+  expect([daysLeft("both", "own"), daysLeft("both", "authorities")]).toEqual([9, 99]);
+  expect(() => daysLeft("empty", "own")).toThrow("NATS_CA: the file holds no certificate");
 });
 
 test("the environment names the files", () => {

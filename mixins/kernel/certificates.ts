@@ -22,7 +22,7 @@ export interface CertificateFile {
 }
 
 /** The files that the variables of every process name. */
-export function certificateFilesIn(environment: Environment): CertificateFile[] {
+export function certificateFilesIn(environment: Environment | { readonly options: object }): CertificateFile[] {
   const { NATS_CA, NATS_CERT } = nodeEnvironment.of(environment);
   return [
     ...(NATS_CA === undefined ? [] : [{ variable: "NATS_CA", path: NATS_CA, holds: "authorities" as const }]),
@@ -38,11 +38,9 @@ export function certificateState({ variable, path, holds }: CertificateFile, now
   const certificates = certificatesIn(path);
   if (typeof certificates === "string")
     return { status: "FAIL", message: `${variable}: ${certificates}`, advice: "put the certificates there, in PEM" };
-  const ends = certificates.map(({ validTo }) => Date.parse(validTo));
   const begins = Math.max(...certificates.map(({ validFrom }) => Date.parse(validFrom)));
-  // The last authority counts, but every link of our own chain.
-  const until = holds === "own" ? Math.min(...ends) : Math.max(...ends);
-  const subject = nameOf(certificates[ends.indexOf(until)]!);
+  const until = endOf(certificates, holds);
+  const subject = nameOf(certificates.find(({ validTo }) => Date.parse(validTo) === until)!);
   const daysLeft = Math.floor((until - now) / DAY_MS);
   const figures = { daysLeft };
   const renew = `put a new one at the path that ${variable} names, and restart the processes that read it`;
@@ -60,6 +58,22 @@ export function certificateState({ variable, path, holds }: CertificateFile, now
   return daysLeft < CERTIFICATE_WARN_DAYS
     ? { status: "warn", message: `${message}, for ${daysLeft} more days`, advice: renew, figures }
     : { status: "ok", message, figures };
+}
+
+/**
+ * When the certificates of a file end, in milliseconds since the epoch. Throws an Error where the file cannot be read, or holds
+ * none.
+ */
+export function certificateEnd({ variable, path, holds }: CertificateFile): number {
+  const certificates = certificatesIn(path);
+  if (typeof certificates === "string") throw new Error(`${variable}: ${certificates}`);
+  return endOf(certificates, holds);
+}
+
+/** The last authority counts, but every link of our own chain. */
+function endOf(certificates: readonly X509Certificate[], holds: CertificateFile["holds"]): number {
+  const ends = certificates.map(({ validTo }) => Date.parse(validTo));
+  return holds === "own" ? Math.min(...ends) : Math.max(...ends);
 }
 
 function certificatesIn(path: string): X509Certificate[] | string {

@@ -10,7 +10,7 @@ export {
   workFor,
   workForNobody,
 } from "./call-at-hand.ts";
-export { certificateFilesIn, certificateState, type CertificateFile } from "./certificates.ts";
+export { certificateEnd, certificateFilesIn, certificateState, type CertificateFile } from "./certificates.ts";
 export { inChunks } from "./chunks.ts";
 export {
   ALL_SERVICES,

@@ -143,7 +143,7 @@ test("the last use is written once a minute, however often a key is used", async
   expect(await usedAt()).toBeGreaterThanOrEqual(first);
 });
 
-/** What no key does, whatever its scopes: all that outlives it, or that an account stands on. */
+/** Acts that are refused to every key, whatever its scopes: they outlive it, or an account stands on them. */
 const FOR_PERSONS = [
   "setRoles",
   "createApiKey",

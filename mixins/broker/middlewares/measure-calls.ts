@@ -1,9 +1,14 @@
 // Counts the calls that this process answers: how many, how they end, how long they take. Also what it knows of the bus. Costs
 // a call 0.3 µs; with METRICS=off nothing.
-import { X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import type { ActionSchema, Context, Middleware, ServiceBroker } from "moleculer";
-import { isRefusal, isRetryable, minutes, nodeEnvironment, unreadyServices } from "../../kernel/index.ts";
+import {
+  certificateEnd,
+  certificateFilesIn,
+  isRefusal,
+  isRetryable,
+  minutes,
+  unreadyServices,
+} from "../../kernel/index.ts";
 import { metersOf, reading, type Meters, type Reading, type Series } from "../../metrics/index.ts";
 import { tracing } from "../../tracing/index.ts";
 import { busMetrics, callMetrics, type CallOutcome } from "../metrics.ts";
@@ -61,17 +66,11 @@ function outcomeOf(error: unknown): CallOutcome {
   return isRetryable(error) ? "unavailable" : "failed";
 }
 
-/** The end of the first certificate in each file, which may be written anew while the process runs. */
-async function certificatesOf(broker: ServiceBroker): Promise<Reading[]> {
-  const environment = nodeEnvironment.of(broker);
-  const found = (["NATS_CERT", "NATS_CA"] as const).map(async certificate => {
-    const file = environment[certificate];
-    if (file === undefined) return [];
-    const { validTo } = new X509Certificate(await readFile(file));
-    return [reading(busMetrics.certificate, Date.parse(validTo) / 1_000, { certificate })];
-  });
-  return (await Promise.all(found)).flat();
-}
+/** Files may be written anew while the process runs. */
+const certificatesOf = (broker: ServiceBroker): Reading[] =>
+  certificateFilesIn(broker).map(file =>
+    reading(busMetrics.certificate, certificateEnd(file) / 1_000, { certificate: file.variable }),
+  );
 
 /** Counts the packets of the bus. */
 function packetsOf(meters: Meters): Middleware {
