@@ -8,6 +8,7 @@ import { newBrokers } from "../testing/broker.ts";
 import { until } from "../testing/index.ts";
 import type { AuditService } from "./audit.ts";
 import { Keeper } from "./keeper.ts";
+import { exportPage } from "./export.ts";
 import { limits } from "./limits.ts";
 import { fromJson, linesIn, toJson } from "./lines.ts";
 import { Audit } from "./mixin.ts";
@@ -349,6 +350,22 @@ describe("tampering", () => {
     const edited = lines.with(n, lines[n]!.replace('"i":', '"i":1'));
     expect((await offline(edited)).faults[0]).toMatchObject({ kind: "edited", partition, seq: 3 });
     expect((await offline(lines.slice(0, -3))).ok).toBe(false);
+    // The same lines page by page, each page as large as the bus carries, cut amid what one read of the database gives.
+    const paged: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await exportPage(knex, { cursor, bytesMax: 2_000 });
+      expect(page.lines.length === 1 || Buffer.byteLength(page.lines.join("")) <= 2_000).toBe(true);
+      expect(page.of).toBe(80);
+      paged.push(...page.lines);
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    expect(paged).toEqual(lines);
+    const { nextCursor = "" } = await exportPage(knex, { cursor: undefined, bytesMax: 1 });
+    expect((await broker.call<any, object>("audit.export", { cursor: nextCursor })).lines).toEqual(lines.slice(1, -80));
+    await expect(broker.call<any, object>("audit.export", { cursor: "bm9uZQ" })).rejects.toMatchObject({
+      type: "VALIDATION_ERROR",
+    });
   });
 });
 
@@ -410,9 +427,14 @@ describe("reading and removing", () => {
       logger: broker.logger,
     });
     expect(await retaining.remove()).toBe(0);
+    const { nextCursor } = await exportPage(knex, { cursor: undefined, bytesMax: 1 });
     await knex("audit_checkpoints").where({ number: 1 }).update({ at_ms: 0 });
     expect(await retaining.remove()).toBe(20);
     expect(await retaining.remove()).toBe(0);
+    // An export that would lack what was removed says so.
+    await expect(exportPage(knex, { cursor: nextCursor, bytesMax: 1 })).rejects.toMatchObject({
+      type: "AUDIT_EXPORT_OVERTAKEN",
+    });
     await fill(broker, source, 4);
     expect(await verdictOf(broker)).toMatchObject({ ok: true, records: 24, checkpoints: 2 });
     // More than retention has removed is missed.

@@ -3,12 +3,13 @@ import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
 import { defineService, listedServices } from "../contract/index.ts";
 import { Sql } from "../database/mixin.ts";
 import type { Database } from "../database/index.ts";
-import { minutes, seconds, Turns } from "../kernel/index.ts";
+import { contentBytesMax, minutes, seconds, Turns } from "../kernel/index.ts";
 import { consumersOf, Consuming, singletonOf, type Consumer } from "../stream/siblings.ts";
 import { anchorOf } from "./anchor.ts";
 import { Chains } from "./chains.ts";
 import { contract } from "./contract.ts";
 import { auditEnvironment, pemOf } from "./environment.ts";
+import { exportPage } from "./export.ts";
 import { Keeper } from "./keeper.ts";
 import { signingKeyOf } from "./keys.ts";
 import { limits as LIMITS, type AuditLimits } from "./limits.ts";
@@ -67,6 +68,12 @@ export const Audit = (limits: Partial<AuditLimits> = {}): ServiceSchema =>
       },
       verify() {
         return this.verifying.ask();
+      },
+      export(ctx) {
+        return exportPage(this.database.knex, {
+          cursor: ctx.params.cursor,
+          bytesMax: contentBytesMax(this.broker),
+        });
       },
       async status() {
         const { key, keeper, database } = this as unknown as AuditService;

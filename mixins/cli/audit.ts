@@ -8,7 +8,8 @@ import type { Knex } from "knex";
 import { anchorAt, anchorOf, type Anchor } from "../audit/anchor.ts";
 import { auditEnvironment, pemOf } from "../audit/environment.ts";
 import { publicKeysIn } from "../audit/keys.ts";
-import { countIn, fromJson, linesIn, toJson } from "../audit/lines.ts";
+import { exportedLines } from "../audit/export.ts";
+import { countIn, fromJson, toJson } from "../audit/lines.ts";
 import type { Fault } from "../audit/partition-walk.ts";
 import { SigningKey } from "../audit/signing.ts";
 import { verify, type Line, type Verdict, type VerifyOptions } from "../audit/verify.ts";
@@ -135,7 +136,7 @@ async function exportTo(path: string, knex: Knex): Promise<void> {
   const file = createWriteStream(path, { flags: "wx", mode: 0o600 });
   await once(file, "open");
   let records = 0;
-  for await (const line of linesIn(knex)) {
+  for await (const line of exportedLines(knex)) {
     if (!file.write(`${toJson(line)}\n`)) await once(file, "drain");
     if ("record" in line && ++records % 1_000 === 0)
       progress(`${records} of ${Math.max(total, records)} records written`);
