@@ -12,8 +12,10 @@ import type { ServiceBroker } from "moleculer";
 import { Source } from "../stream/log/source.fixture.ts";
 import { newBrokers } from "../testing/broker.ts";
 import { until } from "../testing/index.ts";
+import { metricOf } from "../testing/metric.ts";
 import { resolveAnchor, type Anchor } from "./anchor.ts";
 import type { AuditService } from "./audit.ts";
+import { auditMetrics } from "./metrics.ts";
 import { Audit } from "./mixin.ts";
 import { rewrite } from "./tampering.fixture.ts";
 import { verifyDatabase } from "./verifying.ts";
@@ -118,8 +120,15 @@ test("checkpoints wait for a server that is away, and are copied once; what is s
   const { house, broker, knex, status } = await audited(variables(place));
   expect((await until(status, ({ trouble }) => trouble !== undefined)).trouble).toMatch(/anchor/);
   expect((await status()).unanchored).toBe(2);
+  const service = "audit";
+  const troubled = (reason: "anchor" | "broken") => metricOf(broker, auditMetrics.trouble, { service, reason });
+  expect([await troubled("anchor"), await troubled("broken")]).toEqual([1, 0]);
+  expect(await metricOf(broker, auditMetrics.unanchored, { service })).toBe(2);
+  expect(await metricOf(broker, auditMetrics.unsigned, { service })).toBeGreaterThan(0);
   isAway = false;
   await until(async () => (await status()).unanchored === 0);
+  await until("the trouble is over", async () => (await troubled("anchor")) === 0);
+  expect(await metricOf(broker, auditMetrics.unanchored, { service })).toBe(0);
   expect([...objects.keys()]).toEqual([1, 2].map(n => `/bucket/audit/00000000000${n}.json`));
   // An attempt whose answer was lost is made again.
   const before = new Map(objects);

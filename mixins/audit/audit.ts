@@ -14,6 +14,7 @@ import { Keeper } from "./keeper.ts";
 import { signingKeyOf } from "./keys.ts";
 import { limits as LIMITS, type AuditLimits } from "./limits.ts";
 import { headsIn } from "./lines.ts";
+import { measureAudit } from "./measure.ts";
 import { migrations } from "./migrations.ts";
 import { listed } from "./query.ts";
 import { entryOf } from "./record.ts";
@@ -58,6 +59,7 @@ export const Audit = (limits: Partial<AuditLimits> = {}): ServiceSchema =>
       const consumers = await consumersOf(this as Service);
       consumers.add(consumer(this.broker, database, new Chains(this.key, all.partitions)));
       this.keeper.start();
+      measureAudit(this, this.keeper);
     },
     async stopped() {
       await (this as Partial<AuditService>).keeper?.stop();
@@ -84,7 +86,7 @@ export const Audit = (limits: Partial<AuditLimits> = {}): ServiceSchema =>
           ...(unanchored !== undefined && { unanchored }),
           removedUpTo,
           key: { id: key.id, publicKey: key.publicPem },
-          ...(keeper.trouble !== undefined && { trouble: keeper.trouble }),
+          ...(keeper.trouble !== undefined && { trouble: keeper.trouble.says }),
         };
       },
     },

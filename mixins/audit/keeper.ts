@@ -11,6 +11,7 @@ import type { Anchor, Hashes } from "./anchor.ts";
 import { auditErrors } from "./errors.ts";
 import { checkpointOf, headsIn, linesIn, newestCheckpoint, recordsAfter } from "./lines.ts";
 import type { AuditLimits } from "./limits.ts";
+import type { TROUBLES } from "./metrics.ts";
 import {
   checkpointHash,
   checkpointIn,
@@ -42,6 +43,18 @@ export interface KeeperStatus {
   readonly removedUpTo: number;
 }
 
+export interface Trouble {
+  readonly reason: (typeof TROUBLES)[number];
+  readonly says: string;
+}
+
+function troubleOf(error: unknown): Trouble {
+  const { type, message: says } = plainError(error);
+  const reason =
+    type === auditErrors.AUDIT_BROKEN.code ? "broken" : type?.startsWith("AUDIT_ANCHOR") ? "anchor" : "other";
+  return { reason, says };
+}
+
 export class Keeper {
   readonly #options: KeeperOptions;
   readonly #pause = new Pause();
@@ -56,7 +69,7 @@ export class Keeper {
   /** Number of the newest checkpoint that this process has seen. */
   #newest = 0;
   /** Why it signs or copies nothing at the moment, as far as this node has tried. */
-  trouble: string | undefined;
+  trouble: Trouble | undefined;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -83,6 +96,14 @@ export class Keeper {
     };
   }
 
+  /** Milliseconds for which records have waited for a checkpoint: since the newest one, or none where nothing waits. */
+  async waitingMs(): Promise<number> {
+    const { database } = this.#options;
+    const row = await database.knex("audit_checkpoints").orderBy("number", "desc").first();
+    if (!row || sumOf(await headsIn(database.knex)) === sumOf(checkpointIn(row).heads)) return 0;
+    return Math.max(0, (await database.now()) - Number(row.at_ms));
+  }
+
   async #run(): Promise<void> {
     const { limits, logger, holds } = this.#options;
     while (!this.#stopping) {
@@ -90,10 +111,10 @@ export class Keeper {
         if (await holds()) await this.#turn();
         this.trouble = undefined;
       } catch (error) {
-        this.trouble = plainError(error).message;
+        this.trouble = troubleOf(error);
         if (performance.now() >= this.#tellAt) {
           this.#tellAt = performance.now() + limits.tellMs;
-          logger.error(`audit: ${this.trouble}`);
+          logger.error(`audit: ${this.trouble.says}`);
         }
       }
       if (!this.#stopping) await this.#pause.wait(limits.lookMs);
