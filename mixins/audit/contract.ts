@@ -75,6 +75,7 @@ export const contract = defineContract({
         ok: Type.Optional(Type.Boolean()),
         checkpoints: Type.Optional(Type.Integer()),
         anchored: Type.Optional(Type.Integer()),
+        anchorGoesOnTo: Type.Optional(Type.Integer()),
         signedBy: Type.Optional(Type.Array(Type.String())),
         heads: Type.Optional(Type.Array(Head)),
         faults: Type.Optional(Type.Array(Fault)),
