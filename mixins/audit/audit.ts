@@ -3,16 +3,18 @@ import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
 import { defineService, listedServices } from "../contract/index.ts";
 import { Sql } from "../database/mixin.ts";
 import type { Database } from "../database/index.ts";
-import { minutes, seconds, Turns } from "../kernel/index.ts";
+import { contentBytesMax, minutes, seconds, Turns } from "../kernel/index.ts";
 import { consumersOf, Consuming, singletonOf, type Consumer } from "../stream/siblings.ts";
 import { anchorOf } from "./anchor.ts";
 import { Chains } from "./chains.ts";
 import { contract } from "./contract.ts";
 import { auditEnvironment, pemOf } from "./environment.ts";
+import { exportPage } from "./export.ts";
 import { Keeper } from "./keeper.ts";
 import { signingKeyOf } from "./keys.ts";
 import { limits as LIMITS, type AuditLimits } from "./limits.ts";
 import { headsIn } from "./lines.ts";
+import { measureAudit } from "./measure.ts";
 import { migrations } from "./migrations.ts";
 import { listed } from "./query.ts";
 import { entryOf } from "./record.ts";
@@ -57,6 +59,7 @@ export const Audit = (limits: Partial<AuditLimits> = {}): ServiceSchema =>
       const consumers = await consumersOf(this as Service);
       consumers.add(consumer(this.broker, database, new Chains(this.key, all.partitions)));
       this.keeper.start();
+      measureAudit(this, this.keeper);
     },
     async stopped() {
       await (this as Partial<AuditService>).keeper?.stop();
@@ -68,6 +71,12 @@ export const Audit = (limits: Partial<AuditLimits> = {}): ServiceSchema =>
       verify() {
         return this.verifying.ask();
       },
+      export(ctx) {
+        return exportPage(this.database.knex, {
+          cursor: ctx.params.cursor,
+          bytesMax: contentBytesMax(this.broker),
+        });
+      },
       async status() {
         const { key, keeper, database } = this as unknown as AuditService;
         const { checkpoint, unanchored, removedUpTo } = await keeper.status();
@@ -77,7 +86,7 @@ export const Audit = (limits: Partial<AuditLimits> = {}): ServiceSchema =>
           ...(unanchored !== undefined && { unanchored }),
           removedUpTo,
           key: { id: key.id, publicKey: key.publicPem },
-          ...(keeper.trouble !== undefined && { trouble: keeper.trouble }),
+          ...(keeper.trouble !== undefined && { trouble: keeper.trouble.says }),
         };
       },
     },

@@ -1,6 +1,7 @@
 // The actions of the service `audit`, for people who may read it.
 import Type from "typebox";
 import { Cursor, defineContract } from "../contract/index.ts";
+import { auditErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 
 const id = Type.String({ minLength: 1, maxLength: 200, pattern: "^[A-Za-z0-9][A-Za-z0-9_.:@-]*$" });
@@ -74,9 +75,24 @@ export const contract = defineContract({
         ok: Type.Optional(Type.Boolean()),
         checkpoints: Type.Optional(Type.Integer()),
         anchored: Type.Optional(Type.Integer()),
+        anchorGoesOnTo: Type.Optional(Type.Integer()),
         signedBy: Type.Optional(Type.Array(Type.String())),
         heads: Type.Optional(Type.Array(Head)),
         faults: Type.Optional(Type.Array(Fault)),
+      }),
+    },
+    /**
+     * The whole audit as lines of NDJSON, a page at a time: keys, checkpoints, heads, then records. All pages together are an
+     * export that `npx valence audit verify` verifies offline. `cursor` continues it.
+     */
+    export: {
+      params: { cursor: Type.Optional(Cursor) },
+      returns: Type.Object({
+        lines: Type.Array(Type.String()),
+        /** Records in this page; and of the whole export, as far as is known now. */
+        records: Type.Integer(),
+        of: Type.Integer(),
+        nextCursor: Type.Optional(Type.String()),
       }),
     },
     /** Where it stands: its partitions, the newest checkpoint, the key that signs, and what keeps it from signing. */
@@ -92,8 +108,9 @@ export const contract = defineContract({
       }),
     },
   },
-  mayRefuse: { list: [], verify: [], status: [] },
-  permissions: { list: "audit:read", verify: "audit:read", status: "audit:read" },
+  refusals: { AUDIT_EXPORT_OVERTAKEN: auditErrors.AUDIT_EXPORT_OVERTAKEN },
+  mayRefuse: { list: [], verify: [], export: ["AUDIT_EXPORT_OVERTAKEN"], status: [] },
+  permissions: { list: "audit:read", verify: "audit:read", export: "audit:read", status: "audit:read" },
 });
 declare global {
   interface Contracts {

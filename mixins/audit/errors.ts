@@ -18,4 +18,9 @@ export const auditErrors = defineErrors({
     says: "the audit was changed: {reason}",
     todo: "run `npx valence audit verify`, and compare with the anchor and with backups; nothing is signed until it is repaired",
   },
+  AUDIT_EXPORT_OVERTAKEN: {
+    status: 409,
+    says: "the audit's retention has removed records that this export had still to read",
+    todo: "begin the export anew: it then starts after what was removed",
+  },
 });

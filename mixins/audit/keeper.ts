@@ -11,9 +11,11 @@ import type { Anchor, Hashes } from "./anchor.ts";
 import { auditErrors } from "./errors.ts";
 import { checkpointOf, headsIn, linesIn, newestCheckpoint, recordsAfter } from "./lines.ts";
 import type { AuditLimits } from "./limits.ts";
+import type { TROUBLES } from "./metrics.ts";
 import {
   checkpointHash,
   checkpointIn,
+  readCheckpoint,
   type Checkpoint,
   type Head,
   type SignedCheckpoint,
@@ -42,6 +44,18 @@ export interface KeeperStatus {
   readonly removedUpTo: number;
 }
 
+export interface Trouble {
+  readonly reason: (typeof TROUBLES)[number];
+  readonly says: string;
+}
+
+function troubleOf(error: unknown): Trouble {
+  const { type, message: says } = plainError(error);
+  const reason =
+    type === auditErrors.AUDIT_BROKEN.code ? "broken" : type?.startsWith("AUDIT_ANCHOR") ? "anchor" : "other";
+  return { reason, says };
+}
+
 export class Keeper {
   readonly #options: KeeperOptions;
   readonly #pause = new Pause();
@@ -56,7 +70,7 @@ export class Keeper {
   /** Number of the newest checkpoint that this process has seen. */
   #newest = 0;
   /** Why it signs or copies nothing at the moment, as far as this node has tried. */
-  trouble: string | undefined;
+  trouble: Trouble | undefined;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -75,12 +89,20 @@ export class Keeper {
     const { anchor, database } = this.#options;
     const newest = await newestCheckpoint(database.knex);
     const [waiting] = await database.knex("audit_checkpoints").where({ anchored: 0 }).count({ n: "*" });
-    const { number, at, removedUpTo = 0 } = newest ? checkpointIn(newest) : ({} as Partial<Checkpoint>);
+    const { number, at, removedUpTo = 0 }: Partial<Checkpoint> = (newest && readCheckpoint(newest)) ?? {};
     return {
       checkpoint: number === undefined ? undefined : { number, at: at! },
       unanchored: anchor && Number(waiting?.["n"]),
       removedUpTo,
     };
+  }
+
+  /** Milliseconds for which records have waited for a checkpoint: since the newest one, or none where nothing waits. */
+  async waitingMs(): Promise<number> {
+    const { database } = this.#options;
+    const row = await database.knex("audit_checkpoints").orderBy("number", "desc").first();
+    if (!row || sumOf(await headsIn(database.knex)) === sumOf(readCheckpoint(row)?.heads ?? [])) return 0;
+    return Math.max(0, (await database.now()) - Number(row.at_ms));
   }
 
   async #run(): Promise<void> {
@@ -90,10 +112,10 @@ export class Keeper {
         if (await holds()) await this.#turn();
         this.trouble = undefined;
       } catch (error) {
-        this.trouble = plainError(error).message;
+        this.trouble = troubleOf(error);
         if (performance.now() >= this.#tellAt) {
           this.#tellAt = performance.now() + limits.tellMs;
-          logger.error(`audit: ${this.trouble}`);
+          logger.error(`audit: ${this.trouble.says}`);
         }
       }
       if (!this.#stopping) await this.#pause.wait(limits.lookMs);

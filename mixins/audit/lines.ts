@@ -1,32 +1,82 @@
 // An audit as lines: from its database, and as NDJSON. An export holds these lines and nothing else, so that it is verified
 // like the database itself.
 import type { Knex } from "knex";
-import { canonicalJson } from "../kernel/index.ts";
 import { publicKeysIn } from "./keys.ts";
 import { limits } from "./limits.ts";
 import type { StoredRecord } from "./partition-walk.ts";
-import { checkpointIn, type Head, type SignedCheckpoint } from "./signing.ts";
+import { objectIn } from "./record.ts";
+import { isHead, readCheckpoint, type Head, type SignedCheckpoint } from "./signing.ts";
 import type { Line } from "./verify.ts";
+
+/**
+ * Where the reading of an audit goes on: with a checkpoint, or with the record of a partition after `seq`. `first` is the
+ * checkpoint up to which records are left out.
+ */
+export type LinesPlace =
+  | { readonly first: number; readonly checkpoint: number }
+  | { readonly first: number; readonly partition: number; readonly seq: number };
+
+export interface LinesPage {
+  readonly lines: readonly Line[];
+  /** Undefined after the last page. */
+  readonly next: LinesPlace | undefined;
+}
 
 /**
  * The lines of the database, read page by page while others write: keys, checkpoints, heads, then records, those that are
  * written meanwhile included. `since`: only what comes after this checkpoint.
  */
 export async function* linesIn(knex: Knex, since?: number): AsyncGenerator<Line> {
-  for (const key of await publicKeysIn(knex)) yield { key };
+  for (let place: LinesPlace | undefined = await firstPlace(knex, since); place;) {
+    const { lines, next }: LinesPage = await pageOfLines(knex, place);
+    yield* lines;
+    place = next;
+  }
+}
+
+/** Where a reading begins: of all that there is, or of what comes after the checkpoint `since`. */
+export async function firstPlace(knex: Knex, since?: number): Promise<LinesPlace> {
   const first = since ?? (await removedUpToIn(knex));
-  let base: readonly Head[] = [];
-  for await (const checkpoint of checkpointsFrom(knex, first)) {
-    const { number, heads } = checkpointIn(checkpoint);
-    if (number === first) base = heads;
-    yield { checkpoint };
-  }
-  const heads = await headsIn(knex);
-  yield { heads };
-  for (const partition of await partitionsIn(knex)) {
-    const after = base.find(head => head.partition === partition)?.seq ?? 0;
-    for await (const record of recordsAfter(knex, partition, after)) yield { record };
-  }
+  return { first, checkpoint: first };
+}
+
+/** The lines from a place on, at most `limits.page` checkpoints or records; the first page has the keys as well. */
+export async function pageOfLines(knex: Knex, place: LinesPlace): Promise<LinesPage> {
+  return "checkpoint" in place ? checkpointsPage(knex, place) : recordsPage(knex, place);
+}
+
+async function checkpointsPage(knex: Knex, { first, checkpoint: from }: { first: number; checkpoint: number }) {
+  const lines: Line[] = from === first ? (await publicKeysIn(knex)).map(key => ({ key })) : [];
+  const rows = await knex("audit_checkpoints").where("number", ">=", from).orderBy("number").limit(limits.page);
+  for (const { text, signature } of rows) lines.push({ checkpoint: { text, signature } });
+  if (rows.length === limits.page) return { lines, next: { first, checkpoint: Number(rows.at(-1).number) + 1 } };
+  lines.push({ heads: await headsIn(knex), anchored: await anchoredUpTo(knex) });
+  return { lines, next: await partitionAfter(knex, first, -1) };
+}
+
+async function recordsPage(
+  knex: Knex,
+  { first, partition, seq }: { first: number; partition: number; seq: number },
+): Promise<LinesPage> {
+  const records = await recordsOf(knex, { partition, after: seq });
+  const next =
+    records.length === limits.page
+      ? { first, partition, seq: records.at(-1)!.seq }
+      : await partitionAfter(knex, first, partition);
+  return { lines: records.map(record => ({ record })), next };
+}
+
+/**
+ * The start of the next partition that has records, also without a head: after those that checkpoint `first` vouches for.
+ * One look at the index for each partition: `distinct` would read all of it.
+ */
+async function partitionAfter(knex: Knex, first: number, before: number): Promise<LinesPlace | undefined> {
+  const row = await knex("audit_records").where("partition", ">", before).orderBy("partition").first("partition");
+  if (!row) return undefined;
+  const { partition } = row;
+  const base = first === 0 ? undefined : await checkpointOf(knex, first);
+  const heads = (base && readCheckpoint(base))?.heads ?? [];
+  return { first, partition, seq: heads.find(head => head.partition === partition)?.seq ?? 0 };
 }
 
 /** Records that `linesIn` will give, as far as the heads tell now. */
@@ -34,7 +84,7 @@ export async function countIn(knex: Knex): Promise<number> {
   const first = await removedUpToIn(knex);
   const checkpoint = first === 0 ? undefined : await checkpointOf(knex, first);
   const sum = (heads: readonly Head[]): number => heads.reduce((total, { seq }) => total + seq, 0);
-  return sum(await headsIn(knex)) - sum(checkpoint ? checkpointIn(checkpoint).heads : []);
+  return sum(await headsIn(knex)) - sum((checkpoint && readCheckpoint(checkpoint))?.heads ?? []);
 }
 
 export async function headsIn(knex: Knex): Promise<Head[]> {
@@ -42,17 +92,10 @@ export async function headsIn(knex: Knex): Promise<Head[]> {
   return rows.map(({ partition, seq, hash }) => ({ partition, seq: Number(seq), hash }));
 }
 
-/** Partitions that have records, also without a head. One look at the index for each: `distinct` would read all of it. */
-async function partitionsIn(knex: Knex): Promise<number[]> {
-  const found: number[] = [];
-  for (;;) {
-    const row = await knex("audit_records")
-      .where("partition", ">", found.at(-1) ?? -1)
-      .orderBy("partition")
-      .first("partition");
-    if (!row) return found;
-    found.push(row.partition);
-  }
+/** Number of the newest checkpoint that the anchor has; 0 when it has none. */
+async function anchoredUpTo(knex: Knex): Promise<number> {
+  const [row] = await knex("audit_checkpoints").where({ anchored: 1 }).max({ number: "number" });
+  return Number(row?.["number"] ?? 0);
 }
 
 export async function newestCheckpoint(knex: Knex): Promise<SignedCheckpoint | undefined> {
@@ -63,46 +106,51 @@ export async function checkpointOf(knex: Knex, number: number): Promise<SignedCh
   const row = await knex("audit_checkpoints").where({ number }).first();
   return row && { text: row.text, signature: row.signature };
 }
-/** Number of the checkpoint up to which retention has removed records; 0 when nothing was. */
+/** Number of the checkpoint up to which retention has removed records; 0 when nothing was, or nothing tells. */
 export async function removedUpToIn(knex: Knex): Promise<number> {
   const newest = await newestCheckpoint(knex);
-  return newest ? checkpointIn(newest).removedUpTo : 0;
+  return (newest && readCheckpoint(newest))?.removedUpTo ?? 0;
 }
 
-async function* checkpointsFrom(knex: Knex, first: number): AsyncGenerator<SignedCheckpoint> {
-  for (let from = first; ;) {
-    const rows = await knex("audit_checkpoints").where("number", ">=", from).orderBy("number").limit(limits.page);
-    for (const { text, signature } of rows) yield { text, signature };
-    if (rows.length < limits.page) return;
-    from = Number(rows.at(-1).number) + 1;
-  }
-}
-
+/** Records of a partition after `after` and up to `through`, in their order, page by page. */
 export async function* recordsAfter(
   knex: Knex,
   partition: number,
   after: number,
-  through = Number.MAX_SAFE_INTEGER,
+  through: number,
 ): AsyncGenerator<StoredRecord> {
   for (let from = after; ;) {
-    const rows = await knex("audit_records")
-      .where({ partition })
-      .where("seq", ">", from)
-      .where("seq", "<=", through)
-      .orderBy("seq")
-      .limit(limits.page);
-    for (const { seq, hash, record, signature, subject, version, at, actor, person } of rows)
-      yield {
-        partition,
-        seq: Number(seq),
-        hash,
-        text: record,
-        ...(signature !== null && { signature }),
-        columns: { subject, version, at, actor, person },
-      };
-    if (rows.length < limits.page) return;
-    from = Number(rows.at(-1).seq);
+    const records = await recordsOf(knex, { partition, after: from, through });
+    yield* records;
+    if (records.length < limits.page) return;
+    from = records.at(-1)!.seq;
   }
+}
+
+interface Range {
+  readonly partition: number;
+  readonly after: number;
+  readonly through?: number;
+}
+
+async function recordsOf(
+  knex: Knex,
+  { partition, after, through = Number.MAX_SAFE_INTEGER }: Range,
+): Promise<StoredRecord[]> {
+  const rows = await knex("audit_records")
+    .where({ partition })
+    .where("seq", ">", after)
+    .where("seq", "<=", through)
+    .orderBy("seq")
+    .limit(limits.page);
+  return rows.map(({ seq, hash, record, signature, subject, version, at, actor, person }) => ({
+    partition,
+    seq: Number(seq),
+    hash,
+    text: record,
+    ...(signature !== null && { signature }),
+    columns: { subject, version, at, actor, person },
+  }));
 }
 
 // ---- NDJSON
@@ -116,13 +164,22 @@ export function toJson(line: Line): string {
 
 /** Throws TypeError, naming the line, for text that is no line of an export. */
 export function fromJson(text: string, number: number): Line {
-  try {
-    const line = JSON.parse(text);
-    if ("key" in line || "checkpoint" in line || "heads" in line) return line;
-    const { record, hash, signature } = line;
-    const { partition, seq } = record;
-    return { record: { partition, seq, hash, text: canonicalJson(record), signature } };
-  } catch (error) {
-    throw new TypeError(`line ${number} is no line of an audit: ${(error as Error).message}`, { cause: error });
-  }
+  const line = objectIn(text);
+  const { key, checkpoint, heads, anchored } = line ?? {};
+  if (typeof key === "string") return { key };
+  if (isSigned(checkpoint)) return { checkpoint };
+  if (Array.isArray(heads) && heads.every(isHead) && (anchored === undefined || Number.isSafeInteger(anchored)))
+    return { heads, ...(anchored !== undefined && { anchored: anchored as number }) };
+  // Its text is taken as it stands: what else could be read out of it was not hashed.
+  const [, record, hash, , signature] =
+    /^\{"record":(\{.*\}),"hash":"([\w-]+)"(,"signature":"([\w.-]+)")?\}$/.exec(text) ?? [];
+  const { partition, seq } = (line?.["record"] ?? {}) as Record<string, unknown>;
+  const head = { partition, seq, hash };
+  if (record === undefined || !isHead(head)) throw new TypeError(`line ${number} is no line of an audit`);
+  return { record: { ...head, text: record, ...(signature !== undefined && { signature }) } };
+}
+
+function isSigned(value: unknown): value is SignedCheckpoint {
+  const { text, signature } = (value ?? {}) as Partial<Record<keyof SignedCheckpoint, unknown>>;
+  return typeof text === "string" && typeof signature === "string";
 }

@@ -8,6 +8,7 @@ import { accountsEnvironment } from "../accounts/environment.ts";
 import { failpoint as actorFailpoint } from "../actor/failpoints.ts";
 import { actorMetrics } from "../actor/metrics.ts";
 import { auditEnvironment } from "../audit/environment.ts";
+import { auditMetrics } from "../audit/metrics.ts";
 import { brokerEnvironment } from "../broker/environment.ts";
 import { busMetrics, callMetrics } from "../broker/metrics.ts";
 import { databaseEnvironment } from "../database/environment.ts";
@@ -76,6 +77,7 @@ const METRICS: readonly MetricDefinitions[] = [
   storeMetrics,
   streamMetrics,
   sagaMetrics,
+  auditMetrics,
   databaseMetrics,
   redisMetrics,
   busMetrics,

@@ -12,6 +12,7 @@ import type { AnswerCache, Entry } from "./cache/answer-cache.ts";
 import type { ResponseCache } from "./cache/response-cache.ts";
 import type { Request, Route } from "./route/route.ts";
 import type { EventStreams } from "./sse/event-streams.ts";
+import type { Downloads } from "./versions/downloads.ts";
 
 /** A request with the fields that moleculer-web adds. */
 export type GatewayRequest = IncomingMessage & {
@@ -46,7 +47,9 @@ export interface Exchange {
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** A JSON value, or a text with a `Content-Type` of its own; `undefined` sends no body. */
+  /**
+   * A JSON value, a text with a `Content-Type` of its own, or such a text in parts (`TextParts`); `undefined` sends no body.
+   */
   readonly body: unknown;
   /** The action's answer, before a step changed it. */
   readonly result: unknown;
@@ -68,6 +71,7 @@ export interface Parts {
   readonly cookies: SessionCookies;
   readonly crossSite: CrossSite;
   readonly streams: EventStreams;
+  readonly downloads: Downloads;
   readonly admission: Admission;
   /** The service that keeps answers to Idempotency-Keys where there is no Redis. */
   readonly keyService: string;

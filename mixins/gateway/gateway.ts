@@ -61,6 +61,7 @@ import { announceOn } from "./versions/announce.ts";
 import { Readiness } from "./readiness.ts";
 import { serviceOf, type Route } from "./route/route.ts";
 import { EventStreams } from "./sse/event-streams.ts";
+import { Downloads } from "./versions/downloads.ts";
 
 export interface GatewayOptions {
   /** Name and text of the API, which `GET /` and `/openapi.json` show. */
@@ -87,6 +88,7 @@ export type GatewayService = RouterService & {
   callers: Callers;
   exchanges: Exchanges;
   streams: EventStreams;
+  downloads: Downloads;
   admission: Admission;
   entrance: Entrance;
   answers: AnswerCache;
@@ -174,6 +176,7 @@ export const Gateway = ({
     const cookies = new SessionCookies(sessions, PUBLIC_URL);
     const crossSite = new CrossSite(PUBLIC_URL, environment.ALLOWED_ORIGINS);
     this.callers = new Callers({ authenticator, exchanges: this.exchanges, cookies, crossSite, issuer });
+    this.downloads = new Downloads();
     this.streams = new EventStreams(systemClock, nodeEnvironment.of(broker).WORKERS);
     this.admission = new Admission({
       clock: systemClock,
@@ -186,7 +189,7 @@ export const Gateway = ({
     this.answers = new AnswerCache({ clock: systemClock, bytesMax });
     this.responses = new ResponseCache({ answers: this.answers, bytesMax });
     forgetAtCuts(broker, this.answers);
-    const { callers, streams, admission, answers, responses } = this;
+    const { callers, streams, downloads, admission, answers, responses } = this;
     this.pipeline = pipelineOf({
       broker,
       routes,
@@ -194,6 +197,7 @@ export const Gateway = ({
       cookies,
       crossSite,
       streams,
+      downloads,
       admission,
       answers,
       responses,

@@ -170,6 +170,9 @@ export const limits = {
   /** Event streams of one address and of the process: each reads every 2 s, so 4,000 are 2,000 reads a second. */
   streamsPerAddressMax: 1_000,
   streamsMax: 4_000,
+  /** Answers of all pages that are sent at once, each a page in memory; and milliseconds for which a client may leave its socket full. */
+  downloadsMax: 8,
+  downloadStallMs: 60_000,
   /** Milliseconds between two comments on a silent stream: proxies cut silence, often after 30 s. */
   heartbeatMs: 15_000,
   /** Milliseconds between two reads without a hint: hints can get lost. */

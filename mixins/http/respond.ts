@@ -57,6 +57,44 @@ export function encodingOf(res: ServerResponse, body: unknown, headers: Outgoing
   return encodingFor(res, all, Buffer.byteLength(textOf(body, all)));
 }
 
+/** A body that is written part by part, as they come. */
+export class TextParts {
+  readonly parts: AsyncIterable<string>;
+  constructor(parts: AsyncIterable<string>) {
+    this.parts = parts;
+  }
+}
+
+/**
+ * Sends a text in parts, under its `Content-Type`. The next part is asked for when the client has taken the one before; one that
+ * leaves its socket full for `stallMs` is cut. Resolves when all is sent or the client has left. When a part fails it rejects,
+ * and the answer is not ended: whoever handles the error cuts the connection.
+ */
+export async function sendParts(
+  res: ServerResponse,
+  { parts }: TextParts,
+  headers: OutgoingHttpHeaders,
+  stallMs: number,
+): Promise<void> {
+  res.writeHead(200, { "Cache-Control": "no-store, no-transform", ...headers });
+  if (answersHead(res)) return void res.end();
+  for await (const part of parts) {
+    if (!res.destroyed && !res.write(part)) await drained(res, stallMs);
+    if (res.destroyed) return;
+  }
+  res.end();
+}
+
+/** Resolves when the client has taken what was written, or is gone. One that takes nothing for `stallMs` is cut. */
+export async function drained(res: ServerResponse, stallMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const cut = setTimeout(() => res.destroy(), stallMs);
+  res.once("drain", resolve).once("close", resolve);
+  await promise;
+  clearTimeout(cut);
+  res.off("drain", resolve).off("close", resolve);
+}
+
 const completed = (body: unknown, headers: OutgoingHttpHeaders): OutgoingHttpHeaders => ({
   "Cache-Control": "no-store",
   ...(body !== undefined && { "Content-Type": JSON_TYPE }),

@@ -11,6 +11,7 @@ export { sendProblem, toProblem, type Mapped, type Problem } from "./problem.ts"
 export { guardRequests, isSafePath, pathOf, requestId, type Handler, type RequestGuard } from "./request-guard.ts";
 export {
   answersHead,
+  drained,
   encodedHeaders,
   encodingFor,
   encodingOf,
@@ -19,9 +20,11 @@ export {
   fieldsOf,
   JSON_TYPE,
   send,
+  sendParts,
   sendUnchanged,
   setFields,
   textOf,
+  TextParts,
   unchangedHeaders,
   VARY,
   type Fields,

@@ -25,12 +25,15 @@ export const isTerminal = ({ metadata }: Pick<KnownNode, "metadata">): boolean =
 export const servingNodes = ({ registry }: ServiceBroker): KnownNode[] =>
   (registry.getNodeList({ onlyAvailable: true }) as KnownNode[]).filter(node => !isTerminal(node));
 
+/** A call to an action of ours, on behalf of its caller; or, for what nobody has asked for, a broker: `{ broker, call }`. */
+export type Asker = Pick<Context, "broker" | "call">;
+
 /**
  * Asks every node that is there, or those that are named, all at once, on behalf of the caller. `silent`: nodes that gave
  * no answer within `timeoutMs` milliseconds, or refused.
  */
 export async function askNodes<T>(
-  ctx: Context,
+  ctx: Asker,
   action: string,
   { params = {}, timeoutMs, nodes }: { params?: object; timeoutMs: number; nodes?: readonly string[] },
 ): Promise<{ answers: readonly NodeAnswer<T>[]; silent: readonly string[] }> {

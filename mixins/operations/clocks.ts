@@ -17,14 +17,23 @@ export interface Meeting {
   readonly answeredAt: number;
 }
 
-export function clockState({ sentAt, askedAt, answeredAt, cameAt }: Meeting): DependencyState {
+/** Milliseconds by which the clocks surely differ: what may be an error of the measurement is no difference. */
+export function surelyMs(meeting: Meeting): number {
+  const { offsetMs, errorMs } = measured(meeting);
+  return Math.max(0, Math.abs(offsetMs) - errorMs);
+}
+
+function measured({ sentAt, askedAt, answeredAt, cameAt }: Meeting): { offsetMs: number; errorMs: number } {
   const offsetMs = Math.round((askedAt - sentAt + (answeredAt - cameAt)) / 2);
-  const errorMs = Math.ceil(Math.max(0, cameAt - sentAt - (answeredAt - askedAt)) / 2);
-  const figures = { offsetMs, errorMs };
+  return { offsetMs, errorMs: Math.ceil(Math.max(0, cameAt - sentAt - (answeredAt - askedAt)) / 2) };
+}
+
+export function clockState(meeting: Meeting): DependencyState {
+  const figures = measured(meeting);
+  const { offsetMs, errorMs } = figures;
   const way = offsetMs < 0 ? "behind" : "ahead of";
   const message = `${Math.abs(offsetMs)} ms ${way} the node that asks, ± ${errorMs} ms`;
-  // What may be an error of the measurement is no finding.
-  const surelyMs = Math.abs(offsetMs) - errorMs;
-  const status = surelyMs > limits.failMs ? "FAIL" : surelyMs > limits.warnMs ? "warn" : "ok";
+  const differenceMs = surelyMs(meeting);
+  const status = differenceMs > limits.failMs ? "FAIL" : differenceMs > limits.warnMs ? "warn" : "ok";
   return { status, message, ...(status !== "ok" && { advice: "set the clocks of both machines by NTP" }), figures };
 }

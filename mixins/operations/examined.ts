@@ -4,15 +4,14 @@ import type { Context as MoleculerContext } from "moleculer";
 import { callErrors, listedServices, type Context } from "../contract/index.ts";
 import { consumerState, type ConsumerStatus } from "../stream/siblings.ts";
 import { askNodes, servingNodes, type NodeAnswer } from "./ask-nodes.ts";
-import { clockState, type Meeting } from "./clocks.ts";
+import { meetNodes } from "./clock-skew.ts";
+import { clockState } from "./clocks.ts";
 import { attempt, fail, ok, resultOf, warn, type Finding, type Result, type Status } from "./doctor/finding.ts";
 import type { Examined } from "./doctor/node.ts";
 
 const limits = {
   /** Milliseconds that a node may take: it answers what it has found after 20 seconds. */
   examinationMs: 22_000,
-  /** Milliseconds to measure a clock. */
-  clockMs: 1_000,
   /** Findings in an answer: of some 300 bytes each. */
   findings: 500,
 } as const;
@@ -183,12 +182,9 @@ function answering(
 
 /** Asked apart from the examination, which takes long: the less time under way, the more exact. */
 async function compareClocks(ctx: Context): Promise<readonly Found[]> {
-  const { answers } = await askNodes<Pick<Meeting, "askedAt" | "answeredAt">>(ctx, "$health.clock", {
-    timeoutMs: limits.clockMs,
-  });
-  return answers.map(({ node, answer, sentAt, cameAt }) => ({
+  return (await meetNodes(ctx)).map(({ node, ...meeting }) => ({
     subject: `node ${node}`,
-    ...resultOf("skew", clockState({ ...answer, sentAt, cameAt })),
+    ...resultOf("skew", clockState(meeting)),
     nodes: [node],
   }));
 }

@@ -5,10 +5,12 @@ import { healthReport } from "../broker/health-report.ts";
 import { readEnvironment } from "../kernel/index.ts";
 import { metersOf } from "../metrics/index.ts";
 import { Consuming } from "../stream/siblings.ts";
+import { metricOf } from "../testing/metric.ts";
 import { until } from "../testing/until.ts";
 import { CHECKS } from "./doctor/checks.ts";
 import { NodeDoctor } from "./doctor/node.ts";
 import { tellFindings } from "./findings.ts";
+import { operationsMetrics } from "./metrics.ts";
 
 type Finding = { check: string; status: string };
 
@@ -60,6 +62,20 @@ test("an examination is made once somebody scrapes, and later scrapes tell what 
   expect(node.asked).toBe(1);
   end();
   expect((await scraped(node.broker)).age).toBeUndefined();
+  await node.broker.stop();
+});
+
+test("the clock that differs most is told, by the node with the operations", async () => {
+  const node = await nodeWith([]);
+  node.broker.createService({
+    name: "$health",
+    actions: { clock: () => ({ askedAt: Date.now() - 90_000, answeredAt: Date.now() - 90_000 }) },
+  });
+  await node.broker.waitForServices("$health");
+  tellFindings(node.service, { firstAfterMs: 60_000, everyMs: 60_000 });
+  const skew = await metricOf(node.broker, operationsMetrics.clockSkew);
+  expect(skew).toBeGreaterThan(85);
+  expect(skew).toBeLessThanOrEqual(90);
   await node.broker.stop();
 });
 

@@ -4,6 +4,7 @@ import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
 import { listedServices, type Mixin } from "../contract/index.ts";
 import { minutes } from "../kernel/index.ts";
 import { metersOf, reading, type Reading } from "../metrics/index.ts";
+import { CLOCKS_KEPT_MS, clockSkew } from "./clock-skew.ts";
 import { CHECKS, type CheckName } from "./doctor/checks.ts";
 import type { Finding } from "./doctor/finding.ts";
 import { EXAMINED_MS } from "./examined.ts";
@@ -33,7 +34,7 @@ export const TellsFindings = (): Mixin<{}> => {
   } as Partial<ServiceSchema> as Mixin<{}>;
 };
 
-/** Tells the findings at each scrape, and examines anew when they are old. Returns the function that ends it. */
+/** Tells the findings and the skew of clocks at each scrape, and examines anew when they are old. Returns the function that ends it. */
 export function tellFindings({ broker, fullName }: Service, { firstAfterMs, everyMs } = limits): () => void {
   let findings: readonly Found[] | undefined;
   let examinedAt = performance.now();
@@ -56,7 +57,12 @@ export function tellFindings({ broker, fullName }: Service, { firstAfterMs, ever
     const age = reading(operationsMetrics.examined, (performance.now() - examinedAt) / 1_000);
     return findings === undefined ? [age] : [age, ...counted(findings)];
   };
-  return metersOf(broker)?.read("doctor", read) ?? (() => {});
+  const meters = metersOf(broker);
+  const ends = [
+    meters?.read("doctor", read),
+    meters?.read("clocks", () => (examinesHere(broker, fullName) ? clockSkew(broker) : []), { keptMs: CLOCKS_KEPT_MS }),
+  ];
+  return () => ends.forEach(end => end?.());
 }
 
 /** Findings by check and status, those that there are none of as well: an alert ends with a number. */

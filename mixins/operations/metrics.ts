@@ -12,6 +12,12 @@ export const operationsMetrics = defineMetrics("The doctor", {
     labels: { check, status: ["warn", "FAIL"] },
     over: "max",
   },
+  clockSkew: {
+    type: "gauge",
+    name: "valence_clock_skew_seconds",
+    help: "Largest difference of another node's clock from that of the node with the operations, less the error of the measurement; of the whole system",
+    over: "max",
+  },
   examined: {
     type: "gauge",
     name: "valence_doctor_examined_seconds",

@@ -80,6 +80,18 @@ export const streamMetrics = defineMetrics("Streams", {
     help: "Times that a relay could not publish, and tried again",
     labels: relay,
   },
+  carrierRedelivered: {
+    type: "counter",
+    name: "valence_carrier_redelivered_total",
+    help: "Messages of JetStream that this process passed over, since it had their events: published or delivered again, or read from the log",
+    labels: relay,
+  },
+  carrierGaps: {
+    type: "counter",
+    name: "valence_carrier_gaps_total",
+    help: "Times that messages of JetStream did not follow on those before, so that this process read the log instead",
+    labels: relay,
+  },
   carrierConnected: {
     type: "gauge",
     name: "valence_carrier_connected",

@@ -29,6 +29,15 @@ export const bus: Dashboard = {
           unit: "short",
           series: [{ expr: sum("valence_bus_requests_pending", "instance"), legend: "{{instance}}" }],
         }),
+        lines({
+          title: "Skew of clocks",
+          description:
+            "How far the clock is off that differs most from the one of the node with the operations: `valence ops health` names it.",
+          unit: "s",
+          series: [{ expr: max("valence_clock_skew_seconds", "job"), legend: "{{job}}" }],
+          warnFrom: 1,
+          badFrom: 30,
+        }),
       ],
     },
     {
@@ -127,6 +136,16 @@ export const bus: Dashboard = {
           unit: "ops",
           series: [{ expr: rate("valence_relay_failures_total", "service"), legend: "{{service}}" }],
           badFrom: 0.001,
+        }),
+        lines({
+          title: "Redeliveries and gaps",
+          description:
+            "Messages a second that came again and were passed over, and times that messages were missing, so that the log was read.",
+          unit: "ops",
+          series: [
+            { expr: rate("valence_carrier_redelivered_total", "service"), legend: "{{service}} redelivered" },
+            { expr: rate("valence_carrier_gaps_total", "service"), legend: "{{service}} gaps" },
+          ],
         }),
       ],
     },

@@ -31,6 +31,19 @@ export const databases: Dashboard = {
           series: [{ expr: rate("valence_store_appends_total", "service", 'verdict="failed"'), legend: "{{service}}" }],
           badFrom: 0.001,
         }),
+        lines({
+          title: "Audit without a signature",
+          description:
+            "Time for which records have waited for a signed checkpoint. It should stay about AUDIT_CHECKPOINT_SECONDS.",
+          unit: "s",
+          series: [{ expr: max("valence_audit_unsigned_seconds", "service"), legend: "{{service}}" }],
+        }),
+        lines({
+          title: "Audit without a copy",
+          description: "Signed checkpoints that wait for the anchor, the copy in a second place.",
+          unit: "short",
+          series: [{ expr: max("valence_audit_unanchored_checkpoints", "service"), legend: "{{service}}" }],
+        }),
       ],
     },
     {

@@ -53,6 +53,11 @@ export const overview: Dashboard = {
           "Pairs of nodes of which one does not call the other, or calls it less, after failures.",
           sum("valence_circuits_open"),
         ),
+        waiting(
+          "Audit in trouble",
+          "1 while the audit signs or copies nothing: `valence ops audit status` tells why.",
+          `sum(${max("valence_audit_trouble", "job, service, reason")})`,
+        ),
         waiting("Targets down", "Processes that Prometheus cannot scrape.", 'count(up{job=~"$job"} == 0) or vector(0)'),
       ],
     },
@@ -128,6 +133,18 @@ export const overview: Dashboard = {
             "Orders a second that came into each status. Placed ones that never ship are on the page of one order's path.",
           unit: "ops",
           series: [{ expr: rate("valence_orders_total", "status"), legend: "{{status}}" }],
+        }),
+        lines({
+          title: "Orders by present status",
+          description:
+            "Orders that are in each status now, without those that have ended. A level that rises is work that does not go on.",
+          unit: "short",
+          series: [
+            {
+              expr: max("valence_orders", "status", 'status!~"shipped|rejected|cancelled"'),
+              legend: "{{status}}",
+            },
+          ],
         }),
         lines({
           title: "Revenue",

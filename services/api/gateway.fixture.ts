@@ -60,6 +60,7 @@ export const startGateway = (
         "accounts.jwks": () => ({ keys: [signer.jwk] }),
         "audit.list": () => ({ records: [] }),
         "audit.verify": () => ({ state: "done", records: 0, of: 0, ok: true }),
+        "audit.export": () => ({ lines: [], records: 0, of: 0 }),
         "audit.status": () => ({ heads: [], removedUpTo: 0, key: { id: "k", publicKey: "" } }),
         "catalog.list": () => page,
         "catalog.get": () => product,

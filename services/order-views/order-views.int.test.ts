@@ -2,10 +2,12 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { randomUUID } from "node:crypto";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { brokerOptions } from "@valence/runtime/broker";
+import { metricOf } from "@valence/runtime/testing/broker";
 import { newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import { readEnvironment } from "@valence/runtime/kernel";
 import type { ProjectingService } from "@valence/runtime/projection/mixin";
 import { COMMITTED, type LogEvent, type ReadLog } from "@valence/runtime/stream";
+import { orderListMetrics } from "./metrics.ts";
 import { OrderList } from "./order-list.projection.ts";
 import orderViews from "./order-views.service.ts";
 
@@ -95,9 +97,12 @@ test("a person sees only their own orders, an administrator all", async () => {
 
 test("a status follows its events, with the reason", async () => {
   const { id } = place(ann, 70);
+  const rejected = () => metricOf(broker, orderListMetrics.orders, { status: "rejected" });
+  const before = await rejected();
   const token = append(id, "order.rejected", { reason: "no stock" });
   const { rows } = await list({ customer: ann, pageSize: 1, after: token });
   expect(rows[0]).toMatchObject({ id, version: 2, status: "rejected", reason: "no stock" });
+  expect(await rejected()).toBe(before! + 1);
 });
 
 test("totals of a customer and sales per minute", async () => {

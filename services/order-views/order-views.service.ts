@@ -13,6 +13,7 @@ import {
 import { Projections } from "@valence/runtime/projection/mixin";
 import { contract } from "./contract.ts";
 import { Customers } from "./customers.projection.ts";
+import { measureOrders } from "./measure-orders.ts";
 import { OrderList, type OrderRow } from "./order-list.projection.ts";
 import { Sales, type SaleRow } from "./sales.projection.ts";
 
@@ -23,6 +24,9 @@ const SALES_LIMIT = 60;
 
 export default defineService(contract, {
   mixins: [Projections([OrderList, Customers, Sales])],
+  async started() {
+    measureOrders(this.broker, async () => this.projection("order-list").table("statuses"));
+  },
   actions: {
     list: {
       repeatable: true,

@@ -32,6 +32,18 @@ describe("the order list", () => {
     ]);
   });
 
+  test("knows how many orders there are in each status now", async () => {
+    const second = await Promise.all(happy.slice(0, 3).map(type => event(type, "2")));
+    const events = await Promise.all(happy.map(type => event(type)));
+    const { statuses } = await given(OrderList, ...events, ...second, await event("order.placed", "3"));
+    const some = statuses.filter(({ orders }) => orders !== 0);
+    expect(Object.fromEntries(some.map(({ status, orders }) => [status, orders]))).toEqual({
+      shipped: 1,
+      paid: 1,
+      placed: 1,
+    });
+  });
+
   test.each(["order.rejected", "order.cancelled"] as const)("says why after %s", async type => {
     const last = await event(type);
     const { orders } = await given(OrderList, await event("order.placed"), last);

@@ -2,7 +2,7 @@
 // much as everything that has run until then: 65 µs of processor time here, both ends of the connection included, and 107 µs
 // as the first step behind the router.
 import { abandon } from "../../kernel/index.ts";
-import { serviceOf, type Route } from "../route/route.ts";
+import { isLasting, serviceOf, type Route } from "../route/route.ts";
 import { addressOf, type Handler, hasBody } from "../../http/siblings.ts";
 import type { GatewayRequest } from "../exchange.ts";
 import { aliasOf, type RouterService } from "../moleculer-web.ts";
@@ -41,5 +41,5 @@ const entrantOf = (route: Route) => ({
   service: serviceOf(route),
   route: `${route.method} ${route.url}`,
   priority: route.priority ?? ("normal" as const),
-  isStream: "stream" in route.target,
+  isStream: isLasting(route),
 });

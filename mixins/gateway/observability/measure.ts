@@ -4,7 +4,7 @@ import { metersOf, reading, type Meters, type Reading } from "../../metrics/inde
 import type { GatewayService } from "../gateway.ts";
 import { limits } from "../limits.ts";
 import { gatewayMetrics } from "../metrics.ts";
-import type { Route } from "../route/route.ts";
+import { isLasting, type Route } from "../route/route.ts";
 import { traceparentOf } from "./request-spans.ts";
 
 /** Called when a request has ended, with the pattern of its route and the milliseconds that it took. */
@@ -15,15 +15,15 @@ export function measureGateway(gateway: GatewayService, routes: readonly Route[]
   const meters = metersOf(gateway.broker);
   if (!meters) return () => {};
   meters.read("gateway", () => readingsOf(gateway));
-  // They last for hours, and would hide what the others take.
-  const streams = new Set(routes.filter(({ target }) => "stream" in target).map(({ url }) => url));
-  return measuring(meters, streams);
+  // They last as long as their clients stay, and would hide what the others take.
+  const lasting = new Set(routes.filter(isLasting).map(({ url }) => url));
+  return measuring(meters, lasting);
 }
 
-function measuring(meters: Meters, streams: ReadonlySet<string>): Measure {
+function measuring(meters: Meters, lasting: ReadonlySet<string>): Measure {
   return (req, res, method, route, ms) => {
     meters.counter(gatewayMetrics.requests, { method, route, status: `${res.statusCode}` }).add();
-    if (streams.has(route)) return;
+    if (lasting.has(route)) return;
     meters.histogram(gatewayMetrics.duration, { method, route }).observe(ms / 1_000, traceparentOf(req));
   };
 }

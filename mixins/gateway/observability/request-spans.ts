@@ -5,6 +5,7 @@ import { ATTRIBUTES, tracing, type Span } from "../../tracing/index.ts";
 import type { Step } from "../exchange.ts";
 import { pathOf, requestId, type Handler } from "../../http/siblings.ts";
 import { routeOf } from "../moleculer-web.ts";
+import { isLasting } from "../route/route.ts";
 
 const spans = new WeakMap<IncomingMessage, Span>();
 
@@ -49,8 +50,8 @@ export function traceSteps(first: Step, names: readonly string[]): Step {
     const { marks, req, route, res } = exchange;
     const span = spans.get(req);
     if (!span) return first(exchange, next);
-    // An event stream lasts for hours; its span is over when it is open.
-    if ("stream" in route.target) endWhenOpen(res, span, route);
+    // It lasts as long as its client stays; its span is over when the answer has begun.
+    if (isLasting(route)) endWhenOpen(res, span, route);
     try {
       return await active.inside(span, () => first(exchange, next));
     } finally {

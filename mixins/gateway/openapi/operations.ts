@@ -7,6 +7,7 @@ import { REQUEST_TIMEOUT } from "../admission/deadline.ts";
 import { KEY_FIELD, KEY_HEADER, takesKey } from "../idempotency/key.ts";
 import { limitsOf, type RouteLimits } from "../limits/rate-class.ts";
 import { rolesFor, serviceOf, type ActionTarget, type Route } from "../route/route.ts";
+import { NDJSON } from "../versions/all-pages.ts";
 import { CSV } from "../versions/csv.ts";
 import type { DescribedCredentials } from "./credentials.ts";
 import { usualErrors } from "./usual-errors.ts";
@@ -102,7 +103,7 @@ export function operationOf(
       mediaType: "text/event-stream",
       returns: Type.String(),
     };
-  const { status, versioned, cache, signedBy, list } = target;
+  const { status, versioned, cache, signedBy, list, lines } = target;
   const isRead = method === "GET";
   const hasTag = versioned || cache !== undefined;
   return {
@@ -119,6 +120,7 @@ export function operationOf(
     status,
     returns: target.representation?.returns ?? returns,
     ...(list !== undefined && { otherTypes: [CSV] }),
+    ...(lines !== undefined && { otherTypes: [NDJSON] }),
     answerHeaders: [...has(rates, "RateLimit", "RateLimit-Policy"), ...answerHeadersOf(route, target, returns)],
     conditional: hasTag && isRead,
   };

@@ -76,6 +76,11 @@ interface Answers<A extends ActionName> {
   readonly status?: 200 | 201 | 202 | 204;
   /** The field of the answer that has the rows of a list: pages link to each other, and come as CSV too. */
   readonly list?: keyof ResultOf<A> & string;
+  /**
+   * The field of the answer that has lines of text, of an action that answers by pages (`cursor`, `nextCursor`). A client gets
+   * the lines of all pages as NDJSON while they are read, or one page as JSON if it prefers that.
+   */
+  readonly lines?: keyof ResultOf<A> & string;
   /** `Location` of the resource that was made. */
   readonly location?: (result: ResultOf<A>) => string;
   /** Default `no-store`. */
@@ -169,6 +174,7 @@ export interface ActionTarget {
   readonly signedBy: string | undefined;
   readonly session: "open" | "close" | undefined;
   readonly list: string | undefined;
+  readonly lines: string | undefined;
   /** The form of the answer in a newer version; as the action gives it without one. */
   readonly representation: Representation | undefined;
 }
@@ -218,7 +224,7 @@ export function route<
     Answers<A> & { readonly params: (request: Request<Data<P>, Data<Q>, Data<B>>) => ParamsOf<A> },
 ): Route {
   const { params, status = 200, location, cacheControl, cache, invalidates, contentLocation } = spec;
-  const { versioned = false, idempotent = false, secret = false, signedBy, session, list } = spec;
+  const { versioned = false, idempotent = false, secret = false, signedBy, session, list, lines } = spec;
   checkPolicy(line, spec.access, cache);
   const answers = {
     status,
@@ -233,6 +239,7 @@ export function route<
     signedBy,
     session,
     list,
+    lines,
   };
   const target = { action, params, ...answers, representation: undefined };
   return { ...placed(line, spec, { takesFields: true }), target };
@@ -252,6 +259,10 @@ export function eventStream<A extends ActionName, P extends TProperties = {}>(
   const { actor, last, params, data } = spec;
   return { ...placed(line, spec), target: { stream: { action, actor, last: new Set(last), params, data } } };
 }
+
+/** Whether an answer may take as long as its client stays: events as they come, or all pages of a list. */
+export const isLasting = ({ target }: Pick<Route, "target">): boolean =>
+  "stream" in target || target.lines !== undefined;
 
 /** The full name of the service that a route calls. */
 export function serviceOf({ target }: Route): string {

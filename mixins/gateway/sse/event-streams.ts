@@ -13,7 +13,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "moleculer";
-import { answersHead } from "../../http/siblings.ts";
+import { answersHead, drained } from "../../http/siblings.ts";
 import type { Refusal, Clock } from "../../kernel/index.ts";
 import type { Verified } from "../auth/authentication.ts";
 import { gatewayErrors } from "../errors.ts";
@@ -209,15 +209,7 @@ class EventStream {
     const name = event.type.slice(event.type.indexOf(".") + 1);
     const text = JSON.stringify(source.data(event, request));
     if (this.#res.write(`id: ${event.version}\nevent: ${name}\ndata: ${text}\n\n`)) return;
-    await new Promise<void>(resolve => {
-      const cut = setTimeout(() => this.#res.destroy(), limits.streamStallMs);
-      const done = () => {
-        clearTimeout(cut);
-        this.#res.off("drain", done).off("close", done);
-        resolve();
-      };
-      this.#res.once("drain", done).once("close", done);
-    });
+    await drained(this.#res, limits.streamStallMs);
   }
 
   /** Waits for a hint or for the next poll; a burst of hints makes one read. */

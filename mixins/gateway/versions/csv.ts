@@ -27,9 +27,9 @@ export function csvOf(rows: readonly Row[], schema: TSchema | undefined, tree: F
 }
 
 /** A name for the file, from the path: `loans.csv`. */
-export function fileNameOf(path: string): string {
+export function fileNameOf(path: string, ending = "csv"): string {
   const parts = path.split("/").filter(part => /^[a-z][a-z-]{0,40}$/.test(part));
-  return `${parts.at(-1) ?? "list"}.csv`;
+  return `${parts.at(-1) ?? "list"}.${ending}`;
 }
 
 type Column = readonly string[];

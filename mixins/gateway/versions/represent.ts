@@ -1,4 +1,4 @@
-// The form of an answer: the version of the route, the fields that the client asks for, and JSON or CSV. All that can be
+// The form of an answer: the version of the route, the fields that the client asks for, and JSON, CSV or NDJSON. All that can be
 // refused is refused before the action is called; a write is answered in JSON whatever `Accept` says, as RFC 9110, 12.5.1
 // allows: a refusal would leave the client without the outcome.
 import type { ServiceBroker } from "moleculer";
@@ -8,6 +8,7 @@ import { gatewayErrors } from "../errors.ts";
 import { pathOf } from "../../http/siblings.ts";
 import type { ActionTarget } from "../route/route.ts";
 import { preferred } from "./accept.ts";
+import { allPages, NDJSON } from "./all-pages.ts";
 import { CSV, csvOf, csvTypeOf, fileNameOf } from "./csv.ts";
 import { fieldsOf, picked, propertiesOf, type FieldTree } from "./fields.ts";
 import { linkHeader, pagesOf, selfOf } from "./links.ts";
@@ -16,23 +17,26 @@ import { inWordsOf } from "./words.ts";
 const JSON_TYPE = "application/json";
 const OF_ONE = [JSON_TYPE] as const;
 const OF_LISTS = [JSON_TYPE, CSV] as const;
+const OF_LINES = [NDJSON, JSON_TYPE] as const;
 
 export const represent =
-  ({ broker }: Parts): Step =>
+  ({ broker, downloads }: Parts): Step =>
   async (exchange, next) => {
     const { route, req, request } = exchange;
     const target = route.target as ActionTarget;
     const isRead = req.method === "GET";
     const type = isRead ? typeFor(req, target) : JSON_TYPE;
     const fields = request.fields === undefined ? undefined : fieldsOf(request.fields, dataSchema(broker, target));
+    if (type === NDJSON) downloads.take(exchange.res);
     const answer = route.nameNew ? await next().catch((error: unknown) => refuse(error, exchange)) : await next();
     if (!answer || answer.status === 204) return answer;
+    if (type === NDJSON) return { ...answer, ...allPages(exchange, target, answer.result) };
     if (!isRead && !target.representation) return answer;
     return formed(exchange, target, answer, { type, fields, broker });
   };
 
-function typeFor({ headers }: GatewayRequest, { list }: ActionTarget): string {
-  const offered: readonly string[] = list === undefined ? OF_ONE : OF_LISTS;
+function typeFor({ headers }: GatewayRequest, { list, lines }: ActionTarget): string {
+  const offered: readonly string[] = lines !== undefined ? OF_LINES : list === undefined ? OF_ONE : OF_LISTS;
   const type = preferred(headers.accept, offered);
   if (type === undefined) throw gatewayErrors.NOT_ACCEPTABLE({ types: offered.join(" or ") });
   return type;

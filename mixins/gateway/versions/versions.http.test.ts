@@ -1,10 +1,11 @@
 // Two versions of the library's API side by side, through a real gateway: one action each, two forms.
-import { get as httpGet } from "node:http";
+import { get as httpGet, type IncomingMessage } from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { assertConditions, type Conditions } from "../../contract/index.ts";
 import { idFrom, newId, Refusal } from "../../kernel/index.ts";
 import { until } from "../../testing/index.ts";
 import { book, loanBody, routes, startLibrary, type Library } from "../library.fixture.ts";
+import { limits } from "../limits.ts";
 
 let gateway: Library;
 let ann: { id: string; token: string };
@@ -20,6 +21,7 @@ beforeAll(async () => {
     "books.update": answer("books.update", () => book),
     "loans.list": answer("loans.list", () => ({ rows: [], total: 0, page: 1, pageSize: 20 })),
     "books.create": answer("books.create", () => book),
+    "loans.dump": answer("loans.dump", () => ({ lines: [] })),
   });
   const [a, b] = [newId(), newId()];
   ann = { id: a, token: await gateway.token(a) };
@@ -389,5 +391,73 @@ describe("Accept", () => {
       headers: { accept: "text/html" },
     });
     expect([status, json.data.state]).toEqual([201, "opened"]);
+  });
+});
+
+describe("all pages as lines", () => {
+  const path = "/api/v1/staff/loans";
+  /** Pages of lines that are 64 kB long, so that a client that does not read fills its socket. */
+  const pageOf = (number: number, pages: number) => ({
+    lines: [`{"page":${number}}`, JSON.stringify("x".repeat(64 * 1_024))],
+    ...(number + 1 < pages && { nextCursor: `${number + 1}` }),
+  });
+  const answerPages = (pages: number, failsAt = Infinity): void =>
+    void answers.set("loans.dump", ({ params: { cursor = "0" } }) => {
+      if (Number(cursor) === failsAt) throw new Refusal("GONE", { status: 410 });
+      return pageOf(Number(cursor), pages);
+    });
+  const open = async (): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      const headers = { authorization: `Bearer ${admin.token}` };
+      httpGet(`${gateway.url}${path}`, { agent: false, headers }, resolve).on("error", reject);
+    });
+
+  test("NDJSON is every page, JSON is one; both ask the action's caller for the role", async () => {
+    answerPages(3);
+    const { status, headers, text } = await get(path);
+    expect([status, headers.get("content-type")]).toEqual([200, "application/x-ndjson"]);
+    expect(headers.get("content-disposition")).toBe('attachment; filename="loans.ndjson"');
+    expect(text.split("\n").filter(line => line.startsWith("{"))).toEqual(['{"page":0}', '{"page":1}', '{"page":2}']);
+    expect(text.endsWith("\n")).toBe(true);
+    expect(paramsReached()).toEqual([{}, { cursor: "1" }, { cursor: "2" }]);
+    const one = await get(`${path}?cursor=1`, { accept: "application/json" });
+    expect(one.json).toEqual(pageOf(1, 3));
+    expect((await gateway.http("GET", path, { token: ann.token })).status).toBe(403);
+    gateway.reached.length = 0;
+    expect((await gateway.http("HEAD", path, { token: admin.token })).text).toBe("");
+    expect(paramsReached()).toEqual([{}]);
+  });
+
+  test("pages are read as fast as the client takes them, and no more once it has left", async () => {
+    answerPages(10_000);
+    const response = await open();
+    const reads = (): number => paramsReached().length;
+    let seen = -1;
+    await until("the socket is full", () => seen === (seen = reads()) && seen > 1);
+    expect(seen).toBeLessThan(500);
+    expect(gateway.service.downloads.size).toBe(1);
+    response.destroy();
+    await until(
+      "the gateway knows that the client has left",
+      () => gateway.service.downloads.size === 0 && gateway.running.requests === 0,
+    );
+    expect(reads()).toBeLessThanOrEqual(seen + 1);
+  });
+
+  test("a page that cannot be read cuts the connection: a part is not taken for the whole", async () => {
+    answerPages(3, 2);
+    await expect(get(path)).rejects.toThrow("terminated");
+    answerPages(3, 0);
+    expect((await get(path)).status).toBe(410);
+  });
+
+  test("one download too many is refused", async () => {
+    answerPages(10_000);
+    const responses = await Promise.all(Array.from({ length: limits.downloadsMax }, open));
+    expect((await get(path)).status).toBe(503);
+    for (const response of responses) response.destroy();
+    await until("their places are free", () => gateway.service.downloads.size === 0);
+    answerPages(1);
+    expect((await get(path)).status).toBe(200);
   });
 });

@@ -151,3 +151,23 @@ test("over HTTP a param stands in the path, else in the query or the body", () =
     body: '{"note":"n"}',
   });
 });
+
+test("lines are written as they are, page by page, with how far it is; one that is ended says that there are more", async () => {
+  const answers = [
+    { lines: ['{"head":1}', '{"room":7}'], records: 1, of: 2, nextCursor: "c1" },
+    { lines: ['{"room":8}'], records: 1, of: 2 },
+  ];
+  const { code, written, asked, busy } = await run("rooms dump", { answers });
+  expect([code, written]).toEqual([EXIT.done, ['{"head":1}', '{"room":7}', '{"room":8}']]);
+  expect(asked).toEqual([
+    ["rooms.dump", {}],
+    ["rooms.dump", { cursor: "c1" }],
+  ]);
+  expect(busy.at(-2)).toMatch(/rooms dump .*1 of 2/);
+  const ended = await run("rooms dump", { answers, signal: AbortSignal.abort() });
+  expect([ended.code, ended.written.length, ended.notes]).toEqual([
+    EXIT.failed,
+    2,
+    ["rooms dump was ended after 1 records."],
+  ]);
+});

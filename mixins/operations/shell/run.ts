@@ -62,6 +62,7 @@ async function perform(asked: Asked, surroundings: Surroundings): Promise<ExitCo
   if (asks !== undefined && !flags.yes && params["dryRun"] !== true && !(await isConfirmed(asks, said, terminal)))
     return EXIT.failed;
   if (operation.tails !== undefined) return tail(asked, operation.tails, surroundings);
+  if (operation.lines !== undefined) return writeLines(asked, operation.lines, surroundings);
   terminal.busy(said);
   let answer = await call(action, params);
   if (follow && !flags["no-wait"]) {
@@ -108,6 +109,32 @@ async function followed(
   }
   terminal.note(`${said} goes on without us.`);
   return undefined;
+}
+
+/** Lines of text, page by page; and how far it is. */
+async function writeLines(asked: Asked, name: string, { call, terminal, signal }: Surroundings): Promise<ExitCode> {
+  const { command, params } = asked;
+  let cursor = params["cursor"];
+  let done = 0;
+  terminal.busy(saidOf(asked));
+  do {
+    const page = (await call(command.operation.action, { ...params, ...(cursor !== undefined && { cursor }) })) as Page;
+    for (const line of page[name] as readonly string[]) terminal.write(line);
+    done += page.records;
+    cursor = page.nextCursor;
+    terminal.busy(barOf(saidOf(asked), { done, total: Math.max(done, page.of), isDone: cursor === undefined }));
+  } while (cursor !== undefined && !signal.aborted);
+  terminal.busy();
+  // What was written is not all of it.
+  if (cursor !== undefined) terminal.note(`${saidOf(asked)} was ended after ${done} records.`);
+  return cursor === undefined ? EXIT.done : EXIT.failed;
+}
+
+interface Page {
+  readonly records: number;
+  readonly of: number;
+  readonly nextCursor?: string;
+  readonly [field: string]: unknown;
 }
 
 /** Events as they come, a line each. */

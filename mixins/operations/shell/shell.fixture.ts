@@ -30,6 +30,7 @@ const contract = defineContract({
     paint: { params: { name: Type.String() }, returns: Type.Object({}) },
     watch: { params: { cursor: Type.Optional(Type.String()) }, returns: Type.Object({}) },
     check: { params: {}, returns: Type.Object({}) },
+    dump: { params: { cursor: Type.Optional(Type.String()) }, returns: Type.Object({}) },
   },
   permissions: {
     list: "rooms:read",
@@ -40,6 +41,7 @@ const contract = defineContract({
     paint: "rooms:write",
     watch: "rooms:read",
     check: "rooms:read",
+    dump: "rooms:read",
   },
 });
 
@@ -106,6 +108,14 @@ export const table = operationsOf(contract, {
     view: {},
     fails: ({ ok }) => ok === false,
     examples: ["check"],
+  },
+  dump: {
+    command: "rooms dump",
+    summary: "All rooms",
+    http: "GET /rooms/dump",
+    view: {},
+    lines: "lines",
+    examples: ["rooms dump"],
   },
 });
 export const commands = commandsOf(table);

@@ -60,6 +60,11 @@ export interface OperationSpec {
   readonly follow?: Following;
   /** Table of the view whose rows are asked for again and again, from the answer's `cursor` on, until the operator ends it. */
   readonly tails?: string;
+  /**
+   * Field of the answer that has lines of text. All pages are written, a line each, and over HTTP sent as NDJSON. The answer tells how
+   * many `records` are in its page, and in all (`of`).
+   */
+  readonly lines?: string;
   /** Whether an answer is bad news: `npx valence ops` then exits with 1. */
   readonly fails?: (answer: any) => boolean;
   /** Names of options that are not those of their params: `{ version: "at" }`. */

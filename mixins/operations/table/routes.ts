@@ -4,7 +4,7 @@ import { route, type Request, type Route } from "../../gateway/index.ts";
 import { pathParamsOf, type Operation } from "./operation.ts";
 
 /** Params that the path names come from there, all others by query or, for what changes something, by body. */
-export function routeOf({ action, http, summary, priority, params, view }: Operation): Route {
+export function routeOf({ action, http, summary, priority, params, view, lines }: Operation): Route {
   const names = pathParamsOf(http);
   const others = omit(params, ...names);
   const place = http.startsWith("GET ") ? "query" : "body";
@@ -13,6 +13,7 @@ export function routeOf({ action, http, summary, priority, params, view }: Opera
     access: "admin",
     priority,
     ...("list" in view && { list: view.list }),
+    ...(lines !== undefined && { lines }),
     ...(names.length > 0 && { path: pick(params, ...names) }),
     ...(Object.keys(others).length > 0 && { [place]: others }),
     params: (request: Request) => ({ ...(request[place] as object), ...(request.path as object) }),

@@ -361,6 +361,14 @@ export const auditTable: readonly Operation[] = operationsOf(auditContract, {
     fails: ({ ok }) => ok === false,
     examples: ["audit verify"],
   },
+  export: {
+    command: "audit export",
+    summary: "The whole audit as NDJSON, for `npx valence audit verify <file>` and for other programs",
+    http: "GET /ops/audit/export",
+    view: {},
+    lines: "lines",
+    examples: ["audit export"],
+  },
   status: {
     command: "audit status",
     summary: "Where the audit stands: partitions, newest checkpoint, public key, trouble",

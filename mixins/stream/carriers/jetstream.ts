@@ -5,10 +5,12 @@
 // sixteen times after each gap, and have cursors that mean nothing to another carrier.
 import type { ServiceBroker } from "moleculer";
 import { nodeEnvironment } from "../../kernel/index.ts";
+import { metersOf } from "../../metrics/index.ts";
 import type { LogCarrier, LogFeed, Place } from "./carrier.ts";
 import { Channel } from "./jetstream/channel.ts";
 import { connectionOf } from "./jetstream/connection.ts";
-import { JetStreamFeed } from "./jetstream/feed.ts";
+import { JetStreamFeed, type FeedCounters } from "./jetstream/feed.ts";
+import { streamMetrics } from "../metrics.ts";
 import { logOf } from "./local.ts";
 
 export class JetStreamCarrier implements LogCarrier {
@@ -27,10 +29,20 @@ export class JetStreamCarrier implements LogCarrier {
       logOf(this.#broker, source),
       connectionOf(this.#broker),
       channel,
-      () => this.#feeds.delete(feed),
+      { count: this.#counters(source), onClose: () => this.#feeds.delete(feed) },
     );
     this.#feeds.add(feed);
     return feed;
+  }
+
+  #counters(service: string): FeedCounters | undefined {
+    const meters = metersOf(this.#broker);
+    return (
+      meters && {
+        redelivered: meters.counter(streamMetrics.carrierRedelivered, { service }),
+        gaps: meters.counter(streamMetrics.carrierGaps, { service }),
+      }
+    );
   }
 
   wake(source: string): void {

@@ -88,8 +88,13 @@ test("it is verified over HTTP, by the command line, and on an export, where an 
     stdout: expect.stringMatching(/export\.ndjson: \d+ records/),
   });
   const key = join(databases.folder, "key.pem");
+  // The same over HTTP, which needs no way to the database.
+  const download = await fetch(`${shop.url}/api/v1/ops/audit/export`, { headers: { authorization: `Bearer ${boss}` } });
+  const downloaded = join(databases.folder, "downloaded.ndjson");
+  await writeFile(downloaded, await download.text());
   await writeFile(key, audit("public-key").stdout);
   expect(audit("verify", path, "--public-key", key)).toMatchObject({ status: 0, stderr: "" });
+  expect(audit("verify", downloaded, "--public-key", key)).toMatchObject({ status: 0, stderr: "" });
   const text = await readFile(path, "utf8");
   await writeFile(path, text.replace('"type":"order.placed"', '"type":"order.paid"'));
   const { status, stdout } = audit("verify", path);

@@ -197,12 +197,12 @@ test("an order is one trace from the request to the projections and the mail, ov
   expect(batch.links).toContainEqual({ trace: CLIENT.trace, id: commit.id });
   // Its event: the relay, a projection, a reactor, and the saga.
   expect(chain("orders.place > orders.place > publish orders").kind).toBe("producer");
-  expect(chain("orders.place > orders.place > process order-list@1")).toMatchObject({
+  expect(chain("orders.place > orders.place > process order-list@2")).toMatchObject({
     kind: "consumer",
-    attributes: { "messaging.system": "valence", "messaging.consumer.group.name": "order-list@1" },
+    attributes: { "messaging.system": "valence", "messaging.consumer.group.name": "order-list@2" },
     links: [{ trace: CLIENT.trace, id: done.id }],
   });
-  chain("orders.place > orders.place > process order-list@1 > INSERT order_list_v1_orders");
+  chain("orders.place > orders.place > process order-list@2 > INSERT order_list_v2_orders");
   chain("orders.place > orders.place > process empty-cart");
   chain("orders.place > orders.place > process checkout > actor commit > store commit");
   // The mail, whose address is in no span.

@@ -40,10 +40,14 @@ beforeEach(async () => {
   channel = new Channel(`library-${++channels}`, "things");
   source = new Source("things", "thing", ["thing.made"]);
   reads = 0;
+  counted = { redelivered: 0, gaps: 0 };
   secret = undefined;
   await channel.ensure(jetStream.manager);
 });
 afterEach(() => feed.close());
+
+let counted: Record<"redelivered" | "gaps", number>;
+const count = { redelivered: { add: () => counted.redelivered++ }, gaps: { add: () => counted.gaps++ } };
 
 /** A feed at the end of a log of so many events, fed by JetStream from now on. */
 async function openAt(events: number): Promise<void> {
@@ -57,7 +61,7 @@ async function openAt(events: number): Promise<void> {
     const next = `${Number(cursor) + page.length}`;
     return { events: page, cursor: next, mark: source.markAt(next), origin: ORIGIN, ...(secret && { seal: secret }) };
   };
-  feed = new JetStreamFeed("things", "", undefined, read, connection, channel, () => {});
+  feed = new JetStreamFeed("things", "", undefined, read, connection, channel, { count, onClose() {} });
   await take(events);
   await until(
     async () => {
@@ -162,6 +166,7 @@ test("P4 the event of a lost message is found in the log, and later ones come by
   written();
   await publish(written());
   expect(await take(2)).toEqual([2, 3]);
+  expect(counted.gaps).toBe(1);
   await feedOnTail();
   await publish(written());
   expect(await take(1)).toEqual([4]);
@@ -199,6 +204,7 @@ test("a message that comes again is dropped, also one of another relay with othe
   await publish(messages[0]!, messages[0]!, messages[1]!, messages[2]!, ...theirs, ...messages, written());
   expect(await take(4)).toEqual([2, 3, 4, 5]);
   expect(reads).toBe(0);
+  expect(counted).toEqual({ redelivered: 7, gaps: 0 });
 });
 
 test("two relays at once, each with pages of its own: nothing is lost", async () => {

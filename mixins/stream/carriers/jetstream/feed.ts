@@ -33,6 +33,12 @@ const limits = {
   reopenMs: 1_000,
 };
 
+/** What a feed counts. */
+export interface FeedCounters {
+  readonly redelivered: { add(): void };
+  readonly gaps: { add(): void };
+}
+
 export class JetStreamFeed implements LogFeed {
   readonly source: string;
   readonly #read: ReadPage;
@@ -40,6 +46,7 @@ export class JetStreamFeed implements LogFeed {
   readonly #ask: ReadPage;
   readonly #connection: Connection;
   readonly #channel: Channel;
+  readonly #count: FeedCounters | undefined;
   readonly #onClose: () => void;
   #cursor: Cursor;
   #mark: string | undefined;
@@ -72,13 +79,14 @@ export class JetStreamFeed implements LogFeed {
     read: ReadPage,
     connection: Connection,
     channel: Channel,
-    onClose: () => void,
+    { count, onClose }: { readonly count: FeedCounters | undefined; readonly onClose: () => void },
   ) {
     this.source = source;
     this.#cursor = cursor;
     this.#mark = mark;
     this.#connection = connection;
     this.#channel = channel;
+    this.#count = count;
     this.#onClose = onClose;
     this.#ask = read;
     this.#read = async (cursor, limit, mark) => {
@@ -176,7 +184,8 @@ export class JetStreamFeed implements LogFeed {
           this.#mark = next.mark;
           this.#within = undefined;
         }
-      } else if (!this.#isHad(next)) break;
+      } else if (this.#isHad(next)) this.#count?.redelivered.add();
+      else break;
       tail.drop(1);
     }
     return { events, bytes };
@@ -235,6 +244,7 @@ export class JetStreamFeed implements LogFeed {
     const { first, state } = this.#tail!;
     if (first === undefined && state === "flowing" && performance.now() < this.#lookAt) return false;
     this.#isLooking = first === undefined;
+    if (first !== undefined) this.#count?.gaps.add();
     this.#toLog();
     return true;
   }
