@@ -106,7 +106,8 @@ export class JetStreamFeed implements Feed {
     }
     if (events.length > 0) this.#lookAt = performance.now() + limits.silentMs;
     else if (!this.#closed && this.#lookAround()) return this.next(limit);
-    return { events, cursor: this.#cursor, mark: this.#mark };
+    const isAtEnd = this.#within === undefined && !this.#tail?.size;
+    return { events, cursor: this.#cursor, mark: this.#mark, isAtEnd };
   }
 
   wake(): void {
@@ -136,7 +137,7 @@ export class JetStreamFeed implements Feed {
       this.#covered = 0;
     }
     this.#isLooking = false;
-    if (batch.events.length < limit) this.#towardsTail(log);
+    if (batch.isAtEnd) this.#towardsTail(log);
     return batch;
   }
 
