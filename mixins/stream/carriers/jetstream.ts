@@ -8,25 +8,26 @@ import { nodeEnvironment } from "../../kernel/index.ts";
 import type { Feed, LogCarrier, Place } from "./carrier.ts";
 import { Channel } from "./jetstream/channel.ts";
 import { connectionOf } from "./jetstream/connection.ts";
-import { JetStreamFeed } from "./jetstream/feed.ts";
+import { JetStreamTail } from "./jetstream/tail.ts";
 import { logOf } from "./local.ts";
+import { RelayedFeed } from "./relayed-feed.ts";
 
 export class JetStreamCarrier implements LogCarrier {
   readonly #broker: ServiceBroker;
-  readonly #feeds = new Set<JetStreamFeed>();
+  readonly #feeds = new Set<RelayedFeed>();
   constructor(broker: ServiceBroker) {
     this.#broker = broker;
   }
 
   open(source: string, { cursor, mark }: Place): Feed {
     const channel = new Channel(nodeEnvironment.of(this.#broker).NAMESPACE, source);
-    const feed = new JetStreamFeed(
+    const connection = connectionOf(this.#broker);
+    const feed = new RelayedFeed(
       source,
       cursor,
       mark,
       logOf(this.#broker, source),
-      connectionOf(this.#broker),
-      channel,
+      onChange => connection.jetStream && new JetStreamTail(connection.jetStream, channel, onChange),
       () => this.#feeds.delete(feed),
     );
     this.#feeds.add(feed);
