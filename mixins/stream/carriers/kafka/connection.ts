@@ -1,6 +1,7 @@
 // The clients of Kafka of one broker of ours, made in the background, and anew whenever the brokers do not answer: their users
 // do without them meanwhile. The client is loaded only here, since most processes have no Kafka.
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import type { ServiceBroker } from "moleculer";
 import type { Admin, BaseOptions, Producer } from "@platformatic/kafka";
 import { closeWithBroker } from "../../../database/mixin.ts";
@@ -184,8 +185,10 @@ export function kafkaOf(broker: ServiceBroker): KafkaConnection {
 }
 
 function kafkaOptions(broker: ServiceBroker): ReturnType<OptionsOfKafka> {
-  const { KAFKA_BROKERS, KAFKA_TLS, KAFKA_CA, KAFKA_CERT, KAFKA_KEY, ...user } = kafkaEnvironment.of(broker);
-  const { KAFKA_SASL: mechanism, KAFKA_USER: username, KAFKA_PASSWORD: password } = user;
+  // By name, each: what is secret is not listed, and the rest of a list has none of it.
+  const environment = kafkaEnvironment.of(broker);
+  const { KAFKA_BROKERS, KAFKA_TLS, KAFKA_CA, KAFKA_CERT, KAFKA_KEY } = environment;
+  const { KAFKA_SASL: mechanism, KAFKA_USER: username, KAFKA_PASSWORD: password } = environment;
   const tls = {
     ...(KAFKA_CA !== undefined && { ca: readFileSync(KAFKA_CA) }),
     ...(KAFKA_CERT !== undefined && { cert: readFileSync(KAFKA_CERT) }),
@@ -194,7 +197,8 @@ function kafkaOptions(broker: ServiceBroker): ReturnType<OptionsOfKafka> {
   return {
     clientId: broker.nodeID,
     bootstrapBrokers: [...KAFKA_BROKERS!],
-    ...(KAFKA_TLS && { tls, tlsServerName: true }),
+    // A server's name is a name: addresses have none.
+    ...(KAFKA_TLS && { tls, tlsServerName: !KAFKA_BROKERS!.some(broker => isIP(broker.split(":")[0]!) > 0) }),
     ...(mechanism !== undefined && { sasl: { mechanism, username: username!, password: password! } }),
   };
 }

@@ -13,6 +13,8 @@ export const PAGE_LIMITS = {
   holdMs: 300,
   /** Milliseconds after its first message until a page that is not whole is forgotten. */
   forgetMs: 10_000,
+  /** Pages that are kept: the oldest is forgotten for another one. Anybody may write to a topic. */
+  pages: 1_000,
 };
 
 interface Page {
@@ -36,6 +38,7 @@ export class Pages {
     if (!page) {
       page = { messages: Array(count), missing: count, since: now, wholeAt: Infinity };
       this.#pages.set(key, page);
+      if (this.#pages.size > PAGE_LIMITS.pages) this.#pages.delete(this.#pages.keys().next().value!);
     }
     // Anybody may have sent a message with numbers that fit no page.
     if (index < 1 || index > page.messages.length || page.messages[index - 1] !== undefined) return;

@@ -48,7 +48,7 @@ export class Topic {
       const { topics } = await admin.metadata({ topics: [this.name], forceUpdate: true });
       return topics.get(this.name)?.partitionsCount;
     } catch (error) {
-      if (is(kafka, error, "UNKNOWN_TOPIC_OR_PARTITION", ...DENIED)) return undefined;
+      if (is(kafka, error, ...DENIED) || isUnknown(kafka, error)) return undefined;
       throw error;
     }
   }
@@ -99,3 +99,7 @@ const DENIED = ["TOPIC_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED"];
 /** Whether an answer of the brokers in an error's chain has one of these names. */
 const is = ({ findErrorBy }: KafkaClients["kafka"], error: unknown, ...names: string[]): boolean =>
   names.some(name => findErrorBy(error as Error, "apiId", name) !== null);
+
+/** The client has an error of its own for a topic that is not there. */
+const isUnknown = ({ findErrorBy }: KafkaClients["kafka"], error: unknown): boolean =>
+  findErrorBy(error as Error, "code", "PLT_KFK_USER") !== null;
