@@ -84,43 +84,13 @@ export class KafkaConnection {
   }
 
   async #run(): Promise<void> {
-    const kafka = await import("@platformatic/kafka");
-    while (!this.#closed) {
-      const clients = await this.#make(kafka);
-      if (clients) await this.#watch(clients);
-      else await this.#wait(limits.askAgainMs);
-    }
-  }
-
-  async #make(kafka: Client): Promise<KafkaClients | undefined> {
-    let admin: Admin | undefined;
-    try {
-      const { bootstrapBrokers, ...own } = this.#options();
-      // Begins with another one each time: the first may be one that takes connections and says nothing.
-      const first = this.#attempts++ % bootstrapBrokers.length;
-      const options: BaseOptions = {
-        ...own,
-        bootstrapBrokers: [...bootstrapBrokers.slice(first), ...bootstrapBrokers.slice(0, first)] as string[],
-        connectTimeout: limits.connectMs,
-        timeout: limits.requestMs,
-        requestTimeout: limits.requestMs,
-        retries: 0,
-      };
-      admin = new kafka.Admin(options);
-      await this.#ask(admin);
-      const producer = new kafka.Producer({
-        ...options,
-        retries: limits.retries,
-        retryDelay: limits.retryMs,
-        idempotent: true,
-        serializers: kafka.stringSerializers,
-      });
-      return { kafka, options, admin, producer };
-    } catch (error) {
-      await admin?.close().catch(() => {});
-      this.#note(error);
-      return undefined;
-    }
+    while (!this.#closed)
+      try {
+        await this.#watch(await kafkaClients(this.#options(), this.#attempts++));
+      } catch (error) {
+        this.#note(error);
+        await this.#wait(limits.askAgainMs);
+      }
   }
 
   /** Asks again and again, until there is no answer. */
@@ -128,20 +98,13 @@ export class KafkaConnection {
     this.#change(clients);
     try {
       while (!this.#closed) {
+        this.#rttMs = await ask(clients.admin);
         await this.#wait(limits.askMs);
-        if (!this.#closed) await this.#ask(clients.admin);
       }
-    } catch (error) {
-      this.#note(error);
+    } finally {
+      this.#change(undefined);
+      await closeClients(clients);
     }
-    this.#change(undefined);
-    await Promise.all([clients.admin.close(), clients.producer.close(true)].map(closed => closed.catch(() => {})));
-  }
-
-  async #ask(admin: Admin): Promise<void> {
-    const began = performance.now();
-    await admin.metadata({ topics: [], forceUpdate: true });
-    this.#rttMs = Math.round(performance.now() - began);
   }
 
   #note(error: unknown): void {
@@ -160,8 +123,52 @@ export class KafkaConnection {
   }
 }
 
+/**
+ * The clients of brokers that answer. `attempt` chooses the first of the brokers that is asked: one that takes connections and
+ * says nothing must not be the first each time. Rejects with the client's error.
+ */
+export async function kafkaClients(given: ReturnType<OptionsOfKafka>, attempt = 0): Promise<KafkaClients> {
+  const kafka = await import("@platformatic/kafka");
+  const { bootstrapBrokers, ...own } = given;
+  const first = attempt % bootstrapBrokers.length;
+  const options: BaseOptions = {
+    ...own,
+    bootstrapBrokers: [...bootstrapBrokers.slice(first), ...bootstrapBrokers.slice(0, first)] as string[],
+    connectTimeout: limits.connectMs,
+    timeout: limits.requestMs,
+    requestTimeout: limits.requestMs,
+    retries: 0,
+  };
+  const admin = new kafka.Admin(options);
+  try {
+    await ask(admin);
+  } catch (error) {
+    await admin.close().catch(() => {});
+    throw error;
+  }
+  const producer = new kafka.Producer({
+    ...options,
+    retries: limits.retries,
+    retryDelay: limits.retryMs,
+    idempotent: true,
+    serializers: kafka.stringSerializers,
+  });
+  return { kafka, options, admin, producer };
+}
+
+export async function closeClients({ admin, producer }: KafkaClients): Promise<void> {
+  await Promise.all([admin.close(), producer.close(true)].map(closed => closed.catch(() => {})));
+}
+
+/** Milliseconds until the brokers have answered. */
+async function ask(admin: Admin): Promise<number> {
+  const began = performance.now();
+  await admin.metadata({ topics: [], forceUpdate: true });
+  return Math.round(performance.now() - began);
+}
+
 /** The innermost message: those around it name requests of the protocol. */
-function causeOf(error: unknown): string {
+export function causeOf(error: unknown): string {
   const { errors, cause } = error as { errors?: unknown[]; cause?: unknown };
   const inner = errors?.at(-1) ?? cause;
   return inner === undefined ? plainError(error).message : causeOf(inner);
@@ -184,7 +191,7 @@ export function kafkaOf(broker: ServiceBroker): KafkaConnection {
   return connection;
 }
 
-function kafkaOptions(broker: ServiceBroker): ReturnType<OptionsOfKafka> {
+export function kafkaOptions(broker: ServiceBroker): ReturnType<OptionsOfKafka> {
   // By name, each: what is secret is not listed, and the rest of a list has none of it.
   const environment = kafkaEnvironment.of(broker);
   const { KAFKA_BROKERS, KAFKA_TLS, KAFKA_CA, KAFKA_CERT, KAFKA_KEY } = environment;

@@ -43,9 +43,7 @@ test("an event with a secret, and one larger than a record may be, leave as far 
 });
 
 test("a seal is of everything that a record says", () => {
-  const [{ headers, value }] = encode([sent({ days: 7 })], "secret") as [
-    { headers: Record<string, string>; value: string },
-  ];
+  const { headers, value } = encode([sent({ days: 7 })], "secret")[0]!;
   const isTrue = (over: object, text = value): boolean =>
     isSealed(receivedFrom({ ...headers, ...over }, text)!, "secret");
   expect(isTrue({})).toBe(true);
@@ -56,7 +54,7 @@ test("a seal is of everything that a record says", () => {
 });
 
 test("records that no relay has written are none of ours", () => {
-  const [{ headers, value }] = encode([sent({})], undefined) as [{ headers: Record<string, string>; value: string }];
+  const { headers, value } = encode([sent({})], undefined)[0]!;
   for (const over of [{ ce_id: "x" }, { ce_logindex: "2" }, { ce_logcount: "9e9" }, { ce_specversion: "2" }])
     expect(receivedFrom({ ...headers, ...over }, value)).toBeUndefined();
   expect(receivedFrom({}, "hello")).toBeUndefined();

@@ -36,8 +36,10 @@ export class Topic {
    * @throws TOPIC_MISSING when there is none, and this node may not make it; TOPIC_PARTITIONS
    */
   async ensure(clients: KafkaClients): Promise<boolean> {
-    const found = (await this.#partitionsIn(clients)) ?? (await this.#make(clients));
-    if (found !== undefined && found !== this.#partitions)
+    const found = await this.#partitionsIn(clients);
+    // A topic of this moment has our settings, and may not be known to every broker yet.
+    if (found === undefined) return this.#make(clients);
+    if (found !== this.#partitions)
       throw streamErrors.TOPIC_PARTITIONS({ topic: this.name, found, partitions: this.#partitions });
     return this.#update(clients);
   }
@@ -53,8 +55,7 @@ export class Topic {
     }
   }
 
-  async #make(clients: KafkaClients): Promise<number | undefined> {
-    const { kafka, admin } = clients;
+  async #make({ kafka, admin }: KafkaClients): Promise<boolean> {
     try {
       await admin.createTopics({
         topics: [this.name],
@@ -62,10 +63,10 @@ export class Topic {
         ...(this.#replicas !== undefined && { replicas: this.#replicas }),
         configs: Object.entries(this.#settings).map(([name, value]) => ({ name, value })),
       });
-      return this.#partitions;
+      return true;
     } catch (error) {
-      // Another node was faster, and may have other settings.
-      if (is(kafka, error, "TOPIC_ALREADY_EXISTS")) return this.#partitionsIn(clients);
+      // Another node was faster.
+      if (is(kafka, error, "TOPIC_ALREADY_EXISTS")) return true;
       if (is(kafka, error, ...DENIED))
         throw streamErrors.TOPIC_MISSING({ topic: this.name, partitions: this.#partitions });
       throw error;
