@@ -2,7 +2,7 @@
 // which feeds our consumers and readers outside alike. Our place in the log is one of the log, as with any carrier; offsets of
 // Kafka only say where a tail goes on.
 import type { ServiceBroker } from "moleculer";
-import type { Feed, LogCarrier, Place } from "./carrier.ts";
+import type { LogCarrier, LogFeed, Place } from "./carrier.ts";
 import { kafkaOf } from "./kafka/connection.ts";
 import { KafkaTail } from "./kafka/tail.ts";
 import { Topic } from "./kafka/topic.ts";
@@ -16,7 +16,7 @@ export class KafkaCarrier implements LogCarrier {
     this.#broker = broker;
   }
 
-  open(source: string, { cursor, mark }: Place): Feed {
+  open(source: string, { cursor, mark }: Place): LogFeed {
     const topic = new Topic(this.#broker, source).name;
     const connection = kafkaOf(this.#broker);
     const feed = new RelayedFeed(
