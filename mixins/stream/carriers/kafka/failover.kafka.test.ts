@@ -5,8 +5,8 @@ import { Kafka } from "../../../testing/servers.ts";
 import { consuming, writer } from "../../consumer/writer.fixture.ts";
 import { KafkaHouse } from "../kafka.fixture.ts";
 
-// Three brokers take half a minute of CPU: `npm run test:kafka` tries them.
 const isAsked = process.env["KAFKA"] === "all";
+// Three brokers take half a minute of CPU: `npm run test:kafka` tries them.
 const testIfAsked = isAsked ? test : test.skip;
 const note = isAsked ? "" : " (only with `npm run test:kafka`)";
 
