@@ -1,16 +1,16 @@
-// `valence migrate`: makes the tables of all services and their streams of JetStream, or brings them up to date, and ends. A
-// start does the same, but for streams where the NATS server permits them to this command alone. A roll-out runs this first,
-// so that no process of the new release waits for it or fails at it.
+// `valence migrate`: makes the tables of all services and their streams of JetStream or topics of Kafka, or brings them up to
+// date, and ends. A start does the same, but for streams and topics where the servers permit them to this command alone. A
+// roll-out runs this first, so that no process of the new release waits for it or fails at it.
 import { parseArgs } from "node:util";
 import { updateTables } from "../database/siblings.ts";
 import { Misconfigured, nodeEnvironment, plainError } from "../kernel/index.ts";
-import { makeStreams } from "../stream/siblings.ts";
+import { makeStreams, makeTopics } from "../stream/siblings.ts";
 import { type Command } from "./command.ts";
 import { checkServers } from "./preflight.ts";
 import { brokerAlone, readProject } from "./project.ts";
 
-const HELP = `Makes the tables of all services, or brings them up to date, in the databases that the environment names; with NATS_URL
-also the services' streams of JetStream.
+const HELP = `Makes the tables of all services, or brings them up to date, in the databases that the environment names; also
+the services' streams of JetStream with NATS_URL, or their topics with KAFKA_BROKERS.
 
   npx valence migrate
 
@@ -28,5 +28,8 @@ async function main(args: string[]): Promise<void> {
   await updateTables(broker, service => console.log(`${service}: up to date`));
   await makeStreams(broker, stream => console.log(`${stream}: up to date`)).catch((error: unknown) => {
     throw new Misconfigured(`NATS_URL: the streams cannot be made (${plainError(error).message}); the tables are`);
+  });
+  await makeTopics(broker, topic => console.log(`${topic}: up to date`)).catch((error: unknown) => {
+    throw new Misconfigured(`KAFKA_BROKERS: the topics cannot be made (${plainError(error).message}); the tables are`);
   });
 }

@@ -59,7 +59,7 @@ export {
   type Refuse,
 } from "./refusals.ts";
 export { listedServices, type ListedService } from "./registry.ts";
-export { secretsOf, withoutSecrets } from "./secrets.ts";
+export { jsonWithoutSecrets, secretsOf, withoutSecrets } from "./secrets.ts";
 export {
   HEADERS,
   openApi,

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import Type from "typebox";
-import { defineContract, defineService, withoutSecrets } from "./index.ts";
+import { defineContract, defineService, jsonWithoutSecrets, secretsOf, withoutSecrets } from "./index.ts";
 import { compileSchema } from "./schema.ts";
 import { strictObject } from "./contract.ts";
 
@@ -15,6 +15,31 @@ test("a service announces what its contract marks as secret, wherever it is mark
   });
   const { metadata } = defineService(contract, { metadata: { floor: 1 } });
   expect(metadata).toEqual({ floor: 1, secrets: ["code", "pin"] });
+});
+
+test("a mark on a part of a field is one on the field", () => {
+  const contract = defineContract({
+    service: "vaults",
+    events: {
+      "vault.made": {
+        codes: Type.Array(pin),
+        byName: Type.Record(Type.String(), pin),
+        spare: Type.Union([pin, Type.Null()]),
+        items: Type.String(),
+      },
+    },
+  });
+  expect(secretsOf(contract.events)).toEqual(["byName", "codes", "spare"]);
+  expect(secretsOf({ items: pin })).toEqual(["items"]);
+});
+
+test("a secret is left out of the text that leaves, at any depth, and named", () => {
+  const value = { id: 1, card: { token: "t", list: [{ token: { a: 1 } }, null, "token"] } };
+  expect(jsonWithoutSecrets(value, new Set(["token", "pin"]))).toEqual({
+    json: '{"id":1,"card":{"list":[{},null,"token"]}}',
+    withheld: ["token"],
+  });
+  expect(jsonWithoutSecrets(value, new Set())).toEqual({ json: JSON.stringify(value), withheld: [] });
 });
 
 test("a secret is hidden at any depth, and nothing else", () => {

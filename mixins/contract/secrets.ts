@@ -2,19 +2,36 @@
 // it and passes it on like any other field; code that shows records to people leaves it out. It goes by the field's name,
 // since a journal or a dead letter holds the data of several contracts.
 
-/** Names of the fields that a contract marks, wherever in it they are. */
-export function secretsOf(contract: object): string[] {
+/**
+ * Names of the fields that these schemas mark, wherever in them they are. A mark on the items of a list, on the values of a
+ * record or on one of several shapes is one on the field that has them.
+ */
+export function secretsOf(schemas: object): string[] {
   const names = new Set<string>();
-  const walk = (value: unknown): void => {
+  const walk = (value: unknown, field: string): void => {
     if (typeof value !== "object" || value === null) return;
-    for (const [key, item] of Object.entries(value)) {
-      if ((item as { writeOnly?: unknown } | null)?.writeOnly === true) names.add(key);
-      walk(item);
-    }
+    if ((value as { writeOnly?: unknown }).writeOnly === true) names.add(field);
+    for (const [key, item] of Object.entries(value))
+      if (key === "patternProperties" && isSchema(value, "object"))
+        for (const part of Object.values(item as object)) walk(part, field);
+      else walk(item, isPartOfField(value, key) ? field : key);
   };
-  walk(contract);
+  walk(schemas, "");
   return [...names].sort();
 }
+
+/**
+ * Whether a key leads to a part of the same field's schema, and is no field's name. A contract may have a field `items`: its
+ * schema lies beside those of other fields, and not in a schema of the type `array`.
+ */
+function isPartOfField(parent: object, key: string): boolean {
+  if (Array.isArray(parent)) return true;
+  if (key === "items") return isSchema(parent, "array");
+  if (key === "additionalProperties") return isSchema(parent, "object");
+  return SEVERAL.has(key) && Array.isArray((parent as Record<string, unknown>)[key]);
+}
+const SEVERAL: ReadonlySet<string> = new Set(["anyOf", "oneOf", "allOf"]);
+const isSchema = (value: object, type: string): boolean => (value as { type?: unknown }).type === type;
 
 /** The value with `…` for every field of these names. */
 export function withoutSecrets(value: unknown, names: ReadonlySet<string>): unknown {
@@ -23,4 +40,15 @@ export function withoutSecrets(value: unknown, names: ReadonlySet<string>): unkn
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [key, names.has(key) ? "…" : withoutSecrets(item, names)]),
   );
+}
+
+/** A value as JSON text without the fields of these names, at any depth, and the names of those that it had. */
+export function jsonWithoutSecrets(
+  value: unknown,
+  names: ReadonlySet<string>,
+): { readonly json: string; readonly withheld: readonly string[] } {
+  if (names.size === 0) return { json: JSON.stringify(value), withheld: [] };
+  const withheld = new Set<string>();
+  const json = JSON.stringify(value, (key, item: unknown) => (names.has(key) ? void withheld.add(key) : item));
+  return { json, withheld: [...withheld].sort() };
 }

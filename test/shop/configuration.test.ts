@@ -71,6 +71,12 @@ test.each([
   ["SHUTDOWN_TIMEOUT_MS", "600001"],
   ["CARRIER", "pigeon"],
   ["CARRIER", "jetstream"],
+  ["CARRIER", "kafka"],
+  ["KAFKA_BROKERS", "kafka"],
+  ["KAFKA_BROKERS", "kafka:9092, other:9092"],
+  ["KAFKA_SASL", "GSSAPI"],
+  ["KAFKA_SASL", "PLAIN"],
+  ["KAFKA_PARTITIONS", "0"],
 ])("%s=%s is refused by name", (variable, value) =>
   expect(() => readEnvironment({ [variable]: value }, all)).toThrow(
     expect.objectContaining({ name: "EnvironmentError", message: expect.stringMatching(`^${variable}="`) }),
@@ -95,12 +101,14 @@ test.each(["redis://localhost", "redis://:secret@127.0.0.1:6380/3", "rediss://us
   url => expect(redisEnvironment.of(readEnvironment({ REDIS_URL: url }, all)).REDIS_URL).toBe(url),
 );
 
-test("durable events go by JetStream where there is NATS, unless CARRIER says otherwise", () => {
+test("durable events go by Kafka where there is one, else by JetStream where there is NATS, unless CARRIER says otherwise", () => {
   const carrierIn = (env: Record<string, string>) => streamEnvironment.of(readEnvironment(env, all)).CARRIER;
   const NATS_URL = "nats://localhost:4222";
   expect(carrierIn({})).toBe("local");
   expect(carrierIn({ NATS_URL })).toBe("jetstream");
   expect(carrierIn({ NATS_URL, CARRIER: "local" })).toBe("local");
+  expect(carrierIn({ NATS_URL, KAFKA_BROKERS: "localhost:9092" })).toBe("kafka");
+  expect(carrierIn({ NATS_URL, KAFKA_BROKERS: "localhost:9092", CARRIER: "jetstream" })).toBe("jetstream");
 });
 
 test("the environment that a broker lists has no secret in it", () => {

@@ -5,44 +5,33 @@
 // sixteen times after each gap, and have cursors that mean nothing to another carrier.
 import type { ServiceBroker } from "moleculer";
 import { nodeEnvironment } from "../../kernel/index.ts";
-import { metersOf } from "../../metrics/index.ts";
 import type { LogCarrier, LogFeed, Place } from "./carrier.ts";
 import { Channel } from "./jetstream/channel.ts";
 import { connectionOf } from "./jetstream/connection.ts";
-import { JetStreamFeed, type FeedCounters } from "./jetstream/feed.ts";
-import { streamMetrics } from "../metrics.ts";
+import { JetStreamTail } from "./jetstream/tail.ts";
 import { logOf } from "./local.ts";
+import { feedCounters, RelayedFeed } from "./relayed-feed.ts";
 
 export class JetStreamCarrier implements LogCarrier {
   readonly #broker: ServiceBroker;
-  readonly #feeds = new Set<JetStreamFeed>();
+  readonly #feeds = new Set<RelayedFeed>();
   constructor(broker: ServiceBroker) {
     this.#broker = broker;
   }
 
   open(source: string, { cursor, mark }: Place): LogFeed {
     const channel = new Channel(nodeEnvironment.of(this.#broker).NAMESPACE, source);
-    const feed = new JetStreamFeed(
+    const connection = connectionOf(this.#broker);
+    const feed = new RelayedFeed(
       source,
       cursor,
       mark,
       logOf(this.#broker, source),
-      connectionOf(this.#broker),
-      channel,
-      { count: this.#counters(source), onClose: () => this.#feeds.delete(feed) },
+      onChange => connection.jetStream && new JetStreamTail(connection.jetStream, channel, onChange),
+      { count: feedCounters(this.#broker, source), onClose: () => this.#feeds.delete(feed) },
     );
     this.#feeds.add(feed);
     return feed;
-  }
-
-  #counters(service: string): FeedCounters | undefined {
-    const meters = metersOf(this.#broker);
-    return (
-      meters && {
-        redelivered: meters.counter(streamMetrics.carrierRedelivered, { service }),
-        gaps: meters.counter(streamMetrics.carrierGaps, { service }),
-      }
-    );
   }
 
   wake(source: string): void {
