@@ -2,7 +2,7 @@
 type Json = Readonly<Record<string, unknown>>;
 
 export interface Field {
-  /** `lines[].sku`. */
+  /** `lines[].code`. */
   readonly path: string;
   /** `string`, `integer or null`, `card`. */
   readonly type: string;

@@ -55,7 +55,8 @@ const SERVICE_NAME = /^[\w-]+$/;
 const EVENT_TYPE = /^[\w-][\w.-]*$/;
 
 /** The topic of Kafka that an owner's events go to. */
-export const topicOf = (namespace: string, service: string): string => [namespace, service].filter(Boolean).join(".");
+const topicOf = (namespace: string, service: string): string =>
+  [namespace, service.replaceAll(/[^\w.-]/g, "_")].filter(Boolean).join(".");
 
 /** One entry for each service: of two releases, the one that writes the newer versions. */
 function ownersAmong(services: readonly Described[]): Described[] {

@@ -44,7 +44,8 @@ const text = (description: string, more: object = {}) => ({ type: "string", desc
 const headers = {
   type: "object",
   title: HEADERS,
-  description: "Context attributes of CloudEvents 1.0, binary mode.",
+  description:
+    "Context attributes of CloudEvents 1.0, binary mode. Those that begin with `ce_log` are for nodes of the system.",
   required: ["ce_specversion", "ce_id", "ce_source", "ce_type", "ce_subject", "ce_time", "ce_partitionkey"],
   properties: {
     ce_specversion: { const: "1.0" },
