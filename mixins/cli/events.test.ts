@@ -43,7 +43,7 @@ export const contract = defineContract({
 const run = async (name: string, ...args: string[]): Promise<string> => {
   process.env["SERVICEDIR"] = join(folder, name);
   lines = [];
-  await (command.run as (args: string[]) => Promise<void>)(args);
+  await command.run(args);
   return lines.join("\n");
 };
 

@@ -130,20 +130,27 @@ function bound(
   schema: Readonly<Record<string, unknown>>,
   sign: 1 | -1,
 ): { readonly rule: string; readonly at: number } {
-  const [rule, exclusive] = sign === 1 ? ["minimum", "exclusiveMinimum"] : ["maximum", "exclusiveMaximum"];
-  const inclusive = sign * numberOr(schema[rule!], -sign * Infinity);
-  const beyond = sign * numberOr(schema[exclusive!], -sign * Infinity);
+  const [rule, exclusive] =
+    sign === 1 ? (["minimum", "exclusiveMinimum"] as const) : (["maximum", "exclusiveMaximum"] as const);
+  const inclusive = sign * numberOr(schema[rule], -sign * Infinity);
+  const beyond = sign * numberOr(schema[exclusive], -sign * Infinity);
   const step = schema["type"] === "integer" ? 1 : Math.abs(beyond) * Number.EPSILON || Number.MIN_VALUE;
   const next = beyond === -Infinity ? beyond : beyond + step;
-  return next > inclusive ? { rule: exclusive!, at: next } : { rule: rule!, at: inclusive };
+  return next > inclusive ? { rule: exclusive, at: next } : { rule, at: inclusive };
 }
 const numberOr = (value: unknown, otherwise: number): number => (typeof value === "number" ? value : otherwise);
 
 /** Keywords that say nothing of the data, and those that are compared each in its own way. */
+const WORDS = "title description examples default deprecated readOnly writeOnly $id $comment";
+const COMPARED = "type const enum anyOf oneOf multipleOf items additionalItems properties required";
 const PASSED: ReadonlySet<string> = new Set([
-  ...["title", "description", "examples", "default", "deprecated", "readOnly", "writeOnly", "$id", "$comment"],
-  ...["type", "const", "enum", "anyOf", "oneOf", ...LEAST, ...MOST, ...NUMBERS, "multipleOf"],
-  ...["items", "additionalItems", "properties", "required", "additionalProperties", "patternProperties"],
+  ...WORDS.split(" "),
+  ...COMPARED.split(" "),
+  ...LEAST,
+  ...MOST,
+  ...NUMBERS,
+  "additionalProperties",
+  "patternProperties",
 ]);
 
 /** Any other keyword of the reader must be in the data's shape too, word for word. */

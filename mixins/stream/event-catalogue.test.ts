@@ -13,8 +13,7 @@ const shape = (...fields: string[]) => ({
   properties: Object.fromEntries(fields.map(field => [field, text])),
   additionalProperties: false,
 });
-const service = (fullName: string, metadata: object, name = fullName): Described =>
-  ({ name, fullName, metadata }) as unknown as Described;
+const service = (fullName: string, metadata: object, name = fullName): Described => ({ name, fullName, metadata });
 const LOANS = service("loans", {
   events: { "loan.made": 2, "loan.ended": 1 },
   eventSchemas: { "loan.made": shape("book", "pin"), "loan.ended": shape() },

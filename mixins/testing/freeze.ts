@@ -169,6 +169,6 @@ function step(actor: Actor, folder: string, check: Check, history: History, samp
 function writeSample(folder: string, kind: "events" | "snapshots", name: string, data: unknown): string {
   mkdirSync(join(folder, kind), { recursive: true });
   const file = join(kind, `${name}.json`);
-  writeFileSync(join(folder, file), `${jsonText(data)}`, { flag: "wx" });
+  writeFileSync(join(folder, file), jsonText(data), { flag: "wx" });
   return file;
 }

@@ -1,4 +1,4 @@
-// Prints what AsyncAPI's parser finds wrong in a description, and the messages that it has.
+// node test/shop/clients/asyncapi.mjs FILE: what AsyncAPI's parser finds wrong in a description, and the messages that it has.
 import { readFileSync } from "node:fs";
 import { Parser } from "@asyncapi/parser";
 
