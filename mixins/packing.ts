@@ -22,8 +22,8 @@ export interface Manifest {
   readonly scripts?: Readonly<Record<string, string>>;
 }
 
-/** Files that are not compiled but belong to the package: plain JavaScript, data, and the generators' templates as they are. */
-const COPIED = ["**/*.{mjs,json,sql}", "cli/templates/**/*"];
+/** Files that are not compiled but belong to the package: plain JavaScript, data, Kafka's pom, and the generators' templates as they are. */
+const COPIED = ["**/*.{mjs,json,sql,xml}", "cli/templates/**/*"];
 const NOT_COPIED = ["package.json", "package.source.json", "tsconfig.build.json"];
 
 /** Compiles the runtime into `folder`, which is made anew. Throws with the compiler's messages if it does not compile. */

@@ -14,18 +14,18 @@ export function fittingOf(events: readonly StoredEvent[], bytesMax: number): num
   return first < 0 ? events.length : Math.max(1, first);
 }
 
-/** As `readAll`; the page ends before the event with which it would have more than `bytesMax`. */
+/** As `readAll`; the page ends before the event with which it would have more than `bytesMax`, and is cut short then. */
 export async function readPage(
   store: EventStore,
   cursor: Cursor,
   limit: number,
   bytesMax: number,
-): ReturnType<EventStore["readAll"]> {
+): Promise<Awaited<ReturnType<EventStore["readAll"]>> & { readonly isCut: boolean }> {
   // Only the store can say which cursor lies amid a page: so it is read again, shorter. That is seldom.
   for (let wanted = limit; ;) {
     const page = await store.readAll(cursor, wanted);
     const fitting = fittingOf(page.events, bytesMax);
-    if (fitting >= page.events.length) return page;
+    if (fitting >= page.events.length) return { ...page, isCut: wanted < limit };
     wanted = fitting;
   }
 }

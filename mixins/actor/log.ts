@@ -11,8 +11,9 @@ const STORE_PAGES_MAX = 20;
 
 /**
  * The next events of this actor's streams after `cursor`, or why that place is not in this log. The journals of sagas
- * that share the store are passed over: the cursor moves past them. At the log's end, after 20 pages of the store, or where
- * more would have more than `bytesMax`, the page has fewer than `limit` events; with a `limit` of 0 it says where the end is.
+ * that share the store are passed over: the cursor moves past them. At the log's end, which it tells, after 20 pages of the
+ * store, or where more would have more than `bytesMax`, the page has fewer than `limit` events; with a `limit` of 0 it says
+ * where the end is.
  */
 export async function readLog(
   actor: Actor,
@@ -36,6 +37,7 @@ export async function readLog(
   const events: LogEvent[] = [];
   let [reached, mark] = [cursor, markBefore];
   let bytesLeft = bytesMax;
+  let isAtEnd = false;
   for (let pages = 0; pages < STORE_PAGES_MAX && events.length < limit && bytesLeft > 0; pages++) {
     const wanted = limit - events.length;
     const page = await readPage(store, reached, wanted, bytesLeft);
@@ -43,10 +45,12 @@ export async function readLog(
     bytesLeft -= bytesOf(page.events);
     mark = nextMark(mark, page.mark);
     for (const event of page.events) if (event.stream.startsWith(prefix)) events.push(toLogEvent(actor, event));
-    if (page.events.length < wanted) break;
+    if (page.events.length >= wanted) continue;
+    isAtEnd = !page.isCut;
+    break;
   }
   checks.given(reached, mark);
-  return { events, cursor: reached, mark };
+  return { events, cursor: reached, mark, isAtEnd };
 }
 
 /**

@@ -6,7 +6,7 @@ import { natsOptions } from "../kernel/index.ts";
 import { Channel } from "../stream/carriers/jetstream/channel.ts";
 import { jetStreamOf, type JetStream } from "../stream/carriers/jetstream/connection.ts";
 import { publishAll } from "../stream/carriers/jetstream/publish.ts";
-import { Tail } from "../stream/carriers/jetstream/tail.ts";
+import { JetStreamTail } from "../stream/carriers/jetstream/tail.ts";
 import { until } from "../testing/index.ts";
 import { Nats } from "../testing/servers.ts";
 import { ACCOUNT, MIGRATE, natsUsers, passwordVariable } from "./nats-users.ts";
@@ -72,7 +72,7 @@ test("a stream with the bounds of another release is noticed by its owner, and m
 });
 
 test("an owner publishes to its log, and a role whose services take the events reads them", async () => {
-  const tail = new Tail(by("reports"), loans, () => {});
+  const tail = new JetStreamTail(by("reports"), loans, () => {});
   await until("the tail flows", () => tail.state === "flowing");
   await publishAll(by("core").nats, loans.name, [message("1"), message("2")], 2_000);
   await until("both have come", () => tail.size === 2);

@@ -116,6 +116,7 @@ export { decoded, foldedText, isPrintable, normalText, trimmed } from "./text.ts
 export { Turns } from "./turns.ts";
 export {
   checked,
+  file,
   flag,
   hidden,
   integer,

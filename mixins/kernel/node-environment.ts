@@ -1,5 +1,4 @@
 // The variables that every process of a cluster has, whatever runs in it: its name, its bus, its share and its time.
-import { accessSync, constants } from "node:fs";
 import {
   clusterKeysOf,
   clusterKeysProblem,
@@ -11,24 +10,9 @@ import {
 import { defineEnvironment, EnvironmentError, type Environment } from "./environment.ts";
 import { areFailpoints, FAILPOINTS_FORM, failpointsIn } from "./failpoints.ts";
 import { natsUrlProblem } from "./nats-url.ts";
-import { checked, hidden, integer, list, matching, oneOf, serverUrl, text } from "./variables.ts";
+import { checked, file, hidden, integer, list, matching, oneOf, serverUrl, text } from "./variables.ts";
 
 const NAME = "letters, digits, dots, - and _";
-
-/** A file that this process can read. */
-const file = (says: string) =>
-  checked({
-    form: "a file",
-    problem: path => {
-      try {
-        accessSync(path, constants.R_OK);
-        return undefined;
-      } catch (error) {
-        return `a file that can be read (${(error as NodeJS.ErrnoException).code})`;
-      }
-    },
-    says,
-  });
 
 export const nodeEnvironment = defineEnvironment(
   "Every process",

@@ -1,5 +1,6 @@
 // The kinds of environment variables. A kind knows which texts it takes, and the value of each. A variable without a default
 // is undefined where it is not set.
+import { accessSync, constants } from "node:fs";
 import type { Environment } from "./environment.ts";
 
 /** One declared variable; its reader gets a `T`. The functions below make them. */
@@ -186,3 +187,18 @@ export const perService = <T>(one: Variable<T>): Variable<(service: string) => T
 /** `GUEST_BOOK_DATABASE_URL` for the service `guest-book`. */
 export const variableOf = (name: string, service: string): string =>
   name.replace(SERVICE, service.toUpperCase().replaceAll("-", "_"));
+
+/** A file that this process can read. */
+export const file = (says: string): Variable<string | undefined> =>
+  checked({
+    form: "a file",
+    problem: path => {
+      try {
+        accessSync(path, constants.R_OK);
+        return undefined;
+      } catch (error) {
+        return `a file that can be read (${(error as NodeJS.ErrnoException).code})`;
+      }
+    },
+    says,
+  });

@@ -27,6 +27,16 @@ export const streamErrors = defineErrors({
     says: "the stream {stream} is missing in JetStream, and this node may not make it; consumers read the log instead",
     todo: "run `npx valence migrate` with the `NATS_URL` of the user migrate",
   },
+  TOPIC_MISSING: {
+    status: 500,
+    says: "the topic {topic} is missing in Kafka, and this node may not make it; consumers read the log instead",
+    todo: "run `npx valence migrate` as a user that may make topics, or have it made with {partitions} partitions",
+  },
+  TOPIC_PARTITIONS: {
+    status: 500,
+    says: "the topic {topic} has {found} partitions and KAFKA_PARTITIONS says {partitions}; nothing is published to it, and consumers read the log instead",
+    todo: "set KAFKA_PARTITIONS to {found} on every node, or delete the topic: it is made anew, and its events are in the log",
+  },
   LOG_FOREIGN: {
     status: 500,
     says: "{source} gives {event} of the type {type} as of its log, which is that of {actor}",

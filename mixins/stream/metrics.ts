@@ -1,4 +1,4 @@
-// Metrics of consumers, and of the relays that publish to JetStream.
+// Metrics of consumers, and of the relays that publish to JetStream or Kafka.
 import { defineMetrics, SERVICE_NAMES } from "../kernel/index.ts";
 
 const labels = { service: SERVICE_NAMES, consumer: "consumers of the service: its projections, reactors and sagas" };
@@ -57,7 +57,7 @@ export const streamMetrics = defineMetrics("Streams", {
   relayLagEvents: {
     type: "gauge",
     name: "valence_relay_lag_events",
-    help: "Events that are committed and not yet published to JetStream; whole of the database",
+    help: "Events that are committed and not yet published to the carrier's server; whole of the database",
     labels: relay,
     over: "max",
   },
@@ -71,7 +71,7 @@ export const streamMetrics = defineMetrics("Streams", {
   relayPublished: {
     type: "counter",
     name: "valence_relay_published_total",
-    help: "Events that this process has published to JetStream",
+    help: "Events that this process has published to the carrier's server",
     labels: relay,
   },
   relayFailures: {
@@ -83,7 +83,7 @@ export const streamMetrics = defineMetrics("Streams", {
   carrierConnected: {
     type: "gauge",
     name: "valence_carrier_connected",
-    help: "1 while the process is connected to JetStream; absent where events are read from the log",
+    help: "1 while the process is connected to JetStream or Kafka; absent where events are read from the log",
     over: "min",
   },
 });

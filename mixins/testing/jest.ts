@@ -3,7 +3,7 @@
 //   import { jestConfig } from "@valence/runtime/testing/jest";
 //   export default jestConfig();
 //
-// Tests run in one of three projects, by what they need (jest/kinds.ts). Node strips the types itself and jest runs ES
+// Tests run in one of four projects, by what they need (jest/kinds.ts). Node strips the types itself and jest runs ES
 // modules as they are: nothing is transformed, so tests run what production runs.
 import { availableParallelism, tmpdir } from "node:os";
 import { extname, join } from "node:path";
@@ -59,4 +59,5 @@ const projectOf = (project: Project, ignore: readonly string[]): object => ({
     globalTeardown: file("postgres.teardown"),
     setupFiles: [file("on-postgres")],
   }),
+  ...(project === "kafka" && { globalSetup: file("kafka.setup") }),
 });

@@ -2,10 +2,13 @@
 // test file that started it.
 export { isOnPostgres, newDatabases, postgresUrl, type Databases } from "./databases.ts";
 export { recordsAtRest, recordsOf } from "./records.ts";
+export { Authority, type Certificate } from "./servers/authority.ts";
 export { Browser, type Page } from "./servers/browser.ts";
 export { Collector, type CollectedSpan } from "./servers/collector.ts";
 export { Child } from "./servers/child.ts";
 export { buildJaeger, builtJaeger, Jaeger, type JaegerSpan } from "./servers/jaeger.ts";
+export { Kafka, KafkaBroker, type ConsoleMessage, type KafkaOptions, type KafkaUser } from "./servers/kafka.ts";
+export { fetchKafka, kafkaMissing } from "./servers/kafka-jars.ts";
 export { Nats } from "./servers/nats.ts";
 export { PgBouncer } from "./servers/pgbouncer.ts";
 export { freePort } from "./servers/ports.ts";

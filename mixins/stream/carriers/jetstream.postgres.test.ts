@@ -10,7 +10,8 @@ import { Nats } from "../../testing/servers.ts";
 import { Source } from "../log/source.fixture.ts";
 import { applied, appliedIn, consuming, inside, statusIn, TYPES, writer } from "../consumer/writer.fixture.ts";
 import { carrierConformance } from "./carrier.conformance.ts";
-import { Channel, type Carried } from "./jetstream/channel.ts";
+import { Channel } from "./jetstream/channel.ts";
+import type { Carried } from "./message.ts";
 import { carrierOf } from "./resolve.ts";
 
 let nats: Nats;

@@ -1,37 +1,33 @@
 // The carrier for brokers on NATS: the relay of each owner reads the log once and publishes it to JetStream, which feeds
 // every consumer. It costs the owner's database one read of the log, however many consumers there are.
 //
-// A consumer follows all of an owner's events in one partition: with sixteen it would read the log sixteen times after
-// each gap, hold sixteen leases, and have cursors that mean nothing to another carrier.
+// A feed follows all of an owner's events, of whichever partition: one of its own for each partition would read the log
+// sixteen times after each gap, and have cursors that mean nothing to another carrier.
 import type { ServiceBroker } from "moleculer";
-import type { Cursor } from "../index.ts";
 import { nodeEnvironment } from "../../kernel/index.ts";
-import type { Carrier, Feed } from "./carrier.ts";
+import type { Feed, LogCarrier, Place } from "./carrier.ts";
 import { Channel } from "./jetstream/channel.ts";
 import { connectionOf } from "./jetstream/connection.ts";
-import { JetStreamFeed } from "./jetstream/feed.ts";
+import { JetStreamTail } from "./jetstream/tail.ts";
 import { logOf } from "./local.ts";
+import { RelayedFeed } from "./relayed-feed.ts";
 
-export class JetStreamCarrier implements Carrier {
+export class JetStreamCarrier implements LogCarrier {
   readonly #broker: ServiceBroker;
-  readonly #feeds = new Set<JetStreamFeed>();
+  readonly #feeds = new Set<RelayedFeed>();
   constructor(broker: ServiceBroker) {
     this.#broker = broker;
   }
 
-  partitions(): readonly string[] {
-    return ["0"];
-  }
-
-  open(source: string, _partition: string, cursor: Cursor, mark?: string): Feed {
+  open(source: string, { cursor, mark }: Place): Feed {
     const channel = new Channel(nodeEnvironment.of(this.#broker).NAMESPACE, source);
-    const feed = new JetStreamFeed(
+    const connection = connectionOf(this.#broker);
+    const feed = new RelayedFeed(
       source,
       cursor,
       mark,
       logOf(this.#broker, source),
-      connectionOf(this.#broker),
-      channel,
+      onChange => connection.jetStream && new JetStreamTail(connection.jetStream, channel, onChange),
       () => this.#feeds.delete(feed),
     );
     this.#feeds.add(feed);

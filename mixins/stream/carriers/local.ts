@@ -3,7 +3,7 @@
 import { CursorNotInLog } from "../log/identity.ts";
 import { Poll } from "../log/poll.ts";
 import type { Cursor, LogPage, ReadLog } from "../log/source.ts";
-import type { Batch, Carrier, Feed } from "./carrier.ts";
+import type { Batch, Feed, LogCarrier, Place } from "./carrier.ts";
 
 /** The part of a broker that a carrier uses. */
 export interface Caller {
@@ -20,18 +20,14 @@ export const logOf =
     return page;
   };
 
-export class LocalCarrier implements Carrier {
+export class LocalCarrier implements LogCarrier {
   readonly #broker: Caller;
   readonly #feeds = new Set<LocalFeed>();
   constructor(broker: Caller) {
     this.#broker = broker;
   }
 
-  partitions(): readonly string[] {
-    return ["0"];
-  }
-
-  open(source: string, _partition: string, cursor: Cursor, mark?: string): Feed {
+  open(source: string, { cursor, mark }: Place): Feed {
     const feed = new LocalFeed(source, cursor, mark, logOf(this.#broker, source), () => this.#feeds.delete(feed));
     this.#feeds.add(feed);
     return feed;
@@ -67,19 +63,19 @@ export class LocalFeed implements Feed {
     // At the end of the log we wait for a hint, also after a page that was not full: reading on at once would make many
     // small batches of the events that one hint a few milliseconds later brings in one.
     if (this.#atEnd) await this.#poll.pause();
-    if (this.#closed) return { events: [], cursor: this.#cursor, mark: this.#mark };
+    if (this.#closed) return { events: [], cursor: this.#cursor, mark: this.#mark, isAtEnd: false };
     const reading = this.#ahead ?? this.#begin(limit);
     this.#ahead = undefined;
     const page = await reading;
     this.#cursor = page.cursor;
     this.#mark = page.mark;
-    this.#atEnd = page.events.length < limit;
+    this.#atEnd = page.isAtEnd ?? page.events.length < limit;
     if (page.events.length > 0) this.#poll.found();
     if (!this.#atEnd) {
       this.#ahead = this.#begin(limit);
       this.#ahead.catch(() => {}); // the next call awaits it and gets the error
     }
-    return page;
+    return { events: page.events, cursor: page.cursor, mark: page.mark, isAtEnd: this.#atEnd };
   }
 
   wake(): void {

@@ -31,6 +31,9 @@ export function consumersOf(service: Service): Promise<Consumers> {
   return consumers;
 }
 
+/** Name of the partition that is the whole log. */
+const WHOLE = "0";
+
 interface Running {
   readonly consumer: Consumer;
   readonly readers: Map<string, PartitionReader>;
@@ -200,11 +203,9 @@ export class Consumers {
       for (const source of ownersOf(this.#service.broker, consumer.types)) {
         const owned = ownedBy(this.#service.broker, source);
         if (owned) this.#owned.set(source, owned);
-        for (const partition of this.#carrier.partitions(source)) {
-          const key = `${source}/${partition}`;
-          // An owner that is away for a while keeps its reader, which waits and asks again.
-          if (!readers.has(key)) readers.set(key, new PartitionReader(this.#context, consumer, source, partition));
-        }
+        const key = `${source}/${WHOLE}`;
+        // An owner that is away for a while keeps its reader, which waits and asks again.
+        if (!readers.has(key)) readers.set(key, new PartitionReader(this.#context, consumer, source, WHOLE));
       }
   }
 

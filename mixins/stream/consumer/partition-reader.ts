@@ -113,7 +113,7 @@ export class PartitionReader {
     const failed = await FailedStreams.read(database, this.key);
     await this.#mustBeInLog(checkpoint);
     if (checkpoint.passesOver) await this.#passOver(checkpoint);
-    this.#feed = carrier.open(this.key.source, this.key.partition, checkpoint.cursor, checkpoint.mark);
+    this.#feed = carrier.open(this.key.source, checkpoint);
     this.state = "following";
     try {
       while (!this.#stopping && (await this.#lease.hold())) {
@@ -122,9 +122,9 @@ export class PartitionReader {
           await this.#wait(limits.retryMinMs);
           continue;
         }
-        const { events, cursor, mark } = await this.#feed.next(limits.batch);
+        const { events, cursor, mark, isAtEnd } = await this.#feed.next(limits.batch);
         if (events.length > 0) await this.#take(checkpoint, failed, events, cursor, mark);
-        if (events.length < limits.batch) consumer.caughtUp?.();
+        if (isAtEnd) consumer.caughtUp?.();
         await nextTurn();
       }
     } catch (error) {

@@ -1,7 +1,7 @@
 // A source for tests: a service that owns events kept in an array, and answers for them as an actor service does.
 import { type Service, type ServiceBroker, type ServiceSchema } from "moleculer";
 import { publishLog, type Publisher } from "../siblings.ts";
-import type { RelayLimits } from "../publish/jetstream-relay.ts";
+import type { RelayLimits } from "../publish/relay.ts";
 import type { CursorFault } from "./identity.ts";
 import { COMMITTED, type Cursor, type LogEvent, type LogPage, type ReadLog } from "./source.ts";
 

@@ -19,6 +19,8 @@ export interface LogPage {
   readonly cursor: Cursor;
   /** Tells `cursor` from the same number in another log; opaque. Absent in pages of older releases. */
   readonly mark?: string | undefined;
+  /** Whether the log had no more. Absent in pages of older releases: then a page that is not full says so. */
+  readonly isAtEnd?: boolean;
   /** Instead of events: the cursor of the question is not in this log. */
   readonly fault?: CursorFault;
   /**

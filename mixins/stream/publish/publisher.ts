@@ -1,12 +1,16 @@
-// Publishing of a service's log to the carrier of its broker, if the carrier needs that: JetStream does, the local one
-// reads the log itself.
+// Publishing of a service's log to the carrier of its broker, if the carrier needs that: JetStream and Kafka do, the local
+// one reads the log itself.
 import type { Context, Service, ServiceSchema } from "moleculer";
 import { nodeEnvironment } from "../../kernel/index.ts";
 import { Channel } from "../carriers/jetstream/channel.ts";
 import { connectionOf } from "../carriers/jetstream/connection.ts";
+import { jetStreamOutlet } from "../carriers/jetstream/outlet.ts";
+import { kafkaOf } from "../carriers/kafka/connection.ts";
+import { kafkaOutlet } from "../carriers/kafka/outlet.ts";
+import { Topic } from "../carriers/kafka/topic.ts";
 import { streamEnvironment } from "../environment.ts";
 import { COMMITTED, type Committed, type Cursor, type LogPage } from "../log/source.ts";
-import { JetStreamRelay, type RelayLimits } from "./jetstream-relay.ts";
+import { Relay, type Outlet, type RelayLimits } from "./relay.ts";
 
 /** The log that is published, as its owner reads it. */
 export interface OwnLog {
@@ -43,9 +47,22 @@ export async function publishLog(
   log: OwnLog,
   limits: Partial<RelayLimits> = {},
 ): Promise<Publisher | undefined> {
-  if (streamEnvironment.of(service.broker).CARRIER !== "jetstream") return undefined;
-  const channel = new Channel(nodeEnvironment.of(service.broker).NAMESPACE, service.fullName);
-  return JetStreamRelay.start(service, log, connectionOf(service.broker), channel, limits);
+  const outlet = outletOf(service);
+  return outlet && Relay.start(service, log, outlet, limits);
+}
+
+function outletOf({ broker, fullName, metadata }: Service): Outlet | undefined {
+  const { NAMESPACE: namespace } = nodeEnvironment.of(broker);
+  switch (streamEnvironment.of(broker).CARRIER) {
+    case "local":
+      return undefined;
+    case "jetstream":
+      return jetStreamOutlet(connectionOf(broker), new Channel(namespace, fullName));
+    case "kafka": {
+      const owner = { namespace, service: fullName, versions: metadata["events"], secrets: metadata["secrets"] };
+      return kafkaOutlet(kafkaOf(broker), new Topic(broker, fullName), owner);
+    }
+  }
 }
 
 /** Mixed into a service that owns events: wakes its `publisher` when another node has committed, and this one publishes. */

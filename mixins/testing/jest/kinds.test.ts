@@ -8,6 +8,7 @@ const PATHS: [string, string[]][] = [
   ["services/loans/loans.int.test.ts", ["int", "postgres"]],
   ["mixins/database/dialects/sqlite/sqlite.test.ts", ["int"]],
   ["test/cluster/failure.nats.test.ts", ["int"]],
+  ["mixins/stream/carriers/kafka.test.ts", ["kafka"]],
   ["mixins/event-store/dialects/postgres/shards.postgres.test.ts", ["postgres"]],
 ];
 

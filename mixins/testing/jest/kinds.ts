@@ -7,12 +7,13 @@
 //   lane.postgres.test.ts  a Postgres server
 //   lease.redis.test.ts    a Redis server
 //   feed.nats.test.ts      a NATS server
+//   feed.kafka.test.ts     Apache Kafka: skipped where neither Java nor Maven is
 //   server.http.test.ts    an HTTP server in this process
 //   start.e2e.test.ts      processes of its own
 //
 // A file named after such a thing alone (`dialects/postgres/postgres.test.ts`) needs it.
 
-export const PROJECTS = ["unit", "int", "postgres"] as const;
+export const PROJECTS = ["unit", "int", "postgres", "kafka"] as const;
 export type Project = (typeof PROJECTS)[number];
 
 /** The need of each kind, as text, and the projects that it runs in. */
@@ -22,6 +23,7 @@ const KINDS: Readonly<Record<string, { readonly needs: string; readonly projects
   postgres: { needs: "a Postgres server", projects: ["postgres"] },
   redis: { needs: "a Redis server", projects: ["int"] },
   nats: { needs: "a NATS server", projects: ["int"] },
+  kafka: { needs: "Apache Kafka", projects: ["kafka"] },
   http: { needs: "an HTTP server", projects: ["int"] },
   e2e: { needs: "processes", projects: ["int"] },
 };

@@ -2,7 +2,7 @@
 // Runs jest, and once more, alone, what failed: on a loaded machine a test with processes and deadlines fails for no fault of
 // the code. A file that passes then counts as passed, and is named loudly, since it may be the test's fault or a race of ours.
 //
-//   node mixins/testing/jest/run.ts [--only=unit,int,postgres] [paths and options of jest]
+//   node mixins/testing/jest/run.ts [--only=unit,int,postgres,kafka] [paths and options of jest]
 //
 // 1. Jest runs as asked; its reporter writes down what became of each file.
 // 2. Files that failed are run again, one at a time, each in the project it failed in. More than ten are no bad luck: they

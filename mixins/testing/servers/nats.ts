@@ -2,11 +2,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../until.ts";
-import { freePort } from "./ports.ts";
+import { freePort, listens } from "./ports.ts";
 import { program } from "./programs.ts";
 
 const NATS = { name: "nats-server", package: "nats-server" };
@@ -77,17 +76,5 @@ export class Nats {
   async stop(): Promise<void> {
     await this.halt();
     rmSync(this.#folder, { recursive: true, force: true });
-  }
-}
-
-async function listens(port: number): Promise<boolean> {
-  const socket = connect(port, "127.0.0.1");
-  try {
-    await once(socket, "connect");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
   }
 }

@@ -1,6 +1,6 @@
 // Ports of this machine for servers that tests start.
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 
 /** A port of the loopback address that nothing listens on. Another process may take it before the caller does. */
 export async function freePort(): Promise<number> {
@@ -10,4 +10,17 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
+}
+
+/** Whether something takes connections at this port of the loopback address. */
+export async function listens(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
 }

@@ -12,10 +12,9 @@ import { connect, type NatsConnection } from "nats";
 import { brokerOptions } from "@valence/runtime/broker";
 import { newClusterKeys, newId, readEnvironment } from "@valence/runtime/kernel";
 import { until } from "@valence/runtime/testing";
-import { Child, Nats, newDatabases, type Databases } from "@valence/runtime/testing/servers";
+import { Authority, Child, Nats, newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import { ACCOUNT, MIGRATE, passwordVariable } from "../../../mixins/cli/nats-users.ts";
 import { orderOf, Shop } from "../support/shop.ts";
-import { Authority } from "./authority.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const NAMESPACE = "valence";

@@ -7,9 +7,11 @@ import { until } from "../../../testing/index.ts";
 import { Nats } from "../../../testing/servers.ts";
 import { Source } from "../../log/source.fixture.ts";
 import { CursorNotInLog } from "../../log/identity.ts";
-import { Channel, digestOfMark, sealed, type Carried } from "./channel.ts";
+import { digestOfMark, sealed, type Carried } from "../message.ts";
+import { RelayedFeed } from "../relayed-feed.ts";
+import { Channel } from "./channel.ts";
 import { Connection, type JetStream } from "./connection.ts";
-import { JetStreamFeed } from "./feed.ts";
+import { JetStreamTail } from "./tail.ts";
 
 const ORIGIN = "log-1/shape-1";
 let nats: Nats;
@@ -17,7 +19,7 @@ let connection: Connection;
 let jetStream: JetStream;
 let channel: Channel;
 let source: Source;
-let feed: JetStreamFeed;
+let feed: RelayedFeed;
 let reads: number;
 let channels = 0;
 /** The secret that the owner tells; undefined where nodes have no keys. */
@@ -57,7 +59,9 @@ async function openAt(events: number): Promise<void> {
     const next = `${Number(cursor) + page.length}`;
     return { events: page, cursor: next, mark: source.markAt(next), origin: ORIGIN, ...(secret && { seal: secret }) };
   };
-  feed = new JetStreamFeed("things", "", undefined, read, connection, channel, () => {});
+  const openTail = (onChange: () => void) =>
+    connection.jetStream && new JetStreamTail(connection.jetStream, channel, onChange);
+  feed = new RelayedFeed("things", "", undefined, read, openTail, () => {});
   await take(events);
   await until(
     async () => {

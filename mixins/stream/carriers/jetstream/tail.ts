@@ -6,7 +6,9 @@
 // would be a right to delete all.
 import { randomBytes } from "node:crypto";
 import { AckPolicy, DeliverPolicy, nanos, type ConsumerMessages, type FetchOptions, type JsMsg } from "nats";
-import { receivedFrom, type Channel, type Received } from "./channel.ts";
+import { receivedFrom, type Received } from "../message.ts";
+import type { Tail } from "../relayed-feed.ts";
+import type { Channel } from "./channel.ts";
 import type { JetStream } from "./connection.ts";
 
 const limits = {
@@ -19,14 +21,13 @@ const limits = {
   inactiveMs: 30_000,
 };
 
-export class Tail {
+export class JetStreamTail implements Tail {
   state: "opening" | "flowing" | "ended" = "opening";
   readonly #onChange: () => void;
   readonly #messages: Received[] = [];
   #pulling: ConsumerMessages | undefined;
   #room: (() => void) | undefined;
 
-  /** `onChange` is called when a message has come, or the state has changed. */
   constructor(jetStream: JetStream, channel: Channel, onChange: () => void) {
     this.#onChange = onChange;
     this.#run(jetStream, channel)
@@ -37,7 +38,6 @@ export class Tail {
   get size(): number {
     return this.#messages.length;
   }
-  /** The oldest message that is kept. */
   get first(): Received | undefined {
     return this.#messages[0];
   }

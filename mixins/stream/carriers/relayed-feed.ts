@@ -1,7 +1,7 @@
 // A feed that takes the messages of the relay, and reads the owner's log where they do not reach. Its cursor is one of the
-// log, as with any carrier: JetStream's own numbers are kept nowhere.
+// log, as with any carrier: the numbers of JetStream, or Kafka's, are kept nowhere.
 //
-//   on the log    at first, after a gap, and whenever JetStream is away: page after page, to the end. There it opens a tail
+//   on the log    at first, after a gap, and whenever the carrier's server is away: page after page, to the end. There it opens a tail
 //                 of the messages from then on, and changes over once the tail flows and the log is at its end again.
 //   on the tail   a message is taken if it follows our cursor (its page begins at the cursor or before it, and none of the
 //                 page is missing), and dropped if we have had it. Anything else is a gap: messages lost or out of order,
@@ -14,14 +14,12 @@
 // end, or with a mark of no log, would otherwise make each consumer pass over everything, or stop. One question a batch.
 //
 // A gap shows at the next message. While there is none, we look at the log, soon after a hint, else every 2 s.
-import { Pause } from "../../../kernel/index.ts";
-import type { Batch, Feed } from "../carrier.ts";
-import { LocalFeed, type ReadPage } from "../local.ts";
-import { CursorNotInLog } from "../../log/identity.ts";
-import { isAtOrPast, type Cursor, type LogEvent } from "../../log/source.ts";
-import { digestOfMark, isSealed, type Carried, type Channel, type Received } from "./channel.ts";
-import type { Connection } from "./connection.ts";
-import { Tail } from "./tail.ts";
+import { Pause } from "../../kernel/index.ts";
+import type { Batch, Feed } from "./carrier.ts";
+import { LocalFeed, type ReadPage } from "./local.ts";
+import { CursorNotInLog } from "../log/identity.ts";
+import { isAtOrPast, type Cursor, type LogEvent } from "../log/source.ts";
+import { digestOfMark, isSealed, type Carried, type Received } from "./message.ts";
 
 const limits = {
   /** Milliseconds that `next` waits for a message. */
@@ -33,13 +31,26 @@ const limits = {
   reopenMs: 1_000,
 };
 
-export class JetStreamFeed implements Feed {
+/** The messages of a relay from now on, in the log's order as far as they came. */
+export interface Tail {
+  readonly state: "opening" | "flowing" | "ended";
+  /** Messages that are kept until they are dropped. */
+  readonly size: number;
+  /** The oldest of them. */
+  readonly first: Received | undefined;
+  drop(count: number): void;
+  close(): void;
+}
+
+/** Opens a tail; undefined while the server is away. `onChange` is called when a message has come, or the state has changed. */
+export type OpenTail = (onChange: () => void) => Tail | undefined;
+
+export class RelayedFeed implements Feed {
   readonly source: string;
   readonly #read: ReadPage;
   /** The same, of which the feed remembers nothing. */
   readonly #ask: ReadPage;
-  readonly #connection: Connection;
-  readonly #channel: Channel;
+  readonly #openTail: OpenTail;
   readonly #onClose: () => void;
   #cursor: Cursor;
   #mark: string | undefined;
@@ -70,15 +81,13 @@ export class JetStreamFeed implements Feed {
     cursor: Cursor,
     mark: string | undefined,
     read: ReadPage,
-    connection: Connection,
-    channel: Channel,
+    openTail: OpenTail,
     onClose: () => void,
   ) {
     this.source = source;
     this.#cursor = cursor;
     this.#mark = mark;
-    this.#connection = connection;
-    this.#channel = channel;
+    this.#openTail = openTail;
     this.#onClose = onClose;
     this.#ask = read;
     this.#read = async (cursor, limit, mark) => {
@@ -106,7 +115,8 @@ export class JetStreamFeed implements Feed {
     }
     if (events.length > 0) this.#lookAt = performance.now() + limits.silentMs;
     else if (!this.#closed && this.#lookAround()) return this.next(limit);
-    return { events, cursor: this.#cursor, mark: this.#mark };
+    const isAtEnd = this.#within === undefined && !this.#tail?.size;
+    return { events, cursor: this.#cursor, mark: this.#mark, isAtEnd };
   }
 
   wake(): void {
@@ -136,21 +146,20 @@ export class JetStreamFeed implements Feed {
       this.#covered = 0;
     }
     this.#isLooking = false;
-    if (batch.events.length < limit) this.#towardsTail(log);
+    if (batch.isAtEnd) this.#towardsTail(log);
     return batch;
   }
 
   #towardsTail(log: LocalFeed): void {
-    const { jetStream } = this.#connection;
     if (this.#tail?.state === "ended") this.#tail = undefined;
     if (this.#tail?.state === "flowing") {
       this.#tail.drop(this.#covered);
       this.#log = undefined;
       this.#lookAt = performance.now() + limits.silentMs;
       log.close();
-    } else if (this.#tail === undefined && jetStream && performance.now() - this.#openedAt > limits.reopenMs) {
-      this.#openedAt = performance.now();
-      this.#tail = new Tail(jetStream, this.#channel, () => this.#onTail());
+    } else if (this.#tail === undefined && performance.now() - this.#openedAt > limits.reopenMs) {
+      this.#tail = this.#openTail(() => this.#onTail());
+      if (this.#tail) this.#openedAt = performance.now();
     }
   }
 

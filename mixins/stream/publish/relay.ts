@@ -1,5 +1,6 @@
-// The relay of one owner: reads its log in order and publishes it to JetStream. The log is the truth and the outbox; the
-// relay's cursor lies in the owner's own database and moves by conditional update after JetStream has stored the events.
+// The relay of one owner: reads its log in order and publishes it to the carrier's server, JetStream or Kafka. The log is the
+// truth and the outbox; the relay's cursor lies in the owner's own database and moves by conditional update after the server
+// has stored the events.
 //
 //   1. one node publishes, by lease. A second one, as after a pause, does no harm: JetStream drops an id that it has
 //      seen lately, readers tell by a message's cursors which events they have had, and the relay's cursor moves once.
@@ -11,7 +12,6 @@
 // than it, a server that was away for long) goes on at the log's end; so does one whose cursor is not in the log, which
 // was put back from a copy. Readers tell that by the marks, and ask the owner.
 import type { Service } from "moleculer";
-import type { NatsConnection } from "nats";
 import {
   clusterKeysIn,
   fingerprintOf,
@@ -22,9 +22,7 @@ import {
   secretOfRole,
 } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
-import { digestOfMark, sealed, type Carried, type Channel } from "../carriers/jetstream/channel.ts";
-import type { Connection, JetStream } from "../carriers/jetstream/connection.ts";
-import { publishAll } from "../carriers/jetstream/publish.ts";
+import { digestOfMark, type Carried } from "../carriers/message.ts";
 import { singletonOf, type Singleton } from "../consumer/singleton.ts";
 import { publishTracing } from "../event-spans.ts";
 import { metersOf, reading, type Reading, type Series } from "../../metrics/index.ts";
@@ -32,7 +30,7 @@ import { STREAM_LIMITS } from "../limits.ts";
 import { streamMetrics } from "../metrics.ts";
 import type { CursorFault } from "../log/identity.ts";
 import { Poll } from "../log/poll.ts";
-import type { Cursor, LogPage } from "../log/source.ts";
+import type { Cursor, LogEvent, LogPage } from "../log/source.ts";
 import { streamTables } from "../tables.ts";
 import type { OwnLog, RelayStatus } from "./publisher.ts";
 
@@ -46,8 +44,6 @@ export const RELAY_LIMITS = {
    * with 2.9) is still removing files and removes those of the new stream too, which then can neither be written nor read.
    */
   retryMs: 1_000,
-  /** Milliseconds within which JetStream must have stored a batch. */
-  ackMs: 2_000,
   /** Milliseconds between two pages of a log that is being written: many commits, one page. */
   gatherMs: 10,
   /** Milliseconds between two moves of the stored cursor: on SQLite each waits for, and holds up, the commits of actors. */
@@ -57,10 +53,28 @@ export const RELAY_LIMITS = {
   lookMs: STREAM_LIMITS.lookMs,
   /** Milliseconds for which a measurement of its lag is kept. */
   metricsKeptMs: STREAM_LIMITS.metricsKeptMs,
-  /** Bytes that a message needs beside its event. */
-  envelopeBytes: 4_096,
 };
 export type RelayLimits = typeof RELAY_LIMITS;
+
+/** The carrier's server, as a relay publishes to it: one stream of JetStream, or one topic. */
+export interface Outlet {
+  readonly isConnected: boolean;
+  /** Calls back when the server comes or goes. Returns its undo. */
+  onChange(listener: () => void): () => void;
+  /**
+   * Makes the stream or topic, or gives the one that is there today's settings. Several callers at once do no harm. Where only
+   * `valence migrate` may do that, it answers whether it has today's settings.
+   * @throws STREAM_MISSING when there is none, and this node may not make it
+   */
+  ensure(): Promise<boolean>;
+  /**
+   * Publishes the messages of a page, those of one actor in order, sealed with a secret where nodes have keys. Resolves when the
+   * server has stored all of them; rejects after some seconds, or at the first that it does not store. Some may be stored then.
+   */
+  publish(messages: readonly Sent[], seal: string | undefined): Promise<void>;
+}
+/** A message with its event, which the outlet leaves out where it is too large. */
+export type Sent = Carried & { readonly event: LogEvent };
 
 /** How far the log has been published. */
 interface Reached {
@@ -68,7 +82,7 @@ interface Reached {
   readonly mark: string | undefined;
 }
 
-export class JetStreamRelay {
+export class Relay {
   /** The origin that its messages name: the database and the shape of the events. */
   readonly origin: string;
   /** Secret that seals its messages, the same on all nodes of this role; undefined where nodes have no keys. */
@@ -76,8 +90,7 @@ export class JetStreamRelay {
   readonly #service: Service;
   readonly #database: Database;
   readonly #log: OwnLog;
-  readonly #connection: Connection;
-  readonly #channel: Channel;
+  readonly #outlet: Outlet;
   readonly #limits: RelayLimits;
   readonly #lease: Singleton;
   readonly #poll = new Poll();
@@ -100,8 +113,7 @@ export class JetStreamRelay {
     lease: Singleton,
     log: OwnLog,
     origin: string,
-    connection: Connection,
-    channel: Channel,
+    outlet: Outlet,
     limits: RelayLimits,
   ) {
     this.origin = origin;
@@ -111,8 +123,7 @@ export class JetStreamRelay {
     this.#service = service;
     this.#database = database;
     this.#log = log;
-    this.#connection = connection;
-    this.#channel = channel;
+    this.#outlet = outlet;
     this.#limits = limits;
     this.#traced = publishTracing(service.fullName);
     this.#lease = lease;
@@ -122,19 +133,13 @@ export class JetStreamRelay {
     this.#failed = meters?.counter(streamMetrics.relayFailures, labels);
     this.#ends = [
       log.onCommit(() => this.wake()),
-      connection.onChange(() => this.wake()),
+      outlet.onChange(() => this.wake()),
       meters?.read("relay", () => this.#lag(), { keptMs: limits.metricsKeptMs }) ?? (() => {}),
     ];
     this.#done = this.#run();
   }
 
-  static async start(
-    service: Service,
-    log: OwnLog,
-    connection: Connection,
-    channel: Channel,
-    own: Partial<RelayLimits> = {},
-  ): Promise<JetStreamRelay> {
+  static async start(service: Service, log: OwnLog, outlet: Outlet, own: Partial<RelayLimits> = {}): Promise<Relay> {
     const limits = { ...RELAY_LIMITS, ...own };
     const lease = await singletonOf(service, "relay", limits);
     // These tables may lose their last commits: a cursor that was set back publishes events twice, which readers drop.
@@ -143,7 +148,7 @@ export class JetStreamRelay {
     await database.knex("relays").insert(first).onConflict("source").ignore();
     const row = await database.knex("relays").where({ source: service.fullName }).first();
     const origin = `${row.log}/${fingerprintOf("events", service.metadata["events"])}`;
-    return new JetStreamRelay(service, database, lease, log, origin, connection, channel, limits);
+    return new Relay(service, database, lease, log, origin, outlet, limits);
   }
 
   /** There may be something new in the log. */
@@ -156,7 +161,7 @@ export class JetStreamRelay {
     const { behind: lagEvents } = await this.#log.head(row.cursor);
     const [next] = lagEvents === 0 ? [] : (await this.#log.read(row.cursor, 1)).events;
     const lagMs = next ? Math.max(0, (await this.#database.now()) - Date.parse(next.at)) : 0;
-    return { lagEvents, lagMs, isConnected: this.#connection.jetStream !== undefined };
+    return { lagEvents, lagMs, isConnected: this.#outlet.isConnected };
   }
 
   /** Finishes the page at hand and frees the lease. */
@@ -173,9 +178,8 @@ export class JetStreamRelay {
     while (!this.#isStopping)
       try {
         this.#poll.begin();
-        const { jetStream } = this.#connection;
-        if (!jetStream) await this.#poll.pause();
-        else if (await this.#lease.holds()) await this.#publish(jetStream).finally(() => (this.#published = undefined));
+        if (!this.#outlet.isConnected) await this.#poll.pause();
+        else if (await this.#lease.holds()) await this.#publish().finally(() => (this.#published = undefined));
         else await this.#wait(this.#limits.lookMs);
       } catch (error) {
         if (this.#isStopping) break;
@@ -188,10 +192,10 @@ export class JetStreamRelay {
     await this.#lease.release().catch(error => logger.debug("a lease was not released", error));
   }
 
-  async #publish(jetStream: JetStream): Promise<void> {
-    if (!(await this.#channel.ensure(jetStream.manager)))
+  async #publish(): Promise<void> {
+    if (!(await this.#outlet.ensure()))
       this.#service.logger.warn(
-        `relay of ${this.#service.fullName}: its stream has other bounds than this release gives it: run \`npx valence migrate\``,
+        `relay of ${this.#service.fullName}: its stream or topic has other bounds than this release gives it: run \`npx valence migrate\``,
       );
     let { cursor, mark } = await this.#start();
     this.#published = cursor;
@@ -201,13 +205,13 @@ export class JetStreamRelay {
       stored = { cursor, at: performance.now() };
       return isOurs;
     };
-    while (!this.#isStopping && this.#connection.jetStream && (await this.#lease.holds())) {
+    while (!this.#isStopping && this.#outlet.isConnected && (await this.#lease.holds())) {
       if (performance.now() - stored.at >= this.#limits.moveMs && !(await store())) return;
       this.#poll.begin();
       const page = await this.#log.read(cursor, this.#limits.batch, mark);
       if (page.fault) return this.#goToEnd(stored.cursor, page.fault);
       if (page.events.length > 0) {
-        await this.#send(jetStream.nats, cursor, mark, page);
+        await this.#send(cursor, mark, page);
         this.#poll.found();
         this.#failures = 0;
         this.#sent?.add(page.events.length);
@@ -235,31 +239,20 @@ export class JetStreamRelay {
     return [lag, reading(streamMetrics.relayLagSeconds, (performance.now() - this.#caughtUpAt) / 1_000, labels)];
   }
 
-  /** Publishes a page and waits until JetStream has stored all of it. */
-  async #send(
-    nats: NatsConnection,
-    after: Cursor,
-    markAfter: string | undefined,
-    { events, cursor: upTo, mark }: LogPage,
-  ): Promise<void> {
-    const room = nats.info!.max_payload - this.#limits.envelopeBytes;
+  /** Publishes a page and waits until the server has stored all of it. */
+  async #send(after: Cursor, markAfter: string | undefined, { events, cursor: upTo, mark }: LogPage): Promise<void> {
     const follows = digestOfMark(markAfter);
-    const messages = events.map((event, i) => {
-      const position = {
-        origin: this.origin,
-        after,
-        upTo,
-        index: i + 1,
-        count: events.length,
-        ...(follows !== undefined && { follows }),
-        ...(mark !== undefined && i + 1 === events.length && { mark }),
-      };
-      let text = JSON.stringify({ ...position, event } satisfies Carried);
-      if (Buffer.byteLength(text) > room) text = JSON.stringify(position satisfies Carried);
-      if (this.seal !== undefined) text = sealed(text, this.seal);
-      return { subject: this.#channel.subjectOf(event), id: event.eventId, text };
-    });
-    const publish = (): Promise<void> => publishAll(nats, this.#channel.name, messages, this.#limits.ackMs);
+    const messages = events.map((event, i) => ({
+      origin: this.origin,
+      after,
+      upTo,
+      index: i + 1,
+      count: events.length,
+      ...(follows !== undefined && { follows }),
+      ...(mark !== undefined && i + 1 === events.length && { mark }),
+      event,
+    }));
+    const publish = (): Promise<void> => this.#outlet.publish(messages, this.seal);
     await (this.#traced ? this.#traced(events, publish) : publish());
   }
 

@@ -1,0 +1,204 @@
+// The clients of Kafka of one broker of ours, made in the background, and anew whenever the brokers do not answer: their users
+// do without them meanwhile. The client is loaded only here, since most processes have no Kafka.
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import type { ServiceBroker } from "moleculer";
+import type { Admin, BaseOptions, Producer } from "@platformatic/kafka";
+import { closeWithBroker } from "../../../database/mixin.ts";
+import { dependsOn, Pause, plainError, type DependencyState } from "../../../kernel/index.ts";
+import { metersOf, reading } from "../../../metrics/index.ts";
+import { kafkaEnvironment } from "../../environment.ts";
+import { streamMetrics } from "../../metrics.ts";
+
+const limits = {
+  /** Milliseconds between two questions whether the brokers answer, while they do and while they do not. */
+  askMs: 2_000,
+  askAgainMs: 500,
+  /** Milliseconds that one attempt to connect, and one request, may take. */
+  connectMs: 2_000,
+  requestMs: 5_000,
+  /** Attempts of one publishing, and the milliseconds between them: a partition gets another leader within some seconds. */
+  retries: 10,
+  retryMs: 300,
+};
+
+type Client = typeof import("@platformatic/kafka");
+
+export interface KafkaClients {
+  /** The client's module. */
+  readonly kafka: Client;
+  /** Options of further clients. */
+  readonly options: BaseOptions;
+  readonly admin: Admin;
+  readonly producer: Producer<string, string, string, string>;
+}
+
+/** Options that say where the brokers are and who we are. Files are read anew each time, since certificates are replaced. */
+export type OptionsOfKafka = () => Pick<BaseOptions, "clientId" | "bootstrapBrokers" | "tls" | "sasl">;
+
+export class KafkaConnection {
+  readonly #options: OptionsOfKafka;
+  readonly #onProblem: (problem: string) => void;
+  readonly #listeners = new Set<() => void>();
+  readonly #pause = new Pause();
+  readonly #done: Promise<void>;
+  #made: KafkaClients | undefined;
+  #attempts = 0;
+  #problem = "it has not been reached yet";
+  #rttMs = 0;
+  #closed = false;
+
+  /** `onProblem` is told each new reason why the brokers cannot be used. */
+  constructor(options: OptionsOfKafka, onProblem: (problem: string) => void = () => {}) {
+    this.#options = options;
+    this.#onProblem = onProblem;
+    this.#done = this.#run();
+  }
+
+  /** Undefined while the brokers do not answer. */
+  get clients(): KafkaClients | undefined {
+    return this.#made;
+  }
+
+  /** Calls back when the brokers come or go. Returns its undo. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** How it stands now, for operators. */
+  state(): DependencyState {
+    const rttMs = this.#rttMs;
+    if (this.#made) return { status: "ok", message: `connected, ${rttMs} ms there and back`, figures: { rttMs } };
+    return {
+      status: "FAIL",
+      message: `Kafka is away, and consumers read the logs: ${this.#problem}`,
+      advice: "do the brokers of KAFKA_BROKERS run, can this machine reach them, and do they know its user?",
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#pause.end();
+    await this.#done;
+  }
+
+  async #run(): Promise<void> {
+    const kafka = await import("@platformatic/kafka");
+    while (!this.#closed) {
+      const clients = await this.#make(kafka);
+      if (clients) await this.#watch(clients);
+      else await this.#wait(limits.askAgainMs);
+    }
+  }
+
+  async #make(kafka: Client): Promise<KafkaClients | undefined> {
+    let admin: Admin | undefined;
+    try {
+      const { bootstrapBrokers, ...own } = this.#options();
+      // Begins with another one each time: the first may be one that takes connections and says nothing.
+      const first = this.#attempts++ % bootstrapBrokers.length;
+      const options: BaseOptions = {
+        ...own,
+        bootstrapBrokers: [...bootstrapBrokers.slice(first), ...bootstrapBrokers.slice(0, first)] as string[],
+        connectTimeout: limits.connectMs,
+        timeout: limits.requestMs,
+        requestTimeout: limits.requestMs,
+        retries: 0,
+      };
+      admin = new kafka.Admin(options);
+      await this.#ask(admin);
+      const producer = new kafka.Producer({
+        ...options,
+        retries: limits.retries,
+        retryDelay: limits.retryMs,
+        idempotent: true,
+        serializers: kafka.stringSerializers,
+      });
+      return { kafka, options, admin, producer };
+    } catch (error) {
+      await admin?.close().catch(() => {});
+      this.#note(error);
+      return undefined;
+    }
+  }
+
+  /** Asks again and again, until there is no answer. */
+  async #watch(clients: KafkaClients): Promise<void> {
+    this.#change(clients);
+    try {
+      while (!this.#closed) {
+        await this.#wait(limits.askMs);
+        if (!this.#closed) await this.#ask(clients.admin);
+      }
+    } catch (error) {
+      this.#note(error);
+    }
+    this.#change(undefined);
+    await Promise.all([clients.admin.close(), clients.producer.close(true)].map(closed => closed.catch(() => {})));
+  }
+
+  async #ask(admin: Admin): Promise<void> {
+    const began = performance.now();
+    await admin.metadata({ topics: [], forceUpdate: true });
+    this.#rttMs = Math.round(performance.now() - began);
+  }
+
+  #note(error: unknown): void {
+    const problem = causeOf(error);
+    if (problem !== this.#problem) this.#onProblem(problem);
+    this.#problem = problem;
+  }
+
+  #change(clients: KafkaClients | undefined): void {
+    this.#made = clients;
+    for (const listener of this.#listeners) listener();
+  }
+
+  async #wait(ms: number): Promise<void> {
+    if (!this.#closed) await this.#pause.wait(ms);
+  }
+}
+
+/** The innermost message: those around it name requests of the protocol. */
+function causeOf(error: unknown): string {
+  const { errors, cause } = error as { errors?: unknown[]; cause?: unknown };
+  const inner = errors?.at(-1) ?? cause;
+  return inner === undefined ? plainError(error).message : causeOf(inner);
+}
+
+const connections = new WeakMap<ServiceBroker, KafkaConnection>();
+
+/** The broker's connection, closed with it. */
+export function kafkaOf(broker: ServiceBroker): KafkaConnection {
+  const known = connections.get(broker);
+  if (known) return known;
+  const connection = new KafkaConnection(
+    () => kafkaOptions(broker),
+    problem => broker.logger.warn(`Kafka is away, and consumers read the logs: ${problem}`),
+  );
+  connections.set(broker, connection);
+  dependsOn(broker, { kind: "carrier", name: "Kafka", ask: async () => connection.state() });
+  metersOf(broker)?.read("carrier", () => [reading(streamMetrics.carrierConnected, connection.clients ? 1 : 0)]);
+  closeWithBroker(broker, () => connection.close());
+  return connection;
+}
+
+function kafkaOptions(broker: ServiceBroker): ReturnType<OptionsOfKafka> {
+  // By name, each: what is secret is not listed, and the rest of a list has none of it.
+  const environment = kafkaEnvironment.of(broker);
+  const { KAFKA_BROKERS, KAFKA_TLS, KAFKA_CA, KAFKA_CERT, KAFKA_KEY } = environment;
+  const { KAFKA_SASL: mechanism, KAFKA_USER: username, KAFKA_PASSWORD: password } = environment;
+  const tls = {
+    ...(KAFKA_CA !== undefined && { ca: readFileSync(KAFKA_CA) }),
+    ...(KAFKA_CERT !== undefined && { cert: readFileSync(KAFKA_CERT) }),
+    ...(KAFKA_KEY !== undefined && { key: readFileSync(KAFKA_KEY) }),
+  };
+  return {
+    clientId: broker.nodeID,
+    bootstrapBrokers: [...KAFKA_BROKERS!],
+    // A server's name is a name: addresses have none.
+    ...(KAFKA_TLS && { tls, tlsServerName: !KAFKA_BROKERS!.some(broker => isIP(broker.split(":")[0]!) > 0) }),
+    ...(mechanism !== undefined && { sasl: { mechanism, username: username!, password: password! } }),
+  };
+}

@@ -1,0 +1,105 @@
+// The topic of one owner: its name, its partitions, and how long it keeps events.
+import type { ServiceBroker } from "moleculer";
+import { bucketOf } from "../../../event-store/index.ts";
+import { minutes, nodeEnvironment } from "../../../kernel/index.ts";
+import { kafkaEnvironment } from "../../environment.ts";
+import { streamErrors } from "../../errors.ts";
+import type { LogEvent } from "../../log/source.ts";
+import type { KafkaClients } from "./connection.ts";
+
+/** Name of the topic of a service's events: `<namespace>.<service>`. */
+export const topicOf = (namespace: string, service: string): string =>
+  [namespace, service.replaceAll(/[^\w.-]/g, "_")].filter(Boolean).join(".");
+
+export class Topic {
+  readonly name: string;
+  readonly #partitions: number;
+  readonly #replicas: number | undefined;
+  readonly #settings: Readonly<Record<string, string>>;
+
+  constructor(broker: ServiceBroker, source: string) {
+    const { KAFKA_PARTITIONS, KAFKA_REPLICATION, KAFKA_RETENTION_HOURS } = kafkaEnvironment.of(broker);
+    this.name = topicOf(nodeEnvironment.of(broker).NAMESPACE, source);
+    this.#partitions = KAFKA_PARTITIONS;
+    this.#replicas = KAFKA_REPLICATION;
+    this.#settings = { "cleanup.policy": "delete", "retention.ms": `${minutes(60 * KAFKA_RETENTION_HOURS)}` };
+  }
+
+  /** The partition of an event: the same for all events of a stream. */
+  partitionOf({ actor, stream }: Pick<LogEvent, "actor" | "stream">): number {
+    return bucketOf(`${actor}.${stream}`) % this.#partitions;
+  }
+
+  /**
+   * Makes the topic, or gives the one that is there today's settings. Several callers at once do no harm. Where the brokers let
+   * only others do that, it answers whether the topic has today's settings.
+   * @throws TOPIC_MISSING when there is none, and this node may not make it; TOPIC_PARTITIONS
+   */
+  async ensure(clients: KafkaClients): Promise<boolean> {
+    const found = (await this.#partitionsIn(clients)) ?? (await this.#make(clients));
+    if (found !== undefined && found !== this.#partitions)
+      throw streamErrors.TOPIC_PARTITIONS({ topic: this.name, found, partitions: this.#partitions });
+    return this.#update(clients);
+  }
+
+  /** Undefined where there is no topic, or none that this user may see. */
+  async #partitionsIn({ kafka, admin }: KafkaClients): Promise<number | undefined> {
+    try {
+      const { topics } = await admin.metadata({ topics: [this.name], forceUpdate: true });
+      return topics.get(this.name)?.partitionsCount;
+    } catch (error) {
+      if (is(kafka, error, ...DENIED) || isUnknown(kafka, error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #make(clients: KafkaClients): Promise<number | undefined> {
+    const { kafka, admin } = clients;
+    try {
+      await admin.createTopics({
+        topics: [this.name],
+        partitions: this.#partitions,
+        ...(this.#replicas !== undefined && { replicas: this.#replicas }),
+        configs: Object.entries(this.#settings).map(([name, value]) => ({ name, value })),
+      });
+      return this.#partitions;
+    } catch (error) {
+      // Another node was faster, and may have other settings.
+      if (is(kafka, error, "TOPIC_ALREADY_EXISTS")) return this.#partitionsIn(clients);
+      if (is(kafka, error, ...DENIED))
+        throw streamErrors.TOPIC_MISSING({ topic: this.name, partitions: this.#partitions });
+      throw error;
+    }
+  }
+
+  async #update({ kafka, admin }: KafkaClients): Promise<boolean> {
+    const resource = { resourceType: kafka.ConfigResourceTypes.TOPIC, resourceName: this.name };
+    let isOld = false;
+    try {
+      const [described] = await admin.describeConfigs({
+        resources: [{ ...resource, configurationKeys: Object.keys(this.#settings) }],
+      });
+      const known = new Map(described?.configs.map(({ name, value }) => [name, value]));
+      const others = Object.entries(this.#settings).filter(([name, value]) => known.get(name) !== value);
+      isOld = others.length > 0;
+      const configOperation = kafka.IncrementalAlterConfigOperationTypes.SET;
+      const configs = others.map(([name, value]) => ({ name, value, configOperation }));
+      if (isOld) await admin.incrementalAlterConfigs({ resources: [{ ...resource, configs }] });
+      return true;
+    } catch (error) {
+      // A user that may not even look has a topic that somebody else takes care of.
+      if (is(kafka, error, ...DENIED)) return !isOld;
+      throw error;
+    }
+  }
+}
+
+const DENIED = ["TOPIC_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED"];
+
+/** Whether an answer of the brokers in an error's chain has one of these names. */
+const is = ({ findErrorBy }: KafkaClients["kafka"], error: unknown, ...names: string[]): boolean =>
+  names.some(name => findErrorBy(error as Error, "apiId", name) !== null);
+
+/** The client has an error of its own for a topic that is not there. */
+const isUnknown = ({ findErrorBy }: KafkaClients["kafka"], error: unknown): boolean =>
+  findErrorBy(error as Error, "code", "PLT_KFK_USER") !== null;
