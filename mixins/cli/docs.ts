@@ -8,6 +8,7 @@ import { cataloguesOf, errorPage } from "./error-page.ts";
 import { TABLE } from "./joining.ts";
 import { eventPage } from "./event-page.ts";
 import { channelsIn } from "./event-channels.ts";
+import { readEnvironment } from "../kernel/index.ts";
 import { metricPage } from "./metric-page.ts";
 import { operationsPage } from "./operations-page.ts";
 import { doctorPage } from "../operations/doctor/checks.ts";
@@ -36,7 +37,7 @@ async function main(args: string[]): Promise<void> {
   rewrite("configuration.md", page => configurationPage(page, declared));
   rewrite("metrics.md", page => metricPage(page, declared));
   rewrite("operations.md", page => operationsPage(page, TABLE));
-  const channels = await channelsIn(folder, services, "");
+  const channels = await channelsIn(folder, services, readEnvironment({}, declared));
   rewrite("events.md", page => eventPage(page, channels));
   write(join(FOLDER, "doctor.md"), doctorPage());
   write(join(FOLDER, "errors.md"), errorPage(await cataloguesOf(resolve(folder))));

@@ -15,7 +15,7 @@ import {
   type CataloguedEvent,
   type EventChannel,
 } from "../contract/index.ts";
-import { nearestName, nodeEnvironment } from "../kernel/index.ts";
+import { nearestName } from "../kernel/index.ts";
 import { tableOf } from "../operations/shell/show.ts";
 import { terminalOn } from "../operations/shell/terminal.ts";
 import { jsonText } from "../testing/json-text.ts";
@@ -59,8 +59,7 @@ async function main(args: string[]): Promise<void> {
   const project = await readProject();
   if (values.check) return check(project);
   if (values.release) return release(project);
-  const namespace = nodeEnvironment.of(project.environment).NAMESPACE;
-  const channels = await channelsIn(project.folder, project.services, namespace);
+  const channels = await channelsIn(project.folder, project.services, project.environment);
   const shown = type === undefined ? channels : only(channels, type);
   if (values.json) return console.log(JSON.stringify(asyncApi(ABOUT, shown), undefined, 2));
   if (type === undefined) list(shown);

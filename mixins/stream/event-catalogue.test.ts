@@ -25,7 +25,8 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "catalogue-"));
 });
 afterEach(() => rmSync(folder, { recursive: true }));
-const catalogueOf = (...services: Described[]) => eventCatalogue(services, { namespace: "library", folder });
+const catalogueOf = (...services: Described[]) =>
+  eventCatalogue(services, { namespace: "library", folder, partitions: 16 });
 const write = (path: string, value: unknown): void => {
   mkdirSync(join(folder, path, ".."), { recursive: true });
   writeFileSync(join(folder, path), JSON.stringify(value));
@@ -90,6 +91,7 @@ test("whatever a node announces, no file outside of the services' folder is read
   const channels = eventCatalogue([service("v1.loans", announced, "..")], {
     namespace: "",
     folder: join(folder, "services"),
+    partitions: 16,
   });
   expect(channels[0]!.events.map(({ type, versions }) => [type, versions.length])).toEqual([["loan.made", 1]]);
   expect(catalogueOf(service("odd", { events: 1, takes: null, eventSchemas: 2 }))).toEqual([]);

@@ -14,7 +14,8 @@ import {
   type ListedService,
   type ReleasedEvents,
 } from "../contract/index.ts";
-import { Channel, PARTITIONS } from "./carriers/jetstream/channel.ts";
+import { Channel } from "./carriers/jetstream/channel.ts";
+import { topicOf } from "./carriers/kafka/topic.ts";
 import { cloudType, sourceOf } from "./cloud-events.ts";
 import { ALL_TYPES } from "./log/registry.ts";
 
@@ -23,11 +24,16 @@ interface Place {
   readonly namespace: string;
   /** Folder of the services. */
   readonly folder: string;
+  /** `KAFKA_PARTITIONS`. */
+  readonly partitions: number;
 }
 type Described = Pick<ListedService, "name" | "fullName" | "metadata">;
 
 /** The events of these services, owners and types by name. */
-export function eventCatalogue(services: readonly Described[], { namespace, folder }: Place): EventChannel[] {
+export function eventCatalogue(
+  services: readonly Described[],
+  { namespace, folder, partitions }: Place,
+): EventChannel[] {
   return ownersAmong(services).map(owner => {
     const { name, fullName: service } = owner;
     const home = SERVICE_NAME.test(name) ? join(folder, name) : undefined;
@@ -41,7 +47,7 @@ export function eventCatalogue(services: readonly Described[], { namespace, fold
       owner: service,
       source: sourceOf({ namespace, service }),
       topic: topicOf(namespace, service),
-      partitions: PARTITIONS,
+      partitions,
       subject: new Channel(namespace, service).subjects,
       events: Object.entries(versionsIn(owner))
         .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -53,10 +59,6 @@ export function eventCatalogue(services: readonly Described[], { namespace, fold
 /** Another node may announce anything: what it says leads to no file outside of the folder. */
 const SERVICE_NAME = /^[\w-]+$/;
 const EVENT_TYPE = /^[\w-][\w.-]*$/;
-
-/** The topic of Kafka that an owner's events go to. */
-const topicOf = (namespace: string, service: string): string =>
-  [namespace, service.replaceAll(/[^\w.-]/g, "_")].filter(Boolean).join(".");
 
 /** One entry for each service: of two releases, the one that writes the newer versions. */
 function ownersAmong(services: readonly Described[]): Described[] {

@@ -10,6 +10,7 @@ export { consumerState, LAG_LIMITS_MS, type ConsumerStatus } from "./consumer/st
 export { Channel } from "./carriers/jetstream/channel.ts";
 export { jetStreamOf } from "./carriers/jetstream/connection.ts";
 export { makeStreams, streamUses, type StreamUse } from "./carriers/jetstream/streams.ts";
+export { kafkaEnvironment } from "./environment.ts";
 export { eventCatalogue } from "./event-catalogue.ts";
 export { Subscribers } from "./consumer/subscribers.ts";
 export { STREAM_LIMITS } from "./limits.ts";

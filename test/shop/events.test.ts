@@ -11,6 +11,8 @@ import {
   unreleased,
   type EventChannel,
 } from "@valence/runtime/contract";
+import { readEnvironment } from "@valence/runtime/kernel";
+import { declaredIn } from "../../mixins/cli/declared.ts";
 import { channelsIn } from "../../mixins/cli/event-channels.ts";
 import { eventPage } from "../../mixins/cli/event-page.ts";
 import { serviceNames } from "../../mixins/operations/services.ts";
@@ -19,7 +21,8 @@ const FOLDER = "services";
 const OWNERS = ["inventory", "orders", "payments", "shipping"];
 let channels: readonly EventChannel[];
 beforeAll(async () => {
-  channels = await channelsIn(FOLDER, serviceNames(FOLDER), "");
+  const services = serviceNames(FOLDER);
+  channels = await channelsIn(FOLDER, services, readEnvironment({}, await declaredIn(FOLDER, services)));
 });
 
 test.each(OWNERS)(

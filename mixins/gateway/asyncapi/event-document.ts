@@ -2,7 +2,7 @@
 import type { ServiceBroker } from "moleculer";
 import { asyncApi, listedServices } from "../../contract/index.ts";
 import { nodeEnvironment } from "../../kernel/index.ts";
-import { eventCatalogue } from "../../stream/siblings.ts";
+import { eventCatalogue, kafkaEnvironment } from "../../stream/siblings.ts";
 import type { ApiInfo } from "../openapi/document.ts";
 
 const ABOUT =
@@ -33,10 +33,11 @@ export class EventDocument {
   #write(): object {
     const { name, version = "1", license } = this.#info;
     const { NAMESPACE: namespace, SERVICEDIR: folder } = nodeEnvironment.of(this.#broker);
+    const { KAFKA_PARTITIONS: partitions } = kafkaEnvironment.of(this.#broker);
     const services = listedServices(this.#broker, { skipInternal: true });
     return asyncApi(
       { title: `${name}: events`, version, description: ABOUT, license },
-      eventCatalogue(services, { namespace, folder }),
+      eventCatalogue(services, { namespace, folder, partitions }),
     );
   }
 }

@@ -13,9 +13,9 @@ import { bucketOf } from "../../../event-store/index.ts";
 import { streamErrors } from "../../errors.ts";
 import type { LogEvent } from "../../log/source.ts";
 
-/** Subjects that the streams of an owner spread over: a reader that wants a part of the events subscribes to some. */
-export const PARTITIONS = 16;
 const limits = {
+  /** Subjects that the streams of an owner spread over: a reader that wants a part of the events subscribes to some. */
+  partitions: 16,
   /**
    * Messages that JetStream keeps, for readers that are slower than the log for a while; older events are read from the
    * log. A day, and 256 MB an owner: some 500,000 events.
@@ -51,7 +51,7 @@ export class Channel {
 
   /** The subject of an event: the same for all events of a stream. */
   subjectOf({ actor, stream }: Pick<LogEvent, "actor" | "stream">): string {
-    return `${this.#subject}.${bucketOf(`${actor}.${stream}`) % PARTITIONS}`;
+    return `${this.#subject}.${bucketOf(`${actor}.${stream}`) % limits.partitions}`;
   }
 
   /**
