@@ -21,6 +21,8 @@ import {
   type AnyContract,
   type Mixin,
   errorsOf,
+  shapeOf,
+  versionOf,
 } from "../contract/index.ts";
 import { keepsTables } from "../database/siblings.ts";
 import { PlaceChecks } from "../event-store/index.ts";
@@ -123,6 +125,8 @@ export function Actors<K extends AnyContract>(
   options: Partial<HostOptions> = {},
 ): Mixin<{ readonly actors: ActorHost<K> }> {
   const { contract } = actor;
+  const ofEvents = (of: (type: string) => unknown): object =>
+    Object.fromEntries(Object.keys(contract.events).map(type => [type, of(type)]));
   const commands = Object.entries(contract.commands as Record<string, TProperties>).map(([command, params]) => [
     command,
     {
@@ -145,7 +149,8 @@ export function Actors<K extends AnyContract>(
     mixins: [Publishing],
     metadata: {
       actor: contract.actor,
-      events: Object.fromEntries(Object.keys(contract.events).map(type => [type, contract.versions[type] ?? 1])),
+      events: ofEvents(type => versionOf(contract, type)),
+      eventSchemas: ofEvents(type => shapeOf(contract, type)),
     },
     actions: {
       ...operations,
@@ -328,8 +333,12 @@ export function Actors<K extends AnyContract>(
  */
 export function Recording(actor: Actor): Mixin<{ readonly actors: ActorHost }> {
   const { actions, metadata, ...rest } = Actors(actor) as ServiceSchema;
-  const { events } = metadata as { events: object };
-  return { ...rest, metadata: { events }, actions: { readLog: actions!["readLog"] } } as unknown as Mixin<{
+  const { events, eventSchemas } = metadata as { events: object; eventSchemas: object };
+  return {
+    ...rest,
+    metadata: { events, eventSchemas },
+    actions: { readLog: actions!["readLog"] },
+  } as unknown as Mixin<{
     readonly actors: ActorHost;
   }>;
 }

@@ -6,6 +6,9 @@ import type { Command } from "./command.ts";
 import { configurationPage } from "./configuration-page.ts";
 import { cataloguesOf, errorPage } from "./error-page.ts";
 import { TABLE } from "./joining.ts";
+import { eventPage } from "./event-page.ts";
+import { channelsIn } from "./event-channels.ts";
+import { readEnvironment } from "../kernel/index.ts";
 import { metricPage } from "./metric-page.ts";
 import { operationsPage } from "./operations-page.ts";
 import { doctorPage } from "../operations/doctor/checks.ts";
@@ -20,6 +23,7 @@ const HELP = `Writes the generated pages into the project's folder ${FOLDER}:
   operations.md       the operations, each with its command, its route and its permission; the text around stays too
   doctor.md           the checks of the doctor
   metrics.md          every metric of the runtime and of this project's services; likewise
+  events.md           every durable event: its owner, its versions, its consumers; likewise
   errors.md           every error of the runtime and of this project's services, from their errors.ts
 
   npx valence docs`;
@@ -28,11 +32,13 @@ export const command: Command = { help: HELP, run: main };
 
 async function main(args: string[]): Promise<void> {
   parseArgs({ args });
-  const { folder, declared } = await readProject();
+  const { folder, services, declared } = await readProject();
   mkdirSync(FOLDER, { recursive: true });
   rewrite("configuration.md", page => configurationPage(page, declared));
   rewrite("metrics.md", page => metricPage(page, declared));
   rewrite("operations.md", page => operationsPage(page, TABLE));
+  const channels = await channelsIn(folder, services, readEnvironment({}, declared));
+  rewrite("events.md", page => eventPage(page, channels));
   write(join(FOLDER, "doctor.md"), doctorPage());
   write(join(FOLDER, "errors.md"), errorPage(await cataloguesOf(resolve(folder))));
 }

@@ -21,6 +21,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   doctor: { summary: "checks the databases and reports what is wrong", load: () => import("./doctor.ts") },
   freeze: { summary: "writes the golden samples that services lack", load: () => import("./freeze.ts") },
+  events: {
+    summary: "lists the durable events, and checks them against their released shapes",
+    load: () => import("./events.ts"),
+  },
   reset: { summary: "removes the embedded databases", load: () => import("./reset.ts") },
   reshard: { summary: "spreads a service's event store over more databases", load: () => import("./reshard.ts") },
   consumer: { summary: "moves consumers that stand still after a restore", load: () => import("./consumer.ts") },
@@ -38,7 +42,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import("./nats-conf.ts"),
   },
   docs: {
-    summary: "writes docs/configuration.md and docs/errors.md from the declarations",
+    summary: "writes the generated pages in docs from the declarations",
     load: () => import("./docs.ts"),
   },
 };

@@ -1,5 +1,7 @@
 export { badCursor, Cursor, cursorOf, oneOfPageAndCursor, readCursor, type CursorValue } from "./cursor.ts";
 export { inCallersWords, refusedOf, type Refused, type Words } from "./callers-words.ts";
+export { asyncApi, type CataloguedEvent, type EventChannel, type EventVersion } from "./asyncapi/document.ts";
+export { publicData, publicShape } from "./asyncapi/public-shape.ts";
 export { announceChange, CHANGED, type Changed } from "./changes.ts";
 export { CALL_FAILURES, isCallFailure, type CallFailure } from "./call-failures.ts";
 export { floating, typedCall, type Call, type CallOptions } from "./call.ts";
@@ -74,6 +76,18 @@ export { compileParams } from "./params.ts";
 export { omit, pick } from "./pick.ts";
 export { isAllowed, isGrant, isPermission, type Grant, type Permission } from "./permissions.ts";
 export { defineRoles, isRole, RoleName, rolesDefined, type Role, type RoleDefinition } from "./roles.ts";
+export {
+  brokenPromises,
+  RELEASED_FILE,
+  releasedIn,
+  releasedWith,
+  shapeOf,
+  tellBroken,
+  unreleased,
+  versionOf,
+  type BrokenPromise,
+  type ReleasedEvents,
+} from "./released-events.ts";
 export { sampleOf, type Extent, type Wanted } from "./sample.ts";
 export { compileSchema, type Check } from "./schema.ts";
 export { EmailAddress, NewPassword, PhoneNumber, TextLine, TextLines } from "./text.ts";

@@ -10,7 +10,10 @@ export interface ListedService {
   readonly nodeID: string;
   readonly metadata?: {
     readonly actor?: string;
+    /** Current version of each of its events. */
     readonly events?: Readonly<Record<string, unknown>>;
+    /** JSON Schema of each of its events, in the current version. */
+    readonly eventSchemas?: Readonly<Record<string, unknown>>;
     readonly sagas?: Readonly<Record<string, unknown>>;
     readonly consumers?: Readonly<Record<string, unknown>>;
     /** Types of the events that its consumers take. */

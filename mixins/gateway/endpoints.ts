@@ -7,12 +7,14 @@
 //   /health/ready    see `readiness.ts`
 //   /metrics       in Prometheus' text format, for administrators and for the bearer of METRICS_TOKEN
 //   /openapi.json  the routes that the asking user may use
-//   /docs          the same as a page, on which requests can be tried
+//   /asyncapi.json the durable events of all services
+//   /docs          the routes as a page, on which requests can be tried
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceBroker } from "moleculer";
 import { callErrors } from "../contract/index.ts";
 import { metersOf, metricsEnvironment, scrape } from "../metrics/index.ts";
 import type { Admission } from "./admission/admission.ts";
+import type { EventDocument } from "./asyncapi/event-document.ts";
 import { ANONYMOUS, type Verified } from "./auth/authentication.ts";
 import { requireRole } from "./auth/authorize.ts";
 import type { Callers } from "./auth/callers.ts";
@@ -27,6 +29,7 @@ export interface Endpoints {
   readonly apiName: string;
   readonly readiness: Readiness;
   readonly documents: ApiDocuments;
+  readonly eventDocument: EventDocument;
   readonly callers: Callers;
   /** Proxies before the gateway; see `addressOf`. */
   readonly proxies: number;
@@ -40,7 +43,13 @@ type AsyncHandler = (req: IncomingMessage, res: ServerResponse) => Promise<void>
 /** The handlers by path on the public port; GET and HEAD only. */
 export function endpointsOf(gateway: Endpoints): ReadonlyMap<string, Handler> {
   const waiting = (handle: AsyncHandler): Handler => waitingFor(gateway, handle);
-  const about = { name: gateway.apiName, description: "/openapi.json", docs: "/docs", health: "/health/ready" };
+  const about = {
+    name: gateway.apiName,
+    description: "/openapi.json",
+    events: "/asyncapi.json",
+    docs: "/docs",
+    health: "/health/ready",
+  };
   return new Map<string, Handler>([
     ["/", (_req, res) => send(res, 200, about)],
     ["/health/live", (_req, res) => send(res, 200, { status: "live" })],
@@ -48,6 +57,7 @@ export function endpointsOf(gateway: Endpoints): ReadonlyMap<string, Handler> {
     ["/health/ready", (_req, res) => tellReadiness(gateway, res)],
     ...metricsOf(gateway),
     ["/openapi.json", waiting((req, res) => tellRoutes(gateway, gateway.documents, req, res))],
+    ["/asyncapi.json", waiting(async (_req, res) => bodyOf(gateway.eventDocument.get()).send(res))],
     ...docsPages(gateway.apiName, waiting),
   ]);
 }

@@ -21,6 +21,7 @@ import { processLog } from "../log/index.ts";
 import { redisEnvironment } from "../redis/index.ts";
 import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../stream/index.ts";
 import { Admission } from "./admission/admission.ts";
+import { EventDocument } from "./asyncapi/event-document.ts";
 import { apiKeyId } from "./auth/api-key.ts";
 import { enter } from "./admission/enter.ts";
 import { Entrance } from "./admission/entrance.ts";
@@ -97,6 +98,7 @@ export type GatewayService = RouterService & {
   readiness: Readiness;
   documents: ApiDocuments;
   internalDocuments: ApiDocuments;
+  eventDocument: EventDocument;
   measure: Measure;
   securityLog: SecurityLog;
   /** Undefined when it is off. */
@@ -220,9 +222,11 @@ export const Gateway = ({
     const described = { broker, info: api, credentials, percent: environment.RATE_LIMIT_PERCENT };
     this.documents = new ApiDocuments({ ...described, routes: open, url: PUBLIC_URL });
     this.internalDocuments = new ApiDocuments({ ...described, routes: internal });
+    this.eventDocument = new EventDocument(broker, api);
     this.servicesChanged = () => {
       this.documents.forget();
       this.internalDocuments.forget();
+      this.eventDocument.forget();
     };
     const endpoints = new Map([...endpointsOf(this)].filter(([path]) => isOpen(path)));
     this.measure = measureGateway(this, routes);

@@ -12,6 +12,8 @@ export { jetStreamOf } from "./carriers/jetstream/connection.ts";
 export { makeStreams, streamUses, type StreamUse } from "./carriers/jetstream/streams.ts";
 export { topicOf } from "./carriers/kafka/topic.ts";
 export { makeTopics } from "./carriers/kafka/topics.ts";
+export { kafkaEnvironment } from "./environment.ts";
+export { eventCatalogue } from "./event-catalogue.ts";
 export { Subscribers } from "./consumer/subscribers.ts";
 export { STREAM_LIMITS } from "./limits.ts";
 export { markIn, stoppedOf } from "./log/identity.ts";

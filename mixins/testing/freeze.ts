@@ -7,6 +7,7 @@ import { deepFreeze, definitionsIn, evolveAll, type Actor } from "../actor/index
 import { compileSchema, sampleOf, strictObject, type Check } from "../contract/index.ts";
 import { Misconfigured, plainError } from "../kernel/index.ts";
 import { missingIn, sizeOf, told } from "./coverage.ts";
+import { jsonText } from "./json-text.ts";
 import { acceptEvents, currentVersion, decodeSample, foldSnapshots, read, samplesOf, snapshotName } from "./golden.ts";
 
 const limits = {
@@ -14,8 +15,6 @@ const limits = {
   historyEvents: 4,
   /** Histories of one length: when there are more, no longer ones are made. */
   histories: 1_000,
-  /** Characters of a line of a sample. */
-  lineChars: 120,
 } as const;
 
 /**
@@ -170,18 +169,6 @@ function step(actor: Actor, folder: string, check: Check, history: History, samp
 function writeSample(folder: string, kind: "events" | "snapshots", name: string, data: unknown): string {
   mkdirSync(join(folder, kind), { recursive: true });
   const file = join(kind, `${name}.json`);
-  writeFileSync(join(folder, file), `${formatted(data)}\n`, { flag: "wx" });
+  writeFileSync(join(folder, file), jsonText(data), { flag: "wx" });
   return file;
-}
-
-/** In prettier's format: a short list of plain values in one line. */
-function formatted(data: unknown): string {
-  const value = String.raw`(?:"(?:[^"\\]|\\.)*"|[\w.+-]+)`;
-  return JSON.stringify(data, undefined, 2).replaceAll(
-    new RegExp(String.raw`^(.*)\[\n\s+(${value}(?:,\n\s+${value})*)\n\s+\]`, "gm"),
-    (whole, before: string, items: string) => {
-      const line = `${before}[${items.replaceAll(/\n\s+/g, " ")}]`;
-      return line.length < limits.lineChars ? line : whole;
-    },
-  );
 }

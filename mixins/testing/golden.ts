@@ -12,20 +12,38 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { definitionsIn, deepFreeze, evolveAll, type Actor, type PlainEvent } from "../actor/index.ts";
-import { compileSchema, strictObject, type AnyContract } from "../contract/index.ts";
+import {
+  brokenPromises,
+  compileSchema,
+  releasedIn,
+  strictObject,
+  tellBroken,
+  type AnyContract,
+} from "../contract/index.ts";
 import { upcast } from "../event-store/index.ts";
 import { missingIn, sizeOf, told } from "./coverage.ts";
 
 /**
- * Checks the golden samples of the service in a folder, as `checkGolden` does, with the definitions that it finds there.
+ * Checks the golden samples of the service in a folder, as `checkGolden` does, with the definitions that it finds there; and
+ * its events against their released shapes (`events.json`), as `npx valence events --check` does.
  * Throws AssertionError. A service without events has none.
  */
 export async function checkFrozen(folder: string): Promise<void> {
   const { contract, actor } = (await definitionsIn(folder)) ?? {};
   assert.ok(contract, `${folder} has no contract.ts`);
+  checkReleased(contract, folder);
   if (Object.keys(contract.events).length === 0) return;
   assert.ok(actor, `${folder}: no module defines the actor of the events of "${contract.service}"`);
   checkGolden(actor, folder);
+}
+
+/** Throws AssertionError when a shape of an event breaks what a release promised, with the event, the field and the direction. */
+function checkReleased(contract: AnyContract, folder: string): void {
+  const broken = brokenPromises(contract, releasedIn(folder)).map(tellBroken);
+  assert.ok(
+    broken.length === 0,
+    `${contract.service}: ${broken.join("; ")}. A changed event gets a new version and an upcaster`,
+  );
 }
 
 /**

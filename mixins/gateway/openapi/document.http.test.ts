@@ -2,7 +2,7 @@
 // and how long they wait.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { newId } from "../../kernel/index.ts";
-import { ApiDescription } from "../../testing/index.ts";
+import { ApiDescription, until } from "../../testing/index.ts";
 import { api, routes, SESSIONS, startLibrary, type Library } from "../library.fixture.ts";
 import { SessionCookies } from "../auth/session-cookies.ts";
 import { credentialsOf } from "./credentials.ts";
@@ -116,4 +116,29 @@ test("without limits the description has none, and no answer to one request too 
   const { bearer, "session-reading": session } = unlimited.document["components"].securitySchemes;
   expect(bearer.description).toContain("https://issuer.example");
   expect(session.name).toBe("valence-reading");
+});
+
+test("/asyncapi.json tells anybody of the events of services that run elsewhere, and forgets those that are gone", async () => {
+  const lamp = {
+    type: "object",
+    required: ["code"],
+    properties: { code: { type: "string" }, key: { type: "string" } },
+  };
+  const lamps = {
+    name: "lamps",
+    metadata: { events: { "lamp.lit": 1 }, eventSchemas: { "lamp.lit": lamp }, secrets: ["key"] },
+  };
+  const service = gateway.broker.createService(lamps);
+  gateway.broker.createService({ name: "watch", metadata: { takes: { "lamp.lit": true } } });
+  const told = async (): Promise<any> => (await gateway.http("GET", "/asyncapi.json")).json;
+  const document = await until(told, ({ channels }) => channels.lamps !== undefined);
+  expect(document).toMatchObject({ asyncapi: "3.0.0", info: { title: "Library API: events" } });
+  expect(document.components.messages["lamp.lit.v1"]).toMatchObject({
+    examples: [{ payload: { code: "sample" } }],
+    "x-owner": "lamps",
+    "x-consumers": ["watch"],
+  });
+  expect(document.components.schemas["LampLitV1"].properties).toEqual({ code: { type: "string" } });
+  await gateway.broker.destroyService(service);
+  await until(told, ({ channels }) => channels.lamps === undefined);
 });

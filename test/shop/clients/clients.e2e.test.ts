@@ -22,6 +22,13 @@ test.each(["public.json", "admin.json"])(
   120_000,
 );
 
+test("AsyncAPI's own parser takes the description of the events, and finds every message", () => {
+  const output = bench.run(process.execPath, ["asyncapi.mjs", bench.path("events.json")]);
+  const { errors, messages } = JSON.parse(output);
+  expect(errors).toEqual([]);
+  expect(messages).toEqual(expect.arrayContaining(["order.placed.v1", "payment.captured.v1", "stock.reserved.v1"]));
+}, 120_000);
+
 test("openapi-typescript makes types by which a client compiles, and the client shops", () => {
   bench.run("openapi-typescript", [bench.path("public.json"), "--output", "api.ts"]);
   const strict = ["--strict", "--noEmit", "--allowImportingTsExtensions", "--skipLibCheck", "--lib", "esnext,dom"];

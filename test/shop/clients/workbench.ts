@@ -30,7 +30,10 @@ export class Workbench {
     this.#databases = databases;
   }
 
-  /** Starts a shop and writes its descriptions: `public.json` as strangers see it, `admin.json` with every operation. */
+  /**
+   * Starts a shop and writes its descriptions: `public.json` as strangers see it, `admin.json` with every operation,
+   * `events.json` of its events.
+   */
   static async open(): Promise<Workbench> {
     const folder = mkdtempSync(join(tmpdir(), "clients-"));
     const databases = await newDatabases();
@@ -45,6 +48,8 @@ export class Workbench {
       const { body } = await shop.request("GET", "/openapi.json", asked);
       writeFileSync(bench.path(file), JSON.stringify(body, undefined, 2));
     }
+    const { body: events } = await shop.request("GET", "/asyncapi.json");
+    writeFileSync(bench.path("events.json"), JSON.stringify(events, undefined, 2));
     return bench;
   }
 
@@ -54,7 +59,7 @@ export class Workbench {
 
   /** Installs the tools from npm, in the versions of the lock file. */
   install(): void {
-    for (const file of ["package.json", "package-lock.json", "redocly.yaml", "shopper.ts"])
+    for (const file of ["package.json", "package-lock.json", "redocly.yaml", "shopper.ts", "asyncapi.mjs"])
       cpSync(join(import.meta.dirname, file), this.path(file));
     this.run("npm", ["ci", "--no-audit", "--no-fund"]);
   }

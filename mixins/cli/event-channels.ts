@@ -1,0 +1,29 @@
+// The durable events of a project's services, which need not run: their schemas say what a node would announce of them.
+import { Service, type ServiceBroker, type ServiceSchema } from "moleculer";
+import type { EventChannel, ListedService } from "../contract/index.ts";
+import { nodeEnvironment, type Environment } from "../kernel/index.ts";
+import { schemaIn, serviceFiles } from "../operations/services.ts";
+import { kafkaEnvironment } from "../stream/environment.ts";
+import { eventCatalogue } from "../stream/siblings.ts";
+
+export async function channelsIn(
+  folder: string,
+  services: readonly string[],
+  environment: Environment,
+): Promise<EventChannel[]> {
+  const announced: Omit<ListedService, "nodeID">[] = [];
+  for (const file of services.flatMap(service => serviceFiles(folder, service))) {
+    const { name, version, metadata } = withMixins(await schemaIn(file));
+    announced.push({ name, fullName: Service.getVersionedFullName(name, version), metadata: metadata ?? {} });
+  }
+  const { NAMESPACE: namespace } = nodeEnvironment.of(environment);
+  return eventCatalogue(announced, {
+    namespace,
+    folder,
+    partitions: kafkaEnvironment.of(environment).KAFKA_PARTITIONS,
+  });
+}
+
+/** A schema as Moleculer merges it, without a broker: the services of one would begin to work. */
+const withMixins = (schema: ServiceSchema): ServiceSchema =>
+  new Service({} as ServiceBroker).applyMixins(schema) as ServiceSchema;

@@ -1,0 +1,104 @@
+import { expect, test } from "@jest/globals";
+import Type, { type TSchema } from "typebox";
+import { strictObject } from "../contract.ts";
+import { compileSchema } from "../schema.ts";
+import { asyncApi, type EventChannel } from "./document.ts";
+import { publicData, publicShape } from "./public-shape.ts";
+
+const SECRETS = new Set(["pin"]);
+const Money = Type.Object(
+  { amount: Type.Integer(), currency: Type.String({ format: "currency" }) },
+  { title: "Money" },
+);
+const held = strictObject({
+  price: Money,
+  guests: Type.Array(strictObject({ name: Type.String({ "x-text": "line" }), pin: Type.Integer() })),
+  pin: Type.Optional(Type.String({ writeOnly: true })),
+  until: Type.Optional(Type.Union([Type.String({ format: "date-time" }), Type.Null()])),
+  properties: Type.Record(Type.String(), Type.Enum(["a", "pin"])),
+});
+const data = { price: { amount: 1, currency: "EUR" }, guests: [{ name: "Ada", pin: 1 }], pin: "1", properties: {} };
+
+const versionOf = (type: string, version: number, schema: TSchema, example: object) => ({
+  version,
+  cloudType: `${type}.v${version}`,
+  schema: publicShape(schema, SECRETS),
+  example: publicData(example, SECRETS),
+});
+const CHANNELS: EventChannel[] = [
+  {
+    owner: "v2.bookings",
+    source: "/hotel/v2.bookings",
+    topic: "hotel.v2.bookings",
+    partitions: 16,
+    subject: "EVENTS-hotel.v2=bookings.*",
+    events: [
+      {
+        type: "booking.held",
+        version: 2,
+        versions: [
+          versionOf("booking.held", 1, strictObject({ price: Money }), { price: { amount: 1, currency: "EUR" } }),
+          versionOf("booking.held", 2, held, data),
+        ],
+        consumers: ["nights"],
+      },
+    ],
+  },
+];
+const document = asyncApi({ title: "Hotel", version: "1", description: "What happens." }, CHANNELS) as any;
+
+test("an owner is a channel with its topic, and each message an example that fits its schema", () => {
+  const { messages, schemas } = document.components;
+  expect(document.channels["v2.bookings"]).toMatchObject({
+    address: "hotel.v2.bookings",
+    bindings: { kafka: { topic: "hotel.v2.bookings", partitions: 16 } },
+    "x-jetstream-subject": "EVENTS-hotel.v2=bookings.*",
+  });
+  expect(Object.keys(messages)).toEqual(["booking.held.v1", "booking.held.v2"]);
+  for (const { payload, examples } of Object.values<any>(messages)) {
+    const name = payload.$ref.slice("#/components/schemas/".length);
+    expect(Object.keys(schemas)).toContain(name);
+    const money = { ...schemas[name], properties: { ...schemas[name].properties, price: schemas["Money"] } };
+    expect(compileSchema(money)(examples[0].payload)).toBe(true);
+  }
+});
+
+test("an event has its owner, its consumers, and a message for each version; the older one says so", () => {
+  const { "booking.held.v1": old, "booking.held.v2": today } = document.components.messages;
+  expect(today).toMatchObject({ "x-owner": "v2.bookings", "x-consumers": ["nights"], "x-version": 2 });
+  expect([old.deprecated, today.deprecated]).toEqual([true, undefined]);
+  expect(document.operations["v2.bookings.publish"].messages).toEqual([
+    { $ref: "#/channels/v2.bookings/messages/booking.held.v2" },
+  ]);
+});
+
+test("what leaves has no secret, is open to further fields, and has no keyword or format of ours", () => {
+  expect(publicShape(held, SECRETS)).toEqual({
+    type: "object",
+    required: ["price", "guests", "properties"],
+    properties: {
+      price: {
+        type: "object",
+        title: "Money",
+        required: ["amount", "currency"],
+        properties: { amount: { type: "integer" }, currency: { type: "string" } },
+      },
+      guests: {
+        type: "array",
+        items: { type: "object", required: ["name"], properties: { name: { type: "string" } } },
+      },
+      until: { anyOf: [{ type: "string", format: "date-time" }, { type: "null" }] },
+      properties: { type: "object", patternProperties: { "^.*$": { enum: ["a", "pin"] } } },
+    },
+  });
+  expect(publicData(data, SECRETS)).toEqual({
+    price: { amount: 1, currency: "EUR" },
+    guests: [{ name: "Ada" }],
+    properties: {},
+  });
+});
+
+test("an example in a schema loses its secrets as well", () => {
+  const schema = Type.Object({ pin: Type.Integer(), at: Type.String() }, { examples: [{ pin: 1, at: "x" }] });
+  expect((publicShape(schema, SECRETS) as { examples?: unknown }).examples).toEqual([{ at: "x" }]);
+});

@@ -1,0 +1,159 @@
+// The events of a system as AsyncAPI 3.0 describes them: a channel for each owner, a message for each version of an event.
+// A message is a CloudEvent in binary mode, so that its headers are the same for all but the type.
+import type { TSchema } from "typebox";
+import { NamedSchemas } from "../openapi/schemas.ts";
+import type { DocumentInfo } from "../openapi/document.ts";
+
+/** One version of an event, as readers outside get it. */
+export interface EventVersion {
+  readonly version: number;
+  /** The type as messages have it: `booking.held.v1`. */
+  readonly cloudType: string;
+  readonly schema: TSchema;
+  readonly example: unknown;
+}
+
+export interface CataloguedEvent {
+  readonly type: string;
+  /** The version that is written now. */
+  readonly version: number;
+  /** Oldest first; older ones may still be in a topic. */
+  readonly versions: readonly EventVersion[];
+  /** Services that take it. */
+  readonly consumers: readonly string[];
+}
+
+/** The events of one owner. */
+export interface EventChannel {
+  /** Full name of the service. */
+  readonly owner: string;
+  /** `/<namespace>/<service>`: the source of its CloudEvents. */
+  readonly source: string;
+  /** Topic of Kafka, and how many partitions it has unless an operator chose otherwise. */
+  readonly topic: string;
+  readonly partitions: number;
+  /** Subjects of JetStream. Its messages are for nodes of the system. */
+  readonly subject: string;
+  readonly events: readonly CataloguedEvent[];
+}
+
+const HEADERS = "CloudEvent";
+const text = (description: string, more: object = {}) => ({ type: "string", description, ...more });
+
+/** Headers of every message: the context attributes of CloudEvents 1.0, by the names of its Kafka binding. */
+const headers = {
+  type: "object",
+  title: HEADERS,
+  description:
+    "Context attributes of CloudEvents 1.0, binary mode. Those that begin with `ce_log` are for nodes of the system.",
+  required: ["ce_specversion", "ce_id", "ce_source", "ce_type", "ce_subject", "ce_time", "ce_partitionkey"],
+  properties: {
+    ce_specversion: { const: "1.0" },
+    ce_id: text("The actor's stream and the version in it: an event that comes twice has the same.", {
+      examples: ["booking.0190a0a0-0000-7000-8000-000000000000@3"],
+    }),
+    ce_source: text("The owner.", { format: "uri-reference" }),
+    ce_type: text("The event and the version of its schema."),
+    ce_subject: text("The actor. Its events come in order."),
+    ce_time: text("When it was recorded.", { format: "date-time" }),
+    ce_partitionkey: text("The actor: the key of the record."),
+    ce_traceparent: text("W3C Trace Context of the command that caused it."),
+    ce_userid: text("The user on whose behalf it happened."),
+    ce_keyid: text("Id of the API key with which the user came in."),
+    ce_caller: text("The service that called."),
+    ce_node: text("The node that decided."),
+    ce_requestid: text("The request that it came from."),
+    ce_commandid: text("The command that it came from."),
+    ce_withheld: text("Names of fields that are secret, which the data lacks; `*` when there is no data at all."),
+    "content-type": { const: "application/json" },
+  },
+};
+
+/** The whole document. Pure: the same channels give the same text. */
+export function asyncApi({ title, version, description, license }: DocumentInfo, channels: readonly EventChannel[]) {
+  const schemas = new NamedSchemas();
+  schemas.refer(headers);
+  return {
+    asyncapi: "3.0.0",
+    info: { title, version, description, ...(license && { license: { name: license.name } }) },
+    defaultContentType: "application/json",
+    channels: Object.fromEntries(channels.map(channel => [keyOf(channel), channelOf(channel)])),
+    operations: Object.fromEntries(channels.map(channel => [`${keyOf(channel)}.publish`, operationOf(channel)])),
+    components: {
+      messages: Object.fromEntries(
+        channels.flatMap(channel =>
+          versionsOf(channel).map(([event, version]) => [
+            version.cloudType,
+            messageOf(channel, event, version, schemas),
+          ]),
+        ),
+      ),
+      schemas: schemas.components,
+    },
+  };
+}
+
+/** Names of channels are letters, digits, `-`, `_` and dots, as those of services are. */
+const keyOf = ({ owner }: EventChannel): string => owner;
+
+const versionsOf = ({ events }: EventChannel): [CataloguedEvent, EventVersion][] =>
+  events.flatMap(event => event.versions.map((version): [CataloguedEvent, EventVersion] => [event, version]));
+
+function channelOf(channel: EventChannel): object {
+  const { owner, topic, partitions, subject } = channel;
+  return {
+    address: topic,
+    title: owner,
+    description: `What the service ${owner} records, in order for each actor.`,
+    messages: Object.fromEntries(
+      versionsOf(channel).map(([, { cloudType }]) => [cloudType, { $ref: `#/components/messages/${cloudType}` }]),
+    ),
+    bindings: { kafka: { topic, partitions, bindingVersion: "0.5.0" } },
+    "x-jetstream-subject": subject,
+  };
+}
+
+function operationOf(channel: EventChannel): object {
+  const key = keyOf(channel);
+  return {
+    action: "send",
+    channel: { $ref: `#/channels/${key}` },
+    summary: `${channel.owner} publishes each event once it is recorded.`,
+    messages: channel.events.map(({ versions }) => ({
+      $ref: `#/channels/${key}/messages/${versions.at(-1)!.cloudType}`,
+    })),
+  };
+}
+
+function messageOf(
+  { owner, source }: EventChannel,
+  { type, version: current, consumers }: CataloguedEvent,
+  { cloudType, version, schema, example }: EventVersion,
+  schemas: NamedSchemas,
+): object {
+  const own = { ce_source: { const: source }, ce_type: { const: cloudType } };
+  return {
+    name: cloudType,
+    title: type,
+    ...(version < current && {
+      summary: `Version ${version}, which is no longer written: a topic may hold some still.`,
+      deprecated: true,
+    }),
+    contentType: "application/json",
+    headers: { allOf: [{ $ref: `#/components/schemas/${HEADERS}` }, { type: "object", properties: own }] },
+    payload: schemas.referAs(typeName(cloudType), schema),
+    examples: [{ payload: example }],
+    tags: [{ name: owner }],
+    bindings: { kafka: { key: { type: "string", description: "The actor." }, bindingVersion: "0.5.0" } },
+    "x-owner": owner,
+    "x-version": version,
+    "x-consumers": consumers,
+  };
+}
+
+/** `booking.held.v1` becomes `BookingHeldV1`. */
+const typeName = (cloudType: string): string =>
+  cloudType
+    .split(/[^A-Za-z0-9]+/)
+    .map(word => word.charAt(0).toUpperCase() + word.slice(1))
+    .join("");
