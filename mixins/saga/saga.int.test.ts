@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { until } from "../testing/index.ts";
-import { newDatabases, type Databases } from "../testing/servers.ts";
+import { isOnPostgres, newDatabases, type Databases } from "../testing/servers.ts";
 import { Bug, COMMAND_ID, Refusal } from "../kernel/index.ts";
 import { Fulfilment } from "./fulfilment.fixture.ts";
 import { lost, startFulfilment, type Fulfilling, type World } from "./fulfilment-services.fixture.ts";
@@ -607,14 +607,18 @@ describe("a node that is killed", () => {
     return { signal: signal as string | null, said };
   }
 
-  const points: [string, number][] = [
+  const inTheDatabase: [string, number][] = [
+    ["append:after-commit", 5],
+    ["consumer:before-commit", 1],
+  ];
+  const inTheSaga: [string, number][] = [
     ["saga:before-step", 17],
     ["saga:after-step", 1],
     ["saga:after-step", 29],
     ["saga:before-undo", 3],
-    ["append:after-commit", 5],
-    ["consumer:before-commit", 1],
   ];
+  // The database knows nothing of a saga's steps: on Postgres `npm run test:chaos` tries their points too.
+  const points = [...inTheDatabase, ...(isOnPostgres() && process.env["CHAOS"] !== "all" ? [] : inTheSaga)];
   test.each(points)(
     "P5 at %s, pass %i: started again, every saga ends and each effect is there once",
     async (point, pass) => {

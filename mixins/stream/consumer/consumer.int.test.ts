@@ -138,7 +138,7 @@ describe("reading a log", () => {
   test("P4 of two consumers at the same time one loses and rolls back", async () => {
     for (let i = 0; i < 3_000; i++) source.append(`${i % 11}`, "thing.used");
     // Leases that are always free: both work at once.
-    const careless = writer({ limits: { leaseMs: 0, batch: 50 } });
+    const careless = writer({ limits: { leaseMs: 0, batch: 50, retryMinMs: 5, retryMaxMs: 20 } });
     const broker = await house.start(source.schema(), consuming("readers", careless));
     await twinOf(careless);
     const seen = await applied(broker, 3_000);

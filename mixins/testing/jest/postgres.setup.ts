@@ -6,7 +6,7 @@ import { processesFromHere } from "../servers/processes.ts";
 export default async function setup(): Promise<void> {
   if (process.env["TEST_POSTGRES_URL"]) return;
   const endProcesses = processesFromHere();
-  const server = await Postgres.start({ settings: { fsync: "off" } }).catch(async (error: unknown) => {
+  const server = await Postgres.start({ isDisposable: true }).catch(async (error: unknown) => {
     await endProcesses();
     throw error;
   });

@@ -5,10 +5,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isOnPostgres, newDatabases, type Databases } from "@valence/runtime/testing/servers";
 import { declaredIn } from "../../../mixins/cli/declared.ts";
 import { serviceNames } from "../../../mixins/operations/services.ts";
-import { Laboratory, repeatedly, seeded } from "./laboratory.ts";
+import { isLong, Laboratory, repeatedly, seeded } from "./laboratory.ts";
 
 const CALLERS = 8;
-const RANDOM_KILLS = 2;
+const RANDOM_KILLS = isLong ? 2 : 1;
+const RANDOM_KILLS_MAX = 8;
 /** Milliseconds within which each failpoint must be reached; otherwise it tests nothing. */
 const REACHED_WITHIN_MS = 20_000;
 
@@ -24,7 +25,7 @@ const RECEIPTS_MAX = 2_000;
  * Number of failpoints tried in an ordinary run, different ones each time, and fewer on Postgres: other tests cover how
  * connections end there. `npm run test:chaos` tries all.
  */
-const TRIED = process.env["CHAOS"] === "all" ? points.length : isOnPostgres() ? 2 : 4;
+const TRIED = isLong ? points.length : isOnPostgres() ? 1 : 3;
 /** Orders that a round has to acknowledge, or it proves little. */
 const ORDERS_MIN = 50;
 
@@ -90,7 +91,7 @@ test(
     }
     // On a slow machine a start takes so long that few orders come through: there are more kills then.
     const isEnough = () => lab.acknowledged.size > ORDERS_MIN;
-    for (let i = 0; i < RANDOM_KILLS || (!isEnough() && i < 4 * RANDOM_KILLS); i++) {
+    for (let i = 0; i < RANDOM_KILLS || (!isEnough() && i < RANDOM_KILLS_MAX); i++) {
       await restart("");
       await ordersFor(300 + chance.random() * 1_500);
     }

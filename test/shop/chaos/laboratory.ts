@@ -40,8 +40,10 @@ export function repeatedly(callers: number, work: () => Promise<void>, pauseMs =
   };
 }
 
-// Takes minutes: `npm run test:chaos` runs it, an ordinary run counts it as skipped.
-export const longTest = process.env["CHAOS"] === "all" ? test : test.skip;
+/** Whether this is `npm run test:chaos`, which may take its time. */
+export const isLong = process.env["CHAOS"] === "all";
+// Takes minutes: an ordinary run counts it as skipped.
+export const longTest = isLong ? test : test.skip;
 
 export class Laboratory {
   readonly shop: Shop;

@@ -26,12 +26,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-test.each([
-  ["shop [v2] {a,b}", []],
-  ["a+(b) !c*", ["--workers", "2"]],
-  ["50% #1 ?x ш'о", []],
-])("in a folder named %s it starts with all its options", async (name, args) => {
-  const root = join(folder, name);
+test("in a folder with an odd name it starts with all its options, and so do the commands", async () => {
+  const root = join(folder, "shop [v2] {a,b} a+(b) !c* 50% #1 ?x ш'о");
   await mkdir(root);
   for (const part of ["mixins", "services", "moleculer.config.ts", "package.json"])
     await cp(join(ROOT, part), join(root, part), { recursive: true });
@@ -39,21 +35,23 @@ test.each([
   for (const name of (await readdir(join(ROOT, "node_modules"))).filter(name => name !== "@valence"))
     await symlink(join(ROOT, "node_modules", name), join(root, "node_modules", name));
   await symlink("../../mixins", join(root, "node_modules/@valence/runtime"));
-  let output = "";
-  child = spawn(process.execPath, ["mixins/cli/valence.mjs", "start", ...args], {
-    cwd: root,
-    env: { PATH: process.env["PATH"], PORT: "0", SERVICES: "inventory,payments" },
-  });
-  for (const stream of [child.stdout!, child.stderr!]) stream.on("data", chunk => (output += String(chunk)));
-  const exited = once(child, "exit");
-  await until("it has started", () => {
-    if (child!.exitCode !== null) throw new Error(output);
-    return output.includes("started successfully");
-  });
-  for (const service of ["inventory", "payments", "payment-provider"])
-    expect(output).toContain(`Service '${service}' started`);
-  child.kill("SIGTERM");
-  expect((await exited)[0]).toBe(0);
+  for (const args of [[], ["--workers", "2"]]) {
+    let output = "";
+    child = spawn(process.execPath, ["mixins/cli/valence.mjs", "start", ...args], {
+      cwd: root,
+      env: { PATH: process.env["PATH"], PORT: "0", SERVICES: "inventory,payments" },
+    });
+    for (const stream of [child.stdout!, child.stderr!]) stream.on("data", chunk => (output += String(chunk)));
+    const exited = once(child, "exit");
+    await until("it has started", () => {
+      if (child!.exitCode !== null) throw new Error(output);
+      return output.includes("started successfully");
+    });
+    for (const service of ["inventory", "payments", "payment-provider"])
+      expect(output).toContain(`Service '${service}' started`);
+    child.kill("SIGTERM");
+    expect((await exited)[0]).toBe(0);
+  }
   expect(await readdir(join(root, "data"))).toContain("inventory.sqlite");
   // The commands beside `start` do the same.
   const migrate = new Child(["mixins/cli/valence.mjs", "migrate"], {

@@ -62,7 +62,6 @@ const allOf = (store: EventStore, events: number): Promise<string[]> =>
     const log = await everything(store);
     return log.length >= events && log;
   });
-/** The first value that is true, or an error after ten seconds. */
 /** How many of the store's statements wait for a lock. */
 const waiting = async (): Promise<number> =>
   (
@@ -72,15 +71,20 @@ const waiting = async (): Promise<number> =>
     )
   ).length;
 
-beforeEach(async () => {
-  database = await newDatabase(postgresUrl());
-});
-afterEach(async () => {
-  for (const thing of open.splice(0).reverse()) await thing.close();
-  await database.drop();
-});
+/** A new database for each test of a block; the conformance suite has its own. */
+function onADatabase(): void {
+  beforeEach(async () => {
+    database = await newDatabase(postgresUrl());
+  });
+  afterEach(async () => {
+    for (const thing of open.splice(0).reverse()) await thing.close();
+    await database.drop();
+  });
+}
 
 describe("readers of everything", () => {
+  onADatabase();
+
   /** Inserts an event as a transaction of its own that stays open. */
   async function lateCommitter(stream: string): Promise<{ commit(): Promise<unknown>; insert(): Promise<unknown> }> {
     const client = await session();
@@ -284,6 +288,8 @@ describe("readers of everything", () => {
 });
 
 describe("others at the same time", () => {
+  onADatabase();
+
   test("P3 a twin that commits while we wait for its stream is found: locked first, looked for afterwards", async () => {
     const store = await openStore();
     await verdictOf(store, appendOf("thing.1", 0));
@@ -364,6 +370,8 @@ describe("others at the same time", () => {
 });
 
 describe("a connection that is lost", () => {
+  onADatabase();
+
   let proxy: Proxy;
   let store: EventStore;
   beforeEach(async () => {
@@ -462,6 +470,8 @@ describe("a connection that is lost", () => {
 });
 
 describe("a server that restarts", () => {
+  onADatabase();
+
   let server: Postgres;
   beforeAll(async () => {
     server = await Postgres.start();

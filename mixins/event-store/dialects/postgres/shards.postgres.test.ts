@@ -43,18 +43,23 @@ const openStore = async (...shards: string[]): Promise<EventStore> => {
   stores.push(store);
   return store;
 };
-beforeEach(async () => {
-  databases = await newDatabases(3);
-});
-afterEach(async () => {
-  await Promise.all(stores.splice(0).map(store => store.close()));
-  await Promise.all(databases.map(database => database.drop()));
-});
+/** Three new databases for each test of a block; the conformance suite has its own. */
+function onThreeDatabases(): void {
+  beforeEach(async () => {
+    databases = await newDatabases(3);
+  });
+  afterEach(async () => {
+    await Promise.all(stores.splice(0).map(store => store.close()));
+    await Promise.all(databases.map(database => database.drop()));
+  });
+}
 const urls = (...indexes: number[]): string[] => indexes.map(i => databases[i]!.url);
 const tables = async (url: string): Promise<number> =>
   (await query(url, "select from pg_tables where schemaname = $1", [SCHEMA])).length;
 
 describe("which databases make up a store", () => {
+  onThreeDatabases();
+
   test("the order in which they are named means nothing", async () => {
     const store = await openStore(...urls(0, 1, 2));
     await Promise.all(Array.from({ length: 30 }, (_, i) => verdictOf(store, appendOf(`thing.${i}`, 0))));
@@ -87,7 +92,11 @@ describe("which databases make up a store", () => {
 });
 
 describe("resharding", () => {
+  onThreeDatabases();
+
   const STREAMS = 60;
+  /** A group of buckets moves in a tenth of a second: each stream changes several times meanwhile. */
+  const BETWEEN_COMMANDS_MS = 20;
   /** Commands on all streams until told to stop; each under its id until it is answered. */
   function load(store: EventStore) {
     const state = { isOver: false, commands: 0 };
@@ -104,7 +113,7 @@ describe("resharding", () => {
         }
         version += 1;
         state.commands += 1;
-        await wait(5);
+        await wait(BETWEEN_COMMANDS_MS);
       }
       return { stream, version };
     });
