@@ -4,7 +4,7 @@ import type { IdGenerator } from "@opentelemetry/sdk-trace";
 
 const TRACE_CHARS = 32;
 const SPAN_CHARS = 16;
-const POOL = Buffer.allocUnsafe(1_024);
+const POOL = Buffer.allocUnsafe(8_192);
 let hex = "";
 let used = 0;
 

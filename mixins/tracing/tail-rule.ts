@@ -13,9 +13,10 @@ export interface TailLimits {
 export interface HeldTrace {
   readonly id: string;
   readonly rule: TailRule;
-  /** Those that have ended. */
-  readonly ended: HeldSpan[];
   open: number;
+  ended: number;
+  /** The span that has ended last: each knows the one before. An array for each trace would cost as much as its spans. */
+  last: HeldSpan | undefined;
   isKept: boolean;
   /** It gave way when there were too many. */
   isDropped: boolean;
@@ -39,10 +40,21 @@ export class TailRule {
 
   /** The trace of this id, for a span that the caller begins in it. */
   traceOf(id: string): HeldTrace {
-    const known = this.#held.get(id);
-    if (known) return known;
+    return this.#held.get(id) ?? this.begin(id);
+  }
+
+  /** A trace that begins here: nobody else can know its id. */
+  begin(id: string): HeldTrace {
     if (this.#held.size >= this.#limits.heldTracesMax) this.#dropFirst();
-    const trace: HeldTrace = { id, rule: this, ended: [], open: 0, isKept: false, isDropped: false };
+    const trace: HeldTrace = {
+      id,
+      rule: this,
+      open: 0,
+      ended: 0,
+      last: undefined,
+      isKept: false,
+      isDropped: false,
+    };
     this.#held.set(id, trace);
     return trace;
   }
@@ -51,7 +63,9 @@ export class TailRule {
   take(span: HeldSpan): void {
     const { trace } = span;
     if (trace.isDropped) return this.#onDrop(1);
-    trace.ended.push(span);
+    span.before = trace.last;
+    trace.last = span;
+    trace.ended++;
     this.#spans++;
     trace.isKept ||= span.hasFailed || span.ms >= this.#limits.slowMs;
     trace.open--;
@@ -59,19 +73,30 @@ export class TailRule {
       if (this.#spans > this.#limits.heldSpansMax) this.#dropFirst();
       return;
     }
+    const ended = trace.isKept ? endedIn(trace) : [];
     this.#remove(trace);
-    if (trace.isKept) this.#keep(trace.ended);
+    if (trace.isKept) this.#keep(ended);
   }
 
   #dropFirst(): void {
     const [first] = this.#held.values();
-    this.#remove(first!);
     first!.isDropped = true;
-    this.#onDrop(first!.ended.length);
+    this.#onDrop(first!.ended);
+    this.#remove(first!);
   }
 
-  #remove({ id, ended }: HeldTrace): void {
-    this.#held.delete(id);
-    this.#spans -= ended.length;
+  /** Work that goes on when its trace is over, such as a command whose caller has given up, adds spans to it later. */
+  #remove(trace: HeldTrace): void {
+    this.#held.delete(trace.id);
+    this.#spans -= trace.ended;
+    trace.ended = 0;
+    trace.last = undefined;
   }
+}
+
+/** In the order of their ends. */
+function endedIn({ last }: HeldTrace): HeldSpan[] {
+  const spans: HeldSpan[] = [];
+  for (let span = last; span; span = span.before) spans.push(span);
+  return spans.reverse();
 }

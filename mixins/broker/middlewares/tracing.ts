@@ -15,7 +15,9 @@ import {
   type Tracing,
 } from "../../tracing/index.ts";
 
-type Ctx = Omit<Context, "headers"> & { headers?: Record<string, string> };
+/** Where a call keeps its span. In a WeakMap of calls it would cost the garbage collection more than the span itself. */
+const SPAN = Symbol("span");
+type Ctx = Omit<Context, "headers"> & { headers?: Record<string, string>; [SPAN]?: Span };
 type Next = (ctx: Ctx) => Promise<unknown>;
 type Action = ActionSchema & {
   readonly name: string;
@@ -29,7 +31,6 @@ const TRACEPARENT = "traceparent";
 
 /** The outer one begins and ends spans, the inner one does an action's work in its span, for whichever call it was begun. */
 export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middleware; readonly inner: Middleware } {
-  const spans = new WeakMap<Ctx, Span>();
   const emit = tracedEmit(tracing);
   let broker: ServiceBroker;
   const outer = {
@@ -48,7 +49,7 @@ export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middlewa
         if (parent === undefined && !begins) return next(ctx);
         const kind = isRemote ? "server" : "internal";
         return tracing.within({ name: action.name, kind, parent: parent ?? null, attributes }, span => {
-          spans.set(ctx, span);
+          ctx[SPAN] = span;
           return next(ctx);
         });
       };
@@ -93,7 +94,7 @@ export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middlewa
       // A call that has waited for others is begun by the end of one of them, in that one's context.
       isTraced(action)
         ? ctx => {
-            const span = spans.get(ctx);
+            const span = ctx[SPAN];
             return span ? tracing.inside(span, () => next(ctx)) : next(ctx);
           }
         : next,

@@ -6,10 +6,11 @@ import type { Step } from "../exchange.ts";
 import { pathOf, requestId, type Handler } from "../../http/siblings.ts";
 import { routeOf } from "../moleculer-web.ts";
 
-const spans = new WeakMap<IncomingMessage, Span>();
+const SPAN = Symbol("span");
+type Traced = IncomingMessage & { [SPAN]?: Span };
 
 /** The span of a request; undefined where it has none. */
-export const traceparentOf = (req: IncomingMessage): string | undefined => spans.get(req)?.traceparent;
+export const spanOf = (req: Traced): Span | undefined => req[SPAN];
 
 /** The handler, with a span around each request whose path `isTraced`. The same handler where nothing is traced. */
 export function traceRequests(handler: Handler, isTraced: (path: string) => boolean): Handler {
@@ -26,7 +27,7 @@ export function traceRequests(handler: Handler, isTraced: (path: string) => bool
       parent: typeof traceparent === "string" ? traceparent : null,
       attributes: { [ATTRIBUTES.httpMethod]: method, [ATTRIBUTES.urlPath]: path },
     });
-    spans.set(req, span);
+    (req as Traced)[SPAN] = span;
     res.prependOnceListener("close", () => {
       const route = routeOf(req);
       if (route !== undefined) span.rename(`${method} ${route}`);
@@ -47,7 +48,7 @@ export function traceSteps(first: Step, names: readonly string[]): Step {
   if (!active) return first;
   return async (exchange, next) => {
     const { marks, req, route, res } = exchange;
-    const span = spans.get(req);
+    const span = spanOf(req);
     if (!span) return first(exchange, next);
     // An event stream lasts for hours; its span is over when it is open.
     if ("stream" in route.target) endWhenOpen(res, span, route);
