@@ -38,6 +38,7 @@ export class HeldSpan implements Span {
   #more: Attributes[] | undefined;
   #events: NotedEvent[] | undefined;
   #status: SpanStatus | undefined;
+  #servedBy: SpanContext | undefined;
 
   constructor(trace: HeldTrace, parent: HeldSpan | SpanContext | undefined, start: SpanStart) {
     this.trace = trace;
@@ -92,7 +93,12 @@ export class HeldSpan implements Span {
     this.trace.rule.take(this);
   }
 
-  /** As the SDK's processors and exporters take it: kept. */
+  /** To a span of a trace that is kept, which works for this one too. */
+  linkTo(servedBy: SpanContext): void {
+    this.#servedBy = servedBy;
+  }
+
+  /** As the SDK's processors and exporters take it: kept. `links`: to its causes. */
   toReadable(resource: Resource, links: Link[]): ReadableSpan {
     const { trace, parent, name, start } = this;
     // The clock may have been set meanwhile: the span ended about now.
@@ -113,7 +119,7 @@ export class HeldSpan implements Span {
       status: this.#status ?? { code: SpanStatusCode.UNSET },
       attributes: shortened(attributesOf(start), ...(this.#more ?? [])),
       events: (this.#events ?? []).map(event => readableEvent(event, time)),
-      links,
+      links: this.#servedBy ? [...links, { context: this.#servedBy }] : links,
       resource,
       instrumentationScope: SCOPE,
       droppedAttributesCount: 0,

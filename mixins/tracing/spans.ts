@@ -14,7 +14,7 @@ import { HeldSpan, KINDS } from "./held-span.ts";
 import { newTraceId, type TraceIds } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { RecordedSpan } from "./recorded-span.ts";
-import type { Keeps } from "./sampler.ts";
+import type { Sampler } from "./sampler.ts";
 import type { TailRule } from "./tail-rule.ts";
 import { attributesOf, type Cause, type Span, type SpanStart, type Tracing } from "./tracing.ts";
 
@@ -22,7 +22,7 @@ export interface SpansOptions {
   /** Keeps every span that it makes. */
   readonly tracer: Tracer;
   readonly ids: TraceIds;
-  readonly keeps: Keeps;
+  readonly sampler: Sampler;
   readonly rule: TailRule;
 }
 
@@ -38,19 +38,25 @@ export class Spans implements Pick<Tracing, "begin" | "within" | "inside" | "cur
     const parent = start.parent === undefined ? this.current() : start.parent;
     if (parent instanceof HeldSpan) return new HeldSpan(parent.trace, parent, start);
     if (parent instanceof RecordedSpan) return this.#record(parent.context, start);
-    return this.#beginIn(typeof parent === "string" ? contextsOf([parent])[0] : undefined, start);
+    const remote = typeof parent === "string" ? contextsOf([parent])[0] : undefined;
+    return remote ? this.#goOn(remote, start) : this.#beginTrace(start);
   }
 
-  /** A span that begins its trace here, or goes on with one from elsewhere. */
-  #beginIn(remote: SpanContext | undefined, start: SpanStart): OwnSpan {
-    const { keeps, ids, rule } = this.#options;
-    const traceId = remote?.traceId ?? newTraceId();
-    const within = remote ? trace.setSpanContext(ROOT_CONTEXT, remote) : ROOT_CONTEXT;
-    if (keeps(traceId, within)) {
-      if (!remote) ids.announce(traceId);
-      return this.#record(within, start);
-    }
-    return new HeldSpan(remote ? rule.traceOf(traceId) : rule.begin(traceId), remote, start);
+  #beginTrace(start: SpanStart): OwnSpan {
+    const { sampler, ids, rule } = this.#options;
+    const trace = newTraceId();
+    if (!sampler.keepsNew(trace)) return new HeldSpan(rule.begin(trace.id), undefined, start);
+    ids.announce(trace.id);
+    return this.#record(ROOT_CONTEXT, start);
+  }
+
+  /** A span of a trace from elsewhere. */
+  #goOn(remote: SpanContext, start: SpanStart): OwnSpan {
+    const { sampler, rule } = this.#options;
+    const { traceId } = remote;
+    const within = trace.setSpanContext(ROOT_CONTEXT, remote);
+    if (sampler.keeps(traceId, within)) return this.#record(within, start);
+    return new HeldSpan(rule.traceOf(traceId), remote, start);
   }
 
   /**
@@ -58,14 +64,19 @@ export class Spans implements Pick<Tracing, "begin" | "within" | "inside" | "cur
    * theirs is: by chance, hardly any batch of events would be kept with the requests that caused them.
    */
   #beginFor(causes: readonly Cause[], start: SpanStart): OwnSpan {
+    if (causes.length === 0) return this.#beginTrace(start);
     // Most traces are passed over. Links to them are read when the tail rule keeps them.
-    if (causes.length > 0 && causes.every(isPassedOver)) return this.#beginForPassedOver(causes, start);
-    const linked = contextsOf(causes);
-    if (linked.length === 0) return this.#beginIn(undefined, start);
-    const common = commonTraceOf(linked);
-    if (common) return this.#beginIn(common, start);
-    if (linked.some(isSampled)) return this.#record(ROOT_CONTEXT, start, linked);
-    return this.#holdAlone(start);
+    if (causes.every(isPassedOver)) return this.#beginForPassedOver(causes, start);
+    const held = causes.filter(cause => cause instanceof HeldSpan);
+    const linked = contextsOf(causes.filter(cause => !(cause instanceof HeldSpan)));
+    const common = held.length === 0 ? commonTraceOf(linked) : undefined;
+    if (common) return this.#goOn(common, start);
+    if (!linked.some(isSampled))
+      return held.length + linked.length > 0 ? this.#holdAlone(start) : this.#beginTrace(start);
+    const span = this.#record(ROOT_CONTEXT, start, linked);
+    // Hardly one of these is ever kept. If so, it links to the span that works for it, instead of the other way round.
+    for (const cause of held) cause.linkTo(span.otel.spanContext());
+    return span;
   }
 
   #beginForPassedOver(causes: readonly Cause[], start: SpanStart): OwnSpan {
@@ -73,11 +84,12 @@ export class Spans implements Pick<Tracing, "begin" | "within" | "inside" | "cur
     const id = traceIdOf(first);
     if (!causes.every(cause => traceIdOf(cause) === id)) return this.#holdAlone(start);
     if (first instanceof HeldSpan) return new HeldSpan(first.trace, first, start);
-    return this.#beginIn(contextsOf([first])[0], start);
+    const [remote] = contextsOf([first]);
+    return remote ? this.#goOn(remote, start) : this.#beginTrace(start);
   }
 
   #holdAlone(start: SpanStart): HeldSpan {
-    return new HeldSpan(this.#options.rule.begin(newTraceId()), undefined, start);
+    return new HeldSpan(this.#options.rule.begin(newTraceId().id), undefined, start);
   }
 
   #record(within: Context, start: SpanStart, linked = contextsOf(start.causes ?? [])): RecordedSpan {

@@ -28,7 +28,12 @@ function open({ slowMs = NEVER_MS, isSampled = false } = {}): void {
   );
   const ids = new TraceIds();
   const provider = new TracerProvider({ spanProcessors: [processor], idGenerator: ids });
-  spans = new Spans({ tracer: provider.getTracer("test"), ids, keeps: () => isSampled, rule });
+  spans = new Spans({
+    tracer: provider.getTracer("test"),
+    ids,
+    sampler: { keepsNew: () => isSampled, keeps: () => isSampled },
+    rule,
+  });
   begin = (name, parent, more) => spans.begin({ name, ...more, ...(!more?.causes && { parent: parent ?? null }) });
 }
 beforeEach(() => open());
@@ -148,9 +153,13 @@ describe("a span that begins a trace for others", () => {
     begin("kept batch", undefined, { causes: [causes[0]!, cause("4", "01")] }).end();
     const linked = exporter.getFinishedSpans().map(({ links }) => links.map(({ context }) => context.traceId));
     const [one, two] = causes.map(({ traceparent }) => traceparent.split("-")[1]);
-    expect(linked).toEqual([
-      [one, two, "3".repeat(32)],
-      [one, "4".repeat(32)],
+    expect(linked).toEqual([[one, two, "3".repeat(32)], ["4".repeat(32)]]);
+    // The other way round: hardly any of the spans for which a kept one works is kept as well.
+    for (const span of causes) span.end(failure);
+    const [, keptBatch, ...others] = exporter.getFinishedSpans();
+    expect(others.map(({ links }) => links.map(({ context }) => context.spanId))).toEqual([
+      [keptBatch!.spanContext().spanId],
+      [],
     ]);
   });
 
