@@ -2,6 +2,7 @@
 // process has made them. The spans of other processes are not called back; a failed call fails its caller too, so both keep
 // their part.
 import type { HeldSpan } from "./held-span.ts";
+import { HeldTraces } from "./held-traces.ts";
 
 export interface TailLimits {
   readonly slowMs: number;
@@ -20,14 +21,17 @@ export interface HeldTrace {
   isKept: boolean;
   /** It gave way when there were too many. */
   isDropped: boolean;
+  /** Its neighbours among those that are held. */
+  earlier: HeldTrace | undefined;
+  later: HeldTrace | undefined;
+  inBucket: HeldTrace | undefined;
 }
 
 export class TailRule {
   readonly #limits: TailLimits;
   readonly #keep: (spans: readonly HeldSpan[]) => void;
   readonly #onDrop: (spans: number) => void;
-  /** By id, the one that began first in front. */
-  readonly #held = new Map<string, HeldTrace>();
+  readonly #held = new HeldTraces();
   /** Ended spans in all of them. */
   #spans = 0;
 
@@ -40,7 +44,7 @@ export class TailRule {
 
   /** The trace of this id, for a span that the caller begins in it. */
   traceOf(id: string): HeldTrace {
-    return this.#held.get(id) ?? this.begin(id);
+    return this.#held.find(id) ?? this.begin(id);
   }
 
   /** A trace that begins here: nobody else can know its id. */
@@ -54,8 +58,11 @@ export class TailRule {
       last: undefined,
       isKept: false,
       isDropped: false,
+      earlier: undefined,
+      later: undefined,
+      inBucket: undefined,
     };
-    this.#held.set(id, trace);
+    this.#held.add(trace);
     return trace;
   }
 
@@ -79,15 +86,15 @@ export class TailRule {
   }
 
   #dropFirst(): void {
-    const [first] = this.#held.values();
-    first!.isDropped = true;
-    this.#onDrop(first!.ended);
-    this.#remove(first!);
+    const first = this.#held.first!;
+    first.isDropped = true;
+    this.#onDrop(first.ended);
+    this.#remove(first);
   }
 
   /** Work that goes on when its trace is over, such as a command whose caller has given up, adds spans to it later. */
   #remove(trace: HeldTrace): void {
-    this.#held.delete(trace.id);
+    this.#held.remove(trace);
     this.#spans -= trace.ended;
     trace.ended = 0;
     trace.last = undefined;
