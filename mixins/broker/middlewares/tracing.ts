@@ -75,7 +75,11 @@ export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middlewa
     broadcast: emit,
     broadcastLocal: emit,
     localEvent(next: Next, { service }: { service: { fullName: string } }): Next {
-      const attributes = { [ATTRIBUTES.operationType]: "process", [ATTRIBUTES.consumerGroup]: service.fullName };
+      const attributes = {
+        [ATTRIBUTES.operationName]: SPANS.process,
+        [ATTRIBUTES.operationType]: "process",
+        [ATTRIBUTES.consumerGroup]: service.fullName,
+      };
       return ctx => {
         const parent = ctx.headers?.[TRACEPARENT];
         if (parent === undefined) return next(ctx);
@@ -117,7 +121,11 @@ const tracedEmit =
     // A broadcast ends as a local one, with the same headers.
     const isSent = given.headers?.[TRACEPARENT] !== undefined;
     if (isSent || name.startsWith("$") || tracing.current() === undefined) return next(name, payload, opts);
-    const attributes = { [ATTRIBUTES.operationType]: "send", ...eventAttributes(name) };
+    const attributes = {
+      [ATTRIBUTES.operationName]: SPANS.publish,
+      [ATTRIBUTES.operationType]: "send",
+      ...eventAttributes(name),
+    };
     return tracing.within({ name: `${SPANS.publish} ${name}`, kind: "producer", attributes }, ({ traceparent }) =>
       next(name, payload, { ...given, headers: { ...given.headers, [TRACEPARENT]: traceparent } }),
     );

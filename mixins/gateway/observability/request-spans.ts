@@ -12,10 +12,17 @@ type Traced = IncomingMessage & { [SPAN]?: Span };
 /** The span of a request; undefined where it has none. */
 export const spanOf = (req: Traced): Span | undefined => req[SPAN];
 
+interface RequestSpans {
+  readonly isTraced: (path: string) => boolean;
+  /** The address at which clients reach the gateway. Its scheme is theirs: TLS ends in front of us. */
+  readonly publicUrl: string | undefined;
+}
+
 /** The handler, with a span around each request whose path `isTraced`. The same handler where nothing is traced. */
-export function traceRequests(handler: Handler, isTraced: (path: string) => boolean): Handler {
+export function traceRequests(handler: Handler, { isTraced, publicUrl }: RequestSpans): Handler {
   const active = tracing();
   if (!active) return handler;
+  const scheme = publicUrl?.startsWith("https:") === true ? "https" : "http";
   return (req, res) => {
     const path = pathOf(req);
     if (!isTraced(path)) return handler(req, res);
@@ -25,7 +32,11 @@ export function traceRequests(handler: Handler, isTraced: (path: string) => bool
       name: method,
       kind: "server",
       parent: typeof traceparent === "string" ? traceparent : null,
-      attributes: { [ATTRIBUTES.httpMethod]: method, [ATTRIBUTES.urlPath]: path },
+      attributes: () => ({
+        [ATTRIBUTES.httpMethod]: method,
+        [ATTRIBUTES.urlScheme]: scheme,
+        [ATTRIBUTES.urlPath]: path,
+      }),
     });
     (req as Traced)[SPAN] = span;
     res.prependOnceListener("close", () => {
