@@ -250,7 +250,8 @@ export class Activation implements PipelineOwner {
       verdict: undefined,
     };
     const trace = "command" in request ? request.command.trace : undefined;
-    this.#pipeline.append(decided, trace ? { ...append, cause: trace.commits(this.#version) } : append);
+    if (trace) append.cause = trace.commits(this.#version);
+    this.#pipeline.append(decided, append);
   }
 
   /** Called by the pipeline. */

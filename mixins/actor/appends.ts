@@ -66,6 +66,7 @@ export const headCheck = ({ stream, version }: Basis, kind: string): Append => (
   events: [],
   metadata: "",
   answer: null,
+  cause: undefined,
 });
 
 /** Refuses a command before it arrives. */
@@ -112,6 +113,7 @@ function decidedOn(context: ActivationContext, basis: Basis, command: Command, p
       metadata: hasEvents ? metadataOf(context, command, at, events.length) : "",
       answer: recordReply(reply),
       timers: timers.map(timer => timerChange(stream, timer, command.trace?.caller.traceparent)),
+      cause: undefined,
     };
     const saga = hasEvents ? sagaRow?.(id, state) : undefined;
     return { append: saga ? { ...append, saga } : append, answer: reply, state };
@@ -138,7 +140,7 @@ function metadataOf(
   return JSON.stringify({
     ...metadata,
     ...(explicit && { commandId }),
-    ...(trace && { traceparent: trace.caller.traceparent }),
+    traceparent: trace?.caller.traceparent,
     ...(recordCommands && { command: kind, params, now, ...(events > 1 && { events }) }),
   });
 }

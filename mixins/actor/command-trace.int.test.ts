@@ -71,7 +71,13 @@ test("a command waits for its actor to be loaded, is decided, and commits", asyn
     "valence.verdict": "ok",
     "valence.version": 1,
   });
-  expect(await under("caller", "store commit")).toMatchObject([{ parent: commit!.id, links: [place(commit!)] }]);
+  expect(await under("caller", "store commit")).toMatchObject([
+    {
+      parent: commit!.id,
+      links: [place(commit!)],
+      attributes: { "db.system.name": expect.stringMatching(/^(sqlite|postgresql)$/), "db.operation.name": "commit" },
+    },
+  ]);
   expect(await recorded()).toMatchObject([{ metadata: { traceparent: `00-${caller!.trace}-${caller!.id}-01` } }]);
 });
 test("one transaction for several callers is a part of no one's trace, and links to the commits of all", async () => {

@@ -3,7 +3,7 @@
 //
 // The way goes through callbacks of the mailbox and of the store, which run in whatever context they were called: each
 // span has its parent by name, never by the context.
-import { ATTRIBUTES, SPANS, tracing, type Span, type Tracing } from "../tracing/index.ts";
+import { ATTRIBUTES, SPANS, tracing, type Attributes, type Span, type Tracing } from "../tracing/index.ts";
 import type { Verdict } from "../event-store/index.ts";
 
 /** Traces the commands of one actor; undefined where nothing is traced. */
@@ -20,13 +20,19 @@ export class CommandTrace {
   /** The span in which the command was sent. Its events carry its `traceparent`. */
   readonly caller: Span;
   readonly #tracing: Tracing;
-  readonly #attributes: Record<string, string>;
+  readonly #stream: string;
+  readonly #kind: string;
+  readonly #attributes = (): Attributes => ({
+    [ATTRIBUTES.stream]: this.#stream,
+    [ATTRIBUTES.command]: this.#kind,
+  });
   #open: Span | undefined;
 
   constructor(active: Tracing, caller: Span, stream: string, kind: string) {
     this.#tracing = active;
     this.caller = caller;
-    this.#attributes = { [ATTRIBUTES.stream]: stream, [ATTRIBUTES.command]: kind };
+    this.#stream = stream;
+    this.#kind = kind;
   }
 
   /** It waits in the mailbox, until the next step. */
@@ -40,23 +46,23 @@ export class CommandTrace {
     return this.#tracing.within(start, work);
   }
 
-  /** The work is a pure function: none of it asks for the current span, so it is not made the current one. */
+  /**
+   * The work is a pure function: none of it asks for the current span, so it is not made the current one. The step ends where
+   * the commit begins.
+   */
   decides<T>(work: () => T): T {
     this.#begin(SPANS.decide);
     try {
-      const decided = work();
-      this.end();
-      return decided;
+      return work();
     } catch (error) {
       this.end(error);
       throw error;
     }
   }
 
-  /** It waits for the store's verdict. Answers the span's `traceparent`, for the batch that commits it. */
-  commits(version: number): string {
-    this.#begin(SPANS.commit, { [ATTRIBUTES.version]: version });
-    return this.#open!.traceparent;
+  /** It waits for the store's verdict. Answers the span, for the batch that commits it. */
+  commits(version: number): Span {
+    return this.#begin(SPANS.commit, () => ({ ...this.#attributes(), [ATTRIBUTES.version]: version }));
   }
 
   concludes(verdict: Verdict): void {
@@ -70,10 +76,11 @@ export class CommandTrace {
     this.#open = undefined;
   }
 
-  #begin(name: string, more?: Record<string, number>): void {
-    this.end();
-    const attributes = more ? { ...this.#attributes, ...more } : this.#attributes;
-    this.#open = this.#tracing.begin({ name, parent: this.caller, attributes });
+  /** A step begins where the one before ends. */
+  #begin(name: string, attributes = this.#attributes): Span {
+    const at = performance.now();
+    this.#open?.end(undefined, at);
+    return (this.#open = this.#tracing.begin({ name, parent: this.caller, attributes, at }));
   }
 }
 

@@ -1,6 +1,6 @@
 // The port of a SQL dialect: it commits one batch in one transaction, and reads. Which appends wait, join or are
 // withdrawn is decided above it, in group-commit.ts, once for all dialects.
-import type { PoolUse } from "../database/siblings.ts";
+import type { DatabaseSystem, PoolUse } from "../database/siblings.ts";
 import type { Append, EventStore, StoredSnapshot, StoreSize, Verdict } from "./event-store.ts";
 
 /** A verdict that a committed batch gives. `failed` is not one: a batch that could not be committed rejects instead. */
@@ -53,6 +53,8 @@ export interface HeldBucket {
 }
 
 export interface Dialect extends Reads {
+  /** For traces. */
+  readonly system: DatabaseSystem;
   /** Batches that may be in flight at once. A stream always goes to the same lane. */
   readonly lanes: number;
   /**

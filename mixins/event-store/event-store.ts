@@ -11,6 +11,7 @@
 //      duplicate, queued appends of the same stream are withdrawn and settled as conflicts, never sent. An append that
 //      cannot be sent at all (the store is closed, the bucket has moved) waits for those that the stream has in flight.
 // A crash before the commit returns leaves all of a batch or nothing; the caller repeats under the same command id.
+import type { Span } from "../tracing/index.ts";
 
 /** A new event. `data` is JSON text: it is serialised once, on the way in. */
 export interface NewEvent {
@@ -42,8 +43,8 @@ export interface Append {
   readonly timers?: readonly TimerChange[];
   /** Row of the list of open sagas, written in the append's transaction. */
   readonly saga?: SagaRow;
-  /** The span for which it is committed, as a `traceparent`. Not stored; `metadata` has what is. */
-  readonly cause?: string | undefined;
+  /** The span for which it is committed, where it is traced. Not stored; `metadata` has what is. */
+  cause?: Span | undefined;
 }
 
 /** A change to the stream's durable timers. `id` is unique in the store; setting an id again moves it. */

@@ -33,6 +33,7 @@ function scripted({ lanes = 1, batchAppends = 512 } = {}) {
   const settled: string[] = [];
   const verdicts = new Map<string, Verdict>();
   const port = {
+    system: "sqlite" as const,
     lanes,
     commit: (appends: readonly Append[], upkeep: readonly Upkeep[]) =>
       new Promise<CommittedBatch>((resolve, reject) =>

@@ -9,7 +9,7 @@
 //      batch's. An append after the close fails once its lane is idle: answered at once, it would overtake those in
 //      flight.
 import { Unavailable } from "../kernel/index.ts";
-import { ATTRIBUTES, SPANS, tracing } from "../tracing/index.ts";
+import { ATTRIBUTES, SPANS, tracing, type Attributes } from "../tracing/index.ts";
 import { bucketOf, moved } from "./buckets.ts";
 import type { CommittedBatch, Dialect, Upkeep } from "./dialect.ts";
 import { storeErrors } from "./errors.ts";
@@ -28,7 +28,7 @@ interface WaitingUpkeep {
   readonly upkeep: Upkeep;
   readonly settle: (error?: Error) => void;
 }
-type Port = Pick<Dialect, "lanes" | "commit">;
+type Port = Pick<Dialect, "system" | "lanes" | "commit">;
 const NOTHING: CommittedBatch = { verdicts: [], fencedUpkeep: [] };
 
 /**
@@ -182,9 +182,13 @@ class Lane {
   }
 
   #write(appends: readonly Append[], upkeep: readonly Upkeep[]): Promise<CommittedBatch> {
-    const causes = this.#tracing && appends.flatMap(({ cause }) => cause ?? []);
+    const causes = this.#tracing && appends.map(({ cause }) => cause).filter(cause => cause !== undefined);
     if (!causes?.length) return this.#port.commit(appends, upkeep);
-    const attributes = { [ATTRIBUTES.dbOperation]: "commit", [ATTRIBUTES.dbBatch]: appends.length };
+    const attributes = (): Attributes => ({
+      [ATTRIBUTES.dbSystem]: this.#port.system,
+      [ATTRIBUTES.dbOperation]: "commit",
+      [ATTRIBUTES.dbBatch]: appends.length,
+    });
     return this.#tracing!.within({ name: SPANS.batch, causes, attributes }, () => this.#port.commit(appends, upkeep));
   }
 

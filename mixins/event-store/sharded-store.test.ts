@@ -15,6 +15,7 @@ const BUCKET = bucketOf(STREAM);
 function shardOf(number: number, owned: Set<number>) {
   const batches: { ids: (string | undefined)[]; answer: (verdict: BatchVerdict) => Promise<unknown> }[] = [];
   const dialect = {
+    system: "sqlite" as const,
     lanes: 1,
     commit: (appends: readonly Append[]) =>
       new Promise<CommittedBatch>(resolve =>

@@ -272,16 +272,17 @@ function internalRoutes(gateway: GatewayService, routes: readonly Route[]): Inte
 
 /** Measures a request, guards it and routes it. */
 function handlerOf(gateway: GatewayService, { routes, endpoints, has }: Served): Handler {
+  const { ALLOWED_ORIGINS, PUBLIC_URL: publicUrl } = gatewayEnvironment.of(gateway.broker);
   const router = gateway.express();
   const guarded = guardRequests({
     methodsOf: path => (has(path) ? methodsOf(gateway, path) : []),
     plain: endpoints,
     handle: enter(gateway, routes, (req, res) => router(req, res, error => gateway.errorHandler(req, res, error))),
-    cors: new Cors(gatewayEnvironment.of(gateway.broker).ALLOWED_ORIGINS),
+    cors: new Cors(ALLOWED_ORIGINS),
     answerKept: (req, res, fields) => gateway.responses.answer(req, res, fields),
     fail: (req, res, error) => gateway.errorHandler(req, res, error),
   });
-  const traced = traceRequests(guarded, path => !endpoints.has(path));
+  const traced = traceRequests(guarded, { isTraced: path => !endpoints.has(path), publicUrl });
   return (req, res) => {
     const startedAt = performance.now();
     // The guard makes a GET of HEAD.

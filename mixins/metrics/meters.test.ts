@@ -118,8 +118,8 @@ describe("the text", () => {
   const span = `00-${"a".repeat(32)}-${"b".repeat(16)}`;
   const seconds = meters.histogram(metrics.seconds, { branch: 'north "1"\n' });
   seconds.observe(0.05);
-  seconds.observe(0.1, `${span}-01`);
-  seconds.observe(0.5, `${span}-00`);
+  seconds.observe(0.1, { isSampled: true, traceparent: `${span}-01` });
+  seconds.observe(0.5, { isSampled: false, traceparent: `${span}-00` });
   seconds.observe(7);
   meters.counter(metrics.loans, { branch: "north", outcome: "ok" }).add();
 

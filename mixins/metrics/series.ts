@@ -12,6 +12,13 @@ export interface Exemplar {
   readonly timestamp: number;
 }
 
+/** A span as an observation needs it: one that is sampled becomes the exemplar of its bucket. */
+interface Observed {
+  readonly isSampled: boolean;
+  /** `00-<trace>-<span>-<flags>` */
+  readonly traceparent: string;
+}
+
 /** A line of `/metrics`, as prom-client has it. */
 export interface Sample {
   readonly labels: Labels;
@@ -68,19 +75,16 @@ export class Distribution {
     return this.#sum;
   }
 
-  /** `traceparent`: of a span that is kept, which becomes the exemplar of its bucket. */
-  observe(value: number, traceparent?: string): void {
+  observe(value: number, span?: Observed): void {
     const bounds = this.#bounds;
     let at = 0;
     while (at < bounds.length && value > bounds[at]!) at++;
     this.#counts[at]!++;
     this.#sum += value;
-    if (traceparent !== undefined) this.#keep(at, value, traceparent);
+    if (span?.isSampled) this.#keep(at, value, span.traceparent);
   }
 
-  /** `00-<trace>-<span>-01`: the last part says that the trace is kept. */
   #keep(at: number, value: number, traceparent: string): void {
-    if (!traceparent.endsWith("1")) return;
     this.#exemplars ??= [];
     const labelSet = { trace_id: traceparent.slice(3, 35), span_id: traceparent.slice(36, 52) };
     this.#exemplars[at] = { labelSet, value, timestamp: Date.now() / 1_000 };

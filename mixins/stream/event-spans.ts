@@ -1,6 +1,6 @@
 // The spans of durable events on their way from an owner to its consumers. An event carries the span of its command as
 // `traceparent`; whatever is done because of the event is a part of that trace, or links to it.
-import { ATTRIBUTES, SPANS, tracing, type SpanStart } from "../tracing/index.ts";
+import { ATTRIBUTES, SPANS, tracing, type Attributes, type SpanStart } from "../tracing/index.ts";
 import type { LogEvent } from "./log/source.ts";
 
 type Events = readonly Pick<LogEvent, "eventId" | "metadata">[];
@@ -14,6 +14,7 @@ export function consumerTracing(consumer: string, source: string, partition: str
     name: `${SPANS.process} ${consumer}`,
     kind: "consumer",
     attributes: {
+      [ATTRIBUTES.operationName]: SPANS.process,
       [ATTRIBUTES.operationType]: "process",
       [ATTRIBUTES.consumerGroup]: consumer,
       [ATTRIBUTES.destination]: source,
@@ -27,18 +28,25 @@ export function publishTracing(source: string): Trace | undefined {
   return messageTracing({
     name: `${SPANS.publish} ${source}`,
     kind: "producer",
-    attributes: { [ATTRIBUTES.operationType]: "send", [ATTRIBUTES.destination]: source },
+    attributes: {
+      [ATTRIBUTES.operationName]: SPANS.publish,
+      [ATTRIBUTES.operationType]: "send",
+      [ATTRIBUTES.destination]: source,
+    },
   });
 }
 
-function messageTracing({ attributes, ...start }: SpanStart): Trace | undefined {
+type MessageSpan = SpanStart & { readonly attributes: Attributes };
+
+function messageTracing({ attributes, ...start }: MessageSpan): Trace | undefined {
   const active = tracing();
   if (!active) return undefined;
   return (events, work) => {
     if (events.length === 0) return work();
-    const messages =
-      events.length === 1 ? { [ATTRIBUTES.messageId]: events[0]!.eventId } : { [ATTRIBUTES.messages]: events.length };
-    const own = { ...attributes, [ATTRIBUTES.messagingSystem]: "valence", ...messages };
+    const own = (): Attributes => ({ ...attributes, [ATTRIBUTES.messagingSystem]: "valence", ...messagesOf(events) });
     return active.within({ ...start, causes: causesOf(events), attributes: own }, work);
   };
 }
+
+const messagesOf = (events: Events): Attributes =>
+  events.length === 1 ? { [ATTRIBUTES.messageId]: events[0]!.eventId } : { [ATTRIBUTES.messages]: events.length };

@@ -9,7 +9,7 @@ import { newSpanId } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { ATTRIBUTES } from "./names.ts";
 import type { HeldTrace } from "./tail-rule.ts";
-import type { Attributes, Span, SpanStart } from "./tracing.ts";
+import { attributesOf, type Attributes, type Span, type SpanStart } from "./tracing.ts";
 
 export const KINDS = {
   internal: SpanKind.INTERNAL,
@@ -28,20 +28,24 @@ interface NotedEvent {
 export class HeldSpan implements Span {
   readonly trace: HeldTrace;
   readonly parent: HeldSpan | SpanContext | undefined;
-  readonly start: Pick<SpanStart, "kind" | "causes" | "attributes">;
+  readonly start: SpanStart;
   name: string;
-  readonly #beganAt = performance.now();
+  /** The span of its trace that has ended before it. */
+  before: HeldSpan | undefined;
+  readonly #beganAt: number;
   #endedAt: number | undefined;
   #id: string | undefined;
   #more: Attributes[] | undefined;
   #events: NotedEvent[] | undefined;
   #status: SpanStatus | undefined;
+  #servedBy: SpanContext | undefined;
 
   constructor(trace: HeldTrace, parent: HeldSpan | SpanContext | undefined, start: SpanStart) {
     this.trace = trace;
     this.parent = parent;
     this.start = start;
     this.name = start.name;
+    this.#beganAt = start.at ?? performance.now();
     trace.open++;
   }
 
@@ -50,6 +54,13 @@ export class HeldSpan implements Span {
   }
   get traceparent(): string {
     return `00-${this.trace.id}-${this.id}-00`;
+  }
+  /** As links to it have it. */
+  get context(): SpanContext {
+    return { traceId: this.trace.id, spanId: this.id, traceFlags: TraceFlags.NONE, isRemote: true };
+  }
+  get isSampled(): boolean {
+    return false;
   }
   get isRecording(): boolean {
     return this.#endedAt === undefined;
@@ -63,7 +74,7 @@ export class HeldSpan implements Span {
   }
 
   set(attributes: Attributes): void {
-    if (this.isRecording) (this.#more ??= []).push(attributes);
+    if (this.isRecording) this.#more = this.#more ? [...this.#more, attributes] : [attributes];
   }
   rename(name: string): void {
     if (this.isRecording) this.name = name;
@@ -75,14 +86,19 @@ export class HeldSpan implements Span {
   fail(message?: string): void {
     if (this.isRecording) this.#status = { code: SpanStatusCode.ERROR, ...(message !== undefined && { message }) };
   }
-  end(error?: unknown): void {
+  end(error?: unknown, at: number = performance.now()): void {
     if (!this.isRecording) return;
     if (error !== undefined) noteFailure(this, error);
-    this.#endedAt = performance.now();
+    this.#endedAt = at;
     this.trace.rule.take(this);
   }
 
-  /** As the SDK's processors and exporters take it: kept. */
+  /** To a span of a trace that is kept, which works for this one too. */
+  linkTo(servedBy: SpanContext): void {
+    this.#servedBy = servedBy;
+  }
+
+  /** As the SDK's processors and exporters take it: kept. `links`: to its causes. */
   toReadable(resource: Resource, links: Link[]): ReadableSpan {
     const { trace, parent, name, start } = this;
     // The clock may have been set meanwhile: the span ended about now.
@@ -101,9 +117,9 @@ export class HeldSpan implements Span {
       duration: millisToHrTime(this.ms),
       ended: true,
       status: this.#status ?? { code: SpanStatusCode.UNSET },
-      attributes: shortened(start.attributes, ...(this.#more ?? [])),
+      attributes: shortened(attributesOf(start), ...(this.#more ?? [])),
       events: (this.#events ?? []).map(event => readableEvent(event, time)),
-      links,
+      links: this.#servedBy ? [...links, { context: this.#servedBy }] : links,
       resource,
       instrumentationScope: SCOPE,
       droppedAttributesCount: 0,

@@ -4,7 +4,7 @@ import type { IdGenerator } from "@opentelemetry/sdk-trace";
 
 const TRACE_CHARS = 32;
 const SPAN_CHARS = 16;
-const POOL = Buffer.allocUnsafe(1_024);
+const POOL = Buffer.allocUnsafe(8_192);
 let hex = "";
 let used = 0;
 
@@ -16,7 +16,19 @@ function random(chars: number): string {
   return hex.slice(used, (used += chars));
 }
 
-export const newTraceId = (): string => random(TRACE_CHARS);
+/** The id of a new trace, and its four words in one: the number by which the SDK samples a share of all traces. */
+export interface NewTraceId {
+  readonly id: string;
+  readonly draw: number;
+}
+
+export function newTraceId(): NewTraceId {
+  const id = random(TRACE_CHARS);
+  const at = (used - TRACE_CHARS) / 2;
+  const word = (n: number): number => POOL.readUInt32BE(at + 4 * n);
+  return { id, draw: (word(0) ^ word(1) ^ word(2) ^ word(3)) >>> 0 };
+}
+
 export const newSpanId = (): string => random(SPAN_CHARS);
 
 /** Gives the SDK the id by which it was decided that a trace is kept: it would draw another one. */
@@ -29,7 +41,7 @@ export class TraceIds implements IdGenerator {
     this.#next = id;
   }
   generateTraceId(): string {
-    const id = this.#next ?? newTraceId();
+    const id = this.#next ?? newTraceId().id;
     this.#next = undefined;
     return id;
   }

@@ -7,6 +7,7 @@ export { startTracing } from "./start.ts";
 export {
   tracing,
   type Attributes,
+  type Cause,
   type Parent,
   type Span,
   type SpanStart,

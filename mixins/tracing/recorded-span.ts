@@ -26,6 +26,9 @@ export class RecordedSpan implements Span {
   get isRecording(): boolean {
     return this.otel.isRecording();
   }
+  get isSampled(): boolean {
+    return true;
+  }
   get traceparent(): string {
     const { traceId, spanId, traceFlags } = this.otel.spanContext();
     return `00-${traceId}-${spanId}-0${traceFlags & TraceFlags.SAMPLED}`;

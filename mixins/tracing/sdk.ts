@@ -86,7 +86,7 @@ export function openTracing(options: SdkOptions): Tracing {
   const spans = new Spans({
     tracer: provider.getTracer(SCOPE.name),
     ids,
-    keeps: samplerOf(options.OTEL_TRACES_SAMPLER, Number(options.OTEL_TRACES_SAMPLER_ARG)),
+    sampler: samplerOf(options.OTEL_TRACES_SAMPLER, Number(options.OTEL_TRACES_SAMPLER_ARG)),
     rule,
   });
   context.setGlobalContextManager(contextManager);

@@ -1,21 +1,28 @@
 // Spans: those of a trace that is kept are the SDK's, those of one that sampling has passed over are held for the tail rule.
-import { ROOT_CONTEXT, trace, TraceFlags, type Context, type SpanContext, type Tracer } from "@opentelemetry/api";
+import {
+  ROOT_CONTEXT,
+  trace,
+  TraceFlags,
+  type Context,
+  type Link,
+  type SpanContext,
+  type Tracer,
+} from "@opentelemetry/api";
 import { parseTraceParent } from "@opentelemetry/core";
-import { isPromise } from "../kernel/index.ts";
 import { currentSpan, withSpan, type OwnSpan } from "./context.ts";
 import { HeldSpan, KINDS } from "./held-span.ts";
 import { newTraceId, type TraceIds } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { RecordedSpan } from "./recorded-span.ts";
-import type { Keeps } from "./sampler.ts";
+import type { Sampler } from "./sampler.ts";
 import type { TailRule } from "./tail-rule.ts";
-import type { Span, SpanStart, Tracing } from "./tracing.ts";
+import { attributesOf, type Cause, type Span, type SpanStart, type Tracing } from "./tracing.ts";
 
 export interface SpansOptions {
   /** Keeps every span that it makes. */
   readonly tracer: Tracer;
   readonly ids: TraceIds;
-  readonly keeps: Keeps;
+  readonly sampler: Sampler;
   readonly rule: TailRule;
 }
 
@@ -31,43 +38,64 @@ export class Spans implements Pick<Tracing, "begin" | "within" | "inside" | "cur
     const parent = start.parent === undefined ? this.current() : start.parent;
     if (parent instanceof HeldSpan) return new HeldSpan(parent.trace, parent, start);
     if (parent instanceof RecordedSpan) return this.#record(parent.context, start);
-    return this.#beginIn(typeof parent === "string" ? contextsOf([parent])[0] : undefined, start);
+    const remote = typeof parent === "string" ? contextsOf([parent])[0] : undefined;
+    return remote ? this.#goOn(remote, start) : this.#beginTrace(start);
   }
 
-  /** A span that begins its trace here, or goes on with one from elsewhere. */
-  #beginIn(remote: SpanContext | undefined, start: SpanStart): OwnSpan {
-    const traceId = remote?.traceId ?? newTraceId();
-    const within = remote ? trace.setSpanContext(ROOT_CONTEXT, remote) : ROOT_CONTEXT;
-    if (!this.#options.keeps(traceId, within)) return this.#hold(traceId, remote, start);
-    if (!remote) this.#options.ids.announce(traceId);
-    return this.#record(within, start);
+  #beginTrace(start: SpanStart): OwnSpan {
+    const { sampler, ids, rule } = this.#options;
+    const trace = newTraceId();
+    if (!sampler.keepsNew(trace)) return new HeldSpan(rule.begin(trace.id), undefined, start);
+    ids.announce(trace.id);
+    return this.#record(ROOT_CONTEXT, start);
+  }
+
+  /** A span of a trace from elsewhere. */
+  #goOn(remote: SpanContext, start: SpanStart): OwnSpan {
+    const { sampler, rule } = this.#options;
+    const { traceId } = remote;
+    const within = trace.setSpanContext(ROOT_CONTEXT, remote);
+    if (sampler.keeps(traceId, within)) return this.#record(within, start);
+    return new HeldSpan(rule.traceOf(traceId), remote, start);
   }
 
   /**
    * A span that works for several. It begins a trace of its own only if they are of several traces, and is kept then if one of
    * theirs is: by chance, hardly any batch of events would be kept with the requests that caused them.
    */
-  #beginFor(causes: readonly string[], start: SpanStart): OwnSpan {
-    const [first] = contextsOf(causes.slice(0, 1));
-    const isKept = causes.some(isSampled);
-    // Most traces are passed over. Their links are read when the tail rule keeps them.
-    if (first && !isKept && causes.every(cause => cause.startsWith(first.traceId, TRACE_AT)))
-      return this.#beginIn(first, start);
-    const linked = contextsOf(causes);
-    if (linked.length === 0) return this.#beginIn(undefined, start);
-    const common = commonTraceOf(linked);
-    if (common) return this.#beginIn(common, start);
-    if (!linked.some(({ traceFlags }) => traceFlags & TraceFlags.SAMPLED))
-      return this.#hold(newTraceId(), undefined, start);
-    return this.#record(ROOT_CONTEXT, start);
+  #beginFor(causes: readonly Cause[], start: SpanStart): OwnSpan {
+    if (causes.length === 0) return this.#beginTrace(start);
+    // Most traces are passed over. Links to them are read when the tail rule keeps them.
+    if (causes.every(isPassedOver)) return this.#beginForPassedOver(causes, start);
+    const held = causes.filter(cause => cause instanceof HeldSpan);
+    const linked = contextsOf(causes.filter(cause => !(cause instanceof HeldSpan)));
+    const common = held.length === 0 ? commonTraceOf(linked) : undefined;
+    if (common) return this.#goOn(common, start);
+    if (!linked.some(isSampled))
+      return held.length + linked.length > 0 ? this.#holdAlone(start) : this.#beginTrace(start);
+    const span = this.#record(ROOT_CONTEXT, start, linked);
+    // Hardly one of these is ever kept. If so, it links to the span that works for it, instead of the other way round.
+    for (const cause of held) cause.linkTo(span.otel.spanContext());
+    return span;
   }
 
-  #hold(traceId: string, parent: SpanContext | undefined, start: SpanStart): HeldSpan {
-    return new HeldSpan(this.#options.rule.traceOf(traceId), parent, start);
+  #beginForPassedOver(causes: readonly Cause[], start: SpanStart): OwnSpan {
+    const first = causes[0]!;
+    const id = traceIdOf(first);
+    if (!causes.every(cause => traceIdOf(cause) === id)) return this.#holdAlone(start);
+    if (first instanceof HeldSpan) return new HeldSpan(first.trace, first, start);
+    const [remote] = contextsOf([first]);
+    return remote ? this.#goOn(remote, start) : this.#beginTrace(start);
   }
 
-  #record(within: Context, { name, kind = "internal", causes, attributes }: SpanStart): RecordedSpan {
-    const options = { kind: KINDS[kind], ...(attributes && { attributes }), ...(causes && { links: linksOf(causes) }) };
+  #holdAlone(start: SpanStart): HeldSpan {
+    return new HeldSpan(this.#options.rule.begin(newTraceId().id), undefined, start);
+  }
+
+  #record(within: Context, start: SpanStart, linked = contextsOf(start.causes ?? [])): RecordedSpan {
+    const { name, kind = "internal" } = start;
+    const attributes = attributesOf(start);
+    const options = { kind: KINDS[kind], ...(attributes && { attributes }), links: linksTo(linked) };
     return new RecordedSpan(this.#options.tracer.startSpan(name, options, within));
   }
 
@@ -80,8 +108,8 @@ export class Spans implements Pick<Tracing, "begin" | "within" | "inside" | "cur
       span.end(error);
       throw error;
     }
-    if (isPromise(result))
-      (result as Promise<unknown>).then(
+    if (isThenable(result))
+      result.then(
         () => span.end(),
         (error: unknown) => span.end(error),
       );
@@ -98,27 +126,36 @@ export class Spans implements Pick<Tracing, "begin" | "within" | "inside" | "cur
   }
 }
 
-/** A text that is no `traceparent` is left out: it comes from clients, and from rows of any age. */
-const contextsOf = (traceparents: readonly string[]): SpanContext[] =>
-  [...new Set(traceparents)].flatMap(text => {
-    const read = parseTraceParent(text);
-    return read ? [{ ...read, isRemote: true }] : [];
+/** Each once. A text that is no `traceparent` is left out: it comes from clients, and from rows of any age. */
+const contextsOf = (causes: readonly Cause[]): SpanContext[] =>
+  [...new Set(causes)].flatMap(cause => {
+    if (cause instanceof HeldSpan) return cause.context;
+    const read = parseTraceParent(textOf(cause));
+    return read ? { ...read, isRemote: true } : [];
   });
 
-/** The links of a span that works for these, as far as they fit. */
-export const linksOf = (causes: readonly string[]) =>
-  contextsOf(causes)
-    .slice(0, limits.linksMax)
-    .map(cause => ({ context: cause }));
+const textOf = (cause: Cause): string => (typeof cause === "string" ? cause : cause.traceparent);
 
-/** Where the trace's id and the flags stand in a `traceparent`. */
-const TRACE_AT = 3;
-const FLAGS_AT = 53;
-const isSampled = (traceparent: string): boolean =>
-  (Number.parseInt(traceparent.slice(FLAGS_AT), 16) & TraceFlags.SAMPLED) !== 0;
+const linksTo = (contexts: readonly SpanContext[]): Link[] =>
+  contexts.slice(0, limits.linksMax).map(context => ({ context }));
+
+/** The links of a span that works for these, as far as they fit. */
+export const linksOf = (causes: readonly Cause[]): Link[] => linksTo(contextsOf(causes));
+
+/** `00-<trace>-<span>-00` */
+const TRACEPARENT_CHARS = 55;
+const isPassedOver = (cause: Cause): boolean =>
+  typeof cause === "string" ? cause.length === TRACEPARENT_CHARS && cause.endsWith("-00") : !cause.isSampled;
+
+const traceIdOf = (cause: Cause): string => (cause instanceof HeldSpan ? cause.trace.id : textOf(cause).slice(3, 35));
+
+const isSampled = ({ traceFlags }: SpanContext): boolean => (traceFlags & TraceFlags.SAMPLED) !== 0;
 
 /** The first of them if all are of one trace. */
 function commonTraceOf(causes: readonly SpanContext[]): SpanContext | undefined {
   const [first] = causes;
   return causes.every(({ traceId }) => traceId === first!.traceId) ? first : undefined;
 }
+
+const isThenable = (given: unknown): given is PromiseLike<unknown> =>
+  typeof (given as { then?: unknown } | null | undefined)?.then === "function";

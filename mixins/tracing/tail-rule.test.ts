@@ -28,7 +28,12 @@ function open({ slowMs = NEVER_MS, isSampled = false } = {}): void {
   );
   const ids = new TraceIds();
   const provider = new TracerProvider({ spanProcessors: [processor], idGenerator: ids });
-  spans = new Spans({ tracer: provider.getTracer("test"), ids, keeps: () => isSampled, rule });
+  spans = new Spans({
+    tracer: provider.getTracer("test"),
+    ids,
+    sampler: { keepsNew: () => isSampled, keeps: () => isSampled },
+    rule,
+  });
   begin = (name, parent, more) => spans.begin({ name, ...more, ...(!more?.causes && { parent: parent ?? null }) });
 }
 beforeEach(() => open());
@@ -99,6 +104,15 @@ describe("of the traces that sampling passes over", () => {
     expect(Math.abs(at - Date.now() / 1_000)).toBeLessThan(60);
   });
 
+  test("work that goes on when its trace is over is kept as the trace is, and no span twice", () => {
+    const [well, ill] = [begin("well"), begin("ill")];
+    well.end();
+    begin("later", well).end();
+    ill.end(failure);
+    begin("still at it", ill).end();
+    expect(kept()).toEqual(["ill", "still at it"]);
+  });
+
   test("the one that began first gives way when there are too many", () => {
     const roots = ["1", "2", "3", "4"].map(name => begin(name));
     for (const root of roots) root.end(failure);
@@ -131,6 +145,33 @@ describe("a span that begins a trace for others", () => {
     const batch = begin("batch", undefined, { causes: [cause("1", "00"), cause("1", "00")] });
     expect(batch.traceparent).toMatch(/^00-1{32}-/);
     expect(isKept(batch)).toBe(false);
+  });
+
+  test("links to spans as it does to their texts, whichever of them are kept", () => {
+    const causes = [begin("one"), begin("two")];
+    begin("batch", undefined, { causes: [...causes, causes[0]!, cause("3", "00")] }).end(failure);
+    begin("kept batch", undefined, { causes: [causes[0]!, cause("4", "01")] }).end();
+    const linked = exporter.getFinishedSpans().map(({ links }) => links.map(({ context }) => context.traceId));
+    const [one, two] = causes.map(({ traceparent }) => traceparent.split("-")[1]);
+    expect(linked).toEqual([[one, two, "3".repeat(32)], ["4".repeat(32)]]);
+    // The other way round: hardly any of the spans for which a kept one works is kept as well.
+    for (const span of causes) span.end(failure);
+    const [, keptBatch, ...others] = exporter.getFinishedSpans();
+    expect(others.map(({ links }) => links.map(({ context }) => context.spanId))).toEqual([
+      [keptBatch!.spanContext().spanId],
+      [],
+    ]);
+  });
+
+  test("is a part of a held span's trace where all of them are of that one", () => {
+    const root = begin("root");
+    const [one, two] = [begin("one", root), begin("two", root)];
+    begin("batch", undefined, { causes: [one, two, one.traceparent] }).end();
+    for (const span of [one, two]) span.end();
+    root.end(failure);
+    const [batch] = exporter.getFinishedSpans();
+    expect(batch!.parentSpanContext?.spanId).toBe(one.traceparent.split("-")[2]);
+    expect(kept()).toEqual(["batch", "one", "two", "root"]);
   });
 });
 

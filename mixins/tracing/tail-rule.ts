@@ -2,6 +2,7 @@
 // process has made them. The spans of other processes are not called back; a failed call fails its caller too, so both keep
 // their part.
 import type { HeldSpan } from "./held-span.ts";
+import { HeldTraces } from "./held-traces.ts";
 
 export interface TailLimits {
   readonly slowMs: number;
@@ -13,20 +14,24 @@ export interface TailLimits {
 export interface HeldTrace {
   readonly id: string;
   readonly rule: TailRule;
-  /** Those that have ended. */
-  readonly ended: HeldSpan[];
   open: number;
+  ended: number;
+  /** The span that has ended last: each knows the one before. An array for each trace would cost as much as its spans. */
+  last: HeldSpan | undefined;
   isKept: boolean;
   /** It gave way when there were too many. */
   isDropped: boolean;
+  /** Its neighbours among those that are held. */
+  earlier: HeldTrace | undefined;
+  later: HeldTrace | undefined;
+  inBucket: HeldTrace | undefined;
 }
 
 export class TailRule {
   readonly #limits: TailLimits;
   readonly #keep: (spans: readonly HeldSpan[]) => void;
   readonly #onDrop: (spans: number) => void;
-  /** By id, the one that began first in front. */
-  readonly #held = new Map<string, HeldTrace>();
+  readonly #held = new HeldTraces();
   /** Ended spans in all of them. */
   #spans = 0;
 
@@ -39,11 +44,25 @@ export class TailRule {
 
   /** The trace of this id, for a span that the caller begins in it. */
   traceOf(id: string): HeldTrace {
-    const known = this.#held.get(id);
-    if (known) return known;
+    return this.#held.find(id) ?? this.begin(id);
+  }
+
+  /** A trace that begins here: nobody else can know its id. */
+  begin(id: string): HeldTrace {
     if (this.#held.size >= this.#limits.heldTracesMax) this.#dropFirst();
-    const trace: HeldTrace = { id, rule: this, ended: [], open: 0, isKept: false, isDropped: false };
-    this.#held.set(id, trace);
+    const trace: HeldTrace = {
+      id,
+      rule: this,
+      open: 0,
+      ended: 0,
+      last: undefined,
+      isKept: false,
+      isDropped: false,
+      earlier: undefined,
+      later: undefined,
+      inBucket: undefined,
+    };
+    this.#held.add(trace);
     return trace;
   }
 
@@ -51,7 +70,9 @@ export class TailRule {
   take(span: HeldSpan): void {
     const { trace } = span;
     if (trace.isDropped) return this.#onDrop(1);
-    trace.ended.push(span);
+    span.before = trace.last;
+    trace.last = span;
+    trace.ended++;
     this.#spans++;
     trace.isKept ||= span.hasFailed || span.ms >= this.#limits.slowMs;
     trace.open--;
@@ -59,19 +80,30 @@ export class TailRule {
       if (this.#spans > this.#limits.heldSpansMax) this.#dropFirst();
       return;
     }
+    const ended = trace.isKept ? endedIn(trace) : [];
     this.#remove(trace);
-    if (trace.isKept) this.#keep(trace.ended);
+    if (trace.isKept) this.#keep(ended);
   }
 
   #dropFirst(): void {
-    const [first] = this.#held.values();
-    this.#remove(first!);
-    first!.isDropped = true;
-    this.#onDrop(first!.ended.length);
+    const first = this.#held.first!;
+    first.isDropped = true;
+    this.#onDrop(first.ended);
+    this.#remove(first);
   }
 
-  #remove({ id, ended }: HeldTrace): void {
-    this.#held.delete(id);
-    this.#spans -= ended.length;
+  /** Work that goes on when its trace is over, such as a command whose caller has given up, adds spans to it later. */
+  #remove(trace: HeldTrace): void {
+    this.#held.remove(trace);
+    this.#spans -= trace.ended;
+    trace.ended = 0;
+    trace.last = undefined;
   }
+}
+
+/** In the order of their ends. */
+function endedIn({ last }: HeldTrace): HeldSpan[] {
+  const spans: HeldSpan[] = [];
+  for (let span = last; span; span = span.before) spans.push(span);
+  return spans.reverse();
 }

@@ -8,18 +8,24 @@ export type Attributes = Readonly<Record<string, string | number | boolean | und
 export interface Span {
   /** Its place in its trace, for others that work on because of it: `00-<trace>-<span>-<flags>`, as W3C has it. */
   readonly traceparent: string;
+  /** Whether sampling keeps its trace. Another one may still be kept, by the tail rule. */
+  readonly isSampled: boolean;
   set(attributes: Attributes): void;
   rename(name: string): void;
   /** Something that happened meanwhile; `at` as `performance.now()` has it, by default now. */
   event(name: string, at?: number): void;
   /**
-   * Ends it. With an error it has failed; a refusal is an answer, and only named. The second time it does nothing.
+   * Ends it. With an error it has failed; a refusal is an answer, and only named. The second time it does nothing. `at`: now, for
+   * a caller that has read `performance.now()` already.
    */
-  end(error?: unknown): void;
+  end(error?: unknown, at?: number): void;
 }
 
+/** A span, or the `traceparent` of one. */
+export type Cause = Span | string;
+
 /** A span, the `traceparent` of one, or null for none. */
-export type Parent = Span | string | null;
+export type Parent = Cause | null;
 
 export interface SpanStart {
   /** One of `SPANS`, or the name of an action, a route or a statement: few different ones, no ids. */
@@ -28,12 +34,18 @@ export interface SpanStart {
   /** The span that it is a part of. Default: the current one. */
   readonly parent?: Parent | undefined;
   /**
-   * Instead of a parent: the spans for which it works, by their `traceparent`. It links to each of them. All of one trace:
-   * it is a part of the first one. Of several: it begins a trace of its own, which is kept if one of theirs is.
+   * Instead of a parent: the spans for which it works. It links to each of them. All of one trace: it is a part of the first
+   * one. Of several: it begins a trace of its own, which is kept if one of theirs is.
    */
-  readonly causes?: readonly string[];
-  readonly attributes?: Attributes;
+  readonly causes?: readonly Cause[];
+  /** By a function where it pays not to make them: it is called, later, only for a span that is kept. */
+  readonly attributes?: Attributes | (() => Attributes);
+  /** Now, for a caller that has read `performance.now()` already. */
+  readonly at?: number;
 }
+
+export const attributesOf = ({ attributes }: SpanStart): Attributes | undefined =>
+  typeof attributes === "function" ? attributes() : attributes;
 
 export interface Tracing {
   /** Begins a span. The caller ends it. */

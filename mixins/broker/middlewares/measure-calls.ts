@@ -42,11 +42,11 @@ function measured(meters: Meters, next: Next, { name: action, service: { fullNam
   return ctx => {
     const startedAt = performance.now();
     active.value++;
-    const traceparent = traces?.current()?.traceparent;
+    const span = traces?.current();
     const end = (count: Series): void => {
       active.value--;
       count.value++;
-      duration.observe((performance.now() - startedAt) / 1_000, traceparent);
+      duration.observe((performance.now() - startedAt) / 1_000, span);
     };
     return next(ctx).then(
       answer => {

@@ -67,7 +67,12 @@ test("an event that is emitted or broadcast in a trace takes it along to each li
       await named(`publish ${event}`),
       await named(`process ${event}`),
     ];
-    const attributes = { "messaging.system": "moleculer", "messaging.destination.name": event };
+    const attributes = {
+      "messaging.system": "moleculer",
+      "messaging.destination.name": event,
+      "messaging.operation.name": "publish",
+      "messaging.operation.type": "send",
+    };
     expect(sent).toMatchObject({
       trace: cause.trace,
       parent: cause.id,
@@ -76,7 +81,12 @@ test("an event that is emitted or broadcast in a trace takes it along to each li
       attributes,
     });
     expect(processed).toMatchObject({ trace: cause.trace, parent: sent.id, kind: "consumer", hasFailed });
-    expect(processed.attributes).toMatchObject({ ...attributes, "messaging.consumer.group.name": "desks" });
+    expect(processed.attributes).toMatchObject({
+      ...attributes,
+      "messaging.operation.name": "process",
+      "messaging.operation.type": "process",
+      "messaging.consumer.group.name": "desks",
+    });
   }
 });
 

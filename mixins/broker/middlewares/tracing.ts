@@ -15,7 +15,9 @@ import {
   type Tracing,
 } from "../../tracing/index.ts";
 
-type Ctx = Omit<Context, "headers"> & { headers?: Record<string, string> };
+/** Where a call keeps its span. In a WeakMap of calls it would cost the garbage collection more than the span itself. */
+const SPAN = Symbol("span");
+type Ctx = Omit<Context, "headers"> & { headers?: Record<string, string>; [SPAN]?: Span };
 type Next = (ctx: Ctx) => Promise<unknown>;
 type Action = ActionSchema & {
   readonly name: string;
@@ -29,7 +31,6 @@ const TRACEPARENT = "traceparent";
 
 /** The outer one begins and ends spans, the inner one does an action's work in its span, for whichever call it was begun. */
 export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middleware; readonly inner: Middleware } {
-  const spans = new WeakMap<Ctx, Span>();
   const emit = tracedEmit(tracing);
   let broker: ServiceBroker;
   const outer = {
@@ -48,7 +49,7 @@ export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middlewa
         if (parent === undefined && !begins) return next(ctx);
         const kind = isRemote ? "server" : "internal";
         return tracing.within({ name: action.name, kind, parent: parent ?? null, attributes }, span => {
-          spans.set(ctx, span);
+          ctx[SPAN] = span;
           return next(ctx);
         });
       };
@@ -74,7 +75,11 @@ export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middlewa
     broadcast: emit,
     broadcastLocal: emit,
     localEvent(next: Next, { service }: { service: { fullName: string } }): Next {
-      const attributes = { [ATTRIBUTES.operationType]: "process", [ATTRIBUTES.consumerGroup]: service.fullName };
+      const attributes = {
+        [ATTRIBUTES.operationName]: SPANS.process,
+        [ATTRIBUTES.operationType]: "process",
+        [ATTRIBUTES.consumerGroup]: service.fullName,
+      };
       return ctx => {
         const parent = ctx.headers?.[TRACEPARENT];
         if (parent === undefined) return next(ctx);
@@ -93,7 +98,7 @@ export function tracingMiddlewares(tracing: Tracing): { readonly outer: Middlewa
       // A call that has waited for others is begun by the end of one of them, in that one's context.
       isTraced(action)
         ? ctx => {
-            const span = spans.get(ctx);
+            const span = ctx[SPAN];
             return span ? tracing.inside(span, () => next(ctx)) : next(ctx);
           }
         : next,
@@ -116,7 +121,11 @@ const tracedEmit =
     // A broadcast ends as a local one, with the same headers.
     const isSent = given.headers?.[TRACEPARENT] !== undefined;
     if (isSent || name.startsWith("$") || tracing.current() === undefined) return next(name, payload, opts);
-    const attributes = { [ATTRIBUTES.operationType]: "send", ...eventAttributes(name) };
+    const attributes = {
+      [ATTRIBUTES.operationName]: SPANS.publish,
+      [ATTRIBUTES.operationType]: "send",
+      ...eventAttributes(name),
+    };
     return tracing.within({ name: `${SPANS.publish} ${name}`, kind: "producer", attributes }, ({ traceparent }) =>
       next(name, payload, { ...given, headers: { ...given.headers, [TRACEPARENT]: traceparent } }),
     );

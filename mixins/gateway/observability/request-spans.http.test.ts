@@ -43,7 +43,12 @@ test("a request goes on with its client's trace, and its action with the request
   expect(request).toMatchObject({
     trace: CLIENT.trace,
     parent: CLIENT.id,
-    attributes: { "http.request.method": "GET", "url.path": "/api/v1/loans", "http.response.status_code": 200 },
+    attributes: {
+      "http.request.method": "GET",
+      "url.scheme": "http",
+      "url.path": "/api/v1/loans",
+      "http.response.status_code": 200,
+    },
   });
   expect(request.events.slice(0, 6)).toEqual(["send", "successor", "time", "deadline", "failures", "identify"]);
   const action = collector.spans.find(({ parent }) => parent === request.id);

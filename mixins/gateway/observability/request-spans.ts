@@ -7,15 +7,23 @@ import { pathOf, requestId, type Handler } from "../../http/siblings.ts";
 import { routeOf } from "../moleculer-web.ts";
 import { isLasting } from "../route/route.ts";
 
-const spans = new WeakMap<IncomingMessage, Span>();
+const SPAN = Symbol("span");
+type Traced = IncomingMessage & { [SPAN]?: Span };
 
 /** The span of a request; undefined where it has none. */
-export const traceparentOf = (req: IncomingMessage): string | undefined => spans.get(req)?.traceparent;
+export const spanOf = (req: Traced): Span | undefined => req[SPAN];
+
+interface RequestSpans {
+  readonly isTraced: (path: string) => boolean;
+  /** The address at which clients reach the gateway. Its scheme is theirs: TLS ends in front of us. */
+  readonly publicUrl: string | undefined;
+}
 
 /** The handler, with a span around each request whose path `isTraced`. The same handler where nothing is traced. */
-export function traceRequests(handler: Handler, isTraced: (path: string) => boolean): Handler {
+export function traceRequests(handler: Handler, { isTraced, publicUrl }: RequestSpans): Handler {
   const active = tracing();
   if (!active) return handler;
+  const scheme = publicUrl?.startsWith("https:") === true ? "https" : "http";
   return (req, res) => {
     const path = pathOf(req);
     if (!isTraced(path)) return handler(req, res);
@@ -25,9 +33,13 @@ export function traceRequests(handler: Handler, isTraced: (path: string) => bool
       name: method,
       kind: "server",
       parent: typeof traceparent === "string" ? traceparent : null,
-      attributes: { [ATTRIBUTES.httpMethod]: method, [ATTRIBUTES.urlPath]: path },
+      attributes: () => ({
+        [ATTRIBUTES.httpMethod]: method,
+        [ATTRIBUTES.urlScheme]: scheme,
+        [ATTRIBUTES.urlPath]: path,
+      }),
     });
-    spans.set(req, span);
+    (req as Traced)[SPAN] = span;
     res.prependOnceListener("close", () => {
       const route = routeOf(req);
       if (route !== undefined) span.rename(`${method} ${route}`);
@@ -48,7 +60,7 @@ export function traceSteps(first: Step, names: readonly string[]): Step {
   if (!active) return first;
   return async (exchange, next) => {
     const { marks, req, route, res } = exchange;
-    const span = spans.get(req);
+    const span = spanOf(req);
     if (!span) return first(exchange, next);
     // It lasts as long as its client stays; its span is over when the answer has begun.
     if (isLasting(route)) endWhenOpen(res, span, route);

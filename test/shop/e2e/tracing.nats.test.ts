@@ -165,7 +165,7 @@ test("an order is one trace from the request to the projections and the mail, ov
   expect(root).toMatchObject({
     name: "POST /api/v1/orders",
     kind: "server",
-    attributes: { "http.route": "/api/v1/orders", "http.response.status_code": 201 },
+    attributes: { "url.scheme": "http", "http.route": "/api/v1/orders", "http.response.status_code": 201 },
     events: expect.arrayContaining(["identify", "authorize", "read", "once", "action"]),
   });
 
@@ -195,6 +195,12 @@ test("an order is one trace from the request to the projections and the mail, ov
   expect(commit.attributes).toMatchObject({ "valence.verdict": "ok", "valence.version": 1 });
   const batch = chain("orders.place > orders.place > actor commit > store commit");
   expect(batch.links).toContainEqual({ trace: CLIENT.trace, id: commit.id });
+  // Every span of a database, a cache or the bus says of which.
+  for (const { name, attributes } of spans) {
+    if ("db.operation.name" in attributes) expect(attributes).toHaveProperty(["db.system.name"]);
+    const [, operation] = /^(publish|process) /.exec(name) ?? [];
+    if (operation) expect(attributes).toMatchObject({ "messaging.operation.name": operation });
+  }
   // Its event: the relay, a projection, a reactor, and the saga.
   expect(chain("orders.place > orders.place > publish orders").kind).toBe("producer");
   expect(chain("orders.place > orders.place > process order-list@2")).toMatchObject({

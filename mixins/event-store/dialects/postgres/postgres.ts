@@ -54,6 +54,7 @@ function open(url: string, location: PostgresLocation): Required<Dialect> {
   const lanes = Array.from({ length: limits.lanes }, () => new Lane(config));
   const reads = new Reads(config, location.poolSize);
   return {
+    system: "postgresql",
     lanes: lanes.length,
     commit(appends, upkeep) {
       if (upkeep.length === 0 && appends.every(append => append.commandId === undefined))

@@ -23,7 +23,7 @@ const PLACE = "case when $1::xid8 < pg_snapshot_xmax(pg_current_snapshot()) then
 const OWN_STREAM = "(streams s join buckets b on b.bucket = s.bucket and b.state = 'owned')";
 const OPEN = ["running", "compensating", "stuck"];
 
-export class Reads implements Omit<Required<Dialect>, "lanes" | "commit" | "close"> {
+export class Reads implements Omit<Required<Dialect>, "system" | "lanes" | "commit" | "close"> {
   readonly #pool: pg.Pool;
   readonly #loads: Loads;
   readonly #traced: ReturnType<typeof tracedStatements>;

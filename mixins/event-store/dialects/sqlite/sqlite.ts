@@ -23,6 +23,7 @@ export async function openSqlite(filename: string, onDeath: DeathObserver = () =
   }
 
   return {
+    system: "sqlite",
     lanes: 1,
     async commit(appends, upkeep) {
       const committed = await thread.request("commit", encodeAppends(appends), upkeep);
