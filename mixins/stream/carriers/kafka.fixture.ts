@@ -51,7 +51,7 @@ export class KafkaHouse {
   /** Everything has been published. */
   published(broker: ServiceBroker): Promise<unknown> {
     return until("everything is published", async () => {
-      const { lagEvents } = (await broker.call("things.relay")) as { lagEvents: number };
+      const { lagEvents } = await broker.call<{ lagEvents: number }>("things.relay");
       return lagEvents === 0;
     });
   }

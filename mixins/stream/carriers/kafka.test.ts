@@ -51,7 +51,7 @@ beforeEach(async () => void (house = await KafkaHouse.open({ KAFKA_BROKERS: kafk
 afterEach(() => house.brokers.stop());
 
 const clientsOf = (broker: ServiceBroker): Promise<KafkaClients> =>
-  until("Kafka answers", () => kafkaOf(broker).clients) as Promise<KafkaClients>;
+  until<KafkaClients | undefined>("Kafka answers", () => kafkaOf(broker).clients);
 const settingsOf = async (topic: string): Promise<Map<string, string | null | undefined>> => {
   const resource = { resourceType: ConfigResourceTypes.TOPIC, resourceName: topic };
   const [described] = await admin.describeConfigs({

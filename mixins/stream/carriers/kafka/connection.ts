@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import type { ServiceBroker } from "moleculer";
+import type * as KafkaModule from "@platformatic/kafka";
 import type { Admin, BaseOptions, Producer } from "@platformatic/kafka";
 import { closeWithBroker } from "../../../database/mixin.ts";
 import { dependsOn, Pause, plainError, type DependencyState } from "../../../kernel/index.ts";
@@ -22,7 +23,7 @@ const limits = {
   retryMs: 300,
 };
 
-type Client = typeof import("@platformatic/kafka");
+type Client = typeof KafkaModule;
 
 export interface KafkaClients {
   /** The client's module. */
