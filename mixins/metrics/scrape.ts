@@ -57,7 +57,7 @@ let questions = 0;
 const open = new Map<number, (families: Family[]) => void>();
 
 /** Whether a supervisor has the metrics of all workers of this machine. */
-const isWorkerHere = (): boolean => process.connected === true && isWorker;
+const isWorkerHere = (): boolean => process.connected && isWorker;
 
 /**
  * The metrics of all workers of this machine, from the supervisor. Throws Unavailable when it does not answer: a worker's own

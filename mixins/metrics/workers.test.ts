@@ -79,7 +79,7 @@ test("scrapes that come at once ask each worker once", async () => {
 
 test("a worker whose supervisor does not answer tells nothing: its own counters are lower than those of all", async () => {
   const broker = { options: { valence: readEnvironment({}) } };
-  const { send, connected } = process;
+  const before = Object.getOwnPropertyDescriptors(process);
   const asked: object[] = [];
   Object.defineProperties(process, {
     send: { value: (message: object) => asked.push(message), configurable: true, writable: true },
@@ -96,9 +96,8 @@ test("a worker whose supervisor does not answer tells nothing: its own counters 
   } finally {
     jest.useRealTimers();
     end();
-    Object.defineProperties(process, {
-      send: { value: send, configurable: true, writable: true },
-      connected: { value: connected, configurable: true, writable: true },
-    });
+    for (const name of ["send", "connected"] as const)
+      if (before[name]) Object.defineProperty(process, name, before[name]);
+      else Reflect.deleteProperty(process, name);
   }
 });

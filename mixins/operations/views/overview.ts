@@ -12,7 +12,6 @@ import {
   text,
   type Answer,
 } from "../asking.ts";
-import { isTerminal } from "../ask-nodes.ts";
 import { isRefusal } from "../../kernel/index.ts";
 import type { Ctx } from "./context.ts";
 import { lagOf } from "./lag.ts";
