@@ -1,8 +1,8 @@
 import Type, { type Static } from "typebox";
-import { PhoneNumber, TextLine } from "@valence/runtime/contract";
+import { PERSONAL, PhoneNumber, TextLine } from "@valence/runtime/contract";
 import { COUNTRY, WITHOUT_POSTAL_CODES } from "./countries.ts";
 
-const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
+const text = (maxLength: number) => Type.String({ minLength: 1, maxLength, ...PERSONAL });
 const country = Type.String({ pattern: "^[A-Z]{2}$" });
 
 /** A postal address as it was recorded, by this release or an earlier one. */
@@ -11,7 +11,7 @@ export const Address = Type.Object(
     name: text(200),
     company: Type.Optional(text(200)),
     line1: text(200),
-    line2: Type.Optional(Type.String({ maxLength: 200 })),
+    line2: Type.Optional(Type.String({ maxLength: 200, ...PERSONAL })),
     city: text(100),
     region: Type.Optional(text(100)),
     postalCode: Type.Optional(text(20)),
@@ -21,16 +21,16 @@ export const Address = Type.Object(
   { additionalProperties: false, title: "Address" },
 );
 
-const optional = (maxLength: number) => Type.Optional(TextLine({ maxLength, blank: true }));
+const optional = (maxLength: number) => Type.Optional(TextLine({ maxLength, blank: true, personal: true }));
 
 /** A postal address as a person types it. The country is ISO 3166-1 alpha-2; not all have postal codes. */
 export const PostalAddress = Type.Object(
   {
-    name: TextLine({ maxLength: 200 }),
+    name: TextLine({ maxLength: 200, personal: true }),
     company: optional(200),
-    line1: TextLine({ maxLength: 200 }),
+    line1: TextLine({ maxLength: 200, personal: true }),
     line2: optional(200),
-    city: TextLine({ maxLength: 100 }),
+    city: TextLine({ maxLength: 100, personal: true }),
     region: optional(100),
     postalCode: optional(20),
     country: Type.String({ pattern: "^[A-Z]{2}$", format: COUNTRY }),
@@ -40,7 +40,7 @@ export const PostalAddress = Type.Object(
     title: "PostalAddress",
     additionalProperties: false,
     if: { properties: { country: { enum: WITHOUT_POSTAL_CODES } } },
-    else: { properties: { postalCode: TextLine({ maxLength: 20 }) }, required: ["postalCode"] },
+    else: { properties: { postalCode: TextLine({ maxLength: 20, personal: true }) }, required: ["postalCode"] },
   },
 );
 

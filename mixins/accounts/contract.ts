@@ -7,6 +7,7 @@ import {
   defineContract,
   EmailAddress,
   NewPassword,
+  PERSONAL,
   strictObject,
   TextLine,
 } from "../contract/index.ts";
@@ -29,8 +30,8 @@ const id = Type.String({ format: "uuid" });
 export const Person = Type.Object(
   {
     id: Type.String(),
-    email: Type.String(),
-    name: Type.String(),
+    email: Type.String(PERSONAL),
+    name: Type.String(PERSONAL),
     roles: Type.Array(Type.String()),
     /** Whether the person has shown that they read this mailbox. */
     emailVerified: Type.Boolean(),
@@ -42,7 +43,7 @@ export type Person = Static<typeof Person>;
 /** The fields of a person that nobody changes by sending them. */
 export const fixedFields = {
   id: Type.Optional(Type.String({ maxLength: 64 })),
-  email: Type.Optional(Type.String({ maxLength: 254 })),
+  email: Type.Optional(Type.String({ maxLength: 254, ...PERSONAL })),
   roles: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 100 })),
   emailVerified: Type.Optional(Type.Boolean()),
   createdAt: Type.Optional(Type.String({ maxLength: 40 })),
@@ -122,7 +123,7 @@ export function accountsContract({ roles, callers }: AccountsOptions) {
     service: "accounts",
     ...(callers && { callers }),
     actions: {
-      register: { params: { email, password, name: TextLine({ maxLength: 200 }) }, returns: Person },
+      register: { params: { email, password, name: TextLine({ maxLength: 200, personal: true }) }, returns: Person },
       login: { params: { email, password: typedPassword }, returns: Tokens },
       refresh: { params: { refreshToken }, returns: Tokens },
       logout: { params: { refreshToken }, returns: Type.Object({ loggedOut: Type.Boolean() }) },
@@ -204,7 +205,7 @@ export function accountsContract({ roles, callers }: AccountsOptions) {
       changeProfile: {
         params: {
           person: id,
-          name: Type.Optional(TextLine({ maxLength: 200 })),
+          name: Type.Optional(TextLine({ maxLength: 200, personal: true })),
           unchanged: Type.Optional(strictObject(fixedFields)),
           if: Type.Optional(Conditions),
         },

@@ -78,10 +78,10 @@ describe("recording", () => {
     ]);
   });
 
-  test("an actor's event tells user, key, request, the calling service and the node; secrets do not enter", async () => {
+  test("an actor's event tells user, key, request, the calling service and the node; secrets and personal data do not enter", async () => {
     const desk: ServiceSchema = {
       name: "desk",
-      actions: { earn: (ctx: any) => ctx.call("purses.earn", { id: "p1", amount: 5, token: "canary" }) },
+      actions: { earn: (ctx: any) => ctx.call("purses.earn", { id: "p1", amount: 5, token: "canary", payer: "Ann" }) },
     };
     const broker = await start(Purses, desk);
     await broker.call("desk.earn", {}, {
@@ -96,7 +96,7 @@ describe("recording", () => {
       caller: "desk",
       node: broker.nodeID,
       requestId: "r-9",
-      data: { amount: 5, token: "…" },
+      data: { amount: 5, token: "…", payer: "…" },
     });
     expect((await verdictOf(broker)).ok).toBe(true);
   });

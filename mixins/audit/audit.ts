@@ -3,7 +3,7 @@ import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
 import { defineService, listedServices } from "../contract/index.ts";
 import { Sql } from "../database/mixin.ts";
 import type { Database } from "../database/index.ts";
-import { contentBytesMax, minutes, seconds, Turns } from "../kernel/index.ts";
+import { contentBytesMax, minutes, PersonalFields, seconds, Turns } from "../kernel/index.ts";
 import { consumersOf, Consuming, singletonOf, type Consumer } from "../stream/siblings.ts";
 import { anchorOf } from "./anchor.ts";
 import { Chains } from "./chains.ts";
@@ -17,7 +17,7 @@ import { headsIn } from "./lines.ts";
 import { measureAudit } from "./measure.ts";
 import { migrations } from "./migrations.ts";
 import { listed } from "./query.ts";
-import { entryOf } from "./record.ts";
+import { entryOf, type Unrecorded } from "./record.ts";
 import type { SigningKey } from "./signing.ts";
 import { Verifying } from "./verifying.ts";
 
@@ -95,16 +95,16 @@ export const Audit = (limits: Partial<AuditLimits> = {}): ServiceSchema =>
 function consumer(broker: ServiceBroker, database: Database, chains: Chains): Consumer {
   // One after the other here: a reader that waits for a head's row in the database holds a connection of the pool.
   const turns = new Turns();
-  const secrets = new SecretNames(broker);
+  const marked = new MarkedFields(broker);
   return {
     name: CONSUMER,
     types: "all",
     transactions: { transaction: (work, options) => turns.take(() => database.transaction(work, options)) },
     async write(trx, events) {
-      const names = secrets.all();
+      const unrecorded = marked.known();
       await chains.append(
         trx,
-        events.map(event => entryOf(event, names)),
+        events.map(event => entryOf(event, unrecorded)),
       );
       return new Map();
     },
@@ -112,18 +112,21 @@ function consumer(broker: ServiceBroker, database: Database, chains: Chains): Co
 }
 
 /**
- * Names of the fields that contracts mark as secret, of all services that have ever been seen here: events of a service are
+ * The fields that contracts mark as secret or personal, of all services that have ever been seen here: events of a service are
  * read only after it was seen, and may still come when it is away.
  */
-class SecretNames {
+class MarkedFields implements Unrecorded {
+  readonly secrets = new Set<string>();
+  readonly personal = new PersonalFields();
   readonly #broker: ServiceBroker;
-  readonly #names = new Set<string>();
   constructor(broker: ServiceBroker) {
     this.#broker = broker;
   }
-  all(): ReadonlySet<string> {
-    for (const { metadata } of listedServices(this.#broker, { skipInternal: true }))
-      for (const name of metadata?.secrets ?? []) this.#names.add(name);
-    return this.#names;
+  known(): Unrecorded {
+    for (const { metadata } of listedServices(this.#broker, { skipInternal: true })) {
+      for (const name of metadata?.secrets ?? []) this.secrets.add(name);
+      this.personal.add(metadata?.personal ?? []);
+    }
+    return this;
   }
 }

@@ -1,10 +1,14 @@
-// A service with a small actor, whose events are recorded. One of their fields is secret.
+// A service with a small actor, whose events are recorded. One of their fields is secret, another is personal.
 import Type from "typebox";
 import { defineActor } from "../actor/index.ts";
 import { Actors } from "../actor/mixin.ts";
-import { defineContract, defineService } from "../contract/index.ts";
+import { defineContract, defineService, PERSONAL } from "../contract/index.ts";
 
-const earned = { amount: Type.Integer(), token: Type.String({ writeOnly: true }) };
+const earned = {
+  amount: Type.Integer(),
+  token: Type.String({ writeOnly: true }),
+  payer: Type.Optional(Type.String(PERSONAL)),
+};
 const contract = defineContract({
   service: "purses",
   actor: "purse",

@@ -1,7 +1,7 @@
 // A record of the audit: one event, with who caused it, when and from which request. A record holds the hash of the one before
 // it in its partition, so that none can be changed, removed, inserted or moved without changing all that follow. Pure.
 import { hash } from "node:crypto";
-import { canonicalJson, fnv1a } from "../kernel/index.ts";
+import { canonicalJson, fnv1a, type PersonalFields } from "../kernel/index.ts";
 import { withoutSecrets, type EventMetadata, type Recorded } from "../contract/index.ts";
 
 export interface AuditRecord {
@@ -28,7 +28,7 @@ export interface AuditRecord {
   /** W3C `traceparent` of the call. */
   readonly trace?: string;
   readonly commandId?: string;
-  /** The event's data, `…` for fields that a contract marks as secret. */
+  /** The event's data, `…` for fields that a contract marks as secret or personal. */
   readonly data: unknown;
 }
 export type Entry = Omit<AuditRecord, "partition" | "seq" | "previous">;
@@ -42,8 +42,15 @@ export const actorOf = (subject: string): string => subject.split(".", 1)[0]!;
 /** The partition of a subject: all records of one subject are in one, in their order. */
 export const partitionOf = (subject: string, partitions: number): number => (fnv1a(subject) >>> 0) % partitions;
 
-/** The record's part that says what happened. `secrets`: names of fields that no person may see. */
-export function entryOf(event: Recorded, secrets: ReadonlySet<string>): Entry {
+/** What does not enter the audit: nobody could take it out again. */
+export interface Unrecorded {
+  /** Names of fields that no person may see. */
+  readonly secrets: ReadonlySet<string>;
+  readonly personal: PersonalFields;
+}
+
+/** The record's part that says what happened. */
+export function entryOf(event: Recorded, { secrets, personal }: Unrecorded): Entry {
   const { type, at, version, actor, stream, data } = event;
   const { user, key, caller, node, requestId, commandId, traceparent } = event.metadata as EventMetadata & {
     readonly traceparent?: string;
@@ -60,7 +67,7 @@ export function entryOf(event: Recorded, secrets: ReadonlySet<string>): Entry {
     ...(requestId !== undefined && { requestId }),
     ...(traceparent !== undefined && { trace: traceparent }),
     ...(commandId !== undefined && { commandId }),
-    data: secrets.size > 0 ? withoutSecrets(data, secrets) : data,
+    data: withoutSecrets(data, secrets, personal),
   };
 }
 

@@ -33,7 +33,10 @@ export async function join({ readOnly }: Joining): Promise<Link | undefined> {
   const scopes = [...new Set(TABLE.map(({ permission }) => permission))].filter(one => one.endsWith(":read"));
   const narrowed = readOnly ? { scopes } : {};
   const { DATA_DIR } = databaseEnvironment.of(environment);
-  const bySocket = await joinBySocket(DATA_DIR, { user: operatorName(), ...narrowed });
+  const { OPERATOR_TOKEN: token } = operationsEnvironment.of(environment);
+  // Without keys all nodes believe the name of the operating system's user.
+  const inTheNameOf = token !== undefined && clusterKeysIn(environment) ? { token } : {};
+  const bySocket = await joinBySocket(DATA_DIR, { user: operatorName(), ...narrowed, ...inTheNameOf });
   if (bySocket) return bySocket;
   if (nodeEnvironment.of(environment).NATS_URL === undefined) return undefined;
   return joinByBus(environment, narrowed);

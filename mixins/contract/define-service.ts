@@ -17,6 +17,7 @@ import {
 import type { Permission } from "./permissions.ts";
 import type { Role } from "./roles.ts";
 import { errorsOf } from "./refusals.ts";
+import { personalFieldsOf } from "./personal.ts";
 import { secretsOf } from "./secrets.ts";
 
 /**
@@ -87,7 +88,7 @@ type Rest<M extends readonly unknown[]> = Omit<
 /**
  * An ordinary Moleculer service schema from a contract. Each of the contract's actions must have a handler; params are
  * validated against the contract, unknown keys refused; permissions are checked when a person asks. Fields that are marked
- * `writeOnly` are announced in the metadata, so that they are shown to nobody. `this` of handlers, methods, hooks and
+ * `writeOnly`, and personal ones, are announced in the metadata, so that they are hidden. `this` of handlers, methods, hooks and
  * events has what the mixins add, typed: `this.projection("nights")` takes no name but that of a projection that is mixed in.
  */
 export function defineService<
@@ -109,7 +110,12 @@ export function defineService<
       ...errorsOf(contract, name),
     };
   const secrets = secretsOf(contract);
-  const metadata = { ...definition.metadata, ...(secrets.length > 0 && { secrets }) };
+  const personal = personalFieldsOf(contract);
+  const metadata = {
+    ...definition.metadata,
+    ...(secrets.length > 0 && { secrets }),
+    ...(personal.length > 0 && { personal }),
+  };
   return { ...(definition as object), name: contract.service, metadata, actions } as ServiceSchema;
 }
 

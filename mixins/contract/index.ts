@@ -61,6 +61,7 @@ export {
   type Refuse,
 } from "./refusals.ts";
 export { listedServices, type ListedService } from "./registry.ts";
+export { PERSONAL, personalFieldsOf } from "./personal.ts";
 export { jsonWithoutSecrets, secretsOf, withoutSecrets } from "./secrets.ts";
 export {
   HEADERS,

@@ -2,6 +2,7 @@
 // of ours tells the others its actor, events, sagas, … in its metadata. Another node may announce anything, so that every
 // field of the metadata is optional.
 import type { ServiceBroker } from "moleculer";
+import type { PersonalField } from "../kernel/index.ts";
 
 export interface ListedService {
   readonly name: string;
@@ -21,6 +22,8 @@ export interface ListedService {
     readonly projections?: Readonly<Record<string, unknown>>;
     /** Names of fields that people must not see. */
     readonly secrets?: readonly string[];
+    /** Fields that tell who a person is. */
+    readonly personal?: readonly PersonalField[];
   };
   /** Moleculer events that it handles, by pattern; with `withEvents`. */
   readonly events?: Readonly<Record<string, unknown>>;

@@ -1,6 +1,17 @@
 import { expect, test } from "@jest/globals";
 import Type from "typebox";
-import { defineContract, defineService, jsonWithoutSecrets, secretsOf, withoutSecrets } from "./index.ts";
+import { PersonalFields, type PersonalField } from "../kernel/index.ts";
+import {
+  defineContract,
+  defineService,
+  EmailAddress,
+  jsonWithoutSecrets,
+  PERSONAL,
+  PhoneNumber,
+  secretsOf,
+  TextLine,
+  withoutSecrets,
+} from "./index.ts";
 import { compileSchema } from "./schema.ts";
 import { strictObject } from "./contract.ts";
 
@@ -49,6 +60,27 @@ test("a secret is hidden at any depth, and nothing else", () => {
     card: { token: "…", list: [{ token: "…" }, null, "token"] },
     at: "now",
   });
+});
+
+test("a service announces what tells who a person is, with the fields that it stands beside; and it is hidden there", () => {
+  const guest = { name: TextLine({ maxLength: 20, personal: true }), room: Type.Integer() };
+  const contract = defineContract({
+    service: "guests",
+    events: { "guests.came": { guest: Type.Object(guest), phone: PhoneNumber({ maxLength: 20 }) } },
+    actions: { find: { params: { email: EmailAddress() }, returns: Type.Object({ name: Type.String(PERSONAL) }) } },
+  });
+  const { metadata } = defineService(contract, { actions: { find: () => ({ name: "" }) } });
+  const { personal } = metadata as { personal: PersonalField[] };
+  expect(personal).toEqual([
+    { name: "name", beside: ["room"] },
+    { name: "phone", beside: ["guest"] },
+    { name: "email", beside: [] },
+    { name: "name", beside: [] },
+  ]);
+  const fields = new PersonalFields();
+  fields.add(personal);
+  const value = { guests: [{ name: "Ann", room: 7 }], consumer: { name: "rooms", lag: 3 } };
+  expect(withoutSecrets(value, new Set(), fields)).toEqual({ ...value, guests: [{ name: "…", room: 7 }] });
 });
 
 test("the mark checks nothing", () => expect(compileSchema(strictObject({ pin }))({ pin: "1" })).toBe(true));

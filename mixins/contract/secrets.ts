@@ -1,6 +1,7 @@
 // A field that a contract marks `writeOnly` (a keyword of JSON Schema) is for machines: a token, a key. The runtime records
 // it and passes it on like any other field; code that shows records to people leaves it out. It goes by the field's name,
 // since a journal or a dead letter holds the data of several contracts.
+import type { PersonalFields } from "../kernel/index.ts";
 
 /**
  * Names of the fields that these schemas mark, wherever in them they are. A mark on the items of a list, on the values of a
@@ -33,12 +34,14 @@ function isPartOfField(parent: object, key: string): boolean {
 const SEVERAL: ReadonlySet<string> = new Set(["anyOf", "oneOf", "allOf"]);
 const isSchema = (value: object, type: string): boolean => (value as { type?: unknown }).type === type;
 
-/** The value with `…` for every field of these names. */
-export function withoutSecrets(value: unknown, names: ReadonlySet<string>): unknown {
-  if (Array.isArray(value)) return value.map(item => withoutSecrets(item, names));
+/** The value with `…` for every field of these names, and for those that are personal. */
+export function withoutSecrets(value: unknown, names: ReadonlySet<string>, personal?: PersonalFields): unknown {
+  if (Array.isArray(value)) return value.map(item => withoutSecrets(item, names, personal));
   if (typeof value !== "object" || value === null) return value;
+  const keys = Object.keys(value);
+  const isHidden = (key: string): boolean => names.has(key) || (personal?.has(key, keys) ?? false);
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, names.has(key) ? "…" : withoutSecrets(item, names)]),
+    Object.entries(value).map(([key, item]) => [key, isHidden(key) ? "…" : withoutSecrets(item, names, personal)]),
   );
 }
 

@@ -4,6 +4,7 @@ import type { DataValidateFunction, DataValidationCxt } from "ajv/dist/types/ind
 import Type from "typebox";
 import { normalText, trimmed } from "../kernel/index.ts";
 import { ajv } from "./ajv.ts";
+import { PERSONAL } from "./personal.ts";
 
 /** Keyword of the schemas; its value is one of the kinds below. */
 const TEXT_KEYWORD = "x-text";
@@ -27,20 +28,22 @@ interface Bounds {
   readonly maxLength: number;
   /** Whether it may be blank, which then is `""`. Default false. */
   readonly blank?: boolean;
+  /** Whether it tells who a person is: see `personal.ts`. Default false. */
+  readonly personal?: boolean;
 }
 
-const textOf = (kind: string, { maxLength, blank = false }: Bounds) =>
-  Type.String({ ...(!blank && { minLength: 1 }), maxLength, [TEXT_KEYWORD]: kind });
+const textOf = (kind: string, { maxLength, blank = false, personal = false }: Bounds) =>
+  Type.String({ ...(!blank && { minLength: 1 }), maxLength, [TEXT_KEYWORD]: kind, ...(personal && PERSONAL) });
 
 /** One line, a name: NFC, trimmed, visible, without control or direction characters. */
 export const TextLine = (bounds: Bounds) => textOf("line", bounds);
 /** As TextLine, with line breaks and tabs: a description. */
 export const TextLines = (bounds: Bounds) => textOf("lines", bounds);
 /** A telephone number, as TextLine without the invisible marks that address books put around it. */
-export const PhoneNumber = (bounds: Bounds) => textOf("phone", bounds);
+export const PhoneNumber = (bounds: Bounds) => textOf("phone", { personal: true, ...bounds });
 /** An e-mail address; blanks around it are no part of it. */
 export const EmailAddress = () =>
-  Type.String({ format: "email", minLength: 3, maxLength: 254, [TEXT_KEYWORD]: "email" });
+  Type.String({ format: "email", minLength: 3, maxLength: 254, [TEXT_KEYWORD]: "email", ...PERSONAL });
 /** A password that is chosen, in NFKC. Where one is only compared, take it as it comes. */
 export const NewPassword = (bounds: { minLength: number; maxLength: number }) =>
   Type.String({ ...bounds, writeOnly: true, [TEXT_KEYWORD]: "password" });

@@ -111,6 +111,7 @@ export { contentBytesMax, isLonger, PAYLOAD_BYTES, payloadBytesMax } from "./pay
 export { closeToOthers, exposedOf, makePrivate } from "./private-file.ts";
 export { PROBLEM_JSON, problemType } from "./problem.ts";
 export { unreadyServices, type DeclaresReadiness } from "./readiness.ts";
+export { PersonalFields, type PersonalField } from "./personal.ts";
 export { withoutSecrets } from "./secrets.ts";
 export { beginStop, isStopping, stopsFirst, stopTimeLeft } from "./stop-deadline.ts";
 export { decoded, foldedText, isPrintable, normalText, trimmed } from "./text.ts";

@@ -3,4 +3,4 @@
 export { logEnvironment } from "./environment.ts";
 export type { LevelChange, ModuleLevel } from "./levels.ts";
 export { LEVELS, logTo, openLog, processLog, type Level, type ProcessLog } from "./log.ts";
-export { hideInLogs } from "./redact.ts";
+export { hideInLogs, hidePersonalInLogs, redacted } from "./redact.ts";

@@ -1,6 +1,9 @@
 // What a line has, and what it must not.
 import { afterEach, expect, test } from "@jest/globals";
-import { ServiceBroker } from "moleculer";
+import { ServiceBroker, type Service } from "moleculer";
+import Type from "typebox";
+import { logLevels } from "../broker/middlewares/log-levels.ts";
+import { defineContract, defineService, PERSONAL, TextLine } from "../contract/index.ts";
 import { Refusal, workFor, workForNobody } from "../kernel/index.ts";
 import { limits } from "./limits.ts";
 import { hideInLogs, openLog, type Level } from "./index.ts";
@@ -154,6 +157,31 @@ test.each([
   hideInLogs(["marked"]);
   for (const args of [[value], ["text", value], [{ error: value }, "text"], ["%j", value]])
     expect(JSON.stringify(lineOf(...args))).not.toContain(SECRET);
+});
+
+test("what tells who a person is, is hidden wherever a payload is logged, and the names of other things are not", () => {
+  const person = defineContract({
+    service: "members",
+    actions: {
+      join: {
+        params: {
+          name: TextLine({ maxLength: 99, personal: true }),
+          street: TextLine({ maxLength: 99, personal: true }),
+        },
+        returns: Type.Object({ id: Type.String(), name: Type.String(PERSONAL), card: Type.String() }),
+      },
+    },
+  });
+  const { metadata } = defineService(person, { actions: { join: () => ({ id: "1", name: "", card: "" }) } });
+  logLevels(broker).serviceCreating({} as Service, { metadata: metadata as object });
+  const payload = { name: SECRET, street: SECRET };
+  const row = { id: "7", name: SECRET, card: "c1", joinedAt: "today" };
+  const error = new Refusal("NO_ROOM", { status: 409, data: { params: payload } } as object);
+  for (const value of [payload, [row], { params: payload }, error, { name: SECRET }])
+    expect(JSON.stringify(lineOf("text", value))).not.toContain(SECRET);
+  expect(lineOf("text", { consumer: { name: "shelf", lagEvents: 3 } }).data).toEqual({
+    consumer: { name: "shelf", lagEvents: 3 },
+  });
 });
 
 test.each(["4111 1111 1111 1111", "4111-1111-1111-1111", "5500005555555559", "378282246310005"])(

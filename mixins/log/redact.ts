@@ -1,6 +1,6 @@
-// What a log must not show. Secrets go by the name of their field, which contracts mark as `writeOnly`, and by their form,
+// What a log must not show. Secrets go by the name of their field, which contracts mark as `writeOnly`, personal data by the fields that contracts mark so, and both by their form,
 // wherever they are in a text: in the message of an error, in SQL, in a stack. In doubt it hides.
-import { withoutSecrets } from "../kernel/index.ts";
+import { PersonalFields, withoutSecrets, type PersonalField } from "../kernel/index.ts";
 
 const HIDDEN = "…";
 
@@ -11,14 +11,19 @@ const SECRET_NAME =
 const PERSONAL_NAME = /e-?mail$|^phone|telephone|shippingaddress|postaladdress|^iban$/i;
 
 const hidden = new Set<string>();
+const personal = new PersonalFields();
 
 /** Hides the fields of these names in every line from here on, at any depth. */
 export function hideInLogs(names: Iterable<string>): void {
   for (const name of names) hidden.add(name);
 }
 
-export const isHidden = (name: string): boolean =>
-  hidden.has(name) || SECRET_NAME.test(name) || PERSONAL_NAME.test(name);
+/** Hides the fields that tell who a person is, likewise. */
+export const hidePersonalInLogs = (fields: readonly PersonalField[]): void => personal.add(fields);
+
+/** Whether the field of this name is hidden, in an object with these names. */
+export const isHidden = (name: string, names: readonly string[]): boolean =>
+  hidden.has(name) || SECRET_NAME.test(name) || PERSONAL_NAME.test(name) || personal.has(name, names);
 
 /** What a text with one of the forms has in any case: most texts are looked through for it once, and left alone. */
 const MAY_HOLD_A_FORM =

@@ -97,7 +97,7 @@ function shownObject(value: object, room: Room, inner: (item: unknown) => unknow
     if (room.isFull) break;
     const key = room.text(name);
     room.take(6);
-    shown[key] = isHidden(name) ? HIDDEN : inner(read(value, name));
+    shown[key] = isHidden(name, names) ? HIDDEN : inner(read(value, name));
   }
   if (names.length > Object.keys(shown).length) shown["…"] = `${names.length} entries`;
   return shown;

@@ -10,4 +10,6 @@ export const limits = {
   keptMs: 5_000,
   /** Milliseconds that the supervisor waits for the metrics of its workers, and a worker for the supervisor. */
   workersMs: 2_000,
+  /** Milliseconds that the supervisor may take besides, on a machine that is busy: together less than Prometheus' 10 s. */
+  supervisorMs: 4_000,
 } as const;

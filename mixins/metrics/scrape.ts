@@ -3,13 +3,17 @@
 //
 // Scrapes that come at the same time share one. A loop that is busy answers late; nothing in here waits longer than its limit.
 import { version, type FromSupervisor, type FromWorker } from "../kernel/index.ts";
+import { metricsErrors } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { familyOf, metersOf, type Family, type Meters } from "./meters.ts";
 import { processMetrics } from "./metrics.ts";
 
 const scrapes = new WeakMap<object, Promise<Family[]>>();
 
-/** The text of `/metrics` of the broker's process, in the form that the client takes. Undefined with METRICS=off. */
+/**
+ * The text of `/metrics` of the broker's process, in the form that the client takes. Undefined with METRICS=off. Throws Unavailable
+ * `METRICS_INCOMPLETE` where the supervisor of its workers does not answer.
+ */
 export async function scrape(
   broker: { readonly options: object },
   accept: string | undefined,
@@ -32,7 +36,7 @@ export async function measureProcess(broker: { readonly options: object }): Prom
 
 async function collected(meters: Meters): Promise<Family[]> {
   const startedAt = performance.now();
-  const families = (await ofAllWorkers()) ?? (await ownFamilies(meters));
+  const families = isWorkerHere() ? await ofAllWorkers() : await ownFamilies(meters);
   meters.histogram(processMetrics.scrapeSeconds).observe((performance.now() - startedAt) / 1_000);
   return families;
 }
@@ -52,19 +56,29 @@ async function ownFamilies(meters: Meters): Promise<Family[]> {
 let questions = 0;
 const open = new Map<number, (families: Family[]) => void>();
 
-/** The metrics of all workers of this machine, from the supervisor; undefined where there is none that answers. */
-function ofAllWorkers(): Promise<Family[] | undefined> {
-  if (!process.connected || !isWorker) return Promise.resolve(undefined);
+/** Whether a supervisor has the metrics of all workers of this machine. */
+const isWorkerHere = (): boolean => process.connected && isWorker;
+
+/**
+ * The metrics of all workers of this machine, from the supervisor. Throws Unavailable when it does not answer: a worker's own
+ * counters are lower, and Prometheus would take them for a restart, and count all of what comes back once more.
+ */
+function ofAllWorkers(): Promise<Family[]> {
   const number = ++questions;
-  return new Promise(resolve => {
-    const answer = (families: Family[] | undefined): void => {
+  return new Promise((resolve, reject) => {
+    const end = (): void => {
       clearTimeout(timer);
       open.delete(number);
-      resolve(families);
     };
     // Longer than the supervisor waits for a worker that hangs.
-    const timer = setTimeout(answer, limits.workersMs + limits.readMs, undefined);
-    open.set(number, answer);
+    const timer = setTimeout(() => {
+      end();
+      reject(metricsErrors.METRICS_INCOMPLETE());
+    }, limits.workersMs + limits.supervisorMs);
+    open.set(number, families => {
+      end();
+      resolve(families);
+    });
     process.send!({ wantsMetrics: number } satisfies FromWorker);
   });
 }

@@ -1,6 +1,9 @@
-import { expect, test } from "@jest/globals";
+import { expect, jest, test } from "@jest/globals";
+import { readEnvironment } from "../kernel/index.ts";
+import { limits } from "./limits.ts";
 import { familyOf, type Family } from "./meters.ts";
 import { processMetrics } from "./metrics.ts";
+import { scrape, tellSupervisor } from "./scrape.ts";
 import { WorkerMetrics } from "./workers.ts";
 
 const counter = { type: "counter", name: "valence_loans_total", help: "Loans" } as const;
@@ -72,4 +75,29 @@ test("scrapes that come at once ask each worker once", async () => {
   };
   await Promise.all([metrics.all([1], ask), metrics.all([1], ask)]);
   expect(asked).toBe(1);
+});
+
+test("a worker whose supervisor does not answer tells nothing: its own counters are lower than those of all", async () => {
+  const broker = { options: { valence: readEnvironment({}) } };
+  const before = Object.getOwnPropertyDescriptors(process);
+  const asked: object[] = [];
+  Object.defineProperties(process, {
+    send: { value: (message: object) => asked.push(message), configurable: true, writable: true },
+    connected: { value: true, configurable: true, writable: true },
+  });
+  const end = tellSupervisor(broker);
+  jest.useFakeTimers();
+  try {
+    const answer = scrape(broker, undefined);
+    const refused = expect(answer).rejects.toMatchObject({ type: "METRICS_INCOMPLETE", retryable: true });
+    await jest.advanceTimersByTimeAsync(limits.workersMs + limits.supervisorMs);
+    await refused;
+    expect(asked).toEqual([{ wantsMetrics: expect.any(Number) }]);
+  } finally {
+    jest.useRealTimers();
+    end();
+    for (const name of ["send", "connected"] as const)
+      if (before[name]) Object.defineProperty(process, name, before[name]);
+      else Reflect.deleteProperty(process, name);
+  }
 });

@@ -25,12 +25,34 @@ export const isTerminal = ({ metadata }: Pick<KnownNode, "metadata">): boolean =
 export const servingNodes = ({ registry }: ServiceBroker): KnownNode[] =>
   (registry.getNodeList({ onlyAvailable: true }) as KnownNode[]).filter(node => !isTerminal(node));
 
+/**
+ * Nodes that have gone without a word, or hang: after some seconds the others take them for gone. A node that leaves by intention
+ * has told that it has no services any more.
+ */
+export function lostNodes({ registry }: ServiceBroker): LostNode[] {
+  const known = registry.getNodeList({ withServices: true }) as unknown as (KnownNode & Announced)[];
+  return known.flatMap(node => {
+    const services = (node.services ?? []).map(({ name }) => name);
+    const isLost = !node.available && !isTerminal(node) && services.some(name => name !== "$node");
+    return isLost ? [{ id: node.id, services }] : [];
+  });
+}
+interface LostNode {
+  readonly id: string;
+  /** Names of the services that it had. */
+  readonly services: readonly string[];
+}
+interface Announced {
+  readonly available: boolean;
+  readonly services?: readonly { readonly name: string }[];
+}
+
 /** A call to an action of ours, on behalf of its caller; or, for what nobody has asked for, a broker: `{ broker, call }`. */
 export type Asker = Pick<Context, "broker" | "call">;
 
 /**
  * Asks every node that is there, or those that are named, all at once, on behalf of the caller. `silent`: nodes that gave
- * no answer within `timeoutMs` milliseconds, or refused.
+ * no answer within `timeoutMs` milliseconds, or refused; where all are asked, also those that are lost.
  */
 export async function askNodes<T>(
   ctx: Asker,
@@ -38,7 +60,7 @@ export async function askNodes<T>(
   { params = {}, timeoutMs, nodes }: { params?: object; timeoutMs: number; nodes?: readonly string[] },
 ): Promise<{ answers: readonly NodeAnswer<T>[]; silent: readonly string[] }> {
   const call = (ctx as unknown as MoleculerContext).call.bind(ctx);
-  const silent: string[] = [];
+  const silent: string[] = nodes === undefined ? lostNodes(ctx.broker).map(({ id }) => id) : [];
   const asked = (nodes ?? servingNodes(ctx.broker).map(({ id }) => id)).map(async (node): Promise<NodeAnswer<T>[]> => {
     const sentAt = Date.now();
     try {

@@ -1,6 +1,8 @@
 // What clients and operators see of a node that fails, hangs and recovers, and of the bus between: a gateway here, the service on a node of its own,
 // a NATS server between them. An operator's terminal joins them as a third node.
 import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Type from "typebox";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -21,6 +23,10 @@ import { lineOf } from "./doctor/finding.ts";
 import { natsOf } from "./doctor/nats.ts";
 import { Operations } from "./mixin.ts";
 import { operationsRoutes } from "./routes.ts";
+import { callByHttp } from "./shell/http-link.ts";
+import { joinBySocket } from "./socket/client.ts";
+import { operatorSocket } from "./socket/server.ts";
+import { operationsTable } from "./table/table.ts";
 
 let nats: Nats;
 let gateway: RunningGateway;
@@ -142,17 +148,60 @@ const ops = (words: readonly string[], token?: string) =>
     // A data folder where nothing runs.
     const options = { env: { ...env, DATA_DIR: import.meta.dirname }, timeout: 30_000 };
     execFile(process.execPath, [valence, "ops", ...words], options, (error, out, err) =>
-      resolve({ code: error?.code ?? 0, out, err }),
+      resolve({ code: error ? (error.code ?? error.signal) : 0, out, err }),
     );
   });
 
+test("the socket of a pod reaches the whole cluster in the name of its token's person; without one it says what it lacks", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "socket-"));
+  const socket = operatorSocket(folder);
+  await socket.started!(gateway.broker);
+  const reached = async (token?: string) => {
+    const link = (await joinBySocket(folder, { user: "ann", ...(token && { token }) }))!;
+    const { nodes, silent } = (await link.call("ops.health", {})) as { nodes: { node: string }[]; silent: string[] };
+    await link.close();
+    return { about: link.about, nodes: nodes.map(({ node }) => node).sort(), silent };
+  };
+  const person = newId();
+  const token = await gateway.token(person, ["admin"]);
+  // The far node fetches the keys of tokens at the first.
+  const asPerson = await until(
+    () => reached(token),
+    ({ nodes }) => nodes.length === 2,
+  );
+  expect(asPerson).toEqual({
+    about: expect.stringMatching(new RegExp(`as ${person}$`)),
+    nodes: ["far.1", "near.1"],
+    silent: [],
+  });
+  expect(await reached()).toEqual({
+    about: expect.stringContaining("as os:ann; other nodes believe no name: with OPERATOR_TOKEN"),
+    nodes: ["near.1"],
+    silent: ["far.1"],
+  });
+  const reader = (await joinBySocket(folder, { user: "ann", token: await gateway.token(newId(), ["reader"]) }))!;
+  await expect(reader.call("ops.health", {})).rejects.toMatchObject({ type: "FORBIDDEN" });
+  await reader.close();
+  await socket.stopping!(gateway.broker);
+  await rm(folder, { recursive: true });
+});
+
 test("an operator's terminal joins as a node of its own, and may do what the person of its token may", async () => {
   const reader = await gateway.token(newId(), ["reader"]);
-  const [shown, forbidden, nameless] = await Promise.all([
+  const [shown, forbidden, nameless, byUrl] = await Promise.all([
     ops(["nodes", "--json"], admin),
     ops(["rebuild", "shelf"], reader),
     ops(["nodes"]),
+    ops(["--url", gateway.url, "health", "--json"], admin),
   ]);
+  // By the gateway: the same operation, for the same person.
+  expect(byUrl).toMatchObject({ code: 0, err: "" });
+  const health = JSON.parse(byUrl.out) as { nodes: { node: string }[] };
+  expect(health.nodes.map(({ node }) => node).sort()).toEqual(["far.1", "near.1"]);
+  const asked = (url: string, token?: string) => callByHttp(url, token, operationsTable)("ops.health", {});
+  await expect(asked(gateway.url, reader)).rejects.toMatchObject({ type: "FORBIDDEN", code: 403 });
+  await expect(asked(gateway.url)).rejects.toMatchObject({ type: "UNAUTHENTICATED", code: 401 });
+  await expect(asked("http://127.0.0.1:1", admin)).rejects.toThrow("http://127.0.0.1:1 does not answer");
   expect(shown).toMatchObject({ code: 0, err: "" });
   const nodes = (JSON.parse(shown.out) as { nodes: { id: string }[] }).nodes.map(({ id }) => id);
   expect(nodes).toEqual(expect.arrayContaining(["far.1", "near.1"]));

@@ -3,7 +3,7 @@
 import type { Context as MoleculerContext } from "moleculer";
 import { callErrors, listedServices, type Context } from "../contract/index.ts";
 import { consumerState, type ConsumerStatus } from "../stream/siblings.ts";
-import { askNodes, servingNodes, type NodeAnswer } from "./ask-nodes.ts";
+import { askNodes, lostNodes, servingNodes, type NodeAnswer } from "./ask-nodes.ts";
 import { meetNodes } from "./clock-skew.ts";
 import { clockState } from "./clocks.ts";
 import { attempt, fail, ok, resultOf, warn, type Finding, type Result, type Status } from "./doctor/finding.ts";
@@ -54,6 +54,8 @@ export async function examined(ctx: Context<Asked>) {
 
 interface System {
   readonly nodes: readonly { readonly id: string; readonly hostname: string }[];
+  /** Nodes that should answer and cannot be asked; none where one service is examined. */
+  readonly lost: ReturnType<typeof lostNodes>;
   /** Nodes that run a service, by its name without a version: a service's database is named so. */
   readonly runners: ReadonlyMap<string, readonly string[]>;
   /** Full names of the services with consumers. */
@@ -69,7 +71,8 @@ function systemOf({ broker }: Context, only: string | undefined): System {
   const runners = new Map<string, string[]>();
   for (const { name, nodeID } of asked) runners.set(name, [...(runners.get(name) ?? []), nodeID]);
   const consuming = asked.filter(({ metadata }) => metadata?.["consumers"] !== undefined);
-  return { nodes, runners, consuming: [...new Set(consuming.map(({ fullName }) => fullName))] };
+  const lost = only === undefined ? lostNodes(broker) : [];
+  return { nodes, lost, runners, consuming: [...new Set(consuming.map(({ fullName }) => fullName))] };
 }
 
 interface Listed {
@@ -81,7 +84,7 @@ interface Listed {
 
 // ---- what the nodes find
 
-async function examineNodes(ctx: Context, { nodes, runners }: System): Promise<readonly Found[]> {
+async function examineNodes(ctx: Context, { nodes, lost, runners }: System): Promise<readonly Found[]> {
   const services = examinersOf(ctx.broker.nodeID, runners);
   const asked = runners.size === 0 ? nodes : nodes.filter(({ id }) => services.has(id) || runnersOf(runners).has(id));
   const each = await Promise.all(
@@ -95,7 +98,7 @@ async function examineNodes(ctx: Context, { nodes, runners }: System): Promise<r
   );
   const answers = each.flatMap(one => one.answers);
   const silent = each.flatMap(one => one.silent);
-  return [...merged(answers), ...sharing(answers, nodes, runners), ...answering(ctx, answers, silent)];
+  return [...merged(answers), ...sharing(answers, nodes, runners), ...answering(ctx, { answers, silent, lost })];
 }
 
 const runnersOf = (runners: System["runners"]): Set<string> => new Set([...runners.values()].flat());
@@ -157,13 +160,15 @@ export function sharing(
   });
 }
 
-function answering(
-  { broker }: Context,
-  answers: readonly NodeAnswer<Examined>[],
-  silent: readonly string[],
-): readonly Found[] {
+interface Answering extends Pick<System, "lost"> {
+  readonly answers: readonly NodeAnswer<Examined>[];
+  readonly silent: readonly string[];
+}
+
+function answering({ broker }: Context, { answers, silent, lost }: Answering): readonly Found[] {
   const all = listedServices(broker, { onlyAvailable: true }) as unknown as Listed[];
   const withDoctor = new Set(all.filter(({ name }) => name === "$doctor").map(({ nodeID }) => nodeID));
+  for (const { id, services } of lost) if (services.includes("$doctor")) withDoctor.add(id);
   const result = (node: string): Result =>
     withDoctor.has(node)
       ? fail("nodes", `no answer within ${limits.examinationMs} ms`, "see GET /ops/health and its log: is it busy?")
@@ -173,7 +178,7 @@ function answering(
           "run `npx valence doctor` there",
         );
   return [
-    ...silent.map(node => ({ subject: `node ${node}`, ...result(node), nodes: [] })),
+    ...[...silent, ...lost.map(({ id }) => id)].map(node => ({ subject: `node ${node}`, ...result(node), nodes: [] })),
     ...answers.map(({ node }) => ({ subject: `node ${node}`, ...ok("nodes", "it answers"), nodes: [node] })),
   ];
 }

@@ -15,7 +15,7 @@ export function measureOrders(broker: ServiceBroker, rows: () => Promise<readonl
 }
 
 function readingsOf(rows: readonly StatusRow[]): Reading[] {
-  const orders = new Map(rows.map(row => [row.status, Number(row.orders)]));
+  const orders = new Map(rows.map(row => [row.status, row.orders]));
   return orderListMetrics.orders.labels.status.map(status =>
     reading(orderListMetrics.orders, orders.get(status) ?? 0, { status }),
   );

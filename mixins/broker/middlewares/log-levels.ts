@@ -1,14 +1,16 @@
-// The log of one node: fields that its services' contracts mark as secret are hidden in it, and its levels are shown to
+// The log of one node: fields that its services' contracts mark as secret or personal are hidden in it, and its levels are shown to
 // operations, and changed by them, through the internal service `$logs`.
 import type { ActionSchema, Service, ServiceBroker } from "moleculer";
-import { hideInLogs, type LevelChange } from "../../log/index.ts";
+import type { ListedService } from "../../contract/index.ts";
+import { hideInLogs, hidePersonalInLogs, type LevelChange } from "../../log/index.ts";
 import { levelsOf } from "../../log/mixin.ts";
 
 export const logLevels = (broker: ServiceBroker) => ({
   name: "LogLevels",
 
-  serviceCreating(_service: Service, { metadata }: { metadata?: { secrets?: readonly string[] } }) {
+  serviceCreating(_service: Service, { metadata }: { metadata?: ListedService["metadata"] }) {
     hideInLogs(metadata?.secrets ?? []);
+    hidePersonalInLogs(metadata?.personal ?? []);
   },
 
   async starting() {

@@ -64,8 +64,21 @@ test("a request that is refused is no failure, and has the name of its route if 
     hasFailed: false,
     attributes: { "http.response.status_code": 401 },
   });
-  await gateway.http("GET", "/api/v1/nothing");
+  await gateway.http("GET", "/api/v1/nothing/ann%40canary.example");
   expect((await requestSpan("GET")).attributes).toMatchObject({ "http.response.status_code": 404 });
+});
+
+test("a path tells ids, and nothing that a client may have put in their place", async () => {
+  await gateway.http("GET", "/api/v1/books/ann%40canary.example");
+  await gateway.http("GET", "/api/v1/copies/canary.ann@example.org");
+  expect((await requestSpan("GET /api/v1/books/:id")).attributes["url.path"]).toBeUndefined();
+  expect((await requestSpan("GET /api/v1/copies/:isbn")).attributes["http.route"]).toBe("/api/v1/copies/:isbn");
+  await gateway.http("GET", "/api/v1/copies/978-0");
+  await until("the path with its id", async () => {
+    await tracing.flush();
+    return collector.spans.some(({ attributes }) => attributes["url.path"] === "/api/v1/copies/978-0");
+  });
+  expect(JSON.stringify(collector.spans)).not.toContain("canary");
 });
 
 test("an event stream's span is over when it is open", async () => {

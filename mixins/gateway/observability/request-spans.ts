@@ -1,6 +1,7 @@
 // A span for each request of the API, which goes on with the client's trace if it has one (`traceparent`), and tells by events
 // when each step of the pipeline began. Health checks, `/metrics` and the like make none.
 import type { IncomingMessage } from "node:http";
+import { redacted } from "../../log/index.ts";
 import { ATTRIBUTES, tracing, type Span } from "../../tracing/index.ts";
 import type { Step } from "../exchange.ts";
 import { pathOf, requestId, type Handler } from "../../http/siblings.ts";
@@ -33,11 +34,7 @@ export function traceRequests(handler: Handler, { isTraced, publicUrl }: Request
       name: method,
       kind: "server",
       parent: typeof traceparent === "string" ? traceparent : null,
-      attributes: () => ({
-        [ATTRIBUTES.httpMethod]: method,
-        [ATTRIBUTES.urlScheme]: scheme,
-        [ATTRIBUTES.urlPath]: path,
-      }),
+      attributes: () => ({ [ATTRIBUTES.httpMethod]: method, [ATTRIBUTES.urlScheme]: scheme }),
     });
     (req as Traced)[SPAN] = span;
     res.prependOnceListener("close", () => {
@@ -45,6 +42,7 @@ export function traceRequests(handler: Handler, { isTraced, publicUrl }: Request
       if (route !== undefined) span.rename(`${method} ${route}`);
       span.set({
         [ATTRIBUTES.httpRoute]: route,
+        [ATTRIBUTES.urlPath]: route === undefined ? undefined : shownPath(path, res.statusCode),
         [ATTRIBUTES.httpStatus]: res.statusCode,
         [ATTRIBUTES.requestId]: requestId(req),
       });
@@ -83,6 +81,16 @@ function endWhenOpen(res: Parameters<Handler>[1], span: Span, { method, url }: {
     }
     return written;
   };
+}
+
+/**
+ * The path of a request that a route took, with the ids in it. One that was refused may have anything in their place; the client
+ * has it.
+ */
+function shownPath(path: string, status: number): string | undefined {
+  if (status >= 400 && status < 500) return undefined;
+  // No id of ours is percent-encoded: what is, may be an address that has no such form.
+  return redacted(path.replaceAll(/[^/]*%[^/]*/g, "…"));
 }
 
 /** The reason of a failed request stands in the span of the action that failed. */

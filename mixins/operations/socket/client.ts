@@ -17,9 +17,11 @@ const COMMANDS = ["call", "dcall", "emit", "broadcast", "broadcastLocal", "actio
 
 /**
  * Joins a process that runs on this machine with this data folder; undefined when there is none. Removes the sockets of
- * processes that were killed. Throws Misconfigured when there is one that may not be opened.
+ * processes that were killed. Throws Misconfigured when there is one that may not be opened, that does not answer, or that does
+ * not take the operator's token.
  */
-export async function joinBySocket(dataDir: string, hello: Hello): Promise<Link | undefined> {
+export async function joinBySocket(dataDir: string, hello: Hello, welcomeMs = WELCOME_MS): Promise<Link | undefined> {
+  let hanging: number | undefined;
   for (const { path, pid } of socketsIn(dataDir)) {
     const socket = createConnection(path);
     try {
@@ -31,9 +33,15 @@ export async function joinBySocket(dataDir: string, hello: Hello): Promise<Link 
       if (code === "ECONNREFUSED") rmSync(path, { force: true });
       continue;
     }
-    const link = await new SocketLink(socket, hello).open();
-    if (link) return link;
+    const link = await new SocketLink(socket, hello).open(welcomeMs);
+    if (typeof link === "object") return link;
+    if (link === "hangs") hanging ??= pid;
   }
+  // Whoever is told that none runs starts another one on the same data.
+  if (hanging !== undefined)
+    throw new Misconfigured(
+      `process ${hanging} runs here and does not answer: it hangs, or has too much to do. Look at its log, and end it before you start another`,
+    );
   return undefined;
 }
 
@@ -47,7 +55,6 @@ class SocketLink implements Link {
   readonly commands = COMMANDS;
   readonly ended: Promise<string>;
   readonly #socket: Socket;
-  readonly #user: string;
   readonly #asked = new Map<number, Asked>();
   readonly #lists = new Map<string, unknown>();
   readonly #welcome = Promise.withResolvers<Welcome | undefined>();
@@ -57,7 +64,6 @@ class SocketLink implements Link {
 
   constructor(socket: Socket, hello: Hello) {
     this.#socket = socket;
-    this.#user = hello.user;
     const { promise, resolve } = Promise.withResolvers<string>();
     this.ended = promise;
     socket.on("error", () => socket.destroy());
@@ -76,13 +82,20 @@ class SocketLink implements Link {
     return this.#about;
   }
 
-  /** Undefined when the process does not answer. */
-  async open(): Promise<SocketLink | undefined> {
-    const timer = setTimeout(() => this.#socket.destroy(), WELCOME_MS);
+  /** Itself; or whether the process hangs, or has gone meanwhile. Throws Misconfigured for what it does not take. */
+  async open(welcomeMs: number): Promise<SocketLink | "hangs" | "gone"> {
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      this.#socket.destroy();
+    }, welcomeMs);
     const welcome = await this.#welcome.promise;
     clearTimeout(timer);
-    if (!welcome) return undefined;
-    this.#about = `joined ${welcome.nodeId}, process ${welcome.pid} of this machine, as os:${this.#user}`;
+    if (!welcome && this.#bye?.startsWith("OPERATOR_TOKEN")) throw new Misconfigured(this.#bye);
+    if (!welcome) return isLate ? "hangs" : "gone";
+    const { nodeId, pid, as, isAlone } = welcome;
+    const alone = "; other nodes believe no name: with OPERATOR_TOKEN, the access token of a person, they answer too";
+    this.#about = `joined ${nodeId}, process ${pid} of this machine, as ${as}${isAlone ? alone : ""}`;
     return this;
   }
 

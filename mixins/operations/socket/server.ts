@@ -1,13 +1,17 @@
 // The door of a process for operators of its machine: a socket in the data folder which only the user of the process may open, and
 // root. Whoever can open it could as well read the databases beside it, so that it asks for no password: it acts as an
 // administrator who is named after the operating system's user, `os:ann`, and what it does is recorded under that name. An operator
-// may ask for less (`--read-only`).
+// may ask for less (`--read-only`). Where nodes have keys, the others believe no name: an operator who has an access token gives it
+// (`OPERATOR_TOKEN`), acts as its person, and reaches them all.
 import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import type { Middleware, ServiceBroker } from "moleculer";
+import type { JSONWebKeySet } from "jose";
 import { callErrors, type User } from "../../contract/index.ts";
-import { asError } from "../../kernel/index.ts";
+import { TokenVerifier } from "../../contract/siblings.ts";
+import { gatewayEnvironment } from "../../gateway/index.ts";
+import { asError, clusterKeysIn, systemClock } from "../../kernel/index.ts";
 import { namesOf } from "../names.ts";
 import { socketOf } from "./place.ts";
 import {
@@ -26,6 +30,10 @@ const limits = {
   connections: 32,
   /** Questions of one terminal at once; further ones are refused. */
   questions: 64,
+  /** Seconds after its end for which an operator's token is still taken; and how old the keys are that tell, in milliseconds. */
+  toleranceSeconds: 5,
+  keysMaxAgeMs: 300_000,
+  keysPauseMs: 5_000,
 };
 
 /** A middleware that opens the socket of its process once the services have started, and closes it when they stop. */
@@ -51,10 +59,20 @@ class Door {
   readonly #path: string;
   readonly #server: Server;
   readonly #open = new Set<Socket>();
+  readonly #tokens: TokenVerifier;
 
   constructor(broker: ServiceBroker, path: string) {
     this.#broker = broker;
     this.#path = path;
+    const { toleranceSeconds, keysMaxAgeMs, keysPauseMs } = limits;
+    this.#tokens = new TokenVerifier({
+      fetchKeys: () => broker.call<JSONWebKeySet, object>("accounts.jwks", {}),
+      issuer: gatewayEnvironment.of(broker).TOKEN_ISSUER,
+      clock: systemClock,
+      toleranceSeconds,
+      keysMaxAgeMs,
+      keysPauseMs,
+    });
     this.#server = createServer(socket => this.#serve(socket));
     this.#server.maxConnections = limits.connections;
   }
@@ -89,16 +107,48 @@ class Door {
 
   #serve(socket: Socket): void {
     this.#open.add(socket);
-    let terminal: Terminal | undefined;
+    let terminal: Promise<Terminal | undefined> | undefined;
     socket.on("close", () => this.#open.delete(socket));
     // A terminal that was killed.
     socket.on("error", () => socket.destroy());
     readLines(socket, (line: Hello & Question) => {
-      if (terminal) return terminal.take(line);
-      terminal = new Terminal(this.#broker, socket, userOf(line));
-      send(socket, { nodeId: this.#broker.nodeID, pid: process.pid } satisfies Welcome);
+      if (terminal) return void terminal.then(opened => opened?.take(line));
+      terminal = this.#welcome(socket, line);
     });
   }
+
+  /** Undefined when the operator's token is none. */
+  async #welcome(socket: Socket, hello: Hello): Promise<Terminal | undefined> {
+    const { nodeID: nodeId } = this.#broker;
+    try {
+      const actor = hello.token === undefined ? { user: userOf(hello) } : await this.#actorOf(hello.token, hello);
+      const isAlone = hello.token === undefined && clusterKeysIn(this.#broker) !== undefined;
+      send(socket, { nodeId, pid: process.pid, as: actor.user.id, isAlone } satisfies Welcome);
+      return new Terminal(this.#broker, socket, actor);
+    } catch (error) {
+      // Rubbish ends the connection.
+      if (typeof (hello as Hello | null)?.token !== "string") socket.destroy();
+      else {
+        send(socket, { bye: `OPERATOR_TOKEN: ${asError(error).message}` });
+        socket.end();
+      }
+      return undefined;
+    }
+  }
+
+  async #actorOf(token: string, { scopes: asked }: Hello): Promise<Actor> {
+    const verified = await this.#tokens.verify(token);
+    if (!verified) throw callErrors.CALLER_UNPROVEN({ message: "it is no access token, or is not valid any more" });
+    const { user } = verified;
+    const scopes = asked && (user.scopes?.filter(scope => asked.includes(scope)) ?? asked);
+    return { user: { ...user, ...(scopes && { scopes }) }, token };
+  }
+}
+
+/** Who acts: in the `meta` of calls. */
+interface Actor {
+  readonly user: User;
+  readonly token?: string;
 }
 
 /** The person who acts: a name of another form could not be looked for in the audit. */
@@ -112,13 +162,13 @@ const userOf = ({ user, scopes }: Hello): User => ({
 class Terminal {
   readonly #broker: ServiceBroker;
   readonly #socket: Socket;
-  readonly #user: User;
+  readonly #actor: Actor;
   #asking = 0;
 
-  constructor(broker: ServiceBroker, socket: Socket, user: User) {
+  constructor(broker: ServiceBroker, socket: Socket, actor: Actor) {
     this.#broker = broker;
     this.#socket = socket;
-    this.#user = user;
+    this.#actor = actor;
   }
 
   take(question: Question): void {
@@ -142,15 +192,16 @@ class Terminal {
       const { call, params = {}, options } = question;
       const nodeID = options?.nodeID;
       return this.#broker.call(call, params, {
-        meta: { user: this.#user },
+        meta: { ...this.#actor },
         ...(nodeID !== undefined && { nodeID }),
       } as object);
     }
     if ("names" in question) return namesOf(this.#broker);
     if ("list" in question) return this.#list(question.list, question.options);
     // An event asks for no permission, so that whoever has asked for less gets none.
-    if (this.#user.scopes) throw callErrors.FORBIDDEN({ message: `${question.emit} is for operators with all rights` });
-    return this.#broker[question.emit](question.event, question.payload, { meta: { user: this.#user } });
+    if (this.#actor.user.scopes)
+      throw callErrors.FORBIDDEN({ message: `${question.emit} is for operators with all rights` });
+    return this.#broker[question.emit](question.event, question.payload, { meta: { ...this.#actor } });
   }
 
   #list(name: RegistryList, options: object | undefined): unknown {

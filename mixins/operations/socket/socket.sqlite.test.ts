@@ -120,6 +120,18 @@ test("a socket that a killed process has left is removed; without another one no
   expect(socketsIn(join(empty, "gone"))).toEqual([]);
 });
 
+test("a process that accepts and hangs is named: whoever is told that none runs starts another on the same data", async () => {
+  const other = await mkdtemp(join(tmpdir(), "socket-"));
+  const hanging = createServer(() => {}).listen(join(other, "operator-1.sock"));
+  await once(hanging, "listening");
+  await expect(joinBySocket(other, { user: "ann" }, 50)).rejects.toThrow("process 1 runs here and does not answer");
+  hanging.close();
+  await rm(other, { recursive: true });
+});
+
+test("a token that proves nobody joins nothing, and says so", () =>
+  expect(joinBySocket(folder, { user: "ann", token: "made up" })).rejects.toThrow(/^OPERATOR_TOKEN: .*not valid/));
+
 test("a process that accepts and does not answer is passed over when it ends", async () => {
   const other = await mkdtemp(join(tmpdir(), "socket-"));
   const mute = createServer(socket => socket.end()).listen(join(other, "operator-1.sock"));

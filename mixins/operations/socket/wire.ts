@@ -12,11 +12,17 @@ export interface Hello {
   readonly user: string;
   /** Narrows what the operator may do; default: all. */
   readonly scopes?: readonly string[];
+  /** Access token of a person: it acts in their name, here and on other nodes, which believe no name alone where nodes have keys. */
+  readonly token?: string;
 }
 /** The first line of the process. */
 export interface Welcome {
   readonly nodeId: string;
   readonly pid: number;
+  /** Id of the person who acts. */
+  readonly as: string;
+  /** Whether other nodes answer nothing, since they ask for a token. */
+  readonly isAlone: boolean;
 }
 
 export type Question = { readonly id: number } & (

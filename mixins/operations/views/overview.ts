@@ -12,7 +12,6 @@ import {
   text,
   type Answer,
 } from "../asking.ts";
-import { isTerminal } from "../ask-nodes.ts";
 import { isRefusal } from "../../kernel/index.ts";
 import type { Ctx } from "./context.ts";
 import { lagOf } from "./lag.ts";
@@ -154,7 +153,7 @@ async function timers(ctx: Ctx<"overview">): Promise<Looked> {
 /** Silent nodes, and the circuits that the others have opened. */
 async function cluster(ctx: Ctx<"overview">): Promise<Looked> {
   const { circuits, silent } = await askCircuits(ctx);
-  return { needs: [...nodes(ctx, silent), ...openOf(circuits)], unknown: [] };
+  return { needs: [...nodes(silent), ...openOf(circuits)], unknown: [] };
 }
 
 function openOf(circuits: readonly Answer[]): Need[] {
@@ -169,29 +168,14 @@ function openOf(circuits: readonly Answer[]): Need[] {
   });
 }
 
-/**
- * Nodes that do not answer, and those that are gone without having said so: a node that leaves says first that it has no
- * services any more.
- */
-function nodes(ctx: Ctx<"overview">, silent: readonly string[]): Need[] {
-  const known = ctx.broker.registry.getNodeList({ withServices: true }) as KnownNode[];
-  const lost = known.filter(
-    node => !node.available && !isTerminal(node) && node.services?.some(service => service["name"] !== "$node"),
-  );
-  const all = [...new Set([...silent, ...lost.map(({ id }) => id)])].sort();
+function nodes(silent: readonly string[]): Need[] {
   return someOf({
     kind: "silent nodes",
-    count: all.length,
+    count: silent.length,
     oldest: undefined,
-    says: `no answer from ${all.slice(0, 5).join(", ")}`,
+    says: `no answer from ${silent.slice(0, 5).join(", ")}`,
     command: "nodes",
   });
-}
-interface KnownNode {
-  readonly id: string;
-  readonly available: boolean;
-  readonly metadata?: { readonly isTerminal?: true } | null;
-  readonly services?: readonly Readonly<Record<string, unknown>>[];
 }
 
 /** Checks of the doctor that say what other looks say in more detail. */

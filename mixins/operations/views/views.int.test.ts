@@ -86,10 +86,18 @@ test("what stands still, is damaged or lost is in the overview; a service that d
   const away = broker.createService({ name: "away", metadata: { sagas: { trip: true } }, actions: {} });
   await broker.waitForServices(["troubled", "away"]);
   const { registry } = broker as any;
-  const lost = { sender: "lost", seq: 1, services: [{ name: "books", fullName: "books", metadata: {}, actions: {} }] };
+  const lost = {
+    sender: "lost",
+    seq: 1,
+    services: ["books", "$doctor"].map(name => ({ name, fullName: name, metadata: {}, actions: {} })),
+  };
   registry.processNodeInfo({ ...lost, instanceID: "1", metadata: {}, ipList: [], client: {}, config: {} });
   registry.nodes.disconnected("lost", true);
   try {
+    // The longer a node hangs, the surer the others take it for gone: it is silent all the same.
+    expect(await ask("health")).toMatchObject({ status: "FAIL", silent: ["lost"] });
+    const { findings } = await ask("doctor");
+    expect(findings).toContainEqual(expect.objectContaining({ check: "nodes", subject: "node lost", status: "FAIL" }));
     const { isWell, needs, unknown } = await ask("overview");
     expect([isWell, unknown]).toEqual([false, ["away"]]);
     expect(needs.map(({ kind, count, oldest, command }: any) => [kind, count, oldest, command])).toEqual([

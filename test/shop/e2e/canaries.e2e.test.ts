@@ -150,13 +150,21 @@ const shownIn = (text: string, of: Record<string, string>): string[] =>
     return at === -1 ? [] : [`${name}: ${text.slice(Math.max(0, at - 200), at)}…`];
   });
 
-test("no secret and no personal data is in the log, a span, a metric, or a file", async () => {
+test("no secret and no personal data is in the log, a span, a metric, the audit, or a file", async () => {
   for (const stream of [shop.child.process.stdout!, shop.child.process.stderr!])
     stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
   output = shop.child.output;
   await liveThroughAll();
   const metrics = await shop.request<string>("GET", "/metrics", { token: MARKS.metricsToken });
   expect(metrics.status).toBe(200);
+  const { body: root } = await login(MARKS.adminPassword, "root@example.com");
+  // All of it, as text: it is NDJSON, the orders with their addresses among it.
+  const audited = async () =>
+    (await shop.request<string>("GET", "/api/v1/ops/audit/export", { token: root.accessToken })).body;
+  const audit = await until("the orders are recorded", async () => {
+    const text = await audited();
+    return text.includes('"order.shipped"') && text;
+  });
   await until("spans have arrived", () => collector.spans.some(({ name }) => name === "saga step ship"));
   await shop.child.end("SIGTERM");
 
@@ -171,6 +179,7 @@ test("no secret and no personal data is in the log, a span, a metric, or a file"
     output: shownIn(output, secrets),
     spans: shownIn(JSON.stringify(collector.spans), secrets),
     metrics: shownIn(metrics.body, secrets),
+    audit: shownIn(audit, secrets),
     // Databases have names, addresses and the tokens of payments: the shop needs them. Nobody needs the others.
     files: readdirSync(databases.folder, { recursive: true, encoding: "utf8" })
       .filter(name => /\.\w/.test(name))
@@ -179,5 +188,5 @@ test("no secret and no personal data is in the log, a span, a metric, or a file"
         return shownIn(readFileSync(join(databases.folder, name), "latin1"), neverKept).map(text => `${name}: ${text}`);
       }),
   };
-  expect(found).toEqual({ output: [], spans: [], metrics: [], files: [] });
+  expect(found).toEqual({ output: [], spans: [], metrics: [], audit: [], files: [] });
 }, 120_000);

@@ -65,7 +65,7 @@ export class Shop {
       signal: AbortSignal.timeout(ANSWERED_WITHIN_MS),
     });
     const text = await response.text();
-    const json = response.headers.get("content-type")?.includes("json");
+    const json = /\bjson\b/.test(response.headers.get("content-type") ?? "");
     return { status: response.status, body: (json ? JSON.parse(text) : text) as T, headers: response.headers };
   }
 
