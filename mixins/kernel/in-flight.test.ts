@@ -24,7 +24,10 @@ describe("what is under way", () => {
     const all = new InFlight<number, number[]>();
     const pass = (from: number, to: number): void => {
       for (let key = from; key < to; key++) {
-        all.set(key, new Array<number>(1_000).fill(key));
+        all.set(
+          key,
+          Array.from({ length: 1_000 }, () => key),
+        );
         all.delete(key - 10);
       }
     };
