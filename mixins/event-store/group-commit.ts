@@ -8,7 +8,7 @@
 //   3. Verdicts are settled synchronously, in the order of submission within a stream, the withdrawn ones after their
 //      batch's. An append after the close fails once its lane is idle: answered at once, it would overtake those in
 //      flight.
-import { Unavailable } from "../kernel/index.ts";
+import { InFlight, Unavailable } from "../kernel/index.ts";
 import { ATTRIBUTES, SPANS, tracing, type Attributes } from "../tracing/index.ts";
 import { bucketOf, moved } from "./buckets.ts";
 import type { CommittedBatch, Dialect, Upkeep } from "./dialect.ts";
@@ -80,7 +80,7 @@ class Lane {
   #queue: Waiting[] = [];
   #upkeep: WaitingUpkeep[] = [];
   /** Appends with a command id that are not settled, to find twins. */
-  readonly #unsettled = new Map<string, Waiting>();
+  readonly #unsettled = new InFlight<string, Waiting>();
   /** From the first arrival until a batch returns and finds nothing that waits. */
   #busy = false;
   /** The batch that leaves at the end of the tick. */

@@ -10,6 +10,7 @@
 // a client that gets a refusal in place of an answer believes that nothing was done.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { InFlight } from "../kernel/index.ts";
 import type { Handler } from "./request-guard.ts";
 import { httpLimits as limits } from "./limits.ts";
 
@@ -25,13 +26,15 @@ interface Line {
 
 export class Turns {
   readonly #begin: Handler;
-  readonly #ended: (res: ServerResponse) => void;
-  readonly #lines = new WeakMap<Duplex, Line>();
+  readonly #lines = new InFlight<Duplex, Line>();
 
-  /** `ended` is called as the response to a request that was begun finishes or closes. */
-  constructor(begin: Handler, ended: (res: ServerResponse) => void) {
+  constructor(begin: Handler) {
     this.#begin = begin;
-    this.#ended = ended;
+  }
+
+  /** The responses to requests that were begun, until they finish or close. */
+  *responses(): Generator<ServerResponse> {
+    for (const { taken } of this.#lines.values()) yield taken[0]![1];
   }
 
   /** Begins the request, at once or when those before it are answered. */
@@ -90,7 +93,6 @@ export class Turns {
   #inFront(req: IncomingMessage, res: ServerResponse, taken: Taken[]): void {
     const { socket } = req;
     res.once("close", () => {
-      this.#ended(res);
       const line = this.#lines.get(socket)!;
       taken.shift();
       const next = socket.destroyed || !res.shouldKeepAlive ? undefined : taken[0];

@@ -1,6 +1,6 @@
 // The HTTP server of the gateway, and of the port for probes and operators: Node's limits set for an API, connections
 // bounded in total and for each address, and a stop that resets no connection.
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Handler } from "./request-guard.ts";
@@ -25,7 +25,7 @@ export interface HttpServerOptions {
 
 export class HttpServer {
   readonly #server: Server;
-  readonly #responses = new Set<ServerResponse>();
+  readonly #turns: Turns;
   #draining = false;
   /** While the port closes, requests wait here. */
   #gate: Promise<void> | undefined;
@@ -43,12 +43,11 @@ export class HttpServer {
     // A header that is late gets a 408 first.
     const idleMs = Math.max(limits.socketIdleMs, headersTimeoutMs + 2 * limits.connectionsCheckMs);
     const begin: Handler = (req, res) => {
-      this.#responses.add(res);
       if (this.#draining) res.shouldKeepAlive = false;
       if (this.#gate) void this.#gate.then(() => res.destroyed || handler(req, res));
       else handler(req, res);
     };
-    const turns = new Turns(begin, res => this.#responses.delete(res));
+    const turns = (this.#turns = new Turns(begin));
     const unused = new WeakSet<Socket>();
     const serve: Handler = (req, res) => {
       if (unused.delete(req.socket)) req.socket.setTimeout(idleMs);
@@ -175,7 +174,7 @@ export class HttpServer {
     if (this.#draining || !this.#server.listening) return;
     this.#draining = true;
     const by = performance.now() + graceMs;
-    for (const response of this.#responses) if (!response.headersSent) response.shouldKeepAlive = false;
+    for (const response of this.#turns.responses()) if (!response.headersSent) response.shouldKeepAlive = false;
     await sleep(limits.announceMs);
     endStreams();
     let open = (): void => {};

@@ -101,6 +101,7 @@ export {
   timerCommandId,
   type CommandId,
 } from "./ids.ts";
+export { InFlight } from "./in-flight.ts";
 export { internalRoutesOf, serveInternally, type InternalRoutes } from "./internal-routes.ts";
 export { canonicalJson, fingerprintOf, storableJson } from "./json.ts";
 export { nearestName } from "./misspelt.ts";

@@ -1,4 +1,5 @@
 import { callErrors } from "../../contract/index.ts";
+import { InFlight } from "../../kernel/index.ts";
 import { limits } from "./limits.ts";
 
 /**
@@ -9,7 +10,7 @@ import { limits } from "./limits.ts";
  * a handler that never ends would keep its key from every caller.
  */
 export class SingleFlight {
-  readonly #running = new Map<string, { readonly execution: Promise<unknown>; readonly since: number }>();
+  readonly #running = new InFlight<string, { readonly execution: Promise<unknown>; readonly since: number }>();
   #cleans = 0;
 
   join<T>(key: string, execute: (isCurrent: () => boolean) => Promise<T>): Promise<T> {

@@ -5,7 +5,7 @@
 // one. So everything pending goes to a new thread as it was. A committed append comes back as `duplicate`, with the
 // recorded answer; everything else we ask for is a read, or has the same effect the second time.
 import { Worker } from "node:worker_threads";
-import { Bug, type Unavailable } from "../../../kernel/index.ts";
+import { Bug, InFlight, type Unavailable } from "../../../kernel/index.ts";
 import { storeErrors } from "../../errors.ts";
 import { limits } from "../../limits.ts";
 import type { Operation, Request, Requests, Response, WireError } from "./wire.ts";
@@ -24,7 +24,7 @@ export type DeathObserver = (cause: Error) => void;
 export class WriterThread {
   readonly #filename: string;
   readonly #onDeath: DeathObserver;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new InFlight<number, Pending>();
   readonly #arrived: Response[] = [];
   #worker: Worker | undefined;
   #lastId = 0;
@@ -125,9 +125,9 @@ export class WriterThread {
   }
 
   #fail(cause: Error, which: (pending: Pending) => boolean): void {
-    for (const [id, pending] of this.#pending) {
+    for (const pending of this.#pending.values()) {
       if (!which(pending)) continue;
-      this.#pending.delete(id);
+      this.#pending.delete(pending.request.id);
       const outcome = pending.threads > 0 && pending.request.op === "commit" ? "unknown" : "none";
       pending.reject(unavailable({ type: "STORE_UNAVAILABLE", message: cause.message, outcome }, cause));
     }
