@@ -75,6 +75,7 @@ export class Distribution {
     return this.#sum;
   }
 
+  /** `span`: in which it was observed, for an exemplar. */
   observe(value: number, span?: Observed): void {
     const bounds = this.#bounds;
     let at = 0;

@@ -36,7 +36,7 @@ export function publishTracing(source: string): Trace | undefined {
   });
 }
 
-type MessageSpan = SpanStart & { readonly attributes: Attributes };
+type MessageSpan = Omit<SpanStart, "attributes"> & { readonly attributes: Attributes };
 
 function messageTracing({ attributes, ...start }: MessageSpan): Trace | undefined {
   const active = tracing();
