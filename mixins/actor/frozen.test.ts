@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { deepFreeze, stateFreezer } from "./frozen.ts";
+import { deepFreeze } from "../kernel/index.ts";
+import { stateFreezer } from "./frozen.ts";
 
 const records = (n: number) => Array.from({ length: n }, (_, i) => ({ id: i }));
 const isFrozen = (value: unknown): boolean => Object.isFrozen(value);

@@ -1,14 +1,6 @@
 // States are frozen: a `decide` or a fold that changes the state it was given throws (every module is in strict mode), and
 // is a bug of that command. Unfrozen, the change would reach reads and the next snapshot.
-
-/** Freezes a value and all that it holds. */
-export function deepFreeze<T>(value: T): T {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const inner of Object.values(value)) if (typeof inner === "object") deepFreeze(inner);
-  }
-  return value;
-}
+import { deepFreeze } from "../kernel/index.ts";
 
 const limits = {
   /**

@@ -1,11 +1,10 @@
 // The record of one actor: its history, its state at any version, and what today's code would have done.
 import { isDeepStrictEqual } from "node:util";
-import { idFrom, isRefusal } from "../kernel/index.ts";
+import { deepFreeze, idFrom, isRefusal } from "../kernel/index.ts";
 import type { HistoryEntry, Snapshot, WhatIf } from "../contract/index.ts";
 import type { EventStore } from "../event-store/index.ts";
 import { decide, decisionOf } from "./decision.ts";
 import { initialOf, type Actor } from "./define-actor.ts";
-import { deepFreeze } from "./frozen.ts";
 import { decode, foldStored, loadWithoutSnapshot, metadataOf, publicMetadata } from "./load.ts";
 import { actorErrors } from "./errors.ts";
 

@@ -16,6 +16,6 @@ export {
 } from "./define-actor.ts";
 export { actorErrors } from "./errors.ts";
 export { decide, decisionOf } from "./decision.ts";
-export { deepFreeze } from "./frozen.ts";
+export { deepFreeze } from "../kernel/index.ts";
 export { given } from "./given.ts";
 export { GIVEN_ID, GIVEN_NOW } from "./moment.ts";

@@ -6,7 +6,7 @@
 //                   nothing is written about it.
 // A read of the store that fails is none of them: its error is thrown as it is.
 import { setImmediate as turn } from "node:timers/promises";
-import { Bug, eventIdOf, plainError, type Unavailable } from "../kernel/index.ts";
+import { deepFreeze, Bug, eventIdOf, plainError, type Unavailable } from "../kernel/index.ts";
 import { compileSchema, strictObject, type AnyContract, type Check, type HistoryEntry } from "../contract/index.ts";
 import {
   storeErrors,
@@ -17,7 +17,6 @@ import {
   type StoredSnapshot,
 } from "../event-store/index.ts";
 import { evolveAll, initialOf, type Actor, type PlainEvent } from "./define-actor.ts";
-import { deepFreeze } from "./frozen.ts";
 import { beliefIn, damagedReason, releaseOf, unreadableReason } from "./quarantine.ts";
 import { actorErrors } from "./errors.ts";
 

@@ -36,13 +36,13 @@ export async function readLog(
   const prefix = `${actor.contract.actor}.`;
   const events: LogEvent[] = [];
   let [reached, mark] = [cursor, markBefore];
-  let bytesLeft = bytesMax;
+  let bytes = 0;
   let isAtEnd = false;
-  for (let pages = 0; pages < STORE_PAGES_MAX && events.length < limit && bytesLeft > 0; pages++) {
+  for (let pages = 0; pages < STORE_PAGES_MAX && events.length < limit && bytes < bytesMax; pages++) {
     const wanted = limit - events.length;
-    const page = await readPage(store, reached, wanted, bytesLeft);
+    const page = await readPage(store, reached, wanted, bytesMax - bytes);
     reached = page.cursor;
-    bytesLeft -= bytesOf(page.events);
+    bytes += bytesOf(page.events);
     mark = nextMark(mark, page.mark);
     for (const event of page.events) if (event.stream.startsWith(prefix)) events.push(toLogEvent(actor, event));
     if (page.events.length >= wanted) continue;
@@ -50,7 +50,7 @@ export async function readLog(
     break;
   }
   checks.given(reached, mark);
-  return { events, cursor: reached, mark, isAtEnd };
+  return { events, cursor: reached, mark, isAtEnd, bytes };
 }
 
 /**

@@ -5,11 +5,10 @@
 // given throws here, since the runtime keeps states as they were at their commit.
 import assert from "node:assert/strict";
 import type { TProperties } from "typebox";
-import { Refusal, rfc3339 } from "../kernel/index.ts";
+import { deepFreeze, Refusal, rfc3339 } from "../kernel/index.ts";
 import { compileSchema, strictObject, type Check } from "../contract/index.ts";
 import { decide, decisionOf, type Outcome } from "./decision.ts";
 import { evolveAll, type Actor, type PlainEvent, type Timer } from "./define-actor.ts";
-import { deepFreeze } from "./frozen.ts";
 
 /** The actor's id under `given`, and the instant at which it begins. */
 export const GIVEN_ID = "actor-1";

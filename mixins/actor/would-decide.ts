@@ -1,11 +1,10 @@
 // Supposed commands, for people who ask what an actor would decide: the command is decided on the durable state and thrown away. Nothing is
 // written, no timer is set, and nobody is called: what `prepare` would find must be given, since a `prepare` may call anything.
-import { isRefusal, plainError } from "../kernel/index.ts";
+import { deepFreeze, isRefusal, plainError } from "../kernel/index.ts";
 import { callErrors, compileParams, refusedOf, strictObject, type Snapshot } from "../contract/index.ts";
 import { decide, decisionOf } from "./decision.ts";
 import type { Actor, PlainEvent, Timer } from "./define-actor.ts";
 import { actorErrors } from "./errors.ts";
-import { deepFreeze } from "./frozen.ts";
 import { decisionId } from "./history.ts";
 
 export interface Supposed {

@@ -86,6 +86,7 @@ export {
 } from "./errors.ts";
 export { defineFailpoints, isFailpoint, type Failpoint } from "./failpoints.ts";
 export { fnv1a } from "./fnv1a.ts";
+export { deepFreeze } from "./freeze.ts";
 export { CALL_CHAIN, COMMAND_ID, IMPATIENT, REPEATED, REPLAYED } from "./headers.ts";
 export {
   autoCommandId,

@@ -9,8 +9,7 @@
 // A handler is the author's code. An error of it, a row that the table cannot hold, a call after its end, and a handler that
 // does not end are failures of its event alone: its writes are undone, and other streams go on. Events are frozen and rows are
 // copies: a handler that changes either in place changes nothing, however often the batch is folded.
-import { deepFreeze } from "../actor/index.ts";
-import { type Bug, plainError, Unavailable } from "../kernel/index.ts";
+import { type Bug, deepFreeze, plainError, Unavailable } from "../kernel/index.ts";
 import type { Recorded } from "../contract/index.ts";
 import type { Projection, Table } from "./define-projection.ts";
 import { PROJECTION_LIMITS } from "./limits.ts";

@@ -71,6 +71,16 @@ export function carrierConformance(name: string, make: (source: Source) => Promi
       expect([...events, ...rest].map(event => event.version)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
     });
 
+    test("delivers to a feed the events that it takes, and to each of several feeds its own", async () => {
+      const takes = [0, 1].map(own => (event: LogEvent) => Number(event.stream) % 2 === own);
+      const feeds = takes.map(own => open("", own));
+      for (let i = 0; i < 60; i++) source.append(`${i % 3}`, "thing.used");
+      const [even, odd] = await Promise.all(feeds.map((feed, i) => read([feed], i === 0 ? 40 : 20)));
+      expect(versionsOf(even!, "0")).toEqual(versionsOf(even!, "2"));
+      expect(versionsOf(odd!, "1")).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+      expect(even).toHaveLength(40);
+    });
+
     /** Reads until the feed is idle: several looks have found nothing. */
     async function idle(feed: Feed): Promise<void> {
       for (let empty = 0; empty < 8;) empty = (await feed.next(10)).events.length === 0 ? empty + 1 : 0;

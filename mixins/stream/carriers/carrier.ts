@@ -46,5 +46,14 @@ export interface Carrier {
   wake(source: string): void;
 }
 
-/** Reads whole logs, a reader of its own for each feed. */
-export type LogCarrier = Pick<Carrier, "wake"> & { open(source: string, place: Place): Feed };
+/** Reads whole logs, with a reader of its own for each feed. */
+export interface LogCarrier extends Pick<Carrier, "wake"> {
+  open(source: string, place: Place): LogFeed;
+}
+export interface LogFeed extends Feed {
+  next(limit: number): Promise<LogBatch>;
+}
+export interface LogBatch extends Batch {
+  /** Bytes of the events, about. */
+  readonly bytes: number;
+}

@@ -5,7 +5,7 @@
 // sixteen times after each gap, and have cursors that mean nothing to another carrier.
 import type { ServiceBroker } from "moleculer";
 import { nodeEnvironment } from "../../kernel/index.ts";
-import type { Feed, LogCarrier, Place } from "./carrier.ts";
+import type { LogCarrier, LogFeed, Place } from "./carrier.ts";
 import { Channel } from "./jetstream/channel.ts";
 import { connectionOf } from "./jetstream/connection.ts";
 import { JetStreamFeed } from "./jetstream/feed.ts";
@@ -18,7 +18,7 @@ export class JetStreamCarrier implements LogCarrier {
     this.#broker = broker;
   }
 
-  open(source: string, { cursor, mark }: Place): Feed {
+  open(source: string, { cursor, mark }: Place): LogFeed {
     const channel = new Channel(nodeEnvironment.of(this.#broker).NAMESPACE, source);
     const feed = new JetStreamFeed(
       source,

@@ -3,7 +3,7 @@
 import { CursorNotInLog } from "../log/identity.ts";
 import { Poll } from "../log/poll.ts";
 import type { Cursor, LogPage, ReadLog } from "../log/source.ts";
-import type { Batch, Feed, LogCarrier, Place } from "./carrier.ts";
+import type { LogBatch, LogCarrier, LogFeed, Place } from "./carrier.ts";
 
 /** The part of a broker that a carrier uses. */
 export interface Caller {
@@ -20,6 +20,9 @@ export const logOf =
     return page;
   };
 
+/** Bytes of an event whose owner does not tell them. */
+const EVENT_BYTES = 1_000;
+
 export class LocalCarrier implements LogCarrier {
   readonly #broker: Caller;
   readonly #feeds = new Set<LocalFeed>();
@@ -27,7 +30,7 @@ export class LocalCarrier implements LogCarrier {
     this.#broker = broker;
   }
 
-  open(source: string, { cursor, mark }: Place): Feed {
+  open(source: string, { cursor, mark }: Place): LogFeed {
     const feed = new LocalFeed(source, cursor, mark, logOf(this.#broker, source), () => this.#feeds.delete(feed));
     this.#feeds.add(feed);
     return feed;
@@ -39,7 +42,7 @@ export class LocalCarrier implements LogCarrier {
 }
 
 /** Reads the log a page ahead of the caller. */
-export class LocalFeed implements Feed {
+export class LocalFeed implements LogFeed {
   readonly source: string;
   readonly #read: ReadPage;
   readonly #onClose: () => void;
@@ -59,11 +62,11 @@ export class LocalFeed implements Feed {
     this.#onClose = onClose;
   }
 
-  async next(limit: number): Promise<Batch> {
+  async next(limit: number): Promise<LogBatch> {
     // At the end of the log we wait for a hint, also after a page that was not full: reading on at once would make many
     // small batches of the events that one hint a few milliseconds later brings in one.
     if (this.#atEnd) await this.#poll.pause();
-    if (this.#closed) return { events: [], cursor: this.#cursor, mark: this.#mark, isAtEnd: false };
+    if (this.#closed) return { events: [], cursor: this.#cursor, mark: this.#mark, isAtEnd: false, bytes: 0 };
     const reading = this.#ahead ?? this.#begin(limit);
     this.#ahead = undefined;
     const page = await reading;
@@ -75,7 +78,8 @@ export class LocalFeed implements Feed {
       this.#ahead = this.#begin(limit);
       this.#ahead.catch(() => {}); // the next call awaits it and gets the error
     }
-    return { events: page.events, cursor: page.cursor, mark: page.mark, isAtEnd: this.#atEnd };
+    const { events, cursor, mark, bytes = events.length * EVENT_BYTES } = page;
+    return { events, cursor, mark, isAtEnd: this.#atEnd, bytes };
   }
 
   wake(): void {

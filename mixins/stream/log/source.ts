@@ -21,6 +21,8 @@ export interface LogPage {
   readonly mark?: string | undefined;
   /** Whether the log had no more. Absent in pages of older releases: then a page that is not full says so. */
   readonly isAtEnd?: boolean;
+  /** Bytes of the events, about. Absent in pages of older releases. */
+  readonly bytes?: number;
   /** Instead of events: the cursor of the question is not in this log. */
   readonly fault?: CursorFault;
   /**

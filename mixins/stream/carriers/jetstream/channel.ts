@@ -49,6 +49,8 @@ export interface Carried {
 
 /** A message as it was received: `seal` is of the digest of its text. */
 export interface Received extends Carried {
+  /** Characters of its text. */
+  readonly size: number;
   readonly digest: string;
   readonly seal?: string;
 }
@@ -68,7 +70,7 @@ export const isSealed = ({ digest, seal = "" }: Received, secret: string): boole
 
 export function receivedFrom(text: string): Received {
   const unsealed = text.replace(SEAL, "}");
-  return { ...(JSON.parse(text) as Carried & { seal?: string }), digest: digestOf(unsealed) };
+  return { ...(JSON.parse(text) as Carried & { seal?: string }), size: text.length, digest: digestOf(unsealed) };
 }
 
 const SEAL = /,"seal":"[\w-]{43}"\}$/;

@@ -15,7 +15,7 @@
 //
 // A gap shows at the next message. While there is none, we look at the log, soon after a hint, else every 2 s.
 import { Pause } from "../../../kernel/index.ts";
-import type { Batch, Feed } from "../carrier.ts";
+import type { LogBatch, LogFeed } from "../carrier.ts";
 import { LocalFeed, type ReadPage } from "../local.ts";
 import { CursorNotInLog } from "../../log/identity.ts";
 import { isAtOrPast, type Cursor, type LogEvent } from "../../log/source.ts";
@@ -33,7 +33,7 @@ const limits = {
   reopenMs: 1_000,
 };
 
-export class JetStreamFeed implements Feed {
+export class JetStreamFeed implements LogFeed {
   readonly source: string;
   readonly #read: ReadPage;
   /** The same, of which the feed remembers nothing. */
@@ -91,12 +91,12 @@ export class JetStreamFeed implements Feed {
     this.#toLog();
   }
 
-  async next(limit: number): Promise<Batch> {
+  async next(limit: number): Promise<LogBatch> {
     if (this.#log) return this.#nextOfLog(this.#log, limit);
     await this.#arrival();
     await this.#lookUp(this.#tail?.first);
     const before = { cursor: this.#cursor, mark: this.#mark };
-    const events = this.#take(limit);
+    const { events, bytes } = this.#take(limit);
     if (!(await this.#leadsIntoLog(before.cursor))) {
       this.#cursor = before.cursor;
       this.#mark = before.mark;
@@ -107,7 +107,7 @@ export class JetStreamFeed implements Feed {
     if (events.length > 0) this.#lookAt = performance.now() + limits.silentMs;
     else if (!this.#closed && this.#lookAround()) return this.next(limit);
     const isAtEnd = this.#within === undefined && !this.#tail?.size;
-    return { events, cursor: this.#cursor, mark: this.#mark, isAtEnd };
+    return { events, cursor: this.#cursor, mark: this.#mark, isAtEnd, bytes };
   }
 
   wake(): void {
@@ -125,7 +125,7 @@ export class JetStreamFeed implements Feed {
 
   // ---- on the log
 
-  async #nextOfLog(log: LocalFeed, limit: number): Promise<Batch> {
+  async #nextOfLog(log: LocalFeed, limit: number): Promise<LogBatch> {
     const batch = await log.next(limit);
     if (this.#closed) return batch;
     this.#cursor = batch.cursor;
@@ -162,12 +162,14 @@ export class JetStreamFeed implements Feed {
   // ---- on the tail
 
   /** The messages that follow our cursor, in order, up to a gap. */
-  #take(limit: number): LogEvent[] {
+  #take(limit: number): { readonly events: LogEvent[]; readonly bytes: number } {
     const events: LogEvent[] = [];
+    let bytes = 0;
     const tail = this.#tail!;
     for (let next = tail.first; next && events.length < limit; next = tail.first) {
       if (this.#follows(next)) {
         events.push(next.event!);
+        bytes += next.size;
         this.#within = next;
         if (next.index === next.count) {
           this.#cursor = next.upTo;
@@ -177,7 +179,7 @@ export class JetStreamFeed implements Feed {
       } else if (!this.#isHad(next)) break;
       tail.drop(1);
     }
-    return events;
+    return { events, bytes };
   }
 
   /** Whether the place that the messages have led to is in the owner's log. A seal says so as well. */
