@@ -18,9 +18,8 @@ import { partitionName, partitionOf, presentRows, reachedBy, WHOLE } from "./par
 const limits = {
   /** Streams whose last version is kept in memory. A miss costs a query; 50 000 cost about 10 MB. */
   versionsCached: 50_000,
-  /** Events, and milliseconds, for which the row of a partition without any of them may stay where it was. */
+  /** Events after which the row of a partition without any of them moves too. */
   behindEvents: 1_000,
-  behindMs: 1_000,
   /** Milliseconds without an event after which none of them stays there. */
   idleMs: 100,
   /** Milliseconds between two moves of the row that is kept for a roll-back. */
@@ -70,6 +69,8 @@ export interface CheckpointOptions {
   /** The partitions that the node holds, and how many there are. */
   readonly partitions: ReadonlySet<number>;
   readonly count: number;
+  /** Milliseconds for which the row of a partition without events may stay where it was. */
+  readonly behindMs: number;
 }
 
 export class Checkpoint {
@@ -159,7 +160,7 @@ export class Checkpoint {
     const { versions, fresh, retried = [] } = step;
     const isAllDue =
       this.#behindEvents + fresh.length >= limits.behindEvents ||
-      performance.now() - this.#movedAllAt >= limits.behindMs;
+      performance.now() - this.#movedAllAt >= this.#options.behindMs;
     const touched = this.#partitionsOf([...versions.keys(), ...retried]);
     this.#moving = [...this.#rows].filter(([partition]) => isAllDue || touched.has(partition)).map(([, row]) => row);
     await this.#update(trx, this.#moving, step);
@@ -192,7 +193,7 @@ export class Checkpoint {
    */
   async moveAll(isLast = false): Promise<void> {
     const now = performance.now();
-    const isDue = now - this.#handledAt >= limits.idleMs || now - this.#movedAllAt >= limits.behindMs;
+    const isDue = now - this.#handledAt >= limits.idleMs || now - this.#movedAllAt >= this.#options.behindMs;
     const rows = [...this.#rows.values()].filter(row => row.cursor !== this.cursor && !this.#ahead.has(row));
     if (rows.length > 0 && (isLast || isDue)) {
       const step = { to: this.cursor, mark: this.mark, versions: new Map<string, number>(), fresh: [] };

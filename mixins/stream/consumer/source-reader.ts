@@ -170,9 +170,10 @@ export class SourceReader {
 
   /** The checkpoint of the partitions, in the log and past what it is to pass over. */
   async #checkpointOf(partitions: ReadonlySet<number>): Promise<Checkpoint> {
-    const { database, shares } = this.#reader;
-    const read = (): Promise<Checkpoint> =>
-      Checkpoint.read({ database, key: this.key, gate: this.#gate, partitions, count: shares.count });
+    const { database, limits, shares } = this.#reader;
+    const { count } = shares;
+    const options = { database, key: this.key, gate: this.#gate, partitions, count, behindMs: limits.behindMs };
+    const read = (): Promise<Checkpoint> => Checkpoint.read(options);
     const checkpoint = await read();
     await this.#mustBeInLog(checkpoint);
     if (checkpoint.passesOver.size === 0) return checkpoint;
@@ -187,7 +188,7 @@ export class SourceReader {
       await checkpoint.moveAll();
       return this.#wait(limits.retryMinMs);
     }
-    const batch = ownIn(await feed.next(limits.batch), checkpoint.partitions, this.#reader.shares.count);
+    const batch = await feed.next(limits.batch);
     if (batch.events.length > 0) await this.#take(checkpoint, failed, batch);
     else checkpoint.passTo(batch.cursor, batch.mark);
     await checkpoint.moveAll();
@@ -307,10 +308,5 @@ export class SourceReader {
     if (!this.#stopping) await this.#pause.wait(ms);
   }
 }
-
-const ownIn = (batch: Batch, partitions: ReadonlySet<number>, count: number): Batch =>
-  partitions.size === count
-    ? batch
-    : { ...batch, events: batch.events.filter(event => partitions.has(partitionOf(streamOf(event), count))) };
 
 const nextTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
