@@ -92,7 +92,10 @@ export class Consumers {
     service.broker.localBus.on("$node.disconnected", this.#onLost);
     service.broker.localBus.on("$node.connected", this.#onFound);
     this.#looking = setInterval(this.#look, STREAM_LIMITS.lookMs).unref();
-    this.#endMeasuring = measureConsumers(service, () => this.all());
+    this.#endMeasuring = measureConsumers(service, {
+      statuses: () => this.all(),
+      held: name => this.#running.get(name)?.partitions.size ?? 0,
+    });
   }
 
   static async open(service: Service): Promise<Consumers> {

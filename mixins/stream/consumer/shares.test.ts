@@ -24,7 +24,7 @@ test("a node alone takes all; a second one gets half of them, and nothing else m
 });
 
 test("where shares cannot be equal, the nodes that hold most keep one more: a tie moves nothing", () => {
-  const of = (a: number, b: number, c: number): Owners => [
+  const of = ([a, b, c]: readonly [number, number, number]): Owners => [
     ...Array<string>(a).fill("a"),
     ...Array<string>(b).fill("b"),
     ...Array<string>(c).fill("c"),
@@ -36,8 +36,8 @@ test("where shares cannot be equal, the nodes that hold most keep one more: a ti
     [5, 5, 6],
   ] as const)
     for (const me of members)
-      expect(planOf({ me, members, owners: of(...counts) })).toMatchObject({ take: [], release: [] });
-  const uneven = of(6, 6, 4);
+      expect(planOf({ me, members, owners: of(counts) })).toMatchObject({ take: [], release: [] });
+  const uneven = of([6, 6, 4]);
   expect(members.map(me => planOf({ me, members, owners: uneven }).release.length)).toEqual([0, 1, 0]);
 });
 

@@ -3,10 +3,11 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { spawnSync } from "node:child_process";
 import { hostname } from "node:os";
 import type { ServiceBroker } from "moleculer";
-import { newBrokers } from "../../testing/broker.ts";
+import { metricOf, newBrokers } from "../../testing/broker.ts";
 import { randomOf, until } from "../../testing/index.ts";
 import type { Database } from "../../database/index.ts";
 import { Source } from "../log/source.fixture.ts";
+import { streamMetrics } from "../metrics.ts";
 import { consumersOf, type Consumer } from "../siblings.ts";
 import { Shares } from "./shares.ts";
 import { TYPES, applied, appliedIn, consuming, databaseIn, inside, statusIn, writer } from "./writer.fixture.ts";
@@ -113,6 +114,8 @@ describe("P4 nodes that share a consumer", () => {
     await first.call("readers.retryDeadLetter", { id: deadLetters[0].id });
     expect((await applied(second, source.log.length)).toSorted()).toEqual(all());
     expect([...readBy.get("7")!]).toEqual(owner);
+    const labels = { service: "readers", consumer: "writer" };
+    expect(await metricOf(first, streamMetrics.partitions, labels)).toBe(8);
   });
 });
 
@@ -151,9 +154,10 @@ describe("the shares of nodes", () => {
 
   test("one whose process is gone is not waited for, and its membership is removed", async () => {
     const broker = await node();
-    const { knex, now } = await databaseIn(broker);
+    const database = await databaseIn(broker);
+    const { knex } = database;
     const { pid } = spawnSync(process.execPath, ["-e", ""]);
-    const dead = { holder: `${hostname()}/${pid}/other/1/dead`, epoch: 4, expires_at: (await now()) + 60_000 };
+    const dead = { holder: `${hostname()}/${pid}/other/1/dead`, epoch: 4, expires_at: (await database.now()) + 60_000 };
     await knex("leases").insert(["member/16/c/other/1", "c/3/16"].map(name => ({ name, ...dead })));
     const a = await shares(broker, "a");
     await counts([a], [16]);
@@ -173,8 +177,9 @@ describe("P4 nodes that divide a log otherwise take turns", () => {
   test("a node without partitions is waited for, and its checkpoint, versions and dead letters are taken over", async () => {
     append(30);
     const before = await node();
-    const { knex, now } = await databaseIn(before);
-    const old = { name: GATE, holder: "elsewhere/1/old/1", epoch: 1, expires_at: (await now()) + 60_000 };
+    const database = await databaseIn(before);
+    const { knex } = database;
+    const old = { name: GATE, holder: "elsewhere/1/old/1", epoch: 1, expires_at: (await database.now()) + 60_000 };
     await knex("leases").insert(old);
     // It has applied 20 events, and failed at the next one of a stream.
     const done = source.log.slice(0, 20);
@@ -189,7 +194,7 @@ describe("P4 nodes that divide a log otherwise take turns", () => {
         .merge();
     }
     const error = JSON.stringify({ type: "ERROR", message: "poison" });
-    const parked = { state: "retrying", attempts: 5, next_at: (await now()) + 600_000, error };
+    const parked = { state: "retrying", attempts: 5, next_at: (await database.now()) + 600_000, error };
     await knex("parked_streams").insert({ ...place, actor_stream: `thing.${failed.stream}`, ...parked });
     const after = await node(writer({ limits }));
     await isWaiting(after);
@@ -212,10 +217,11 @@ describe("P4 nodes that divide a log otherwise take turns", () => {
     append(10);
     const broker = await node(writer({ limits }));
     await applied(broker, 10);
-    const { knex, now } = await databaseIn(broker);
+    const database = await databaseIn(broker);
+    const { knex } = database;
     await knex("leases")
       .where({ name: GATE })
-      .update({ holder: "elsewhere/1/old/1", expires_at: (await now()) + 60_000 });
+      .update({ holder: "elsewhere/1/old/1", expires_at: (await database.now()) + 60_000 });
     append(10);
     await new Promise(resolve => setTimeout(resolve, 300));
     expect(await appliedIn(broker)).toHaveLength(10);

@@ -131,7 +131,7 @@ function partitionsOf(
   return Promise.all(
     owners.map(async (owner = "", partition) => {
       const own = rows.filter(row => partitionIn(row.partition, owners.length) === partition);
-      const lags = await Promise.all(own.map(row => (stoppedOf(row) ? null : lagOf(row))));
+      const lags = await Promise.all(own.map(async row => (stoppedOf(row) ? null : lagOf(row))));
       return { partition, owner: owner || null, lagEvents: sumOf(lags) };
     }),
   );
