@@ -53,6 +53,7 @@ export class Consumers {
   readonly #endMeasuring: () => void;
   readonly #look = (): void => this.#readAll();
   readonly #shares: Shares;
+  #stopped: Promise<void> | undefined;
   readonly #onLost = ({ node }: { node: { id: string } }): void => {
     // While this node has no connection itself, it knows nothing of the others.
     if (this.#service.broker.transit?.connected) this.#shares.lost(node.id);
@@ -145,7 +146,13 @@ export class Consumers {
     this.#carrier.wake(source);
   }
 
-  async stop(): Promise<void> {
+  /** Resolves when all batches at hand are over and the partitions are left to other nodes, also when it is called again. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
     clearInterval(this.#looking);
     this.#endMeasuring();
     const { localBus } = this.#service.broker;

@@ -56,7 +56,11 @@ export class Leases {
     const { knex } = this.#database;
     const expires_at = (await this.#database.now()) + lengthMs;
     const { holder } = this;
-    const made = names.filter(name => !seen.has(name)).map(name => ({ name, holder, epoch: 1, expires_at }));
+    // In one order, so that two nodes do not wait for each other.
+    const made = names
+      .filter(name => !seen.has(name))
+      .sort()
+      .map(name => ({ name, holder, epoch: 1, expires_at }));
     if (made.length > 0) await knex("leases").insert(made).onConflict("name").ignore();
     const free = names.flatMap(name => seen.get(name) ?? []);
     if (free.length > 0)
@@ -100,8 +104,9 @@ export class Leases {
   #believe(rows: readonly LeaseRow[]): void {
     for (const [nodeId, before] of this.#lost) {
       const ends = rows.filter(row => nodeOf(row.holder) === nodeId).map(row => Number(row.expires_at));
-      const end = Math.max(0, ...ends);
-      if (before === undefined) this.#lost.set(nodeId, end);
+      const end = Math.max(...ends);
+      if (ends.length === 0) this.#lost.delete(nodeId);
+      else if (before === undefined) this.#lost.set(nodeId, end);
       else if (end > before) this.#lost.delete(nodeId);
     }
   }
