@@ -92,11 +92,11 @@ async function checkpointsOf({ location }: Consuming): Promise<any[]> {
 async function list(services: readonly Consuming[]): Promise<void> {
   let count = 0;
   for (const one of services)
-    for (const row of await checkpointsOf(one)) {
-      const stopped = stoppedOf(row);
+    for (const [name, rows] of Map.groupBy(await checkpointsOf(one), row => `${row.consumer} on ${row.source}`)) {
+      const stopped = rows.map(stoppedOf).find(found => found !== undefined);
       if (!stopped) continue;
       count++;
-      console.log(`${one.service}  ${row.consumer} on ${row.source}, since ${stopped.at}: ${stopped.reason}`);
+      console.log(`${one.service}  ${name}, since ${stopped.at}: ${stopped.reason}`);
     }
   if (count === 0) console.log("No consumer stands still.");
 }

@@ -20,7 +20,14 @@
 // its checkpoints.
 import type { Knex } from "knex";
 import type { Database } from "../database/index.ts";
-import { forgetConsumer, isAtOrPast, stoppedOf } from "../stream/siblings.ts";
+import {
+  forgetConsumer,
+  isAtOrPast,
+  presentRows,
+  reachedBy,
+  stoppedOf,
+  type CheckpointRow,
+} from "../stream/siblings.ts";
 import { physicalName } from "./physical-name.ts";
 import type { Shape } from "./shape.ts";
 
@@ -44,6 +51,12 @@ export const isSame = (a: BuildId, b: BuildId): boolean => a.version === b.versi
 export const consumerName = (name: string, { version, build }: BuildId): string =>
   `${name}@${version}${build > 1 ? `.${build}` : ""}`;
 export { physicalName };
+
+/** How far these rows have come in the partition of another row; with other partitions than that one's, all of them. */
+function cursorAt(rows: readonly CheckpointRow[], { source, partition }: CheckpointRow): string {
+  const own = rows.filter(row => row.source === source);
+  return own.find(row => row.partition === partition)?.cursor ?? reachedBy(own);
+}
 
 /** Another node has dropped the build. The reader rolls back, and its node stops it at the next look. */
 class Dropped extends Error {
@@ -147,18 +160,13 @@ export class Builds {
       const complete = builds.filter(build => build !== mine && build.state !== "building");
       const ours = consumerName(this.#name, next);
       const theirs = complete.map(build => consumerName(this.#name, build));
-      const places = await trx("checkpoints").whereIn("consumer", [ours, ...theirs]);
-      const cursors = new Map(places.map(row => [`${row.consumer}/${row.source}/${row.partition}`, row.cursor]));
-      for (const place of places) {
-        const { consumer, source, partition } = place;
-        if (consumer === ours) {
-          if (stoppedOf(place)) return false;
-          continue;
-        }
-        // A checkpoint in another log cannot be compared: the head of this log when the live one stopped is taken instead.
-        const reached = stoppedOf(place)?.head ?? place.cursor;
-        if (!isAtOrPast(cursors.get(`${ours}/${source}/${partition}`) ?? "", reached)) return false;
-      }
+      const rows: CheckpointRow[] = await trx("checkpoints").whereIn("consumer", [ours, ...theirs]);
+      const own = presentRows(rows.filter(row => row.consumer === ours));
+      if (own.some(row => stoppedOf(row))) return false;
+      for (const consumer of theirs)
+        for (const row of presentRows(rows.filter(row => row.consumer === consumer)))
+          // A checkpoint in another log cannot be compared: the head of this log when the live one stopped is taken instead.
+          if (!isAtOrPast(cursorAt(own, row), stoppedOf(row)?.head ?? row.cursor)) return false;
       if ((await this.blockedBy(next, live, trx)).length > 0) return false;
       const { version, build } = next;
       await trx("projections").where({ name: this.#name }).update({ version, build });

@@ -258,7 +258,8 @@ export class ProjectionHost<T extends Record<string, TProperties> = any> {
       name: consumer,
       types: Object.keys(on),
       definition: Object.values(on).map(String).join("\n"),
-      ...(build.state === "building" && { limits: { batch: this.#limits.buildBatch } }),
+      // It becomes live once its checkpoints are past those of the live one, so none of them may stay behind.
+      ...(build.state === "building" && { limits: { batch: this.#limits.buildBatch, behindMs: 0 } }),
       // One after the other here: a reader that waits for the build's row in the database holds a connection of the pool.
       transactions: {
         transaction: (work, options) => turns.take(() => this.#consumers.database.transaction(work, options)),

@@ -93,6 +93,10 @@ export const streamEnvironment = defineEnvironment(
       defaultSays: "none: the NATS user's own JetStream",
       says: "where JetStream is for this NATS user: a domain, or with `npx valence nats-conf` the account `EVENTS`",
     }),
+    PARTITIONS: oneOf(["1", "2", "4", "8", "16", "32", "64", "128"], {
+      default: "16",
+      says: "parts into which a consumer of events is divided among the nodes that run it: as many nodes as this can share it, and nodes of another number wait until those before are gone",
+    }),
     RELEASE: text({
       default: environment => environment.text("npm_package_version") ?? "",
       defaultSays: "the version in package.json",

@@ -9,7 +9,7 @@ type Trace = <T>(events: Events, work: () => Promise<T>) => Promise<T>;
 const causesOf = (events: Events): string[] => events.flatMap(({ metadata }) => metadata.traceparent ?? []);
 
 /** Does a consumer's work on events as a span; undefined where nothing is traced. Without events there is no span. */
-export function consumerTracing(consumer: string, source: string, partition: string): Trace | undefined {
+export function consumerTracing(consumer: string, source: string): Trace | undefined {
   return messageTracing({
     name: `${SPANS.process} ${consumer}`,
     kind: "consumer",
@@ -18,7 +18,6 @@ export function consumerTracing(consumer: string, source: string, partition: str
       [ATTRIBUTES.operationType]: "process",
       [ATTRIBUTES.consumerGroup]: consumer,
       [ATTRIBUTES.destination]: source,
-      [ATTRIBUTES.partition]: partition,
     },
   });
 }

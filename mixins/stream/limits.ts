@@ -6,6 +6,11 @@ export const STREAM_LIMITS = {
   leaseMs: 6_000,
   /** Milliseconds between two looks for the lease, and for the owners of event types. */
   lookMs: 1_000,
+  /**
+   * Milliseconds for which the checkpoint of a partition without events may stay behind the others' of its node: moving all of
+   * them with each batch would cost more than the batch, when it is small.
+   */
+  behindMs: 1_000,
   /** Streams whose events a reactor handles side by side. */
   streamsAtOnce: 64,
   /**

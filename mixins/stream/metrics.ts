@@ -54,6 +54,12 @@ export const streamMetrics = defineMetrics("Streams", {
     labels,
     over: "max",
   },
+  partitions: {
+    type: "gauge",
+    name: "valence_consumer_partitions",
+    help: "Partitions of a consumer that this process reads, of `PARTITIONS` in all",
+    labels,
+  },
   relayLagEvents: {
     type: "gauge",
     name: "valence_relay_lag_events",

@@ -94,6 +94,12 @@ export const migrations = [
         table.string("service").primary();
       }),
   },
+  {
+    // The bucket of a failed stream, which tells its partition whatever the number of partitions. Null in rows of an older
+    // release until a node reads them.
+    name: "006_buckets",
+    up: (knex: Knex) => knex.schema.alterTable("parked_streams", table => void table.integer("bucket")),
+  },
 ];
 
 /**

@@ -8,7 +8,7 @@ import { consumerOf } from "./consumer/reactor.ts";
 
 /**
  * Runs reactors: `mixins: [Reactors(WelcomeBonus)]`. Each starts at the first event that its owners have ever written, and
- * one node at a time runs it. Also gives the service the operations of its consumers, `deadLetters` and so on.
+ * the nodes that run it share it, by streams. Also gives the service the operations of its consumers, `deadLetters` and so on.
  */
 export function Reactors(reactors: Reactor | readonly Reactor[]): Partial<ServiceSchema> {
   const list: readonly Reactor[] = Array.isArray(reactors) ? reactors : [reactors as Reactor];

@@ -1,9 +1,10 @@
 // The door for sibling floors, `broker/` and scripts: the parts that services do not need.
 export { releasedByAll, type Held, type Kept, type Released } from "./consumer/acknowledged.ts";
-export { forgetConsumer } from "./consumer/checkpoint.ts";
+export { forgetConsumer, type CheckpointRow } from "./consumer/checkpoint.ts";
 export type { Consumer, Failures } from "./consumer/consumer.ts";
 export { consumersOf, type Consumers } from "./consumer/consumers.ts";
 export { Consuming } from "./consumer/consuming.ts";
+export { presentRows, reachedBy } from "./consumer/partitions.ts";
 export { resetConsumer, type Reset, type ResetReport } from "./consumer/reset.ts";
 export { singletonOf, type Singleton } from "./consumer/singleton.ts";
 export { consumerState, LAG_LIMITS_MS, type ConsumerStatus } from "./consumer/status.ts";

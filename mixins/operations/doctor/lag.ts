@@ -1,7 +1,7 @@
 // How far each consumer is behind the logs that it reads, in events and in time.
 import { digestOf, partsOf } from "../../event-store/index.ts";
 import { rfc3339 } from "../../kernel/index.ts";
-import { markIn, stoppedOf } from "../../stream/siblings.ts";
+import { markIn, presentRows, reachedBy, stoppedOf } from "../../stream/siblings.ts";
 import { count, duration, fail, ok, warn, type Result } from "./finding.ts";
 import { limits } from "./limits.ts";
 import { eventTables, type Service, type Tables, type Unread } from "./tables.ts";
@@ -19,10 +19,18 @@ interface Checkpoint {
 
 export async function lagOf(tables: Tables, services: ReadonlyMap<string, Service>): Promise<readonly Result[]> {
   if (!tables.names.has("checkpoints")) return [];
-  const checkpoints = await tables.rows<Checkpoint>("select * from checkpoints order by consumer, source, partition");
+  const rows = await tables.rows<Checkpoint>("select * from checkpoints order by consumer, source, partition");
   const results: Result[] = [];
-  for (const checkpoint of checkpoints) results.push(await lagAt(checkpoint, tables, services.get(checkpoint.source)));
+  for (const own of Map.groupBy(rows, ({ consumer, source }) => `${consumer} on ${source}`).values())
+    results.push(await lagAt(reached(presentRows(own)), tables, services.get(own[0]!.source)));
   return results;
+}
+
+/** Where all partitions of a consumer have come to in one log. */
+function reached(rows: readonly Checkpoint[]): Checkpoint {
+  const cursor = reachedBy(rows);
+  const at = rows.find(row => row.cursor === cursor) ?? { ...rows[0]!, cursor, mark: null };
+  return { ...at, stopped: rows.find(row => row.stopped)?.stopped ?? null };
 }
 
 async function lagAt(at: Checkpoint, tables: Tables, owner: Service | undefined): Promise<Result> {
@@ -90,10 +98,11 @@ async function faultOf({ cursor, ...row }: Checkpoint, logs: readonly Tables[]):
 const counted = (unread: readonly Unread[], events: number): string =>
   (unread.some(log => log.events > limits.lagEvents) ? "more than " : "") + count(events, "event");
 
-/** A process holds the lease of every consumer that runs. */
-async function cause({ consumer, source, partition }: Checkpoint, tables: Tables): Promise<string> {
-  const lease = [`${consumer}/${source}/${partition}`];
-  const [row] = await tables.rows("select holder, expires_at from leases where name = $1", lease);
+/** A process holds the lease of every partition that is read. */
+async function cause({ consumer, partition }: Checkpoint, tables: Tables): Promise<string> {
+  const [row] = await tables.rows("select holder, expires_at from leases where name = $1", [
+    `${consumer}/${partition}`,
+  ]);
   const [host, pid] = String(row?.holder).split("/");
   return row && row.expires_at > (await tables.now())
     ? `process ${pid} on ${host} runs it: see its log, and whether transactions hold up the readers`

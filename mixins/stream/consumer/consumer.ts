@@ -9,6 +9,7 @@ import type { ReadStream } from "../log/read-stream.ts";
 import type { LogEvent, LogPage, ReadLog } from "../log/source.ts";
 import type { consumerTracing } from "../event-spans.ts";
 import type { CheckpointKey } from "./checkpoint.ts";
+import type { Shares } from "./shares.ts";
 
 /** By stream, the first event that failed and why. Later events of that stream have not been applied. */
 export type Failures = Map<string, Failure>;
@@ -51,10 +52,11 @@ export interface Consumer {
   readonly limits?: Partial<StreamLimits>;
 }
 
-/** The context that the reader of each partition gets from the service that runs its consumer. */
+/** The context that the reader of each source gets from the service that runs its consumer. */
 export interface ConsumerContext {
   readonly database: Database;
   readonly carrier: Carrier;
+  readonly shares: Shares;
   readonly readStream: ReadStream;
   /** Name of the deployed release (`RELEASE`). */
   readonly release: string;
@@ -69,8 +71,8 @@ export interface ConsumerContext {
   readonly limits: StreamLimits;
 }
 
-/** One consumer on one partition of one source: the state that the parts of its reader share. */
-export interface PartitionContext extends ConsumerContext {
+/** One consumer on one source: the state that the parts of its reader share. */
+export interface ReaderContext extends ConsumerContext {
   readonly key: CheckpointKey;
   readonly consumer: Consumer;
   /** Whether the consumer handles the event. One of which only the version is known may be of any type. */

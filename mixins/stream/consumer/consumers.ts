@@ -1,5 +1,5 @@
-// The consumers of one service: finds the owners of the events that they subscribe to, runs a reader for each partition of
-// their logs, and answers for their state.
+// The consumers of one service: finds the owners of the events that they subscribe to, runs a reader for each of their logs on
+// the partitions that are this node's share, and answers for their state.
 import type { Service } from "moleculer";
 import { dependsOn, isStopping } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
@@ -15,8 +15,9 @@ import { streamTables } from "../tables.ts";
 import { acknowledgedBy, type AcknowledgedQuery } from "./acknowledged.ts";
 import type { Consumer, ConsumerContext } from "./consumer.ts";
 import { measureConsumers } from "./measure.ts";
-import { PartitionReader } from "./partition-reader.ts";
 import { resetConsumer, type Reset, type ResetReport } from "./reset.ts";
+import { Shares } from "./shares.ts";
+import { SourceReader } from "./source-reader.ts";
 import { consumerState, statusOf, type ConsumerStatus } from "./status.ts";
 
 const registries = new WeakMap<Service, Promise<Consumers>>();
@@ -31,12 +32,11 @@ export function consumersOf(service: Service): Promise<Consumers> {
   return consumers;
 }
 
-/** Name of the partition that is the whole log. */
-const WHOLE = "0";
-
 interface Running {
   readonly consumer: Consumer;
-  readonly readers: Map<string, PartitionReader>;
+  readonly readers: Map<string, SourceReader>;
+  /** The partitions that are this node's. */
+  partitions: ReadonlySet<number>;
   /** Takes it out of what the process depends on. */
   readonly forget: () => void;
 }
@@ -52,20 +52,36 @@ export class Consumers {
   readonly #looking: NodeJS.Timeout;
   readonly #endMeasuring: () => void;
   readonly #look = (): void => this.#readAll();
+  readonly #shares: Shares;
+  #stopped: Promise<void> | undefined;
+  readonly #onLost = ({ node }: { node: { id: string } }): void => {
+    // While this node has no connection itself, it knows nothing of the others.
+    if (this.#service.broker.transit?.connected) this.#shares.lost(node.id);
+  };
+  readonly #onFound = ({ node }: { node: { id: string } }): void => this.#shares.found(node.id);
 
   private constructor(service: Service, database: Database) {
     this.database = database;
     this.#service = service;
     this.#carrier = carrierOf(service.broker);
     const readStream = streamReader(service.broker);
+    const { RELEASE, PARTITIONS } = streamEnvironment.of(service.broker);
+    this.#shares = new Shares({
+      database,
+      nodeId: service.broker.nodeID,
+      count: Number(PARTITIONS),
+      limits: STREAM_LIMITS,
+      logger: service.logger,
+    });
     this.#context = {
       database,
       carrier: this.#carrier,
+      shares: this.#shares,
       logger: service.logger,
       limits: STREAM_LIMITS,
       readStream: async (source, ...stream) => this.#ownOf(source, await readStream(source, ...stream)),
       ownOf: (source, events) => this.#ownOf(source, events),
-      release: streamEnvironment.of(service.broker).RELEASE,
+      release: RELEASE,
       isStopping: () => isStopping(service.broker),
       readLog: (source, params) => this.#readLog(source, params),
       tellStopped: (consumer, source) =>
@@ -74,8 +90,13 @@ export class Consumers {
           .catch(() => {}),
     };
     service.broker.localBus.on("$services.changed", this.#look);
+    service.broker.localBus.on("$node.disconnected", this.#onLost);
+    service.broker.localBus.on("$node.connected", this.#onFound);
     this.#looking = setInterval(this.#look, STREAM_LIMITS.lookMs).unref();
-    this.#endMeasuring = measureConsumers(service, () => this.all());
+    this.#endMeasuring = measureConsumers(service, {
+      statuses: () => this.all(),
+      held: name => this.#running.get(name)?.partitions.size ?? 0,
+    });
   }
 
   static async open(service: Service): Promise<Consumers> {
@@ -101,16 +122,23 @@ export class Consumers {
       name,
       ask: async () => consumerState(await this.status(consumer.name)),
     });
-    this.#running.set(consumer.name, { consumer, readers: new Map(), forget });
+    const running: Running = { consumer, readers: new Map(), partitions: new Set(), forget };
+    this.#running.set(consumer.name, running);
     this.#look();
+    this.#shares.add(consumer.name, { ...STREAM_LIMITS, ...consumer.limits }, async partitions => {
+      running.partitions = partitions;
+      await Promise.all([...running.readers.values()].map(reader => reader.serve(partitions)));
+    });
   }
 
-  /** Stops a consumer; its checkpoints stay. */
+  /** Stops a consumer and leaves it to other nodes; its checkpoints stay. */
   async remove(name: string): Promise<void> {
     const readers = this.#readersOf(name);
     this.#running.get(name)?.forget();
     this.#running.delete(name);
-    await Promise.all(readers.map(reader => reader.stop()));
+    // They are told to stop before their partitions are taken away: from then on no event is charged with a failure.
+    const stopped = readers.map(reader => reader.stop());
+    await Promise.all([this.#shares.remove(name), ...stopped]);
   }
 
   /** There may be something new in a source's log. */
@@ -118,29 +146,41 @@ export class Consumers {
     this.#carrier.wake(source);
   }
 
-  async stop(): Promise<void> {
-    clearInterval(this.#looking);
-    this.#endMeasuring();
-    this.#service.broker.localBus.off("$services.changed", this.#look);
-    await Promise.all([...this.#running.keys()].map(name => this.remove(name)));
+  /** Resolves when all batches at hand are over and the partitions are left to other nodes, also when it is called again. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
   }
 
-  /** Where a consumer stands, whichever node runs it. */
-  status(name: string): Promise<ConsumerStatus> {
+  async #stop(): Promise<void> {
+    clearInterval(this.#looking);
+    this.#endMeasuring();
+    const { localBus } = this.#service.broker;
+    localBus.off("$services.changed", this.#look);
+    localBus.off("$node.disconnected", this.#onLost);
+    localBus.off("$node.connected", this.#onFound);
+    await Promise.all([...this.#running.keys()].map(name => this.remove(name)));
+    await this.#shares.stop();
+  }
+
+  /** Where a consumer stands, whichever nodes run it. */
+  async status(name: string, { partitions = false } = {}): Promise<ConsumerStatus> {
     return statusOf(this.database, name, {
-      // Read before the rows: a reader writes why it has stopped before its state says so.
-      states: this.#readersOf(name).map(reader => reader.state),
+      readers: this.#readersOf(name),
+      count: this.#shares.count,
       limits: { ...STREAM_LIMITS, ...this.#running.get(name)?.consumer.limits },
       lagOf: (source, cursor) =>
         this.#readLog(source, { cursor, limit: 0 }).then(
           ({ behind }) => behind ?? null,
           () => null,
         ),
+      ...(partitions && { owners: await this.#shares.owners(name) }),
     });
   }
 
-  all(): Promise<ConsumerStatus[]> {
-    return Promise.all([...this.#running.keys()].map(name => this.status(name)));
+  /** Where all of them stand; with `partitions` also how nodes share them. */
+  all(options: { partitions?: boolean } = {}): Promise<ConsumerStatus[]> {
+    return Promise.all([...this.#running.keys()].map(name => this.status(name, options)));
   }
 
   /**
@@ -193,19 +233,18 @@ export class Consumers {
     return acknowledgedBy(this.database, names, ownedBy(broker, query.source)?.actor, query);
   }
 
-  #readersOf(name: string): PartitionReader[] {
+  #readersOf(name: string): SourceReader[] {
     return [...(this.#running.get(name)?.readers.values() ?? [])];
   }
 
   /** Starts the readers that are missing. */
   #readAll(): void {
-    for (const { consumer, readers } of this.#running.values())
+    for (const { consumer, readers, partitions } of this.#running.values())
       for (const source of ownersOf(this.#service.broker, consumer.types)) {
         const owned = ownedBy(this.#service.broker, source);
         if (owned) this.#owned.set(source, owned);
-        const key = `${source}/${WHOLE}`;
         // An owner that is away for a while keeps its reader, which waits and asks again.
-        if (!readers.has(key)) readers.set(key, new PartitionReader(this.#context, consumer, source, WHOLE));
+        if (!readers.has(source)) readers.set(source, new SourceReader(this.#context, consumer, source, partitions));
       }
   }
 

@@ -1,4 +1,4 @@
-// Streams of one partition at which the consumer has failed, and the events that wait for them: in the consumer's own
+// Streams of a node's partitions at which the consumer has failed, and the events that wait for them: in the consumer's own
 // database, moved in the transaction of the checkpoint. A failed stream is `retrying`, by itself and with backoff, or
 // `parked`, until a person or another release sends it back. Its event that failed and those behind it are dead letters,
 // handled in order once it gets through.
@@ -6,7 +6,9 @@ import type { Knex } from "knex";
 import { eventIdOf, inChunks, rfc3339 } from "../../kernel/index.ts";
 import type { Database } from "../../database/index.ts";
 import type { LogEvent } from "../log/source.ts";
+import { bucketOf } from "../../event-store/index.ts";
 import { streamOf, type CheckpointKey } from "./checkpoint.ts";
+import { WHOLE } from "./partitions.ts";
 
 /** Longest wait for an attempt in milliseconds: of a thousand streams that an operator sends back in turn. */
 const WAIT_MS_MAX = 15 * 60_000;
@@ -31,20 +33,36 @@ export interface FailedStream {
   readonly error: string;
 }
 
+/** The failed streams of some partitions of one source. */
+export interface FailedKey extends CheckpointKey {
+  readonly partitions: ReadonlySet<number>;
+  /** Number of partitions there are. */
+  readonly count: number;
+}
+
 export class FailedStreams {
   readonly #database: Database;
-  readonly #key: CheckpointKey;
+  readonly #key: FailedKey;
   readonly #streams: Map<string, FailedStream>;
 
-  private constructor(database: Database, key: CheckpointKey, streams: Map<string, FailedStream>) {
+  private constructor(database: Database, key: FailedKey, streams: Map<string, FailedStream>) {
     this.#database = database;
     this.#key = key;
     this.#streams = streams;
   }
 
-  static async read(database: Database, key: CheckpointKey): Promise<FailedStreams> {
-    const rows: FailedRow[] = await database.knex("parked_streams").where(key);
+  static async read(database: Database, key: FailedKey): Promise<FailedStreams> {
+    const rows: FailedRow[] = await inPartitions(database.knex("parked_streams"), key);
     return new FailedStreams(database, key, new Map(rows.map(row => [row.actor_stream, failedStreamOf(row)])));
+  }
+
+  /** Notes the buckets of rows that an older release has written. */
+  static async addBuckets({ knex }: Database, { consumer, source }: CheckpointKey): Promise<void> {
+    const rows = await knex("parked_streams").where({ consumer, source }).whereNull("bucket").select("actor_stream");
+    for (const { actor_stream } of rows)
+      await knex("parked_streams")
+        .where({ consumer, actor_stream })
+        .update({ bucket: bucketOf(actor_stream) });
   }
 
   get size(): number {
@@ -70,9 +88,8 @@ export class FailedStreams {
    * back. A stream that would have to wait longer than any may is due as well: the clock was put back.
    */
   async due(now: number, limit: number): Promise<string[]> {
-    const rows: FailedRow[] = await this.#database
-      .knex("parked_streams")
-      .where({ ...this.#key, state: "retrying" })
+    const rows: FailedRow[] = await inPartitions(this.#database.knex("parked_streams"), this.#key)
+      .where({ state: "retrying" })
       .where(time => void time.where("next_at", "<=", now).orWhere("next_at", ">", now + WAIT_MS_MAX))
       .orderBy("next_at")
       .limit(limit);
@@ -117,9 +134,12 @@ export class FailedStreams {
   }
 
   async write(trx: Knex.Transaction, streams: ReadonlyMap<string, FailedStream>): Promise<void> {
+    const { consumer, source } = this.#key;
+    // The partition of an older release, which looks for no other: after a roll-back it has to find the stream failed.
+    const key = { consumer, source, partition: WHOLE };
     for (const [actor_stream, { nextAt, ...failed }] of streams)
       await trx("parked_streams")
-        .insert({ ...this.#key, actor_stream, ...failed, next_at: nextAt })
+        .insert({ ...key, actor_stream, bucket: bucketOf(actor_stream), ...failed, next_at: nextAt })
         .onConflict(["consumer", "actor_stream"])
         .merge();
   }
@@ -136,6 +156,14 @@ export class FailedStreams {
     await trx("parked_streams").where({ consumer }).whereIn("actor_stream", done).delete();
     return done;
   }
+}
+
+/** Narrows to the rows of the partitions. Their number divides that of the buckets, and may change. */
+export function inPartitions(rows: Knex.QueryBuilder, { consumer, source, partitions, count }: FailedKey) {
+  const some = [...partitions];
+  return rows
+    .where({ consumer, source })
+    .whereRaw(`bucket % ? in (${some.map(() => "?").join(",")})`, [count, ...some]);
 }
 
 /** The event of a letter's row. A row that cannot be read still has stream and version: the owner has the rest. */

@@ -9,7 +9,7 @@ import type { Knex } from "knex";
 import { asError, Bug, plainError } from "../../kernel/index.ts";
 import type { LogEvent } from "../log/source.ts";
 import { streamOf } from "./checkpoint.ts";
-import type { Failure, Failures, PartitionContext } from "./consumer.ts";
+import type { Failure, Failures, ReaderContext } from "./consumer.ts";
 import { unreadable } from "./judging.ts";
 import { sideBySide } from "./side-by-side.ts";
 import { streamErrors } from "../errors.ts";
@@ -36,12 +36,12 @@ export class Leaving extends Error {
  * @throws Poisoned, Leaving
  */
 export async function handle(
-  partition: PartitionContext,
+  reader: ReaderContext,
   events: readonly LogEvent[],
   stopsAtFailure: boolean,
   commit: (trx: Knex.Transaction, failures: Failures) => Promise<void>,
 ): Promise<void> {
-  const { consumer, database, isLeaving, traced, wants } = partition;
+  const { consumer, database, isLeaving, traced, wants } = reader;
   const failures: Failures = new Map();
   const ready: LogEvent[] = [];
   for (const event of events)
@@ -56,7 +56,7 @@ export async function handle(
     if (isLeaving() && failures.size > 0) throw new Leaving();
   };
   stopAtFirst();
-  if (consumer.react) await react(partition, ready, failures);
+  if (consumer.react) await react(reader, ready, failures);
   stopAtFirst();
   chargeNoneWhileLeaving();
   const write = (): Promise<void> =>
@@ -74,7 +74,7 @@ export async function handle(
 }
 
 async function react(
-  { key, consumer, limits, logger, traced }: PartitionContext,
+  { key, consumer, limits, logger, traced }: ReaderContext,
   events: readonly LogEvent[],
   failures: Failures,
 ): Promise<void> {

@@ -5,7 +5,7 @@
 import { plainError } from "../../kernel/index.ts";
 import type { LogEvent } from "../log/source.ts";
 import { streamOf, type Checkpoint } from "./checkpoint.ts";
-import type { PartitionContext } from "./consumer.ts";
+import type { ReaderContext } from "./consumer.ts";
 import { sideBySide } from "./side-by-side.ts";
 import { storeErrors } from "../../event-store/index.ts";
 import { streamErrors } from "../errors.ts";
@@ -19,11 +19,11 @@ export interface Judged {
 
 /** @throws Bug `LOG_HOLE` at a gap of more than `gapEventsMax` versions: it is another log. Bug `LOG_FOREIGN`. */
 export async function judge(
-  partition: PartitionContext,
+  reader: ReaderContext,
   checkpoint: Checkpoint,
   events: readonly LogEvent[],
 ): Promise<Judged> {
-  partition.ownOf(partition.key.source, events);
+  reader.ownOf(reader.key.source, events);
   const known = await checkpoint.versions(new Set(events.map(streamOf)));
   const versions = new Map<string, number>();
   const fresh: LogEvent[] = [];
@@ -31,7 +31,7 @@ export async function judge(
     const stream = streamOf(event);
     const last = versions.get(stream) ?? known.get(stream) ?? 0;
     if (event.version <= last) continue;
-    if (event.version > last + 1) fresh.push(...(await readGap(partition, event, last + 1)));
+    if (event.version > last + 1) fresh.push(...(await readGap(reader, event, last + 1)));
     fresh.push(event);
     versions.set(stream, event.version);
   }
@@ -40,7 +40,7 @@ export async function judge(
 
 /** The versions before `event`, from `from` on, as the owner has them. A version that it lacks is a broken event. */
 async function readGap(
-  { key: { consumer, source }, limits, logger, readStream }: PartitionContext,
+  { key: { consumer, source }, limits, logger, readStream }: ReaderContext,
   event: LogEvent,
   from: number,
 ): Promise<LogEvent[]> {
@@ -58,7 +58,7 @@ async function readGap(
  * handled, as if a newer release had written them.
  */
 export async function readAgain(
-  { key: { source }, readStream }: PartitionContext,
+  { key: { source }, readStream }: ReaderContext,
   events: readonly LogEvent[],
 ): Promise<readonly LogEvent[]> {
   const [first, last] = [events[0]!, events.at(-1)!];
@@ -72,13 +72,13 @@ export async function readAgain(
 }
 
 /** The events, where those that the answering node could not decode are read again: another node of the owner may. */
-export async function decoded(partition: PartitionContext, events: readonly LogEvent[]): Promise<readonly LogEvent[]> {
-  const broken = events.filter(event => event.broken !== undefined && !isAbsent(event) && partition.wants(event));
+export async function decoded(reader: ReaderContext, events: readonly LogEvent[]): Promise<readonly LogEvent[]> {
+  const broken = events.filter(event => event.broken !== undefined && !isAbsent(event) && reader.wants(event));
   if (broken.length === 0) return events;
   const read = new Map<string, LogEvent>();
   const streams = [...Map.groupBy(broken, streamOf).values()];
-  await sideBySide(streams, partition.limits.streamsAtOnce, async own => {
-    for (const event of await readAgain(partition, own)) read.set(event.eventId, event);
+  await sideBySide(streams, reader.limits.streamsAtOnce, async own => {
+    for (const event of await readAgain(reader, own)) read.set(event.eventId, event);
   });
   return events.map(event => read.get(event.eventId) ?? event);
 }

@@ -82,14 +82,15 @@ export class Lease {
  * Whether a holder with so many milliseconds left still holds. With more than it can have been given it does not: the clock
  * was put back meanwhile, and a holder that is alive renews. The length may differ between two releases.
  */
-const isHeld = (leftMs: number, lengthMs: number): boolean => leftMs > 0 && leftMs <= Math.max(lengthMs, LENGTH_MS_MAX);
+export const isHeld = (leftMs: number, lengthMs: number): boolean =>
+  leftMs > 0 && leftMs <= Math.max(lengthMs, LENGTH_MS_MAX);
 const LENGTH_MS_MAX = 15 * 60_000;
 
 /**
  * Whether the holder is a process of this machine that has ended: then the next holder need not wait, and a killed process
  * goes on at once after its restart. A wrong yes costs a lost race, since a lease protects nothing.
  */
-function isGone(holder: string): boolean {
+export function isGone(holder: string): boolean {
   const [host, pid, token] = holder.split("/");
   if (host !== hostname()) return false;
   if (Number(pid) === process.pid) return token !== PROCESS;

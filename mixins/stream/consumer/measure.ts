@@ -4,11 +4,21 @@ import { STREAM_LIMITS } from "../limits.ts";
 import { streamMetrics } from "../metrics.ts";
 import type { ConsumerStatus } from "./status.ts";
 
+interface Measured {
+  readonly statuses: () => Promise<readonly ConsumerStatus[]>;
+  /** Number of partitions that this node holds of a consumer. */
+  readonly held: (consumer: string) => number;
+}
+
 /** Reads the consumers of a service at each scrape, until the function that it returns is called. */
-export function measureConsumers(service: Service, statuses: () => Promise<readonly ConsumerStatus[]>): () => void {
+export function measureConsumers(service: Service, { statuses, held }: Measured): () => void {
   const { broker, fullName } = service;
   const { metricsKeptMs: keptMs, metricsReadMs: readMs } = STREAM_LIMITS;
-  const read = async (): Promise<Reading[]> => (await statuses()).flatMap(status => readingsOf(fullName, status));
+  const read = async (): Promise<Reading[]> =>
+    (await statuses()).flatMap(status => [
+      ...readingsOf(fullName, status),
+      reading(streamMetrics.partitions, held(status.name), { service: fullName, consumer: status.name }),
+    ]);
   return metersOf(broker)?.read("consumers", read, { keptMs, readMs }) ?? (() => {});
 }
 

@@ -11,6 +11,8 @@ import type { Knex } from "knex";
 import { streamErrors } from "../index.ts";
 import type { Database } from "../../database/index.ts";
 import { stoppedOf } from "../log/identity.ts";
+import type { CheckpointRow } from "./checkpoint.ts";
+import { presentRows, reachedBy } from "./partitions.ts";
 
 export interface Reset {
   readonly to: "head" | "start";
@@ -38,31 +40,35 @@ export interface ResetReport extends Reset {
 /** @throws Refusal `CONSUMER_NOT_FOUND`, `CONSUMER_NOT_STOPPED` */
 export function resetConsumer(database: Database, consumer: string, { to, dryRun }: Reset): Promise<ResetReport> {
   return database.transaction(async trx => {
-    const rows = await trx("checkpoints").where({ consumer }).orderBy("source").forUpdate();
+    const rows: CheckpointRow[] = await trx("checkpoints")
+      .where({ consumer })
+      .orderBy(["source", "partition"])
+      .forUpdate();
     if (rows.length === 0) throw streamErrors.CONSUMER_NOT_FOUND({ field: "name", consumer });
     const places: ResetCheckpoint[] = [];
-    for (const row of rows) {
-      const stopped = stoppedOf(row);
+    for (const [source, all] of Map.groupBy(rows, row => row.source)) {
+      // A node notes the stop in the rows of its partitions; the versions of all of them are those of the other log.
+      const stopped = all.map(stoppedOf).find(found => found !== undefined);
       if (!stopped) continue;
       const own = (table: string) => ofActor(trx(table).where({ consumer }), stopped.actor);
       places.push({
-        source: row.source,
+        source,
         reason: stopped.reason,
         stoppedAt: stopped.at,
-        cursor: row.cursor,
+        cursor: reachedBy(presentRows(all)),
         streams: await countOf(own("consumer_versions")),
         deadLetters: await countOf(own("dead_letters")),
       });
       if (dryRun) continue;
       for (const table of ["consumer_versions", "dead_letters", "parked_streams"]) await own(table).delete();
       await trx("checkpoints")
-        .where({ consumer, source: row.source, partition: row.partition })
+        .where({ consumer, source })
         .update({
           cursor: "",
           mark: null,
           stopped: null,
           passes_over: to === "head" ? 1 : 0,
-          revision: Number(row.revision) + 1,
+          revision: trx.raw("revision + 1"),
         });
     }
     if (places.length === 0) throw streamErrors.CONSUMER_NOT_STOPPED({ field: "name", consumer });

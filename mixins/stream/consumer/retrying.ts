@@ -7,37 +7,37 @@
 import type { Knex } from "knex";
 import { backoffMs, isRetryable, plainError } from "../../kernel/index.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import type { Failures, PartitionContext } from "./consumer.ts";
-import type { FailedStream, FailedStreams, Letter } from "./failed-streams.ts";
+import type { Failures, ReaderContext } from "./consumer.ts";
+import { inPartitions, type FailedKey, type FailedStream, type FailedStreams, type Letter } from "./failed-streams.ts";
 import { handle, isAtOrBehind } from "./handling.ts";
 import { readAgain } from "./judging.ts";
 import { notParkedBy, parkedBy, releaseName, unpark } from "./parked.ts";
 import { sideBySide } from "./side-by-side.ts";
 
 export class Retrying {
-  readonly #partition: PartitionContext;
+  readonly #reader: ReaderContext;
   readonly #release: string;
   #isFull = false;
 
-  constructor(partition: PartitionContext) {
-    this.#partition = partition;
-    this.#release = releaseName(partition.release, partition.consumer.definition ?? "");
+  constructor(reader: ReaderContext) {
+    this.#reader = reader;
+    this.#release = releaseName(reader.release, reader.consumer.definition ?? "");
   }
 
-  /** Gives one attempt more to streams that another release has parked. */
-  async tryParkedAgain(): Promise<void> {
-    const { database, key, limits, logger } = this.#partition;
-    const sent = await unpark(database, parked => notParkedBy(this.#release, parked.where(key)), {
+  /** Gives one attempt more to streams of the partitions that another release has parked. */
+  async tryParkedAgain(key: FailedKey): Promise<void> {
+    const { consumer, database, limits, logger } = this.#reader;
+    const sent = await unpark(database, parked => notParkedBy(this.#release, inPartitions(parked, key)), {
       charged: limits.attempts - 1,
       perSecond: limits.unparkedPerSecond,
     });
-    for (const [consumer, streams] of sent)
-      logger.info(`consumer ${consumer}: another release parked ${streams} streams, trying them again`);
+    for (const streams of sent.values())
+      logger.info(`consumer ${consumer.name}: another release parked ${streams} streams, trying them again`);
   }
 
   /** Handles the letters of streams whose time has come. Answers whether there were any. */
   async retryDue(checkpoint: Checkpoint, failed: FailedStreams): Promise<boolean> {
-    const { consumer, database, limits } = this.#partition;
+    const { consumer, database, limits } = this.#reader;
     const streams = await failed.due(await database.now(), limits.retriesAtOnce);
     if (streams.length === 0) return false;
     const letters: Letter[] = [];
@@ -46,9 +46,9 @@ export class Retrying {
     });
     let again = new Map<string, FailedStream>();
     let done: string[] = [];
-    const step = { to: checkpoint.cursor, mark: checkpoint.mark, versions: new Map(), fresh: [] };
+    const step = { to: checkpoint.cursor, mark: checkpoint.mark, versions: new Map(), fresh: [], retried: streams };
     const events = letters.map(letter => letter.event);
-    await handle(this.#partition, events, false, async (trx, failures) => {
+    await handle(this.#reader, events, false, async (trx, failures) => {
       const handled = letters.filter(letter => !isAtOrBehind(letter.event, failures));
       const moving = new Set(handled.map(letter => letter.stream));
       again = await this.failedAfter(trx, failed, failures, moving);
@@ -69,14 +69,14 @@ export class Retrying {
 
   /** The first letters of a stream, with the events as the owner gives them today. */
   async #lettersOf(stream: string, failed: FailedStreams): Promise<Letter[]> {
-    const { limits } = this.#partition;
+    const { limits } = this.#reader;
     const [first, ...more] = await failed.letters(stream, limits.lettersAtOnce);
     if (first === undefined) return [];
     // Between them lie events of types that the consumer does not handle: no more than a page is read.
     const near = more.filter(({ event }) => event.version < first.event.version + limits.batch);
     const letters = [first, ...near];
     const events = await readAgain(
-      this.#partition,
+      this.#reader,
       letters.map(({ event }) => event),
     );
     return letters.map((letter, i) => ({ ...letter, event: events[i]! }));
@@ -93,7 +93,7 @@ export class Retrying {
     failures: Failures,
     moving: ReadonlySet<string> = new Set(),
   ): Promise<Map<string, FailedStream>> {
-    const { database, limits } = this.#partition;
+    const { database, limits } = this.#reader;
     const now = failures.size > 0 ? await database.now(trx) : 0;
     const after = new Map<string, FailedStream>();
     for (const [stream, { error, isPostponed = false }] of failures) {
@@ -118,7 +118,7 @@ export class Retrying {
 
   /** The transaction that wrote these has committed. */
   noteFailed(failed: FailedStreams, streams: ReadonlyMap<string, FailedStream>): void {
-    const { key, logger } = this.#partition;
+    const { key, logger } = this.#reader;
     for (const [stream, after] of streams) {
       failed.set(stream, after);
       if (after.state === "parked")
@@ -130,7 +130,7 @@ export class Retrying {
 
   /** Whether so many streams have failed that no more is read. Logged when it begins and when it ends. */
   isFull({ size }: FailedStreams): boolean {
-    const { key, limits, logger } = this.#partition;
+    const { key, limits, logger } = this.#reader;
     const isFull = size >= limits.failedStreamsMax;
     if (isFull === this.#isFull) return isFull;
     this.#isFull = isFull;

@@ -3,8 +3,11 @@ import type { Knex } from "knex";
 import type { Database } from "../../database/index.ts";
 import { minutes, seconds, type DependencyState } from "../../kernel/index.ts";
 import { stoppedOf } from "../log/identity.ts";
+import { isAtOrPast, leastOf, type Cursor } from "../log/source.ts";
 import type { StreamLimits } from "../limits.ts";
-import type { PartitionReader } from "./partition-reader.ts";
+import type { CheckpointRow } from "./checkpoint.ts";
+import { partitionIn, presentRows } from "./partitions.ts";
+import type { SourceReader } from "./source-reader.ts";
 
 export interface ConsumerStatus {
   readonly name: string;
@@ -13,7 +16,7 @@ export interface ConsumerStatus {
    * cursor is not in a log, which `stopped` tells; `full`: as many streams of a source have failed as may, and it reads no
    * further until some are through.
    */
-  readonly state: PartitionReader["state"] | "full";
+  readonly state: SourceReader["state"] | "full";
   /** Logs in which its cursor is not: it reads nothing there until an operator resets it. */
   readonly stopped?: readonly { readonly source: string; readonly reason: string; readonly since: string }[];
   /** Events of its sources that lie after its checkpoints, of all types; null when a source does not answer. */
@@ -26,62 +29,127 @@ export interface ConsumerStatus {
   readonly parkedStreams: number;
   readonly retryingStreams: number;
   readonly sources: readonly string[];
+  /** The parts in which nodes share the consumer, where they were asked for. */
+  readonly partitions?: readonly PartitionStatus[];
+}
+export interface PartitionStatus {
+  readonly partition: number;
+  /** The node that reads it; null while none does. */
+  readonly owner: string | null;
+  /** Events of all types, of this partition and others, after its checkpoints; null when a source does not answer. */
+  readonly lagEvents: number | null;
 }
 
 /** The node's knowledge of a consumer beside its rows. */
 export interface Running {
-  /** States of its readers here. */
-  readonly states: readonly PartitionReader["state"][];
+  readonly readers: readonly Pick<SourceReader, "key" | "state" | "reached">[];
+  /** Number of partitions. */
+  readonly count: number;
   readonly limits: Pick<StreamLimits, "failedStreamsMax">;
   /** Events of a source after a cursor; null when the source does not answer. */
   readonly lagOf: (source: string, cursor: string) => Promise<number | null>;
+  /** The nodes that hold the partitions, if they are to be told too. */
+  readonly owners?: readonly (string | undefined)[];
 }
 
-export async function statusOf(
-  database: Database,
-  name: string,
-  { states, limits, lagOf }: Running,
-): Promise<ConsumerStatus> {
+export async function statusOf(database: Database, name: string, running: Running): Promise<ConsumerStatus> {
   const { knex } = database;
-  const rows = await knex("checkpoints").where({ consumer: name });
+  const { readers, limits, owners } = running;
+  // Read before the rows: a reader writes why it has stopped before its state says so, and the rows follow it.
+  const states = readers.map(({ state }) => state);
+  const reached = new Map(readers.map(({ key, reached }) => [key.source, reached]));
+  const rows: CheckpointRow[] = presentRows(await knex("checkpoints").where({ consumer: name }));
+  const at = (row: CheckpointRow): Cursor => {
+    const { partitions, cursor } = reached.get(row.source) ?? {};
+    const isOurs = partitions?.has(partitionIn(row.partition, running.count)) ?? false;
+    return isOurs && isAtOrPast(cursor!, row.cursor) ? cursor! : row.cursor;
+  };
+  const lags = new Lags(running);
+  const sources = await Promise.all(
+    [...Map.groupBy(rows, ({ source }) => source)].map(async ([source, own]) => {
+      const { reason, at: since } = own.map(stoppedOf).find(stopped => stopped !== undefined) ?? {};
+      return {
+        source,
+        ...(reason !== undefined && { stopped: { source, reason, since: since! } }),
+        // No owner can tell how many events lie after a cursor that is not in its log.
+        lag: reason === undefined ? await lags.of(source, leastOf(own.map(at))) : null,
+        // RFC 3339 in UTC, of one length: the newest is the last.
+        eventAt: own
+          .map(row => row.event_at ?? "")
+          .sort()
+          .at(-1),
+      };
+    }),
+  );
   const failed = await failedStreams(knex, name);
-  const partitions = Map.groupBy(failed, ({ source, partition }) => `${source}/${partition}`);
-  const isFull = [...partitions.values()].some(own => streamsIn(own) >= limits.failedStreamsMax);
-  const stopped = rows.flatMap(row => {
-    const { reason, at } = stoppedOf(row) ?? {};
-    return reason === undefined ? [] : [{ source: row.source as string, reason, since: at! }];
-  });
-  // No owner can tell how many events lie after a cursor that is not in its log.
-  const lags = await Promise.all(rows.map(async row => (stoppedOf(row) ? null : lagOf(row.source, row.cursor))));
+  const isFull = [...Map.groupBy(failed, ({ source }) => source).values()].some(
+    own => streamsIn(own) >= limits.failedStreamsMax,
+  );
   const now = await database.now();
-  const ages = rows.filter((row, i) => lags[i] !== 0 && row.event_at).map(row => now - Date.parse(row.event_at));
+  const ages = sources
+    .filter(({ lag, eventAt }) => lag !== 0 && eventAt)
+    .map(({ eventAt }) => now - Date.parse(eventAt!));
+  const stopped = sources.flatMap(source => source.stopped ?? []);
   return {
     name,
     state: stopped.length > 0 ? "stopped" : isFull ? "full" : stateOf(states),
     ...(stopped.length > 0 && { stopped }),
-    lagEvents: lags.includes(null) ? null : lags.reduce<number>((sum, lag) => sum + lag!, 0),
+    lagEvents: sumOf(sources.map(({ lag }) => lag)),
     lagMs: Math.max(0, ...ages),
     events: rows.reduce((sum, row) => sum + Number(row.events), 0),
     parkedStreams: streamsIn(failed.filter(({ state }) => state === "parked")),
     retryingStreams: streamsIn(failed.filter(({ state }) => state === "retrying")),
-    sources: rows.map(row => row.source),
+    sources: sources.map(({ source }) => source),
+    ...(owners && { partitions: await partitionsOf(owners, rows, row => lags.of(row.source, at(row))) }),
   };
 }
 
-const stateOf = (states: Running["states"]): PartitionReader["state"] =>
+/** Sum of the lags; null if one of them is not known. */
+const sumOf = (lags: readonly (number | null)[]): number | null =>
+  lags.includes(null) ? null : lags.reduce<number>((sum, lag) => sum + lag!, 0);
+
+/** Asks an owner once about each cursor. */
+class Lags {
+  readonly #ask: Running["lagOf"];
+  readonly #asked = new Map<string, Promise<number | null>>();
+  constructor({ lagOf }: Running) {
+    this.#ask = lagOf;
+  }
+  of(source: string, cursor: Cursor): Promise<number | null> {
+    const key = `${source} ${cursor}`;
+    const asked = this.#asked.get(key) ?? this.#ask(source, cursor);
+    this.#asked.set(key, asked);
+    return asked;
+  }
+}
+
+function partitionsOf(
+  owners: readonly (string | undefined)[],
+  rows: readonly CheckpointRow[],
+  lagOf: (row: CheckpointRow) => Promise<number | null>,
+): Promise<PartitionStatus[]> {
+  return Promise.all(
+    owners.map(async (owner = "", partition) => {
+      const own = rows.filter(row => partitionIn(row.partition, owners.length) === partition);
+      const lags = await Promise.all(own.map(async row => (stoppedOf(row) ? null : lagOf(row))));
+      return { partition, owner: owner || null, lagEvents: sumOf(lags) };
+    }),
+  );
+}
+
+const stateOf = (states: readonly SourceReader["state"][]): SourceReader["state"] =>
   (["stopped", "following"] as const).find(state => states.includes(state)) ?? "waiting";
 
 interface FailedCount {
   readonly source: string;
-  readonly partition: string;
   readonly state: string;
   readonly streams: number | string;
 }
 const failedStreams = (knex: Knex, consumer: string): Promise<FailedCount[]> =>
   knex("parked_streams")
     .where({ consumer })
-    .groupBy("source", "partition", "state")
-    .select("source", "partition", "state", knex.raw("count(*) as streams"));
+    .groupBy("source", "state")
+    .select("source", "state", knex.raw("count(*) as streams"));
 const streamsIn = (counts: readonly FailedCount[]): number =>
   counts.reduce((sum, { streams }) => sum + Number(streams), 0);
 

@@ -84,6 +84,20 @@ export function isAtOrPast(cursor: Cursor, other: Cursor): boolean {
   );
 }
 
+/** The cursor up to which all readers at these have read. Without any it is the start of the log. */
+export function leastOf(cursors: readonly Cursor[]): Cursor {
+  const [first = "", ...more] = cursors;
+  if (more.every(cursor => isAtOrPast(cursor, first))) return first;
+  const least = new Map<string, bigint[]>();
+  for (const shard of positionsOf(first).keys()) {
+    const all = cursors.map(cursor => positionsOf(cursor).get(shard) ?? []);
+    const position = all.reduce((a, b) => (comparePositions(a, b) <= 0 ? a : b));
+    if (position.length > 0) least.set(shard, position);
+  }
+  const isSharded = cursors.some(cursor => cursor.includes("="));
+  return [...least].map(([shard, parts]) => `${isSharded ? `${shard}=` : ""}${parts.join(":")}`).join(",");
+}
+
 function positionsOf(cursor: Cursor): Map<string, bigint[]> {
   if (cursor === "") return new Map();
   return new Map(
