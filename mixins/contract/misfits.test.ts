@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import Type, { type TSchema } from "typebox";
 import { misfitsOf, type Shape } from "./misfits.ts";
+import { PERSONAL } from "./personal.ts";
 
 /** What is wrong when data of the shape before is read by the code after (backward), and the other way round (forward). */
 const between = (before: TSchema, after: TSchema): { backward: string[]; forward: string[] } => {
@@ -28,7 +29,9 @@ const CASES: Record<string, Case> = {
   "nothing changes": { before: object({ a: text }), after: object({ a: text }) },
   "words for people": {
     before: object({ a: text }),
-    after: object({ a: Type.String({ title: "A", description: "a", examples: ["x"], default: "y", writeOnly: true }) }),
+    after: object({
+      a: Type.String({ title: "A", description: "a", examples: ["x"], default: "y", writeOnly: true, ...PERSONAL }),
+    }),
   },
   "a new optional field": { before: object({ a: text }), after: object({ a: text, b: Type.Optional(n) }) },
   "a new required field": {

@@ -153,10 +153,17 @@ const PASSED: ReadonlySet<string> = new Set([
   "patternProperties",
 ]);
 
+/** Keywords of our own, such as that of personal data, say nothing of the data either. */
+const MARK = "x-";
+
 /** Any other keyword of the reader must be in the data's shape too, word for word. */
 function compareKeywords({ writes, reads, path }: Parts): Misfit[] {
   const others = Object.keys(reads).filter(
-    rule => !PASSED.has(rule) && reads[rule] !== false && !isDeepStrictEqual(writes[rule], reads[rule]),
+    rule =>
+      !PASSED.has(rule) &&
+      !rule.startsWith(MARK) &&
+      reads[rule] !== false &&
+      !isDeepStrictEqual(writes[rule], reads[rule]),
   );
   if (!isMultiple(writes["multipleOf"], reads["multipleOf"])) others.push("multipleOf");
   return others.map(rule => ({ path, rule, reads: shown(reads[rule]), writes: shown(writes[rule]) }));
