@@ -5,7 +5,7 @@ import type { GatewayService } from "../gateway.ts";
 import { limits } from "../limits.ts";
 import { gatewayMetrics } from "../metrics.ts";
 import { isLasting, type Route } from "../route/route.ts";
-import { traceparentOf } from "./request-spans.ts";
+import { spanOf } from "./request-spans.ts";
 
 /** Called when a request has ended, with the pattern of its route and the milliseconds that it took. */
 export type Measure = (req: IncomingMessage, res: ServerResponse, method: string, route: string, ms: number) => void;
@@ -24,7 +24,7 @@ function measuring(meters: Meters, lasting: ReadonlySet<string>): Measure {
   return (req, res, method, route, ms) => {
     meters.counter(gatewayMetrics.requests, { method, route, status: `${res.statusCode}` }).add();
     if (lasting.has(route)) return;
-    meters.histogram(gatewayMetrics.duration, { method, route }).observe(ms / 1_000, traceparentOf(req));
+    meters.histogram(gatewayMetrics.duration, { method, route }).observe(ms / 1_000, spanOf(req)?.traceparent);
   };
 }
 
