@@ -1,16 +1,18 @@
 // The loop on a clock of the test's own, with a real database and a real mail server.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { locationOf, type Database } from "../database/index.ts";
 import { migrate, openDatabase } from "../database/mixin.ts";
 import { minutes, newId, readEnvironment } from "../kernel/index.ts";
 import { Collector, newDatabases, type Databases } from "../testing/servers.ts";
 import { startTracing, type Tracing } from "../tracing/index.ts";
-import { smtpCarrier } from "./carriers.ts";
+import { smtpCarrier, type MailCarrier } from "./carriers.ts";
 import { letter } from "./letter.ts";
 import { limits } from "./limits.ts";
 import { MailDropped, MailHeld, MailLoop, type Letter } from "./mail-loop.ts";
 import { header, mailServer, refusal, type MailServer } from "./mail-server.fixture.ts";
-import { mailTable, mailTraces, Outbox } from "./outbox.ts";
+import { mailHandings, mailTable, mailTraces, Outbox } from "./outbox.ts";
 
 const ADA = "ada@example.com";
 const LIFE_MS = minutes(24 * 60);
@@ -25,6 +27,8 @@ let outbox: Outbox<{ kind: string; book?: string }>;
 let told: string[];
 /** The answer of the mail server; 250 takes a mail. */
 let answer: number;
+/** What the server does once it has the text of a mail. */
+let onText: (socket: Socket) => Promise<void>;
 /** Letters that the loop has asked for. */
 let asked: number;
 let compose: () => Promise<Letter | undefined>;
@@ -43,10 +47,13 @@ beforeEach(async () => {
   await migrate(database, "desk", [
     mailTable("001-mails", table => void table.string("book")),
     mailTraces("002-traces"),
+    mailHandings("003-handings"),
   ]);
   now = Date.UTC(2026, 0, 1);
   answer = 250;
+  onText = async () => {};
   server = await mailServer({
+    onText: socket => onText(socket),
     onRcptTo: ({ address }, _session, done) =>
       done(answer === 250 ? null : refusal(answer, `<${address}> come back another day`)),
   });
@@ -54,22 +61,25 @@ beforeEach(async () => {
   told = [];
   asked = 0;
   compose = async () => ({ ...letter("Your book", ["It is here."]), to: ADA });
-  loop = new MailLoop({
-    outbox,
-    compose: () => {
-      asked++;
-      return compose();
-    },
-    carrier: smtpCarrier(server.env.SMTP_URL),
-    from: server.env.MAIL_FROM,
-    logger: { info: line => void told.push(line), warn: line => void told.push(line) },
-  });
+  loop = looping(smtpCarrier(server.env.SMTP_URL));
 });
 afterEach(async () => {
   await server.stop();
   await database.close();
   await databases.remove();
 });
+
+const looping = (carrier: MailCarrier): MailLoop<{ kind: string; book?: string }> =>
+  new MailLoop({
+    outbox,
+    compose: () => {
+      asked++;
+      return compose();
+    },
+    carrier,
+    from: server.env.MAIL_FROM,
+    logger: { info: line => void told.push(line), warn: line => void told.push(line) },
+  });
 
 /** The loop's turns for so long, each when a mail is due. */
 async function pass(ms: number): Promise<void> {
@@ -109,6 +119,64 @@ test("a refused address is asked for once, however long the loop runs", async ()
   await pass(minutes(60));
   expect(asked).toBe(1);
   expect(await row()).toMatchObject({ next_at: null, sent_at: null, reason: expect.stringContaining("550") });
+});
+
+test("a server that takes its time over a text has the mail once", async () => {
+  onText = () => sleep(1_000);
+  loop = looping(smtpCarrier(server.env.SMTP_URL, { sendMs: 500, acceptMs: 30_000 }));
+  await outbox.add({ kind: "arrived" });
+  await pass(minutes(60));
+  expect(server.got).toHaveLength(1);
+  expect(Number((await row()).sent_at)).toBeGreaterThan(0);
+});
+
+test.each(["cuts the connection", "does not answer"])(
+  "a server that has the text and %s gets it twice at most",
+  async how => {
+    onText = how === "does not answer" ? () => sleep(1_500) : async socket => void socket.destroy();
+    loop = looping(smtpCarrier(server.env.SMTP_URL, { sendMs: 10_000, acceptMs: 500 }));
+    const id = newId();
+    await outbox.add({ id, kind: "arrived" });
+    await pass(minutes(24 * 60));
+    expect(server.got.map(({ text }) => header(text, "Message-ID"))).toEqual(Array(2).fill(`<${id}@library.example>`));
+    expect(await row()).toMatchObject({
+      next_at: null,
+      sent_at: null,
+      reason: expect.stringContaining("has the text"),
+    });
+    expect(told.map(line => line.split("; ").at(-1))).toEqual(["once more in a while", "not again"]);
+  },
+);
+
+test("a node that is killed while the server has the text sends it once more, and no third time", async () => {
+  await outbox.add({ kind: "arrived" });
+  const killed = async (): Promise<void> => {
+    const [mail] = await outbox.claim(1);
+    await outbox.handing(mail!);
+    now += limits.leaseMs;
+  };
+  await killed();
+  await pass(minutes(1));
+  expect(server.got).toHaveLength(1);
+  await outbox.add({ kind: "arrived" });
+  await killed();
+  await killed();
+  await pass(minutes(24 * 60));
+  expect(server.got).toHaveLength(1);
+  expect(await database.knex("mails").whereNotNull("failed_at")).toMatchObject([{ handed: 2 }]);
+});
+
+test("a text of which it cannot be noted that the server gets it does not go there", async () => {
+  const mail = {
+    ...letter("Your book", ["It is here."]),
+    id: newId(),
+    from: server.env.MAIL_FROM,
+    to: ADA,
+    date: new Date(),
+  };
+  const away = () => Promise.reject(new Error("the database is away"));
+  await expect(smtpCarrier(server.env.SMTP_URL).send(mail, away)).rejects.toThrow("database is away");
+  expect(server.got).toEqual([]);
 });
 
 test("an id that is there already is one mail, also after it was sent", async () => {

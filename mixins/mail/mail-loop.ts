@@ -5,7 +5,7 @@
 // that is repeated sends it under the same Message-ID.
 import { Pause, rfc3339 } from "../kernel/index.ts";
 import { ATTRIBUTES, SPANS, tracing } from "../tracing/index.ts";
-import { MailRefused, reasonOf, type MailCarrier, type SmtpError } from "./carriers.ts";
+import { MailRefused, MailUnanswered, reasonOf, type MailCarrier, type SmtpError } from "./carriers.ts";
 import type { MailText } from "./letter.ts";
 import { limits } from "./limits.ts";
 import type { DueMail, MailOf, Outbox } from "./outbox.ts";
@@ -43,6 +43,7 @@ export interface MailLoopOptions<Own extends MailOf> {
 
 export type MailOutcome = "sent" | "postponed" | "given_up";
 
+const UNANSWERED = "a mail server has had it twice, and nobody knows whether it took it";
 const FORGET_EVERY_MS = 3_600_000;
 
 export class MailLoop<Own extends MailOf = MailOf> {
@@ -137,11 +138,20 @@ export class MailLoop<Own extends MailOf = MailOf> {
   }
 
   async #send(mail: DueMail<Own>): Promise<void> {
-    const { compose, carrier, from, logger } = this.#options;
-    const { id, kind, createdAt } = mail;
+    const { compose, carrier, from, logger, outbox } = this.#options;
+    const { id, kind, createdAt, handed } = mail;
+    // A node has died, or a server has said nothing, as often as that may be.
+    if (handed >= limits.handedMax) throw new MailUnanswered(UNANSWERED);
     const text = await compose(mail);
     if (!text) return;
-    const file = await carrier.send({ ...text, id, from, date: new Date(rfc3339(createdAt)) });
+    const letter = { ...text, id, from, date: new Date(rfc3339(createdAt)) };
+    let keeping: NodeJS.Timeout | undefined;
+    const onHanding = async (): Promise<void> => {
+      await outbox.handing(mail);
+      // Should it fail, another node may take the mail: that is the second time, and the last.
+      keeping = setInterval(() => void outbox.keep(id).catch(() => {}), limits.leaseMs / 3);
+    };
+    const file = await carrier.send(letter, onHanding).finally(() => clearInterval(keeping));
     if (file !== undefined) logger.info(`mail ${id} (${kind}) is the file ${file}`);
   }
 
@@ -161,8 +171,13 @@ export class MailLoop<Own extends MailOf = MailOf> {
       return false;
     }
     if (error instanceof MailHeld) {
-      const isWaiting = await outbox.later(mail, reason, true);
+      const isWaiting = await outbox.later(mail, reason, { isHeld: true });
       if (mail.attempts === 1 || !isWaiting) logger.info(`${name} ${isWaiting ? "waits" : "is given up"}: ${reason}`);
+      return isWaiting;
+    }
+    if (error instanceof MailUnanswered) {
+      const isWaiting = await outbox.later(mail, reason, { isHeld: true, handed: mail.handed + 1 });
+      logger.warn(`${name} may have been sent: ${reason}; ${isWaiting ? "once more in a while" : "not again"}`);
       return isWaiting;
     }
     const isWaiting = await outbox.later(mail, reason);
