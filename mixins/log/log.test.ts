@@ -157,7 +157,7 @@ test.each([
 });
 
 test.each([
-  "refused 401 bad-signature: POST /api/v1/payments/webhook",
+  "refused 401 bad-signature: POST /api/v1/fees/webhook",
   "connect failed, code: ECONNREFUSED",
   "session: closed by peer",
 ])("%s is no secret, and is shown", text => expect(lineOf(text).msg).toBe(text));

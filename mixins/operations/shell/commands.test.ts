@@ -87,8 +87,8 @@ describe("the table of the runtime", () => {
   test.each([
     ["loglevel bogus", "<level> is one of "],
     ["trace xyz", '<id> cannot be "xyz"; such as: trace 0af7651916cd43dd8448eb211c80319c'],
-    ["archive orders --yes", "--older-than-days is missing: archive <type>; such as: archive loan"],
-    ["archive orders --older-than-days -1", "--older-than-days must be >= 0"],
+    ["archive loan --yes", "--older-than-days is missing: archive <type>; such as: archive loan"],
+    ["archive loan --older-than-days -1", "--older-than-days must be >= 0"],
     ["audit --from yesterday", "--from must be "],
     ["sagas --limit 0", "--limit must be >= 1"],
   ])("%s is a mistake that no service need be asked about", (line, says) =>

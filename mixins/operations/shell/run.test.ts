@@ -51,7 +51,7 @@ test("rows are a table, without columns that no row has; the rest stands below",
 });
 
 test("a table fits its terminal: texts are cut, then the last columns left out, and ids are kept whole", async () => {
-  const id = "checkout.50821c3e-7c1d-4c3a-9d6f-3b1f0a2c4d5e";
+  const id = "borrowing.50821c3e-7c1d-4c3a-9d6f-3b1f0a2c4d5e";
   const wide = [{ id, state: "x".repeat(50), beds: 2, sinceMs: 90_000, guests: ["y".repeat(50)] }];
   const shownIn = async (width: number) => {
     const { text } = await run("rooms", { answers: [{ rooms: wide }], width });
