@@ -14,7 +14,7 @@ test.each<[format: string, right: string, wrong: string]>([
   ["email", "o'hara+loans@example.com", "<ada@example.com>"],
   ["email", "ädä@exämple.com", '"ada"@example.com'],
   ["email", "a..b@example.com", "a@[127.0.0.1]"],
-  ["email", "a@b.example.com", "eve@example.org,ada@example.com"],
+  ["email", "a@b.example.com", "x,victim@example.com"],
   ["uri", "https://example.com/?a=1", "/a"],
   ["uri-reference", "/a", "\\a"],
   ["uuid", "0190A0A0-0000-7000-8000-000000000000", "0190a0a0"],

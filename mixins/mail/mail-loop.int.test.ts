@@ -250,6 +250,14 @@ test("a letter that cannot be written now is written later: what it needs is awa
   expect(told).toEqual(["mails wait: the catalogue is away"]);
 });
 
+test("an address with a comma is one recipient, not two", async () => {
+  compose = async () => ({ ...letter("Your book", ["It is here."]), to: "x,victim@example.com" });
+  await outbox.add({ kind: "arrived" });
+  await loop.turn();
+  expect(server.got).toHaveLength(1);
+  expect(server.got[0]!.to).not.toContain("victim@example.com");
+});
+
 test("no letter is written before the services of its process are there", async () => {
   const broker = new ServiceBroker({ logger: false, valence: readEnvironment(server.env) } as object);
   await outbox.add({ kind: "arrived" });
