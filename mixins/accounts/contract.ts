@@ -6,6 +6,7 @@ import {
   Cursor,
   defineContract,
   EmailAddress,
+  KnownEmailAddress,
   NewPassword,
   PERSONAL,
   strictObject,
@@ -21,6 +22,7 @@ import { exchangeContract } from "./exchange/contract.ts";
 import { answerActions } from "./answers/contract.ts";
 
 const email = EmailAddress();
+const knownEmail = KnownEmailAddress();
 const password = NewPassword({ minLength: 8, maxLength: 128 });
 /** A password as it is typed: one character of it may be four code points on another system. */
 const typedPassword = Type.String({ minLength: 1, maxLength: 512, writeOnly: true });
@@ -124,7 +126,7 @@ export function accountsContract({ roles, callers }: AccountsOptions) {
     ...(callers && { callers }),
     actions: {
       register: { params: { email, password, name: TextLine({ maxLength: 200, personal: true }) }, returns: Person },
-      login: { params: { email, password: typedPassword }, returns: Tokens },
+      login: { params: { email: knownEmail, password: typedPassword }, returns: Tokens },
       refresh: { params: { refreshToken }, returns: Tokens },
       logout: { params: { refreshToken }, returns: Type.Object({ loggedOut: Type.Boolean() }) },
       get: { params: { id }, returns: Person },
@@ -177,7 +179,7 @@ export function accountsContract({ roles, callers }: AccountsOptions) {
         returns: Type.Object({ changed: Type.Boolean() }),
       },
       /** Mails a token that sets a new password. The answer is the same for every address. */
-      forgotPassword: { params: { email }, returns: Accepted },
+      forgotPassword: { params: { email: knownEmail }, returns: Accepted },
       /** Sets a new password, once for each token, and ends all sessions. */
       resetPassword: {
         params: { token: mailedToken, newPassword: password },

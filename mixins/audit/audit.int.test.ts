@@ -212,6 +212,7 @@ describe("tampering", () => {
     expect(verdict).toEqual({ ok: true, records: 80, checkpoints: 1, anchored: 0, signedBy: [KEY_ID], faults: [] });
     expect(heads.length).toBeGreaterThan(1);
     const asked = await broker.call<any, object>("audit.verify", {});
+    expect(Date.parse(asked.at)).toBeLessThanOrEqual(Date.now());
     expect(asked).toMatchObject({ state: "done", ok: true, records: 80, of: 80 });
   });
 
@@ -323,6 +324,14 @@ describe("tampering", () => {
     const { text } = await knex("audit_checkpoints").first();
     await knex("audit_checkpoints").update({ text: text.replace('"number":1', '"number":1,"x":1') });
     expect(await faultOf()).toMatchObject({ kind: "edited", checkpoint: 1 });
+  });
+
+  test("a checkpoint is signed that does not follow on the one before it", async () => {
+    const first = await knex("audit_checkpoints").first();
+    const { key: _by, ...checkpoint } = checkpointIn(first);
+    const forked = { ...checkpoint, number: 2, previous: hashOf("another first one") };
+    await knex("audit_checkpoints").insert({ ...first, number: 2, ...new SigningKey(KEY).signCheckpoint(forked) });
+    expect(await faultOf()).toMatchObject({ kind: "rewritten", checkpoint: 2 });
   });
 
   test("a checkpoint is removed", async () => {

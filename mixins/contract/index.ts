@@ -91,4 +91,4 @@ export {
 } from "./released-events.ts";
 export { sampleOf, type Extent, type Wanted } from "./sample.ts";
 export { compileSchema, type Check } from "./schema.ts";
-export { EmailAddress, NewPassword, PhoneNumber, TextLine, TextLines } from "./text.ts";
+export { EmailAddress, KnownEmailAddress, NewPassword, PhoneNumber, TextLine, TextLines } from "./text.ts";

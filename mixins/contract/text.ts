@@ -41,9 +41,14 @@ export const TextLine = (bounds: Bounds) => textOf("line", bounds);
 export const TextLines = (bounds: Bounds) => textOf("lines", bounds);
 /** A telephone number, as TextLine without the invisible marks that address books put around it. */
 export const PhoneNumber = (bounds: Bounds) => textOf("phone", { personal: true, ...bounds });
-/** An e-mail address; blanks around it are no part of it. */
-export const EmailAddress = () =>
-  Type.String({ format: "email", minLength: 3, maxLength: 254, [TEXT_KEYWORD]: "email", ...PERSONAL });
+/** An e-mail address that an account has; blanks around it are no part of it. Earlier releases took what is refused today. */
+export const KnownEmailAddress = (bounds: { pattern?: string } = {}) =>
+  Type.String({ format: "email", minLength: 3, maxLength: 254, [TEXT_KEYWORD]: "email", ...PERSONAL, ...bounds });
+/**
+ * One for a new account. `<ann@example.com>` and `ann@example.com` would be two accounts with one mailbox: the characters by which
+ * a mail's headers set addresses apart, group and quote them (RFC 5322, 3.2.3) are not in it.
+ */
+export const EmailAddress = () => KnownEmailAddress({ pattern: String.raw`^[^<>()[\]\\,;:"]*$` });
 /** A password that is chosen, in NFKC. Where one is only compared, take it as it comes. */
 export const NewPassword = (bounds: { minLength: number; maxLength: number }) =>
   Type.String({ ...bounds, writeOnly: true, [TEXT_KEYWORD]: "password" });

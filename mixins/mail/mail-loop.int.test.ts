@@ -1,10 +1,12 @@
 // The loop on a clock of the test's own, with a real database and a real mail server.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { ServiceBroker } from "moleculer";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { locationOf, type Database } from "../database/index.ts";
 import { migrate, openDatabase } from "../database/mixin.ts";
 import { minutes, newId, readEnvironment } from "../kernel/index.ts";
+import { until } from "../testing/index.ts";
 import { Collector, newDatabases, type Databases } from "../testing/servers.ts";
 import { startTracing, type Tracing } from "../tracing/index.ts";
 import { smtpCarrier, type MailCarrier } from "./carriers.ts";
@@ -12,6 +14,7 @@ import { letter } from "./letter.ts";
 import { limits } from "./limits.ts";
 import { MailDropped, MailHeld, MailLoop, type Letter } from "./mail-loop.ts";
 import { header, mailServer, refusal, type MailServer } from "./mail-server.fixture.ts";
+import { openMails } from "./open-mails.ts";
 import { mailHandings, mailTable, mailTraces, Outbox } from "./outbox.ts";
 
 const ADA = "ada@example.com";
@@ -25,6 +28,12 @@ let server: MailServer;
 let now: number;
 let outbox: Outbox<{ kind: string; book?: string }>;
 let told: string[];
+/** The span in which each of these lines was told. */
+let toldIn: (string | undefined)[];
+const tell = (line: string): void => {
+  told.push(line);
+  toldIn.push(tracing.current()?.traceparent.split("-")[2]);
+};
 /** The answer of the mail server; 250 takes a mail. */
 let answer: number;
 /** What the server does once it has the text of a mail. */
@@ -59,6 +68,7 @@ beforeEach(async () => {
   });
   outbox = new Outbox(database, { lifeMs: LIFE_MS, keptMs: 2 * LIFE_MS }, async () => now);
   told = [];
+  toldIn = [];
   asked = 0;
   compose = async () => ({ ...letter("Your book", ["It is here."]), to: ADA });
   loop = looping(smtpCarrier(server.env.SMTP_URL));
@@ -78,7 +88,7 @@ const looping = (carrier: MailCarrier): MailLoop<{ kind: string; book?: string }
     },
     carrier,
     from: server.env.MAIL_FROM,
-    logger: { info: line => void told.push(line), warn: line => void told.push(line) },
+    logger: { info: tell, warn: tell },
   });
 
 /** The loop's turns for so long, each when a mail is due. */
@@ -240,6 +250,34 @@ test("a letter that cannot be written now is written later: what it needs is awa
   expect(told).toEqual(["mails wait: the catalogue is away"]);
 });
 
+test("an address with a comma is one recipient, not two", async () => {
+  compose = async () => ({ ...letter("Your book", ["It is here."]), to: "x,victim@example.com" });
+  await outbox.add({ kind: "arrived" });
+  await loop.turn();
+  expect(server.got).toHaveLength(1);
+  expect(server.got[0]!.to).not.toContain("victim@example.com");
+});
+
+test("no letter is written before the services of its process are there", async () => {
+  const broker = new ServiceBroker({ logger: false, valence: readEnvironment(server.env) } as object);
+  await outbox.add({ kind: "arrived" });
+  const early: boolean[] = [];
+  const composing = (): Promise<Letter | undefined> => {
+    early.push(!broker.started);
+    return compose();
+  };
+  const logger = { info: tell, warn: tell };
+  const own = { broker, service: "desk", database, logger, compose: composing, lifeMs: LIFE_MS, keptMs: LIFE_MS };
+  const { mails } = openMails(own);
+  // Long enough for a loop that would not wait.
+  for (let i = 0; i < 10; i++) await outbox.waiting();
+  await broker.start();
+  await until("the mail", () => server.got.length === 1);
+  expect(early).toEqual([false]);
+  await mails.stop();
+  await broker.stop();
+});
+
 test("each attempt is in the trace of the work that asked for the mail; no address is, and to wait for a person is no failure", async () => {
   const id = newId();
   await tracing.within({ name: "lend", parent: null }, () => outbox.add({ id, kind: "arrived" }));
@@ -259,6 +297,7 @@ test("each attempt is in the trace of the work that asked for the mail; no addre
     [true, "Error"],
     [false, undefined],
   ]);
+  expect(toldIn).toEqual([mails[0]!.id, mails[1]!.id]);
   expect(mails[0]!.attributes).toMatchObject({ "messaging.message.id": id, "valence.mail": "arrived" });
   expect(server.got).toHaveLength(1);
   expect(JSON.stringify(collector.spans)).not.toContain(ADA);

@@ -53,7 +53,7 @@ function isFree(service: string): boolean {
 
 test.each([
   ["relay", "tallies", "singleton/relay"],
-  ["consumer", "readers", "writer/tallies/0"],
+  ["consumer", "readers", "writer/0/16"],
 ])(
   "P4 the holder of the %s is paused past its lease and wakes: every event is applied once, in order, and published once",
   async (_, service, lease) => {

@@ -1,6 +1,6 @@
 // Browser sessions in the contract of accounts.
 import Type, { type TSchema } from "typebox";
-import { EmailAddress } from "../../contract/index.ts";
+import { KnownEmailAddress } from "../../contract/index.ts";
 
 /** A password as it is typed: one character of it may be four code points on another system. */
 const typedPassword = Type.String({ minLength: 1, maxLength: 512 });
@@ -14,7 +14,7 @@ export const browserSessionContract = <P extends TSchema>(person: P) => ({
      * `replaces`: the value that the cookie had; its session ends.
      */
     openSession: {
-      params: { email: EmailAddress(), password: typedPassword, replaces: Type.Optional(value) },
+      params: { email: KnownEmailAddress(), password: typedPassword, replaces: Type.Optional(value) },
       returns: Type.Object({
         user: person,
         /** The session's absolute end. */

@@ -15,6 +15,7 @@ import { streamTables } from "../tables.ts";
 import { acknowledgedBy, type AcknowledgedQuery } from "./acknowledged.ts";
 import type { Consumer, ConsumerContext } from "./consumer.ts";
 import { measureConsumers } from "./measure.ts";
+import { LastKnown, type LagOf } from "./last-known.ts";
 import { resetConsumer, type Reset, type ResetReport } from "./reset.ts";
 import { Shares } from "./shares.ts";
 import { SourceReader } from "./source-reader.ts";
@@ -47,6 +48,7 @@ export class Consumers {
   readonly #context: ConsumerContext;
   readonly #carrier: Carrier;
   readonly #running = new Map<string, Running>();
+  readonly #lastKnown = new LastKnown(STREAM_LIMITS.statusReadMs);
   /** The account of each source of its log, the last one of a source that is away. */
   readonly #owned = new Map<string, Owned>();
   readonly #looking: NodeJS.Timeout;
@@ -136,6 +138,7 @@ export class Consumers {
     const readers = this.#readersOf(name);
     this.#running.get(name)?.forget();
     this.#running.delete(name);
+    this.#lastKnown.forget(name);
     // They are told to stop before their partitions are taken away: from then on no event is charged with a failure.
     const stopped = readers.map(reader => reader.stop());
     await Promise.all([this.#shares.remove(name), ...stopped]);
@@ -164,18 +167,21 @@ export class Consumers {
   }
 
   /** Where a consumer stands, whichever nodes run it. */
-  async status(name: string, { partitions = false } = {}): Promise<ConsumerStatus> {
-    return statusOf(this.database, name, {
-      readers: this.#readersOf(name),
-      count: this.#shares.count,
-      limits: { ...STREAM_LIMITS, ...this.#running.get(name)?.consumer.limits },
-      lagOf: (source, cursor) =>
-        this.#readLog(source, { cursor, limit: 0 }).then(
-          ({ behind }) => behind ?? null,
-          () => null,
-        ),
-      ...(partitions && { owners: await this.#shares.owners(name) }),
-    });
+  status(name: string, { partitions = false } = {}): Promise<ConsumerStatus> {
+    const lagIn: LagOf = (source, cursor) =>
+      this.#readLog(source, { cursor, limit: 0 }).then(
+        ({ behind }) => behind ?? null,
+        () => null,
+      );
+    return this.#lastKnown.statusOf(name, lagIn, async lagOf =>
+      statusOf(this.database, name, {
+        readers: this.#readersOf(name),
+        count: this.#shares.count,
+        limits: { ...STREAM_LIMITS, ...this.#running.get(name)?.consumer.limits },
+        lagOf,
+        ...(partitions && { owners: await this.#shares.owners(name) }),
+      }),
+    );
   }
 
   /** Where all of them stand; with `partitions` also how nodes share them. */
