@@ -1,6 +1,15 @@
 import { describe, expect, test } from "@jest/globals";
 import Type from "typebox";
-import { compileSchema, EmailAddress, NewPassword, PhoneNumber, strictObject, TextLines, TextLine } from "./index.ts";
+import {
+  compileSchema,
+  EmailAddress,
+  KnownEmailAddress,
+  NewPassword,
+  PhoneNumber,
+  strictObject,
+  TextLines,
+  TextLine,
+} from "./index.ts";
 
 const fields = {
   name: Type.Optional(TextLine({ maxLength: 5 })),
@@ -42,3 +51,16 @@ describe("a field of people's text", () => {
     [Object.freeze({ name: " Ada" }), "name"],
   ])("%j is refused", (value, field) => expect(check(value)).toMatchObject([{ field }]));
 });
+
+test.each(["o'hara+loans@example.com", "ädä@exämple.com", "a..b@example.com", "a@b.example.com"])(
+  "%s may be the address of a new account",
+  email => expect(check({ email })).toBe(true),
+);
+
+test.each(["<ada@example.com>", '"ada"@example.com', "x,victim@example.com", "ada;eve@example.com"])(
+  "%s would be another name of somebody's mailbox: no new account has it, and one that does may log in",
+  email => {
+    expect(check({ email })).not.toBe(true);
+    expect(compileSchema(strictObject({ email: KnownEmailAddress() }))({ email })).toBe(true);
+  },
+);
