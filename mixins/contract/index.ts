@@ -2,7 +2,7 @@ export { badCursor, Cursor, cursorOf, oneOfPageAndCursor, readCursor, type Curso
 export { inCallersWords, refusedOf, type Refused, type Words } from "./callers-words.ts";
 export { announceChange, CHANGED, type Changed } from "./changes.ts";
 export { CALL_FAILURES, isCallFailure, type CallFailure } from "./call-failures.ts";
-export { floating, typedCall, type Call, type CallOptions } from "./call.ts";
+export { behalfOf, floating, personBehind, typedCall, type Behalf, type Call, type CallOptions } from "./call.ts";
 export {
   assertConditions,
   conditionFailed,

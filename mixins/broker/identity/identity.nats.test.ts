@@ -7,6 +7,7 @@ import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { connect, type NatsConnection } from "nats";
 import { newClusterKeys, newId, readEnvironment } from "../../kernel/index.ts";
+import { personBehind, typedCall, type Behalf } from "../../contract/index.ts";
 import { until } from "../../testing/index.ts";
 import { Nats } from "../../testing/servers.ts";
 import { metersOf } from "../../metrics/index.ts";
@@ -48,6 +49,7 @@ const loans = {
   name: "loans",
   actions: {
     whoAsks: (ctx: any) => ({ user: ctx.meta.user, node: ctx.nodeID }),
+    whoIsRecorded: (ctx: any) => personBehind(ctx.meta),
     report: { permission: "loans:report", handler: () => "all loans" },
     free: { permission: false, handler: () => "freed" },
     count: { permission: "loans:report", callers: ["api"], handler: () => "12" },
@@ -146,6 +148,22 @@ test("a person is whom the token names, whatever the caller says of them", async
   const admin = await tokenOf({ sub: "root", roles: ["admin"] });
   expect(await door.call("loans.report", {}, as({}, admin))).toBe("all loans");
   await expect(door.call("loans.free", {}, as({}, admin))).rejects.toMatchObject({ code: 403 });
+});
+
+test("on whose behalf a service calls is for the record: believed of its own role's nodes, and no right", async () => {
+  const recordedFor = (behalf: Behalf, meta = {}): Promise<unknown> =>
+    typedCall(door)("loans.whoIsRecorded" as never, {} as never, { behalf, meta });
+  const ann = { user: "ann", key: "key-7" };
+  expect(await recordedFor({ caller: "api", ...ann })).toEqual(ann);
+  expect(await recordedFor({ caller: "reports", ...ann })).toEqual({});
+  expect(await door.call("loans.whoIsRecorded", {}, { meta: { onBehalf: ann } })).toEqual({});
+  expect(await recordedFor({ caller: "api", user: {} as never })).toEqual({});
+  const token = await tokenOf({ sub: "bob" });
+  expect(await recordedFor({ caller: "api", ...ann }, { user: { id: "bob", roles: [] }, token })).toEqual({
+    user: "bob",
+  });
+  const asAdmin = { behalf: { caller: "api", user: "root" } };
+  await expect(typedCall(door)("loans.report" as never, {} as never, asAdmin)).rejects.toMatchObject({ code: 403 });
 });
 
 test("a person who is not logged in is that, and may do less than nobody", async () => {
