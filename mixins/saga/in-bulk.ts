@@ -12,7 +12,7 @@ export const BULK_LIMITS = {
   everyMs: 10,
   /** Milliseconds after which it ends with what it has done: less than a call may take. */
   forMs: 5_000,
-  /** Ids that the answer names, of those that are done and of each refusal. */
+  /** Ids that the answer names of each refusal. */
   named: 20,
 } as const;
 
@@ -32,7 +32,7 @@ export interface BulkAnswer {
   /** Sagas that were, or would be, sent on. */
   readonly sagas: number;
   readonly counts: readonly SagaCount[];
-  /** The first of them. */
+  /** All of them: the record of the operation says to which it was done. */
   readonly ids: readonly string[];
   /** Sagas that refuse, by the type of the refusal, with the first ids. */
   readonly refused: readonly { readonly type: string; readonly sagas: number; readonly ids: readonly string[] }[];
@@ -77,7 +77,7 @@ export async function editStuck(
     dryRun,
     sagas: done.length,
     counts: countsOf(done),
-    ids: done.slice(0, BULK_LIMITS.named).map(({ id }) => id),
+    ids: done.map(({ id }) => id),
     refused: [...refused].map(([type, ids]) => ({ type, sagas: ids.length, ids: ids.slice(0, BULK_LIMITS.named) })),
     hasMore,
   };
