@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { connect, type NatsConnection } from "nats";
-import { newClusterKeys, newId, readEnvironment } from "../../kernel/index.ts";
+import { ALL_SERVICES, newClusterKeys, newId, readEnvironment } from "../../kernel/index.ts";
 import { personBehind, typedCall, type Behalf } from "../../contract/index.ts";
 import { until } from "../../testing/index.ts";
 import { Nats } from "../../testing/servers.ts";
@@ -74,12 +74,14 @@ async function node(
   services: ServiceSchema[],
   id: string,
   keys = nodeKeys,
+  env: Record<string, string> = {},
 ): Promise<ServiceBroker> {
   const environment = readEnvironment({
     NATS_URL: nats.url,
     NODEID: id,
     REQUEST_TIMEOUT_MS: "2000",
     ...(role !== undefined && { CLUSTER_KEYS: clusterKeys, NODE_KEY: keys.get(role)! }),
+    ...env,
   });
   const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
   for (const service of services) broker.createService(service);
@@ -164,6 +166,34 @@ test("on whose behalf a service calls is for the record: believed of its own rol
   });
   const asAdmin = { behalf: { caller: "api", user: "root" } };
   await expect(typedCall(door)("loans.report" as never, {} as never, asAdmin)).rejects.toMatchObject({ code: 403 });
+});
+
+test("workers of one run believe each other whom an operator names, by the keys of that run and no others", async () => {
+  const run = (options = {}) => newClusterKeys({ worker: [ALL_SERVICES] }, options);
+  const worker = (id: string, services: ServiceSchema[], { clusterKeys, nodeKeys }: ReturnType<typeof run>) =>
+    node("worker", services, id, nodeKeys, { NAMESPACE: "run", CLUSTER_KEYS: clusterKeys });
+  const [own, another, ofCluster] = [run({ anyNodeId: true }), run({ anyNodeId: true }), run()];
+  const operator = as({ id: "os:ann", roles: ["admin"] });
+  const [first, second, strange, , neighbour] = await Promise.all([
+    worker("w1", [loans], own),
+    worker("w2", [], own),
+    worker("w3", [], another),
+    worker("worker.1", [{ ...loans, name: "lendings" }], ofCluster),
+    worker("worker.2", [], ofCluster),
+  ]);
+  await second.waitForServices("loans", 3_000, 20);
+  expect(await second.call("loans.whoAsks", {}, operator)).toMatchObject({ user: operator.meta.user });
+  expect(await second.call("loans.report", {}, operator)).toBe("all loans");
+  // Whom it names has that person's rights, and no more.
+  await expect(second.call("loans.report", {}, as({ id: "os:bob", roles: [] }))).rejects.toMatchObject({ code: 403 });
+
+  await until("it is refused", () => refused(first, "stranger") > 0);
+  expect(endpointsOf(strange, "loans.report")).toEqual([]);
+  await expect(strange.call("loans.report", {}, operator)).rejects.toMatchObject({ code: 503 });
+
+  // A role of a cluster has a name of its own in each node's id: its nodes believe a token, whatever they may run.
+  await neighbour.waitForServices("lendings", 3_000, 20);
+  await expect(neighbour.call("lendings.report", {}, operator)).rejects.toMatchObject({ type: "CALLER_UNPROVEN" });
 });
 
 test("a person who is not logged in is that, and may do less than nobody", async () => {
