@@ -47,7 +47,7 @@ import { LoginAttempts } from "./login-attempts.ts";
 import { keyActions } from "./keys/key-actions.ts";
 import { keyRotation } from "./keys/key-table.ts";
 import { SigningKeys } from "./keys/signing-keys.ts";
-import { accountMails, accountMailTraces } from "./mail/account-mails.ts";
+import { accountMailHandings, accountMails, accountMailTraces } from "./mail/account-mails.ts";
 import { mailedTokenTable } from "./mail/mailed-tokens.ts";
 import { openAccountMails } from "./mail/open-mails.ts";
 import { verificationActions } from "./mail/verification-actions.ts";
@@ -92,6 +92,7 @@ const migrations = [
   externalPeopleTable,
   answerTable,
   accountMailTraces,
+  accountMailHandings,
 ];
 
 /**

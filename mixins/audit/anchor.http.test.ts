@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { createHash, createHmac } from "node:crypto";
 import { once } from "node:events";
-import { appendFile, mkdtemp, rm } from "node:fs/promises";
+import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -16,8 +16,10 @@ import { metricOf } from "../testing/metric.ts";
 import { resolveAnchor, type Anchor } from "./anchor.ts";
 import type { AuditService } from "./audit.ts";
 import { auditMetrics } from "./metrics.ts";
+import { linesIn } from "./lines.ts";
 import { Audit } from "./mixin.ts";
 import { rewrite } from "./tampering.fixture.ts";
+import { verify, type Line } from "./verify.ts";
 import { verifyDatabase } from "./verifying.ts";
 
 const ACCESS = { accessKeyId: "audit", secretAccessKey: "s3cret", region: "eu-north-1" };
@@ -181,6 +183,24 @@ test("in a file: it grows by a line, half a line is passed over, and a later lin
   const second = (await anchor.get(2))!;
   await appendFile(path, `\n${JSON.stringify({ checkpoint: second.signed.text.replace('"at":"2', '"at":"1') })}\n`);
   expect((await resolveAnchor(path).get(2))!.signed).toEqual(second.signed);
+  const lines: Line[] = [];
+  for await (const line of linesIn(knex)) lines.push(line);
   await rewriteSigned(broker, knex, resolveAnchor(path));
+  await inside(broker).keeper.checkpoint();
+  await until(async () => (await resolveAnchor(path).newest(0)) === 3);
   await house.stop();
+  // An export proves what it says, also when the anchor has more by now. A database lacks the rest.
+  const older = await verify(lines, { anchor: resolveAnchor(path), isExport: true });
+  expect(older).toMatchObject({ ok: true, anchored: 2, anchorGoesOnTo: 3 });
+  const { faults } = await verify(lines, { anchor: resolveAnchor(path) });
+  expect(faults[0]).toMatchObject({ kind: "removed", checkpoint: 3 });
+  // What was given and is not there: emptied, cut off, and another place.
+  const kept = await readFile(path, "utf8");
+  for (const content of ["", "garbage\n", kept.slice(0, kept.indexOf("\n", 1))]) {
+    await writeFile(path, content);
+    const verdict = await verify(lines, { anchor: resolveAnchor(path), isExport: true });
+    expect(verdict.faults[0]).toMatchObject({ kind: "removed", says: expect.stringContaining("was given") });
+  }
+  const nowhere = resolveAnchor(join(folder, "no", "such"));
+  expect((await verify(lines, { anchor: nowhere, isExport: true })).ok).toBe(false);
 });

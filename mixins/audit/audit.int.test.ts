@@ -13,8 +13,8 @@ import { limits } from "./limits.ts";
 import { fromJson, linesIn, toJson } from "./lines.ts";
 import { Audit } from "./mixin.ts";
 import { Purses } from "./purses.fixture.ts";
-import { seal } from "./record.ts";
-import { SigningKey } from "./signing.ts";
+import { hashOf, seal } from "./record.ts";
+import { checkpointHash, checkpointIn, SigningKey } from "./signing.ts";
 import { rewrite, snapshotOf } from "./tampering.fixture.ts";
 import { verify, type Line, type Verdict } from "./verify.ts";
 import { verifyDatabase } from "./verifying.ts";
@@ -212,6 +212,7 @@ describe("tampering", () => {
     expect(verdict).toEqual({ ok: true, records: 80, checkpoints: 1, anchored: 0, signedBy: [KEY_ID], faults: [] });
     expect(heads.length).toBeGreaterThan(1);
     const asked = await broker.call<any, object>("audit.verify", {});
+    expect(Date.parse(asked.at)).toBeLessThanOrEqual(Date.now());
     expect(asked).toMatchObject({ state: "done", ok: true, records: 80, of: 80 });
   });
 
@@ -325,6 +326,14 @@ describe("tampering", () => {
     expect(await faultOf()).toMatchObject({ kind: "edited", checkpoint: 1 });
   });
 
+  test("a checkpoint is signed that does not follow on the one before it", async () => {
+    const first = await knex("audit_checkpoints").first();
+    const { key: _by, ...checkpoint } = checkpointIn(first);
+    const forked = { ...checkpoint, number: 2, previous: hashOf("another first one") };
+    await knex("audit_checkpoints").insert({ ...first, number: 2, ...new SigningKey(KEY).signCheckpoint(forked) });
+    expect(await faultOf()).toMatchObject({ kind: "rewritten", checkpoint: 2 });
+  });
+
   test("a checkpoint is removed", async () => {
     await inside(broker).keeper.checkpoint();
     await knex("audit_checkpoints").where({ number: 1 }).delete();
@@ -333,6 +342,50 @@ describe("tampering", () => {
     await knex("audit_checkpoints").delete();
     expect((await verdictOf(broker)).ok).toBe(true);
     await expect(inside(broker).keeper.checkpoint()).rejects.toMatchObject({ type: "AUDIT_BROKEN" });
+  });
+
+  test.each([
+    ["no JSON", "garbage"],
+    ["null", "null"],
+    ["an object that is no record", "{}"],
+  ])("a record becomes %s, with its hash: it is named, and the others are still listed", async (_what, text) => {
+    await record(3).update({ record: text, hash: hashOf(text) });
+    expect(await faultOf()).toMatchObject({ kind: "edited", partition, seq: 3 });
+    const { subject } = JSON.parse(rows[2].record);
+    const { records } = await broker.call<any, object>("audit.list", { subject });
+    expect(records).toContainEqual(expect.objectContaining({ type: "audit.unreadable", partition, seq: 3 }));
+  });
+
+  /** A second checkpoint like the first one; the keeper, which would remember it, has not made it. */
+  async function addCheckpoint(): Promise<void> {
+    const { text, signature, at_ms } = await knex("audit_checkpoints").first();
+    const before = { text, signature };
+    const previous = checkpointHash(before);
+    const next = inside(broker).key.signCheckpoint({ ...checkpointIn(before), number: 2, previous });
+    await knex("audit_checkpoints").insert({ number: 2, ...next, at_ms });
+  }
+
+  test.each(["garbage", "null", '{"number":1}'])("a checkpoint becomes %s: it is named", async text => {
+    await addCheckpoint();
+    await knex("audit_checkpoints").where({ number: 1 }).update({ text });
+    expect(await faultOf()).toMatchObject({ kind: "edited", checkpoint: 1 });
+    await knex("audit_checkpoints").where({ number: 2 }).update({ text });
+    expect(await faultOf()).toMatchObject({ kind: "edited", checkpoint: 1 });
+    expect(await broker.call<any, object>("audit.status", {})).not.toHaveProperty("checkpoint");
+    await expect(inside(broker).keeper.checkpoint()).rejects.toMatchObject({ type: "AUDIT_BROKEN" });
+  });
+
+  test("the newest checkpoint cannot be read: it is named", async () => {
+    await addCheckpoint();
+    await knex("audit_checkpoints").where({ number: 2 }).update({ text: "garbage" });
+    expect(await faultOf()).toMatchObject({ kind: "edited", checkpoint: 2 });
+  });
+
+  test("a public key cannot be read", async () => {
+    const { public_key: kept } = await knex("audit_keys").where({ id: KEY_ID }).first();
+    await knex("audit_keys").where({ id: KEY_ID }).update({ public_key: "x" });
+    expect(await faultOf()).toMatchObject({ kind: "edited", says: expect.stringContaining("key") });
+    await knex("audit_keys").where({ id: KEY_ID }).update({ public_key: kept });
   });
 
   test("a line of an export is edited; whole it is verified without the database", async () => {
@@ -350,6 +403,31 @@ describe("tampering", () => {
     const edited = lines.with(n, lines[n]!.replace('"i":', '"i":1'));
     expect((await offline(edited)).faults[0]).toMatchObject({ kind: "edited", partition, seq: 3 });
     expect((await offline(lines.slice(0, -3))).ok).toBe(false);
+    // What a reader who takes the first of two equal keys would see.
+    const doubled = lines.with(n, lines[n]!.replace('{"record":{', '{"record":{"person":"somebody else",'));
+    expect((await offline(doubled)).faults[0]).toMatchObject({ kind: "edited", partition, seq: 3 });
+  });
+
+  test("an export that is cut off, or whose lines are in another order, is not proven", async () => {
+    const lines: string[] = [];
+    for await (const line of linesIn(knex)) lines.push(toJson(line));
+    const offline = (texts: readonly string[]) =>
+      verify(
+        texts.map((text, i): Line => fromJson(text, i + 1)),
+        { trusted: [publicPem] },
+      );
+    const heads = lines.findIndex(text => text.startsWith('{"heads"'));
+    for (const end of [0, 1, heads])
+      expect((await offline(lines.slice(0, end))).faults).toContainEqual(expect.objectContaining({ kind: "removed" }));
+    const [head, records] = [lines.slice(0, heads + 1), lines.slice(heads + 1)];
+    // Before they are known, checkpoints and heads cannot vouch for the end.
+    for (const moved of [
+      [...records.slice(0, -3), ...head],
+      [...head.slice(0, -1), ...records, head.at(-1)!],
+    ])
+      expect((await offline(moved)).faults).toContainEqual(expect.objectContaining({ kind: "reordered" }));
+    for (const text of ['{"checkpoint":{"text":5}}', '{"heads":5}', '{"record":5,"hash":"x"}', "garbage", "null"])
+      expect(() => fromJson(text, 7)).toThrow("line 7 is no line");
     // The same lines page by page, each page as large as the bus carries, cut amid what one read of the database gives.
     const paged: string[] = [];
     let cursor: string | undefined;

@@ -64,17 +64,19 @@ export const contract = defineContract({
     },
     /**
      * Whether the audit is as it was written, and the first record of each partition that is not. A long one goes on in the
-     * background: ask again for its verdict, which is answered for a minute.
+     * background: ask again for its verdict, which is answered for a minute; `at` is when it was begun (RFC 3339).
      */
     verify: {
       params: {},
       returns: Type.Object({
         state: Type.Enum(["running", "done"]),
+        at: Type.Optional(Type.String()),
         records: Type.Integer(),
         of: Type.Integer(),
         ok: Type.Optional(Type.Boolean()),
         checkpoints: Type.Optional(Type.Integer()),
         anchored: Type.Optional(Type.Integer()),
+        anchorGoesOnTo: Type.Optional(Type.Integer()),
         signedBy: Type.Optional(Type.Array(Type.String())),
         heads: Type.Optional(Type.Array(Head)),
         faults: Type.Optional(Type.Array(Fault)),

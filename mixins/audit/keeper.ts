@@ -15,6 +15,7 @@ import type { TROUBLES } from "./metrics.ts";
 import {
   checkpointHash,
   checkpointIn,
+  readCheckpoint,
   type Checkpoint,
   type Head,
   type SignedCheckpoint,
@@ -88,7 +89,7 @@ export class Keeper {
     const { anchor, database } = this.#options;
     const newest = await newestCheckpoint(database.knex);
     const [waiting] = await database.knex("audit_checkpoints").where({ anchored: 0 }).count({ n: "*" });
-    const { number, at, removedUpTo = 0 } = newest ? checkpointIn(newest) : ({} as Partial<Checkpoint>);
+    const { number, at, removedUpTo = 0 }: Partial<Checkpoint> = (newest && readCheckpoint(newest)) ?? {};
     return {
       checkpoint: number === undefined ? undefined : { number, at: at! },
       unanchored: anchor && Number(waiting?.["n"]),
@@ -100,7 +101,7 @@ export class Keeper {
   async waitingMs(): Promise<number> {
     const { database } = this.#options;
     const row = await database.knex("audit_checkpoints").orderBy("number", "desc").first();
-    if (!row || sumOf(await headsIn(database.knex)) === sumOf(checkpointIn(row).heads)) return 0;
+    if (!row || sumOf(await headsIn(database.knex)) === sumOf(readCheckpoint(row)?.heads ?? [])) return 0;
     return Math.max(0, (await database.now()) - Number(row.at_ms));
   }
 

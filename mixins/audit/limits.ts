@@ -11,6 +11,8 @@ export const limits = {
   /** Records of a list, by default and at most. */
   listed: 100,
   listedMax: 500,
+  /** Characters of a record that a list shows when it is no record any more. */
+  unreadableChars: 200,
   /** Milliseconds between two looks whether a checkpoint, a copy or a removal is due. */
   lookMs: 1_000,
   /** Records after which a checkpoint is made before its time: the anchor holds the hash of each. */

@@ -1,11 +1,11 @@
 // An audit as lines: from its database, and as NDJSON. An export holds these lines and nothing else, so that it is verified
 // like the database itself.
 import type { Knex } from "knex";
-import { canonicalJson } from "../kernel/index.ts";
 import { publicKeysIn } from "./keys.ts";
 import { limits } from "./limits.ts";
 import type { StoredRecord } from "./partition-walk.ts";
-import { checkpointIn, type Head, type SignedCheckpoint } from "./signing.ts";
+import { objectIn } from "./record.ts";
+import { isHead, readCheckpoint, type Head, type SignedCheckpoint } from "./signing.ts";
 import type { Line } from "./verify.ts";
 
 /**
@@ -50,7 +50,7 @@ async function checkpointsPage(knex: Knex, { first, checkpoint: from }: { first:
   const rows = await knex("audit_checkpoints").where("number", ">=", from).orderBy("number").limit(limits.page);
   for (const { text, signature } of rows) lines.push({ checkpoint: { text, signature } });
   if (rows.length === limits.page) return { lines, next: { first, checkpoint: Number(rows.at(-1).number) + 1 } };
-  lines.push({ heads: await headsIn(knex) });
+  lines.push({ heads: await headsIn(knex), anchored: await anchoredUpTo(knex) });
   return { lines, next: await partitionAfter(knex, first, -1) };
 }
 
@@ -75,7 +75,7 @@ async function partitionAfter(knex: Knex, first: number, before: number): Promis
   if (!row) return undefined;
   const { partition } = row;
   const base = first === 0 ? undefined : await checkpointOf(knex, first);
-  const heads = base ? checkpointIn(base).heads : [];
+  const heads = (base && readCheckpoint(base))?.heads ?? [];
   return { first, partition, seq: heads.find(head => head.partition === partition)?.seq ?? 0 };
 }
 
@@ -84,12 +84,18 @@ export async function countIn(knex: Knex): Promise<number> {
   const first = await removedUpToIn(knex);
   const checkpoint = first === 0 ? undefined : await checkpointOf(knex, first);
   const sum = (heads: readonly Head[]): number => heads.reduce((total, { seq }) => total + seq, 0);
-  return sum(await headsIn(knex)) - sum(checkpoint ? checkpointIn(checkpoint).heads : []);
+  return sum(await headsIn(knex)) - sum((checkpoint && readCheckpoint(checkpoint))?.heads ?? []);
 }
 
 export async function headsIn(knex: Knex): Promise<Head[]> {
   const rows = await knex("audit_heads").orderBy("partition");
   return rows.map(({ partition, seq, hash }) => ({ partition, seq: Number(seq), hash }));
+}
+
+/** Number of the newest checkpoint that the anchor has; 0 when it has none. */
+async function anchoredUpTo(knex: Knex): Promise<number> {
+  const [row] = await knex("audit_checkpoints").where({ anchored: 1 }).max({ number: "number" });
+  return Number(row?.["number"] ?? 0);
 }
 
 export async function newestCheckpoint(knex: Knex): Promise<SignedCheckpoint | undefined> {
@@ -100,10 +106,10 @@ export async function checkpointOf(knex: Knex, number: number): Promise<SignedCh
   const row = await knex("audit_checkpoints").where({ number }).first();
   return row && { text: row.text, signature: row.signature };
 }
-/** Number of the checkpoint up to which retention has removed records; 0 when nothing was. */
+/** Number of the checkpoint up to which retention has removed records; 0 when nothing was, or nothing tells. */
 export async function removedUpToIn(knex: Knex): Promise<number> {
   const newest = await newestCheckpoint(knex);
-  return newest ? checkpointIn(newest).removedUpTo : 0;
+  return (newest && readCheckpoint(newest))?.removedUpTo ?? 0;
 }
 
 /** Records of a partition after `after` and up to `through`, in their order, page by page. */
@@ -158,13 +164,22 @@ export function toJson(line: Line): string {
 
 /** Throws TypeError, naming the line, for text that is no line of an export. */
 export function fromJson(text: string, number: number): Line {
-  try {
-    const line = JSON.parse(text);
-    if ("key" in line || "checkpoint" in line || "heads" in line) return line;
-    const { record, hash, signature } = line;
-    const { partition, seq } = record;
-    return { record: { partition, seq, hash, text: canonicalJson(record), signature } };
-  } catch (error) {
-    throw new TypeError(`line ${number} is no line of an audit: ${(error as Error).message}`, { cause: error });
-  }
+  const line = objectIn(text);
+  const { key, checkpoint, heads, anchored } = line ?? {};
+  if (typeof key === "string") return { key };
+  if (isSigned(checkpoint)) return { checkpoint };
+  if (Array.isArray(heads) && heads.every(isHead) && (anchored === undefined || Number.isSafeInteger(anchored)))
+    return { heads, ...(anchored !== undefined && { anchored: anchored as number }) };
+  // Its text is taken as it stands: what else could be read out of it was not hashed.
+  const [, record, hash, , signature] =
+    /^\{"record":(\{.*\}),"hash":"([\w-]+)"(,"signature":"([\w.-]+)")?\}$/.exec(text) ?? [];
+  const { partition, seq } = (line?.["record"] ?? {}) as Record<string, unknown>;
+  const head = { partition, seq, hash };
+  if (record === undefined || !isHead(head)) throw new TypeError(`line ${number} is no line of an audit`);
+  return { record: { ...head, text: record, ...(signature !== undefined && { signature }) } };
+}
+
+function isSigned(value: unknown): value is SignedCheckpoint {
+  const { text, signature } = (value ?? {}) as Partial<Record<keyof SignedCheckpoint, unknown>>;
+  return typeof text === "string" && typeof signature === "string";
 }

@@ -1,6 +1,6 @@
 // The records of one partition, in their order, compared with each other and with what checkpoints say. Keeps the hashes since
 // the last checkpoint that was right, to name the record where a rewritten part begins.
-import { actorOf, hashOf, type AuditRecord } from "./record.ts";
+import { actorOf, hashOf, readRecord, type AuditRecord } from "./record.ts";
 import type { Head } from "./signing.ts";
 
 /** A record as it lies in the database or in an export. */
@@ -95,7 +95,8 @@ export class PartitionWalk {
       return this.#wrong("removed", expected, `${count(seq - expected)} missing before record ${seq}`, seq - 1);
     if (hashOf(stored.text) !== hash)
       return this.#wrong("edited", seq, "its content is not what its hash was computed of");
-    const record = JSON.parse(stored.text) as AuditRecord;
+    const record = readRecord(stored.text);
+    if (!record) return this.#wrong("edited", seq, "its text is no record");
     if (seq < expected || record.seq !== seq || record.partition !== this.partition) {
       // The record before it says that it follows on the same one: that one came between.
       if (record.previous === this.#previous && record.seq === seq - 1)
@@ -197,13 +198,8 @@ export class PartitionWalk {
       if (stored.hash === suspect.follows) this.#settle(suspect, true);
       return;
     }
-    let follows: unknown;
-    try {
-      follows = (JSON.parse(stored.text) as AuditRecord).previous;
-    } catch {
-      // Its own fault comes second.
-    }
-    this.#settle(suspect, follows === suspect.hash);
+    // If it cannot be read, that fault comes second.
+    this.#settle(suspect, readRecord(stored.text)?.previous === suspect.hash);
   }
 
   /** `isKnown`: the record that a moved one follows comes later; or the next record follows on one that was not moved. */

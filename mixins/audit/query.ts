@@ -3,6 +3,7 @@ import type { Knex } from "knex";
 import { badCursor, cursorOf, readCursor, type CursorValue, type ParamsOf, type ResultOf } from "../contract/index.ts";
 import { rfc3339 } from "../kernel/index.ts";
 import { limits } from "./limits.ts";
+import { readRecord, type AuditRecord } from "./record.ts";
 
 /** The columns by which a list is sorted, each downwards. A subject's records are in the order of its versions. */
 const ALL = ["at", "partition", "seq"];
@@ -26,10 +27,22 @@ export async function listed(
   const last = rows.length > limit ? page.at(-1) : undefined;
   const valueOf = (column: string): unknown => (column === "at" ? last.at : Number(last[column]));
   return {
-    records: page.map(({ record, hash }) => ({ ...JSON.parse(record), hash })),
+    records: page.map(row => ({ ...(readRecord(row.record) ?? unreadable(row)), hash: row.hash })),
     ...(last && { nextCursor: cursorOf(order, columns.map(valueOf)) }),
   };
 }
+
+/** A record that somebody has edited, as far as its columns tell of it: the others of its page are to be seen. */
+const unreadable = ({ partition, seq, at, subject, version, record }: Record<string, any>): AuditRecord => ({
+  partition,
+  seq: Number(seq),
+  previous: "",
+  at,
+  type: "audit.unreadable",
+  subject,
+  version: Number(version),
+  data: { text: `${record}`.slice(0, limits.unreadableChars) },
+});
 
 function valuesIn(cursor: string, order: string, columns: readonly string[]): CursorValue[] {
   const values = readCursor(cursor, order, columns.length);

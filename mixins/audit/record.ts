@@ -76,6 +76,25 @@ export interface Sealed {
   readonly text: string;
   readonly hash: string;
 }
+/** The object that a text is the JSON of; undefined when it is none. */
+export function objectIn(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+/** The record that a text says; undefined when it says none: it was edited. */
+export function readRecord(text: string): AuditRecord | undefined {
+  const value = objectIn(text) as Partial<Record<keyof AuditRecord, unknown>> | undefined;
+  const isRight =
+    value !== undefined &&
+    [value.partition, value.seq, value.version].every(Number.isSafeInteger) &&
+    [value.previous, value.at, value.type, value.subject].every(part => typeof part === "string");
+  return isRight ? (value as unknown as AuditRecord) : undefined;
+}
+
 export const hashOf = (text: string): string => hash("sha256", text, "base64url");
 export function seal(record: AuditRecord): Sealed {
   const text = canonicalJson(record);

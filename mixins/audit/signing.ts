@@ -10,7 +10,8 @@ import {
   type KeyObject,
 } from "node:crypto";
 import { canonicalJson } from "../kernel/index.ts";
-import { hashOf } from "./record.ts";
+import { auditErrors } from "./errors.ts";
+import { hashOf, objectIn } from "./record.ts";
 
 /** Where a partition stands: the number and hash of its newest record. */
 export interface Head {
@@ -40,7 +41,30 @@ export interface SignedCheckpoint {
   readonly signature: string;
 }
 
-export const checkpointIn = ({ text }: SignedCheckpoint): Checkpoint => JSON.parse(text) as Checkpoint;
+/** Undefined when the text says none: it was edited. */
+export function readCheckpoint({ text }: SignedCheckpoint): Checkpoint | undefined {
+  const value = objectIn(text) as Partial<Record<keyof Checkpoint, unknown>> | undefined;
+  const isRight =
+    value !== undefined &&
+    [value.number, value.removedUpTo].every(Number.isSafeInteger) &&
+    [value.at, value.previous, value.key].every(isText) &&
+    Array.isArray(value.keys) &&
+    value.keys.every(isText) &&
+    Array.isArray(value.heads) &&
+    value.heads.every(isHead);
+  return isRight ? (value as unknown as Checkpoint) : undefined;
+}
+/** @throws Bug `AUDIT_BROKEN` when the text says none */
+export function checkpointIn(signed: SignedCheckpoint): Checkpoint {
+  const checkpoint = readCheckpoint(signed);
+  if (!checkpoint) throw auditErrors.AUDIT_BROKEN({ reason: "a checkpoint cannot be read" });
+  return checkpoint;
+}
+export function isHead(value: unknown): value is Head {
+  const { partition, seq, hash: ofRecord } = (value ?? {}) as Partial<Record<keyof Head, unknown>>;
+  return Number.isSafeInteger(partition) && Number.isSafeInteger(seq) && isText(ofRecord);
+}
+const isText = (value: unknown): value is string => typeof value === "string";
 export const checkpointHash = ({ text }: SignedCheckpoint): string => hashOf(text);
 
 /** A signing key, and its public half in PEM (SPKI). */

@@ -14,8 +14,8 @@ import { PartitionWalk, type Fault, type StoredRecord } from "./partition-walk.t
 import { GENESIS } from "./record.ts";
 import {
   checkpointHash,
-  checkpointIn,
   PublicKeys,
+  readCheckpoint,
   type Checkpoint,
   type Head,
   type SignedCheckpoint,
@@ -25,8 +25,11 @@ import {
 export type Line =
   | { readonly key: string }
   | { readonly checkpoint: SignedCheckpoint }
-  /** Where the partitions stood when the reading began: at least so far the records have to reach. */
-  | { readonly heads: readonly Head[] }
+  /**
+   * Where the partitions stood when the reading began: at least so far the records have to reach; and the number of the
+   * newest checkpoint that the anchor was given, which exports of older releases do not tell.
+   */
+  | { readonly heads: readonly Head[]; readonly anchored?: number }
   | { readonly record: StoredRecord };
 
 export interface VerifyOptions {
@@ -34,6 +37,11 @@ export interface VerifyOptions {
   readonly trusted?: readonly string[] | undefined;
   /** The copy of the checkpoints in the second place. */
   readonly anchor?: AnchorCopy | undefined;
+  /**
+   * Whether it is an export, which says how things stood: the anchor may have newer checkpoints. Default false: the newest one
+   * of the anchor has to be here.
+   */
+  readonly isExport?: boolean | undefined;
   /** Begins after this checkpoint, which is taken as it is. Default: all that there is. */
   readonly since?: number | undefined;
   /** Told every 1 000 records. */
@@ -46,6 +54,8 @@ export interface Verdict {
   readonly checkpoints: number;
   /** Checkpoints that were compared with the anchor. */
   readonly anchored: number;
+  /** The newest checkpoint of the anchor, where an export ends before it. */
+  readonly anchorGoesOnTo?: number;
   /** Ids of the keys that signed the newest checkpoint and what comes after it. */
   readonly signedBy: readonly string[];
   /** Where each partition stands. */
@@ -55,6 +65,11 @@ export interface Verdict {
 }
 
 const PROGRESS_EVERY = 1_000;
+
+/** The kinds of lines in their order, and what they are for people. */
+const ORDER = ["key", "checkpoint", "heads", "record"] as const;
+const NAMES = ["a key", "a checkpoint", "the heads", "records"];
+const HEADS = ORDER.indexOf("heads");
 
 export async function verify(
   lines: AsyncIterable<Line> | Iterable<Line>,
@@ -74,6 +89,13 @@ class Verification {
   readonly #signedBy = new Set<string>();
   readonly #heads: Head[] = [];
   #reached = new Map<number, number>();
+  /** Number of the newest checkpoint that the anchor was given; undefined where nothing tells. */
+  #given: number | undefined;
+  #anchorNewest = 0;
+  /** Kind of the line before, as its place in `ORDER`. */
+  #stage = 0;
+  /** Numbers of checkpoints whose text says none. */
+  readonly #unreadable = new Set<number>();
   /** The first checkpoint of the anchor that is not ours, and the newest. */
   #anchored: readonly Anchored[] = [];
   #base: Checkpoint | undefined;
@@ -89,15 +111,21 @@ class Verification {
   }
 
   async take(line: Line): Promise<void> {
-    if ("key" in line) {
-      const id = this.#keys.add(line.key);
-      if (this.#options.trusted === undefined) this.#trusted.add(id);
-    } else if ("checkpoint" in line) this.#checkpoints.push(read(line.checkpoint));
-    else if ("heads" in line) this.#reached = new Map(line.heads.map(({ partition, seq }) => [partition, seq]));
-    else await this.#takeRecord(line.record);
+    const stage = ORDER.findIndex(kind => kind in line);
+    // What comes late was not there when the lines before it were compared.
+    if (stage < this.#stage || (stage === HEADS && this.#stage === HEADS))
+      return this.#wrong("reordered", `${NAMES[stage]} after ${NAMES[this.#stage]}`);
+    this.#stage = stage;
+    if ("key" in line) this.#takeKey(line.key);
+    else if ("checkpoint" in line) this.#takeCheckpoint(line.checkpoint);
+    else if ("heads" in line) {
+      this.#reached = new Map(line.heads.map(({ partition, seq }) => [partition, seq]));
+      this.#given = line.anchored;
+    } else await this.#takeRecord(line.record);
   }
 
   async end(): Promise<Verdict> {
+    if (this.#stage < HEADS) this.#wrong("removed", "it is cut off: what follows on the checkpoints is missing");
     await this.#open();
     this.#endWalk();
     // Partitions of which no record is left.
@@ -116,6 +144,8 @@ class Verification {
       records: this.#records,
       checkpoints: this.#checkpoints.length,
       anchored: this.#compared,
+      ...(this.#options.isExport &&
+        this.#anchorNewest > (this.#newest()?.number ?? 0) && { anchorGoesOnTo: this.#anchorNewest }),
       signedBy: [...this.#signedBy],
       heads: this.#heads,
       faults: this.#faults,
@@ -130,6 +160,26 @@ class Verification {
     }
     this.#walk!.take(record);
     if (++this.#records % PROGRESS_EVERY === 0) this.#options.onProgress?.(this.#records);
+  }
+
+  #takeKey(key: string): void {
+    try {
+      const id = this.#keys.add(key);
+      if (this.#options.trusted === undefined) this.#trusted.add(id);
+    } catch {
+      this.#wrong("edited", "a public key cannot be read");
+    }
+  }
+
+  #takeCheckpoint(signed: SignedCheckpoint): void {
+    const checkpoint = readCheckpoint(signed);
+    if (checkpoint) this.#checkpoints.push({ signed, checkpoint });
+    else this.#unreadable.add((this.#newest()?.number ?? (this.#options.since ?? 1) - 1) + 1);
+  }
+
+  /** A fault of the audit as a whole. */
+  #wrong(kind: Fault["kind"], says: string): void {
+    if (!this.#faults.some(fault => fault.says === says)) this.#faults.push({ kind, says });
   }
 
   #newest(): Checkpoint | undefined {
@@ -161,8 +211,11 @@ class Verification {
   async #compare(first: number): Promise<void> {
     const { anchor } = this.#options;
     if (!anchor) return;
-    const newest = await anchor.newest(this.#newest()?.number ?? 0);
+    const own = this.#newest()?.number ?? 0;
+    this.#anchorNewest = await anchor.newest(own);
+    const newest = this.#options.isExport ? Math.min(this.#anchorNewest, own) : this.#anchorNewest;
     let low = Math.max(first, 1);
+    this.#mustHaveBeenGiven(own, low);
     if (newest < low) return;
     this.#compared = newest - low + 1;
     const last = await this.#differing(anchor, newest);
@@ -176,6 +229,19 @@ class Verification {
     }
     this.#anchored = found.checkpoint.number === newest ? [found] : [found, last];
     this.#faults.push(this.#differenceOf(found));
+  }
+
+  /** An anchor without what it was given proves nothing, whether it was emptied or another place was named. */
+  #mustHaveBeenGiven(own: number, low: number): void {
+    // Of an export of an older release, which tells nothing: something at least.
+    const given = this.#given ?? Math.min(own, low);
+    if (this.#anchorNewest >= given) return;
+    const has = this.#anchorNewest === 0 ? "none" : `none after ${this.#anchorNewest}`;
+    this.#faults.push({
+      kind: "removed",
+      checkpoint: this.#anchorNewest + 1,
+      says: `the anchor was given checkpoint ${given} and has ${has}: it is another place, or was changed`,
+    });
   }
 
   async #differing(anchor: AnchorCopy, number: number): Promise<Anchored | undefined> {
@@ -193,6 +259,7 @@ class Verification {
       const { number, previous, key } = checkpoint;
       const wrong = (kind: Fault["kind"], says: string): void =>
         void this.#faults.push({ kind, checkpoint: expected, says });
+      if (this.#unreadable.has(expected)) return wrong("edited", `checkpoint ${expected} cannot be read`);
       if (number !== expected) return wrong("removed", `checkpoint ${expected} is missing`);
       if (!this.#keys.isSigned(signed, key)) return wrong("edited", `checkpoint ${number} is not signed by key ${key}`);
       if (before ? previous !== checkpointHash(before) : number === 1 && previous !== GENESIS)
@@ -200,6 +267,8 @@ class Verification {
       before = signed;
       expected++;
     }
+    if (this.#unreadable.has(expected))
+      this.#faults.push({ kind: "edited", checkpoint: expected, says: `checkpoint ${expected} cannot be read` });
   }
 
   #checkTrust({ number, key }: Checkpoint): void {
@@ -265,8 +334,3 @@ class Verification {
     this.#heads.push(walk.head);
   }
 }
-
-const read = (signed: SignedCheckpoint): { signed: SignedCheckpoint; checkpoint: Checkpoint } => ({
-  signed,
-  checkpoint: checkpointIn(signed),
-});

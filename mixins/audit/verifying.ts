@@ -1,17 +1,24 @@
 // A verification that may take longer than a request: it goes on in the background, and its verdict is kept for a while.
 import type { Knex } from "knex";
 import type { ResultOf } from "../contract/index.ts";
+import { rfc3339 } from "../kernel/index.ts";
 import type { Anchor } from "./anchor.ts";
 import { countIn, linesIn, removedUpToIn } from "./lines.ts";
 import { limits } from "./limits.ts";
 import { verify, type Verdict } from "./verify.ts";
 
+interface Done {
+  readonly verdict: Verdict;
+  /** What was written later is not in it. Epoch in milliseconds. */
+  readonly beganAt: number;
+}
+
 export class Verifying {
   readonly #knex: Knex;
   readonly #anchor: Anchor | undefined;
   readonly #trusted: readonly string[];
-  #running: Promise<Verdict> | undefined;
-  #done: { readonly verdict: Verdict; readonly at: number } | undefined;
+  #running: Promise<Done> | undefined;
+  #done: Done | undefined;
   #records = 0;
   #of = 0;
 
@@ -25,19 +32,20 @@ export class Verifying {
   async ask(waitMs: number = limits.verifyWaitMs): Promise<ResultOf<"audit.verify">> {
     const kept = this.#done;
     // A broken audit is looked at anew: somebody may have repaired it.
-    if (kept?.verdict.ok && performance.now() < kept.at + limits.verdictKeptMs) return this.#answer(kept.verdict);
+    if (kept?.verdict.ok && Date.now() - kept.beganAt < limits.verdictKeptMs) return this.#answer(kept);
     this.#running ??= this.#verify().finally(() => (this.#running = undefined));
     const late = Promise.withResolvers<undefined>();
     const timer = setTimeout(() => late.resolve(undefined), waitMs);
     try {
-      const verdict = await Promise.race([this.#running, late.promise]);
-      return verdict ? this.#answer(verdict) : { state: "running", records: this.#records, of: this.#of };
+      const done = await Promise.race([this.#running, late.promise]);
+      return done ? this.#answer(done) : { state: "running", records: this.#records, of: this.#of };
     } finally {
       clearTimeout(timer);
     }
   }
 
-  async #verify(): Promise<Verdict> {
+  async #verify(): Promise<Done> {
+    const beganAt = Date.now();
     this.#records = 0;
     this.#of = await countIn(this.#knex);
     const verdict = await verifyDatabase(this.#knex, {
@@ -45,12 +53,12 @@ export class Verifying {
       anchor: this.#anchor,
       onProgress: records => (this.#records = records),
     });
-    this.#done = { verdict, at: performance.now() };
-    return verdict;
+    return (this.#done = { verdict, beganAt });
   }
 
-  #answer(verdict: Verdict): ResultOf<"audit.verify"> {
-    return { state: "done", of: Math.max(this.#of, verdict.records), ...verdict } as ResultOf<"audit.verify">;
+  #answer({ verdict, beganAt }: Done): ResultOf<"audit.verify"> {
+    const at = rfc3339(beganAt);
+    return { state: "done", at, of: Math.max(this.#of, verdict.records), ...verdict } as ResultOf<"audit.verify">;
   }
 }
 

@@ -92,13 +92,15 @@ function keyIn(file: string): string {
 
 async function verifyExport(path: string, values: Options): Promise<Verdict> {
   if (!existsSync(path)) throw new UsageError(`there is no ${path}`);
-  return verify(linesOfFile(path), optionsOf(readEnvironment(), values));
+  return verify(linesOfFile(path), { ...optionsOf(readEnvironment(), values), isExport: true });
 }
 
 async function* linesOfFile(path: string): AsyncGenerator<Line> {
   let number = 0;
-  for await (const text of createInterface({ input: createReadStream(path), crlfDelay: Infinity }))
-    if (text !== "") yield fromJson(text, ++number);
+  for await (const text of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
+    number++;
+    if (text !== "") yield fromJson(text, number);
+  }
 }
 
 async function verifyService(values: Options): Promise<Verdict> {
@@ -112,18 +114,19 @@ async function verifyService(values: Options): Promise<Verdict> {
 
 function tell(verdict: Verdict, { json }: Options): void {
   clearProgress();
-  const { ok, records, checkpoints, anchored, signedBy, heads, faults } = verdict;
+  const { ok, records, checkpoints, anchored, anchorGoesOnTo, signedBy, heads, faults } = verdict;
   if (!ok) process.exitCode = 1;
   if (json) return console.log(JSON.stringify(verdict, null, 2));
   for (const fault of faults) console.log(`FAIL  ${placeOf(fault)}: ${fault.says}`);
   console.log(
     `${ok ? "ok  " : "FAIL"}  ${records} records in ${heads.length} partitions, ${checkpoints} checkpoints, ` +
-      `${anchored} of them compared with the anchor; signed by ${signedBy.join(", ") || "nobody yet"}`,
+      `${anchored} of them compared with the anchor${anchorGoesOnTo === undefined ? "" : `, which goes on to ${anchorGoesOnTo}`}; signed by ${signedBy.join(", ") || "nobody yet"}`,
   );
 }
 
 function placeOf({ kind, partition, seq, through, checkpoint }: Fault): string {
   if (checkpoint !== undefined) return `checkpoint ${checkpoint} ${kind}`;
+  if (partition === undefined) return kind;
   const records = through === undefined ? `record ${seq}` : `a record from ${seq} to ${through}`;
   return `partition ${partition}, ${records} ${kind}`;
 }

@@ -10,7 +10,7 @@ import { BrokerLink, type Actor } from "../operations/shell/broker-link.ts";
 import type { Link } from "../operations/shell/link.ts";
 import { joinBySocket } from "../operations/socket/client.ts";
 import { auditTable, operationsTable } from "../operations/table/table.ts";
-import { checkServers } from "./preflight.ts";
+import { assertBusListens, checkServers } from "./preflight.ts";
 import { brokerOptionsOf, enterProject } from "./project.ts";
 
 const limits = {
@@ -56,6 +56,7 @@ export function operatorName(): string {
 
 /** A node without services of its own, which leaves when the terminal ends; other nodes find it gone when it is killed. */
 async function joinByBus(environment: Environment, narrowed: { scopes?: string[] }): Promise<Link> {
+  await assertBusListens(environment);
   await checkServers(environment);
   const keys = clusterKeysIn(environment);
   const place = `${operatorName()}-${hostname().toLowerCase()}-${process.pid}`.replaceAll(/[^\w-]/g, "-").slice(0, 90);

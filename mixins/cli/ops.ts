@@ -6,7 +6,7 @@ import { completionsOf } from "../operations/shell/completion.ts";
 import { helpOf, listOf } from "../operations/shell/help.ts";
 import { callByHttp } from "../operations/shell/http-link.ts";
 import type { Link } from "../operations/shell/link.ts";
-import { runWords, type Call } from "../operations/shell/run.ts";
+import { EXIT, runWords, type Call } from "../operations/shell/run.ts";
 import { terminalOn } from "../operations/shell/terminal.ts";
 import type { Command } from "./command.ts";
 import { join, TABLE } from "./joining.ts";
@@ -33,9 +33,10 @@ with 2 for a mistake in what was typed: nothing was asked then.`;
 export const command: Command = { help: args => helpFor(args), run: main };
 
 function helpFor(args: readonly string[]): string {
-  if (args.every(word => word.startsWith("-"))) return HELP;
+  const { words } = ownOptions(args);
+  if (words.every(word => word.startsWith("-"))) return HELP;
   try {
-    return helpOf(readCommand(COMMANDS, [...args, "--help"]).command, PREFIX);
+    return helpOf(readCommand(COMMANDS, [...words, "--help"]).command, PREFIX);
   } catch (error) {
     if (!(error instanceof TypingError)) throw error;
     return `${error.message}\n\n${HELP}`;
@@ -43,7 +44,12 @@ function helpFor(args: readonly string[]): string {
 }
 
 async function main(args: string[]): Promise<void> {
-  const { words, readOnly, url } = ownOptions(args);
+  const { words, readOnly, url, mistake } = ownOptions(args);
+  if (mistake !== undefined) {
+    console.error(mistake);
+    process.exitCode = EXIT.mistake;
+    return;
+  }
   if (words.length === 0) return console.log(HELP);
   if (words[0] === "complete") return console.log(completionsOf(COMMANDS, words.slice(1)).join("\n"));
   const terminal = terminalOn({ input: process.stdin, output: process.stdout, errors: process.stderr });
@@ -74,13 +80,23 @@ async function joined(readOnly: boolean): Promise<Link> {
   return link;
 }
 
+interface OwnOptions {
+  readonly words: string[];
+  readonly readOnly: boolean;
+  readonly url?: string;
+  /** What is wrong with them. */
+  readonly mistake?: string;
+}
+
 /** The options that are not of an operation, and the other words. */
-function ownOptions(args: readonly string[]): { words: string[]; readOnly: boolean; url: string | undefined } {
+function ownOptions(args: readonly string[]): OwnOptions {
   const words = args.filter(word => word !== "--read-only");
   const readOnly = words.length < args.length;
   const at = words.findIndex(word => /^--url(=|$)/.test(word));
-  if (at < 0) return { words, readOnly, url: undefined };
-  const inline = words[at]!.split("=").slice(1).join("=");
-  const url = inline || words[at + 1];
-  return { words: words.toSpliced(at, inline ? 1 : 2), readOnly, url };
+  if (at < 0) return { words, readOnly };
+  const [, inline] = /^--url=([^]*)$/.exec(words[at]!) ?? [];
+  const url = inline ?? words[at + 1] ?? "";
+  const others = { words: words.toSpliced(at, inline === undefined ? 2 : 1), readOnly };
+  if (/^https?:$/.test(URL.parse(url)?.protocol ?? "")) return { ...others, url };
+  return { ...others, mistake: `--url is the URL of a gateway, such as https://api.example.com, not "${url}"` };
 }

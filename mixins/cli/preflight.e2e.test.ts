@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { until } from "../testing/index.ts";
 import { Child, freePort, Nats, RedisServer } from "../testing/servers.ts";
 import { readEnvironment } from "../kernel/index.ts";
-import { checkServers } from "./preflight.ts";
+import { assertBusListens, checkServers } from "./preflight.ts";
 
 let locked: Nats;
 let narrow: Nats;
@@ -30,6 +30,14 @@ test("a refused log-in at NATS names NATS_URL, and neither user nor password", a
       }),
     );
   await check({ NATS_URL: as(locked.url, "library:s3cr3t") });
+});
+
+test("a terminal that has only the bus is told when it is away", async () => {
+  const port = await freePort();
+  await expect(assertBusListens(readEnvironment({ NATS_URL: `nats://127.0.0.1:${port}` }))).rejects.toThrow(
+    `the bus is away: nothing listens at NATS_URL (127.0.0.1:${port})`,
+  );
+  await assertBusListens(readEnvironment({ NATS_URL: `nats://127.0.0.1:${port},${locked.url}` }));
 });
 
 test("a bus whose messages are too small for us is refused with both sizes", () =>

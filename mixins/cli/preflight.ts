@@ -3,7 +3,14 @@
 import { once } from "node:events";
 import { createConnection } from "node:net";
 import { connect, ErrorCode, type NatsConnection, type NatsError } from "nats";
-import { EnvironmentError, natsOptions, nodeEnvironment, PAYLOAD_BYTES, type Environment } from "../kernel/index.ts";
+import {
+  EnvironmentError,
+  Misconfigured,
+  natsOptions,
+  nodeEnvironment,
+  PAYLOAD_BYTES,
+  type Environment,
+} from "../kernel/index.ts";
 import { redisEnvironment, redisProblem } from "../redis/index.ts";
 
 const limits = {
@@ -22,6 +29,14 @@ export async function checkServers(environment: Environment): Promise<void> {
   ]);
   if (nats) throw new EnvironmentError(nats.variable, nats.variable === "NATS_URL" ? NATS_URL! : "", nats.expected);
   if (redis) throw new EnvironmentError("REDIS_URL", REDIS_URL!, redis);
+}
+
+/** For those who have nothing to do without the bus. Throws Misconfigured when none of the servers of NATS_URL listens. */
+export async function assertBusListens(environment: Environment): Promise<void> {
+  const node = nodeEnvironment.of(environment);
+  const { servers } = natsOptions(node.NATS_URL!, node);
+  if ((await Promise.all(servers.map(listens))).includes(true)) return;
+  throw new Misconfigured(`the bus is away: nothing listens at NATS_URL (${servers.join(", ")})`);
 }
 
 const REFUSED: readonly string[] = [ErrorCode.AuthorizationViolation, ErrorCode.AuthenticationExpired];

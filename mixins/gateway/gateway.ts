@@ -8,6 +8,7 @@ import type { ServiceBroker, ServiceSchema } from "moleculer";
 import type { JSONWebKeySet } from "jose";
 import {
   listensAt,
+  logFor,
   nodeEnvironment,
   serveInternally,
   stopsFirst,
@@ -19,6 +20,7 @@ import { CHANGED, type Changed } from "../contract/index.ts";
 import { measureProcess } from "../metrics/index.ts";
 import { processLog } from "../log/index.ts";
 import { redisEnvironment } from "../redis/index.ts";
+import { tracing } from "../tracing/index.ts";
 import { COMMITTED, STOPPED, type Committed, type ConsumerStopped } from "../stream/index.ts";
 import { Admission } from "./admission/admission.ts";
 import { apiKeyId } from "./auth/api-key.ts";
@@ -40,6 +42,7 @@ import {
   type Handler,
   HttpServer,
   pathOf,
+  type Problem,
   requestId,
   sendProblem,
   toProblem,
@@ -51,7 +54,7 @@ import { isInternal } from "./internal-routes.ts";
 import { CLIENT_LEFT, methodsOf, patternOf, routeOf, Router, type RouterService } from "./moleculer-web.ts";
 import { AccessLog, shareOf } from "./observability/access-log.ts";
 import { measureGateway, type Measure } from "./observability/measure.ts";
-import { traceRequests } from "./observability/request-spans.ts";
+import { spanOf, traceRequests } from "./observability/request-spans.ts";
 import { concernsSecurity, SecurityLog, securityLine, type RefusedRequest } from "./observability/security-log.ts";
 import { credentialsOf } from "./openapi/credentials.ts";
 import { ApiDocuments, type ApiInfo } from "./openapi/document.ts";
@@ -150,10 +153,7 @@ export const Gateway = ({
     errorHandler(this: GatewayService, req: IncomingMessage, res: ServerResponse, error: unknown): void {
       if (error === CLIENT_LEFT) return;
       const mapped = toProblem(error, requestId(req));
-      if (mapped.problem.status === 500)
-        this.logger.error(`${req.method} ${pathOf(req)} failed, request ${requestId(req)}:`, error);
-      if (concernsSecurity(mapped.problem))
-        this.securityLog.tell(securityLine(mapped.problem, refusedRequest(req, this.proxies)));
+      tellOfError(this, req, mapped.problem, error);
       announceOn(res, req, this.retiring.get(patternOf(this, req) ?? ""));
       sendProblem(req, res, mapped);
     },
@@ -305,6 +305,22 @@ const hearsOfChanges = (broker: ServiceBroker): boolean =>
 function forgetAtCuts({ localBus }: ServiceBroker, answers: AnswerCache): void {
   for (const event of ["$transporter.connected", "$transporter.disconnected", "$node.connected", "$node.disconnected"])
     localBus.on(event, () => answers.clear());
+}
+
+/** The lines of the log about a request's error, which are found by its ids: no call is at hand any more. */
+function tellOfError(gateway: GatewayService, req: IncomingMessage, problem: Problem, error: unknown): void {
+  const isBug = problem.status === 500;
+  if (!isBug && !concernsSecurity(problem)) return;
+  const { $ctx } = req as Partial<GatewayRequest>;
+  const write = (): void => {
+    const refused = refusedRequest(req, gateway.proxies);
+    if (isBug) gateway.logger.error(`${req.method} ${refused.route} failed, request ${problem.requestId}:`, error);
+    else gateway.securityLog.tell(securityLine(problem, refused));
+  };
+  const active = tracing();
+  logFor({ requestID: problem.requestId, meta: $ctx?.meta }, () =>
+    active ? active.inside(spanOf(req), write) : write(),
+  );
 }
 
 function refusedRequest(req: IncomingMessage, proxies: number): RefusedRequest {

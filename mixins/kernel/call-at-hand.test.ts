@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { abandon } from "./abandoned.ts";
-import { callAtHand, callTimeLeftMs, workFor, workForNobody } from "./call-at-hand.ts";
+import { callAtHand, callTimeLeftMs, logFor, workFor, workForNobody } from "./call-at-hand.ts";
 
 const call = (timeout: number | null) => ({ options: { timeout }, startHrTime: process.hrtime() });
 
@@ -55,5 +55,21 @@ test("a call without queries of its own is at hand, and leaves its time to the c
     ),
   );
   await workFor(inner, async () => expect(callTimeLeftMs()).toBe(Infinity), false);
+  expect(callAtHand()).toBeUndefined();
+});
+
+test("a request whose lines are logged is at hand meanwhile, and for no timer that logging starts", async () => {
+  const request = { requestID: "request-0001" };
+  const later = Promise.withResolvers<object | undefined>();
+  logFor(request, () => {
+    expect(callAtHand()).toBe(request);
+    setImmediate(() => later.resolve(callAtHand()));
+  });
+  expect(await later.promise).toBeUndefined();
+  expect(() =>
+    logFor(request, () => {
+      throw new Error("no");
+    }),
+  ).toThrow("no");
   expect(callAtHand()).toBeUndefined();
 });

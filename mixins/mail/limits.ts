@@ -4,11 +4,15 @@ import { minutes } from "../kernel/index.ts";
 export const limits = {
   /** Mails at once, each over a connection of its own. */
   atOnce: 4,
-  /** Time that one mail may take; afterwards it counts as not sent. */
+  /** Time until the server asks for a mail's text; afterwards it counts as not sent. */
   sendMs: 20_000,
+  /** Time that the server may then take to accept it: RFC 5321, 4.5.3.2.6, since a shorter one makes twins. */
+  acceptMs: minutes(10),
+  /** Times that a text goes to a server: the second time may make a twin, and a third is not worth two. */
+  handedMax: 2,
   /**
    * Time for which a mail belongs to the node that sends it: a send, and ten seconds to write the letter, so that no other
-   * node begins.
+   * node begins. While a server takes its time over a text, the node prolongs it.
    */
   leaseMs: 30_000,
   /** Wait before the next attempt: the first, and the longest. */

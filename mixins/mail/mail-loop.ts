@@ -4,8 +4,8 @@
 // The letter is written when it is sent, so that neither its text, nor an address, nor a token lies in a table. An attempt
 // that is repeated sends it under the same Message-ID.
 import { Pause, rfc3339 } from "../kernel/index.ts";
-import { ATTRIBUTES, SPANS, tracing } from "../tracing/index.ts";
-import { MailRefused, reasonOf, type MailCarrier, type SmtpError } from "./carriers.ts";
+import { ATTRIBUTES, SPANS, tracing, type Span } from "../tracing/index.ts";
+import { MailRefused, MailUnanswered, reasonOf, type MailCarrier, type SmtpError } from "./carriers.ts";
 import type { MailText } from "./letter.ts";
 import { limits } from "./limits.ts";
 import type { DueMail, MailOf, Outbox } from "./outbox.ts";
@@ -43,6 +43,7 @@ export interface MailLoopOptions<Own extends MailOf> {
 
 export type MailOutcome = "sent" | "postponed" | "given_up";
 
+const UNANSWERED = "a mail server has had it twice, and nobody knows whether it took it";
 const FORGET_EVERY_MS = 3_600_000;
 
 export class MailLoop<Own extends MailOf = MailOf> {
@@ -104,44 +105,52 @@ export class MailLoop<Own extends MailOf = MailOf> {
 
   async #deliver(mail: DueMail<Own>): Promise<void> {
     const { outbox } = this.#options;
-    try {
-      await this.#attempt(mail);
-    } catch (error) {
-      const isPostponed = await this.#notSent(mail, error as Error);
-      this.#options.count?.(isPostponed ? "postponed" : "given_up");
-      return;
+    const outcome = await this.#inItsTrace(mail, span => this.#attempt(mail, span));
+    if (outcome === "sent") {
+      await outbox.sent(mail.id);
+      this.#told.server = "";
     }
-    await outbox.sent(mail.id);
-    this.#options.count?.("sent");
-    this.#told.server = "";
+    this.#options.count?.(outcome);
   }
 
-  /** In the trace of the work that asked for the mail, however long ago. */
-  #attempt(mail: DueMail<Own>): Promise<void> {
-    const { id, kind, cause } = mail;
-    if (!this.#tracing || cause === undefined) return this.#send(mail);
+  /** In the trace of the work that asked for the mail, however long ago; the lines of the log are in it, too. */
+  #inItsTrace(
+    { id, kind, cause }: DueMail<Own>,
+    work: (span: Span | undefined) => Promise<MailOutcome>,
+  ): Promise<MailOutcome> {
+    if (!this.#tracing || cause === undefined) return work(undefined);
     const attributes = { [ATTRIBUTES.messageId]: id, [ATTRIBUTES.operationType]: "send", [ATTRIBUTES.mail]: kind };
-    return this.#tracing.within({ name: SPANS.mail, kind: "client", parent: cause, attributes }, async span => {
+    return this.#tracing.within({ name: SPANS.mail, kind: "client", parent: cause, attributes }, work);
+  }
+
+  async #attempt(mail: DueMail<Own>, span: Span | undefined): Promise<MailOutcome> {
+    try {
+      await this.#send(mail);
+      return "sent";
+    } catch (error) {
       try {
-        await this.#send(mail);
-      } catch (error) {
-        const { name } = error as Error;
-        // It waits for a person, or nobody wants it any more: no failure, for which its trace would be kept.
-        if (error instanceof MailHeld || error instanceof MailDropped) {
-          span.set({ [ATTRIBUTES.errorType]: name });
-          span.end();
-        } else span.end({ type: name, message: reasonOf(error as Error) });
-        throw error;
+        return (await this.#notSent(mail, error as Error)) ? "postponed" : "given_up";
+      } finally {
+        if (span) endUnsent(span, error as Error);
       }
-    });
+    }
   }
 
   async #send(mail: DueMail<Own>): Promise<void> {
-    const { compose, carrier, from, logger } = this.#options;
-    const { id, kind, createdAt } = mail;
+    const { compose, carrier, from, logger, outbox } = this.#options;
+    const { id, kind, createdAt, handed } = mail;
+    // A node has died, or a server has said nothing, as often as that may be.
+    if (handed >= limits.handedMax) throw new MailUnanswered(UNANSWERED);
     const text = await compose(mail);
     if (!text) return;
-    const file = await carrier.send({ ...text, id, from, date: new Date(rfc3339(createdAt)) });
+    const letter = { ...text, id, from, date: new Date(rfc3339(createdAt)) };
+    let keeping: NodeJS.Timeout | undefined;
+    const onHanding = async (): Promise<void> => {
+      await outbox.handing(mail);
+      // Should it fail, another node may take the mail: that is the second time, and the last.
+      keeping = setInterval(() => void outbox.keep(id).catch(() => {}), limits.leaseMs / 3);
+    };
+    const file = await carrier.send(letter, onHanding).finally(() => clearInterval(keeping));
     if (file !== undefined) logger.info(`mail ${id} (${kind}) is the file ${file}`);
   }
 
@@ -161,8 +170,13 @@ export class MailLoop<Own extends MailOf = MailOf> {
       return false;
     }
     if (error instanceof MailHeld) {
-      const isWaiting = await outbox.later(mail, reason, true);
+      const isWaiting = await outbox.later(mail, reason, { isHeld: true });
       if (mail.attempts === 1 || !isWaiting) logger.info(`${name} ${isWaiting ? "waits" : "is given up"}: ${reason}`);
+      return isWaiting;
+    }
+    if (error instanceof MailUnanswered) {
+      const isWaiting = await outbox.later(mail, reason, { isHeld: true, handed: mail.handed + 1 });
+      logger.warn(`${name} may have been sent: ${reason}; ${isWaiting ? "once more in a while" : "not again"}`);
       return isWaiting;
     }
     const isWaiting = await outbox.later(mail, reason);
@@ -175,6 +189,15 @@ export class MailLoop<Own extends MailOf = MailOf> {
     if (trouble !== this.#told[where]) this.#options.logger.warn(`mails wait: ${trouble}`);
     this.#told[where] = trouble;
   }
+}
+
+/** A mail that waits for a person, or that nobody wants any more, is no failure, for which its trace would be kept. */
+function endUnsent(span: Span, error: Error): void {
+  const { name } = error;
+  if (!(error instanceof MailHeld || error instanceof MailDropped))
+    return span.end({ type: name, message: reasonOf(error) });
+  span.set({ [ATTRIBUTES.errorType]: name });
+  span.end();
 }
 
 /** For the log: the words of a mail server repeat the address. */

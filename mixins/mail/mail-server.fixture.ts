@@ -1,6 +1,6 @@
 // A real mail server on loopback, which keeps what it gets.
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 
 /** A mail as the server got it, with `\n` at the ends of lines. */
@@ -21,10 +21,17 @@ export const FROM = "Library <desk@library.example>";
 
 /**
  * `options` may refuse a mail, by an error with a `responseCode` (`refusal`). `taken` is called with the number of mails
- * before the server says yes to one. `port`: where an earlier one was; default: any that is free.
+ * before the server says yes to one, `onText` before that with the client's connection. `port`: where an earlier one was; default: any that is free.
  */
 export async function mailServer(
-  { taken, ...options }: SMTPServerOptions & { readonly taken?: (count: number) => void } = {},
+  {
+    taken,
+    onText,
+    ...options
+  }: SMTPServerOptions & {
+    readonly taken?: (count: number) => void;
+    readonly onText?: (socket: Socket) => Promise<void>;
+  } = {},
   port = 0,
 ): Promise<MailServer> {
   const got: Got[] = [];
@@ -39,7 +46,8 @@ export async function mailServer(
         const text = Buffer.concat(chunks).toString().replaceAll("\r", "");
         got.push({ to: session.envelope.rcptTo.map(({ address }) => address), text });
         taken?.(got.length);
-        done();
+        const connection = [...server.connections].find(({ session: { id } }) => id === session.id);
+        void (onText?.(connection!._socket) ?? Promise.resolve()).then(() => done());
       });
     },
     ...options,

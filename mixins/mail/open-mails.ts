@@ -41,7 +41,9 @@ export function openMails<Own extends MailOf>(options: MailsOptions<Own>): OpenM
     dependsOn(broker, { kind: "mail", name: new URL(SMTP_URL).host, ask: () => mailServerState(SMTP_URL) });
   const count = counting(options.broker, options.service, outbox);
   const mails = new MailLoop<Own>({ outbox, compose, carrier, from, logger, count });
-  mails.start();
+  // Letters are written with the help of other services: until all of this process are there, each would fail.
+  if (broker.started) mails.start();
+  else broker.localBus.once("$broker.started", () => mails.start());
   return { outbox, mails };
 }
 

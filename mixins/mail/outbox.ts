@@ -3,10 +3,11 @@
 //
 //   1. `add`: the row is due at once
 //   2. `claim`: it belongs to one node for half a minute, which sends it
-//   3. `sent`, or `failed` for good with a reason; otherwise `later`
+//   3. `handing`: the server gets the text now, which counts from here on as sent, perhaps
+//   4. `sent`, or `failed` for good with a reason; otherwise `later`
 //
-// A node that dies between the server's "accepted" and `sent` leaves a row whose half minute ends; the next node sends it
-// once more under the same Message-ID, by which mailboxes drop the twin.
+// A node that dies between 3 and 4, and a server that then says nothing, leave a row whose mail may have been taken. The next
+// node sends it once more under the same Message-ID, by which mailboxes drop the twin, and never a third time.
 import type { Knex } from "knex";
 import type { Database, Migration } from "../database/index.ts";
 import { backoffMs, newId } from "../kernel/index.ts";
@@ -37,6 +38,12 @@ export const mailTraces = (name: string): Migration => ({
   up: knex => knex.schema.alterTable("mails", table => void table.string("cause")),
 });
 
+/** The step that counts how often a server has had a mail's text. Needed to send. */
+export const mailHandings = (name: string): Migration => ({
+  name,
+  up: knex => knex.schema.alterTable("mails", table => void table.integer("handed").notNullable().defaultTo(0)),
+});
+
 /** The fields by which a service knows what a mail is about: its kind, and those that it has added to the table. */
 export interface MailOf {
   readonly kind: string;
@@ -49,6 +56,8 @@ export type DueMail<Own extends MailOf> = Own & {
   readonly createdAt: number;
   /** Attempts, this one included. */
   readonly attempts: number;
+  /** Times that a server has had its text and nobody knows whether it took it. */
+  readonly handed: number;
   /** The `traceparent` of the work that asked for it. */
   readonly cause?: string;
 };
@@ -97,10 +106,26 @@ export class Outbox<Own extends MailOf> {
         .update({ next_at: now + limits.leaseMs, attempts });
       if (mine === 0) continue;
       const cause = row.cause ?? undefined;
-      const known = { id, createdAt: Number(row.created_at), attempts, ...(cause !== undefined && { cause }) };
+      const known = {
+        id,
+        createdAt: Number(row.created_at),
+        attempts,
+        handed: row.handed,
+        ...(cause !== undefined && { cause }),
+      };
       claimed.push({ ...(ownFieldsOf(row) as Own), ...known });
     }
     return claimed;
+  }
+
+  /** A server gets the text of a mail now. */
+  async handing({ id, handed }: DueMail<MailOf>): Promise<void> {
+    await this.#own(id).update({ handed: handed + 1 });
+  }
+
+  /** A server takes its time: the mail belongs to this node for longer. */
+  async keep(id: string): Promise<void> {
+    await this.#own(id).update({ next_at: (await this.#now(this.#database.knex)) + limits.leaseMs });
   }
 
   async sent(id: string): Promise<void> {
@@ -113,20 +138,22 @@ export class Outbox<Own extends MailOf> {
 
   /**
    * Tries again after a while, or gives the mail up when it is too old. Answers whether it will be tried again. `isHeld`:
-   * with the longer pauses of a mail that waits for a person.
+   * with the longer pauses of a mail that waits for a person, or for a server that may have taken it. `handed`: times that
+   * a server has had it without an answer, this attempt included.
    */
-  async later({ id, createdAt, attempts }: DueMail<MailOf>, reason: string, isHeld = false): Promise<boolean> {
-    const { knex } = this.#database;
-    const now = await this.#now(knex);
-    if (now - createdAt >= this.#options.lifeMs) {
+  async later(
+    { id, createdAt, attempts, handed: before }: DueMail<MailOf>,
+    reason: string,
+    { isHeld = false, handed = before }: { readonly isHeld?: boolean; readonly handed?: number } = {},
+  ): Promise<boolean> {
+    const now = await this.#now(this.#database.knex);
+    if (now - createdAt >= this.#options.lifeMs || handed >= limits.handedMax) {
       await this.failed(id, reason);
       return false;
     }
     const [baseMs, capMs] = isHeld ? [limits.heldMs, limits.heldMsMax] : [limits.retryMs, limits.retryMsMax];
     const next_at = now + backoffMs(attempts, { baseMs, capMs });
-    await knex("mails")
-      .where({ id })
-      .update({ next_at, reason: shortened(reason) });
+    await this.#own(id).update({ next_at, handed, reason: shortened(reason) });
     return true;
   }
 
@@ -153,10 +180,10 @@ export class Outbox<Own extends MailOf> {
   }
 
   async #end(id: string, outcome: object): Promise<void> {
-    await this.#database
-      .knex("mails")
-      .where({ id })
-      .update({ next_at: null, ...outcome });
+    await this.#own(id).update({ next_at: null, ...outcome });
+  }
+  #own(id: string): Knex.QueryBuilder {
+    return this.#database.knex("mails").where({ id });
   }
 }
 
@@ -165,10 +192,21 @@ interface Row extends Record<string, unknown> {
   readonly created_at: number | string;
   readonly next_at: number | string;
   readonly attempts: number;
+  readonly handed: number;
   readonly cause?: string | null;
 }
 
-const COMMON = new Set(["id", "created_at", "next_at", "attempts", "sent_at", "failed_at", "reason", "cause"]);
+const COMMON = new Set([
+  "id",
+  "created_at",
+  "next_at",
+  "attempts",
+  "sent_at",
+  "failed_at",
+  "reason",
+  "cause",
+  "handed",
+]);
 
 /** The kind, and the fields of the service; absent where the row has none. */
 const ownFieldsOf = (row: Row): object =>

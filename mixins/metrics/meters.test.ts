@@ -44,6 +44,19 @@ test("a series is asked for once and counted in", async () => {
   expect(await values(meters, metrics.loans)).toEqual([[{ branch: "north", outcome: "ok" }, 3]]);
 });
 
+test("a counter begins at 0, with each value that its labels list, and keeps what was counted", async () => {
+  const meters = new Meters();
+  const [ok, ...others] = metrics.loans.labels.outcome;
+  meters.counter(metrics.loans, { branch: "north", outcome: ok }).add();
+  meters.begin(metrics.loans, { branch: "north" });
+  meters.begin(metrics.loans, { branch: "south", outcome: ok });
+  expect(await values(meters, metrics.loans)).toEqual([
+    [{ branch: "north", outcome: ok }, 1],
+    ...others.map(outcome => [{ branch: "north", outcome }, 0]),
+    [{ branch: "south", outcome: ok }, 0],
+  ]);
+});
+
 test("10,000 values of a label are as many series as the metric may have, and the rest counts as other", async () => {
   const meters = new Meters();
   for (let i = 0; i < 10_000; i++) meters.counter(metrics.loans, { branch: `branch ${i}`, outcome: "ok" }).add();

@@ -63,6 +63,17 @@ export class Meters {
   counter<D extends Of<"counter">>(definition: D, ...labels: LabelsOf<D>): Series {
     return this.#series(definition, ...(labels as readonly Labels[])) as Series;
   }
+  /**
+   * Begins a counter at 0: one series for each combination of the values that its labels list, except for the labels that are
+   * given. A series that begins with its first count hides that from `rate` and `increase`, which need a sample before it.
+   */
+  begin(definition: Of<"counter">, given: Labels = {}): void {
+    let all: Labels[] = [given];
+    for (const [label, values] of Object.entries(definition.labels ?? {}))
+      if (!(label in given) && typeof values !== "string")
+        all = all.flatMap(labels => values.map(value => ({ ...labels, [label]: value })));
+    for (const labels of all) this.#series(definition, labels);
+  }
   gauge<D extends Of<"gauge">>(definition: D, ...labels: LabelsOf<D>): Series {
     return this.#series(definition, ...(labels as readonly Labels[])) as Series;
   }

@@ -40,5 +40,7 @@ export const STREAM_LIMITS = {
   metricsKeptMs: 5_000,
   /** Milliseconds within which the owners must tell how far their logs are. */
   metricsReadMs: 2_000,
+  /** Milliseconds that a consumer's database may take to tell where it stands; afterwards its last place has to do. Half of the above. */
+  statusReadMs: 1_000,
 };
 export type StreamLimits = typeof STREAM_LIMITS;

@@ -14,6 +14,7 @@ import { notificationsEnvironment } from "./environment.ts";
 import { mails } from "./migrations/001-mails.ts";
 import { firstStart } from "./migrations/002-first-start.ts";
 import { traces } from "./migrations/003-mail-traces.ts";
+import { handings } from "./migrations/004-mail-handings.ts";
 import { orderLetter } from "./order-letters.ts";
 import { OrderMails } from "./order-mails.reactor.ts";
 
@@ -46,7 +47,7 @@ interface Parts extends OpenMails<OrderMail> {
 }
 
 export default defineService(contract, {
-  mixins: [Sql({ migrations: [mails, firstStart, traces] }), Reactors(OrderMails)],
+  mixins: [Sql({ migrations: [mails, firstStart, traces, handings] }), Reactors(OrderMails)],
 
   actions: {
     async record(this: Parts, { params: { event, kind, orderId, at } }) {

@@ -9,9 +9,12 @@ const STATUSES: ReadonlySet<string> = new Set(orderMetrics.orders.labels.status)
 const statusOf = (type: string): string => type.slice("order.".length);
 
 /** Counts one commit: the types of its events, and the order after them. */
-export const countOrders =
-  (meters: Meters) =>
-  (types: readonly string[], { total, reason = "", refunds = [] }: StateOf<typeof contract>): void => {
+type Counting = (types: readonly string[], order: StateOf<typeof contract>) => void;
+
+export function countOrders(meters: Meters): Counting {
+  meters.begin(orderMetrics.orders);
+  meters.begin(orderMetrics.rejected);
+  return (types, { total, reason = "", refunds = [] }) => {
     for (const type of types) {
       const status = statusOf(type);
       if (STATUSES.has(status)) meters.counter(orderMetrics.orders, { status }).add();
@@ -23,3 +26,4 @@ export const countOrders =
         meters.counter(orderMetrics.refunded, { currency: amount.currency }).add(amount.amount);
     }
   };
+}

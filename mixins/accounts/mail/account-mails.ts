@@ -2,7 +2,7 @@
 //
 // The token of a mail is made when the mail is sent, so that it lies in no table. An attempt that is repeated sends
 // another token; both work until one is used.
-import { mailTable, mailTraces, type DueMail, type Letter } from "../../mail/index.ts";
+import { mailHandings, mailTable, mailTraces, type DueMail, type Letter } from "../../mail/index.ts";
 import type { User, Users } from "../users.ts";
 import type { MailedTokens, Purpose } from "./mailed-tokens.ts";
 import { mailOf } from "./templates.ts";
@@ -12,6 +12,7 @@ export const accountMails = mailTable("010-mails", table => {
   table.string("email");
 });
 export const accountMailTraces = mailTraces("031-mail-traces");
+export const accountMailHandings = mailHandings("032-mail-handings");
 
 export type MailKind = "verify-email" | "reset-password" | "password-changed";
 

@@ -16,7 +16,7 @@ import type { Exchange } from "../exchange.ts";
 import { limits } from "../limits.ts";
 import { gatewayMetrics } from "../metrics.ts";
 import type { Route } from "../route/route.ts";
-import { limitsOf, type Policy, type RateClass } from "./rate-class.ts";
+import { limitsOf, RATE_CLASSES, type Policy, type RateClass } from "./rate-class.ts";
 import { SharedCounts, Window, type Spent } from "./window.ts";
 
 /** The windows of a class. */
@@ -169,6 +169,7 @@ function openRateLimits(broker: ServiceBroker): RateLimits {
   const client = percent === 0 ? undefined : impatientClientOf(broker);
   const shared = client && new SharedCounts(client, redisOf(broker)!.prefix, systemClock);
   const meters = metersOf(broker);
+  for (const name of Object.keys(RATE_CLASSES)) meters?.begin(gatewayMetrics.rateLimited, { class: name });
   const refused = (of: string): void => meters?.counter(gatewayMetrics.rateLimited, { class: of }).add();
   return new RateLimits({ percent, shared, gateways: gatewaysOf(broker), clock: systemClock, refused });
 }

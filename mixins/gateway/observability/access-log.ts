@@ -9,6 +9,7 @@ import type { Logger } from "pino";
 import { addressOf, requestId } from "../../http/siblings.ts";
 import type { ProcessLog } from "../../log/index.ts";
 import type { GatewayRequest } from "../exchange.ts";
+import { spanOf } from "./request-spans.ts";
 
 export interface AccessLogOptions {
   /** The share of successful reads that have a line, 0 to 1. */
@@ -56,7 +57,7 @@ export class AccessLog {
         ms: Math.round(milliseconds * 100) / 100,
         ...(user?.id && { user: user.id }),
         requestId: requestId(req),
-        traceId: traceIdOf(req) ?? $ctx?.requestID,
+        ...traceOf(req),
         address: addressOf(req, this.#proxies),
         ...(!res.writableFinished && { aborted: true }),
       });
@@ -66,8 +67,8 @@ export class AccessLog {
 
 const READS = new Set(["GET", "HEAD", "OPTIONS"]);
 
-/** The trace that the client's request belongs to (W3C Trace Context), if it says so. */
-function traceIdOf({ headers: { traceparent } }: IncomingMessage): string | undefined {
-  const [, id] = (typeof traceparent === "string" && /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(traceparent)) || [];
-  return id;
+/** Where the request's span is to be found. Not what the client's `traceparent` says, which may be none that we go on with. */
+function traceOf(req: IncomingMessage): { traceId: string; spanId: string } | undefined {
+  const [, traceId, spanId] = spanOf(req)?.traceparent.split("-") ?? [];
+  return traceId === undefined ? undefined : { traceId, spanId: spanId! };
 }

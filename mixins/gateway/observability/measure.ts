@@ -5,16 +5,21 @@ import type { GatewayService } from "../gateway.ts";
 import { limits } from "../limits.ts";
 import { gatewayMetrics } from "../metrics.ts";
 import { isLasting, type Route } from "../route/route.ts";
-import { traceparentOf } from "./request-spans.ts";
+import { spanOf } from "./request-spans.ts";
 
 /** Called when a request has ended, with the pattern of its route and the milliseconds that it took. */
 export type Measure = (req: IncomingMessage, res: ServerResponse, method: string, route: string, ms: number) => void;
+
+/** Statuses that alerts look for: the first failures of a route have to be seen. */
+const FAILURES = ["500", "503", "504"];
 
 /** Begins to measure. With METRICS=off the function does nothing. */
 export function measureGateway(gateway: GatewayService, routes: readonly Route[]): Measure {
   const meters = metersOf(gateway.broker);
   if (!meters) return () => {};
   meters.read("gateway", () => readingsOf(gateway));
+  for (const { method, url } of routes)
+    for (const status of FAILURES) meters.begin(gatewayMetrics.requests, { method, route: url, status });
   // They last as long as their clients stay, and would hide what the others take.
   const lasting = new Set(routes.filter(isLasting).map(({ url }) => url));
   return measuring(meters, lasting);
@@ -24,7 +29,7 @@ function measuring(meters: Meters, lasting: ReadonlySet<string>): Measure {
   return (req, res, method, route, ms) => {
     meters.counter(gatewayMetrics.requests, { method, route, status: `${res.statusCode}` }).add();
     if (lasting.has(route)) return;
-    meters.histogram(gatewayMetrics.duration, { method, route }).observe(ms / 1_000, traceparentOf(req));
+    meters.histogram(gatewayMetrics.duration, { method, route }).observe(ms / 1_000, spanOf(req)?.traceparent);
   };
 }
 

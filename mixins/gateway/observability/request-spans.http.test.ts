@@ -2,10 +2,12 @@
 import { get, type IncomingMessage } from "node:http";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { newId, readEnvironment } from "../../kernel/index.ts";
+import { logTo, openLog, type ProcessLog } from "../../log/index.ts";
 import { until } from "../../testing/index.ts";
 import { Collector, type CollectedSpan } from "../../testing/servers.ts";
 import { startTracing, type Tracing } from "../../tracing/index.ts";
 import { startLibrary, type Library } from "../library.fixture.ts";
+import { AccessLog } from "./access-log.ts";
 
 /** Of a client that keeps its trace. */
 const CLIENT = { trace: "0af7651916cd43dd8448eb211c80319c", id: "b7ad6b7169203331" };
@@ -18,7 +20,11 @@ let token: string;
 beforeAll(async () => {
   collector = await Collector.start();
   tracing = (await startTracing(readEnvironment({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url })))!;
-  gateway = await startLibrary();
+  gateway = await startLibrary({
+    "books.list": () => {
+      throw new Error("the shelves are gone");
+    },
+  });
   token = await gateway.token(user);
 });
 afterEach(() => void (collector.spans.length = 0));
@@ -27,6 +33,14 @@ afterAll(async () => {
   await tracing.stop();
   await collector.stop();
 });
+
+/** The lines of a log, with which the gateway is given its loggers. */
+function logged(use: (log: ProcessLog) => void): any[] {
+  const lines: any[] = [];
+  const keep = (text: string): void => void lines.push(JSON.parse(text));
+  use(openLog({ write: keep, collect: keep, flush: () => {}, dropped: 0 }));
+  return lines;
+}
 
 /** The span of a request, by its name. It ends after the client has the answer. */
 const requestSpan = (name: string): Promise<CollectedSpan> =>
@@ -87,6 +101,37 @@ test("an event stream's span is over when it is open", async () => {
   expect(span.attributes).toMatchObject({ "http.response.status_code": 200 });
   expect(response.destroyed).toBe(false);
   response.on("error", () => {}).destroy();
+});
+
+test.each([
+  ["a trace of the client's", `00-${CLIENT.trace}-${CLIENT.id}-01`],
+  ["no trace", undefined],
+  ["one that is none", `00-${"0".repeat(32)}-${CLIENT.id}-01`],
+  ["one of no version that there is", `ff-${CLIENT.trace}-${CLIENT.id}-01`],
+])("the access log names the span of a request with %s", async (_, traceparent) => {
+  const lines = logged(log => {
+    gateway.service.accessLog = new AccessLog({ share: 1, proxies: 0, node: "node-1", log });
+  });
+  await gateway.http("GET", "/api/v1/loans", { token, ...(traceparent && { headers: { traceparent } }) });
+  const { trace, id } = await requestSpan("GET /api/v1/loans");
+  await until("its line", () => lines.length > 0);
+  expect(lines).toMatchObject([{ log: "access", traceId: trace, spanId: id }]);
+});
+
+test("lines about a request that fails or is refused have its ids and its user", async () => {
+  const lines = logged(({ lines: logger }) => {
+    const { service } = gateway;
+    service.logger.error = (...args: unknown[]) => logTo(logger, "error", args);
+    service.logger.warn = (...args: unknown[]) => logTo(logger, "warn", args);
+  });
+  const failed = await gateway.http("GET", "/api/v1/books", { token });
+  const refused = await gateway.http("POST", "/api/v1/staff/loans/x/report", { token });
+  expect([failed.status, refused.status]).toEqual([500, 403]);
+  const spans = [await requestSpan("GET /api/v1/books"), await requestSpan("POST /api/v1/staff/loans/:id/report")];
+  expect(lines).toMatchObject([
+    { level: "error", requestId: failed.json.requestId, traceId: spans[0]!.trace, spanId: spans[0]!.id },
+    { level: "warn", requestId: refused.json.requestId, user, traceId: spans[1]!.trace, spanId: spans[1]!.id },
+  ]);
 });
 
 test("health checks and metrics make no spans", async () => {

@@ -11,7 +11,7 @@ import { isLasting } from "../route/route.ts";
 const spans = new WeakMap<IncomingMessage, Span>();
 
 /** The span of a request; undefined where it has none. */
-export const traceparentOf = (req: IncomingMessage): string | undefined => spans.get(req)?.traceparent;
+export const spanOf = (req: IncomingMessage): Span | undefined => spans.get(req);
 
 /** The handler, with a span around each request whose path `isTraced`. The same handler where nothing is traced. */
 export function traceRequests(handler: Handler, isTraced: (path: string) => boolean): Handler {

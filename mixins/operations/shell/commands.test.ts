@@ -84,6 +84,16 @@ test("help has the options of the action, the permission, the route and the exam
 
 describe("the table of the runtime", () => {
   const ours = commandsOf([...operationsTable, ...auditTable]);
+  test.each([
+    ["loglevel bogus", "<level> is one of "],
+    ["trace xyz", '<id> cannot be "xyz"; such as: trace 0af7651916cd43dd8448eb211c80319c'],
+    ["archive loan --yes", "--older-than-days is missing: archive <type>; such as: archive loan"],
+    ["archive loan --older-than-days -1", "--older-than-days must be >= 0"],
+    ["audit --from yesterday", "--from must be "],
+    ["sagas --limit 0", "--limit must be >= 1"],
+  ])("%s is a mistake that no service need be asked about", (line, says) =>
+    expect(() => readCommand(ours, wordsOf(line))).toThrow(says),
+  );
   test.each(ours.flatMap(command => command.examples.map(line => [line, command.form])))(
     "%s reads as %s",
     (line, form) => {

@@ -1,7 +1,8 @@
 // The commands of a table of operations. Words are read as the command that has most of them in their places; the other params of
 // its action are options, named like the params: `olderThanDays` is `--older-than-days`.
 import type { TSchema } from "typebox";
-import { nearestName } from "../../kernel/index.ts";
+import { compileParams, strictObject } from "../../contract/index.ts";
+import { type Issue, nearestName } from "../../kernel/index.ts";
 import { namesIn, type Operation } from "../table/operation.ts";
 import { readPattern, type Pattern } from "../table/pattern.ts";
 
@@ -106,7 +107,10 @@ export function readCommand(commands: readonly Command[], words: readonly string
     const literals = literalsIn(command.pattern, words);
     return literals === undefined ? [] : [{ command, literals }];
   });
-  tries.sort((a, b) => b.literals - a.literals);
+  const option = words.findIndex(word => word.startsWith("--"));
+  const before = option < 0 ? words.length : option;
+  const lacksRoom = ({ pattern }: Command): number => Number(pattern.places.length < before);
+  tries.sort((a, b) => b.literals - a.literals || lacksRoom(a.command) - lacksRoom(b.command));
   let mistake: TypingError | undefined;
   for (const { command } of tries)
     try {
@@ -191,8 +195,26 @@ function fill(command: Command, words: readonly string[]): Asked {
   }
   const more = placed[pattern.places.length];
   if (more !== undefined) throw new TypingError(`"${more}" is one word too many: ${form}`);
+  if (!flags.help) checkParams(command, params);
   return { command, params, flags };
 }
+
+/** What the service would refuse, it need not be asked. */
+function checkParams(command: Command, params: Readonly<Record<string, unknown>>): void {
+  const { operation, form, examples } = command;
+  const issues = compileParams(strictObject(operation.params), operation.action)(structuredClone(params));
+  if (issues === true) return;
+  const [{ field, message }] = issues as [Issue];
+  const [param = ""] = field.split(".");
+  const option = optionsOf(command).find(one => one.param === param);
+  const place = option ? `--${option.name}` : `<${param}>`;
+  if (message === "is required") throw new TypingError(`${place} is missing: ${form}; such as: ${examples[0]}`);
+  // A regular expression tells a person less than an example does.
+  const says = message.startsWith("must match pattern") ? `cannot be "${textOf(params[param])}"` : message;
+  throw new TypingError(`${place} ${says}; such as: ${examples[0]}`);
+}
+
+const textOf = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
 
 const isHelp = (word: string): boolean => word === "--help" || word === "-h";
 

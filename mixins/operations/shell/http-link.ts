@@ -34,10 +34,30 @@ export function callByHttp(base: string, token: string | undefined, table: reado
       const { message } = (error.cause ?? error) as Error;
       throw new Misconfigured(`${base} does not answer: ${message}`);
     });
-    const answer: unknown = await response.json().catch(() => ({}));
+    const answer: unknown = await response.json().catch(() => undefined);
+    if (response.ok ? !isAnswer(answer, operation) : !isProblem(answer)) throw noGateway(base, response);
     if (!response.ok) throw errorOf(answer as Problem, response.status);
     return answer;
   };
+}
+
+/** Whether it has the fields that such an answer always has: any server may answer 200, and "no stuck sagas" is an answer. */
+function isAnswer(answer: unknown, { returns }: Operation): boolean {
+  const { required = [] } = returns as { required?: readonly string[] };
+  return isObject(answer) && Object.keys(answer).length > 0 && required.every(name => Object.hasOwn(answer, name));
+}
+
+const isProblem = (answer: unknown): boolean =>
+  isObject(answer) && typeof (answer as Problem).type === "string" && typeof (answer as Problem).title === "string";
+
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function noGateway(base: string, { status, headers }: Response): Misconfigured {
+  const kind = headers.get("content-type")?.split(";")[0] ?? "nothing";
+  return new Misconfigured(
+    `${base} is no gateway of this system, or something stands before it: it answered ${status} ${kind}`,
+  );
 }
 
 function credentialOf(token: string | undefined): Record<string, string> {

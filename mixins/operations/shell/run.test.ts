@@ -1,6 +1,10 @@
-import { expect, test } from "@jest/globals";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { Refusal } from "../../kernel/index.ts";
-import { requestOf } from "./http-link.ts";
+import { operationsTable } from "../table/table.ts";
+import { callByHttp, requestOf } from "./http-link.ts";
 import { EXIT, runWords } from "./run.ts";
 import { commands, paper, table } from "./shell.fixture.ts";
 import { wordsOf } from "./words.ts";
@@ -46,11 +50,61 @@ test("rows are a table, without columns that no row has; the rest stands below",
   expect((await run("rooms", { answers: [{ rooms: [] }] })).text).toBe("none");
 });
 
-test("a table fits its terminal: the widest columns give way", async () => {
-  const wide = [{ id: "x".repeat(100), state: "free", guests: ["y".repeat(50)] }];
-  const { text } = await run("rooms", { answers: [{ rooms: wide }], width: 60 });
-  expect(Math.max(...text.split("\n").map(line => line.length))).toBeLessThanOrEqual(60);
-  expect(text).toContain("…");
+test("a table fits its terminal: texts are cut, then the last columns left out, and ids are kept whole", async () => {
+  const id = "borrowing.50821c3e-7c1d-4c3a-9d6f-3b1f0a2c4d5e";
+  const wide = [{ id, state: "x".repeat(50), beds: 2, sinceMs: 90_000, guests: ["y".repeat(50)] }];
+  const shownIn = async (width: number) => {
+    const { text } = await run("rooms", { answers: [{ rooms: wide }], width });
+    const lines = text.split("\n");
+    expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(width);
+    expect(text).toContain(`${id} `);
+    return lines;
+  };
+  expect((await shownIn(200))[0]).toContain("guests");
+  const roomy = await shownIn(90);
+  expect(roomy).toHaveLength(2);
+  expect(roomy[1]).toMatch(/x… {2}.*yy…$/);
+  expect(await shownIn(80)).toEqual([
+    expect.stringMatching(/^id +state +beds +since ms$/),
+    expect.stringMatching(/ x+… +2 +1\.5 min$/),
+    "no room for: guests; --json has all",
+  ]);
+});
+
+describe("a server that is no gateway of this system", () => {
+  let server: Server;
+  let answer: { status: number; type: string; text: string };
+  let ask: ReturnType<typeof callByHttp>;
+  beforeAll(async () => {
+    server = createServer(
+      (_, res) => void res.writeHead(answer.status, { "content-type": answer.type }).end(answer.text),
+    );
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    ask = callByHttp(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, undefined, operationsTable);
+  });
+  afterAll(() => void server.close());
+
+  test.each([
+    [200, "text/html", "<h1>Welcome to the hotel</h1>"],
+    [200, "application/json", "{}"],
+    [200, "application/json", "[]"],
+    [200, "application/json", '{"status":"up"}'],
+    [502, "text/html", "<h1>Bad gateway</h1>"],
+    [404, "application/json", '{"error":"no such thing"}'],
+  ])("is told from one: %i %s %s", async (status, type, text) => {
+    answer = { status, type, text };
+    await expect(ask("ops.sagas", { state: "stuck" })).rejects.toThrow(
+      new RegExp(`^http://127.0.0.1:\\d+ is no gateway of this system.*: it answered ${status} ${type}$`),
+    );
+  });
+
+  test("is none that answers or refuses as a gateway does", async () => {
+    answer = { status: 200, type: "application/json; charset=utf-8", text: '{"state":"stuck","sagas":[]}' };
+    expect(await ask("ops.sagas", { state: "stuck" })).toEqual({ state: "stuck", sagas: [] });
+    const problem = { type: "/problems/forbidden", title: "Forbidden", status: 403 };
+    answer = { status: 403, type: "application/problem+json", text: JSON.stringify(problem) };
+    await expect(ask("ops.sagas", {})).rejects.toMatchObject({ type: "FORBIDDEN", code: 403 });
+  });
 });
 
 test("one thing is its fields, nested ones indented, and its lists as tables", async () => {

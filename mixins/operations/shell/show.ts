@@ -7,7 +7,7 @@ type Paper = Pick<Terminal, "width" | "paint">;
 type Row = Readonly<Record<string, unknown>>;
 
 const limits = {
-  /** Columns that a column of a table keeps when it has to shrink. */
+  /** Columns that text keeps when it has to shrink: with fewer of them nobody knows what it says. */
   columnMin: 8,
 };
 const GAP = "  ";
@@ -30,41 +30,89 @@ export function shown(answer: unknown, view: View, paper: Paper): string {
   return ("list" in view ? [...tables, details, more] : [details, ...tables, more]).filter(Boolean).join("\n");
 }
 
-/** Rows below a line of headings. The widest columns give way to a width that is too small for all. */
+/**
+ * Rows below a line of headings. Where the terminal is too narrow, texts are cut, and then the last columns are left out. What
+ * the next command needs stays whole, if the terminal has to break its line.
+ */
 export function tableOf(rows: readonly Row[], columns: readonly string[], { width, paint }: Paper): string {
   if (rows.length === 0) return paint("dim", "none");
   // A column that no row has would only take room.
-  const kept = columns.filter(name => rows.some(row => cell(row, name) !== ""));
-  const cells = rows.map(row => kept.map(name => cell(row, name)));
-  const heads = kept.map(wordsOf);
-  const wide = kept.map((_, i) => Math.max(heads[i]!.length, ...cells.map(line => line[i]!.length)));
-  const widths = width === undefined ? wide : fitted(wide, width - GAP.length * (kept.length - 1));
-  const isNumber = kept.map(name => rows.every(row => typeof row[name] === "number" || row[name] == null));
-  const line = (texts: readonly string[], style: (text: string, i: number) => string): string =>
-    texts
-      .map((text, i) => {
-        const cut = text.length > widths[i]! ? `${text.slice(0, widths[i]! - 1)}…` : text;
-        const padded = isNumber[i] ? cut.padStart(widths[i]!) : cut.padEnd(widths[i]!);
-        return style(i === texts.length - 1 ? padded.trimEnd() : padded, i);
+  const all = columns.map(name => columnOf(name, rows)).filter(({ cells }) => cells.some(text => text !== ""));
+  const kept = width === undefined ? all : fitted(all, width);
+  const line = (textIn: (column: Column) => string, style: (text: string, name: string) => string): string =>
+    kept
+      .map((column, i) => {
+        const { name, width, isNumber } = column;
+        const text = textIn(column);
+        const cut = text.length > width ? `${text.slice(0, width - 1)}…` : text;
+        const padded = isNumber ? cut.padStart(width) : cut.padEnd(width);
+        return style(i === kept.length - 1 ? padded.trimEnd() : padded, name);
       })
       .join(GAP);
+  const left = all.filter(({ name }) => !kept.some(one => one.name === name)).map(({ head }) => head);
   return [
-    line(heads, text => paint("bold", text)),
-    ...cells.map(texts => line(texts, (text, i) => colored(kept[i]!, text, paint))),
+    line(
+      ({ head }) => head,
+      text => paint("bold", text),
+    ),
+    ...rows.map((_, i) =>
+      line(
+        ({ cells }) => cells[i]!,
+        (text, name) => colored(name, text, paint),
+      ),
+    ),
+    ...(left.length === 0 ? [] : [paint("dim", `no room for: ${left.join(", ")}; --json has all`)]),
   ].join("\n");
 }
 
-const cell = (row: Row, name: string): string => textOf(row[name], name);
+interface Column {
+  readonly name: string;
+  readonly head: string;
+  readonly cells: readonly string[];
+  readonly width: number;
+  readonly isNumber: boolean;
+  /** Commands name things by it. */
+  readonly isKey: boolean;
+}
 
-function fitted(wide: readonly number[], room: number): number[] {
-  const widths = [...wide];
+const KEYS = new Set(["id", "name", "subject", "stream", "actor", "command"]);
+
+function columnOf(name: string, rows: readonly Row[]): Column {
+  const [head, cells] = [wordsOf(name), rows.map(row => textOf(row[name], name))];
+  const isNumber = rows.every(row => typeof row[name] === "number" || row[name] == null);
+  const width = Math.max(head.length, ...cells.map(text => text.length));
+  return { name, head, cells, width, isNumber, isKey: KEYS.has(name) };
+}
+
+/** A part of a number, a time or an id says nothing, or something else. */
+const isWhole = ({ name, cells, isNumber, isKey }: Column): boolean =>
+  isKey || isNumber || name.endsWith("Id") || cells.every(text => text === "" || SHOWN_TIME.test(text));
+
+function fitted(columns: readonly Column[], width: number): readonly Column[] {
+  const room = width - GAP.length * (columns.length - 1);
+  const least = columns.map(one => (isWhole(one) ? one.width : Math.min(one.width, limits.columnMin)));
+  const leaving = sum(least) > room ? columns.findLast(({ isKey }) => !isKey) : undefined;
+  if (leaving)
+    return fitted(
+      columns.filter(one => one !== leaving),
+      width,
+    );
+  const widths = columns.map(one => one.width);
   for (let over = sum(widths) - room; over > 0; over--) {
-    const widest = widths.indexOf(Math.max(...widths));
-    if (widths[widest]! <= limits.columnMin) break;
+    const widest = widestOf(widths, least);
+    if (widest < 0) break;
     widths[widest]!--;
   }
-  return widths;
+  return columns.map((column, i) => ({ ...column, width: widths[i]! }));
 }
+
+/** The widest that may shrink; -1 where none may. */
+const widestOf = (widths: readonly number[], least: readonly number[]): number => {
+  const mayShrink = widths.map((width, i) => (width > least[i]! ? width : 0));
+  const most = Math.max(...mayShrink);
+  return most === 0 ? -1 : mayShrink.indexOf(most);
+};
+
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
 
 function fieldsOf(row: Row, paper: Paper, indent = ""): string {
@@ -104,6 +152,9 @@ function isActor(value: unknown): value is { type: string; id: string } {
   const { type, id, ...others } = value;
   return typeof type === "string" && typeof id === "string" && Object.keys(others).length === 0;
 }
+
+/** As `timeIn` answers it. */
+const SHOWN_TIME = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ$/;
 
 /** A time of RFC 3339 in UTC, without the parts that nobody reads. */
 const timeIn = (text: string): string =>

@@ -6,7 +6,7 @@ import type { ServiceBroker } from "moleculer";
 import { Misconfigured } from "../../kernel/index.ts";
 import type { Names } from "../shell/completion.ts";
 import { Needed, type Link } from "../shell/link.ts";
-import { socketsIn } from "./place.ts";
+import { isRunning, socketsIn } from "./place.ts";
 import { readLines, REGISTRY_LISTS, send, type Answer, type Hello, type PlainError, type Welcome } from "./wire.ts";
 
 /** Milliseconds until a process that accepts the connection has to answer: its loop may be busy. */
@@ -28,7 +28,8 @@ export async function joinBySocket(dataDir: string, hello: Hello, welcomeMs = WE
       await once(socket, "connect");
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === "EACCES" || code === "EPERM")
+      // One that another user's process has left behind, only that user may remove.
+      if ((code === "EACCES" || code === "EPERM") && isRunning(pid))
         throw new Misconfigured(`process ${pid} runs here as another user: ${path} is not yours to open`);
       if (code === "ECONNREFUSED") rmSync(path, { force: true });
       continue;

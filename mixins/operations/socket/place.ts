@@ -34,3 +34,12 @@ export function socketsIn(dataDir: string): { path: string; pid: number }[] {
 /** The file, for those who remove what was left behind. */
 export const socketFiles = (dataDir: string): string[] =>
   socketsIn(dataDir).map(({ pid }) => join(dataDir, `operator-${pid}.sock`));
+
+/** Whether there is a process of this id, also one of another user. */
+export function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}

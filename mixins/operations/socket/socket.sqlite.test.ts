@@ -16,7 +16,7 @@ import { Operations } from "../operations.ts";
 import { runRepl } from "../shell/repl.ts";
 import { operationsTable } from "../table/table.ts";
 import { joinBySocket } from "./client.ts";
-import { socketOf, socketsIn } from "./place.ts";
+import { isRunning, socketOf, socketsIn } from "./place.ts";
 import { operatorSocket } from "./server.ts";
 
 const shelves: ServiceSchema = {
@@ -114,6 +114,7 @@ test("a socket that a killed process has left is removed; without another one no
   const empty = await mkdtemp(join(tmpdir(), "socket-"));
   await expect(joinBySocket(empty, { user: "ann" })).resolves.toBeUndefined();
   writeFileSync(join(empty, "operator-4294967.sock"), "");
+  expect([isRunning(4294967), isRunning(process.pid)]).toEqual([false, true]);
   await expect(joinBySocket(empty, { user: "ann" })).resolves.toBeUndefined();
   expect(await readdir(empty)).toEqual([]);
   await rm(empty, { recursive: true });

@@ -1,6 +1,6 @@
 // An operation as people see it, written once: its command in the REPL and in `npx valence ops`, its route, and how its answer is
 // shown. Params, types and permission are those of its action's contract, and are not repeated here.
-import type { TProperties } from "typebox";
+import type { TProperties, TSchema } from "typebox";
 import type { ActionName, AnyContract, Permission } from "../../contract/index.ts";
 import type { Route } from "../../gateway/index.ts";
 import { readPattern, type Pattern } from "./pattern.ts";
@@ -76,6 +76,7 @@ export interface Operation extends OperationSpec {
   readonly action: ActionName;
   readonly permission: Permission;
   readonly params: TProperties;
+  readonly returns: TSchema;
   readonly pattern: Pattern;
 }
 
@@ -88,14 +89,14 @@ export const operationsOf = <K extends AnyContract>(
   specs: { readonly [X in keyof K["actions"] & string]: OperationSpec },
 ): readonly Operation[] =>
   Object.entries(specs as Record<string, OperationSpec>).map(([name, spec]) => {
-    const { params } = contract.actions[name] as { params: TProperties };
+    const { params, returns } = contract.actions[name] as { params: TProperties; returns: TSchema };
     const action = `${contract.service}.${name}` as ActionName;
     const permission = contract.permissions[name] as Permission | undefined;
     if (!permission) throw new TypeError(`${action} asks for no permission`);
     const pattern = readPattern(spec.command);
     const strange = [...namesIn(pattern), ...pathParamsOf(spec.http)].find(param => !Object.hasOwn(params, param));
     if (strange !== undefined) throw new TypeError(`${action} has no param ${strange}`);
-    return { ...spec, action, permission, params, pattern };
+    return { ...spec, action, permission, params, returns, pattern };
   });
 
 /** Params that a command takes by their place. */

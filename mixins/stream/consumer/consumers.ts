@@ -16,6 +16,7 @@ import { acknowledgedBy, type AcknowledgedQuery } from "./acknowledged.ts";
 import type { Consumer, ConsumerContext } from "./consumer.ts";
 import { measureConsumers } from "./measure.ts";
 import { PartitionReader } from "./partition-reader.ts";
+import { LastKnown, type LagOf } from "./last-known.ts";
 import { resetConsumer, type Reset, type ResetReport } from "./reset.ts";
 import { consumerState, statusOf, type ConsumerStatus } from "./status.ts";
 
@@ -44,6 +45,7 @@ export class Consumers {
   readonly #context: ConsumerContext;
   readonly #carrier: Carrier;
   readonly #running = new Map<string, Running>();
+  readonly #lastKnown = new LastKnown(STREAM_LIMITS.statusReadMs);
   /** The account of each source of its log, the last one of a source that is away. */
   readonly #owned = new Map<string, Owned>();
   readonly #looking: NodeJS.Timeout;
@@ -107,6 +109,7 @@ export class Consumers {
     const readers = this.#readersOf(name);
     this.#running.get(name)?.forget();
     this.#running.delete(name);
+    this.#lastKnown.forget(name);
     await Promise.all(readers.map(reader => reader.stop()));
   }
 
@@ -124,16 +127,19 @@ export class Consumers {
 
   /** Where a consumer stands, whichever node runs it. */
   status(name: string): Promise<ConsumerStatus> {
-    return statusOf(this.database, name, {
-      // Read before the rows: a reader writes why it has stopped before its state says so.
-      states: this.#readersOf(name).map(reader => reader.state),
-      limits: { ...STREAM_LIMITS, ...this.#running.get(name)?.consumer.limits },
-      lagOf: (source, cursor) =>
-        this.#readLog(source, { cursor, limit: 0 }).then(
-          ({ behind }) => behind ?? null,
-          () => null,
-        ),
-    });
+    const lagIn: LagOf = (source, cursor) =>
+      this.#readLog(source, { cursor, limit: 0 }).then(
+        ({ behind }) => behind ?? null,
+        () => null,
+      );
+    return this.#lastKnown.statusOf(name, lagIn, lagOf =>
+      statusOf(this.database, name, {
+        // Read before the rows: a reader writes why it has stopped before its state says so.
+        states: this.#readersOf(name).map(reader => reader.state),
+        limits: { ...STREAM_LIMITS, ...this.#running.get(name)?.consumer.limits },
+        lagOf,
+      }),
+    );
   }
 
   all(): Promise<ConsumerStatus[]> {

@@ -128,7 +128,7 @@ test("the access log has a line for each of them, and no token, body or query", 
   expect(lines.length).toBeGreaterThan(100);
   const seen = lines.map(line => JSON.parse(line) as Record<string, unknown>);
   const fields = new Set(seen.flatMap(line => Object.keys(line)));
-  const known = "log time node method route status bytes ms user requestId traceId address aborted".split(" ");
+  const known = "log time node method route status bytes ms user requestId traceId spanId address aborted".split(" ");
   expect([...fields].filter(field => !known.includes(field))).toEqual([]);
   const routes = new Set(seen.map(({ route }) => String(route)));
   expect([...routes].filter(route => !/^(none|\/|[\w/:.-]+)$/.test(route))).toEqual([]);
