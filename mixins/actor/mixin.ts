@@ -14,6 +14,7 @@ import {
 import {
   ActorId,
   paramsOf,
+  personBehind,
   returnsOf,
   callersOf,
   permissionOf,
@@ -107,8 +108,7 @@ export function executeOptionsOf(ctx: Ctx): ExecuteOptions {
     chain: chainOf(ctx),
     ...(options.timeout && { deadline: performance.now() + options.timeout - spentMs }),
     metadata: {
-      ...(meta.user?.id && { user: meta.user.id }),
-      ...(meta.user?.key && { key: meta.user.key }),
+      ...personBehind(meta),
       ...(caller && { caller }),
       node: broker.nodeID,
       ...(requestID && { requestId: requestID }),

@@ -127,9 +127,15 @@ test("checkpoints wait for a server that is away, and are copied once; what is s
   expect([await troubled("anchor"), await troubled("broken")]).toEqual([1, 0]);
   expect(await metricOf(broker, auditMetrics.unanchored, { service })).toBe(2);
   expect(await metricOf(broker, auditMetrics.unsigned, { service })).toBeGreaterThan(0);
+  const inHealth = async (): Promise<unknown> => {
+    const { dependencies } = await broker.call<{ dependencies: any[] }>("$health.report");
+    return dependencies.find(({ kind }) => kind === "audit");
+  };
+  expect(await inHealth()).toMatchObject({ status: "FAIL", message: expect.stringContaining("anchor") });
   isAway = false;
   await until(async () => (await status()).unanchored === 0);
   await until("the trouble is over", async () => (await troubled("anchor")) === 0);
+  expect(await inHealth()).toMatchObject({ status: "ok" });
   expect(await metricOf(broker, auditMetrics.unanchored, { service })).toBe(0);
   expect([...objects.keys()]).toEqual([1, 2].map(n => `/bucket/audit/00000000000${n}.json`));
   // An attempt whose answer was lost is made again.

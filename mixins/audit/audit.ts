@@ -3,7 +3,7 @@ import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
 import { defineService, listedServices } from "../contract/index.ts";
 import { Sql } from "../database/mixin.ts";
 import type { Database } from "../database/index.ts";
-import { contentBytesMax, minutes, PersonalFields, seconds, Turns } from "../kernel/index.ts";
+import { contentBytesMax, dependsOn, minutes, PersonalFields, seconds, Turns } from "../kernel/index.ts";
 import { consumersOf, Consuming, singletonOf, type Consumer } from "../stream/siblings.ts";
 import { anchorOf } from "./anchor.ts";
 import { Chains } from "./chains.ts";
@@ -14,7 +14,7 @@ import { Keeper } from "./keeper.ts";
 import { signingKeyOf } from "./keys.ts";
 import { limits as LIMITS, type AuditLimits } from "./limits.ts";
 import { headsIn } from "./lines.ts";
-import { measureAudit } from "./measure.ts";
+import { keepingState, measureAudit } from "./measure.ts";
 import { migrations } from "./migrations.ts";
 import { listed } from "./query.ts";
 import { entryOf, type Unrecorded } from "./record.ts";
@@ -60,6 +60,7 @@ export const Audit = (limits: Partial<AuditLimits> = {}): ServiceSchema =>
       consumers.add(consumer(this.broker, database, new Chains(this.key, all.partitions)));
       this.keeper.start();
       measureAudit(this, this.keeper);
+      dependsOn(this.broker, { kind: "audit", name: this.fullName, ask: () => keepingState(this.keeper) });
     },
     async stopped() {
       await (this as Partial<AuditService>).keeper?.stop();

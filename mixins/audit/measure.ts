@@ -1,6 +1,6 @@
 // Tells at a scrape whether the audit is kept as it should be. How far its consumer is behind is a metric of consumers.
 import type { Service } from "moleculer";
-import { seconds } from "../kernel/index.ts";
+import { seconds, type DependencyState } from "../kernel/index.ts";
 import { metersOf, reading, type Reading } from "../metrics/index.ts";
 import type { Keeper } from "./keeper.ts";
 import { auditMetrics, TROUBLES } from "./metrics.ts";
@@ -20,6 +20,14 @@ export function measureAudit(
     ),
   );
   meters?.read("audit", () => standingOf(service, keeper), { keptMs: KEPT_MS });
+}
+
+/** For operators who ask how a node stands: why nothing is signed or copied, as far as this node has tried. */
+export async function keepingState({ trouble }: Keeper): Promise<DependencyState> {
+  if (trouble === undefined) return { status: "ok", message: "it is signed, and copied where an anchor is named" };
+  const advice = "docs/audit.md says what to do: `npx valence audit verify` names the first wrong record";
+  if (trouble.reason === "broken") return { status: "FAIL", message: trouble.says, advice };
+  return { status: "FAIL", message: trouble.says, advice: "records are written; checkpoints wait: mend what is named" };
 }
 
 async function standingOf(service: string, keeper: Keeper): Promise<Reading[]> {

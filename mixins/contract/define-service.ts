@@ -38,6 +38,8 @@ export interface Meta {
   user?: User;
   /** The signed access token of that person: another node believes it, and not `user`. */
   token?: string;
+  /** The person for whom a service acts since an earlier request. For the record only: permissions are those of `user`. */
+  onBehalf?: { readonly user: string; readonly key?: string };
   /** The network that the request came from, as the gateway saw it. */
   address?: string;
   /** The client's `User-Agent`, cut; for actions that anyone may call. */

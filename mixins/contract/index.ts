@@ -4,7 +4,7 @@ export { asyncApi, type CataloguedEvent, type EventChannel, type EventVersion } 
 export { publicData, publicShape } from "./asyncapi/public-shape.ts";
 export { announceChange, CHANGED, type Changed } from "./changes.ts";
 export { CALL_FAILURES, isCallFailure, type CallFailure } from "./call-failures.ts";
-export { floating, typedCall, type Call, type CallOptions } from "./call.ts";
+export { behalfOf, floating, personBehind, typedCall, type Behalf, type Call, type CallOptions } from "./call.ts";
 export {
   assertConditions,
   conditionFailed,

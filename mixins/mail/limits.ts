@@ -27,6 +27,8 @@ export const limits = {
   filesMax: 1_000,
   /** Time that a stop leaves to mails on their way. */
   stopMs: 3_000,
+  /** Time in which the server answers an operator's question how it stands: less than the asker's 1.5 s. */
+  stateMs: 1_200,
   /** Time for which the metrics keep how many wait. */
   metricsKeptMs: 5_000,
   /** Characters of a reason that a row keeps. */

@@ -16,6 +16,7 @@ import { MailDropped, MailHeld, MailLoop, type Letter } from "./mail-loop.ts";
 import { header, mailServer, refusal, type MailServer } from "./mail-server.fixture.ts";
 import { openMails } from "./open-mails.ts";
 import { mailHandings, mailTable, mailTraces, Outbox } from "./outbox.ts";
+import { mailServerState } from "./server-state.ts";
 
 const ADA = "ada@example.com";
 const LIFE_MS = minutes(24 * 60);
@@ -301,4 +302,12 @@ test("each attempt is in the trace of the work that asked for the mail; no addre
   expect(mails[0]!.attributes).toMatchObject({ "messaging.message.id": id, "valence.mail": "arrived" });
   expect(server.got).toHaveLength(1);
   expect(JSON.stringify(collector.spans)).not.toContain(ADA);
+});
+
+test("an operator who asks is told how the mail server stands, without its password", async () => {
+  expect(await mailServerState(server.env.SMTP_URL)).toMatchObject({ status: "ok" });
+  const away = await mailServerState("smtp://desk:s3cret@127.0.0.1:1");
+  expect(away).toMatchObject({ status: "FAIL", message: expect.stringContaining("ECONNREFUSED") });
+  expect(JSON.stringify(away)).not.toContain("s3cret");
+  expect(server.got).toEqual([]);
 });

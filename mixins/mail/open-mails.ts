@@ -3,11 +3,13 @@ import { join } from "node:path";
 import type { ServiceBroker } from "moleculer";
 import { databaseEnvironment, type Database } from "../database/index.ts";
 import { metersOf, reading } from "../metrics/index.ts";
+import { dependsOn } from "../kernel/index.ts";
 import { fileCarrier, smtpCarrier } from "./carriers.ts";
 import { mailEnvironment } from "./environment.ts";
 import { MailLoop, type Compose, type MailLoopOptions, type MailOutcome } from "./mail-loop.ts";
 import { limits } from "./limits.ts";
 import { mailMetrics } from "./metrics.ts";
+import { mailServerState } from "./server-state.ts";
 import { Outbox, type MailOf, type OutboxOptions } from "./outbox.ts";
 
 /** The folder of mails where there is no server. */
@@ -35,6 +37,8 @@ export function openMails<Own extends MailOf>(options: MailsOptions<Own>): OpenM
   const { DATA_DIR } = databaseEnvironment.of(broker);
   const outbox = new Outbox<Own>(database, options);
   const carrier = SMTP_URL === undefined ? fileCarrier(mailFolder(DATA_DIR)) : smtpCarrier(SMTP_URL);
+  if (SMTP_URL !== undefined)
+    dependsOn(broker, { kind: "mail", name: new URL(SMTP_URL).host, ask: () => mailServerState(SMTP_URL) });
   const count = counting(options.broker, options.service, outbox);
   const mails = new MailLoop<Own>({ outbox, compose, carrier, from, logger, count });
   // Letters are written with the help of other services: until all of this process are there, each would fail.

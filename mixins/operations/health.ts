@@ -1,5 +1,6 @@
 // How every node stands: what it depends on, each thing asked now by the node itself.
-import type { Context } from "../contract/index.ts";
+import type { ServiceBroker } from "moleculer";
+import type { Context, Meta } from "../contract/index.ts";
 import type { Condition, DependencyReport } from "../kernel/index.ts";
 import { askNodes, type NodeAnswer } from "./ask-nodes.ts";
 import { clockState } from "./clocks.ts";
@@ -47,6 +48,21 @@ export async function healthOf(ctx: Context<Page>) {
     silent: [...silent],
     ...next,
   } as const;
+}
+
+/**
+ * How this node alone stands, for an operator at a process that does not reach `ops`: the bus is away, and that is what they come
+ * for. `meta` names the operator.
+ */
+export async function healthOfThisNode(
+  broker: ServiceBroker,
+  meta: Meta,
+): Promise<Awaited<ReturnType<typeof healthOf>>> {
+  const node = broker.nodeID;
+  const sentAt = Date.now();
+  const answer = await broker.call<Report, object>("$health.report", {}, { nodeID: node, meta });
+  const state = stateOf({ node, answer, sentAt, cameAt: Date.now() });
+  return { status: state.status, nodes: [state], silent: [] };
 }
 
 function stateOf({ node, answer, sentAt, cameAt }: NodeAnswer<Report>): NodeState {

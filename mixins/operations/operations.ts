@@ -2,6 +2,7 @@
 // so on are in `views/`. Its only data is the log of what was done, and it runs on any node.
 import type { ServiceSchema } from "moleculer";
 import { defineService, type ListedService } from "../contract/index.ts";
+import { newId } from "../kernel/index.ts";
 import { recordingActs, type Act } from "../audit/mixin.ts";
 import { projectionErrors } from "../projection/index.ts";
 import { streamErrors } from "../stream/index.ts";
@@ -48,8 +49,22 @@ export const Operations = (): ServiceSchema => recordingActs(schema(), "operatio
 const recordedOperations = Object.fromEntries(
   Object.entries(contract.permissions)
     .filter(([, permission]) => permission === "operations:write")
-    .map(([action]): [string, Act] => [action, { isAnnounced: true, details: params => params }]),
+    .map(([action]): [string, Act] => [action, { isAnnounced: true, subject: subjectOf, details: detailsOf }]),
 );
+
+/** What is done to one thing is recorded under its id, where a query by subject finds it: `operation.borrowing.42`. */
+function subjectOf({ params: { id } }: { params: { id?: unknown } }): string {
+  return typeof id === "string" && STREAM.test(id) ? id : newId();
+}
+const STREAM = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+
+/** What was asked for and, of an operation on many, the ones that it was done to. */
+function detailsOf(
+  params: Readonly<Record<string, unknown>>,
+  answer?: { readonly ids?: unknown },
+): Readonly<Record<string, unknown>> {
+  return Array.isArray(answer?.ids) ? { ...params, ids: answer.ids } : params;
+}
 
 const schema = (): ServiceSchema =>
   defineService(contract, {

@@ -102,6 +102,10 @@ test("a broker has one connection, for as long as it runs, and starts without th
   await server.start();
   await until("it is found", () => isBack(connection!));
   expect(await metricOf(broker, redisMetrics.up)).toBe(1);
+  // Nobody uses it: only the scrape finds out.
+  server.pause();
+  expect(await metricOf(broker, redisMetrics.up)).toBe(0);
+  server.resume();
   await broker.stop();
   await expect(set(connection)).rejects.toMatchObject(failed("none"));
 });

@@ -7,7 +7,7 @@ import type { Unavailable } from "../kernel/index.ts";
 import { backoffMs, dependsOn, nodeEnvironment, type DependencyState, type Outcome } from "../kernel/index.ts";
 import { traceCommands } from "./commands.ts";
 import { redisEnvironment } from "./environment.ts";
-import { metersOf } from "../metrics/index.ts";
+import { metersOf, reading } from "../metrics/index.ts";
 import { redisErrors } from "./errors.ts";
 import { redisMetrics } from "./metrics.ts";
 
@@ -154,7 +154,14 @@ export function redisOf(broker: ServiceBroker): RedisConnection | undefined {
   connections.set(broker, connection);
   broker.middlewares.add({ name: "CloseRedis", stopped: () => connection.close() });
   dependsOn(broker, { kind: "redis", name: new URL(REDIS_URL).host, ask: () => connection.state() });
-  const up = metersOf(broker)?.gauge(redisMetrics.up);
-  connection.observe(isUp => up?.set(isUp ? 1 : 0));
+  // Asked, since a connection that nobody uses does not learn that the server hangs.
+  const isUp = (): Promise<0 | 1> =>
+    connection.state().then(
+      () => 1,
+      () => 0,
+    );
+  metersOf(broker)?.read("redis", async () => [reading(redisMetrics.up, await isUp())], {
+    readMs: 2 * limits.answerMs,
+  });
   return connection;
 }

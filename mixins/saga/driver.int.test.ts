@@ -63,7 +63,13 @@ interface Node {
 }
 function node({ saga = Fulfilment, limits = {}, clock, on = store }: Node = {}): SagaDriver {
   const quick = { retryBaseMs: 5, retryCapMs: 20 };
-  const options = { sagas: [saga], store: on, broker, limits: { ...SAGA_LIMITS, ...quick, ...limits } };
+  const options = {
+    sagas: [saga],
+    store: on,
+    broker,
+    service: "fulfilments",
+    limits: { ...SAGA_LIMITS, ...quick, ...limits },
+  };
   const driver = new SagaDriver({ ...options, ...(clock && { clock }) });
   drivers.push(driver);
   return driver;

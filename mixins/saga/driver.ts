@@ -14,7 +14,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import { backoffMs, isRefusal, Refusal, rfc3339, systemClock, type Clock } from "../kernel/index.ts";
-import { typedCall, type Call, type Recorded } from "../contract/index.ts";
+import { behalfOf, typedCall, type Behalf, type Call, type EventMetadata, type Recorded } from "../contract/index.ts";
 import { ATTRIBUTES, SPANS, tracing } from "../tracing/index.ts";
 import { ActorHost, archiveFinished, type Archived, type ArchiveOptions } from "../actor/siblings.ts";
 import type { EventStore } from "../event-store/index.ts";
@@ -76,6 +76,8 @@ export interface DriverOptions {
   readonly sagas: readonly Saga[];
   readonly store: EventStore;
   readonly broker: ServiceBroker;
+  /** Full name of the service whose sagas they are: the caller of their steps. */
+  readonly service: string;
   readonly limits: SagaLimits;
   readonly clock?: Clock;
   /** Told the types of entries that were journalled, for counting. */
@@ -87,6 +89,7 @@ export class SagaDriver {
   readonly #hosts = new Map<string, { saga: Saga; host: ActorHost }>();
   readonly #broker: ServiceBroker;
   readonly #call: Call;
+  readonly #service: string;
   readonly limits: SagaLimits;
   readonly #clock: Clock;
   readonly #queued = new Map<string, Waiting>();
@@ -103,10 +106,11 @@ export class SagaDriver {
   readonly #told = new Set<string>();
   #stopping = false;
 
-  constructor({ sagas, store, broker, limits, clock = systemClock, ended }: DriverOptions) {
+  constructor({ sagas, store, broker, service, limits, clock = systemClock, ended }: DriverOptions) {
     this.store = store;
     this.#broker = broker;
     this.#call = typedCall(broker);
+    this.#service = service;
     this.limits = limits;
     this.#clock = clock;
     this.#patience = new Patience({
@@ -135,8 +139,9 @@ export class SagaDriver {
   /** Starts the saga of an event, once however often it is called. Its id is the event's stream. */
   async start(saga: Saga, event: Recorded): Promise<void> {
     const { host } = this.#hosts.get(saga.name)!;
+    const metadata = this.#causeOf(behalfOf(this.#service, event.metadata));
     const begin = async (id: string): Promise<void> => {
-      await host.execute(id, "start", { event });
+      await host.execute(id, "start", { event }, { metadata });
       this.drive(refOf(saga, id));
     };
     try {
@@ -249,15 +254,15 @@ export class SagaDriver {
   }
 
   /**
-   * Writes an operator's entry, which `edit` makes from the state or refuses, and gives the saga a turn.
-   * Answers the new state.
+   * Writes an operator's entry, which `edit` makes from the state or refuses, and gives the saga a turn. `cause` names the
+   * operator. Answers the new state.
    */
-  async edit(ref: SagaRef, edit: (state: SagaState, now: string) => Entry): Promise<SagaState> {
+  async edit(ref: SagaRef, edit: (state: SagaState, now: string) => Entry, cause?: EventMetadata): Promise<SagaState> {
     for (let tries = 1; ; tries++) {
       const state = await this.read(ref);
       const entry = edit(state, this.#now());
       try {
-        const next = await this.#append(ref, state, [entry]);
+        const next = await this.#append(ref, state, [entry], cause);
         this.drive(ref);
         return next;
       } catch (error) {
@@ -366,7 +371,7 @@ export class SagaDriver {
       if (planned.kind === "rest" || planned.kind === "elsewhere") return undefined;
       const calls = planned.kind === "calls" ? planned.calls : [];
       const beganAt = this.#clock.monotonic();
-      const { entries: outcomes, trouble, error: failure } = await this.#perform(calls);
+      const { entries: outcomes, trouble, error: failure } = await this.#perform(calls, this.#behalfOf(state));
       const circumstances = this.#circumstances(trouble && { trouble, key, state: fold(state, outcomes), beganAt });
       // While stopping, no call leaves, so none is journalled as sent; and a failure may come from the stop itself.
       const entries = this.#stopping ? outcomes : advance(saga, key, state, outcomes, circumstances);
@@ -410,7 +415,7 @@ export class SagaDriver {
    * Makes the calls, at most `itemsAtOnce` at once. After a refusal no more are begun: the calls that were sent are
    * undone anyway.
    */
-  async #perform(calls: readonly PlannedCall[]): Promise<Outcomes> {
+  async #perform(calls: readonly PlannedCall[], behalf: Behalf): Promise<Outcomes> {
     const outcomes: Outcomes = { entries: [] };
     const waiting = calls.values();
     let isRefused = false;
@@ -418,7 +423,7 @@ export class SagaDriver {
       for (const call of waiting) {
         if (isRefused || this.#stopping) return;
         try {
-          outcomes.entries.push(answered(call, asAnswered(await this.#callTraced(call)), this.#now()));
+          outcomes.entries.push(answered(call, asAnswered(await this.#callTraced(call, behalf)), this.#now()));
         } catch (error) {
           // A refused `abandon` says nothing about the call: it is tried again until the saga is parked.
           if (isRefusal(error) && call.purpose !== "abandon") {
@@ -435,16 +440,20 @@ export class SagaDriver {
     return outcomes;
   }
 
-  #callTraced(planned: PlannedCall): Promise<unknown> {
-    if (!this.#tracing) return this.#callOne(planned);
+  #callTraced(planned: PlannedCall, behalf: Behalf): Promise<unknown> {
+    if (!this.#tracing) return this.#callOne(planned, behalf);
     const { step, item, purpose } = planned;
     const attributes = { [ATTRIBUTES.step]: step, [ATTRIBUTES.item]: item, [ATTRIBUTES.purpose]: purpose };
-    return this.#tracing.within({ name: `${SPANS.step} ${step}`, attributes }, () => this.#callOne(planned));
+    return this.#tracing.within({ name: `${SPANS.step} ${step}`, attributes }, () => this.#callOne(planned, behalf));
   }
 
-  async #callOne({ purpose, action, params, commandId, timeoutMs = Infinity }: PlannedCall): Promise<unknown> {
+  async #callOne(
+    { purpose, action, params, commandId, timeoutMs = Infinity }: PlannedCall,
+    behalf: Behalf,
+  ): Promise<unknown> {
     failpoint(purpose === "undo" ? "saga:before-undo" : "saga:before-step");
     const answer = await this.#call(action as never, params as never, {
+      behalf,
       ...(commandId !== undefined && { commandId }),
       timeoutMs: Math.min(timeoutMs, this.limits.callTimeoutMs),
     });
@@ -452,10 +461,27 @@ export class SagaDriver {
     return answer;
   }
 
-  async #append(ref: SagaRef, state: SagaState, entries: readonly Entry[]): Promise<SagaState> {
-    await this.#host(ref).execute(ref.id, "journal", { seen: state.entries, entries });
+  async #append(
+    ref: SagaRef,
+    state: SagaState,
+    entries: readonly Entry[],
+    cause = this.#causeOf(this.#behalfOf(state)),
+  ): Promise<SagaState> {
+    await this.#host(ref).execute(ref.id, "journal", { seen: state.entries, entries }, { metadata: cause });
     this.#tellStuck(ref.key, entries);
     return fold(state, entries);
+  }
+
+  /**
+   * A saga acts on behalf of the person whose event started it, or of the operator who has sent it on since. It has none of their
+   * rights: those were asked for when the event was recorded, and when the operator called.
+   */
+  #behalfOf({ operator, event }: SagaState): Behalf {
+    return behalfOf(this.#service, operator ?? event?.metadata ?? {});
+  }
+
+  #causeOf(behalf: Behalf): EventMetadata {
+    return { ...behalf, node: this.#broker.nodeID };
   }
 
   /** Logs that a saga waits for an operator. */

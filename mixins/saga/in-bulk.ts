@@ -1,6 +1,7 @@
 // An operator's retry or compensation of many stuck sagas. Each saga gets its own journal entry, as if it had been asked for alone,
 // so a repetition passes over those that are stuck no more, and one that ends half-way is simply asked for again.
 import { setTimeout as pause } from "node:timers/promises";
+import type { EventMetadata } from "../contract/index.ts";
 import { isRefusal } from "../kernel/index.ts";
 import type { SagaDriver, SagaRef } from "./driver.ts";
 import { countsOf, findSagas, type SagaCount, type SagaFilter, type SagaSummary } from "./find.ts";
@@ -11,7 +12,7 @@ export const BULK_LIMITS = {
   everyMs: 10,
   /** Milliseconds after which it ends with what it has done: less than a call may take. */
   forMs: 5_000,
-  /** Ids that the answer names, of those that are done and of each refusal. */
+  /** Ids that the answer names of each refusal. */
   named: 20,
 } as const;
 
@@ -22,6 +23,8 @@ export interface Bulk extends Pick<SagaFilter, "name" | "reason" | "olderThanMs"
   readonly forMs: number;
   /** Only tells what would be done. */
   readonly dryRun: boolean;
+  /** The operator, for each journal. */
+  readonly cause: EventMetadata;
 }
 
 export interface BulkAnswer {
@@ -29,7 +32,7 @@ export interface BulkAnswer {
   /** Sagas that were, or would be, sent on. */
   readonly sagas: number;
   readonly counts: readonly SagaCount[];
-  /** The first of them. */
+  /** All of them: the record of the operation says to which it was done. */
   readonly ids: readonly string[];
   /** Sagas that refuse, by the type of the refusal, with the first ids. */
   readonly refused: readonly { readonly type: string; readonly sagas: number; readonly ids: readonly string[] }[];
@@ -40,7 +43,7 @@ export interface BulkAnswer {
 /** `edit` makes the entry of one saga, or throws its refusal. */
 export async function editStuck(
   sagas: SagaDriver,
-  { limit, dryRun, forMs, ...filter }: Bulk,
+  { limit, dryRun, forMs, cause, ...filter }: Bulk,
   search: { readonly rows: number; readonly searched: number },
   edit: (ref: SagaRef, state: SagaState, now: string) => Entry,
 ): Promise<BulkAnswer> {
@@ -54,7 +57,7 @@ export async function editStuck(
     const earlyMs = beganAt + looked++ * BULK_LIMITS.everyMs - performance.now();
     if (!dryRun && earlyMs > 0) await pause(earlyMs);
     try {
-      await editOne(sagas, saga.id, dryRun, edit);
+      await editOne(sagas, saga.id, { dryRun, cause }, edit);
       done.push(saga);
     } catch (error) {
       if (!isRefusal(error)) throw error;
@@ -74,7 +77,7 @@ export async function editStuck(
     dryRun,
     sagas: done.length,
     counts: countsOf(done),
-    ids: done.slice(0, BULK_LIMITS.named).map(({ id }) => id),
+    ids: done.map(({ id }) => id),
     refused: [...refused].map(([type, ids]) => ({ type, sagas: ids.length, ids: ids.slice(0, BULK_LIMITS.named) })),
     hasMore,
   };
@@ -83,10 +86,10 @@ export async function editStuck(
 async function editOne(
   sagas: SagaDriver,
   id: string,
-  dryRun: boolean,
+  { dryRun, cause }: Pick<Bulk, "dryRun" | "cause">,
   edit: (ref: SagaRef, state: SagaState, now: string) => Entry,
 ): Promise<void> {
   const ref = sagas.resolve(id);
   if (dryRun) edit(ref, await sagas.read(ref), "");
-  else await sagas.edit(ref, (state, now) => edit(ref, state, now));
+  else await sagas.edit(ref, (state, now) => edit(ref, state, now), cause);
 }

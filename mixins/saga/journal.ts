@@ -26,6 +26,8 @@ const failure = Type.Object({ type: Type.String(), message: Type.String(), step:
 /** The definition under which the saga began. Journals of earlier releases have none. */
 const definition = Type.Object({ version: Type.Integer({ minimum: 1 }), pivot: Type.Optional(Type.String()) });
 const operator = { by: Type.String(), note: Type.Optional(Type.String()) };
+/** The operator's own key and request. Journals of earlier releases have none. */
+const request = { key: Type.Optional(Type.String()), requestId: Type.Optional(Type.String()) };
 
 /** The event that started a saga: `Recorded`, whatever its type. */
 export interface StartingEvent {
@@ -66,6 +68,8 @@ const shape = defineContract({
     ),
     /** An operator takes it back although it is past its pivot. */
     forced: Type.Optional(Type.Boolean()),
+    /** The operator who last sent it on: from then on it acts on that person's behalf. Empty when nobody was named. */
+    operator: Type.Optional(Type.Object({ user: Type.Optional(Type.String()), ...request })),
     /** Why it compensates. */
     failure: Type.Optional(failure),
     /** Why it is parked. */
@@ -92,6 +96,7 @@ const shape = defineContract({
       at,
       by: Type.Optional(Type.String()),
       note: Type.Optional(Type.String()),
+      ...request,
       pastPivot: Type.Optional(Type.Boolean()),
       undo: Type.Optional(
         Type.Object({
@@ -110,7 +115,7 @@ const shape = defineContract({
     "saga.completed": { at },
     "saga.compensated": { at },
     "saga.stuck": { reason: Type.String() },
-    "saga.retried": { ...operator, at },
+    "saga.retried": { ...operator, ...request, at },
     "saga.noted": operator,
   },
 });
@@ -151,6 +156,21 @@ function without<T extends object, K extends keyof T>(value: T, field: K): Omit<
   const copy = { ...value };
   delete copy[field];
   return copy;
+}
+
+/** `by` is absent where the saga itself compensates. */
+function sentOnBy({
+  by,
+  key,
+  requestId,
+}: {
+  by?: string;
+  key?: string;
+  requestId?: string;
+}): Pick<SagaState, "operator"> {
+  if (by === undefined) return {};
+  const user = by === "" ? {} : { user: by, ...(key !== undefined && { key }) };
+  return { operator: { ...user, ...(requestId !== undefined && { requestId }) } };
 }
 
 /** The calls with how they are undone. */
@@ -210,8 +230,9 @@ const folds: Folds = {
     ...changed(state, call, { status: "refused", failure }),
     progressAt: at,
   }),
-  "saga.compensating": (state, { failure, undo, pastPivot, at }) => ({
+  "saga.compensating": (state, { failure, undo, pastPivot, at, ...asked }) => ({
     ...without(state, "stuck"),
+    ...sentOnBy(asked),
     ...(pastPivot && { forced: true }),
     ...(undo && { calls: withUndo(state.calls, undo) }),
     phase: "compensating",
@@ -231,8 +252,9 @@ const folds: Folds = {
   "saga.completed": (state, { at }) => ({ ...state, phase: "completed", progressAt: at }),
   "saga.compensated": (state, { at }) => ({ ...state, phase: "compensated", progressAt: at }),
   "saga.stuck": (state, { reason }) => ({ ...state, stuck: reason }),
-  "saga.retried": (state, { at }) => ({
+  "saga.retried": (state, { at, ...asked }) => ({
     ...without(state, "stuck"),
+    ...sentOnBy(asked),
     calls: state.calls.map(call => again(call, state.phase, at)),
     progressAt: at,
   }),

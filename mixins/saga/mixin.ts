@@ -47,7 +47,7 @@ export function Sagas(sagas: Saga | readonly Saga[], options: SagaOptions = {}):
     async started(this: Running) {
       const store = await eventStoreOf(this);
       const ended = countEnds(this.broker, this.fullName);
-      this.sagas = new SagaDriver({ sagas: list, store, broker: this.broker, limits, ended });
+      this.sagas = new SagaDriver({ sagas: list, store, broker: this.broker, service: this.fullName, limits, ended });
       this.stopMeasuring = measureSagas(this.broker, this.fullName, store, limits);
       this.watchdog = new Watchdog(this.sagas, await singletonOf(this, "watchdog"), this.broker, this.fullName, limits);
       const consumers = await consumersOf(this);

@@ -3,7 +3,8 @@
 import type { Context, Service } from "moleculer";
 import Type from "typebox";
 import { isRefusal } from "../kernel/index.ts";
-import { callErrors, listedServices, paramsOf, type Meta } from "../contract/index.ts";
+import { callErrors, listedServices, paramsOf, type EventMetadata, type Meta } from "../contract/index.ts";
+import { executeOptionsOf } from "../actor/mixin.ts";
 import {
   ARCHIVE_PARAMS,
   storeSizes,
@@ -148,7 +149,7 @@ export const operations = {
     params: paramsOf({ id, note: Type.Optional(note) }),
     async handler(this: SagaService, ctx: Ctx<{ id: string; note?: string }>): Promise<SagaRow> {
       const ref = this.sagas.resolve(ctx.params.id);
-      const state = await this.sagas.edit(ref, (state, at) => retried(ref, state, { ...signed(ctx), at }));
+      const state = await this.sagas.edit(ref, (state, at) => retried(ref, state, { ...asked(ctx), at }), causeOf(ctx));
       return sagaRowOf(ref.key, state);
     },
   },
@@ -157,9 +158,7 @@ export const operations = {
     permission: "operations:write",
     params: paramsOf(bulk),
     handler(this: SagaService, ctx: Ctx<BulkParams>): Promise<BulkAnswer> {
-      return editStuck(this.sagas, bulkOf(ctx), SEARCH, (ref, state, at) =>
-        retried(ref, state, { ...signed(ctx), at }),
-      );
+      return editStuck(this.sagas, bulkOf(ctx), SEARCH, (ref, state, at) => retried(ref, state, { ...asked(ctx), at }));
     },
   },
   compensateSaga: {
@@ -169,8 +168,10 @@ export const operations = {
     async handler(this: SagaService, ctx: Ctx<{ id: string; note?: string; pastPivot?: boolean }>): Promise<SagaRow> {
       const ref = this.sagas.resolve(ctx.params.id);
       const { pastPivot = false } = ctx.params;
-      const state = await this.sagas.edit(ref, (state, at) =>
-        compensated(this.sagas, ref, state, { ...signed(ctx), pastPivot, at }),
+      const state = await this.sagas.edit(
+        ref,
+        (state, at) => compensated(this.sagas, ref, state, { ...asked(ctx), pastPivot, at }),
+        causeOf(ctx),
       );
       return sagaRowOf(ref.key, state);
     },
@@ -182,7 +183,7 @@ export const operations = {
     handler(this: SagaService, ctx: Ctx<BulkParams & { pastPivot?: boolean }>): Promise<BulkAnswer> {
       const { pastPivot = false } = ctx.params;
       return editStuck(this.sagas, bulkOf(ctx), SEARCH, (ref, state, at) =>
-        compensated(this.sagas, ref, state, { ...signed(ctx), pastPivot, at }),
+        compensated(this.sagas, ref, state, { ...asked(ctx), pastPivot, at }),
       );
     },
   },
@@ -192,7 +193,7 @@ export const operations = {
     params: paramsOf({ id, note }),
     async handler(this: SagaService, ctx: Ctx<{ id: string; note: string }>): Promise<SagaRow> {
       const ref = this.sagas.resolve(ctx.params.id);
-      const state = await this.sagas.edit(ref, () => ({ type: "saga.noted", data: signed(ctx) }));
+      const state = await this.sagas.edit(ref, () => ({ type: "saga.noted", data: signed(ctx) }), causeOf(ctx));
       return sagaRowOf(ref.key, state);
     },
   },
@@ -209,7 +210,7 @@ async function assertKnown(sagas: SagaDriver, after: string): Promise<void> {
   throw callErrors.VALIDATION_ERROR({ field: "after", message: "is no saga" });
 }
 
-type Signature = { readonly by: string; readonly note?: string; readonly at: string };
+type Signature = ReturnType<typeof asked> & { readonly at: string };
 
 function retried(ref: SagaRef, { stuck, phase }: SagaState, signature: Signature): Entry {
   if (stuck === undefined) throw sagaErrors.SAGA_NOT_STUCK({ field: "id", key: ref.key, phase });
@@ -237,10 +238,11 @@ function compensated(
   return { type: "saga.compensating", data: { failure, ...signature, ...(isPast && { pastPivot: true }) } };
 }
 
-function bulkOf({ params, options }: Ctx<BulkParams>): Parameters<typeof editStuck>[1] {
-  const { name, reason, olderThanMs, limit = PAGE, dryRun = false } = params;
+function bulkOf(ctx: Ctx<BulkParams>): Parameters<typeof editStuck>[1] {
+  const { name, reason, olderThanMs, limit = PAGE, dryRun = false } = ctx.params;
   // The caller, who may wait for less than we may take, is to get the answer.
-  return { name, reason, olderThanMs, limit, dryRun, forMs: (options.timeout || Infinity) / 2 };
+  const forMs = (ctx.options.timeout || Infinity) / 2;
+  return { name, reason, olderThanMs, limit, dryRun, forMs, cause: causeOf(ctx) };
 }
 
 /** The node that has an open saga in hand: this one, or one of the others that run the service. */
@@ -278,6 +280,14 @@ const signed = (ctx: Ctx<{ note?: string }>): { by: string; note?: string } => (
   by: ctx.meta.user?.id ?? "",
   ...(ctx.params.note !== undefined && { note: ctx.params.note }),
 });
+
+/** The same with the request, for entries that send the saga on. */
+function asked(ctx: Ctx<{ note?: string }>): ReturnType<typeof signed> & { key?: string; requestId?: string } {
+  const { key, requestId } = causeOf(ctx);
+  return { ...signed(ctx), ...(key !== undefined && { key }), ...(requestId !== undefined && { requestId }) };
+}
+
+const causeOf = (ctx: Ctx<object>): EventMetadata => executeOptionsOf(ctx).metadata ?? {};
 
 const pastPivotBecause = ({ saga }: SagaRef, { stuck }: SagaState): string => {
   const passed = "has passed, or may have passed, its point of no return";

@@ -333,7 +333,12 @@ describe("operations", () => {
     const { broker, rests, saga, parts } = await start(action => {
       if (action === "charge") lost();
     });
-    await broker.call("wishes.make", { id: "w1", card: "good", lines: [{ shelf: "bolts", quantity: 2 }] });
+    const bob = { meta: { user: { id: "bob", roles: [], key: "k1" } }, requestID: "r-1" };
+    await broker.call(
+      "wishes.make",
+      { id: "w1", card: "good", lines: [{ shelf: "bolts", quantity: 2 }] },
+      bob as object,
+    );
     while ((await saga("w1").catch(() => undefined))?.step !== "calls charge")
       await new Promise(r => setTimeout(r, 10));
     // The journal does not have the tries; the node that makes them does, and says when the next one is.
@@ -346,11 +351,28 @@ describe("operations", () => {
       next: { does: "calls charge", by: broker.nodeID },
       steps: [{ step: "take" }, { step: "charge", status: "sent", error: { type: "LOST" } }],
     });
-    await broker.call("fulfilments.compensateSaga", { id: "w1", note: "the member called" }, admin);
+    await broker.call("fulfilments.compensateSaga", { id: "w1", note: "the member called" }, {
+      ...admin,
+      requestID: "r-2",
+    } as object);
     const back = await rests("w1");
     expect(back).toMatchObject({ state: "compensated", reason: "COMPENSATED_BY_OPERATOR: the member called" });
     expect(back.timeline.find(({ type }) => type === "saga.compensating")?.data).toMatchObject({ by: "ann" });
     expect(await parts("bolts")).toBe(10);
+    // A step is on behalf of whoever started the saga; after an operator has sent it back, on the operator's. Neither has asked
+    // for the step itself: whom it is for is no right.
+    const { events } = await broker.call<any, object>("shelves.history", { id: "bolts" });
+    const caller = "fulfilments";
+    expect(events.slice(-2)).toMatchObject([
+      { type: "shelf.taken", metadata: { user: "bob", key: "k1", requestId: "r-1", caller } },
+      { type: "shelf.given_back", metadata: { user: "ann", requestId: "r-2", caller } },
+    ]);
+    const { sagas } = broker.getLocalService("fulfilments") as SagaService;
+    const journal = await sagas.history(sagas.resolve("w1"));
+    const causes = journal.map(({ type, metadata }) => [type, metadata.user, metadata.requestId]);
+    expect(causes[0]).toEqual(["saga.started", "bob", "r-1"]);
+    expect(causes.find(([type]) => type === "saga.compensating")).toEqual(["saga.compensating", "ann", "r-2"]);
+    expect(causes.at(-1)).toEqual(["saga.compensated", "ann", "r-2"]);
     expect(await refusalOf(broker.call("fulfilments.compensateSaga", { id: "w1" }))).toBe("SAGA_ENDED");
 
     const refuse = { type: "NO_SUCH_ADDRESS", code: 409, data: { family: "refusal" } };

@@ -29,7 +29,7 @@ export function Reactors(reactors: Reactor | readonly Reactor[]): Partial<Servic
     },
     async started(this: Service) {
       const consumers = await consumersOf(this);
-      for (const reactor of list) consumers.add(consumerOf(reactor, this.broker));
+      for (const reactor of list) consumers.add(consumerOf(reactor, this.broker, this.fullName));
     },
   };
 }

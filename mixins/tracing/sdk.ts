@@ -14,6 +14,7 @@ import {
   trace,
   type Counter,
   type Meter,
+  type Span,
   type Tracer,
 } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
@@ -92,7 +93,11 @@ export function openTracing(options: SdkOptions): Tracing {
   context.setGlobalContextManager(contextManager);
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
   // Calls to other companies are made by fetch. One without a parent is not traced.
-  const fetches = new UndiciInstrumentation({ requireParentforSpans: true, startSpanHook: withoutQuery });
+  const fetches = new UndiciInstrumentation({
+    requireParentforSpans: true,
+    startSpanHook: withoutQuery,
+    responseHook: (span, { response }) => leaveToCaller(span, response.statusCode),
+  });
   fetches.setTracerProvider({ getTracer: () => tracerForOthers(spans) });
 
   const flush = (): Promise<void> => provider.forceFlush({ timeoutMillis: limits.flushMs }).catch(() => {});
@@ -129,6 +134,17 @@ const withoutQuery = ({ origin, path }: { origin: string; path: string }): Recor
   "url.full": origin + path.split("?", 1)[0]!,
   "url.query": "",
 });
+
+/**
+ * What an answer 4xx means, a refusal such as a declined card or a fault of ours, is known to the caller: its own span says so. The
+ * instrumentation takes each for a failure; then every declined card would be a trace to keep. A text it has only for a
+ * connection that is lost.
+ */
+function leaveToCaller(span: Span, status: number): void {
+  if (status >= 500) return;
+  const fail = span.setStatus.bind(span);
+  span.setStatus = given => (given.message === undefined ? span : fail(given));
+}
 
 /** Counts what becomes of spans behind the queue, which the SDK tells by a metric of its own. */
 function counting(counts: TraceCounts): Meter {

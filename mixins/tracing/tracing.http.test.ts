@@ -122,6 +122,7 @@ describe("a call of fetch", () => {
   beforeAll(async () => {
     company = createServer((req, res) => {
       seen = req.headers["traceparent"] as string | undefined;
+      res.statusCode = Number(req.headers["x-answer"] ?? 200);
       res.end();
     });
     company.listen(0, "127.0.0.1");
@@ -158,6 +159,20 @@ describe("a call of fetch", () => {
     });
     expect(seen).toBe(`00-${call.trace}-${call.id}-00`);
     expect(JSON.stringify(call)).not.toContain("s3cr3t");
+  });
+
+  test("that is refused is answered: its trace is not kept for that; one that fails is", async () => {
+    await active.stop();
+    active = await start({ OTEL_TRACES_SAMPLER: "always_off" });
+    const visit = (name: string, answer: number) =>
+      active.within({ name }, async () =>
+        (await fetch(url, { method: "PUT", headers: { "x-answer": `${answer}` } })).text(),
+      );
+    await visit("declined", 402);
+    expect(await collected("declined")).toBeUndefined();
+    await visit("failed", 503);
+    expect(await collected("failed")).toBeDefined();
+    expect(await collected("PUT")).toMatchObject({ hasFailed: true, attributes: { "http.response.status_code": 503 } });
   });
 
   test("outside of a trace is none", async () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { declaredVariables, readEnvironment } from "@valence/runtime/kernel";
 import { declaredIn } from "../../mixins/cli/declared.ts";
+import { configurationOf } from "../../mixins/operations/doctor/configuration.ts";
 import { serviceNames } from "../../mixins/operations/services.ts";
 import { ROOT } from "./manifests.ts";
 
@@ -105,5 +106,16 @@ test("the bus has the generated users, and each node logs in as the one of its r
     if (user === "migrate") continue;
     expect(`${own["NODEID"]}`.split(".")[0]).toBe(user);
     expect(own["NODE_KEY"]).toBe(`/cluster/${user}.key.json`);
+  }
+});
+
+test("the doctor knows every password that is published here", () => {
+  const values = containers.flatMap(([, { environment = {} }]) => Object.entries(environment));
+  const secrets = values.filter(([name]) => /(PASSWORD|SECRET|TOKEN)$/.test(name)).map(([, value]) => String(value));
+  expect(secrets).toContain("valence-metrics-token");
+  for (const ADMIN_PASSWORD of new Set(secrets)) {
+    const environment = readEnvironment({ ADMIN_PASSWORD });
+    const found = configurationOf({ environment, isProduction: true }).find(({ check }) => check === "passwords");
+    expect([ADMIN_PASSWORD, found?.status]).toEqual([ADMIN_PASSWORD, "FAIL"]);
   }
 });

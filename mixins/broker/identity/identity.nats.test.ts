@@ -6,7 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { connect, type NatsConnection } from "nats";
-import { newClusterKeys, newId, readEnvironment } from "../../kernel/index.ts";
+import { ALL_SERVICES, newClusterKeys, newId, readEnvironment } from "../../kernel/index.ts";
+import { personBehind, typedCall, type Behalf } from "../../contract/index.ts";
 import { until } from "../../testing/index.ts";
 import { Nats } from "../../testing/servers.ts";
 import { metersOf } from "../../metrics/index.ts";
@@ -48,6 +49,7 @@ const loans = {
   name: "loans",
   actions: {
     whoAsks: (ctx: any) => ({ user: ctx.meta.user, node: ctx.nodeID }),
+    whoIsRecorded: (ctx: any) => personBehind(ctx.meta),
     report: { permission: "loans:report", handler: () => "all loans" },
     free: { permission: false, handler: () => "freed" },
     count: { permission: "loans:report", callers: ["api"], handler: () => "12" },
@@ -72,12 +74,14 @@ async function node(
   services: ServiceSchema[],
   id: string,
   keys = nodeKeys,
+  env: Record<string, string> = {},
 ): Promise<ServiceBroker> {
   const environment = readEnvironment({
     NATS_URL: nats.url,
     NODEID: id,
     REQUEST_TIMEOUT_MS: "2000",
     ...(role !== undefined && { CLUSTER_KEYS: clusterKeys, NODE_KEY: keys.get(role)! }),
+    ...env,
   });
   const broker = new ServiceBroker({ ...brokerOptions(environment), logger: false });
   for (const service of services) broker.createService(service);
@@ -146,6 +150,50 @@ test("a person is whom the token names, whatever the caller says of them", async
   const admin = await tokenOf({ sub: "root", roles: ["admin"] });
   expect(await door.call("loans.report", {}, as({}, admin))).toBe("all loans");
   await expect(door.call("loans.free", {}, as({}, admin))).rejects.toMatchObject({ code: 403 });
+});
+
+test("on whose behalf a service calls is for the record: believed of its own role's nodes, and no right", async () => {
+  const recordedFor = (behalf: Behalf, meta = {}): Promise<unknown> =>
+    typedCall(door)("loans.whoIsRecorded" as never, {} as never, { behalf, meta });
+  const ann = { user: "ann", key: "key-7" };
+  expect(await recordedFor({ caller: "api", ...ann })).toEqual(ann);
+  expect(await recordedFor({ caller: "reports", ...ann })).toEqual({});
+  expect(await door.call("loans.whoIsRecorded", {}, { meta: { onBehalf: ann } })).toEqual({});
+  expect(await recordedFor({ caller: "api", user: {} as never })).toEqual({});
+  const token = await tokenOf({ sub: "bob" });
+  expect(await recordedFor({ caller: "api", ...ann }, { user: { id: "bob", roles: [] }, token })).toEqual({
+    user: "bob",
+  });
+  const asAdmin = { behalf: { caller: "api", user: "root" } };
+  await expect(typedCall(door)("loans.report" as never, {} as never, asAdmin)).rejects.toMatchObject({ code: 403 });
+});
+
+test("workers of one run believe each other whom an operator names, by the keys of that run and no others", async () => {
+  const run = (options = {}) => newClusterKeys({ worker: [ALL_SERVICES] }, options);
+  const worker = (id: string, services: ServiceSchema[], { clusterKeys, nodeKeys }: ReturnType<typeof run>) =>
+    node("worker", services, id, nodeKeys, { NAMESPACE: "run", CLUSTER_KEYS: clusterKeys });
+  const [own, another, ofCluster] = [run({ anyNodeId: true }), run({ anyNodeId: true }), run()];
+  const operator = as({ id: "os:ann", roles: ["admin"] });
+  const [first, second, strange, , neighbour] = await Promise.all([
+    worker("w1", [loans], own),
+    worker("w2", [], own),
+    worker("w3", [], another),
+    worker("worker.1", [{ ...loans, name: "lendings" }], ofCluster),
+    worker("worker.2", [], ofCluster),
+  ]);
+  await second.waitForServices("loans", 3_000, 20);
+  expect(await second.call("loans.whoAsks", {}, operator)).toMatchObject({ user: operator.meta.user });
+  expect(await second.call("loans.report", {}, operator)).toBe("all loans");
+  // Whom it names has that person's rights, and no more.
+  await expect(second.call("loans.report", {}, as({ id: "os:bob", roles: [] }))).rejects.toMatchObject({ code: 403 });
+
+  await until("it is refused", () => refused(first, "stranger") > 0);
+  expect(endpointsOf(strange, "loans.report")).toEqual([]);
+  await expect(strange.call("loans.report", {}, operator)).rejects.toMatchObject({ code: 503 });
+
+  // A role of a cluster has a name of its own in each node's id: its nodes believe a token, whatever they may run.
+  await neighbour.waitForServices("lendings", 3_000, 20);
+  await expect(neighbour.call("lendings.report", {}, operator)).rejects.toMatchObject({ type: "CALLER_UNPROVEN" });
 });
 
 test("a person who is not logged in is that, and may do less than nobody", async () => {

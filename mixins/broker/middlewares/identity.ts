@@ -7,7 +7,8 @@
 //   3. an answer comes from the node that was asked
 //   4. the person behind a call is whom their token names: `meta.user` of another node is not believed. A call without a
 //      person is one on nobody's behalf: the sealed packet proves which node makes it, and the node that answers decides by
-//      that node's role (`identity/calls-of-nobody.ts`)
+//      that node's role (`identity/calls-of-nobody.ts`). `meta.onBehalf`, which gives no rights, is for records only: it is
+//      believed of a node whose role may run the service that it says calls
 //
 // Without keys the bus is trusted, and a start says so.
 import type { JSONWebKeySet } from "jose";
@@ -54,6 +55,8 @@ interface Payload {
   readonly id?: string;
   readonly action?: string;
   readonly event?: string;
+  /** Full name of the service that calls. */
+  readonly caller?: string | null;
   readonly instanceID?: string;
   services?: readonly object[];
   meta?: Meta | null;
@@ -106,6 +109,7 @@ export const identity = (broker: ServiceBroker): Middleware => {
         // A caller merges the answer's meta into its own.
         delete payload.meta?.user;
         delete payload.meta?.token;
+        delete payload.meta?.onBehalf;
         break;
       }
       case "REQ":
@@ -124,6 +128,8 @@ export const identity = (broker: ServiceBroker): Middleware => {
               return transit().sendResponse(from.nodeId, payload.id!, {}, {}, null, error);
             },
           );
+        // Only a service says on whose behalf it calls, and only of itself.
+        if (user || !isOfRole(from.role, payload.caller)) delete meta.onBehalf;
         if (user) meta.user = user;
         else if (type === "REQ" && !isForNobody(from, payload)) return forbid(from, payload);
       }
@@ -187,6 +193,9 @@ export const identity = (broker: ServiceBroker): Middleware => {
     },
   } as unknown as Middleware;
 };
+
+const isOfRole = (role: Role, service: string | null | undefined): boolean =>
+  typeof service === "string" && mayRun(role, service.slice(service.lastIndexOf(".") + 1));
 
 /** A packet that must be sealed, for a node that has not shown its certificate: nothing was sent. */
 function unknownNode({ type, target, payload }: Packet): Promise<never> {

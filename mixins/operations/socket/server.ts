@@ -12,6 +12,7 @@ import { callErrors, type User } from "../../contract/index.ts";
 import { TokenVerifier } from "../../contract/siblings.ts";
 import { gatewayEnvironment } from "../../gateway/index.ts";
 import { asError, clusterKeysIn, systemClock } from "../../kernel/index.ts";
+import { healthOfThisNode } from "../health.ts";
 import { namesOf } from "../names.ts";
 import { socketOf } from "./place.ts";
 import {
@@ -145,6 +146,17 @@ class Door {
   }
 }
 
+/** The one question that a process answers for itself, where the service `ops` is out of reach. */
+const HEALTH = "ops.health";
+const OUT_OF_REACH: ReadonlySet<string> = new Set(
+  [
+    callErrors.SERVICE_NOT_FOUND,
+    callErrors.SERVICE_NOT_AVAILABLE,
+    callErrors.BROKER_DISCONNECTED,
+    callErrors.REQUEST_TIMEOUT,
+  ].map(({ code }) => code),
+);
+
 /** Who acts: in the `meta` of calls. */
 interface Actor {
   readonly user: User;
@@ -191,10 +203,13 @@ class Terminal {
     if ("call" in question) {
       const { call, params = {}, options } = question;
       const nodeID = options?.nodeID;
-      return this.#broker.call(call, params, {
-        meta: { ...this.#actor },
-        ...(nodeID !== undefined && { nodeID }),
-      } as object);
+      const meta = { ...this.#actor };
+      const answer = this.#broker.call(call, params, { meta, ...(nodeID !== undefined && { nodeID }) } as object);
+      if (call !== HEALTH) return answer;
+      return answer.catch((error: { type?: string }) => {
+        if (!OUT_OF_REACH.has(error.type ?? "")) throw error;
+        return healthOfThisNode(this.#broker, { ...this.#actor });
+      });
     }
     if ("names" in question) return namesOf(this.#broker);
     if ("list" in question) return this.#list(question.list, question.options);

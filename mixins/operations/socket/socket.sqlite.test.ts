@@ -142,6 +142,23 @@ test("a process that accepts and does not answer is passed over when it ends", a
   await rm(other, { recursive: true });
 });
 
+test("a process that does not reach ops tells its own health, to those who may see it", async () => {
+  await broker.destroyService(broker.getLocalService("ops")!);
+  const link = (await joinBySocket(folder, { user: "ann" }))!;
+  expect(await link.call("ops.health", {})).toMatchObject({
+    status: expect.any(String),
+    nodes: [{ node: "house", dependencies: expect.arrayContaining([expect.objectContaining({ kind: "database" })]) }],
+    silent: [],
+  });
+  await expect(link.call("ops.nodes", {})).rejects.toMatchObject({ type: "SERVICE_NOT_AVAILABLE" });
+  await link.close();
+  const other = (await joinBySocket(folder, { user: "ann", scopes: ["audit:read"] }))!;
+  await expect(other.call("ops.health", {})).rejects.toMatchObject({ code: 403 });
+  await other.close();
+  broker.createService(Operations());
+  await broker.waitForServices("ops", 3_000, 10);
+});
+
 /** A REPL whose lines and output are streams. */
 async function repl() {
   const link = (await joinBySocket(folder, { user: "ann" }))!;

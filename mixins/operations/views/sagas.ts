@@ -108,13 +108,11 @@ async function inBulk(ctx: Ctx<"retrySagas">, action: string, more: object) {
     dryRun,
     sagas: answers.reduce((sum, { sagas }) => sum + sagas, 0),
     counts: listed("counts"),
-    ids: answers.flatMap(({ ids }) => ids).slice(0, NAMED),
+    ids: answers.flatMap(({ ids }) => ids),
     refused: listed("refused"),
     hasMore: answers.length < services.length || answers.some(({ hasMore }) => hasMore),
   };
 }
-/** Ids in an answer. */
-const NAMED = 20;
 
 function sagaServices(ctx: Ctx<"sagas">, { service, name }: Narrowed, of = name): string[] {
   const services = servicesWith(ctx.broker, metadata =>

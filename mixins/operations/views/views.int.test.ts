@@ -190,6 +190,11 @@ test("stuck sagas of a kind are retried after a dry run, and the operation is on
     ),
   );
   expect(events[0]).toMatchObject({ metadata: { user: "root" }, data: { details: kind } });
+  // Which sagas it took is on record as well, and each of their journals names the operator.
+  expect(events.slice(0, 4).map(({ data }: any) => data.details.ids)).toEqual([undefined, ids, undefined, ids]);
+  await ask("noteSaga", { id: "fulfilment.w1", note: "done" });
+  const { events: noted } = await ask("tail", { type: "operation.*", cursor });
+  expect(noted.filter(({ stream }: any) => stream === "fulfilment.w1")).toHaveLength(2);
 });
 
 test("a trace leads to its events and its sagas, and says how far back was searched", async () => {
