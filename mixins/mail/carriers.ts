@@ -69,7 +69,7 @@ export function smtpCarrier(url: string, { sendMs, acceptMs }: SmtpTimes = limit
         done();
       });
       try {
-        await transport.sendMail({ ...messageOf(mail), signal: patience.signal } as SendMailOptions);
+        await transport.sendMail({ ...messageOf(mail), signal: patience.signal });
         return undefined;
       } catch (error) {
         const { responseCode } = error as SmtpError;
