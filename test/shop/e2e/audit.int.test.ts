@@ -49,8 +49,17 @@ test("an order, its customer's log-in and an operator's act are there with who, 
   const order = await recordsOf(`order.${placed.body.id}`, "order.confirmed");
   expect(order[0]).toMatchObject({ type: "order.placed", person: me.id, caller: "api", node: expect.any(String) });
   expect(order[0].requestId).toBe(placed.headers.get("x-request-id"));
-  // The saga goes on by itself, and says so.
-  expect(order.find(({ type }) => type === "order.confirmed").commandId).toMatch(/^saga:/);
+  // The saga goes on by itself, and says so, and for whom, and since which request; so do the actors that it calls.
+  const { person, requestId } = order[0];
+  const confirmed = order.find(({ type }) => type === "order.confirmed");
+  expect(confirmed).toMatchObject({
+    person,
+    requestId,
+    caller: "checkout",
+    commandId: expect.stringMatching(/^saga:/),
+  });
+  const { body: followed } = await get(`?actor=payment&person=${me.id}`);
+  expect(followed.records[0]).toMatchObject({ type: expect.stringMatching(/^payment\./), requestId });
   expect(JSON.stringify(order)).not.toContain("tok_ok");
 
   const account = await recordsOf(`account.${me.id}`, "account.answered");
