@@ -336,7 +336,7 @@ export function Recording(actor: Actor): Mixin<{ readonly actors: ActorHost }> {
   const { events, eventSchemas } = metadata as { events: object; eventSchemas: object };
   return {
     ...rest,
-    metadata: { events, eventSchemas },
+    metadata: { events, eventSchemas, records: actor.contract.actor },
     actions: { readLog: actions!["readLog"] },
   } as unknown as Mixin<{
     readonly actors: ActorHost;

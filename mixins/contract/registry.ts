@@ -11,6 +11,8 @@ export interface ListedService {
   readonly nodeID: string;
   readonly metadata?: {
     readonly actor?: string;
+    /** Instead: the actor type of a service that only records. Its actors are no actors for operators. */
+    readonly records?: string;
     /** Current version of each of its events. */
     readonly events?: Readonly<Record<string, unknown>>;
     /** JSON Schema of each of its events, in the current version. */

@@ -57,14 +57,14 @@ export function believed(services: unknown, role: Role): Judged {
 
 /** Whether the actor that a service claims is one that the role may own, and its events are that actor's. */
 function ownsNoOthers(metadata: unknown, role: Role): boolean {
-  const { actor, events } = (metadata ?? {}) as { actor?: unknown; events?: unknown };
+  const { records, actor = records, events } = (metadata ?? {}) as Readonly<Record<string, unknown>>;
   if (events === undefined || role.actors === undefined) return true;
   if (typeof actor !== "string" || typeof events !== "object" || events === null) return false;
   return mayOwn(role, actor) && Object.keys(events).every(type => type.startsWith(`${actor}.`));
 }
 
 function withoutLog(metadata: unknown): object {
-  const { actor: _actor, events: _events, ...others } = metadata as Record<string, unknown>;
+  const { actor: _actor, records: _records, events: _events, ...others } = metadata as Record<string, unknown>;
   return others;
 }
 

@@ -39,7 +39,7 @@ export interface Owned {
 
 export function ownedBy(broker: ServiceBroker, owner: string): Owned | undefined {
   const services = listedServices(broker, { onlyAvailable: true });
-  const { actor, events } = services.find(({ fullName }) => fullName === owner)?.metadata ?? {};
+  const { records, actor = records, events } = services.find(({ fullName }) => fullName === owner)?.metadata ?? {};
   return actor === undefined ? undefined : { actor, types: new Set(Object.keys(events ?? {})) };
 }
 

@@ -22,7 +22,7 @@ const NAMESPACE = "valence";
 const ROLES: Record<string, readonly string[]> = {
   gateway: ["api"],
   core: [
-    "accounts",
+    "accounts:account",
     "carts",
     "catalog",
     "inventory:stock",
@@ -33,7 +33,7 @@ const ROLES: Record<string, readonly string[]> = {
     "seed",
     "shipping:shipment",
   ],
-  projections: ["order-views", "ops", "audit"],
+  projections: ["order-views", "ops:operation", "audit"],
   sagas: ["checkout"],
 };
 const ADMIN = { ADMIN_EMAIL: "root@example.com", ADMIN_PASSWORD: "correct horse battery" };
@@ -144,6 +144,11 @@ test("people buy, administrators look, and the read models follow", async () => 
   expect(JSON.stringify(body)).toContain("projections.1");
   expect((await get("/ops/nodes", token)).status).toBe(403);
   expect((await get("/ops/consumers", admin)).status).toBe(200);
+  // Also the logs of services that only record are their owners' alone, and read.
+  for (const actor of ["account", "operation", "order"]) {
+    const records = async () => (await get(`/ops/audit?actor=${actor}&limit=1`, admin)).body.records;
+    await until(`the audit has records of ${actor}`, async () => (await records()).length === 1, 20_000);
+  }
   for (const child of [shop.child, ...children]) expect(child.output).not.toMatch(/the NATS server does not let/);
 });
 
