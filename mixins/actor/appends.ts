@@ -140,7 +140,7 @@ function metadataOf(
   return JSON.stringify({
     ...metadata,
     ...(explicit && { commandId }),
-    traceparent: trace?.caller.traceparent,
+    ...(trace && { traceparent: trace.caller.traceparent }),
     ...(recordCommands && { command: kind, params, now, ...(events > 1 && { events }) }),
   });
 }
