@@ -72,7 +72,8 @@ const sumsIn = async (broker: ServiceBroker): Promise<Map<string, number>> =>
   new Map((await hostIn(broker).table("sums")).map(({ id, sum }: any) => [id, Number(sum)]));
 const takenBy = async (broker: ServiceBroker): Promise<number> => {
   const { knex } = (await consumersOf(broker.getLocalService("views"))).database;
-  const rows = await knex("checkpoints").where({ consumer: "sums@1" });
+  // Not the row that is kept for a roll-back: it counts the same events.
+  const rows = await knex("checkpoints").where({ consumer: "sums@1" }).whereNot({ partition: "0" });
   return rows.reduce((sum, row) => sum + Number(row.events), 0);
 };
 
@@ -96,11 +97,12 @@ describe.each([2, 3, 8])("P4 %i sources change the same rows", count => {
     await expectAll(broker, events * count, sums);
   });
 
-  test("each source read by another process", async () => {
+  test("each source read by several processes, which share its partitions", async () => {
     const sources = sourcesOf(count);
     const projection = sumsOf(sources);
-    // Brokers that do not see each other: each follows the one source that it sees.
-    const brokers = await Promise.all(sources.map(source => house.start(source.schema(), views(projection))));
+    const brokers = await Promise.all(
+      [1, 2, 3].map(() => house.start(...sources.map(source => source.schema()), views(projection))),
+    );
     const sums = await fill(sources, events);
     await expectAll(brokers[0]!, events * count, sums);
   });
@@ -108,11 +110,8 @@ describe.each([2, 3, 8])("P4 %i sources change the same rows", count => {
   test("a build beside, in both processes, gives the same", async () => {
     const sources = sourcesOf(count);
     const projection = sumsOf(sources);
-    const half = Math.ceil(count / 2);
     const brokers = await Promise.all(
-      [sources.slice(0, half), sources.slice(half)].map(some =>
-        house.start(...some.map(source => source.schema()), views(projection)),
-      ),
+      [1, 2].map(() => house.start(...sources.map(source => source.schema()), views(projection))),
     );
     const before = await fill(sources, events);
     await hostIn(brokers[0]!).rebuild();
