@@ -1,7 +1,7 @@
 // An API's description (OpenAPI 3.1) as a measure of the API: whether an answer is one that it lists, with a body by the
 // schema and the header fields that it names; and whether its own examples are valid.
 import { compileSchema, exampleOf, type Check } from "../contract/index.ts";
-import type { Received, Sent } from "./wire.ts";
+import { isJson, type Received, type Sent } from "./wire.ts";
 
 type Node = Readonly<Record<string, any>>;
 
@@ -67,7 +67,7 @@ export class ApiDescription {
     }
     const check = content[type];
     if (!check) return [...faults, `the media type ${type} is not listed`];
-    const issues = type.includes("json") ? check({ value: answer.json }) : true;
+    const issues = isJson(type) ? check({ value: answer.json }) : true;
     if (issues !== true)
       faults.push(...issues.map(({ field, message }) => `the body: ${field.replace(/^value\.?/, "")} ${message}`));
     if (types && !types.has(answer.json?.type)) faults.push(`the problem ${answer.json?.type} is not listed`);

@@ -56,5 +56,8 @@ export class WireClient {
 const lengthOf = (headers: object, body: string | Buffer | undefined): Record<string, string> =>
   body === undefined || "Transfer-Encoding" in headers ? {} : { "Content-Length": `${Buffer.byteLength(body)}` };
 
+/** Whether a media type is one JSON value (RFC 8259, or with the suffix of RFC 6839); NDJSON is several. */
+export const isJson = (contentType: string): boolean => /^application\/([\w.-]+\+)?json\b/.test(contentType);
+
 const jsonIn = (contentType: string, text: string): unknown =>
-  contentType.includes("json") && text !== "" ? JSON.parse(text) : undefined;
+  isJson(contentType) && text !== "" ? JSON.parse(text) : undefined;

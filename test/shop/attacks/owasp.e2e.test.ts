@@ -222,15 +222,18 @@ describe("API6 business flows", () => {
   }, 120_000);
 
   test("tabs that refresh at once share one successor", async () => {
-    const { refreshToken } = (
-      await send("POST", `${api}/auth/login`, undefined, { email: "ann@example.org", password: ADMIN.password })
-    ).json;
+    // The log-ins that were tried before may have used up what this address may try in a while.
+    const login = () =>
+      send("POST", `${api}/auth/login`, undefined, { email: "ann@example.org", password: ADMIN.password });
+    let opened = await login();
+    for (; opened.status === 429; opened = await login()) await sleep(1_000 * Number(opened.headers["retry-after"]));
+    const { refreshToken } = opened.json;
     const answers = await Promise.all(
       Array.from({ length: 10 }, () => shop.request("POST", `${api}/auth/refresh`, { body: { refreshToken } })),
     );
     const next = new Set(answers.filter(({ status }) => status === 200).map(({ body }) => body.refreshToken));
     expect([answers.map(({ status }) => status), next.size]).toEqual([Array(10).fill(200), 1]);
-  });
+  }, 120_000);
 });
 
 describe("API7 requests of the server's own", () => {

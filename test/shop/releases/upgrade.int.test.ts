@@ -83,7 +83,8 @@ describe.each(releases())("data of %s", version => {
 
   test("its tables become those of a new database", async () => {
     await shop!.child.end("SIGTERM");
-    const upgraded = await tablesOf(databases);
+    // A projection's rows of the version before are kept for a while, for a roll-back.
+    const upgraded = (await tablesOf(databases)).filter(line => !/order_list_v1_/.test(line));
     const fresh = await newDatabases();
     try {
       const other = await Shop.start({ ...fresh.env });
