@@ -12,6 +12,8 @@ const given = process.env["SERVICEDIR"];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "events-"));
   lines = [];
+  // A file before this one in the same process may have left its own.
+  process.exitCode = undefined;
   for (const method of ["log", "error"] as const)
     jest.spyOn(console, method).mockImplementation((line: unknown) => void lines.push(String(line)));
 });
