@@ -14,8 +14,8 @@ const EXAMPLE = join(import.meta.dirname, "../../../examples/read-events");
 /** Milliseconds of an installation from PyPI. */
 const INSTALL_MS = 300_000;
 const ADMIN = { email: "root@example.org", password: "correct horse battery" };
-/** It installs from PyPI, so it is left out of an ordinary run. */
 const isAsked = process.env["KAFKA"] === "all" && has("python3", "-m", "venv", "--help");
+// It installs a program in Python from PyPI, so it is left out of an ordinary run.
 const tryIt = isAsked ? test : test.skip;
 
 let folder: string;
