@@ -194,7 +194,7 @@ test("in a file: it grows by a line, half a line is passed over, and a later lin
   expect(older).toMatchObject({ ok: true, anchored: 2, anchorGoesOnTo: 3 });
   const { faults } = await verify(lines, { anchor: resolveAnchor(path) });
   expect(faults[0]).toMatchObject({ kind: "removed", checkpoint: 3 });
-  // What was given and is not there: emptied, cut off, and another place.
+  // The anchor lacks a checkpoint that it was given: emptied, cut off, and another place.
   const kept = await readFile(path, "utf8");
   for (const content of ["", "garbage\n", kept.slice(0, kept.indexOf("\n", 1))]) {
     await writeFile(path, content);

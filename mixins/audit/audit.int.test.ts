@@ -403,7 +403,7 @@ describe("tampering", () => {
     const edited = lines.with(n, lines[n]!.replace('"i":', '"i":1'));
     expect((await offline(edited)).faults[0]).toMatchObject({ kind: "edited", partition, seq: 3 });
     expect((await offline(lines.slice(0, -3))).ok).toBe(false);
-    // What a reader who takes the first of two equal keys would see.
+    // A reader who takes the first of two equal keys would see this.
     const doubled = lines.with(n, lines[n]!.replace('{"record":{', '{"record":{"person":"somebody else",'));
     expect((await offline(doubled)).faults[0]).toMatchObject({ kind: "edited", partition, seq: 3 });
   });

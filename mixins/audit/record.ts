@@ -42,7 +42,7 @@ export const actorOf = (subject: string): string => subject.split(".", 1)[0]!;
 /** The partition of a subject: all records of one subject are in one, in their order. */
 export const partitionOf = (subject: string, partitions: number): number => (fnv1a(subject) >>> 0) % partitions;
 
-/** What does not enter the audit: nobody could take it out again. */
+/** Fields that do not enter the audit: nobody could take them out again. */
 export interface Unrecorded {
   /** Names of fields that no person may see. */
   readonly secrets: ReadonlySet<string>;

@@ -112,7 +112,7 @@ class Verification {
 
   async take(line: Line): Promise<void> {
     const stage = ORDER.findIndex(kind => kind in line);
-    // What comes late was not there when the lines before it were compared.
+    // A line that comes late was not there when those before it were compared.
     if (stage < this.#stage || (stage === HEADS && this.#stage === HEADS))
       return this.#wrong("reordered", `${NAMES[stage]} after ${NAMES[this.#stage]}`);
     this.#stage = stage;
@@ -233,7 +233,7 @@ class Verification {
 
   /** An anchor without what it was given proves nothing, whether it was emptied or another place was named. */
   #mustHaveBeenGiven(own: number, low: number): void {
-    // Of an export of an older release, which tells nothing: something at least.
+    // An export of an older release tells nothing: something at least has to be there.
     const given = this.#given ?? Math.min(own, low);
     if (this.#anchorNewest >= given) return;
     const has = this.#anchorNewest === 0 ? "none" : `none after ${this.#anchorNewest}`;

@@ -9,7 +9,7 @@ import { verify, type Verdict } from "./verify.ts";
 
 interface Done {
   readonly verdict: Verdict;
-  /** What was written later is not in it. Epoch in milliseconds. */
+  /** Records that were written later are not in it. Epoch in milliseconds. */
   readonly beganAt: number;
 }
 

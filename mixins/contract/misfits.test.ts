@@ -3,7 +3,7 @@ import Type, { type TSchema } from "typebox";
 import { misfitsOf, type Shape } from "./misfits.ts";
 import { PERSONAL } from "./personal.ts";
 
-/** What is wrong when data of the shape before is read by the code after (backward), and the other way round (forward). */
+/** The misfits when data of the shape before is read by the code after (backward), and the other way round (forward). */
 const between = (before: TSchema, after: TSchema): { backward: string[]; forward: string[] } => {
   const told = (writes: TSchema, reads: TSchema, ignoresUnknown: boolean): string[] =>
     misfitsOf(writes as Shape, reads as Shape, { ignoresUnknown }).map(

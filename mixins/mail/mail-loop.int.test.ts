@@ -37,7 +37,7 @@ const tell = (line: string): void => {
 };
 /** The answer of the mail server; 250 takes a mail. */
 let answer: number;
-/** What the server does once it has the text of a mail. */
+/** Done by the server once it has the text of a mail. */
 let onText: (socket: Socket) => Promise<void>;
 /** Letters that the loop has asked for. */
 let asked: number;

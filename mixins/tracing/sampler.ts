@@ -9,7 +9,7 @@ import {
 } from "@opentelemetry/sdk-trace";
 import type { NewTraceId } from "./ids.ts";
 
-/** What it passes over is held for the tail rule all the same. */
+/** Traces that it passes over are held for the tail rule all the same. */
 export interface Sampler {
   /** Whether a trace is kept that begins here. */
   keepsNew(trace: NewTraceId): boolean;

@@ -34,7 +34,7 @@ const limits = {
   reopenMs: 1_000,
 };
 
-/** What a feed counts. */
+/** The counters of a feed. */
 export interface FeedCounters {
   readonly redelivered: { add(): void };
   readonly gaps: { add(): void };

@@ -38,7 +38,7 @@ export class SharedCarrier implements Carrier {
   }
 }
 
-/** What lies between two cursors of a log. The reader may need several batches until it reaches the second one. */
+/** The events between two cursors of a log. The reader may need several batches until it reaches the second one. */
 interface Page {
   readonly after: Place;
   readonly events: LogEvent[];

@@ -82,7 +82,7 @@ export class Leases {
           void gate
             .where("holder", shared.holder)
             .whereIn("name", shared.names)
-            // Of all nodes, the first one does it.
+            // The first one of all nodes does it.
             .where("expires_at", "<", now + lengthMs / 2),
       )
       .update({ expires_at: now + lengthMs });
