@@ -84,7 +84,7 @@ interface OwnOptions {
   readonly words: string[];
   readonly readOnly: boolean;
   readonly url?: string;
-  /** What is wrong with them. */
+  /** The faults in them. */
   readonly mistake?: string;
 }
 

@@ -53,7 +53,7 @@ export function floating<T>(call: Promise<T>): Promise<T> {
   return call;
 }
 
-/** Of an event's cause, what a service that acts on the event hands on. */
+/** The part of an event's cause that a service which acts on the event hands on. */
 export const behalfOf = (caller: string, { user, key, requestId }: EventMetadata): Behalf => ({
   caller,
   ...(user !== undefined && { user }),

@@ -93,7 +93,7 @@ function isReleased(contract: AnyContract, released: ReleasedEvents, type: strin
   return shape !== undefined && JSON.stringify(shape) === JSON.stringify(shapeOf(contract, type));
 }
 
-/** What is released once today's shapes are as well, in the contract's order. The contract must break no promise. */
+/** The shapes that are released once today's are as well, in the contract's order. The contract must break no promise. */
 export function releasedWith(contract: AnyContract, released: ReleasedEvents): ReleasedEvents {
   return Object.fromEntries(
     Object.keys(contract.events as object).map(type => [

@@ -7,7 +7,7 @@
 // 24,000, and leave 7,400, of which the actor stays. So the table holds a box for each value, and the box is emptied when
 // its value leaves.
 /**
- * What is under way, by key, with the calls of a Map. For whatever each request puts in and takes out again; keys are texts,
+ * Everything that is under way, by key, with the calls of a Map. For whatever each request puts in and takes out again; keys are texts,
  * numbers, or objects that live longer than their values, such as connections.
  */
 export class InFlight<K, V> {

@@ -52,13 +52,13 @@ const recordedOperations = Object.fromEntries(
     .map(([action]): [string, Act] => [action, { isAnnounced: true, subject: subjectOf, details: detailsOf }]),
 );
 
-/** What is done to one thing is recorded under its id, where a query by subject finds it: `operation.borrowing.42`. */
+/** An operation on one thing is recorded under its id, where a query by subject finds it: `operation.borrowing.42`. */
 function subjectOf({ params: { id } }: { params: { id?: unknown } }): string {
   return typeof id === "string" && STREAM.test(id) ? id : newId();
 }
 const STREAM = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 
-/** What was asked for and, of an operation on many, the ones that it was done to. */
+/** The params and, of an operation on many, the ones that it was done to. */
 function detailsOf(
   params: Readonly<Record<string, unknown>>,
   answer?: { readonly ids?: unknown },

@@ -199,7 +199,7 @@ function fill(command: Command, words: readonly string[]): Asked {
   return { command, params, flags };
 }
 
-/** What the service would refuse, it need not be asked. */
+/** A service need not be asked for what it would refuse. */
 function checkParams(command: Command, params: Readonly<Record<string, unknown>>): void {
   const { operation, form, examples } = command;
   const issues = compileParams(strictObject(operation.params), operation.action)(structuredClone(params));

@@ -125,7 +125,7 @@ async function writeLines(asked: Asked, name: string, { call, terminal, signal }
     terminal.busy(barOf(saidOf(asked), { done, total: Math.max(done, page.of), isDone: cursor === undefined }));
   } while (cursor !== undefined && !signal.aborted);
   terminal.busy();
-  // What was written is not all of it.
+  // The lines that were written are not all of it.
   if (cursor !== undefined) terminal.note(`${saidOf(asked)} was ended after ${done} records.`);
   return cursor === undefined ? EXIT.done : EXIT.failed;
 }

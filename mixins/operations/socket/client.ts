@@ -38,7 +38,7 @@ export async function joinBySocket(dataDir: string, hello: Hello, welcomeMs = WE
     if (typeof link === "object") return link;
     if (link === "hangs") hanging ??= pid;
   }
-  // Whoever is told that none runs starts another one on the same data.
+  // A person who is told that none runs starts another one on the same data.
   if (hanging !== undefined)
     throw new Misconfigured(
       `process ${hanging} runs here and does not answer: it hangs, or has too much to do. Look at its log, and end it before you start another`,

@@ -163,7 +163,8 @@ class SharedFeed implements Feed {
     this.#log = log;
     this.#open = open;
     this.#takes = takes;
-    this.#place = place;
+    // The caller moves its own.
+    this.#place = { cursor: place.cursor, mark: place.mark };
     this.#join();
   }
 

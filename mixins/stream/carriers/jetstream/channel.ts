@@ -9,7 +9,7 @@ import {
   type NatsError,
   type StreamConfig,
 } from "nats";
-import { bucketOf } from "../../../event-store/index.ts";
+import { partitionOf } from "../../consumer/partitions.ts";
 import { streamErrors } from "../../errors.ts";
 import type { LogEvent } from "../../log/source.ts";
 
@@ -51,7 +51,7 @@ export class Channel {
 
   /** The subject of an event: the same for all events of a stream. */
   subjectOf({ actor, stream }: Pick<LogEvent, "actor" | "stream">): string {
-    return `${this.#subject}.${bucketOf(`${actor}.${stream}`) % limits.partitions}`;
+    return `${this.#subject}.${partitionOf(`${actor}.${stream}`, limits.partitions)}`;
   }
 
   /**

@@ -1,8 +1,8 @@
 // The topic of one owner: its name, its partitions, and how long it keeps events.
 import type { ServiceBroker } from "moleculer";
-import { bucketOf } from "../../../event-store/index.ts";
 import { minutes, nodeEnvironment } from "../../../kernel/index.ts";
 import { kafkaEnvironment } from "../../environment.ts";
+import { partitionOf } from "../../consumer/partitions.ts";
 import { streamErrors } from "../../errors.ts";
 import type { LogEvent } from "../../log/source.ts";
 import type { KafkaClients } from "./connection.ts";
@@ -27,7 +27,7 @@ export class Topic {
 
   /** The partition of an event: the same for all events of a stream. */
   partitionOf({ actor, stream }: Pick<LogEvent, "actor" | "stream">): number {
-    return bucketOf(`${actor}.${stream}`) % this.#partitions;
+    return partitionOf(`${actor}.${stream}`, this.#partitions);
   }
 
   /**
